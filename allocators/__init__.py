@@ -1,0 +1,1 @@
+"""Who decides: one method a file, one folder a family."""

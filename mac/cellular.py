@@ -1,0 +1,76 @@
+"""What the families of a cellular carrier report alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from phy.energy import PowerSettings, energy_j
+
+from .contracts import Extra, Field, Outcome
+from .delays import BIN_EDGES_S, DelayReport
+from .engine import COUNTERS, CellState, Engine
+
+FIELDS: Mapping[str, Field] = {
+    "dropped_bits": Field(("user",), "bit", "sum", "bits that found the queue full"),
+    "lost_bits": Field(("user",), "bit", "sum", "bits that HARQ gave up"),
+    "granted_prbs": Field(("user",), "PRB", "sum", "PRBs granted, summed over slots"),
+    "requested_prbs": Field(("user",), "PRB", "sum", "PRBs that would have emptied the queue, summed over slots"),
+    "first_tx": Field(("user",), "1", "sum", "first transmissions of a block"),
+    "first_nack": Field(("user",), "1", "sum", "first transmissions that were not decoded"),
+    "late_packets": Field(("user",), "1", "sum", "packets completed after the user's delay budget"),
+    "backlog_bits": Field(("user",), "bit", "last", "bits waiting or in flight at the window's end"),
+    "oldest_s": Field(("user",), "s", "last", "age of the oldest waiting byte at the window's end"),
+    "used_prbs": Field(("cell",), "PRB", "sum", "PRBs that carried data, summed over slots"),
+    "repairs": Field((), "1", "sum", "claims of the allocator that were taken back"),
+    "delay_packets": Field(("user", "delay_bin"), "1", "total", "packets by delay"),
+}
+
+
+class Books:
+    """Adds up slots into the outcome of an interval."""
+
+    def __init__(self, engine: Engine, power: PowerSettings) -> None:
+        self.engine, self.power = engine, power
+        batch, users = engine.shape
+        zero = torch.zeros((batch, users), dtype=torch.float64, device=engine.device)
+        bins = torch.zeros((batch, users, len(BIN_EDGES_S)), dtype=torch.float64, device=engine.device)
+        self.no_delays = DelayReport(zero, zero, zero, bins)
+
+    def outcome(
+        self, state: CellState, counters: Tensor, active_prbs: Tensor, delays: DelayReport | None, slots: int
+    ) -> Outcome:
+        """The outcome of ``slots`` slots that ended in ``state``.
+
+        Args:
+            counters: ``[len(COUNTERS), B, U]`` summed over the slots.
+            active_prbs: ``[B, C]`` summed over the slots.
+            delays: of the blocks that ended within them.
+        """
+        engine, carrier = self.engine, self.engine.parts.carrier
+        by_name: dict[str, Extra] = dict(zip(COUNTERS, counters.unbind(0), strict=True))
+        report = delays or self.no_delays
+        share = active_prbs / (carrier.prbs * slots)
+        energy = energy_j(self.power, share, carrier.tx_power_w, slots * carrier.slot_s).sum(-1)
+        served, demand = counters[0], counters[1]
+        del by_name["served_bits"], by_name["demand_bits"]
+        extras: dict[str, Extra] = {
+            **by_name,
+            "late_packets": report.late,
+            "backlog_bits": lambda: engine.backlog_bits(state),
+            "oldest_s": lambda: engine.oldest_s(state),
+            "used_prbs": active_prbs,
+            "delay_packets": report.bins,
+        }
+        return Outcome(served, demand, report.packets, report.delay_s, energy.to(torch.float64), extras)
+
+
+def add_reports(total: DelayReport | None, more: DelayReport | None) -> DelayReport | None:
+    """Sum of two reports, either of which may be missing."""
+    if total is None or more is None:
+        return total or more
+    return DelayReport(
+        total.packets + more.packets, total.delay_s + more.delay_s, total.late + more.late, total.bins + more.bins
+    )

@@ -1,0 +1,102 @@
+"""The contract between a problem, which knows the truth, and an allocator, which sees what a controller could.
+
+Letters of shapes, here and everywhere: B drops, T intervals, U users, C cells, K PRBs, S slices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeVar
+
+from torch import Tensor
+
+from phy.random import Drops
+
+State = TypeVar("State")
+ObsOut = TypeVar("ObsOut", covariant=True)
+DecIn = TypeVar("DecIn", contravariant=True)
+ObsIn = TypeVar("ObsIn", contravariant=True)
+DecOut = TypeVar("DecOut", covariant=True)
+
+Combine = Literal["sum", "last", "total"]
+Extra = Tensor | Callable[[], Tensor]
+"""A value, or for ``last`` a function that computes it when a window ends and that is called before the next step."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """How one extra of an :class:`Outcome` is named, labelled and put together over the intervals of a window.
+
+    ``dims`` are the labels of its dimensions after the drop, for example ``("user",)`` or ``("cell", "slice")``.
+    ``sum`` adds up the intervals of a window, ``last`` keeps the newest, ``total`` adds up the whole run.
+    """
+
+    dims: tuple[str, ...]
+    unit: str
+    combine: Combine
+    description: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one interval did, as sums over the interval."""
+
+    served_bits: Tensor  # [B, U] bits delivered without error
+    demand_bits: Tensor  # [B, U] bits that arrived
+    packets: Tensor  # [B, U] packets whose last bit was delivered
+    delay_s: Tensor  # [B, U] sum of those packets' delays
+    energy_j: Tensor  # [B] energy spent by the network
+    extras: Mapping[str, Extra] = field(default_factory=dict)  # described by Problem.fields
+
+
+class Allocator(Protocol[ObsIn, DecOut]):
+    """Decides from what it observes. A plain class will do: there is nothing to inherit and nothing to register."""
+
+    def reset(self, context: object, seed: int, /) -> None: ...
+
+    def decide(self, observation: ObsIn, /) -> DecOut: ...
+
+
+class Problem(Protocol[State, ObsOut, DecIn]):
+    """A family's clock, truth and bookkeeping."""
+
+    @property
+    def interval_s(self) -> float: ...
+
+    @property
+    def fields(self) -> Mapping[str, Field]: ...
+
+    @property
+    def drops(self) -> Drops: ...
+
+    @property
+    def context(self) -> object: ...
+
+    def start(self) -> State: ...
+
+    def observe(self, state: State, /) -> ObsOut: ...
+
+    def step(self, state: State, decision: DecIn, /) -> tuple[State, Outcome]: ...
+
+
+CORE_FIELDS: Mapping[str, Field] = {
+    "served_bits": Field(("user",), "bit", "sum", "bits delivered without error"),
+    "demand_bits": Field(("user",), "bit", "sum", "bits that arrived"),
+    "packets": Field(("user",), "1", "sum", "packets completed"),
+    "delay_s": Field(("user",), "s", "sum", "sum of the delays of the packets completed"),
+    "energy_j": Field((), "J", "sum", "energy spent by the network"),
+}
+"""The fields of every outcome, whatever the family."""
+
+
+class AllocatorError(RuntimeError):
+    """An allocator that failed or decided what is not allowed; the text names it, the drop, the interval and the time."""
+
+
+class InfeasibleDecision(ValueError):
+    """A decision that breaks the rules of its problem. Says what is wrong and, where one is to blame, in which drop."""
+
+    def __init__(self, message: str, drop: int | None = None) -> None:
+        super().__init__(message)
+        self.drop = drop

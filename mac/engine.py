@@ -1,0 +1,389 @@
+"""The slot engine: one carrier, C cells, B drops; what a decision on PRBs does to radio links, blocks and queues.
+
+A slot runs ``observe -> (a scheduler decides) -> step``. Nothing in it loops over users, cells or PRBs, branches on a
+tensor or reads one back; what a block of slots needs (phasors, arrivals, random numbers) is prepared for the block at
+once. Transcendental functions stay out of the slot: every one of them is a table read by one gather.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from phy.bler import transport_bler
+from phy.channel import Channel
+from phy.link import sinr
+from phy.random import Drops, uniform
+
+from . import harq
+from .carrier import CarrierSettings
+from .delays import DelayLedger, DelayReport
+from .harq import Attempt, HarqSettings, HarqState
+from .link_adaptation import LinkSettings, outer_loop
+from .link_tables import LinkTables
+from .scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from .traffic.packets import Arrivals
+
+COUNTERS = (
+    "served_bits",
+    "demand_bits",
+    "dropped_bits",
+    "lost_bits",
+    "granted_prbs",
+    "requested_prbs",
+    "first_tx",
+    "first_nack",
+)
+_FADING_SLOTS = 10  # slots whose fading is computed at once; more would not fit a cache
+_ALWAYS_BYTES = 2.0**40  # what a full-buffer user has waiting
+
+
+@dataclass(frozen=True)
+class Users:
+    """Users of every drop of the batch."""
+
+    full_buffer: Tensor  # [U] bool
+    delay_budget_s: Tensor  # [U] float64, inf without a budget
+    slice_id: Tensor  # [U] int64
+    slices: int
+    queue_bytes: float  # room of each user's queue
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an engine is made of."""
+
+    drops: Drops
+    carrier: CarrierSettings
+    link: LinkSettings
+    harq: HarqSettings
+    channel: Channel
+    tables: LinkTables
+    users: Users
+    arrivals: Arrivals | None  # None where every user is full-buffer
+    block_slots: int
+
+
+@dataclass(frozen=True)
+class CellState:
+    """A batch of drops at the start of a slot, the arrivals of that slot already queued."""
+
+    slot: int
+    waiting_bytes: Tensor  # [B, U] float64, not yet sent
+    admitted_bytes: Tensor  # [B, U] float64, since the start
+    sent_bytes: Tensor  # [B, U] float64, first transmissions since the start
+    harq: HarqState
+    outer_loop_db: Tensor  # [B, U]
+    reports: tuple[Tensor, ...]  # spectral efficiency [B, U, K] per PRB, oldest (in use) first
+    served_bits: Tensor  # [B, U] float64, in the last slot
+    arrived: Tensor  # [3, B, U] float64: bytes arrived, bytes dropped, packets admitted for this slot
+    owned: Tensor | None  # [B, U, K] bool, see SchedulingObservation
+    borrowable: Tensor | None
+    ledger: DelayLedger | None
+    block: Block
+
+
+@dataclass(frozen=True)
+class Block:
+    """What the slots of a block need, prepared for all at once."""
+
+    first_slot: int
+    coordinates: Tensor  # [B, U, T, C * 2D] of the slots from fading_slot on
+    fading_slot: int
+    luck: Tensor  # [T, B, U] uniform numbers that decide on decoding
+    arrivals: Tensor | None  # [T, 2, B, U] float64: bytes, packets
+
+
+@dataclass(frozen=True)
+class SlotOutcome:
+    """What one slot did."""
+
+    counters: Tensor  # [len(COUNTERS), B, U] float64
+    active_prbs: Tensor  # [B, C] PRBs that carried data
+    delays: DelayReport | None  # of a whole block, at its last slot
+
+
+class Engine:
+    """See the module's text. Holds what is constant over a run; everything that changes is in :class:`CellState`."""
+
+    def __init__(self, parts: Parts) -> None:
+        channel, carrier = parts.channel, parts.carrier
+        self.parts = parts
+        self.dtype, self.device = channel.mean_snr.dtype, channel.mean_snr.device
+        self.shape = (len(parts.drops), channel.mean_snr.shape[1])
+        self.cells, self.prbs = channel.mean_snr.shape[2], carrier.prbs
+        self.serving = channel.serving
+        self.roster = roster(channel.serving, self.cells)
+        self.re_per_prb = parts.tables.re_per_prb
+        self._zero = torch.zeros(self.shape, dtype=torch.float64, device=self.device)
+        self._full = parts.users.full_buffer.to(self.device).expand(self.shape)
+        self._saturated = bool(parts.users.full_buffer.all())
+        budget = parts.users.delay_budget_s.to(self.device).expand(self.shape)
+        self._budget_s = budget.to(self.dtype)
+        self._budget_slots = (budget / carrier.slot_s + 1e-9).clamp(max=2.0**40).floor().long()
+        self._fading_slots = max(n for n in range(1, _FADING_SLOTS + 1) if parts.block_slots % n == 0)
+        self._luck_keys = parts.drops.keys("decoding").to(self.device)
+
+    @property
+    def context(self) -> SchedulingContext:
+        """What schedulers are reset with."""
+        return SchedulingContext(
+            drops=self.parts.drops,
+            users=self.shape[1],
+            cells=self.cells,
+            prbs=self.prbs,
+            slices=self.parts.users.slices,
+            slot_s=self.parts.carrier.slot_s,
+            saturated=self._saturated,
+            device=self.device,
+            dtype=self.dtype,
+        )
+
+    def start(self) -> CellState:
+        """Slot 0: first arrivals queued, first reports measured with every cell at full load."""
+        block = self._prepare(0)
+        ledger = None
+        if not self._saturated:
+            horizon = max(1024, 4 * self.parts.block_slots)
+            ledger = DelayLedger(self.shape, horizon, self.parts.block_slots, self.device)
+        everything = torch.ones((self.shape[0], self.cells, self.prbs), dtype=self.dtype, device=self.device)
+        first = self._measure(self._sinr(block, 0, everything))
+        state = CellState(
+            slot=0,
+            waiting_bytes=self._full * _ALWAYS_BYTES,
+            admitted_bytes=self._zero,
+            sent_bytes=self._zero,
+            harq=harq.start(self.shape, self.parts.harq, self.device),
+            outer_loop_db=self._zero.to(self.dtype),
+            reports=(first,) * self.parts.link.report_delay_slots,
+            served_bits=self._zero,
+            arrived=torch.zeros((3, *self.shape), dtype=torch.float64, device=self.device),
+            owned=None,
+            borrowable=None,
+            ledger=ledger,
+            block=block,
+        )
+        return self._admit(state)
+
+    def observe(self, state: CellState) -> SchedulingObservation:
+        """What a base station knows at the start of the slot."""
+        rate = state.reports[0]
+        mean = rate.mean(-1)
+        bits = rate * self.re_per_prb
+        return SchedulingObservation(
+            slot=state.slot,
+            serving=self.serving,
+            slice_id=self.parts.users.slice_id.expand(self.shape),
+            roster=self.roster,
+            rate_bits=bits,
+            mean_rate_bits=mean * self.re_per_prb,
+            backlog_bits=8 * state.waiting_bytes,
+            need_prbs=self._need(state, mean),
+            retransmits=state.harq.retransmits,
+            served_bits=state.served_bits,
+            delay_budget_s=self._budget_s,
+            owned=state.owned,
+            borrowable=state.borrowable,
+            head_of_line=partial(self._head_of_line, state),
+        )
+
+    def step(self, state: CellState, decision: SchedulingDecision, need_prbs: Tensor) -> tuple[CellState, SlotOutcome]:
+        """Transmit one slot.
+
+        Args:
+            decision: checked beforehand (:mod:`mac.feasible`).
+            need_prbs: as observed in this slot; counted as requested.
+        """
+        grant = self._grant(state, decision.user)
+        attempt, gamma, active = self._transmit(state, grant)
+        first = attempt.sent & ~state.harq.retransmits
+        new_bytes = attempt.bytes * first
+        served = 8 * attempt.bytes * attempt.decoded
+        lost = attempt.bytes * attempt.given_up
+        counters = torch.stack(
+            (
+                served,
+                8 * (state.arrived[0] + new_bytes * self._full),
+                8 * state.arrived[1],
+                8 * lost,
+                grant.prbs,
+                need_prbs.to(torch.float64),
+                first.to(torch.float64),
+                (first & ~attempt.decoded).to(torch.float64),
+            )
+        )
+        state = replace(
+            state,
+            slot=state.slot + 1,
+            waiting_bytes=torch.where(self._full, state.waiting_bytes, state.waiting_bytes - new_bytes),
+            sent_bytes=state.sent_bytes + new_bytes,
+            harq=harq.update(state.harq, attempt, state.slot, self.parts.harq),
+            outer_loop_db=outer_loop(state.outer_loop_db, first, attempt.decoded, self.parts.link),
+            reports=self._report(state, gamma),
+            served_bits=served,
+        )
+        state, delays = self._advance(state)
+        return state, SlotOutcome(counters, active.sum(-1), delays)
+
+    def backlog_bits(self, state: CellState) -> Tensor:
+        """Bits that wait for a first transmission or a repetition, ``[B, U]``."""
+        return 8 * (torch.where(self._full, 0.0, state.waiting_bytes) + harq.in_flight_bytes(state.harq))
+
+    def oldest_s(self, state: CellState) -> Tensor:
+        """Age of the oldest byte that waits for its first transmission, ``[B, U]``; 0 where none does."""
+        return self._head_of_line(state)
+
+    # The slot, part by part.
+
+    def _need(self, state: CellState, mean_rate: Tensor) -> Tensor:
+        bits_per_prb = mean_rate * self.re_per_prb
+        need = torch.ceil(8 * state.waiting_bytes / bits_per_prb.clamp(min=1e-9)).clamp_(max=self.prbs)
+        need = torch.where((bits_per_prb > 0) & state.harq.usable, need, 0.0)
+        repeated = harq.current(state.harq)[..., harq.PRBS]
+        return torch.where(state.harq.retransmits, repeated, need)
+
+    def _grant(self, state: CellState, user: Tensor) -> Grant:
+        """PRBs, reported rate and MCS of each user, from the holder of each PRB."""
+        batch, users = self.shape
+        held = user >= 0
+        holder = torch.where(held, user, users).flatten(1)  # nobody is user U
+        place = (holder.clamp(max=users - 1).unflatten(1, held.shape[1:]) * self.prbs).add_(
+            torch.arange(self.prbs, device=self.device)
+        )
+        place = place.flatten(1)  # of (user, PRB) in a flat [U * K]
+        ones = torch.ones_like(holder, dtype=self.dtype)
+        prbs = self._per_user(holder, ones)
+        rate = self._per_user(holder, state.reports[0].flatten(1).gather(1, place))
+        block = harq.current(state.harq)
+        mean_rate = rate / prbs.clamp(min=1.0)
+        chosen = self.parts.tables.adaptation.choose_mcs(mean_rate, state.outer_loop_db)
+        mcs = torch.where(state.harq.retransmits, block[..., harq.MCS].long(), chosen)
+        return Grant(held, holder, place, prbs.to(torch.float64), mcs, block)
+
+    def _transmit(self, state: CellState, grant: Grant) -> tuple[Attempt, Tensor, Tensor]:
+        """Send, receive, decode. Returns the attempt, the SINR ``[B, U, K]`` and the activity ``[B, C, K]``."""
+        tables, again = self.parts.tables, state.harq.retransmits
+        coded_prbs = torch.where(again, grant.block[..., harq.PRBS], grant.prbs)
+        cell = grant.mcs * (self.prbs + 1) + coded_prbs.long()
+        room = tables.block_bytes[cell]
+        payload = torch.where(again, grant.block[..., harq.BYTES], torch.minimum(room, state.waiting_bytes))
+        sent = (grant.prbs > 0) & (payload > 0) & state.harq.usable
+        activity = self._activity(grant, sent)
+        gamma = self._sinr(state.block, state.slot, activity)
+        share = (grant.prbs / coded_prbs.clamp(min=1.0)).nan_to_num()
+        combined = self._effective_sinr(grant, gamma) * share + grant.block[..., harq.SINR] * again
+        bler = tables.bler.lookup(grant.mcs, tables.bler_bin[cell], combined.to(self.dtype))
+        failure = transport_bler(bler, tables.code_blocks[cell])
+        luck = state.block.luck[state.slot - state.block.first_slot]
+        decoded = sent & (luck >= failure)
+        attempts = grant.block[..., harq.ATTEMPTS] * again + 1
+        given_up = sent & ~decoded & (attempts >= self.parts.harq.max_attempts)
+        mcs = grant.mcs.to(torch.float64)
+        attempt = Attempt(sent, payload * sent, mcs, coded_prbs, combined, attempts, decoded, given_up)
+        return attempt, gamma, activity
+
+    def _activity(self, grant: Grant, sent: Tensor) -> Tensor:
+        padded = torch.nn.functional.pad(sent, (0, 1)).to(self.dtype)
+        return padded.gather(1, grant.holder).view(grant.held.shape)
+
+    def _effective_sinr(self, grant: Grant, gamma: Tensor) -> Tensor:
+        """One SINR for all PRBs of a user, by the mean of what each PRB carries."""
+        mapping = self.parts.tables.mapping
+        mcs = torch.nn.functional.pad(grant.mcs, (0, 1)).gather(1, grant.holder)
+        carried = mapping.of(gamma.flatten(1).gather(1, grant.place), mcs)
+        mean = self._per_user(grant.holder, carried) / grant.prbs.clamp(min=1.0).to(self.dtype)
+        return mapping.inverse(mean, grant.mcs).to(torch.float64)
+
+    def _per_user(self, holder: Tensor, values: Tensor) -> Tensor:
+        """Sum over the PRBs that each user holds, ``[B, U]``."""
+        batch, users = self.shape
+        out = values.new_zeros((batch, users + 1))
+        return out.scatter_add_(1, holder, values)[:, :users]
+
+    def _sinr(self, block: Block, slot: int, activity: Tensor) -> Tensor:
+        channel, step = self.parts.channel, slot - block.fading_slot
+        return sinr(block.coordinates[:, :, step], channel.fading.to_prbs, self.serving, activity)
+
+    def _measure(self, gamma: Tensor) -> Tensor:
+        return self.parts.tables.adaptation.report(gamma)
+
+    def _report(self, state: CellState, gamma: Tensor) -> tuple[Tensor, ...]:
+        measured = state.slot % self.parts.link.report_period_slots == 0
+        return (*state.reports[1:], self._measure(gamma) if measured else state.reports[-1])
+
+    def _advance(self, state: CellState) -> tuple[CellState, DelayReport | None]:
+        """Close the slot's books, fetch a new block where one ends, admit the arrivals of the next slot."""
+        step = state.slot - 1 - state.block.first_slot
+        ends, delays = step + 1 == self.parts.block_slots, None
+        if state.ledger is not None:
+            state.ledger.resolve(step, state.sent_bytes - harq.in_flight_bytes(state.harq))
+            if ends:
+                delays = state.ledger.close(self.parts.carrier.slot_s, self._budget_slots)
+        if ends:
+            state = replace(state, block=self._prepare(state.slot))
+        elif (state.slot - state.block.first_slot) % self._fading_slots == 0:
+            fresh = self._fading(state.slot)
+            state = replace(state, block=replace(state.block, coordinates=fresh, fading_slot=state.slot))
+        return self._admit(state), delays
+
+    def _admit(self, state: CellState) -> CellState:
+        """Queue what arrives in the slot; what finds no room is dropped."""
+        if state.block.arrivals is None:
+            return state
+        step = state.slot - state.block.first_slot
+        bytes_, packets = state.block.arrivals[step]
+        room = (self.parts.users.queue_bytes - state.waiting_bytes).clamp_(min=0)
+        admitted = torch.minimum(bytes_, room)
+        whole = packets * (admitted == bytes_)
+        total = state.admitted_bytes + admitted
+        if state.ledger is not None:
+            state.ledger.admit(step, total, whole)
+        return replace(
+            state,
+            waiting_bytes=state.waiting_bytes + admitted,
+            admitted_bytes=total,
+            arrived=torch.stack((bytes_, bytes_ - admitted, whole)),
+        )
+
+    def _head_of_line(self, state: CellState) -> Tensor:
+        if state.ledger is None:
+            return self._zero.to(self.dtype)
+        slots = state.ledger.age(state.slot - state.block.first_slot, state.sent_bytes)
+        waits = (state.waiting_bytes > 0) & ~self._full
+        return (slots * waits).to(self.dtype) * self.parts.carrier.slot_s
+
+    def _prepare(self, first_slot: int) -> Block:
+        slots, users = self.parts.block_slots, self.shape[1]
+        luck = uniform(self._luck_keys, (slots, users), start=first_slot * users).transpose(0, 1)
+        arrivals = None
+        if self.parts.arrivals is not None:
+            arrivals = self.parts.arrivals.block(first_slot, slots, users)
+            arrivals = arrivals.permute(3, 0, 1, 2).to(self.device, torch.float64)
+        return Block(first_slot, self._fading(first_slot), first_slot, luck.contiguous(), arrivals)
+
+    def _fading(self, first_slot: int) -> Tensor:
+        return self.parts.channel.fading.coordinates(first_slot, self._fading_slots, self.parts.carrier.slot_s)
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A decision as the users see it."""
+
+    held: Tensor  # [B, C, K] bool
+    holder: Tensor  # [B, C * K] int64, U where nobody
+    place: Tensor  # [B, C * K] int64, of (holder, PRB) in a flat [U * K]
+    prbs: Tensor  # [B, U] float64
+    mcs: Tensor  # [B, U] int64
+    block: Tensor  # [B, U, 6] the block of the chosen HARQ process
+
+
+def roster(serving: Tensor, cells: int) -> Tensor:
+    """Users of each cell in ascending order, padded with U, ``[B, C, M]`` int64 with M of the fullest cell."""
+    batch, users = serving.shape
+    member = serving[:, None, :] == torch.arange(cells, device=serving.device)[:, None]
+    most = max(1, int(member.sum(-1).max()))
+    number = torch.arange(users, device=serving.device).expand(batch, cells, users)
+    return torch.where(member, number, users).sort(-1).values[..., :most].contiguous()

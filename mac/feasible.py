@@ -1,0 +1,126 @@
+"""A decision is never trusted: what it must look like and what it may claim, checked before it acts.
+
+Shapes and types cost nothing and are checked at once. Values are checked on the device; only on a CPU, where reading
+a number back is free, does every decision get its verdict at once.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .contracts import InfeasibleDecision
+from .scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from .slicing_types import SlicingContext, SlicingDecision
+
+
+def require_tensor(
+    value: object, name: str, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """The value, if it is a tensor of the given shape, type and device.
+
+    Raises:
+        InfeasibleDecision: what was given instead and what is allowed.
+    """
+    if not isinstance(value, Tensor):
+        raise InfeasibleDecision(f"{name} must be a torch tensor, not {type(value).__name__}")
+    if tuple(value.shape) != shape:
+        raise InfeasibleDecision(f"{name} must have shape {list(shape)}, not {list(value.shape)}")
+    if value.dtype != dtype:
+        raise InfeasibleDecision(f"{name} must have dtype {dtype}, not {value.dtype}: use .to({dtype})")
+    if value.device.type != device.type:
+        raise InfeasibleDecision(f"{name} must be on {device}, not {value.device}: create it on context.device")
+    return value
+
+
+def require_scheduling(
+    decision: object, observation: SchedulingObservation, context: SchedulingContext
+) -> SchedulingDecision:
+    """The decision, if each PRB is held by nobody or by a user of that cell who may hold it.
+
+    Raises:
+        InfeasibleDecision: with the drop where a value is at fault.
+    """
+    if not isinstance(decision, SchedulingDecision):
+        raise InfeasibleDecision(f"decide() must return a SchedulingDecision, not {type(decision).__name__}")
+    shape = (len(context.drops), context.cells, context.prbs)
+    user = require_tensor(decision.user, "SchedulingDecision.user", shape, torch.int64, context.device)
+    outside = (user < -1) | (user >= context.users)
+    raise_where(outside, context, lambda bad: f"user {bad(user)} does not exist: use 0 to {context.users - 1}, or -1")
+    held = user >= 0
+    known = user.clamp(min=0)
+    home = observation.serving.gather(1, known.flatten(1)).view(shape)
+    cell = torch.arange(context.cells, device=user.device)[:, None].expand(shape)
+    raise_where(
+        held & (home != cell),
+        context,
+        lambda bad: f"cell {bad(cell)} gives a PRB to user {bad(user)}, whom cell {bad(home)} serves",
+    )
+    if observation.owned is not None:
+        foreign = held & ~_may_hold(observation, known)
+        raise_where(foreign, context, lambda bad: f"user {bad(user)} holds a PRB that is not its slice's")
+    return decision
+
+
+def repair_scheduling(decision: SchedulingDecision, observation: SchedulingObservation) -> tuple[Tensor, Tensor]:
+    """Take back every PRB whose holder is not allowed. Returns ``user [B, C, K]`` and the breaches of each drop."""
+    user = decision.user
+    users = observation.serving.shape[1]
+    known = user.clamp(0, users - 1)
+    home = observation.serving.gather(1, known.flatten(1)).view(user.shape)
+    cell = torch.arange(user.shape[1], device=user.device)[:, None]
+    bad = (user < -1) | (user >= users) | ((user >= 0) & (home != cell))
+    if observation.owned is not None:
+        bad |= (user >= 0) & ~_may_hold(observation, known)
+    return torch.where(bad, -1, user), bad.flatten(1).sum(1)
+
+
+def require_slicing(decision: object, context: SlicingContext) -> SlicingDecision:
+    """The decision, if every slice keeps its least and the quotas of a cell fit the carrier.
+
+    Raises:
+        InfeasibleDecision: with the drop where a value is at fault.
+    """
+    if not isinstance(decision, SlicingDecision):
+        raise InfeasibleDecision(f"decide() must return a SlicingDecision, not {type(decision).__name__}")
+    shape = (len(context.drops), context.cells, len(context.slices))
+    rbg = require_tensor(decision.rbg, "SlicingDecision.rbg", shape, torch.int64, context.device)
+    least = context.min_rbg
+    raise_where(rbg < least, context, lambda bad: f"a slice gets {bad(rbg)} RBGs, and every slice keeps {least}")
+    total = rbg.sum(-1)
+    raise_where(
+        total > context.rbgs, context, lambda bad: f"the slices of a cell get {bad(total)} RBGs of {context.rbgs}"
+    )
+    return decision
+
+
+def repair_slicing(decision: SlicingDecision, context: SlicingContext) -> tuple[Tensor, Tensor]:
+    """Raise quotas to the least, then take RBGs from the greatest until they fit.
+
+    Returns ``rbg [B, C, S]`` and the breaches of each drop.
+    """
+    rbg = decision.rbg.clamp(context.min_rbg, context.rbgs)
+    for _ in range(len(context.slices) * context.rbgs):
+        excess = rbg.sum(-1, keepdim=True) > context.rbgs
+        greatest = torch.zeros_like(rbg).scatter_(-1, rbg.argmax(-1, keepdim=True), 1)
+        rbg = rbg - greatest * excess
+    return rbg, (rbg != decision.rbg).flatten(1).any(1).long()
+
+
+def raise_where(bad: Tensor, context: SchedulingContext | SlicingContext, explain) -> None:  # type: ignore[no-untyped-def]
+    """Raise for the first breach. ``explain`` gets a function that reads a tensor of the same shape at that place."""
+    if not bool(bad.any()):
+        return
+    place = tuple(int(i) for i in bad.nonzero()[0])
+    drop = context.drops.ids[place[0]]
+    raise InfeasibleDecision(explain(lambda values: int(values[place])), drop)
+
+
+def _may_hold(observation: SchedulingObservation, user: Tensor) -> Tensor:
+    allowed = observation.owned
+    assert allowed is not None
+    if observation.borrowable is not None:
+        allowed = allowed | observation.borrowable
+    batch, _, prbs = user.shape
+    allowed = allowed.expand(-1, -1, prbs)
+    return allowed.gather(1, user)

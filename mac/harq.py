@@ -1,0 +1,95 @@
+"""HARQ: parallel stop-and-wait processes with soft combining and a limited number of attempts.
+
+Processes are asynchronous (TS 38.321 5.3.2): a block that failed is repeated, in any slot after its feedback, on
+however many PRBs it is given. Repetitions combine by adding up effective SINRs, each weighted by its PRBs over those
+of the first attempt (Chase combining; the weight is ours).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass as settings
+from torch import Tensor
+
+from phy.config import STRICT
+
+BYTES, MCS, PRBS, SINR, ATTEMPTS, READY = range(6)
+
+
+@settings(frozen=True, config=STRICT)
+class HarqSettings:
+    """Retransmissions on the MAC layer."""
+
+    processes: int = Field(default=8, ge=1, le=32)
+    """Stop-and-wait processes of a user."""
+    round_trip_slots: int = Field(default=8, ge=1, le=64)
+    """Slots from a transmission to the earliest next use of its process."""
+    max_attempts: int = Field(default=4, ge=1, le=16)
+    """Transmissions of a block after which it is given up; 1 switches retransmissions off."""
+
+
+@dataclass(frozen=True)
+class HarqState:
+    """Blocks in flight and the process of each user for the coming slot."""
+
+    blocks: Tensor  # [B, U, P, 6] float64: bytes (0: none), MCS, PRBs, combined SINR, attempts, first usable slot
+    process: Tensor  # [B, U] int64, process to use in the coming slot
+    usable: Tensor  # [B, U] bool, that process is not waiting for feedback
+    retransmits: Tensor  # [B, U] bool, it holds a block to repeat
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What one slot did with the chosen process of each user, all ``[B, U]``."""
+
+    sent: Tensor  # bool
+    bytes: Tensor
+    mcs: Tensor
+    prbs: Tensor  # of the first attempt
+    sinr: Tensor  # combined, linear
+    attempts: Tensor
+    decoded: Tensor  # bool
+    given_up: Tensor  # bool
+
+
+def start(shape: tuple[int, int], settings: HarqSettings, device: torch.device) -> HarqState:
+    """No block in flight."""
+    blocks = torch.zeros((*shape, settings.processes, 6), dtype=torch.float64, device=device)
+    return choose(blocks, 0)
+
+
+def choose(blocks: Tensor, slot: int) -> HarqState:
+    """Pick for each user the process of a slot: a block due for repetition, longest due first, else a free one."""
+    held, ready = blocks[..., BYTES], blocks[..., READY]
+    waited = (slot + 1) - ready  # at least 1 where usable
+    urgency = waited * (held > 0) + (waited > 0)
+    best, process = torch.where(waited > 0, urgency, 0.0).max(-1)
+    return HarqState(blocks, process, best > 0, best > 1)
+
+
+def current(state: HarqState) -> Tensor:
+    """The chosen process of each user, ``[B, U, 6]``."""
+    return state.blocks.gather(2, _row(state.process))[:, :, 0]
+
+
+def update(state: HarqState, attempt: Attempt, slot: int, settings: HarqSettings) -> HarqState:
+    """Write the attempts of ``slot`` into their processes and pick those of the next slot."""
+    kept = attempt.bytes * ~(attempt.decoded | attempt.given_up)
+    ready = torch.full_like(kept, slot + settings.round_trip_slots)
+    new = torch.stack((kept, attempt.mcs, attempt.prbs, attempt.sinr, attempt.attempts, ready), -1)
+    row = torch.where(attempt.sent[..., None], new, current(state))
+    return choose(state.blocks.scatter(2, _row(state.process), row[:, :, None]), slot + 1)
+
+
+def in_flight_bytes(state: HarqState) -> Tensor:
+    """Bytes that wait for a repetition, ``[B, U]``."""
+    return state.blocks[..., BYTES].sum(-1)
+
+
+def _row(process: Tensor) -> Tensor:
+    return process[..., None, None].expand(-1, -1, 1, 6)
+
+

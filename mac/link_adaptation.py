@@ -1,0 +1,111 @@
+"""Link adaptation: quantised, delayed channel reports in, an MCS out, and an outer loop that holds the BLER target.
+
+A report holds one CQI a PRB (or subband). The inner loop averages the spectral efficiency of the reports over the
+PRBs that a user was given, turns it into the SINR at which one PRB of that efficiency would just be received, adds the
+outer loop's offset, and takes the greatest MCS whose threshold is not above. Everything is a table lookup.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass as settings
+from torch import Tensor
+
+from phy import loggrid
+from phy.bler import BlerTable, cqi_threshold
+from phy.config import STRICT
+from phy.effective_sinr import Kind
+from phy.mcs import CqiTable
+
+
+@settings(frozen=True, config=STRICT)
+class LinkSettings:
+    """Channel reports and adaptation to them."""
+
+    effective_sinr: Kind = "miesm"
+    """Mapping of unequal SINRs onto one: by mutual information, or exponential."""
+    report_delay_slots: int = Field(default=4, ge=1, le=64)
+    """Slots from a measurement to its first use by the scheduler."""
+    report_period_slots: int = Field(default=1, ge=1, le=1000)
+    """Slots from one measurement to the next."""
+    subband_prbs: int = Field(default=1, ge=1, le=275)
+    """PRBs that share one CQI."""
+    bler_target: float = Field(default=0.1, gt=0, lt=1)
+    """Share of first transmissions that may fail."""
+    outer_loop_step_db: float = Field(default=0.5, ge=0, le=5)
+    """Step down of the outer loop at a failure; a success steps up by target / (1 - target) of it. 0 switches it off."""
+    outer_loop_limit_db: float = Field(default=15.0, ge=0, le=40)
+    """Greatest offset of the outer loop, either way."""
+
+
+@dataclass(frozen=True)
+class LinkAdaptation:
+    """Tables of the inner loop; see :func:`link_adaptation`."""
+
+    rate_of_sinr: Tensor  # [loggrid.SIZE] spectral efficiency of the CQI reported at a SINR
+    sinr_db_of_rate: Tensor  # [loggrid.SIZE] SINR at which a spectral efficiency would just be received
+    threshold_db: Tensor  # [I] least SINR of each MCS, ascending
+    levels: Tensor  # [Q] spectral efficiency of each CQI, ascending from 0
+    subband_prbs: int
+
+    def report(self, sinr: Tensor) -> Tensor:
+        """Spectral efficiency of the CQI that a user reports for each PRB, ``[B, U, K]`` from linear SINR."""
+        rate = self.rate_of_sinr[loggrid.index(sinr)]
+        return rate if self.subband_prbs == 1 else self._by_subband(rate)
+
+    def choose_mcs(self, mean_rate: Tensor, offset_db: Tensor) -> Tensor:
+        """MCS for a mean reported efficiency and the outer loop's offset, int64 like ``mean_rate``."""
+        sinr_db = self.sinr_db_of_rate[loggrid.index(mean_rate)] + offset_db
+        return (torch.bucketize(sinr_db, self.threshold_db, right=True) - 1).clamp_(min=0)
+
+    def to(self, device: torch.device) -> LinkAdaptation:
+        """The same tables on another device."""
+        tables = (self.rate_of_sinr, self.sinr_db_of_rate, self.threshold_db, self.levels)
+        return LinkAdaptation(*(table.to(device) for table in tables), subband_prbs=self.subband_prbs)
+
+    def _by_subband(self, rate: Tensor) -> Tensor:
+        """One CQI for all PRBs of a subband: the greatest whose efficiency is not above their mean."""
+        prbs, size = rate.shape[-1], self.subband_prbs
+        short = -prbs % size
+        padded = torch.nn.functional.pad(rate, (0, short)).unflatten(-1, (-1, size))
+        members = torch.full((padded.shape[-2],), float(size), dtype=rate.dtype, device=rate.device)
+        members[-1] = size - short
+        mean = padded.sum(-1) / members
+        level = torch.bucketize(mean * (1 + 1e-6), self.levels, right=True) - 1
+        return self.levels[level].repeat_interleave(size, -1)[..., :prbs]
+
+
+def link_adaptation(cqi: CqiTable, bler: BlerTable, settings: LinkSettings, dtype: torch.dtype) -> LinkAdaptation:
+    """Build the tables from those of the standard and the link-level error rates."""
+    sinr = loggrid.centres()
+    efficiency = torch.as_tensor(cqi.efficiency, dtype=torch.float64)
+    needed = torch.as_tensor(cqi_threshold(cqi, bler), dtype=torch.float64)  # [15], CQI 1 and up
+    reported = torch.bucketize(sinr, needed, right=True)
+    sinr_db = _interpolate(sinr, efficiency[1:], 10 * needed.log10())
+    threshold_db = 10 * torch.as_tensor(bler.snr_threshold(settings.bler_target), dtype=torch.float64).log10()
+    return LinkAdaptation(
+        rate_of_sinr=efficiency[reported].to(dtype),
+        sinr_db_of_rate=sinr_db.to(dtype),
+        threshold_db=threshold_db.to(dtype),
+        levels=efficiency.to(dtype),
+        subband_prbs=settings.subband_prbs,
+    )
+
+
+def outer_loop(offset_db: Tensor, first: Tensor, decoded: Tensor, settings: LinkSettings) -> Tensor:
+    """Outer loop after one slot: up a little for a decoded first transmission, down a step for a failed one."""
+    down = settings.outer_loop_step_db
+    up = down * settings.bler_target / (1 - settings.bler_target)
+    change = torch.where(decoded, up, -down) * first
+    limit = settings.outer_loop_limit_db
+    return (offset_db + change).clamp_(-limit, limit)
+
+
+def _interpolate(x: Tensor, xs: Tensor, ys: Tensor) -> Tensor:
+    """Piecewise linear through ``(xs, ys)``, ends continued."""
+    right = torch.searchsorted(xs, x).clamp(1, len(xs) - 1)
+    x0, x1, y0, y1 = xs[right - 1], xs[right], ys[right - 1], ys[right]
+    return y0 + (y1 - y0) * (x - x0) / (x1 - x0)

@@ -1,0 +1,87 @@
+"""Outcomes of intervals put together into windows, and windows into arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from .contracts import CORE_FIELDS, Extra, Field, Outcome
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Arrays by name, with the labels of their dimensions (``drop`` first), units, and what the run took in seconds."""
+
+    arrays: Mapping[str, np.ndarray]
+    fields: Mapping[str, Field]
+    timing: Mapping[str, float]
+
+    def dims(self, name: str) -> tuple[str, ...]:
+        """Labels of an array's dimensions."""
+        field = self.fields[name]
+        time = () if field.combine == "total" else ("window",)
+        return ("drop", *time, *field.dims)
+
+
+class Recorder:
+    """Adds up outcomes on the device and moves them to the host once a window."""
+
+    def __init__(self, fields: Mapping[str, Field], window: int) -> None:
+        self.fields = {**CORE_FIELDS, **fields}
+        self.window = window
+        self._intervals = 0
+        self._sums: dict[str, Tensor] = {}
+        self._totals: dict[str, Tensor] = {}
+        self._windows: dict[str, list[np.ndarray]] = {
+            name: [] for name, field in self.fields.items() if field.combine != "total"
+        }
+
+    def add(self, outcome: Outcome) -> bool:
+        """Take one interval; true if it was the last of a window."""
+        values = _values(outcome)
+        self._intervals += 1
+        ends = self._intervals % self.window == 0
+        for name, field in self.fields.items():
+            if field.combine == "last":
+                if ends:
+                    self._windows[name].append(_host(values[name]))
+            else:
+                self._accumulate(self._sums if field.combine == "sum" else self._totals, name, values[name])
+        if ends:
+            for name, total in self._sums.items():
+                self._windows[name].append(_host(total))
+            self._sums = {}
+        return ends
+
+    def windows(self, timing: Mapping[str, float]) -> Windows:
+        """All complete windows."""
+        arrays = {name: np.stack(parts, axis=1) for name, parts in self._windows.items()}
+        arrays.update({name: _host(total) for name, total in self._totals.items()})
+        return Windows(arrays, self.fields, timing)
+
+    @staticmethod
+    def _accumulate(into: dict[str, Tensor], name: str, value: Extra) -> None:
+        tensor = value() if callable(value) else value
+        if name in into:
+            into[name] += tensor
+        else:
+            into[name] = tensor.clone()
+
+
+def _values(outcome: Outcome) -> Mapping[str, Extra]:
+    return {
+        "served_bits": outcome.served_bits,
+        "demand_bits": outcome.demand_bits,
+        "packets": outcome.packets,
+        "delay_s": outcome.delay_s,
+        "energy_j": outcome.energy_j,
+        **outcome.extras,
+    }
+
+
+def _host(value: Extra) -> np.ndarray:
+    tensor = value() if callable(value) else value
+    return tensor.detach().cpu().numpy().copy()

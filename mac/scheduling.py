@@ -1,0 +1,100 @@
+"""The scheduling family: every slot, which user holds each PRB of each cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from phy.energy import PowerSettings
+from phy.random import Drops
+
+from .cellular import FIELDS, Books
+from .contracts import Field, Outcome
+from .engine import CellState, Engine, SlotOutcome
+from .feasible import repair_scheduling, require_scheduling
+from .scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
+
+
+@dataclass(frozen=True)
+class SchedulingState:
+    """The cells, and what was observed of them in this slot."""
+
+    cells: CellState
+    observation: SchedulingObservation
+
+
+class SchedulingProblem:
+    """One decision a slot on a batch of drops.
+
+    Args:
+        engine: the carrier.
+        power: energy model of a base station.
+        repair: take back forbidden PRBs and count them, instead of raising.
+    """
+
+    def __init__(self, engine: Engine, power: PowerSettings, repair: bool = False) -> None:
+        self.engine, self.repair = engine, repair
+        self.books = Books(engine, power)
+
+    @property
+    def interval_s(self) -> float:
+        """A slot."""
+        return self.engine.parts.carrier.slot_s
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """Extras of the outcome."""
+        return FIELDS
+
+    @property
+    def drops(self) -> Drops:
+        """Drops of the batch."""
+        return self.engine.parts.drops
+
+    @property
+    def context(self) -> SchedulingContext:
+        """What allocators are reset with."""
+        return self.engine.context
+
+    def start(self) -> SchedulingState:
+        """Slot 0."""
+        return self._observed(self.engine.start())
+
+    def observe(self, state: SchedulingState, /) -> SchedulingObservation:
+        """Reports and queues."""
+        return state.observation
+
+    def step(self, state: SchedulingState, decision: SchedulingDecision, /) -> tuple[SchedulingState, Outcome]:
+        """Check the decision and transmit a slot."""
+        cells, slot, repairs = decide_slot(self.engine, state.cells, state.observation, decision, self.repair)
+        outcome = self.books.outcome(cells, slot.counters, slot.active_prbs, slot.delays, 1)
+        outcome = replace(outcome, extras={**outcome.extras, "repairs": repairs})
+        return self._observed(cells), outcome
+
+    def _observed(self, cells: CellState) -> SchedulingState:
+        return SchedulingState(cells, self.engine.observe(cells))
+
+
+def decide_slot(
+    engine: Engine,
+    cells: CellState,
+    observation: SchedulingObservation,
+    decision: SchedulingDecision,
+    repair: bool,
+) -> tuple[CellState, SlotOutcome, Tensor]:
+    """Check one slot's decision and carry it out. Returns the next state, the outcome and the repairs ``[B]``.
+
+    Raises:
+        InfeasibleDecision: unless ``repair``.
+    """
+    if repair:
+        user, repairs = repair_scheduling(decision, observation)
+        decision = SchedulingDecision(user)
+    else:
+        require_scheduling(decision, observation, engine.context)
+        repairs = torch.zeros(engine.shape[0], dtype=torch.int64, device=engine.device)
+    cells, slot = engine.step(cells, decision, observation.need_prbs)
+    return cells, slot, repairs

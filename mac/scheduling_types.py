@@ -1,0 +1,59 @@
+"""What a scheduler sees every slot and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from phy.random import Drops
+
+
+@dataclass(frozen=True)
+class SchedulingContext:
+    """What stays the same over a run, given to ``reset``."""
+
+    drops: Drops
+    users: int
+    cells: int
+    prbs: int
+    slices: int  # 1 where the carrier is not sliced
+    slot_s: float
+    saturated: bool  # every user always has data, so no need is ever met
+    device: torch.device
+    dtype: torch.dtype
+
+
+@dataclass(frozen=True)
+class SchedulingObservation:
+    """What a base station knows at the start of a slot: reports (delayed, quantised) and its own queues."""
+
+    slot: int
+    serving: Tensor  # [B, U] int64, serving cell
+    slice_id: Tensor  # [B, U] int64, slice of the user
+    roster: Tensor  # [B, C, M] int64, users of each cell in ascending order, padded with U
+    rate_bits: Tensor  # [B, U, K] bits that a PRB would carry in this slot at the reported CQI; 0 out of range
+    mean_rate_bits: Tensor  # [B, U] its mean over the carrier
+    backlog_bits: Tensor  # [B, U] bits waiting for a first transmission
+    need_prbs: Tensor  # [B, U] PRBs that would empty the queue or repeat the lost block; 0 where nothing can be sent
+    retransmits: Tensor  # [B, U] bool, a lost block is due for repetition
+    served_bits: Tensor  # [B, U] bits acknowledged in the last slot
+    delay_budget_s: Tensor  # [B, U] packet delay budget, inf where the user has none
+    owned: Tensor | None  # [B, U, K] bool, PRBs of the user's slice in its cell; None: all of them
+    borrowable: Tensor | None  # [B, U, K] bool, PRBs of other slices, his if their owners leave them idle; None: none
+    head_of_line: Callable[[], Tensor]  # computes head_of_line_s on demand
+
+    @cached_property
+    def head_of_line_s(self) -> Tensor:
+        """Age of the oldest waiting byte, [B, U] in seconds, 0 where the queue is empty."""
+        return self.head_of_line()
+
+
+@dataclass(frozen=True)
+class SchedulingDecision:
+    """Which user holds each PRB of each cell."""
+
+    user: Tensor  # [B, C, K] int64, -1 for nobody

@@ -1,0 +1,246 @@
+"""The slicing family: every report, how many RBGs each slice of a cell has; a scheduler works below it every slot.
+
+RBGs are dealt out in the order of the slices from the lowest frequency on. PRBs that the slice's users do not need are
+lost, or lent to users of the other slices of the cell, as set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import torch
+from pydantic import Field as Limits
+from pydantic.dataclasses import dataclass as settings
+from torch import Tensor
+
+from phy.config import STRICT
+from phy.energy import PowerSettings
+from phy.random import Drops
+
+from .cellular import FIELDS, Books, add_reports
+from .contracts import Allocator, Field, Outcome
+from .delays import DelayReport
+from .engine import COUNTERS, CellState, Engine
+from .feasible import repair_slicing, require_slicing
+from .scheduling import decide_slot
+from .scheduling_types import SchedulingDecision, SchedulingObservation
+from .slicing_types import Service, SlicingContext, SlicingDecision, SlicingObservation
+
+_SERVED, _ARRIVED = COUNTERS.index("served_bits"), COUNTERS.index("demand_bits")
+_GRANTED, _REQUESTED = COUNTERS.index("granted_prbs"), COUNTERS.index("requested_prbs")
+
+
+@settings(frozen=True, config=STRICT)
+class SliceSettings:
+    """One slice."""
+
+    name: str
+    """Name, as user groups refer to it."""
+    service: Service
+    """Kind of service: embb, urllc or mmtc."""
+
+
+_TRACTOR_SLICES = (SliceSettings("mmtc", "mmtc"), SliceSettings("urllc", "urllc"), SliceSettings("embb", "embb"))
+
+
+@settings(frozen=True, config=STRICT)
+class SlicingSettings:
+    """The slice controller's clock and rules."""
+
+    slices: tuple[SliceSettings, ...] = Limits(default=_TRACTOR_SLICES, min_length=1, max_length=16)
+    """Slices, in the order in which they lie on the carrier."""
+    interval_s: float = Limits(default=0.25, gt=0, le=60)
+    """Time between reports, and so between decisions."""
+    rbg_prbs: int = Limits(default=3, ge=1, le=275)
+    """PRBs of an RBG; the last RBG has what is left."""
+    min_rbg: int = Limits(default=1, ge=0, le=275)
+    """RBGs that every slice keeps."""
+    unused: Literal["lost", "lent"] = "lost"
+    """What becomes of PRBs that a slice does not need."""
+    held_reports: int = Limits(default=0, ge=0)
+    """Reports before the first decision counts; until then the quotas are equal."""
+    scheduler: str = "proportional_fair"
+    """Scheduler inside the slices: a scheduling allocator's name or module:Class."""
+    scheduler_params: dict[str, Any] = Limits(default_factory=dict)
+    """Its parameters."""
+
+
+@dataclass(frozen=True)
+class SlicingState:
+    """The cells, the quotas in force and the totals of the last interval."""
+
+    cells: CellState
+    rbg: Tensor  # [B, C, S] int64
+    totals: Tensor  # [len(COUNTERS), B, U] float64
+    interval: int
+
+
+@dataclass
+class _Tally:
+    """Sums over the slots of an interval."""
+
+    counters: Tensor
+    active_prbs: Tensor
+    repairs: Tensor
+    delays: DelayReport | None = field(default=None)
+
+
+class SlicingProblem:
+    """One decision a report on a batch of drops.
+
+    Args:
+        engine: the carrier; its users' ``slice_id`` are places in ``settings.slices``.
+        settings: clock and rules.
+        scheduler: the scheduling allocator inside the slices.
+        power: energy model of a base station.
+        repair: mend forbidden decisions and count them, instead of raising.
+
+    Raises:
+        ValueError: an interval that is no whole number of slots, or more slices than RBGs for their least quotas.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: SlicingSettings,
+        scheduler: Allocator[SchedulingObservation, SchedulingDecision],
+        power: PowerSettings,
+        repair: bool = False,
+    ) -> None:
+        self.engine, self.settings, self.scheduler, self.repair = engine, settings, scheduler, repair
+        self.books = Books(engine, power)
+        slot_s = engine.parts.carrier.slot_s
+        self.slots = round(settings.interval_s / slot_s)
+        if abs(self.slots * slot_s - settings.interval_s) > 1e-9 or self.slots < 1:
+            raise ValueError(
+                f"slicing.interval_s: {settings.interval_s} s is no whole number of slots of {slot_s} s; "
+                f"use a multiple of {slot_s}"
+            )
+        self.rbgs = -(-engine.prbs // settings.rbg_prbs)
+        if self.rbgs < settings.min_rbg * len(settings.slices):
+            raise ValueError(
+                f"slicing.min_rbg: {len(settings.slices)} slices of at least {settings.min_rbg} RBGs do not fit "
+                f"{self.rbgs} RBGs; lower min_rbg or rbg_prbs"
+            )
+        slices = len(settings.slices)
+        self._group = engine.serving * slices + engine.parts.users.slice_id.expand(engine.shape)
+        self._members = self._by_slice(torch.ones(engine.shape, dtype=torch.float64, device=engine.device))
+
+    @property
+    def interval_s(self) -> float:
+        """Time between decisions."""
+        return self.settings.interval_s
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """Extras of the outcome."""
+        return {
+            **FIELDS,
+            "rbg": Field(("cell", "slice"), "RBG", "last", "quota in force"),
+            "slice_prbs": Field(("cell", "slice"), "PRB", "last", "quota in force"),
+        }
+
+    @property
+    def drops(self) -> Drops:
+        """Drops of the batch."""
+        return self.engine.parts.drops
+
+    @property
+    def context(self) -> SlicingContext:
+        """What allocators are reset with."""
+        return SlicingContext(
+            drops=self.drops,
+            cells=self.engine.cells,
+            slices=tuple(one.name for one in self.settings.slices),
+            services=tuple(one.service for one in self.settings.slices),
+            prbs=self.engine.prbs,
+            rbg_prbs=self.settings.rbg_prbs,
+            rbgs=self.rbgs,
+            min_rbg=self.settings.min_rbg,
+            interval_s=self.interval_s,
+            device=self.engine.device,
+            dtype=self.engine.dtype,
+        )
+
+    def start(self) -> SlicingState:
+        """Slot 0, RBGs dealt out equally, the remainder to the first slices."""
+        self.scheduler.reset(self.engine.context, self.drops.seed)
+        cells, slices = self.engine.start(), len(self.settings.slices)
+        place = torch.arange(slices, device=self.engine.device)
+        equal = self.rbgs // slices + (place < self.rbgs % slices).long()
+        rbg = equal.expand(self.engine.shape[0], self.engine.cells, slices).contiguous()
+        totals = torch.zeros((len(COUNTERS), *self.engine.shape), dtype=torch.float64, device=self.engine.device)
+        return SlicingState(cells, rbg, totals, 0)
+
+    def observe(self, state: SlicingState, /) -> SlicingObservation:
+        """Reports of the last interval."""
+        rate = state.cells.reports[0].mean(-1).to(torch.float64) * self.engine.re_per_prb
+        return SlicingObservation(
+            interval=state.interval,
+            users=self._members,
+            rbg=state.rbg,
+            backlog_bits=self._by_slice(self.engine.backlog_bits(state.cells)),
+            arrived_bits=self._by_slice(state.totals[_ARRIVED]),
+            served_bits=self._by_slice(state.totals[_SERVED]),
+            requested_prbs=self._by_slice(state.totals[_REQUESTED]),
+            granted_prbs=self._by_slice(state.totals[_GRANTED]),
+            bits_per_prb=self._by_slice(rate) / self._members.clamp(min=1),
+        )
+
+    def step(self, state: SlicingState, decision: SlicingDecision, /) -> tuple[SlicingState, Outcome]:
+        """Check the decision, set the quotas and run the interval's slots under them."""
+        rbg, mended = self._quotas(state, decision)
+        owner = self.owner(rbg)
+        cells, tally = self._slots(self._own(state.cells, owner))
+        tally.repairs += mended
+        outcome = self.books.outcome(cells, tally.counters, tally.active_prbs, tally.delays, self.slots)
+        place = torch.arange(rbg.shape[-1], device=rbg.device)
+        prbs = (owner[..., None] == place).sum(2)
+        extras = {**outcome.extras, "repairs": tally.repairs, "rbg": rbg, "slice_prbs": prbs}
+        return SlicingState(cells, rbg, tally.counters, state.interval + 1), replace(outcome, extras=extras)
+
+    def owner(self, rbg: Tensor) -> Tensor:
+        """Slice that owns each PRB, ``[B, C, K]``; S where none does."""
+        number = torch.arange(self.engine.prbs, device=rbg.device) // self.settings.rbg_prbs
+        last = rbg.cumsum(-1)
+        return (number[:, None] >= last[..., None, :]).sum(-1)
+
+    def _quotas(self, state: SlicingState, decision: SlicingDecision) -> tuple[Tensor, Tensor | int]:
+        if self.repair:
+            rbg, mended = repair_slicing(decision, self.context)
+        else:
+            rbg, mended = require_slicing(decision, self.context).rbg, 0
+        if state.interval < self.settings.held_reports:
+            return state.rbg, 0
+        return rbg, mended
+
+    def _own(self, cells: CellState, owner: Tensor) -> CellState:
+        batch, users = self.engine.shape
+        home = self.engine.serving[..., None].expand(batch, users, self.engine.prbs)
+        mine = owner.gather(1, home) == self.engine.parts.users.slice_id[:, None]
+        lent = ~mine if self.settings.unused == "lent" else None
+        return replace(cells, owned=mine, borrowable=lent)
+
+    def _slots(self, cells: CellState) -> tuple[CellState, _Tally]:
+        engine, tally = self.engine, None
+        for _ in range(self.slots):
+            observation = engine.observe(cells)
+            decision = self.scheduler.decide(observation)
+            cells, slot, repairs = decide_slot(engine, cells, observation, decision, self.repair)
+            if tally is None:
+                tally = _Tally(slot.counters, slot.active_prbs, repairs)
+            else:
+                tally.counters += slot.counters
+                tally.active_prbs += slot.active_prbs
+                tally.repairs += repairs
+            tally.delays = add_reports(tally.delays, slot.delays)
+        assert tally is not None
+        return cells, tally
+
+    def _by_slice(self, values: Tensor) -> Tensor:
+        """Sum over the users of each slice in each cell, ``[B, C, S]`` from ``[B, U]``."""
+        batch, slices = values.shape[0], len(self.settings.slices)
+        out = values.new_zeros((batch, self.engine.cells * slices))
+        return out.scatter_add_(1, self._group, values).view(batch, self.engine.cells, slices)

@@ -1,0 +1,133 @@
+"""The channel of a batch of drops: who is served by whom, how strongly everybody is heard, and how that fades."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from .antenna import SectorAntennaSettings
+from .fading import Basis, Fading, FadingSettings, Links, draw_fading, karhunen_loeve
+from .large_scale import LargeScale, PropagationSettings, delay_spread_log10, large_scale
+from .placement import place_per_cell, place_uniform
+from .random import Drops
+from .topology import Topology, displacement
+
+Attachment = Literal["strongest", "home"]
+
+
+@dataclass(frozen=True)
+class ChannelPlan:
+    """Everything that the channel of a drop follows from, besides the drop's number."""
+
+    topology: Topology
+    propagation: PropagationSettings
+    antenna: SectorAntennaSettings
+    fading: FadingSettings
+    users_per_cell: int
+    placement: Literal["per_cell", "uniform"]
+    attachment: Attachment
+    min_distance_m: float
+    speed_mps: Tensor  # [U]
+    frequency_hz: Tensor  # [K] centre of each PRB, relative to the carrier
+    snr_at_unit_gain: float
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Drops side by side; a pure function of time."""
+
+    mean_snr: Tensor  # [B, U, C] linear, of one PRB at its share of full power, mean over fading
+    serving: Tensor  # [B, U] int64
+    position_m: Tensor  # [B, U, 3]
+    fading: Fading
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Channel:
+        """The same channel on another device."""
+        fading = Fading(
+            self.fading.rays.to(device, dtype),
+            self.fading.doppler_hz.to(device),
+            self.fading.to_prbs.to(device, dtype),
+            self.fading.error,
+        )
+        return Channel(self.mean_snr.to(device, dtype), self.serving.to(device), self.position_m.to(device), fading)
+
+
+def build_channel(drops: Drops, plan: ChannelPlan, device: torch.device, dtype: torch.dtype) -> Channel:
+    """Draw the channel of each drop on the CPU in float64, then move it: every device sees the same drops."""
+    basis = frequency_basis(plan)
+    cpu = torch.device("cpu")
+    parts = [_build_drop(drop, plan, basis).to(cpu, dtype) for drop in drops.single()]
+    return stack_channels(parts).to(device, dtype)
+
+
+def stack_channels(parts: Sequence[Channel]) -> Channel:
+    """One batch of several."""
+
+    def cat(of: Callable[[Channel], Tensor]) -> Tensor:
+        return torch.cat([of(part) for part in parts])
+
+    first = parts[0].fading
+    rays, doppler = cat(lambda part: part.fading.rays), cat(lambda part: part.fading.doppler_hz)
+    fading = Fading(rays, doppler, first.to_prbs, first.error)
+    return Channel(
+        cat(lambda part: part.mean_snr), cat(lambda part: part.serving), cat(lambda part: part.position_m), fading
+    )
+
+
+def frequency_basis(plan: ChannelPlan) -> Basis:
+    """Basis of the carrier for links without line of sight, whose delays are the longest; the same for all drops."""
+    if plan.fading.model == "none":
+        flat = torch.ones((len(plan.frequency_hz), 1), dtype=torch.complex128)
+        return Basis(flat, torch.zeros(1, dtype=torch.float64), torch.ones((1, 1), dtype=torch.complex128), 0.0)
+    quantile = torch.linspace(0.05, 0.95, 10, dtype=torch.float64)
+    _, (mean, deviation), _ = delay_spread_log10(plan.propagation.model, plan.propagation.carrier_hz)
+    spreads = 10.0 ** (mean + deviation * torch.special.ndtri(quantile))
+    return karhunen_loeve(plan.frequency_hz, spreads, plan.fading.basis_error)
+
+
+def _build_drop(drop: Drops, plan: ChannelPlan, basis: Basis) -> Channel:
+    position, home = _place(drop, plan)
+    scale = large_scale(drop, plan.topology, position, plan.propagation, plan.antenna)
+    snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
+    strongest = scale.gain_db.argmax(-1)
+    serving = home if plan.attachment == "home" else strongest
+    if plan.fading.model == "none":
+        return Channel(snr, serving, position, _no_fading(snr, len(plan.frequency_hz)))
+    links = _links(plan, scale, position)
+    return Channel(snr, serving, position, draw_fading(drop, links, basis, plan.fading, snr))
+
+
+def _place(drop: Drops, plan: ChannelPlan) -> tuple[Tensor, Tensor]:
+    place = place_per_cell if plan.placement == "per_cell" else place_uniform
+    cells = len(plan.topology.cell_site)
+    users = plan.users_per_cell if plan.placement == "per_cell" else plan.users_per_cell * cells
+    keys = drop.keys("placement")
+    return place(keys, plan.topology, users, plan.min_distance_m, plan.propagation.ue_height_m)
+
+
+def _links(plan: ChannelPlan, scale: LargeScale, position: Tensor) -> Links:
+    """Links of users to cells from those to sites: the cells of a site share its clusters' statistics, not its rays."""
+    site = plan.topology.cell_site
+    towards = -displacement(plan.topology, position)[:, :, site]
+    return Links(
+        model=plan.propagation.model,
+        los=scale.los[:, :, site],
+        indoor=scale.indoor,
+        k_factor_db=scale.k_factor_db[:, :, site],
+        delay_spread_s=scale.delay_spread_s[:, :, site],
+        azimuth_rad=torch.atan2(towards[..., 1], towards[..., 0]),
+        speed_mps=plan.speed_mps,
+        carrier_hz=plan.propagation.carrier_hz,
+    )
+
+
+def _no_fading(snr: Tensor, prbs: int) -> Fading:
+    """One ray without delay or Doppler."""
+    amplitude = snr.sqrt()[..., None]
+    rays = torch.stack((torch.cat((amplitude, 0 * amplitude), -1), torch.cat((0 * amplitude, amplitude), -1)), 2)
+    to_prbs = torch.block_diag(torch.ones(1, prbs), torch.ones(1, prbs)).to(torch.float64)
+    return Fading(rays.flatten(3), torch.zeros((*snr.shape[:2], 1), dtype=torch.float64), to_prbs, 0.0)

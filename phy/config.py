@@ -1,0 +1,11 @@
+"""The one way in which fairwave declares settings: frozen, typed, ranged, described, and closed to unknown keys."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict
+
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+"""Configuration of every settings dataclass, used as ``@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)``.
+
+A bare string below a field is that field's description; units stand in the field's name (``isd_m``, ``carrier_hz``).
+"""

@@ -1,0 +1,206 @@
+"""Small-scale fading: clusters with delays of their own, rays with Dopplers of their own, evaluable at any slot.
+
+The response of a link (user u, cell c) at PRB k and time t is
+
+    h[u,c,k](t) = sum_n sqrt(p_n) sum_m a_nm exp(j 2 pi nu_um t) exp(-j 2 pi f_k tau_n),
+
+with delays tau_n and powers p_n of TR 38.901 7.5 (steps 5 and 6), unit-power random phases a_nm, and the Doppler shifts
+``nu_um = v_u / lambda cos(theta_u + 2 pi m / M)`` of M directions around user u (isotropic scattering, so that the
+autocorrelation of a link is J0(2 pi v t / lambda) in the mean over users). A line-of-sight ray of power K/(K+1) takes
+the direction nearest to its own.
+
+Two steps make it fast and leave it exact to a stated error. A Karhunen-Loeve basis of D functions over frequency,
+the same for all links, carries every delay, so that the step from rays to PRBs is one matrix product; the energy
+outside of the basis is ``Basis.error``. And as the rays of all slots of a block differ only by their phasors, the step
+from rays to the basis is a second product for many slots at once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass as settings
+from torch import Tensor
+
+from .config import STRICT
+from .random import Drops, uniform
+from .units import SPEED_OF_LIGHT_MPS
+
+_SHADOWING_PER_CLUSTER_DB = 3.0
+_GRID = 2048  # points of the delay grid on which the basis is tabulated
+_LONGEST_S = 12e-6  # delays beyond are folded onto this one; 30 times the median delay spread of UMa
+
+# Clusters N and delay scaling r_tau of TR 38.901 Table 7.5-6 Part-1: LOS, NLOS, O2I.
+_CLUSTERS = {
+    "uma": ((12, 2.5), (20, 2.3), (12, 2.2)),
+    "umi": ((12, 3.0), (19, 2.1), (12, 2.2)),
+    "rma": ((11, 3.8), (10, 1.7), (10, 1.7)),
+}
+
+
+@settings(frozen=True, config=STRICT)
+class FadingSettings:
+    """How small-scale fading is drawn and carried."""
+
+    model: Literal["rays", "none"] = "rays"
+    """Clustered rays after TR 38.901, or none: every PRB has the large-scale gain at all times."""
+    directions: int = Field(default=10, ge=3, le=64)
+    """Directions of arrival around a user, each with a Doppler shift of its own."""
+    basis_error: float = Field(default=0.03, ge=0, lt=0.5)
+    """Share of the mean energy that the common basis of frequency responses may leave out; less is slower."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """What fading must know of the links of one or more drops."""
+
+    model: str
+    los: Tensor  # [B, U, C] bool
+    indoor: Tensor  # [B, U] bool
+    k_factor_db: Tensor  # [B, U, C]
+    delay_spread_s: Tensor  # [B, U, C]
+    azimuth_rad: Tensor  # [B, U, C] direction from user to cell
+    speed_mps: Tensor  # [U]
+    carrier_hz: float
+
+
+@dataclass(frozen=True)
+class Basis:
+    """D orthonormal functions over K PRBs and the coordinates of a pure delay in them."""
+
+    vectors: Tensor  # [K, D] complex128
+    delay_s: Tensor  # [G] grid of delays
+    coordinates: Tensor  # [G, D] complex128, of exp(-j 2 pi f_k tau_g)
+    error: float  # share of the mean energy outside of the basis
+
+
+def karhunen_loeve(frequency_hz: Tensor, delay_spreads_s: Tensor, max_error: float) -> Basis:
+    """Basis in which responses of exponential delay profiles have the least energy outside.
+
+    Args:
+        frequency_hz: ``[K]`` centre of each PRB, relative to the carrier.
+        delay_spreads_s: ``[Q]`` delay spreads that stand for the links to be carried, all of equal weight.
+        max_error: share of the mean energy that may lie outside; the fewest functions that keep it are taken.
+    """
+    delay = torch.linspace(0.0, _LONGEST_S, _GRID, dtype=torch.float64)
+    profile = torch.exp(-delay[None] / delay_spreads_s[:, None])
+    weight = (profile / profile.sum(1, keepdim=True)).mean(0)
+    steering = torch.exp(-2j * math.pi * frequency_hz[:, None] * delay[None])
+    covariance = (steering * weight) @ steering.conj().T
+    values, vectors = torch.linalg.eigh(covariance)
+    outside = 1.0 - values.flip(0).cumsum(0) / values.sum()
+    size = min(int((outside > max_error).sum()) + 1, len(frequency_hz))
+    kept = vectors[:, -size:].flip(1)
+    return Basis(kept, delay, (kept.conj().T @ steering).T.contiguous(), max(float(outside[size - 1]), 0.0))
+
+
+@dataclass(frozen=True)
+class Fading:
+    """Rays of a batch of drops in the coordinates of a basis, ready to be evaluated at any time."""
+
+    rays: Tensor  # [B, U, 2M, C * 2D] amplitudes, scaled to sqrt of the mean power of each link
+    doppler_hz: Tensor  # [B, U, M] float64
+    to_prbs: Tensor  # [2D, 2K] from coordinates to real and imaginary part on each PRB
+    error: float
+
+    def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
+        """Basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
+        time = torch.arange(first_slot, first_slot + slots, dtype=torch.float64, device=self.rays.device) * slot_s
+        batch, users, _, width = self.rays.shape
+        out = self.rays.new_empty((batch, users, slots, width))
+        for b in range(batch):  # products of one fixed shape round alike, whatever the batch
+            torch.bmm(self._phasors(b, time), self.rays[b], out=out[b])
+        return out
+
+    def _phasors(self, b: int, time: Tensor) -> Tensor:
+        turns = self.doppler_hz[b][:, None, :] * time[None, :, None]
+        phase = 2 * math.pi * (turns - turns.floor())
+        return torch.cat((phase.cos(), phase.sin()), -1).to(self.rays.dtype)
+
+
+def draw_fading(drops: Drops, links: Links, basis: Basis, settings: FadingSettings, power: Tensor) -> Fading:
+    """Draw the rays of one drop (``B = 1``) or more.
+
+    Args:
+        power: ``[B, U, C]`` mean power of each link, for example its SNR; the response's mean square over time is it.
+    """
+    users = power.shape[1]
+    directions = settings.directions
+    turn = 2 * math.pi * (uniform(drops.keys("fading/turn"), (users, 1)) + torch.arange(directions) / directions)
+    doppler = links.speed_mps[:, None] * (links.carrier_hz / SPEED_OF_LIGHT_MPS) * torch.cos(turn)
+    delay, share = _clusters(drops, links)
+    amplitude = _amplitudes(drops, share, directions)
+    coordinate = basis.coordinates[_grid_index(delay)]  # [B, U, C, N, D]
+    k = 10.0 ** (links.k_factor_db / 10.0)
+    scattered = (amplitude @ coordinate) * (power / (1.0 + k) / _kept(share, coordinate, len(basis.vectors))).sqrt()[..., None, None]
+    total = scattered + _line_of_sight(drops, links, turn, (power * k / (1.0 + k)).sqrt(), basis)
+    return Fading(_as_real(total), doppler, steering_matrix(basis), basis.error)
+
+
+def steering_matrix(basis: Basis) -> Tensor:
+    """Real form of the basis: ``[re, im]`` coordinates times it give ``[re, im]`` of each PRB, ``[2D, 2K]``."""
+    re, im = basis.vectors.real.T, basis.vectors.imag.T
+    return torch.cat((torch.cat((re, im), 1), torch.cat((-im, re), 1)), 0).contiguous()
+
+
+def _clusters(drops: Drops, links: Links) -> tuple[Tensor, Tensor]:
+    """Delays in seconds and powers of unit sum of each link's clusters, ``[B, U, C, N]`` (TR 38.901 7.5-1 to 7.5-6)."""
+    rows = torch.tensor(_CLUSTERS.get(links.model, _CLUSTERS["uma"]), dtype=torch.float64)
+    kind = torch.where(links.indoor[..., None], 2, torch.where(links.los, 0, 1))
+    count, scaling = rows[kind].unbind(-1)
+    most = int(rows[:, 0].max())
+    shape = (*links.los.shape[1:], most)
+    spread = links.delay_spread_s[..., None]
+    exists = torch.arange(most) < count[..., None]
+    raw = -scaling[..., None] * spread * torch.log(uniform(drops.keys("fading/delay"), shape))
+    first = torch.where(exists, raw, torch.inf).amin(-1, keepdim=True)
+    delay = raw - first
+    log_uniform = torch.erfinv(2 * uniform(drops.keys("fading/cluster"), shape) - 1) * math.sqrt(2.0)
+    level = -delay * (scaling[..., None] - 1) / (scaling[..., None] * spread)
+    power = torch.exp(level - _SHADOWING_PER_CLUSTER_DB * math.log(10) / 10 * log_uniform) * exists
+    return delay / _los_scaling(links)[..., None], power / power.sum(-1, keepdim=True)
+
+
+def _los_scaling(links: Links) -> Tensor:
+    """Delay divisor of line-of-sight links with Ricean factor K in dB (TR 38.901 7.5-3), 1 for all others."""
+    k = links.k_factor_db
+    scaling = 0.7705 - 0.0433 * k + 0.0002 * k**2 + 0.000017 * k**3
+    return torch.where(links.los & ~links.indoor[..., None], scaling.clamp(min=0.1), torch.ones_like(k))
+
+
+def _amplitudes(drops: Drops, share: Tensor, directions: int) -> Tensor:
+    """Amplitude of each ray, ``[B, U, C, M, N]`` complex: equal power in all directions, random phase."""
+    phase = uniform(drops.keys("fading/phase"), (*share.shape[1:-1], directions, share.shape[-1]))
+    return torch.polar((share / directions).sqrt()[..., None, :].expand_as(phase), 2 * math.pi * phase)
+
+
+def _kept(share: Tensor, coordinate: Tensor, prbs: int) -> Tensor:
+    """Share of each link's scattered power that the basis carries, to be made good: ``[B, U, C]``."""
+    return (share * coordinate.abs().square().sum(-1)).sum(-1) / prbs
+
+
+def _line_of_sight(drops: Drops, links: Links, turn: Tensor, amplitude: Tensor, basis: Basis) -> Tensor:
+    """The direct ray, at delay 0, in the direction of the M that is nearest to that of the cell."""
+    offset = torch.cos(turn[:, :, None, :] - links.azimuth_rad[..., None])
+    nearest = offset == offset.amax(-1, keepdim=True)
+    phase = 2 * math.pi * uniform(drops.keys("fading/los_phase"), tuple(amplitude.shape[1:]))
+    ray = torch.polar(amplitude, phase)[..., None] * nearest
+    return ray[..., None] * basis.coordinates[0]
+
+
+def _grid_index(delay: Tensor) -> Tensor:
+    step = _LONGEST_S / (_GRID - 1)
+    return (delay / step).round().long().clamp_(max=_GRID - 1)
+
+
+def _as_real(rays: Tensor) -> Tensor:
+    """``[B, U, C, M, D]`` complex to ``[B, U, 2M, C * 2D]``: rows for cosines and sines of the phasors."""
+    batch, users, cells, directions, size = rays.shape
+    cosine = torch.cat((rays.real, rays.imag), -1)
+    sine = torch.cat((-rays.imag, rays.real), -1)
+    both = torch.cat((cosine, sine), 3)
+    return both.permute(0, 1, 3, 2, 4).reshape(batch, users, 2 * directions, cells * 2 * size).contiguous()

@@ -1,0 +1,58 @@
+"""SINR of every user on every PRB, with interference from the PRBs that the other cells really use."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_BLOCK_BYTES = 1 << 20  # working set of one block of users on a CPU: what its second-level cache holds
+
+
+def sinr(coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor) -> Tensor:
+    """Downlink SINR as each user's own cell would serve it now, ``[B, U, K]`` linear.
+
+        gamma[u,k] = |h[u,s(u),k]|^2 / (1 + sum_{c != s(u)} activity[c,k] |h[u,c,k]|^2)
+
+    Powers are relative to the noise of a PRB.
+
+    Args:
+        coordinates: ``[B, U, C * 2D]`` of one slot, from :meth:`phy.fading.Fading.coordinates`.
+        to_prbs: ``[2D, 2K]`` from coordinates to real and imaginary part on each PRB.
+        serving: ``[B, U]`` int64.
+        activity: ``[B, C, K]`` share of full power that each cell spends on each PRB, 0 to 1.
+    """
+    batch, users, _ = coordinates.shape
+    cells, prbs = activity.shape[1:]
+    rows = _rows(coordinates, cells, prbs)
+    out = coordinates.new_empty((batch, users, prbs))
+    for b in range(batch):  # blocks of one fixed shape round alike in every batch
+        for first in range(0, users, rows):
+            block = slice(first, first + rows)
+            out[b, block] = _sinr_block(coordinates[b, block], to_prbs, serving[b, block], activity[b])
+    return out
+
+
+def received_power(coordinates: Tensor, to_prbs: Tensor, cells: int) -> Tensor:
+    """Received power of every link on every PRB over the noise of a PRB, ``[U, C, K]`` from ``[U, C * 2D]``."""
+    size, both = to_prbs.shape
+    response = torch.mm(coordinates.reshape(-1, size), to_prbs).square_()
+    return (response[:, : both // 2] + response[:, both // 2 :]).view(-1, cells, both // 2)
+
+
+def _sinr_block(coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor) -> Tensor:
+    cells, prbs = activity.shape
+    power = received_power(coordinates, to_prbs, cells)
+    own = serving[:, None, None].expand(-1, 1, prbs)
+    signal = power.gather(1, own)[:, 0]
+    if cells == 1:
+        return signal
+    power.scatter_(1, own, 0.0)
+    interference = power.mul_(activity).sum(1)
+    return signal / interference.add_(1.0)
+
+
+def _rows(coordinates: Tensor, cells: int, prbs: int) -> int:
+    """Users of a block: as many as the cache holds on a CPU, all of them elsewhere."""
+    if coordinates.device.type != "cpu":
+        return coordinates.shape[1]
+    return max(1, _BLOCK_BYTES // (cells * 2 * prbs * coordinates.element_size()))

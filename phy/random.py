@@ -1,0 +1,74 @@
+"""Counter-based randomness: every draw is a pure function of (seed, drop, stream, counter).
+
+There is no generator to carry along, so drop 17 is the same drop in any batch, on any device, in any order, and a
+run can be cut and resumed anywhere. The hash is the finaliser of SplitMix64 (Steele, Lea, Flood, 2014) over a
+Weyl sequence; its integer arithmetic is exact on every device.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer
+_MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
+_MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
+
+
+@dataclass(frozen=True)
+class Drops:
+    """Which drops a batch holds: the run's seed and the number of each drop, ``B = len(ids)``."""
+
+    seed: int
+    ids: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def keys(self, stream: str) -> Tensor:
+        """Key of each drop for one named stream of random numbers, int64 ``[B]`` on the CPU."""
+        return torch.tensor([stream_key(self.seed, drop, stream) for drop in self.ids], dtype=torch.int64)
+
+    def single(self) -> list[Drops]:
+        """The same drops, one batch each."""
+        return [Drops(self.seed, (drop,)) for drop in self.ids]
+
+
+def stream_key(seed: int, drop: int, stream: str) -> int:
+    """Key of (seed, drop, stream) as a signed 64-bit integer; ``stream`` is any name, unlike names are independent."""
+    entropy = [seed, drop, *stream.encode()]
+    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0].astype(np.int64))
+
+
+def uniform(keys: Tensor, shape: tuple[int, ...], start: int = 0) -> Tensor:
+    """Uniform numbers in the open interval (0, 1), float64 ``[B, *shape]``.
+
+    Args:
+        keys: int64 ``[B]``, from :meth:`Drops.keys`.
+        shape: shape of each drop's draw.
+        start: counter of the first number, so that ``uniform(k, (8,))[:, 3:]`` equals ``uniform(k, (5,), start=3)``.
+    """
+    counter = torch.arange(start, start + math.prod(shape), dtype=torch.int64, device=keys.device)
+    bits = _mix(keys[:, None] + (counter + 1) * _GOLDEN)
+    unit = ((bits >> 11) & ((1 << 53) - 1)).to(torch.float64)
+    return ((unit + 0.5) * 2.0**-53).reshape(len(keys), *shape)
+
+
+def normal(keys: Tensor, shape: tuple[int, ...], start: int = 0) -> Tensor:
+    """Standard normal numbers, float64 ``[B, *shape]``, by the inverse distribution function."""
+    return math.sqrt(2.0) * torch.erfinv(2.0 * uniform(keys, shape, start) - 1.0)
+
+
+def _mix(z: Tensor) -> Tensor:
+    z = (z ^ _shift(z, 30)) * _MIX_1
+    z = (z ^ _shift(z, 27)) * _MIX_2
+    return z ^ _shift(z, 31)
+
+
+def _shift(z: Tensor, bits: int) -> Tensor:
+    """Logical right shift: torch's ``>>`` on int64 copies the sign."""
+    return (z >> bits) & ((1 << (64 - bits)) - 1)
