@@ -360,8 +360,9 @@ class Engine:
         luck = uniform(self._luck_keys, (slots, users), start=first_slot * users).transpose(0, 1)
         arrivals = None
         if self.parts.arrivals is not None:
-            arrivals = self.parts.arrivals.block(first_slot, slots, users)
-            arrivals = arrivals.permute(3, 0, 1, 2).to(self.device, torch.float64)
+            of_block = (self.parts.arrivals.block, self.parts.arrivals.counts)
+            both = torch.stack([read(first_slot, slots, users) for read in of_block])
+            arrivals = both.permute(3, 0, 1, 2).to(self.device, torch.float64).contiguous()
         return Block(first_slot, self._fading(first_slot), first_slot, luck.contiguous(), arrivals)
 
     def _fading(self, first_slot: int) -> Tensor:

@@ -1,0 +1,88 @@
+"""Delays against a queue that is simulated packet by packet."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import pytest
+import torch
+
+from mac.delays import BIN_EDGES_S, DelayLedger
+from phy.random import uniform
+
+SLOT_S = 1e-3
+
+
+def simulate(arrivals: list[tuple[int, int]], service: list[int]) -> tuple[list[tuple[int, int]], list[int]]:
+    """Packets ``(slot of completion, delay in slots)`` and the age of the oldest byte before each slot's service."""
+    queue: deque[list[int]] = deque()
+    done, ages, coming = [], [], deque(arrivals)
+    for slot, served in enumerate(service):
+        while coming and coming[0][0] == slot:
+            queue.append(list(coming.popleft()))
+        ages.append(slot - queue[0][0] if queue else 0)
+        while served and queue:
+            take = min(served, queue[0][1])
+            queue[0][1] -= take
+            served -= take
+            if queue[0][1] == 0:
+                done.append((slot, slot + 1 - queue.popleft()[0]))
+    return done, ages
+
+
+def draw(user: int, slots: int) -> tuple[list[tuple[int, int]], list[int]]:
+    key = torch.tensor([100 + user])
+    size = (uniform(key, (slots,))[0] * 900 + 1).long().tolist()
+    comes = uniform(key, (slots,), start=10_000)[0] < 0.3
+    arrivals = [(slot, size[slot]) for slot in range(slots) if comes[slot]]
+    service = ((uniform(key, (slots,), start=20_000)[0] < 0.4) * 450).tolist()
+    return arrivals, service
+
+
+@pytest.mark.parametrize("block", [10, 25])
+def test_ledger_equals_a_queue_of_packets(block: int) -> None:
+    users, slots, budget = 6, 200, 20
+    ledger = DelayLedger((1, users), 400, block, torch.device("cpu"))
+    oracle = [simulate(*draw(user, slots)) for user in range(users)]
+    drawn = [draw(user, slots) for user in range(users)]
+    admitted, served = torch.zeros(1, users, dtype=torch.float64), torch.zeros(1, users, dtype=torch.float64)
+    waiting = torch.zeros(1, users, dtype=torch.float64)
+    totals = [torch.zeros(1, users, dtype=torch.float64) for _ in range(3)]
+    bins = torch.zeros(1, users, len(BIN_EDGES_S), dtype=torch.float64)
+    for slot in range(slots):
+        step = slot % block
+        come = torch.tensor([[float(dict(arrivals).get(slot, 0)) for arrivals, _ in drawn]], dtype=torch.float64)
+        admitted, waiting = admitted + come, waiting + come
+        ledger.admit(step, admitted, (come > 0).to(torch.float64))
+        age = torch.where(waiting > 0, ledger.age(step, served), 0)
+        assert age[0].tolist() == [ages[slot] for _, ages in oracle]
+        sent = torch.minimum(waiting, torch.tensor([[float(service[slot]) for _, service in drawn]]).double())
+        served, waiting = served + sent, waiting - sent
+        ledger.resolve(step, served)
+        if step + 1 == block:
+            report = ledger.close(SLOT_S, torch.full((1, users), budget))
+            for total, new in zip(totals, (report.packets, report.delay_s, report.late), strict=True):
+                total += new
+            bins += report.bins
+    for user, (done, _) in enumerate(oracle):
+        delays = [delay for _, delay in done]
+        assert len(delays) > 10
+        assert totals[0][0, user] == len(delays)
+        assert totals[1][0, user] == pytest.approx(sum(delays) * SLOT_S)
+        assert totals[2][0, user] == sum(delay > budget for delay in delays)
+        lower = (0.0, *BIN_EDGES_S[:-1])
+        for column, (low, high) in enumerate(zip(lower, BIN_EDGES_S, strict=True)):
+            expected = sum(low + 1e-12 < delay * SLOT_S <= high + 1e-12 for delay in delays)
+            assert bins[0, user, column] == expected, (user, low, high)
+
+
+def test_what_waits_beyond_the_horizon_is_that_old() -> None:
+    ledger = DelayLedger((1, 1), 30, 10, torch.device("cpu"))
+    total = torch.full((1, 1), 5.0, dtype=torch.float64)
+    for slot in range(60):
+        ledger.admit(slot % 10, total, torch.tensor([[float(slot == 0)]], dtype=torch.float64))
+        ledger.resolve(slot % 10, torch.zeros(1, 1, dtype=torch.float64))
+        if slot % 10 == 9:
+            last = ledger.age(9, torch.zeros(1, 1, dtype=torch.float64))
+            ledger.close(SLOT_S, torch.full((1, 1), 100))
+    assert int(last) >= 30

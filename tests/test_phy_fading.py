@@ -1,0 +1,107 @@
+"""Fading against the sum over its rays, against J0, and against the cluster model's own frequency correlation."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from scipy.special import j0
+
+from phy.fading import FadingSettings, Links, _clusters, draw_fading, karhunen_loeve
+from phy.link import received_power
+from phy.random import Drops
+from phy.units import SPEED_OF_LIGHT_MPS
+
+CARRIER_HZ, SPEED_MPS = 3.5e9, 10.0
+DROP = Drops(3, (5,))
+
+
+def links(users: int, cells: int, k_db: float = -100.0) -> Links:
+    shape = (1, users, cells)
+    return Links(
+        model="uma",
+        los=torch.full(shape, k_db > -50),
+        indoor=torch.zeros(shape[:2], dtype=torch.bool),
+        k_factor_db=torch.full(shape, k_db, dtype=torch.float64),
+        delay_spread_s=torch.full(shape, 363e-9, dtype=torch.float64),
+        azimuth_rad=torch.linspace(0, 6, users * cells, dtype=torch.float64).view(shape),
+        speed_mps=torch.full((users,), SPEED_MPS, dtype=torch.float64),
+        carrier_hz=CARRIER_HZ,
+    )
+
+
+def frequencies(prbs: int) -> torch.Tensor:
+    return (torch.arange(prbs, dtype=torch.float64) - (prbs - 1) / 2) * 180e3
+
+
+SPREADS = 10.0 ** torch.linspace(-7.1, -5.8, 8, dtype=torch.float64)
+
+
+def response(fading, first_slot: int, slots: int, cells: int) -> torch.Tensor:  # type: ignore[no-untyped-def]
+    """Complex response ``[T, U * C, K]`` at the start of each slot."""
+    coordinates = fading.coordinates(first_slot, slots, 1e-3)[0]
+    size, both = fading.to_prbs.shape
+    h = coordinates.transpose(0, 1).reshape(slots, -1, size) @ fading.to_prbs
+    return torch.complex(h[..., : both // 2], h[..., both // 2 :])
+
+
+def test_frequency_correlation_is_that_of_the_clusters() -> None:
+    users, cells, prbs = 1200, 4, 50
+    basis = karhunen_loeve(frequencies(prbs), SPREADS, 0.02)
+    drawn = links(users, cells)
+    fading = draw_fading(DROP, drawn, basis, FadingSettings(), torch.ones(1, users, cells, dtype=torch.float64))
+    h = response(fading, 0, 1, cells)[0]
+    delay, share = _clusters(DROP, drawn)
+    for lag in (1, 4, 16, 40):
+        exact = (share * torch.exp(-2j * math.pi * lag * 180e3 * delay)).sum(-1).mean()
+        seen = (h[:, lag:] * h[:, :-lag].conj()).mean() / h.abs().square().mean()
+        assert abs(abs(seen) - abs(exact)) < 0.02, lag
+
+
+def test_autocorrelation_is_j0() -> None:
+    users, cells = 800, 4
+    basis = karhunen_loeve(frequencies(25), SPREADS, 0.02)
+    fading = draw_fading(
+        DROP, links(users, cells), basis, FadingSettings(), torch.ones(1, users, cells, dtype=torch.float64)
+    )
+    h = response(fading, 0, 25, cells)
+    doppler_hz = SPEED_MPS * CARRIER_HZ / SPEED_OF_LIGHT_MPS
+    for lag in (1, 3, 6, 12, 24):
+        seen = (h[lag] * h[0].conj()).mean() / h[0].abs().square().mean()
+        assert abs(seen - j0(2 * math.pi * doppler_hz * lag * 1e-3)) < 0.03, lag
+
+
+@pytest.mark.parametrize(("k_db", "fourth"), [(-100.0, 2.0), (9.0, (10**1.8 + 4 * 10**0.9 + 2) / (10**0.9 + 1) ** 2)])
+def test_power_and_rice_statistics(k_db: float, fourth: float) -> None:
+    """Mean power is as asked; E|h|^4 / E|h|^2^2 is that of Rayleigh (2) or of Rice with factor K."""
+    users, cells = 2000, 3
+    power = 10.0 ** torch.linspace(-3, 3, users * cells, dtype=torch.float64).view(1, users, cells)
+    basis = karhunen_loeve(frequencies(24), SPREADS, 0.03)
+    fading = draw_fading(DROP, links(users, cells, k_db), basis, FadingSettings(), power)
+    seen = received_power(fading.coordinates(7, 1, 1e-3)[0, :, 0], fading.to_prbs, cells) / power[0, ..., None]
+    assert seen.mean().item() == pytest.approx(1.0, abs=0.03)
+    assert (seen.square().mean() / seen.mean().square()).item() == pytest.approx(fourth, rel=0.05)
+
+
+def test_a_slot_is_a_function_of_time_alone() -> None:
+    basis = karhunen_loeve(frequencies(12), SPREADS, 0.03)
+    fading = draw_fading(DROP, links(5, 3), basis, FadingSettings(), torch.ones(1, 5, 3, dtype=torch.float64))
+    late = response(fading, 123_456, 4, 3)[2]
+    assert torch.allclose(late, response(fading, 123_450, 10, 3)[8], atol=1e-9)
+    assert not torch.allclose(late, response(fading, 123_459, 1, 3)[0], atol=1e-3)
+
+
+def test_basis_error_is_what_is_left_out() -> None:
+    frequency = frequencies(50)
+    wide = karhunen_loeve(frequency, SPREADS, 0.0)
+    assert wide.vectors.shape[1] == 50
+    assert wide.error == pytest.approx(0.0, abs=1e-9)
+    basis = karhunen_loeve(frequency, SPREADS, 0.05)
+    assert 0.0 < basis.error <= 0.05
+    smaller = karhunen_loeve(frequency, SPREADS, basis.error + 1e-6)
+    assert smaller.vectors.shape[1] == basis.vectors.shape[1]
+    kept = basis.coordinates.abs().square().sum(-1) / 50
+    weight = torch.exp(-basis.delay_s[None] / SPREADS[:, None])
+    weight = (weight / weight.sum(1, keepdim=True)).mean(0)
+    assert 1 - float((kept * weight).sum()) == pytest.approx(basis.error, abs=1e-6)
