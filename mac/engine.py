@@ -38,6 +38,7 @@ COUNTERS = (
     "first_nack",
 )
 _FADING_SLOTS = 10  # slots whose fading is computed at once; more would not fit a cache
+_LEAST_BITS = 1e-9  # divisor where a user is out of range
 _ALWAYS_BYTES = 2.0**40  # what a full-buffer user has waiting
 
 
@@ -68,6 +69,14 @@ class Parts:
 
 
 @dataclass(frozen=True)
+class Report:
+    """A channel report in bits that a PRB would carry in a slot."""
+
+    bits: Tensor  # [B, U, K]
+    mean_bits: Tensor  # [B, U] over the carrier
+
+
+@dataclass(frozen=True)
 class CellState:
     """A batch of drops at the start of a slot, the arrivals of that slot already queued."""
 
@@ -77,7 +86,7 @@ class CellState:
     sent_bytes: Tensor  # [B, U] float64, first transmissions since the start
     harq: HarqState
     outer_loop_db: Tensor  # [B, U]
-    reports: tuple[Tensor, ...]  # spectral efficiency [B, U, K] per PRB, oldest (in use) first
+    reports: tuple[Report, ...]  # oldest (in use) first
     served_bits: Tensor  # [B, U] float64, in the last slot
     arrived: Tensor  # [3, B, U] float64: bytes arrived, bytes dropped, packets admitted for this slot
     owned: Tensor | None  # [B, U, K] bool, see SchedulingObservation
@@ -117,30 +126,28 @@ class Engine:
         self.cells, self.prbs = channel.mean_snr.shape[2], carrier.prbs
         self.serving = channel.serving
         self.roster = roster(channel.serving, self.cells)
-        self.re_per_prb = parts.tables.re_per_prb
         self._zero = torch.zeros(self.shape, dtype=torch.float64, device=self.device)
+        self._one = torch.ones(1, dtype=self.dtype, device=self.device)
+        self._prb = torch.arange(self.prbs, device=self.device)
+        self._slice_id = parts.users.slice_id.to(self.device).expand(self.shape)
         self._full = parts.users.full_buffer.to(self.device).expand(self.shape)
         self._saturated = bool(parts.users.full_buffer.all())
         budget = parts.users.delay_budget_s.to(self.device).expand(self.shape)
         self._budget_s = budget.to(self.dtype)
         self._budget_slots = (budget / carrier.slot_s + 1e-9).clamp(max=2.0**40).floor().long()
-        self._fading_slots = max(n for n in range(1, _FADING_SLOTS + 1) if parts.block_slots % n == 0)
-        self._luck_keys = parts.drops.keys("decoding").to(self.device)
-
-    @property
-    def context(self) -> SchedulingContext:
-        """What schedulers are reset with."""
-        return SchedulingContext(
-            drops=self.parts.drops,
+        self.context = SchedulingContext(
+            drops=parts.drops,
             users=self.shape[1],
             cells=self.cells,
             prbs=self.prbs,
-            slices=self.parts.users.slices,
-            slot_s=self.parts.carrier.slot_s,
+            slices=parts.users.slices,
+            slot_s=carrier.slot_s,
             saturated=self._saturated,
             device=self.device,
             dtype=self.dtype,
         )
+        self._fading_slots = max(n for n in range(1, _FADING_SLOTS + 1) if parts.block_slots % n == 0)
+        self._luck_keys = parts.drops.keys("decoding").to(self.device)
 
     def start(self) -> CellState:
         """Slot 0: first arrivals queued, first reports measured with every cell at full load."""
@@ -170,18 +177,16 @@ class Engine:
 
     def observe(self, state: CellState) -> SchedulingObservation:
         """What a base station knows at the start of the slot."""
-        rate = state.reports[0]
-        mean = rate.mean(-1)
-        bits = rate * self.re_per_prb
+        report = state.reports[0]
         return SchedulingObservation(
             slot=state.slot,
             serving=self.serving,
-            slice_id=self.parts.users.slice_id.expand(self.shape),
+            slice_id=self._slice_id,
             roster=self.roster,
-            rate_bits=bits,
-            mean_rate_bits=mean * self.re_per_prb,
-            backlog_bits=8 * state.waiting_bytes,
-            need_prbs=self._need(state, mean),
+            rate_bits=report.bits,
+            mean_rate_bits=report.mean_bits,
+            backlog_bits=state.waiting_bytes * 8,
+            need_prbs=self._need(state),
             retransmits=state.harq.retransmits,
             served_bits=state.served_bits,
             delay_budget_s=self._budget_s,
@@ -200,28 +205,28 @@ class Engine:
         grant = self._grant(state, decision.user)
         attempt, gamma, active = self._transmit(state, grant)
         first = attempt.sent & ~state.harq.retransmits
-        new_bytes = attempt.bytes * first
-        served = 8 * attempt.bytes * attempt.decoded
-        lost = attempt.bytes * attempt.given_up
+        failed = first & ~attempt.decoded
+        new_bytes = torch.where(first, attempt.bytes, self._zero)
+        served = torch.where(attempt.decoded, attempt.bytes * 8, self._zero)
         counters = torch.stack(
             (
                 served,
-                8 * (state.arrived[0] + new_bytes * self._full),
-                8 * state.arrived[1],
-                8 * lost,
-                grant.prbs,
-                need_prbs.to(torch.float64),
+                (state.arrived[0] + torch.where(self._full, new_bytes, self._zero)) * 8,
+                state.arrived[1] * 8,
+                torch.where(attempt.given_up, attempt.bytes * 8, self._zero),
+                grant.prbs.to(torch.float64),
+                need_prbs,
                 first.to(torch.float64),
-                (first & ~attempt.decoded).to(torch.float64),
+                failed.to(torch.float64),
             )
         )
         state = replace(
             state,
             slot=state.slot + 1,
-            waiting_bytes=torch.where(self._full, state.waiting_bytes, state.waiting_bytes - new_bytes),
+            waiting_bytes=state.waiting_bytes - torch.where(self._full, self._zero, new_bytes),
             sent_bytes=state.sent_bytes + new_bytes,
             harq=harq.update(state.harq, attempt, state.slot, self.parts.harq),
-            outer_loop_db=outer_loop(state.outer_loop_db, first, attempt.decoded, self.parts.link),
+            outer_loop_db=outer_loop(state.outer_loop_db, first, failed, self.parts.link),
             reports=self._report(state, gamma),
             served_bits=served,
         )
@@ -238,51 +243,44 @@ class Engine:
 
     # The slot, part by part.
 
-    def _need(self, state: CellState, mean_rate: Tensor) -> Tensor:
-        bits_per_prb = mean_rate * self.re_per_prb
-        need = torch.ceil(8 * state.waiting_bytes / bits_per_prb.clamp(min=1e-9)).clamp_(max=self.prbs)
-        need = torch.where((bits_per_prb > 0) & state.harq.usable, need, 0.0)
-        repeated = harq.current(state.harq)[..., harq.PRBS]
-        return torch.where(state.harq.retransmits, repeated, need)
+    def _need(self, state: CellState) -> Tensor:
+        mean, queue = state.reports[0].mean_bits, state.harq
+        need = (state.waiting_bytes * 8 / mean.clamp(min=_LEAST_BITS)).ceil_().clamp_(max=self.prbs)
+        need = torch.where(queue.usable & (mean > 0), need, self._zero)
+        return torch.where(queue.retransmits, queue.current[..., harq.PRBS], need)
 
     def _grant(self, state: CellState, user: Tensor) -> Grant:
         """PRBs, reported rate and MCS of each user, from the holder of each PRB."""
-        batch, users = self.shape
+        users, queue = self.shape[1], state.harq
         held = user >= 0
         holder = torch.where(held, user, users).flatten(1)  # nobody is user U
-        place = (holder.clamp(max=users - 1).unflatten(1, held.shape[1:]) * self.prbs).add_(
-            torch.arange(self.prbs, device=self.device)
-        )
-        place = place.flatten(1)  # of (user, PRB) in a flat [U * K]
-        ones = torch.ones_like(holder, dtype=self.dtype)
-        prbs = self._per_user(holder, ones)
-        rate = self._per_user(holder, state.reports[0].flatten(1).gather(1, place))
-        block = harq.current(state.harq)
-        mean_rate = rate / prbs.clamp(min=1.0)
-        chosen = self.parts.tables.adaptation.choose_mcs(mean_rate, state.outer_loop_db)
-        mcs = torch.where(state.harq.retransmits, block[..., harq.MCS].long(), chosen)
-        return Grant(held, holder, place, prbs.to(torch.float64), mcs, block)
+        place = (user.clamp(min=0) * self.prbs).add_(self._prb).flatten(1)  # of (user, PRB) in a flat [U * K]
+        prbs = self._per_user(holder, self._one.expand(holder.shape))
+        rate = self._per_user(holder, state.reports[0].bits.flatten(1).gather(1, place))
+        chosen = self.parts.tables.adaptation.choose_mcs(rate / prbs.clamp(min=1.0), state.outer_loop_db)
+        mcs = torch.where(queue.retransmits, queue.current[..., harq.MCS].long(), chosen)
+        return Grant(held, holder, place, prbs, mcs)
 
     def _transmit(self, state: CellState, grant: Grant) -> tuple[Attempt, Tensor, Tensor]:
         """Send, receive, decode. Returns the attempt, the SINR ``[B, U, K]`` and the activity ``[B, C, K]``."""
-        tables, again = self.parts.tables, state.harq.retransmits
-        coded_prbs = torch.where(again, grant.block[..., harq.PRBS], grant.prbs)
+        tables, queue = self.parts.tables, state.harq
+        block, again = queue.current, queue.retransmits
+        coded_prbs = torch.where(again, block[..., harq.PRBS], grant.prbs)
         cell = grant.mcs * (self.prbs + 1) + coded_prbs.long()
-        room = tables.block_bytes[cell]
-        payload = torch.where(again, grant.block[..., harq.BYTES], torch.minimum(room, state.waiting_bytes))
-        sent = (grant.prbs > 0) & (payload > 0) & state.harq.usable
+        new = torch.minimum(tables.block_bytes[cell], state.waiting_bytes)
+        payload = torch.where(again, block[..., harq.BYTES], new)
+        sent = (payload * grant.prbs > 0) & queue.usable
         activity = self._activity(grant, sent)
         gamma = self._sinr(state.block, state.slot, activity)
-        share = (grant.prbs / coded_prbs.clamp(min=1.0)).nan_to_num()
-        combined = self._effective_sinr(grant, gamma) * share + grant.block[..., harq.SINR] * again
-        bler = tables.bler.lookup(grant.mcs, tables.bler_bin[cell], combined.to(self.dtype))
+        own = self._effective_sinr(grant, gamma) * (grant.prbs / coded_prbs.clamp(min=1.0))
+        combined = torch.where(again, own + block[..., harq.SINR], own)
+        bler = tables.bler.lookup(grant.mcs, tables.bler_bin[cell], combined)
         failure = transport_bler(bler, tables.code_blocks[cell])
-        luck = state.block.luck[state.slot - state.block.first_slot]
-        decoded = sent & (luck >= failure)
-        attempts = grant.block[..., harq.ATTEMPTS] * again + 1
-        given_up = sent & ~decoded & (attempts >= self.parts.harq.max_attempts)
-        mcs = grant.mcs.to(torch.float64)
-        attempt = Attempt(sent, payload * sent, mcs, coded_prbs, combined, attempts, decoded, given_up)
+        decoded = sent & (state.block.luck[state.slot - state.block.first_slot] >= failure)
+        attempts = torch.where(again, block[..., harq.ATTEMPTS] + 1, self._zero + 1)
+        given_up = sent & (attempts >= self.parts.harq.max_attempts) & ~decoded
+        payload = torch.where(sent, payload, self._zero)
+        attempt = Attempt(sent, payload, grant.mcs, coded_prbs, combined, attempts, decoded, given_up)
         return attempt, gamma, activity
 
     def _activity(self, grant: Grant, sent: Tensor) -> Tensor:
@@ -294,8 +292,8 @@ class Engine:
         mapping = self.parts.tables.mapping
         mcs = torch.nn.functional.pad(grant.mcs, (0, 1)).gather(1, grant.holder)
         carried = mapping.of(gamma.flatten(1).gather(1, grant.place), mcs)
-        mean = self._per_user(grant.holder, carried) / grant.prbs.clamp(min=1.0).to(self.dtype)
-        return mapping.inverse(mean, grant.mcs).to(torch.float64)
+        mean = self._per_user(grant.holder, carried) / grant.prbs.clamp(min=1.0)
+        return mapping.inverse(mean, grant.mcs)
 
     def _per_user(self, holder: Tensor, values: Tensor) -> Tensor:
         """Sum over the PRBs that each user holds, ``[B, U]``."""
@@ -307,10 +305,11 @@ class Engine:
         channel, step = self.parts.channel, slot - block.fading_slot
         return sinr(block.coordinates[:, :, step], channel.fading.to_prbs, self.serving, activity)
 
-    def _measure(self, gamma: Tensor) -> Tensor:
-        return self.parts.tables.adaptation.report(gamma)
+    def _measure(self, gamma: Tensor) -> Report:
+        bits = self.parts.tables.adaptation.report(gamma)
+        return Report(bits, bits.mean(-1))
 
-    def _report(self, state: CellState, gamma: Tensor) -> tuple[Tensor, ...]:
+    def _report(self, state: CellState, gamma: Tensor) -> tuple[Report, ...]:
         measured = state.slot % self.parts.link.report_period_slots == 0
         return (*state.reports[1:], self._measure(gamma) if measured else state.reports[-1])
 
@@ -376,9 +375,8 @@ class Grant:
     held: Tensor  # [B, C, K] bool
     holder: Tensor  # [B, C * K] int64, U where nobody
     place: Tensor  # [B, C * K] int64, of (holder, PRB) in a flat [U * K]
-    prbs: Tensor  # [B, U] float64
+    prbs: Tensor  # [B, U]
     mcs: Tensor  # [B, U] int64
-    block: Tensor  # [B, U, 6] the block of the chosen HARQ process
 
 
 def roster(serving: Tensor, cells: int) -> Tensor:

@@ -39,6 +39,7 @@ class HarqState:
     process: Tensor  # [B, U] int64, process to use in the coming slot
     usable: Tensor  # [B, U] bool, that process is not waiting for feedback
     retransmits: Tensor  # [B, U] bool, it holds a block to repeat
+    current: Tensor  # [B, U, 6] that process's row of blocks
 
 
 @dataclass(frozen=True)
@@ -63,24 +64,20 @@ def start(shape: tuple[int, int], settings: HarqSettings, device: torch.device) 
 
 def choose(blocks: Tensor, slot: int) -> HarqState:
     """Pick for each user the process of a slot: a block due for repetition, longest due first, else a free one."""
-    held, ready = blocks[..., BYTES], blocks[..., READY]
-    waited = (slot + 1) - ready  # at least 1 where usable
-    urgency = waited * (held > 0) + (waited > 0)
-    best, process = torch.where(waited > 0, urgency, 0.0).max(-1)
-    return HarqState(blocks, process, best > 0, best > 1)
-
-
-def current(state: HarqState) -> Tensor:
-    """The chosen process of each user, ``[B, U, 6]``."""
-    return state.blocks.gather(2, _row(state.process))[:, :, 0]
+    waited = slot + 1 - blocks[..., READY]  # at least 1 where usable
+    urgency = torch.where(blocks[..., BYTES] > 0, 2 * waited, waited.clamp(max=1))
+    best, process = urgency.clamp_(min=0).max(-1)
+    retransmits = best > 1
+    return HarqState(blocks, process, best > 0, retransmits, blocks.gather(2, _row(process))[:, :, 0])
 
 
 def update(state: HarqState, attempt: Attempt, slot: int, settings: HarqSettings) -> HarqState:
     """Write the attempts of ``slot`` into their processes and pick those of the next slot."""
-    kept = attempt.bytes * ~(attempt.decoded | attempt.given_up)
+    over = attempt.decoded | attempt.given_up
+    kept = attempt.bytes.masked_fill(over, 0.0)
     ready = torch.full_like(kept, slot + settings.round_trip_slots)
     new = torch.stack((kept, attempt.mcs, attempt.prbs, attempt.sinr, attempt.attempts, ready), -1)
-    row = torch.where(attempt.sent[..., None], new, current(state))
+    row = torch.where(attempt.sent[..., None], new, state.current)
     return choose(state.blocks.scatter(2, _row(state.process), row[:, :, None]), slot + 1)
 
 

@@ -45,63 +45,62 @@ class LinkSettings:
 class LinkAdaptation:
     """Tables of the inner loop; see :func:`link_adaptation`."""
 
-    rate_of_sinr: Tensor  # [loggrid.SIZE] spectral efficiency of the CQI reported at a SINR
-    sinr_db_of_rate: Tensor  # [loggrid.SIZE] SINR at which a spectral efficiency would just be received
+    bits_of_sinr: Tensor  # [loggrid.SIZE] bits of a PRB and slot at the CQI reported at a SINR
+    sinr_db_of_bits: Tensor  # [loggrid.SIZE] SINR at which so many bits of a PRB and slot would just be received
     threshold_db: Tensor  # [I] least SINR of each MCS, ascending
-    levels: Tensor  # [Q] spectral efficiency of each CQI, ascending from 0
+    levels: Tensor  # [Q] bits of a PRB and slot at each CQI, ascending from 0
     subband_prbs: int
 
     def report(self, sinr: Tensor) -> Tensor:
-        """Spectral efficiency of the CQI that a user reports for each PRB, ``[B, U, K]`` from linear SINR."""
-        rate = self.rate_of_sinr[loggrid.index(sinr)]
-        return rate if self.subband_prbs == 1 else self._by_subband(rate)
+        """Bits that a slot of each PRB carries at the CQI that a user reports for it, ``[B, U, K]`` from linear SINR."""
+        bits = self.bits_of_sinr[loggrid.index(sinr)]
+        return bits if self.subband_prbs == 1 else self._by_subband(bits)
 
-    def choose_mcs(self, mean_rate: Tensor, offset_db: Tensor) -> Tensor:
-        """MCS for a mean reported efficiency and the outer loop's offset, int64 like ``mean_rate``."""
-        sinr_db = self.sinr_db_of_rate[loggrid.index(mean_rate)] + offset_db
+    def choose_mcs(self, mean_bits: Tensor, offset_db: Tensor) -> Tensor:
+        """MCS for the mean of the reported bits and the outer loop's offset, int64 like ``mean_bits``."""
+        sinr_db = self.sinr_db_of_bits[loggrid.index(mean_bits)] + offset_db
         return (torch.bucketize(sinr_db, self.threshold_db, right=True) - 1).clamp_(min=0)
 
     def to(self, device: torch.device) -> LinkAdaptation:
         """The same tables on another device."""
-        tables = (self.rate_of_sinr, self.sinr_db_of_rate, self.threshold_db, self.levels)
+        tables = (self.bits_of_sinr, self.sinr_db_of_bits, self.threshold_db, self.levels)
         return LinkAdaptation(*(table.to(device) for table in tables), subband_prbs=self.subband_prbs)
 
-    def _by_subband(self, rate: Tensor) -> Tensor:
+    def _by_subband(self, bits: Tensor) -> Tensor:
         """One CQI for all PRBs of a subband: the greatest whose efficiency is not above their mean."""
-        prbs, size = rate.shape[-1], self.subband_prbs
+        prbs, size = bits.shape[-1], self.subband_prbs
         short = -prbs % size
-        padded = torch.nn.functional.pad(rate, (0, short)).unflatten(-1, (-1, size))
-        members = torch.full((padded.shape[-2],), float(size), dtype=rate.dtype, device=rate.device)
+        padded = torch.nn.functional.pad(bits, (0, short)).unflatten(-1, (-1, size))
+        members = torch.full((padded.shape[-2],), float(size), dtype=bits.dtype, device=bits.device)
         members[-1] = size - short
         mean = padded.sum(-1) / members
         level = torch.bucketize(mean * (1 + 1e-6), self.levels, right=True) - 1
         return self.levels[level].repeat_interleave(size, -1)[..., :prbs]
 
 
-def link_adaptation(cqi: CqiTable, bler: BlerTable, settings: LinkSettings, dtype: torch.dtype) -> LinkAdaptation:
+def link_adaptation(
+    cqi: CqiTable, bler: BlerTable, settings: LinkSettings, re_per_prb: int, dtype: torch.dtype
+) -> LinkAdaptation:
     """Build the tables from those of the standard and the link-level error rates."""
     sinr = loggrid.centres()
-    efficiency = torch.as_tensor(cqi.efficiency, dtype=torch.float64)
-    needed = torch.as_tensor(cqi_threshold(cqi, bler), dtype=torch.float64)  # [15], CQI 1 and up
-    reported = torch.bucketize(sinr, needed, right=True)
-    sinr_db = _interpolate(sinr, efficiency[1:], 10 * needed.log10())
-    threshold_db = 10 * torch.as_tensor(bler.snr_threshold(settings.bler_target), dtype=torch.float64).log10()
+    bits = cqi.efficiency * re_per_prb
+    needed = cqi_threshold(cqi, bler)  # CQI 1 to 15
+    sinr_db = _interpolate(sinr, bits[1:], 10 * needed.log10())
     return LinkAdaptation(
-        rate_of_sinr=efficiency[reported].to(dtype),
-        sinr_db_of_rate=sinr_db.to(dtype),
-        threshold_db=threshold_db.to(dtype),
-        levels=efficiency.to(dtype),
+        bits_of_sinr=bits[torch.bucketize(sinr, needed, right=True)].to(dtype),
+        sinr_db_of_bits=sinr_db.to(dtype),
+        threshold_db=(10 * bler.snr_threshold(settings.bler_target).log10()).to(dtype),
+        levels=bits.to(dtype),
         subband_prbs=settings.subband_prbs,
     )
 
 
-def outer_loop(offset_db: Tensor, first: Tensor, decoded: Tensor, settings: LinkSettings) -> Tensor:
+def outer_loop(offset_db: Tensor, first: Tensor, failed: Tensor, settings: LinkSettings) -> Tensor:
     """Outer loop after one slot: up a little for a decoded first transmission, down a step for a failed one."""
     down = settings.outer_loop_step_db
     up = down * settings.bler_target / (1 - settings.bler_target)
-    change = torch.where(decoded, up, -down) * first
     limit = settings.outer_loop_limit_db
-    return (offset_db + change).clamp_(-limit, limit)
+    return offset_db.add(first, alpha=up).add_(failed, alpha=-up - down).clamp_(-limit, limit)
 
 
 def _interpolate(x: Tensor, xs: Tensor, ys: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ def link_tables(
     mcs, bler = mcs_table(carrier.mcs_table), load_bler(carrier.mcs_table)
     re_per_prb = resource_elements_per_prb(SYMBOLS - carrier.control_symbols, carrier.dmrs_re, carrier.overhead_re)
     blocks = transport_blocks(mcs, carrier.prbs, re_per_prb)
-    adaptation = link_adaptation(cqi_table(carrier.mcs_table), bler, link, dtype)
+    adaptation = link_adaptation(cqi_table(carrier.mcs_table), bler, link, re_per_prb, dtype)
     return LinkTables(
         re_per_prb=re_per_prb,
         block_bytes=(blocks.bits.flatten() // 8).to(device, torch.float64),

@@ -176,7 +176,7 @@ class SlicingProblem:
 
     def observe(self, state: SlicingState, /) -> SlicingObservation:
         """Reports of the last interval."""
-        rate = state.cells.reports[0].mean(-1).to(torch.float64) * self.engine.re_per_prb
+        rate = state.cells.reports[0].mean_bits.to(torch.float64)
         return SlicingObservation(
             interval=state.interval,
             users=self._members,

@@ -76,7 +76,7 @@ def test_a_drop_alone_is_the_drop_in_a_batch_bit_for_bit(saturated: bool) -> Non
 
     (one, one_sum), (many, many_sum) = run(alone), run(batch)
     assert torch.equal(one_sum[:, 0], many_sum[:, 3])
-    assert torch.equal(one.reports[0][0], many.reports[0][3])
+    assert torch.equal(one.reports[0].bits[0], many.reports[0].bits[3])
     assert torch.equal(one.outer_loop_db[0], many.outer_loop_db[3])
     assert torch.equal(one.harq.blocks[0], many.harq.blocks[3])
 
@@ -114,7 +114,7 @@ def test_outer_loop_holds_its_target_where_an_mcs_is_usable() -> None:
         state, outcome = tested.step(state, rotate(observation), observation.need_prbs)
         total += outcome.counters
         inside += state.outer_loop_db.abs() < 10
-    rate = total[NAMES["served_bits"]] / total[NAMES["granted_prbs"]] / tested.re_per_prb
+    rate = total[NAMES["served_bits"]] / total[NAMES["granted_prbs"]] / tested.parts.tables.re_per_prb
     usable = (rate > 0.3) & (rate < 4.5) & (inside > 2000)  # neither below the least MCS nor above the greatest
     bler = (total[NAMES["first_nack"]] / total[NAMES["first_tx"]])[usable]
     assert usable.sum() > 30
@@ -153,8 +153,8 @@ def test_soft_combining_lets_a_block_through_that_fails_alone() -> None:
         total = torch.zeros(len(COUNTERS), *tested.shape, dtype=torch.float64)
         for _ in range(100):
             observation = tested.observe(state)
-            within = (observation.mean_rate_bits > 0.5 * tested.re_per_prb) & (
-                observation.mean_rate_bits < 4.5 * tested.re_per_prb
+            within = (observation.mean_rate_bits > 0.5 * tested.parts.tables.re_per_prb) & (
+                observation.mean_rate_bits < 4.5 * tested.parts.tables.re_per_prb
             )
             state, outcome = tested.step(state, rotate(observation), observation.need_prbs)
             total += outcome.counters * within
@@ -189,7 +189,7 @@ def test_interference_follows_what_the_other_cells_use() -> None:
     for _ in range(tested.parts.link.report_delay_slots):
         state, outcome = tested.step(state, SchedulingDecision(user), observation.need_prbs)
     snr = tested.parts.channel.mean_snr[0, 0, 0]
-    alone, shared = state.reports[-1][0, 0, 0], state.reports[-1][0, 0, 4]
+    alone, shared = state.reports[-1].bits[0, 0, 0], state.reports[-1].bits[0, 0, 4]
     adaptation = tested.parts.tables.adaptation
     assert alone == adaptation.report(snr[None])[0]
     others = tested.parts.channel.mean_snr[0, 0, 1:].sum()

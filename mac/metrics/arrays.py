@@ -1,0 +1,117 @@
+"""Reading a windows dataset: plain float64 arrays with known axes, and per-group values.
+
+Axes: D drops, W windows, U users, C cells, S slices. A result is a dictionary from a group's name to one value per
+drop; the name ``""`` stands for all users. Where there is only one group, its rows would repeat those of all users
+and are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Values = dict[str, Array]
+
+WINDOWED = ("drop", "window", "user")
+MBIT = 1e6
+
+
+def read(dataset: xr.Dataset, name: str, dims: tuple[str, ...] = WINDOWED) -> Array:
+    """Variable or coordinate ``name`` with its axes in the order ``dims``, float64. KeyError if it is missing."""
+    return np.ascontiguousarray(dataset[name].transpose(*dims).to_numpy(), dtype=np.float64)
+
+
+def total(dataset: xr.Dataset, name: str) -> Array:
+    """Sum over the windows of a ``(drop, window, user)`` variable, ``[D, U]``."""
+    return add(read(dataset, name), axis=1)
+
+
+def add(values: Array, axis: int = -1) -> Array:
+    """Sum along an axis, bit for bit the same for a drop alone and in a batch.
+
+    NumPy picks the order of additions by the layout in memory, so the axis is made the innermost one first.
+    """
+    return np.asarray(np.ascontiguousarray(np.moveaxis(values, axis, -1)).sum(axis=-1), dtype=np.float64)
+
+
+def duration_s(dataset: xr.Dataset) -> float:
+    """Time that the windows cover, in seconds."""
+    return float(dataset.attrs["window_s"]) * dataset.sizes["window"]
+
+
+def group_masks(dataset: xr.Dataset) -> dict[str, Mask]:
+    """Which users belong to all (``""``) and to each group, ``[U]``; groups in the order of their first user."""
+    everybody = {"": np.ones(dataset.sizes["user"], dtype=np.bool_)}
+    if "group" not in dataset.coords:
+        return everybody
+    return with_names(everybody, dataset["group"].to_numpy().astype(str))
+
+
+def with_names(masks: dict[str, Mask], names: NDArray[np.str_]) -> dict[str, Mask]:
+    """``masks`` and one more for each distinct name of ``[U]`` names, if there are at least two."""
+    distinct = list(dict.fromkeys(names.tolist()))
+    return masks | {name: names == name for name in distinct if len(distinct) > 1}
+
+
+def each_group(dataset: xr.Dataset, value: Callable[[Mask], Array]) -> Values:
+    """``value(mask of users) -> [D]`` for all users and for each group."""
+    return {name: value(mask) for name, mask in group_masks(dataset).items()}
+
+
+def mean_of_users(dataset: xr.Dataset, per_user: Array) -> Values:
+    """Mean of ``[D, U]`` over users, all and per group; users with NaN are not counted."""
+    return each_group(dataset, lambda mask: nan_mean(per_user[:, mask]))
+
+
+def of_judged(dataset: xr.Dataset, values: Values, judged: Mask) -> Values:
+    """``values`` without the groups in which no user is judged, ``judged [U]``."""
+    return {name: values[name] for name, mask in group_masks(dataset).items() if (mask & judged).any()}
+
+
+def ratio_of_users(dataset: xr.Dataset, part: Array, whole: Array) -> Values:
+    """Sum of ``part [D, U]`` over the sum of ``whole [D, U]``, all users and per group; NaN where nothing is whole."""
+    return each_group(dataset, lambda mask: divide(add(part[:, mask]), add(whole[:, mask])))
+
+
+def divide(part: Array, whole: Array) -> Array:
+    """``part / whole``, NaN where ``whole`` is 0."""
+    out: Array = np.full(np.broadcast(part, whole).shape, np.nan)
+    np.divide(part, whole, out=out, where=whole != 0)
+    return out
+
+
+def nan_mean(values: Array, axis: int = -1) -> Array:
+    """Mean along an axis of the numbers that are not NaN; NaN (without a warning) where there are none."""
+    counted = ~np.isnan(values)
+    return divide(add(np.where(counted, values, 0.0), axis), add(counted.astype(np.float64), axis))
+
+
+def backlog_before(dataset: xr.Dataset) -> Array:
+    """Bits that waited when each window began, ``[D, W, U]``.
+
+    It is the backlog at the end of the window before; for the first window it follows from conservation,
+    ``before = after + served + dropped + lost - demand`` (less than one bit is taken for rounding).
+    """
+    after = read(dataset, "backlog_bits")
+    out = read(dataset, "served_bits")
+    for name in ("dropped_bits", "lost_bits"):
+        if name in dataset:
+            out = out + read(dataset, name)
+    arrived = read(dataset, "demand_bits")
+    first = after[:, :1] + out[:, :1] - arrived[:, :1]
+    rounding = 1.0 + 1e-6 * arrived[:, :1]
+    return np.concatenate([np.where(first < rounding, 0.0, first), after[:, :-1]], axis=1)
+
+
+def asked_bits(dataset: xr.Dataset) -> Array:
+    """Bits that each user wanted in each window: what waited before and what arrived, ``[D, W, U]``."""
+    asked = read(dataset, "demand_bits")
+    return asked + backlog_before(dataset) if "backlog_bits" in dataset else asked

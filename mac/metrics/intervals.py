@@ -1,0 +1,121 @@
+"""Means over drops with 95 % intervals, and differences between allocators drop by drop.
+
+Drops are independent networks, so Student's t applies to their values. Two allocators see the same drops: what tells
+them apart is the interval of their *paired* difference, which the drop-to-drop spread does not widen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONFIDENCE = 0.95
+ALL = "all"
+"""Name of the variant that stands for the mean over all variants of a scenario."""
+
+SUMMARY_COLUMNS = ["variant", "allocator", "metric", "unit", "mean", "ci95_low", "ci95_high", "drops"]
+PAIRED_COLUMNS = ["variant", "metric", "a", "b", "mean_difference", "ci95_low", "ci95_high", "drops"]
+
+
+def summary(values: ArrayLike) -> tuple[float, tuple[float, float]]:
+    """Mean of one value per drop and its 95 % Student-t interval, ``mean -+ t(0.975, n-1) s / sqrt(n)``.
+
+    NaN is not counted. The interval is (nan, nan) for a single drop, which says nothing about spread, and where a
+    value is infinite; without any value the mean is NaN too.
+    """
+    known = np.asarray(values, dtype=np.float64).ravel()
+    known = known[~np.isnan(known)]
+    if not known.size:
+        return np.nan, (np.nan, np.nan)
+    with np.errstate(invalid="ignore"):
+        mean = float(known.mean())
+    if known.size < 2 or not np.isfinite(known).all():
+        return mean, (np.nan, np.nan)
+    quantile = float(special.stdtrit(known.size - 1, 0.5 + CONFIDENCE / 2))
+    half = quantile * float(known.std(ddof=1)) / float(np.sqrt(known.size))
+    return mean, (mean - half, mean + half)
+
+
+def summarise(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean and interval over drops of every variant, allocator and metric.
+
+    Args:
+        table: rows ``variant, allocator, drop, metric, unit, value``; ``variant`` is None where there are none.
+
+    Returns:
+        Rows ``variant, allocator, metric, unit, mean, ci95_low, ci95_high, drops``, in the order of first
+        appearance; ``drops`` counts the values that are not NaN. Where the scenario has variants, rows of the
+        variant ``"all"`` follow: mean over drops of the per-drop mean over variants (see :func:`with_all`).
+    """
+    import pandas as pd
+
+    rows = []
+    for variant, part in _variants(with_all(table)):
+        for (metric, allocator), group in part.groupby(["metric", "allocator"], sort=False):
+            mean, (low, high) = summary(group["value"])
+            unit, drops = group["unit"].iloc[0], int(group["value"].notna().sum())
+            rows.append((variant, allocator, metric, unit, mean, low, high, drops))
+    return _with_object_variant(pd.DataFrame(rows, columns=SUMMARY_COLUMNS))
+
+
+def paired(table: pd.DataFrame) -> pd.DataFrame:
+    """Interval of the difference ``a - b`` of every two allocators, over the drops that both have.
+
+    Args:
+        table: as for :func:`summarise`.
+
+    Returns:
+        Rows ``variant, metric, a, b, mean_difference, ci95_low, ci95_high, drops``, ``a`` before ``b`` in order of
+        appearance. A drop in which either value is NaN is left out; ``drops`` counts those that remain.
+    """
+    import pandas as pd
+
+    order = list(dict.fromkeys(table["allocator"]))
+    rows = []
+    for variant, part in _variants(with_all(table)):
+        for metric, group in part.groupby("metric", sort=False):
+            wide = group.pivot(index="drop", columns="allocator", values="value")
+            for a, b in combinations([name for name in order if name in wide.columns], 2):
+                with np.errstate(invalid="ignore"):  # infinity less infinity is NaN: not told apart
+                    difference = wide[a].to_numpy(dtype=np.float64) - wide[b].to_numpy(dtype=np.float64)
+                mean, (low, high) = summary(difference)
+                rows.append((variant, metric, a, b, mean, low, high, int((~np.isnan(difference)).sum())))
+    return _with_object_variant(pd.DataFrame(rows, columns=PAIRED_COLUMNS))
+
+
+def with_all(table: pd.DataFrame) -> pd.DataFrame:
+    """``table`` and, where it has variants, rows of the variant ``"all"``: each drop's mean over the variants.
+
+    A metric's mean runs over the variants that know it (a mix without mMTC users has no mMTC row). A drop with NaN
+    or without a row in one of them gets NaN: a mean over fewer variants would not be the same quantity.
+    """
+    import pandas as pd
+
+    if table["variant"].isna().all():
+        return table
+    parts = [table]
+    for metric, group in table.groupby("metric", sort=False):
+        count = group["variant"].nunique()
+        keys = group.groupby(["allocator", "drop"], sort=False)["value"]
+        mean = keys.mean().where(keys.count() == count).reset_index()
+        parts.append(mean.assign(variant=ALL, metric=metric, unit=group["unit"].iloc[0]))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _variants(table: pd.DataFrame) -> Iterator[tuple[str | None, pd.DataFrame]]:
+    """Each variant's rows; pandas may hold None as NaN, which is undone here."""
+    for variant, part in table.groupby("variant", sort=False, dropna=False):
+        yield (variant if isinstance(variant, str) else None), part
+
+
+def _with_object_variant(table: pd.DataFrame) -> pd.DataFrame:
+    variants = [name if isinstance(name, str) else None for name in table["variant"]]
+    return table.assign(variant=np.array(variants, dtype=object))

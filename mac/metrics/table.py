@@ -1,0 +1,159 @@
+"""The registry of metrics and the flat table of a run: one row per drop and metric.
+
+A metric is one entry of :data:`METRICS`. It applies to a dataset if the variables it needs are there, so a family
+gets its metrics by what it records, and a family that wants others adds entries, not branches.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from . import delay, fairness, satisfaction, throughput, tractor
+from .arrays import Array, Values
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Better = Literal["higher", "lower"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number per drop (and per group of users) from a windows dataset."""
+
+    name: str
+    unit: str  # "1" for a pure number
+    description: str
+    better: Better | None  # None: neither is better by itself
+    compute: Callable[[xr.Dataset], Array | Values]  # [D], or one [D] per group with "" for all users
+    needs: tuple[str, ...]  # variables, coordinates and attributes without which it does not apply
+    applies: Callable[[xr.Dataset], bool] = lambda dataset: True
+
+    def fits(self, dataset: xr.Dataset) -> bool:
+        """Can this metric be computed from ``dataset``?"""
+        known = {*map(str, dataset.variables), *map(str, dataset.attrs)}
+        return known.issuperset(self.needs) and self.applies(dataset)
+
+
+_RATE = ("served_bits", "window_s")
+_SHARE = ("served_bits", "demand_bits")
+_SLA = ("served_bits", "demand_bits", "packets", "delay_s", "window_s")
+_QUANTILE = ("delay_packets", "delay_edge_s")
+_TRACTOR = ("backlog_bits", "served_bits", "granted_prbs", "requested_prbs", "slice_prbs", "serving", "slice_id",
+            "slice_name", "service", "window_s")  # fmt: skip
+
+_SATISFACTION = (
+    Metric("satisfaction", "1", "share of a user's windows in which his SLA was met, mean over users", "higher",
+           satisfaction.satisfaction, _SLA, satisfaction.has_targets),
+    Metric("satisfaction_zone", "1", "zone of tolerance: 0 at the adequate rate, 1 at the desired, mean over users",
+           "higher", satisfaction.satisfaction_zone, _SLA, partial(satisfaction.has_targets, rates=True)),
+    Metric("satisfaction_zone_logistic", "1", "the same, logistic: 0.1 at the adequate rate, 0.9 at the desired",
+           "higher", partial(satisfaction.satisfaction_zone, logistic=True), _SLA,
+           partial(satisfaction.has_targets, rates=True)),
+    Metric("tractor_score", "1", "TRACTOR trial score: mean over users of the mean over reports, per slice", "higher",
+           tractor.tractor_score, _TRACTOR, tractor.has_services),
+)  # fmt: skip
+
+_FAIRNESS = (
+    Metric("jain_rate", "1", "Jain's index of the users' mean rates", "higher", fairness.jain_rate, _RATE),
+    Metric("jain_served_share", "1", "Jain's index of served over asked bits", "higher", fairness.jain_served_share,
+           _SHARE),
+    Metric("utility_rate_alpha1", "ln(Mbit/s)", "mean logarithm of the users' rates, floor 1 kbit/s", "higher",
+           partial(fairness.utility_rate, alpha=1.0), _RATE),
+    Metric("utility_rate_alpha2", "s/Mbit", "minus the mean of 1/rate, floor 1 kbit/s", "higher",
+           partial(fairness.utility_rate, alpha=2.0), _RATE),
+    Metric("utility_served_share_alpha1", "1", "mean logarithm of served over asked bits, floor 0.1 %", "higher",
+           partial(fairness.utility_served_share, alpha=1.0), _SHARE),
+    Metric("utility_served_share_alpha2", "1", "minus the mean of asked over served bits, floor 0.1 %", "higher",
+           partial(fairness.utility_served_share, alpha=2.0), _SHARE),
+)  # fmt: skip
+
+_THROUGHPUT = (
+    Metric("rate_mean", "Mbit/s", "mean over users of their mean rate", "higher", throughput.rate_mean, _RATE),
+    Metric("rate_p5", "Mbit/s", "5th percentile over users of their mean rate", "higher", throughput.rate_p5, _RATE),
+    Metric("rate_sum", "Mbit/s", "sum over users of their mean rate", "higher", throughput.rate_sum, _RATE),
+    Metric("rate_cell", "Mbit/s", "sum rate over the number of cells", "higher", throughput.rate_cell,
+           (*_RATE, "cells")),
+    Metric("served_share", "1", "served over asked bits, mean over users", "higher", fairness.served_share, _SHARE),
+    Metric("prb_utilisation", "1", "share of the PRB-slots that carried data", None, throughput.prb_utilisation,
+           ("used_prbs", "prbs", "slots_per_window")),
+    Metric("energy_per_bit", "µJ/bit", "energy spent over bits delivered", "lower", throughput.energy_per_bit,
+           ("energy_j", "served_bits")),
+)  # fmt: skip
+
+_DELAY = (
+    Metric("delay_mean", "ms", "mean delay of completed packets", "lower", delay.delay_mean, ("delay_s", "packets")),
+    *(
+        Metric(f"delay_p{percent}", "ms", f"delay that {percent} % of the completed packets do not exceed", "lower",
+               partial(delay.delay_quantile, share=percent / 100), _QUANTILE)
+        for percent in (50, 95, 99)
+    ),
+    Metric("late_share", "1", "share of completed packets that took longer than their user's budget", "lower",
+           delay.late_share, ("late_packets", "packets", "sla_delay_s")),
+    Metric("loss_ratio", "1", "dropped and lost over arrived bits", "lower",
+           lambda dataset: delay.loss_ratio(dataset, "dropped_bits", "lost_bits"),
+           ("dropped_bits", "lost_bits", "demand_bits")),
+    Metric("dropped_ratio", "1", "bits dropped by full queues over arrived bits", "lower",
+           lambda dataset: delay.loss_ratio(dataset, "dropped_bits"), ("dropped_bits", "demand_bits")),
+    Metric("lost_ratio", "1", "bits that HARQ gave up over arrived bits", "lower",
+           lambda dataset: delay.loss_ratio(dataset, "lost_bits"), ("lost_bits", "demand_bits")),
+    Metric("bler_first_tx", "1", "share of first transmissions that were not decoded", None, delay.bler_first_tx,
+           ("first_tx", "first_nack")),
+)  # fmt: skip
+
+METRICS: dict[str, Metric] = {metric.name: metric for metric in (*_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY)}
+
+
+def available_metrics() -> tuple[Metric, ...]:
+    """All metrics, in the order in which tables show them."""
+    return tuple(METRICS.values())
+
+
+def metric_named(name: str) -> Metric:
+    """The metric of a table's row; a group after a slash is ignored (``satisfaction/embb``).
+
+    Raises:
+        ValueError: if there is no such metric; the message names the nearest one.
+    """
+    base = name.partition("/")[0]
+    if base not in METRICS:
+        near = difflib.get_close_matches(base, METRICS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known metrics: {', '.join(METRICS)}"
+        raise ValueError(f"there is no metric {base!r}; {hint}")
+    return METRICS[base]
+
+
+def metric_table(dataset: xr.Dataset, names: Iterable[str] | None = None) -> pd.DataFrame:
+    """Metrics of every drop, as rows ``drop, metric, unit, value``; those that do not apply are left out.
+
+    Args:
+        dataset: windows of one allocator and variant, with the dimensions drop, window, user.
+        names: the metrics to compute, in this order; all if not given.
+
+    Raises:
+        ValueError: if a name is unknown.
+    """
+    import pandas as pd
+
+    chosen = available_metrics() if names is None else tuple(metric_named(name) for name in names)
+    rows = [row for metric in chosen if metric.fits(dataset) for row in _rows(metric, dataset)]
+    return pd.DataFrame(rows, columns=["drop", "metric", "unit", "value"])
+
+
+def _rows(metric: Metric, dataset: xr.Dataset) -> list[tuple[int, str, str, float]]:
+    computed = metric.compute(dataset)
+    groups = computed if isinstance(computed, dict) else {"": computed}
+    drops = dataset["drop"].to_numpy().tolist() if "drop" in dataset.coords else list(range(dataset.sizes["drop"]))
+    named = {f"{metric.name}/{group}" if group else metric.name: values for group, values in groups.items()}
+    return [
+        (drop, name, metric.unit, float(value))
+        for name, values in named.items()
+        for drop, value in zip(drops, np.asarray(values), strict=True)
+    ]

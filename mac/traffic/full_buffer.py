@@ -1,0 +1,34 @@
+"""Traffic of users who always have something to receive."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic.dataclasses import dataclass
+
+from phy.config import STRICT
+
+from .packets import Packets, none
+
+
+@dataclass(frozen=True, config=STRICT)
+class FullBuffer:
+    """Always data to send: the queue is refilled as fast as it is served.
+
+    The traffic of the 3GPP full-buffer evaluations (TR 36.814 Annex A.2.1.3.2). There are no packets; the engine
+    refills the queues of users for whom ``full_buffer`` is true.
+    """
+
+    full_buffer: ClassVar[bool] = True
+
+    model: Literal["full_buffer"] = "full_buffer"
+    """Name of the traffic model."""
+
+    @property
+    def mean_rate_bps(self) -> float | None:
+        """Unknown: as much as is served."""
+        return None
+
+    def packets(self, key: int, users: int, slots: int, slot_s: float) -> Packets:
+        """No packets, whatever the arguments."""
+        return none()

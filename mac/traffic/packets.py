@@ -1,0 +1,114 @@
+"""Packets as flat arrays, and the bytes and packets that arrive in each slot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+# Times are sums of floating point numbers: one that should lie on the border of two slots must not fall into the
+# earlier one because of the last bit. A millionth of a slot is 1 ns or less.
+_BORDER = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Packets:
+    """The arrivals of one drop, or of one group of users of a drop, ordered by slot.
+
+    Raises:
+        ValueError: the arrays are not int64 of one length, or ``slot`` is negative or descends.
+    """
+
+    slot: Ints  # [n] slot in which the packet arrives, ascending
+    user: Ints  # [n] user to whom it belongs
+    bytes: Ints  # [n] its size
+
+    def __post_init__(self) -> None:
+        arrays = (self.slot, self.user, self.bytes)
+        if any(a.dtype != np.int64 or a.shape != (len(self.slot),) for a in arrays):
+            given = ", ".join(f"{a.dtype}{list(a.shape)}" for a in arrays)
+            raise ValueError(f"Packets takes three int64 arrays [n] of one length, given {given}.")
+        if len(self.slot) and (self.slot[0] < 0 or (np.diff(self.slot) < 0).any()):
+            raise ValueError("Packets.slot must be non-negative and ascending; use packets.ordered to sort.")
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+
+@dataclass(frozen=True, eq=False)
+class Arrivals:
+    """The packets of a batch of drops, one :class:`Packets` each, read block by block of slots."""
+
+    drops: tuple[Packets, ...]
+
+    def block(self, start_slot: int, slots: int, users: int) -> Tensor:
+        """Bytes that arrive in slots ``start_slot .. start_slot + slots - 1``, int64 ``[B, U, T]`` on the CPU.
+
+        Raises:
+            ValueError: a packet of the block belongs to a user beyond ``users``.
+        """
+        return self._sum(start_slot, slots, users, weigh=True)
+
+    def counts(self, start_slot: int, slots: int, users: int) -> Tensor:
+        """Packets that arrive in each of those slots, int64 ``[B, U, T]``; otherwise as :meth:`block`."""
+        return self._sum(start_slot, slots, users, weigh=False)
+
+    def _sum(self, start: int, slots: int, users: int, weigh: bool) -> Tensor:
+        out = np.zeros((len(self.drops), users * slots), dtype=np.int64)
+        for row, packets in zip(out, self.drops, strict=True):
+            first, last = np.searchsorted(packets.slot, (start, start + slots))
+            user = packets.user[first:last]
+            if len(user) and (user.max() >= users or user.min() < 0):
+                raise ValueError(f"a packet belongs to user {user.max()}, but there are only {users} users.")
+            cell = user * slots + (packets.slot[first:last] - start)
+            # float64 weights are exact: no slot brings 2^53 bytes
+            weights = packets.bytes[first:last] if weigh else None
+            row[:] = np.bincount(cell, weights, minlength=users * slots)
+        return torch.from_numpy(out.reshape(len(self.drops), users, slots))
+
+
+def slot_of(time_s: Floats, slot_s: float) -> Ints:
+    """Slot in which something that happens at ``time_s`` falls, ``floor(time_s / slot_s)``."""
+    return np.floor(time_s / slot_s + _BORDER).astype(np.int64)
+
+
+def ordered(slot: Ints, user: Ints, size_bytes: Ints | int) -> Packets:
+    """Packets in their canonical order, by slot and then by user; packets of one user keep the order given.
+
+    Args:
+        slot: ``[n]`` slots, in any order.
+        user: ``[n]`` users.
+        size_bytes: sizes ``[n]``, or one size for all.
+    """
+    order = np.lexsort((user, slot))
+    size = np.broadcast_to(np.asarray(size_bytes, dtype=np.int64), slot.shape)
+    return Packets(slot[order], user[order], size[order])
+
+
+def none() -> Packets:
+    """No packets at all."""
+    nothing = np.zeros(0, dtype=np.int64)
+    return Packets(nothing, nothing, nothing)
+
+
+def merge(parts: Sequence[Packets], first_user: Sequence[int]) -> Packets:
+    """The packets of several groups of users of one drop as one.
+
+    Args:
+        parts: packets of each group, its users counted from 0.
+        first_user: number that user 0 of each group has in the drop.
+    """
+    if len(parts) != len(first_user):
+        raise ValueError(f"merge takes one first_user for each part, given {len(parts)} and {len(first_user)}.")
+    if not parts:
+        return none()
+    slot = np.concatenate([part.slot for part in parts])
+    user = np.concatenate([part.user + first for part, first in zip(parts, first_user, strict=True)])
+    return ordered(slot, user, np.concatenate([part.bytes for part in parts]))
