@@ -6,12 +6,16 @@ a number back is free, does every decision get its verdict at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from .contracts import InfeasibleDecision
 from .scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
-from .slicing_types import SlicingContext, SlicingDecision
+from .slicing_types import SlicingContext, SlicingDecision, SlicingObservation
+
+Reader = Callable[[Tensor], int]
 
 
 def require_tensor(
@@ -41,16 +45,13 @@ def require_scheduling(
     Raises:
         InfeasibleDecision: with the drop where a value is at fault.
     """
-    if not isinstance(decision, SchedulingDecision):
-        raise InfeasibleDecision(f"decide() must return a SchedulingDecision, not {type(decision).__name__}")
-    shape = (len(context.drops), context.cells, context.prbs)
-    user = require_tensor(decision.user, "SchedulingDecision.user", shape, torch.int64, context.device)
+    user = _holders(decision, context)
     outside = (user < -1) | (user >= context.users)
     raise_where(outside, context, lambda bad: f"user {bad(user)} does not exist: use 0 to {context.users - 1}, or -1")
     held = user >= 0
     known = user.clamp(min=0)
-    home = observation.serving.gather(1, known.flatten(1)).view(shape)
-    cell = torch.arange(context.cells, device=user.device)[:, None].expand(shape)
+    home = observation.serving.gather(1, known.flatten(1)).view(user.shape)
+    cell = torch.arange(context.cells, device=user.device)[:, None].expand(user.shape)
     raise_where(
         held & (home != cell),
         context,
@@ -59,12 +60,18 @@ def require_scheduling(
     if observation.owned is not None:
         foreign = held & ~_may_hold(observation, known)
         raise_where(foreign, context, lambda bad: f"user {bad(user)} holds a PRB that is not its slice's")
-    return decision
+    return SchedulingDecision(user)
 
 
-def repair_scheduling(decision: SchedulingDecision, observation: SchedulingObservation) -> tuple[Tensor, Tensor]:
-    """Take back every PRB whose holder is not allowed. Returns ``user [B, C, K]`` and the breaches of each drop."""
-    user = decision.user
+def repair_scheduling(
+    decision: object, observation: SchedulingObservation, context: SchedulingContext
+) -> tuple[Tensor, Tensor]:
+    """Take back every PRB whose holder is not allowed. Returns ``user [B, C, K]`` and the breaches of each drop.
+
+    Raises:
+        InfeasibleDecision: what is no tensor of the right shape and type cannot be mended.
+    """
+    user = _holders(decision, context)
     users = observation.serving.shape[1]
     known = user.clamp(0, users - 1)
     home = observation.serving.gather(1, known.flatten(1)).view(user.shape)
@@ -75,39 +82,53 @@ def repair_scheduling(decision: SchedulingDecision, observation: SchedulingObser
     return torch.where(bad, -1, user), bad.flatten(1).sum(1)
 
 
-def require_slicing(decision: object, context: SlicingContext) -> SlicingDecision:
+def require_slicing(decision: object, observation: SlicingObservation, context: SlicingContext) -> SlicingDecision:
     """The decision, if every slice keeps its least and the quotas of a cell fit the carrier.
 
     Raises:
         InfeasibleDecision: with the drop where a value is at fault.
     """
-    if not isinstance(decision, SlicingDecision):
-        raise InfeasibleDecision(f"decide() must return a SlicingDecision, not {type(decision).__name__}")
-    shape = (len(context.drops), context.cells, len(context.slices))
-    rbg = require_tensor(decision.rbg, "SlicingDecision.rbg", shape, torch.int64, context.device)
-    least = context.min_rbg
+    rbg, least = _quotas(decision, context), context.min_rbg
     raise_where(rbg < least, context, lambda bad: f"a slice gets {bad(rbg)} RBGs, and every slice keeps {least}")
     total = rbg.sum(-1)
     raise_where(
         total > context.rbgs, context, lambda bad: f"the slices of a cell get {bad(total)} RBGs of {context.rbgs}"
     )
-    return decision
+    return SlicingDecision(rbg)
 
 
-def repair_slicing(decision: SlicingDecision, context: SlicingContext) -> tuple[Tensor, Tensor]:
+def repair_slicing(decision: object, context: SlicingContext) -> tuple[Tensor, Tensor]:
     """Raise quotas to the least, then take RBGs from the greatest until they fit.
 
     Returns ``rbg [B, C, S]`` and the breaches of each drop.
+
+    Raises:
+        InfeasibleDecision: what is no tensor of the right shape and type cannot be mended.
     """
-    rbg = decision.rbg.clamp(context.min_rbg, context.rbgs)
+    given = _quotas(decision, context)
+    rbg = given.clamp(context.min_rbg, context.rbgs)
     for _ in range(len(context.slices) * context.rbgs):
         excess = rbg.sum(-1, keepdim=True) > context.rbgs
         greatest = torch.zeros_like(rbg).scatter_(-1, rbg.argmax(-1, keepdim=True), 1)
         rbg = rbg - greatest * excess
-    return rbg, (rbg != decision.rbg).flatten(1).any(1).long()
+    return rbg, (rbg != given).flatten(1).any(1).long()
 
 
-def raise_where(bad: Tensor, context: SchedulingContext | SlicingContext, explain) -> None:  # type: ignore[no-untyped-def]
+def _holders(decision: object, context: SchedulingContext) -> Tensor:
+    if not isinstance(decision, SchedulingDecision):
+        raise InfeasibleDecision(f"decide() must return a SchedulingDecision, not {type(decision).__name__}")
+    shape = (len(context.drops), context.cells, context.prbs)
+    return require_tensor(decision.user, "SchedulingDecision.user", shape, torch.int64, context.device)
+
+
+def _quotas(decision: object, context: SlicingContext) -> Tensor:
+    if not isinstance(decision, SlicingDecision):
+        raise InfeasibleDecision(f"decide() must return a SlicingDecision, not {type(decision).__name__}")
+    shape = (len(context.drops), context.cells, len(context.slices))
+    return require_tensor(decision.rbg, "SlicingDecision.rbg", shape, torch.int64, context.device)
+
+
+def raise_where(bad: Tensor, context: SchedulingContext | SlicingContext, explain: Callable[[Reader], str]) -> None:
     """Raise for the first breach. ``explain`` gets a function that reads a tensor of the same shape at that place."""
     if not bool(bad.any()):
         return

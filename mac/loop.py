@@ -54,7 +54,7 @@ def run(
             observation = problem.observe(state)
         with clock("decide"), _blame(name, "decide()", problem, interval):
             decision = allocator.decide(observation)
-        with clock("step"), _blame_decision(name, problem, interval):
+        with clock("step"), _blame(name, None, problem, interval):
             state, outcome = problem.step(state, decision)
         if interval >= 0 and recorder.add(outcome) and progress:
             progress(plan.window)
@@ -75,21 +75,20 @@ class _Clock:
 
 
 @contextmanager
-def _blame(name: str, call: str, problem: Problem[State, Obs, Dec], interval: int) -> Iterator[None]:
+def _blame(name: str, call: str | None, problem: Problem[State, Obs, Dec], interval: int) -> Iterator[None]:
+    """Turn what an allocator raised in ``call``, or a decision that is not allowed, into an AllocatorError."""
     try:
         yield
     except Exception as error:
-        where = _where(problem, interval, None)
-        raise AllocatorError(f"allocator {name}: {call} raised {type(error).__name__}: {error} ({where})") from error
-
-
-@contextmanager
-def _blame_decision(name: str, problem: Problem[State, Obs, Dec], interval: int) -> Iterator[None]:
-    try:
-        yield
-    except InfeasibleDecision as error:
-        where = _where(problem, interval, error.drop)
-        raise AllocatorError(f"allocator {name}: decision not allowed: {error} ({where})") from error
+        drop = error.drop if isinstance(error, InfeasibleDecision) else None
+        if isinstance(error, InfeasibleDecision):
+            what = f"decision not allowed: {error}"
+        elif call:
+            what = f"{call} raised {type(error).__name__}: {error}"
+        else:  # the step's own failure is nobody else's
+            raise
+        culprit = getattr(error, "allocator", name)
+        raise AllocatorError(f"allocator {culprit}: {what} ({_where(problem, interval, drop)})") from error
 
 
 def _where(problem: Problem[State, Obs, Dec], interval: int, drop: int | None) -> str:

@@ -91,7 +91,7 @@ def decide_slot(
         InfeasibleDecision: unless ``repair``.
     """
     if repair:
-        user, repairs = repair_scheduling(decision, observation)
+        user, repairs = repair_scheduling(decision, observation, engine.context)
         decision = SchedulingDecision(user)
     else:
         require_scheduling(decision, observation, engine.context)

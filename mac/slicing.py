@@ -211,7 +211,7 @@ class SlicingProblem:
         if self.repair:
             rbg, mended = repair_slicing(decision, self.context)
         else:
-            rbg, mended = require_slicing(decision, self.context).rbg, 0
+            rbg, mended = require_slicing(decision, self.observe(state), self.context).rbg, 0
         if state.interval < self.settings.held_reports:
             return state.rbg, 0
         return rbg, mended

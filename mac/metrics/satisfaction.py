@@ -118,7 +118,7 @@ def zone_of_tolerance(served: Array, due: Array, adequate: Array, desired: Array
     """Satisfaction in [0, 1] of a served rate: 0 up to the adequate rate, rising linearly to 1 at the desired rate.
 
     The logistic variant passes through (adequate, 0.1) and (desired, 0.9). Who asks for less than the desired rate
-    is judged against what he asked: both ends shrink by ``min(1, due / desired)``. Where the ends coincide it is a
+    is judged against what was asked: both ends shrink by ``min(1, due / desired)``. Where the ends coincide it is a
     step. Arguments in the same unit, broadcast together; NaN targets give NaN. After arXiv 2307.03867 (zone of
     tolerance); the shapes are this project's.
     """

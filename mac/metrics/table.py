@@ -50,7 +50,7 @@ _TRACTOR = ("backlog_bits", "served_bits", "granted_prbs", "requested_prbs", "sl
             "slice_name", "service", "window_s")  # fmt: skip
 
 _SATISFACTION = (
-    Metric("satisfaction", "1", "share of a user's windows in which his SLA was met, mean over users", "higher",
+    Metric("satisfaction", "1", "share of a user's windows in which the SLA was met, mean over users", "higher",
            satisfaction.satisfaction, _SLA, satisfaction.has_targets),
     Metric("satisfaction_zone", "1", "zone of tolerance: 0 at the adequate rate, 1 at the desired, mean over users",
            "higher", satisfaction.satisfaction_zone, _SLA, partial(satisfaction.has_targets, rates=True)),
@@ -95,7 +95,7 @@ _DELAY = (
                partial(delay.delay_quantile, share=percent / 100), _QUANTILE)
         for percent in (50, 95, 99)
     ),
-    Metric("late_share", "1", "share of completed packets that took longer than their user's budget", "lower",
+    Metric("late_share", "1", "share of completed packets that took longer than the user's budget", "lower",
            delay.late_share, ("late_packets", "packets", "sla_delay_s")),
     Metric("loss_ratio", "1", "dropped and lost over arrived bits", "lower",
            lambda dataset: delay.loss_ratio(dataset, "dropped_bits", "lost_bits"),

@@ -36,7 +36,7 @@ def urllc_score(backlog_mbit: Array, rate_mbps: Array) -> Array:
 
 
 def mmtc_score(granted: Array, requested: Array, slice_prbs: Array) -> Array:
-    """Score of mMTC users; PRBs granted to and requested by the user, and PRBs of his slice in his cell."""
+    """Score of mMTC users; PRBs granted to and requested by the user, and PRBs of the user's slice in its cell."""
     asked = np.minimum(1.0, divide(granted, requested))
     idle = divide(np.ones_like(slice_prbs), slice_prbs)
     return np.where(slice_prbs <= 0, 0.0, np.where(requested <= 0, idle, asked))
@@ -53,7 +53,7 @@ def score_per_report(dataset: xr.Dataset) -> Array:
 
 
 def own_slice_prbs(dataset: xr.Dataset) -> Array:
-    """PRBs of each user's slice in his serving cell, ``[D, W, U]``."""
+    """PRBs of each user's slice in the serving cell, ``[D, W, U]``."""
     prbs = read(dataset, "slice_prbs", ("drop", "window", "cell", "slice"))
     serving = dataset["serving"].transpose("drop", "user").to_numpy().astype(np.int64)
     return prbs[np.arange(len(prbs))[:, None], :, serving, _slice_id(dataset)].transpose(0, 2, 1)

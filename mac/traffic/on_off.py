@@ -57,7 +57,7 @@ class OnOff:
             both = np.stack((off, on), axis=2).reshape(users, -1)
             wall_s = np.cumsum(np.concatenate((wall_s[:, -1:], both), axis=1), axis=1)
             found.append(self._arrivals(phase, on_s, wall_s[:, 1::2], slots, slot_s))
-            start += BLOCK
+            start += 2 * BLOCK
         slot, user = joined(found)
         return ordered(slot, user, self.packet_bytes)
 

@@ -126,7 +126,7 @@ class _Tape:
         """
         first = np.searchsorted(self.time_s, offset_s)
         laps, rest_s = np.divmod(offset_s + horizon_s, self.duration_s)
-        end = laps.astype(np.int64) * len(self.time_s) + np.searchsorted(self.time_s, rest_s, side="right")
+        end = laps.astype(np.int64) * len(self.time_s) + np.searchsorted(self.time_s, rest_s)
         end = end if loop else np.full_like(end, len(self.time_s))
         listener, position = ragged(np.maximum(end - first, 0))
         lap, packet = np.divmod(first[listener] + position, len(self.time_s))
