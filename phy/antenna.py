@@ -1,0 +1,86 @@
+"""Antenna of a base station: one element, or a vertical column of them whose beam is tilted electrically."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from .config import STRICT
+
+_NULL = 1e-10  # nulls of the column are 100 dB deep, not bottomless
+
+
+@dataclass(frozen=True, config=STRICT)
+class SectorAntennaSettings:
+    """Antenna of each cell."""
+
+    kind: Literal["sector", "omni"] = "sector"
+    """Sector antenna, or 0 dBi in every direction (then no other field is read)."""
+    max_gain_dbi: float = Field(default=8.0, ge=0.0, le=30.0)
+    """Gain of one element at its boresight; the column adds 10 log10(vertical_elements)."""
+    horizontal_hpbw_deg: float = Field(default=65.0, gt=0.0, le=360.0)
+    """Half-power beamwidth of an element in azimuth."""
+    vertical_hpbw_deg: float = Field(default=65.0, gt=0.0, le=180.0)
+    """Half-power beamwidth of an element in elevation."""
+    front_to_back_db: float = Field(default=30.0, ge=0.0, le=60.0)
+    """Greatest attenuation of an element in azimuth, and in all (A_max)."""
+    side_lobe_db: float = Field(default=30.0, ge=0.0, le=60.0)
+    """Greatest attenuation of an element in elevation (SLA_V)."""
+    vertical_elements: int = Field(default=8, ge=1, le=64)
+    """Elements of the column, fed with equal power; 1 is a single element, which has no electrical tilt."""
+    vertical_spacing_wavelengths: float = Field(default=0.8, gt=0.0, le=2.0)
+    """Distance between the elements in wavelengths."""
+    electrical_tilt_deg: float = Field(default=102.0, ge=0.0, le=180.0)
+    """Zenith angle of the column's beam: 90 is along the panel's normal, 102 is 12 degrees below it."""
+    mechanical_tilt_deg: float = Field(default=0.0, ge=-90.0, le=90.0)
+    """Angle by which the whole panel leans downwards."""
+
+
+def gain_db(settings: SectorAntennaSettings, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
+    """Gain in dBi towards a direction: element pattern plus array factor.
+
+    Args:
+        settings: the antenna.
+        azimuth_rad: azimuth from the boresight ``[...]``, any multiple of a turn added.
+        zenith_rad: angle from the upward vertical in [0, pi] ``[...]``; users below the antenna are beyond pi / 2.
+
+    Returns:
+        ``[...]``, dBi.
+    """
+    if settings.kind == "omni":
+        return torch.zeros_like(azimuth_rad * zenith_rad)
+    if settings.mechanical_tilt_deg != 0.0:
+        azimuth_rad, zenith_rad = _tilted(math.radians(settings.mechanical_tilt_deg), azimuth_rad, zenith_rad)
+    return element_gain_db(settings, azimuth_rad, zenith_rad) + _column_gain_db(settings, zenith_rad)
+
+
+def element_gain_db(settings: SectorAntennaSettings, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
+    """Gain of a single element in dBi ``[...]``, TR 38.901 Table 7.3-1; angles in the panel's own axes."""
+    azimuth_deg = torch.rad2deg(torch.remainder(azimuth_rad + math.pi, 2.0 * math.pi) - math.pi)
+    elevation_deg = torch.rad2deg(zenith_rad) - 90.0
+    horizontal = (12.0 * (azimuth_deg / settings.horizontal_hpbw_deg) ** 2).clamp_max(settings.front_to_back_db)
+    vertical = (12.0 * (elevation_deg / settings.vertical_hpbw_deg) ** 2).clamp_max(settings.side_lobe_db)
+    return settings.max_gain_dbi - (horizontal + vertical).clamp_max(settings.front_to_back_db)
+
+
+def _column_gain_db(settings: SectorAntennaSettings, zenith_rad: Tensor) -> Tensor:
+    """Array factor ``|sum_m exp(j 2 pi m d (cos zenith - cos tilt))|^2 / M`` in dB; weights of unit power."""
+    beam = math.cos(math.radians(settings.electrical_tilt_deg))
+    step = 2.0 * math.pi * settings.vertical_spacing_wavelengths * (torch.cos(zenith_rad) - beam)
+    phase = step[..., None] * torch.arange(settings.vertical_elements, dtype=step.dtype, device=step.device)
+    power = torch.cos(phase).sum(-1).square() + torch.sin(phase).sum(-1).square()
+    return 10.0 * torch.log10((power / settings.vertical_elements).clamp_min(_NULL))
+
+
+def _tilted(tilt_rad: float, azimuth_rad: Tensor, zenith_rad: Tensor) -> tuple[Tensor, Tensor]:
+    """Azimuth and zenith angle in the axes of a panel that leans down (TR 38.901 equations 7.1-7 and 7.1-8)."""
+    sin_tilt, cos_tilt = math.sin(tilt_rad), math.cos(tilt_rad)
+    up, out = torch.cos(zenith_rad), torch.sin(zenith_rad)
+    forward, sideways = out * torch.cos(azimuth_rad), out * torch.sin(azimuth_rad)
+    zenith = torch.acos((forward * sin_tilt + up * cos_tilt).clamp(-1.0, 1.0))
+    return torch.atan2(sideways, forward * cos_tilt - up * sin_tilt), zenith

@@ -1,0 +1,23 @@
+"""Data files of the link, each with its provenance inside, read as package resources."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def load_arrays(name: str) -> dict[str, NDArray[Any]]:
+    """Arrays of the data file ``name``.npz by name; ``provenance`` is a JSON text."""
+    with np.load(BytesIO(files(__name__).joinpath(f"{name}.npz").read_bytes())) as arrays:
+        return dict(arrays)
+
+
+def load_json(name: str) -> dict[str, Any]:
+    """Content of the data file ``name``.json; ``provenance`` tells where it is from."""
+    content: dict[str, Any] = json.loads(files(__name__).joinpath(f"{name}.json").read_text(encoding="utf-8"))
+    return content

@@ -1,0 +1,188 @@
+"""Large-scale propagation against Sionna's TR 38.901 scenarios, in double precision."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from phy.antenna import SectorAntennaSettings, element_gain_db
+from phy.large_scale import PropagationSettings, delay_spread_log10, k_factor_normal_db, large_scale
+from phy.los import los_probability
+from phy.pathloss import Link, PathLossModel, path_loss_db
+from phy.penetration import penetration_loss_db
+from phy.placement import place_uniform
+from phy.random import Drops
+from phy.shadowing import DECORRELATION_M, sigma_db, site_fields
+from phy.topology import TopologySettings, build_topology, displacement
+
+sionna_38901 = pytest.importorskip("sionna.phy.channel.tr38901")
+
+MODELS: list[PathLossModel] = ["uma", "umi", "rma"]
+BS_HEIGHT_M = {"uma": 25.0, "umi": 10.0, "rma": 35.0}
+DISTANCE_M = torch.logspace(1.0, 3.69, 50, dtype=torch.float64)
+
+
+@pytest.fixture(autouse=True)
+def sionna_seed() -> None:
+    """Sionna draws from one global generator."""
+    from sionna.phy import config
+
+    config.seed = 1
+
+
+def scenario(model: str, carrier_hz: float, o2i: str = "low") -> Any:
+    from sionna.phy.channel.tr38901.rma_scenario import RMaScenario
+    from sionna.phy.channel.tr38901.uma_scenario import UMaScenario
+    from sionna.phy.channel.tr38901.umi_scenario import UMiScenario
+
+    def array(pattern: str) -> Any:
+        return sionna_38901.Antenna(
+            polarization="single",
+            polarization_type="V",
+            antenna_pattern=pattern,
+            carrier_frequency=carrier_hz,
+            precision="double",
+            device="cpu",
+        )
+
+    arrays = {"ut_array": array("omni"), "bs_array": array("omni"), "direction": "downlink"}
+    common = {**arrays, "precision": "double", "device": "cpu"}
+    if model == "rma":
+        return RMaScenario(carrier_hz, **common)
+    kind = {"uma": UMaScenario, "umi": UMiScenario}[model]
+    return kind(carrier_hz, o2i_model=o2i, **common)
+
+
+def place(of: Any, model: str, user_height_m: float, distance_m: Tensor, **states: Any) -> Any:
+    """Users at distances ``[U]`` or ``[B, U]`` on a line away from one base station."""
+    x = torch.atleast_2d(distance_m)
+    user = torch.stack([x, torch.zeros_like(x), torch.full_like(x, user_height_m)], dim=-1)
+    base = torch.tensor([0.0, 0.0, BS_HEIGHT_M[model]], dtype=torch.float64).expand(len(x), 1, 3)
+    outdoors = torch.zeros(x.shape, dtype=torch.bool)
+    if model == "rma":
+        states["in_car"] = outdoors
+    states.setdefault("in_state", outdoors)
+    still = torch.zeros_like(user)
+    of.set_topology(user, base, still, torch.zeros_like(base), still, **states)
+    return of
+
+
+def link(model: str, user_height_m: float, distance_m: Tensor, carrier_hz: float) -> Link:
+    heights = (torch.full_like(distance_m, h) for h in (BS_HEIGHT_M[model], user_height_m))
+    return Link(distance_m, *heights, carrier_hz)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("carrier_hz", [0.7e9, 3.5e9, 6e9, 28e9])
+@pytest.mark.parametrize("height", [1.5, 5.0, 9.5])
+def test_path_loss(model: PathLossModel, carrier_hz: float, height: float) -> None:
+    theirs = scenario(model, carrier_hz)
+    at = link(model, height, DISTANCE_M, carrier_hz)
+    for los in (True, False):
+        place(theirs, model, height, DISTANCE_M, los=los)
+        ours = path_loss_db(model, at, torch.full((50,), los))
+        assert (ours - theirs.basic_pathloss[0, 0]).abs().max() < 0.01
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("height", [1.5, 9.0, 16.0, 22.0])
+def test_los_probability(model: PathLossModel, height: float) -> None:
+    theirs = place(scenario(model, 3.5e9), model, height, DISTANCE_M)
+    ours = los_probability(model, DISTANCE_M, torch.full_like(DISTANCE_M, height))
+    assert (ours - theirs.los_probability[0, 0].clamp_max(1.0)).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("model", "o2i", "carrier_hz"),
+    [("uma", "low", 6e9), ("uma", "high", 6e9), ("umi", "high", 28e9), ("umi", "low", 28e9), ("rma", "low", 3.5e9)],
+)
+def test_penetration(model: PathLossModel, o2i: str, carrier_hz: float) -> None:
+    from sionna.phy.channel.tr38901.lsp import LSPGenerator
+
+    distance = torch.full((100, 40), 300.0, dtype=torch.float64)
+    depth = torch.linspace(0.0, 8.0, 40, dtype=torch.float64).expand(100, -1)
+    inside = torch.ones(100, 40, dtype=torch.bool)
+    theirs = scenario(model, carrier_hz, o2i)
+    place(theirs, model, 1.5, distance, in_state=inside, los=False, distance_2d_in=depth)
+    generator = LSPGenerator(theirs)
+    generator.topology_updated_callback()
+    sampled = (generator.sample_pathloss() - theirs.basic_pathloss)[:, 0]
+    keys = Drops(1, tuple(range(100))).keys("wall")
+    ours = penetration_loss_db(keys, o2i, carrier_hz, inside, depth)  # type: ignore[arg-type]
+    assert ours.mean().item() == pytest.approx(sampled.mean().item(), abs=4.5 * 6.5 * math.sqrt(2.0 / 4000))
+    assert ours.std().item() == pytest.approx(sampled.std().item(), rel=0.07)
+
+
+def test_antenna_element() -> None:
+    theirs = sionna_38901.AntennaElement("38.901", 0.0, precision="double", device="cpu")
+    azimuth, zenith = torch.meshgrid(
+        torch.linspace(-math.pi, math.pi, 73).double(), torch.linspace(0.0, math.pi, 37).double(), indexing="ij"
+    )
+    f_theta, f_phi = theirs.field(zenith, azimuth)
+    ours = element_gain_db(SectorAntennaSettings(vertical_elements=1), azimuth, zenith)
+    assert (ours - 10.0 * torch.log10(f_theta**2 + f_phi**2)).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("carrier_hz", [0.7e9, 3.5e9, 28e9])
+def test_tables_of_large_scale_parameters(model: PathLossModel, carrier_hz: float) -> None:
+    """Delay spread, K-factor, and the spread and decorrelation distance of shadowing, LOS, NLOS and indoors."""
+    theirs = scenario(model, carrier_hz)
+    at = link(model, 1.5, DISTANCE_M, carrier_hz)
+    for column, (los, inside) in enumerate(((True, False), (False, False), (True, True))):
+        indoor = torch.full((1, 50), inside)
+        place(theirs, model, 1.5, DISTANCE_M, los=los, in_state=indoor)
+        mean, sigma = delay_spread_log10(model, carrier_hz)[column]
+        assert theirs.lsp_log_mean[0, 0, :, 0].tolist() == pytest.approx([mean] * 50, abs=1e-6)
+        assert theirs.lsp_log_std[0, 0, :, 0].tolist() == pytest.approx([sigma] * 50, abs=1e-6)
+        spread = sigma_db(model, at, torch.full((50,), column))
+        assert (10.0 * theirs.lsp_log_std[0, 0, :, 3]).tolist() == pytest.approx(spread.tolist(), abs=1e-5)
+        distance = theirs.get_param("corrDistSF")[0, 0]
+        assert distance.tolist() == pytest.approx([DECORRELATION_M[model][column]] * 50)
+        if column == 0:
+            mean_k, sigma_k = k_factor_normal_db(model)
+            assert theirs.lsp_log_mean[0, 0, 0, 4].item() * 10.0 == pytest.approx(mean_k, abs=1e-5)
+            assert theirs.lsp_log_std[0, 0, 0, 4].item() * 10.0 == pytest.approx(sigma_k, abs=1e-5)
+
+
+def geometry_quantiles_db(gain_db: Tensor) -> list[float]:
+    """Quantiles of the strongest site's gain and of its ratio to the sum of all others."""
+    power = 10.0 ** (gain_db / 10.0)
+    best = power.amax(-1)
+    level = torch.tensor([0.05, 0.25, 0.5, 0.75, 0.95], dtype=torch.float64)
+    ratio = best / (power.sum(-1) - best)
+    return [float(v) for q in (best, ratio) for v in 10.0 * torch.log10(q.flatten().quantile(level))]
+
+
+def test_whole_network_of_omnidirectional_sites(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven wrapped-around UMa sites, half of the users indoors: path loss, LOS, walls and shadowing put together.
+
+    Sionna's sites shadow independently of each other, so for once ours do, too.
+    """
+    monkeypatch.setattr("phy.large_scale.site_fields", partial(site_fields, correlation=0.0))
+    from sionna.phy.channel.tr38901.lsp import LSPGenerator
+
+    drops = Drops(1, tuple(range(60)))
+    topology = build_topology(TopologySettings(sectors=1))
+    user, _ = place_uniform(drops.keys("place"), topology, 50, 35.0, 1.5)
+    settings = PropagationSettings(carrier_hz=6e9, indoor_share=0.5)
+    ours = large_scale(drops, topology, user, settings, SectorAntennaSettings())
+
+    theirs, still = scenario("uma", 6e9, "low"), torch.zeros_like(user)
+    images = (user[:, :, None] - displacement(topology, user)).transpose(1, 2)
+    sites = topology.site_m.expand(60, -1, -1)
+    theirs.set_topology(
+        user, sites, still, torch.zeros_like(sites), still, ours.indoor, los="random", bs_virtual_loc=images
+    )
+    generator = LSPGenerator(theirs)
+    generator.topology_updated_callback()
+    drawn = generator()
+    gain = (10.0 * torch.log10(drawn.sf) - drawn.pathloss).transpose(1, 2)
+    assert geometry_quantiles_db(ours.gain_db) == pytest.approx(geometry_quantiles_db(gain), abs=1.5)
+    assert ours.gain_db.mean().item() == pytest.approx(gain.mean().item(), abs=0.5)
+    assert ours.distance_m.transpose(1, 2).flatten().tolist() == pytest.approx(theirs.distance_3d.flatten().tolist())
