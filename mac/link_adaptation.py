@@ -85,7 +85,8 @@ def link_adaptation(
     sinr = loggrid.centres()
     bits = cqi.efficiency * re_per_prb
     needed = cqi_threshold(cqi, bler)  # CQI 1 to 15
-    sinr_db = _interpolate(sinr, bits[1:], 10 * needed.log10())
+    # At each bin's upper edge, so that a report of exactly one level finds the MCS of that level.
+    sinr_db = _interpolate(loggrid.edges()[1:], bits[1:], 10 * needed.log10())
     return LinkAdaptation(
         bits_of_sinr=bits[torch.bucketize(sinr, needed, right=True)].to(dtype),
         sinr_db_of_bits=sinr_db.to(dtype),

@@ -54,8 +54,8 @@ def uniform(keys: Tensor, shape: tuple[int, ...], start: int = 0) -> Tensor:
     """
     counter = torch.arange(start, start + math.prod(shape), dtype=torch.int64, device=keys.device)
     bits = _mix(keys[:, None] + (counter + 1) * _GOLDEN)
-    unit = ((bits >> 11) & ((1 << 53) - 1)).to(torch.float64)
-    return ((unit + 0.5) * 2.0**-53).reshape(len(keys), *shape)
+    unit = _shift(bits, 12).to(torch.float64)  # 52 bits: adding a half is exact, and neither 0 nor 1 is ever drawn
+    return ((unit + 0.5) * 2.0**-52).reshape(len(keys), *shape)
 
 
 def normal(keys: Tensor, shape: tuple[int, ...], start: int = 0) -> Tensor:

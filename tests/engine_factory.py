@@ -28,6 +28,7 @@ def channel(
     dtype: torch.dtype = torch.float32,
     fading: str = "rays",
     attachment: str = "home",
+    device: torch.device = CPU,
 ) -> Channel:
     layout = "single" if sites == 1 else "hexagonal"
     topology = build_topology(
@@ -47,7 +48,7 @@ def channel(
         carrier.prb_frequency_hz(),
         carrier.snr_at_unit_gain,
     )
-    return build_channel(drops, plan, CPU, dtype)
+    return build_channel(drops, plan, device, dtype)
 
 
 def engine(
@@ -73,6 +74,6 @@ def engine(
         slices=int(slices.max()) + 1,
         queue_bytes=queue_bytes,
     )
-    tables = link_tables(carrier, link, CPU, air_.mean_snr.dtype)
+    tables = link_tables(carrier, link, air_.mean_snr.device, air_.mean_snr.dtype)
     parts = Parts(drops, carrier, link, harq or HarqSettings(), air_, tables, crowd, arrivals, block_slots)
     return Engine(parts)

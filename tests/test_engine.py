@@ -26,7 +26,7 @@ def rotate(observation: SchedulingObservation) -> SchedulingDecision:
     users, prbs = observation.rate_bits.shape[1:]
     need = torch.nn.functional.pad(observation.need_prbs, (0, 1))
     wants = need.gather(1, observation.roster.flatten(1)).view(observation.roster.shape) > 0
-    turn = (torch.arange(most) - observation.slot) % most
+    turn = (torch.arange(most, device=wants.device) - observation.slot) % most
     first = torch.where(wants, turn, most).min(-1)
     chosen = observation.roster.gather(2, first.indices[..., None])
     return SchedulingDecision(torch.where(first.values[..., None] < most, chosen, -1).repeat(1, 1, prbs))

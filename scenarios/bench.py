@@ -1,0 +1,172 @@
+"""How fast the slot loop is: the very loop of a run, on saturated downlinks of three sizes.
+
+Every measurement has a process of its own, so that its peak memory is its own too. What is timed is everything that a
+run does in a slot: fading that is new in every slot on every PRB, channel reports, the scheduler, the check of its
+decision, link adaptation, HARQ, queues, and the record.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import ScenarioError, did_you_mean
+
+_WINDOWS = 5  # timed; the median counts
+_WINDOW_S = 0.6  # length of each, about
+_WARMUP_SLOTS = 20
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A saturated downlink: full-buffer users at 3 km/h, each served by the cell in whose area it stands."""
+
+    sites: int
+    sectors: int
+    prbs: int
+    batches: tuple[int, ...]  # numbers of drops to try on a CPU, one first
+    users_per_cell: int = 10
+
+    @property
+    def cells(self) -> int:
+        """Cells of the network."""
+        return self.sites * self.sectors
+
+    def scenario(self, scheduler: str, drops: int) -> dict[str, Any]:
+        """The workload as a scenario of the scheduling family."""
+        return {
+            "name": "bench",
+            "family": "scheduling",
+            "drops": drops,
+            "duration_s": 1.0,
+            "window_s": 1.0,
+            "allocators": [scheduler],
+            "topology": {"layout": "hexagonal", "sites": self.sites, "sectors": self.sectors, "wrap_around": True},
+            "carrier": {"prbs": self.prbs},
+            "attachment": "home",
+            "users": [{"name": "ue", "count": self.users_per_cell, "traffic": {"model": "full_buffer"}}],
+        }
+
+
+WORKLOADS = {
+    "W1": Workload(sites=7, sectors=1, prbs=50, batches=(1, 8, 32)),
+    "W2": Workload(sites=7, sectors=3, prbs=100, batches=(1, 4, 8)),
+    "W3": Workload(sites=19, sectors=3, prbs=100, batches=(1, 2)),
+}
+"""7 cells x 10 UE on 50 PRB, 21 x 10 on 100 and 57 x 10 on 100, slots of 1 ms."""
+
+CUDA_BATCHES = (1, 64, 512)
+
+
+def bench(
+    workloads: Sequence[str],
+    device: str = "cpu",
+    drops: int | None = None,
+    scheduler: str = "proportional_fair",
+    progress: Callable[[str], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Measure workloads; for each the batch of drops with the most slots per second, summed over its drops.
+
+    Args:
+        workloads: names of :data:`WORKLOADS`.
+        device: "cpu", or "cuda" for the GPU.
+        drops: this batch and no other.
+        scheduler: the allocator in the loop.
+        progress: told in a few words what is being measured.
+
+    Raises:
+        ScenarioError: no such workload or device.
+    """
+    for name in workloads:
+        if name not in WORKLOADS:
+            raise ScenarioError(f"unknown workload '{name}'{did_you_mean(name, WORKLOADS)}")
+    return [_best(name, device, drops, scheduler, progress) for name in workloads]
+
+
+def _best(
+    name: str, device: str, drops: int | None, scheduler: str, progress: Callable[[str], None] | None
+) -> dict[str, Any]:
+    batches = (drops,) if drops else WORKLOADS[name].batches if device == "cpu" else CUDA_BATCHES
+    rows = []
+    for batch in batches:
+        if progress:
+            progress(f"{name}, {batch} drop{'s' if batch > 1 else ''}")
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            rows.append(pool.submit(measure, name, batch, device, scheduler).result())
+    best = max(rows, key=lambda row: float(row["slots_per_s"]))
+    single = {row["drops"]: row["slots_per_s"] for row in rows}.get(1)
+    return {**best, "slots_per_s_of_one_drop": single}
+
+
+def measure(name: str, drops: int, device: str, scheduler: str) -> dict[str, Any]:
+    """One measurement in this process."""
+    import torch
+
+    began = time.perf_counter()
+    workload = WORKLOADS[name]
+    problem, allocator = _prepare(workload, drops, device, scheduler)
+    setup_s = time.perf_counter() - began
+    slots = max(10, int(_WINDOW_S * 10 / _window_seconds(problem, allocator, 10, device)))
+    rate = slots * drops / _window_seconds(problem, allocator, slots, device)
+    return {
+        "workload": name,
+        "cells": workload.cells,
+        "users": workload.cells * workload.users_per_cell,
+        "prbs": workload.prbs,
+        "drops": drops,
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
+        "slots_per_s": round(rate, 1),
+        "cell_slots_per_s": round(rate * workload.cells, 1),
+        "peak_memory_bytes": _peak_bytes(device),
+        "setup_s": round(setup_s, 3),
+        "scheduler": scheduler,
+    }
+
+
+def _window_seconds(problem: Any, allocator: Any, slots: int, device: str) -> float:
+    """Median time of a window of so many slots."""
+    import torch
+
+    from mac.loop import Plan, run
+
+    ends: list[float] = []
+
+    def note(_: int) -> None:
+        if device == "cuda":
+            torch.cuda.synchronize()
+        ends.append(time.perf_counter())
+
+    run(problem, allocator, Plan(intervals=slots * (_WINDOWS + 1), warmup=_WARMUP_SLOTS, window=slots), progress=note)
+    return statistics.median(after - before for before, after in zip(ends, ends[1:], strict=False))
+
+
+def _prepare(workload: Workload, drops: int, device: str, scheduler: str) -> tuple[Any, Any]:
+    import torch
+    from allocators.registry import resolve
+
+    from phy.random import Drops
+
+    from . import families
+    from .loading import load
+
+    scenario = load(workload.scenario(scheduler, drops))
+    family = families.find(scenario.family)
+    problem = family.build(scenario, Drops(scenario.seed, tuple(range(drops))), torch.device(device), torch.float32)
+    return problem, resolve(scheduler, family.allocator_family)
+
+
+def _peak_bytes(device: str) -> int:
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.max_memory_allocated())
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

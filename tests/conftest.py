@@ -1,0 +1,35 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Bit-for-bit tests must not depend on how many threads a sum was cut into."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+    """A scenario of the toy family, which is registered while the test runs, in an empty working folder."""
+    from scenarios import families
+
+    monkeypatch.setitem(families.FAMILIES, "toy", "toy_family:FAMILY")
+    monkeypatch.chdir(tmp_path)
+    return {
+        "name": "toy",
+        "family": "toy",
+        "drops": 6,
+        "duration_s": 5.0,
+        "allocators": ["toy_family:Even", {"name": "toy_family:Greedy", "params": {"power": 3.0}}],
+    }

@@ -1,0 +1,124 @@
+"""Intervals over drops: against scipy, their coverage, pairing, variants, and missing values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from mac.metrics.intervals import PAIRED_COLUMNS, SUMMARY_COLUMNS, paired, summarise, summary
+from phy import random
+
+NAN, INF = float("nan"), float("inf")
+
+
+def table(rows: list[tuple[str | None, str, int, str, float]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["variant", "allocator", "drop", "metric", "value"])
+    return frame.assign(unit="1")[["variant", "allocator", "drop", "metric", "unit", "value"]]
+
+
+def pick(frame: pd.DataFrame, **where: str | None) -> pd.Series:
+    for column, value in where.items():
+        frame = frame[frame[column].isna() if value is None else frame[column] == value]
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+def test_interval_equals_scipys() -> None:
+    for count in (2, 3, 8, 40):
+        values = random.normal(random.Drops(1, (count,)).keys("test"), (count,)).numpy()[0] * 3 + 7
+        mean, interval = summary(values)
+        expected = stats.t.interval(0.95, count - 1, loc=np.mean(values), scale=stats.sem(values))
+        assert_allclose([mean, *interval], [np.mean(values), *expected], rtol=1e-10)
+
+
+@pytest.mark.parametrize("drops", [2, 5, 20])
+def test_interval_covers_the_truth_95_times_in_100(drops: int) -> None:
+    trials = 20_000
+    values = random.normal(random.Drops(2, (drops,)).keys("coverage"), (trials, drops)).numpy()[0] + 3.0
+    inside = [low <= 3.0 <= high for _, (low, high) in map(summary, values)]
+    assert abs(np.mean(inside) - 0.95) < 4 * np.sqrt(0.95 * 0.05 / trials)
+
+
+def test_few_values() -> None:
+    assert_allclose(summary([4.0])[0], 4.0)
+    assert np.isnan(summary([4.0])[1]).all()
+    assert np.isnan([summary([])[0], *summary([NAN, NAN])[1]]).all()
+    assert_allclose(summary([1.0, NAN, 3.0])[1], summary([1.0, 3.0])[1])
+    assert summary([2.0, 2.0, 2.0]) == (2.0, (2.0, 2.0))
+    mean, interval = summary([1.0, INF])
+    assert mean == INF and np.isnan(interval).all()
+
+
+def test_summary_without_variants() -> None:
+    rows = [(None, a, d, "x", v + d) for a, v in (("p", 1.0), ("q", 5.0)) for d in range(3)]
+    found = summarise(table(rows))
+    assert list(found.columns) == SUMMARY_COLUMNS
+    assert list(found["allocator"]) == ["p", "q"] and found["variant"].tolist() == [None, None]
+    assert_allclose(pick(found, allocator="q")[["mean", "ci95_low", "ci95_high"]].astype(float),
+                    [6.0, *stats.t.interval(0.95, 2, 6.0, 1 / np.sqrt(3))])  # fmt: skip
+
+
+def test_all_is_the_mean_of_each_drops_mean_over_variants() -> None:
+    values = {("u", 0): 1.0, ("u", 1): 2.0, ("v", 0): 5.0, ("v", 1): 10.0}
+    found = summarise(table([(v, "p", d, "x", value) for (v, d), value in values.items()]))
+    assert list(found["variant"]) == ["u", "v", "all"]
+    assert_allclose(pick(found, variant="all")["mean"], 4.5)
+    expected = summary([3.0, 6.0])[1]
+    assert_allclose(pick(found, variant="all")[["ci95_low", "ci95_high"]].astype(float), expected)
+
+
+def test_all_needs_every_variant_of_a_drop_that_knows_the_metric() -> None:
+    rows = [("u", "p", 0, "x", 1.0), ("u", "p", 1, "x", 2.0), ("v", "p", 0, "x", 3.0), ("v", "p", 1, "x", NAN)]
+    rows += [("u", "p", 0, "only_u", 9.0), ("u", "p", 1, "only_u", 7.0)]
+    found = summarise(table(rows))
+    assert_allclose(pick(found, variant="all", metric="x")[["mean", "drops"]].astype(float), [2.0, 1])
+    assert_allclose(pick(found, variant="all", metric="only_u")[["mean", "drops"]].astype(float), [8.0, 2])
+    missing = summarise(table(rows[:3]))  # drop 1 was not run in variant v
+    assert_allclose(pick(missing, variant="all")[["mean", "drops"]].astype(float), [2.0, 1])
+
+
+def test_all_keeps_infinities() -> None:
+    found = summarise(table([("u", "p", 0, "x", INF), ("v", "p", 0, "x", 1.0)]))
+    assert pick(found, variant="all")["mean"] == INF
+
+
+def test_paired_interval_is_that_of_the_differences() -> None:
+    air = random.normal(random.Drops(3, (0,)).keys("air"), (10,)).numpy()[0] * 100
+    noise = random.normal(random.Drops(3, (0,)).keys("noise"), (10,)).numpy()[0]
+    a, b = air + noise, air - 2.0
+    rows = [(None, name, d, "x", v[d]) for name, v in (("a", a), ("b", b)) for d in range(10)]
+    found = paired(table(rows))
+    assert list(found.columns) == PAIRED_COLUMNS
+    row = pick(found, a="a", b="b", variant=None)
+    test = stats.ttest_rel(a, b).confidence_interval(0.95)
+    assert_allclose(
+        row[["mean_difference", "ci95_low", "ci95_high"]].astype(float), [np.mean(a - b), test.low, test.high]
+    )
+    assert row["ci95_high"] - row["ci95_low"] < 3  # the spread of the air, 100, has gone
+
+
+def test_pairs_follow_the_order_of_the_allocators_and_common_drops() -> None:
+    rows = [(None, "z", 0, "x", 1.0), (None, "z", 1, "x", 2.0), (None, "z", 2, "x", NAN)]
+    rows += [(None, "m", 1, "x", 5.0), (None, "m", 2, "x", 5.0), (None, "m", 3, "x", 5.0), (None, "a", 1, "x", 0.0)]
+    found = paired(table(rows))
+    assert list(zip(found["a"], found["b"], strict=True)) == [("z", "m"), ("z", "a"), ("m", "a")]
+    first = pick(found, a="z", b="m")
+    assert (first["mean_difference"], first["drops"]) == (-3.0, 1) and np.isnan(first["ci95_low"])
+
+
+def test_pairs_over_variants() -> None:
+    rows = [
+        (v, a, d, "x", {"u": 1.0, "v": 2.0}[v] * {"p": 1, "q": 3}[a] + d) for v in "uv" for a in "pq" for d in (0, 1)
+    ]
+    found = paired(table(rows))
+    assert list(found["variant"]) == ["u", "v", "all"]
+    assert_allclose(found["mean_difference"], [-2, -4, -3])
+
+
+def test_one_allocator_has_no_pairs_and_nothing_has_no_rows() -> None:
+    assert list(paired(table([(None, "p", 0, "x", 1.0)])).columns) == PAIRED_COLUMNS
+    assert len(paired(table([(None, "p", 0, "x", 1.0)]))) == 0
+    assert len(summarise(table([]))) == len(paired(table([]))) == 0
