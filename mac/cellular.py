@@ -45,9 +45,11 @@ class Books:
         """The outcome of ``slots`` slots that ended in ``state``.
 
         Args:
+            state: the cells after the last of them.
             counters: ``[len(COUNTERS), B, U]`` summed over the slots.
             active_prbs: ``[B, C]`` summed over the slots.
             delays: of the blocks that ended within them.
+            slots: how many there were.
         """
         engine, carrier = self.engine, self.engine.parts.carrier
         by_name: dict[str, Extra] = dict(zip(COUNTERS, counters.unbind(0), strict=True))

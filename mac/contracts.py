@@ -91,7 +91,7 @@ CORE_FIELDS: Mapping[str, Field] = {
 
 
 class AllocatorError(RuntimeError):
-    """An allocator that failed or decided what is not allowed; the text names it, the drop, the interval and the time."""
+    """An allocator failed or decided what is not allowed; the text names it, the drop, the interval and the time."""
 
 
 class InfeasibleDecision(ValueError):

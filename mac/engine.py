@@ -199,6 +199,7 @@ class Engine:
         """Transmit one slot.
 
         Args:
+            state: as the decision's maker observed it.
             decision: checked beforehand (:mod:`mac.feasible`).
             need_prbs: as observed in this slot; counted as requested.
         """

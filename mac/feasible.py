@@ -142,6 +142,6 @@ def _may_hold(observation: SchedulingObservation, user: Tensor) -> Tensor:
     assert allowed is not None
     if observation.borrowable is not None:
         allowed = allowed | observation.borrowable
-    batch, _, prbs = user.shape
+    _batch, _, prbs = user.shape
     allowed = allowed.expand(-1, -1, prbs)
     return allowed.gather(1, user)

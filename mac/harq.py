@@ -88,5 +88,3 @@ def in_flight_bytes(state: HarqState) -> Tensor:
 
 def _row(process: Tensor) -> Tensor:
     return process[..., None, None].expand(-1, -1, 1, 6)
-
-

@@ -36,7 +36,7 @@ class LinkSettings:
     bler_target: float = Field(default=0.1, gt=0, lt=1)
     """Share of first transmissions that may fail."""
     outer_loop_step_db: float = Field(default=0.5, ge=0, le=5)
-    """Step down of the outer loop at a failure; a success steps up by target / (1 - target) of it. 0 switches it off."""
+    """Step down of the outer loop at a failure; a success steps up target / (1 - target) times it. 0 turns it off."""
     outer_loop_limit_db: float = Field(default=15.0, ge=0, le=40)
     """Greatest offset of the outer loop, either way."""
 
@@ -52,7 +52,7 @@ class LinkAdaptation:
     subband_prbs: int
 
     def report(self, sinr: Tensor) -> Tensor:
-        """Bits that a slot of each PRB carries at the CQI that a user reports for it, ``[B, U, K]`` from linear SINR."""
+        """Bits that a slot of each PRB carries at the CQI that is reported for it, ``[B, U, K]`` from linear SINR."""
         bits = self.bits_of_sinr[loggrid.index(sinr)]
         return bits if self.subband_prbs == 1 else self._by_subband(bits)
 
@@ -63,14 +63,19 @@ class LinkAdaptation:
 
     def to(self, device: torch.device) -> LinkAdaptation:
         """The same tables on another device."""
-        tables = (self.bits_of_sinr, self.sinr_db_of_bits, self.threshold_db, self.levels)
-        return LinkAdaptation(*(table.to(device) for table in tables), subband_prbs=self.subband_prbs)
+        return LinkAdaptation(
+            self.bits_of_sinr.to(device),
+            self.sinr_db_of_bits.to(device),
+            self.threshold_db.to(device),
+            self.levels.to(device),
+            self.subband_prbs,
+        )
 
     def _by_subband(self, bits: Tensor) -> Tensor:
         """One CQI for all PRBs of a subband: the greatest whose efficiency is not above their mean."""
         prbs, size = bits.shape[-1], self.subband_prbs
         short = -prbs % size
-        padded = torch.nn.functional.pad(bits, (0, short)).unflatten(-1, (-1, size))
+        padded = torch.nn.functional.pad(bits, (0, short)).view(*bits.shape[:-1], -1, size)
         members = torch.full((padded.shape[-2],), float(size), dtype=bits.dtype, device=bits.device)
         members[-1] = size - short
         mean = padded.sum(-1) / members

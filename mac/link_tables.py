@@ -29,9 +29,7 @@ class LinkTables:
     adaptation: LinkAdaptation
 
 
-def link_tables(
-    carrier: CarrierSettings, link: LinkSettings, device: torch.device, dtype: torch.dtype
-) -> LinkTables:
+def link_tables(carrier: CarrierSettings, link: LinkSettings, device: torch.device, dtype: torch.dtype) -> LinkTables:
     """Build the tables of a carrier with one layer."""
     mcs, bler = mcs_table(carrier.mcs_table), load_bler(carrier.mcs_table)
     re_per_prb = resource_elements_per_prb(SYMBOLS - carrier.control_symbols, carrier.dmrs_re, carrier.overhead_re)

@@ -40,6 +40,10 @@ def run(
     """Drive one allocator through one batch of drops.
 
     Args:
+        problem: the truth.
+        allocator: who decides.
+        plan: how long.
+        name: what the allocator is called in errors.
         progress: called with the number of intervals done since its last call, once a window.
 
     Raises:

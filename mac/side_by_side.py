@@ -29,9 +29,7 @@ class SideBySide:
     Errors of an entrant leave with its name in their attribute ``allocator``.
     """
 
-    def __init__(
-        self, entrants: Mapping[str, Allocator[Any, Any]], require: Callable[[Any, Any, Any], Any]
-    ) -> None:
+    def __init__(self, entrants: Mapping[str, Allocator[Any, Any]], require: Callable[[Any, Any, Any], Any]) -> None:
         self.entrants, self.require = dict(entrants), require
         self.seconds = dict.fromkeys(entrants, 0.0)  # spent in each entrant's decide()
         self._contexts: dict[str, Any] = {}

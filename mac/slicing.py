@@ -207,14 +207,14 @@ class SlicingProblem:
         last = rbg.cumsum(-1)
         return (number[:, None] >= last[..., None, :]).sum(-1)
 
-    def _quotas(self, state: SlicingState, decision: SlicingDecision) -> tuple[Tensor, Tensor | int]:
+    def _quotas(self, state: SlicingState, decision: SlicingDecision) -> tuple[Tensor, Tensor]:
+        """Quotas of the interval and the breaches ``[B]`` that were mended in them."""
+        none = torch.zeros(self.engine.shape[0], dtype=torch.int64, device=self.engine.device)
         if self.repair:
             rbg, mended = repair_slicing(decision, self.context)
         else:
-            rbg, mended = require_slicing(decision, self.observe(state), self.context).rbg, 0
-        if state.interval < self.settings.held_reports:
-            return state.rbg, 0
-        return rbg, mended
+            rbg, mended = require_slicing(decision, self.observe(state), self.context).rbg, none
+        return (state.rbg, none) if state.interval < self.settings.held_reports else (rbg, mended)
 
     def _own(self, cells: CellState, owner: Tensor) -> CellState:
         batch, users = self.engine.shape

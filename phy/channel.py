@@ -129,5 +129,6 @@ def _no_fading(snr: Tensor, prbs: int) -> Fading:
     """One ray without delay or Doppler."""
     amplitude = snr.sqrt()[..., None]
     rays = torch.stack((torch.cat((amplitude, 0 * amplitude), -1), torch.cat((0 * amplitude, amplitude), -1)), 2)
-    to_prbs = torch.block_diag(torch.ones(1, prbs), torch.ones(1, prbs)).to(torch.float64)
+    to_prbs = torch.zeros((2, 2 * prbs), dtype=torch.float64)
+    to_prbs[0, :prbs] = to_prbs[1, prbs:] = 1.0
     return Fading(rays.flatten(3), torch.zeros((*snr.shape[:2], 1), dtype=torch.float64), to_prbs, 0.0)

@@ -126,6 +126,10 @@ def draw_fading(drops: Drops, links: Links, basis: Basis, settings: FadingSettin
     """Draw the rays of one drop (``B = 1``) or more.
 
     Args:
+        drops: the batch.
+        links: what is known of its links.
+        basis: what carries their frequency responses.
+        settings: how many directions.
         power: ``[B, U, C]`` mean power of each link, for example its SNR; the response's mean square over time is it.
     """
     users = power.shape[1]
@@ -136,7 +140,8 @@ def draw_fading(drops: Drops, links: Links, basis: Basis, settings: FadingSettin
     amplitude = _amplitudes(drops, share, directions)
     coordinate = basis.coordinates[_grid_index(delay)]  # [B, U, C, N, D]
     k = 10.0 ** (links.k_factor_db / 10.0)
-    scattered = (amplitude @ coordinate) * (power / (1.0 + k) / _kept(share, coordinate, len(basis.vectors))).sqrt()[..., None, None]
+    scattered_power = power / (1.0 + k) / _kept(share, coordinate, len(basis.vectors))
+    scattered = (amplitude @ coordinate) * scattered_power.sqrt()[..., None, None]
     total = scattered + _line_of_sight(drops, links, turn, (power * k / (1.0 + k)).sqrt(), basis)
     return Fading(_as_real(total), doppler, steering_matrix(basis), basis.error)
 

@@ -22,8 +22,8 @@ NAMES = {name: row for row, name in enumerate(COUNTERS)}
 
 def rotate(observation: SchedulingObservation) -> SchedulingDecision:
     """Every slot the whole carrier to the next user of each cell that has something to send."""
-    batch, cells, most = observation.roster.shape
-    users, prbs = observation.rate_bits.shape[1:]
+    _batch, _cells, most = observation.roster.shape
+    _users, prbs = observation.rate_bits.shape[1:]
     need = torch.nn.functional.pad(observation.need_prbs, (0, 1))
     wants = need.gather(1, observation.roster.flatten(1)).view(observation.roster.shape) > 0
     turn = (torch.arange(most, device=wants.device) - observation.slot) % most
@@ -123,7 +123,7 @@ def test_outer_loop_holds_its_target_where_an_mcs_is_usable() -> None:
 
 
 def test_retransmissions_wait_a_round_trip_and_end() -> None:
-    """With an outer loop frozen far too high nearly every block fails, is repeated and in the end given up or combined."""
+    """With an outer loop frozen far too high nearly every block fails, is repeated and in the end given up."""
     harq = HarqSettings(processes=4, round_trip_slots=4, max_attempts=3)
     link = LinkSettings(outer_loop_step_db=0.0, report_delay_slots=1)
     tested = engine(Drops(9, (0,)), harq=harq, link=link, per_cell=1, sites=1)
