@@ -7,6 +7,7 @@ decision, link adaptation, HARQ, queues, and the record.
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import resource
 import statistics
@@ -145,13 +146,13 @@ def _window_seconds(problem: Any, allocator: Any, slots: int, device: str) -> fl
         ends.append(time.perf_counter())
 
     run(problem, allocator, Plan(intervals=slots * (_WINDOWS + 1), warmup=_WARMUP_SLOTS, window=slots), progress=note)
-    return statistics.median(after - before for before, after in zip(ends, ends[1:], strict=False))
+    return statistics.median(after - before for before, after in itertools.pairwise(ends))
 
 
 def _prepare(workload: Workload, drops: int, device: str, scheduler: str) -> tuple[Any, Any]:
     import torch
-    from allocators.registry import resolve
 
+    from allocators.registry import resolve
     from phy.random import Drops
 
     from . import families

@@ -1,0 +1,49 @@
+# make demo   environment, installation, one comparison of allocators
+# make test   environment, installation, linters, types, tests
+# Both are safe to repeat; the environment is only made anew where pyproject.toml or constraints.txt changed.
+
+SHELL := /bin/sh
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+STAMP := $(VENV)/.fairwave-installed
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types unit clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+# The first interpreter that is new enough. PYTHON_BASE=/path/to/python chooses another one.
+$(PYTHON):
+	@base="$(PYTHON_BASE)"; \
+	for name in $$base python3.12 python3.13 python3.11 python3.14 python3 python; do \
+	  if command -v $$name >/dev/null 2>&1 && \
+	     $$name -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	  then echo "making $(VENV) with $$($$name --version)"; exec $$name -m venv $(VENV); fi; \
+	done; \
+	echo "fairwave needs Python 3.11 or newer with the modules venv and ensurepip; none was found." >&2; \
+	echo "Install one, or name it: make PYTHON_BASE=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1
+
+$(STAMP): $(PYTHON) pyproject.toml constraints.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP)
+	$(VENV)/bin/fairwave run slicing-quickstart --resume
+
+test: lint types unit
+
+lint: $(STAMP)
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+types: $(STAMP)
+	$(PYTHON) -m mypy
+
+# Two busy OpenMP threads a process slow small torch operations down: one thread, several processes.
+unit: $(STAMP)
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n $(JOBS)
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

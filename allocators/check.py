@@ -1,0 +1,229 @@
+"""The contract of an allocator as code: what every allocator must do, tried on small hostile cases.
+
+A new family adds a module ``check_<family>.py`` with a ``CHECK``, and one line to ``_FAMILIES``.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from phy.random import Drops
+
+from . import registry
+from .checking import DROPS, Case, FamilyCheck, first_difference, tensors
+from .making import BadAllocator, make
+
+_FAMILIES = {"scheduling": "allocators.check_scheduling", "slicing": "allocators.check_slicing"}
+_SEED = 5
+_PROMISES = {
+    "decides": "reset() and decide() work in every case",
+    "feasible": "decisions have the right type, shape, dtype, device and range, and fit the capacity",
+    "leaves the observation alone": "decide() does not write into what it is given",
+    "repeats": "after reset() with the same seed it decides the same again",
+    "can be made again": "a second one of the same parameters decides the same",
+    "drops are independent": "a drop gets the same decisions alone and in a batch",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One promise of the contract: whether it was kept, and a sentence that says what was seen."""
+
+    name: str
+    ok: bool
+    message: str
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What :func:`check_allocator` found."""
+
+    allocator: str
+    family: str
+    ok: bool
+    checks: tuple[Check, ...]
+
+    def __str__(self) -> str:
+        head = f"{self.allocator} {'keeps' if self.ok else 'breaks'} the contract of the family {self.family}"
+        rows = (f"  {'ok  ' if one.ok else 'FAIL'} {one.name}: {one.message}" for one in self.checks)
+        return "\n".join([head, *rows])
+
+
+def check_allocator(allocator_or_factory: object, family: str | None = None) -> CheckReport:
+    """Try an allocator on all cases of its family.
+
+    Args:
+        allocator_or_factory: a name, ``module:Class``, a class or function that makes one, or an allocator (which is
+            copied, and not touched).
+        family: whose contract; left out, it is found from the name, from an attribute ``family``, from the types that
+            ``decide`` is annotated with, or by trying.
+
+    Raises:
+        ValueError: there is no such allocator, it cannot be made, or its family is unknown.
+    """
+    family = family or _guess(allocator_or_factory)
+    contract = _contract(family)
+    fresh, label, copies = _maker(allocator_or_factory, family)
+    findings: dict[str, str] = {} if copies is None else {"can be made again": copies}
+    for case in contract.cases:
+        for name, message in _try(fresh, case, contract):
+            findings.setdefault(name, message)
+    return CheckReport(label, family, not findings, tuple(_check(name, findings) for name in _PROMISES))
+
+
+def _check(name: str, findings: dict[str, str]) -> Check:
+    if name in findings:
+        return Check(name, False, findings[name])
+    if "decides" in findings and name != "decides":
+        return Check(name, False, "not known, because it raised in some case")
+    if "feasible" in findings and name == "drops are independent":
+        return Check(name, False, "not known, because decisions are not feasible")
+    return Check(name, True, _PROMISES[name])
+
+
+def _try(fresh: Callable[[], Any], case: Case, contract: FamilyCheck) -> Iterator[tuple[str, str]]:
+    """What one case finds wrong, as (promise, sentence)."""
+    allocator = fresh()
+    breaches: list[tuple[str, str]] = []
+    try:
+        first = _run(allocator, case, DROPS, contract, breaches)
+        runs = {"repeats": _run(allocator, case, DROPS), "can be made again": _run(fresh(), case, DROPS)}
+        alone = [_run(fresh(), case, one) for one in DROPS.single()]
+    except _Broken as error:
+        yield "decides", str(error)
+        alone, runs, first = [], {}, []
+    yield from breaches
+    for name, run in runs.items():
+        if (interval := _parting(first, run)) is not None:
+            yield name, f"in the case '{case.name}' it decides otherwise at interval {interval}"
+    if any(name == "feasible" for name, _ in breaches):
+        return
+    for place, run in enumerate(alone):
+        mine = [{name: value[place : place + 1] for name, value in one.items()} for one in first]
+        if (interval := _parting(mine, run)) is not None:
+            drop = DROPS.ids[place]
+            yield "drops are independent", f"in the case '{case.name}' drop {drop} differs at interval {interval}"
+
+
+class _Broken(Exception):
+    """An allocator raised."""
+
+
+def _run(
+    allocator: Any,
+    case: Case,
+    drops: Drops,
+    contract: FamilyCheck | None = None,
+    breaches: list[tuple[str, str]] | None = None,
+) -> list[dict[str, Tensor]]:
+    """All decisions of a case; with a contract, also what each of them and decide() itself did wrong."""
+    context, observations = case.play(drops)
+    _, untouched = case.play(drops)
+    _call("reset", case, None, allocator.reset, context, _SEED)
+    decisions = []
+    for interval, (observation, twin) in enumerate(zip(observations, untouched, strict=True)):
+        decision = _call("decide", case, interval, allocator.decide, observation)
+        if contract is not None and breaches is not None:
+            breaches += _judge(decision, observation, twin, context, contract, f"in the case '{case.name}'")
+        decisions.append(tensors(decision) if hasattr(decision, "__dataclass_fields__") else {})
+    return decisions
+
+
+def _call(method: str, case: Case, interval: int | None, function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except Exception as error:
+        when = "" if interval is None else f" at interval {interval}"
+        what = f"{method}() raised {type(error).__name__}: {error}"
+        raise _Broken(f"in the case '{case.name}'{when} {what}") from error
+
+
+def _judge(
+    decision: Any, observation: Any, twin: Any, context: Any, contract: FamilyCheck, where: str
+) -> Iterator[tuple[str, str]]:
+    if changed := first_difference(tensors(observation), tensors(twin)):
+        yield "leaves the observation alone", f"{where} decide() changed observation.{changed}"
+    try:
+        contract.require(decision, twin, context)
+    except ValueError as error:
+        yield "feasible", f"{where} {error}"
+
+
+def _parting(one: list[dict[str, Tensor]], other: list[dict[str, Tensor]]) -> int | None:
+    """The first interval in which two runs differ."""
+    for interval, (left, right) in enumerate(zip(one, other, strict=True)):
+        if first_difference(left, right):
+            return interval
+    return None
+
+
+def _maker(given: object, family: str) -> tuple[Callable[[], Any], str, str | None]:
+    """What makes a fresh allocator, its name, and why it cannot where it cannot."""
+    if isinstance(given, str):
+        registry.resolve(given, family)
+        return lambda: registry.resolve(given, family), given, None
+    if isinstance(given, type) or not hasattr(given, "decide"):
+        label = getattr(given, "__name__", type(given).__name__)
+        make(given, label, {})
+        return lambda: make(given, label, {}), label, None
+    label = type(given).__name__
+    make(given, label, {})
+    try:
+        copy.deepcopy(given)
+    except Exception as error:
+        return lambda: given, label, f"it cannot be copied: copy.deepcopy raised {type(error).__name__}: {error}"
+    return lambda: copy.deepcopy(given), label, None
+
+
+def _contract(family: str) -> FamilyCheck:
+    if family not in _FAMILIES:
+        raise BadAllocator(f"there is no contract check for the family '{family}'; one of: {', '.join(_FAMILIES)}")
+    contract: FamilyCheck = importlib.import_module(_FAMILIES[family]).CHECK
+    return contract
+
+
+def _guess(given: object) -> str:
+    """The family of an allocator that does not say."""
+    if isinstance(given, str) and ":" not in given:
+        return _only(given, registry.families_of(given))
+    sample = _maker(given, "")[0]()
+    if isinstance(stated := getattr(sample, "family", None), str):
+        return stated
+    annotated = [family for family in _FAMILIES if _mentions(sample, _contract(family))]
+    fitting = annotated or [family for family in _FAMILIES if _fits(_maker(given, "")[0](), _contract(family))]
+    return _only(type(sample).__name__, fitting)
+
+
+def _only(name: str, fitting: typing.Sequence[str]) -> str:
+    if len(fitting) != 1:
+        known = ", ".join(_FAMILIES)
+        found = f"it may be of the families {', '.join(fitting)}" if fitting else "it fits none"
+        raise BadAllocator(f"the family of '{name}' is not clear, {found}: name one of {known}")
+    return fitting[0]
+
+
+def _mentions(allocator: Any, contract: FamilyCheck) -> bool:
+    """Whether decide() is annotated with the family's types, as classes or, where these are not imported, by name."""
+    try:
+        hints = typing.get_type_hints(allocator.decide).values()
+    except Exception:
+        hints = getattr(allocator.decide, "__annotations__", {}).values()
+    types = (contract.observation, contract.decision)
+    return any(hint in types or hint in [one.__name__ for one in types] for hint in hints)
+
+
+def _fits(allocator: Any, contract: FamilyCheck) -> bool:
+    """Whether it decides anything of the right type in the family's last case."""
+    context, observations = contract.cases[-1].play(DROPS)
+    try:
+        allocator.reset(context, _SEED)
+        return isinstance(allocator.decide(observations[0]), contract.decision)
+    except Exception:
+        return False

@@ -1,0 +1,109 @@
+"""Hostile slots for schedulers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from mac.engine import roster
+from mac.feasible import require_scheduling
+from mac.scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from phy.random import Drops
+
+from .checking import Case, FamilyCheck, Luck
+
+
+@dataclass(frozen=True)
+class Slots:
+    """A short run with made-up reports and queues."""
+
+    name: str
+    users: int = 9
+    cells: int = 3
+    prbs: int = 12
+    slots: int = 4
+    slices: int = 1
+    lent: bool = False  # PRBs that a slice leaves idle may be borrowed
+    saturated: bool = False
+    crowded: bool = False  # everybody in cell 0, the others are empty
+    busy: float = 0.7  # probability that a user has data
+    reach: float = 0.9  # probability that a PRB carries anything
+
+    def play(self, drops: Drops) -> tuple[SchedulingContext, list[SchedulingObservation]]:
+        """Context and observations, made anew."""
+        context = SchedulingContext(
+            drops=drops,
+            users=self.users,
+            cells=self.cells,
+            prbs=self.prbs,
+            slices=self.slices,
+            slot_s=1e-3,
+            saturated=self.saturated,
+            device=torch.device("cpu"),
+            dtype=torch.float32,
+        )
+        luck = Luck(drops, self.name)
+        return context, [self._observe(luck, slot) for slot in range(self.slots)]
+
+    def _observe(self, luck: Luck, slot: int) -> SchedulingObservation:
+        draw = partial(luck, interval=slot)
+        rate = 600 * draw("rate", self.users, self.prbs) * (draw("reach", self.users, self.prbs) < self.reach)
+        rate_bits = rate.to(torch.float32)
+        need = self._need(draw("busy", self.users), draw("need", self.users))
+        serving = (luck("serving", self.users) * (1 if self.crowded else self.cells)).long()
+        slice_id = (luck("slice", self.users) * self.slices).long()
+        owned, borrowable = self._owned(slice_id)
+        budgets = torch.tensor([0.02, float("inf"), 0.1], dtype=torch.float32)
+        mean = rate_bits.amax(-1) / 2  # stands for the mean, and is bit-equal in any batch
+        return SchedulingObservation(
+            slot=slot,
+            serving=serving,
+            slice_id=slice_id,
+            roster=roster(serving, self.cells),
+            rate_bits=rate_bits,
+            mean_rate_bits=mean,
+            backlog_bits=need * mean,
+            need_prbs=need,
+            retransmits=(need > 0) & (draw("again", self.users) < 0.2),
+            served_bits=3000 * draw("served", self.users) * (slot > 0),
+            delay_budget_s=budgets.repeat(self.users)[: self.users].expand(len(need), -1).contiguous(),
+            owned=owned,
+            borrowable=borrowable,
+            head_of_line=lambda: (0.15 * draw("age", self.users) * (need > 0)).to(torch.float32),
+        )
+
+    def _need(self, busy: Tensor, need: Tensor) -> Tensor:
+        if self.saturated:
+            return torch.full_like(need, self.prbs)
+        return (need * self.prbs).ceil() * (busy < self.busy)
+
+    def _owned(self, slice_id: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """The last slice owns nothing where there are several."""
+        if self.slices == 1:
+            return None, None
+        owner = torch.arange(self.prbs) * (self.slices - 1) // self.prbs
+        owned = owner == slice_id[..., None]
+        return owned, ~owned if self.lent else None
+
+
+CASES = (
+    Slots("one user", users=1, cells=1),
+    Slots("empty cells", crowded=True),
+    Slots("nobody has data", busy=0.0),
+    Slots("zero rates everywhere", reach=0.0),
+    Slots("a single PRB", prbs=1),
+    Slots("always data", saturated=True),
+    Slots("always data in slices", saturated=True, slices=3),
+    Slots("slices", slices=3),
+    Slots("slices that lend", slices=3, lent=True),
+    Slots("a long run", slots=30, busy=0.4),
+)
+CHECK = FamilyCheck(
+    observation=SchedulingObservation,
+    decision=SchedulingDecision,
+    require=require_scheduling,
+    cases=tuple(Case(case.name, case.play) for case in CASES),
+)

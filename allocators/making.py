@@ -1,0 +1,133 @@
+"""From an import string and parameters to an allocator, with one clear sentence for each way in which that fails."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import inspect
+import os
+import sys
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
+from pydantic.dataclasses import is_pydantic_dataclass
+
+
+class BadAllocator(ValueError):
+    """An allocator that cannot be imported, made, or used."""
+
+
+def load(import_string: str) -> Any:
+    """What ``module:attribute`` names. The current directory is searched last.
+
+    Raises:
+        BadAllocator: the module or the attribute is not there, or importing it fails.
+    """
+    name, _, attribute = import_string.partition(":")
+    if not name or not attribute:
+        raise BadAllocator(f"'{import_string}' is no import string: write module:Class")
+    here = os.getcwd()
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)
+    found = _module(name)
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            near = difflib.get_close_matches(part, [public for public in dir(found) if public[0] != "_"], 1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise BadAllocator(f"the module '{name}' has no '{part}'{hint}")
+        found = getattr(found, part)
+    return found
+
+
+def make(thing: Any, label: str, params: Mapping[str, Any]) -> Any:
+    """An allocator from a class or function and its parameters, or the object itself.
+
+    Raises:
+        BadAllocator: it does not take these parameters, raises, or lacks ``reset`` or ``decide``.
+    """
+    if isinstance(thing, type) or (callable(thing) and not hasattr(thing, "decide")):
+        thing = _construct(thing, label, params)
+    elif params:
+        raise BadAllocator(f"{label} is already made and takes no parameters: set {', '.join(params)} where it is made")
+    for method in ("reset(context, seed)", "decide(observation)"):
+        if not callable(getattr(thing, method.partition("(")[0], None)):
+            raise BadAllocator(f"{label} has no method {method}, which every allocator needs")
+    return thing
+
+
+def _module(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(error.name + ".")):
+            raise BadAllocator(f"there is no module '{name}', neither installed nor in this directory") from error
+        raise BadAllocator(f"importing '{name}' failed: it needs the module '{error.name}'") from error
+    except Exception as error:
+        raise BadAllocator(f"importing '{name}' failed: {type(error).__name__}: {error}") from error
+
+
+def _construct(maker: Any, label: str, params: Mapping[str, Any]) -> Any:
+    _require_known(maker, label, params)
+    try:
+        if isinstance(maker, type) and is_pydantic_dataclass(maker):
+            return maker(**params)
+        return maker(**_validated(maker, label, params))
+    except BadAllocator:
+        raise
+    except ValidationError as error:
+        raise BadAllocator(_sentence(error, label)) from error
+    except Exception as error:
+        what = str(error) if isinstance(error, ValueError) else f"making it raised {type(error).__name__}: {error}"
+        raise BadAllocator(f"{label}: {what}") from error
+
+
+def _require_known(maker: Any, label: str, params: Mapping[str, Any]) -> None:
+    try:
+        known = inspect.signature(maker).parameters
+    except (TypeError, ValueError):  # a class written in C says nothing of its parameters
+        return
+    if any(one.kind is one.VAR_KEYWORD for one in known.values()):
+        return
+    for name in params:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.5)
+            hint = f"; did you mean '{near[0]}'?" if near else ";"
+            options = f"one of: {', '.join(known)}" if known else "it has none"
+            raise BadAllocator(f"{label} has no parameter '{name}'{hint} {options}")
+    needed = [one.name for one in known.values() if one.default is one.empty and one.kind is not one.VAR_POSITIONAL]
+    if missing := [name for name in needed if name not in params]:
+        raise BadAllocator(f"{label} needs the parameter '{missing[0]}', which is not given")
+
+
+def _validated(maker: Any, label: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters converted to their annotated types; those of types that pydantic does not know stay as they are."""
+    of_class = dataclasses.is_dataclass(maker) or not isinstance(maker, type)
+    try:
+        hints = typing.get_type_hints(maker if of_class else maker.__init__, include_extras=True)
+    except NameError:  # a type that is imported for type checkers only
+        hints = {}
+    return {name: _converted(name, value, hints.get(name, Any), label) for name, value in params.items()}
+
+
+def _converted(name: str, value: Any, kind: Any, label: str) -> Any:
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(kind)
+    except PydanticUserError:
+        return value
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        raise BadAllocator(_sentence(error, label, name)) from error
+
+
+def _sentence(error: ValidationError, label: str, *within: str) -> str:
+    """The first thing that is wrong, as one sentence."""
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    where = ".".join(str(part) for part in (*within, *first["loc"]))
+    if not where:
+        return f"{label}: {message}"
+    return f"{label}: the parameter {where} is {first['input']!r}: {message[0].lower()}{message[1:]}"

@@ -1,0 +1,134 @@
+"""Allocators by name: the built-in ones, those of installed plug-ins, and any class as ``module:Class``.
+
+A name stands for an import string, and nothing is imported until an allocator is made. A plug-in offers allocators by
+entry points in the group ``fairwave.allocators``, each named ``family.name``::
+
+    [project.entry-points."fairwave.allocators"]
+    "scheduling.my_scheduler" = "my_package.my_module:MyScheduler"
+
+It is then used as ``my_scheduler`` wherever the family's own allocators are. Built-in names win over plug-ins.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib.util
+from collections.abc import Iterable, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from .making import BadAllocator, load, make
+
+GROUP = "fairwave.allocators"
+
+_BUILT_IN: Mapping[str, Mapping[str, str]] = {
+    "scheduling": {
+        "round_robin": "allocators.scheduling.round_robin:RoundRobin",
+        "proportional_fair": "allocators.scheduling.proportional_fair:ProportionalFair",
+        "max_rate": "allocators.scheduling.max_rate:MaxRate",
+        "water_filling": "allocators.scheduling.water_filling:WaterFilling",
+        "earliest_deadline": "allocators.scheduling.earliest_deadline:EarliestDeadline",
+        "m_lwdf": "allocators.scheduling.m_lwdf:ModifiedLargestWeightedDelayFirst",
+    },
+    "slicing": {
+        "equal": "allocators.slicing.equal:Equal",
+        "tractor_expert": "allocators.slicing.tractor_expert:TractorExpert",
+        "tractor_random": "allocators.slicing.tractor_random:TractorRandom",
+        "demand_proportional": "allocators.slicing.demand_proportional:DemandProportional",
+        "max_weight": "allocators.slicing.max_weight:MaxWeight",
+        "rrm_policy": "allocators.slicing.rrm_policy:RrmPolicy",
+    },
+}
+
+
+class UnknownAllocator(ValueError):
+    """There is no allocator of that name. Says which one may have been meant."""
+
+
+def families() -> tuple[str, ...]:
+    """Families that have allocators, built-in or installed, in alphabetical order."""
+    return tuple(sorted({*_BUILT_IN, *(family for family, _ in _installed())}))
+
+
+def available(family: str) -> dict[str, str]:
+    """Import strings by name of all allocators of a family; empty for a family that has none."""
+    installed = {name: value for (of, name), value in _installed().items() if of == family}
+    return {**installed, **_BUILT_IN.get(family, {})}
+
+
+def describe(name: str, family: str) -> str:
+    """The first line of what an allocator says of itself, read from its source without importing it.
+
+    Empty where the source cannot be found.
+
+    Raises:
+        UnknownAllocator: no such name.
+    """
+    module, _, attribute = _import_string(name, family).partition(":")
+    try:
+        spec = importlib.util.find_spec(module)
+        tree = ast.parse(Path(spec.origin).read_text("utf-8")) if spec and spec.origin else ast.Module([], [])
+    except (ImportError, OSError, SyntaxError, ValueError):
+        return ""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute:
+            return (ast.get_docstring(node) or "").partition("\n")[0]
+    return ""
+
+
+def resolve(spec: str | object, family: str, params: Mapping[str, Any] | None = None) -> Any:
+    """An allocator, ready for ``reset``.
+
+    Args:
+        spec: a name of :func:`available`, ``module:Class`` (looked for in the current directory too), a class, a
+            function that makes one, or an allocator, which is passed through.
+        family: family whose names are meant.
+        params: its parameters, checked against its fields.
+
+    Raises:
+        UnknownAllocator: no such name.
+        BadAllocator: it cannot be imported or made, does not take these parameters, or lacks ``reset`` or ``decide``.
+    """
+    if not isinstance(spec, str):
+        label = spec.__name__ if isinstance(spec, type) else type(spec).__name__
+        return make(spec, label, params or {})
+    label = spec.rpartition(":")[2]
+    return make(load(_import_string(spec, family)), label, params or {})
+
+
+def families_of(name: str) -> tuple[str, ...]:
+    """Families that have an allocator of this name."""
+    return tuple(family for family in families() if name in available(family))
+
+
+def _import_string(name: str, family: str) -> str:
+    if ":" in name:
+        return name
+    known = available(family)
+    if name not in known:
+        raise UnknownAllocator(_unknown(name, family, known))
+    return known[name]
+
+
+def _unknown(name: str, family: str, known: Iterable[str]) -> str:
+    if not known:
+        return f"the family '{family}' has no allocators of that or any name: use module:Class"
+    near = difflib.get_close_matches(name.lower().replace("-", "_"), known, 1, 0.5)
+    hint = f"; did you mean '{near[0]}'?" if near else ";"
+    if elsewhere := families_of(name):
+        hint = f", it is of the family {elsewhere[0]};"
+    return f"there is no {family} allocator '{name}'{hint} one of: {', '.join(sorted(known))}, or module:Class"
+
+
+def _installed() -> dict[tuple[str, str], str]:
+    """Import strings of plug-ins by (family, name); a name without a family belongs to none and is refused by name."""
+    found = {}
+    for entry in entry_points(group=GROUP):
+        family, _, name = entry.name.rpartition(".")
+        found[family, name] = f"{entry.module}:{entry.attr}"
+    return found
+
+
+__all__ = ["BadAllocator", "UnknownAllocator", "available", "describe", "families", "families_of", "resolve"]

@@ -1,0 +1,93 @@
+"""From a metric to a decision: who holds each PRB, the part that all schedulers share.
+
+A PRB goes to that user of its cell whose metric is greatest among those who may hold it: users with something to
+send, within the PRBs of their slice. Nobody keeps more PRBs than he needs. Only comparisons and counts are made, so a
+drop gets the same answer alone and in any batch.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mac.scheduling_types import SchedulingDecision, SchedulingObservation
+
+from .roster import Roster
+
+NEVER = float("-inf")  # metric of a user who may not hold the PRB
+_ANY = float("inf")  # a cap that no metric feels
+_COUNT = torch.int16  # of PRBs: a carrier has at most 275, and the narrowest type is the quickest
+
+
+def assign(
+    metric: Tensor, observation: SchedulingObservation, passes: int = 3, saturated: bool = False
+) -> SchedulingDecision:
+    """Give each PRB to the user with the greatest metric who may hold it and still needs it.
+
+    In each pass every idle PRB is offered to the best user of its cell. Of the PRBs that a user wins he keeps the
+    first ones, in the order of PRBs, up to what he still needs; the others are offered again in the next pass. After
+    ``passes`` passes over the PRBs of the user's own slice come, where ``borrowable`` is given, as many over the PRBs
+    of other slices that are still idle. What is then left stays idle. Ties go to the lowest user index.
+
+    Args:
+        metric: ``[B, U, K]``, or ``[B, U, 1]`` where all PRBs are alike; any unit, of either sign, not NaN; minus
+            infinity bars the user from the PRB.
+        observation: the slot: who is where, who needs how many PRBs, whose PRBs they are.
+        passes: how often the PRBs are offered, at least 1.
+        saturated: no need is ever met (``SchedulingContext.saturated``), so one pass without counting does it.
+    """
+    roster = Roster.of(observation)
+    return assign_rows(roster.rows(metric), roster, observation, passes, saturated)
+
+
+def assign_rows(
+    rows: Tensor, roster: Roster, observation: SchedulingObservation, passes: int = 3, saturated: bool = False
+) -> SchedulingDecision:
+    """:func:`assign` for a metric that is laid out by place already, ``[B, C, M, K]`` or ``[B, C, M, 1]``."""
+    need = roster.need(observation)
+    prbs = observation.rate_bits.shape[-1]
+    masks = [observation.owned] + ([] if observation.borrowable is None else [observation.borrowable])
+    if saturated:
+        user = _all_at_once(rows, roster, need, masks).expand(-1, -1, prbs)
+    else:
+        user = _as_needed(rows.expand(-1, -1, -1, prbs), roster, need, masks, passes)
+    return SchedulingDecision(user.contiguous())
+
+
+def _all_at_once(rows: Tensor, roster: Roster, need: Tensor, masks: list[Tensor | None]) -> Tensor:
+    """The winner of each PRB, of the first mask that leaves anybody, ``[B, C, K]`` or ``[B, C, 1]``."""
+    wanted = _cap(need > 0, rows)
+    user: Tensor | None = None
+    for mask in masks:
+        best, place = _within(rows, roster, mask).minimum(wanted).max(2)
+        winner = roster.user.gather(2, place).masked_fill_(best == NEVER, -1)
+        user = winner if user is None else torch.where(user < 0, winner, user)
+    assert user is not None
+    return user
+
+
+def _as_needed(rows: Tensor, roster: Roster, need: Tensor, masks: list[Tensor | None], passes: int) -> Tensor:
+    """Winners who keep no more than they need, ``passes`` passes over each of ``masks``, ``[B, C, K]``."""
+    need = need.clamp(max=rows.shape[-1]).ceil().to(_COUNT)
+    user = torch.full_like(rows[:, :, 0], -1, dtype=torch.int64)
+    for mask in masks:
+        offered = _within(rows, roster, mask)
+        for _ in range(passes):
+            best, place = offered.minimum(_cap(need > 0, rows)).max(2)
+            won = (best != NEVER) & (user < 0)
+            place_of = place[:, :, None]
+            count = torch.zeros(rows.shape, dtype=_COUNT, device=rows.device)
+            count = count.scatter_(2, place_of, won.to(_COUNT)[:, :, None]).cumsum(-1, dtype=_COUNT)
+            kept = won & (count.gather(2, place_of)[:, :, 0] <= need.gather(2, place))
+            need = (need - count[..., -1]).clamp_(min=0)
+            user = torch.where(kept, roster.user.gather(2, place), user)
+    return user
+
+
+def _within(rows: Tensor, roster: Roster, mask: Tensor | None) -> Tensor:
+    return rows if mask is None else torch.where(roster.rows(mask), rows, NEVER)
+
+
+def _cap(allowed: Tensor, like: Tensor) -> Tensor:
+    """Infinity for places that may bid, minus infinity for others: a minimum with it is quicker than a masked fill."""
+    return torch.where(allowed, _ANY, NEVER).to(like.dtype)[..., None]

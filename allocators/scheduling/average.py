@@ -1,0 +1,35 @@
+"""The average rate at which each user has been served, the memory of proportional fair scheduling."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mac.scheduling_types import SchedulingContext, SchedulingObservation
+
+_LEAST_BITS = 1.0  # an average never falls below one bit a slot, so that dividing by it is safe
+
+
+class ServedAverage:
+    """Exponential average of the bits served in a slot: ``R <- (1 - a) R + a served``, a = slot / time constant.
+
+    It starts at what an equal share of the carrier would carry: the user's mean rate times the PRBs of all cells over
+    the number of users. So the first slots favour nobody for being near.
+
+    Source: Tse and Viswanath, Fundamentals of Wireless Communication, 2005, section 6.7.1.
+    """
+
+    def __init__(self, context: SchedulingContext, time_constant_s: float) -> None:
+        self._share = min(1.0, context.slot_s / time_constant_s)
+        self._start_prbs = context.prbs * context.cells / context.users
+        self._bits: Tensor | None = None
+
+    def weight(self, observation: SchedulingObservation) -> Tensor:
+        """One over the average after counting the slot before this one, ``[B, U]`` in 1/bit. Call it once a slot."""
+        if self._bits is None:
+            self._bits = (observation.mean_rate_bits * self._start_prbs).clamp_(min=_LEAST_BITS)
+        else:
+            # No fused multiply-add, which rounds differently in the tail of a tensor.
+            kept = self._bits * (1.0 - self._share)
+            self._bits = (kept + observation.served_bits * self._share).to(kept.dtype).clamp_(min=_LEAST_BITS)
+        return torch.reciprocal(self._bits)

@@ -1,0 +1,30 @@
+"""Max rate: each PRB to the user who can use it best."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from allocators.settings import PARAMETERS
+from mac.scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
+
+from .assign import assign
+
+
+@dataclass(config=PARAMETERS)
+class MaxRate:
+    """Max rate per PRB: metric = rate of the PRB. The bound of throughput; users at the edge starve.
+
+    Source: Knopp and Humblet, Information capacity and power control in single-cell multiuser communications, 1995.
+    """
+
+    passes: int = Field(default=3, ge=1, le=16)
+    """How often PRBs that their winner does not need are offered again."""
+
+    def reset(self, context: SchedulingContext, seed: int) -> None:
+        """Nothing to forget."""
+        self._saturated = context.saturated
+
+    def decide(self, observation: SchedulingObservation) -> SchedulingDecision:
+        """Each PRB to the greatest rate."""
+        return assign(observation.rate_bits, observation, self.passes, self._saturated)

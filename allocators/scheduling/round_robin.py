@@ -1,0 +1,61 @@
+"""Round robin: equal air time, user after user."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from allocators.settings import PARAMETERS
+from mac.scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
+
+from .assign import assign_rows
+from .roster import Roster
+from .turns import mates, prb_numbers
+
+
+@dataclass(config=PARAMETERS)
+class RoundRobin:
+    """Equal air time: the PRBs of a (cell, slice) go round its users with data, one PRB each, slot after slot.
+
+    Users stand in a circle by index. PRB j of the slot goes to the user j places after the pointer; what he does not
+    need goes to the next in the circle who has not had enough. The pointer moves on by the number of PRBs, so that
+    users who always have data never differ by more than one PRB.
+    """
+
+    passes: int = Field(default=3, ge=1, le=16)
+    """How often PRBs that their winner does not need are offered again."""
+
+    def reset(self, context: SchedulingContext, seed: int) -> None:
+        """Start each circle at user 0."""
+        self._context = context
+        groups = context.cells * context.slices
+        # One column more, for whoever moves no pointer.
+        self._pointer = torch.zeros((len(context.drops), groups + 1), dtype=torch.int64, device=context.device)
+
+    def decide(self, observation: SchedulingObservation) -> SchedulingDecision:
+        """Each PRB to its turn."""
+        roster = Roster.of(observation)
+        wants = roster.need(observation) > 0
+        group = (observation.serving * self._context.slices).add_(observation.slice_id)
+        rank, size = self._ranks(observation, roster, wants, roster.rows(self._pointer.gather(1, group)))
+        number, prbs = prb_numbers(observation, roster, rank.dtype)
+        self._advance(roster.rows(group), roster, wants & (rank == torch.remainder(prbs, size)))
+        wait = torch.remainder(rank[..., None] - number, size[..., None])  # 0: it is his, 1: he comes next
+        return assign_rows(-wait, roster, observation, self.passes, self._context.saturated)
+
+    def _ranks(
+        self, observation: SchedulingObservation, roster: Roster, wants: Tensor, pointer: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Place of each user in his circle counted from the pointer, and the size of the circle, ``[B, C, M]``."""
+        after = torch.where(roster.user >= pointer, roster.user, roster.user + roster.users)
+        circle = mates(observation, roster, wants)
+        before = circle & (after[..., None, :] < after[..., :, None])
+        dtype = observation.rate_bits.dtype
+        return before.sum(-1, dtype=dtype), circle.sum(-1, dtype=dtype).clamp_(min=1)
+
+    def _advance(self, group: Tensor, roster: Roster, first: Tensor) -> None:
+        """Put the pointers on the users who have the first turn in the next slot."""
+        column = torch.where(first, group, self._pointer.shape[1] - 1).flatten(1)
+        self._pointer = self._pointer.scatter(1, column, roster.user.flatten(1))

@@ -1,0 +1,46 @@
+"""Quotas in proportion to demand."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from allocators.settings import PARAMETERS
+from mac.slicing_types import SlicingContext, SlicingDecision, SlicingObservation
+
+from .rounding import apportion, require_room
+
+Demand = Literal["requested", "arrived"]
+
+
+@dataclass(config=PARAMETERS)
+class DemandProportional:
+    """RBGs in proportion to the demand of the last interval, no slice below its least; equal where there is none."""
+
+    demand: Demand = "requested"
+    """What counts: "requested", the PRBs that would have emptied the queues, summed over slots, so that waiting data
+    count in every slot; or "arrived", the bits that came over the bits that a PRB carries."""
+
+    def reset(self, context: SlicingContext, seed: int) -> None:
+        """Check that there is room.
+
+        Raises:
+            ValueError: more slices than RBGs for their least quotas.
+        """
+        require_room(context)
+        self._rbgs, self._least = context.rbgs, context.min_rbg
+
+    def decide(self, observation: SlicingObservation) -> SlicingDecision:
+        """In proportion to the last report."""
+        return SlicingDecision(apportion(demand_prbs(observation, self.demand), self._rbgs, self._least))
+
+
+def demand_prbs(observation: SlicingObservation, demand: Demand) -> Tensor:
+    """Demand of each slice in PRBs, ``[B, C, S]``; slices whose users are all out of range demand nothing."""
+    if demand == "requested":
+        return observation.requested_prbs
+    rate = observation.bits_per_prb
+    return torch.where(rate > 0, observation.arrived_bits / rate.clamp(min=1.0), 0.0)

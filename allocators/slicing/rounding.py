@@ -1,0 +1,93 @@
+"""Whole RBGs in proportion to weights, between a least and a greatest number: the part that slice controllers share.
+
+Everything is elementwise or a sum in a fixed order over the few slices, in float64, so a drop gets the same answer
+alone and in any batch.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import torch
+from torch import Tensor
+
+from mac.slicing_types import SlicingContext
+
+_TINY = 1e-9  # weight, next to the greatest, of those with none: they get what the others cannot take
+_EXACT = 1e-9  # a share this close below a whole number is that number
+
+
+def require_room(context: SlicingContext) -> None:
+    """Refuse a carrier on which the slices do not find room for their least RBGs.
+
+    Raises:
+        ValueError: ``rbgs < slices * min_rbg``.
+    """
+    slices = len(context.slices)
+    if context.rbgs < slices * context.min_rbg:
+        raise ValueError(
+            f"{slices} slices that keep at least {context.min_rbg} RBGs each do not fit into {context.rbgs} RBGs: "
+            "lower min_rbg, take smaller RBGs or fewer slices"
+        )
+
+
+def apportion(weights: Tensor, rbgs: int, least: Tensor | int, most: Tensor | int | None = None) -> Tensor:
+    """Whole numbers x that add up to ``rbgs``, in proportion to the weights and with ``least <= x <= most``.
+
+    The real solution is ``x = clamp(level * weight, least, most)`` with the level at which it adds up; rounding is by
+    largest remainder (Hamilton), ties to the first slice. A greater weight never gets fewer, and raising a slice's
+    own weight never costs it an RBG. Where all weights are zero, all count alike. Slices without weight get more than
+    their least only when all others have their most.
+
+    Args:
+        weights: ``[..., S]``, not negative.
+        rbgs: what there is.
+        least: whole numbers, broadcast to ``[..., S]``, whose sum must not exceed ``rbgs``.
+        most: whole numbers no smaller than ``least``; where they add up to less than ``rbgs``, so does x.
+
+    Returns:
+        int64 ``[..., S]``.
+    """
+    weights = weights.to(torch.float64)
+    low = torch.as_tensor(least, dtype=torch.float64, device=weights.device).expand(weights.shape)
+    high = torch.full_like(weights, rbgs) if most is None else torch.as_tensor(most).to(low).expand(weights.shape)
+    total = total_of(high).clamp(max=rbgs)
+    exact = _level(_positive(weights), total, low, high)
+    return _round(exact, total)
+
+
+def total_of(values: Tensor) -> Tensor:
+    """Sum over the slices from first to last, ``[..., 1]`` from ``[..., S]``, bit-equal for any batch."""
+    return reduce(torch.add, values.unbind(-1))[..., None]
+
+
+def _positive(weights: Tensor) -> Tensor:
+    greatest = weights.amax(-1, keepdim=True)
+    scaled = weights / greatest.clamp(min=torch.finfo(torch.float64).tiny)
+    return torch.where(greatest > 0, scaled, 1.0).clamp(min=_TINY)
+
+
+def _level(weights: Tensor, total: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """``clamp(level * weights, low, high)`` that adds up to ``total``.
+
+    The sum rises with the level and bends where a slice leaves its least or reaches its most. The last bend at which
+    it does not exceed the total tells who is in between, and these share what the others leave.
+    """
+    bends = torch.cat([torch.zeros_like(low[..., :1]), low / weights, high / weights], -1)
+    sums = total_of((bends[..., None] * weights[..., None, :]).clamp(low[..., None, :], high[..., None, :]))[..., 0]
+    bend = torch.where(sums <= total + _EXACT, bends, 0.0).amax(-1, keepdim=True)
+    at_least, at_most = low / weights > bend, high / weights <= bend
+    between = ~(at_least | at_most)
+    fixed = torch.where(at_least, low, torch.where(at_most, high, 0.0))
+    shared = total_of(torch.where(between, weights, 0.0))
+    level = (total - total_of(fixed)) / torch.where(shared > 0, shared, 1.0)
+    return torch.where(between, (level * weights).clamp(low, high), fixed)
+
+
+def _round(exact: Tensor, total: Tensor) -> Tensor:
+    """Largest remainder: the floors, and one more for the greatest fractions until the total is reached."""
+    whole = (exact + _EXACT).floor()
+    left = (total - total_of(whole)).round()
+    order = (exact - whole).argsort(stable=True, dim=-1, descending=True)
+    place = order.argsort(-1)  # place of each slice in that order
+    return (whole + (place < left)).to(torch.int64)

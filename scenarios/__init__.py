@@ -1,0 +1,25 @@
+"""What to run: scenario files, runs, results, the command line. From Python: ``from scenarios import load, run``."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import ScenarioError
+    from .loading import load
+    from .results import Result
+    from .running import run
+
+__all__ = ["Result", "ScenarioError", "load", "run"]
+
+_HOMES = {"load": "loading", "run": "running", "Result": "results", "ScenarioError": "errors"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: the command line must answer ``--help`` without waiting for torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,72 @@
+"""What there is to choose from: allocators, scenarios, metrics, traffic models."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mac
+
+from . import families, loading, yaml
+
+Rows = list[dict[str, Any]]
+
+_TRAFFIC = Path(mac.__file__).parent / "traffic"
+
+
+def allocators() -> Rows:
+    """Built-in and installed allocators of every family."""
+    from allocators.registry import available, describe
+
+    return [
+        {"name": name, "family": family, "description": describe(name, family)}
+        for family in sorted(families.names())
+        for name in sorted(available(family))
+    ]
+
+
+def scenarios() -> Rows:
+    """Presets."""
+    rows = []
+    for path in sorted(loading.PRESETS.glob("*.yaml")):
+        data = yaml.read(path)
+        rows.append({"name": path.stem, "family": data.get("family"), "description": data.get("description", "")})
+    return rows
+
+
+def metrics() -> Rows:
+    """Metrics, in the order of the tables."""
+    from mac.metrics.table import available_metrics
+
+    return [
+        {"name": metric.name, "unit": metric.unit, "better": metric.better, "description": metric.description}
+        for metric in available_metrics()
+    ]
+
+
+def traffic() -> Rows:
+    """Traffic models, read from their source: importing them would import torch, which takes its time."""
+    rows = [row for path in sorted(_TRAFFIC.glob("*.py")) for row in _models(path)]
+    return sorted(rows, key=lambda row: str(row["name"]))
+
+
+def _models(path: Path) -> Rows:
+    """Classes with a field ``model: Literal[name]`` and the first line of what they say of themselves."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    rows = []
+    for node in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+        fields = [field for field in node.body if isinstance(field, ast.AnnAssign)]
+        tags = [f.value for f in fields if isinstance(f.target, ast.Name) and f.target.id == "model"]
+        if tags and isinstance(tags[0], ast.Constant):
+            rows.append({"name": tags[0].value, "description": (ast.get_docstring(node) or "").partition("\n")[0]})
+    return rows
+
+
+TOPICS: dict[str, Callable[[], Rows]] = {
+    "allocators": allocators,
+    "scenarios": scenarios,
+    "metrics": metrics,
+    "traffic": traffic,
+}

@@ -1,0 +1,172 @@
+"""What the command line says to people: tables, a few sentences, where things lie."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from .errors import ScenarioError
+from .memory import human_bytes
+
+if TYPE_CHECKING:
+    from .plan import Plan
+    from .results import Result
+
+
+def stdout() -> Console:
+    """The console for results; wide where nobody looks, so that no table is folded in a pipe."""
+    console = Console(highlight=False, soft_wrap=True)
+    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=200)
+
+
+def complain(message: str) -> None:
+    """One error on stderr, without a traceback."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/red] {_escaped(message)}")
+
+
+def say(message: str) -> None:
+    """One remark on stderr, out of the way of what stdout carries."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(_escaped(message))
+
+
+def show_result(result: Result) -> None:
+    """The comparison, what tells the allocators apart, and where the results lie."""
+    console = stdout()
+    scenario = result.settings
+    many = f", mean over {len(scenario.variants)} variants" if scenario.variants else ""
+    title = f"{scenario.name}: {scenario.drops} drops of {scenario.duration_s:g} s{many} (mean ± 95 % interval)"
+    frame = result.table()
+    rows = [
+        (str(label), *map(str, values)) for label, values in zip(frame.index, frame.to_numpy().tolist(), strict=True)
+    ]
+    headings = [str(heading).replace(" [", "\n[") for heading in ("allocator", *frame.columns)]
+    shown = _that_fit(console.width, headings, rows)
+    console.print(_table(title, headings[:shown], [row[:shown] for row in rows]))
+    if scenario.variants:
+        console.print(_by_variant(result))
+    for sentence in paired_sentences(result):
+        console.print(_escaped(sentence))
+    folder = _escaped(str(result.run_dir))
+    console.print(f"\nResults: {folder} (metrics.csv, plots/, shards/). A page of it: fairwave report {folder}")
+
+
+def paired_sentences(result: Result) -> list[str]:
+    """What the paired intervals say of the first headline metric: the best allocator against each other one."""
+    metric = first_metric(result)
+    if metric is None or len(result.allocators) < 2:
+        return []
+    from mac.metrics.table import metric_named
+
+    variant = "all" if result.settings.variants else None
+    means = {label: _mean(result, metric, label, variant) for label in result.allocators}
+    known = {label: mean for label, mean in means.items() if mean == mean}
+    if len(known) < 2:
+        return []
+    lower = metric_named(metric).better == "lower"
+    best = min(known, key=lambda label: known[label] if lower else -known[label])
+    return [_sentence(result, metric, best, label, variant) for label in known if label != best]
+
+
+def first_metric(result: Result) -> str | None:
+    """The headline metric that people look at first, among those that apply."""
+    from .results import HEADLINE
+
+    there = set(result.metrics["metric"])
+    return next((metric for metric in HEADLINE if metric in there), None)
+
+
+def show_plan(plan: Plan) -> None:
+    """What a run would do, for ``--dry-run``."""
+    console, data = stdout(), plan.to_json()
+    times = f"{data['warmup_intervals']} warm-up + {data['intervals']} of {data['interval_s']:g} s"
+    rows = [
+        ("scenario", f"{data['scenario']} ({data['family']}, hash {data['hash'][:8]})"),
+        ("variants", ", ".join(data["variants"]) or "none"),
+        ("allocators", ", ".join(data["allocators"])),
+        (
+            "drops",
+            f"{data['drops']}, {data['drops_per_batch']} in a batch with {data['allocators_per_batch']} allocators: {data['batches']} batches",
+        ),
+        ("intervals", f"{times}, {data['windows']} windows"),
+        ("device", f"{data['device']}, {data['dtype']}"),
+        ("memory", f"about {human_bytes(data['memory_bytes'])}"),
+        ("time", f"about {human_time(data['seconds'])} on one CPU thread"),
+    ]
+    console.print(_table("Dry run: nothing is simulated or written", ("", "plan"), rows, right=()))
+
+
+def show_rows(title: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Plain rows as a table; columns as in the first row."""
+    columns = list(rows[0]) if rows else []
+    cells = [tuple("" if row[key] is None else str(row[key]) for key in columns) for row in rows]
+    numbers = {key for key in columns if all(isinstance(row[key], int | float) for row in rows)}
+    stdout().print(_table(title, columns, cells, numbers))
+
+
+def human_time(seconds: float) -> str:
+    """``45 s``, ``3.2 min``, ``1.5 h``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _that_fit(width: int, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """How many columns fit side by side; metrics.csv has the others. Three are shown anyhow."""
+    used = 1
+    for i, heading in enumerate(headings):
+        used += 3 + max(len(line) for line in (*heading.split("\n"), *(row[i] for row in rows)))
+        if used > width and i >= 3:
+            return i
+    return len(headings)
+
+
+def _by_variant(result: Result) -> Table:
+    """The first headline metric, allocators by variants, the mean over variants last."""
+    from .results import plus_minus
+
+    metric = first_metric(result)
+    if metric is None:
+        raise ScenarioError("no metric applies to this run")
+    rows = result.metrics[result.metrics["metric"] == metric].to_dict("records")
+    cells = {(row["allocator"], row["variant"]): plus_minus(row) for row in rows}
+    names = [*result.settings.variants, "all"]
+    body = [(variant, *(cells.get((label, variant), "-") for label in result.allocators)) for variant in names]
+    return _table(f"{metric} by variant", ("variant", *result.allocators), body)
+
+
+def _sentence(result: Result, metric: str, best: str, other: str, variant: str | None) -> str:
+    row = result.compare(metric, best, other, variant)
+    low, high = row["ci95_low"], row["ci95_high"]
+    text = f"{metric}: {best} - {other} = {row['mean_difference']:+.4g}"
+    if low != low:
+        return f"{text} (one drop has no interval)"
+    verdict = "no difference to tell" if low <= 0 <= high else "a difference beyond chance"
+    return f"{text}, 95 % interval [{low:+.4g}, {high:+.4g}] over {row['drops']} paired drops: {verdict}"
+
+
+def _mean(result: Result, metric: str, label: str, variant: str | None) -> float:
+    rows = result.metrics[(result.metrics["metric"] == metric) & (result.metrics["allocator"] == label)]
+    chosen = rows[rows["variant"].isna() if variant is None else rows["variant"] == variant]
+    return float(chosen["mean"].iloc[0]) if len(chosen) else float("nan")
+
+
+def _table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[str] | None = None
+) -> Table:
+    """A table whose columns ``right``, by default all but the first, are aligned to the right."""
+    table = Table(title=_escaped(title), title_justify="left")
+    right = columns[1:] if right is None else right
+    for column in columns:
+        table.add_column(_escaped(column), justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(_escaped, row))
+    return table
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,135 @@
+"""Which allocators a run compares: by name, with parameters, or as objects of the caller's own."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .errors import ScenarioError
+
+if TYPE_CHECKING:
+    from .families import Family
+    from .schema import AllocatorSpec, ScenarioBase
+
+Given = str | Mapping[str, Any] | object
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One allocator of a comparison: what the scenario says of it and, unless it goes by name, the thing itself."""
+
+    spec: AllocatorSpec
+    given: object | None = None
+
+    @property
+    def label(self) -> str:
+        """Its name in the results."""
+        return self.spec.label
+
+    def make(self, family: Family) -> Any:
+        """An allocator ready for ``reset``.
+
+        Raises:
+            ScenarioError: no such allocator, wrong parameters, or a plug-in that fails to import.
+        """
+        if self.given is not None:
+            return self.given
+        from allocators.registry import resolve
+
+        try:
+            return resolve(self.spec.name, family.allocator_family, dict(self.spec.params))
+        except Exception as error:  # a plug-in's module may raise anything at all when it is imported
+            raise ScenarioError(f"allocator '{self.spec.name}': {_reason(error)}") from error
+
+
+def as_settings(
+    allocators: Sequence[Given] | Mapping[str, Given] | str,
+) -> tuple[list[dict[str, Any]], list[object | None]]:
+    """Allocators as a scenario's ``allocators`` setting has them, and beside each the object that was given, if any.
+
+    Args:
+        allocators: names, mappings ``{name, label, params}``, objects or classes; or one of these for each label.
+
+    Raises:
+        ScenarioError: an object has no ``decide``.
+    """
+    if isinstance(allocators, str):
+        allocators = [allocators]
+    if isinstance(allocators, Mapping):
+        pairs = [_entry(given, label) for label, given in allocators.items()]
+    else:
+        pairs = [_entry(given, "") for given in allocators]
+    return [setting for setting, _ in pairs], [thing for _, thing in pairs]
+
+
+def contenders(scenario: ScenarioBase, things: Sequence[object | None] = ()) -> list[Contender]:
+    """The scenario's allocators, each with the object that stands for it."""
+    given = list(things) or [None] * len(scenario.allocators)
+    return [Contender(spec, thing) for spec, thing in zip(scenario.allocators, given, strict=True)]
+
+
+def check(entrants: Sequence[Contender], family: Family) -> None:
+    """Make each allocator once, so that a wrong name or parameter is found before anything runs.
+
+    Raises:
+        ScenarioError: naming every allocator that cannot be made.
+    """
+    problems = []
+    for entrant in entrants:
+        try:
+            entrant.make(family)
+        except ScenarioError as error:
+            problems.append(str(error))
+    if problems:
+        raise ScenarioError("\n".join(problems))
+
+
+def _entry(given: Given, label: str) -> tuple[dict[str, Any], object | None]:
+    if isinstance(given, str):
+        return _labelled({"name": given}, label), None
+    if isinstance(given, Mapping):
+        return _labelled(dict(given), label), None
+    thing = _instance(given)
+    if not callable(getattr(thing, "decide", None)):
+        raise ScenarioError(f"an allocator is a name, {{name, params}} or an object with decide(), given {given!r}")
+    kind = type(thing)
+    setting = {"name": f"{kind.__module__}:{kind.__qualname__}", "params": _parameters(thing)}
+    return _labelled(setting, label), thing
+
+
+def _instance(given: object) -> object:
+    if not isinstance(given, type):
+        return given
+    try:
+        return given()
+    except TypeError as error:
+        raise ScenarioError(
+            f"{given.__name__} cannot be made without arguments ({error}); give an object instead"
+        ) from None
+
+
+def _labelled(setting: dict[str, Any], label: str) -> dict[str, Any]:
+    return {**setting, "label": label} if label else setting
+
+
+def _parameters(thing: object) -> dict[str, Any]:
+    """The fields of a dataclass that are plain values: they go into the run folder, so that it says what ran."""
+    if not dataclasses.is_dataclass(thing):
+        return {}
+    values = {field.name: getattr(thing, field.name, None) for field in dataclasses.fields(thing) if field.init}
+    return {name: value for name, value in values.items() if _is_plain(value)}
+
+
+def _is_plain(value: object) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"

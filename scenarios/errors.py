@@ -1,0 +1,25 @@
+"""The one error that a user's input can raise, and how to point at what was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ScenarioError(ValueError):
+    """A scenario, option or run folder that cannot be used. The message is complete: show it without a traceback."""
+
+
+def did_you_mean(given: str, options: Iterable[str]) -> str:
+    """``"; did you mean 'x'? (one of: x, y)"`` for the nearest of ``options``, or only the list where none is near."""
+    known = sorted(options)
+    folded = {option.lower().replace("-", "_"): option for option in known}
+    near = difflib.get_close_matches(given.lower().replace("-", "_"), folded, n=1, cutoff=0.5)
+    hint = f"; did you mean '{folded[near[0]]}'?" if near else ";"
+    return f"{hint} one of: {', '.join(known)}" if known else ""
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """A value as it may stand in a message: its ``repr``, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."

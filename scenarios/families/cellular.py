@@ -1,0 +1,346 @@
+"""What the families on a cellular carrier share: the sections of their scenarios, and from these to an engine."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from mac.carrier import CarrierSettings
+from mac.delays import BIN_EDGES_S
+from mac.engine import Engine, Parts, Users
+from mac.harq import HarqSettings
+from mac.link_adaptation import LinkSettings
+from mac.link_tables import link_tables
+from mac.metrics.satisfaction import Sla
+from mac.slicing_types import Service
+from mac.traffic import Arrivals, Packets, TraceReplay, TrafficModel, TrafficSettings, merge
+from phy.antenna import SectorAntennaSettings
+from phy.channel import ChannelPlan, build_channel, frequency_basis
+from phy.energy import PowerSettings
+from phy.fading import FadingSettings
+from phy.large_scale import PropagationSettings
+from phy.random import Drops, stream_key
+from phy.topology import TopologySettings, build_topology
+from scenarios.families import Labels
+from scenarios.schema import Clock, Model, ScenarioBase
+
+_LONGEST_BLOCK = 50  # slots that the engine prepares at once
+_CLUSTERS = 20  # of a link, at most (TR 38.901 Table 7.5-6)
+_FIELDS = 18  # arrays of the results per user and window, about
+
+
+class UserGroup(Model):
+    """Users who are alike."""
+
+    name: str = Field(min_length=1, max_length=40)
+    """Name of the group in the results."""
+    count: int = Field(default=1, ge=0, le=10_000)
+    """Users of the group in each cell; 0 leaves the group out."""
+    speed_kmh: float = Field(default=3.0, ge=0.0, le=500.0)
+    """Speed that the Doppler shifts follow; users stay where they are."""
+    traffic: TrafficSettings = Field(description="What arrives for each user: a traffic model and its settings.")
+    sla: Sla = Field(default_factory=Sla)
+    """What each user was promised; satisfaction is measured against it."""
+
+    @field_validator("traffic")
+    @classmethod
+    def _beside_the_scenario(cls, traffic: TrafficModel, info: ValidationInfo) -> TrafficModel:
+        """Traces that lie beside the scenario file are named by their full path, so that a run folder can be moved."""
+        if not isinstance(traffic, TraceReplay) or not info.context:
+            return traffic
+        folders: list[Path] = info.context["folders"]
+        return replace(traffic, files=tuple(_beside(pattern, folders) for pattern in traffic.files))
+
+
+class CellularScenario(ScenarioBase):
+    """One downlink carrier, the same in all cells."""
+
+    topology: TopologySettings = Field(default_factory=TopologySettings)
+    """Sites and sectors."""
+    propagation: PropagationSettings = Field(default_factory=PropagationSettings)
+    """Path loss, shadowing, line of sight."""
+    antenna: SectorAntennaSettings = Field(default_factory=SectorAntennaSettings)
+    """Antenna of each cell."""
+    carrier: CarrierSettings = Field(default_factory=CarrierSettings)
+    """Bandwidth, numerology, power, overhead."""
+    fading: FadingSettings = Field(default_factory=FadingSettings)
+    """Small-scale fading."""
+    link: LinkSettings = Field(default_factory=LinkSettings)
+    """Channel reports and link adaptation."""
+    harq: HarqSettings = Field(default_factory=HarqSettings)
+    """Retransmissions."""
+    power: PowerSettings = Field(default_factory=PowerSettings)
+    """Energy that base stations take."""
+    queue_bytes: float = Field(default=5e6, ge=1500, le=1e12)
+    """Room of each user's queue; what finds it full is dropped."""
+    placement: Literal["per_cell", "uniform"] = "per_cell"
+    """As many users in the area of each cell, or anywhere in the network."""
+    attachment: Literal["home", "strongest"] = "strongest"
+    """Each user's cell: the one in whose area he stands, or the one heard best on average."""
+    users: tuple[UserGroup, ...] = Field(min_length=1)
+    """Groups of users."""
+
+    @property
+    def cells(self) -> int:
+        """Cells of the network."""
+        return self.topology.site_count * self.topology.sectors
+
+    @property
+    def users_per_cell(self) -> int:
+        """Users of a cell, on average."""
+        return sum(group.count for group in self.users)
+
+    @field_validator("users")
+    @classmethod
+    def _groups_differ(cls, groups: Sequence[UserGroup]) -> Sequence[UserGroup]:
+        names = [group.name for group in groups]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two groups of users cannot both be called '{twice[0]}'")
+        return groups
+
+    @model_validator(mode="after")
+    def _somebody_is_there(self) -> CellularScenario:
+        if self.users_per_cell == 0:
+            raise ValueError("there are no users: every group's count is 0")
+        return self
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a family adds to the carrier: its clock, and who belongs to which slice."""
+
+    clock: Clock
+    slots: int  # of an interval
+    slice_of_group: tuple[int, ...]
+    slices: int = 1
+
+    @property
+    def total_slots(self) -> int:
+        """Slots of a drop, the warm-up included."""
+        return (self.clock.warmup + self.clock.intervals) * self.slots
+
+    @property
+    def window_slots(self) -> int:
+        """Slots of a window."""
+        return self.clock.window * self.slots
+
+    @property
+    def block_slots(self) -> int:
+        """The longest block, of those that the engine prepares at once, that ends wherever a window may."""
+        unit = self.slots if self.slots > 1 else math.gcd(self.clock.window, self.clock.warmup)
+        return max(n for n in range(1, _LONGEST_BLOCK + 1) if unit % n == 0)
+
+
+def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.device, dtype: torch.dtype) -> Engine:
+    """The slot engine of a batch of drops.
+
+    Args:
+        scenario: what the carrier, the air and the users are.
+        drops: of the batch.
+        shape: what the family adds.
+        place: device of the engine.
+        dtype: float32 or float64.
+    """
+    channel = build_channel(drops, channel_plan(scenario), place, dtype)
+    tables = link_tables(scenario.carrier, scenario.link, place, dtype)
+    return Engine(
+        Parts(
+            drops=drops,
+            carrier=scenario.carrier,
+            link=scenario.link,
+            harq=scenario.harq,
+            channel=channel,
+            tables=tables,
+            users=_users(scenario, shape),
+            arrivals=_arrivals(scenario, drops, shape.total_slots),
+            block_slots=shape.block_slots,
+        )
+    )
+
+
+def channel_plan(scenario: CellularScenario) -> ChannelPlan:
+    """What the channel of any drop follows from."""
+    return ChannelPlan(
+        topology=build_topology(scenario.topology),
+        propagation=scenario.propagation,
+        antenna=scenario.antenna,
+        fading=scenario.fading,
+        users_per_cell=scenario.users_per_cell,
+        placement=scenario.placement,
+        attachment=scenario.attachment,
+        min_distance_m=scenario.topology.min_distance_m,
+        speed_mps=_per_user(scenario, [group.speed_kmh / 3.6 for group in scenario.users]),
+        frequency_hz=scenario.carrier.prb_frequency_hz(),
+        snr_at_unit_gain=scenario.carrier.snr_at_unit_gain,
+    )
+
+
+def check_traces(scenario: CellularScenario) -> None:
+    """Read every trace file that the scenario names.
+
+    Raises:
+        ValueError: a file is missing or cannot be used; file and line are named.
+    """
+    for group in scenario.users:
+        if isinstance(group.traffic, TraceReplay) and group.count:
+            group.traffic.located()
+
+
+def labels(scenario: CellularScenario, engine: Engine, services: Sequence[Service], shape: Shape) -> Labels:
+    """Coordinates and attributes that all cellular families have.
+
+    Args:
+        scenario: whose groups name and judge the users.
+        engine: whose cells serve them.
+        services: kind of service of each group.
+        shape: what the family adds.
+    """
+    slas = [group.sla for group in scenario.users]
+    per_group: Mapping[str, Sequence[Any]] = {
+        "group": [group.name for group in scenario.users],
+        "service": services,
+        "sla_rate_bps": [_or_nan(sla.rate_bps) for sla in slas],
+        "sla_desired_bps": [_or_nan(sla.desired_rate_bps) for sla in slas],
+        "sla_delay_s": [_or_nan(sla.delay_s) for sla in slas],
+        "sla_loss": [_or_nan(sla.loss) for sla in slas],
+    }
+    which = _group_of_user(scenario).numpy()
+    coordinates: dict[str, tuple[tuple[str, ...], Any]] = {
+        name: (("user",), np.array(values)[which]) for name, values in per_group.items()
+    }
+    coordinates["user"] = (("user",), np.arange(len(which)))
+    coordinates["cell"] = (("cell",), np.arange(scenario.cells))
+    coordinates["serving"] = (("drop", "user"), engine.serving.cpu().numpy())
+    coordinates["delay_edge_s"] = (("delay_bin",), np.array(BIN_EDGES_S))
+    attributes = {
+        "slot_s": scenario.carrier.slot_s,
+        "slots_per_window": shape.window_slots,
+        "prbs": scenario.carrier.prbs,
+        "cells": scenario.cells,
+    }
+    return Labels(coordinates, attributes)
+
+
+def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
+    """Memory of a batch: rays and their values, reports, queues' histories, results, and the setup of a drop."""
+    item = 8 if scenario.dtype == "float64" else 4
+    users, prbs = scenario.users_per_cell * scenario.cells, scenario.carrier.prbs
+    links, basis = users * scenario.cells, _basis_size(scenario)
+    rays = scenario.fading.directions
+    air = links * 2 * basis * (2 * rays + 2 * 10) * item
+    reports = users * prbs * (scenario.link.report_delay_slots + 12) * item
+    queues = users * (3 * 1024 + 8 * _LONGEST_BLOCK) * 8
+    seconds = shape.total_slots * scenario.carrier.slot_s
+    arrivals = sum(_packets(group, seconds) for group in scenario.users) * scenario.cells
+    windows = shape.clock.intervals // shape.clock.window
+    results = users * (2 * _FIELDS * windows + len(BIN_EDGES_S)) * 8
+    setup = links * 16 * (_CLUSTERS * (basis + rays) + 4 * rays * basis)
+    return int(drops * (air + reports + queues + 24 * arrivals + results) + setup)
+
+
+def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> float:
+    """Time of one allocator on one CPU thread: what a slot costs anyhow, and what each link and PRB adds."""
+    users = scenario.users_per_cell * scenario.cells
+    per_slot = 6e-4 + drops * (users * scenario.cells * scenario.carrier.prbs * 4e-9 + users * 2e-6)
+    return shape.total_slots * per_slot
+
+
+def best_batch(scenario: CellularScenario, device: str) -> int:
+    """Drops side by side: until a slot's arrays fill a cache, or keep a GPU busy."""
+    links = scenario.users_per_cell * scenario.cells**2 * scenario.carrier.prbs
+    return max(1, min(64, 400_000 // links) if device == "cpu" else min(1024, 400_000_000 // links))
+
+
+def _block_slots(times: tuple[Clock, int]) -> int:
+    """The longest block that ends with every interval that ends a window, the warm-up's end included."""
+    clock, slots = times
+    unit = slots if slots > 1 else math.gcd(clock.window, clock.warmup)
+    return max(n for n in range(1, _LONGEST_BLOCK + 1) if unit % n == 0)
+
+
+def _users(scenario: CellularScenario, shape: Shape) -> Users:
+    budgets = [math.inf if group.sla.delay_s is None else group.sla.delay_s for group in scenario.users]
+    return Users(
+        full_buffer=_per_user(scenario, [group.traffic.full_buffer for group in scenario.users]).bool(),
+        delay_budget_s=_per_user(scenario, budgets),
+        slice_id=_per_user(scenario, shape.slice_of_group).long(),
+        slices=shape.slices,
+        queue_bytes=scenario.queue_bytes,
+    )
+
+
+def _arrivals(scenario: CellularScenario, drops: Drops, slots: int) -> Arrivals | None:
+    """Packets of every drop; None where every user always has data."""
+    if all(group.traffic.full_buffer for group in scenario.users if group.count):
+        return None
+    return Arrivals(tuple(_packets_of_drop(scenario, drops.seed, drop, slots) for drop in drops.ids))
+
+
+def _packets_of_drop(scenario: CellularScenario, seed: int, drop: int, slots: int) -> Packets:
+    which = _group_of_user(scenario).numpy()
+    parts = []
+    for number, group in enumerate(scenario.users):
+        # A stream of its own for each group: more users of one leave the traffic of the others as it was.
+        key = stream_key(seed, drop, f"traffic/{group.name}")
+        own = group.traffic.packets(key, group.count * scenario.cells, slots, scenario.carrier.slot_s)
+        parts.append(Packets(own.slot, np.flatnonzero(which == number)[own.user], own.bytes))
+    return merge(parts, [0] * len(parts))
+
+
+def _per_user(scenario: CellularScenario, values: Sequence[float]) -> torch.Tensor:
+    """A value of each group for each user, float64 ``[U]``."""
+    return torch.tensor(values, dtype=torch.float64)[_group_of_user(scenario)]
+
+
+def _group_of_user(scenario: CellularScenario) -> torch.Tensor:
+    """Users stand cell by cell, in each in the order of the groups, int64 ``[U]``."""
+    counts = torch.tensor([group.count for group in scenario.users])
+    return torch.arange(len(counts)).repeat_interleave(counts).repeat(scenario.cells)
+
+
+def _packets(group: UserGroup, time_s: float) -> float:
+    """Packets that arrive for a group of a cell, where its rate is known; taken to be of 500 bytes."""
+    rate_bps = 0.0 if isinstance(group.traffic, TraceReplay) else group.traffic.mean_rate_bps or 0.0
+    return group.count * rate_bps * time_s / 8 / 500
+
+
+def _basis_size(scenario: CellularScenario) -> int:
+    return _cached_basis_size(scenario.carrier, scenario.propagation, scenario.fading)
+
+
+@functools.lru_cache(maxsize=64)
+def _cached_basis_size(carrier: CarrierSettings, propagation: PropagationSettings, fading: FadingSettings) -> int:
+    plan = ChannelPlan(
+        topology=build_topology(TopologySettings()),
+        propagation=propagation,
+        antenna=SectorAntennaSettings(),
+        fading=fading,
+        users_per_cell=1,
+        placement="per_cell",
+        attachment="home",
+        min_distance_m=0.0,
+        speed_mps=torch.zeros(1),
+        frequency_hz=carrier.prb_frequency_hz(),
+        snr_at_unit_gain=1.0,
+    )
+    return int(frequency_basis(plan).vectors.shape[1])
+
+
+def _beside(pattern: str, folders: Sequence[Path]) -> str:
+    """The pattern in the first folder that has a match; as it stands where none has, for the data folders."""
+    if Path(pattern).is_absolute():
+        return pattern
+    return next((str(folder / pattern) for folder in folders if any(folder.glob(pattern))), pattern)
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value

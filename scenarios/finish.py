@@ -1,0 +1,85 @@
+"""The end of a run: tables, plots and what made them, written beside the shards."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from .loading import scenario_hash
+from .shards import read_shard, write_atomically
+
+if TYPE_CHECKING:
+    from .plan import Plan
+    from .results import Result
+
+PACKAGES = ("fairwave", "torch", "sionna-no-rt", "numpy", "scipy", "pandas", "xarray", "pydantic")
+PARTS = ("setup", "observe", "decide", "step")
+
+
+def finish(result: Result, plan: Plan, command: str | None, wall_s: float) -> Result:
+    """Write metrics.csv, summary.csv, paired.csv, meta.json and the plots of a finished run.
+
+    Args:
+        result: the run, all of whose shards are there.
+        plan: how it went.
+        command: the command line, where there was one.
+        wall_s: what this session took; the parts of the loop come from the shards.
+    """
+    from .plots import save_plots
+
+    for name, table in (("metrics", result.per_drop), ("summary", result.metrics), ("paired", result.paired)):
+        write_atomically(result.run_dir / f"{name}.csv", table.to_csv(index=False))
+    result.meta = _meta(result, plan, command, wall_s)
+    write_atomically(result.run_dir / "meta.json", json.dumps(result.meta, indent=2) + "\n")
+    save_plots(result, result.run_dir / "plots")
+    return result
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that a result depends on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # sionna may be there under its other name
+            found[package] = "not installed"
+    return found
+
+
+def _meta(result: Result, plan: Plan, command: str | None, wall_s: float) -> dict[str, Any]:
+    return {
+        "scenario": plan.scenario.name,
+        "hash": scenario_hash(plan.scenario),
+        "seed": plan.scenario.seed,
+        "drops": plan.scenario.drops,
+        "drops_per_batch": plan.parts[0].drops_per_batch,
+        "device": _device(plan.device),
+        "dtype": plan.scenario.dtype,
+        "threads": torch.get_num_threads(),
+        "command": command,
+        "versions": versions(),
+        "wall_s": {"last_session": round(wall_s, 3), **_wall(result)},
+    }
+
+
+def _wall(result: Result) -> dict[str, Any]:
+    """Seconds spent in each part, in total and per allocator, as the shards tell."""
+    total = dict.fromkeys(PARTS, 0.0)
+    each: dict[str, dict[str, float]] = {label: dict.fromkeys(PARTS, 0.0) for label in result.allocators}
+    for cell, shards in result.shards.items():
+        for shard in shards:
+            attributes = read_shard(shard.path).attrs
+            for part in PARTS:
+                seconds = float(attributes[f"wall_{part}_s"])
+                total[part] += seconds
+                each[cell.allocator][part] += seconds
+    rounded = {label: {part: round(s, 3) for part, s in parts.items()} for label, parts in each.items()}
+    return {**{part: round(s, 3) for part, s in total.items()}, "allocators": rounded}
+
+
+def _device(device: str) -> str:
+    return f"cuda ({torch.cuda.get_device_name()})" if device == "cuda" else f"cpu ({platform.machine()})"

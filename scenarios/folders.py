@@ -1,0 +1,115 @@
+"""Which folder a run writes to, and whether it may."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from . import yaml
+from .errors import ScenarioError, shown
+from .loading import UNHASHED, load, resolved, scenario_hash
+from .schema import ScenarioBase
+from .shards import clean_up, write_atomically
+
+RUNS = Path("runs")
+SCENARIO_FILE = "scenario.yaml"
+
+
+def choose(scenario: ScenarioBase, out: str | Path | None, resume: bool) -> Path:
+    """The folder for a run; nothing is written yet, but it can be.
+
+    Args:
+        scenario: what will run.
+        out: the folder itself; left out, one below ``runs/`` named by the scenario and its hash.
+        resume: go on in a folder that holds part of this very run.
+
+    Raises:
+        ScenarioError: the folder holds something else, or cannot be written.
+    """
+    folder = _named(scenario, Path(out), resume) if out is not None else _default(scenario, resume)
+    _probe(folder)
+    return folder
+
+
+def open_folder(folder: Path, scenario: ScenarioBase) -> None:
+    """Make the folder what a run writes to: the scenario in it, nothing half-written."""
+    if folder.exists():
+        clean_up(folder)
+    write_atomically(folder / SCENARIO_FILE, yaml.dump(resolved(scenario)))
+
+
+def scenario_of(folder: Path) -> ScenarioBase:
+    """The scenario of a run folder.
+
+    Raises:
+        ScenarioError: this is no run folder.
+    """
+    if not (folder / SCENARIO_FILE).is_file():
+        raise ScenarioError(f"{folder} is no run folder: there is no {SCENARIO_FILE} in it")
+    return load(folder / SCENARIO_FILE)
+
+
+def _named(scenario: ScenarioBase, folder: Path, resume: bool) -> Path:
+    if folder.exists() and not folder.is_dir():
+        raise ScenarioError(f"--out {folder} is a file; name a folder")
+    if not folder.exists() or not any(folder.iterdir()):
+        return folder
+    if not resume:
+        raise ScenarioError(f"{folder} is not empty; name another folder, or give --resume to go on with the run in it")
+    there = scenario_of(folder)
+    if scenario_hash(there) != scenario_hash(scenario):
+        raise ScenarioError(
+            f"{folder} holds the run of another scenario, which --resume would mix up: {differences(there, scenario)}"
+        )
+    return folder
+
+
+def _default(scenario: ScenarioBase, resume: bool) -> Path:
+    base = f"{scenario.name}-{scenario_hash(scenario)[:8]}"
+    name = re.compile(rf"{re.escape(base)}(-\d+)?")
+    taken = [path for path in RUNS.glob(f"{base}*") if name.fullmatch(path.name)]
+    if resume:
+        same = [path for path in taken if _is_of(path, scenario)]
+        if same:
+            return max(same, key=lambda path: (path / SCENARIO_FILE).stat().st_mtime)
+    numbered = (RUNS / (base if n == 1 else f"{base}-{n}") for n in range(1, len(taken) + 2))
+    return next(path for path in numbered if path not in taken)
+
+
+def _is_of(folder: Path, scenario: ScenarioBase) -> bool:
+    try:
+        return scenario_hash(scenario_of(folder)) == scenario_hash(scenario)
+    except ScenarioError:
+        return False
+
+
+def _probe(folder: Path) -> None:
+    """Try to write before anything runs, and leave no trace of it."""
+    made = next((path for path in reversed([folder, *folder.parents]) if not path.exists()), None)
+    try:
+        write_atomically(folder / ".probe", b"")
+        (folder / ".probe").unlink()
+    finally:
+        if made is not None and made.exists():
+            shutil.rmtree(made)
+
+
+def differences(a: ScenarioBase, b: ScenarioBase) -> str:
+    """What two scenarios differ in: ``seed is 1 there and 2 here``, at most five of them."""
+    there, here = dict(_leaves(resolved(a))), dict(_leaves(resolved(b)))
+    changed = [
+        key for key in {**there, **here} if there.get(key) != here.get(key) and key.split(".")[0] not in UNHASHED
+    ]
+    texts = [f"{key} is {shown(there.get(key))} there and {shown(here.get(key))} here" for key in changed[:5]]
+    return "; ".join(texts) + (f"; and {len(changed) - 5} more" if len(changed) > 5 else "")
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    if not items:
+        yield path, value
+    for key, inner in items:
+        yield from _leaves(inner, f"{path}.{key}".lstrip("."))

@@ -1,0 +1,225 @@
+"""From a preset's name, a file or a mapping to a validated scenario and its variants."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from . import families, yaml
+from .errors import ScenarioError, did_you_mean, shown
+from .explain import Layer, explain, tag_at
+from .merge import merge
+from .schema import ScenarioBase
+
+PRESETS = Path(__file__).parent / "presets"
+UNHASHED = ("description", "device", "drops_per_batch")
+"""Settings that change where and how fast a run goes, or what it is called, but none of its results."""
+
+Source = str | Path | Mapping[str, Any] | ScenarioBase
+
+
+def load(source: Source, /, **overrides: Any) -> ScenarioBase:
+    """A scenario, checked, with everything that it extends.
+
+    Args:
+        source: name of a preset, path of a YAML file, a mapping, or a scenario to be varied.
+        overrides: settings that replace the source's: ``load("slicing-quickstart", drops=2, **{"users.0.count": 3})``.
+
+    Raises:
+        ScenarioError: what is wrong, where, and what is allowed; all problems of a source at once.
+    """
+    layers = [*_layers(source), *([Layer("overrides", overrides, Path.cwd())] if overrides else [])]
+    return from_layers(layers)
+
+
+def load_with_options(source: Source, settings: Sequence[str], options: Mapping[str, Any]) -> ScenarioBase:
+    """A scenario with ``--set key=value`` settings and named options laid upon it, in this order."""
+    layers = _layers(source)
+    layers += [Layer(f"--set {text}", _setting(text), Path.cwd()) for text in settings]
+    layers += [Layer(f"--{key.replace('_', '-')}", {key: value}) for key, value in options.items()]
+    return from_layers(layers)
+
+
+def from_layers(layers: Sequence[Layer]) -> ScenarioBase:
+    """Merge, find the family, validate, and validate each variant."""
+    family = _family(layers)
+    scenario = _validated(_merged(layers, family), layers, family)
+    for name in scenario.variants:
+        variant(scenario, name)
+    return scenario
+
+
+def variant(scenario: ScenarioBase, name: str | None) -> ScenarioBase:
+    """The scenario as its variant ``name`` has it; the scenario itself where ``name`` is None.
+
+    Raises:
+        ScenarioError: there is no such variant, or its overrides do not fit.
+    """
+    if name is None:
+        return scenario
+    if name not in scenario.variants:
+        raise ScenarioError(f"{scenario.name}: unknown variant {shown(name)}{did_you_mean(name, scenario.variants)}")
+    base = Layer(scenario.name, {**resolved(scenario), "variants": {}})
+    over = Layer(f"{scenario.name}, variant '{name}'", scenario.variants[name])
+    for key in ("family", "name", "variants", "allocators", "extends"):
+        if any(str(dotted).partition(".")[0] == key for dotted in over.data):
+            raise ScenarioError(f"{over.origin}: a variant cannot change '{key}'")
+    family = families.find(scenario.family)
+    return _validated(_merged([base, over], family), [base, over], family)
+
+
+def variants(scenario: ScenarioBase) -> dict[str | None, ScenarioBase]:
+    """All variants by name, in the order of the file; the scenario itself under None where it has none."""
+    names: list[str | None] = list(scenario.variants) or [None]
+    return {name: variant(scenario, name) for name in names}
+
+
+def resolved(scenario: ScenarioBase) -> dict[str, Any]:
+    """Everything that the scenario says, defaults included, as plain values for YAML or JSON."""
+    return scenario.model_dump(mode="json")
+
+
+def scenario_hash(scenario: ScenarioBase) -> str:
+    """Sixteen hex digits that name the results: equal for scenarios that give the same ones."""
+    data = {key: value for key, value in resolved(scenario).items() if key not in UNHASHED}
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def presets() -> dict[str, str]:
+    """Names of the presets and what they describe, in alphabetical order."""
+    return {path.stem: str(yaml.read(path).get("description", "")) for path in sorted(PRESETS.glob("*.yaml"))}
+
+
+def json_schema(family: str) -> dict[str, Any]:
+    """JSON schema of the scenario files of a family, for editors.
+
+    Raises:
+        ScenarioError: there is no such family.
+    """
+    schema = families.find(family).scenario_type.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    extends = {"type": "string", "description": "A preset's name or a file, relative to this one, whose settings hold."}
+    schema["properties"] = {"extends": extends, **schema["properties"]}
+    schema["properties"]["family"]["const"] = family
+    # What a file extends may already say everything, and its own name is that of the scenario.
+    schema.pop("required", None)
+    return schema
+
+
+def json_schemas() -> dict[str, Any]:
+    """JSON schema of any scenario file: which of the families' schemas holds follows from its ``family``."""
+    branches = [{**json_schema(name), "$id": f"urn:fairwave:{name}"} for name in sorted(families.names())]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "fairwave scenario", "oneOf": branches}
+
+
+def _family(layers: Sequence[Layer]) -> families.Family:
+    named = [layer for layer in layers if isinstance(layer.data, Mapping) and "family" in layer.data]
+    if not named:
+        raise ScenarioError(f"{layers[0].origin}: 'family' is missing; one of: {', '.join(sorted(families.names()))}")
+    try:
+        return families.find(named[-1].data["family"])
+    except ScenarioError as error:
+        raise ScenarioError(f"{named[-1].origin}: {error}") from None
+
+
+def _merged(layers: Sequence[Layer], family: families.Family) -> dict[str, Any]:
+    schema = _schema(family.scenario_type)
+    data: dict[str, Any] = {}
+    for layer in layers:
+        try:
+            data = merge(data, layer.data, lambda path: tag_at(schema, path))
+        except ScenarioError as error:
+            raise ScenarioError(f"{layer.origin}: {error}") from None
+    return data
+
+
+def _validated(data: Mapping[str, Any], layers: Sequence[Layer], family: families.Family) -> ScenarioBase:
+    try:
+        # Strict on JSON: no text for a number, no boolean for a number, but a list for a tuple.
+        text = json.dumps(data, default=_plain)
+        folders = [layer.folder for layer in reversed(layers) if layer.folder is not None]
+        scenario = family.scenario_type.model_validate_json(text, strict=True, context={"folders": folders})
+        family.clock(scenario)
+    except ValidationError as error:
+        raise explain(error, data, layers, _schema(family.scenario_type)) from None
+    except ScenarioError as error:
+        raise ScenarioError(f"{layers[-1].origin}: {error}") from None
+    return scenario
+
+
+@functools.cache
+def _schema(scenario_type: type[ScenarioBase]) -> dict[str, Any]:
+    return scenario_type.model_json_schema()
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers and paths as JSON has them."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, ScenarioBase):
+        return resolved(value)
+    raise ScenarioError(f"{shown(value)} of type {type(value).__name__} cannot stand in a scenario")
+
+
+def _layers(source: Source) -> list[Layer]:
+    if isinstance(source, ScenarioBase):
+        return [Layer(source.name, resolved(source))]
+    if isinstance(source, Mapping):
+        return _extended(dict(source), "scenario", Path.cwd(), ())
+    path = _path(str(source), Path.cwd(), "")
+    return _file_layers(path, ())
+
+
+def _file_layers(path: Path, chain: tuple[Path, ...]) -> list[Layer]:
+    if path in chain:
+        names = " -> ".join(p.stem if p.parent == PRESETS else str(p) for p in (*chain[chain.index(path) :], path))
+        raise ScenarioError(f"{chain[0]}: 'extends' goes in a circle: {names}")
+    data = yaml.read(path)
+    if not isinstance(data, dict):
+        given = "nothing" if data is None else f"a {type(data).__name__}"
+        raise ScenarioError(f"{path}: a scenario file holds a mapping of settings, this one holds {given}")
+    data.setdefault("name", path.stem)
+    return _extended(data, str(path), path.parent, (*chain, path))
+
+
+def _extended(data: dict[str, Any], origin: str, folder: Path, chain: tuple[Path, ...]) -> list[Layer]:
+    own = {key: value for key, value in data.items() if key != "extends"}
+    if "extends" not in data:
+        return [Layer(origin, own, folder)]
+    base = data["extends"]
+    if not isinstance(base, str):
+        raise ScenarioError(f"{origin}: 'extends' must be a preset's name or a file, given {shown(base)}")
+    return [*_file_layers(_path(base, folder, f"{origin}: 'extends': "), chain), Layer(origin, own, folder)]
+
+
+def _path(name: str, folder: Path, where: str) -> Path:
+    """The file that a name or path means: what looks like a path is one, anything else is a preset."""
+    preset = PRESETS / f"{name}.yaml"
+    looks_like_a_path = name.endswith((".yaml", ".yml")) or "/" in name
+    if not looks_like_a_path and preset.is_file():
+        return preset
+    path = (folder / name).resolve()
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise ScenarioError(f"{where}{name} is a folder, not a scenario file")
+    if looks_like_a_path:
+        raise ScenarioError(f"{where}there is no scenario file {name}")
+    known = [preset.stem for preset in PRESETS.glob("*.yaml")]
+    raise ScenarioError(f"{where}there is no preset or file '{name}'{did_you_mean(name, known)}")
+
+
+def _setting(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ScenarioError(f"--set {text}: write it as dotted.key=value, for example --set duration_s=2")
+    return {key.strip(): yaml.parse(value, f"--set {text}")}

@@ -1,0 +1,73 @@
+"""How much memory a run may take, and how many drops fit into it side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import ScenarioError
+
+if TYPE_CHECKING:
+    from .families import Family
+    from .schema import ScenarioBase
+
+SHARE = 0.8
+"""Share of the free memory that a run may plan with: estimates are not exact, and others want some too."""
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def available_bytes(device: str) -> int:
+    """Memory that is free now: of the GPU for "cuda", else of the machine or the container, whichever is less."""
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.mem_get_info()[0])
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    limit, used = _number(_CGROUP / "memory.max"), _number(_CGROUP / "memory.current")
+    return min(free, max(0, limit - used)) if limit is not None and used is not None else free
+
+
+def fit(scenario: ScenarioBase, family: Family, device: str, free_bytes: int) -> tuple[int, int]:
+    """How many drops, and how many allocators, to simulate side by side in one batch.
+
+    All allocators share a batch where the family allows it and small networks would leave the device idle. The drops
+    are as many as asked for, or as is fastest, cut to what fits into memory.
+
+    Raises:
+        ScenarioError: not even a single drop of a single allocator fits; the estimate is named.
+    """
+    best, entrants, room = family.best_batch(scenario, device), len(scenario.allocators), SHARE * free_bytes
+    together = family.require is not None and scenario.on_infeasible == "error" and best >= entrants
+    copies = entrants if together else 1
+    drops = min(scenario.drops_per_batch or max(1, best // copies), scenario.drops)
+    while drops > 1 and family.estimate_bytes(scenario, drops * copies) > room:
+        drops //= 2
+    if family.estimate_bytes(scenario, drops * copies) > room:
+        copies = 1
+    need = family.estimate_bytes(scenario, drops * copies)
+    if need > room:
+        raise ScenarioError(
+            f"{scenario.name} needs about {human_bytes(need)} for a single drop, but only {human_bytes(room)} of the "
+            f"{human_bytes(free_bytes)} free on the {device} may be planned with; take fewer users, cells or PRBs, "
+            "longer windows, or a machine with more memory"
+        )
+    return drops, copies
+
+
+def human_bytes(count: float) -> str:
+    """``3.2 GB``: bytes in the unit that reads best."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.0f} TB" if count >= 100 else f"{count:.3g} TB"
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):  # not there, or "max": no limit
+        return None

@@ -1,0 +1,389 @@
+"""Plots of a run, drawn only from its folder. Every function returns a matplotlib figure and touches no global state.
+
+One allocator has one colour, marker and line style in all plots of a run, by its place in the run's list. The colours
+are those of Okabe and Ito, told apart by colour-blind readers; slices have colours of their own (after Paul Tol).
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mac.metrics.arrays import MBIT, Array, group_masks
+from mac.metrics.intervals import ALL
+from mac.metrics.satisfaction import has_targets, satisfaction_per_user
+from mac.metrics.table import metric_named
+from mac.metrics.throughput import rate_per_user
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+WIDTH_IN, DPI = 10.0, 120  # 1200 pixels
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
+_SLICE_COLOURS = ("#88CCEE", "#DDCC77", "#CC6677", "#44AA99", "#AA4499", "#999933", "#BBBBBB")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_DASHES = ("-", "--", "-.", ":")
+_MOST_POINTS = 200  # of a curve or a cloud; more are thinned to evenly spaced quantiles
+_HEADLINES = ("tractor_score", "satisfaction", "satisfaction_zone", "rate_mean")
+
+
+class RunResult(Protocol):
+    """What plots and report read of a run."""
+
+    @property
+    def run_dir(self) -> Path: ...
+    @property
+    def scenario(self) -> dict[str, Any]: ...
+    @property
+    def meta(self) -> dict[str, Any]: ...
+    @property
+    def metrics(self) -> pd.DataFrame: ...
+    @property
+    def paired(self) -> pd.DataFrame: ...
+    @property
+    def per_drop(self) -> pd.DataFrame: ...
+    @property
+    def allocators(self) -> list[str]: ...
+    @property
+    def variants(self) -> list[str | None]: ...
+    def to_xarray(self, allocator: str, variant: str | None = None) -> xr.Dataset: ...
+
+
+class Plot(Figure):
+    """A figure that a notebook shows without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=DPI)
+        return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class _Style:
+    colour: str
+    marker: str
+    dash: str
+
+
+def plot_rate_cdf(result: RunResult, variant: str | None = None) -> Figure:
+    """Which share of the users got at most which mean rate, one panel per group of users, one curve per allocator.
+
+    Args:
+        result: the run.
+        variant: the variant to show; users of all variants together if not given.
+    """
+    values = _users(result, variant, lambda dataset: rate_per_user(dataset) / MBIT)
+    figure, panels = _panels(list(values), height_in=4.6)
+    for name, axes in panels.items():
+        for allocator, rates in values[name].items():
+            style = _style(result, allocator)
+            ordered, share = _cdf(rates)
+            width = 3.4 - 2.0 * result.allocators.index(allocator) / len(result.allocators)
+            axes.plot(ordered, share, color=style.colour, linestyle=style.dash, label=allocator, lw=width)
+        axes.set(ylim=(0, 1), xlabel="mean rate of a user [Mbit/s]", title=f"{name} users" if name else "all users")
+        axes.set_xlim(left=0)
+        axes.grid(alpha=0.3)
+    figure.axes[0].set_ylabel("share of users at or below")
+    _legend_below(figure, figure.axes[0])
+    _headline(figure, f"User rates: a curve further right is better{_of_variants(result, variant, 'users')}")
+    return figure
+
+
+def plot_satisfaction(result: RunResult, variant: str | None = None) -> Figure:
+    """Satisfaction of every user (dots) and its mean with the 95 % interval over drops, a panel per group.
+
+    Args:
+        result: the run, of a scenario in which users have targets.
+        variant: the variant to show; if not given all, the mean being that over variants.
+    """
+    values = _users(result, variant, satisfaction_per_user)
+    values = {name: clouds for name, clouds in values.items() if any(len(cloud) for cloud in clouds.values())}
+    rows = 1.6 + 0.42 * len(result.allocators)
+    figure, panels = _panels(list(values), height_in=rows)
+    shown = _shown_variant(result, variant)
+    for name, axes in panels.items():
+        metric = "satisfaction" if _only_group(values, name) else f"satisfaction/{name}"
+        for place, allocator in enumerate(result.allocators):
+            _cloud(axes, place, values[name].get(allocator, np.empty(0)), _style(result, allocator))
+            _mean_bar(axes, place, _row(result, metric, allocator, shown), _style(result, allocator))
+        axes.set(
+            xlim=(-0.03, 1.03), title=f"{name} users" if name else "all users", xlabel="share of windows with SLA met"
+        )
+        axes.set_yticks(range(len(result.allocators)), result.allocators)
+        axes.set_ylim(len(result.allocators) - 0.4, -0.6)
+        axes.grid(axis="x", alpha=0.3)
+    title = "Satisfaction: a dot is a user, a marker the mean with its 95 % interval"
+    _headline(figure, f"{title}{_of_variants(result, variant, 'users')}")
+    return figure
+
+
+def plot_fairness_throughput(result: RunResult, variant: str | None = None) -> Figure:
+    """Jain's index against the mean, of rates (left) and of served over asked bits (right), with 95 % intervals."""
+    pairs = [("rate_mean", "jain_rate"), ("served_share", "jain_served_share")]
+    known = set(result.metrics["metric"])
+    pairs = [pair for pair in pairs if known.issuperset(pair)]
+    figure = Plot(figsize=(WIDTH_IN, 4.6), layout="constrained")
+    for axes, (mean, jain) in zip(figure.subplots(1, len(pairs), squeeze=False)[0].tolist(), pairs, strict=True):
+        for allocator in result.allocators:
+            _cross(axes, result, allocator, (mean, jain), _shown_variant(result, variant))
+        axes.set(xlabel=_label(mean), ylabel=f"{jain} (1: all equal)")
+        axes.grid(alpha=0.3)
+        axes.margins(0.12)
+        axes.set_title("of rates" if mean == "rate_mean" else "of what each user asked for")
+    _legend_below(figure, figure.axes[0])
+    title = "Fairness against throughput: up and right is better, bars are 95 % intervals"
+    _headline(figure, f"{title}{_of_variants(result, variant, 'mean')}")
+    return figure
+
+
+def plot_quotas(result: RunResult, variant: str | None = None, drop: int = 0) -> Figure:
+    """Share of the carrier that each slice holds over time, a panel per allocator, mean over cells.
+
+    Args:
+        result: the run, of the slicing family.
+        variant: the variant to show; the first one if not given.
+        drop: place of the drop to show. A mean over drops would hide how often quotas move.
+    """
+    variant = result.variants[0] if variant is None else variant
+    columns = 1 if len(result.allocators) == 1 else 2
+    rows = math.ceil(len(result.allocators) / columns)
+    figure = Plot(figsize=(WIDTH_IN, 1.2 + 1.75 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel().tolist()
+    for axes, allocator in zip(grid, result.allocators, strict=False):
+        dataset = result.to_xarray(allocator, variant)
+        _stack(axes, dataset.isel({"drop": drop}))
+        axes.set_title(allocator, loc="left", fontsize=11)
+    for axes in grid[len(result.allocators) :]:
+        axes.set_visible(False)
+    for axes in grid[: len(result.allocators)][-columns:]:
+        axes.tick_params(labelbottom=True)
+    for axes in grid[columns * (rows - 1) :]:
+        axes.set_xlabel("time [s]")
+    figure.supylabel("share of the cell's PRBs", fontsize=11)
+    _legend_below(figure, grid[0])
+    where = f"drop {int(dataset['drop'][drop])}" + (", mean over cells" if dataset.sizes["cell"] > 1 else "")
+    where = f"{where}, variant {variant}" if variant else where
+    _headline(figure, f"Quotas over time: how each allocator splits the carrier ({where})")
+    return figure
+
+
+def plot_variants(result: RunResult, metric: str | None = None) -> Figure:
+    """One metric in every variant and over all of them, mean and 95 % interval per allocator.
+
+    Args:
+        result: the run, of a scenario with variants.
+        metric: the metric to show; the most telling one the run has if not given.
+    """
+    metric = metric or headline_metric(result)
+    names = list(dict.fromkeys(result.metrics["variant"].dropna()))
+    figure = Plot(figsize=(WIDTH_IN, 1.6 + 0.13 * len(names) * (2 + len(result.allocators))), layout="constrained")
+    axes = figure.subplots()
+    for index, allocator in enumerate(result.allocators):
+        offset = 0.7 * ((index + 0.5) / len(result.allocators) - 0.5)
+        for place, name in enumerate(names):
+            label = allocator if place == 0 else None
+            _mean_bar(axes, place + offset, _row(result, metric, allocator, name), _style(result, allocator), label)
+    for place in range(0, len(names), 2):
+        axes.axhspan(place - 0.5, place + 0.5, color="0.95", zorder=0)
+    axes.axhline(len(names) - 1.5, color="0.2", lw=1)
+    axes.set_yticks(range(len(names)), ["mean of all" if name == ALL else name for name in names])
+    axes.set(ylim=(len(names) - 0.5, -0.5), xlabel=_label(metric))
+    axes.grid(axis="x", alpha=0.3)
+    _legend_below(figure, axes)
+    hint = {"higher": "further right is better, ", "lower": "further left is better, "}
+    side = hint.get(metric_named(metric).better or "", "")
+    _headline(figure, f"{metric} in every variant: {side}bars are 95 % intervals")
+    return figure
+
+
+def applicable_plots(result: RunResult) -> dict[str, Callable[[], Figure]]:
+    """The plots that this run has the data for, by the name of their file."""
+    dataset = result.to_xarray(result.allocators[0], result.variants[0])
+    metrics = set(result.metrics["metric"])
+    applies: dict[str, tuple[bool, Callable[..., Figure]]] = {
+        "variants": (bool(result.metrics["variant"].notna().any()), plot_variants),
+        "satisfaction": ("packets" in dataset and has_targets(dataset), plot_satisfaction),
+        "rate_cdf": ("served_bits" in dataset, plot_rate_cdf),
+        "fairness_throughput": (metrics >= {"rate_mean", "jain_rate"}, plot_fairness_throughput),
+        "quotas": ("slice_prbs" in dataset, plot_quotas),
+    }
+    return {name: partial(draw, result) for name, (does, draw) in applies.items() if does}
+
+
+def save_plots(result: RunResult, folder: Path) -> list[Path]:
+    """Write each plot that applies as PNG and SVG into ``folder`` (made if missing); the paths, in order."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths: list[Path] = []
+    for name, draw in applicable_plots(result).items():
+        figure = draw()
+        for kind in ("png", "svg"):
+            path = folder / f"{name}.{kind}"
+            path.write_bytes(picture(figure, kind))
+            paths.append(path)
+    return paths
+
+
+def picture(figure: Figure, kind: str) -> bytes:
+    """The figure as a ``png`` or ``svg`` file, the same bytes every time."""
+    buffer = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "fairwave"}):
+        figure.savefig(buffer, format=kind, dpi=DPI, metadata={"Date": None} if kind == "svg" else None)
+    return buffer.getvalue()
+
+
+def headline_metric(result: RunResult) -> str:
+    """The metric by which this run is first judged."""
+    known = set(result.metrics["metric"])
+    return next((name for name in _HEADLINES if name in known), str(result.metrics["metric"].iloc[0]))
+
+
+def _users(result: RunResult, variant: str | None, value: Callable[[xr.Dataset], Array]) -> dict[str, dict[str, Array]]:
+    """``value(dataset) [D, U]`` flattened over drops, users and variants: group -> allocator -> numbers, no NaN."""
+    collected: dict[str, dict[str, list[Array]]] = {}
+    for allocator in result.allocators:
+        for shown in result.variants if variant is None else [variant]:
+            dataset = result.to_xarray(allocator, shown)
+            numbers = value(dataset)
+            for name, mask in _group_panels(dataset).items():
+                flat = numbers[:, mask].ravel()
+                collected.setdefault(name, {}).setdefault(allocator, []).append(flat[~np.isnan(flat)])
+    return {name: {a: np.concatenate(v) for a, v in by.items()} for name, by in collected.items()}
+
+
+def _group_panels(dataset: xr.Dataset) -> dict[str, Any]:
+    """Users of each group; where the dataset has one group only, it is named all the same."""
+    masks = group_masks(dataset)
+    if len(masks) > 1:
+        return {name: mask for name, mask in masks.items() if name}
+    only = str(dataset["group"].to_numpy()[0]) if "group" in dataset.coords else ""
+    return {only: masks[""]}
+
+
+def _only_group(values: dict[str, Any], name: str) -> bool:
+    return len(values) == 1 or not name
+
+
+def _panels(names: Sequence[str], height_in: float) -> tuple[Figure, dict[str, Axes]]:
+    """A figure with one named panel each, four in a row, all with the same vertical axis."""
+    columns = min(len(names), 4)
+    rows = math.ceil(len(names) / columns)
+    figure = Plot(figsize=(WIDTH_IN, height_in * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel().tolist()
+    for axes in grid[len(names) :]:
+        axes.set_visible(False)
+    return figure, dict(zip(names, grid, strict=False))
+
+
+def _style(result: RunResult, allocator: str) -> _Style:
+    index = result.allocators.index(allocator)
+    return _Style(_COLOURS[index % len(_COLOURS)], _MARKERS[index % len(_MARKERS)], _DASHES[index % len(_DASHES)])
+
+
+def _cdf(values: Array) -> tuple[Array, Array]:
+    """Sorted values and the share at or below each, beginning at 0; long ones thinned."""
+    ordered = _thinned(values)
+    share = np.arange(1, len(ordered) + 1) / max(len(ordered), 1)
+    return np.repeat(ordered, 2), np.stack([np.concatenate([[0.0], share[:-1]]), share], axis=1).ravel()
+
+
+def _thinned(values: Array) -> Array:
+    ordered = np.sort(values)
+    if len(ordered) > _MOST_POINTS:
+        ordered = ordered[np.linspace(0, len(ordered) - 1, _MOST_POINTS).round().astype(int)]
+    return np.asarray(ordered, dtype=np.float64)
+
+
+def _cloud(axes: Axes, place: float, values: Array, style: _Style) -> None:
+    """A dot per user, spread over the row by a fixed pattern so that equal values can be told apart."""
+    points = _thinned(values)
+    spread = (np.arange(len(points)) * 0.618) % 1.0 - 0.5
+    axes.scatter(points, place + 0.5 * spread, s=9, color=style.colour, alpha=0.3, linewidths=0, zorder=2)
+
+
+def _mean_bar(axes: Axes, place: float, row: pd.Series | None, style: _Style, label: str | None = None) -> None:
+    """A marker at the mean and a bar over the interval."""
+    if row is None or not np.isfinite(row["mean"]):
+        return
+    axes.errorbar(row["mean"], place, xerr=_error(row), color=style.colour, marker=style.marker, label=label,
+                  **_BAR)  # fmt: skip
+
+
+_BAR: dict[str, Any] = {"markersize": 7, "markeredgecolor": "white", "markeredgewidth": 0.8, "capsize": 3.5,
+                        "elinewidth": 2, "linestyle": "none", "zorder": 4}  # fmt: skip
+
+
+def _cross(axes: Axes, result: RunResult, allocator: str, metrics: tuple[str, str], variant: str | None) -> None:
+    x, y = (_row(result, metric, allocator, variant) for metric in metrics)
+    if x is None or y is None:
+        return
+    style = _style(result, allocator)
+    axes.errorbar(x["mean"], y["mean"], xerr=_error(x), yerr=_error(y), color=style.colour, marker=style.marker,
+                  label=allocator, **_BAR)  # fmt: skip
+
+
+def _error(row: pd.Series) -> Array | None:
+    half = np.array([[row["mean"] - row["ci95_low"]], [row["ci95_high"] - row["mean"]]], dtype=np.float64)
+    return half if np.isfinite(half).all() else None
+
+
+def _row(result: RunResult, metric: str, allocator: str, variant: str | None) -> pd.Series | None:
+    table = result.metrics
+    same = table["variant"].isna() if variant is None else table["variant"] == variant
+    found = table[same & (table["metric"] == metric) & (table["allocator"] == allocator)]
+    return None if found.empty else found.iloc[0]
+
+
+def _shown_variant(result: RunResult, variant: str | None) -> str | None:
+    """The variant whose summary stands for the plot: the mean over all of them if there are any."""
+    if variant is None and result.metrics["variant"].notna().any():
+        return ALL
+    return variant
+
+
+def _stack(axes: Axes, dataset: xr.Dataset) -> None:
+    """Shares of the slices, one on top of the other; what nobody holds stays white."""
+    prbs = dataset["slice_prbs"].transpose("window", "cell", "slice").mean("cell").to_numpy()
+    share = prbs / float(dataset.attrs["prbs"])
+    end = dataset["time_s"].to_numpy()
+    edges = np.concatenate([[end[0] - float(dataset.attrs["window_s"])], end])
+    top = np.concatenate([np.zeros((len(share), 1)), np.cumsum(share, axis=1)], axis=1)
+    for index, name in enumerate(dataset["slice_name"].to_numpy().tolist()):
+        colour = _SLICE_COLOURS[index % len(_SLICE_COLOURS)]
+        axes.stairs(top[:, index + 1], edges, baseline=top[:, index], fill=True, color=colour, label=str(name))
+        axes.stairs(top[:, index + 1], edges, color="white", lw=0.8, baseline=None)
+    axes.set(ylim=(0, 1), xlim=(edges[0], edges[-1]))
+
+
+def _label(metric: str) -> str:
+    found = metric_named(metric)
+    unit = "" if found.unit == "1" else f" [{found.unit}]"
+    return f"{metric}{unit}: {found.description.split(',')[0]}"
+
+
+def _legend_below(figure: Figure, axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 5), frameon=False, fontsize=10)
+
+
+def _headline(figure: Figure, text: str) -> None:
+    figure.suptitle(text, fontsize=12.5, fontweight="bold")
+
+
+def _of_variants(result: RunResult, variant: str | None, what: str) -> str:
+    """Which variants a plot shows, in brackets; nothing where the scenario has none."""
+    if variant is not None and variant != ALL:
+        return f" (variant {variant})"
+    if all(name is None for name in result.variants):
+        return ""
+    return f" ({'mean over' if what == 'mean' else 'users of'} {len(result.variants)} variants)"

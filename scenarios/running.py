@@ -1,0 +1,192 @@
+"""Run a scenario: every allocator on the same air and the same traffic, into a folder of whole shards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from mac import loop
+from mac.side_by_side import SideBySide
+from phy.random import Drops
+
+from . import families
+from .contenders import Contender, Given, as_settings, check, contenders
+from .errors import ScenarioError
+from .finish import finish
+from .folders import choose, open_folder
+from .loading import Source, load, scenario_hash
+from .plan import Part, Plan, make_plan
+from .progress import Advance, progress_bar
+from .results import Result, dataset
+from .shards import Cell, batches, whole_shards, write_shard
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from .schema import ScenarioBase
+
+
+def run(
+    scenario: Source,
+    /,
+    allocators: Sequence[Given] | Mapping[str, Given] | str | None = None,
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    **overrides: Any,
+) -> Result:
+    """Compare allocators on a scenario.
+
+    Args:
+        scenario: name of a preset, path of a YAML file, a mapping, or what :func:`scenarios.load` returned.
+        allocators: names, ``{name, params}``, objects or classes with ``reset`` and ``decide``, or a mapping from
+            labels to these; left out, the scenario's own.
+        out: the run folder; left out, a new one below ``runs/``.
+        resume: go on in a folder that holds part of this very run.
+        progress: show a bar, in a notebook or a terminal.
+        overrides: settings that replace the scenario's: ``run("slicing-quickstart", drops=2, seed=1)``.
+
+    Raises:
+        ScenarioError: a setting, an allocator's name or the folder cannot be used; nothing has been written.
+        mac.contracts.AllocatorError: an allocator raised or decided what is not allowed.
+    """
+    things: list[object | None] = []
+    if allocators is not None:
+        overrides["allocators"], things = as_settings(allocators)
+    settled = load(scenario, **overrides)
+    return execute(settled, contenders(settled, things), Options(out, resume, progress))
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is carried out; none of it changes a result."""
+
+    out: str | Path | None = None
+    resume: bool = False
+    progress: bool = True
+    command: str | None = None  # as typed, for the run's meta.json
+
+
+def execute(scenario: ScenarioBase, entrants: Sequence[Contender], options: Options) -> Result:
+    """Check everything, then run what is missing, then write the tables and plots."""
+    began = time.perf_counter()
+    family = families.find(scenario.family)
+    check(entrants, family)
+    plan = make_plan(scenario)
+    for part in plan.parts:
+        family.check(part.scenario)
+    folder = choose(scenario, options.out, options.resume)
+    todo = [_todo(folder, plan, part, entrants) for part in plan.parts]
+    opened = False
+    with progress_bar(sum(work.drop_intervals for work in todo), options.progress) as advance:
+        for work in todo:
+            for drops, missing in work.by_batch.items():
+                for shard in _batch(plan, work.part, drops, missing, advance):
+                    if not opened:
+                        open_folder(folder, scenario)
+                        opened = True
+                    write_shard(folder, *shard)
+    if not opened:
+        open_folder(folder, scenario)
+    return finish(Result(folder), plan, options.command, time.perf_counter() - began)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is still missing of a variant: for each batch of drops, who has yet to run on it."""
+
+    part: Part
+    by_batch: dict[tuple[int, ...], list[Contender]]
+
+    @property
+    def drop_intervals(self) -> int:
+        return sum(len(drops) * len(who) for drops, who in self.by_batch.items()) * self.part.clock.intervals
+
+
+def _todo(folder: Path, plan: Plan, part: Part, entrants: Sequence[Contender]) -> _Work:
+    key = scenario_hash(plan.scenario)
+    by_batch: dict[tuple[int, ...], list[Contender]] = {}
+    for entrant in entrants:
+        shards = whole_shards(folder, Cell(part.variant, entrant.label), key)
+        missing = set(range(plan.scenario.drops)) - {drop for shard in shards for drop in shard.drops}
+        for batch in batches(missing, part.drops_per_batch):
+            by_batch.setdefault(batch, []).append(entrant)
+    return _Work(part, by_batch)
+
+
+def _batch(
+    plan: Plan, part: Part, ids: tuple[int, ...], missing: Sequence[Contender], advance: Advance
+) -> Iterator[tuple[Cell, xr.Dataset]]:
+    """Run allocators on one batch of drops, whose air is drawn once; side by side where the plan says so."""
+    together = part.copies > 1 and len(missing) > 1
+    try:
+        began = time.perf_counter()
+        problem = _problem(plan, part, ids * (len(missing) if together else 1))
+        setup_s = (time.perf_counter() - began) / len(missing)
+        if together:
+            yield from _side_by_side(plan, part, problem, missing, (advance, setup_s))
+            return
+        for entrant in missing:
+            tell = _counting(advance, len(ids), entrant.label)
+            windows = loop.run(problem, entrant.make(plan.family), _length(part), entrant.label, tell)
+            whole = dataset(windows, plan.family.labels(part.scenario, problem), part.clock, problem.drops)
+            yield (
+                Cell(part.variant, entrant.label),
+                _named(whole, plan, part, entrant, {"setup": setup_s, **windows.timing}),
+            )
+    except (MemoryError, torch.OutOfMemoryError):
+        raise ScenarioError(
+            f"{plan.scenario.name}: memory ran out with {len(ids)} drops side by side; take fewer (drops_per_batch), "
+            "and --resume to keep what is done"
+        ) from None
+
+
+def _side_by_side(
+    plan: Plan, part: Part, problem: Any, entrants: Sequence[Contender], told: tuple[Advance, float]
+) -> Iterator[tuple[Cell, xr.Dataset]]:
+    """One batch in which every allocator has its own copy of the drops; what they share of the time is shared out."""
+    advance, setup_s = told
+    assert plan.family.require is not None
+    side = SideBySide({entrant.label: entrant.make(plan.family) for entrant in entrants}, plan.family.require)
+    tell = _counting(advance, len(problem.drops), f"{len(entrants)} allocators")
+    windows = loop.run(problem, side, _length(part), "side by side", tell)
+    whole = dataset(windows, plan.family.labels(part.scenario, problem), part.clock, problem.drops)
+    count, drops = len(entrants), len(problem.drops) // len(entrants)
+    for number, entrant in enumerate(entrants):
+        own = whole.isel({"drop": slice(number * drops, (number + 1) * drops)})
+        shared = {name: seconds / count for name, seconds in windows.timing.items()}
+        timing = {**shared, "setup": setup_s, "decide": side.seconds[entrant.label]}
+        yield Cell(part.variant, entrant.label), _named(own, plan, part, entrant, timing)
+
+
+def _problem(plan: Plan, part: Part, ids: tuple[int, ...]) -> Any:
+    dtype = torch.float64 if part.scenario.dtype == "float64" else torch.float32
+    return plan.family.build(part.scenario, Drops(part.scenario.seed, ids), torch.device(plan.device), dtype)
+
+
+def _length(part: Part) -> loop.Plan:
+    clock = part.clock
+    return loop.Plan(intervals=clock.intervals, warmup=clock.warmup, window=clock.window, seed=part.scenario.seed)
+
+
+def _counting(advance: Advance, drops: int, label: str) -> Callable[[int], None]:
+    return lambda intervals: advance(intervals * drops, label)
+
+
+def _named(whole: xr.Dataset, plan: Plan, part: Part, entrant: Contender, timing: Mapping[str, float]) -> xr.Dataset:
+    """The windows of one allocator, labelled with what they are of and what they took."""
+    wall = {f"wall_{name}_s": round(seconds, 4) for name, seconds in timing.items()}
+    names = {
+        "family": plan.scenario.family,
+        "scenario": plan.scenario.name,
+        "variant": part.variant or "",
+        "allocator": entrant.label,
+        "scenario_hash": scenario_hash(plan.scenario),
+    }
+    return whole.assign_attrs({**names, **wall})
