@@ -83,7 +83,7 @@ def _check(name: str, findings: dict[str, str]) -> Check:
         return Check(name, False, findings[name])
     if "decides" in findings and name != "decides":
         return Check(name, False, "not known, because it raised in some case")
-    if "feasible" in findings and name == "drops are independent":
+    if "feasible" in findings and name in ("repeats", "can be made again", "drops are independent"):
         return Check(name, False, "not known, because decisions are not feasible")
     return Check(name, True, _PROMISES[name])
 
@@ -91,20 +91,19 @@ def _check(name: str, findings: dict[str, str]) -> Check:
 def _try(fresh: Callable[[], Any], case: Case, contract: FamilyCheck) -> Iterator[tuple[str, str]]:
     """What one case finds wrong, as (promise, sentence)."""
     allocator = fresh()
-    breaches: list[tuple[str, str]] = []
     try:
-        first = _run(allocator, case, DROPS, contract, breaches)
-        runs = {"repeats": _run(allocator, case, DROPS), "can be made again": _run(fresh(), case, DROPS)}
+        first, breaches = _judged_run(allocator, case, contract)
+        yield from breaches
+        if any(name == "feasible" for name, _ in breaches):
+            return
+        again, second = _run(allocator, case, DROPS), _run(fresh(), case, DROPS)
         alone = [_run(fresh(), case, one) for one in DROPS.single()]
     except _Broken as error:
         yield "decides", str(error)
-        alone, runs, first = [], {}, []
-    yield from breaches
-    for name, run in runs.items():
+        return
+    for name, run in (("repeats", again), ("can be made again", second)):
         if (interval := _parting(first, run)) is not None:
             yield name, f"in the case '{case.name}' it decides otherwise at interval {interval}"
-    if any(name == "feasible" for name, _ in breaches):
-        return
     for place, run in enumerate(alone):
         mine = [{name: value[place : place + 1] for name, value in one.items()} for one in first]
         if (interval := _parting(mine, run)) is not None:
@@ -116,24 +115,38 @@ class _Broken(Exception):
     """An allocator raised."""
 
 
-def _run(
-    allocator: Any,
-    case: Case,
-    drops: Drops,
-    contract: FamilyCheck | None = None,
-    breaches: list[tuple[str, str]] | None = None,
-) -> list[dict[str, Tensor]]:
-    """All decisions of a case; with a contract, also what each of them and decide() itself did wrong."""
+def _run(allocator: Any, case: Case, drops: Drops) -> list[dict[str, Tensor]]:
+    """All decisions of a case."""
     context, observations = case.play(drops)
-    _, untouched = case.play(drops)
     _call("reset", case, None, allocator.reset, context, _SEED)
-    decisions = []
+    return [
+        tensors(_call("decide", case, interval, allocator.decide, observation))
+        for interval, observation in enumerate(observations)
+    ]
+
+
+def _judged_run(
+    allocator: Any, case: Case, contract: FamilyCheck
+) -> tuple[list[dict[str, Tensor]], list[tuple[str, str]]]:
+    """All decisions of a case up to the first that is not feasible, and what is wrong with them."""
+    context, observations = case.play(DROPS)
+    _, untouched = case.play(DROPS)
+    _call("reset", case, None, allocator.reset, context, _SEED)
+    decisions: list[dict[str, Tensor]] = []
+    breaches: list[tuple[str, str]] = []
     for interval, (observation, twin) in enumerate(zip(observations, untouched, strict=True)):
         decision = _call("decide", case, interval, allocator.decide, observation)
-        if contract is not None and breaches is not None:
-            breaches += _judge(decision, observation, twin, context, contract, f"in the case '{case.name}'")
-        decisions.append(tensors(decision) if hasattr(decision, "__dataclass_fields__") else {})
-    return decisions
+        if changed := first_difference(tensors(observation), tensors(twin)):
+            breaches.append(
+                ("leaves the observation alone", f"in the case '{case.name}' decide() changed observation.{changed}")
+            )
+        try:
+            contract.require(decision, twin, context)
+        except ValueError as error:
+            breaches.append(("feasible", f"in the case '{case.name}' {error}"))
+            break
+        decisions.append(tensors(decision))
+    return decisions, breaches
 
 
 def _call(method: str, case: Case, interval: int | None, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -143,17 +156,6 @@ def _call(method: str, case: Case, interval: int | None, function: Callable[...,
         when = "" if interval is None else f" at interval {interval}"
         what = f"{method}() raised {type(error).__name__}: {error}"
         raise _Broken(f"in the case '{case.name}'{when} {what}") from error
-
-
-def _judge(
-    decision: Any, observation: Any, twin: Any, context: Any, contract: FamilyCheck, where: str
-) -> Iterator[tuple[str, str]]:
-    if changed := first_difference(tensors(observation), tensors(twin)):
-        yield "leaves the observation alone", f"{where} decide() changed observation.{changed}"
-    try:
-        contract.require(decision, twin, context)
-    except ValueError as error:
-        yield "feasible", f"{where} {error}"
 
 
 def _parting(one: list[dict[str, Tensor]], other: list[dict[str, Tensor]]) -> int | None:

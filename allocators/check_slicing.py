@@ -43,6 +43,7 @@ class Reports:
             rbgs=-(-self.prbs // self.rbg_prbs),
             min_rbg=self.min_rbg,
             interval_s=0.25,
+            slot_s=0.001,
             device=torch.device("cpu"),
             dtype=torch.float32,
         )

@@ -49,7 +49,7 @@ class UnknownAllocator(ValueError):
 
 def families() -> tuple[str, ...]:
     """Families that have allocators, built-in or installed, in alphabetical order."""
-    return tuple(sorted({*_BUILT_IN, *(family for family, _ in _installed())}))
+    return tuple(sorted({*_BUILT_IN, *(family for family, _ in _installed() if family)}))
 
 
 def available(family: str) -> dict[str, str]:
@@ -92,7 +92,7 @@ def resolve(spec: str | object, family: str, params: Mapping[str, Any] | None = 
         BadAllocator: it cannot be imported or made, does not take these parameters, or lacks ``reset`` or ``decide``.
     """
     if not isinstance(spec, str):
-        label = spec.__name__ if isinstance(spec, type) else type(spec).__name__
+        label = getattr(spec, "__name__", type(spec).__name__)
         return make(spec, label, params or {})
     label = spec.rpartition(":")[2]
     return make(load(_import_string(spec, family)), label, params or {})
@@ -106,6 +106,8 @@ def families_of(name: str) -> tuple[str, ...]:
 def _import_string(name: str, family: str) -> str:
     if ":" in name:
         return name
+    if name in _BUILT_IN.get(family, {}):  # without looking through everything that is installed
+        return _BUILT_IN[family][name]
     known = available(family)
     if name not in known:
         raise UnknownAllocator(_unknown(name, family, known))
@@ -113,6 +115,8 @@ def _import_string(name: str, family: str) -> str:
 
 
 def _unknown(name: str, family: str, known: Iterable[str]) -> str:
+    if ("", name) in _installed():
+        return f"the entry point '{name}' of {GROUP} does not say its family: name it '{family}.{name}'"
     if not known:
         return f"the family '{family}' has no allocators of that or any name: use module:Class"
     near = difflib.get_close_matches(name.lower().replace("-", "_"), known, 1, 0.5)
@@ -123,7 +127,7 @@ def _unknown(name: str, family: str, known: Iterable[str]) -> str:
 
 
 def _installed() -> dict[tuple[str, str], str]:
-    """Import strings of plug-ins by (family, name); a name without a family belongs to none and is refused by name."""
+    """Import strings of plug-ins by (family, name); the family of a name without one is empty."""
     found = {}
     for entry in entry_points(group=GROUP):
         family, _, name = entry.name.rpartition(".")

@@ -160,6 +160,7 @@ class SlicingProblem:
             rbgs=self.rbgs,
             min_rbg=self.settings.min_rbg,
             interval_s=self.interval_s,
+            slot_s=self.engine.parts.carrier.slot_s,
             device=self.engine.device,
             dtype=self.engine.dtype,
         )

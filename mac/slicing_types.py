@@ -26,6 +26,7 @@ class SlicingContext:
     rbgs: int
     min_rbg: int  # RBGs that every slice keeps
     interval_s: float
+    slot_s: float
     device: torch.device
     dtype: torch.dtype
 

@@ -60,8 +60,8 @@ def build_channel(drops: Drops, plan: ChannelPlan, device: torch.device, dtype: 
     """Draw the channel of each drop on the CPU in float64, then move it: every device sees the same drops."""
     basis = frequency_basis(plan)
     cpu = torch.device("cpu")
-    parts = [_build_drop(drop, plan, basis).to(cpu, dtype) for drop in drops.single()]
-    return stack_channels(parts).to(device, dtype)
+    parts = [_build_drop(drop, plan, basis, dtype).to(cpu, dtype) for drop in drops.single()]
+    return (stack_channels(parts) if len(parts) > 1 else parts[0]).to(device, dtype)
 
 
 def stack_channels(parts: Sequence[Channel]) -> Channel:
@@ -89,7 +89,7 @@ def frequency_basis(plan: ChannelPlan) -> Basis:
     return karhunen_loeve(plan.frequency_hz, spreads, plan.fading.basis_error)
 
 
-def _build_drop(drop: Drops, plan: ChannelPlan, basis: Basis) -> Channel:
+def _build_drop(drop: Drops, plan: ChannelPlan, basis: Basis, dtype: torch.dtype) -> Channel:
     position, home = _place(drop, plan)
     scale = large_scale(drop, plan.topology, position, plan.propagation, plan.antenna)
     snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
@@ -98,7 +98,7 @@ def _build_drop(drop: Drops, plan: ChannelPlan, basis: Basis) -> Channel:
     if plan.fading.model == "none":
         return Channel(snr, serving, position, _no_fading(snr, len(plan.frequency_hz)))
     links = _links(plan, scale, position)
-    return Channel(snr, serving, position, draw_fading(drop, links, basis, plan.fading, snr))
+    return Channel(snr, serving, position, draw_fading(drop, links, basis, plan.fading, snr, dtype))
 
 
 def _place(drop: Drops, plan: ChannelPlan) -> tuple[Tensor, Tensor]:

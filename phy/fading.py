@@ -27,11 +27,12 @@ from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
 from .config import STRICT
-from .random import Drops, uniform
+from .random import Drops, normal, uniform
 from .units import SPEED_OF_LIGHT_MPS
 
 _SHADOWING_PER_CLUSTER_DB = 3.0
 _GRID = 2048  # points of the delay grid on which the basis is tabulated
+_USERS_AT_ONCE = 32  # users whose rays are drawn at once, to bound the memory of drawing them
 _LONGEST_S = 12e-6  # delays beyond are folded onto this one; 30 times the median delay spread of UMa
 
 # Clusters N and delay scaling r_tau of TR 38.901 Table 7.5-6 Part-1: LOS, NLOS, O2I.
@@ -66,6 +67,19 @@ class Links:
     azimuth_rad: Tensor  # [B, U, C] direction from user to cell
     speed_mps: Tensor  # [U]
     carrier_hz: float
+
+    def of_users(self, block: slice) -> Links:
+        """The links of some users."""
+        return Links(
+            self.model,
+            self.los[:, block],
+            self.indoor[:, block],
+            self.k_factor_db[:, block],
+            self.delay_spread_s[:, block],
+            self.azimuth_rad[:, block],
+            self.speed_mps[block],
+            self.carrier_hz,
+        )
 
 
 @dataclass(frozen=True)
@@ -109,20 +123,19 @@ class Fading:
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
         """Basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
-        time = torch.arange(first_slot, first_slot + slots, dtype=torch.float64, device=self.rays.device) * slot_s
         batch, users, _, width = self.rays.shape
-        out = self.rays.new_empty((batch, users, slots, width))
-        for b in range(batch):  # products of one fixed shape round alike, whatever the batch
-            torch.bmm(self._phasors(b, time), self.rays[b], out=out[b])
-        return out
-
-    def _phasors(self, b: int, time: Tensor) -> Tensor:
-        turns = self.doppler_hz[b][:, None, :] * time[None, :, None]
+        time = torch.arange(first_slot, first_slot + slots, dtype=torch.float64, device=self.rays.device) * slot_s
+        turns = self.doppler_hz[:, :, None, :] * time[:, None]
         phase = 2 * math.pi * (turns - turns.floor())
-        return torch.cat((phase.cos(), phase.sin()), -1).to(self.rays.dtype)
+        phasors = torch.cat((phase.cos(), phase.sin()), -1).to(self.rays.dtype)
+        # One product a user, of one shape in every batch.
+        product = torch.bmm(phasors.flatten(0, 1), self.rays.flatten(0, 1))
+        return product.view(batch, users, slots, width)
 
 
-def draw_fading(drops: Drops, links: Links, basis: Basis, settings: FadingSettings, power: Tensor) -> Fading:
+def draw_fading(
+    drops: Drops, links: Links, basis: Basis, settings: FadingSettings, power: Tensor, dtype: torch.dtype
+) -> Fading:
     """Draw the rays of one drop (``B = 1``) or more.
 
     Args:
@@ -131,19 +144,27 @@ def draw_fading(drops: Drops, links: Links, basis: Basis, settings: FadingSettin
         basis: what carries their frequency responses.
         settings: how many directions.
         power: ``[B, U, C]`` mean power of each link, for example its SNR; the response's mean square over time is it.
+        dtype: of the rays, which are computed in float64.
     """
-    users = power.shape[1]
-    directions = settings.directions
+    users, directions = power.shape[1], settings.directions
     turn = 2 * math.pi * (uniform(drops.keys("fading/turn"), (users, 1)) + torch.arange(directions) / directions)
     doppler = links.speed_mps[:, None] * (links.carrier_hz / SPEED_OF_LIGHT_MPS) * torch.cos(turn)
-    delay, share = _clusters(drops, links)
-    amplitude = _amplitudes(drops, share, directions)
+    blocks = [slice(first, first + _USERS_AT_ONCE) for first in range(0, users, _USERS_AT_ONCE)]
+    rays = [_rays(drops, links, basis, turn, power, block).to(dtype) for block in blocks]
+    return Fading(torch.cat(rays, 1), doppler, steering_matrix(basis).to(dtype), basis.error)
+
+
+def _rays(drops: Drops, links: Links, basis: Basis, turn: Tensor, power: Tensor, block: slice) -> Tensor:
+    """Amplitudes of a block of users, float64 ``[B, block, 2M, C * 2D]``."""
+    some, power = links.of_users(block), power[:, block]
+    delay, share = _clusters(drops, some, block.start)
+    amplitude = _amplitudes(drops, share, turn.shape[-1], block.start)
     coordinate = basis.coordinates[_grid_index(delay)]  # [B, U, C, N, D]
-    k = 10.0 ** (links.k_factor_db / 10.0)
+    k = 10.0 ** (some.k_factor_db / 10.0)
     scattered_power = power / (1.0 + k) / _kept(share, coordinate, len(basis.vectors))
     scattered = (amplitude @ coordinate) * scattered_power.sqrt()[..., None, None]
-    total = scattered + _line_of_sight(drops, links, turn, (power * k / (1.0 + k)).sqrt(), basis)
-    return Fading(_as_real(total), doppler, steering_matrix(basis), basis.error)
+    direct = _line_of_sight(drops, some, turn[:, block], (power * k / (1.0 + k)).sqrt(), block.start)
+    return _as_real(scattered.add_(direct[..., None] * basis.coordinates[0]))
 
 
 def steering_matrix(basis: Basis) -> Tensor:
@@ -152,21 +173,22 @@ def steering_matrix(basis: Basis) -> Tensor:
     return torch.cat((torch.cat((re, im), 1), torch.cat((-im, re), 1)), 0).contiguous()
 
 
-def _clusters(drops: Drops, links: Links) -> tuple[Tensor, Tensor]:
+def _clusters(drops: Drops, links: Links, first_user: int = 0) -> tuple[Tensor, Tensor]:
     """Delays in seconds and powers of unit sum of each link's clusters, ``[B, U, C, N]`` (TR 38.901 7.5-1 to 7.5-6)."""
     rows = torch.tensor(_CLUSTERS.get(links.model, _CLUSTERS["uma"]), dtype=torch.float64)
     kind = torch.where(links.indoor[..., None], 2, torch.where(links.los, 0, 1))
     count, scaling = rows[kind].unbind(-1)
     most = int(rows[:, 0].max())
     shape = (*links.los.shape[1:], most)
+    start = first_user * shape[1] * most
     spread = links.delay_spread_s[..., None]
     exists = torch.arange(most) < count[..., None]
-    raw = -scaling[..., None] * spread * torch.log(uniform(drops.keys("fading/delay"), shape))
+    raw = -scaling[..., None] * spread * torch.log(uniform(drops.keys("fading/delay"), shape, start))
     first = torch.where(exists, raw, torch.inf).amin(-1, keepdim=True)
     delay = raw - first
-    log_uniform = torch.erfinv(2 * uniform(drops.keys("fading/cluster"), shape) - 1) * math.sqrt(2.0)
+    shadow = _SHADOWING_PER_CLUSTER_DB * normal(drops.keys("fading/cluster"), shape, start)
     level = -delay * (scaling[..., None] - 1) / (scaling[..., None] * spread)
-    power = torch.exp(level - _SHADOWING_PER_CLUSTER_DB * math.log(10) / 10 * log_uniform) * exists
+    power = torch.exp(level - math.log(10) / 10 * shadow) * exists
     return delay / _los_scaling(links)[..., None], power / power.sum(-1, keepdim=True)
 
 
@@ -177,9 +199,10 @@ def _los_scaling(links: Links) -> Tensor:
     return torch.where(links.los & ~links.indoor[..., None], scaling.clamp(min=0.1), torch.ones_like(k))
 
 
-def _amplitudes(drops: Drops, share: Tensor, directions: int) -> Tensor:
+def _amplitudes(drops: Drops, share: Tensor, directions: int, first_user: int) -> Tensor:
     """Amplitude of each ray, ``[B, U, C, M, N]`` complex: equal power in all directions, random phase."""
-    phase = uniform(drops.keys("fading/phase"), (*share.shape[1:-1], directions, share.shape[-1]))
+    shape = (*share.shape[1:-1], directions, share.shape[-1])
+    phase = uniform(drops.keys("fading/phase"), shape, first_user * math.prod(shape[1:]))
     return torch.polar((share / directions).sqrt()[..., None, :].expand_as(phase), 2 * math.pi * phase)
 
 
@@ -188,13 +211,13 @@ def _kept(share: Tensor, coordinate: Tensor, prbs: int) -> Tensor:
     return (share * coordinate.abs().square().sum(-1)).sum(-1) / prbs
 
 
-def _line_of_sight(drops: Drops, links: Links, turn: Tensor, amplitude: Tensor, basis: Basis) -> Tensor:
-    """The direct ray, at delay 0, in the direction of the M that is nearest to that of the cell."""
+def _line_of_sight(drops: Drops, links: Links, turn: Tensor, amplitude: Tensor, first_user: int) -> Tensor:
+    """Amplitude of the direct ray, ``[B, U, C, M]``, in the direction of the M that is nearest to that of the cell."""
     offset = torch.cos(turn[:, :, None, :] - links.azimuth_rad[..., None])
     nearest = offset == offset.amax(-1, keepdim=True)
-    phase = 2 * math.pi * uniform(drops.keys("fading/los_phase"), tuple(amplitude.shape[1:]))
-    ray = torch.polar(amplitude, phase)[..., None] * nearest
-    return ray[..., None] * basis.coordinates[0]
+    shape = tuple(amplitude.shape[1:])
+    phase = 2 * math.pi * uniform(drops.keys("fading/los_phase"), shape, first_user * shape[1])
+    return torch.polar(amplitude, phase)[..., None] * nearest
 
 
 def _grid_index(delay: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+_SINGLE_CELL_ROWS = 256  # users of a block where there is but one cell
 _BLOCK_BYTES = 1 << 20  # working set of one block of users on a CPU: what its second-level cache holds
 
 
@@ -21,6 +22,8 @@ def sinr(coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor
         serving: ``[B, U]`` int64.
         activity: ``[B, C, K]`` share of full power that each cell spends on each PRB, 0 to 1.
     """
+    if activity.shape[1] == 1:
+        return _snr(coordinates, to_prbs)
     batch, users, _ = coordinates.shape
     cells, prbs = activity.shape[1:]
     rows = _rows(coordinates, cells, prbs)
@@ -30,6 +33,16 @@ def sinr(coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor
             block = slice(first, first + rows)
             out[b, block] = _sinr_block(coordinates[b, block], to_prbs, serving[b, block], activity[b])
     return out
+
+
+def _snr(coordinates: Tensor, to_prbs: Tensor) -> Tensor:
+    """The same of a single cell, where nobody interferes: the users of all drops in blocks of one fixed shape."""
+    batch, users, size = coordinates.shape
+    rows = coordinates.reshape(-1, size)
+    short = -len(rows) % _SINGLE_CELL_ROWS
+    padded = torch.nn.functional.pad(rows, (0, 0, 0, short))
+    power = [received_power(part, to_prbs, 1)[:, 0] for part in padded.split(_SINGLE_CELL_ROWS)]
+    return torch.cat(power)[: len(rows)].view(batch, users, -1)
 
 
 def received_power(coordinates: Tensor, to_prbs: Tensor, cells: int) -> Tensor:
@@ -44,8 +57,6 @@ def _sinr_block(coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity:
     power = received_power(coordinates, to_prbs, cells)
     own = serving[:, None, None].expand(-1, 1, prbs)
     signal = power.gather(1, own)[:, 0]
-    if cells == 1:
-        return signal
     power.scatter_(1, own, 0.0)
     interference = power.mul_(activity).sum(1)
     return signal / interference.add_(1.0)

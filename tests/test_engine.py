@@ -66,13 +66,19 @@ def test_sinr_equals_plain_loops() -> None:
     assert torch.allclose(fast, torch.tensor(slow, dtype=torch.float64), rtol=1e-9)
 
 
-@pytest.mark.parametrize("saturated", [True, False])
-def test_a_drop_alone_is_the_drop_in_a_batch_bit_for_bit(saturated: bool) -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("sites", "per_cell", "saturated"), [(7, 4, True), (7, 4, False), (1, 1, True), (1, 37, False)]
+)
+def test_a_drop_alone_is_the_drop_in_a_batch_bit_for_bit(
+    sites: int, per_cell: int, saturated: bool, dtype: torch.dtype
+) -> None:
     alone, batch = Drops(1, (3,)), Drops(1, tuple(range(8)))
 
     def run(drops: Drops) -> tuple[CellState, torch.Tensor]:
-        arrivals = None if saturated else packets(drops, 28, 90, 0.3, 4000)
-        return drive(engine(drops, arrivals, CarrierSettings(prbs=25)), 90)
+        arrivals = None if saturated else packets(drops, sites * per_cell, 90, 0.3, 4000)
+        tested = engine(drops, arrivals, CarrierSettings(prbs=25), sites=sites, per_cell=per_cell, dtype=dtype)
+        return drive(tested, 90)
 
     (one, one_sum), (many, many_sum) = run(alone), run(batch)
     assert torch.equal(one_sum[:, 0], many_sum[:, 3])

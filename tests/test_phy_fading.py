@@ -50,7 +50,9 @@ def test_frequency_correlation_is_that_of_the_clusters() -> None:
     users, cells, prbs = 1200, 4, 50
     basis = karhunen_loeve(frequencies(prbs), SPREADS, 0.02)
     drawn = links(users, cells)
-    fading = draw_fading(DROP, drawn, basis, FadingSettings(), torch.ones(1, users, cells, dtype=torch.float64))
+    fading = draw_fading(
+        DROP, drawn, basis, FadingSettings(), torch.ones(1, users, cells, dtype=torch.float64), torch.float64
+    )
     h = response(fading, 0, 1, cells)[0]
     delay, share = _clusters(DROP, drawn)
     for lag in (1, 4, 16, 40):
@@ -63,7 +65,12 @@ def test_autocorrelation_is_j0() -> None:
     users, cells = 800, 4
     basis = karhunen_loeve(frequencies(25), SPREADS, 0.02)
     fading = draw_fading(
-        DROP, links(users, cells), basis, FadingSettings(), torch.ones(1, users, cells, dtype=torch.float64)
+        DROP,
+        links(users, cells),
+        basis,
+        FadingSettings(),
+        torch.ones(1, users, cells, dtype=torch.float64),
+        torch.float64,
     )
     h = response(fading, 0, 25, cells)
     doppler_hz = SPEED_MPS * CARRIER_HZ / SPEED_OF_LIGHT_MPS
@@ -78,7 +85,7 @@ def test_power_and_rice_statistics(k_db: float, fourth: float) -> None:
     users, cells = 2000, 3
     power = 10.0 ** torch.linspace(-3, 3, users * cells, dtype=torch.float64).view(1, users, cells)
     basis = karhunen_loeve(frequencies(24), SPREADS, 0.03)
-    fading = draw_fading(DROP, links(users, cells, k_db), basis, FadingSettings(), power)
+    fading = draw_fading(DROP, links(users, cells, k_db), basis, FadingSettings(), power, torch.float64)
     seen = received_power(fading.coordinates(7, 1, 1e-3)[0, :, 0], fading.to_prbs, cells) / power[0, ..., None]
     assert seen.mean().item() == pytest.approx(1.0, abs=0.03)
     assert (seen.square().mean() / seen.mean().square()).item() == pytest.approx(fourth, rel=0.05)
@@ -86,7 +93,9 @@ def test_power_and_rice_statistics(k_db: float, fourth: float) -> None:
 
 def test_a_slot_is_a_function_of_time_alone() -> None:
     basis = karhunen_loeve(frequencies(12), SPREADS, 0.03)
-    fading = draw_fading(DROP, links(5, 3), basis, FadingSettings(), torch.ones(1, 5, 3, dtype=torch.float64))
+    fading = draw_fading(
+        DROP, links(5, 3), basis, FadingSettings(), torch.ones(1, 5, 3, dtype=torch.float64), torch.float64
+    )
     late = response(fading, 123_456, 4, 3)[2]
     assert torch.allclose(late, response(fading, 123_450, 10, 3)[8], atol=1e-9)
     assert not torch.allclose(late, response(fading, 123_459, 1, 3)[0], atol=1e-3)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from allocators.settings import PARAMETERS
@@ -24,9 +23,6 @@ class MaxWeight:
     by what an interval will drain is ours.
     """
 
-    slot_s: float = Field(default=0.001, gt=0, le=0.001)
-    """Length of a slot, to which the reported bits per PRB belong."""
-
     def reset(self, context: SlicingContext, seed: int) -> None:
         """Check that there is room.
 
@@ -36,7 +32,7 @@ class MaxWeight:
         require_room(context)
         self._free = context.rbgs - context.min_rbg * len(context.slices)
         self._least = context.min_rbg
-        self._prb_slots = context.rbg_prbs * context.interval_s / self.slot_s
+        self._prb_slots = context.rbg_prbs * context.interval_s / context.slot_s
         self._slices = torch.arange(len(context.slices), device=context.device)
 
     def decide(self, observation: SlicingObservation) -> SlicingDecision:
