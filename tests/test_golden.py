@@ -1,0 +1,33 @@
+"""The presets' metrics are what they were, to a part in a million."""
+
+from __future__ import annotations
+
+import pytest
+from golden_runs import SEEDS, SHORT, metrics, stored
+
+from mac.traffic.files import resolve
+from scenarios.catalogue import scenarios
+
+
+def data_is_there(preset: str) -> bool:
+    if preset != "slicing-tractor":
+        return True
+    try:
+        return bool(resolve(("tractor/raw/embb*.csv",), ()))
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("preset", SHORT)
+def test_metrics_are_as_stored(preset: str, seed: int) -> None:
+    if not data_is_there(preset):
+        pytest.skip("the TRACTOR traces are neither in $FAIRWAVE_DATA nor in ../shared/data")
+    expected, seen = stored(preset)[str(seed)], metrics(preset, seed)
+    assert seen.keys() == expected.keys()
+    for name, value in expected.items():
+        assert seen[name] == (None if value is None else pytest.approx(value, rel=1e-6, abs=1e-9)), name
+
+
+def test_every_preset_is_golden() -> None:
+    assert set(SHORT) == {row["name"] for row in scenarios()}
