@@ -82,14 +82,12 @@ def show_plan(plan: Plan) -> None:
     """What a run would do, for ``--dry-run``."""
     console, data = stdout(), plan.to_json()
     times = f"{data['warmup_intervals']} warm-up + {data['intervals']} of {data['interval_s']:g} s"
+    together = f"{data['drops_per_batch']} drops x {data['allocators_per_batch']} allocators"
     rows = [
         ("scenario", f"{data['scenario']} ({data['family']}, hash {data['hash'][:8]})"),
         ("variants", ", ".join(data["variants"]) or "none"),
         ("allocators", ", ".join(data["allocators"])),
-        (
-            "drops",
-            f"{data['drops']}, {data['drops_per_batch']} in a batch with {data['allocators_per_batch']} allocators: {data['batches']} batches",
-        ),
+        ("drops", f"{data['drops']}; {together} in a batch; {data['batches']} batches"),
         ("intervals", f"{times}, {data['windows']} windows"),
         ("device", f"{data['device']}, {data['dtype']}"),
         ("memory", f"about {human_bytes(data['memory_bytes'])}"),

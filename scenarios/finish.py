@@ -10,32 +10,34 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from .loading import scenario_hash
-from .shards import read_shard, write_atomically
+from .shards import write_atomically
 
 if TYPE_CHECKING:
     from .plan import Plan
     from .results import Result
+    from .running import Options
 
 PACKAGES = ("fairwave", "torch", "sionna-no-rt", "numpy", "scipy", "pandas", "xarray", "pydantic")
 PARTS = ("setup", "observe", "decide", "step")
 
 
-def finish(result: Result, plan: Plan, command: str | None, wall_s: float) -> Result:
-    """Write metrics.csv, summary.csv, paired.csv, meta.json and the plots of a finished run.
+def finish(result: Result, plan: Plan, options: Options, wall_s: float) -> Result:
+    """Write metrics.csv, summary.csv, paired.csv, meta.json and, if wanted, the plots of a finished run.
 
     Args:
         result: the run, all of whose shards are there.
         plan: how it went.
-        command: the command line, where there was one.
+        options: the command line, and whether to plot.
         wall_s: what this session took; the parts of the loop come from the shards.
     """
-    from .plots import save_plots
-
     for name, table in (("metrics", result.per_drop), ("summary", result.metrics), ("paired", result.paired)):
         write_atomically(result.run_dir / f"{name}.csv", table.to_csv(index=False))
-    result.meta = _meta(result, plan, command, wall_s)
+    result.meta = _meta(result, plan, options.command, wall_s)
     write_atomically(result.run_dir / "meta.json", json.dumps(result.meta, indent=2) + "\n")
-    save_plots(result, result.run_dir / "plots")
+    if options.plots:
+        from .plots import save_plots
+
+        save_plots(result, result.run_dir / "plots")
     return result
 
 
@@ -72,7 +74,7 @@ def _wall(result: Result) -> dict[str, Any]:
     each: dict[str, dict[str, float]] = {label: dict.fromkeys(PARTS, 0.0) for label in result.allocators}
     for cell, shards in result.shards.items():
         for shard in shards:
-            attributes = read_shard(shard.path).attrs
+            attributes = result.read(shard.path).attrs
             for part in PARTS:
                 seconds = float(attributes[f"wall_{part}_s"])
                 total[part] += seconds

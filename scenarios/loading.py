@@ -51,12 +51,18 @@ def from_layers(layers: Sequence[Layer]) -> ScenarioBase:
     family = _family(layers)
     scenario = _validated(_merged(layers, family), layers, family)
     for name in scenario.variants:
-        variant(scenario, name)
+        holders = [layer.origin for layer in layers if isinstance(layer.data, Mapping) and "variants" in layer.data]
+        variant(scenario, name, holders[-1])
     return scenario
 
 
-def variant(scenario: ScenarioBase, name: str | None) -> ScenarioBase:
+def variant(scenario: ScenarioBase, name: str | None, origin: str | None = None) -> ScenarioBase:
     """The scenario as its variant ``name`` has it; the scenario itself where ``name`` is None.
+
+    Args:
+        scenario: that has the variant.
+        name: of the variant.
+        origin: where the variant is written, for messages.
 
     Raises:
         ScenarioError: there is no such variant, or its overrides do not fit.
@@ -66,7 +72,7 @@ def variant(scenario: ScenarioBase, name: str | None) -> ScenarioBase:
     if name not in scenario.variants:
         raise ScenarioError(f"{scenario.name}: unknown variant {shown(name)}{did_you_mean(name, scenario.variants)}")
     base = Layer(scenario.name, {**resolved(scenario), "variants": {}})
-    over = Layer(f"{scenario.name}, variant '{name}'", scenario.variants[name])
+    over = Layer(f"{origin or scenario.name}, variant '{name}'", scenario.variants[name])
     for key in ("family", "name", "variants", "allocators", "extends"):
         if any(str(dotted).partition(".")[0] == key for dotted in over.data):
             raise ScenarioError(f"{over.origin}: a variant cannot change '{key}'")
@@ -108,6 +114,9 @@ def json_schema(family: str) -> dict[str, Any]:
     extends = {"type": "string", "description": "A preset's name or a file, relative to this one, whose settings hold."}
     schema["properties"] = {"extends": extends, **schema["properties"]}
     schema["properties"]["family"]["const"] = family
+    named = schema["properties"]["variants"]
+    chosen = {"type": "array", "items": {"type": "string"}}
+    schema["properties"]["variants"] = {"anyOf": [named, chosen], "description": named["description"]}
     # What a file extends may already say everything, and its own name is that of the scenario.
     schema.pop("required", None)
     return schema
@@ -134,10 +143,25 @@ def _merged(layers: Sequence[Layer], family: families.Family) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for layer in layers:
         try:
-            data = merge(data, layer.data, lambda path: tag_at(schema, path))
+            over = merge({}, layer.data)
+            named = _chosen_variants(data.pop("variants", {}), over.pop("variants", None))
+            data = merge(data, over, lambda path: tag_at(schema, path))
         except ScenarioError as error:
             raise ScenarioError(f"{layer.origin}: {error}") from None
+        data = {**data, "variants": named} if named else data
     return data
+
+
+def _chosen_variants(base: dict[str, Any], over: Any) -> Any:
+    """A layer's own variants replace those below it; a list of names chooses among them."""
+    if over is None:
+        return base
+    if not isinstance(over, list):
+        return over
+    for name in over:
+        if name not in base:
+            raise ScenarioError(f"unknown variant {shown(name)}{did_you_mean(str(name), base)}")
+    return {name: base[name] for name in over}
 
 
 def _validated(data: Mapping[str, Any], layers: Sequence[Layer], family: families.Family) -> ScenarioBase:

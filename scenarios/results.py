@@ -40,6 +40,8 @@ HEADLINE = (
 )
 """Metrics of the first table, where they apply."""
 
+_KEPT_BYTES = 500_000_000
+
 DROP_COLUMNS = ["variant", "allocator", "drop", "metric", "unit", "value"]
 
 
@@ -57,6 +59,7 @@ class Result:
         self.settings = scenario_of(self.run_dir)
         meta = self.run_dir / "meta.json"
         self.meta: dict[str, Any] = json.loads(meta.read_text()) if meta.is_file() else {}
+        self._kept: dict[Path, xr.Dataset] = {}
 
     @property
     def scenario(self) -> dict[str, Any]:
@@ -82,7 +85,16 @@ class Result:
     def shards(self) -> dict[Cell, list[Shard]]:
         """The whole shards of every cell."""
         key = scenario_hash(self.settings)
-        return {cell: whole_shards(self.run_dir, cell, key) for cell in self.cells}
+        return {cell: whole_shards(self.run_dir, cell, key, self.read) for cell in self.cells}
+
+    def read(self, path: Path) -> xr.Dataset:
+        """The windows in a shard; kept in memory while all of them are small."""
+        if path in self._kept:
+            return self._kept[path].copy()
+        dataset = read_shard(path)
+        if sum(kept.nbytes for kept in self._kept.values()) + dataset.nbytes < _KEPT_BYTES:
+            self._kept[path] = dataset
+        return dataset.copy()
 
     @property
     def complete(self) -> bool:
@@ -194,11 +206,11 @@ class Result:
         shards = self.shards[Cell(variant, allocator)]
         if not shards:
             raise ScenarioError(f"{self.run_dir} holds no whole shard of '{allocator}' yet; finish it with --resume")
-        return join([read_shard(shard.path) for shard in shards])
+        return join([self.read(shard.path) for shard in shards])
 
     def _cell_metrics(self, cell: Cell) -> pd.DataFrame:
         # One drop at a time: a sum over an axis may round differently with the number of drops beside it.
-        shards = [read_shard(shard.path) for shard in self.shards[cell]]
+        shards = [self.read(shard.path) for shard in self.shards[cell]]
         tables = [metric_table(shard.isel({"drop": [i]})) for shard in shards for i in range(shard.sizes["drop"])]
         table = pd.concat(tables, ignore_index=True)
         first = {metric: i for i, metric in enumerate(dict.fromkeys(table["metric"]))}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +42,7 @@ def run(
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
+    plots: bool = True,
     **overrides: Any,
 ) -> Result:
     """Compare allocators on a scenario.
@@ -50,6 +54,7 @@ def run(
         out: the run folder; left out, a new one below ``runs/``.
         resume: go on in a folder that holds part of this very run.
         progress: show a bar, in a notebook or a terminal.
+        plots: draw the plots into the run folder.
         overrides: settings that replace the scenario's: ``run("slicing-quickstart", drops=2, seed=1)``.
 
     Raises:
@@ -60,7 +65,7 @@ def run(
     if allocators is not None:
         overrides["allocators"], things = as_settings(allocators)
     settled = load(scenario, **overrides)
-    return execute(settled, contenders(settled, things), Options(out, resume, progress))
+    return execute(settled, contenders(settled, things), Options(out, resume, progress, plots))
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class Options:
     out: str | Path | None = None
     resume: bool = False
     progress: bool = True
+    plots: bool = True
     command: str | None = None  # as typed, for the run's meta.json
 
 
@@ -83,18 +89,36 @@ def execute(scenario: ScenarioBase, entrants: Sequence[Contender], options: Opti
         family.check(part.scenario)
     folder = choose(scenario, options.out, options.resume)
     todo = [_todo(folder, plan, part, entrants) for part in plan.parts]
-    opened = False
-    with progress_bar(sum(work.drop_intervals for work in todo), options.progress) as advance:
-        for work in todo:
-            for drops, missing in work.by_batch.items():
-                for shard in _batch(plan, work.part, drops, missing, advance):
-                    if not opened:
-                        open_folder(folder, scenario)
-                        opened = True
-                    write_shard(folder, *shard)
-    if not opened:
-        open_folder(folder, scenario)
-    return finish(Result(folder), plan, options.command, time.perf_counter() - began)
+    total = sum(work.drop_intervals for work in todo)
+    with _threads(plan.device):
+        with progress_bar(total, options.progress) as advance:
+            shards = _shards(plan, todo, advance)
+            first = list(itertools.islice(shards, 1))
+            open_folder(folder, scenario)  # not before: a run that fails at once leaves nothing behind
+            for cell, windows in itertools.chain(first, shards):
+                write_shard(folder, cell, windows)
+        return finish(Result(folder), plan, options, time.perf_counter() - began)
+
+
+def _shards(plan: Plan, todo: Sequence[_Work], advance: Advance) -> Iterator[tuple[Cell, xr.Dataset]]:
+    for work in todo:
+        for drops, missing in work.by_batch.items():
+            yield from _batch(plan, work.part, drops, missing, advance)
+
+
+@contextmanager
+def _threads(device: str) -> Iterator[None]:
+    """One thread on a CPU, unless OMP_NUM_THREADS asks for more.
+
+    A slot's operations are so small that a second thread gains nothing, and a busy neighbour makes it tenfold slower.
+    """
+    before = torch.get_num_threads()
+    if device == "cpu" and not os.environ.get("OMP_NUM_THREADS"):
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)
@@ -136,10 +160,8 @@ def _batch(
             tell = _counting(advance, len(ids), entrant.label)
             windows = loop.run(problem, entrant.make(plan.family), _length(part), entrant.label, tell)
             whole = dataset(windows, plan.family.labels(part.scenario, problem), part.clock, problem.drops)
-            yield (
-                Cell(part.variant, entrant.label),
-                _named(whole, plan, part, entrant, {"setup": setup_s, **windows.timing}),
-            )
+            timing = {**windows.timing, "setup": setup_s}
+            yield Cell(part.variant, entrant.label), _named(whole, plan, part, entrant, timing)
     except (MemoryError, torch.OutOfMemoryError):
         raise ScenarioError(
             f"{plan.scenario.name}: memory ran out with {len(ids)} drops side by side; take fewer (drops_per_batch), "

@@ -78,7 +78,10 @@ class ScenarioBase(Model):
     allocators: tuple[NamedAllocator, ...] = Field(min_length=1)
     """Allocators to compare, each by name or as {name, label, params}."""
     variants: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
-    """Named sets of overrides; every allocator runs on every variant. Keys may be dotted: `users.0.count`."""
+    """Named sets of overrides; every allocator runs on every one. Keys may be dotted: `users.embb.count`.
+
+    Variants replace those of the scenario that is extended; a list of names chooses among them instead.
+    """
     on_infeasible: Literal["error", "repair"] = "error"
     """What an infeasible decision gets: an error that names it, or a repair that is counted."""
 

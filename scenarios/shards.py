@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"drops-(\d+)-(\d+)\.nc")
 _TEMPORARY = re.compile(r"\.(?P<pid>\d+)-.+\.tmp")
 NO_VARIANT = "_"
+
+Reader = Callable[[Path], "xr.Dataset"]
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,15 @@ def read_shard(path: Path) -> xr.Dataset:
     return dataset
 
 
-def whole_shards(run: Path, cell: Cell, scenario_hash: str) -> list[Shard]:
-    """The shards of a cell that can be trusted, by first drop, each drop in one of them only."""
+def whole_shards(run: Path, cell: Cell, scenario_hash: str, read: Reader | None = None) -> list[Shard]:
+    """The shards of a cell that can be trusted, by first drop, each drop in one of them only.
+
+    Args:
+        run: the run's folder.
+        cell: whose shards.
+        scenario_hash: of the scenario that they must be of.
+        read: what reads them instead of :func:`read_shard`.
+    """
     found: list[Shard] = []
     seen: set[int] = set()
     for path in sorted(cell.folder(run).glob("drops-*.nc")):
@@ -97,7 +106,7 @@ def whole_shards(run: Path, cell: Cell, scenario_hash: str) -> list[Shard]:
         if named is None:
             continue
         drops = range(int(named[1]), int(named[2]) + 1)
-        if seen.isdisjoint(drops) and _is_whole(path, drops, scenario_hash):
+        if seen.isdisjoint(drops) and _is_whole(path, drops, scenario_hash, read or read_shard):
             found.append(Shard(path, tuple(drops)))
             seen.update(drops)
     return found
@@ -158,9 +167,9 @@ def clean_up(run: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _is_whole(path: Path, drops: range, scenario_hash: str) -> bool:
+def _is_whole(path: Path, drops: range, scenario_hash: str, read: Reader) -> bool:
     try:
-        dataset = read_shard(path)
+        dataset = read(path)
     except ScenarioError:
         return False
     return dataset["drop"].to_numpy().tolist() == list(drops) and dataset.attrs.get("scenario_hash") == scenario_hash

@@ -34,21 +34,23 @@ class _Loader(yaml.SafeLoader):
 
 
 def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
-    loader.flatten_mapping(node)
-    mapping: dict[str, Any] = {}
+    _require_distinct_keys(node)
+    loader.flatten_mapping(node)  # "<<: *base" comes first, so that the mapping's own keys override it
+    return {str(key.value): loader.construct_object(value, deep=True) for key, value in node.value}
+
+
+def _require_distinct_keys(node: yaml.MappingNode) -> None:
     lines: dict[str, int] = {}
-    for key_node, value_node in node.value:
-        line = key_node.start_mark.line + 1
-        if not isinstance(key_node, yaml.ScalarNode):
+    for key, _ in node.value:
+        line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
             raise ScenarioError(f"line {line}: a key must be a single word, not a list or a mapping")
-        key = str(key_node.value)
-        if key in mapping:
+        if key.value in lines:
+            first = lines[key.value]
             raise ScenarioError(
-                f"line {line}: the key '{key}' stands here a second time; the first is in line {lines[key]}"
+                f"line {line}: the key '{key.value}' stands here a second time; the first is in line {first}"
             )
-        mapping[key] = loader.construct_object(value_node, deep=True)
-        lines[key] = line
-    return mapping
+        lines[key.value] = line
 
 
 def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:

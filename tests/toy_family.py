@@ -5,6 +5,7 @@ Its randomness is that of the real ones: a pure function of seed, drop, stream a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,14 @@ class Greedy:
     def decide(self, demand: Tensor) -> Tensor:
         weight = demand**self.power
         return weight / weight.sum(-1, keepdim=True)
+
+
+class Slow(Even):
+    """Takes its time."""
+
+    def decide(self, demand: Tensor) -> Tensor:
+        time.sleep(0.05)
+        return super().decide(demand)
 
 
 class TooMuch(Even):

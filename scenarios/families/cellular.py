@@ -21,7 +21,7 @@ from mac.link_adaptation import LinkSettings
 from mac.link_tables import link_tables
 from mac.metrics.satisfaction import Sla
 from mac.slicing_types import Service
-from mac.traffic import Arrivals, Packets, TraceReplay, TrafficModel, TrafficSettings, merge
+from mac.traffic import Arrivals, Packets, TraceError, TraceReplay, TrafficModel, TrafficSettings, merge
 from phy.antenna import SectorAntennaSettings
 from phy.channel import ChannelPlan, build_channel, frequency_basis
 from phy.energy import PowerSettings
@@ -29,11 +29,13 @@ from phy.fading import FadingSettings
 from phy.large_scale import PropagationSettings
 from phy.random import Drops, stream_key
 from phy.topology import TopologySettings, build_topology
+from scenarios.errors import ScenarioError
 from scenarios.families import Labels
 from scenarios.schema import Clock, Model, ScenarioBase
 
 _LONGEST_BLOCK = 50  # slots that the engine prepares at once
 _CLUSTERS = 20  # of a link, at most (TR 38.901 Table 7.5-6)
+_TABLE_BYTES = 60_000_000  # link tables and the library code that a first run loads
 _FIELDS = 18  # arrays of the results per user and window, about
 
 
@@ -68,7 +70,7 @@ class CellularScenario(ScenarioBase):
     propagation: PropagationSettings = Field(default_factory=PropagationSettings)
     """Path loss, shadowing, line of sight."""
     antenna: SectorAntennaSettings = Field(default_factory=SectorAntennaSettings)
-    """Antenna of each cell."""
+    """Antennas of the cells, all alike."""
     carrier: CarrierSettings = Field(default_factory=CarrierSettings)
     """Bandwidth, numerology, power, overhead."""
     fading: FadingSettings = Field(default_factory=FadingSettings)
@@ -188,11 +190,17 @@ def check_traces(scenario: CellularScenario) -> None:
     """Read every trace file that the scenario names.
 
     Raises:
-        ValueError: a file is missing or cannot be used; file and line are named.
+        ScenarioError: files that are missing or cannot be used, each with its line and the group that plays it.
     """
-    for group in scenario.users:
+    problems = []
+    for i, group in enumerate(scenario.users):
         if isinstance(group.traffic, TraceReplay) and group.count:
-            group.traffic.located()
+            try:
+                group.traffic.located()
+            except TraceError as error:
+                problems.append(f"{scenario.name}: users.{i}.traffic of group '{group.name}': {error}")
+    if problems:
+        raise ScenarioError("\n".join(problems))
 
 
 def labels(scenario: CellularScenario, engine: Engine, services: Sequence[Service], shape: Shape) -> Labels:
@@ -243,14 +251,14 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     arrivals = sum(_packets(group, seconds) for group in scenario.users) * scenario.cells
     windows = shape.clock.intervals // shape.clock.window
     results = users * (2 * _FIELDS * windows + len(BIN_EDGES_S)) * 8
-    setup = links * 16 * (_CLUSTERS * (basis + rays) + 4 * rays * basis)
+    setup = _TABLE_BYTES + links * 16 * (_CLUSTERS * (basis + rays) + 2 * rays * basis)
     return int(drops * (air + reports + queues + 24 * arrivals + results) + setup)
 
 
 def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> float:
     """Time of one allocator on one CPU thread: what a slot costs anyhow, and what each link and PRB adds."""
     users = scenario.users_per_cell * scenario.cells
-    per_slot = 6e-4 + drops * (users * scenario.cells * scenario.carrier.prbs * 4e-9 + users * 2e-6)
+    per_slot = 1e-3 + drops * (users * scenario.cells * scenario.carrier.prbs * 7e-9 + users * 2e-6)
     return shape.total_slots * per_slot
 
 

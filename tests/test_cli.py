@@ -1,0 +1,225 @@
+"""The command line: one JSON document or something readable, and exit statuses that scripts can trust."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from scenarios import yaml
+from scenarios.cli import app
+
+Toy = dict[str, Any]
+
+
+def fairwave(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def document(*arguments: object) -> Any:
+    result = fairwave(*arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def refused(*arguments: object) -> str:
+    for form in ((), ("--json",)):
+        result = fairwave(*arguments, *form)
+        assert result.exit_code == 2, result.output
+        assert result.stdout == ""
+        assert "Traceback" not in result.stderr
+        assert result.stderr.startswith("error: ")
+    return " ".join(result.stderr.split())
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def pipe(toy: Toy) -> str:
+    Path("pipe.yaml").write_text(yaml.dump({**toy, "drops": 2}))
+    return "pipe.yaml"
+
+
+def test_run_prints_one_document(pipe: str) -> None:
+    run = document("run", pipe, "--out", "out", "--seed", 3, "--set", "users=2", "--drops", 3)
+    assert list(run) == ["run_dir", "scenario", "metrics", "paired"]
+    assert (run["run_dir"], run["scenario"]) == ("out", "toy")
+    assert {row["allocator"] for row in run["metrics"]} == {"Even", "Greedy"}
+    assert {(row["a"], row["b"]) for row in run["paired"]} == {("Even", "Greedy")}
+    resolved = yaml.read(Path("out/scenario.yaml"))
+    assert (resolved["seed"], resolved["users"], resolved["drops"]) == (3, 2, 3)
+    meta = json.loads(Path("out/meta.json").read_text())
+    assert meta["command"].startswith("fairwave")
+    assert document("run", pipe, "--out", "out", "--seed", 3, "--set", "users=2", "--drops", 3, "--resume") == run
+
+
+def test_run_prints_something_readable(pipe: str) -> None:
+    result = fairwave("run", pipe, "--out", "out", "--allocators", "toy_family:Even, toy_family:Greedy")
+    assert result.exit_code == 0, result.output
+    for part in ("Even", "Greedy", "rate_mean", "±", "Greedy - Even = +", "paired drops", "Results: out"):
+        assert part in result.stdout
+
+
+def test_variants_have_a_table_of_their_own(toy: Toy) -> None:
+    Path("v.yaml").write_text(yaml.dump({**toy, "drops": 2, "variants": {"few": {"users": 2}, "many": {"users": 9}}}))
+    result = fairwave("run", "v.yaml", "--out", "out")
+    for part in ("few", "many", "all", "mean over 2 variants"):
+        assert part in result.stdout
+
+
+def test_dry_run_says_what_would_happen_and_writes_nothing(pipe: str, tmp_path: Path) -> None:
+    plan = document("run", pipe, "--dry-run", "--drops", 9)
+    assert (plan["drops"], plan["drops_per_batch"], plan["batches"]) == (9, 4, 6)
+    assert (plan["intervals"], plan["windows"], plan["memory_bytes"]) == (5, 5, 4000)
+    assert "Dry run" in fairwave("run", pipe, "--dry-run").stdout
+    assert files(tmp_path) == {"pipe.yaml"}
+
+
+def test_list() -> None:
+    everything = document("list")
+    assert list(everything) == ["allocators", "scenarios", "metrics", "traffic"]
+    assert {"slicing-quickstart", "slicing-tractor", "scheduling-macro"} <= {s["name"] for s in everything["scenarios"]}
+    assert {"equal", "tractor_expert", "proportional_fair"} <= {a["name"] for a in everything["allocators"]}
+    assert all(row["description"] for rows in everything.values() for row in rows)
+    assert document("list", "traffic") == everything["traffic"]
+    for topic in everything:
+        assert everything[topic][0]["name"] in fairwave("list", topic).stdout
+    assert "did you mean 'metrics'" in refused("list", "metric")
+
+
+def test_the_traffic_models_that_are_listed_are_those_that_there_are() -> None:
+    from mac.traffic import describe
+
+    assert {row["name"]: row["description"] for row in document("list", "traffic")} == describe()
+
+
+def test_validate(pipe: str) -> None:
+    report = document("validate", pipe)
+    assert report["valid"] is True
+    assert report["allocators"] == ["Even", "Greedy"]
+    assert "is valid" in fairwave("validate", pipe).stdout
+    assert "did you mean 'users'" in refused("validate", pipe, "--set", "usrs=1")
+    assert "no file nowhere.csv" in refused("validate", pipe, "--set", "trace=nowhere.csv")
+
+
+def test_report(pipe: str) -> None:
+    document("run", pipe, "--out", "out")
+    written = document("report", "out")
+    assert "<html" in Path(written["report"]).read_text()
+    assert fairwave("report", "out", "--out", "page.html").stdout.strip() == "page.html"
+    assert Path("page.html").is_file()
+    assert "no run folder" in refused("report", "nowhere")
+
+
+def test_check() -> None:
+    findings = document("check", "equal")
+    assert findings["ok"] is True
+    assert findings["family"] == "slicing"
+    assert "keeps the contract" in fairwave("check", "allocators.slicing.equal:Equal").stdout
+    assert "nowhere" in refused("check", "nowhere:Thing", "--family", "slicing")
+
+
+def test_check_of_one_that_breaks_the_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    Path("breaker.py").write_text(
+        "class Breaker:\n"
+        "    def reset(self, context, seed):\n        pass\n"
+        "    def decide(self, observation):\n        return None\n"
+    )
+    result = fairwave("check", "breaker:Breaker", "--family", "slicing", "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["ok"] is False
+
+
+def test_schema() -> None:
+    assert document("schema", "--family", "slicing")["properties"]["slicing"]
+    assert len(document("schema")["oneOf"]) == 2
+    assert "did you mean 'slicing'" in refused("schema", "--family", "slicng")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["slicing-quikstart"], ["did you mean 'slicing-quickstart'"]),
+        (["nowhere.yaml"], ["no scenario file nowhere.yaml"]),
+        (["PIPE", "--set", "pipe.rate=3"], ["'pipe.rate'", "did you mean 'rate_bps'"]),
+        (["PIPE", "--set", "users"], ["dotted.key=value"]),
+        (["PIPE", "--set", "users=many"], ["'users' must be an integer, given 'many'"]),
+        (["PIPE", "--set", "users=0"], ["'users' must be greater than or equal to 1, given 0"]),
+        (["PIPE", "--drops", 0], ["--drops", "'drops' must be greater"]),
+        (["PIPE", "--seed", -1], ["'seed' must be greater"]),
+        (["PIPE", "--device", "gpu"], ["'device' must be 'auto', 'cpu' or 'cuda', given 'gpu'"]),
+        (["PIPE", "--allocators", "toy_family:Evn"], ["did you mean 'Even'"]),
+        (["PIPE", "--allocators", "Evn"], ["Evn"]),
+        (["PIPE", "--allocators", ""], ["'allocators' needs at least 1"]),
+        (["PIPE", "--allocators", "toy_family:TooMuch"], ["TooMuch", "drop 0", "interval 3", "time 3 s"]),
+        (["PIPE", "--allocators", "toy_family:Raises"], ["Raises", "no users left", "toy_family.py, line"]),
+        (["PIPE", "--set", "bytes_per_drop=1000000000000000"], ["needs about 1,000 TB"]),
+        (["PIPE", "--set", "trace=nowhere.csv"], ["no file nowhere.csv"]),
+        (["slicing-quickstart", "--allocators", "tractor_expart"], ["did you mean 'tractor_expert'"]),
+        (["slicing-quickstart", "--allocators", "proportional_fair"], ["scheduling"]),
+        (["slicing-quickstart", "--set", "slicing.scheduler=proportional_far"], ["did you mean 'proportional_fair'"]),
+        (
+            ["slicing-tractor", "--set", "users.embb.traffic.files=[nowhere/*.csv]"],
+            ["users.2.traffic", "nowhere/*.csv"],
+        ),
+    ],
+)
+def test_bad_input_ends_with_status_2_and_nothing_written(
+    pipe: str, tmp_path: Path, arguments: list[object], says: list[str]
+) -> None:
+    given = [pipe if argument == "PIPE" else argument for argument in arguments]
+    text = refused("run", *given)
+    for part in says:
+        assert " ".join(part.split()) in text
+    assert files(tmp_path) == {"pipe.yaml"}
+    assert not Path("runs").exists()
+
+
+def test_usage_errors_have_status_2() -> None:
+    for arguments in (["run"], ["run", "x", "--nonsense"], ["nonsense"], ["run", "x", "--drops", "many"]):
+        result = fairwave(*arguments)
+        assert result.exit_code == 2
+        assert result.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"]])
+def test_help_needs_nothing_heavy(arguments: list[str]) -> None:
+    code = f"""
+import sys
+from scenarios.cli import main
+sys.argv = ["fairwave", *{arguments!r}]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+heavy = {{"torch", "pandas", "xarray", "scipy", "matplotlib", "numpy"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Usage" in done.stdout
+
+
+def test_list_does_not_wait_for_torch() -> None:
+    code = """
+import sys
+from scenarios.cli import main
+sys.argv = ["fairwave", "list", "--json"]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+heavy = {"torch", "pandas", "xarray", "matplotlib"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
