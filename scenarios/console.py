@@ -55,11 +55,11 @@ def show_result(result: Result) -> None:
 
 def paired_sentences(result: Result) -> list[str]:
     """What the paired intervals say of the first headline metric: the best allocator against each other one."""
-    metric = first_metric(result)
-    if metric is None or len(result.allocators) < 2:
-        return []
     from mac.metrics.table import metric_named
 
+    if not result.headline or len(result.allocators) < 2:
+        return []
+    metric = result.headline[0]
     variant = "all" if result.settings.variants else None
     means = {label: _mean(result, metric, label, variant) for label in result.allocators}
     known = {label: mean for label, mean in means.items() if mean == mean}
@@ -68,14 +68,6 @@ def paired_sentences(result: Result) -> list[str]:
     lower = metric_named(metric).better == "lower"
     best = min(known, key=lambda label: known[label] if lower else -known[label])
     return [_sentence(result, metric, best, label, variant) for label in known if label != best]
-
-
-def first_metric(result: Result) -> str | None:
-    """The headline metric that people look at first, among those that apply."""
-    from .results import HEADLINE
-
-    there = set(result.metrics["metric"])
-    return next((metric for metric in HEADLINE if metric in there), None)
 
 
 def show_plan(plan: Plan) -> None:
@@ -125,9 +117,9 @@ def _by_variant(result: Result) -> Table:
     """The first headline metric, allocators by variants, the mean over variants last."""
     from .results import plus_minus
 
-    metric = first_metric(result)
-    if metric is None:
+    if not result.headline:
         raise ScenarioError("no metric applies to this run")
+    metric = result.headline[0]
     rows = result.metrics[result.metrics["metric"] == metric].to_dict("records")
     cells = {(row["allocator"], row["variant"]): plus_minus(row) for row in rows}
     names = [*result.settings.variants, "all"]

@@ -18,7 +18,7 @@ from .merge import merge
 from .schema import ScenarioBase
 
 PRESETS = Path(__file__).parent / "presets"
-UNHASHED = ("description", "device", "drops_per_batch")
+UNHASHED = ("description", "device", "drops_per_batch", "headline")
 """Settings that change where and how fast a run goes, or what it is called, but none of its results."""
 
 Source = str | Path | Mapping[str, Any] | ScenarioBase

@@ -35,7 +35,6 @@ _SLICE_COLOURS = ("#88CCEE", "#DDCC77", "#CC6677", "#44AA99", "#AA4499", "#99993
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _DASHES = ("-", "--", "-.", ":")
 _MOST_POINTS = 200  # of a curve or a cloud; more are thinned to evenly spaced quantiles
-_HEADLINES = ("tractor_score", "satisfaction", "satisfaction_zone", "rate_mean")
 
 
 class RunResult(Protocol):
@@ -57,6 +56,8 @@ class RunResult(Protocol):
     def allocators(self) -> list[str]: ...
     @property
     def variants(self) -> list[str | None]: ...
+    @property
+    def headline(self) -> list[str]: ...
     def to_xarray(self, allocator: str, variant: str | None = None) -> xr.Dataset: ...
 
 
@@ -185,7 +186,7 @@ def plot_variants(result: RunResult, metric: str | None = None) -> Figure:
         result: the run, of a scenario with variants.
         metric: the metric to show; the most telling one the run has if not given.
     """
-    metric = metric or headline_metric(result)
+    metric = metric or result.headline[0]
     names = list(dict.fromkeys(result.metrics["variant"].dropna()))
     figure = Plot(figsize=(WIDTH_IN, 1.6 + 0.13 * len(names) * (2 + len(result.allocators))), layout="constrained")
     axes = figure.subplots()
@@ -240,12 +241,6 @@ def picture(figure: Figure, kind: str) -> bytes:
     with mpl.rc_context({"svg.hashsalt": "fairwave"}):
         figure.savefig(buffer, format=kind, dpi=DPI, metadata={"Date": None} if kind == "svg" else None)
     return buffer.getvalue()
-
-
-def headline_metric(result: RunResult) -> str:
-    """The metric by which this run is first judged."""
-    known = set(result.metrics["metric"])
-    return next((name for name in _HEADLINES if name in known), str(result.metrics["metric"].iloc[0]))
 
 
 def _users(result: RunResult, variant: str | None, value: Callable[[xr.Dataset], Array]) -> dict[str, dict[str, Array]]:

@@ -18,8 +18,7 @@ import yaml
 from mac.metrics.intervals import ALL
 from mac.metrics.table import METRICS, metric_named
 
-from .plots import RunResult, applicable_plots, headline_metric, picture
-from .results import HEADLINE
+from .plots import RunResult, applicable_plots, picture
 from .shards import write_atomically
 
 _CAPTIONS = {
@@ -138,8 +137,7 @@ def _content(result: RunResult) -> dict[str, Any]:
     here = _of(result.metrics, main)
     order = list(METRICS)
     known = sorted(dict.fromkeys(here["metric"]), key=lambda name: order.index(name.partition("/")[0]))
-    headline = [name for name in HEADLINE if name in known]
-    first = headline_metric(result)
+    headline, first = result.headline, result.headline[0]
     facts = [(name, text) for name, text in flat(result.meta) if not name.startswith("versions.")]
     return {
         "name": str(result.scenario.get("name", result.run_dir.name)),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .families import Labels
     from .schema import Clock
 
-HEADLINE = (
+_HEADLINE = (
     "satisfaction",
     "tractor_score",
     "rate_mean",
@@ -38,7 +38,7 @@ HEADLINE = (
     "loss_ratio",
     "prb_utilisation",
 )
-"""Metrics of the first table, where they apply."""
+"""Metrics of the first table where a scenario names none, as far as they apply."""
 
 _KEPT_BYTES = 500_000_000
 
@@ -151,11 +151,16 @@ class Result:
         row["ci95_low"], row["ci95_high"] = -row["ci95_high"], -row["ci95_low"]
         return row
 
+    @property
+    def headline(self) -> list[str]:
+        """Metrics to look at first, as far as they apply: the scenario's, then the general ones."""
+        there = set(self.metrics["metric"])
+        return [name for name in dict.fromkeys((*self.settings.headline, *_HEADLINE)) if name in there]
+
     def table(self, variant: str | None = None) -> pd.DataFrame:
         """Allocators by headline metrics, each ``mean ± half the interval``."""
         rows = self.metrics[_is(self.metrics["variant"], self._shown(variant))]
-        there = [metric for metric in HEADLINE if metric in set(rows["metric"])]
-        columns = {_heading(metric): _column(rows[rows["metric"] == metric]) for metric in there}
+        columns = {_heading(metric): _column(rows[rows["metric"] == metric]) for metric in self.headline}
         return pd.DataFrame(columns, index=pd.Index(self.allocators, name="allocator"))
 
     def to_xarray(self, allocator: str | None = None, variant: str | None = None) -> Any:

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
 
+from mac.metrics.table import metric_named
+
 from .errors import ScenarioError
 
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
@@ -82,6 +84,8 @@ class ScenarioBase(Model):
 
     Variants replace those of the scenario that is extended; a list of names chooses among them instead.
     """
+    headline: tuple[str, ...] = ()
+    """Metrics that tables and plots show first, the one that decides in front; left out, the general ones."""
     on_infeasible: Literal["error", "repair"] = "error"
     """What an infeasible decision gets: an error that names it, or a repair that is counted."""
 
@@ -89,6 +93,13 @@ class ScenarioBase(Model):
     @classmethod
     def _name_is_a_folder_name(cls, name: str) -> str:
         return _checked_name(name, "a name")
+
+    @field_validator("headline")
+    @classmethod
+    def _metrics_exist(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            metric_named(name)
+        return names
 
     @field_validator("allocators")
     @classmethod

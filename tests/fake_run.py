@@ -124,6 +124,11 @@ class FakeResult:
         mix = tuple(map(int, variant.split("_"))) if variant else (2, 3, 5)
         return dataset(allocator, (mix[0], mix[1], mix[2]), range(self.drops), self.count)
 
+    @property
+    def headline(self) -> list[str]:
+        there = set(self.metrics["metric"])
+        return [name for name in ("tractor_score", "satisfaction", "rate_mean", "jain_rate") if name in there]
+
     @cached_property
     def per_drop(self) -> pd.DataFrame:
         parts = [
