@@ -17,7 +17,7 @@ help:
 # The first interpreter that is new enough. PYTHON_BASE=/path/to/python chooses another one.
 $(PYTHON):
 	@base="$(PYTHON_BASE)"; \
-	for name in $$base python3.12 python3.13 python3.11 python3.14 python3 python; do \
+	for name in $$base python3.11 python3.12 python3.13 python3.14 python3 python; do \
 	  if command -v $$name >/dev/null 2>&1 && \
 	     $$name -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
 	  then echo "making $(VENV) with $$($$name --version)"; exec $$name -m venv $(VENV); fi; \

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from phy.energy import PowerSettings, energy_j
 
+from .cells import COUNTERS, CellState
 from .contracts import Extra, Field, Outcome
 from .delays import BIN_EDGES_S, DelayReport
-from .engine import COUNTERS, CellState, Engine
+from .engine import Engine
 
 FIELDS: Mapping[str, Field] = {
     "dropped_bits": Field(("user",), "bit", "sum", "bits that found the queue full"),

@@ -2,117 +2,32 @@
 
 A slot runs ``observe -> (a scheduler decides) -> step``. Nothing in it loops over users, cells or PRBs, branches on a
 tensor or reads one back; what a block of slots needs (phasors, arrivals, random numbers) is prepared for the block at
-once. Transcendental functions stay out of the slot: every one of them is a table read by one gather.
+once. Transcendental functions, whose last bit may depend on where in a batch a number stands, stay out of the slot:
+they are tables, read by one gather. The one exception is the power in :func:`phy.bler.transport_bler`, in float64.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import torch
 from torch import Tensor
 
 from phy.bler import transport_bler
-from phy.channel import Channel
 from phy.link import sinr
-from phy.random import Drops, uniform
+from phy.random import uniform
 
 from . import harq
-from .carrier import CarrierSettings
+from .cells import Block, CellState, Grant, Parts, Report, SlotOutcome
 from .delays import DelayLedger, DelayReport
-from .harq import Attempt, HarqSettings, HarqState
-from .link_adaptation import LinkSettings, outer_loop
-from .link_tables import LinkTables
+from .harq import Attempt
+from .link_adaptation import outer_loop
 from .scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
-from .traffic.packets import Arrivals
 
-COUNTERS = (
-    "served_bits",
-    "demand_bits",
-    "dropped_bits",
-    "lost_bits",
-    "granted_prbs",
-    "requested_prbs",
-    "first_tx",
-    "first_nack",
-)
 _FADING_SLOTS = 10  # slots whose fading is computed at once; more would not fit a cache
 _LEAST_BITS = 1e-9  # divisor where a user is out of range
 _ALWAYS_BYTES = 2.0**40  # what a full-buffer user has waiting
-
-
-@dataclass(frozen=True)
-class Users:
-    """Users of every drop of the batch."""
-
-    full_buffer: Tensor  # [U] bool
-    delay_budget_s: Tensor  # [U] float64, inf without a budget
-    slice_id: Tensor  # [U] int64
-    slices: int
-    queue_bytes: float  # room of each user's queue
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What an engine is made of."""
-
-    drops: Drops
-    carrier: CarrierSettings
-    link: LinkSettings
-    harq: HarqSettings
-    channel: Channel
-    tables: LinkTables
-    users: Users
-    arrivals: Arrivals | None  # None where every user is full-buffer
-    block_slots: int
-
-
-@dataclass(frozen=True)
-class Report:
-    """A channel report in bits that a PRB would carry in a slot."""
-
-    bits: Tensor  # [B, U, K]
-    mean_bits: Tensor  # [B, U] over the carrier
-
-
-@dataclass(frozen=True)
-class CellState:
-    """A batch of drops at the start of a slot, the arrivals of that slot already queued."""
-
-    slot: int
-    waiting_bytes: Tensor  # [B, U] float64, not yet sent
-    admitted_bytes: Tensor  # [B, U] float64, since the start
-    sent_bytes: Tensor  # [B, U] float64, first transmissions since the start
-    harq: HarqState
-    outer_loop_db: Tensor  # [B, U]
-    reports: tuple[Report, ...]  # oldest (in use) first
-    served_bits: Tensor  # [B, U] float64, in the last slot
-    arrived: Tensor  # [3, B, U] float64: bytes arrived, bytes dropped, packets admitted for this slot
-    owned: Tensor | None  # [B, U, K] bool, see SchedulingObservation
-    borrowable: Tensor | None
-    ledger: DelayLedger | None
-    block: Block
-
-
-@dataclass(frozen=True)
-class Block:
-    """What the slots of a block need, prepared for all at once."""
-
-    first_slot: int
-    coordinates: Tensor  # [B, U, T, C * 2D] of the slots from fading_slot on
-    fading_slot: int
-    luck: Tensor  # [T, B, U] uniform numbers that decide on decoding
-    arrivals: Tensor | None  # [T, 2, B, U] float64: bytes, packets
-
-
-@dataclass(frozen=True)
-class SlotOutcome:
-    """What one slot did."""
-
-    counters: Tensor  # [len(COUNTERS), B, U] float64
-    active_prbs: Tensor  # [B, C] PRBs that carried data
-    delays: DelayReport | None  # of a whole block, at its last slot
 
 
 class Engine:
@@ -367,17 +282,6 @@ class Engine:
 
     def _fading(self, first_slot: int) -> Tensor:
         return self.parts.channel.fading.coordinates(first_slot, self._fading_slots, self.parts.carrier.slot_s)
-
-
-@dataclass(frozen=True)
-class Grant:
-    """A decision as the users see it."""
-
-    held: Tensor  # [B, C, K] bool
-    holder: Tensor  # [B, C * K] int64, U where nobody
-    place: Tensor  # [B, C * K] int64, of (holder, PRB) in a flat [U * K]
-    prbs: Tensor  # [B, U]
-    mcs: Tensor  # [B, U] int64
 
 
 def roster(serving: Tensor, cells: int) -> Tensor:

@@ -11,9 +11,10 @@ from torch import Tensor
 from phy.energy import PowerSettings
 from phy.random import Drops
 
+from .cells import CellState, SlotOutcome
 from .cellular import FIELDS, Books
 from .contracts import Field, Outcome
-from .engine import CellState, Engine, SlotOutcome
+from .engine import Engine
 from .feasible import repair_scheduling, require_scheduling
 from .scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
 

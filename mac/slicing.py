@@ -19,10 +19,11 @@ from phy.config import STRICT
 from phy.energy import PowerSettings
 from phy.random import Drops
 
+from .cells import COUNTERS, CellState
 from .cellular import FIELDS, Books, add_reports
 from .contracts import Allocator, Field, Outcome
 from .delays import DelayReport
-from .engine import COUNTERS, CellState, Engine
+from .engine import Engine
 from .feasible import repair_slicing, require_slicing
 from .scheduling import decide_slot
 from .scheduling_types import SchedulingDecision, SchedulingObservation

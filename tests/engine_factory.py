@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from mac.carrier import CarrierSettings
-from mac.engine import Engine, Parts, Users
+from mac.cells import Parts, Users
+from mac.engine import Engine
 from mac.harq import HarqSettings
 from mac.link_adaptation import LinkSettings
 from mac.link_tables import link_tables

@@ -9,7 +9,8 @@ from engine_factory import channel, engine
 from oracles_link_loops import sinr as sinr_loops
 
 from mac.carrier import CarrierSettings
-from mac.engine import COUNTERS, CellState, Engine
+from mac.cells import COUNTERS, CellState
+from mac.engine import Engine
 from mac.harq import HarqSettings
 from mac.link_adaptation import LinkSettings
 from mac.scheduling_types import SchedulingDecision, SchedulingObservation

@@ -14,8 +14,9 @@ import torch
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from mac.carrier import CarrierSettings
+from mac.cells import Parts, Users
 from mac.delays import BIN_EDGES_S
-from mac.engine import Engine, Parts, Users
+from mac.engine import Engine
 from mac.harq import HarqSettings
 from mac.link_adaptation import LinkSettings
 from mac.link_tables import link_tables

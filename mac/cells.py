@@ -1,0 +1,113 @@
+"""What the slot engine is made of, and what it hands from slot to slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from phy.channel import Channel
+from phy.random import Drops
+
+from .carrier import CarrierSettings
+from .delays import DelayLedger, DelayReport
+from .harq import HarqSettings, HarqState
+from .link_adaptation import LinkSettings
+from .link_tables import LinkTables
+from .traffic.packets import Arrivals
+
+COUNTERS = (
+    "served_bits",
+    "demand_bits",
+    "dropped_bits",
+    "lost_bits",
+    "granted_prbs",
+    "requested_prbs",
+    "first_tx",
+    "first_nack",
+)
+"""Rows of :attr:`SlotOutcome.counters`."""
+
+
+@dataclass(frozen=True)
+class Users:
+    """Users of every drop of the batch."""
+
+    full_buffer: Tensor  # [U] bool
+    delay_budget_s: Tensor  # [U] float64, inf without a budget
+    slice_id: Tensor  # [U] int64
+    slices: int
+    queue_bytes: float  # room of each user's queue
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an engine is made of."""
+
+    drops: Drops
+    carrier: CarrierSettings
+    link: LinkSettings
+    harq: HarqSettings
+    channel: Channel
+    tables: LinkTables
+    users: Users
+    arrivals: Arrivals | None  # None where every user is full-buffer
+    block_slots: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """A channel report in bits that a PRB would carry in a slot."""
+
+    bits: Tensor  # [B, U, K]
+    mean_bits: Tensor  # [B, U] over the carrier
+
+
+@dataclass(frozen=True)
+class CellState:
+    """A batch of drops at the start of a slot, the arrivals of that slot already queued."""
+
+    slot: int
+    waiting_bytes: Tensor  # [B, U] float64, not yet sent
+    admitted_bytes: Tensor  # [B, U] float64, since the start
+    sent_bytes: Tensor  # [B, U] float64, first transmissions since the start
+    harq: HarqState
+    outer_loop_db: Tensor  # [B, U]
+    reports: tuple[Report, ...]  # oldest (in use) first
+    served_bits: Tensor  # [B, U] float64, in the last slot
+    arrived: Tensor  # [3, B, U] float64: bytes arrived, bytes dropped, packets admitted for this slot
+    owned: Tensor | None  # [B, U, K] bool, see SchedulingObservation
+    borrowable: Tensor | None
+    ledger: DelayLedger | None
+    block: Block
+
+
+@dataclass(frozen=True)
+class Block:
+    """What the slots of a block need, prepared for all at once."""
+
+    first_slot: int
+    coordinates: Tensor  # [B, U, T, C * 2D] of the slots from fading_slot on
+    fading_slot: int
+    luck: Tensor  # [T, B, U] uniform numbers that decide on decoding
+    arrivals: Tensor | None  # [T, 2, B, U] float64: bytes, packets
+
+
+@dataclass(frozen=True)
+class SlotOutcome:
+    """What one slot did."""
+
+    counters: Tensor  # [len(COUNTERS), B, U] float64
+    active_prbs: Tensor  # [B, C] PRBs that carried data
+    delays: DelayReport | None  # of a whole block, at its last slot
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A decision as the users see it."""
+
+    held: Tensor  # [B, C, K] bool
+    holder: Tensor  # [B, C * K] int64, U where nobody
+    place: Tensor  # [B, C * K] int64, of (holder, PRB) in a flat [U * K]
+    prbs: Tensor  # [B, U]
+    mcs: Tensor  # [B, U] int64
