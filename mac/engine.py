@@ -42,6 +42,7 @@ class Engine:
         self.serving = channel.serving
         self.roster = roster(channel.serving, self.cells)
         self._zero = torch.zeros(self.shape, dtype=torch.float64, device=self.device)
+        self.no_breaches = torch.zeros(self.shape[0], dtype=torch.int64, device=self.device)
         self._one = torch.ones(1, dtype=self.dtype, device=self.device)
         self._prb = torch.arange(self.prbs, device=self.device)
         self._slice_id = parts.users.slice_id.to(self.device).expand(self.shape)
@@ -85,6 +86,7 @@ class Engine:
             arrived=torch.zeros((3, *self.shape), dtype=torch.float64, device=self.device),
             owned=None,
             borrowable=None,
+            breaches=self.no_breaches,
             ledger=ledger,
             block=block,
         )

@@ -46,20 +46,10 @@ def require_scheduling(
         InfeasibleDecision: with the drop where a value is at fault.
     """
     user = _holders(decision, context)
-    outside = (user < -1) | (user >= context.users)
-    raise_where(outside, context, lambda bad: f"user {bad(user)} does not exist: use 0 to {context.users - 1}, or -1")
-    held = user >= 0
-    known = user.clamp(min=0)
-    home = observation.serving.gather(1, known.flatten(1)).view(user.shape)
-    cell = torch.arange(context.cells, device=user.device)[:, None].expand(user.shape)
-    raise_where(
-        held & (home != cell),
-        context,
-        lambda bad: f"cell {bad(cell)} gives a PRB to user {bad(user)}, whom cell {bad(home)} serves",
-    )
-    if observation.owned is not None:
-        foreign = held & ~_may_hold(observation, known)
-        raise_where(foreign, context, lambda bad: f"user {bad(user)} holds a PRB that is not its slice's")
+    bad = _breaches(user, observation)
+    if bool(bad.any()):
+        place = _first(bad)
+        raise InfeasibleDecision(_explain(user, observation, place), context.drops.ids[place[0]])
     return SchedulingDecision(user)
 
 
@@ -68,17 +58,13 @@ def repair_scheduling(
 ) -> tuple[Tensor, Tensor]:
     """Take back every PRB whose holder is not allowed. Returns ``user [B, C, K]`` and the breaches of each drop.
 
+    Nothing is read back from the device.
+
     Raises:
         InfeasibleDecision: what is no tensor of the right shape and type cannot be mended.
     """
     user = _holders(decision, context)
-    users = observation.serving.shape[1]
-    known = user.clamp(0, users - 1)
-    home = observation.serving.gather(1, known.flatten(1)).view(user.shape)
-    cell = torch.arange(user.shape[1], device=user.device)[:, None]
-    bad = (user < -1) | (user >= users) | ((user >= 0) & (home != cell))
-    if observation.owned is not None:
-        bad |= (user >= 0) & ~_may_hold(observation, known)
+    bad = _breaches(user, observation)
     return torch.where(bad, -1, user), bad.flatten(1).sum(1)
 
 
@@ -90,6 +76,7 @@ def require_slicing(decision: object, observation: SlicingObservation, context: 
     """
     rbg, least = _quotas(decision, context), context.min_rbg
     raise_where(rbg < least, context, lambda bad: f"a slice gets {bad(rbg)} RBGs, and every slice keeps {least}")
+    raise_where(rbg > context.rbgs, context, lambda bad: f"a slice gets {bad(rbg)} RBGs of {context.rbgs}")
     total = rbg.sum(-1)
     raise_where(
         total > context.rbgs, context, lambda bad: f"the slices of a cell get {bad(total)} RBGs of {context.rbgs}"
@@ -128,13 +115,36 @@ def _quotas(decision: object, context: SlicingContext) -> Tensor:
     return require_tensor(decision.rbg, "SlicingDecision.rbg", shape, torch.int64, context.device)
 
 
-def raise_where(bad: Tensor, context: SchedulingContext | SlicingContext, explain: Callable[[Reader], str]) -> None:
+def raise_where(bad: Tensor, context: SlicingContext, explain: Callable[[Reader], str]) -> None:
     """Raise for the first breach. ``explain`` gets a function that reads a tensor of the same shape at that place."""
-    if not bool(bad.any()):
-        return
-    place = tuple(int(i) for i in bad.nonzero()[0])
-    drop = context.drops.ids[place[0]]
-    raise InfeasibleDecision(explain(lambda values: int(values[place])), drop)
+    if bool(bad.any()):
+        place = _first(bad)
+        raise InfeasibleDecision(explain(lambda values: int(values[place])), context.drops.ids[place[0]])
+
+
+def _first(bad: Tensor) -> tuple[int, ...]:
+    return tuple(int(i) for i in bad.nonzero()[0])
+
+
+def _breaches(user: Tensor, observation: SchedulingObservation) -> Tensor:
+    """Where a PRB is held by somebody who does not exist, whom another cell serves, or who may not hold it."""
+    known = user.clamp(0, observation.serving.shape[1] - 1)
+    home = observation.serving.gather(1, known.flatten(1)).view(user.shape)
+    fine = (known == user) & (home == torch.arange(user.shape[1], device=user.device)[:, None])
+    if observation.owned is not None:
+        fine &= _may_hold(observation, known)
+    return ~fine & (user != -1)
+
+
+def _explain(user: Tensor, observation: SchedulingObservation, place: tuple[int, ...]) -> str:
+    drop, cell, prb = place
+    held, users = int(user[place]), observation.serving.shape[1]
+    if not -1 <= held < users:
+        return f"cell {cell} gives PRB {prb} to user {held}, who does not exist: use 0 to {users - 1}, or -1 for nobody"
+    home = int(observation.serving[drop, held])
+    if home != cell:
+        return f"cell {cell} gives PRB {prb} to user {held}, whom cell {home} serves"
+    return f"user {held} holds PRB {prb}, which is not its slice's"
 
 
 def _may_hold(observation: SchedulingObservation, user: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
 from phy.energy import PowerSettings
@@ -13,7 +12,7 @@ from phy.random import Drops
 
 from .cells import CellState, SlotOutcome
 from .cellular import FIELDS, Books
-from .contracts import Field, Outcome
+from .contracts import Field, InfeasibleDecision, Outcome
 from .engine import Engine
 from .feasible import repair_scheduling, require_scheduling
 from .scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
@@ -88,14 +87,37 @@ def decide_slot(
 ) -> tuple[CellState, SlotOutcome, Tensor]:
     """Check one slot's decision and carry it out. Returns the next state, the outcome and the repairs ``[B]``.
 
+    On a CPU every decision gets its verdict at once. Elsewhere reading one back would stop the device, so forbidden
+    PRBs are taken back and the verdict comes at the end of the block of slots.
+
     Raises:
         InfeasibleDecision: unless ``repair``.
     """
-    if repair:
-        user, repairs = repair_scheduling(decision, observation, engine.context)
-        decision = SchedulingDecision(user)
+    at_once = engine.device.type == "cpu"
+    if repair or not at_once:
+        user, breaches = repair_scheduling(decision, observation, engine.context)
     else:
-        require_scheduling(decision, observation, engine.context)
-        repairs = torch.zeros(engine.shape[0], dtype=torch.int64, device=engine.device)
-    cells, slot = engine.step(cells, decision, observation.need_prbs)
-    return cells, slot, repairs
+        user = require_scheduling(decision, observation, engine.context).user
+        breaches = engine.no_breaches
+    cells, slot = engine.step(cells, SchedulingDecision(user), observation.need_prbs)
+    if not repair and not at_once:
+        cells = judge(engine, cells, breaches)
+    return cells, slot, breaches
+
+
+def judge(engine: Engine, cells: CellState, breaches: Tensor) -> CellState:
+    """Add up the breaches ``[B]`` of a block of slots and read them back at its end.
+
+    Raises:
+        InfeasibleDecision: there were any.
+    """
+    cells = replace(cells, breaches=cells.breaches + breaches)
+    slots = engine.parts.block_slots
+    if cells.slot % slots == 0 and bool(cells.breaches.any()):
+        row = int(cells.breaches.argmax())
+        times = f"slots {cells.slot - slots} to {cells.slot - 1}"
+        raise InfeasibleDecision(
+            f"{int(cells.breaches[row])} PRBs went to users who may not hold them, in {times}",
+            engine.parts.drops.ids[row],
+        )
+    return cells
