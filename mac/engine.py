@@ -45,7 +45,7 @@ class Engine:
         self.no_breaches = torch.zeros(self.shape[0], dtype=torch.int64, device=self.device)
         self._one = torch.ones(1, dtype=self.dtype, device=self.device)
         self._prb = torch.arange(self.prbs, device=self.device)
-        self._slice_id = parts.users.slice_id.to(self.device).expand(self.shape)
+        self.slice_id = parts.users.slice_id.to(self.device).expand(self.shape)
         self._full = parts.users.full_buffer.to(self.device).expand(self.shape)
         self._saturated = bool(parts.users.full_buffer.all())
         budget = parts.users.delay_budget_s.to(self.device).expand(self.shape)
@@ -98,7 +98,7 @@ class Engine:
         return SchedulingObservation(
             slot=state.slot,
             serving=self.serving,
-            slice_id=self._slice_id,
+            slice_id=self.slice_id,
             roster=self.roster,
             rate_bits=report.bits,
             mean_rate_bits=report.mean_bits,

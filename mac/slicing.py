@@ -126,7 +126,7 @@ class SlicingProblem:
                 f"{self.rbgs} RBGs; lower min_rbg or rbg_prbs"
             )
         slices = len(settings.slices)
-        self._group = engine.serving * slices + engine.parts.users.slice_id.expand(engine.shape)
+        self._group = engine.serving * slices + engine.slice_id
         self._members = self._by_slice(torch.ones(engine.shape, dtype=torch.float64, device=engine.device))
 
     @property
@@ -221,7 +221,7 @@ class SlicingProblem:
     def _own(self, cells: CellState, owner: Tensor) -> CellState:
         batch, users = self.engine.shape
         home = self.engine.serving[..., None].expand(batch, users, self.engine.prbs)
-        mine = owner.gather(1, home) == self.engine.parts.users.slice_id[:, None]
+        mine = owner.gather(1, home) == self.engine.slice_id[..., None]
         lent = ~mine if self.settings.unused == "lent" else None
         return replace(cells, owned=mine, borrowable=lent)
 
