@@ -85,7 +85,7 @@ class Reserve:
 
     def reset(self, context: SlicingContext, seed: int) -> None:
         self.rbgs = context.rbgs
-        self.slots = round(context.interval_s / 1e-3) * context.rbg_prbs  # PRBs that an RBG has in an interval
+        self.slots = round(context.interval_s / context.slot_s) * context.rbg_prbs  # PRBs that an RBG has in an interval
         self.place = {service: number for number, service in enumerate(context.services)}
 
     def decide(self, observation: SlicingObservation) -> SlicingDecision:
