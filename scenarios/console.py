@@ -37,7 +37,8 @@ def show_result(result: Result) -> None:
     console = stdout()
     scenario = result.settings
     many = f", mean over {len(scenario.variants)} variants" if scenario.variants else ""
-    title = f"{scenario.name}: {scenario.drops} drops of {scenario.duration_s:g} s{many} (mean ± 95 % interval)"
+    drops = counted(scenario.drops, "drop")
+    title = f"{scenario.name}: {drops} of {scenario.duration_s:g} s{many} (mean ± 95 % interval)"
     frame = result.table()
     rows = [
         (str(label), *map(str, values)) for label, values in zip(frame.index, frame.to_numpy().tolist(), strict=True)
@@ -74,12 +75,12 @@ def show_plan(plan: Plan) -> None:
     """What a run would do, for ``--dry-run``."""
     console, data = stdout(), plan.to_json()
     times = f"{data['warmup_intervals']} warm-up + {data['intervals']} of {data['interval_s']:g} s"
-    together = f"{data['drops_per_batch']} drops x {data['allocators_per_batch']} allocators"
+    together = f"{counted(data['drops_per_batch'], 'drop')} x {counted(data['allocators_per_batch'], 'allocator')}"
     rows = [
         ("scenario", f"{data['scenario']} ({data['family']}, hash {data['hash'][:8]})"),
         ("variants", ", ".join(data["variants"]) or "none"),
         ("allocators", ", ".join(data["allocators"])),
-        ("drops", f"{data['drops']}; {together} in a batch; {data['batches']} batches"),
+        ("drops", f"{data['drops']}; {together} in a batch; {counted(data['batches'], 'batch', 'batches')}"),
         ("intervals", f"{times}, {data['windows']} windows"),
         ("device", f"{data['device']}, {data['dtype']}"),
         ("memory", f"about {human_bytes(data['memory_bytes'])}"),
@@ -94,6 +95,11 @@ def show_rows(title: str, rows: Sequence[dict[str, Any]]) -> None:
     cells = [tuple("" if row[key] is None else str(row[key]) for key in columns) for row in rows]
     numbers = {key for key in columns if all(isinstance(row[key], int | float) for row in rows)}
     stdout().print(_table(title, columns, cells, numbers))
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """``1 drop``, ``2 drops``."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def human_time(seconds: float) -> str:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from .errors import ScenarioError, did_you_mean, shown
+from .merge import expand
 
 Json = Mapping[str, Any]
 
@@ -47,7 +48,7 @@ def _follows(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
 
 def _sentence(detail: ErrorDetails, data: Any, layers: Sequence[Layer], schema: Json) -> str:
     path = _real_path(detail["loc"], data)
-    origin = next((layer.origin for layer in reversed(layers) if _holds(layer.data, path)), layers[-1].origin)
+    origin = next((layer.origin for layer in reversed(layers) if _holds(expand(layer.data), path)), layers[-1].origin)
     return f"{origin}: {_problem(detail, path, schema)}"
 
 

@@ -147,8 +147,8 @@ class Result:
         if len(same):
             return same.iloc[0]
         row = swapped.iloc[0].copy()
-        row["a"], row["b"], row["mean_difference"] = a, b, -row["mean_difference"]
-        row["ci95_low"], row["ci95_high"] = -row["ci95_high"], -row["ci95_low"]
+        row["a"], row["b"], row["mean_difference"] = a, b, 0.0 - row["mean_difference"]
+        row["ci95_low"], row["ci95_high"] = 0.0 - row["ci95_high"], 0.0 - row["ci95_low"]
         return row
 
     @property
