@@ -70,8 +70,7 @@ class Engine:
         block = self._prepare(0)
         ledger = None
         if not self._saturated:
-            horizon = max(1024, 4 * self.parts.block_slots)
-            ledger = DelayLedger(self.shape, horizon, self.parts.block_slots, self.device)
+            ledger = DelayLedger(self.shape, self.parts.block_slots, self.device)
         everything = torch.ones((self.shape[0], self.cells, self.prbs), dtype=self.dtype, device=self.device)
         first = self._measure(self._sinr(block, 0, everything))
         state = CellState(

@@ -34,7 +34,8 @@ class SchedulingObservation:
     slot: int
     serving: Tensor  # [B, U] int64, serving cell
     slice_id: Tensor  # [B, U] int64, slice of the user
-    roster: Tensor  # [B, C, M] int64, users of each cell in ascending order, padded with U
+    roster: Tensor  # [B, C, M] int64, users of each cell in ascending order, padded with U. M is of the
+    # fullest cell of the whole batch: whoever takes turns does so among the users that a cell has, not modulo M.
     rate_bits: Tensor  # [B, U, K] bits that a PRB would carry in this slot at the reported CQI; 0 out of range
     mean_rate_bits: Tensor  # [B, U] its mean over the carrier
     backlog_bits: Tensor  # [B, U] bits waiting for a first transmission

@@ -35,7 +35,7 @@ class SectorAntennaSettings:
     """Elements of the column, fed with equal power; 1 is a single element, which has no electrical tilt."""
     vertical_spacing_wavelengths: float = Field(default=0.8, gt=0.0, le=2.0)
     """Distance between the elements in wavelengths."""
-    electrical_tilt_deg: float = Field(default=102.0, ge=0.0, le=180.0)
+    electrical_tilt_deg: float = Field(default=99.0, ge=0.0, le=180.0)
     """Zenith angle of the column's beam: 90 is along the panel's normal, 102 is 12 degrees below it."""
     mechanical_tilt_deg: float = Field(default=0.0, ge=-90.0, le=90.0)
     """Angle by which the whole panel leans downwards."""

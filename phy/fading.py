@@ -30,16 +30,16 @@ from .config import STRICT
 from .random import Drops, normal, uniform
 from .units import SPEED_OF_LIGHT_MPS
 
-_SHADOWING_PER_CLUSTER_DB = 3.0
-_GRID = 2048  # points of the delay grid on which the basis is tabulated
+_LEAST_GRID = 2048  # points of the delay grid on which the basis is tabulated
+_GRID_PER_TURN = 8  # and at least so many for each turn of the phase between the ends of the carrier
 _USERS_AT_ONCE = 32  # users whose rays are drawn at once, to bound the memory of drawing them
 _LONGEST_S = 12e-6  # delays beyond are folded onto this one; 30 times the median delay spread of UMa
 
-# Clusters N and delay scaling r_tau of TR 38.901 Table 7.5-6 Part-1: LOS, NLOS, O2I.
+# Clusters N, delay scaling r_tau and shadowing per cluster in dB of TR 38.901 Table 7.5-6: LOS, NLOS, O2I.
 _CLUSTERS = {
-    "uma": ((12, 2.5), (20, 2.3), (12, 2.2)),
-    "umi": ((12, 3.0), (19, 2.1), (12, 2.2)),
-    "rma": ((11, 3.8), (10, 1.7), (10, 1.7)),
+    "uma": ((12, 2.5, 3.0), (20, 2.3, 3.0), (12, 2.2, 4.0)),
+    "umi": ((12, 3.0, 3.0), (19, 2.1, 3.0), (12, 2.2, 4.0)),
+    "rma": ((11, 3.8, 3.0), (10, 1.7, 3.0), (10, 1.7, 3.0)),
 }
 
 
@@ -95,21 +95,26 @@ class Basis:
 def karhunen_loeve(frequency_hz: Tensor, delay_spreads_s: Tensor, max_error: float) -> Basis:
     """Basis in which responses of exponential delay profiles have the least energy outside.
 
+    Its first function is flat, so that a direct ray, which has no delay, is carried exactly.
+
     Args:
         frequency_hz: ``[K]`` centre of each PRB, relative to the carrier.
         delay_spreads_s: ``[Q]`` delay spreads that stand for the links to be carried, all of equal weight.
         max_error: share of the mean energy that may lie outside; the fewest functions that keep it are taken.
     """
-    delay = torch.linspace(0.0, _LONGEST_S, _GRID, dtype=torch.float64)
+    width_hz = float(frequency_hz.max() - frequency_hz.min())
+    points = max(_LEAST_GRID, 1 + math.ceil(_GRID_PER_TURN * _LONGEST_S * width_hz))
+    delay = torch.linspace(0.0, _LONGEST_S, points, dtype=torch.float64)
     profile = torch.exp(-delay[None] / delay_spreads_s[:, None])
     weight = (profile / profile.sum(1, keepdim=True)).mean(0)
     steering = torch.exp(-2j * math.pi * frequency_hz[:, None] * delay[None])
-    covariance = (steering * weight) @ steering.conj().T
-    values, vectors = torch.linalg.eigh(covariance)
-    outside = 1.0 - values.flip(0).cumsum(0) / values.sum()
-    size = min(int((outside > max_error).sum()) + 1, len(frequency_hz))
-    kept = vectors[:, -size:].flip(1)
-    return Basis(kept, delay, (kept.conj().T @ steering).T.contiguous(), max(float(outside[size - 1]), 0.0))
+    flat = torch.full((len(frequency_hz), 1), len(frequency_hz) ** -0.5, dtype=torch.complex128)
+    rest = steering - flat @ (flat.T @ steering)
+    values, vectors = torch.linalg.eigh((rest * weight) @ rest.conj().T)
+    left = torch.cat((values.new_zeros(1), values.clamp(min=0.0).cumsum(0))).flip(0) / len(frequency_hz)
+    more = min(int((left > max_error).sum()), len(frequency_hz) - 1)  # functions beside the flat one
+    kept = torch.cat((flat, vectors[:, len(frequency_hz) - more :].flip(1)), 1)
+    return Basis(kept, delay, (kept.conj().T @ steering).T.contiguous(), float(left[more]))
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,7 @@ def draw_fading(
         links: what is known of its links.
         basis: what carries their frequency responses.
         settings: how many directions.
-        power: ``[B, U, C]`` mean power of each link, for example its SNR; the response's mean square over time is it.
+        power: ``[B, U, C]`` mean power of each link, for example its SNR: the response's mean square over drops.
         dtype: of the rays, which are computed in float64.
     """
     users, directions = power.shape[1], settings.directions
@@ -159,7 +164,7 @@ def _rays(drops: Drops, links: Links, basis: Basis, turn: Tensor, power: Tensor,
     some, power = links.of_users(block), power[:, block]
     delay, share = _clusters(drops, some, block.start)
     amplitude = _amplitudes(drops, share, turn.shape[-1], block.start)
-    coordinate = basis.coordinates[_grid_index(delay)]  # [B, U, C, N, D]
+    coordinate = basis.coordinates[_grid_index(delay, basis)]  # [B, U, C, N, D]
     k = 10.0 ** (some.k_factor_db / 10.0)
     scattered_power = power / (1.0 + k) / _kept(share, coordinate, len(basis.vectors))
     scattered = (amplitude @ coordinate) * scattered_power.sqrt()[..., None, None]
@@ -177,7 +182,7 @@ def _clusters(drops: Drops, links: Links, first_user: int = 0) -> tuple[Tensor, 
     """Delays in seconds and powers of unit sum of each link's clusters, ``[B, U, C, N]`` (TR 38.901 7.5-1 to 7.5-6)."""
     rows = torch.tensor(_CLUSTERS.get(links.model, _CLUSTERS["uma"]), dtype=torch.float64)
     kind = torch.where(links.indoor[..., None], 2, torch.where(links.los, 0, 1))
-    count, scaling = rows[kind].unbind(-1)
+    count, scaling, shadow_db = rows[kind].unbind(-1)
     most = int(rows[:, 0].max())
     shape = (*links.los.shape[1:], most)
     start = first_user * shape[1] * most
@@ -186,7 +191,7 @@ def _clusters(drops: Drops, links: Links, first_user: int = 0) -> tuple[Tensor, 
     raw = -scaling[..., None] * spread * torch.log(uniform(drops.keys("fading/delay"), shape, start))
     first = torch.where(exists, raw, torch.inf).amin(-1, keepdim=True)
     delay = raw - first
-    shadow = _SHADOWING_PER_CLUSTER_DB * normal(drops.keys("fading/cluster"), shape, start)
+    shadow = shadow_db[..., None] * normal(drops.keys("fading/cluster"), shape, start)
     level = -delay * (scaling[..., None] - 1) / (scaling[..., None] * spread)
     power = torch.exp(level - math.log(10) / 10 * shadow) * exists
     return delay / _los_scaling(links)[..., None], power / power.sum(-1, keepdim=True)
@@ -220,9 +225,9 @@ def _line_of_sight(drops: Drops, links: Links, turn: Tensor, amplitude: Tensor, 
     return torch.polar(amplitude, phase)[..., None] * nearest
 
 
-def _grid_index(delay: Tensor) -> Tensor:
-    step = _LONGEST_S / (_GRID - 1)
-    return (delay / step).round().long().clamp_(max=_GRID - 1)
+def _grid_index(delay: Tensor, basis: Basis) -> Tensor:
+    last = len(basis.delay_s) - 1
+    return (delay * (last / _LONGEST_S)).round().long().clamp_(max=last)
 
 
 def _as_real(rays: Tensor) -> Tensor:

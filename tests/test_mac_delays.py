@@ -42,7 +42,7 @@ def draw(user: int, slots: int) -> tuple[list[tuple[int, int]], list[int]]:
 @pytest.mark.parametrize("block", [10, 25])
 def test_ledger_equals_a_queue_of_packets(block: int) -> None:
     users, slots, budget = 6, 200, 20
-    ledger = DelayLedger((1, users), 400, block, torch.device("cpu"))
+    ledger = DelayLedger((1, users), block, torch.device("cpu"))
     oracle = [simulate(*draw(user, slots)) for user in range(users)]
     drawn = [draw(user, slots) for user in range(users)]
     admitted, served = torch.zeros(1, users, dtype=torch.float64), torch.zeros(1, users, dtype=torch.float64)
@@ -76,13 +76,58 @@ def test_ledger_equals_a_queue_of_packets(block: int) -> None:
             assert bins[0, user, column] == expected, (user, low, high)
 
 
+def test_packets_that_wait_for_seconds_are_counted_with_their_delay() -> None:
+    """Ten packets in slot 5 of each block; nothing is served for 3000 slots, then everything at once."""
+    block, blocks, stop = 50, 60, 20
+    ledger = DelayLedger((1, 1), block, torch.device("cpu"))
+    admitted, served = torch.zeros(1, 1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
+    count, delay, late, arrivals = 0.0, 0.0, 0.0, []
+    for slot in range(block * (blocks + 1)):
+        number, step = divmod(slot, block)
+        come = 10.0 if step == 5 and number < stop else 0.0
+        arrivals += [slot] * int(come)
+        admitted = admitted + 100 * come
+        ledger.admit(step, admitted, torch.full((1, 1), come, dtype=torch.float64))
+        if number < blocks and arrivals:
+            age = int(ledger.age(step, served))
+            assert slot - arrivals[0] <= age <= slot - arrivals[0] + block
+        if slot == block * blocks:
+            served = admitted
+        ledger.resolve(step, served)
+        if step + 1 == block:
+            report = ledger.close(SLOT_S, torch.full((1, 1), 2500))
+            count, delay, late = count + float(report.packets), delay + float(report.delay_s), late + float(report.late)
+    waits = [block * blocks + 1 - slot for slot in arrivals]
+    assert count == len(waits) == 200
+    assert delay == pytest.approx(sum(waits) * SLOT_S)
+    assert abs(late - sum(wait > 2500 for wait in waits)) <= 10  # blocks of the past are late or in time as a whole
+
+
+def test_lasting_overload_is_reported_as_old_as_it_is() -> None:
+    """Twice as much comes as is served: the n-th packet waits as long as it takes to come, to within a block."""
+    block, slots = 50, 8000
+    ledger = DelayLedger((1, 1), block, torch.device("cpu"))
+    count, delay = 0.0, 0.0
+    for slot in range(slots):
+        ledger.admit(slot % block, torch.full((1, 1), 2.0 * (slot + 1)).double(), torch.full((1, 1), 2.0).double())
+        ledger.resolve(slot % block, torch.full((1, 1), float(slot + 1)).double())
+        if slot % block == block - 1:
+            report = ledger.close(SLOT_S, torch.full((1, 1), 2500))
+            count, delay = count + float(report.packets), delay + float(report.delay_s)
+    assert count == pytest.approx(slots, abs=2 * block)
+    assert delay / count == pytest.approx(slots * SLOT_S / 4, rel=0.03)
+
+
 def test_what_waits_beyond_the_horizon_is_that_old() -> None:
-    ledger = DelayLedger((1, 1), 30, 10, torch.device("cpu"))
-    total = torch.full((1, 1), 5.0, dtype=torch.float64)
-    for slot in range(60):
-        ledger.admit(slot % 10, total, torch.tensor([[float(slot == 0)]], dtype=torch.float64))
-        ledger.resolve(slot % 10, torch.zeros(1, 1, dtype=torch.float64))
-        if slot % 10 == 9:
-            last = ledger.age(9, torch.zeros(1, 1, dtype=torch.float64))
+    block = 50
+    ledger = DelayLedger((1, 1), block, torch.device("cpu"))
+    horizon = ledger.past * block + ledger.fine
+    assert horizon > 20_000
+    total, none = torch.full((1, 1), 5.0, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
+    for slot in range(horizon + 200):
+        ledger.admit(slot % block, total, torch.full((1, 1), float(slot == 0), dtype=torch.float64))
+        ledger.resolve(slot % block, none)
+        if slot % block == block - 1:
+            last = int(ledger.age(block - 1, none))
             ledger.close(SLOT_S, torch.full((1, 1), 100))
-    assert int(last) >= 30
+    assert horizon <= last <= horizon + block

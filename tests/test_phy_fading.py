@@ -114,3 +114,18 @@ def test_basis_error_is_what_is_left_out() -> None:
     weight = torch.exp(-basis.delay_s[None] / SPREADS[:, None])
     weight = (weight / weight.sum(1, keepdim=True)).mean(0)
     assert 1 - float((kept * weight).sum()) == pytest.approx(basis.error, abs=1e-6)
+
+
+@pytest.mark.parametrize("prbs", [12, 50, 100])
+def test_a_direct_ray_is_flat(prbs: int) -> None:
+    basis = karhunen_loeve(frequencies(prbs), SPREADS, 0.03)
+    assert torch.allclose(basis.vectors @ basis.coordinates[0], torch.ones(prbs, dtype=torch.complex128), atol=1e-9)
+    overlap = basis.vectors.conj().T @ basis.vectors
+    assert torch.allclose(overlap, torch.eye(len(overlap), dtype=torch.complex128), atol=1e-9)
+
+
+def test_the_delay_grid_is_fine_enough_for_wide_carriers() -> None:
+    wide = (torch.arange(275, dtype=torch.float64) - 137) * 1.44e6
+    basis = karhunen_loeve(wide, SPREADS, 0.1)
+    step = float(basis.delay_s[1])
+    assert step * float(wide[-1] - wide[0]) <= 1 / 8

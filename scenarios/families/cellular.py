@@ -269,13 +269,6 @@ def best_batch(scenario: CellularScenario, device: str) -> int:
     return max(1, min(64, 400_000 // links) if device == "cpu" else min(1024, 400_000_000 // links))
 
 
-def _block_slots(times: tuple[Clock, int]) -> int:
-    """The longest block that ends with every interval that ends a window, the warm-up's end included."""
-    clock, slots = times
-    unit = slots if slots > 1 else math.gcd(clock.window, clock.warmup)
-    return max(n for n in range(1, _LONGEST_BLOCK + 1) if unit % n == 0)
-
-
 def _users(scenario: CellularScenario, shape: Shape) -> Users:
     budgets = [math.inf if group.sla.delay_s is None else group.sla.delay_s for group in scenario.users]
     return Users(
