@@ -105,6 +105,8 @@ BAD_ROWS = {
     down(3.9, 100): "line 3: Time goes back from 5 to 3.9 s; at most 1 s is accepted.",
     down(5.1, "nan"): "line 3: Length is nan, must be a finite number.",
     down(5.1, "12k"): "line 3: Length is '12k', which is not a number.",
+    down(5.1, "1_0"): "line 3: Length is '1_0', which is not a number.",
+    down(5.1, "9" * 400): f"line 3: Length is {'9' * 40}, must be a finite number.",
     down(5.1, -1): "line 3: Length is -1, must be from 0 to 65605.",
     down(5.1, 65606): "line 3: Length is 65606, must be from 0 to 65605. No frame is longer",
     down(5.1, 99.5): "line 3: Length is 99.5, must be a whole number of bytes.",
@@ -194,6 +196,15 @@ def test_patterns_are_searched_folder_by_folder(tmp_path, monkeypatch):
         resolve(["/nowhere/*.csv"])
 
 
+def test_expected_packets(tmp_path):
+    path = str(write(tmp_path / "t.csv", *(down(i, 100) for i in range(10))))
+    model = TraceReplay(files=(path,))
+    assert model.expected_packets(100.0) == pytest.approx(100.0)
+    assert dataclasses.replace(model, speed=4.0).expected_packets(100.0) == pytest.approx(400.0)
+    assert dataclasses.replace(model, loop=False).expected_packets(100.0) == 10.0
+    assert TraceReplay(files=(str(tmp_path / "gone.csv"),)).expected_packets(100.0) == 0.0
+
+
 def test_located_fixes_the_files_and_finds_bad_ones(tmp_path, monkeypatch):
     model = TraceReplay(files=("*.csv",), loop=False, speed=2.0)
     with pytest.raises(TraceError, match="no file matches"):
@@ -253,11 +264,11 @@ def test_users_choose_among_the_files_evenly(tmp_path):
     for name in range(4):
         write(tmp_path / f"{name}.csv", down(0, 171 + name), down(1, 171 + name))
     model = TraceReplay(files=("*.csv",)).located([tmp_path])
-    packets = model.packets(KEY, 4000, 2000, SLOT_S)
+    packets = model.packets(KEY, 16_000, 2000, SLOT_S)
     chosen = np.bincount(packets.bytes - 101, minlength=4)
-    assert chosen.sum() == 4000 * 2  # a packet a second: 2 in a lap of 2 s
-    np.testing.assert_allclose(chosen / 8000, 0.25, atol=0.02)
-    of_user = packets.bytes[np.argsort(packets.user, kind="stable")].reshape(4000, 2)
+    assert chosen.sum() == 16_000 * 2  # a packet a second: 2 in a lap of 2 s
+    np.testing.assert_allclose(chosen / 32_000, 0.25, atol=0.02)
+    of_user = packets.bytes[np.argsort(packets.user, kind="stable")].reshape(16_000, 2)
     np.testing.assert_array_equal(of_user[:, 0], of_user[:, 1])  # a user stays with his file
 
 
