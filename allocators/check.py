@@ -18,7 +18,7 @@ from phy.random import Drops
 
 from . import registry
 from .checking import DROPS, Case, FamilyCheck, first_difference, tensors
-from .making import BadAllocator, make
+from .making import BadAllocator, make, told
 
 _FAMILIES = {"scheduling": "allocators.check_scheduling", "slicing": "allocators.check_slicing"}
 _SEED = 5
@@ -152,9 +152,11 @@ def _judged_run(
 def _call(method: str, case: Case, interval: int | None, function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return function(*arguments)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         when = "" if interval is None else f" at interval {interval}"
-        what = f"{method}() raised {type(error).__name__}: {error}"
+        what = f"{method}() raised {told(error)}"
         raise _Broken(f"in the case '{case.name}'{when} {what}") from error
 
 
@@ -194,7 +196,9 @@ def _contract(family: str) -> FamilyCheck:
 def _guess(given: object) -> str:
     """The family of an allocator that does not say."""
     if isinstance(given, str) and ":" not in given:
-        return _only(given, registry.families_of(given))
+        if not (families := registry.families_of(given)):
+            raise BadAllocator(registry.unknown_anywhere(given))
+        return _only(given, families)
     sample = _maker(given, "")[0]()
     if isinstance(stated := getattr(sample, "family", None), str):
         return stated
@@ -227,5 +231,7 @@ def _fits(allocator: Any, contract: FamilyCheck) -> bool:
     try:
         allocator.reset(context, _SEED)
         return isinstance(allocator.decide(observations[0]), contract.decision)
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         return False

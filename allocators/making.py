@@ -37,7 +37,8 @@ def load(import_string: str) -> Any:
         if not hasattr(found, part):
             near = difflib.get_close_matches(part, [public for public in dir(found) if public[0] != "_"], 1)
             hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise BadAllocator(f"the module '{name}' has no '{part}'{hint}")
+            where = f" ({file})" if (file := getattr(found, "__file__", None)) else ""
+            raise BadAllocator(f"the module '{name}'{where} has no '{part}'{hint}")
         found = getattr(found, part)
     return found
 
@@ -65,8 +66,10 @@ def _module(name: str) -> Any:
         if error.name and (name == error.name or name.startswith(error.name + ".")):
             raise BadAllocator(f"there is no module '{name}', neither installed nor in this directory") from error
         raise BadAllocator(f"importing '{name}' failed: it needs the module '{error.name}'") from error
-    except Exception as error:
-        raise BadAllocator(f"importing '{name}' failed: {type(error).__name__}: {error}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # sys.exit() in a plug-in must not end the program without a word
+        raise BadAllocator(f"importing '{name}' failed: {told(error)}") from error
 
 
 def _construct(maker: Any, label: str, params: Mapping[str, Any]) -> Any:
@@ -79,8 +82,10 @@ def _construct(maker: Any, label: str, params: Mapping[str, Any]) -> Any:
         raise
     except ValidationError as error:
         raise BadAllocator(_sentence(error, label)) from error
-    except Exception as error:
-        what = str(error) if isinstance(error, ValueError) else f"making it raised {type(error).__name__}: {error}"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        what = str(error) if isinstance(error, ValueError) else f"making it raised {told(error)}"
         raise BadAllocator(f"{label}: {what}") from error
 
 
@@ -131,3 +136,8 @@ def _sentence(error: ValidationError, label: str, *within: str) -> str:
     if not where:
         return f"{label}: {message}"
     return f"{label}: the parameter {where} is {first['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+def told(error: BaseException) -> str:
+    """``ZeroDivisionError: division by zero``, or the type alone of what says nothing."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

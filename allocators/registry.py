@@ -103,6 +103,12 @@ def families_of(name: str) -> tuple[str, ...]:
     return tuple(family for family in families() if name in available(family))
 
 
+def unknown_anywhere(name: str) -> str:
+    """A sentence on a name that no family has."""
+    known = sorted({one for family in families() for one in available(family)})
+    return f"there is no allocator '{name}'{_near(name, known)} one of: {', '.join(known)}, or module:Class"
+
+
 def _import_string(name: str, family: str) -> str:
     if ":" in name:
         return name
@@ -119,11 +125,15 @@ def _unknown(name: str, family: str, known: Iterable[str]) -> str:
         return f"the entry point '{name}' of {GROUP} does not say its family: name it '{family}.{name}'"
     if not known:
         return f"the family '{family}' has no allocators of that or any name: use module:Class"
-    near = difflib.get_close_matches(name.lower().replace("-", "_"), known, 1, 0.5)
-    hint = f"; did you mean '{near[0]}'?" if near else ";"
+    hint = _near(name, known)
     if elsewhere := families_of(name):
         hint = f", it is of the family {elsewhere[0]};"
     return f"there is no {family} allocator '{name}'{hint} one of: {', '.join(sorted(known))}, or module:Class"
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name.lower().replace("-", "_"), list(known), 1, 0.5)
+    return f"; did you mean '{near[0]}'?" if near else ";"
 
 
 def _installed() -> dict[tuple[str, str], str]:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TypeVar
+from types import TracebackType
+from typing import Any, TypeVar
 
+from .arms_length import ArmsLength
 from .contracts import Allocator, AllocatorError, InfeasibleDecision, Problem
 from .record import Recorder, Windows
 
@@ -47,18 +49,20 @@ def run(
         progress: called with the number of intervals done since its last call, once a window.
 
     Raises:
-        AllocatorError: the allocator raised or decided what is not allowed.
+        AllocatorError: the allocator raised, decided what is not allowed, or wrote into what it observed.
     """
     clock, recorder = _Clock(), Recorder(problem.fields, plan.window)
-    with _blame(name, "reset()", problem, -plan.warmup):
-        allocator.reset(problem.context, plan.seed)
-    state = problem.start()
+    guarded = ArmsLength(allocator)
+    with _Blame(name, "reset()", problem, -plan.warmup):
+        guarded.reset(problem.context, plan.seed)
+    with _Blame(name, None, problem, -plan.warmup):
+        state = problem.start()
     for interval in range(-plan.warmup, plan.intervals):
         with clock("observe"):
             observation = problem.observe(state)
-        with clock("decide"), _blame(name, "decide()", problem, interval):
-            decision = allocator.decide(observation)
-        with clock("step"), _blame(name, None, problem, interval):
+        with clock("decide"), _Blame(name, "decide()", problem, interval):
+            decision: Dec = guarded.decide(observation)
+        with clock("step"), _Blame(name, None, problem, interval):
             state, outcome = problem.step(state, decision)
         if interval >= 0 and recorder.add(outcome) and progress:
             progress(plan.window)
@@ -78,21 +82,31 @@ class _Clock:
         self.seconds[part] += perf_counter() - start
 
 
-@contextmanager
-def _blame(name: str, call: str | None, problem: Problem[State, Obs, Dec], interval: int) -> Iterator[None]:
-    """Turn what an allocator raised in ``call``, or a decision that is not allowed, into an AllocatorError."""
-    try:
-        yield
-    except Exception as error:
+@dataclass(frozen=True)
+class _Blame:
+    """Turns what an allocator raised, or a decision that is not allowed, into an AllocatorError."""
+
+    name: str
+    call: str | None  # the call that was made; None while the problem works, which may call an allocator of its own
+    problem: Problem[Any, Any, Any]
+    interval: int
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if error is None or isinstance(error, KeyboardInterrupt):
+            return
+        culprit = getattr(error, "allocator", None)
         drop = error.drop if isinstance(error, InfeasibleDecision) else None
         if isinstance(error, InfeasibleDecision):
             what = f"decision not allowed: {error}"
-        elif call:
-            what = f"{call} raised {type(error).__name__}: {error}"
+        elif self.call or culprit:
+            what = f"{self.call or 'it'} raised {type(error).__name__}{f': {error}' if str(error) else ''}"
         else:  # the step's own failure is nobody else's
-            raise
-        culprit = getattr(error, "allocator", name)
-        raise AllocatorError(f"allocator {culprit}: {what} ({_where(problem, interval, drop)})") from error
+            return
+        culprit = culprit or self.name
+        raise AllocatorError(f"allocator {culprit}: {what} ({_where(self.problem, self.interval, drop)})") from error
 
 
 def _where(problem: Problem[State, Obs, Dec], interval: int, drop: int | None) -> str:

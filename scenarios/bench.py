@@ -83,18 +83,21 @@ def bench(
         progress: told in a few words what is being measured.
 
     Raises:
-        ScenarioError: no such workload or device.
+        ScenarioError: no such workload or device, or less than one drop.
     """
     for name in workloads:
         if name not in WORKLOADS:
             raise ScenarioError(f"unknown workload '{name}'{did_you_mean(name, WORKLOADS)}")
+    if drops is not None and drops < 1:
+        raise ScenarioError(f"--drops must be 1 or more, given {drops}")
+    _require_device(device)
     return [_best(name, device, drops, scheduler, progress) for name in workloads]
 
 
 def _best(
     name: str, device: str, drops: int | None, scheduler: str, progress: Callable[[str], None] | None
 ) -> dict[str, Any]:
-    batches = (drops,) if drops else WORKLOADS[name].batches if device == "cpu" else CUDA_BATCHES
+    batches = (drops,) if drops is not None else WORKLOADS[name].batches if device == "cpu" else CUDA_BATCHES
     rows = []
     for batch in batches:
         if progress:
@@ -104,6 +107,16 @@ def _best(
     best = max(rows, key=lambda row: float(row["slots_per_s"]))
     single = {row["drops"]: row["slots_per_s"] for row in rows}.get(1)
     return {**best, "slots_per_s_of_one_drop": single}
+
+
+def _require_device(device: str) -> None:
+    if device not in ("cpu", "cuda"):
+        raise ScenarioError(f"--device must be cpu or cuda, given '{device}'")
+    if device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise ScenarioError("device 'cuda' was asked for, but torch finds no GPU here; take --device cpu")
 
 
 def measure(name: str, drops: int, device: str, scheduler: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn, ParamSpec
 import typer
 
 from .errors import ScenarioError, did_you_mean
+from .streams import chatter_on_stderr
 
 P = ParamSpec("P")
 
@@ -60,7 +61,8 @@ def _guarded(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except KeyboardInterrupt:
-            _stop("interrupted; whole shards are kept, and --resume goes on from them", 130)
+            kept = "; whole shards are kept, and --resume goes on from them" if command.__name__ == "run" else ""
+            _stop(f"interrupted{kept}", 130)
         except Exception as error:
             if not _can_be_helped(error):
                 raise
@@ -99,7 +101,8 @@ def run(
     from .running import Options, execute
 
     command = shlex.join(["fairwave", *sys.argv[1:]])
-    result = execute(settled, contenders(settled), Options(out, resume, progress=True, command=command))
+    with chatter_on_stderr(as_json):
+        result = execute(settled, contenders(settled), Options(out, resume, progress=True, command=command))
     _print_json(result.to_json()) if as_json else show_result(result)
 
 
@@ -135,9 +138,10 @@ def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> No
     from .loading import scenario_hash, variants
 
     family = families.find(settled.family)
-    contenders.check(contenders.contenders(settled), family)
-    for each in variants(settled).values():
-        family.check(each)
+    with chatter_on_stderr(as_json):
+        contenders.check(contenders.contenders(settled), family)
+        for each in variants(settled).values():
+            family.check(each)
     report = {
         "valid": True,
         "scenario": settled.name,
@@ -181,7 +185,8 @@ def check(
     """Check that an allocator keeps the contract: shapes, capacity, seeds, batches, devices."""
     from allocators.check import check_allocator
 
-    findings = check_allocator(allocator, family)
+    with chatter_on_stderr(as_json):
+        findings = check_allocator(allocator, family)
     _print_json(_as_plain(findings)) if as_json else typer.echo(str(findings))
     if not findings.ok:
         raise typer.Exit(2)
@@ -229,10 +234,11 @@ def _dry_run(settled: Any, as_json: bool) -> None:
     from .console import show_plan
     from .plan import make_plan
 
-    contenders.check(contenders.contenders(settled), families.find(settled.family))
-    plan = make_plan(settled)
-    for part in plan.parts:
-        plan.family.check(part.scenario)
+    with chatter_on_stderr(as_json):
+        contenders.check(contenders.contenders(settled), families.find(settled.family))
+        plan = make_plan(settled)
+        for part in plan.parts:
+            plan.family.check(part.scenario)
     _print_json(plan.to_json()) if as_json else show_plan(plan)
 
 
@@ -252,6 +258,8 @@ def _message(error: Exception) -> str:
     if cause is None or cause.__traceback__ is None or isinstance(cause, ValueError):
         return str(error)
     last = traceback.extract_tb(cause.__traceback__)[-1]
+    if last.filename.startswith("<"):  # the import system's own: a module that is not there
+        return str(error)
     return f"{error}\n  raised in {last.filename}, line {last.lineno}"
 
 

@@ -97,7 +97,7 @@ def _entry(given: Given, label: str) -> tuple[dict[str, Any], object | None]:
         raise ScenarioError(f"an allocator is a name, {{name, params}} or an object with decide(), given {given!r}")
     kind = type(thing)
     setting = {"name": f"{kind.__module__}:{kind.__qualname__}", "params": _parameters(thing)}
-    return _labelled(setting, label), thing
+    return _labelled(setting, label or kind.__name__), thing
 
 
 def _instance(given: object) -> object:

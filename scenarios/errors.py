@@ -20,6 +20,6 @@ def did_you_mean(given: str, options: Iterable[str]) -> str:
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """A value as it may stand in a message: its ``repr``, cut where it is long."""
-    text = repr(value)
+    """A value as it may stand in a message: its ``repr``, cut where it is long; ``null`` is nothing."""
+    text = "nothing" if value is None else repr(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -48,8 +48,37 @@ def _follows(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
 
 def _sentence(detail: ErrorDetails, data: Any, layers: Sequence[Layer], schema: Json) -> str:
     path = _real_path(detail["loc"], data)
-    origin = next((layer.origin for layer in reversed(layers) if _holds(expand(layer.data), path)), layers[-1].origin)
-    return f"{origin}: {_problem(detail, path, schema)}"
+    problem = _problem(detail, path, schema)
+    return f"{origin_of(path or _first_key(problem), data, layers)}: {problem}"
+
+
+def origin_of(path: Sequence[str], data: Any, layers: Sequence[Layer]) -> str:
+    """Where the setting at ``path`` comes from, or, where nobody gives it, the nearest one that is around it.
+
+    Args:
+        path: keys and indices from the top.
+        data: all layers merged.
+        layers: lowest first.
+    """
+    deepest, found = 0, None
+    for layer in reversed(layers):
+        depth, replaces = _depth(expand(layer.data), path, data)
+        if depth > deepest:
+            deepest, found = depth, layer.origin
+        if depth == len(path) or (depth and replaces):  # what lies below is covered
+            break
+    files = (layer.origin for layer in reversed(layers) if not layer.origin.startswith("--"))
+    return found or next(files, layers[-1].origin)
+
+
+def origin_of_message(message: str, data: Any, layers: Sequence[Layer]) -> str:
+    """Where the setting comes from with whose name a message begins, as ``'duration_s' must be ...``."""
+    return origin_of(_first_key(message), data, layers)
+
+
+def _first_key(message: str) -> tuple[str, ...]:
+    """The dotted key with which a message on more than one setting begins."""
+    return tuple(message.partition(" ")[0].strip("':").split("."))
 
 
 def _problem(detail: ErrorDetails, path: tuple[str, ...], schema: Json) -> str:
@@ -100,13 +129,22 @@ def _real_path(location: tuple[int | str, ...], data: Any) -> tuple[str, ...]:
     return tuple(path)
 
 
-def _holds(data: Any, path: tuple[str, ...]) -> bool:
-    for part in path:
-        inside = _step(data, part)
+def _depth(over: Any, path: Sequence[str], data: Any) -> tuple[int, bool]:
+    """How much of ``path`` a layer speaks of, and whether it replaces what lower layers say there, as lists do.
+
+    A layer may pick an item of a list by the name that the item has in ``data``.
+    """
+    replaces = False
+    for depth, part in enumerate(path):
+        data = (_step(data, part) or (None,))[0]
+        replaces = replaces or not isinstance(over, Mapping)
+        inside = _step(over, part)
+        if inside is None and isinstance(data, Mapping) and "name" in data:
+            inside = _step(over, str(data["name"]))
         if inside is None:
-            return False
-        data = inside[0]
-    return True
+            return depth, replaces
+        over = inside[0]
+    return len(path), True
 
 
 def _step(data: Any, part: str) -> tuple[Any] | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,13 +88,14 @@ def _is_of(folder: Path, scenario: ScenarioBase) -> bool:
 
 def _probe(folder: Path) -> None:
     """Try to write before anything runs, and leave no trace of it."""
-    made = next((path for path in reversed([folder, *folder.parents]) if not path.exists()), None)
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         write_atomically(folder / ".probe", b"")
-        (folder / ".probe").unlink()
+        (folder / ".probe").unlink(missing_ok=True)
     finally:
-        if made is not None and made.exists():
-            shutil.rmtree(made)
+        with contextlib.suppress(OSError):  # another run may have begun to write there meanwhile
+            for path in made:
+                path.rmdir()
 
 
 def differences(a: ScenarioBase, b: ScenarioBase) -> str:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from . import families, yaml
 from .errors import ScenarioError, did_you_mean, shown
-from .explain import Layer, explain, tag_at
+from .explain import Layer, explain, origin_of_message, tag_at
 from .merge import merge
 from .schema import ScenarioBase
 
@@ -174,7 +174,7 @@ def _validated(data: Mapping[str, Any], layers: Sequence[Layer], family: familie
     except ValidationError as error:
         raise explain(error, data, layers, _schema(family.scenario_type)) from None
     except ScenarioError as error:
-        raise ScenarioError(f"{layers[-1].origin}: {error}") from None
+        raise ScenarioError(f"{origin_of_message(str(error), data, layers)}: {error}") from None
     return scenario
 
 

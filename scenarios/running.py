@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mac import loop
+from mac.arms_length import ArmsLength
 from mac.side_by_side import SideBySide
 from phy.random import Drops
 
@@ -22,6 +23,7 @@ from .contenders import Contender, Given, as_settings, check, contenders
 from .errors import ScenarioError
 from .finish import finish
 from .folders import choose, open_folder
+from .interrupts import Interrupts, interrupts
 from .loading import Source, load, scenario_hash
 from .plan import Part, Plan, make_plan
 from .progress import Advance, progress_bar
@@ -82,22 +84,40 @@ class Options:
 def execute(scenario: ScenarioBase, entrants: Sequence[Contender], options: Options) -> Result:
     """Check everything, then run what is missing, then write the tables and plots."""
     began = time.perf_counter()
-    family = families.find(scenario.family)
-    check(entrants, family)
-    plan = make_plan(scenario)
-    for part in plan.parts:
-        family.check(part.scenario)
-    folder = choose(scenario, options.out, options.resume)
-    todo = [_todo(folder, plan, part, entrants) for part in plan.parts]
-    total = sum(work.drop_intervals for work in todo)
-    with _threads(plan.device):
-        with progress_bar(total, options.progress) as advance:
-            shards = _shards(plan, todo, advance)
-            first = list(itertools.islice(shards, 1))
-            open_folder(folder, scenario)  # not before: a run that fails at once leaves nothing behind
-            for cell, windows in itertools.chain(first, shards):
+    with interrupts() as ctrl_c:
+        family = families.find(scenario.family)
+        check(entrants, family)
+        plan = make_plan(scenario)
+        for part in plan.parts:
+            family.check(part.scenario)
+        folder = choose(scenario, options.out, options.resume)
+        todo = [_todo(folder, plan, part, entrants) for part in plan.parts]
+        with _threads(plan.device):
+            _simulate(folder, plan, todo, ctrl_c, options.progress)
+            return finish(Result(folder), plan, options, time.perf_counter() - began)
+
+
+def _simulate(folder: Path, plan: Plan, todo: Sequence[_Work], ctrl_c: Interrupts, progress: bool) -> None:
+    """Run what is missing, and write each shard as soon as it is there."""
+    ctrl_c.check()
+    with progress_bar(sum(work.drop_intervals for work in todo), progress) as advance:
+        shards = _shards(plan, todo, _stopping(advance, ctrl_c))
+        first = list(itertools.islice(shards, 1))
+        open_folder(folder, plan.scenario)  # not before: a run that fails at once leaves nothing behind
+        for cell, windows in itertools.chain(first, shards):
+            with ctrl_c.shield():
                 write_shard(folder, cell, windows)
-        return finish(Result(folder), plan, options, time.perf_counter() - began)
+    ctrl_c.check()
+
+
+def _stopping(advance: Advance, ctrl_c: Interrupts) -> Advance:
+    """``advance`` that also stops the run where Ctrl-C was pressed and got lost."""
+
+    def checked(count: int, what: str) -> None:
+        ctrl_c.check()
+        advance(count, what)
+
+    return checked
 
 
 def _shards(plan: Plan, todo: Sequence[_Work], advance: Advance) -> Iterator[tuple[Cell, xr.Dataset]]:
@@ -175,7 +195,8 @@ def _side_by_side(
     """One batch in which every allocator has its own copy of the drops; what they share of the time is shared out."""
     advance, setup_s = told
     assert plan.family.require is not None
-    side = SideBySide({entrant.label: entrant.make(plan.family) for entrant in entrants}, plan.family.require)
+    held = {entrant.label: ArmsLength(entrant.make(plan.family), entrant.label) for entrant in entrants}
+    side = SideBySide(held, plan.family.require)
     tell = _counting(advance, len(problem.drops), f"{len(entrants)} allocators")
     windows = loop.run(problem, side, _length(part), "side by side", tell)
     whole = dataset(windows, plan.family.labels(part.scenario, problem), part.clock, problem.drops)

@@ -6,6 +6,7 @@ arrays says later that it still is.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -151,7 +152,8 @@ def write_atomically(path: Path, content: bytes | str) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise ScenarioError(f"cannot write {path}: {error.strerror or error}") from None
+        remedy = "; make room, then go on with --resume" if error.errno == errno.ENOSPC else ""
+        raise ScenarioError(f"cannot write {path}: {error.strerror or error}{remedy}") from None
     finally:
         if temporary.exists():
             temporary.unlink()

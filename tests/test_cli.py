@@ -123,7 +123,9 @@ def test_check() -> None:
     assert findings["ok"] is True
     assert findings["family"] == "slicing"
     assert "keeps the contract" in fairwave("check", "allocators.slicing.equal:Equal").stdout
-    assert "nowhere" in refused("check", "nowhere:Thing", "--family", "slicing")
+    assert "there is no module 'nowhere'" in (text := refused("check", "nowhere:Thing", "--family", "slicing"))
+    assert "importlib" not in text
+    assert "there is no allocator 'equall'; did you mean 'equal'?" in refused("check", "equall")
 
 
 def test_check_of_one_that_breaks_the_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,6 +139,66 @@ def test_check_of_one_that_breaks_the_contract(tmp_path: Path, monkeypatch: pyte
     result = fairwave("check", "breaker:Breaker", "--family", "slicing", "--json")
     assert result.exit_code == 2
     assert json.loads(result.stdout)["ok"] is False
+
+
+CHATTER = """
+import os
+print("at import")
+from toy_family import Even
+class Chatty(Even):
+    def decide(self, demand):
+        print("from Python")
+        os.write(1, b"from C\\n")
+        return super().decide(demand)
+"""
+
+
+def test_what_a_plug_in_prints_stays_out_of_the_document(pipe: str, tmp_path: Path) -> None:
+    Path("chatty.py").write_text(CHATTER)
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from scenarios import families
+families.FAMILIES["toy"] = "toy_family:FAMILY"
+from scenarios.cli import main
+main()
+"""
+    for arguments in (
+        ["run", pipe, "--out", "out", "--allocators", "chatty:Chatty"],
+        ["run", pipe, "--dry-run", "--allocators", "chatty:Chatty"],
+        ["validate", pipe, "--set", "allocators=['chatty:Chatty']"],
+        ["check", "chatty:Chatty", "--family", "slicing"],
+    ):
+        command = [sys.executable, "-c", code, *arguments, "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert json.loads(done.stdout), done.stderr
+        assert "at import" in done.stderr
+        if "--out" in arguments:
+            assert "from Python" in done.stderr and "from C" in done.stderr
+
+
+@pytest.mark.parametrize("where", ["import", "__init__", "reset", "decide"])
+def test_a_plug_in_that_calls_exit_does_not_end_the_command(
+    pipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    name = f"leaves_{where.strip('_')}"
+    body = f"    def {where}(self, *_):\n        sys.exit(0)\n" if where != "import" else "sys.exit(0)\n"
+    Path(f"{name}.py").write_text(f"import sys\nfrom toy_family import Even\nclass Leaves(Even):\n    pass\n{body}")
+    text = refused("run", pipe, "--allocators", f"{name}:Leaves,toy_family:Even")
+    assert "SystemExit: 0" in text and "eaves" in text
+    assert files(tmp_path) - {f"{name}.py"} == {"pipe.yaml"}
+
+
+def test_bench_refuses_what_it_cannot_measure() -> None:
+    import torch
+
+    assert "did you mean" in refused("bench", "W0")
+    assert "--drops must be 1 or more, given 0" in refused("bench", "W1", "--drops", 0)
+    assert "--drops must be 1 or more, given -1" in refused("bench", "W1", "--drops", -1)
+    assert "--device must be cpu or cuda, given 'tpu'" in refused("bench", "W1", "--device", "tpu")
+    if not torch.cuda.is_available():
+        assert "no GPU" in refused("bench", "W1", "--device", "cuda")
 
 
 def test_schema() -> None:

@@ -129,7 +129,7 @@ class TestImportStrings:
         self.write(tmp_path, monkeypatch, "plugin_here", f"class Mine:\n{body}")
         assert type(resolve("plugin_here:Mine", "any family")).__name__ == "Mine"
         assert describe("plugin_here:Mine", "any family") == "Mine."
-        with pytest.raises(BadAllocator, match="module 'plugin_here' has no 'Mime'; did you mean 'Mine'"):
+        with pytest.raises(BadAllocator, match=r"plugin_here\.py\) has no 'Mime'; did you mean 'Mine'"):
             resolve("plugin_here:Mime", "scheduling")
 
     @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ import pytest
 import torch
 
 import scenarios
+from allocators.scheduling.round_robin import RoundRobin
+from mac.contracts import AllocatorError
 from mac.metrics.table import metric_table
+from mac.scheduling_types import SchedulingDecision, SchedulingObservation
 from phy.random import Drops
 from scenarios import families, load
 from scenarios.errors import ScenarioError
@@ -191,3 +195,84 @@ def test_tractor_plays_real_traces(monkeypatch: pytest.MonkeyPatch) -> None:
     moving = result.to_xarray("tractor_random", "3_2_3")["rbg"]
     assert (np.abs(moving.diff("window")).sum("slice") <= 2).all(), "one RBG moves at a time"
     assert float(result.to_xarray("tractor_expert", "0_1_2")["demand_bits"].sum()) > 0
+
+
+@pytest.mark.parametrize(
+    "traffic",
+    [
+        {"model": "poisson", "rate_bps": 4e7, "packet_bytes": 10},
+        {"model": "constant_bit_rate", "rate_bps": 4e7, "packet_bytes": 10},
+        {"model": "on_off", "rate_bps": 8e7, "packet_bytes": 10, "on_s": 1e-3, "off_s": 1e-3},
+        {"model": "ftp_model_3", "files_per_s": 5e5, "file_bytes": 10},
+    ],
+)
+def test_the_packets_of_a_drop_fit_into_the_memory_that_was_estimated(traffic: dict[str, Any]) -> None:
+    """However small: at 10 bytes a packet, a user of 40 Mbit/s has half a million of them in a second."""
+    change = {"users.embb.traffic": traffic, "users.embb.count": 1, "users.mmtc.count": 0, "users.urllc.count": 0}
+    scenario = load("slicing-quickstart", duration_s=0.5, warmup_s=0.0, **change)
+    family = families.find("slicing")
+    light = load(scenario, **{"users.embb.traffic": {"model": "full_buffer"}})
+    estimated = family.estimate_bytes(scenario, 2) - family.estimate_bytes(light, 2)
+    tracemalloc.start()
+    try:
+        arrivals = cellular._arrivals(scenario, Drops(1, (0, 1)), 500)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert arrivals is not None and len(arrivals.drops[0]) > 150_000
+    assert peak < estimated < 4 * peak
+
+
+SCHEDULERS = """
+import sys
+from allocators.scheduling.round_robin import RoundRobin
+class Raises(RoundRobin):
+    def decide(self, observation):
+        raise KeyError("weights")
+class Leaves(RoundRobin):
+    def decide(self, observation):
+        sys.exit(0)
+class Unready(RoundRobin):
+    def reset(self, context, seed):
+        raise ValueError("no weights")
+class Writes(RoundRobin):
+    def decide(self, observation):
+        decision = super().decide(observation)
+        observation.backlog_bits.zero_()
+        return decision
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("Raises", "raised KeyError: 'weights'"),
+        ("Leaves", "raised SystemExit: 0"),
+        ("Unready", "raised ValueError: no weights"),
+        ("Writes", "wrote into observation.backlog_bits"),
+    ],
+)
+def test_a_scheduler_inside_the_slices_that_fails_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, says: str
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "inner_schedulers.py").write_text(SCHEDULERS)
+    spec = f"inner_schedulers:{name}"
+    with pytest.raises(AllocatorError) as caught:
+        run("slicing-quickstart", ["equal"], out="out", **SHORT, **{"slicing.scheduler": spec})
+    for part in (f"allocator {spec} (slicing.scheduler): ", says, "drops 0-2, interval -1, time -0.25 s"):
+        assert part in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_allocator_that_writes_into_what_it_sees_is_refused_before_it_changes_anybody() -> None:
+    """Reports are views of the engine's state: written to, they would change this allocator's truth and the next's."""
+
+    class Writes(RoundRobin):
+        def decide(self, observation: SchedulingObservation) -> SchedulingDecision:
+            decision = super().decide(observation)
+            observation.serving.zero_()
+            return decision
+
+    with pytest.raises(AllocatorError, match=r"allocator Writes: .*wrote into observation\.serving"):
+        run(MACRO, [Writes(), "round_robin"], out="out")

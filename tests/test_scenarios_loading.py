@@ -201,6 +201,40 @@ def test_settings_on_the_command_line(toy: Toy, tmp_path: Path) -> None:
         assert f"--set {setting}" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("settings", "culprit"),
+    [
+        (["carrier.prb=2", "seed=3"], "--set carrier.prb=2"),
+        (["carrier.prbs=x", "seed=3"], "--set carrier.prbs=x"),
+        (["users.embb.count=x", "seed=3"], "--set users.embb.count=x"),
+        (["users.2.count=x", "seed=3"], "--set users.2.count=x"),
+        (["users.embb.traffic.rate=1", "seed=3"], "--set users.embb.traffic.rate=1"),
+        (["users.embb.traffic.model=poison", "seed=3"], "--set users.embb.traffic.model=poison"),
+        (["duration_s.x=1", "seed=3"], "--set duration_s.x=1"),
+        (["duration_s=1.1", "seed=3"], "--set duration_s=1.1"),
+        (["warmup_s=0.1", "seed=3"], "--set warmup_s=0.1"),
+        (["slicing.min_rbg=7", "seed=3"], "--set slicing.min_rbg=7"),
+        (["slicing.interval_s=0.2505", "seed=3"], "--set slicing.interval_s=0.2505"),
+        (["users.embb.slice=mmtcc", "seed=3"], "--set users.embb.slice=mmtcc"),
+        (["users=[{name: a, slice: embb}]", "seed=3"], "--set users=[{name: a, slice: embb}]"),
+        (["drops=1", "seed=-1"], "--set seed=-1"),
+        (["seed=-1", "seed=-2"], "--set seed=-2"),
+    ],
+)
+def test_the_setting_that_is_wrong_is_blamed_and_not_the_last_one(settings: list[str], culprit: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        load_with_options("slicing-quickstart", settings, {"drops": 3})
+    assert str(caught.value).startswith(f"{culprit}: "), str(caught.value)
+
+
+def test_what_nobody_says_is_blamed_on_the_file(toy: Toy, tmp_path: Path) -> None:
+    del toy["allocators"]
+    path = write(tmp_path / "bare.yaml", toy)
+    with pytest.raises(ScenarioError, match=r"bare\.yaml: 'allocators' is missing"):
+        load_with_options(path, [], {"drops": 3})
+    assert "given nothing" in complaint({**toy, "allocators": None})
+
+
 def test_cellular_sections_are_checked() -> None:
     for change, says in (
         ({"users.0.slice": "mmtcc"}, "did you mean 'mmtc'"),

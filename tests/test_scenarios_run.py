@@ -172,6 +172,23 @@ def test_a_folder_in_use_is_left_alone(toy: Toy, tmp_path: Path) -> None:
     assert files(tmp_path) == before
 
 
+def test_a_look_whether_a_folder_can_be_written_removes_nothing_of_others(toy: Toy) -> None:
+    """Two runs that begin at once find that there is no runs/ yet; the probe of one must leave the other's folder."""
+    from scenarios import folders
+
+    def write(path: Path, content: bytes) -> None:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+        Path("runs/other").mkdir()
+        Path("runs/other/scenario.yaml").write_text("theirs")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folders, "write_atomically", write)
+        folders.choose(load(toy), None, False)
+    assert files(Path()) == {"runs/other/scenario.yaml"}
+    assert [path.name for path in Path("runs").iterdir()] == ["other"]
+
+
 def test_resume_refuses_another_scenario_and_says_what_differs(toy: Toy) -> None:
     run(toy, out="out")
     before = {path: (Path("out") / path).read_bytes() for path in files(Path("out"))}
@@ -226,7 +243,7 @@ def test_a_full_disk(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fsync)
-        assert "No space left on device" in refused(toy, out="out")
+        assert "No space left on device; make room, then go on with --resume" in refused(toy, out="out")
     assert not [name for name in files(Path("out")) if name.endswith(".tmp")]
     for path in Path("out").rglob("*.nc"):
         read_shard(path)

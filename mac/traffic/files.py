@@ -45,7 +45,7 @@ def _match(pattern: str, places: Sequence[Path]) -> list[Path]:
             return files
     searched = ", ".join(str(place) for place in places)
     raise TraceError(
-        f"no file matches '{pattern}'; searched in {searched}. "
+        f"no file matches '{pattern}'; searched beside the scenario file and in {searched}. "
         f"Put the files there or set {DATA_VARIABLE} to the folder that holds them."
     )
 

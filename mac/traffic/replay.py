@@ -56,6 +56,15 @@ class TraceReplay:
             return None
         return float(np.mean([8 * tape.bytes.sum() / tape.duration_s for tape in tapes])) if tapes else None
 
+    def expected_packets(self, time_s: float) -> float:
+        """Packets of a user in ``time_s`` seconds, mean over the files; 0 while the files cannot be used."""
+        try:
+            tapes = self._tapes()
+        except TraceError:
+            return 0.0
+        laps = [time_s / tape.duration_s if self.loop else min(1.0, time_s / tape.duration_s) for tape in tapes]
+        return float(np.mean([lap * len(tape.bytes) for lap, tape in zip(laps, tapes, strict=True)]))
+
     def located(self, folders: Sequence[str | Path] = ()) -> TraceReplay:
         """A copy whose ``files`` are absolute paths; every file is read once, so that a bad one is found here.
 

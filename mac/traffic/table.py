@@ -41,10 +41,12 @@ class Table:
         """
         text = self.columns[column]
         try:
+            if any("_" in entry for entry in text):  # a number to Python, and to nobody else
+                raise ValueError
             values = np.array(text, dtype=np.float64)
         except ValueError:
             row = next(i for i, entry in enumerate(text) if not _is_number(entry))
-            raise self.error(row, f"{column} is '{text[row]}', which is not a number.") from None
+            raise self.error(row, f"{column} is '{text[row][:40]}', which is not a number.") from None
         self._require(column, np.isfinite(values), "must be a finite number.")
         allowed = f"must be at least {low:g}." if math.isinf(high) else f"must be from {low:g} to {high:g}."
         self._require(column, (values >= low) & (values <= high), f"{allowed} {hint}".rstrip())
@@ -53,7 +55,7 @@ class Table:
     def _require(self, column: str, good: NDArray[np.bool_], rule: str) -> None:
         if not good.all():
             row = int(np.argmin(good))
-            raise self.error(row, f"{column} is {self.columns[column][row]}, {rule}")
+            raise self.error(row, f"{column} is {self.columns[column][row][:40]}, {rule}")
 
 
 def read_table(path: Path, required: Sequence[str], kind: str) -> Table:
@@ -121,4 +123,4 @@ def _is_number(entry: str) -> bool:
         float(entry)
     except ValueError:
         return False
-    return True
+    return "_" not in entry

@@ -38,6 +38,8 @@ _LONGEST_BLOCK = 50  # slots that the engine prepares at once
 _CLUSTERS = 20  # of a link, at most (TR 38.901 Table 7.5-6)
 _TABLE_BYTES = 60_000_000  # link tables and the library code that a first run loads
 _FIELDS = 18  # arrays of the results per user and window, about
+_PACKET_BYTES = 24  # slot, user and size of a packet
+_PACKET_SETUP_BYTES = 120  # what making and sorting the packets of a drop takes for each of them, at most
 
 
 class UserGroup(Model):
@@ -252,8 +254,8 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     arrivals = sum(_packets(group, seconds) for group in scenario.users) * scenario.cells
     windows = shape.clock.intervals // shape.clock.window
     results = users * (2 * _FIELDS * windows + len(BIN_EDGES_S)) * 8
-    setup = _TABLE_BYTES + links * 16 * (_CLUSTERS * (basis + rays) + 2 * rays * basis)
-    return int(drops * (air + reports + queues + 24 * arrivals + results) + setup)
+    setup = _TABLE_BYTES + links * 16 * (_CLUSTERS * (basis + rays) + 2 * rays * basis) + _PACKET_SETUP_BYTES * arrivals
+    return int(drops * (air + reports + queues + _PACKET_BYTES * arrivals + results) + setup)
 
 
 def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> float:
@@ -310,9 +312,12 @@ def _group_of_user(scenario: CellularScenario) -> torch.Tensor:
 
 
 def _packets(group: UserGroup, time_s: float) -> float:
-    """Packets that arrive for a group of a cell, where its rate is known; taken to be of 500 bytes."""
-    rate_bps = 0.0 if isinstance(group.traffic, TraceReplay) else group.traffic.mean_rate_bps or 0.0
-    return group.count * rate_bps * time_s / 8 / 500
+    """Packets that arrive for a group of a cell; of 500 bytes where a model does not say."""
+    traffic = group.traffic
+    if isinstance(traffic, TraceReplay):
+        return group.count * traffic.expected_packets(time_s)
+    size_bytes: float = getattr(traffic, "packet_bytes", getattr(traffic, "file_bytes", 500))
+    return group.count * (traffic.mean_rate_bps or 0.0) * time_s / 8 / size_bytes
 
 
 def _basis_size(scenario: CellularScenario) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from pydantic import Field, model_validator
 
+from mac.arms_length import ArmsLength
 from mac.contracts import Allocator
 from mac.feasible import require_slicing
 from mac.scheduling_types import SchedulingDecision, SchedulingObservation
@@ -83,7 +84,7 @@ def _scheduler(scenario: SlicingScenario) -> Allocator[SchedulingObservation, Sc
 
     settings = scenario.slicing
     found: Allocator[Any, Any] = resolve(settings.scheduler, "scheduling", dict(settings.scheduler_params))
-    return found
+    return ArmsLength(found, f"{settings.scheduler} (slicing.scheduler)")
 
 
 def _check(scenario: SlicingScenario) -> None:

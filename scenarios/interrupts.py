@@ -1,0 +1,69 @@
+"""Ctrl-C while a run goes on: never lost, and never in the middle of a file.
+
+Python raises KeyboardInterrupt wherever it happens to be. In a finaliser, such as those of HDF5's objects, it is only
+printed and the run would go on; in a callback of HDF5 it comes out as a failed write.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupts:
+    """Whether Ctrl-C was pressed, and whether that has to wait."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._shielded = False
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C was pressed at any time before."""
+        if self.asked:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def shield(self) -> Iterator[None]:
+        """Let the block come to its end, then stop; a second Ctrl-C does not wait."""
+        self._shielded = True
+        try:
+            yield
+        finally:
+            self._shielded = False
+        self.check()
+
+    def handle(self, _: int, __: FrameType | None) -> None:
+        """What SIGINT calls."""
+        waits, self.asked = self._shielded and not self.asked, True
+        if not waits:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def interrupts() -> Iterator[Interrupts]:
+    """Watch over Ctrl-C while the block runs; if it was pressed, the block ends with KeyboardInterrupt, come what may.
+
+    Signals belong to the main thread, and a handler that somebody else has set stays: there Python's own ways hold.
+    """
+    watch = Interrupts()
+    mine = threading.current_thread() is threading.main_thread()
+    mine = mine and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not mine:
+        yield watch
+        return
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda lost: None if issubclass(lost.exc_type, KeyboardInterrupt) else hook(lost)
+    signal.signal(signal.SIGINT, watch.handle)
+    try:
+        yield watch
+    except Exception:
+        watch.check()
+        raise
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.unraisablehook = hook
+    watch.check()

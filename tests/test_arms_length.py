@@ -1,0 +1,197 @@
+"""What allocators may not do in a run: leave it without a word, or write into what they are shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from mac import loop
+from mac.arms_length import ArmsLength
+from mac.contracts import AllocatorError, Field, Outcome
+from mac.side_by_side import SideBySide
+from phy.random import Drops
+
+
+@dataclass(frozen=True)
+class Context:
+    drops: Drops
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An observation with a tensor of the problem's own."""
+
+    number: int
+    truth: Tensor
+
+
+@dataclass(frozen=True)
+class Said:
+    """A decision."""
+
+    value: Tensor
+
+
+class Problem:
+    """Serves what is decided; shows its own truth. May have a helper of its own, as slices have their scheduler."""
+
+    interval_s = 0.5
+    fields: Mapping[str, Field] = {}
+
+    def __init__(self, helper: Any = None) -> None:
+        self.drops = Drops(1, (4, 5))
+        self.truth, self.helper = torch.ones(2, 3), helper
+
+    @property
+    def context(self) -> Context:
+        return Context(self.drops)
+
+    def start(self) -> int:
+        if self.helper is not None:
+            self.helper.reset(self.context, 0)
+        return 0
+
+    def observe(self, state: int, /) -> Seen:
+        return Seen(state, self.truth)
+
+    def step(self, state: int, decision: Said, /) -> tuple[int, Outcome]:
+        if self.helper is not None:
+            self.helper.decide(self.observe(state))
+        zero = torch.zeros(2, 3)
+        return state + 1, Outcome(decision.value, zero, zero, zero, torch.zeros(2))
+
+
+class Fine:
+    """Decides what it sees."""
+
+    def reset(self, context: Any, seed: int) -> None:
+        return None
+
+    def decide(self, observation: Seen) -> Said:
+        return Said(observation.truth.clone())
+
+
+def spoilt(method: str, deed: Callable[[Any], Any]) -> Fine:
+    """A fine allocator whose method does something else from its second call on, or at once in reset()."""
+    allocator: Any = Fine()
+    own, calls = getattr(allocator, method), []
+
+    def other(*arguments: Any) -> Any:
+        calls.append(1)
+        if method == "reset" or len(calls) > 1:
+            deed(arguments[0])
+        return own(*arguments)
+
+    setattr(allocator, method, other)
+    found: Fine = allocator
+    return found
+
+
+def raises(error: BaseException) -> Callable[[Any], Any]:
+    def deed(_: Any) -> None:
+        raise error
+
+    return deed
+
+
+def complaint(allocator: Any, helper: Any = None) -> str:
+    with pytest.raises(AllocatorError) as caught:
+        loop.run(Problem(helper), allocator, loop.Plan(intervals=4, window=2), "mine")
+    assert isinstance(caught.value.__cause__, BaseException)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (SystemExit(0), "SystemExit: 0"),
+        (GeneratorExit(), "GeneratorExit"),
+        (StopIteration(), "StopIteration"),
+        (RuntimeError("no"), "RuntimeError: no"),
+        (AssertionError(), "AssertionError"),
+    ],
+)
+def test_whatever_it_raises_is_told(error: BaseException, told: str) -> None:
+    at = "(drops 4-5, interval {}, time {} s)"
+    assert complaint(spoilt("decide", raises(error))) == f"allocator mine: decide() raised {told} {at.format(1, 0.5)}"
+    assert complaint(spoilt("reset", raises(error))) == f"allocator mine: reset() raised {told} {at.format(0, 0)}"
+
+
+def test_an_error_passes_through_generators_as_itself() -> None:
+    """A StopIteration that leaves a generator is taken for its end, or turned into a RuntimeError."""
+
+    def runs() -> Any:
+        yield loop.run(Problem(), spoilt("decide", raises(StopIteration())), loop.Plan(4), "mine")
+
+    with pytest.raises(AllocatorError, match="StopIteration"):
+        list(runs())
+
+
+def test_ctrl_c_is_nobodys_fault() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(Problem(), spoilt("decide", raises(KeyboardInterrupt())), loop.Plan(4))
+
+
+WRITES: dict[str, Callable[[Seen], Any]] = {
+    "in place": lambda seen: seen.truth.zero_(),
+    "one element": lambda seen: seen.truth.__setitem__((0, 0), 5.0),
+    "a view": lambda seen: seen.truth[1].mul_(2),
+    "out": lambda seen: torch.add(seen.truth, 1, out=seen.truth),
+}
+
+
+@pytest.mark.parametrize("deed", WRITES)
+def test_writing_into_the_observation_is_refused(deed: str) -> None:
+    text = complaint(spoilt("decide", WRITES[deed]))
+    assert "allocator mine" in text
+    assert "wrote into observation.truth" in text
+    assert ".clone()" in text
+    assert "interval 1" in text
+
+
+def test_reading_and_copying_are_allowed() -> None:
+    windows = loop.run(Problem(), spoilt("decide", lambda seen: seen.truth.clone().zero_()), loop.Plan(4, window=2))
+    assert (windows.arrays["served_bits"] == 2.0).all()
+
+
+def test_an_observation_that_is_a_tensor_is_watched_too() -> None:
+    class Writes:
+        def decide(self, observation: Tensor) -> Tensor:
+            return observation.add_(1)
+
+    with pytest.raises(ValueError, match="wrote into the observation"):
+        ArmsLength(Writes(), "x").decide(torch.zeros(3))
+    with torch.inference_mode():
+        frozen = torch.zeros(3)
+    with torch.inference_mode():
+        ArmsLength(Writes()).decide(frozen)
+
+
+@pytest.mark.parametrize("deed", [raises(SystemExit(3)), raises(StopIteration()), lambda seen: seen.truth.zero_()])
+def test_side_by_side_the_culprit_is_named(deed: Callable[[Any], Any]) -> None:
+    def require(decision: Said, observation: Seen, context: Any) -> Said:
+        return decision
+
+    held = {"good": ArmsLength(Fine(), "good"), "bad": ArmsLength(spoilt("decide", deed), "bad")}
+    assert complaint(SideBySide(held, require)).startswith("allocator bad: ")
+
+
+@pytest.mark.parametrize("method", ["reset", "decide"])
+def test_an_allocator_inside_the_problem_is_named(method: str) -> None:
+    helper = ArmsLength(spoilt(method, raises(SystemExit(0))), "inner (slicing.scheduler)")
+    assert complaint(Fine(), helper).startswith(
+        "allocator inner (slicing.scheduler): it raised SystemExit: 0 (drops 4-5"
+    )
+
+
+def test_the_problems_own_failure_is_not_blamed_on_anybody() -> None:
+    problem = Problem()
+    problem.step = lambda state, decision: sys.intern(3)  # type: ignore
+    with pytest.raises(TypeError):
+        loop.run(problem, Fine(), loop.Plan(4))
