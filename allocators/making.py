@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import importlib
 import inspect
+import json
 import os
 import sys
 import typing
@@ -76,7 +77,7 @@ def _construct(maker: Any, label: str, params: Mapping[str, Any]) -> Any:
     _require_known(maker, label, params)
     try:
         if isinstance(maker, type) and is_pydantic_dataclass(maker):
-            return maker(**params)
+            return _strictly(TypeAdapter(maker), dict(params)) if params else maker()
         return maker(**_validated(maker, label, params))
     except BadAllocator:
         raise
@@ -123,9 +124,18 @@ def _converted(name: str, value: Any, kind: Any, label: str) -> Any:
     except PydanticUserError:
         return value
     try:
-        return adapter.validate_python(value)
+        return _strictly(adapter, value)
     except ValidationError as error:
         raise BadAllocator(_sentence(error, label, name)) from error
+
+
+def _strictly(adapter: TypeAdapter[Any], value: Any) -> Any:
+    """As in a scenario file: neither text nor true for a number, but a list for a tuple."""
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError):  # holds an object, given from Python
+        return adapter.validate_python(value)
+    return adapter.validate_json(text, strict=True)
 
 
 def _sentence(error: ValidationError, label: str, *within: str) -> str:
@@ -135,7 +145,8 @@ def _sentence(error: ValidationError, label: str, *within: str) -> str:
     where = ".".join(str(part) for part in (*within, *first["loc"]))
     if not where:
         return f"{label}: {message}"
-    return f"{label}: the parameter {where} is {first['input']!r}: {message[0].lower()}{message[1:]}"
+    given = "nothing" if first["input"] is None else repr(first["input"])
+    return f"{label}: the parameter {where} is {given}: {message[0].lower()}{message[1:]}"
 
 
 def told(error: BaseException) -> str:

@@ -46,17 +46,17 @@ class Contender:
 
 
 def as_settings(
-    allocators: Sequence[Given] | Mapping[str, Given] | str,
+    allocators: Sequence[Given] | Mapping[str, Given] | Given,
 ) -> tuple[list[dict[str, Any]], list[object | None]]:
     """Allocators as a scenario's ``allocators`` setting has them, and beside each the object that was given, if any.
 
     Args:
-        allocators: names, mappings ``{name, label, params}``, objects or classes; or one of these for each label.
+        allocators: names, mappings ``{name, label, params}``, objects or classes; a single one; or one for each label.
 
     Raises:
         ScenarioError: an object has no ``decide``.
     """
-    if isinstance(allocators, str):
+    if not isinstance(allocators, Mapping | Sequence) or isinstance(allocators, str):
         allocators = [allocators]
     if isinstance(allocators, Mapping):
         pairs = [_entry(given, label) for label, given in allocators.items()]

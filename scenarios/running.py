@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 def run(
     scenario: Source,
     /,
-    allocators: Sequence[Given] | Mapping[str, Given] | str | None = None,
+    allocators: Sequence[Given] | Mapping[str, Given] | Given | None = None,
     *,
     out: str | Path | None = None,
     resume: bool = False,
@@ -51,8 +51,8 @@ def run(
 
     Args:
         scenario: name of a preset, path of a YAML file, a mapping, or what :func:`scenarios.load` returned.
-        allocators: names, ``{name, params}``, objects or classes with ``reset`` and ``decide``, or a mapping from
-            labels to these; left out, the scenario's own.
+        allocators: names, ``{name, params}``, objects or classes with ``reset`` and ``decide``; a single one, or a
+            mapping from labels to these; left out, the scenario's own.
         out: the run folder; left out, a new one below ``runs/``.
         resume: go on in a folder that holds part of this very run.
         progress: show a bar, in a notebook or a terminal.

@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from allocators import registry
@@ -34,6 +35,7 @@ class Plain:
 class Settable(Plain):
     gain: float
     steps: int = 3
+    names: tuple[str, ...] = ()
 
 
 class Undecided:
@@ -87,9 +89,11 @@ def test_a_family_without_allocators_has_none() -> None:
 
 class TestParameters:
     def test_are_converted_to_the_type_of_the_field(self) -> None:
-        assert resolve("proportional_fair", "scheduling", {"time_constant_s": "3e-1"}).time_constant_s == 0.3
-        assert resolve(Settable, "toy", {"gain": "2", "steps": 4.0}) == Settable(2.0, 4)
-        assert resolve(Plain, "toy", {"power": "2"}).power == 2.0
+        found = resolve("proportional_fair", "scheduling", {"time_constant_s": 1}).time_constant_s
+        assert (found, type(found)) == (1.0, float)
+        assert resolve(Settable, "toy", {"gain": 2, "names": ["a", "b"]}) == Settable(2.0, names=("a", "b"))
+        assert resolve(Plain, "toy", {"power": 2}).power == 2.0
+        assert resolve(Settable, "toy", {"gain": np.float64(2.0), "steps": np.int64(4)}) == Settable(2.0, 4)
 
     @pytest.mark.parametrize(
         ("spec", "params", "message"),
@@ -100,6 +104,13 @@ class TestParameters:
             ("proportional_fair", {"time_constant_s": float("nan")}, "nan: input should be a finite number"),
             (Settable, {"gain": 1, "step": 2}, "no parameter 'step'; did you mean 'steps'"),
             (Settable, {"gain": "x"}, "the parameter gain is 'x'"),
+            (Settable, {"gain": "2"}, "the parameter gain is '2'"),
+            (Settable, {"gain": True}, "the parameter gain is True"),
+            (Settable, {"gain": None}, "the parameter gain is nothing"),
+            (Settable, {"gain": 1, "steps": 1.5}, "the parameter steps is 1.5"),
+            ("proportional_fair", {"time_constant_s": True}, "time_constant_s is True"),
+            ("proportional_fair", {"time_constant_s": "0.1"}, "time_constant_s is '0.1'"),
+            ("proportional_fair", {"passes": 2.5}, "passes is 2.5"),
             (Settable, {}, "needs the parameter 'gain'"),
             (Plain, {"power": []}, r"the parameter power is \[\]"),
             (Undecided, {"power": 1}, "no parameter 'power'; it has none"),
@@ -114,6 +125,8 @@ class TestParameters:
     def test_nested_ones_are_named_with_their_path(self) -> None:
         with pytest.raises(BadAllocator, match=r"policies\.a\.minmum"):
             resolve("rrm_policy", "slicing", {"policies": {"a": {"minmum": 1}}})
+        with pytest.raises(BadAllocator, match=r"policies\.a\.minimum is '30'"):
+            resolve("rrm_policy", "slicing", {"policies": {"a": {"minimum": "30"}}})
         with pytest.raises(BadAllocator, match=r"rrm_policy: the minimum ratios of a, b add up to 110 %"):
             resolve("rrm_policy", "slicing", {"policies": {"a": {"minimum": 60}, "b": {"minimum": 50}}})
 

@@ -141,7 +141,15 @@ def test_allocators_as_objects(toy: Toy) -> None:
     np.testing.assert_array_equal(result.to_xarray("mine")["served_bits"], named.to_xarray("Greedy")["served_bits"])
     twice = run(toy, [toy_family.Even(), toy_family.Even()], out="twice")
     assert twice.allocators == ["Even", "Even-2"]
+    alone = run(toy, toy_family.Greedy(3.0), out="alone")
+    assert alone.allocators == ["Greedy"]
     assert "decide()" in refused(toy, [3])
+    assert "decide()" in refused(toy, 3)
+
+    class Local(toy_family.Even):
+        """Its qualified name is longer than a folder's may be."""
+
+    assert run(toy, [Local], out="local").allocators == ["Local"]
 
 
 def test_repr_says_what_a_reader_wants_to_know(toy: Toy) -> None:
