@@ -19,7 +19,7 @@ Dec = TypeVar("Dec")
 
 
 @dataclass(frozen=True)
-class Plan:
+class Span:
     """How long a run is and how it is cut."""
 
     intervals: int
@@ -35,7 +35,7 @@ class Plan:
 def run(
     problem: Problem[State, Obs, Dec],
     allocator: Allocator[Obs, Dec],
-    plan: Plan,
+    span: Span,
     name: str = "allocator",
     progress: Callable[[int], None] | None = None,
 ) -> Windows:
@@ -44,20 +44,20 @@ def run(
     Args:
         problem: the truth.
         allocator: who decides.
-        plan: how long.
+        span: how long.
         name: what the allocator is called in errors.
         progress: called with the number of intervals done since its last call, once a window.
 
     Raises:
         AllocatorError: the allocator raised, decided what is not allowed, or wrote into what it observed.
     """
-    clock, recorder = _Clock(), Recorder(problem.fields, plan.window)
+    clock, recorder = _Clock(), Recorder(problem.fields, span.window)
     guarded = ArmsLength(allocator)
-    with _Blame(name, "reset()", problem, -plan.warmup):
-        guarded.reset(problem.context, plan.seed)
-    with _Blame(name, None, problem, -plan.warmup):
+    with _Blame(name, "reset()", problem, -span.warmup):
+        guarded.reset(problem.context, span.seed)
+    with _Blame(name, None, problem, -span.warmup):
         state = problem.start()
-    for interval in range(-plan.warmup, plan.intervals):
+    for interval in range(-span.warmup, span.intervals):
         with clock("observe"):
             observation = problem.observe(state)
         with clock("decide"), _Blame(name, "decide()", problem, interval):
@@ -65,7 +65,7 @@ def run(
         with clock("step"), _Blame(name, None, problem, interval):
             state, outcome = problem.step(state, decision)
         if interval >= 0 and recorder.add(outcome) and progress:
-            progress(plan.window)
+            progress(span.window)
     return recorder.windows(clock.seconds)
 
 

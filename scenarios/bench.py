@@ -149,7 +149,7 @@ def _window_seconds(problem: Any, allocator: Any, slots: int, device: str) -> fl
     """Median time of a window of so many slots."""
     import torch
 
-    from mac.loop import Plan, run
+    from mac.loop import Span, run
 
     ends: list[float] = []
 
@@ -158,7 +158,7 @@ def _window_seconds(problem: Any, allocator: Any, slots: int, device: str) -> fl
             torch.cuda.synchronize()
         ends.append(time.perf_counter())
 
-    run(problem, allocator, Plan(intervals=slots * (_WINDOWS + 1), warmup=_WARMUP_SLOTS, window=slots), progress=note)
+    run(problem, allocator, Span(intervals=slots * (_WINDOWS + 1), warmup=_WARMUP_SLOTS, window=slots), progress=note)
     return statistics.median(after - before for before, after in itertools.pairwise(ends))
 
 

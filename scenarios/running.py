@@ -213,9 +213,9 @@ def _problem(plan: Plan, part: Part, ids: tuple[int, ...]) -> Any:
     return plan.family.build(part.scenario, Drops(part.scenario.seed, ids), torch.device(plan.device), dtype)
 
 
-def _length(part: Part) -> loop.Plan:
+def _length(part: Part) -> loop.Span:
     clock = part.clock
-    return loop.Plan(intervals=clock.intervals, warmup=clock.warmup, window=clock.window, seed=part.scenario.seed)
+    return loop.Span(intervals=clock.intervals, warmup=clock.warmup, window=clock.window, seed=part.scenario.seed)
 
 
 def _counting(advance: Advance, drops: int, label: str) -> Callable[[int], None]:

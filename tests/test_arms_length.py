@@ -102,7 +102,7 @@ def raises(error: BaseException) -> Callable[[Any], Any]:
 
 def complaint(allocator: Any, helper: Any = None) -> str:
     with pytest.raises(AllocatorError) as caught:
-        loop.run(Problem(helper), allocator, loop.Plan(intervals=4, window=2), "mine")
+        loop.run(Problem(helper), allocator, loop.Span(intervals=4, window=2), "mine")
     assert isinstance(caught.value.__cause__, BaseException)
     return str(caught.value)
 
@@ -127,7 +127,7 @@ def test_an_error_passes_through_generators_as_itself() -> None:
     """A StopIteration that leaves a generator is taken for its end, or turned into a RuntimeError."""
 
     def runs() -> Any:
-        yield loop.run(Problem(), spoilt("decide", raises(StopIteration())), loop.Plan(4), "mine")
+        yield loop.run(Problem(), spoilt("decide", raises(StopIteration())), loop.Span(4), "mine")
 
     with pytest.raises(AllocatorError, match="StopIteration"):
         list(runs())
@@ -135,7 +135,7 @@ def test_an_error_passes_through_generators_as_itself() -> None:
 
 def test_ctrl_c_is_nobodys_fault() -> None:
     with pytest.raises(KeyboardInterrupt):
-        loop.run(Problem(), spoilt("decide", raises(KeyboardInterrupt())), loop.Plan(4))
+        loop.run(Problem(), spoilt("decide", raises(KeyboardInterrupt())), loop.Span(4))
 
 
 WRITES: dict[str, Callable[[Seen], Any]] = {
@@ -156,7 +156,7 @@ def test_writing_into_the_observation_is_refused(deed: str) -> None:
 
 
 def test_reading_and_copying_are_allowed() -> None:
-    windows = loop.run(Problem(), spoilt("decide", lambda seen: seen.truth.clone().zero_()), loop.Plan(4, window=2))
+    windows = loop.run(Problem(), spoilt("decide", lambda seen: seen.truth.clone().zero_()), loop.Span(4, window=2))
     assert (windows.arrays["served_bits"] == 2.0).all()
 
 
@@ -194,4 +194,4 @@ def test_the_problems_own_failure_is_not_blamed_on_anybody() -> None:
     problem = Problem()
     problem.step = lambda state, decision: sys.intern(3)  # type: ignore
     with pytest.raises(TypeError):
-        loop.run(problem, Fine(), loop.Plan(4))
+        loop.run(problem, Fine(), loop.Span(4))

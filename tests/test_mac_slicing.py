@@ -12,7 +12,7 @@ from test_engine import packets
 from mac.carrier import CarrierSettings
 from mac.contracts import AllocatorError, InfeasibleDecision
 from mac.feasible import require_slicing
-from mac.loop import Plan, run
+from mac.loop import Span, run
 from mac.record import Windows
 from mac.scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
 from mac.side_by_side import SideBySide
@@ -76,7 +76,7 @@ def test_rbgs_lie_side_by_side_in_the_order_of_the_slices() -> None:
 
 def test_a_quota_caps_a_slice_unless_unused_prbs_are_lent() -> None:
     drops = Drops(1, (0, 1))
-    lost, lent = (run(problem(drops, unused), Constant(), Plan(intervals=10)) for unused in ("lost", "lent"))
+    lost, lent = (run(problem(drops, unused), Constant(), Span(intervals=10)) for unused in ("lost", "lent"))
     slots, embb = 20, [2, 3]
     granted = lost.arrays["granted_prbs"]
     assert (granted[..., embb].sum(-1) <= 5 * slots).all()
@@ -87,7 +87,7 @@ def test_a_quota_caps_a_slice_unless_unused_prbs_are_lent() -> None:
 
 
 def test_books_balance_over_windows() -> None:
-    windows = run(problem(Drops(1, (0, 1))), Constant(), Plan(intervals=10, window=2))
+    windows = run(problem(Drops(1, (0, 1))), Constant(), Span(intervals=10, window=2))
     assert windows.arrays["served_bits"].shape == (2, 5, 4)
     assert windows.dims("served_bits") == ("drop", "window", "user")
     assert windows.dims("delay_packets") == ("drop", "user", "delay_bin")
@@ -108,13 +108,13 @@ def test_books_balance_over_windows() -> None:
 )
 def test_a_forbidden_quota_names_allocator_drop_interval_and_time(rbg: list[int], says: str) -> None:
     with pytest.raises(AllocatorError, match=says) as caught:
-        run(problem(Drops(1, (6, 7))), Constant(rbg), Plan(intervals=2, warmup=1), "greedy")
+        run(problem(Drops(1, (6, 7))), Constant(rbg), Span(intervals=2, warmup=1), "greedy")
     assert "allocator greedy: decision not allowed" in str(caught.value)
     assert "(drop 6, interval -1, time -0.02 s)" in str(caught.value)
 
 
 def test_repair_mends_and_counts() -> None:
-    windows = run(problem(Drops(1, (0,)), repair=True), Constant([9, 1, 1]), Plan(intervals=3))
+    windows = run(problem(Drops(1, (0,)), repair=True), Constant([9, 1, 1]), Span(intervals=3))
     assert windows.arrays["rbg"][0, -1, 0].tolist() == [2, 1, 1]
     assert windows.arrays["repairs"].sum() == 3
 
@@ -144,7 +144,7 @@ class Wrong:
 @pytest.mark.parametrize("repair", [False, True])
 def test_what_is_no_decision_at_all_is_refused(decision: object, says: str, repair: bool) -> None:
     with pytest.raises(AllocatorError, match=says):
-        run(problem(Drops(1, (0,)), repair=repair), Wrong(decision), Plan(intervals=1), "wrong")  # type: ignore[arg-type]
+        run(problem(Drops(1, (0,)), repair=repair), Wrong(decision), Span(intervals=1), "wrong")  # type: ignore[arg-type]
 
 
 def rows(windows: Windows, name: str, first: int, last: int) -> torch.Tensor:
@@ -152,7 +152,7 @@ def rows(windows: Windows, name: str, first: int, last: int) -> torch.Tensor:
 
 
 def test_side_by_side_is_one_after_the_other() -> None:
-    plan, one, two = Plan(intervals=8), Constant([1, 1, 2]), Constant([2, 1, 1])
+    plan, one, two = Span(intervals=8), Constant([1, 1, 2]), Constant([2, 1, 1])
     alone = [run(problem(Drops(1, (4, 5))), each, plan) for each in (one, two)]
     together = run(problem(Drops(1, (4, 5, 4, 5))), SideBySide({"one": one, "two": two}, require_slicing), plan)
     for number, windows in enumerate(alone):
@@ -164,7 +164,7 @@ def test_side_by_side_is_one_after_the_other() -> None:
 def test_side_by_side_blames_the_right_one() -> None:
     pair = SideBySide({"good": Constant(), "bad": Constant([5, 5, 5])}, require_slicing)
     with pytest.raises(AllocatorError, match=r"allocator bad: decision not allowed: .*\(drop 4, interval 0"):
-        run(problem(Drops(1, (4, 4))), pair, Plan(intervals=1), "good|bad")
+        run(problem(Drops(1, (4, 4))), pair, Span(intervals=1), "good|bad")
 
 
 def test_settings_that_do_not_fit_are_named() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from allocators.registry import resolve
-from mac.loop import Plan, run
+from mac.loop import Span, run
 from mac.metrics.fairness import jain
 from mac.record import Windows
 from phy.random import Drops
@@ -39,7 +39,7 @@ def compare(name: str, users: list[dict[str, object]], slots: int = 1000) -> Win
     )
     family = families.find("scheduling")
     problem = family.build(scenario, Drops(3, (0, 1)), torch.device("cpu"), torch.float32)
-    return run(problem, resolve(name, "scheduling"), Plan(intervals=slots, warmup=500, window=slots), name)
+    return run(problem, resolve(name, "scheduling"), Span(intervals=slots, warmup=500, window=slots), name)
 
 
 def rates(windows: Windows) -> np.ndarray:
