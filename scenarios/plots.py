@@ -141,6 +141,7 @@ def plot_fairness_throughput(result: RunResult, variant: str | None = None) -> F
         axes.set(xlabel=_label(mean), ylabel=f"{jain} (1: all equal)")
         axes.grid(alpha=0.3)
         axes.margins(0.12)
+        _plain_ticks(axes)
         axes.set_title("of rates" if mean == "rate_mean" else "of what each user asked for")
     _legend_below(figure, figure.axes[0])
     title = "Fairness against throughput: up and right is better, bars are 95 % intervals"
@@ -263,6 +264,15 @@ def _group_panels(dataset: xr.Dataset) -> dict[str, Any]:
         return {name: mask for name, mask in masks.items() if name}
     only = str(dataset["group"].to_numpy()[0]) if "group" in dataset.coords else ""
     return {only: masks[""]}
+
+
+def _plain_ticks(axes: Axes, least_span: float = 0.01) -> None:
+    """Few ticks, their full values, and no axis so short that only rounding is to be seen."""
+    axes.ticklabel_format(useOffset=False)
+    axes.locator_params(nbins=5)
+    for low, high, limit in ((*axes.get_xlim(), axes.set_xlim), (*axes.get_ylim(), axes.set_ylim)):
+        middle, half = (low + high) / 2, max(high - low, least_span) / 2
+        limit(middle - half, middle + half)
 
 
 def _only_group(values: dict[str, Any], name: str) -> bool:
