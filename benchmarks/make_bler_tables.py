@@ -1,79 +1,58 @@
-"""Writes ``phy/tables/bler_pdsch.npz`` and ``phy/tables/eesm_beta.json`` from the Sionna package that is installed.
+r"""Writes ``phy/tables/bler.npz``: block error rates of MCS tables 1 to 3 in AWGN, simulated with Sionna's LDPC chain.
 
-The points are stored as Sionna simulated them; all interpolation is done when they are loaded.
+Two steps, of which the first can be stopped and taken up again at any time (the points are in a file, one line a code):
 
-    python benchmarks/make_bler_tables.py --date 2026-11-21
+    python benchmarks/make_bler_tables.py measure --seconds 1500          # again until it says "all curves measured"
+    python benchmarks/make_bler_tables.py fit --date 2026-11-21
+
+``unpack`` writes the points that the shipped table was made from into such a file, so that ``measure`` adds to them.
+
+A larger run on a GPU, from nothing: every code at every size, at a third of the standard error:
+
+    python benchmarks/make_bler_tables.py --points runs/link-tables/gpu.jsonl measure --device cuda --batch 8192 \
+        --stride 1 --precision 0.01 --each 600
+    python benchmarks/make_bler_tables.py --points runs/link-tables/gpu.jsonl fit --date 2026-11-21
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from bler_fit import unpack, write
+from bler_points import Effort, plan, run
 
-TABLES = Path(__file__).parents[1] / "phy" / "tables"
-MCS_TABLES = (1, 2, 3)
-PDSCH = "1"  # Sionna's category
+POINTS = Path("runs/link-tables/points.jsonl")
 
 
 def main() -> None:
-    """Read Sionna's files, write ours."""
+    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--date", required=True, help="the date to be recorded, YYYY-MM-DD")
-    date = parser.parse_args().date
-    arrays: dict[str, NDArray[Any]] = {}
-    for table in MCS_TABLES:
-        arrays |= {f"{name}_{table}": values for name, values in stored_points(table).items()}
-    note = "Monte Carlo points in AWGN: BLER of one code block by (MCS, code block size with CRC in bits, SNR in dB)"
-    arrays["provenance"] = np.array(json.dumps(provenance("bler_tables/PDSCH_table{1,2,3}.json", note, date)))
-    np.savez_compressed(TABLES / "bler_pdsch.npz", allow_pickle=False, **arrays)
-    note = "beta by MCS; the source says that how these values were calibrated is not recorded"
-    betas = json.loads((sionna_sys() / "esm_params" / "eesm_beta_table.json").read_text(encoding="utf-8"))["index"]
-    content = {"provenance": provenance("esm_params/eesm_beta_table.json", note, date), "beta": betas}
-    (TABLES / "eesm_beta.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def stored_points(table: int) -> dict[str, NDArray[Any]]:
-    """Sionna's points of one MCS table: mcs [M], code_block_bits [S], snr_db [Y], bler [M, S, Y]."""
-    path = sionna_sys() / "bler_tables" / f"PDSCH_table{table}.json"
-    rows = json.loads(path.read_text(encoding="utf-8"))["category"][PDSCH]["index"][str(table)]["MCS"]
-    snr_db = {tuple(row["SNR_db"]) for row in rows.values()}
-    sizes = {tuple(row["CBS"]) for row in rows.values()}
-    if len(snr_db) != 1 or len(sizes) != 1:
-        raise ValueError(f"{path.name}: the MCS do not share one grid of SNR and code block size")
-    bler = [[curve["BLER"] for curve in row["CBS"].values()] for row in rows.values()]
-    return {
-        "mcs": np.array([int(mcs) for mcs in rows], dtype=np.int64),
-        "code_block_bits": np.array([int(size) for size in sizes.pop()], dtype=np.int64),
-        "snr_db": np.array(snr_db.pop()),
-        "bler": np.array(bler),
-    }
-
-
-def provenance(files: str, note: str, date: str) -> dict[str, str]:
-    """What is recorded with the data."""
-    return {
-        "source": f"sionna-no-rt {version('sionna-no-rt')}, sionna/sys/{files}",
-        "copyright": "Copyright (c) 2021-2026 NVIDIA CORPORATION & AFFILIATES",
-        "license": "Apache-2.0",
-        "content": note,
-        "date": date,
-        "command": f"python benchmarks/make_bler_tables.py --date {date}",
-    }
-
-
-def sionna_sys() -> Path:
-    """Folder of Sionna's system level package."""
-    spec = find_spec("sionna")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("Sionna is not installed; run `pip install sionna-no-rt`")
-    return Path(spec.submodule_search_locations[0]) / "sys"
+    parser.add_argument("--points", type=Path, default=POINTS, help="file of the measured points")
+    commands = parser.add_subparsers(dest="command", required=True)
+    measure = commands.add_parser("measure", help="simulate what the file of points lacks")
+    measure.add_argument("--seconds", type=float, default=float("inf"), help="budget of this call")
+    measure.add_argument("--each", type=float, default=3.0, help="seconds for one code (twice that if held out)")
+    measure.add_argument("--precision", type=float, default=0.03, help="standard error aimed at, dB at BLER 0.1")
+    measure.add_argument("--stride", type=int, default=7, help="a code is measured at every so many-th size")
+    measure.add_argument("--device", default="cpu")
+    measure.add_argument("--batch", type=int, default=1024, help="most blocks at once")
+    fit = commands.add_parser("fit", help="fit the points and write the table")
+    fit.add_argument("--date", required=True, help="the date to be recorded, YYYY-MM-DD")
+    fit.add_argument("--note", default="", help="to be recorded: how the points were measured")
+    commands.add_parser("unpack", help="write the points inside the table into a new file of points, to continue it")
+    args = parser.parse_args()
+    if args.command == "measure":
+        if args.device == "cpu":
+            torch.set_num_threads(1)
+        args.points.parent.mkdir(parents=True, exist_ok=True)
+        effort = Effort(args.precision, args.each, args.device, args.batch)
+        run(plan(args.stride), args.points, effort, args.seconds)
+    elif args.command == "unpack":
+        unpack(args.points)
+    else:
+        write(args.points, args.date, args.note)
 
 
 if __name__ == "__main__":

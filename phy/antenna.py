@@ -13,6 +13,7 @@ from torch import Tensor
 from .config import STRICT
 
 _NULL = 1e-10  # nulls of the column are 100 dB deep, not bottomless
+_NEAR_A_LOBE = 1e-6  # of the sine, where sin(M x) / sin(x) has its limit M
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -38,7 +39,13 @@ class SectorAntennaSettings:
     electrical_tilt_deg: float = Field(default=99.0, ge=0.0, le=180.0)
     """Zenith angle of the column's beam: 90 is along the panel's normal, 102 is 12 degrees below it."""
     mechanical_tilt_deg: float = Field(default=0.0, ge=-90.0, le=90.0)
-    """Angle by which the whole panel leans downwards."""
+    """Angle by which the whole panel leans downwards; 90 under a ceiling looks at the floor."""
+    polarization: Literal["vertical", "slant"] = "vertical"
+    """Of the port that is received: like the users' antennas, or at 45 degrees to them.
+
+    Port 0 of a cross-polarised panel is slant. Users' antennas at 0 and 90 degrees, or a vertical one alone, get half
+    of it, and what scattering turns from one polarisation into the other.
+    """
 
 
 def gain_db(settings: SectorAntennaSettings, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
@@ -59,6 +66,23 @@ def gain_db(settings: SectorAntennaSettings, azimuth_rad: Tensor, zenith_rad: Te
     return element_gain_db(settings, azimuth_rad, zenith_rad) + _column_gain_db(settings, zenith_rad)
 
 
+def polarization_gain(settings: SectorAntennaSettings, xpr_db: tuple[float, float]) -> tuple[float, float]:
+    """Share of the power that a user's antennas receive: of scattered rays and of the direct one, linear.
+
+    A ray's amplitudes between vertical and horizontal are ``1`` and ``sqrt(1 / kappa)`` with random phases (TR 38.901
+    equation 7.5-28); a port at 45 degrees is received with ``(1 + 1/kappa) / 2``, and in the direct ray, which
+    keeps its polarisation, with 1/2. The mean of ``1 / kappa`` over a link's rays is that of its log-normal law.
+
+    Args:
+        settings: the antenna.
+        xpr_db: mean and standard deviation of kappa in dB.
+    """
+    if settings.kind == "omni" or settings.polarization == "vertical":
+        return 1.0, 1.0
+    mean, sigma = (value * math.log(10.0) / 10.0 for value in xpr_db)
+    return 0.5 * (1.0 + math.exp(0.5 * sigma**2 - mean)), 0.5
+
+
 def element_gain_db(settings: SectorAntennaSettings, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
     """Gain of a single element in dBi ``[...]``, TR 38.901 Table 7.3-1; angles in the panel's own axes."""
     azimuth_deg = torch.rad2deg(torch.remainder(azimuth_rad + math.pi, 2.0 * math.pi) - math.pi)
@@ -69,12 +93,19 @@ def element_gain_db(settings: SectorAntennaSettings, azimuth_rad: Tensor, zenith
 
 
 def _column_gain_db(settings: SectorAntennaSettings, zenith_rad: Tensor) -> Tensor:
-    """Array factor ``|sum_m exp(j 2 pi m d (cos zenith - cos tilt))|^2 / M`` in dB; weights of unit power."""
+    """Array factor ``|sum_m exp(j 2 pi m d (cos zenith - cos tilt))|^2 / M`` in dB; weights of unit power.
+
+    The sum is ``sin(M x) / sin(x)`` with x half the phase from element to element.
+    """
     beam = math.cos(math.radians(settings.electrical_tilt_deg))
-    step = 2.0 * math.pi * settings.vertical_spacing_wavelengths * (torch.cos(zenith_rad) - beam)
-    phase = step[..., None] * torch.arange(settings.vertical_elements, dtype=step.dtype, device=step.device)
-    power = torch.cos(phase).sum(-1).square() + torch.sin(phase).sum(-1).square()
-    return 10.0 * torch.log10((power / settings.vertical_elements).clamp_min(_NULL))
+    half = math.pi * settings.vertical_spacing_wavelengths * (torch.cos(zenith_rad) - beam)
+    count = settings.vertical_elements
+    if count == 1:
+        return torch.zeros_like(half)
+    below = torch.sin(half)
+    power = (torch.sin(count * half) / below).square()
+    power = torch.where(below.abs() < _NEAR_A_LOBE, float(count**2), power)
+    return 10.0 * torch.log10((power / count).clamp_min(_NULL))
 
 
 def _tilted(tilt_rad: float, azimuth_rad: Tensor, zenith_rad: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,15 +1,13 @@
-"""Block error rates in AWGN: Sionna's points, interpolated once, then read by one gather.
+"""Block error rates in AWGN, simulated with an LDPC chain, then read by one gather.
 
-What is stored are the Monte Carlo points that Sionna ships for the downlink (``phy/tables/bler_pdsch.npz``): five code
-block sizes from 24 to 2000 bits and SNR steps of 1.6 to 1.8 dB. Between them the logarithm of the BLER is linear in
-the code block size and in the SNR in dB, as in Sionna, where a BLER of zero counts as two decades below the smallest
-one of the MCS; larger blocks are read as the largest stored. At BLER 0.1 this is 0.1 to 0.6 dB optimistic.
+``phy/tables/bler.npz`` holds, for every code of MCS tables 1 to 3 and 72 code block sizes from 24 to 8448 bits, the SNR
+at which the BLER is 0.1 and 0.01; ``docs/link-tables.md`` tells how they were measured and how far they err. Between
+and beyond the two the curve is BLER = Q((SNR in dB - middle) / width), which fits the measured waterfalls from 0.5 to
+0.01; BLER below about 0.001 is extrapolated and knows no error floor. What lies under 1e-9 is 0, over 1 - 1e-9 is 1.
 
-Three things are ours. The BLER never rises with the SNR (a running minimum is taken). One step
-below the stored SNRs it is 1 and one step above them 0, where Sionna holds the last value. And the MCS with a code
-rate below 1/4, which Sionna leaves out, are read from the stored curve of the lowest rate r0 (QPSK, 251/1024) as
-BLER(r, snr) = BLER(r0, snr * r0 / r), for below rate 1/5 NR repeats bits, and repeated bits add up their energy.
-That curve stands in for the one of rate 1/5, which would be 0.1 dB better by Shannon's bound.
+The SNR is that of a modulated symbol (Es/N0), the code rate that of the MCS, information bits with their CRC over
+coded bits. Sizes are read at the nearest of the 72 by ratio, which splits where the base graph changes. Below code rate
+1/5 (1/3 in base graph 1) the standard repeats bits of the circular buffer, and so did the simulation.
 """
 
 from __future__ import annotations
@@ -26,8 +24,8 @@ from . import loggrid, lookup
 from .mcs import CqiTable, McsTable, mcs_table
 from .tables import load_arrays
 
-_REPEATED = (3, 9)  # MCS table and MCS of the stored curve with the lowest code rate, on the finer of two SNR grids
-_BINS, _LEAST_BITS, _MOST_BITS = 32, 24, 8448
+_Z_10, _Z_01 = 1.2815515655446004, 2.3263478740408408  # where the normal distribution's tail is 0.1 and 0.01
+_LEAST = 1e-9
 _REFERENCE_BITS = 1000
 
 Array = NDArray[np.float64]
@@ -74,35 +72,18 @@ class BlerTable:
         return BlerTable(self.mcs, self.code_block_bits.to(device), self.bler.to(device, dtype))
 
 
-@dataclass(frozen=True)
-class _Points:
-    """Stored points of one MCS table, ready to be interpolated."""
-
-    mcs: list[int]
-    code_block_bits: Array  # [S]
-    snr_db: Array  # [Y]
-    bler: Array  # [M, S, Y]
-
-
 def load_bler(mcs_table_index: int) -> BlerTable:
-    """BLER of MCS table 1, 2 or 3 on the log grid, float64 ``[I, 32, loggrid.SIZE]``.
+    """BLER of MCS table 1, 2 or 3 on the log grid, float64 ``[I, 72, loggrid.SIZE]``.
 
     Raises:
         ValueError: there is no such MCS table.
     """
     table = mcs_table(mcs_table_index)
-    points, repeated = _points(mcs_table_index), _points(_REPEATED[0])
-    base = repeated.bler[repeated.mcs.index(_REPEATED[1])]
-    base_rate = float(mcs_table(_REPEATED[0]).code_rate[_REPEATED[1]])
-    sizes = np.geomspace(_LEAST_BITS, _MOST_BITS, _BINS).round()
-    snr_db = 10.0 * np.log10(loggrid.centres().numpy())
-    curves = []
-    for mcs, rate in enumerate(table.code_rate.tolist()):
-        if mcs in points.mcs:
-            curves.append(_interpolate(points, points.bler[points.mcs.index(mcs)], sizes, snr_db))
-        else:
-            curves.append(_interpolate(repeated, base, sizes, snr_db + 10.0 * np.log10(base_rate / rate)))
-    return BlerTable(table, torch.from_numpy(sizes).to(torch.int64), torch.from_numpy(np.stack(curves)))
+    data = load_arrays("bler")
+    rows = _rows_of(table, data["order"], data["rate_1024"])
+    snr_db = torch.from_numpy(10.0 * np.log10(loggrid.centres().numpy()))
+    curves = _waterfall(snr_db, _column(data["snr_db_bler_10"][rows]), _column(data["snr_db_bler_01"][rows]))
+    return BlerTable(table, torch.from_numpy(data["code_block_bits"]), curves)
 
 
 def transport_bler(code_block_bler: Tensor, code_blocks: Tensor) -> Tensor:
@@ -137,23 +118,19 @@ def cqi_threshold(cqi: CqiTable, bler: BlerTable, target: float = 0.1) -> Tensor
     return torch.stack(found)
 
 
-def _points(table: int) -> _Points:
-    """Points of one MCS table, with one more at either end, where the BLER is 1 and 0."""
-    data = load_arrays("bler_pdsch")
-    bler = np.pad(data[f"bler_{table}"], ((0, 0), (0, 0), (1, 1)), constant_values=((0, 0), (0, 0), (1, 0)))
-    snr_db = data[f"snr_db_{table}"]
-    snr_db = np.concatenate([2 * snr_db[:1] - snr_db[1:2], snr_db, 2 * snr_db[-1:] - snr_db[-2:-1]])
-    return _Points(data[f"mcs_{table}"].tolist(), data[f"code_block_bits_{table}"].astype(float), snr_db, bler)
+def _rows_of(table: McsTable, order: NDArray[np.int64], rate_1024: Array) -> list[int]:
+    """Place of each MCS among the stored codes."""
+    place = {(int(q), float(r)): row for row, (q, r) in enumerate(zip(order, rate_1024, strict=True))}
+    wanted = zip(table.modulation_order.tolist(), table.code_rate.tolist(), strict=True)
+    return [place[q, r * 1024] for q, r in wanted]
 
 
-def _interpolate(points: _Points, bler: Array, sizes: Array, snr_db: Array) -> Array:
-    """BLER of one MCS ``[S, Y]`` at other sizes and rising SNRs ``[Q, Z]``: linear in its logarithm, never rising."""
-    least = np.log10(bler[bler > 0].min())
-    log_bler = np.log10(bler, where=bler > 0, out=np.full_like(bler, least - 2.0))
-    log_bler = _weights(points.code_block_bits, sizes) @ log_bler @ _weights(points.snr_db, snr_db).T
-    return np.minimum.accumulate(np.where(log_bler < least, 0.0, 10.0**log_bler), axis=-1)
+def _column(values: Array) -> Tensor:
+    return torch.from_numpy(values)[..., None]
 
 
-def _weights(knots: Array, at: Array) -> Array:
-    """Weight ``[N, M]`` of each of M knots in the linear interpolation at N places."""
-    return np.stack([np.interp(at, knots, unit) for unit in np.eye(len(knots))], axis=-1)
+def _waterfall(snr_db: Tensor, at_10_db: Tensor, at_01_db: Tensor) -> Tensor:
+    """BLER = Q(z) with z linear in the SNR in dB through BLER 0.1 and 0.01."""
+    z = _Z_10 + (snr_db - at_10_db) * ((_Z_01 - _Z_10) / (at_01_db - at_10_db))
+    bler: Tensor = torch.special.ndtr(-z)
+    return bler.masked_fill_(bler < _LEAST, 0.0).masked_fill_(bler > 1.0 - _LEAST, 1.0)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .antenna import SectorAntennaSettings
 from .fading import Basis, Fading, FadingSettings, Links, draw_fading, karhunen_loeve
-from .large_scale import LargeScale, PropagationSettings, delay_spread_log10, large_scale
+from .large_scale import Air, AirPlan, LargeScale, PropagationSettings, delay_spread_log10, draw_air, raised
 from .placement import place_per_cell, place_uniform
 from .random import Drops
 from .topology import Topology, displacement
@@ -34,6 +34,16 @@ class ChannelPlan:
     speed_mps: Tensor  # [U]
     frequency_hz: Tensor  # [K] centre of each PRB, relative to the carrier
     snr_at_unit_gain: float
+
+    @property
+    def users(self) -> int:
+        """Users of a drop."""
+        return self.users_per_cell * self.topology.cells
+
+    @property
+    def air(self) -> AirPlan:
+        """What the air follows from; clusters only where something fades."""
+        return AirPlan(self.topology, self.propagation, self.antenna, self.users, self.fading.model != "none")
 
 
 @dataclass(frozen=True)
@@ -84,41 +94,57 @@ def frequency_basis(plan: ChannelPlan) -> Basis:
         flat = torch.ones((len(plan.frequency_hz), 1), dtype=torch.complex128)
         return Basis(flat, torch.zeros(1, dtype=torch.float64), torch.ones((1, 1), dtype=torch.complex128), 0.0)
     quantile = torch.linspace(0.05, 0.95, 10, dtype=torch.float64)
-    _, (mean, deviation), _ = delay_spread_log10(plan.propagation.model, plan.propagation.carrier_hz)
+    air = plan.propagation
+    _, (mean, deviation), _ = delay_spread_log10(air.model, air.carrier_hz, air.parameters)
     spreads = 10.0 ** (mean + deviation * torch.special.ndtri(quantile))
     return karhunen_loeve(plan.frequency_hz, spreads, plan.fading.basis_error)
 
 
-def _build_drop(drop: Drops, plan: ChannelPlan, basis: Basis, dtype: torch.dtype) -> Channel:
-    position, home = _place(drop, plan)
-    scale = large_scale(drop, plan.topology, position, plan.propagation, plan.antenna)
-    snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
-    strongest = scale.gain_db.argmax(-1)
-    serving = home if plan.attachment == "home" else strongest
-    if plan.fading.model == "none":
-        return Channel(snr, serving, position, _no_fading(snr, len(plan.frequency_hz)))
-    links = _links(plan, scale, position)
-    return Channel(snr, serving, position, draw_fading(drop, links, basis, plan.fading, snr, dtype))
-
-
-def _place(drop: Drops, plan: ChannelPlan) -> tuple[Tensor, Tensor]:
+def place_users(drop: Drops, plan: ChannelPlan) -> tuple[Tensor, Tensor]:
+    """Positions ``[B, U, 3]`` at the start, in m, and the cell in whose area each user stands, ``[B, U]``."""
     place = place_per_cell if plan.placement == "per_cell" else place_uniform
-    cells = len(plan.topology.cell_site)
-    users = plan.users_per_cell if plan.placement == "per_cell" else plan.users_per_cell * cells
+    users = plan.users_per_cell if plan.placement == "per_cell" else plan.users
     keys = drop.keys("placement")
-    return place(keys, plan.topology, users, plan.min_distance_m, plan.propagation.ue_height_m)
+    position, home = place(keys, plan.topology, users, plan.min_distance_m, plan.propagation.ue_height_m)
+    return raised(drop, position, plan.propagation), home
+
+
+def fade(
+    drop: Drops, plan: ChannelPlan, basis: Basis, scale: LargeScale, position: Tensor, dtype: torch.dtype
+) -> Fading:
+    """Rays of a drop whose users are at ``position`` ``[B, U, 3]``; their phases stay when they move.
+
+    Args:
+        drop: one drop.
+        plan: of the channel.
+        basis: of :func:`frequency_basis`.
+        scale: the state of the links at ``position``, from :meth:`phy.large_scale.Air.at`.
+        position: of the users in m.
+        dtype: of the rays.
+    """
+    snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
+    if plan.fading.model == "none":
+        return _no_fading(snr, len(plan.frequency_hz))
+    return draw_fading(drop, _links(plan, scale, position), basis, plan.fading, snr, dtype)
+
+
+def _build_drop(drop: Drops, plan: ChannelPlan, basis: Basis, dtype: torch.dtype) -> Channel:
+    position, home = place_users(drop, plan)
+    air: Air = draw_air(drop, plan.air)
+    scale = air.at(position)
+    snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
+    serving = home if plan.attachment == "home" else scale.gain_db.argmax(-1)
+    return Channel(snr, serving, position, fade(drop, plan, basis, scale, position, dtype))
 
 
 def _links(plan: ChannelPlan, scale: LargeScale, position: Tensor) -> Links:
-    """Links of users to cells from those to sites: the cells of a site share its clusters' statistics, not its rays."""
+    """Links of users to cells: those of a site share their clusters, but not the antennas' weights or the phases."""
     site = plan.topology.cell_site
     towards = -displacement(plan.topology, position)[:, :, site]
     return Links(
-        model=plan.propagation.model,
-        los=scale.los[:, :, site],
-        indoor=scale.indoor,
-        k_factor_db=scale.k_factor_db[:, :, site],
-        delay_spread_s=scale.delay_spread_s[:, :, site],
+        k_factor_db=scale.cell_k_db,
+        delay_s=scale.cluster_delay_s,
+        share=scale.cluster_power,
         azimuth_rad=torch.atan2(towards[..., 1], towards[..., 0]),
         speed_mps=plan.speed_mps,
         carrier_hz=plan.propagation.carrier_hz,

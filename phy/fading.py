@@ -4,7 +4,8 @@ The response of a link (user u, cell c) at PRB k and time t is
 
     h[u,c,k](t) = sum_n sqrt(p_n) sum_m a_nm exp(j 2 pi nu_um t) exp(-j 2 pi f_k tau_n),
 
-with delays tau_n and powers p_n of TR 38.901 7.5 (steps 5 and 6), unit-power random phases a_nm, and the Doppler shifts
+with delays tau_n and powers p_n of the link's clusters (:mod:`phy.rays`; the powers as the cell's antenna weights
+them), unit-power random phases a_nm, and the Doppler shifts
 ``nu_um = v_u / lambda cos(theta_u + 2 pi m / M)`` of M directions around user u (isotropic scattering, so that the
 autocorrelation of a link is J0(2 pi v t / lambda) in the mean over users). A line-of-sight ray of power K/(K+1) takes
 the direction nearest to its own.
@@ -27,20 +28,13 @@ from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
 from .config import STRICT
-from .random import Drops, normal, uniform
+from .random import Drops, uniform
 from .units import SPEED_OF_LIGHT_MPS
 
 _LEAST_GRID = 2048  # points of the delay grid on which the basis is tabulated
 _GRID_PER_TURN = 8  # and at least so many for each turn of the phase between the ends of the carrier
 _USERS_AT_ONCE = 32  # users whose rays are drawn at once, to bound the memory of drawing them
 _LONGEST_S = 12e-6  # delays beyond are folded onto this one; 30 times the median delay spread of UMa
-
-# Clusters N, delay scaling r_tau and shadowing per cluster in dB of TR 38.901 Table 7.5-6: LOS, NLOS, O2I.
-_CLUSTERS = {
-    "uma": ((12, 2.5, 3.0), (20, 2.3, 3.0), (12, 2.2, 4.0)),
-    "umi": ((12, 3.0, 3.0), (19, 2.1, 3.0), (12, 2.2, 4.0)),
-    "rma": ((11, 3.8, 3.0), (10, 1.7, 3.0), (10, 1.7, 3.0)),
-}
 
 
 @settings(frozen=True, config=STRICT)
@@ -59,11 +53,9 @@ class FadingSettings:
 class Links:
     """What fading must know of the links of one or more drops."""
 
-    model: str
-    los: Tensor  # [B, U, C] bool
-    indoor: Tensor  # [B, U] bool
-    k_factor_db: Tensor  # [B, U, C]
-    delay_spread_s: Tensor  # [B, U, C]
+    k_factor_db: Tensor  # [B, U, C] power of the direct ray over that of all others
+    delay_s: Tensor  # [B, U, S, N] of the clusters towards each site; the cells of a site follow each other
+    share: Tensor  # [B, U, C, N] of the scattered power, of unit sum
     azimuth_rad: Tensor  # [B, U, C] direction from user to cell
     speed_mps: Tensor  # [U]
     carrier_hz: float
@@ -71,11 +63,9 @@ class Links:
     def of_users(self, block: slice) -> Links:
         """The links of some users."""
         return Links(
-            self.model,
-            self.los[:, block],
-            self.indoor[:, block],
             self.k_factor_db[:, block],
-            self.delay_spread_s[:, block],
+            self.delay_s[:, block],
+            self.share[:, block],
             self.azimuth_rad[:, block],
             self.speed_mps[block],
             self.carrier_hz,
@@ -155,53 +145,28 @@ def draw_fading(
     turn = 2 * math.pi * (uniform(drops.keys("fading/turn"), (users, 1)) + torch.arange(directions) / directions)
     doppler = links.speed_mps[:, None] * (links.carrier_hz / SPEED_OF_LIGHT_MPS) * torch.cos(turn)
     blocks = [slice(first, first + _USERS_AT_ONCE) for first in range(0, users, _USERS_AT_ONCE)]
-    rays = [_rays(drops, links, basis, turn, power, block).to(dtype) for block in blocks]
+    rays = [_as_real(_rays(drops, links, basis, turn, power, block).to(dtype.to_complex())) for block in blocks]
     return Fading(torch.cat(rays, 1), doppler, steering_matrix(basis).to(dtype), basis.error)
 
 
 def _rays(drops: Drops, links: Links, basis: Basis, turn: Tensor, power: Tensor, block: slice) -> Tensor:
-    """Amplitudes of a block of users, float64 ``[B, block, 2M, C * 2D]``."""
+    """Amplitudes of a block of users, complex128 ``[B, block, C, M, D]``."""
     some, power = links.of_users(block), power[:, block]
-    delay, share = _clusters(drops, some, block.start)
-    amplitude = _amplitudes(drops, share, turn.shape[-1], block.start)
-    coordinate = basis.coordinates[_grid_index(delay, basis)]  # [B, U, C, N, D]
+    amplitude = _amplitudes(drops, some.share, turn.shape[-1], block.start)
+    index = _grid_index(some.delay_s, basis)
+    coordinate = basis.coordinates[index]  # [B, U, S, N, D]
     k = 10.0 ** (some.k_factor_db / 10.0)
-    scattered_power = power / (1.0 + k) / _kept(share, coordinate, len(basis.vectors))
-    scattered = (amplitude @ coordinate) * scattered_power.sqrt()[..., None, None]
+    scattered_power = power / (1.0 + k) / _kept(some, _energy(basis)[index])
+    scattered = _per_site(amplitude, some) @ coordinate  # the rays of all cells of a site at once
+    scattered = scattered.view(*amplitude.shape[:-1], -1).mul_(scattered_power.sqrt()[..., None, None])
     direct = _line_of_sight(drops, some, turn[:, block], (power * k / (1.0 + k)).sqrt(), block.start)
-    return _as_real(scattered.add_(direct[..., None] * basis.coordinates[0]))
+    return scattered.add_(direct[..., None] * basis.coordinates[0])
 
 
 def steering_matrix(basis: Basis) -> Tensor:
     """Real form of the basis: ``[re, im]`` coordinates times it give ``[re, im]`` of each PRB, ``[2D, 2K]``."""
     re, im = basis.vectors.real.T, basis.vectors.imag.T
     return torch.cat((torch.cat((re, im), 1), torch.cat((-im, re), 1)), 0).contiguous()
-
-
-def _clusters(drops: Drops, links: Links, first_user: int = 0) -> tuple[Tensor, Tensor]:
-    """Delays in seconds and powers of unit sum of each link's clusters, ``[B, U, C, N]`` (TR 38.901 7.5-1 to 7.5-6)."""
-    rows = torch.tensor(_CLUSTERS.get(links.model, _CLUSTERS["uma"]), dtype=torch.float64)
-    kind = torch.where(links.indoor[..., None], 2, torch.where(links.los, 0, 1))
-    count, scaling, shadow_db = rows[kind].unbind(-1)
-    most = int(rows[:, 0].max())
-    shape = (*links.los.shape[1:], most)
-    start = first_user * shape[1] * most
-    spread = links.delay_spread_s[..., None]
-    exists = torch.arange(most) < count[..., None]
-    raw = -scaling[..., None] * spread * torch.log(uniform(drops.keys("fading/delay"), shape, start))
-    first = torch.where(exists, raw, torch.inf).amin(-1, keepdim=True)
-    delay = raw - first
-    shadow = shadow_db[..., None] * normal(drops.keys("fading/cluster"), shape, start)
-    level = -delay * (scaling[..., None] - 1) / (scaling[..., None] * spread)
-    power = torch.exp(level - math.log(10) / 10 * shadow) * exists
-    return delay / _los_scaling(links)[..., None], power / power.sum(-1, keepdim=True)
-
-
-def _los_scaling(links: Links) -> Tensor:
-    """Delay divisor of line-of-sight links with Ricean factor K in dB (TR 38.901 7.5-3), 1 for all others."""
-    k = links.k_factor_db
-    scaling = 0.7705 - 0.0433 * k + 0.0002 * k**2 + 0.000017 * k**3
-    return torch.where(links.los & ~links.indoor[..., None], scaling.clamp(min=0.1), torch.ones_like(k))
 
 
 def _amplitudes(drops: Drops, share: Tensor, directions: int, first_user: int) -> Tensor:
@@ -211,9 +176,21 @@ def _amplitudes(drops: Drops, share: Tensor, directions: int, first_user: int) -
     return torch.polar((share / directions).sqrt()[..., None, :].expand_as(phase), 2 * math.pi * phase)
 
 
-def _kept(share: Tensor, coordinate: Tensor, prbs: int) -> Tensor:
+def _per_site(amplitude: Tensor, links: Links) -> Tensor:
+    """``[B, U, C, M, N]`` as ``[B, U, S, cells of a site * M, N]``."""
+    sites = links.delay_s.shape[2]
+    return amplitude.view(*amplitude.shape[:2], sites, -1, amplitude.shape[-1])
+
+
+def _energy(basis: Basis) -> Tensor:
+    """Share of the energy of each delay that the basis carries, ``[G]``."""
+    return basis.coordinates.abs().square().sum(-1) / len(basis.vectors)
+
+
+def _kept(links: Links, energy: Tensor) -> Tensor:
     """Share of each link's scattered power that the basis carries, to be made good: ``[B, U, C]``."""
-    return (share * coordinate.abs().square().sum(-1)).sum(-1) / prbs
+    cells = links.share.shape[2] // energy.shape[2]
+    return (links.share * energy.repeat_interleave(cells, 2)).sum(-1)
 
 
 def _line_of_sight(drops: Drops, links: Links, turn: Tensor, amplitude: Tensor, first_user: int) -> Tensor:

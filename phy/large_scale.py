@@ -1,201 +1,305 @@
-"""Large-scale state of all links: coupling gain, line of sight, Rician K-factor and delay spread.
+"""Large-scale state of all links as a function of where the users are.
 
-Tables are those of TR 38.901 V19.2.0. Delay spread and K-factor are drawn independently of each other, of shadowing and
-of position; the cross-correlations of Table 7.5-6 are not modelled here.
+:func:`draw_air` draws once per drop whatever is random; :meth:`Air.at` is a pure function of the users' positions. Line
+of sight, shadowing, spreads, K-factor and clusters are fields over the plane (:mod:`phy.fields`), the same for whoever
+stands there, so that they follow a moving user continuously and are fresh many decorrelation distances away. Whether
+a user is indoors or in a car, how deep, and behind which wall, belongs to the user.
+
+The power of a link is the sum over its rays, each with the antenna's gain in its own direction (TR 36.873 equation
+8.1-1), so that walls of houses light up the sectors that look elsewhere.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal, Self
+from dataclasses import dataclass, fields
 
 import torch
-from pydantic import Field, model_validator
-from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
-from .antenna import SectorAntennaSettings, gain_db
-from .config import STRICT
-from .los import LOS_DECORRELATION_M, los_probability
-from .pathloss import MAX_UE_HEIGHT_M, Link, PathLossModel, environment_height_m, path_loss_db
-from .penetration import O2IModel, penetration_loss_db
-from .placement import draw_indoor, indoor_distance_m
-from .random import Drops, normal, uniform
-from .shadowing import DECORRELATION_M, sigma_db, site_fields
+from . import angles
+from .air import AirPlan, Geometry
+from .antenna import SectorAntennaSettings
+from .fields import Waves, draw_amplitudes, draw_waves
+from .los import LOS_DECORRELATION_M, los_probability, soft_los
+from .parameters import NAMES, mixing, moments, sigma_db, states, zsd_log10
+from .pathloss import Edition, Link, PathLossModel, environment_height_m, path_losses_db
+from .penetration import car_loss_db, penetration_loss_db
+from .placement import draw_indoor, indoor_distance_m, indoor_height_m
+from .propagation import PropagationSettings
+from .random import Drops, uniform
+from .rays import Draws, sum_rays
 from .topology import Topology, displacement
 
 NO_DIRECT_PATH_DB = -100.0
 """K-factor of a link without a direct path; free space, which has nothing else, has the opposite."""
 
-_OMNI = SectorAntennaSettings(kind="omni")
+CLUSTER_DECORRELATION_M: dict[PathLossModel, tuple[float, float]] = {
+    "uma": (50.0, 15.0),
+    "umi": (15.0, 15.0),
+    "rma": (60.0, 15.0),
+    "inh": (10.0, 10.0),
+    "free_space": (50.0, 50.0),
+}
+"""Decorrelation distance of what is random in a cluster, users outdoors and indoors (TR 38.901 Table 7.6.3.1-2)."""
 
-
-@settings_dataclass(frozen=True, config=STRICT)
-class PropagationSettings:
-    """Large-scale propagation between base stations and users."""
-
-    model: PathLossModel = "uma"
-    """Scenario of TR 38.901 (urban macro, urban micro street canyon, rural macro), or free space."""
-    carrier_hz: float = Field(default=3.5e9, ge=0.1e9, le=100e9)
-    """Carrier frequency."""
-    shadowing: bool = True
-    """Add spatially correlated shadow fading (free space has none)."""
-    o2i: O2IModel = "low"
-    """Loss of users indoors: none, or the low- or high-loss building of TR 38.901 clause 7.4.3.1."""
-    indoor_share: float = Field(default=0.0, ge=0.0, le=1.0)
-    """Probability that a user is indoors."""
-    ue_height_m: float = Field(default=1.5, gt=1.0, le=1000.0)
-    """Height at which users are placed; up to 22.5 in the terrestrial models."""
-    los: Literal["random", "always", "never"] = "random"
-    """Line of sight of the outdoor part of the links: by its probability, or the same for all."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.model == "free_space":
-            if self.los == "never":
-                raise ValueError("los is 'never', but free_space has nothing that could block; choose another model")
-        elif self.ue_height_m > MAX_UE_HEIGHT_M:
-            raise ValueError(
-                f"ue_height_m is {self.ue_height_m:g}, but the terrestrial model '{self.model}' holds up to "
-                f"{MAX_UE_HEIGHT_M} (TR 38.901 Table 7.4.1-1); lower it or take free_space"
-            )
-        return self
+__all__ = [
+    "Air",
+    "AirPlan",
+    "LargeScale",
+    "PropagationSettings",
+    "delay_spread_log10",
+    "draw_air",
+    "large_scale",
+    "raised",
+]
 
 
 @dataclass(frozen=True)
 class LargeScale:
     """What stays of a link while its user moves by less than a few metres; float64."""
 
-    gain_db: Tensor  # [B, U, C] antenna gain - path loss - wall loss - shadowing, without transmit power
+    gain_db: Tensor  # [B, U, C] coupling gain: antennas - path loss - walls + shadowing, without transmit power
     los: Tensor  # [B, U, N] bool, a direct path reaches the user: outdoors and in line of sight
     indoor: Tensor  # [B, U] bool
-    k_factor_db: Tensor  # [B, U, N] Rician K-factor, -100 where there is no direct path
+    k_factor_db: Tensor  # [B, U, N] Rician K-factor between isotropic antennas, -100 where there is no direct path
     delay_spread_s: Tensor  # [B, U, N] rms delay spread
     distance_m: Tensor  # [B, U, N] 3D distance to the nearest image of the site
+    spreads_deg: Tensor  # [B, U, N, 4] ASD, ASA, ZSD, ZSA
+    shadowing_db: Tensor  # [B, U, N] positive where more is received
+    cell_k_db: Tensor  # [B, U, C] K-factor as the cell's antenna makes it
+    cluster_delay_s: Tensor  # [B, U, N, L] delays of the clusters; L = 0 where they were not asked for
+    cluster_power: Tensor  # [B, U, C, L] their shares of the scattered power, as the cell's antenna makes them
 
 
-def large_scale(
-    drops: Drops, topology: Topology, user_m: Tensor, settings: PropagationSettings, antenna: SectorAntennaSettings
-) -> LargeScale:
-    """Draw the large-scale state of all links (TR 38.901 clauses 7.4 and 7.5, steps 2 to 4).
+@dataclass(frozen=True)
+class Air:
+    """All that is drawn once per drop; amplitudes of fields have the shape ``[B, 2W, ...]``."""
 
-    All randomness is keyed by drop and by the streams "indoor", "indoor_distance", "los", "environment_height",
-    "shadowing", "penetration", "k_factor" and "delay_spread". Line of sight and shadowing are fields over the plane,
-    the same for whoever stands there, so they follow a moving user continuously; the other draws belong to the user.
+    plan: AirPlan
+    waves: Waves
+    parameters: Tensor  # [B, 2W, N, 7] fields of NAMES
+    common: Tensor  # [B, 2W, 1] field of shadowing that the sites share
+    line: Tensor  # [B, 2W, N] fields of line of sight
+    cluster: Tensor  # [B, 2W, N * L * 4] float32, fields of clusters; none of them where no clusters are needed
+    indoor: Tensor  # [B, U] bool
+    depth_m: Tensor  # [B, U] horizontal distance from the wall
+    extra_loss_db: Tensor  # [B, U] wall or car
+    environment: Tensor  # [B, U, N, 2] uniform, for UMa's environment height
+    side: Tensor  # [B, U, N, L, 3] uniform: sides of a cluster's azimuth and zenith, and its rays' pairing
+
+    def at(self, user_m: Tensor, unfolded_m: Tensor | None = None) -> LargeScale:
+        """The state of all links with users at ``[B, U, 3]`` in m, float64.
+
+        Args:
+            user_m: positions; with wrap-around inside the cluster's hexagons.
+            unfolded_m: where the fields are taken, for users whose walk led over the border of the cluster: their
+                positions without the translations that brought them back. Left out, ``user_m``.
+
+        Raises:
+            ValueError: a user above 22.5 m in a terrestrial model.
+        """
+        return _evaluate(self, user_m, user_m if unfolded_m is None else unfolded_m)
+
+
+def draw_air(drops: Drops, plan: AirPlan) -> Air:
+    """Draw the air of one drop, or of several.
+
+    Streams: "waves", "parameters", "los", "clusters", "cluster_sides", "environment_height", "indoor",
+    "indoor_distance", "penetration", "car".
 
     Args:
         drops: the batch, B.
-        topology: the network; sites of one sector radiate 0 dBi in all directions.
+        plan: network, propagation, antennas and number of users.
+    """
+    settings, users, sites = plan.propagation, plan.users, plan.topology.sites
+    waves = draw_waves(drops.keys("waves"), _distances(plan))
+    indoor = draw_indoor(drops.keys("indoor"), users, settings.indoor_share)
+    depth = indoor * indoor_distance_m(drops.keys("indoor_distance"), users, settings.model, settings.o2i == "legacy")
+    wall = penetration_loss_db(
+        drops.keys("penetration"), settings.o2i, settings.carrier_hz, indoor, depth, settings.high_loss_share
+    )
+    in_car = ~indoor & (uniform(drops.keys("in_car"), (users,)) < settings.in_car_share)
+    most = plan.most_clusters
+    batch = len(drops)
+    return Air(
+        plan=plan,
+        waves=waves,
+        parameters=draw_amplitudes(drops.keys("parameters"), waves, sites * len(NAMES)).view(batch, -1, sites, 7),
+        common=draw_amplitudes(drops.keys("shadowing/common"), waves, 1),
+        line=draw_amplitudes(drops.keys("los"), waves, sites),
+        cluster=draw_amplitudes(drops.keys("clusters"), waves, sites * most * angles.DRAWS).float(),
+        indoor=indoor,
+        depth_m=depth,
+        extra_loss_db=wall + car_loss_db(drops.keys("car"), in_car, settings.car),
+        environment=uniform(drops.keys("environment_height"), (users, sites, 2)),
+        side=uniform(drops.keys("cluster_sides"), (users, sites, most if plan.sums_rays else 0, 3)),
+    )
+
+
+def large_scale(
+    drops: Drops,
+    topology: Topology,
+    user_m: Tensor,
+    settings: PropagationSettings,
+    antenna: SectorAntennaSettings,
+    clusters: bool = False,
+) -> LargeScale:
+    """The state of the links of users who stay where they are: :func:`draw_air` and :meth:`Air.at`, drop by drop.
+
+    Args:
+        drops: the batch, B.
+        topology: the network.
         user_m: positions in m, float64 ``[B, U, 3]``.
         settings: propagation.
         antenna: antenna of each sector.
+        clusters: give the delays and powers of the clusters, too.
 
     Raises:
         ValueError: a user above 22.5 m in a terrestrial model.
     """
-    path = displacement(topology, user_m)
+    plan = AirPlan(topology, settings, antenna, user_m.shape[1], clusters)
+    parts = [draw_air(drop, plan).at(user_m[b : b + 1]) for b, drop in enumerate(drops.single())]
+    names = [f.name for f in fields(LargeScale)]
+    return LargeScale(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
+
+
+def raised(drops: Drops, user_m: Tensor, settings: PropagationSettings) -> Tensor:
+    """Positions ``[B, U, 3]`` with the users indoors on their floors, where the settings have floors."""
+    if settings.indoor_floors is None:
+        return user_m
     users = user_m.shape[1]
     indoor = draw_indoor(drops.keys("indoor"), users, settings.indoor_share)
-    depth = indoor * indoor_distance_m(drops.keys("indoor_distance"), users, settings.model)
-    link = _link(drops, topology, user_m, path, settings)
-    clear = _outdoor_los(drops, user_m, link, depth, settings)
-    column = torch.where(indoor[..., None], 2, torch.where(clear, 0, 1))
-    loss = path_loss_db(settings.model, link, clear)
-    wall = penetration_loss_db(drops.keys("penetration"), settings.o2i, settings.carrier_hz, indoor, depth)
-    loss = loss + wall[..., None] + _shadowing_db(drops, user_m, link, column, settings)
+    height = indoor_height_m(drops.keys("floor"), users, settings.indoor_floors, settings.ue_height_m)
+    return torch.cat((user_m[..., :2], torch.where(indoor, height, user_m[..., 2])[..., None]), -1)
+
+
+def delay_spread_log10(
+    model: PathLossModel, carrier_hz: float, edition: Edition = "v19"
+) -> tuple[tuple[float, float], ...]:
+    """Mean and standard deviation of ``log10(delay spread / s)`` in LOS, NLOS and O2I, TR 38.901 Table 7.5-6.
+
+    Free space, not in the table, has 1 ns.
+    """
+    return tuple(moments(state, model, carrier_hz)[2] for state in states(model, edition))
+
+
+def _evaluate(air: Air, user_m: Tensor, unfolded_m: Tensor) -> LargeScale:
+    plan = air.plan
+    geometry = _geometry(air, user_m, unfolded_m)
+    values = tuple(_parameters(air, geometry, column) for column in range(3))
+    power = _power(air, geometry, values)
+    los = ~air.indoor[..., None] & (geometry.clear >= 0.5)
+    column = torch.where(los, 0, torch.where(air.indoor[..., None], 2, 1))[..., None]
+    own = torch.where(column == 0, values[0], torch.where(column == 1, values[1], values[2]))
+    found = sum_rays(plan, geometry, _cluster_draws(air, geometry) if plan.most_clusters else None, values, power)
+    scattered, direct = found.scattered.sum(-1).flatten(2), found.direct.flatten(2)
+    total = (scattered + direct) * torch.pow(10.0, -air.extra_loss_db / 10.0)[..., None]
+    spreads = torch.pow(10.0, own[..., 2:])
     return LargeScale(
-        gain_db=_antenna_gain_db(topology, path, antenna) - loss[..., topology.cell_site],
-        los=column == 0,
-        indoor=indoor,
-        k_factor_db=_k_factor_db(drops, column, settings.model),
-        delay_spread_s=_delay_spread_s(drops, column, settings),
-        distance_m=path.norm(dim=-1),
+        gain_db=10.0 * torch.log10(total.clamp_min(1e-40)),
+        los=los,
+        indoor=air.indoor,
+        k_factor_db=torch.where(los, own[..., 1], NO_DIRECT_PATH_DB),
+        delay_spread_s=spreads[..., 0],
+        distance_m=geometry.path.norm(dim=-1),
+        spreads_deg=spreads[..., 1:],
+        shadowing_db=own[..., 0],
+        cell_k_db=_ratio_db(direct, scattered),
+        cluster_delay_s=found.delay_s if plan.clusters else found.delay_s[..., :0],
+        cluster_power=_shares(found.scattered) if plan.clusters else found.scattered.flatten(2, 3)[..., :0],
     )
 
 
-def delay_spread_log10(model: PathLossModel, carrier_hz: float) -> tuple[tuple[float, float], ...]:
-    """Mean and standard deviation of ``log10(delay spread / s)`` for LOS, NLOS and indoor links, TR 38.901 Table 7.5-6.
-
-    The table's frequency is taken as at least 6 GHz in UMa and 2 GHz in UMi. Free space, not in the table, has
-    1 ns.
-    """
-    if model == "rma":
-        return (-7.49, 0.55), (-7.43, 0.48), (-7.47, 0.24)
-    if model == "uma":
-        f = math.log10(max(carrier_hz / 1e9, 6.0))
-        return (-7.067 - 0.0794 * f, 0.57 + 0.026 * f), (-6.47 - 0.134 * f, 0.39), (-6.62, 0.32)
-    if model == "umi":
-        f = math.log10(1.0 + max(carrier_hz / 1e9, 2.0))
-        return (-7.28 - 0.18 * f, 0.39), (-6.87 - 0.22 * f, 0.22 + 0.19 * f), (-6.62, 0.32)
-    return ((-9.0, 0.0),) * 3
+def _power(air: Air, geometry: Geometry, values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """What each state carries between isotropic antennas, without walls: ``[B, U, N]``, 0 where a link is not in it."""
+    settings, clear = air.plan.propagation, geometry.clear
+    losses = path_losses_db(settings.model, geometry.link, settings.parameters, settings.large_cells)
+    open_air, blocked = (torch.pow(10.0, -loss / 10.0) for loss in losses)
+    within = air.indoor[..., None].double()
+    carried = (
+        (1.0 - within) * clear * open_air,
+        (1.0 - within) * (1.0 - clear) * blocked,
+        within * (clear * open_air + (1.0 - clear) * blocked),
+    )
+    return tuple(p * torch.pow(10.0, v[..., 0] / 10.0) for p, v in zip(carried, values, strict=True))
 
 
-def delay_spread_statistics(settings: PropagationSettings) -> tuple[float, float]:
-    """Mean and standard deviation of ``log10(delay spread / s)`` over all links that a scenario may hold.
-
-    The mixture of :func:`delay_spread_log10`: users indoors by their share, and of the links outdoors one half in line
-    of sight where that is random.
-    """
-    clear = {"always": 1.0, "random": 0.5, "never": 0.0}[settings.los]
-    outdoor = 1.0 - settings.indoor_share
-    weights = (outdoor * clear, outdoor * (1.0 - clear), settings.indoor_share)
-    columns = list(zip(weights, delay_spread_log10(settings.model, settings.carrier_hz), strict=True))
-    mean = sum(w * mu for w, (mu, _) in columns)
-    square = sum(w * (mu**2 + sigma**2) for w, (mu, sigma) in columns)
-    return mean, math.sqrt(max(square - mean**2, 0.0))
+def _shares(scattered: Tensor) -> Tensor:
+    cells = scattered.flatten(2, 3)
+    return cells / cells.sum(-1, keepdim=True).clamp_min(1e-300)
 
 
-def k_factor_normal_db(model: PathLossModel) -> tuple[float, float]:
-    """Mean and standard deviation of the K-factor of LOS links in dB, TR 38.901 Table 7.5-6."""
-    known: dict[PathLossModel, tuple[float, float]] = {"uma": (9.0, 3.5), "umi": (9.0, 5.0), "rma": (7.0, 4.0)}
-    return known.get(model, (-NO_DIRECT_PATH_DB, 0.0))
+def _ratio_db(direct: Tensor, scattered: Tensor) -> Tensor:
+    ratio = direct / scattered.clamp_min(1e-300)
+    return (10.0 * torch.log10(ratio.clamp_min(1e-10))).clamp_max(-NO_DIRECT_PATH_DB)
 
 
-def _link(drops: Drops, topology: Topology, user_m: Tensor, path: Tensor, settings: PropagationSettings) -> Link:
+def _geometry(air: Air, user_m: Tensor, unfolded_m: Tensor) -> Geometry:
+    topology, settings = air.plan.topology, air.plan.propagation
+    path = displacement(topology, user_m)
     distance = torch.hypot(path[..., 0], path[..., 1])
     ue_height = user_m[..., 2:].expand_as(distance)
-    draw = uniform(drops.keys("environment_height"), (*distance.shape[1:], 2))
-    environment = environment_height_m(draw, distance, ue_height)
-    return Link(distance, topology.site_m[:, 2].expand_as(distance), ue_height, settings.carrier_hz, environment)
+    environment = environment_height_m(air.environment, distance, ue_height)
+    link = Link(distance, topology.site_m[:, 2].expand_as(distance), ue_height, settings.carrier_hz, environment)
+    table = air.waves.table(unfolded_m[..., :2])
+    return Geometry(
+        link=link,
+        path=path,
+        waves=table,
+        azimuth_rad=torch.atan2(path[..., 1], path[..., 0]),
+        zenith_rad=torch.atan2(distance, path[..., 2]),
+        clear=_line_of_sight(air, link, table),
+    )
 
 
-def _outdoor_los(drops: Drops, user_m: Tensor, link: Link, depth: Tensor, settings: PropagationSettings) -> Tensor:
-    """Line of sight of the outdoor part of each link, bool ``[B, U, N]``: where a field's quantile is below P_LOS."""
-    distance = link.distance_2d_m
+def _line_of_sight(air: Air, link: Link, table: Tensor) -> Tensor:
+    """Share of line of sight of the outdoor part ``[B, U, N]``: 1 where a field is below the quantile of P_LOS."""
+    settings, distance = air.plan.propagation, link.distance_2d_m
     if settings.los != "random" or settings.model == "free_space":
-        return torch.full_like(distance, settings.los != "never", dtype=torch.bool)
-    probability = los_probability(settings.model, (distance - depth[..., None]).clamp_min(0.0), link.ue_height_m)
-    decorrelation = (LOS_DECORRELATION_M[settings.model],)
-    state = site_fields(drops.keys("los"), user_m[..., :2], distance.shape[-1], decorrelation, correlation=0.0)
-    quantile: Tensor = torch.special.ndtr(state[..., 0])
-    return quantile < probability
+        return torch.full_like(distance, float(settings.los != "never"))
+    outside = (distance - air.depth_m[..., None]).clamp_min(0.0)
+    probability = los_probability(settings.model, outside, link.ue_height_m, settings.los_office)
+    weights = air.waves.weights(LOS_DECORRELATION_M[settings.model])
+    margin = torch.special.ndtri(probability) - table @ (air.line * weights[..., None])
+    return soft_los(margin, settings.carrier_hz) if settings.los_transition == "soft" else (margin > 0.0).double()
 
 
-def _shadowing_db(drops: Drops, user_m: Tensor, link: Link, column: Tensor, settings: PropagationSettings) -> Tensor:
-    """Shadow fading in dB ``[B, U, N]``, of zero mean."""
-    if not settings.shadowing or settings.model == "free_space":
-        return torch.zeros_like(link.distance_2d_m)
-    fields = site_fields(drops.keys("shadowing"), user_m[..., :2], column.shape[-1], DECORRELATION_M[settings.model])
-    own = torch.take_along_dim(fields, column[..., None], dim=-1).squeeze(-1)
-    return sigma_db(settings.model, link, column) * own
+def _parameters(air: Air, geometry: Geometry, column: int) -> Tensor:
+    """The seven parameters of links in one state, ``[B, U, N, 7]``: decibels, and logarithms of spreads."""
+    settings, state, link = air.plan.propagation, air.plan.states[column], geometry.link
+    weights = torch.stack([air.waves.weights(d) for d in state.decorrelation_m], -1)  # [B, 2W, 7]
+    amplitudes = air.parameters * weights[:, :, None]
+    drawn = (geometry.waves @ amplitudes.flatten(2)).view(*link.distance_2d_m.shape, len(NAMES))
+    if settings.site_correlation > 0.0:
+        common = geometry.waves @ (air.common * weights[..., :1])
+        own = math.sqrt(1.0 - settings.site_correlation) * drawn[..., 0] + math.sqrt(settings.site_correlation) * common
+        drawn = torch.cat((own[..., None], drawn[..., 1:]), -1)
+    drawn = drawn @ mixing(state).T
+    mean, sigma = torch.tensor(moments(state, settings.model, settings.carrier_hz), dtype=torch.float64).unbind(-1)
+    values = mean + sigma * drawn
+    share = (torch.ones_like, torch.zeros_like, torch.clone)[column](geometry.clear)
+    zenith = zsd_log10(settings.model, settings.parameters, link, share)
+    values[..., 5] = zenith[0] + zenith[1] * drawn[..., 5]
+    every = torch.full_like(share, column, dtype=torch.int64)
+    values[..., 0] = sigma_db(settings.model, link, every, settings.parameters) * drawn[..., 0] * settings.shadowing
+    limits = (angles.MAX_AZIMUTH_SPREAD_DEG, angles.MAX_AZIMUTH_SPREAD_DEG, *(angles.MAX_ZENITH_SPREAD_DEG,) * 2)
+    values[..., 3:] = torch.minimum(values[..., 3:], values.new_tensor([math.log10(limit) for limit in limits]))
+    return values
 
 
-def _antenna_gain_db(topology: Topology, path: Tensor, antenna: SectorAntennaSettings) -> Tensor:
-    """Gain of each cell's antenna towards each user, ``[B, U, C]``."""
-    to_user = path[..., topology.cell_site, :]
-    azimuth = torch.atan2(to_user[..., 1], to_user[..., 0]) - topology.azimuth_rad
-    zenith = torch.atan2(torch.hypot(to_user[..., 0], to_user[..., 1]), to_user[..., 2])
-    return gain_db(antenna if topology.sectors > 1 else _OMNI, azimuth, zenith)
+def _cluster_draws(air: Air, geometry: Geometry) -> Draws:
+    outdoors, indoors = (air.waves.weights(d)[:, None] for d in CLUSTER_DECORRELATION_M[air.plan.propagation.model])
+    weights = torch.where(air.indoor[..., None], indoors, outdoors)
+    drawn = (geometry.waves * weights).float() @ air.cluster
+    return Draws(drawn.view(*geometry.clear.shape, -1, angles.DRAWS), air.side)
 
 
-def _k_factor_db(drops: Drops, column: Tensor, model: PathLossModel) -> Tensor:
-    mean, sigma = k_factor_normal_db(model)
-    drawn = mean + sigma * normal(drops.keys("k_factor"), tuple(column.shape[1:]))
-    return torch.where(column == 0, drawn, NO_DIRECT_PATH_DB)
-
-
-def _delay_spread_s(drops: Drops, column: Tensor, settings: PropagationSettings) -> Tensor:
-    table = torch.tensor(delay_spread_log10(settings.model, settings.carrier_hz), dtype=torch.float64)[column]
-    exponent = table[..., 0] + table[..., 1] * normal(drops.keys("delay_spread"), tuple(column.shape[1:]))
-    return torch.pow(10.0, exponent)
+def _distances(plan: AirPlan) -> list[float]:
+    """All decorrelation distances that fields of this plan have."""
+    model = plan.propagation.model
+    inside = plan.states if plan.propagation.indoor_share > 0.0 else plan.states[:2]
+    return [d for state in inside for d in state.decorrelation_m] + [
+        LOS_DECORRELATION_M[model],
+        *CLUSTER_DECORRELATION_M[model],
+    ]

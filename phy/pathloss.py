@@ -1,13 +1,17 @@
-"""Path loss of TR 38.901 Table 7.4.1-1 (UMa, UMi street canyon, RMa), free space and log distance.
+"""Path loss of TR 38.901 Table 7.4.1-1 (UMa, UMi street canyon, RMa, indoor office), free space and log distance.
 
 All losses are positive dB between isotropic antennas, without shadowing, walls and cars. Where a link leaves the range
 that the table states, the formula is extrapolated with a warning; users in the air are refused.
+
+ITU-R M.2412 has two variants, both here: its channel model A for 0.5 to 6 GHz, which has other formulas for UMi and
+the indoor hotspot, and the large cells of its rural scenario (LMLC).
 """
 
 from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,12 +20,16 @@ from torch import Tensor
 
 from .units import SPEED_OF_LIGHT_MPS
 
-PathLossModel = Literal["uma", "umi", "rma", "free_space"]
-"""Propagation scenarios: urban macro, urban micro (street canyon), rural macro, free space."""
+PathLossModel = Literal["uma", "umi", "rma", "inh", "free_space"]
+"""Propagation scenarios: urban macro, urban micro (street canyon), rural macro, indoor office, free space."""
+
+Edition = Literal["v19", "v16", "imt2020_a"]
+"""Whose tables: TR 38.901 V19, its V14 to V18, or channel model A of ITU-R M.2412 (0.5 to 6 GHz)."""
 
 MAX_UE_HEIGHT_M = 22.5
 STREET_WIDTH_M = 20.0  # W of RMa, its default
 BUILDING_HEIGHT_M = 5.0  # h of RMa, its default
+LARGE_CELL_DB = 12.0  # by which M.2412's rural large cells (LMLC) lose less without line of sight
 
 
 @dataclass(frozen=True)
@@ -54,26 +62,46 @@ _VALIDITY = {
     "uma": _Validity((0.5e9, 100e9), (10.0, 5000.0), (25.0, 25.0), (1.5, 22.5)),
     "umi": _Validity((0.5e9, 100e9), (10.0, 5000.0), (10.0, 10.0), (1.5, 22.5)),
     "rma": _Validity((0.5e9, 30e9), (10.0, 10000.0), (10.0, 150.0), (1.0, 10.0)),
+    "inh": _Validity((0.5e9, 100e9), (0.0, 150.0), (2.0, 10.0), (0.5, 2.5)),
 }
+_LARGE_CELLS = _Validity((0.5e9, 30e9), (10.0, 21000.0), (10.0, 150.0), (1.0, 10.0))
 
 
-def path_loss_db(model: PathLossModel, link: Link, los: Tensor) -> Tensor:
+def path_loss_db(model: PathLossModel, link: Link, los: Tensor, edition: Edition = "v19") -> Tensor:
     """Basic path loss PL_b in dB, TR 38.901 Table 7.4.1-1, after :func:`check_validity`.
 
     Args:
         model: scenario.
         link: geometry ``[...]``.
         los: bool ``[...]``, whether the outdoor part of the link is in line of sight; free space does not ask.
+        edition: whose formulas.
 
     Returns:
         ``[...]``, dB. NLOS is never below LOS.
     """
-    check_validity(model, link)
+    clear, blocked = path_losses_db(model, link, edition)
+    return torch.where(los, clear, blocked)
+
+
+def path_losses_db(
+    model: PathLossModel, link: Link, edition: Edition = "v19", large_cells: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Path loss in dB with and without line of sight, each ``[...]``; arguments as for :func:`path_loss_db`.
+
+    Args:
+        model: scenario.
+        link: geometry ``[...]``.
+        edition: whose formulas.
+        large_cells: rural cells of several kilometres as in M.2412's LMLC, where NLOS loses 12 dB less.
+    """
+    check_validity(model, link, large_cells)
     if model == "free_space":
-        return free_space_db(link.distance_3d_m, link.carrier_hz).expand(los.shape)
-    clear, blocked = {"uma": (_uma_los, _uma_nlos), "umi": (_umi_los, _umi_nlos), "rma": (_rma_los, _rma_nlos)}[model]
-    clear_db = clear(link)
-    return torch.where(los, clear_db, torch.maximum(clear_db, blocked(link)))
+        shape = torch.broadcast_shapes(link.distance_2d_m.shape, torch.as_tensor(link.bs_height_m).shape)
+        loss = free_space_db(link.distance_3d_m, link.carrier_hz).expand(shape)
+        return loss, loss
+    clear, blocked = (_MODEL_A if edition == "imt2020_a" else _FORMULAS)[model]
+    clear_db, blocked_db = clear(link), blocked(link) - (LARGE_CELL_DB if large_cells else 0.0)
+    return clear_db, torch.maximum(clear_db, blocked_db)
 
 
 def free_space_db(distance_m: Tensor, carrier_hz: float) -> Tensor:
@@ -124,7 +152,7 @@ def uma_distance_gain(distance_2d_m: Tensor) -> Tensor:
     return torch.where(distance_2d_m > 18.0, gain, 0.0)
 
 
-def check_validity(model: PathLossModel, link: Link) -> None:
+def check_validity(model: PathLossModel, link: Link, large_cells: bool = False) -> None:
     """Refuse users in the air, and warn where a link leaves the range of TR 38.901 Table 7.4.1-1.
 
     The warnings' texts are constant, so that Python's default filter shows each once.
@@ -135,14 +163,14 @@ def check_validity(model: PathLossModel, link: Link) -> None:
     if model == "free_space":
         return
     low, high = _range(link.ue_height_m)
-    lowest = 0.0 if model == "rma" else 1.0
+    lowest = 1.0 if model in ("uma", "umi") else 0.0
     if high > MAX_UE_HEIGHT_M or low <= lowest:
         raise ValueError(
             f"a user stands {high if high > MAX_UE_HEIGHT_M else low:g} m high in the terrestrial path-loss model "
             f"'{model}', which holds above {lowest:g} m and up to {MAX_UE_HEIGHT_M} m (TR 38.901 Table 7.4.1-1); move "
-            "the user into this range or take an air-to-ground model or 'free_space'"
+            "the user into this range or take an air-to-ground model (TR 36.777, ITU-R P.1410) or 'free_space'"
         )
-    valid = _VALIDITY[model]
+    valid = _LARGE_CELLS if large_cells else _VALIDITY[model]
     _warn_outside(model, "carrier frequency (Hz)", (link.carrier_hz, link.carrier_hz), valid.carrier_hz)
     _warn_outside(model, "horizontal distance (m)", _range(link.distance_2d_m), valid.distance_2d_m)
     _warn_outside(model, "height of the base station (m)", _range(link.bs_height_m), valid.bs_height_m)
@@ -212,3 +240,45 @@ def _rma_nlos(link: Link) -> Tensor:
     reach = (43.42 - 3.1 * torch.log10(bs)) * (torch.log10(link.distance_3d_m) - 3.0)
     user = 4.97 - 3.2 * torch.log10(11.75 * link.ue_height_m).square()
     return streets + mast + reach + _ghz_db(link) + user
+
+
+def _office_distance_m(link: Link) -> Tensor:
+    return link.distance_3d_m.clamp_min(1.0)
+
+
+def _inh_los(link: Link) -> Tensor:
+    return 32.4 + 17.3 * torch.log10(_office_distance_m(link)) + _ghz_db(link)
+
+
+def _inh_nlos(link: Link) -> Tensor:
+    return 17.30 + 38.3 * torch.log10(_office_distance_m(link)) + _ghz_db(link, 24.9)
+
+
+def _inh_a_los(link: Link) -> Tensor:
+    return 32.8 + 16.9 * torch.log10(_office_distance_m(link)) + _ghz_db(link)
+
+
+def _inh_a_nlos(link: Link) -> Tensor:
+    return 11.5 + 43.3 * torch.log10(_office_distance_m(link)) + _ghz_db(link)
+
+
+def _umi_a_los(link: Link) -> Tensor:
+    return _two_slopes(link, "umi", 28.0, 22.0, 9.0)
+
+
+def _umi_a_nlos(link: Link) -> Tensor:
+    return 22.7 + 36.7 * torch.log10(link.distance_3d_m) + _ghz_db(link, 26.0) - 0.3 * (link.ue_height_m - 1.5)
+
+
+_Formula = Callable[[Link], Tensor]
+_FORMULAS: dict[str, tuple[_Formula, _Formula]] = {
+    "uma": (_uma_los, _uma_nlos),
+    "umi": (_umi_los, _umi_nlos),
+    "rma": (_rma_los, _rma_nlos),
+    "inh": (_inh_los, _inh_nlos),
+}
+_MODEL_A: dict[str, tuple[_Formula, _Formula]] = {
+    **_FORMULAS,
+    "umi": (_umi_a_los, _umi_a_nlos),
+    "inh": (_inh_a_los, _inh_a_nlos),
+}

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from .pathloss import PathLossModel
 from .random import uniform
-from .topology import Topology
+from .topology import HALL_M, HALL_SITES, Topology
 
 _NEWTON_STEPS = 8
-_INDOOR_REACH_M: dict[PathLossModel, float] = {"uma": 25.0, "umi": 25.0, "rma": 10.0, "free_space": 0.0}
+_INDOOR_REACH_M: dict[PathLossModel, float] = {"uma": 25.0, "umi": 25.0, "rma": 10.0, "inh": 0.0, "free_space": 0.0}
 
 
 def place_per_cell(
@@ -62,17 +62,31 @@ def draw_indoor(keys: Tensor, users: int, share: float) -> Tensor:
     return uniform(keys, (users,)) < share
 
 
-def indoor_distance_m(keys: Tensor, users: int, model: PathLossModel) -> Tensor:
+def indoor_height_m(keys: Tensor, users: int, floors: tuple[int, int], ground_m: float) -> Tensor:
+    """Height of users indoors, ``3 (n_fl - 1) + ground`` in m, ``[B, U]`` (TR 38.901 Table 7.2-1, with ground 1.5 m).
+
+    A user's floor is uniform from 1 to the floors of his building, which are uniform between the two given.
+    """
+    draw = uniform(keys, (users, 2))
+    low, high = floors
+    building = low + torch.floor(draw[..., 0] * (high - low + 1))
+    return ground_m + 3.0 * torch.floor(draw[..., 1] * building)
+
+
+def indoor_distance_m(keys: Tensor, users: int, model: PathLossModel, legacy: bool = False) -> Tensor:
     """Horizontal distance from the outer wall to an indoor user, d_2D-in in m, ``[B, U]``.
 
     TR 38.901 clause 7.4.3.1: the smaller of two uniform draws between 0 and 25 m (UMa, UMi) or 10 m (RMa), one value
-    per user. Free space knows no buildings: 0.
+    per user; in the legacy model of Table 7.4.3-3 a single one. Free space knows no buildings: 0.
     """
-    return _INDOOR_REACH_M[model] * uniform(keys, (users, 2)).amin(dim=-1)
+    draws = uniform(keys, (users, 2))
+    return _INDOOR_REACH_M[model] * (draws[..., 0] if legacy else draws.amin(dim=-1))
 
 
 def _place(draws: Tensor, home: Tensor, topology: Topology, min_distance_m: float, height_m: float) -> Tensor:
     """Positions ``[B, U, 3]`` from four uniform numbers each (the first is the cell's, where it is drawn)."""
+    if topology.hall:
+        return _in_the_hall(draws, home, topology, height_m)
     apothem = 0.5 * topology.isd_m
     if not 0.0 <= min_distance_m < apothem:
         raise ValueError(
@@ -88,6 +102,16 @@ def _place(draws: Tensor, home: Tensor, topology: Topology, min_distance_m: floa
     x = site[..., 0] + radius * torch.cos(angle)
     y = site[..., 1] + radius * torch.sin(angle)
     return torch.stack([x, y, torch.full_like(x, height_m)], dim=-1)
+
+
+def _in_the_hall(draws: Tensor, home: Tensor, topology: Topology, height_m: float) -> Tensor:
+    """Uniform in the part of the hall that is nearest to the user's site: an equal rectangle for each."""
+    size = draws.new_tensor([HALL_M[0] / HALL_SITES[0], HALL_M[1] / HALL_SITES[1]])
+    index = topology.cell_site[home]
+    place = torch.stack((index % HALL_SITES[0], torch.div(index, HALL_SITES[0], rounding_mode="floor")), -1)
+    corner = draws.new_tensor([-0.5 * HALL_M[0], -0.5 * HALL_M[1]])
+    plane = corner + (place + draws[..., 2:]) * size
+    return torch.cat((plane, torch.full_like(plane[..., :1], height_m)), -1)
 
 
 def _triangles(topology: Topology, draw: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""What there is to choose from: allocators, scenarios, metrics, traffic models."""
+"""What there is to choose from: allocators, scenarios, calibrations, metrics, traffic models."""
 
 from __future__ import annotations
 
@@ -36,6 +36,13 @@ def scenarios() -> Rows:
     return rows
 
 
+def calibrations() -> Rows:
+    """Configurations of ``fairwave calibrate``."""
+    rows = [(path.stem, yaml.read(path)) for path in sorted(loading.CALIBRATIONS.glob("*.yaml"))]
+    described = [(name, bool(data.get("reference")), data.get("description", "")) for name, data in rows]
+    return [{"name": name, "reference": "yes" if ref else "no", "description": text} for name, ref, text in described]
+
+
 def metrics() -> Rows:
     """Metrics, in the order of the tables."""
     from mac.metrics.table import available_metrics
@@ -67,6 +74,7 @@ def _models(path: Path) -> Rows:
 TOPICS: dict[str, Callable[[], Rows]] = {
     "allocators": allocators,
     "scenarios": scenarios,
+    "calibrations": calibrations,
     "metrics": metrics,
     "traffic": traffic,
 }

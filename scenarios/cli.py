@@ -110,7 +110,8 @@ def run(
 @_guarded
 def list_(
     topic: Annotated[
-        str | None, typer.Argument(help="allocators, scenarios, metrics or traffic; left out, all of them.")
+        str | None,
+        typer.Argument(help="allocators, scenarios, calibrations, metrics or traffic; left out, all of them."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -208,6 +209,27 @@ def bench(
     with status() as tell:
         rows = measure(workloads, device, drops, progress=tell)
     _print_json(rows) if as_json else show_rows("bench", rows)
+
+
+@app.command()
+@_guarded
+def calibrate(
+    config: Annotated[str, typer.Argument(help="A preset's name (see: fairwave list calibrations) or a YAML file.")],
+    set_: Sets = None,
+    drops: Drops = None,
+    seed: Seed = None,
+    plot: Annotated[Path | None, typer.Option(help="Where to draw it, as PNG; left out, NAME.png here.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Coupling gain and downlink geometry of a network, against 3GPP's self-evaluation where that is known."""
+    from .calibration import calibrate as run_calibration
+    from .calibration import load_calibration, save_plot, show_calibration
+
+    settled = load_calibration(config, set_ or [], {"drops": drops, "seed": seed})
+    result = run_calibration(settled)
+    if plot is not None or not as_json:
+        save_plot(result, plot or Path(f"{settled.name}.png"))
+    _print_json(result.to_json()) if as_json else show_calibration(result, plot or Path(f"{settled.name}.png"))
 
 
 @app.command()

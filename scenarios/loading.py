@@ -18,6 +18,7 @@ from .merge import merge
 from .schema import ScenarioBase
 
 PRESETS = Path(__file__).parent / "presets"
+CALIBRATIONS = Path(__file__).parent / "calibrations"
 UNHASHED = ("description", "device", "drops_per_batch", "headline")
 """Settings that change where and how fast a run goes, or what it is called, but none of its results."""
 
@@ -41,7 +42,7 @@ def load(source: Source, /, **overrides: Any) -> ScenarioBase:
 def load_with_options(source: Source, settings: Sequence[str], options: Mapping[str, Any]) -> ScenarioBase:
     """A scenario with ``--set key=value`` settings and named options laid upon it, in this order."""
     layers = _layers(source)
-    layers += [Layer(f"--set {text}", _setting(text), Path.cwd()) for text in settings]
+    layers += [Layer(f"--set {text}", setting(text), Path.cwd()) for text in settings]
     layers += [Layer(f"--{key.replace('_', '-')}", {key: value}) for key, value in options.items()]
     return from_layers(layers)
 
@@ -198,36 +199,49 @@ def _layers(source: Source) -> list[Layer]:
     if isinstance(source, ScenarioBase):
         return [Layer(source.name, resolved(source))]
     if isinstance(source, Mapping):
-        return _extended(dict(source), "scenario", Path.cwd(), ())
-    path = _path(str(source), Path.cwd(), "")
-    return _file_layers(path, ())
+        return _extended(dict(source), "scenario", Path.cwd(), (), PRESETS)
+    return layers_of_file(str(source), PRESETS)
 
 
-def _file_layers(path: Path, chain: tuple[Path, ...]) -> list[Layer]:
+def layers_of_file(name: str, presets: Path) -> list[Layer]:
+    """What a preset or file says and everything that it extends, lowest first.
+
+    Args:
+        name: of a preset, or path of a YAML file.
+        presets: folder of the presets.
+
+    Raises:
+        ScenarioError: there is no such file, or it cannot be read.
+    """
+    return _file_layers(_path(name, Path.cwd(), "", presets), (), presets)
+
+
+def _file_layers(path: Path, chain: tuple[Path, ...], presets: Path) -> list[Layer]:
     if path in chain:
-        names = " -> ".join(p.stem if p.parent == PRESETS else str(p) for p in (*chain[chain.index(path) :], path))
+        names = " -> ".join(p.stem if p.parent == presets else str(p) for p in (*chain[chain.index(path) :], path))
         raise ScenarioError(f"{chain[0]}: 'extends' goes in a circle: {names}")
     data = yaml.read(path)
     if not isinstance(data, dict):
         given = "nothing" if data is None else f"a {type(data).__name__}"
         raise ScenarioError(f"{path}: a scenario file holds a mapping of settings, this one holds {given}")
     data.setdefault("name", path.stem)
-    return _extended(data, str(path), path.parent, (*chain, path))
+    return _extended(data, str(path), path.parent, (*chain, path), presets)
 
 
-def _extended(data: dict[str, Any], origin: str, folder: Path, chain: tuple[Path, ...]) -> list[Layer]:
+def _extended(data: dict[str, Any], origin: str, folder: Path, chain: tuple[Path, ...], presets: Path) -> list[Layer]:
     own = {key: value for key, value in data.items() if key != "extends"}
     if "extends" not in data:
         return [Layer(origin, own, folder)]
     base = data["extends"]
     if not isinstance(base, str):
         raise ScenarioError(f"{origin}: 'extends' must be a preset's name or a file, given {shown(base)}")
-    return [*_file_layers(_path(base, folder, f"{origin}: 'extends': "), chain), Layer(origin, own, folder)]
+    below = _file_layers(_path(base, folder, f"{origin}: 'extends': ", presets), chain, presets)
+    return [*below, Layer(origin, own, folder)]
 
 
-def _path(name: str, folder: Path, where: str) -> Path:
+def _path(name: str, folder: Path, where: str, presets: Path) -> Path:
     """The file that a name or path means: what looks like a path is one, anything else is a preset."""
-    preset = PRESETS / f"{name}.yaml"
+    preset = presets / f"{name}.yaml"
     looks_like_a_path = name.endswith((".yaml", ".yml")) or "/" in name
     if not looks_like_a_path and preset.is_file():
         return preset
@@ -238,11 +252,12 @@ def _path(name: str, folder: Path, where: str) -> Path:
         raise ScenarioError(f"{where}{name} is a folder, not a scenario file")
     if looks_like_a_path:
         raise ScenarioError(f"{where}there is no scenario file {name}")
-    known = [preset.stem for preset in PRESETS.glob("*.yaml")]
+    known = [preset.stem for preset in presets.glob("*.yaml")]
     raise ScenarioError(f"{where}there is no preset or file '{name}'{did_you_mean(name, known)}")
 
 
-def _setting(text: str) -> dict[str, Any]:
+def setting(text: str) -> dict[str, Any]:
+    """What ``--set key=value`` says."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ScenarioError(f"--set {text}: write it as dotted.key=value, for example --set duration_s=2")

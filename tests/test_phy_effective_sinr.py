@@ -3,6 +3,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from oracles_link import bicm_information, effective_sinr
 
 from phy import loggrid
+from phy.bler import load_bler
 from phy.effective_sinr import Kind, SinrMapping, sinr_mapping
 from phy.mcs import mcs_table
 from phy.random import uniform
@@ -167,3 +169,24 @@ def test_what_does_not_exist_is_refused() -> None:
         sinr_mapping("eesm", mcs_table(3))
     with pytest.raises(ValueError, match="'mean' does not exist; use one of miesm, eesm"):
         sinr_mapping("mean", mcs_table(1))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("mcs", "bits"), [(18, 408), (25, 480)])
+def test_selective_channels_fare_as_predicted(monkeypatch: pytest.MonkeyPatch, mcs: int, bits: int) -> None:
+    """64QAM blocks over 24 PRBs that fade by 3.6 dB, simulated at the mean SNR where BLER 0.1 is predicted."""
+    pytest.importorskip("sionna", reason="Sionna is not installed")
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    from check_effective_sinr import offset_db, prb_gains, symbol_prbs
+    from ldpc_chain import Chain
+
+    table = load_bler(1)
+    chain = Chain(bits, float(table.mcs.code_rate[mcs]), 6)
+    gains = prb_gains(3e-7, 100)[symbol_prbs(chain.coded // 6)]
+    need_db = 10 * math.log10(float(table.snr_threshold(0.1, bits)[mcs]))
+    above = offset_db(mapping("miesm", 1), mcs, gains, need_db)
+    assert above > 0.5
+    snr = (gains * 10 ** ((need_db + above) / 10)).float()
+    measured = float(chain.errors(snr, 1500, torch.Generator().manual_seed(5)).float().mean())
+    cbs = table.cbs_bins(torch.tensor(bits))
+    near = [float(table.lookup(torch.tensor(mcs), cbs, torch.tensor(10 ** ((need_db + x) / 10)))) for x in (0.3, -0.3)]
+    assert near[0] - 0.025 < measured < near[1] + 0.025

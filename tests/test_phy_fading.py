@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
 import torch
 from scipy.special import j0
 
-from phy.fading import FadingSettings, Links, _clusters, draw_fading, karhunen_loeve
+from phy.angles import clusters
+from phy.fading import FadingSettings, Links, draw_fading, karhunen_loeve
 from phy.link import received_power
-from phy.random import Drops
+from phy.parameters import states
+from phy.random import Drops, normal
 from phy.units import SPEED_OF_LIGHT_MPS
 
 CARRIER_HZ, SPEED_MPS = 3.5e9, 10.0
@@ -18,13 +21,15 @@ DROP = Drops(3, (5,))
 
 
 def links(users: int, cells: int, k_db: float = -100.0) -> Links:
+    """One site a cell; clusters of UMa without line of sight, delay spread 363 ns."""
+    drawn = normal(DROP.keys("clusters"), (users * cells, 20, 2))[0]
+    spread = torch.full((users * cells,), 363e-9, dtype=torch.float64)
+    made = clusters(states("uma")[1], spread, None, drawn, 20)
     shape = (1, users, cells)
     return Links(
-        model="uma",
-        los=torch.full(shape, k_db > -50),
-        indoor=torch.zeros(shape[:2], dtype=torch.bool),
         k_factor_db=torch.full(shape, k_db, dtype=torch.float64),
-        delay_spread_s=torch.full(shape, 363e-9, dtype=torch.float64),
+        delay_s=made.delay_s.view(*shape, 20),
+        share=made.power.view(*shape, 20),
         azimuth_rad=torch.linspace(0, 6, users * cells, dtype=torch.float64).view(shape),
         speed_mps=torch.full((users,), SPEED_MPS, dtype=torch.float64),
         carrier_hz=CARRIER_HZ,
@@ -54,7 +59,7 @@ def test_frequency_correlation_is_that_of_the_clusters() -> None:
         DROP, drawn, basis, FadingSettings(), torch.ones(1, users, cells, dtype=torch.float64), torch.float64
     )
     h = response(fading, 0, 1, cells)[0]
-    delay, share = _clusters(DROP, drawn)
+    delay, share = drawn.delay_s, drawn.share
     for lag in (1, 4, 16, 40):
         exact = (share * torch.exp(-2j * math.pi * lag * 180e3 * delay)).sum(-1).mean()
         seen = (h[:, lag:] * h[:, :-lag].conj()).mean() / h.abs().square().mean()
@@ -129,3 +134,17 @@ def test_the_delay_grid_is_fine_enough_for_wide_carriers() -> None:
     basis = karhunen_loeve(wide, SPREADS, 0.1)
     step = float(basis.delay_s[1])
     assert step * float(wide[-1] - wide[0]) <= 1 / 8
+
+
+def test_cells_of_a_site_share_delays_but_not_phases() -> None:
+    """Two sites of two cells against four sites of one with the same delays: the same rays, number by number."""
+    users, cells = 6, 4
+    one = links(users, cells)
+    shared = one.delay_s[:, :, ::2]
+    together = dataclasses.replace(one, delay_s=shared)
+    apart = dataclasses.replace(one, delay_s=shared.repeat_interleave(2, 2))
+    basis = karhunen_loeve(frequencies(12), SPREADS, 0.03)
+    power = torch.rand(1, users, cells, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    drawn = [draw_fading(DROP, each, basis, FadingSettings(), power, torch.float64) for each in (together, apart)]
+    assert torch.allclose(drawn[0].rays, drawn[1].rays, atol=1e-12)
+    assert not torch.allclose(drawn[0].rays[..., : len(basis.vectors[0])], drawn[0].rays[..., -len(basis.vectors[0]) :])

@@ -150,7 +150,7 @@ def test_a_drop_is_the_same_in_every_batch_and_keeps_its_books(name: str) -> Non
 
 def test_some_cells_are_empty_and_some_are_full() -> None:
     """Otherwise the cases above would not be what they say."""
-    engine = run(CASES["anywhere"], (0, 1, 2))[0]
+    engine = run(CASES["anywhere"], (3, 6, 9))[0]
     members = (engine.roster < engine.shape[1]).sum(-1)
     assert members.min() == 0
     assert members.max() > 3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any
 
 import pytest
@@ -11,13 +10,13 @@ import torch
 from torch import Tensor
 
 from phy.antenna import SectorAntennaSettings, element_gain_db
-from phy.large_scale import PropagationSettings, delay_spread_log10, k_factor_normal_db, large_scale
+from phy.large_scale import PropagationSettings, large_scale
 from phy.los import los_probability
+from phy.parameters import NAMES, moments, sigma_db, states, zod_offset_deg, zsd_log10
 from phy.pathloss import Link, PathLossModel, path_loss_db
 from phy.penetration import penetration_loss_db
 from phy.placement import place_uniform
 from phy.random import Drops
-from phy.shadowing import DECORRELATION_M, sigma_db, site_fields
 from phy.topology import TopologySettings, build_topology, displacement
 
 sionna_38901 = pytest.importorskip("sionna.phy.channel.tr38901")
@@ -128,26 +127,71 @@ def test_antenna_element() -> None:
     assert (ours - 10.0 * torch.log10(f_theta**2 + f_phi**2)).abs().max() < 1e-6
 
 
+SIONNA_ORDER = ("DS", "ASD", "ASA", "SF", "K", "ZSA", "ZSD")
+
+
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("carrier_hz", [0.7e9, 3.5e9, 28e9])
-def test_tables_of_large_scale_parameters(model: PathLossModel, carrier_hz: float) -> None:
-    """Delay spread, K-factor, and the spread and decorrelation distance of shadowing, LOS, NLOS and indoors."""
+def test_laws_of_large_scale_parameters(model: PathLossModel, carrier_hz: float) -> None:
+    """Means and sigmas of all seven at every distance, LOS, NLOS and indoors, and the offset of the zenith angles."""
     theirs = scenario(model, carrier_hz)
     at = link(model, 1.5, DISTANCE_M, carrier_hz)
-    for column, (los, inside) in enumerate(((True, False), (False, False), (True, True))):
-        indoor = torch.full((1, 50), inside)
-        place(theirs, model, 1.5, DISTANCE_M, los=los, in_state=indoor)
-        mean, sigma = delay_spread_log10(model, carrier_hz)[column]
-        assert theirs.lsp_log_mean[0, 0, :, 0].tolist() == pytest.approx([mean] * 50, abs=1e-6)
-        assert theirs.lsp_log_std[0, 0, :, 0].tolist() == pytest.approx([sigma] * 50, abs=1e-6)
-        spread = sigma_db(model, at, torch.full((50,), column))
-        assert (10.0 * theirs.lsp_log_std[0, 0, :, 3]).tolist() == pytest.approx(spread.tolist(), abs=1e-5)
-        distance = theirs.get_param("corrDistSF")[0, 0]
-        assert distance.tolist() == pytest.approx([DECORRELATION_M[model][column]] * 50)
-        if column == 0:
-            mean_k, sigma_k = k_factor_normal_db(model)
-            assert theirs.lsp_log_mean[0, 0, 0, 4].item() * 10.0 == pytest.approx(mean_k, abs=1e-5)
-            assert theirs.lsp_log_std[0, 0, 0, 4].item() * 10.0 == pytest.approx(sigma_k, abs=1e-5)
+    for column, (los, inside) in enumerate(((True, False), (False, False), (False, True))):
+        place(theirs, model, 1.5, DISTANCE_M, los=los, in_state=torch.full((1, 50), inside))
+        share = torch.full_like(DISTANCE_M, float(los))
+        laws = dict(zip(NAMES, moments(states(model)[column], model, carrier_hz), strict=True))
+        zenith = zsd_log10(model, "v19", at, share)
+        for i, name in enumerate(SIONNA_ORDER):
+            mean, sigma = zenith if name == "ZSD" else (torch.full_like(share, value) for value in laws[name])
+            if name == "SF":
+                sigma = sigma_db(model, at, torch.full((50,), column))
+            scale = 10.0 if name in ("SF", "K") else 1.0
+            if name == "K" and column:
+                continue
+            assert (scale * theirs.lsp_log_mean[0, 0, :, i] - mean).abs().max() < 1e-4, name
+            assert (scale * theirs.lsp_log_std[0, 0, :, i] - sigma).abs().max() < 1e-4, name
+        assert (theirs.zod_offset[0, 0] - zod_offset_deg(model, at, share)).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("model", "los", "inside"), [("uma", True, False), ("uma", False, False), ("umi", False, True)]
+)
+def test_distributions_and_cross_correlations(model: PathLossModel, los: bool, inside: bool) -> None:
+    """Delay and angular spreads, K-factor and shadowing of many independent users, drawn by both.
+
+    Quantiles 5 to 95 % of each within what 3000 samples leave open, and the correlations between them.
+    """
+    from sionna.phy.channel.tr38901.lsp import LSPGenerator
+
+    topology = build_topology(TopologySettings(layout="single", sectors=1, bs_height_m=BS_HEIGHT_M[model], isd_m=4000))
+    drops, users = Drops(5, tuple(range(150))), 20
+    angle = 2.0 * math.pi * torch.arange(users, dtype=torch.float64) / users
+    ring = torch.stack((300.0 * angle.cos(), 300.0 * angle.sin(), torch.full_like(angle, 1.5)), -1)
+    settings = PropagationSettings(
+        model=model, los="always" if los else "never", indoor_share=float(inside), o2i="none", antenna_gain="direct"
+    )
+    seen = large_scale(drops, topology, ring.expand(150, -1, -1), settings, SectorAntennaSettings(kind="omni"))
+    spreads = seen.spreads_deg[:, :, 0].log10().unbind(-1)
+    ours = dict(zip(("ASD", "ASA", "ZSD", "ZSA"), (s.flatten() for s in spreads), strict=True))
+    ours |= {"DS": seen.delay_spread_s.log10().flatten(), "SF": seen.shadowing_db.flatten() / 10.0}
+    ours["K"] = seen.k_factor_db.flatten() / 10.0
+
+    theirs = scenario(model, 3.5e9)
+    far = torch.full((3000, 1), 300.0, dtype=torch.float64)
+    place(theirs, model, 1.5, far, los=los, in_state=torch.full((3000, 1), inside))
+    generator = LSPGenerator(theirs)
+    generator.topology_updated_callback()
+    drawn = generator()
+    names = [n for n in NAMES if n != "K" or los]
+    field = {"DS": drawn.ds, "ASD": drawn.asd, "ASA": drawn.asa, "SF": drawn.sf, "K": drawn.k_factor}
+    field |= {"ZSA": drawn.zsa, "ZSD": drawn.zsd}
+    other = {name: field[name].flatten().log10() for name in names}
+    levels = torch.tensor([0.05, 0.25, 0.5, 0.75, 0.95], dtype=torch.float64)
+    for name in names:
+        room = 0.15 * float(other[name].std())  # 4 standard errors of an outer quantile
+        assert (ours[name].quantile(levels) - other[name].quantile(levels)).abs().max() < room, name
+    matrices = [torch.corrcoef(torch.stack([source[name] for name in names])) for source in (ours, other)]
+    assert (matrices[0] - matrices[1]).abs().max() < 0.1
 
 
 def geometry_quantiles_db(gain_db: Tensor) -> list[float]:
@@ -159,12 +203,8 @@ def geometry_quantiles_db(gain_db: Tensor) -> list[float]:
     return [float(v) for q in (best, ratio) for v in 10.0 * torch.log10(q.flatten().quantile(level))]
 
 
-def test_whole_network_of_omnidirectional_sites(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seven wrapped-around UMa sites, half of the users indoors: path loss, LOS, walls and shadowing put together.
-
-    Sionna's sites shadow independently of each other, so for once ours do, too.
-    """
-    monkeypatch.setattr("phy.large_scale.site_fields", partial(site_fields, correlation=0.0))
+def test_whole_network_of_omnidirectional_sites() -> None:
+    """Seven wrapped-around UMa sites, half of the users indoors: path loss, LOS, walls and shadowing put together."""
     from sionna.phy.channel.tr38901.lsp import LSPGenerator
 
     drops = Drops(1, tuple(range(60)))

@@ -1,0 +1,40 @@
+"""What stands in the way of links: models A and B of TR 38.901 clause 7.6.4, and events that a scenario schedules."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .knife_edge import MAX_SCREEN_LOSS_DB, edge, screen_loss_db
+from .regions import Regions, RegionsSettings, draw_regions, regions_loss_db
+from .screens import Screens, ScreensSettings, draw_screens, path_loss_db, screens_loss_db
+from .scripted import BlockageEvent, Script, ScriptedSettings, depth_m, scripted_loss_db, write_script
+
+__all__ = [
+    "MAX_SCREEN_LOSS_DB",
+    "BlockageEvent",
+    "BlockageSettings",
+    "Regions",
+    "RegionsSettings",
+    "Screens",
+    "ScreensSettings",
+    "Script",
+    "ScriptedSettings",
+    "depth_m",
+    "draw_regions",
+    "draw_screens",
+    "edge",
+    "path_loss_db",
+    "regions_loss_db",
+    "screen_loss_db",
+    "screens_loss_db",
+    "scripted_loss_db",
+    "write_script",
+]
+
+BlockageSettings = Annotated[
+    RegionsSettings | ScreensSettings | ScriptedSettings,
+    Field(discriminator="model"),
+]
+"""Any model of blockage, told apart by its ``model``; a scenario may have several, whose losses add up."""

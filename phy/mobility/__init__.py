@@ -1,0 +1,104 @@
+"""How users move: positions and velocities as pure functions of time.
+
+A model is a settings dataclass with ``legs(journey)``, which draws the straight legs of one drop's users once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Protocol
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ..random import Drops
+from .area import Area, Endless, Rectangle, RectangleSettings, area_of, fold
+from .gauss_markov import GaussMarkov
+from .journey import MAX_SPEED_KMH, Journey
+from .manhattan import Manhattan
+from .replay import Replay
+from .straight import Linear, Static
+from .tracks import TrackError, Tracks, read_tracks
+from .trajectory import Legs, Trajectory, join, stack
+from .waypoint import Waypoint
+
+__all__ = [
+    "MAX_SPEED_KMH",
+    "MOBILITY_MODELS",
+    "Area",
+    "Endless",
+    "GaussMarkov",
+    "Journey",
+    "Legs",
+    "Linear",
+    "Manhattan",
+    "MobilityModel",
+    "MobilitySettings",
+    "Rectangle",
+    "RectangleSettings",
+    "Replay",
+    "Static",
+    "TrackError",
+    "Tracks",
+    "Trajectory",
+    "Waypoint",
+    "area_of",
+    "fold",
+    "join",
+    "read_tracks",
+    "trajectories",
+]
+
+
+class MobilityModel(Protocol):
+    """What is asked of a model of motion."""
+
+    def legs(self, journey: Journey) -> Legs:
+        """The legs of one drop's users, at least to the end of the journey."""
+        ...
+
+
+MobilitySettings = Annotated[
+    Static | Linear | Waypoint | Manhattan | GaussMarkov | Replay,
+    Field(discriminator="model"),
+]
+"""Any model of motion, told apart by its ``model``."""
+
+MOBILITY_MODELS: dict[str, type[MobilityModel]] = {
+    "static": Static,
+    "linear": Linear,
+    "waypoint": Waypoint,
+    "manhattan": Manhattan,
+    "gauss_markov": GaussMarkov,
+    "replay": Replay,
+}
+"""Name -> class of every model of motion."""
+
+
+def trajectories(
+    drops: Drops, model: MobilityModel, start_m: Tensor, area: Area, duration_s: float, stream: str = "mobility"
+) -> Trajectory:
+    """Where users who all move by one model are at any time up to ``duration_s``.
+
+    Drop by drop, so that a drop is the same alone and in a batch, bit for bit.
+
+    Args:
+        drops: the batch, B.
+        model: how they move.
+        start_m: where they start, float64 ``[B, U, 3]`` or ``[1, U, 3]``; in a rectangle who starts outside of it
+            starts at his mirror image inside. Replayed users start where the file says.
+        area: where they may go, see :func:`area_of`.
+        duration_s: length of the run.
+        stream: of random numbers; groups of users need one each.
+
+    Raises:
+        TrackError: a replayed file cannot be used.
+        ValueError: the run is too long to keep all legs.
+    """
+    start = start_m.to(torch.float64).expand(len(drops), -1, -1)
+    start = torch.cat((area.inside(start[..., :2]), start[..., 2:]), -1)
+    parts = [
+        model.legs(Journey(drop, stream, start[number : number + 1], area, duration_s))
+        for number, drop in enumerate(drops.single())
+    ]
+    return Trajectory(stack(parts), area, duration_s)

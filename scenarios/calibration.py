@@ -1,0 +1,268 @@
+"""``fairwave calibrate``: coupling gain and downlink geometry of a network, to be held against published figures.
+
+Coupling gain is the loss between the antenna ports of a user and of its serving cell (TR 36.873 clause 8.1): path loss,
+shadowing, walls and antenna gains, summed over rays. Geometry is the SINR of the whole carrier with every cell at
+full power, before any small-scale fading. Both are those of the configurations with which 3GPP calibrated its
+self-evaluation for IMT-2020 (RP-180524; ITU-R M.2412).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field, ValidationError, field_validator
+from torch import Tensor
+
+from phy.antenna import SectorAntennaSettings
+from phy.large_scale import AirPlan, draw_air, raised
+from phy.placement import place_per_cell, place_uniform
+from phy.propagation import PropagationSettings
+from phy.random import Drops, uniform
+from phy.topology import Topology, TopologySettings, build_topology
+from phy.units import db_to_linear, dbm_to_w, linear_to_db, noise_power_w
+
+from .errors import ScenarioError
+from .explain import Layer, explain
+from .loading import CALIBRATIONS, layers_of_file, setting
+from .merge import merge
+from .progress import status
+from .schema import Model
+
+PERCENTILES = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
+QUANTITIES = ("coupling_gain_db", "geometry_db")
+
+Percentile = Literal["5", "10", "20", "30", "40", "50", "60", "70", "80", "90", "95"]
+
+
+class Reference(Model):
+    """What others found for the same configuration."""
+
+    source: str
+    """Where the figures stand."""
+    coupling_gain_db: dict[Percentile, float] = Field(default_factory=dict)
+    """Mean over companies at each percentile."""
+    geometry_db: dict[Percentile, float] = Field(default_factory=dict)
+    """The same of the downlink geometry."""
+    coupling_gain_range_db: dict[Percentile, tuple[float, float]] = Field(default_factory=dict)
+    """Least and greatest of the companies."""
+    geometry_range_db: dict[Percentile, tuple[float, float]] = Field(default_factory=dict)
+    """The same of the downlink geometry."""
+
+    def mean(self, quantity: str) -> dict[int, float]:
+        """Mean of a quantity by percentile."""
+        return {int(key): value for key, value in getattr(self, quantity).items()}
+
+    def spread(self, quantity: str) -> dict[int, tuple[float, float]]:
+        """Least and greatest value of a quantity by percentile."""
+        values = getattr(self, f"{quantity.removesuffix('_db')}_range_db")
+        return {int(key): value for key, value in values.items()}
+
+
+class Calibration(Model):
+    """A network whose large scale is to be calibrated."""
+
+    name: str = Field(min_length=1, pattern=r"[A-Za-z0-9][A-Za-z0-9_.+-]*$")
+    """Name of the configuration; left out, the name of the file."""
+    description: str = ""
+    """One sentence: what is set up."""
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    """Seed of everything random."""
+    drops: int = Field(default=20, ge=1, le=100_000)
+    """Independent networks."""
+    topology: TopologySettings = Field(default_factory=TopologySettings)
+    """Sites and sectors."""
+    propagation: PropagationSettings = Field(default_factory=PropagationSettings)
+    """Path loss, shadowing, line of sight, walls, cars, heights of the users."""
+    antenna: SectorAntennaSettings = Field(default_factory=SectorAntennaSettings)
+    """Port 0 of every cell."""
+    ue_antenna_gain_dbi: float = Field(default=0.0, ge=-30.0, le=30.0)
+    """Gain of the users' isotropic antennas."""
+    bandwidth_hz: float = Field(default=10e6, ge=1e5, le=1e10)
+    """Bandwidth over which power and noise are spread."""
+    tx_power_dbm: float = Field(default=46.0, ge=-30, le=70)
+    """Power of each cell over the bandwidth."""
+    noise_figure_db: float = Field(default=7.0, ge=0, le=30)
+    """Noise figure of the users."""
+    users_per_cell: int = Field(default=10, ge=1, le=1000)
+    """Users of a cell, on average."""
+    placement: Literal["per_cell", "uniform"] = "per_cell"
+    """As many users in the area of each cell, or anywhere in the network."""
+    attachment: Literal["strongest", "home"] = "strongest"
+    """Each user's cell: the one whose port 0 is received best, or the one in whose area he stands."""
+    handover_margin_db: float = Field(default=0.0, ge=0.0, le=20.0)
+    """A user may have any cell that is at most so much weaker than the strongest."""
+    reference: Reference | None = None
+    """Published figures to compare with."""
+
+    @field_validator("reference", mode="after")
+    @classmethod
+    def _has_figures(cls, reference: Reference | None) -> Reference | None:
+        if reference is not None and not (reference.coupling_gain_db or reference.geometry_db):
+            raise ValueError("a reference needs figures: coupling_gain_db, geometry_db or both")
+        return reference
+
+
+@dataclass(frozen=True)
+class CalibrationResult:
+    """Samples of all users of all drops, in dB."""
+
+    settings: Calibration
+    coupling_gain_db: Tensor  # [drops * U]
+    geometry_db: Tensor  # [drops * U]
+
+    def percentiles(self, quantity: str) -> dict[int, float]:
+        """A quantity at :data:`PERCENTILES`."""
+        level = torch.tensor(PERCENTILES, dtype=torch.float64) / 100.0
+        values: Tensor = getattr(self, quantity)
+        return dict(zip(PERCENTILES, values.quantile(level).tolist(), strict=True))
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that ``--json`` prints."""
+        found = {name: {str(p): round(v, 3) for p, v in self.percentiles(name).items()} for name in QUANTITIES}
+        return {"configuration": self.settings.name, **found}
+
+
+def load_calibration(
+    source: str, settings: Sequence[str] = (), options: Mapping[str, Any] | None = None
+) -> Calibration:
+    """A configuration, checked, with everything that it extends.
+
+    Args:
+        source: name of a preset or path of a YAML file.
+        settings: ``key=value`` texts laid upon it.
+        options: named settings laid upon these, those that are not None.
+
+    Raises:
+        ScenarioError: what is wrong, where, and what is allowed; all problems at once.
+    """
+    layers = layers_of_file(source, CALIBRATIONS)
+    layers += [Layer(f"--set {text}", setting(text), Path.cwd()) for text in settings]
+    given = {key: value for key, value in (options or {}).items() if value is not None}
+    layers += [Layer(f"--{key}", {key: value}) for key, value in given.items()]
+    return _validated(layers)
+
+
+def calibrate(settings: Calibration) -> CalibrationResult:
+    """Draw the drops and measure every user, one drop after the other."""
+    topology = build_topology(settings.topology)
+    found = []
+    with status() as tell:
+        for drop in Drops(settings.seed, tuple(range(settings.drops))).single():
+            tell(f"{settings.name}: drop {drop.ids[0] + 1} of {settings.drops}")
+            found.append(_measure(drop, topology, settings))
+    coupling, geometry = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return CalibrationResult(settings, coupling, geometry)
+
+
+def wideband_geometry_db(power_w: Tensor, serving: Tensor, noise_w: float) -> Tensor:
+    """SINR of the whole carrier with all cells at full load, in dB ``[...]``.
+
+    Args:
+        power_w: received from each cell, ``[..., C]``.
+        serving: cell of each user, ``[...]``.
+        noise_w: over the carrier.
+    """
+    own = power_w.gather(-1, serving[..., None])[..., 0]
+    return linear_to_db(own / (power_w.sum(-1) - own + noise_w))
+
+
+def _measure(drop: Drops, topology: Topology, settings: Calibration) -> tuple[Tensor, Tensor]:
+    place = place_per_cell if settings.placement == "per_cell" else place_uniform
+    count = settings.users_per_cell * (1 if settings.placement == "per_cell" else topology.cells)
+    height, keys = settings.propagation.ue_height_m, drop.keys("placement")
+    user, home = place(keys, topology, count, settings.topology.min_distance_m, height)
+    plan = AirPlan(topology, settings.propagation, settings.antenna, user.shape[1], clusters=False)
+    scale = draw_air(drop, plan).at(raised(drop, user, settings.propagation))
+    gain = scale.gain_db + settings.ue_antenna_gain_dbi
+    serving = home if settings.attachment == "home" else _attached(drop, gain, settings.handover_margin_db)
+    power = dbm_to_w(settings.tx_power_dbm) * db_to_linear(gain)
+    noise = noise_power_w(settings.bandwidth_hz, settings.noise_figure_db)
+    coupling = gain.gather(-1, serving[..., None])[..., 0]
+    return coupling.flatten(), wideband_geometry_db(power, serving, noise).flatten()
+
+
+def _attached(drop: Drops, gain_db: Tensor, margin_db: float) -> Tensor:
+    """The strongest cell, or with a margin any one of those within it, each as likely as the others."""
+    if margin_db == 0.0:
+        return gain_db.argmax(-1)
+    near = gain_db >= gain_db.amax(-1, keepdim=True) - margin_db
+    return (near * uniform(drop.keys("attachment"), tuple(gain_db.shape[1:]))).argmax(-1)
+
+
+def _validated(layers: Sequence[Layer]) -> Calibration:
+    data: dict[str, Any] = {}
+    for layer in layers:
+        try:
+            data = merge(data, merge({}, layer.data))
+        except ScenarioError as error:
+            raise ScenarioError(f"{layer.origin}: {error}") from None
+    try:
+        return Calibration.model_validate_json(json.dumps(data, default=str), strict=True)
+    except ValidationError as error:
+        raise explain(error, data, layers, Calibration.model_json_schema()) from None
+
+
+def show_calibration(result: CalibrationResult, plot: Path) -> None:
+    """Both distributions as a table, beside the reference where there is one."""
+    from .console import say, show_rows
+
+    reference = result.settings.reference
+    rows = []
+    for percentile in PERCENTILES:
+        row: dict[str, Any] = {"percentile": percentile}
+        for quantity, short in zip(QUANTITIES, ("coupling", "geometry"), strict=True):
+            row[f"{short}\n[dB]"] = f"{result.percentiles(quantity)[percentile]:.2f}"
+            if reference is not None:
+                row |= _beside(reference, quantity, short, percentile, result.percentiles(quantity)[percentile])
+        rows.append(row)
+    users = len(result.geometry_db)
+    show_rows(f"{result.settings.name}: {users} users in {result.settings.drops} drops", rows)
+    if reference is not None:
+        say(f"Reference: {reference.source}")
+    say(f"Plot: {plot}")
+
+
+def _beside(reference: Reference, quantity: str, short: str, percentile: int, found: float) -> dict[str, str]:
+    mean, spread = reference.mean(quantity), reference.spread(quantity)
+    at, span = mean.get(percentile), spread.get(percentile)
+    cells = {
+        f"{short}:\nmean": "" if at is None else f"{at:.2f}",
+        f"{short}:\ngap": "" if at is None else f"{found - at:+.2f}",
+    }
+    if spread:
+        cells[f"{short}:\nrange"] = "" if span is None else f"{span[0]:.1f} to {span[1]:.1f}"
+    return cells
+
+
+def save_plot(result: CalibrationResult, path: Path) -> None:
+    """The two distributions, with the reference's points and the companies' range, as PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10.0, 4.2), layout="constrained")
+    for axes, quantity in zip(figure.subplots(1, 2, sharey=True), QUANTITIES, strict=True):
+        ordered = getattr(result, quantity).sort().values.numpy()
+        share = (torch.arange(len(ordered), dtype=torch.float64) + 0.5) / len(ordered)
+        axes.plot(ordered, share.numpy(), color="#0072B2", label="fairwave")
+        _draw_reference(axes, result.settings.reference, quantity)
+        axes.set(xlabel=quantity.removesuffix("_db").replace("_", " ") + " [dB]", ylim=(0, 1))
+        axes.grid(alpha=0.3)
+    figure.axes[0].set_ylabel("share of users at or below")
+    figure.axes[0].legend(loc="upper left")
+    figure.suptitle(result.settings.description or result.settings.name, fontsize=10)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120, format="png")
+
+
+def _draw_reference(axes: Any, reference: Reference | None, quantity: str) -> None:
+    if reference is None:
+        return
+    mean, spread = reference.mean(quantity), reference.spread(quantity)
+    axes.plot(mean.values(), [p / 100 for p in mean], "o", color="#D55E00", label="3GPP, mean of the companies")
+    if spread:
+        low, high = zip(*spread.values(), strict=True)
+        axes.hlines([p / 100 for p in spread], low, high, color="#D55E00", lw=3, alpha=0.4, label="their range")

@@ -1,0 +1,97 @@
+"""Itineraries: motion, measurements and handovers of a whole run, the same alone and in a batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mac import handover, measurements
+from mac.handover import HandoverSettings, rules
+from mac.itinerary import Itinerary, period_slots, plan_itinerary
+from mac.measurements import MeasurementSettings
+from phy.mobility import Linear, area_of, fold, trajectories
+from phy.pathloss import Link, path_loss_db
+from phy.placement import place_per_cell
+from phy.random import Drops
+from phy.topology import TopologySettings, build_topology, displacement
+
+TOPOLOGY = build_topology(TopologySettings(sectors=1))
+DROPS = Drops(2, (0, 4, 1))
+SETTINGS = MeasurementSettings(period_ms=40.0, error_db=0.5)
+RULES = rules(HandoverSettings(), 7, 0.5e-3, torch.device("cpu"))
+
+
+def snr_on_the_way(drops: Drops, speed_kmh: float = 120.0, duration_s: float = 30.0) -> Tensor:
+    """Mean SNR of links whose only loss is by distance, ``[B, M, U, C]``."""
+    start, _ = place_per_cell(drops.keys("placement"), TOPOLOGY, 3, 35.0, 1.5)
+    model = Linear(min_speed_kmh=speed_kmh, max_speed_kmh=speed_kmh)
+    walk = trajectories(drops, model, start, area_of(TOPOLOGY), duration_s)
+    place = fold(TOPOLOGY, walk.position_m(torch.arange(0.0, duration_s, 0.04, dtype=torch.float64))).transpose(1, 2)
+    distance = displacement(TOPOLOGY, place.flatten(1, 2))[..., :2].norm(dim=-1).unflatten(1, place.shape[1:3])
+    distance = distance.clamp(min=10.0)
+    link = Link(distance, torch.full_like(distance, 25.0), torch.full_like(distance, 1.5), 2e9)
+    loss_db = path_loss_db("uma", link, torch.zeros_like(distance, dtype=torch.bool))
+    return 10.0 ** ((140.0 - loss_db) / 10.0)
+
+
+def test_a_drop_is_the_same_alone_and_in_a_batch() -> None:
+    snr = snr_on_the_way(DROPS)
+    batch = plan_itinerary(DROPS, snr, SETTINGS, RULES)
+    for row, drop in enumerate(DROPS.single()):
+        alone = plan_itinerary(drop, snr[row : row + 1], SETTINGS, RULES)
+        for one, all_of_them in (
+            (alone.serving, batch.serving),
+            (alone.back, batch.back),
+            (alone.counts, batch.counts),
+        ):
+            assert torch.equal(one[0], all_of_them[row])
+
+
+def test_users_who_drive_on_are_handed_over() -> None:
+    """1 km in 30 s through cells of 500 m: one to four handovers each, nobody is lost, few come back at once."""
+    snr = snr_on_the_way(DROPS)
+    plan = plan_itinerary(DROPS, snr, SETTINGS, RULES)
+    counts = dict(zip(handover.COUNTERS, plan.counts.sum(dim=(0, 1)).sum(-1).tolist(), strict=True))
+    users = 3 * 21
+    assert 1.0 < counts["handovers"] / users < 4.0
+    assert counts["ping_pongs"] < 0.1 * counts["handovers"]
+    assert counts["radio_link_failures"] + counts["handover_failures"] < 0.1 * counts["handovers"]
+    changes = (plan.serving[:, 1:] != plan.serving[:, :-1]).sum()
+    assert changes == counts["handovers"] + _moved_by_failure(plan)
+    # and who is not at a border is served by the best cell
+    best = snr.argmax(-1)
+    assert (plan.serving == best).double().mean() > 0.85
+
+
+def _moved_by_failure(plan: Itinerary) -> int:
+    failed = plan.counts[:, 1:, 2:4].sum(2) > 0
+    return int((failed & (plan.serving[:, 1:] != plan.serving[:, :-1])).sum())
+
+
+def test_who_stands_still_stays() -> None:
+    snr = snr_on_the_way(DROPS, speed_kmh=0.0, duration_s=8.0)
+    plan = plan_itinerary(DROPS, snr, MeasurementSettings(error_db=0.0), RULES)
+    assert torch.equal(plan.serving, snr.argmax(-1))
+    assert plan.counts.sum() == 0.0
+    assert plan.served(12_345).all()
+
+
+def test_step_by_step_as_the_functions_say() -> None:
+    snr = snr_on_the_way(DROPS, duration_s=12.0)[1:2]
+    home = torch.arange(21)[None] % 7
+    plan = plan_itinerary(Drops(2, (4,)), snr, SETTINGS, RULES, serving=home)
+    assert plan.period_slots == period_slots(SETTINGS, RULES.slot_s) == 80
+    keys, level = Drops(2, (4,)).keys("measurement"), 10.0 * snr.log10()
+    table = measurements.error_table(SETTINGS, torch.device("cpu"), torch.float64)
+    state, filtered = handover.attached(home, 7), measurements.sample_db(keys, level[:, 0], 0, table)
+    for number in range(1, snr.shape[1]):
+        sample = measurements.sample_db(keys, level[:, number], number, table)
+        filtered = (1.0 - SETTINGS.weight) * filtered + SETTINGS.weight * sample
+        own = snr[:, number].gather(-1, state.serving[..., None])[..., 0]
+        sinr = 10.0 * (own / (1.0 + snr[:, number].sum(-1) - own)).log10()
+        state, counts = handover.update(state, filtered, sinr, number * 80, RULES)
+        assert torch.equal(plan.serving[:, number], state.serving)
+        assert torch.equal(plan.counts[0, number], counts[:, 0])
+        slot = number * 80 + 79
+        assert torch.equal(plan.served(slot), state.served(slot))
+    assert not plan.served(int(plan.back.max()) - 1).all()  # somebody was away for a while

@@ -1,0 +1,60 @@
+"""What runs per measurement neither reads a tensor back nor mixes devices: it works on tensors without values."""
+
+from __future__ import annotations
+
+import torch
+
+from mac import handover, measurements
+from phy.blockage import (
+    BlockageEvent,
+    RegionsSettings,
+    ScreensSettings,
+    ScriptedSettings,
+    draw_regions,
+    draw_screens,
+    regions_loss_db,
+    screens_loss_db,
+    scripted_loss_db,
+    write_script,
+)
+from phy.mobility import RectangleSettings, Waypoint, area_of, fold, trajectories
+from phy.random import Drops
+from phy.topology import TopologySettings, build_topology
+
+META = torch.device("meta")
+TOPOLOGY = build_topology(TopologySettings())
+DROPS = Drops(1, (0, 1))
+BOX = RectangleSettings(west_m=-50.0, south_m=-50.0, east_m=50.0, north_m=50.0)
+
+
+def test_trajectories() -> None:
+    for area in (area_of(TOPOLOGY), area_of(TOPOLOGY, BOX)):
+        walk = trajectories(DROPS, Waypoint(), torch.zeros((2, 5, 3)), area, 10.0).to(META)
+        t_s = torch.zeros(4, device=META)
+        assert fold(TOPOLOGY, walk.position_m(t_s)).shape == walk.velocity_mps(t_s).shape == (2, 5, 4, 3)
+
+
+def test_handover_and_measurements() -> None:
+    settings = measurements.MeasurementSettings()
+    table = measurements.error_table(settings, META, torch.float32)
+    keys = DROPS.keys("measurement").to(META)
+    rsrp = torch.zeros((2, 5, 21), device=META)
+    heard = measurements.first(measurements.sample_db(keys, rsrp, 0, table))
+    heard = measurements.update(heard, measurements.sample_db(keys, rsrp, 1, table), settings.weight)
+    state = handover.start(heard.filtered_db)
+    rules = handover.rules(handover.HandoverSettings(), 21, 1e-3, META)
+    state, counts = handover.update(state, heard.filtered_db, rsrp[..., 0], 40, rules)
+    assert state.served(41).shape == (2, 5)
+    assert counts.shape == (len(handover.COUNTERS), 2, 5) and counts.device == META
+
+
+def test_blockage() -> None:
+    position = torch.zeros((2, 5, 3), dtype=torch.float64, device=META)
+    direction = torch.zeros((2, 5, 7), dtype=torch.float64, device=META)
+    regions = draw_regions(DROPS, RegionsSettings(), 5).to(META)
+    assert regions_loss_db(regions, position, 1.0, direction, direction, 3.5e9).shape == (2, 5, 7)
+    screens = draw_screens(DROPS, ScreensSettings(count=3), area_of(TOPOLOGY), 5.0).to(META)
+    assert screens_loss_db(screens, position, position[:, :, None], 1.0, 3.5e9).shape == (2, 5, 1)
+    event = BlockageEvent(loss_db=9.0, rectangle=BOX, end_s=3.0)
+    script = write_script(ScriptedSettings(events=(event,)), TOPOLOGY, ["a"] * 5).to(META)
+    assert scripted_loss_db(script, position, 1.0).shape == (2, 5, 21)

@@ -1,0 +1,191 @@
+"""Replayed trajectories: what is read, how it is played, and one clear sentence for everything that is wrong."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from phy.mobility import RectangleSettings, Replay, TrackError, Trajectory, area_of, read_tracks, trajectories
+from phy.random import Drops
+from phy.topology import TopologySettings, build_topology
+
+TOPOLOGY = build_topology(TopologySettings())
+AREA = area_of(TOPOLOGY)
+HEADER = "user,time_s,x_m,y_m\n"
+TWO = HEADER + "a,0,0,0\nb,2,100,50\na,10,30,40\nb,12,100,150\na,20,30,0\nb,22,0,150\n"
+
+
+def file_of(folder: Path, text: str | bytes, name: str = "tracks.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def play(path: Path, users: int = 2, duration_s: float = 20.0, **settings: Any) -> Trajectory:
+    start = torch.full((1, users, 3), 1.5, dtype=torch.float64)
+    return trajectories(Drops(1, (0, 1)), Replay(str(path), **settings), start, AREA, duration_s)
+
+
+def at(path: Trajectory, *t_s: float) -> Tensor:
+    return path.position_m(torch.tensor(t_s, dtype=torch.float64))
+
+
+def test_linear_in_between(tmp_path: Path) -> None:
+    path = play(file_of(tmp_path, TWO))
+    expected = [[0, 0], [6, 8], [30, 40], [30, 20], [30, 0]]
+    assert torch.allclose(at(path, 0, 2, 10, 15, 20)[0, 0, :, :2], torch.tensor(expected, dtype=torch.float64))
+    late = [[100, 50], [100, 50], [100, 60]]  # waits for his first point
+    assert torch.allclose(at(path, 0, 2, 3)[0, 1, :, :2], torch.tensor(late, dtype=torch.float64))
+    assert (at(path, 0, 7)[..., 2] == 1.5).all()  # no heights in the file: those of the users
+    velocity = path.velocity_mps(torch.tensor([1.0, 11.0]))[0, :, :, :2]
+    assert torch.allclose(velocity[0], torch.tensor([[3.0, 4.0], [0.0, -4.0]], dtype=torch.float64))
+    assert velocity[1].tolist() == [[0.0, 0.0], [0.0, 10.0]]
+
+
+def test_other_columns_heights_spaces_and_gzip(tmp_path: Path) -> None:
+    text = "speed, id ,y_m,x_m,time_s,z_m\n1,7,2,1,0,3\n1, 7 ,4,3,1,5\n\n"
+    for path in (
+        file_of(tmp_path, text),
+        file_of(tmp_path, gzip.compress(("\ufeff" + text).encode()), "tracks.csv.gz"),
+    ):
+        assert at(play(path, 1, 1.0), 0.5)[0, 0].tolist() == [[2.0, 3.0, 4.0]]
+        assert read_tracks(path).names == ("7",)
+
+
+def test_hold_loop_and_reverse(tmp_path: Path) -> None:
+    there = file_of(tmp_path, HEADER + "a,1,0,0\na,2,10,0\na,4,10,20\n")
+    hold = at(play(there, 1, 60.0, at_end="hold"), 0.5, 4, 30, 60)[0, 0, :, :2]
+    assert hold.tolist() == [[0, 0], [10, 20], [10, 20], [10, 20]]
+    reverse = play(there, 1, 60.0, at_end="reverse")
+    sample = torch.linspace(0.0, 60.0, 601, dtype=torch.float64)
+    for t_s, (x, y) in zip(sample.tolist(), reverse.position_m(sample)[0, 0, :, :2].tolist(), strict=True):
+        turn = max(t_s - 1.0, 0.0) % 6.0
+        local = min(turn, 6.0 - turn)
+        assert (x, y) == pytest.approx((min(10.0 * local, 10.0), max(10.0 * (local - 1.0), 0.0)), abs=1e-9)
+    back = reverse.velocity_mps(torch.tensor([3.0, 5.0, 6.5]))[0, 0, :, :2]
+    assert back.tolist() == [[0, 10], [0, -10], [-10, 0]]
+    circle = file_of(tmp_path, HEADER + "a,1,0,0\na,2,10,0\na,3,10,10\na,5,0,0\n", "circle.csv")
+    loop = play(circle, 1, 100.0, at_end="loop")
+    assert torch.allclose(at(loop, 1.5, 2.7, 4.1), at(loop, 5.5, 14.7, 96.1), atol=1e-9)
+    assert not torch.allclose(at(loop, 1.5), at(loop, 2.5))
+
+
+def test_velocity_is_the_derivative_of_position(tmp_path: Path) -> None:
+    path = play(file_of(tmp_path, TWO), 2, 100.0, at_end="reverse")
+    fine = torch.linspace(0.0, 100.0, 10_001, dtype=torch.float64)
+    position, velocity = path.position_m(fine), path.velocity_mps(fine)
+    moved = (position[:, :, 1:] - position[:, :, :-1]) / float(fine[1])
+    smooth = (velocity[:, :, 1:] - velocity[:, :, :-1]).abs().amax(-1) < 1e-9
+    assert (moved - velocity[:, :, :-1])[smooth].abs().max() < 1e-7
+    assert moved.norm(dim=-1).max() <= 10.0 + 1e-6
+
+
+def test_who_follows_whom(tmp_path: Path) -> None:
+    text = HEADER + "".join(f"{name},0,{x},0\n{name},9,{x},5\n" for x, name in enumerate("qwertyuiop"))
+    path = file_of(tmp_path, text)
+    assert at(play(path, 4, 9.0), 0)[0, :, 0, 0].tolist() == [0, 1, 2, 3]  # in the order of the file
+    cycle = at(play(path, 13, 9.0, if_fewer="cycle"), 0)[0, :, 0, 0].tolist()
+    assert cycle == [*range(10), 0, 1, 2]
+    one, two = at(play(path, 10, 9.0, order="random"), 0)[:, :, 0, 0].tolist()
+    assert one != two and sorted(one) == sorted(two) == list(range(10))
+
+
+def test_folded_by_the_area(tmp_path: Path) -> None:
+    far = file_of(tmp_path, HEADER + "a,0,0,0\na,9,100,0\n")
+    start = torch.zeros((1, 1, 3), dtype=torch.float64)
+    box = area_of(TOPOLOGY, RectangleSettings(west_m=-50.0, south_m=-50.0, east_m=50.0, north_m=50.0))
+    with pytest.raises(TrackError, match=r"line 3: user 'a' is at \(100, 0\) m, outside of the area"):
+        trajectories(Drops(1, (0,)), Replay(str(far)), start, box, 9.0)
+    path = trajectories(Drops(1, (0,)), Replay(str(far), outside="fold"), start, box, 9.0)
+    assert at(path, 4.5, 9.0)[0, 0, :, 0].tolist() == [50.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "the file is empty; a trajectory file with the columns"),
+        (HEADER, "nothing follows the header"),
+        ("a,b\n1,2\n", "line 1: missing columns: time_s, x_m, y_m, user (or id); found: a, b"),
+        ("user,time_s,x_m\na,0,0\n", "line 1: missing columns: y_m; found"),
+        ("time_s,x_m,y_m\n0,0,0\n", "line 1: missing columns: user (or id)"),
+        ("user,id,time_s,x_m,y_m\na,a,0,0,0\n", "a column user and a column id"),
+        ("user,time_s,x_m,x_m,y_m\na,0,0,0,0\n", "appear more than once: x_m"),
+        (HEADER + "a,0,0,0\na,1,1\n", "line 3: 3 columns instead of 4. The file is cut off there."),
+        (HEADER + "a,0,0\na,1,1,1\n", "line 2: 3 columns instead of 4."),
+        (HEADER + "a,0,0,0,0\na,1,1,1\n", "line 2: 5 columns instead of 4."),
+        (HEADER + "a,0,0,0\na,1,east,1\n", "line 3: x_m is 'east', which is not a number"),
+        (HEADER + "a,0,0,0\na,1,,1\n", "line 3: x_m is '', which is not a number"),
+        (HEADER + "a,0,0,0\na,1_0,1,1\n", "line 3: time_s is '1_0', which is not a number"),
+        (HEADER + "a,0,0,0\na,1,nan,1\n", "line 3: x_m is nan, but it must be finite"),
+        (HEADER + "a,0,0,0\na,1,1,-inf\n", "line 3: y_m is -inf, but it must be finite"),
+        (HEADER + "a,0,0,0\na,1e999,1,1\n", "line 3: time_s is 1e999, but it must be finite"),
+        (HEADER + "a,-1,0,0\na,1,1,1\n", "line 2: time_s is -1, but times count from 0"),
+        (HEADER + "a,0,0,0\n,1,1,1\n", "line 3: the user has no name"),
+        (HEADER + "a,0,0,0\nb,0,0,0\na,0,1,1\nb,1,1,1\n", "line 4: user 'a' is at time_s 0 twice"),
+        (HEADER + "a,0,0,0\na,5,0,0\nb,0,0,0\na,4,1,1\nb,1,1,1\n", "line 5: user 'a' goes back from time_s 5 to 4"),
+        (HEADER + "a,0,0,0\na,60,0,0\na,121,1,1\n", "line 4: user 'a' was last seen 61 s before, but max_gap_s is 60"),
+        (HEADER + "a,0,0,0\na,1,0,0\na,2,150,0\n", "line 4: user 'a' jumps 150 m in 1 s, which is 540 km/h"),
+        (HEADER + "a,0,0,0\nb,0,3,3\na,1,0,0\n", "line 3: user 'b' has a single point"),
+        (b"\x80\x81\x82", "not a text file in UTF-8"),
+        (b"user\0time", "a binary file"),
+        (b"\x1f\x8b\x08\x00broken", "the gzip file is damaged or cut off"),
+        (gzip.compress(TWO.encode())[:40], "the gzip file is damaged or cut off"),
+    ],
+)
+def test_bad_files(tmp_path: Path, text: str | bytes, words: str) -> None:
+    path = file_of(tmp_path, text)
+    with pytest.raises(TrackError) as caught:
+        read_tracks(path)
+    message = str(caught.value)
+    assert words in message
+    assert message.startswith(f"{path}")
+    assert "\n" not in message
+
+
+def test_missing_files_and_folders(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.csv", tmp_path):
+        with pytest.raises(TrackError, match="cannot be read"):
+            read_tracks(path)
+        with pytest.raises(TrackError, match=r"cannot be read"):
+            play(path)
+
+
+def test_500_kmh_are_still_accepted(tmp_path: Path) -> None:
+    path = file_of(tmp_path, HEADER + f"a,0,0,0\na,1,{500 / 3.6!r},0\n")
+    assert float(play(path, 1, 1.0).velocity_mps(torch.tensor([0.5]))[0, 0, 0, 0]) == pytest.approx(500 / 3.6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "users", "duration_s", "words"),
+    [
+        ({}, 3, 20.0, "2 trajectories for 3 users; lower the users' count, or set if_fewer to 'cycle'"),
+        ({}, 2, 30.0, "line 6: user 'a' ends at time_s 20, before the run, which takes 30 s; shorten the run, or set"),
+        ({"at_end": "loop"}, 2, 30.0, "line 6: user 'a' ends 30 m from where he began, so that a loop would jump"),
+        ({"max_gap_s": 5.0}, 2, 20.0, "line 4: user 'a' was last seen 10 s before, but max_gap_s is 5"),
+    ],
+)
+def test_files_that_do_not_suit_the_run(
+    tmp_path: Path, settings: dict[str, Any], users: int, duration_s: float, words: str
+) -> None:
+    with pytest.raises(TrackError) as caught:
+        play(file_of(tmp_path, TWO), users, duration_s, **settings)
+    assert words in str(caught.value)
+
+
+def test_positions_outside_the_cluster(tmp_path: Path) -> None:
+    path = file_of(tmp_path, HEADER + "a,0,5000,0\nb,0,0,0\nb,9,9,9\na,9,5000,9\n")
+    with pytest.raises(TrackError, match=r"line 2: user 'a' is at \(5000, 0\) m, outside of the area"):
+        play(path, 2, 9.0)
+    assert at(play(path, 2, 9.0, outside="fold"), 0)[0, 0, 0, 0] == 5000.0  # a place in the endless plane
+
+
+def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
+    path = file_of(tmp_path, TWO)
+    before = at(play(path), 5)
+    file_of(tmp_path, TWO.replace("10,30,40", "10,60,40"))
+    assert not torch.equal(at(play(path), 5), before)
