@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
+from mac.blame import plug_in_line
 from phy.random import Drops
 
 from . import registry
@@ -46,12 +47,13 @@ class CheckReport:
     """What :func:`check_allocator` found."""
 
     allocator: str
-    family: str
+    family: str  # empty where it fits none
     ok: bool
     checks: tuple[Check, ...]
 
     def __str__(self) -> str:
-        head = f"{self.allocator} {'keeps' if self.ok else 'breaks'} the contract of the family {self.family}"
+        whose = f"the family {self.family}" if self.family else "every family"
+        head = f"{self.allocator} {'keeps' if self.ok else 'breaks'} the contract of {whose}"
         rows = (f"  {'ok  ' if one.ok else 'FAIL'} {one.name}: {one.message}" for one in self.checks)
         return "\n".join([head, *rows])
 
@@ -66,9 +68,11 @@ def check_allocator(allocator_or_factory: object, family: str | None = None) -> 
             ``decide`` is annotated with, or by trying.
 
     Raises:
-        ValueError: there is no such allocator, it cannot be made, or its family is unknown.
+        ValueError: there is no such allocator, it cannot be made, or it may be of several families.
     """
-    family = family or _guess(allocator_or_factory)
+    family, tried = (family, "") if family else _guess(allocator_or_factory)
+    if not family:
+        return _of_no_family(allocator_or_factory, tried)
     contract = _contract(family)
     fresh, label, copies = _maker(allocator_or_factory, family)
     findings: dict[str, str] = {} if copies is None else {"can be made again": copies}
@@ -76,6 +80,11 @@ def check_allocator(allocator_or_factory: object, family: str | None = None) -> 
         for name, message in _try(fresh, case, contract):
             findings.setdefault(name, message)
     return CheckReport(label, family, not findings, tuple(_check(name, findings) for name in _PROMISES))
+
+
+def _of_no_family(given: object, tried: str) -> CheckReport:
+    findings = {"decides": f"it fits no family, so say which one with --family: {tried}"}
+    return CheckReport(_maker(given, "")[1], "", False, tuple(_check(name, findings) for name in _PROMISES))
 
 
 def _check(name: str, findings: dict[str, str]) -> Check:
@@ -156,7 +165,7 @@ def _call(method: str, case: Case, interval: int | None, function: Callable[...,
         raise
     except BaseException as error:
         when = "" if interval is None else f" at interval {interval}"
-        what = f"{method}() raised {told(error)}"
+        what = f"{method}() raised {told(error)}{plug_in_line(error)}"
         raise _Broken(f"in the case '{case.name}'{when} {what}") from error
 
 
@@ -193,25 +202,30 @@ def _contract(family: str) -> FamilyCheck:
     return contract
 
 
-def _guess(given: object) -> str:
-    """The family of an allocator that does not say."""
+def _guess(given: object) -> tuple[str, str]:
+    """The family of an allocator that does not say; where it fits none, an empty name and what was seen."""
     if isinstance(given, str) and ":" not in given:
         if not (families := registry.families_of(given)):
             raise BadAllocator(registry.unknown_anywhere(given))
-        return _only(given, families)
+        return _only(given, families), ""
     sample = _maker(given, "")[0]()
     if isinstance(stated := getattr(sample, "family", None), str):
-        return stated
-    annotated = [family for family in _FAMILIES if _mentions(sample, _contract(family))]
-    fitting = annotated or [family for family in _FAMILIES if _fits(_maker(given, "")[0](), _contract(family))]
-    return _only(type(sample).__name__, fitting)
+        return stated, ""
+    if annotated := [family for family in _FAMILIES if _mentions(sample, _contract(family))]:
+        return _only(type(sample).__name__, annotated), ""
+    misfits = {family: _misfit(_maker(given, "")[0](), _contract(family)) for family in _FAMILIES}
+    fitting = [family for family, what in misfits.items() if not what]
+    if not fitting:
+        return "", "; ".join(f"tried --family {family}: {what}" for family, what in misfits.items())
+    return _only(type(sample).__name__, fitting), ""
 
 
 def _only(name: str, fitting: typing.Sequence[str]) -> str:
     if len(fitting) != 1:
-        known = ", ".join(_FAMILIES)
-        found = f"it may be of the families {', '.join(fitting)}" if fitting else "it fits none"
-        raise BadAllocator(f"the family of '{name}' is not clear, {found}: name one of {known}")
+        options = " or ".join(f"--family {family}" for family in fitting)
+        raise BadAllocator(
+            f"the family of '{name}' is not clear, it may be of the families {', '.join(fitting)}: say {options}"
+        )
     return fitting[0]
 
 
@@ -225,13 +239,18 @@ def _mentions(allocator: Any, contract: FamilyCheck) -> bool:
     return any(hint in types or hint in [one.__name__ for one in types] for hint in hints)
 
 
-def _fits(allocator: Any, contract: FamilyCheck) -> bool:
-    """Whether it decides anything of the right type in the family's last case."""
+def _misfit(allocator: Any, contract: FamilyCheck) -> str:
+    """Why it is not of a family, whose last case it is tried on; empty where it decides something of the right type."""
     context, observations = contract.cases[-1].play(DROPS)
+    method = "reset"
     try:
         allocator.reset(context, _SEED)
-        return isinstance(allocator.decide(observations[0]), contract.decision)
+        method = "decide"
+        decision = allocator.decide(observations[0])
     except KeyboardInterrupt:
         raise
-    except BaseException:
-        return False
+    except BaseException as error:  # sys.exit() too
+        return f"{method}() raised {told(error)}{plug_in_line(error)}"
+    if isinstance(decision, contract.decision):
+        return ""
+    return f"decide() returned {type(decision).__name__}, not {contract.decision.__name__}"

@@ -98,6 +98,11 @@ def resolve(spec: str | object, family: str, params: Mapping[str, Any] | None = 
     return make(load(_import_string(spec, family)), label, params or {})
 
 
+def is_built_in(name: str, family: str) -> bool:
+    """Is it fairwave's own, and no plug-in?"""
+    return name in _BUILT_IN.get(family, {})
+
+
 def families_of(name: str) -> tuple[str, ...]:
     """Families that have an allocator of this name."""
     return tuple(family for family in families() if name in available(family))
@@ -105,6 +110,8 @@ def families_of(name: str) -> tuple[str, ...]:
 
 def unknown_anywhere(name: str) -> str:
     """A sentence on a name that no family has."""
+    if ("", name) in _installed():
+        return _familyless(name)
     known = sorted({one for family in families() for one in available(family)})
     return f"there is no allocator '{name}'{_near(name, known)} one of: {', '.join(known)}, or module:Class"
 
@@ -112,7 +119,7 @@ def unknown_anywhere(name: str) -> str:
 def _import_string(name: str, family: str) -> str:
     if ":" in name:
         return name
-    if name in _BUILT_IN.get(family, {}):  # without looking through everything that is installed
+    if is_built_in(name, family):  # without looking through everything that is installed
         return _BUILT_IN[family][name]
     known = available(family)
     if name not in known:
@@ -122,13 +129,17 @@ def _import_string(name: str, family: str) -> str:
 
 def _unknown(name: str, family: str, known: Iterable[str]) -> str:
     if ("", name) in _installed():
-        return f"the entry point '{name}' of {GROUP} does not say its family: name it '{family}.{name}'"
+        return _familyless(name, family)
     if not known:
         return f"the family '{family}' has no allocators of that or any name: use module:Class"
     hint = _near(name, known)
     if elsewhere := families_of(name):
         hint = f", it is of the family {elsewhere[0]};"
     return f"there is no {family} allocator '{name}'{hint} one of: {', '.join(sorted(known))}, or module:Class"
+
+
+def _familyless(name: str, family: str = "FAMILY") -> str:
+    return f"the entry point '{name}' of {GROUP} does not say its family: name it '{family}.{name}'"
 
 
 def _near(name: str, known: Iterable[str]) -> str:

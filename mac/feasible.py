@@ -21,13 +21,15 @@ Reader = Callable[[Tensor], int]
 def require_tensor(
     value: object, name: str, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """The value, if it is a tensor of the given shape, type and device.
+    """The value, if it is a dense tensor of the given shape, type and device.
 
     Raises:
         InfeasibleDecision: what was given instead and what is allowed.
     """
     if not isinstance(value, Tensor):
         raise InfeasibleDecision(f"{name} must be a torch tensor, not {type(value).__name__}")
+    if value.layout != torch.strided:
+        raise InfeasibleDecision(f"{name} must be a dense tensor, not of layout {value.layout}: use .to_dense()")
     if tuple(value.shape) != shape:
         raise InfeasibleDecision(f"{name} must have shape {list(shape)}, not {list(value.shape)}")
     if value.dtype != dtype:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from .arms_length import ArmsLength
+from .blame import plug_in_line
 from .contracts import Allocator, AllocatorError, InfeasibleDecision, Problem
 from .record import Recorder, Windows
 
@@ -53,9 +54,9 @@ def run(
     """
     clock, recorder = _Clock(), Recorder(problem.fields, span.window)
     guarded = ArmsLength(allocator)
-    with _Blame(name, "reset()", problem, -span.warmup):
+    with _Blame(name, "reset()", problem):
         guarded.reset(problem.context, span.seed)
-    with _Blame(name, None, problem, -span.warmup):
+    with _Blame(name, None, problem):
         state = problem.start()
     for interval in range(-span.warmup, span.intervals):
         with clock("observe"):
@@ -89,7 +90,7 @@ class _Blame:
     name: str
     call: str | None  # the call that was made; None while the problem works, which may call an allocator of its own
     problem: Problem[Any, Any, Any]
-    interval: int
+    interval: int | None = None  # None before the first
 
     def __enter__(self) -> None:
         return None
@@ -102,14 +103,17 @@ class _Blame:
         if isinstance(error, InfeasibleDecision):
             what = f"decision not allowed: {error}"
         elif self.call or culprit:
-            what = f"{self.call or 'it'} raised {type(error).__name__}{f': {error}' if str(error) else ''}"
+            said = f": {error}" if str(error) else ""
+            what = f"{self.call or 'it'} raised {type(error).__name__}{said}{plug_in_line(error)}"
         else:  # the step's own failure is nobody else's
             return
         culprit = culprit or self.name
-        raise AllocatorError(f"allocator {culprit}: {what} ({_where(self.problem, self.interval, drop)})") from error
+        # Without "from": it is chained all the same, and the place in the plug-in is already told.
+        raise AllocatorError(f"allocator {culprit}: {what} ({_where(self.problem, self.interval, drop)})")
 
 
-def _where(problem: Problem[State, Obs, Dec], interval: int, drop: int | None) -> str:
+def _where(problem: Problem[State, Obs, Dec], interval: int | None, drop: int | None) -> str:
     ids = problem.drops.ids
-    drops = f"drop {drop}" if drop is not None else f"drop {ids[0]}" if len(ids) == 1 else f"drops {ids[0]}-{ids[-1]}"
-    return f"{drops}, interval {interval}, time {interval * problem.interval_s:.6g} s"
+    same = drop is not None or len(set(ids)) == 1
+    drops = f"drop {ids[0] if drop is None else drop}" if same else f"drops {ids[0]}-{ids[-1]}"
+    return drops if interval is None else f"{drops}, interval {interval}, time {interval * problem.interval_s:.6g} s"

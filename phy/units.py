@@ -40,11 +40,6 @@ def dbm_to_w(power_dbm: Number) -> Number:
     return db_to_linear(power_dbm - 30.0)
 
 
-def w_to_dbm(power_w: Number) -> Number:
-    """Power in dBm of a power in W: 1 W is 30 dBm."""
-    return linear_to_db(power_w) + 30.0
-
-
 def kmh_to_mps(speed_kmh: Number) -> Number:
     """Speed in m/s of a speed in km/h."""
     return speed_kmh / 3.6

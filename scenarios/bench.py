@@ -73,7 +73,9 @@ def bench(
     scheduler: str = "proportional_fair",
     progress: Callable[[str], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """Measure workloads; for each the batch of drops with the most slots per second, summed over its drops.
+    """Measure workloads; for each a row of one drop, and one of the batch of drops with the most slots per second.
+
+    Slots of a batch are summed over its drops. There is one row where ``drops`` is given or one drop alone is fastest.
 
     Args:
         workloads: names of :data:`WORKLOADS`.
@@ -91,12 +93,12 @@ def bench(
     if drops is not None and drops < 1:
         raise ScenarioError(f"--drops must be 1 or more, given {drops}")
     _require_device(device)
-    return [_best(name, device, drops, scheduler, progress) for name in workloads]
+    return [row for name in workloads for row in _rows(name, device, drops, scheduler, progress)]
 
 
-def _best(
+def _rows(
     name: str, device: str, drops: int | None, scheduler: str, progress: Callable[[str], None] | None
-) -> dict[str, Any]:
+) -> list[dict[str, Any]]:
     batches = (drops,) if drops is not None else WORKLOADS[name].batches if device == "cpu" else CUDA_BATCHES
     rows = []
     for batch in batches:
@@ -105,8 +107,7 @@ def _best(
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
             rows.append(pool.submit(measure, name, batch, device, scheduler).result())
     best = max(rows, key=lambda row: float(row["slots_per_s"]))
-    single = {row["drops"]: row["slots_per_s"] for row in rows}.get(1)
-    return {**best, "slots_per_s_of_one_drop": single}
+    return [row for row in rows if row["drops"] == 1 or row is best]
 
 
 def _require_device(device: str) -> None:
@@ -141,7 +142,6 @@ def measure(name: str, drops: int, device: str, scheduler: str) -> dict[str, Any
         "cell_slots_per_s": round(rate * workload.cells, 1),
         "peak_memory_bytes": _peak_bytes(device),
         "setup_s": round(setup_s, 3),
-        "scheduler": scheduler,
     }
 
 

@@ -1,302 +1,41 @@
-"""The command ``fairwave``. Only typer is imported here; what a command needs is imported when it runs."""
+"""Entry point of the command ``fairwave``: small, so that Ctrl-C is understood from the first moment on."""
 
 from __future__ import annotations
 
-import functools
-import json
-import shlex
 import sys
-import traceback
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, Any, NoReturn, ParamSpec
 
-import typer
-
-from .errors import ScenarioError, did_you_mean
-from .streams import chatter_on_stderr
-
-P = ParamSpec("P")
-
-app = typer.Typer(
-    name="fairwave",
-    help="Which radio resource allocator serves people best, on the same air, the same traffic and the same users?",
-    epilog="Start with: fairwave run slicing-quickstart",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-Scenario = Annotated[str, typer.Argument(help="A preset's name (see: fairwave list scenarios) or a YAML file.")]
-Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")]
-Sets = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Override one setting: `duration_s=2`, `users.embb.count=3`. Repeatable."
-    ),
-]
-Seed = Annotated[int | None, typer.Option(help="Seed of air and traffic.")]
-Drops = Annotated[int | None, typer.Option(help="Independent networks to simulate.")]
-PerBatch = Annotated[
-    int | None, typer.Option("--drops-per-batch", help="How many of them side by side; changes speed only.")
-]
-Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
-Allocators = Annotated[
-    str | None, typer.Option(help="Comma-separated allocators instead of the scenario's: names or `module:Class`.")
-]
-Out = Annotated[Path | None, typer.Option(help="The run folder; left out, a new one below runs/.")]
+TYPE_CHECKING = False  # as typing has it, whose import takes long
+if TYPE_CHECKING:
+    from .commands import app as app
 
 
 def main() -> None:
-    """Entry point of the command."""
-    app()
+    """Run the command; Ctrl-C ends it with status 130 while modules are still imported, and says nothing once over."""
+    try:
+        from .interrupts import watch_from_now_on
+
+        watch_from_now_on()  # one that an import swallows stops the run nevertheless
+        from .commands import app
+
+        app()
+    except KeyboardInterrupt:
+        _no_more_interrupts()
+        sys.stderr.write("error: interrupted\n")
+        raise SystemExit(130) from None
+    finally:
+        _no_more_interrupts()
 
 
-def _guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """What a user can cause ends with one message: exit status 2 for bad input, 130 for Ctrl-C."""
+def _no_more_interrupts() -> None:
+    from .interrupts import ignore_from_now_on
 
-    @functools.wraps(command)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except KeyboardInterrupt:
-            kept = "; whole shards are kept, and --resume goes on from them" if command.__name__ == "run" else ""
-            _stop(f"interrupted{kept}", 130)
-        except Exception as error:
-            if not _can_be_helped(error):
-                raise
-            _stop(_message(error), 2)
-
-    return guarded
+    ignore_from_now_on()
 
 
-@app.command()
-@_guarded
-def run(
-    scenario: Scenario,
-    allocators: Allocators = None,
-    set_: Sets = None,
-    seed: Seed = None,
-    drops: Drops = None,
-    drops_per_batch: PerBatch = None,
-    device: Device = None,
-    out: Out = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was cut off.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would run, with memory and time; write nothing.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Compare allocators on a scenario; leave a table, plots and a folder of results."""
-    options = {"seed": seed, "drops": drops, "drops_per_batch": drops_per_batch, "device": device}
-    if allocators is not None:
-        options["allocators"] = [name.strip() for name in allocators.split(",") if name.strip()]  # type: ignore[assignment]
-    settled = _load(scenario, set_, options)
-    if dry_run:
-        _dry_run(settled, as_json)
-        return
-    from .console import show_result
-    from .contenders import contenders
-    from .running import Options, execute
+def __getattr__(name: str) -> object:
+    """The typer application ``app``, imported when it is asked for."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .commands import app
 
-    command = shlex.join(["fairwave", *sys.argv[1:]])
-    with chatter_on_stderr(as_json):
-        result = execute(settled, contenders(settled), Options(out, resume, progress=True, command=command))
-    _print_json(result.to_json()) if as_json else show_result(result)
-
-
-@app.command(name="list")
-@_guarded
-def list_(
-    topic: Annotated[
-        str | None,
-        typer.Argument(help="allocators, scenarios, calibrations, metrics or traffic; left out, all of them."),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """What there is to choose from."""
-    from .catalogue import TOPICS
-
-    if topic is not None and topic not in TOPICS:
-        raise ScenarioError(f"unknown topic '{topic}'{did_you_mean(topic, TOPICS)}")
-    chosen = {name: rows() for name, rows in TOPICS.items() if topic in (None, name)}
-    if as_json:
-        _print_json(chosen[topic] if topic else chosen)
-        return
-    from .console import show_rows
-
-    for name, rows in chosen.items():
-        show_rows(name, rows)
-
-
-@app.command()
-@_guarded
-def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> None:
-    """Check a scenario file, its variants, allocators and traces, without running it."""
-    settled = _load(scenario, set_, {})
-    from . import contenders, families
-    from .loading import scenario_hash, variants
-
-    family = families.find(settled.family)
-    with chatter_on_stderr(as_json):
-        contenders.check(contenders.contenders(settled), family)
-        for each in variants(settled).values():
-            family.check(each)
-    report = {
-        "valid": True,
-        "scenario": settled.name,
-        "family": settled.family,
-        "hash": scenario_hash(settled),
-        "variants": list(settled.variants),
-        "allocators": [spec.label for spec in settled.allocators],
-    }
-    if as_json:
-        _print_json(report)
-        return
-    labels = ", ".join(spec.label for spec in settled.allocators)
-    typer.echo(f"{scenario} is valid: {len(settled.variants) or 'no'} variants; allocators {labels}")
-
-
-@app.command()
-@_guarded
-def report(
-    run_dir: Annotated[Path, typer.Argument(help="A run folder.")],
-    out: Annotated[Path | None, typer.Option(help="The page; left out, report.html in the run folder.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Write one self-contained HTML page: table, plots, resolved scenario, versions."""
-    from .report import write_report
-    from .results import Result
-
-    path = write_report(Result(run_dir), out)
-    if as_json:
-        _print_json({"run_dir": str(run_dir), "report": str(path)})
-    else:
-        typer.echo(str(path))
-
-
-@app.command()
-@_guarded
-def check(
-    allocator: Annotated[str, typer.Argument(metavar="NAME|MODULE:CLASS", help="The allocator to check.")],
-    family: Annotated[str | None, typer.Option(help="Whose contract; left out, found by trying.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Check that an allocator keeps the contract: shapes, capacity, seeds, batches, devices."""
-    from allocators.check import check_allocator
-
-    with chatter_on_stderr(as_json):
-        findings = check_allocator(allocator, family)
-    _print_json(_as_plain(findings)) if as_json else typer.echo(str(findings))
-    if not findings.ok:
-        raise typer.Exit(2)
-
-
-@app.command()
-@_guarded
-def bench(
-    workloads: Annotated[list[str], typer.Argument(help="W1, W2, W3 or several.")],
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    drops: Annotated[int | None, typer.Option(help="Only this batch of drops; left out, the best of several.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Measure the engine's speed in slots per second on fixed workloads."""
-    from .bench import bench as measure
-    from .console import show_rows
-    from .progress import status
-
-    with status() as tell:
-        rows = measure(workloads, device, drops, progress=tell)
-    _print_json(rows) if as_json else show_rows("bench", rows)
-
-
-@app.command()
-@_guarded
-def calibrate(
-    config: Annotated[str, typer.Argument(help="A preset's name (see: fairwave list calibrations) or a YAML file.")],
-    set_: Sets = None,
-    drops: Drops = None,
-    seed: Seed = None,
-    plot: Annotated[Path | None, typer.Option(help="Where to draw it, as PNG; left out, NAME.png here.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Coupling gain and downlink geometry of a network, against 3GPP's self-evaluation where that is known."""
-    from .calibration import calibrate as run_calibration
-    from .calibration import load_calibration, save_plot, show_calibration
-
-    settled = load_calibration(config, set_ or [], {"drops": drops, "seed": seed})
-    result = run_calibration(settled)
-    if plot is not None or not as_json:
-        save_plot(result, plot or Path(f"{settled.name}.png"))
-    _print_json(result.to_json()) if as_json else show_calibration(result, plot or Path(f"{settled.name}.png"))
-
-
-@app.command()
-@_guarded
-def schema(
-    family: Annotated[str | None, typer.Option(help="The family; left out, all of them.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Print the JSON schema of scenario files, for editors."""
-    from .loading import json_schema, json_schemas
-
-    _print_json(json_schema(family) if family else json_schemas())
-
-
-def _load(scenario: str, settings: list[str] | None, options: dict[str, Any]) -> Any:
-    from .loading import load_with_options
-
-    given = {key: value for key, value in options.items() if value is not None}
-    return load_with_options(scenario, settings or [], given)
-
-
-def _dry_run(settled: Any, as_json: bool) -> None:
-    from . import contenders, families
-    from .console import show_plan
-    from .plan import make_plan
-
-    with chatter_on_stderr(as_json):
-        contenders.check(contenders.contenders(settled), families.find(settled.family))
-        plan = make_plan(settled)
-        for part in plan.parts:
-            plan.family.check(part.scenario)
-    _print_json(plan.to_json()) if as_json else show_plan(plan)
-
-
-def _can_be_helped(error: Exception) -> bool:
-    """Is this the user's to mend: bad input, a file, an allocator? Anything else is a fault of fairwave's."""
-    if isinstance(error, ValueError | OSError):
-        return True
-    from mac.contracts import AllocatorError
-
-    return isinstance(error, AllocatorError)
-
-
-def _message(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'file'}: {error.strerror}"
-    cause = error.__cause__
-    if cause is None or cause.__traceback__ is None or isinstance(cause, ValueError):
-        return str(error)
-    last = traceback.extract_tb(cause.__traceback__)[-1]
-    if last.filename.startswith("<"):  # the import system's own: a module that is not there
-        return str(error)
-    return f"{error}\n  raised in {last.filename}, line {last.lineno}"
-
-
-def _stop(message: str, status: int) -> NoReturn:
-    from .console import complain
-
-    complain(message)
-    raise typer.Exit(status)
-
-
-def _as_plain(value: Any) -> Any:
-    import dataclasses
-
-    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, allow_nan=False))
+    return app

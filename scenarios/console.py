@@ -27,6 +27,13 @@ def complain(message: str) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/red] {_escaped(message)}")
 
 
+def warn(message: str) -> None:
+    """One warning on stderr, in one line."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"[yellow]warning:[/yellow] {_escaped(' '.join(message.split()))}"
+    )
+
+
 def say(message: str) -> None:
     """One remark on stderr, out of the way of what stdout carries."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(_escaped(message))
@@ -36,7 +43,7 @@ def show_result(result: Result) -> None:
     """The comparison, what tells the allocators apart, and where the results lie."""
     console = stdout()
     scenario = result.settings
-    many = f", mean over {len(scenario.variants)} variants" if scenario.variants else ""
+    many = f", mean over {counted(len(scenario.variants), 'variant')}" if scenario.variants else ""
     drops = counted(scenario.drops, "drop")
     title = f"{scenario.name}: {drops} of {scenario.duration_s:g} s{many} (mean ± 95 % interval)"
     frame = result.table()
@@ -81,7 +88,7 @@ def show_plan(plan: Plan) -> None:
         ("variants", ", ".join(data["variants"]) or "none"),
         ("allocators", ", ".join(data["allocators"])),
         ("drops", f"{data['drops']}; {together} in a batch; {counted(data['batches'], 'batch', 'batches')}"),
-        ("intervals", f"{times}, {data['windows']} windows"),
+        ("intervals", f"{times}, {counted(data['windows'], 'window')}"),
         ("device", f"{data['device']}, {data['dtype']}"),
         ("memory", f"about {human_bytes(data['memory_bytes'])}"),
         ("time", f"about {human_time(data['seconds'])} on one CPU thread"),

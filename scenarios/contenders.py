@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from mac.blame import plug_in_line
 
 from .errors import ScenarioError
 
@@ -23,6 +26,7 @@ class Contender:
 
     spec: AllocatorSpec
     given: object | None = None
+    scenario: ScenarioBase | None = None
 
     @property
     def label(self) -> str:
@@ -42,7 +46,27 @@ class Contender:
         try:
             return resolve(self.spec.name, family.allocator_family, dict(self.spec.params))
         except Exception as error:  # a plug-in's module may raise anything at all when it is imported
-            raise ScenarioError(f"allocator '{self.spec.name}': {_reason(error)}") from error
+            raise ScenarioError(f"allocator '{self.spec.name}': {_reason(error)}{plug_in_line(error)}") from error
+
+    def try_reset(self, made: Any, family: Family) -> None:
+        """Reset an allocator of fairwave's own as each variant would; plug-ins' resets may be slow, or leave traces.
+
+        Raises:
+            ScenarioError: it refuses the scenario, for example a policy for a slice that does not exist.
+        """
+        from allocators.registry import is_built_in
+
+        from .loading import variants
+
+        own = self.given is None and is_built_in(self.spec.name, family.allocator_family)
+        if not own or self.scenario is None or family.context is None:
+            return
+        for name, scenario in variants(self.scenario).items():
+            try:
+                made.reset(family.context(scenario), scenario.seed)
+            except ValueError as error:
+                where = f" (variant '{name}')" if name else ""
+                raise ScenarioError(f"allocator '{self.label}'{where}: {error}") from error
 
 
 def as_settings(
@@ -68,23 +92,35 @@ def as_settings(
 def contenders(scenario: ScenarioBase, things: Sequence[object | None] = ()) -> list[Contender]:
     """The scenario's allocators, each with the object that stands for it."""
     given = list(things) or [None] * len(scenario.allocators)
-    return [Contender(spec, thing) for spec, thing in zip(scenario.allocators, given, strict=True)]
+    return [Contender(spec, thing, scenario) for spec, thing in zip(scenario.allocators, given, strict=True)]
 
 
 def check(entrants: Sequence[Contender], family: Family) -> None:
-    """Make each allocator once, so that a wrong name or parameter is found before anything runs.
+    """Make and reset each allocator once, so that a wrong name or parameter is found before anything runs.
 
     Raises:
-        ScenarioError: naming every allocator that cannot be made.
+        ScenarioError: naming every allocator that cannot be made or reset, or that goes by two labels.
     """
-    problems = []
+    problems: list[str] = []
+    made: dict[str, Any] = {}
     for entrant in entrants:
         try:
-            entrant.make(family)
+            made[entrant.label] = entrant.make(family)
+            entrant.try_reset(made[entrant.label], family)
         except ScenarioError as error:
             problems.append(str(error))
-    if problems:
+    if problems := problems + _shared(made):
         raise ScenarioError("\n".join(problems))
+
+
+def _shared(made: Mapping[str, Any]) -> list[str]:
+    """A sentence on each object that goes by two labels: allocators run side by side, each with a memory of its own."""
+    return [
+        f"the allocators '{one}' and '{other}' are one and the same {type(made[one]).__name__} object, and what one "
+        "remembers would change what the other decides: give each an object of its own, or the class"
+        for one, other in itertools.combinations(made, 2)
+        if made[one] is made[other]
+    ]
 
 
 def _entry(given: Given, label: str) -> tuple[dict[str, Any], object | None]:

@@ -48,8 +48,9 @@ def _follows(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
 
 def _sentence(detail: ErrorDetails, data: Any, layers: Sequence[Layer], schema: Json) -> str:
     path = _real_path(detail["loc"], data)
-    problem = _problem(detail, path, schema)
-    return f"{origin_of(path or _first_key(problem), data, layers)}: {problem}"
+    problem = _problem(detail, path, schema, data)
+    origin = origin_of(path, data, layers) if path else origin_of_message(problem, data, layers)
+    return f"{origin}: {problem}"
 
 
 def origin_of(path: Sequence[str], data: Any, layers: Sequence[Layer]) -> str:
@@ -72,8 +73,32 @@ def origin_of(path: Sequence[str], data: Any, layers: Sequence[Layer]) -> str:
 
 
 def origin_of_message(message: str, data: Any, layers: Sequence[Layer]) -> str:
-    """Where the setting comes from with whose name a message begins, as ``'duration_s' must be ...``."""
+    """The uppermost layer that gives any of the settings that a message names, as ``'duration_s' must be ...``."""
+    paths = _paths_in(message, data)
+    for layer in reversed(layers):
+        over = expand(layer.data)
+        if any(_depth(over, path, data)[0] == len(path) for path in paths):
+            return layer.origin
     return origin_of(_first_key(message), data, layers)
+
+
+def _paths_in(message: str, data: Any) -> list[tuple[str, ...]]:
+    """The settings that a message names: dotted keys, and bare ones that stand beside the first or at the top."""
+    first = _first_key(message)
+    named = [tuple(word.split(".")) for word in re.findall(r"[a-z]\w*(?:\.\w+)*", message)]
+    beside = [first[:-1] + path for path in named if len(path) == 1 and "_" in path[0]]
+    known = _is_there(first, data)
+    return [path for path in (*(p for p in named if len(p) > 1 or not known or p == first), *beside) if
+            _is_there(path, data)]  # fmt: skip
+
+
+def _is_there(path: Sequence[str], data: Any) -> bool:
+    for part in path:
+        inside = _step(data, part)
+        if inside is None:
+            return False
+        data = inside[0]
+    return bool(path)
 
 
 def _first_key(message: str) -> tuple[str, ...]:
@@ -81,10 +106,10 @@ def _first_key(message: str) -> tuple[str, ...]:
     return tuple(message.partition(" ")[0].strip("':").split("."))
 
 
-def _problem(detail: ErrorDetails, path: tuple[str, ...], schema: Json) -> str:
+def _problem(detail: ErrorDetails, path: tuple[str, ...], schema: Json, data: Any) -> str:
     kind, dotted, given = detail["type"], ".".join(path), detail["input"]
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"unknown key '{dotted}'{did_you_mean(path[-1], keys_at(schema, path[:-1]))}"
+        return f"unknown key '{dotted}'{did_you_mean(path[-1], keys_at(schema, path[:-1], data))}"
     if kind in ("missing", "missing_argument"):
         return f"'{dotted}' is missing{_about(schema, path)}"
     context = detail.get("ctx", {})
@@ -141,6 +166,9 @@ def _depth(over: Any, path: Sequence[str], data: Any) -> tuple[int, bool]:
         inside = _step(over, part)
         if inside is None and isinstance(data, Mapping) and "name" in data:
             inside = _step(over, str(data["name"]))
+        if inside is None and part.isdecimal() and isinstance(over, Mapping) and not isinstance(data, Mapping):
+            # an item that something without a name has replaced: whose key was once its name
+            inside = next(((value,) for value in over.values() if type(value) is type(data) and value == data), None)
         if inside is None:
             return depth, replaces
         over = inside[0]
@@ -156,17 +184,18 @@ def _step(data: Any, part: str) -> tuple[Any] | None:
     return None
 
 
-def nodes_at(schema: Json, path: Sequence[str]) -> list[Json]:
-    """The schemas that may hold at ``path``; several where a union leaves it open."""
-    nodes = _branches(schema, schema)
+def nodes_at(schema: Json, path: Sequence[str], data: Any = None) -> list[Json]:
+    """The schemas that may hold at ``path``; several where a union leaves it open and no tag in ``data`` decides."""
+    nodes = _branches(schema, schema, data)
     for part in path:
-        nodes = [inner for node in nodes for child in _child(node, part) for inner in _branches(child, schema)]
+        data = (_step(data, part) or (None,))[0]
+        nodes = [inner for node in nodes for child in _child(node, part) for inner in _branches(child, schema, data)]
     return nodes
 
 
-def keys_at(schema: Json, path: Sequence[str]) -> list[str]:
-    """The keys that a mapping at ``path`` may have."""
-    return [key for node in nodes_at(schema, path) for key in node.get("properties", {})]
+def keys_at(schema: Json, path: Sequence[str], data: Any = None) -> list[str]:
+    """The keys that a mapping at ``path`` may have, each once."""
+    return list(dict.fromkeys(key for node in nodes_at(schema, path, data) for key in node.get("properties", {})))
 
 
 def keys_of_tags(schema: Json, path: Sequence[str]) -> list[str]:
@@ -190,12 +219,15 @@ def _child(node: Json, part: str) -> list[Json]:
     return [extra] if isinstance(extra, Mapping) else []
 
 
-def _branches(node: Json, root: Json) -> list[Json]:
-    """The node itself and everything that it refers to or is a union of."""
+def _branches(node: Json, root: Json, data: Any = None) -> list[Json]:
+    """The node itself and everything that it refers to or is a union of; of a union only what the tag says."""
     found = [node]
     if "$ref" in node:
-        found += _branches(root["$defs"][node["$ref"].rsplit("/", 1)[-1]], root)
+        found += _branches(root["$defs"][node["$ref"].rsplit("/", 1)[-1]], root, data)
+    tags = node.get("discriminator", {})
+    chosen = tags["mapping"].get(data.get(tags["propertyName"])) if tags and isinstance(data, Mapping) else None
     for union in ("anyOf", "oneOf", "allOf"):
         for branch in node.get(union, ()):
-            found += _branches(branch, root)
+            if chosen is None or branch.get("$ref") == chosen:
+                found += _branches(branch, root, data)
     return found

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import platform
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from .fingerprint import code_digest, device_name, versions
 from .loading import scenario_hash
 from .shards import write_atomically
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from .results import Result
     from .running import Options
 
-PACKAGES = ("fairwave", "torch", "sionna-no-rt", "numpy", "scipy", "pandas", "xarray", "pydantic")
 PARTS = ("setup", "observe", "decide", "step")
 
 
@@ -41,17 +39,6 @@ def finish(result: Result, plan: Plan, options: Options, wall_s: float) -> Resul
     return result
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that a result depends on."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # sionna may be there under its other name
-            found[package] = "not installed"
-    return found
-
-
 def _meta(result: Result, plan: Plan, command: str | None, wall_s: float) -> dict[str, Any]:
     return {
         "scenario": plan.scenario.name,
@@ -59,10 +46,11 @@ def _meta(result: Result, plan: Plan, command: str | None, wall_s: float) -> dic
         "seed": plan.scenario.seed,
         "drops": plan.scenario.drops,
         "drops_per_batch": plan.parts[0].drops_per_batch,
-        "device": _device(plan.device),
+        "device": device_name(plan.device),
         "dtype": plan.scenario.dtype,
         "threads": torch.get_num_threads(),
         "command": command,
+        "code": code_digest(),
         "versions": versions(),
         "wall_s": {"last_session": round(wall_s, 3), **_wall(result)},
     }
@@ -81,7 +69,3 @@ def _wall(result: Result) -> dict[str, Any]:
                 each[cell.allocator][part] += seconds
     rounded = {label: {part: round(s, 3) for part, s in parts.items()} for label, parts in each.items()}
     return {**{part: round(s, 3) for part, s in total.items()}, "allocators": rounded}
-
-
-def _device(device: str) -> str:
-    return f"cuda ({torch.cuda.get_device_name()})" if device == "cuda" else f"cpu ({platform.machine()})"

@@ -4,32 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from . import yaml
 from .errors import ScenarioError, shown
+from .fingerprint import Maker, foreign
 from .loading import UNHASHED, load, resolved, scenario_hash
 from .schema import ScenarioBase
-from .shards import clean_up, write_atomically
+from .shards import Cell, clean_up, write_atomically
 
 RUNS = Path("runs")
 SCENARIO_FILE = "scenario.yaml"
 
 
-def choose(scenario: ScenarioBase, out: str | Path | None, resume: bool) -> Path:
+def choose(
+    scenario: ScenarioBase, out: str | Path | None, resume: bool, made: Mapping[Cell, Maker] | None = None
+) -> Path:
     """The folder for a run; nothing is written yet, but it can be.
 
     Args:
         scenario: what will run.
         out: the folder itself; left out, one below ``runs/`` named by the scenario and its hash.
-        resume: go on in a folder that holds part of this very run.
+        resume: go on in a folder that holds part of this very run; below ``runs/`` one that other code or another
+            device has made is passed over.
+        made: what would compute each cell now.
 
     Raises:
         ScenarioError: the folder holds something else, or cannot be written.
     """
-    folder = _named(scenario, Path(out), resume) if out is not None else _default(scenario, resume)
+    made = made or {}
+    folder = _named(scenario, Path(out), resume, made) if out is not None else _default(scenario, resume, made)
     _probe(folder)
     return folder
 
@@ -52,7 +58,7 @@ def scenario_of(folder: Path) -> ScenarioBase:
     return load(folder / SCENARIO_FILE)
 
 
-def _named(scenario: ScenarioBase, folder: Path, resume: bool) -> Path:
+def _named(scenario: ScenarioBase, folder: Path, resume: bool, made: Mapping[Cell, Maker]) -> Path:
     if folder.exists() and not folder.is_dir():
         raise ScenarioError(f"--out {folder} is a file; name a folder")
     if not folder.exists() or not any(folder.iterdir()):
@@ -64,15 +70,17 @@ def _named(scenario: ScenarioBase, folder: Path, resume: bool) -> Path:
         raise ScenarioError(
             f"{folder} holds the run of another scenario, which --resume would mix up: {differences(there, scenario)}"
         )
+    if mixed := foreign(folder, made):
+        raise ScenarioError(mixed)
     return folder
 
 
-def _default(scenario: ScenarioBase, resume: bool) -> Path:
+def _default(scenario: ScenarioBase, resume: bool, made: Mapping[Cell, Maker]) -> Path:
     base = f"{scenario.name}-{scenario_hash(scenario)[:8]}"
     name = re.compile(rf"{re.escape(base)}(-\d+)?")
     taken = [path for path in RUNS.glob(f"{base}*") if name.fullmatch(path.name)]
     if resume:
-        same = [path for path in taken if _is_of(path, scenario)]
+        same = [path for path in taken if _is_of(path, scenario) and foreign(path, made) is None]
         if same:
             return max(same, key=lambda path: (path / SCENARIO_FILE).stat().st_mtime)
     numbered = (RUNS / (base if n == 1 else f"{base}-{n}") for n in range(1, len(taken) + 2))

@@ -49,10 +49,11 @@ def interrupts() -> Iterator[Interrupts]:
 
     Signals belong to the main thread, and a handler that somebody else has set stays: there Python's own ways hold.
     """
-    watch = Interrupts()
+    before = signal.getsignal(signal.SIGINT)
+    early = getattr(before, "__self__", None)  # the command line watches from its first moment on
+    watch = early if isinstance(early, Interrupts) else Interrupts()
     mine = threading.current_thread() is threading.main_thread()
-    mine = mine and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if not mine:
+    if not mine or not (watch is early or before is signal.default_int_handler):
         yield watch
         return
     hook = sys.unraisablehook
@@ -64,6 +65,18 @@ def interrupts() -> Iterator[Interrupts]:
         watch.check()
         raise
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, before)
         sys.unraisablehook = hook
     watch.check()
+
+
+def watch_from_now_on() -> None:
+    """Remember every Ctrl-C of this process, for :func:`interrupts`, unless somebody else sees to them."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, Interrupts().handle)
+
+
+def ignore_from_now_on() -> None:
+    """Let no further Ctrl-C disturb a process whose exit is decided: it would only end in a traceback."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

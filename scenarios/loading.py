@@ -22,6 +22,10 @@ CALIBRATIONS = Path(__file__).parent / "calibrations"
 UNHASHED = ("description", "device", "drops_per_batch", "headline")
 """Settings that change where and how fast a run goes, or what it is called, but none of its results."""
 
+KINDS = {str: "only text", list: "a list", bool: "a truth value", int: "a number", float: "a number"}
+RUN_WIDE = ("extends", "family", "name", "variants", "allocators", "drops", "device", "headline", "description")
+"""Settings that hold for a whole run, so that no variant can have its own."""
+
 Source = str | Path | Mapping[str, Any] | ScenarioBase
 
 
@@ -74,9 +78,9 @@ def variant(scenario: ScenarioBase, name: str | None, origin: str | None = None)
         raise ScenarioError(f"{scenario.name}: unknown variant {shown(name)}{did_you_mean(name, scenario.variants)}")
     base = Layer(scenario.name, {**resolved(scenario), "variants": {}})
     over = Layer(f"{origin or scenario.name}, variant '{name}'", scenario.variants[name])
-    for key in ("family", "name", "variants", "allocators", "extends"):
+    for key in RUN_WIDE:
         if any(str(dotted).partition(".")[0] == key for dotted in over.data):
-            raise ScenarioError(f"{over.origin}: a variant cannot change '{key}'")
+            raise ScenarioError(f"{over.origin}: a variant cannot change '{key}', which holds for the whole run")
     family = families.find(scenario.family)
     return _validated(_merged([base, over], family), [base, over], family)
 
@@ -222,7 +226,7 @@ def _file_layers(path: Path, chain: tuple[Path, ...], presets: Path) -> list[Lay
         raise ScenarioError(f"{chain[0]}: 'extends' goes in a circle: {names}")
     data = yaml.read(path)
     if not isinstance(data, dict):
-        given = "nothing" if data is None else f"a {type(data).__name__}"
+        given = "nothing" if data is None else KINDS.get(type(data), "something else")
         raise ScenarioError(f"{path}: a scenario file holds a mapping of settings, this one holds {given}")
     data.setdefault("name", path.stem)
     return _extended(data, str(path), path.parent, (*chain, path), presets)

@@ -20,11 +20,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mac.metrics.arrays import MBIT, Array, group_masks
+from mac.metrics.arrays import MBIT, Array
 from mac.metrics.intervals import ALL
 from mac.metrics.satisfaction import has_targets, satisfaction_per_user
 from mac.metrics.table import metric_named
 from mac.metrics.throughput import rate_per_user
+
+from .errors import ScenarioError
+from .plot_data import users_by_group
+from .shards import write_atomically
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -84,7 +88,7 @@ def plot_rate_cdf(result: RunResult, variant: str | None = None) -> Figure:
         result: the run.
         variant: the variant to show; users of all variants together if not given.
     """
-    values = _users(result, variant, lambda dataset: rate_per_user(dataset) / MBIT)
+    values = users_by_group(result, variant, lambda dataset: rate_per_user(dataset) / MBIT)
     figure, panels = _panels(list(values), height_in=4.6)
     for name, axes in panels.items():
         for allocator, rates in values[name].items():
@@ -108,7 +112,7 @@ def plot_satisfaction(result: RunResult, variant: str | None = None) -> Figure:
         result: the run, of a scenario in which users have targets.
         variant: the variant to show; if not given all, the mean being that over variants.
     """
-    values = _users(result, variant, satisfaction_per_user)
+    values = users_by_group(result, variant, satisfaction_per_user)
     values = {name: clouds for name, clouds in values.items() if any(len(cloud) for cloud in clouds.values())}
     rows = 1.6 + 0.42 * len(result.allocators)
     figure, panels = _panels(list(values), height_in=rows)
@@ -186,7 +190,12 @@ def plot_variants(result: RunResult, metric: str | None = None) -> Figure:
     Args:
         result: the run, of a scenario with variants.
         metric: the metric to show; the most telling one the run has if not given.
+
+    Raises:
+        ScenarioError: the run has no variants.
     """
+    if all(name is None for name in result.variants):
+        raise ScenarioError("this run has no variants to compare: plot_variants needs a scenario with `variants`")
     metric = metric or result.headline[0]
     names = list(dict.fromkeys(result.metrics["variant"].dropna()))
     figure = Plot(figsize=(WIDTH_IN, 1.6 + 0.13 * len(names) * (2 + len(result.allocators))), layout="constrained")
@@ -224,14 +233,17 @@ def applicable_plots(result: RunResult) -> dict[str, Callable[[], Figure]]:
 
 
 def save_plots(result: RunResult, folder: Path) -> list[Path]:
-    """Write each plot that applies as PNG and SVG into ``folder`` (made if missing); the paths, in order."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write each plot that applies as PNG and SVG into ``folder`` (made if missing); the paths, in order.
+
+    Raises:
+        ScenarioError: the folder cannot be written or is full; no part of a plot is left there.
+    """
     paths: list[Path] = []
     for name, draw in applicable_plots(result).items():
         figure = draw()
         for kind in ("png", "svg"):
             path = folder / f"{name}.{kind}"
-            path.write_bytes(picture(figure, kind))
+            write_atomically(path, picture(figure, kind))
             paths.append(path)
     return paths
 
@@ -242,28 +254,6 @@ def picture(figure: Figure, kind: str) -> bytes:
     with mpl.rc_context({"svg.hashsalt": "fairwave"}):
         figure.savefig(buffer, format=kind, dpi=DPI, metadata={"Date": None} if kind == "svg" else None)
     return buffer.getvalue()
-
-
-def _users(result: RunResult, variant: str | None, value: Callable[[xr.Dataset], Array]) -> dict[str, dict[str, Array]]:
-    """``value(dataset) [D, U]`` flattened over drops, users and variants: group -> allocator -> numbers, no NaN."""
-    collected: dict[str, dict[str, list[Array]]] = {}
-    for allocator in result.allocators:
-        for shown in result.variants if variant is None else [variant]:
-            dataset = result.to_xarray(allocator, shown)
-            numbers = value(dataset)
-            for name, mask in _group_panels(dataset).items():
-                flat = numbers[:, mask].ravel()
-                collected.setdefault(name, {}).setdefault(allocator, []).append(flat[~np.isnan(flat)])
-    return {name: {a: np.concatenate(v) for a, v in by.items()} for name, by in collected.items()}
-
-
-def _group_panels(dataset: xr.Dataset) -> dict[str, Any]:
-    """Users of each group; where the dataset has one group only, it is named all the same."""
-    masks = group_masks(dataset)
-    if len(masks) > 1:
-        return {name: mask for name, mask in masks.items() if name}
-    only = str(dataset["group"].to_numpy()[0]) if "group" in dataset.coords else ""
-    return {only: masks[""]}
 
 
 def _plain_ticks(axes: Axes, least_span: float = 0.01) -> None:

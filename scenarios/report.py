@@ -18,8 +18,10 @@ import yaml
 from mac.metrics.intervals import ALL
 from mac.metrics.table import METRICS, metric_named
 
+from .errors import ScenarioError
 from .plots import RunResult, applicable_plots, picture
-from .shards import write_atomically
+from .results import Result
+from .shards import batches, write_atomically
 
 _CAPTIONS = {
     "variants": "The headline metric in every variant, and their mean.",
@@ -79,9 +81,14 @@ def write_report(result: RunResult, path: str | Path | None = None) -> Path:
 
     Args:
         result: the run.
-        path: where to; ``report.html`` in the run folder if not given. The folder must exist.
+        path: where to; ``report.html`` in the run folder if not given.
+
+    Raises:
+        ScenarioError: ``path`` is a folder, or cannot be written.
     """
     target = Path(path) if path is not None else result.run_dir / "report.html"
+    if target.is_dir():
+        raise ScenarioError(f"{target} is a folder; name a file, such as {target / 'report.html'}")
     write_atomically(target, render(result))
     return target
 
@@ -93,6 +100,25 @@ def render(result: RunResult) -> str:
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.get_template("report.html.j2").render(**_content(result))
+
+
+def unfinished(result: RunResult) -> list[str]:
+    """What is missing of a run, a phrase for each cell: ``Even, variant few: 2 of 4 drops (2-3)``."""
+    if not isinstance(result, Result):
+        return []
+    phrases = []
+    for cell, shards in result.shards.items():
+        missing = sorted(set(range(result.settings.drops)) - {drop for shard in shards for drop in shard.drops})
+        if missing:
+            where = f"{cell.allocator}, variant {cell.variant}" if cell.variant else cell.allocator
+            phrases.append(f"{where}: {len(missing)} of {result.settings.drops} drops ({_ranges(missing)})")
+    return phrases
+
+
+def _ranges(numbers: list[int]) -> str:
+    """``0-3, 7``."""
+    runs = [(batch[0], batch[-1]) for batch in batches(numbers, len(numbers))]
+    return ", ".join(f"{first}-{last}" if last > first else f"{first}" for first, last in runs)
 
 
 def comparison(result: RunResult, metrics: list[str], variant: str | None) -> list[Row]:
@@ -145,6 +171,7 @@ def _content(result: RunResult) -> dict[str, Any]:
         "allocators": result.allocators,
         "variants": [name for name in result.variants if name is not None],
         "drops": int(result.per_drop["drop"].nunique()),
+        "missing": unfinished(result),
         "headline": comparison(result, headline, main),
         "first": first,
         "by_variant": _by_variant(result, first),

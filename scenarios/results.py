@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -22,6 +22,8 @@ from .loading import resolved, scenario_hash
 from .shards import Cell, Shard, read_shard, whole_shards
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from mac.record import Windows
     from phy.random import Drops
 
@@ -37,6 +39,7 @@ _HEADLINE = (
     "delay_p95",
     "loss_ratio",
     "prb_utilisation",
+    "repairs",
 )
 """Metrics of the first table where a scenario names none, as far as they apply."""
 
@@ -58,7 +61,7 @@ class Result:
         self.run_dir = Path(run_dir)
         self.settings = scenario_of(self.run_dir)
         meta = self.run_dir / "meta.json"
-        self.meta: dict[str, Any] = json.loads(meta.read_text()) if meta.is_file() else {}
+        self.meta: dict[str, Any] = _meta(meta) if meta.is_file() else {}
         self._kept: dict[Path, xr.Dataset] = {}
 
     @property
@@ -137,13 +140,15 @@ class Result:
         Raises:
             ScenarioError: a name that this run does not have.
         """
+        self._require_variant(variant)
         for label in (a, b):
             _require(label, self.allocators, "allocator")
         _require(metric, set(self.paired["metric"]), "metric")
         rows = self.paired[(self.paired["metric"] == metric) & _is(self.paired["variant"], self._shown(variant))]
         same, swapped = rows[(rows["a"] == a) & (rows["b"] == b)], rows[(rows["a"] == b) & (rows["b"] == a)]
         if len(same) + len(swapped) == 0:
-            raise ScenarioError(f"'{metric}' was not measured for both '{a}' and '{b}' on variant {variant}")
+            where = f" on variant '{variant}'" if variant else ""
+            raise ScenarioError(f"'{metric}' was not measured for both '{a}' and '{b}'{where}")
         if len(same):
             return same.iloc[0]
         row = swapped.iloc[0].copy()
@@ -152,13 +157,24 @@ class Result:
         return row
 
     @property
+    def repairs(self) -> dict[str, int]:
+        """How many breaches of each allocator were mended, all drops together; empty unless the scenario asked so."""
+        rows = self.per_drop[self.per_drop["metric"] == "repairs"]
+        return {str(label): int(count) for label, count in rows.groupby("allocator", sort=False)["value"].sum().items()}
+
+    @property
     def headline(self) -> list[str]:
         """Metrics to look at first, as far as they apply: the scenario's, then the general ones."""
         there = set(self.metrics["metric"])
         return [name for name in dict.fromkeys((*self.settings.headline, *_HEADLINE)) if name in there]
 
     def table(self, variant: str | None = None) -> pd.DataFrame:
-        """Allocators by headline metrics, each ``mean ± half the interval``."""
+        """Allocators by headline metrics, each ``mean ± half the interval``.
+
+        Raises:
+            ScenarioError: there is no such variant.
+        """
+        self._require_variant(variant)
         rows = self.metrics[_is(self.metrics["variant"], self._shown(variant))]
         columns = {_heading(metric): _column(rows[rows["metric"] == metric]) for metric in self.headline}
         return pd.DataFrame(columns, index=pd.Index(self.allocators, name="allocator"))
@@ -175,12 +191,38 @@ class Result:
         """
         if variant is None and self.settings.variants:
             return xr.DataTree.from_dict({str(name): self.to_xarray(allocator, name) for name in self.variants})
-        if variant is not None:
-            _require(variant, [name for name in self.variants if name], "variant")
+        self._require_variant(variant, [])
         if allocator is not None:
             return self._windows(allocator, variant)
         parts = [self._windows(label, variant) for label in self.allocators]
         return xr.concat(parts, pd.Index(self.allocators, name="allocator"), combine_attrs="drop_conflicts")
+
+    def plot_rate_cdf(self, variant: str | None = None) -> Figure:
+        """Distribution of the users' mean rates: :func:`scenarios.plots.plot_rate_cdf`, as a matplotlib figure.
+
+        A notebook shows it by itself; elsewhere ``result.plot_rate_cdf().savefig("rates.png")``.
+        """
+        return self._plot("rate_cdf", variant)
+
+    def plot_satisfaction(self, variant: str | None = None) -> Figure:
+        """Satisfaction of every user, and means with intervals: :func:`scenarios.plots.plot_satisfaction`."""
+        return self._plot("satisfaction", variant)
+
+    def plot_fairness_throughput(self, variant: str | None = None) -> Figure:
+        """Jain's index against the mean: :func:`scenarios.plots.plot_fairness_throughput`."""
+        return self._plot("fairness_throughput", variant)
+
+    def plot_quotas(self, variant: str | None = None, drop: int = 0) -> Figure:
+        """Shares of the slices over time: :func:`scenarios.plots.plot_quotas`."""
+        return self._plot("quotas", variant, drop)
+
+    def plot_variants(self, metric: str | None = None) -> Figure:
+        """A metric in every variant: :func:`scenarios.plots.plot_variants`."""
+        from .plots import plot_variants
+
+        if metric is not None:
+            _require(metric, set(self.metrics["metric"]), "metric")
+        return plot_variants(self, metric)
 
     def to_json(self) -> dict[str, Any]:
         """The run as plain values: folder, scenario, metrics and paired differences; NaN and infinity become None."""
@@ -202,6 +244,20 @@ class Result:
     def _repr_html_(self) -> str:
         head, _, _ = repr(self).partition("\n")
         return f"<p>{escape(head)}</p>{self.table().to_html() if any(self.shards.values()) else ''}"
+
+    def _plot(self, name: str, variant: str | None, *more: Any) -> Figure:
+        from . import plots
+
+        self._require_variant(variant, [])
+        if name not in (known := plots.applicable_plots(self)):
+            raise ScenarioError(f"this run has not the data for plot_{name}{did_you_mean(name, known)}")
+        return getattr(plots, f"plot_{name}")(self, variant, *more)  # type: ignore[no-any-return]
+
+    def _require_variant(self, variant: str | None, also: Sequence[str] = (ALL,)) -> None:
+        """Refuse a variant that this run does not have."""
+        names = [str(name) for name in self.settings.variants]
+        if variant is not None:
+            _require(variant, [*names, *also] if names else [], "variant")
 
     def _shown(self, variant: str | None) -> str | None:
         return variant or (ALL if self.settings.variants else None)
@@ -270,6 +326,16 @@ def plus_minus(row: Mapping[Any, Any]) -> str:
     digits = min(4, max(0, 2 - int(np.floor(np.log10(abs(mean)))))) if mean else 3
     text = f"{mean:.{digits}f}"
     return f"{text} ± {half:.{digits}f}" if np.isfinite(half) else text
+
+
+def _meta(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ScenarioError(f"{path} is damaged ({error}); delete it, and --resume writes it anew") from None
+    if not isinstance(found, dict):
+        raise ScenarioError(f"{path} is damaged (no mapping in it); delete it, and --resume writes it anew")
+    return found
 
 
 def _require(name: str, known: Iterable[str], what: str) -> None:

@@ -21,6 +21,7 @@ from phy.random import Drops
 from . import families
 from .contenders import Contender, Given, as_settings, check, contenders
 from .errors import ScenarioError
+from .fingerprint import Maker, makers
 from .finish import finish
 from .folders import choose, open_folder
 from .interrupts import Interrupts, interrupts
@@ -84,17 +85,32 @@ class Options:
 def execute(scenario: ScenarioBase, entrants: Sequence[Contender], options: Options) -> Result:
     """Check everything, then run what is missing, then write the tables and plots."""
     began = time.perf_counter()
-    with interrupts() as ctrl_c:
+    with _saying_what_is_kept() as folders, interrupts() as ctrl_c:
         family = families.find(scenario.family)
         check(entrants, family)
         plan = make_plan(scenario)
         for part in plan.parts:
             family.check(part.scenario)
-        folder = choose(scenario, options.out, options.resume)
-        todo = [_todo(folder, plan, part, entrants) for part in plan.parts]
+        made = makers(plan, entrants)
+        folder = choose(scenario, options.out, options.resume, made)
+        folders.append(folder)
+        todo = [_todo(folder, plan, part, entrants, made) for part in plan.parts]
         with _threads(plan.device):
             _simulate(folder, plan, todo, ctrl_c, options.progress)
             return finish(Result(folder), plan, options, time.perf_counter() - began)
+
+
+@contextmanager
+def _saying_what_is_kept() -> Iterator[list[Path]]:
+    """Ctrl-C carries a sentence on the whole shards in the run folder, if the folder is chosen and there are any."""
+    folders: list[Path] = []
+    try:
+        yield folders
+    except KeyboardInterrupt as stop:
+        kept = [folder for folder in folders if any(folder.glob("shards/*/*/drops-*.nc"))]
+        if stop.args or not kept:
+            raise
+        raise KeyboardInterrupt(f"whole shards are kept in {kept[0]}, and --resume goes on from them") from None
 
 
 def _simulate(folder: Path, plan: Plan, todo: Sequence[_Work], ctrl_c: Interrupts, progress: bool) -> None:
@@ -123,7 +139,8 @@ def _stopping(advance: Advance, ctrl_c: Interrupts) -> Advance:
 def _shards(plan: Plan, todo: Sequence[_Work], advance: Advance) -> Iterator[tuple[Cell, xr.Dataset]]:
     for work in todo:
         for drops, missing in work.by_batch.items():
-            yield from _batch(plan, work.part, drops, missing, advance)
+            for cell, windows in _batch(plan, work.part, drops, missing, advance):
+                yield cell, windows.assign_attrs(work.made[cell].attributes())
 
 
 @contextmanager
@@ -147,13 +164,14 @@ class _Work:
 
     part: Part
     by_batch: dict[tuple[int, ...], list[Contender]]
+    made: Mapping[Cell, Maker]
 
     @property
     def drop_intervals(self) -> int:
         return sum(len(drops) * len(who) for drops, who in self.by_batch.items()) * self.part.clock.intervals
 
 
-def _todo(folder: Path, plan: Plan, part: Part, entrants: Sequence[Contender]) -> _Work:
+def _todo(folder: Path, plan: Plan, part: Part, entrants: Sequence[Contender], made: Mapping[Cell, Maker]) -> _Work:
     key = scenario_hash(plan.scenario)
     by_batch: dict[tuple[int, ...], list[Contender]] = {}
     for entrant in entrants:
@@ -161,7 +179,7 @@ def _todo(folder: Path, plan: Plan, part: Part, entrants: Sequence[Contender]) -
         missing = set(range(plan.scenario.drops)) - {drop for shard in shards for drop in shard.drops}
         for batch in batches(missing, part.drops_per_batch):
             by_batch.setdefault(batch, []).append(entrant)
-    return _Work(part, by_batch)
+    return _Work(part, by_batch, made)
 
 
 def _batch(

@@ -91,6 +91,17 @@ def read_shard(path: Path) -> xr.Dataset:
     return dataset
 
 
+def attributes_of(path: Path) -> dict[str, Any] | None:
+    """The attributes of a shard, without its arrays; None where the file cannot be opened."""
+    import xarray as xr
+
+    try:
+        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as opened:
+            return {str(name): value for name, value in opened.attrs.items()}
+    except Exception:  # as in read_shard
+        return None
+
+
 def whole_shards(run: Path, cell: Cell, scenario_hash: str, read: Reader | None = None) -> list[Shard]:
     """The shards of a cell that can be trusted, by first drop, each drop in one of them only.
 

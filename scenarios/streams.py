@@ -4,10 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from typing import TextIO
 
 _STDOUT, _STDERR = 1, 2
+
+
+@contextmanager
+def warnings_in_one_line() -> Iterator[None]:
+    """Warnings while the block runs go to stderr as one line each; where they arose is told of libraries' only."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        from .console import warn
+
+        place = "" if category is UserWarning else f" ({category.__name__}: {filename}, line {lineno})"
+        warn(f"{message}{place}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 @contextmanager

@@ -95,14 +95,25 @@ def parse(text: str, origin: str) -> Any:
         return value
     except ScenarioError as error:
         raise ScenarioError(f"{origin}, {error}") from None
+    except yaml.composer.ComposerError as error:
+        if error.context != "expected a single document in the stream" or error.problem_mark is None:
+            raise _not_yaml(error, origin) from None
+        line = error.problem_mark.line + 1
+        raise ScenarioError(
+            f"{origin}, line {line}: a second YAML document begins here; a file holds one, so take out the '---'"
+        ) from None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ScenarioError(f"{origin}{line}: this is not YAML: {error.problem or error.context}") from None
+        raise _not_yaml(error, origin) from None
     except yaml.YAMLError as error:
         raise ScenarioError(f"{origin}: this is not YAML: {' '.join(str(error).split())}") from None
     except (RecursionError, ValueError):
         raise ScenarioError(f"{origin}: this YAML is nested too deeply, or holds itself") from None
+
+
+def _not_yaml(error: yaml.MarkedYAMLError, origin: str) -> ScenarioError:
+    mark = error.problem_mark or error.context_mark
+    line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return ScenarioError(f"{origin}{line}: this is not YAML: {error.problem or error.context}")
 
 
 def read(path: Path) -> Any:

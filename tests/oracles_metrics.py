@@ -54,6 +54,7 @@ def windows(drops: int = 3, count: int = 12, users: int = 7, cells: int = 2, see
         "first_nack": (per_user, rng.integers(0, 1 + first_tx)),
         "oldest_s": (per_user, np.where(after > 0, rng.uniform(0, 0.08, shape), 0.0)),
         "energy_j": (("drop", "window"), rng.uniform(5, 50, (drops, count))),
+        "repairs": (("drop", "window"), np.arange(drops * count).reshape(drops, count)),
         "used_prbs": (("drop", "window", "cell"), rng.integers(0, 12_500, (drops, count, cells))),
         "rbg": (("drop", "window", "cell", "slice"), quota),
         "slice_prbs": (("drop", "window", "cell", "slice"), 3 * quota),
@@ -75,7 +76,7 @@ def windows(drops: int = 3, count: int = 12, users: int = 7, cells: int = 2, see
         "sla_loss": ("user", np.array([[NAN, 0.01, 0.02][u % 3] for u in range(users)])),
     }
     attrs = {"family": "slicing", "scenario": "synthetic", "variant": "", "allocator": "none", "slot_s": 1e-3,
-             "window_s": 0.25, "prbs": 50, "cells": cells, "slots_per_window": 250}  # fmt: skip
+             "window_s": 0.25, "prbs": 50, "cells": cells, "slots_per_window": 250, "mends": 1}  # fmt: skip
     return xr.Dataset(data, coords, attrs)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,7 +105,7 @@ def raises(error: BaseException) -> Callable[[Any], Any]:
 def complaint(allocator: Any, helper: Any = None) -> str:
     with pytest.raises(AllocatorError) as caught:
         loop.run(Problem(helper), allocator, loop.Span(intervals=4, window=2), "mine")
-    assert isinstance(caught.value.__cause__, BaseException)
+    assert isinstance(caught.value.__context__, BaseException)
     return str(caught.value)
 
 
@@ -118,9 +120,12 @@ def complaint(allocator: Any, helper: Any = None) -> str:
     ],
 )
 def test_whatever_it_raises_is_told(error: BaseException, told: str) -> None:
-    at = "(drops 4-5, interval {}, time {} s)"
-    assert complaint(spoilt("decide", raises(error))) == f"allocator mine: decide() raised {told} {at.format(1, 0.5)}"
-    assert complaint(spoilt("reset", raises(error))) == f"allocator mine: reset() raised {told} {at.format(0, 0)}"
+    line = r"\(tests/test_arms_length\.py, line \d+\)"
+    text = complaint(spoilt("decide", raises(error)))
+    at = r"\(drops 4-5, interval 1, time 0\.5 s\)"
+    assert re.fullmatch(rf"allocator mine: decide\(\) raised {told} {line} {at}", text)
+    text = complaint(spoilt("reset", raises(error)))
+    assert re.fullmatch(rf"allocator mine: reset\(\) raised {told} {line} \(drops 4-5\)", text)
 
 
 def test_an_error_passes_through_generators_as_itself() -> None:
@@ -185,9 +190,64 @@ def test_side_by_side_the_culprit_is_named(deed: Callable[[Any], Any]) -> None:
 @pytest.mark.parametrize("method", ["reset", "decide"])
 def test_an_allocator_inside_the_problem_is_named(method: str) -> None:
     helper = ArmsLength(spoilt(method, raises(SystemExit(0))), "inner (slicing.scheduler)")
-    assert complaint(Fine(), helper).startswith(
-        "allocator inner (slicing.scheduler): it raised SystemExit: 0 (drops 4-5"
-    )
+    text = complaint(Fine(), helper)
+    assert text.startswith("allocator inner (slicing.scheduler): it raised SystemExit: 0 (")
+    assert "(drops 4-5" in text
+
+
+PLUG = """
+import torch
+from allocators.slicing.rounding import apportion
+
+class Plug:
+    def reset(self, context, seed):
+        if self.fails == "reset":
+            raise ValueError("no weights")
+
+    def decide(self, observation):
+        if self.fails == "unpacking":
+            one, other = (1,)
+        if self.fails == "torch":
+            return torch.nn.functional.softmax("text", -1)
+        return apportion(None, 1, None)
+"""
+
+
+@pytest.mark.parametrize(
+    ("fails", "says"),
+    [
+        ("reset", "reset() raised ValueError: no weights (plug.py, line 8) (drops 4-5)"),
+        ("unpacking", "(expected 2, got 1) (plug.py, line 12) (drops 4-5, interval 0, time 0 s)"),
+        ("torch", " (plug.py, line 14) (drops 4-5, interval 0"),
+        ("a helper of fairwave's", " (plug.py, line 15) (drops 4-5, interval 0"),
+    ],
+)
+def test_the_line_of_the_plug_in_is_told(
+    fails: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("plug.py").write_text(PLUG, "utf-8")
+    space: dict[str, Any] = {}
+    exec(compile(PLUG, str(tmp_path / "plug.py"), "exec"), space)
+    plug = space["Plug"]()
+    plug.fails = fails
+    assert says in complaint(plug)
+
+
+def test_a_method_that_takes_other_arguments_is_not_a_fault_of_fairwave() -> None:
+    class Short(Fine):
+        def reset(self, context: Any) -> None:  # type: ignore[override]
+            return None
+
+    text = complaint(Short())
+    assert "reset() takes 2 positional arguments but 3 were given" in text
+    assert text.endswith("(drops 4-5)") and "arms_length" not in text
+
+
+def test_before_the_first_interval_no_time_is_told() -> None:
+    with pytest.raises(AllocatorError) as caught:
+        loop.run(Problem(), spoilt("reset", raises(ValueError("no"))), loop.Span(4, warmup=2), "mine")
+    assert "interval" not in str(caught.value) and "time" not in str(caught.value)
 
 
 def test_the_problems_own_failure_is_not_blamed_on_anybody() -> None:

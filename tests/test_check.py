@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from dataclasses import replace
+from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
-from allocators import registry
+from allocators import check, registry
 from allocators.check import CheckReport, check_allocator
 from allocators.scheduling.max_rate import MaxRate
 from allocators.scheduling.round_robin import RoundRobin
 from allocators.slicing.equal import Equal
 from mac.scheduling_types import SchedulingDecision, SchedulingObservation
 from mac.slicing_types import SlicingDecision
+from scenarios.cli import app
 
 EVERY = [(name, family) for family in registry.families() for name in registry.available(family)]
 
@@ -291,9 +296,47 @@ class TestFamily:
         report = check_allocator(given)
         assert report.family == "scheduling" and report.ok, str(report)
 
-    def test_is_asked_for_where_it_is_not_clear(self) -> None:
-        with pytest.raises(ValueError, match="family of 'Neither' is not clear, it fits none: name one of scheduling"):
+    def test_where_it_fits_none_the_report_says_what_was_seen(self) -> None:
+        report = check_allocator(Neither)
+        assert not report.ok and report.family == "" and failed(report) == ["decides"]
+        assert "tried --family scheduling: decide() returned int, not SchedulingDecision" in report.checks[0].message
+        assert str(report).startswith("Neither breaks the contract of every family")
+
+    @pytest.mark.parametrize(
+        ("fails", "says"),
+        [
+            ("raise RuntimeError('no licence')", "decide() raised RuntimeError: no licence (PLUG, line 5)"),
+            ("import sys; sys.exit(3)", "decide() raised SystemExit: 3 (PLUG, line 5)"),
+        ],
+    )
+    @pytest.mark.parametrize("options", [[], ["--family", "slicing"]])
+    def test_one_that_raises_is_told_with_its_line_in_one_document(
+        self, fails: str, says: str, options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.syspath_prepend(tmp_path)
+        name = f"plug_raises{len(fails)}{len(options)}"
+        head = "class Raises:\n    def reset(self, context, seed):\n        pass\n    def decide(self, observation):\n"
+        Path(f"{name}.py").write_text(f"{head}        {fails}\n", "utf-8")
+        done = CliRunner().invoke(app, ["check", f"{name}:Raises", "--json", *options])
+        document = json.loads(done.stdout)
+        assert done.exit_code == 2 and not document["ok"] and document["family"] == ("slicing" if options else "")
+        first = document["checks"][0]
+        assert says.replace("PLUG", f"{name}.py") in first["message"]
+        assert options or "tried --family slicing: " in first["message"]
+
+    def test_is_asked_for_where_several_fit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(check, "_misfit", lambda allocator, contract: "")
+        with pytest.raises(ValueError, match="scheduling, slicing: say --family scheduling or --family slicing"):
             check_allocator(Neither)
+
+    def test_of_an_entry_point_without_one_is_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        points = [EntryPoint("nofam", "nowhere:Mine", registry.GROUP)]
+        monkeypatch.setattr(registry, "entry_points", lambda group: points if group == registry.GROUP else [])
+        with pytest.raises(
+            ValueError, match=r"entry point 'nofam' .* does not say its family: name it 'FAMILY\.nofam'"
+        ):
+            check_allocator("nofam")
 
     def test_without_a_check_is_refused(self) -> None:
         with pytest.raises(ValueError, match="no contract check for the family 'weather'"):

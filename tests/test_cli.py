@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -116,6 +117,46 @@ def test_report(pipe: str) -> None:
     assert fairwave("report", "out", "--out", "page.html").stdout.strip() == "page.html"
     assert Path("page.html").is_file()
     assert "no run folder" in refused("report", "nowhere")
+
+
+def test_a_page_of_an_unfinished_run_says_so(pipe: str) -> None:
+    document("run", pipe, "--out", "out", "--drops", 4, "--drops-per-batch", 2)
+    assert "unfinished" not in fairwave("report", "out").stderr + Path("out/report.html").read_text()
+    shard = Path("out/shards/_/Even/drops-00002-00003.nc")
+    shard.write_bytes(shard.read_bytes()[:1000])
+    result = fairwave("report", "out")
+    assert result.exit_code == 0
+    missing = "Even: 2 of 4 drops (2-3)"
+    assert "warning: out is unfinished" in result.stderr and missing in result.stderr
+    page = Path("out/report.html").read_text()
+    assert "This run is unfinished" in page and missing in page
+
+
+def test_a_page_cannot_be_a_folder_and_a_damaged_meta_is_named(pipe: str) -> None:
+    document("run", pipe, "--out", "out")
+    assert ". is a folder; name a file" in refused("report", "out", "--out", ".")
+    Path("out/meta.json").write_text("{")
+    assert "out/meta.json is damaged" in refused("report", "out")
+
+
+def test_one_variant_is_one_variant(toy: Toy) -> None:
+    Path("v.yaml").write_text(yaml.dump({**toy, "variants": {"few": {"users": 2}}}))
+    assert "valid: 1 variant;" in fairwave("validate", "v.yaml").stdout
+    assert "mean over 1 variant " in fairwave("run", "v.yaml", "--out", "out").stdout
+    assert "mean of 1 variant<" in (fairwave("report", "out"), Path("out/report.html").read_text())[1]
+    assert "1 window\n" in re.sub(r" +[^a-z0-9]*\n", "\n", fairwave("run", "v.yaml", "--dry-run", "--set",
+                                                              "duration_s=1").stdout)  # fmt: skip
+
+
+def test_a_warning_is_one_line(pipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    Path("warner.py").write_text(
+        "import warnings\nfrom toy_family import Even\nclass Warns(Even):\n    def decide(self, demand):\n"
+        "        warnings.warn('too high\\nfor this model')\n        return super().decide(demand)\n"
+    )
+    result = fairwave("run", pipe, "--out", "out", "--allocators", "warner:Warns")
+    assert "warning: too high for this model\n" in result.stderr
+    assert "warnings.warn" not in result.stderr and "UserWarning" not in result.stderr
 
 
 def test_check() -> None:

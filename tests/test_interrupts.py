@@ -162,3 +162,39 @@ def test_a_run_stops_even_if_the_interrupt_itself_is_swallowed(tmp_path: Path) -
     assert "ignored" not in done.stderr and "Traceback" not in done.stderr
     assert done.stdout == ""
     assert len(list(tmp_path.rglob("*.nc"))) == 1, "the shard that was there before"
+
+
+_EARLY = """
+import os, signal, sys, types
+module = types.ModuleType("scenarios.commands")
+import scenarios
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "scenarios.commands":
+            {what}
+sys.meta_path.insert(0, Finder())
+import atexit
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+from scenarios.cli import main
+sys.argv = ["fairwave", "list", "traffic"]
+main()
+"""
+
+
+@pytest.mark.parametrize("what", ["os.kill(os.getpid(), signal.SIGINT)", "pass"])
+def test_an_interrupt_while_modules_are_imported_or_after_the_end_shows_no_traceback(what: str) -> None:
+    code = _EARLY.format(what=what)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == (0 if what == "pass" else 130), done.stderr
+    assert done.stderr == ("" if what == "pass" else "error: interrupted\n")
+
+
+def test_one_before_the_run_that_an_import_swallowed_stops_it() -> None:
+    watch = Interrupts()
+    signal.signal(signal.SIGINT, watch.handle)
+    with pytest.raises(KeyboardInterrupt):
+        press()
+    with pytest.raises(KeyboardInterrupt), interrupts() as ctrl_c:
+        ctrl_c.check()
+    assert signal.getsignal(signal.SIGINT) == watch.handle

@@ -84,6 +84,7 @@ def test_kinds_shapes_and_types_are_told_apart() -> None:
         (SchedulingDecision(good[0]), r"must have shape \[1, 7, 12\], not \[7, 12\]"),
         (SchedulingDecision(good.double()), "must have dtype torch.int64, not torch.float64"),
         (SchedulingDecision(good.to("meta")), "must be on cpu, not meta"),
+        (SchedulingDecision(good.to_sparse()), r"dense tensor, not of layout torch\.sparse_coo: use \.to_dense\(\)"),
     ):
         with pytest.raises(InfeasibleDecision, match=says):
             require_scheduling(wrong, observation, tested.context)

@@ -36,6 +36,14 @@ def test_metrics_that_do_not_apply_are_left_out() -> None:
     assert "tractor_score" not in set(other["metric"])
 
 
+def test_repairs_are_reported_where_the_scenario_asked_for_them() -> None:
+    ds = oracle.windows(drops=2, count=3)
+    table = metric_table(ds, ["repairs"])
+    assert table["value"].tolist() == [0 + 1 + 2, 3 + 4 + 5]
+    del ds.attrs["mends"]
+    assert metric_table(ds, ["repairs"]).empty
+
+
 def test_one_group_is_not_repeated() -> None:
     ds = oracle.windows().isel(user=[0, 3, 6])
     assert not any("/" in name for name in metric_table(ds)["metric"])

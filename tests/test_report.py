@@ -21,6 +21,7 @@ from numpy.testing import assert_allclose
 
 from mac.metrics import intervals
 from scenarios import plots, report
+from scenarios.errors import ScenarioError
 
 ALLOCATORS = ["expert", "equal", "random-walk"]
 MIXES = ["1_1_2", "0_2_1"]
@@ -115,6 +116,20 @@ def test_variants_are_shown_with_their_mean(mixes: FakeResult) -> None:
     assert [text.get_text() for text in axes.get_yticklabels()] == [*MIXES, "mean of all"]
     assert "tractor_score" in axes.get_xlabel()
     assert "Mbit/s" in plots.plot_variants(mixes, "rate_mean").axes[0].get_xlabel()
+
+
+def test_variants_cannot_be_shown_of_a_run_without_any(single: FakeResult) -> None:
+    with pytest.raises(ScenarioError, match="this run has no variants to compare"):
+        plots.plot_variants(single)
+
+
+def test_groups_stand_in_the_order_of_the_scenario(tmp_path: Path) -> None:
+    """Also where the first variant leaves the first group out."""
+    users = [{"name": name} for name in ("mmtc", "urllc", "embb")]
+    turned = FakeResult(tmp_path, ALLOCATORS, ["0_2_1", "1_1_2"], scenario={"name": "fake", "users": users})
+    titles = ["mmtc users", "urllc users", "embb users"]
+    assert [axes.get_title() for axes in plots.plot_rate_cdf(turned).axes] == titles
+    assert [axes.get_title() for axes in plots.plot_satisfaction(turned).axes][:3] == titles
 
 
 def test_one_variant_can_be_chosen(mixes: FakeResult) -> None:

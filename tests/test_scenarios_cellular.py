@@ -18,7 +18,7 @@ from mac.contracts import AllocatorError
 from mac.metrics.table import metric_table
 from mac.scheduling_types import SchedulingDecision, SchedulingObservation
 from phy.random import Drops
-from scenarios import families, load
+from scenarios import contenders, families, load
 from scenarios.errors import ScenarioError
 from scenarios.families import cellular
 from scenarios.plan import make_plan
@@ -145,6 +145,10 @@ def test_an_infeasible_decision_is_repaired_and_counted_on_request() -> None:
     windows = result.to_xarray("Greedy")
     assert float(windows["repairs"].sum()) > 0
     assert (windows["rbg"].sum("slice") <= 17).all()
+    assert result.repairs == {"Greedy": int(windows["repairs"].sum())}
+    assert "repairs" in result.headline and "repairs" in result.table().columns
+    allowed = run("slicing-quickstart", ["equal"], out="allowed", **change)
+    assert allowed.repairs == {} and "repairs" not in set(allowed.metrics["metric"])
 
 
 class Greedy:
@@ -260,7 +264,8 @@ def test_a_scheduler_inside_the_slices_that_fails_is_named(
     spec = f"inner_schedulers:{name}"
     with pytest.raises(AllocatorError) as caught:
         run("slicing-quickstart", ["equal"], out="out", **SHORT, **{"slicing.scheduler": spec})
-    for part in (f"allocator {spec} (slicing.scheduler): ", says, "drops 0-2, interval -1, time -0.25 s"):
+    when = "(drops 0-2)" if name == "Unready" else "(drops 0-2, interval -1, time -0.25 s)"
+    for part in (f"allocator {spec} (slicing.scheduler): ", says, when):
         assert part in str(caught.value)
     assert not (tmp_path / "out").exists()
 
@@ -276,3 +281,47 @@ def test_an_allocator_that_writes_into_what_it_sees_is_refused_before_it_changes
 
     with pytest.raises(AllocatorError, match=r"allocator Writes: .*wrote into observation\.serving"):
         run(MACRO, [Writes(), "round_robin"], out="out")
+
+
+def test_what_an_allocator_finds_at_its_reset_is_found_before_a_run(tmp_path: Path) -> None:
+    wrong = {"name": "rrm_policy", "params": {"policies": {"video": {"minimum": 30}}}}
+    scenario = load("slicing-quickstart", allocators=["equal", wrong])
+    entrants = contenders.contenders(scenario)
+    with pytest.raises(ScenarioError, match=r"allocator 'rrm_policy': rrm_policy: policies names the slice 'video'"):
+        contenders.check(entrants, families.find("slicing"))
+    slices = [{"name": "a", "service": "embb"}]
+    users = [{"name": "u", "slice": "a", "traffic": {"model": "full_buffer"}}]
+    wrong["params"] = {"policies": {"embb": {"minimum": 30}}}
+    change = {"few": {"slicing": {"slices": slices}, "users": users}}
+    varied = load("slicing-quickstart", allocators=[wrong], variants=change)
+    with pytest.raises(ScenarioError, match=r"allocator 'rrm_policy' \(variant 'few'\): .* only a"):
+        contenders.check(contenders.contenders(varied), families.find("slicing"))
+
+
+def test_the_context_of_that_trial_is_that_of_a_run() -> None:
+    scenario, family = load("slicing-quickstart"), families.find("slicing")
+    problem = family.build(scenario, Drops(scenario.seed, (0,)), torch.device("cpu"), torch.float32)
+    assert family.context is not None
+    assert family.context(scenario) == problem.context
+
+
+def test_other_groups_and_their_order_leave_the_traffic_of_a_group_as_it_was() -> None:
+    """Streams are keyed by the group's name; a number would change with the groups before it."""
+    traffic = {"model": "poisson", "rate_bps": 2e6, "packet_bytes": 400}
+    groups = {name: {"name": name, "count": 2, "traffic": traffic} for name in ("a", "b", "c")}
+
+    def arrived(*names: str) -> dict[str, list[list[int]]]:
+        """Bytes of each group by slot and user, as they arrive in the first cell."""
+        scenario = load({**MACRO, "users": [groups[name] for name in names]})
+        packets = cellular._packets_of_drop(scenario, 7, 1, 50)
+        found: dict[str, list[list[int]]] = {name: [] for name in names}
+        for slot, user, size in zip(packets.slot.tolist(), packets.user.tolist(), packets.bytes.tolist(), strict=True):
+            cell, place = divmod(user, 2 * len(names))
+            found[names[place // 2]].append([slot, cell, place % 2, size])
+        return {name: sorted(rows) for name, rows in found.items()}
+
+    usual = arrived("a", "b")
+    assert usual["a"] != usual["b"] and len(usual["a"]) > 10
+    assert arrived("b", "a") == usual
+    more = arrived("c", "a", "b")
+    assert {name: more[name] for name in usual} == usual

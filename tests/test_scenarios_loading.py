@@ -144,6 +144,10 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "variant with an unknown key": ({"variants": {"v": {"usrs": 3}}}, ["variant 'v'", "did you mean 'users'"]),
     "variant out of range": ({"variants": {"v": {"users": 0}}}, ["variant 'v'", "'users' must be greater"]),
     "variant of another family": ({"variants": {"v": {"family": "slicing"}}}, ["cannot change 'family'"]),
+    **{
+        f"variant with its own {key}": ({"variants": {"v": {key: value}}}, [f"a variant cannot change '{key}'"])
+        for key, value in {"drops": 2, "device": "cpu", "headline": ["rate_mean"], "description": "x"}.items()
+    },
     "variant called all": ({"variants": {"all": {}}}, ["'all'"]),
     "variant that is no folder": ({"variants": {"a/b": {}}}, ["names a folder"]),
     "drops_per_batch 0": ({"drops_per_batch": 0}, ["'drops_per_batch' must be greater than or equal to 1"]),
@@ -178,6 +182,9 @@ def test_sources_that_do_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "folder.yaml").mkdir()
     assert "is a folder" in complaint("folder.yaml")
     assert "holds nothing" in complaint(write(tmp_path / "empty.yaml", ""))
+    assert "holds only text" in complaint(write(tmp_path / "text.yaml", "hello"))
+    two = complaint(write(tmp_path / "two.yaml", "seed: 1\n---\nseed: 2\n"))
+    assert "two.yaml, line 2: a second YAML document begins here" in two and "not YAML" not in two
     assert "holds a list" in complaint(write(tmp_path / "list.yaml", "[1, 2]"))
     assert "'family' is missing" in complaint(write(tmp_path / "bare.yaml", "seed: 1"))
     base = write(tmp_path / "extends.yaml", {"extends": "slicing-quickstrat"})
@@ -218,6 +225,9 @@ def test_settings_on_the_command_line(toy: Toy, tmp_path: Path) -> None:
         (["users.embb.slice=mmtcc", "seed=3"], "--set users.embb.slice=mmtcc"),
         (["users=[{name: a, slice: embb}]", "seed=3"], "--set users=[{name: a, slice: embb}]"),
         (["drops=1", "seed=-1"], "--set seed=-1"),
+        (["users.embb=3", "seed=3"], "--set users.embb=3"),
+        (["slicing.rbg_prbs=60", "seed=3"], "--set slicing.rbg_prbs=60"),
+        (["users.mmtc.count=0", "users.urllc.count=0", "users.embb.count=0"], "--set users.embb.count=0"),
         (["seed=-1", "seed=-2"], "--set seed=-2"),
     ],
 )
@@ -225,6 +235,11 @@ def test_the_setting_that_is_wrong_is_blamed_and_not_the_last_one(settings: list
     with pytest.raises(ScenarioError) as caught:
         load_with_options("slicing-quickstart", settings, {"drops": 3})
     assert str(caught.value).startswith(f"{culprit}: "), str(caught.value)
+
+
+def test_only_the_keys_of_the_model_in_force_are_named() -> None:
+    text = complaint("slicing-quickstart", **{"users.embb.traffic.file_bytes": 1})
+    assert text.endswith("one of: model, off_s, on_s, packet_bytes, rate_bps"), text
 
 
 def test_what_nobody_says_is_blamed_on_the_file(toy: Toy, tmp_path: Path) -> None:

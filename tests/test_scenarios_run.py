@@ -133,6 +133,45 @@ def test_paired_differences(toy: Toy) -> None:
         result.compare("rate_mean", "Evn", "Greedy")
 
 
+def test_an_unknown_variant_is_an_error_everywhere(toy: Toy) -> None:
+    plain = run(toy, out="plain", drops=1)
+    toy["variants"] = {"few": {"users": 2}, "fast": {"pipe.rate_bps": 2e6}}
+    result = run(toy, out="out", drops=2)
+    for ask in (
+        lambda: result.table("fst"),
+        lambda: result.compare("rate_mean", "Even", "Greedy", variant="fst"),
+        lambda: result.plot_rate_cdf("fst"),
+    ):
+        with pytest.raises(ScenarioError, match="unknown variant 'fst'; did you mean 'fast'"):
+            ask()
+    assert not result.table("all").isna().any().any() and not result.table("fast").isna().any().any()
+    assert result.compare("rate_mean", "Even", "Greedy", variant="all")["drops"] == 2
+    with pytest.raises(ScenarioError, match="unknown variant 'fast'; this run has none"):
+        plain.table("fast")
+
+
+def test_results_draw_themselves(toy: Toy) -> None:
+    plain = run(toy, out="plain", drops=1)
+    for figure in (plain.plot_rate_cdf(), plain.plot_fairness_throughput()):
+        assert len(figure.axes) == 2
+        assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
+    with pytest.raises(ScenarioError, match=r"not the data for plot_quotas.* one of: fairness_throughput, rate_cdf"):
+        plain.plot_quotas()
+    with pytest.raises(ScenarioError, match="no variants"):
+        plain.plot_variants()
+    toy["variants"] = {"few": {"users": 2}, "fast": {"pipe.rate_bps": 2e6}}
+    result = run(toy, out="out", drops=2)
+    assert "rate_p5" in result.plot_variants("rate_p5").axes[0].get_xlabel()
+    assert "variant few" in result.plot_rate_cdf("few").get_suptitle()
+    with pytest.raises(ScenarioError, match="did you mean 'rate_p5'"):
+        result.plot_variants("rate_p6")
+
+
+def test_importing_results_does_not_wait_for_matplotlib() -> None:
+    code = "import sys, scenarios.results; assert 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_allocators_as_objects(toy: Toy) -> None:
     result = run(toy, {"mine": toy_family.Greedy(3.0), "plain": toy_family.Even}, out="out")
     assert result.allocators == ["mine", "plain"]
@@ -150,6 +189,31 @@ def test_allocators_as_objects(toy: Toy) -> None:
         """Its qualified name is longer than a folder's may be."""
 
     assert run(toy, [Local], out="local").allocators == ["Local"]
+
+
+def test_one_object_under_two_labels_is_refused(toy: Toy) -> None:
+    """They would run side by side on one memory."""
+    one = toy_family.Even()
+    text = refused(toy, {"x": one, "y": one}, out="out")
+    assert text == (
+        "the allocators 'x' and 'y' are one and the same Even object, and what one remembers would change what the "
+        "other decides: give each an object of its own, or the class"
+    )
+    assert "'Even' and 'Even-2' are one and the same" in refused(toy, [one, one], out="out")
+    Path("plug_shared.py").write_text("import toy_family\nEVEN = toy_family.Even()\n", "utf-8")
+    named = [{"name": "plug_shared:EVEN", "label": label} for label in ("x", "y")]
+    assert "'x' and 'y' are one and the same" in refused(toy, named, out="out")
+    assert not Path("out").exists()
+
+
+def test_a_plug_in_that_cannot_be_made_is_told_with_its_line(toy: Toy) -> None:
+    Path("plug_ctor.py").write_text(
+        "import toy_family\n\n\nclass Mine(toy_family.Even):\n    def __init__(self):\n        open('w')[0]\n", "utf-8"
+    )
+    Path("plug_import.py").write_text("a = 1\n1 / 0\n", "utf-8")
+    text = refused(toy, ["plug_ctor:Mine", "plug_import:Mine"])
+    assert "FileNotFoundError" in text and "(plug_ctor.py, line 6)" in text
+    assert "ZeroDivisionError: division by zero (plug_import.py, line 2)" in text
 
 
 def test_repr_says_what_a_reader_wants_to_know(toy: Toy) -> None:
@@ -257,6 +321,17 @@ def test_a_full_disk(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
         read_shard(path)
     resumed = run(toy, out="out", resume=True)
     pd.testing.assert_frame_equal(resumed.per_drop, run(toy, out="fresh").per_drop, check_exact=True)
+
+
+def test_a_disk_that_is_full_when_plots_are_drawn(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fsync(descriptor: int) -> None:
+        if ".svg" in os.readlink(f"/proc/self/fd/{descriptor}"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    text = refused(toy, out="out", plots=True)
+    assert "cannot write out/plots/" in text and ".svg: No space left on device; make room" in text
+    assert {path.suffix for path in Path("out/plots").iterdir()} == {".png"}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Packet traces and KPI reports: the format, its pitfalls, and what bad files get."""
+"""Packet traces: the format, its pitfalls, and what bad files get."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from oracles_traffic import read_trace, replay, tractor
 from mac.traffic import Arrivals, TraceError, TraceReplay
 from mac.traffic.draws import uniforms, user_keys
 from mac.traffic.files import resolve
-from mac.traffic.kpi import KPI_COLUMNS, load_kpi
 from mac.traffic.trace import load_trace
 from phy.random import stream_key
 
@@ -21,9 +20,8 @@ HEADER = "App name,No.,Time,Source,Destination,Protocol,Length"
 UE, HOST = "172.30.1.1", "172.30.1.250"
 KEY = stream_key(11, 0, "traffic")
 SLOT_S = 1e-3
-RAW, KPI = tractor("raw"), tractor("kpi")
+RAW = tractor("raw")
 needs_raw = pytest.mark.skipif(not RAW, reason="TRACTOR traces not found in FAIRWAVE_DATA, data or ../shared/data")
-needs_kpi = pytest.mark.skipif(not KPI, reason="TRACTOR reports not found in FAIRWAVE_DATA, data or ../shared/data")
 
 
 def down(time, length, number=1):
@@ -141,6 +139,9 @@ BAD_FILES = {
     b"\x89PNG\r\n\x1a\n\xff\xfe": "line 1: byte 0x89 is not text",
     gzip.compress(HEADER.encode() * 50)[:-20]: "the gzip file is damaged or cut off",
     HEADER.encode() + b"\n1,2,3,4,5,6," + b"x" * 200_000: "line 2: not a CSV file",
+    (HEADER + "\n" + down(0, 100) + "\n" + down(1, 1)).encode(): "line 3: the line does not end, so it may be cut off",
+    gzip.compress((HEADER + "\n" + down(0, 1)).encode()): "line 2: the line does not end, so it may be cut off",
+    HEADER.encode(): "nothing follows the header; a packet trace is expected.",
     (
         HEADER + "\nA,1,0,10.0.0.1,10.0.0.2,TCP,99\n"
     ).encode(): "no packet is to or from the UE 172.30.1.1; set ue_address",
@@ -307,37 +308,3 @@ def test_real_traces_replay_at_their_mean_rate():
     rate_bps = 8 * packets.bytes.sum() / 400 / 200.0
     assert 5e3 < model.mean_rate_bps < 5e5
     assert rate_bps == pytest.approx(model.mean_rate_bps, rel=0.15)
-
-
-@needs_kpi
-@pytest.mark.parametrize("path", KPI, ids=lambda path: path.stem)
-def test_real_kpi_reports_load(path):
-    frame = load_kpi(path)
-    lines = path.read_text().splitlines()
-    assert len(frame) == len(lines) - 1 and tuple(frame.columns[:17]) == tuple(KPI_COLUMNS)
-    assert np.isfinite(frame.to_numpy()).all() and "" not in frame.columns and "Timestamp" not in frame.columns
-    assert frame.index[-1] == 0.25 * (len(frame) - 1) and frame.index.name == "time_s"
-    names, last = lines[0].split(","), lines[-1].split(",")
-    for name, column in KPI_COLUMNS.items():
-        assert frame[name].iloc[-1] == float(last[names.index(column)])
-
-
-def test_bad_kpi_reports_are_named(tmp_path):
-    header = ",".join(["Timestamp", "", *KPI_COLUMNS.values()])
-    good = ",".join(["1.67E+12", "", *map(str, range(17))])
-    frame = load_kpi(write(tmp_path / "good.csv", good, good, header=header))
-    assert frame.shape == (2, 17) and list(frame.loc[0.25]) == list(range(17))
-    path = tmp_path / "bad.csv"
-    cases = {
-        good + "\n" + good[:-6]: "line 3: 17 columns instead of 19. The file is cut off there.",
-        good.replace(",5,", ",nan,"): "line 2: dl_cqi is nan, must be a finite number.",
-        good.replace(",5,", ",high,"): "line 2: dl_cqi is 'high', which is not a number.",
-        "": "nothing follows the header; a KPI report is expected.",
-    }
-    for body, message in cases.items():
-        write(path, body, header=header)
-        with pytest.raises(TraceError) as caught:
-            load_kpi(path)
-        assert str(caught.value).startswith(f"{path}") and message in str(caught.value)
-    with pytest.raises(TraceError, match="line 1: not a KPI report: missing columns: dl_mcs, "):
-        load_kpi(write(path, *GOOD))

@@ -106,6 +106,8 @@ _DELAY = (
            lambda dataset: delay.loss_ratio(dataset, "lost_bits"), ("lost_bits", "demand_bits")),
     Metric("bler_first_tx", "1", "share of first transmissions that were not decoded", None, delay.bler_first_tx,
            ("first_tx", "first_nack")),
+    Metric("repairs", "1", "breaches of the allocator's decisions that were mended, where on_infeasible is repair",
+           "lower", throughput.repairs, ("repairs", "mends")),
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in (*_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY)}

@@ -1,4 +1,4 @@
-"""How much was carried, on how many PRBs and for how much energy."""
+"""How much was carried, on how many PRBs and for how much energy, and how much of it was decided wrongly."""
 
 from __future__ import annotations
 
@@ -51,3 +51,8 @@ def energy_per_bit(dataset: xr.Dataset) -> Array:
     """Energy spent over bits delivered, ``[D]`` in microjoule per bit; NaN if nothing was delivered."""
     energy = add(read(dataset, "energy_j", ("drop", "window")))
     return divide(energy, add(total(dataset, "served_bits"))) * 1e6
+
+
+def repairs(dataset: xr.Dataset) -> Array:
+    """Breaches of the decisions of the recorded windows that were mended, ``[D]``."""
+    return add(read(dataset, "repairs", ("drop", "window")))

@@ -69,7 +69,8 @@ def read_table(path: Path, required: Sequence[str], kind: str) -> Table:
     Raises:
         TraceError: the file is missing, unreadable, empty, binary, cut off or of another format.
     """
-    reader = csv.reader(io.StringIO(_text(path), newline=""))
+    text = _text(path)
+    reader = csv.reader(io.StringIO(text, newline=""))
     try:
         rows = [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
@@ -84,6 +85,11 @@ def read_table(path: Path, required: Sequence[str], kind: str) -> Table:
             raise TraceError(f"{path}, line {line}: {len(row)} columns instead of {len(names)}.{cut}")
     if len(rows) == 1:
         raise TraceError(f"{path}: nothing follows the header; {kind} is expected.")
+    if not text.endswith(("\n", "\r")):  # 1400 cut off after the 1 is a number too
+        raise TraceError(
+            f"{path}, line {rows[-1][0]}: the line does not end, so it may be cut off; if it is whole, end it with a "
+            "line break."
+        )
     values = zip(*(row for _, row in rows[1:]), strict=True)
     columns = {name: column for name, column in zip(names, values, strict=True) if name}
     return Table(path, tuple(line for line, _ in rows[1:]), columns)

@@ -51,6 +51,8 @@ class Family:
         estimate_seconds: time that one allocator takes for a batch of so many drops, on one CPU thread.
         best_batch: drops that are simulated fastest side by side on a device ("cpu" or "cuda").
         require: check of one allocator's (decision, observation, context), where several may run in one batch.
+        context: what an allocator would be reset with for one drop, without building anything; where it is there,
+            fairwave's own allocators are tried on it before a run.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Family:
     estimate_seconds: Callable[[Any, int], float]
     best_batch: Callable[[Any, str], int]
     require: Callable[[Any, Any, Any], Any] | None = None
+    context: Callable[[Any], object] | None = None
 
 
 def find(name: object) -> Family:

@@ -30,6 +30,7 @@ from phy.fading import FadingSettings
 from phy.large_scale import PropagationSettings
 from phy.random import Drops, stream_key
 from phy.topology import TopologySettings, build_topology
+from phy.units import kmh_to_mps
 from scenarios.errors import ScenarioError
 from scenarios.families import Labels
 from scenarios.schema import Clock, Model, ScenarioBase
@@ -183,7 +184,7 @@ def channel_plan(scenario: CellularScenario) -> ChannelPlan:
         placement=scenario.placement,
         attachment=scenario.attachment,
         min_distance_m=scenario.topology.min_distance_m,
-        speed_mps=_per_user(scenario, [group.speed_kmh / 3.6 for group in scenario.users]),
+        speed_mps=_per_user(scenario, [kmh_to_mps(group.speed_kmh) for group in scenario.users]),
         frequency_hz=scenario.carrier.prb_frequency_hz(),
         snr_at_unit_gain=scenario.carrier.snr_at_unit_gain,
     )
@@ -238,6 +239,8 @@ def labels(scenario: CellularScenario, engine: Engine, services: Sequence[Servic
         "prbs": scenario.carrier.prbs,
         "cells": scenario.cells,
     }
+    if scenario.on_infeasible == "repair":
+        attributes["mends"] = 1  # only then does a count of repairs mean anything
     return Labels(coordinates, attributes)
 
 

@@ -9,10 +9,12 @@ import torch
 from pydantic import Field, model_validator
 
 from mac.arms_length import ArmsLength
+from mac.blame import plug_in_line
 from mac.contracts import Allocator
 from mac.feasible import require_slicing
 from mac.scheduling_types import SchedulingDecision, SchedulingObservation
 from mac.slicing import SlicingProblem, SlicingSettings
+from mac.slicing_types import SlicingContext
 from phy.random import Drops
 from scenarios.errors import ScenarioError, did_you_mean
 from scenarios.families import Family, Labels
@@ -92,13 +94,33 @@ def _check(scenario: SlicingScenario) -> None:
     try:
         _scheduler(scenario)
     except Exception as error:  # a plug-in's module may raise anything at all when it is imported
-        raise ScenarioError(f"slicing.scheduler '{scenario.slicing.scheduler}': {error}") from error
+        raise ScenarioError(
+            f"slicing.scheduler '{scenario.slicing.scheduler}': {error}{plug_in_line(error)}"
+        ) from error
 
 
 def _build(scenario: SlicingScenario, drops: Drops, device: torch.device, dtype: torch.dtype) -> SlicingProblem:
     engine = cellular.engine(scenario, drops, _shape(scenario), device, dtype)
     repair = scenario.on_infeasible == "repair"
     return SlicingProblem(engine, scenario.slicing, _scheduler(scenario), scenario.power, repair)
+
+
+def _context(scenario: SlicingScenario) -> SlicingContext:
+    settings, carrier = scenario.slicing, scenario.carrier
+    return SlicingContext(
+        drops=Drops(scenario.seed, (0,)),
+        cells=scenario.cells,
+        slices=tuple(one.name for one in settings.slices),
+        services=tuple(one.service for one in settings.slices),
+        prbs=carrier.prbs,
+        rbg_prbs=settings.rbg_prbs,
+        rbgs=-(-carrier.prbs // settings.rbg_prbs),
+        min_rbg=settings.min_rbg,
+        interval_s=settings.interval_s,
+        slot_s=carrier.slot_s,
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+    )
 
 
 def _labels(scenario: SlicingScenario, problem: SlicingProblem) -> Labels:
@@ -124,4 +146,5 @@ FAMILY = Family(
     estimate_seconds=lambda scenario, drops: cellular.estimate_seconds(scenario, drops, _shape(scenario)),
     best_batch=cellular.best_batch,
     require=require_slicing,
+    context=_context,
 )

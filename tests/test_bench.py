@@ -1,0 +1,34 @@
+"""What ``fairwave bench`` prints; its figures are for people, and no test looks at them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from scenarios import bench
+
+KEYS = ["workload", "cells", "users", "prbs", "drops", "threads", "device", "slots_per_s", "cell_slots_per_s",
+        "peak_memory_bytes", "setup_s"]  # fmt: skip
+
+
+def test_a_row_has_exactly_the_keys_that_were_promised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "_WINDOW_S", 1e-3)
+    monkeypatch.setattr(bench, "_WARMUP_SLOTS", 1)
+    row = bench.measure("W1", 2, "cpu", "round_robin")
+    assert list(row) == KEYS
+    assert (row["cells"], row["users"], row["prbs"], row["drops"]) == (7, 70, 50, 2)
+
+
+@pytest.mark.parametrize(("best", "rows"), [(1, [("W1", 1), ("W2", 1)]), (32, [("W1", 1), ("W1", 32), ("W2", 1)])])
+def test_a_row_for_one_drop_and_one_for_the_best_batch(
+    best: int, rows: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(name: str, drops: int, *_: Any) -> dict[str, Any]:
+        return {"workload": name, "drops": drops, "slots_per_s": 9.0 if drops == best else 7.0 - drops / 100}
+
+    monkeypatch.setattr(bench, "ProcessPoolExecutor", lambda count, mp_context: ThreadPoolExecutor(count))
+    monkeypatch.setattr(bench, "measure", measured)
+    assert [(row["workload"], row["drops"]) for row in bench.bench(["W1", "W2"])] == rows
+    assert [row["drops"] for row in bench.bench(["W1"], drops=4)] == [4]
