@@ -5,8 +5,8 @@ The response of user u to sector s of site n on PRB k at time t is
     h[u,n,s,k](t) = sum_p exp(-j 2 pi f_k tau[u,n,p]) sum_{r in p} a[u,n,s,r] exp(j 2 pi nu[u,n,r] t),
 
 where a path p gathers the rays of one delay: the direct ray, the three sub-clusters of each of the two strongest
-clusters (TR 38.901 Table 7.5-5), and every other cluster. It is evaluated slot by slot and drop by drop in pieces of one
-shape, so that the bits of a slot depend neither on the block in which it is asked for nor on the batch. Much dearer
+clusters (TR 38.901 Table 7.5-5), and every other cluster. It is evaluated slot by slot and drop by drop in pieces of
+one shape, so that the bits of a slot depend neither on the block in which it is asked for nor on the batch. Much dearer
 than :mod:`phy.fading`, which shares its delays and Doppler shifts between links.
 """
 
@@ -33,15 +33,16 @@ _RAYS_AT_ONCE = 1 << 18  # of all links of a block of users, to bound the memory
 
 @dataclass(frozen=True)
 class RayFading:
-    """Rays of a batch of drops with L clusters a link, ready to be evaluated at any time.
+    """Rays of D drops with L clusters a link, ready to be evaluated at any time for a batch of B that may repeat them.
 
     Rays stand in the order: the direct one, those of the strongest cluster, of the second, of all others; within
     a cluster sub-cluster by sub-cluster. ``R = 1 + 20 L`` rays have ``P = 1 + 6 + L - 2`` delays.
     """
 
-    rays: Tensor  # [B, U, N, S, R] complex amplitudes, of the SNR's square root
-    doppler_hz: Tensor  # [B, U, N, R] float64
-    steering: Tensor  # [B, U, N, P, K] complex, exp(-j 2 pi f tau)
+    rays: Tensor  # [D, U, N, S, R] complex amplitudes, of the SNR's square root
+    doppler_hz: Tensor  # [D, U, N, R] float64
+    steering: Tensor  # [D, U, N, P, K] complex, exp(-j 2 pi f tau)
+    which: Tensor  # [B] int64, of the D drops
     error: float = 0.0
 
     @property
@@ -51,28 +52,36 @@ class RayFading:
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
         """Response of every link at the start of each slot, ``[B, U, T, C * 2K]``: real, then imaginary parts."""
-        batch, users, sites, sectors, _ = self.rays.shape
+        drops, users, sites, sectors, _ = self.rays.shape
         width = sites * sectors * 2 * self.steering.shape[-1]
-        out = self.rays.real.new_empty((batch, users, slots, width))
+        out = self.rays.real.new_empty((drops, users, slots, width))
         at_once = max(1, _RAYS_AT_ONCE // self.rays[0, 0].numel())
-        for drop in range(batch):
+        for drop in range(drops):
             for first in range(0, users, at_once):
                 block = slice(first, first + at_once)
                 for step in range(slots):
                     response = self._response(drop, block, (first_slot + step) * slot_s)
                     out[drop, block, step] = torch.view_as_real(response).transpose(-1, -2).flatten(1)
-        return out
+        return out[self.which]
 
     def to(self, device: torch.device, dtype: torch.dtype) -> RayFading:
         """The same on another device; Doppler shifts stay in float64."""
         rays, steering = (values.to(device, dtype.to_complex()) for values in (self.rays, self.steering))
-        return RayFading(rays, self.doppler_hz.to(device), steering, self.error)
+        return RayFading(rays, self.doppler_hz.to(device), steering, self.which.to(device), self.error)
 
     def beside(self, others: Sequence[RayFading]) -> RayFading:
         """One batch of this one and others, drop after drop."""
-        rays = torch.cat([self.rays, *(other.rays for other in others)])
-        doppler = torch.cat([self.doppler_hz, *(other.doppler_hz for other in others)])
-        return RayFading(rays, doppler, torch.cat([self.steering, *(other.steering for other in others)]), self.error)
+        parts, which, drops = (self, *others), [], 0
+        for part in parts:
+            which.append(part.which + drops)
+            drops += len(part.rays)
+        return RayFading(
+            torch.cat([part.rays for part in parts]),
+            torch.cat([part.doppler_hz for part in parts]),
+            torch.cat([part.steering for part in parts]),
+            torch.cat(which),
+            self.error,
+        )
 
     def _response(self, drop: int, users: slice, time_s: float) -> Tensor:
         """Of some users of a drop at one time, complex ``[U, N, S, K]``."""

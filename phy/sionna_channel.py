@@ -1,9 +1,9 @@
 """The channel of a batch of drops from Sionna's TR 38.901 models, for cross-checks of :mod:`phy.channel`.
 
 The same sites, users, powers, noise and attachment; who is indoors or in a car, how deep and behind which wall belongs
-to the user and is the same, too (:func:`phy.large_scale.draw_inside`). Line of sight, path loss, large-scale parameters,
-clusters, rays and what antennas make of them are Sionna's. Its scenario holds sites, not cells: the sectors of a site
-share all but their antennas' directions and the initial phases.
+to the user and is the same, too (:func:`phy.large_scale.draw_inside`). Line of sight, path loss, large-scale
+parameters, clusters, rays and what antennas make of them are Sionna's. Its scenario holds sites, not cells: the sectors
+of a site share all but their antennas' directions and the initial phases.
 
 Sionna keeps nothing between two calls and draws from one generator of the whole process. So each drop's rays are drawn
 once, from a seed of its own, and the generators are left as they were found. Sionna gives the amplitude of each ray at
@@ -17,8 +17,8 @@ import importlib.util
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -83,8 +83,11 @@ def build_sionna_channel(drops: Drops, plan: ChannelPlan, device: torch.device, 
         ValueError: what :func:`require_possible` refuses; users outside the heights of the path-loss model.
     """
     require_possible(plan.propagation, plan.antenna, plan.fading)
-    cpu = torch.device("cpu")
-    return stack_channels([_build_drop(drop, plan).to(cpu, dtype) for drop in drops.single()]).to(device, dtype)
+    cpu, once = torch.device("cpu"), list(dict.fromkeys(drops.ids))  # allocators side by side share their drops
+    drawn = stack_channels([_build_drop(drop, plan).to(cpu, dtype) for drop in Drops(drops.seed, tuple(once)).single()])
+    which = torch.tensor([once.index(number) for number in drops.ids])
+    of_batch = (drawn.mean_snr[which], drawn.serving[which], drawn.position_m[which])
+    return Channel(*of_batch, replace(cast(RayFading, drawn.fading), which=which)).to(device, dtype)
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,7 @@ def _build_drop(drop: Drops, plan: ChannelPlan) -> Channel:
         rays=amplitude.unflatten(2, (plan.topology.sites, plan.topology.sectors)).contiguous(),
         doppler_hz=_doppler_hz(plan, links, sorted_),
         steering=torch.exp(-2j * math.pi * delay[..., None] * plan.frequency_hz),
+        which=torch.zeros(1, dtype=torch.int64),
     )
     return Channel(snr, home if plan.attachment == "home" else snr.argmax(-1), position, fading)
 

@@ -23,7 +23,7 @@ from phy.random import Drops
 from phy.sionna_channel import _amplitudes, _strongest_first, build_sionna_channel, draw_links
 from phy.topology import TopologySettings, build_topology, displacement
 from phy.units import SPEED_OF_LIGHT_MPS
-from scenarios import load
+from scenarios import families, load
 from scenarios.errors import ScenarioError
 
 sionna_38901 = pytest.importorskip("sionna.phy.channel.tr38901")
@@ -171,6 +171,8 @@ def test_a_drop_alone_is_the_drop_in_a_batch_and_the_seed_decides() -> None:
     batch, alone = build(of, (4, 7, 9), torch.float32), build(of, (7,), torch.float32)
     for seen, expected in zip(parts(batch), parts(alone), strict=True):
         assert torch.equal(seen[1:2], expected)
+    for seen, expected in zip(parts(build(of, (7, 4, 7), torch.float32)), parts(batch), strict=True):
+        assert torch.equal(seen, expected[[1, 0, 1]])  # two allocators on one drop
     other = build(of, (7,), torch.float32, seed=2)
     assert not torch.equal(other.mean_snr, alone.mean_snr)
 
@@ -185,6 +187,17 @@ def test_a_slot_does_not_depend_on_the_block_it_is_asked_in() -> None:
     for slot in (0, 3, 9):
         assert torch.equal(channel.fading.coordinates(990 + slot, 1, 1e-3)[:, :, 0], block[:, :, slot])
     assert not torch.equal(block[:, :, 0], block[:, :, 9])
+
+
+def test_plans_for_what_it_takes() -> None:
+    """More memory and time than our own air, and in proportion to links."""
+    ours, theirs, large = (
+        load("scheduling-macro", **{"channel.provider": provider, "topology.sites": sites})
+        for provider, sites in (("fairwave", 7), ("sionna", 7), ("sionna", 19))
+    )
+    family = families.find("scheduling")
+    for estimate in (family.estimate_bytes, family.estimate_seconds):
+        assert estimate(ours, 2) < estimate(theirs, 2) < estimate(theirs, 4) < estimate(large, 4)
 
 
 def test_users_who_stand_still_see_no_change() -> None:
@@ -225,7 +238,7 @@ def full_load_db(channel: Channel, prbs: int) -> Tensor:
 
 def test_sinr_of_a_sectored_network() -> None:
     """Quantiles at full load, where all but the places is drawn apart: 24 drops leave 1 dB open."""
-    of, drops = plan(1, SECTORED, prbs=4), Drops(1, tuple(range(24)))
+    of, drops = plan(1, SECTORED, {"vertical_elements": 4}, prbs=4), Drops(1, tuple(range(24)))
     both = [full_load_db(make(drops, of, CPU, torch.float32), 4) for make in (build_channel, build_sionna_channel)]
     gap = both[0].flatten().quantile(LEVELS) - both[1].flatten().quantile(LEVELS)
     assert gap.abs().max() < 3.0
