@@ -7,16 +7,26 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
 from .antenna import SectorAntennaSettings
-from .fading import Basis, Fading, FadingSettings, Links, draw_fading, karhunen_loeve
+from .config import STRICT
+from .fading import Basis, Fading, FadingSettings, Links, SmallScale, draw_fading, karhunen_loeve
 from .large_scale import Air, AirPlan, LargeScale, PropagationSettings, delay_spread_log10, draw_air, raised
 from .placement import place_per_cell, place_uniform
 from .random import Drops
 from .topology import Topology, displacement
 
 Attachment = Literal["strongest", "home"]
+
+
+@settings(frozen=True, config=STRICT)
+class ChannelSettings:
+    """Who draws the channel."""
+
+    provider: Literal["fairwave", "sionna"] = "fairwave"
+    """The air of fairwave, or Sionna's line of sight, path loss, large-scale parameters and rays (slow)."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +63,11 @@ class Channel:
     mean_snr: Tensor  # [B, U, C] linear, of one PRB at its share of full power, mean over fading
     serving: Tensor  # [B, U] int64
     position_m: Tensor  # [B, U, 3]
-    fading: Fading
+    fading: SmallScale
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Channel:
         """The same channel on another device."""
-        fading = Fading(
-            self.fading.rays.to(device, dtype),
-            self.fading.doppler_hz.to(device),
-            self.fading.to_prbs.to(device, dtype),
-            self.fading.error,
-        )
+        fading = self.fading.to(device, dtype)
         return Channel(self.mean_snr.to(device, dtype), self.serving.to(device), self.position_m.to(device), fading)
 
 
@@ -80,9 +85,7 @@ def stack_channels(parts: Sequence[Channel]) -> Channel:
     def cat(of: Callable[[Channel], Tensor]) -> Tensor:
         return torch.cat([of(part) for part in parts])
 
-    first = parts[0].fading
-    rays, doppler = cat(lambda part: part.fading.rays), cat(lambda part: part.fading.doppler_hz)
-    fading = Fading(rays, doppler, first.to_prbs, first.error)
+    fading = parts[0].fading.beside([part.fading for part in parts[1:]])
     return Channel(
         cat(lambda part: part.mean_snr), cat(lambda part: part.serving), cat(lambda part: part.position_m), fading
     )

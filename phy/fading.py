@@ -19,8 +19,9 @@ from rays to the basis is a second product for many slots at once.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol, Self
 
 import torch
 from pydantic import Field
@@ -107,6 +108,27 @@ def karhunen_loeve(frequency_hz: Tensor, delay_spreads_s: Tensor, max_error: flo
     return Basis(kept, delay, (kept.conj().T @ steering).T.contiguous(), float(left[more]))
 
 
+class SmallScale(Protocol):
+    """What an engine asks of small-scale fading, whoever drew it: a pure function of time in a basis of D functions."""
+
+    @property
+    def to_prbs(self) -> Tensor:
+        """``[2D, 2K]`` from coordinates to real and imaginary part on each PRB."""
+
+    @property
+    def error(self) -> float:
+        """Share of the mean energy outside of the basis."""
+
+    def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
+        """Basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
+        """The same on another device."""
+
+    def beside(self, others: Sequence[Self]) -> Self:
+        """One batch of this one and others, drop after drop."""
+
+
 @dataclass(frozen=True)
 class Fading:
     """Rays of a batch of drops in the coordinates of a basis, ready to be evaluated at any time."""
@@ -126,6 +148,17 @@ class Fading:
         # One product a user, of one shape in every batch.
         product = torch.bmm(phasors.flatten(0, 1), self.rays.flatten(0, 1))
         return product.view(batch, users, slots, width)
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Fading:
+        """The same on another device; Doppler shifts stay in float64."""
+        rays, to_prbs = self.rays.to(device, dtype), self.to_prbs.to(device, dtype)
+        return Fading(rays, self.doppler_hz.to(device), to_prbs, self.error)
+
+    def beside(self, others: Sequence[Fading]) -> Fading:
+        """One batch of this one and others, drop after drop."""
+        rays = torch.cat([self.rays, *(other.rays for other in others)])
+        doppler = torch.cat([self.doppler_hz, *(other.doppler_hz for other in others)])
+        return Fading(rays, doppler, self.to_prbs, self.error)
 
 
 def draw_fading(

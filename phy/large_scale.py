@@ -50,6 +50,7 @@ __all__ = [
     "PropagationSettings",
     "delay_spread_log10",
     "draw_air",
+    "draw_inside",
     "large_scale",
     "raised",
 ]
@@ -70,6 +71,16 @@ class LargeScale:
     cell_k_db: Tensor  # [B, U, C] K-factor as the cell's antenna makes it
     cluster_delay_s: Tensor  # [B, U, N, L] delays of the clusters; L = 0 where they were not asked for
     cluster_power: Tensor  # [B, U, C, L] their shares of the scattered power, as the cell's antenna makes them
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What of a link belongs to the user alone; each ``[B, U]``."""
+
+    indoor: Tensor  # bool
+    depth_m: Tensor  # horizontal distance from the wall
+    in_car: Tensor  # bool
+    loss_db: Tensor  # wall or car
 
 
 @dataclass(frozen=True)
@@ -114,12 +125,7 @@ def draw_air(drops: Drops, plan: AirPlan) -> Air:
     """
     settings, users, sites = plan.propagation, plan.users, plan.topology.sites
     waves = draw_waves(drops.keys("waves"), _distances(plan))
-    indoor = draw_indoor(drops.keys("indoor"), users, settings.indoor_share)
-    depth = indoor * indoor_distance_m(drops.keys("indoor_distance"), users, settings.model, settings.o2i == "legacy")
-    wall = penetration_loss_db(
-        drops.keys("penetration"), settings.o2i, settings.carrier_hz, indoor, depth, settings.high_loss_share
-    )
-    in_car = ~indoor & (uniform(drops.keys("in_car"), (users,)) < settings.in_car_share)
+    inside = draw_inside(drops, settings, users)
     most = plan.most_clusters
     batch = len(drops)
     return Air(
@@ -129,12 +135,26 @@ def draw_air(drops: Drops, plan: AirPlan) -> Air:
         common=draw_amplitudes(drops.keys("shadowing/common"), waves, 1),
         line=draw_amplitudes(drops.keys("los"), waves, sites),
         cluster=draw_amplitudes(drops.keys("clusters"), waves, sites * most * angles.DRAWS).float(),
-        indoor=indoor,
-        depth_m=depth,
-        extra_loss_db=wall + car_loss_db(drops.keys("car"), in_car, settings.car),
+        indoor=inside.indoor,
+        depth_m=inside.depth_m,
+        extra_loss_db=inside.loss_db,
         environment=uniform(drops.keys("environment_height"), (users, sites, 2)),
         side=uniform(drops.keys("cluster_sides"), (users, sites, most if plan.sums_rays else 0, 3)),
     )
+
+
+def draw_inside(drops: Drops, settings: PropagationSettings, users: int) -> Inside:
+    """Who is indoors or in a car, how deep, and behind what; the same whoever draws the rest of the channel.
+
+    Streams: "indoor", "indoor_distance", "penetration", "in_car", "car".
+    """
+    indoor = draw_indoor(drops.keys("indoor"), users, settings.indoor_share)
+    depth = indoor * indoor_distance_m(drops.keys("indoor_distance"), users, settings.model, settings.o2i == "legacy")
+    wall = penetration_loss_db(
+        drops.keys("penetration"), settings.o2i, settings.carrier_hz, indoor, depth, settings.high_loss_share
+    )
+    in_car = ~indoor & (uniform(drops.keys("in_car"), (users,)) < settings.in_car_share)
+    return Inside(indoor, depth, in_car, wall + car_loss_db(drops.keys("car"), in_car, settings.car))
 
 
 def large_scale(

@@ -24,11 +24,12 @@ from mac.metrics.satisfaction import Sla
 from mac.slicing_types import Service
 from mac.traffic import Arrivals, Packets, TraceError, TraceReplay, TrafficModel, TrafficSettings, merge
 from phy.antenna import SectorAntennaSettings
-from phy.channel import ChannelPlan, build_channel, frequency_basis
+from phy.channel import ChannelPlan, ChannelSettings, build_channel, frequency_basis
 from phy.energy import PowerSettings
 from phy.fading import FadingSettings
 from phy.large_scale import PropagationSettings
 from phy.random import Drops, stream_key
+from phy.sionna_channel import Cost, build_sionna_channel, cost, require_possible
 from phy.topology import TopologySettings, build_topology
 from phy.units import kmh_to_mps
 from scenarios.errors import ScenarioError
@@ -79,6 +80,8 @@ class CellularScenario(ScenarioBase):
     """Bandwidth, numerology, power, overhead."""
     fading: FadingSettings = Field(default_factory=FadingSettings)
     """Small-scale fading."""
+    channel: ChannelSettings = Field(default_factory=ChannelSettings)
+    """Who draws the air."""
     link: LinkSettings = Field(default_factory=LinkSettings)
     """Channel reports and link adaptation."""
     harq: HarqSettings = Field(default_factory=HarqSettings)
@@ -119,6 +122,12 @@ class CellularScenario(ScenarioBase):
             raise ValueError("there are no users: every group's count is 0")
         return self
 
+    @model_validator(mode="after")
+    def _provider_can(self) -> CellularScenario:
+        if self.channel.provider == "sionna":
+            require_possible(self.propagation, self.antenna, self.fading)
+        return self
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -156,7 +165,8 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
         place: device of the engine.
         dtype: float32 or float64.
     """
-    channel = build_channel(drops, channel_plan(scenario), place, dtype)
+    build = build_sionna_channel if scenario.channel.provider == "sionna" else build_channel
+    channel = build(drops, channel_plan(scenario), place, dtype)
     tables = link_tables(scenario.carrier, scenario.link, place, dtype)
     return Engine(
         Parts(
@@ -250,14 +260,17 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     users, prbs = scenario.users_per_cell * scenario.cells, scenario.carrier.prbs
     links, basis = users * scenario.cells, _basis_size(scenario)
     rays = scenario.fading.directions
-    air = links * 2 * basis * (2 * rays + 2 * 10) * item
+    air: float = links * 2 * basis * (2 * rays + 2 * 10) * item
     reports = users * prbs * (scenario.link.report_delay_slots + 12) * item
     queues = users * (3 * 1024 + 8 * _LONGEST_BLOCK) * 8
     seconds = shape.total_slots * scenario.carrier.slot_s
     arrivals = sum(_packets(group, seconds) for group in scenario.users) * scenario.cells
     windows = shape.clock.intervals // shape.clock.window
     results = users * (2 * _FIELDS * windows + len(BIN_EDGES_S)) * 8
-    setup = _TABLE_BYTES + links * 16 * (_CLUSTERS * (basis + rays) + 2 * rays * basis) + _PACKET_SETUP_BYTES * arrivals
+    draws: float = links * 16 * (_CLUSTERS * (basis + rays) + 2 * rays * basis)
+    if scenario.channel.provider == "sionna":
+        air, draws = _sionna_cost(scenario).stored_bytes, _sionna_cost(scenario).setup_bytes
+    setup = _TABLE_BYTES + draws + _PACKET_SETUP_BYTES * arrivals
     return int(drops * (air + reports + queues + _PACKET_BYTES * arrivals + results) + setup)
 
 
@@ -265,7 +278,15 @@ def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> fl
     """Time of one allocator on one CPU thread: what a slot costs anyhow, and what each link and PRB adds."""
     users = scenario.users_per_cell * scenario.cells
     per_slot = 1e-3 + drops * (users * scenario.cells * scenario.carrier.prbs * 7e-9 + users * 2e-6)
-    return shape.total_slots * per_slot
+    if scenario.channel.provider == "fairwave":
+        return shape.total_slots * per_slot
+    more = _sionna_cost(scenario)
+    return shape.total_slots * (per_slot + drops * more.slot_s) + drops * more.setup_s
+
+
+def _sionna_cost(scenario: CellularScenario) -> Cost:
+    users, item = scenario.users_per_cell * scenario.cells, 8 if scenario.dtype == "float64" else 4
+    return cost(users, scenario.topology.site_count, scenario.cells, scenario.carrier.prbs, item)
 
 
 def best_batch(scenario: CellularScenario, device: str) -> int:

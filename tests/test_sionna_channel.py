@@ -1,0 +1,305 @@
+"""``channel.provider: sionna``: Sionna's own rays under the same engine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from scipy.special import j0
+from torch import Tensor
+
+import scenarios
+from mac.carrier import CarrierSettings
+from phy.antenna import SectorAntennaSettings, gain_db
+from phy.channel import Channel, ChannelPlan, build_channel, place_users
+from phy.fading import FadingSettings
+from phy.large_scale import PropagationSettings
+from phy.link import sinr
+from phy.random import Drops
+from phy.sionna_channel import _amplitudes, _strongest_first, build_sionna_channel, draw_links
+from phy.topology import TopologySettings, build_topology, displacement
+from phy.units import SPEED_OF_LIGHT_MPS
+from scenarios import families, load
+from scenarios.errors import ScenarioError
+
+sionna_38901 = pytest.importorskip("sionna.phy.channel.tr38901")
+
+CPU = torch.device("cpu")
+CARRIER_HZ, SPEED_MPS = 3.5e9, 10.0
+OMNI: dict[str, Any] = {"sectors": 1}
+SINGLE: dict[str, Any] = {"layout": "single", "sectors": 1}
+
+
+def plan(
+    per_cell: int,
+    topology: dict[str, Any] | None = None,
+    antenna: dict[str, Any] | None = None,
+    prbs: int = 12,
+    speed_mps: float = SPEED_MPS,
+    **propagation: Any,
+) -> ChannelPlan:
+    carrier, settings = CarrierSettings(prbs=prbs), TopologySettings(**(topology or {}))
+    network = build_topology(settings)
+    return ChannelPlan(
+        topology=network,
+        propagation=PropagationSettings(carrier_hz=CARRIER_HZ, **propagation),
+        antenna=SectorAntennaSettings(**(antenna or {})),
+        fading=FadingSettings(),
+        users_per_cell=per_cell,
+        placement="per_cell",
+        attachment="strongest",
+        min_distance_m=settings.min_distance_m,
+        speed_mps=torch.full((network.cells * per_cell,), speed_mps, dtype=torch.float64),
+        frequency_hz=carrier.prb_frequency_hz(),
+        snr_at_unit_gain=carrier.snr_at_unit_gain,
+    )
+
+
+def build(of: ChannelPlan, ids: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64, seed: int = 1) -> Channel:
+    return build_sionna_channel(Drops(seed, ids), of, CPU, dtype)
+
+
+def response(channel: Channel, first: int, slots: int, slot_s: float = 1e-3) -> Tensor:
+    """Complex ``[B, U, C, T, K]``."""
+    values = channel.fading.coordinates(first, slots, slot_s)
+    cells = channel.mean_snr.shape[2]
+    real, imag = values.unflatten(-1, (cells, 2, -1)).transpose(2, 3).unbind(-2)
+    return torch.complex(real, imag)
+
+
+SECTORED: dict[str, Any] = {"wrap_around": True}
+
+
+@pytest.mark.parametrize(
+    ("topology", "antenna", "more"),
+    [
+        (SECTORED, {"mechanical_tilt_deg": 7.0}, {"indoor_share": 0.3}),
+        ({"sites": 1}, {"polarization": "slant", "vertical_elements": 4}, {"model": "umi", "parameters": "v16"}),
+        ({"sites": 1, "bs_height_m": 35.0}, {"kind": "omni"}, {"model": "rma", "in_car_share": 0.5}),
+        (
+            {"layout": "indoor", "sectors": 1, "isd_m": 20.0, "bs_height_m": 3.0, "min_distance_m": 0.0},
+            {"mechanical_tilt_deg": 90.0, "vertical_elements": 1},
+            {"model": "inh", "ue_height_m": 1.0},
+        ),
+    ],
+)
+def test_equals_what_sionna_makes_of_the_same_rays(
+    topology: dict[str, Any], antenna: dict[str, Any], more: dict[str, Any]
+) -> None:
+    """Three instants of Sionna's own coefficients, sub-clusters included, to rounding."""
+    of, drop = plan(1, topology, antenna, **more), Drops(1, (3,))
+    ours = response(build(of, (3,)), 0, 3, 5e-3)[0]
+    position, _ = place_users(drop, of)
+    links = draw_links(drop, of, position)
+    site, scenario, rays = of.topology.cell_site, links.scenario, links.rays
+    names = ("delays", "powers", "aoa", "aod", "zoa", "zod", "xpr")
+    of_cells = sionna_38901.Rays(**{n: getattr(rays, n)[:, site] for n in names}, phases=rays.phases)
+    shared = {"carrier_frequency": CARRIER_HZ, "precision": "double", "device": "cpu"}
+    phone = sionna_38901.PanelArray(1, 1, "single", "V", "omni", **shared)
+    sector = of.antenna
+    omni, slant = sector.kind == "omni", sector.polarization == "slant"
+    count = 1 if omni else sector.vertical_elements
+    column = sionna_38901.PanelArray(
+        count, 1, "dual" if slant else "single", "cross" if slant else "V", "omni" if omni else "38.901",
+        element_vertical_spacing=0.8, **shared,
+    )  # fmt: skip
+    weights = torch.exp(-2j * math.pi * column.ant_pos_pol1[:, 2] * CARRIER_HZ / SPEED_OF_LIGHT_MPS
+                        * math.cos(math.radians(99.0))) / math.sqrt(count)  # fmt: skip
+    tilt = torch.full_like(of.topology.azimuth_rad, math.radians(sector.mechanical_tilt_deg))
+    turned = torch.stack((of.topology.azimuth_rad, tilt, 0 * tilt), -1)[None]
+    angles = {n: torch.deg2rad(getattr(scenario, n)[:, site]) for n in ("los_aoa", "los_aod", "los_zoa", "los_zod")}
+    from sionna.phy.channel.tr38901.channel_coefficients import Topology as Sight
+
+    sight = Sight(
+        velocities=links.velocity_mps, moving_end="rx", los=scenario.los[:, site],
+        distance_3d=scenario.distance_3d[:, site], tx_orientations=turned,
+        rx_orientations=torch.zeros_like(position), **angles,
+    )  # fmt: skip
+    generator = sionna_38901.ChannelCoefficientsGenerator(
+        CARRIER_HZ, column, phone, subclustering=True, precision="double", device="cpu"
+    )
+    spread = 1e-9 * scenario.get_param("cDS")[:, site]
+    paths, delay = generator(3, 200.0, links.lsp.k_factor[:, site], of_cells, sight, spread)
+    ports = torch.einsum("cuplt,l->cupt", paths[0, ..., 0, column.ant_ind_pol1, :], weights)
+    tone = torch.exp(-2j * math.pi * delay[0, ..., None] * of.frequency_hz)
+    theirs = torch.einsum("cupt,cupk->uctk", ports, tone)
+    theirs = theirs * (of.snr_at_unit_gain * links.gain[0, site].T).sqrt()[..., None, None]
+    assert (ours - theirs).abs().amax((-1, -2)).max() <= 1e-8 * theirs.abs().max()
+    scale = theirs.abs().amax((-1, -2))
+    assert ((ours - theirs).abs().amax((-1, -2)) / scale).max() < 1e-5
+
+
+def test_gain_of_the_column_is_that_of_our_antenna() -> None:
+    """Direct rays with line of sight: both sides of the horizon, off the boresight, with both tilts."""
+    of = plan(2, {"sites": 1}, {"mechanical_tilt_deg": 4.0, "electrical_tilt_deg": 102.0}, los="always")
+    bare = plan(2, {"sites": 1}, {"kind": "omni"}, los="always")
+    drop = Drops(2, (0,))
+    position, _ = place_users(drop, of)
+    direct = []
+    for one in (of, bare):
+        links = draw_links(drop, one, position)
+        direct.append(_amplitudes(one, links, _strongest_first(links.rays))[0, :, :, 0].abs().square())
+    path = displacement(of.topology, position)[0, :, 0]
+    azimuth = torch.atan2(path[:, 1], path[:, 0]) - of.topology.azimuth_rad[:, None]
+    zenith = torch.atan2(torch.hypot(path[:, 0], path[:, 1]), path[:, 2]).expand_as(azimuth)
+    seen = 10 * torch.log10(direct[0] / direct[1])
+    # What the vertical polarisation of a leaning panel loses to the horizontal one far off its boresight is Sionna's.
+    expected = gain_db(of.antenna, azimuth, zenith)
+    front = azimuth.cos() > 0.5
+    assert front.sum() >= 3
+    assert (seen - expected)[front].abs().max() < 0.1
+
+
+def test_means_shares_and_powers() -> None:
+    """mean_snr is the mean of |h|^2 over a long walk; the strongest serves."""
+    of = plan(4, SINGLE, speed_mps=30.0)
+    channel = build(of, (0, 1, 2))
+    power = torch.stack([response(channel, 37 * n, 1)[:, :, :, 0].abs().square() for n in range(200)]).mean((0, -1))
+    ratio = 10 * torch.log10(power / channel.mean_snr)
+    assert ratio.abs().max() < 1.5
+    assert ratio.mean().abs() < 0.2
+    sectored = build(plan(1, SECTORED, prbs=1))
+    assert torch.equal(sectored.serving, sectored.mean_snr.argmax(-1))
+
+
+def test_a_drop_alone_is_the_drop_in_a_batch_and_the_seed_decides() -> None:
+    of = plan(2, OMNI, prbs=6, indoor_share=0.5)
+    batch, alone = build(of, (4, 7, 9), torch.float32), build(of, (7,), torch.float32)
+    for seen, expected in zip(parts(batch), parts(alone), strict=True):
+        assert torch.equal(seen[1:2], expected)
+    for seen, expected in zip(parts(build(of, (7, 4, 7), torch.float32)), parts(batch), strict=True):
+        assert torch.equal(seen, expected[[1, 0, 1]])  # two allocators on one drop
+    other = build(of, (7,), torch.float32, seed=2)
+    assert not torch.equal(other.mean_snr, alone.mean_snr)
+
+
+def parts(channel: Channel) -> tuple[Tensor, ...]:
+    return channel.mean_snr, channel.serving, channel.position_m, channel.fading.coordinates(1234, 3, 1e-3)
+
+
+def test_a_slot_does_not_depend_on_the_block_it_is_asked_in() -> None:
+    channel = build(plan(2, SECTORED, prbs=5), dtype=torch.float32)
+    block = channel.fading.coordinates(990, 10, 1e-3)
+    for slot in (0, 3, 9):
+        assert torch.equal(channel.fading.coordinates(990 + slot, 1, 1e-3)[:, :, 0], block[:, :, slot])
+    assert not torch.equal(block[:, :, 0], block[:, :, 9])
+
+
+def test_plans_for_what_it_takes() -> None:
+    """More memory and time than our own air, and in proportion to links."""
+    ours, theirs, large = (
+        load("scheduling-macro", **{"channel.provider": provider, "topology.sites": sites})
+        for provider, sites in (("fairwave", 7), ("sionna", 7), ("sionna", 19))
+    )
+    family = families.find("scheduling")
+    for estimate in (family.estimate_bytes, family.estimate_seconds):
+        assert estimate(ours, 2) < estimate(theirs, 2) < estimate(theirs, 4) < estimate(large, 4)
+
+
+def test_users_who_stand_still_see_no_change() -> None:
+    channel = build(plan(2, SINGLE, speed_mps=0.0))
+    assert torch.equal(channel.fading.coordinates(0, 1, 1e-3), channel.fading.coordinates(5000, 1, 1e-3))
+
+
+def test_generators_are_left_as_they_were() -> None:
+    from sionna.phy import config
+
+    states: list[Callable[[], Tensor]] = [torch.get_rng_state, config.torch_rng("cpu").get_state]
+    before = [state() for state in states]
+    build(plan(1, SINGLE))
+    for state, was in zip(states, before, strict=True):
+        assert torch.equal(state(), was)
+
+
+def test_autocorrelation_over_time() -> None:
+    """Clusters have directions of their own, which in the mean over links without line of sight are near isotropic."""
+    of = plan(20, SINGLE, prbs=1, los="never")
+    h = response(build(of, tuple(range(30))), 0, 7, 2e-3)[:, :, 0, :, 0]
+    h = h / h.abs().square().mean(-1, keepdim=True).sqrt()
+    for lag in range(1, 7):
+        exact = j0(2 * math.pi * SPEED_MPS * CARRIER_HZ / SPEED_OF_LIGHT_MPS * lag * 2e-3)
+        seen = complex((h[:, :, lag] * h[:, :, 0].conj()).mean())
+        assert abs(seen - exact) < 0.15
+
+
+LEVELS = torch.tensor([0.05, 0.25, 0.5, 0.75, 0.95], dtype=torch.float64)
+
+
+def full_load_db(channel: Channel, prbs: int) -> Tensor:
+    batch, _, cells = channel.mean_snr.shape
+    everything = torch.ones(batch, cells, prbs, dtype=channel.mean_snr.dtype)
+    values = channel.fading.coordinates(0, 1, 1e-3)[:, :, 0]
+    return 10 * torch.log10(sinr(values, channel.fading.to_prbs, channel.serving, everything)).double()
+
+
+def test_sinr_of_a_sectored_network() -> None:
+    """Quantiles at full load, where all but the places is drawn apart: 24 drops leave 1 dB open."""
+    of, drops = plan(1, SECTORED, {"vertical_elements": 4}, prbs=4), Drops(1, tuple(range(24)))
+    both = [full_load_db(make(drops, of, CPU, torch.float32), 4) for make in (build_channel, build_sionna_channel)]
+    gap = both[0].flatten().quantile(LEVELS) - both[1].flatten().quantile(LEVELS)
+    assert gap.abs().max() < 3.0
+    assert gap[1:4].abs().max() < 2.0
+
+
+SHORT: dict[str, Any] = {
+    "drops": 2, "duration_s": 0.25, "warmup_s": 0.0, "allocators": ["equal"], "plots": False,
+    "progress": False,
+}  # fmt: skip
+
+
+def test_a_scenario_runs_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result, again, ours = (
+        scenarios.run("slicing-quickstart", out=out, **{"channel.provider": provider}, **SHORT)
+        for out, provider in (("a", "sionna"), ("b", "sionna"), ("c", "fairwave"))
+    )
+    windows = [one.to_xarray("equal") for one in (result, again, ours)]
+    assert windows[0].equals(windows[1])
+    assert float(windows[0]["served_bits"].sum()) > 1e5
+    assert windows[0]["demand_bits"].equals(windows[2]["demand_bits"])
+    assert not windows[0]["served_bits"].equals(windows[2]["served_bits"])
+
+
+@pytest.mark.parametrize(("sectors", "users"), [(1, 2), (3, 1)])  # seven sites
+def test_schedulers_run_on_networks(sectors: int, users: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = scenarios.run(
+        "scheduling-macro", out="out", drops=1, duration_s=0.1, warmup_s=0.05, window_s=0.05,
+        allocators=["proportional_fair"], plots=False, progress=False,
+        **{"channel.provider": "sionna", "topology.sectors": sectors, "users.ftp.count": users, "carrier.prbs": 6},
+    )  # fmt: skip
+    windows = result.to_xarray("proportional_fair")
+    assert windows.sizes["cell"] == 7 * sectors
+    assert float(windows["served_bits"].sum()) > 0
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "named"),
+    [
+        ("propagation.model", "free_space", "propagation.model: free_space"),
+        ("propagation.parameters", "imt2020_a", "propagation.parameters: imt2020_a"),
+        ("propagation.site_correlation", 0.5, "site_correlation: 0.5"),
+        ("propagation.los_transition", "soft", "los_transition: soft"),
+        ("propagation.antenna_gain", "direct", "antenna_gain: direct"),
+        ("fading.model", "none", "fading.model: none"),
+        ("antenna", {"kind": "sector", "max_gain_dbi": 5.0}, "Table 7.3-1"),
+    ],
+)
+def test_refuses_what_sionna_cannot_do(setting: str, value: object, named: str) -> None:
+    load("slicing-quickstart", **{setting: value, "propagation.indoor_share": 0.0})
+    with pytest.raises(ScenarioError) as raised:
+        load("slicing-quickstart", **{setting: value, "propagation.indoor_share": 0.0, "channel.provider": "sionna"})
+    assert named in str(raised.value)
+    assert "channel.provider: fairwave" in str(raised.value)
+
+
+def test_unknown_provider_and_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ScenarioError, match=r"channel\.provider"):
+        load("slicing-quickstart", **{"channel.provider": "quadriga"})
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ScenarioError, match="pip install sionna-no-rt"):
+        load("slicing-quickstart", **{"channel.provider": "sionna"})
