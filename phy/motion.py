@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -179,6 +179,7 @@ class MovingFading(Fading):
 
     courses: tuple[Course, ...] = ()  # one for each different drop
     row: tuple[int, ...] = ()  # course of each row of the batch
+    ready: dict[int, Tensor] = field(default_factory=dict, compare=False)  # rays in force, by the number of their state
 
     def starts(self, serving: Tensor) -> list[tuple[Course, Tensor]]:
         """Each course with its row of the batch's ``serving``, ``[1, U]``."""
@@ -200,17 +201,27 @@ class MovingFading(Fading):
         share = (torch.arange(first_slot, first_slot + slots, dtype=torch.float64) / every) - first_slot // every
         found = [self._of_course(course, first_slot // every, time, share) for course in self.courses]
         rows = torch.tensor(self.row)
-        phasors, rays, direct = (torch.cat(part)[rows].to(self.rays.device) for part in zip(*found, strict=True))
+        phasors, direct = (torch.cat(part)[rows].to(self.rays.device) for part in zip(*found, strict=True))
+        rays = self._rays(first_slot // every)
         batch, users = rays.shape[:2]
         product = torch.bmm(phasors.flatten(0, 1), rays.flatten(0, 1)).view(batch, users, slots, -1)
         flat = product.view(batch, users, slots, direct.shape[3], 2, -1)[..., 0]  # re and im of the flat function
         flat += direct
         return product
 
-    def _of_course(self, course: Course, number: int, time: Tensor, share: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Phasors ``[1, U, T, 4M]``, rays ``[1, U, 4M, C * 2D]`` and direct rays ``[1, U, T, C, 2]`` of one drop."""
+    def _rays(self, number: int) -> Tensor:
+        """Rays of a state and of the next one, ``[B, U, 4M, C * 2D]``; put together once."""
+        if number not in self.ready:
+            both = [[course.rays(n, self.rays.dtype)[0].rays for n in (number, number + 1)] for course in self.courses]
+            stacked = torch.cat([torch.cat(states, 2) for states in both])[list(self.row)]
+            self.ready.clear()
+            self.ready[number] = stacked.to(self.rays.device)
+        return self.ready[number]
+
+    def _of_course(self, course: Course, number: int, time: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+        """Phasors ``[1, U, T, 4M]`` and direct rays ``[1, U, T, C, 2]`` of one drop."""
         dtype = self.rays.dtype
-        (before, direct), (after, direct_after) = (course.rays(n, dtype) for n in (number, number + 1))
+        (before, direct), (_, direct_after) = (course.rays(n, dtype) for n in (number, number + 1))
         turns = course.turns(time, before)
         phase = 2.0 * math.pi * (turns - turns.floor())
         phasors = torch.cat((phase.cos(), phase.sin()), -1)
@@ -219,7 +230,7 @@ class MovingFading(Fading):
         turns = course.direct_turns(time)
         amplitude = direct[:, :, None] * (1.0 - later) + direct_after[:, :, None] * later
         ray = amplitude * torch.polar(torch.ones_like(turns), 2.0 * math.pi * (turns - turns.floor()))
-        return both, torch.cat((before.rays, after.rays), 2), torch.view_as_real(ray).to(dtype)
+        return both, torch.view_as_real(ray).to(dtype)
 
 
 def build_moving_channel(
