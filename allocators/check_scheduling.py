@@ -8,9 +8,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from mac.engine import roster
 from mac.feasible import require_scheduling
 from mac.scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from mac.timetable import roster
 from phy.random import Drops
 
 from .checking import Case, FamilyCheck, Luck

@@ -12,6 +12,7 @@ from phy.random import Drops
 from .carrier import CarrierSettings
 from .delays import DelayLedger, DelayReport
 from .harq import HarqSettings, HarqState
+from .itinerary import Itinerary
 from .link_adaptation import LinkSettings
 from .link_tables import LinkTables
 from .traffic.packets import Arrivals
@@ -53,6 +54,7 @@ class Parts:
     users: Users
     arrivals: Arrivals | None  # None where every user is full-buffer
     block_slots: int
+    itinerary: Itinerary | None = None  # None where everybody keeps his cell
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,15 @@ class Report:
 
     bits: Tensor  # [B, U, K]
     mean_bits: Tensor  # [B, U] over the carrier
+
+
+@dataclass(frozen=True)
+class Attached:
+    """Who is served by whom, from one measurement to the next."""
+
+    serving: Tensor  # [B, U] int64
+    roster: Tensor  # [B, C, M] int64, see SchedulingObservation
+    back: Tensor | None  # [B, U] int64, slot from which a user is served; None where everybody is all the time
 
 
 @dataclass(frozen=True)
@@ -81,6 +92,7 @@ class CellState:
     breaches: Tensor  # [B] int64, forbidden PRBs of the decisions not yet judged
     ledger: DelayLedger | None
     block: Block
+    attached: Attached
 
 
 @dataclass(frozen=True)

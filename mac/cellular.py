@@ -9,7 +9,8 @@ from torch import Tensor
 
 from phy.energy import PowerSettings, energy_j
 
-from .cells import COUNTERS, CellState
+from . import handover
+from .cells import CellState
 from .contracts import Extra, Field, Outcome
 from .delays import BIN_EDGES_S, DelayReport
 from .engine import Engine
@@ -30,6 +31,11 @@ FIELDS: Mapping[str, Field] = {
 }
 
 
+def fields_of(engine: Engine) -> Mapping[str, Field]:
+    """Extras of the outcomes of a carrier; those of handovers where there are any."""
+    return FIELDS if engine.parts.itinerary is None else {**FIELDS, **handover.FIELDS}
+
+
 class Books:
     """Adds up slots into the outcome of an interval."""
 
@@ -47,13 +53,13 @@ class Books:
 
         Args:
             state: the cells after the last of them.
-            counters: ``[len(COUNTERS), B, U]`` summed over the slots.
+            counters: ``[len(engine.counters), B, U]`` summed over the slots.
             active_prbs: ``[B, C]`` summed over the slots.
             delays: of the blocks that ended within them.
             slots: how many there were.
         """
         engine, carrier = self.engine, self.engine.parts.carrier
-        by_name: dict[str, Extra] = dict(zip(COUNTERS, counters.unbind(0), strict=True))
+        by_name: dict[str, Extra] = dict(zip(engine.counters, counters.unbind(0), strict=True))
         report = delays or self.no_delays
         share = active_prbs / (carrier.prbs * slots)
         energy = energy_j(self.power, share, carrier.tx_power_w, slots * carrier.slot_s).sum(-1)

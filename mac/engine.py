@@ -18,12 +18,13 @@ from phy.bler import transport_bler
 from phy.link import sinr
 from phy.random import uniform
 
-from . import harq
-from .cells import Block, CellState, Grant, Parts, Report, SlotOutcome
+from . import handover, harq
+from .cells import COUNTERS, Attached, Block, CellState, Grant, Parts, Report, SlotOutcome
 from .delays import DelayLedger, DelayReport
 from .harq import Attempt
 from .link_adaptation import outer_loop
 from .scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from .timetable import Timetable, roster
 
 _FADING_SLOTS = 10  # slots whose fading is computed at once; more would not fit a cache
 _LEAST_BITS = 1e-9  # divisor where a user is out of range
@@ -40,13 +41,20 @@ class Engine:
         self.shape = (len(parts.drops), channel.mean_snr.shape[1])
         self.cells, self.prbs = channel.mean_snr.shape[2], carrier.prbs
         self.serving = channel.serving
-        self.roster = roster(channel.serving, self.cells)
+        self._plan = parts.itinerary and Timetable(parts.itinerary, self.cells, self.device)
+        if self._plan:
+            self._first = self._plan.attached(0)
+        else:
+            self._first = Attached(channel.serving, roster(channel.serving, self.cells), None)
+        self.roster = self._first.roster
+        self.counters = COUNTERS + (handover.COUNTERS if self._plan else ())
         self._zero = torch.zeros(self.shape, dtype=torch.float64, device=self.device)
         self.no_breaches = torch.zeros(self.shape[0], dtype=torch.int64, device=self.device)
         self._one = torch.ones(1, dtype=self.dtype, device=self.device)
         self._prb = torch.arange(self.prbs, device=self.device)
         self.slice_id = parts.users.slice_id.to(self.device).expand(self.shape)
         self._full = parts.users.full_buffer.to(self.device).expand(self.shape)
+        self._endless_bytes = self._full * _ALWAYS_BYTES
         self._saturated = bool(parts.users.full_buffer.all())
         budget = parts.users.delay_budget_s.to(self.device).expand(self.shape)
         self._budget_s = budget.to(self.dtype)
@@ -58,7 +66,7 @@ class Engine:
             prbs=self.prbs,
             slices=parts.users.slices,
             slot_s=carrier.slot_s,
-            saturated=self._saturated,
+            saturated=self._saturated and self._plan is None,
             device=self.device,
             dtype=self.dtype,
         )
@@ -72,10 +80,10 @@ class Engine:
         if not self._saturated:
             ledger = DelayLedger(self.shape, self.parts.block_slots, self.device)
         everything = torch.ones((self.shape[0], self.cells, self.prbs), dtype=self.dtype, device=self.device)
-        first = self._measure(self._sinr(block, 0, everything))
+        first = self._measure(self._sinr(block, 0, everything, self._first.serving))
         state = CellState(
             slot=0,
-            waiting_bytes=self._full * _ALWAYS_BYTES,
+            waiting_bytes=self._endless_bytes,
             admitted_bytes=self._zero,
             sent_bytes=self._zero,
             harq=harq.start(self.shape, self.parts.harq, self.device),
@@ -88,17 +96,18 @@ class Engine:
             breaches=self.no_breaches,
             ledger=ledger,
             block=block,
+            attached=self._first,
         )
         return self._admit(state)
 
     def observe(self, state: CellState) -> SchedulingObservation:
         """What a base station knows at the start of the slot."""
-        report = state.reports[0]
+        report = self._heard(state)
         return SchedulingObservation(
             slot=state.slot,
-            serving=self.serving,
+            serving=state.attached.serving,
             slice_id=self.slice_id,
-            roster=self.roster,
+            roster=state.attached.roster,
             rate_bits=report.bits,
             mean_rate_bits=report.mean_bits,
             backlog_bits=state.waiting_bytes * 8,
@@ -125,10 +134,12 @@ class Engine:
         failed = first & ~attempt.decoded
         new_bytes = torch.where(first, attempt.bytes, self._zero)
         served = torch.where(attempt.decoded, attempt.bytes * 8, self._zero)
+        rest = state.waiting_bytes - new_bytes
+        waiting = torch.maximum(rest, self._endless_bytes)
         counters = torch.stack(
             (
                 served,
-                (state.arrived[0] + torch.where(self._full, new_bytes, self._zero)) * 8,
+                (state.arrived[0] + (waiting - rest)) * 8,
                 state.arrived[1] * 8,
                 torch.where(attempt.given_up, attempt.bytes * 8, self._zero),
                 grant.prbs.to(torch.float64),
@@ -137,10 +148,12 @@ class Engine:
                 failed.to(torch.float64),
             )
         )
+        if self._plan:
+            counters = torch.cat((counters, self._plan.counts(state.slot)))
         state = replace(
             state,
             slot=state.slot + 1,
-            waiting_bytes=state.waiting_bytes - torch.where(self._full, self._zero, new_bytes),
+            waiting_bytes=waiting,
             sent_bytes=state.sent_bytes + new_bytes,
             harq=harq.update(state.harq, attempt, state.slot, self.parts.harq),
             outer_loop_db=outer_loop(state.outer_loop_db, first, failed, self.parts.link),
@@ -152,7 +165,7 @@ class Engine:
 
     def backlog_bits(self, state: CellState) -> Tensor:
         """Bits that wait for a first transmission or a repetition, ``[B, U]``."""
-        return 8 * (torch.where(self._full, 0.0, state.waiting_bytes) + harq.in_flight_bytes(state.harq))
+        return 8 * (state.waiting_bytes - self._endless_bytes + harq.in_flight_bytes(state.harq))
 
     def oldest_s(self, state: CellState) -> Tensor:
         """Age of the oldest byte that waits for its first transmission, ``[B, U]``; 0 where none does."""
@@ -188,7 +201,7 @@ class Engine:
         payload = torch.where(again, block[..., harq.BYTES], new)
         sent = (payload * grant.prbs > 0) & queue.usable
         activity = self._activity(grant, sent)
-        gamma = self._sinr(state.block, state.slot, activity)
+        gamma = self._sinr(state.block, state.slot, activity, state.attached.serving)
         own = self._effective_sinr(grant, gamma) * (grant.prbs / coded_prbs.clamp(min=1.0))
         combined = torch.where(again, own + block[..., harq.SINR], own)
         bler = tables.bler.lookup(grant.mcs, tables.bler_bin[cell], combined)
@@ -218,9 +231,17 @@ class Engine:
         out = values.new_zeros((batch, users + 1))
         return out.scatter_add_(1, holder, values)[:, :users]
 
-    def _sinr(self, block: Block, slot: int, activity: Tensor) -> Tensor:
+    def _sinr(self, block: Block, slot: int, activity: Tensor, serving: Tensor) -> Tensor:
         channel, step = self.parts.channel, slot - block.fading_slot
-        return sinr(block.coordinates[:, :, step], channel.fading.to_prbs, self.serving, activity)
+        return sinr(block.coordinates[:, :, step], channel.fading.to_prbs, serving, activity)
+
+    def _heard(self, state: CellState) -> Report:
+        """The reports in use; those of users whom nobody serves say nothing."""
+        report, back = state.reports[0], state.attached.back
+        if back is None:
+            return report
+        here = back <= state.slot
+        return Report(report.bits * here[..., None], report.mean_bits * here)
 
     def _measure(self, gamma: Tensor) -> Report:
         bits = self.parts.tables.adaptation.report(gamma)
@@ -243,7 +264,32 @@ class Engine:
         elif (state.slot - state.block.first_slot) % self._fading_slots == 0:
             fresh = self._fading(state.slot)
             state = replace(state, block=replace(state.block, coordinates=fresh, fading_slot=state.slot))
+        if self._plan:
+            state = self._hand_over(state, self._plan)
         return self._admit(state), delays
+
+    def _hand_over(self, state: CellState, plan: Timetable) -> CellState:
+        """New cells where a measurement brings them; who is served by nobody can neither send nor repeat anything."""
+        if plan.measures(state.slot):
+            state = self._moved(state, plan.attached(state.slot), plan.moved(state.slot))
+        here = plan.back(state.slot) <= state.slot
+        queue = replace(state.harq, usable=state.harq.usable & here, retransmits=state.harq.retransmits & here)
+        return replace(state, harq=queue)
+
+    def _moved(self, state: CellState, attached: Attached, moved: Tensor) -> CellState:
+        """What was in flight goes back into the queue; the outer loop and the reports begin anew with the new cell."""
+        returned = torch.where(moved, harq.in_flight_bytes(state.harq), self._zero)
+        blocks = state.harq.blocks.masked_fill(moved[..., None, None], 0.0)
+        kept = (~moved).to(self.dtype)
+        return replace(
+            state,
+            waiting_bytes=state.waiting_bytes + returned,
+            sent_bytes=state.sent_bytes - returned,
+            harq=harq.choose(blocks, state.slot),
+            outer_loop_db=state.outer_loop_db * kept,
+            reports=tuple(Report(old.bits * kept[..., None], old.mean_bits * kept) for old in state.reports),
+            attached=attached,
+        )
 
     def _admit(self, state: CellState) -> CellState:
         """Queue what arrives in the slot; what finds no room is dropped."""
@@ -283,12 +329,3 @@ class Engine:
 
     def _fading(self, first_slot: int) -> Tensor:
         return self.parts.channel.fading.coordinates(first_slot, self._fading_slots, self.parts.carrier.slot_s)
-
-
-def roster(serving: Tensor, cells: int) -> Tensor:
-    """Users of each cell in ascending order, padded with U, ``[B, C, M]`` int64 with M of the fullest cell."""
-    batch, users = serving.shape
-    member = serving[:, None, :] == torch.arange(cells, device=serving.device)[:, None]
-    most = max(1, int(member.sum(-1).max()))
-    number = torch.arange(users, device=serving.device).expand(batch, cells, users)
-    return torch.where(member, number, users).sort(-1).values[..., :most].contiguous()

@@ -11,7 +11,7 @@ from phy.energy import PowerSettings
 from phy.random import Drops
 
 from .cells import CellState, SlotOutcome
-from .cellular import FIELDS, Books
+from .cellular import Books, fields_of
 from .contracts import Field, InfeasibleDecision, Outcome
 from .engine import Engine
 from .feasible import repair_scheduling, require_scheduling
@@ -47,7 +47,7 @@ class SchedulingProblem:
     @property
     def fields(self) -> Mapping[str, Field]:
         """Extras of the outcome."""
-        return FIELDS
+        return fields_of(self.engine)
 
     @property
     def drops(self) -> Drops:

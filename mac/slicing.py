@@ -20,7 +20,7 @@ from phy.energy import PowerSettings
 from phy.random import Drops
 
 from .cells import COUNTERS, CellState
-from .cellular import FIELDS, Books, add_reports
+from .cellular import Books, add_reports, fields_of
 from .contracts import Allocator, Field, Outcome
 from .delays import DelayReport
 from .engine import Engine
@@ -74,7 +74,7 @@ class SlicingState:
 
     cells: CellState
     rbg: Tensor  # [B, C, S] int64
-    totals: Tensor  # [len(COUNTERS), B, U] float64
+    totals: Tensor  # [len(engine.counters), B, U] float64
     interval: int
 
 
@@ -125,9 +125,7 @@ class SlicingProblem:
                 f"slicing.min_rbg: {len(settings.slices)} slices of at least {settings.min_rbg} RBGs do not fit "
                 f"{self.rbgs} RBGs; lower min_rbg or rbg_prbs"
             )
-        slices = len(settings.slices)
-        self._group = engine.serving * slices + engine.slice_id
-        self._members = self._by_slice(torch.ones(engine.shape, dtype=torch.float64, device=engine.device))
+        self._one = torch.ones(engine.shape, dtype=torch.float64, device=engine.device)
 
     @property
     def interval_s(self) -> float:
@@ -138,7 +136,7 @@ class SlicingProblem:
     def fields(self) -> Mapping[str, Field]:
         """Extras of the outcome."""
         return {
-            **FIELDS,
+            **fields_of(self.engine),
             "rbg": Field(("cell", "slice"), "RBG", "last", "quota in force"),
             "slice_prbs": Field(("cell", "slice"), "PRB", "last", "quota in force"),
         }
@@ -173,29 +171,33 @@ class SlicingProblem:
         place = torch.arange(slices, device=self.engine.device)
         equal = self.rbgs // slices + (place < self.rbgs % slices).long()
         rbg = equal.expand(self.engine.shape[0], self.engine.cells, slices).contiguous()
-        totals = torch.zeros((len(COUNTERS), *self.engine.shape), dtype=torch.float64, device=self.engine.device)
+        totals = torch.zeros(
+            (len(self.engine.counters), *self.engine.shape), dtype=torch.float64, device=self.engine.device
+        )
         return SlicingState(cells, rbg, totals, 0)
 
     def observe(self, state: SlicingState, /) -> SlicingObservation:
         """Reports of the last interval."""
         rate = state.cells.reports[0].mean_bits.to(torch.float64)
+        group = state.cells.attached.serving * len(self.settings.slices) + self.engine.slice_id
+        members = self._by_slice(self._one, group)
         return SlicingObservation(
             interval=state.interval,
-            users=self._members,
+            users=members,
             rbg=state.rbg,
-            backlog_bits=self._by_slice(self.engine.backlog_bits(state.cells)),
-            arrived_bits=self._by_slice(state.totals[_ARRIVED]),
-            served_bits=self._by_slice(state.totals[_SERVED]),
-            requested_prbs=self._by_slice(state.totals[_REQUESTED]),
-            granted_prbs=self._by_slice(state.totals[_GRANTED]),
-            bits_per_prb=self._by_slice(rate) / self._members.clamp(min=1),
+            backlog_bits=self._by_slice(self.engine.backlog_bits(state.cells), group),
+            arrived_bits=self._by_slice(state.totals[_ARRIVED], group),
+            served_bits=self._by_slice(state.totals[_SERVED], group),
+            requested_prbs=self._by_slice(state.totals[_REQUESTED], group),
+            granted_prbs=self._by_slice(state.totals[_GRANTED], group),
+            bits_per_prb=self._by_slice(rate, group) / members.clamp(min=1),
         )
 
     def step(self, state: SlicingState, decision: SlicingDecision, /) -> tuple[SlicingState, Outcome]:
         """Check the decision, set the quotas and run the interval's slots under them."""
         rbg, mended = self._quotas(state, decision)
         owner = self.owner(rbg)
-        cells, tally = self._slots(self._own(state.cells, owner))
+        cells, tally = self._slots(self._own(state.cells, owner), owner)
         tally.repairs += mended
         outcome = self.books.outcome(cells, tally.counters, tally.active_prbs, tally.delays, self.slots)
         place = torch.arange(rbg.shape[-1], device=rbg.device)
@@ -220,17 +222,20 @@ class SlicingProblem:
 
     def _own(self, cells: CellState, owner: Tensor) -> CellState:
         batch, users = self.engine.shape
-        home = self.engine.serving[..., None].expand(batch, users, self.engine.prbs)
+        home = cells.attached.serving[..., None].expand(batch, users, self.engine.prbs)
         mine = owner.gather(1, home) == self.engine.slice_id[..., None]
         lent = ~mine if self.settings.unused == "lent" else None
         return replace(cells, owned=mine, borrowable=lent)
 
-    def _slots(self, cells: CellState) -> tuple[CellState, _Tally]:
+    def _slots(self, cells: CellState, owner: Tensor) -> tuple[CellState, _Tally]:
         engine, tally = self.engine, None
         for _ in range(self.slots):
             observation = engine.observe(cells)
             decision = self.scheduler.decide(observation)
+            attached = cells.attached
             cells, slot, repairs = decide_slot(engine, cells, observation, decision, self.repair)
+            if cells.attached is not attached:
+                cells = self._own(cells, owner)
             if tally is None:
                 tally = _Tally(slot.counters, slot.active_prbs, repairs)
             else:
@@ -241,8 +246,8 @@ class SlicingProblem:
         assert tally is not None
         return cells, tally
 
-    def _by_slice(self, values: Tensor) -> Tensor:
+    def _by_slice(self, values: Tensor, group: Tensor) -> Tensor:
         """Sum over the users of each slice in each cell, ``[B, C, S]`` from ``[B, U]``."""
         batch, slices = values.shape[0], len(self.settings.slices)
         out = values.new_zeros((batch, self.engine.cells * slices))
-        return out.scatter_add_(1, self._group, values).view(batch, self.engine.cells, slices)
+        return out.scatter_add_(1, group, values).view(batch, self.engine.cells, slices)

@@ -113,7 +113,13 @@ def place_users(drop: Drops, plan: ChannelPlan) -> tuple[Tensor, Tensor]:
 
 
 def fade(
-    drop: Drops, plan: ChannelPlan, basis: Basis, scale: LargeScale, position: Tensor, dtype: torch.dtype
+    drop: Drops,
+    plan: ChannelPlan,
+    basis: Basis,
+    scale: LargeScale,
+    position: Tensor,
+    dtype: torch.dtype,
+    direct: bool = True,
 ) -> Fading:
     """Rays of a drop whose users are at ``position`` ``[B, U, 3]``; their phases stay when they move.
 
@@ -124,11 +130,12 @@ def fade(
         scale: the state of the links at ``position``, from :meth:`phy.large_scale.Air.at`.
         position: of the users in m.
         dtype: of the rays.
+        direct: among them the direct rays.
     """
     snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
     if plan.fading.model == "none":
         return _no_fading(snr, len(plan.frequency_hz))
-    return draw_fading(drop, _links(plan, scale, position), basis, plan.fading, snr, dtype)
+    return draw_fading(drop, links_of(plan, scale, position), basis, plan.fading, snr, dtype, direct)
 
 
 def _build_drop(drop: Drops, plan: ChannelPlan, basis: Basis, dtype: torch.dtype) -> Channel:
@@ -140,7 +147,7 @@ def _build_drop(drop: Drops, plan: ChannelPlan, basis: Basis, dtype: torch.dtype
     return Channel(snr, serving, position, fade(drop, plan, basis, scale, position, dtype))
 
 
-def _links(plan: ChannelPlan, scale: LargeScale, position: Tensor) -> Links:
+def links_of(plan: ChannelPlan, scale: LargeScale, position: Tensor) -> Links:
     """Links of users to cells: those of a site share their clusters, but not the antennas' weights or the phases."""
     site = plan.topology.cell_site
     towards = -displacement(plan.topology, position)[:, :, site]
@@ -160,4 +167,5 @@ def _no_fading(snr: Tensor, prbs: int) -> Fading:
     rays = torch.stack((torch.cat((amplitude, 0 * amplitude), -1), torch.cat((0 * amplitude, amplitude), -1)), 2)
     to_prbs = torch.zeros((2, 2 * prbs), dtype=torch.float64)
     to_prbs[0, :prbs] = to_prbs[1, prbs:] = 1.0
-    return Fading(rays.flatten(3), torch.zeros((*snr.shape[:2], 1), dtype=torch.float64), to_prbs, 0.0)
+    still = torch.zeros((*snr.shape[:2], 1), dtype=torch.float64)
+    return Fading(rays.flatten(3), still, to_prbs, 0.0, turn_rad=still)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, Self
 
 import torch
@@ -137,6 +137,7 @@ class Fading:
     doppler_hz: Tensor  # [B, U, M] float64
     to_prbs: Tensor  # [2D, 2K] from coordinates to real and imaginary part on each PRB
     error: float
+    turn_rad: Tensor | None = field(default=None, kw_only=True)  # [B, U, M] directions, where they are asked for
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
         """Basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
@@ -149,20 +150,26 @@ class Fading:
         product = torch.bmm(phasors.flatten(0, 1), self.rays.flatten(0, 1))
         return product.view(batch, users, slots, width)
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Fading:
+    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """The same on another device; Doppler shifts stay in float64."""
         rays, to_prbs = self.rays.to(device, dtype), self.to_prbs.to(device, dtype)
-        return Fading(rays, self.doppler_hz.to(device), to_prbs, self.error)
+        return replace(self, rays=rays, doppler_hz=self.doppler_hz.to(device), to_prbs=to_prbs)
 
-    def beside(self, others: Sequence[Fading]) -> Fading:
+    def beside(self, others: Sequence[Self]) -> Self:
         """One batch of this one and others, drop after drop."""
         rays = torch.cat([self.rays, *(other.rays for other in others)])
         doppler = torch.cat([self.doppler_hz, *(other.doppler_hz for other in others)])
-        return Fading(rays, doppler, self.to_prbs, self.error)
+        return replace(self, rays=rays, doppler_hz=doppler, turn_rad=None)
 
 
 def draw_fading(
-    drops: Drops, links: Links, basis: Basis, settings: FadingSettings, power: Tensor, dtype: torch.dtype
+    drops: Drops,
+    links: Links,
+    basis: Basis,
+    settings: FadingSettings,
+    power: Tensor,
+    dtype: torch.dtype,
+    direct: bool = True,
 ) -> Fading:
     """Draw the rays of one drop (``B = 1``) or more.
 
@@ -173,16 +180,27 @@ def draw_fading(
         settings: how many directions.
         power: ``[B, U, C]`` mean power of each link, for example its SNR: the response's mean square over drops.
         dtype: of the rays, which are computed in float64.
+        direct: among them the direct rays; without them the directions are given instead, see :func:`direct_rays`.
     """
     users, directions = power.shape[1], settings.directions
     turn = 2 * math.pi * (uniform(drops.keys("fading/turn"), (users, 1)) + torch.arange(directions) / directions)
     doppler = links.speed_mps[:, None] * (links.carrier_hz / SPEED_OF_LIGHT_MPS) * torch.cos(turn)
     blocks = [slice(first, first + _USERS_AT_ONCE) for first in range(0, users, _USERS_AT_ONCE)]
-    rays = [_as_real(_rays(drops, links, basis, turn, power, block).to(dtype.to_complex())) for block in blocks]
-    return Fading(torch.cat(rays, 1), doppler, steering_matrix(basis).to(dtype), basis.error)
+    rays = [_as_real(_rays(drops, links, basis, turn, power, block, direct).to(dtype.to_complex())) for block in blocks]
+    directions_rad = None if direct else turn
+    return Fading(torch.cat(rays, 1), doppler, steering_matrix(basis).to(dtype), basis.error, turn_rad=directions_rad)
 
 
-def _rays(drops: Drops, links: Links, basis: Basis, turn: Tensor, power: Tensor, block: slice) -> Tensor:
+def direct_rays(drops: Drops, links: Links, power: Tensor) -> Tensor:
+    """Amplitudes of the direct rays, ``[B, U, C]`` complex, with the phases that they have among other rays."""
+    k = 10.0 ** (links.k_factor_db / 10.0)
+    phase = 2 * math.pi * uniform(drops.keys("fading/los_phase"), tuple(power.shape[1:]))
+    return torch.polar((power * k / (1.0 + k)).sqrt(), phase)
+
+
+def _rays(
+    drops: Drops, links: Links, basis: Basis, turn: Tensor, power: Tensor, block: slice, with_direct: bool
+) -> Tensor:
     """Amplitudes of a block of users, complex128 ``[B, block, C, M, D]``."""
     some, power = links.of_users(block), power[:, block]
     amplitude = _amplitudes(drops, some.share, turn.shape[-1], block.start)
@@ -192,6 +210,8 @@ def _rays(drops: Drops, links: Links, basis: Basis, turn: Tensor, power: Tensor,
     scattered_power = power / (1.0 + k) / _kept(some, _energy(basis)[index])
     scattered = _per_site(amplitude, some) @ coordinate  # the rays of all cells of a site at once
     scattered = scattered.view(*amplitude.shape[:-1], -1).mul_(scattered_power.sqrt()[..., None, None])
+    if not with_direct:
+        return scattered
     direct = _line_of_sight(drops, some, turn[:, block], (power * k / (1.0 + k)).sqrt(), block.start)
     return scattered.add_(direct[..., None] * basis.coordinates[0])
 

@@ -23,6 +23,7 @@ SHORT: dict[str, dict[str, Any]] = {
         "slicing.held_reports": 1,
     },
     "scheduling-macro": {"drops": 1, "duration_s": 0.1, "warmup_s": 0, "window_s": 0.05},
+    "mobility-macro": {"drops": 1, "duration_s": 0.3, "warmup_s": 0},
 }
 """What is cut short of each preset so that the test is quick; everything else is the preset's own."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from . import delay, fairness, satisfaction, throughput, tractor
+from . import delay, fairness, handover, satisfaction, throughput, tractor
 from .arrays import Array, Values
 
 if TYPE_CHECKING:
@@ -110,7 +110,24 @@ _DELAY = (
            "lower", throughput.repairs, ("repairs", "mends")),
 )  # fmt: skip
 
-METRICS: dict[str, Metric] = {metric.name: metric for metric in (*_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY)}
+_HANDOVER = (
+    Metric("handover_rate", "1/min", "handovers of a user in a minute", "lower", handover.handover_rate,
+           ("handovers", "window_s")),
+    Metric("ping_pong_share", "1", "share of the handovers that went back too soon", "lower",
+           handover.ping_pong_share, ("ping_pongs", "handovers")),
+    Metric("handover_failure_share", "1", "failed handovers over all that were tried", "lower",
+           handover.handover_failure_share, ("handover_failures", "handovers")),
+    Metric("link_failure_rate", "1/min", "radio-link failures of a user in a minute, with those in handovers", "lower",
+           handover.link_failure_rate, ("radio_link_failures", "handover_failures", "window_s")),
+    Metric("interruption_share", "1", "share of the time in which nobody served a user", "lower",
+           handover.interruption_share, ("interruption_s", "window_s")),
+    Metric("stay_mean", "s", "mean time of stay in a cell that was left", None, handover.stay_mean,
+           ("stay_s", "handovers", "handover_failures", "radio_link_failures")),
+)  # fmt: skip
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric for metric in (*_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY, *_HANDOVER)
+}
 
 
 def available_metrics() -> tuple[Metric, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,31 +16,35 @@ from mac.carrier import CarrierSettings
 from mac.cells import Parts, Users
 from mac.delays import BIN_EDGES_S
 from mac.engine import Engine
+from mac.handover import HandoverSettings
+from mac.handover import rules as handover_rules
 from mac.harq import HarqSettings
 from mac.link_adaptation import LinkSettings
 from mac.link_tables import link_tables
+from mac.measurements import MeasurementSettings
 from mac.metrics.satisfaction import Sla
 from mac.slicing_types import Service
 from mac.traffic import Arrivals, Packets, TraceError, TraceReplay, TrafficModel, TrafficSettings, merge
 from phy.antenna import SectorAntennaSettings
-from phy.channel import ChannelPlan, ChannelSettings, build_channel, frequency_basis
+from phy.blockage import BlockageSettings, ScriptedSettings, write_script
+from phy.channel import ChannelPlan, ChannelSettings, build_channel
 from phy.energy import PowerSettings
 from phy.fading import FadingSettings
 from phy.large_scale import PropagationSettings
+from phy.mobility import MobilitySettings, Replay, Static
+from phy.motion import MotionSettings, build_moving_channel
 from phy.random import Drops, stream_key
-from phy.sionna_channel import Cost, build_sionna_channel, cost, require_possible
+from phy.sionna_channel import build_sionna_channel, require_possible
 from phy.topology import TopologySettings, build_topology
 from phy.units import kmh_to_mps
 from scenarios.errors import ScenarioError
 from scenarios.families import Labels
 from scenarios.schema import Clock, Model, ScenarioBase
 
-_LONGEST_BLOCK = 50  # slots that the engine prepares at once
-_CLUSTERS = 20  # of a link, at most (TR 38.901 Table 7.5-6)
-_TABLE_BYTES = 60_000_000  # link tables and the library code that a first run loads
-_FIELDS = 18  # arrays of the results per user and window, about
-_PACKET_BYTES = 24  # slot, user and size of a packet
-_PACKET_SETUP_BYTES = 120  # what making and sorting the packets of a drop takes for each of them, at most
+from . import moving
+
+LONGEST_BLOCK = 50
+"""Slots that the engine prepares at once."""
 
 
 class UserGroup(Model):
@@ -52,7 +55,8 @@ class UserGroup(Model):
     count: int = Field(default=1, ge=0, le=10_000)
     """Users of the group in each cell; 0 leaves the group out."""
     speed_kmh: float = Field(default=3.0, ge=0.0, le=500.0)
-    """Speed that the Doppler shifts follow; users stay where they are."""
+    """Speed that the Doppler shifts of users follow who stay where they are (mobility: static)."""
+    mobility: MobilitySettings = Field(default_factory=Static, description="How the users move: a model of motion.")
     traffic: TrafficSettings = Field(description="What arrives for each user: a traffic model and its settings.")
     sla: Sla = Field(default_factory=Sla)
     """What each user was promised; satisfaction is measured against it."""
@@ -65,6 +69,16 @@ class UserGroup(Model):
             return traffic
         folders: list[Path] = info.context["folders"]
         return replace(traffic, files=tuple(_beside(pattern, folders) for pattern in traffic.files))
+
+    @field_validator("mobility")
+    @classmethod
+    def _trajectories_beside_the_scenario(cls, mobility: MobilitySettings, info: ValidationInfo) -> MobilitySettings:
+        """Likewise a file of trajectories."""
+        if not isinstance(mobility, Replay) or not info.context:
+            return mobility
+        folders: list[Path] = info.context["folders"]
+        path = next((folder / mobility.file for folder in folders if (folder / mobility.file).is_file()), None)
+        return replace(mobility, file=str(path or mobility.file))
 
 
 class CellularScenario(ScenarioBase):
@@ -88,6 +102,14 @@ class CellularScenario(ScenarioBase):
     """Retransmissions."""
     power: PowerSettings = Field(default_factory=PowerSettings)
     """Energy that base stations take."""
+    motion: MotionSettings = Field(
+        default_factory=MotionSettings, description="How often the air is taken anew, and the area of the walks."
+    )
+    blockage: tuple[BlockageSettings, ...] = Field(default=(), max_length=16, description="What stands in the way.")
+    handover: HandoverSettings | None = None
+    """When users change their cell; left out, everybody keeps the cell of the start."""
+    measurements: MeasurementSettings = Field(default_factory=MeasurementSettings)
+    """What users measure of the cells around them, for handovers."""
     queue_bytes: float = Field(default=5e6, ge=1500, le=1e12)
     """Room of each user's queue; what finds it full is dropped."""
     placement: Literal["per_cell", "uniform"] = "per_cell"
@@ -101,6 +123,16 @@ class CellularScenario(ScenarioBase):
     def cells(self) -> int:
         """Cells of the network."""
         return self.topology.site_count * self.topology.sectors
+
+    @property
+    def moves(self) -> bool:
+        """Whether the mean strength of any link changes with time."""
+        return bool(self.blockage) or any(g.count and not isinstance(g.mobility, Static) for g in self.users)
+
+    def group_of_user(self) -> torch.Tensor:
+        """Users stand cell by cell, in each in the order of the groups, int64 ``[U]``."""
+        counts = torch.tensor([group.count for group in self.users])
+        return torch.arange(len(counts)).repeat_interleave(counts).repeat(self.cells)
 
     @property
     def users_per_cell(self) -> int:
@@ -125,7 +157,41 @@ class CellularScenario(ScenarioBase):
     @model_validator(mode="after")
     def _provider_can(self) -> CellularScenario:
         if self.channel.provider == "sionna":
+            if self.moves or self.handover is not None:
+                raise ValueError(
+                    "channel.provider is 'sionna', whose channel keeps its users where they are; leave out mobility, "
+                    "blockage and handover, or take channel.provider: fairwave"
+                )
             require_possible(self.propagation, self.antenna, self.fading)
+        return self
+
+    @model_validator(mode="after")
+    def _blockage_concerns_what_is_there(self) -> CellularScenario:
+        for number, blockage in enumerate(self.blockage):
+            if isinstance(blockage, ScriptedSettings):
+                try:
+                    write_script(blockage, build_topology(self.topology), group_names(self))
+                except ValueError as error:
+                    raise ValueError(f"blockage.{number}: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _every_cell_has_its_offset(self) -> CellularScenario:
+        if self.handover is not None:
+            try:
+                handover_rules(self.handover, self.cells, self.carrier.slot_s, torch.device("cpu"))
+            except ValueError as error:
+                raise ValueError(f"handover.{error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _home_means_something(self) -> CellularScenario:
+        for number, group in enumerate(self.users):
+            if isinstance(group.mobility, Replay) and group.count and self.attachment == "home":
+                raise ValueError(
+                    f"users.{number}.mobility: users who follow a file start where it says and not in the area of a "
+                    "cell, so 'home' means nothing to them; set attachment to 'strongest'"
+                )
         return self
 
 
@@ -152,7 +218,7 @@ class Shape:
     def block_slots(self) -> int:
         """The longest block, of those that the engine prepares at once, that ends wherever a window may."""
         unit = self.slots if self.slots > 1 else math.gcd(self.clock.window, self.clock.warmup)
-        return max(n for n in range(1, _LONGEST_BLOCK + 1) if unit % n == 0)
+        return max(n for n in range(1, LONGEST_BLOCK + 1) if unit % n == 0)
 
 
 def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.device, dtype: torch.dtype) -> Engine:
@@ -165,8 +231,14 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
         place: device of the engine.
         dtype: float32 or float64.
     """
-    build = build_sionna_channel if scenario.channel.provider == "sionna" else build_channel
-    channel = build(drops, channel_plan(scenario), place, dtype)
+    plan = channel_plan(scenario)
+    motion = moving.motion_plan(scenario, shape) if scenario.moves or scenario.handover is not None else None
+    if scenario.channel.provider == "sionna":
+        channel = build_sionna_channel(drops, plan, place, dtype)
+    elif motion is None:
+        channel = build_channel(drops, plan, place, dtype)
+    else:
+        channel = build_moving_channel(drops, plan, motion, place, dtype)
     tables = link_tables(scenario.carrier, scenario.link, place, dtype)
     return Engine(
         Parts(
@@ -179,6 +251,7 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
             users=_users(scenario, shape),
             arrivals=_arrivals(scenario, drops, shape.total_slots),
             block_slots=shape.block_slots,
+            itinerary=moving.itinerary(scenario, channel, shape),
         )
     )
 
@@ -198,6 +271,21 @@ def channel_plan(scenario: CellularScenario) -> ChannelPlan:
         frequency_hz=scenario.carrier.prb_frequency_hz(),
         snr_at_unit_gain=scenario.carrier.snr_at_unit_gain,
     )
+
+
+def group_names(scenario: CellularScenario) -> list[str]:
+    """Name of each user's group."""
+    return [scenario.users[number].name for number in scenario.group_of_user().tolist()]
+
+
+def check_files(scenario: CellularScenario, shape: Shape) -> None:
+    """Read every file that the scenario names.
+
+    Raises:
+        ScenarioError: files that are missing or cannot be used.
+    """
+    check_traces(scenario)
+    moving.check_trajectories(scenario, shape)
 
 
 def check_traces(scenario: CellularScenario) -> None:
@@ -235,7 +323,7 @@ def labels(scenario: CellularScenario, engine: Engine, services: Sequence[Servic
         "sla_delay_s": [_or_nan(sla.delay_s) for sla in slas],
         "sla_loss": [_or_nan(sla.loss) for sla in slas],
     }
-    which = _group_of_user(scenario).numpy()
+    which = scenario.group_of_user().numpy()
     coordinates: dict[str, tuple[tuple[str, ...], Any]] = {
         name: (("user",), np.array(values)[which]) for name, values in per_group.items()
     }
@@ -252,47 +340,6 @@ def labels(scenario: CellularScenario, engine: Engine, services: Sequence[Servic
     if scenario.on_infeasible == "repair":
         attributes["mends"] = 1  # only then does a count of repairs mean anything
     return Labels(coordinates, attributes)
-
-
-def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
-    """Memory of a batch: rays and their values, reports, queues' histories, results, and the setup of a drop."""
-    item = 8 if scenario.dtype == "float64" else 4
-    users, prbs = scenario.users_per_cell * scenario.cells, scenario.carrier.prbs
-    links, basis = users * scenario.cells, _basis_size(scenario)
-    rays = scenario.fading.directions
-    air: float = links * 2 * basis * (2 * rays + 2 * 10) * item
-    reports = users * prbs * (scenario.link.report_delay_slots + 12) * item
-    queues = users * (3 * 1024 + 8 * _LONGEST_BLOCK) * 8
-    seconds = shape.total_slots * scenario.carrier.slot_s
-    arrivals = sum(_packets(group, seconds) for group in scenario.users) * scenario.cells
-    windows = shape.clock.intervals // shape.clock.window
-    results = users * (2 * _FIELDS * windows + len(BIN_EDGES_S)) * 8
-    draws: float = links * 16 * (_CLUSTERS * (basis + rays) + 2 * rays * basis)
-    if scenario.channel.provider == "sionna":
-        air, draws = _sionna_cost(scenario).stored_bytes, _sionna_cost(scenario).setup_bytes
-    setup = _TABLE_BYTES + draws + _PACKET_SETUP_BYTES * arrivals
-    return int(drops * (air + reports + queues + _PACKET_BYTES * arrivals + results) + setup)
-
-
-def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> float:
-    """Time of one allocator on one CPU thread: what a slot costs anyhow, and what each link and PRB adds."""
-    users = scenario.users_per_cell * scenario.cells
-    per_slot = 1e-3 + drops * (users * scenario.cells * scenario.carrier.prbs * 7e-9 + users * 2e-6)
-    if scenario.channel.provider == "fairwave":
-        return shape.total_slots * per_slot
-    more = _sionna_cost(scenario)
-    return shape.total_slots * (per_slot + drops * more.slot_s) + drops * more.setup_s
-
-
-def _sionna_cost(scenario: CellularScenario) -> Cost:
-    users, item = scenario.users_per_cell * scenario.cells, 8 if scenario.dtype == "float64" else 4
-    return cost(users, scenario.topology.site_count, scenario.cells, scenario.carrier.prbs, item)
-
-
-def best_batch(scenario: CellularScenario, device: str) -> int:
-    """Drops side by side: until a slot's arrays fill a cache, or keep a GPU busy."""
-    links = scenario.users_per_cell * scenario.cells**2 * scenario.carrier.prbs
-    return max(1, min(64, 400_000 // links) if device == "cpu" else min(1024, 400_000_000 // links))
 
 
 def _users(scenario: CellularScenario, shape: Shape) -> Users:
@@ -314,7 +361,7 @@ def _arrivals(scenario: CellularScenario, drops: Drops, slots: int) -> Arrivals 
 
 
 def _packets_of_drop(scenario: CellularScenario, seed: int, drop: int, slots: int) -> Packets:
-    which = _group_of_user(scenario).numpy()
+    which = scenario.group_of_user().numpy()
     parts = []
     for number, group in enumerate(scenario.users):
         # A stream of its own for each group: more users of one leave the traffic of the others as it was.
@@ -326,44 +373,7 @@ def _packets_of_drop(scenario: CellularScenario, seed: int, drop: int, slots: in
 
 def _per_user(scenario: CellularScenario, values: Sequence[float]) -> torch.Tensor:
     """A value of each group for each user, float64 ``[U]``."""
-    return torch.tensor(values, dtype=torch.float64)[_group_of_user(scenario)]
-
-
-def _group_of_user(scenario: CellularScenario) -> torch.Tensor:
-    """Users stand cell by cell, in each in the order of the groups, int64 ``[U]``."""
-    counts = torch.tensor([group.count for group in scenario.users])
-    return torch.arange(len(counts)).repeat_interleave(counts).repeat(scenario.cells)
-
-
-def _packets(group: UserGroup, time_s: float) -> float:
-    """Packets that arrive for a group of a cell; of 500 bytes where a model does not say."""
-    traffic = group.traffic
-    if isinstance(traffic, TraceReplay):
-        return group.count * traffic.expected_packets(time_s)
-    size_bytes: float = getattr(traffic, "packet_bytes", getattr(traffic, "file_bytes", 500))
-    return group.count * (traffic.mean_rate_bps or 0.0) * time_s / 8 / size_bytes
-
-
-def _basis_size(scenario: CellularScenario) -> int:
-    return _cached_basis_size(scenario.carrier, scenario.propagation, scenario.fading)
-
-
-@functools.lru_cache(maxsize=64)
-def _cached_basis_size(carrier: CarrierSettings, propagation: PropagationSettings, fading: FadingSettings) -> int:
-    plan = ChannelPlan(
-        topology=build_topology(TopologySettings()),
-        propagation=propagation,
-        antenna=SectorAntennaSettings(),
-        fading=fading,
-        users_per_cell=1,
-        placement="per_cell",
-        attachment="home",
-        min_distance_m=0.0,
-        speed_mps=torch.zeros(1),
-        frequency_hz=carrier.prb_frequency_hz(),
-        snr_at_unit_gain=1.0,
-    )
-    return int(frequency_basis(plan).vectors.shape[1])
+    return torch.tensor(values, dtype=torch.float64)[scenario.group_of_user()]
 
 
 def _beside(pattern: str, folders: Sequence[Path]) -> str:

@@ -12,7 +12,7 @@ from phy.random import Drops
 from scenarios.families import Family, Labels
 from scenarios.schema import Clock, clock
 
-from . import cellular
+from . import cellular, estimates
 from .cellular import CellularScenario, Shape, UserGroup
 
 _WINDOW_S = 0.1
@@ -55,11 +55,11 @@ FAMILY = Family(
     allocator_family="scheduling",
     scenario_type=SchedulingScenario,
     clock=_clock,
-    check=cellular.check_traces,
+    check=lambda scenario: cellular.check_files(scenario, _shape(scenario)),
     build=_build,
     labels=_labels,
-    estimate_bytes=lambda scenario, drops: cellular.estimate_bytes(scenario, drops, _shape(scenario)),
-    estimate_seconds=lambda scenario, drops: cellular.estimate_seconds(scenario, drops, _shape(scenario)),
-    best_batch=cellular.best_batch,
+    estimate_bytes=lambda scenario, drops: estimates.estimate_bytes(scenario, drops, _shape(scenario)),
+    estimate_seconds=lambda scenario, drops: estimates.estimate_seconds(scenario, drops, _shape(scenario)),
+    best_batch=estimates.best_batch,
     require=require_scheduling,
 )

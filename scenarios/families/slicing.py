@@ -20,7 +20,7 @@ from scenarios.errors import ScenarioError, did_you_mean
 from scenarios.families import Family, Labels
 from scenarios.schema import Clock, clock
 
-from . import cellular
+from . import cellular, estimates
 from .cellular import CellularScenario, Shape, UserGroup
 
 
@@ -90,7 +90,7 @@ def _scheduler(scenario: SlicingScenario) -> Allocator[SchedulingObservation, Sc
 
 
 def _check(scenario: SlicingScenario) -> None:
-    cellular.check_traces(scenario)
+    cellular.check_files(scenario, _shape(scenario))
     try:
         _scheduler(scenario)
     except Exception as error:  # a plug-in's module may raise anything at all when it is imported
@@ -142,9 +142,9 @@ FAMILY = Family(
     check=_check,
     build=_build,
     labels=_labels,
-    estimate_bytes=lambda scenario, drops: cellular.estimate_bytes(scenario, drops, _shape(scenario)),
-    estimate_seconds=lambda scenario, drops: cellular.estimate_seconds(scenario, drops, _shape(scenario)),
-    best_batch=cellular.best_batch,
+    estimate_bytes=lambda scenario, drops: estimates.estimate_bytes(scenario, drops, _shape(scenario)),
+    estimate_seconds=lambda scenario, drops: estimates.estimate_seconds(scenario, drops, _shape(scenario)),
+    best_batch=estimates.best_batch,
     require=require_slicing,
     context=_context,
 )

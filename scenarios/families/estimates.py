@@ -1,0 +1,101 @@
+"""What a batch of drops on a cellular carrier takes: memory, time, and how many drops are best side by side."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+
+from mac.carrier import CarrierSettings
+from mac.delays import BIN_EDGES_S
+from mac.traffic import TraceReplay
+from phy.antenna import SectorAntennaSettings
+from phy.channel import ChannelPlan, frequency_basis
+from phy.fading import FadingSettings
+from phy.large_scale import PropagationSettings
+from phy.sionna_channel import Cost, cost
+from phy.topology import TopologySettings, build_topology
+
+from .cellular import LONGEST_BLOCK, CellularScenario, Shape, UserGroup
+
+_CLUSTERS = 20  # of a link, at most (TR 38.901 Table 7.5-6)
+_TABLE_BYTES = 60_000_000  # link tables and the library code that a first run loads
+_FIELDS = 18  # arrays of the results per user and window, about
+_PACKET_BYTES = 24  # slot, user and size of a packet
+_PACKET_SETUP_BYTES = 120  # what making and sorting the packets of a drop takes for each of them, at most
+
+
+def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
+    """Memory of a batch: rays and their values, reports, queues' histories, results, and the setup of a drop."""
+    item = 8 if scenario.dtype == "float64" else 4
+    users, prbs = scenario.users_per_cell * scenario.cells, scenario.carrier.prbs
+    links, basis = users * scenario.cells, _basis_size(scenario)
+    rays = scenario.fading.directions
+    air: float = links * 2 * basis * (2 * rays + 2 * 10) * item
+    draws: float = links * 16 * (_CLUSTERS * (basis + rays) + 2 * rays * basis)
+    reports = users * prbs * (scenario.link.report_delay_slots + 12) * item
+    queues = users * (3 * 1024 + 8 * LONGEST_BLOCK) * 8
+    if scenario.moves:  # two states, put together, and the making of the next one
+        air += 3 * links * 2 * basis * 2 * rays * item
+    if scenario.channel.provider == "sionna":
+        air, draws = _sionna_cost(scenario).stored_bytes, _sionna_cost(scenario).setup_bytes
+    seconds = shape.total_slots * scenario.carrier.slot_s
+    arrivals = sum(_packets(group, seconds) for group in scenario.users) * scenario.cells
+    windows = shape.clock.intervals // shape.clock.window
+    results = users * (2 * _FIELDS * windows + len(BIN_EDGES_S)) * 8
+    setup = _TABLE_BYTES + draws + _PACKET_SETUP_BYTES * arrivals
+    return int(drops * (air + reports + queues + _PACKET_BYTES * arrivals + results) + setup)
+
+
+def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> float:
+    """Time of one allocator on one CPU thread: what a slot costs anyhow, and what each link and PRB adds."""
+    users = scenario.users_per_cell * scenario.cells
+    per_slot = 1e-3 + drops * (users * scenario.cells * scenario.carrier.prbs * 7e-9 + users * 2e-6)
+    if scenario.moves:  # a new state of all links now and then
+        per_slot += drops * users * scenario.cells * 6e-5 * scenario.carrier.slot_s / scenario.motion.update_s
+    if scenario.channel.provider == "fairwave":
+        return shape.total_slots * per_slot
+    more = _sionna_cost(scenario)
+    return shape.total_slots * (per_slot + drops * more.slot_s) + drops * more.setup_s
+
+
+def _sionna_cost(scenario: CellularScenario) -> Cost:
+    users, item = scenario.users_per_cell * scenario.cells, 8 if scenario.dtype == "float64" else 4
+    return cost(users, scenario.topology.site_count, scenario.cells, scenario.carrier.prbs, item)
+
+
+def best_batch(scenario: CellularScenario, device: str) -> int:
+    """Drops side by side: until a slot's arrays fill a cache, or keep a GPU busy."""
+    links = scenario.users_per_cell * scenario.cells**2 * scenario.carrier.prbs
+    return max(1, min(64, 400_000 // links) if device == "cpu" else min(1024, 400_000_000 // links))
+
+
+def _packets(group: UserGroup, time_s: float) -> float:
+    """Packets that arrive for a group of a cell; of 500 bytes where a model does not say."""
+    traffic = group.traffic
+    if isinstance(traffic, TraceReplay):
+        return group.count * traffic.expected_packets(time_s)
+    size_bytes: float = getattr(traffic, "packet_bytes", getattr(traffic, "file_bytes", 500))
+    return group.count * (traffic.mean_rate_bps or 0.0) * time_s / 8 / size_bytes
+
+
+def _basis_size(scenario: CellularScenario) -> int:
+    return _cached_basis_size(scenario.carrier, scenario.propagation, scenario.fading)
+
+
+@functools.lru_cache(maxsize=64)
+def _cached_basis_size(carrier: CarrierSettings, propagation: PropagationSettings, fading: FadingSettings) -> int:
+    plan = ChannelPlan(
+        topology=build_topology(TopologySettings()),
+        propagation=propagation,
+        antenna=SectorAntennaSettings(),
+        fading=fading,
+        users_per_cell=1,
+        placement="per_cell",
+        attachment="home",
+        min_distance_m=0.0,
+        speed_mps=torch.zeros(1),
+        frequency_hz=carrier.prb_frequency_hz(),
+        snr_at_unit_gain=1.0,
+    )
+    return int(frequency_basis(plan).vectors.shape[1])

@@ -1,0 +1,67 @@
+"""Motion and handovers of the families on a cellular carrier: from their scenarios to trajectories and itineraries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from mac.handover import rules as handover_rules
+from mac.itinerary import Itinerary, period_slots, plan_itinerary
+from phy.channel import Channel
+from phy.mobility import area_of, trajectories
+from phy.motion import MotionPlan, MovingFading
+from phy.random import Drops
+from phy.topology import build_topology
+from scenarios.errors import ScenarioError
+
+if TYPE_CHECKING:
+    from .cellular import CellularScenario, Shape
+
+
+def itinerary(scenario: CellularScenario, channel: Channel, shape: Shape) -> Itinerary | None:
+    """Who is served by whom over the run, drop by drop; the same whatever the allocators do."""
+    if scenario.handover is None:
+        return None
+    assert isinstance(channel.fading, MovingFading)
+    cpu = torch.device("cpu")
+    rules = handover_rules(scenario.handover, scenario.cells, scenario.carrier.slot_s, cpu)
+    slots = torch.arange(0, shape.total_slots, period_slots(scenario.measurements, rules.slot_s))
+    plans = [
+        plan_itinerary(course.drop, course.snr(slots)[None], scenario.measurements, rules, serving)
+        for course, serving in channel.fading.starts(channel.serving.to(cpu))
+    ]
+    row = list(channel.fading.row)
+    parts = zip(*((plan.serving, plan.back, plan.counts) for plan in plans), strict=True)
+    return Itinerary(plans[0].period_slots, *(torch.cat(part)[row] for part in parts))
+
+
+def motion_plan(scenario: CellularScenario, shape: Shape) -> MotionPlan:
+    """Who moves how, and what stands in the way."""
+    return MotionPlan(
+        settings=scenario.motion,
+        groups=tuple(group.name for group in scenario.users),
+        models=tuple(group.mobility for group in scenario.users),
+        group_of_user=scenario.group_of_user(),
+        blockage=scenario.blockage,
+        slot_s=scenario.carrier.slot_s,
+        slots=shape.total_slots,
+    )
+
+
+def check_trajectories(scenario: CellularScenario, shape: Shape) -> None:
+    """Read every trajectory file that the scenario names, and walk the whole run.
+
+    Raises:
+        ScenarioError: files that are missing or cannot be used, and the group that follows them.
+    """
+    area = area_of(build_topology(scenario.topology), scenario.motion.area)
+    duration_s = shape.total_slots * scenario.carrier.slot_s
+    for number, group in enumerate(scenario.users):
+        if group.count:
+            start = torch.zeros((1, group.count * scenario.cells, 3), dtype=torch.float64)
+            try:
+                trajectories(Drops(scenario.seed, (0,)), group.mobility, start, area, duration_s)
+            except ValueError as error:
+                where = f"{scenario.name}: users.{number}.mobility of group '{group.name}'"
+                raise ScenarioError(f"{where}: {error}") from None

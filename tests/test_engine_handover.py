@@ -1,0 +1,188 @@
+"""The slot engine with handovers: its books, the queue, reports and processes of who changes his cell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from engine_factory import engine
+from test_engine import NAMES, packets, rotate
+from torch import Tensor
+
+from mac import harq
+from mac.engine import Engine
+from mac.handover import COUNTERS
+from mac.itinerary import Itinerary
+from mac.scheduling_types import SchedulingDecision
+from phy.random import Drops
+from scenarios import load, run
+from scenarios.errors import ScenarioError
+from scenarios.families import find
+
+PERIOD, AWAY = 20, 7
+
+
+def wandering(tested: Engine, slots: int) -> Itinerary:
+    """At every other measurement a third of the users moves on to the next cell, and is away for a while."""
+    count = slots // PERIOD + 1
+    drop = torch.tensor([d % 3 for d in tested.parts.drops.ids])[:, None, None]
+    user, number = torch.arange(tested.shape[1]), torch.arange(count)[:, None]
+    hops = (number // 2 + (user + drop) % 3) // 3
+    serving = (tested.serving[:, None] + hops) % tested.cells
+    moved = torch.zeros_like(serving, dtype=torch.bool)
+    moved[:, 1:] = serving[:, 1:] != serving[:, :-1]
+    back = torch.where(moved, number * PERIOD + AWAY, 0).cummax(1).values
+    counts = torch.zeros((len(serving), count, len(COUNTERS), tested.shape[1]), dtype=torch.float64)
+    counts[:, :, COUNTERS.index("handovers")] = moved.double()
+    counts[:, :, COUNTERS.index("interruption_s")] = moved * AWAY * 1e-3
+    return Itinerary(PERIOD, serving, back, counts)
+
+
+def mobile(drops: Drops, slots: int, saturated: bool = False, **more: Any) -> Engine:
+    arrivals = None if saturated else packets(drops, 28, slots + 50, 0.5, 3000)
+    still = engine(drops, arrivals, **more)
+    return Engine(replace(still.parts, itinerary=wandering(still, slots)))
+
+
+@pytest.mark.parametrize("saturated", [False, True])
+def test_no_bit_is_made_or_lost(saturated: bool) -> None:
+    tested = mobile(Drops(2, (0, 1, 2)), 400, saturated)
+    state, total = tested.start(), torch.zeros(len(tested.counters), *tested.shape, dtype=torch.float64)
+    returned = torch.zeros(tested.shape, dtype=torch.float64)
+    for _ in range(390):
+        before = harq.in_flight_bytes(state.harq)
+        observation = tested.observe(state)
+        state, outcome = tested.step(state, rotate(observation), observation.need_prbs)
+        total += outcome.counters
+        returned += (state.outer_loop_db == 0) * before
+        queued = tested.backlog_bits(state) - 8 * (state.arrived[0] - state.arrived[1])
+        counted = {name: total[row] for name, row in NAMES.items()}
+        left = counted["served_bits"] + counted["dropped_bits"] + counted["lost_bits"] + queued
+        assert torch.equal(left, counted["demand_bits"])
+    assert total[tested.counters.index("handovers")].sum() > 200
+    assert returned.sum() > 0 and counted["served_bits"].sum() > 0
+
+
+def test_who_is_away_gets_nothing_and_comes_back_with_reports_of_the_new_cell() -> None:
+    tested = mobile(Drops(1, (0, 1)), 200, saturated=True)
+    plan, state = tested.parts.itinerary, tested.start()
+    assert plan is not None
+    for slot in range(180):
+        observation = tested.observe(state)
+        number = slot // PERIOD
+        assert torch.equal(observation.serving, plan.serving[:, number])
+        away = plan.back[:, number] > slot
+        assert torch.equal(observation.need_prbs[away], torch.zeros_like(observation.need_prbs[away]))
+        assert not observation.rate_bits[away].any() and not observation.retransmits[away].any()
+        if slot % PERIOD == 0 and slot:
+            moved = plan.serving[:, number] != plan.serving[:, number - 1]
+            assert not state.outer_loop_db[moved].any()
+            assert not harq.in_flight_bytes(state.harq)[moved].any()
+            assert not torch.stack([report.mean_bits for report in state.reports])[:, moved].any()
+        members = observation.roster < tested.shape[1]
+        assert torch.equal(members.sum(-1), torch.nn.functional.one_hot(observation.serving, 7).sum(1))
+        state, outcome = tested.step(state, everybody(observation.roster, tested), observation.need_prbs)
+        assert not outcome.counters[NAMES["served_bits"]][away].any()
+        if (slot + 1) % PERIOD == AWAY + 5:
+            again = plan.back[:, number] == number * PERIOD + AWAY
+            assert not again.any() or (tested.observe(state).need_prbs[again] > 0).any()
+
+
+def everybody(roster: Tensor, tested: Engine) -> SchedulingDecision:
+    """PRB k of each cell to its k-th user, whether he can use it or not."""
+    place = torch.arange(tested.prbs).clamp(max=roster.shape[-1] - 1)
+    user = roster[:, :, place]
+    return SchedulingDecision(torch.where(user < tested.shape[1], user, -1))
+
+
+def test_a_drop_alone_is_the_drop_in_a_batch() -> None:
+    def drive(ids: tuple[int, ...]) -> Tensor:
+        tested = mobile(Drops(1, ids), 200)
+        state, total = tested.start(), torch.zeros(len(tested.counters), *tested.shape, dtype=torch.float64)
+        for _ in range(190):
+            observation = tested.observe(state)
+            state, outcome = tested.step(state, rotate_own(observation), observation.need_prbs)
+            total += outcome.counters
+        return total
+
+    def rotate_own(observation: Any) -> SchedulingDecision:
+        users = observation.serving.shape[1]
+        members = (observation.roster < users).sum(-1, keepdim=True)
+        user = observation.roster.gather(2, observation.slot % members.clamp(min=1))
+        return SchedulingDecision(torch.where(user < users, user, -1).repeat(1, 1, observation.rate_bits.shape[-1]))
+
+    assert torch.equal(drive((2,))[:, 0], drive((0, 1, 2, 3))[:, 2])
+
+
+SCENARIO: dict[str, Any] = {
+    "name": "walks",
+    "family": "scheduling",
+    "seed": 3,
+    "drops": 2,
+    "duration_s": 1.0,
+    "window_s": 0.1,
+    "allocators": ["round_robin", "max_rate"],
+    "carrier": {"prbs": 6},
+    "topology": {"sectors": 1, "isd_m": 150, "min_distance_m": 10},
+    "handover": {"time_to_trigger_ms": 40, "hysteresis_db": 0.5, "offset_db": 0.5},
+    "measurements": {"filter_coefficient": 0},
+    "users": [
+        {
+            "name": "cars",
+            "count": 3,
+            "mobility": {"model": "linear", "min_speed_kmh": 300, "max_speed_kmh": 300},
+            "traffic": {"model": "poisson", "rate_bps": 5e5, "packet_bytes": 500},
+        }
+    ],
+}
+NAMED = ("handovers", "ping_pongs", "handover_failures", "radio_link_failures", "interruption_s", "stay_s")
+
+
+def test_every_allocator_sees_the_same_handovers_and_traffic(tmp_path: Path) -> None:
+    result = run(SCENARIO, out=tmp_path / "run", progress=False, plots=False)
+    one, other = (result.to_xarray(name) for name in ("round_robin", "max_rate"))
+    for name in (*NAMED, "demand_bits"):
+        assert one[name].equals(other[name]), name
+    assert float(one.handovers.sum()) > 3
+    assert not one.served_bits.equals(other.served_bits)
+    metrics = set(result.metrics.metric)
+    assert {"handover_rate", "ping_pong_share", "handover_failure_share", "link_failure_rate"} <= metrics
+    assert {"interruption_share", "stay_mean"} <= metrics
+    alone = run(SCENARIO, ["max_rate"], out=tmp_path / "alone", progress=False, plots=False, drops_per_batch=1)
+    assert alone.to_xarray("max_rate").served_bits.equals(other.served_bits)
+
+
+def test_slices_follow_their_users(tmp_path: Path) -> None:
+    users = [{**SCENARIO["users"][0], "slice": "embb"}, {**SCENARIO["users"][0], "name": "more", "slice": "urllc"}]
+    data = {
+        **SCENARIO,
+        "family": "slicing",
+        "users": users,
+        "allocators": ["equal"],
+        "carrier": {"prbs": 12},
+        "window_s": 0.25,
+        "drops": 1,
+    }
+    result = run(data, out=tmp_path / "run", progress=False, plots=False).to_xarray("equal")
+    assert float(result.handovers.sum()) > 0 and float(result.served_bits.sum()) > 0
+
+
+def test_no_handover_metrics_without_handovers(tmp_path: Path) -> None:
+    data = {key: value for key, value in SCENARIO.items() if key != "handover"}
+    result = run(data, ["max_rate"], out=tmp_path / "run", progress=False, plots=False, duration_s=0.1, drops=1)
+    assert "handover_rate" not in set(result.metrics.metric) and "handovers" not in result.to_xarray("max_rate")
+
+
+def test_bad_input() -> None:
+    def says(text: str, **changes: Any) -> None:
+        with pytest.raises(ScenarioError) as caught:
+            find("scheduling").check(load(SCENARIO, **changes))
+        assert text in str(caught.value)
+
+    says("cell_offsets_db has 2 values for 7 cells", **{"handover.cell_offsets_db": [0.0, 1.0]})
+    says("qin_db is -9", **{"handover.qin_db": -9.0})
+    says("time_to_trigger_ms", **{"handover.time_to_trigger_ms": 50})
+    says("period_ms", **{"measurements.period_ms": 0.1})

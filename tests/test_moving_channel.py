@@ -1,0 +1,217 @@
+"""The channel of users on their way: continuous, Doppler-shifted by the way, the same alone and in a batch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from phy.channel import Channel, build_channel
+from phy.motion import MovingFading, build_moving_channel
+from phy.random import Drops
+from scenarios import load
+from scenarios.errors import ScenarioError
+from scenarios.families import cellular, find
+from scenarios.families.moving import motion_plan
+from scenarios.families.scheduling import SchedulingScenario
+
+CPU, SLOT_S = torch.device("cpu"), 1e-3
+BASE: dict[str, Any] = {
+    "name": "walks",
+    "family": "scheduling",
+    "duration_s": 1.0,
+    "window_s": 0.1,
+    "drops": 1,
+    "allocators": ["round_robin"],
+    "carrier": {"prbs": 12},
+    "propagation": {"los": "never", "indoor_share": 0.0},
+    "users": [{"name": "all", "count": 2, "traffic": {"model": "full_buffer"}}],
+}
+
+
+def scenario(**changes: Any) -> SchedulingScenario:
+    loaded = load(BASE, **changes)
+    assert isinstance(loaded, SchedulingScenario)
+    return loaded
+
+
+def moving(case: SchedulingScenario, ids: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64) -> Channel:
+    shape = cellular.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
+    plan, motion = cellular.channel_plan(case), motion_plan(case, shape)
+    return build_moving_channel(Drops(1, ids), plan, motion, CPU, dtype)
+
+
+def linear(speed_kmh: float, **more: Any) -> dict[str, Any]:
+    return {"users.all.mobility": {"model": "linear", "min_speed_kmh": speed_kmh, "max_speed_kmh": speed_kmh, **more}}
+
+
+def fading(channel: Channel) -> MovingFading:
+    assert isinstance(channel.fading, MovingFading)
+    return channel.fading
+
+
+def power(channel: Channel, first: int, slots: int) -> Tensor:
+    """Received power over all PRBs, ``[U, T, C]``."""
+    coordinates = channel.fading.coordinates(first, slots, SLOT_S)[0]
+    return coordinates.unflatten(-1, (channel.mean_snr.shape[2], -1)).square().sum(-1)
+
+
+def test_who_stays_has_the_air_of_a_scenario_without_motion() -> None:
+    case = scenario(**{"motion.update_s": 0.02})
+    still, moved = build_channel(Drops(1, (0,)), cellular.channel_plan(case), CPU, torch.float64), moving(case)
+    assert torch.equal(still.mean_snr, moved.mean_snr) and torch.equal(still.serving, moved.serving)
+    for first in (0, 15, 400):
+        one, other = (channel.fading.coordinates(first, 10, SLOT_S) for channel in (still, moved))
+        apart = (one - other).unflatten(-1, (21, -1)).norm(dim=-1) / one.unflatten(-1, (21, -1)).norm(dim=-1)
+        assert float(apart.max()) < 1e-3  # the rest of a direct ray, 100 dB down, has a phase of its own
+
+
+def test_straight_along_the_axis_turns_as_the_nominal_speed_does() -> None:
+    channel = moving(scenario(**linear(90.0, heading_deg=0.0), **{"users.all.speed_kmh": 90.0}))
+    course, t_s = fading(channel).courses[0], torch.linspace(0.0, 0.9, 7, dtype=torch.float64)
+    rays = course.rays(0, torch.float64)[0]
+    turns = course.turns(t_s, rays)
+    assert torch.allclose(turns, rays.doppler_hz[:, :, None] * t_s[:, None], atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_drop_alone_is_the_drop_in_a_batch(dtype: torch.dtype) -> None:
+    case = scenario(**linear(120.0), **{"propagation.los": "random"})
+    alone, batch = moving(case, (2,), dtype), moving(case, (0, 2, 1, 2), dtype)
+    for first in (0, 90, 95, 700):
+        one, many = (channel.fading.coordinates(first, 10, SLOT_S) for channel in (alone, batch))
+        assert torch.equal(one[0], many[1]) and torch.equal(one[0], many[3])
+        assert not torch.equal(many[0], many[1])
+
+
+@pytest.mark.parametrize("los", ["never", "always"])
+def test_nothing_jumps_from_one_state_to_the_next(los: str) -> None:
+    """From slot to slot the response changes by the turn of its phasors, and over an update by no more."""
+    speed = 30.0
+    channel = moving(scenario(**linear(speed), **{"propagation.los": los, "motion.update_s": 0.05}))
+    response = channel.fading.coordinates(0, 400, SLOT_S)[0]  # [U, T, W]
+    size = response.square().sum(-1).mean(1).sqrt()
+    step = response.diff(dim=1).norm(dim=-1) / size[:, None]
+    turn = 2.0 * math.pi * speed / 3.6 * SLOT_S * 3.5e9 / 3e8
+    at_updates = step[:, 49::50]
+    assert at_updates.shape[1] >= 7
+    assert float(at_updates.max()) <= 1.1 * float(step.max()) < 2.5 * turn
+    assert float(at_updates.mean()) == pytest.approx(float(step.mean()), rel=0.1)
+
+
+def test_autocorrelation_along_a_path_is_a_bessel_function() -> None:
+    """J0(2 pi s / lambda) over the way s, in the mean over links; across updates, for users who turn."""
+    model = {"model": "gauss_markov", "speed_kmh": 20.0, "deviation_kmh": 5.0, "alpha": 0.8, "step_s": 0.05}
+    case = scenario(**{"users.all.mobility": model, "users.all.count": 5, "motion.update_s": 0.03})
+    channel = moving(case)
+    response = channel.fading.coordinates(0, 300, SLOT_S)[0]
+    way = fading(channel).courses[0].walk.position_m(torch.arange(300) * SLOT_S)[0]
+    unit = response / channel.mean_snr[0].sqrt().repeat_interleave(response.shape[-1] // 21, -1)[:, None]
+    size = unit.shape[-1] // 42  # D
+    flat = torch.complex(unit.unflatten(-1, (21, 2, size))[..., 0, :], unit.unflatten(-1, (21, 2, size))[..., 1, :])
+    for lag in (4, 10, 18):
+        moved = (way[:, lag:] - way[:, :-lag]).norm(dim=-1)
+        expected = torch.special.bessel_j0(2.0 * math.pi * moved * 3.5e9 / 299792458.0).mean()
+        seen = (flat[:, lag:] * flat[:, :-lag].conj()).real.sum(-1).mean() / flat.abs().square().sum(-1).mean()
+        assert float(seen) == pytest.approx(float(expected), abs=0.06)
+
+
+@pytest.mark.parametrize("speed_kmh", [3.0, 30.0, 120.0])
+def test_power_between_two_states_is_that_of_a_state_taken_there(speed_kmh: float) -> None:
+    """Interpolated half-way, where it is worst, the mean power of a link errs by some tenths of a dB."""
+    case = scenario(**linear(speed_kmh), **{"users.all.count": 5, "propagation.los": "random"})
+    course = fading(moving(case)).courses[0]
+    fine = replace(course.motion, settings=replace(course.motion.settings, update_s=0.05))
+    direct = type(course)(course.drop, course.plan, fine, course.basis)
+    (one, _), (other, _), (there, _) = (c.rays(n, torch.float64) for c, n in ((course, 0), (course, 1), (direct, 1)))
+    between = (0.5 * (one.rays + other.rays)).unflatten(-1, (21, -1)).square().sum((2, 4))
+    true = there.rays.unflatten(-1, (21, -1)).square().sum((2, 4))
+    error_db = 10.0 * torch.log10(between / true)
+    assert abs(float(error_db.mean())) < 0.3
+    limit_db = {3.0: 0.1, 30.0: 0.6, 120.0: 3.0}[speed_kmh]  # beyond are those whose line of sight begins or ends
+    assert float(error_db.abs().quantile(0.8)) < limit_db
+
+
+def test_a_corner_takes_25_db_within_metres(tmp_path: Path) -> None:
+    """Who walks at 36 km/h round a corner of 4 m, half of it on either side of x = 100 m, hears 25 dB less."""
+    (tmp_path / "walk.csv").write_text("user,time_s,x_m,y_m\nann,0,95,40\nann,1,105,40\n")
+    replay = {"model": "replay", "file": str(tmp_path / "walk.csv"), "if_fewer": "cycle"}
+    corner = {"loss_db": 25.0, "rectangle": {"west_m": 100, "south_m": 0, "east_m": 200, "north_m": 80}}
+    event = {**corner, "transition_m": 4.0, "cells": [0, 1, 2]}
+    blockage = [{"model": "scripted", "events": [event]}]
+    changes: dict[str, Any] = {"users.all.mobility": replay, "motion.update_s": 0.02}
+    open_, blocked = (moving(scenario(blockage=way, **changes)) for way in ([], blockage))
+    loss_db = 10.0 * torch.log10(power(open_, 0, 1000) / power(blocked, 0, 1000))
+    assert float(loss_db[..., 3:].abs().max()) < 1e-6
+    own = loss_db[..., :3]
+    assert float(own[:, :300].abs().max()) < 1e-6  # up to 98 m
+    assert torch.allclose(own[:, 701:], torch.tensor(25.0, dtype=torch.float64))  # from 102 m on
+    assert torch.allclose(own[:, 500], torch.tensor(12.5, dtype=torch.float64), atol=0.5)
+    assert float(own.diff(dim=1).abs().max()) < 0.3  # and nowhere a jump
+
+
+def test_states_in_between_are_linear_in_decibels() -> None:
+    course = fading(moving(scenario(**linear(120.0)))).courses[0]
+    snr = 10.0 * torch.log10(course.snr(torch.tensor([0, 25, 100, 150, 200])))
+    assert torch.allclose(snr[1], 0.75 * snr[0] + 0.25 * snr[2])
+    assert torch.allclose(snr[3], 0.5 * snr[2] + 0.5 * snr[4])
+
+
+def test_every_model_of_motion_and_of_blockage_runs(tmp_path: Path) -> None:
+    from scenarios import run
+
+    (tmp_path / "walk.csv").write_text("user,time_s,x_m,y_m\na,0,0,50\na,5,20,50\n")
+    motions = [
+        {"model": "static"},
+        {"model": "waypoint"},
+        {"model": "manhattan"},
+        {"model": "gauss_markov"},
+        {"model": "replay", "file": str(tmp_path / "walk.csv"), "if_fewer": "cycle"},
+    ]
+    users = [
+        {"name": f"g{n}", "count": 1, "mobility": motion, "traffic": {"model": "full_buffer"}}
+        for n, motion in enumerate(motions)
+    ]
+    blockage = [
+        {"model": "regions"},
+        {"model": "screens", "count": 5},
+        {"model": "scripted", "events": [{"loss_db": 20.0, "groups": ["g1"], "cells": [0]}]},
+    ]
+    data = {**BASE, "users": users, "blockage": blockage, "duration_s": 0.1, "motion": {"update_s": 0.03}}
+    result = run(data, out=tmp_path / "run", progress=False, plots=False)
+    assert result.per_drop.query("metric == 'rate_mean'").value.item() > 0.0
+
+
+def _complaint(tmp_path: Path, **changes: Any) -> str:
+    from scenarios.loading import load as load_again
+
+    with pytest.raises(ScenarioError) as caught:
+        case = load_again(BASE, **changes)
+        find("scheduling").check(case)
+    return str(caught.value)
+
+
+def test_bad_input(tmp_path: Path) -> None:
+    def says(text: str, **changes: Any) -> None:
+        assert text in _complaint(tmp_path, **changes)
+
+    track = tmp_path / "walk.csv"
+    track.write_text("user,time_s,x_m,y_m\na,0,0,50\na,5,2000,50\n")
+    replay: dict[str, Any] = {"model": "replay", "file": str(track), "if_fewer": "cycle"}
+    says("km/h", **{"users.all.mobility": replay})
+    says("cannot be read", **{"users.all.mobility": {**replay, "file": "nowhere.csv"}})
+    track.write_text("user,time_s,x_m,y_m\na,0,0,50\na,0.5,2,50\n")
+    says("before the run, which takes 1 s", **{"users.all.mobility": replay})
+    says("'home' means nothing", **{"users.all.mobility": replay, "attachment": "home"})
+    says("'users.0.mobility.model' is 'teleport'", **{"users.all.mobility": {"model": "teleport"}})
+    event: dict[str, Any] = {"loss_db": 10.0, "cells": [21]}
+    says("blockage.0: blockage event 0 names the cell 21", blockage=[{"model": "scripted", "events": [event]}])
+    event = {"loss_db": 10.0, "groups": ["nobody"]}
+    says("nobody", blockage=[{"model": "scripted", "events": [event]}])
+    says("update_s", **{"motion.update_s": 0.0})
+    says("less than 1 m wide", motion={"area": {"west_m": 0.0, "south_m": 0.0, "east_m": 0.0, "north_m": 5.0}})
