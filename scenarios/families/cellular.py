@@ -21,9 +21,12 @@ from mac.harq import HarqSettings
 from mac.link_adaptation import LinkSettings
 from mac.link_tables import link_tables
 from mac.metrics.satisfaction import Sla
+from mac.mimo_cost import Crowd, mimo_bytes, mimo_seconds
+from mac.mimo_engine import MimoEngine
 from mac.slicing_types import Service
 from mac.traffic import Arrivals, Packets, TraceError, TraceReplay, TrafficModel, TrafficSettings, merge
 from phy.antenna import SectorAntennaSettings
+from phy.antennas import AntennaSettings
 from phy.channel import ChannelPlan, build_channel, frequency_basis
 from phy.energy import PowerSettings
 from phy.fading import FadingSettings
@@ -74,6 +77,8 @@ class CellularScenario(ScenarioBase):
     """Path loss, shadowing, line of sight."""
     antenna: SectorAntennaSettings = Field(default_factory=SectorAntennaSettings)
     """Antennas of the cells, all alike."""
+    antennas: AntennaSettings | None = None
+    """Panels of antennas at both ends, in place of ``antenna``; left out, both ends have one antenna."""
     carrier: CarrierSettings = Field(default_factory=CarrierSettings)
     """Bandwidth, numerology, power, overhead."""
     fading: FadingSettings = Field(default_factory=FadingSettings)
@@ -111,6 +116,22 @@ class CellularScenario(ScenarioBase):
         if twice:
             raise ValueError(f"two groups of users cannot both be called '{twice[0]}'")
         return groups
+
+    @model_validator(mode="after")
+    def _antennas_fit(self) -> CellularScenario:
+        if self.antennas is None:
+            return self
+        if self.antenna != SectorAntennaSettings():
+            raise ValueError("antenna and antennas are both given; write the antenna of the cells in antennas.base")
+        if self.fading.model == "none":
+            raise ValueError("fading.model is 'none', but antennas need rays; set it to rays, or leave antennas out")
+        if self.topology.sectors == 1 and self.antennas.base.rows_per_port > 1:
+            base = self.antennas.base
+            raise ValueError(
+                f"antennas.base has {base.rows_per_port} elements a port, but sites of one sector have elements of "
+                f"0 dBi; give it as many ports as elements ({base.elements}), or the sites three sectors"
+            )
+        return self
 
     @model_validator(mode="after")
     def _somebody_is_there(self) -> CellularScenario:
@@ -156,8 +177,10 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
         dtype: float32 or float64.
     """
     channel = build_channel(drops, channel_plan(scenario), place, dtype)
-    tables = link_tables(scenario.carrier, scenario.link, place, dtype)
-    return Engine(
+    layers = 1 if scenario.antennas is None else scenario.antennas.layers
+    tables = link_tables(scenario.carrier, scenario.link, place, dtype, layers)
+    kind = Engine if scenario.antennas is None else MimoEngine
+    return kind(
         Parts(
             drops=drops,
             carrier=scenario.carrier,
@@ -186,6 +209,7 @@ def channel_plan(scenario: CellularScenario) -> ChannelPlan:
         speed_mps=_per_user(scenario, [group.speed_kmh / 3.6 for group in scenario.users]),
         frequency_hz=scenario.carrier.prb_frequency_hz(),
         snr_at_unit_gain=scenario.carrier.snr_at_unit_gain,
+        antennas=scenario.antennas,
     )
 
 
@@ -255,12 +279,17 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     windows = shape.clock.intervals // shape.clock.window
     results = users * (2 * _FIELDS * windows + len(BIN_EDGES_S)) * 8
     setup = _TABLE_BYTES + links * 16 * (_CLUSTERS * (basis + rays) + 2 * rays * basis) + _PACKET_SETUP_BYTES * arrivals
-    return int(drops * (air + reports + queues + _PACKET_BYTES * arrivals + results) + setup)
+    crowd = Crowd(users, scenario.cells, prbs, scenario.link)
+    drop, once = (0, 0) if scenario.antennas is None else mimo_bytes(scenario.antennas, crowd, item)
+    return int(drops * (air + reports + queues + _PACKET_BYTES * arrivals + results + drop) + setup + once)
 
 
 def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> float:
     """Time of one allocator on one CPU thread: what a slot costs anyhow, and what each link and PRB adds."""
     users = scenario.users_per_cell * scenario.cells
+    if scenario.antennas is not None:
+        crowd = Crowd(users, scenario.cells, scenario.carrier.prbs, scenario.link)
+        return shape.total_slots * (1e-3 + drops * mimo_seconds(scenario.antennas, crowd))
     per_slot = 1e-3 + drops * (users * scenario.cells * scenario.carrier.prbs * 7e-9 + users * 2e-6)
     return shape.total_slots * per_slot
 
