@@ -15,8 +15,6 @@ from phy.random import Drops
 from scenarios import families, load
 from scenarios.errors import ScenarioError
 
-OMNI = {"columns": 2, "ports": 2}
-
 
 @pytest.mark.parametrize(
     ("antennas", "says"),
@@ -45,6 +43,17 @@ def test_bad_antennas_are_refused(antennas: dict[str, Any], says: str) -> None:
 def test_sections_that_do_not_go_together_are_refused(change: dict[str, Any], says: str) -> None:
     with pytest.raises(ScenarioError, match=says):
         load("scheduling-macro", antennas={}, **change)
+
+
+def test_slices_are_served_by_panels_too() -> None:
+    """The preset's own antenna is put back to its defaults, as the refusal says."""
+    panels = {"base": {"columns": 2, "polarizations": 2, "ports": 4}}
+    with pytest.raises(ScenarioError, match=r"antenna\.kind: sector"):
+        load("slicing-quickstart", antennas=panels)
+    scenario = load("slicing-quickstart", antennas=panels, **{"antenna.kind": "sector", "carrier.prbs": 12})
+    problem = families.find("slicing").build(scenario, Drops(1, (0,)), torch.device("cpu"), torch.float32)
+    report = problem.start().cells.reports[0]
+    assert int(report.rank.max()) == 2 and bool((report.mean_bits > 0).all())
 
 
 def test_layers_are_as_many_as_both_ends_have_ports() -> None:

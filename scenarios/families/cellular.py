@@ -122,7 +122,10 @@ class CellularScenario(ScenarioBase):
         if self.antennas is None:
             return self
         if self.antenna != SectorAntennaSettings():
-            raise ValueError("antenna and antennas are both given; write the antenna of the cells in antennas.base")
+            raise ValueError(
+                "antenna and antennas are both given; write the antenna of the cells in antennas.base, and leave "
+                "antenna out, or at its defaults where a preset sets it (antenna.kind: sector)"
+            )
         if self.fading.model == "none":
             raise ValueError("fading.model is 'none', but antennas need rays; set it to rays, or leave antennas out")
         if self.topology.sectors == 1 and self.antennas.base.rows_per_port > 1:
