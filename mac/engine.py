@@ -80,7 +80,7 @@ class Engine:
         if not self._saturated:
             ledger = DelayLedger(self.shape, self.parts.block_slots, self.device)
         everything = torch.ones((self.shape[0], self.cells, self.prbs), dtype=self.dtype, device=self.device)
-        first = self._measure(self._sinr(block, 0, everything, self._first.serving))
+        first = self._measure(block, self._seen(block, 0, everything, self._first.serving))
         state = CellState(
             slot=0,
             waiting_bytes=self._endless_bytes,
@@ -129,7 +129,7 @@ class Engine:
             need_prbs: as observed in this slot; counted as requested.
         """
         grant = self._grant(state, decision.user)
-        attempt, gamma, active = self._transmit(state, grant)
+        attempt, seen, active = self._transmit(state, grant)
         first = attempt.sent & ~state.harq.retransmits
         failed = first & ~attempt.decoded
         new_bytes = torch.where(first, attempt.bytes, self._zero)
@@ -157,7 +157,7 @@ class Engine:
             sent_bytes=state.sent_bytes + new_bytes,
             harq=harq.update(state.harq, attempt, state.slot, self.parts.harq),
             outer_loop_db=outer_loop(state.outer_loop_db, first, failed, self.parts.link),
-            reports=self._report(state, gamma),
+            reports=self._report(state, seen),
             served_bits=served,
         )
         state, delays = self._advance(state)
@@ -187,12 +187,16 @@ class Engine:
         place = (user.clamp(min=0) * self.prbs).add_(self._prb).flatten(1)  # of (user, PRB) in a flat [U * K]
         prbs = self._per_user(holder, self._one.expand(holder.shape))
         rate = self._per_user(holder, state.reports[0].bits.flatten(1).gather(1, place))
-        chosen = self.parts.tables.adaptation.choose_mcs(rate / prbs.clamp(min=1.0), state.outer_loop_db)
+        chosen = self._choose(state, rate / prbs.clamp(min=1.0))
         mcs = torch.where(queue.retransmits, queue.current[..., harq.MCS].long(), chosen)
         return Grant(held, holder, place, prbs, mcs)
 
+    def _choose(self, state: CellState, mean_bits: Tensor) -> Tensor:
+        """MCS of each user's new block from the mean of what was reported for its PRBs."""
+        return self.parts.tables.adaptation.choose_mcs(mean_bits, state.outer_loop_db)
+
     def _transmit(self, state: CellState, grant: Grant) -> tuple[Attempt, Tensor, Tensor]:
-        """Send, receive, decode. Returns the attempt, the SINR ``[B, U, K]`` and the activity ``[B, C, K]``."""
+        """Send, receive, decode. Returns the attempt, what reports measure, and the activity ``[B, C, K]``."""
         tables, queue = self.parts.tables, state.harq
         block, again = queue.current, queue.retransmits
         coded_prbs = torch.where(again, block[..., harq.PRBS], grant.prbs)
@@ -201,8 +205,8 @@ class Engine:
         payload = torch.where(again, block[..., harq.BYTES], new)
         sent = (payload * grant.prbs > 0) & queue.usable
         activity = self._activity(grant, sent)
-        gamma = self._sinr(state.block, state.slot, activity, state.attached.serving)
-        own = self._effective_sinr(grant, gamma) * (grant.prbs / coded_prbs.clamp(min=1.0))
+        effective, seen = self._receive(state, grant, activity)
+        own = effective * (grant.prbs / coded_prbs.clamp(min=1.0))
         combined = torch.where(again, own + block[..., harq.SINR], own)
         bler = tables.bler.lookup(grant.mcs, tables.bler_bin[cell], combined)
         failure = transport_bler(bler, tables.code_blocks[cell])
@@ -211,7 +215,12 @@ class Engine:
         given_up = sent & (attempts >= self.parts.harq.max_attempts) & ~decoded
         payload = torch.where(sent, payload, self._zero)
         attempt = Attempt(sent, payload, grant.mcs, coded_prbs, combined, attempts, decoded, given_up)
-        return attempt, gamma, activity
+        return attempt, seen, activity
+
+    def _receive(self, state: CellState, grant: Grant, activity: Tensor) -> tuple[Tensor, Tensor]:
+        """Effective SINR of each user's block, and what reports measure: the SINR ``[B, U, K]``."""
+        gamma = self._seen(state.block, state.slot, activity, state.attached.serving)
+        return self._effective_sinr(grant, gamma), gamma
 
     def _activity(self, grant: Grant, sent: Tensor) -> Tensor:
         padded = torch.nn.functional.pad(sent, (0, 1)).to(self.dtype)
@@ -231,7 +240,8 @@ class Engine:
         out = values.new_zeros((batch, users + 1))
         return out.scatter_add_(1, holder, values)[:, :users]
 
-    def _sinr(self, block: Block, slot: int, activity: Tensor, serving: Tensor) -> Tensor:
+    def _seen(self, block: Block, slot: int, activity: Tensor, serving: Tensor) -> Tensor:
+        """What reports measure while cells transmit like that: the SINR ``[B, U, K]``."""
         channel, step = self.parts.channel, slot - block.fading_slot
         return sinr(block.coordinates[:, :, step], channel.fading.to_prbs, serving, activity)
 
@@ -243,13 +253,13 @@ class Engine:
         here = back <= state.slot
         return Report(report.bits * here[..., None], report.mean_bits * here)
 
-    def _measure(self, gamma: Tensor) -> Report:
-        bits = self.parts.tables.adaptation.report(gamma)
+    def _measure(self, block: Block, seen: Tensor) -> Report:
+        bits = self.parts.tables.adaptation.report(seen)
         return Report(bits, bits.mean(-1))
 
-    def _report(self, state: CellState, gamma: Tensor) -> tuple[Report, ...]:
+    def _report(self, state: CellState, seen: Tensor) -> tuple[Report, ...]:
         measured = state.slot % self.parts.link.report_period_slots == 0
-        return (*state.reports[1:], self._measure(gamma) if measured else state.reports[-1])
+        return (*state.reports[1:], self._measure(state.block, seen) if measured else state.reports[-1])
 
     def _advance(self, state: CellState) -> tuple[CellState, DelayReport | None]:
         """Close the slot's books, fetch a new block where one ends, admit the arrivals of the next slot."""

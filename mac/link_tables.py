@@ -18,29 +18,40 @@ from .link_adaptation import LinkAdaptation, LinkSettings, link_adaptation
 
 @dataclass(frozen=True)
 class LinkTables:
-    """Tables of one carrier. Those of blocks are flat: MCS i on n PRBs lies at ``i * (K + 1) + n``."""
+    """Tables of one carrier.
+
+    A block's format is ``(layers - 1) * I + MCS``, the MCS where there is one layer. Tables of blocks are flat: format
+    f on n PRBs lies at ``f * (K + 1) + n``.
+    """
 
     re_per_prb: int  # resource elements for data in a PRB and slot
-    block_bytes: Tensor  # [I * (K + 1)] float64, bytes of a transport block
-    code_blocks: Tensor  # [I * (K + 1)] int64
-    bler_bin: Tensor  # [I * (K + 1)] int64, row of the BLER table for that code block size
-    mapping: SinrMapping
+    block_bytes: Tensor  # [L * I * (K + 1)] float64, bytes of a transport block
+    code_blocks: Tensor  # [L * I * (K + 1)] int64
+    bler_bin: Tensor  # [L * I * (K + 1)] int64, what leads from the format's row of the BLER table to the block's size
+    mapping: SinrMapping  # of every format
     bler: BlerTable
     adaptation: LinkAdaptation
 
 
-def link_tables(carrier: CarrierSettings, link: LinkSettings, device: torch.device, dtype: torch.dtype) -> LinkTables:
-    """Build the tables of a carrier with one layer."""
+def link_tables(
+    carrier: CarrierSettings, link: LinkSettings, device: torch.device, dtype: torch.dtype, layers: int = 1
+) -> LinkTables:
+    """Build the tables of a carrier with blocks of 1 to ``layers`` layers."""
     mcs, bler = mcs_table(carrier.mcs_table), load_bler(carrier.mcs_table)
     re_per_prb = resource_elements_per_prb(SYMBOLS - carrier.control_symbols, carrier.dmrs_re, carrier.overhead_re)
-    blocks = transport_blocks(mcs, carrier.prbs, re_per_prb)
+    blocks = [transport_blocks(mcs, carrier.prbs, re_per_prb, count) for count in range(1, layers + 1)]
     adaptation = link_adaptation(cqi_table(carrier.mcs_table), bler, link, re_per_prb, dtype)
+    mapping = sinr_mapping(link.effective_sinr, mcs)
+    if layers > 1:
+        mapping = SinrMapping(mapping.forward.repeat(layers, 1), mapping.backward.repeat(layers, 1))
+    sizes = bler.bler.shape[0] * bler.bler.shape[1]  # the BLER table has one layer: blocks of more go back to it
+    bins = [bler.cbs_bins(block.code_block_bits.flatten()) - more * sizes for more, block in enumerate(blocks)]
     return LinkTables(
         re_per_prb=re_per_prb,
-        block_bytes=(blocks.bits.flatten() // 8).to(device, torch.float64),
-        code_blocks=blocks.code_blocks.flatten().to(device),
-        bler_bin=bler.cbs_bins(blocks.code_block_bits.flatten()).to(device),
-        mapping=sinr_mapping(link.effective_sinr, mcs).to(device, dtype),
+        block_bytes=torch.cat([block.bits.flatten() // 8 for block in blocks]).to(device, torch.float64),
+        code_blocks=torch.cat([block.code_blocks.flatten() for block in blocks]).to(device),
+        bler_bin=torch.cat(bins).to(device),
+        mapping=mapping.to(device, dtype),
         bler=bler.to(device, dtype),
         adaptation=adaptation.to(device),
     )

@@ -11,9 +11,11 @@ from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
 from .antenna import SectorAntennaSettings
+from .antennas import AntennaSettings, port_antenna
 from .config import STRICT
 from .fading import Basis, Fading, FadingSettings, Links, SmallScale, draw_fading, karhunen_loeve
 from .large_scale import Air, AirPlan, LargeScale, PropagationSettings, delay_spread_log10, draw_air, raised
+from .mimo_channel import MimoChannel, MimoPlan, draw_mimo, stack_mimo
 from .placement import place_per_cell, place_uniform
 from .random import Drops
 from .topology import Topology, displacement
@@ -44,6 +46,7 @@ class ChannelPlan:
     speed_mps: Tensor  # [U]
     frequency_hz: Tensor  # [K] centre of each PRB, relative to the carrier
     snr_at_unit_gain: float
+    antennas: AntennaSettings | None = None  # panels, in place of the antenna
 
     @property
     def users(self) -> int:
@@ -53,7 +56,17 @@ class ChannelPlan:
     @property
     def air(self) -> AirPlan:
         """What the air follows from; clusters only where something fades."""
+        if self.antennas is not None:
+            return AirPlan(self.topology, self.propagation, port_antenna(self.antennas.base), self.users)
         return AirPlan(self.topology, self.propagation, self.antenna, self.users, self.fading.model != "none")
+
+    @property
+    def mimo(self) -> MimoPlan | None:
+        """What matrices follow from, where there are panels."""
+        if self.antennas is None:
+            return None
+        antennas = self.antennas.isotropic() if self.topology.omnidirectional else self.antennas
+        return MimoPlan(antennas, self.frequency_hz, self.speed_mps, self.snr_at_unit_gain)
 
 
 @dataclass(frozen=True)
@@ -64,11 +77,14 @@ class Channel:
     serving: Tensor  # [B, U] int64
     position_m: Tensor  # [B, U, 3]
     fading: SmallScale
+    mimo: MimoChannel | None = None  # where there are panels; nothing fades in ``fading`` then
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Channel:
         """The same channel on another device."""
         fading = self.fading.to(device, dtype)
-        return Channel(self.mean_snr.to(device, dtype), self.serving.to(device), self.position_m.to(device), fading)
+        mimo = None if self.mimo is None else self.mimo.to(device, dtype)
+        snr, serving, position = self.mean_snr.to(device, dtype), self.serving.to(device), self.position_m.to(device)
+        return Channel(snr, serving, position, fading, mimo)
 
 
 def build_channel(drops: Drops, plan: ChannelPlan, device: torch.device, dtype: torch.dtype) -> Channel:
@@ -86,14 +102,19 @@ def stack_channels(parts: Sequence[Channel]) -> Channel:
         return torch.cat([of(part) for part in parts])
 
     fading = parts[0].fading.beside([part.fading for part in parts[1:]])
+    mimo = [part.mimo for part in parts if part.mimo is not None]
     return Channel(
-        cat(lambda part: part.mean_snr), cat(lambda part: part.serving), cat(lambda part: part.position_m), fading
+        cat(lambda part: part.mean_snr),
+        cat(lambda part: part.serving),
+        cat(lambda part: part.position_m),
+        fading,
+        stack_mimo(mimo) if mimo else None,
     )
 
 
 def frequency_basis(plan: ChannelPlan) -> Basis:
     """Basis of the carrier for links without line of sight, whose delays are the longest; the same for all drops."""
-    if plan.fading.model == "none":
+    if plan.fading.model == "none" or plan.antennas is not None:
         flat = torch.ones((len(plan.frequency_hz), 1), dtype=torch.complex128)
         return Basis(flat, torch.zeros(1, dtype=torch.float64), torch.ones((1, 1), dtype=torch.complex128), 0.0)
     quantile = torch.linspace(0.05, 0.95, 10, dtype=torch.float64)
@@ -133,7 +154,7 @@ def fade(
         direct: among them the direct rays.
     """
     snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
-    if plan.fading.model == "none":
+    if plan.fading.model == "none" or plan.antennas is not None:
         return _no_fading(snr, len(plan.frequency_hz))
     return draw_fading(drop, links_of(plan, scale, position), basis, plan.fading, snr, dtype, direct)
 
@@ -144,7 +165,9 @@ def _build_drop(drop: Drops, plan: ChannelPlan, basis: Basis, dtype: torch.dtype
     scale = air.at(position)
     snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
     serving = home if plan.attachment == "home" else scale.gain_db.argmax(-1)
-    return Channel(snr, serving, position, fade(drop, plan, basis, scale, position, dtype))
+    matrices = plan.mimo
+    mimo = None if matrices is None else draw_mimo(drop, matrices, air, scale, position, serving, dtype)
+    return Channel(snr, serving, position, fade(drop, plan, basis, scale, position, dtype), mimo)
 
 
 def links_of(plan: ChannelPlan, scale: LargeScale, position: Tensor) -> Links:

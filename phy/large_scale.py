@@ -48,11 +48,13 @@ __all__ = [
     "AirPlan",
     "LargeScale",
     "PropagationSettings",
+    "SiteLinks",
     "delay_spread_log10",
     "draw_air",
     "draw_inside",
     "large_scale",
     "raised",
+    "site_links",
 ]
 
 
@@ -182,6 +184,33 @@ def large_scale(
     parts = [draw_air(drop, plan).at(user_m[b : b + 1]) for b, drop in enumerate(drops.single())]
     names = [f.name for f in fields(LargeScale)]
     return LargeScale(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
+
+
+@dataclass(frozen=True)
+class SiteLinks:
+    """Links to sites between isotropic antennas, each in the state that carries most of it."""
+
+    geometry: Geometry
+    column: Tensor  # [B, U, N] int64, of the state among those of the plan: LOS, NLOS, O2I
+    values: Tensor  # [B, U, N, 7] parameters in that state, in the order of NAMES
+    power: Tensor  # [B, U, N] linear gain, walls and shadowing included
+    draws: Draws  # what is random in the clusters
+
+
+def site_links(air: Air, user_m: Tensor) -> SiteLinks:
+    """What clusters at both ends follow from, with users at ``[B, U, 3]`` in m; the air must have been drawn with them.
+
+    Args:
+        air: of :func:`draw_air`.
+        user_m: positions, with wrap-around inside the cluster's hexagons.
+    """
+    geometry = _geometry(air, user_m, user_m)
+    values = tuple(_parameters(air, geometry, column) for column in range(3))
+    power = torch.stack(_power(air, geometry, values))
+    column = power.argmax(0)
+    own = torch.stack(values).take_along_dim(column[None, ..., None], 0)[0]
+    walls = torch.pow(10.0, -air.extra_loss_db / 10.0)
+    return SiteLinks(geometry, column, own, power.sum(0) * walls[..., None], _cluster_draws(air, geometry))
 
 
 def raised(drops: Drops, user_m: Tensor, settings: PropagationSettings) -> Tensor:

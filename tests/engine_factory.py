@@ -10,8 +10,10 @@ from mac.engine import Engine
 from mac.harq import HarqSettings
 from mac.link_adaptation import LinkSettings
 from mac.link_tables import link_tables
+from mac.mimo_engine import MimoEngine
 from mac.traffic.packets import Arrivals
 from phy.antenna import SectorAntennaSettings
+from phy.antennas import AntennaSettings
 from phy.channel import Channel, ChannelPlan, build_channel
 from phy.fading import FadingSettings
 from phy.large_scale import PropagationSettings
@@ -30,6 +32,7 @@ def channel(
     fading: str = "rays",
     attachment: str = "home",
     device: torch.device = CPU,
+    antennas: AntennaSettings | None = None,
 ) -> Channel:
     layout = "single" if sites == 1 else "hexagonal"
     topology = build_topology(
@@ -48,6 +51,7 @@ def channel(
         torch.full((users,), 30.0 / 3.6),
         carrier.prb_frequency_hz(),
         carrier.snr_at_unit_gain,
+        antennas,
     )
     return build_channel(drops, plan, device, dtype)
 
@@ -75,6 +79,7 @@ def engine(
         slices=int(slices.max()) + 1,
         queue_bytes=queue_bytes,
     )
-    tables = link_tables(carrier, link, air_.mean_snr.device, air_.mean_snr.dtype)
+    layers = 1 if air_.mimo is None else air_.mimo.antennas.layers
+    tables = link_tables(carrier, link, air_.mean_snr.device, air_.mean_snr.dtype, layers)
     parts = Parts(drops, carrier, link, harq or HarqSettings(), air_, tables, crowd, arrivals, block_slots)
-    return Engine(parts)
+    return Engine(parts) if air_.mimo is None else MimoEngine(parts)

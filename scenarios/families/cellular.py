@@ -23,9 +23,11 @@ from mac.link_adaptation import LinkSettings
 from mac.link_tables import link_tables
 from mac.measurements import MeasurementSettings
 from mac.metrics.satisfaction import Sla
+from mac.mimo_engine import MimoEngine
 from mac.slicing_types import Service
 from mac.traffic import Arrivals, Packets, TraceError, TraceReplay, TrafficModel, TrafficSettings, merge
 from phy.antenna import SectorAntennaSettings
+from phy.antennas import AntennaSettings
 from phy.blockage import BlockageSettings, ScriptedSettings, write_script
 from phy.channel import ChannelPlan, ChannelSettings, build_channel
 from phy.energy import PowerSettings
@@ -90,6 +92,8 @@ class CellularScenario(ScenarioBase):
     """Path loss, shadowing, line of sight."""
     antenna: SectorAntennaSettings = Field(default_factory=SectorAntennaSettings)
     """Antennas of the cells, all alike."""
+    antennas: AntennaSettings | None = None
+    """Panels of antennas at both ends, in place of ``antenna``; left out, both ends have one antenna."""
     carrier: CarrierSettings = Field(default_factory=CarrierSettings)
     """Bandwidth, numerology, power, overhead."""
     fading: FadingSettings = Field(default_factory=FadingSettings)
@@ -147,6 +151,30 @@ class CellularScenario(ScenarioBase):
         if twice:
             raise ValueError(f"two groups of users cannot both be called '{twice[0]}'")
         return groups
+
+    @model_validator(mode="after")
+    def _antennas_fit(self) -> CellularScenario:
+        if self.antennas is None:
+            return self
+        if self.antenna != SectorAntennaSettings():
+            raise ValueError(
+                "antenna and antennas are both given; write the antenna of the cells in antennas.base, and leave "
+                "antenna out, or at its defaults where a preset sets it (antenna.kind: sector)"
+            )
+        if self.fading.model == "none":
+            raise ValueError("fading.model is 'none', but antennas need rays; set it to rays, or leave antennas out")
+        if self.moves or self.handover is not None or self.channel.provider == "sionna":
+            raise ValueError(
+                "antennas hold for users who stay where they are, on fairwave's own air; leave out mobility, blockage, "
+                "handover and channel.provider: sionna, or leave out antennas"
+            )
+        if self.topology.sectors == 1 and self.antennas.base.rows_per_port > 1:
+            base = self.antennas.base
+            raise ValueError(
+                f"antennas.base has {base.rows_per_port} elements a port, but sites of one sector have elements of "
+                f"0 dBi; give it as many ports as elements ({base.elements}), or the sites three sectors"
+            )
+        return self
 
     @model_validator(mode="after")
     def _somebody_is_there(self) -> CellularScenario:
@@ -239,8 +267,10 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
         channel = build_channel(drops, plan, place, dtype)
     else:
         channel = build_moving_channel(drops, plan, motion, place, dtype)
-    tables = link_tables(scenario.carrier, scenario.link, place, dtype)
-    return Engine(
+    layers = 1 if scenario.antennas is None else scenario.antennas.layers
+    tables = link_tables(scenario.carrier, scenario.link, place, dtype, layers)
+    kind = Engine if scenario.antennas is None else MimoEngine
+    return kind(
         Parts(
             drops=drops,
             carrier=scenario.carrier,
@@ -270,6 +300,7 @@ def channel_plan(scenario: CellularScenario) -> ChannelPlan:
         speed_mps=_per_user(scenario, [kmh_to_mps(group.speed_kmh) for group in scenario.users]),
         frequency_hz=scenario.carrier.prb_frequency_hz(),
         snr_at_unit_gain=scenario.carrier.snr_at_unit_gain,
+        antennas=scenario.antennas,
     )
 
 

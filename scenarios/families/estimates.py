@@ -8,6 +8,7 @@ import torch
 
 from mac.carrier import CarrierSettings
 from mac.delays import BIN_EDGES_S
+from mac.mimo_cost import Crowd, mimo_bytes, mimo_seconds
 from mac.traffic import TraceReplay
 from phy.antenna import SectorAntennaSettings
 from phy.channel import ChannelPlan, frequency_basis
@@ -44,12 +45,17 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     windows = shape.clock.intervals // shape.clock.window
     results = users * (2 * _FIELDS * windows + len(BIN_EDGES_S)) * 8
     setup = _TABLE_BYTES + draws + _PACKET_SETUP_BYTES * arrivals
-    return int(drops * (air + reports + queues + _PACKET_BYTES * arrivals + results) + setup)
+    crowd = Crowd(users, scenario.cells, prbs, scenario.link)
+    drop, once = (0, 0) if scenario.antennas is None else mimo_bytes(scenario.antennas, crowd, item)
+    return int(drops * (air + reports + queues + _PACKET_BYTES * arrivals + results + drop) + setup + once)
 
 
 def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> float:
     """Time of one allocator on one CPU thread: what a slot costs anyhow, and what each link and PRB adds."""
     users = scenario.users_per_cell * scenario.cells
+    if scenario.antennas is not None:
+        crowd = Crowd(users, scenario.cells, scenario.carrier.prbs, scenario.link)
+        return shape.total_slots * (1e-3 + drops * mimo_seconds(scenario.antennas, crowd))
     per_slot = 1e-3 + drops * (users * scenario.cells * scenario.carrier.prbs * 7e-9 + users * 2e-6)
     if scenario.moves:  # a new state of all links now and then
         per_slot += drops * users * scenario.cells * 6e-5 * scenario.carrier.slot_s / scenario.motion.update_s

@@ -1,0 +1,108 @@
+"""Antennas of a network: a panel for every cell, a panel for every user, and what they do with their ports."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from .antenna import SectorAntennaSettings
+from .config import STRICT
+from .panel import PanelSettings
+from .receiver import Receiver
+
+MOST_LAYERS = 4
+"""Most layers of a codeword (TS 38.211 clause 7.3.1.3)."""
+
+Precoding = Literal["codebook", "svd"]
+
+_BASE = PanelSettings(
+    rows=8, polarizations=2, ports=2, row_spacing_wavelengths=0.8, element="sector", electrical_tilt_deg=99.0
+)
+_UE = PanelSettings(polarizations=2, ports=2, polarization_slant_deg=0.0)
+
+
+@dataclass(frozen=True, config=STRICT)
+class AntennaSettings:
+    """Panels of antennas at both ends."""
+
+    base: PanelSettings = _BASE
+    """Panel of every cell; it takes the place of the scenario's section ``antenna``."""
+    ue: PanelSettings = _UE
+    """Panel of every user, turned at random about the vertical."""
+    precoding: Precoding = "codebook"
+    """One entry of the type I codebook for the whole carrier, or the channel's singular vectors on each PRB."""
+    receiver: Receiver = "lmmse"
+    """What a user does with his ports: the LMMSE receiver, or maximum-ratio combining."""
+    max_rank: int | None = Field(default=None, ge=1, le=MOST_LAYERS)
+    """Most layers of a user; left out, the fewest of 4 and the ports of both ends."""
+    heard_cells: int = Field(default=4, ge=1, le=32)
+    """Cells whose matrices a user knows, his own among them; all others are white noise at his ports."""
+    refresh_slots: int = Field(default=5, ge=1, le=1000)
+    """Slots for which matrices are held; it should be short beside the time in which the channel changes."""
+    search_prbs: int = Field(default=8, ge=1, le=275)
+    """PRBs, spread over the carrier, on which the entries of the codebook are compared."""
+
+    @property
+    def layers(self) -> int:
+        """Most layers of a user."""
+        return min(MOST_LAYERS, self.base.ports, self.ue.ports) if self.max_rank is None else self.max_rank
+
+    @model_validator(mode="after")
+    def _check_rank(self) -> Self:
+        most = min(MOST_LAYERS, self.base.ports, self.ue.ports)
+        if self.max_rank is not None and self.max_rank > most:
+            raise ValueError(
+                f"max_rank is {self.max_rank}, but {self.base.ports} ports of the base station and {self.ue.ports} of "
+                f"the user carry 1 to {most} layers; lower it, or give the panels more ports"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_base(self) -> Self:
+        turned = {"bearing_deg": self.base.bearing_deg, "slant_deg": self.base.slant_deg}
+        for name, value in turned.items():
+            if value != 0.0:
+                raise ValueError(
+                    f"{name} of the base station's panel is {value:g}, but sectors look where the topology says; "
+                    "leave it at 0"
+                )
+        if self.base.element == "omni" and (self.base.rows_per_port > 1 or self.base.downtilt_deg != 0.0):
+            raise ValueError(
+                "the base station's elements are 'omni', but they stand in columns or lean; choose element 'sector', "
+                f"or as many ports as elements ({self.base.elements}) and no downtilt"
+            )
+        return self
+
+    def isotropic(self) -> AntennaSettings:
+        """The same with elements of 0 dBi at the base station, for sites without sectors.
+
+        Raises:
+            ValueError: the panel's ports are columns, which are not the same in all directions.
+        """
+        return replace(self, base=replace(self.base, element="omni", downtilt_deg=0.0))
+
+
+def port_antenna(panel: PanelSettings) -> SectorAntennaSettings:
+    """One port of a base station's panel as the antenna that large-scale gains are computed with.
+
+    Slanted ports lose what users' antennas do not receive, so that the gain is that of a user's port from a cell that
+    spreads its power over its ports.
+    """
+    if panel.element == "omni":
+        return SectorAntennaSettings(kind="omni")
+    slanted = panel.polarizations == 2 or panel.slants_rad[0] != 0.0
+    return SectorAntennaSettings(
+        max_gain_dbi=panel.max_gain_dbi,
+        horizontal_hpbw_deg=panel.horizontal_hpbw_deg,
+        vertical_hpbw_deg=panel.vertical_hpbw_deg,
+        front_to_back_db=panel.front_to_back_db,
+        side_lobe_db=panel.side_lobe_db,
+        vertical_elements=panel.rows_per_port,
+        vertical_spacing_wavelengths=min(panel.row_spacing_wavelengths, 2.0),
+        electrical_tilt_deg=panel.electrical_tilt_deg,
+        mechanical_tilt_deg=panel.downtilt_deg,
+        polarization="slant" if slanted else "vertical",
+    )
