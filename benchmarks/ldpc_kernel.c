@@ -1,6 +1,6 @@
 /* One flooding iteration of belief propagation, fused: the CPU path of ldpc_chain.py.
    Messages are [edge][lane], the lanes are blocks of a batch (a multiple of 16), edges are sorted by check node.
-   gcc -O3 -march=native -ffast-math -shared -fPIC */
+   Compiled with -ffast-math and linked without it, which would flush small numbers to zero in the whole process. */
 #include <math.h>
 #include <string.h>
 

@@ -16,8 +16,7 @@ from mac.carrier import CarrierSettings
 from mac.cells import Parts, Users
 from mac.delays import BIN_EDGES_S
 from mac.engine import Engine
-from mac.handover import HandoverSettings
-from mac.handover import rules as handover_rules
+from mac.handover import HandoverSettings, rules
 from mac.harq import HarqSettings
 from mac.link_adaptation import LinkSettings
 from mac.link_tables import link_tables
@@ -25,7 +24,7 @@ from mac.measurements import MeasurementSettings
 from mac.metrics.satisfaction import Sla
 from mac.mimo_engine import MimoEngine
 from mac.slicing_types import Service
-from mac.traffic import Arrivals, Packets, TraceError, TraceReplay, TrafficModel, TrafficSettings, merge
+from mac.traffic import TraceError, TraceReplay, TrafficModel, TrafficSettings
 from phy.antenna import SectorAntennaSettings
 from phy.antennas import AntennaSettings
 from phy.blockage import BlockageSettings, ScriptedSettings, write_script
@@ -35,7 +34,7 @@ from phy.fading import FadingSettings
 from phy.large_scale import PropagationSettings
 from phy.mobility import MobilitySettings, Replay, Static
 from phy.motion import MotionSettings, build_moving_channel
-from phy.random import Drops, stream_key
+from phy.random import Drops
 from phy.sionna_channel import build_sionna_channel, require_possible
 from phy.topology import TopologySettings, build_topology
 from phy.units import kmh_to_mps
@@ -44,6 +43,7 @@ from scenarios.families import Labels
 from scenarios.schema import Clock, Model, ScenarioBase
 
 from . import moving
+from .arriving import arrivals
 
 LONGEST_BLOCK = 50
 """Slots that the engine prepares at once."""
@@ -207,7 +207,7 @@ class CellularScenario(ScenarioBase):
     def _every_cell_has_its_offset(self) -> CellularScenario:
         if self.handover is not None:
             try:
-                handover_rules(self.handover, self.cells, self.carrier.slot_s, torch.device("cpu"))
+                rules(self.handover, self.cells, self.carrier.slot_s, torch.device("cpu"))
             except ValueError as error:
                 raise ValueError(f"handover.{error}") from None
         return self
@@ -256,7 +256,7 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
         scenario: what the carrier, the air and the users are.
         drops: of the batch.
         shape: what the family adds.
-        place: device of the engine.
+        place: device of the engine, which computes in ``dtype``.
         dtype: float32 or float64.
     """
     plan = channel_plan(scenario)
@@ -279,7 +279,7 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
             channel=channel,
             tables=tables,
             users=_users(scenario, shape),
-            arrivals=_arrivals(scenario, drops, shape.total_slots),
+            arrivals=arrivals(scenario, drops, shape.total_slots),
             block_slots=shape.block_slots,
             itinerary=moving.itinerary(scenario, channel, shape),
         )
@@ -382,24 +382,6 @@ def _users(scenario: CellularScenario, shape: Shape) -> Users:
         slices=shape.slices,
         queue_bytes=scenario.queue_bytes,
     )
-
-
-def _arrivals(scenario: CellularScenario, drops: Drops, slots: int) -> Arrivals | None:
-    """Packets of every drop; None where every user always has data."""
-    if all(group.traffic.full_buffer for group in scenario.users if group.count):
-        return None
-    return Arrivals(tuple(_packets_of_drop(scenario, drops.seed, drop, slots) for drop in drops.ids))
-
-
-def _packets_of_drop(scenario: CellularScenario, seed: int, drop: int, slots: int) -> Packets:
-    which = scenario.group_of_user().numpy()
-    parts = []
-    for number, group in enumerate(scenario.users):
-        # A stream of its own for each group: more users of one leave the traffic of the others as it was.
-        key = stream_key(seed, drop, f"traffic/{group.name}")
-        own = group.traffic.packets(key, group.count * scenario.cells, slots, scenario.carrier.slot_s)
-        parts.append(Packets(own.slot, np.flatnonzero(which == number)[own.user], own.bytes))
-    return merge(parts, [0] * len(parts))
 
 
 def _per_user(scenario: CellularScenario, values: Sequence[float]) -> torch.Tensor:
