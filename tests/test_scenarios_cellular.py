@@ -20,7 +20,7 @@ from mac.scheduling_types import SchedulingDecision, SchedulingObservation
 from phy.random import Drops
 from scenarios import contenders, families, load
 from scenarios.errors import ScenarioError
-from scenarios.families import cellular
+from scenarios.families import arriving, cellular
 from scenarios.plan import make_plan
 
 run = functools.partial(scenarios.run, progress=False, plots=False)
@@ -219,7 +219,7 @@ def test_the_packets_of_a_drop_fit_into_the_memory_that_was_estimated(traffic: d
     estimated = family.estimate_bytes(scenario, 2) - family.estimate_bytes(light, 2)
     tracemalloc.start()
     try:
-        arrivals = cellular._arrivals(scenario, Drops(1, (0, 1)), 500)
+        arrivals = arriving.arrivals(scenario, Drops(1, (0, 1)), 500)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -313,7 +313,7 @@ def test_other_groups_and_their_order_leave_the_traffic_of_a_group_as_it_was() -
     def arrived(*names: str) -> dict[str, list[list[int]]]:
         """Bytes of each group by slot and user, as they arrive in the first cell."""
         scenario = load({**MACRO, "users": [groups[name] for name in names]})
-        packets = cellular._packets_of_drop(scenario, 7, 1, 50)
+        packets = arriving._packets_of_drop(scenario, 7, 1, 50)
         found: dict[str, list[list[int]]] = {name: [] for name in names}
         for slot, user, size in zip(packets.slot.tolist(), packets.user.tolist(), packets.bytes.tolist(), strict=True):
             cell, place = divmod(user, 2 * len(names))
