@@ -83,8 +83,9 @@ def test_one_antenna_serves_as_the_engine_without_panels() -> None:
 @pytest.mark.parametrize("model", ["uma", "umi", "rma"])
 def test_matrices_have_the_mean_power_of_the_large_scale_gain(model: str) -> None:
     """Sectors with columns of slanted elements: a port's gain over its rays is that of the antenna it stands for."""
+    from phy.channel import build_channel
     from scenarios import load
-    from scenarios.families.cellular import build_channel, channel_plan
+    from scenarios.families.assembly import channel_plan
 
     change = {"topology.sites": 7, "users.ftp.count": 5, "carrier.prbs": 6, "propagation.model": model}
     heights = {"topology.bs_height_m": {"uma": 25.0, "umi": 10.0, "rma": 35.0}[model]}

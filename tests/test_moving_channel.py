@@ -16,7 +16,7 @@ from phy.motion import MovingFading, build_moving_channel
 from phy.random import Drops
 from scenarios import load
 from scenarios.errors import ScenarioError
-from scenarios.families import cellular, find
+from scenarios.families import assembly, cellular, find
 from scenarios.families.moving import motion_plan
 from scenarios.families.scheduling import SchedulingScenario
 
@@ -42,7 +42,7 @@ def scenario(**changes: Any) -> SchedulingScenario:
 
 def moving(case: SchedulingScenario, ids: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64) -> Channel:
     shape = cellular.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
-    plan, motion = cellular.channel_plan(case), motion_plan(case, shape)
+    plan, motion = assembly.channel_plan(case), motion_plan(case, shape)
     return build_moving_channel(Drops(1, ids), plan, motion, CPU, dtype)
 
 
@@ -63,7 +63,7 @@ def power(channel: Channel, first: int, slots: int) -> Tensor:
 
 def test_who_stays_has_the_air_of_a_scenario_without_motion() -> None:
     case = scenario(**{"motion.update_s": 0.02})
-    still, moved = build_channel(Drops(1, (0,)), cellular.channel_plan(case), CPU, torch.float64), moving(case)
+    still, moved = build_channel(Drops(1, (0,)), assembly.channel_plan(case), CPU, torch.float64), moving(case)
     assert torch.equal(still.mean_snr, moved.mean_snr) and torch.equal(still.serving, moved.serving)
     for first in (0, 15, 400):
         one, other = (channel.fading.coordinates(first, 10, SLOT_S) for channel in (still, moved))

@@ -13,37 +13,31 @@ import torch
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from mac.carrier import CarrierSettings
-from mac.cells import Parts, Users
 from mac.delays import BIN_EDGES_S
 from mac.engine import Engine
 from mac.handover import HandoverSettings, rules
 from mac.harq import HarqSettings
 from mac.link_adaptation import LinkSettings
-from mac.link_tables import link_tables
 from mac.measurements import MeasurementSettings
 from mac.metrics.satisfaction import Sla
-from mac.mimo_engine import MimoEngine
 from mac.slicing_types import Service
 from mac.traffic import TraceError, TraceReplay, TrafficModel, TrafficSettings
 from phy.antenna import SectorAntennaSettings
 from phy.antennas import AntennaSettings
 from phy.blockage import BlockageSettings, ScriptedSettings, write_script
-from phy.channel import ChannelPlan, ChannelSettings, build_channel
+from phy.channel import ChannelSettings
 from phy.energy import PowerSettings
 from phy.fading import FadingSettings
 from phy.large_scale import PropagationSettings
 from phy.mobility import MobilitySettings, Replay, Static
-from phy.motion import MotionSettings, build_moving_channel
-from phy.random import Drops
-from phy.sionna_channel import build_sionna_channel, require_possible
+from phy.motion import MotionSettings
+from phy.sionna_channel import require_possible
 from phy.topology import TopologySettings, build_topology
-from phy.units import kmh_to_mps
 from scenarios.errors import ScenarioError
 from scenarios.families import Labels
 from scenarios.schema import Clock, Model, ScenarioBase
 
 from . import moving
-from .arriving import arrivals
 
 LONGEST_BLOCK = 50
 """Slots that the engine prepares at once."""
@@ -249,61 +243,6 @@ class Shape:
         return max(n for n in range(1, LONGEST_BLOCK + 1) if unit % n == 0)
 
 
-def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.device, dtype: torch.dtype) -> Engine:
-    """The slot engine of a batch of drops.
-
-    Args:
-        scenario: what the carrier, the air and the users are.
-        drops: of the batch.
-        shape: what the family adds.
-        place: device of the engine, which computes in ``dtype``.
-        dtype: float32 or float64.
-    """
-    plan = channel_plan(scenario)
-    motion = moving.motion_plan(scenario, shape) if scenario.moves or scenario.handover is not None else None
-    if scenario.channel.provider == "sionna":
-        channel = build_sionna_channel(drops, plan, place, dtype)
-    elif motion is None:
-        channel = build_channel(drops, plan, place, dtype)
-    else:
-        channel = build_moving_channel(drops, plan, motion, place, dtype)
-    layers = 1 if scenario.antennas is None else scenario.antennas.layers
-    tables = link_tables(scenario.carrier, scenario.link, place, dtype, layers)
-    kind = Engine if scenario.antennas is None else MimoEngine
-    return kind(
-        Parts(
-            drops=drops,
-            carrier=scenario.carrier,
-            link=scenario.link,
-            harq=scenario.harq,
-            channel=channel,
-            tables=tables,
-            users=_users(scenario, shape),
-            arrivals=arrivals(scenario, drops, shape.total_slots),
-            block_slots=shape.block_slots,
-            itinerary=moving.itinerary(scenario, channel, shape),
-        )
-    )
-
-
-def channel_plan(scenario: CellularScenario) -> ChannelPlan:
-    """What the channel of any drop follows from."""
-    return ChannelPlan(
-        topology=build_topology(scenario.topology),
-        propagation=scenario.propagation,
-        antenna=scenario.antenna,
-        fading=scenario.fading,
-        users_per_cell=scenario.users_per_cell,
-        placement=scenario.placement,
-        attachment=scenario.attachment,
-        min_distance_m=scenario.topology.min_distance_m,
-        speed_mps=_per_user(scenario, [kmh_to_mps(group.speed_kmh) for group in scenario.users]),
-        frequency_hz=scenario.carrier.prb_frequency_hz(),
-        snr_at_unit_gain=scenario.carrier.snr_at_unit_gain,
-        antennas=scenario.antennas,
-    )
-
-
 def group_names(scenario: CellularScenario) -> list[str]:
     """Name of each user's group."""
     return [scenario.users[number].name for number in scenario.group_of_user().tolist()]
@@ -371,22 +310,6 @@ def labels(scenario: CellularScenario, engine: Engine, services: Sequence[Servic
     if scenario.on_infeasible == "repair":
         attributes["mends"] = 1  # only then does a count of repairs mean anything
     return Labels(coordinates, attributes)
-
-
-def _users(scenario: CellularScenario, shape: Shape) -> Users:
-    budgets = [math.inf if group.sla.delay_s is None else group.sla.delay_s for group in scenario.users]
-    return Users(
-        full_buffer=_per_user(scenario, [group.traffic.full_buffer for group in scenario.users]).bool(),
-        delay_budget_s=_per_user(scenario, budgets),
-        slice_id=_per_user(scenario, shape.slice_of_group).long(),
-        slices=shape.slices,
-        queue_bytes=scenario.queue_bytes,
-    )
-
-
-def _per_user(scenario: CellularScenario, values: Sequence[float]) -> torch.Tensor:
-    """A value of each group for each user, float64 ``[U]``."""
-    return torch.tensor(values, dtype=torch.float64)[scenario.group_of_user()]
 
 
 def _beside(pattern: str, folders: Sequence[Path]) -> str:

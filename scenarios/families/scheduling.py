@@ -12,7 +12,7 @@ from phy.random import Drops
 from scenarios.families import Family, Labels
 from scenarios.schema import Clock, clock
 
-from . import cellular, estimates
+from . import assembly, cellular, estimates
 from .cellular import CellularScenario, Shape, UserGroup
 
 _WINDOW_S = 0.1
@@ -41,7 +41,7 @@ def _shape(scenario: SchedulingScenario) -> Shape:
 
 
 def _build(scenario: SchedulingScenario, drops: Drops, device: torch.device, dtype: torch.dtype) -> SchedulingProblem:
-    engine = cellular.engine(scenario, drops, _shape(scenario), device, dtype)
+    engine = assembly.engine(scenario, drops, _shape(scenario), device, dtype)
     return SchedulingProblem(engine, scenario.power, repair=scenario.on_infeasible == "repair")
 
 

@@ -20,7 +20,7 @@ from scenarios.errors import ScenarioError, did_you_mean
 from scenarios.families import Family, Labels
 from scenarios.schema import Clock, clock
 
-from . import cellular, estimates
+from . import assembly, cellular, estimates
 from .cellular import CellularScenario, Shape, UserGroup
 
 
@@ -100,7 +100,7 @@ def _check(scenario: SlicingScenario) -> None:
 
 
 def _build(scenario: SlicingScenario, drops: Drops, device: torch.device, dtype: torch.dtype) -> SlicingProblem:
-    engine = cellular.engine(scenario, drops, _shape(scenario), device, dtype)
+    engine = assembly.engine(scenario, drops, _shape(scenario), device, dtype)
     repair = scenario.on_infeasible == "repair"
     return SlicingProblem(engine, scenario.slicing, _scheduler(scenario), scenario.power, repair)
 

@@ -1,0 +1,99 @@
+"""From the sections of a cellular scenario to the engine of a batch of drops."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+from mac.cells import Parts, Users
+from mac.engine import Engine
+from mac.link_tables import link_tables
+from mac.mimo_engine import MimoEngine
+from phy.channel import Channel, ChannelPlan, build_channel
+from phy.motion import build_moving_channel
+from phy.random import Drops
+from phy.sionna_channel import build_sionna_channel
+from phy.topology import build_topology
+from phy.units import kmh_to_mps
+
+from . import moving
+from .arriving import arrivals
+from .cellular import CellularScenario, Shape
+
+
+def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.device, dtype: torch.dtype) -> Engine:
+    """The slot engine of a batch of drops.
+
+    Args:
+        scenario: what the carrier, the air and the users are.
+        drops: of the batch.
+        shape: what the family adds.
+        place: device of the engine, which computes in ``dtype``.
+        dtype: float32 or float64.
+    """
+    channel = _channel(scenario, drops, shape, place, dtype)
+    layers = 1 if scenario.antennas is None else scenario.antennas.layers
+    tables = link_tables(scenario.carrier, scenario.link, place, dtype, layers)
+    kind = Engine if scenario.antennas is None else MimoEngine
+    return kind(
+        Parts(
+            drops=drops,
+            carrier=scenario.carrier,
+            link=scenario.link,
+            harq=scenario.harq,
+            channel=channel,
+            tables=tables,
+            users=_users(scenario, shape),
+            arrivals=arrivals(scenario, drops, shape.total_slots),
+            block_slots=shape.block_slots,
+            itinerary=moving.itinerary(scenario, channel, shape),
+        )
+    )
+
+
+def channel_plan(scenario: CellularScenario) -> ChannelPlan:
+    """What the channel of any drop follows from."""
+    return ChannelPlan(
+        topology=build_topology(scenario.topology),
+        propagation=scenario.propagation,
+        antenna=scenario.antenna,
+        fading=scenario.fading,
+        users_per_cell=scenario.users_per_cell,
+        placement=scenario.placement,
+        attachment=scenario.attachment,
+        min_distance_m=scenario.topology.min_distance_m,
+        speed_mps=_per_user(scenario, [kmh_to_mps(group.speed_kmh) for group in scenario.users]),
+        frequency_hz=scenario.carrier.prb_frequency_hz(),
+        snr_at_unit_gain=scenario.carrier.snr_at_unit_gain,
+        antennas=scenario.antennas,
+    )
+
+
+def _channel(
+    scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.device, dtype: torch.dtype
+) -> Channel:
+    """The channel of a batch of drops, from whoever is to draw it."""
+    plan = channel_plan(scenario)
+    if scenario.channel.provider == "sionna":
+        return build_sionna_channel(drops, plan, place, dtype)
+    if scenario.moves or scenario.handover is not None:
+        return build_moving_channel(drops, plan, moving.motion_plan(scenario, shape), place, dtype)
+    return build_channel(drops, plan, place, dtype)
+
+
+def _users(scenario: CellularScenario, shape: Shape) -> Users:
+    budgets = [math.inf if group.sla.delay_s is None else group.sla.delay_s for group in scenario.users]
+    return Users(
+        full_buffer=_per_user(scenario, [group.traffic.full_buffer for group in scenario.users]).bool(),
+        delay_budget_s=_per_user(scenario, budgets),
+        slice_id=_per_user(scenario, shape.slice_of_group).long(),
+        slices=shape.slices,
+        queue_bytes=scenario.queue_bytes,
+    )
+
+
+def _per_user(scenario: CellularScenario, values: Sequence[float]) -> torch.Tensor:
+    """A value of each group for each user, float64 ``[U]``."""
+    return torch.tensor(values, dtype=torch.float64)[scenario.group_of_user()]
