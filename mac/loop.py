@@ -67,6 +67,9 @@ def run(
             state, outcome = problem.step(state, decision)
         if interval >= 0 and recorder.add(outcome) and progress:
             progress(span.window)
+        if outcome.over and interval >= 0:
+            recorder.rest(outcome, span.intervals - interval - 1)
+            break
     return recorder.windows(clock.seconds)
 
 

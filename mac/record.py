@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from .contracts import CORE_FIELDS, Extra, Field, Outcome
@@ -55,6 +56,15 @@ class Recorder:
                 self._windows[name].append(_host(total))
             self._sums = {}
         return ends
+
+    def rest(self, outcome: Outcome, intervals: int) -> None:
+        """Intervals after the last that did anything: sums of zeros, and what was last stays."""
+        values = {name: value for name, value in _values(outcome).items() if self.fields[name].combine != "last"}
+        nothing = {name: torch.zeros_like(value() if callable(value) else value) for name, value in values.items()}
+        core = {name: nothing.pop(name) for name in CORE_FIELDS}
+        still = Outcome(**core, extras={**outcome.extras, **nothing})
+        for _ in range(intervals):
+            self.add(still)
 
     def windows(self, timing: Mapping[str, float]) -> Windows:
         """All complete windows."""

@@ -63,6 +63,21 @@ def normal(keys: Tensor, shape: tuple[int, ...], start: int = 0) -> Tensor:
     return math.sqrt(2.0) * torch.erfinv(2.0 * uniform(keys, shape, start) - 1.0)
 
 
+def pair_normal(keys: Tensor, one: Tensor, other: Tensor, size: int) -> Tensor:
+    """A standard normal number for each unordered pair, float64 ``[B, ...]``: the same whichever comes first.
+
+    Args:
+        keys: int64 ``[B]``, from :meth:`Drops.keys`.
+        one: int64 ``[B, ...]`` in ``[0, size)``.
+        other: likewise.
+        size: how many there are to make pairs of.
+    """
+    counter = torch.minimum(one, other) * size + torch.maximum(one, other)
+    bits = _mix(keys.view(-1, *(1,) * (counter.dim() - 1)) + (counter + 1) * _GOLDEN)
+    unit = (_shift(bits, 12).to(torch.float64) + 0.5) * 2.0**-52
+    return math.sqrt(2.0) * torch.erfinv(2.0 * unit - 1.0)
+
+
 def _mix(z: Tensor) -> Tensor:
     z = (z ^ _shift(z, 30)) * _MIX_1
     z = (z ^ _shift(z, 27)) * _MIX_2

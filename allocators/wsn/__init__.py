@@ -1,0 +1,1 @@
+"""Who is cluster head, and who sends to whom."""

@@ -1,0 +1,38 @@
+"""LEACH: heads by lot, each node once in an epoch."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from allocators.settings import PARAMETERS
+from mac.wsn.types import WsnContext, WsnDecision, WsnObservation
+
+from .clusters import join_nearest
+from .rotation import Rotation
+
+
+@dataclass(config=PARAMETERS)
+class Leach:
+    """Low-energy adaptive clustering hierarchy: heads by lot, once in 1/p rounds; the others join the nearest.
+
+    Heads fuse and send to the sink. In a round without any head everybody sends to the sink (ours).
+
+    Source: Heinzelman, Chandrakasan, Balakrishnan, HICSS 2000.
+    """
+
+    p: float = Field(default=0.05, gt=0, le=1)
+    """Wanted share of heads."""
+    direct_if_nearer: bool = False
+    """Nodes to which the sink is nearer than any head send to the sink."""
+
+    def reset(self, context: WsnContext, seed: int) -> None:
+        """Nobody has been head."""
+        self._context, self._rotation = context, Rotation(context, f"leach/{seed}")
+        self._p = torch.full_like(context.initial_j, self.p)
+
+    def decide(self, observation: WsnObservation) -> WsnDecision:
+        """Draw, and join the nearest."""
+        chosen = self._rotation.elect(observation, self._p)
+        return join_nearest(chosen, observation, self._context, self.direct_if_nearer)

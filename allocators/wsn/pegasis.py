@@ -1,0 +1,64 @@
+"""PEGASIS: a chain through all nodes, whose leader changes every round."""
+
+from __future__ import annotations
+
+import torch
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from allocators.settings import PARAMETERS
+from mac.wsn.types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
+
+
+@dataclass(config=PARAMETERS)
+class Pegasis:
+    """Power-efficient gathering: packets are fused along a chain towards a leader, which sends to the sink.
+
+    The chain is greedy: it begins at the node farthest from the sink and goes on to the nearest that is not yet in it.
+    The leader of round r is the live node number ``r mod n`` of the chain; the dead are bypassed.
+
+    Source: Lindsey, Raghavendra, IEEE Aerospace Conference 2002.
+    """
+
+    def reset(self, context: WsnContext, seed: int) -> None:
+        """The chain is made when the sink is first seen."""
+        self._context = context
+        self._order: Tensor | None = None
+
+    def decide(self, observation: WsnObservation) -> WsnDecision:
+        """To the neighbour on the leader's side."""
+        if self._order is None:
+            self._order = greedy_chain(self._context.position_m, observation.sink_m)
+        order, nodes = self._order, self._context.nodes
+        lives = observation.alive.gather(1, order)
+        count = lives.sum(1, keepdim=True)
+        rank = lives.cumsum(1) - 1  # place of each live node in the chain of the living
+        leader = observation.round % count.clamp(min=1)
+        # By rank: who stands there, so that neighbours are found over gaps.
+        column = torch.where(lives, rank, nodes)
+        living = torch.full((len(order), nodes + 1), NO_WAY, dtype=torch.int64, device=order.device)
+        living = living.scatter_(1, column, order)
+        next_rank = torch.where(rank < leader, rank + 1, rank - 1).clamp(min=0)
+        towards = torch.where(rank == leader, SINK, living.gather(1, next_rank))
+        towards = torch.where(lives, towards, NO_WAY)
+        parent = torch.empty_like(towards).scatter_(1, order, towards)
+        return WsnDecision(parent, observation.alive.clone())
+
+
+def greedy_chain(position_m: Tensor, sink_m: Tensor) -> Tensor:
+    """Order of the nodes in the greedy chain, int64 ``[B, N]``; made once, one node after the other.
+
+    Args:
+        position_m: ``[B, N, 2]``.
+        sink_m: ``[B, 2]``.
+    """
+    nodes = position_m.shape[1]
+    here = (position_m - sink_m[:, None]).square().sum(-1).argmax(1)
+    taken = torch.zeros_like(position_m[..., 0])
+    order = [here]
+    for _ in range(nodes - 1):
+        taken = taken.scatter(1, here[:, None], torch.inf)
+        place = position_m.gather(1, here[:, None, None].expand(-1, -1, 2))
+        here = ((position_m - place).square().sum(-1) + taken).argmin(1)
+        order.append(here)
+    return torch.stack(order, 1)

@@ -1,0 +1,37 @@
+"""SEP: advanced nodes are head more often, in proportion to their charge."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from allocators.settings import PARAMETERS
+from mac.wsn.types import WsnContext, WsnDecision, WsnObservation
+
+from .clusters import join_nearest
+from .rotation import Rotation
+
+
+@dataclass(config=PARAMETERS)
+class Sep:
+    """Stable election protocol: LEACH in which a node's p follows its charge at the start.
+
+        p_i = p E_i(0) / mean E(0)
+
+    which is p_nrm = p / (1 + a m) for normal and p_adv = p (1 + a) / (1 + a m) for advanced nodes.
+
+    Source: Smaragdakis, Matta, Bestavros, SANPA 2004.
+    """
+
+    p: float = Field(default=0.1, gt=0, le=1)
+    """Wanted share of heads."""
+
+    def reset(self, context: WsnContext, seed: int) -> None:
+        """Nobody has been head."""
+        self._context, self._rotation = context, Rotation(context, f"sep/{seed}")
+        mean = context.initial_j.mean(1, keepdim=True).clamp(min=1e-300)
+        self._p = (self.p * context.initial_j / mean).clamp(1e-9, 1.0)
+
+    def decide(self, observation: WsnObservation) -> WsnDecision:
+        """Draw, and join the nearest."""
+        return join_nearest(self._rotation.elect(observation, self._p), observation, self._context)

@@ -1,0 +1,57 @@
+"""A decision on a sensor field is never trusted: shapes, live heads, and a way to the sink for every live node."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mac.contracts import InfeasibleDecision
+from mac.feasible import require_tensor
+
+from .routes import climbs
+from .types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
+
+
+def require_wsn(decision: object, observation: WsnObservation, context: WsnContext) -> WsnDecision:
+    """The decision, if every live node sends to the sink or to a live node, and every way ends at the sink.
+
+    Raises:
+        InfeasibleDecision: with the drop where a value is at fault.
+    """
+    if not isinstance(decision, WsnDecision):
+        raise InfeasibleDecision(f"decide() must return a WsnDecision, not {type(decision).__name__}")
+    shape = (len(context.drops), context.nodes)
+    parent = require_tensor(decision.parent, "WsnDecision.parent", shape, torch.int64, context.device)
+    head = require_tensor(decision.head, "WsnDecision.head", shape, torch.bool, context.device)
+    alive = observation.alive
+    _refuse(head & ~alive, context, lambda _, node: f"node {node} is a head, and it is dead")
+    _refuse(
+        alive & ((parent < SINK) | (parent >= context.nodes)),
+        context,
+        lambda drop, node: _nowhere(int(parent[drop, node]), node, context.nodes),
+    )
+    target = parent.clamp(min=0)
+    _refuse(
+        alive & (parent >= 0) & ~alive.gather(1, target),
+        context,
+        lambda drop, node: f"node {node} sends to node {int(parent[drop, node])}, which is dead",
+    )
+    _refuse(
+        alive & ~climbs(torch.where(alive, parent, SINK)),
+        context,
+        lambda _, node: f"node {node} goes round in a circle and never reaches the sink",
+    )
+    return decision
+
+
+def _nowhere(parent: int, node: int, nodes: int) -> str:
+    if parent == NO_WAY:
+        return f"node {node} lives and has no way: give it a parent, a live node or {SINK} for the sink"
+    return f"node {node} sends to node {parent}, which does not exist: use 0 to {nodes - 1}, or {SINK} for the sink"
+
+
+def _refuse(bad: Tensor, context: WsnContext, explain: object) -> None:
+    if bool(bad.any()):
+        drop, node = (int(i) for i in bad.nonzero()[0])
+        assert callable(explain)
+        raise InfeasibleDecision(str(explain(drop, node)), context.drops.ids[drop])

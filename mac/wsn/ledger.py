@@ -1,0 +1,108 @@
+"""What a round costs each node, by cause, and what of it the battery can still pay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from phy.sensor_radio import SensorRadioSettings, transmit_j_per_bit
+
+from .routes import Loads
+from .settings import AccountSettings
+from .types import Control
+
+CAUSES = ("transmit", "receive", "aggregate", "listen", "control", "sense", "idle")
+"""Rows of the ledger. They add up to what the batteries lost."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round's traffic, before it is known who can pay for it."""
+
+    alive: Tensor  # [B, N] bool
+    parent: Tensor  # [B, N] int64
+    head: Tensor  # [B, N] bool
+    own: Tensor  # [B, N] float64 packets made
+    loads: Loads
+    hop_m2: Tensor  # [B, N] float64, square of the distance to the parent or the sink
+    sink_m2: Tensor  # [B, N] float64, square of the distance to the sink
+
+
+def costs(round_: Round, radio: SensorRadioSettings, account: AccountSettings, control: Tensor | None) -> Tensor:
+    """Energy that the round asks of each node, float64 ``[B, 7, N]`` in the order of :data:`CAUSES`.
+
+    Args:
+        round_: the traffic.
+        radio: energy of a bit.
+        account: lengths and fixed costs.
+        control: of :func:`control_j`, where control messages cost something.
+    """
+    bits = account.packet_bits + account.header_bits
+    received, sent = round_.loads.received, round_.loads.sent
+    fused = received + round_.own * account.fuse_own
+    alive = round_.alive.to(sent.dtype)
+    has_children = (received > 0).to(sent.dtype)
+    return torch.stack(
+        (
+            sent * transmit_j_per_bit(radio, round_.hop_m2) * bits,
+            received * (radio.electronics_j_per_bit * bits),
+            fused * (radio.aggregation_j_per_bit * account.packet_bits) * round_.head,
+            has_children * account.listen_j,
+            torch.zeros_like(sent) if control is None else control,
+            round_.own * account.sense_j,
+            alive * account.idle_j,
+        ),
+        1,
+    )
+
+
+def control_j(
+    control: Control | None, round_: Round, radio: SensorRadioSettings, bits: int, position_m: Tensor
+) -> Tensor:
+    """Energy of the control messages of a round, float64 ``[B, N]``.
+
+    A broadcast is received by every live node within its radius. Whoever sends to another node joins it by a message,
+    which that one receives. Reports go to the sink and are answered; the sink's own energy does not count.
+    """
+    alive = round_.alive.to(torch.float64)
+    joins = round_.alive & (round_.parent >= 0)
+    children = torch.where(joins, round_.parent, joins.shape[1])
+    heard = alive.new_zeros((alive.shape[0], alive.shape[1] + 1)).scatter_add_(1, children, alive)[:, :-1]
+    sent = joins * transmit_j_per_bit(radio, round_.hop_m2)
+    if control is not None:
+        sent = sent + control.broadcasts * transmit_j_per_bit(radio, control.radius_m.square())
+        heard = heard + _within(control, position_m)
+        if control.to_sink:
+            sent = sent + transmit_j_per_bit(radio, round_.sink_m2)
+            heard = heard + 1.0
+    return (sent + heard * radio.electronics_j_per_bit) * bits * alive
+
+
+def _within(control: Control, position_m: Tensor) -> Tensor:
+    """Broadcasts that each node hears, its own not counted; only those who send any are looked at."""
+    sends = control.broadcasts > 0
+    most = int(sends.sum(1).max())
+    if most == 0:
+        return torch.zeros_like(control.broadcasts)
+    who = sends.to(torch.int8).argsort(1, descending=True, stable=True)[:, :most]
+    count = control.broadcasts.gather(1, who)
+    radius = control.radius_m.gather(1, who)
+    place = position_m.gather(1, who[..., None].expand(-1, -1, 2))
+    apart = (position_m[:, :, None] - place[:, None]).square().sum(-1)  # [B, N, H]
+    inside = (apart <= radius.square()[:, None]) & (who[:, None] != torch.arange(apart.shape[1])[:, None])
+    return (inside * count[:, None]).sum(-1)
+
+
+def pay(energy_j: Tensor, asked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What is left ``[B, N]``, what was paid ``[B, 7, N]``, and who could pay for all of it.
+
+    A node that cannot gives what it has, in proportion to the causes, and fails in that round.
+    """
+    need = asked.sum(1)
+    whole = need <= energy_j * (1.0 + 1e-12)
+    share = torch.where(whole, 1.0, energy_j / need.clamp(min=1e-300))
+    paid = asked * share[:, None]
+    left = torch.where(whole, energy_j - need, torch.zeros_like(energy_j)).clamp(min=0.0)
+    return left, paid, whole

@@ -1,0 +1,243 @@
+"""The family of sensor fields: every round, who fuses, who sends to whom, and what that costs the batteries.
+
+A round: every live node that senses something makes a packet; packets go up the tree that the allocator chose, fused
+by heads; whoever cannot pay for its part fails, its packets are lost, and it dies with what it had. Without charge, or
+broken, a node is dead for good. Energies are float64: the ledger adds up to what the batteries lost.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from mac.contracts import Field, Outcome
+from phy.random import Drops, uniform
+from phy.sensor_link import SensorLinkSettings, packet_success
+from phy.sensor_radio import SensorRadioSettings
+
+from .feasible import require_wsn
+from .ledger import CAUSES, Round, control_j, costs, pay
+from .routes import arrives, packet_loads
+from .settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
+from .types import NO_WAY, WsnContext, WsnDecision, WsnObservation
+
+_EMPTY = 1e-12  # of the initial charge: what is left of a subtraction of equals
+
+FIELDS: Mapping[str, Field] = {
+    "life_rounds": Field(("user",), "1", "total", "rounds that a node began alive"),
+    "ledger_j": Field(("cause", "user"), "J", "total", "energy that a node spent, by cause"),
+    "harvested_j": Field(("user",), "J", "total", "energy that a node gained"),
+    "left_j": Field(("user",), "J", "last", "charge at the window's end"),
+    "alive": Field((), "1", "last", "live nodes at the window's end"),
+    "heads": Field((), "1", "sum", "heads, summed over rounds"),
+    "parent": Field(("user",), "1", "last", "parent in the window's last round: a node, -1 the sink, -2 nobody"),
+    "head": Field(("user",), "1", "last", "whether a node was head in the window's last round"),
+    "spread_at_first_death_j2": Field((), "J^2", "last", "variance of the charges after the round of the first death"),
+}
+
+
+@dataclass(frozen=True)
+class WsnParts:
+    """What a field is made of."""
+
+    drops: Drops
+    position_m: Tensor  # [B, N, 2] float64
+    extent_m: tuple[float, float]
+    radio: SensorRadioSettings
+    account: AccountSettings
+    battery: BatterySettings
+    sensing: SensingSettings
+    sink: SinkSettings
+    failures: FailureSettings
+    link: SensorLinkSettings
+    round_s: float
+    device: torch.device
+
+
+@dataclass(frozen=True)
+class WsnState:
+    """A batch of fields at the start of a round."""
+
+    round: int
+    energy_j: Tensor  # [B, N] float64
+    alive: Tensor  # [B, N] bool
+    sensed: Tensor  # [B, N] bool
+    spread_j2: Tensor  # [B] variance of the charges at the first death, NaN before
+    observation: WsnObservation
+
+
+class WsnProblem:
+    """One decision a round on a batch of fields."""
+
+    def __init__(self, parts: WsnParts) -> None:
+        self.parts = parts
+        self.drops = parts.drops
+        self.position_m = parts.position_m.to(parts.device)
+        batch, nodes = self.position_m.shape[:2]
+        self.shape = (batch, nodes)
+        self.initial_j = initial_charge(parts.drops, parts.battery, nodes).to(parts.device)
+        self._break_round = self._lives()
+        self._keys = {name: parts.drops.keys(name).to(parts.device) for name in ("wsn/sense", "wsn/event", "wsn/loss")}
+        account = parts.account
+        self.context = WsnContext(
+            drops=parts.drops,
+            nodes=nodes,
+            position_m=self.position_m,
+            extent_m=parts.extent_m,
+            initial_j=self.initial_j,
+            radio=parts.radio,
+            packet_bits=float(account.packet_bits + account.header_bits),
+            round_s=parts.round_s,
+            device=parts.device,
+        )
+
+    @property
+    def interval_s(self) -> float:
+        """A round."""
+        return self.parts.round_s
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """Extras of the outcome."""
+        return FIELDS
+
+    def start(self) -> WsnState:
+        """Round 0, everybody charged; whoever has no charge is dead already."""
+        alive = self.initial_j > 0
+        nothing = torch.full(self.shape[:1], math.nan, dtype=torch.float64, device=self.parts.device)
+        return self._observed(0, self.initial_j, alive & (self._break_round > 0), nothing)
+
+    def observe(self, state: WsnState, /) -> WsnObservation:
+        """What the nodes know."""
+        return state.observation
+
+    def step(self, state: WsnState, decision: WsnDecision, /) -> tuple[WsnState, Outcome]:
+        """Check the decision and live through a round.
+
+        Raises:
+            InfeasibleDecision: a dead head, a way that does not exist or never ends.
+        """
+        decision = require_wsn(decision, state.observation, self.context)
+        round_ = self._traffic(state, decision)
+        left, paid, whole = pay(state.energy_j, self._costs(round_, decision))
+        passes = whole & round_.alive & (round_.loads.sent > 0) & self._received(state, round_)
+        delivered = arrives(round_.parent, passes) & state.sensed
+        gained = self._harvest(state, left)
+        energy = left + gained
+        alive = state.alive & (energy > _EMPTY * self.initial_j) & (state.round + 1 < self._break_round)
+        outcome = self._outcome(state, decision, paid, delivered, gained)
+        spread = self._spread(state, alive, energy)
+        outcome = self._with_ends(outcome, energy, alive, spread)
+        return self._observed(state.round + 1, energy, alive, spread), outcome
+
+    def _traffic(self, state: WsnState, decision: WsnDecision) -> Round:
+        parent = torch.where(state.alive, decision.parent, NO_WAY)
+        own = state.sensed.to(torch.float64)
+        sink_m2 = (self.position_m - state.observation.sink_m[:, None]).square().sum(-1)
+        place = self.position_m.gather(1, parent.clamp(min=0)[..., None].expand(-1, -1, 2))
+        to_node_m2 = (self.position_m - place).square().sum(-1)
+        hop_m2 = torch.where(parent >= 0, to_node_m2, sink_m2)
+        loads = packet_loads(parent, decision.head, own)
+        return Round(state.alive, parent, decision.head, own, loads, hop_m2, sink_m2)
+
+    def _costs(self, round_: Round, decision: WsnDecision) -> Tensor:
+        account, radio = self.parts.account, self.parts.radio
+        control = None
+        if account.control_bits:
+            control = control_j(decision.control, round_, radio, account.control_bits, self.position_m)
+        return costs(round_, radio, account, control)
+
+    def _received(self, state: WsnState, round_: Round) -> Tensor:
+        """Whose sending gets through the air, bool ``[B, N]``."""
+        if self.parts.link.model == "none":
+            return round_.alive
+        luck = uniform(self._keys["wsn/loss"], self.shape[1:], start=state.round * self.shape[1])
+        bits = int(self.context.packet_bits)
+        return luck < packet_success(self.parts.link, self.drops, round_.parent, round_.hop_m2, bits)
+
+    def _harvest(self, state: WsnState, left: Tensor) -> Tensor:
+        """What live nodes gain, up to their charge at the start."""
+        battery = self.parts.battery
+        if battery.harvest_j == 0.0:
+            return torch.zeros_like(left)
+        mean = battery.harvest_j
+        if battery.harvest_period_rounds:
+            turn = 2.0 * math.pi * state.round / battery.harvest_period_rounds
+            mean *= math.pi * max(0.0, math.sin(turn))
+        return torch.minimum(mean * (state.alive & (left > 0)), (self.initial_j - left).clamp(min=0.0))
+
+    def _spread(self, state: WsnState, alive: Tensor, energy: Tensor) -> Tensor:
+        first = (state.alive & ~alive).any(1) & state.spread_j2.isnan()
+        return torch.where(first, energy.var(1, correction=0), state.spread_j2)
+
+    def _outcome(
+        self, state: WsnState, decision: WsnDecision, paid: Tensor, delivered: Tensor, gained: Tensor
+    ) -> Outcome:
+        bits = float(self.parts.account.packet_bits)
+        arrived = delivered.to(torch.float64)
+        extras = {
+            "life_rounds": state.alive.to(torch.float64),
+            "ledger_j": paid,
+            "harvested_j": gained,
+            "heads": decision.head.sum(1).to(torch.float64),
+            "parent": torch.where(state.alive, decision.parent, NO_WAY),
+            "head": decision.head,
+        }
+        return Outcome(arrived * bits, state.sensed * bits, arrived, 0.0 * arrived, paid.sum((1, 2)), extras)
+
+    def _with_ends(self, outcome: Outcome, energy: Tensor, alive: Tensor, spread: Tensor) -> Outcome:
+        count = alive.sum(1)
+        ends = {"left_j": energy, "alive": count.to(torch.float64), "spread_at_first_death_j2": spread}
+        return replace(outcome, extras={**outcome.extras, **ends}, over=not bool(count.any()))
+
+    def _observed(self, round_: int, energy: Tensor, alive: Tensor, spread: Tensor) -> WsnState:
+        sensed = self._senses(round_, alive)
+        return WsnState(
+            round_, energy, alive, sensed, spread, WsnObservation(round_, alive, energy, self._sink(round_), sensed)
+        )
+
+    def _senses(self, round_: int, alive: Tensor) -> Tensor:
+        sensing = self.parts.sensing
+        if sensing.model == "every_round":
+            return alive
+        nodes = self.shape[1]
+        if sensing.model == "random":
+            return alive & (uniform(self._keys["wsn/sense"], (nodes,), start=round_ * nodes) < sensing.probability)
+        extent = torch.tensor(self.parts.extent_m, dtype=torch.float64, device=alive.device)
+        event = uniform(self._keys["wsn/event"], (2,), start=2 * round_) * extent
+        return alive & ((self.position_m - event[:, None]).square().sum(-1) <= sensing.event_radius_m**2)
+
+    def _sink(self, round_: int) -> Tensor:
+        sink = self.parts.sink
+        turn = 2.0 * math.pi * round_ / sink.orbit_rounds
+        place = (sink.x_m + sink.orbit_radius_m * math.cos(turn), sink.y_m + sink.orbit_radius_m * math.sin(turn))
+        one = torch.tensor(place, dtype=torch.float64, device=self.parts.device)
+        return one.expand(self.shape[0], 2)
+
+    def _lives(self) -> Tensor:
+        """Round from which each node is broken, int64 ``[B, N]``."""
+        mean = self.parts.failures.mean_life_rounds
+        if mean is None:
+            return torch.full(self.shape, 2**62, dtype=torch.int64, device=self.parts.device)
+        draw = uniform(self.drops.keys("wsn/failure"), self.shape[1:])
+        return (-mean * draw.log()).ceil().long().to(self.parts.device)
+
+
+def initial_charge(drops: Drops, battery: BatterySettings, nodes: int) -> Tensor:
+    """Charges at the start in J, float64 ``[B, N]``; the streams are "wsn/advanced" and "wsn/charge".
+
+    Exactly ``round(m N)`` nodes are advanced, so that fields differ in which ones and not in how many.
+    """
+    rank = uniform(drops.keys("wsn/advanced"), (nodes,)).argsort(-1).argsort(-1)
+    advanced = rank < round(battery.advanced_share * nodes)
+    charge = battery.initial_j * (1.0 + battery.advanced_extra * advanced)
+    if battery.spread == 0.0:
+        return charge
+    return charge * (1.0 + battery.spread * (2.0 * uniform(drops.keys("wsn/charge"), (nodes,)) - 1.0))
+
+
+__all__ = ["CAUSES", "FIELDS", "WsnParts", "WsnProblem", "WsnState", "initial_charge"]

@@ -1,0 +1,82 @@
+"""What a round costs besides the radio, and what may happen to nodes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from phy.config import STRICT
+
+
+@dataclass(frozen=True, config=STRICT)
+class AccountSettings:
+    """The energy account: what a round charges to a node. Printed with every lifetime."""
+
+    packet_bits: int = Field(default=4000, ge=1, le=10_000_000)
+    """Payload of a packet; each node that senses something has one a round."""
+    header_bits: int = Field(default=0, ge=0, le=100_000)
+    """Sent with every packet on every hop, and of no use to the sink."""
+    control_bits: int = Field(default=0, ge=0, le=100_000)
+    """Length of a control message (announcement, joining, report to the sink); 0: control costs nothing."""
+    fuse_own: bool = True
+    """A head pays aggregation for its own packet as for those that it receives."""
+    sense_j: float = Field(default=0.0, ge=0, le=1e3)
+    """Sensing, for each packet that a node makes."""
+    idle_j: float = Field(default=0.0, ge=0, le=1e3)
+    """Staying alive for a round."""
+    listen_j: float = Field(default=0.0, ge=0, le=1e3)
+    """Keeping the receiver on for a round, for a node to which others may send."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class BatterySettings:
+    """Charge at the start, and what comes on top."""
+
+    initial_j: float = Field(default=0.5, ge=0, le=1e9)
+    """Charge of a normal node."""
+    advanced_share: float = Field(default=0.0, ge=0, le=1)
+    """Share of the nodes that are advanced (m); they are drawn at random, and their number is rounded."""
+    advanced_extra: float = Field(default=0.0, ge=0, le=1000)
+    """What an advanced node has more, as a multiple of the charge of a normal one (a)."""
+    spread: float = Field(default=0.0, ge=0, lt=1)
+    """Every charge is drawn uniformly within this share of itself, up or down."""
+    harvest_j: float = Field(default=0.0, ge=0, le=1e6)
+    """Energy that each live node gains in a round, on average; no battery holds more than at the start."""
+    harvest_period_rounds: float = Field(default=0.0, ge=0, le=1e9)
+    """The sun: gains follow the positive half of a sine of this period, with the same mean; 0: always alike."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class SensingSettings:
+    """Who has a packet in a round."""
+
+    model: Literal["every_round", "random", "events"] = "every_round"
+    """Everybody; each with a probability; or whoever is near an event of the round."""
+    probability: float = Field(default=1.0, ge=0, le=1)
+    """Of the model ``random``."""
+    event_radius_m: float = Field(default=20.0, gt=0, le=1e5)
+    """Of the model ``events``: how far from an event a node still senses it. One event a round, anywhere."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class SinkSettings:
+    """Where packets go."""
+
+    x_m: float = Field(default=50.0, ge=-1e6, le=1e6)
+    """Place of the sink; it may lie outside of the field."""
+    y_m: float = Field(default=175.0, ge=-1e6, le=1e6)
+    """Place of the sink."""
+    orbit_radius_m: float = Field(default=0.0, ge=0, le=1e6)
+    """A mobile sink goes in a circle of this radius around its place; 0: it stays."""
+    orbit_rounds: float = Field(default=100.0, gt=0, le=1e9)
+    """Rounds that a circle takes."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class FailureSettings:
+    """Nodes that break, whatever their charge."""
+
+    mean_life_rounds: float | None = Field(default=None, gt=0, le=1e12)
+    """Mean of the exponential time to failure; null: none breaks."""

@@ -1,0 +1,64 @@
+"""What a cluster-head selector sees every round and what it answers. N nodes; the sink is node -1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from phy.random import Drops
+from phy.sensor_radio import SensorRadioSettings
+
+SINK = -1
+"""Parent of a node that sends to the sink."""
+
+NO_WAY = -2
+"""Parent of a node that sends to nobody: of the dead."""
+
+
+@dataclass(frozen=True)
+class WsnContext:
+    """What stays the same over a run, given to ``reset``."""
+
+    drops: Drops
+    nodes: int
+    position_m: Tensor  # [B, N, 2]
+    extent_m: tuple[float, float]  # of the field, in x and y
+    initial_j: Tensor  # [B, N] charge at the start
+    radio: SensorRadioSettings
+    packet_bits: float  # with header
+    round_s: float
+    device: torch.device
+
+
+@dataclass(frozen=True)
+class WsnObservation:
+    """What nodes know of themselves and the sink of all of them, at the start of a round."""
+
+    round: int
+    alive: Tensor  # [B, N] bool
+    energy_j: Tensor  # [B, N] what is left
+    sink_m: Tensor  # [B, 2] where the sink is in this round
+    sensed: Tensor  # [B, N] bool, who has a packet in this round
+
+
+@dataclass(frozen=True)
+class Control:
+    """Messages of a round besides the data, paid for where control packets are on.
+
+    Every node whose parent is another node also sends that one a message, which says that it joins.
+    """
+
+    broadcasts: Tensor  # [B, N] messages that each node sends to all around
+    radius_m: Tensor  # [B, N] how far they reach
+    to_sink: bool = False  # every live node tells the sink its state, and hears its answer
+
+
+@dataclass(frozen=True)
+class WsnDecision:
+    """Who sends to whom in this round, and who fuses what it receives."""
+
+    parent: Tensor  # [B, N] int64: a live node, SINK, or NO_WAY; what stands at dead nodes is ignored
+    head: Tensor  # [B, N] bool: fuses its own packet and all that it receives into one
+    control: Control | None = None
