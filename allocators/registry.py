@@ -40,6 +40,12 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "max_weight": "allocators.slicing.max_weight:MaxWeight",
         "rrm_policy": "allocators.slicing.rrm_policy:RrmPolicy",
     },
+    "wsn": {
+        "direct": "allocators.wsn.direct:Direct",
+        "leach": "allocators.wsn.leach:Leach",
+        "sep": "allocators.wsn.sep:Sep",
+        "pegasis": "allocators.wsn.pegasis:Pegasis",
+    },
 }
 
 

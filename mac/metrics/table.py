@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from . import delay, fairness, handover, satisfaction, throughput, tractor
+from . import delay, fairness, handover, lifetime, satisfaction, throughput, tractor
 from .arrays import Array, Values
 
 if TYPE_CHECKING:
@@ -125,8 +125,24 @@ _HANDOVER = (
            ("stay_s", "handovers", "handover_failures", "radio_link_failures")),
 )  # fmt: skip
 
+_LIFE = ("life_rounds", "left_j", "parent", "window_s", "round_s")
+
+_LIFETIME = (
+    Metric("fnd", "rounds", "first node dead", "higher", lifetime.first_node_dead, _LIFE),
+    Metric("hnd", "rounds", "half of the nodes dead", "higher", lifetime.half_nodes_dead, _LIFE),
+    Metric("lnd", "rounds", "last node dead", "higher", lifetime.last_node_dead, _LIFE),
+    Metric("death_spread", "rounds", "from the first death to the last", "lower", lifetime.spread, _LIFE),
+    Metric("energy_variance_fnd", "mJ^2", "variance of the charges after the round of the first death", "lower",
+           lifetime.energy_variance, ("spread_at_first_death_j2",)),
+    Metric("packets_delivered", "1", "packets that reached the sink", "higher", lifetime.delivered,
+           ("packets", "life_rounds")),
+    Metric("packets_per_joule", "1/J", "packets delivered over energy spent", "higher", lifetime.packets_per_joule,
+           ("packets", "energy_j", "life_rounds")),
+)  # fmt: skip
+
 METRICS: dict[str, Metric] = {
-    metric.name: metric for metric in (*_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY, *_HANDOVER)
+    metric.name: metric
+    for metric in (*_LIFETIME, *_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY, *_HANDOVER)
 }
 
 

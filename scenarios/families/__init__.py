@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FAMILIES: dict[str, str] = {
     "scheduling": "scenarios.families.scheduling:FAMILY",
     "slicing": "scenarios.families.slicing:FAMILY",
+    "wsn": "scenarios.families.wsn:FAMILY",
 }
 """Name of a family -> where its record is; imported when it is first asked for.
 

@@ -1,0 +1,160 @@
+"""The family of sensor fields: every round, which nodes are cluster heads, and who sends to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from mac.metrics.satisfaction import Sla
+from mac.wsn.ledger import CAUSES
+from mac.wsn.problem import WsnParts, WsnProblem
+from mac.wsn.settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
+from phy.random import Drops
+from phy.sensor_field import FieldSettings, place_nodes, read_positions
+from phy.sensor_link import SensorLinkSettings
+from phy.sensor_radio import SensorRadioSettings
+from scenarios.errors import ScenarioError
+from scenarios.families import Family, Labels
+from scenarios.schema import Clock, ScenarioBase
+
+_WINDOWS = 100  # of a run, where the scenario does not say
+_FIELDS = 16  # arrays of the results per node and window, about
+_BYTES = 700  # of a node during a round
+_LISTED = 60  # distances to heads held at once per node
+
+
+class WsnScenario(ScenarioBase):
+    """Cluster-head selectors compared on fields of sensors."""
+
+    duration_s: float = Field(default=3000.0, gt=0, le=1e9)
+    """Rounds times ``round_s``: a field that has died before ends the run."""
+    round_s: float = Field(default=1.0, gt=0, le=1e6)
+    """Time from one round to the next; with one second, times are numbers of rounds."""
+    field: FieldSettings = Field(default_factory=FieldSettings)
+    """Where the nodes stand."""
+    sink: SinkSettings = Field(default_factory=SinkSettings)
+    """Where packets go."""
+    radio: SensorRadioSettings = Field(default_factory=SensorRadioSettings)
+    """Energy of a bit."""
+    account: AccountSettings = Field(default_factory=AccountSettings)
+    """What else a round costs."""
+    battery: BatterySettings = Field(default_factory=BatterySettings)
+    """Charge at the start, harvesting."""
+    sensing: SensingSettings = Field(default_factory=SensingSettings)
+    """Who has a packet in a round."""
+    failures: FailureSettings = Field(default_factory=FailureSettings)
+    """Nodes that break."""
+    link: SensorLinkSettings = Field(default_factory=SensorLinkSettings)
+    """Loss of packets in the air."""
+    sla: Sla = Field(default_factory=Sla)
+    """What each node was promised; left out, satisfaction is the share of its packets that arrive."""
+
+    @field_validator("field")
+    @classmethod
+    def _beside_the_scenario(cls, field: FieldSettings, info: ValidationInfo) -> FieldSettings:
+        """A file of positions that lies beside the scenario is named by its full path."""
+        if field.file is None or not info.context:
+            return field
+        folders: list[Path] = info.context["folders"]
+        path = next((folder / field.file for folder in folders if (folder / field.file).is_file()), None)
+        return FieldSettings(**{**field.__dict__, "file": str(path or field.file)})
+
+    @model_validator(mode="after")
+    def _no_warm_up(self) -> WsnScenario:
+        if self.warmup_s:
+            raise ValueError("warmup_s must be 0: a field's life begins with full batteries; leave it out")
+        return self
+
+    @property
+    def nodes(self) -> int:
+        """Sensors of a field."""
+        return len(read_positions(self.field.file)) if self.field.placement == "file" else self.field.nodes
+
+
+def _clock(scenario: WsnScenario) -> Clock:
+    rounds = max(1, round(scenario.duration_s / scenario.round_s))
+    window = round(scenario.window_s / scenario.round_s) if scenario.window_s else max(1, rounds // _WINDOWS)
+    if window < 1 or window > rounds:
+        raise ScenarioError(
+            f"'window_s' must be 1 to {rounds} rounds of {scenario.round_s:g} s, given {scenario.window_s:g} s"
+        )
+    return Clock(interval_s=scenario.round_s, warmup=0, intervals=rounds // window * window, window=window)
+
+
+def _check(scenario: WsnScenario) -> None:
+    if scenario.field.placement == "file":
+        try:
+            read_positions(scenario.field.file)
+        except ValueError as error:
+            raise ScenarioError(f"{scenario.name}: field: {error}") from None
+
+
+def _build(scenario: WsnScenario, drops: Drops, device: torch.device, dtype: torch.dtype) -> WsnProblem:
+    """Energies are float64 whatever ``dtype`` says: the ledger must add up."""
+    return WsnProblem(
+        WsnParts(
+            drops=drops,
+            position_m=place_nodes(drops, scenario.field),
+            extent_m=(scenario.field.width_m, scenario.field.height_m),
+            radio=scenario.radio,
+            account=scenario.account,
+            battery=scenario.battery,
+            sensing=scenario.sensing,
+            sink=scenario.sink,
+            failures=scenario.failures,
+            link=scenario.link,
+            round_s=scenario.round_s,
+            device=device,
+        )
+    )
+
+
+def _labels(scenario: WsnScenario, problem: WsnProblem) -> Labels:
+    nodes = problem.context.nodes
+    coordinates: dict[str, tuple[tuple[str, ...], Any]] = {
+        "user": (("user",), np.arange(nodes)),
+        "cause": (("cause",), np.array(CAUSES)),
+        "x_m": (("drop", "user"), problem.position_m[..., 0].cpu().numpy()),
+        "y_m": (("drop", "user"), problem.position_m[..., 1].cpu().numpy()),
+        "initial_j": (("drop", "user"), problem.initial_j.cpu().numpy()),
+    }
+    attributes: Mapping[str, str | int | float] = {
+        "round_s": scenario.round_s,
+        "sink_x_m": scenario.sink.x_m,
+        "sink_y_m": scenario.sink.y_m,
+        "width_m": scenario.field.width_m,
+        "height_m": scenario.field.height_m,
+    }
+    return Labels(coordinates, attributes)
+
+
+def _estimate_bytes(scenario: WsnScenario, drops: int) -> int:
+    clock = _clock(scenario)
+    return drops * scenario.nodes * (_BYTES + 8 * _LISTED + 8 * _FIELDS * (clock.intervals // clock.window))
+
+
+def _estimate_seconds(scenario: WsnScenario, drops: int) -> float:
+    return _clock(scenario).intervals * (8e-4 + drops * scenario.nodes * 1.5e-7)
+
+
+def _best_batch(scenario: WsnScenario, device: str) -> int:
+    return max(1, min(128, 20_000 // scenario.nodes) if device == "cpu" else min(4096, 10_000_000 // scenario.nodes))
+
+
+FAMILY = Family(
+    name="wsn",
+    allocator_family="wsn",
+    scenario_type=WsnScenario,
+    clock=_clock,
+    check=_check,
+    build=_build,
+    labels=_labels,
+    estimate_bytes=_estimate_bytes,
+    estimate_seconds=_estimate_seconds,
+    best_batch=_best_batch,
+)
