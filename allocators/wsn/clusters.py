@@ -27,7 +27,9 @@ def listed(chosen: Tensor) -> Tensor:
     most = max(1, int(place[:, -1].max()))
     column = torch.where(chosen, place - 1, most)
     own = torch.arange(nodes, device=chosen.device).expand_as(chosen)
-    return torch.full((batch, most + 1), nodes, dtype=torch.int64, device=chosen.device).scatter_(1, column, own)[:, :-1]
+    return torch.full((batch, most + 1), nodes, dtype=torch.int64, device=chosen.device).scatter_(1, column, own)[
+        :, :-1
+    ]
 
 
 def nearest(position_m: Tensor, chosen: Tensor) -> Nearest:

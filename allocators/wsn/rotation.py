@@ -12,7 +12,7 @@ from phy.random import uniform
 class Rotation:
     """Every node is head once in its own epoch of ``1 / p`` rounds.
 
-    In round r a node that was not head in its current epoch is so with
+    In round r a node that was not head in its current epoch, which began at the last multiple of 1/p, is so with
 
         T = p / (1 - p (r mod 1/p)).
 
@@ -27,7 +27,7 @@ class Rotation:
     def __init__(self, context: WsnContext, stream: str) -> None:
         self._keys = context.drops.keys(stream).to(context.device)
         self._nodes = context.nodes
-        self._last = torch.full((len(context.drops), context.nodes), -1, dtype=torch.int64, device=context.device)
+        self._last = torch.full_like(context.initial_j, -1.0)  # round in which a node was head last
 
     def elect(self, observation: WsnObservation, probability: Tensor) -> Tensor:
         """Heads of the round, bool ``[B, N]``.
@@ -38,11 +38,9 @@ class Rotation:
         """
         now = observation.round
         epoch = (1.0 / probability - 1e-9).ceil()
-        number = torch.div(torch.tensor(float(now), device=epoch.device), epoch, rounding_mode="floor")
-        since = now - number * epoch
-        waits = self._last < number.long()  # epoch in which it was head last
-        threshold = probability / (1.0 - probability * since).clamp(min=1e-12)
+        began = (now / epoch).floor() * epoch
+        threshold = probability / (1.0 - probability * (now - began)).clamp(min=1e-12)
         luck = uniform(self._keys, (self._nodes,), start=now * self._nodes)
-        chosen = observation.alive & waits & (luck < threshold)
-        self._last = torch.where(chosen, number.long(), self._last)
+        chosen = observation.alive & (self._last < began) & (luck < threshold)
+        self._last = self._last.masked_fill(chosen, now)
         return chosen

@@ -141,8 +141,7 @@ _LIFETIME = (
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in (*_LIFETIME, *_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY, *_HANDOVER)
+    metric.name: metric for metric in (*_LIFETIME, *_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY, *_HANDOVER)
 }
 
 

@@ -1,0 +1,71 @@
+"""What heads that the sink chooses have in common: clusters by alternating assignment and centre, all drops at once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .clusters import nearest
+
+
+def members_mean(label: Tensor, member: Tensor, position_m: Tensor, clusters: int) -> Tensor:
+    """Mean position of the members of each cluster, ``[B, clusters, 2]``; 0 where it has none.
+
+    Args:
+        label: int64 ``[B, N]`` cluster of each node.
+        member: bool ``[B, N]`` who counts.
+        position_m: ``[B, N, 2]``.
+        clusters: how many labels there are.
+    """
+    column = torch.where(member, label, clusters)
+    zero = position_m.new_zeros((len(label), clusters + 1))
+    count = zero.scatter_add(1, column, torch.ones_like(position_m[..., 0])).clamp(min=1.0)
+    sums = [zero.scatter_add(1, column, position_m[..., axis]) / count for axis in (0, 1)]
+    return torch.stack(sums, -1)[:, :-1]
+
+
+def least_of_each(label: Tensor, allowed: Tensor, cost: Tensor, clusters: int) -> Tensor:
+    """The cheapest allowed member of each cluster, bool ``[B, N]``; the first among equals."""
+    column = torch.where(allowed, label, clusters)
+    best = cost.new_full((len(label), clusters + 1), torch.inf)
+    best = best.scatter_reduce(1, column, torch.where(allowed, cost, torch.inf), "amin")
+    tied = allowed & (cost == best.gather(1, column))
+    nodes = label.shape[1]
+    own = torch.arange(nodes, device=label.device).expand_as(label)
+    first = torch.full_like(column[:, :1], nodes).expand(-1, clusters + 1).contiguous()
+    first = first.scatter_reduce(1, torch.where(tied, column, clusters), own, "amin")
+    return tied & (own == first.gather(1, column))
+
+
+def medoids(position_m: Tensor, alive: Tensor, eligible: Tensor, start: Tensor, turns: int) -> Tensor:
+    """Heads with a small sum of squared distances to the nearest, bool ``[B, N]``: assign, then move each head.
+
+    The best head of a cluster is the eligible member nearest to the members' mean, exactly, because the sum of squared
+    distances to a point is that to the mean and a multiple of the squared distance from it. So no turn makes it worse.
+
+    Args:
+        position_m: ``[B, N, 2]``.
+        alive: bool ``[B, N]`` who has to be near a head.
+        eligible: bool ``[B, N]`` who may be one.
+        start: bool ``[B, N]`` eligible heads to begin with.
+        turns: how often both is done.
+    """
+    heads, nodes = start, alive.shape[1]
+    for _ in range(turns):
+        label = nearest(position_m, heads).head.clamp(min=0)
+        mean = members_mean(label, alive, position_m, nodes)
+        apart = (position_m - mean.gather(1, label[..., None].expand(-1, -1, 2))).square().sum(-1)
+        heads = least_of_each(label, eligible & alive, apart, nodes)
+    return heads
+
+
+def draw(keys_uniform: Tensor, eligible: Tensor, count: Tensor) -> Tensor:
+    """``count`` of the eligible nodes by lot, bool ``[B, N]``; all of them where there are fewer.
+
+    Args:
+        keys_uniform: ``[B, N]`` numbers in (0, 1).
+        eligible: bool ``[B, N]``.
+        count: int64 ``[B, 1]``.
+    """
+    rank = torch.where(eligible, keys_uniform, 2.0).argsort(1).argsort(1)
+    return eligible & (rank < count)

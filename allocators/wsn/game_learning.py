@@ -1,0 +1,185 @@
+"""Cluster heads by a game and by learning: arXiv 2508.12707, with every choice that its abstract leaves open ours."""
+
+from __future__ import annotations
+
+import importlib.resources
+from pathlib import Path
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from allocators.settings import PARAMETERS
+from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
+from phy.random import uniform
+from phy.sensor_radio import transmit_j_per_bit
+
+from .central import draw, least_of_each, medoids
+from .clusters import nearest
+from .game import GameSettings, equilibrium, payoff
+from .learner import Table, state_of
+
+_NEVER = 1e9  # rounds since a node was head that never was
+
+
+@dataclass(config=PARAMETERS)
+class GameLearning:
+    """Clusters in steps, heads by a game, learned corrections, and one intermediary that speaks to the sink.
+
+    1. *Clusters*: the field is cut into ``p N`` clusters of near nodes, anew when a tenth of them has died (ours).
+    2. *Game*: each member volunteers with the chance of its cluster's mixed equilibrium (:mod:`allocators.wsn.game`).
+       Of several volunteers the one with most charge leads; where nobody volunteers, the member with most charge does
+       (ours).
+    3. *Learning*: Q-learning over (charge, distance, history) moves that chance up or down (:mod:`.learner`): its log
+       odds by ``trust`` times what leading is worth beyond following.
+    4. *Intermediary*: of all heads the one with most charge receives from the others and sends to the sink, in a
+       single hop.
+
+    Source of the idea: arXiv 2508.12707 (abstract); the payoffs, states, rewards and tie-breaks are ours.
+    """
+
+    p: float = Field(default=0.05, gt=0, le=1)
+    """Clusters over live nodes, at least one."""
+    game: GameSettings = Field(default_factory=GameSettings)
+    """Payoffs."""
+    use_game: bool = True
+    """Without it every chance is one half (ablation)."""
+    checkpoint: str | None = "default"
+    """Learned table: a file of `fairwave train`, `default` for the one that comes with fairwave, null for none."""
+    trust: float = Field(default=4.0, ge=0, le=1000)
+    """How strongly what was learned moves the chances."""
+    intermediary: bool = True
+    """Without it every head sends to the sink."""
+    learning: bool = False
+    """Update the table while running; set by `fairwave train`."""
+    rate: float = Field(default=0.05, gt=0, le=1)
+    """Learning rate."""
+    discount: float = Field(default=0.9, ge=0, lt=1)
+    """Discount of a round."""
+    turns: int = Field(default=10, ge=1, le=100)
+    """Steps of the clustering."""
+
+    def reset(self, context: WsnContext, seed: int) -> None:
+        """New clusters, and what was learned.
+
+        Raises:
+            ValueError: the checkpoint cannot be read.
+        """
+        self._context = context
+        self._keys = {name: context.drops.keys(f"game/{name}/{seed}").to(context.device) for name in ("start", "luck")}
+        if not (self.learning and hasattr(self, "_table")):
+            self._table = self._read()
+        self._label: Tensor | None = None
+        self._count = torch.zeros_like(context.initial_j[:, :1])
+        self._since = torch.full_like(context.initial_j, _NEVER)
+        self._before: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
+
+    def decide(self, observation: WsnObservation) -> WsnDecision:
+        """Cluster, play, correct, choose the intermediary."""
+        self._cluster(observation)
+        alive, energy = observation.alive, observation.energy_j
+        members = self._of_cluster(alive.to(energy.dtype), "sum").clamp(min=1.0)
+        state = self._state(observation, members)
+        volunteers = alive & (self._luck(observation.round) < self._chance(observation, members, state))
+        any_volunteer = self._of_cluster(volunteers.to(energy.dtype), "amax") > 0
+        may_lead = alive & (volunteers | ~any_volunteer)
+        assert self._label is not None
+        heads = least_of_each(self._label, may_lead, -energy, self._context.nodes)
+        if self.learning:
+            self._learn(observation, state, heads)
+        self._since = torch.where(heads, 1.0, (self._since + 1.0).clamp(max=_NEVER))
+        return self._tree(observation, heads)
+
+    def save(self, path: str | Path) -> None:
+        """Write what was learned as plain arrays."""
+        self._table.save(path)
+
+    def _read(self) -> Table:
+        if self.checkpoint is None:
+            return Table.empty()
+        if self.checkpoint == "default":
+            with importlib.resources.as_file(importlib.resources.files(__package__) / "game_learning.npz") as path:
+                return Table.load(path) if path.is_file() else Table.empty()
+        return Table.load(self.checkpoint)
+
+    def _of_cluster(self, values: Tensor, reduce: str) -> Tensor:
+        """Sum or greatest of each node's cluster, ``[B, N]``."""
+        assert self._label is not None
+        zero = torch.zeros_like(values)
+        return zero.scatter_reduce(1, self._label, values, reduce).gather(1, self._label)
+
+    def _chance(self, observation: WsnObservation, members: Tensor, state: Tensor) -> Tensor:
+        chance = torch.full_like(members, 0.5)
+        if self.use_game:
+            most = self._of_cluster(observation.energy_j * observation.alive, "amax").clamp(min=1e-300)
+            cost = self._head_cost(observation, members)
+            dearest = self._of_cluster(cost * observation.alive, "amax").clamp(min=1e-300)
+            gain = payoff(self.game, observation.energy_j / most, cost / dearest, members)
+            chance = equilibrium(gain, self.game.v, members)
+        odds = torch.logit(chance.clamp(1e-6, 1.0 - 1e-6)) + self.trust * self._table.advantage(state)
+        return torch.where(members <= 1, torch.ones_like(odds), torch.sigmoid(odds))
+
+    def _head_cost(self, observation: WsnObservation, members: Tensor) -> Tensor:
+        """Joules a bit of a round as head that sends to the sink."""
+        radio = self._context.radio
+        to_sink = (self._context.position_m - observation.sink_m[:, None]).square().sum(-1)
+        fused = radio.electronics_j_per_bit + radio.aggregation_j_per_bit
+        return transmit_j_per_bit(radio, to_sink) + (members - 1.0) * fused
+
+    def _state(self, observation: WsnObservation, members: Tensor) -> Tensor:
+        mean = self._of_cluster(observation.energy_j, "sum") / members
+        apart = (self._context.position_m - observation.sink_m[:, None]).square().sum(-1).sqrt()
+        far = apart / apart.amax(1, keepdim=True).clamp(min=1e-9)
+        return state_of(observation.energy_j / mean.clamp(min=1e-300), far, self._since / members)
+
+    def _learn(self, observation: WsnObservation, state: Tensor, heads: Tensor) -> None:
+        """Reward (ours): what the round did to the distance between a node's charge and its cluster's mean."""
+        members = self._of_cluster(observation.alive.to(torch.float64), "sum").clamp(min=1.0)
+        mean = self._of_cluster(observation.energy_j, "sum") / members
+        off = (observation.energy_j - mean).abs() / self._context.initial_j.clamp(min=1e-300)
+        if self._before is not None:
+            old_state, action, old_off, alive = self._before
+            reward = (old_off - off) * 100.0
+            self._table.learn(old_state[alive], action[alive], reward[alive], state[alive], (self.rate, self.discount))
+        self._before = state, heads.long(), off, observation.alive
+
+    def _tree(self, observation: WsnObservation, heads: Tensor) -> WsnDecision:
+        nodes = self._context.nodes
+        assert self._label is not None
+        own = torch.arange(nodes, device=heads.device).expand_as(self._label)
+        leader = torch.full((len(heads), nodes + 1), NO_WAY, dtype=torch.int64, device=heads.device)
+        leader = leader.scatter(1, torch.where(heads, self._label, nodes), own)
+        up = torch.full_like(own, SINK)
+        if self.intermediary:
+            richest = torch.where(heads, observation.energy_j, -1.0).argmax(1, keepdim=True)
+            up = torch.where(own == richest, SINK, richest)
+        parent = torch.where(heads, up, leader.gather(1, self._label))
+        parent = torch.where(observation.alive, parent, NO_WAY)
+        return WsnDecision(parent, heads, self._messages(heads, leader))
+
+    def _messages(self, heads: Tensor, leader: Tensor) -> Control:
+        """A head announces itself as far as its farthest member."""
+        assert self._label is not None
+        place = self._context.position_m
+        lead = leader.gather(1, self._label).clamp(min=0)
+        apart = (place - place.gather(1, lead[..., None].expand(-1, -1, 2))).square().sum(-1)
+        return Control(heads.to(apart.dtype), self._of_cluster(apart, "amax").sqrt())
+
+    def _luck(self, round_: int) -> Tensor:
+        nodes = self._context.nodes
+        return uniform(self._keys["luck"], (nodes,), start=round_ * nodes)
+
+    def _cluster(self, observation: WsnObservation) -> None:
+        """New clusters for the drops that have lost many nodes."""
+        count = observation.alive.sum(1, keepdim=True).to(self._count.dtype)
+        stale = count < 0.9 * self._count if self._label is not None else torch.ones_like(count, dtype=torch.bool)
+        if not bool(stale.any()):
+            return
+        nodes, place = self._context.nodes, self._context.position_m
+        luck = uniform(self._keys["start"], (nodes,), start=observation.round * nodes)
+        start = draw(luck, observation.alive, (self.p * count).round().long().clamp(min=1))
+        heads = medoids(place, observation.alive, observation.alive, start, self.turns)
+        fresh = nearest(place, heads).head.clamp(min=0)
+        self._label = fresh if self._label is None else torch.where(stale, fresh, self._label)
+        self._count = torch.where(stale, count, self._count)

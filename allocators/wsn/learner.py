@@ -1,0 +1,89 @@
+"""Q-learning of when to lead: one table for all nodes, over charge, distance and how recently a node was head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+CHARGES, DISTANCES, HISTORY, ACTIONS = 8, 4, 4, 2
+STATES = CHARGES * DISTANCES * HISTORY
+_VERSION = 1
+
+
+def state_of(relative_charge: Tensor, distance: Tensor, rounds_since: Tensor) -> Tensor:
+    """State of each node, int64.
+
+    Args:
+        relative_charge: over the mean of the cluster; bins are 0.8 to 1.2 in steps of 0.4 / 6, and beyond.
+        distance: from the sink over the greatest of the field, 0 to 1.
+        rounds_since: since it was head, over the number of members; large for one that never was.
+    """
+    charge = ((relative_charge - 0.8) * (CHARGES - 2) / 0.4 + 1.0).floor().long().clamp(0, CHARGES - 1)
+    near = (distance * DISTANCES).long().clamp(0, DISTANCES - 1)
+    recent = (rounds_since * 2.0).long().clamp(0, HISTORY - 1)
+    return (charge * DISTANCES + near) * HISTORY + recent
+
+
+@dataclass
+class Table:
+    """Values of leading and of following in every state."""
+
+    values: Tensor  # [STATES, 2] float64
+
+    @classmethod
+    def empty(cls) -> Table:
+        """Knows nothing."""
+        return cls(torch.zeros((STATES, ACTIONS), dtype=torch.float64))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Table:
+        """From a checkpoint of :meth:`save`.
+
+        Raises:
+            ValueError: the file is missing or is no checkpoint of this table.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                values, version = file["values"], int(file["version"])
+        except (OSError, KeyError, ValueError) as error:
+            raise ValueError(
+                f"{path} is no checkpoint of cluster heads ({error}); make one with: fairwave train"
+            ) from None
+        if version != _VERSION or values.shape != (STATES, ACTIONS) or not np.isfinite(values).all():
+            raise ValueError(
+                f"{path} holds a table of version {version} and shape {list(values.shape)}, and this fairwave reads "
+                f"version {_VERSION} and [{STATES}, {ACTIONS}]; train it anew with: fairwave train"
+            )
+        return cls(torch.from_numpy(values))
+
+    def save(self, path: str | Path) -> None:
+        """As plain arrays."""
+        with Path(path).open("wb") as file:
+            np.savez(file, values=self.values.cpu().numpy(), version=np.array(_VERSION))
+
+    def advantage(self, state: Tensor) -> Tensor:
+        """What leading is worth beyond following in each state, of its shape."""
+        return (self.values[:, 1] - self.values[:, 0])[state]
+
+    def learn(self, state: Tensor, action: Tensor, reward: Tensor, after: Tensor, step: tuple[float, float]) -> None:
+        """One update by the mean of all transitions of a state and action: ``Q += rate (r + discount max Q' - Q)``.
+
+        Args:
+            state: int64 ``[M]`` of each transition.
+            action: int64 ``[M]``, 1 for leading.
+            reward: ``[M]``.
+            after: int64 ``[M]``, the next state.
+            step: learning rate and discount.
+        """
+        rate, discount = step
+        target = reward + discount * self.values[after].amax(-1)
+        cell = state * ACTIONS + action
+        count = torch.zeros(STATES * ACTIONS, dtype=torch.float64).scatter_add_(0, cell, torch.ones_like(target))
+        total = torch.zeros(STATES * ACTIONS, dtype=torch.float64).scatter_add_(0, cell, target)
+        flat = self.values.view(-1)
+        mean = total / count.clamp(min=1.0)
+        flat += torch.where(count > 0, rate * (mean - flat), torch.zeros_like(flat))

@@ -1,0 +1,73 @@
+"""MTE: every packet takes the way of the least amplifier energy, from node to node, and nobody fuses anything."""
+
+from __future__ import annotations
+
+import torch
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from allocators.settings import PARAMETERS
+from mac.wsn.types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
+from phy.sensor_radio import transmit_j_per_bit
+
+_MOST_NODES = 2000
+
+
+@dataclass(config=PARAMETERS)
+class MinimumTransmissionEnergy:
+    """Shortest ways to the sink with the transmit amplifier's energy as length; receiving is not counted, as published.
+
+    Ways are found anew in drops where a node has died or the sink has moved.
+
+    Source: as a baseline of Heinzelman, Chandrakasan, Balakrishnan, HICSS 2000, section 3; Shepard, SIGCOMM 1996.
+    """
+
+    def reset(self, context: WsnContext, seed: int) -> None:
+        """Lengths of all pairs.
+
+        Raises:
+            ValueError: too many nodes.
+        """
+        if context.nodes > _MOST_NODES:
+            raise ValueError(
+                f"mte compares all pairs of nodes, and {context.nodes} are too many: take at most {_MOST_NODES}, "
+                "or another allocator"
+            )
+        self._context = context
+        place = context.position_m
+        apart = (place[:, :, None] - place[:, None]).square().sum(-1)
+        self._hop = self._amplifier(apart)
+        self._nobody = torch.zeros_like(context.initial_j, dtype=torch.bool)
+        self._parent = torch.full_like(self._nobody, NO_WAY, dtype=torch.int64)
+        self._seen: tuple[Tensor, Tensor] | None = None
+
+    def decide(self, observation: WsnObservation) -> WsnDecision:
+        """To the next hop."""
+        stale = torch.ones_like(observation.alive[:, 0])
+        if self._seen is not None:
+            alive, sink = self._seen
+            stale = (alive != observation.alive).any(1) | (sink != observation.sink_m).any(1)
+        rows = stale.nonzero()[:, 0]
+        if len(rows):
+            self._parent = self._parent.index_copy(0, rows, self._routes(observation, rows))
+        self._seen = observation.alive, observation.sink_m
+        return WsnDecision(self._parent, self._nobody)
+
+    def _routes(self, observation: WsnObservation, rows: Tensor) -> Tensor:
+        """Parents by Bellman's and Ford's recursion over all nodes at once, until nothing gets shorter."""
+        alive = observation.alive[rows]
+        place, sink = self._context.position_m[rows], observation.sink_m[rows]
+        way = self._amplifier((place - sink[:, None]).square().sum(-1))
+        way = torch.where(alive, way, torch.inf)
+        parent = torch.where(alive, SINK, NO_WAY)
+        hop = self._hop[rows]
+        while True:
+            length, over = (hop + way[:, None]).min(-1)
+            shorter = alive & (length < way * (1.0 - 1e-12))
+            if not bool(shorter.any()):
+                return parent
+            way, parent = torch.where(shorter, length, way), torch.where(shorter, over, parent)
+
+    def _amplifier(self, distance_m2: Tensor) -> Tensor:
+        radio = self._context.radio
+        return transmit_j_per_bit(radio, distance_m2) - radio.electronics_j_per_bit
