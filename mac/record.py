@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -59,10 +59,10 @@ class Recorder:
 
     def rest(self, outcome: Outcome, intervals: int) -> None:
         """Intervals after the last that did anything: sums of zeros, and what was last stays."""
-        values = {name: value for name, value in _values(outcome).items() if self.fields[name].combine != "last"}
-        nothing = {name: torch.zeros_like(value() if callable(value) else value) for name, value in values.items()}
+        lasts = {name for name, field in self.fields.items() if field.combine == "last"}
+        nothing = {name: _zero(value) for name, value in _values(outcome).items() if name not in lasts}
         core = {name: nothing.pop(name) for name in CORE_FIELDS}
-        still = Outcome(**core, extras={**outcome.extras, **nothing})
+        still = replace(outcome, extras={**outcome.extras, **nothing}, **core)
         for _ in range(intervals):
             self.add(still)
 
@@ -95,3 +95,7 @@ def _values(outcome: Outcome) -> Mapping[str, Extra]:
 def _host(value: Extra) -> np.ndarray:
     tensor = value() if callable(value) else value
     return tensor.detach().cpu().numpy().copy()
+
+
+def _zero(value: Extra) -> Tensor:
+    return torch.zeros_like(value() if callable(value) else value)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mac.wsn.listed import listed
 from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 
 _ELEMENTS = 1 << 18  # distances computed at once; more would not fit a cache
@@ -18,18 +19,6 @@ class Nearest:
 
     head: Tensor  # [B, N] int64, -1 where the field has none
     distance_m2: Tensor  # [B, N] square of the distance to it, inf where there is none
-
-
-def listed(chosen: Tensor) -> Tensor:
-    """Numbers of the chosen nodes, int64 ``[B, H]`` ascending, padded with N; H is the most of any drop, at least 1."""
-    batch, nodes = chosen.shape
-    place = chosen.cumsum(1)
-    most = max(1, int(place[:, -1].max()))
-    column = torch.where(chosen, place - 1, most)
-    own = torch.arange(nodes, device=chosen.device).expand_as(chosen)
-    return torch.full((batch, most + 1), nodes, dtype=torch.int64, device=chosen.device).scatter_(1, column, own)[
-        :, :-1
-    ]
 
 
 def nearest(position_m: Tensor, chosen: Tensor) -> Nearest:

@@ -8,10 +8,9 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from allocators.settings import PARAMETERS
+from mac.wsn.listed import listed
 from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import uniform
-
-from .clusters import listed
 
 _TURNS = 20  # p_min 1e-4 doubles to 1 in 14
 _PAIRS = 1 << 22  # distances held at once

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from phy.sensor_radio import SensorRadioSettings, transmit_j_per_bit
 
+from .listed import listed
 from .routes import Loads
 from .settings import AccountSettings
 from .types import Control
@@ -82,17 +83,16 @@ def control_j(
 
 def _within(control: Control, position_m: Tensor) -> Tensor:
     """Broadcasts that each node hears, its own not counted; only those who send any are looked at."""
-    sends = control.broadcasts > 0
-    most = int(sends.sum(1).max())
-    if most == 0:
-        return torch.zeros_like(control.broadcasts)
-    who = sends.to(torch.int8).argsort(1, descending=True, stable=True)[:, :most]
-    count = control.broadcasts.gather(1, who)
-    radius = control.radius_m.gather(1, who)
-    place = position_m.gather(1, who[..., None].expand(-1, -1, 2))
+    nodes = control.broadcasts.shape[1]
+    who = listed(control.broadcasts > 0)
+    known = who.clamp(max=nodes - 1)
+    count = torch.where(who == nodes, 0.0, control.broadcasts.gather(1, known))
+    place = position_m.gather(1, known[..., None].expand(-1, -1, 2))
     apart = (position_m[:, :, None] - place[:, None]).square().sum(-1)  # [B, N, H]
-    inside = (apart <= radius.square()[:, None]) & (who[:, None] != torch.arange(apart.shape[1])[:, None])
-    return (inside * count[:, None]).sum(-1)
+    inside = apart <= control.radius_m.gather(1, known).square()[:, None]
+    others = who[:, None] != torch.arange(nodes, device=who.device)[:, None]
+    heard: Tensor = ((inside & others) * count[:, None]).sum(-1)
+    return heard
 
 
 def pay(energy_j: Tensor, asked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
