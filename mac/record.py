@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -61,8 +61,8 @@ class Recorder:
         """Intervals after the last that did anything: sums of zeros, and what was last stays."""
         lasts = {name for name, field in self.fields.items() if field.combine == "last"}
         nothing = {name: _zero(value) for name, value in _values(outcome).items() if name not in lasts}
-        core = {name: nothing.pop(name) for name in CORE_FIELDS}
-        still = replace(outcome, extras={**outcome.extras, **nothing}, **core)
+        served, demand, packets, delay, energy = (nothing.pop(name) for name in CORE_FIELDS)
+        still = Outcome(served, demand, packets, delay, energy, {**outcome.extras, **nothing})
         for _ in range(intervals):
             self.add(still)
 
