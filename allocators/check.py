@@ -21,7 +21,11 @@ from . import registry
 from .checking import DROPS, Case, FamilyCheck, first_difference, tensors
 from .making import BadAllocator, make, told
 
-_FAMILIES = {"scheduling": "allocators.check_scheduling", "slicing": "allocators.check_slicing", "wsn": "allocators.check_wsn"}
+_FAMILIES = {
+    "scheduling": "allocators.check_scheduling",
+    "slicing": "allocators.check_slicing",
+    "wsn": "allocators.check_wsn",
+}
 _SEED = 5
 _PROMISES = {
     "decides": "reset() and decide() work in every case",

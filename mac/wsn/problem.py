@@ -172,7 +172,9 @@ class WsnProblem:
 
     def _spread(self, state: WsnState, alive: Tensor, energy: Tensor) -> Tensor:
         first = (state.alive & ~alive).any(1) & state.spread_j2.isnan()
-        return torch.where(first, energy.var(1, correction=0), state.spread_j2)
+        nodes = self.shape[1]
+        off = energy - energy.sum(1, keepdim=True) / nodes  # Tensor.var() rounds by the size of the batch
+        return torch.where(first, off.square().sum(1) / nodes, state.spread_j2)
 
     def _outcome(
         self, state: WsnState, decision: WsnDecision, paid: Tensor, delivered: Tensor, gained: Tensor
