@@ -214,6 +214,35 @@ def bench(
 
 @app.command()
 @_guarded
+def train(
+    scenario: Scenario,
+    out: Annotated[Path, typer.Option(help="File of the checkpoint.")],
+    allocators: Annotated[str | None, typer.Option(help="The allocator to train.")] = None,
+    episodes: Annotated[int, typer.Option(min=1, help="Runs of the scenario, each on fresh drops.")] = 10,
+    set_: Sets = None,
+    seed: Seed = None,
+    drops: Drops = None,
+    as_json: Json = False,
+) -> None:
+    """Train an allocator that learns, on drops that no run sees, and write what it learned."""
+    from .training import train as train_allocator
+
+    options: dict[str, Any] = {"seed": seed, "drops": drops}
+    if allocators is not None:
+        options["allocators"] = [name.strip() for name in allocators.split(",") if name.strip()]
+    settled = _load(scenario, set_, options)
+    with chatter_on_stderr(as_json):
+        done = train_allocator(settled, episodes, out, lambda count: print(f"{count} of {episodes}", file=sys.stderr))
+    if as_json:
+        _print_json({**done.__dict__, "checkpoint": str(done.checkpoint)})
+    else:
+        print(
+            f"{done.allocator}: {done.episodes} episodes of {done.drops} drops; what it learned is in {done.checkpoint}"
+        )
+
+
+@app.command()
+@_guarded
 def calibrate(
     config: Annotated[str, typer.Argument(help="A preset's name (see: fairwave list calibrations) or a YAML file.")],
     set_: Sets = None,

@@ -39,7 +39,7 @@ class GameLearning:
     Source of the idea: arXiv 2508.12707 (abstract); the payoffs, states, rewards and tie-breaks are ours.
     """
 
-    p: float = Field(default=0.05, gt=0, le=1)
+    p: float = Field(default=0.1, gt=0, le=1)
     """Clusters over live nodes, at least one."""
     game: GameSettings = Field(default_factory=GameSettings)
     """Payoffs."""
