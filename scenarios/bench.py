@@ -1,8 +1,9 @@
-"""How fast the slot loop is: the very loop of a run, on saturated downlinks of three sizes.
+"""How fast the loop is: the very loop of a run, on fixed workloads.
 
 Every measurement has a process of its own, so that its peak memory is its own too. What is timed is everything that a
 run does in a slot: fading that is new in every slot on every PRB, channel reports, the scheduler, the check of its
-decision, link adaptation, HARQ, queues, and the record.
+decision, link adaptation, HARQ, queues, and the record; or in a round of a sensor field: the election of heads, packets
+up the tree, the ledger, batteries, and the record.
 """
 
 from __future__ import annotations
@@ -15,53 +16,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 from .errors import ScenarioError, did_you_mean
+from .workloads import WORKLOADS, Workload
 
 _WINDOWS = 5  # timed; the median counts
 _WINDOW_S = 0.6  # length of each, about
 _WARMUP_SLOTS = 20
 
-
-@dataclass(frozen=True)
-class Workload:
-    """A saturated downlink: full-buffer users at 3 km/h, each served by the cell in whose area it stands."""
-
-    sites: int
-    sectors: int
-    prbs: int
-    batches: tuple[int, ...]  # numbers of drops to try on a CPU, one first
-    users_per_cell: int = 10
-
-    @property
-    def cells(self) -> int:
-        """Cells of the network."""
-        return self.sites * self.sectors
-
-    def scenario(self, scheduler: str, drops: int) -> dict[str, Any]:
-        """The workload as a scenario of the scheduling family."""
-        return {
-            "name": "bench",
-            "family": "scheduling",
-            "drops": drops,
-            "duration_s": 1.0,
-            "window_s": 1.0,
-            "allocators": [scheduler],
-            "topology": {"layout": "hexagonal", "sites": self.sites, "sectors": self.sectors, "wrap_around": True},
-            "carrier": {"prbs": self.prbs},
-            "attachment": "home",
-            "users": [{"name": "ue", "count": self.users_per_cell, "traffic": {"model": "full_buffer"}}],
-        }
-
-
-WORKLOADS = {
-    "W1": Workload(sites=7, sectors=1, prbs=50, batches=(1, 8, 32)),
-    "W2": Workload(sites=7, sectors=3, prbs=100, batches=(1, 4, 8)),
-    "W3": Workload(sites=19, sectors=3, prbs=100, batches=(1, 2)),
-}
-"""7 cells x 10 UE on 50 PRB, 21 x 10 on 100 and 57 x 10 on 100, slots of 1 ms."""
 
 CUDA_BATCHES = (1, 64, 512)
 
@@ -70,10 +33,10 @@ def bench(
     workloads: Sequence[str],
     device: str = "cpu",
     drops: int | None = None,
-    scheduler: str = "proportional_fair",
+    allocator: str | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """Measure workloads; for each a row of one drop, and one of the batch of drops with the most slots per second.
+    """Measure workloads; for each a row of one drop, and one of the batch of drops that does most a second.
 
     Slots of a batch are summed over its drops. There is one row where ``drops`` is given or one drop alone is fastest.
 
@@ -81,7 +44,7 @@ def bench(
         workloads: names of :data:`WORKLOADS`.
         device: "cpu", or "cuda" for the GPU.
         drops: this batch and no other.
-        scheduler: the allocator in the loop.
+        allocator: in the loop; left out, the workload's own.
         progress: told in a few words what is being measured.
 
     Raises:
@@ -93,11 +56,11 @@ def bench(
     if drops is not None and drops < 1:
         raise ScenarioError(f"--drops must be 1 or more, given {drops}")
     _require_device(device)
-    return [row for name in workloads for row in _rows(name, device, drops, scheduler, progress)]
+    return [row for name in workloads for row in _rows(name, device, drops, allocator, progress)]
 
 
 def _rows(
-    name: str, device: str, drops: int | None, scheduler: str, progress: Callable[[str], None] | None
+    name: str, device: str, drops: int | None, allocator: str | None, progress: Callable[[str], None] | None
 ) -> list[dict[str, Any]]:
     batches = (drops,) if drops is not None else WORKLOADS[name].batches if device == "cpu" else CUDA_BATCHES
     rows = []
@@ -105,8 +68,8 @@ def _rows(
         if progress:
             progress(f"{name}, {batch} drop{'s' if batch > 1 else ''}")
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-            rows.append(pool.submit(measure, name, batch, device, scheduler).result())
-    best = max(rows, key=lambda row: float(row["slots_per_s"]))
+            rows.append(pool.submit(measure, name, batch, device, allocator).result())
+    best = max(rows, key=lambda row: float(row[WORKLOADS[name].rate]))
     return [row for row in rows if row["drops"] == 1 or row is best]
 
 
@@ -120,26 +83,24 @@ def _require_device(device: str) -> None:
             raise ScenarioError("device 'cuda' was asked for, but torch finds no GPU here; take --device cpu")
 
 
-def measure(name: str, drops: int, device: str, scheduler: str) -> dict[str, Any]:
+def measure(name: str, drops: int, device: str, allocator: str | None = None) -> dict[str, Any]:
     """One measurement in this process."""
     import torch
 
     began = time.perf_counter()
     workload = WORKLOADS[name]
-    problem, allocator = _prepare(workload, drops, device, scheduler)
+    problem, decider = _prepare(workload, drops, device, allocator or workload.allocator)
     setup_s = time.perf_counter() - began
-    slots = max(10, int(_WINDOW_S * 10 / _window_seconds(problem, allocator, 10, device)))
-    rate = slots * drops / _window_seconds(problem, allocator, slots, device)
+    steps = max(10, int(_WINDOW_S * 10 / _window_seconds(problem, decider, 10, device)))
+    rate = steps * drops / _window_seconds(problem, decider, steps, device)
     return {
         "workload": name,
-        "cells": workload.cells,
-        "users": workload.cells * workload.users_per_cell,
-        "prbs": workload.prbs,
+        **workload.sizes(),
         "drops": drops,
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
-        "slots_per_s": round(rate, 1),
-        "cell_slots_per_s": round(rate * workload.cells, 1),
+        workload.rate: round(rate, 1),
+        **workload.more(rate),
         "peak_memory_bytes": _peak_bytes(device),
         "setup_s": round(setup_s, 3),
     }
@@ -162,7 +123,7 @@ def _window_seconds(problem: Any, allocator: Any, slots: int, device: str) -> fl
     return statistics.median(after - before for before, after in itertools.pairwise(ends))
 
 
-def _prepare(workload: Workload, drops: int, device: str, scheduler: str) -> tuple[Any, Any]:
+def _prepare(workload: Workload, drops: int, device: str, allocator: str) -> tuple[Any, Any]:
     import torch
 
     from allocators.registry import resolve
@@ -171,10 +132,10 @@ def _prepare(workload: Workload, drops: int, device: str, scheduler: str) -> tup
     from . import families
     from .loading import load
 
-    scenario = load(workload.scenario(scheduler, drops))
+    scenario = load(workload.scenario(allocator, drops))
     family = families.find(scenario.family)
     problem = family.build(scenario, Drops(scenario.seed, tuple(range(drops))), torch.device(device), torch.float32)
-    return problem, resolve(scheduler, family.allocator_family)
+    return problem, resolve(allocator, family.allocator_family)
 
 
 def _peak_bytes(device: str) -> int:

@@ -197,12 +197,12 @@ def check(
 @app.command()
 @_guarded
 def bench(
-    workloads: Annotated[list[str], typer.Argument(help="W1, W2, W3 or several.")],
+    workloads: Annotated[list[str], typer.Argument(help="W1, W2, W3, wsn-100, wsn-1000, wsn-10000, or several.")],
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     drops: Annotated[int | None, typer.Option(help="Only this batch of drops; left out, the best of several.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure the engine's speed in slots per second on fixed workloads."""
+    """Measure speed on fixed workloads: slots per second of downlinks, rounds per second of sensor fields."""
     from .bench import bench as measure
     from .console import show_rows
     from .progress import status

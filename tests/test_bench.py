@@ -21,6 +21,14 @@ def test_a_row_has_exactly_the_keys_that_were_promised(monkeypatch: pytest.Monke
     assert (row["cells"], row["users"], row["prbs"], row["drops"]) == (7, 70, 50, 2)
 
 
+def test_sensor_fields_are_counted_in_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "_WINDOW_S", 1e-3)
+    monkeypatch.setattr(bench, "_WARMUP_SLOTS", 1)
+    row = bench.measure("wsn-100", 2, "cpu")
+    assert (row["nodes"], row["drops"]) == (100, 2)
+    assert row["rounds_per_s"] > 0 and row["node_rounds_per_s"] == pytest.approx(100 * row["rounds_per_s"], rel=1e-3)
+
+
 @pytest.mark.parametrize(("best", "rows"), [(1, [("W1", 1), ("W2", 1)]), (32, [("W1", 1), ("W1", 32), ("W2", 1)])])
 def test_a_row_for_one_drop_and_one_for_the_best_batch(
     best: int, rows: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
