@@ -10,7 +10,7 @@ from torch import Tensor
 from mac.wsn.listed import listed
 from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 
-_ELEMENTS = 1 << 18  # distances computed at once; more would not fit a cache
+_ELEMENTS = 1 << 17  # distances computed at once; more would not fit a cache
 
 
 @dataclass(frozen=True)
@@ -24,19 +24,33 @@ class Nearest:
 def nearest(position_m: Tensor, chosen: Tensor) -> Nearest:
     """The nearest of the chosen nodes for every node; ties go to the lowest number.
 
+    Distances are compared in float32, to 1e-7 of themselves; the one that is returned is float64.
+
     Args:
         position_m: ``[B, N, 2]``.
         chosen: bool ``[B, N]``.
     """
     heads = listed(chosen)
     nodes = chosen.shape[1]
+    known = heads.clamp(max=nodes - 1)
+    x, y = position_m.to(torch.float32).unbind(-1)
     nobody = heads == nodes
-    place = position_m.gather(1, heads.clamp(max=nodes - 1)[..., None].expand(-1, -1, 2))
-    place = torch.where(nobody[..., None], torch.inf, place)
+    head_x = x.gather(1, known).masked_fill_(nobody, torch.inf)[:, None]
+    head_y = y.gather(1, known)[:, None]
     rows = max(1, _ELEMENTS // (len(heads) * heads.shape[1]))
-    parts = [_nearest_of(position_m[:, first : first + rows], place) for first in range(0, nodes, rows)]
-    distance, which = (torch.cat(part, 1) for part in zip(*parts, strict=True))
-    return Nearest(torch.where(distance < torch.inf, heads.gather(1, which), -1), distance)
+    room = torch.empty((2, len(heads), min(rows, nodes), heads.shape[1]), device=x.device)
+    which = torch.empty_like(chosen, dtype=torch.int64)
+    for first in range(0, nodes, rows):
+        some = slice(first, first + rows)
+        apart, other = room[:, :, : len(x[0, some])]
+        torch.sub(x[:, some, None], head_x, out=apart)
+        torch.sub(y[:, some, None], head_y, out=other)
+        which[:, some] = apart.square_().add_(other.square_()).argmin(-1)
+    found = heads.gather(1, which)
+    there = found < nodes
+    place = position_m.gather(1, found.clamp(max=nodes - 1)[..., None].expand(-1, -1, 2))
+    distance = (position_m - place).square().sum(-1)
+    return Nearest(torch.where(there, found, -1), torch.where(there, distance, torch.inf))
 
 
 def join_nearest(
@@ -68,10 +82,3 @@ def announced(chosen: Tensor, found: Nearest, observation: WsnObservation) -> Co
     reach = torch.zeros((batch, nodes + 1), dtype=found.distance_m2.dtype, device=chosen.device)
     reach = reach.scatter_reduce_(1, target, torch.where(member, found.distance_m2, 0.0), "amax")[:, :nodes]
     return Control(2.0 * chosen, reach.sqrt())
-
-
-def _nearest_of(position_m: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
-    apart = position_m[:, :, None, 0] - place[:, None, :, 0]
-    other = position_m[:, :, None, 1] - place[:, None, :, 1]
-    distance, which = apart.square_().add_(other.square_()).min(-1)
-    return distance, which
