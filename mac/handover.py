@@ -77,11 +77,11 @@ class HandoverSettings:
     """a3-Offset, Off: how much stronger than the serving cell another one must be."""
     hysteresis_db: float = Setting(default=1.0, ge=0.0, le=15.0, multiple_of=0.5)
     """Hys: added to the offset to enter the event, taken off to leave it."""
-    time_to_trigger_ms: TimeToTrigger = 160
+    time_to_trigger_ms: TimeToTrigger = 40
     """How long the entering condition must hold."""
     cell_offsets_db: tuple[float, ...] = ()
     """Ocn, cellIndividualOffset of each cell; all 0 where none are given."""
-    preparation_ms: float = Setting(default=50.0, ge=0.0, le=10_000.0)
+    preparation_ms: float = Setting(default=40.0, ge=0.0, le=10_000.0)
     """From the report to the command."""
     interruption_ms: float = Setting(default=40.0, ge=0.0, le=10_000.0)
     """From the command until the new cell serves the user."""
@@ -89,6 +89,12 @@ class HandoverSettings:
     """SINR below which a link is out of sync."""
     qin_db: float = Setting(default=-6.0, ge=-20.0, le=10.0)
     """SINR above which it is in sync again."""
+    qout_window_ms: float = Setting(default=200.0, ge=0.0, le=10_000.0)
+    """Time over which the SINR is averaged that is compared with qout_db; 0 takes the last sample."""
+    qin_window_ms: float = Setting(default=100.0, ge=0.0, le=10_000.0)
+    """The same for qin_db."""
+    load: float = Setting(default=1.0, ge=0.0, le=1.0)
+    """Share of their power at which the other cells disturb that SINR."""
     t310_ms: Literal[0, 50, 100, 200, 500, 1000, 2000, 4000, 6000] = 1000
     """How long a link may be out of sync until it has failed."""
     reestablishment_ms: float = Setting(default=200.0, ge=0.0, le=60_000.0)
@@ -202,22 +208,28 @@ def attached(serving: Tensor, cells: int) -> HandoverState:
 
 
 def update(
-    state: HandoverState, filtered_db: Tensor, sinr_db: Tensor, slot: int, rules: Rules
+    state: HandoverState,
+    filtered_db: Tensor,
+    sinr_db: Tensor,
+    slot: int,
+    rules: Rules,
+    sinr_in_db: Tensor | None = None,
 ) -> tuple[HandoverState, Tensor]:
     """One measurement.
 
     Args:
         state: after the measurement before.
         filtered_db: RSRP ``[B, U, C]``, see :mod:`mac.measurements`.
-        sinr_db: of the serving cell at full load, ``[B, U]``.
+        sinr_db: of the serving cell, as it is compared with Qout, ``[B, U]``.
         slot: of the measurement.
         rules: on the clock of the slots.
+        sinr_in_db: as it is compared with Qin; the same if not given.
 
     Returns:
         The new state, and what happened, ``[len(COUNTERS), B, U]`` float64.
     """
     here = state.served(slot)
-    state = _watch_link(state, sinr_db, here, slot, rules)
+    state = _watch_link(state, (sinr_db, sinr_db if sinr_in_db is None else sinr_in_db), here, slot, rules)
     state = _prepare(state, filtered_db, here, slot, rules)
     prepares, broken = state.target != NOBODY, state.out_of_sync <= slot
     due = prepares & (state.command <= slot)
@@ -226,10 +238,12 @@ def update(
     return _move(state, filtered_db.argmax(-1), done, failed, slot, rules)
 
 
-def _watch_link(state: HandoverState, sinr_db: Tensor, here: Tensor, slot: int, rules: Rules) -> HandoverState:
+def _watch_link(
+    state: HandoverState, sinr_db: tuple[Tensor, Tensor], here: Tensor, slot: int, rules: Rules
+) -> HandoverState:
     """Start T310 below Qout, stop it above Qin and for who is served by nobody."""
-    begins = torch.where(sinr_db < rules.settings.qout_db, state.out_of_sync.clamp(max=slot), state.out_of_sync)
-    stops = (sinr_db > rules.settings.qin_db) | ~here
+    begins = torch.where(sinr_db[0] < rules.settings.qout_db, state.out_of_sync.clamp(max=slot), state.out_of_sync)
+    stops = (sinr_db[1] > rules.settings.qin_db) | ~here
     return replace(state, out_of_sync=begins.masked_fill(stops, FAR))
 
 

@@ -309,9 +309,10 @@ def _line_of_sight(air: Air, link: Link, table: Tensor) -> Tensor:
         return torch.full_like(distance, float(settings.los != "never"))
     outside = (distance - air.depth_m[..., None]).clamp_min(0.0)
     probability = los_probability(settings.model, outside, link.ue_height_m, settings.los_office)
-    weights = air.waves.weights(LOS_DECORRELATION_M[settings.model])
+    soft, far_m = settings.los_transition == "soft", LOS_DECORRELATION_M[settings.model]
+    weights = air.waves.smooth_weights(far_m) if soft else air.waves.weights(far_m)
     margin = torch.special.ndtri(probability) - table @ (air.line * weights[..., None])
-    return soft_los(margin, settings.carrier_hz) if settings.los_transition == "soft" else (margin > 0.0).double()
+    return soft_los(margin, settings.carrier_hz) if soft else (margin > 0.0).double()
 
 
 def _parameters(air: Air, geometry: Geometry, column: int) -> Tensor:

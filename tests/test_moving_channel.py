@@ -157,7 +157,7 @@ def test_a_corner_takes_25_db_within_metres(tmp_path: Path) -> None:
 
 def test_states_in_between_are_linear_in_decibels() -> None:
     course = fading(moving(scenario(**linear(120.0)))).courses[0]
-    snr = 10.0 * torch.log10(course.snr(torch.tensor([0, 25, 100, 150, 200])))
+    snr = 10.0 * torch.log10(torch.stack(list(course.snr([0, 25, 100, 150, 200]))))
     assert torch.allclose(snr[1], 0.75 * snr[0] + 0.25 * snr[2])
     assert torch.allclose(snr[3], 0.5 * snr[2] + 0.5 * snr[4])
 

@@ -57,7 +57,7 @@ def channel_plan(scenario: CellularScenario) -> ChannelPlan:
     """What the channel of any drop follows from."""
     return ChannelPlan(
         topology=build_topology(scenario.topology),
-        propagation=scenario.propagation,
+        propagation=moving.propagation(scenario),
         antenna=scenario.antenna,
         fading=scenario.fading,
         users_per_cell=scenario.users_per_cell,

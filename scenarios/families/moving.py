@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from mac.handover import rules as handover_rules
-from mac.itinerary import Itinerary, period_slots, plan_itinerary
+from mac.itinerary import Itinerary, follow, period_slots
 from phy.channel import Channel
-from phy.mobility import area_of, trajectories
+from phy.mobility import Static, area_of, trajectories
 from phy.motion import MotionPlan, MovingFading
+from phy.propagation import PropagationSettings
 from phy.random import Drops
 from phy.topology import build_topology
 from scenarios.errors import ScenarioError
@@ -26,14 +28,21 @@ def itinerary(scenario: CellularScenario, channel: Channel, shape: Shape) -> Iti
     assert isinstance(channel.fading, MovingFading)
     cpu = torch.device("cpu")
     rules = handover_rules(scenario.handover, scenario.cells, scenario.carrier.slot_s, cpu)
-    slots = torch.arange(0, shape.total_slots, period_slots(scenario.measurements, rules.slot_s))
+    slots = range(0, shape.total_slots, period_slots(scenario.measurements, rules.slot_s))
     plans = [
-        plan_itinerary(course.drop, course.snr(slots)[None], scenario.measurements, rules, serving)
+        follow(course.drop, course.snr(slots), scenario.measurements, rules, serving)
         for course, serving in channel.fading.starts(channel.serving.to(cpu))
     ]
     row = list(channel.fading.row)
     parts = zip(*((plan.serving, plan.back, plan.counts) for plan in plans), strict=True)
     return Itinerary(plans[0].period_slots, *(torch.cat(part)[row] for part in parts))
+
+
+def propagation(scenario: CellularScenario) -> PropagationSettings:
+    """The scenario's, in which line of sight ends softly for users who move, unless it says how it ends."""
+    said = scenario.propagation.los_transition
+    moves = any(group.count and not isinstance(group.mobility, Static) for group in scenario.users)
+    return replace(scenario.propagation, los_transition=said or ("soft" if moves else "hard"))
 
 
 def motion_plan(scenario: CellularScenario, shape: Shape) -> MotionPlan:
