@@ -26,6 +26,7 @@ from .link_adaptation import outer_loop
 from .scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
 from .timetable import Timetable, roster
 
+_GRANTED = COUNTERS.index("granted_prbs")
 _FADING_SLOTS = 10  # slots whose fading is computed at once; more would not fit a cache
 _LEAST_BITS = 1e-9  # divisor where a user is out of range
 _ALWAYS_BYTES = 2.0**40  # what a full-buffer user has waiting
@@ -47,7 +48,7 @@ class Engine:
         else:
             self._first = Attached(channel.serving, roster(channel.serving, self.cells), None)
         self.roster = self._first.roster
-        self.counters = COUNTERS + (handover.COUNTERS if self._plan else ())
+        self.counters = COUNTERS + ((*handover.COUNTERS, handover.UNSERVED) if self._plan else ())
         self._zero = torch.zeros(self.shape, dtype=torch.float64, device=self.device)
         self.no_breaches = torch.zeros(self.shape[0], dtype=torch.int64, device=self.device)
         self._one = torch.ones(1, dtype=self.dtype, device=self.device)
@@ -149,7 +150,7 @@ class Engine:
             )
         )
         if self._plan:
-            counters = torch.cat((counters, self._plan.counts(state.slot)))
+            counters = self._with_handovers(counters, state.slot, self._plan)
         state = replace(
             state,
             slot=state.slot + 1,
@@ -285,6 +286,12 @@ class Engine:
         here = plan.back(state.slot) <= state.slot
         queue = replace(state.harq, usable=state.harq.usable & here, retransmits=state.harq.retransmits & here)
         return replace(state, harq=queue)
+
+    def _with_handovers(self, counters: Tensor, slot: int, plan: Timetable) -> Tensor:
+        """With handovers, and with a row of its own for what was granted to users whom nobody serves."""
+        unserved = counters[_GRANTED] * (plan.back(slot) > slot)
+        counters[_GRANTED] -= unserved
+        return torch.cat((counters, plan.counts(slot), unserved[None]))
 
     def _moved(self, state: CellState, attached: Attached, moved: Tensor) -> CellState:
         """What was in flight goes back into the queue; the outer loop and the reports begin anew with the new cell."""

@@ -49,6 +49,9 @@ COUNTERS = (
 )
 """Rows of what :func:`update` counts; ``stay_s`` belongs to the cells that were left."""
 
+UNSERVED = "unserved_prbs"
+"""Row of the engine's counters behind these: PRBs granted to users whom nobody served; they carry nothing."""
+
 FIELDS: Mapping[str, Field] = {
     "handovers": Field(("user",), "1", "sum", "handovers that were carried out"),
     "ping_pongs": Field(("user",), "1", "sum", "handovers back to the cell before after too short a stay"),
@@ -56,6 +59,7 @@ FIELDS: Mapping[str, Field] = {
     "radio_link_failures": Field(("user",), "1", "sum", "links that failed without a handover under way"),
     "interruption_s": Field(("user",), "s", "sum", "time served by nobody, counted where it begins"),
     "stay_s": Field(("user",), "s", "sum", "time of stay in the cells that were left"),
+    UNSERVED: Field(("user",), "PRB", "sum", "PRBs granted to who was served by nobody; not in granted_prbs, not sent"),
 }
 """How the counters are recorded."""
 

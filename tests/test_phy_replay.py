@@ -110,11 +110,7 @@ def test_folded_by_the_area(tmp_path: Path) -> None:
     [
         ("", "the file is empty; a trajectory file with the columns"),
         (HEADER, "nothing follows the header"),
-        (
-            "a,b\n1,2\n",
-            "line 1: not a trajectory file with the columns user (or id), time_s, x_m, y_m and, if wanted, z_m: missing "
-            "columns: time_s, x_m, y_m; found: a, b",
-        ),
+        ("a,b\n1,2\n", "if wanted, z_m: missing columns: time_s, x_m, y_m; found: a, b"),
         ("user,time_s,x_m\na,0,0\n", "missing columns: y_m; found"),
         ("time_s,x_m,y_m\n0,0,0\n", "line 1: missing: user (or id)"),
         ("user,id,time_s,x_m,y_m\na,a,0,0,0\n", "a column user and a column id"),

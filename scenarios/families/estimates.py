@@ -8,6 +8,8 @@ import torch
 
 from mac.carrier import CarrierSettings
 from mac.delays import BIN_EDGES_S
+from mac.handover import COUNTERS
+from mac.itinerary import period_slots
 from mac.mimo_cost import Crowd, mimo_bytes, mimo_seconds
 from mac.traffic import TraceReplay
 from phy.antenna import SectorAntennaSettings
@@ -19,6 +21,7 @@ from phy.topology import TopologySettings, build_topology
 
 from .cellular import LONGEST_BLOCK, CellularScenario, Shape, UserGroup
 
+_FULLEST, _MORE = 2, 6  # users of the fullest cell at any time, about: so many times the mean, and some
 _CLUSTERS = 20  # of a link, at most (TR 38.901 Table 7.5-6)
 _TABLE_BYTES = 60_000_000  # link tables and the library code that a first run loads
 _FIELDS = 18  # arrays of the results per user and window, about
@@ -44,10 +47,20 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     arrivals = sum(_packets(group, seconds) for group in scenario.users) * scenario.cells
     windows = shape.clock.intervals // shape.clock.window
     results = users * (2 * _FIELDS * windows + len(BIN_EDGES_S)) * 8
+    if scenario.handover is not None:
+        results += _itinerary_bytes(scenario, shape)
     setup = _TABLE_BYTES + draws + _PACKET_SETUP_BYTES * arrivals
     crowd = Crowd(users, scenario.cells, prbs, scenario.link)
     drop, once = (0, 0) if scenario.antennas is None else mimo_bytes(scenario.antennas, crowd, item)
     return int(drops * (air + reports + queues + _PACKET_BYTES * arrivals + results + drop) + setup + once)
+
+
+def _itinerary_bytes(scenario: CellularScenario, shape: Shape) -> int:
+    """What is kept of a drop's itinerary, and of the timetable made of it: users and rosters of every measurement."""
+    users, slot_s = scenario.users_per_cell * scenario.cells, scenario.carrier.slot_s
+    measurements = -(-shape.total_slots // period_slots(scenario.measurements, slot_s))
+    places = scenario.cells * (_FULLEST * scenario.users_per_cell + _MORE)
+    return measurements * 8 * (2 * users * (2 + len(COUNTERS)) + 2 * places)
 
 
 def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> float:
