@@ -112,7 +112,7 @@ def test_folded_by_the_area(tmp_path: Path) -> None:
         (HEADER, "nothing follows the header"),
         ("a,b\n1,2\n", "if wanted, z_m: missing columns: time_s, x_m, y_m; found: a, b"),
         ("user,time_s,x_m\na,0,0\n", "missing columns: y_m; found"),
-        ("time_s,x_m,y_m\n0,0,0\n", "line 1: missing: user (or id)"),
+        ("time_s,x_m,y_m\n0,0,0\n", "line 1: no column user (or id)"),
         ("user,id,time_s,x_m,y_m\na,a,0,0,0\n", "a column user and a column id"),
         ("user,time_s,x_m,x_m,y_m\na,0,0,0,0\n", "appear more than once: x_m"),
         (HEADER + "a,0,0,0\na,1,1\n", "line 3: 3 columns instead of 4. The file is cut off there."),
@@ -190,3 +190,23 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     before = at(play(path), 5)
     file_of(tmp_path, TWO.replace("10,30,40", "10,60,40"))
     assert not torch.equal(at(play(path), 5), before)
+
+
+@pytest.mark.parametrize("begin_s", [20.0, 1_700_000_000.0])
+def test_who_begins_after_the_run(tmp_path: Path, begin_s: float) -> None:
+    """A clock that counts from 1970 would have everybody wait at his first point, without a word."""
+    late = file_of(tmp_path, TWO + f"c,{begin_s:.0f},0,0\nc,{begin_s + 5:.0f},5,0\n")
+    with pytest.raises(TrackError, match=rf"line 8: user 'c' begins at time_s {begin_s:.0f}, but the run ends at 20 s"):
+        play(late, at_end="hold")
+
+
+def test_heights(tmp_path: Path) -> None:
+    path = file_of(tmp_path, "user,time_s,x_m,y_m,z_m\na,0,0,0,1.5\na,1,0,0,30\nb,0,0,0,0.5\nb,1,0,0,1.5\n")
+    replay = Replay(str(path))
+    replay.require_heights(0.0, 30.0, "never seen")
+    with pytest.raises(TrackError, match="line 3: user 'a' is at z_m 30, but they are low"):
+        replay.require_heights(0.0, 22.5, "they are low")
+    with pytest.raises(TrackError, match=r"line 4: user 'b' is at z_m 0\.5, but they are high"):
+        replay.require_heights(1.0, 30.0, "they are high")
+    flat = Replay(str(file_of(tmp_path, TWO, "flat.csv")))
+    flat.require_heights(1.0, 2.0, "of the users")  # no heights in the file

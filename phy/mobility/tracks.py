@@ -87,7 +87,7 @@ def _users(table: Table) -> list[str]:
     """Whose point each row is."""
     who = [name for name in ("user", "id") if name in table.columns]
     if len(who) != 1:
-        wrong = "there is a column user and a column id; leave one of them out." if who else "missing: user (or id)."
+        wrong = "there is a column user and a column id; leave one of them out." if who else "no column user (or id)."
         raise TrackError(f"{table.path}, line 1: {wrong}")
     names = [entry.strip() for entry in table.columns[who[0]]]
     if "" in names:

@@ -10,8 +10,9 @@ import torch
 from mac.handover import rules as handover_rules
 from mac.itinerary import Itinerary, follow, period_slots
 from phy.channel import Channel
-from phy.mobility import Static, area_of, trajectories
+from phy.mobility import Replay, Static, area_of, trajectories
 from phy.motion import MotionPlan, MovingFading
+from phy.pathloss import MAX_UE_HEIGHT_M
 from phy.propagation import PropagationSettings
 from phy.random import Drops
 from phy.topology import build_topology
@@ -58,6 +59,15 @@ def motion_plan(scenario: CellularScenario, shape: Shape) -> MotionPlan:
     )
 
 
+def _require_heights(scenario: CellularScenario, replay: Replay) -> None:
+    """Heights that the propagation model holds for (TR 38.901 Table 7.4.1-1)."""
+    model = scenario.propagation.model
+    low_m = 1.0 if model in ("uma", "umi") else 0.0
+    high_m = float("inf") if model == "free_space" else MAX_UE_HEIGHT_M
+    upper = "" if model == "free_space" else f" and up to {high_m:g} m (TR 38.901 Table 7.4.1-1)"
+    replay.require_heights(low_m, high_m, f"users of '{model}' are above {low_m:g} m{upper}")
+
+
 def check_trajectories(scenario: CellularScenario, shape: Shape) -> None:
     """Read every trajectory file that the scenario names, and walk the whole run.
 
@@ -71,6 +81,8 @@ def check_trajectories(scenario: CellularScenario, shape: Shape) -> None:
             start = torch.zeros((1, group.count * scenario.cells, 3), dtype=torch.float64)
             try:
                 trajectories(Drops(scenario.seed, (0,)), group.mobility, start, area, duration_s)
+                if isinstance(group.mobility, Replay):
+                    _require_heights(scenario, group.mobility)
             except ValueError as error:
                 where = f"{scenario.name}: users.{number}.mobility of group '{group.name}'"
                 raise ScenarioError(f"{where}: {error}") from None
