@@ -33,7 +33,7 @@ def test_users_change_their_cells_in_a_golden_run() -> None:
     for seed in SEEDS:
         metrics_of = stored("mobility-macro")[str(seed)]
         for allocator in ("round_robin", "proportional_fair"):
-            rate, away = (metrics_of[f"/{allocator}/{name}"] for name in ("handover_rate", "interruption_share"))
+            rate, away = (metrics_of[f"None/{allocator}/{name}"] for name in ("handover_rate", "interruption_share"))
             assert rate is not None and rate > 0.0 and away is not None and away > 0.0
 
 
