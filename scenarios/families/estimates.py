@@ -70,8 +70,9 @@ def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> fl
         crowd = Crowd(users, scenario.cells, scenario.carrier.prbs, scenario.link)
         return shape.total_slots * (1e-3 + drops * mimo_seconds(scenario.antennas, crowd))
     per_slot = 1e-3 + drops * (users * scenario.cells * scenario.carrier.prbs * 7e-9 + users * 2e-6)
-    if scenario.moves:  # a new state of all links now and then
-        per_slot += drops * users * scenario.cells * 6e-5 * scenario.carrier.slot_s / scenario.motion.update_s
+    if scenario.moves:  # a new state of all links now and then, and once more for the itinerary
+        states = 1.0 if scenario.handover is None else 1.5
+        per_slot += states * drops * users * scenario.cells * 6e-5 * scenario.carrier.slot_s / scenario.motion.update_s
     if scenario.channel.provider == "fairwave":
         return shape.total_slots * per_slot
     more = _sionna_cost(scenario)
