@@ -11,9 +11,11 @@ prepares a handover to the strongest one reported, and withdraws it if the targe
 meanwhile (ours). When the preparation is over, the command is sent, and nobody serves the user until the interruption
 is over too.
 
-A link is out of sync from a SINR below Qout to one above Qin. If it stays so for T310 the link has failed; if it is so
-when the command is due, the command is lost and the handover has failed (TR 36.839 clause 5.2.1). Either way the
-user is served by nobody for the time of the re-establishment, and then by the cell that he hears best.
+A link is out of sync from a SINR below Qout, averaged over 200 ms, to one above Qin, averaged over 100 ms (the caller takes
+the averages). If it stays so for T310 the link has failed; if it is so when the command is due, the command is lost.
+Both are failures of a handover from the moment on at which some cell meets the entering condition (state 2 of TR 36.839
+clause 5.2.1), before that a failure of the link. Either way the user is served by nobody for the time of the
+re-establishment, and then by the cell that he hears best. The way to the target never fails (state 3 of that clause).
 
 A handover back to the cell of the last one is a ping-pong if the stay in between, from completion to completion, was
 shorter than the least time of stay (TR 36.839 clause 5.2.1).
@@ -55,7 +57,7 @@ UNSERVED = "unserved_prbs"
 FIELDS: Mapping[str, Field] = {
     "handovers": Field(("user",), "1", "sum", "handovers that were carried out"),
     "ping_pongs": Field(("user",), "1", "sum", "handovers back to the cell before after too short a stay"),
-    "handover_failures": Field(("user",), "1", "sum", "handovers that failed while they were prepared"),
+    "handover_failures": Field(("user",), "1", "sum", "handovers that failed, from the event on until the command"),
     "radio_link_failures": Field(("user",), "1", "sum", "links that failed without a handover under way"),
     "interruption_s": Field(("user",), "s", "sum", "time served by nobody, counted where it begins"),
     "stay_s": Field(("user",), "s", "sum", "time of stay in the cells that were left"),
@@ -280,7 +282,7 @@ def _move(
     back = torch.where(moved, slot + away, state.back)
     stay = torch.where(done, back, slot) - state.entered
     ping_pong = done & (state.target == state.previous) & (stay < rules.min_stay)
-    prepared = failed & (state.target != NOBODY)
+    prepared = failed & ((state.target != NOBODY) | (state.since <= slot).any(-1))
     seconds = (away * rules.slot_s, moved * stay * rules.slot_s)
     events = (done, ping_pong, prepared, failed & ~prepared)
     counts = torch.stack([count.to(torch.float64) for count in (*events, *seconds)])

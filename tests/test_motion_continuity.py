@@ -82,6 +82,20 @@ def test_a_centimetre_anywhere_on_the_way(indoor_share: float) -> None:
         assert step.quantile(0.99) < nearly_all and step.max() < most, name
 
 
+def test_soft_ends_of_line_of_sight_are_not_frayed() -> None:
+    """As much line of sight, and far fewer changes: an exponential correlation has no smooth border."""
+    walk = walkers(12, 61.0)
+    share, changes = {}, {}
+    for end in ("hard", "soft"):
+        air = air_of(12, los_transition=end)
+        way = walk.position_m(torch.arange(0.0, 50.0, 0.25, dtype=torch.float64))  # every 2.5 m
+        place = fold(TOPOLOGY, way)
+        los = torch.stack([air.at(place[:, :, n], way[:, :, n]).los[0] for n in range(way.shape[2])])
+        share[end], changes[end] = float(los.double().mean()), int((los[1:] != los[:-1]).sum())
+    assert share["soft"] == pytest.approx(share["hard"], abs=0.03)
+    assert 20 < changes["soft"] < 0.4 * changes["hard"]
+
+
 def test_where_another_image_of_a_site_comes_nearer() -> None:
     """Half-way between two images of a site its sectors turn by 20 dB and more, far below what serves a user there."""
     walk, air = walkers(21, 61.0), air_of(21)
