@@ -11,10 +11,10 @@ prepares a handover to the strongest one reported, and withdraws it if the targe
 meanwhile (ours). When the preparation is over, the command is sent, and nobody serves the user until the interruption
 is over too.
 
-A link is out of sync from a SINR below Qout, averaged over 200 ms, to one above Qin, averaged over 100 ms (the caller takes
-the averages). If it stays so for T310 the link has failed; if it is so when the command is due, the command is lost.
-Both are failures of a handover from the moment on at which some cell meets the entering condition (state 2 of TR 36.839
-clause 5.2.1), before that a failure of the link. Either way the user is served by nobody for the time of the
+A link is out of sync from a SINR below Qout, averaged over 200 ms, to one above Qin, averaged over 100 ms (the caller
+takes the averages). If it stays so for T310 the link has failed; if it is so when the command is due, the command is
+lost. Both are failures of a handover from the moment on at which some cell meets the entering condition (state 2 of
+TR 36.839 clause 5.2.1), before that a failure of the link. Either way the user is served by nobody for the time of the
 re-establishment, and then by the cell that he hears best. The way to the target never fails (state 3 of that clause).
 
 A handover back to the cell of the last one is a ping-pong if the stay in between, from completion to completion, was

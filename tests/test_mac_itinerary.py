@@ -12,6 +12,7 @@ from mac import handover, measurements
 from mac.handover import HandoverSettings, rules
 from mac.itinerary import Itinerary, follow, period_slots, plan_itinerary
 from mac.measurements import MeasurementSettings
+from mac.timetable import Timetable
 from phy.mobility import Linear, area_of, fold, trajectories
 from phy.pathloss import Link, path_loss_db
 from phy.placement import place_per_cell
@@ -142,3 +143,20 @@ def test_no_more_than_some_samples_are_held() -> None:
     plan = follow(DROPS.single()[0], samples(), SETTINGS, RULES)
     assert 1 <= most <= 7 < len(snr)
     assert torch.equal(plan.serving, plan_itinerary(DROPS.single()[0], snr[None], SETTINGS, RULES).serving)
+
+
+def test_what_is_kept_of_an_itinerary_is_in_the_estimate() -> None:
+    """Users and rosters of every measurement, in the itinerary and in the timetable that the slot loop reads."""
+    from scenarios import load
+    from scenarios.families import find
+
+    walks = load("mobility-macro", duration_s=20.0, warmup_s=0.0)
+    stays = load("mobility-macro", duration_s=20.0, warmup_s=0.0, handover=None)
+    estimate = find("scheduling").estimate_bytes
+    estimated = estimate(walks, 1) - estimate(stays, 1)
+    serving = (torch.arange(63) // 3).expand(1, 500, 63).contiguous()
+    plan = Itinerary(40, serving, serving * 0, torch.zeros((1, 500, len(handover.COUNTERS), 63), dtype=torch.float64))
+    table = Timetable(plan, 21, torch.device("cpu"))
+    tensors = [plan.serving, plan.back, plan.counts, *(t for t in vars(table).values() if isinstance(t, Tensor))]
+    held = sum(t.numel() * t.element_size() for t in tensors)
+    assert held < estimated < 3 * held
