@@ -15,7 +15,7 @@ from torch import Tensor
 
 from phy.config import STRICT
 from phy.units import dbm_to_w
-from phy.uplink_power import UplinkPowerSettings, prb_power, transmit_power_dbm
+from phy.uplink_power import UplinkPowerSettings
 
 from .carrier import CarrierSettings
 from .contracts import Field
@@ -79,10 +79,11 @@ class Powers:
         self.greatest = float(dbm_to_w(plan.settings.max_power_dbm)) / self.reference_w
         self._period, self._last = plan.period_slots, len(plan.path_loss_db) - 1
         # Row by row, as the last bit of a power may depend on where in an array it stands.
-        rows = [_one_prb(plan.settings, row, carrier, reference_dbm) for row in plan.path_loss_db.flatten(0, 1)]
-        open_ = torch.stack(rows).view_as(plan.path_loss_db)
-        self._open = open_.to(device, dtype)
-        self._room = (self.greatest / open_).to(device, dtype)
+        rows = [_fit(plan.settings, row.clone(), carrier.numerology) for row in plan.path_loss_db.flatten(0, 1)]
+        fit = torch.stack(rows).view_as(plan.path_loss_db)
+        self._open = (self.greatest / fit.clamp(min=1.0)).to(device, dtype)
+        self._fit = fit.to(device, dtype)
+        self._room = self._fit.clamp(min=1.0)
 
     def open_loop(self, slot: int) -> Tensor:
         """Power on a PRB of a user who has no more of them than his power allows, ``[B, U]``."""
@@ -91,6 +92,10 @@ class Powers:
     def room(self, slot: int) -> Tensor:
         """PRBs up to which a user keeps that power, at least 1, ``[B, U]``; not whole."""
         return self._room[self._number(slot)]
+
+    def limits(self, prbs: Tensor, slot: int) -> Tensor:
+        """Who has less on each of so many PRBs than the open loop asks for, bool ``[B, U]``."""
+        return prbs > self._fit[self._number(slot)]
 
     def on(self, prbs: Tensor, slot: int) -> Tensor:
         """Power on each of so many PRBs, ``[B, U]``: min(open loop, P_CMAX / M)."""
@@ -112,6 +117,7 @@ def path_loss_db(mean_snr: Tensor, serving: Tensor, carrier: CarrierSettings) ->
     return 10.0 * torch.log10(carrier.snr_at_unit_gain / own)
 
 
-def _one_prb(settings: UplinkSettings, loss_db: Tensor, carrier: CarrierSettings, reference_dbm: float) -> Tensor:
-    one = torch.ones_like(loss_db)
-    return prb_power(transmit_power_dbm(settings, loss_db.clone(), one, carrier.numerology), one, reference_dbm)
+def _fit(settings: UplinkSettings, loss_db: Tensor, numerology: int) -> Tensor:
+    """PRBs on which the greatest power meets the open loop of TS 38.213 clause 7.1.1; less than 1 far away."""
+    asked_dbm = settings.p0_dbm + 10.0 * math.log10(2**numerology) + settings.alpha * loss_db
+    return torch.pow(10.0, (settings.max_power_dbm - asked_dbm) / 10.0)

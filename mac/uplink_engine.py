@@ -104,7 +104,7 @@ class UplinkEngine(Engine):
         rows = (
             self.powers.on(grant.prbs, state.slot) * prbs * self._joule,
             attempt.sent,
-            attempt.sent & (grant.prbs > self.powers.room(state.slot)),
+            attempt.sent & self.powers.limits(grant.prbs, state.slot),
             prbs,
             self._per_user(grant.holder, seen.flatten(1)) * attempt.sent,
         )

@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+_BLOCK_BYTES = 1 << 19  # of links of a block of PRBs on a CPU
+
 
 def steering_of_prbs(to_prbs: Tensor) -> Tensor:
     """What takes coordinates to real and imaginary part, PRB by PRB: ``[K, 2, 2D]`` of ``[2D, 2K]``."""
@@ -28,12 +30,15 @@ def holder_links(coordinates: Tensor, steering: Tensor, holder: Tensor) -> Tenso
     prbs, _, size = steering.shape
     cells = holder.shape[-1]
     links = coordinates.view(*coordinates.shape[:2], cells, size)
-    parts = []
-    for drop, held in zip(links, holder, strict=True):
-        rows = drop.index_select(0, held.reshape(-1)).view(prbs, cells * cells, size)
-        power = torch.bmm(steering, rows.transpose(1, 2)).square_()
-        parts.append(power[:, 0].add_(power[:, 1]).view(prbs, cells, cells))
-    return torch.stack(parts)
+    out = coordinates.new_empty((len(links), prbs, cells * cells))
+    rows = _prbs_at_once(coordinates, prbs, cells * cells * size)
+    for drop, held, power in zip(links, holder, out, strict=True):
+        for first in range(0, prbs, rows):  # blocks that a cache holds
+            block = slice(first, first + rows)
+            those = drop.index_select(0, held[block].reshape(-1)).view(-1, cells * cells, size)
+            parts = torch.bmm(steering[block], those.transpose(1, 2)).square_()
+            torch.add(parts[:, 0], parts[:, 1], out=power[block])
+    return out.view(-1, prbs, cells, cells)
 
 
 def heard(links: Tensor, sent: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,3 +73,10 @@ def own_links(coordinates: Tensor, to_prbs: Tensor, serving: Tensor) -> Tensor:
     own = links.gather(2, serving[..., None, None].expand(-1, -1, 1, size))[:, :, 0]
     response = torch.stack([torch.mm(drop, to_prbs) for drop in own]).square_()
     return response[..., : both // 2] + response[..., both // 2 :]
+
+
+def _prbs_at_once(coordinates: Tensor, prbs: int, numbers: int) -> int:
+    """PRBs of a block whose links are ``numbers`` each: as many as the cache holds on a CPU, all of them elsewhere."""
+    if coordinates.device.type != "cpu":
+        return prbs
+    return max(1, min(prbs, _BLOCK_BYTES // (numbers * coordinates.element_size())))

@@ -24,6 +24,7 @@ SHORT: dict[str, dict[str, Any]] = {
     },
     "scheduling-macro": {"drops": 1, "duration_s": 0.1, "warmup_s": 0, "window_s": 0.05},
     "mobility-macro": {"drops": 1, "duration_s": 0.3, "warmup_s": 0},
+    "uplink-macro": {"drops": 1, "duration_s": 0.1, "warmup_s": 0, "window_s": 0.05},
 }
 """What is cut short of each preset so that the test is quick; everything else is the preset's own."""
 

@@ -49,9 +49,11 @@ class UplinkLoops(LoopEngine):
 
     def open_mw(self, user: int) -> float:
         """What the open loop asks for on a PRB, within the user's power."""
+        return min(self.asked_mw(user), mw(self.settings.max_power_dbm))
+
+    def asked_mw(self, user: int) -> float:
         s, mu = self.settings, self.parts.carrier.numerology
-        wanted = s.p0_dbm + 10 * math.log10(2**mu) + s.alpha * self.loss_db(user)
-        return mw(min(wanted, s.max_power_dbm))
+        return mw(s.p0_dbm + 10 * math.log10(2**mu) + s.alpha * self.loss_db(user))
 
     def power_mw(self, user: int, prbs: int) -> float:
         """Power on each of so many PRBs: TS 38.213 clause 7.1.1 for all of them, divided."""

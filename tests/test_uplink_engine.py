@@ -92,7 +92,7 @@ def _compare_counts(tested: UplinkEngine, loops: UplinkLoops, rows: torch.Tensor
         count = len(mine)
         joule = loops.power_mw(user, count) * count * 1e-3 * slot_s
         rise = sum(loops.disturbed[cell][prb] for cell, prb in mine) / loops.noise_mw
-        limited = float(loops.power_mw(user, count) < loops.open_mw(user) * (1 - 1e-9))
+        limited = float(loops.power_mw(user, count) < loops.asked_mw(user) * (1 - 1e-9))
         assert rows[:, user].tolist() == pytest.approx([joule, 1.0, limited, float(count), rise], rel=1e-6)
 
 
@@ -177,7 +177,7 @@ def test_nobody_is_asked_to_send_on_more_than_his_power_may_be_spread_on(spread_
 
 
 def test_the_outer_loop_holds_its_target_for_users_at_their_greatest_power() -> None:
-    """The whole carrier for one user of a cell at a time: nearly everybody is limited, and first blocks fail as often."""
+    """The whole carrier for one user of a cell at a time: most are limited, and first blocks fail as often."""
     settings = replace(LIMITED, p0_dbm=-70.0, max_power_dbm=20.0)
     tested = uplink(Drops(3, (0, 1)), settings, carrier=CarrierSettings(prbs=25), link=LinkSettings())
     _, early = drive(tested, 300)
