@@ -39,7 +39,7 @@ class UplinkSettings(UplinkPowerSettings):
 
     noise_figure_db: float = Setting(default=5.0, ge=0, le=30)
     """Noise figure of the base station."""
-    spread_db: float = Setting(default=3.0, ge=0, le=30)
+    spread_db: float = Setting(default=6.0, ge=0, le=30)
     """How far the power on a PRB may fall below what the open loop asks for, so that a user at his greatest power is
     asked to send on more PRBs; 0 asks for no more than the power allows."""
 

@@ -211,3 +211,12 @@ def test_a_lone_cell_hears_noise_alone() -> None:
     assert torch.equal(rows["thermal_rise"], rows["sent_prbs"]) and rows["served_bits"].sum() > 0
     with pytest.raises(ValueError, match=r"no plan of the uplink; give one"):
         UplinkEngine(engine(Drops(1, (0,)), sites=1).parts)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU on this machine")
+def test_gpu_equals_cpu() -> None:
+    drops, carrier = Drops(1, (0, 1, 2)), CarrierSettings(prbs=25)
+    places = [torch.device(name) for name in ("cpu", "cuda")]
+    ends = [drive(uplink(drops, LIMITED, carrier=carrier, device=place), 1) for place in places]
+    cpu, gpu = (state.reports[-1].bits.cpu() for state, _ in ends)
+    assert float((cpu != gpu).double().mean()) < 2e-3
