@@ -148,9 +148,9 @@ class Engine:
                 failed.to(torch.float64),
             )
         )
-        more = self._more_counts(state, grant, attempt, seen)
-        if more:
-            counters = torch.cat((counters, *more))
+        if self._plan:
+            counters = torch.cat((counters, self._plan.counts(state.slot)))
+        counters = self._with_more(counters, state, grant, attempt, seen)
         state = replace(
             state,
             slot=state.slot + 1,
@@ -239,9 +239,9 @@ class Engine:
         mean = self._per_user(grant.holder, carried) / grant.prbs.clamp(min=1.0)
         return mapping.inverse(mean, grant.mcs)
 
-    def _more_counts(self, state: CellState, grant: Grant, attempt: Attempt, seen: Tensor) -> tuple[Tensor, ...]:
-        """Further counters of the slot, each ``[n, B, U]``."""
-        return (self._plan.counts(state.slot),) if self._plan else ()
+    def _with_more(self, counters: Tensor, state: CellState, grant: Grant, attempt: Attempt, seen: Tensor) -> Tensor:
+        """Counters of the slot and what else an engine counts, ``[n, B, U]``."""
+        return counters
 
     def _per_user(self, holder: Tensor, values: Tensor) -> Tensor:
         """Sum over the PRBs that each user holds, ``[B, U]``."""

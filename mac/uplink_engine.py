@@ -99,7 +99,7 @@ class UplinkEngine(Engine):
         gamma = self._sounded(state.block, state.slot, seen, state.attached.serving)
         return (*state.reports[1:], self._measure(state.block, gamma))
 
-    def _more_counts(self, state: CellState, grant: Grant, attempt: Attempt, seen: Tensor) -> tuple[Tensor, ...]:
+    def _with_more(self, counters: Tensor, state: CellState, grant: Grant, attempt: Attempt, seen: Tensor) -> Tensor:
         prbs = grant.prbs * attempt.sent
         rows = (
             self.powers.on(grant.prbs, state.slot) * prbs * self._joule,
@@ -108,8 +108,7 @@ class UplinkEngine(Engine):
             prbs,
             self._per_user(grant.holder, seen.flatten(1)) * attempt.sent,
         )
-        more = torch.stack([row.to(torch.float64) for row in rows])
-        return (*super()._more_counts(state, grant, attempt, seen), more)
+        return torch.cat((counters, torch.stack([row.to(torch.float64) for row in rows])))
 
     def _coordinates(self, block: Block, slot: int) -> Tensor:
         return block.coordinates[:, :, slot - block.fading_slot]
