@@ -16,6 +16,7 @@ from .itinerary import Itinerary
 from .link_adaptation import LinkSettings
 from .link_tables import LinkTables
 from .traffic.packets import Arrivals
+from .uplink import UplinkPlan
 
 COUNTERS = (
     "served_bits",
@@ -55,6 +56,7 @@ class Parts:
     arrivals: Arrivals | None  # None where every user is full-buffer
     block_slots: int
     itinerary: Itinerary | None = None  # None where everybody keeps his cell
+    uplink: UplinkPlan | None = None  # None on a downlink
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,7 @@ class Engine:
         )
         if self._plan:
             counters = self._with_handovers(counters, state.slot, self._plan)
+        counters = self._with_more(counters, state, grant, attempt, seen)
         state = replace(
             state,
             slot=state.slot + 1,
@@ -188,12 +189,12 @@ class Engine:
         place = (user.clamp(min=0) * self.prbs).add_(self._prb).flatten(1)  # of (user, PRB) in a flat [U * K]
         prbs = self._per_user(holder, self._one.expand(holder.shape))
         rate = self._per_user(holder, state.reports[0].bits.flatten(1).gather(1, place))
-        chosen = self._choose(state, rate / prbs.clamp(min=1.0))
+        chosen = self._choose(state, rate / prbs.clamp(min=1.0), prbs)
         mcs = torch.where(queue.retransmits, queue.current[..., harq.MCS].long(), chosen)
         return Grant(held, holder, place, prbs, mcs)
 
-    def _choose(self, state: CellState, mean_bits: Tensor) -> Tensor:
-        """MCS of each user's new block from the mean of what was reported for its PRBs."""
+    def _choose(self, state: CellState, mean_bits: Tensor, prbs: Tensor) -> Tensor:
+        """MCS of each user's new block from the mean of what was reported for its PRBs, and their number."""
         return self.parts.tables.adaptation.choose_mcs(mean_bits, state.outer_loop_db)
 
     def _transmit(self, state: CellState, grant: Grant) -> tuple[Attempt, Tensor, Tensor]:
@@ -229,11 +230,19 @@ class Engine:
 
     def _effective_sinr(self, grant: Grant, gamma: Tensor) -> Tensor:
         """One SINR for all PRBs of a user, by the mean of what each PRB carries."""
+        return self._over_prbs(grant, gamma.flatten(1).gather(1, grant.place))
+
+    def _over_prbs(self, grant: Grant, gamma: Tensor) -> Tensor:
+        """The same from the SINR ``[B, C * K]`` of whoever holds each PRB."""
         mapping = self.parts.tables.mapping
         mcs = torch.nn.functional.pad(grant.mcs, (0, 1)).gather(1, grant.holder)
-        carried = mapping.of(gamma.flatten(1).gather(1, grant.place), mcs)
+        carried = mapping.of(gamma, mcs)
         mean = self._per_user(grant.holder, carried) / grant.prbs.clamp(min=1.0)
         return mapping.inverse(mean, grant.mcs)
+
+    def _with_more(self, counters: Tensor, state: CellState, grant: Grant, attempt: Attempt, seen: Tensor) -> Tensor:
+        """Counters of the slot and what else an engine counts, ``[n, B, U]``."""
+        return counters
 
     def _per_user(self, holder: Tensor, values: Tensor) -> Tensor:
         """Sum over the PRBs that each user holds, ``[B, U]``."""

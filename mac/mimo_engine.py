@@ -78,7 +78,7 @@ class MimoEngine(Engine):
         time_s = first_slot * self.parts.carrier.slot_s
         return torch.stack([self.mimo.matrices(b, time_s) for b in range(self.shape[0])])
 
-    def _choose(self, state: CellState, mean_bits: Tensor) -> Tensor:
+    def _choose(self, state: CellState, mean_bits: Tensor, prbs: Tensor) -> Tensor:
         rank = _ranked(state.reports[0]).rank
         mcs = self.parts.tables.adaptation.choose_mcs(mean_bits / rank, state.outer_loop_db)
         return mcs + (rank - 1) * self._formats

@@ -39,7 +39,8 @@ class SchedulingObservation:
     rate_bits: Tensor  # [B, U, K] bits that a PRB would carry in this slot at the reported CQI; 0 out of range
     mean_rate_bits: Tensor  # [B, U] its mean over the carrier
     backlog_bits: Tensor  # [B, U] bits waiting for a first transmission
-    need_prbs: Tensor  # [B, U] PRBs that would empty the queue or repeat the lost block; 0 where nothing can be sent
+    need_prbs: Tensor  # [B, U] PRBs that would empty the queue or repeat the lost block; 0 where nothing can be sent.
+    # On an uplink no more than a user's power is worth spreading over.
     retransmits: Tensor  # [B, U] bool, a lost block is due for repetition
     served_bits: Tensor  # [B, U] bits acknowledged in the last slot
     delay_budget_s: Tensor  # [B, U] packet delay budget, inf where the user has none

@@ -32,6 +32,7 @@ SHORT: dict[str, dict[str, Any]] = {
         "carrier.prbs": 6,
         "users.car.mobility": {"model": "linear", "min_speed_kmh": 300, "max_speed_kmh": 300},
     },
+    "uplink-macro": {"drops": 1, "duration_s": 0.1, "warmup_s": 0, "window_s": 0.05},
 }
 """What is cut short of each preset so that the test is quick; everything else is the preset's own."""
 

@@ -11,6 +11,7 @@ from mac.cells import Parts, Users
 from mac.engine import Engine
 from mac.link_tables import link_tables
 from mac.mimo_engine import MimoEngine
+from mac.uplink_engine import UplinkEngine
 from phy.channel import Channel, ChannelPlan, build_channel
 from phy.motion import build_moving_channel
 from phy.random import Drops
@@ -18,7 +19,7 @@ from phy.sionna_channel import build_sionna_channel
 from phy.topology import build_topology
 from phy.units import kmh_to_mps
 
-from . import moving
+from . import moving, sending
 from .arriving import arrivals
 from .cellular import CellularScenario, Shape
 
@@ -36,7 +37,10 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
     channel = _channel(scenario, drops, shape, place, dtype)
     layers = 1 if scenario.antennas is None else scenario.antennas.layers
     tables = link_tables(scenario.carrier, scenario.link, place, dtype, layers)
+    itinerary = moving.itinerary(scenario, channel, shape)
     kind = Engine if scenario.antennas is None else MimoEngine
+    if scenario.carrier.direction == "uplink":
+        kind = UplinkEngine
     return kind(
         Parts(
             drops=drops,
@@ -48,7 +52,8 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
             users=_users(scenario, shape),
             arrivals=arrivals(scenario, drops, shape.total_slots),
             block_slots=shape.block_slots,
-            itinerary=moving.itinerary(scenario, channel, shape),
+            itinerary=itinerary,
+            uplink=sending.uplink_plan(scenario, channel, itinerary, shape),
         )
     )
 

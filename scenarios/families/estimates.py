@@ -52,6 +52,7 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     setup = _TABLE_BYTES + draws + _PACKET_SETUP_BYTES * arrivals
     crowd = Crowd(users, scenario.cells, prbs, scenario.link)
     drop, once = (0, 0) if scenario.antennas is None else mimo_bytes(scenario.antennas, crowd, item)
+    drop += _uplink_bytes(scenario, shape, item)
     return int(drops * (air + reports + queues + _PACKET_BYTES * arrivals + results + drop) + setup + once)
 
 
@@ -69,7 +70,7 @@ def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> fl
     if scenario.antennas is not None:
         crowd = Crowd(users, scenario.cells, scenario.carrier.prbs, scenario.link)
         return shape.total_slots * (1e-3 + drops * mimo_seconds(scenario.antennas, crowd))
-    per_slot = 1e-3 + drops * (users * scenario.cells * scenario.carrier.prbs * 7e-9 + users * 2e-6)
+    per_slot = 1e-3 + drops * (_air_seconds(scenario, users) + users * 2e-6)
     if scenario.moves:  # a new state of all links now and then, and once more for the itinerary
         states = 1.0 if scenario.handover is None else 1.5
         per_slot += states * drops * users * scenario.cells * 6e-5 * scenario.carrier.slot_s / scenario.motion.update_s
@@ -77,6 +78,26 @@ def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> fl
         return shape.total_slots * per_slot
     more = _sionna_cost(scenario)
     return shape.total_slots * (per_slot + drops * more.slot_s) + drops * more.setup_s
+
+
+def _air_seconds(scenario: CellularScenario, users: int) -> float:
+    """What the links of a slot take: those of all users on a downlink, of whoever holds a PRB on an uplink."""
+    cells, prbs = scenario.cells, scenario.carrier.prbs
+    if scenario.carrier.direction == "downlink":
+        return users * cells * prbs * 7e-9
+    size = prbs if scenario.channel.provider == "sionna" else _basis_size(scenario)
+    return 5e-4 + cells**2 * prbs * size * 3e-9 + users * prbs * 4e-8
+
+
+def _uplink_bytes(scenario: CellularScenario, shape: Shape, item: int) -> int:
+    """Links of who sends, powers after every measurement, and what users may be asked to send on, of a drop."""
+    if scenario.carrier.direction == "downlink":
+        return 0
+    users, prbs, measurements = scenario.users_per_cell * scenario.cells, scenario.carrier.prbs, 1
+    if scenario.moves or scenario.handover is not None:
+        seconds = shape.total_slots * scenario.carrier.slot_s
+        measurements += int(seconds * 1e3 / scenario.measurements.period_ms)
+    return 3 * prbs * scenario.cells**2 * item + measurements * users * (8 + 4 * item) + 6 * users * prbs * item
 
 
 def _sionna_cost(scenario: CellularScenario) -> Cost:
