@@ -24,7 +24,7 @@ from .fields import Waves, draw_amplitudes, draw_waves
 from .los import LOS_DECORRELATION_M, los_probability, soft_los
 from .parameters import NAMES, mixing, moments, sigma_db, states, zsd_log10
 from .pathloss import Edition, Link, PathLossModel, environment_height_m, path_losses_db
-from .penetration import car_loss_db, penetration_loss_db
+from .penetration import car_loss_db, check_car_validity, penetration_loss_db
 from .placement import draw_indoor, indoor_distance_m, indoor_height_m
 from .propagation import PropagationSettings
 from .random import Drops, uniform
@@ -153,8 +153,16 @@ def draw_inside(drops: Drops, settings: PropagationSettings, users: int) -> Insi
     indoor = draw_indoor(drops.keys("indoor"), users, settings.indoor_share)
     depth = indoor * indoor_distance_m(drops.keys("indoor_distance"), users, settings.model, settings.o2i == "legacy")
     wall = penetration_loss_db(
-        drops.keys("penetration"), settings.o2i, settings.carrier_hz, indoor, depth, settings.high_loss_share
+        drops.keys("penetration"),
+        settings.o2i,
+        settings.carrier_hz,
+        indoor,
+        depth,
+        settings.high_loss_share,
+        settings.parameters,
     )
+    if settings.in_car_share > 0.0:
+        check_car_validity(settings.carrier_hz)
     in_car = ~indoor & (uniform(drops.keys("in_car"), (users,)) < settings.in_car_share)
     return Inside(indoor, depth, in_car, wall + car_loss_db(drops.keys("car"), in_car, settings.car))
 
