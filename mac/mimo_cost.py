@@ -54,5 +54,5 @@ def mimo_seconds(antennas: AntennaSettings, crowd: Crowd) -> float:
     heard = min(antennas.heard_cells, crowd.cells)
     renewed = heard * (2e-5 + 2e-6 * size) * (0.5 + 0.5 * wide) / antennas.refresh_slots
     reported = (2e-4 + 2.5e-5 * size * antennas.layers * wide) / crowd.link.report_period_slots
-    received = crowd.cells * heard * wide * 50 * (3e-7 + 4e-8 * size)
+    received = antennas.users_per_prb * crowd.cells * heard * wide * 50 * (3e-7 + 4e-8 * size)
     return crowd.users * (2e-6 + renewed + reported) + received

@@ -62,7 +62,7 @@ class MimoEngine(Engine):
             raise ValueError("the channel has no matrices; build it with antennas, or use mac.engine.Engine")
         self.mimo: MimoChannel = parts.channel.mimo
         antennas, complex_type = self.mimo.antennas, self.dtype.to_complex()
-        self.layers, self._svd = antennas.layers, antennas.precoding == "svd"
+        self.layers, self._svd = antennas.layers, antennas.precoding != "codebook"
         self._formats = len(parts.tables.adaptation.threshold_db)
         self._fading_slots = max(n for n in range(1, antennas.refresh_slots + 1) if parts.block_slots % n == 0)
         ranks = range(1, self.layers + 1)

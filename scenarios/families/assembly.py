@@ -10,7 +10,7 @@ import torch
 from mac.cells import Parts, Users
 from mac.engine import Engine
 from mac.link_tables import link_tables
-from mac.mimo_engine import MimoEngine
+from mac.shared_engine import engine_kind
 from phy.channel import Channel, ChannelPlan, build_channel
 from phy.motion import build_moving_channel
 from phy.random import Drops
@@ -36,7 +36,7 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
     channel = _channel(scenario, drops, shape, place, dtype)
     layers = 1 if scenario.antennas is None else scenario.antennas.layers
     tables = link_tables(scenario.carrier, scenario.link, place, dtype, layers)
-    kind = Engine if scenario.antennas is None else MimoEngine
+    kind = engine_kind(scenario.antennas)
     return kind(
         Parts(
             drops=drops,
