@@ -19,7 +19,11 @@ def precoder_loops(rows: list[Any], regularized: bool) -> Any:
 
 
 def slot_loops(
-    channel: Any, heard: Any, rest_snr: Any, precoder: dict[tuple[int, int], Any], users: dict[tuple[int, int], list[int]]
+    channel: Any,
+    heard: Any,
+    rest_snr: Any,
+    precoder: dict[tuple[int, int], Any],
+    users: dict[tuple[int, int], list[int]],
 ) -> dict[tuple[int, int, int], tuple[float, float]]:
     """SINR of each user of each (cell, PRB, place) behind LMMSE and behind MRC.
 

@@ -26,7 +26,10 @@ from scenarios.errors import ScenarioError
         ({"precoding": "mrt"}, "precoding"),
         ({"precoding": "zf", "max_rank": 2}, "max_rank is 2, but precoding zf gives every user one layer"),
         ({"users_per_prb": 2}, "users_per_prb is 2, but precoding codebook serves one user a PRB; choose zf or rzf"),
-        ({"precoding": "rzf", "users_per_prb": 3}, "users_per_prb is 3, but the base station has 2 ports; lower it to 2"),
+        (
+            {"precoding": "rzf", "users_per_prb": 3},
+            "users_per_prb is 3, but the base station has 2 ports; lower it to 2",
+        ),
         ({"precoding": "zf", "users_per_prb": 13}, "users_per_prb"),
         ({"heard_cells": 0}, "heard_cells"),
     ],
