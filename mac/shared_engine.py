@@ -133,8 +133,8 @@ class SharedEngine(MimoEngine):
         assert isinstance(grant, SharedGrant)
         mapping, cells = self.parts.tables.mapping, activity.amax(2)
         user = grant.holder.clamp(max=self.shape[1] - 1).view(activity.shape)
-        sent = grant.precoder * activity.transpose(2, 3)[..., None, :]
-        gamma = torch.stack([self._drop_users(b, state, user[b], sent[b], cells[b]) for b in range(self.shape[0])])
+        sent, drops = grant.precoder, range(self.shape[0])
+        gamma = torch.stack([self._drop_users(b, state, user[b], sent[b], cells[b]) for b in drops])
         mcs = torch.nn.functional.pad(grant.mcs, (0, 1)).gather(1, grant.holder)
         carried = mapping.of(gamma.flatten(1), mcs)
         mean = self._per_user(grant.holder, carried) / grant.prbs.clamp(min=1.0)
@@ -149,18 +149,16 @@ class SharedEngine(MimoEngine):
         return co_scheduled_sinr(heard, sent[None], self.mimo.antennas.receiver)[0]
 
     def _measure(self, block: Block, seen: Tensor) -> DirectionReport:  # type: ignore[override]
-        drops = [self._alone(b, block.coordinates[b], seen[b]) for b in range(self.shape[0])]
+        drops = [self._alone(b, block, seen[b]) for b in range(self.shape[0])]
         bits, sinr, rows = (torch.stack(part) for part in zip(*drops, strict=True))
         return DirectionReport(bits, bits.mean(-1), sinr, rows)
 
-    def _alone(self, drop: int, matrices: Tensor, activity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _alone(self, drop: int, block: Block, activity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Bits and SINR ``[U, K]`` of a PRB sent to each user alone, and his row."""
-        own = matrices[:, :, 0]
+        own, disturbed = block.coordinates[drop][:, :, 0], self._disturbance(drop, block.coordinates[drop], activity)
         direction = dominant_direction(own)
         precoder = direction.conj()[..., None]
-        gamma = post_combining_sinr(
-            own, precoder, self._disturbance(drop, matrices, activity), self.mimo.antennas.receiver
-        )[..., 0]
+        gamma = post_combining_sinr(own, precoder, disturbed, self.mimo.antennas.receiver)[..., 0]
         sinr = self._sinr_steps[loggrid.index(gamma)]
         return self.parts.tables.adaptation.report(gamma), sinr, direction * sinr.sqrt()[..., None]
 
