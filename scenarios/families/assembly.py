@@ -12,7 +12,7 @@ from mac.engine import Engine
 from mac.link_tables import link_tables
 from mac.mimo_engine import MimoEngine
 from phy.channel import Channel, ChannelPlan, build_channel
-from phy.motion import build_moving_channel
+from phy.mimo_motion import build_moving_matrices
 from phy.random import Drops
 from phy.sionna_channel import build_sionna_channel
 from phy.topology import build_topology
@@ -79,7 +79,7 @@ def _channel(
     if scenario.channel.provider == "sionna":
         return build_sionna_channel(drops, plan, place, dtype)
     if scenario.moves or scenario.handover is not None:
-        return build_moving_channel(drops, plan, moving.motion_plan(scenario, shape), place, dtype)
+        return build_moving_matrices(drops, plan, moving.motion_plan(scenario, shape), place, dtype)
     return build_channel(drops, plan, place, dtype)
 
 

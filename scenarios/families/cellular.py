@@ -157,11 +157,6 @@ class CellularScenario(ScenarioBase):
             )
         if self.fading.model == "none":
             raise ValueError("fading.model is 'none', but antennas need rays; set it to rays, or leave antennas out")
-        if self.moves or self.handover is not None or self.channel.provider == "sionna":
-            raise ValueError(
-                "antennas hold for users who stay where they are, on fairwave's own air; leave out mobility, blockage, "
-                "handover and channel.provider: sionna, or leave out antennas"
-            )
         if self.topology.sectors == 1 and self.antennas.base.rows_per_port > 1:
             base = self.antennas.base
             raise ValueError(
