@@ -176,8 +176,9 @@ class CellularScenario(ScenarioBase):
         if self.channel.provider == "sionna":
             if self.moves or self.handover is not None:
                 raise ValueError(
-                    "channel.provider is 'sionna', whose channel keeps its users where they are; leave out mobility, "
-                    "blockage and handover, or take channel.provider: fairwave"
+                    "channel.provider is 'sionna', which draws shadowing, line of sight and rays anew at every place, "
+                    "also a centimetre away, so that its users stay where they are; leave out blockage, handover and "
+                    "mobility (speed_kmh still sets their Doppler shifts), or take channel.provider: fairwave"
                 )
             require_possible(self.propagation, self.antenna, self.fading)
         return self
