@@ -45,8 +45,6 @@ def test_bad_antennas_are_refused(antennas: dict[str, Any], says: str) -> None:
         ({"antenna.kind": "omni"}, "both given"),
         ({"fading.model": "none"}, "need rays"),
         ({"topology.sectors": 1}, "sites of one sector"),
-        ({"handover": {}}, "users who stay where they are"),
-        ({"channel.provider": "sionna"}, "on fairwave's own air"),
     ],
 )
 def test_sections_that_do_not_go_together_are_refused(change: dict[str, Any], says: str) -> None:
