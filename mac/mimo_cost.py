@@ -40,7 +40,9 @@ def mimo_bytes(antennas: AntennaSettings, crowd: Crowd, item: int) -> tuple[int,
     reports = users * columns * 2 * item * (crowd.link.report_delay_slots + 2)
     searched = 6 * users * prbs * receive * (receive + transmit) * 2 * item
     setup = users * heard * rays * 30 * 8 + min(users, _AT_ONCE) * heard * rays * (receive + transmit) * 160
-    return steered + matrices + reports, searched + setup
+    most = antennas.users_per_prb if antennas.users_per_prb > 1 else 0
+    shared = 2 * most * crowd.cells * prbs * heard * transmit * (receive + most) * 2 * item
+    return steered + matrices + reports, searched + setup + shared
 
 
 def mimo_seconds(antennas: AntennaSettings, crowd: Crowd) -> float:

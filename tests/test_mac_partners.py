@@ -10,9 +10,11 @@ from test_shared_engine import SHARED, all_share, shared
 
 from mac.contracts import InfeasibleDecision
 from mac.feasible import repair_partners, repair_scheduling, require_scheduling
+from mac.scheduling import SchedulingProblem
 from mac.scheduling_types import SchedulingDecision
 from mac.shared_engine import SharedEngine
 from mac.side_by_side import concatenate
+from phy.energy import PowerSettings
 from phy.random import Drops
 
 
@@ -108,3 +110,20 @@ def test_decisions_side_by_side_are_put_together_with_and_without_partners(teste
     decision = all_share(tested.observe(tested.start()), 3)
     assert concatenate([decision, decision]).partners.shape == (4, 7, 12, 2)
     assert concatenate([SchedulingDecision(decision.user)] * 2).partners is None
+
+
+@pytest.mark.parametrize("repair", [True, False])
+def test_a_run_refuses_partners_or_mends_and_counts_them(tested: SharedEngine, repair: bool) -> None:
+    problem = SchedulingProblem(tested, PowerSettings(), repair=repair)
+    state = problem.start()
+    decision = all_share(problem.observe(state), 3)
+    assert decision.partners is not None
+    decision.partners[1, 2, 5:7, 1] = 8
+    if not repair:
+        with pytest.raises(InfeasibleDecision, match="cell 2 gives PRB 5 to user 8 twice"):
+            problem.step(state, decision)
+        return
+    _, outcome = problem.step(state, decision)
+    granted = outcome.extras["granted_prbs"]
+    assert outcome.extras["repairs"].tolist() == [0, 2]  # type: ignore[union-attr]
+    assert granted[1, 8:12].tolist() == [12, 12, 10, 0] and granted[0, 8:12].tolist() == [12, 12, 12, 0]  # type: ignore[index]
