@@ -26,7 +26,7 @@ from . import harq
 from .cells import Block, CellState, Grant, Parts, Report, SlotOutcome
 from .engine import Engine
 from .harq import Attempt
-from .mimo_engine import MimoEngine
+from .mimo_engine import MimoEngine, around_of
 from .scheduling_types import SchedulingDecision, SchedulingObservation
 
 _LEAST_DB, _MOST_DB, _STEPS = -23.0, 40.0, 2  # range of a reported SINR, and steps a dB (TS 38.133 Table 10.1.16.1-1)
@@ -117,6 +117,15 @@ class SharedEngine(MimoEngine):
         bits = torch.where(accompanied, expected.transpose(1, 2), report.bits[drop][who, self._prb])
         return precoder, bits * (user >= 0)
 
+    def _forgotten(self, report: Report, kept: Tensor) -> DirectionReport:  # type: ignore[override]
+        """Nothing was reported to the new cell: the least SINR, and of its ports the first."""
+        assert isinstance(report, DirectionReport)
+        bare, stays = Engine._forgotten(self, report, kept), (kept > 0)[..., None]
+        sinr = torch.where(stays, report.sinr, self._sinr_steps[0])
+        first = torch.zeros_like(report.rows[0, 0, 0])
+        first[0] = self._sinr_steps[0].sqrt()
+        return DirectionReport(bare.bits, bare.mean_bits, sinr, torch.where(stays[..., None], report.rows, first))
+
     def _choose(self, state: CellState, mean_bits: Tensor) -> Tensor:
         return Engine._choose(self, state, mean_bits)
 
@@ -142,10 +151,9 @@ class SharedEngine(MimoEngine):
 
     def _drop_users(self, drop: int, state: CellState, user: Tensor, sent: Tensor, activity: Tensor) -> Tensor:
         """SINR ``[C, M, K]`` of the users of each PRB, ``user`` ``[C, M, K]``."""
-        rest = (self.mimo.rest_snr[drop] @ activity)[user, self._prb]
-        heard = Heard(
-            state.block.coordinates[drop][user, self._prb][None], self.mimo.heard[drop][user][None], rest[None]
-        )
+        around = around_of(state.block)
+        rest = (around.rest_snr[drop] @ activity)[user, self._prb]
+        heard = Heard(state.block.coordinates[drop][user, self._prb][None], around.heard[drop][user][None], rest[None])
         return co_scheduled_sinr(heard, sent[None], self.mimo.antennas.receiver)[0]
 
     def _measure(self, block: Block, seen: Tensor) -> DirectionReport:  # type: ignore[override]
@@ -155,7 +163,7 @@ class SharedEngine(MimoEngine):
 
     def _alone(self, drop: int, block: Block, activity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Bits and SINR ``[U, K]`` of a PRB sent to each user alone, and his row."""
-        own, disturbed = block.coordinates[drop][:, :, 0], self._disturbance(drop, block.coordinates[drop], activity)
+        own, disturbed = block.coordinates[drop][:, :, 0], self._disturbance(drop, block, activity)
         direction = dominant_direction(own)
         precoder = direction.conj()[..., None]
         gamma = post_combining_sinr(own, precoder, disturbed, self.mimo.antennas.receiver)[..., 0]
