@@ -259,6 +259,10 @@ class TestRrmPolicy:
         tight = self.policy(mmtc=(0, 0, 100), urllc=(0, 0, 100), embb=(100, 100, 100))
         assert decided(tight, report(requested_prbs=[1.0, 1.0, 1.0])) == [1, 1, 15]
 
+    def test_a_ratio_is_rounded_to_its_neighbour_and_no_further(self) -> None:
+        shares = decided(self.policy(urllc=(0, 1, 1), embb=(0, 29, 29)), report(requested_prbs=[0.0, 0.0, 0.0]))
+        assert shares[1:] == [1, 5]  # 0.17 and 4.93 of 17 RBGs; 6 in all, none of them a second one above its ratio
+
     @settings(max_examples=150, deadline=None)
     @given(st.data())
     def test_keeps_every_ratio_to_within_an_rbg(self, data: st.DataObject) -> None:

@@ -108,10 +108,12 @@ class RrmPolicy:
 
 
 def _whole(percent: list[float], rbgs: int) -> Tensor:
-    """Percentages as whole RBGs, rounded together so that they add up to their exact sum, rounded up."""
+    """Percentages as whole RBGs, each rounded up or down so that they add up to their exact sum, rounded up."""
     shares = torch.tensor(percent, dtype=torch.float64) * rbgs / 100
     total = min(rbgs, math.ceil(float(shares.sum()) - 1e-9))
-    return apportion(shares, total, shares.floor()) if total else torch.zeros(len(percent), dtype=torch.int64)
+    if not total:
+        return torch.zeros(len(percent), dtype=torch.int64)
+    return apportion(shares, total, shares.floor(), (shares - 1e-9).ceil().clamp(min=0))
 
 
 def _fit(wanted: Tensor, least: Tensor, rbgs: int) -> Tensor:
