@@ -11,6 +11,8 @@ import torch
 from test_moving_channel import BASE, CPU, SLOT_S, linear, scenario
 from torch import Tensor
 
+from mac.link_adaptation import LinkSettings
+from mac.mimo_cost import Crowd, mimo_bytes
 from phy.channel import Channel, build_channel
 from phy.mimo_motion import MovingMatrices, build_moving_matrices
 from phy.random import Drops
@@ -221,3 +223,20 @@ def test_a_scenario_of_walkers_with_panels_runs(tmp_path: Path) -> None:
     data["users"] = [{**BASE["users"][0], "mobility": {"model": "linear"}}]
     result = run(data, out=tmp_path / "run", progress=False, plots=False)
     assert result.per_drop.query("metric == 'rate_mean'").value.item() > 0.0
+
+
+def test_the_estimate_of_memory_covers_what_is_held() -> None:
+    case = scenario(**PANELS, **linear(30.0), **{"users.all.count": 1})
+    assert case.antennas is not None
+    channel, found = build(case, (0,), torch.float32), []
+    moving(channel).held(150, SLOT_S)
+    leg = moving(channel).courses[0]._leg
+    assert leg is not None
+    parts = (leg.before, leg.after, leg.joined, leg.joined.rays)
+    tensors = [value for part in parts for value in vars(part).values() if isinstance(value, Tensor)]
+    held = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    for update_slots in (100.0, float("inf")):
+        crowd = Crowd(channel.mean_snr.shape[1], 7, 12, LinkSettings(), update_slots)
+        found.append(mimo_bytes(case.antennas, crowd, 4)[0])
+    assert held < found[0] < 3 * held
+    assert found[1] < held / 2

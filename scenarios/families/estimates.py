@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 
 import torch
 
@@ -45,7 +46,9 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     windows = shape.clock.intervals // shape.clock.window
     results = users * (2 * _FIELDS * windows + len(BIN_EDGES_S)) * 8
     setup = _TABLE_BYTES + draws + _PACKET_SETUP_BYTES * arrivals
-    crowd = Crowd(users, scenario.cells, prbs, scenario.link)
+    if scenario.antennas is not None and scenario.channel.provider == "sionna":
+        air = 0.0  # its rays live in the matrices
+    crowd = _crowd(scenario)
     drop, once = (0, 0) if scenario.antennas is None else mimo_bytes(scenario.antennas, crowd, item)
     return int(drops * (air + reports + queues + _PACKET_BYTES * arrivals + results + drop) + setup + once)
 
@@ -54,8 +57,8 @@ def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> fl
     """Time of one allocator on one CPU thread: what a slot costs anyhow, and what each link and PRB adds."""
     users = scenario.users_per_cell * scenario.cells
     if scenario.antennas is not None:
-        crowd = Crowd(users, scenario.cells, scenario.carrier.prbs, scenario.link)
-        return shape.total_slots * (1e-3 + drops * mimo_seconds(scenario.antennas, crowd))
+        seconds = shape.total_slots * (1e-3 + drops * mimo_seconds(scenario.antennas, _crowd(scenario)))
+        return seconds + (drops * _sionna_cost(scenario).setup_s if scenario.channel.provider == "sionna" else 0.0)
     per_slot = 1e-3 + drops * (users * scenario.cells * scenario.carrier.prbs * 7e-9 + users * 2e-6)
     if scenario.moves:  # a new state of all links now and then
         per_slot += drops * users * scenario.cells * 6e-5 * scenario.carrier.slot_s / scenario.motion.update_s
@@ -63,6 +66,12 @@ def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> fl
         return shape.total_slots * per_slot
     more = _sionna_cost(scenario)
     return shape.total_slots * (per_slot + drops * more.slot_s) + drops * more.setup_s
+
+
+def _crowd(scenario: CellularScenario) -> Crowd:
+    update_s = scenario.motion.update_s if scenario.moves or scenario.handover is not None else math.inf
+    users = scenario.users_per_cell * scenario.cells
+    return Crowd(users, scenario.cells, scenario.carrier.prbs, scenario.link, update_s / scenario.carrier.slot_s)
 
 
 def _sionna_cost(scenario: CellularScenario) -> Cost:
