@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from phy.channel import Channel
+from phy.mimo_channel import Around
 from phy.random import Drops
 
 from .carrier import CarrierSettings
@@ -106,6 +107,7 @@ class Block:
     fading_slot: int
     luck: Tensor  # [T, B, U] uniform numbers that decide on decoding
     arrivals: Tensor | None  # [T, 2, B, U] float64: bytes, packets
+    around: Around | None = None  # with panels: whose matrices the coordinates are
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from phy.bler import transport_bler
 from phy.link import sinr
+from phy.mimo_channel import Around
 from phy.random import uniform
 
 from . import handover, harq
@@ -282,8 +283,7 @@ class Engine:
         if ends:
             state = replace(state, block=self._prepare(state.slot))
         elif (state.slot - state.block.first_slot) % self._fading_slots == 0:
-            fresh = self._fading(state.slot)
-            state = replace(state, block=replace(state.block, coordinates=fresh, fading_slot=state.slot))
+            state = replace(state, block=self._renewed(state.block, state.slot))
         if self._plan:
             state = self._hand_over(state, self._plan)
         return self._admit(state), delays
@@ -313,9 +313,13 @@ class Engine:
             sent_bytes=state.sent_bytes - returned,
             harq=harq.choose(blocks, state.slot),
             outer_loop_db=state.outer_loop_db * kept,
-            reports=tuple(Report(old.bits * kept[..., None], old.mean_bits * kept) for old in state.reports),
+            reports=tuple(self._forgotten(old, kept) for old in state.reports),
             attached=attached,
         )
+
+    def _forgotten(self, report: Report, kept: Tensor) -> Report:
+        """The report where ``kept`` ``[B, U]`` is 1, and nothing where it is 0."""
+        return Report(report.bits * kept[..., None], report.mean_bits * kept)
 
     def _admit(self, state: CellState) -> CellState:
         """Queue what arrives in the slot; what finds no room is dropped."""
@@ -351,7 +355,14 @@ class Engine:
             of_block = (self.parts.arrivals.block, self.parts.arrivals.counts)
             both = torch.stack([read(first_slot, slots, users) for read in of_block])
             arrivals = both.permute(3, 0, 1, 2).to(self.device, torch.float64).contiguous()
-        return Block(first_slot, self._fading(first_slot), first_slot, luck.contiguous(), arrivals)
+        fading, around = self._fading(first_slot)
+        return Block(first_slot, fading, first_slot, luck.contiguous(), arrivals, around)
 
-    def _fading(self, first_slot: int) -> Tensor:
-        return self.parts.channel.fading.coordinates(first_slot, self._fading_slots, self.parts.carrier.slot_s)
+    def _renewed(self, block: Block, slot: int) -> Block:
+        """The block with the fading of the slots from ``slot`` on."""
+        fading, around = self._fading(slot)
+        return replace(block, coordinates=fading, fading_slot=slot, around=around)
+
+    def _fading(self, first_slot: int) -> tuple[Tensor, Around | None]:
+        channel, slot_s = self.parts.channel, self.parts.carrier.slot_s
+        return channel.fading.coordinates(first_slot, self._fading_slots, slot_s), None

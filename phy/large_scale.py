@@ -205,14 +205,15 @@ class SiteLinks:
     draws: Draws  # what is random in the clusters
 
 
-def site_links(air: Air, user_m: Tensor) -> SiteLinks:
+def site_links(air: Air, user_m: Tensor, unfolded_m: Tensor | None = None) -> SiteLinks:
     """What clusters at both ends follow from, with users at ``[B, U, 3]`` in m; the air must have been drawn with them.
 
     Args:
         air: of :func:`draw_air`.
         user_m: positions, with wrap-around inside the cluster's hexagons.
+        unfolded_m: as in :meth:`Air.at`.
     """
-    geometry = _geometry(air, user_m, user_m)
+    geometry = _geometry(air, user_m, user_m if unfolded_m is None else unfolded_m)
     values = tuple(_parameters(air, geometry, column) for column in range(3))
     power = torch.stack(_power(air, geometry, values))
     column = power.argmax(0)

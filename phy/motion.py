@@ -121,6 +121,11 @@ class Course:
             scale = replace(scale, gain_db=scale.gain_db - loss(way, place, t_s))
         return scale, place
 
+    def blocked_db(self, way: Tensor, place: Tensor, t_s: float) -> Tensor:
+        """What stands in the way takes, ``[1, U, C]``, of users at unfolded and folded positions ``[1, U, 3]``."""
+        clear = way.new_zeros((*way.shape[:2], len(self.plan.topology.cell_site)))
+        return torch.stack([clear, *(loss(way, place, t_s) for loss in self._losses)]).sum(0)
+
     def rays(self, number: int, dtype: torch.dtype) -> tuple[Fading, Tensor]:
         """Scattered rays of a state, and the direct ones ``[1, U, C]``; the last two states are kept."""
         if number not in self._kept:

@@ -63,6 +63,17 @@ def normal(keys: Tensor, shape: tuple[int, ...], start: int = 0) -> Tensor:
     return math.sqrt(2.0) * torch.erfinv(2.0 * uniform(keys, shape, start) - 1.0)
 
 
+def rows(keys: Tensor, number: Tensor, size: int) -> Tensor:
+    """Keys that draw single rows of a large draw: ``uniform(rows(k, i, n), (n,))`` is ``uniform(k, (m, n))[0, i]``.
+
+    Args:
+        keys: int64 ``[1]``.
+        number: of the rows, int64 ``[R]``.
+        size: n, numbers in a row.
+    """
+    return keys + number * size * _GOLDEN
+
+
 def _mix(z: Tensor) -> Tensor:
     z = (z ^ _shift(z, 30)) * _MIX_1
     z = (z ^ _shift(z, 27)) * _MIX_2

@@ -160,11 +160,6 @@ class CellularScenario(ScenarioBase):
             )
         if self.fading.model == "none":
             raise ValueError("fading.model is 'none', but antennas need rays; set it to rays, or leave antennas out")
-        if self.moves or self.handover is not None or self.channel.provider == "sionna":
-            raise ValueError(
-                "antennas hold for users who stay where they are, on fairwave's own air; leave out mobility, blockage, "
-                "handover and channel.provider: sionna, or leave out antennas"
-            )
         if self.topology.sectors == 1 and self.antennas.base.rows_per_port > 1:
             base = self.antennas.base
             raise ValueError(
@@ -189,8 +184,9 @@ class CellularScenario(ScenarioBase):
         if self.channel.provider == "sionna":
             if self.moves or self.handover is not None:
                 raise ValueError(
-                    "channel.provider is 'sionna', whose channel keeps its users where they are; leave out mobility, "
-                    "blockage and handover, or take channel.provider: fairwave"
+                    "channel.provider is 'sionna', which draws shadowing, line of sight and rays anew at every place, "
+                    "also a centimetre away, so that its users stay where they are; leave out blockage, handover and "
+                    "mobility (speed_kmh still sets their Doppler shifts), or take channel.provider: fairwave"
                 )
             require_possible(self.propagation, self.antenna, self.fading)
         return self

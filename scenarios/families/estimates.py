@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 
 import torch
 
@@ -50,7 +51,9 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     if scenario.handover is not None:
         results += _itinerary_bytes(scenario, shape)
     setup = _TABLE_BYTES + draws + _PACKET_SETUP_BYTES * arrivals
-    crowd = Crowd(users, scenario.cells, prbs, scenario.link)
+    if scenario.antennas is not None and scenario.channel.provider == "sionna":
+        air = 0.0  # its rays live in the matrices
+    crowd = _crowd(scenario)
     drop, once = (0, 0) if scenario.antennas is None else mimo_bytes(scenario.antennas, crowd, item)
     drop += _uplink_bytes(scenario, shape, item)
     return int(drops * (air + reports + queues + _PACKET_BYTES * arrivals + results + drop) + setup + once)
@@ -68,8 +71,8 @@ def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> fl
     """Time of one allocator on one CPU thread: what a slot costs anyhow, and what each link and PRB adds."""
     users = scenario.users_per_cell * scenario.cells
     if scenario.antennas is not None:
-        crowd = Crowd(users, scenario.cells, scenario.carrier.prbs, scenario.link)
-        return shape.total_slots * (1e-3 + drops * mimo_seconds(scenario.antennas, crowd))
+        seconds = shape.total_slots * (1e-3 + drops * mimo_seconds(scenario.antennas, _crowd(scenario)))
+        return seconds + (drops * _sionna_cost(scenario).setup_s if scenario.channel.provider == "sionna" else 0.0)
     per_slot = 1e-3 + drops * (_air_seconds(scenario, users) + users * 2e-6)
     if scenario.moves:  # a new state of all links now and then, and once more for the itinerary
         states = 1.0 if scenario.handover is None else 1.5
@@ -98,6 +101,12 @@ def _uplink_bytes(scenario: CellularScenario, shape: Shape, item: int) -> int:
         seconds = shape.total_slots * scenario.carrier.slot_s
         measurements += int(seconds * 1e3 / scenario.measurements.period_ms)
     return 3 * prbs * scenario.cells**2 * item + measurements * users * (8 + 4 * item) + 6 * users * prbs * item
+
+
+def _crowd(scenario: CellularScenario) -> Crowd:
+    update_s = scenario.motion.update_s if scenario.moves or scenario.handover is not None else math.inf
+    users = scenario.users_per_cell * scenario.cells
+    return Crowd(users, scenario.cells, scenario.carrier.prbs, scenario.link, update_s / scenario.carrier.slot_s)
 
 
 def _sionna_cost(scenario: CellularScenario) -> Cost:
