@@ -16,6 +16,7 @@ from torch import Tensor
 
 from phy.bler import transport_bler
 from phy.link import sinr
+from phy.lookup import gather
 from phy.mimo_channel import Around
 from phy.random import uniform
 
@@ -211,7 +212,7 @@ class Engine:
         effective, seen = self._receive(state, grant, activity)
         own = effective * (grant.prbs / coded_prbs.clamp(min=1.0))
         combined = torch.where(again, own + block[..., harq.SINR], own)
-        bler = tables.bler.lookup(grant.mcs, tables.bler_bin[cell], combined)
+        bler = gather(tables.bler_curves, tables.bler_row[cell], combined)
         failure = transport_bler(bler, tables.code_blocks[cell])
         decoded = sent & (state.block.luck[state.slot - state.block.first_slot] >= failure)
         attempts = torch.where(again, block[..., harq.ATTEMPTS] + 1, self._zero + 1)
