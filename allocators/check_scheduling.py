@@ -11,6 +11,7 @@ from torch import Tensor
 from mac.feasible import require_scheduling
 from mac.scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
 from mac.timetable import roster
+from phy import loggrid
 from phy.random import Drops
 
 from .checking import Case, FamilyCheck, Luck
@@ -31,6 +32,7 @@ class Slots:
     crowded: bool = False  # everybody in cell 0, the others are empty
     busy: float = 0.7  # probability that a user has data
     reach: float = 0.9  # probability that a PRB carries anything
+    sharing: int = 1  # users who may share a PRB
 
     def play(self, drops: Drops) -> tuple[SchedulingContext, list[SchedulingObservation]]:
         """Context and observations, made anew."""
@@ -44,6 +46,10 @@ class Slots:
             saturated=self.saturated,
             device=torch.device("cpu"),
             dtype=torch.float32,
+            users_per_prb=self.sharing,
+            bits_of_sinr=None
+            if self.sharing == 1
+            else 60 * torch.log2(1 + loggrid.centres()).floor().to(torch.float32),
         )
         luck = Luck(drops, self.name)
         return context, [self._observe(luck, slot) for slot in range(self.slots)]
@@ -73,12 +79,23 @@ class Slots:
             owned=owned,
             borrowable=borrowable,
             head_of_line=lambda: (0.15 * draw("age", self.users) * (need > 0)).to(torch.float32),
+            sinr=None if self.sharing == 1 else rate_bits / 6,
+            alike=None
+            if self.sharing == 1
+            else lambda: self._similarity(draw("alike", self.users, self.users), serving),
         )
 
     def _need(self, busy: Tensor, need: Tensor) -> Tensor:
         if self.saturated:
             return torch.full_like(need, self.prbs)
         return (need * self.prbs).ceil() * (busy < self.busy)
+
+    @staticmethod
+    def _similarity(luck: Tensor, serving: Tensor) -> Tensor:
+        """Symmetric, 1 on the diagonal, 0 between cells."""
+        alike = luck.minimum(luck.transpose(1, 2)).to(torch.float32)
+        alike.diagonal(dim1=1, dim2=2).fill_(1.0)
+        return alike * (serving[:, :, None] == serving[:, None])
 
     def _owned(self, slice_id: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """The last slice owns nothing where there are several."""
@@ -99,6 +116,10 @@ CASES = (
     Slots("always data in slices", saturated=True, slices=3),
     Slots("slices", slices=3),
     Slots("slices that lend", slices=3, lent=True),
+    Slots("shared PRBs", users=14, sharing=4),
+    Slots("shared PRBs and zero rates", reach=0.3, sharing=2),
+    Slots("shared PRBs, always data", saturated=True, sharing=3),
+    Slots("shared PRBs in slices that lend", users=14, slices=3, lent=True, sharing=3),
     Slots("a long run", slots=30, busy=0.4),
 )
 CHECK = FamilyCheck(

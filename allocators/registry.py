@@ -30,6 +30,7 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "max_rate": "allocators.scheduling.max_rate:MaxRate",
         "water_filling": "allocators.scheduling.water_filling:WaterFilling",
         "earliest_deadline": "allocators.scheduling.earliest_deadline:EarliestDeadline",
+        "mu_proportional_fair": "allocators.scheduling.mu_proportional_fair:MultiUserProportionalFair",
         "m_lwdf": "allocators.scheduling.m_lwdf:ModifiedLargestWeightedDelayFirst",
     },
     "slicing": {

@@ -1,10 +1,10 @@
-"""From measured waterfalls to a table: a smooth surface over code rate, block size and modulation, and how far it errs.
+"""From measured waterfalls to a table over code block size, code rate, modulation and base graph, and how far it errs.
 
 Each waterfall becomes two numbers with standard errors, by maximum likelihood of BLER = Q((snr - middle) / width):
 the SNR at BLER 0.1, as its distance to the SNR where the mutual information of the modulation equals the code rate,
-and the logarithm of the distance in dB from BLER 0.1 to 0.01. Both are interpolated by Gaussian processes over
-(logarithm of the size, logit of the code rate, modulation), one for each base graph, for at its ends the curves jump.
-The parameters of the processes maximise the marginal likelihood of the points in the fit; held-out points have no part.
+and the logarithm of the distance in dB from BLER 0.1 to 0.01. Both are interpolated by Gaussian processes
+(``bler_process.py``), one for each base graph, and one more for its erratic codes at high rates.
+Blind codes have no part in any of it: the table is compared with them at the end.
 """
 
 from __future__ import annotations
@@ -17,187 +17,62 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bler_points import Curve, baseline_db, bins, codes, expected_width_db, plan, read
+from bler_plan import Curve, bins, codes, plan
+from bler_points import baseline_db, decodable, read, threshold_of
+from bler_process import Codes, Process
 from ldpc_chain import ITERATIONS, base_graph
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
-from scipy.optimize import minimize
-from scipy.special import log_ndtr, ndtri
+
+from phy.bler import Thresholds
 
 TABLE = Path(__file__).parents[1] / "phy" / "tables" / "bler.npz"
-Z10, Z01 = -float(ndtri(0.1)), -float(ndtri(0.01))
-# Bounds of a process's parameters: size of the smooth part, its lengths in size and rate, size of a modulation's part,
-# scatter from code to code, size of what codes have in common whose lifting sizes are of one set.
-_LEAST = (0.01, 0.3, 0.3, 0.005, 0.001, 0.001)
-_MOST = (2.0, 5.0, 5.0, 1.0, 0.5, 0.5)
 _PACKAGES = ("sionna-no-rt", "torch", "numpy")
 _CURVE = ("bits", "coded", "order", "rate_1024", "base_graph", "seconds")
-_HELD_OUT = ("order", "rate_1024", "bits", "error_10_db", "se_10_db", "error_01_db", "se_01_db")
-_LONG_SCATTER = 0.015  # scatter of long codes; that of short ones falls with the size
-_RIPPLE_SIZE = 0.7  # length of the ripple in the logarithm of the size, within a set of lifting sizes
+_BLIND = ("order", "rate_1024", "bits", "coded", "error_10_db", "se_10_db", "error_01_db", "se_01_db")
+_PASSES = {1: (0.93, 0.945), 2: (0.74, 0.80)}  # code rates between which a base graph passes to its other process
+_TRAINED = {"graph_1": (0.0, 0.945), "graph_1_high": (0.88, 1.0), "graph_2": (0.0, 0.84), "graph_2_high": (0.7, 1.0)}
+_ODDS_STEP = 0.05  # step of the table in the logarithm of the odds of the code rate
+_LOWEST, _HIGHEST = 0.025, 0.972  # its code rates
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Threshold:
-    """SNR in dB at BLER 0.1 and 0.01 of one waterfall, with standard errors."""
-
-    snr_10_db: float
-    snr_01_db: float
-    error_10_db: float
-    error_01_db: float
-    log_width_error: float  # standard error of the logarithm of the waterfall's width
-    misfit: float  # deviance per degree of freedom
-
-
-def threshold(points: list[list[float]], width_db: float) -> Threshold:
-    """Maximum likelihood of BLER = Q((snr - middle) / width), steadied where errors are few.
-
-    Args:
-        points: SNR in dB, blocks, errors.
-        width_db: expected width; the logarithm of the width has it as a prior with standard deviation 0.5.
-    """
-    snr, blocks, errors = np.array(points).T
-
-    def loss(at: Array) -> float:
-        z = (snr - at[0]) / np.exp(at[1])
-        likelihood = errors @ log_ndtr(-z) + (blocks - errors) @ log_ndtr(z)
-        return float(-likelihood + 0.5 * ((at[1] - np.log(width_db)) / 0.5) ** 2)
-
-    start = [float(np.average(snr, weights=np.sqrt(errors * (blocks - errors)) + 1e-9)), np.log(width_db)]
-    best = minimize(loss, start, method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-7, "maxiter": 2000}).x
-    middle, width = float(best[0]), float(np.exp(best[1]))
-    z = (snr - middle) / width
-    bler = np.clip(np.exp(log_ndtr(-z)), 1e-12, 1 - 1e-12)
-    weight = blocks * np.exp(-(z**2)) / (2 * np.pi) / (bler * (1 - bler)) / width**2
-    cross = weight @ (z * width)
-    covariance = np.linalg.inv(np.array([[weight.sum(), cross], [cross, weight @ (z * width) ** 2 + 4.0]]))
-    error = [float(np.sqrt(np.array([1, q * width]) @ covariance @ np.array([1, q * width]))) for q in (Z10, Z01)]
-    at = np.clip(errors / blocks, 1e-9, 1 - 1e-9)
-    deviance = 2 * (errors * np.log(at / bler) + (blocks - errors) * np.log((1 - at) / (1 - bler)))
-    misfit = float(deviance.sum() / max(len(snr) - 2, 1))
-    return Threshold(middle + Z10 * width, middle + Z01 * width, *error, float(np.sqrt(covariance[1, 1])), misfit)
-
-
-def decodable(row: dict[str, Any]) -> bool:
-    """Whether blocks can be decoded at all; base graph 2 has codes of rates above 0.9 that can not."""
-    return any(errors < 0.9 * blocks for _, blocks, errors in row["points"])
-
-
-def threshold_of(row: dict[str, Any]) -> Threshold:
-    """The same for a measured curve."""
-    return threshold(row["points"], expected_width_db(row["bits"], row["order"]))
-
-
-@dataclass(frozen=True)
-class Codes:
-    """Codes as arrays: bits, code rate, modulation order, base graph, and the code rate before rounding."""
-
-    bits: Array
-    rate: Array
-    order: Array
-    graph: Array
-    nominal: Array
-
-    def __getitem__(self, which: Array) -> Codes:
-        return Codes(self.bits[which], self.rate[which], self.order[which], self.graph[which], self.nominal[which])
-
-
 def codes_of(rows: list[dict[str, Any]]) -> Codes:
-    """Measured codes, with the code rate after rounding to whole symbols."""
+    """Measured codes."""
     bits, coded = np.array([row["bits"] for row in rows], float), np.array([row["coded"] for row in rows], float)
     order, graph = np.array([row["order"] for row in rows]), np.array([row["base_graph"] for row in rows])
-    return Codes(bits, bits / coded, order, graph, np.array([row["rate_1024"] for row in rows]) / 1024)
-
-
-class Process:
-    """Gaussian process over codes of one base graph with a trend, a smooth part and a part of each modulation."""
-
-    def __init__(self, at: Codes, value: Array, variance: Array) -> None:
-        """Fit to values with known variances of measurement."""
-        start, some = np.log([0.1, 1.0, 1.0, 0.05, 0.02, 0.05]), np.random.default_rng(1).permutation(len(value))[:400]
-        self.at, self.value, self.variance = at[some], value[some], variance[some]
-        simplex = start + 0.5 * np.vstack([np.zeros(len(start)), np.eye(len(start))])
-        options = {"maxiter": 200, "initial_simplex": simplex}
-        best = minimize(self._loss, start, method="Nelder-Mead", options=options).x
-        self.at, self.value, self.variance = at, value, variance
-        self._loss(best)
-
-    def predict(self, at: Codes) -> tuple[Array, Array]:
-        """Mean and standard deviation at codes; one that was measured keeps its own departure from the surface."""
-        same = (at.bits[:, None] == self.at.bits) & (at.order[:, None] == self.at.order)
-        same &= np.isclose(at.nominal[:, None], self.at.nominal, rtol=1e-9)
-        cross = self._kernel(at, self.at) + same * self._scatter(self.at)
-        own = np.array([self._kernel(at[[i]], at[[i]])[0, 0] for i in range(len(at.bits))]) + self._scatter(at)
-        mean = cross @ self._weights
-        return mean, np.sqrt(np.maximum(own - np.einsum("ij,ji->i", cross, cho_solve(self._factor, cross.T)), 0))
-
-    @property
-    def scatter(self) -> float:
-        """Standard deviation from code to code of 100 bits that no smooth surface explains."""
-        return float(np.exp(self.parameters[4]))
-
-    def _scatter(self, at: Codes) -> Array:
-        return np.asarray(np.exp(2 * self.parameters[4]) * (100 / at.bits) ** 2 + _LONG_SCATTER**2)
-
-    def _solve(self) -> float:
-        matrix = self._kernel(self.at, self.at) + np.diag(self.variance + self._scatter(self.at))
-        self._factor = cho_factor(matrix, lower=True)
-        self._weights = cho_solve(self._factor, self.value)
-        return float(0.5 * self.value @ self._weights + np.log(np.diag(self._factor[0])).sum())
-
-    def _loss(self, parameters: Array) -> float:
-        self.parameters = np.clip(parameters, np.log(_LEAST), np.log(_MOST))
-        return self._solve()
-
-    def _kernel(self, a: Codes, b: Codes) -> Array:
-        size, over_size, over_rate, of_modulation = np.exp(self.parameters[:4])
-        u, v = _place(a), _place(b)
-        smooth = np.exp(-0.5 * ((u[:, None, 0] - v[None, :, 0]) / over_size) ** 2)
-        smooth = smooth * np.exp(-0.5 * ((u[:, None, 1] - v[None, :, 1]) / over_rate) ** 2)
-        same = a.order[:, None] == b.order[None, :]
-        trend = 4.0 * _trend(u) @ _trend(v).T + 0.25 * same * (_trend(u)[:, :3] @ _trend(v)[:, :3].T)
-        near = np.exp(-0.5 * ((u[:, None, 0] - v[None, :, 0]) / _RIPPLE_SIZE) ** 2)
-        near *= lifting_set(a)[:, None] == lifting_set(b)[None, :]
-        near = near * np.exp(-0.5 * ((u[:, None, 1] - v[None, :, 1]) / over_rate) ** 2)
-        ripple = np.exp(2 * self.parameters[5]) * near
-        return np.asarray(trend + ripple + smooth * (size**2 + of_modulation**2 * same))
-
-
-def _place(at: Codes) -> Array:
-    return np.stack([np.log(at.bits / 500), np.log(at.rate / (1 - at.rate))], -1)
-
-
-def lifting_set(at: Codes) -> Array:
-    """Set of lifting sizes (2, 3, 5, 7, 9, 11, 13 or 15 times a power of two) of each code, TS 38.212 Table 5.3.2-1."""
-    columns = np.select([at.graph == 1, at.bits > 640, at.bits > 560, at.bits > 192], [22, 10, 9, 8], 6)
-    sizes = sorted({a * 2**j for a in (2, 3, 5, 7, 9, 11, 13, 15) for j in range(8) if a * 2**j <= 384})
-    chosen = np.array(sizes)[np.searchsorted(sizes, at.bits / columns)]
-    return np.asarray(chosen // (chosen & -chosen))
-
-
-def _trend(place: Array) -> Array:
-    root = np.exp(-0.5 * place[:, 0])
-    rate = np.tanh(place[:, 1] / 2)  # 2 r - 1
-    return np.stack([np.ones(len(place)), root, rate, root * root, root * rate, rate * rate], -1)
+    return Codes(bits, bits / coded, order, graph)
 
 
 @dataclass(frozen=True)
 class Surface:
     """SNR at BLER 0.1 and 0.01 of any code."""
 
-    distance: dict[int, Process]
-    width: dict[int, Process]
+    distance: dict[str, Process]
+    width: dict[str, Process]
 
-    def predict(self, at: Codes) -> tuple[Array, Array, Array]:
-        """SNR in dB at BLER 0.1 and at 0.01, and the standard deviation of the former."""
-        ten, one, error = np.zeros(len(at.bits)), np.zeros(len(at.bits)), np.zeros(len(at.bits))
-        for graph in (1, 2):
-            which = at.graph == graph
-            mean, error[which] = self.distance[graph].predict(at[which])
-            ten[which] = mean + _baseline(at[which])
-            one[which] = ten[which] + np.exp(self.width[graph].predict(at[which])[0] + _typical(at[which]))
-        return ten, one, error
+    def predict(self, at: Codes) -> tuple[Array, Array]:
+        """SNR in dB at BLER 0.1 and at 0.01."""
+        ten = self._blend(self.distance, "predict", at) + _baseline(at)
+        return ten, ten + np.exp(self._blend(self.width, "predict", at) + _typical(at))
+
+    def deviation(self, at: Codes) -> tuple[Array, Array]:
+        """Standard deviations of the same two."""
+        ten, one = self.predict(at)
+        error = self._blend(self.distance, "deviation", at)
+        return error, np.hypot(error, (one - ten) * self._blend(self.width, "deviation", at))
+
+    @staticmethod
+    def _blend(of: dict[str, Process], what: str, at: Codes) -> Array:
+        found, shares = np.zeros(len(at.bits)), {}
+        for graph, (low, top) in _PASSES.items():
+            high = np.clip((at.rate - low) / (top - low), 0.0, 1.0)
+            shares[f"graph_{graph}"] = (at.graph == graph) * (1 - high)
+            shares[f"graph_{graph}_high"] = (at.graph == graph) * high
+        for name, share in shares.items():
+            some = share > 0
+            if some.any():
+                found[some] += share[some] * getattr(of[name], what)(at[some])
+        return found
 
 
 def fit(rows: list[dict[str, Any]]) -> Surface:
@@ -205,12 +80,13 @@ def fit(rows: list[dict[str, Any]]) -> Surface:
     at, found = codes_of(rows), [threshold_of(row) for row in rows]
     ten, one = np.array([t.snr_10_db for t in found]), np.array([t.snr_01_db for t in found])
     error = np.array([t.error_10_db for t in found])
-    slope_error = np.array([t.log_width_error**2 for t in found])
+    slope_error = np.array([t.log_width_error for t in found])
+    away, steep = ten - _baseline(at), np.log(one - ten) - _typical(at)
     distance, width = {}, {}
-    for graph in (1, 2):
-        which = at.graph == graph
-        distance[graph] = Process(at[which], (ten - _baseline(at))[which], error[which] ** 2)
-        width[graph] = Process(at[which], (np.log(one - ten) - _typical(at))[which], slope_error[which])
+    for name, (low, high) in _TRAINED.items():
+        which = (at.graph == int(name[6])) & (at.rate >= low) & (at.rate < high)
+        distance[name] = Process(at[which], away[which], error[which] ** 2)
+        width[name] = Process(at[which], steep[which], slope_error[which] ** 2)
     return Surface(distance, width)
 
 
@@ -227,77 +103,99 @@ def _typical(at: Codes) -> Array:
     return np.asarray(np.log(7.3 / np.sqrt(at.bits) + 0.02))
 
 
-def grid() -> Codes:
-    """All codes of the tables at all bins, flattened ``[codes * bins]``, at the very code rate of the table.
+def rates() -> Array:
+    """Code rates of the table, evenly spaced in the logarithm of the odds."""
+    low, high = np.log(_LOWEST / (1 - _LOWEST)), np.log(_HIGHEST / (1 - _HIGHEST))
+    return np.asarray(1 / (1 + np.exp(-np.linspace(low, high, int(np.ceil((high - low) / _ODDS_STEP)) + 1))))
 
-    What is measured has whole symbols, so its rate is a little off, and more so the shorter it is: the surface tells
-    what that is worth. Blocks that base graph 2 is too short for are clipped.
+
+def table(surface: Surface) -> tuple[Array, Array]:
+    """SNR in dB at BLER 0.1 and 0.01 by base graph, modulation, code rate and size, ``[2, 4, rates, sizes]``.
+
+    A size that a base graph does not have is given the value of the nearest that it has.
     """
-    rows = [(int(min(k, 3840) if r <= 256 else k), r / 1024, q) for q, r in codes() for k in bins()]
-    rate = np.array([r for _, r, _ in rows])
-    graph = np.array([base_graph(k, r) for k, r, _ in rows])
-    return Codes(np.array([float(k) for k, _, _ in rows]), rate, np.array([q for _, _, q in rows]), graph, rate)
+    limits = np.array([[308.0, 8448.0], [24.0, 3840.0]])
+    graph, order, rate, bits = np.meshgrid([1, 2], [2, 4, 6, 8], rates(), bins(), indexing="ij")
+    bits = np.clip(bits, limits[graph - 1, 0], limits[graph - 1, 1])
+    ten, one = surface.predict(Codes(bits.ravel(), rate.ravel(), order.ravel(), graph.ravel()))
+    return ten.reshape(bits.shape), one.reshape(bits.shape)
 
 
-def errors(surface: Surface, rows: list[dict[str, Any]]) -> list[dict[str, float]]:
-    """Interpolated minus measured SNR of each curve, with the standard error of the measured one."""
+def nominal() -> Codes:
+    """All codes of the MCS tables at all sizes, ``[codes * sizes]``; base graph 2 at 1/4 and less ends at 3840 bits."""
+    rows = [(float(min(k, 3840) if r <= 256 else k), r / 1024, q) for q, r in codes() for k in bins()]
+    bits, rate, order = (np.array(column) for column in zip(*rows, strict=True))
+    graph = np.array([base_graph(k, r) for k, r in zip(bits.astype(int).tolist(), rate.tolist(), strict=True)])
+    return Codes(bits, rate, order, graph)
+
+
+def errors(thresholds: Thresholds, rows: list[dict[str, Any]]) -> list[dict[str, float]]:
+    """Tabulated minus measured SNR of each curve, with the standard error of the measured one."""
     at = codes_of(rows)
-    ten, one, _ = surface.predict(at)
+    ten, one = thresholds.of_arrays(at.order, at.graph, at.rate, at.bits)
     found = []
     for place, row in enumerate(rows):
         measured = threshold_of(row)
         found.append({
-            "order": row["order"], "rate_1024": row["rate_1024"], "bits": row["bits"], "base_graph": row["base_graph"],
-            "measured_10_db": measured.snr_10_db, "error_10_db": ten[place] - measured.snr_10_db,
-            "se_10_db": measured.error_10_db, "measured_01_db": measured.snr_01_db,
-            "error_01_db": one[place] - measured.snr_01_db, "se_01_db": measured.error_01_db, "misfit": measured.misfit,
+            "order": row["order"], "rate_1024": row["rate_1024"], "bits": row["bits"], "coded": row["coded"],
+            "sent": row["key"].count("/") > 3,
+            "error_10_db": ten[place] - measured.snr_10_db, "se_10_db": measured.error_10_db,
+            "error_01_db": one[place] - measured.snr_01_db, "se_01_db": measured.error_01_db,
         })  # fmt: skip
     return found
 
 
 def write(path: Path, date: str, note: str = "", target: Path = TABLE) -> None:
-    """Fit, report the held-out errors and write the table with its points and its provenance.
-
-    The errors are those of a fit without the held-out codes; the table is then fitted to them as well.
-    """
+    """Fit, write the table with its points and its provenance, and compare it with the blind codes."""
     planned = {curve.key for curve in plan(1)} | {curve.key for curve in plan()}
-    rows = [row for row in read(path) if row["key"] in planned and decodable(row)]
-    used, kept = ([row for row in rows if row["role"] == role] for role in ("fit", "held-out"))
-    checked = errors(fit(used), kept)
+    rows = [row for row in read(path) if row["key"] in planned]
+    kept = [row for row in rows if row["role"] == "blind"]
+    used = [row for row in rows if row["role"] != "blind" and decodable(row)]
+    surface = fit(used)
+    arrays: dict[str, Any] = {"code_block_bits": bins().astype(np.int64), "rate": rates(), "order": np.arange(2, 9, 2)}
+    arrays["snr_db_bler_10"], arrays["snr_db_bler_01"] = (values.round(3) for values in table(surface))
+    arrays |= _points(used + kept)
+    checked = errors(Thresholds.of_file(arrays), kept)
+    arrays |= {f"blind_{name}": np.array([entry[name] for entry in checked]).round(4) for name in _BLIND}
+    deviation = surface.deviation(nominal())
+    shape = (len(codes()), len(bins()))
+    for name, values in zip(("error_10_db", "error_01_db"), deviation, strict=True):
+        arrays[name] = values.reshape(shape).round(3)
+    said = provenance(surface, used, date) | {"blind": _blind(checked), "note": note}
+    said["expected_error_db"] = {
+        f"bler_{level}": {"median": round(float(np.median(e)), 4), "95 %": round(float(np.quantile(e, 0.95)), 4)}
+        for level, e in zip((0.1, 0.01), deviation, strict=True)
+    }
+    arrays["provenance"] = np.array(json.dumps(said))
+    np.savez_compressed(target, allow_pickle=False, **arrays)
     for entry in checked:
         print({name: round(float(value), 3) for name, value in entry.items()})
-    surface = fit(used + [row for row in kept if (row["order"], row["rate_1024"]) in set(codes())])
-    at, shape = grid(), (len(codes()), len(bins()))
-    ten, one, error = (value.reshape(shape) for value in surface.predict(at))
-    rows = used + kept
-    order, rate = np.array(codes()).T
-    arrays: dict[str, Any] = {
-        "order": order.astype(np.int64), "rate_1024": rate, "code_block_bits": bins().astype(np.int64),
-        "snr_db_bler_10": ten.round(4), "snr_db_bler_01": one.round(4), "error_db": error.round(4),
+    print(json.dumps(said, indent=1), target.stat().st_size, "bytes")
+
+
+def _points(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    arrays = {
         "point_curve": np.repeat(np.arange(len(rows)), [len(row["points"]) for row in rows]),
         "point_snr_db": np.array([p[0] for row in rows for p in row["points"]]),
         "point_blocks": np.array([int(p[1]) for row in rows for p in row["points"]]),
         "point_errors": np.array([int(p[2]) for row in rows for p in row["points"]]),
-        "curve_held_out": np.array([row["role"] == "held-out" for row in rows]),
-    }  # fmt: skip
-    for name in _CURVE:
-        arrays[f"curve_{name}"] = np.array([row[name] for row in rows])
-    arrays |= {f"held_out_{name}": np.array([entry[name] for entry in checked]).round(4) for name in _HELD_OUT}
-    arrays["provenance"] = np.array(json.dumps(provenance(surface, used, checked, date) | {"note": note}))
-    np.savez_compressed(target, allow_pickle=False, **arrays)
-    print(json.dumps(provenance(surface, used, checked, date), indent=1), target.stat().st_size, "bytes")
+        "curve_role": np.array([row["role"] for row in rows]),
+        "curve_given": np.array([row["key"].count("/") > 3 for row in rows]),
+    }
+    return arrays | {f"curve_{name}": np.array([row[name] for row in rows]) for name in _CURVE}
 
 
-def provenance(
-    surface: Surface, used: list[dict[str, Any]], checked: list[dict[str, float]], date: str
-) -> dict[str, Any]:
+def provenance(surface: Surface, used: list[dict[str, Any]], date: str) -> dict[str, Any]:
     """What is recorded with the data."""
     blocks = [point[1] for row in used for point in row["points"]]
+    found = [threshold_of(row) for row in used]
+    left_out = {name: _left_out(process) for name, process in surface.distance.items()}
     return {
         "source": "fairwave, benchmarks/make_bler_tables.py",
         "command": f"python benchmarks/make_bler_tables.py measure; the same with fit --date {date}",
         "date": date,
-        "content": "SNR in dB at BLER 0.1 and 0.01 of one code block in AWGN by (code, size), and the points behind it",
+        "content": "SNR in dB at BLER 0.1 and 0.01 of one code block in AWGN by base graph, modulation order, "
+        "code rate (information bits with CRC over coded bits) and size, and the points behind it",
         "chain": "Sionna's LDPC5GEncoder, QAM constellation; rate matching by TS 38.212 5.4.2 with repetition",
         "decoder": f"boxplus, flooding, {ITERATIONS} iterations, clipped to 20, as Sionna's LDPC5GDecoder",
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
@@ -306,39 +204,56 @@ def provenance(
         "blocks": int(sum(blocks)),
         "seconds": round(sum(row["seconds"] for row in used)),
         "standard_error_db": {
-            "bler_0.1": _median([threshold_of(row).error_10_db for row in used]),
-            "bler_0.01": _median([threshold_of(row).error_01_db for row in used]),
+            "bler_0.1": round(float(np.median([t.error_10_db for t in found])), 4),
+            "bler_0.01": round(float(np.median([t.error_01_db for t in found])), 4),
         },
-        "scatter_db": {f"base_graph_{g}": round(surface.distance[g].scatter, 4) for g in (1, 2)},
-        "held_out": {
-            "curves": len(checked),
-            "rms_db_bler_0.1": _rms(checked, "error_10_db"),
-            "rms_db_bler_0.01": _rms(checked, "error_01_db"),
-            "largest_db_bler_0.1": round(max(abs(e["error_10_db"]) for e in checked), 4),
-            "largest_db_bler_0.01": round(max(abs(e["error_01_db"]) for e in checked), 4),
-        },
+        "left_out_rms_db_bler_0.1": left_out,
+        "parameters": {name: process.parameters for name, process in surface.distance.items()},
     }
+
+
+def _left_out(process: Process) -> dict[str, float]:
+    """Rms error of a code predicted from all others, with and without the error of its own measurement."""
+    error, expected = process.left_out()
+    whole, noise = float(np.mean(error**2)), float(process.variance.mean())
+    return {
+        "rms": round(whole**0.5, 4),
+        "without_noise": round(max(whole - noise, 0.0) ** 0.5, 4),
+        "over_expected": round(float(np.mean((error / expected) ** 2)) ** 0.5, 3),
+    }
+
+
+def _blind(checked: list[dict[str, float]]) -> dict[str, Any]:
+    """Rms and largest error in dB of groups of blind codes, and the rms standard error of their measurement."""
+    said: dict[str, Any] = {"curves": len(checked)}
+    for kind in ("as sent", "of the MCS tables"):
+        for length in ("up to 308 bits", "longer"):
+            some = [entry for entry in checked if bool(entry["sent"]) == (kind == "as sent")]
+            group = [entry for entry in some if (entry["bits"] > 308) == (length == "longer")]
+            for level in ("10", "01"):
+                error, noise = (np.array([e[f"{name}_{level}_db"] for e in group]) for name in ("error", "se"))
+                said[f"{kind}, {length}, BLER {'0.1' if level == '10' else '0.01'}"] = {
+                    "curves": len(group), "rms": _rms(error), "largest": round(float(np.abs(error).max()), 4),
+                    "measurement": _rms(noise),
+                }  # fmt: skip
+    return said
+
+
+def _rms(values: Array) -> float:
+    return round(float(np.sqrt(np.mean(values**2))), 4)
 
 
 def unpack(path: Path, source: Path = TABLE) -> None:
     """Write the file of points that a table was made from, to be continued."""
     with np.load(source) as file:
         data = dict(file)
+    starts = np.searchsorted(data["point_curve"], np.arange(len(data["curve_role"]) + 1))
     with path.open("x", encoding="utf-8") as out:
-        for number, held in enumerate(data["curve_held_out"]):
-            row = {name: data[f"curve_{name}"][number].item() for name in _CURVE}
-            row["role"] = "held-out" if held else "fit"
-            mine = data["point_curve"] == number
-            points = zip(
-                *(data[f"point_{name}"][mine].tolist() for name in ("snr_db", "blocks", "errors")), strict=True
-            )
-            key = Curve(row["bits"], row["rate_1024"], row["order"], row["role"]).key
-            out.write(json.dumps({"key": key} | row | {"points": [list(p) for p in points]}) + "\n")
-
-
-def _median(values: list[float]) -> float:
-    return round(float(np.median(values)), 4)
-
-
-def _rms(checked: list[dict[str, float]], name: str) -> float:
-    return round(float(np.sqrt(np.mean([entry[name] ** 2 for entry in checked]))), 4)
+        for number, role in enumerate(data["curve_role"].tolist()):
+            row = {name: data[f"curve_{name}"][number].item() for name in _CURVE} | {"role": role}
+            mine = slice(starts[number], starts[number + 1])
+            columns = (data[f"point_{name}"][mine].tolist() for name in ("snr_db", "blocks", "errors"))
+            coded = row["coded"] if data["curve_given"][number] else 0
+            key = Curve(row["bits"], row["rate_1024"], row["order"], role, coded).key
+            row |= {"key": key, "points": [list(point) for point in zip(*columns, strict=True)]}
+            out.write(json.dumps(row) + "\n")

@@ -15,32 +15,60 @@ from typing import Any
 
 import numpy as np
 import torch
+from bler_plan import Curve
 from ldpc_chain import Chain, base_graph
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import ndtr, ndtri
+from scipy.special import log_ndtr, ndtri
 from torch import Tensor
 
-from phy.mcs import mcs_table
 from phy.tables import load_arrays
 
-EVERY_SIZE = 208  # up to this size every one that NR has is a bin, and measured
 _LEVELS = ((0.4, 0.15), (0.1, 0.35), (0.03, 0.2), (0.008, 0.3))  # BLER aimed at, share of the blocks
+_MORE = ((0.1, 0.2), (0.02, 0.3), (0.008, 0.5))  # the same where a curve is continued
+Z10, Z01 = -float(ndtri(0.1)), -float(ndtri(0.01))
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Curve:
-    """One code: information bits, code rate times 1024, modulation order, and what its points are used for."""
+class Threshold:
+    """SNR in dB at BLER 0.1 and 0.01 of one waterfall, with standard errors."""
 
-    bits: int
-    rate_1024: float
-    order: int
-    role: str  # "fit" or "held-out"
+    snr_10_db: float
+    snr_01_db: float
+    error_10_db: float
+    error_01_db: float
+    log_width_error: float  # standard error of the logarithm of the waterfall's width
+    misfit: float  # deviance per degree of freedom
 
-    @property
-    def key(self) -> str:
-        return f"{self.order}/{self.rate_1024:g}/{self.bits}/{self.role}"
+
+def threshold(points: list[list[float]], width_db: float) -> Threshold:
+    """Maximum likelihood of BLER = Q((snr - middle) / width), steadied where errors are few.
+
+    Args:
+        points: SNR in dB, blocks, errors.
+        width_db: expected width; the logarithm of the width has it as a prior with standard deviation 0.5.
+    """
+    snr, blocks, errors = np.array(points).T
+
+    def loss(at: Array) -> float:
+        z = (snr - at[0]) / np.exp(at[1])
+        likelihood = errors @ log_ndtr(-z) + (blocks - errors) @ log_ndtr(z)
+        return float(-likelihood + 0.5 * ((at[1] - np.log(width_db)) / 0.5) ** 2)
+
+    start = [float(np.average(snr, weights=np.sqrt(errors * (blocks - errors)) + 1e-9)), np.log(width_db)]
+    best = minimize(loss, start, method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-7, "maxiter": 2000}).x
+    middle, width = float(best[0]), float(np.exp(best[1]))
+    z = (snr - middle) / width
+    bler = np.clip(np.exp(log_ndtr(-z)), 1e-12, 1 - 1e-12)
+    weight = blocks * np.exp(-(z**2)) / (2 * np.pi) / (bler * (1 - bler)) / width**2
+    cross = weight @ (z * width)
+    covariance = np.linalg.inv(np.array([[weight.sum() + 1e-6, cross], [cross, weight @ (z * width) ** 2 + 4.0]]))
+    error = [float(np.sqrt(np.array([1, q * width]) @ covariance @ np.array([1, q * width]))) for q in (Z10, Z01)]
+    at = np.clip(errors / blocks, 1e-9, 1 - 1e-9)
+    deviance = 2 * (errors * np.log(at / bler) + (blocks - errors) * np.log((1 - at) / (1 - bler)))
+    misfit = float(deviance.sum() / max(len(snr) - 2, 1))
+    return Threshold(middle + Z10 * width, middle + Z01 * width, *error, float(np.sqrt(covariance[1, 1])), misfit)
 
 
 @dataclass
@@ -49,71 +77,11 @@ class Waterfall:
 
     points: list[list[float]] = field(default_factory=list)
 
-    def fit(self, centre_db: float, width_db: float) -> tuple[float, float]:
-        """Middle and width of BLER = Q((snr - middle) / width): maximum likelihood with a weak prior on the width."""
-        snr, blocks, errors = np.array(self.points).T
-
-        def loss(at: Array) -> float:
-            bler = np.clip(ndtr((at[0] - snr) / math.exp(at[1])), 1e-12, 1 - 1e-12)
-            likelihood = errors * np.log(bler) + (blocks - errors) * np.log1p(-bler)
-            return float(-likelihood.sum() + 2 * (at[1] - math.log(width_db)) ** 2)
-
-        found = minimize(loss, [centre_db, math.log(width_db)], method="Nelder-Mead", options={"xatol": 1e-3}).x
-        return float(found[0]), float(np.exp(found[1]))
-
-
-def bins() -> Array:
-    """Code block sizes of the tables: every size that NR has up to 208 bits, then steps of 8 to 9 %.
-
-    A block of up to 208 bits is a transport block of a multiple of 8 bits with a CRC of 16. Beyond, the steps are split
-    where the base graph changes (308 and 3840 bits).
-    """
-    parts = (np.geomspace(24, 308, 32), np.geomspace(320, 3840, 30), np.geomspace(3848, 8448, 10))
-    steps = np.concatenate(parts).round()
-    return np.concatenate([np.arange(24.0, EVERY_SIZE + 1, 8), steps[steps > EVERY_SIZE + 8]])
-
-
-def codes() -> list[tuple[int, float]]:
-    """(modulation order, code rate times 1024) of every row of MCS tables 1 to 3, once, ascending."""
-    tables = [mcs_table(index) for index in (1, 2, 3)]
-    rows = {(int(q), float(r) * 1024) for t in tables for q, r in zip(t.modulation_order, t.code_rate, strict=True)}
-    return sorted(rows)
-
-
-def plan(stride: int = 7) -> list[Curve]:
-    """Curves to be measured: all codes at all short sizes, at every ``stride``-th size beyond, and held-out ones.
-
-    Short codes scatter from one to the next (up to 208 bits, and in base graph 2 at high rates), long ones lie on a
-    smooth surface: there the sizes are shifted from code to code, so that each size is met by some. The order is spread
-    over all codes and sizes, so that a run that is stopped early has covered everything thinly.
-    """
-    sizes, shuffle = bins(), np.random.default_rng(5)
-    kept = {(curve.order, curve.rate_1024, curve.bits) for curve in held_out()}
-    long, short = [], []
-    for place, (order, rate) in enumerate(codes()):
-        top = 3840 if rate / 1024 <= 0.25 else 8448
-        every = sizes <= (308 if rate / 1024 > 0.67 else EVERY_SIZE)
-        row = sizes[sizes > EVERY_SIZE][place * 3 % stride :: stride].tolist()
-        ends = [308.0, 320.0, 3840.0, 3848.0, 8448.0] if place % 4 == 0 else []
-        long += [Curve(int(k), rate, order, "fit") for k in sorted({*row, *ends} - {*sizes[every]}) if k <= top]
-        short += [Curve(int(k), rate, order, "fit") for k in sizes[every]]
-    short = [curve for curve in short if (curve.order, curve.rate_1024, curve.bits) not in kept]
-    shuffle.shuffle(long)  # type: ignore[arg-type]
-    shuffle.shuffle(short)  # type: ignore[arg-type]
-    return held_out() + long + short
-
-
-def held_out() -> list[Curve]:
-    """Curves for checking only: (order, rate times 1024, bits), left out of the fit; some rates are in no table."""
-    rows = (
-        (2, 308, 152), (2, 502, 96), (4, 490, 136), (6, 719, 40), (6, 873, 120), (8, 797, 72), (8, 916.5, 184),
-        (2, 40, 480), (2, 99, 60), (2, 120, 1000), (2, 140, 200), (2, 193, 2200), (2, 251, 100), (2, 308, 6000),
-        (2, 308, 700), (2, 410, 44), (2, 449, 1640), (2, 526, 5000), (2, 602, 350), (2, 679, 250),
-        (4, 340, 130), (4, 378, 4400), (4, 434, 2500), (4, 460, 900), (4, 616, 64), (4, 658, 7400),
-        (6, 438, 5400), (6, 490, 520), (6, 567, 176), (6, 666, 1240), (6, 740, 2900), (6, 873, 6600), (6, 948, 640),
-        (8, 682.5, 3000), (8, 754, 440), (8, 797, 7900), (8, 841, 1500), (8, 948, 4100), (8, 885, 290),
-    )  # fmt: skip
-    return [Curve(bits, rate, order, "held-out") for order, rate, bits in rows]
+    def fit(self, width_db: float) -> tuple[float, float]:
+        """Middle and width of BLER = Q((snr - middle) / width), the width expected to be about ``width_db``."""
+        found = threshold(self.points, width_db)
+        width = (found.snr_01_db - found.snr_10_db) / (Z01 - Z10)
+        return found.snr_10_db - Z10 * width, width
 
 
 def baseline_db(order: int, rate: Array) -> Array:
@@ -128,23 +96,24 @@ def baseline_db(order: int, rate: Array) -> Array:
 class Effort:
     """How much to spend on one waterfall."""
 
-    precision: float  # standard error in dB at BLER 0.1 that the number of blocks is chosen for
+    precision: float  # standard error in dB at BLER 0.01 that the number of blocks is chosen for
     seconds: float  # limit of time; points that are left then get one batch each
     device: str
     batch: int  # most blocks at once
 
 
-def measure(curve: Curve, effort: Effort) -> dict[str, Any]:
-    """Measure one curve in AWGN; what is written into the file of points."""
+def measure(curve: Curve, effort: Effort, known: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Measure one curve in AWGN; what is written into the file of points. ``known``, if given, is continued."""
     start = time.monotonic()
-    chain = Chain(curve.bits, curve.rate_1024 / 1024, curve.order, effort.device)
-    found = waterfall(chain, torch.ones((), device=effort.device), zlib.crc32(curve.key.encode()), effort)
-    middle, width = found.fit(found.points[0][0], guess(chain)[1])
+    chain = Chain(curve.bits, curve.rate_1024 / 1024, curve.order, effort.device, curve.coded)
+    before = list(known["points"]) if known else []
+    seed = zlib.crc32(f"{curve.key}{len(before) or ''}".encode())
+    found = waterfall(chain, torch.ones((), device=effort.device), seed, effort, known=Waterfall(before))
+    seconds = time.monotonic() - start + (known["seconds"] if known else 0.0)
     return {
         "bits": curve.bits, "rate_1024": curve.rate_1024, "order": curve.order, "role": curve.role,
-        "coded": chain.coded, "base_graph": base_graph(curve.bits, curve.rate_1024 / 1024), "z": chain.encoder.z,
-        "points": found.points, "middle_db": middle, "width_db": width,
-        "seconds": round(time.monotonic() - start, 2),
+        "coded": chain.coded, "base_graph": base_graph(curve.bits, curve.rate_1024 / 1024),
+        "points": found.points, "seconds": round(seconds, 2),
     }  # fmt: skip
 
 
@@ -160,7 +129,9 @@ def expected_width_db(bits: int, order: int) -> float:
     return 7.0 / math.sqrt(bits) * (1 + 0.15 * (order - 2)) + 0.03
 
 
-def waterfall(chain: Chain, gain: Tensor, seed: int, effort: Effort, offset_db: float = 0.0) -> Waterfall:
+def waterfall(
+    chain: Chain, gain: Tensor, seed: int, effort: Effort, offset_db: float = 0.0, known: Waterfall | None = None
+) -> Waterfall:
     """Find the waterfall of a code, then spend the blocks at BLER 0.4 to 0.008 around it.
 
     Args:
@@ -169,13 +140,14 @@ def waterfall(chain: Chain, gain: Tensor, seed: int, effort: Effort, offset_db: 
         seed: of this waterfall's random numbers.
         effort: how much to spend.
         offset_db: where to begin, relative to the guess for AWGN.
+        known: points to be continued; their blocks count.
     """
     start, generator = time.monotonic(), torch.Generator(effort.device).manual_seed(seed)
     fits = max(48, min(effort.batch, 1_200_000 // len(chain.graph.variable) // 16 * 16))  # in a CPU's cache
     size = fits if effort.device == "cpu" else effort.batch
     centre, width = guess(chain)
     centre += offset_db
-    found = Waterfall()
+    found = known or Waterfall()
 
     def spend(snr_db: float, wanted: int) -> float:
         done = errors = 0
@@ -186,40 +158,56 @@ def waterfall(chain: Chain, gain: Tensor, seed: int, effort: Effort, offset_db: 
         found.points.append([round(snr_db, 4), done, errors])
         return errors / done
 
+    before = sum(blocks for _, blocks, errors in found.points if 0.004 < errors / blocks < 0.6)
     for _ in range(12):  # two points inside the waterfall
-        share = spend(centre, size)
         if sum(0.02 * p[1] < p[2] < 0.98 * p[1] for p in found.points) >= 2:
             break
+        share = spend(centre, size)
         centre += width * (float(np.clip(ndtri(min(max(share, 0.004), 0.996)), -2.2, 2.2)) + 0.6)
-    for wanted, part in _LEVELS:
-        centre, width = found.fit(centre, width)
-        total = min(200_000.0, max(400.0, (4.5 * width / effort.precision) ** 2))
+    for wanted, part in _MORE if before else _LEVELS:
+        centre, width = found.fit(guess(chain)[1])
+        total = min(200_000.0, max(400.0, (4.5 * width / effort.precision) ** 2 - before))
         spend(centre - width * float(ndtri(wanted)), int(total * part))
     return found
 
 
 def run(curves: list[Curve], path: Path, effort: Effort, budget: float) -> None:
-    """Measure those curves that the file lacks until the budget of seconds is spent; one line each."""
-    known = {row["key"] for row in read(path)}
-    start = time.monotonic()
-    for place, curve in enumerate(curves):
-        if curve.key in known:
-            continue
+    """Measure what the file of points lacks, then what it knows too roughly, worst first; one line each."""
+    known, start = {row["key"]: row for row in read(path)}, time.monotonic()
+    todo = [curve for curve in curves if curve.key not in known]
+    rough = {curve: roughness(known[curve.key], effort_for(curve, effort)) for curve in curves if curve.key in known}
+    todo += sorted((curve for curve in rough if rough[curve] > 1.5), key=lambda curve: -rough[curve])
+    for place, curve in enumerate(todo):
         if time.monotonic() - start > budget:
-            print(f"budget spent at {place} of {len(curves)} curves", flush=True)
+            print(f"budget spent at {place} of {len(todo)} curves", flush=True)
             return
-        row = {"key": curve.key} | measure(curve, effort_for(curve, effort))
+        row = {"key": curve.key} | measure(curve, effort_for(curve, effort), known.get(curve.key))
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
-        print(place, curve.key, f"{row['middle_db']:.3f} {row['width_db']:.3f} {row['seconds']} s", flush=True)
+        print(f"{place} of {len(todo)}", curve.key, f"{row['seconds']} s", flush=True)
     print("all curves measured", flush=True)
 
 
 def effort_for(curve: Curve, effort: Effort) -> Effort:
-    """Twice the time for held-out curves; of the many short codes each gets less, for neighbours help each other."""
-    if curve.role == "held-out":
-        return replace(effort, seconds=2 * effort.seconds)
-    return replace(effort, precision=3 * effort.precision) if curve.bits <= 308 else effort
+    """A smaller standard error for blind curves, which the others are judged by."""
+    if curve.role != "blind":
+        return effort
+    return replace(effort, precision=0.6 * effort.precision, seconds=3 * effort.seconds)
+
+
+def roughness(row: dict[str, Any], effort: Effort) -> float:
+    """Standard error of a measured curve at BLER 0.01 over what is asked for; 0 where it can not be decoded."""
+    return threshold_of(row).error_01_db / effort.precision if decodable(row) else 0.0
+
+
+def decodable(row: dict[str, Any]) -> bool:
+    """Whether blocks can be decoded at all; base graph 2 has codes of rates above 0.9 that can not."""
+    return any(errors < 0.3 * blocks for _, blocks, errors in row["points"])
+
+
+def threshold_of(row: dict[str, Any]) -> Threshold:
+    """Thresholds of a measured curve."""
+    return threshold(row["points"], expected_width_db(row["bits"], row["order"]))
 
 
 def read(path: Path) -> list[dict[str, Any]]:

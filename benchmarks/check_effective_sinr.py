@@ -16,8 +16,7 @@ import math
 from pathlib import Path
 
 import torch
-from bler_fit import Threshold, threshold
-from bler_points import Effort, expected_width_db, waterfall
+from bler_points import Effort, Threshold, expected_width_db, threshold, waterfall
 from ldpc_chain import Chain
 from torch import Tensor
 

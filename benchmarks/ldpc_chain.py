@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import math
 import shutil
 import subprocess
 import tempfile
@@ -104,16 +105,19 @@ def compiled() -> ctypes.CDLL | None:
 class Chain:
     """One code block size, code rate and modulation order."""
 
-    def __init__(self, code_block_bits: int, rate: float, order: int, device: str = "cpu") -> None:
-        """Build the code; ``rate`` is information bits per coded bit, rounded to whole symbols."""
+    def __init__(self, code_block_bits: int, rate: float, order: int, device: str = "cpu", coded: int = 0) -> None:
+        """Build the code; ``rate`` is information bits per coded bit, rounded to whole symbols.
+
+        Where so many ``coded`` bits are given, the rate only chooses the base graph, as the MCS's does in NR.
+        """
         self.bits, self.order, self.device = code_block_bits, order, device
-        self.coded = coded_bits(code_block_bits, rate, order)
+        self.coded = coded or coded_bits(code_block_bits, rate, order)
         graph = base_graph(code_block_bits, rate)
-        floor = 0.2 if graph == 2 else 1 / 3
+        least, most = math.ceil(code_block_bits / _HIGHEST_RATE), int(code_block_bits / (0.2 if graph == 2 else 1 / 3))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self.encoder = LDPC5GEncoder(
-                code_block_bits, min(self.coded, int(code_block_bits / floor)), bg=f"bg{graph}", device=device
+                code_block_bits, max(least, min(self.coded, most)), bg=f"bg{graph}", device=device
             )
         enc = self.encoder
         ring = torch.cat([torch.arange(2 * enc.z, code_block_bits), torch.arange(enc.k_ldpc, enc.n_ldpc)])

@@ -2,12 +2,12 @@ r"""Writes ``phy/tables/bler.npz``: block error rates of MCS tables 1 to 3 in AW
 
 Two steps, of which the first can be stopped and taken up again at any time (the points are in a file, one line a code):
 
-    python benchmarks/make_bler_tables.py measure --seconds 1500          # again until it says "all curves measured"
+    python benchmarks/make_bler_tables.py measure --seconds 1500 --precision 0.04      # until "all curves measured"
     python benchmarks/make_bler_tables.py fit --date 2026-11-21
 
 ``unpack`` writes the points that the shipped table was made from into such a file, so that ``measure`` adds to them.
 
-A larger run on a GPU, from nothing: every code at every size, at a third of the standard error:
+A larger run on a GPU, from nothing: every code at every size, at a quarter of the standard error:
 
     python benchmarks/make_bler_tables.py --points runs/link-tables/gpu.jsonl measure --device cuda --batch 8192 \
         --stride 1 --precision 0.01 --each 600
@@ -21,7 +21,8 @@ from pathlib import Path
 
 import torch
 from bler_fit import unpack, write
-from bler_points import Effort, plan, run
+from bler_plan import plan
+from bler_points import Effort, run
 
 POINTS = Path("runs/link-tables/points.jsonl")
 
@@ -33,8 +34,8 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     measure = commands.add_parser("measure", help="simulate what the file of points lacks")
     measure.add_argument("--seconds", type=float, default=float("inf"), help="budget of this call")
-    measure.add_argument("--each", type=float, default=3.0, help="seconds for one code (twice that if held out)")
-    measure.add_argument("--precision", type=float, default=0.03, help="standard error aimed at, dB at BLER 0.1")
+    measure.add_argument("--each", type=float, default=3.0, help="seconds for one code")
+    measure.add_argument("--precision", type=float, default=0.03, help="standard error aimed at, dB at BLER 0.01")
     measure.add_argument("--stride", type=int, default=7, help="a code is measured at every so many-th size")
     measure.add_argument("--device", default="cpu")
     measure.add_argument("--batch", type=int, default=1024, help="most blocks at once")

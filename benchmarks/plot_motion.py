@@ -19,6 +19,7 @@ from torch import Tensor
 
 from mac import handover, measurements
 from mac.handover import HandoverSettings
+from mac.itinerary import LinkMonitor
 from mac.measurements import MeasurementSettings
 from phy.antenna import SectorAntennaSettings
 from phy.blockage import BlockageEvent, ScriptedSettings, scripted_loss_db, write_script
@@ -90,7 +91,7 @@ def levels(path: Trajectory, t_s: Tensor) -> Tensor:
     way, rows = path.position_m(t_s), []
     for number, now in enumerate(t_s.tolist()):
         place = fold(TOPOLOGY, way[:, :, number])
-        rows.append(air.at(place).gain_db[0, 0] - scripted_loss_db(script, place, now)[0, 0])
+        rows.append(air.at(place, way[:, :, number]).gain_db[0, 0] - scripted_loss_db(script, place, now)[0, 0])
     return torch.stack(rows)
 
 
@@ -110,26 +111,21 @@ def walk(folder: Path) -> None:
     table = measurements.error_table(settings, torch.device("cpu"), torch.float64)
     keys = DROP.keys("measurement")
     measured = measurements.first(measurements.sample_db(keys, level[None, :1], 0, table))
-    state = handover.start(measured.filtered_db)
+    state, monitor = handover.start(measured.filtered_db), LinkMonitor(rule.settings, settings)
     serving, filtered = [], []
     happened: list[tuple[float, bool]] = []
     for number, now in enumerate(level):
         if number:
             sample = measurements.sample_db(keys, now[None, None], number, table)
             measured = measurements.update(measured, sample, settings.weight)
-        sinr = _sinr_db(now, state.serving)
-        state, counts = handover.update(state, measured.filtered_db, sinr, round(number * 40), rule)
+        monitor.add(10.0 ** (now[None] / 10.0) / 1e-13)
+        sinr = monitor.sinr_db(state.serving)
+        state, counts = handover.update(state, measured.filtered_db, sinr[0], round(number * 40), rule, sinr[1])
         serving.append(int(state.serving))
         filtered.append(measured.filtered_db[0, 0])
         if counts[[0, 2, 3]].any():
             happened.append((number * period_s, bool(counts[0].any())))
     _draw_walk(folder, t_s.numpy(), level.numpy(), torch.stack(filtered).numpy(), np.array(serving), happened)
-
-
-def _sinr_db(level: Tensor, serving: Tensor) -> Tensor:
-    power = 10.0 ** (level / 10.0)
-    own = power[serving]
-    return 10.0 * torch.log10(own / (power.sum() - own + 1e-13))
 
 
 def _draw_walk(

@@ -20,6 +20,8 @@ SYMBOLS = 14
 class CarrierSettings:
     """One NR carrier (TS 38.211), the same in all cells."""
 
+    direction: Literal["downlink", "uplink"] = "downlink"
+    """Who sends: the cells, or the users with power control, as the section `uplink` says."""
     prbs: int = Field(default=50, ge=1, le=275)
     """Physical resource blocks."""
     numerology: Literal[0, 1, 2, 3] = 0
@@ -51,6 +53,11 @@ class CarrierSettings:
     def tx_power_w(self) -> float:
         """Power of a cell with all PRBs in use, in watts."""
         return float(dbm_to_w(self.tx_power_dbm))
+
+    @property
+    def load_power_w(self) -> float:
+        """What a cell radiates with all PRBs in use for data: nothing on an uplink."""
+        return self.tx_power_w if self.direction == "downlink" else 0.0
 
     @property
     def snr_at_unit_gain(self) -> float:

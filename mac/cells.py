@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from phy.channel import Channel
+from phy.mimo_channel import Around
 from phy.random import Drops
 
 from .carrier import CarrierSettings
@@ -16,6 +17,7 @@ from .itinerary import Itinerary
 from .link_adaptation import LinkSettings
 from .link_tables import LinkTables
 from .traffic.packets import Arrivals
+from .uplink import UplinkPlan
 
 COUNTERS = (
     "served_bits",
@@ -55,6 +57,7 @@ class Parts:
     arrivals: Arrivals | None  # None where every user is full-buffer
     block_slots: int
     itinerary: Itinerary | None = None  # None where everybody keeps his cell
+    uplink: UplinkPlan | None = None  # None on a downlink
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ class Block:
     fading_slot: int
     luck: Tensor  # [T, B, U] uniform numbers that decide on decoding
     arrivals: Tensor | None  # [T, 2, B, U] float64: bytes, packets
+    around: Around | None = None  # with panels: whose matrices the coordinates are
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from phy.energy import PowerSettings, energy_j
 
-from . import handover
+from . import handover, uplink
 from .cells import CellState
 from .contracts import Extra, Field, Outcome
 from .delays import BIN_EDGES_S, DelayReport
@@ -32,8 +32,10 @@ FIELDS: Mapping[str, Field] = {
 
 
 def fields_of(engine: Engine) -> Mapping[str, Field]:
-    """Extras of the outcomes of a carrier; those of handovers where there are any."""
-    return FIELDS if engine.parts.itinerary is None else {**FIELDS, **handover.FIELDS}
+    """Extras of the outcomes of a carrier; those of handovers and of an uplink where there are any."""
+    parts = engine.parts
+    more = ({} if parts.itinerary is None else handover.FIELDS), ({} if parts.uplink is None else uplink.FIELDS)
+    return {**FIELDS, **more[0], **more[1]}
 
 
 class Books:
@@ -62,7 +64,7 @@ class Books:
         by_name: dict[str, Extra] = dict(zip(engine.counters, counters.unbind(0), strict=True))
         report = delays or self.no_delays
         share = active_prbs / (carrier.prbs * slots)
-        energy = energy_j(self.power, share, carrier.tx_power_w, slots * carrier.slot_s).sum(-1)
+        energy = energy_j(self.power, share, carrier.load_power_w, slots * carrier.slot_s).sum(-1)
         served, demand = counters[0], counters[1]
         del by_name["served_bits"], by_name["demand_bits"]
         extras: dict[str, Extra] = {

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from phy.bler import transport_bler
 from phy.link import sinr
+from phy.lookup import gather
+from phy.mimo_channel import Around
 from phy.random import uniform
 
 from . import handover, harq
@@ -26,6 +28,7 @@ from .link_adaptation import outer_loop
 from .scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
 from .timetable import Timetable, roster
 
+_GRANTED = COUNTERS.index("granted_prbs")
 _FADING_SLOTS = 10  # slots whose fading is computed at once; more would not fit a cache
 _LEAST_BITS = 1e-9  # divisor where a user is out of range
 _ALWAYS_BYTES = 2.0**40  # what a full-buffer user has waiting
@@ -47,7 +50,7 @@ class Engine:
         else:
             self._first = Attached(channel.serving, roster(channel.serving, self.cells), None)
         self.roster = self._first.roster
-        self.counters = COUNTERS + (handover.COUNTERS if self._plan else ())
+        self.counters = COUNTERS + ((*handover.COUNTERS, handover.UNSERVED) if self._plan else ())
         self._zero = torch.zeros(self.shape, dtype=torch.float64, device=self.device)
         self.no_breaches = torch.zeros(self.shape[0], dtype=torch.int64, device=self.device)
         self._one = torch.ones(1, dtype=self.dtype, device=self.device)
@@ -149,7 +152,8 @@ class Engine:
             )
         )
         if self._plan:
-            counters = torch.cat((counters, self._plan.counts(state.slot)))
+            counters = self._with_handovers(counters, state.slot, self._plan)
+        counters = self._with_more(counters, state, grant, attempt, seen)
         state = replace(
             state,
             slot=state.slot + 1,
@@ -187,12 +191,12 @@ class Engine:
         place = (user.clamp(min=0) * self.prbs).add_(self._prb).flatten(1)  # of (user, PRB) in a flat [U * K]
         prbs = self._per_user(holder, self._one.expand(holder.shape))
         rate = self._per_user(holder, state.reports[0].bits.flatten(1).gather(1, place))
-        chosen = self._choose(state, rate / prbs.clamp(min=1.0))
+        chosen = self._choose(state, rate / prbs.clamp(min=1.0), prbs)
         mcs = torch.where(queue.retransmits, queue.current[..., harq.MCS].long(), chosen)
         return Grant(held, holder, place, prbs, mcs)
 
-    def _choose(self, state: CellState, mean_bits: Tensor) -> Tensor:
-        """MCS of each user's new block from the mean of what was reported for its PRBs."""
+    def _choose(self, state: CellState, mean_bits: Tensor, prbs: Tensor) -> Tensor:
+        """MCS of each user's new block from the mean of what was reported for its PRBs, and their number."""
         return self.parts.tables.adaptation.choose_mcs(mean_bits, state.outer_loop_db)
 
     def _transmit(self, state: CellState, grant: Grant) -> tuple[Attempt, Tensor, Tensor]:
@@ -208,7 +212,7 @@ class Engine:
         effective, seen = self._receive(state, grant, activity)
         own = effective * (grant.prbs / coded_prbs.clamp(min=1.0))
         combined = torch.where(again, own + block[..., harq.SINR], own)
-        bler = tables.bler.lookup(grant.mcs, tables.bler_bin[cell], combined)
+        bler = gather(tables.bler_curves, tables.bler_row[cell], combined)
         failure = transport_bler(bler, tables.code_blocks[cell])
         decoded = sent & (state.block.luck[state.slot - state.block.first_slot] >= failure)
         attempts = torch.where(again, block[..., harq.ATTEMPTS] + 1, self._zero + 1)
@@ -228,11 +232,19 @@ class Engine:
 
     def _effective_sinr(self, grant: Grant, gamma: Tensor) -> Tensor:
         """One SINR for all PRBs of a user, by the mean of what each PRB carries."""
+        return self._over_prbs(grant, gamma.flatten(1).gather(1, grant.place))
+
+    def _over_prbs(self, grant: Grant, gamma: Tensor) -> Tensor:
+        """The same from the SINR ``[B, C * K]`` of whoever holds each PRB."""
         mapping = self.parts.tables.mapping
         mcs = torch.nn.functional.pad(grant.mcs, (0, 1)).gather(1, grant.holder)
-        carried = mapping.of(gamma.flatten(1).gather(1, grant.place), mcs)
+        carried = mapping.of(gamma, mcs)
         mean = self._per_user(grant.holder, carried) / grant.prbs.clamp(min=1.0)
         return mapping.inverse(mean, grant.mcs)
+
+    def _with_more(self, counters: Tensor, state: CellState, grant: Grant, attempt: Attempt, seen: Tensor) -> Tensor:
+        """Counters of the slot and what else an engine counts, ``[n, B, U]``."""
+        return counters
 
     def _per_user(self, holder: Tensor, values: Tensor) -> Tensor:
         """Sum over the PRBs that each user holds, ``[B, U]``."""
@@ -272,8 +284,7 @@ class Engine:
         if ends:
             state = replace(state, block=self._prepare(state.slot))
         elif (state.slot - state.block.first_slot) % self._fading_slots == 0:
-            fresh = self._fading(state.slot)
-            state = replace(state, block=replace(state.block, coordinates=fresh, fading_slot=state.slot))
+            state = replace(state, block=self._renewed(state.block, state.slot))
         if self._plan:
             state = self._hand_over(state, self._plan)
         return self._admit(state), delays
@@ -286,6 +297,12 @@ class Engine:
         queue = replace(state.harq, usable=state.harq.usable & here, retransmits=state.harq.retransmits & here)
         return replace(state, harq=queue)
 
+    def _with_handovers(self, counters: Tensor, slot: int, plan: Timetable) -> Tensor:
+        """With handovers, and with a row of its own for what was granted to users whom nobody serves."""
+        unserved = counters[_GRANTED] * (plan.back(slot) > slot)
+        counters[_GRANTED] -= unserved
+        return torch.cat((counters, plan.counts(slot), unserved[None]))
+
     def _moved(self, state: CellState, attached: Attached, moved: Tensor) -> CellState:
         """What was in flight goes back into the queue; the outer loop and the reports begin anew with the new cell."""
         returned = torch.where(moved, harq.in_flight_bytes(state.harq), self._zero)
@@ -297,9 +314,13 @@ class Engine:
             sent_bytes=state.sent_bytes - returned,
             harq=harq.choose(blocks, state.slot),
             outer_loop_db=state.outer_loop_db * kept,
-            reports=tuple(Report(old.bits * kept[..., None], old.mean_bits * kept) for old in state.reports),
+            reports=tuple(self._forgotten(old, kept) for old in state.reports),
             attached=attached,
         )
+
+    def _forgotten(self, report: Report, kept: Tensor) -> Report:
+        """The report where ``kept`` ``[B, U]`` is 1, and nothing where it is 0."""
+        return Report(report.bits * kept[..., None], report.mean_bits * kept)
 
     def _admit(self, state: CellState) -> CellState:
         """Queue what arrives in the slot; what finds no room is dropped."""
@@ -335,7 +356,14 @@ class Engine:
             of_block = (self.parts.arrivals.block, self.parts.arrivals.counts)
             both = torch.stack([read(first_slot, slots, users) for read in of_block])
             arrivals = both.permute(3, 0, 1, 2).to(self.device, torch.float64).contiguous()
-        return Block(first_slot, self._fading(first_slot), first_slot, luck.contiguous(), arrivals)
+        fading, around = self._fading(first_slot)
+        return Block(first_slot, fading, first_slot, luck.contiguous(), arrivals, around)
 
-    def _fading(self, first_slot: int) -> Tensor:
-        return self.parts.channel.fading.coordinates(first_slot, self._fading_slots, self.parts.carrier.slot_s)
+    def _renewed(self, block: Block, slot: int) -> Block:
+        """The block with the fading of the slots from ``slot`` on."""
+        fading, around = self._fading(slot)
+        return replace(block, coordinates=fading, fading_slot=slot, around=around)
+
+    def _fading(self, first_slot: int) -> tuple[Tensor, Around | None]:
+        channel, slot_s = self.parts.channel, self.parts.carrier.slot_s
+        return channel.fading.coordinates(first_slot, self._fading_slots, slot_s), None

@@ -52,7 +52,7 @@ def require_scheduling(
     if bool(bad.any()):
         place = _first(bad)
         raise InfeasibleDecision(_explain(user, observation, place), context.drops.ids[place[0]])
-    return SchedulingDecision(user)
+    return SchedulingDecision(user, _required_partners(decision, user, observation, context))
 
 
 def repair_scheduling(
@@ -68,6 +68,29 @@ def repair_scheduling(
     user = _holders(decision, context)
     bad = _breaches(user, observation)
     return torch.where(bad, -1, user), bad.flatten(1).sum(1)
+
+
+def repair_partners(
+    decision: SchedulingDecision, user: Tensor, observation: SchedulingObservation, context: SchedulingContext
+) -> tuple[Tensor, Tensor] | None:
+    """Take back every partner who may not share the PRB. Returns ``partners`` and the breaches of each drop.
+
+    None where every PRB has one user. Nothing is read back from the device.
+
+    Args:
+        decision: whose holders are mended.
+        user: the holders that are left, ``[B, C, K]``.
+        observation: as the decision's maker observed it.
+        context: of the run.
+
+    Raises:
+        InfeasibleDecision: what is no tensor of the right shape and type cannot be mended.
+    """
+    partners = _partners(decision, context)
+    if partners is None:
+        return None
+    bad = _partner_breaches(user, partners, observation)
+    return torch.where(bad, -1, partners), bad.flatten(1).sum(1)
 
 
 def require_slicing(decision: object, observation: SlicingObservation, context: SlicingContext) -> SlicingDecision:
@@ -110,6 +133,33 @@ def _holders(decision: object, context: SchedulingContext) -> Tensor:
     return require_tensor(decision.user, "SchedulingDecision.user", shape, torch.int64, context.device)
 
 
+def _partners(decision: object, context: SchedulingContext) -> Tensor | None:
+    """Partners of the right shape and type, of nobody where none are named; None where every PRB has one user."""
+    assert isinstance(decision, SchedulingDecision)
+    if context.users_per_prb == 1:
+        if decision.partners is not None:
+            raise InfeasibleDecision(
+                "SchedulingDecision.partners must be None: PRBs have one user each where context.users_per_prb is 1"
+            )
+        return None
+    shape = (len(context.drops), context.cells, context.prbs, context.users_per_prb - 1)
+    if decision.partners is None:
+        return torch.full(shape, -1, dtype=torch.int64, device=context.device)
+    return require_tensor(decision.partners, "SchedulingDecision.partners", shape, torch.int64, context.device)
+
+
+def _required_partners(
+    decision: object, user: Tensor, observation: SchedulingObservation, context: SchedulingContext
+) -> Tensor | None:
+    partners = _partners(decision, context)
+    if partners is not None:
+        bad = _partner_breaches(user, partners, observation)
+        if bool(bad.any()):
+            place = _first(bad)
+            raise InfeasibleDecision(_explain_partner(user, partners, observation, place), context.drops.ids[place[0]])
+    return partners
+
+
 def _quotas(decision: object, context: SlicingContext) -> Tensor:
     if not isinstance(decision, SlicingDecision):
         raise InfeasibleDecision(f"decide() must return a SlicingDecision, not {type(decision).__name__}")
@@ -147,6 +197,41 @@ def _explain(user: Tensor, observation: SchedulingObservation, place: tuple[int,
     if home != cell:
         return f"cell {cell} gives PRB {prb} to user {held}, whom cell {home} serves"
     return f"user {held} holds PRB {prb}, which is not its slice's"
+
+
+def _partner_breaches(user: Tensor, partners: Tensor, observation: SchedulingObservation) -> Tensor:
+    """Where a partner could not hold the PRB himself, is on it twice, has nobody to share with, or another slice."""
+    alone = torch.stack([_breaches(one, observation) for one in partners.unbind(-1)], -1)
+    everybody = torch.cat((user[..., None], partners), -1)
+    equal = everybody[..., 1:, None] == everybody[..., None, :]
+    before = torch.ones(equal.shape[-2:], dtype=torch.bool, device=equal.device).tril()
+    bad = (equal & before).any(-1) | (user == -1)[..., None]
+    if observation.owned is not None:
+        of = _slices(everybody, observation)
+        bad = bad | (of[..., 1:] != of[..., :1])
+    return alone | (bad & (partners != -1))
+
+
+def _slices(users: Tensor, observation: SchedulingObservation) -> Tensor:
+    known = users.clamp(0, observation.serving.shape[1] - 1).flatten(1)
+    return observation.slice_id.gather(1, known).view(users.shape)
+
+
+def _explain_partner(user: Tensor, partners: Tensor, observation: SchedulingObservation, place: tuple[int, ...]) -> str:
+    drop, cell, prb, number = place
+    one = partners[..., number]
+    if bool(_breaches(one, observation)[drop, cell, prb]):
+        return _explain(one, observation, (drop, cell, prb)) + ": a partner must be allowed to hold the PRB"
+    held, partner = int(user[drop, cell, prb]), int(partners[place])
+    if held == -1:
+        return f"cell {cell} gives PRB {prb} to user {partner} as a partner, but to no holder: make him the holder"
+    if partner in [held, *partners[drop, cell, prb, :number].tolist()]:
+        return f"cell {cell} gives PRB {prb} to user {partner} twice"
+    mine, his = (int(observation.slice_id[drop, one]) for one in (held, partner))
+    return (
+        f"cell {cell} gives PRB {prb} to user {held} of slice {mine} and user {partner} of slice {his}: only users of "
+        "one slice share a PRB"
+    )
 
 
 def _may_hold(observation: SchedulingObservation, user: Tensor) -> Tensor:

@@ -11,9 +11,11 @@ prepares a handover to the strongest one reported, and withdraws it if the targe
 meanwhile (ours). When the preparation is over, the command is sent, and nobody serves the user until the interruption
 is over too.
 
-A link is out of sync from a SINR below Qout to one above Qin. If it stays so for T310 the link has failed; if it is so
-when the command is due, the command is lost and the handover has failed (TR 36.839 clause 5.2.1). Either way the
-user is served by nobody for the time of the re-establishment, and then by the cell that he hears best.
+A link is out of sync from a SINR below Qout, averaged over 200 ms, to one above Qin, averaged over 100 ms (the caller
+takes the averages). If it stays so for T310 the link has failed; if it is so when the command is due, the command is
+lost. Both are failures of a handover from the moment on at which some cell meets the entering condition (state 2 of
+TR 36.839 clause 5.2.1), before that a failure of the link. Either way the user is served by nobody for the time of the
+re-establishment, and then by the cell that he hears best. The way to the target never fails (state 3 of that clause).
 
 A handover back to the cell of the last one is a ping-pong if the stay in between, from completion to completion, was
 shorter than the least time of stay (TR 36.839 clause 5.2.1).
@@ -49,13 +51,17 @@ COUNTERS = (
 )
 """Rows of what :func:`update` counts; ``stay_s`` belongs to the cells that were left."""
 
+UNSERVED = "unserved_prbs"
+"""Row of the engine's counters behind these: PRBs granted to users whom nobody served; they carry nothing."""
+
 FIELDS: Mapping[str, Field] = {
     "handovers": Field(("user",), "1", "sum", "handovers that were carried out"),
     "ping_pongs": Field(("user",), "1", "sum", "handovers back to the cell before after too short a stay"),
-    "handover_failures": Field(("user",), "1", "sum", "handovers that failed while they were prepared"),
+    "handover_failures": Field(("user",), "1", "sum", "handovers that failed, from the event on until the command"),
     "radio_link_failures": Field(("user",), "1", "sum", "links that failed without a handover under way"),
     "interruption_s": Field(("user",), "s", "sum", "time served by nobody, counted where it begins"),
     "stay_s": Field(("user",), "s", "sum", "time of stay in the cells that were left"),
+    UNSERVED: Field(("user",), "PRB", "sum", "PRBs granted to who was served by nobody; not in granted_prbs, not sent"),
 }
 """How the counters are recorded."""
 
@@ -77,11 +83,11 @@ class HandoverSettings:
     """a3-Offset, Off: how much stronger than the serving cell another one must be."""
     hysteresis_db: float = Setting(default=1.0, ge=0.0, le=15.0, multiple_of=0.5)
     """Hys: added to the offset to enter the event, taken off to leave it."""
-    time_to_trigger_ms: TimeToTrigger = 160
+    time_to_trigger_ms: TimeToTrigger = 40
     """How long the entering condition must hold."""
     cell_offsets_db: tuple[float, ...] = ()
     """Ocn, cellIndividualOffset of each cell; all 0 where none are given."""
-    preparation_ms: float = Setting(default=50.0, ge=0.0, le=10_000.0)
+    preparation_ms: float = Setting(default=40.0, ge=0.0, le=10_000.0)
     """From the report to the command."""
     interruption_ms: float = Setting(default=40.0, ge=0.0, le=10_000.0)
     """From the command until the new cell serves the user."""
@@ -89,6 +95,12 @@ class HandoverSettings:
     """SINR below which a link is out of sync."""
     qin_db: float = Setting(default=-6.0, ge=-20.0, le=10.0)
     """SINR above which it is in sync again."""
+    qout_window_ms: float = Setting(default=200.0, ge=0.0, le=10_000.0)
+    """Time over which the SINR is averaged that is compared with qout_db; 0 takes the last sample."""
+    qin_window_ms: float = Setting(default=100.0, ge=0.0, le=10_000.0)
+    """The same for qin_db."""
+    load: float = Setting(default=1.0, ge=0.0, le=1.0)
+    """Share of their power at which the other cells disturb that SINR."""
     t310_ms: Literal[0, 50, 100, 200, 500, 1000, 2000, 4000, 6000] = 1000
     """How long a link may be out of sync until it has failed."""
     reestablishment_ms: float = Setting(default=200.0, ge=0.0, le=60_000.0)
@@ -202,22 +214,28 @@ def attached(serving: Tensor, cells: int) -> HandoverState:
 
 
 def update(
-    state: HandoverState, filtered_db: Tensor, sinr_db: Tensor, slot: int, rules: Rules
+    state: HandoverState,
+    filtered_db: Tensor,
+    sinr_db: Tensor,
+    slot: int,
+    rules: Rules,
+    sinr_in_db: Tensor | None = None,
 ) -> tuple[HandoverState, Tensor]:
     """One measurement.
 
     Args:
         state: after the measurement before.
         filtered_db: RSRP ``[B, U, C]``, see :mod:`mac.measurements`.
-        sinr_db: of the serving cell at full load, ``[B, U]``.
+        sinr_db: of the serving cell, as it is compared with Qout, ``[B, U]``.
         slot: of the measurement.
         rules: on the clock of the slots.
+        sinr_in_db: as it is compared with Qin; the same if not given.
 
     Returns:
         The new state, and what happened, ``[len(COUNTERS), B, U]`` float64.
     """
     here = state.served(slot)
-    state = _watch_link(state, sinr_db, here, slot, rules)
+    state = _watch_link(state, (sinr_db, sinr_db if sinr_in_db is None else sinr_in_db), here, slot, rules)
     state = _prepare(state, filtered_db, here, slot, rules)
     prepares, broken = state.target != NOBODY, state.out_of_sync <= slot
     due = prepares & (state.command <= slot)
@@ -226,10 +244,12 @@ def update(
     return _move(state, filtered_db.argmax(-1), done, failed, slot, rules)
 
 
-def _watch_link(state: HandoverState, sinr_db: Tensor, here: Tensor, slot: int, rules: Rules) -> HandoverState:
+def _watch_link(
+    state: HandoverState, sinr_db: tuple[Tensor, Tensor], here: Tensor, slot: int, rules: Rules
+) -> HandoverState:
     """Start T310 below Qout, stop it above Qin and for who is served by nobody."""
-    begins = torch.where(sinr_db < rules.settings.qout_db, state.out_of_sync.clamp(max=slot), state.out_of_sync)
-    stops = (sinr_db > rules.settings.qin_db) | ~here
+    begins = torch.where(sinr_db[0] < rules.settings.qout_db, state.out_of_sync.clamp(max=slot), state.out_of_sync)
+    stops = (sinr_db[1] > rules.settings.qin_db) | ~here
     return replace(state, out_of_sync=begins.masked_fill(stops, FAR))
 
 
@@ -262,7 +282,7 @@ def _move(
     back = torch.where(moved, slot + away, state.back)
     stay = torch.where(done, back, slot) - state.entered
     ping_pong = done & (state.target == state.previous) & (stay < rules.min_stay)
-    prepared = failed & (state.target != NOBODY)
+    prepared = failed & ((state.target != NOBODY) | (state.since <= slot).any(-1))
     seconds = (away * rules.slot_s, moved * stay * rules.slot_s)
     events = (done, ping_pong, prepared, failed & ~prepared)
     counts = torch.stack([count.to(torch.float64) for count in (*events, *seconds)])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from phy.bler import BlerTable, load_bler
+from phy.bler import block_curves, load_bler
 from phy.effective_sinr import SinrMapping, sinr_mapping
 from phy.mcs import cqi_table, mcs_table
 from phy.tbs import resource_elements_per_prb, transport_blocks
@@ -27,9 +27,9 @@ class LinkTables:
     re_per_prb: int  # resource elements for data in a PRB and slot
     block_bytes: Tensor  # [L * I * (K + 1)] float64, bytes of a transport block
     code_blocks: Tensor  # [L * I * (K + 1)] int64
-    bler_bin: Tensor  # [L * I * (K + 1)] int64, what leads from the format's row of the BLER table to the block's size
+    bler_row: Tensor  # [L * I * (K + 1)] int64, row of the block among the curves
+    bler_curves: Tensor  # [R, loggrid.SIZE] BLER of a code block, at the code rate that its CRC and its resources make
     mapping: SinrMapping  # of every format
-    bler: BlerTable
     adaptation: LinkAdaptation
 
 
@@ -44,14 +44,13 @@ def link_tables(
     mapping = sinr_mapping(link.effective_sinr, mcs)
     if layers > 1:
         mapping = SinrMapping(mapping.forward.repeat(layers, 1), mapping.backward.repeat(layers, 1))
-    sizes = bler.bler.shape[0] * bler.bler.shape[1]  # the BLER table has one layer: blocks of more go back to it
-    bins = [bler.cbs_bins(block.code_block_bits.flatten()) - more * sizes for more, block in enumerate(blocks)]
+    row, curves = block_curves(mcs, blocks)
     return LinkTables(
         re_per_prb=re_per_prb,
         block_bytes=torch.cat([block.bits.flatten() // 8 for block in blocks]).to(device, torch.float64),
         code_blocks=torch.cat([block.code_blocks.flatten() for block in blocks]).to(device),
-        bler_bin=torch.cat(bins).to(device),
+        bler_row=row.to(device),
+        bler_curves=curves.to(device, dtype),
         mapping=mapping.to(device, dtype),
-        bler=bler.to(device, dtype),
         adaptation=adaptation.to(device),
     )

@@ -39,7 +39,7 @@ class MeasurementSettings:
     """Time from one layer-1 sample to the next; rounded up to whole slots."""
     error_db: float = Field(default=1.0, ge=0.0, le=10.0)
     """Standard deviation of the error of a sample, normal and independent of all others."""
-    filter_coefficient: FilterCoefficient = 4
+    filter_coefficient: FilterCoefficient = 0
     """k of the layer-3 filter; 0 switches it off."""
 
     @property

@@ -11,13 +11,13 @@ batch, to the last bit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from phy.codebook import Codebook, panel_codebook
-from phy.mimo_channel import MimoChannel
+from phy.mimo_channel import Around, Matrices
 from phy.precoding import best_entry
 from phy.receiver import (
     Heard,
@@ -32,6 +32,7 @@ from phy.receiver import (
 
 from .cells import Block, CellState, Grant, Parts, Report
 from .engine import Engine
+from .timetable import Timetable
 
 
 @dataclass(frozen=True)
@@ -60,25 +61,43 @@ class MimoEngine(Engine):
         super().__init__(parts)
         if parts.channel.mimo is None:
             raise ValueError("the channel has no matrices; build it with antennas, or use mac.engine.Engine")
-        self.mimo: MimoChannel = parts.channel.mimo
+        self.mimo: Matrices = parts.channel.mimo
+        if parts.itinerary is not None:
+            self.mimo = self.mimo.served(parts.itinerary.serving, parts.itinerary.period_slots)
         antennas, complex_type = self.mimo.antennas, self.dtype.to_complex()
-        self.layers, self._svd = antennas.layers, antennas.precoding == "svd"
+        self.layers, self._svd = antennas.layers, antennas.precoding != "codebook"
         self._formats = len(parts.tables.adaptation.threshold_db)
         self._fading_slots = max(n for n in range(1, antennas.refresh_slots + 1) if parts.block_slots % n == 0)
         ranks = range(1, self.layers + 1)
         books = [] if self._svd else [panel_codebook(antennas.base, rank) for rank in ranks]
         self._books: list[Codebook] = [book.to(self.device, complex_type) for book in books]
         used = torch.ones((self.layers, self.layers), dtype=self.dtype, device=self.device).tril()
-        self._scale = used / used.sum(-1, keepdim=True).sqrt() if self._svd else used  # [rank - 1, L]
+        even = used / used.sum(-1, keepdim=True).sqrt()
+        self._scale = even if self._svd else used  # [rank - 1, L]
+        ports = torch.eye(antennas.base.ports, self.layers, dtype=complex_type, device=self.device)
+        self._first_ports = ports.expand(1, -1, -1) if self._svd else ports * even[:, None]  # [R, Nt, L]
         step = max(1, -(-self.prbs // antennas.search_prbs))
         self._searched = slice((self.prbs - 1) % step // 2, None, step)
 
-    def _fading(self, first_slot: int) -> Tensor:
-        """Matrices ``[B, U, K, J, Nr, Nt]`` that are held from a slot on."""
-        time_s = first_slot * self.parts.carrier.slot_s
-        return torch.stack([self.mimo.matrices(b, time_s) for b in range(self.shape[0])])
+    def _fading(self, first_slot: int) -> tuple[Tensor, Around | None]:
+        """Matrices ``[B, U, K, J, Nr, Nt]`` that are held from a slot on, and whose they are."""
+        return self.mimo.held(first_slot, self.parts.carrier.slot_s)
 
-    def _choose(self, state: CellState, mean_bits: Tensor) -> Tensor:
+    def _hand_over(self, state: CellState, plan: Timetable) -> CellState:
+        """Where users may change their cells, matrices are renewed at once, as the own cell stands first in them."""
+        state = super()._hand_over(state, plan)
+        if plan.measures(state.slot) and state.block.fading_slot != state.slot:
+            state = replace(state, block=self._renewed(state.block, state.slot))
+        return state
+
+    def _forgotten(self, report: Report, kept: Tensor) -> RankReport:
+        """Nothing was reported to the new cell: rank 1, and of each rank the first ports as they are."""
+        bare, old, stays = super()._forgotten(report, kept), _ranked(report), kept > 0
+        rank = torch.where(stays, old.rank, 1)
+        columns = torch.where(stays[..., None, None, None, None], old.columns, self._first_ports)
+        return replace(old, bits=bare.bits, mean_bits=bare.mean_bits, rank=rank, columns=columns)
+
+    def _choose(self, state: CellState, mean_bits: Tensor, prbs: Tensor) -> Tensor:
         rank = _ranked(state.reports[0]).rank
         mcs = self.parts.tables.adaptation.choose_mcs(mean_bits / rank, state.outer_loop_db)
         return mcs + (rank - 1) * self._formats
@@ -105,10 +124,9 @@ class MimoEngine(Engine):
         prb = self._prb if columns.shape[1] > 1 else torch.zeros_like(self._prb)
         precoder = columns[user, prb, rank if columns.shape[2] > 1 else torch.zeros_like(rank)]
         precoder = precoder * self._scale[rank][..., None, :]
-        rest = (self.mimo.rest_snr[drop] @ activity)[user, self._prb]
-        heard = Heard(
-            state.block.coordinates[drop][user, self._prb][None], self.mimo.heard[drop][user][None], rest[None]
-        )
+        around = around_of(state.block)
+        rest = (around.rest_snr[drop] @ activity)[user, self._prb]
+        heard = Heard(state.block.coordinates[drop][user, self._prb][None], around.heard[drop][user][None], rest[None])
         gamma = downlink_sinr(heard, precoder[None], activity[None], self.mimo.antennas.receiver)[0]
         return gamma, precoder
 
@@ -117,13 +135,13 @@ class MimoEngine(Engine):
         return activity
 
     def _measure(self, block: Block, seen: Tensor) -> RankReport:
-        drops = [self._measure_drop(b, block.coordinates[b], seen[b]) for b in range(self.shape[0])]
+        drops = [self._measure_drop(b, block, seen[b]) for b in range(self.shape[0])]
         bits, rank, columns = (torch.stack(part) for part in zip(*drops, strict=True))
         return RankReport(bits, bits.mean(-1), rank, columns)
 
-    def _measure_drop(self, drop: int, matrices: Tensor, activity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _measure_drop(self, drop: int, block: Block, activity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Bits ``[U, K]``, rank ``[U]`` and columns of the precoders of one drop."""
-        own, disturbed = matrices[:, :, 0], self._disturbance(drop, matrices, activity)
+        own, disturbed = block.coordinates[drop][:, :, 0], self._disturbance(drop, block, activity)
         white = whiten(own, disturbed)
         columns = self._singular(white) if self._svd else self._searched_columns(white)
         bits, rank = self._bits(own, disturbed, columns, 0), torch.ones_like(self.serving[drop])
@@ -136,11 +154,12 @@ class MimoEngine(Engine):
             bits = torch.where(wins[:, None], others, bits)
         return bits, rank, columns
 
-    def _disturbance(self, drop: int, matrices: Tensor, activity: Tensor) -> Tensor:
+    def _disturbance(self, drop: int, block: Block, activity: Tensor) -> Tensor:
         """Interference and noise ``[U, K, Nr, Nr]`` with the power of the cells in use spread over their ports."""
-        others = activity[self.mimo.heard[drop][:, 1:]].movedim(1, 2)
+        matrices, around = block.coordinates[drop], around_of(block)
+        others = activity[around.heard[drop][:, 1:]].movedim(1, 2)
         loud = average_covariance(matrices[:, :, 1:], others)
-        rest = white_covariance(self.mimo.rest_snr[drop] @ activity, matrices.shape[-2])
+        rest = white_covariance(around.rest_snr[drop] @ activity, matrices.shape[-2])
         return with_noise(loud + rest)
 
     def _bits(self, own: Tensor, disturbed: Tensor, columns: Tensor, more: int) -> Tensor:
@@ -165,3 +184,9 @@ class MimoEngine(Engine):
 def _ranked(report: Report) -> RankReport:
     assert isinstance(report, RankReport)
     return report
+
+
+def around_of(block: Block) -> Around:
+    """Whose matrices a block holds."""
+    assert block.around is not None
+    return block.around

@@ -14,7 +14,7 @@ from .cells import CellState, SlotOutcome
 from .cellular import Books, fields_of
 from .contracts import Field, InfeasibleDecision, Outcome
 from .engine import Engine
-from .feasible import repair_scheduling, require_scheduling
+from .feasible import repair_partners, repair_scheduling, require_scheduling
 from .scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
 
 
@@ -96,10 +96,15 @@ def decide_slot(
     at_once = engine.device.type == "cpu"
     if repair or not at_once:
         user, breaches = repair_scheduling(decision, observation, engine.context)
+        mended = repair_partners(decision, user, observation, engine.context)
+        if mended is None:
+            decision = SchedulingDecision(user)
+        else:
+            decision, breaches = SchedulingDecision(user, mended[0]), breaches + mended[1]
     else:
-        user = require_scheduling(decision, observation, engine.context).user
+        decision = require_scheduling(decision, observation, engine.context)
         breaches = engine.no_breaches
-    cells, slot = engine.step(cells, SchedulingDecision(user), observation.need_prbs)
+    cells, slot = engine.step(cells, decision, observation.need_prbs)
     if not repair and not at_once:
         cells = judge(engine, cells, breaches)
     return cells, slot, breaches

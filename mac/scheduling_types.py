@@ -25,6 +25,9 @@ class SchedulingContext:
     saturated: bool  # every user always has data, so no need is ever met
     device: torch.device
     dtype: torch.dtype
+    users_per_prb: int = 1  # users of a cell that may share a PRB (antennas.users_per_prb)
+    bits_of_sinr: Tensor | None = None  # [phy.loggrid.SIZE] bits of a PRB at a SINR, by phy.loggrid.index; where PRBs
+    # may be shared
 
 
 @dataclass(frozen=True)
@@ -39,22 +42,41 @@ class SchedulingObservation:
     rate_bits: Tensor  # [B, U, K] bits that a PRB would carry in this slot at the reported CQI; 0 out of range
     mean_rate_bits: Tensor  # [B, U] its mean over the carrier
     backlog_bits: Tensor  # [B, U] bits waiting for a first transmission
-    need_prbs: Tensor  # [B, U] PRBs that would empty the queue or repeat the lost block; 0 where nothing can be sent
+    need_prbs: Tensor  # [B, U] PRBs that would empty the queue or repeat the lost block; 0 where nothing can be sent.
+    # On an uplink no more than a user's power is worth spreading over.
     retransmits: Tensor  # [B, U] bool, a lost block is due for repetition
     served_bits: Tensor  # [B, U] bits acknowledged in the last slot
     delay_budget_s: Tensor  # [B, U] packet delay budget, inf where the user has none
     owned: Tensor | None  # [B, U, K] bool, PRBs of the user's slice in its cell; None: all of them
     borrowable: Tensor | None  # [B, U, K] bool, PRBs of other slices, his if their owners leave them idle; None: none
     head_of_line: Callable[[], Tensor]  # computes head_of_line_s on demand
+    sinr: Tensor | None = None  # [B, U, K] reported SINR of each PRB sent to this user alone, linear; None unless PRBs
+    # may be shared
+    alike: Callable[[], Tensor] | None = None  # computes similarity on demand
 
     @cached_property
     def head_of_line_s(self) -> Tensor:
         """Age of the oldest waiting byte, [B, U] in seconds, 0 where the queue is empty."""
         return self.head_of_line()
 
+    @cached_property
+    def similarity(self) -> Tensor:
+        """Squared correlation of the reported directions of users of one cell, ``[B, U, U]``, a mean over the carrier.
+
+        From 0 (a precoder can part them at no loss) to 1 (it cannot, and each with himself); 0 between cells.
+
+        Raises:
+            ValueError: PRBs have one user each in this run.
+        """
+        if self.alike is None:
+            raise ValueError("similarity is known where context.users_per_prb is greater than 1")
+        return self.alike()
+
 
 @dataclass(frozen=True)
 class SchedulingDecision:
-    """Which user holds each PRB of each cell."""
+    """Which user holds each PRB of each cell, and who shares it with him."""
 
     user: Tensor  # [B, C, K] int64, -1 for nobody
+    partners: Tensor | None = None  # [B, C, K, users_per_prb - 1] int64, further users of the same cell and slice, -1
+    # for nobody; None: every PRB has one user

@@ -73,7 +73,10 @@ def select(batch: Any, rows: slice) -> Any:
 def concatenate(parts: list[Any]) -> Any:
     """Dataclasses of tensors, put together along the batch."""
     names = [field.name for field in fields(parts[0])]
-    return replace(parts[0], **{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
+    joined = {name: [getattr(part, name) for part in parts] for name in names}
+    return replace(
+        parts[0], **{name: None if values[0] is None else torch.cat(values) for name, values in joined.items()}
+    )
 
 
 def _select(value: Any, rows: slice) -> Any:

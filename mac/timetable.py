@@ -10,7 +10,7 @@ from .handover import COUNTERS
 from .itinerary import Itinerary
 
 _STAY = [COUNTERS.index(name) for name in ("handovers", "handover_failures", "radio_link_failures")]
-_AT_ONCE = 64  # measurements whose rosters are made at once
+_AT_ONCE = 16  # measurements whose rosters are made at once
 
 
 class Timetable:

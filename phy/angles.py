@@ -164,6 +164,11 @@ def pairing_index(draw: Tensor) -> Tensor:
     return (draw * _COUPLINGS).long()
 
 
+def paired_offsets(draw: Tensor) -> Tensor:
+    """Offsets of a cluster's rays in the random order that a uniform number ``[...]`` means, ``[..., 20]``."""
+    return _pairings()[pairing_index(draw)]
+
+
 def _los_azimuth_scaling(k_db: Tensor, laplacian: bool) -> Tensor:
     """Equation 7.5-10, and its like of M.2412's channel model A for Laplacian azimuths."""
     if laplacian:

@@ -16,7 +16,10 @@ from .receiver import Receiver
 MOST_LAYERS = 4
 """Most layers of a codeword (TS 38.211 clause 7.3.1.3)."""
 
-Precoding = Literal["codebook", "svd"]
+MOST_USERS = 12
+"""Most users of a PRB: orthogonal demodulation reference signals (TS 38.211 Table 7.4.1.1.2-2)."""
+
+Precoding = Literal["codebook", "svd", "zf", "rzf"]
 
 _BASE = PanelSettings(
     rows=8, polarizations=2, ports=2, row_spacing_wavelengths=0.8, element="sector", electrical_tilt_deg=99.0
@@ -33,7 +36,10 @@ class AntennaSettings:
     ue: PanelSettings = _UE
     """Panel of every user, turned at random about the vertical."""
     precoding: Precoding = "codebook"
-    """One entry of the type I codebook for the whole carrier, or the channel's singular vectors on each PRB."""
+    """One entry of the type I codebook for the whole carrier, the channel's singular vectors on each PRB, or
+    (regularised) zero-forcing over the users of each PRB, with one layer a user."""
+    users_per_prb: int = Field(default=1, ge=1, le=MOST_USERS)
+    """Most users of a cell on one PRB; more than one needs zf or rzf, and an allocator that shares PRBs."""
     receiver: Receiver = "lmmse"
     """What a user does with his ports: the LMMSE receiver, or maximum-ratio combining."""
     max_rank: int | None = Field(default=None, ge=1, le=MOST_LAYERS)
@@ -48,7 +54,14 @@ class AntennaSettings:
     @property
     def layers(self) -> int:
         """Most layers of a user."""
+        if self.forces_zeros:
+            return 1
         return min(MOST_LAYERS, self.base.ports, self.ue.ports) if self.max_rank is None else self.max_rank
+
+    @property
+    def forces_zeros(self) -> bool:
+        """Whether the precoder is made for all users of a PRB together."""
+        return self.precoding in ("zf", "rzf")
 
     @model_validator(mode="after")
     def _check_rank(self) -> Self:
@@ -57,6 +70,25 @@ class AntennaSettings:
             raise ValueError(
                 f"max_rank is {self.max_rank}, but {self.base.ports} ports of the base station and {self.ue.ports} of "
                 f"the user carry 1 to {most} layers; lower it, or give the panels more ports"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_sharing(self) -> Self:
+        if self.forces_zeros and self.max_rank not in (None, 1):
+            raise ValueError(
+                f"max_rank is {self.max_rank}, but precoding {self.precoding} gives every user one layer; leave it "
+                "out, or choose codebook or svd"
+            )
+        if self.users_per_prb > 1 and not self.forces_zeros:
+            raise ValueError(
+                f"users_per_prb is {self.users_per_prb}, but precoding {self.precoding} serves one user a PRB; choose "
+                "zf or rzf, or leave it at 1"
+            )
+        if self.users_per_prb > self.base.ports:
+            raise ValueError(
+                f"users_per_prb is {self.users_per_prb}, but the base station has {self.base.ports} ports; lower it to "
+                f"{self.base.ports}, or give the panel more ports"
             )
         return self
 

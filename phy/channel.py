@@ -15,7 +15,7 @@ from .antennas import AntennaSettings, port_antenna
 from .config import STRICT
 from .fading import Basis, Fading, FadingSettings, Links, SmallScale, draw_fading, karhunen_loeve
 from .large_scale import Air, AirPlan, LargeScale, PropagationSettings, delay_spread_log10, draw_air, raised
-from .mimo_channel import MimoChannel, MimoPlan, draw_mimo, stack_mimo
+from .mimo_channel import Matrices, MimoChannel, MimoPlan, draw_mimo, stack_mimo
 from .placement import place_per_cell, place_uniform
 from .random import Drops
 from .topology import Topology, displacement
@@ -77,7 +77,7 @@ class Channel:
     serving: Tensor  # [B, U] int64
     position_m: Tensor  # [B, U, 3]
     fading: SmallScale
-    mimo: MimoChannel | None = None  # where there are panels; nothing fades in ``fading`` then
+    mimo: Matrices | None = None  # where there are panels; nothing fades in ``fading`` then
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Channel:
         """The same channel on another device."""
@@ -102,7 +102,7 @@ def stack_channels(parts: Sequence[Channel]) -> Channel:
         return torch.cat([of(part) for part in parts])
 
     fading = parts[0].fading.beside([part.fading for part in parts[1:]])
-    mimo = [part.mimo for part in parts if part.mimo is not None]
+    mimo = [part.mimo for part in parts if isinstance(part.mimo, MimoChannel)]
     return Channel(
         cat(lambda part: part.mean_snr),
         cat(lambda part: part.serving),
@@ -155,7 +155,7 @@ def fade(
     """
     snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
     if plan.fading.model == "none" or plan.antennas is not None:
-        return _no_fading(snr, len(plan.frequency_hz))
+        return no_fading(snr, len(plan.frequency_hz))
     return draw_fading(drop, links_of(plan, scale, position), basis, plan.fading, snr, dtype, direct)
 
 
@@ -184,7 +184,7 @@ def links_of(plan: ChannelPlan, scale: LargeScale, position: Tensor) -> Links:
     )
 
 
-def _no_fading(snr: Tensor, prbs: int) -> Fading:
+def no_fading(snr: Tensor, prbs: int) -> Fading:
     """One ray without delay or Doppler."""
     amplitude = snr.sqrt()[..., None]
     rays = torch.stack((torch.cat((amplitude, 0 * amplitude), -1), torch.cat((0 * amplitude, amplitude), -1)), 2)

@@ -14,6 +14,9 @@ Two things are added to the textbook form. An exponential correlation has a corn
 bound over short steps; waves shorter than 5 m (less where the fields themselves decorrelate faster) are therefore
 drawn out to that length, as finer structure is small-scale fading. And fields of other decorrelation distances use
 the same waves and phases with other powers p_w, so that the states of a link stay correlated with each other.
+
+Other powers also make fields correlated like ``exp(-(d / D)^2)``, without the corner: regions above a level have smooth
+borders then, where those of an exponential correlation are frayed down to the shortest wave.
 """
 
 from __future__ import annotations
@@ -52,8 +55,21 @@ class Waves:
         tail = (1.0 + (number * self.middle_m) ** 2) / (1.0 + (number * decorrelation_m) ** 2)
         density = (decorrelation_m / self.middle_m) ** 2 * tail**1.5  # ratio of the spectra
         power = torch.where(self.exact < self.highest, density, tail.sqrt())  # ratio of what lies beyond
-        root = (power / power.sum(1, keepdim=True)).sqrt()
-        return torch.cat((root, root), 1)
+        return _roots(power)
+
+    def smooth_weights(self, decorrelation_m: float) -> Tensor:
+        """The same for a field correlated like ``exp(-(d / D)^2)``, whose slopes are those of waves longer than D.
+
+        The spectrum of that in the plane is ``k exp(-(k D)^2 / 4)``.
+        """
+        drawn = (1.0 + (self.exact * self.middle_m) ** 2).pow(1.5)
+        return _roots(drawn * torch.exp(-0.25 * (self.exact * decorrelation_m) ** 2))
+
+
+def _roots(power: Tensor) -> Tensor:
+    """Square roots of powers ``[B, W]`` that are brought to the sum 1, for cosines and sines, ``[B, 2W]``."""
+    root = (power / power.sum(1, keepdim=True)).sqrt()
+    return torch.cat((root, root), 1)
 
 
 def draw_waves(keys: Tensor, decorrelation_m: Sequence[float], waves: int = WAVES) -> Waves:

@@ -24,7 +24,7 @@ from .fields import Waves, draw_amplitudes, draw_waves
 from .los import LOS_DECORRELATION_M, los_probability, soft_los
 from .parameters import NAMES, mixing, moments, sigma_db, states, zsd_log10
 from .pathloss import Edition, Link, PathLossModel, environment_height_m, path_losses_db
-from .penetration import car_loss_db, penetration_loss_db
+from .penetration import car_loss_db, check_car_validity, penetration_loss_db
 from .placement import draw_indoor, indoor_distance_m, indoor_height_m
 from .propagation import PropagationSettings
 from .random import Drops, uniform
@@ -153,8 +153,16 @@ def draw_inside(drops: Drops, settings: PropagationSettings, users: int) -> Insi
     indoor = draw_indoor(drops.keys("indoor"), users, settings.indoor_share)
     depth = indoor * indoor_distance_m(drops.keys("indoor_distance"), users, settings.model, settings.o2i == "legacy")
     wall = penetration_loss_db(
-        drops.keys("penetration"), settings.o2i, settings.carrier_hz, indoor, depth, settings.high_loss_share
+        drops.keys("penetration"),
+        settings.o2i,
+        settings.carrier_hz,
+        indoor,
+        depth,
+        settings.high_loss_share,
+        settings.parameters,
     )
+    if settings.in_car_share > 0.0:
+        check_car_validity(settings.carrier_hz)
     in_car = ~indoor & (uniform(drops.keys("in_car"), (users,)) < settings.in_car_share)
     return Inside(indoor, depth, in_car, wall + car_loss_db(drops.keys("car"), in_car, settings.car))
 
@@ -197,14 +205,15 @@ class SiteLinks:
     draws: Draws  # what is random in the clusters
 
 
-def site_links(air: Air, user_m: Tensor) -> SiteLinks:
+def site_links(air: Air, user_m: Tensor, unfolded_m: Tensor | None = None) -> SiteLinks:
     """What clusters at both ends follow from, with users at ``[B, U, 3]`` in m; the air must have been drawn with them.
 
     Args:
         air: of :func:`draw_air`.
         user_m: positions, with wrap-around inside the cluster's hexagons.
+        unfolded_m: as in :meth:`Air.at`.
     """
-    geometry = _geometry(air, user_m, user_m)
+    geometry = _geometry(air, user_m, user_m if unfolded_m is None else unfolded_m)
     values = tuple(_parameters(air, geometry, column) for column in range(3))
     power = torch.stack(_power(air, geometry, values))
     column = power.argmax(0)
@@ -309,9 +318,10 @@ def _line_of_sight(air: Air, link: Link, table: Tensor) -> Tensor:
         return torch.full_like(distance, float(settings.los != "never"))
     outside = (distance - air.depth_m[..., None]).clamp_min(0.0)
     probability = los_probability(settings.model, outside, link.ue_height_m, settings.los_office)
-    weights = air.waves.weights(LOS_DECORRELATION_M[settings.model])
+    soft, far_m = settings.los_transition == "soft", LOS_DECORRELATION_M[settings.model]
+    weights = air.waves.smooth_weights(far_m) if soft else air.waves.weights(far_m)
     margin = torch.special.ndtri(probability) - table @ (air.line * weights[..., None])
-    return soft_los(margin, settings.carrier_hz) if settings.los_transition == "soft" else (margin > 0.0).double()
+    return soft_los(margin, settings.carrier_hz) if soft else (margin > 0.0).double()
 
 
 def _parameters(air: Air, geometry: Geometry, column: int) -> Tensor:

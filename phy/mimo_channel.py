@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -20,7 +21,7 @@ from .mimo_rays import End, MimoRays, SteeredRays, steer
 from .panel import orientation_rad
 from .random import Drops, uniform
 
-_USERS_AT_ONCE = 32  # users whose rays are steered at once, to bound the memory of it
+_LINKS_AT_ONCE = 32  # users, or links, whose rays are steered at once, to bound the memory of it
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,59 @@ class MimoPlan:
 
 
 @dataclass(frozen=True)
+class Around:
+    """Whose matrices users know."""
+
+    heard: Tensor  # [B, U, J] int64, cells with matrices, the user's own first
+    rest_snr: Tensor  # [B, U, C] mean power at a user's port from the cells that are not among them, else 0
+
+
+class Matrices(Protocol):
+    """Channel matrices of drops side by side at any slot."""
+
+    @property
+    def antennas(self) -> AntennaSettings:
+        """Panels of both ends."""
+        ...
+
+    def held(self, slot: int, slot_s: float) -> tuple[Tensor, Around]:
+        """Matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and whose they are."""
+        ...
+
+    def served(self, serving: Tensor, period_slots: int) -> Matrices:
+        """The same for users whose cells ``[B, M, U]`` change at every so many slots."""
+        ...
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Matrices:
+        """The same on another device, complex numbers of ``dtype``."""
+        ...
+
+
+@dataclass(frozen=True)
 class MimoChannel:
-    """Drops side by side; a pure function of time."""
+    """Drops side by side whose users stay where they are; a pure function of time."""
 
     antennas: AntennaSettings
     steered: SteeredRays  # of links [B, U, J], the user's own cell first
     tones: Tensor  # [B, U, J, K, N] complex, phase of each cluster on each PRB
     heard: Tensor  # [B, U, J] int64, which cells these are
     rest_snr: Tensor  # [B, U, C] mean power at a user's port from the cells that are not among them, else 0
+
+    def held(self, slot: int, slot_s: float) -> tuple[Tensor, Around]:
+        """Matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and whose they are."""
+        matrices = torch.stack([self.matrices(b, slot * slot_s) for b in range(len(self.heard))])
+        return matrices, Around(self.heard, self.rest_snr)
+
+    def served(self, serving: Tensor, period_slots: int) -> Matrices:
+        """Refuse to follow users who change their cell.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(
+            "these matrices are of users who keep their cells; for handovers build the channel with "
+            "phy.mimo_motion.build_moving_matrices"
+        )
 
     def matrices(self, drop: int, time_s: float) -> Tensor:
         """Matrices ``[U, K, J, Nr, Nt]`` of one drop of the batch; powers relative to the noise of a PRB."""
@@ -91,9 +137,10 @@ def draw_mimo(
     rays = heard_rays(drop, air, links, site)
     gain = plan.snr_at_unit_gain * links.power.gather(2, site)
     boresight = air.plan.topology.azimuth_rad[heard]
-    steered = _steered(drop, plan, air, rays, boresight, gain, dtype)
-    turns = steered.delay_s[..., None, :] * plan.frequency_hz[:, None]
-    tones = torch.polar(torch.ones_like(turns), -2.0 * math.pi * (turns - turns.floor())).to(dtype.to_complex())
+    bearing, velocity = attitudes(drop, plan.speed_mps)
+    ends = Ends(boresight, bearing[..., None].expand_as(gain), velocity[:, :, None].expand(*gain.shape, 3))
+    steered = steer_links(plan, air.plan.propagation.carrier_hz, rays, ends, gain, dtype)
+    tones = tones_of(steered, plan.frequency_hz, dtype)
     return MimoChannel(plan.antennas, steered, tones, heard, snr.scatter(2, heard, 0.0))
 
 
@@ -103,22 +150,54 @@ def strongest(snr: Tensor, serving: Tensor, count: int) -> Tensor:
     return own_first.topk(min(count, snr.shape[2]), -1).indices
 
 
-def _steered(
-    drop: Drops, plan: MimoPlan, air: Air, rays: MimoRays, boresight: Tensor, gain: Tensor, dtype: torch.dtype
-) -> SteeredRays:
-    base_panel, ue_panel = plan.antennas.base, plan.antennas.ue
-    users = gain.shape[1]
-    turn = [2.0 * math.pi * uniform(drop.keys(name), (users, 1)) for name in ("mimo/bearing", "mimo/heading")]
-    bearing, heading = (angle.expand_as(gain) for angle in turn)
+@dataclass(frozen=True)
+class Ends:
+    """How both ends of links stand, and how the user moves."""
+
+    boresight_rad: Tensor  # [1, R, ...] of the cell
+    bearing_rad: Tensor  # [1, R, ...] of the user's panel
+    velocity_mps: Tensor  # [1, R, ..., 3]
+
+    def few(self, rows: slice) -> Ends:
+        """Those of some rows."""
+        return Ends(self.boresight_rad[:, rows], self.bearing_rad[:, rows], self.velocity_mps[:, rows])
+
+
+def attitudes(drop: Drops, speed_mps: Tensor) -> tuple[Tensor, Tensor]:
+    """Bearing ``[1, U]`` of each user's panel, and his velocity ``[1, U, 3]`` in a direction of its own."""
+    turn = [2.0 * math.pi * uniform(drop.keys(name), (len(speed_mps),)) for name in ("mimo/bearing", "mimo/heading")]
+    bearing, heading = turn
     direction = torch.stack((heading.cos(), heading.sin(), torch.zeros_like(heading)), -1)
-    velocity = plan.speed_mps[:, None, None] * direction
+    return bearing, speed_mps[:, None] * direction
+
+
+def tones_of(steered: SteeredRays, frequency_hz: Tensor, dtype: torch.dtype) -> Tensor:
+    """Phase of each cluster on each PRB ``[..., K, N]``, complex."""
+    turns = steered.delay_s[..., None, :] * frequency_hz[:, None]
+    return torch.polar(torch.ones_like(turns), -2.0 * math.pi * (turns - turns.floor())).to(dtype.to_complex())
+
+
+def steer_links(
+    plan: MimoPlan, carrier_hz: float, rays: MimoRays, ends: Ends, gain: Tensor, dtype: torch.dtype
+) -> SteeredRays:
+    """Apply the panels to rays, some rows at a time.
+
+    Args:
+        plan: panels.
+        carrier_hz: carrier frequency.
+        rays: of links ``[1, R, ...]``.
+        ends: of these links.
+        gain: ``[1, R, ...]`` mean SNR between isotropic antennas.
+        dtype: real type of the result; it is computed in float64.
+    """
     parts = []
-    for first in range(0, users, _USERS_AT_ONCE):
-        some = (slice(None), slice(first, first + _USERS_AT_ONCE))
-        base = End(base_panel, orientation_rad(base_panel, boresight[some]))
-        ue = End(ue_panel, orientation_rad(ue_panel, bearing[some]))
-        few = MimoRays(**{field.name: getattr(rays, field.name)[some] for field in fields(MimoRays)})
-        made = steer(few, base, ue, velocity[some], air.plan.propagation.carrier_hz, gain[some])
+    for first in range(0, gain.shape[1], _LINKS_AT_ONCE):
+        some = slice(first, first + _LINKS_AT_ONCE)
+        these = ends.few(some)
+        base = End(plan.antennas.base, orientation_rad(plan.antennas.base, these.boresight_rad))
+        ue = End(plan.antennas.ue, orientation_rad(plan.antennas.ue, these.bearing_rad))
+        few = MimoRays(**{field.name: getattr(rays, field.name)[:, some] for field in fields(MimoRays)})
+        made = steer(few, base, ue, these.velocity_mps, carrier_hz, gain[:, some])
         kind = dtype.to_complex()
         parts.append(SteeredRays(made.rx.to(kind), made.tx.to(kind), made.doppler_hz, made.delay_s))
     return _cat(parts, 1)

@@ -36,6 +36,22 @@ def heard_rays(drop: Drops, air: Air, links: SiteLinks, site: Tensor) -> MimoRay
         site: int64 ``[1, U, J]``, that of each cell; cells of a site share their clusters, but no phases.
     """
     user = torch.arange(site.shape[1])[None, :, None].expand_as(site)
+    clusters, spreads, direct, spread_s = link_clusters(drop, air, links, user, site)
+    return with_sub_clusters(draw_rays(drop, clusters, spreads, direct), spread_s)
+
+
+def link_clusters(
+    drop: Drops, air: Air, links: SiteLinks, user: Tensor, site: Tensor
+) -> tuple[ClusterDirections, ClusterSpreads, DirectRay, Tensor]:
+    """Clusters, spreads within them, direct rays and c_DS ``[1, ...]`` of some links.
+
+    Args:
+        drop: one drop.
+        air: of that drop.
+        links: all links to sites.
+        user: int64 ``[1, ...]``.
+        site: likewise.
+    """
     place = (torch.zeros_like(site), user, site)
     column = links.column[place]
     normals, sides = _draws(drop, air, links)
@@ -56,7 +72,7 @@ def heard_rays(drop: Drops, air: Air, links: SiteLinks, site: Tensor) -> MimoRay
             for field in fields(out):
                 getattr(out, field.name)[rows] = getattr(of_state, field.name)
         spread_s[rows] = cluster_delay_spread_s(air.plan.propagation.model, air.plan.propagation.carrier_hz)[number]
-    return with_sub_clusters(draw_rays(drop, clusters, spreads, direct), spread_s)
+    return clusters, spreads, direct, spread_s
 
 
 def cluster_delay_spread_s(model: PathLossModel, carrier_hz: float) -> tuple[float, float, float]:

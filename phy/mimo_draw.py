@@ -16,7 +16,7 @@ from torch import Tensor
 from .angles import ray_offsets
 from .mimo_rays import MimoRays
 from .parameters import RAYS
-from .random import Drops, normal, uniform
+from .random import Drops, normal, rows, uniform
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,17 @@ class DirectRay:
     distance_m: Tensor
 
 
+@dataclass(frozen=True)
+class RayDraws:
+    """What is random in the rays of links."""
+
+    pairing: Tensor  # [B, ..., N, 3, 20] uniform; the order of each row pairs the angles
+    xpr: Tensor  # [B, ..., N, 20] normal
+    phase: Tensor  # [B, ..., N, 20, 2, 2] uniform
+
+
 def draw_rays(drops: Drops, clusters: ClusterDirections, spreads: ClusterSpreads, direct: DirectRay) -> MimoRays:
-    """Rays of all links in the batch (equations 7.5-13, 7.5-18, 7.5-20, 7.5-21, and random phases).
+    """Rays of all links in the batch, random numbers drawn anew.
 
     Args:
         drops: the batch, B.
@@ -65,10 +74,45 @@ def draw_rays(drops: Drops, clusters: ClusterDirections, spreads: ClusterSpreads
         direct: of the links.
     """
     shape = tuple(clusters.power.shape[1:])
+    draws = RayDraws(
+        pairing=uniform(drops.keys("mimo/pairing"), (*shape, 3, RAYS)),
+        xpr=normal(drops.keys("mimo/xpr"), (*shape, RAYS)),
+        phase=uniform(drops.keys("mimo/phase"), (*shape, RAYS, 2, 2)),
+    )
+    return make_rays(draws, clusters, spreads, direct)
+
+
+def draw_links(drop: Drops, link: Tensor, clusters: int) -> RayDraws:
+    """What is random in the rays of some links ``[1, R]`` of one drop, the same whichever of them are asked for.
+
+    Args:
+        drop: one drop.
+        link: int64 ``[R]``, number of each link.
+        clusters: N.
+    """
+
+    def keys(stream: str, size: int) -> Tensor:
+        return rows(drop.keys(stream), link, clusters * RAYS * size)
+
+    return RayDraws(
+        pairing=uniform(keys("mimo/pairing", 3), (clusters, 3, RAYS))[None],
+        xpr=normal(keys("mimo/xpr", 1), (clusters, RAYS))[None],
+        phase=uniform(keys("mimo/phase", 4), (clusters, RAYS, 2, 2))[None],
+    )
+
+
+def make_rays(draws: RayDraws, clusters: ClusterDirections, spreads: ClusterSpreads, direct: DirectRay) -> MimoRays:
+    """Rays of links (equations 7.5-13, 7.5-18, 7.5-20, 7.5-21, and random phases).
+
+    Args:
+        draws: what is random in them.
+        clusters: of the links.
+        spreads: of the links.
+        direct: of the links.
+    """
     offset = torch.deg2rad(ray_offsets()).to(clusters.power)
-    paired = offset[uniform(drops.keys("mimo/pairing"), (*shape, 3, RAYS)).argsort(-1).to(offset.device)]
-    xpr_normal = normal(drops.keys("mimo/xpr"), (*shape, RAYS)).to(clusters.power)
-    turn = uniform(drops.keys("mimo/phase"), (*shape, RAYS, 2, 2)).to(clusters.power)
+    paired = offset[draws.pairing.argsort(-1).to(offset.device)]
+    xpr_normal, turn = draws.xpr.to(clusters.power), draws.phase.to(clusters.power)
 
     def around(centre: Tensor, spread_deg: Tensor, offsets: Tensor) -> Tensor:
         return centre[..., None] + spread_deg[..., None, None] * offsets

@@ -61,11 +61,14 @@ class SteeredRays:
 
     def taps(self, time_s: Tensor) -> Tensor:
         """Coefficients of the clusters at times ``[T]``, ``[..., N, T, Nr, Nt]`` (TR 38.901 equation 7.5-22)."""
-        turns = self.doppler_hz[..., None, :] * time_s[:, None]
+        return self.turned(self.doppler_hz[..., None, :] * time_s[:, None])
+
+    def turned(self, turns: Tensor) -> Tensor:
+        """The same after so many turns of each ray, ``[..., N, T, M]`` float64."""
         phase = 2.0 * math.pi * (turns - turns.floor())
         rotating = torch.complex(phase.cos(), phase.sin()).to(self.rx.dtype).repeat_interleave(2, -1)
         left = self.rx[..., None, :, :] * rotating[..., None, :]
-        product: Tensor = (left.flatten(-3, -2) @ self.tx).unflatten(-2, (len(time_s), -1))
+        product: Tensor = (left.flatten(-3, -2) @ self.tx).unflatten(-2, (turns.shape[-2], -1))
         return product
 
     def response(self, frequency_hz: Tensor, time_s: Tensor) -> Tensor:
@@ -140,9 +143,8 @@ def with_sub_clusters(rays: MimoRays, cluster_delay_spread_s: Tensor) -> MimoRay
     member = torch.zeros((3, size), dtype=rays.power.dtype, device=rays.power.device)
     for row, group in enumerate(_SUB_CLUSTERS):
         member[row, list(group)] = 1.0
-    strong = rays.power.sum(-1).topk(2, -1).indices
-    order = torch.cat((torch.arange(rays.power.shape[-2], device=strong.device).expand(rays.delay_s.shape), strong), -1)
-    order = torch.cat((order, strong), -1)
+    order = split_order(rays)
+    strong = order[..., -2:]
     part = _parts(rays.delay_s, strong)
     offset = torch.tensor(_SUB_CLUSTER_DELAYS, dtype=rays.delay_s.dtype, device=strong.device)[part.clamp(min=0)]
     spread = cluster_delay_spread_s[..., None] * offset
@@ -155,6 +157,13 @@ def with_sub_clusters(rays: MimoRays, cluster_delay_spread_s: Tensor) -> MimoRay
     phases = torch.take_along_dim(rays.phases, order[..., None, None, None], -4)
     ray["power"] = ray["power"] * weight
     return replace(rays, delay_s=torch.take_along_dim(rays.delay_s, order, -1) + spread, phases=phases, **ray)
+
+
+def split_order(rays: MimoRays) -> Tensor:
+    """Which cluster each of the N + 4 comes from that :func:`with_sub_clusters` makes, int64 ``[..., N + 4]``."""
+    strong = rays.power.sum(-1).topk(2, -1).indices
+    order = torch.cat((torch.arange(rays.power.shape[-2], device=strong.device).expand(rays.delay_s.shape), strong), -1)
+    return torch.cat((order, strong), -1)
 
 
 def _parts(delay: Tensor, strong: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ Users who stay have the Doppler shifts of their nominal speed, as if they went a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -121,6 +121,11 @@ class Course:
             scale = replace(scale, gain_db=scale.gain_db - loss(way, place, t_s))
         return scale, place
 
+    def blocked_db(self, way: Tensor, place: Tensor, t_s: float) -> Tensor:
+        """What stands in the way takes, ``[1, U, C]``, of users at unfolded and folded positions ``[1, U, 3]``."""
+        clear = way.new_zeros((*way.shape[:2], len(self.plan.topology.cell_site)))
+        return torch.stack([clear, *(loss(way, place, t_s) for loss in self._losses)]).sum(0)
+
     def rays(self, number: int, dtype: torch.dtype) -> tuple[Fading, Tensor]:
         """Scattered rays of a state, and the direct ones ``[1, U, C]``; the last two states are kept."""
         if number not in self._kept:
@@ -133,15 +138,20 @@ class Course:
             self._kept[number] = (fading, direct * math.sqrt(len(self.basis.vectors)))
         return self._kept[number]
 
-    def snr(self, slots: Tensor) -> Tensor:
-        """Mean SNR of all links at some slots, linear ``[T, U, C]``: between two states linear in dB."""
-        every = self.motion.update_slots
-        number = slots // every
-        last = int(number.max()) + 1
-        gain = torch.cat([self.state(n)[0].gain_db for n in range(last + 1)])  # [G, U, C]
-        share = ((slots - number * every).double() / every)[:, None, None]
-        between = gain[number] * (1.0 - share) + gain[number + 1] * share
-        return self.plan.snr_at_unit_gain * torch.pow(10.0, between / 10.0)
+    def snr(self, slots: Iterable[int]) -> Iterator[Tensor]:
+        """Mean SNR of all links at some slots in ascending order, linear ``[U, C]``: between two states linear in dB.
+
+        One slot after the other, so that no more than two states are held.
+        """
+        every, gain = self.motion.update_slots, dict[int, Tensor]()
+        for slot in slots:
+            number, since = divmod(slot, every)
+            wanted = (number, number + 1) if since else (number,)
+            gain = {n: gain[n] if n in gain else self.state(n)[0].gain_db[0] for n in wanted}
+            between = gain[number]
+            if since:
+                between = between * (1.0 - since / every) + gain[number + 1] * (since / every)
+            yield self.plan.snr_at_unit_gain * torch.pow(10.0, between / 10.0)
 
     def turns(self, t_s: Tensor, rays: Fading) -> Tensor:
         """Turns of the rays of M directions since the start, ``[1, U, T, M]``."""

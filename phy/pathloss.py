@@ -27,6 +27,7 @@ Edition = Literal["v19", "v16", "imt2020_a"]
 """Whose tables: TR 38.901 V19, its V14 to V18, or channel model A of ITU-R M.2412 (0.5 to 6 GHz)."""
 
 MAX_UE_HEIGHT_M = 22.5
+MAX_BS_HEIGHT_M = 150.0  # that of RMa, the greatest in the table
 STREET_WIDTH_M = 20.0  # W of RMa, its default
 BUILDING_HEIGHT_M = 5.0  # h of RMa, its default
 LARGE_CELL_DB = 12.0  # by which M.2412's rural large cells (LMLC) lose less without line of sight
@@ -153,12 +154,13 @@ def uma_distance_gain(distance_2d_m: Tensor) -> Tensor:
 
 
 def check_validity(model: PathLossModel, link: Link, large_cells: bool = False) -> None:
-    """Refuse users in the air, and warn where a link leaves the range of TR 38.901 Table 7.4.1-1.
+    """Refuse users and base stations in the air, and warn where a link leaves the range of TR 38.901 Table 7.4.1-1.
 
     The warnings' texts are constant, so that Python's default filter shows each once.
 
     Raises:
-        ValueError: a user above 22.5 m, or at or below UMa's and UMi's environment height of 1 m.
+        ValueError: a user above 22.5 m, a base station above 150 m, or one of them at or below UMa's and UMi's
+            environment height of 1 m.
     """
     if model == "free_space":
         return
@@ -170,10 +172,18 @@ def check_validity(model: PathLossModel, link: Link, large_cells: bool = False) 
             f"'{model}', which holds above {lowest:g} m and up to {MAX_UE_HEIGHT_M} m (TR 38.901 Table 7.4.1-1); move "
             "the user into this range or take an air-to-ground model (TR 36.777, ITU-R P.1410) or 'free_space'"
         )
+    base_low, base_high = base = _range(link.bs_height_m)
+    if base_high > MAX_BS_HEIGHT_M or base_low <= lowest:
+        raise ValueError(
+            f"a base station stands {base_high if base_high > MAX_BS_HEIGHT_M else base_low:g} m high in the "
+            f"terrestrial path-loss model '{model}', which makes sense above {lowest:g} m and up to "
+            f"{MAX_BS_HEIGHT_M:g} m (TR 38.901 Table 7.4.1-1); set topology.bs_height_m within, or take an "
+            "air-to-ground model (TR 36.777, ITU-R P.1410) or 'free_space'"
+        )
     valid = _LARGE_CELLS if large_cells else _VALIDITY[model]
     _warn_outside(model, "carrier frequency (Hz)", (link.carrier_hz, link.carrier_hz), valid.carrier_hz)
     _warn_outside(model, "horizontal distance (m)", _range(link.distance_2d_m), valid.distance_2d_m)
-    _warn_outside(model, "height of the base station (m)", _range(link.bs_height_m), valid.bs_height_m)
+    _warn_outside(model, "height of the base station (m)", base, valid.bs_height_m)
     _warn_outside(model, "height of the user (m)", (low, high), valid.ue_height_m)
 
 

@@ -48,8 +48,8 @@ class PropagationSettings:
     """Height at which users are placed; up to 22.5 in the terrestrial models."""
     los: Literal["random", "always", "never"] = "random"
     """Line of sight of the outdoor part of the links: by its probability, or the same for all."""
-    los_transition: Literal["hard", "soft"] = "hard"
-    """How line of sight ends for a user who moves: at once, or within metres (TR 38.901 7.6.3.3)."""
+    los_transition: Literal["hard", "soft"] | None = None
+    """How line of sight ends: at once, or over tens of metres (TR 38.901 7.6.3.3). Left out, soft if any users move."""
     office: Literal["mixed", "open"] = "mixed"
     """Office of the model inh: partitioned, or open (TR 38.901 Table 7.4.2-1)."""
     large_cells: bool = False

@@ -53,14 +53,23 @@ def uniform(keys: Tensor, shape: tuple[int, ...], start: int = 0) -> Tensor:
         start: counter of the first number, so that ``uniform(k, (8,))[:, 3:]`` equals ``uniform(k, (5,), start=3)``.
     """
     counter = torch.arange(start, start + math.prod(shape), dtype=torch.int64, device=keys.device)
-    bits = _mix(keys[:, None] + (counter + 1) * _GOLDEN)
-    unit = _shift(bits, 12).to(torch.float64)  # 52 bits: adding a half is exact, and neither 0 nor 1 is ever drawn
-    return ((unit + 0.5) * 2.0**-52).reshape(len(keys), *shape)
+    return _unit(keys[:, None] + (counter + 1) * _GOLDEN).reshape(len(keys), *shape)
 
 
 def normal(keys: Tensor, shape: tuple[int, ...], start: int = 0) -> Tensor:
     """Standard normal numbers, float64 ``[B, *shape]``, by the inverse distribution function."""
-    return math.sqrt(2.0) * torch.erfinv(2.0 * uniform(keys, shape, start) - 1.0)
+    return _normal(uniform(keys, shape, start))
+
+
+def rows(keys: Tensor, number: Tensor, size: int) -> Tensor:
+    """Keys that draw single rows of a large draw: ``uniform(rows(k, i, n), (n,))`` is ``uniform(k, (m, n))[0, i]``.
+
+    Args:
+        keys: int64 ``[1]``.
+        number: of the rows, int64 ``[R]``.
+        size: n, numbers in a row.
+    """
+    return keys + number * size * _GOLDEN
 
 
 def pair_normal(keys: Tensor, one: Tensor, other: Tensor, size: int) -> Tensor:
@@ -73,9 +82,16 @@ def pair_normal(keys: Tensor, one: Tensor, other: Tensor, size: int) -> Tensor:
         size: how many there are to make pairs of.
     """
     counter = torch.minimum(one, other) * size + torch.maximum(one, other)
-    bits = _mix(keys.view(-1, *(1,) * (counter.dim() - 1)) + (counter + 1) * _GOLDEN)
-    unit = (_shift(bits, 12).to(torch.float64) + 0.5) * 2.0**-52
+    return _normal(_unit(keys.view(-1, *(1,) * (counter.dim() - 1)) + (counter + 1) * _GOLDEN))
+
+
+def _normal(unit: Tensor) -> Tensor:
     return math.sqrt(2.0) * torch.erfinv(2.0 * unit - 1.0)
+
+
+def _unit(z: Tensor) -> Tensor:
+    """52 bits of the hash: adding a half is exact, and neither 0 nor 1 is ever drawn."""
+    return (_shift(_mix(z), 12).to(torch.float64) + 0.5) * 2.0**-52
 
 
 def _mix(z: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ def require_possible(propagation: PropagationSettings, antenna: SectorAntennaSet
         ("propagation.model", propagation.model, propagation.model != "free_space", "uma, umi, rma or inh"),
         ("propagation.parameters", propagation.parameters, propagation.parameters in _SPEC, "v19 or v16"),
         ("propagation.antenna_gain", propagation.antenna_gain, propagation.antenna_gain == "rays", "rays"),
-        ("propagation.los_transition", propagation.los_transition, propagation.los_transition == "hard", "hard"),
+        ("propagation.los_transition", propagation.los_transition, propagation.los_transition != "soft", "hard"),
         ("propagation.site_correlation", propagation.site_correlation, propagation.site_correlation == 0.0, "0"),
         ("propagation.large_cells", propagation.large_cells, not propagation.large_cells, "false"),
         ("fading.model", fading.model, fading.model == "rays", "rays"),

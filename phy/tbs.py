@@ -29,6 +29,8 @@ class TransportBlocks:
     bits: Tensor  # [I, P + 1] int64, transport block size
     code_blocks: Tensor  # [I, P + 1] int64, number of code blocks
     code_block_bits: Tensor  # [I, P + 1] int64, information bits of a code block, with its and its block's CRC
+    code_rate: Tensor  # [I, P + 1] float64, all information bits and CRCs over the coded bits that the resources hold
+    base_graph: Tensor  # [I, P + 1] int64, 1 or 2
 
     def index(self, mcs: Tensor, prbs: Tensor) -> Tensor:
         """Where (MCS, number of PRBs) lies in the flattened tables, int64, for example in ``bits.view(-1)[index]``."""
@@ -79,9 +81,19 @@ def transport_blocks(table: McsTable, max_prbs: int, re_per_prb: int, layers: in
     information = (table.efficiency * layers * re_per_prb)[:, None] * prbs
     rate = table.code_rate[:, None].expand_as(information)
     bits = torch.where(information <= _SMALL_BLOCK_BITS, _small_size(information), _large_size(information, rate))
-    blocks, block_bits = _segments(bits, rate)
+    graph = base_graph(bits, rate)
+    blocks, block_bits = _segments(bits, graph)
     some = prbs > 0
-    return TransportBlocks(bits * some, blocks * some, block_bits * some)
+    coded = prbs * (table.modulation_order[:, None] * layers * re_per_prb)
+    sent = blocks * block_bits / coded.clamp(min=1)
+    return TransportBlocks(bits * some, blocks * some, block_bits * some, sent * some, graph)
+
+
+def base_graph(transport_block_bits: Tensor, rate: Tensor) -> Tensor:
+    """LDPC base graph, 1 or 2, by transport block size (without CRC) and the MCS's code rate (TS 38.212 7.2.2)."""
+    small = transport_block_bits <= _SMALL_BLOCK_BITS
+    graph_2 = (transport_block_bits <= 292) | (small & (rate <= 0.67)) | (rate <= 0.25)
+    return torch.where(graph_2, 2, 1)
 
 
 def _check(name: str, value: int, highest: int) -> None:
@@ -108,10 +120,9 @@ def _large_size(information: Tensor, rate: Tensor) -> Tensor:
     return unit * _ceil_div(bits, unit) - _CRC_BITS
 
 
-def _segments(bits: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
-    """Number and size of the code blocks (TS 38.212 5.2.2), base graph by 7.2.2, CRC of the block by 7.2.1."""
-    graph_2 = (bits <= 292) | ((bits <= _SMALL_BLOCK_BITS) & (rate <= 0.67)) | (rate <= 0.25)
-    largest = torch.where(graph_2, 3840, 8448)
+def _segments(bits: Tensor, graph: Tensor) -> tuple[Tensor, Tensor]:
+    """Number and size of the code blocks (TS 38.212 5.2.2), CRC of the block by 7.2.1."""
+    largest = torch.where(graph == 2, 3840, 8448)
     total = bits + torch.where(bits > _SMALL_BLOCK_BITS, _CRC_BITS, 16)
     blocks = torch.where(total <= largest, 1, _ceil_div(total, largest - _CRC_BITS))
     return blocks, torch.where(blocks > 1, total // blocks + _CRC_BITS, total)

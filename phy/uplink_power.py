@@ -22,14 +22,23 @@ _K_S = 1.25  # of deltaMCS, TS 38.213 clause 7.1.1
 class UplinkPowerSettings:
     """Open and closed loop of a UE's power on the PUSCH."""
 
-    p0_dbm: float = Field(default=-80.0, ge=-202.0, le=24.0)
-    """Power received on a PRB of 180 kHz that full compensation of the path loss aims at."""
-    alpha: float = Field(default=0.8, ge=0.0, le=1.0)
-    """Share of the path loss that is compensated: 0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9 or 1."""
-    max_power_dbm: float = Field(default=23.0, ge=-40.0, le=35.0)
-    """Greatest power of the UE (P_CMAX)."""
-    delta_mcs: bool = False
-    """Raise the power with the bits per resource element (Delta_TF with K_S 1.25)."""
+    # Descriptions stand inside, as settings that inherit from these would lose those below.
+    p0_dbm: float = Field(
+        default=-80.0,
+        ge=-202.0,
+        le=24.0,
+        description="Power received on a PRB of 180 kHz that full compensation of the path loss aims at.",
+    )
+    alpha: float = Field(
+        default=0.8,
+        ge=0.0,
+        le=1.0,
+        description="Share of the path loss that is compensated: 0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9 or 1.",
+    )
+    max_power_dbm: float = Field(default=23.0, ge=-40.0, le=35.0, description="Greatest power of the UE (P_CMAX).")
+    delta_mcs: bool = Field(
+        default=False, description="Raise the power with the bits per resource element (Delta_TF with K_S 1.25)."
+    )
 
     @model_validator(mode="after")
     def _check_alpha(self) -> Self:

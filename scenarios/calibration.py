@@ -12,13 +12,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from torch import Tensor
 
 from phy.antenna import SectorAntennaSettings
+from phy.beams import BeamPanelSettings
 from phy.large_scale import AirPlan, draw_air, raised
 from phy.placement import place_per_cell, place_uniform
 from phy.propagation import PropagationSettings
@@ -26,6 +27,7 @@ from phy.random import Drops, uniform
 from phy.topology import Topology, TopologySettings, build_topology
 from phy.units import db_to_linear, dbm_to_w, linear_to_db, noise_power_w
 
+from .calibration_beams import BeamNetwork, Interference, beam_links, heard_gains
 from .errors import ScenarioError
 from .explain import Layer, explain
 from .loading import CALIBRATIONS, layers_of_file, setting
@@ -35,6 +37,9 @@ from .schema import Model
 
 PERCENTILES = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
 QUANTITIES = ("coupling_gain_db", "geometry_db")
+
+MOST_PAIRS = 100_000_000
+"""Most gains between beams of a drop, 0.8 GB."""
 
 Percentile = Literal["5", "10", "20", "30", "40", "50", "60", "70", "80", "90", "95"]
 
@@ -80,8 +85,14 @@ class Calibration(Model):
     """Path loss, shadowing, line of sight, walls, cars, heights of the users."""
     antenna: SectorAntennaSettings = Field(default_factory=SectorAntennaSettings)
     """Port 0 of every cell."""
+    trxp_panel: BeamPanelSettings | None = None
+    """Panel with analogue beams of every cell; it takes the place of ``antenna``."""
     ue_antenna_gain_dbi: float = Field(default=0.0, ge=-30.0, le=30.0)
     """Gain of the users' isotropic antennas."""
+    ue_panel: BeamPanelSettings | None = None
+    """Panels with analogue beams of every user, turned at random about the vertical; none is isotropic."""
+    interference: Interference = "random_beam"
+    """Where other cells point: in a random beam of their set, or at a random one of the users they serve."""
     bandwidth_hz: float = Field(default=10e6, ge=1e5, le=1e10)
     """Bandwidth over which power and noise are spread."""
     tx_power_dbm: float = Field(default=46.0, ge=-30, le=70)
@@ -105,6 +116,47 @@ class Calibration(Model):
         if reference is not None and not (reference.coupling_gain_db or reference.geometry_db):
             raise ValueError("a reference needs figures: coupling_gain_db, geometry_db or both")
         return reference
+
+    @property
+    def points_beams(self) -> bool:
+        """Whether cells or users have panels."""
+        return self.trxp_panel is not None or self.ue_panel is not None
+
+    @property
+    def _pairs(self) -> int:
+        """Gains between beams that a drop holds."""
+        cells = self.topology.site_count * self.topology.sectors
+        sent = self.trxp_panel.beams if self.trxp_panel else 1
+        heard = self.ue_panel.beams * self.ue_panel.panel_columns if self.ue_panel else 1
+        return cells**2 * self.users_per_cell * sent * heard
+
+    @model_validator(mode="after")
+    def _check_panels(self) -> Self:
+        if self.points_beams and self.propagation.antenna_gain == "direct":
+            raise ValueError(
+                "propagation.antenna_gain is 'direct', but panels are summed over rays; leave it at 'rays'"
+            )
+        if self.trxp_panel is not None and self.topology.sectors == 1 and self.topology.layout != "indoor":
+            raise ValueError(
+                "topology.sectors is 1, and such a site is omnidirectional, but trxp_panel looks one way; set "
+                "topology.sectors: 3, or leave trxp_panel out"
+            )
+        if self.ue_panel is not None and self.ue_panel.panel_rows > 1:
+            raise ValueError(
+                f"ue_panel.panel_rows is {self.ue_panel.panel_rows}, but a user's panels stand around him, not above "
+                "each other; set it to 1, and panel_columns to the number of panels"
+            )
+        if self.ue_panel is not None and self.ue_antenna_gain_dbi != 0.0:
+            raise ValueError(
+                f"ue_antenna_gain_dbi is {self.ue_antenna_gain_dbi:g}, but ue_panel has the gain of its elements "
+                "(ue_panel.max_gain_dbi); leave the former at 0"
+            )
+        if self.points_beams and self._pairs > MOST_PAIRS:
+            raise ValueError(
+                f"{self._pairs} pairs of users' and cells' beams do not fit into memory; lower users_per_cell "
+                f"({self.users_per_cell}) or the sets of beams until at most {MOST_PAIRS} are left"
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -176,14 +228,30 @@ def _measure(drop: Drops, topology: Topology, settings: Calibration) -> tuple[Te
     count = settings.users_per_cell * (1 if settings.placement == "per_cell" else topology.cells)
     height, keys = settings.propagation.ue_height_m, drop.keys("placement")
     user, home = place(keys, topology, count, settings.topology.min_distance_m, height)
+    user = raised(drop, user, settings.propagation)
+    if settings.points_beams:
+        return _measure_beams(drop, topology, settings, user, home)
     plan = AirPlan(topology, settings.propagation, settings.antenna, user.shape[1], clusters=False)
-    scale = draw_air(drop, plan).at(raised(drop, user, settings.propagation))
+    scale = draw_air(drop, plan).at(user)
     gain = scale.gain_db + settings.ue_antenna_gain_dbi
     serving = home if settings.attachment == "home" else _attached(drop, gain, settings.handover_margin_db)
     power = dbm_to_w(settings.tx_power_dbm) * db_to_linear(gain)
     noise = noise_power_w(settings.bandwidth_hz, settings.noise_figure_db)
     coupling = gain.gather(-1, serving[..., None])[..., 0]
     return coupling.flatten(), wideband_geometry_db(power, serving, noise).flatten()
+
+
+def _measure_beams(
+    drop: Drops, topology: Topology, settings: Calibration, user_m: Tensor, home: Tensor
+) -> tuple[Tensor, Tensor]:
+    network = BeamNetwork(topology, settings.propagation, settings.antenna, settings.trxp_panel, settings.ue_panel)
+    links = beam_links(drop, network, user_m)
+    best = linear_to_db(links.cell_gain) + settings.ue_antenna_gain_dbi
+    serving = home if settings.attachment == "home" else _attached(drop, best[None], settings.handover_margin_db)
+    gain = heard_gains(drop, links, serving[0], settings.interference)
+    power = dbm_to_w(settings.tx_power_dbm + settings.ue_antenna_gain_dbi) * gain
+    noise = noise_power_w(settings.bandwidth_hz, settings.noise_figure_db)
+    return best.gather(-1, serving[0, :, None])[..., 0], wideband_geometry_db(power, serving[0], noise)
 
 
 def _attached(drop: Drops, gain_db: Tensor, margin_db: float) -> Tensor:
@@ -198,7 +266,7 @@ def _validated(layers: Sequence[Layer]) -> Calibration:
     data: dict[str, Any] = {}
     for layer in layers:
         try:
-            data = merge(data, merge({}, layer.data))
+            data = merge(data, merge({}, layer.data), lambda path: "source" if path == ("reference",) else None)
         except ScenarioError as error:
             raise ScenarioError(f"{layer.origin}: {error}") from None
     try:

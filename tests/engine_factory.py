@@ -10,7 +10,7 @@ from mac.engine import Engine
 from mac.harq import HarqSettings
 from mac.link_adaptation import LinkSettings
 from mac.link_tables import link_tables
-from mac.mimo_engine import MimoEngine
+from mac.shared_engine import engine_kind
 from mac.traffic.packets import Arrivals
 from phy.antenna import SectorAntennaSettings
 from phy.antennas import AntennaSettings
@@ -82,4 +82,4 @@ def engine(
     layers = 1 if air_.mimo is None else air_.mimo.antennas.layers
     tables = link_tables(carrier, link, air_.mean_snr.device, air_.mean_snr.dtype, layers)
     parts = Parts(drops, carrier, link, harq or HarqSettings(), air_, tables, crowd, arrivals, block_slots)
-    return Engine(parts) if air_.mimo is None else MimoEngine(parts)
+    return engine_kind(None if air_.mimo is None else air_.mimo.antennas)(parts)

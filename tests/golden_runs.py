@@ -23,7 +23,16 @@ SHORT: dict[str, dict[str, Any]] = {
         "slicing.held_reports": 1,
     },
     "scheduling-macro": {"drops": 1, "duration_s": 0.1, "warmup_s": 0, "window_s": 0.05},
-    "mobility-macro": {"drops": 1, "duration_s": 0.3, "warmup_s": 0},
+    "mobility-macro": {
+        "drops": 1,
+        "duration_s": 1.0,
+        "warmup_s": 0,
+        "topology.sectors": 1,
+        "topology.isd_m": 200,
+        "carrier.prbs": 6,
+        "users.car.mobility": {"model": "linear", "min_speed_kmh": 300, "max_speed_kmh": 300},
+    },
+    "uplink-macro": {"drops": 1, "duration_s": 0.1, "warmup_s": 0, "window_s": 0.05},
 }
 """What is cut short of each preset so that the test is quick; everything else is the preset's own."""
 

@@ -54,7 +54,7 @@ class User:
         bad = self.bad_since is not None
         expired = self.bad_since is not None and slot - self.bad_since >= clock.t310
         if expired or (due and bad):
-            kind = "radio_link_failures" if self.target is None else "handover_failures"
+            kind = "radio_link_failures" if self.target is None and not self.since else "handover_failures"
             self.counts[kind] += 1
             self._leave(slot, max(range(len(level)), key=lambda cell: level[cell]), clock.reestablishment, slot)
             self.previous = None

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from oracles_bler import bin_centre, block_error, thresholds_db
 from oracles_link import transport_block
 from oracles_link_loops import sinr
 
@@ -99,9 +100,10 @@ class LoopEngine:
     def _tables(self) -> None:
         from phy.bler import cqi_threshold, load_bler
         from phy.mcs import cqi_table
+        from phy.tables import load_arrays
 
         bler, cqi = load_bler(self.parts.carrier.mcs_table), cqi_table(self.parts.carrier.mcs_table)
-        self.bler, self.sizes = bler.bler.numpy(), bler.code_block_bits.tolist()
+        self.thresholds = load_arrays("bler")
         self.order = bler.mcs.modulation_order.tolist()
         self.rate = [Fraction(rate) for rate in bler.mcs.code_rate.tolist()]
         self.least = bler.snr_threshold(self.parts.link.bler_target).tolist()
@@ -215,6 +217,13 @@ class LoopEngine:
         block = (min(float(size), user.waiting), mcs, len(prbs), 0.0, 0)
         return (process, block) if block[0] > 0 else None
 
+    def bler(self, mcs: int, prbs: int, power: float) -> float:
+        """Block error rate of a code block of the MCS on so many PRBs."""
+        elements, place = self.re * prbs, bin_of(power)
+        return block_error(
+            *thresholds_db(self.thresholds, self.order[mcs], self.rate[mcs], elements, 1), bin_centre(place)
+        )
+
     def transmit(
         self, number: int, plan: tuple[Process, Block], prbs: list[int], books: dict[str, list[float]]
     ) -> None:
@@ -223,9 +232,8 @@ class LoopEngine:
 
         user, (process, (size, mcs, coded_prbs, before, attempts)) = self.users[number], plan
         combined = before + self.effective([self.sinr[number][prb] for prb in prbs], mcs) * len(prbs) / coded_prbs
-        _, blocks, block_bits = transport_block(self.order[mcs], self.rate[mcs], self.re * coded_prbs, 1)
-        row = min(range(len(self.sizes)), key=lambda i: abs(math.log(self.sizes[i] / block_bits)))
-        failure = 1 - (1 - float(self.bler[mcs, row, bin_of(combined)])) ** blocks
+        blocks = transport_block(self.order[mcs], self.rate[mcs], self.re * coded_prbs, 1)[1]
+        failure = 1 - (1 - self.bler(mcs, coded_prbs, combined)) ** blocks
         luck = float(uniform(self.keys, (1,), start=self.slot * len(self.users) + number))
         decoded, first, attempts = luck >= failure, attempts == 0, attempts + 1
         given_up = not decoded and attempts >= self.parts.harq.max_attempts

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mac import harq
 from mac.engine import Engine
-from mac.handover import COUNTERS
+from mac.handover import COUNTERS, UNSERVED
 from mac.itinerary import Itinerary
 from mac.scheduling_types import SchedulingDecision
 from phy.random import Drops
@@ -89,6 +89,35 @@ def test_who_is_away_gets_nothing_and_comes_back_with_reports_of_the_new_cell() 
         if (slot + 1) % PERIOD == AWAY + 5:
             again = plan.back[:, number] == number * PERIOD + AWAY
             assert not again.any() or (tested.observe(state).need_prbs[again] > 0).any()
+
+
+def test_what_is_granted_to_who_is_away_is_told_apart_and_costs_no_power() -> None:
+    """One user alone holds all PRBs of his cell while he is away: nothing granted, nothing sent, no PRB in use."""
+    tested = mobile(Drops(1, (0, 1)), 200, saturated=True)
+    plan, state = tested.parts.itinerary, tested.start()
+    assert plan is not None
+    row, away_seen = tested.counters.index(UNSERVED), 0
+    for slot in range(150):
+        observation = tested.observe(state)
+        away = plan.back[:, slot // PERIOD] > slot
+        first = observation.roster.gather(2, _first_of(observation.roster, away, tested.shape[1]))
+        user = torch.where(first < tested.shape[1], first, -1).expand(-1, -1, tested.prbs).contiguous()
+        state, outcome = tested.step(state, SchedulingDecision(user), observation.need_prbs)
+        granted, unserved = outcome.counters[NAMES["granted_prbs"]], outcome.counters[row]
+        held = torch.nn.functional.one_hot(user[..., 0].clamp(min=0), tested.shape[1]) * (user[..., :1] >= 0)
+        all_prbs = held.sum(1).to(torch.float64) * tested.prbs
+        assert torch.equal(granted + unserved, all_prbs)
+        assert not granted[away].any() and not unserved[~away].any()
+        idle = torch.stack([away[b][user[b, :, 0].clamp(min=0)] | (user[b, :, 0] < 0) for b in range(2)])
+        assert not outcome.active_prbs[idle].any()
+        away_seen += int((unserved > 0).sum())
+    assert away_seen > 50
+
+
+def _first_of(roster: Tensor, away: Tensor, users: int) -> Tensor:
+    """Place of a user in each cell's roster who is away, or else of the first one, ``[B, C, 1]``."""
+    gone = torch.nn.functional.pad(away, (0, 1)).gather(1, roster.flatten(1)).view(roster.shape)
+    return gone.to(torch.int64).argmax(-1, keepdim=True)
 
 
 def everybody(roster: Tensor, tested: Engine) -> SchedulingDecision:

@@ -29,5 +29,13 @@ def test_metrics_are_as_stored(preset: str, seed: int) -> None:
         assert seen[name] == (None if value is None else pytest.approx(value, rel=1e-6, abs=1e-9)), name
 
 
+def test_users_change_their_cells_in_a_golden_run() -> None:
+    for seed in SEEDS:
+        metrics_of = stored("mobility-macro")[str(seed)]
+        for allocator in ("round_robin", "proportional_fair"):
+            rate, away = (metrics_of[f"None/{allocator}/{name}"] for name in ("handover_rate", "interruption_share"))
+            assert rate is not None and rate > 0.0 and away is not None and away > 0.0
+
+
 def test_every_preset_is_golden() -> None:
     assert set(SHORT) == {row["name"] for row in scenarios()}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from mac import handover, measurements
 from mac.handover import HandoverSettings, rules
-from mac.itinerary import Itinerary, period_slots, plan_itinerary
+from mac.itinerary import Itinerary, follow, period_slots, plan_itinerary
 from mac.measurements import MeasurementSettings
+from mac.timetable import Timetable
 from phy.mobility import Linear, area_of, fold, trajectories
 from phy.pathloss import Link, path_loss_db
 from phy.placement import place_per_cell
@@ -79,7 +83,8 @@ def test_who_stands_still_stays() -> None:
 def test_step_by_step_as_the_functions_say() -> None:
     snr = snr_on_the_way(DROPS, duration_s=12.0)[1:2]
     home = torch.arange(21)[None] % 7
-    plan = plan_itinerary(Drops(2, (4,)), snr, SETTINGS, RULES, serving=home)
+    load = rules(HandoverSettings(load=0.6), 7, 0.5e-3, torch.device("cpu"))
+    plan = plan_itinerary(Drops(2, (4,)), snr, SETTINGS, load, serving=home)
     assert plan.period_slots == period_slots(SETTINGS, RULES.slot_s) == 80
     keys, level = Drops(2, (4,)).keys("measurement"), 10.0 * snr.log10()
     table = measurements.error_table(SETTINGS, torch.device("cpu"), torch.float64)
@@ -87,11 +92,71 @@ def test_step_by_step_as_the_functions_say() -> None:
     for number in range(1, snr.shape[1]):
         sample = measurements.sample_db(keys, level[:, number], number, table)
         filtered = (1.0 - SETTINGS.weight) * filtered + SETTINGS.weight * sample
-        own = snr[:, number].gather(-1, state.serving[..., None])[..., 0]
-        sinr = 10.0 * (own / (1.0 + snr[:, number].sum(-1) - own)).log10()
-        state, counts = handover.update(state, filtered, sinr, number * 80, RULES)
+        five, two = (_mean_sinr_db(snr[0], number, last, state.serving[0], 0.6) for last in (5, 2))  # 200 and 100 ms
+        state, counts = handover.update(state, filtered, five[None], number * 80, load, two[None])
         assert torch.equal(plan.serving[:, number], state.serving)
         assert torch.equal(plan.counts[0, number], counts[:, 0])
         slot = number * 80 + 79
         assert torch.equal(plan.served(slot), state.served(slot))
     assert not plan.served(int(plan.back.max()) - 1).all()  # somebody was away for a while
+
+
+def _mean_sinr_db(snr: Tensor, number: int, last: int, serving: Tensor, load: float) -> Tensor:
+    """Mean over the last samples, user by user, sample by sample."""
+    result = []
+    for user, cell in enumerate(serving.tolist()):
+        window = snr[max(0, number + 1 - last) : number + 1, user]
+        others = window.sum(-1) - window[:, cell]
+        result.append(10.0 * torch.log10((window[:, cell] / (1.0 + load * others)).mean()))
+    return torch.stack(result)
+
+
+def test_a_dip_shorter_than_the_window_breaks_no_link() -> None:
+    """TR 36.839: SINR over 200 ms against Qout. A dip of one sample to -12 dB starts T310 only without the window."""
+    settings = MeasurementSettings(error_db=0.0)
+
+    def failures(window_ms: float, samples: int) -> float:
+        snr = torch.tensor([[[10.0, 4.0]]]).repeat(60, 1, 1).double()
+        snr[20 : 20 + samples, 0, 0] = 0.3
+        own = HandoverSettings(qout_window_ms=window_ms, qin_window_ms=0.5 * window_ms, offset_db=15.0, t310_ms=0)
+        plan = plan_itinerary(Drops(1, (0,)), snr[None], settings, rules(own, 2, 1e-3, torch.device("cpu")))
+        return float(plan.counts[:, :, 2:4].sum())
+
+    assert failures(0.0, 1) == 1.0 and failures(200.0, 1) == 0.0
+    assert failures(200.0, 10) > 0.0
+
+
+def test_no_more_than_some_samples_are_held() -> None:
+    """57 cells and 570 users for a minute would be 0.4 GB."""
+    alive: weakref.WeakSet[Tensor] = weakref.WeakSet()
+    most, snr = 0, snr_on_the_way(DROPS.single()[0], duration_s=8.0)[0]
+
+    def samples() -> Iterator[Tensor]:
+        nonlocal most
+        for row in snr:
+            sample = row.clone()
+            alive.add(sample)
+            yield sample
+            del sample
+            most = max(most, len(alive))
+
+    plan = follow(DROPS.single()[0], samples(), SETTINGS, RULES)
+    assert 1 <= most <= 7 < len(snr)
+    assert torch.equal(plan.serving, plan_itinerary(DROPS.single()[0], snr[None], SETTINGS, RULES).serving)
+
+
+def test_what_is_kept_of_an_itinerary_is_in_the_estimate() -> None:
+    """Users and rosters of every measurement, in the itinerary and in the timetable that the slot loop reads."""
+    from scenarios import load
+    from scenarios.families import find
+
+    walks = load("mobility-macro", duration_s=20.0, warmup_s=0.0)
+    stays = load("mobility-macro", duration_s=20.0, warmup_s=0.0, handover=None)
+    estimate = find("scheduling").estimate_bytes
+    estimated = estimate(walks, 1) - estimate(stays, 1)
+    serving = (torch.arange(63) // 3).expand(1, 500, 63).contiguous()
+    plan = Itinerary(40, serving, serving * 0, torch.zeros((1, 500, len(handover.COUNTERS), 63), dtype=torch.float64))
+    table = Timetable(plan, 21, torch.device("cpu"))
+    tensors = [plan.serving, plan.back, plan.counts, *(t for t in vars(table).values() if isinstance(t, Tensor))]
+    held = sum(t.numel() * t.element_size() for t in tensors)
+    assert held < estimated < 3 * held

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from fractions import Fraction
 
 import pytest
 import torch
 from engine_factory import channel, engine
+from oracles_bler import bin_centre, block_error, thresholds_db
+from oracles_physics import bin_of
 from test_engine import NAMES, drive, rotate
 
 from mac.carrier import CarrierSettings
@@ -20,7 +23,7 @@ from phy.link import received_power
 from phy.mcs import mcs_table
 from phy.panel import PanelSettings
 from phy.random import Drops
-from phy.tbs import transport_blocks
+from phy.tables import load_arrays
 
 SINGLE = AntennaSettings(base=PanelSettings(), ue=PanelSettings(), heard_cells=7, refresh_slots=1)
 CROSSED = PanelSettings(polarizations=2, ports=2, polarization_slant_deg=0.0)
@@ -175,17 +178,19 @@ def test_blocks_of_more_layers_are_as_many_times_larger() -> None:
     ratio = sizes[1:, 10:, 1:] / sizes[:1, 10:, 1:]
     layers = torch.tensor([2.0, 3.0, 4.0], dtype=torch.float64)[:, None, None]
     torch.testing.assert_close(ratio, layers.expand_as(ratio), rtol=0.08, atol=0)
-    one = engine(Drops(1, (0,))).parts.tables
-    assert torch.equal(one.block_bytes, sizes[0].flatten())
-    table = mcs_table(1)
-    for more in range(4):  # a block of another rank is read at the row of its MCS and its size
-        blocks = transport_blocks(table, 12, tables.re_per_prb, more + 1)
-        mcs = torch.arange(len(table.code_rate))
-        rows = mcs + more * len(mcs)
-        sinr = tables.bler.snr_threshold()
-        read = tables.bler.lookup(rows, tables.bler_bin[rows * 13 + 12], sinr)
-        assert torch.equal(read, tables.bler.lookup(mcs, tables.bler.cbs_bins(blocks.code_block_bits[:, 12]), sinr))
-        assert torch.equal(tables.mapping.of(sinr, rows), one.mapping.of(sinr, mcs))
+    one_layer = engine(Drops(1, (0,))).parts.tables
+    assert torch.equal(one_layer.block_bytes, sizes[0].flatten())
+    arrays, table = load_arrays("bler"), mcs_table(1)
+    for more in range(4):  # a block of another rank has its own curve, by its size and the code rate of its bits
+        for mcs, (order, rate) in enumerate(
+            zip(table.modulation_order.tolist(), table.code_rate.tolist(), strict=True)
+        ):
+            ten, one = thresholds_db(arrays, order, Fraction(rate), 12 * tables.re_per_prb, more + 1)
+            place, row = bin_of(10 ** (ten / 10)), mcs + more * len(table)
+            read = tables.bler_curves[tables.bler_row[row * 13 + 12], place]
+            assert read == pytest.approx(block_error(ten, one, bin_centre(place)), rel=1e-4)
+            sinr = torch.tensor(10 ** (ten / 10))
+            assert tables.mapping.of(sinr, torch.tensor(row)) == one_layer.mapping.of(sinr, torch.tensor(mcs))
 
 
 def test_matrices_are_held_and_then_renewed() -> None:

@@ -157,7 +157,7 @@ def test_a_corner_takes_25_db_within_metres(tmp_path: Path) -> None:
 
 def test_states_in_between_are_linear_in_decibels() -> None:
     course = fading(moving(scenario(**linear(120.0)))).courses[0]
-    snr = 10.0 * torch.log10(course.snr(torch.tensor([0, 25, 100, 150, 200])))
+    snr = 10.0 * torch.log10(torch.stack(list(course.snr([0, 25, 100, 150, 200]))))
     assert torch.allclose(snr[1], 0.75 * snr[0] + 0.25 * snr[2])
     assert torch.allclose(snr[3], 0.5 * snr[2] + 0.5 * snr[4])
 
@@ -187,6 +187,16 @@ def test_every_model_of_motion_and_of_blockage_runs(tmp_path: Path) -> None:
     assert result.per_drop.query("metric == 'rate_mean'").value.item() > 0.0
 
 
+def test_line_of_sight_ends_softly_for_those_who_move() -> None:
+    def end(**changes: Any) -> str | None:
+        return assembly.channel_plan(scenario(**changes)).propagation.los_transition
+
+    assert end() == "hard" and end(**linear(30.0)) == "soft"
+    assert end(blockage=[{"model": "regions"}]) == "hard"  # somebody stands in the way, but nobody moves
+    assert end(**linear(30.0), **{"propagation.los_transition": "hard"}) == "hard"
+    assert end(**{"propagation.los_transition": "soft"}) == "soft"
+
+
 def _complaint(tmp_path: Path, **changes: Any) -> str:
     from scenarios.loading import load as load_again
 
@@ -205,6 +215,8 @@ def test_bad_input(tmp_path: Path) -> None:
     replay: dict[str, Any] = {"model": "replay", "file": str(track), "if_fewer": "cycle"}
     says("km/h", **{"users.all.mobility": replay})
     says("cannot be read", **{"users.all.mobility": {**replay, "file": "nowhere.csv"}})
+    track.write_text("user,time_s,x_m,y_m,z_m\na,0,0,50,1.5\na,5,2,50,40\n")
+    says("line 3: user 'a' is at z_m 40, but users of 'uma' are above 1 m and up to", **{"users.all.mobility": replay})
     track.write_text("user,time_s,x_m,y_m\na,0,0,50\na,0.5,2,50\n")
     says("before the run, which takes 1 s", **{"users.all.mobility": replay})
     says("'home' means nothing", **{"users.all.mobility": replay, "attachment": "home"})

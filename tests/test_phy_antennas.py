@@ -23,7 +23,14 @@ from scenarios.errors import ScenarioError
         ({"base": {"rows": 8, "ports": 3}}, "can have 1, 2, 4 or 8"),
         ({"base": {"rows": 4, "ports": 1}}, "elements are 'omni'"),
         ({"base": {"ports": 1, "bearing_deg": 10}}, "leave it at 0"),
-        ({"precoding": "zf"}, "precoding"),
+        ({"precoding": "mrt"}, "precoding"),
+        ({"precoding": "zf", "max_rank": 2}, "max_rank is 2, but precoding zf gives every user one layer"),
+        ({"users_per_prb": 2}, "users_per_prb is 2, but precoding codebook serves one user a PRB; choose zf or rzf"),
+        (
+            {"precoding": "rzf", "users_per_prb": 3},
+            "users_per_prb is 3, but the base station has 2 ports; lower it to 2",
+        ),
+        ({"precoding": "zf", "users_per_prb": 13}, "users_per_prb"),
         ({"heard_cells": 0}, "heard_cells"),
     ],
 )
@@ -38,8 +45,6 @@ def test_bad_antennas_are_refused(antennas: dict[str, Any], says: str) -> None:
         ({"antenna.kind": "omni"}, "both given"),
         ({"fading.model": "none"}, "need rays"),
         ({"topology.sectors": 1}, "sites of one sector"),
-        ({"handover": {}}, "users who stay where they are"),
-        ({"channel.provider": "sionna"}, "on fairwave's own air"),
     ],
 )
 def test_sections_that_do_not_go_together_are_refused(change: dict[str, Any], says: str) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.interpolate import RegularGridInterpolator
+from scipy.optimize import minimize
+from scipy.special import log_ndtr
 
-from phy import bler as module
 from phy import loggrid
 from phy.bler import BlerTable, cqi_threshold, load_bler, transport_bler
 from phy.mcs import cqi_table, mcs_table
@@ -27,17 +29,35 @@ def curve(table: BlerTable, mcs: int, size: int, snr_db: torch.Tensor) -> torch.
 
 @pytest.mark.parametrize("index", [1, 2, 3])
 def test_curves_pass_the_stored_thresholds(index: int) -> None:
-    """Every MCS and size: BLER 0.1 and 0.01 at the stored SNRs, within the step of the log grid."""
-    data, table = load_arrays("bler"), load(index)
-    place = {pair: row for row, pair in enumerate(zip(data["order"].tolist(), data["rate_1024"].tolist(), strict=True))}
+    """Every MCS and size: BLER 0.1 and 0.01 at the stored SNRs, read by SciPy, within the step of the log grid."""
+    table, stored = load(index), _stored()
     for mcs, (order, rate) in enumerate(zip(table.mcs.modulation_order, table.mcs.code_rate, strict=True)):
-        row = place[int(order), float(rate) * 1024]
-        for size in range(0, len(table.code_block_bits), 5):
-            bler = table.bler[mcs, size].numpy()
-            at = np.interp(SNR_DB, SNR_DB, bler)
-            for name, level in (("snr_db_bler_10", 0.1), ("snr_db_bler_01", 0.01)):
-                here = np.interp(data[name][row, size], SNR_DB, np.log10(np.maximum(at, 1e-9)))
-                assert here == pytest.approx(math.log10(level), abs=0.02), (mcs, size)
+        for place in range(0, len(table.code_block_bits), 5):
+            bits, curve_ = int(table.code_block_bits[place]), table.bler[mcs, place].numpy()
+            for level, need_db in zip((0.1, 0.01), stored(int(order), float(rate), bits), strict=True):
+                here = np.interp(need_db, SNR_DB, np.log10(np.maximum(curve_, 1e-9)))
+                assert here == pytest.approx(math.log10(level), abs=0.02), (mcs, bits)
+
+
+def _stored():  # type: ignore[no-untyped-def]
+    """SNR in dB at BLER 0.1 and 0.01 by modulation order, code rate and size, the rate also being the MCS's."""
+    data = load_arrays("bler")
+    nodes = (np.log(data["rate"] / (1 - data["rate"])), np.log(data["code_block_bits"]))
+    read = {
+        (graph, order, name): RegularGridInterpolator(nodes, data[name][graph - 1, order // 2 - 1])
+        for graph in (1, 2) for order in (2, 4, 6, 8) for name in ("snr_db_bler_10", "snr_db_bler_01")
+    }  # fmt: skip
+
+    def stored(order: int, rate: float, bits: int, true_rate: float | None = None) -> tuple[float, float]:
+        graph = 2 if bits <= 308 or (bits <= 3840 and rate <= 0.67) or rate <= 0.25 else 1
+        sent = true_rate or rate
+        at = [math.log(sent / (1 - sent)), math.log(bits)]
+        return (
+            float(read[graph, order, "snr_db_bler_10"](at)[0]),
+            float(read[graph, order, "snr_db_bler_01"](at)[0]),
+        )
+
+    return stored
 
 
 @pytest.mark.parametrize("index", [1, 2, 3])
@@ -50,16 +70,22 @@ def test_bler_falls_from_one_to_zero(index: int) -> None:
 
 def test_thresholds_rise_with_the_code_rate_and_fall_with_the_size() -> None:
     """Neighbouring codes of one modulation, at all sizes; neighbouring sizes of a base graph from 500 bits on."""
-    data = load_arrays("bler")
-    order, rate, size, ten = (data[name] for name in ("order", "rate_1024", "code_block_bits", "snr_db_bler_10"))
-    assert (data["snr_db_bler_01"] > ten + 0.05).all()
-    for q in (2, 4, 6, 8):
-        rows = ten[order == q]
-        assert (np.diff(rows, axis=0) > 0.3).all(), q
-    for low, high in ((500, 3840), (3848, 8448)):
-        part = ten[:, (size >= low) & (size <= high)]
-        assert (np.diff(part, axis=1) < 0.15).all()
-        assert (part[:, 0] >= part[:, -1])[rate > 256].all()
+    stored, data = _stored(), load_arrays("bler")
+    sizes, rows = data["code_block_bits"].tolist(), set()
+    for index in (1, 2, 3):
+        table = mcs_table(index)
+        rows |= set(zip(table.modulation_order.tolist(), table.code_rate.tolist(), strict=True))
+    need = {(q, r): np.array([stored(q, r, k) for k in sizes]) for q, r in sorted(rows)}
+    assert len(need) == 43
+    for (q, r), values in need.items():
+        assert (values[:, 1] > values[:, 0] + 0.05).all()
+        above = [other for other in need if other[0] == q and other[1] > r]
+        if above:
+            assert (need[min(above)][:, 0] - values[:, 0] > 0.25).all(), (q, r)
+        for low, high in ((500, 3840), (3848, 8448)):
+            part = values[[low <= k <= high for k in sizes], 0]
+            assert (np.diff(part) < 0.15).all()
+            assert part[0] >= part[-1] or r <= 0.25
 
 
 def test_repetition_gains_what_it_costs_in_rate() -> None:
@@ -74,35 +100,59 @@ def test_repetition_gains_what_it_costs_in_rate() -> None:
 
 
 def test_stored_points_lie_on_the_curves() -> None:
-    """Measured errors against the curves, as a shift of each waterfall in dB, from 300 bits on.
-
-    What was measured has whole symbols, so its code rate is not quite that of the table.
-    """
-    data, score = load_arrays("bler"), []
-    sizes = data["code_block_bits"].tolist()
-    names = ("bits", "coded", "order")
-    for number, (bits, coded, order) in enumerate(zip(*(data[f"curve_{n}"].tolist() for n in names), strict=True)):
-        if bits not in sizes or bits < 300:
-            continue
-        rows, column = data["order"] == order, sizes.index(bits)
-        rate = np.clip(1024 * bits / coded, data["rate_1024"][rows].min(), data["rate_1024"][rows].max())
-        ten, one = (
-            float(np.interp(rate, data["rate_1024"][rows], data[name][rows, column]))
-            for name in ("snr_db_bler_10", "snr_db_bler_01")
-        )
+    """Measured errors against the table, as a shift of each waterfall in dB, at the code rate that was measured."""
+    data, stored, score = load_arrays("bler"), _stored(), []
+    names = ("bits", "coded", "order", "rate_1024")
+    columns = zip(*(data[f"curve_{n}"].tolist() for n in names), strict=True)
+    for number, (bits, coded, order, rate) in enumerate(columns):
+        ten, one = stored(order, rate / 1024, bits, bits / coded)
         mine = data["point_curve"] == number
-        snr_db = torch.from_numpy(data["point_snr_db"][mine])
-        expected = module._waterfall(snr_db, torch.tensor(ten), torch.tensor(one)).numpy()
+        z = 1.2816 + (data["point_snr_db"][mine] - ten) * 1.0448 / (one - ten)
+        expected = torch.special.ndtr(-torch.from_numpy(z)).numpy()
         inside = (expected > 0.005) & (expected < 0.7)
         expected, blocks = expected[inside], data["point_blocks"][mine][inside]
-        slope = np.exp(-0.5 * _z(expected) ** 2) / math.sqrt(2 * math.pi) * 1.0448 / (one - ten)  # of BLER, per dB
+        slope = np.exp(-0.5 * z[inside] ** 2) / math.sqrt(2 * math.pi) * 1.0448 / (one - ten)  # of BLER, per dB
         weight = slope**2 * blocks / (expected * (1 - expected))
         shift = (expected - data["point_errors"][mine][inside] / blocks) / slope
-        score.append([float((weight * shift).sum() / weight.sum()), float(weight.sum() ** -0.5)])
-    shift_db, error_db = np.array(score).T
-    assert len(score) > 200
-    assert abs(np.mean(shift_db)) < 0.01
-    assert (np.abs(shift_db) < 0.05 + 3 * error_db).mean() > 0.97
+        score.append([bits, float((weight * shift).sum() / weight.sum()), float(weight.sum() ** -0.5)])
+    bits, shift_db, error_db = np.array(score).T
+    assert len(score) > 1400
+    assert abs(np.mean(shift_db[bits > 300])) < 0.01
+    usual = data["curve_bits"] / data["curve_coded"] < 0.8  # beyond, short codes are poor and erratic
+    near = np.abs(shift_db) < 0.05 + 3 * error_db
+    assert near[usual].mean() > 0.98 and near.mean() > 0.95
+
+
+def test_blind_codes_err_by_less_than_a_tenth_of_a_decibel() -> None:
+    """Codes drawn by a seed and kept out of the fit: the table again, and what was recorded of it."""
+    data, stored = load_arrays("bler"), _stored()
+    said = json.loads(str(data["provenance"]))["blind"]
+    assert said["curves"] == len(data["blind_bits"]) == (data["curve_role"] == "blind").sum() >= 50
+    for level in ("10", "01"):
+        error, noise = data[f"blind_error_{level}_db"], data[f"blind_se_{level}_db"]
+        sent = data["blind_bits"] >= 40  # NR has no smaller code block
+        assert (np.abs(error)[sent] < 0.1 + 2 * noise[sent]).all()
+        assert np.sqrt(np.mean(error[sent] ** 2)) < 0.06
+    rows = zip(*(data[f"blind_{n}"].tolist() for n in ("order", "rate_1024", "bits", "coded")), strict=True)
+    for place, (order, rate, bits, coded) in enumerate(rows):
+        ten, one = stored(order, rate / 1024, bits, bits / coded)
+        mine = data["point_curve"] == np.flatnonzero(data["curve_role"] == "blind")[place]
+        points = np.stack([data[f"point_{n}"][mine] for n in ("snr_db", "blocks", "errors")], -1)
+        need = _likeliest(points)
+        assert need[0] == pytest.approx(ten - data["blind_error_10_db"][place], abs=0.02), (order, rate, bits)
+        assert need[1] == pytest.approx(one - data["blind_error_01_db"][place], abs=0.03), (order, rate, bits)
+
+
+def _likeliest(points: np.ndarray) -> tuple[float, float]:
+    """SNR in dB at BLER 0.1 and 0.01 of the likeliest curve through measured points."""
+    snr, blocks, errors = points.T
+
+    def loss(at: np.ndarray) -> float:
+        z = (snr - at[0]) / np.exp(at[1])
+        return -float(errors @ log_ndtr(-z) + (blocks - errors) @ log_ndtr(z))
+
+    middle, width = minimize(loss, [np.average(snr, weights=errors), -1.0], method="Nelder-Mead").x
+    return middle + 1.2816 * np.exp(width), middle + 2.3263 * np.exp(width)
 
 
 def _z(bler: np.ndarray) -> np.ndarray:
@@ -113,9 +163,10 @@ def test_provenance_is_recorded() -> None:
     data = load_arrays("bler")
     said = json.loads(str(data["provenance"]))
     assert "make_bler_tables" in said["command"] and "20 iterations" in said["decoder"]
-    assert said["blocks"] > 10**6 and said["versions"]["sionna-no-rt"]
-    assert said["held_out"]["curves"] == data["curve_held_out"].sum() >= 30
+    assert said["blocks"] > 10**7 and said["versions"]["sionna-no-rt"] and said["date"]
+    assert said["curves"] == (data["curve_role"] != "blind").sum()
     assert len(data["point_blocks"]) == len(data["point_errors"]) == len(data["point_snr_db"])
+    assert data["error_10_db"].shape == data["error_01_db"].shape == (43, len(data["code_block_bits"]))
     from importlib.resources import files
 
     assert len(files("phy.tables").joinpath("bler.npz").read_bytes()) < 5_000_000
@@ -189,22 +240,15 @@ def test_agrees_with_the_points_that_sionna_ships(index: int) -> None:
     sys_ = pytest.importorskip("sionna.sys", reason="Sionna is not installed")
     path = Path(sys_.__file__).parent / "bler_tables" / f"PDSCH_table{index}.json"
     rows = json.loads(path.read_text(encoding="utf-8"))["category"]["1"]["index"][str(index)]["MCS"]
-    data, table, shifts = load_arrays("bler"), mcs_table(index), []
-    log_size = np.log(data["code_block_bits"])
-    for mcs, stored in rows.items():
+    table, stored, shifts = mcs_table(index), _stored(), []
+    for mcs, found in rows.items():
         order, rate = int(table.modulation_order[int(mcs)]), float(table.code_rate[int(mcs)])
-        mine = data["order"] == order
-        for size, points in stored["CBS"].items():
+        for size, points in found["CBS"].items():
             bits = int(size)
             if bits < 500:
                 continue
-            theirs = 1024 * bits / (order * math.ceil(bits / rate / order - 1e-9))
-            column = [
-                [np.interp(math.log(bits), log_size, row) for row in data[name][mine]]
-                for name in ("snr_db_bler_10", "snr_db_bler_01")
-            ]
-            ten, one = (np.interp(theirs, data["rate_1024"][mine], values) for values in column)
-            for snr_db, bler in zip(stored["SNR_db"], points["BLER"], strict=True):
+            ten, one = stored(order, rate, bits, bits / (order * math.ceil(bits / rate / order - 1e-9)))
+            for snr_db, bler in zip(found["SNR_db"], points["BLER"], strict=True):
                 if 0.03 < bler < 0.6:
                     shifts.append(ten + (-float(_z(np.array(bler))) - 1.2816) * (one - ten) / 1.0448 - snr_db)
     assert len(shifts) > 20
@@ -242,7 +286,8 @@ def test_cqi_thresholds(index: int) -> None:
     mcs = table.snr_threshold()
     for place, (order, rate) in enumerate(zip(cqi.modulation_order[1:], cqi.code_rate[1:], strict=True)):
         same = ((table.mcs.modulation_order == order) & (table.mcs.code_rate == rate)).nonzero().flatten()
-        expected = mcs[same[0]] if len(same) else mcs[0] * 78 / 120
+        lowest = load(3).snr_threshold()[4]  # QPSK, 78/1024
+        expected = mcs[same[0]] if len(same) else lowest
         assert threshold[place] == pytest.approx(float(expected), rel=1e-12)
 
 

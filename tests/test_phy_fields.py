@@ -90,3 +90,21 @@ def test_equals_a_loop_over_waves() -> None:
             total += root[w] * float(amplitudes[0, w, f]) * math.cos(phase)
             total += root[16 + w] * float(amplitudes[0, 16 + w, f]) * math.sin(phase)
         assert got[f] == pytest.approx(total, abs=1e-12)
+
+
+def test_smooth_fields() -> None:
+    """Correlated like exp(-(d / D)^2) by the same waves, of variance 1, and with the slope sqrt(2) / D of that."""
+    distances, d = [15.0, 37.0, 50.0, 50.0], 50.0
+    waves = draw_waves(MANY.keys("waves"), distances)
+    amplitudes = draw_amplitudes(MANY.keys("amplitudes"), waves, 1)
+    lags = torch.tensor([0.0, 0.01, 0.5 * d, d, 1.5 * d, 3.0 * d], dtype=torch.float64)
+    for direction in (0.3, 1.4):
+        x, y = 300.0 + math.cos(direction) * lags, -80.0 + math.sin(direction) * lags
+        xy = torch.stack([x, y], dim=-1).expand(len(MANY), -1, -1)
+        values = (waves.table(xy) @ (amplitudes * waves.smooth_weights(d)[..., None])).squeeze(-1)
+        assert (values.var(0) - 1.0).abs().max() < 0.12
+        assert (torch.corrcoef(values.T)[0] - torch.exp(-((lags / d) ** 2))).abs().max() < 0.06
+        slope = float((values[:, 1] - values[:, 0]).square().mean().sqrt()) / 0.01
+        assert slope == pytest.approx(math.sqrt(2.0) / d, rel=0.06)
+        rough = (waves.table(xy[:, :2]) @ (amplitudes * waves.weights(d)[..., None])).squeeze(-1)
+        assert float(rough.diff(dim=1).square().mean().sqrt()) / 0.01 > 4.0 * slope

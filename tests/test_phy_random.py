@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from phy.random import Drops, normal, stream_key, uniform
+from phy.random import Drops, normal, rows, stream_key, uniform
 
 
 def test_the_same_number_however_it_is_drawn() -> None:
@@ -15,6 +15,11 @@ def test_the_same_number_however_it_is_drawn() -> None:
     whole = uniform(batch, (4, 6))
     assert torch.equal(whole[1:2], uniform(Drops(3, (7,)).keys("air"), (4, 6)))
     assert torch.equal(whole.flatten(1)[:, 10:], uniform(batch, (14,), start=10))
+
+
+def test_rows_of_a_large_draw_alone() -> None:
+    key, some = Drops(3, (7,)).keys("air"), torch.tensor([5, 0, 2, 5])
+    assert torch.equal(uniform(rows(key, some, 12), (3, 4)), uniform(key, (6, 3, 4))[0, some])
 
 
 @pytest.mark.parametrize("bins", [4, 64, 1000])

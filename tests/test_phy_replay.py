@@ -110,9 +110,9 @@ def test_folded_by_the_area(tmp_path: Path) -> None:
     [
         ("", "the file is empty; a trajectory file with the columns"),
         (HEADER, "nothing follows the header"),
-        ("a,b\n1,2\n", "line 1: missing columns: time_s, x_m, y_m, user (or id); found: a, b"),
-        ("user,time_s,x_m\na,0,0\n", "line 1: missing columns: y_m; found"),
-        ("time_s,x_m,y_m\n0,0,0\n", "line 1: missing columns: user (or id)"),
+        ("a,b\n1,2\n", "if wanted, z_m: missing columns: time_s, x_m, y_m; found: a, b"),
+        ("user,time_s,x_m\na,0,0\n", "missing columns: y_m; found"),
+        ("time_s,x_m,y_m\n0,0,0\n", "line 1: no column user (or id)"),
         ("user,id,time_s,x_m,y_m\na,a,0,0,0\n", "a column user and a column id"),
         ("user,time_s,x_m,x_m,y_m\na,0,0,0,0\n", "appear more than once: x_m"),
         (HEADER + "a,0,0,0\na,1,1\n", "line 3: 3 columns instead of 4. The file is cut off there."),
@@ -121,18 +121,19 @@ def test_folded_by_the_area(tmp_path: Path) -> None:
         (HEADER + "a,0,0,0\na,1,east,1\n", "line 3: x_m is 'east', which is not a number"),
         (HEADER + "a,0,0,0\na,1,,1\n", "line 3: x_m is '', which is not a number"),
         (HEADER + "a,0,0,0\na,1_0,1,1\n", "line 3: time_s is '1_0', which is not a number"),
-        (HEADER + "a,0,0,0\na,1,nan,1\n", "line 3: x_m is nan, but it must be finite"),
-        (HEADER + "a,0,0,0\na,1,1,-inf\n", "line 3: y_m is -inf, but it must be finite"),
-        (HEADER + "a,0,0,0\na,1e999,1,1\n", "line 3: time_s is 1e999, but it must be finite"),
-        (HEADER + "a,-1,0,0\na,1,1,1\n", "line 2: time_s is -1, but times count from 0"),
+        (HEADER + "a,0,0,0\na,1,nan,1\n", "line 3: x_m is nan, must be a finite number"),
+        (HEADER + "a,0,0,0\na,1,1,-inf\n", "line 3: y_m is -inf, must be a finite number"),
+        (HEADER + "a,0,0,0\na,1e999,1,1\n", "line 3: time_s is 1e999, must be a finite number"),
+        (HEADER + "a,-1,0,0\na,1,1,1\n", "line 2: time_s is -1, must be at least 0. Times count from 0"),
         (HEADER + "a,0,0,0\n,1,1,1\n", "line 3: the user has no name"),
         (HEADER + "a,0,0,0\nb,0,0,0\na,0,1,1\nb,1,1,1\n", "line 4: user 'a' is at time_s 0 twice"),
         (HEADER + "a,0,0,0\na,5,0,0\nb,0,0,0\na,4,1,1\nb,1,1,1\n", "line 5: user 'a' goes back from time_s 5 to 4"),
         (HEADER + "a,0,0,0\na,60,0,0\na,121,1,1\n", "line 4: user 'a' was last seen 61 s before, but max_gap_s is 60"),
         (HEADER + "a,0,0,0\na,1,0,0\na,2,150,0\n", "line 4: user 'a' jumps 150 m in 1 s, which is 540 km/h"),
         (HEADER + "a,0,0,0\nb,0,3,3\na,1,0,0\n", "line 3: user 'b' has a single point"),
-        (b"\x80\x81\x82", "not a text file in UTF-8"),
-        (b"user\0time", "a binary file"),
+        (b"\x80\x81\x82", "line 1: byte 0x80 is not text; a CSV file in UTF-8 is expected"),
+        (HEADER + "a,0,0,0\na,1,1,1", "line 3: the line does not end, so it may be cut off"),
+        (b"user\0time", "line 1: byte 0x00 is not text"),
         (b"\x1f\x8b\x08\x00broken", "the gzip file is damaged or cut off"),
         (gzip.compress(TWO.encode())[:40], "the gzip file is damaged or cut off"),
     ],
@@ -189,3 +190,23 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     before = at(play(path), 5)
     file_of(tmp_path, TWO.replace("10,30,40", "10,60,40"))
     assert not torch.equal(at(play(path), 5), before)
+
+
+@pytest.mark.parametrize("begin_s", [20.0, 1_700_000_000.0])
+def test_who_begins_after_the_run(tmp_path: Path, begin_s: float) -> None:
+    """A clock that counts from 1970 would have everybody wait at his first point, without a word."""
+    late = file_of(tmp_path, TWO + f"c,{begin_s:.0f},0,0\nc,{begin_s + 5:.0f},5,0\n")
+    with pytest.raises(TrackError, match=rf"line 8: user 'c' begins at time_s {begin_s:.0f}, but the run ends at 20 s"):
+        play(late, at_end="hold")
+
+
+def test_heights(tmp_path: Path) -> None:
+    path = file_of(tmp_path, "user,time_s,x_m,y_m,z_m\na,0,0,0,1.5\na,1,0,0,30\nb,0,0,0,0.5\nb,1,0,0,1.5\n")
+    replay = Replay(str(path))
+    replay.require_heights(0.0, 30.0, "never seen")
+    with pytest.raises(TrackError, match="line 3: user 'a' is at z_m 30, but they are low"):
+        replay.require_heights(0.0, 22.5, "they are low")
+    with pytest.raises(TrackError, match=r"line 4: user 'b' is at z_m 0\.5, but they are high"):
+        replay.require_heights(1.0, 30.0, "they are high")
+    flat = Replay(str(file_of(tmp_path, TWO, "flat.csv")))
+    flat.require_heights(1.0, 2.0, "of the users")  # no heights in the file

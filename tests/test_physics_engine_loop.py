@@ -7,14 +7,14 @@ on another number of PRBs.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import pytest
 import torch
+from oracles_bler import bin_centre, block_error, thresholds_db
 from oracles_link import transport_block
-from oracles_physics import LoopEngine
+from oracles_physics import LoopEngine, bin_of
 
 from mac import harq
 from mac.carrier import CarrierSettings
@@ -31,6 +31,7 @@ from phy.fading import FadingSettings
 from phy.large_scale import PropagationSettings
 from phy.mcs import mcs_table
 from phy.random import Drops, stream_key, uniform
+from phy.tables import load_arrays
 from phy.topology import TopologySettings, build_topology
 
 SLOTS, BLOCK, CPU = 60, 12, torch.device("cpu")
@@ -199,19 +200,21 @@ def test_every_slot_is_that_of_plain_loops(name: str) -> None:
 
 @pytest.mark.parametrize("table", [1, 2, 3])
 def test_blocks_of_every_mcs_and_width_are_those_of_the_standard(table: int) -> None:
-    """Bytes, code blocks and row of the error curves, for the whole carrier of a slot."""
+    """Bytes, code blocks and error curve, for the whole carrier of a slot."""
     carrier = CarrierSettings(prbs=24, mcs_table=table)
     tables, mcs = link_tables(carrier, LinkSettings(), CPU, torch.float64), mcs_table(table)
-    sizes = tables.bler.code_block_bits.tolist()
+    arrays = load_arrays("bler")
     assert (tables.block_bytes.view(-1, 25)[:, 0] == 0).all()
     for index, (order, rate) in enumerate(zip(mcs.modulation_order.tolist(), mcs.code_rate.tolist(), strict=True)):
         for prbs in range(1, 25):
-            bits, blocks, block_bits = transport_block(order, Fraction(rate), 132 * prbs, 1)
-            row = min(range(len(sizes)), key=lambda i: abs(math.log(sizes[i] / block_bits)))
+            bits, blocks, _ = transport_block(order, Fraction(rate), 132 * prbs, 1)
+            ten, one = thresholds_db(arrays, order, Fraction(rate), 132 * prbs, 1)
+            place = bin_of(10 ** (ten / 10))
             at = index * 25 + prbs
             assert tables.block_bytes[at] == bits / 8
             assert tables.code_blocks[at] == blocks
-            assert tables.bler_bin[at] == row, (index, prbs)
+            expected = block_error(ten, one, bin_centre(place))
+            assert tables.bler_curves[tables.bler_row[at], place] == pytest.approx(expected, rel=1e-6), (index, prbs)
 
 
 def _ages(loops: LoopEngine, slot_s: float) -> list[float]:

@@ -16,9 +16,9 @@ from mac.carrier import CarrierSettings
 from mac.cellular import Books
 from mac.harq import HarqSettings
 from mac.link_adaptation import LinkSettings
-from mac.link_tables import link_tables
 from mac.scheduling_types import SchedulingDecision
 from mac.traffic.packets import Arrivals, ordered
+from phy.bler import load_bler
 from phy.energy import PowerSettings
 from phy.pathloss import Link, path_loss_db
 from phy.random import Drops
@@ -48,9 +48,9 @@ def test_snr_near_and_at_the_edge(distance_m: float, los: bool, snr_db: float) -
 @pytest.mark.parametrize("table", [1, 2, 3])
 def test_thresholds_lie_above_shannon(table: int) -> None:
     """Each MCS needs 0.3 to 4 dB more than Shannon's bound. Measured: 0.55 to 2.64 dB for table 1."""
-    tables = link_tables(CarrierSettings(mcs_table=table), LinkSettings(), torch.device("cpu"), torch.float64)
-    need_db = 10 * tables.bler.snr_threshold().log10()
-    bound_db = 10 * torch.log10(2**tables.bler.mcs.efficiency - 1)
+    bler = load_bler(table)
+    need_db = 10 * bler.snr_threshold().log10()
+    bound_db = 10 * torch.log10(2**bler.mcs.efficiency - 1)
     gap = need_db - bound_db
     assert gap.min() > 0.3
     assert gap.max() < 4.0

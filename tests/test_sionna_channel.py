@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
-from scipy.special import j0
 from torch import Tensor
 
 import scenarios
@@ -20,6 +19,7 @@ from phy.fading import FadingSettings
 from phy.large_scale import PropagationSettings
 from phy.link import sinr
 from phy.random import Drops
+from phy.ray_fading import RayFading
 from phy.sionna_channel import _amplitudes, _strongest_first, build_sionna_channel, draw_links
 from phy.topology import TopologySettings, build_topology, displacement
 from phy.units import SPEED_OF_LIGHT_MPS
@@ -216,14 +216,25 @@ def test_generators_are_left_as_they_were() -> None:
 
 
 def test_autocorrelation_over_time() -> None:
-    """Clusters have directions of their own, which in the mean over links without line of sight are near isotropic."""
-    of = plan(20, SINGLE, prbs=1, los="never")
-    h = response(build(of, tuple(range(30))), 0, 7, 2e-3)[:, :, 0, :, 0]
-    h = h / h.abs().square().mean(-1, keepdim=True).sqrt()
+    """Users head anywhere, so that a ray's turns are in the mean those of a Bessel function of its elevation.
+
+    800 links without line of sight. The mean over headings is taken ray by ray, which leaves chance a standard error
+    of 0.006; that of the responses themselves is 0.025. Rays from the horizontal alone would miss by 0.1.
+    """
+    of, ids = plan(20, SINGLE, prbs=1, los="never"), tuple(range(40))
+    channel = build(of, ids)
+    fading = cast(RayFading, channel.fading)
+    h, power = response(channel, 0, 7, 2e-3)[:, :, 0, :, 0], fading.rays[:, :, 0, 0].abs().square()
+    drawn = [draw_links(drop, of, place_users(drop, of)[0]).rays for drop in Drops(1, ids).single()]
+    scattered = torch.cat([_strongest_first(rays).zoa[:, 0].flatten(2) for rays in drawn])
+    share = power[..., 1:] / power.sum(-1, keepdim=True)
     for lag in range(1, 7):
-        exact = j0(2 * math.pi * SPEED_MPS * CARRIER_HZ / SPEED_OF_LIGHT_MPS * lag * 2e-3)
-        seen = complex((h[:, :, lag] * h[:, :, 0].conj()).mean())
-        assert abs(seen - exact) < 0.15
+        turns = SPEED_MPS * CARRIER_HZ / SPEED_OF_LIGHT_MPS * lag * 2e-3
+        expected = (share * torch.special.bessel_j0(2 * math.pi * turns * scattered.sin())).sum(-1).mean()
+        of_rays = (share * torch.exp(2j * math.pi * fading.doppler_hz[:, :, 0, 1:] * lag * 2e-3)).sum(-1)
+        assert abs(complex(of_rays.mean() - expected)) < 0.02
+        seen = (h[:, :, lag] * h[:, :, 0].conj() / power.sum(-1)).mean()
+        assert abs(complex(seen - of_rays.mean())) < 0.08
 
 
 LEVELS = torch.tensor([0.05, 0.25, 0.5, 0.75, 0.95], dtype=torch.float64)
@@ -236,13 +247,16 @@ def full_load_db(channel: Channel, prbs: int) -> Tensor:
     return 10 * torch.log10(sinr(values, channel.fading.to_prbs, channel.serving, everything)).double()
 
 
-def test_sinr_of_a_sectored_network() -> None:
-    """Quantiles at full load, where all but the places is drawn apart: 24 drops leave 1 dB open."""
-    of, drops = plan(1, SECTORED, {"vertical_elements": 4}, prbs=4), Drops(1, tuple(range(24)))
-    both = [full_load_db(make(drops, of, CPU, torch.float32), 4) for make in (build_channel, build_sionna_channel)]
+def test_sinr_of_sectors() -> None:
+    """Quantiles at full load, where all but the places is drawn apart: one site of three sectors, 1800 users.
+
+    Gaps are 0.3, 0.3, 0.5, 0.2 and 0.0 dB and have standard errors of 0.4 to 0.65 dB (bootstrap over drops); with twice
+    the drops they are at most 0.3 dB, and in a whole network with 300 drops, too slow for a test, 0.2 dB (docs/air.md).
+    """
+    of, drops = plan(10, {"layout": "single"}, {"vertical_elements": 4}, prbs=2), Drops(1, tuple(range(60)))
+    both = [full_load_db(make(drops, of, CPU, torch.float32), 2) for make in (build_channel, build_sionna_channel)]
     gap = both[0].flatten().quantile(LEVELS) - both[1].flatten().quantile(LEVELS)
-    assert gap.abs().max() < 3.0
-    assert gap[1:4].abs().max() < 2.0
+    assert gap.abs().max() < 0.8
 
 
 SHORT: dict[str, Any] = {

@@ -29,7 +29,7 @@ from phy.random import Drops, normal, uniform
 CARRIER_HZ = 3.5e9
 FREQUENCY_HZ = torch.tensor([-2e6, 0.0, 2e6], dtype=torch.float64)
 LEVELS = torch.tensor([0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95], dtype=torch.float64)
-BATCH, USERS = 60, 40
+BATCH, USERS = 120, 40
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +98,14 @@ def links_of(model: Any, state: int) -> Tensor:
 
 @pytest.mark.parametrize("state", [0, 1, 2], ids=["LOS", "NLOS", "O2I"])
 def test_condition_and_rank(uma: tuple[Any, Any, Tensor], state: int) -> None:
+    """Quantiles of 700 to 2600 links, whose standard errors are up to 0.2 dB, and 0.35 dB at 5 and 95 %.
+
+    With two thirds more links the condition differs by at most 0.17 dB from 5 to 90 % and 0.3 dB at 95 %, the power by
+    at most 0.19 dB.
+    """
     model, _, theirs = uma
     indices = links_of(model, state)
-    assert len(indices) > 400
+    assert len(indices) > 700
     found = []
     for h in (response(*ours(model, indices, state)), theirs[indices]):
         values = torch.linalg.svdvals(h)
@@ -109,7 +114,7 @@ def test_condition_and_rank(uma: tuple[Any, Any, Tensor], state: int) -> None:
         found.append((condition_db.quantile(LEVELS), power_db.quantile(LEVELS), (condition_db < 10).double().mean()))
     for ours_db, theirs_db in zip(found[0][:2], found[1][:2], strict=True):
         apart = (ours_db - theirs_db).abs()
-        assert float(apart[1:-1].max()) < 1.0 and float(apart.max()) < 1.5  # tails of some hundred links
+        assert float(apart[1:-1].max()) < 0.6 and float(apart.max()) < 1.0
     assert float(found[0][2]) == pytest.approx(float(found[1][2]), abs=0.05)
 
 

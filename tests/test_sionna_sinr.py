@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import torch
@@ -43,11 +44,18 @@ class Network:
     scattered: Tensor  # [B, U, C] bool, outdoors and without line of sight
 
 
-def build() -> tuple[Channel, ChannelPlan]:
-    topology = build_topology(TopologySettings(sectors=1))
+NETWORKS: dict[str, dict[str, Any]] = {
+    "uma": {},
+    "umi": {"isd_m": 200.0, "bs_height_m": 10.0, "min_distance_m": 10.0},
+    "rma": {"isd_m": 1732.0, "bs_height_m": 35.0},
+}
+
+
+def build(model: str, drops: Drops) -> tuple[Channel, ChannelPlan]:
+    topology = build_topology(TopologySettings(sectors=1, **NETWORKS[model]))
     plan = ChannelPlan(
         topology=topology,
-        propagation=PropagationSettings(carrier_hz=CARRIER_HZ, indoor_share=0.3),
+        propagation=PropagationSettings(model=model, carrier_hz=CARRIER_HZ, indoor_share=0.3),  # type: ignore[arg-type]
         antenna=SectorAntennaSettings(kind="omni"),
         fading=FadingSettings(),
         users_per_cell=PER_CELL,
@@ -58,7 +66,7 @@ def build() -> tuple[Channel, ChannelPlan]:
         frequency_hz=CARRIER.prb_frequency_hz(),
         snr_at_unit_gain=CARRIER.snr_at_unit_gain,
     )
-    return build_channel(Drops(1, tuple(range(DROPS))), plan, torch.device("cpu"), torch.float64), plan
+    return build_channel(drops, plan, torch.device("cpu"), torch.float64), plan
 
 
 def rays_of_sionna(plan: ChannelPlan, user: Tensor, indoor: Tensor, los: Tensor) -> Tensor:
@@ -68,9 +76,10 @@ def rays_of_sionna(plan: ChannelPlan, user: Tensor, indoor: Tensor, los: Tensor)
     config.seed = 1
     shared = {"carrier_frequency": CARRIER_HZ, "precision": "double", "device": "cpu"}
     element = sionna_38901.Antenna(polarization="single", polarization_type="V", antenna_pattern="omni", **shared)
-    model = sionna_38901.UMa(
-        o2i_model="low", ut_array=element, bs_array=element, direction="downlink",
-        enable_pathloss=False, enable_shadow_fading=False, **shared,
+    walls = {} if plan.propagation.model == "rma" else {"o2i_model": "low"}
+    model = {"uma": sionna_38901.UMa, "umi": sionna_38901.UMi, "rma": sionna_38901.RMa}[plan.propagation.model](
+        ut_array=element, bs_array=element, direction="downlink", enable_pathloss=False, enable_shadow_fading=False,
+        **walls, **shared,
     )  # fmt: skip
     sites, still = plan.topology.site_m.expand(len(user), -1, -1), torch.zeros_like(user)
     heading = 2 * math.pi * uniform(torch.arange(len(user)) + 5, user.shape[1:2])
@@ -85,10 +94,9 @@ def rays_of_sionna(plan: ChannelPlan, user: Tensor, indoor: Tensor, los: Tensor)
     return torch.einsum("buclt,buclk->buctk", paths[:, :, 0, :, 0], turn)
 
 
-@pytest.fixture(scope="module")
-def network() -> Network:
-    channel, plan = build()
-    drops = Drops(1, tuple(range(DROPS)))
+def network_of(model: str, drops: Drops) -> Network:
+    """Both models' responses in one network."""
+    channel, plan = build(model, drops)
     scale = large_scale(drops, plan.topology, channel.position_m, plan.propagation, plan.antenna)
     coordinates = channel.fading.coordinates(0, TIMES, STEP_S)
     size, both = channel.fading.to_prbs.shape
@@ -98,6 +106,11 @@ def network() -> Network:
     ours = ours / channel.mean_snr.sqrt()[..., None, None]
     theirs = rays_of_sionna(plan, channel.position_m, scale.indoor, scale.los)
     return Network(channel, ours, theirs, ~scale.los & ~scale.indoor[..., None])
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return network_of("uma", Drops(1, tuple(range(DROPS))))
 
 
 def sinr_db(network: Network, response: Tensor, slot: int) -> Tensor:

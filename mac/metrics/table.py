@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from . import delay, fairness, handover, lifetime, satisfaction, throughput, tractor
+from . import delay, fairness, handover, lifetime, satisfaction, throughput, tractor, uplink
 from .arrays import Array, Values
 
 if TYPE_CHECKING:
@@ -140,8 +140,20 @@ _LIFETIME = (
            ("packets", "energy_j", "life_rounds")),
 )  # fmt: skip
 
+_UPLINK = (
+    Metric("transmit_power", "dBm", "mean power of a user while he sends, mean over users", None,
+           uplink.transmit_power, ("transmit_j", "sent_slots", "slot_s")),
+    Metric("limited_share", "1", "share of his slots in which the greatest power held a user below the open loop", None,
+           uplink.limited_share, ("limited_slots", "sent_slots")),
+    Metric("interference_over_thermal", "dB", "interference and noise over noise at the cells, on the PRBs in use",
+           None, uplink.interference_over_thermal, ("thermal_rise", "sent_prbs")),
+    Metric("user_energy_per_bit", "µJ/bit", "energy that users radiated over bits delivered", "lower",
+           uplink.user_energy_per_bit, ("transmit_j", "served_bits")),
+)  # fmt: skip
+
 METRICS: dict[str, Metric] = {
-    metric.name: metric for metric in (*_LIFETIME, *_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY, *_HANDOVER)
+    metric.name: metric
+    for metric in (*_LIFETIME, *_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY, *_HANDOVER, *_UPLINK)
 }
 
 

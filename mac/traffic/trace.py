@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from phy.table import Table, read_table
+
 from .packets import Floats, Ints
-from .table import Table, TraceError, read_table
+from .table import TraceError
 
 __all__ = ["DAY_S", "HEADER_BYTES", "MAX_IP_BYTES", "MTU_BYTES", "UE_ADDRESS", "Trace", "TraceError", "load_trace"]
 
@@ -73,7 +75,7 @@ def load_trace(path: str | Path, ue_address: str = UE_ADDRESS, header_bytes: int
 
 @lru_cache(maxsize=256)
 def _load(path: Path, _modified_ns: int, _size: int, ue_address: str, header_bytes: int) -> Trace:
-    table = read_table(path, ("Time", "Source", "Destination", "Length"), "a packet trace")
+    table = read_table(path, ("Time", "Source", "Destination", "Length"), "a packet trace", TraceError)
     time_s = _times(table)
     length = _lengths(table, header_bytes)
     source = np.array(table.columns["Source"])

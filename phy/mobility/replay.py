@@ -68,6 +68,14 @@ class Replay:
             )
         if self.outside == "refuse":
             _require_inside(tracks, journey.area)
+        begins = np.diff(tracks.user, prepend=-1) != 0
+        if (point := tracks.first(begins & (tracks.time_s >= journey.duration_s))) is not None:
+            name, begin_s = tracks.names[tracks.user[point]], tracks.time_s[point]
+            raise tracks.error(
+                point,
+                f"user '{name}' begins at time_s {begin_s:.10g}, but the run ends at {journey.duration_s:g} s; times "
+                "are in seconds from the start of the run: subtract the first one, or lengthen the run.",
+            )
         last = np.append(np.diff(tracks.user) != 0, True)
         if self.at_end == "refuse" and (point := tracks.first(last & (tracks.time_s < journey.duration_s))) is not None:
             name, end_s = tracks.names[tracks.user[point]], tracks.time_s[point]
@@ -78,6 +86,18 @@ class Replay:
             )
         if self.at_end == "loop":
             _require_closed(tracks, last)
+
+    def require_heights(self, low_m: float, high_m: float, allowed: str) -> None:
+        """Refuse a file with users elsewhere than above ``low_m`` and not above ``high_m``, as ``allowed`` says.
+
+        Raises:
+            TrackError: the file, the line, the user and his height.
+        """
+        tracks = _tracks(self.file, self.max_gap_s)
+        height = tracks.position_m[:, 2]
+        if (point := tracks.first((height <= low_m) | (height > high_m))) is not None:
+            name = tracks.names[tracks.user[point]]
+            raise tracks.error(point, f"user '{name}' is at z_m {height[point]:g}, but {allowed}.")
 
     def _assign(self, journey: Journey, known: int) -> Tensor:
         """Trajectory of each user, ``[U]`` int64."""

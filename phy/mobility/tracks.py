@@ -6,26 +6,22 @@ users may alternate, those of one user are in the order of time.
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..table import Floats, Table, TableError, read_table
 from .journey import MAX_SPEED_KMH
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _NUMBERS = ("time_s", "x_m", "y_m")
-_KIND = "a trajectory file with the columns user (or id), time_s, x_m, y_m and, if wanted, z_m is expected"
+_KIND = "a trajectory file with the columns user (or id), time_s, x_m, y_m and, if wanted, z_m"
 
 
-class TrackError(ValueError):
+class TrackError(TableError):
     """A trajectory file that cannot be used. Says which file, where possible which line, and what to do."""
 
 
@@ -74,67 +70,29 @@ def read_tracks(path: str | Path, max_gap_s: float = 60.0) -> Tracks:
 
 
 def _parse(path: Path) -> Tracks:
-    reader = csv.reader(io.StringIO(_text(path), newline=""))
-    try:
-        rows = [(reader.line_num, row) for row in reader if row]
-    except csv.Error as error:
-        raise TrackError(f"{path}, line {reader.line_num}: not a CSV file ({error}).") from None
-    if not rows:
-        raise TrackError(f"{path}: the file is empty; {_KIND}.")
-    who, where = _columns(path, [name.strip() for name in rows[0][1]])
-    body = rows[1:]
-    if not body:
-        raise TrackError(f"{path}: nothing follows the header; {_KIND}.")
-    for line, row in body:
-        if len(row) != len(rows[0][1]):
-            cut = " The file is cut off there." if line == body[-1][0] and len(row) < len(rows[0][1]) else ""
-            raise TrackError(f"{path}, line {line}: {len(row)} columns instead of {len(rows[0][1])}.{cut}")
-    values = np.array([[_number(path, line, name, row[i]) for name, i in where.items()] for line, row in body])
-    if "z_m" not in where:
-        values = np.column_stack((values, np.full(len(values), np.nan)))
-    names = [_name(path, line, row[who]) for line, row in body]
+    table = read_table(path, _NUMBERS, _KIND, TrackError)
+    names = _users(table)
+    time_s = table.numbers("time_s", low=0.0, hint="Times count from 0, the start of the run.")
+    place = [table.numbers(name) for name in ("x_m", "y_m", "z_m") if name in table.columns]
+    if len(place) == 2:
+        place.append(np.full(len(time_s), np.nan))
     number = {name: place for place, name in enumerate(dict.fromkeys(names))}
     user = np.array([number[name] for name in names], dtype=np.int64)
     order = np.argsort(user, kind="stable")
-    lines = np.array([line for line, _ in body], dtype=np.int64)
-    return Tracks(path, tuple(number), user[order], values[order, 0], values[order, 1:], lines[order])
+    position, lines = np.column_stack(place), np.array(table.line, dtype=np.int64)
+    return Tracks(path, tuple(number), user[order], time_s[order], position[order], lines[order])
 
 
-def _columns(path: Path, header: list[str]) -> tuple[int, dict[str, int]]:
-    """Place of the users' names, and of each column of numbers."""
-    found = ", ".join(name for name in header if name)[:200]
-    twice = sorted({name for name in header if name and header.count(name) > 1})
-    if twice:
-        raise TrackError(f"{path}, line 1: these columns appear more than once: {', '.join(twice)}.")
-    who = [name for name in ("user", "id") if name in header]
-    missing = [name for name in _NUMBERS if name not in header] + ([] if who else ["user (or id)"])
-    if missing:
-        raise TrackError(f"{path}, line 1: missing columns: {', '.join(missing)}; found: {found}; {_KIND}.")
-    if len(who) == 2:
-        raise TrackError(f"{path}, line 1: there is a column user and a column id; leave one of them out.")
-    wanted = (*_NUMBERS, "z_m") if "z_m" in header else _NUMBERS
-    return header.index(who[0]), {name: header.index(name) for name in wanted}
-
-
-def _number(path: Path, line: int, column: str, entry: str) -> float:
-    try:
-        if "_" in entry:  # a number to Python, and to nobody else
-            raise ValueError
-        value = float(entry)
-    except ValueError:
-        message = f"{column} is '{entry[:40]}', which is not a number."
-        raise TrackError(f"{path}, line {line}: {message}") from None
-    if not np.isfinite(value):
-        raise TrackError(f"{path}, line {line}: {column} is {entry.strip()}, but it must be finite.")
-    if column == "time_s" and value < 0.0:
-        raise TrackError(f"{path}, line {line}: time_s is {value:g}, but times count from 0, the start of the run.")
-    return value
-
-
-def _name(path: Path, line: int, entry: str) -> str:
-    if not entry.strip():
-        raise TrackError(f"{path}, line {line}: the user has no name.")
-    return entry.strip()
+def _users(table: Table) -> list[str]:
+    """Whose point each row is."""
+    who = [name for name in ("user", "id") if name in table.columns]
+    if len(who) != 1:
+        wrong = "there is a column user and a column id; leave one of them out." if who else "no column user (or id)."
+        raise TrackError(f"{table.path}, line 1: {wrong}")
+    names = [entry.strip() for entry in table.columns[who[0]]]
+    if "" in names:
+        raise table.error(names.index(""), "the user has no name.")
+    return names
 
 
 def _require_times(tracks: Tracks, max_gap_s: float) -> None:
@@ -170,21 +128,3 @@ def _require_speeds(tracks: Tracks) -> None:
             f"user '{name}' jumps {np.linalg.norm(way[point]):.4g} m in {step_s[point]:g} s, which is "
             f"{speed_kmh[point]:.4g} km/h; at most {MAX_SPEED_KMH:g} km/h are accepted.",
         )
-
-
-def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise TrackError(f"{path}: the gzip file is damaged or cut off ({error}).") from None
-    except OSError as error:
-        raise TrackError(f"{path}: cannot be read: {error.strerror or error}.") from None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TrackError(f"{path}: not a text file in UTF-8 (byte {error.start}); {_KIND}.") from None
-    if "\0" in text:
-        raise TrackError(f"{path}: a binary file; {_KIND}.")
-    return text

@@ -10,15 +10,17 @@ import torch
 from mac.cells import Parts, Users
 from mac.engine import Engine
 from mac.link_tables import link_tables
-from mac.mimo_engine import MimoEngine
+from mac.shared_engine import engine_kind
+from mac.uplink_engine import UplinkEngine
 from phy.channel import Channel, ChannelPlan, build_channel
-from phy.motion import build_moving_channel
+from phy.mimo_motion import build_moving_matrices
 from phy.random import Drops
 from phy.sionna_channel import build_sionna_channel
+from phy.sionna_matrices import build_sionna_matrices
 from phy.topology import build_topology
 from phy.units import kmh_to_mps
 
-from . import moving
+from . import moving, sending
 from .arriving import arrivals
 from .cellular import CellularScenario, Shape
 
@@ -36,7 +38,8 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
     channel = _channel(scenario, drops, shape, place, dtype)
     layers = 1 if scenario.antennas is None else scenario.antennas.layers
     tables = link_tables(scenario.carrier, scenario.link, place, dtype, layers)
-    kind = Engine if scenario.antennas is None else MimoEngine
+    itinerary = moving.itinerary(scenario, channel, shape)
+    kind = UplinkEngine if scenario.carrier.direction == "uplink" else engine_kind(scenario.antennas)
     return kind(
         Parts(
             drops=drops,
@@ -48,7 +51,8 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
             users=_users(scenario, shape),
             arrivals=arrivals(scenario, drops, shape.total_slots),
             block_slots=shape.block_slots,
-            itinerary=moving.itinerary(scenario, channel, shape),
+            itinerary=itinerary,
+            uplink=sending.uplink_plan(scenario, channel, itinerary, shape),
         )
     )
 
@@ -57,7 +61,7 @@ def channel_plan(scenario: CellularScenario) -> ChannelPlan:
     """What the channel of any drop follows from."""
     return ChannelPlan(
         topology=build_topology(scenario.topology),
-        propagation=scenario.propagation,
+        propagation=moving.propagation(scenario),
         antenna=scenario.antenna,
         fading=scenario.fading,
         users_per_cell=scenario.users_per_cell,
@@ -77,9 +81,10 @@ def _channel(
     """The channel of a batch of drops, from whoever is to draw it."""
     plan = channel_plan(scenario)
     if scenario.channel.provider == "sionna":
-        return build_sionna_channel(drops, plan, place, dtype)
+        build = build_sionna_channel if plan.antennas is None else build_sionna_matrices
+        return build(drops, plan, place, dtype)
     if scenario.moves or scenario.handover is not None:
-        return build_moving_channel(drops, plan, moving.motion_plan(scenario, shape), place, dtype)
+        return build_moving_matrices(drops, plan, moving.motion_plan(scenario, shape), place, dtype)
     return build_channel(drops, plan, place, dtype)
 
 

@@ -22,6 +22,7 @@ from mac.measurements import MeasurementSettings
 from mac.metrics.satisfaction import Sla
 from mac.slicing_types import Service
 from mac.traffic import TraceError, TraceReplay, TrafficModel, TrafficSettings
+from mac.uplink import UplinkSettings
 from phy.antenna import SectorAntennaSettings
 from phy.antennas import AntennaSettings
 from phy.blockage import BlockageSettings, ScriptedSettings, write_script
@@ -37,7 +38,7 @@ from scenarios.errors import ScenarioError
 from scenarios.families import Labels
 from scenarios.schema import Clock, Model, ScenarioBase
 
-from . import moving
+from . import moving, sending
 
 LONGEST_BLOCK = 50
 """Slots that the engine prepares at once."""
@@ -78,7 +79,7 @@ class UserGroup(Model):
 
 
 class CellularScenario(ScenarioBase):
-    """One downlink carrier, the same in all cells."""
+    """One carrier, the same in all cells."""
 
     topology: TopologySettings = Field(default_factory=TopologySettings)
     """Sites and sectors."""
@@ -90,6 +91,8 @@ class CellularScenario(ScenarioBase):
     """Panels of antennas at both ends, in place of ``antenna``; left out, both ends have one antenna."""
     carrier: CarrierSettings = Field(default_factory=CarrierSettings)
     """Bandwidth, numerology, power, overhead."""
+    uplink: UplinkSettings = Field(default_factory=UplinkSettings)
+    """Power of the users and noise of the cells, where carrier.direction is uplink."""
     fading: FadingSettings = Field(default_factory=FadingSettings)
     """Small-scale fading."""
     channel: ChannelSettings = Field(default_factory=ChannelSettings)
@@ -157,17 +160,17 @@ class CellularScenario(ScenarioBase):
             )
         if self.fading.model == "none":
             raise ValueError("fading.model is 'none', but antennas need rays; set it to rays, or leave antennas out")
-        if self.moves or self.handover is not None or self.channel.provider == "sionna":
-            raise ValueError(
-                "antennas hold for users who stay where they are, on fairwave's own air; leave out mobility, blockage, "
-                "handover and channel.provider: sionna, or leave out antennas"
-            )
         if self.topology.sectors == 1 and self.antennas.base.rows_per_port > 1:
             base = self.antennas.base
             raise ValueError(
                 f"antennas.base has {base.rows_per_port} elements a port, but sites of one sector have elements of "
                 f"0 dBi; give it as many ports as elements ({base.elements}), or the sites three sectors"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _uplink_fits(self) -> CellularScenario:
+        sending.check(self)
         return self
 
     @model_validator(mode="after")
@@ -181,8 +184,9 @@ class CellularScenario(ScenarioBase):
         if self.channel.provider == "sionna":
             if self.moves or self.handover is not None:
                 raise ValueError(
-                    "channel.provider is 'sionna', whose channel keeps its users where they are; leave out mobility, "
-                    "blockage and handover, or take channel.provider: fairwave"
+                    "channel.provider is 'sionna', which draws shadowing, line of sight and rays anew at every place, "
+                    "also a centimetre away, so that its users stay where they are; leave out blockage, handover and "
+                    "mobility (speed_kmh still sets their Doppler shifts), or take channel.provider: fairwave"
                 )
             require_possible(self.propagation, self.antenna, self.fading)
         return self

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import math
 
 import torch
 
 from mac.carrier import CarrierSettings
 from mac.delays import BIN_EDGES_S
+from mac.handover import COUNTERS
+from mac.itinerary import period_slots
 from mac.mimo_cost import Crowd, mimo_bytes, mimo_seconds
 from mac.traffic import TraceReplay
 from phy.antenna import SectorAntennaSettings
@@ -19,6 +22,7 @@ from phy.topology import TopologySettings, build_topology
 
 from .cellular import LONGEST_BLOCK, CellularScenario, Shape, UserGroup
 
+_FULLEST, _MORE = 2, 6  # users of the fullest cell at any time, about: so many times the mean, and some
 _CLUSTERS = 20  # of a link, at most (TR 38.901 Table 7.5-6)
 _TABLE_BYTES = 60_000_000  # link tables and the library code that a first run loads
 _FIELDS = 18  # arrays of the results per user and window, about
@@ -44,25 +48,65 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     arrivals = sum(_packets(group, seconds) for group in scenario.users) * scenario.cells
     windows = shape.clock.intervals // shape.clock.window
     results = users * (2 * _FIELDS * windows + len(BIN_EDGES_S)) * 8
+    if scenario.handover is not None:
+        results += _itinerary_bytes(scenario, shape)
     setup = _TABLE_BYTES + draws + _PACKET_SETUP_BYTES * arrivals
-    crowd = Crowd(users, scenario.cells, prbs, scenario.link)
+    if scenario.antennas is not None and scenario.channel.provider == "sionna":
+        air = 0.0  # its rays live in the matrices
+    crowd = _crowd(scenario)
     drop, once = (0, 0) if scenario.antennas is None else mimo_bytes(scenario.antennas, crowd, item)
+    drop += _uplink_bytes(scenario, shape, item)
     return int(drops * (air + reports + queues + _PACKET_BYTES * arrivals + results + drop) + setup + once)
+
+
+def _itinerary_bytes(scenario: CellularScenario, shape: Shape) -> int:
+    """What is kept of a drop's itinerary, and of the timetable made of it: users and rosters of every measurement."""
+    users, slot_s = scenario.users_per_cell * scenario.cells, scenario.carrier.slot_s
+    measurements = -(-shape.total_slots // period_slots(scenario.measurements, slot_s))
+    places = scenario.cells * (_FULLEST * scenario.users_per_cell + _MORE)
+    return measurements * 8 * (2 * users * (2 + len(COUNTERS)) + 2 * places)
 
 
 def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> float:
     """Time of one allocator on one CPU thread: what a slot costs anyhow, and what each link and PRB adds."""
     users = scenario.users_per_cell * scenario.cells
     if scenario.antennas is not None:
-        crowd = Crowd(users, scenario.cells, scenario.carrier.prbs, scenario.link)
-        return shape.total_slots * (1e-3 + drops * mimo_seconds(scenario.antennas, crowd))
-    per_slot = 1e-3 + drops * (users * scenario.cells * scenario.carrier.prbs * 7e-9 + users * 2e-6)
-    if scenario.moves:  # a new state of all links now and then
-        per_slot += drops * users * scenario.cells * 6e-5 * scenario.carrier.slot_s / scenario.motion.update_s
+        seconds = shape.total_slots * (1e-3 + drops * mimo_seconds(scenario.antennas, _crowd(scenario)))
+        return seconds + (drops * _sionna_cost(scenario).setup_s if scenario.channel.provider == "sionna" else 0.0)
+    per_slot = 1e-3 + drops * (_air_seconds(scenario, users) + users * 2e-6)
+    if scenario.moves:  # a new state of all links now and then, and once more for the itinerary
+        states = 1.0 if scenario.handover is None else 1.5
+        per_slot += states * drops * users * scenario.cells * 6e-5 * scenario.carrier.slot_s / scenario.motion.update_s
     if scenario.channel.provider == "fairwave":
         return shape.total_slots * per_slot
     more = _sionna_cost(scenario)
     return shape.total_slots * (per_slot + drops * more.slot_s) + drops * more.setup_s
+
+
+def _air_seconds(scenario: CellularScenario, users: int) -> float:
+    """What the links of a slot take: those of all users on a downlink, of whoever holds a PRB on an uplink."""
+    cells, prbs = scenario.cells, scenario.carrier.prbs
+    if scenario.carrier.direction == "downlink":
+        return users * cells * prbs * 7e-9
+    size = prbs if scenario.channel.provider == "sionna" else _basis_size(scenario)
+    return 5e-4 + cells**2 * prbs * size * 3e-9 + users * prbs * 4e-8
+
+
+def _uplink_bytes(scenario: CellularScenario, shape: Shape, item: int) -> int:
+    """Links of who sends, powers after every measurement, and what users may be asked to send on, of a drop."""
+    if scenario.carrier.direction == "downlink":
+        return 0
+    users, prbs, measurements = scenario.users_per_cell * scenario.cells, scenario.carrier.prbs, 1
+    if scenario.moves or scenario.handover is not None:
+        seconds = shape.total_slots * scenario.carrier.slot_s
+        measurements += int(seconds * 1e3 / scenario.measurements.period_ms)
+    return 3 * prbs * scenario.cells**2 * item + measurements * users * (8 + 4 * item) + 6 * users * prbs * item
+
+
+def _crowd(scenario: CellularScenario) -> Crowd:
+    update_s = scenario.motion.update_s if scenario.moves or scenario.handover is not None else math.inf
+    users = scenario.users_per_cell * scenario.cells
+    return Crowd(users, scenario.cells, scenario.carrier.prbs, scenario.link, update_s / scenario.carrier.slot_s)
 
 
 def _sionna_cost(scenario: CellularScenario) -> Cost:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from mac.handover import rules as handover_rules
-from mac.itinerary import Itinerary, period_slots, plan_itinerary
+from mac.itinerary import Itinerary, follow, period_slots
 from phy.channel import Channel
-from phy.mobility import area_of, trajectories
+from phy.mobility import Replay, Static, area_of, trajectories
 from phy.motion import MotionPlan, MovingFading
+from phy.pathloss import MAX_UE_HEIGHT_M
+from phy.propagation import PropagationSettings
 from phy.random import Drops
 from phy.topology import build_topology
 from scenarios.errors import ScenarioError
@@ -26,14 +29,21 @@ def itinerary(scenario: CellularScenario, channel: Channel, shape: Shape) -> Iti
     assert isinstance(channel.fading, MovingFading)
     cpu = torch.device("cpu")
     rules = handover_rules(scenario.handover, scenario.cells, scenario.carrier.slot_s, cpu)
-    slots = torch.arange(0, shape.total_slots, period_slots(scenario.measurements, rules.slot_s))
+    slots = range(0, shape.total_slots, period_slots(scenario.measurements, rules.slot_s))
     plans = [
-        plan_itinerary(course.drop, course.snr(slots)[None], scenario.measurements, rules, serving)
+        follow(course.drop, course.snr(slots), scenario.measurements, rules, serving)
         for course, serving in channel.fading.starts(channel.serving.to(cpu))
     ]
     row = list(channel.fading.row)
     parts = zip(*((plan.serving, plan.back, plan.counts) for plan in plans), strict=True)
     return Itinerary(plans[0].period_slots, *(torch.cat(part)[row] for part in parts))
+
+
+def propagation(scenario: CellularScenario) -> PropagationSettings:
+    """The scenario's, in which line of sight ends softly for users who move, unless it says how it ends."""
+    said = scenario.propagation.los_transition
+    moves = any(group.count and not isinstance(group.mobility, Static) for group in scenario.users)
+    return replace(scenario.propagation, los_transition=said or ("soft" if moves else "hard"))
 
 
 def motion_plan(scenario: CellularScenario, shape: Shape) -> MotionPlan:
@@ -49,6 +59,15 @@ def motion_plan(scenario: CellularScenario, shape: Shape) -> MotionPlan:
     )
 
 
+def _require_heights(scenario: CellularScenario, replay: Replay) -> None:
+    """Heights that the propagation model holds for (TR 38.901 Table 7.4.1-1)."""
+    model = scenario.propagation.model
+    low_m = 1.0 if model in ("uma", "umi") else 0.0
+    high_m = float("inf") if model == "free_space" else MAX_UE_HEIGHT_M
+    upper = "" if model == "free_space" else f" and up to {high_m:g} m (TR 38.901 Table 7.4.1-1)"
+    replay.require_heights(low_m, high_m, f"users of '{model}' are above {low_m:g} m{upper}")
+
+
 def check_trajectories(scenario: CellularScenario, shape: Shape) -> None:
     """Read every trajectory file that the scenario names, and walk the whole run.
 
@@ -62,6 +81,8 @@ def check_trajectories(scenario: CellularScenario, shape: Shape) -> None:
             start = torch.zeros((1, group.count * scenario.cells, 3), dtype=torch.float64)
             try:
                 trajectories(Drops(scenario.seed, (0,)), group.mobility, start, area, duration_s)
+                if isinstance(group.mobility, Replay):
+                    _require_heights(scenario, group.mobility)
             except ValueError as error:
                 where = f"{scenario.name}: users.{number}.mobility of group '{group.name}'"
                 raise ScenarioError(f"{where}: {error}") from None

@@ -1,0 +1,136 @@
+"""Reads CSV files and names the file and the line of whatever is wrong with them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+class TableError(ValueError):
+    """A file that cannot be used. Says which file, where possible which line, and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The named columns of a CSV file as text."""
+
+    path: Path
+    line: tuple[int, ...]  # line of the file on which each row ends, counted from 1
+    columns: dict[str, tuple[str, ...]]
+    failure: type[TableError]
+
+    def error(self, row: int, message: str) -> TableError:
+        """An error in one row (counted from 0)."""
+        return self.failure(f"{self.path}, line {self.line[row]}: {message}")
+
+    def numbers(self, column: str, low: float = -math.inf, high: float = math.inf, hint: str = "") -> Floats:
+        """A column as float64 ``[n]``.
+
+        Raises:
+            TableError: an entry is no number, is not finite or lies outside ``low .. high``.
+        """
+        text = self.columns[column]
+        try:
+            if any("_" in entry for entry in text):  # a number to Python, and to nobody else
+                raise ValueError
+            values = np.array(text, dtype=np.float64)
+        except ValueError:
+            row = next(i for i, entry in enumerate(text) if not _is_number(entry))
+            raise self.error(row, f"{column} is '{text[row][:40]}', which is not a number.") from None
+        self._require(column, np.isfinite(values), "must be a finite number.")
+        allowed = f"must be at least {low:g}." if math.isinf(high) else f"must be from {low:g} to {high:g}."
+        self._require(column, (values >= low) & (values <= high), f"{allowed} {hint}".rstrip())
+        return values
+
+    def _require(self, column: str, good: NDArray[np.bool_], rule: str) -> None:
+        if not good.all():
+            row = int(np.argmin(good))
+            raise self.error(row, f"{column} is {self.columns[column][row][:40]}, {rule}")
+
+
+def read_table(path: Path, required: Sequence[str], kind: str, failure: type[TableError] = TableError) -> Table:
+    """Read a CSV file, plain or gzipped, UTF-8; empty lines and columns without a name are skipped.
+
+    Args:
+        path: the file.
+        required: columns that it must have; others may follow.
+        kind: what the file should be, for error messages, for example "a packet trace".
+        failure: what is raised.
+
+    Raises:
+        TableError: the file is missing, unreadable, empty, binary, cut off or of another format.
+    """
+    text = _text(path, failure)
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        rows = [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise failure(f"{path}, line {reader.line_num}: not a CSV file ({error}).") from None
+    if not rows:
+        raise failure(f"{path}: the file is empty; {kind} is expected.")
+    names = [name.strip() for name in rows[0][1]]
+    _check_header(path, names, required, kind, failure)
+    for line, row in rows[1:]:
+        if len(row) != len(names):
+            cut = " The file is cut off there." if line == rows[-1][0] and len(row) < len(names) else ""
+            raise failure(f"{path}, line {line}: {len(row)} columns instead of {len(names)}.{cut}")
+    if len(rows) == 1:
+        raise failure(f"{path}: nothing follows the header; {kind} is expected.")
+    if not text.endswith(("\n", "\r")):  # 1400 cut off after the 1 is a number too
+        raise failure(
+            f"{path}, line {rows[-1][0]}: the line does not end, so it may be cut off; if it is whole, end it with a "
+            "line break."
+        )
+    values = zip(*(row for _, row in rows[1:]), strict=True)
+    columns = {name: column for name, column in zip(names, values, strict=True) if name}
+    return Table(path, tuple(line for line, _ in rows[1:]), columns, failure)
+
+
+def _check_header(
+    path: Path, names: Sequence[str], required: Sequence[str], kind: str, failure: type[TableError]
+) -> None:
+    missing = [name for name in required if name not in names]
+    if missing:
+        found = ", ".join(name for name in names if name)[:200]
+        raise failure(f"{path}, line 1: not {kind}: missing columns: {', '.join(missing)}; found: {found}.")
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise failure(f"{path}, line 1: these columns appear more than once: {', '.join(twice)}.")
+
+
+def _text(path: Path, failure: type[TableError]) -> str:
+    try:
+        data = path.read_bytes()
+        if data[:2] == b"\x1f\x8b":
+            data = gzip.decompress(data)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise failure(f"{path}: the gzip file is damaged or cut off ({error}).") from None
+    except OSError as error:
+        raise failure(f"{path}: cannot be read: {error.strerror or error}.") from None
+    try:
+        bad, text = data.find(b"\0"), data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        bad, text = error.start, ""
+    if bad >= 0:
+        line = data.count(b"\n", 0, bad) + 1
+        raise failure(f"{path}, line {line}: byte 0x{data[bad]:02x} is not text; a CSV file in UTF-8 is expected.")
+    return text
+
+
+def _is_number(entry: str) -> bool:
+    try:
+        float(entry)
+    except ValueError:
+        return False
+    return "_" not in entry
