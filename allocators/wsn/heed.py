@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from allocators.settings import PARAMETERS
+from mac.wsn.distance import apart_m2
 from mac.wsn.listed import listed
 from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import uniform
@@ -97,7 +98,7 @@ def neighbour_power(position_m: Tensor, radius_m: float) -> Tensor:
     parts = []
     for first in range(0, nodes, rows):
         some = position_m[:, first : first + rows]
-        apart = (some[:, :, None] - position_m[:, None]).square().sum(-1)
+        apart = apart_m2(some[:, :, None], position_m[:, None])
         near = apart <= radius_m**2
         parts.append((apart * near).sum(-1) / (near.sum(-1) - 1).clamp(min=1))
     return torch.cat(parts, 1)
