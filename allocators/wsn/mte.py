@@ -63,11 +63,13 @@ class MinimumTransmissionEnergy:
         parent = torch.where(alive, SINK, NO_WAY)
         hop = self._hop[rows]
         while True:
-            length, over = (hop + way[:, None]).min(-1)
+            length = (hop + way[:, None]).amin(-1)
             shorter = alive & (length < way * (1.0 - 1e-12))
             if not bool(shorter.any()):
                 return parent
-            way, parent = torch.where(shorter, length, way), torch.where(shorter, over, parent)
+            drop, node = shorter.nonzero(as_tuple=True)
+            parent[drop, node] = (hop[drop, node] + way[drop]).argmin(-1)  # slow, so only where it matters
+            way = torch.where(shorter, length, way)
 
     def _amplifier(self, distance_m2: Tensor) -> Tensor:
         radio = self._context.radio
