@@ -51,14 +51,16 @@ class Heed:
         final, messages = torch.zeros_like(alive), torch.zeros_like(chance)
         offer = nobody  # rank of the cheapest offer that a node hears
         for turn in range(_TURNS):
+            alone = alive & (offer == torch.inf)
+            if not bool(alone.any()):  # no offer will come: who has made the cheapest is head when its time comes
+                leads = alive & (offer == self._rank) & ~final
+                messages, final = messages + leads, final | leads
+                break
             certain = chance >= 1.0
-            own = offer == self._rank
-            fresh = alive & (offer == torch.inf) & (self._luck(observation.round, turn) < chance)  # 1 always wins
-            leads = (alive & own & ~final & certain) | (fresh & certain)
+            fresh = alone & (self._luck(observation.round, turn) < chance)  # 1 always wins
+            leads = (alive & (offer == self._rank) & ~final & certain) | (fresh & certain)
             messages = messages + fresh + (leads & ~fresh)
             final = final | leads
-            if bool(certain[alive].all()):
-                break
             offer = self._cheapest(fresh, offer)
             chance = (2.0 * chance).clamp(max=1.0)
         heard = self._cheapest(final, nobody)
