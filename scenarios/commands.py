@@ -157,6 +157,30 @@ def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> No
 
 @app.command()
 @_guarded
+def bound(
+    scenario: Annotated[str, typer.Argument(help="A preset's name, a YAML file, or a run folder.")],
+    set_: Sets = None,
+    seed: Seed = None,
+    drops: Drops = None,
+    as_json: Json = False,
+) -> None:
+    """Say what no allocator can beat on a scenario, and how near those of a run came."""
+    from .bounds import bound as bound_of
+    from .bounds import bound_of_run, is_run
+    from .console import show_bound
+    from .results import Result
+
+    if not is_run(scenario):
+        found = bound_of(_load(scenario, set_, {"seed": seed, "drops": drops}))
+    elif set_ or seed is not None or drops is not None:
+        raise ScenarioError(f"{scenario} is a run folder and its scenario settled; leave out --set, --seed and --drops")
+    else:
+        found = bound_of_run(Result(scenario))
+    _print_json(found.to_json()) if as_json else show_bound(found)
+
+
+@app.command()
+@_guarded
 def report(
     run_dir: Annotated[Path, typer.Argument(help="A run folder.")],
     out: Annotated[Path | None, typer.Option(help="The page; left out, report.html in the run folder.")] = None,

@@ -12,6 +12,7 @@ from .errors import ScenarioError
 from .memory import human_bytes
 
 if TYPE_CHECKING:
+    from .bounds import Bounded
     from .plan import Plan
     from .results import Result
 
@@ -59,6 +60,26 @@ def show_result(result: Result) -> None:
         console.print(_escaped(sentence))
     folder = _escaped(str(result.run_dir))
     console.print(f"\nResults: {folder} (metrics.csv, plots/, shards/). A page of it: fairwave report {folder}")
+
+
+def show_bound(found: Bounded) -> None:
+    """A bound, and how near the allocators of a run came."""
+    from mac.metrics.intervals import summary
+
+    mean, (low, high) = summary(found.per_drop)
+    drops = counted(len(found.per_drop), "drop")
+    spread = "" if low != low else f" ± {(high - low) / 2:.2g}"
+    console = stdout()
+    console.print(f"{found.scenario}: {found.metric} is at most {mean:.6g}{spread}, mean over {drops}")
+    if found.reached:
+        rows = [
+            (one.allocator, f"{one.mean:.5g}", f"{100 * one.share:.1f} %",
+             "" if one.share_interval[0] != one.share_interval[0]
+             else f"{100 * one.share_interval[0]:.1f} to {100 * one.share_interval[1]:.1f} %")
+            for one in found.reached
+        ]  # fmt: skip
+        console.print(_table("", ["allocator", found.metric, "of the bound", "95 % interval"], rows))
+    say(found.meaning)
 
 
 def paired_sentences(result: Result) -> list[str]:

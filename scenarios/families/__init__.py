@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,15 @@ class Labels:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """What no allocator can beat in one metric."""
+
+    metric: str
+    per_drop: Sequence[float]
+    meaning: str  # which allocators it bounds, and what it relaxes
+
+
+@dataclass(frozen=True)
 class Family:
     """Everything that scenarios, runs and results need to know of a family.
 
@@ -54,6 +63,7 @@ class Family:
         require: check of one allocator's (decision, observation, context), where several may run in one batch.
         context: what an allocator would be reset with for one drop, without building anything; where it is there,
             fairwave's own allocators are tried on it before a run.
+        bound: what no allocator can beat on some drops; raises ValueError where it would not hold.
     """
 
     name: str
@@ -68,6 +78,7 @@ class Family:
     best_batch: Callable[[Any, str], int]
     require: Callable[[Any, Any, Any], Any] | None = None
     context: Callable[[Any], object] | None = None
+    bound: Callable[[Any, Drops], Bound] | None = None
 
 
 def find(name: object) -> Family:

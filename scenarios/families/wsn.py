@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from allocators.wsn.bound import lifetime_bound
 from mac.metrics.satisfaction import Sla
 from mac.wsn.ledger import CAUSES
 from mac.wsn.problem import WsnParts, WsnProblem
@@ -19,7 +20,7 @@ from phy.sensor_field import FieldSettings, place_nodes, read_positions
 from phy.sensor_link import SensorLinkSettings
 from phy.sensor_radio import SensorRadioSettings
 from scenarios.errors import ScenarioError
-from scenarios.families import Family, Labels
+from scenarios.families import Bound, Family, Labels
 from scenarios.schema import Clock, ScenarioBase
 
 _WINDOWS = 100  # of a run, where the scenario does not say
@@ -146,6 +147,30 @@ def _best_batch(scenario: WsnScenario, device: str) -> int:
     return max(1, min(128, 20_000 // scenario.nodes) if device == "cpu" else min(4096, 10_000_000 // scenario.nodes))
 
 
+def _bound(scenario: WsnScenario, drops: Drops) -> Bound:
+    """The linear program of the lifetime, where it holds."""
+    for wrong, setting in (
+        (scenario.battery.harvest_j > 0, "battery.harvest_j must be 0"),
+        (scenario.sink.orbit_radius_m > 0, "sink.orbit_radius_m must be 0"),
+        (scenario.sensing.model != "every_round", "sensing.model must be every_round"),
+        (
+            scenario.radio.aggregation_j_per_bit > scenario.radio.electronics_j_per_bit,
+            "radio.aggregation_j_per_bit must be at most radio.electronics_j_per_bit, so that fusing is cheaper",
+        ),
+    ):
+        if wrong:
+            raise ValueError(f"the bound of the lifetime does not hold here: {setting}")
+    context = _build(scenario, drops, torch.device("cpu"), torch.float64).context
+    sink = (scenario.sink.x_m, scenario.sink.y_m)
+    return Bound("fnd", lifetime_bound(context, sink, float(scenario.account.packet_bits)).tolist(), _BOUNDED)
+
+
+_BOUNDED = (
+    "No protocol has its first death later in which every live node sends a packet each round, with what it received "
+    "fused into it or beside it. A linear program over the rounds in which each node sends to each other one; it "
+    "relaxes that these are whole, that the ways of a round make a tree, and that heads fuse their own packets."
+)
+
 FAMILY = Family(
     name="wsn",
     allocator_family="wsn",
@@ -157,4 +182,5 @@ FAMILY = Family(
     estimate_bytes=_estimate_bytes,
     estimate_seconds=_estimate_seconds,
     best_batch=_best_batch,
+    bound=_bound,
 )
