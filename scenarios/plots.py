@@ -26,6 +26,9 @@ from mac.metrics.table import metric_named
 from mac.metrics.throughput import rate_per_user
 
 from .errors import ScenarioError
+from .field_map import plot_clusters
+from .field_plots import plot_alive, plot_energy_balance
+from .field_rounds import has_rounds
 from .plot_data import users_by_group
 from .plot_style import (
     BAR,
@@ -219,12 +222,16 @@ def applicable_plots(result: RunResult) -> dict[str, Callable[[], Figure]]:
     """The plots that this run has the data for, by the name of their file."""
     dataset = result.to_xarray(result.allocators[0], result.variants[0])
     metrics = set(result.metrics["metric"])
+    field = has_rounds(dataset)
     applies: dict[str, tuple[bool, Callable[..., Figure]]] = {
         "variants": (bool(result.metrics["variant"].notna().any()), plot_variants),
         "satisfaction": ("packets" in dataset and has_targets(dataset), plot_satisfaction),
-        "rate_cdf": ("served_bits" in dataset, plot_rate_cdf),
-        "fairness_throughput": (metrics >= {"rate_mean", "jain_rate"}, plot_fairness_throughput),
+        "rate_cdf": ("served_bits" in dataset and not field, plot_rate_cdf),
+        "fairness_throughput": (metrics >= {"rate_mean", "jain_rate"} and not field, plot_fairness_throughput),
         "quotas": ("slice_prbs" in dataset, plot_quotas),
+        "alive": (field, plot_alive),
+        "clusters": (field and bool((dataset["life_rounds"] > 0).any()), plot_clusters),
+        "energy_balance": (field, plot_energy_balance),
     }
     return {name: partial(draw, result) for name, (does, draw) in applies.items() if does}
 
