@@ -160,21 +160,39 @@ def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> No
 def report(
     run_dir: Annotated[Path, typer.Argument(help="A run folder.")],
     out: Annotated[Path | None, typer.Option(help="The page; left out, report.html in the run folder.")] = None,
+    round_: Annotated[
+        int | None, typer.Option("--round", help="Of a sensor field: the round that its map shows, from 1.")
+    ] = None,
+    allocator: Annotated[
+        str | None, typer.Option(help="Of a sensor field: whose map, comma-separated; left out, everybody's.")
+    ] = None,
+    drop: Annotated[int | None, typer.Option(help="Of a sensor field: the drop on the map.")] = None,
+    variant: Annotated[str | None, typer.Option(help="Of a sensor field: the variant on the map.")] = None,
+    graphml: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Of a sensor field: write the tree of that round as GraphML.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write one self-contained HTML page: table, plots, resolved scenario, versions."""
+    """Write one self-contained HTML page: table, plots, resolved scenario, versions; of a sensor field also a graph."""
     from .console import warn
+    from .field_rounds import chosen
     from .report import unfinished, write_report
     from .results import Result
 
     result = Result(run_dir)
-    path = write_report(result, out)
+    choice = chosen(round_, allocator, drop, variant, asked=graphml is not None)
+    paths = {}
+    if choice is not None and graphml is not None:
+        from .field_graph import save_round
+
+        paths["graphml"] = str(save_round(result, choice, graphml))
+    paths = {"report": str(write_report(result, out, choice)), **paths}
     if missing := unfinished(result):
         warn(f"{run_dir} is unfinished; missing or damaged: {'; '.join(missing)}")
     if as_json:
-        _print_json({"run_dir": str(run_dir), "report": str(path)})
+        _print_json({"run_dir": str(run_dir), **paths})
     else:
-        typer.echo(str(path))
+        typer.echo("\n".join(paths.values()))
 
 
 @app.command()

@@ -40,9 +40,9 @@ def plot_clusters(result: RunResult, variant: str | None = None, choice: RoundCh
         ScenarioError: there is no such round, drop, allocator or variant.
     """
     shown = views(result, choice if choice is not None else RoundChoice(variant=variant))
-    columns = min(len(shown), 4 if len(shown) != 6 else 3)
-    rows = math.ceil(len(shown) / columns)
-    figure = Plot(figsize=(WIDTH_IN, 1.5 + rows * _panel_height(shown[0], columns)), layout="constrained")
+    rows = math.ceil(len(shown) / 5)
+    columns = math.ceil(len(shown) / rows)
+    figure = Plot(figsize=(WIDTH_IN, 1.3 + rows * _panel_height(shown[0], columns)), layout="compressed")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel().tolist()
     most = max(float(view.charge_j.max()) for view in shown)
     colours = ScalarMappable(Normalize(0.0, most or 1.0), _MAP)
@@ -50,9 +50,12 @@ def plot_clusters(result: RunResult, variant: str | None = None, choice: RoundCh
         _panel(axes, view, colours)
     for axes in grid[len(shown) :]:
         axes.set_visible(False)
-    figure.supxlabel("x [m]", fontsize=11)
-    figure.supylabel("y [m]", fontsize=11)
-    figure.colorbar(colours, ax=grid, label="charge after the round [J]", shrink=0.8, pad=0.01)
+    for axes in grid[: len(shown)][-columns:]:
+        axes.tick_params(labelbottom=True)
+        axes.set_xlabel("x [m]")
+    for axes in grid[::columns]:
+        axes.set_ylabel("y [m]")
+    figure.colorbar(colours, ax=grid, label="charge after the round [J]", pad=0.01)
     figure.legend(handles=_marks(), loc="outside lower center", ncols=6, frameon=False, fontsize=10)
     first = shown[0]
     where = f"drop {first.drop}" + (f", variant {first.variant}" if first.variant else "")
@@ -62,7 +65,7 @@ def plot_clusters(result: RunResult, variant: str | None = None, choice: RoundCh
 
 def _panel_height(view: RoundView, columns: int) -> float:
     wide, tall = np.ptp(_corners(view), axis=0)
-    return float(np.clip((WIDTH_IN - 1.5) / columns * tall / wide, 1.6, 7.0)) + 0.55
+    return float(np.clip(((WIDTH_IN - 1.7) / columns - 0.1) * tall / wide, 1.6, 7.0)) + 0.6
 
 
 def _corners(view: RoundView) -> Array:
@@ -78,8 +81,9 @@ def _corners(view: RoundView) -> Array:
 def _panel(axes: Axes, view: RoundView, colours: ScalarMappable) -> None:
     (left, bottom), (right, top) = _corners(view)
     axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
-    axes.set_title(view.allocator, fontsize=11, pad=16)
-    axes.text(0.5, 1.015, _summary(view), transform=axes.transAxes, ha="center", fontsize=8.5, color="0.35")
+    axes.set_title(view.allocator, fontsize=11, pad=17)
+    said = axes.text(0.5, 1.02, _summary(view), transform=axes.transAxes, ha="center", fontsize=8, color="0.35")
+    said.set_in_layout(False)  # wider than a narrow panel, which it must not make narrower
     field = view.scenario.field
     axes.plot(*np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]).T * [[field.width_m], [field.height_m]],
               color="0.8", lw=0.8, zorder=0)  # fmt: skip
@@ -94,7 +98,7 @@ def _summary(view: RoundView) -> str:
         return f"all {len(view.alive)} dead"
     heads, far = int(view.head.sum()), max(hops(round_graph(view)).values())
     leads = f"{heads} head{'s' * (heads != 1)}" if heads else "no head"
-    return f"{live} of {len(view.alive)} alive, {leads}, {far} hop{'s' * (far > 1)}"
+    return f"{live} alive, {leads}, {far} hop{'s' * (far > 1)}"
 
 
 def _links(axes: Axes, view: RoundView) -> None:

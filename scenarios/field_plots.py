@@ -45,8 +45,9 @@ def plot_alive(result: RunResult, variant: str | None = None) -> Figure:
         _curve(top, dataset, end, style)
         _deaths(below, place, _rows(result, name, variant), style)
     nodes = max(dataset.sizes["user"] for dataset in windows.values())
-    top.set(ylabel=f"live nodes of {nodes}", ylim=(0, 1.03 * nodes), xlim=(0, end))
+    top.set(ylabel=f"live nodes of {nodes}", ylim=(-0.02 * nodes, 1.04 * nodes), xlim=(0, end))
     top.tick_params(labelbottom=True)
+    below.set_title("deaths, with the colours and dashes of the curves above", fontsize=10, loc="left", color="0.3")
     below.set(xlabel="round", ylim=(len(windows) - 0.4, -0.6))
     below.set_yticks(range(len(windows)), list(windows))
     for axes in (top, below):
@@ -75,11 +76,13 @@ def plot_energy_balance(result: RunResult, variant: str | None = None) -> Figure
     for place, name in enumerate(result.allocators):
         _spread(left, place, _per_drop(result, "energy_variance_fnd", name, variant), style_of(result, name))
         _stacked(right, place, costs[name], limit)
-    left.set(xlabel="standard deviation of the charges [mJ]", title="spread when the first node dies")
-    left.set_xlim(left=0)
+    left.set(xlabel="standard deviation of the charges [mJ]", title="spread of charges when the first node dies")
+    left.set_xlim(left=-0.02 * left.get_xlim()[1])
     left.set_yticks(range(len(result.allocators)), result.allocators)
     left.set_ylim(len(result.allocators) - 0.4, -0.6)
-    right.set(xlabel="energy for each delivered packet [mJ]", title="what it was spent on", xlim=(0, limit))
+    right.set(
+        xlabel="energy for each delivered packet [mJ]", title="where the energy of the whole life went", xlim=(0, limit)
+    )
     for axes in (left, right):
         axes.grid(axis="x", alpha=0.3)
         axes.set_axisbelow(True)
@@ -138,7 +141,7 @@ def _deaths(axes: Axes, place: int, values: dict[str, Array], style: Style) -> N
     means = {metric: summary(found) for metric, found in values.items()}
     known = [mean for mean, _ in means.values() if not math.isnan(mean)]
     if known:
-        axes.plot([min(known), max(known)], [place, place], color=style.colour, linestyle=style.dash, lw=1.8)
+        axes.plot([min(known), max(known)], [place, place], color=style.colour, linestyle=style.dash, lw=1.2)
     for metric, (mean, (low, high)) in means.items():
         if math.isnan(mean):
             continue
@@ -160,13 +163,13 @@ def _spread(axes: Axes, place: int, variance_mj2: Array, style: Style) -> None:
         return
     bar = None if math.isnan(low) else [[mean - low], [high - mean]]
     axes.barh(place, mean, height=0.12, color=style.colour, alpha=0.5)
-    axes.errorbar(mean, place, xerr=bar, color=style.colour, marker=style.marker, **BAR)
+    axes.errorbar(mean, place, xerr=bar, color=style.colour, marker="o", **BAR)
 
 
 def _axis_end(totals: list[float]) -> float:
     """So long that one wasteful allocator does not hide what the others do."""
     known = [total for total in totals if total > 0]
-    return min(max(known), 3.0 * float(np.median(known))) * 1.2 if known else 1.0
+    return 1.15 * min(max(known), 3.0 * float(np.median(known))) if known else 1.0
 
 
 def _stacked(axes: Axes, place: int, cost: dict[str, float], limit: float) -> None:
@@ -178,10 +181,11 @@ def _stacked(axes: Axes, place: int, cost: dict[str, float], limit: float) -> No
     for cause, value in cost.items():
         axes.barh(place, value, left=start, height=0.62, color=_CAUSES.get(cause, "0.5"), edgecolor="white", lw=0.6)
         start += value
-    beyond = total > 0.88 * limit
-    text = f"{total:.3g} →" if total > limit else f"{total:.3g}"
-    axes.text(0.99 * limit if beyond else total + 0.01 * limit, place, text, va="center", fontsize=9,
-              ha="right" if beyond else "left", bbox=_BEHIND if beyond else None)  # fmt: skip
+    if total <= limit:
+        axes.text(total + 0.01 * limit, place, f"{total:.3g}", va="center", fontsize=9)
+        return
+    parts = ", ".join(f"{cause} {value:.3g}" for cause, value in cost.items() if value > 0.005 * total)
+    axes.text(0.985 * limit, place, f"{parts}: {total:.3g} →", va="center", ha="right", fontsize=9, bbox=_BEHIND)
 
 
 _BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.9}

@@ -69,6 +69,15 @@ def has_rounds(dataset: xr.Dataset) -> bool:
     return {"life_rounds", "parent", "head", "left_j"} <= set(map(str, dataset.variables))
 
 
+def chosen(
+    round_: int | None, allocators: str | None, drop: int | None, variant: str | None, asked: bool = False
+) -> RoundChoice | None:
+    """A choice from a command's options, allocators separated by commas; None where nothing was chosen or asked for."""
+    labels = tuple(name.strip() for name in (allocators or "").split(",") if name.strip())
+    choice = RoundChoice(round_, labels, drop, variant)
+    return choice if asked or choice != RoundChoice() else None
+
+
 def views(result: RunResult, choice: RoundChoice) -> list[RoundView]:
     """The same round of the same drop with each allocator.
 
@@ -154,9 +163,11 @@ def _require_life(ones: dict[str, xr.Dataset], round_: int, drop: int) -> None:
     where = f"{who}, drop {drop}"
     if last == 0:
         raise ScenarioError(f"{where}: every node is dead from the start, so there is no round to show")
+    if round_ < 1:
+        raise ScenarioError(f"rounds are counted from 1, given {round_}; choose a round from 1 to {last}")
     dataset = ones[who]
     ended = last == window_rounds(dataset) * dataset.sizes["window"]
-    if not 1 <= round_ <= last:
+    if round_ > last:
         why = f"the run ends after round {last}" if ended else f"the last node dies in round {last}"
         raise ScenarioError(f"{where}: there is no live node in round {round_}, {why}; choose a round from 1 to {last}")
 

@@ -20,6 +20,7 @@ from phy.sensor_link import SensorLinkSettings
 from phy.sensor_radio import SensorRadioSettings
 from scenarios.errors import ScenarioError
 from scenarios.families import Family, Labels
+from scenarios.families.accounting import account_lines, sink_line
 from scenarios.schema import Clock, ScenarioBase
 
 _WINDOWS = 100  # of a run, where the scenario does not say
@@ -146,6 +147,11 @@ def _best_batch(scenario: WsnScenario, device: str) -> int:
     return max(1, min(128, 20_000 // scenario.nodes) if device == "cpu" else min(4096, 10_000_000 // scenario.nodes))
 
 
+def _account(scenario: WsnScenario) -> list[tuple[str, str]]:
+    lines = account_lines(scenario.account, scenario.radio, scenario.battery, scenario.link)
+    return [*lines, sink_line(scenario.sink)]
+
+
 FAMILY = Family(
     name="wsn",
     allocator_family="wsn",
@@ -157,4 +163,5 @@ FAMILY = Family(
     estimate_bytes=_estimate_bytes,
     estimate_seconds=_estimate_seconds,
     best_batch=_best_batch,
+    account=_account,
 )
