@@ -6,7 +6,6 @@ import base64
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -170,6 +169,7 @@ def decimals(means: Iterable[float], halves: Iterable[float]) -> int:
 
 
 def _content(result: RunResult, choice: RoundChoice | None) -> dict[str, Any]:
+    pictures = _pictures(result, choice)
     main = _main_variant(result)
     here = _of(result.metrics, main)
     order = list(METRICS)
@@ -190,7 +190,7 @@ def _content(result: RunResult, choice: RoundChoice | None) -> dict[str, Any]:
         "more_pairs": differences(result, [name for name in headline if name != first], main),
         "account": result.account() if isinstance(result, Result) else [],
         "glance": comparison(result, headline[:_GLANCE], main),
-        "pictures": _pictures(result, choice),
+        "pictures": pictures,
         "everything": comparison(result, known, main),
         "scenario": yaml.safe_dump(plain(result.scenario), sort_keys=False, allow_unicode=True, width=100),
         "versions": flat(result.meta.get("versions", {})),
@@ -271,10 +271,9 @@ def _significant(row: dict[Any, Any]) -> bool:
 
 
 def _pictures(result: RunResult, choice: RoundChoice | None) -> list[Picture]:
-    plots = applicable_plots(result)
-    if choice is not None:
-        plots["clusters"] = partial(plot_clusters, result, choice=choice)
-    drawn = {name: picture(draw(), "svg") for name, draw in plots.items()}
+    chosen = {} if choice is None else {"clusters": plot_clusters(result, choice=choice)}  # first: it may be refused
+    figures = {name: chosen.get(name) or draw() for name, draw in applicable_plots(result).items()}
+    drawn = {name: picture(figure, "svg") for name, figure in figures.items()}
     return [Picture(name, _CAPTIONS[name], base64.b64encode(svg).decode()) for name, svg in drawn.items()]
 
 
