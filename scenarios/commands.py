@@ -171,6 +171,9 @@ def report(
     graphml: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Of a sensor field: write the tree of that round as GraphML.")
     ] = None,
+    map_: Annotated[
+        Path | None, typer.Option("--map", metavar="FILE", help="Of a sensor field: write the map as PNG, SVG or PDF.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write one self-contained HTML page: table, plots, resolved scenario, versions; of a sensor field also a graph."""
@@ -180,12 +183,8 @@ def report(
     from .results import Result
 
     result = Result(run_dir)
-    choice = chosen(round_, allocator, drop, variant, asked=graphml is not None)
-    paths = {}
-    if choice is not None and graphml is not None:
-        from .field_graph import save_round
-
-        paths["graphml"] = str(save_round(result, choice, graphml))
+    choice = chosen(round_, allocator, drop, variant, asked=graphml is not None or map_ is not None)
+    paths = {} if choice is None else _round_files(result, choice, graphml, map_)
     paths = {"report": str(write_report(result, out, choice)), **paths}
     if missing := unfinished(result):
         warn(f"{run_dir} is unfinished; missing or damaged: {'; '.join(missing)}")
@@ -290,6 +289,15 @@ def schema(
     from .loading import json_schema, json_schemas
 
     _print_json(json_schema(family) if family else json_schemas())
+
+
+def _round_files(result: Any, choice: Any, graphml: Path | None, map_: Path | None) -> dict[str, str]:
+    """Write a round of a sensor field as what was asked for."""
+    from .field_graph import save_round
+    from .field_map import save_map
+
+    graph = {} if graphml is None else {"graphml": str(save_round(result, choice, graphml))}
+    return graph if map_ is None else {**graph, "map": str(save_map(result, choice, map_))}
 
 
 def _variants(number: int) -> str:

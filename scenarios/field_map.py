@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,15 +17,18 @@ from matplotlib.lines import Line2D
 
 from mac.metrics.arrays import Array
 
+from .errors import ScenarioError
 from .field_graph import hops, round_graph
 from .field_rounds import RoundChoice, RoundView, views
-from .plot_style import WIDTH_IN, Plot, headline
+from .plot_style import WIDTH_IN, Plot, headline, picture
+from .shards import write_atomically
 
 if TYPE_CHECKING:
     from .plots import RunResult
 
 _MAP = "viridis"
 _MANY = 500  # nodes; more are drawn smaller, and as pixels in an SVG too
+_KINDS = ("png", "svg", "pdf")
 _LINK, _TO_SINK = "0.55", "#D55E00"
 
 
@@ -39,7 +44,8 @@ def plot_clusters(result: RunResult, variant: str | None = None, choice: RoundCh
     Raises:
         ScenarioError: there is no such round, drop, allocator or variant.
     """
-    shown = views(result, choice if choice is not None else RoundChoice(variant=variant))
+    choice = RoundChoice() if choice is None else choice
+    shown = views(result, choice if variant is None else replace(choice, variant=variant))
     rows = math.ceil(len(shown) / 5)
     columns = math.ceil(len(shown) / rows)
     figure = Plot(figsize=(WIDTH_IN, 1.3 + rows * _panel_height(shown[0], columns)), layout="compressed")
@@ -63,6 +69,20 @@ def plot_clusters(result: RunResult, variant: str | None = None, choice: RoundCh
     return figure
 
 
+def save_map(result: RunResult, choice: RoundChoice, path: str | Path) -> Path:
+    """Write the map of a round as PNG, SVG or PDF, by the file's ending, and return the path.
+
+    Raises:
+        ScenarioError: as :func:`plot_clusters`; or the file has another ending or cannot be written.
+    """
+    target = Path(path)
+    kind = target.suffix.removeprefix(".").lower()
+    if kind not in _KINDS:
+        raise ScenarioError(f"a map is a .png, .svg or .pdf file, given {target}")
+    write_atomically(target, picture(plot_clusters(result, choice=choice), kind))
+    return target
+
+
 def _panel_height(view: RoundView, columns: int) -> float:
     wide, tall = np.ptp(_corners(view), axis=0)
     return float(np.clip(((WIDTH_IN - 1.7) / columns - 0.1) * tall / wide, 1.6, 7.0)) + 0.6
@@ -82,7 +102,8 @@ def _panel(axes: Axes, view: RoundView, colours: ScalarMappable) -> None:
     (left, bottom), (right, top) = _corners(view)
     axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     axes.set_title(view.allocator, fontsize=11, pad=17)
-    said = axes.text(0.5, 1.02, _summary(view), transform=axes.transAxes, ha="center", fontsize=8, color="0.35")
+    said = axes.annotate(_summary(view), (0.5, 1.0), (0, 5), "axes fraction", "offset points", ha="center", fontsize=8,
+                         color="0.35")  # fmt: skip
     said.set_in_layout(False)  # wider than a narrow panel, which it must not make narrower
     field = view.scenario.field
     axes.plot(*np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]).T * [[field.width_m], [field.height_m]],
@@ -115,14 +136,14 @@ def _links(axes: Axes, view: RoundView) -> None:
 
 def _nodes(axes: Axes, view: RoundView, colours: ScalarMappable) -> None:
     many = len(view.alive) > _MANY
-    size = 4.0 if many else 20.0
+    size, line = (2.5, 0.3) if many else (20.0, 0.8)
     for who, mark, factor, edge in ((view.alive & ~view.head, "o", 1.0, "none"), (view.head, "s", 1.9, "black")):
         x, y = view.position_m[who].T
         cloud = axes.scatter(x, y, c=colours.to_rgba(view.charge_j[who]), s=factor * size, marker=mark,
-                             edgecolors=edge, linewidths=0.8, zorder=3)  # fmt: skip
+                             edgecolors=edge, linewidths=line, zorder=3)  # fmt: skip
         cloud.set_rasterized(many)
     x, y = view.position_m[~view.alive].T
-    axes.scatter(x, y, c="0.6", s=0.7 * size, marker="x", linewidths=0.8, zorder=2).set_rasterized(many)
+    axes.scatter(x, y, c="0.6", s=0.7 * size, marker="x", linewidths=line, zorder=2).set_rasterized(many)
 
 
 _SINK: dict[str, Any] = {"marker": "^", "markersize": 10, "color": _TO_SINK, "markeredgecolor": "black",

@@ -53,11 +53,9 @@ def plot_alive(result: RunResult, variant: str | None = None) -> Figure:
     for axes in (top, below):
         axes.grid(alpha=0.3)
     figure.legend(handles=_death_marks(), loc="outside lower center", ncols=3, frameon=False, fontsize=10)
-    drops = next(iter(windows.values())).sizes["drop"]
-    headline(
-        figure,
-        f"Live nodes over rounds: mean over {drops} drop{'s' * (drops > 1)}{_with_interval(drops)}{_where(variant)}",
-    )
+    drops = min(dataset.sizes["drop"] for dataset in windows.values())
+    of = f"mean over {drops} drops with its 95 % interval" if drops > 1 else "one drop"
+    headline(figure, f"Live nodes over rounds: {of}{_where(variant)}")
     return figure
 
 
@@ -76,7 +74,7 @@ def plot_energy_balance(result: RunResult, variant: str | None = None) -> Figure
     for place, name in enumerate(result.allocators):
         _spread(left, place, _per_drop(result, "energy_variance_fnd", name, variant), style_of(result, name))
         _stacked(right, place, costs[name], limit)
-    left.set(xlabel="standard deviation of the charges [mJ]", title="spread of charges when the first node dies")
+    left.set(xlabel="standard deviation of the charges [mJ]", title="spread of charges at the first death")
     left.set_xlim(left=-0.02 * left.get_xlim()[1])
     left.set_yticks(range(len(result.allocators)), result.allocators)
     left.set_ylim(len(result.allocators) - 0.4, -0.6)
@@ -86,7 +84,7 @@ def plot_energy_balance(result: RunResult, variant: str | None = None) -> Figure
     for axes in (left, right):
         axes.grid(axis="x", alpha=0.3)
         axes.set_axisbelow(True)
-    used = [cause for cause in _CAUSES if any(cost.get(cause, 0.0) > 0 for cost in costs.values())]
+    used = [cause for cause in _CAUSES if any(cost.get(cause, 0.0) > 0.002 * limit for cost in costs.values())]
     handles = [Line2D([], [], color=_CAUSES[cause], lw=8, label=cause) for cause in used]
     figure.legend(handles=handles, loc="outside lower center", ncols=max(1, len(used)), frameon=False, fontsize=10)
     headline(figure, f"Energy balance: further left is better in both{_where(variant)}")
@@ -161,7 +159,7 @@ def _spread(axes: Axes, place: int, variance_mj2: Array, style: Style) -> None:
     if math.isnan(mean):
         axes.text(0.01, place, "no node has died", transform=axes.get_yaxis_transform(), va="center", color="0.4")
         return
-    bar = None if math.isnan(low) else [[mean - low], [high - mean]]
+    bar = None if math.isnan(low) else [[mean - max(low, 0.0)], [high - mean]]
     axes.barh(place, mean, height=0.12, color=style.colour, alpha=0.5)
     axes.errorbar(mean, place, xerr=bar, color=style.colour, marker="o", **BAR)
 
@@ -189,10 +187,6 @@ def _stacked(axes: Axes, place: int, cost: dict[str, float], limit: float) -> No
 
 
 _BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.9}
-
-
-def _with_interval(drops: int) -> str:
-    return " with its 95 % interval" if drops > 1 else ""
 
 
 def _where(variant: str | None) -> str:

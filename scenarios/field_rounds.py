@@ -83,8 +83,8 @@ def views(result: RunResult, choice: RoundChoice) -> list[RoundView]:
 
     Args:
         result: the run.
-        choice: left out, the allocators are all, the drop and the variant the first, and the round is the end of the
-            window nearest to the median over allocators of the first node's death.
+        choice: where it is left open, the allocators are all, the drop and the variant the first, and the round is
+            the end of the window nearest to the median over allocators of the first node's death.
 
     Raises:
         ScenarioError: the run is of no sensor field, or has no such allocator, variant, drop or round; or no node

@@ -6,6 +6,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -47,6 +48,17 @@ class Plot(Figure):
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", dpi=DPI)
         return buffer.getvalue()
+
+
+def picture(figure: Figure, kind: str) -> bytes:
+    """The figure as a ``png``, ``svg`` or ``pdf`` file, the same bytes every time."""
+    buffer = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "fairwave"}):
+        figure.savefig(buffer, format=kind, dpi=DPI, metadata=_UNDATED.get(kind))
+    return buffer.getvalue()
+
+
+_UNDATED: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,12 @@ are those of Okabe and Ito, told apart by colour-blind readers; slices have colo
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -32,7 +30,6 @@ from .field_rounds import has_rounds
 from .plot_data import users_by_group
 from .plot_style import (
     BAR,
-    DPI,
     WIDTH_IN,
     Plot,
     Style,
@@ -42,6 +39,7 @@ from .plot_style import (
     legend_below,
     mean_bar,
     of_variants,
+    picture,
     shown_variant,
     style_of,
     summary_row,
@@ -250,14 +248,6 @@ def save_plots(result: RunResult, folder: Path) -> list[Path]:
             write_atomically(path, picture(figure, kind))
             paths.append(path)
     return paths
-
-
-def picture(figure: Figure, kind: str) -> bytes:
-    """The figure as a ``png`` or ``svg`` file, the same bytes every time."""
-    buffer = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "fairwave"}):
-        figure.savefig(buffer, format=kind, dpi=DPI, metadata={"Date": None} if kind == "svg" else None)
-    return buffer.getvalue()
 
 
 def _plain_ticks(axes: Axes, least_span: float = 0.01) -> None:

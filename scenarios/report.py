@@ -21,7 +21,8 @@ from mac.metrics.table import METRICS, metric_named
 from .errors import ScenarioError
 from .field_map import plot_clusters
 from .field_rounds import RoundChoice
-from .plots import RunResult, applicable_plots, picture
+from .plot_style import picture
+from .plots import RunResult, applicable_plots
 from .results import Result
 from .shards import batches, write_atomically
 

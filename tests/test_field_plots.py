@@ -216,6 +216,7 @@ def test_a_mobile_sink_is_where_it_was_in_that_round(tmp_path: Path) -> None:
         (("--variant", "cold"), "unknown variant 'cold'; this run has none"),
         (("--graphml", "x"), "a graph is the tree of one allocator: choose with --allocator from direct, leach"),
         (("--graphml", ".", "--allocator", "leach"), ". is a folder; name a file"),
+        (("--map", "field.gif"), "a map is a .png, .svg or .pdf file, given field.gif"),
     ],
 )  # fmt: skip
 def test_bad_choices_get_one_sentence(tiny: Result, tmp_path: Path, options: tuple[object, ...], sentence: str) -> None:
@@ -243,10 +244,12 @@ def test_a_run_of_no_sensor_field_has_no_rounds(tmp_path: Path) -> None:
 
 
 def test_the_report_has_the_account_and_the_graph(tiny: Result, tmp_path: Path) -> None:
-    chosen = ("--allocator", "leach", "--round", 13, "--drop", 2)
-    result = report(tiny.run_dir, "--out", tmp_path / "page.html", "--graphml", tmp_path / "g.xml", *chosen)
+    chosen = ("--allocator", "leach", "--round", 13, "--drop", 2, "--graphml", tmp_path / "g.xml", "--map",
+              tmp_path / "map.pdf")  # fmt: skip
+    result = report(tiny.run_dir, "--out", tmp_path / "page.html", *chosen)
     assert result.exit_code == 0, result.output
-    assert result.stdout.split() == [str(tmp_path / "page.html"), str(tmp_path / "g.xml")]
+    assert result.stdout.split() == [str(tmp_path / name) for name in ("page.html", "g.xml", "map.pdf")]
+    assert (tmp_path / "map.pdf").read_bytes().startswith(b"%PDF")
     assert nx.read_graphml(tmp_path / "g.xml").graph["round"] == 13
     page = (tmp_path / "page.html").read_text()
     for piece in ("4000 bits of payload, 100 bits of header on every hop", "50 bits each: announcing", "At a glance",
