@@ -176,7 +176,10 @@ def report(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write one self-contained HTML page: table, plots, resolved scenario, versions; of a sensor field also a graph."""
+    """Write one self-contained HTML page: table, plots, resolved scenario, versions.
+
+    Of a sensor field: instead of the page, unless --out is given, the graph or the map of a round.
+    """
     from .console import warn
     from .field_rounds import chosen
     from .report import unfinished, write_report
@@ -185,7 +188,8 @@ def report(
     result = Result(run_dir)
     choice = chosen(round_, allocator, drop, variant, asked=graphml is not None or map_ is not None)
     paths = {} if choice is None else _round_files(result, choice, graphml, map_)
-    paths = {"report": str(write_report(result, out, choice)), **paths}
+    if out is not None or not paths:
+        paths = {"report": str(write_report(result, out, choice)), **paths}
     if missing := unfinished(result):
         warn(f"{run_dir} is unfinished; missing or damaged: {'; '.join(missing)}")
     if as_json:

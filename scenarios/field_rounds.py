@@ -1,7 +1,7 @@
 """One round of one sensor field of a finished run: who lived, who led, who sent to whom, what was left.
 
 The last round of every window stands in the run's folder. Any other one is played again: a drop is a function of the
-scenario and its seed, so the same rounds come out, to the bit.
+scenario and its seed, so the same rounds come out, to the bit on the same kind of device.
 """
 
 from __future__ import annotations

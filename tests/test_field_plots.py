@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -256,6 +257,12 @@ def test_the_report_has_the_account_and_the_graph(tiny: Result, tmp_path: Path) 
                   "30 mJ at the start", "5 nJ/bit of payload", "0.0013 pJ/bit/m⁴ beyond", "(50, 175) m"):  # fmt: skip
         assert piece in page
     assert page.count("data:image/svg+xml") == 3
+
+
+def test_a_graph_alone_comes_without_a_page(tiny: Result, tmp_path: Path) -> None:
+    result = report(tiny.run_dir, "--graphml", tmp_path / "g.xml", "--allocator", "leach", "--json")
+    assert json.loads(result.stdout) == {"run_dir": str(tiny.run_dir), "graphml": str(tmp_path / "g.xml")}
+    assert (tmp_path / "g.xml").exists() and not (tiny.run_dir / "report.html").exists()
 
 
 def test_the_account_tells_what_variants_change(tmp_path: Path) -> None:
