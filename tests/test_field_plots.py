@@ -253,7 +253,7 @@ def test_the_report_has_the_account_and_the_graph(tiny: Result, tmp_path: Path) 
     assert (tmp_path / "map.pdf").read_bytes().startswith(b"%PDF")
     assert nx.read_graphml(tmp_path / "g.xml").graph["round"] == 13
     page = (tmp_path / "page.html").read_text()
-    for piece in ("4000 bits of payload, 100 bits of header on every hop", "50 bits each: announcing", "At a glance",
+    for piece in ("4000 bits of payload, 100 bits of header on every hop", "50 bits each: announcing", "counted with<",
                   "30 mJ at the start", "5 nJ/bit of payload", "0.0013 pJ/bit/m⁴ beyond", "(50, 175) m"):  # fmt: skip
         assert piece in page
     assert page.count("data:image/svg+xml") == 3

@@ -33,8 +33,10 @@ def sink_line(sink: SinkSettings) -> Line:
 
 
 def joules(value: float) -> str:
-    """``50 nJ``: three digits and a prefix."""
-    for size, prefix in ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p")):
+    """``50 nJ``: three digits and a prefix; joules from 0.1 J on, as batteries are told."""
+    if value >= 0.1:
+        return f"{value:.3g} J"
+    for size, prefix in ((1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p")):
         if value >= 0.999 * size:
             return f"{value / size:.3g} {prefix}J"
     return f"{value / 1e-12:.3g} pJ" if value else "0 J"
