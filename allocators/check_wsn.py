@@ -46,6 +46,7 @@ class Fields:
             extent_m=(self.extent_m, self.extent_m),
             initial_j=charge,
             radio=SensorRadioSettings(),
+            control_bits=200,
             packet_bits=4000.0,
             round_s=1.0,
             device=torch.device("cpu"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mac.wsn.distance import apart_m2
+
 from .clusters import nearest
 
 
@@ -54,7 +56,7 @@ def medoids(position_m: Tensor, alive: Tensor, eligible: Tensor, start: Tensor, 
     for _ in range(turns):
         label = nearest(position_m, heads).head.clamp(min=0)
         mean = members_mean(label, alive, position_m, nodes)
-        apart = (position_m - mean.gather(1, label[..., None].expand(-1, -1, 2))).square().sum(-1)
+        apart = apart_m2(position_m, mean.gather(1, label[..., None].expand(-1, -1, 2)))
         heads = least_of_each(label, eligible & alive, apart, nodes)
     return heads
 

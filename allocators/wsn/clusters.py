@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mac.wsn.distance import apart_m2, between_m2
 from mac.wsn.listed import listed
 from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 
-_ELEMENTS = 1 << 17  # distances computed at once; more would not fit a cache
+_NUMBER = (1 << 29) - 1  # bits of a float64 that a float32 leaves free
+_NOWHERE_M = 1e18  # farther than any node, and finite when squared
 
 
 @dataclass(frozen=True)
@@ -33,24 +35,31 @@ def nearest(position_m: Tensor, chosen: Tensor) -> Nearest:
     heads = listed(chosen)
     nodes = chosen.shape[1]
     known = heads.clamp(max=nodes - 1)
-    x, y = position_m.to(torch.float32).unbind(-1)
-    nobody = heads == nodes
-    head_x = x.gather(1, known).masked_fill_(nobody, torch.inf)[:, None]
-    head_y = y.gather(1, known)[:, None]
-    rows = max(1, _ELEMENTS // (len(heads) * heads.shape[1]))
-    room = torch.empty((2, len(heads), min(rows, nodes), heads.shape[1]), device=x.device)
-    which = torch.empty_like(chosen, dtype=torch.int64)
-    for first in range(0, nodes, rows):
-        some = slice(first, first + rows)
-        apart, other = room[:, :, : len(x[0, some])]
-        torch.sub(x[:, some, None], head_x, out=apart)
-        torch.sub(y[:, some, None], head_y, out=other)
-        which[:, some] = apart.square_().add_(other.square_()).argmin(-1)
-    found = heads.gather(1, which)
+    found = heads.gather(1, _nearest_column(position_m.to(torch.float32), known, heads == nodes))
     there = found < nodes
-    place = position_m.gather(1, found.clamp(max=nodes - 1)[..., None].expand(-1, -1, 2))
-    distance = (position_m - place).square().sum(-1)
+    distance = between_m2(position_m, found.clamp(max=nodes - 1))
     return Nearest(torch.where(there, found, -1), torch.where(there, distance, torch.inf))
+
+
+def _nearest_column(position_m: Tensor, heads: Tensor, nobody: Tensor) -> Tensor:
+    """Which of the heads ``[B, H]`` is nearest to each node, int64 ``[B, N]``; the first of those at the same distance.
+
+    One head after the other for all nodes at once. A square in float32 leaves 29 bits of a float64 free, which hold the
+    head's number: the least of these is both the distance and whose it is, by additions and minima alone, which take a
+    tenth of the time of ``argmin`` or of masks.
+    """
+    x, y = (axis.contiguous() for axis in position_m.unbind(-1))
+    head_x, head_y = x.gather(1, heads).masked_fill_(nobody, _NOWHERE_M), y.gather(1, heads)
+    apart, other = torch.empty_like(x), torch.empty_like(x)
+    key = torch.empty_like(x, dtype=torch.float64)
+    least = torch.full_like(key, torch.inf)
+    for number in range(heads.shape[1]):
+        torch.sub(x, head_x[:, number, None], out=apart)
+        torch.sub(y, head_y[:, number, None], out=other)
+        key.copy_(apart.mul_(apart).add_(other.mul_(other)))
+        key.view(torch.int64).add_(number)
+        torch.minimum(least, key, out=least)
+    return least.view(torch.int64) & _NUMBER
 
 
 def join_nearest(
@@ -67,11 +76,12 @@ def join_nearest(
     found = nearest(context.position_m, chosen)
     direct = chosen | (found.head < 0)
     if direct_if_nearer:
-        sink_m2 = (context.position_m - observation.sink_m[:, None]).square().sum(-1)
+        sink_m2 = apart_m2(context.position_m, observation.sink_m[:, None])
         direct = direct | (sink_m2 <= found.distance_m2)
     parent = torch.where(direct, SINK, found.head)
     parent = torch.where(observation.alive, parent, NO_WAY)
-    return WsnDecision(parent, chosen, announced(chosen, found, observation))
+    control = announced(chosen, found, observation) if context.control_bits else None
+    return WsnDecision(parent, chosen, control)
 
 
 def announced(chosen: Tensor, found: Nearest, observation: WsnObservation) -> Control:

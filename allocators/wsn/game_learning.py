@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from allocators.settings import PARAMETERS
+from mac.wsn.distance import apart_m2, between_m2
 from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import uniform
 from phy.sensor_radio import transmit_j_per_bit
@@ -123,13 +124,13 @@ class GameLearning:
     def _head_cost(self, observation: WsnObservation, members: Tensor) -> Tensor:
         """Joules a bit of a round as head that sends to the sink."""
         radio = self._context.radio
-        to_sink = (self._context.position_m - observation.sink_m[:, None]).square().sum(-1)
+        to_sink = apart_m2(self._context.position_m, observation.sink_m[:, None])
         fused = radio.electronics_j_per_bit + radio.aggregation_j_per_bit
         return transmit_j_per_bit(radio, to_sink) + (members - 1.0) * fused
 
     def _state(self, observation: WsnObservation, members: Tensor) -> Tensor:
         mean = self._of_cluster(observation.energy_j, "sum") / members
-        apart = (self._context.position_m - observation.sink_m[:, None]).square().sum(-1).sqrt()
+        apart = apart_m2(self._context.position_m, observation.sink_m[:, None]).sqrt()
         far = apart / apart.amax(1, keepdim=True).clamp(min=1e-9)
         return state_of(observation.energy_j / mean.clamp(min=1e-300), far, self._since / members)
 
@@ -163,7 +164,7 @@ class GameLearning:
         assert self._label is not None
         place = self._context.position_m
         lead = leader.gather(1, self._label).clamp(min=0)
-        apart = (place - place.gather(1, lead[..., None].expand(-1, -1, 2))).square().sum(-1)
+        apart = between_m2(place, lead)
         return Control(heads.to(apart.dtype), self._of_cluster(apart, "amax").sqrt())
 
     def _luck(self, round_: int) -> Tensor:

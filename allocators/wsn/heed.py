@@ -8,12 +8,14 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from allocators.settings import PARAMETERS
+from mac.wsn.distance import apart_m2
 from mac.wsn.listed import listed
 from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import uniform
 
 _TURNS = 20  # p_min 1e-4 doubles to 1 in 14
 _PAIRS = 1 << 22  # distances held at once
+_FAR = 1e30  # ranks a square metre
 
 
 @dataclass(config=PARAMETERS)
@@ -36,58 +38,60 @@ class Heed:
     """Range of a cluster."""
 
     def reset(self, context: WsnContext, seed: int) -> None:
-        """Costs of all nodes."""
+        """Costs of all nodes, and who is cheaper than whom; the first among equals."""
         self._context, self._keys = context, context.drops.keys(f"heed/{seed}").to(context.device)
-        self._cost = neighbour_power(context.position_m, self.radius_m)
+        self._by_cost = neighbour_power(context.position_m, self.radius_m).argsort(dim=1, stable=True)
+        self._rank = self._by_cost.argsort(1).to(torch.float64)
         self._most = context.initial_j.amax(1, keepdim=True).clamp(min=1e-300)
 
     def decide(self, observation: WsnObservation) -> WsnDecision:
         """Offer, wait, lead or join."""
+        alive, nobody = observation.alive, torch.full_like(self._rank, torch.inf)
         chance = (self.c_prob * observation.energy_j / self._most).clamp(self.p_min, 1.0)
-        offered = torch.zeros_like(observation.alive)
-        final, messages = offered, torch.zeros_like(chance)
+        final, messages = torch.zeros_like(alive), torch.zeros_like(chance)
+        offer = nobody  # rank of the cheapest offer that a node hears
         for turn in range(_TURNS):
-            best = self._cheapest(offered)
-            luck = self._luck(observation.round, turn)
-            alone = observation.alive & (best < 0)
-            own = best == self._own
-            fresh = alone & (luck < chance)  # a chance of 1 always wins
-            leads = (observation.alive & own & ~final & (chance >= 1.0)) | (fresh & (chance >= 1.0))
-            messages = messages + fresh + (leads & ~fresh)
-            offered, final = offered | fresh, final | leads
-            if bool((chance >= 1.0)[observation.alive].all()):
+            alone = alive & (offer == torch.inf)
+            if not bool(alone.any()):  # no offer will come: who has made the cheapest is head when its time comes
+                leads = alive & (offer == self._rank) & ~final
+                messages, final = messages + leads, final | leads
                 break
+            certain = chance >= 1.0
+            fresh = alone & (self._luck(observation.round, turn) < chance)  # 1 always wins
+            leads = (alive & (offer == self._rank) & ~final & certain) | (fresh & certain)
+            messages = messages + fresh + (leads & ~fresh)
+            final = final | leads
+            offer = self._cheapest(fresh, offer)
             chance = (2.0 * chance).clamp(max=1.0)
-        final = final | (observation.alive & (self._cheapest(final) < 0))
-        joined = self._cheapest(final)
+        heard = self._cheapest(final, nobody)
+        left = alive & (heard == torch.inf)
+        heard = self._cheapest(left, heard)
+        final = final | left
+        joined = self._by_cost.gather(1, heard.clamp(max=self._context.nodes - 1).long())
         parent = torch.where(final, SINK, joined)
-        parent = torch.where(observation.alive, parent, NO_WAY)
+        parent = torch.where(alive, parent, NO_WAY)
         return WsnDecision(parent, final, Control(messages + final, torch.full_like(messages, self.radius_m)))
-
-    @property
-    def _own(self) -> Tensor:
-        return torch.arange(self._context.nodes, device=self._cost.device).expand_as(self._cost)
 
     def _luck(self, round_: int, turn: int) -> Tensor:
         nodes = self._context.nodes
         return uniform(self._keys, (nodes,), start=(round_ * _TURNS + turn) * nodes)
 
-    def _cheapest(self, chosen: Tensor) -> Tensor:
-        """Cheapest of the chosen within the radius of each node, itself included, int64 ``[B, N]``; -1 for none."""
-        place, nodes = self._context.position_m, self._context.nodes
+    def _cheapest(self, chosen: Tensor, least: Tensor) -> Tensor:
+        """Rank of the cheapest of the chosen within the radius of each node, itself included; or what it was, if less.
+
+        One after the other for all nodes at once, without masks: outside of the radius a rank becomes enormous.
+        """
         heads = listed(chosen)
+        nodes = chosen.shape[1]
         known = heads.clamp(max=nodes - 1)
-        where = place.gather(1, known[..., None].expand(-1, -1, 2))
-        cost = torch.where(heads == nodes, torch.inf, self._cost.gather(1, known))
-        rows = max(1, _PAIRS // (len(heads) * heads.shape[1]))
-        parts = []
-        for first in range(0, nodes, rows):
-            some = place[:, first : first + rows]
-            apart = (some[:, :, None, 0] - where[:, None, :, 0]).square()
-            apart += (some[:, :, None, 1] - where[:, None, :, 1]).square()
-            best, which = torch.where(apart <= self.radius_m**2, cost[:, None], torch.inf).min(-1)
-            parts.append(torch.where(best < torch.inf, heads.gather(1, which), -1))
-        return torch.cat(parts, 1)
+        x, y = (axis.contiguous() for axis in self._context.position_m.unbind(-1))
+        head_x, head_y = x.gather(1, known), y.gather(1, known)
+        rank = torch.where(heads == nodes, torch.inf, self._rank.gather(1, known))
+        for number in range(heads.shape[1]):
+            apart, other = x - head_x[:, number, None], y - head_y[:, number, None]
+            beyond = apart.mul_(apart).add_(other.mul_(other)).sub_(self.radius_m**2).clamp_(min=0.0)
+            least = torch.minimum(least, beyond.mul_(_FAR).add_(rank[:, number, None]))
+        return torch.where(least < nodes, least, torch.inf)
 
 
 def neighbour_power(position_m: Tensor, radius_m: float) -> Tensor:
@@ -97,7 +101,7 @@ def neighbour_power(position_m: Tensor, radius_m: float) -> Tensor:
     parts = []
     for first in range(0, nodes, rows):
         some = position_m[:, first : first + rows]
-        apart = (some[:, :, None] - position_m[:, None]).square().sum(-1)
+        apart = apart_m2(some[:, :, None], position_m[:, None])
         near = apart <= radius_m**2
         parts.append((apart * near).sum(-1) / (near.sum(-1) - 1).clamp(min=1))
     return torch.cat(parts, 1)

@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from allocators.settings import PARAMETERS
+from mac.wsn.distance import apart_m2
 from mac.wsn.types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
 from phy.random import uniform
 
@@ -45,7 +46,7 @@ class KMeans:
         assert self._label is not None
         place = self._context.position_m
         centre = place.gather(1, self._label[..., None].expand(-1, -1, 2))
-        apart = (place - centre).square().sum(-1) / (self._context.extent_m[0] * self._context.extent_m[1])
+        apart = apart_m2(place, centre) / (self._context.extent_m[0] * self._context.extent_m[1])
         most = observation.energy_j.amax(1, keepdim=True).clamp(min=1e-300)
         cost = self.distance_weight * apart - observation.energy_j / most
         nodes = self._context.nodes

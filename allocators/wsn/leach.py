@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
@@ -30,7 +29,7 @@ class Leach:
     def reset(self, context: WsnContext, seed: int) -> None:
         """Nobody has been head."""
         self._context, self._rotation = context, Rotation(context, f"leach/{seed}")
-        self._p = torch.full_like(context.initial_j, self.p)
+        self._p = context.initial_j.new_full((1, 1), self.p)
 
     def decide(self, observation: WsnObservation) -> WsnDecision:
         """Draw, and join the nearest."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from allocators.settings import PARAMETERS
-from mac.wsn.types import WsnContext, WsnDecision, WsnObservation
+from mac.wsn.types import Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import uniform
 
 from .central import draw, medoids
@@ -46,5 +46,5 @@ class LeachC:
         heads = draw(luck, eligible, (self.p * count).round().long().clamp(min=1))
         heads = medoids(self._context.position_m, alive, eligible, heads, self.turns)
         decision = join_nearest(heads, observation, self._context)
-        assert decision.control is not None
-        return replace(decision, control=replace(decision.control, broadcasts=torch.zeros_like(energy), to_sink=True))
+        nothing = torch.zeros_like(energy)
+        return replace(decision, control=Control(nothing, nothing, to_sink=True))

@@ -7,6 +7,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from allocators.settings import PARAMETERS
+from mac.wsn.distance import apart_m2
 from mac.wsn.types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
 from phy.sensor_radio import transmit_j_per_bit
 
@@ -35,7 +36,7 @@ class MinimumTransmissionEnergy:
             )
         self._context = context
         place = context.position_m
-        apart = (place[:, :, None] - place[:, None]).square().sum(-1)
+        apart = apart_m2(place[:, :, None], place[:, None])
         self._hop = self._amplifier(apart)
         self._nobody = torch.zeros_like(context.initial_j, dtype=torch.bool)
         self._parent = torch.full_like(self._nobody, NO_WAY, dtype=torch.int64)
@@ -57,16 +58,18 @@ class MinimumTransmissionEnergy:
         """Parents by Bellman's and Ford's recursion over all nodes at once, until nothing gets shorter."""
         alive = observation.alive[rows]
         place, sink = self._context.position_m[rows], observation.sink_m[rows]
-        way = self._amplifier((place - sink[:, None]).square().sum(-1))
+        way = self._amplifier(apart_m2(place, sink[:, None]))
         way = torch.where(alive, way, torch.inf)
         parent = torch.where(alive, SINK, NO_WAY)
         hop = self._hop[rows]
         while True:
-            length, over = (hop + way[:, None]).min(-1)
+            length = (hop + way[:, None]).amin(-1)
             shorter = alive & (length < way * (1.0 - 1e-12))
             if not bool(shorter.any()):
                 return parent
-            way, parent = torch.where(shorter, length, way), torch.where(shorter, over, parent)
+            drop, node = shorter.nonzero(as_tuple=True)
+            parent[drop, node] = (hop[drop, node] + way[drop]).argmin(-1)  # slow, so only where it matters
+            way = torch.where(shorter, length, way)
 
     def _amplifier(self, distance_m2: Tensor) -> Tensor:
         radio = self._context.radio

@@ -34,7 +34,7 @@ class Rotation:
 
         Args:
             observation: of the round.
-            probability: p of each node, ``[B, N]``, above 0 and at most 1.
+            probability: p of each node, ``[B, N]``, or of all, ``[1, 1]``; above 0 and at most 1.
         """
         now = observation.round
         epoch = (1.0 / probability - 1e-9).ceil()

@@ -8,7 +8,7 @@ from torch import Tensor
 from mac.contracts import InfeasibleDecision
 from mac.feasible import require_tensor
 
-from .routes import climbs
+from .routes import above, climbs, with_sink
 from .types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
 
 
@@ -30,14 +30,14 @@ def require_wsn(decision: object, observation: WsnObservation, context: WsnConte
         context,
         lambda drop, node: _nowhere(int(parent[drop, node]), node, context.nodes),
     )
-    target = parent.clamp(min=0)
+    up = above(parent)  # what stands at dead nodes may be any number
     _refuse(
-        alive & (parent >= 0) & ~alive.gather(1, target),
+        alive & ~with_sink(alive, True).gather(1, up),
         context,
         lambda drop, node: f"node {node} sends to node {int(parent[drop, node])}, which is dead",
     )
     _refuse(
-        alive & ~climbs(torch.where(alive, parent, SINK)),
+        alive & ~climbs(up * alive),
         context,
         lambda _, node: f"node {node} goes round in a circle and never reaches the sink",
     )

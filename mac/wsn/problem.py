@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -19,9 +19,10 @@ from phy.random import Drops, uniform
 from phy.sensor_link import SensorLinkSettings, packet_success
 from phy.sensor_radio import SensorRadioSettings
 
+from .distance import apart_m2, hop_m2
 from .feasible import require_wsn
 from .ledger import CAUSES, Round, control_j, costs, pay
-from .routes import arrives, packet_loads
+from .routes import above, arrives, packet_loads
 from .settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
 from .types import NO_WAY, WsnContext, WsnDecision, WsnObservation
 
@@ -70,6 +71,19 @@ class WsnState:
     observation: WsnObservation
 
 
+@dataclass(frozen=True)
+class _After:
+    """What a round left behind."""
+
+    paid_j: Tensor  # [B, 7, N]
+    left_j: Tensor  # [B, N] before harvesting
+    gained_j: Tensor  # [B, N]
+    energy_j: Tensor  # [B, N]
+    alive: Tensor  # [B, N] bool
+    delivered: Tensor  # [B, N] bool
+    spread_j2: Tensor  # [B]
+
+
 class WsnProblem:
     """One decision a round on a batch of fields."""
 
@@ -91,6 +105,7 @@ class WsnProblem:
             initial_j=self.initial_j,
             radio=parts.radio,
             packet_bits=float(account.packet_bits + account.header_bits),
+            control_bits=account.control_bits,
             round_s=parts.round_s,
             device=parts.device,
         )
@@ -123,32 +138,27 @@ class WsnProblem:
         """
         decision = require_wsn(decision, state.observation, self.context)
         round_ = self._traffic(state, decision)
-        left, paid, whole = pay(state.energy_j, self._costs(round_, decision))
+        left, paid, whole = pay(state.energy_j, *self._costs(state, round_, decision))
         passes = whole & round_.alive & (round_.loads.sent > 0) & self._received(state, round_)
-        delivered = arrives(round_.parent, passes) & state.sensed
+        delivered = arrives(round_.up, passes) & state.sensed
         gained = self._harvest(state, left)
         energy = left + gained
         alive = state.alive & (energy > _EMPTY * self.initial_j) & (state.round + 1 < self._break_round)
-        outcome = self._outcome(state, decision, paid, delivered, gained)
-        spread = self._spread(state, alive, energy)
-        outcome = self._with_ends(outcome, energy, alive, spread)
-        return self._observed(state.round + 1, energy, alive, spread), outcome
+        after = _After(paid, left, gained, energy, alive, delivered, self._spread(state, alive, energy))
+        return self._observed(state.round + 1, energy, alive, after.spread_j2), self._outcome(state, decision, after)
 
     def _traffic(self, state: WsnState, decision: WsnDecision) -> Round:
-        parent = torch.where(state.alive, decision.parent, NO_WAY)
+        up = above(decision.parent) * state.alive
         own = state.sensed.to(torch.float64)
-        sink_m2 = (self.position_m - state.observation.sink_m[:, None]).square().sum(-1)
-        place = self.position_m.gather(1, parent.clamp(min=0)[..., None].expand(-1, -1, 2))
-        to_node_m2 = (self.position_m - place).square().sum(-1)
-        hop_m2 = torch.where(parent >= 0, to_node_m2, sink_m2)
-        loads = packet_loads(parent, decision.head, own)
-        return Round(state.alive, parent, decision.head, own, loads, hop_m2, sink_m2)
+        hop = hop_m2(self.position_m, state.observation.sink_m, up)
+        return Round(state.alive, up, decision.head, own, packet_loads(up, decision.head, own), hop)
 
-    def _costs(self, round_: Round, decision: WsnDecision) -> Tensor:
+    def _costs(self, state: WsnState, round_: Round, decision: WsnDecision) -> tuple[Tensor, Tensor]:
         account, radio = self.parts.account, self.parts.radio
         control = None
         if account.control_bits:
-            control = control_j(decision.control, round_, radio, account.control_bits, self.position_m)
+            places = self.position_m, state.observation.sink_m
+            control = control_j(decision.control, round_, radio, account.control_bits, *places)
         return costs(round_, radio, account, control)
 
     def _received(self, state: WsnState, round_: Round) -> Tensor:
@@ -157,7 +167,7 @@ class WsnProblem:
             return round_.alive
         luck = uniform(self._keys["wsn/loss"], self.shape[1:], start=state.round * self.shape[1])
         bits = int(self.context.packet_bits)
-        return luck < packet_success(self.parts.link, self.drops, round_.parent, round_.hop_m2, bits)
+        return luck < packet_success(self.parts.link, self.drops, round_.up - 1, round_.hop_m2, bits)
 
     def _harvest(self, state: WsnState, left: Tensor) -> Tensor:
         """What live nodes gain, up to their charge at the start."""
@@ -172,29 +182,29 @@ class WsnProblem:
 
     def _spread(self, state: WsnState, alive: Tensor, energy: Tensor) -> Tensor:
         first = (state.alive & ~alive).any(1) & state.spread_j2.isnan()
+        if not bool(first.any()):
+            return state.spread_j2
         nodes = self.shape[1]
         off = energy - energy.sum(1, keepdim=True) / nodes  # Tensor.var() rounds by the size of the batch
         return torch.where(first, off.square().sum(1) / nodes, state.spread_j2)
 
-    def _outcome(
-        self, state: WsnState, decision: WsnDecision, paid: Tensor, delivered: Tensor, gained: Tensor
-    ) -> Outcome:
+    def _outcome(self, state: WsnState, decision: WsnDecision, after: _After) -> Outcome:
         bits = float(self.parts.account.packet_bits)
-        arrived = delivered.to(torch.float64)
+        arrived, count = after.delivered.to(torch.float64), after.alive.sum(1)
         extras = {
             "life_rounds": state.alive.to(torch.float64),
-            "ledger_j": paid,
-            "harvested_j": gained,
+            "ledger_j": after.paid_j,
+            "harvested_j": after.gained_j,
+            "left_j": after.energy_j,
+            "alive": count.to(torch.float64),
             "heads": decision.head.sum(1).to(torch.float64),
             "parent": torch.where(state.alive, decision.parent, NO_WAY),
             "head": decision.head,
+            "spread_at_first_death_j2": after.spread_j2,
         }
-        return Outcome(arrived * bits, state.sensed * bits, arrived, 0.0 * arrived, paid.sum((1, 2)), extras)
-
-    def _with_ends(self, outcome: Outcome, energy: Tensor, alive: Tensor, spread: Tensor) -> Outcome:
-        count = alive.sum(1)
-        ends = {"left_j": energy, "alive": count.to(torch.float64), "spread_at_first_death_j2": spread}
-        return replace(outcome, extras={**outcome.extras, **ends}, over=not bool(count.any()))
+        spent = (state.energy_j - after.left_j).sum(1)
+        served, demand, nothing = arrived * bits, state.sensed * bits, torch.zeros_like(arrived)
+        return Outcome(served, demand, arrived, nothing, spent, extras, over=not bool(count.any()))
 
     def _observed(self, round_: int, energy: Tensor, alive: Tensor, spread: Tensor) -> WsnState:
         sensed = self._senses(round_, alive)
@@ -211,7 +221,7 @@ class WsnProblem:
             return alive & (uniform(self._keys["wsn/sense"], (nodes,), start=round_ * nodes) < sensing.probability)
         extent = torch.tensor(self.parts.extent_m, dtype=torch.float64, device=alive.device)
         event = uniform(self._keys["wsn/event"], (2,), start=2 * round_) * extent
-        return alive & ((self.position_m - event[:, None]).square().sum(-1) <= sensing.event_radius_m**2)
+        return alive & (apart_m2(self.position_m, event[:, None]) <= sensing.event_radius_m**2)
 
     def _sink(self, round_: int) -> Tensor:
         one = torch.tensor(self.parts.sink.place_m(round_), dtype=torch.float64, device=self.parts.device)

@@ -1,7 +1,8 @@
 """Packets on their way up a tree: how many each node sends and receives, and which of them arrive.
 
 A node's parent is another node or the sink. Heads fuse what they receive and their own packet into one; others pass
-every packet on. The tree is walked one hop at a time for all nodes at once, as many hops as it has.
+every packet on. The tree is walked one hop at a time for all nodes at once, as many hops as it has. The sink is column
+0 and node n column n + 1, so that nothing has to be masked: a mask costs as much as ten additions.
 """
 
 from __future__ import annotations
@@ -20,58 +21,71 @@ class Loads:
     sent: Tensor
 
 
-def packet_loads(parent: Tensor, head: Tensor, own: Tensor) -> Loads:
+def above(parent: Tensor) -> Tensor:
+    """Column of what is above each node, int64 ``[B, N]``: n + 1 for node n, 0 for the sink or nobody.
+
+    Args:
+        parent: int64 ``[B, N]``, negative for the sink or nobody.
+    """
+    return parent.clamp(min=-1, max=parent.shape[1] - 1).add_(1)
+
+
+def packet_loads(up: Tensor, head: Tensor, own: Tensor) -> Loads:
     """Packets that each node receives and sends.
 
     Args:
-        parent: int64 ``[B, N]``, negative for the sink or nobody; without circles (:func:`climbs`).
+        up: of :func:`above`, without circles (:func:`climbs`).
         head: bool ``[B, N]``.
         own: ``[B, N]`` packets that each node makes itself, 0 or 1; 0 for the dead.
     """
-    target = torch.where(parent < 0, parent.shape[1], parent)
+    most = torch.where(head, 1.0, torch.inf).to(own.dtype)
     sent = own
     while True:
-        received = _to_parents(sent, target)
-        total = own + received
-        now = torch.where(head, (total > 0).to(own.dtype), total)
+        received = to_parents(sent, up)
+        now = torch.minimum(own + received, most)
         if torch.equal(now, sent):
             return Loads(received, sent)
         sent = now
 
 
-def arrives(parent: Tensor, passes: Tensor) -> Tensor:
+def arrives(up: Tensor, passes: Tensor) -> Tensor:
     """Whose packets reach the sink, bool ``[B, N]``: if every node on the way sends with success.
 
     Args:
-        parent: int64 ``[B, N]``, negative for the sink or nobody.
+        up: of :func:`above`.
         passes: bool ``[B, N]`` whether what a node sends is received; false for those that send to nobody.
     """
-    up = parent.clamp(min=0)
-    at_sink = parent < 0
     fine = passes
     while True:
-        now = passes & (at_sink | fine.gather(1, up))
+        now = passes & with_sink(fine, True).gather(1, up)
         if torch.equal(now, fine):
             return fine
         fine = now
 
 
-def climbs(parent: Tensor) -> Tensor:
+def climbs(up: Tensor) -> Tensor:
     """Who gets to the end of its way, bool ``[B, N]``; not those on a circle or on the way to one.
 
     Pointers are doubled, so that N hops take log2(N) steps.
+
+    Args:
+        up: of :func:`above`.
     """
-    nodes = parent.shape[1]
-    top = parent
-    for _ in range(max(1, nodes).bit_length()):
-        done = top < 0
-        if bool(done.all()):
-            return done
-        top = torch.where(done, top, top.gather(1, top.clamp(min=0)))
-    return top < 0
+    top = with_sink(up, 0)
+    for _ in range(up.shape[1].bit_length()):
+        if int(top.max()) == 0:
+            break
+        top = top.gather(1, top)
+    return top[:, 1:] == 0
 
 
-def _to_parents(values: Tensor, target: Tensor) -> Tensor:
-    """Sum of the values of the children of each node; children of nobody fall into column N."""
+def to_parents(values: Tensor, up: Tensor) -> Tensor:
+    """Sum of the values of the children of each node, ``[B, N]``."""
     batch, nodes = values.shape
-    return values.new_zeros((batch, nodes + 1)).scatter_add_(1, target, values)[:, :nodes]
+    return values.new_zeros((batch, nodes + 1)).scatter_add_(1, up, values)[:, 1:]
+
+
+def with_sink(values: Tensor, sink: float | Tensor) -> Tensor:
+    """The values of the nodes ``[B, N]`` behind that of the sink, one number or ``[B, 1]``."""
+    first = sink if isinstance(sink, Tensor) else values.new_full((len(values), 1), sink)
+    return torch.cat((first, values), 1)

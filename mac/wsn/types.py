@@ -28,6 +28,7 @@ class WsnContext:
     initial_j: Tensor  # [B, N] charge at the start
     radio: SensorRadioSettings
     packet_bits: float  # with header
+    control_bits: int  # of a control message; 0: they cost nothing, and a decision needs none
     round_s: float
     device: torch.device
 

@@ -1,0 +1,37 @@
+"""Squares of distances, axis by axis: several times as fast as a sum over a last dimension of two."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def apart_m2(one: Tensor, other: Tensor) -> Tensor:
+    """Square of the distance between places ``[..., 2]``, in m^2 where these are in m."""
+    x, y = one[..., 0] - other[..., 0], one[..., 1] - other[..., 1]
+    return x * x + y * y
+
+
+def between_m2(position_m: Tensor, to: Tensor) -> Tensor:
+    """Square of the distance from each node to another one, ``[B, N]``.
+
+    Args:
+        position_m: of the nodes, ``[B, N, 2]``.
+        to: numbers of the others, int64 ``[B, N]``.
+    """
+    x, y = position_m.unbind(-1)
+    x, y = x - x.gather(1, to), y - y.gather(1, to)
+    return x * x + y * y
+
+
+def hop_m2(position_m: Tensor, sink_m: Tensor, up: Tensor) -> Tensor:
+    """The same to the node or the sink above each node.
+
+    Args:
+        position_m: of the nodes, ``[B, N, 2]``.
+        sink_m: ``[B, 2]``.
+        up: of :func:`mac.wsn.routes.above`, int64 ``[B, N]``.
+    """
+    x, y = (torch.cat((sink_m[:, axis, None], position_m[..., axis]), 1) for axis in (0, 1))
+    x, y = x[:, 1:] - x.gather(1, up), y[:, 1:] - y.gather(1, up)
+    return x * x + y * y
