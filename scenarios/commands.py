@@ -184,21 +184,42 @@ def bound(
 def report(
     run_dir: Annotated[Path, typer.Argument(help="A run folder.")],
     out: Annotated[Path | None, typer.Option(help="The page; left out, report.html in the run folder.")] = None,
+    round_: Annotated[
+        int | None, typer.Option("--round", help="Of a sensor field: the round that its map shows, from 1.")
+    ] = None,
+    allocator: Annotated[
+        str | None, typer.Option(help="Of a sensor field: whose map, comma-separated; left out, everybody's.")
+    ] = None,
+    drop: Annotated[int | None, typer.Option(help="Of a sensor field: the drop on the map.")] = None,
+    variant: Annotated[str | None, typer.Option(help="Of a sensor field: the variant on the map.")] = None,
+    graphml: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Of a sensor field: write the tree of that round as GraphML.")
+    ] = None,
+    map_: Annotated[
+        Path | None, typer.Option("--map", metavar="FILE", help="Of a sensor field: write the map as PNG, SVG or PDF.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write one self-contained HTML page: table, plots, resolved scenario, versions."""
+    """Write one self-contained HTML page: table, plots, resolved scenario, versions.
+
+    Of a sensor field: instead of the page, unless --out is given, the graph or the map of a round.
+    """
     from .console import warn
+    from .field_rounds import chosen
     from .report import unfinished, write_report
     from .results import Result
 
     result = Result(run_dir)
-    path = write_report(result, out)
+    choice = chosen(round_, allocator, drop, variant, asked=graphml is not None or map_ is not None)
+    paths = {} if choice is None else _round_files(result, choice, graphml, map_)
+    if out is not None or not paths:
+        paths = {"report": str(write_report(result, out, choice)), **paths}
     if missing := unfinished(result):
         warn(f"{run_dir} is unfinished; missing or damaged: {'; '.join(missing)}")
     if as_json:
-        _print_json({"run_dir": str(run_dir), "report": str(path)})
+        _print_json({"run_dir": str(run_dir), **paths})
     else:
-        typer.echo(str(path))
+        typer.echo("\n".join(paths.values()))
 
 
 @app.command()
@@ -296,6 +317,15 @@ def schema(
     from .loading import json_schema, json_schemas
 
     _print_json(json_schema(family) if family else json_schemas())
+
+
+def _round_files(result: Any, choice: Any, graphml: Path | None, map_: Path | None) -> dict[str, str]:
+    """Write a round of a sensor field as what was asked for."""
+    from .field_graph import save_round
+    from .field_map import save_map
+
+    graph = {} if graphml is None else {"graphml": str(save_round(result, choice, graphml))}
+    return graph if map_ is None else {**graph, "map": str(save_map(result, choice, map_))}
 
 
 def _variants(number: int) -> str:

@@ -54,6 +54,8 @@ def show_result(result: Result) -> None:
     headings = [str(heading).replace(" [", "\n[") for heading in ("allocator", *frame.columns)]
     shown = _that_fit(console.width, headings, rows)
     console.print(_table(title, headings[:shown], [row[:shown] for row in rows]))
+    for what, how_much in result.account():
+        console.print(_escaped(f"{what}: {how_much}"))
     if scenario.variants:
         console.print(_by_variant(result))
     for sentence in paired_sentences(result):

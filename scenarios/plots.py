@@ -6,15 +6,12 @@ are those of Okabe and Ito, told apart by colour-blind readers; slices have colo
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -27,17 +24,32 @@ from mac.metrics.table import metric_named
 from mac.metrics.throughput import rate_per_user
 
 from .errors import ScenarioError
+from .field_map import plot_clusters
+from .field_plots import plot_alive, plot_energy_balance
+from .field_rounds import has_rounds
 from .plot_data import users_by_group
+from .plot_style import (
+    BAR,
+    WIDTH_IN,
+    Plot,
+    Style,
+    axis_label,
+    error_bars,
+    headline,
+    legend_below,
+    mean_bar,
+    of_variants,
+    picture,
+    shown_variant,
+    style_of,
+    summary_row,
+)
 from .shards import write_atomically
 
 if TYPE_CHECKING:
     import xarray as xr
 
-WIDTH_IN, DPI = 10.0, 120  # 1200 pixels
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
 _SLICE_COLOURS = ("#88CCEE", "#DDCC77", "#CC6677", "#44AA99", "#AA4499", "#999933", "#BBBBBB")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-_DASHES = ("-", "--", "-.", ":")
 _MOST_POINTS = 200  # of a curve or a cloud; more are thinned to evenly spaced quantiles
 
 
@@ -65,22 +77,6 @@ class RunResult(Protocol):
     def to_xarray(self, allocator: str, variant: str | None = None) -> xr.Dataset: ...
 
 
-class Plot(Figure):
-    """A figure that a notebook shows without pyplot."""
-
-    def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=DPI)
-        return buffer.getvalue()
-
-
-@dataclass(frozen=True)
-class _Style:
-    colour: str
-    marker: str
-    dash: str
-
-
 def plot_rate_cdf(result: RunResult, variant: str | None = None) -> Figure:
     """Which share of the users got at most which mean rate, one panel per group of users, one curve per allocator.
 
@@ -92,7 +88,7 @@ def plot_rate_cdf(result: RunResult, variant: str | None = None) -> Figure:
     figure, panels = _panels(list(values), height_in=4.6)
     for name, axes in panels.items():
         for allocator, rates in values[name].items():
-            style = _style(result, allocator)
+            style = style_of(result, allocator)
             ordered, share = _cdf(rates)
             width = 3.4 - 2.0 * result.allocators.index(allocator) / len(result.allocators)
             axes.plot(ordered, share, color=style.colour, linestyle=style.dash, label=allocator, lw=width)
@@ -100,8 +96,8 @@ def plot_rate_cdf(result: RunResult, variant: str | None = None) -> Figure:
         axes.set_xlim(left=0)
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("share of users at or below")
-    _legend_below(figure, figure.axes[0])
-    _headline(figure, f"User rates: a curve further right is better{_of_variants(result, variant, 'users')}")
+    legend_below(figure, figure.axes[0])
+    headline(figure, f"User rates: a curve further right is better{of_variants(result, variant, 'users')}")
     return figure
 
 
@@ -116,12 +112,12 @@ def plot_satisfaction(result: RunResult, variant: str | None = None) -> Figure:
     values = {name: clouds for name, clouds in values.items() if any(len(cloud) for cloud in clouds.values())}
     rows = 1.6 + 0.42 * len(result.allocators)
     figure, panels = _panels(list(values), height_in=rows)
-    shown = _shown_variant(result, variant)
+    shown = shown_variant(result, variant)
     for name, axes in panels.items():
         metric = "satisfaction" if _only_group(values, name) else f"satisfaction/{name}"
         for place, allocator in enumerate(result.allocators):
-            _cloud(axes, place, values[name].get(allocator, np.empty(0)), _style(result, allocator))
-            _mean_bar(axes, place, _row(result, metric, allocator, shown), _style(result, allocator))
+            _cloud(axes, place, values[name].get(allocator, np.empty(0)), style_of(result, allocator))
+            mean_bar(axes, place, summary_row(result, metric, allocator, shown), style_of(result, allocator))
         axes.set(
             xlim=(-0.03, 1.03), title=f"{name} users" if name else "all users", xlabel="share of windows with SLA met"
         )
@@ -129,7 +125,7 @@ def plot_satisfaction(result: RunResult, variant: str | None = None) -> Figure:
         axes.set_ylim(len(result.allocators) - 0.4, -0.6)
         axes.grid(axis="x", alpha=0.3)
     title = "Satisfaction: a dot is a user, a marker the mean with its 95 % interval"
-    _headline(figure, f"{title}{_of_variants(result, variant, 'users')}")
+    headline(figure, f"{title}{of_variants(result, variant, 'users')}")
     return figure
 
 
@@ -141,15 +137,15 @@ def plot_fairness_throughput(result: RunResult, variant: str | None = None) -> F
     figure = Plot(figsize=(WIDTH_IN, 4.6), layout="constrained")
     for axes, (mean, jain) in zip(figure.subplots(1, len(pairs), squeeze=False)[0].tolist(), pairs, strict=True):
         for allocator in result.allocators:
-            _cross(axes, result, allocator, (mean, jain), _shown_variant(result, variant))
-        axes.set(xlabel=_label(mean), ylabel=f"{jain} (1: all equal)")
+            _cross(axes, result, allocator, (mean, jain), shown_variant(result, variant))
+        axes.set(xlabel=axis_label(mean), ylabel=f"{jain} (1: all equal)")
         axes.grid(alpha=0.3)
         axes.margins(0.12)
         _plain_ticks(axes)
         axes.set_title("of rates" if mean == "rate_mean" else "of what each user asked for")
-    _legend_below(figure, figure.axes[0])
+    legend_below(figure, figure.axes[0])
     title = "Fairness against throughput: up and right is better, bars are 95 % intervals"
-    _headline(figure, f"{title}{_of_variants(result, variant, 'mean')}")
+    headline(figure, f"{title}{of_variants(result, variant, 'mean')}")
     return figure
 
 
@@ -177,10 +173,10 @@ def plot_quotas(result: RunResult, variant: str | None = None, drop: int = 0) ->
     for axes in grid[columns * (rows - 1) :]:
         axes.set_xlabel("time [s]")
     figure.supylabel("share of the cell's PRBs", fontsize=11)
-    _legend_below(figure, grid[0])
+    legend_below(figure, grid[0])
     where = f"drop {int(dataset['drop'][drop])}" + (", mean over cells" if dataset.sizes["cell"] > 1 else "")
     where = f"{where}, variant {variant}" if variant else where
-    _headline(figure, f"Quotas over time: how each allocator splits the carrier ({where})")
+    headline(figure, f"Quotas over time: how each allocator splits the carrier ({where})")
     return figure
 
 
@@ -204,17 +200,19 @@ def plot_variants(result: RunResult, metric: str | None = None) -> Figure:
         offset = 0.7 * ((index + 0.5) / len(result.allocators) - 0.5)
         for place, name in enumerate(names):
             label = allocator if place == 0 else None
-            _mean_bar(axes, place + offset, _row(result, metric, allocator, name), _style(result, allocator), label)
+            mean_bar(
+                axes, place + offset, summary_row(result, metric, allocator, name), style_of(result, allocator), label
+            )
     for place in range(0, len(names), 2):
         axes.axhspan(place - 0.5, place + 0.5, color="0.95", zorder=0)
     axes.axhline(len(names) - 1.5, color="0.2", lw=1)
     axes.set_yticks(range(len(names)), ["mean of all" if name == ALL else name for name in names])
-    axes.set(ylim=(len(names) - 0.5, -0.5), xlabel=_label(metric))
+    axes.set(ylim=(len(names) - 0.5, -0.5), xlabel=axis_label(metric))
     axes.grid(axis="x", alpha=0.3)
-    _legend_below(figure, axes)
+    legend_below(figure, axes)
     hint = {"higher": "further right is better, ", "lower": "further left is better, "}
     side = hint.get(metric_named(metric).better or "", "")
-    _headline(figure, f"{metric} in every variant: {side}bars are 95 % intervals")
+    headline(figure, f"{metric} in every variant: {side}bars are 95 % intervals")
     return figure
 
 
@@ -222,12 +220,16 @@ def applicable_plots(result: RunResult) -> dict[str, Callable[[], Figure]]:
     """The plots that this run has the data for, by the name of their file."""
     dataset = result.to_xarray(result.allocators[0], result.variants[0])
     metrics = set(result.metrics["metric"])
+    field = has_rounds(dataset)
     applies: dict[str, tuple[bool, Callable[..., Figure]]] = {
         "variants": (bool(result.metrics["variant"].notna().any()), plot_variants),
         "satisfaction": ("packets" in dataset and has_targets(dataset), plot_satisfaction),
-        "rate_cdf": ("served_bits" in dataset, plot_rate_cdf),
-        "fairness_throughput": (metrics >= {"rate_mean", "jain_rate"}, plot_fairness_throughput),
+        "rate_cdf": ("served_bits" in dataset and not field, plot_rate_cdf),
+        "fairness_throughput": (metrics >= {"rate_mean", "jain_rate"} and not field, plot_fairness_throughput),
         "quotas": ("slice_prbs" in dataset, plot_quotas),
+        "alive": (field, plot_alive),
+        "clusters": (field and bool((dataset["life_rounds"] > 0).any()), plot_clusters),
+        "energy_balance": (field, plot_energy_balance),
     }
     return {name: partial(draw, result) for name, (does, draw) in applies.items() if does}
 
@@ -246,14 +248,6 @@ def save_plots(result: RunResult, folder: Path) -> list[Path]:
             write_atomically(path, picture(figure, kind))
             paths.append(path)
     return paths
-
-
-def picture(figure: Figure, kind: str) -> bytes:
-    """The figure as a ``png`` or ``svg`` file, the same bytes every time."""
-    buffer = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "fairwave"}):
-        figure.savefig(buffer, format=kind, dpi=DPI, metadata={"Date": None} if kind == "svg" else None)
-    return buffer.getvalue()
 
 
 def _plain_ticks(axes: Axes, least_span: float = 0.01) -> None:
@@ -280,11 +274,6 @@ def _panels(names: Sequence[str], height_in: float) -> tuple[Figure, dict[str, A
     return figure, dict(zip(names, grid, strict=False))
 
 
-def _style(result: RunResult, allocator: str) -> _Style:
-    index = result.allocators.index(allocator)
-    return _Style(_COLOURS[index % len(_COLOURS)], _MARKERS[index % len(_MARKERS)], _DASHES[index % len(_DASHES)])
-
-
 def _cdf(values: Array) -> tuple[Array, Array]:
     """Sorted values and the share at or below each, beginning at 0; long ones thinned."""
     ordered = _thinned(values)
@@ -299,51 +288,20 @@ def _thinned(values: Array) -> Array:
     return np.asarray(ordered, dtype=np.float64)
 
 
-def _cloud(axes: Axes, place: float, values: Array, style: _Style) -> None:
+def _cloud(axes: Axes, place: float, values: Array, style: Style) -> None:
     """A dot per user, spread over the row by a fixed pattern so that equal values can be told apart."""
     points = _thinned(values)
     spread = (np.arange(len(points)) * 0.618) % 1.0 - 0.5
     axes.scatter(points, place + 0.5 * spread, s=9, color=style.colour, alpha=0.3, linewidths=0, zorder=2)
 
 
-def _mean_bar(axes: Axes, place: float, row: pd.Series | None, style: _Style, label: str | None = None) -> None:
-    """A marker at the mean and a bar over the interval."""
-    if row is None or not np.isfinite(row["mean"]):
-        return
-    axes.errorbar(row["mean"], place, xerr=_error(row), color=style.colour, marker=style.marker, label=label,
-                  **_BAR)  # fmt: skip
-
-
-_BAR: dict[str, Any] = {"markersize": 7, "markeredgecolor": "white", "markeredgewidth": 0.8, "capsize": 3.5,
-                        "elinewidth": 2, "linestyle": "none", "zorder": 4}  # fmt: skip
-
-
 def _cross(axes: Axes, result: RunResult, allocator: str, metrics: tuple[str, str], variant: str | None) -> None:
-    x, y = (_row(result, metric, allocator, variant) for metric in metrics)
+    x, y = (summary_row(result, metric, allocator, variant) for metric in metrics)
     if x is None or y is None:
         return
-    style = _style(result, allocator)
-    axes.errorbar(x["mean"], y["mean"], xerr=_error(x), yerr=_error(y), color=style.colour, marker=style.marker,
-                  label=allocator, **_BAR)  # fmt: skip
-
-
-def _error(row: pd.Series) -> Array | None:
-    half = np.array([[row["mean"] - row["ci95_low"]], [row["ci95_high"] - row["mean"]]], dtype=np.float64)
-    return half if np.isfinite(half).all() else None
-
-
-def _row(result: RunResult, metric: str, allocator: str, variant: str | None) -> pd.Series | None:
-    table = result.metrics
-    same = table["variant"].isna() if variant is None else table["variant"] == variant
-    found = table[same & (table["metric"] == metric) & (table["allocator"] == allocator)]
-    return None if found.empty else found.iloc[0]
-
-
-def _shown_variant(result: RunResult, variant: str | None) -> str | None:
-    """The variant whose summary stands for the plot: the mean over all of them if there are any."""
-    if variant is None and result.metrics["variant"].notna().any():
-        return ALL
-    return variant
+    style = style_of(result, allocator)
+    axes.errorbar(x["mean"], y["mean"], xerr=error_bars(x), yerr=error_bars(y), color=style.colour, marker=style.marker,
+                  label=allocator, **BAR)  # fmt: skip
 
 
 def _stack(axes: Axes, dataset: xr.Dataset) -> None:
@@ -358,27 +316,3 @@ def _stack(axes: Axes, dataset: xr.Dataset) -> None:
         axes.stairs(top[:, index + 1], edges, baseline=top[:, index], fill=True, color=colour, label=str(name))
         axes.stairs(top[:, index + 1], edges, color="white", lw=0.8, baseline=None)
     axes.set(ylim=(0, 1), xlim=(edges[0], edges[-1]))
-
-
-def _label(metric: str) -> str:
-    found = metric_named(metric)
-    unit = "" if found.unit == "1" else f" [{found.unit}]"
-    return f"{metric}{unit}: {found.description.split(',')[0]}"
-
-
-def _legend_below(figure: Figure, axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 5), frameon=False, fontsize=10)
-
-
-def _headline(figure: Figure, text: str) -> None:
-    figure.suptitle(text, fontsize=12.5, fontweight="bold")
-
-
-def _of_variants(result: RunResult, variant: str | None, what: str) -> str:
-    """Which variants a plot shows, in brackets; nothing where the scenario has none."""
-    if variant is not None and variant != ALL:
-        return f" (variant {variant})"
-    if all(name is None for name in result.variants):
-        return ""
-    return f" ({'mean over' if what == 'mean' else 'users of'} {len(result.variants)} variants)"

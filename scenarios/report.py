@@ -19,10 +19,14 @@ from mac.metrics.intervals import ALL
 from mac.metrics.table import METRICS, metric_named
 
 from .errors import ScenarioError
-from .plots import RunResult, applicable_plots, picture
+from .field_map import plot_clusters
+from .field_rounds import RoundChoice
+from .plot_style import picture
+from .plots import RunResult, applicable_plots
 from .results import Result
 from .shards import batches, write_atomically
 
+_GLANCE = 7  # metrics that stand side by side in the table beside an account
 _CAPTIONS = {
     "variants": "The headline metric in every variant, and their mean.",
     "satisfaction": "In which share of the windows each user got what was promised. Many dots far left mean that some "
@@ -31,6 +35,12 @@ _CAPTIONS = {
     "the wider one lies below.",
     "fairness_throughput": "Left: rates, which favour whoever asks for much. Right: what was served of what was asked.",
     "quotas": "Who may use which part of the carrier. White is held by nobody.",
+    "alive": "A curve that stays up and then falls steeply is of a field that was drained evenly. A hollow mark: in "
+    "some drop that death had not come when the run ended.",
+    "clusters": "The charge of each node when the round was over, and who sent to whom in it. Where nodes are dead "
+    "or dark, somebody paid for the others. Another round or drop: fairwave report RUN --round 300 --drop 1.",
+    "energy_balance": "Left: 0 if all nodes had the same charge when the first one died. Right: all energy spent in "
+    "the run over all packets that reached the sink; where a bar ends beyond the axis, its parts are given in figures.",
 }
 
 
@@ -76,30 +86,31 @@ class Picture:
     data: str  # base64 of an SVG file
 
 
-def write_report(result: RunResult, path: str | Path | None = None) -> Path:
+def write_report(result: RunResult, path: str | Path | None = None, choice: RoundChoice | None = None) -> Path:
     """Write the page and return its path.
 
     Args:
         result: the run.
         path: where to; ``report.html`` in the run folder if not given.
+        choice: the round that the map of a sensor field shows.
 
     Raises:
-        ScenarioError: ``path`` is a folder, or cannot be written.
+        ScenarioError: ``path`` is a folder, or cannot be written; or there is no such round.
     """
     target = Path(path) if path is not None else result.run_dir / "report.html"
     if target.is_dir():
         raise ScenarioError(f"{target} is a folder; name a file, such as {target / 'report.html'}")
-    write_atomically(target, render(result))
+    write_atomically(target, render(result, choice))
     return target
 
 
-def render(result: RunResult) -> str:
+def render(result: RunResult, choice: RoundChoice | None = None) -> str:
     """The page as text. Everything that comes from the run is escaped."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.get_template("report.html.j2").render(**_content(result))
+    return environment.get_template("report.html.j2").render(**_content(result, choice))
 
 
 def unfinished(result: RunResult) -> list[str]:
@@ -158,7 +169,8 @@ def decimals(means: Iterable[float], halves: Iterable[float]) -> int:
     return _places(median(sizes), 3) if sizes else 0
 
 
-def _content(result: RunResult) -> dict[str, Any]:
+def _content(result: RunResult, choice: RoundChoice | None) -> dict[str, Any]:
+    pictures = _pictures(result, choice)
     main = _main_variant(result)
     here = _of(result.metrics, main)
     order = list(METRICS)
@@ -177,7 +189,9 @@ def _content(result: RunResult) -> dict[str, Any]:
         "by_variant": _by_variant(result, first),
         "pairs": differences(result, [first], main),
         "more_pairs": differences(result, [name for name in headline if name != first], main),
-        "pictures": _pictures(result),
+        "account": result.account() if isinstance(result, Result) else [],
+        "glance": comparison(result, headline[:_GLANCE], main),
+        "pictures": pictures,
         "everything": comparison(result, known, main),
         "scenario": yaml.safe_dump(plain(result.scenario), sort_keys=False, allow_unicode=True, width=100),
         "versions": flat(result.meta.get("versions", {})),
@@ -257,8 +271,10 @@ def _significant(row: dict[Any, Any]) -> bool:
     return bool(row["ci95_low"] > 0 or row["ci95_high"] < 0)
 
 
-def _pictures(result: RunResult) -> list[Picture]:
-    drawn = {name: picture(draw(), "svg") for name, draw in applicable_plots(result).items()}
+def _pictures(result: RunResult, choice: RoundChoice | None) -> list[Picture]:
+    chosen = {} if choice is None else {"clusters": plot_clusters(result, choice=choice)}  # first: it may be refused
+    figures = {name: chosen.get(name) or draw() for name, draw in applicable_plots(result).items()}
+    drawn = {name: picture(figure, "svg") for name, figure in figures.items()}
     return [Picture(name, _CAPTIONS[name], base64.b64encode(svg).decode()) for name, svg in drawn.items()]
 
 

@@ -17,6 +17,7 @@ from mac.metrics.intervals import ALL, paired, summarise
 from mac.metrics.table import metric_named, metric_table
 
 from .errors import ScenarioError, did_you_mean
+from .families import account_of
 from .folders import scenario_of
 from .loading import resolved, scenario_hash
 from .shards import Cell, Shard, read_shard, whole_shards
@@ -28,9 +29,14 @@ if TYPE_CHECKING:
     from phy.random import Drops
 
     from .families import Labels
+    from .field_rounds import RoundChoice
     from .schema import Clock
 
 _HEADLINE = (
+    "fnd",
+    "hnd",
+    "lnd",
+    "packets_per_joule",
     "satisfaction",
     "tractor_score",
     "rate_mean",
@@ -223,6 +229,22 @@ class Result:
         if metric is not None:
             _require(metric, set(self.metrics["metric"]), "metric")
         return plot_variants(self, metric)
+
+    def plot_alive(self, variant: str | None = None) -> Figure:
+        """Live nodes of a sensor field over rounds: :func:`scenarios.field_plots.plot_alive`."""
+        return self._plot("alive", variant)
+
+    def plot_energy_balance(self, variant: str | None = None) -> Figure:
+        """Where a sensor field's energy went: :func:`scenarios.field_plots.plot_energy_balance`."""
+        return self._plot("energy_balance", variant)
+
+    def plot_clusters(self, variant: str | None = None, choice: RoundChoice | None = None) -> Figure:
+        """Map of a round of a sensor field: :func:`scenarios.field_map.plot_clusters`."""
+        return self._plot("clusters", variant, choice)
+
+    def account(self) -> list[tuple[str, str]]:
+        """What the results are counted with, as (what, how much), where the family has such an account."""
+        return account_of(self.settings)
 
     def to_json(self) -> dict[str, Any]:
         """The run as plain values: folder, scenario, metrics and paired differences; NaN and infinity become None."""

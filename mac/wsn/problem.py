@@ -224,10 +224,7 @@ class WsnProblem:
         return alive & (apart_m2(self.position_m, event[:, None]) <= sensing.event_radius_m**2)
 
     def _sink(self, round_: int) -> Tensor:
-        sink = self.parts.sink
-        turn = 2.0 * math.pi * round_ / sink.orbit_rounds
-        place = (sink.x_m + sink.orbit_radius_m * math.cos(turn), sink.y_m + sink.orbit_radius_m * math.sin(turn))
-        one = torch.tensor(place, dtype=torch.float64, device=self.parts.device)
+        one = torch.tensor(self.parts.sink.place_m(round_), dtype=torch.float64, device=self.parts.device)
         return one.expand(self.shape[0], 2)
 
     def _lives(self) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -72,6 +73,11 @@ class SinkSettings:
     """A mobile sink goes in a circle of this radius around its place; 0: it stays."""
     orbit_rounds: float = Field(default=100.0, gt=0, le=1e9)
     """Rounds that a circle takes."""
+
+    def place_m(self, round_: int) -> tuple[float, float]:
+        """Where the sink is in a round, counted from 0."""
+        turn = 2.0 * math.pi * round_ / self.orbit_rounds
+        return self.x_m + self.orbit_radius_m * math.cos(turn), self.y_m + self.orbit_radius_m * math.sin(turn)
 
 
 @dataclass(frozen=True, config=STRICT)

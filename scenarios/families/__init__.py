@@ -64,6 +64,7 @@ class Family:
         context: what an allocator would be reset with for one drop, without building anything; where it is there,
             fairwave's own allocators are tried on it before a run.
         bound: what no allocator can beat on some drops; raises ValueError where it would not hold.
+        account: what a scenario's results are counted with, as (what, how much); printed beside every table.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Family:
     require: Callable[[Any, Any, Any], Any] | None = None
     context: Callable[[Any], object] | None = None
     bound: Callable[[Any, Drops], Bound] | None = None
+    account: Callable[[Any], list[tuple[str, str]]] | None = None
 
 
 def find(name: object) -> Family:
@@ -100,3 +102,19 @@ def find(name: object) -> Family:
 def names() -> dict[str, str]:
     """All known families: name -> ``module:attribute``."""
     return {point.name: point.value for point in entry_points(group="fairwave.families")} | FAMILIES
+
+
+def account_of(scenario: ScenarioBase) -> list[tuple[str, str]]:
+    """The account of a scenario's family; each variant's where they differ; empty where it has none."""
+    from scenarios.loading import variants
+
+    account = find(scenario.family).account
+    if account is None:
+        return []
+    by_variant = {name: dict(account(each)) for name, each in variants(scenario).items()}
+    told: list[tuple[str, str]] = []
+    for what in next(iter(by_variant.values())):
+        texts = {name: lines[what] for name, lines in by_variant.items()}
+        same = len(set(texts.values())) == 1
+        told.append((what, next(iter(texts.values())) if same else "; ".join(f"{n}: {t}" for n, t in texts.items())))
+    return told

@@ -21,6 +21,7 @@ from phy.sensor_link import SensorLinkSettings
 from phy.sensor_radio import SensorRadioSettings
 from scenarios.errors import ScenarioError
 from scenarios.families import Bound, Family, Labels
+from scenarios.families.accounting import account_lines, sink_line
 from scenarios.schema import Clock, ScenarioBase
 
 _WINDOWS = 100  # of a run, where the scenario does not say
@@ -171,6 +172,12 @@ _BOUNDED = (
     "relaxes that these are whole, that the ways of a round make a tree, and that heads fuse their own packets."
 )
 
+
+def _account(scenario: WsnScenario) -> list[tuple[str, str]]:
+    lines = account_lines(scenario.account, scenario.radio, scenario.battery, scenario.link)
+    return [*lines, sink_line(scenario.sink)]
+
+
 FAMILY = Family(
     name="wsn",
     allocator_family="wsn",
@@ -183,4 +190,5 @@ FAMILY = Family(
     estimate_seconds=_estimate_seconds,
     best_batch=_best_batch,
     bound=_bound,
+    account=_account,
 )
