@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,7 @@ from phy.fading import FadingSettings
 from phy.large_scale import PropagationSettings
 from phy.mobility import MobilitySettings, Replay, Static
 from phy.motion import MotionSettings
+from phy.pathloss import require_base_height
 from phy.sionna_channel import require_possible
 from phy.topology import TopologySettings, build_topology
 from scenarios.errors import ScenarioError
@@ -76,6 +78,15 @@ class UserGroup(Model):
         folders: list[Path] = info.context["folders"]
         path = next((folder / mobility.file for folder in folders if (folder / mobility.file).is_file()), None)
         return replace(mobility, file=str(path or mobility.file))
+
+    @model_validator(mode="after")
+    def _speed_is_of_those_who_stay(self) -> UserGroup:
+        if "speed_kmh" in self.model_fields_set and not isinstance(self.mobility, Static):
+            warnings.warn(
+                f"group '{self.name}' moves by its mobility, so its speed_kmh, for users who stay, has no effect",
+                stacklevel=2,
+            )
+        return self
 
 
 class CellularScenario(ScenarioBase):
@@ -171,6 +182,11 @@ class CellularScenario(ScenarioBase):
     @model_validator(mode="after")
     def _uplink_fits(self) -> CellularScenario:
         sending.check(self)
+        return self
+
+    @model_validator(mode="after")
+    def _base_stations_stand_where_the_model_holds(self) -> CellularScenario:
+        require_base_height(self.propagation.model, self.topology.bs_height_m)
         return self
 
     @model_validator(mode="after")
