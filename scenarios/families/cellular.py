@@ -215,7 +215,18 @@ class CellularScenario(ScenarioBase):
                     write_script(blockage, build_topology(self.topology), group_names(self))
                 except ValueError as error:
                     raise ValueError(f"blockage.{number}: {error}") from None
+                self._warn_of_what_comes_too_late(blockage, number)
         return self
+
+    def _warn_of_what_comes_too_late(self, blockage: ScriptedSettings, number: int) -> None:
+        end_s = self.warmup_s + self.duration_s
+        for place, event in enumerate(blockage.events):
+            if event.start_s >= end_s:
+                warnings.warn(
+                    f"blockage.{number}.events.{place} begins at start_s {event.start_s:g}, but the run ends after "
+                    f"{end_s:g} s (warmup_s and duration_s), so it never happens",
+                    stacklevel=2,
+                )
 
     @model_validator(mode="after")
     def _every_cell_has_its_offset(self) -> CellularScenario:
