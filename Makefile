@@ -1,6 +1,7 @@
 # make demo   environment, installation, one comparison of allocators
 # make test   environment, installation, linters, types, tests
-# Both are safe to repeat; the environment is only made anew where pyproject.toml or constraints.txt changed.
+# make sionna-agrees   of these tests, those that compare the air with Sionna's
+# All are safe to repeat; the environment is only made anew where pyproject.toml or constraints.txt changed.
 
 SHELL := /bin/sh
 VENV := .venv
@@ -9,7 +10,7 @@ STAMP := $(VENV)/.fairwave-installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit clean
+.PHONY: help demo test lint types unit sionna-agrees clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -41,9 +42,14 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(PYTHON) -m mypy
 
-# Two busy OpenMP threads a process slow small torch operations down: one thread, several processes.
+# "Sionna agrees": path loss, line of sight, spreads, K-factor, SINR, correlations, ranks, code blocks against Sionna's own.
+sionna-agrees: $(STAMP)
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n $(JOBS) --dist worksteal tests/test_sionna_*.py
+
+# Two busy OpenMP threads a process slow small torch operations down: one thread, several processes. Tests of a file that
+# share what took long to make stay in one process (worksteal).
 unit: $(STAMP)
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n $(JOBS)
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n $(JOBS) --dist worksteal
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -161,7 +161,7 @@ def write(path: Path, date: str, note: str = "", target: Path = TABLE) -> None:
     shape = (len(codes()), len(bins()))
     for name, values in zip(("error_10_db", "error_01_db"), deviation, strict=True):
         arrays[name] = values.reshape(shape).round(3)
-    said = provenance(surface, used, date) | {"blind": _blind(checked), "note": note}
+    said = provenance(surface, used, date) | {"blind": summary(checked), "note": note}
     said["expected_error_db"] = {
         f"bler_{level}": {"median": round(float(np.median(e)), 4), "95 %": round(float(np.quantile(e, 0.95)), 4)}
         for level, e in zip((0.1, 0.01), deviation, strict=True)
@@ -223,7 +223,7 @@ def _left_out(process: Process) -> dict[str, float]:
     }
 
 
-def _blind(checked: list[dict[str, float]]) -> dict[str, Any]:
+def summary(checked: list[dict[str, float]]) -> dict[str, Any]:
     """Rms and largest error in dB of groups of blind codes, and the rms standard error of their measurement."""
     said: dict[str, Any] = {"curves": len(checked)}
     for kind in ("as sent", "of the MCS tables"):

@@ -35,6 +35,11 @@ class Curve:
         sent = f"/{self.coded}" if self.coded else ""
         return f"{self.order}/{self.rate_1024:g}/{self.bits}/{self.role}{sent}"
 
+    @property
+    def identity(self) -> tuple[float, ...]:
+        """What two curves of the same code have in common: two MCS may send the same bits."""
+        return (self.order, self.bits, self.coded or -self.rate_1024)
+
 
 def bins() -> Array:
     """Code block sizes of the tables: every size that NR has up to 208 bits, then steps of 8 to 9 %.
@@ -99,18 +104,20 @@ def _blocks(table: int, re_per_prb: int, role: str = "fit", prbs: int = 60) -> l
     return rows
 
 
-def blind() -> list[Curve]:
+def blind(seed: int = BLIND_SEED) -> list[Curve]:
     """Curves drawn by a seed, for checking only, never used to choose or to fit anything.
 
     Thirty code blocks as carriers send them (half of them up to 308 bits), of any MCS table, resource elements per PRB,
     MCS and number of PRBs; fifteen short codes of the table, measured anew; fifteen of any longer size at their rate.
+    Any other seed than the first leaves out the codes of the first.
     """
-    draw, rows = np.random.default_rng(BLIND_SEED), list[Curve]()
+    draw, rows = np.random.default_rng(seed), list[Curve]()
+    seen = {c.identity for c in blind()} if seed != BLIND_SEED else set()
     for short in (True, False):
         group: set[Curve] = set()
         while len(group) < 15:
             some = _blocks(int(draw.integers(1, 4)), 6 * int(draw.integers(18, 27)), "blind")
-            some = [c for c in some if (c.bits <= 308) == short and c.bits <= 0.95 * c.coded]
+            some = [c for c in some if (c.bits <= 308) == short and c.bits <= 0.95 * c.coded and c.identity not in seen]
             group.add(some[int(draw.integers(len(some)))])
         rows += sorted(group, key=lambda c: c.key)
     for group_of, low in ((bins(), 24.0), (np.arange(209.0, 8449.0), 209.0)):
@@ -120,7 +127,8 @@ def blind() -> list[Curve]:
             size = float(np.exp(draw.uniform(np.log(low), np.log(_all_up_to(rate) if low < 209 else 8448))))
             size = float(group_of[np.abs(group_of - size).argmin()])
             if (size <= _all_up_to(rate)) == (low < 209) and (rate > 256 or size <= 3840):
-                picked.add(Curve(int(size), rate, order, "blind"))
+                one = Curve(int(size), rate, order, "blind")
+                picked |= {one} if one.identity not in seen else set()
         rows += sorted(picked, key=lambda c: c.key)
     return rows
 

@@ -5,6 +5,10 @@ Two steps, of which the first can be stopped and taken up again at any time (the
     python benchmarks/make_bler_tables.py measure --seconds 1500 --precision 0.04      # until "all curves measured"
     python benchmarks/make_bler_tables.py fit --date 2026-11-21
 
+``blind`` draws 60 codes by a new seed, measures them, never fits them, and prints how far the shipped table errs there:
+
+    python benchmarks/make_bler_tables.py blind --seed 20261122 --seconds 900
+
 ``unpack`` writes the points that the shipped table was made from into such a file, so that ``measure`` adds to them.
 
 A larger run on a GPU, from nothing: every code at every size, at a quarter of the standard error:
@@ -20,6 +24,7 @@ import argparse
 from pathlib import Path
 
 import torch
+from bler_blind import check
 from bler_fit import unpack, write
 from bler_plan import plan
 from bler_points import Effort, run
@@ -43,15 +48,24 @@ def main() -> None:
     fit.add_argument("--date", required=True, help="the date to be recorded, YYYY-MM-DD")
     fit.add_argument("--note", default="", help="to be recorded: how the points were measured")
     commands.add_parser("unpack", help="write the points inside the table into a new file of points, to continue it")
+    new = commands.add_parser("blind", help="measure codes drawn anew and compare them with the shipped table")
+    new.add_argument("--seed", type=int, required=True, help="which codes are drawn")
+    new.add_argument("--seconds", type=float, default=900.0, help="budget of this call")
+    new.add_argument("--precision", type=float, default=0.024, help="standard error aimed at, dB at BLER 0.01")
+    new.add_argument("--out", type=Path, help="file of their points; what it has already is not measured again")
     args = parser.parse_args()
+    if getattr(args, "device", "cpu") == "cpu":
+        torch.set_num_threads(1)
     if args.command == "measure":
-        if args.device == "cpu":
-            torch.set_num_threads(1)
         args.points.parent.mkdir(parents=True, exist_ok=True)
         effort = Effort(args.precision, args.each, args.device, args.batch)
         run(plan(args.stride), args.points, effort, args.seconds)
     elif args.command == "unpack":
         unpack(args.points)
+    elif args.command == "blind":
+        out = args.out or Path(f"runs/link-tables/blind-{args.seed}.jsonl")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        check(args.seed, out, args.precision, args.seconds)
     else:
         write(args.points, args.date, args.note)
 

@@ -1,12 +1,12 @@
 """Draws the plots of docs/antennas.md: a panel's beam, and the beams of its codebook.
 
-python benchmarks/plot_antennas.py docs/images
+python benchmarks/plot_antennas.py [--folder docs/images]
 """
 
 from __future__ import annotations
 
+import argparse
 import math
-import sys
 from pathlib import Path
 
 import torch
@@ -97,8 +97,15 @@ def codebook_beams() -> Figure:
     return fig
 
 
-if __name__ == "__main__":
-    folder = Path(sys.argv[1])
+def main() -> None:
+    """Draw both."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=Path("docs/images"))
+    folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in (("panel-beam", panel_beam), ("codebook-beams", codebook_beams)):
         draw().savefig(folder / f"{name}.png", dpi=80)
+
+
+if __name__ == "__main__":
+    main()

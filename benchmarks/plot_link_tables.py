@@ -1,10 +1,11 @@
 """Draws the plots of ``docs/link-tables.md`` from the tables and from the results of the checks.
 
-python benchmarks/plot_link_tables.py
+python benchmarks/plot_link_tables.py [--folder docs/images]
 """
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import matplotlib
@@ -26,11 +27,15 @@ Z10, Z01 = 1.2815515655446004, 2.3263478740408408
 
 def main() -> None:
     """Waterfalls on the curves of the table, errors at blind codes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=ROOT / "docs" / "images")
+    folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
     data = load_arrays("bler")
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     waterfalls(left, data)
     blind(right, data)
-    figure.savefig(ROOT / "docs" / "images" / "link-tables.png", dpi=110)
+    figure.savefig(folder / "link-tables.png", dpi=110)
 
 
 def waterfalls(axes: Axes, data: dict[str, NDArray[np.float64]]) -> None:

@@ -98,7 +98,10 @@ def levels(path: Trajectory, t_s: Tensor) -> Tensor:
 def walk(folder: Path) -> None:
     """A user passes a corner and then other cells: levels, filtered levels, and who serves him."""
     period_s, duration_s = 0.04, 60.0
-    settings, rule = MeasurementSettings(), handover.rules(HandoverSettings(), 7, 1e-3, torch.device("cpu"))
+    settings, rule = (
+        MeasurementSettings(error_db=2.0, filter_coefficient=4),
+        handover.rules(HandoverSettings(), 7, 1e-3, torch.device("cpu")),
+    )
     path = trajectories(
         DROP,
         Linear(min_speed_kmh=50.0, max_speed_kmh=50.0, heading_deg=20.0),

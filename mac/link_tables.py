@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -33,10 +34,11 @@ class LinkTables:
     adaptation: LinkAdaptation
 
 
+@lru_cache(maxsize=4)
 def link_tables(
     carrier: CarrierSettings, link: LinkSettings, device: torch.device, dtype: torch.dtype, layers: int = 1
 ) -> LinkTables:
-    """Build the tables of a carrier with blocks of 1 to ``layers`` layers."""
+    """Build the tables of a carrier with blocks of 1 to ``layers`` layers; the last few are kept, some 20 MB each."""
     mcs, bler = mcs_table(carrier.mcs_table), load_bler(carrier.mcs_table)
     re_per_prb = resource_elements_per_prb(SYMBOLS - carrier.control_symbols, carrier.dmrs_re, carrier.overhead_re)
     blocks = [transport_blocks(mcs, carrier.prbs, re_per_prb, count) for count in range(1, layers + 1)]

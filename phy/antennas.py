@@ -103,7 +103,8 @@ class AntennaSettings:
                 )
         if self.base.element == "omni" and (self.base.rows_per_port > 1 or self.base.downtilt_deg != 0.0):
             raise ValueError(
-                "the base station's elements are 'omni', but they stand in columns or lean; choose element 'sector', "
+                "the base station's elements are 'omni' (as where base.element is left out), but they stand in columns "
+                "or lean; set base.element: sector, "
                 f"or as many ports as elements ({self.base.elements}) and no downtilt"
             )
         return self

@@ -170,21 +170,31 @@ def check_validity(model: PathLossModel, link: Link, large_cells: bool = False) 
         raise ValueError(
             f"a user stands {high if high > MAX_UE_HEIGHT_M else low:g} m high in the terrestrial path-loss model "
             f"'{model}', which holds above {lowest:g} m and up to {MAX_UE_HEIGHT_M} m (TR 38.901 Table 7.4.1-1); move "
-            "the user into this range or take an air-to-ground model (TR 36.777, ITU-R P.1410) or 'free_space'"
+            "the user into this range or take 'free_space', or an air-to-ground model (TR 36.777, ITU-R P.1410)"
         )
-    base_low, base_high = base = _range(link.bs_height_m)
-    if base_high > MAX_BS_HEIGHT_M or base_low <= lowest:
-        raise ValueError(
-            f"a base station stands {base_high if base_high > MAX_BS_HEIGHT_M else base_low:g} m high in the "
-            f"terrestrial path-loss model '{model}', which makes sense above {lowest:g} m and up to "
-            f"{MAX_BS_HEIGHT_M:g} m (TR 38.901 Table 7.4.1-1); set topology.bs_height_m within, or take an "
-            "air-to-ground model (TR 36.777, ITU-R P.1410) or 'free_space'"
-        )
+    base = _range(link.bs_height_m)
+    for height_m in base:
+        require_base_height(model, height_m)
     valid = _LARGE_CELLS if large_cells else _VALIDITY[model]
     _warn_outside(model, "carrier frequency (Hz)", (link.carrier_hz, link.carrier_hz), valid.carrier_hz)
     _warn_outside(model, "horizontal distance (m)", _range(link.distance_2d_m), valid.distance_2d_m)
     _warn_outside(model, "height of the base station (m)", base, valid.bs_height_m)
     _warn_outside(model, "height of the user (m)", (low, high), valid.ue_height_m)
+
+
+def require_base_height(model: PathLossModel, height_m: float) -> None:
+    """Refuse a base station where a terrestrial model makes no sense.
+
+    Raises:
+        ValueError: it stands above 150 m, or at or below UMa's and UMi's environment height of 1 m.
+    """
+    lowest = 1.0 if model in ("uma", "umi") else 0.0
+    if model != "free_space" and not lowest < height_m <= MAX_BS_HEIGHT_M:
+        raise ValueError(
+            f"a base station stands {height_m:g} m high in the terrestrial path-loss model '{model}', which makes "
+            f"sense above {lowest:g} m and up to {MAX_BS_HEIGHT_M:g} m (TR 38.901 Table 7.4.1-1); set "
+            "topology.bs_height_m within, or take 'free_space', or an air-to-ground model (TR 36.777, ITU-R P.1410)"
+        )
 
 
 def _range(values: Tensor) -> tuple[float, float]:

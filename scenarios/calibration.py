@@ -21,6 +21,7 @@ from torch import Tensor
 from phy.antenna import SectorAntennaSettings
 from phy.beams import BeamPanelSettings
 from phy.large_scale import AirPlan, draw_air, raised
+from phy.pathloss import require_base_height
 from phy.placement import place_per_cell, place_uniform
 from phy.propagation import PropagationSettings
 from phy.random import Drops, uniform
@@ -131,6 +132,11 @@ class Calibration(Model):
         return cells**2 * self.users_per_cell * sent * heard
 
     @model_validator(mode="after")
+    def _check_base_height(self) -> Self:
+        require_base_height(self.propagation.model, self.topology.bs_height_m)
+        return self
+
+    @model_validator(mode="after")
     def _check_panels(self) -> Self:
         if self.points_beams and self.propagation.antenna_gain == "direct":
             raise ValueError(
@@ -166,12 +172,21 @@ class CalibrationResult:
     settings: Calibration
     coupling_gain_db: Tensor  # [drops * U]
     geometry_db: Tensor  # [drops * U]
+    changed: tuple[str, ...] = ()  # settings laid upon the file
 
     def percentiles(self, quantity: str) -> dict[int, float]:
         """A quantity at :data:`PERCENTILES`."""
         level = torch.tensor(PERCENTILES, dtype=torch.float64) / 100.0
         values: Tensor = getattr(self, quantity)
         return dict(zip(PERCENTILES, values.quantile(level).tolist(), strict=True))
+
+    def standard_errors(self, quantity: str, percentiles: Sequence[int]) -> list[float]:
+        """Of some percentiles, in dB: how far the drops differ, over the root of their number; NaN for one drop."""
+        level = torch.tensor(percentiles, dtype=torch.float64) / 100.0
+        values: Tensor = getattr(self, quantity)
+        each = values.view(self.settings.drops, -1).quantile(level, dim=1)
+        errors: list[float] = (each.std(1) / self.settings.drops**0.5).tolist()
+        return errors
 
     def to_json(self) -> dict[str, Any]:
         """The document that ``--json`` prints."""
@@ -290,9 +305,23 @@ def show_calibration(result: CalibrationResult, plot: Path) -> None:
         rows.append(row)
     users = len(result.geometry_db)
     show_rows(f"{result.settings.name}: {users} users in {result.settings.drops} drops", rows)
+    _say_chance(result)
     if reference is not None:
-        say(f"Reference: {reference.source}")
+        changed = f", of the configuration without --set {' '.join(result.changed)}" if result.changed else ""
+        say(f"Reference: {reference.source}{changed}")
     say(f"Plot: {plot}")
+
+
+def _say_chance(result: CalibrationResult) -> None:
+    """How far other drops would move the result."""
+    from .console import say
+
+    if result.settings.drops > 1:
+        parts = []
+        for quantity, name in zip(QUANTITIES, ("coupling gain", "geometry"), strict=True):
+            errors = " / ".join(f"{error:.2f}" for error in result.standard_errors(quantity, (5, 50, 95)))
+            parts.append(f"{name} {errors} dB")
+        say(f"Standard errors at 5 / 50 / 95 %: {', '.join(parts)}")
 
 
 def _beside(reference: Reference, quantity: str, short: str, percentile: int, found: float) -> dict[str, str]:
@@ -305,6 +334,18 @@ def _beside(reference: Reference, quantity: str, short: str, percentile: int, fo
     if spread:
         cells[f"{short}:\nrange"] = "" if span is None else f"{span[0]:.1f} to {span[1]:.1f}"
     return cells
+
+
+def require_place(path: Path) -> None:
+    """Refuse a place where no PNG can be written, before anything is computed.
+
+    Raises:
+        ScenarioError: the folder is missing, or the name is no PNG's.
+    """
+    if path.suffix.lower() != ".png" or path.is_dir():
+        raise ScenarioError(f"--plot {path}: a plot is a PNG file; name one, such as {path.stem or 'plot'}.png")
+    if not path.parent.is_dir():
+        raise ScenarioError(f"--plot {path}: there is no folder {path.parent}; make it, or choose another one")
 
 
 def save_plot(result: CalibrationResult, path: Path) -> None:
@@ -320,9 +361,10 @@ def save_plot(result: CalibrationResult, path: Path) -> None:
         axes.set(xlabel=quantity.removesuffix("_db").replace("_", " ") + " [dB]", ylim=(0, 1))
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("share of users at or below")
-    figure.axes[0].legend(loc="upper left")
-    figure.suptitle(result.settings.description or result.settings.name, fontsize=10)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    named = max(figure.axes, key=lambda axes: len(axes.get_legend_handles_labels()[0]))
+    named.legend(loc="upper left")
+    made = f"{result.settings.drops} drops, seed {result.settings.seed}"
+    figure.suptitle(f"{result.settings.description or result.settings.name} ({made})", fontsize=10)
     figure.savefig(path, dpi=120, format="png")
 
 

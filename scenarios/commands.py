@@ -8,6 +8,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, ParamSpec
 
@@ -298,13 +299,15 @@ def calibrate(
 ) -> None:
     """Coupling gain and downlink geometry of a network, against 3GPP's self-evaluation where that is known."""
     from .calibration import calibrate as run_calibration
-    from .calibration import load_calibration, save_plot, show_calibration
+    from .calibration import load_calibration, require_place, save_plot, show_calibration
 
     settled = load_calibration(config, set_ or [], {"drops": drops, "seed": seed})
-    result = run_calibration(settled)
+    place = plot or Path(f"{settled.name}{'-changed' if set_ else ''}.png")
+    require_place(place)
+    result = replace(run_calibration(settled), changed=tuple(set_ or ()))
     if plot is not None or not as_json:
-        save_plot(result, plot or Path(f"{settled.name}.png"))
-    _print_json(result.to_json()) if as_json else show_calibration(result, plot or Path(f"{settled.name}.png"))
+        save_plot(result, place)
+    _print_json(result.to_json()) if as_json else show_calibration(result, place)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from scenarios.calibration import (
     QUANTITIES,
     calibrate,
     load_calibration,
+    require_place,
     save_plot,
     wideband_geometry_db,
 )
@@ -140,8 +141,31 @@ def test_unknown_presets_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_plot_without_a_reference(tmp_path: Path) -> None:
     settings = load_calibration("calibration-inh-36", ["users_per_cell=1", "reference=null"], {"drops": 1})
     result = calibrate(settings)
-    save_plot(result, tmp_path / "deep" / "x.png")
-    assert (tmp_path / "deep" / "x.png").stat().st_size > 5000
+    save_plot(result, tmp_path / "x.png")
+    assert (tmp_path / "x.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("deep/x.png", "there is no folder"), ("x.jpg", "is a PNG file; name one, such as x.png")]
+)
+def test_a_plot_that_cannot_be_written_is_refused_before_anything_is_computed(
+    name: str, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ScenarioError, match=words):
+        require_place(tmp_path / name)
+
+
+def test_what_was_changed_is_told_beside_the_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = fairwave("calibrate", "calibration-inh", "--drops", "2", "--set", "users_per_cell=2")
+    assert "of the configuration without --set users_per_cell=2" in done.output
+    assert "Standard errors at 5 / 50 / 95 %: coupling gain" in done.output
+    assert [path.name for path in tmp_path.iterdir()] == ["calibration-inh-changed.png"]
+
+
+def test_base_stations_in_the_air_are_refused_before_anything_is_computed() -> None:
+    with pytest.raises(ScenarioError, match=r"200 m high.*'rma'.*up to 150 m"):
+        load_calibration("calibration-rural", ["topology.bs_height_m=200"])
 
 
 def rows() -> list[dict[str, Any]]:

@@ -18,20 +18,19 @@ from scenarios.errors import ScenarioError
 ROOM_DB = {"coupling_gain_db": 2.0, "geometry_db": 0.7}
 """The bars of the four judged presets."""
 
-CHANCE_DB = {5: 0.5, 50: 0.5, 95: 1.5}
-"""More room for few drops, whose best users are few (docs/air.md has more drops)."""
+JUDGED = (5, 50, 95)
 
 
 def gaps(settings: Calibration) -> dict[tuple[str, int], float]:
-    """Ours less the companies' mean, over the room that it has."""
+    """Ours less the companies' mean, over its bar and two standard errors of so few drops (docs/air.md has more)."""
     result, reference = calibrate(settings), settings.reference
     assert reference is not None
     found = {}
     for quantity, room in ROOM_DB.items():
-        ours = result.percentiles(quantity)
-        for percentile, mean in reference.mean(quantity).items():
-            if percentile in CHANCE_DB:
-                found[quantity, percentile] = abs(ours[percentile] - mean) / (room + CHANCE_DB[percentile])
+        ours, mean = result.percentiles(quantity), reference.mean(quantity)
+        for percentile, error in zip(JUDGED, result.standard_errors(quantity, JUDGED), strict=True):
+            assert error < 1.5, "too few drops to tell"
+            found[quantity, percentile] = abs(ours[percentile] - mean[percentile]) / (room + 2.0 * error)
     return found
 
 

@@ -227,3 +227,9 @@ def test_bad_input(tmp_path: Path) -> None:
     says("nobody", blockage=[{"model": "scripted", "events": [event]}])
     says("update_s", **{"motion.update_s": 0.0})
     says("less than 1 m wide", motion={"area": {"west_m": 0.0, "south_m": 0.0, "east_m": 0.0, "north_m": 5.0}})
+
+
+def test_an_event_after_the_end_is_told() -> None:
+    events = [{"loss_db": 20, "start_s": 0.5}, {"loss_db": 20, "start_s": 1.0}]
+    with pytest.warns(UserWarning, match=r"blockage.0.events.1 begins at start_s 1.*ends after 1 s.*never happens"):
+        scenario(blockage=[{"model": "scripted", "events": events}])

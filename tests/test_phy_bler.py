@@ -3,6 +3,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from phy.random import uniform
 from phy.tables import load_arrays
 
 load = functools.cache(load_bler)
+ROOT = Path(__file__).parents[1]
 SNR_DB = 10 * np.log10(loggrid.centres().numpy())
 
 
@@ -141,6 +143,25 @@ def test_blind_codes_err_by_less_than_a_tenth_of_a_decibel() -> None:
         need = _likeliest(points)
         assert need[0] == pytest.approx(ten - data["blind_error_10_db"][place], abs=0.02), (order, rate, bits)
         assert need[1] == pytest.approx(one - data["blind_error_01_db"][place], abs=0.03), (order, rate, bits)
+
+
+def test_codes_drawn_after_the_fit_err_as_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second blind set: its codes are those of the seed and none of the first, its errors those of the page."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    from bler_plan import blind
+
+    lines = (ROOT / "benchmarks" / "blind_codes.jsonl").read_text(encoding="utf-8").splitlines()
+    rows, stored, errors = [json.loads(line) for line in lines], _stored(), []
+    assert {row["key"] for row in rows} == {curve.key for curve in blind(20261122)} and len(rows) == 60
+    assert not {curve.identity for curve in blind()} & {curve.identity for curve in blind(20261122)}
+    for row in rows:
+        said = stored(row["order"], row["rate_1024"] / 1024, row["bits"], row["bits"] / row["coded"])
+        errors.append(np.subtract(said, _likeliest(np.array(row["points"]))))
+    page = (ROOT / "docs" / "link-tables.md").read_text(encoding="utf-8").partition("| second set")[2]
+    for level, error in zip(("0.1", "0.01"), np.abs(errors).T, strict=True):
+        rms, largest = re.search(rf"\| all \| 60 \| {level} \| ([\d.]+) dB \| ([\d.]+) dB", page).groups()  # type: ignore[union-attr]
+        assert float(rms) == pytest.approx(np.sqrt(np.mean(error**2)), abs=0.002)
+        assert float(largest) == pytest.approx(error.max(), abs=0.006)
 
 
 def _likeliest(points: np.ndarray) -> tuple[float, float]:

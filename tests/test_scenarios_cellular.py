@@ -325,3 +325,15 @@ def test_other_groups_and_their_order_leave_the_traffic_of_a_group_as_it_was() -
     assert arrived("b", "a") == usual
     more = arrived("c", "a", "b")
     assert {name: more[name] for name in usual} == usual
+
+
+def test_base_stations_stand_where_the_model_holds() -> None:
+    with pytest.raises(ScenarioError, match=r"200 m high.*'uma'.*up to 150 m.*air-to-ground"):
+        load("scheduling-macro", **{"topology.bs_height_m": 200})
+    load("scheduling-macro", **{"topology.bs_height_m": 200, "propagation.model": "free_space"})
+
+
+def test_a_speed_without_effect_is_told() -> None:
+    moves = {"users.ftp.mobility": {"model": "linear", "min_speed_kmh": 3, "max_speed_kmh": 3}}
+    with pytest.warns(UserWarning, match=r"'ftp' moves by its mobility.*speed_kmh.*no effect"):
+        load("scheduling-macro", **moves, **{"users.ftp.speed_kmh": 30})

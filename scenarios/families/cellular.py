@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,7 @@ from phy.fading import FadingSettings
 from phy.large_scale import PropagationSettings
 from phy.mobility import MobilitySettings, Replay, Static
 from phy.motion import MotionSettings
+from phy.pathloss import require_base_height
 from phy.sionna_channel import require_possible
 from phy.topology import TopologySettings, build_topology
 from scenarios.errors import ScenarioError
@@ -76,6 +78,15 @@ class UserGroup(Model):
         folders: list[Path] = info.context["folders"]
         path = next((folder / mobility.file for folder in folders if (folder / mobility.file).is_file()), None)
         return replace(mobility, file=str(path or mobility.file))
+
+    @model_validator(mode="after")
+    def _speed_is_of_those_who_stay(self) -> UserGroup:
+        if "speed_kmh" in self.model_fields_set and not isinstance(self.mobility, Static):
+            warnings.warn(
+                f"group '{self.name}' moves by its mobility, so its speed_kmh, for users who stay, has no effect",
+                stacklevel=2,
+            )
+        return self
 
 
 class CellularScenario(ScenarioBase):
@@ -174,6 +185,11 @@ class CellularScenario(ScenarioBase):
         return self
 
     @model_validator(mode="after")
+    def _base_stations_stand_where_the_model_holds(self) -> CellularScenario:
+        require_base_height(self.propagation.model, self.topology.bs_height_m)
+        return self
+
+    @model_validator(mode="after")
     def _somebody_is_there(self) -> CellularScenario:
         if self.users_per_cell == 0:
             raise ValueError("there are no users: every group's count is 0")
@@ -199,7 +215,18 @@ class CellularScenario(ScenarioBase):
                     write_script(blockage, build_topology(self.topology), group_names(self))
                 except ValueError as error:
                     raise ValueError(f"blockage.{number}: {error}") from None
+                self._warn_of_what_comes_too_late(blockage, number)
         return self
+
+    def _warn_of_what_comes_too_late(self, blockage: ScriptedSettings, number: int) -> None:
+        end_s = self.warmup_s + self.duration_s
+        for place, event in enumerate(blockage.events):
+            if event.start_s >= end_s:
+                warnings.warn(
+                    f"blockage.{number}.events.{place} begins at start_s {event.start_s:g}, but the run ends after "
+                    f"{end_s:g} s (warmup_s and duration_s), so it never happens",
+                    stacklevel=2,
+                )
 
     @model_validator(mode="after")
     def _every_cell_has_its_offset(self) -> CellularScenario:

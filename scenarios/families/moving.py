@@ -65,7 +65,8 @@ def _require_heights(scenario: CellularScenario, replay: Replay) -> None:
     low_m = 1.0 if model in ("uma", "umi") else 0.0
     high_m = float("inf") if model == "free_space" else MAX_UE_HEIGHT_M
     upper = "" if model == "free_space" else f" and up to {high_m:g} m (TR 38.901 Table 7.4.1-1)"
-    replay.require_heights(low_m, high_m, f"users of '{model}' are above {low_m:g} m{upper}")
+    other = "" if model == "free_space" else "; change z_m, or take propagation.model: free_space for users in the air"
+    replay.require_heights(low_m, high_m, f"users of '{model}' are above {low_m:g} m{upper}{other}")
 
 
 def check_trajectories(scenario: CellularScenario, shape: Shape) -> None:
