@@ -244,7 +244,7 @@ def test_bench_refuses_what_it_cannot_measure() -> None:
 
 def test_schema() -> None:
     assert document("schema", "--family", "slicing")["properties"]["slicing"]
-    assert len(document("schema")["oneOf"]) == 2
+    assert len(document("schema")["oneOf"]) == 3
     assert "did you mean 'slicing'" in refused("schema", "--family", "slicng")
 
 
