@@ -9,6 +9,7 @@ from allocators.settings import PARAMETERS
 from mac.wsn.types import WsnContext, WsnDecision, WsnObservation
 
 from .clusters import join_nearest
+from .relay import BetweenHeads, routed
 from .rotation import Rotation
 
 
@@ -27,6 +28,8 @@ class Deec:
 
     p: float = Field(default=0.1, gt=0, le=1)
     """Wanted share of heads."""
+    between_heads: BetweenHeads = "single_hop"
+    """Whether heads send to the sink, or by way of other heads where that takes less energy: single_hop, multi_hop."""
 
     def reset(self, context: WsnContext, seed: int) -> None:
         """Weights by the charge at the start."""
@@ -39,4 +42,5 @@ class Deec:
         count = observation.alive.sum(1, keepdim=True).clamp(min=1)
         mean = (observation.energy_j.sum(1, keepdim=True) / count).clamp(min=1e-300)
         probability = (self._base * observation.energy_j / mean).clamp(1e-9, 1.0)
-        return join_nearest(self._rotation.elect(observation, probability), observation, self._context)
+        decision = join_nearest(self._rotation.elect(observation, probability), observation, self._context)
+        return routed(decision, observation, self._context, self.between_heads)

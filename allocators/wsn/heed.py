@@ -13,6 +13,8 @@ from mac.wsn.listed import listed
 from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import uniform
 
+from .relay import BetweenHeads, routed
+
 _TURNS = 20  # p_min 1e-4 doubles to 1 in 14
 _PAIRS = 1 << 22  # distances held at once
 _FAR = 1e30  # ranks a square metre
@@ -36,6 +38,8 @@ class Heed:
     """Least chance."""
     radius_m: float = Field(default=25.0, gt=0, le=1e5)
     """Range of a cluster."""
+    between_heads: BetweenHeads = "single_hop"
+    """Whether heads send to the sink, or by way of other heads where that takes less energy: single_hop, multi_hop."""
 
     def reset(self, context: WsnContext, seed: int) -> None:
         """Costs of all nodes, and who is cheaper than whom; the first among equals."""
@@ -70,7 +74,9 @@ class Heed:
         joined = self._by_cost.gather(1, heard.clamp(max=self._context.nodes - 1).long())
         parent = torch.where(final, SINK, joined)
         parent = torch.where(alive, parent, NO_WAY)
-        return WsnDecision(parent, final, Control(messages + final, torch.full_like(messages, self.radius_m)))
+        control = Control(messages + final, torch.full_like(messages, self.radius_m))
+        decision = WsnDecision(parent, final, control)
+        return routed(decision, observation, self._context, self.between_heads)
 
     def _luck(self, round_: int, turn: int) -> Tensor:
         nodes = self._context.nodes

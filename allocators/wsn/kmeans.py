@@ -14,6 +14,7 @@ from phy.random import uniform
 
 from .central import draw, least_of_each, medoids
 from .clusters import nearest
+from .relay import BetweenHeads, routed
 
 
 @dataclass(config=PARAMETERS)
@@ -28,6 +29,8 @@ class KMeans:
 
     p: float = Field(default=0.05, gt=0, le=1)
     """Clusters over live nodes, at least one."""
+    between_heads: BetweenHeads = "single_hop"
+    """Whether heads send to the sink, or by way of other heads where that takes less energy: single_hop, multi_hop."""
     turns: int = Field(default=10, ge=1, le=100)
     """How often centres are moved."""
     distance_weight: float = Field(default=0.0, ge=0, le=1000)
@@ -55,7 +58,8 @@ class KMeans:
         leader = torch.full((len(heads), nodes + 1), NO_WAY, dtype=torch.int64, device=heads.device)
         leader = leader.scatter(1, torch.where(heads, self._label, nodes), own)
         parent = torch.where(heads, SINK, leader.gather(1, self._label))
-        return WsnDecision(torch.where(observation.alive, parent, NO_WAY), heads)
+        decision = WsnDecision(torch.where(observation.alive, parent, NO_WAY), heads)
+        return routed(decision, observation, self._context, self.between_heads)
 
     def _cluster(self, observation: WsnObservation) -> None:
         """New clusters for the drops that have lost many nodes."""

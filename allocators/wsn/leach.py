@@ -9,6 +9,7 @@ from allocators.settings import PARAMETERS
 from mac.wsn.types import WsnContext, WsnDecision, WsnObservation
 
 from .clusters import join_nearest
+from .relay import BetweenHeads, routed
 from .rotation import Rotation
 
 
@@ -23,6 +24,8 @@ class Leach:
 
     p: float = Field(default=0.05, gt=0, le=1)
     """Wanted share of heads."""
+    between_heads: BetweenHeads = "single_hop"
+    """Whether heads send to the sink, or by way of other heads where that takes less energy: single_hop, multi_hop."""
     direct_if_nearer: bool = False
     """Nodes to which the sink is nearer than any head send to the sink."""
 
@@ -34,4 +37,5 @@ class Leach:
     def decide(self, observation: WsnObservation) -> WsnDecision:
         """Draw, and join the nearest."""
         chosen = self._rotation.elect(observation, self._p)
-        return join_nearest(chosen, observation, self._context, self.direct_if_nearer)
+        decision = join_nearest(chosen, observation, self._context, self.direct_if_nearer)
+        return routed(decision, observation, self._context, self.between_heads)

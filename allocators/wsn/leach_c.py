@@ -14,6 +14,7 @@ from phy.random import uniform
 
 from .central import draw, medoids
 from .clusters import join_nearest
+from .relay import BetweenHeads, routed
 
 
 @dataclass(config=PARAMETERS)
@@ -28,6 +29,8 @@ class LeachC:
 
     p: float = Field(default=0.05, gt=0, le=1)
     """Share of the live nodes that are heads, at least one."""
+    between_heads: BetweenHeads = "single_hop"
+    """Whether heads send to the sink, or by way of other heads where that takes less energy: single_hop, multi_hop."""
     turns: int = Field(default=4, ge=0, le=100)
     """How often heads are moved."""
 
@@ -46,5 +49,6 @@ class LeachC:
         heads = draw(luck, eligible, (self.p * count).round().long().clamp(min=1))
         heads = medoids(self._context.position_m, alive, eligible, heads, self.turns)
         decision = join_nearest(heads, observation, self._context)
+        decision = routed(decision, observation, self._context, self.between_heads)
         nothing = torch.zeros_like(energy)
         return replace(decision, control=Control(nothing, nothing, to_sink=True))

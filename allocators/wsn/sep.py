@@ -9,6 +9,7 @@ from allocators.settings import PARAMETERS
 from mac.wsn.types import WsnContext, WsnDecision, WsnObservation
 
 from .clusters import join_nearest
+from .relay import BetweenHeads, routed
 from .rotation import Rotation
 
 
@@ -25,6 +26,8 @@ class Sep:
 
     p: float = Field(default=0.1, gt=0, le=1)
     """Wanted share of heads."""
+    between_heads: BetweenHeads = "single_hop"
+    """Whether heads send to the sink, or by way of other heads where that takes less energy: single_hop, multi_hop."""
 
     def reset(self, context: WsnContext, seed: int) -> None:
         """Nobody has been head."""
@@ -34,4 +37,5 @@ class Sep:
 
     def decide(self, observation: WsnObservation) -> WsnDecision:
         """Draw, and join the nearest."""
-        return join_nearest(self._rotation.elect(observation, self._p), observation, self._context)
+        decision = join_nearest(self._rotation.elect(observation, self._p), observation, self._context)
+        return routed(decision, observation, self._context, self.between_heads)
