@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -62,6 +63,15 @@ def deaths(problem: WsnProblem, name: str, **params: Any) -> NDArray[np.float64]
     return np.asarray(np.sort(windows["life_rounds"], 1), dtype=np.float64)
 
 
+@functools.cache
+def lives(name: str, sink: tuple[float, float], p: float | None = None) -> NDArray[np.float64]:
+    """The same of a protocol on fields of equal batteries; found once."""
+    return deaths(field(sink), name, **({} if p is None else {"p": p}))
+
+
+CENTRAL, FAR = (50.0, 50.0), (50.0, 175.0)
+
+
 def ends(died: NDArray[np.float64]) -> tuple[float, float, float]:
     """Means of FND, HND and LND."""
     return tuple(float(died[:, rank].mean()) for rank in (0, died.shape[1] // 2 - 1, -1))  # type: ignore[return-value]
@@ -85,18 +95,18 @@ def test_direct_transmission_of_hicss(initial_j: float, first: int, last: int) -
 
 
 @pytest.mark.parametrize(
-    ("name", "params", "sink", "published", "share"),
+    ("name", "p", "sink", "published", "share"),
     [
-        ("leach", {"p": 0.1}, (50.0, 50.0), (990, 1165, 1394), 0.1),
-        ("leach", {"p": 0.05}, (50.0, 175.0), (715, 894, 1215), 0.1),
-        ("direct", {}, (50.0, 50.0), (1325, 1898, 2486), 0.1),
-        ("pegasis", {}, (50.0, 50.0), (988, 1176, 1504), 0.15),
+        ("leach", 0.1, CENTRAL, (990, 1165, 1394), 0.1),
+        ("leach", 0.05, FAR, (715, 894, 1215), 0.1),
+        ("direct", None, CENTRAL, (1325, 1898, 2486), 0.1),
+        ("pegasis", None, CENTRAL, (988, 1176, 1504), 0.15),
     ],
 )
 def test_two_slope_table(
-    name: str, params: dict[str, float], sink: tuple[float, float], published: tuple[int, ...], share: float
+    name: str, p: float | None, sink: tuple[float, float], published: tuple[int, ...], share: float
 ) -> None:
-    assert ends(deaths(field(sink), name, **params)) == pytest.approx(published, rel=share)
+    assert ends(lives(name, sink, p)) == pytest.approx(published, rel=share)
 
 
 def test_heterogeneous_fields_prefer_sep_and_deec() -> None:
@@ -109,17 +119,16 @@ def test_heterogeneous_fields_prefer_sep_and_deec() -> None:
 
 
 def test_the_trap_a_central_sink_makes_direct_transmission_outlive_leach() -> None:
-    central, far = (50.0, 50.0), (50.0, 175.0)
-    assert ends(deaths(field(central), "direct"))[0] > 1.2 * ends(deaths(field(central), "leach", p=0.1))[0]
-    assert ends(deaths(field(far), "direct"))[0] < 0.3 * ends(deaths(field(far), "leach"))[0]
+    assert ends(lives("direct", CENTRAL))[0] > 1.2 * ends(lives("leach", CENTRAL, 0.1))[0]
+    assert ends(lives("direct", FAR))[0] < 0.3 * ends(lives("leach", FAR, 0.05))[0]
 
 
 def test_the_game_lives_longest_and_dies_at_once() -> None:
     """The first death comes last, and the last soon after it, of all protocols that need no sink to choose heads."""
-    far = (50.0, 175.0)
-    game = deaths(field(far), "game_learning")
+    game = lives("game_learning", FAR)
     spread = game[:, -1] - game[:, 0]
-    for name in ("direct", "leach", "sep", "deec", "heed", "pegasis"):
-        other = deaths(field(far), name)
+    rules = ("direct", None), ("leach", 0.05), ("sep", 0.05), ("deec", 0.05), ("heed", None), ("pegasis", None)
+    for name, p in rules:
+        other = lives(name, FAR, p)
         assert (game[:, 0] - other[:, 0]).mean() > 0, name
         assert (spread - (other[:, -1] - other[:, 0])).mean() < 0, name
