@@ -111,7 +111,7 @@ def of_sionna(of: ChannelPlan, links: SionnaLinks, times: int, per_s: float) -> 
     shared = {"carrier_frequency": CARRIER_HZ, "precision": "double", "device": "cpu"}
     phone = sionna_38901.PanelArray(1, 1, "single", "V", "omni", **shared)
     sector = of.antenna
-    omni, slant = sector.kind == "omni", sector.polarization == "slant"
+    omni, slant = sector.kind == "omni" or of.topology.omnidirectional, sector.polarization == "slant"
     count = 1 if omni else sector.vertical_elements
     column = sionna_38901.PanelArray(
         count, 1, "dual" if slant else "single", "cross" if slant else "V", "omni" if omni else "38.901",
