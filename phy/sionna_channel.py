@@ -35,7 +35,8 @@ from .units import SPEED_OF_LIGHT_MPS
 
 _SPEC = {"v19": "19.2", "v16": "16.1"}
 _ELEMENTS_AT_ONCE = 1 << 18  # rays times antenna elements whose amplitudes Sionna computes at once, to bound memory
-_MOST_CLUSTERS = 20  # of a link (TR 38.901 Table 7.5-6)
+MOST_CLUSTERS = 20
+"""Of a link (TR 38.901 Table 7.5-6)."""
 _LIBRARY_BYTES = 200e6
 _EXACT = {"precision": "double", "device": "cpu"}
 _ELEMENT = SectorAntennaSettings()
@@ -121,7 +122,7 @@ def cost(users: int, sites: int, cells: int, prbs: int, item_bytes: int) -> Cost
         prbs: K.
         item_bytes: of a real number, 4 or 8.
     """
-    rays, paths = 1 + _MOST_CLUSTERS * RAYS, _MOST_CLUSTERS + 5
+    rays, paths = 1 + MOST_CLUSTERS * RAYS, MOST_CLUSTERS + 5
     links, ways = users * cells, users * sites
     steering = 2 * paths * prbs
     stored = links * (2 * rays + 4 * prbs * 10) * item_bytes + ways * (8 * rays + steering * item_bytes)

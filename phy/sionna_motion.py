@@ -29,10 +29,13 @@ from .mimo_rays import MimoRays
 from .motion import Course, MotionPlan, MovingFading, start_of
 from .panel import unit_vector
 from .random import Drops
-from .ray_fading import path_response, ray_order
+from .ray_fading import RAYS, path_response, ray_order
 from .sionna_channel import (
+    MOST_CLUSTERS,
+    Cost,
     SionnaLinks,
     amplitudes,
+    cost,
     power_order,
     require_possible,
     steering_of,
@@ -245,6 +248,25 @@ def build_moving_sionna(
     )
     channel = Channel(snr.to(device, dtype), serving.to(device), position.to(device), fading)
     return with_matrices(channel, plan, device, dtype, SionnaMimoCourse)
+
+
+def moving_cost(counts: tuple[int, int, int], prbs: int, item_bytes: int, panels: bool) -> Cost:
+    """As :func:`phy.sionna_channel.cost`; ``setup_s`` is what each state of the air takes, each time it is drawn.
+
+    Args:
+        counts: users of a drop, sites, cells.
+        prbs: K.
+        item_bytes: of a real number, 4 or 8.
+        panels: whether there are panels, whose own matrices are not counted.
+    """
+    users, sites, cells = counts
+    still, links, ways = cost(users, sites, cells, prbs, item_bytes), users * cells, users * sites
+    rays, paths = MOST_CLUSTERS * RAYS, MOST_CLUSTERS + 5
+    stored = 2.0 * (links * rays * 4 * 8 + ways * rays * 5 * 8)  # two states as Sionna holds them
+    if not panels:  # and the same through the antennas, in float64 and ready to turn
+        stored += 2.0 * links * rays * (16 + 2 * item_bytes) + 4 * prbs * 10 * links * item_bytes
+        stored += 2.0 * ways * (rays * 40 + paths * prbs * (16 + 2 * item_bytes))
+    return Cost(stored, still.setup_bytes, 1.1e-3 * links, 0.0 if panels else 3e-5 * ways + 7e-6 * links)
 
 
 def _ray_state(plan: ChannelPlan, links: SionnaLinks, blocked: Tensor) -> RayState:

@@ -228,9 +228,9 @@ RUN: dict[str, Any] = {
     "channel": {"provider": "sionna"},
     "topology": {"sectors": 1},
     "carrier": {"prbs": 6},
-    "duration_s": 0.09,
-    "window_s": 0.03,
-    "motion": {"update_s": 0.03},
+    "duration_s": 0.04,
+    "window_s": 0.02,
+    "motion": {"update_s": 0.02},
     "handover": {},
     "blockage": [WALL, {"model": "regions"}],
 }
