@@ -378,11 +378,6 @@ def _is_standard(antenna: SectorAntennaSettings) -> bool:
     return antenna.kind == "omni" or all(getattr(antenna, name) == getattr(_ELEMENT, name) for name in names)
 
 
-def seed_of(drop: Drops) -> int:
-    """Where Sionna's generator starts for a drop."""
-    return stream_key(drop.seed, drop.ids[0], "sionna")
-
-
 @contextmanager
 def own_generator(drop: Drops) -> Iterator[torch.Generator]:
     """Sionna's generator, seeded for this drop; it and torch's own are given back as they were."""
@@ -391,7 +386,7 @@ def own_generator(drop: Drops) -> Iterator[torch.Generator]:
 
         generator: torch.Generator = config.torch_rng("cpu")
         before = generator.get_state()
-        generator.manual_seed(seed_of(drop))
+        generator.manual_seed(stream_key(drop.seed, drop.ids[0], "sionna"))
         try:
             yield generator
         finally:

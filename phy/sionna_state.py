@@ -19,7 +19,7 @@ from .channel import ChannelPlan
 from .large_scale import Inside, SiteLinks
 from .parameters import NAMES
 from .random import Drops
-from .sionna_channel import SionnaLinks, own_generator, scenario_of, seed_of, set_topology, velocity_mps
+from .sionna_channel import SionnaLinks, own_generator, scenario_of, set_topology, velocity_mps
 
 _LSP = {"ds": "DS", "asd": "ASD", "asa": "ASA", "zsa": "ZSA", "zsd": "ZSD"}
 _ALL_RAYS = ("aoa", "aod", "zoa", "zod", "xpr")
@@ -45,7 +45,6 @@ def rays_in_state(drop: Drops, plan: ChannelPlan, links: SiteLinks, position: Te
         set_topology(scenario, plan, position, inside, (links.column == 0).transpose(1, 2))
         small, lsp = RaysGenerator(scenario), _parameters(links)
         small.topology_updated_callback()
-        generator.manual_seed(seed_of(drop))
         rays = _as_drawn(small(lsp))
         shape = (1, plan.topology.cells, *rays.aoa.shape[2:], 4)
         rays.phases = 2.0 * math.pi * torch.rand(shape, dtype=torch.float64, generator=generator) - math.pi
