@@ -160,6 +160,25 @@ def test_the_large_scale_state_is_ours(antennas: dict[str, Any] | None) -> None:
     torch.testing.assert_close(torch.stack(seen), torch.stack(expected))
 
 
+@pytest.mark.filterwarnings("ignore:path-loss")
+@pytest.mark.parametrize(
+    ("topology", "propagation"),
+    [
+        ({"isd_m": 200.0, "bs_height_m": 10.0}, {"model": "umi", "indoor_share": 0.5, "indoor_floors": (4, 8)}),
+        ({"isd_m": 1732.0, "bs_height_m": 35.0}, {"model": "rma", "in_car_share": 0.5, "parameters": "v16"}),
+        (
+            {"layout": "indoor", "isd_m": 20.0, "bs_height_m": 3.0, "min_distance_m": 0.0},
+            {"model": "inh", "ue_height_m": 1.0},
+        ),
+    ],
+)
+def test_every_model_moves(topology: dict[str, Any], propagation: dict[str, Any]) -> None:
+    case = case_of(topology={"sectors": 1, **topology}, propagation=propagation, antenna={"kind": "omni"})
+    theirs, ours = build(case), build(case, ours=True)
+    assert float((10.0 * torch.log10(theirs.mean_snr / ours.mean_snr)).abs().max()) < 1e-9
+    assert bool(theirs.fading.coordinates(30, 2, SLOT_S).isfinite().all())
+
+
 def test_antennas_are_summed_over_sionnas_rays() -> None:
     """Powers of sectors are those of the rays that fade, and over many links those of our provider."""
     case = case_of(users=40, topology=SECTORS, propagation={"los": "random"})
