@@ -28,7 +28,8 @@ class ChannelSettings:
     """Who draws the channel."""
 
     provider: Literal["fairwave", "sionna"] = "fairwave"
-    """The air of fairwave, or Sionna's line of sight, path loss, large-scale parameters and rays (slow)."""
+    """The air of fairwave, or Sionna's line of sight, path loss, large-scale parameters and rays (slow); Sionna's rays
+    alone, in the large-scale state of fairwave, where users move, change their cells or are blocked."""
 
 
 @dataclass(frozen=True)

@@ -40,14 +40,7 @@ def build_moving_matrices(
     drops: Drops, plan: ChannelPlan, motion: MotionPlan, device: torch.device, dtype: torch.dtype
 ) -> Channel:
     """As :func:`phy.motion.build_moving_channel`, with matrices where the plan has panels."""
-    channel = build_moving_channel(drops, plan, motion, device, dtype)
-    if plan.mimo is None:
-        return channel
-    assert isinstance(channel.fading, MovingFading)
-    place = Target(device, dtype)
-    starts = channel.fading.starts(channel.serving.cpu())
-    courses = tuple(MimoCourse(course, plan.mimo, Cells(serving, 1), place) for course, serving in starts)
-    return replace(channel, mimo=MovingMatrices(plan.mimo.antennas, courses, channel.fading.row))
+    return with_matrices(build_moving_channel(drops, plan, motion, device, dtype), plan, device, dtype)
 
 
 @dataclass(frozen=True)
@@ -105,9 +98,10 @@ class MovingMatrices:
 
 
 @dataclass(frozen=True)
-class _State:
+class MimoState:
     """A drop at one large-scale state; tensors ``[1, U, ...]``."""
 
+    number: int
     links: SiteLinks
     gain_db: Tensor  # [1, U, C] with blockage
     blocked_db: Tensor  # [1, U, C]
@@ -171,16 +165,16 @@ class MimoCourse:
         self._every = course.motion.update_slots
         bearing, velocity = attitudes(course.drop, plan.speed_mps)
         self._bearing, self._velocity = bearing[0], velocity[0] * course.stays[:, None]
-        self._states: dict[int, _State] = {}
+        self._states: dict[int, MimoState] = {}
         self._leg: _Leg | None = None
 
     def served(self, cells: Cells) -> MimoCourse:
         """The same drop with other cells."""
-        return MimoCourse(self.course, self.plan, cells, self.place)
+        return type(self)(self.course, self.plan, cells, self.place)
 
     def on(self, place: Target) -> MimoCourse:
         """The same drop on another device."""
-        return MimoCourse(self.course, self.plan, self.cells, place)
+        return type(self)(self.course, self.plan, self.cells, place)
 
     def held(self, slot: int, slot_s: float) -> tuple[Tensor, Tensor, Tensor]:
         """Matrices ``[U, K, J, Nr, Nt]`` at the start of a slot, cells ``[U, J]``, power of the others ``[U, C]``."""
@@ -260,25 +254,20 @@ class MimoCourse:
 
     # States.
 
-    def _state(self, number: int) -> _State:
+    def _state(self, number: int) -> MimoState:
         scale, place = self.course.state(number)
-        t_s = min(number * self.course.motion.update_s, self.course.motion.duration_s)
+        t_s, way, _ = self.course.where(number)
         now = torch.tensor([t_s], dtype=torch.float64)
-        way = self.course.position_m(now)[:, :, 0]
         links, blocked = site_links(self.course.air, place, way), self.course.blocked_db(way, place, t_s)
-        return _State(links, scale.gain_db, blocked, way, self._direct(now))
+        return MimoState(number, links, scale.gain_db, blocked, way, self._direct(now))
 
     def _direct(self, now: Tensor) -> Tensor:
         """Turns of the direct rays of users who move ``[U, C]``; of others their Doppler shifts are known."""
         return self.course.direct_turns(now)[0, :, 0].masked_fill(self.course.stays[:, None], 0.0)
 
-    def _rays(self, state: _State, user: Tensor, cell: Tensor, last: tuple[_State, _Rays] | None) -> _Rays:
+    def _rays(self, state: MimoState, user: Tensor, cell: Tensor, last: tuple[MimoState, _Rays] | None) -> _Rays:
         """Rays of R links in a state, with the turns that they have made since the last one."""
-        course, topology = self.course, self.course.plan.topology
-        place = user[None], topology.cell_site[cell][None]
-        clusters, spreads, direct, spread_s = link_clusters(course.drop, course.air, state.links, *place)
-        draws = draw_links(course.drop, user * len(topology.cell_site) + cell, clusters.power.shape[-1])
-        rays = make_rays(draws, clusters, spreads, direct)
+        rays, spread_s = self._links(state, user, cell)
         wave = self._wave(rays)[0]
         turns = torch.zeros(wave.shape[:-1], dtype=torch.float64)
         if last is not None:
@@ -290,7 +279,15 @@ class MimoCourse:
         tones = tones_of(steered, self.plan.frequency_hz, self.place.dtype)
         return _Rays(steered.rx[0], steered.tx[0], steered.doppler_hz[0], tones[0], order, wave, turns)
 
-    def _steered(self, state: _State, rays: MimoRays, user: Tensor, cell: Tensor) -> SteeredRays:
+    def _links(self, state: MimoState, user: Tensor, cell: Tensor) -> tuple[MimoRays, Tensor]:
+        """Rays ``[1, R]`` of links in a state with the phases of the start, and c_DS ``[1, R]``."""
+        course, topology = self.course, self.course.plan.topology
+        place = user[None], topology.cell_site[cell][None]
+        clusters, spreads, direct, spread_s = link_clusters(course.drop, course.air, state.links, *place)
+        draws = draw_links(course.drop, user * len(topology.cell_site) + cell, clusters.power.shape[-1])
+        return make_rays(draws, clusters, spreads, direct), spread_s
+
+    def _steered(self, state: MimoState, rays: MimoRays, user: Tensor, cell: Tensor) -> SteeredRays:
         topology = self.course.plan.topology
         power = state.links.power[0, user, topology.cell_site[cell]]
         gain = self.plan.snr_at_unit_gain * power * torch.pow(10.0, -state.blocked_db[0, user, cell] / 10.0)
@@ -332,6 +329,27 @@ class MimoCourse:
             offset=torch.cat((torch.zeros_like(offset), offset), 1).unflatten(0, shape).to(device),
             heard=heard.to(device),
         )
+
+
+def with_matrices(
+    channel: Channel, plan: ChannelPlan, device: torch.device, dtype: torch.dtype, kind: type[MimoCourse] = MimoCourse
+) -> Channel:
+    """A channel on its way with the matrices of its courses, where the plan has panels.
+
+    Args:
+        channel: of :func:`phy.motion.build_moving_channel` or alike.
+        plan: of the channel.
+        device: where matrices are made.
+        dtype: float32 or float64, of their parts.
+        kind: who makes the rays.
+    """
+    if plan.mimo is None:
+        return channel
+    assert isinstance(channel.fading, MovingFading)
+    place = Target(device, dtype)
+    starts = channel.fading.starts(channel.serving.cpu())
+    courses = tuple(kind(course, plan.mimo, Cells(serving, 1), place) for course, serving in starts)
+    return replace(channel, mimo=MovingMatrices(plan.mimo.antennas, courses, channel.fading.row))
 
 
 def _way_turns(wave: Tensor, later: Tensor, way_m: Tensor) -> Tensor:

@@ -111,11 +111,15 @@ class Course:
         """Positions ``[1, U, T, 3]``, not folded; after the end those at the end."""
         return self.walk.position_m(t_s.clamp(max=self.motion.duration_s))
 
-    def state(self, number: int) -> tuple[LargeScale, Tensor]:
-        """Large-scale state number ``number``, with blockage, and the folded positions ``[1, U, 3]``."""
+    def where(self, number: int) -> tuple[float, Tensor, Tensor]:
+        """Time of a state, and where users then are, ``[1, U, 3]``: not folded, and folded."""
         t_s = min(number * self.motion.update_s, self.motion.duration_s)
         way = self.position_m(torch.tensor([t_s], dtype=torch.float64))[:, :, 0]
-        place = self._folded(way)
+        return t_s, way, self._folded(way)
+
+    def state(self, number: int) -> tuple[LargeScale, Tensor]:
+        """Large-scale state number ``number``, with blockage, and the folded positions ``[1, U, 3]``."""
+        t_s, way, place = self.where(number)
         scale = self.air.at(place, way)
         for loss in self._losses:
             scale = replace(scale, gain_db=scale.gain_db - loss(way, place, t_s))
@@ -265,7 +269,7 @@ def build_moving_channel(
     ids = list(dict.fromkeys(drops.ids))
     courses = tuple(Course(Drops(drops.seed, (drop,)), plan, motion, basis) for drop in ids)
     row = [ids.index(drop) for drop in drops.ids]
-    starts = [_start(course, dtype) for course in courses]
+    starts = [start_of(course) for course in courses]
     first = courses[0].rays(0, dtype)[0]
     fading = MovingFading(
         rays=torch.zeros((len(drops), plan.users, 0, first.rays.shape[-1]), dtype=dtype, device=device),
@@ -279,7 +283,8 @@ def build_moving_channel(
     return Channel(snr.to(device, dtype), serving.to(device), position.to(device), fading)
 
 
-def _start(course: Course, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+def start_of(course: Course) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean SNR ``[1, U, C]``, serving cells ``[1, U]`` and positions ``[1, U, 3]`` at the start."""
     scale, place = course.state(0)
     serving = course.home if course.plan.attachment == "home" else scale.gain_db.argmax(-1)
     return course.plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0), serving, place

@@ -85,10 +85,21 @@ class RayFading:
 
     def _response(self, drop: int, users: slice, time_s: float) -> Tensor:
         """Of some users of a drop at one time, complex ``[U, N, S, K]``."""
-        rays, turns = self.rays[drop, users], self.doppler_hz[drop, users] * time_s
-        phase = (2.0 * math.pi * (turns - turns.floor())).to(rays.real.dtype)
-        turned = rays * torch.polar(torch.ones_like(phase), phase)[:, :, None]
-        return _paths(turned) @ self.steering[drop, users]
+        turns = self.doppler_hz[drop, users] * time_s
+        return path_response(self.rays[drop, users], turns, self.steering[drop, users])
+
+
+def path_response(rays: Tensor, turns: Tensor, steering: Tensor) -> Tensor:
+    """Response of users' links, complex ``[U, N, S, K]``.
+
+    Args:
+        rays: amplitudes ``[U, N, S, R]`` in the order of :class:`RayFading`.
+        turns: that each of them has made, ``[U, N, R]`` float64.
+        steering: ``[U, N, P, K]``.
+    """
+    phase = (2.0 * math.pi * (turns - turns.floor())).to(rays.real.dtype)
+    turned = rays * torch.polar(torch.ones_like(phase), phase)[:, :, None]
+    return _paths(turned) @ steering
 
 
 def path_delays(cluster_delay_s: Tensor, spread_s: Tensor) -> Tensor:

@@ -35,14 +35,23 @@ from .units import SPEED_OF_LIGHT_MPS
 
 _SPEC = {"v19": "19.2", "v16": "16.1"}
 _ELEMENTS_AT_ONCE = 1 << 18  # rays times antenna elements whose amplitudes Sionna computes at once, to bound memory
-_MOST_CLUSTERS = 20  # of a link (TR 38.901 Table 7.5-6)
+MOST_CLUSTERS = 20
+"""Of a link (TR 38.901 Table 7.5-6)."""
 _LIBRARY_BYTES = 200e6
 _EXACT = {"precision": "double", "device": "cpu"}
 _ELEMENT = SectorAntennaSettings()
 
 
-def require_possible(propagation: PropagationSettings, antenna: SectorAntennaSettings, fading: FadingSettings) -> None:
+def require_possible(
+    propagation: PropagationSettings, antenna: SectorAntennaSettings, fading: FadingSettings, rays_only: bool = False
+) -> None:
     """Refuse what Sionna cannot draw.
+
+    Args:
+        propagation: of the scenario.
+        antenna: of its cells.
+        fading: of its links.
+        rays_only: Sionna draws rays in a large-scale state that it is given.
 
     Raises:
         ValueError: with the setting, what was given, and what to do.
@@ -51,12 +60,15 @@ def require_possible(propagation: PropagationSettings, antenna: SectorAntennaSet
         ("propagation.model", propagation.model, propagation.model != "free_space", "uma, umi, rma or inh"),
         ("propagation.parameters", propagation.parameters, propagation.parameters in _SPEC, "v19 or v16"),
         ("propagation.antenna_gain", propagation.antenna_gain, propagation.antenna_gain == "rays", "rays"),
-        ("propagation.los_transition", propagation.los_transition, propagation.los_transition != "soft", "hard"),
-        ("propagation.site_correlation", propagation.site_correlation, propagation.site_correlation == 0.0, "0"),
-        ("propagation.large_cells", propagation.large_cells, not propagation.large_cells, "false"),
         ("fading.model", fading.model, fading.model == "rays", "rays"),
         ("antenna", "not the element of TR 38.901 Table 7.3-1", _is_standard(antenna), "its gain, widths and limits"),
     ]
+    if not rays_only:
+        needed += [
+            ("propagation.los_transition", propagation.los_transition, propagation.los_transition != "soft", "hard"),
+            ("propagation.site_correlation", propagation.site_correlation, propagation.site_correlation == 0.0, "0"),
+            ("propagation.large_cells", propagation.large_cells, not propagation.large_cells, "false"),
+        ]
     for name, given, possible, allowed in needed:
         if not possible:
             raise ValueError(
@@ -110,7 +122,7 @@ def cost(users: int, sites: int, cells: int, prbs: int, item_bytes: int) -> Cost
         prbs: K.
         item_bytes: of a real number, 4 or 8.
     """
-    rays, paths = 1 + _MOST_CLUSTERS * RAYS, _MOST_CLUSTERS + 5
+    rays, paths = 1 + MOST_CLUSTERS * RAYS, MOST_CLUSTERS + 5
     links, ways = users * cells, users * sites
     steering = 2 * paths * prbs
     stored = links * (2 * rays + 4 * prbs * 10) * item_bytes + ways * (8 * rays + steering * item_bytes)
@@ -137,12 +149,13 @@ def draw_links(drop: Drops, plan: ChannelPlan, position: Tensor) -> SionnaLinks:
         plan: of the channel.
         position: of the users, ``[1, U, 3]``.
     """
-    with _own_generator(drop) as generator:
+    with own_generator(drop) as generator:
         from sionna.phy.channel.tr38901 import LSPGenerator, RaysGenerator
 
         inside = draw_inside(drop, plan.propagation, plan.users)
-        velocity, scenario = _velocity(drop, plan), _scenario(plan)
-        _set_topology(scenario, plan, position, velocity, inside)
+        velocity, scenario = velocity_mps(drop, plan), scenario_of(plan)
+        los = {"random": "random", "always": True, "never": False}[plan.propagation.los]
+        set_topology(scenario, plan, position, inside, los)
         large, small = LSPGenerator(scenario), RaysGenerator(scenario)
         large.topology_updated_callback()
         small.topology_updated_callback()
@@ -158,22 +171,25 @@ def draw_links(drop: Drops, plan: ChannelPlan, position: Tensor) -> SionnaLinks:
 def _build_drop(drop: Drops, plan: ChannelPlan) -> Channel:
     position, home = place_users(drop, plan)
     links = draw_links(drop, plan, position)
-    sorted_ = _strongest_first(links.rays)
-    amplitude = _amplitudes(plan, links, sorted_)  # [1, C, U, R]
-    gain = (plan.snr_at_unit_gain * links.gain)[:, plan.topology.cell_site]
-    amplitude = (amplitude * gain.sqrt()[..., None]).transpose(1, 2)
-    snr = amplitude.abs().square().sum(-1)
-    delay = path_delays(sorted_.delays, 1e-9 * links.scenario.get_param("cDS")).transpose(1, 2)
-    fading = RayFading(
-        rays=amplitude.unflatten(2, (plan.topology.sites, plan.topology.sectors)).contiguous(),
-        doppler_hz=_doppler_hz(plan, links, sorted_),
-        steering=torch.exp(-2j * math.pi * delay[..., None] * plan.frequency_hz),
-        which=torch.zeros(1, dtype=torch.int64),
-    )
+    sorted_ = strongest_first(links.rays)
+    amplitude = amplitudes(plan, links, sorted_)
+    snr = amplitude.abs().square().sum(-1).flatten(2)
+    steering = steering_of(plan, links, sorted_)
+    which = torch.zeros(1, dtype=torch.int64)
+    fading = RayFading(amplitude, _doppler_hz(plan, links, sorted_), steering, which)
     return Channel(snr, home if plan.attachment == "home" else snr.argmax(-1), position, fading)
 
 
-def _set_topology(scenario: Any, plan: ChannelPlan, position: Tensor, velocity: Tensor, inside: Inside) -> None:
+def set_topology(scenario: Any, plan: ChannelPlan, position: Tensor, inside: Inside, los: Any) -> None:
+    """Put sites and users into Sionna's scenario; velocities are of no concern to it.
+
+    Args:
+        scenario: of :func:`scenario_of`.
+        plan: of the channel.
+        position: of the users, ``[1, U, 3]``.
+        inside: who is indoors or in a car.
+        los: line of sight as Sionna takes it, for example bool ``[1, N, U]``.
+    """
     topology, propagation = plan.topology, plan.propagation
     path = displacement(topology, position)
     distance, sites = torch.hypot(path[..., 0], path[..., 1]), topology.site_m[None]
@@ -188,15 +204,15 @@ def _set_topology(scenario: Any, plan: ChannelPlan, position: Tensor, velocity: 
         bs_loc=sites,
         ut_orientations=still,
         bs_orientations=torch.zeros_like(sites),
-        ut_velocities=velocity,
+        ut_velocities=still,
         in_state=inside.indoor | office,
-        los={"random": "random", "always": True, "never": False}[propagation.los],
+        los=los,
         bs_virtual_loc=(position[:, :, None] - path).transpose(1, 2).contiguous(),
         **more,
     )
 
 
-def _scenario(plan: ChannelPlan) -> Any:
+def scenario_of(plan: ChannelPlan) -> Any:
     """Sionna's scenario; it adds neither path loss nor walls to the rays, as these are taken from it apart."""
     from sionna.phy.channel.tr38901 import InHScenario, RMaScenario, UMaScenario, UMiScenario
 
@@ -248,11 +264,17 @@ def _column(plan: ChannelPlan) -> tuple[Any, Tensor]:
     return array, beam * port
 
 
-def _strongest_first(rays: Any) -> Any:
+def power_order(rays: Any) -> Tensor:
+    """Clusters ``[1, N, U, L]`` in the order of their powers, int64."""
+    order: Tensor = rays.powers.argsort(dim=-1, descending=True, stable=True)
+    return order
+
+
+def strongest_first(rays: Any) -> Any:
     """The same rays in the order of :class:`phy.ray_fading.RayFading`, still by cluster."""
     from sionna.phy.channel.tr38901 import Rays
 
-    order = rays.powers.argsort(dim=-1, descending=True, stable=True)
+    order = power_order(rays)
     within = torch.tensor(ray_order())
 
     def sort(values: Tensor) -> Tensor:
@@ -268,8 +290,8 @@ def _strongest_first(rays: Any) -> Any:
     )
 
 
-def _amplitudes(plan: ChannelPlan, links: SionnaLinks, rays: Any) -> Tensor:
-    """Of every ray at time 0 through the antennas, without path loss and shadowing, complex ``[1, C, U, R]``."""
+def amplitudes(plan: ChannelPlan, links: SionnaLinks, rays: Any) -> Tensor:
+    """Of every ray at time 0 through the antennas, of the SNR's square root, complex ``[1, U, N, S, R]``."""
     from sionna.phy.channel.tr38901 import ChannelCoefficientsGenerator
 
     column, weights = _column(plan)
@@ -283,7 +305,17 @@ def _amplitudes(plan: ChannelPlan, links: SionnaLinks, rays: Any) -> Tensor:
         k_factor = links.lsp.k_factor[:, plan.topology.cell_site, some]
         paths, _ = generator(1, 1.0, k_factor, _one_by_one(plan, rays, some), _sight(plan, links, some))
         out.append(paths[..., 0, :, 0] @ weights)
-    return torch.cat(out, 2)
+    gain = (plan.snr_at_unit_gain * links.gain)[:, plan.topology.cell_site]
+    amplitude = (torch.cat(out, 2) * gain.sqrt()[..., None]).transpose(1, 2)
+    of_sites: Tensor = amplitude.unflatten(2, (plan.topology.sites, plan.topology.sectors)).contiguous()
+    return of_sites
+
+
+def steering_of(plan: ChannelPlan, links: SionnaLinks, rays: Any) -> Tensor:
+    """Phase of each path on each PRB, complex ``[1, U, N, P, K]``, of rays that stand strongest first."""
+    delay = path_delays(rays.delays, 1e-9 * links.scenario.get_param("cDS")).transpose(1, 2)
+    steering: Tensor = torch.exp(-2j * math.pi * delay[..., None] * plan.frequency_hz)
+    return steering
 
 
 def _one_by_one(plan: ChannelPlan, rays: Any, users: slice) -> Any:
@@ -334,7 +366,7 @@ def _doppler_hz(plan: ChannelPlan, links: SionnaLinks, rays: Any) -> Tensor:
     return (towards * plan.propagation.carrier_hz / SPEED_OF_LIGHT_MPS).transpose(1, 2).contiguous()
 
 
-def _velocity(drop: Drops, plan: ChannelPlan) -> Tensor:
+def velocity_mps(drop: Drops, plan: ChannelPlan) -> Tensor:
     """Each user walks at his speed in a direction of his own, ``[1, U, 3]``."""
     heading = 2.0 * math.pi * uniform(drop.keys("sionna/heading"), (plan.users,))
     speed = plan.speed_mps.double()
@@ -347,7 +379,7 @@ def _is_standard(antenna: SectorAntennaSettings) -> bool:
 
 
 @contextmanager
-def _own_generator(drop: Drops) -> Iterator[torch.Generator]:
+def own_generator(drop: Drops) -> Iterator[torch.Generator]:
     """Sionna's generator, seeded for this drop; it and torch's own are given back as they were."""
     with torch.random.fork_rng(devices=[]):
         from sionna.phy import config

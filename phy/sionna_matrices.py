@@ -70,16 +70,7 @@ def _some_users(
     plan: ChannelPlan, matrices: MimoPlan, links: SionnaLinks, users: slice, bearing: Tensor, fixed: Tensor | None
 ) -> tuple[SteeredRays, tuple[Tensor, Tensor, Tensor]]:
     """Rays ``[1, u, J]`` from the cells that some users hear; mean SNR ``[1, u, C]``, serving and heard cells."""
-    site, cells = plan.topology.cell_site, plan.topology.cells
-    rays = rays_of(plan, links, users)
-    count = bearing.shape[1]
-    ends = Ends(
-        boresight_rad=plan.topology.azimuth_rad.expand(1, count, cells),
-        bearing_rad=bearing[..., None].expand(1, count, cells),
-        velocity_mps=links.velocity_mps[:, users, None].expand(1, count, cells, 3),
-    )
-    gain = plan.snr_at_unit_gain * links.gain[:, site, users].transpose(1, 2)
-    steered = steer_links(matrices, plan.propagation.carrier_hz, rays, ends, gain, torch.float64)
+    steered, count = _steered(plan, matrices, links, users, bearing), bearing.shape[1]
     snr = _mean_power(steered)
     serving = snr.argmax(-1) if fixed is None else fixed
     heard = strongest(snr, serving, matrices.antennas.heard_cells)
@@ -88,24 +79,61 @@ def _some_users(
     return chosen, (snr, serving, heard)
 
 
-def rays_of(plan: ChannelPlan, links: SionnaLinks, users: slice) -> MimoRays:
-    """Sionna's rays of some users' links to all cells, ``[1, u, C, ...]``, strong clusters split."""
-    site, scenario, rays = plan.topology.cell_site, links.scenario, links.rays
+def mean_snr(plan: ChannelPlan, links: SionnaLinks, bearing: Tensor) -> Tensor:
+    """Mean over ports and rays of the SNR of all links, ``[1, U, C]``.
+
+    Args:
+        plan: of the channel, with panels.
+        links: of a drop.
+        bearing: of the users' panels, ``[1, U]``.
+    """
+    matrices, at_once = plan.mimo, max(1, _LINKS_AT_ONCE // plan.topology.cells)
+    assert matrices is not None
+    blocks = [slice(first, first + at_once) for first in range(0, plan.users, at_once)]
+    return torch.cat([_mean_power(_steered(plan, matrices, links, few, bearing[:, few])) for few in blocks], 1)
+
+
+def rays_of(plan: ChannelPlan, links: SionnaLinks, user: Tensor, cell: Tensor) -> tuple[MimoRays, Tensor]:
+    """Sionna's rays of some links and their c_DS, ``[1, ...]``; strong clusters not split.
+
+    Args:
+        plan: of the channel.
+        links: of a drop.
+        user: int64 ``[...]``.
+        cell: likewise.
+    """
+    scenario, rays = links.scenario, links.rays
+    place = 0, plan.topology.cell_site[cell], user
 
     def of_cells(values: Tensor) -> Tensor:
-        return values[:, site, users].transpose(1, 2)
+        return values[place][None]
 
     los = {f"los_{name}": torch.deg2rad(of_cells(getattr(scenario, f"los_{name}"))) for name in _ANGLES}
     made = MimoRays(
         delay_s=of_cells(rays.delays),
         power=(of_cells(rays.powers) / RAYS)[..., None].expand_as(of_cells(rays.aoa)),
         **{name: of_cells(getattr(rays, name)) for name in (*_ANGLES, "xpr")},
-        phases=rays.phases[:, :, users].transpose(1, 2).unflatten(-1, (2, 2)),
+        phases=rays.phases[0, cell, user][None].unflatten(-1, (2, 2)),
         k_factor=of_cells(links.lsp.k_factor * scenario.los),
         **los,
         distance_m=of_cells(scenario.distance_3d),
     )
-    return with_sub_clusters(made, 1e-9 * of_cells(scenario.get_param("cDS")))
+    return made, 1e-9 * of_cells(scenario.get_param("cDS"))
+
+
+def _steered(plan: ChannelPlan, matrices: MimoPlan, links: SionnaLinks, users: slice, bearing: Tensor) -> SteeredRays:
+    """Rays ``[1, u, C]`` of some users' links to all cells as the panels see them."""
+    cells, count = plan.topology.cells, bearing.shape[1]
+    user = torch.arange(plan.users)[users, None].expand(count, cells)
+    cell = torch.arange(cells).expand(count, cells)
+    ends = Ends(
+        boresight_rad=plan.topology.azimuth_rad.expand(1, count, cells),
+        bearing_rad=bearing[..., None].expand(1, count, cells),
+        velocity_mps=links.velocity_mps[:, users, None].expand(1, count, cells, 3),
+    )
+    gain = plan.snr_at_unit_gain * links.gain[:, plan.topology.cell_site, users].transpose(1, 2)
+    rays = with_sub_clusters(*rays_of(plan, links, user, cell))
+    return steer_links(matrices, plan.propagation.carrier_hz, rays, ends, gain, torch.float64)
 
 
 def _mean_power(rays: SteeredRays) -> Tensor:

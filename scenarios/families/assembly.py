@@ -17,6 +17,7 @@ from phy.mimo_motion import build_moving_matrices
 from phy.random import Drops
 from phy.sionna_channel import build_sionna_channel
 from phy.sionna_matrices import build_sionna_matrices
+from phy.sionna_motion import build_moving_sionna
 from phy.topology import build_topology
 from phy.units import kmh_to_mps
 
@@ -79,12 +80,13 @@ def _channel(
     scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.device, dtype: torch.dtype
 ) -> Channel:
     """The channel of a batch of drops, from whoever is to draw it."""
-    plan = channel_plan(scenario)
-    if scenario.channel.provider == "sionna":
+    plan, by_sionna = channel_plan(scenario), scenario.channel.provider == "sionna"
+    if scenario.on_the_way:
+        build_moving = build_moving_sionna if by_sionna else build_moving_matrices
+        return build_moving(drops, plan, moving.motion_plan(scenario, shape), place, dtype)
+    if by_sionna:
         build = build_sionna_channel if plan.antennas is None else build_sionna_matrices
         return build(drops, plan, place, dtype)
-    if scenario.moves or scenario.handover is not None:
-        return build_moving_matrices(drops, plan, moving.motion_plan(scenario, shape), place, dtype)
     return build_channel(drops, plan, place, dtype)
 
 

@@ -141,6 +141,11 @@ class CellularScenario(ScenarioBase):
         """Whether the mean strength of any link changes with time."""
         return bool(self.blockage) or any(g.count and not isinstance(g.mobility, Static) for g in self.users)
 
+    @property
+    def on_the_way(self) -> bool:
+        """Whether the air is taken anew as time goes on, or users may change their cell."""
+        return self.moves or self.handover is not None
+
     def group_of_user(self) -> torch.Tensor:
         """Users stand cell by cell, in each in the order of the groups, int64 ``[U]``."""
         counts = torch.tensor([group.count for group in self.users])
@@ -198,13 +203,7 @@ class CellularScenario(ScenarioBase):
     @model_validator(mode="after")
     def _provider_can(self) -> CellularScenario:
         if self.channel.provider == "sionna":
-            if self.moves or self.handover is not None:
-                raise ValueError(
-                    "channel.provider is 'sionna', which draws shadowing, line of sight and rays anew at every place, "
-                    "also a centimetre away, so that its users stay where they are; leave out blockage, handover and "
-                    "mobility (speed_kmh still sets their Doppler shifts), or take channel.provider: fairwave"
-                )
-            require_possible(self.propagation, self.antenna, self.fading)
+            require_possible(self.propagation, self.antenna, self.fading, rays_only=self.on_the_way)
         return self
 
     @model_validator(mode="after")

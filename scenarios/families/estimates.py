@@ -18,6 +18,7 @@ from phy.channel import ChannelPlan, frequency_basis
 from phy.fading import FadingSettings
 from phy.large_scale import PropagationSettings
 from phy.sionna_channel import Cost, cost
+from phy.sionna_motion import moving_cost
 from phy.topology import TopologySettings, build_topology
 
 from .cellular import LONGEST_BLOCK, CellularScenario, Shape, UserGroup
@@ -51,7 +52,7 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     if scenario.handover is not None:
         results += _itinerary_bytes(scenario, shape)
     setup = _TABLE_BYTES + draws + _PACKET_SETUP_BYTES * arrivals
-    if scenario.antennas is not None and scenario.channel.provider == "sionna":
+    if scenario.antennas is not None and scenario.channel.provider == "sionna" and not scenario.on_the_way:
         air = 0.0  # its rays live in the matrices
     crowd = _crowd(scenario)
     drop, once = (0, 0) if scenario.antennas is None else mimo_bytes(scenario.antennas, crowd, item)
@@ -72,15 +73,15 @@ def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> fl
     users = scenario.users_per_cell * scenario.cells
     if scenario.antennas is not None:
         seconds = shape.total_slots * (1e-3 + drops * mimo_seconds(scenario.antennas, _crowd(scenario)))
-        return seconds + (drops * _sionna_cost(scenario).setup_s if scenario.channel.provider == "sionna" else 0.0)
+        return seconds + (drops * _sionna_seconds(scenario, shape) if scenario.channel.provider == "sionna" else 0.0)
     per_slot = 1e-3 + drops * (_air_seconds(scenario, users) + users * 2e-6)
     if scenario.moves:  # a new state of all links now and then, and once more for the itinerary
         states = 1.0 if scenario.handover is None else 1.5
         per_slot += states * drops * users * scenario.cells * 6e-5 * scenario.carrier.slot_s / scenario.motion.update_s
     if scenario.channel.provider == "fairwave":
         return shape.total_slots * per_slot
-    more = _sionna_cost(scenario)
-    return shape.total_slots * (per_slot + drops * more.slot_s) + drops * more.setup_s
+    more = _sionna_cost(scenario).slot_s
+    return shape.total_slots * (per_slot + drops * more) + drops * _sionna_seconds(scenario, shape)
 
 
 def _air_seconds(scenario: CellularScenario, users: int) -> float:
@@ -97,21 +98,34 @@ def _uplink_bytes(scenario: CellularScenario, shape: Shape, item: int) -> int:
     if scenario.carrier.direction == "downlink":
         return 0
     users, prbs, measurements = scenario.users_per_cell * scenario.cells, scenario.carrier.prbs, 1
-    if scenario.moves or scenario.handover is not None:
+    if scenario.on_the_way:
         seconds = shape.total_slots * scenario.carrier.slot_s
         measurements += int(seconds * 1e3 / scenario.measurements.period_ms)
     return 3 * prbs * scenario.cells**2 * item + measurements * users * (8 + 4 * item) + 6 * users * prbs * item
 
 
 def _crowd(scenario: CellularScenario) -> Crowd:
-    update_s = scenario.motion.update_s if scenario.moves or scenario.handover is not None else math.inf
+    update_s = scenario.motion.update_s if scenario.on_the_way else math.inf
     users = scenario.users_per_cell * scenario.cells
     return Crowd(users, scenario.cells, scenario.carrier.prbs, scenario.link, update_s / scenario.carrier.slot_s)
 
 
 def _sionna_cost(scenario: CellularScenario) -> Cost:
-    users, item = scenario.users_per_cell * scenario.cells, 8 if scenario.dtype == "float64" else 4
-    return cost(users, scenario.topology.site_count, scenario.cells, scenario.carrier.prbs, item)
+    counts = (scenario.users_per_cell * scenario.cells, scenario.topology.site_count, scenario.cells)
+    prbs, item = scenario.carrier.prbs, 8 if scenario.dtype == "float64" else 4
+    if scenario.on_the_way:
+        return moving_cost(counts, prbs, item, scenario.antennas is not None)
+    return cost(*counts, prbs, item)
+
+
+def _sionna_seconds(scenario: CellularScenario, shape: Shape) -> float:
+    """What drawing a drop takes: once, or at every state, and again for an itinerary or the powers of an uplink."""
+    once = _sionna_cost(scenario).setup_s
+    if not scenario.on_the_way:
+        return once
+    ahead = scenario.handover is not None or scenario.carrier.direction == "uplink"
+    states = shape.total_slots * scenario.carrier.slot_s / scenario.motion.update_s + 1.0
+    return once * states * (2.0 if ahead else 1.0)
 
 
 def best_batch(scenario: CellularScenario, device: str) -> int:
