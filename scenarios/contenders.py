@@ -110,7 +110,7 @@ def check(entrants: Sequence[Contender], family: Family) -> None:
             entrant.try_reset(made[entrant.label], family)
         except ScenarioError as error:
             problems.append(str(error))
-    if problems := problems + _shared(made):
+    if problems := list(dict.fromkeys(problems)) + _shared(made):
         raise ScenarioError("\n".join(problems))
 
 

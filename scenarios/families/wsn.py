@@ -136,6 +136,7 @@ def _build(scenario: WsnScenario, drops: Drops, device: torch.device, dtype: tor
 
 
 def _context(scenario: WsnScenario) -> WsnContext:
+    _check(scenario)
     drops = Drops(scenario.seed, (0,))
     context: WsnContext = _build(scenario, drops, torch.device("cpu"), torch.float64).context
     return context
