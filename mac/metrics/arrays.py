@@ -26,7 +26,7 @@ MBIT = 1e6
 
 def read(dataset: xr.Dataset, name: str, dims: tuple[str, ...] = WINDOWED) -> Array:
     """Variable or coordinate ``name`` with its axes in the order ``dims``, float64. KeyError if it is missing."""
-    return np.ascontiguousarray(dataset[name].transpose(*dims).to_numpy(), dtype=np.float64)
+    return np.ascontiguousarray(dataset.variables[name].transpose(*dims).to_numpy(), dtype=np.float64)
 
 
 def total(dataset: xr.Dataset, name: str) -> Array:
