@@ -337,6 +337,14 @@ def test_deaths_that_have_not_come_are_told(tmp_path: Path, capsys: pytest.Captu
     assert "had not come" not in capsys.readouterr().out
 
 
+def test_what_else_shortens_lives_stands_beside_them() -> None:
+    plain = dict(families.account_of(load(TINY)))
+    assert plain["failures"].startswith("none") and plain["sensing"] == "a packet of each live node every round"
+    odd = load(TINY, sensing={"model": "events"}, failures={"mean_life_rounds": 300})
+    told = dict(families.account_of(odd))
+    assert "within 20 m of an event" in told["sensing"] and "after 300 rounds on average" in told["failures"]
+
+
 def test_times_without_a_window_are_cut_to_whole_ones() -> None:
     with pytest.raises(ScenarioError, match="try 1000"):
         run({**TINY, "duration_s": 1000.4})

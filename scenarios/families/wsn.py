@@ -22,7 +22,7 @@ from phy.sensor_link import SensorLinkSettings
 from phy.sensor_radio import SensorRadioSettings
 from scenarios.errors import ScenarioError
 from scenarios.families import Bound, Family, Labels
-from scenarios.families.accounting import account_lines, sink_line
+from scenarios.families.accounting import account_lines, failures_line, sensing_line, sink_line
 from scenarios.schema import Clock, ScenarioBase, clock, whole
 
 _WINDOWS = 100  # of a run, where the scenario does not say
@@ -201,7 +201,7 @@ _BOUNDED = (
 
 def _account(scenario: WsnScenario) -> list[tuple[str, str]]:
     lines = account_lines(scenario.account, scenario.radio, scenario.battery, scenario.link)
-    return [*lines, sink_line(scenario.sink)]
+    return [*lines, sink_line(scenario.sink), sensing_line(scenario.sensing), failures_line(scenario.failures)]
 
 
 FAMILY = Family(
