@@ -218,6 +218,19 @@ def test_a_good_one_is_taken(tmp_path: Path) -> None:
     assert run({**TINY, "account": {"control_bits": 100}}, allocators=Says(), out=tmp_path / "out").complete
 
 
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        *((name, {"between_heads": "multi_hop"}) for name in ("leach", "sep", "deec", "heed", "leach_c", "kmeans")),
+        ("leach", {"p": 1.0, "direct_if_nearer": True}),
+        ("game_learning", {"use_game": False, "checkpoint": None, "intermediary": False, "p": 1.0}),
+    ],
+)
+def test_options_keep_the_contract_on_hostile_fields(name: str, params: dict[str, Any]) -> None:
+    report = check_allocator(resolve(name, "wsn", params))
+    assert report.ok, str(report)
+
+
 def _damaged(folder: Path) -> dict[str, Path]:
     good = folder / "good.npz"
     Table.empty().save(good)
