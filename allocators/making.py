@@ -82,7 +82,7 @@ def _construct(maker: Any, label: str, params: Mapping[str, Any]) -> Any:
     except BadAllocator:
         raise
     except ValidationError as error:
-        raise BadAllocator(_sentence(error, label)) from error
+        raise BadAllocator(_sentence(error, label)) from None  # pydantic's own lines say nothing
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -126,7 +126,7 @@ def _converted(name: str, value: Any, kind: Any, label: str) -> Any:
     try:
         return _strictly(adapter, value)
     except ValidationError as error:
-        raise BadAllocator(_sentence(error, label, name)) from error
+        raise BadAllocator(_sentence(error, label, name)) from None
 
 
 def _strictly(adapter: TypeAdapter[Any], value: Any) -> Any:

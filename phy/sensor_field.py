@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -14,6 +15,8 @@ from torch import Tensor
 
 from .config import STRICT
 from .random import Drops, uniform
+
+_FARTHEST_M = 1e6  # of a node from the origin, as of the sink
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -52,7 +55,7 @@ def place_nodes(drops: Drops, field: FieldSettings) -> Tensor:
 
 
 def read_positions(file: str | None) -> list[tuple[float, float]]:
-    """Positions in the order of a CSV file with the columns id, x and y.
+    """Positions in the order of a CSV file with the columns id, x and y, in m; other columns are ignored.
 
     Raises:
         ValueError: the file is missing or a line of it cannot be used; the line is named.
@@ -60,36 +63,62 @@ def read_positions(file: str | None) -> list[tuple[float, float]]:
     if file is None:
         raise ValueError("placement is 'file', but file is missing; name a CSV file with the columns id, x, y")
     path = Path(file)
+    if path.is_dir():
+        raise ValueError(f"{file} is a folder; give the path of a CSV file with the columns id, x, y")
     if not path.is_file():
         raise ValueError(f"there is no file {file}; give the path of a CSV file with the columns id, x, y")
-    with path.open(newline="", encoding="utf-8") as lines:
-        rows = csv.DictReader(lines)
-        missing = [name for name in ("id", "x", "y") if name not in (rows.fieldnames or [])]
-        if missing:
-            found = ", ".join(rows.fieldnames or []) or "nothing"
-            raise ValueError(f"{file}, line 1: no column {', '.join(missing)} among {found}; it must have id, x, y")
-        seen: dict[str, int] = {}
-        found_m = [_position(row, f"{file}, line {rows.line_num}", rows.line_num, seen) for row in rows]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as lines:  # spreadsheets put a byte order mark in front
+            return _positions(csv.DictReader(lines, skipinitialspace=True), file)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{file} is not text in UTF-8 (byte {error.start + 1} is {error.object[error.start]:#04x}); save it as "
+            "CSV in UTF-8"
+        ) from None
+    except csv.Error as error:
+        raise ValueError(f"{file} is no CSV file ({error}); give one with the columns id, x, y") from None
+
+
+def _positions(rows: csv.DictReader[str], file: str) -> list[tuple[float, float]]:
+    names = [name.strip() for name in rows.fieldnames or []]
+    rows.fieldnames = names
+    for name in ("id", "x", "y"):
+        if names.count(name) != 1:
+            found = ", ".join(map(repr, names)) or "nothing"
+            raise ValueError(
+                f"{file}, line 1: {'no' if name not in names else 'more than one'} column {name} among {found}; the "
+                "first line must name the columns id, x, y, separated by commas"
+            )
+    seen: dict[str, int] = {}
+    found_m = [_position(row, f"{file}, line {rows.line_num}", rows.line_num, seen) for row in rows]
     if not found_m:
         raise ValueError(f"{file} has no line after its head; give at least one node")
     return found_m
 
 
-def _position(row: dict[str, str], where: str, line: int, seen: dict[str, int]) -> tuple[float, float]:
-    if row["id"] in seen:
-        raise ValueError(f"{where}: id {row['id']} stands in line {seen[row['id']]} too; each node has one line")
-    seen[row["id"]] = line
-    values = []
-    for name in ("x", "y"):
-        text = row[name]
-        try:
-            value = float(text)
-        except (TypeError, ValueError):
-            value = math.nan
-        if not math.isfinite(value):
-            raise ValueError(f"{where}: {name} is {text!r}; give a finite number of metres")
-        values.append(value)
-    return values[0], values[1]
+def _position(row: Mapping[str | None, Any], where: str, line: int, seen: dict[str, int]) -> tuple[float, float]:
+    if None in row:
+        raise ValueError(f"{where}: more values than columns; write decimals with a point and commas between columns")
+    name = (row["id"] or "").strip()
+    if not name:
+        raise ValueError(f"{where}: the id is missing; give each node one of its own")
+    if name in seen:
+        raise ValueError(f"{where}: id {name} stands in line {seen[name]} too; each node has one line")
+    seen[name] = line
+    return _metres(row["x"], "x", where), _metres(row["y"], "y", where)
+
+
+def _metres(text: str | None, name: str, where: str) -> float:
+    try:
+        value = float(text or "")
+    except ValueError:
+        value = math.nan
+    if not abs(value) <= _FARTHEST_M:
+        given = repr(text if len(text) <= 40 else f"{text[:40]}...") if text else "missing"
+        raise ValueError(
+            f"{where}: {name} is {given}; give a number of metres from -{_FARTHEST_M:g} to {_FARTHEST_M:g}"
+        )
+    return value
 
 
 def _grid(field: FieldSettings, extent: Tensor) -> Tensor:

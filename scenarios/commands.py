@@ -271,6 +271,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train an allocator that learns, on drops that no run sees, and write what it learned."""
+    from .console import counted
     from .training import train as train_allocator
 
     options: dict[str, Any] = {"seed": seed, "drops": drops}
@@ -282,9 +283,8 @@ def train(
     if as_json:
         _print_json({**done.__dict__, "checkpoint": str(done.checkpoint)})
     else:
-        print(
-            f"{done.allocator}: {done.episodes} episodes of {done.drops} drops; what it learned is in {done.checkpoint}"
-        )
+        what = f"{counted(done.episodes, 'episode')} of {counted(done.drops, 'drop')}"
+        print(f"{done.allocator}: {what}; what it learned is in {done.checkpoint}")
 
 
 @app.command()
@@ -325,8 +325,10 @@ def schema(
 def _round_files(result: Any, choice: Any, graphml: Path | None, map_: Path | None) -> dict[str, str]:
     """Write a round of a sensor field as what was asked for."""
     from .field_graph import save_round
-    from .field_map import save_map
+    from .field_map import kind_of, save_map
 
+    if map_ is not None:
+        kind_of(map_)  # before anything is written
     graph = {} if graphml is None else {"graphml": str(save_round(result, choice, graphml))}
     return graph if map_ is None else {**graph, "map": str(save_map(result, choice, map_))}
 

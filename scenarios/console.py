@@ -10,6 +10,7 @@ from rich.table import Table
 
 from .errors import ScenarioError
 from .memory import human_bytes
+from .unreached import unreached
 
 if TYPE_CHECKING:
     from .bounds import Bounded
@@ -54,7 +55,7 @@ def show_result(result: Result) -> None:
     headings = [str(heading).replace(" [", "\n[") for heading in ("allocator", *frame.columns)]
     shown = _that_fit(console.width, headings, rows)
     console.print(_table(title, headings[:shown], [row[:shown] for row in rows]))
-    for what, how_much in result.account():
+    for what, how_much in (*result.account(), *unreached(result)):
         console.print(_escaped(f"{what}: {how_much}"))
     if scenario.variants:
         console.print(_by_variant(result))

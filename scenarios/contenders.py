@@ -62,8 +62,9 @@ class Contender:
         if not own or self.scenario is None or family.context is None:
             return
         for name, scenario in variants(self.scenario).items():
+            context = family.context(scenario)  # what is wrong with this is no allocator's fault
             try:
-                made.reset(family.context(scenario), scenario.seed)
+                made.reset(context, scenario.seed)
             except ValueError as error:
                 where = f" (variant '{name}')" if name else ""
                 raise ScenarioError(f"allocator '{self.label}'{where}: {error}") from error
@@ -109,7 +110,7 @@ def check(entrants: Sequence[Contender], family: Family) -> None:
             entrant.try_reset(made[entrant.label], family)
         except ScenarioError as error:
             problems.append(str(error))
-    if problems := problems + _shared(made):
+    if problems := list(dict.fromkeys(problems)) + _shared(made):
         raise ScenarioError("\n".join(problems))
 
 

@@ -76,11 +76,21 @@ def save_map(result: RunResult, choice: RoundChoice, path: str | Path) -> Path:
         ScenarioError: as :func:`plot_clusters`; or the file has another ending or cannot be written.
     """
     target = Path(path)
-    kind = target.suffix.removeprefix(".").lower()
-    if kind not in _KINDS:
-        raise ScenarioError(f"a map is a .png, .svg or .pdf file, given {target}")
+    kind = kind_of(target)
     write_atomically(target, picture(plot_clusters(result, choice=choice), kind))
     return target
+
+
+def kind_of(path: Path) -> str:
+    """``png``, ``svg`` or ``pdf``, by the file's ending.
+
+    Raises:
+        ScenarioError: it has another ending.
+    """
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in _KINDS:
+        raise ScenarioError(f"a map is a .png, .svg or .pdf file, given {path}")
+    return kind
 
 
 def _panel_height(view: RoundView, columns: int) -> float:

@@ -18,6 +18,7 @@ from mac.metrics.arrays import Array, Mask, read
 from mac.metrics.lifetime import first_node_dead
 from mac.wsn.types import NO_WAY
 from phy.random import Drops
+from phy.sensor_field import place_nodes
 
 from . import families
 from .contenders import Contender, contenders
@@ -176,13 +177,14 @@ def _view(scenario: WsnScenario, entrant: Contender, dataset: xr.Dataset, round_
     """From the folder where the round ends a window or the field is dead, else played again."""
     life = read(dataset, "life_rounds", ("drop", "user"))[0]
     alive = life >= round_
+    position = np.stack([read(dataset, name, ("drop", "user"))[0] for name in ("x_m", "y_m")], axis=-1)
     window, rest = divmod(round_, window_rounds(dataset))
     if rest == 0 or not alive.any():
         at = min(max(window - 1, 0), dataset.sizes["window"] - 1)
         parent, head, charge = (read(dataset, name)[0, at] for name in ("parent", "head", "left_j"))
     else:
+        _require_same_places(scenario, int(dataset["drop"][0]), position)
         parent, head, charge = _replayed(scenario, entrant, int(dataset["drop"][0]), round_, alive)
-    position = np.stack([read(dataset, name, ("drop", "user"))[0] for name in ("x_m", "y_m")], axis=-1)
     return RoundView(
         allocator=entrant.label,
         variant=str(dataset.attrs["variant"]) or None,
@@ -195,6 +197,15 @@ def _view(scenario: WsnScenario, entrant: Contender, dataset: xr.Dataset, round_
         parent=np.where(alive, parent, NO_WAY).astype(np.int64),
         charge_j=charge,
     )
+
+
+def _require_same_places(scenario: WsnScenario, drop: int, position_m: Array) -> None:
+    now = place_nodes(Drops(scenario.seed, (drop,)), scenario.field)[0].numpy()
+    if now.shape != position_m.shape or not np.allclose(now, position_m):
+        raise ScenarioError(
+            f"drop {drop} cannot be played again, for its nodes stand elsewhere now: "
+            f"{scenario.field.file or 'code'} has changed since the run; choose a round that ends a window"
+        )
 
 
 def _replayed(

@@ -68,7 +68,8 @@ def foreign(folder: Path, made: Mapping[Cell, Maker]) -> str | None:
             if found.get("code") != maker.code:
                 return (
                     f"{folder} holds shards of other code than this, which --resume would mix: fairwave, a package, "
-                    f"an allocator or a trace has changed since; start a new folder, or delete {folder / 'shards'}"
+                    f"an allocator, a trace or a file of positions has changed since; start a new folder, or "
+                    f"delete {folder / 'shards'}"
                 )
     return None
 
@@ -127,7 +128,7 @@ def _source(thing: Any) -> str:
 
 
 def _trace_digest(scenario: ScenarioBase) -> str:
-    """Digest of the contents of all trace files that a scenario names."""
+    """Digest of the contents of all files of traces or positions that a scenario names."""
     from mac.traffic.files import resolve
     from mac.traffic.table import TraceError
 
@@ -142,6 +143,8 @@ def _trace_files(value: Any) -> Iterator[list[str]]:
     if isinstance(value, dict) and value.get("model") == "trace_replay":
         yield value["files"]
         return
+    if isinstance(value, dict) and value.get("placement") == "file" and value.get("file"):
+        yield [str(Path(value["file"]).absolute())]
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from _trace_files(inner)
 

@@ -25,6 +25,7 @@ from .plot_style import picture
 from .plots import RunResult, applicable_plots
 from .results import Result
 from .shards import batches, write_atomically
+from .unreached import unreached
 
 _GLANCE = 7  # metrics that stand side by side in the table beside an account
 _CAPTIONS = {
@@ -189,7 +190,7 @@ def _content(result: RunResult, choice: RoundChoice | None) -> dict[str, Any]:
         "by_variant": _by_variant(result, first),
         "pairs": differences(result, [first], main),
         "more_pairs": differences(result, [name for name in headline if name != first], main),
-        "account": result.account() if isinstance(result, Result) else [],
+        "account": [*result.account(), *unreached(result)] if isinstance(result, Result) else [],
         "glance": comparison(result, headline[:_GLANCE], main),
         "pictures": pictures,
         "everything": comparison(result, known, main),

@@ -137,16 +137,21 @@ def clock(scenario: ScenarioBase, interval_s: float, window_s: float) -> Clock:
     Raises:
         ScenarioError: a time is no whole number of intervals, or the duration no whole number of windows.
     """
-    window = _count(scenario.window_s or window_s, interval_s, "window_s", "decision intervals")
+    window = whole(scenario.window_s or window_s, interval_s, "window_s", "decision intervals")
     return Clock(
         interval_s=interval_s,
-        warmup=_count(scenario.warmup_s, interval_s, "warmup_s", "decision intervals") if scenario.warmup_s else 0,
-        intervals=_count(scenario.duration_s, window * interval_s, "duration_s", "windows") * window,
+        warmup=whole(scenario.warmup_s, interval_s, "warmup_s", "decision intervals") if scenario.warmup_s else 0,
+        intervals=whole(scenario.duration_s, window * interval_s, "duration_s", "windows") * window,
         window=window,
     )
 
 
-def _count(time_s: float, unit_s: float, key: str, units: str) -> int:
+def whole(time_s: float, unit_s: float, key: str, units: str) -> int:
+    """A time as a count of units.
+
+    Raises:
+        ScenarioError: it is no whole number of them; the nearest one is told.
+    """
     count = round(time_s / unit_s)
     if count < 1 or abs(time_s / unit_s - count) > 1e-6 * max(1, count):
         near = max(1, count) * unit_s

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mac import loop
+from mac.blame import plug_in_line
 from phy.random import Drops
 
 from . import families
@@ -48,12 +49,16 @@ def train(scenario: ScenarioBase, episodes: int, out: Path, progress: Callable[[
         progress: told the number of episodes done.
 
     Raises:
-        ScenarioError: there is not one allocator, it does not learn, or the file cannot be written.
+        ScenarioError: there is not one allocator, it does not learn, there are variants, or the file cannot be written.
         mac.contracts.AllocatorError: the allocator failed.
     """
     if len(scenario.allocators) != 1:
         names = ", ".join(spec.label for spec in scenario.allocators)
         raise ScenarioError(f"one allocator is trained at a time, given {names}; name one with --allocators")
+    if scenario.variants:
+        raise ScenarioError(f"{scenario.name} has variants; train on one of them, as a scenario of its own")
+    if out.is_dir():
+        raise ScenarioError(f"{out} is a folder; name a file, such as {out / 'checkpoint.npz'}")
     if not out.parent.is_dir():
         raise ScenarioError(f"there is no folder {out.parent} for the checkpoint; make it, or choose another --out")
     family, plan = families.find(scenario.family), make_plan(scenario)
@@ -90,5 +95,9 @@ def _write(allocator: Any, out: Path) -> None:
         allocator.save(partial)
         os.replace(partial, out)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise ScenarioError(f"the checkpoint {out} cannot be written: {error.strerror}; choose another --out") from None
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}{plug_in_line(error)}"
+        raise ScenarioError(f"the checkpoint {out} was not written: save() raised {what}") from error
+    finally:
+        partial.unlink(missing_ok=True)

@@ -35,7 +35,7 @@ def lifetime_bound(context: WsnContext, sink_m: tuple[float, float], aggregation
         aggregation_bits: bits fused of each packet; those of the packet if not given.
 
     Raises:
-        ValueError: more nodes than the program can bear.
+        ValueError: more nodes than the program can bear, or rounds that cost nothing.
     """
     if context.nodes > _MOST_NODES:
         raise ValueError(f"the bound is for at most {_MOST_NODES} nodes, and the field has {context.nodes}")
@@ -72,7 +72,10 @@ def _of_field(context: WsnContext, place: Array, charge: Array, sink: Array, rec
     solved = linprog(goal, A_ub=sp.vstack((spend / scale, arrive)).tocsr(), b_ub=np.append(charge / scale, 0.0),
                      A_eq=once.tocsr(), b_eq=np.zeros(nodes), method="highs")  # fmt: skip
     if solved.status != 0:
-        raise RuntimeError(f"the linear program of the lifetime was not solved: {solved.message}")
+        raise ValueError(
+            "the linear program of the lifetime has no solution: a round costs nothing, or too little against the "
+            f"charges to be told from nothing; set the radio's energies or battery.initial_j ({solved.message})"
+        )
     return float(-solved.fun)
 
 

@@ -47,7 +47,9 @@ class GameLearning:
     use_game: bool = True
     """Without it every chance is one half (ablation)."""
     checkpoint: str | None = "default"
-    """Learned table: a file of `fairwave train`, `default` for the one that comes with fairwave, null for none."""
+    """Learned table: a file of `fairwave train`, `default` for the one that comes with fairwave, null for none.
+
+    Training goes on from a file, and otherwise begins with an empty table."""
     trust: float = Field(default=4.0, ge=0, le=1000)
     """How strongly what was learned moves the chances."""
     intermediary: bool = True
@@ -97,7 +99,7 @@ class GameLearning:
         self._table.save(path)
 
     def _read(self) -> Table:
-        if self.checkpoint is None:
+        if self.checkpoint is None or (self.learning and self.checkpoint == "default"):
             return Table.empty()
         if self.checkpoint == "default":
             with importlib.resources.as_file(importlib.resources.files(__package__) / "game_learning.npz") as path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +47,14 @@ class Table:
         Raises:
             ValueError: the file is missing or is no checkpoint of this table.
         """
+        if not Path(path).is_file():
+            raise ValueError(f"there is no checkpoint {path}; name a file, made with: fairwave train")
         try:
             with np.load(path, allow_pickle=False) as file:
-                values, version = file["values"], int(file["version"])
-        except (OSError, KeyError, ValueError) as error:
+                values, version = file["values"].astype(np.float64, casting="same_kind"), int(file["version"])
+        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
             raise ValueError(
-                f"{path} is no checkpoint of cluster heads ({error}); make one with: fairwave train"
+                f"{path} is no checkpoint of cluster heads, or a damaged one; make one with: fairwave train"
             ) from None
         if version != _VERSION or values.shape != (STATES, ACTIONS) or not np.isfinite(values).all():
             raise ValueError(

@@ -9,7 +9,7 @@ from mac.contracts import InfeasibleDecision
 from mac.feasible import require_tensor
 
 from .routes import above, climbs, with_sink
-from .types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
+from .types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 
 
 def require_wsn(decision: object, observation: WsnObservation, context: WsnContext) -> WsnDecision:
@@ -41,7 +41,27 @@ def require_wsn(decision: object, observation: WsnObservation, context: WsnConte
         context,
         lambda _, node: f"node {node} goes round in a circle and never reaches the sink",
     )
+    if context.control_bits and decision.control is not None:
+        _require_control(decision.control, alive, context)
     return decision
+
+
+def _require_control(control: object, alive: Tensor, context: WsnContext) -> None:
+    """Messages are paid for, so that a number of them below zero would charge a battery."""
+    if not isinstance(control, Control):
+        raise InfeasibleDecision(f"WsnDecision.control must be a Control or None, not {type(control).__name__}")
+    for name in ("broadcasts", "radius_m"):
+        value = getattr(control, name)
+        dtype = value.dtype if isinstance(value, Tensor) and value.is_floating_point() else torch.float64
+        require_tensor(value, f"Control.{name}", tuple(alive.shape), dtype, context.device)
+        _refuse(
+            ~((value >= 0) & (value < torch.inf)),
+            context,
+            lambda drop, node, name=name, value=value: (
+                f"Control.{name} of node {node} is {float(value[drop, node]):g}: use a finite number of at least 0"
+            ),
+        )
+    _refuse((control.broadcasts > 0) & ~alive, context, lambda _, node: f"node {node} sends broadcasts, and it is dead")
 
 
 def _nowhere(parent: int, node: int, nodes: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mac.wsn.settings import AccountSettings, BatterySettings, SinkSettings
+from mac.wsn.settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
 from phy.sensor_link import SensorLinkSettings
 from phy.sensor_radio import SensorRadioSettings
 
@@ -30,6 +30,23 @@ def sink_line(sink: SinkSettings) -> Line:
     if sink.orbit_radius_m == 0.0:
         return "sink", f"at {place}"
     return "sink", f"on a circle of {sink.orbit_radius_m:g} m around {place}, in {sink.orbit_rounds:g} rounds"
+
+
+def sensing_line(sensing: SensingSettings) -> Line:
+    """Who has a packet in a round."""
+    if sensing.model == "random":
+        return "sensing", f"a packet of each live node with a probability of {sensing.probability:g} a round"
+    if sensing.model == "events":
+        near = f"{sensing.event_radius_m:g} m of an event"
+        return "sensing", f"a packet of each live node within {near}, one event a round"
+    return "sensing", "a packet of each live node every round"
+
+
+def failures_line(failures: FailureSettings) -> Line:
+    """What else kills a node."""
+    if failures.mean_life_rounds is None:
+        return "failures", "none: nodes die of empty batteries alone"
+    return "failures", f"nodes also break, after {failures.mean_life_rounds:g} rounds on average"
 
 
 def joules(value: float) -> str:

@@ -15,14 +15,15 @@ from mac.metrics.satisfaction import Sla
 from mac.wsn.ledger import CAUSES
 from mac.wsn.problem import WsnParts, WsnProblem
 from mac.wsn.settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
+from mac.wsn.types import WsnContext
 from phy.random import Drops
 from phy.sensor_field import FieldSettings, place_nodes, read_positions
 from phy.sensor_link import SensorLinkSettings
 from phy.sensor_radio import SensorRadioSettings
 from scenarios.errors import ScenarioError
 from scenarios.families import Bound, Family, Labels
-from scenarios.families.accounting import account_lines, sink_line
-from scenarios.schema import Clock, ScenarioBase
+from scenarios.families.accounting import account_lines, failures_line, sensing_line, sink_line
+from scenarios.schema import Clock, ScenarioBase, clock, whole
 
 _WINDOWS = 100  # of a run, where the scenario does not say
 _FIELDS = 16  # arrays of the results per node and window, about
@@ -60,6 +61,11 @@ class WsnScenario(ScenarioBase):
     @classmethod
     def _beside_the_scenario(cls, field: FieldSettings, info: ValidationInfo) -> FieldSettings:
         """A file of positions that lies beside the scenario is named by its full path."""
+        if field.file is not None and field.placement != "file":
+            raise ValueError(
+                f"file is {field.file}, and placement is '{field.placement}', so that nobody would read it; set "
+                "placement to file, or leave file out"
+            )
         if field.file is None or not info.context:
             return field
         folders: list[Path] = info.context["folders"]
@@ -72,6 +78,12 @@ class WsnScenario(ScenarioBase):
             raise ValueError("warmup_s must be 0: a field's life begins with full batteries; leave it out")
         return self
 
+    @model_validator(mode="after")
+    def _no_repair(self) -> WsnScenario:
+        if self.on_infeasible != "error":
+            raise ValueError("on_infeasible must be error: of a sensor field, no decision is repaired; leave it out")
+        return self
+
     @property
     def nodes(self) -> int:
         """Sensors of a field."""
@@ -79,21 +91,28 @@ class WsnScenario(ScenarioBase):
 
 
 def _clock(scenario: WsnScenario) -> Clock:
-    rounds = max(1, round(scenario.duration_s / scenario.round_s))
-    window = round(scenario.window_s / scenario.round_s) if scenario.window_s else max(1, rounds // _WINDOWS)
-    if window < 1 or window > rounds:
-        raise ScenarioError(
-            f"'window_s' must be 1 to {rounds} rounds of {scenario.round_s:g} s, given {scenario.window_s:g} s"
-        )
-    return Clock(interval_s=scenario.round_s, warmup=0, intervals=rounds // window * window, window=window)
+    rounds = whole(scenario.duration_s, scenario.round_s, "duration_s", "rounds")
+    if scenario.window_s is None:
+        window = max(1, rounds // _WINDOWS)
+        return Clock(interval_s=scenario.round_s, warmup=0, intervals=rounds // window * window, window=window)
+    return clock(scenario, scenario.round_s, scenario.window_s)
 
 
 def _check(scenario: WsnScenario) -> None:
-    if scenario.field.placement == "file":
-        try:
-            read_positions(scenario.field.file)
-        except ValueError as error:
-            raise ScenarioError(f"{scenario.name}: field: {error}") from None
+    field = scenario.field
+    if field.placement != "file":
+        return
+    try:
+        places = np.array(read_positions(field.file))
+    except ValueError as error:
+        raise ScenarioError(f"{scenario.name}: field: {error}") from None
+    outside = ((places < 0) | (places > [field.width_m, field.height_m])).any(axis=1).sum()
+    if outside and scenario.sensing.model == "events":
+        raise ScenarioError(
+            f"{scenario.name}: {outside} of {len(places)} nodes of {field.file} lie outside of the field, 0 to "
+            f"{field.width_m:g} m by 0 to {field.height_m:g} m, where the events are; set field.width_m and "
+            "field.height_m, or move the nodes"
+        )
 
 
 def _build(scenario: WsnScenario, drops: Drops, device: torch.device, dtype: torch.dtype) -> WsnProblem:
@@ -114,6 +133,13 @@ def _build(scenario: WsnScenario, drops: Drops, device: torch.device, dtype: tor
             device=device,
         )
     )
+
+
+def _context(scenario: WsnScenario) -> WsnContext:
+    _check(scenario)
+    drops = Drops(scenario.seed, (0,))
+    context: WsnContext = _build(scenario, drops, torch.device("cpu"), torch.float64).context
+    return context
 
 
 def _labels(scenario: WsnScenario, problem: WsnProblem) -> Labels:
@@ -175,7 +201,7 @@ _BOUNDED = (
 
 def _account(scenario: WsnScenario) -> list[tuple[str, str]]:
     lines = account_lines(scenario.account, scenario.radio, scenario.battery, scenario.link)
-    return [*lines, sink_line(scenario.sink)]
+    return [*lines, sink_line(scenario.sink), sensing_line(scenario.sensing), failures_line(scenario.failures)]
 
 
 FAMILY = Family(
@@ -189,6 +215,7 @@ FAMILY = Family(
     estimate_bytes=_estimate_bytes,
     estimate_seconds=_estimate_seconds,
     best_batch=_best_batch,
+    context=_context,
     bound=_bound,
     account=_account,
 )
