@@ -49,7 +49,7 @@ def metrics(preset: str, seed: int) -> dict[str, float | None]:
     scenario = scenario.model_copy(update={"variants": kept})
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
-        result = run(scenario, out=out, progress=False)
+        result = run(scenario, out=out, progress=False, plots=False)
         rows = result.metrics.itertuples()
         return {f"{row.variant}/{row.allocator}/{row.metric}": _plain(row.mean) for row in rows}
 

@@ -259,6 +259,8 @@ def test_batches_are_cut_to_the_memory_that_is_free(toy: Toy) -> None:
 
 _CHILD = """
 import sys
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs in the background inherits that Ctrl-C is ignored
 sys.path.insert(0, {tests!r})
 from scenarios import families
 families.FAMILIES["toy"] = "toy_family:FAMILY"

@@ -43,7 +43,7 @@ def saturated() -> dict[str, Compared]:
     return {name: compare(name, users) for name in NAMES}
 
 
-def compare(name: str, users: list[dict[str, object]], slots: int = 1000) -> Compared:
+def compare(name: str, users: list[dict[str, object]]) -> Compared:
     import torch
 
     scenario = load(
@@ -58,7 +58,7 @@ def compare(name: str, users: list[dict[str, object]], slots: int = 1000) -> Com
         }
     )
     problem = families.find("scheduling").build(scenario, Drops(3, (0, 1)), torch.device("cpu"), torch.float32)
-    windows = run(problem, resolve(name, "scheduling"), Span(intervals=slots, warmup=500, window=slots), name)
+    windows = run(problem, resolve(name, "scheduling"), Span(intervals=1000, warmup=500, window=1000), name)
     return Compared(windows, problem.engine.serving.numpy())
 
 
@@ -100,7 +100,7 @@ def test_water_filling_shares_like_round_robin_where_nobody_has_enough(saturated
 
 
 def late_share(name: str, users: list[dict[str, object]]) -> float:
-    windows = compare(name, users, slots=1500).windows
+    windows = compare(name, users).windows
     return float(windows.arrays["late_packets"].sum() / windows.arrays["packets"].sum())
 
 

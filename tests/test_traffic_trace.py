@@ -140,7 +140,9 @@ BAD_FILES = {
     gzip.compress(HEADER.encode() * 50, mtime=0)[:-20]: "the gzip file is damaged or cut off",
     HEADER.encode() + b"\n1,2,3,4,5,6," + b"x" * 200_000: "line 2: not a CSV file",
     (HEADER + "\n" + down(0, 100) + "\n" + down(1, 1)).encode(): "line 3: the line does not end, so it may be cut off",
-    gzip.compress((HEADER + "\n" + down(0, 1)).encode(), mtime=0): "line 2: the line does not end, so it may be cut off",
+    gzip.compress(
+        (HEADER + "\n" + down(0, 1)).encode(), mtime=0
+    ): "line 2: the line does not end, so it may be cut off",
     HEADER.encode(): "nothing follows the header; a packet trace is expected.",
     (
         HEADER + "\nA,1,0,10.0.0.1,10.0.0.2,TCP,99\n"
