@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.optimize import linprog
 
 from mac.wsn.types import WsnContext
 from phy.sensor_radio import transmit_j_per_bit
@@ -49,6 +47,9 @@ def lifetime_bound(context: WsnContext, sink_m: tuple[float, float], aggregation
 
 def _of_field(context: WsnContext, place: Array, charge: Array, sink: Array, received_j: float) -> float:
     """T of one field. Columns are x_ij with i != j row by row, then x_i0, then T."""
+    import scipy.sparse as sp  # here, as it takes half a second
+    from scipy.optimize import linprog
+
     nodes = len(place)
     row, column = np.nonzero(~np.eye(nodes, dtype=bool))
     pairs = len(row)

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from allocators.settings import PARAMETERS
 from mac.wsn.distance import apart_m2
-from mac.wsn.listed import listed
 from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import uniform
 
@@ -46,6 +45,7 @@ class Heed:
         self._context, self._keys = context, context.drops.keys(f"heed/{seed}").to(context.device)
         self._by_cost = neighbour_power(context.position_m, self.radius_m).argsort(dim=1, stable=True)
         self._rank = self._by_cost.argsort(1).to(torch.float64)
+        self._axes = tuple(axis.contiguous() for axis in context.position_m.unbind(-1))
         self._most = context.initial_j.amax(1, keepdim=True).clamp(min=1e-300)
 
     def decide(self, observation: WsnObservation) -> WsnDecision:
@@ -85,18 +85,18 @@ class Heed:
     def _cheapest(self, chosen: Tensor, least: Tensor) -> Tensor:
         """Rank of the cheapest of the chosen within the radius of each node, itself included; or what it was, if less.
 
-        One after the other for all nodes at once, without masks: outside of the radius a rank becomes enormous.
+        The chosen of all drops are one list, and outside of the radius a rank becomes enormous: no masks.
         """
-        heads = listed(chosen)
-        nodes = chosen.shape[1]
-        known = heads.clamp(max=nodes - 1)
-        x, y = (axis.contiguous() for axis in self._context.position_m.unbind(-1))
-        head_x, head_y = x.gather(1, known), y.gather(1, known)
-        rank = torch.where(heads == nodes, torch.inf, self._rank.gather(1, known))
-        for number in range(heads.shape[1]):
-            apart, other = x - head_x[:, number, None], y - head_y[:, number, None]
+        drop, node = chosen.nonzero(as_tuple=True)
+        x, y = self._axes
+        nodes, least = chosen.shape[1], least.clone()
+        rows = max(1, _PAIRS // nodes)
+        for some in (slice(first, first + rows) for first in range(0, len(drop), rows)):
+            where, who = drop[some], node[some]
+            apart, other = x[where] - x[where, who][:, None], y[where] - y[where, who][:, None]
             beyond = apart.mul_(apart).add_(other.mul_(other)).sub_(self.radius_m**2).clamp_(min=0.0)
-            least = torch.minimum(least, beyond.mul_(_FAR).add_(rank[:, number, None]))
+            rank = beyond.mul_(_FAR).add_(self._rank[where, who][:, None])
+            least.scatter_reduce_(0, where[:, None].expand_as(rank), rank, "amin")
         return torch.where(least < nodes, least, torch.inf)
 
 
