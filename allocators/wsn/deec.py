@@ -26,7 +26,7 @@ class Deec:
     Source: Qing, Zhu, Wang, Computer Communications 29, 2006.
     """
 
-    p: float = Field(default=0.1, gt=0, le=1)
+    p: float = Field(default=0.05, gt=0, le=1)
     """Wanted share of heads."""
     between_heads: BetweenHeads = "single_hop"
     """Whether heads send to the sink, or by way of other heads where that takes less energy: single_hop, multi_hop."""

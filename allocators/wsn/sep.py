@@ -24,7 +24,7 @@ class Sep:
     Source: Smaragdakis, Matta, Bestavros, SANPA 2004.
     """
 
-    p: float = Field(default=0.1, gt=0, le=1)
+    p: float = Field(default=0.05, gt=0, le=1)
     """Wanted share of heads."""
     between_heads: BetweenHeads = "single_hop"
     """Whether heads send to the sink, or by way of other heads where that takes less energy: single_hop, multi_hop."""
