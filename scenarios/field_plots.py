@@ -29,7 +29,7 @@ _CAUSES = {"transmit": "#CC6677", "receive": "#88CCEE", "aggregate": "#DDCC77", 
 
 
 def plot_alive(result: RunResult, variant: str | None = None) -> Figure:
-    """Live nodes over rounds, mean over drops with its 95 % interval, and below when the first, half and last died.
+    """Live nodes and packets delivered over rounds, means over drops with 95 % intervals, and when nodes died.
 
     Args:
         result: the run, of a sensor field.
@@ -38,24 +38,27 @@ def plot_alive(result: RunResult, variant: str | None = None) -> Figure:
     variant = result.variants[0] if variant is None else variant
     windows = {name: result.to_xarray(name, variant) for name in result.allocators}
     end = max(_end(dataset) for dataset in windows.values())
-    figure = Plot(figsize=(WIDTH_IN, 4.9 + 0.27 * len(windows)), layout="constrained")
-    top, below = figure.subplots(2, 1, sharex=True, height_ratios=(4.0, 0.5 + 0.27 * len(windows)))
+    figure = Plot(figsize=(WIDTH_IN, 7.0 + 0.27 * len(windows)), layout="constrained")
+    top, middle, below = figure.subplots(3, 1, sharex=True, height_ratios=(4.0, 2.2, 0.5 + 0.27 * len(windows)))
     for place, (name, dataset) in enumerate(windows.items()):
         style = style_of(result, name)
         _curve(top, dataset, end, style)
+        _delivered(middle, dataset, style)
         _deaths(below, place, _rows(result, name, variant), style)
     nodes = max(dataset.sizes["user"] for dataset in windows.values())
     top.set(ylabel=f"live nodes of {nodes}", ylim=(-0.02 * nodes, 1.04 * nodes), xlim=(0, end))
-    top.tick_params(labelbottom=True)
+    middle.set(ylabel="packets at the sink\nso far, thousands", ylim=(0, None))
+    for axes in (top, middle):
+        axes.tick_params(labelbottom=True)
     below.set_title("deaths, with the colours and dashes of the curves above", fontsize=10, loc="left", color="0.3")
     below.set(xlabel="round", ylim=(len(windows) - 0.4, -0.6))
     below.set_yticks(range(len(windows)), list(windows))
-    for axes in (top, below):
+    for axes in (top, middle, below):
         axes.grid(alpha=0.3)
     figure.legend(handles=_death_marks(), loc="outside lower center", ncols=3, frameon=False, fontsize=10)
     drops = min(dataset.sizes["drop"] for dataset in windows.values())
     of = f"mean over {drops} drops with its 95 % interval" if drops > 1 else "one drop"
-    headline(figure, f"Live nodes over rounds: {of}{_where(variant)}")
+    headline(figure, f"Live nodes and packets over rounds: {of}{_where(variant)}")
     return figure
 
 
@@ -115,9 +118,21 @@ def _end(dataset: xr.Dataset) -> float:
 
 def _curve(axes: Axes, dataset: xr.Dataset, end: float, style: Style) -> None:
     rounds = np.unique(np.linspace(0, end, _POINTS).round())
-    alive = alive_after(dataset, rounds)
-    means, intervals = zip(*(summary(column) for column in alive.T), strict=True)
-    low, high = np.clip(np.array(intervals).T, 0, alive.max())
+    _band(axes, rounds, alive_after(dataset, rounds), style)
+
+
+def _delivered(axes: Axes, dataset: xr.Dataset, style: Style) -> None:
+    """Thousands of packets that have reached the sink by the end of each window."""
+    packets = read(dataset, "packets").sum(axis=2).cumsum(axis=1)
+    window = float(dataset.attrs["window_s"]) / float(dataset.attrs["round_s"])
+    rounds = window * np.arange(packets.shape[1] + 1)
+    _band(axes, rounds, np.pad(packets, ((0, 0), (1, 0))) / 1e3, style)
+
+
+def _band(axes: Axes, rounds: Array, values: Array, style: Style) -> None:
+    """Mean over drops of ``[D, R]`` with its interval."""
+    means, intervals = zip(*(summary(column) for column in values.T), strict=True)
+    low, high = np.clip(np.array(intervals).T, 0, values.max())
     axes.plot(rounds, means, color=style.colour, linestyle=style.dash, lw=1.8)
     axes.fill_between(rounds, low, high, color=style.colour, alpha=0.2, lw=0)
 

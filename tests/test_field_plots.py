@@ -74,13 +74,16 @@ def test_a_field_has_its_plots_and_no_others(tiny: Result, tmp_path: Path) -> No
 
 
 def test_the_curve_counts_the_live_and_the_marks_are_the_deaths(tiny: Result) -> None:
-    top, below = plot_alive(tiny).axes
+    top, middle, below = plot_alive(tiny).axes
     table = tiny.metrics.set_index(["allocator", "metric"])["mean"]
     for place, name in enumerate(tiny.allocators):
         life = tiny.to_xarray(name)["life_rounds"].to_numpy()
         rounds, means = top.get_lines()[place].get_data()
         by_hand = [np.mean([sum(one > r for one in drop) for drop in life.tolist()]) for r in rounds]
         assert means.tolist() == pytest.approx(by_hand)
+        ends, thousands = middle.get_lines()[place].get_data()
+        assert ends[0] == thousands[0] == 0.0 and len(ends) == tiny.to_xarray(name).sizes["window"] + 1
+        assert 1e3 * thousands[-1] == pytest.approx(table[name, "packets_delivered"])
         marks = [bar.lines[0].get_data() for bar in below.containers if bar.lines[0].get_ydata()[0] == place]
         assert [x[0] for x, _ in marks] == [table[name, metric] for metric in ("fnd", "hnd", "lnd")]
     assert [text.get_text() for text in below.get_yticklabels()] == tiny.allocators
@@ -92,7 +95,7 @@ def test_a_death_that_has_not_come_in_every_drop_is_hollow(tmp_path: Path) -> No
     result = run(short, out=tmp_path / "run", progress=False, plots=False)
     survive = (result.to_xarray("direct")["life_rounds"].max("user") >= 60).to_numpy()
     assert survive.any() and not survive.all()
-    faces = [bar.lines[0].get_markerfacecolor() for bar in plot_alive(result).axes[1].containers]
+    faces = [bar.lines[0].get_markerfacecolor() for bar in plot_alive(result).axes[2].containers]
     assert [face == "white" for face in faces] == [False, False, True]
 
 
@@ -100,7 +103,7 @@ def test_where_nobody_has_died_that_is_said(tmp_path: Path) -> None:
     full = {**FIELD, "duration_s": 20, "allocators": ["leach"], "battery": {"initial_j": 1.0}, "drops": 1}
     result = run(full, out=tmp_path / "run", progress=False, plots=False)
     assert alive_after(result.to_xarray("leach"), np.array([0.0, 20.0])).tolist() == [[NODES, NODES]]
-    for axes in (plot_alive(result).axes[1], plot_energy_balance(result).axes[0]):
+    for axes in (plot_alive(result).axes[2], plot_energy_balance(result).axes[0]):
         assert [text.get_text() for text in axes.texts] == ["no node has died"]
     assert views(result, RoundChoice())[0].round == 20
 
