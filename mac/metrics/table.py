@@ -153,7 +153,7 @@ _UPLINK = (
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
-    for metric in (*_LIFETIME, *_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY, *_HANDOVER, *_UPLINK)
+    for metric in (*_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY, *_HANDOVER, *_UPLINK, *_LIFETIME)
 }
 
 
