@@ -32,8 +32,15 @@ def scenarios() -> Rows:
     rows = []
     for path in sorted(loading.PRESETS.glob("*.yaml")):
         data = yaml.read(path)
-        rows.append({"name": path.stem, "family": data.get("family"), "description": data.get("description", "")})
+        rows.append({"name": path.stem, "family": _family(data), "description": data.get("description", "")})
     return rows
+
+
+def _family(data: dict[str, Any]) -> str:
+    """A preset's own, or that of the preset that it extends."""
+    while "family" not in data:
+        data = yaml.read(loading.PRESETS / f"{data['extends']}.yaml")
+    return str(data["family"])
 
 
 def calibrations() -> Rows:

@@ -121,11 +121,12 @@ def show_plan(plan: Plan) -> None:
 
 
 def show_rows(title: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Plain rows as a table; columns as in the first row."""
-    columns = list(rows[0]) if rows else []
-    cells = [tuple("" if row[key] is None else str(row[key]) for key in columns) for row in rows]
-    numbers = {key for key in columns if all(isinstance(row[key], int | float) for row in rows)}
-    stdout().print(_table(title, columns, cells, numbers))
+    """Plain rows as a table; one for each set of columns."""
+    for columns in dict.fromkeys(map(tuple, rows)):
+        alike = [row for row in rows if tuple(row) == columns]
+        cells = [tuple("" if value is None else str(value) for value in row.values()) for row in alike]
+        numbers = {key for key in columns if all(isinstance(row[key], int | float) for row in alike)}
+        stdout().print(_table(title, columns, cells, numbers))
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from scenarios import bench
+from scenarios.cli import app
 
 KEYS = ["workload", "cells", "users", "prbs", "drops", "threads", "device", "slots_per_s", "cell_slots_per_s",
         "peak_memory_bytes", "setup_s"]  # fmt: skip
@@ -40,3 +42,14 @@ def test_a_row_for_one_drop_and_one_for_the_best_batch(
     monkeypatch.setattr(bench, "measure", measured)
     assert [(row["workload"], row["drops"]) for row in bench.bench(["W1", "W2"])] == rows
     assert [row["drops"] for row in bench.bench(["W1"], drops=4)] == [4]
+
+
+def test_workloads_of_two_kinds_have_a_table_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(name: str, drops: int, *_: Any) -> dict[str, Any]:
+        own: dict[str, Any] = {"cells": 7, "slots_per_s": 5.0} if name == "W1" else {"nodes": 100, "rounds_per_s": 9.0}
+        return {"workload": name, "drops": drops, **own}
+
+    monkeypatch.setattr(bench, "ProcessPoolExecutor", lambda count, mp_context: ThreadPoolExecutor(count))
+    monkeypatch.setattr(bench, "measure", measured)
+    told = CliRunner().invoke(app, ["bench", "W1", "wsn-100", "--drops", "1"])
+    assert told.exit_code == 0 and "slots_per_s" in told.stdout and "rounds_per_s" in told.stdout

@@ -66,6 +66,7 @@ def test_lists_are_complete() -> None:
     assert _first_column("plug-in-traffic.md") == {"model", *(row["name"] for row in catalogue.traffic())}
     text = (ROOT / "docs" / "scenarios.md").read_text()
     assert [row["name"] for row in catalogue.scenarios() if f"`{row['name']}`" not in text] == []
+    assert {row["family"] for row in catalogue.scenarios()} == set(families.names())
 
 
 def test_every_command_is_in_the_index() -> None:

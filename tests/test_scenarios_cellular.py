@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -182,7 +183,8 @@ def test_a_scenario_that_cannot_fit_is_refused() -> None:
     assert not Path("out").exists()
 
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
+DATA = Path(os.environ.get("FAIRWAVE_DATA", BESIDE))
 
 
 @pytest.mark.skipif(not (DATA / "tractor" / "raw").is_dir(), reason="the TRACTOR traces are not here")
