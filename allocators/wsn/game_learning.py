@@ -16,10 +16,10 @@ from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObs
 from phy.random import uniform
 from phy.sensor_radio import transmit_j_per_bit
 
-from .central import draw, least_of_each, medoids
-from .clusters import nearest
+from .central import least_of_each
 from .game import GameSettings, equilibrium, payoff
 from .learner import Table, state_of
+from .standing import StandingClusters
 
 _NEVER = 1e9  # rounds since a node was head that never was
 
@@ -70,25 +70,23 @@ class GameLearning:
             ValueError: the checkpoint cannot be read.
         """
         self._context = context
-        self._keys = {name: context.drops.keys(f"game/{name}/{seed}").to(context.device) for name in ("start", "luck")}
+        self._keys = context.drops.keys(f"game/luck/{seed}").to(context.device)
         if not (self.learning and hasattr(self, "_table")):
             self._table = self._read()
-        self._label: Tensor | None = None
-        self._count = torch.zeros_like(context.initial_j[:, :1])
+        self._clusters = StandingClusters(context, f"game/start/{seed}", self.p, self.turns)
         self._since = torch.full_like(context.initial_j, _NEVER)
         self._before: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
 
     def decide(self, observation: WsnObservation) -> WsnDecision:
         """Cluster, play, correct, choose the intermediary."""
-        self._cluster(observation)
+        self._clusters.update(observation)
         alive, energy = observation.alive, observation.energy_j
         members = self._of_cluster(alive.to(energy.dtype), "sum").clamp(min=1.0)
         state = self._state(observation, members)
         volunteers = alive & (self._luck(observation.round) < self._chance(observation, members, state))
         any_volunteer = self._of_cluster(volunteers.to(energy.dtype), "amax") > 0
         may_lead = alive & (volunteers | ~any_volunteer)
-        assert self._label is not None
-        heads = least_of_each(self._label, may_lead, -energy, self._context.nodes)
+        heads = least_of_each(self._clusters.label, may_lead, -energy, self._context.nodes)
         if self.learning:
             self._learn(observation, state, heads)
         self._since = torch.where(heads, 1.0, (self._since + 1.0).clamp(max=_NEVER))
@@ -108,9 +106,8 @@ class GameLearning:
 
     def _of_cluster(self, values: Tensor, reduce: str) -> Tensor:
         """Sum or greatest of each node's cluster, ``[B, N]``."""
-        assert self._label is not None
-        zero = torch.zeros_like(values)
-        return zero.scatter_reduce(1, self._label, values, reduce).gather(1, self._label)
+        zero, label = torch.zeros_like(values), self._clusters.label
+        return zero.scatter_reduce(1, label, values, reduce).gather(1, label)
 
     def _chance(self, observation: WsnObservation, members: Tensor, state: Tensor) -> Tensor:
         chance = torch.full_like(members, 0.5)
@@ -148,41 +145,20 @@ class GameLearning:
         self._before = state, heads.long(), off, observation.alive
 
     def _tree(self, observation: WsnObservation, heads: Tensor) -> WsnDecision:
-        nodes = self._context.nodes
-        assert self._label is not None
-        own = torch.arange(nodes, device=heads.device).expand_as(self._label)
-        leader = torch.full((len(heads), nodes + 1), NO_WAY, dtype=torch.int64, device=heads.device)
-        leader = leader.scatter(1, torch.where(heads, self._label, nodes), own)
-        up = torch.full_like(own, SINK)
+        leader = self._clusters.leaders(heads)
+        up = torch.full_like(leader, SINK)
         if self.intermediary:
             richest = torch.where(heads, observation.energy_j, -1.0).argmax(1, keepdim=True)
-            up = torch.where(own == richest, SINK, richest)
-        parent = torch.where(heads, up, leader.gather(1, self._label))
+            up = torch.where(torch.arange(self._context.nodes, device=up.device) == richest, SINK, richest)
+        parent = torch.where(heads, up, leader)
         parent = torch.where(observation.alive, parent, NO_WAY)
         return WsnDecision(parent, heads, self._messages(heads, leader))
 
     def _messages(self, heads: Tensor, leader: Tensor) -> Control:
         """A head announces itself as far as its farthest member."""
-        assert self._label is not None
-        place = self._context.position_m
-        lead = leader.gather(1, self._label).clamp(min=0)
-        apart = between_m2(place, lead)
+        apart = between_m2(self._context.position_m, leader.clamp(min=0))
         return Control(heads.to(apart.dtype), self._of_cluster(apart, "amax").sqrt())
 
     def _luck(self, round_: int) -> Tensor:
         nodes = self._context.nodes
-        return uniform(self._keys["luck"], (nodes,), start=round_ * nodes)
-
-    def _cluster(self, observation: WsnObservation) -> None:
-        """New clusters for the drops that have lost many nodes."""
-        count = observation.alive.sum(1, keepdim=True).to(self._count.dtype)
-        stale = count < 0.9 * self._count if self._label is not None else torch.ones_like(count, dtype=torch.bool)
-        if not bool(stale.any()):
-            return
-        nodes, place = self._context.nodes, self._context.position_m
-        luck = uniform(self._keys["start"], (nodes,), start=observation.round * nodes)
-        start = draw(luck, observation.alive, (self.p * count).round().long().clamp(min=1))
-        heads = medoids(place, observation.alive, observation.alive, start, self.turns)
-        fresh = nearest(place, heads).head.clamp(min=0)
-        self._label = fresh if self._label is None else torch.where(stale, fresh, self._label)
-        self._count = torch.where(stale, count, self._count)
+        return uniform(self._keys, (nodes,), start=round_ * nodes)

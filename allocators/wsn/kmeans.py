@@ -5,16 +5,14 @@ from __future__ import annotations
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from torch import Tensor
 
 from allocators.settings import PARAMETERS
 from mac.wsn.distance import apart_m2
 from mac.wsn.types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
-from phy.random import uniform
 
-from .central import draw, least_of_each, medoids
-from .clusters import nearest
+from .central import least_of_each
 from .relay import BetweenHeads, routed
+from .standing import StandingClusters
 
 
 @dataclass(config=PARAMETERS)
@@ -39,38 +37,18 @@ class KMeans:
 
     def reset(self, context: WsnContext, seed: int) -> None:
         """No clusters yet."""
-        self._context, self._keys = context, context.drops.keys(f"kmeans/{seed}").to(context.device)
-        self._label: Tensor | None = None
-        self._count = torch.zeros_like(context.initial_j[:, :1])
+        self._context = context
+        self._clusters = StandingClusters(context, f"kmeans/{seed}", self.p, self.turns)
 
     def decide(self, observation: WsnObservation) -> WsnDecision:
         """The fullest battery of each cluster leads it."""
-        self._cluster(observation)
-        assert self._label is not None
-        place = self._context.position_m
-        centre = place.gather(1, self._label[..., None].expand(-1, -1, 2))
+        self._clusters.update(observation)
+        place, label = self._context.position_m, self._clusters.label
+        centre = place.gather(1, label[..., None].expand(-1, -1, 2))
         apart = apart_m2(place, centre) / (self._context.extent_m[0] * self._context.extent_m[1])
         most = observation.energy_j.amax(1, keepdim=True).clamp(min=1e-300)
         cost = self.distance_weight * apart - observation.energy_j / most
-        nodes = self._context.nodes
-        heads = least_of_each(self._label, observation.alive, cost, nodes)
-        own = torch.arange(nodes, device=heads.device).expand_as(self._label)
-        leader = torch.full((len(heads), nodes + 1), NO_WAY, dtype=torch.int64, device=heads.device)
-        leader = leader.scatter(1, torch.where(heads, self._label, nodes), own)
-        parent = torch.where(heads, SINK, leader.gather(1, self._label))
+        heads = least_of_each(label, observation.alive, cost, self._context.nodes)
+        parent = torch.where(heads, SINK, self._clusters.leaders(heads))
         decision = WsnDecision(torch.where(observation.alive, parent, NO_WAY), heads)
         return routed(decision, observation, self._context, self.between_heads)
-
-    def _cluster(self, observation: WsnObservation) -> None:
-        """New clusters for the drops that have lost many nodes."""
-        count = observation.alive.sum(1, keepdim=True).to(self._count.dtype)
-        stale = count < 0.9 * self._count if self._label is not None else torch.ones_like(count, dtype=torch.bool)
-        if not bool(stale.any()):
-            return
-        nodes, place = self._context.nodes, self._context.position_m
-        luck = uniform(self._keys, (nodes,), start=observation.round * nodes)
-        start = draw(luck, observation.alive, (self.p * count).round().long().clamp(min=1))
-        heads = medoids(place, observation.alive, observation.alive, start, self.turns)
-        fresh = nearest(place, heads).head.clamp(min=0)
-        self._label = fresh if self._label is None else torch.where(stale, fresh, self._label)
-        self._count = torch.where(stale, count, self._count)
