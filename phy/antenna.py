@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from pydantic import Field
@@ -46,6 +46,30 @@ class SectorAntennaSettings:
     Port 0 of a cross-polarised panel is slant. Users' antennas at 0 and 90 degrees, or a vertical one alone, get half
     of it, and what scattering turns from one polarisation into the other.
     """
+
+
+class Element(Protocol):
+    """What has the element pattern of TR 38.901 Table 7.3-1, by the names of :class:`SectorAntennaSettings`."""
+
+    @property
+    def max_gain_dbi(self) -> float: ...
+    @property
+    def horizontal_hpbw_deg(self) -> float: ...
+    @property
+    def vertical_hpbw_deg(self) -> float: ...
+    @property
+    def front_to_back_db(self) -> float: ...
+    @property
+    def side_lobe_db(self) -> float: ...
+
+
+ELEMENT_FIELDS = ("max_gain_dbi", "horizontal_hpbw_deg", "vertical_hpbw_deg", "front_to_back_db", "side_lobe_db")
+"""Fields that describe an element."""
+
+
+def element_of(panel: Element) -> SectorAntennaSettings:
+    """A single element of a panel, as an antenna."""
+    return SectorAntennaSettings(**{name: getattr(panel, name) for name in ELEMENT_FIELDS}, vertical_elements=1)
 
 
 def gain_db(settings: SectorAntennaSettings, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from .antenna import SectorAntennaSettings
+from .antenna import SectorAntennaSettings, element_of
 from .config import STRICT
 from .panel import PanelSettings
 from .receiver import Receiver
@@ -127,12 +127,8 @@ def port_antenna(panel: PanelSettings) -> SectorAntennaSettings:
     if panel.element == "omni":
         return SectorAntennaSettings(kind="omni")
     slanted = panel.polarizations == 2 or panel.slants_rad[0] != 0.0
-    return SectorAntennaSettings(
-        max_gain_dbi=panel.max_gain_dbi,
-        horizontal_hpbw_deg=panel.horizontal_hpbw_deg,
-        vertical_hpbw_deg=panel.vertical_hpbw_deg,
-        front_to_back_db=panel.front_to_back_db,
-        side_lobe_db=panel.side_lobe_db,
+    return replace(
+        element_of(panel),
         vertical_elements=panel.rows_per_port,
         vertical_spacing_wavelengths=min(panel.row_spacing_wavelengths, 2.0),
         electrical_tilt_deg=panel.electrical_tilt_deg,

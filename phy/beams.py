@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from .antenna import SectorAntennaSettings, element_gain_db
+from .antenna import element_gain_db, element_of
 from .config import STRICT
 
 MOST_BEAMS = 256
@@ -130,7 +130,7 @@ def beam_gains(panel: BeamPanelSettings, azimuth_rad: Tensor, zenith_rad: Tensor
     along = _array_gain(
         panel.rows // panel.port_rows, panel.row_spacing_wavelengths, up[..., None] - torch.cos(aim_zenith)
     )
-    element = element_gain_db(_element(panel), torch.atan2(sideways, forward), torch.acos(up.clamp(-1.0, 1.0)))
+    element = element_gain_db(element_of(panel), torch.atan2(sideways, forward), torch.acos(up.clamp(-1.0, 1.0)))
     linear = torch.exp(element * (math.log(10.0) / 10.0))
     return ((linear[..., None] * along)[..., None] * across).flatten(-2)
 
@@ -159,14 +159,3 @@ def _array_gain(count: int, spacing_wavelengths: float, difference: Tensor) -> T
     near = below.abs() < _NEAR_A_LOBE
     ratio = torch.sin(count * half) / torch.where(near, 1.0, below)
     return torch.where(near, float(count), ratio.square() / count)
-
-
-def _element(panel: BeamPanelSettings) -> SectorAntennaSettings:
-    return SectorAntennaSettings(
-        max_gain_dbi=panel.max_gain_dbi,
-        horizontal_hpbw_deg=panel.horizontal_hpbw_deg,
-        vertical_hpbw_deg=panel.vertical_hpbw_deg,
-        front_to_back_db=panel.front_to_back_db,
-        side_lobe_db=panel.side_lobe_db,
-        vertical_elements=1,
-    )

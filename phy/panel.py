@@ -20,7 +20,7 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from .antenna import SectorAntennaSettings, element_gain_db
+from .antenna import element_gain_db, element_of
 from .config import STRICT
 
 MAX_PORTS = 64
@@ -228,15 +228,7 @@ def _grid(settings: PanelSettings, rows: int, row_spacing: float) -> Tensor:
 def _element_amplitude(settings: PanelSettings, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
     if settings.element == "omni":
         return torch.ones_like(azimuth_rad * zenith_rad)
-    element = SectorAntennaSettings(
-        max_gain_dbi=settings.max_gain_dbi,
-        horizontal_hpbw_deg=settings.horizontal_hpbw_deg,
-        vertical_hpbw_deg=settings.vertical_hpbw_deg,
-        front_to_back_db=settings.front_to_back_db,
-        side_lobe_db=settings.side_lobe_db,
-        vertical_elements=1,
-    )
-    return torch.pow(10.0, element_gain_db(element, azimuth_rad, zenith_rad) / 20.0)
+    return torch.pow(10.0, element_gain_db(element_of(settings), azimuth_rad, zenith_rad) / 20.0)
 
 
 def _column_amplitude(settings: PanelSettings, zenith_rad: Tensor) -> Tensor:

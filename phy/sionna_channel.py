@@ -23,7 +23,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from .antenna import SectorAntennaSettings
+from .antenna import ELEMENT_FIELDS, SectorAntennaSettings
 from .channel import Channel, ChannelPlan, place_users, stack_channels
 from .fading import FadingSettings
 from .large_scale import Inside, PropagationSettings, draw_inside
@@ -374,8 +374,8 @@ def velocity_mps(drop: Drops, plan: ChannelPlan) -> Tensor:
 
 
 def _is_standard(antenna: SectorAntennaSettings) -> bool:
-    names = ("max_gain_dbi", "horizontal_hpbw_deg", "vertical_hpbw_deg", "front_to_back_db", "side_lobe_db")
-    return antenna.kind == "omni" or all(getattr(antenna, name) == getattr(_ELEMENT, name) for name in names)
+    same = (getattr(antenna, name) == getattr(_ELEMENT, name) for name in ELEMENT_FIELDS)
+    return antenna.kind == "omni" or all(same)
 
 
 @contextmanager
