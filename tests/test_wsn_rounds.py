@@ -22,6 +22,7 @@ from phy.random import Drops, uniform
 from phy.sensor_field import FieldSettings, place_nodes
 from phy.sensor_link import SensorLinkSettings
 from phy.sensor_radio import SensorRadioSettings
+from scenarios import families, load
 
 CPU = torch.device("cpu")
 ACCOUNT = AccountSettings(header_bits=200, sense_j=1e-5, idle_j=2e-6, listen_j=3e-6)
@@ -197,3 +198,20 @@ def test_harvest_never_overfills() -> None:
     field = problem((0,), battery=battery, account=AccountSettings())
     windows = run(field, resolve("direct", "wsn"), Span(intervals=200, window=200)).arrays
     assert (windows["left_j"] <= 0.5 + 1e-12).all() and (windows["life_rounds"] == 200).all()
+
+
+def test_energies_are_float64_throughout() -> None:
+    """A Python number times a tensor of bool is float32: a charge of 0.1 J would be 1.5e-8 off."""
+    account = {"control_bits": 100, "idle_j": 1e-6, "listen_j": 1e-6, "sense_j": 1e-6}
+    settings = {"sensing.model": "random", "sensing.probability": 0.5, "battery.harvest_j": 1e-5}
+    scenario = load("wsn-field", account=account, **settings, **{"battery.initial_j": 0.1, "field.nodes": 8})
+    field = families.find("wsn").build(scenario, Drops(1, (0,)), torch.device("cpu"), torch.float32)
+    assert field.context.initial_j.tolist() == [[0.1] * 8]
+    allocator = resolve("leach", "wsn")
+    allocator.reset(field.context, 0)
+    state = field.start()
+    for _ in range(3):
+        state, outcome = field.step(state, allocator.decide(state.observation))
+        tensors = {**outcome.__dict__, **outcome.extras, "charge": state.energy_j}
+        floats = {name: t.dtype for name, t in tensors.items() if isinstance(t, torch.Tensor) and t.is_floating_point()}
+        assert len(floats) > 8 and set(floats.values()) == {torch.float64}, floats

@@ -178,7 +178,7 @@ class WsnProblem:
         if battery.harvest_period_rounds:
             turn = 2.0 * math.pi * state.round / battery.harvest_period_rounds
             mean *= math.pi * max(0.0, math.sin(turn))
-        return torch.minimum(mean * (state.alive & (left > 0)), (self.initial_j - left).clamp(min=0.0))
+        return torch.minimum(mean * (state.alive & (left > 0)).to(left.dtype), (self.initial_j - left).clamp(min=0.0))
 
     def _spread(self, state: WsnState, alive: Tensor, energy: Tensor) -> Tensor:
         first = (state.alive & ~alive).any(1) & state.spread_j2.isnan()
@@ -203,7 +203,7 @@ class WsnProblem:
             "spread_at_first_death_j2": after.spread_j2,
         }
         spent = (state.energy_j - after.left_j).sum(1)
-        served, demand, nothing = arrived * bits, state.sensed * bits, torch.zeros_like(arrived)
+        served, demand, nothing = arrived * bits, state.sensed.to(arrived.dtype) * bits, torch.zeros_like(arrived)
         return Outcome(served, demand, arrived, nothing, spent, extras, over=not bool(count.any()))
 
     def _observed(self, round_: int, energy: Tensor, alive: Tensor, spread: Tensor) -> WsnState:
@@ -242,7 +242,7 @@ def initial_charge(drops: Drops, battery: BatterySettings, nodes: int) -> Tensor
     Exactly ``round(m N)`` nodes are advanced, so that fields differ in which ones and not in how many.
     """
     rank = uniform(drops.keys("wsn/advanced"), (nodes,)).argsort(-1).argsort(-1)
-    advanced = rank < round(battery.advanced_share * nodes)
+    advanced = (rank < round(battery.advanced_share * nodes)).to(torch.float64)  # a number times a bool is float32
     charge = battery.initial_j * (1.0 + battery.advanced_extra * advanced)
     if battery.spread == 0.0:
         return charge
