@@ -58,6 +58,7 @@ class Parts:
     block_slots: int
     itinerary: Itinerary | None = None  # None where everybody keeps his cell
     uplink: UplinkPlan | None = None  # None on a downlink
+    compiled: bool = True  # loops of a slot in machine code, where there are any; the numbers are the same
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,36 @@ class Block:
     coordinates: Tensor  # [B, U, T, C * 2D] of the slots from fading_slot on
     fading_slot: int
     luck: Tensor  # [T, B, U] uniform numbers that decide on decoding
+    time: Tensor  # [T] float64, number of each slot
     arrivals: Tensor | None  # [T, 2, B, U] float64: bytes, packets
     around: Around | None = None  # with panels: whose matrices the coordinates are
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One slot of a block. What is compiled reads the tensors only: a number of Python would be part of the code."""
+
+    slot: int
+    block: Block
+    time: Tensor  # [] float64, the slot
+    luck: Tensor  # [B, U]
+    air: Tensor  # [B, U, C * 2D] coordinates of the slot; with panels those of the block
+    serving: Tensor  # [B, U] int64
+    measured: bool  # whether users report in this slot
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What one slot did with a decision."""
+
+    waiting_bytes: Tensor  # [B, U]
+    sent_bytes: Tensor  # [B, U] since the start
+    harq: HarqState
+    outer_loop_db: Tensor  # [B, U]
+    served_bits: Tensor  # [B, U]
+    report: Report | None  # None where nobody measured
+    counters: Tensor  # [n, B, U] float64
+    active_prbs: Tensor  # [B, C]
 
 
 @dataclass(frozen=True)

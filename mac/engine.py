@@ -10,25 +10,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from phy.bler import transport_bler
+from phy.compiling import available
 from phy.link import sinr
 from phy.lookup import gather
 from phy.mimo_channel import Around
 from phy.random import uniform
 
 from . import handover, harq
-from .cells import COUNTERS, Attached, Block, CellState, Grant, Parts, Report, SlotOutcome
+from .cells import COUNTERS, Attached, Block, Carried, CellState, Grant, Moment, Parts, Report, SlotOutcome
 from .delays import DelayLedger, DelayReport
+from .handing_over import hand_over, with_handovers
 from .harq import Attempt
 from .link_adaptation import outer_loop
 from .scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
 from .timetable import Timetable, roster
 
-_GRANTED = COUNTERS.index("granted_prbs")
+if TYPE_CHECKING:
+    from .compiled import CompiledSlot
+
 _FADING_SLOTS = 10  # slots whose fading is computed at once; more would not fit a cache
 _LEAST_BITS = 1e-9  # divisor where a user is out of range
 _ALWAYS_BYTES = 2.0**40  # what a full-buffer user has waiting
@@ -57,7 +62,7 @@ class Engine:
         self._prb = torch.arange(self.prbs, device=self.device)
         self.slice_id = parts.users.slice_id.to(self.device).expand(self.shape)
         self._full = parts.users.full_buffer.to(self.device).expand(self.shape)
-        self._endless_bytes = self._full * _ALWAYS_BYTES
+        self.endless_bytes = self._full * _ALWAYS_BYTES
         self._saturated = bool(parts.users.full_buffer.all())
         budget = parts.users.delay_budget_s.to(self.device).expand(self.shape)
         self._budget_s = budget.to(self.dtype)
@@ -74,6 +79,7 @@ class Engine:
             dtype=self.dtype,
         )
         self._fading_slots = max(n for n in range(1, _FADING_SLOTS + 1) if parts.block_slots % n == 0)
+        self._compiled = self._compile() if parts.compiled else None
         self._luck_keys = parts.drops.keys("decoding").to(self.device)
 
     def start(self) -> CellState:
@@ -83,10 +89,11 @@ class Engine:
         if not self._saturated:
             ledger = DelayLedger(self.shape, self.parts.block_slots, self.device)
         everything = torch.ones((self.shape[0], self.cells, self.prbs), dtype=self.dtype, device=self.device)
-        first = self._measure(block, self._seen(block, 0, everything, self._first.serving))
+        moment = self._moment(0, block, self._first.serving)
+        first = self._measure(moment, self._seen(moment, everything))
         state = CellState(
             slot=0,
-            waiting_bytes=self._endless_bytes,
+            waiting_bytes=self.endless_bytes,
             admitted_bytes=self._zero,
             sent_bytes=self._zero,
             harq=harq.start(self.shape, self.parts.harq, self.device),
@@ -131,14 +138,68 @@ class Engine:
             decision: checked beforehand (:mod:`mac.feasible`).
             need_prbs: as observed in this slot; counted as requested.
         """
-        grant = self._grant(state, decision.user)
-        attempt, seen, active = self._transmit(state, grant)
+        moment = self._moment(state.slot, state.block, state.attached.serving)
+        carry_out = self._compiled.carry_out if self._compiled else self._carry_out
+        carried = carry_out(state, decision.user, need_prbs, moment)
+        counters = carried.counters
+        if self._plan:
+            counters = with_handovers(counters, state.slot, self._plan)
+        state = replace(
+            state,
+            slot=state.slot + 1,
+            waiting_bytes=carried.waiting_bytes,
+            sent_bytes=carried.sent_bytes,
+            harq=carried.harq,
+            outer_loop_db=carried.outer_loop_db,
+            reports=(*state.reports[1:], carried.report or state.reports[-1]),
+            served_bits=carried.served_bits,
+        )
+        state, delays = self._advance(state)
+        return state, SlotOutcome(counters, carried.active_prbs, delays)
+
+    def backlog_bits(self, state: CellState) -> Tensor:
+        """Bits that wait for a first transmission or a repetition, ``[B, U]``."""
+        return 8 * (state.waiting_bytes - self.endless_bytes + harq.in_flight_bytes(state.harq))
+
+    def oldest_s(self, state: CellState) -> Tensor:
+        """Age of the oldest byte that waits for its first transmission, ``[B, U]``; 0 where none does."""
+        return self._head_of_line(state)
+
+    # The slot, part by part.
+
+    def _compile(self) -> CompiledSlot | None:
+        """The slot in compiled loops; None where there are none for this engine."""
+        if type(self) is not Engine or self.device.type != "cpu" or not available():
+            return None
+        from .compiled import CompiledSlot
+
+        return CompiledSlot(self)
+
+    def _moment(self, slot: int, block: Block, serving: Tensor) -> Moment:
+        step = slot - block.first_slot
+        return Moment(
+            slot=slot,
+            block=block,
+            time=block.time[step],
+            luck=block.luck[step],
+            air=self._air(block, slot),
+            serving=serving,
+            measured=slot % self.parts.link.report_period_slots == 0,
+        )
+
+    def _air(self, block: Block, slot: int) -> Tensor:
+        return block.coordinates[:, :, slot - block.fading_slot]
+
+    def _carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
+        """Send what was decided; a function of tensors alone."""
+        grant = self._grant(state, user)
+        attempt, seen, active = self._transmit(state, grant, moment)
         first = attempt.sent & ~state.harq.retransmits
         failed = first & ~attempt.decoded
         new_bytes = torch.where(first, attempt.bytes, self._zero)
         served = torch.where(attempt.decoded, attempt.bytes * 8, self._zero)
         rest = state.waiting_bytes - new_bytes
-        waiting = torch.maximum(rest, self._endless_bytes)
+        waiting = torch.maximum(rest, self.endless_bytes)
         counters = torch.stack(
             (
                 served,
@@ -151,31 +212,16 @@ class Engine:
                 failed.to(torch.float64),
             )
         )
-        if self._plan:
-            counters = self._with_handovers(counters, state.slot, self._plan)
-        counters = self._with_more(counters, state, grant, attempt, seen)
-        state = replace(
-            state,
-            slot=state.slot + 1,
+        return Carried(
             waiting_bytes=waiting,
             sent_bytes=state.sent_bytes + new_bytes,
-            harq=harq.update(state.harq, attempt, state.slot, self.parts.harq),
+            harq=harq.update(state.harq, attempt, moment.time, self.parts.harq),
             outer_loop_db=outer_loop(state.outer_loop_db, first, failed, self.parts.link),
-            reports=self._report(state, seen),
             served_bits=served,
+            report=self._report(moment, seen) if moment.measured else None,
+            counters=self._with_more(counters, moment, grant, attempt, seen),
+            active_prbs=active.sum(-1),
         )
-        state, delays = self._advance(state)
-        return state, SlotOutcome(counters, active.sum(-1), delays)
-
-    def backlog_bits(self, state: CellState) -> Tensor:
-        """Bits that wait for a first transmission or a repetition, ``[B, U]``."""
-        return 8 * (state.waiting_bytes - self._endless_bytes + harq.in_flight_bytes(state.harq))
-
-    def oldest_s(self, state: CellState) -> Tensor:
-        """Age of the oldest byte that waits for its first transmission, ``[B, U]``; 0 where none does."""
-        return self._head_of_line(state)
-
-    # The slot, part by part.
 
     def _need(self, state: CellState) -> Tensor:
         mean, queue = state.reports[0].mean_bits, state.harq
@@ -199,7 +245,7 @@ class Engine:
         """MCS of each user's new block from the mean of what was reported for its PRBs, and their number."""
         return self.parts.tables.adaptation.choose_mcs(mean_bits, state.outer_loop_db)
 
-    def _transmit(self, state: CellState, grant: Grant) -> tuple[Attempt, Tensor, Tensor]:
+    def _transmit(self, state: CellState, grant: Grant, moment: Moment) -> tuple[Attempt, Tensor, Tensor]:
         """Send, receive, decode. Returns the attempt, what reports measure, and the activity ``[B, C, K]``."""
         tables, queue = self.parts.tables, state.harq
         block, again = queue.current, queue.retransmits
@@ -209,21 +255,21 @@ class Engine:
         payload = torch.where(again, block[..., harq.BYTES], new)
         sent = (payload * grant.prbs > 0) & queue.usable
         activity = self._activity(grant, sent)
-        effective, seen = self._receive(state, grant, activity)
+        effective, seen = self._receive(state, grant, activity, moment)
         own = effective * (grant.prbs / coded_prbs.clamp(min=1.0))
         combined = torch.where(again, own + block[..., harq.SINR], own)
         bler = gather(tables.bler_curves, tables.bler_row[cell], combined)
         failure = transport_bler(bler, tables.code_blocks[cell])
-        decoded = sent & (state.block.luck[state.slot - state.block.first_slot] >= failure)
+        decoded = sent & (moment.luck >= failure)
         attempts = torch.where(again, block[..., harq.ATTEMPTS] + 1, self._zero + 1)
         given_up = sent & (attempts >= self.parts.harq.max_attempts) & ~decoded
         payload = torch.where(sent, payload, self._zero)
         attempt = Attempt(sent, payload, grant.mcs, coded_prbs, combined, attempts, decoded, given_up)
         return attempt, seen, activity
 
-    def _receive(self, state: CellState, grant: Grant, activity: Tensor) -> tuple[Tensor, Tensor]:
+    def _receive(self, state: CellState, grant: Grant, activity: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
         """Effective SINR of each user's block, and what reports measure: the SINR ``[B, U, K]``."""
-        gamma = self._seen(state.block, state.slot, activity, state.attached.serving)
+        gamma = self._seen(moment, activity)
         return self._effective_sinr(grant, gamma), gamma
 
     def _activity(self, grant: Grant, sent: Tensor) -> Tensor:
@@ -242,7 +288,7 @@ class Engine:
         mean = self._per_user(grant.holder, carried) / grant.prbs.clamp(min=1.0)
         return mapping.inverse(mean, grant.mcs)
 
-    def _with_more(self, counters: Tensor, state: CellState, grant: Grant, attempt: Attempt, seen: Tensor) -> Tensor:
+    def _with_more(self, counters: Tensor, moment: Moment, grant: Grant, attempt: Attempt, seen: Tensor) -> Tensor:
         """Counters of the slot and what else an engine counts, ``[n, B, U]``."""
         return counters
 
@@ -252,10 +298,10 @@ class Engine:
         out = values.new_zeros((batch, users + 1))
         return out.scatter_add_(1, holder, values)[:, :users]
 
-    def _seen(self, block: Block, slot: int, activity: Tensor, serving: Tensor) -> Tensor:
+    def _seen(self, moment: Moment, activity: Tensor) -> Tensor:
         """What reports measure while cells transmit like that: the SINR ``[B, U, K]``."""
-        channel, step = self.parts.channel, slot - block.fading_slot
-        return sinr(block.coordinates[:, :, step], channel.fading.to_prbs, serving, activity)
+        fading = self.parts.channel.fading
+        return sinr(moment.air, fading.to_prbs, moment.serving, activity, fading.faded)
 
     def _heard(self, state: CellState) -> Report:
         """The reports in use; those of users whom nobody serves say nothing."""
@@ -265,13 +311,17 @@ class Engine:
         here = back <= state.slot
         return Report(report.bits * here[..., None], report.mean_bits * here)
 
-    def _measure(self, block: Block, seen: Tensor) -> Report:
-        bits = self.parts.tables.adaptation.report(seen)
-        return Report(bits, bits.mean(-1))
+    def _measure(self, moment: Moment, seen: Tensor) -> Report:
+        return self.measure(seen)
 
-    def _report(self, state: CellState, seen: Tensor) -> tuple[Report, ...]:
-        measured = state.slot % self.parts.link.report_period_slots == 0
-        return (*state.reports[1:], self._measure(state.block, seen) if measured else state.reports[-1])
+    def measure(self, seen: Tensor) -> Report:
+        """Report of the SINR ``[B, U, K]``. The mean is a sum in float64, which no order of the PRBs changes."""
+        bits = self.parts.tables.adaptation.report(seen)
+        return Report(bits, (bits.sum(-1, dtype=torch.float64) / self.prbs).to(bits.dtype))
+
+    def _report(self, moment: Moment, seen: Tensor) -> Report:
+        """What users report of the slot that has just been sent."""
+        return self._measure(moment, seen)
 
     def _advance(self, state: CellState) -> tuple[CellState, DelayReport | None]:
         """Close the slot's books, fetch a new block where one ends, admit the arrivals of the next slot."""
@@ -290,33 +340,7 @@ class Engine:
         return self._admit(state), delays
 
     def _hand_over(self, state: CellState, plan: Timetable) -> CellState:
-        """New cells where a measurement brings them; who is served by nobody can neither send nor repeat anything."""
-        if plan.measures(state.slot):
-            state = self._moved(state, plan.attached(state.slot), plan.moved(state.slot))
-        here = plan.back(state.slot) <= state.slot
-        queue = replace(state.harq, usable=state.harq.usable & here, retransmits=state.harq.retransmits & here)
-        return replace(state, harq=queue)
-
-    def _with_handovers(self, counters: Tensor, slot: int, plan: Timetable) -> Tensor:
-        """With handovers, and with a row of its own for what was granted to users whom nobody serves."""
-        unserved = counters[_GRANTED] * (plan.back(slot) > slot)
-        counters[_GRANTED] -= unserved
-        return torch.cat((counters, plan.counts(slot), unserved[None]))
-
-    def _moved(self, state: CellState, attached: Attached, moved: Tensor) -> CellState:
-        """What was in flight goes back into the queue; the outer loop and the reports begin anew with the new cell."""
-        returned = torch.where(moved, harq.in_flight_bytes(state.harq), self._zero)
-        blocks = state.harq.blocks.masked_fill(moved[..., None, None], 0.0)
-        kept = (~moved).to(self.dtype)
-        return replace(
-            state,
-            waiting_bytes=state.waiting_bytes + returned,
-            sent_bytes=state.sent_bytes - returned,
-            harq=harq.choose(blocks, state.slot),
-            outer_loop_db=state.outer_loop_db * kept,
-            reports=tuple(self._forgotten(old, kept) for old in state.reports),
-            attached=attached,
-        )
+        return hand_over(state, plan, self._forgotten)
 
     def _forgotten(self, report: Report, kept: Tensor) -> Report:
         """The report where ``kept`` ``[B, U]`` is 1, and nothing where it is 0."""
@@ -357,7 +381,8 @@ class Engine:
             both = torch.stack([read(first_slot, slots, users) for read in of_block])
             arrivals = both.permute(3, 0, 1, 2).to(self.device, torch.float64).contiguous()
         fading, around = self._fading(first_slot)
-        return Block(first_slot, fading, first_slot, luck.contiguous(), arrivals, around)
+        time = torch.arange(first_slot, first_slot + slots, dtype=torch.float64, device=self.device)
+        return Block(first_slot, fading, first_slot, luck.contiguous(), time, arrivals, around)
 
     def _renewed(self, block: Block, slot: int) -> Block:
         """The block with the fading of the slots from ``slot`` on."""

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from phy.compiling import available
+
 from .contracts import InfeasibleDecision
 from .scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
 from .slicing_types import SlicingContext, SlicingDecision, SlicingObservation
@@ -48,9 +50,8 @@ def require_scheduling(
         InfeasibleDecision: with the drop where a value is at fault.
     """
     user = _holders(decision, context)
-    bad = _breaches(user, observation)
-    if bool(bad.any()):
-        place = _first(bad)
+    if _breached(user, observation):
+        place = _first(_breaches(user, observation))
         raise InfeasibleDecision(_explain(user, observation, place), context.drops.ids[place[0]])
     return SchedulingDecision(user, _required_partners(decision, user, observation, context))
 
@@ -176,6 +177,15 @@ def raise_where(bad: Tensor, context: SlicingContext, explain: Callable[[Reader]
 
 def _first(bad: Tensor) -> tuple[int, ...]:
     return tuple(int(i) for i in bad.nonzero()[0])
+
+
+def _breached(user: Tensor, observation: SchedulingObservation) -> bool:
+    """Whether there is any breach."""
+    if user.device.type != "cpu" or not available():
+        return bool(_breaches(user, observation).any())
+    from .compiled_feasible import breached, masks
+
+    return breached(user.contiguous().numpy(), observation.serving.contiguous().numpy(), *masks(observation))
 
 
 def _breaches(user: Tensor, observation: SchedulingObservation) -> Tensor:

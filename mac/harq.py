@@ -62,7 +62,7 @@ def start(shape: tuple[int, int], settings: HarqSettings, device: torch.device) 
     return choose(blocks, 0)
 
 
-def choose(blocks: Tensor, slot: int) -> HarqState:
+def choose(blocks: Tensor, slot: int | Tensor) -> HarqState:
     """Pick for each user the process of a slot: a block due for repetition, longest due first, else a free one."""
     waited = slot + 1 - blocks[..., READY]  # at least 1 where usable
     urgency = torch.where(blocks[..., BYTES] > 0, 2 * waited, waited.clamp(max=1))
@@ -71,11 +71,11 @@ def choose(blocks: Tensor, slot: int) -> HarqState:
     return HarqState(blocks, process, best > 0, retransmits, blocks.gather(2, _row(process))[:, :, 0])
 
 
-def update(state: HarqState, attempt: Attempt, slot: int, settings: HarqSettings) -> HarqState:
-    """Write the attempts of ``slot`` into their processes and pick those of the next slot."""
+def update(state: HarqState, attempt: Attempt, slot: Tensor, settings: HarqSettings) -> HarqState:
+    """Write the attempts of ``slot``, a number without dimensions, into their processes and pick those of the next."""
     over = attempt.decoded | attempt.given_up
     kept = attempt.bytes.masked_fill(over, 0.0)
-    ready = torch.full_like(kept, slot + settings.round_trip_slots)
+    ready = (slot + settings.round_trip_slots).expand_as(kept)
     new = torch.stack((kept, attempt.mcs, attempt.prbs, attempt.sinr, attempt.attempts, ready), -1)
     row = torch.where(attempt.sent[..., None], new, state.current)
     return choose(state.blocks.scatter(2, _row(state.process), row[:, :, None]), slot + 1)

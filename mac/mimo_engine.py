@@ -30,7 +30,7 @@ from phy.receiver import (
     with_noise,
 )
 
-from .cells import Block, CellState, Grant, Parts, Report
+from .cells import Block, CellState, Grant, Moment, Parts, Report
 from .engine import Engine
 from .timetable import Timetable
 
@@ -102,7 +102,7 @@ class MimoEngine(Engine):
         mcs = self.parts.tables.adaptation.choose_mcs(mean_bits / rank, state.outer_loop_db)
         return mcs + (rank - 1) * self._formats
 
-    def _receive(self, state: CellState, grant: Grant, activity: Tensor) -> tuple[Tensor, Tensor]:
+    def _receive(self, state: CellState, grant: Grant, activity: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
         """Effective SINR of each user's block over its PRBs and layers; reports measure at this activity."""
         mapping = self.parts.tables.mapping
         of_holder = grant.held, grant.holder.clamp(max=self.shape[1] - 1).view(activity.shape)
@@ -130,12 +130,15 @@ class MimoEngine(Engine):
         gamma = downlink_sinr(heard, precoder[None], activity[None], self.mimo.antennas.receiver)[0]
         return gamma, precoder
 
-    def _seen(self, block: Block, slot: int, activity: Tensor, serving: Tensor) -> Tensor:
+    def _air(self, block: Block, slot: int) -> Tensor:
+        return block.coordinates
+
+    def _seen(self, moment: Moment, activity: Tensor) -> Tensor:
         """Users measure the cells' activity ``[B, C, K]``; the rest follows from the matrices."""
         return activity
 
-    def _measure(self, block: Block, seen: Tensor) -> RankReport:
-        drops = [self._measure_drop(b, block, seen[b]) for b in range(self.shape[0])]
+    def _measure(self, moment: Moment, seen: Tensor) -> RankReport:
+        drops = [self._measure_drop(b, moment.block, seen[b]) for b in range(self.shape[0])]
         bits, rank, columns = (torch.stack(part) for part in zip(*drops, strict=True))
         return RankReport(bits, bits.mean(-1), rank, columns)
 

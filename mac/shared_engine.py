@@ -23,7 +23,7 @@ from phy.co_scheduling import co_precoder, co_scheduled_sinr, dominant_direction
 from phy.receiver import Heard, post_combining_sinr
 
 from . import harq
-from .cells import Block, CellState, Grant, Parts, Report, SlotOutcome
+from .cells import Block, CellState, Grant, Moment, Parts, Report, SlotOutcome
 from .engine import Engine
 from .harq import Attempt
 from .mimo_engine import MimoEngine, around_of
@@ -129,12 +129,12 @@ class SharedEngine(MimoEngine):
     def _choose(self, state: CellState, mean_bits: Tensor, prbs: Tensor) -> Tensor:
         return Engine._choose(self, state, mean_bits, prbs)
 
-    def _transmit(self, state: CellState, grant: Grant) -> tuple[Attempt, Tensor, Tensor]:
+    def _transmit(self, state: CellState, grant: Grant, moment: Moment) -> tuple[Attempt, Tensor, Tensor]:
         """A PRB counts once, however many users it has."""
-        attempt, activity, _ = super()._transmit(state, grant)
+        attempt, activity, _ = super()._transmit(state, grant, moment)
         return attempt, activity, activity
 
-    def _receive(self, state: CellState, grant: Grant, activity: Tensor) -> tuple[Tensor, Tensor]:
+    def _receive(self, state: CellState, grant: Grant, activity: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
         """Effective SINR of each user's block over its PRBs; ``activity`` ``[B, C, M, K]`` is that of users.
 
         Reports measure at the activity of the cells, ``[B, C, K]``.
@@ -156,8 +156,8 @@ class SharedEngine(MimoEngine):
         heard = Heard(state.block.coordinates[drop][user, self._prb][None], around.heard[drop][user][None], rest[None])
         return co_scheduled_sinr(heard, sent[None], self.mimo.antennas.receiver)[0]
 
-    def _measure(self, block: Block, seen: Tensor) -> DirectionReport:  # type: ignore[override]
-        drops = [self._alone(b, block, seen[b]) for b in range(self.shape[0])]
+    def _measure(self, moment: Moment, seen: Tensor) -> DirectionReport:  # type: ignore[override]
+        drops = [self._alone(b, moment.block, seen[b]) for b in range(self.shape[0])]
         bits, sinr, rows = (torch.stack(part) for part in zip(*drops, strict=True))
         return DirectionReport(bits, bits.mean(-1), sinr, rows)
 

@@ -20,8 +20,8 @@ from torch import Tensor
 from phy import loggrid
 from phy.uplink import heard, holder_links, own_links, steering_of_prbs
 
-from . import harq
-from .cells import Block, CellState, Grant, Parts, Report
+from . import cells, harq
+from .cells import CellState, Grant, Moment, Parts, Report
 from .engine import Engine
 from .harq import Attempt
 from .link_adaptation import LinkAdaptation
@@ -43,7 +43,8 @@ class UplinkEngine(Engine):
         if parts.uplink is None:
             raise ValueError("there is no plan of the uplink; give one, or use mac.engine.Engine")
         self.powers = Powers(parts.uplink, parts.carrier, self.device, self.dtype)
-        self.counters = (*self.counters, *COUNTERS)
+        base = len(cells.COUNTERS)
+        self.counters = (*self.counters[:base], *COUNTERS, *self.counters[base:])
         self.context = replace(self.context, saturated=False)  # power may meet a need that data never would
         self._steering = steering_of_prbs(parts.channel.fading.to_prbs)
         self._joule = self.powers.reference_w * parts.carrier.slot_s
@@ -72,46 +73,41 @@ class UplinkEngine(Engine):
         offset_db = state.outer_loop_db + self._db[loggrid.index(left)]
         return self.parts.tables.adaptation.choose_mcs(mean_bits, offset_db)
 
-    def _receive(self, state: CellState, grant: Grant, activity: Tensor) -> tuple[Tensor, Tensor]:
+    def _receive(self, state: CellState, grant: Grant, activity: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
         """Effective SINR of each user's block; reports measure what cells heard beside their users, ``[B, C, K]``."""
         user = grant.holder.clamp(max=self.shape[1] - 1)
         power = self.powers.on(grant.prbs, state.slot).gather(1, user).view(activity.shape)
         by_prb = user.view(activity.shape).transpose(1, 2).contiguous()
-        links = holder_links(self._coordinates(state.block, state.slot), self._steering, by_prb)
+        links = holder_links(moment.air, self._steering, by_prb)
         signal, disturbed = heard(links, (power * activity).transpose(1, 2))
         return self._over_prbs(grant, (signal / disturbed).flatten(1)), disturbed
 
-    def _seen(self, block: Block, slot: int, activity: Tensor, serving: Tensor) -> Tensor:
+    def _seen(self, moment: Moment, activity: Tensor) -> Tensor:
         """SINR ``[B, U, K]`` before anybody was heard: cells disturb as all their users in turn do in the mean."""
-        drops = zip(self.parts.channel.mean_snr, serving, self.powers.open_loop(slot), activity, strict=True)
+        power = self.powers.open_loop(moment.slot)
+        drops = zip(self.parts.channel.mean_snr, moment.serving, power, activity, strict=True)
         disturbed = [_mean_disturbance(*drop) for drop in drops]
-        return self._sounded(block, slot, torch.stack(disturbed), serving)
+        return self._sounded(moment, torch.stack(disturbed))
 
-    def _sounded(self, block: Block, slot: int, disturbed: Tensor, serving: Tensor) -> Tensor:
+    def _sounded(self, moment: Moment, disturbed: Tensor) -> Tensor:
         """SINR ``[B, U, K]`` of every user at his own cell with the power of the open loop."""
-        links = own_links(self._coordinates(block, slot), self.parts.channel.fading.to_prbs, serving)
-        around = disturbed.gather(1, serving[..., None].expand(links.shape))
-        return links.mul_(self.powers.open_loop(slot)[..., None]).div_(around)
+        links = own_links(moment.air, self.parts.channel.fading.to_prbs, moment.serving)
+        around = disturbed.gather(1, moment.serving[..., None].expand(links.shape))
+        return links.mul_(self.powers.open_loop(moment.slot)[..., None]).div_(around)
 
-    def _report(self, state: CellState, seen: Tensor) -> tuple[Report, ...]:
-        if state.slot % self.parts.link.report_period_slots:
-            return (*state.reports[1:], state.reports[-1])
-        gamma = self._sounded(state.block, state.slot, seen, state.attached.serving)
-        return (*state.reports[1:], self._measure(state.block, gamma))
+    def _report(self, moment: Moment, seen: Tensor) -> Report:
+        return self._measure(moment, self._sounded(moment, seen))
 
-    def _with_more(self, counters: Tensor, state: CellState, grant: Grant, attempt: Attempt, seen: Tensor) -> Tensor:
+    def _with_more(self, counters: Tensor, moment: Moment, grant: Grant, attempt: Attempt, seen: Tensor) -> Tensor:
         prbs = grant.prbs * attempt.sent
         rows = (
-            self.powers.on(grant.prbs, state.slot) * prbs * self._joule,
+            self.powers.on(grant.prbs, moment.slot) * prbs * self._joule,
             attempt.sent,
-            attempt.sent & self.powers.limits(grant.prbs, state.slot),
+            attempt.sent & self.powers.limits(grant.prbs, moment.slot),
             prbs,
             self._per_user(grant.holder, seen.flatten(1)) * attempt.sent,
         )
         return torch.cat((counters, torch.stack([row.to(torch.float64) for row in rows])))
-
-    def _coordinates(self, block: Block, slot: int) -> Tensor:
-        return block.coordinates[:, :, slot - block.fading_slot]
 
 
 def _mean_disturbance(snr: Tensor, serving: Tensor, power: Tensor, activity: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 from .antenna import SectorAntennaSettings
 from .antennas import AntennaSettings, port_antenna
 from .config import STRICT
+from .faded import strongest
 from .fading import Basis, Fading, FadingSettings, Links, SmallScale, draw_fading, karhunen_loeve
 from .large_scale import Air, AirPlan, LargeScale, PropagationSettings, delay_spread_log10, draw_air, raised
 from .mimo_channel import Matrices, MimoChannel, MimoPlan, draw_mimo, stack_mimo
@@ -142,6 +143,7 @@ def fade(
     position: Tensor,
     dtype: torch.dtype,
     direct: bool = True,
+    serving: Tensor | None = None,
 ) -> Fading:
     """Rays of a drop whose users are at ``position`` ``[B, U, 3]``; their phases stay when they move.
 
@@ -153,11 +155,15 @@ def fade(
         position: of the users in m.
         dtype: of the rays.
         direct: among them the direct rays.
+        serving: own cells ``[B, U]``, which fade in any case where but some interferers do; None where all do.
     """
     snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
     if plan.fading.model == "none" or plan.antennas is not None:
         return no_fading(snr, len(plan.frequency_hz))
-    return draw_fading(drop, links_of(plan, scale, position), basis, plan.fading, snr, dtype, direct)
+    some, faded = plan.fading.faded_interferers, None
+    if serving is not None and some is not None and some < plan.topology.cells - 1:
+        faded = strongest(snr, serving, some)
+    return draw_fading(drop, links_of(plan, scale, position), basis, plan.fading, snr, dtype, direct, faded)
 
 
 def _build_drop(drop: Drops, plan: ChannelPlan, basis: Basis, dtype: torch.dtype) -> Channel:
@@ -166,9 +172,10 @@ def _build_drop(drop: Drops, plan: ChannelPlan, basis: Basis, dtype: torch.dtype
     scale = air.at(position)
     snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
     serving = home if plan.attachment == "home" else scale.gain_db.argmax(-1)
+    fading = fade(drop, plan, basis, scale, position, dtype, serving=serving)
     matrices = plan.mimo
     mimo = None if matrices is None else draw_mimo(drop, matrices, air, scale, position, serving, dtype)
-    return Channel(snr, serving, position, fade(drop, plan, basis, scale, position, dtype), mimo)
+    return Channel(snr, serving, position, fading, mimo)
 
 
 def links_of(plan: ChannelPlan, scale: LargeScale, position: Tensor) -> Links:

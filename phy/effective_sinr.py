@@ -25,10 +25,10 @@ from .tables import load_arrays, load_json
 
 Kind = Literal["miesm", "eesm"]
 
-_ODDS_SCALE: float = 2.0 ** (
+ODDS_SCALE: float = 2.0 ** (
     (loggrid.OCTAVE_LOW + loggrid.OCTAVE_HIGH) / -2
 )  # puts even odds into the middle of the grid
-_LEAST_REST = 2.0**-20  # keeps 1 - mean positive where a mean of ones is rounded up
+LEAST_REST = 2.0**-20  # keeps 1 - mean positive where a mean of ones is rounded up
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class SinrMapping:
 
     def inverse(self, mean: Tensor, mcs: Tensor) -> Tensor:
         """Linear effective SINR of each mean value ``[...]`` in [0, 1]; ``mcs`` broadcasts to it."""
-        odds = mean / (1.0 - mean).clamp(min=_LEAST_REST)
-        return lookup.gather(self.backward, mcs, odds / _ODDS_SCALE)
+        odds = mean / (1.0 - mean).clamp(min=LEAST_REST)
+        return lookup.gather(self.backward, mcs, odds / ODDS_SCALE)
 
     def effective(self, sinr: Tensor, mcs: Tensor, used: Tensor) -> Tensor:
         """Linear effective SINR ``[...]`` over the PRBs in use; 0 where there are none.
@@ -109,4 +109,4 @@ def _eesm(table: McsTable) -> SinrMapping:
 
 def _odds() -> Tensor:
     """Odds at which the backward tables are computed, float64 ``[Z]``, from 2**-14 to 2**14."""
-    return loggrid.centres() * _ODDS_SCALE
+    return loggrid.centres() * ODDS_SCALE

@@ -29,6 +29,7 @@ from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
 from .config import STRICT
+from .faded import Faded, beside
 from .random import Drops, uniform
 from .units import SPEED_OF_LIGHT_MPS
 
@@ -48,6 +49,9 @@ class FadingSettings:
     """Directions of arrival around a user, each with a Doppler shift of its own."""
     basis_error: float = Field(default=0.03, ge=0, lt=0.5)
     """Share of the mean energy that the common basis of frequency responses may leave out; less is slower."""
+    faded_interferers: int | None = Field(default=None, ge=0, le=1000)
+    """Strongest interferers of each user that fade, while the others are heard at their mean power: faster in large
+    networks, and approximate. Left out, all cells fade, which is exact."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,10 @@ class SmallScale(Protocol):
     def beside(self, others: Sequence[Self]) -> Self:
         """One batch of this one and others, drop after drop."""
 
+    @property
+    def faded(self) -> Faded | None:
+        """Whose links these are, which take the place of the C cells in the coordinates; None where all cells fade."""
+
 
 @dataclass(frozen=True)
 class Fading:
@@ -138,6 +146,7 @@ class Fading:
     to_prbs: Tensor  # [2D, 2K] from coordinates to real and imaginary part on each PRB
     error: float
     turn_rad: Tensor | None = field(default=None, kw_only=True)  # [B, U, M] directions, where they are asked for
+    faded: Faded | None = field(default=None, kw_only=True)  # whose links have rays; None where all C cells' have
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
         """Basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
@@ -146,20 +155,23 @@ class Fading:
         turns = self.doppler_hz[:, :, None, :] * time[:, None]
         phase = 2 * math.pi * (turns - turns.floor())
         phasors = torch.cat((phase.cos(), phase.sin()), -1).to(self.rays.dtype)
-        # One product a user, of one shape in every batch.
-        product = torch.bmm(phasors.flatten(0, 1), self.rays.flatten(0, 1))
-        return product.view(batch, users, slots, width)
+        # One product a user, of one shape in every batch; written slot by slot, as it will be read.
+        product = self.rays.new_empty((slots, batch * users, width))
+        torch.bmm(phasors.flatten(0, 1), self.rays.flatten(0, 1), out=product.transpose(0, 1))
+        return product.view(slots, batch, users, width).permute(1, 2, 0, 3)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """The same on another device; Doppler shifts stay in float64."""
         rays, to_prbs = self.rays.to(device, dtype), self.to_prbs.to(device, dtype)
-        return replace(self, rays=rays, doppler_hz=self.doppler_hz.to(device), to_prbs=to_prbs)
+        faded = self.faded and self.faded.to(device, dtype)
+        return replace(self, rays=rays, doppler_hz=self.doppler_hz.to(device), to_prbs=to_prbs, faded=faded)
 
     def beside(self, others: Sequence[Self]) -> Self:
         """One batch of this one and others, drop after drop."""
         rays = torch.cat([self.rays, *(other.rays for other in others)])
         doppler = torch.cat([self.doppler_hz, *(other.doppler_hz for other in others)])
-        return replace(self, rays=rays, doppler_hz=doppler, turn_rad=None)
+        faded = [part.faded for part in (self, *others) if part.faded is not None]
+        return replace(self, rays=rays, doppler_hz=doppler, turn_rad=None, faded=beside(faded) if faded else None)
 
 
 def draw_fading(
@@ -170,6 +182,7 @@ def draw_fading(
     power: Tensor,
     dtype: torch.dtype,
     direct: bool = True,
+    faded: Faded | None = None,
 ) -> Fading:
     """Draw the rays of one drop (``B = 1``) or more.
 
@@ -181,14 +194,18 @@ def draw_fading(
         power: ``[B, U, C]`` mean power of each link, for example its SNR: the response's mean square over drops.
         dtype: of the rays, which are computed in float64.
         direct: among them the direct rays; without them the directions are given instead, see :func:`direct_rays`.
+        faded: whose rays are kept, all of which are drawn as if all were; None for all.
     """
     users, directions = power.shape[1], settings.directions
     turn = 2 * math.pi * (uniform(drops.keys("fading/turn"), (users, 1)) + torch.arange(directions) / directions)
     doppler = links.speed_mps[:, None] * (links.carrier_hz / SPEED_OF_LIGHT_MPS) * torch.cos(turn)
     blocks = [slice(first, first + _USERS_AT_ONCE) for first in range(0, users, _USERS_AT_ONCE)]
-    rays = [_as_real(_rays(drops, links, basis, turn, power, block, direct).to(dtype.to_complex())) for block in blocks]
-    directions_rad = None if direct else turn
-    return Fading(torch.cat(rays, 1), doppler, steering_matrix(basis).to(dtype), basis.error, turn_rad=directions_rad)
+    rays = []
+    for block in blocks:
+        drawn = _rays(drops, links, basis, turn, power, block, direct).to(dtype.to_complex())
+        rays.append(_as_real(drawn if faded is None else _of_cells(drawn, faded.cell[:, block])))
+    directions_rad, to_prbs = None if direct else turn, steering_matrix(basis).to(dtype)
+    return Fading(torch.cat(rays, 1), doppler, to_prbs, basis.error, turn_rad=directions_rad, faded=faded)
 
 
 def direct_rays(drops: Drops, links: Links, power: Tensor) -> Tensor:
@@ -214,6 +231,11 @@ def _rays(
         return scattered
     direct = _line_of_sight(drops, some, turn[:, block], (power * k / (1.0 + k)).sqrt(), block.start)
     return scattered.add_(direct[..., None] * basis.coordinates[0])
+
+
+def _of_cells(rays: Tensor, cell: Tensor) -> Tensor:
+    """Those of each user's cells ``[B, U, N]``, from ``[B, U, C, M, D]``."""
+    return rays.gather(2, cell[..., None, None].expand(-1, -1, -1, *rays.shape[3:]))
 
 
 def steering_matrix(basis: Basis) -> Tensor:

@@ -13,14 +13,14 @@ from torch import Tensor
 STEPS_PER_OCTAVE = 64
 OCTAVE_LOW, OCTAVE_HIGH = -10, 18  # -30.1 dB to 54.2 dB
 SIZE = (OCTAVE_HIGH - OCTAVE_LOW) * STEPS_PER_OCTAVE
-_SHIFT = 23 - 6
-_BASE = (127 + OCTAVE_LOW) * STEPS_PER_OCTAVE
+SHIFT = 23 - 6
+BASE = (127 + OCTAVE_LOW) * STEPS_PER_OCTAVE
 
 
 def index(power: Tensor) -> Tensor:
     """Bin of each non-negative linear power, int32 in ``[0, SIZE)``; powers off the grid fall into the end bins."""
-    bits = power.to(torch.float32).view(torch.int32) >> _SHIFT
-    return (bits - _BASE).clamp_(0, SIZE - 1)
+    bits = power.to(torch.float32).view(torch.int32) >> SHIFT
+    return (bits - BASE).clamp_(0, SIZE - 1)
 
 
 def edges() -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mac.scheduling_types import SchedulingDecision, SchedulingObservation
+from phy.compiling import available
 
 from .roster import Roster
 
@@ -36,8 +37,23 @@ def assign(
         passes: how often the PRBs are offered, at least 1.
         saturated: no need is ever met (``SchedulingContext.saturated``), so one pass without counting does it.
     """
+    if metric.device.type == "cpu" and available():
+        return SchedulingDecision(_dealt(metric, observation, passes, saturated))
     roster = Roster.of(observation)
     return assign_rows(roster.rows(metric), roster, observation, passes, saturated)
+
+
+def _dealt(metric: Tensor, observation: SchedulingObservation, passes: int, saturated: bool) -> Tensor:
+    """The same in compiled loops, ``[B, C, K]``."""
+    from mac.compiled_feasible import masks
+
+    from .compiled_assign import deal
+
+    roster = observation.roster
+    user = roster.new_empty((*roster.shape[:2], observation.rate_bits.shape[-1]))
+    bids, places, need = (values.contiguous().numpy() for values in (metric, roster, observation.need_prbs))
+    deal(bids, places, need, *masks(observation), passes, saturated, user.numpy())
+    return user
 
 
 def assign_rows(

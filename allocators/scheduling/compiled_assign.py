@@ -1,0 +1,84 @@
+"""Who holds each PRB, as loops; the torch form is in :mod:`allocators.scheduling.assign`, number for number."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from phy.compiling import compiled
+
+Array = np.ndarray
+
+_NEVER = float("-inf")
+
+
+@compiled
+def deal(
+    metric: Array,
+    roster: Array,
+    need: Array,
+    owned: Array,
+    lent: Array,
+    passes: int,
+    saturated: bool,
+    user: Array,
+) -> None:
+    """Give each PRB to the user with the greatest metric who may hold it and still needs it.
+
+    Args:
+        metric: ``[B, U, K]``, or ``[B, U, 1]`` where all PRBs are alike.
+        roster: ``[B, C, M]`` users of each cell, padded with U.
+        need: PRBs that each user wants, ``[B, U]``.
+        owned: ``[B, U, K]`` bool, PRBs that each user may hold; without rows where he may hold all.
+        lent: those that he may borrow; without rows where there are none.
+        passes: how often PRBs are offered that their winner does not need.
+        saturated: no need is ever met, and PRBs are offered once.
+        user: ``[B, C, K]``, written; -1 for nobody.
+    """
+    drops, cells, prbs = user.shape
+    users, places = metric.shape[1], roster.shape[2]
+    left, won = np.empty(places, np.int64), np.empty(places, np.int64)
+    for b in range(drops):
+        for c in range(cells):
+            holder = user[b, c]
+            holder[:] = -1
+            count = 0
+            while count < places and roster[b, c, count] < users:
+                left[count] = int(np.ceil(min(need[b, roster[b, c, count]], float(prbs))))
+                count += 1
+            for turn in range(2 if len(lent) else 1):
+                mask = lent if turn else owned
+                for _ in range(1 if saturated else passes):
+                    won[:count] = 0
+                    _offer(b, metric, roster[b, c, :count], mask, left, won, saturated, holder)
+                    if not saturated:
+                        for m in range(count):
+                            left[m] = max(left[m] - won[m], 0)
+
+
+@compiled
+def _offer(
+    b: int,
+    metric: Array,
+    members: Array,
+    mask: Array,
+    left: Array,
+    won: Array,
+    saturated: bool,
+    holder: Array,
+) -> None:
+    """Offer every idle PRB to the best member who still needs one; he keeps the first ones, up to what he needs."""
+    one_for_all = metric.shape[2] == 1
+    for k in range(len(holder)):
+        if holder[k] >= 0:
+            continue
+        best, place = _NEVER, -1
+        for m in range(len(members)):
+            u = members[m]
+            if left[m] > 0 and (len(mask) == 0 or mask[b, u, k]):
+                value = metric[b, u, 0 if one_for_all else k]
+                if value > best:
+                    best, place = value, m
+        if place >= 0:
+            won[place] += 1
+            if saturated or won[place] <= left[place]:
+                holder[k] = members[place]

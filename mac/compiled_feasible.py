@@ -1,0 +1,50 @@
+"""Whether anybody holds a PRB that he may not hold, as a loop; the torch form is in :mod:`mac.feasible`."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+
+from phy.compiling import compiled
+
+from .scheduling_types import SchedulingObservation
+
+Array = np.ndarray
+
+_ALL = np.empty((0, 0, 0), np.bool_)
+
+
+def masks(observation: SchedulingObservation) -> tuple[Array, Array]:
+    """PRBs that each user may hold, and those that he may borrow, ``[B, U, K]`` bool; without rows where not given."""
+    return _array(observation.owned, observation), _array(observation.borrowable, observation)
+
+
+def _array(mask: Tensor | None, observation: SchedulingObservation) -> Array:
+    if mask is None:
+        return _ALL
+    array: Array = mask.expand(observation.rate_bits.shape).contiguous().numpy()
+    return array
+
+
+@compiled
+def breached(user: Array, serving: Array, owned: Array, lent: Array) -> bool:
+    """Whether a PRB is held by somebody who does not exist, whom another cell serves, or who may not hold it.
+
+    Args:
+        user: ``[B, C, K]``, -1 for nobody.
+        serving: ``[B, U]``.
+        owned: ``[B, U, K]`` bool, see :func:`masks`.
+        lent: likewise.
+    """
+    drops, cells, prbs = user.shape
+    for b in range(drops):
+        for c in range(cells):
+            for k in range(prbs):
+                u = user[b, c, k]
+                if u == -1:
+                    continue
+                if u < 0 or u >= serving.shape[1] or serving[b, u] != c:
+                    return True
+                if len(owned) and not owned[b, u, k] and not (len(lent) and lent[b, u, k]):
+                    return True
+    return False

@@ -1,0 +1,62 @@
+"""Plain loops compiled for the CPU: what a slot does to hundreds of users is quick in machine code, and dear in calls.
+
+A compiled function takes arrays and writes into arrays. Nothing is contracted or reordered, so that its numbers are
+those of the same loops in Python, in every batch and on every thread. Each has a form in torch with the same numbers,
+which serves other devices, and the CPU where nothing can be compiled.
+
+Modules that hold compiled functions are imported where :func:`available` said yes, for numba takes long to import.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar, cast
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SWITCH = "FAIRWAVE_COMPILE"
+"""Environment variable; 0 leaves everything to torch."""
+
+
+@cache
+def available() -> bool:
+    """Whether functions can be compiled here; where they cannot though they should, that is said, once."""
+    if os.environ.get(SWITCH) == "0":
+        return False
+    try:
+        import numba  # noqa: F401
+    except Exception as error:  # numba refuses versions of NumPy with other kinds of errors, too
+        slower(error)
+        return False
+    return True
+
+
+def slower(error: Exception) -> None:
+    """Say why nothing is compiled."""
+    reason = str(error).strip().split("\n")[0]
+    warnings.warn(
+        f"loops cannot be compiled here ({type(error).__name__}: {reason}); torch does the same more slowly. "
+        f"Reinstall numba, or set {SWITCH}=0 to be told no more",
+        stacklevel=2,
+    )
+
+
+def compiled(function: F) -> F:
+    """The function in machine code, made at its first call and kept on disk for later processes."""
+    import numba
+
+    try:
+        made = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    except RuntimeError:  # no folder to keep it in
+        made = numba.njit(nogil=True, error_model="numpy")(function)
+    return cast(F, made)
+
+
+def inlined(function: F) -> F:
+    """A small function that compiled ones call."""
+    import numba
+
+    return cast(F, numba.njit(nogil=True, error_model="numpy", inline="always")(function))

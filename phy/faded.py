@@ -1,0 +1,49 @@
+"""Links that fade and links that do not: an approximation for large networks, off where nothing is set.
+
+Of a user's many interferers a few carry nearly all of the interference. These fade, and so does the own cell; the
+others are heard at their mean power, on the PRBs that they use. What is lost is the fading of many weak powers that add
+up, and so nearly average out by themselves. The error is measured in docs/air.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Faded:
+    """Which links of each user fade."""
+
+    cell: Tensor  # [B, U, N] int64, the own cell, then the strongest others, the strongest first
+    rest_snr: Tensor  # [B, U, C] mean SNR of the cells that are not among them; 0 for those that are
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Faded:
+        """The same on another device."""
+        return Faded(self.cell.to(device), self.rest_snr.to(device, dtype))
+
+    def interference(self, activity: Tensor) -> Tensor:
+        """Power of the cells that do not fade on every PRB, ``[B, U, K]``, from the activity ``[B, C, K]``."""
+        return torch.stack([torch.mm(*drop) for drop in zip(self.rest_snr, activity, strict=True)])
+
+
+def strongest(mean_snr: Tensor, serving: Tensor, interferers: int) -> Faded:
+    """The own cell and the strongest others; ties go to the lowest cell.
+
+    Args:
+        mean_snr: ``[B, U, C]`` mean over fading.
+        serving: ``[B, U]`` int64.
+        interferers: how many others, less than C.
+    """
+    own = serving[..., None]
+    order = mean_snr.scatter(-1, own, float("inf")).sort(dim=-1, descending=True, stable=True).indices
+    cell = order[..., : interferers + 1].contiguous()
+    return Faded(cell, mean_snr.scatter(-1, cell, 0.0))
+
+
+def beside(parts: Sequence[Faded]) -> Faded:
+    """One batch of several."""
+    return Faded(torch.cat([part.cell for part in parts]), torch.cat([part.rest_snr for part in parts]))
