@@ -144,7 +144,7 @@ class SlotLoop:
         self.fade = (1 + RHO * (self.fade - 1) + SPREAD * torch.randn_like(self.fade)).clamp(min=0)
         achievable = self.achievable()
         scheduled = self.scheduler(self.granted, achievable)  # [B, C, 1, K, users, 1]
-        # Not what was decoded: a user whose blocks all fail, as below -3 dB they do, would then be given everything.
+        # Not what was decoded: a user below the lowest curve, whose blocks all fail, would then be given everything.
         self.granted = (achievable * scheduled[..., 0]).sum((2, 3))
         elements = DATA_RE * scheduled.sum((2, 3, 5))
         mcs = self.outer_loop(elements, self.harq, self.sinr_eff, TABLE, PDSCH)

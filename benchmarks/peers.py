@@ -175,7 +175,7 @@ def ratio(ours: Figures, theirs: Figures) -> str:
 
 def _number(value: float) -> str:
     """Three digits."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
 
 
 def _markdown(lines: Sequence[Sequence[str]]) -> str:

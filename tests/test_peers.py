@@ -55,8 +55,8 @@ def test_a_table_has_rates_of_one_and_of_the_best_batch_and_ratios_of_like_to_li
     }
     rows = cells(peers.table([ours, other], ["W1", "W2"], results))
     assert rows["simulator"][1:5] == ["W1, slots/s", "W2, slots/s", "fairwave / it, W1", "fairwave / it, W2"]
-    assert rows["fairwave"][1:5] == ["800 / 3000 (8)", "50", "", ""]
-    assert rows["other"] == [torch.__version__, "200 / 300 (4)", "0.5", "4 / 10", "100 / 100", "a", "b"]
+    assert rows["fairwave"][1:5] == ["800 / 3000 (8)", "50.0", "", ""]
+    assert rows["other"] == [torch.__version__, "200 / 300 (4)", "0.500", "4.00 / 10.0", "100 / 100", "a", "b"]
 
 
 def test_a_mode_of_fairwave_has_ratios_of_its_own(peers: ModuleType, base: ModuleType) -> None:
@@ -67,9 +67,9 @@ def test_a_mode_of_fairwave_has_ratios_of_its_own(peers: ModuleType, base: Modul
     assert {name: row[2:4] for name, row in rows.items()} == {
         "simulator": ["fairwave / it, W1", "fairwave-fast / it, W1"],
         "-" * len("fairwave-fast") + "--": rows["-" * 15][2:4],
-        "fairwave": ["", "4 / 4"],
-        "fairwave-fast": ["0.25 / 0.25", ""],
-        "other": ["2 / 2", "8 / 8"],
+        "fairwave": ["", "4.00 / 4.00"],
+        "fairwave-fast": ["0.250 / 0.250", ""],
+        "other": ["2.00 / 2.00", "8.00 / 8.00"],
     }
 
 
@@ -77,7 +77,7 @@ def test_who_fails_has_a_sentence_in_the_cell_and_no_ratio(peers: ModuleType, ba
     results = {("fairwave", "W1"): figures(peers, {1: [9.0]}), ("other", "W1"): figures(peers, {}, "ValueError: no")}
     assert cells(peers.table([peers.OURS[0], peer(base)], ["W1"], results))["other"][1:3] == ["ValueError: no", ""]
     turned = {("fairwave", "W1"): results["other", "W1"], ("other", "W1"): results["fairwave", "W1"]}
-    assert cells(peers.table([peers.OURS[0], peer(base)], ["W1"], turned))["other"][1:3] == ["9", ""]
+    assert cells(peers.table([peers.OURS[0], peer(base)], ["W1"], turned))["other"][1:3] == ["9.00", ""]
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
