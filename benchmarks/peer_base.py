@@ -1,0 +1,138 @@
+"""What a contender of peers.py says of itself, and how it is timed."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+SLOT_S = 1e-3
+_WINDOWS = 5
+SIGNS = {
+    "users_served": "share of the users that were given anything at all",
+    "prbs_given": "share of the PRBs that were given to a user",
+    "mbps_per_cell": "rate that a cell delivered, in Mbit/s",
+    "acks": "share of the transport blocks that were decoded",
+}
+"""Signs of life: what came of the slots that were timed, where a contender tells."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """A saturated downlink in numbers that every contender understands."""
+
+    name: str
+    sites: int
+    sectors: int
+    prbs: int
+    users_per_cell: int
+
+    @property
+    def cells(self) -> int:
+        """Cells of the network."""
+        return self.sites * self.sectors
+
+    @property
+    def users(self) -> int:
+        """Users of the network."""
+        return self.cells * self.users_per_cell
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one measurement gave."""
+
+    slots_per_s: float
+    """Summed over the networks side by side."""
+    signs: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A simulation that stands ready."""
+
+    advance: Callable[[], object]
+    """Runs the next slots."""
+    slots: int
+    """That one call runs, summed over the networks side by side."""
+    signs: Callable[[], dict[str, float]]
+    """Of :data:`SIGNS`, so far."""
+
+    def reading(self, seconds: float) -> Reading:
+        """Median rate of windows that last so many seconds together, about; a window has one call at least."""
+        self.advance()
+        ends = [time.perf_counter()]
+        self.advance()
+        ends.append(time.perf_counter())
+        calls = max(1, round(seconds / _WINDOWS / (ends[1] - ends[0])))
+        for _ in range(_WINDOWS):
+            for _ in range(calls):
+                self.advance()
+            ends.append(time.perf_counter())
+        taken = statistics.median(after - before for before, after in itertools.pairwise(ends[1:]))
+        return Reading(calls * self.slots / taken, self.signs())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """A simulator, as far as it does this work."""
+
+    name: str
+    distribution: str
+    """As pip knows it."""
+    models: str
+    lacks: str
+    batches: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Networks side by side that are tried, by workload, one first; left out: one at a time is all it can do."""
+
+    def tried(self, workload: str) -> tuple[int, ...]:
+        """Batches to measure."""
+        return self.batches.get(workload, (1,))
+
+    def version(self) -> str | None:
+        """That is installed, if any is."""
+        try:
+            return metadata.version(self.distribution)
+        except metadata.PackageNotFoundError:
+            return None
+
+    def measure(self, size: Size, batch: int, seconds: float) -> Reading:
+        """Slots a second in this process."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peer(Contender):
+    """Somebody else's simulator."""
+
+    prepare: Callable[[Size, int], Session]
+    """Of a size, and so many networks side by side; whatever may not be installed is imported in here."""
+
+    def measure(self, size: Size, batch: int, seconds: float) -> Reading:
+        """Times what was prepared."""
+        return self.prepare(size, batch).reading(seconds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fairwave(Contender):
+    """Ours, by the very measurement of ``fairwave bench``, whose windows have their own length."""
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Of ``scenarios.bench.measure``, for a mode of the engine."""
+
+    def measure(self, size: Size, batch: int, seconds: float) -> Reading:
+        """A row of ``fairwave bench``."""
+        from scenarios.bench import measure
+
+        return Reading(measure(size.name, batch, "cpu", **self.options)["slots_per_s"])
+
+
+def around(angle: float, share: float, nearest_m: float, farthest_m: float) -> tuple[float, float]:
+    """A place in a ring, uniform over its area where ``angle`` and ``share`` are uniform in [0, 1)."""
+    radius = math.sqrt(nearest_m**2 + share * (farthest_m**2 - nearest_m**2))
+    return radius * math.cos(2 * math.pi * angle), radius * math.sin(2 * math.pi * angle)
