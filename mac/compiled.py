@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from phy.compiled_link import report, sinr
+from phy.compiled_link import Heard, Links, report, sinr
 from phy.link import snr
 
 from . import compiled_slot as slots
 from .cells import COUNTERS, Carried, CellState, Moment, Report
 from .harq import HarqState
+from .threads import share_out
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -41,7 +42,7 @@ class CompiledSlot:
             backward=tables.mapping.backward.contiguous().numpy(),
         )
         self._kind = tables.bler_curves.numpy().dtype
-        self._bits_of_sinr = adaptation.bits_of_sinr.numpy() if adaptation.subband_prbs == 1 else None
+        self._bits_of_sinr = adaptation.bits_of_sinr.numpy()
         down = parts.link.outer_loop_step_db
         up = down * parts.link.bler_target / (1 - parts.link.bler_target)
         self._rules = slots.Rules(
@@ -51,22 +52,23 @@ class CompiledSlot:
             step_change_db=-up - down,
             limit_db=parts.link.outer_loop_limit_db,
         )
-
         batch, users = engine.shape
         self._faded = parts.channel.fading.faded
         everyone = torch.arange(engine.cells).expand(batch, users, -1)
         self._cell = (everyone if self._faded is None else self._faded.cell).contiguous()
 
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
-        """As :meth:`mac.engine.Engine.carry_out`."""
-        holder, queues = user.contiguous().numpy(), _queues(state, self.engine.endless_bytes)
+        """As the engine's own; threads share the drops, of which each is one thread's from end to end."""
+        queues, heard = _queues(state, self.engine.endless_bytes), self._heard()
+        inputs = user.contiguous().numpy(), state.reports[0].bits.numpy(), need_prbs.numpy()
         sending, after = self._sending(), self._after(queues)
-        slots.send(holder, state.reports[0].bits.numpy(), queues, self._tables, sending)
-        sinr = self._sinr(moment, torch.from_numpy(sending.activity))
-        luck, time = moment.luck.numpy(), moment.time.view(1).numpy()
-        slots.decode(
-            holder, sinr.numpy(), luck, need_prbs.numpy(), time, queues, sending, self._tables, self._rules, after
-        )
+
+        def some(drops: range) -> None:
+            slots.send(drops.start, drops.stop, *inputs[:2], queues, self._tables, sending)
+            self._hear(slice(drops.start, drops.stop), moment, sending.activity, heard)
+            self._decode(drops, moment, inputs, (queues, sending, heard), after)
+
+        share_out(some, len(user))
         tensors = {name: torch.from_numpy(array) for name, array in after._asdict().items()}
         return Carried(
             waiting_bytes=tensors["waiting"],
@@ -74,24 +76,44 @@ class CompiledSlot:
             harq=HarqState(*(tensors[name] for name in ("blocks", "process", "usable", "retransmits", "current"))),
             outer_loop_db=tensors["outer_loop_db"],
             served_bits=tensors["served"],
-            report=self._report(sinr) if moment.measured else None,
+            report=self._report(heard) if moment.measured else None,
             counters=tensors["counters"],
             active_prbs=torch.from_numpy(sending.active_prbs),
         )
 
-    def _sinr(self, moment: Moment, activity: Tensor) -> Tensor:
-        to_prbs = self.engine.parts.channel.fading.to_prbs
+    def _hear(self, own: slice, moment: Moment, activity: np.ndarray, heard: Heard) -> None:
+        """SINR and reports of some drops."""
+        to_prbs, out = self.engine.parts.channel.fading.to_prbs, Heard(*(values[own] for values in heard))
         if self.engine.cells == 1:
-            return snr(moment.air, to_prbs)
-        rest = None if self._faded is None else self._faded.interference(activity)
-        return sinr(moment.air, to_prbs, self._cell, moment.serving, activity, rest)
+            out.sinr.copy_(snr(moment.air[own], to_prbs))
+            report(out.sinr.numpy(), self._bits_of_sinr, out.bits.numpy(), out.mean_bits.numpy())
+            return
+        active = torch.from_numpy(activity)[own]
+        rest = None if self._faded is None else self._faded.interference(active, own)
+        links = Links(self._cell[own], moment.serving[own], active, rest)
+        sinr(moment.air[own], to_prbs, links, self._bits_of_sinr, out)
 
-    def _report(self, sinr: Tensor) -> Report:
-        if self._bits_of_sinr is None:
-            return self.engine.measure(sinr)
-        bits, mean = torch.empty_like(sinr), sinr.new_empty(sinr.shape[:2])
-        report(sinr.flatten(0, 1).numpy(), self._bits_of_sinr, bits.flatten(0, 1).numpy(), mean.view(-1).numpy())
-        return Report(bits, mean)
+    def _decode(
+        self,
+        drops: range,
+        moment: Moment,
+        inputs: tuple[np.ndarray, np.ndarray, np.ndarray],
+        so_far: tuple[slots.Queues, slots.Sending, Heard],
+        after: slots.Next,
+    ) -> None:
+        (user, _, need), (queues, sending, heard) = inputs, so_far
+        luck, time, sinr = moment.luck.numpy(), moment.time.view(1).numpy(), heard.sinr.numpy()
+        about = queues, sending, self._tables, self._rules
+        slots.decode(drops.start, drops.stop, user, sinr, luck, need, time, *about, after)
+
+    def _report(self, heard: Heard) -> Report:
+        if self.engine.parts.tables.adaptation.subband_prbs > 1:
+            return self.engine.measure(heard.sinr)
+        return Report(heard.bits, heard.mean_bits)
+
+    def _heard(self) -> Heard:
+        shape, kind = (*self.engine.shape, self.engine.prbs), self.engine.dtype
+        return Heard(torch.empty(shape, dtype=kind), torch.empty(shape, dtype=kind), torch.empty(shape[:2], dtype=kind))
 
     def _sending(self) -> slots.Sending:
         shape, engine = self.engine.shape, self.engine

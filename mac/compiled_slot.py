@@ -93,14 +93,14 @@ def _choose_mcs(tables: Tables, mean_bits: Any, offset_db: Any) -> Any:
 
 
 @compiled
-def send(user: Array, bits: Array, queues: Queues, tables: Tables, out: Sending) -> None:
-    """From the holder of each PRB ``[B, C, K]`` and the reported bits ``[B, U, K]`` to what is transmitted."""
-    drops, cells, prbs = user.shape
+def send(start: int, stop: int, user: Array, bits: Array, queues: Queues, tables: Tables, out: Sending) -> None:
+    """From the holder of each PRB ``[B, C, K]`` and the reported bits ``[B, U, K]`` to what some drops transmit."""
+    _, cells, prbs = user.shape
     users = bits.shape[1]
     zero = bits.dtype.type(0.0)
     one = bits.dtype.type(1.0)
     rate = np.empty(users, bits.dtype)
-    for b in range(drops):
+    for b in range(start, stop):
         rate[:] = zero
         out.prbs[b, :] = zero
         for c in range(cells):
@@ -132,6 +132,8 @@ def send(user: Array, bits: Array, queues: Queues, tables: Tables, out: Sending)
 
 @compiled
 def decode(
+    start: int,
+    stop: int,
     user: Array,
     sinr: Array,
     luck: Array,
@@ -143,12 +145,12 @@ def decode(
     rules: Rules,
     out: Next,
 ) -> None:
-    """From the SINR ``[B, U, K]`` of a slot to what became of its blocks, and the state after it."""
-    drops, cells, prbs = user.shape
+    """From the SINR ``[B, U, K]`` of a slot to what became of the blocks of some drops, and the state after it."""
+    _, cells, prbs = user.shape
     users, ready = sinr.shape[1], time[0] + rules.round_trip_slots
     one = sinr.dtype.type(1.0)
     carried = np.empty(users, sinr.dtype)
-    for b in range(drops):
+    for b in range(start, stop):
         carried[:] = sinr.dtype.type(0.0)
         for c in range(cells):
             for k in range(prbs):

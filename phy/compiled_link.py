@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from .compiled_loggrid import grid_index
-from .compiling import compiled
+from .compiling import compiled, inlined
 from .link import rows_at_once
 
 Array = np.ndarray
+Arrays = tuple[Array, ...]
 
 _TOGETHER = 16  # cells summed up before they are added to the others, which is how torch sums
 
 
+class Links(NamedTuple):
+    """What users of B drops hear."""
+
+    cell: Tensor  # [B, U, N] int64, which cell each link leads to; the own one first, where some cells have no link
+    serving: Tensor  # [B, U] int64
+    activity: Tensor  # [B, C, K]
+    rest: Tensor | None  # [B, U, K] interference of the cells that have no link here; None where all have
+
+
+class Heard(NamedTuple):
+    """What is written."""
+
+    sinr: Tensor  # [B, U, K]
+    bits: Tensor  # [B, U, K] reported for each PRB
+    mean_bits: Tensor  # [B, U] over the carrier
+
+
 @compiled
-def hear(response: Array, cell: Array, serving: Array, activity: Array, rest: Array, out: Array) -> None:
-    """SINR of some users of a drop on every PRB, as :func:`phy.link.sinr` gives it.
+def hear(
+    response: Array, cell: Array, serving: Array, activity: Array, rest: Array, bits_of_sinr: Array, out: Arrays
+) -> None:
+    """SINR of some users of a drop on every PRB, as :func:`phy.link.sinr` gives it, and their reports.
 
     Args:
         response: ``[R, N, 2K]`` real and imaginary part of the links to N cells.
@@ -25,13 +47,16 @@ def hear(response: Array, cell: Array, serving: Array, activity: Array, rest: Ar
         serving: ``[R]`` the own cell, which is one of them.
         activity: ``[C, K]`` of the cells.
         rest: ``[R, K]`` interference of the cells that are not among them; ``[0, K]`` where all are.
-        out: ``[R, K]``, written.
+        bits_of_sinr: on the log grid.
+        out: SINR and bits ``[R, K]`` and mean bits ``[R]``, written.
     """
     users, links, both = response.shape
     prbs = both // 2
     part, total = np.empty(prbs, response.dtype), np.empty(prbs, response.dtype)
     one, first = part.dtype.type(1.0), 1 if len(rest) else 0
+    sinr, bits, mean_bits = out
     for u in range(users):
+        gamma = sinr[u]
         part[:] = 0.0
         total[:] = 0.0
         for n in range(links):
@@ -42,7 +67,7 @@ def hear(response: Array, cell: Array, serving: Array, activity: Array, rest: Ar
                     part[k] = 0.0
             if c == serving[u]:
                 for k in range(prbs):
-                    out[u, k] = link[k] * link[k] + link[prbs + k] * link[prbs + k]
+                    gamma[k] = link[k] * link[k] + link[prbs + k] * link[prbs + k]
             else:
                 share = activity[c]
                 for k in range(prbs):
@@ -51,48 +76,49 @@ def hear(response: Array, cell: Array, serving: Array, activity: Array, rest: Ar
             for k in range(prbs):
                 total[k] += rest[u, k]
         for k in range(prbs):
-            out[u, k] = out[u, k] / (part[k] + total[k] + one)
+            gamma[k] = gamma[k] / (part[k] + total[k] + one)
+        mean_bits[u] = _reported(gamma, bits_of_sinr, bits[u])
 
 
 @compiled
 def report(sinr: Array, bits_of_sinr: Array, bits: Array, mean_bits: Array) -> None:
-    """Bits reported for each PRB, and their mean over the carrier, ``[R, K]`` and ``[R]``, from the SINR ``[R, K]``."""
-    users, prbs = sinr.shape
-    for u in range(users):
-        total = 0.0
-        for k in range(prbs):
-            bits[u, k] = bits_of_sinr[grid_index(sinr[u, k])]
-        for k in range(prbs):
-            total += bits[u, k]
-        mean_bits[u] = total / prbs
+    """Bits reported for each PRB, and their mean over the carrier, from the SINR ``[B, U, K]``."""
+    for b in range(len(sinr)):
+        for u in range(sinr.shape[1]):
+            mean_bits[b, u] = _reported(sinr[b, u], bits_of_sinr, bits[b, u])
 
 
-def sinr(
-    coordinates: Tensor, to_prbs: Tensor, cell: Tensor, serving: Tensor, activity: Tensor, rest: Tensor | None = None
-) -> Tensor:
-    """:func:`phy.link.sinr` of several cells on a CPU, number for number.
+@inlined
+def _reported(sinr: Array, bits_of_sinr: Array, bits: Array) -> Any:
+    total = 0.0
+    for k in range(len(sinr)):
+        bits[k] = bits_of_sinr[grid_index(sinr[k])]
+    for k in range(len(sinr)):
+        total += bits[k]
+    return total / len(sinr)
+
+
+def sinr(coordinates: Tensor, to_prbs: Tensor, links: Links, bits_of_sinr: Array, out: Heard) -> None:
+    """:func:`phy.link.sinr` of several cells on a CPU, number for number, and the reports.
 
     Args:
         coordinates: ``[B, U, N * 2D]`` of one slot.
         to_prbs: ``[2D, 2K]``.
-        cell: ``[B, U, N]`` int64, which cell each of the N links leads to.
-        serving: ``[B, U]`` int64.
-        activity: ``[B, C, K]``.
-        rest: ``[B, U, K]`` interference of the cells that have no link of their own here; None where all have.
+        links: whose coordinates these are, and what disturbs them.
+        bits_of_sinr: bits reported for a PRB, on the log grid.
+        out: written.
     """
     batch, users, _ = coordinates.shape
-    links, prbs = cell.shape[2], activity.shape[2]
-    rows, size = rows_at_once(coordinates, links, prbs), len(to_prbs)
-    out = coordinates.new_empty((batch, users, prbs))
-    if rest is None:
-        rest = coordinates.new_empty((batch, 0, prbs))
-    response = coordinates.new_empty((rows * links, 2 * prbs))
-    arrays = [values.numpy() for values in (cell, serving, activity, rest, out)]
+    count, prbs = links.cell.shape[2], links.activity.shape[2]
+    rows, size = rows_at_once(coordinates, count, prbs), len(to_prbs)
+    rest = coordinates.new_empty((batch, 0, prbs)) if links.rest is None else links.rest
+    response = coordinates.new_empty((rows * count, 2 * prbs))
+    cell, serving, active, others = (values.numpy() for values in (links.cell, links.serving, links.activity, rest))
+    gamma, bits, mean = (values.numpy() for values in out)
     for b in range(batch):  # blocks of one fixed shape round alike in every batch
-        cells, own, active, others, into = (array[b] for array in arrays)
         for first in range(0, users, rows):
-            block = slice(first, first + rows)
-            part = coordinates[b, block].reshape(-1, size)
-            heard = torch.mm(part, to_prbs, out=response[: len(part)]).view(-1, links, 2 * prbs)
-            hear(heard.numpy(), cells[block], own[block], active, others[block], into[block])
-    return out
+            own = slice(first, first + rows)
+            part = coordinates[b, own].reshape(-1, size)
+            heard = torch.mm(part, to_prbs, out=response[: len(part)]).view(-1, count, 2 * prbs).numpy()
+            written = gamma[b, own], bits[b, own], mean[b, own]
+            hear(heard, cell[b, own], serving[b, own], active[b], others[b, own], bits_of_sinr, written)

@@ -25,9 +25,10 @@ class Faded:
         """The same on another device."""
         return Faded(self.cell.to(device), self.rest_snr.to(device, dtype))
 
-    def interference(self, activity: Tensor) -> Tensor:
-        """Power of the cells that do not fade on every PRB, ``[B, U, K]``, from the activity ``[B, C, K]``."""
-        return torch.stack([torch.mm(*drop) for drop in zip(self.rest_snr, activity, strict=True)])
+    def interference(self, activity: Tensor, drops: slice = slice(None)) -> Tensor:
+        """Power of the cells that do not fade on every PRB, ``[B, U, K]``, from the activity ``[B, C, K]`` of drops."""
+        parts = zip(self.rest_snr[drops], activity, strict=True)
+        return torch.stack([torch.mm(*drop) for drop in parts])  # one product a drop, of one shape in every batch
 
 
 def strongest(mean_snr: Tensor, serving: Tensor, interferers: int) -> Faded:

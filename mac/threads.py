@@ -1,0 +1,37 @@
+"""Drops shared out among threads, each a thread's from end to end.
+
+Drops do not feel each other, so that their numbers are the same on any number of threads. Compiled loops and products
+of matrices let other threads run meanwhile; torch itself keeps to one thread then, for its threads and these would
+fight for the same cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import torch
+
+
+def share_out(work: Callable[[range], None], drops: int) -> None:
+    """Call ``work`` with ranges that together are all drops, at the same time where torch has several threads."""
+    threads = torch.get_num_threads()
+    parts = min(threads, drops)
+    if parts == 1:
+        work(range(drops))
+        return
+    bounds = [drops * part // parts for part in range(parts + 1)]
+    torch.set_num_threads(1)
+    try:
+        others = [_pool(threads).submit(work, range(*bounds[part : part + 2])) for part in range(1, parts)]
+        work(range(bounds[1]))
+        for other in others:
+            other.result()
+    finally:
+        torch.set_num_threads(threads)
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads - 1, "drops")
