@@ -304,7 +304,7 @@ try:
     main()
 except SystemExit as end:
     assert not end.code
-heavy = {{"torch", "pandas", "xarray", "scipy", "matplotlib", "numpy"}} & set(sys.modules)
+heavy = {{"torch", "sionna", "pandas", "xarray", "scipy", "matplotlib", "numpy"}} & set(sys.modules)
 assert not heavy, heavy
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
