@@ -56,7 +56,8 @@ def _seconds(arguments: list[str]) -> float:
     here = Path(__file__).parent
     paths = os.pathsep.join(map(str, (here, here.parent)))
     began = time.perf_counter()
-    done = subprocess.run([*COMMAND, *arguments], env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True)
+    told = {"env": {**os.environ, "PYTHONPATH": paths}, "capture_output": True, "text": True}
+    done = subprocess.run([*COMMAND, *arguments], check=False, **told)
     if done.returncode:
         raise SystemExit(f"{' '.join(arguments)}: {done.stderr}")
     return time.perf_counter() - began
