@@ -137,6 +137,7 @@ def _roofline(workload: Workload, counts: Counts, rate: float, drops: int, bandw
     moved = counts.moved_bytes / counts.slots / drops / workload.parts
     return {
         f"operations_per_{step}": round(counts.operations / counts.slots, 1),
+        f"host_syncs_per_{step}": round(counts.host_syncs / counts.slots, 2),
         f"bytes_per_{part}": round(moved, 1),
         "copy_bytes_per_s": round(bandwidth),
         "share_of_copy": round(moved * workload.parts * rate / bandwidth, 4),

@@ -18,8 +18,8 @@ from scenarios.errors import ScenarioError
 from scenarios.workloads import WORKLOADS
 
 KEYS = ["workload", "mode", "compiled", "cells", "users", "prbs", "drops", "threads", "device", "slots_per_s",
-        "cell_slots_per_s", "operations_per_slot", "bytes_per_cell_slot", "copy_bytes_per_s", "share_of_copy",
-        "peak_memory_bytes", "setup_s"]  # fmt: skip
+        "cell_slots_per_s", "operations_per_slot", "host_syncs_per_slot", "bytes_per_cell_slot", "copy_bytes_per_s",
+        "share_of_copy", "peak_memory_bytes", "setup_s"]  # fmt: skip
 
 
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,6 +105,22 @@ def test_batches_are_cut_to_what_fits_and_said_aloud(monkeypatch: pytest.MonkeyP
     with pytest.warns(UserWarning, match=r"drops_per_batch 32 -> 8: needs about .* of the 150 MB free on the cpu"):
         bench.bench(["W1"], Options(mode="exact"))
     assert measured == [1, 8]
+
+
+def test_the_free_memory_of_a_gpu_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (int(1.5e8), int(1e9)))
+    assert memory.available_bytes("cuda") == int(1.5e8)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    measured: list[int] = []
+
+    def row(case: Case) -> dict[str, Any]:
+        measured.append(case.drops)
+        return {"workload": "W1", "drops": case.drops, "slots_per_s": float(case.drops)}
+
+    pretend(monkeypatch, row)
+    with pytest.warns(UserWarning, match=r"drops_per_batch 4096 -> 8: needs about .* free on the cuda"):
+        bench.bench(["W1"], Options(device="cuda", mode="exact"))
+    assert measured == [1, 8], "64, 512 and 4096 are all cut to 8, which is measured once"
 
 
 def test_a_batch_for_which_memory_runs_out_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -326,3 +326,13 @@ assert not heavy, heavy
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_batches_cut_to_the_memory_are_said_aloud_on_stderr(pipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scenarios.memory.available_bytes", lambda device: int(3000 / 0.8))
+    for form in ((), ("--json",)):
+        result = fairwave("run", pipe, "--drops", 4, "--set", "bytes_per_drop=1000", "--dry-run", *form)
+        assert result.exit_code == 0
+        assert "warning: toy: drops_per_batch 4 -> 2: needs about 4 kB" in " ".join(result.stderr.split())
+        assert "warning" not in result.stdout
+    assert json.loads(result.stdout)["drops_per_batch"] == 2

@@ -20,13 +20,13 @@ I = 8  # of an int64  # noqa: E741
 
 
 @cache
-def counted(what: str, drops: int) -> tuple[Counts, Counts]:
+def counted(what: str, drops: int, device: str = "cpu") -> tuple[Counts, Counts]:
     """Two stretches of slots of a workload or preset."""
     given = WORKLOADS[what].scenario(WORKLOADS[what].allocator, drops) if what in WORKLOADS else what
     shorter = {"slicing": {"interval_s": 0.05}} if what == "slicing-quickstart" else {}  # a block of slots
     scenario = load(given, drops=drops, **shorter)
     family = families.find(scenario.family)
-    problem = family.build(scenario, Drops(1, tuple(range(drops))), torch.device("cpu"), torch.float32)
+    problem = family.build(scenario, Drops(1, tuple(range(drops))), torch.device(device), torch.float32)
     first, second = count(problem, resolve(scenario.allocators[0].name, family.allocator_family), 2)
     return first, second
 
@@ -108,6 +108,16 @@ def test_graphs_and_what_breaks_them_are_counted() -> None:
     assert [(one.graphs, one.breaks) for one in found] == [(1, 0), (2, 1)]
 
 
+def test_what_is_compiled_is_counted_as_it_was_written() -> None:
+    def written(x: torch.Tensor) -> torch.Tensor:
+        return (x * 2 + 1).relu().sum()
+
+    compiled = torch.compile(written, backend="eager")
+    compiled(X)
+    assert of(lambda: compiled(X)) == of(lambda: written(X))
+    assert of(lambda: compiled(X)).operations == 4
+
+
 @pytest.mark.parametrize("what", ["W1", "slicing-quickstart", "wsn-100"])
 def test_counts_repeat_exactly(what: str) -> None:
     first, second = counted(what, 1)
@@ -150,3 +160,11 @@ def test_more_drops_launch_hardly_more_operations(what: str, of_each_drop: float
     assert four.operations <= one.operations + 3 * of_each_drop * one.slots
     assert four.host_syncs == one.host_syncs
     assert four.moved_bytes > 1.5 * one.moved_bytes
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU on this machine")
+def test_a_gpu_is_waited_for_at_the_end_of_a_block_alone() -> None:
+    first, _ = counted("W1", 8, "cuda")
+    # of 50 slots: one verdict on all their decisions, and 16 arrays at the end of a window
+    assert first.host_syncs <= 20
+    assert first.operations <= 260 * first.slots
