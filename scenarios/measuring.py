@@ -22,7 +22,7 @@ from . import families
 from .bench import Case, as_scenario
 from .counting import Counts, count
 from .loading import load
-from .workloads import WORKLOADS, Workload
+from .workloads import WORKLOADS, Downlink, Workload
 
 _WINDOWS = 5  # timed; the median counts
 _WINDOW_S = 0.6  # length of each, about
@@ -75,7 +75,7 @@ def prepare(workload: Workload, case: Case, distinct: int = _DISTINCT) -> tuple[
     """Problem and allocator of a measurement; of a larger batch only ``distinct`` drops are drawn, and repeated."""
     scenario = load(as_scenario(workload, case))
     family = families.find(scenario.family)
-    different = distinct if case.drops % distinct == 0 and scenario.family == "scheduling" else case.drops
+    different = distinct if case.drops % distinct == 0 and isinstance(workload, Downlink) else case.drops
     drops = Drops(scenario.seed, tuple(range(different)))
     problem = family.build(scenario, drops, torch.device(case.options.device), torch.float32)
     if different < case.drops:
