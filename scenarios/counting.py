@@ -84,11 +84,13 @@ class Counting(TorchDispatchMode):
 
     Attributes:
         by_operation: how often each operation was launched.
+        moved_by_operation: bytes that each read and wrote.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.by_operation: Counter[str] = Counter()
+        self.moved_by_operation: Counter[str] = Counter()
         self._totals = dict.fromkeys(NAMES, 0)
         self._calls = _HostCalls()
 
@@ -114,9 +116,12 @@ class Counting(TorchDispatchMode):
         out = func(*args, **kwargs)
         if not func.is_view:  # nor writes, nor launches anything
             operation = _Operation.of(func, args, kwargs, out)
-            for what, number in operation.counts().items():
+            counts = operation.counts()
+            for what, number in counts.items():
                 self._totals[what] += number
-            self.by_operation[operation.name] += operation.launches
+            if operation.launches:
+                self.by_operation[operation.name] += 1
+                self.moved_by_operation[operation.name] += counts["read_bytes"] + counts["written_bytes"]
         return out
 
 
