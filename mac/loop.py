@@ -70,7 +70,7 @@ def run(
         if outcome.over and interval >= 0:
             recorder.rest(outcome, span.intervals - interval - 1)
             break
-    return recorder.windows(clock.seconds)
+    return recorder.windows(clock.seconds, clock.decisions)
 
 
 @dataclass
@@ -78,12 +78,14 @@ class _Clock:
     """Seconds spent in each part of the loop."""
 
     seconds: dict[str, float] = field(default_factory=lambda: {"observe": 0.0, "decide": 0.0, "step": 0.0})
+    decisions: int = 0
 
     @contextmanager
     def __call__(self, part: str) -> Iterator[None]:
         start = perf_counter()
         yield
         self.seconds[part] += perf_counter() - start
+        self.decisions += part == "decide"
 
 
 @dataclass(frozen=True)

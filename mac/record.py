@@ -19,6 +19,7 @@ class Windows:
     arrays: Mapping[str, np.ndarray]
     fields: Mapping[str, Field]
     timing: Mapping[str, float]
+    intervals: int = 0  # that were run, the warm-up included
 
     def dims(self, name: str) -> tuple[str, ...]:
         """Labels of an array's dimensions."""
@@ -66,11 +67,11 @@ class Recorder:
         for _ in range(intervals):
             self.add(still)
 
-    def windows(self, timing: Mapping[str, float]) -> Windows:
+    def windows(self, timing: Mapping[str, float], intervals: int = 0) -> Windows:
         """All complete windows."""
         arrays = {name: np.stack(parts, axis=1) for name, parts in self._windows.items()}
         arrays.update({name: _host(total) for name, total in self._totals.items()})
-        return Windows(arrays, self.fields, timing)
+        return Windows(arrays, self.fields, timing, intervals)
 
     @staticmethod
     def _accumulate(into: dict[str, Tensor], name: str, value: Extra) -> None:

@@ -1,147 +1,178 @@
 """How fast the loop is: the very loop of a run, on fixed workloads.
 
-Every measurement has a process of its own, so that its peak memory is its own too. What is timed is everything that a
-run does in a slot: fading that is new in every slot on every PRB, channel reports, the scheduler, the check of its
-decision, link adaptation, HARQ, queues, and the record; or in a round of a sensor field: the election of heads, packets
-up the tree, the ledger, batteries, and the record.
+Every measurement has a process of its own (:mod:`scenarios.measuring`), so that its peak memory is its own too. What is
+timed is everything that a run does in a slot: fading that is new in every slot on every PRB, channel reports, the
+scheduler, the check of its decision, link adaptation, HARQ, queues, and the record; or in a round of a sensor field:
+the election of heads, packets up the tree, the ledger, batteries, and the record.
 """
 
 from __future__ import annotations
 
-import itertools
 import multiprocessing
-import resource
-import statistics
-import sys
-import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .errors import ScenarioError, did_you_mean
 from .workloads import WORKLOADS, Workload
 
-_WINDOWS = 5  # timed; the median counts
-_WINDOW_S = 0.6  # length of each, about
-_WARMUP_SLOTS = 20
+MODES = ("exact", "fast", "both")
+CUDA_BATCHES = (1, 64, 512, 4096)
 
 
-CUDA_BATCHES = (1, 64, 512)
+@dataclass(frozen=True)
+class Options:
+    """How workloads are measured."""
+
+    device: str = "cpu"
+    """"cpu", or "cuda" for the GPU."""
+    drops: int | None = None
+    """This batch and no other."""
+    allocator: str | None = None
+    """In the loop; left out, the workload's own."""
+    mode: str = "both"
+    """exact: every cell fades; fast: the strongest interferers of each user, where the workload has such a mode."""
+    compiled: bool | None = None
+    """Whether torch.compile is to be used; left out, as scenarios have it."""
+    threads: int | None = None
+    """Threads on a CPU; left out, what OMP_NUM_THREADS says, or one, as in a run."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One measurement."""
+
+    workload: str
+    drops: int
+    mode: str
+    options: Options
 
 
 def bench(
-    workloads: Sequence[str],
-    device: str = "cpu",
-    drops: int | None = None,
-    allocator: str | None = None,
-    progress: Callable[[str], None] | None = None,
+    workloads: Sequence[str], options: Options | None = None, progress: Callable[[str], None] | None = None
 ) -> list[dict[str, Any]]:
-    """Measure workloads; for each a row of one drop, and one of the batch of drops that does most a second.
+    """Measure workloads; for each mode a row of one drop, and one of the batch of drops that does most a second.
 
-    Slots of a batch are summed over its drops. There is one row where ``drops`` is given or one drop alone is fastest.
+    Slots of a batch are summed over its drops. There is one row where a batch is given or one drop alone is fastest.
+    Batches that memory has no room for are cut to what fits, with a warning.
 
     Args:
         workloads: names of :data:`WORKLOADS`.
-        device: "cpu", or "cuda" for the GPU.
-        drops: this batch and no other.
-        allocator: in the loop; left out, the workload's own.
+        options: how.
         progress: told in a few words what is being measured.
 
     Raises:
-        ScenarioError: no such workload or device, or less than one drop.
+        ScenarioError: no such workload, device or mode, or less than one drop or thread.
     """
+    options = options or Options()
+    require(options)
     for name in workloads:
         if name not in WORKLOADS:
             raise ScenarioError(f"unknown workload '{name}'{did_you_mean(name, WORKLOADS)}")
-    if drops is not None and drops < 1:
-        raise ScenarioError(f"--drops must be 1 or more, given {drops}")
-    _require_device(device)
-    return [row for name in workloads for row in _rows(name, device, drops, allocator, progress)]
+    modes = {name: _modes(name, options.mode) for name in workloads}
+    return [row for name in workloads for mode in modes[name] for row in _rows(name, mode, options, progress)]
 
 
-def _rows(
-    name: str, device: str, drops: int | None, allocator: str | None, progress: Callable[[str], None] | None
-) -> list[dict[str, Any]]:
-    batches = (drops,) if drops is not None else WORKLOADS[name].batches if device == "cpu" else CUDA_BATCHES
-    rows = []
-    for batch in batches:
-        if progress:
-            progress(f"{name}, {batch} drop{'s' if batch > 1 else ''}")
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-            rows.append(pool.submit(measure, name, batch, device, allocator).result())
-    best = max(rows, key=lambda row: float(row[WORKLOADS[name].rate]))
-    return [row for row in rows if row["drops"] == 1 or row is best]
+def require(options: Options) -> None:
+    """Refuse what cannot be measured.
 
-
-def _require_device(device: str) -> None:
-    if device not in ("cpu", "cuda"):
-        raise ScenarioError(f"--device must be cpu or cuda, given '{device}'")
-    if device == "cuda":
+    Raises:
+        ScenarioError: what is wrong, in a sentence.
+    """
+    for name, count in (("drops", options.drops), ("threads", options.threads)):
+        if count is not None and count < 1:
+            raise ScenarioError(f"--{name} must be 1 or more, given {count}")
+    if options.mode not in MODES:
+        raise ScenarioError(f"--mode must be exact, fast or both, given '{options.mode}'")
+    if options.device not in ("cpu", "cuda"):
+        raise ScenarioError(f"--device must be cpu or cuda, given '{options.device}'")
+    if options.device == "cuda":
         import torch
 
         if not torch.cuda.is_available():
             raise ScenarioError("device 'cuda' was asked for, but torch finds no GPU here; take --device cpu")
 
 
-def measure(name: str, drops: int, device: str, allocator: str | None = None) -> dict[str, Any]:
-    """One measurement in this process."""
-    import torch
-
-    began = time.perf_counter()
-    workload = WORKLOADS[name]
-    problem, decider = _prepare(workload, drops, device, allocator or workload.allocator)
-    setup_s = time.perf_counter() - began
-    steps = max(10, int(_WINDOW_S * 10 / _window_seconds(problem, decider, 10, device)))
-    rate = steps * drops / _window_seconds(problem, decider, steps, device)
-    return {
-        "workload": name,
-        **workload.sizes(),
-        "drops": drops,
-        "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
-        workload.rate: round(rate, 1),
-        **workload.more(rate),
-        "peak_memory_bytes": _peak_bytes(device),
-        "setup_s": round(setup_s, 3),
+def as_scenario(workload: Workload, case: Case) -> dict[str, Any]:
+    """The scenario of a measurement: the workload's own in this mode. The one place that knows how modes are set."""
+    options = case.options
+    scenario = {
+        **workload.scenario(options.allocator or workload.allocator, case.drops),
+        "name": f"bench-{case.workload}",
+        "drops_per_batch": case.drops,
+        "device": options.device,
     }
+    if case.mode == "fast":
+        scenario["fading"] = {"faded_interferers": workload.faded_interferers}
+    if options.compiled is not None:
+        scenario["compile"] = options.compiled
+    return scenario
 
 
-def _window_seconds(problem: Any, allocator: Any, slots: int, device: str) -> float:
-    """Median time of a window of so many slots."""
-    import torch
+def has_fast(workload: Workload) -> bool:
+    """Whether there is a mode ``fast``: this workload names how many interferers fade, and fading has the setting."""
+    from phy.fading import FadingSettings
 
-    from mac.loop import Span, run
-
-    ends: list[float] = []
-
-    def note(_: int) -> None:
-        if device == "cuda":
-            torch.cuda.synchronize()
-        ends.append(time.perf_counter())
-
-    run(problem, allocator, Span(intervals=slots * (_WINDOWS + 1), warmup=_WARMUP_SLOTS, window=slots), progress=note)
-    return statistics.median(after - before for before, after in itertools.pairwise(ends))
+    return workload.faded_interferers is not None and "faded_interferers" in FadingSettings.__dataclass_fields__
 
 
-def _prepare(workload: Workload, drops: int, device: str, allocator: str) -> tuple[Any, Any]:
-    import torch
+def apart(function: Callable[[Case], dict[str, Any]], case: Case) -> dict[str, Any] | None:
+    """A row, measured in a process of its own; None where memory ran out all the same, which is said aloud."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            row: dict[str, Any] | None = pool.submit(function, case).result()
+        except (MemoryError, BrokenProcessPool):  # the latter where the system ended the process
+            row = None
+    if row is None:
+        warnings.warn(f"{case.workload}: memory ran out with {case.drops} drops side by side", stacklevel=2)
+    return row
 
-    from allocators.registry import resolve
-    from phy.random import Drops
 
-    from . import families
+def _modes(name: str, asked: str) -> tuple[str, ...]:
+    offered = ("exact", "fast") if has_fast(WORKLOADS[name]) else ("exact",)
+    if asked == "both":
+        return offered
+    if asked not in offered:
+        raise ScenarioError(f"workload '{name}' has no mode '{asked}'; take --mode exact")
+    return (asked,)
+
+
+def _rows(name: str, mode: str, options: Options, progress: Callable[[str], None] | None) -> list[dict[str, Any]]:
+    from .measuring import measure
+
+    workload = WORKLOADS[name]
+    rows = []
+    for case in _cases(name, mode, options):
+        if progress:
+            progress(f"{name}, {mode}, {case.drops} drop{'s' if case.drops > 1 else ''}")
+        row = apart(measure, case)
+        rows += [] if row is None else [row]
+    if not rows:
+        raise ScenarioError(f"{name} could not be measured for want of memory; take fewer --drops")
+    best = max(rows, key=lambda row: float(row[workload.rate]))
+    return [row for row in rows if row["drops"] == 1 or row is best]
+
+
+def _cases(name: str, mode: str, options: Options) -> Iterator[Case]:
+    """One measurement for each batch that fits into memory."""
+    batches = WORKLOADS[name].batches if options.device == "cpu" else CUDA_BATCHES
+    seen: set[int] = set()
+    for drops in (options.drops,) if options.drops is not None else batches:
+        case = Case(name, drops, mode, options)
+        case = replace(case, drops=_that_fit(case))
+        if case.drops not in seen:
+            yield case
+        seen.add(case.drops)
+
+
+def _that_fit(case: Case) -> int:
+    """Drops of a batch that memory has room for; says so where they are fewer."""
+    from . import families, memory
     from .loading import load
 
-    scenario = load(workload.scenario(allocator, drops))
-    family = families.find(scenario.family)
-    problem = family.build(scenario, Drops(scenario.seed, tuple(range(drops))), torch.device(device), torch.float32)
-    return problem, resolve(allocator, family.allocator_family)
-
-
-def _peak_bytes(device: str) -> int:
-    if device == "cuda":
-        import torch
-
-        return int(torch.cuda.max_memory_allocated())
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    scenario = load(as_scenario(WORKLOADS[case.workload], case))
+    family, device = families.find(scenario.family), case.options.device
+    return memory.fit(scenario, family, device, memory.available_bytes(device))[0]

@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn, ParamSpec
 
 import typer
 
+from .bench_command import bench
 from .errors import ScenarioError, did_you_mean
 from .interrupts import ignore_from_now_on
 from .streams import chatter_on_stderr, warnings_in_one_line
@@ -240,22 +241,7 @@ def check(
         raise typer.Exit(2)
 
 
-@app.command()
-@_guarded
-def bench(
-    workloads: Annotated[list[str], typer.Argument(help="W1, W2, W3, wsn-100, wsn-1000, wsn-10000, or several.")],
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    drops: Annotated[int | None, typer.Option(help="Only this batch of drops; left out, the best of several.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Measure speed on fixed workloads: slots per second of downlinks, rounds per second of sensor fields."""
-    from .bench import bench as measure
-    from .console import show_rows
-    from .progress import status
-
-    with status() as tell:
-        rows = measure(workloads, device, drops, progress=tell)
-    _print_json(rows) if as_json else show_rows("bench", rows)
+app.command()(_guarded(bench))
 
 
 @app.command()

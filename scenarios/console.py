@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from .cost import cost_sentences, costs
 from .errors import ScenarioError
 from .memory import human_bytes
 from .unreached import unreached
@@ -59,7 +60,7 @@ def show_result(result: Result) -> None:
         console.print(_escaped(f"{what}: {how_much}"))
     if scenario.variants:
         console.print(_by_variant(result))
-    for sentence in paired_sentences(result):
+    for sentence in (*paired_sentences(result), *cost_sentences(costs(result))):
         console.print(_escaped(sentence))
     folder = _escaped(str(result.run_dir))
     console.print(f"\nResults: {folder} (metrics.csv, plots/, shards/). A page of it: fairwave report {folder}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ def fit(scenario: ScenarioBase, family: Family, device: str, free_bytes: int) ->
     """How many drops, and how many allocators, to simulate side by side in one batch.
 
     All allocators share a batch where the family allows it and small networks would leave the device idle. The drops
-    are as many as asked for, or as is fastest, cut to what fits into memory.
+    are as many as asked for, or as is fastest, cut to what fits into memory; a warning says so.
 
     Raises:
         ScenarioError: not even a single drop of a single allocator fits; the estimate is named.
@@ -42,7 +43,7 @@ def fit(scenario: ScenarioBase, family: Family, device: str, free_bytes: int) ->
     best, entrants, room = family.best_batch(scenario, device), len(scenario.allocators), SHARE * free_bytes
     together = family.require is not None and scenario.on_infeasible == "error" and best >= entrants
     copies = entrants if together else 1
-    drops = min(scenario.drops_per_batch or max(1, best // copies), scenario.drops)
+    wanted = drops = min(scenario.drops_per_batch or max(1, best // copies), scenario.drops)
     while drops > 1 and family.estimate_bytes(scenario, drops * copies) > room:
         drops //= 2
     if family.estimate_bytes(scenario, drops * copies) > room:
@@ -53,6 +54,14 @@ def fit(scenario: ScenarioBase, family: Family, device: str, free_bytes: int) ->
             f"{scenario.name} needs about {human_bytes(need)} for a single drop, but only {human_bytes(room)} of the "
             f"{human_bytes(free_bytes)} free on the {device} may be planned with; take fewer users, cells or PRBs, "
             "longer windows, or a machine with more memory"
+        )
+    if drops < wanted:
+        too_much = family.estimate_bytes(scenario, wanted * copies)
+        warnings.warn(
+            f"{scenario.name}: drops_per_batch {wanted} -> {drops}: needs about {human_bytes(too_much)}, and "
+            f"{human_bytes(room)} of the {human_bytes(free_bytes)} free on the {device} may be planned with; results "
+            "are the same",
+            stacklevel=2,
         )
     return drops, copies
 

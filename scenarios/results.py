@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -16,6 +17,7 @@ import xarray as xr
 from mac.metrics.intervals import ALL, paired, summarise
 from mac.metrics.table import metric_named, metric_table
 
+from .cost import costs
 from .errors import ScenarioError, did_you_mean
 from .families import account_of
 from .folders import scenario_of
@@ -247,12 +249,13 @@ class Result:
         return account_of(self.settings)
 
     def to_json(self) -> dict[str, Any]:
-        """The run as plain values: folder, scenario, metrics and paired differences; NaN and infinity become None."""
+        """The run as plain values: folder, scenario, metrics, differences, times; NaN and infinity become None."""
         return {
             "run_dir": str(self.run_dir),
             "scenario": self.settings.name,
             "metrics": _records(self.metrics, ("variant", "allocator", "metric", "unit", "mean")),
             "paired": _records(self.paired, ("variant", "metric", "a", "b", "mean_difference")),
+            "time": [asdict(one) for one in costs(self)],
         }
 
     def __repr__(self) -> str:
@@ -320,7 +323,7 @@ def dataset(windows: Windows, labels: Labels, clock: Clock, drops: Drops) -> xr.
         "window": ("window", place),
         "time_s": ("window", (place + 1) * window_s, ends),
     }
-    named = {"interval_s": clock.interval_s, "window_s": window_s, **labels.attributes}
+    named = {"interval_s": clock.interval_s, "window_s": window_s, "decisions": windows.intervals, **labels.attributes}
     return xr.Dataset(variables, {**own, **labels.coordinates}, named)
 
 

@@ -220,7 +220,7 @@ def _side_by_side(
     whole = dataset(windows, plan.family.labels(part.scenario, problem), part.clock, problem.drops)
     count, drops = len(entrants), len(problem.drops) // len(entrants)
     for number, entrant in enumerate(entrants):
-        own = whole.isel({"drop": slice(number * drops, (number + 1) * drops)})
+        own = whole.isel({"drop": slice(number * drops, (number + 1) * drops)}).assign_attrs(wall_shared_by=count)
         shared = {name: seconds / count for name, seconds in windows.timing.items()}
         timing = {**shared, "setup": setup_s, "decide": side.seconds[entrant.label]}
         yield Cell(part.variant, entrant.label), _named(own, plan, part, entrant, timing)
@@ -242,7 +242,7 @@ def _counting(advance: Advance, drops: int, label: str) -> Callable[[int], None]
 
 def _named(whole: xr.Dataset, plan: Plan, part: Part, entrant: Contender, timing: Mapping[str, float]) -> xr.Dataset:
     """The windows of one allocator, labelled with what they are of and what they took."""
-    wall = {f"wall_{name}_s": round(seconds, 4) for name, seconds in timing.items()}
+    wall = {f"wall_{name}_s": round(seconds, 6) for name, seconds in timing.items()}
     names = {
         "family": plan.scenario.family,
         "scenario": plan.scenario.name,

@@ -24,6 +24,18 @@ class Workload(Protocol):
     def scenario(self, allocator: str, drops: int) -> dict[str, Any]:
         """As a scenario."""
 
+    @property
+    def words(self) -> tuple[str, str]:
+        """What a step is called, and one part of a step: a slot and a cell's slot."""
+
+    @property
+    def parts(self) -> int:
+        """Parts of a step: cells, or nodes."""
+
+    @property
+    def faded_interferers(self) -> int | None:
+        """Strongest interferers of each user that fade in the mode ``fast``; None where there is no such mode."""
+
     def sizes(self) -> dict[str, int]:
         """What tables say of it."""
 
@@ -40,17 +52,30 @@ class Downlink:
     prbs: int
     batches: tuple[int, ...]
     users_per_cell: int = 10
+    faded_interferers: int | None = None
+    window_s: float = 1.0
     allocator: str = "proportional_fair"
     rate: str = "slots_per_s"
+    words: tuple[str, str] = ("slot", "cell_slot")
 
     @property
     def cells(self) -> int:
         """Cells of the network."""
         return self.sites * self.sectors
 
+    @property
+    def users(self) -> int:
+        """Users of the network."""
+        return self.cells * self.users_per_cell
+
+    @property
+    def parts(self) -> int:
+        """Cells."""
+        return self.cells
+
     def sizes(self) -> dict[str, int]:
         """Cells, users and PRBs."""
-        return {"cells": self.cells, "users": self.cells * self.users_per_cell, "prbs": self.prbs}
+        return {"cells": self.cells, "users": self.users, "prbs": self.prbs}
 
     def more(self, rate: float) -> dict[str, float]:
         """Slots of all cells."""
@@ -63,7 +88,7 @@ class Downlink:
             "family": "scheduling",
             "drops": drops,
             "duration_s": 1.0,
-            "window_s": 1.0,
+            "window_s": self.window_s,
             "allocators": [allocator],
             "topology": {"layout": "hexagonal", "sites": self.sites, "sectors": self.sectors, "wrap_around": True},
             "carrier": {"prbs": self.prbs},
@@ -80,6 +105,13 @@ class SensorField:
     batches: tuple[int, ...]
     allocator: str = "leach"
     rate: str = "rounds_per_s"
+    words: tuple[str, str] = ("round", "node_round")
+    faded_interferers: None = None
+
+    @property
+    def parts(self) -> int:
+        """Nodes."""
+        return self.nodes
 
     def sizes(self) -> dict[str, int]:
         """Nodes."""
@@ -106,11 +138,19 @@ class SensorField:
 
 
 WORKLOADS: dict[str, Workload] = {
-    "W1": Downlink(sites=7, sectors=1, prbs=50, batches=(1, 8, 32)),
-    "W2": Downlink(sites=7, sectors=3, prbs=100, batches=(1, 4, 8)),
-    "W3": Downlink(sites=19, sectors=3, prbs=100, batches=(1, 2)),
+    "W1": Downlink(sites=7, sectors=1, prbs=50, batches=(1, 8, 32), faded_interferers=3),
+    "W2": Downlink(sites=7, sectors=3, prbs=100, batches=(1, 4, 8), faded_interferers=6),
+    "W3": Downlink(sites=19, sectors=3, prbs=100, batches=(1, 2), faded_interferers=6),
     "wsn-100": SensorField(nodes=100, batches=(1, 64, 256)),
     "wsn-1000": SensorField(nodes=1000, batches=(1, 8, 32)),
     "wsn-10000": SensorField(nodes=10_000, batches=(1, 2)),
 }
 """7 cells x 10 UE on 50 PRB, 21 x 10 on 100 and 57 x 10 on 100, slots of 1 ms; LEACH with 100 to 10,000 nodes."""
+
+SCALES: dict[str, Downlink] = {
+    f"{sites * sectors * users}": Downlink(
+        sites, sectors, prbs=50, batches=(1,), users_per_cell=users, faded_interferers=6, window_s=0.01
+    )
+    for sites, sectors, users in ((7, 1, 10), (7, 3, 10), (19, 3, 10), (19, 3, 36))
+}
+"""Networks of 70, 210, 570 and 2052 users on 50 PRBs, to see how the cost of a slot grows with them."""

@@ -2,54 +2,195 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
-from scenarios import bench
+from scenarios import bench, measuring, memory, scaling
+from scenarios.bench import Case, Options
 from scenarios.cli import app
+from scenarios.errors import ScenarioError
+from scenarios.workloads import WORKLOADS
 
-KEYS = ["workload", "cells", "users", "prbs", "drops", "threads", "device", "slots_per_s", "cell_slots_per_s",
-        "peak_memory_bytes", "setup_s"]  # fmt: skip
+KEYS = ["workload", "mode", "compiled", "cells", "users", "prbs", "drops", "threads", "device", "slots_per_s",
+        "cell_slots_per_s", "operations_per_slot", "host_syncs_per_slot", "bytes_per_cell_slot", "copy_bytes_per_s",
+        "share_of_copy", "peak_memory_bytes", "setup_s"]  # fmt: skip
+
+
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measurements that take no time and mean nothing."""
+    monkeypatch.setattr(measuring, "_WINDOW_S", 1e-3)
+    monkeypatch.setattr(measuring, "_WARMUP_SLOTS", 1)
+    monkeypatch.setattr(measuring, "_COPY_BYTES", {"cpu": 1 << 20})
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, measured: Callable[[Case], dict[str, Any] | None]) -> None:
+    """Rows from ``measured`` instead of a process of their own."""
+    monkeypatch.setattr(bench, "apart", lambda _, case: measured(case))
 
 
 def test_a_row_has_exactly_the_keys_that_were_promised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "_WINDOW_S", 1e-3)
-    monkeypatch.setattr(bench, "_WARMUP_SLOTS", 1)
-    row = bench.measure("W1", 2, "cpu", "round_robin")
+    at_once(monkeypatch)
+    row = measuring.measure(Case("W1", 2, "exact", Options(allocator="round_robin")))
     assert list(row) == KEYS
     assert (row["cells"], row["users"], row["prbs"], row["drops"]) == (7, 70, 50, 2)
+    assert (row["mode"], row["compiled"], row["threads"]) == ("exact", False, 1)
+    moved = row["bytes_per_cell_slot"] * row["cell_slots_per_s"]
+    assert row["share_of_copy"] == pytest.approx(moved / row["copy_bytes_per_s"], rel=1e-2, abs=1e-4)
 
 
 def test_sensor_fields_are_counted_in_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "_WINDOW_S", 1e-3)
-    monkeypatch.setattr(bench, "_WARMUP_SLOTS", 1)
-    row = bench.measure("wsn-100", 2, "cpu")
+    at_once(monkeypatch)
+    row = measuring.measure(Case("wsn-100", 2, "exact", Options()))
     assert (row["nodes"], row["drops"]) == (100, 2)
     assert row["rounds_per_s"] > 0 and row["node_rounds_per_s"] == pytest.approx(100 * row["rounds_per_s"], rel=1e-3)
+    assert row["operations_per_round"] > 0 and row["bytes_per_node_round"] > 0
+
+
+def test_a_large_batch_repeats_the_drops_that_were_drawn() -> None:
+    problem, _ = measuring.prepare(WORKLOADS["W1"], Case("W1", 6, "exact", Options()), distinct=2)
+    assert problem.drops.ids == (0, 1) * 3
+    snr = problem.engine.parts.channel.mean_snr
+    assert torch.equal(snr[0], snr[4]) and not torch.equal(snr[0], snr[1])
 
 
 @pytest.mark.parametrize(("best", "rows"), [(1, [("W1", 1), ("W2", 1)]), (32, [("W1", 1), ("W1", 32), ("W2", 1)])])
 def test_a_row_for_one_drop_and_one_for_the_best_batch(
     best: int, rows: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def measured(name: str, drops: int, *_: Any) -> dict[str, Any]:
-        return {"workload": name, "drops": drops, "slots_per_s": 9.0 if drops == best else 7.0 - drops / 100}
+    def measured(case: Case) -> dict[str, Any]:
+        rate = 9.0 if case.drops == best else 7.0 - case.drops / 100
+        return {"workload": case.workload, "drops": case.drops, "slots_per_s": rate}
 
-    monkeypatch.setattr(bench, "ProcessPoolExecutor", lambda count, mp_context: ThreadPoolExecutor(count))
-    monkeypatch.setattr(bench, "measure", measured)
-    assert [(row["workload"], row["drops"]) for row in bench.bench(["W1", "W2"])] == rows
-    assert [row["drops"] for row in bench.bench(["W1"], drops=4)] == [4]
+    pretend(monkeypatch, measured)
+    exact = Options(mode="exact")
+    assert [(row["workload"], row["drops"]) for row in bench.bench(["W1", "W2"], exact)] == rows
+    assert [row["drops"] for row in bench.bench(["W1"], replace(exact, drops=4))] == [4]
+
+
+def test_both_modes_are_measured_where_there_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(case: Case) -> dict[str, Any]:
+        rate = {"slots_per_s": 9.0} if case.workload == "W1" else {"rounds_per_s": 9.0}
+        return {"workload": case.workload, "mode": case.mode, "drops": case.drops, **rate}
+
+    pretend(monkeypatch, measured)
+    monkeypatch.setattr(bench, "has_fast", lambda workload: workload.faded_interferers is not None)
+    monkeypatch.setattr(bench, "_that_fit", lambda case: case.drops)
+    modes = [(row["workload"], row["mode"]) for row in bench.bench(["W1", "wsn-100"], Options(drops=1))]
+    assert modes == [("W1", "exact"), ("W1", "fast"), ("wsn-100", "exact")]
+    assert [row["mode"] for row in bench.bench(["W1"], Options(drops=1, mode="fast"))] == ["fast"]
+
+
+def test_modes_and_compiling_are_settings_of_the_scenario() -> None:
+    case = Case("W2", 3, "fast", Options(compiled=False))
+    scenario = bench.as_scenario(WORKLOADS["W2"], case)
+    assert scenario["fading"] == {"faded_interferers": 6} and scenario["compile"] is False
+    assert "fading" not in bench.as_scenario(WORKLOADS["W2"], Case("W2", 3, "exact", Options()))
+
+
+def test_batches_are_cut_to_what_fits_and_said_aloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[int] = []
+
+    def row(case: Case) -> dict[str, Any]:
+        measured.append(case.drops)
+        return {"workload": "W1", "drops": case.drops, "slots_per_s": float(case.drops)}
+
+    pretend(monkeypatch, row)
+    monkeypatch.setattr(memory, "available_bytes", lambda _: int(1.5e8))
+    with pytest.warns(UserWarning, match=r"drops_per_batch 32 -> 8: needs about .* of the 150 MB free on the cpu"):
+        bench.bench(["W1"], Options(mode="exact"))
+    assert measured == [1, 8]
+
+
+def test_the_free_memory_of_a_gpu_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (int(1.5e8), int(1e9)))
+    assert memory.available_bytes("cuda") == int(1.5e8)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    measured: list[int] = []
+
+    def row(case: Case) -> dict[str, Any]:
+        measured.append(case.drops)
+        return {"workload": "W1", "drops": case.drops, "slots_per_s": float(case.drops)}
+
+    pretend(monkeypatch, row)
+    with pytest.warns(UserWarning, match=r"drops_per_batch 4096 -> 8: needs about .* free on the cuda"):
+        bench.bench(["W1"], Options(device="cuda", mode="exact"))
+    assert measured == [1, 8], "64, 512 and 4096 are all cut to 8, which is measured once"
+
+
+def test_a_batch_for_which_memory_runs_out_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def row(case: Case) -> dict[str, Any] | None:
+        return None if case.drops > 1 else {"workload": "W1", "drops": 1, "slots_per_s": 1.0}
+
+    pretend(monkeypatch, row)
+    assert [one["drops"] for one in bench.bench(["W1"], Options(mode="exact"))] == [1]
+    with pytest.raises(ScenarioError, match="W1 could not be measured for want of memory"):
+        bench.bench(["W1"], Options(mode="exact", drops=2))
 
 
 def test_workloads_of_two_kinds_have_a_table_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    def measured(name: str, drops: int, *_: Any) -> dict[str, Any]:
-        own: dict[str, Any] = {"cells": 7, "slots_per_s": 5.0} if name == "W1" else {"nodes": 100, "rounds_per_s": 9.0}
-        return {"workload": name, "drops": drops, **own}
+    def measured(case: Case) -> dict[str, Any]:
+        own: dict[str, Any] = {"cells": 7, "slots_per_s": 5.0}
+        if case.workload != "W1":
+            own = {"nodes": 100, "rounds_per_s": 9.0}
+        return {"workload": case.workload, "drops": case.drops, "threads": 1, "device": "cpu", **own}
 
-    monkeypatch.setattr(bench, "ProcessPoolExecutor", lambda count, mp_context: ThreadPoolExecutor(count))
-    monkeypatch.setattr(bench, "measure", measured)
-    told = CliRunner().invoke(app, ["bench", "W1", "wsn-100", "--drops", "1"])
-    assert told.exit_code == 0 and "slots_per_s" in told.stdout and "rounds_per_s" in told.stdout
+    pretend(monkeypatch, measured)
+    told = CliRunner().invoke(app, ["bench", "W1", "wsn-100", "--drops", "1", "--mode", "exact"])
+    assert told.exit_code == 0 and "slots per s" in told.stdout and "rounds per s" in told.stdout
+    assert "bench on cpu, 1 thread" in told.stdout
+
+
+def test_scaling_leaves_out_what_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"us_per_user_slot": 2.0, "slots_per_s": 100.0, "memory_bytes": 10**8}
+    monkeypatch.setattr(scaling, "apart", lambda *_: dict(found))
+    monkeypatch.setattr(memory, "available_bytes", lambda _: int(6e9))
+    rows = scaling.scaling(Options(mode="exact"))
+    fits = {(row["users"], row["drops"]) for row in rows if row["skipped"] is None}
+    assert len(rows) == 16 and fits == {(70, 1), (70, 8), (70, 64), (70, 512), (210, 1), (210, 8), (210, 64),
+                                        (570, 1), (570, 8), (2052, 1)}  # fmt: skip
+    assert "needs about" in next(row["skipped"] for row in rows if row["skipped"])
+    told = CliRunner().invoke(app, ["bench", "--scaling", "--mode", "exact"])
+    assert told.exit_code == 0 and "2.00  100 MB" in told.stdout and "8 drops" in told.stdout
+    assert "2052 users x 512 drops (exact) left out: needs about" in told.stderr
+    document = json.loads(CliRunner().invoke(app, ["bench", "--scaling", "--mode", "exact", "--json"]).stdout)
+    assert document == rows
+
+
+def test_a_cell_of_the_table_of_scales_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scaling, "_ENOUGH_S", 0.0)
+    found = scaling.measure(Case("70", 4, "exact", Options()))
+    assert found["us_per_user_slot"] == pytest.approx(1e6 / found["slots_per_s"] / 70, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["W9"], "unknown workload 'W9'"),
+        ([], "name workloads (W1, W2, W3"),
+        (["W1", "--scaling"], "or else take --scaling alone"),
+        (["W1", "--device", "tpu"], "--device must be cpu or cuda, given 'tpu'"),
+        (["W1", "--mode", "quick"], "--mode must be exact, fast or both, given 'quick'"),
+        (["wsn-100", "--mode", "fast"], "workload 'wsn-100' has no mode 'fast'"),
+        (["W1", "--drops", "0"], "--drops must be 1 or more, given 0"),
+        (["W1", "--threads", "0"], "--threads must be 1 or more, given 0"),
+        (["--scaling", "--mode", "slow"], "--mode must be exact, fast or both, given 'slow'"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(arguments: list[str], part: str) -> None:
+    for form in ([], ["--json"]):
+        told = CliRunner().invoke(app, ["bench", *arguments, *form])
+        assert told.exit_code == 2 and told.stdout == ""
+        assert part in " ".join(told.stderr.split())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused() -> None:
+    for form in ([], ["--json"]):
+        told = CliRunner().invoke(app, ["bench", "W1", "--device", "cuda", *form])
+        assert told.exit_code == 2 and told.stdout == "" and "finds no GPU here" in " ".join(told.stderr.split())

@@ -50,7 +50,7 @@ def pipe(toy: Toy) -> str:
 
 def test_run_prints_one_document(pipe: str) -> None:
     run = document("run", pipe, "--out", "out", "--seed", 3, "--set", "users=2", "--drops", 3)
-    assert list(run) == ["run_dir", "scenario", "metrics", "paired"]
+    assert list(run) == ["run_dir", "scenario", "metrics", "paired", "time"]
     assert (run["run_dir"], run["scenario"]) == ("out", "toy")
     assert {row["allocator"] for row in run["metrics"]} == {"Even", "Greedy"}
     assert {(row["a"], row["b"]) for row in run["paired"]} == {("Even", "Greedy")}
@@ -304,7 +304,7 @@ try:
     main()
 except SystemExit as end:
     assert not end.code
-heavy = {{"torch", "pandas", "xarray", "scipy", "matplotlib", "numpy"}} & set(sys.modules)
+heavy = {{"torch", "sionna", "pandas", "xarray", "scipy", "matplotlib", "numpy"}} & set(sys.modules)
 assert not heavy, heavy
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -326,3 +326,13 @@ assert not heavy, heavy
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_batches_cut_to_the_memory_are_said_aloud_on_stderr(pipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scenarios.memory.available_bytes", lambda device: int(3000 / 0.8))
+    for form in ((), ("--json",)):
+        result = fairwave("run", pipe, "--drops", 4, "--set", "bytes_per_drop=1000", "--dry-run", *form)
+        assert result.exit_code == 0
+        assert "warning: toy: drops_per_batch 4 -> 2: needs about 4 kB" in " ".join(result.stderr.split())
+        assert "warning" not in result.stdout
+    assert json.loads(result.stdout)["drops_per_batch"] == 2

@@ -1,0 +1,53 @@
+"""Which operations the bytes of a slot go through: ``python benchmarks/where_bytes_go.py W1 [--drops N]``.
+
+Counts one stretch of slots of a workload of ``fairwave bench``, as scenarios/counting.py says, and prints the
+operations that move most as a Markdown table: launched a slot, bytes a cell-slot, share of all bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from mac.loop import Span, run
+from scenarios.bench import Case, Options
+from scenarios.counting import Counting, stretch
+from scenarios.measuring import prepare, use_threads
+from scenarios.workloads import WORKLOADS
+
+
+def main() -> None:
+    """Count and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("workload", nargs="?", default="W1", choices=WORKLOADS)
+    parser.add_argument("--drops", type=int, default=1)
+    parser.add_argument("--mode", default="exact", choices=("exact", "fast"))
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--rows", type=int, default=20)
+    given = parser.parse_args()
+    workload = WORKLOADS[given.workload]
+    use_threads(None)
+    problem, allocator = prepare(workload, Case(given.workload, given.drops, given.mode, Options(given.device)))
+    intervals, slots = stretch(problem)
+    ends: list[tuple[dict[str, int], dict[str, int]]] = []
+    with Counting() as counting:
+
+        def note(_: int) -> None:
+            ends.append((dict(counting.by_operation), dict(counting.moved_by_operation)))
+
+        run(problem, allocator, Span(intervals=2 * intervals, window=intervals), progress=note)
+    (launched_before, moved_before), (launched, moved) = ends
+    launches = {name: number - launched_before.get(name, 0) for name, number in launched.items()}
+    moves = {name: number - moved_before.get(name, 0) for name, number in moved.items()}
+    total, places = sum(moves.values()), slots * given.drops * workload.parts
+    print(
+        f"{given.workload}, {given.drops} side by side, {given.mode}: {sum(launches.values()) / slots:.1f} operations,"
+    )
+    print(f"{total / places:,.0f} bytes a {workload.words[1].replace('_', ' ')}\n")
+    print("| operation | launched a slot | bytes | share |\n|---|---|---|---|")
+    for name in sorted(moves, key=lambda name: -moves[name])[: given.rows]:
+        share = 100 * moves[name] / total
+        print(f"| `{name}` | {launches[name] / slots:.1f} | {moves[name] / places:,.0f} | {share:.1f} % |")
+
+
+if __name__ == "__main__":
+    main()
