@@ -55,7 +55,8 @@ class CompiledSlot:
         batch, users = engine.shape
         self._faded = parts.channel.fading.faded
         everyone = torch.arange(engine.cells).expand(batch, users, -1)
-        self._cell = (everyone if self._faded is None else self._faded.cell).contiguous()
+        self._cell = (everyone if self._faded is None else self._faded.cell).contiguous().numpy()
+        self._no_rest = np.empty((batch, 0, engine.prbs), self._kind)
 
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
         """As the engine's own; threads share the drops, of which each is one thread's from end to end."""
@@ -65,7 +66,7 @@ class CompiledSlot:
 
         def some(drops: range) -> None:
             slots.send(drops.start, drops.stop, *inputs[:2], queues, self._tables, sending)
-            self._hear(slice(drops.start, drops.stop), moment, sending.activity, heard)
+            self._hear(drops, moment, sending.activity, heard)
             self._decode(drops, moment, inputs, (queues, sending, heard), after)
 
         share_out(some, len(user))
@@ -81,17 +82,25 @@ class CompiledSlot:
             active_prbs=torch.from_numpy(sending.active_prbs),
         )
 
-    def _hear(self, own: slice, moment: Moment, activity: np.ndarray, heard: Heard) -> None:
+    def _hear(self, drops: range, moment: Moment, activity: np.ndarray, heard: Heard) -> None:
         """SINR and reports of some drops."""
-        to_prbs, out = self.engine.parts.channel.fading.to_prbs, Heard(*(values[own] for values in heard))
+        to_prbs = self.engine.parts.channel.fading.to_prbs
         if self.engine.cells == 1:
-            out.sinr.copy_(snr(moment.air[own], to_prbs))
-            report(out.sinr.numpy(), self._bits_of_sinr, out.bits.numpy(), out.mean_bits.numpy())
+            own = slice(drops.start, drops.stop)
+            heard.sinr[own] = snr(moment.air[own], to_prbs).numpy()
+            report(drops.start, drops.stop, heard.sinr, self._bits_of_sinr, heard.bits, heard.mean_bits)
             return
-        active = torch.from_numpy(activity)[own]
-        rest = None if self._faded is None else self._faded.interference(active, own)
-        links = Links(self._cell[own], moment.serving[own], active, rest)
-        sinr(moment.air[own], to_prbs, links, self._bits_of_sinr, out)
+        links = Links(self._cell, moment.serving.numpy(), activity, self._rest(drops, activity))
+        sinr(drops, moment.air, to_prbs, links, self._bits_of_sinr, heard)
+
+    def _rest(self, drops: range, activity: np.ndarray) -> np.ndarray:
+        """Interference of the cells that do not fade, ``[B, U, K]``, in the rows of some drops."""
+        if self._faded is None:
+            return self._no_rest
+        rest = torch.empty((*self.engine.shape, self.engine.prbs), dtype=self.engine.dtype)
+        self._faded.interference(torch.from_numpy(activity), drops, rest)
+        array: np.ndarray = rest.numpy()
+        return array
 
     def _decode(
         self,
@@ -102,18 +111,18 @@ class CompiledSlot:
         after: slots.Next,
     ) -> None:
         (user, _, need), (queues, sending, heard) = inputs, so_far
-        luck, time, sinr = moment.luck.numpy(), moment.time.view(1).numpy(), heard.sinr.numpy()
+        luck, time, sinr = moment.luck.numpy(), moment.time.view(1).numpy(), heard.sinr
         about = queues, sending, self._tables, self._rules
         slots.decode(drops.start, drops.stop, user, sinr, luck, need, time, *about, after)
 
     def _report(self, heard: Heard) -> Report:
         if self.engine.parts.tables.adaptation.subband_prbs > 1:
-            return self.engine.measure(heard.sinr)
-        return Report(heard.bits, heard.mean_bits)
+            return self.engine.measure(torch.from_numpy(heard.sinr))
+        return Report(torch.from_numpy(heard.bits), torch.from_numpy(heard.mean_bits))
 
     def _heard(self) -> Heard:
-        shape, kind = (*self.engine.shape, self.engine.prbs), self.engine.dtype
-        return Heard(torch.empty(shape, dtype=kind), torch.empty(shape, dtype=kind), torch.empty(shape[:2], dtype=kind))
+        shape, kind = (*self.engine.shape, self.engine.prbs), self._kind
+        return Heard(np.empty(shape, kind), np.empty(shape, kind), np.empty(shape[:2], kind))
 
     def _sending(self) -> slots.Sending:
         shape, engine = self.engine.shape, self.engine

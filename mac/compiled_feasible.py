@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from phy.compiling import compiled
+from phy.compiling import Loop
 
 from .scheduling_types import SchedulingObservation
 
@@ -26,7 +26,7 @@ def _array(mask: Tensor | None, observation: SchedulingObservation) -> Array:
     return array
 
 
-@compiled
+@Loop
 def breached(user: Array, serving: Array, owned: Array, lent: Array) -> bool:
     """Whether a PRB is held by somebody who does not exist, whom another cell serves, or who may not hold it.
 

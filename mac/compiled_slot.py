@@ -6,12 +6,12 @@ blocks, counters and the outer loop. Arrays are ``[B, U]`` where nothing else is
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from phy.compiled_loggrid import grid_index
-from phy.compiling import compiled, inlined
+from phy.compiling import Loop, compiled
 from phy.effective_sinr import LEAST_REST, ODDS_SCALE
 
 from .harq import ATTEMPTS, BYTES, MCS, PRBS, READY, SINR
@@ -84,53 +84,55 @@ class Rules(NamedTuple):
     limit_db: float
 
 
-@inlined
-def _choose_mcs(tables: Tables, mean_bits: Any, offset_db: Any) -> Any:
-    """Greatest MCS whose threshold is not above, 0 where there is none."""
-    sinr_db = tables.sinr_db_of_bits[grid_index(mean_bits)] + offset_db
-    mcs = np.searchsorted(tables.threshold_db, sinr_db, side="right") - 1
-    return max(mcs, 0)
-
-
-@compiled
+@Loop
 def send(start: int, stop: int, user: Array, bits: Array, queues: Queues, tables: Tables, out: Sending) -> None:
     """From the holder of each PRB ``[B, C, K]`` and the reported bits ``[B, U, K]`` to what some drops transmit."""
     _, cells, prbs = user.shape
-    users = bits.shape[1]
-    zero = bits.dtype.type(0.0)
+    rate = np.empty(bits.shape[1], bits.dtype)
     one = bits.dtype.type(1.0)
-    rate = np.empty(users, bits.dtype)
     for b in range(start, stop):
-        rate[:] = zero
-        out.prbs[b, :] = zero
+        granted, reported = out.prbs[b], bits[b]
+        rate[:] = bits.dtype.type(0.0)
+        granted[:] = bits.dtype.type(0.0)
         for c in range(cells):
             for k in range(prbs):
                 u = user[b, c, k]
                 if u >= 0:
-                    out.prbs[b, u] += one
-                    rate[u] += bits[b, u, k]
-        for u in range(users):
-            granted, row = out.prbs[b, u], queues.blocks[b, u, queues.process[b, u]]
-            if queues.retransmits[b, u]:
-                mcs, coded, payload = int(row[MCS]), row[PRBS], row[BYTES]
-            else:
-                mcs = _choose_mcs(tables, rate[u] / max(granted, one), queues.outer_loop_db[b, u])
-                coded = np.float64(granted)
-                payload = min(tables.block_bytes[mcs * (prbs + 1) + int(coded)], queues.waiting[b, u])
-            sends = payload * granted > 0.0 and queues.usable[b, u]
-            out.mcs[b, u], out.coded_prbs[b, u] = mcs, coded
-            out.payload[b, u] = payload if sends else 0.0
+                    granted[u] += one
+                    rate[u] += reported[u, k]
+        _format(b, prbs, rate, queues, tables, out)
+        payload, activity, active = out.payload[b], out.activity[b], out.active_prbs[b]
+        active[:] = bits.dtype.type(0.0)
         for c in range(cells):
-            count = zero
             for k in range(prbs):
                 u = user[b, c, k]
-                on = one if u >= 0 and out.payload[b, u] > 0.0 else zero
-                out.activity[b, c, k] = on
-                count += on
-            out.active_prbs[b, c] = count
+                on = u >= 0 and payload[u] > 0.0
+                activity[c, k] = on
+                if on:
+                    active[c] += one
 
 
 @compiled
+def _format(b: int, prbs: int, rate: Array, queues: Queues, tables: Tables, out: Sending) -> None:
+    """MCS, PRBs and bytes of each user's block of a drop."""
+    again, usable, process, blocks = queues.retransmits[b], queues.usable[b], queues.process[b], queues.blocks[b]
+    waiting, offset, threshold_db = queues.waiting[b], queues.outer_loop_db[b], tables.threshold_db
+    one = rate.dtype.type(1.0)
+    for u in range(len(rate)):
+        granted, row = out.prbs[b, u], blocks[u, process[u]]
+        if again[u]:
+            mcs, coded, payload = int(row[MCS]), row[PRBS], row[BYTES]
+        else:
+            sinr_db = tables.sinr_db_of_bits[grid_index(rate[u] / max(granted, one))] + offset[u]
+            mcs = max(np.searchsorted(threshold_db, sinr_db, side="right") - 1, 0)
+            coded = np.float64(granted)
+            payload = min(tables.block_bytes[mcs * (prbs + 1) + int(coded)], waiting[u])
+        sends = payload * granted > 0.0 and usable[u]
+        out.mcs[b, u], out.coded_prbs[b, u] = mcs, coded
+        out.payload[b, u] = payload if sends else 0.0
+
+
+@Loop
 def decode(
     start: int,
     stop: int,
@@ -146,98 +148,136 @@ def decode(
     out: Next,
 ) -> None:
     """From the SINR ``[B, U, K]`` of a slot to what became of the blocks of some drops, and the state after it."""
-    _, cells, prbs = user.shape
-    users, ready = sinr.shape[1], time[0] + rules.round_trip_slots
-    one = sinr.dtype.type(1.0)
-    carried = np.empty(users, sinr.dtype)
+    users = sinr.shape[1]
+    effective = np.empty(users, sinr.dtype)
+    verdict = Verdict(np.empty(users), np.empty(users), np.empty(users, np.bool_), np.empty(users, np.bool_))
     for b in range(start, stop):
-        carried[:] = sinr.dtype.type(0.0)
-        for c in range(cells):
-            for k in range(prbs):
-                u = user[b, c, k]
-                if u >= 0:
-                    carried[u] += tables.forward[sending.mcs[b, u], grid_index(sinr[b, u, k])]
-        for u in range(users):
-            granted, mcs, coded = sending.prbs[b, u], sending.mcs[b, u], sending.coded_prbs[b, u]
-            mean = carried[u] / max(granted, one)
-            odds = mean / max(one - mean, sinr.dtype.type(LEAST_REST)) / sinr.dtype.type(ODDS_SCALE)
-            effective = tables.backward[mcs, grid_index(odds)]
-            _close(
-                b, u, effective, mcs * (prbs + 1) + int(coded), luck, need, ready, queues, sending, tables, rules, out
-            )
-            _choose_process(b, u, time[0] + 1.0, out)
+        _map(b, user, sinr, sending, tables, effective)
+        _judge(b, user.shape[2], luck, effective, queues, sending, tables, rules, verdict)
+        _write_blocks(b, time[0] + rules.round_trip_slots, queues, sending, verdict, out)
+        _count(b, need, queues, sending, verdict, rules, out)
+        _choose_process(b, time[0] + 1.0, out)
 
 
-@inlined
-def _close(
+class Verdict(NamedTuple):
+    """What became of each user's block of one drop, all ``[U]``."""
+
+    combined: Array  # SINR
+    attempts: Array
+    decoded: Array
+    given_up: Array
+
+
+# Loops of one drop. Arrays are taken out of their tuples before a loop, for that costs as much as an addition.
+
+
+@compiled
+def _map(b: int, user: Array, sinr: Array, sending: Sending, tables: Tables, effective: Array) -> None:
+    """Effective SINR of each user's block."""
+    _, cells, prbs = user.shape
+    mcs, granted, forward, backward = sending.mcs[b], sending.prbs[b], tables.forward, tables.backward
+    kind, own = sinr.dtype.type, sinr[b]
+    one, scale, least = kind(1.0), kind(ODDS_SCALE), kind(LEAST_REST)
+    effective[:] = kind(0.0)
+    for c in range(cells):
+        for k in range(prbs):
+            u = user[b, c, k]
+            if u >= 0:
+                effective[u] += forward[mcs[u], grid_index(own[u, k])]
+    for u in range(len(effective)):
+        mean = effective[u] / max(granted[u], one)
+        odds = mean / max(one - mean, least) / scale
+        effective[u] = backward[mcs[u], grid_index(odds)]
+
+
+@compiled
+def _judge(
     b: int,
-    u: int,
-    effective: Any,
-    cell: int,
+    prbs: int,
     luck: Array,
-    need: Array,
-    ready: float,
+    effective: Array,
     queues: Queues,
     sending: Sending,
     tables: Tables,
     rules: Rules,
-    out: Next,
+    out: Verdict,
 ) -> None:
-    """One user's block: decoded or not, written into its process, and counted."""
-    again, process = queues.retransmits[b, u], queues.process[b, u]
-    granted, coded, payload = sending.prbs[b, u], sending.coded_prbs[b, u], sending.payload[b, u]
-    sends = payload > 0.0
-    before = queues.blocks[b, u, process]
-    combined = effective * (granted / max(coded, 1.0))
-    attempts = 1.0
-    if again:
-        combined += before[SINR]
-        attempts = before[ATTEMPTS] + 1.0
-    bler = tables.bler_curves[tables.bler_row[cell], grid_index(combined)]
-    failure = 1.0 - (1.0 - np.float64(bler)) ** np.float64(tables.code_blocks[cell])
-    decoded = sends and luck[b, u] >= failure
-    given_up = sends and attempts >= rules.max_attempts and not decoded
-    first = sends and not again
-    failed = first and not decoded
-    for p in range(queues.blocks.shape[2]):
+    """Decoded, given up, or to be repeated."""
+    curves, row, code_blocks = tables.bler_curves, tables.bler_row, tables.code_blocks
+    granted, coded, mcs, payload = sending.prbs[b], sending.coded_prbs[b], sending.mcs[b], sending.payload[b]
+    again, process, blocks = queues.retransmits[b], queues.process[b], queues.blocks[b]
+    for u in range(len(effective)):
+        out.decoded[u] = out.given_up[u] = False
+        if payload[u] <= 0.0:
+            continue
+        combined, attempts = effective[u] * (granted[u] / max(coded[u], 1.0)), 1.0
+        if again[u]:
+            combined += blocks[u, process[u], SINR]
+            attempts += blocks[u, process[u], ATTEMPTS]
+        cell = mcs[u] * (prbs + 1) + int(coded[u])
+        bler, count = np.float64(curves[row[cell], grid_index(combined)]), code_blocks[cell]
+        failure = 1.0 - (1.0 - bler if count == 1 else (1.0 - bler) ** np.float64(count))
+        decoded = luck[b, u] >= failure
+        out.combined[u], out.attempts[u], out.decoded[u] = combined, attempts, decoded
+        out.given_up[u] = attempts >= rules.max_attempts and not decoded
+
+
+@compiled
+def _write_blocks(b: int, ready: float, queues: Queues, sending: Sending, verdict: Verdict, out: Next) -> None:
+    """Every block into its process."""
+    before, after, process = queues.blocks[b], out.blocks[b], queues.process[b]
+    coded, mcs, payload = sending.coded_prbs[b], sending.mcs[b], sending.payload[b]
+    for u in range(len(before)):
+        for p in range(before.shape[1]):
+            for i in range(6):
+                after[u, p, i] = before[u, p, i]
+        if payload[u] > 0.0:
+            row = after[u, process[u]]
+            row[BYTES] = 0.0 if verdict.decoded[u] or verdict.given_up[u] else payload[u]
+            row[MCS], row[PRBS], row[SINR] = mcs[u], coded[u], verdict.combined[u]
+            row[ATTEMPTS], row[READY] = verdict.attempts[u], ready
+
+
+@compiled
+def _count(b: int, need: Array, queues: Queues, sending: Sending, verdict: Verdict, rules: Rules, out: Next) -> None:
+    """Queues, counters and the outer loop."""
+    waiting_before, again, endless, sent = queues.waiting[b], queues.retransmits[b], queues.endless[b], queues.sent[b]
+    offset_before, arrived, payload = queues.outer_loop_db[b], queues.arrived, sending.payload[b]
+    waiting_after, offset_after, counters = out.waiting[b], out.outer_loop_db[b], out.counters
+    kind = offset_after.dtype.type
+    up, change, limit = kind(rules.step_up_db), kind(rules.step_change_db), kind(rules.limit_db)
+    for u in range(len(payload)):
+        decoded, first = verdict.decoded[u], payload[u] > 0.0 and not again[u]
+        failed, new = first and not decoded, payload[u] if first else 0.0
+        served, rest = payload[u] * 8.0 if decoded else 0.0, waiting_before[u] - new
+        waiting_after[u] = max(rest, endless[u])
+        out.sent[b, u], out.served[b, u] = sent[u] + new, served
+        counters[SERVED, b, u] = served
+        counters[DEMAND, b, u] = (arrived[0, b, u] + (waiting_after[u] - rest)) * 8.0
+        counters[DROPPED, b, u] = arrived[1, b, u] * 8.0
+        counters[LOST, b, u] = payload[u] * 8.0 if verdict.given_up[u] else 0.0
+        counters[GRANTED, b, u], counters[REQUESTED, b, u] = sending.prbs[b, u], need[b, u]
+        counters[FIRST_TX, b, u], counters[FIRST_NACK, b, u] = first, failed
+        offset = offset_before[u]
+        if first:
+            offset += up
+        if failed:
+            offset += change
+        offset_after[u] = min(max(offset, -limit), limit)
+
+
+@compiled
+def _choose_process(b: int, slot: float, out: Next) -> None:
+    """:func:`mac.harq.choose` for the coming slot."""
+    blocks, current = out.blocks[b], out.current[b]
+    process, usable, retransmits = out.process[b], out.usable[b], out.retransmits[b]
+    for u in range(len(blocks)):
+        best, chosen = -1.0, 0
+        for p in range(blocks.shape[1]):
+            waited = slot + 1.0 - blocks[u, p, READY]
+            urgency = max(2.0 * waited if blocks[u, p, BYTES] > 0.0 else min(waited, 1.0), 0.0)
+            if urgency > best:
+                best, chosen = urgency, p
+        process[u], usable[u], retransmits[u] = chosen, best > 0.0, best > 1.0
         for i in range(6):
-            out.blocks[b, u, p, i] = queues.blocks[b, u, p, i]
-    if sends:
-        row = out.blocks[b, u, process]
-        row[BYTES] = 0.0 if decoded or given_up else payload
-        row[MCS], row[PRBS], row[SINR] = sending.mcs[b, u], coded, combined
-        row[ATTEMPTS], row[READY] = attempts, ready
-    new = payload if first else 0.0
-    served = payload * 8.0 if decoded else 0.0
-    rest = queues.waiting[b, u] - new
-    waiting = max(rest, queues.endless[b, u])
-    out.waiting[b, u], out.sent[b, u], out.served[b, u] = waiting, queues.sent[b, u] + new, served
-    counters = out.counters
-    counters[SERVED, b, u] = served
-    counters[DEMAND, b, u] = (queues.arrived[0, b, u] + (waiting - rest)) * 8.0
-    counters[DROPPED, b, u] = queues.arrived[1, b, u] * 8.0
-    counters[LOST, b, u] = payload * 8.0 if given_up else 0.0
-    counters[GRANTED, b, u], counters[REQUESTED, b, u] = granted, need[b, u]
-    counters[FIRST_TX, b, u], counters[FIRST_NACK, b, u] = first, failed
-    offset, kind = queues.outer_loop_db[b, u], out.outer_loop_db.dtype.type
-    if first:
-        offset += kind(rules.step_up_db)
-    if failed:
-        offset += kind(rules.step_change_db)
-    out.outer_loop_db[b, u] = min(max(offset, kind(-rules.limit_db)), kind(rules.limit_db))
-
-
-@inlined
-def _choose_process(b: int, u: int, slot: float, out: Next) -> None:
-    """:func:`mac.harq.choose` for one user."""
-    best, chosen = -1.0, 0
-    for p in range(out.blocks.shape[2]):
-        row = out.blocks[b, u, p]
-        waited = slot + 1.0 - row[READY]
-        urgency = max(2.0 * waited if row[BYTES] > 0.0 else min(waited, 1.0), 0.0)
-        if urgency > best:
-            best, chosen = urgency, p
-    out.process[b, u] = chosen
-    out.usable[b, u], out.retransmits[b, u] = best > 0.0, best > 1.0
-    for i in range(6):
-        out.current[b, u, i] = out.blocks[b, u, chosen, i]
+            current[u, i] = blocks[u, chosen, i]

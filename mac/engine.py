@@ -30,6 +30,7 @@ from .harq import Attempt
 from .link_adaptation import outer_loop
 from .scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
 from .timetable import Timetable, roster
+from .traced import TracedSlot
 
 if TYPE_CHECKING:
     from .compiled import CompiledSlot
@@ -81,6 +82,11 @@ class Engine:
         self._fading_slots = max(n for n in range(1, _FADING_SLOTS + 1) if parts.block_slots % n == 0)
         self._compiled = self._compile() if parts.compiled else None
         self._luck_keys = parts.drops.keys("decoding").to(self.device)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether slots are machine code, and not calls of torch."""
+        return self._compiled is not None
 
     def start(self) -> CellState:
         """Slot 0: first arrivals queued, first reports measured with every cell at full load."""
@@ -139,8 +145,7 @@ class Engine:
             need_prbs: as observed in this slot; counted as requested.
         """
         moment = self._moment(state.slot, state.block, state.attached.serving)
-        carry_out = self._compiled.carry_out if self._compiled else self._carry_out
-        carried = carry_out(state, decision.user, need_prbs, moment)
+        carried = (self._compiled or self).carry_out(state, decision.user, need_prbs, moment)
         counters = carried.counters
         if self._plan:
             counters = with_handovers(counters, state.slot, self._plan)
@@ -167,10 +172,12 @@ class Engine:
 
     # The slot, part by part.
 
-    def _compile(self) -> CompiledSlot | None:
-        """The slot in compiled loops; None where there are none for this engine."""
-        if type(self) is not Engine or self.device.type != "cpu" or not available():
+    def _compile(self) -> CompiledSlot | TracedSlot | None:
+        """The slot in machine code; None where there is none for this engine."""
+        if type(self) is not Engine or not available():
             return None
+        if self.device.type != "cpu":
+            return TracedSlot(self.carry_out)
         from .compiled import CompiledSlot
 
         return CompiledSlot(self)
@@ -190,8 +197,8 @@ class Engine:
     def _air(self, block: Block, slot: int) -> Tensor:
         return block.coordinates[:, :, slot - block.fading_slot]
 
-    def _carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
-        """Send what was decided; a function of tensors alone."""
+    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
+        """Send what was decided; of tensors alone, so that it can be traced."""
         grant = self._grant(state, user)
         attempt, seen, active = self._transmit(state, grant, moment)
         first = attempt.sent & ~state.harq.retransmits
@@ -385,10 +392,9 @@ class Engine:
         return Block(first_slot, fading, first_slot, luck.contiguous(), time, arrivals, around)
 
     def _renewed(self, block: Block, slot: int) -> Block:
-        """The block with the fading of the slots from ``slot`` on."""
         fading, around = self._fading(slot)
         return replace(block, coordinates=fading, fading_slot=slot, around=around)
 
     def _fading(self, first_slot: int) -> tuple[Tensor, Around | None]:
-        channel, slot_s = self.parts.channel, self.parts.carrier.slot_s
-        return channel.fading.coordinates(first_slot, self._fading_slots, slot_s), None
+        fading, slot_s = self.parts.channel.fading, self.parts.carrier.slot_s
+        return fading.coordinates(first_slot, self._fading_slots, slot_s), None

@@ -185,7 +185,7 @@ def _breached(user: Tensor, observation: SchedulingObservation) -> bool:
         return bool(_breaches(user, observation).any())
     from .compiled_feasible import breached, masks
 
-    return breached(user.contiguous().numpy(), observation.serving.contiguous().numpy(), *masks(observation))
+    return bool(breached(user.contiguous().numpy(), observation.serving.contiguous().numpy(), *masks(observation)))
 
 
 def _breaches(user: Tensor, observation: SchedulingObservation) -> Tensor:

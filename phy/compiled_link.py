@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from .compiled_loggrid import grid_index
-from .compiling import compiled, inlined
+from .compiling import Loop, inlined
 from .link import rows_at_once
 
 Array = np.ndarray
-Arrays = tuple[Array, ...]
 
 _TOGETHER = 16  # cells summed up before they are added to the others, which is how torch sums
 
@@ -21,69 +20,65 @@ _TOGETHER = 16  # cells summed up before they are added to the others, which is 
 class Links(NamedTuple):
     """What users of B drops hear."""
 
-    cell: Tensor  # [B, U, N] int64, which cell each link leads to; the own one first, where some cells have no link
-    serving: Tensor  # [B, U] int64
-    activity: Tensor  # [B, C, K]
-    rest: Tensor | None  # [B, U, K] interference of the cells that have no link here; None where all have
+    cell: Array  # [B, U, N] int64, which cell each link leads to; the own one first, where some cells have no link
+    serving: Array  # [B, U] int64
+    activity: Array  # [B, C, K]
+    rest: Array  # [B, U, K] interference of the cells that have no link here; [B, 0, K] where all have
 
 
 class Heard(NamedTuple):
     """What is written."""
 
-    sinr: Tensor  # [B, U, K]
-    bits: Tensor  # [B, U, K] reported for each PRB
-    mean_bits: Tensor  # [B, U] over the carrier
+    sinr: Array  # [B, U, K]
+    bits: Array  # [B, U, K] reported for each PRB
+    mean_bits: Array  # [B, U] over the carrier
 
 
-@compiled
-def hear(
-    response: Array, cell: Array, serving: Array, activity: Array, rest: Array, bits_of_sinr: Array, out: Arrays
-) -> None:
+@Loop
+def hear(b: int, start: int, stop: int, response: Array, links: Links, bits_of_sinr: Array, out: Heard) -> None:
     """SINR of some users of a drop on every PRB, as :func:`phy.link.sinr` gives it, and their reports.
 
     Args:
-        response: ``[R, N, 2K]`` real and imaginary part of the links to N cells.
-        cell: ``[R, N]`` which cell each of them is; the own one first, where not all cells are among them.
-        serving: ``[R]`` the own cell, which is one of them.
-        activity: ``[C, K]`` of the cells.
-        rest: ``[R, K]`` interference of the cells that are not among them; ``[0, K]`` where all are.
+        b: the drop.
+        start: its first user here.
+        stop: the first who is not.
+        response: ``[R, 2K]`` real and imaginary part of the users' links, N rows a user.
+        links: of all drops.
         bits_of_sinr: on the log grid.
-        out: SINR and bits ``[R, K]`` and mean bits ``[R]``, written.
+        out: of all drops, written.
     """
-    users, links, both = response.shape
-    prbs = both // 2
+    count, prbs = links.cell.shape[2], links.activity.shape[2]
     part, total = np.empty(prbs, response.dtype), np.empty(prbs, response.dtype)
-    one, first = part.dtype.type(1.0), 1 if len(rest) else 0
-    sinr, bits, mean_bits = out
-    for u in range(users):
-        gamma = sinr[u]
+    one, first = part.dtype.type(1.0), 1 if links.rest.shape[1] else 0
+    for u in range(start, stop):
+        gamma, serving = out.sinr[b, u], links.serving[b, u]
         part[:] = 0.0
         total[:] = 0.0
-        for n in range(links):
-            link, c = response[u, n], cell[u, n]
+        for n in range(count):
+            link, c = response[(u - start) * count + n], links.cell[b, u, n]
             if n > first and (n - first) % _TOGETHER == 0:
                 for k in range(prbs):
                     total[k] += part[k]
                     part[k] = 0.0
-            if c == serving[u]:
+            if c == serving:
                 for k in range(prbs):
                     gamma[k] = link[k] * link[k] + link[prbs + k] * link[prbs + k]
             else:
-                share = activity[c]
+                share = links.activity[b, c]
                 for k in range(prbs):
                     part[k] += (link[k] * link[k] + link[prbs + k] * link[prbs + k]) * share[k]
-        if len(rest):
+        if first:
             for k in range(prbs):
-                total[k] += rest[u, k]
+                total[k] += links.rest[b, u, k]
         for k in range(prbs):
             gamma[k] = gamma[k] / (part[k] + total[k] + one)
-        mean_bits[u] = _reported(gamma, bits_of_sinr, bits[u])
+        out.mean_bits[b, u] = _reported(gamma, bits_of_sinr, out.bits[b, u])
 
 
-@compiled
-def report(sinr: Array, bits_of_sinr: Array, bits: Array, mean_bits: Array) -> None:
-    """Bits reported for each PRB, and their mean over the carrier, from the SINR ``[B, U, K]``."""
-    for b in range(len(sinr)):
+@Loop
+def report(start: int, stop: int, sinr: Array, bits_of_sinr: Array, bits: Array, mean_bits: Array) -> None:
+    """Bits reported for each PRB, and their mean over the carrier, of some drops from the SINR ``[B, U, K]``."""
+    for b in range(start, stop):
         for u in range(sinr.shape[1]):
             mean_bits[b, u] = _reported(sinr[b, u], bits_of_sinr, bits[b, u])
 
@@ -98,27 +93,28 @@ def _reported(sinr: Array, bits_of_sinr: Array, bits: Array) -> Any:
     return total / len(sinr)
 
 
-def sinr(coordinates: Tensor, to_prbs: Tensor, links: Links, bits_of_sinr: Array, out: Heard) -> None:
+def sinr(drops: range, coordinates: Tensor, to_prbs: Tensor, links: Links, bits_of_sinr: Array, out: Heard) -> None:
     """:func:`phy.link.sinr` of several cells on a CPU, number for number, and the reports.
 
     Args:
-        coordinates: ``[B, U, N * 2D]`` of one slot.
+        drops: those to look at.
+        coordinates: ``[B, U, N * 2D]`` of one slot, of all drops, like what follows.
         to_prbs: ``[2D, 2K]``.
         links: whose coordinates these are, and what disturbs them.
         bits_of_sinr: bits reported for a PRB, on the log grid.
         out: written.
     """
-    batch, users, _ = coordinates.shape
-    count, prbs = links.cell.shape[2], links.activity.shape[2]
-    rows, size = rows_at_once(coordinates, count, prbs), len(to_prbs)
-    rest = coordinates.new_empty((batch, 0, prbs)) if links.rest is None else links.rest
-    response = coordinates.new_empty((rows * count, 2 * prbs))
-    cell, serving, active, others = (values.numpy() for values in (links.cell, links.serving, links.activity, rest))
-    gamma, bits, mean = (values.numpy() for values in out)
-    for b in range(batch):  # blocks of one fixed shape round alike in every batch
-        for first in range(0, users, rows):
-            own = slice(first, first + rows)
-            part = coordinates[b, own].reshape(-1, size)
-            heard = torch.mm(part, to_prbs, out=response[: len(part)]).view(-1, count, 2 * prbs).numpy()
-            written = gamma[b, own], bits[b, own], mean[b, own]
-            hear(heard, cell[b, own], serving[b, own], active[b], others[b, own], bits_of_sinr, written)
+    users, (_, _, count), size = coordinates.shape[1], links.cell.shape, len(to_prbs)
+    rows = min(users, rows_at_once(coordinates, count, links.activity.shape[2]))
+    response = coordinates.new_empty((rows * count, to_prbs.shape[1]))
+    array, of_drop = response.numpy(), coordinates.reshape(len(coordinates), users * count, size).unbind()
+    for b in drops:  # blocks of one fixed shape round alike in every batch
+        for start in range(0, users, rows):
+            stop = min(start + rows, users)
+            if stop - start == rows:
+                torch.mm(
+                    of_drop[b][start * count : stop * count] if rows < users else of_drop[b], to_prbs, out=response
+                )
+            else:
+                torch.mm(of_drop[b][start * count :], to_prbs, out=response[: (stop - start) * count])
+            hear(b, start, stop, array, links, bits_of_sinr, out)

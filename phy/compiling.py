@@ -13,7 +13,7 @@ import os
 import warnings
 from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,10 +36,10 @@ def available() -> bool:
 
 def slower(error: Exception) -> None:
     """Say why nothing is compiled."""
-    reason = str(error).strip().split("\n")[0]
+    reason = " ".join(str(error).strip().split("\n\n")[0].split())[:200]
     warnings.warn(
-        f"loops cannot be compiled here ({type(error).__name__}: {reason}); torch does the same more slowly. "
-        f"Reinstall numba, or set {SWITCH}=0 to be told no more",
+        f"slots cannot be compiled here ({type(error).__name__}: {reason}); torch does the same more slowly. "
+        f"Install numba (and, for a GPU, a C compiler), or set {SWITCH}=0 to be told no more",
         stacklevel=2,
     )
 
@@ -53,6 +53,26 @@ def compiled(function: F) -> F:
     except RuntimeError:  # no folder to keep it in
         made = numba.njit(nogil=True, error_model="numpy")(function)
     return cast(F, made)
+
+
+class Loop:
+    """A compiled function that torch's operations call, and that can be watched like one of them.
+
+    Attributes:
+        watchers: called with the name and the arguments of every call of any loop.
+    """
+
+    watchers: ClassVar[list[Callable[[str, tuple[Any, ...]], None]]] = []
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.machine_code = compiled(function)
+        self.__doc__, self.__name__ = function.__doc__, function.__name__
+
+    def __call__(self, *arguments: Any) -> Any:
+        """What the function returns."""
+        for watcher in self.watchers:
+            watcher(self.__name__, arguments)
+        return self.machine_code(*arguments)
 
 
 def inlined(function: F) -> F:

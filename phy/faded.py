@@ -7,7 +7,7 @@ up, and so nearly average out by themselves. The error is measured in docs/air.m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,10 +25,19 @@ class Faded:
         """The same on another device."""
         return Faded(self.cell.to(device), self.rest_snr.to(device, dtype))
 
-    def interference(self, activity: Tensor, drops: slice = slice(None)) -> Tensor:
-        """Power of the cells that do not fade on every PRB, ``[B, U, K]``, from the activity ``[B, C, K]`` of drops."""
-        parts = zip(self.rest_snr[drops], activity, strict=True)
-        return torch.stack([torch.mm(*drop) for drop in parts])  # one product a drop, of one shape in every batch
+    def interference(self, activity: Tensor, drops: Iterable[int] | None = None, out: Tensor | None = None) -> Tensor:
+        """Power of the cells that do not fade on every PRB, ``[B, U, K]``.
+
+        Args:
+            activity: ``[B, C, K]``.
+            drops: rows to compute; left out, all.
+            out: written, if given.
+        """
+        if out is None:
+            out = activity.new_empty((*self.rest_snr.shape[:2], activity.shape[2]))
+        for b in range(len(activity)) if drops is None else drops:  # of one shape in every batch
+            torch.mm(self.rest_snr[b], activity[b], out=out[b])
+        return out
 
 
 def strongest(mean_snr: Tensor, serving: Tensor, interferers: int) -> Faded:

@@ -25,6 +25,8 @@ def sinr(coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor
         activity: ``[B, C, K]`` share of full power that each cell spends on each PRB, 0 to 1.
         faded: whose links the coordinates are, where these are not all C cells.
     """
+    if at_once(coordinates):
+        return sinr_at_once(coordinates, to_prbs, serving, activity, faded)
     if activity.shape[1] == 1:
         return snr(coordinates, to_prbs)
     if faded is not None:
@@ -38,6 +40,31 @@ def sinr(coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor
             block = slice(first, first + rows)
             out[b, block] = _sinr_block(coordinates[b, block], to_prbs, serving[b, block], activity[b])
     return out
+
+
+def at_once(coordinates: Tensor) -> bool:
+    """Whether all users of all drops are one block: on a GPU, whose memory asks for none, and where code is traced."""
+    return coordinates.device.type != "cpu" or torch.compiler.is_compiling()
+
+
+def sinr_at_once(
+    coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor, faded: Faded | None
+) -> Tensor:
+    """:func:`sinr` in as few operations as can be, whatever the batch; equal up to rounding."""
+    batch, users, _ = coordinates.shape
+    cells, prbs = activity.shape[1:]
+    links = cells if faded is None else faded.cell.shape[2]
+    response = torch.mm(coordinates.reshape(-1, len(to_prbs)), to_prbs).view(batch, users, links, 2, prbs)
+    power = response[..., 0, :].square() + response[..., 1, :].square()
+    if faded is None:
+        number = torch.arange(cells, device=serving.device)
+        own = (number == serving[..., None])[..., None]
+        signal = torch.where(own, power, 0.0).sum(2)
+        return signal / (torch.where(own, 0.0, power) * activity[:, None]).sum(2).add(1.0)
+    others = faded.cell[:, :, 1:].flatten(1)[..., None].expand(-1, -1, prbs)
+    active = activity.gather(1, others).view(batch, users, links - 1, prbs)
+    rest = torch.bmm(faded.rest_snr, activity)
+    return power[:, :, 0] / ((power[:, :, 1:] * active).sum(2) + rest).add(1.0)
 
 
 def snr(coordinates: Tensor, to_prbs: Tensor) -> Tensor:
@@ -84,7 +111,5 @@ def _sinr_of_some(coordinates: Tensor, to_prbs: Tensor, faded: Faded, activity: 
 
 
 def rows_at_once(coordinates: Tensor, cells: int, prbs: int) -> int:
-    """Users of a block: as many as the cache holds on a CPU, all of them elsewhere."""
-    if coordinates.device.type != "cpu":
-        return coordinates.shape[1]
+    """Users of a block: as many as the cache holds."""
     return max(1, _BLOCK_BYTES // (cells * 2 * prbs * coordinates.element_size()))

@@ -36,7 +36,7 @@ class Options:
     mode: str = "both"
     """exact: every cell fades; fast: the strongest interferers of each user, where the workload has such a mode."""
     compiled: bool | None = None
-    """Whether torch.compile is to be used; left out, as scenarios have it."""
+    """False: no compiled loops, torch's operations alone; left out or True: compiled, as in a run."""
     threads: int | None = None
     """Threads on a CPU; left out, what OMP_NUM_THREADS says, or one, as in a run."""
 
@@ -107,16 +107,12 @@ def as_scenario(workload: Workload, case: Case) -> dict[str, Any]:
     }
     if case.mode == "fast":
         scenario["fading"] = {"faded_interferers": workload.faded_interferers}
-    if options.compiled is not None:
-        scenario["compile"] = options.compiled
     return scenario
 
 
 def has_fast(workload: Workload) -> bool:
-    """Whether there is a mode ``fast``: this workload names how many interferers fade, and fading has the setting."""
-    from phy.fading import FadingSettings
-
-    return workload.faded_interferers is not None and "faded_interferers" in FadingSettings.__dataclass_fields__
+    """Whether there is a mode ``fast``: this workload names how many interferers fade."""
+    return workload.faded_interferers is not None
 
 
 def apart(function: Callable[[Case], dict[str, Any]], case: Case) -> dict[str, Any] | None:

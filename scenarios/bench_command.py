@@ -22,7 +22,7 @@ def bench(
         typer.Option(help="exact (every cell fades), fast (each user's strongest ones) or both; left out, both."),
     ] = None,
     compiled: Annotated[
-        bool | None, typer.Option("--compile/--eager", help="With torch.compile or without; left out, as in a run.")
+        bool | None, typer.Option("--compile/--eager", help="In compiled loops, as in a run, or by torch's operations.")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads on a CPU; left out, OMP_NUM_THREADS or 1.")] = None,
     scaling: Annotated[

@@ -16,6 +16,7 @@ import torch
 
 from allocators.registry import resolve
 from mac.loop import Span, run
+from phy.compiling import SWITCH
 from phy.random import Drops
 
 from . import families
@@ -48,6 +49,8 @@ def _measure(case: Case) -> dict[str, Any]:
     options, workload = case.options, WORKLOADS[case.workload]
     device = options.device
     use_threads(options.threads)
+    if options.compiled is False:
+        os.environ[SWITCH] = "0"
     began = time.perf_counter()
     problem, allocator = prepare(workload, case)
     setup_s = time.perf_counter() - began
@@ -90,7 +93,7 @@ def use_threads(asked: int | None) -> None:
 
 
 def is_compiled(problem: Any) -> bool:
-    """Whether the slots of a problem go through torch.compile, and did not fall back."""
+    """Whether the slots of a problem are compiled, and did not fall back."""
     return bool(getattr(getattr(problem, "engine", None), "compiled", False))
 
 

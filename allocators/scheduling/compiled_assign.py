@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from phy.compiling import compiled
+from phy.compiling import Loop, compiled
 
 Array = np.ndarray
 
 _NEVER = float("-inf")
 
 
-@compiled
+@Loop
 def deal(
     metric: Array,
     roster: Array,

@@ -1,0 +1,84 @@
+"""The slot as one graph, which GPUs get: it has no breaks, makes the same numbers, and gives way where it fails."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from engine_factory import engine
+from test_engine import rotate
+
+from mac.carrier import CarrierSettings
+from mac.engine import Engine
+from mac.traced import TracedSlot
+from phy.link import sinr, sinr_at_once
+from phy.random import Drops, uniform
+from scenarios.counting import graphs
+
+
+def plain(**settings: Any) -> Engine:
+    made = engine(Drops(1, (0, 1)), carrier=CarrierSettings(prbs=25), **settings)
+    return Engine(replace(made.parts, compiled=False))
+
+
+def drive(tested: Engine, slots: int) -> list[torch.Tensor]:
+    state, counters = tested.start(), []
+    for _ in range(slots):
+        observation = tested.observe(state)
+        state, outcome = tested.step(state, rotate(observation), observation.need_prbs)
+        counters.append(outcome.counters)
+    return counters
+
+
+def traced(tested: Engine, backend: Any = "eager") -> Engine:
+    tested._compiled = TracedSlot(tested.carry_out, backend)
+    return tested
+
+
+def test_a_slot_is_one_graph_without_breaks() -> None:
+    tested = traced(plain())
+    found = graphs(lambda: drive(tested, 12))
+    assert found.breaks == 0
+    assert found.graphs <= 2  # the first state comes from another place than those that follow
+    assert tested.compiled
+
+
+def test_the_graph_makes_the_numbers_of_the_slot() -> None:
+    for one, other in zip(drive(plain(), 12), drive(traced(plain()), 12), strict=True):
+        assert torch.allclose(one, other, rtol=1e-6)
+
+
+def test_all_at_once_is_the_same_up_to_rounding() -> None:
+    channel = engine(Drops(3, (0, 1)), carrier=CarrierSettings(prbs=25)).parts.channel
+    coordinates = channel.fading.coordinates(5, 1, 1e-3)[:, :, 0]
+    cells = channel.mean_snr.shape[2]
+    activity = uniform(Drops(3, (0, 1)).keys("activity"), (cells, 25)).to(coordinates.dtype)
+    given = coordinates, channel.fading.to_prbs, channel.serving, activity
+    assert torch.allclose(sinr(*given), sinr_at_once(*given, None), rtol=2e-5)
+
+
+def test_where_compiling_fails_the_slot_goes_on_as_it_is_and_says_so_once() -> None:
+    def broken(graph: Any, inputs: Any) -> Any:
+        raise RuntimeError("no C compiler found")
+
+    tested = traced(plain(), broken)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        counters = drive(tested, 5)
+    told = [str(one.message) for one in said if "compiled here" in str(one.message)]
+    assert len(told) == 1
+    assert "no C compiler found" in told[0]
+    assert "more slowly" in told[0]
+    assert all(torch.equal(one, other) for one, other in zip(counters, drive(plain(), 5), strict=True))
+
+
+def test_a_fault_of_the_slot_itself_is_not_hidden() -> None:
+    tested = traced(plain())
+    state = tested.start()
+    observation = tested.observe(state)
+    decision = rotate(observation)
+    with pytest.raises(Exception, match=r"size|shape|index"):
+        tested.step(state, replace(decision, user=decision.user[:, :, :5]), observation.need_prbs)
