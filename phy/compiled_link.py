@@ -72,11 +72,13 @@ def hear(
                 share = activity[c]
                 for k in range(prbs):
                     part[k] += (link[k] * link[k] + link[prbs + k] * link[prbs + k]) * share[k]
+        for k in range(prbs):
+            part[k] += total[k]
         if len(rest):
             for k in range(prbs):
-                total[k] += rest[u, k]
+                part[k] += rest[u, k]
         for k in range(prbs):
-            gamma[k] = gamma[k] / (part[k] + total[k] + one)
+            gamma[k] = gamma[k] / (part[k] + one)
         mean_bits[u] = _reported(gamma, bits_of_sinr, bits[u])
 
 
