@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from phy.compiled_link import Heard, Links, report, sinr
+from phy.compiling import give_up
 from phy.link import snr
 
 from . import compiled_slot as slots
@@ -58,7 +59,16 @@ class CompiledSlot:
         self._cell = (everyone if self._faded is None else self._faded.cell).contiguous()
 
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
-        """As the engine's own; threads share the drops, of which each is one thread's from end to end."""
+        """As the engine's own, which takes over where the loops cannot be compiled."""
+        try:
+            return self._carry_out(state, user, need_prbs, moment)
+        except Exception as error:
+            give_up(error)
+            self.engine._compiled = None
+            return self.engine._carry_out(state, user, need_prbs, moment)
+
+    def _carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
+        """Threads share the drops, of which each is one thread's from end to end."""
         queues, heard = _queues(state, self.engine.endless_bytes), self._heard()
         inputs = user.contiguous().numpy(), state.reports[0].bits.numpy(), need_prbs.numpy()
         sending, after = self._sending(), self._after(queues)
