@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from phy.compiled_link import Heard, Links, report, sinr
+from phy.compiling import give_up
 from phy.link import snr
 
 from . import compiled_slot as slots
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 
+WARM_UP_SLOTS = 50
+"""Slots that torch sends first: compiling takes seconds, once on a machine, and a run so short had better not wait."""
+
+
 class CompiledSlot:
     """Compiled loops with the tables and rules of an engine."""
 
     def __init__(self, engine: Engine) -> None:
         parts = engine.parts
-        self.engine = engine
+        self.engine, self._to_warm_up = engine, WARM_UP_SLOTS
         tables, adaptation = parts.tables, parts.tables.adaptation
         self._tables = slots.Tables(
             sinr_db_of_bits=adaptation.sinr_db_of_bits.numpy(),
@@ -59,7 +64,19 @@ class CompiledSlot:
         self._no_rest = np.empty((batch, 0, engine.prbs), self._kind)
 
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
-        """As the engine's own; threads share the drops, of which each is one thread's from end to end."""
+        """As the engine's own, which sends the first slots, and all of them where the loops cannot be compiled."""
+        if self._to_warm_up > 0:
+            self._to_warm_up -= 1
+            return self.engine.carry_out(state, user, need_prbs, moment)
+        try:
+            return self._carry_out(state, user, need_prbs, moment)
+        except Exception as error:
+            give_up(error)
+            self.engine.machine_code = None
+            return self.engine.carry_out(state, user, need_prbs, moment)
+
+    def _carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
+        """Threads share the drops, of which each is one thread's from end to end."""
         queues, heard = _queues(state, self.engine.endless_bytes), self._heard()
         inputs = user.contiguous().numpy(), state.reports[0].bits.numpy(), need_prbs.numpy()
         sending, after = self._sending(), self._after(queues)

@@ -63,7 +63,7 @@ class Engine:
         self._prb = torch.arange(self.prbs, device=self.device)
         self.slice_id = parts.users.slice_id.to(self.device).expand(self.shape)
         self._full = parts.users.full_buffer.to(self.device).expand(self.shape)
-        self.endless_bytes = self._full * _ALWAYS_BYTES
+        self.endless_bytes = self._full.to(torch.float64) * _ALWAYS_BYTES
         self._saturated = bool(parts.users.full_buffer.all())
         budget = parts.users.delay_budget_s.to(self.device).expand(self.shape)
         self._budget_s = budget.to(self.dtype)
@@ -80,13 +80,8 @@ class Engine:
             dtype=self.dtype,
         )
         self._fading_slots = max(n for n in range(1, _FADING_SLOTS + 1) if parts.block_slots % n == 0)
-        self._compiled = self._compile() if parts.compiled else None
+        self.machine_code = self._compile() if parts.compiled else None  # None: slots are calls of torch
         self._luck_keys = parts.drops.keys("decoding").to(self.device)
-
-    @property
-    def compiled(self) -> bool:
-        """Whether slots are machine code, and not calls of torch."""
-        return self._compiled is not None
 
     def start(self) -> CellState:
         """Slot 0: first arrivals queued, first reports measured with every cell at full load."""
@@ -145,7 +140,7 @@ class Engine:
             need_prbs: as observed in this slot; counted as requested.
         """
         moment = self._moment(state.slot, state.block, state.attached.serving)
-        carried = (self._compiled or self).carry_out(state, decision.user, need_prbs, moment)
+        carried = (self.machine_code or self).carry_out(state, decision.user, need_prbs, moment)
         counters = carried.counters
         if self._plan:
             counters = with_handovers(counters, state.slot, self._plan)
@@ -177,7 +172,7 @@ class Engine:
         if type(self) is not Engine or not available():
             return None
         if self.device.type != "cpu":
-            return TracedSlot(self.carry_out)
+            return TracedSlot(self)
         from .compiled import CompiledSlot
 
         return CompiledSlot(self)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from phy.compiling import available
+from phy.compiling import available, give_up
 
 from .contracts import InfeasibleDecision
 from .scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
@@ -181,11 +181,15 @@ def _first(bad: Tensor) -> tuple[int, ...]:
 
 def _breached(user: Tensor, observation: SchedulingObservation) -> bool:
     """Whether there is any breach."""
-    if user.device.type != "cpu" or not available():
-        return bool(_breaches(user, observation).any())
-    from .compiled_feasible import breached, masks
+    if user.device.type == "cpu" and available():
+        from .compiled_feasible import breached, masks
 
-    return bool(breached(user.contiguous().numpy(), observation.serving.contiguous().numpy(), *masks(observation)))
+        try:
+            arrays = user.contiguous().numpy(), observation.serving.contiguous().numpy(), *masks(observation)
+            return bool(breached(*arrays))
+        except Exception as error:
+            give_up(error)
+    return bool(_breaches(user, observation).any())
 
 
 def _breaches(user: Tensor, observation: SchedulingObservation) -> Tensor:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from phy.compiling import slower
 
-from .cells import Carried
+from .cells import Carried, CellState, Moment
+
+if TYPE_CHECKING:
+    from .engine import Engine
 
 
 class TracedSlot:
@@ -18,20 +22,19 @@ class TracedSlot:
     Every shape is fixed and nothing is read back, so that the graph has no breaks. It is made at the first slots.
 
     Args:
-        carry_out: :meth:`mac.engine.Engine.carry_out` of an engine.
+        engine: whose slots these are.
         backend: of torch.compile.
     """
 
-    def __init__(self, carry_out: Callable[..., Carried], backend: str = "inductor") -> None:
-        self._plain, self.whole = carry_out, True
-        self._traced = torch.compile(carry_out, dynamic=False, fullgraph=True, backend=backend)
+    def __init__(self, engine: Engine, backend: str | Callable[..., Any] = "inductor") -> None:
+        self.engine = engine
+        self._traced = torch.compile(engine.carry_out, dynamic=False, fullgraph=True, backend=backend)
 
-    def carry_out(self, *arguments: Any) -> Carried:
+    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
         """As the engine's own."""
-        if self.whole:
-            try:
-                return self._traced(*arguments)
-            except torch._dynamo.exc.TorchDynamoException as error:  # no compiler here, or one that fails
-                self.whole = False
-                slower(error)
-        return self._plain(*arguments)
+        try:
+            return self._traced(state, user, need_prbs, moment)
+        except torch._dynamo.exc.TorchDynamoException as error:  # no compiler here, or one that fails
+            self.engine.machine_code = None
+            slower(error)
+            return self.engine.carry_out(state, user, need_prbs, moment)

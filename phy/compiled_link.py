@@ -67,11 +67,13 @@ def hear(b: int, start: int, stop: int, response: Array, links: Links, bits_of_s
                 share = links.activity[b, c]
                 for k in range(prbs):
                     part[k] += (link[k] * link[k] + link[prbs + k] * link[prbs + k]) * share[k]
+        for k in range(prbs):
+            part[k] += total[k]
         if first:
             for k in range(prbs):
-                total[k] += links.rest[b, u, k]
+                part[k] += links.rest[b, u, k]
         for k in range(prbs):
-            gamma[k] = gamma[k] / (part[k] + total[k] + one)
+            gamma[k] = gamma[k] / (part[k] + one)
         out.mean_bits[b, u] = _reported(gamma, bits_of_sinr, out.bits[b, u])
 
 

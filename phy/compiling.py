@@ -13,6 +13,7 @@ import os
 import warnings
 from collections.abc import Callable
 from functools import cache
+from pickle import PickleError
 from typing import Any, ClassVar, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -21,10 +22,13 @@ SWITCH = "FAIRWAVE_COMPILE"
 """Environment variable; 0 leaves everything to torch."""
 
 
+_given_up: list[str] = []  # why, once the compiler has failed in this process
+
+
 @cache
 def available() -> bool:
     """Whether functions can be compiled here; where they cannot though they should, that is said, once."""
-    if os.environ.get(SWITCH) == "0":
+    if _given_up or os.environ.get(SWITCH) == "0":
         return False
     try:
         import numba  # noqa: F401
@@ -32,6 +36,24 @@ def available() -> bool:
         slower(error)
         return False
     return True
+
+
+def give_up(error: Exception) -> None:
+    """Leave everything to torch from now on, for the compiler failed, and say so, once.
+
+    Call it in an ``except`` clause around compiled loops, which are compiled at their first call.
+
+    Args:
+        error: what was raised; raised again where it is not the compiler's, or that of the folder of its products.
+    """
+    from numba.core.errors import NumbaError
+
+    if not isinstance(error, (NumbaError, OSError, EOFError, PickleError)):
+        raise error
+    if not _given_up:
+        _given_up.append(str(error))
+        available.cache_clear()
+        slower(error)
 
 
 def slower(error: Exception) -> None:

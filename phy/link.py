@@ -8,6 +8,7 @@ from torch import Tensor
 from .faded import Faded
 
 _SINGLE_CELL_ROWS = 256  # users of a block where there is but one cell
+_VECTORS = 64  # numbers that fill the vectors of any CPU that are summed up side by side
 _BLOCK_BYTES = 1 << 20  # working set of one block of users on a CPU: what its second-level cache holds
 
 
@@ -90,7 +91,7 @@ def _sinr_block(coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity:
     own = serving[:, None, None].expand(-1, 1, prbs)
     signal = power.gather(1, own)[:, 0]
     power.scatter_(1, own, 0.0)
-    interference = power.mul_(activity).sum(1)
+    interference = _summed(power.mul_(activity))
     return signal / interference.add_(1.0)
 
 
@@ -104,10 +105,21 @@ def _sinr_of_some(coordinates: Tensor, to_prbs: Tensor, faded: Faded, activity: 
         for first in range(0, users, rows):
             block = slice(first, first + rows)
             power = received_power(coordinates[b, block], to_prbs, links)
-            active = activity[b].index_select(0, faded.cell[b, block, 1:].flatten()).view(-1, links - 1, prbs)
-            interference = (power[:, 1:] * active).sum(1) + rest[b, block]
+            active = activity[b].index_select(0, faded.cell[b, block, 1:].flatten()).view(len(power), links - 1, prbs)
+            interference = _summed(power[:, 1:] * active) + rest[b, block]
             out[b, block] = power[:, 0] / interference.add_(1.0)
     return out
+
+
+def _summed(power: Tensor) -> Tensor:
+    """Sum over cells ``[U, K]`` from ``[U, C, K]``, on a CPU in the same order for every PRB.
+
+    Torch adds PRBs that fill its vectors cell by cell in groups of 16, and those that are left over in another order.
+    """
+    prbs = power.shape[-1]
+    if power.device.type == "cpu" and prbs % _VECTORS:
+        return torch.nn.functional.pad(power, (0, -prbs % _VECTORS)).sum(1)[:, :prbs]
+    return power.sum(1)
 
 
 def rows_at_once(coordinates: Tensor, cells: int, prbs: int) -> int:

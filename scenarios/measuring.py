@@ -94,7 +94,7 @@ def use_threads(asked: int | None) -> None:
 
 def is_compiled(problem: Any) -> bool:
     """Whether the slots of a problem are compiled, and did not fall back."""
-    return bool(getattr(getattr(problem, "engine", None), "compiled", False))
+    return getattr(getattr(problem, "engine", None), "machine_code", None) is not None
 
 
 def copy_bandwidth(device: str) -> float:

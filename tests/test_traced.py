@@ -34,7 +34,7 @@ def drive(tested: Engine, slots: int) -> list[torch.Tensor]:
 
 
 def traced(tested: Engine, backend: Any = "eager") -> Engine:
-    tested._compiled = TracedSlot(tested.carry_out, backend)
+    tested.machine_code = TracedSlot(tested, backend)
     return tested
 
 
@@ -43,7 +43,7 @@ def test_a_slot_is_one_graph_without_breaks() -> None:
     found = graphs(lambda: drive(tested, 12))
     assert found.breaks == 0
     assert found.graphs <= 2  # the first state comes from another place than those that follow
-    assert tested.compiled
+    assert tested.machine_code is not None
 
 
 def test_the_graph_makes_the_numbers_of_the_slot() -> None:
@@ -70,6 +70,7 @@ def test_where_compiling_fails_the_slot_goes_on_as_it_is_and_says_so_once() -> N
         counters = drive(tested, 5)
     told = [str(one.message) for one in said if "compiled here" in str(one.message)]
     assert len(told) == 1
+    assert tested.machine_code is None
     assert "no C compiler found" in told[0]
     assert "more slowly" in told[0]
     assert all(torch.equal(one, other) for one, other in zip(counters, drive(plain(), 5), strict=True))

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from mac.scheduling_types import SchedulingDecision, SchedulingObservation
-from phy.compiling import available
+from phy.compiling import available, give_up
 
 from .roster import Roster
 
 NEVER = float("-inf")  # metric of a user who may not hold the PRB
 _ANY = float("inf")  # a cap that no metric feels
+_IN_LOOPS = (torch.float32, torch.float64)
 _COUNT = torch.int16  # of PRBs: a carrier has at most 275, and the narrowest type is the quickest
 
 
@@ -36,9 +37,18 @@ def assign(
         observation: the slot: who is where, who needs how many PRBs, whose PRBs they are.
         passes: how often the PRBs are offered, at least 1.
         saturated: no need is ever met (``SchedulingContext.saturated``), so one pass without counting does it.
+
+    Raises:
+        ValueError: a metric of another shape.
     """
-    if metric.device.type == "cpu" and available():
-        return SchedulingDecision(_dealt(metric, observation, passes, saturated))
+    whole = observation.rate_bits.shape
+    if metric.shape not in (whole, (*whole[:2], 1)):
+        raise ValueError(f"the metric must have shape {list(whole)} or {[*whole[:2], 1]}, not {list(metric.shape)}")
+    if metric.device.type == "cpu" and metric.dtype in _IN_LOOPS and available():
+        try:
+            return SchedulingDecision(_dealt(metric, observation, passes, saturated))
+        except Exception as error:
+            give_up(error)
     roster = Roster.of(observation)
     return assign_rows(roster.rows(metric), roster, observation, passes, saturated)
 
@@ -51,7 +61,7 @@ def _dealt(metric: Tensor, observation: SchedulingObservation, passes: int, satu
 
     roster = observation.roster
     user = roster.new_empty((*roster.shape[:2], observation.rate_bits.shape[-1]))
-    bids, places, need = (values.contiguous().numpy() for values in (metric, roster, observation.need_prbs))
+    bids, places, need = (values.contiguous().numpy() for values in (metric.detach(), roster, observation.need_prbs))
     deal(bids, places, need, *masks(observation), passes, saturated, user.numpy())
     return user
 
