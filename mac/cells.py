@@ -30,6 +30,8 @@ COUNTERS = (
     "first_nack",
 )
 """Rows of :attr:`SlotOutcome.counters`."""
+LEAST_BITS = 1e-9
+"""Divisor in place of the bits of a PRB where a user is out of range."""
 
 
 @dataclass(frozen=True)

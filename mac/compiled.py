@@ -63,6 +63,19 @@ class CompiledSlot:
         self._cell = (everyone if self._faded is None else self._faded.cell).contiguous().numpy()
         self._no_rest = np.empty((batch, 0, engine.prbs), self._kind)
 
+    def need(self, state: CellState) -> Tensor:
+        """As the engine's own."""
+        if self._to_warm_up > 0:
+            return self.engine.need(state)
+        need, queue, prbs = np.empty(self.engine.shape), state.harq, self.engine.prbs
+        known = state.waiting_bytes, state.reports[0].mean_bits, queue.usable, queue.retransmits, queue.current
+        try:
+            slots.need(prbs, *(tensor.contiguous().numpy() for tensor in known), need)
+        except Exception as error:
+            self._give_up(error)
+            return self.engine.need(state)
+        return torch.from_numpy(need)
+
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
         """As the engine's own, which sends the first slots, and all of them where the loops cannot be compiled."""
         if self._to_warm_up > 0:
@@ -71,9 +84,12 @@ class CompiledSlot:
         try:
             return self._carry_out(state, user, need_prbs, moment)
         except Exception as error:
-            give_up(error)
-            self.engine.machine_code = None
+            self._give_up(error)
             return self.engine.carry_out(state, user, need_prbs, moment)
+
+    def _give_up(self, error: Exception) -> None:
+        give_up(error)
+        self.engine.machine_code = None
 
     def _carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
         """Threads share the drops, of which each is one thread's from end to end."""

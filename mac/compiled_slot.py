@@ -14,6 +14,7 @@ from phy.compiled_loggrid import grid_index
 from phy.compiling import Loop, compiled
 from phy.effective_sinr import LEAST_REST, ODDS_SCALE
 
+from .cells import LEAST_BITS
 from .harq import ATTEMPTS, BYTES, MCS, PRBS, READY, SINR
 
 Array = np.ndarray
@@ -82,6 +83,23 @@ class Rules(NamedTuple):
     step_up_db: float
     step_change_db: float  # of a failure, on top of the step up
     limit_db: float
+
+
+@Loop
+def need(
+    prbs: int, waiting: Array, mean_bits: Array, usable: Array, retransmits: Array, current: Array, out: Array
+) -> None:
+    """PRBs that would empty each user's queue or repeat the lost block, as :meth:`mac.engine.Engine.need`."""
+    least = mean_bits.dtype.type(LEAST_BITS)
+    for b in range(out.shape[0]):
+        for u in range(out.shape[1]):
+            mean = mean_bits[b, u]
+            if retransmits[b, u]:
+                out[b, u] = current[b, u, PRBS]
+            elif usable[b, u] and mean > 0.0:
+                out[b, u] = min(np.ceil(waiting[b, u] * 8.0 / max(mean, least)), float(prbs))
+            else:
+                out[b, u] = 0.0
 
 
 @Loop

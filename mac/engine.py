@@ -23,7 +23,7 @@ from phy.mimo_channel import Around
 from phy.random import uniform
 
 from . import handover, harq
-from .cells import COUNTERS, Attached, Block, Carried, CellState, Grant, Moment, Parts, Report, SlotOutcome
+from .cells import COUNTERS, LEAST_BITS, Attached, Block, Carried, CellState, Grant, Moment, Parts, Report, SlotOutcome
 from .delays import DelayLedger, DelayReport
 from .handing_over import hand_over, with_handovers
 from .harq import Attempt
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from .compiled import CompiledSlot
 
 _FADING_SLOTS = 10  # slots whose fading is computed at once; more would not fit a cache
-_LEAST_BITS = 1e-9  # divisor where a user is out of range
 _ALWAYS_BYTES = 2.0**40  # what a full-buffer user has waiting
 
 
@@ -122,7 +121,7 @@ class Engine:
             rate_bits=report.bits,
             mean_rate_bits=report.mean_bits,
             backlog_bits=state.waiting_bytes * 8,
-            need_prbs=self._need(state),
+            need_prbs=(self.machine_code or self).need(state),
             retransmits=state.harq.retransmits,
             served_bits=state.served_bits,
             delay_budget_s=self._budget_s,
@@ -225,9 +224,10 @@ class Engine:
             active_prbs=active.sum(-1),
         )
 
-    def _need(self, state: CellState) -> Tensor:
+    def need(self, state: CellState) -> Tensor:
+        """PRBs that would empty each user's queue or repeat the lost block, ``[B, U]``."""
         mean, queue = state.reports[0].mean_bits, state.harq
-        need = (state.waiting_bytes * 8 / mean.clamp(min=_LEAST_BITS)).ceil_().clamp_(max=self.prbs)
+        need = (state.waiting_bytes * 8 / mean.clamp(min=LEAST_BITS)).ceil_().clamp_(max=self.prbs)
         need = torch.where(queue.usable & (mean > 0), need, self._zero)
         return torch.where(queue.retransmits, queue.current[..., harq.PRBS], need)
 

@@ -30,6 +30,10 @@ class TracedSlot:
         self.engine = engine
         self._traced = torch.compile(engine.carry_out, dynamic=False, fullgraph=True, backend=backend)
 
+    def need(self, state: CellState) -> Tensor:
+        """As the engine's own, which it is."""
+        return self.engine.need(state)
+
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
         """As the engine's own."""
         try:

@@ -53,7 +53,7 @@ class UplinkEngine(Engine):
         tables = _curves(parts.tables.adaptation, self.dtype)
         self._db, self._sinr_of_bits, self._bits_of_sinr = (table.to(self.device) for table in tables)
 
-    def _need(self, state: CellState) -> Tensor:
+    def need(self, state: CellState) -> Tensor:
         """The fewest PRBs that carry the queue, or else the fewest that carry as much as any allowed number does.
 
         Allowed are those among which ``spread_db`` lets the power be spread.
