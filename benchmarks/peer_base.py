@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
-from typing import Any
 
 SLOT_S = 1e-3
 _WINDOWS = 5
@@ -122,14 +121,15 @@ class Peer(Contender):
 class Fairwave(Contender):
     """Ours, by the very measurement of ``fairwave bench``, whose windows have their own length."""
 
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Of ``scenarios.bench.measure``, for a mode of the engine."""
+    mode: str = "exact"
+    """Of ``fairwave bench``."""
 
     def measure(self, size: Size, batch: int, seconds: float) -> Reading:
         """A row of ``fairwave bench``."""
-        from scenarios.bench import measure
+        from scenarios import measuring
+        from scenarios.bench import Case, Options
 
-        return Reading(measure(size.name, batch, "cpu", **self.options)["slots_per_s"])
+        return Reading(measuring.measure(Case(size.name, batch, self.mode, Options()))["slots_per_s"])
 
 
 def around(angle: float, share: float, nearest_m: float, farthest_m: float) -> tuple[float, float]:

@@ -40,7 +40,15 @@ OURS: list[Contender] = [
         "per PRB on delayed reports, effective SINR, tables of block errors, OLLA, HARQ, queues, checks, a record",
         lacks="core network, protocols above the MAC",
         batches={name: its.batches for name, its in DOWNLINKS.items()},
-    )
+    ),
+    Fairwave(
+        name="fairwave-fast",
+        distribution="fairwave",
+        models="the same with the strongest interferers of each user faded and the others at their mean power",
+        lacks="fading of weak interferers (SINR quantiles within 0.1 dB)",
+        batches={name: its.batches for name, its in DOWNLINKS.items()},
+        mode="fast",
+    ),
 ]
 PEERS: list[Contender] = [*peer_isaac_net.PEERS, *peer_sionna_sys.PEERS, *peer_mobile_env.PEERS]
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")

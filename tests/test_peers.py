@@ -99,7 +99,8 @@ def test_who_is_not_installed_is_told_and_the_rest_runs(
     for name in peers._ONE_THREAD:
         monkeypatch.setenv(name, "2")
     assert peers.main(["W3", "--rounds", "1", "--seconds", "0.5", *form]) == 0
-    assert [one[:2] for one in taken] == [("fairwave", "W3")] * len(peers.OURS[0].tried("W3")) + [("present", "W3")]
+    ours = [(one.name, "W3") for one in peers.OURS for _ in one.tried("W3")]
+    assert [one[:2] for one in taken] == [*ours, ("present", "W3")]
     assert {one[3] for one in taken} == {0.5}
     told = capfd.readouterr()
     assert "round 1 of 1: present, W3, 1 side by side" in told.err
@@ -191,16 +192,17 @@ def test_the_median_window_counts_and_slow_steps_are_timed_too(
 def test_fairwave_is_measured_by_its_own_bench(
     peers: ModuleType, base: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scenarios import bench
+    from scenarios import measuring
+    from scenarios.bench import Case, Options
 
-    def measure(name: str, drops: int, device: str, **more: Any) -> dict[str, Any]:
-        return {"slots_per_s": 7.0, "asked": asked.append((name, drops, device, more))}
+    def measure(case: Case) -> dict[str, Any]:
+        return {"slots_per_s": 7.0, "asked": asked.append(case)}
 
     asked: list[Any] = []
-    monkeypatch.setattr(bench, "measure", measure)
-    fast = base.Fairwave(name="f", distribution="f", models="", lacks="", options={"mode": "fast"})
+    monkeypatch.setattr(measuring, "measure", measure)
+    fast = base.Fairwave(name="f", distribution="f", models="", lacks="", mode="fast")
     assert fast.measure(peers.SIZES["W2"], 4, 1.0).slots_per_s == 7.0
-    assert asked == [("W2", 4, "cpu", {"mode": "fast"})]
+    assert asked == [Case("W2", 4, "fast", Options())]
 
 
 def test_sizes_are_those_of_the_bench(peers: ModuleType) -> None:
