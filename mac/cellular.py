@@ -29,6 +29,7 @@ FIELDS: Mapping[str, Field] = {
     "repairs": Field((), "1", "sum", "claims of the allocator that were taken back"),
     "delay_packets": Field(("user", "delay_bin"), "1", "total", "packets by delay"),
 }
+_OF_DELAYS = frozenset(("packets", "delay_s", "late_packets", "delay_packets"))
 
 
 def fields_of(engine: Engine) -> Mapping[str, Field]:
@@ -75,7 +76,8 @@ class Books:
             "used_prbs": active_prbs,
             "delay_packets": report.bins,
         }
-        return Outcome(served, demand, report.packets, report.delay_s, energy.to(torch.float64), extras)
+        nothing = _OF_DELAYS if delays is None else frozenset[str]()
+        return Outcome(served, demand, report.packets, report.delay_s, energy.to(torch.float64), extras, nothing)
 
 
 def add_reports(total: DelayReport | None, more: DelayReport | None) -> DelayReport | None:

@@ -62,6 +62,8 @@ class CompiledSlot:
         everyone = torch.arange(engine.cells).expand(batch, users, -1)
         self._cell = (everyone if self._faded is None else self._faded.cell).contiguous().numpy()
         self._no_rest = np.empty((batch, 0, engine.prbs), self._kind)
+        rest_users = 0 if self._faded is None else users
+        self._rest_of_all = torch.empty((batch, rest_users, engine.prbs), dtype=engine.dtype)  # of one slot alone
 
     def need(self, state: CellState) -> Tensor:
         """As the engine's own."""
@@ -130,9 +132,8 @@ class CompiledSlot:
         """Interference of the cells that do not fade, ``[B, U, K]``, in the rows of some drops."""
         if self._faded is None:
             return self._no_rest
-        rest = torch.empty((*self.engine.shape, self.engine.prbs), dtype=self.engine.dtype)
-        self._faded.interference(torch.from_numpy(activity), drops, rest)
-        array: np.ndarray = rest.numpy()
+        self._faded.interference(torch.from_numpy(activity), drops, self._rest_of_all)
+        array: np.ndarray = self._rest_of_all.numpy()
         return array
 
     def _decode(
@@ -144,7 +145,7 @@ class CompiledSlot:
         after: slots.Next,
     ) -> None:
         (user, _, need), (queues, sending, heard) = inputs, so_far
-        luck, time, sinr = moment.luck.numpy(), moment.time.view(1).numpy(), heard.sinr
+        luck, time, sinr = moment.luck.numpy(), float(moment.slot), heard.sinr
         about = queues, sending, self._tables, self._rules
         slots.decode(drops.start, drops.stop, user, sinr, luck, need, time, *about, after)
 

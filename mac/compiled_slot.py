@@ -158,7 +158,7 @@ def decode(
     sinr: Array,
     luck: Array,
     need: Array,
-    time: Array,
+    time: float,
     queues: Queues,
     sending: Sending,
     tables: Tables,
@@ -172,9 +172,9 @@ def decode(
     for b in range(start, stop):
         _map(b, user, sinr, sending, tables, effective)
         _judge(b, user.shape[2], luck, effective, queues, sending, tables, rules, verdict)
-        _write_blocks(b, time[0] + rules.round_trip_slots, queues, sending, verdict, out)
+        _write_blocks(b, time + rules.round_trip_slots, queues, sending, verdict, out)
         _count(b, need, queues, sending, verdict, rules, out)
-        _choose_process(b, time[0] + 1.0, out)
+        _choose_process(b, time + 1.0, out)
 
 
 class Verdict(NamedTuple):

@@ -48,6 +48,7 @@ class Outcome:
     delay_s: Tensor  # [B, U] sum of those packets' delays
     energy_j: Tensor  # [B] energy spent by the network
     extras: Mapping[str, Extra] = field(default_factory=dict)  # described by Problem.fields
+    nothing: frozenset[str] = frozenset()  # names of what is zero everywhere, which need not be added up
     over: bool = False  # nothing can happen any more in any drop: every interval to come would be all zeros
 
 

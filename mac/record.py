@@ -50,8 +50,10 @@ class Recorder:
             if field.combine == "last":
                 if ends:
                     self._windows[name].append(_host(values[name]))
-            else:
-                self._accumulate(self._sums if field.combine == "sum" else self._totals, name, values[name])
+                continue
+            into = self._sums if field.combine == "sum" else self._totals
+            if name not in outcome.nothing or name not in into:
+                self._accumulate(into, name, values[name])
         if ends:
             for name, total in self._sums.items():
                 self._windows[name].append(_host(total))
