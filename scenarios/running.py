@@ -147,7 +147,8 @@ def _shards(plan: Plan, todo: Sequence[_Work], advance: Advance) -> Iterator[tup
 def _threads(device: str) -> Iterator[None]:
     """One thread on a CPU, unless OMP_NUM_THREADS asks for more.
 
-    A slot's operations are so small that a second thread gains nothing, and a busy neighbour makes it tenfold slower.
+    Compiled loops share the drops out among threads. What is torch's own is so small in a slot that a second thread
+    gains nothing there, and a busy neighbour makes it tenfold slower.
     """
     before = torch.get_num_threads()
     if device == "cpu" and not os.environ.get("OMP_NUM_THREADS"):
