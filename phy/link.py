@@ -77,7 +77,7 @@ def _sinr_of_some(coordinates: Tensor, to_prbs: Tensor, faded: Faded, activity: 
         for first in range(0, users, rows):
             block = slice(first, first + rows)
             power = received_power(coordinates[b, block], to_prbs, links)
-            active = activity[b].index_select(0, faded.cell[b, block, 1:].flatten()).view(-1, links - 1, prbs)
+            active = activity[b].index_select(0, faded.cell[b, block, 1:].flatten()).view(len(power), links - 1, prbs)
             interference = (power[:, 1:] * active).sum(1) + rest[b, block]
             out[b, block] = power[:, 0] / interference.add_(1.0)
     return out
