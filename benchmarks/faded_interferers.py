@@ -51,9 +51,13 @@ PLACES = {
     "W1": Place(96, 48, 0.5),
     "W2": Place(48, 12, 0.3),
     "W3": Place(16, 6, 0.2),
-    "scheduling-macro": Place(48, 12, 1.0),
+    "scheduling-macro": Place(48, 12, 2.0),
 }
 """The workloads of the bench, and a preset."""
+
+RATES = (("mean", "mean, Mbit/s", 4), ("5 %", "5 % of users", 4), ("50 %", "50 %", 4))
+DELAY = (("delay", "delay of packets, ms", 2),)
+"""What is shown of a run, its title, and to how many digits."""
 
 _LOW_DB, _HIGH_DB, _BINS_PER_DB = -60.0, 100.0, 500
 _SLOTS = 10  # of each drop
@@ -166,18 +170,21 @@ def print_sinr(name: str, drops: int, numbers: Sequence[int]) -> None:
 
 
 def rates(name: str, place: Place, drops: int, number: int | None) -> dict[str, Array]:
-    """Rates of each drop's users in Mbit/s, ``[drops]`` each, and the share of the PRBs in use."""
+    """Rates of each drop's users in Mbit/s, mean delay of packets in ms, and the share of the PRBs in use."""
     change: dict[str, Any] = {"warmup_s": _WARMUP_S, "duration_s": place.seconds, "window_s": place.seconds}
     change |= {"drops": drops, "allocators": ["proportional_fair"], "fading.faded_interferers": number}
     case = scenario(name, **change)
     with tempfile.TemporaryDirectory() as folder:
         found = run(case, out=f"{folder}/run", progress=False, plots=False).to_xarray("proportional_fair")
     rate = found["served_bits"].sum("window").to_numpy() / place.seconds / 1e6
+    packets = found["packets"].sum(["window", "user"]).to_numpy()
     prb_slots = case.cells * case.carrier.prbs * place.seconds / case.carrier.slot_s
     return {
         "mean": rate.mean(1),
         "5 %": np.quantile(rate, 0.05, axis=1),
         "50 %": np.quantile(rate, 0.5, axis=1),
+        "delay": 1e3 * found["delay_s"].sum(["window", "user"]).to_numpy() / np.maximum(packets, 1.0),
+        "packets": packets,
         "use": found["used_prbs"].sum(["window", "cell"]).to_numpy() / prb_slots,
     }
 
@@ -186,16 +193,17 @@ def print_rates(name: str, drops: int, numbers: Sequence[int]) -> None:
     """A table of differences."""
     place = PLACES[name]
     exact = rates(name, place, drops, None)
-    levels = ", ".join(f"{key} {summary(exact[key])[0]:.3f}" for key in ("mean", "5 %", "50 %"))
+    shown = RATES + (DELAY if exact["packets"].any() else ())  # full buffers have no packets
+    levels = ", ".join(f"{title} {summary(exact[key])[0]:.{digits - 1}f}" for key, title, digits in shown)
     print(f"\n{name}, {drops} drops, {place.seconds:g} s; {exact['use'].mean():.0%} of the PRBs are used")
-    print(f"exact, Mbit/s: {levels}\n")
-    print("| N | mean, less exact | in % | 5 %, less exact | 50 %, less exact |")
-    print("|--:|--:|--:|--:|--:|")
+    print(f"exact: {levels}; below, less exact\n")
+    print("| N | " + " | ".join(title for _, title, _ in shown) + " | mean, % |")
+    print("|--:|" + "--:|" * (len(shown) + 1))
     for number in numbers:
         some = rates(name, place, drops, number)
+        each = [_difference(some[key] - exact[key], digits) for key, _, digits in shown]
         share = _difference(100.0 * (some["mean"] / exact["mean"] - 1.0), 2)
-        each = [_difference(some[key] - exact[key], 4) for key in ("mean", "5 %", "50 %")]
-        print(f"| {number} | {each[0]} | {share} | {each[1]} | {each[2]} |", flush=True)
+        print(f"| {number} | {' | '.join(each)} | {share} |", flush=True)
 
 
 def _difference(values: Array, digits: int) -> str:

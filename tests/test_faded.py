@@ -104,10 +104,11 @@ def test_the_strongest_fade_and_the_own_cell_before_them(interferers: int, dtype
 @BOTH
 def test_the_rays_are_those_of_the_exact_mode(dtype: torch.dtype) -> None:
     drops = Drops(1, (0, 4))
-    exact, some = channel(None, drops, dtype), channel(2, drops, dtype)
+    crowd = {"users.ftp.count": 5}  # more than are drawn at once
+    exact, some = channel(None, drops, dtype, **crowd), channel(2, drops, dtype, **crowd)
     assert exact.fading.faded is None and some.fading.faded is not None
     assert torch.equal(some.mean_snr, exact.mean_snr) and torch.equal(some.serving, exact.serving)
-    assert some.fading.faded.cell.shape == (2, 14, 3)
+    assert some.fading.faded.cell.shape == (2, 35, 3)
     rays = gathered(exact.fading.rays, some.fading.faded.cell, len(exact.fading.to_prbs))
     assert torch.equal(some.fading.rays, rays)
     assert torch.equal(some.fading.doppler_hz, exact.fading.doppler_hz)
@@ -238,6 +239,15 @@ def test_fewer_faded_links_have_fewer_rays_and_serve_a_little_differently() -> N
     served = [windows(made)["served_bits"].sum() for made in (exact, some)]
     assert served[0] != served[1]
     assert served[1] == pytest.approx(served[0], rel=0.1)
+
+
+def test_estimates_know_that_fewer_links_fade() -> None:
+    family = families.find("scheduling")
+    exact, some, all_ = small(None), small(2), small(6)
+    for estimate in (family.estimate_bytes, family.estimate_seconds):
+        assert estimate(some, 8) < estimate(exact, 8)
+        assert estimate(all_, 8) == estimate(exact, 8)
+    assert family.best_batch(some, "cpu") >= family.best_batch(exact, "cpu")
 
 
 # How far off it is.

@@ -1,4 +1,4 @@
-"""What a scenario may ask where but some interferers of each user fade (`fading.faded_interferers`)."""
+"""Scenarios where but some interferers of each user fade (`fading.faded_interferers`): what else they may ask."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ def check(scenario: CellularScenario) -> None:
     for reason, holds in _against(scenario).items():
         if holds:
             raise ValueError(f"fading.faded_interferers is {given}, but {reason}; leave fading.faded_interferers out")
+
+
+def faded_links(scenario: CellularScenario) -> int:
+    """Links of each user that fade, the own cell's among them."""
+    some = scenario.fading.faded_interferers
+    return scenario.cells if some is None else min(some + 1, scenario.cells)
 
 
 def _against(scenario: CellularScenario) -> dict[str, bool]:
