@@ -51,7 +51,7 @@ class FadingSettings:
     """Share of the mean energy that the common basis of frequency responses may leave out; less is slower."""
     faded_interferers: int | None = Field(default=None, ge=0, le=1000)
     """Strongest interferers of each user that fade, while the others are heard at their mean power: faster in large
-    networks, and approximate. Left out, all cells fade, which is exact."""
+    networks, and approximate. Left out, or as many as there are other cells or more, all cells fade, which is exact."""
 
 
 @dataclass(frozen=True)

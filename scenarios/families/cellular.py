@@ -40,7 +40,7 @@ from scenarios.errors import ScenarioError
 from scenarios.families import Labels
 from scenarios.schema import Clock, Model, ScenarioBase
 
-from . import moving, sending
+from . import moving, sending, some_fade
 
 LONGEST_BLOCK = 50
 """Slots that the engine prepares at once."""
@@ -187,6 +187,11 @@ class CellularScenario(ScenarioBase):
     @model_validator(mode="after")
     def _uplink_fits(self) -> CellularScenario:
         sending.check(self)
+        return self
+
+    @model_validator(mode="after")
+    def _some_may_fade(self) -> CellularScenario:
+        some_fade.check(self)
         return self
 
     @model_validator(mode="after")

@@ -22,6 +22,7 @@ from phy.sionna_motion import moving_cost
 from phy.topology import TopologySettings, build_topology
 
 from .cellular import LONGEST_BLOCK, CellularScenario, Shape, UserGroup
+from .some_fade import faded_links
 
 _FULLEST, _MORE = 2, 6  # users of the fullest cell at any time, about: so many times the mean, and some
 _CLUSTERS = 20  # of a link, at most (TR 38.901 Table 7.5-6)
@@ -37,7 +38,7 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     users, prbs = scenario.users_per_cell * scenario.cells, scenario.carrier.prbs
     links, basis = users * scenario.cells, _basis_size(scenario)
     rays = scenario.fading.directions
-    air: float = links * 2 * basis * (2 * rays + 2 * 10) * item
+    air: float = users * faded_links(scenario) * 2 * basis * (2 * rays + 2 * 10) * item
     draws: float = links * 16 * (_CLUSTERS * (basis + rays) + 2 * rays * basis)
     reports = users * prbs * (scenario.link.report_delay_slots + 12) * item
     queues = users * (3 * 1024 + 8 * LONGEST_BLOCK) * 8
@@ -88,7 +89,7 @@ def _air_seconds(scenario: CellularScenario, users: int) -> float:
     """What the links of a slot take: those of all users on a downlink, of whoever holds a PRB on an uplink."""
     cells, prbs = scenario.cells, scenario.carrier.prbs
     if scenario.carrier.direction == "downlink":
-        return users * cells * prbs * 7e-9
+        return users * faded_links(scenario) * prbs * 7e-9
     size = prbs if scenario.channel.provider == "sionna" else _basis_size(scenario)
     return 5e-4 + cells**2 * prbs * size * 3e-9 + users * prbs * 4e-8
 
@@ -130,7 +131,7 @@ def _sionna_seconds(scenario: CellularScenario, shape: Shape) -> float:
 
 def best_batch(scenario: CellularScenario, device: str) -> int:
     """Drops side by side: until a slot's arrays fill a cache, or keep a GPU busy."""
-    links = scenario.users_per_cell * scenario.cells**2 * scenario.carrier.prbs
+    links = scenario.users_per_cell * scenario.cells * faded_links(scenario) * scenario.carrier.prbs
     return max(1, min(64, 400_000 // links) if device == "cpu" else min(1024, 400_000_000 // links))
 
 
