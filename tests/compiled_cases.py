@@ -11,6 +11,8 @@ import numpy as np
 import torch
 
 from allocators.registry import resolve
+from mac.compiled import CompiledSlot
+from mac.engine import Engine
 from mac.loop import Span, run
 from phy import compiling
 from phy.random import Drops
@@ -69,7 +71,17 @@ def problem(scenario: Scenario, ids: tuple[int, ...] = (0, 1), dtype: torch.dtyp
     """The problem of some drops, and its family."""
     loaded = load(scenario)
     family = find(loaded.family)
-    return family.build(loaded, Drops(loaded.seed, ids), torch.device("cpu"), dtype), loaded, family
+    made = family.build(loaded, Drops(loaded.seed, ids), torch.device("cpu"), dtype)
+    from_the_start(made.engine)
+    return made, loaded, family
+
+
+def from_the_start(tested: Engine) -> Engine:
+    """The engine, its loops at work from the first slot on."""
+    if tested.machine_code is not None:
+        assert isinstance(tested.machine_code, CompiledSlot)
+        tested.machine_code._to_warm_up = 0
+    return tested
 
 
 def arrays(
@@ -81,7 +93,7 @@ def arrays(
 ) -> Arrays:
     """Everything that a run records. The scenario's first allocator decides, or the one that is given."""
     tested, loaded, family = problem(scenario, ids, dtype)
-    assert (tested.engine._compiled is not None) == compiled
+    assert (tested.engine.machine_code is not None) == compiled
     clock = family.clock(loaded)
     found = allocator or _allocator(scenario["allocators"][0], family)
     return dict(run(tested, found, Span(clock.intervals, clock.warmup, clock.window)).arrays)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from compiled_cases import POISSON, Scenario, arrays, both, city, problem, same, torch_alone
+from compiled_cases import POISSON, Scenario, arrays, both, city, from_the_start, problem, same, torch_alone
 from engine_factory import engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from allocators.registry import available, is_built_in
 from mac.carrier import CarrierSettings
+from mac.compiled import WARM_UP_SLOTS, CompiledSlot
 from mac.engine import Engine
 from mac.harq import HarqSettings
 from mac.link_adaptation import LinkSettings
@@ -138,8 +139,8 @@ def test_states_are_those_of_torch(
         per_cell=per_cell,
         dtype=torch.float64 if seed % 2 else torch.float32,
     ).parts
-    fast, slow = Engine(parts), Engine(replace(parts, compiled=False))
-    assert fast._compiled is not None and slow._compiled is None
+    fast, slow = from_the_start(Engine(parts)), Engine(replace(parts, compiled=False))
+    assert fast.machine_code is not None and slow.machine_code is None
     one, other = fast.start(), slow.start()
     for slot in range(25):
         seen = fast.observe(one)
@@ -266,10 +267,26 @@ def test_a_step_leaves_its_state_as_it_was_and_gives_the_same_again() -> None:
 
 def test_a_switch_leaves_everything_to_torch() -> None:
     with torch_alone():
-        assert problem(city())[0].engine._compiled is None
+        assert problem(city())[0].engine.machine_code is None
     found = problem(city())[0].engine
-    assert found._compiled is not None
-    assert Engine(replace(found.parts, compiled=False))._compiled is None
+    assert found.machine_code is not None
+    assert Engine(replace(found.parts, compiled=False)).machine_code is None
+
+
+def test_torch_sends_the_first_slots_and_loops_go_on_from_there() -> None:
+    tested = problem(city())[0].engine
+    late, state = Engine(tested.parts), tested.start()
+    other = late.start()
+    for slot in range(WARM_UP_SLOTS + 10):
+        assert isinstance(late.machine_code, CompiledSlot)
+        assert late.machine_code._to_warm_up == max(WARM_UP_SLOTS - slot, 0)
+        seen, too = tested.observe(state), late.observe(other)
+        assert torch.equal(seen.need_prbs, too.need_prbs)
+        state, did = tested.step(state, rotate(seen), seen.need_prbs)
+        other, has = late.step(other, rotate(too), too.need_prbs)
+        assert torch.equal(did.counters, has.counters)
+    for name, value in tensors(state).items():
+        assert torch.equal(value, tensors(other)[name]), name
 
 
 def test_threads_do_not_change_a_number() -> None:

@@ -17,9 +17,11 @@ import torch
 from compiled_cases import Arrays, arrays, city, problem, same
 from oracles_scheduling import Shape, assign_loops, slot
 
+from allocators.scheduling import compiled_assign
 from allocators.scheduling.assign import assign
+from mac import compiled_feasible, compiled_slot
 from mac.feasible import _breached
-from phy import compiling
+from phy import compiled_link, compiling
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = city(duration_s=0.02, carrier={"prbs": 5})
@@ -61,8 +63,8 @@ def said(caught: list[warnings.WarningMessage]) -> list[str]:
         (ModuleNotFoundError("No module named 'numba'"), "ModuleNotFoundError: No module named 'numba'"),
         (ImportError("Numba needs NumPy 2.3 or less. Got NumPy 9.0."), "ImportError: Numba needs NumPy 2.3 or less"),
         (
-            SystemError("initialization of _internal failed\nwithout"),
-            "SystemError: initialization of _internal failed)",
+            SystemError("initialization\nfailed\n\nwithout an exception set"),
+            "SystemError: initialization failed); torch",
         ),
         (AttributeError("module 'numpy' has no attribute 'long'"), "AttributeError: module 'numpy' has no attribute"),
     ],
@@ -104,20 +106,16 @@ def failing(error: Exception, calls: list[str]) -> Callable[..., Any]:
 def typing_error() -> Exception:
     from numba.core.errors import TypingError
 
-    return TypingError("Failed in nopython mode pipeline\nand much more")
+    return TypingError("Failed in nopython mode pipeline\n\nand much more")
 
 
-KERNELS = ("send", "decode", "hear", "deal", "breached")
+KERNELS = ("need", "send", "decode", "hear", "deal", "breached")
 
 
 def break_one(kernel: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every call of a loop fails; the calls."""
-    from allocators.scheduling import compiled_assign
-    from mac import compiled_feasible, compiled_slot
-    from phy import compiled_link
-
     calls: list[str] = []
-    rooms = (compiled_slot, compiled_slot, compiled_link, compiled_assign, compiled_feasible)
+    rooms = (compiled_slot, compiled_slot, compiled_slot, compiled_link, compiled_assign, compiled_feasible)
     monkeypatch.setattr(dict(zip(KERNELS, rooms, strict=True))[kernel], kernel, failing(error, calls))
     return calls
 
@@ -146,7 +144,7 @@ def test_engines_of_before_the_failure_take_over_too_without_a_word(monkeypatch:
             seen = tested.observe(state)
             for _ in range(2):
                 state, _ = tested.step(state, assign(seen.rate_bits, seen), seen.need_prbs)
-            assert tested._compiled is None and state.slot == 2
+            assert tested.machine_code is None and state.slot == 2
     assert len(calls) == 2 and len(said(caught)) == 1
 
 
@@ -201,6 +199,49 @@ def test_where_nothing_can_be_kept_loops_are_compiled_all_the_same() -> None:
     found = run_apart(nowhere + SCRIPT)
     assert found.returncode == 0, found.stderr
     assert found.stdout.split("\n")[0] == "[[[0, 0, 1, 1]]] NullCache"
+
+
+PARTS = """
+from phy.compiling import inlined
+SHIFT = 1.0
+@inlined
+def shifted(x):
+    return x + SHIFT
+"""
+WHOLE = """
+from parts import shifted
+from phy.compiling import compiled
+@compiled
+def twice(x):
+    return inner(x)
+@compiled
+def inner(x):
+    return 2 * shifted(x)
+print(twice(1.0), sum(twice.stats.cache_hits.values()))
+"""
+
+
+def test_what_is_kept_is_made_anew_where_its_parts_in_other_files_change(tmp_path: Path) -> None:
+    (tmp_path / "whole.py").write_text(WHOLE)
+    printed = []
+    for parts in (PARTS, PARTS, PARTS.replace("1.0", "5.0"), PARTS.replace("x + SHIFT", "x - SHIFT")):
+        (tmp_path / "parts.py").write_text(parts)
+        printed.append(run_apart(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import whole").stdout.split())
+    assert printed == [["4.0", "0"], ["4.0", "1"], ["12.0", "0"], ["0.0", "0"]]
+
+
+@pytest.mark.parametrize("room", [compiled_slot, compiled_link])
+def test_loops_are_kept_with_a_digest_of_the_grid_and_of_other_numbers(
+    room: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from phy import compiled_loggrid
+
+    digests = {compiling.borrowed(vars(room))}
+    monkeypatch.setattr(compiled_loggrid, "_SHIFT", 16)
+    digests.add(compiling.borrowed(vars(room)))
+    monkeypatch.setitem(vars(room), "READY", 4.0)
+    digests.add(compiling.borrowed(vars(room)))
+    assert len(digests) == 3
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
