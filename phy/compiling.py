@@ -9,10 +9,12 @@ Modules that hold compiled functions are imported where :func:`available` said y
 
 from __future__ import annotations
 
+import hashlib
 import os
 import warnings
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from pickle import PickleError
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -71,10 +73,26 @@ def compiled(function: F) -> F:
     import numba
 
     try:
-        made = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    except RuntimeError:  # no folder to keep it in
+        made: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        # Numba compiles anew where the function's own file has changed; this is for what comes from other files.
+        kept = made._cache._cache_file
+        kept._source_stamp = (kept._source_stamp, borrowed(function.__globals__))
+    except (RuntimeError, AttributeError, OSError):  # no folder to keep it in, or no telling when it is out of date
         made = numba.njit(nogil=True, error_model="numpy")(function)
     return cast(F, made)
+
+
+def borrowed(names: dict[str, Any]) -> str:
+    """Digest of what a module's functions are compiled with: its numbers, and the files of functions they inline."""
+    found = hashlib.sha256()
+    for name, value in sorted(names.items()):
+        function = getattr(value, "py_func", None)
+        if isinstance(value, (int, float)):
+            found.update(f"{name}={value!r};".encode())
+        elif function is not None and function.__globals__ is not names:
+            found.update(Path(function.__globals__["__file__"]).read_bytes())
+            found.update(borrowed(function.__globals__).encode())
+    return found.hexdigest()
 
 
 class Loop:

@@ -1,0 +1,124 @@
+"""Runs in compiled loops and the same in torch, side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from allocators.registry import resolve
+from mac.compiled import CompiledSlot
+from mac.engine import Engine
+from mac.loop import Span, run
+from phy import compiling
+from phy.random import Drops
+from scenarios.families import Family, find
+from scenarios.loading import load
+
+Scenario = dict[str, Any]
+Arrays = dict[str, np.ndarray]
+
+POISSON = {"model": "poisson", "rate_bps": 1e6, "packet_bytes": 700}
+CITY: Scenario = {
+    "name": "city",
+    "family": "scheduling",
+    "seed": 5,
+    "drops": 2,
+    "duration_s": 0.05,
+    "window_s": 0.01,
+    "allocators": ["proportional_fair"],
+    "carrier": {"prbs": 9},
+    "topology": {"sites": 7, "sectors": 1, "isd_m": 300},
+    "users": [
+        {"name": "busy", "count": 2, "traffic": {"model": "full_buffer"}},
+        {"name": "calls", "count": 2, "traffic": POISSON, "sla": {"delay_s": 0.01}},
+    ],
+}
+
+
+@contextmanager
+def torch_alone() -> Iterator[None]:
+    """Nothing is compiled in here."""
+    before = os.environ.get(compiling.SWITCH)
+    os.environ[compiling.SWITCH] = "0"
+    compiling.available.cache_clear()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[compiling.SWITCH]
+        else:
+            os.environ[compiling.SWITCH] = before
+        compiling.available.cache_clear()
+
+
+def city(**sections: Any) -> Scenario:
+    """The small city with some sections changed, each key by key."""
+    return {
+        **CITY,
+        **{
+            name: {**CITY[name], **value} if isinstance(value, dict) and isinstance(CITY.get(name), dict) else value
+            for name, value in sections.items()
+        },
+    }
+
+
+def problem(scenario: Scenario, ids: tuple[int, ...] = (0, 1), dtype: torch.dtype = torch.float32) -> Any:
+    """The problem of some drops, and its family."""
+    loaded = load(scenario)
+    family = find(loaded.family)
+    made = family.build(loaded, Drops(loaded.seed, ids), torch.device("cpu"), dtype)
+    from_the_start(made.engine)
+    return made, loaded, family
+
+
+def from_the_start(tested: Engine) -> Engine:
+    """The engine, its loops at work from the first slot on."""
+    if tested.machine_code is not None:
+        assert isinstance(tested.machine_code, CompiledSlot)
+        tested.machine_code._to_warm_up = 0
+    return tested
+
+
+def arrays(
+    scenario: Scenario,
+    ids: tuple[int, ...] = (0, 1),
+    dtype: torch.dtype = torch.float32,
+    allocator: Any = None,
+    compiled: bool = True,
+) -> Arrays:
+    """Everything that a run records. The scenario's first allocator decides, or the one that is given."""
+    tested, loaded, family = problem(scenario, ids, dtype)
+    assert (tested.engine.machine_code is not None) == compiled
+    clock = family.clock(loaded)
+    found = allocator or _allocator(scenario["allocators"][0], family)
+    return dict(run(tested, found, Span(clock.intervals, clock.warmup, clock.window)).arrays)
+
+
+def _allocator(named: Any, family: Family) -> Any:
+    named = {"name": named} if isinstance(named, str) else named
+    return resolve(named["name"], family.allocator_family, named.get("params", {}))
+
+
+def same(one: Arrays, other: Arrays) -> None:
+    """Bit for bit, array by array."""
+    assert one.keys() == other.keys()
+    for name, values in one.items():
+        assert values.dtype == other[name].dtype
+        assert np.array_equal(values, other[name]), name
+
+
+def both(
+    scenario: Scenario, ids: tuple[int, ...] = (0, 1), dtype: torch.dtype = torch.float32, allocator: Any = None
+) -> Arrays:
+    """The arrays of a run, which are those of torch alone."""
+    fast = arrays(scenario, ids, dtype, allocator)
+    with torch_alone():
+        slow = arrays(scenario, ids, dtype, allocator, compiled=False)
+    same(fast, slow)
+    assert fast["served_bits"].sum() > 0
+    return fast

@@ -1,0 +1,193 @@
+"""What users hear and report in compiled loops, against torch, plain numbers and the same loops in Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from phy import compiled_link, link, loggrid
+from phy.compiled_link import Heard, Links
+from phy.compiled_loggrid import grid_index
+from phy.compiling import compiled
+from phy.faded import Faded, strongest
+
+Array = np.ndarray
+DTYPES = (torch.float32, torch.float64)
+TABLE = torch.linspace(0.0, 700.0, loggrid.SIZE, dtype=torch.float64)
+
+
+@compiled
+def indices(powers: Array, out: Array) -> None:
+    for i in range(len(powers)):
+        out[i] = grid_index(powers[i])
+
+
+def index_of(powers: Array) -> Array:
+    out = np.empty(len(powers), np.int64)
+    indices(powers, out)
+    return out
+
+
+def in_python(function: Any) -> Any:
+    """The loops that were compiled."""
+    return getattr(function, "machine_code", function).py_func
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_places_on_the_grid_are_those_of_torch(kind: type[np.floating[Any]]) -> None:
+    edges = loggrid.edges().numpy()
+    near = np.concatenate([edges, np.nextafter(edges, 0), np.nextafter(edges, np.inf)])
+    rounds = np.nextafter(edges.astype(np.float32), np.float32(0)).astype(np.float64)
+    least = [0.0, 5e-324, 1e-310, 1e-45, 1e-40, float(np.finfo(np.float32).tiny), 1e-30]
+    most = [1e30, float(np.finfo(np.float32).max), 3.5e38, 1e300, np.inf]
+    luck = np.random.default_rng(1)
+    some = np.exp(luck.uniform(-100, 90, 20000))
+    with np.errstate(over="ignore", under="ignore"):
+        powers = np.concatenate([near, rounds, (near + rounds[0]) / 2, least, most, some]).astype(kind)
+    found = index_of(powers)
+    assert np.array_equal(found, loggrid.index(torch.from_numpy(powers)).numpy())
+    assert found.min() == 0 and found.max() == loggrid.SIZE - 1 and len(np.unique(found)) == loggrid.SIZE
+
+
+def test_a_place_is_the_bin_that_holds_the_power() -> None:
+    """Against a search among the edges, in another way than either form computes it."""
+    powers = np.exp(np.random.default_rng(2).uniform(-6.5, 12, 5000)).astype(np.float32)
+    place = np.searchsorted(loggrid.edges().numpy(), powers.astype(np.float64), side="right") - 1
+    assert np.array_equal(index_of(powers), place)
+
+
+def scene(cells: int, prbs: int, users: int, dtype: torch.dtype, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Coordinates of one drop, the way to PRBs, own cells and activity."""
+    luck = torch.Generator().manual_seed(seed)
+    loud = 10 ** torch.empty((1, users, cells, 1), dtype=dtype).uniform_(-1.5, 1.5, generator=luck)
+    coordinates = (torch.randn((1, users, cells, 8), generator=luck, dtype=dtype) * loud).flatten(2)
+    to_prbs = torch.randn((8, 2 * prbs), generator=luck, dtype=dtype)
+    serving = torch.randint(0, cells, (1, users), generator=luck)
+    return coordinates, to_prbs, serving, torch.rand((1, cells, prbs), generator=luck, dtype=dtype)
+
+
+def hear(
+    coordinates: Tensor, to_prbs: Tensor, cell: Tensor, serving: Tensor, activity: Tensor, rest: Tensor | None = None
+) -> Heard:
+    """What the users of all drops hear."""
+    (drops, users, _), prbs, table = coordinates.shape, activity.shape[2], TABLE.to(coordinates.dtype).numpy()
+    out = Heard(*(np.full(size, np.nan, table.dtype) for size in ((drops, users, prbs),) * 2 + ((drops, users),)))
+    if rest is None:
+        rest = activity.new_empty((drops, 0, prbs))
+    links = Links(cell.numpy(), serving.numpy(), activity.numpy(), rest.numpy())
+    compiled_link.sinr(range(drops), coordinates, to_prbs, links, table, out)
+    return out
+
+
+def everyone(cells: int, users: int) -> Tensor:
+    return torch.arange(cells).expand(1, users, -1).contiguous()
+
+
+def require_reports(heard: Heard) -> None:
+    bits = TABLE.numpy().astype(heard.sinr.dtype)[loggrid.index(torch.from_numpy(heard.sinr)).numpy()]
+    assert np.array_equal(heard.bits, bits)
+    rtol = 1e-6 if bits.dtype == np.float32 else 1e-14
+    assert np.allclose(heard.mean_bits, bits.astype(np.float64).mean(-1), rtol=rtol)
+
+
+cells_ = st.integers(2, 57)
+prbs_ = st.sampled_from((1, 2, 3, 4, 5, 7, 8, 9, 16, 25, 31, 32, 33, 63, 64, 65, 100, 273))
+
+
+@settings(max_examples=150, deadline=None)
+@given(cells_, prbs_, st.sampled_from((1, 2, 5, 40)), st.sampled_from(DTYPES), st.integers(0, 2**20))
+def test_sinr_is_that_of_torch_bit_for_bit(cells: int, prbs: int, users: int, dtype: torch.dtype, seed: int) -> None:
+    coordinates, to_prbs, serving, activity = scene(cells, prbs, users, dtype, seed)
+    heard = hear(coordinates, to_prbs, everyone(cells, users), serving, activity)
+    assert np.array_equal(heard.sinr, link.sinr(coordinates, to_prbs, serving, activity).numpy())
+    require_reports(heard)
+
+
+@settings(max_examples=150, deadline=None)
+@given(cells_, st.integers(0, 40), prbs_, st.sampled_from((1, 5, 40)), st.sampled_from(DTYPES), st.integers(0, 2**20))
+def test_sinr_is_that_of_torch_where_some_links_fade(
+    cells: int, some: int, prbs: int, users: int, dtype: torch.dtype, seed: int
+) -> None:
+    coordinates, to_prbs, serving, activity = scene(cells, prbs, users, dtype, seed)
+    faded = part_of(coordinates, serving, min(some, cells - 1))
+    own = coordinates.view(1, users, cells, 8).gather(2, faded.cell[..., None].expand(-1, -1, -1, 8)).flatten(2)
+    heard = hear(own, to_prbs, faded.cell, serving, activity, faded.interference(activity))
+    assert np.array_equal(heard.sinr, link.sinr(own, to_prbs, serving, activity, faded).numpy())
+    require_reports(heard)
+
+
+def part_of(coordinates: Tensor, serving: Tensor, some: int) -> Faded:
+    loud = coordinates.view(*coordinates.shape[:2], -1, 8).square().mean(-1)
+    return strongest(loud, serving, some)
+
+
+def sinr_of_plain_numbers(coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor) -> Array:
+    """From the formula, one user and one PRB at a time, in float64."""
+    users, cells, prbs = coordinates.shape[1], activity.shape[1], activity.shape[2]
+    x, way = coordinates.double().numpy().reshape(users, cells, -1), to_prbs.double().numpy()
+    out = np.empty((users, prbs))
+    for u in range(users):
+        for k in range(prbs):
+            power = [(x[u, c] @ way[:, k]) ** 2 + (x[u, c] @ way[:, prbs + k]) ** 2 for c in range(cells)]
+            own = int(serving[0, u])
+            noise = 1.0 + sum(power[c] * float(activity[0, c, k]) for c in range(cells) if c != own)
+            out[u, k] = power[own] / noise
+    return out
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float32, 1e-4), (torch.float64, 1e-11)])
+@pytest.mark.parametrize("cells", [2, 7, 21, 40])
+def test_sinr_is_that_of_the_formula(cells: int, dtype: torch.dtype, rtol: float) -> None:
+    coordinates, to_prbs, serving, activity = scene(cells, 6, 9, dtype, 8)
+    activity = (activity < 0.6).to(dtype)
+    expected = sinr_of_plain_numbers(coordinates, to_prbs, serving, activity)
+    heard = hear(coordinates, to_prbs, everyone(cells, 9), serving, activity)
+    assert np.allclose(heard.sinr[0], expected, rtol=rtol, atol=1e-6 if dtype == torch.float32 else 0)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("rest", [False, True])
+def test_hear_in_machine_code_is_hear_in_python(kind: type[np.floating[Any]], rest: bool) -> None:
+    luck = np.random.default_rng(3)
+    count, prbs, users, first = 19, 5, 4, 1
+    response = luck.normal(size=((users - first) * count, 2 * prbs)).astype(kind)
+    cell = np.argsort(luck.random((2, users, 24)))[..., :count].copy()
+    serving = cell[..., 0 if rest else 7].copy()
+    activity = luck.random((2, 24, prbs)).astype(kind)
+    more = luck.random((2, users if rest else 0, prbs)).astype(kind)
+    links, table = Links(cell, serving, activity, more), TABLE.numpy().astype(kind)
+    size = (2, users, prbs)
+    outs = [Heard(np.zeros(size, kind), np.zeros(size, kind), np.zeros(size[:2], kind)) for _ in range(2)]
+    compiled_link.hear(1, first, users, response, links, table, outs[0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(vars(compiled_link), "_reported", reported)
+        in_python(compiled_link.hear)(1, first, users, response, links, table, outs[1])
+    for fast, slow in zip(*outs, strict=True):
+        assert np.array_equal(fast, slow)
+        assert fast[1, first:].all() and not fast[0].any() and not fast[1, :first].any()
+
+
+def reported(sinr: Array, table: Array, bits: Array) -> float:
+    """What the loops do, in numpy."""
+    bits[:] = table[loggrid.index(torch.from_numpy(np.ascontiguousarray(sinr))).numpy()]
+    return float(sum(bits.tolist())) / len(sinr)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_reports_are_those_of_numpy(kind: type[np.floating[Any]]) -> None:
+    sinr = np.exp(np.random.default_rng(3).uniform(-8, 12, (2, 7, 11))).astype(kind)
+    bits, mean, table = np.full_like(sinr, np.nan), np.full((2, 7), np.nan, kind), TABLE.numpy().astype(kind)
+    compiled_link.report(0, 2, sinr, table, bits, mean)
+    assert np.array_equal(bits, table[loggrid.index(torch.from_numpy(sinr)).numpy()])
+    assert np.allclose(mean, bits.astype(np.float64).mean(-1), rtol=1e-6 if kind is np.float32 else 1e-14)
+    slow, slow_mean = np.full_like(sinr, np.nan), np.full_like(mean, np.nan)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(vars(compiled_link), "_reported", reported)
+        in_python(compiled_link.report)(0, 2, sinr, table, slow, slow_mean)
+    assert np.array_equal(slow, bits) and np.array_equal(slow_mean, mean)
