@@ -28,6 +28,7 @@ from .delays import DelayLedger, DelayReport
 from .handing_over import hand_over, with_handovers
 from .harq import Attempt
 from .link_adaptation import outer_loop
+from .rooms import Rooms, on_prbs
 from .scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
 from .timetable import Timetable, roster
 from .traced import TracedSlot
@@ -43,8 +44,10 @@ class Engine:
     """See the module's text. Holds what is constant over a run; everything that changes is in :class:`CellState`."""
 
     def __init__(self, parts: Parts) -> None:
+        if type(self) is Engine:
+            parts = on_prbs(parts)
         channel, carrier = parts.channel, parts.carrier
-        self.parts = parts
+        self.parts, self._rooms = parts, Rooms(channel)
         self.dtype, self.device = channel.mean_snr.dtype, channel.mean_snr.device
         self.shape = (len(parts.drops), channel.mean_snr.shape[1])
         self.cells, self.prbs = channel.mean_snr.shape[2], carrier.prbs
@@ -384,12 +387,11 @@ class Engine:
             arrivals = both.permute(3, 0, 1, 2).to(self.device, torch.float64).contiguous()
         fading, around = self._fading(first_slot)
         time = torch.arange(first_slot, first_slot + slots, dtype=torch.float64, device=self.device)
-        return Block(first_slot, fading, first_slot, luck.contiguous(), time, arrivals, around)
+        return self._rooms.lend(Block(first_slot, fading, first_slot, luck.contiguous(), time, arrivals, around))
 
     def _renewed(self, block: Block, slot: int) -> Block:
         fading, around = self._fading(slot)
-        return replace(block, coordinates=fading, fading_slot=slot, around=around)
+        return self._rooms.lend(replace(block, coordinates=fading, fading_slot=slot, around=around))
 
     def _fading(self, first_slot: int) -> tuple[Tensor, Around | None]:
-        fading, slot_s = self.parts.channel.fading, self.parts.carrier.slot_s
-        return fading.coordinates(first_slot, self._fading_slots, slot_s), None
+        return self._rooms.coordinates(first_slot, self._fading_slots, self.parts.carrier.slot_s), None

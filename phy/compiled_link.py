@@ -101,22 +101,24 @@ def sinr(drops: range, coordinates: Tensor, to_prbs: Tensor, links: Links, bits_
     Args:
         drops: those to look at.
         coordinates: ``[B, U, N * 2D]`` of one slot, of all drops, like what follows.
-        to_prbs: ``[2D, 2K]``.
+        to_prbs: ``[2D, 2K]``; D = 0 where the coordinates are those on PRBs.
         links: whose coordinates these are, and what disturbs them.
         bits_of_sinr: bits reported for a PRB, on the log grid.
         out: written.
     """
-    users, (_, _, count), size = coordinates.shape[1], links.cell.shape, len(to_prbs)
-    rows = min(users, rows_at_once(coordinates, count, links.activity.shape[2]))
-    response = coordinates.new_empty((rows * count, to_prbs.shape[1]))
-    array, of_drop = response.numpy(), coordinates.reshape(len(coordinates), users * count, size).unbind()
+    users, (_, _, count), prbs = coordinates.shape[1], links.cell.shape, links.activity.shape[2]
+    size = len(to_prbs) or 2 * prbs
+    of_drop = coordinates.reshape(len(coordinates), users * count, size).unbind()
+    if len(to_prbs) == 0:
+        for b in drops:
+            hear(b, 0, users, of_drop[b].numpy(), links, bits_of_sinr, out)
+        return
+    rows = min(users, rows_at_once(coordinates, count, prbs))
+    response = coordinates.new_empty((rows * count, 2 * prbs))
+    array = response.numpy()
     for b in drops:  # blocks of one fixed shape round alike in every batch
         for start in range(0, users, rows):
             stop = min(start + rows, users)
-            if stop - start == rows:
-                torch.mm(
-                    of_drop[b][start * count : stop * count] if rows < users else of_drop[b], to_prbs, out=response
-                )
-            else:
-                torch.mm(of_drop[b][start * count :], to_prbs, out=response[: (stop - start) * count])
+            into = response if stop - start == rows else response[: (stop - start) * count]
+            torch.mm(of_drop[b] if rows == users else of_drop[b][start * count : stop * count], to_prbs, out=into)
             hear(b, start, stop, array, links, bits_of_sinr, out)

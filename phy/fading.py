@@ -36,6 +36,7 @@ from .units import SPEED_OF_LIGHT_MPS
 _LEAST_GRID = 2048  # points of the delay grid on which the basis is tabulated
 _GRID_PER_TURN = 8  # and at least so many for each turn of the phase between the ends of the carrier
 _USERS_AT_ONCE = 32  # users whose rays are drawn at once, to bound the memory of drawing them
+_ON_PRBS = 10_000_000  # amplitudes of a drop's rays on PRBs, at most: in float32 40 MB
 _LONGEST_S = 12e-6  # delays beyond are folded onto this one; 30 times the median delay spread of UMa
 
 
@@ -143,22 +144,46 @@ class Fading:
 
     rays: Tensor  # [B, U, 2M, C * 2D] amplitudes, scaled to sqrt of the mean power of each link
     doppler_hz: Tensor  # [B, U, M] float64
-    to_prbs: Tensor  # [2D, 2K] from coordinates to real and imaginary part on each PRB
+    to_prbs: Tensor  # [2D, 2K] from coordinates to real and imaginary part on each PRB, which they are where D = 0
     error: float
     turn_rad: Tensor | None = field(default=None, kw_only=True)  # [B, U, M] directions, where they are asked for
     faded: Faded | None = field(default=None, kw_only=True)  # whose links have rays; None where all C cells' have
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
         """Basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
+        return self.evaluated(first_slot, slots, slot_s)
+
+    def evaluated(self, first_slot: int, slots: int, slot_s: float, room: Tensor | None = None) -> Tensor:
+        """:meth:`coordinates`, in memory that is there already.
+
+        Args:
+            first_slot: where they begin.
+            slots: how many slots.
+            slot_s: length of a slot.
+            room: result of an earlier call of the same shape, to be overwritten; new memory takes longer than the sum.
+        """
         batch, users, _, width = self.rays.shape
         time = torch.arange(first_slot, first_slot + slots, dtype=torch.float64, device=self.rays.device) * slot_s
         turns = self.doppler_hz[:, :, None, :] * time[:, None]
         phase = 2 * math.pi * (turns - turns.floor())
         phasors = torch.cat((phase.cos(), phase.sin()), -1).to(self.rays.dtype)
         # One product a user, of one shape in every batch; written slot by slot, as it will be read.
-        product = self.rays.new_empty((slots, batch * users, width))
-        torch.bmm(phasors.flatten(0, 1), self.rays.flatten(0, 1), out=product.transpose(0, 1))
-        return product.view(slots, batch, users, width).permute(1, 2, 0, 3)
+        if room is None:
+            room = self.rays.new_empty((slots, batch, users, width)).permute(1, 2, 0, 3)
+        torch.bmm(phasors.flatten(0, 1), self.rays.flatten(0, 1), out=room.flatten(0, 1))
+        return room
+
+    def on_prbs(self) -> Self:
+        """The same with the responses on PRBs as coordinates: no product in a slot, but more memory for the rays.
+
+        So it is where a drop's rays stay small and there are fewer of them than functions in the basis; else as it is.
+        """
+        size, both = self.to_prbs.shape
+        drops, users, rays, width = self.rays.shape
+        if rays >= size or users * rays * (width // max(size, 1)) * both > _ON_PRBS:
+            return self
+        made = [torch.mm(drop.view(-1, size), self.to_prbs) for drop in self.rays]  # of one shape in every batch
+        return replace(self, rays=torch.stack(made).view(drops, users, rays, -1), to_prbs=self.to_prbs[:0])
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """The same on another device; Doppler shifts stay in float64."""

@@ -55,7 +55,7 @@ def sinr_at_once(
     batch, users, _ = coordinates.shape
     cells, prbs = activity.shape[1:]
     links = cells if faded is None else faded.cell.shape[2]
-    response = torch.mm(coordinates.reshape(-1, len(to_prbs)), to_prbs).view(batch, users, links, 2, prbs)
+    response = on_prbs(coordinates, to_prbs).view(batch, users, links, 2, prbs)
     power = response[..., 0, :].square() + response[..., 1, :].square()
     if faded is None:
         number = torch.arange(cells, device=serving.device)
@@ -78,10 +78,17 @@ def snr(coordinates: Tensor, to_prbs: Tensor) -> Tensor:
     return torch.cat(power)[: len(rows)].view(batch, users, -1)
 
 
+def on_prbs(coordinates: Tensor, to_prbs: Tensor) -> Tensor:
+    """Real and imaginary part of links on each PRB, a row a link, ``[..., 2K]``."""
+    if len(to_prbs) == 0:
+        return coordinates.reshape(-1, to_prbs.shape[1])
+    return torch.mm(coordinates.reshape(-1, len(to_prbs)), to_prbs)
+
+
 def received_power(coordinates: Tensor, to_prbs: Tensor, cells: int) -> Tensor:
     """Received power of every link on every PRB over the noise of a PRB, ``[U, C, K]`` from ``[U, C * 2D]``."""
-    size, both = to_prbs.shape
-    response = torch.mm(coordinates.reshape(-1, size), to_prbs).square_()
+    both = to_prbs.shape[1]
+    response = on_prbs(coordinates, to_prbs).square()
     return (response[:, : both // 2] + response[:, both // 2 :]).view(-1, cells, both // 2)
 
 

@@ -1,0 +1,46 @@
+"""Fading of the slots of a block, in memory that blocks before have left."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import replace
+
+from torch import Tensor
+
+from phy.channel import Channel
+from phy.fading import Fading, SmallScale
+
+from .cells import Block, Parts
+
+
+class Rooms:
+    """Evaluates fading, and uses the memory of blocks again that nobody holds any more: new memory takes longer.
+
+    Args:
+        channel: of the engine; memory is used again where rays of single antennas are drawn once for the whole run.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._fading: SmallScale = channel.fading
+        own = type(channel.fading) is Fading and channel.mimo is None
+        self._free: list[Tensor] | None = [] if own else None
+
+    def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
+        """As :meth:`phy.fading.SmallScale.coordinates`."""
+        if self._free is None or not isinstance(self._fading, Fading):
+            return self._fading.coordinates(first_slot, slots, slot_s)
+        return self._fading.evaluated(first_slot, slots, slot_s, self._free.pop() if self._free else None)
+
+    def lend(self, block: Block) -> Block:
+        """The block, whose coordinates are free to be overwritten as soon as nobody holds it."""
+        if self._free is not None:
+            weakref.finalize(block, self._free.append, block.coordinates).atexit = False
+        return block
+
+
+def on_prbs(parts: Parts) -> Parts:
+    """The parts with fading on PRBs, where that is quicker to read."""
+    fading = parts.channel.fading
+    if type(fading) is not Fading:
+        return parts
+    return replace(parts, channel=replace(parts.channel, fading=fading.on_prbs()))
