@@ -157,6 +157,29 @@ def test_states_are_those_of_torch(
     assert one.sent_bytes.sum() > 0
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_needs_are_those_of_torch(dtype: torch.dtype) -> None:
+    """Queues and reports of any size, in every state of a process."""
+    tested = problem(city(), dtype=dtype)[0].engine
+    state, luck = tested.start(), torch.Generator().manual_seed(1)
+
+    def any_of(*values: float) -> Tensor:
+        return torch.tensor(values, dtype=torch.float64)[torch.randint(0, len(values), tested.shape, generator=luck)]
+
+    for _ in range(20):
+        report = replace(state.reports[0], mean_bits=any_of(0.0, 1e-12, 1e-9, 0.3, 77.7, 800.0).to(dtype))
+        current = state.harq.current.clone()
+        current[..., 2] = any_of(1.0, 4.0, 9.0)
+        flags = {name: any_of(0.0, 1.0).bool() for name in ("usable", "retransmits")}
+        given = replace(
+            state,
+            waiting_bytes=any_of(0.0, 1.0, 29.0, 1500.5, 2.0**40),
+            reports=(report,),
+            harq=replace(state.harq, current=current, **flags),
+        )
+        assert torch.equal(tested.machine_code.need(given), tested.need(given))
+
+
 def scattered(observation: SchedulingObservation, seed: int) -> SchedulingDecision:
     """Each PRB to any user of its cell, or to nobody."""
     luck, (batch, cells, most) = torch.Generator().manual_seed(seed), observation.roster.shape

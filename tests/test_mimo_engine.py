@@ -146,8 +146,9 @@ def test_reports_are_what_is_received_where_nobody_interferes() -> None:
     state = tested.start()
     observation = tested.observe(state)
     grant = tested._grant(state, rotate(observation).user)
-    _, seen = tested._receive(state, grant, torch.ones((2, 1, 12)))
-    report = tested._measure(state.block, seen)
+    moment = tested._moment(state.slot, state.block, state.attached.serving)
+    _, seen = tested._receive(state, grant, torch.ones((2, 1, 12)), moment)
+    report = tested._measure(moment, seen)
     assert torch.equal(report.bits, state.reports[0].bits) and torch.equal(report.rank, ranked(state).rank)
     gamma, _ = tested._drop_layers(0, state, grant, grant.holder[0].view(1, 12), seen[0])
     bits = tested.parts.tables.adaptation.report(gamma.movedim(-1, 0).contiguous()).sum(0)[0]
