@@ -11,7 +11,7 @@ from phy.energy import PowerSettings, energy_j
 
 from . import handover, uplink
 from .cells import CellState
-from .contracts import Extra, Field, Outcome
+from .contracts import Extra, Field, Outcome, Rows
 from .delays import BIN_EDGES_S, DelayReport
 from .engine import Engine
 
@@ -47,6 +47,9 @@ class Books:
         batch, users = engine.shape
         zero = torch.zeros((batch, users), dtype=torch.float64, device=engine.device)
         bins = torch.zeros((batch, users, len(BIN_EDGES_S)), dtype=torch.float64, device=engine.device)
+        cell = torch.tensor([0.0, 1.0 / engine.prbs], dtype=torch.float64)  # idle, and with one PRB in use
+        idle, busy = energy_j(power, cell, engine.parts.carrier.load_power_w, engine.parts.carrier.slot_s).tolist()
+        self._idle_j, self._joule_a_prb = idle * engine.cells, busy - idle
         self.no_delays = DelayReport(zero, zero, zero, bins)
 
     def outcome(
@@ -61,11 +64,9 @@ class Books:
             delays: of the blocks that ended within them.
             slots: how many there were.
         """
-        engine, carrier = self.engine, self.engine.parts.carrier
+        engine = self.engine
         by_name: dict[str, Extra] = dict(zip(engine.counters, counters.unbind(0), strict=True))
         report = delays or self.no_delays
-        share = active_prbs / (carrier.prbs * slots)
-        energy = energy_j(self.power, share, carrier.load_power_w, slots * carrier.slot_s).sum(-1)
         served, demand = counters[0], counters[1]
         del by_name["served_bits"], by_name["demand_bits"]
         extras: dict[str, Extra] = {
@@ -77,7 +78,18 @@ class Books:
             "delay_packets": report.bins,
         }
         nothing = _OF_DELAYS if delays is None else frozenset[str]()
-        return Outcome(served, demand, report.packets, report.delay_s, energy.to(torch.float64), extras, nothing)
+        rows = Rows(engine.counters, counters)
+        energy = self._energy_j(active_prbs, slots)
+        return Outcome(served, demand, report.packets, report.delay_s, energy, extras, nothing, rows)
+
+    def _energy_j(self, active_prbs: Tensor, slots: int) -> Tensor:
+        """Energy of all cells, float64 ``[B]``."""
+        carrier = self.engine.parts.carrier
+        if self.power.sleeps:
+            share, duration_s = active_prbs / (carrier.prbs * slots), slots * carrier.slot_s
+            return energy_j(self.power, share, carrier.load_power_w, duration_s).sum(-1).to(torch.float64)
+        prbs = active_prbs.sum(-1, dtype=torch.float64)
+        return prbs.mul_(self._joule_a_prb).add_(slots * self._idle_j)
 
 
 def add_reports(total: DelayReport | None, more: DelayReport | None) -> DelayReport | None:

@@ -39,6 +39,14 @@ class Field:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Fields of one shape in one tensor, which is added up at once."""
+
+    names: tuple[str, ...]
+    values: Tensor  # [len(names), B, ...]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What one interval did, as sums over the interval."""
 
@@ -49,6 +57,7 @@ class Outcome:
     energy_j: Tensor  # [B] energy spent by the network
     extras: Mapping[str, Extra] = field(default_factory=dict)  # described by Problem.fields
     nothing: frozenset[str] = frozenset()  # names of what is zero everywhere, which need not be added up
+    rows: Rows | None = None  # fields of those above that are rows of one tensor, all of them sums
     over: bool = False  # nothing can happen any more in any drop: every interval to come would be all zeros
 
 

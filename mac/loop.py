@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 from types import TracebackType
@@ -79,13 +78,20 @@ class _Clock:
 
     seconds: dict[str, float] = field(default_factory=lambda: {"observe": 0.0, "decide": 0.0, "step": 0.0})
     decisions: int = 0
+    _part: str = ""
+    _start: float = 0.0
 
-    @contextmanager
-    def __call__(self, part: str) -> Iterator[None]:
-        start = perf_counter()
-        yield
-        self.seconds[part] += perf_counter() - start
-        self.decisions += part == "decide"
+    def __call__(self, part: str) -> _Clock:
+        self._part = part
+        return self
+
+    def __enter__(self) -> None:
+        self._start = perf_counter()
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            self.seconds[self._part] += perf_counter() - self._start
+            self.decisions += self._part == "decide"
 
 
 @dataclass(frozen=True)

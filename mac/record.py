@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .contracts import CORE_FIELDS, Extra, Field, Outcome
+from .contracts import CORE_FIELDS, Extra, Field, Outcome, Rows
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,21 @@ class Recorder:
         self._intervals = 0
         self._sums: dict[str, Tensor] = {}
         self._totals: dict[str, Tensor] = {}
+        self._rows: Rows | None = None
         self._windows: dict[str, list[np.ndarray]] = {
             name: [] for name, field in self.fields.items() if field.combine != "total"
         }
 
     def add(self, outcome: Outcome) -> bool:
         """Take one interval; true if it was the last of a window."""
-        values = _values(outcome)
+        values, rows = _values(outcome), outcome.rows
         self._intervals += 1
         ends = self._intervals % self.window == 0
+        if rows is not None:
+            self._add_rows(rows)
         for name, field in self.fields.items():
+            if rows is not None and name in rows.names:
+                continue
             if field.combine == "last":
                 if ends:
                     self._windows[name].append(_host(values[name]))
@@ -55,10 +60,23 @@ class Recorder:
             if name not in outcome.nothing or name not in into:
                 self._accumulate(into, name, values[name])
         if ends:
-            for name, total in self._sums.items():
-                self._windows[name].append(_host(total))
-            self._sums = {}
+            self._close()
         return ends
+
+    def _add_rows(self, rows: Rows) -> None:
+        if self._rows is None:
+            self._rows = Rows(rows.names, rows.values.clone())
+        else:
+            self._rows.values.add_(rows.values)
+
+    def _close(self) -> None:
+        """The sums of a window that ends."""
+        if self._rows is not None:
+            found = zip(self._rows.names, self._rows.values.unbind(0), strict=True)
+            self._sums.update({name: total for name, total in found if name in self.fields})
+        for name, total in self._sums.items():
+            self._windows[name].append(_host(total))
+        self._sums, self._rows = {}, None
 
     def rest(self, outcome: Outcome, intervals: int) -> None:
         """Intervals after the last that did anything: sums of zeros, and what was last stays."""

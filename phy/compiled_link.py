@@ -77,6 +77,19 @@ def hear(b: int, start: int, stop: int, response: Array, links: Links, bits_of_s
         out.mean_bits[b, u] = _reported(gamma, bits_of_sinr, out.bits[b, u])
 
 
+def _touches(
+    b: int, start: int, stop: int, response: Array, links: Links, _: Array, out: Heard
+) -> list[tuple[Array, ...]]:
+    """What :func:`hear` reads and writes."""
+    own = slice(start, stop)
+    rest = links.rest[b, own]
+    read = response[: (stop - start) * links.cell.shape[2]], links.cell[b, own], links.serving[b, own], rest
+    return [(*read, links.activity[b]), tuple(values[b, own] for values in out)]
+
+
+hear.touches = _touches
+
+
 @Loop
 def report(start: int, stop: int, sinr: Array, bits_of_sinr: Array, bits: Array, mean_bits: Array) -> None:
     """Bits reported for each PRB, and their mean over the carrier, of some drops from the SINR ``[B, U, K]``."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from pickle import PickleError
@@ -99,19 +99,21 @@ class Loop:
     """A compiled function that torch's operations call, and that can be watched like one of them.
 
     Attributes:
-        watchers: called with the name and the arguments of every call of any loop.
+        watchers: called with the name of a loop and what it touches at every call of any of them.
+        touches: of the arguments of a call, what it reads or writes; unless set, all of them.
     """
 
-    watchers: ClassVar[list[Callable[[str, tuple[Any, ...]], None]]] = []
+    watchers: ClassVar[list[Callable[[str, Sequence[Any]], None]]] = []
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.machine_code = compiled(function)
+        self.touches: Callable[..., Sequence[Any]] = lambda *arguments: arguments
         self.__doc__, self.__name__ = function.__doc__, function.__name__
 
     def __call__(self, *arguments: Any) -> Any:
         """What the function returns."""
         for watcher in self.watchers:
-            watcher(self.__name__, arguments)
+            watcher(self.__name__, self.touches(*arguments))
         return self.machine_code(*arguments)
 
 

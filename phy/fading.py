@@ -180,7 +180,7 @@ class Fading:
         """
         size, both = self.to_prbs.shape
         drops, users, rays, width = self.rays.shape
-        if rays >= size or users * rays * (width // max(size, 1)) * both > _ON_PRBS:
+        if size == 0 or carried_on(rays, users * (width // size), size, both) == size:
             return self
         made = [torch.mm(drop.view(-1, size), self.to_prbs) for drop in self.rays]  # of one shape in every batch
         return replace(self, rays=torch.stack(made).view(drops, users, rays, -1), to_prbs=self.to_prbs[:0])
@@ -197,6 +197,15 @@ class Fading:
         doppler = torch.cat([self.doppler_hz, *(other.doppler_hz for other in others)])
         faded = [part.faded for part in (self, *others) if part.faded is not None]
         return replace(self, rays=rays, doppler_hz=doppler, turn_rad=None, faded=beside(faded) if faded else None)
+
+
+def carried_on(rays: int, links: int, size: int, both: int) -> int:
+    """Numbers that carry each ray of a drop's links in the slot loop: ``size`` of a basis, or ``both`` of all PRBs.
+
+    A ray on PRBs needs no product with the basis in every slot. That pays where there are fewer rays than functions,
+    and is done while the memory is small.
+    """
+    return both if rays < size and rays * links * both <= _ON_PRBS else size
 
 
 def draw_fading(

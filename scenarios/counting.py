@@ -115,7 +115,7 @@ class Counting(TorchDispatchMode):
         Loop.watchers.remove(self._watcher)
         super().__exit__(*error)  # type: ignore[no-untyped-call]
 
-    def _note_loop(self, name: str, arguments: tuple[Any, ...]) -> None:
+    def _note_loop(self, name: str, arguments: Sequence[Any]) -> None:
         """A compiled loop; half of its bytes are taken as written."""
         given = [argument for argument in arguments if type(argument).__name__ != "Tables"]
         sizes = [leaf.nbytes for leaf in tree_leaves(given) if isinstance(leaf, np.ndarray)]

@@ -139,8 +139,8 @@ class SensorField:
 
 WORKLOADS: dict[str, Workload] = {
     "W1": Downlink(sites=7, sectors=1, prbs=50, batches=(1, 8, 32), faded_interferers=3),
-    "W2": Downlink(sites=7, sectors=3, prbs=100, batches=(1, 4, 8), faded_interferers=6),
-    "W3": Downlink(sites=19, sectors=3, prbs=100, batches=(1, 2), faded_interferers=6),
+    "W2": Downlink(sites=7, sectors=3, prbs=100, batches=(1, 4, 8), faded_interferers=3),
+    "W3": Downlink(sites=19, sectors=3, prbs=100, batches=(1, 2), faded_interferers=3),
     "wsn-100": SensorField(nodes=100, batches=(1, 64, 256)),
     "wsn-1000": SensorField(nodes=1000, batches=(1, 8, 32)),
     "wsn-10000": SensorField(nodes=10_000, batches=(1, 2)),
@@ -149,7 +149,7 @@ WORKLOADS: dict[str, Workload] = {
 
 SCALES: dict[str, Downlink] = {
     f"{sites * sectors * users}": Downlink(
-        sites, sectors, prbs=50, batches=(1,), users_per_cell=users, faded_interferers=6, window_s=0.01
+        sites, sectors, prbs=50, batches=(1,), users_per_cell=users, faded_interferers=3, window_s=0.01
     )
     for sites, sectors, users in ((7, 1, 10), (7, 3, 10), (19, 3, 10), (19, 3, 36))
 }

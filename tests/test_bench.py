@@ -89,7 +89,7 @@ def test_both_modes_are_measured_where_there_are_two(monkeypatch: pytest.MonkeyP
 def test_modes_and_compiling_are_settings_of_the_scenario() -> None:
     case = Case("W2", 3, "fast", Options(compiled=False))
     scenario = bench.as_scenario(WORKLOADS["W2"], case)
-    assert scenario["fading"] == {"faded_interferers": 6}
+    assert scenario["fading"] == {"faded_interferers": 3}
     assert "fading" not in bench.as_scenario(WORKLOADS["W2"], Case("W2", 3, "exact", Options()))
 
 
@@ -101,15 +101,15 @@ def test_batches_are_cut_to_what_fits_and_said_aloud(monkeypatch: pytest.MonkeyP
         return {"workload": "W1", "drops": case.drops, "slots_per_s": float(case.drops)}
 
     pretend(monkeypatch, row)
-    monkeypatch.setattr(memory, "available_bytes", lambda _: int(1.5e8))
-    with pytest.warns(UserWarning, match=r"drops_per_batch 32 -> 8: needs about .* of the 150 MB free on the cpu"):
+    monkeypatch.setattr(memory, "available_bytes", lambda _: int(2e8))
+    with pytest.warns(UserWarning, match=r"drops_per_batch 32 -> 8: needs about .* of the 200 MB free on the cpu"):
         bench.bench(["W1"], Options(mode="exact"))
     assert measured == [1, 8]
 
 
 def test_the_free_memory_of_a_gpu_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (int(1.5e8), int(1e9)))
-    assert memory.available_bytes("cuda") == int(1.5e8)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (int(2e8), int(1e9)))
+    assert memory.available_bytes("cuda") == int(2e8)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     measured: list[int] = []
 

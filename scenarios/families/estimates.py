@@ -15,7 +15,7 @@ from mac.mimo_cost import Crowd, mimo_bytes, mimo_seconds
 from mac.traffic import TraceReplay
 from phy.antenna import SectorAntennaSettings
 from phy.channel import ChannelPlan, frequency_basis
-from phy.fading import FadingSettings
+from phy.fading import FadingSettings, carried_on
 from phy.large_scale import PropagationSettings
 from phy.sionna_channel import Cost, cost
 from phy.sionna_motion import moving_cost
@@ -38,7 +38,8 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     users, prbs = scenario.users_per_cell * scenario.cells, scenario.carrier.prbs
     links, basis = users * scenario.cells, _basis_size(scenario)
     rays = scenario.fading.directions
-    air: float = users * faded_links(scenario) * 2 * basis * (2 * rays + 2 * 10) * item
+    carried = carried_on(2 * rays, users * faded_links(scenario), 2 * basis, 2 * prbs)
+    air: float = users * faded_links(scenario) * carried * (2 * rays + 2 * 10) * item
     draws: float = links * 16 * (_CLUSTERS * (basis + rays) + 2 * rays * basis)
     reports = users * prbs * (scenario.link.report_delay_slots + 12) * item
     queues = users * (3 * 1024 + 8 * LONGEST_BLOCK) * 8
@@ -75,7 +76,7 @@ def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> fl
     if scenario.antennas is not None:
         seconds = shape.total_slots * (1e-3 + drops * mimo_seconds(scenario.antennas, _crowd(scenario)))
         return seconds + (drops * _sionna_seconds(scenario, shape) if scenario.channel.provider == "sionna" else 0.0)
-    per_slot = 1e-3 + drops * (_air_seconds(scenario, users) + users * 2e-6)
+    per_slot = 4e-4 + drops * (_air_seconds(scenario, users) + users * 1e-6)
     if scenario.moves:  # a new state of all links now and then, and once more for the itinerary
         states = 1.0 if scenario.handover is None else 1.5
         per_slot += states * drops * users * scenario.cells * 6e-5 * scenario.carrier.slot_s / scenario.motion.update_s
@@ -89,7 +90,7 @@ def _air_seconds(scenario: CellularScenario, users: int) -> float:
     """What the links of a slot take: those of all users on a downlink, of whoever holds a PRB on an uplink."""
     cells, prbs = scenario.cells, scenario.carrier.prbs
     if scenario.carrier.direction == "downlink":
-        return users * faded_links(scenario) * prbs * 7e-9
+        return users * faded_links(scenario) * prbs * 4e-9
     size = prbs if scenario.channel.provider == "sionna" else _basis_size(scenario)
     return 5e-4 + cells**2 * prbs * size * 3e-9 + users * prbs * 4e-8
 
