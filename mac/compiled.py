@@ -15,11 +15,11 @@ from torch import Tensor
 from phy.compiled_link import Heard, Links, report, sinr
 from phy.compiling import give_up
 from phy.link import snr
+from phy.threads import share_out
 
 from . import compiled_slot as slots
 from .cells import COUNTERS, Carried, CellState, Moment, Report
 from .harq import HarqState
-from .threads import share_out
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -104,7 +104,7 @@ class CompiledSlot:
             self._hear(drops, moment, sending.activity, heard)
             self._decode(drops, moment, inputs, (queues, sending, heard), after)
 
-        share_out(some, len(user))
+        share_out(some, len(user), self._cell[0].size * self.engine.prbs)
         tensors = {name: torch.from_numpy(array) for name, array in after._asdict().items()}
         return Carried(
             waiting_bytes=tensors["waiting"],

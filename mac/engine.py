@@ -36,7 +36,7 @@ from .traced import TracedSlot
 if TYPE_CHECKING:
     from .compiled import CompiledSlot
 
-_FADING_SLOTS = 10  # slots whose fading is computed at once; more would not fit a cache
+_FADING_SLOTS = 25  # slots whose fading is computed at once; each reads all rays
 _ALWAYS_BYTES = 2.0**40  # what a full-buffer user has waiting
 
 

@@ -31,6 +31,7 @@ from torch import Tensor
 from .config import STRICT
 from .faded import Faded, beside
 from .random import Drops, uniform
+from .threads import share_out
 from .units import SPEED_OF_LIGHT_MPS
 
 _LEAST_GRID = 2048  # points of the delay grid on which the basis is tabulated
@@ -170,8 +171,17 @@ class Fading:
         # One product a user, of one shape in every batch; written slot by slot, as it will be read.
         if room is None:
             room = self.rays.new_empty((slots, batch, users, width)).permute(1, 2, 0, 3)
-        torch.bmm(phasors.flatten(0, 1), self.rays.flatten(0, 1), out=room.flatten(0, 1))
-        return room
+        made = room
+
+        def some(drops: range) -> None:
+            own = slice(drops.start, drops.stop)
+            torch.bmm(phasors[own].flatten(0, 1), self.rays[own].flatten(0, 1), out=made[own].flatten(0, 1))
+
+        if self.rays.device.type == "cpu":
+            share_out(some, batch, self.rays[0].numel())
+        else:
+            some(range(batch))
+        return made
 
     def on_prbs(self) -> Self:
         """The same with the responses on PRBs as coordinates: no product in a slot, but more memory for the rays.

@@ -149,7 +149,7 @@ def test_workloads_of_two_kinds_have_a_table_each(monkeypatch: pytest.MonkeyPatc
 def test_scaling_leaves_out_what_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {"us_per_user_slot": 2.0, "slots_per_s": 100.0, "memory_bytes": 10**8}
     monkeypatch.setattr(scaling, "apart", lambda *_: dict(found))
-    monkeypatch.setattr(memory, "available_bytes", lambda _: int(6e9))
+    monkeypatch.setattr(memory, "available_bytes", lambda _: int(8e9))
     rows = scaling.scaling(Options(mode="exact"))
     fits = {(row["users"], row["drops"]) for row in rows if row["skipped"] is None}
     assert len(rows) == 16 and fits == {(70, 1), (70, 8), (70, 64), (70, 512), (210, 1), (210, 8), (210, 64),

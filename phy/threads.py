@@ -13,12 +13,20 @@ from functools import cache
 
 import torch
 
+_WORTH_A_THREAD = 1_000_000
 
-def share_out(work: Callable[[range], None], drops: int) -> None:
-    """Call ``work`` with ranges that together are all drops, at the same time where torch has several threads."""
+
+def share_out(work: Callable[[range], None], drops: int, of_each: int) -> None:
+    """Call ``work`` with ranges that together are all drops, at the same time where torch has several threads.
+
+    Args:
+        work: called with a range.
+        drops: how many.
+        of_each: numbers that a drop's part goes through; threads wait for each other for longer than small parts take.
+    """
     threads = torch.get_num_threads()
     parts = min(threads, drops)
-    if parts == 1:
+    if parts == 1 or of_each < _WORTH_A_THREAD:
         work(range(drops))
         return
     bounds = [drops * part // parts for part in range(parts + 1)]
@@ -34,4 +42,4 @@ def share_out(work: Callable[[range], None], drops: int) -> None:
 
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads - 1, "drops")
+    return ThreadPoolExecutor(threads - 1, "drops", torch.set_num_threads, (1,))
