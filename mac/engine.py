@@ -28,7 +28,7 @@ from .delays import DelayLedger, DelayReport
 from .handing_over import hand_over, with_handovers
 from .harq import Attempt
 from .link_adaptation import outer_loop
-from .rooms import Rooms, on_prbs
+from .rooms import Rooms, on_prbs, slots_at_once
 from .scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
 from .timetable import Timetable, roster
 from .traced import TracedSlot
@@ -36,7 +36,6 @@ from .traced import TracedSlot
 if TYPE_CHECKING:
     from .compiled import CompiledSlot
 
-_FADING_SLOTS = 25  # slots whose fading is computed at once; each reads all rays
 _ALWAYS_BYTES = 2.0**40  # what a full-buffer user has waiting
 
 
@@ -81,7 +80,7 @@ class Engine:
             device=self.device,
             dtype=self.dtype,
         )
-        self._fading_slots = max(n for n in range(1, _FADING_SLOTS + 1) if parts.block_slots % n == 0)
+        self._fading_slots = slots_at_once(channel.fading, parts.block_slots)
         self.machine_code = self._compile() if parts.compiled else None  # None: slots are calls of torch
         self._luck_keys = parts.drops.keys("decoding").to(self.device)
 

@@ -12,6 +12,9 @@ from phy.fading import Fading, SmallScale
 
 from .cells import Block, Parts
 
+_SLOTS = 25
+_NUMBERS = 25_000_000  # of a drop's links in these slots, at most: in float32 100 MB
+
 
 class Rooms:
     """Evaluates fading, and uses the memory of blocks again that nobody holds any more: new memory takes longer.
@@ -36,6 +39,14 @@ class Rooms:
         if self._free is not None:
             weakref.finalize(block, self._free.append, block.coordinates).atexit = False
         return block
+
+
+def slots_at_once(fading: SmallScale, block_slots: int) -> int:
+    """Slots of a block whose fading is computed at once, which reads all rays once; a divisor of the block."""
+    most = _SLOTS
+    if isinstance(fading, Fading):
+        most = min(_SLOTS, max(1, _NUMBERS // (fading.rays.shape[1] * fading.rays.shape[-1])))
+    return max(n for n in range(1, most + 1) if block_slots % n == 0)
 
 
 def on_prbs(parts: Parts) -> Parts:

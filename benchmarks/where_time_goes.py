@@ -1,0 +1,72 @@
+"""Where the time of a slot goes: ``python benchmarks/where_time_goes.py W1 [--drops N] [--mode fast]``.
+
+Runs the loop of a workload of ``fairwave bench`` with a clock around its parts, on one thread, and prints each part's
+time a slot as a Markdown table. The clocks themselves take about a microsecond a part.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from mac import compiled, compiled_slot
+from mac.loop import Span, run
+from mac.record import Recorder
+from scenarios.bench import Case, Options
+from scenarios.measuring import prepare
+from scenarios.workloads import WORKLOADS
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("workload", nargs="?", default="W1", choices=[name for name in WORKLOADS if name[0] == "W"])
+    parser.add_argument("--drops", type=int, default=1)
+    parser.add_argument("--mode", default="exact", choices=("exact", "fast"))
+    parser.add_argument("--slots", type=int, default=500)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    problem, allocator = prepare(WORKLOADS[given.workload], Case(given.workload, given.drops, given.mode, Options()))
+    run(problem, allocator, Span(intervals=100, window=100))  # loops are compiled on the way
+    engine, clocks = problem.engine, defaultdict[str, float](float)
+    for part, owner, name in (
+        ("fading of the slots to come", engine, "_fading"),
+        ("products with the basis", compiled.torch, "mm"),
+        ("SINR and reports", engine.machine_code, "_hear"),
+        ("from PRBs to blocks", compiled_slot, "send"),
+        ("decoding, HARQ, queues, counters", engine.machine_code, "_decode"),
+        ("allocator", allocator, "decide"),
+        ("books of the slot", problem.books, "outcome"),
+        ("record", Recorder, "add"),
+    ):
+        _clocked(clocks, part, owner, name)
+    began = perf_counter()
+    run(problem, allocator, Span(intervals=given.slots, window=given.slots))
+    whole = perf_counter() - began
+    clocks["SINR and reports"] -= clocks["products with the basis"]
+    clocks["calls in between"] = whole - sum(clocks.values())
+    print(f"{given.workload}, {given.drops} side by side, {given.mode}: {1e6 * whole / given.slots:.0f} us a slot\n")
+    print("| part | us a slot | share |\n|---|---|---|")
+    for part, seconds in clocks.items():
+        print(f"| {part} | {1e6 * seconds / given.slots:.0f} | {100 * seconds / whole:.0f} % |")
+
+
+def _clocked(clocks: dict[str, float], part: str, owner: Any, name: str) -> None:
+    function = getattr(owner, name)
+
+    def timed(*arguments: Any, **more: Any) -> Any:
+        began = perf_counter()
+        try:
+            return function(*arguments, **more)
+        finally:
+            clocks[part] += perf_counter() - began
+
+    setattr(owner, name, timed)
+
+
+if __name__ == "__main__":
+    main()
