@@ -65,6 +65,10 @@ class CompiledSlot:
         rest_users = 0 if self._faded is None else users
         self._rest_of_all = torch.empty((batch, rest_users, engine.prbs), dtype=engine.dtype)  # of one slot alone
 
+    def at_once(self) -> None:
+        """Compile at the next slot, for whoever measures."""
+        self._to_warm_up = 0
+
     def need(self, state: CellState) -> Tensor:
         """As the engine's own."""
         if self._to_warm_up > 0:

@@ -30,6 +30,9 @@ class TracedSlot:
         self.engine = engine
         self._traced = torch.compile(engine.carry_out, dynamic=False, fullgraph=True, backend=backend)
 
+    def at_once(self) -> None:
+        """It is compiled at the first slot anyhow."""
+
     def need(self, state: CellState) -> Tensor:
         """As the engine's own, which it is."""
         return self.engine.need(state)

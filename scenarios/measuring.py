@@ -83,6 +83,9 @@ def prepare(workload: Workload, case: Case, distinct: int = _DISTINCT) -> tuple[
     problem = family.build(scenario, drops, torch.device(case.options.device), torch.float32)
     if different < case.drops:
         problem = _repeated(problem, case.drops // different)
+    code = machine_code(problem)
+    if code is not None:
+        code.at_once()
     return problem, resolve(scenario.allocators[0].name, family.allocator_family)
 
 
@@ -94,7 +97,12 @@ def use_threads(asked: int | None) -> None:
 
 def is_compiled(problem: Any) -> bool:
     """Whether the slots of a problem are compiled, and did not fall back."""
-    return getattr(getattr(problem, "engine", None), "machine_code", None) is not None
+    return machine_code(problem) is not None
+
+
+def machine_code(problem: Any) -> Any:
+    """What compiles the slots of a problem; None where nothing does."""
+    return getattr(getattr(problem, "engine", None), "machine_code", None)
 
 
 def copy_bandwidth(device: str) -> float:

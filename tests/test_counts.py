@@ -134,10 +134,10 @@ def test_a_stretch_has_whole_blocks_and_intervals() -> None:
 @pytest.mark.parametrize(
     ("what", "operations", "allocated_bytes", "host_syncs"),
     [
-        # 2026-11: 210.6, 786,960 and 1.32 (one verdict on the decision a slot, 16 arrays at the end of each window)
-        ("W1", 220, 800_000, 1.4),
-        # 2026-11: 273.9, 337,541 and 1.42 (21 arrays at the end of a window)
-        ("slicing-quickstart", 285, 345_000, 1.5),
+        # 2026-11: 22.0, 81,126 and 0.32 (16 arrays at the end of each window; 210.6 operations before there were loops)
+        ("W1", 24, 85_000, 0.4),
+        # 2026-11: 46.0, 344,097 and 0.42 (21 arrays at the end of a window; 273.9 operations before there were loops)
+        ("slicing-quickstart", 48, 350_000, 0.5),
     ],
 )
 def test_a_slot_takes_no_more_than_it_did(
@@ -152,7 +152,7 @@ def test_a_slot_takes_no_more_than_it_did(
 @pytest.mark.parametrize(
     ("what", "of_each_drop"),
     [
-        ("W1", 12),  # the SINR of each drop is a product of its own, of one shape in every batch
+        ("W1", 1.1),  # the SINR of each drop is a loop of its own
         ("slicing-quickstart", 1),  # users of all drops in blocks of 256
     ],
 )
