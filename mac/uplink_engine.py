@@ -46,7 +46,10 @@ class UplinkEngine(Engine):
         base = len(cells.COUNTERS)
         self.counters = (*self.counters[:base], *COUNTERS, *self.counters[base:])
         self.context = replace(self.context, saturated=False)  # power may meet a need that data never would
-        self._steering = steering_of_prbs(parts.channel.fading.to_prbs)
+        to_prbs = parts.channel.fading.to_prbs
+        if len(to_prbs) == 0:  # of a downlink's engine, whose coordinates are those on PRBs
+            to_prbs = torch.eye(to_prbs.shape[1], dtype=to_prbs.dtype, device=to_prbs.device)
+        self._to_prbs, self._steering = to_prbs, steering_of_prbs(to_prbs)
         self._joule = self.powers.reference_w * parts.carrier.slot_s
         self._most_spread = 10.0 ** (parts.uplink.settings.spread_db / 10.0)
         self._counts = torch.arange(1, self.prbs + 1, dtype=self.dtype, device=self.device)
@@ -91,7 +94,7 @@ class UplinkEngine(Engine):
 
     def _sounded(self, moment: Moment, disturbed: Tensor) -> Tensor:
         """SINR ``[B, U, K]`` of every user at his own cell with the power of the open loop."""
-        links = own_links(moment.air, self.parts.channel.fading.to_prbs, moment.serving)
+        links = own_links(moment.air, self._to_prbs, moment.serving)
         around = disturbed.gather(1, moment.serving[..., None].expand(links.shape))
         return links.mul_(self.powers.open_loop(moment.slot)[..., None]).div_(around)
 
