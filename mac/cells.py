@@ -138,7 +138,7 @@ class Carried:
     served_bits: Tensor  # [B, U]
     report: Report | None  # None where nobody measured
     counters: Tensor  # [n, B, U] float64
-    active_prbs: Tensor  # [B, C]
+    active_prbs: Tensor  # [B, C] float64
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class SlotOutcome:
     """What one slot did."""
 
     counters: Tensor  # [len(COUNTERS), B, U] float64
-    active_prbs: Tensor  # [B, C] PRBs that carried data
+    active_prbs: Tensor  # [B, C] float64, PRBs that carried data
     delays: DelayReport | None  # of a whole block, at its last slot
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from phy.energy import PowerSettings, energy_j
 
 from . import handover, uplink
-from .cells import CellState
+from .cells import CellState, SlotOutcome
 from .contracts import Extra, Field, Outcome, Rows
 from .delays import BIN_EDGES_S, DelayReport
 from .engine import Engine
@@ -29,6 +29,7 @@ FIELDS: Mapping[str, Field] = {
     "repairs": Field((), "1", "sum", "claims of the allocator that were taken back"),
     "delay_packets": Field(("user", "delay_bin"), "1", "total", "packets by delay"),
 }
+_NONE: frozenset[str] = frozenset()
 _OF_DELAYS = frozenset(("packets", "delay_s", "late_packets", "delay_packets"))
 
 
@@ -52,35 +53,29 @@ class Books:
         self._idle_j, self._joule_a_prb = idle * engine.cells, busy - idle
         self.no_delays = DelayReport(zero, zero, zero, bins)
 
-    def outcome(
-        self, state: CellState, counters: Tensor, active_prbs: Tensor, delays: DelayReport | None, slots: int
-    ) -> Outcome:
+    def outcome(self, state: CellState, slot: SlotOutcome, slots: int, more: Mapping[str, Extra]) -> Outcome:
         """The outcome of ``slots`` slots that ended in ``state``.
 
         Args:
             state: the cells after the last of them.
-            counters: ``[len(engine.counters), B, U]`` summed over the slots.
-            active_prbs: ``[B, C]`` summed over the slots.
-            delays: of the blocks that ended within them.
+            slot: summed over the slots, with the delays of the blocks that ended within them.
             slots: how many there were.
+            more: extras of the family.
         """
-        engine = self.engine
-        by_name: dict[str, Extra] = dict(zip(engine.counters, counters.unbind(0), strict=True))
-        report = delays or self.no_delays
-        served, demand = counters[0], counters[1]
-        del by_name["served_bits"], by_name["demand_bits"]
+        engine, counters = self.engine, slot.counters
+        report = slot.delays or self.no_delays
         extras: dict[str, Extra] = {
-            **by_name,
+            **more,
             "late_packets": report.late,
             "backlog_bits": lambda: engine.backlog_bits(state),
             "oldest_s": lambda: engine.oldest_s(state),
-            "used_prbs": active_prbs,
+            "used_prbs": slot.active_prbs,
             "delay_packets": report.bins,
         }
-        nothing = _OF_DELAYS if delays is None else frozenset[str]()
+        nothing = _OF_DELAYS if slot.delays is None else _NONE
         rows = Rows(engine.counters, counters)
-        energy = self._energy_j(active_prbs, slots)
-        return Outcome(served, demand, report.packets, report.delay_s, energy, extras, nothing, rows)
+        energy = self._energy_j(slot.active_prbs, slots)
+        return Outcome(counters[0], counters[1], report.packets, report.delay_s, energy, extras, nothing, rows)
 
     def _energy_j(self, active_prbs: Tensor, slots: int) -> Tensor:
         """Energy of all cells, float64 ``[B]``."""
@@ -88,8 +83,7 @@ class Books:
         if self.power.sleeps:
             share, duration_s = active_prbs / (carrier.prbs * slots), slots * carrier.slot_s
             return energy_j(self.power, share, carrier.load_power_w, duration_s).sum(-1).to(torch.float64)
-        prbs = active_prbs.sum(-1, dtype=torch.float64)
-        return prbs.mul_(self._joule_a_prb).add_(slots * self._idle_j)
+        return active_prbs.sum(-1).mul_(self._joule_a_prb).add_(slots * self._idle_j)
 
 
 def add_reports(total: DelayReport | None, more: DelayReport | None) -> DelayReport | None:

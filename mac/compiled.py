@@ -171,7 +171,7 @@ class CompiledSlot:
             mcs=np.empty(shape, np.int64),
             payload=np.empty(shape),
             activity=np.empty(per_prb, kind),
-            active_prbs=np.empty(per_prb[:2], kind),
+            active_prbs=np.empty(per_prb[:2]),
         )
 
     def _after(self, queues: slots.Queues) -> slots.Next:

@@ -57,7 +57,7 @@ class Sending(NamedTuple):
     mcs: Array
     payload: Array  # bytes, 0 where nothing is sent
     activity: Array  # [B, C, K]
-    active_prbs: Array  # [B, C]
+    active_prbs: Array  # [B, C] float64
 
 
 class Next(NamedTuple):
@@ -120,14 +120,14 @@ def send(start: int, stop: int, user: Array, bits: Array, queues: Queues, tables
                     rate[u] += reported[u, k]
         _format(b, prbs, rate, queues, tables, out)
         payload, activity, active = out.payload[b], out.activity[b], out.active_prbs[b]
-        active[:] = bits.dtype.type(0.0)
+        active[:] = 0.0
         for c in range(cells):
             for k in range(prbs):
                 u = user[b, c, k]
                 on = u >= 0 and payload[u] > 0.0
                 activity[c, k] = on
                 if on:
-                    active[c] += one
+                    active[c] += 1.0
 
 
 @compiled

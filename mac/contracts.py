@@ -45,6 +45,10 @@ class Rows:
     names: tuple[str, ...]
     values: Tensor  # [len(names), B, ...]
 
+    def by_name(self) -> dict[str, Tensor]:
+        """Each field, ``[B, ...]``."""
+        return dict(zip(self.names, self.values.unbind(0), strict=True))
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -57,7 +61,7 @@ class Outcome:
     energy_j: Tensor  # [B] energy spent by the network
     extras: Mapping[str, Extra] = field(default_factory=dict)  # described by Problem.fields
     nothing: frozenset[str] = frozenset()  # names of what is zero everywhere, which need not be added up
-    rows: Rows | None = None  # fields of those above that are rows of one tensor, all of them sums
+    rows: Rows | None = None  # more fields, rows of one tensor, all of them sums; of the core's those of [B, U]
     over: bool = False  # nothing can happen any more in any drop: every interval to come would be all zeros
 
 

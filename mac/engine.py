@@ -223,7 +223,7 @@ class Engine:
             served_bits=served,
             report=self._report(moment, seen) if moment.measured else None,
             counters=self._with_more(counters, moment, grant, attempt, seen),
-            active_prbs=active.sum(-1),
+            active_prbs=active.sum(-1, dtype=torch.float64),
         )
 
     def need(self, state: CellState) -> Tensor:

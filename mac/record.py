@@ -72,8 +72,8 @@ class Recorder:
     def _close(self) -> None:
         """The sums of a window that ends."""
         if self._rows is not None:
-            found = zip(self._rows.names, self._rows.values.unbind(0), strict=True)
-            self._sums.update({name: total for name, total in found if name in self.fields})
+            found = self._rows.by_name()
+            self._sums.update({name: total for name, total in found.items() if name in self.fields})
         for name, total in self._sums.items():
             self._windows[name].append(_host(total))
         self._sums, self._rows = {}, None

@@ -70,8 +70,7 @@ class SchedulingProblem:
     def step(self, state: SchedulingState, decision: SchedulingDecision, /) -> tuple[SchedulingState, Outcome]:
         """Check the decision and transmit a slot."""
         cells, slot, repairs = decide_slot(self.engine, state.cells, state.observation, decision, self.repair)
-        outcome = self.books.outcome(cells, slot.counters, slot.active_prbs, slot.delays, 1)
-        outcome = replace(outcome, extras={**outcome.extras, "repairs": repairs})
+        outcome = self.books.outcome(cells, slot, 1, {"repairs": repairs})
         return self._observed(cells), outcome
 
     def _observed(self, cells: CellState) -> SchedulingState:

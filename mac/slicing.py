@@ -19,7 +19,7 @@ from phy.config import STRICT
 from phy.energy import PowerSettings
 from phy.random import Drops
 
-from .cells import COUNTERS, CellState
+from .cells import COUNTERS, CellState, SlotOutcome
 from .cellular import Books, add_reports, fields_of
 from .contracts import Allocator, Field, Outcome
 from .delays import DelayReport
@@ -199,11 +199,12 @@ class SlicingProblem:
         owner = self.owner(rbg)
         cells, tally = self._slots(self._own(state.cells, owner), owner)
         tally.repairs += mended
-        outcome = self.books.outcome(cells, tally.counters, tally.active_prbs, tally.delays, self.slots)
         place = torch.arange(rbg.shape[-1], device=rbg.device)
         prbs = (owner[..., None] == place).sum(2)
-        extras = {**outcome.extras, "repairs": tally.repairs, "rbg": rbg, "slice_prbs": prbs}
-        return SlicingState(cells, rbg, tally.counters, state.interval + 1), replace(outcome, extras=extras)
+        more = {"repairs": tally.repairs, "rbg": rbg, "slice_prbs": prbs}
+        slots = SlotOutcome(tally.counters, tally.active_prbs, tally.delays)
+        outcome = self.books.outcome(cells, slots, self.slots, more)
+        return SlicingState(cells, rbg, tally.counters, state.interval + 1), outcome
 
     def owner(self, rbg: Tensor) -> Tensor:
         """Slice that owns each PRB, ``[B, C, K]``; S where none does."""

@@ -180,7 +180,8 @@ import numpy as np, torch
 from allocators.scheduling.compiled_assign import deal
 need, none = np.array([[2.0, 9.0]]), np.empty((0, 0, 0), np.bool_)
 user = np.empty((1, 1, 4), np.int64)
-deal(np.array([[[3.0], [1.0]]], np.float32), np.array([[[0, 1]]]), need, none, none, 3, False, user)
+bids, equal = np.array([[[3.0], [1.0]]], np.float32), np.ones((1, 2), np.float32)
+deal(bids, equal, np.array([[[0, 1]]]), need, none, none, 3, False, user)
 print(user.tolist(), type(getattr(deal, "machine_code", deal)._cache).__name__)
 """
 

@@ -124,6 +124,7 @@ def test_a_run_refuses_partners_or_mends_and_counts_them(tested: SharedEngine, r
             problem.step(state, decision)
         return
     _, outcome = problem.step(state, decision)
-    granted = outcome.extras["granted_prbs"]
+    assert outcome.rows is not None
+    granted = outcome.rows.by_name()["granted_prbs"]
     assert outcome.extras["repairs"].tolist() == [0, 2]  # type: ignore[union-attr]
-    assert granted[1, 8:12].tolist() == [12, 12, 10, 0] and granted[0, 8:12].tolist() == [12, 12, 12, 0]  # type: ignore[index]
+    assert granted[1, 8:12].tolist() == [12, 12, 10, 0] and granted[0, 8:12].tolist() == [12, 12, 12, 0]

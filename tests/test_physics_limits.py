@@ -97,7 +97,7 @@ def test_a_cell_at_full_load_draws_447_w_and_12_microjoules_a_bit() -> None:
     state, _ = drive(tested, 150)
     all_his = SchedulingDecision(torch.zeros(1, 1, 50, dtype=torch.int64))
     state, slot = tested.step(state, all_his, tested.observe(state).need_prbs)
-    outcome = Books(tested, PowerSettings()).outcome(state, slot.counters, slot.active_prbs, slot.delays, 1)
+    outcome = Books(tested, PowerSettings()).outcome(state, slot, 1, {})
     assert outcome.energy_j.item() / 1e-3 == pytest.approx(260 + 4.7 * 39.81, abs=0.1)
     assert outcome.energy_j.item() / outcome.served_bits.item() == pytest.approx(12.1e-6, rel=0.01)
 

@@ -7,6 +7,7 @@ drop gets the same answer alone and in any batch.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,7 +23,11 @@ _COUNT = torch.int16  # of PRBs: a carrier has at most 275, and the narrowest ty
 
 
 def assign(
-    metric: Tensor, observation: SchedulingObservation, passes: int = 3, saturated: bool = False
+    metric: Tensor,
+    observation: SchedulingObservation,
+    passes: int = 3,
+    saturated: bool = False,
+    weight: Tensor | None = None,
 ) -> SchedulingDecision:
     """Give each PRB to the user with the greatest metric who may hold it and still needs it.
 
@@ -37,33 +42,48 @@ def assign(
         observation: the slot: who is where, who needs how many PRBs, whose PRBs they are.
         passes: how often the PRBs are offered, at least 1.
         saturated: no need is ever met (``SchedulingContext.saturated``), so one pass without counting does it.
+        weight: ``[B, U]`` of the metric's type, above 0: each user's metric is multiplied with it; left out, 1.
 
     Raises:
-        ValueError: a metric of another shape.
+        ValueError: a metric or weight of another shape or type.
     """
-    whole = observation.rate_bits.shape
-    if metric.shape not in (whole, (*whole[:2], 1)):
-        raise ValueError(f"the metric must have shape {list(whole)} or {[*whole[:2], 1]}, not {list(metric.shape)}")
+    _require(metric, weight, observation)
     if metric.device.type == "cpu" and metric.dtype in _IN_LOOPS and available():
         try:
-            return SchedulingDecision(_dealt(metric, observation, passes, saturated))
+            return SchedulingDecision(_dealt(metric, weight, observation, passes, saturated))
         except Exception as error:
             give_up(error)
+    if weight is not None:
+        metric = metric * weight[..., None]
     roster = Roster.of(observation)
     return assign_rows(roster.rows(metric), roster, observation, passes, saturated)
 
 
-def _dealt(metric: Tensor, observation: SchedulingObservation, passes: int, saturated: bool) -> Tensor:
+def _require(metric: Tensor, weight: Tensor | None, observation: SchedulingObservation) -> None:
+    whole = observation.rate_bits.shape
+    if metric.shape not in (whole, (*whole[:2], 1)):
+        raise ValueError(f"the metric must have shape {list(whole)} or {[*whole[:2], 1]}, not {list(metric.shape)}")
+    if weight is not None and (weight.shape != whole[:2] or weight.dtype != metric.dtype):
+        raise ValueError(
+            f"the weight must have shape {list(whole[:2])} and dtype {metric.dtype}, "
+            f"not {list(weight.shape)} and {weight.dtype}"
+        )
+
+
+def _dealt(
+    metric: Tensor, weight: Tensor | None, observation: SchedulingObservation, passes: int, saturated: bool
+) -> Tensor:
     """The same in compiled loops, ``[B, C, K]``."""
     from mac.compiled_feasible import masks
 
     from .compiled_assign import deal
 
-    roster = observation.roster
-    user = roster.new_empty((*roster.shape[:2], observation.rate_bits.shape[-1]))
-    bids, places, need = (values.contiguous().numpy() for values in (metric.detach(), roster, observation.need_prbs))
-    deal(bids, places, need, *masks(observation), passes, saturated, user.numpy())
-    return user
+    places, bids = observation.roster.contiguous().numpy(), metric.detach().contiguous().numpy()
+    factor = np.ones(bids.shape[:2], bids.dtype) if weight is None else weight.detach().contiguous().numpy()
+    need = observation.need_prbs.contiguous().numpy()
+    user = np.empty((*places.shape[:2], observation.rate_bits.shape[2]), np.int64)
+    deal(bids, factor, places, need, *masks(observation), passes, saturated, user)
+    return torch.from_numpy(user)
 
 
 def assign_rows(

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mac.scheduling_types import SchedulingContext, SchedulingObservation
+from phy.compiling import available, give_up
 
 _LEAST_BITS = 1.0  # an average never falls below one bit a slot, so that dividing by it is safe
 
@@ -28,8 +29,21 @@ class ServedAverage:
         """One over the average after counting the slot before this one, ``[B, U]`` in 1/bit. Call it once a slot."""
         if self._bits is None:
             self._bits = (observation.mean_rate_bits * self._start_prbs).clamp_(min=_LEAST_BITS)
-        else:
-            # No fused multiply-add, which rounds differently in the tail of a tensor.
-            kept = self._bits * (1.0 - self._share)
-            self._bits = (kept + observation.served_bits * self._share).to(kept.dtype).clamp_(min=_LEAST_BITS)
+            return torch.reciprocal(self._bits)
+        if self._bits.device.type == "cpu" and available():
+            try:
+                return self._followed(self._bits, observation.served_bits)
+            except Exception as error:
+                give_up(error)
+        # No fused multiply-add, which rounds differently in the tail of a tensor.
+        kept = self._bits * (1.0 - self._share)
+        self._bits = (kept + observation.served_bits * self._share).to(kept.dtype).clamp_(min=_LEAST_BITS)
         return torch.reciprocal(self._bits)
+
+    def _followed(self, bits: Tensor, served: Tensor) -> Tensor:
+        """The same in a compiled loop."""
+        from .compiled_average import follow
+
+        weight = torch.empty_like(bits)
+        follow(served.contiguous().numpy(), self._share, _LEAST_BITS, bits.numpy(), weight.numpy())
+        return weight

@@ -14,6 +14,7 @@ _NEVER = float("-inf")
 @Loop
 def deal(
     metric: Array,
+    weight: Array,
     roster: Array,
     need: Array,
     owned: Array,
@@ -26,6 +27,7 @@ def deal(
 
     Args:
         metric: ``[B, U, K]``, or ``[B, U, 1]`` where all PRBs are alike.
+        weight: ``[B, U]``, with which each user's metric is multiplied.
         roster: ``[B, C, M]`` users of each cell, padded with U.
         need: PRBs that each user wants, ``[B, U]``.
         owned: ``[B, U, K]`` bool, PRBs that each user may hold; without rows where he may hold all.
@@ -49,7 +51,7 @@ def deal(
                 mask = lent if turn else owned
                 for _ in range(1 if saturated else passes):
                     won[:count] = 0
-                    _offer(b, metric, roster[b, c, :count], mask, left, won, saturated, holder)
+                    _offer(b, metric, weight[b], roster[b, c, :count], mask, left, won, saturated, holder)
                     if not saturated:
                         for m in range(count):
                             left[m] = max(left[m] - won[m], 0)
@@ -59,6 +61,7 @@ def deal(
 def _offer(
     b: int,
     metric: Array,
+    weight: Array,
     members: Array,
     mask: Array,
     left: Array,
@@ -75,7 +78,7 @@ def _offer(
         for m in range(len(members)):
             u = members[m]
             if left[m] > 0 and (len(mask) == 0 or mask[b, u, k]):
-                value = metric[b, u, 0 if one_for_all else k]
+                value = metric[b, u, 0 if one_for_all else k] * weight[u]
                 if value > best:
                     best, place = value, m
         if place >= 0:

@@ -46,4 +46,4 @@ class ModifiedLargestWeightedDelayFirst:
         age_s = observation.head_of_line_s + self._slot_s
         hurry = torch.where(torch.isinf(budget_s), 1.0, self._patience * age_s / budget_s)
         weight = (hurry * self._average.weight(observation)).to(observation.rate_bits.dtype)
-        return assign(observation.rate_bits * weight[..., None], observation, self.passes, self._saturated)
+        return assign(observation.rate_bits, observation, self.passes, self._saturated, weight)

@@ -45,8 +45,7 @@ class MultiUserProportionalFair:
     def decide(self, observation: SchedulingObservation) -> SchedulingDecision:
         """Each PRB to the greatest rate over average, and to those who go with him."""
         weight = self._average.weight(observation).to(observation.rate_bits.dtype)
-        metric, saturated = observation.rate_bits * weight[..., None], self._context.saturated
-        holders = assign(metric, observation, self.passes, saturated)
+        holders = assign(observation.rate_bits, observation, self.passes, self._context.saturated, weight)
         if self._context.users_per_prb == 1:
             return holders
         pairs = Pairs.of(observation, weight, self._context)

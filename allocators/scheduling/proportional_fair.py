@@ -36,4 +36,4 @@ class ProportionalFair:
     def decide(self, observation: SchedulingObservation) -> SchedulingDecision:
         """Each PRB to the greatest rate over average."""
         weight = self._average.weight(observation).to(observation.rate_bits.dtype)
-        return assign(observation.rate_bits * weight[..., None], observation, self.passes, self._saturated)
+        return assign(observation.rate_bits, observation, self.passes, self._saturated, weight)
