@@ -6,7 +6,7 @@ would change the truth, its own and that of those that come after it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -64,14 +64,14 @@ class ArmsLength:
             raise
 
 
-def _tensors(observation: Any) -> Iterator[tuple[str, Tensor]]:
-    """The tensors that an observation or a context is or holds; those of inference mode cannot be watched."""
-    parts = {"": observation} if isinstance(observation, Tensor) else getattr(observation, "__dict__", {})
-    return ((name, value) for name, value in parts.items() if isinstance(value, Tensor) and not value.is_inference())
-
-
 def _watched(seen: Any) -> list[_Watched]:
-    return [(name, tensor, tensor._version) for name, tensor in _tensors(seen)]
+    """The tensors that an observation or a context is or holds; those of inference mode cannot be watched."""
+    parts = {"": seen} if isinstance(seen, Tensor) else getattr(seen, "__dict__", {})
+    return [
+        (name, value, value._version)
+        for name, value in parts.items()
+        if isinstance(value, Tensor) and not value.is_inference()
+    ]
 
 
 def _refuse(call: str, what: str) -> None:

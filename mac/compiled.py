@@ -109,15 +109,15 @@ class CompiledSlot:
             self._decode(drops, moment, inputs, (queues, sending, heard), after)
 
         share_out(some, len(user), self._cell[0].size * self.engine.prbs)
-        tensors = {name: torch.from_numpy(array) for name, array in after._asdict().items()}
+        waiting, sent, outer_loop_db, *queue, served, counters = map(torch.from_numpy, after)
         return Carried(
-            waiting_bytes=tensors["waiting"],
-            sent_bytes=tensors["sent"],
-            harq=HarqState(*(tensors[name] for name in ("blocks", "process", "usable", "retransmits", "current"))),
-            outer_loop_db=tensors["outer_loop_db"],
-            served_bits=tensors["served"],
+            waiting_bytes=waiting,
+            sent_bytes=sent,
+            harq=HarqState(*queue),
+            outer_loop_db=outer_loop_db,
+            served_bits=served,
             report=self._report(heard) if moment.measured else None,
-            counters=tensors["counters"],
+            counters=counters,
             active_prbs=torch.from_numpy(sending.active_prbs),
         )
 

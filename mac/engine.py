@@ -23,7 +23,20 @@ from phy.mimo_channel import Around
 from phy.random import uniform
 
 from . import handover, harq
-from .cells import COUNTERS, LEAST_BITS, Attached, Block, Carried, CellState, Grant, Moment, Parts, Report, SlotOutcome
+from .cells import (
+    COUNTERS,
+    LEAST_BITS,
+    Attached,
+    Block,
+    Carried,
+    CellState,
+    Grant,
+    Moment,
+    Parts,
+    Report,
+    SlotOutcome,
+    later,
+)
 from .delays import DelayLedger, DelayReport
 from .handing_over import hand_over, with_handovers
 from .harq import Attempt
@@ -122,7 +135,7 @@ class Engine:
             roster=state.attached.roster,
             rate_bits=report.bits,
             mean_rate_bits=report.mean_bits,
-            backlog_bits=state.waiting_bytes * 8,
+            backlog_bits=state.waiting_bytes * 8.0,
             need_prbs=(self.machine_code or self).need(state),
             retransmits=state.harq.retransmits,
             served_bits=state.served_bits,
@@ -145,7 +158,7 @@ class Engine:
         counters = carried.counters
         if self._plan:
             counters = with_handovers(counters, state.slot, self._plan)
-        state = replace(
+        state = later(
             state,
             slot=state.slot + 1,
             waiting_bytes=carried.waiting_bytes,
