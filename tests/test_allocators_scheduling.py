@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from compiled_cases import torch_alone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles_scheduling import Shape, assign_loops, context, moved, slot, water_filling_loops
@@ -290,6 +291,19 @@ class TestServedAverage:
         observation = one_cell(rate_bits=zero, served_bits=zero[..., 0])
         for _ in range(3):
             assert average.weight(observation).tolist() == [[1.0] * 4]
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+    def test_has_the_bits_of_torch(self, dtype: torch.dtype) -> None:
+        shape, luck = Shape(3, 37, 1, 4), torch.Generator().manual_seed(7)
+        rate = 900 * torch.rand((3, 37, 4), generator=luck, dtype=dtype)
+        average, other = (ServedAverage(context(shape), 0.013) for _ in range(2))
+        for _ in range(40):
+            served = 3e4 * torch.rand((37, 3), generator=luck, dtype=torch.float64).T
+            seen = slot(shape, 1, rate_bits=rate, served_bits=served * (served > 2e4))
+            weight = average.weight(seen)
+            with torch_alone():
+                assert torch.equal(weight, other.weight(seen))
+            assert weight.dtype == dtype and weight.unique().numel() > 50
 
 
 @pytest.mark.parametrize("saturated", [False, True])

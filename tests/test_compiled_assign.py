@@ -121,6 +121,29 @@ def test_a_metric_that_is_learnt_may_be_part_of_a_graph() -> None:
     assert torch.equal(assign(learnt, observation).user, assign(metric, observation).user)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_weight_is_a_factor_of_the_metric(flat: bool, dtype: torch.dtype) -> None:
+    observation, luck = lacking(Shape(2, 9, 2, 7), 4), torch.Generator().manual_seed(1)
+    metric = torch.rand((2, 9, 1 if flat else 7), generator=luck, dtype=dtype)
+    weight = torch.rand((9, 2), generator=luck, dtype=dtype).T + 0.1
+    product = assign(metric * weight[..., None], observation).user
+    assert not torch.equal(product, assign(metric, observation).user)
+    assert torch.equal(product, assign(metric, observation, weight=weight).user)
+    with torch_alone():
+        assert torch.equal(product, assign(metric, observation, weight=weight).user)
+
+
+@pytest.mark.parametrize("weight", [torch.ones(2, 9, 1), torch.ones(9), torch.ones(2, 8), torch.ones(2, 9).double()])
+def test_a_weight_of_another_shape_or_type_is_refused(weight: Tensor) -> None:
+    observation = lacking(Shape(2, 9, 2, 7), 4)
+    says = r"the weight must have shape \[2, 9\] and dtype torch.float32, not "
+    with pytest.raises(ValueError, match=says):
+        assign(torch.ones(2, 9, 7), observation, weight=weight)
+    with torch_alone(), pytest.raises(ValueError, match=says):
+        assign(torch.ones(2, 9, 7), observation, weight=weight)
+
+
 @pytest.mark.parametrize("shape", [(2, 9, 6), (2, 9, 8), (1, 9, 7), (2, 8, 7), (2, 10, 7), (2, 9), (2, 1, 7)])
 def test_a_metric_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     """Loops would read what lies behind it."""
