@@ -44,6 +44,9 @@ Drops = Annotated[int | None, typer.Option(help="Independent networks to simulat
 PerBatch = Annotated[
     int | None, typer.Option("--drops-per-batch", help="How many of them side by side; changes speed only.")
 ]
+Workers = Annotated[
+    int, typer.Option(metavar="N", help="Processes that batches of drops are shared out among; changes speed only.")
+]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 Allocators = Annotated[
     str | None, typer.Option(help="Comma-separated allocators instead of the scenario's: names or `module:Class`.")
@@ -80,6 +83,7 @@ def run(
     drops: Drops = None,
     drops_per_batch: PerBatch = None,
     device: Device = None,
+    workers: Workers = 1,
     out: Out = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was cut off.")] = False,
     dry_run: Annotated[
@@ -93,7 +97,7 @@ def run(
         options["allocators"] = [name.strip() for name in allocators.split(",") if name.strip()]  # type: ignore[assignment]
     settled = _load(scenario, set_, options)
     if dry_run:
-        _dry_run(settled, as_json)
+        _dry_run(settled, workers, as_json)
         return
     from .console import show_result
     from .contenders import contenders
@@ -101,7 +105,8 @@ def run(
 
     command = shlex.join(["fairwave", *sys.argv[1:]])
     with chatter_on_stderr(as_json):
-        result = execute(settled, contenders(settled), Options(out, resume, progress=True, command=command))
+        options_of_run = Options(out, resume, command=command, workers=workers)
+        result = execute(settled, contenders(settled), options_of_run)
     _print_json(result.to_json()) if as_json else show_result(result)
 
 
@@ -332,14 +337,14 @@ def _load(scenario: str, settings: list[str] | None, options: dict[str, Any]) ->
     return load_with_options(scenario, settings or [], given)
 
 
-def _dry_run(settled: Any, as_json: bool) -> None:
+def _dry_run(settled: Any, workers: int, as_json: bool) -> None:
     from . import contenders, families
     from .console import show_plan
     from .plan import make_plan
 
     with chatter_on_stderr(as_json):
         contenders.check(contenders.contenders(settled), families.find(settled.family))
-        plan = make_plan(settled)
+        plan = make_plan(settled, workers)
         for part in plan.parts:
             plan.family.check(part.scenario)
     _print_json(plan.to_json()) if as_json else show_plan(plan)

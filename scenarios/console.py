@@ -106,6 +106,7 @@ def paired_sentences(result: Result) -> list[str]:
 def show_plan(plan: Plan) -> None:
     """What a run would do, for ``--dry-run``."""
     console, data = stdout(), plan.to_json()
+    workers = data["workers"]
     times = f"{data['warmup_intervals']} warm-up + {data['intervals']} of {data['interval_s']:g} s"
     together = f"{counted(data['drops_per_batch'], 'drop')} x {counted(data['allocators_per_batch'], 'allocator')}"
     rows = [
@@ -115,8 +116,9 @@ def show_plan(plan: Plan) -> None:
         ("drops", f"{data['drops']}; {together} in a batch; {counted(data['batches'], 'batch', 'batches')}"),
         ("intervals", f"{times}, {counted(data['windows'], 'window')}"),
         ("device", f"{data['device']}, {data['dtype']}"),
-        ("memory", f"about {human_bytes(data['memory_bytes'])}"),
-        ("time", f"about {human_time(data['seconds'])} on one CPU thread"),
+        *([("workers", f"{workers}, each a process of its own")] if workers > 1 else []),
+        ("memory", f"about {human_bytes(data['memory_bytes'])}{' in all' if workers > 1 else ''}"),
+        ("time", f"about {human_time(data['seconds'])} on {'one CPU thread' if workers == 1 else 'these workers'}"),
     ]
     console.print(_table("Dry run: nothing is simulated or written", ("", "plan"), rows, right=()))
 

@@ -48,6 +48,7 @@ def _meta(result: Result, plan: Plan, command: str | None, wall_s: float) -> dic
         "drops_per_batch": plan.parts[0].drops_per_batch,
         "device": device_name(plan.device),
         "dtype": plan.scenario.dtype,
+        "workers": plan.workers,
         "threads": torch.get_num_threads(),
         "command": command,
         "code": code_digest(),
@@ -57,7 +58,7 @@ def _meta(result: Result, plan: Plan, command: str | None, wall_s: float) -> dic
 
 
 def _wall(result: Result) -> dict[str, Any]:
-    """Seconds spent in each part, in total and per allocator, as the shards tell."""
+    """Seconds spent in each part, in total and per allocator, as the shards tell; they add up over workers."""
     total = dict.fromkeys(PARTS, 0.0)
     each: dict[str, dict[str, float]] = {label: dict.fromkeys(PARTS, 0.0) for label in result.allocators}
     for cell, shards in result.shards.items():

@@ -70,6 +70,16 @@ def interrupts() -> Iterator[Interrupts]:
     watch.check()
 
 
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Keep Ctrl-C from this thread until the block is over; a process that begins meanwhile never gets one."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def watch_from_now_on() -> None:
     """Remember every Ctrl-C of this process, for :func:`interrupts`, unless somebody else sees to them."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 SHARE = 0.8
 """Share of the free memory that a run may plan with: estimates are not exact, and others want some too."""
 
+WORKER_BYTES = 300_000_000
+"""What a worker process takes beside its batch: Python, torch and the other packages, about."""
+
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -31,16 +34,18 @@ def available_bytes(device: str) -> int:
     return min(free, max(0, limit - used)) if limit is not None and used is not None else free
 
 
-def fit(scenario: ScenarioBase, family: Family, device: str, free_bytes: int) -> tuple[int, int]:
+def fit(scenario: ScenarioBase, family: Family, device: str, free_bytes: int, workers: int = 1) -> tuple[int, int]:
     """How many drops, and how many allocators, to simulate side by side in one batch.
 
     All allocators share a batch where the family allows it and small networks would leave the device idle. The drops
-    are as many as asked for, or as is fastest, cut to what fits into memory; a warning says so.
+    are as many as asked for, or as is fastest, cut to what fits into memory; a warning says so. Each of several workers
+    may plan with its share of the memory.
 
     Raises:
         ScenarioError: not even a single drop of a single allocator fits; the estimate is named.
     """
-    best, entrants, room = family.best_batch(scenario, device), len(scenario.allocators), SHARE * free_bytes
+    best, entrants = family.best_batch(scenario, device), len(scenario.allocators)
+    room = SHARE * free_bytes if workers == 1 else max(0.0, SHARE * free_bytes / workers - WORKER_BYTES)
     together = family.require is not None and scenario.on_infeasible == "error" and best >= entrants
     copies = entrants if together else 1
     wanted = drops = min(scenario.drops_per_batch or max(1, best // copies), scenario.drops)
@@ -49,18 +54,18 @@ def fit(scenario: ScenarioBase, family: Family, device: str, free_bytes: int) ->
     if family.estimate_bytes(scenario, drops * copies) > room:
         copies = 1
     need = family.estimate_bytes(scenario, drops * copies)
+    planned = f"{human_bytes(room)} of the {human_bytes(free_bytes)} free on the {device} may be planned with"
+    planned += f" by each of {workers} workers" if workers > 1 else ""
     if need > room:
         raise ScenarioError(
-            f"{scenario.name} needs about {human_bytes(need)} for a single drop, but only {human_bytes(room)} of the "
-            f"{human_bytes(free_bytes)} free on the {device} may be planned with; take fewer users, cells or PRBs, "
-            "longer windows, or a machine with more memory"
+            f"{scenario.name} needs about {human_bytes(need)} for a single drop, but only {planned}; take fewer "
+            f"{'workers, ' if workers > 1 else ''}users, cells or PRBs, longer windows, or a machine with more memory"
         )
     if drops < wanted:
         too_much = family.estimate_bytes(scenario, wanted * copies)
         warnings.warn(
             f"{scenario.name}: drops_per_batch {wanted} -> {drops}: needs about {human_bytes(too_much)}, and "
-            f"{human_bytes(room)} of the {human_bytes(free_bytes)} free on the {device} may be planned with; results "
-            "are the same",
+            f"{planned}; results are the same",
             stacklevel=2,
         )
     return drops, copies

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import families, memory
-from .errors import ScenarioError
+from .errors import ScenarioError, shown
 from .loading import scenario_hash, variants
 
 if TYPE_CHECKING:
@@ -22,9 +23,15 @@ class Part:
     scenario: ScenarioBase
     clock: Clock
     drops_per_batch: int
-    copies: int  # allocators side by side in a batch
+    entrants: int  # allocators of a batch, side by side or one after the other
+    copies: int  # of them side by side
     bytes: int
     seconds: float  # all drops and allocators, one CPU thread
+
+    @property
+    def batches(self) -> int:
+        """Batches that nothing is done of yet, each a piece of work of its own."""
+        return _ceil(self.scenario.drops, self.drops_per_batch) * _ceil(len(self.scenario.allocators), self.entrants)
 
 
 @dataclass(frozen=True)
@@ -35,16 +42,18 @@ class Plan:
     family: Family
     device: str
     parts: tuple[Part, ...]
+    workers: int  # processes, no more than there are batches; 1: none but this one
 
     @property
     def bytes(self) -> int:
-        """Memory that the largest batch needs."""
-        return max(part.bytes for part in self.parts)
+        """Memory that the largest batch needs, in every worker at the same time."""
+        largest = max(part.bytes for part in self.parts)
+        return largest if self.workers == 1 else self.workers * (largest + memory.WORKER_BYTES)
 
     @property
     def seconds(self) -> float:
-        """Time that everything takes, roughly."""
-        return sum(part.seconds for part in self.parts)
+        """Time that everything takes, roughly, where each worker has a core of its own."""
+        return sum(part.seconds for part in self.parts) / min(self.workers, os.cpu_count() or 1)
 
     def to_json(self) -> dict[str, Any]:
         """The plan as plain values."""
@@ -59,6 +68,7 @@ class Plan:
             "drops_per_batch": first.drops_per_batch,
             "allocators_per_batch": first.copies,
             "batches": sum(self._batches(part) for part in self.parts),
+            "workers": self.workers,
             "interval_s": first.clock.interval_s,
             "warmup_intervals": first.clock.warmup,
             "intervals": first.clock.intervals,
@@ -70,20 +80,31 @@ class Plan:
         }
 
     def _batches(self, part: Part) -> int:
-        return -(-self.scenario.drops // part.drops_per_batch) * (len(self.scenario.allocators) // part.copies)
+        """Loops to be run: allocators one after the other in a batch count one by one."""
+        return _ceil(self.scenario.drops, part.drops_per_batch) * _ceil(len(self.scenario.allocators), part.copies)
 
 
-def make_plan(scenario: ScenarioBase) -> Plan:
+def make_plan(scenario: ScenarioBase, workers: int = 1) -> Plan:
     """Settle device, batches and times of a scenario.
 
+    Args:
+        scenario: what will run.
+        workers: processes that batches are shared out among, so small that every worker has one.
+
     Raises:
-        ScenarioError: there is no such device, or the scenario does not fit into memory.
+        ScenarioError: there is no such device, the scenario does not fit into memory, or so many workers cannot be.
     """
-    family = families.find(scenario.family)
-    device = device_of(scenario)
+    family, device = families.find(scenario.family), device_of(scenario)
+    _require_workers(workers, device)
+    named = variants(scenario)
+    workers = min(workers, len(named) * scenario.drops * len(scenario.allocators))
     free = memory.available_bytes(device)
-    parts = tuple(_part(name, each, family, device, free) for name, each in variants(scenario).items())
-    return Plan(scenario, family, device, parts)
+    parts = []
+    for name, each in named.items():
+        drops, copies = memory.fit(each, family, device, free, workers)
+        drops, entrants = _cut(each, drops, _ceil(workers, len(named)))
+        parts.append(_part(name, each, family, (drops, entrants, min(copies, entrants))))
+    return Plan(scenario, family, device, tuple(parts), min(workers, sum(part.batches for part in parts)))
 
 
 def device_of(scenario: ScenarioBase) -> str:
@@ -100,11 +121,35 @@ def device_of(scenario: ScenarioBase) -> str:
     return "cuda" if there and scenario.device != "cpu" else "cpu"
 
 
-def _part(name: str | None, scenario: ScenarioBase, family: Family, device: str, free: int) -> Part:
-    size, copies = memory.fit(scenario, family, device, free)
+def _require_workers(workers: object, device: str) -> None:
+    if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
+        raise ScenarioError(f"workers must be a whole number of 1 or more, given {shown(workers)}")
+    if workers > 1 and device == "cuda":
+        raise ScenarioError(
+            f"{workers} workers cannot share the device 'cuda': one GPU runs drops side by side already; leave "
+            "workers out, or take --device cpu"
+        )
+
+
+def _cut(scenario: ScenarioBase, drops: int, workers: int) -> tuple[int, int]:
+    """Drops and allocators of a batch, so that a variant has one for each of its workers: fewer drops first."""
+    allocators = len(scenario.allocators)
+    if workers == 1:
+        return drops, allocators
+    turns = _ceil(scenario.drops, drops * workers)
+    drops = _ceil(scenario.drops, turns * workers)
+    return drops, _ceil(allocators, _ceil(workers, _ceil(scenario.drops, drops)))
+
+
+def _part(name: str | None, scenario: ScenarioBase, family: Family, batch: tuple[int, int, int]) -> Part:
+    size, entrants, copies = batch
     full, rest = divmod(scenario.drops, size)
     seconds = full * family.estimate_seconds(scenario, size * copies)
     seconds += family.estimate_seconds(scenario, rest * copies) if rest else 0.0
     seconds *= len(scenario.allocators) / copies
     need = family.estimate_bytes(scenario, size * copies)
-    return Part(name, scenario, family.clock(scenario), size, copies, need, seconds)
+    return Part(name, scenario, family.clock(scenario), size, entrants, copies, need, seconds)
+
+
+def _ceil(count: int, of_each: int) -> int:
+    return -(-count // of_each)
