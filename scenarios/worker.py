@@ -1,0 +1,99 @@
+"""What happens in a worker process of a run."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .batch import Piece, run_batch, threads
+from .parcels import unpacked
+
+_PARENT_S = 1.0  # between two looks whether the run is still there
+
+
+@dataclass(frozen=True)
+class Warned:
+    """A warning that was recorded."""
+
+    text: str
+    category: type[Warning]
+    file: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a batch came to: all its pieces, or those before an error."""
+
+    pieces: Sequence[Piece]
+    warnings: Sequence[Warned]
+    error: Exception | None
+
+
+def begin(path: list[str], parent: int, folder: str) -> None:
+    """Find plug-ins where the run finds them, and end when it does.
+
+    Args:
+        path: of the run, where Python looks for modules.
+        parent: process of the run.
+        folder: removed if the run was killed and could not do so itself.
+    """
+    sys.path[:] = path
+    threading.Thread(target=_end_with, args=(parent, folder), daemon=True).start()
+
+
+def work(parcel: bytes, counts: Path, number: int) -> Done:
+    """Run a batch.
+
+    Args:
+        parcel: the batch, from :func:`scenarios.parcels.packed`.
+        counts: file of int64, one a batch, for the drop-intervals that are done.
+        number: of the batch.
+    """
+    pieces: list[Piece] = []
+    count = np.memmap(counts, np.int64, "r+")
+
+    def advance(done: int, _: str) -> None:
+        count[number] += done
+
+    error = None
+    with warnings.catch_warnings(record=True) as caught:
+        try:
+            plan, batch = unpacked(parcel)
+            with threads(plan.device):
+                pieces.extend(run_batch(plan, batch, advance))  # those before an error stay
+        except Exception as failure:
+            error = _portable(failure)
+    sys.stdout.flush()  # what plug-ins print: a worker is killed in the end
+    told = dict.fromkeys(Warned(str(one.message), one.category, one.filename, one.lineno) for one in caught)
+    return Done(pieces, list(told), error)
+
+
+def _end_with(parent: int, folder: str) -> None:
+    """End this process when its parent is no more, even one that was killed."""
+    while os.getppid() == parent:
+        time.sleep(_PARENT_S)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+
+
+def _portable(error: Exception) -> Exception:
+    """An error that the run can raise, with the place where it arose as a note."""
+    error.add_note(f"In a worker process:\n{traceback.format_exc()}")
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # of a class that cannot be pickled, or not be made again from its text
+        kind = ValueError if isinstance(error, ValueError | OSError) else RuntimeError
+        return kind(str(error))
+    return error
