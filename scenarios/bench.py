@@ -8,14 +8,12 @@ the election of heads, packets up the tree, the ledger, batteries, and the recor
 
 from __future__ import annotations
 
-import multiprocessing
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from .apart import apart
 from .errors import ScenarioError, did_you_mean
 from .workloads import WORKLOADS, Workload
 
@@ -39,6 +37,8 @@ class Options:
     """False: no compiled loops, torch's operations alone; left out or True: compiled, as in a run."""
     threads: int | None = None
     """Threads on a CPU; left out, what OMP_NUM_THREADS says, or one, as in a run."""
+    workers: int = 1
+    """Processes that measure the same at the same time, each a batch of its own; their rates are added up."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Case:
     drops: int
     mode: str
     options: Options
+    meeting: Path | None = None
+    """Where the processes of the measurement wait for each other; None where there is but one."""
 
 
 def bench(
@@ -65,7 +67,7 @@ def bench(
         progress: told in a few words what is being measured.
 
     Raises:
-        ScenarioError: no such workload, device or mode, or less than one drop or thread.
+        ScenarioError: no such workload, device or mode, less than one drop, thread or worker, or workers on a GPU.
     """
     options = options or Options()
     require(options)
@@ -82,7 +84,7 @@ def require(options: Options) -> None:
     Raises:
         ScenarioError: what is wrong, in a sentence.
     """
-    for name, count in (("drops", options.drops), ("threads", options.threads)):
+    for name, count in (("drops", options.drops), ("threads", options.threads), ("workers", options.workers)):
         if count is not None and count < 1:
             raise ScenarioError(f"--{name} must be 1 or more, given {count}")
     if options.mode not in MODES:
@@ -94,6 +96,10 @@ def require(options: Options) -> None:
 
         if not torch.cuda.is_available():
             raise ScenarioError("device 'cuda' was asked for, but torch finds no GPU here; take --device cpu")
+        if options.workers > 1:
+            raise ScenarioError(
+                f"--workers {options.workers} is for --device cpu: one GPU runs drops side by side already"
+            )
 
 
 def as_scenario(workload: Workload, case: Case) -> dict[str, Any]:
@@ -113,18 +119,6 @@ def as_scenario(workload: Workload, case: Case) -> dict[str, Any]:
 def has_fast(workload: Workload) -> bool:
     """Whether there is a mode ``fast``: this workload names how many interferers fade."""
     return workload.faded_interferers is not None
-
-
-def apart(function: Callable[[Case], dict[str, Any]], case: Case) -> dict[str, Any] | None:
-    """A row, measured in a process of its own; None where memory ran out all the same, which is said aloud."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        try:
-            row: dict[str, Any] | None = pool.submit(function, case).result()
-        except (MemoryError, BrokenProcessPool):  # the latter where the system ended the process
-            row = None
-    if row is None:
-        warnings.warn(f"{case.workload}: memory ran out with {case.drops} drops side by side", stacklevel=2)
-    return row
 
 
 def _modes(name: str, asked: str) -> tuple[str, ...]:
@@ -171,4 +165,4 @@ def _that_fit(case: Case) -> int:
 
     scenario = load(as_scenario(WORKLOADS[case.workload], case))
     family, device = families.find(scenario.family), case.options.device
-    return memory.fit(scenario, family, device, memory.available_bytes(device))[0]
+    return memory.fit(scenario, family, device, memory.available_bytes(device), case.options.workers)[0]

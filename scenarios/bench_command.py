@@ -16,7 +16,9 @@ def bench(
         list[str] | None, typer.Argument(help="W1, W2, W3, wsn-100, wsn-1000, wsn-10000, or several.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    drops: Annotated[int | None, typer.Option(help="Only this batch of drops; left out, the best of several.")] = None,
+    drops: Annotated[
+        int | None, typer.Option(help="Only this batch of drops, in each worker; left out, the best of several.")
+    ] = None,
     mode: Annotated[
         str | None,
         typer.Option(help="exact (every cell fades), fast (each user's strongest ones) or both; left out, both."),
@@ -25,6 +27,9 @@ def bench(
         bool | None, typer.Option("--compile/--eager", help="In compiled loops, as in a run, or by torch's operations.")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads on a CPU; left out, OMP_NUM_THREADS or 1.")] = None,
+    workers: Annotated[
+        int, typer.Option(metavar="N", help="Processes that do the same at the same time; their rates are added up.")
+    ] = 1,
     scaling: Annotated[
         bool, typer.Option("--scaling", help="Instead: cost per user-slot over 70 to 2052 users and 1 to 512 drops.")
     ] = False,
@@ -36,7 +41,7 @@ def bench(
 
     if bool(workloads) == scaling:
         raise ScenarioError("name workloads (W1, W2, W3, wsn-100, wsn-1000, wsn-10000), or else take --scaling alone")
-    options = measuring.Options(device, drops, mode=mode or "both", compiled=compiled, threads=threads)
+    options = measuring.Options(device, drops, mode=mode or "both", compiled=compiled, threads=threads, workers=workers)
     with status() as tell:
         if workloads:
             rows = measuring.bench(workloads, options, tell)
@@ -53,14 +58,16 @@ def bench(
 
 
 _HEADINGS = {"copy_bytes_per_s": "copy bandwidth", "share_of_copy": "share of it", "peak_memory_bytes": "peak memory"}
-_SAID_ABOVE = ("threads", "device")
+_SAID_ABOVE = ("threads", "workers", "device")
 
 
 def _show(rows: Sequence[dict[str, Any]]) -> None:
     """Rows as a table; one for each set of columns."""
     from .console import counted, show_rows
 
-    title = f"bench on {rows[0]['device']}, {counted(rows[0]['threads'], 'thread')}"
+    first = rows[0]
+    title = f"bench on {first['device']}, {counted(first['threads'], 'thread')}"
+    title += f" in each of {first['workers']} workers, added up" if first["workers"] > 1 else ""
     show_rows(title, [{_heading(k): _shown(k, v) for k, v in row.items() if k not in _SAID_ABOVE} for row in rows])
 
 

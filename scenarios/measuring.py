@@ -20,6 +20,7 @@ from phy.compiling import SWITCH
 from phy.random import Drops
 
 from . import families
+from .apart import meet
 from .bench import Case, as_scenario
 from .counting import Counts, count
 from .loading import load
@@ -54,10 +55,14 @@ def _measure(case: Case) -> dict[str, Any]:
     began = time.perf_counter()
     problem, allocator = prepare(workload, case)
     setup_s = time.perf_counter() - began
+    meet(case, "ready")  # windows of about a length take about as many steps while the others are at it, too
     steps = max(10, int(_WINDOW_S * 10 / _window_seconds(problem, allocator, 10, device)))
+    meet(case, "set")
     rate = steps * case.drops / _window_seconds(problem, allocator, steps, device)
     peak_bytes = peak_memory(device)  # before counting and copying, which take some too
+    meet(case, "timed")
     (counts,) = count(problem, allocator)
+    meet(case, "counted")
     return {
         "workload": case.workload,
         "mode": case.mode,
@@ -65,6 +70,7 @@ def _measure(case: Case) -> dict[str, Any]:
         **workload.sizes(),
         "drops": case.drops,
         "threads": torch.get_num_threads(),
+        "workers": options.workers,
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         workload.rate: round(rate, 1),
         **workload.more(rate),

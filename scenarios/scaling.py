@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import families, memory
-from .bench import Case, Options, apart, as_scenario, has_fast, require
+from .apart import apart
+from .bench import Case, Options, as_scenario, has_fast, require
 from .errors import ScenarioError
 from .loading import load
 from .workloads import SCALES
@@ -31,9 +32,11 @@ def scaling(options: Options, progress: Callable[[str], None] | None = None) -> 
         progress: told in a few words what is being measured.
 
     Raises:
-        ScenarioError: no such device or mode.
+        ScenarioError: no such device or mode, or more than one worker.
     """
     require(options)
+    if options.workers > 1:
+        raise ScenarioError(f"--scaling measures one process alone, given --workers {options.workers}; leave it out")
     offered = [mode for mode in ("exact", "fast") if mode == "exact" or has_fast(next(iter(SCALES.values())))]
     if options.mode not in (*offered, "both"):
         raise ScenarioError(f"--scaling has no mode '{options.mode}'; take --mode exact")

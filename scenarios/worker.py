@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import shutil
 import sys
-import threading
-import time
 import traceback
 import warnings
 from collections.abc import Sequence
@@ -18,8 +14,6 @@ import numpy as np
 
 from .batch import Piece, run_batch, threads
 from .parcels import unpacked
-
-_PARENT_S = 1.0  # between two looks whether the run is still there
 
 
 @dataclass(frozen=True)
@@ -39,18 +33,6 @@ class Done:
     pieces: Sequence[Piece]
     warnings: Sequence[Warned]
     error: Exception | None
-
-
-def begin(path: list[str], parent: int, folder: str) -> None:
-    """Find plug-ins where the run finds them, and end when it does.
-
-    Args:
-        path: of the run, where Python looks for modules.
-        parent: process of the run.
-        folder: removed if the run was killed and could not do so itself.
-    """
-    sys.path[:] = path
-    threading.Thread(target=_end_with, args=(parent, folder), daemon=True).start()
 
 
 def work(parcel: bytes, counts: Path, number: int) -> Done:
@@ -78,14 +60,6 @@ def work(parcel: bytes, counts: Path, number: int) -> Done:
     sys.stdout.flush()  # what plug-ins print: a worker is killed in the end
     told = dict.fromkeys(Warned(str(one.message), one.category, one.filename, one.lineno) for one in caught)
     return Done(pieces, list(told), error)
-
-
-def _end_with(parent: int, folder: str) -> None:
-    """End this process when its parent is no more, even one that was killed."""
-    while os.getppid() == parent:
-        time.sleep(_PARENT_S)
-    shutil.rmtree(folder, ignore_errors=True)
-    os._exit(1)
 
 
 def _portable(error: Exception) -> Exception:

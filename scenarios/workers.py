@@ -7,32 +7,26 @@ batches and hand back windows; files are written by the run alone. The processes
 
 from __future__ import annotations
 
-import multiprocessing.resource_tracker
-import os
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .batch import Batch, Piece
 from .errors import ScenarioError
-from .interrupts import held_back
 from .parcels import packed
-from .worker import Done, Warned, begin, work
+from .pool import pool, submit
+from .worker import Done, Warned, work
 
 if TYPE_CHECKING:
     from .plan import Plan
     from .progress import Advance
 
 _LOOK_S = 0.1  # between two looks at how far the workers are, and whether Ctrl-C was pressed
-_ENVIRONMENT = {"LOKY_MAX_MEMORY_LEAK_SIZE": "1e18"}  # else loky restarts workers that keep caches, with a warning
 
 
 @contextmanager
@@ -52,31 +46,11 @@ def shared_out(plan: Plan, todo: Sequence[Batch], advance: Advance) -> Iterator[
     """
     parcels = packed(plan, todo)
     workers = min(plan.workers, len(todo))
-    with TemporaryDirectory(prefix="fairwave-") as folder, _pool(workers, folder) as pool:
-        file = Path(folder) / "drop-intervals"  # done, of each batch
+    with pool(workers) as (executor, folder):
+        file = folder / "drop-intervals"  # done, of each batch
         counts = np.memmap(file, np.int64, "w+", shape=(len(todo),))
-        multiprocessing.resource_tracker.ensure_running()  # its start would let Ctrl-C through again
-        with held_back():
-            pieces = _collected(
-                {pool.submit(work, parcel, file, number) for number, parcel in enumerate(parcels)},
-                counts,
-                lambda count: advance(count, f"{workers} workers"),
-            )
-        yield pieces
-
-
-@contextmanager
-def _pool(workers: int, folder: str) -> Iterator[Executor]:
-    """Worker processes that end with the block, whatever they are at; if this process is killed, with the folder."""
-    from loky import ProcessPoolExecutor
-
-    start = (sys.path, os.getpid(), folder)
-    pool = ProcessPoolExecutor(workers, initializer=begin, initargs=start, env=_ENVIRONMENT)
-    try:
-        yield pool
-    finally:
-        with held_back():
-            pool.shutdown(kill_workers=True)
+        batches = [(parcel, file, number) for number, parcel in enumerate(parcels)]
+        yield _collected(submit(executor, work, batches), counts, lambda count: advance(count, f"{workers} workers"))
 
 
 def _collected(waiting: set[Future[Done]], counts: Any, advance: Callable[[int], None]) -> Iterator[Piece]:

@@ -17,9 +17,9 @@ from scenarios.cli import app
 from scenarios.errors import ScenarioError
 from scenarios.workloads import WORKLOADS
 
-KEYS = ["workload", "mode", "compiled", "cells", "users", "prbs", "drops", "threads", "device", "slots_per_s",
-        "cell_slots_per_s", "operations_per_slot", "host_syncs_per_slot", "bytes_per_cell_slot", "copy_bytes_per_s",
-        "share_of_copy", "peak_memory_bytes", "setup_s"]  # fmt: skip
+KEYS = ["workload", "mode", "compiled", "cells", "users", "prbs", "drops", "threads", "workers", "device",
+        "slots_per_s", "cell_slots_per_s", "operations_per_slot", "host_syncs_per_slot", "bytes_per_cell_slot",
+        "copy_bytes_per_s", "share_of_copy", "peak_memory_bytes", "setup_s"]  # fmt: skip
 
 
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +138,7 @@ def test_workloads_of_two_kinds_have_a_table_each(monkeypatch: pytest.MonkeyPatc
         own: dict[str, Any] = {"cells": 7, "slots_per_s": 5.0}
         if case.workload != "W1":
             own = {"nodes": 100, "rounds_per_s": 9.0}
-        return {"workload": case.workload, "drops": case.drops, "threads": 1, "device": "cpu", **own}
+        return {"workload": case.workload, "drops": case.drops, "threads": 1, "workers": 1, "device": "cpu", **own}
 
     pretend(monkeypatch, measured)
     told = CliRunner().invoke(app, ["bench", "W1", "wsn-100", "--drops", "1", "--mode", "exact"])
@@ -179,6 +179,8 @@ def test_a_cell_of_the_table_of_scales_is_measured(monkeypatch: pytest.MonkeyPat
         (["wsn-100", "--mode", "fast"], "workload 'wsn-100' has no mode 'fast'"),
         (["W1", "--drops", "0"], "--drops must be 1 or more, given 0"),
         (["W1", "--threads", "0"], "--threads must be 1 or more, given 0"),
+        (["W1", "--workers", "0"], "--workers must be 1 or more, given 0"),
+        (["--scaling", "--workers", "2"], "--scaling measures one process alone, given --workers 2; leave it out"),
         (["--scaling", "--mode", "slow"], "--mode must be exact, fast or both, given 'slow'"),
     ],
 )
