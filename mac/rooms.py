@@ -9,6 +9,7 @@ from torch import Tensor
 
 from phy.channel import Channel
 from phy.fading import Fading, SmallScale
+from phy.fold import fold
 
 from .cells import Block, Parts
 
@@ -50,8 +51,10 @@ def slots_at_once(fading: SmallScale, block_slots: int) -> int:
 
 
 def on_prbs(parts: Parts) -> Parts:
-    """The parts with fading on PRBs, where that is quicker to read."""
+    """The parts with fading on PRBs, where that is quicker to read, or else in a basis that is folded, if it can be."""
     fading = parts.channel.fading
-    if type(fading) is not Fading:
+    if not isinstance(fading, Fading) or fading.to_prbs.shape[1] == parts.carrier.prbs:  # folded before
         return parts
-    return replace(parts, channel=replace(parts.channel, fading=fading.on_prbs()))
+    fading = fading.on_prbs() if type(fading) is Fading else fading
+    fading = replace(fading, to_prbs=fold(fading.to_prbs))
+    return replace(parts, channel=replace(parts.channel, fading=fading))

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from phy import loggrid
+from phy.fold import unfold
 from phy.uplink import heard, holder_links, own_links, steering_of_prbs
 
 from . import cells, harq
@@ -46,7 +47,7 @@ class UplinkEngine(Engine):
         base = len(cells.COUNTERS)
         self.counters = (*self.counters[:base], *COUNTERS, *self.counters[base:])
         self.context = replace(self.context, saturated=False)  # power may meet a need that data never would
-        to_prbs = parts.channel.fading.to_prbs
+        to_prbs = unfold(parts.channel.fading.to_prbs, parts.carrier.prbs)
         if len(to_prbs) == 0:  # of a downlink's engine, whose coordinates are those on PRBs
             to_prbs = torch.eye(to_prbs.shape[1], dtype=to_prbs.dtype, device=to_prbs.device)
         self._to_prbs, self._steering = to_prbs, steering_of_prbs(to_prbs)

@@ -92,26 +92,50 @@ class Basis:
 def karhunen_loeve(frequency_hz: Tensor, delay_spreads_s: Tensor, max_error: float) -> Basis:
     """Basis in which responses of exponential delay profiles have the least energy outside.
 
-    Its first function is flat, so that a direct ray, which has no delay, is carried exactly.
+    Its first function is flat, so that a direct ray, which has no delay, is carried exactly. All are symmetric about
+    the carrier, see :mod:`phy.fold`: the problem is solved in real numbers, the even and odd parts of responses.
 
     Args:
-        frequency_hz: ``[K]`` centre of each PRB, relative to the carrier.
+        frequency_hz: ``[K]`` centre of each PRB, relative to the carrier and symmetric about it.
         delay_spreads_s: ``[Q]`` delay spreads that stand for the links to be carried, all of equal weight.
         max_error: share of the mean energy that may lie outside; the fewest functions that keep it are taken.
+
+    Raises:
+        ValueError: frequencies that are not symmetric.
     """
+    if not torch.allclose(frequency_hz, -frequency_hz.flip(0)):
+        raise ValueError("the PRBs of a carrier must lie symmetrically about it")
     width_hz = float(frequency_hz.max() - frequency_hz.min())
     points = max(_LEAST_GRID, 1 + math.ceil(_GRID_PER_TURN * _LONGEST_S * width_hz))
     delay = torch.linspace(0.0, _LONGEST_S, points, dtype=torch.float64)
     profile = torch.exp(-delay[None] / delay_spreads_s[:, None])
     weight = (profile / profile.sum(1, keepdim=True)).mean(0)
-    steering = torch.exp(-2j * math.pi * frequency_hz[:, None] * delay[None])
-    flat = torch.full((len(frequency_hz), 1), len(frequency_hz) ** -0.5, dtype=torch.complex128)
+    steering = _parts(frequency_hz, delay)
+    flat = steering[:, :1] * len(frequency_hz) ** -0.5  # no delay
     rest = steering - flat @ (flat.T @ steering)
-    values, vectors = torch.linalg.eigh((rest * weight) @ rest.conj().T)
+    values, vectors = torch.linalg.eigh((rest * weight) @ rest.T)
     left = torch.cat((values.new_zeros(1), values.clamp(min=0.0).cumsum(0))).flip(0) / len(frequency_hz)
     more = min(int((left > max_error).sum()), len(frequency_hz) - 1)  # functions beside the flat one
     kept = torch.cat((flat, vectors[:, len(frequency_hz) - more :].flip(1)), 1)
-    return Basis(kept, delay, (kept.conj().T @ steering).T.contiguous(), float(left[more]))
+    coordinates = (kept.T @ steering).T.to(torch.complex128).contiguous()
+    return Basis(_of_parts(kept), delay, coordinates, float(left[more]))
+
+
+def _parts(frequency_hz: Tensor, delay_s: Tensor) -> Tensor:
+    """Responses of delays below the carrier, ``[K, G]``: real parts, that on the carrier if any, imaginary parts.
+
+    Both sides of the carrier are in it: those below it count twice in power.
+    """
+    low, turn = len(frequency_hz) // 2, 2 * math.pi * frequency_hz[:, None] * delay_s
+    even, odd = torch.cos(turn), -torch.sin(turn)
+    return torch.cat((2**0.5 * even[:low], even[low : len(turn) - low], 2**0.5 * odd[:low]))
+
+
+def _of_parts(parts: Tensor) -> Tensor:
+    """Complex functions on all PRBs from what :func:`_parts` keeps of them, ``[K, D]``."""
+    low = len(parts) // 2
+    lower = torch.complex(parts[:low], parts[len(parts) - low :]) * 2**-0.5
+    return torch.cat((lower, parts[low : len(parts) - low].to(lower.dtype), lower.conj().flip(0)))
 
 
 class SmallScale(Protocol):
@@ -145,7 +169,8 @@ class Fading:
 
     rays: Tensor  # [B, U, 2M, C * 2D] amplitudes, scaled to sqrt of the mean power of each link
     doppler_hz: Tensor  # [B, U, M] float64
-    to_prbs: Tensor  # [2D, 2K] from coordinates to real and imaginary part on each PRB, which they are where D = 0
+    to_prbs: Tensor  # [2D, 2K] from coordinates to real and imaginary part on each PRB, which they are where D = 0;
+    # or folded, [D, K], see phy.fold
     error: float
     turn_rad: Tensor | None = field(default=None, kw_only=True)  # [B, U, M] directions, where they are asked for
     faded: Faded | None = field(default=None, kw_only=True)  # whose links have rays; None where all C cells' have

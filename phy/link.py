@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .faded import Faded
+from .fold import opened
 
 _SINGLE_CELL_ROWS = 256  # users of a block where there is but one cell
 _VECTORS = 64  # numbers that fill the vectors of any CPU that are summed up side by side
@@ -21,7 +22,8 @@ def sinr(coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor
 
     Args:
         coordinates: ``[B, U, C * 2D]`` of one slot, from :meth:`phy.fading.Fading.coordinates`.
-        to_prbs: ``[2D, 2K]`` from coordinates to real and imaginary part on each PRB.
+        to_prbs: ``[2D, 2K]`` from coordinates to real and imaginary part on each PRB; ``[D, K]`` where it is folded
+            (:mod:`phy.fold`); without rows where the coordinates are these parts.
         serving: ``[B, U]`` int64.
         activity: ``[B, C, K]`` share of full power that each cell spends on each PRB, 0 to 1.
         faded: whose links the coordinates are, where these are not all C cells.
@@ -55,7 +57,7 @@ def sinr_at_once(
     batch, users, _ = coordinates.shape
     cells, prbs = activity.shape[1:]
     links = cells if faded is None else faded.cell.shape[2]
-    response = on_prbs(coordinates, to_prbs).view(batch, users, links, 2, prbs)
+    response = on_prbs(coordinates, to_prbs, links).view(batch, users, links, 2, prbs)
     power = response[..., 0, :].square() + response[..., 1, :].square()
     if faded is None:
         number = torch.arange(cells, device=serving.device)
@@ -78,18 +80,24 @@ def snr(coordinates: Tensor, to_prbs: Tensor) -> Tensor:
     return torch.cat(power)[: len(rows)].view(batch, users, -1)
 
 
-def on_prbs(coordinates: Tensor, to_prbs: Tensor) -> Tensor:
-    """Real and imaginary part of links on each PRB, a row a link, ``[..., 2K]``."""
+def on_prbs(coordinates: Tensor, to_prbs: Tensor, links: int) -> Tensor:
+    """Real and imaginary part on each PRB, a row a link, ``[R, 2K]`` from ``[..., links * 2D]``."""
     if len(to_prbs) == 0:
         return coordinates.reshape(-1, to_prbs.shape[1])
-    return torch.mm(coordinates.reshape(-1, len(to_prbs)), to_prbs)
+    product = torch.mm(coordinates.reshape(-1, len(to_prbs)), to_prbs)
+    return opened(product) if is_folded(coordinates, to_prbs, links) else product
+
+
+def is_folded(coordinates: Tensor, to_prbs: Tensor, links: int) -> bool:
+    """Whether the matrix is folded, whose coordinates ``[..., links * 2D]`` these are."""
+    return coordinates.shape[-1] == 2 * links * len(to_prbs)
 
 
 def received_power(coordinates: Tensor, to_prbs: Tensor, cells: int) -> Tensor:
     """Received power of every link on every PRB over the noise of a PRB, ``[U, C, K]`` from ``[U, C * 2D]``."""
-    both = to_prbs.shape[1]
-    response = on_prbs(coordinates, to_prbs).square()
-    return (response[:, : both // 2] + response[:, both // 2 :]).view(-1, cells, both // 2)
+    response = on_prbs(coordinates, to_prbs, cells).square()
+    prbs = response.shape[1] // 2
+    return (response[:, :prbs] + response[:, prbs:]).view(-1, cells, prbs)
 
 
 def _sinr_block(coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from phy.compiled_link import Heard, Links
 from phy.compiled_loggrid import grid_index
 from phy.compiling import compiled
 from phy.faded import Faded, strongest
+from phy.fold import unfold
 
 Array = np.ndarray
 DTYPES = (torch.float32, torch.float64)
@@ -62,12 +63,14 @@ def test_a_place_is_the_bin_that_holds_the_power() -> None:
     assert np.array_equal(index_of(powers), place)
 
 
-def scene(cells: int, prbs: int, users: int, dtype: torch.dtype, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def scene(
+    cells: int, prbs: int, users: int, dtype: torch.dtype, seed: int, folded: bool = False
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Coordinates of one drop, the way to PRBs, own cells and activity."""
     luck = torch.Generator().manual_seed(seed)
     loud = 10 ** torch.empty((1, users, cells, 1), dtype=dtype).uniform_(-1.5, 1.5, generator=luck)
     coordinates = (torch.randn((1, users, cells, 8), generator=luck, dtype=dtype) * loud).flatten(2)
-    to_prbs = torch.randn((8, 2 * prbs), generator=luck, dtype=dtype)
+    to_prbs = torch.randn((4, prbs) if folded else (8, 2 * prbs), generator=luck, dtype=dtype)
     serving = torch.randint(0, cells, (1, users), generator=luck)
     return coordinates, to_prbs, serving, torch.rand((1, cells, prbs), generator=luck, dtype=dtype)
 
@@ -101,9 +104,11 @@ prbs_ = st.sampled_from((1, 2, 3, 4, 5, 7, 8, 9, 16, 25, 31, 32, 33, 63, 64, 65,
 
 
 @settings(max_examples=150, deadline=None)
-@given(cells_, prbs_, st.sampled_from((1, 2, 5, 40)), st.sampled_from(DTYPES), st.integers(0, 2**20))
-def test_sinr_is_that_of_torch_bit_for_bit(cells: int, prbs: int, users: int, dtype: torch.dtype, seed: int) -> None:
-    coordinates, to_prbs, serving, activity = scene(cells, prbs, users, dtype, seed)
+@given(cells_, prbs_, st.sampled_from((1, 2, 5, 40)), st.sampled_from(DTYPES), st.integers(0, 2**20), st.booleans())
+def test_sinr_is_that_of_torch_bit_for_bit(
+    cells: int, prbs: int, users: int, dtype: torch.dtype, seed: int, folded: bool
+) -> None:
+    coordinates, to_prbs, serving, activity = scene(cells, prbs, users, dtype, seed, folded)
     heard = hear(coordinates, to_prbs, everyone(cells, users), serving, activity)
     assert np.array_equal(heard.sinr, link.sinr(coordinates, to_prbs, serving, activity).numpy())
     require_reports(heard)
@@ -114,7 +119,7 @@ def test_sinr_is_that_of_torch_bit_for_bit(cells: int, prbs: int, users: int, dt
 def test_sinr_is_that_of_torch_where_some_links_fade(
     cells: int, some: int, prbs: int, users: int, dtype: torch.dtype, seed: int
 ) -> None:
-    coordinates, to_prbs, serving, activity = scene(cells, prbs, users, dtype, seed)
+    coordinates, to_prbs, serving, activity = scene(cells, prbs, users, dtype, seed, folded=seed % 2 == 1)
     faded = part_of(coordinates, serving, min(some, cells - 1))
     own = coordinates.view(1, users, cells, 8).gather(2, faded.cell[..., None].expand(-1, -1, -1, 8)).flatten(2)
     heard = hear(own, to_prbs, faded.cell, serving, activity, faded.interference(activity))
@@ -143,34 +148,40 @@ def sinr_of_plain_numbers(coordinates: Tensor, to_prbs: Tensor, serving: Tensor,
 
 @pytest.mark.parametrize(("dtype", "rtol"), [(torch.float32, 1e-4), (torch.float64, 1e-11)])
 @pytest.mark.parametrize("cells", [2, 7, 21, 40])
-def test_sinr_is_that_of_the_formula(cells: int, dtype: torch.dtype, rtol: float) -> None:
-    coordinates, to_prbs, serving, activity = scene(cells, 6, 9, dtype, 8)
+@pytest.mark.parametrize(("prbs", "folded"), [(6, False), (6, True), (7, True)])
+def test_sinr_is_that_of_the_formula(prbs: int, folded: bool, cells: int, dtype: torch.dtype, rtol: float) -> None:
+    coordinates, to_prbs, serving, activity = scene(cells, prbs, 9, dtype, 8, folded)
     activity = (activity < 0.6).to(dtype)
-    expected = sinr_of_plain_numbers(coordinates, to_prbs, serving, activity)
+    expected = sinr_of_plain_numbers(coordinates, unfold(to_prbs, prbs), serving, activity)
     heard = hear(coordinates, to_prbs, everyone(cells, 9), serving, activity)
     assert np.allclose(heard.sinr[0], expected, rtol=rtol, atol=1e-6 if dtype == torch.float32 else 0)
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 @pytest.mark.parametrize("rest", [False, True])
-def test_hear_in_machine_code_is_hear_in_python(kind: type[np.floating[Any]], rest: bool) -> None:
+@pytest.mark.parametrize("folded", [False, True])
+def test_hear_in_machine_code_is_hear_in_python(folded: bool, kind: type[np.floating[Any]], rest: bool) -> None:
     luck = np.random.default_rng(3)
     count, prbs, users, first = 19, 5, 4, 1
     response = luck.normal(size=((users - first) * count, 2 * prbs)).astype(kind)
+    response = response.reshape(-1, prbs) if folded else response
     cell = np.argsort(luck.random((2, users, 24)))[..., :count].copy()
     serving = cell[..., 0 if rest else 7].copy()
     activity = luck.random((2, 24, prbs)).astype(kind)
     more = luck.random((2, users if rest else 0, prbs)).astype(kind)
     links, table = Links(cell, serving, activity, more), TABLE.numpy().astype(kind)
     size = (2, users, prbs)
-    outs = [Heard(np.zeros(size, kind), np.zeros(size, kind), np.zeros(size[:2], kind)) for _ in range(2)]
-    compiled_link.hear(1, first, users, response, links, table, outs[0])
+    outs = [Heard(*(np.full(shape, np.nan, kind) for shape in (size, size, size[:2]))) for _ in range(2)]
+    given = 1, first, users, response, compiled_link.in_order(prbs, folded), links, table
+    compiled_link.hear(*given, outs[0])
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(vars(compiled_link), "_reported", reported)
-        in_python(compiled_link.hear)(1, first, users, response, links, table, outs[1])
+        patch.setitem(vars(compiled_link), "_power", compiled_link._power.py_func)
+        in_python(compiled_link.hear)(*given, outs[1])
     for fast, slow in zip(*outs, strict=True):
-        assert np.array_equal(fast, slow)
-        assert fast[1, first:].all() and not fast[0].any() and not fast[1, :first].any()
+        assert np.array_equal(fast, slow, equal_nan=True)
+        written = ~np.isnan(fast)
+        assert written[1, first:].all() and not written[0].any() and not written[1, :first].any()
 
 
 def reported(sinr: Array, table: Array, bits: Array) -> float:

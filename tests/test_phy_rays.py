@@ -194,7 +194,8 @@ def test_fields_are_taken_where_they_are_said_to_be() -> None:
 def test_users_on_one_spot_see_the_same_air() -> None:
     drawn, here = air("uma", users=2)
     seen = drawn.at(here[:, :1].expand(-1, 2, -1))
-    assert torch.equal(seen.shadowing_db[:, 0], seen.shadowing_db[:, 1])
+    # Not bit for bit: on some processors a row of a product is rounded according to its place in the block.
+    torch.testing.assert_close(seen.shadowing_db[:, 0], seen.shadowing_db[:, 1], rtol=1e-12, atol=1e-12)
     assert torch.equal(seen.los[:, 0], seen.los[:, 1]) and torch.equal(
         seen.cluster_delay_s[:, 0], seen.cluster_delay_s[:, 1]
     )

@@ -20,6 +20,7 @@ from mac.scheduling_types import SchedulingDecision
 from mac.uplink import UplinkPlan, UplinkSettings, path_loss_db
 from mac.uplink_engine import UplinkEngine
 from phy.fading import Fading
+from phy.fold import unfold
 from phy.random import Drops, uniform
 from phy.uplink import heard, holder_links, steering_of_prbs
 from phy.uplink_power import prb_power, transmit_power_dbm, uplink_sinr
@@ -100,7 +101,7 @@ def test_what_cells_hear_is_the_sinr_of_power_control() -> None:
     """The links of holders alone give what :func:`phy.uplink_power.uplink_sinr` gives from those of all users."""
     tested = uplink(Drops(3, (0, 1)), dtype=torch.float64)
     assert isinstance(tested.parts.channel.fading, Fading)
-    state, to_prbs = tested.start(), tested.parts.channel.fading.to_prbs
+    state, to_prbs = tested.start(), unfold(tested.parts.channel.fading.to_prbs, 12)
     coordinates = state.block.coordinates[:, :, 0]
     response = coordinates.unflatten(-1, (7, -1)) @ to_prbs
     gain = response[..., :12].square() + response[..., 12:].square()
