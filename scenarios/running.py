@@ -50,9 +50,9 @@ def run(
         resume: go on in a folder that holds part of this very run.
         progress: show a bar, in a notebook or a terminal.
         plots: draw the plots into the run folder.
-        workers: processes that batches of drops are shared out among; no result depends on it. With more than one, an
-            allocator given as an object decides as a fresh copy of it in every batch, so that what it keeps across
-            ``reset`` goes from no batch to the next, as it would in one process.
+        workers: processes that batches of drops are shared out among; 1: none but this one. No result depends on it,
+            with one exception: of an allocator given as an object each batch gets a fresh copy, whereas in one process
+            the object itself decides on all batches. One whose ``reset`` leaves something standing may tell the two.
         overrides: settings that replace the scenario's: ``run("slicing-quickstart", drops=2, seed=1)``.
 
     Raises:
