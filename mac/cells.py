@@ -101,12 +101,11 @@ class CellState:
     block: Block
     attached: Attached
 
-
-def later(state: CellState, **changes: Any) -> CellState:
-    """The state with these fields changed: :func:`dataclasses.replace` at a tenth of its time, once a slot."""
-    after = object.__new__(CellState)
-    after.__dict__.update(state.__dict__, **changes)
-    return after
+    def later(self, **changes: Any) -> CellState:
+        """The same with these fields changed: :func:`dataclasses.replace` at a tenth of its time, once a slot."""
+        after = object.__new__(CellState)
+        after.__dict__.update(self.__dict__, **changes)
+        return after
 
 
 @dataclass(frozen=True)

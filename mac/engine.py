@@ -23,20 +23,7 @@ from phy.mimo_channel import Around
 from phy.random import uniform
 
 from . import handover, harq
-from .cells import (
-    COUNTERS,
-    LEAST_BITS,
-    Attached,
-    Block,
-    Carried,
-    CellState,
-    Grant,
-    Moment,
-    Parts,
-    Report,
-    SlotOutcome,
-    later,
-)
+from .cells import COUNTERS, LEAST_BITS, Attached, Block, Carried, CellState, Grant, Moment, Parts, Report, SlotOutcome
 from .delays import DelayLedger, DelayReport
 from .handing_over import hand_over, with_handovers
 from .harq import Attempt
@@ -158,8 +145,7 @@ class Engine:
         counters = carried.counters
         if self._plan:
             counters = with_handovers(counters, state.slot, self._plan)
-        state = later(
-            state,
+        state = state.later(
             slot=state.slot + 1,
             waiting_bytes=carried.waiting_bytes,
             sent_bytes=carried.sent_bytes,
