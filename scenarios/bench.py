@@ -15,6 +15,7 @@ from typing import Any
 
 from .apart import apart
 from .errors import ScenarioError, did_you_mean
+from .pool import require_not_too_many
 from .workloads import WORKLOADS, Workload
 
 MODES = ("exact", "fast", "both")
@@ -87,6 +88,8 @@ def require(options: Options) -> None:
     for name, count in (("drops", options.drops), ("threads", options.threads), ("workers", options.workers)):
         if count is not None and count < 1:
             raise ScenarioError(f"--{name} must be 1 or more, given {count}")
+        if count is not None and name != "drops":
+            require_not_too_many(f"--{name}", count)
     if options.mode not in MODES:
         raise ScenarioError(f"--mode must be exact, fast or both, given '{options.mode}'")
     if options.device not in ("cpu", "cuda"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import families, memory
 from .errors import ScenarioError, shown
 from .loading import scenario_hash, variants
+from .pool import require_not_too_many
 
 if TYPE_CHECKING:
     from .families import Family
@@ -124,6 +125,7 @@ def device_of(scenario: ScenarioBase) -> str:
 def _require_workers(workers: object, device: str) -> None:
     if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
         raise ScenarioError(f"workers must be a whole number of 1 or more, given {shown(workers)}")
+    require_not_too_many("workers", workers)
     if workers > 1 and device == "cuda":
         raise ScenarioError(
             f"{workers} workers cannot share the device 'cuda': one GPU runs drops side by side already; leave "

@@ -15,12 +15,33 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
+from .errors import ScenarioError
 from .interrupts import held_back
 
 T = TypeVar("T")
 
+_EACH = 4  # processes or threads of a processor, at most
 _PARENT_S = 1.0  # between two looks whether the parent is still there
 _ENVIRONMENT = {"LOKY_MAX_MEMORY_LEAK_SIZE": "1e18"}  # else loky restarts workers that keep caches, with a warning
+
+
+def require_not_too_many(name: str, count: int) -> None:
+    """Refuse so many processes or threads that they could only be in each other's way, or take all that there are.
+
+    Args:
+        name: of what is counted, as it was given.
+        count: how many.
+
+    Raises:
+        ScenarioError: more than four a processor.
+    """
+    processors = os.cpu_count() or 1
+    most = _EACH * processors
+    if count > most:
+        raise ScenarioError(
+            f"{name} must be at most {most}, {_EACH} for each of the {processors} processors here, given {count}; "
+            "one each is best"
+        )
 
 
 @contextmanager

@@ -180,6 +180,8 @@ def test_a_cell_of_the_table_of_scales_is_measured(monkeypatch: pytest.MonkeyPat
         (["W1", "--drops", "0"], "--drops must be 1 or more, given 0"),
         (["W1", "--threads", "0"], "--threads must be 1 or more, given 0"),
         (["W1", "--workers", "0"], "--workers must be 1 or more, given 0"),
+        (["W1", "--workers", "100000"], "--workers must be at most"),
+        (["W1", "--threads", "100000"], "--threads must be at most"),
         (["--scaling", "--workers", "2"], "--scaling measures one process alone, given --workers 2; leave it out"),
         (["--scaling", "--mode", "slow"], "--mode must be exact, fast or both, given 'slow'"),
     ],

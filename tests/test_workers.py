@@ -130,6 +130,11 @@ def test_a_number_of_workers_that_cannot_be_is_refused(toy: Toy, workers: object
     assert not Path("out").exists()
 
 
+def test_more_workers_than_a_machine_could_bear_are_refused(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert "workers must be at most 12, 4 for each of the 3 processors here, given 13" in refused(toy, workers=13)
+
+
 def test_a_gpu_is_not_shared_out(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert "2 workers cannot share the device 'cuda'" in refused(toy, device="cuda", workers=2)
