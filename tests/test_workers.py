@@ -90,7 +90,8 @@ def workers_left() -> list[psutil.Process]:
     return [child for child in psutil.Process().children() if "loky.backend.popen" in " ".join(child.cmdline())]
 
 
-def test_batches_are_cut_until_every_worker_has_one(toy: Toy) -> None:
+def test_batches_are_cut_until_every_worker_has_one(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 16)
     assert cut(toy, 1, drops=8, drops_per_batch=8) == (1, 1, 8, 2)
     assert cut(toy, 2, drops=8, drops_per_batch=8) == (2, 2, 4, 2)
     assert cut(toy, 2, drops=12, drops_per_batch=4) == (2, 4, 3, 2), "no worker idles while another has a whole batch"
