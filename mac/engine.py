@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from phy.bler import transport_bler
-from phy.compiling import available
+from phy.compiling import available, wanted
 from phy.link import sinr
 from phy.lookup import gather
 from phy.mimo_channel import Around
@@ -169,10 +169,12 @@ class Engine:
 
     def _compile(self) -> CompiledSlot | TracedSlot | None:
         """The slot in machine code; None where there is none for this engine."""
-        if type(self) is not Engine or not available():
+        if type(self) is not Engine:
             return None
         if self.device.type != "cpu":
-            return TracedSlot(self)
+            return TracedSlot(self) if TracedSlot.works and wanted() else None
+        if not available():
+            return None
         from .compiled import CompiledSlot
 
         return CompiledSlot(self)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from pickle import PickleError
+from traceback import walk_tb
 from typing import Any, ClassVar, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,13 +28,20 @@ SWITCH = "FAIRWAVE_COMPILE"
 _given_up: list[str] = []  # why, once the compiler has failed in this process
 
 
+def wanted() -> bool:
+    """Whether anything is to be compiled, on a CPU or a GPU: unless the environment says no."""
+    return os.environ.get(SWITCH) != "0"
+
+
 @cache
 def available() -> bool:
     """Whether functions can be compiled here; where they cannot though they should, that is said, once."""
-    if _given_up or os.environ.get(SWITCH) == "0":
+    if _given_up or not wanted() or os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
         return False
     try:
         import numba  # noqa: F401
+
+        from . import compiled_loggrid  # noqa: F401  # all that is taken of it
     except Exception as error:  # numba refuses versions of NumPy with other kinds of errors, too
         slower(error)
         return False
@@ -48,14 +56,22 @@ def give_up(error: Exception) -> None:
     Args:
         error: what was raised; raised again where it is not the compiler's, or that of the folder of its products.
     """
-    from numba.core.errors import NumbaError
-
-    if not isinstance(error, (NumbaError, OSError, EOFError, PickleError)):
+    if not _is_the_compilers(error):
         raise error
     if not _given_up:
         _given_up.append(str(error))
         available.cache_clear()
         slower(error)
+
+
+def _is_the_compilers(error: Exception) -> bool:
+    """Whether numba said it or something in it broke down, as it does over damaged files in the folder it keeps."""
+    from numba.core.errors import NumbaError
+
+    if isinstance(error, (NumbaError, OSError, EOFError, PickleError, ImportError)):
+        return True
+    rooms = (frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in walk_tb(error.__traceback__))
+    return any(room in ("numba", "llvmlite") for room in rooms)
 
 
 def slower(error: Exception) -> None:

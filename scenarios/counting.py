@@ -14,9 +14,9 @@ Of the others
   ``tolist``), a copy to the host, a shape that depends on values (``nonzero``, a mask as an index). On a CPU they cost
   nothing, but they are the same calls, so they are counted there too.
 
-What ``torch.compile`` compiled is counted as it was written: under a dispatch mode torch runs it eagerly. A compiled
-loop (:mod:`phy.compiling`) is one operation that reads or writes each of its arrays once, and allocates none; its
-tables stay in caches and are left out.
+What ``torch.compile`` compiled is counted as it was written: under a dispatch mode it runs operation by operation. A
+compiled loop (:mod:`phy.compiling`) is one operation that reads or writes each of its arrays once, and allocates none;
+its tables stay in caches and are left out.
 """
 
 from __future__ import annotations

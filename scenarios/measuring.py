@@ -61,14 +61,14 @@ def _measure(case: Case) -> dict[str, Any]:
     steps = max(10, int(_WINDOW_S * 10 / _window_seconds(problem, allocator, 10, device)))
     meet(case, "set")
     rate = steps * case.drops / _window_seconds(problem, allocator, steps, device)
-    peak_bytes = peak_memory(device)  # before counting and copying, which take some too
+    compiled, peak_bytes = is_compiled(problem), peak_memory(device)  # before counting and copying, which take some too
     meet(case, "timed")
     (counts,) = count(problem, allocator)
     meet(case, "counted")
     return {
         "workload": case.workload,
         "mode": case.mode,
-        "compiled": is_compiled(problem),
+        "compiled": compiled,
         **workload.sizes(),
         "drops": case.drops,
         "threads": torch.get_num_threads(),

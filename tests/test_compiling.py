@@ -162,6 +162,23 @@ def test_other_errors_are_not_the_compilers(kernel: str, monkeypatch: pytest.Mon
     assert compiling.available()
 
 
+def test_a_damaged_file_in_the_folder_of_machine_code_is_the_compilers_fault(tmp_path: Path) -> None:
+    from numba.core.caching import IndexDataCacheFile
+
+    (tmp_path / "loop.nbi").write_text("12: not what numba wrote\n")
+    with pytest.raises(Exception) as damaged:  # whatever numba comes to
+        IndexDataCacheFile(str(tmp_path), "loop", "stamp")._load_index()
+    assert compiling._is_the_compilers(damaged.value)
+
+
+def test_compiling_that_numba_is_told_to_leave_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    compiling.available.cache_clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not compiling.available()
+
+
 def test_assigning_and_checking_go_on_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
     break_one("deal", typing_error(), monkeypatch)
     seen = slot(Shape(2, 6, 2, 5, 2, True), 3)

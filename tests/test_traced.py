@@ -16,11 +16,21 @@ from mac.engine import Engine
 from mac.traced import TracedSlot
 from phy.link import sinr, sinr_at_once
 from phy.random import Drops, uniform
-from scenarios.counting import graphs
+from scenarios.counting import Counting, graphs
 
 
-def plain(**settings: Any) -> Engine:
-    made = engine(Drops(1, (0, 1)), carrier=CarrierSettings(prbs=25), **settings)
+@pytest.fixture(autouse=True)
+def at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing has failed yet."""
+    monkeypatch.setattr(TracedSlot, "works", True)
+
+
+def broken(graph: Any, inputs: Any) -> Any:
+    raise RuntimeError("no C compiler found")
+
+
+def plain(prbs: int = 25, **settings: Any) -> Engine:
+    made = engine(Drops(1, (0, 1)), carrier=CarrierSettings(prbs=prbs), **settings)
     return Engine(replace(made.parts, compiled=False))
 
 
@@ -61,9 +71,6 @@ def test_all_at_once_is_the_same_up_to_rounding() -> None:
 
 
 def test_where_compiling_fails_the_slot_goes_on_as_it_is_and_says_so_once() -> None:
-    def broken(graph: Any, inputs: Any) -> Any:
-        raise RuntimeError("no C compiler found")
-
     tested = traced(plain(), broken)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
@@ -74,6 +81,50 @@ def test_where_compiling_fails_the_slot_goes_on_as_it_is_and_says_so_once() -> N
     assert "no C compiler found" in told[0]
     assert "more slowly" in told[0]
     assert all(torch.equal(one, other) for one, other in zip(counters, drive(plain(), 5), strict=True))
+
+
+def test_nothing_is_tried_again_after_a_failure() -> None:
+    tested, other = traced(plain(), broken), traced(plain(), broken)
+    with pytest.warns(UserWarning, match="no C compiler found"):
+        drive(tested, 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drive(other, 2)
+    assert other.machine_code is None and not TracedSlot.works
+
+
+def test_memory_that_runs_out_is_no_failure_of_the_compiler() -> None:
+    def greedy(graph: Any, inputs: Any) -> Any:
+        def call(*_: Any) -> Any:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+        return call
+
+    tested = traced(plain(), greedy)
+    with pytest.raises(torch.OutOfMemoryError):
+        drive(tested, 1)
+    assert tested.machine_code is not None and TracedSlot.works
+
+
+def test_many_networks_of_many_sizes_are_compiled_in_one_process() -> None:
+    """A run of many variants, more of them than torch keeps of one code."""
+    limit = torch._dynamo.config.recompile_limit
+    for prbs in range(2, limit + 4):
+        tested = traced(plain(prbs=prbs))
+        found = graphs(lambda tested=tested: drive(tested, 3))
+        assert found.graphs > 0 and found.breaks == 0 and tested.machine_code is not None, prbs
+
+
+def test_what_is_traced_is_counted_as_it_was_written() -> None:
+    written, compiled = plain(), traced(plain())
+    for tested in (written, compiled):  # memory of a first time is used again
+        drive(tested, 3)
+    with Counting() as one:
+        drive(written, 3)
+    with Counting() as other:
+        drive(compiled, 3)
+    assert one.by_operation == other.by_operation and one.counts == other.counts
+    assert compiled.machine_code is not None
 
 
 def test_a_fault_of_the_slot_itself_is_not_hidden() -> None:
