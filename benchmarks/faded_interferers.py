@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,15 +121,21 @@ def sinr_histograms(plan: ChannelPlan, slot_s: float, drops: Sequence[int], numb
 def _of_drop(drop: Drops, channel: Channel, slot_s: float, share: float, numbers: Sequence[int]) -> Array:
     """Counts ``[numbers + 1, bins]`` of a drop's slots."""
     fading, cells = channel.fading, channel.mean_snr.shape[2]
-    prbs, spacing = fading.to_prbs.shape[1] // 2, round(_SPACING_S / slot_s)
+    prbs = fading.to_prbs.shape[1] // 2
     active = uniform(drop.keys("benchmark/activity"), (_SLOTS, cells, prbs))[0] < share
     counts = np.zeros((len(numbers) + 1, round((_HIGH_DB - _LOW_DB) * _BINS_PER_DB)), np.int64)
-    for slot in range(_SLOTS):
-        heard = fading.coordinates(slot * spacing, 1, slot_s)[0, :, 0]
+    for slot, sent in zip(slots_of(slot_s), active, strict=True):
+        heard = fading.coordinates(slot, 1, slot_s)[0, :, 0]
         power = received_power(heard.contiguous(), fading.to_prbs, cells)
-        for row, sinr in enumerate(_sinrs(channel, power, active[slot].to(power.dtype), numbers)):
-            counts[row] += _counted(sinr)
+        for row, sinr in enumerate(_sinrs(channel, power, sent.to(power.dtype), numbers)):
+            counts[row] += histogram(sinr)
     return counts
+
+
+def slots_of(slot_s: float) -> range:
+    """The slots of a drop that are looked at, far enough apart for new fading."""
+    spacing = round(_SPACING_S / slot_s)
+    return range(0, _SLOTS * spacing, spacing)
 
 
 def _sinrs(channel: Channel, power: Tensor, activity: Tensor, numbers: Sequence[int]) -> list[Tensor]:
@@ -145,7 +151,8 @@ def _sinrs(channel: Channel, power: Tensor, activity: Tensor, numbers: Sequence[
     return [*out, signal / (1.0 + others.sum(1))]
 
 
-def _counted(sinr: Tensor) -> Array:
+def histogram(sinr: Tensor) -> Array:
+    """How many SINRs lie in each bin of :class:`Histograms`."""
     level = ((10.0 * sinr.double().log10() - _LOW_DB) * _BINS_PER_DB).long()
     bins = round((_HIGH_DB - _LOW_DB) * _BINS_PER_DB)
     return torch.bincount(level.clamp_(0, bins - 1).flatten(), minlength=bins).numpy()
@@ -169,11 +176,11 @@ def print_sinr(name: str, drops: int, numbers: Sequence[int]) -> None:
 # Rates of users.
 
 
-def rates(name: str, place: Place, drops: int, number: int | None) -> dict[str, Array]:
+def quiet_rates(name: str, drops: int, changed: Mapping[str, Any]) -> dict[str, Array]:
     """Rates of each drop's users in Mbit/s, mean delay of packets in ms, and the share of the PRBs in use."""
+    place = PLACES[name]
     change: dict[str, Any] = {"warmup_s": _WARMUP_S, "duration_s": place.seconds, "window_s": place.seconds}
-    change |= {"drops": drops, "allocators": ["proportional_fair"], "fading.faded_interferers": number}
-    case = scenario(name, **change)
+    case = scenario(name, drops=drops, allocators=["proportional_fair"], **change, **changed)
     with tempfile.TemporaryDirectory() as folder:
         found = run(case, out=f"{folder}/run", progress=False, plots=False).to_xarray("proportional_fair")
     rate = found["served_bits"].sum("window").to_numpy() / place.seconds / 1e6
@@ -192,7 +199,7 @@ def rates(name: str, place: Place, drops: int, number: int | None) -> dict[str, 
 def print_rates(name: str, drops: int, numbers: Sequence[int]) -> None:
     """A table of differences."""
     place = PLACES[name]
-    exact = rates(name, place, drops, None)
+    exact = quiet_rates(name, drops, {})
     shown = RATES + (DELAY if exact["packets"].any() else ())  # full buffers have no packets
     levels = ", ".join(f"{title} {summary(exact[key])[0]:.{digits - 1}f}" for key, title, digits in shown)
     print(f"\n{name}, {drops} drops, {place.seconds:g} s; {exact['use'].mean():.0%} of the PRBs are used")
@@ -200,13 +207,14 @@ def print_rates(name: str, drops: int, numbers: Sequence[int]) -> None:
     print("| N | " + " | ".join(title for _, title, _ in shown) + " | mean, % |")
     print("|--:|" + "--:|" * (len(shown) + 1))
     for number in numbers:
-        some = rates(name, place, drops, number)
-        each = [_difference(some[key] - exact[key], digits) for key, _, digits in shown]
-        share = _difference(100.0 * (some["mean"] / exact["mean"] - 1.0), 2)
+        some = quiet_rates(name, drops, {"fading.faded_interferers": number})
+        each = [difference(some[key] - exact[key], digits) for key, _, digits in shown]
+        share = difference(100.0 * (some["mean"] / exact["mean"] - 1.0), 2)
         print(f"| {number} | {' | '.join(each)} | {share} |", flush=True)
 
 
-def _difference(values: Array, digits: int) -> str:
+def difference(values: Array, digits: int) -> str:
+    """Mean and half of its 95 % interval."""
     mean, (_, high) = summary(values)
     return f"{mean:.{digits}f} +- {high - mean:.{digits}f}"
 

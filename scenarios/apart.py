@@ -12,11 +12,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .pool import pool, submit
+from .warned import Warned, pass_on, recorded
 from .workloads import WORKLOADS, Workload
 
 if TYPE_CHECKING:
     from .bench import Case
 
+_KNOWN: set[Warned] = set()  # what measurements have warned of so far
 _LOOK_S = 1e-3  # between two looks whether the others have come
 
 
@@ -30,14 +32,31 @@ def apart(function: Callable[[Case], dict[str, Any]], case: Case) -> dict[str, A
     workers = case.options.workers
     with pool(workers) as (executor, folder):
         own = replace(case, meeting=folder) if workers > 1 else case
-        futures = submit(executor, function, [(own,)] * workers)
+        futures = submit(executor, _recorded, [(function, own)] * workers)
         try:
             ended, _ = wait(futures, return_when=FIRST_EXCEPTION)  # the others would wait for the one that failed
-            rows = [future.result() for future in sorted(ended, key=lambda future: future.exception() is None)]
-        except (MemoryError, BrokenProcessPool):  # the latter where the system ended a process
+            found = [future.result() for future in sorted(ended, key=lambda future: future.exception() is None)]
+        except MemoryError:
             warnings.warn(f"{case.workload}: memory ran out with {_drops(case)} side by side", stacklevel=2)
             return None
+        except BrokenProcessPool:
+            warnings.warn(
+                f"{case.workload}: the process of {_drops(case)} side by side died, as it does where the system has no "
+                "memory left for it",
+                stacklevel=2,
+            )
+            return None
+    for _, told in found:
+        pass_on(told, _KNOWN)
+    rows = [row for row, _ in found]
     return rows[0] if workers == 1 else _added_up(rows, WORKLOADS[case.workload])
+
+
+def _recorded(function: Callable[[Case], dict[str, Any]], case: Case) -> tuple[dict[str, Any], list[Warned]]:
+    """In a process of a measurement: the row, and what was warned of on the way."""
+    with recorded() as told:
+        row = function(case)
+    return row, told
 
 
 def meet(case: Case, point: str) -> None:

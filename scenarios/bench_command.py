@@ -57,18 +57,26 @@ def bench(
         _show_scaling(rows)
 
 
-_HEADINGS = {"copy_bytes_per_s": "copy bandwidth", "share_of_copy": "share of it", "peak_memory_bytes": "peak memory"}
+_HEADINGS = {
+    "copy_bytes_per_s": "copy bandwidth",
+    "share_of_copy": "share of copy bandwidth",
+    "peak_memory_bytes": "peak memory",
+}
 _SAID_ABOVE = ("threads", "workers", "device")
 
 
 def _show(rows: Sequence[dict[str, Any]]) -> None:
     """Rows as a table; one for each set of columns."""
-    from .console import counted, show_rows
+    from .console import counted, say, show_rows
 
     first = rows[0]
     title = f"bench on {first['device']}, {counted(first['threads'], 'thread')}"
     title += f" in each of {first['workers']} workers, added up" if first["workers"] > 1 else ""
     show_rows(title, [{_heading(k): _shown(k, v) for k, v in row.items() if k not in _SAID_ABOVE} for row in rows])
+    say(
+        "Rates are summed over the drops of a batch. Bytes are what operations read and write: how they are counted "
+        "stands in benchmarks/README.md."
+    )
 
 
 def _heading(key: str) -> str:

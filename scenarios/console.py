@@ -116,7 +116,7 @@ def show_plan(plan: Plan) -> None:
         ("drops", f"{data['drops']}; {together} in a batch; {counted(data['batches'], 'batch', 'batches')}"),
         ("intervals", f"{times}, {counted(data['windows'], 'window')}"),
         ("device", f"{data['device']}, {data['dtype']}"),
-        *([("workers", f"{workers}, each a process of its own")] if workers > 1 else []),
+        ("workers", f"{workers}, each a process of its own" if workers > 1 else "1, this process"),
         ("memory", f"about {human_bytes(data['memory_bytes'])}{' in all' if workers > 1 else ''}"),
         ("time", f"about {human_time(data['seconds'])} on {'one CPU thread' if workers == 1 else 'these workers'}"),
     ]

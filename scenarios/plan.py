@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from .schema import Clock, ScenarioBase
 
 
+_WORKER_S = 4.0  # until a worker process has imported what it needs, about
+
+
 @dataclass(frozen=True)
 class Part:
     """One variant of a run."""
@@ -54,7 +57,8 @@ class Plan:
     @property
     def seconds(self) -> float:
         """Time that everything takes, roughly, where each worker has a core of its own."""
-        return sum(part.seconds for part in self.parts) / min(self.workers, os.cpu_count() or 1)
+        seconds = sum(part.seconds for part in self.parts)
+        return seconds if self.workers == 1 else _WORKER_S + seconds / min(self.workers, os.cpu_count() or 1)
 
     def to_json(self) -> dict[str, Any]:
         """The plan as plain values."""
@@ -90,7 +94,7 @@ def make_plan(scenario: ScenarioBase, workers: int = 1) -> Plan:
 
     Args:
         scenario: what will run.
-        workers: processes that batches are shared out among, so small that every worker has one.
+        workers: processes that batches are shared out among, as evenly as drops and allocators can be.
 
     Raises:
         ScenarioError: there is no such device, the scenario does not fit into memory, or so many workers cannot be.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import sys
 import traceback
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +13,7 @@ import numpy as np
 
 from .batch import Piece, run_batch, threads
 from .parcels import unpacked
-
-
-@dataclass(frozen=True)
-class Warned:
-    """A warning that was recorded."""
-
-    text: str
-    category: type[Warning]
-    file: str
-    line: int
+from .warned import Warned, recorded
 
 
 @dataclass(frozen=True)
@@ -50,7 +40,7 @@ def work(parcel: bytes, counts: Path, number: int) -> Done:
         count[number] += done
 
     error = None
-    with warnings.catch_warnings(record=True) as caught:
+    with recorded() as told:
         try:
             plan, batch = unpacked(parcel)
             with threads(plan.device):
@@ -58,8 +48,7 @@ def work(parcel: bytes, counts: Path, number: int) -> Done:
         except Exception as failure:
             error = _portable(failure)
     sys.stdout.flush()  # what plug-ins print: a worker is killed in the end
-    told = dict.fromkeys(Warned(str(one.message), one.category, one.filename, one.lineno) for one in caught)
-    return Done(pieces, list(told), error)
+    return Done(pieces, told, error)
 
 
 def _portable(error: Exception) -> Exception:

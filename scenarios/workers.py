@@ -7,8 +7,7 @@ batches and hand back windows; files are written by the run alone. The processes
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -20,7 +19,8 @@ from .batch import Batch, Piece
 from .errors import ScenarioError
 from .parcels import packed
 from .pool import pool, submit
-from .worker import Done, Warned, work
+from .warned import Warned, pass_on
+from .worker import Done, work
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -63,8 +63,7 @@ def _collected(waiting: set[Future[Done]], counts: Any, advance: Callable[[int],
         before = so_far
         for future in ended:
             done = _result(future)
-            _warn(one for one in done.warnings if one not in known)
-            known.update(done.warnings)
+            pass_on(done.warnings, known)
             yield from done.pieces
             if done.error is not None:
                 raise done.error
@@ -78,9 +77,3 @@ def _result(future: Future[Done]) -> Done:
             "a worker process died: it was killed, or the system had no memory left for it; take fewer workers or "
             "fewer drops side by side (drops_per_batch), and --resume to keep what is done"
         ) from None
-
-
-def _warn(caught: Iterable[Warned]) -> None:
-    """Warn of what workers warned of, so that this process' filters hold."""
-    for one in caught:
-        warnings.warn_explicit(one.text, one.category, one.file, one.line)
