@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -17,6 +19,7 @@ from scenarios.bench import Case, Options
 from scenarios.bench_command import _show
 from scenarios.cli import app
 
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # whatever name pytest gave it, workers need not import it
 TWO = Case("W1", 4, "exact", Options(workers=2))
 
 
