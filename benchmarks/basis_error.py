@@ -9,7 +9,6 @@ that basis, drop by drop, with 95 % intervals. Errors as in ``faded_interferers.
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +19,7 @@ from faded_interferers import (
     QUANTILES,
     RATES,
     Histograms,
+    arguments,
     difference,
     histogram,
     quiet_rates,
@@ -88,16 +88,7 @@ def print_rates(name: str, drops: int) -> None:
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    places = [name for name in PLACES if name in WORKLOADS]
-    parser.add_argument("places", nargs="*", default=places, help=f"of {', '.join(places)}; left out, all")
-    parser.add_argument("--rates", action="store_true", help="rates of users instead of the SINR")
-    parser.add_argument("--drops", type=int, help="as many, instead of the number that docs/air.md states")
-    given = parser.parse_args()
-    if unknown := [name for name in given.places if name not in places]:
-        parser.error(f"unknown place '{unknown[0]}'; take one of {', '.join(places)}")
-    if given.drops is not None and given.drops < 2:
-        parser.error(f"--drops must be 2 or more, given {given.drops}; one says nothing about spread")
+    given = arguments(__doc__, [name for name in PLACES if name in WORKLOADS])
     torch.set_num_threads(1)
     for name in given.places:
         place = PLACES[name]

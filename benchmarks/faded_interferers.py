@@ -219,18 +219,24 @@ def difference(values: Array, digits: int) -> str:
     return f"{mean:.{digits}f} +- {high - mean:.{digits}f}"
 
 
-def main() -> None:
-    """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("places", nargs="*", default=list(PLACES), help=f"of {', '.join(PLACES)}; left out, all")
+def arguments(about: str | None, places: Sequence[str]) -> argparse.Namespace:
+    """What was asked for; ends the process with a sentence where there is no such thing."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("places", nargs="*", default=places, help=f"of {', '.join(places)}; left out, all")
     parser.add_argument("--rates", action="store_true", help="rates of users instead of the SINR")
-    parser.add_argument("--drops", type=int, help="as many, instead of the number that docs/air.md states")
+    parser.add_argument("--drops", type=int, help="as many, instead of as many as each place is given")
     given = parser.parse_args()
-    unknown = [name for name in given.places if name not in PLACES]
+    unknown = [name for name in given.places if name not in places]
     if unknown:
-        parser.error(f"unknown place '{unknown[0]}'; take one of {', '.join(PLACES)}")
+        parser.error(f"unknown place '{unknown[0]}'; take one of {', '.join(places)}")
     if given.drops is not None and given.drops < 2:
         parser.error(f"--drops must be 2 or more, given {given.drops}; one says nothing about spread")
+    return given
+
+
+def main() -> None:
+    """Print the tables."""
+    given = arguments(__doc__, list(PLACES))
     torch.set_num_threads(1)
     for name in given.places:
         place = PLACES[name]
