@@ -79,8 +79,8 @@ def slower(error: Exception) -> None:
     reason = " ".join(str(error).strip().split("\n\n")[0].split())[:200]
     warnings.warn(
         f"slots cannot be compiled here ({type(error).__name__}: {reason}); torch does the same more slowly. "
-        f"Install numba (and, for a GPU, a C compiler), delete the *.nbi files in __pycache__ if one is damaged, or set "
-        f"{SWITCH}=0 to be told no more",
+        f"Install numba (and, for a GPU, a C compiler), delete the *.nbi files in __pycache__ if one is damaged, or "
+        f"set {SWITCH}=0 to be told no more",
         stacklevel=2,
     )
 
