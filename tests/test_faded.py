@@ -329,10 +329,20 @@ def test_what_the_benchmark_compares_is_the_setting(benchmark_: ModuleType) -> N
 
 def test_quantiles_of_histograms_are_those_of_the_values(benchmark_: ModuleType) -> None:
     level = torch.randn(4000, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 8 + 3
-    counts = benchmark_._counted(10 ** (level / 10))
+    counts = benchmark_.histogram(10 ** (level / 10))
     got = benchmark_.Histograms(np.stack([counts, counts])[:, None]).quantiles()[0]
     wanted = np.quantile(level.numpy(), benchmark_.QUANTILES)
     np.testing.assert_allclose(got, wanted, atol=0.03)  # between neighbours; bins are 0.002 dB
+
+
+def test_what_a_basis_leaves_out_goes_to_nothing(benchmark_: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    basis_error = importlib.import_module("basis_error")
+    monkeypatch.setattr(basis_error, "ERRORS", (0.3, 0.003, basis_error._NOTHING))
+    plan = channel_plan(small(None, **{"users.ftp.count": 5, "carrier.prbs": 25}))
+    found, sizes = basis_error.histograms(plan, 1e-3, 3)
+    assert sizes == sorted(sizes) and sizes[-2:] == [25, 25]
+    (most, least, nothing), _ = found.errors()
+    assert not nothing.any() and 0 < np.abs(least).max() < 0.15 < np.abs(most).max()
 
 
 def test_quantiles_are_within_a_tenth_of_a_db_where_few_fade(benchmark_: ModuleType) -> None:
