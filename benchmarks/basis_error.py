@@ -56,7 +56,7 @@ def _of_channel(channel: Any, slot_s: float) -> np.ndarray:
         heard = channel.fading.coordinates(slot, 1, slot_s)[0, :, 0].contiguous()
         power = received_power(heard, channel.fading.to_prbs, cells)
         signal = power.gather(1, own)[:, 0]
-        counts = counts + histogram(signal / (1.0 + power.sum(1) - signal))
+        counts = counts + histogram(signal / (1.0 + power.scatter(1, own, 0.0).sum(1)))
     return counts
 
 

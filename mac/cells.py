@@ -102,7 +102,7 @@ class CellState:
     attached: Attached
 
     def later(self, **changes: Any) -> CellState:
-        """The same with these fields changed: :func:`dataclasses.replace` at a tenth of its time, once a slot."""
+        """The same with these fields changed, once a slot: :func:`dataclasses.replace` would ask for each field."""
         after = object.__new__(CellState)
         after.__dict__.update(self.__dict__, **changes)
         return after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -104,6 +105,7 @@ def report(start: int, stop: int, sinr: Array, bits_of_sinr: Array, bits: Array,
             mean_bits[b, u] = _reported(sinr[b, u], bits_of_sinr, bits[b, u])
 
 
+@cache
 def in_order(prbs: int, folded: bool) -> Array:
     """The PRBs in the order in which powers are computed, ``[K]``: on either side from the outside in, where folded."""
     prb, high = np.arange(prbs), prbs - prbs // 2
@@ -154,14 +156,13 @@ def sinr(drops: range, coordinates: Tensor, to_prbs: Tensor, links: Links, bits_
     """
     users, (_, _, count), prbs = coordinates.shape[1], links.cell.shape, links.activity.shape[2]
     size, folded = len(to_prbs) or 2 * prbs, is_folded(coordinates, to_prbs, count)
-    of_drop = coordinates.reshape(len(coordinates), -1, size).unbind()
+    of_drop, prb = coordinates.reshape(len(coordinates), -1, size).unbind(), in_order(prbs, folded)
     if len(to_prbs) == 0:
         for b in drops:
-            hear(b, 0, users, of_drop[b].numpy(), in_order(prbs, False), links, bits_of_sinr, out)
+            hear(b, 0, users, of_drop[b].numpy(), prb, links, bits_of_sinr, out)
         return
     rows = min(users, rows_at_once(coordinates, count, prbs))
     each = 2 * count if folded else count  # rows of a user
-    prb = in_order(prbs, folded)
     if folded:
         links = links._replace(activity=links.activity.take(prb, 2))
     response = coordinates.new_empty((rows * each, to_prbs.shape[1]))

@@ -138,7 +138,7 @@ def _require_workers(workers: object, device: str) -> None:
 
 
 def _cut(scenario: ScenarioBase, drops: int, workers: int) -> tuple[int, int]:
-    """Drops and allocators of a batch, so that a variant has one for each of its workers: fewer drops first."""
+    """Drops and allocators of a batch, so that a variant's workers share them evenly: fewer drops first."""
     allocators = len(scenario.allocators)
     if workers == 1:
         return drops, allocators
