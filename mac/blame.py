@@ -1,7 +1,11 @@
-"""Where in a plug-in's source something went wrong."""
+"""Where in a plug-in's source something went wrong, and which files are a user's."""
 
 from __future__ import annotations
 
+import functools
+import os
+import site
+import sys
 import sysconfig
 import traceback
 from collections.abc import Iterator
@@ -45,3 +49,21 @@ def _short(filename: str) -> str:
     """Relative to the current folder where it lies below it."""
     path, here = Path(filename).resolve(), Path.cwd().resolve()
     return str(path.relative_to(here)) if path.is_relative_to(here) else filename
+
+
+def is_users(path: str) -> bool:
+    """Does a file belong to the user: not to Python, an installed package, fairwave, the system or a cache?"""
+    packages = any(part in (*_PACKAGES, "__pycache__") for part in Path(path).parts)
+    return not packages and not path.startswith(_not_users())
+
+
+@functools.cache
+def _not_users() -> tuple[str, ...]:
+    """How the paths of files begin that are nobody's plug-in or data."""
+    named = ("stdlib", "platstdlib", "purelib", "platlib", "include", "scripts")
+    python = [*map(sysconfig.get_path, named), *site.getsitepackages(), site.getusersitepackages()]
+    python += [os.path.join(prefix, sub) for prefix in {sys.prefix, sys.base_prefix} for sub in ("lib", "bin", "share")]
+    caches = [os.environ.get("XDG_CACHE_HOME", ""), os.environ.get("TORCHINDUCTOR_CACHE_DIR", "")]
+    caches += [os.path.expanduser(place) for place in ("~/.cache", "~/.config", "~/.triton", "~/.nv")]
+    places = [os.path.abspath(place) + os.sep for place in (*python, *caches, *map(str, _OWN)) if place]
+    return (*places, "/proc/", "/sys/", "/dev/", "/etc/")

@@ -17,6 +17,7 @@ from mac.side_by_side import SideBySide
 from phy.random import Drops
 
 from .errors import ScenarioError
+from .fingerprint import listening, made_from
 from .loading import scenario_hash
 from .results import dataset
 from .shards import Cell
@@ -61,18 +62,19 @@ def run_batch(plan: Plan, batch: Batch, advance: Advance) -> Iterator[Piece]:
     part, ids, entrants = batch.part, batch.drops, batch.entrants
     together = part.copies > 1 and len(entrants) > 1
     try:
-        began = time.perf_counter()
-        problem = _problem(plan, part, ids * (len(entrants) if together else 1))
-        setup_s = (time.perf_counter() - began) / len(entrants)
-        if together:
-            yield from _side_by_side(plan, part, problem, entrants, (advance, setup_s))
-            return
-        for entrant in entrants:
-            tell = _counting(advance, len(ids), entrant.label)
-            windows = loop.run(problem, entrant.make(plan.family), _length(part), entrant.label, tell)
-            whole = dataset(windows, plan.family.labels(part.scenario, problem), part.clock, problem.drops)
-            timing = {**windows.timing, "setup": setup_s}
-            yield Cell(part.variant, entrant.label), _named(whole, plan, part, entrant, timing)
+        with listening():
+            began = time.perf_counter()
+            problem = _problem(plan, part, ids * (len(entrants) if together else 1))
+            setup_s = (time.perf_counter() - began) / len(entrants)
+            if together:
+                yield from _side_by_side(plan, part, problem, entrants, (advance, setup_s))
+                return
+            for entrant in entrants:
+                tell = _counting(advance, len(ids), entrant.label)
+                windows = loop.run(problem, entrant.make(plan.family), _length(part), entrant.label, tell)
+                whole = dataset(windows, plan.family.labels(part.scenario, problem), part.clock, problem.drops)
+                timing = {**windows.timing, "setup": setup_s}
+                yield Cell(part.variant, entrant.label), _named(whole, plan, part, entrant, timing)
     except (MemoryError, torch.OutOfMemoryError):
         raise ScenarioError(
             f"{plan.scenario.name}: memory ran out with {len(ids)} drops side by side; take fewer (drops_per_batch), "
@@ -130,13 +132,15 @@ def _counting(advance: Advance, drops: int, label: str) -> Callable[[int], None]
 
 
 def _named(whole: xr.Dataset, plan: Plan, part: Part, entrant: Contender, timing: Mapping[str, float]) -> xr.Dataset:
-    """The windows of one allocator, labelled with what they are of and what they took."""
+    """The windows of one allocator, labelled with what they are of, what they were made from and what they took."""
     wall = {f"wall_{name}_s": round(seconds, 6) for name, seconds in timing.items()}
     names = {
         "family": plan.scenario.family,
         "scenario": plan.scenario.name,
         "variant": part.variant or "",
         "allocator": entrant.label,
+        "seed": part.scenario.seed,
         "scenario_hash": scenario_hash(plan.scenario),
+        "made_from": made_from(),
     }
     return whole.assign_attrs({**names, **wall})

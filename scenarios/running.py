@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import families
 from .batch import Batch, Piece, run_batch, threads
-from .contenders import Contender, Given, as_settings, check, contenders
-from .fingerprint import Maker, makers
+from .contenders import Contender, Given, as_settings, check, contenders, counting_as_before
+from .fingerprint import Maker, listening, makers
 from .finish import finish
 from .folders import choose, open_folder
 from .interrupts import Interrupts, interrupts
@@ -81,12 +81,13 @@ class Options:
 def execute(scenario: ScenarioBase, entrants: Sequence[Contender], options: Options) -> Result:
     """Check everything, then run what is missing, then write the tables and plots."""
     began = time.perf_counter()
-    with _saying_what_is_kept() as folders, interrupts() as ctrl_c:
-        family = families.find(scenario.family)
-        check(entrants, family)
-        plan = make_plan(scenario, options.workers)
-        for part in plan.parts:
-            family.check(part.scenario)
+    with _saying_what_is_kept() as folders, interrupts() as ctrl_c, counting_as_before(entrants):
+        with listening(anew=True):
+            family = families.find(scenario.family)
+            check(entrants, family)
+            plan = make_plan(scenario, options.workers)
+            for part in plan.parts:
+                family.check(part.scenario)
         made = makers(plan, entrants)
         folder = choose(scenario, options.out, options.resume, made)
         folders.append(folder)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .batch import Piece, run_batch, threads
+from .fingerprint import listening
 from .parcels import unpacked
 from .warned import Warned, recorded
 
@@ -42,7 +43,8 @@ def work(parcel: bytes, counts: Path, number: int) -> Done:
     error = None
     with recorded() as told:
         try:
-            plan, batch = unpacked(parcel)
+            with listening():
+                plan, batch = unpacked(parcel)
             with threads(plan.device):
                 pieces.extend(run_batch(plan, batch, advance))  # those before an error stay
         except Exception as failure:
