@@ -65,5 +65,6 @@ def _not_users() -> tuple[str, ...]:
     python += [os.path.join(prefix, sub) for prefix in {sys.prefix, sys.base_prefix} for sub in ("lib", "bin", "share")]
     caches = [os.environ.get("XDG_CACHE_HOME", ""), os.environ.get("TORCHINDUCTOR_CACHE_DIR", "")]
     caches += [os.path.expanduser(place) for place in ("~/.cache", "~/.config", "~/.triton", "~/.nv")]
-    places = [os.path.abspath(place) + os.sep for place in (*python, *caches, *map(str, _OWN)) if place]
+    rooms = [*map(str, _OWN), *(os.path.join(__file__, "../..", room.name) for room in _OWN)]  # and by way of a link
+    places = [os.path.abspath(place) + os.sep for place in (*python, *caches, *rooms) if place]
     return (*places, "/proc/", "/sys/", "/dev/", "/etc/")

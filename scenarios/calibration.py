@@ -31,10 +31,12 @@ from phy.units import db_to_linear, dbm_to_w, linear_to_db, noise_power_w
 from .calibration_beams import BeamNetwork, Interference, beam_links, heard_gains
 from .errors import ScenarioError
 from .explain import Layer, explain
+from .folders import require_ours
 from .loading import CALIBRATIONS, layers_of_file, setting
 from .merge import merge
 from .progress import status
 from .schema import Model
+from .shards import write_atomically
 
 PERCENTILES = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
 QUANTITIES = ("coupling_gain_db", "geometry_db")
@@ -340,17 +342,20 @@ def require_place(path: Path) -> None:
     """Refuse a place where no PNG can be written, before anything is computed.
 
     Raises:
-        ScenarioError: the folder is missing, or the name is no PNG's.
+        ScenarioError: the folder is missing, the name is no PNG's, or it is that of somebody else's file.
     """
     if path.suffix.lower() != ".png" or path.is_dir():
         raise ScenarioError(f"--plot {path}: a plot is a PNG file; name one, such as {path.stem or 'plot'}.png")
     if not path.parent.is_dir():
         raise ScenarioError(f"--plot {path}: there is no folder {path.parent}; make it, or choose another one")
+    require_ours(path, remedy="with --plot, or move that one")
 
 
 def save_plot(result: CalibrationResult, path: Path) -> None:
     """The two distributions, with the reference's points and the companies' range, as PNG."""
     from matplotlib.figure import Figure
+
+    from .plot_style import picture
 
     figure = Figure(figsize=(10.0, 4.2), layout="constrained")
     for axes, quantity in zip(figure.subplots(1, 2, sharey=True), QUANTITIES, strict=True):
@@ -365,7 +370,7 @@ def save_plot(result: CalibrationResult, path: Path) -> None:
     named.legend(loc="upper left")
     made = f"{result.settings.drops} drops, seed {result.settings.seed}"
     figure.suptitle(f"{result.settings.description or result.settings.name} ({made})", fontsize=10)
-    figure.savefig(path, dpi=120, format="png")
+    write_atomically(path, picture(figure, "png"))
 
 
 def _draw_reference(axes: Any, reference: Reference | None, quantity: str) -> None:

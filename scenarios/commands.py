@@ -205,6 +205,9 @@ def report(
     map_: Annotated[
         Path | None, typer.Option("--map", metavar="FILE", help="Of a sensor field: write the map as PNG, SVG or PDF.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite a file that is there even if fairwave has not written it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write one self-contained HTML page: table, plots, resolved scenario, versions.
@@ -213,14 +216,19 @@ def report(
     """
     from .console import warn
     from .field_rounds import chosen
-    from .report import unfinished, write_report
+    from .finish import unfinished
+    from .folders import require_ours
+    from .report import write_report
     from .results import Result
 
     result = Result(run_dir)
+    for path in (out, graphml, map_):
+        if path is not None:
+            require_ours(path, force)
     choice = chosen(round_, allocator, drop, variant, asked=graphml is not None or map_ is not None)
     paths = {} if choice is None else _round_files(result, choice, graphml, map_)
     if out is not None or not paths:
-        paths = {"report": str(write_report(result, out, choice)), **paths}
+        paths = {"report": str(write_report(result, out, choice, force)), **paths}
     if missing := unfinished(result):
         warn(f"{run_dir} is unfinished; missing or damaged: {'; '.join(missing)}")
     if as_json:

@@ -81,7 +81,7 @@ def write_graphml(view: RoundView, path: str | Path) -> Path:
         raise ScenarioError(f"{target} is a folder; name a file, such as {target / 'round.graphml'}")
     buffer = BytesIO()
     nx.write_graphml(round_graph(view), buffer)
-    write_atomically(target, buffer.getvalue())
+    write_atomically(target, buffer.getvalue() + b"<!-- fairwave -->\n")
     return target
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from .errors import ScenarioError
 from .fingerprint import code_digest, device_name, versions
 from .loading import scenario_hash
-from .shards import write_atomically
+from .shards import batches, write_atomically
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -23,10 +24,14 @@ def finish(result: Result, plan: Plan, options: Options, wall_s: float) -> Resul
     """Write metrics.csv, summary.csv, paired.csv, meta.json and, if wanted, the plots of a finished run.
 
     Args:
-        result: the run, all of whose shards are there.
+        result: the run.
         plan: how it went.
         options: the command line, and whether to plot.
         wall_s: what this session took; the parts of the loop come from the shards.
+
+    Raises:
+        ScenarioError: shards that the run has written are gone or damaged; the tables are of the others, and meta.json
+            says that they are not complete.
     """
     for name, table in (("metrics", result.per_drop), ("summary", result.metrics), ("paired", result.paired)):
         write_atomically(result.run_dir / f"{name}.csv", table.to_csv(index=False))
@@ -36,7 +41,29 @@ def finish(result: Result, plan: Plan, options: Options, wall_s: float) -> Resul
         from .plots import save_plots
 
         save_plots(result, result.run_dir / "plots")
+    if missing := unfinished(result):
+        raise ScenarioError(
+            f"{result.run_dir} is not complete, as shards were lost or damaged while it ran: {'; '.join(missing)}; its "
+            "tables are without them, and --resume computes them anew"
+        )
     return result
+
+
+def unfinished(result: Result) -> list[str]:
+    """What is missing of a run, a phrase for each cell: ``Even, variant few: 2 of 4 drops (2-3)``."""
+    phrases = []
+    for cell, shards in result.shards.items():
+        missing = set(range(result.settings.drops)) - {drop for shard in shards for drop in shard.drops}
+        if missing:
+            where = f"{cell.allocator}, variant {cell.variant}" if cell.variant else cell.allocator
+            phrases.append(f"{where}: {len(missing)} of {result.settings.drops} drops ({_ranges(missing)})")
+    return phrases
+
+
+def _ranges(numbers: set[int]) -> str:
+    """``0-3, 7``."""
+    runs = [(batch[0], batch[-1]) for batch in batches(numbers, len(numbers))]
+    return ", ".join(f"{first}-{last}" if last > first else f"{first}" for first, last in runs)
 
 
 def _meta(result: Result, plan: Plan, command: str | None, wall_s: float) -> dict[str, Any]:
@@ -45,6 +72,7 @@ def _meta(result: Result, plan: Plan, command: str | None, wall_s: float) -> dic
         "hash": scenario_hash(plan.scenario),
         "seed": plan.scenario.seed,
         "drops": plan.scenario.drops,
+        "complete": result.complete,
         "drops_per_batch": plan.parts[0].drops_per_batch,
         "device": device_name(plan.device),
         "dtype": plan.scenario.dtype,

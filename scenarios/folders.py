@@ -17,6 +17,29 @@ from .shards import Cell, clean_up, write_atomically
 
 RUNS = Path("runs")
 SCENARIO_FILE = "scenario.yaml"
+MARKER = ".fairwave-run"
+"""A file that fairwave alone writes: only in a folder that has it, runs replace or remove anything."""
+_OWN = (
+    MARKER,
+    SCENARIO_FILE,
+    "metrics.csv",
+    "summary.csv",
+    "paired.csv",
+    "meta.json",
+    "report.html",
+    "plots",
+    "shards",
+)
+_SIGNS = (
+    b'name="generator" content="fairwave"',  # a page
+    b" - fairwave</title>\n<style>\n:root { color-scheme",  # a page of an older fairwave
+    b"Software\0fairwave",  # PNG
+    b"<dc:title>fairwave</dc:title>",  # SVG
+    b"/Creator (fairwave)",  # PDF
+    b"<!-- fairwave -->",  # GraphML
+)
+_SIGNED_BYTES = 4096  # signs stand that near to a file's beginning or end
+_MARK = "fairwave writes to this folder: it replaces the files of the run in it and leaves all others alone.\n"
 
 
 def choose(
@@ -41,10 +64,16 @@ def choose(
 
 
 def open_folder(folder: Path, scenario: ScenarioBase) -> None:
-    """Make the folder what a run writes to: the scenario in it, nothing half-written."""
-    if folder.exists():
-        clean_up(folder)
+    """Make the folder what a run writes to: the marker and the scenario in it, nothing half-written."""
+    _require_free(folder)  # somebody may have put something there while the first batch ran
+    write_atomically(folder / MARKER, _MARK)
+    clean_up(folder, _OWN)
     write_atomically(folder / SCENARIO_FILE, yaml.dump(resolved(scenario)))
+
+
+def is_marked(folder: Path) -> bool:
+    """Has fairwave made this folder for a run?"""
+    return (folder / MARKER).is_file()
 
 
 def scenario_of(folder: Path) -> ScenarioBase:
@@ -58,13 +87,40 @@ def scenario_of(folder: Path) -> ScenarioBase:
     return load(folder / SCENARIO_FILE)
 
 
+def require_ours(path: Path, force: bool = False, remedy: str = "or give --force to overwrite it") -> None:
+    """Refuse to overwrite a file that fairwave has not written.
+
+    Args:
+        path: where a page or a picture is to be written.
+        force: overwrite whatever is there.
+        remedy: what to do but to name another file.
+
+    Raises:
+        ScenarioError: there is something else.
+    """
+    if force or not path.exists() or path.is_dir():  # what a folder is told elsewhere
+        return
+    if not path.is_file() or not any(sign in _both_ends(path) for sign in _SIGNS):
+        raise ScenarioError(
+            f"{path} is there already and nothing that fairwave has written; name another file, {remedy}"
+        )
+
+
+def _both_ends(path: Path) -> bytes:
+    with path.open("rb") as file:
+        begin = file.read(_SIGNED_BYTES)
+        file.seek(max(0, path.stat().st_size - _SIGNED_BYTES))
+        return begin + file.read(_SIGNED_BYTES)
+
+
 def _named(scenario: ScenarioBase, folder: Path, resume: bool, made: Mapping[Cell, Maker]) -> Path:
     if folder.exists() and not folder.is_dir():
         raise ScenarioError(f"--out {folder} is a file; name a folder")
-    if not folder.exists() or not any(folder.iterdir()):
+    if _is_free(folder):
         return folder
-    if not resume:
+    if not resume and is_marked(folder):
         raise ScenarioError(f"{folder} is not empty; name another folder, or give --resume to go on with the run in it")
+    _require_free(folder)
     there = scenario_of(folder)
     if scenario_hash(there) != scenario_hash(scenario):
         raise ScenarioError(
@@ -75,12 +131,36 @@ def _named(scenario: ScenarioBase, folder: Path, resume: bool, made: Mapping[Cel
     return folder
 
 
+def _is_free(folder: Path) -> bool:
+    """Is there nothing in a folder, or nothing but what a run that was killed at once has left?"""
+    return not folder.exists() or all(path.name == MARKER for path in folder.iterdir())
+
+
+def _require_free(folder: Path) -> None:
+    """Refuse a folder whose files are not for a run to replace.
+
+    Raises:
+        ScenarioError: there is something in it and no marker; it says whether an older fairwave made it.
+    """
+    if is_marked(folder) or _is_free(folder):
+        return
+    if any(folder.glob("shards/*/*/drops-*.nc")):
+        raise ScenarioError(
+            f"{folder} is not empty: it holds a run of an older fairwave, which can be read and reported, but not "
+            "gone on with; name another folder"
+        )
+    raise ScenarioError(
+        f"{folder} is not empty and no run folder of fairwave's (there is no {MARKER} in it), so nothing is written "
+        "there; name a folder that is new or empty"
+    )
+
+
 def _default(scenario: ScenarioBase, resume: bool, made: Mapping[Cell, Maker]) -> Path:
     base = f"{scenario.name}-{scenario_hash(scenario)[:8]}"
     name = re.compile(rf"{re.escape(base)}(-\d+)?")
     taken = [path for path in RUNS.glob(f"{base}*") if name.fullmatch(path.name)]
     if resume:
-        same = [path for path in taken if _is_of(path, scenario) and foreign(path, made) is None]
+        same = [path for path in taken if is_marked(path) and _is_of(path, scenario) and foreign(path, made) is None]
         if same:
             return max(same, key=lambda path: (path / SCENARIO_FILE).stat().st_mtime)
     numbered = (RUNS / (base if n == 1 else f"{base}-{n}") for n in range(1, len(taken) + 2))
@@ -98,8 +178,8 @@ def _probe(folder: Path) -> None:
     """Try to write before anything runs, and leave no trace of it."""
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        write_atomically(folder / ".probe", b"")
-        (folder / ".probe").unlink(missing_ok=True)
+        write_atomically(folder / f"{MARKER}-probe", b"")
+        (folder / f"{MARKER}-probe").unlink(missing_ok=True)
     finally:
         with contextlib.suppress(OSError):  # another run may have begun to write there meanwhile
             for path in made:

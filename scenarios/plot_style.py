@@ -54,11 +54,16 @@ def picture(figure: Figure, kind: str) -> bytes:
     """The figure as a ``png``, ``svg`` or ``pdf`` file, the same bytes every time."""
     buffer = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "fairwave"}):
-        figure.savefig(buffer, format=kind, dpi=DPI, metadata=_UNDATED.get(kind))
+        figure.savefig(buffer, format=kind, dpi=DPI, metadata=_SIGNED[kind])
     return buffer.getvalue()
 
 
-_UNDATED: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+_SIGNED: dict[str, dict[str, Any]] = {
+    "png": {"Software": "fairwave"},
+    "svg": {"Date": None, "Creator": "fairwave"},
+    "pdf": {"CreationDate": None, "Creator": "fairwave"},
+}
+"""No date, and by whom: files with this sign may be overwritten."""
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,12 @@ from mac.metrics.table import METRICS, metric_named
 from .errors import ScenarioError
 from .field_map import plot_clusters
 from .field_rounds import RoundChoice
+from .finish import unfinished
+from .folders import require_ours
 from .plot_style import picture
 from .plots import RunResult, applicable_plots
 from .results import Result
-from .shards import batches, write_atomically
+from .shards import write_atomically
 from .unreached import unreached
 
 _GLANCE = 7  # metrics that stand side by side in the table beside an account
@@ -87,20 +89,24 @@ class Picture:
     data: str  # base64 of an SVG file
 
 
-def write_report(result: RunResult, path: str | Path | None = None, choice: RoundChoice | None = None) -> Path:
+def write_report(
+    result: RunResult, path: str | Path | None = None, choice: RoundChoice | None = None, force: bool = False
+) -> Path:
     """Write the page and return its path.
 
     Args:
         result: the run.
         path: where to; ``report.html`` in the run folder if not given.
         choice: the round that the map of a sensor field shows.
+        force: overwrite what is there even if it is no earlier page.
 
     Raises:
-        ScenarioError: ``path`` is a folder, or cannot be written; or there is no such round.
+        ScenarioError: ``path`` is a folder or somebody else's file, or cannot be written; or there is no such round.
     """
     target = Path(path) if path is not None else result.run_dir / "report.html"
     if target.is_dir():
         raise ScenarioError(f"{target} is a folder; name a file, such as {target / 'report.html'}")
+    require_ours(target, force)
     write_atomically(target, render(result, choice))
     return target
 
@@ -112,25 +118,6 @@ def render(result: RunResult, choice: RoundChoice | None = None) -> str:
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.get_template("report.html.j2").render(**_content(result, choice))
-
-
-def unfinished(result: RunResult) -> list[str]:
-    """What is missing of a run, a phrase for each cell: ``Even, variant few: 2 of 4 drops (2-3)``."""
-    if not isinstance(result, Result):
-        return []
-    phrases = []
-    for cell, shards in result.shards.items():
-        missing = sorted(set(range(result.settings.drops)) - {drop for shard in shards for drop in shard.drops})
-        if missing:
-            where = f"{cell.allocator}, variant {cell.variant}" if cell.variant else cell.allocator
-            phrases.append(f"{where}: {len(missing)} of {result.settings.drops} drops ({_ranges(missing)})")
-    return phrases
-
-
-def _ranges(numbers: list[int]) -> str:
-    """``0-3, 7``."""
-    runs = [(batch[0], batch[-1]) for batch in batches(numbers, len(numbers))]
-    return ", ".join(f"{first}-{last}" if last > first else f"{first}" for first, last in runs)
 
 
 def comparison(result: RunResult, metrics: list[str], variant: str | None) -> list[Row]:
@@ -184,7 +171,7 @@ def _content(result: RunResult, choice: RoundChoice | None) -> dict[str, Any]:
         "allocators": result.allocators,
         "variants": [name for name in result.variants if name is not None],
         "drops": int(result.per_drop["drop"].nunique()),
-        "missing": unfinished(result),
+        "missing": unfinished(result) if isinstance(result, Result) else [],
         "headline": comparison(result, headline, main),
         "first": first,
         "by_variant": _by_variant(result, first),

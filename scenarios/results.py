@@ -249,13 +249,17 @@ class Result:
         return account_of(self.settings)
 
     def to_json(self) -> dict[str, Any]:
-        """The run as plain values: folder, scenario, metrics, differences, times; NaN and infinity become None."""
+        """The run as plain values: folder, scenario, metrics, differences, times; NaN and infinity become None.
+
+        One that is not complete says so too.
+        """
         return {
             "run_dir": str(self.run_dir),
             "scenario": self.settings.name,
             "metrics": _records(self.metrics, ("variant", "allocator", "metric", "unit", "mean")),
             "paired": _records(self.paired, ("variant", "metric", "a", "b", "mean_difference")),
             "time": [asdict(one) for one in costs(self)],
+            **({} if self.complete else {"complete": False}),
         }
 
     def __repr__(self) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _NAME = re.compile(r"drops-(\d+)-(\d+)\.nc")
-_TEMPORARY = re.compile(r"\.(?P<pid>\d+)-.+\.tmp")
+_TEMPORARY = re.compile(r"\.(?P<pid>\d+)-(?P<name>.+)\.tmp")
 NO_VARIANT = "_"
 
 Reader = Callable[[Path], "xr.Dataset"]
@@ -118,7 +118,7 @@ def whole_shards(run: Path, cell: Cell, scenario_hash: str, read: Reader | None 
         if named is None:
             continue
         drops = range(int(named[1]), int(named[2]) + 1)
-        if seen.isdisjoint(drops) and _is_whole(path, drops, scenario_hash, read or read_shard):
+        if seen.isdisjoint(drops) and _is_of(path, cell, drops, scenario_hash, read or read_shard):
             found.append(Shard(path, tuple(drops)))
             seen.update(drops)
     return found
@@ -170,22 +170,33 @@ def write_atomically(path: Path, content: bytes | str) -> None:
             temporary.unlink()
 
 
-def clean_up(run: Path) -> None:
-    """Remove what writers that are no longer alive left half-written."""
+def clean_up(run: Path, own: Iterable[str]) -> None:
+    """Remove what writers that are no longer alive left half-written.
+
+    Args:
+        run: the run's folder.
+        own: names of the files and folders in it that runs write; nothing else is touched.
+    """
     import psutil
 
-    for path in run.rglob(".*.tmp"):
+    inside = (path for name in own for path in (run / name).rglob(".*.tmp"))
+    for path in (*run.glob(".*.tmp"), *inside):
         named = _TEMPORARY.fullmatch(path.name)
-        if named and (int(named["pid"]) == os.getpid() or not psutil.pid_exists(int(named["pid"]))):
+        if named is None or (path.parent == run and named["name"] not in own):
+            continue
+        if int(named["pid"]) == os.getpid() or not psutil.pid_exists(int(named["pid"])):
             path.unlink(missing_ok=True)
 
 
-def _is_whole(path: Path, drops: range, scenario_hash: str, read: Reader) -> bool:
+def _is_of(path: Path, cell: Cell, drops: range, scenario_hash: str, read: Reader) -> bool:
+    """Is a file the whole shard that its place says: of this cell, these drops and this scenario, its seed included?"""
     try:
         dataset = read(path)
     except ScenarioError:
         return False
-    return dataset["drop"].to_numpy().tolist() == list(drops) and dataset.attrs.get("scenario_hash") == scenario_hash
+    says = {name: dataset.attrs.get(name) for name in ("variant", "allocator", "scenario_hash")}
+    expected = {"variant": cell.variant or "", "allocator": cell.allocator, "scenario_hash": scenario_hash}
+    return says == expected and dataset["drop"].to_numpy().tolist() == list(drops)
 
 
 def _bits(values: np.ndarray[Any, Any]) -> bytes:
