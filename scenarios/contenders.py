@@ -265,7 +265,9 @@ class _Contents:
         elif isinstance(value, set | frozenset):
             yield from sorted(self.of(item, where) for item in value)
         elif type(value) is dict or isinstance(value, types.MappingProxyType):
-            yield from (self.of(part, f"{where}[{key!r}]") for key in value for part in (key, value[key]))
+            for key in value:
+                named = f"{where}[{key!r}]" if isinstance(key, str | int) else where
+                yield from (self.of(key, named), self.of(value[key], named))
         elif isinstance(value, torch.Tensor):
             yield _of_tensor(value)
         elif isinstance(value, type):
@@ -319,7 +321,8 @@ class _Contents:
         try:
             parts = value.__reduce_ex__(4)
         except Exception as error:  # an object may refuse in any way
-            raise UnknownContentError(f"{where} is a {type(value).__name__}: {error}") from None
+            why = error if type(error) is TypeError else type(error).__name__
+            raise UnknownContentError(f"{where} is a {type(value).__name__}: {why}") from None
         if isinstance(parts, str):
             yield f"{getattr(value, '__module__', '')}.{parts}"
             return

@@ -41,6 +41,9 @@ _NO_CODE = (".yaml", ".j2", ".pyc", ".typed")  # settings are part of a scenario
 _UNKNOWN = "unknown"  # code of an allocator object whose state cannot be told
 
 
+_IMPORTERS = ("import_module", "__import__")
+
+
 class UnknownContentError(TypeError):
     """Something holds what cannot be compared by its content."""
 
@@ -255,7 +258,7 @@ class _Watch:
         writes = flags & os.O_ACCMODE == os.O_WRONLY or flags & os.O_CREAT
         if not writes and is_users(path) and (digest := _file_digest(Path(path))):
             self.reads[path] = digest
-            self.readers[path] = (digest, frozenset(_modules_above(sys._getframe())))
+            self.readers[path] = (digest, frozenset(_modules_above(sys._getframe(2))))
 
     def begin(self) -> None:
         """A run begins."""
@@ -283,7 +286,7 @@ class _Watch:
             name = todo.pop()
             if name in mine and name not in needed:
                 needed.add(name)
-                todo += mine[name].needs
+                todo += (*mine[name].needs, name.rpartition(".")[0])
         modules = {mine[name].file: digest for name in needed if (digest := mine[name].digest)}
         earlier = {path: digest for path, (digest, readers) in self.readers.items() if readers & needed}
         read = {**earlier, **{path: digest for path, digest in self.reads.items() if digest}}
@@ -342,15 +345,17 @@ def _import_of(module: ModuleType, spec: object) -> _Import | None:
 
 
 def _named_in(module: ModuleType) -> Iterator[str]:
-    """Modules of what a module's names stand for."""
+    """Modules of what a module's names stand for; a package has names of all its modules, needed or not."""
     for value in list(vars(module).values()):
-        yield str(value.__name__ if isinstance(value, ModuleType) else getattr(type(value), "__module__", ""))
+        name = str(value.__name__ if isinstance(value, ModuleType) else type(value).__module__)
+        if not name.startswith(f"{module.__name__}."):
+            yield name
         if isinstance(value, type | FunctionType):
             yield str(value.__module__)
 
 
 def _said_in(module: ModuleType, path: Path) -> Iterator[str]:
-    """Modules that a source imports anywhere, and texts in it, any of which may be the name of one."""
+    """Modules that a source imports anywhere, in a function or by a call too."""
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):  # machine code, or an archive
@@ -363,12 +368,13 @@ def _said_in(module: ModuleType, path: Path) -> Iterator[str]:
             base = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
             origin = ".".join([*base, *([node.module] if node.module else [])])
             yield from (origin, *(f"{origin}.{alias.name}" for alias in node.names))
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value.partition(":")[0]
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in _IMPORTERS:
+            yield from (str(given.value) for given in node.args[:1] if isinstance(given, ast.Constant))
 
 
 def _modules_above(frame: FrameType | None) -> Iterator[str]:
-    while frame is not None:
+    """Modules of the functions that are at work, up to where fairwave called them."""
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] not in _ROOMS:
         yield str(frame.f_globals.get("__name__"))
         frame = frame.f_back
 

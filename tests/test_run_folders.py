@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -12,7 +14,11 @@ import xarray as xr
 from run_helpers import Toy, files, refused, run
 
 from scenarios import Result, load
-from scenarios.shards import Cell, batches, read_shard, whole_shards
+from scenarios.errors import ScenarioError
+from scenarios.folders import require_ours
+from scenarios.plot_style import picture
+from scenarios.report import write_report
+from scenarios.shards import Cell, batches, read_shard, whole_shards, write_shard
 
 
 def test_default_folders_are_numbered_and_resumed(toy: Toy) -> None:
@@ -123,3 +129,149 @@ def test_a_disk_that_is_full_when_plots_are_drawn(toy: Toy, monkeypatch: pytest.
     text = refused(toy, out="out", plots=True)
     assert "cannot write out/plots/" in text and ".svg: No space left on device; make room" in text
     assert {path.suffix for path in Path("out/plots").iterdir()} == {".png"}
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in files(folder)}
+
+
+def test_a_shard_in_the_place_of_another_one_is_not_believed(toy: Toy) -> None:
+    """Two variants' folders, two allocators' or two drops' files are swapped; every number stays where it belongs."""
+    toy["variants"] = {"few": {"pipe.rate_bps": 1e5}, "fast": {"pipe.rate_bps": 2e6}}
+    run(toy, out="out", drops=2, drops_per_batch=1)
+    right = {name: content for name, content in snapshot(Path("out")).items() if name.endswith(".csv")}
+    shards, drops = Path("out/shards"), ("drops-00000-00000.nc", "drops-00001-00001.nc")
+    for a, b in (
+        (shards / "few", shards / "fast"),
+        (shards / "few/Even", shards / "few/Greedy"),
+        (shards / "fast/Even" / drops[0], shards / "fast/Even" / drops[1]),
+    ):
+        a.rename("aside")
+        b.rename(a)
+        Path("aside").rename(b)
+        assert not Result("out").complete
+        assert run(toy, out="out", resume=True, drops=2, drops_per_batch=1).complete
+        assert right == {name: content for name, content in snapshot(Path("out")).items() if name.endswith(".csv")}
+
+
+def test_a_shard_that_is_lost_while_the_run_goes_on_is_told(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    from scenarios import running
+
+    def write_and_lose(folder: Path, cell: Cell, windows: xr.Dataset) -> Path:
+        path = write_shard(folder, cell, windows)
+        if cell.allocator == "Even" and int(windows["drop"][0]) == 0:
+            path.unlink()
+        return path
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running, "write_shard", write_and_lose)
+        text = refused(toy, out="out")
+    assert text.startswith(
+        "out is not complete, as shards were lost or damaged while it ran: Even: 4 of 6 drops (0-3);"
+    )
+    assert "--resume computes them anew" in text and "\n" not in text
+    assert json.loads(Path("out/meta.json").read_text())["complete"] is False
+    assert Result("out").to_json()["complete"] is False
+    assert run(toy, out="out", resume=True).complete
+    assert json.loads(Path("out/meta.json").read_text())["complete"] is True
+    assert Path("out/metrics.csv").read_bytes() == run(toy, out="whole").run_dir.joinpath("metrics.csv").read_bytes()
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_that_fairwave_has_not_made_is_left_alone(toy: Toy, resume: bool) -> None:
+    """Even where everything in it looks like a run's."""
+    study = Path("study")
+    study.mkdir()
+    (study / "scenario.yaml").write_text(f"# mine\n{json.dumps(toy)}\n")
+    for name in ("metrics.csv", "meta.json", ".1-metrics.csv.tmp", ".fairwave-run-probe"):
+        (study / name).write_text("mine")
+    before = snapshot(study)
+    text = refused("study/scenario.yaml", out="study", resume=resume)
+    assert "study is not empty and no run folder of fairwave's" in text and "--resume" not in text
+    assert snapshot(study) == before
+
+
+def test_a_folder_that_is_filled_while_the_first_batch_runs_is_left_alone(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scenarios import running
+
+    def meanwhile(*arguments: Any) -> Any:
+        Path("out").mkdir()
+        Path("out/scenario.yaml").write_text("mine")
+        return run_batch(*arguments)
+
+    run_batch = running.run_batch
+    monkeypatch.setattr(running, "run_batch", meanwhile)
+    assert "out is not empty" in refused(toy, out="out", drops=1)
+    assert snapshot(Path("out")) == {"scenario.yaml": b"mine"}
+
+
+def test_a_run_folder_keeps_what_is_not_the_runs(toy: Toy) -> None:
+    """What killed writers left of the run's own files goes; anything of somebody else's stays, hidden or not."""
+    run(toy, out="out")
+    mine = {"notes.md", "sub/metrics.csv", ".1-notes.md.tmp", "sub/.1-metrics.csv.tmp", ".tmp", ".1-.tmp"}
+    left = {".1-metrics.csv.tmp", "shards/_/Even/.1-drops-00000-00003.nc.tmp", "plots/.1-rate_cdf.svg.tmp"}
+    gone = nobodys_pid()
+    for name in {*mine, *left}:
+        path = Path("out") / name.replace(".1-", f".{gone}-")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x")
+    assert run(toy, out="out", resume=True).complete
+    there = {name.replace(f".{gone}-", ".1-") for name in files(Path("out"))}
+    assert mine <= there and not left & there
+
+
+def nobodys_pid() -> int:
+    """A number that no process has."""
+    import psutil
+
+    return next(pid for pid in range(4_000_000, 5_000_000) if not psutil.pid_exists(pid))
+
+
+def test_a_run_of_before_there_was_a_marker_is_read_and_not_written(toy: Toy) -> None:
+    run(toy, out="out")
+    Path("out/.fairwave-run").unlink()
+    before = snapshot(Path("out"))
+    assert Result("out").complete and write_report(Result("out"), "page.html").is_file()
+    for resume in (False, True):
+        text = refused(toy, out="out", resume=resume)
+        assert "a run of an older fairwave, which can be read and reported, but not gone on with" in text
+    assert snapshot(Path("out")) == before
+
+
+def test_what_a_run_that_was_killed_at_once_leaves_can_be_gone_on_with(toy: Toy) -> None:
+    Path("out").mkdir()
+    Path("out/.fairwave-run").touch()
+    assert run(toy, out="out", resume=True, drops=1).complete
+
+
+def test_a_page_overwrites_only_an_earlier_page(toy: Toy) -> None:
+    result = run(toy, out="out", drops=1)
+    assert write_report(result) == write_report(result), "its own"
+    old = Path("out/report.html").read_text().replace('<meta name="generator" content="fairwave">\n', "")
+    Path("old.html").write_text(old)
+    assert write_report(result, "old.html").read_text() != old, "one of an older fairwave"
+    for name, content in (
+        ("notes.md", b"mine"),
+        ("empty", b""),
+        ("page.html", b"<!doctype html><title>fairwave</title>"),
+    ):
+        Path(name).write_bytes(content)
+        with pytest.raises(ScenarioError, match=f"{name} is there already and nothing that fairwave has written"):
+            write_report(result, name)
+        assert Path(name).read_bytes() == content
+    assert "<html" in write_report(result, "notes.md", force=True).read_text()
+    Path("out/report.html").write_text("mine")
+    with pytest.raises(ScenarioError, match="give --force to overwrite it"):
+        write_report(result)
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_pictures_are_signed(toy: Toy, kind: str) -> None:
+    figure = run(toy, out="out", drops=1).plot_rate_cdf()
+    Path("mine").write_bytes(picture(figure, kind))
+    require_ours(Path("mine"))
+    figure.savefig("other", format=kind)
+    with pytest.raises(ScenarioError, match="other is there already"):
+        require_ours(Path("other"))
