@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,8 @@ def _default(scenario: ScenarioBase, resume: bool, made: Mapping[Cell, Maker]) -
         same = [path for path in taken if is_marked(path) and _is_of(path, scenario) and foreign(path, made) is None]
         if same:
             return max(same, key=lambda path: (path / SCENARIO_FILE).stat().st_mtime)
+        for unknown in dict.fromkeys(maker.unknown for maker in made.values() if maker.unknown and taken):
+            warnings.warn(f"no run is gone on with, a new folder is begun: {unknown}", stacklevel=2)
     numbered = (RUNS / (base if n == 1 else f"{base}-{n}") for n in range(1, len(taken) + 2))
     return next(path for path in numbered if path not in taken)
 
