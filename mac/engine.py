@@ -105,6 +105,7 @@ class Engine:
             arrived=torch.zeros((3, *self.shape), dtype=torch.float64, device=self.device),
             owned=None,
             borrowable=None,
+            most_prbs=None,
             breaches=self.no_breaches,
             ledger=ledger,
             block=block,
@@ -129,6 +130,7 @@ class Engine:
             delay_budget_s=self._budget_s,
             owned=state.owned,
             borrowable=state.borrowable,
+            most_prbs=state.most_prbs,
             head_of_line=partial(self._head_of_line, state),
         )
 
