@@ -241,7 +241,7 @@ class SlicingProblem:
         if self._lends:
             lent = torch.ones_like(owner, dtype=torch.bool) if kept is None else ~self._kept(rbg, kept)
         if self._lends and most is not None and bool((most < self.rbgs).any()):
-            most_prbs = most * self.settings.rbg_prbs
+            most_prbs = (most * self.settings.rbg_prbs).clamp(max=self.engine.prbs)
         return _Shares(owner, lent, most_prbs)
 
     def _kept(self, rbg: Tensor, kept: Tensor) -> Tensor:
