@@ -62,7 +62,7 @@ class Engine:
         self.no_breaches = torch.zeros(self.shape[0], dtype=torch.int64, device=self.device)
         self._one = torch.ones(1, dtype=self.dtype, device=self.device)
         self._prb = torch.arange(self.prbs, device=self.device)
-        self.slice_id = parts.users.slice_id.to(self.device).expand(self.shape)
+        self.slice_id = parts.users.slice_id.to(self.device).expand(self.shape).contiguous()
         self._full = parts.users.full_buffer.to(self.device).expand(self.shape)
         self.endless_bytes = self._full.to(torch.float64) * _ALWAYS_BYTES
         self._saturated = bool(parts.users.full_buffer.all())
