@@ -28,6 +28,7 @@ class Slots:
     slots: int = 4
     slices: int = 1
     lent: bool = False  # PRBs that a slice leaves idle may be borrowed
+    limited: bool = False  # and there is a limit to what a slice may hold
     saturated: bool = False
     crowded: bool = False  # everybody in cell 0, the others are empty
     busy: float = 0.7  # probability that a user has data
@@ -78,6 +79,7 @@ class Slots:
             delay_budget_s=budgets.repeat(self.users)[: self.users].expand(len(need), -1).contiguous(),
             owned=owned,
             borrowable=borrowable,
+            most_prbs=self._most(draw("most", self.cells, self.slices)) if self.limited else None,
             head_of_line=lambda: (0.15 * draw("age", self.users) * (need > 0)).to(torch.float32),
             sinr=None if self.sharing == 1 else rate_bits / 6,
             alike=None
@@ -98,12 +100,19 @@ class Slots:
         return alike * (serving[:, :, None] == serving[:, None])
 
     def _owned(self, slice_id: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """The last slice owns nothing where there are several."""
         if self.slices == 1:
             return None, None
-        owner = torch.arange(self.prbs) * (self.slices - 1) // self.prbs
-        owned = owner == slice_id[..., None]
+        owned = self._owner() == slice_id[..., None]
         return owned, ~owned if self.lent else None
+
+    def _owner(self) -> Tensor:
+        """Slice of each PRB. The last slice owns nothing where there are several."""
+        return torch.arange(self.prbs) * (self.slices - 1) // self.prbs
+
+    def _most(self, luck: Tensor) -> Tensor:
+        """From what a slice owns to all PRBs."""
+        own = self._owner().bincount(minlength=self.slices)
+        return own + (luck * (self.prbs - own + 1)).long()
 
 
 CASES = (
@@ -116,10 +125,13 @@ CASES = (
     Slots("always data in slices", saturated=True, slices=3),
     Slots("slices", slices=3),
     Slots("slices that lend", slices=3, lent=True),
+    Slots("slices that lend within limits", users=14, slices=3, lent=True, limited=True, busy=0.9),
+    Slots("always data in slices that lend within limits", saturated=True, slices=3, lent=True, limited=True),
     Slots("shared PRBs", users=14, sharing=4),
     Slots("shared PRBs and zero rates", reach=0.3, sharing=2),
     Slots("shared PRBs, always data", saturated=True, sharing=3),
     Slots("shared PRBs in slices that lend", users=14, slices=3, lent=True, sharing=3),
+    Slots("shared PRBs in slices that lend within limits", users=14, slices=3, lent=True, limited=True, sharing=3),
     Slots("a long run", slots=30, busy=0.4),
 )
 CHECK = FamilyCheck(

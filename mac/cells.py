@@ -96,6 +96,7 @@ class CellState:
     arrived: Tensor  # [3, B, U] float64: bytes arrived, bytes dropped, packets admitted for this slot
     owned: Tensor | None  # [B, U, K] bool, see SchedulingObservation
     borrowable: Tensor | None
+    most_prbs: Tensor | None  # [B, C, S] int64
     breaches: Tensor  # [B] int64, forbidden PRBs of the decisions not yet judged
     ledger: DelayLedger | None
     block: Block

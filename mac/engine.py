@@ -62,7 +62,7 @@ class Engine:
         self.no_breaches = torch.zeros(self.shape[0], dtype=torch.int64, device=self.device)
         self._one = torch.ones(1, dtype=self.dtype, device=self.device)
         self._prb = torch.arange(self.prbs, device=self.device)
-        self.slice_id = parts.users.slice_id.to(self.device).expand(self.shape)
+        self.slice_id = parts.users.slice_id.to(self.device).expand(self.shape).contiguous()
         self._full = parts.users.full_buffer.to(self.device).expand(self.shape)
         self.endless_bytes = self._full.to(torch.float64) * _ALWAYS_BYTES
         self._saturated = bool(parts.users.full_buffer.all())
@@ -105,6 +105,7 @@ class Engine:
             arrived=torch.zeros((3, *self.shape), dtype=torch.float64, device=self.device),
             owned=None,
             borrowable=None,
+            most_prbs=None,
             breaches=self.no_breaches,
             ledger=ledger,
             block=block,
@@ -129,6 +130,7 @@ class Engine:
             delay_budget_s=self._budget_s,
             owned=state.owned,
             borrowable=state.borrowable,
+            most_prbs=state.most_prbs,
             head_of_line=partial(self._head_of_line, state),
         )
 

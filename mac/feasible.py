@@ -95,7 +95,9 @@ def repair_partners(
 
 
 def require_slicing(decision: object, observation: SlicingObservation, context: SlicingContext) -> SlicingDecision:
-    """The decision, if every slice keeps its least and the quotas of a cell fit the carrier.
+    """The decision, if every slice keeps its least and the quotas of a cell fit the carrier and their limits.
+
+    Limits that it leaves out stand in what is returned: the whole carrier to hold, and nothing that is never lent.
 
     Raises:
         InfeasibleDecision: with the drop where a value is at fault.
@@ -107,24 +109,29 @@ def require_slicing(decision: object, observation: SlicingObservation, context: 
     raise_where(
         total > context.rbgs, context, lambda bad: f"the slices of a cell get {bad(total)} RBGs of {context.rbgs}"
     )
-    return SlicingDecision(rbg)
+    return SlicingDecision(rbg, *_required_limits(decision, rbg, context))
 
 
-def repair_slicing(decision: object, context: SlicingContext) -> tuple[Tensor, Tensor]:
-    """Raise quotas to the least, then take RBGs from the greatest until they fit.
+def repair_slicing(decision: object, context: SlicingContext) -> tuple[SlicingDecision, Tensor]:
+    """Cut quotas to their limit and raise them to the least, then take RBGs from the greatest until they fit.
 
-    Returns ``rbg [B, C, S]`` and the breaches of each drop.
+    Returns the decision and the breaches of each drop.
 
     Raises:
         InfeasibleDecision: what is no tensor of the right shape and type cannot be mended.
     """
     given = _quotas(decision, context)
-    rbg = given.clamp(context.min_rbg, context.rbgs)
+    assert isinstance(decision, SlicingDecision)
+    most_given, kept_given = _limits(decision, context)
+    most = most_given.clamp(context.min_rbg, context.rbgs)
+    rbg = given.clamp(min=context.min_rbg).minimum(most)
     for _ in range(len(context.slices) * context.rbgs):
         excess = rbg.sum(-1, keepdim=True) > context.rbgs
         greatest = torch.zeros_like(rbg).scatter_(-1, rbg.argmax(-1, keepdim=True), 1)
         rbg = rbg - greatest * excess
-    return rbg, (rbg != given).flatten(1).any(1).long()
+    kept = kept_given.clamp(min=0).minimum(rbg)
+    mended = (rbg != given) | (most != most_given) | (kept != kept_given)
+    return SlicingDecision(rbg, most, kept), mended.flatten(1).any(1).long()
 
 
 def _holders(decision: object, context: SchedulingContext) -> Tensor:
@@ -168,6 +175,37 @@ def _quotas(decision: object, context: SlicingContext) -> Tensor:
     return require_tensor(decision.rbg, "SlicingDecision.rbg", shape, torch.int64, context.device)
 
 
+def _limits(decision: SlicingDecision, context: SlicingContext) -> tuple[Tensor, Tensor]:
+    """Most RBGs that each slice may hold and those that it never lends, of the right shape and type."""
+    shape, device = (len(context.drops), context.cells, len(context.slices)), context.device
+    most, kept = decision.most_rbg, decision.kept_rbg
+    if most is None:
+        most = torch.full(shape, context.rbgs, dtype=torch.int64, device=device)
+    if kept is None:
+        kept = torch.zeros(shape, dtype=torch.int64, device=device)
+    return (
+        require_tensor(most, "SlicingDecision.most_rbg", shape, torch.int64, device),
+        require_tensor(kept, "SlicingDecision.kept_rbg", shape, torch.int64, device),
+    )
+
+
+def _required_limits(decision: object, rbg: Tensor, context: SlicingContext) -> tuple[Tensor, Tensor]:
+    assert isinstance(decision, SlicingDecision)
+    most, kept = _limits(decision, context)
+    if decision.most_rbg is not None:
+        raise_where(
+            most < rbg, context, lambda bad: f"a slice gets {bad(rbg)} RBGs, and its most_rbg lets it hold {bad(most)}"
+        )
+        raise_where(most > context.rbgs, context, lambda bad: f"a slice may hold {bad(most)} RBGs of {context.rbgs}")
+    if decision.kept_rbg is not None:
+        raise_where(
+            (kept < 0) | (kept > rbg),
+            context,
+            lambda bad: f"a slice never lends {bad(kept)} RBGs of its {bad(rbg)}: kept_rbg must be from 0 to its rbg",
+        )
+    return most, kept
+
+
 def raise_where(bad: Tensor, context: SlicingContext, explain: Callable[[Reader], str]) -> None:
     """Raise for the first breach. ``explain`` gets a function that reads a tensor of the same shape at that place."""
     if bool(bad.any()):
@@ -182,17 +220,29 @@ def _first(bad: Tensor) -> tuple[int, ...]:
 def _breached(user: Tensor, observation: SchedulingObservation) -> bool:
     """Whether there is any breach."""
     if user.device.type == "cpu" and available():
-        from .compiled_feasible import breached, masks
+        from .compiled_feasible import breached, limits, masks
 
         try:
             arrays = user.contiguous().numpy(), observation.serving.contiguous().numpy(), *masks(observation)
-            return bool(breached(*arrays))
+            return bool(breached(*arrays, *limits(observation)))
         except Exception as error:
             give_up(error)
     return bool(_breaches(user, observation).any())
 
 
 def _breaches(user: Tensor, observation: SchedulingObservation) -> Tensor:
+    """Where a holder is forbidden, or a slice already holds its most PRBs, counted from the lowest frequency on."""
+    bad = _forbidden(user, observation)
+    if observation.most_prbs is None:
+        return bad
+    held, of = (user != -1) & ~bad, _slices(user, observation)
+    count = torch.zeros((*observation.most_prbs.shape, user.shape[-1]), dtype=torch.int64, device=user.device)
+    count = count.scatter_(2, of[:, :, None], held.long()[:, :, None]).cumsum(-1)
+    beyond = count.gather(2, of[:, :, None])[:, :, 0] > observation.most_prbs.gather(2, of)
+    return bad | (held & beyond)
+
+
+def _forbidden(user: Tensor, observation: SchedulingObservation) -> Tensor:
     """Where a PRB is held by somebody who does not exist, whom another cell serves, or who may not hold it."""
     known = user.clamp(0, observation.serving.shape[1] - 1)
     home = observation.serving.gather(1, known.flatten(1)).view(user.shape)
@@ -210,12 +260,21 @@ def _explain(user: Tensor, observation: SchedulingObservation, place: tuple[int,
     home = int(observation.serving[drop, held])
     if home != cell:
         return f"cell {cell} gives PRB {prb} to user {held}, whom cell {home} serves"
-    return f"user {held} holds PRB {prb}, which is not its slice's"
+    if bool(_forbidden(user, observation)[place]):
+        lent = "" if observation.borrowable is None else " and is not lent to it"
+        return f"user {held} holds PRB {prb}, which is not its slice's{lent}"
+    assert observation.most_prbs is not None
+    number = int(observation.slice_id[drop, held])
+    most = int(observation.most_prbs[drop, cell, number])
+    return (
+        f"cell {cell} gives slice {number} more PRBs than the {most} that it may hold, borrowed ones included: "
+        "see observation.most_prbs"
+    )
 
 
 def _partner_breaches(user: Tensor, partners: Tensor, observation: SchedulingObservation) -> Tensor:
     """Where a partner could not hold the PRB himself, is on it twice, has nobody to share with, or another slice."""
-    alone = torch.stack([_breaches(one, observation) for one in partners.unbind(-1)], -1)
+    alone = torch.stack([_forbidden(one, observation) for one in partners.unbind(-1)], -1)
     everybody = torch.cat((user[..., None], partners), -1)
     equal = everybody[..., 1:, None] == everybody[..., None, :]
     before = torch.ones(equal.shape[-2:], dtype=torch.bool, device=equal.device).tril()
@@ -234,7 +293,7 @@ def _slices(users: Tensor, observation: SchedulingObservation) -> Tensor:
 def _explain_partner(user: Tensor, partners: Tensor, observation: SchedulingObservation, place: tuple[int, ...]) -> str:
     drop, cell, prb, number = place
     one = partners[..., number]
-    if bool(_breaches(one, observation)[drop, cell, prb]):
+    if bool(_forbidden(one, observation)[drop, cell, prb]):
         return _explain(one, observation, (drop, cell, prb)) + ": a partner must be allowed to hold the PRB"
     held, partner = int(user[drop, cell, prb]), int(partners[place])
     if held == -1:

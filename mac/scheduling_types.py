@@ -53,6 +53,8 @@ class SchedulingObservation:
     sinr: Tensor | None = None  # [B, U, K] reported SINR of each PRB sent to this user alone, linear; None unless PRBs
     # may be shared
     alike: Callable[[], Tensor] | None = None  # computes similarity on demand
+    most_prbs: Tensor | None = None  # [B, C, S] int64, PRBs that the users of a slice may hold in a cell, borrowed ones
+    # included; never fewer than it owns. None: no limit
 
     @cached_property
     def head_of_line_s(self) -> Tensor:

@@ -1,7 +1,7 @@
 """The slicing family: every report, how many RBGs each slice of a cell has; a scheduler works below it every slot.
 
 RBGs are dealt out in the order of the slices from the lowest frequency on. PRBs that the slice's users do not need are
-lost, or lent to users of the other slices of the cell, as set.
+lost, or lent to users of the other slices of the cell, as set, within the limits of the decision.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class SlicingSettings:
     min_rbg: int = Limits(default=1, ge=0, le=275)
     """RBGs that every slice keeps."""
     unused: Literal["lost", "lent"] = "lost"
-    """What becomes of PRBs that a slice does not need."""
+    """What becomes of PRBs that a slice does not need. They are lent within the limits of the decision."""
     held_reports: int = Limits(default=0, ge=0)
     """Reports before the first decision counts; until then the quotas are equal."""
     scheduler: str = "proportional_fair"
@@ -76,6 +76,15 @@ class SlicingState:
     rbg: Tensor  # [B, C, S] int64
     totals: Tensor  # [len(engine.counters), B, U] float64
     interval: int
+
+
+@dataclass(frozen=True)
+class _Shares:
+    """Who may hold what during an interval."""
+
+    owner: Tensor  # [B, C, K] int64, slice that owns each PRB; S where none does
+    lent: Tensor | None  # [B, C, K] bool, PRBs that other slices may borrow; None: none
+    most_prbs: Tensor | None  # see SchedulingObservation
 
 
 @dataclass
@@ -125,6 +134,7 @@ class SlicingProblem:
                 f"slicing.min_rbg: {len(settings.slices)} slices of at least {settings.min_rbg} RBGs do not fit "
                 f"{self.rbgs} RBGs; lower min_rbg or rbg_prbs"
             )
+        self._lends = settings.unused == "lent"
         self._one = torch.ones(engine.shape, dtype=torch.float64, device=engine.device)
 
     @property
@@ -162,6 +172,7 @@ class SlicingProblem:
             slot_s=self.engine.parts.carrier.slot_s,
             device=self.engine.device,
             dtype=self.engine.dtype,
+            lent=self._lends,
         )
 
     def start(self) -> SlicingState:
@@ -195,12 +206,12 @@ class SlicingProblem:
 
     def step(self, state: SlicingState, decision: SlicingDecision, /) -> tuple[SlicingState, Outcome]:
         """Check the decision, set the quotas and run the interval's slots under them."""
-        rbg, mended = self._quotas(state, decision)
-        owner = self.owner(rbg)
-        cells, tally = self._slots(self._own(state.cells, owner), owner)
+        decided, mended = self._decided(state, decision)
+        rbg, shares = decided.rbg, self._shares(decided)
+        cells, tally = self._slots(self._own(state.cells, shares), shares)
         tally.repairs += mended
         place = torch.arange(rbg.shape[-1], device=rbg.device)
-        prbs = (owner[..., None] == place).sum(2)
+        prbs = (shares.owner[..., None] == place).sum(2)
         more = {"repairs": tally.repairs, "rbg": rbg, "slice_prbs": prbs}
         slots = SlotOutcome(tally.counters, tally.active_prbs, tally.delays)
         outcome = self.books.outcome(cells, slots, self.slots, more)
@@ -208,27 +219,45 @@ class SlicingProblem:
 
     def owner(self, rbg: Tensor) -> Tensor:
         """Slice that owns each PRB, ``[B, C, K]``; S where none does."""
-        number = torch.arange(self.engine.prbs, device=rbg.device) // self.settings.rbg_prbs
-        last = rbg.cumsum(-1)
-        return (number[:, None] >= last[..., None, :]).sum(-1)
+        return (self._rbg_of_prb()[:, None] >= rbg.cumsum(-1)[..., None, :]).sum(-1)
 
-    def _quotas(self, state: SlicingState, decision: SlicingDecision) -> tuple[Tensor, Tensor]:
-        """Quotas of the interval and the breaches ``[B]`` that were mended in them."""
+    def _rbg_of_prb(self) -> Tensor:
+        """Number of the RBG that each PRB belongs to, ``[K]``."""
+        return torch.arange(self.engine.prbs, device=self.engine.device) // self.settings.rbg_prbs
+
+    def _decided(self, state: SlicingState, decision: SlicingDecision) -> tuple[SlicingDecision, Tensor]:
+        """The decision in force and the breaches ``[B]`` that were mended in it."""
         none = torch.zeros(self.engine.shape[0], dtype=torch.int64, device=self.engine.device)
         if self.repair:
-            rbg, mended = repair_slicing(decision, self.context)
+            decided, mended = repair_slicing(decision, self.context)
         else:
-            rbg, mended = require_slicing(decision, self.observe(state), self.context).rbg, none
-        return (state.rbg, none) if state.interval < self.settings.held_reports else (rbg, mended)
+            decided, mended = require_slicing(decision, self.observe(state), self.context), none
+        return (SlicingDecision(state.rbg), none) if state.interval < self.settings.held_reports else (decided, mended)
 
-    def _own(self, cells: CellState, owner: Tensor) -> CellState:
+    def _shares(self, decided: SlicingDecision) -> _Shares:
+        """Whose PRBs are whose, which of them may be lent, and how many a slice may hold in all."""
+        rbg, most, kept = decided.rbg, decided.most_rbg, decided.kept_rbg
+        owner, lent, most_prbs = self.owner(rbg), None, None
+        if self._lends:
+            lent = torch.ones_like(owner, dtype=torch.bool) if kept is None else ~self._kept(rbg, kept)
+        if self._lends and most is not None and bool((most < self.rbgs).any()):
+            most_prbs = (most * self.settings.rbg_prbs).clamp(max=self.engine.prbs)
+        return _Shares(owner, lent, most_prbs)
+
+    def _kept(self, rbg: Tensor, kept: Tensor) -> Tensor:
+        """Whether a PRB is among those that its slice never lends, bool ``[B, C, K]``."""
+        number, first = self._rbg_of_prb()[:, None], (rbg.cumsum(-1) - rbg)[..., None, :]
+        return ((number >= first) & (number < first + kept[..., None, :])).any(-1)
+
+    def _own(self, cells: CellState, shares: _Shares) -> CellState:
+        """The cells with what each user may hold and borrow where it is served now."""
         batch, users = self.engine.shape
         home = cells.attached.serving[..., None].expand(batch, users, self.engine.prbs)
-        mine = owner.gather(1, home) == self.engine.slice_id[..., None]
-        lent = ~mine if self.settings.unused == "lent" else None
-        return replace(cells, owned=mine, borrowable=lent)
+        mine = shares.owner.gather(1, home) == self.engine.slice_id[..., None]
+        lent = None if shares.lent is None else shares.lent.gather(1, home) & ~mine
+        return replace(cells, owned=mine, borrowable=lent, most_prbs=shares.most_prbs)
 
-    def _slots(self, cells: CellState, owner: Tensor) -> tuple[CellState, _Tally]:
+    def _slots(self, cells: CellState, shares: _Shares) -> tuple[CellState, _Tally]:
         engine, tally = self.engine, None
         for _ in range(self.slots):
             observation = engine.observe(cells)
@@ -236,7 +265,7 @@ class SlicingProblem:
             attached = cells.attached
             cells, slot, repairs = decide_slot(engine, cells, observation, decision, self.repair)
             if cells.attached is not attached:
-                cells = self._own(cells, owner)
+                cells = self._own(cells, shares)
             if tally is None:
                 tally = _Tally(slot.counters, slot.active_prbs, repairs)
             else:

@@ -29,6 +29,7 @@ class SlicingContext:
     slot_s: float
     device: torch.device
     dtype: torch.dtype
+    lent: bool = False  # PRBs that a slice does not need go to others, slot by slot; otherwise they stay idle
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ class SlicingObservation:
 
 @dataclass(frozen=True)
 class SlicingDecision:
-    """RBGs of each slice in each cell, for the next interval."""
+    """RBGs of each slice in each cell, for the next interval, and the limits of lending where PRBs are lent."""
 
     rbg: Tensor  # [B, C, S] int64, each >= min_rbg, sum over S <= rbgs
+    most_rbg: Tensor | None = None  # [B, C, S] int64, rbg to rbgs: in no slot does a slice hold more PRBs than so many
+    # RBGs have, borrowed ones included; None: no limit
+    kept_rbg: Tensor | None = None  # [B, C, S] int64, 0 to rbg: of its own RBGs the first ones, which are never lent;
+    # None: all may be

@@ -22,6 +22,7 @@ class Shape:
     prbs: int = 8
     slices: int = 1
     lent: bool = False
+    limited: bool = False  # a slice may hold so many PRBs and no more, whatever it owns
 
 
 def roster_loops(serving: Tensor, cells: int) -> Tensor:
@@ -49,6 +50,7 @@ def slot(shape: Shape, seed: int = 0, dtype: torch.dtype = torch.float64, **give
         home = serving[..., None].expand(*size, shape.prbs)
         owned = owner.gather(1, home) == slice_id[..., None]
         borrowable = ~owned if shape.lent else None
+    most = whole(0, shape.prbs, shape.batch, shape.cells, shape.slices) if shape.limited else None
     fields: dict[str, Any] = {
         "slot": 0,
         "serving": serving,
@@ -63,6 +65,7 @@ def slot(shape: Shape, seed: int = 0, dtype: torch.dtype = torch.float64, **give
         "delay_budget_s": torch.full(size, math.inf, dtype=dtype),
         "owned": owned,
         "borrowable": borrowable,
+        "most_prbs": most,
         "head_of_line": lambda: torch.zeros(size, dtype=dtype),
     }
     return SchedulingObservation(**(fields | given))
@@ -118,34 +121,45 @@ def assign_loops(metric: Tensor, observation: SchedulingObservation, passes: int
     masks = [observation.owned] + ([observation.borrowable] if observation.borrowable is not None else [])
     for b in range(batch):
         need = [math.ceil(x) for x in observation.need_prbs[b].tolist()]
+        room = None if observation.most_prbs is None else observation.most_prbs[b].tolist()
+        slots = Slots(observation.serving[b].tolist(), observation.slice_id[b].tolist(), room)
         for mask in masks:
-            for _ in range(1 if saturated else passes):
-                _offer(
-                    holder[b],
-                    metric[b],
-                    observation.serving[b].tolist(),
-                    need,
-                    None if mask is None else mask[b],
-                    saturated,
-                )
+            for _ in range(1 if saturated and room is None else passes):
+                _offer(holder[b], metric[b], slots, need, None if mask is None else mask[b], saturated)
     return holder
 
 
-def _offer(
-    holder: Tensor, metric: Tensor, serving: list[int], need: list[int], mask: Tensor | None, endless: bool
-) -> None:
+@dataclass
+class Slots:
+    """Cell and slice of each user, and the PRBs that each slice of each cell may still hold."""
+
+    serving: list[int]
+    slice_id: list[int]
+    room: list[list[int]] | None
+
+    def has_room(self, user: int) -> bool:
+        return self.room is None or self.room[self.serving[user]][self.slice_id[user]] > 0
+
+    def take(self, user: int) -> None:
+        if self.room is not None:
+            self.room[self.serving[user]][self.slice_id[user]] -= 1
+
+
+def _offer(holder: Tensor, metric: Tensor, of: Slots, need: list[int], mask: Tensor | None, endless: bool) -> None:
     kept = [0] * len(need)
+    open_to = [need[u] > 0 and of.has_room(u) for u in range(len(need))]
     for c in range(holder.shape[0]):
         for k in range(holder.shape[1]):
             if holder[c, k] >= 0:
                 continue
             best, winner = -math.inf, -1
             for u in range(len(need)):
-                allowed = serving[u] == c and need[u] > 0 and (mask is None or bool(mask[u, k]))
+                allowed = of.serving[u] == c and open_to[u] and (mask is None or bool(mask[u, k]))
                 if allowed and float(metric[u, k]) > best:
                     best, winner = float(metric[u, k]), u
-            if winner >= 0 and (endless or kept[winner] < need[winner]):
+            if winner >= 0 and (endless or kept[winner] < need[winner]) and of.has_room(winner):
                 kept[winner] += 1
+                of.take(winner)
                 holder[c, k] = winner
     if not endless:
         for u, count in enumerate(kept):

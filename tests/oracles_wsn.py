@@ -39,7 +39,12 @@ def packets_received(parent: list[int], head: list[bool], own: list[int], node: 
 
 
 def play(
-    field: Field, parent: list[int], head: list[bool], radio: SensorRadioSettings, account: AccountSettings
+    field: Field,
+    parent: list[int],
+    head: list[bool],
+    radio: SensorRadioSettings,
+    account: AccountSettings,
+    fuses_own: list[bool] | None = None,
 ) -> tuple[list[float], list[dict[str, float]], list[bool]]:
     """What is left, what each node paid by cause, and whose packets arrive, without control messages."""
     nodes = len(parent)
@@ -51,7 +56,8 @@ def play(
     for node in range(nodes):
         target = field.sink if ups[node] == -1 else field.place[max(ups[node], 0)]
         sent, received = packets_sent(ups, head, own, node), packets_received(ups, head, own, node)
-        fused = (received + own[node] * account.fuse_own) if head[node] else 0
+        pays = account.fuse_own and (fuses_own is None or fuses_own[node])
+        fused = (received + own[node] * pays) if head[node] else 0
         ask = {
             "transmit": sent * bits * joules_to_send(radio, math.dist(field.place[node], target)),
             "receive": received * bits * radio.electronics_j_per_bit,

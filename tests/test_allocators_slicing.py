@@ -235,10 +235,51 @@ class TestRrmPolicy:
     def shares(self, policy: RrmPolicy, demand: list[float]) -> list[int]:
         return decided(policy, report(self.context(), requested_prbs=demand), self.context())
 
-    def test_minimum_is_guaranteed_to_those_with_demand(self) -> None:
+    def test_minimum_is_guaranteed_as_far_as_it_is_needed(self) -> None:
+        """8 RBGs of 20. In 250 slots an RBG of 3 PRBs has 750, so a demand of 3000 PRBs fills 4 RBGs."""
         policy = self.policy(urllc=(0, 40, 100))
-        assert self.shares(policy, [100.0, 1.0, 899.0]) == [1, 8, 11]
-        assert self.shares(policy, [100.0, 0.0, 900.0]) == [2, 1, 17]
+        assert self.shares(policy, [1e6, 9e3, 9e6]) == [1, 8, 11]
+        assert self.shares(policy, [1e6, 5251.0, 9e6]) == [1, 8, 11]
+        assert self.shares(policy, [1e6, 3000.0, 9e6]) == [2, 4, 14]
+        assert self.shares(policy, [1e6, 3001.0, 9e6])[1] == 5
+        assert self.shares(policy, [1e6, 2.0, 9e6]) == [2, 1, 17]  # one packet of 40 bytes
+        assert self.shares(policy, [1e6, 0.0, 9e6]) == [2, 1, 17]
+
+    def test_one_packet_needs_an_rbg_and_not_the_whole_minimum(self) -> None:
+        context = dataclasses.replace(self.context(), min_rbg=0)
+        policy = self.policy(urllc=(0, 40, 100), mmtc=(10, 30, 100))
+        for packet, quota in ((2.0, 1), (0.0, 0)):
+            rbg = decided(policy, report(context, requested_prbs=[packet, packet, 9e6]), context)
+            assert rbg == [2, quota, 18 - quota]  # two dedicated RBGs stay
+
+    def test_need_is_that_of_the_demand_that_counts(self) -> None:
+        policy = RrmPolicy(policies={"urllc": Ratios(0, 40, 100)}, demand="arrived")
+        observation = report(self.context(), arrived_bits=[3e8, 300 * 3e3, 3e9], requested_prbs=[1.0, 1e9, 1.0])
+        assert decided(policy, observation, self.context())[1] == 4
+
+    def test_where_prbs_are_lent_the_whole_minimum_is_owned(self) -> None:
+        """Others use it in the slots in which it is not needed, so nothing is lost by keeping it ready."""
+        context = dataclasses.replace(self.context(), lent=True)
+        for demand in ([1e6, 2.0, 9e6], [1e6, 0.0, 9e6]):
+            rbg = decided(self.policy(urllc=(0, 40, 100)), report(context, requested_prbs=demand), context)
+            assert rbg == [1, 8, 11]
+
+    def test_limits_are_part_of_the_decision(self) -> None:
+        policy = self.policy(mmtc=(0, 0, 10), urllc=(30, 40, 60))
+        policy.reset(self.context(), 0)
+        decision = policy.decide(report(self.context(), requested_prbs=[1e6, 0.0, 1e6]))
+        assert decision.most_rbg is not None and decision.most_rbg[0, 0].tolist() == [2, 12, 20]
+        assert decision.kept_rbg is not None and decision.kept_rbg[0, 0].tolist() == [0, 6, 0]
+        assert decision.rbg[0, 0].tolist() == [2, 6, 12]
+
+    def test_a_maximum_is_of_the_prbs_where_the_last_rbg_is_small(self) -> None:
+        """100 PRBs make 6 RBGs of 16 and one of 4; 2 of 7 RBGs would be 32 PRBs."""
+        context = dataclasses.replace(TRACTOR, prbs=100, rbg_prbs=16, rbgs=7)
+        assert decided(self.policy(embb=(0, 0, 29)), report(context, requested_prbs=[1e6, 1e6, 1e6]), context)[2] == 1
+        assert decided(self.policy(embb=(0, 0, 32)), report(context, requested_prbs=[1e6, 1e6, 1e6]), context)[2] == 2
+        whole = RrmPolicy()
+        whole.reset(context, 0)
+        assert (whole.decide(report(context)).most_rbg == 7).all()
 
     def test_dedicated_is_kept_without_demand(self) -> None:
         assert self.shares(self.policy(urllc=(30, 40, 100)), [500.0, 0.0, 500.0]) == [7, 6, 7]
@@ -272,12 +313,13 @@ class TestRrmPolicy:
             dedicated = data.draw(percent)
             minimum = data.draw(st.integers(dedicated, 33))
             ratios.append((dedicated, minimum, data.draw(st.integers(minimum, 100))))
-        demand = data.draw(st.lists(st.floats(0, 1e4), min_size=3, max_size=3))
+        demand = data.draw(st.lists(st.floats(0, 3e4), min_size=3, max_size=3))
         policy = self.policy(mmtc=ratios[0], urllc=ratios[1], embb=ratios[2])
         rbg = decided(policy, report(requested_prbs=torch.tensor(demand, dtype=torch.float64)))
         assert sum(rbg) <= 17
         for quota, wants, (dedicated, minimum, maximum) in zip(rbg, demand, ratios, strict=True):
-            assert quota > (minimum if wants > 0 else dedicated) * 0.17 - 1
+            needed = wants / 750  # RBGs that the demand of 250 slots fills
+            assert quota > min(minimum * 0.17, max(needed + 1, dedicated * 0.17)) - 1
             assert quota <= max(1, maximum * 0.17, math.ceil(minimum * 0.17))
 
     def test_ratios_must_be_nested_and_fit(self) -> None:

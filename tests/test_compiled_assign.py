@@ -26,6 +26,7 @@ shapes = st.builds(
     prbs=st.integers(1, 15),
     slices=st.integers(1, 3),
     lent=st.booleans(),
+    limited=st.booleans(),
 )
 seeds = st.integers(0, 2**20)
 
@@ -79,7 +80,8 @@ def test_many_users_and_prbs_and_a_wide_padding(saturated: bool) -> None:
 
 
 def test_metrics_and_masks_may_lie_in_memory_in_any_way() -> None:
-    observation = lacking(Shape(3, 9, 3, 7, 2, True), 4)
+    observation = lacking(Shape(3, 9, 3, 7, 2, True, True), 4)
+    assert observation.most_prbs is not None
     metric = bids(observation, 4, False, torch.float32)
     assert observation.owned is not None and observation.borrowable is not None
     expected = in_torch(metric, observation, 3, False)
@@ -89,6 +91,8 @@ def test_metrics_and_masks_may_lie_in_memory_in_any_way() -> None:
         borrowable=observation.borrowable.transpose(0, 2).contiguous().transpose(0, 2),
         need_prbs=observation.need_prbs.t().contiguous().t(),
         roster=observation.roster.transpose(0, 1).contiguous().transpose(0, 1),
+        slice_id=observation.slice_id.t().contiguous().t(),
+        most_prbs=observation.most_prbs.transpose(0, 2).contiguous().transpose(0, 2),
     )
     twisted = metric.transpose(0, 2).contiguous().transpose(0, 2)
     assert not twisted.is_contiguous() and not turned.owned.is_contiguous()
@@ -169,6 +173,24 @@ def decision(observation: SchedulingObservation, seed: int, wrong: bool) -> Tens
     return torch.where(seldom, anybody, user)
 
 
+@settings(max_examples=200, deadline=None)
+@given(shapes, seeds, st.integers(1, 4), st.booleans())
+def test_no_slice_gets_more_than_its_most_and_a_limit_that_is_not_felt_changes_nothing(
+    shape: Shape, seed: int, passes: int, saturated: bool
+) -> None:
+    observation = lacking(replace(shape, limited=True), seed)
+    metric = bids(observation, seed, False, torch.float32)
+    user = assign(metric, observation, passes, saturated).user
+    assert observation.most_prbs is not None
+    for b in range(shape.batch):
+        for c in range(shape.cells):
+            held = [int(observation.slice_id[b, u]) for u in user[b, c].tolist() if u >= 0]
+            assert all(held.count(s) <= int(observation.most_prbs[b, c, s]) for s in range(shape.slices))
+    loose = replace(observation, most_prbs=torch.full_like(observation.most_prbs, shape.prbs))
+    free = replace(observation, most_prbs=None)
+    assert torch.equal(assign(metric, loose, passes, saturated).user, assign(metric, free, passes, saturated).user)
+
+
 @settings(max_examples=300, deadline=None)
 @given(shapes, seeds, st.booleans())
 def test_breaches_are_those_of_torch(shape: Shape, seed: int, wrong: bool) -> None:
@@ -177,6 +199,23 @@ def test_breaches_are_those_of_torch(shape: Shape, seed: int, wrong: bool) -> No
     assert _breached(user, observation) == bool(_breaches(user, observation).any())
     with torch_alone():
         assert _breached(user, observation) == bool(_breaches(user, observation).any())
+
+
+def test_every_single_prb_too_many_is_found() -> None:
+    """A slice at its most, and one PRB more of it at each place."""
+    prbs, serving = 6, torch.tensor([[0, 0, 0, 1]])
+    free = slot(Shape(1, 4, 2, prbs), 1, serving=serving, slice_id=torch.tensor([[0, 0, 1, 0]]))
+    observation = replace(free, most_prbs=torch.tensor([[[2, 0], [1, 1]]]))
+    for held in range(2 ** (2 * prbs)):
+        places = [held >> k & 1 for k in range(2 * prbs)]
+        user = torch.where(torch.tensor(places).view(1, 2, prbs) == 1, torch.tensor([[0], [3]]), -1)
+        user[0, 0, ::2] = torch.where(user[0, 0, ::2] == 0, 1, -1)  # two users of slice 0
+        wrong = sum(places[:prbs]) > 2 or sum(places[prbs:]) > 1
+        assert _breached(user, observation) == wrong
+        if held % 7 == 0:
+            assert int(_breaches(user, observation).sum()) == max(sum(places[:prbs]) - 2, 0) + max(
+                sum(places[prbs:]) - 1, 0
+            )
 
 
 @pytest.mark.parametrize("lent", [False, True])

@@ -60,9 +60,14 @@ def test_sentences_are_those_that_the_demo_prints(demo: str) -> None:
     assert len(shown) == 3 and [_words(line) for line in shown] == [_words(line) for line in fresh], demo
 
 
-def test_the_other_table_has_its_place() -> None:
-    lines = README.read_text(encoding="utf-8").splitlines()
-    assert lines.count("<!-- tractor-table -->") == lines.count("<!-- /tractor-table -->") == 1
+def test_the_other_table_stands_in_the_page_that_the_readme_names() -> None:
+    page = (ROOT / "docs" / "slicing.md").read_text(encoding="utf-8")
+    _, *rows = _cells(page.partition("<!-- tractor-table -->\n")[2].partition("<!-- /tractor-table -->")[0], "|")
+    assert len(rows[1:]) == 10 and [row[0] for row in rows[1:]][-1] == "all"
+    for row in rows[1:]:
+        assert all(0.0 <= mean - half < mean + half <= 1.0 for mean, half in map(_numbers, row[1:-1]))
+    text = README.read_text(encoding="utf-8")
+    assert "docs/slicing.md#tractors-nine-mixes" in text and "tractor-table" not in text
 
 
 def _between(marker: str) -> str:

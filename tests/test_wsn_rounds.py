@@ -54,11 +54,13 @@ def any_tree(drops: Drops, nodes: int) -> WsnDecision:
     return WsnDecision(parent, luck[:, 1] < 0.33)
 
 
-@pytest.mark.parametrize("fuse_own", [True, False])
-def test_a_round_is_that_of_plain_loops(fuse_own: bool) -> None:
+@pytest.mark.parametrize(("fuse_own", "some"), [(True, False), (False, False), (True, True), (False, True)])
+def test_a_round_is_that_of_plain_loops(fuse_own: bool, some: bool) -> None:
     account = replace(ACCOUNT, fuse_own=fuse_own)
     field = problem(account=account)
     decision = any_tree(field.drops, 15)
+    if some:  # every other node pays for its own packet
+        decision = replace(decision, fuses_own=(torch.arange(15) % 2 == 0).expand(3, 15))
     state = field.start()
     after, outcome = field.step(state, decision)
     ledger = outcome.extras["ledger_j"]
@@ -68,6 +70,7 @@ def test_a_round_is_that_of_plain_loops(fuse_own: bool) -> None:
         left, paid, arrived = oracle.play(
             oracle.Field(place, (50.0, 175.0), state.energy_j[drop].tolist()),
             decision.parent[drop].tolist(), decision.head[drop].tolist(), field.parts.radio, account,
+            None if decision.fuses_own is None else decision.fuses_own[drop].tolist(),
         )  # fmt: skip
         assert after.energy_j[drop].tolist() == pytest.approx(left, rel=1e-12, abs=1e-18)
         assert outcome.packets[drop].tolist() == [float(one) for one in arrived]

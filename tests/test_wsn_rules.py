@@ -17,7 +17,7 @@ from allocators.wsn.clusters import nearest
 from allocators.wsn.game import equilibrium
 from allocators.wsn.learner import Table, state_of
 from allocators.wsn.pegasis import greedy_chain
-from mac.wsn.problem import WsnProblem
+from mac.wsn.problem import CAUSES, WsnProblem
 from mac.wsn.types import SINK
 from phy.random import Drops, uniform
 from phy.sensor_radio import transmit_j_per_bit
@@ -113,6 +113,34 @@ def test_leach_makes_every_node_head_once_in_an_epoch(p: float) -> None:
     assert (heads_over(problem, "leach", 3 * round(1 / p), p=p) == 3).all()
 
 
+@pytest.mark.parametrize(("p", "rounds", "times"), [(0.3, 10, 3), (0.15, 20, 3), (0.07, 100, 7), (0.75, 4, 3)])
+def test_as_published_an_epoch_is_one_over_p_rounds_on_average(p: float, rounds: int, times: int) -> None:
+    """Equation 2 as it is printed: with p = 0.3, epochs begin before rounds 0, 3.3, 6.7 and 10."""
+    problem = fields(battery={"initial_j": 1e3})
+    assert (heads_over(problem, "leach", rounds, p=p) == times).all()
+    ends = [math.ceil(epoch / p - 1e-9) for epoch in range(1, times + 1)]
+    for number, end in enumerate(ends, 1):
+        assert (heads_over(problem, "leach", end, p=p) == number).all()
+
+
+def test_an_epoch_may_be_rounded() -> None:
+    """Of 10/3 rounds: in 4 everybody leads once; in 3 all but (1 - .3)(1 - .3/.7)(1 - .3/.4) = 0.1."""
+    problem = fields(nodes=200, battery={"initial_j": 1e3})
+    assert (heads_over(problem, "leach", 12, p=0.3, epoch="up") == 3).all()
+    shorter = heads_over(problem, "leach", 30, p=0.3, epoch="nearest").double()
+    assert shorter.mean() == pytest.approx(9.0, abs=0.15) and (shorter <= 10).all() and (shorter < 10).any()
+    for p in (0.05, 0.1, 0.25):  # nothing to round
+        counts = [heads_over(problem, "leach", 7, p=p, epoch=epoch) for epoch in ("exact", "nearest", "up")]
+        assert torch.equal(counts[0], counts[1]) and torch.equal(counts[0], counts[2])
+
+
+def test_half_a_round_is_rounded_up() -> None:
+    """As most programs round; p = 0.4."""
+    problem = fields(battery={"initial_j": 1e3})
+    counts = [heads_over(problem, "leach", 9, p=0.4, epoch=epoch) for epoch in ("nearest", "up")]
+    assert torch.equal(*counts) and (counts[0] == 3).all()
+
+
 def test_sep_gives_advanced_nodes_their_share() -> None:
     """a = 1 and m = 0.2 at p = 0.1: normal nodes lead once in twelve rounds, advanced ones once in six."""
     problem = fields(battery={"initial_j": 1e3, "advanced_share": 0.2, "advanced_extra": 1.0})
@@ -193,6 +221,23 @@ def test_the_chain_of_pegasis_is_greedy_and_its_leader_rotates() -> None:
                 if rank != round_:
                     assert int(decision.parent[drop, node]) == chain[rank + (1 if rank < round_ else -1)]
         state, _ = problem.step(state, decision)
+
+
+@pytest.mark.parametrize(("fuse_own", "packets"), [(False, 0), (True, 1)])
+def test_pegasis_pays_for_its_own_packet_where_told_to(fuse_own: bool, packets: int) -> None:
+    """5 nJ a bit for each packet received, 4000 bits; the far end of the chain receives nothing in round 14."""
+    problem = fields(nodes=15, drops=2)
+    allocator, state = resolve("pegasis", "wsn", {"fuse_own": fuse_own}), problem.start()
+    allocator.reset(problem.context, 0)
+    for _ in range(15):
+        decision = allocator.decide(state.observation)
+        state, outcome = problem.step(state, decision)
+    received = torch.zeros(2, 15).scatter_add_(1, decision.parent.clamp(min=0), (decision.parent >= 0).float())
+    ledger = outcome.extras["ledger_j"]
+    assert isinstance(ledger, torch.Tensor)
+    expected = (received.double() + packets) * 4000 * 5e-9
+    assert torch.allclose(ledger[:, CAUSES.index("aggregate")], expected, rtol=1e-12, atol=0)
+    assert received.amin(1).tolist() == [0, 0]
 
 
 def test_moving_heads_to_medoids_never_makes_clusters_wider() -> None:

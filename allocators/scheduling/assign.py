@@ -7,6 +7,8 @@ drop gets the same answer alone and in any batch.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -34,14 +36,17 @@ def assign(
     In each pass every idle PRB is offered to the best user of its cell. Of the PRBs that a user wins he keeps the
     first ones, in the order of PRBs, up to what he still needs; the others are offered again in the next pass. After
     ``passes`` passes over the PRBs of the user's own slice come, where ``borrowable`` is given, as many over the PRBs
-    of other slices that are still idle. What is then left stays idle. Ties go to the lowest user index.
+    of other slices that are still idle. What is then left stays idle. Ties go to the lowest user index. Where
+    ``most_prbs`` is given, the users of a slice keep the first ones of what they would keep, up to what their slice may
+    still hold.
 
     Args:
         metric: ``[B, U, K]``, or ``[B, U, 1]`` where all PRBs are alike; any unit, of either sign, not NaN; minus
             infinity bars the user from the PRB.
         observation: the slot: who is where, who needs how many PRBs, whose PRBs they are.
         passes: how often the PRBs are offered, at least 1.
-        saturated: no need is ever met (``SchedulingContext.saturated``), so one pass without counting does it.
+        saturated: no need is ever met (``SchedulingContext.saturated``), so one pass without counting does it, unless
+            there is a limit.
         weight: ``[B, U]`` of the metric's type, above 0: each user's metric is multiplied with it; left out, 1.
 
     Raises:
@@ -74,7 +79,7 @@ def _dealt(
     metric: Tensor, weight: Tensor | None, observation: SchedulingObservation, passes: int, saturated: bool
 ) -> Tensor:
     """The same in compiled loops, ``[B, C, K]``."""
-    from mac.compiled_feasible import masks
+    from mac.compiled_feasible import limits, masks
 
     from .compiled_assign import deal
 
@@ -82,7 +87,7 @@ def _dealt(
     factor = np.ones(bids.shape[:2], bids.dtype) if weight is None else weight.detach().contiguous().numpy()
     need = observation.need_prbs.contiguous().numpy()
     user = np.empty((*places.shape[:2], observation.rate_bits.shape[2]), np.int64)
-    deal(bids, factor, places, need, *masks(observation), passes, saturated, user)
+    deal(bids, factor, places, need, *masks(observation), *limits(observation), passes, saturated, user)
     return torch.from_numpy(user)
 
 
@@ -93,10 +98,12 @@ def assign_rows(
     need = roster.need(observation)
     prbs = observation.rate_bits.shape[-1]
     masks = [observation.owned] + ([] if observation.borrowable is None else [observation.borrowable])
-    if saturated:
+    if saturated and observation.most_prbs is None:
         user = _all_at_once(rows, roster, need, masks).expand(-1, -1, prbs)
     else:
-        user = _as_needed(rows.expand(-1, -1, -1, prbs), roster, need, masks, passes)
+        need = (need > 0) * prbs if saturated else need.clamp(max=prbs).ceil()
+        limit = _Limit.of(observation, roster)
+        user = _as_needed(rows.expand(-1, -1, -1, prbs), roster, need.to(_COUNT), masks, passes, limit)
     return SchedulingDecision(user.contiguous())
 
 
@@ -112,22 +119,60 @@ def _all_at_once(rows: Tensor, roster: Roster, need: Tensor, masks: list[Tensor 
     return user
 
 
-def _as_needed(rows: Tensor, roster: Roster, need: Tensor, masks: list[Tensor | None], passes: int) -> Tensor:
-    """Winners who keep no more than they need, ``passes`` passes over each of ``masks``, ``[B, C, K]``."""
-    need = need.clamp(max=rows.shape[-1]).ceil().to(_COUNT)
+@dataclass(frozen=True)
+class _Limit:
+    """How many PRBs each slice of a cell may still hold."""
+
+    slice_id: Tensor  # [B, C, M] int64
+    room: Tensor  # [B, C, S]
+
+    @classmethod
+    def of(cls, observation: SchedulingObservation, roster: Roster) -> _Limit | None:
+        """At the start of a slot; None where there is no limit."""
+        if observation.most_prbs is None:
+            return None
+        return cls(roster.rows(observation.slice_id), observation.most_prbs.to(_COUNT))
+
+    def bar(self, need: Tensor) -> Tensor:
+        """Needs ``[B, C, M]``, 0 where the slice has no room."""
+        return torch.where(self.room.gather(2, self.slice_id) > 0, need, 0)
+
+    def keep(self, won: Tensor, place: Tensor) -> tuple[Tensor, _Limit]:
+        """The PRBs ``[B, C, K]`` that slices have room for of those that their users have won, and what is left."""
+        kept, room = _first_ones(won, self.slice_id.gather(2, place), self.room)
+        return kept, replace(self, room=room)
+
+
+def _as_needed(
+    rows: Tensor, roster: Roster, need: Tensor, masks: list[Tensor | None], passes: int, limit: _Limit | None
+) -> Tensor:
+    """Winners who keep no more than they need and may hold, ``passes`` passes over each of ``masks``, ``[B, C, K]``."""
     user = torch.full_like(rows[:, :, 0], -1, dtype=torch.int64)
     for mask in masks:
         offered = _within(rows, roster, mask)
         for _ in range(passes):
+            need = need if limit is None else limit.bar(need)
             best, place = offered.minimum(_cap(need > 0, rows)).max(2)
-            won = (best != NEVER) & (user < 0)
-            place_of = place[:, :, None]
-            count = torch.zeros(rows.shape, dtype=_COUNT, device=rows.device)
-            count = count.scatter_(2, place_of, won.to(_COUNT)[:, :, None]).cumsum(-1, dtype=_COUNT)
-            kept = won & (count.gather(2, place_of)[:, :, 0] <= need.gather(2, place))
-            need = (need - count[..., -1]).clamp_(min=0)
+            kept, need = _first_ones((best != NEVER) & (user < 0), place, need)
+            if limit is not None:
+                kept, limit = limit.keep(kept, place)
             user = torch.where(kept, roster.user.gather(2, place), user)
     return user
+
+
+def _first_ones(won: Tensor, group: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
+    """The first PRBs of those that each group has won, up to what it is allowed, and what is left of that.
+
+    Args:
+        won: bool ``[B, C, K]``.
+        group: who has won each PRB, ``[B, C, K]``.
+        allowed: PRBs of each group, ``[B, C, G]``.
+    """
+    of = group[:, :, None]
+    count = torch.zeros((*allowed.shape, won.shape[-1]), dtype=_COUNT, device=won.device)
+    count = count.scatter_(2, of, won.to(_COUNT)[:, :, None]).cumsum(-1, dtype=_COUNT)
+    kept = won & (count.gather(2, of)[:, :, 0] <= allowed.gather(2, group))
+    return kept, (allowed - count[..., -1]).clamp_(min=0)
 
 
 def _within(rows: Tensor, roster: Roster, mask: Tensor | None) -> Tensor:

@@ -19,6 +19,8 @@ def deal(
     need: Array,
     owned: Array,
     lent: Array,
+    slice_id: Array,
+    most: Array,
     passes: int,
     saturated: bool,
     user: Array,
@@ -32,13 +34,16 @@ def deal(
         need: PRBs that each user wants, ``[B, U]``.
         owned: ``[B, U, K]`` bool, PRBs that each user may hold; without rows where he may hold all.
         lent: those that he may borrow; without rows where there are none.
+        slice_id: slice of each user, ``[B, U]``.
+        most: PRBs that each slice may hold in a cell, ``[B, C, S]``; without rows where there is no limit.
         passes: how often PRBs are offered that their winner does not need.
-        saturated: no need is ever met, and PRBs are offered once.
+        saturated: no need is ever met, and PRBs are offered once unless there is a limit.
         user: ``[B, C, K]``, written; -1 for nobody.
     """
     drops, cells, prbs = user.shape
     users, places = metric.shape[1], roster.shape[2]
-    left, won = np.empty(places, np.int64), np.empty(places, np.int64)
+    left, won, room = np.empty(places, np.int64), np.empty(places, np.int64), np.empty(most.shape[2], np.int64)
+    limited = len(most) > 0
     for b in range(drops):
         for c in range(cells):
             holder = user[b, c]
@@ -47,11 +52,18 @@ def deal(
             while count < places and roster[b, c, count] < users:
                 left[count] = int(np.ceil(min(need[b, roster[b, c, count]], float(prbs))))
                 count += 1
+            if limited:
+                room[:] = most[b, c]
             for turn in range(2 if len(lent) else 1):
                 mask = lent if turn else owned
-                for _ in range(1 if saturated else passes):
+                for _ in range(passes if limited or not saturated else 1):
                     won[:count] = 0
-                    _offer(b, metric, weight[b], roster[b, c, :count], mask, left, won, saturated, holder)
+                    if limited:
+                        for m in range(count):
+                            if room[slice_id[b, roster[b, c, m]]] <= 0:
+                                left[m] = 0
+                    members = roster[b, c, :count]
+                    _offer(b, metric, weight[b], members, mask, slice_id[b], left, won, room, saturated, holder)
                     if not saturated:
                         for m in range(count):
                             left[m] = max(left[m] - won[m], 0)
@@ -64,12 +76,17 @@ def _offer(
     weight: Array,
     members: Array,
     mask: Array,
+    slice_id: Array,
     left: Array,
     won: Array,
+    room: Array,
     saturated: bool,
     holder: Array,
 ) -> None:
-    """Offer every idle PRB to the best member who still needs one; he keeps the first ones, up to what he needs."""
+    """Offer every idle PRB to the best member who still needs one; he keeps the first ones, up to what he needs.
+
+    Of those that the users of a slice keep, the first ones are theirs, up to the room of the slice.
+    """
     one_for_all = metric.shape[2] == 1
     for k in range(len(holder)):
         if holder[k] >= 0:
@@ -84,4 +101,8 @@ def _offer(
         if place >= 0:
             won[place] += 1
             if saturated or won[place] <= left[place]:
+                if len(room):
+                    room[slice_id[members[place]]] -= 1
+                    if room[slice_id[members[place]]] < 0:
+                        continue
                 holder[k] = members[place]

@@ -48,15 +48,19 @@ class Ratios:
 class RrmPolicy:
     """RRMPolicyRatio: dedicated, prioritised and shared RBGs (TS 28.541 clause 4.3.36).
 
-    In each cell and interval a slice always holds its dedicated RBGs; one with demand holds its minimum. The rest is
-    shared in proportion to demand as far as each slice's maximum allows, and what no demand can take goes to the
-    others up to theirs. Before the first report, and wherever nobody has demand, all slices count alike.
+    In each cell and interval a slice always owns its dedicated RBGs, and of its minimum what it needs: where PRBs are
+    lent (``slicing.unused``) the whole minimum, which others use in each slot in which the slice does not; where they
+    are lost as many RBGs as its demand of the last interval filled on average over the slots. The rest is shared in
+    proportion to demand as far as each slice's maximum allows, and what no demand can take goes to the others up to
+    theirs. Before the first report, and wherever nobody has demand, all slices count alike and own their minimum.
+    Dedicated RBGs are never lent, and no slice exceeds its maximum by borrowing.
 
-    Ratios are of RBGs. Dedicated and minimum ratios are rounded to whole RBGs together, by largest remainder, and so
-    that a slice is short of its own by less than one; the maximum is rounded down. No slice falls below the
-    carrier's ``min_rbg``, whatever its maximum.
+    Dedicated and minimum ratios are rounded to whole RBGs together, by largest remainder, and so that a slice is short
+    of its own by less than one; the maximum is rounded down, but not below the minimum in whole RBGs. No slice falls
+    below the carrier's ``min_rbg``, whatever its maximum.
 
-    What is shared, and by what demand, the standard leaves open: proportion is ours.
+    What is shared, by what demand, and that a mean says what is needed where PRBs are lost, the standard leaves open
+    and is ours.
     """
 
     policies: Mapping[str, Ratios] = Field(default_factory=dict)
@@ -80,21 +84,34 @@ class RrmPolicy:
         """
         require_room(context)
         ratios = [self._named(context.slices).get(name, Ratios()) for name in context.slices]
-        self._rbgs = context.rbgs
+        self._rbgs, self._lent = context.rbgs, context.lent
+        self._rbg_slots = context.rbg_prbs * context.interval_s / context.slot_s
         least = torch.full((len(ratios),), context.min_rbg, dtype=torch.int64)
-        minimum = _whole([one.minimum for one in ratios], context.rbgs)
-        maximum = torch.tensor([math.floor(one.maximum * context.rbgs / 100 + 1e-9) for one in ratios])
-        self._guaranteed = _fit(minimum.maximum(least), least, context.rbgs).to(context.device)
-        dedicated = _whole([one.dedicated for one in ratios], context.rbgs).maximum(least)
-        self._dedicated = dedicated.to(context.device).minimum(self._guaranteed)
-        self._most = maximum.to(context.device).maximum(self._guaranteed)
+        minimum = _whole([one.minimum for one in ratios], context)
+        guaranteed = _fit(minimum.maximum(least), least, context.rbgs)
+        most = _most([one.maximum for one in ratios], context).maximum(guaranteed)
+        dedicated = _whole([one.dedicated for one in ratios], context).minimum(guaranteed)
+        self._most, self._guaranteed = most.to(context.device), guaranteed.to(context.device)
+        self._dedicated = dedicated.to(context.device)
+        self._least = dedicated.maximum(least).to(context.device)
 
     def decide(self, observation: SlicingObservation) -> SlicingDecision:
         """Guarantee, then share by demand."""
         demand = demand_prbs(observation, self.demand)
+        rbg = apportion(demand, self._rbgs, self._reserved(demand), self._most)
+        return SlicingDecision(rbg, self._most.expand(rbg.shape), self._dedicated.expand(rbg.shape))
+
+    def _reserved(self, demand: Tensor) -> Tensor:
+        """RBGs that each slice owns before anything is shared, ``[B, C, S]``.
+
+        Args:
+            demand: PRBs summed over the slots of the last interval, ``[B, C, S]``.
+        """
+        if self._lent:
+            return self._guaranteed.expand(demand.shape)
+        needed = (demand / self._rbg_slots).ceil().clamp(max=self._rbgs).to(torch.int64)
         nobody = demand.amax(-1, keepdim=True) <= 0
-        least = torch.where((demand > 0) | nobody, self._guaranteed, self._dedicated)
-        return SlicingDecision(apportion(demand, self._rbgs, least, self._most))
+        return torch.where(nobody, self._guaranteed, needed.maximum(self._least).minimum(self._guaranteed))
 
     def _named(self, slices: Sequence[str]) -> Mapping[str, Ratios]:
         for name in self.policies:
@@ -107,10 +124,20 @@ class RrmPolicy:
         return self.policies
 
 
-def _whole(percent: list[float], rbgs: int) -> Tensor:
+def _most(percent: list[float], context: SlicingContext) -> Tensor:
+    """Percentages of the PRBs as whole RBGs, rounded down; the last RBG of the carrier counts as whole."""
+    shares = _shares(percent, context)
+    return torch.where(torch.tensor(percent) < 100, (shares + 1e-9).floor(), context.rbgs).to(torch.int64)
+
+
+def _shares(percent: list[float], context: SlicingContext) -> Tensor:
+    return torch.tensor(percent, dtype=torch.float64) * context.prbs / (100 * context.rbg_prbs)
+
+
+def _whole(percent: list[float], context: SlicingContext) -> Tensor:
     """Percentages as whole RBGs, each rounded up or down so that they add up to their exact sum, rounded up."""
-    shares = torch.tensor(percent, dtype=torch.float64) * rbgs / 100
-    total = min(rbgs, math.ceil(float(shares.sum()) - 1e-9))
+    shares = _shares(percent, context)
+    total = min(context.rbgs, math.ceil(float(shares.sum()) - 1e-9))
     if not total:
         return torch.zeros(len(percent), dtype=torch.int64)
     return apportion(shares, total, shares.floor(), (shares - 1e-9).ceil().clamp(min=0))

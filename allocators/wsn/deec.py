@@ -21,7 +21,9 @@ class Deec:
 
     with a_i what the node had more than the poorest at the start, over the poorest's, and Ebar the mean charge of the
     live nodes. The paper estimates Ebar from the round and the expected life of the field, (E_total / N) (1 - r / R);
-    here it is known (ours), so that no R has to be guessed and the chances stay right to the end.
+    here it is known (ours), so that no R has to be guessed and the chances stay right to the end. Epochs of 1/p rounds
+    are rounded up to whole rounds (ours): p changes from round to round, and where a part of a round counted, so would
+    the rounds at which past epochs began.
 
     Source: Qing, Zhu, Wang, Computer Communications 29, 2006.
     """
@@ -33,7 +35,7 @@ class Deec:
 
     def reset(self, context: WsnContext, seed: int) -> None:
         """Weights by the charge at the start."""
-        self._context, self._rotation = context, Rotation(context, f"deec/{seed}")
+        self._context, self._rotation = context, Rotation(context, f"deec/{seed}", "up")
         weight = context.initial_j / context.initial_j.amin(1, keepdim=True).clamp(min=1e-300)
         self._base = self.p * weight * context.nodes / weight.sum(1, keepdim=True)
 

@@ -10,7 +10,7 @@ from mac.wsn.types import WsnContext, WsnDecision, WsnObservation
 
 from .clusters import join_nearest
 from .relay import BetweenHeads, routed
-from .rotation import Rotation
+from .rotation import Epoch, Rotation
 
 
 @dataclass(config=PARAMETERS)
@@ -24,6 +24,9 @@ class Leach:
 
     p: float = Field(default=0.05, gt=0, le=1)
     """Wanted share of heads."""
+    epoch: Epoch = "exact"
+    """Rounds in which a node is head once, where 1/p is no whole number: exact, as published, or rounded to the nearest
+    or up."""
     between_heads: BetweenHeads = "single_hop"
     """Whether heads send to the sink, or by way of other heads where that takes less energy: single_hop, multi_hop."""
     direct_if_nearer: bool = False
@@ -31,7 +34,7 @@ class Leach:
 
     def reset(self, context: WsnContext, seed: int) -> None:
         """Nobody has been head."""
-        self._context, self._rotation = context, Rotation(context, f"leach/{seed}")
+        self._context, self._rotation = context, Rotation(context, f"leach/{seed}", self.epoch)
         self._p = context.initial_j.new_full((1, 1), self.p)
 
     def decide(self, observation: WsnObservation) -> WsnDecision:

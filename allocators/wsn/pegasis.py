@@ -18,8 +18,13 @@ class Pegasis:
     The chain is greedy: it begins at the node farthest from the sink and goes on to the nearest that is not yet in it.
     The leader of round r is the live node number ``r mod n`` of the chain; the dead are bypassed.
 
+    A node pays aggregation for the packet that it receives and fuses with its own; the ends of the chain fuse nothing.
+
     Source: Lindsey, Raghavendra, IEEE Aerospace Conference 2002.
     """
+
+    fuse_own: bool = False
+    """Every node pays aggregation for its own packet, too, as heads of clusters do."""
 
     def reset(self, context: WsnContext, seed: int) -> None:
         """The chain is made when the sink is first seen."""
@@ -43,7 +48,8 @@ class Pegasis:
         towards = torch.where(rank == leader, SINK, living.gather(1, next_rank))
         towards = torch.where(lives, towards, NO_WAY)
         parent = torch.empty_like(towards).scatter_(1, order, towards)
-        return WsnDecision(parent, observation.alive.clone())
+        own = torch.full_like(observation.alive, self.fuse_own)
+        return WsnDecision(parent, observation.alive.clone(), fuses_own=own)
 
 
 def greedy_chain(position_m: Tensor, sink_m: Tensor) -> Tensor:

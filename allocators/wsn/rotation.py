@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from mac.wsn.types import WsnContext, WsnObservation
 from phy.random import uniform
+
+_WHOLE = 1e-9  # of a round: closer to a whole number is that number
+
+Epoch = Literal["exact", "nearest", "up"]
 
 
 class Rotation:
@@ -16,15 +22,21 @@ class Rotation:
 
         T = p / (1 - p (r mod 1/p)).
 
+    Where 1/p is no whole number, epochs are as the equation has them (``exact``: of 10/3 rounds, that is 4, 3, 3, 4 and
+    so on, and the last round of each makes heads of all who are left), or rounded to the ``nearest`` whole number, as in
+    many programs (then some nodes are never head in an epoch that is shorter than 1/p), or ``up``.
+
     Source: Heinzelman, Chandrakasan, Balakrishnan, HICSS 2000, equation 2; with a probability of its own for each
     node: Smaragdakis, Matta, Bestavros, SANPA 2004.
 
     Args:
         context: of the run.
         stream: names the random numbers.
+        epoch: length of an epoch: exact, nearest, up.
     """
 
-    def __init__(self, context: WsnContext, stream: str) -> None:
+    def __init__(self, context: WsnContext, stream: str, epoch: Epoch) -> None:
+        self._epoch = epoch
         self._keys = context.drops.keys(stream).to(context.device)
         self._nodes = context.nodes
         self._last = torch.full_like(context.initial_j, -1.0)  # round in which a node was head last
@@ -37,10 +49,17 @@ class Rotation:
             probability: p of each node, ``[B, N]``, or of all, ``[1, 1]``; above 0 and at most 1.
         """
         now = observation.round
-        epoch = (1.0 / probability - 1e-9).ceil()
-        began = (now / epoch).floor() * epoch
+        epoch = self._rounds(1.0 / probability)
+        began = (now / epoch + _WHOLE).floor() * epoch
         threshold = probability / (1.0 - probability * (now - began)).clamp(min=1e-12)
         luck = uniform(self._keys, (self._nodes,), start=now * self._nodes)
-        chosen = observation.alive & (self._last < began) & (luck < threshold)
+        chosen = observation.alive & (self._last < (began - _WHOLE).ceil()) & (luck < threshold)
         self._last = self._last.masked_fill(chosen, now)
         return chosen
+
+    def _rounds(self, exact: Tensor) -> Tensor:
+        """Length of an epoch, from 1/p; what is whole but for rounding is whole."""
+        if self._epoch == "nearest":
+            return (exact + 0.5).floor()
+        up = (exact - _WHOLE).ceil()
+        return up if self._epoch == "up" else torch.where(up - exact < _WHOLE, up, exact)

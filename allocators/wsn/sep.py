@@ -10,7 +10,7 @@ from mac.wsn.types import WsnContext, WsnDecision, WsnObservation
 
 from .clusters import join_nearest
 from .relay import BetweenHeads, routed
-from .rotation import Rotation
+from .rotation import Epoch, Rotation
 
 
 @dataclass(config=PARAMETERS)
@@ -26,12 +26,15 @@ class Sep:
 
     p: float = Field(default=0.05, gt=0, le=1)
     """Wanted share of heads."""
+    epoch: Epoch = "exact"
+    """Rounds in which a node is head once, where 1/p is no whole number: exact, as published, or rounded to the nearest
+    or up."""
     between_heads: BetweenHeads = "single_hop"
     """Whether heads send to the sink, or by way of other heads where that takes less energy: single_hop, multi_hop."""
 
     def reset(self, context: WsnContext, seed: int) -> None:
         """Nobody has been head."""
-        self._context, self._rotation = context, Rotation(context, f"sep/{seed}")
+        self._context, self._rotation = context, Rotation(context, f"sep/{seed}", self.epoch)
         mean = context.initial_j.mean(1, keepdim=True).clamp(min=1e-300)
         self._p = (self.p * context.initial_j / mean).clamp(1e-9, 1.0)
 

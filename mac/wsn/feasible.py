@@ -23,6 +23,8 @@ def require_wsn(decision: object, observation: WsnObservation, context: WsnConte
     shape = (len(context.drops), context.nodes)
     parent = require_tensor(decision.parent, "WsnDecision.parent", shape, torch.int64, context.device)
     head = require_tensor(decision.head, "WsnDecision.head", shape, torch.bool, context.device)
+    if decision.fuses_own is not None:
+        require_tensor(decision.fuses_own, "WsnDecision.fuses_own", shape, torch.bool, context.device)
     alive = observation.alive
     _refuse(head & ~alive, context, lambda _, node: f"node {node} is a head, and it is dead")
     _refuse(

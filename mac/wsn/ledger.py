@@ -27,6 +27,7 @@ class Round:
     up: Tensor  # [B, N] int64, of above()
     head: Tensor  # [B, N] bool
     own: Tensor  # [B, N] float64 packets made
+    own_fused: Tensor  # [B, N] float64 those of them that a head pays aggregation for
     loads: Loads
     hop_m2: Tensor  # [B, N] float64, square of the distance to the parent or the sink
 
@@ -47,7 +48,7 @@ def costs(
     """
     bits = account.packet_bits + account.header_bits
     received, sent = round_.loads.received, round_.loads.sent
-    fused = received + round_.own * account.fuse_own
+    fused = received + round_.own_fused
     rows = {
         "transmit": sent * transmit_j_per_bit(radio, round_.hop_m2) * bits,
         "receive": received * (radio.electronics_j_per_bit * bits),

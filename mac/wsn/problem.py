@@ -150,8 +150,10 @@ class WsnProblem:
     def _traffic(self, state: WsnState, decision: WsnDecision) -> Round:
         up = above(decision.parent) * state.alive
         own = state.sensed.to(torch.float64)
+        fused = own * self.parts.account.fuse_own
+        fused = fused if decision.fuses_own is None else fused * decision.fuses_own
         hop = hop_m2(self.position_m, state.observation.sink_m, up)
-        return Round(state.alive, up, decision.head, own, packet_loads(up, decision.head, own), hop)
+        return Round(state.alive, up, decision.head, own, fused, packet_loads(up, decision.head, own), hop)
 
     def _costs(self, state: WsnState, round_: Round, decision: WsnDecision) -> tuple[Tensor, Tensor]:
         account, radio = self.parts.account, self.parts.radio

@@ -22,7 +22,7 @@ class AccountSettings:
     control_bits: int = Field(default=0, ge=0, le=100_000)
     """Length of a control message (announcement, joining, report to the sink); 0: control costs nothing."""
     fuse_own: bool = True
-    """A head pays aggregation for its own packet as for those that it receives."""
+    """A head pays aggregation for its own packet as for those that it receives, unless its protocol says otherwise."""
     sense_j: float = Field(default=0.0, ge=0, le=1e3)
     """Sensing, for each packet that a node makes."""
     idle_j: float = Field(default=0.0, ge=0, le=1e3)

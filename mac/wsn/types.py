@@ -63,3 +63,5 @@ class WsnDecision:
     parent: Tensor  # [B, N] int64: a live node, SINK, or NO_WAY; what stands at dead nodes is ignored
     head: Tensor  # [B, N] bool: fuses its own packet and all that it receives into one
     control: Control | None = None
+    fuses_own: Tensor | None = None  # [B, N] bool: heads that pay aggregation for their own packet, too, where the
+    # account has that (account.fuse_own); None: all of them

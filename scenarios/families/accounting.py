@@ -74,8 +74,8 @@ def _radio(radio: SensorRadioSettings) -> str:
 def _aggregation(account: AccountSettings, radio: SensorRadioSettings) -> str:
     if radio.aggregation_j_per_bit == 0.0:
         return "free"
-    own = "with" if account.fuse_own else "without"
-    return f"{joules(radio.aggregation_j_per_bit)}/bit of payload for each packet that a head fuses, {own} its own"
+    own = "with its own unless its protocol says otherwise" if account.fuse_own else "without its own"
+    return f"{joules(radio.aggregation_j_per_bit)}/bit of payload for each packet that a head fuses, {own}"
 
 
 def _control(bits: int) -> str:

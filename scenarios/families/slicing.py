@@ -120,6 +120,7 @@ def _context(scenario: SlicingScenario) -> SlicingContext:
         slot_s=carrier.slot_s,
         device=torch.device("cpu"),
         dtype=torch.float32,
+        lent=settings.unused == "lent",
     )
 
 
