@@ -8,7 +8,7 @@ import io
 import math
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,10 +52,16 @@ class Table:
     line: tuple[int, ...]  # line of the file on which each row ends, counted from 1
     columns: dict[str, tuple[str, ...]]
     failure: type[TableError]
+    unit: str = "line"  # what is counted by ``line``
 
     def error(self, row: int, message: str) -> TableError:
         """An error in one row (counted from 0)."""
-        return self.failure(f"{self.path}, line {self.line[row]}: {message}")
+        return self.failure(f"{self.path}, {self.unit} {self.line[row]}: {message}")
+
+    def those(self, rows: Sequence[int]) -> Table:
+        """A table of some of the rows."""
+        columns = {name: tuple(column[row] for row in rows) for name, column in self.columns.items()}
+        return replace(self, line=tuple(self.line[row] for row in rows), columns=columns)
 
     def numbers(self, column: str, low: float = -math.inf, high: float = math.inf, hint: str = "") -> Floats:
         """A column as float64 ``[n]``.
@@ -152,20 +158,28 @@ def _check_header(path: Path, names: Sequence[str], form: Form, failure: type[Ta
         raise failure(f"{path}, line 1: these columns appear more than once: {', '.join(twice)}.")
 
 
+def read_bytes(path: Path, failure: type[TableError] = TableError) -> bytes:
+    """Read a file, plain or gzipped.
+
+    Raises:
+        TableError: it is missing, unreadable or damaged.
+    """
+    try:
+        data = path.read_bytes()
+        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise failure(f"{path}: the gzip file is damaged or cut off ({error}).") from None
+    except OSError as error:
+        raise failure(f"{path}: cannot be read: {error.strerror or error}.") from None
+
+
 def read_text(path: Path, failure: type[TableError] = TableError) -> str:
     """Read a text file, plain or gzipped, in UTF-8.
 
     Raises:
         TableError: it is missing, unreadable, damaged or binary.
     """
-    try:
-        data = path.read_bytes()
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise failure(f"{path}: the gzip file is damaged or cut off ({error}).") from None
-    except OSError as error:
-        raise failure(f"{path}: cannot be read: {error.strerror or error}.") from None
+    data = read_bytes(path, failure)
     try:
         bad, text = data.find(b"\0"), data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""Packet traces: tables that Wireshark and tshark export, as TRACTOR has them.
+"""Packet traces: captures, or the tables that Wireshark and tshark make of them, as TRACTOR has them.
 
 Columns ``App name,No.,Time,Source,Destination,Protocol,Length`` as Wireshark exports them: Time in seconds since the
 start of the capture or since 1970, Length in bytes with the headers of the capture. Only Time, Source, Destination and
@@ -8,15 +8,18 @@ genesys-neu/TRACTOR (arXiv 2312.07896).
 
 from __future__ import annotations
 
+import io
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from socket import AF_INET, AF_INET6, inet_ntop
 
 import numpy as np
 from numpy.typing import NDArray
 
-from phy.table import Form, Table, read_table
+from phy.table import Form, Table, read_bytes, read_table
 
 from .packets import Floats, Ints
 from .table import TraceError
@@ -41,6 +44,10 @@ _EPOCH_FROM_S = 1e8
 """Times above are dates, counted from 1970 (1973 and later), and no time since the start of a capture."""
 _EPOCH_TO_S = 1e11
 """Times above are no dates in seconds (year 5138)."""
+_CAPTURES = tuple(map(bytes.fromhex, ("a1b2c3d4", "d4c3b2a1", "a1b23c4d", "4d3cb2a1", "0a0d0d0a")))
+"""First bytes of pcap files, of microseconds or nanoseconds, and of pcapng."""
+_RAW_IP = (12, 14, 101, 228, 229)
+"""Link types without a header of their own."""
 _FORM = Form(
     kind="a packet trace",
     required=("Time", "Source", "Destination", "Length"),
@@ -76,7 +83,7 @@ def load_trace(path: str | Path, ue_address: str = UE_ADDRESS, header_bytes: int
     keeps its packet rate (1 s for a capture without any extent in time).
 
     Args:
-        path: CSV file, columns separated by commas, semicolons or tabs; may be gzipped. Without a header it has the
+        path: packet capture (pcap or pcapng, which needs dpkt) or CSV file, columns separated by commas, semicolons or tabs; may be gzipped. Without a header it has the
             four columns in the order Time, Source, Destination, Length, as ``tshark -T fields`` writes them.
         ue_address: address of the UE.
         header_bytes: headers in each Length, at most 1000.
@@ -96,7 +103,11 @@ def load_trace(path: str | Path, ue_address: str = UE_ADDRESS, header_bytes: int
 
 @lru_cache(maxsize=256)
 def _load(path: Path, _modified_ns: int, _size: int, ue_address: str, header_bytes: int) -> Trace:
-    table = read_table(path, _FORM, TraceError)
+    table = _of_capture(path) if _is_capture(path) else read_table(path, _FORM, TraceError)
+    ends = zip(table.columns["Source"], table.columns["Destination"], strict=True)
+    table = table.those([row for row, (source, destination) in enumerate(ends) if source or destination])
+    if not table.line:
+        raise TraceError(f"{path}: no packet has an IP address.")
     time_s = _times(table)
     length = _lengths(table, header_bytes)
     sent, received = (_names(table.columns[end], ue_address) for end in ("Source", "Destination"))
@@ -110,6 +121,61 @@ def _load(path: Path, _modified_ns: int, _size: int, ue_address: str, header_byt
     for array in arrays:
         array.setflags(write=False)  # the cache hands the same arrays to everybody
     return Trace(*arrays, duration_s=float(time_s[-1] + gap_s) or 1.0)
+
+
+def _is_capture(path: Path) -> bool:
+    """Whether a file is a packet capture, which tools write in binary."""
+    return read_bytes(path, TraceError)[:4] in _CAPTURES
+
+
+def _of_capture(path: Path) -> Table:
+    """The IP packets of a pcap or pcapng file; those of other protocols have no addresses."""
+    try:
+        import dpkt
+    except ImportError:
+        raise TraceError(
+            f"{path}: a packet capture is read by dpkt: pip install 'fairwave[pcap]', or export the capture: tshark -r "
+            f"{path.name} -T fields -e frame.time_epoch -e ip.src -e ip.dst -e frame.len > trace.tsv"
+        ) from None
+    try:
+        reader = dpkt.pcap.UniversalReader(io.BytesIO(read_bytes(path, TraceError)))
+        link = reader.datalink()
+        rows = [(repr(float(time_s)), *_packet(link, data)) for time_s, data in reader]
+    except (dpkt.Error, ValueError, struct.error) as error:
+        raise TraceError(f"{path}: the packet capture is damaged or cut off ({type(error).__name__}: {error}).") from None
+    if not rows:
+        raise TraceError(f"{path}: the packet capture has no packet.")
+    columns = dict(zip(_FORM.required, zip(*rows, strict=True), strict=True))
+    return Table(path, tuple(range(1, len(rows) + 1)), columns, TraceError, "packet")
+
+
+def _packet(link: int, data: bytes) -> tuple[str, str, str]:
+    """Source, destination and length of a packet as it was sent, also where the capture holds but its beginning.
+
+    Args:
+        link: type of the link layer (tcpdump.org/linktypes.html).
+        data: what was captured.
+
+    Raises:
+        ValueError: no link layer that is known.
+    """
+    import dpkt
+
+    known = {0: dpkt.loopback.Loopback, 1: dpkt.ethernet.Ethernet, 113: dpkt.sll.SLL, 276: dpkt.sll2.SLL2}
+    if link not in known and link not in _RAW_IP:
+        raise ValueError(f"link type {link} is not known; export the capture by tshark -T fields")
+    try:
+        if link in _RAW_IP:
+            before, ip = 0, (dpkt.ip6.IP6 if data[:1] >= b"\x60" else dpkt.ip.IP)(data)
+        else:
+            frame = known[link](data)
+            before, ip = frame.__hdr_len__, frame.data
+    except dpkt.UnpackError:  # too short to tell
+        return "", "", str(len(data))
+    if not isinstance(ip, dpkt.ip.IP | dpkt.ip6.IP6):
+        return "", "", str(len(data))
+    family, size = (AF_INET6, 40 + ip.plen) if isinstance(ip, dpkt.ip6.IP6) else (AF_INET, ip.len)
+    return inet_ntop(family, ip.src), inet_ntop(family, ip.dst), str(max(len(data), before + size))
 
 
 def _names(column: Sequence[str], ue_address: str) -> NDArray[np.bool_]:

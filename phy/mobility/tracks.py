@@ -107,8 +107,7 @@ def _table(path: Path) -> tuple[Table, bool]:
     if not by_sumo or "user" not in table.columns:
         return table, False
     there = [row for row, name in enumerate(table.columns["user"]) if name.strip()]  # at some times nobody is
-    columns = {name: tuple(column[row] for row in there) for name, column in table.columns.items()}
-    return Table(path, tuple(table.line[row] for row in there), columns, TrackError), True
+    return table.those(there), True
 
 
 def _of_xml(path: Path, text: str) -> Table:
