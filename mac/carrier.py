@@ -28,7 +28,7 @@ _FR1: tuple[dict[float, int], ...] = (
 _FR2: tuple[dict[float, int], ...] = (
     {}, {}, {50: 66, 100: 132, 200: 264}, {50: 32, 100: 66, 200: 132, 400: 264},
 )  # fmt: skip
-"""PRBs of a channel bandwidth in MHz, for each numerology: Tables 5.3.2-1 of TS 38.101-1 (to 7.125 GHz) and 38.101-2."""
+"""PRBs of a bandwidth in MHz, for each numerology: Tables 5.3.2-1 of TS 38.101-1 (to 7.125 GHz) and TS 38.101-2."""
 
 
 def prbs_of_bandwidth(bandwidth_hz: float, numerology: int) -> list[int]:
@@ -73,7 +73,9 @@ class CarrierSettings:
         if not isinstance(bandwidth_hz, int | float) or numerology not in range(len(_FR1)):
             return data
         prbs = prbs_of_bandwidth(bandwidth_hz, numerology)
-        filled = {**given, "prbs": prbs[0]} if len(prbs) == 1 else given
+        if len(prbs) != 1:
+            return data
+        filled = {**given, "prbs": prbs[0]}
         return ArgsKwargs(data.args, filled) if isinstance(data, ArgsKwargs) else filled
 
     @model_validator(mode="after")

@@ -54,8 +54,8 @@ def _union(one: Any, other: Any, path: Path) -> Any:
     """What two keys of one source say together."""
     if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
         raise ScenarioError(
-            f"'{'.'.join(path)}' is given twice here, as {shown(one)} and as {shown(other)}: once by a dotted key, or by "
-            "the name and by the place of an item; leave one of them out"
+            f"'{'.'.join(path)}' is given twice here, as {shown(one)} and as {shown(other)}: "
+            "by a dotted key and in its section, or by the name and by the place of an item; leave one of them out"
         )
     both = dict(one)
     for key, value in other.items():

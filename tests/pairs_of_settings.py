@@ -273,9 +273,7 @@ class Grid:
         """What of a row is not as it is by default."""
         plain = self.row({})
         return [
-            self.name((i, v))
-            for i, v in enumerate(row)
-            if v != plain[i] and self.axes[i].values[v] is not LEFT_OUT
+            self.name((i, v)) for i, v in enumerate(row) if v != plain[i] and self.axes[i].values[v] is not LEFT_OUT
         ]
 
     def _filled(self, seed: Mapping[int, int], left: Mapping[frozenset[Choice], None]) -> dict[int, int]:

@@ -42,9 +42,7 @@ BASES: dict[str, dict[str, Any]] = {
     "wsn": {"name": "pairs", "family": "wsn", "duration_s": 3, "drops": 1, "allocators": ["leach"],
             "field": {"nodes": 3}},
 }  # fmt: skip
-HELD = frozenset(
-    ("family", "name", "description", "variants", "allocators", "device", "drops_per_batch", "window_s")
-)
+HELD = frozenset(("family", "name", "description", "variants", "allocators", "device", "drops_per_batch", "window_s"))
 """What a run is called, what it compares, how long it is and where it runs."""
 BESIDE = {
     ("topology.layout", "indoor"): {"topology.isd_m": 20, "topology.min_distance_m": 0},
@@ -116,7 +114,8 @@ def test_two_choices_run_together_or_are_refused_by_one_sentence(
         warnings.simplefilter("ignore")  # settings without effect beside others
         rows = choices.rows()
         failed = [text for row in rows if (text := _failure(choices, row))]
-        failed += [text for pair in choices.refused if (text := _unclear(choices, dict(pair)))]
+        pairs = {said: pair for pair, said in choices.refused.items()}  # one for each sentence
+        failed += [text for pair in pairs.values() if (text := _unclear(choices, dict(pair)))]
     assert not failed, "\n".join(failed)
     assert {choices.name(choice) for choice in choices.never} == NEVER[family]
     tried = {choice for row in rows for choice in enumerate(row)}

@@ -237,7 +237,9 @@ FCD_CSV = """timestep_time;vehicle_angle;vehicle_id;vehicle_lane;vehicle_x;vehic
 """
 
 
-@pytest.mark.parametrize(("name", "text"), [("fcd.xml", FCD), ("fcd.csv", FCD_CSV), ("tabs.csv", FCD_CSV.replace(";", "\t"))])
+@pytest.mark.parametrize(
+    ("name", "text"), [("fcd.xml", FCD), ("fcd.csv", FCD_CSV), ("tabs.csv", FCD_CSV.replace(";", "\t"))]
+)
 def test_floating_car_data_of_sumo(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     tracks = read_tracks(tmp_path / name)

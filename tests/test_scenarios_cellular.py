@@ -370,7 +370,7 @@ def test_bandwidths_of_both_ranges_need_their_prbs() -> None:
 @pytest.mark.parametrize(
     ("carrier", "said"),
     [
-        ({"bandwidth_hz": 20e6, "prbs": 100}, "20 MHz, which at numerology 0 is 106 PRBs, but prbs is 100; set prbs to 106"),
+        ({"bandwidth_hz": 20e6, "prbs": 100}, "20 MHz, which at numerology 0 is 106 PRBs, but prbs is 100; set"),
         ({"bandwidth_hz": 7e6}, "numerology 0 is one of 3, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50 MHz (TS 38.101-1"),
         ({"bandwidth_hz": 20e6, "numerology": 3}, "numerology 3 is one of 50, 100, 200, 400 MHz (TS 38.101-1"),
         ({"bandwidth_hz": 100e6, "numerology": 2}, "135 or 132 PRBs (up to 7.125 GHz, or from 24.25 GHz)"),
@@ -384,5 +384,7 @@ def test_other_bandwidths_are_refused(carrier: dict[str, Any], said: str) -> Non
 
 
 def test_eesm_is_refused_where_it_has_no_betas() -> None:
-    with pytest.raises(ScenarioError, match=r"link.effective_sinr 'eesm' has no betas for carrier.mcs_table 3; .* 1 or 2"):
+    with pytest.raises(
+        ScenarioError, match=r"link.effective_sinr 'eesm' has no betas for carrier.mcs_table 3; .* 1 or 2"
+    ):
         load({**CARRIER, "carrier.mcs_table": 3, "link.effective_sinr": "eesm"})

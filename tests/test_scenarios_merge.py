@@ -87,11 +87,14 @@ def test_expand() -> None:
         ({"deep": 5, "deep.x": 3}, "'deep' is given twice here"),
         ({"list": [1], "list.0": 3}, "'list' is given twice here"),
         ({"users.embb.count": 3, "users.0.count": 4}, "'users.0.count' is given twice here, as 3 and as 4"),
-        ({"users.0": {"count": 3}, "users": {"embb.count": 4}}, "'users.embb.count' is given twice here, as 3 and as 4"),
+        (
+            {"users.0": {"count": 3}, "users": {"embb.count": 4}},
+            "'users.embb.count' is given twice here, as 3 and as 4",
+        ),
     ],
 )
 def test_nothing_is_given_twice_by_one_source(over: dict[str, Any], twice: str) -> None:
-    with pytest.raises(ScenarioError, match="leave one of them out$") as caught:
+    with pytest.raises(ScenarioError, match=r"leave one of them out$") as caught:
         merge(BASE, over)
     assert twice in str(caught.value)
 

@@ -32,7 +32,9 @@ def frames(ethernet: bool = True) -> list[tuple[float, bytes]]:
     return [(time_s, before + ip(*rest)) for time_s, *rest in PACKETS]
 
 
-def pcap(packets: list[tuple[float, bytes]], link: int = 1, order: str = "<", unit: float = 1e6, snap: int = 65535) -> bytes:
+def pcap(
+    packets: list[tuple[float, bytes]], link: int = 1, order: str = "<", unit: float = 1e6, snap: int = 65535
+) -> bytes:
     """A file as tcpdump writes it."""
     magic = 0xA1B2C3D4 if unit == 1e6 else 0xA1B23C4D
     out = struct.pack(f"{order}IHHiIII", magic, 2, 4, 0, 0, snap, link)

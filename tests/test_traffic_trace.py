@@ -87,7 +87,9 @@ TSHARK = ("frame.time_epoch", "ip.src", "ip.dst", "frame.len")
 
 @pytest.mark.parametrize("start_s", [0, 3.5, 1.7e9], ids=["relative", "late", "since-1970"])
 @pytest.mark.parametrize("separator", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
-@pytest.mark.parametrize("names", [("Time", "Source", "Destination", "Length"), TSHARK, ()], ids=["ours", "fields", "none"])
+@pytest.mark.parametrize(
+    "names", [("Time", "Source", "Destination", "Length"), TSHARK, ()], ids=["ours", "fields", "none"]
+)
 def test_what_other_tools_write_is_the_same_trace(tmp_path, names, separator, start_s):
     rows = [(f"{start_s + time_s:.6f}", *rest) for time_s, *rest in ROWS]
     lines = [separator.join(map(str, row)) for row in ([names] if names else []) + rows]
@@ -110,7 +112,9 @@ def test_differences_and_captures_put_together_are_no_times(tmp_path):
     assert once[-1] < 1.0 and again[-1] < 1.0
     for times in (gaps, np.r_[once, again], np.r_[once, once]):
         path = write(tmp_path / "t.csv", *(down(f"{time:.6f}", 170) for time in times))
-        with pytest.raises(TraceError, match=r"line \d+: Time goes back .* differences between packets, or like captures"):
+        with pytest.raises(
+            TraceError, match=r"line \d+: Time goes back .* differences between packets, or like captures"
+        ):
             load_trace(path)
     times = np.cumsum(gaps)
     late = times.copy()
@@ -121,7 +125,7 @@ def test_differences_and_captures_put_together_are_no_times(tmp_path):
 
 @pytest.mark.parametrize("start", ["1.7e12", "1.7e15"])
 def test_milliseconds_since_1970_are_refused(tmp_path, start):
-    with pytest.raises(TraceError, match="line 2: Time is .* no date in seconds since 1970; divide by 1e3"):
+    with pytest.raises(TraceError, match=r"line 2: Time is .* no date in seconds since 1970; divide by 1e3"):
         load_trace(write(tmp_path / "t.csv", down(start, 170)))
 
 

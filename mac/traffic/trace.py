@@ -83,15 +83,17 @@ def load_trace(path: str | Path, ue_address: str = UE_ADDRESS, header_bytes: int
     keeps its packet rate (1 s for a capture without any extent in time).
 
     Args:
-        path: packet capture (pcap or pcapng, which needs dpkt) or CSV file, columns separated by commas, semicolons or tabs; may be gzipped. Without a header it has the
-            four columns in the order Time, Source, Destination, Length, as ``tshark -T fields`` writes them.
+        path: packet capture (pcap or pcapng, which needs dpkt) or CSV file, its columns separated by commas, semicolons
+            or tabs; may be gzipped. Without a header it has the four columns in the order Time, Source, Destination,
+            Length, as ``tshark -T fields`` writes them.
         ue_address: address of the UE.
         header_bytes: headers in each Length, at most 1000.
 
     Raises:
         TraceError: the file is missing, empty, cut off, binary or of another format, an entry is not a number, not
-            finite or out of range (Length 0 .. 65535 + header_bytes, Time 0 .. 86400 s), Time goes back by more
-            than 1 s (less is sorted) or in more than a few rows, as differences between packets do, or the UE's address does not occur.
+            finite or out of range (Length 0 .. 65535 + header_bytes, Time 0 .. 86400 s after the start), Time goes back
+            by more than 1 s (less is sorted) or in more than a few rows, as differences between packets do, or the UE's
+            address does not occur.
     """
     file = Path(path).absolute()
     try:
@@ -142,7 +144,9 @@ def _of_capture(path: Path) -> Table:
         link = reader.datalink()
         rows = [(repr(float(time_s)), *_packet(link, data)) for time_s, data in reader]
     except (dpkt.Error, ValueError, struct.error) as error:
-        raise TraceError(f"{path}: the packet capture is damaged or cut off ({type(error).__name__}: {error}).") from None
+        raise TraceError(
+            f"{path}: the packet capture is damaged or cut off ({type(error).__name__}: {error})."
+        ) from None
     if not rows:
         raise TraceError(f"{path}: the packet capture has no packet.")
     columns = dict(zip(_FORM.required, zip(*rows, strict=True), strict=True))

@@ -131,9 +131,13 @@ def _of_xml(path: Path, text: str) -> Table:
     try:
         parser.Parse(text, True)
     except expat.ExpatError as error:
-        raise TrackError(f"{path}, line {error.lineno}: not a whole XML file ({expat.ErrorString(error.code)}).") from None
+        raise TrackError(
+            f"{path}, line {error.lineno}: not a whole XML file ({expat.ErrorString(error.code)})."
+        ) from None
     if not rows:
-        raise TrackError(f"{path}: there is no vehicle and no person; floating car data of SUMO (--fcd-output) is expected.")
+        raise TrackError(
+            f"{path}: there is no vehicle and no person; floating car data of SUMO (--fcd-output) is expected."
+        )
     columns = dict(zip(_SUMO_COLUMNS, zip(*rows, strict=True), strict=True))
     if not any(columns["z_m"]):
         del columns["z_m"]
