@@ -98,11 +98,23 @@ def _miesm(table: McsTable) -> SinrMapping:
     return SinrMapping(torch.from_numpy(data["mutual_information"])[row], torch.from_numpy(np.array(backward))[row])
 
 
+def require_betas(kind: Kind, mcs_table: int) -> None:
+    """Checks that a mapping is known for an MCS table.
+
+    Raises:
+        ValueError: 'eesm' has no betas for it; says for which ones it has.
+    """
+    if kind == "eesm" and str(mcs_table) not in (known := load_json("eesm_beta")["beta"]):
+        raise ValueError(
+            f"effective_sinr 'eesm' has no betas for mcs_table {mcs_table}; set it to 'miesm', or mcs_table to "
+            f"{' or '.join(sorted(known))}"
+        )
+
+
 def _eesm(table: McsTable) -> SinrMapping:
     """Both ways in closed form."""
+    require_betas("eesm", table.index)
     betas = load_json("eesm_beta")["beta"]
-    if str(table.index) not in betas:
-        raise ValueError(f"effective SINR 'eesm' has no betas for MCS table {table.index}; use 'miesm'")
     beta = torch.tensor(betas[str(table.index)], dtype=torch.float64)[:, None]
     return SinrMapping(-torch.expm1(-loggrid.centres() / beta), beta * torch.log1p(_odds()))
 

@@ -1,4 +1,4 @@
-"""Reads CSV files and names the file and the line of whatever is wrong with them."""
+"""Reads tables of text (CSV with commas, semicolons or tabs) and names the file and the line of whatever is wrong."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import gzip
 import io
 import math
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +21,47 @@ class TableError(ValueError):
     """A file that cannot be used. Says which file, where possible which line, and what to do."""
 
 
+SEPARATORS = ",;\t"
+"""Between the columns; the one under which most of the columns wanted are found."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a file should hold."""
+
+    kind: str  # for error messages, for example "a packet trace"
+    required: Sequence[str]  # columns that it must have; others may follow
+    aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)  # other tools' names of columns
+    without_header: Sequence[str] = ()  # columns of a file whose first line begins with a number
+
+    def names(self, header: Sequence[str]) -> list[str]:
+        """The header with other tools' names replaced by ours, where ours is not there; of several the first known."""
+        names = [name.strip() for name in header]
+        for ours, others in self.aliases.items():
+            theirs = next((other for other in others if other in names), None)
+            if ours not in names and theirs is not None:
+                names[names.index(theirs)] = ours
+        return names
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
-    """The named columns of a CSV file as text."""
+    """The named columns of a file as text."""
 
     path: Path
     line: tuple[int, ...]  # line of the file on which each row ends, counted from 1
     columns: dict[str, tuple[str, ...]]
     failure: type[TableError]
+    unit: str = "line"  # what is counted by ``line``
 
     def error(self, row: int, message: str) -> TableError:
         """An error in one row (counted from 0)."""
-        return self.failure(f"{self.path}, line {self.line[row]}: {message}")
+        return self.failure(f"{self.path}, {self.unit} {self.line[row]}: {message}")
+
+    def those(self, rows: Sequence[int]) -> Table:
+        """A table of some of the rows."""
+        columns = {name: tuple(column[row] for row in rows) for name, column in self.columns.items()}
+        return replace(self, line=tuple(self.line[row] for row in rows), columns=columns)
 
     def numbers(self, column: str, low: float = -math.inf, high: float = math.inf, hint: str = "") -> Floats:
         """A column as float64 ``[n]``.
@@ -59,65 +88,98 @@ class Table:
             raise self.error(row, f"{column} is {self.columns[column][row][:40]}, {rule}")
 
 
-def read_table(path: Path, required: Sequence[str], kind: str, failure: type[TableError] = TableError) -> Table:
+def read_table(path: Path, form: Form, failure: type[TableError] = TableError) -> Table:
     """Read a CSV file, plain or gzipped, UTF-8; empty lines and columns without a name are skipped.
 
     Args:
         path: the file.
-        required: columns that it must have; others may follow.
-        kind: what the file should be, for error messages, for example "a packet trace".
+        form: what it should hold.
         failure: what is raised.
 
     Raises:
         TableError: the file is missing, unreadable, empty, binary, cut off or of another format.
     """
-    text = _text(path, failure)
-    reader = csv.reader(io.StringIO(text, newline=""))
+    text = read_text(path, failure)
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    separator = _separator(first, form)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         rows = [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
         raise failure(f"{path}, line {reader.line_num}: not a CSV file ({error}).") from None
     if not rows:
-        raise failure(f"{path}: the file is empty; {kind} is expected.")
-    names = [name.strip() for name in rows[0][1]]
-    _check_header(path, names, required, kind, failure)
-    for line, row in rows[1:]:
-        if len(row) != len(names):
-            cut = " The file is cut off there." if line == rows[-1][0] and len(row) < len(names) else ""
-            raise failure(f"{path}, line {line}: {len(row)} columns instead of {len(names)}.{cut}")
-    if len(rows) == 1:
-        raise failure(f"{path}: nothing follows the header; {kind} is expected.")
+        raise failure(f"{path}: the file is empty; {form.kind} is expected.")
+    names = form.names(rows[0][1])
+    if len(names) == len(form.without_header) and _is_number(names[0]):
+        names = list(form.without_header)
+    else:
+        _check_header(path, names, form, failure)
+        del rows[0]
+    _check_rows(path, names, rows, form, failure)
     if not text.endswith(("\n", "\r")):  # 1400 cut off after the 1 is a number too
         raise failure(
             f"{path}, line {rows[-1][0]}: the line does not end, so it may be cut off; if it is whole, end it with a "
             "line break."
         )
-    values = zip(*(row for _, row in rows[1:]), strict=True)
+    values = zip(*(row for _, row in rows), strict=True)
     columns = {name: column for name, column in zip(names, values, strict=True) if name}
-    return Table(path, tuple(line for line, _ in rows[1:]), columns, failure)
+    return Table(path, tuple(line for line, _ in rows), columns, failure)
 
 
-def _check_header(
-    path: Path, names: Sequence[str], required: Sequence[str], kind: str, failure: type[TableError]
+def _separator(header: str, form: Form) -> str:
+    """What stands between the columns of a file with this first line."""
+
+    def known(separator: str) -> tuple[int, bool]:
+        names = form.names(header.split(separator))
+        whole = len(names) == len(form.without_header)
+        return sum(name.strip('"') in form.required for name in names), whole
+
+    return max(SEPARATORS, key=known)  # of equals the first: a comma
+
+
+def _check_rows(
+    path: Path, names: Sequence[str], rows: Sequence[tuple[int, list[str]]], form: Form, failure: type[TableError]
 ) -> None:
-    missing = [name for name in required if name not in names]
+    for line, row in rows:
+        if len(row) != len(names):
+            cut = " The file is cut off there." if line == rows[-1][0] and len(row) < len(names) else ""
+            raise failure(f"{path}, line {line}: {len(row)} columns instead of {len(names)}.{cut}")
+    if not rows:
+        raise failure(f"{path}: nothing follows the header; {form.kind} is expected.")
+
+
+def _check_header(path: Path, names: Sequence[str], form: Form, failure: type[TableError]) -> None:
+    missing = [name for name in form.required if name not in names]
     if missing:
         found = ", ".join(name for name in names if name)[:200]
-        raise failure(f"{path}, line 1: not {kind}: missing columns: {', '.join(missing)}; found: {found}.")
+        raise failure(f"{path}, line 1: not {form.kind}: missing columns: {', '.join(missing)}; found: {found}.")
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
         raise failure(f"{path}, line 1: these columns appear more than once: {', '.join(twice)}.")
 
 
-def _text(path: Path, failure: type[TableError]) -> str:
+def read_bytes(path: Path, failure: type[TableError] = TableError) -> bytes:
+    """Read a file, plain or gzipped.
+
+    Raises:
+        TableError: it is missing, unreadable or damaged.
+    """
     try:
         data = path.read_bytes()
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
+        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise failure(f"{path}: the gzip file is damaged or cut off ({error}).") from None
     except OSError as error:
         raise failure(f"{path}: cannot be read: {error.strerror or error}.") from None
+
+
+def read_text(path: Path, failure: type[TableError] = TableError) -> str:
+    """Read a text file, plain or gzipped, in UTF-8.
+
+    Raises:
+        TableError: it is missing, unreadable, damaged or binary.
+    """
+    data = read_bytes(path, failure)
     try:
         bad, text = data.find(b"\0"), data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -6,6 +6,7 @@ import gzip
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -210,3 +211,57 @@ def test_heights(tmp_path: Path) -> None:
         replay.require_heights(1.0, 30.0, "they are high")
     flat = Replay(str(file_of(tmp_path, TWO, "flat.csv")))
     flat.require_heights(1.0, 2.0, "of the users")  # no heights in the file
+
+
+FCD = """<?xml version="1.0" encoding="UTF-8"?>
+<fcd-export>
+    <timestep time="0.00"/>
+    <timestep time="1.00">
+        <vehicle id="car" x="10.0" y="5.0" angle="90" type="t" speed="10" pos="1" lane="e_0" slope="0"/>
+        <person id="ann" x="1.0" y="2.0" angle="0" speed="1" pos="1" edge="e" slope="0"/>
+    </timestep>
+    <timestep time="2.00">
+        <vehicle id="car" x="20.0" y="5.0" angle="90" type="t" speed="10" pos="11" lane="e_0" slope="0"/>
+        <person id="ann" x="1.0" y="3.0" angle="0" speed="1" pos="2" edge="e" slope="0"/>
+        <vehicle id="leaving" x="0.0" y="0.0" angle="0" type="t" speed="0" pos="0" lane="e_0" slope="0"/>
+    </timestep>
+</fcd-export>
+"""
+FCD_CSV = """timestep_time;vehicle_angle;vehicle_id;vehicle_lane;vehicle_x;vehicle_y
+0.00;;;;;
+1.00;90;car;e_0;10.0;5.0
+1.00;0;ann;e;1.0;2.0
+2.00;90;car;e_0;20.0;5.0
+2.00;0;ann;e;1.0;3.0
+2.00;0;leaving;e_0;0.0;0.0
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("fcd.xml", FCD), ("fcd.csv", FCD_CSV), ("tabs.csv", FCD_CSV.replace(";", "\t"))]
+)
+def test_floating_car_data_of_sumo(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    tracks = read_tracks(tmp_path / name)
+    assert tracks.names == ("car", "ann")
+    assert tracks.user.tolist() == [0, 0, 1, 1] and tracks.time_s.tolist() == [1.0, 2.0, 1.0, 2.0]
+    assert tracks.position_m[:, :2].tolist() == [[10.0, 5.0], [20.0, 5.0], [1.0, 2.0], [1.0, 3.0]]
+    assert np.isnan(tracks.position_m[:, 2]).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (FCD.replace("</fcd-export>", ""), "line 14: not a whole XML file"),
+        (FCD.replace('x="20.0"', 'x="east"'), "line 9: x_m is 'east', which is not a number"),
+        (FCD.replace('x="20.0"', 'x="900.0"'), "line 9: user 'car' jumps 890 m"),
+        (FCD.replace('time="2.00"', 'time="1.00"'), "line 9: user 'car' is at time_s 1 twice"),
+        ("<fcd-export></fcd-export>\n", "there is no vehicle and no person"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><fcd-export/>\n', "line 1: SUMO's floating car data declares no entities"),
+    ],
+)  # fmt: skip
+def test_bad_floating_car_data_is_named(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "fcd.xml").write_text(text)
+    with pytest.raises(TrackError) as caught:
+        read_tracks(tmp_path / "fcd.xml")
+    assert f"fcd.xml{',' if said.startswith('line') else ':'} {said}" in str(caught.value)

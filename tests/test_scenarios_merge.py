@@ -76,3 +76,30 @@ def test_a_name_that_is_nearly_right() -> None:
 
 def test_expand() -> None:
     assert expand({"a.b": 1, "a.c.d": 2, "e": {"f.g": 3}}) == {"a": {"b": 1, "c": {"d": 2}}, "e": {"f": {"g": 3}}}
+
+
+@pytest.mark.parametrize(
+    ("over", "twice"),
+    [
+        ({"deep": {"x": 2}, "deep.x": 3}, "'deep.x' is given twice here, as 2 and as 3"),
+        ({"deep.x": 3, "deep": {"x": 3}}, "'deep.x' is given twice here, as 3 and as 3"),
+        ({"deep.y": {"z": 3}, "deep": {"y.z": 4}}, "'deep.y.z' is given twice here, as 3 and as 4"),
+        ({"deep": 5, "deep.x": 3}, "'deep' is given twice here"),
+        ({"list": [1], "list.0": 3}, "'list' is given twice here"),
+        ({"users.embb.count": 3, "users.0.count": 4}, "'users.0.count' is given twice here, as 3 and as 4"),
+        (
+            {"users.0": {"count": 3}, "users": {"embb.count": 4}},
+            "'users.embb.count' is given twice here, as 3 and as 4",
+        ),
+    ],
+)
+def test_nothing_is_given_twice_by_one_source(over: dict[str, Any], twice: str) -> None:
+    with pytest.raises(ScenarioError, match=r"leave one of them out$") as caught:
+        merge(BASE, over)
+    assert twice in str(caught.value)
+
+
+def test_two_keys_of_a_section_are_put_together() -> None:
+    merged = merge(BASE, {"deep.x": 5, "deep": {"y": {"new": 1}}, "users.embb.count": 3, "users.0.more": 4})
+    assert merged["deep"] == {"x": 5, "y": {"z": 2, "new": 1}}
+    assert {key: merged["users"][0][key] for key in ("count", "more")} == {"count": 3, "more": 4}

@@ -81,6 +81,59 @@ def test_separator_columns_empty_lines_quotes_and_gzip_are_accepted(tmp_path):
     np.testing.assert_array_equal(load_trace(tmp_path / "dos.csv").bytes, plain.bytes)
 
 
+ROWS = [(0.0, HOST, UE, 170), (0.25, UE, HOST, 90), (0.75, HOST, UE, 270)]
+TSHARK = ("frame.time_epoch", "ip.src", "ip.dst", "frame.len")
+
+
+@pytest.mark.parametrize("start_s", [0, 3.5, 1.7e9], ids=["relative", "late", "since-1970"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
+@pytest.mark.parametrize(
+    "names", [("Time", "Source", "Destination", "Length"), TSHARK, ()], ids=["ours", "fields", "none"]
+)
+def test_what_other_tools_write_is_the_same_trace(tmp_path, names, separator, start_s):
+    rows = [(f"{start_s + time_s:.6f}", *rest) for time_s, *rest in ROWS]
+    lines = [separator.join(map(str, row)) for row in ([names] if names else []) + rows]
+    (tmp_path / "t.txt").write_text("\n".join([*lines, ""]))
+    trace = load_trace(tmp_path / "t.txt")
+    np.testing.assert_allclose(trace.time_s, [0.0, 0.25, 0.75], atol=1e-6)
+    np.testing.assert_array_equal(trace.bytes, [100, 20, 200])
+    np.testing.assert_array_equal(trace.downlink, [True, False, True])
+    assert trace.duration_s == pytest.approx(0.75 * 3 / 2)
+
+
+def test_a_tunnel_has_two_addresses(tmp_path):
+    (tmp_path / "t.tsv").write_text(f"0\t1.1.1.1,{HOST}\t2.2.2.2,{UE}\t170\n1\t2.2.2.2,{UE}\t1.1.1.1,{HOST}\t90\n")
+    np.testing.assert_array_equal(load_trace(tmp_path / "t.tsv").downlink, [True, False])
+
+
+def test_differences_and_captures_put_together_are_no_times(tmp_path):
+    gaps = np.random.default_rng(1).exponential(0.02, 500)
+    once, again = np.cumsum(gaps[:30]), np.cumsum(gaps[30:60])
+    assert once[-1] < 1.0 and again[-1] < 1.0
+    for times in (gaps, np.r_[once, again], np.r_[once, once]):
+        path = write(tmp_path / "t.csv", *(down(f"{time:.6f}", 170) for time in times))
+        with pytest.raises(
+            TraceError, match=r"line \d+: Time goes back .* differences between packets, or like captures"
+        ):
+            load_trace(path)
+    times = np.cumsum(gaps)
+    late = times.copy()
+    late[::50] += 0.5 * gaps[1]  # two in a hundred are late
+    whole = load_trace(write(tmp_path / "t.csv", *(down(f"{time:.6f}", 170) for time in late)))
+    np.testing.assert_allclose(whole.time_s, np.sort(late) - late.min(), atol=2e-6)
+
+
+@pytest.mark.parametrize("start", ["1.7e12", "1.7e15"])
+def test_milliseconds_since_1970_are_refused(tmp_path, start):
+    with pytest.raises(TraceError, match=r"line 2: Time is .* no date in seconds since 1970; divide by 1e3"):
+        load_trace(write(tmp_path / "t.csv", down(start, 170)))
+
+
+def test_days_between_dates_are_refused(tmp_path):
+    with pytest.raises(TraceError, match="line 3: Time is 1700100000, which is 100000 s after the first packet"):
+        load_trace(write(tmp_path / "t.csv", down(1_700_000_000, 170), down(1_700_100_000, 170)))
+
+
 def test_a_file_is_read_once_until_it_changes(tmp_path):
     path = write(tmp_path / "t.csv", *GOOD)
     first = load_trace(path)
@@ -132,7 +185,7 @@ BAD_FILES = {
     (HEADER + "\n").encode(): "nothing follows the header; a packet trace is expected.",
     b"No.,Time,Src,Dst,Length\n1,0,a,b,3\n": "line 1: not a packet trace: missing columns: Source, Destination;",
     HEADER.replace(
-        ",", ";"
+        ",", "|"
     ).encode(): "line 1: not a packet trace: missing columns: Time, Source, Destination, Length;",
     b"Time,Time,Source,Destination,Length\n0,0,a,b,3\n": "line 1: these columns appear more than once: Time.",
     HEADER.encode() + b"\nApp,1,0,\x00\x01": "line 2: byte 0x00 is not text",

@@ -1,24 +1,37 @@
-"""Recorded trajectories: a CSV file of who was where, and when.
+"""Recorded trajectories: a file of who was where, and when.
 
-Columns ``user`` (or ``id``), ``time_s``, ``x_m``, ``y_m`` and, if wanted, ``z_m``; others are ignored. Rows of several
-users may alternate, those of one user are in the order of time.
+A CSV file with the columns ``user`` (or ``id``), ``time_s``, ``x_m``, ``y_m`` and, if wanted, ``z_m``; others are
+ignored. Rows of several users may alternate, those of one user are in the order of time. Or floating car data of SUMO
+(``--fcd-output``), as XML or as the CSV file that SUMO's ``xml2csv.py`` makes of it; vehicles and persons that are seen
+once only are passed over there, as they leave or arrive.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from xml.parsers import expat
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..table import Floats, Table, TableError, read_table
+from ..table import Floats, Form, Table, TableError, read_table, read_text
 from .journey import MAX_SPEED_KMH
 
 Ints = NDArray[np.int64]
 
-_NUMBERS = ("time_s", "x_m", "y_m")
-_KIND = "a trajectory file with the columns user (or id), time_s, x_m, y_m and, if wanted, z_m"
+_FORM = Form(
+    kind="a trajectory file with the columns user (or id), time_s, x_m, y_m and, if wanted, z_m",
+    required=("time_s", "x_m", "y_m"),
+    aliases={
+        "time_s": ("timestep_time",),
+        "user": ("vehicle_id", "person_id"),
+        "x_m": ("vehicle_x", "person_x"),
+        "y_m": ("vehicle_y", "person_y"),
+        "z_m": ("vehicle_z", "person_z"),
+    },
+)
+_SUMO_COLUMNS = ("user", "time_s", "x_m", "y_m", "z_m")
 
 
 class TrackError(TableError):
@@ -70,7 +83,7 @@ def read_tracks(path: str | Path, max_gap_s: float = 60.0) -> Tracks:
 
 
 def _parse(path: Path) -> Tracks:
-    table = read_table(path, _NUMBERS, _KIND, TrackError)
+    table, by_sumo = _table(path)
     names = _users(table)
     time_s = table.numbers("time_s", low=0.0, hint="Times count from 0, the start of the run.")
     place = [table.numbers(name) for name in ("x_m", "y_m", "z_m") if name in table.columns]
@@ -80,7 +93,71 @@ def _parse(path: Path) -> Tracks:
     user = np.array([number[name] for name in names], dtype=np.int64)
     order = np.argsort(user, kind="stable")
     position, lines = np.column_stack(place), np.array(table.line, dtype=np.int64)
-    return Tracks(path, tuple(number), user[order], time_s[order], position[order], lines[order])
+    tracks = Tracks(path, tuple(number), user[order], time_s[order], position[order], lines[order])
+    return tracks if not by_sumo else _seen_twice(tracks)
+
+
+def _table(path: Path) -> tuple[Table, bool]:
+    """The rows of a file, and whether SUMO wrote it."""
+    text = read_text(path, TrackError)
+    if text.lstrip().startswith("<"):
+        return _of_xml(path, text), True
+    by_sumo = "timestep_time" in text.partition("\n")[0]
+    table = read_table(path, _FORM, TrackError)
+    if not by_sumo or "user" not in table.columns:
+        return table, False
+    there = [row for row, name in enumerate(table.columns["user"]) if name.strip()]  # at some times nobody is
+    return table.those(there), True
+
+
+def _of_xml(path: Path, text: str) -> Table:
+    """Vehicles and persons of SUMO's floating car data."""
+    parser, time_s = expat.ParserCreate(), ""
+    rows: list[tuple[str, ...]] = []
+    lines: list[int] = []
+
+    def start(tag: str, given: dict[str, str]) -> None:
+        nonlocal time_s
+        if tag == "timestep":
+            time_s = given.get("time", "")
+        elif tag in ("vehicle", "person"):
+            rows.append((given.get("id", ""), time_s, given.get("x", ""), given.get("y", ""), given.get("z", "")))
+            lines.append(parser.CurrentLineNumber)
+
+    def refuse(*_: object) -> None:
+        raise TrackError(f"{path}, line {parser.CurrentLineNumber}: SUMO's floating car data declares no entities.")
+
+    parser.StartElementHandler, parser.EntityDeclHandler = start, refuse
+    try:
+        parser.Parse(text, True)
+    except expat.ExpatError as error:
+        raise TrackError(
+            f"{path}, line {error.lineno}: not a whole XML file ({expat.ErrorString(error.code)})."
+        ) from None
+    if not rows:
+        raise TrackError(
+            f"{path}: there is no vehicle and no person; floating car data of SUMO (--fcd-output) is expected."
+        )
+    columns = dict(zip(_SUMO_COLUMNS, zip(*rows, strict=True), strict=True))
+    if not any(columns["z_m"]):
+        del columns["z_m"]
+    return Table(path, tuple(lines), columns, TrackError)
+
+
+def _seen_twice(tracks: Tracks) -> Tracks:
+    """Without users of a single point."""
+    many = tracks.points > 1
+    if not many.any():
+        raise TrackError(f"{tracks.path}: nobody is there at two times; a trajectory needs two points.")
+    kept, number = many[tracks.user], np.cumsum(many) - 1
+    return Tracks(
+        tracks.path,
+        tuple(name for name, is_kept in zip(tracks.names, many, strict=True) if is_kept),
+        number[tracks.user[kept]],
+        tracks.time_s[kept],
+        tracks.position_m[kept],
+        tracks.line[kept],
+    )
 
 
 def _users(table: Table) -> list[str]:

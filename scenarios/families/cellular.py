@@ -28,6 +28,7 @@ from phy.antenna import SectorAntennaSettings
 from phy.antennas import AntennaSettings
 from phy.blockage import BlockageSettings, ScriptedSettings, write_script
 from phy.channel import ChannelSettings
+from phy.effective_sinr import require_betas
 from phy.energy import PowerSettings
 from phy.fading import FadingSettings
 from phy.large_scale import PropagationSettings
@@ -182,6 +183,14 @@ class CellularScenario(ScenarioBase):
                 f"antennas.base has {base.rows_per_port} elements a port, but sites of one sector have elements of "
                 f"0 dBi; give it as many ports as elements ({base.elements}), or the sites three sectors"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _effective_sinr_is_known(self) -> CellularScenario:
+        try:
+            require_betas(self.link.effective_sinr, self.carrier.mcs_table)
+        except ValueError as error:
+            raise ValueError(f"link.{error}".replace(" mcs_table", " carrier.mcs_table")) from None
         return self
 
     @model_validator(mode="after")
