@@ -1,9 +1,10 @@
 """How old the bytes of a queue are, and how long packets took, from two curves: bytes admitted and bytes resolved.
 
-Queues are first in, first out, so a packet that arrived in slot s is through when the resolved curve reaches the
-admitted curve of s; it took ``t + 1 - s`` slots if that happens in slot t. Packets of one slot and user are through
-together. Bytes that HARQ gave up count as resolved (the loss is counted elsewhere), and a block that succeeds while an
-earlier one waits for repetition passes for the earlier: both are ours.
+Queues are first in, first out, so a packet is through when the resolved curve reaches its last byte; if it arrived in
+slot s and that happens in slot t, it took ``t + 1 - s`` slots. Packets of one slot and user follow each other in the
+order given and are through one by one; where a full queue cuts them off, those that found room count. Bytes that HARQ
+gave up count as resolved (the loss is counted elsewhere), and a block that succeeds while an earlier one waits for
+repetition passes for the earlier: both are ours.
 
 The curves are kept slot by slot over the last ``_FINE`` slots and block by block over about ``_HORIZON`` before
 them, where the packets of a block are through together. What waits even longer is reported as that old, and is not
@@ -13,6 +14,7 @@ among the packets counted.
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
 
 import torch
@@ -44,10 +46,13 @@ class DelayLedger:
 
     Columns are ``past`` blocks, then ``_FINE`` or more slots, then the slots of the block that is being filled. Times
     are in slots from the first of the fine columns on; a block of the past lies before.
+
+    The packets of the fine columns stand in one list, block after block, of each block by drop, user and slot. A packet
+    is known by where it ends when the bytes of the list are counted through.
     """
 
     def __init__(self, shape: tuple[int, int], block: int, device: torch.device) -> None:
-        self.block = block
+        self.block, self.device = block, device
         self.fine = -(-_FINE // block) * block
         self.past = min(_MOST_BLOCKS, -(-_HORIZON // block))
         size = self.past + self.fine + block
@@ -58,14 +63,34 @@ class DelayLedger:
         self.moment = torch.zeros((*shape, size + 1), dtype=torch.float64, device=device)
         self.resolved = torch.zeros((*shape, block + 1), dtype=torch.float64, device=device)
         self.first_slot = 0  # of the block that is being filled
+        # The list, and of each fine column the bytes and packets that stand in it before the column's own.
+        self.ends = torch.zeros(0, dtype=torch.float64, device=device)
+        self.bytes_before = torch.zeros((*shape, self.fine + block), dtype=torch.float64, device=device)
+        self.packets_before = torch.zeros_like(self.bytes_before)
+        self._arrived = torch.zeros((*shape, block), dtype=torch.float64, device=device)
+        self._lengths = deque([0] * (self.fine // block))  # of the blocks in the list
+        self._left, self._bytes = 0, 0  # packets that have left the list, bytes that were ever in it
 
-    def admit(self, step: int, total_bytes: Tensor, packets: Tensor) -> None:
-        """Note the bytes admitted up to and in slot ``step`` of the block, and the packets admitted in it."""
-        column = self.past + self.fine + step
-        self.admitted[..., column] = total_bytes
-        torch.add(self.packets[..., column], packets, out=self.packets[..., column + 1])
-        moment = self.moment[..., column]
-        torch.add(moment, packets, alpha=self.first_slot + step, out=self.moment[..., column + 1])
+    def open(self, bytes_: Tensor, packets: Tensor, ends: Tensor) -> None:
+        """Take in what arrives in the block that begins.
+
+        Args:
+            bytes_: ``[T, B, U]`` float64, of each slot.
+            packets: ``[T, B, U]`` float64, of each slot.
+            ends: ``[n]`` on the CPU, running sum of the bytes of each packet, by drop, user and slot.
+        """
+        new, before = slice(self.fine, None), self._left + len(self.ends)
+        self._arrived = packets.movedim(0, -1)
+        self.bytes_before[..., new] = _before(bytes_.movedim(0, -1)) + self._bytes
+        self.packets_before[..., new] = _before(self._arrived) + before
+        added = (ends + self._bytes).to(self.device, torch.float64)
+        self.ends = torch.cat((self.ends, added))
+        self._lengths.append(len(ends))
+        self._bytes += int(ends[-1]) if len(ends) else 0
+
+    def admit(self, step: int, total_bytes: Tensor) -> None:
+        """Note the bytes admitted up to and in slot ``step`` of the block."""
+        self.admitted[..., self.past + self.fine + step] = total_bytes
 
     def resolve(self, step: int, total_bytes: Tensor) -> None:
         """Note the bytes delivered or given up until the end of slot ``step`` of the block."""
@@ -79,6 +104,7 @@ class DelayLedger:
 
     def close(self, slot_s: float, budget_slots: Tensor) -> DelayReport:
         """Report the block that is full, and make room for the next: the oldest fine slots become one block."""
+        self._count()
         report = self._report(slot_s, budget_slots)
         kept = slice(self.past + self.block, None)
         joined = slice(self.past + self.block - 1, self.past + self.block)  # holds the curve at the block's end
@@ -89,6 +115,10 @@ class DelayLedger:
         self.packets, self.moment = self._shifted(self.packets), self._shifted(self.moment)
         self.resolved = torch.cat((self.resolved[..., -1:], torch.zeros_like(self.resolved[..., :-1])), -1)
         self.first_slot += self.block
+        self.bytes_before = self.bytes_before.roll(-self.block, -1)
+        self.packets_before = self.packets_before.roll(-self.block, -1)
+        gone = self._lengths.popleft()
+        self.ends, self._left = self.ends[gone:], self._left + gone
         return report
 
     def _shifted(self, sums: Tensor) -> Tensor:
@@ -96,11 +126,36 @@ class DelayLedger:
         past, fine = sums[..., 1 : self.past + 1], sums[..., self.past + self.block :]
         return torch.cat((past, fine, fine[..., -1:].expand(*fine.shape[:-1], self.block)), -1)
 
+    def _count(self) -> None:
+        """Count the packets of the block that found room, slot by slot."""
+        new = self.past + self.fine
+        bytes_ = self.admitted[..., new - 1 :].diff()
+        # A packet without bytes ends where the one before it does, and that may be another user's.
+        packets = self._within(self.bytes_before[..., self.fine :], self.packets_before[..., self.fine :], bytes_)
+        packets = packets.minimum(self._arrived)
+        slot = self.first_slot + torch.arange(self.block, device=self.device)
+        self.packets[..., new + 1 :] = self.packets[..., new, None] + packets.cumsum(-1)
+        self.moment[..., new + 1 :] = self.moment[..., new, None] + (packets * slot).cumsum(-1)
+
+    def _within(self, bytes_before: Tensor, packets_before: Tensor, bytes_: Tensor) -> Tensor:
+        """Packets that end within the first ``bytes_`` of a column, of the column's shape."""
+        return torch.searchsorted(self.ends, bytes_before + bytes_, right=True) + (self._left - packets_before)
+
+    def _begun(self, column: Tensor) -> Tensor:
+        """Packets that are through of the first column that is not complete, ``[B, U, block + 1]``."""
+        fine = (column - self.past).clamp(0, self.fine + self.block - 1)
+        bytes_ = self.resolved - self.admitted.gather(-1, (column - 1).clamp(0))
+        packets = self._within(self.bytes_before.gather(-1, fine), self.packets_before.gather(-1, fine), bytes_)
+        return torch.where(column == fine + self.past, packets, 0.0)
+
     def _report(self, slot_s: float, budget_slots: Tensor) -> DelayReport:
-        through = torch.searchsorted(self.admitted, self.resolved, right=True)  # [B, U, block + 1] columns complete
-        end = 1 + torch.arange(self.block, device=through.device)  # of each slot of the block
-        done = self.packets.gather(-1, through).diff()
-        delay = (done * (self.first_slot + end) - self.moment.gather(-1, through).diff()).sum(-1)
+        column = torch.searchsorted(self.admitted, self.resolved, right=True)  # [B, U, block + 1] the first incomplete
+        begun = self._begun(column)
+        through = self.packets.gather(-1, column) + begun
+        came = self.moment.gather(-1, column) + begun * (self.first_slot - self.fine - self.past + column)
+        end = 1 + torch.arange(self.block, device=self.device)  # of each slot of the block
+        done = through.diff()
+        delay = (done * (self.first_slot + end) - came.diff()).sum(-1)
         edges = [math.floor(edge / slot_s + 1e-9) for edge in BIN_EDGES_S[:-1]]
         later = torch.stack([self._later(through, end, edge) for edge in edges], -1)
         total = done.sum(-1)
@@ -113,6 +168,10 @@ class DelayLedger:
         time = self.fine + end - slots  # they arrived before this time
         columns = torch.where(time < 0, time.div(self.block, rounding_mode="floor"), time)
         newest = (self.past + columns).clamp(min=0)
-        after = self.packets.gather(-1, torch.minimum(through[..., 1:], newest))
-        before = self.packets.gather(-1, torch.minimum(through[..., :-1], newest))
-        return (after - before).sum(-1)
+        came = self.packets.gather(-1, newest.expand(through[..., 1:].shape))
+        return (through[..., 1:].minimum(came) - through[..., :-1].minimum(came)).sum(-1)
+
+
+def _before(values: Tensor) -> Tensor:
+    """Sum of all values that come before each one, in the order of the dimensions; exact for whole numbers."""
+    return values.flatten().cumsum(0).view(values.shape) - values

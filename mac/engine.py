@@ -90,6 +90,7 @@ class Engine:
         ledger = None
         if not self._saturated:
             ledger = DelayLedger(self.shape, self.parts.block_slots, self.device)
+            self._open(ledger, block)
         everything = torch.ones((self.shape[0], self.cells, self.prbs), dtype=self.dtype, device=self.device)
         moment = self._moment(0, block, self._first.serving)
         first = self._measure(moment, self._seen(moment, everything))
@@ -102,7 +103,7 @@ class Engine:
             outer_loop_db=self._zero.to(self.dtype),
             reports=(first,) * self.parts.link.report_delay_slots,
             served_bits=self._zero,
-            arrived=torch.zeros((3, *self.shape), dtype=torch.float64, device=self.device),
+            arrived=torch.zeros((2, *self.shape), dtype=torch.float64, device=self.device),
             owned=None,
             borrowable=None,
             breaches=self.no_breaches,
@@ -338,6 +339,8 @@ class Engine:
                 delays = state.ledger.close(self.parts.carrier.slot_s, self._budget_slots)
         if ends:
             state = replace(state, block=self._prepare(state.slot))
+            if state.ledger is not None:
+                self._open(state.ledger, state.block)
         elif (state.slot - state.block.first_slot) % self._fading_slots == 0:
             state = replace(state, block=self._renewed(state.block, state.slot))
         if self._plan:
@@ -356,19 +359,25 @@ class Engine:
         if state.block.arrivals is None:
             return state
         step = state.slot - state.block.first_slot
-        bytes_, packets = state.block.arrivals[step]
+        bytes_ = state.block.arrivals[step, 0]
         room = (self.parts.users.queue_bytes - state.waiting_bytes).clamp_(min=0)
         admitted = torch.minimum(bytes_, room)
-        whole = packets * (admitted == bytes_)
         total = state.admitted_bytes + admitted
         if state.ledger is not None:
-            state.ledger.admit(step, total, whole)
+            state.ledger.admit(step, total)
         return replace(
             state,
             waiting_bytes=state.waiting_bytes + admitted,
             admitted_bytes=total,
-            arrived=torch.stack((bytes_, bytes_ - admitted, whole)),
+            arrived=torch.stack((bytes_, bytes_ - admitted)),
         )
+
+    def _open(self, ledger: DelayLedger, block: Block) -> None:
+        """Tell the ledger of the packets of a block that begins."""
+        arrivals = self.parts.arrivals
+        assert arrivals is not None and block.arrivals is not None  # users who are not full-buffer have packets
+        ends = arrivals.ends(block.first_slot, self.parts.block_slots, self.shape[1])
+        ledger.open(*block.arrivals.unbind(1), ends)
 
     def _head_of_line(self, state: CellState) -> Tensor:
         if state.ledger is None:
