@@ -174,8 +174,9 @@ def _counted(dataset: xr.Dataset) -> Mask:
 
 
 def _rate_met(dataset: xr.Dataset, targets: _Targets) -> Mask:
-    needed = np.fmin(targets.rate_bps * float(dataset.attrs["window_s"]), due_bits(dataset))
-    asked = np.where(saturated(dataset), needed, asked_bits(dataset))
+    promised = targets.rate_bps * float(dataset.attrs["window_s"])
+    needed = np.fmin(promised, due_bits(dataset))
+    asked = np.where(saturated(dataset), promised, asked_bits(dataset))
     met = read(dataset, "served_bits") >= needed - _ROUNDING * asked
     return np.asarray(met | np.isnan(targets.rate_bps), dtype=np.bool_)
 
