@@ -377,7 +377,7 @@ class Engine:
         arrivals = self.parts.arrivals
         assert arrivals is not None and block.arrivals is not None  # users who are not full-buffer have packets
         ends = arrivals.ends(block.first_slot, self.parts.block_slots, self.shape[1])
-        ledger.open(*block.arrivals.unbind(1), ends)
+        ledger.open(block.arrivals[:, 0], block.arrivals[:, 1], ends)
 
     def _head_of_line(self, state: CellState) -> Tensor:
         if state.ledger is None:

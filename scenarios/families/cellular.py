@@ -88,13 +88,12 @@ class UserGroup(Model):
             )
         return self
 
-
     @model_validator(mode="after")
     def _delay_is_of_packets(self) -> UserGroup:
         if self.traffic.full_buffer and self.sla.delay_s is not None:
             warnings.warn(
-                f"group '{self.name}' always has data and no packets (traffic.model full_buffer), so its sla.delay_s is "
-                "not judged; judge its rate (sla.rate_bps), or give it packets",
+                f"group '{self.name}' always has data and no packets (traffic.model full_buffer), so its sla.delay_s "
+                "is not judged; judge its rate (sla.rate_bps), or give it packets",
                 stacklevel=2,
             )
         return self
