@@ -17,8 +17,11 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from .traffic.packets import Arrivals
 
 _NEVER = float("inf")
 _FINE = 512  # slots kept one by one
@@ -49,10 +52,16 @@ class DelayLedger:
 
     The packets of the fine columns stand in one list, block after block, of each block by drop, user and slot. A packet
     is known by where it ends when the bytes of the list are counted through.
+
+    Args:
+        arrivals: from which :meth:`open` reads the packets of each block.
+        shape: drops and users.
+        block: slots of a block.
+        device: of all tensors.
     """
 
-    def __init__(self, shape: tuple[int, int], block: int, device: torch.device) -> None:
-        self.block, self.device = block, device
+    def __init__(self, arrivals: Arrivals, shape: tuple[int, int], block: int, device: torch.device) -> None:
+        self.arrivals, self.block, self.device = arrivals, block, device
         self.fine = -(-_FINE // block) * block
         self.past = min(_MOST_BLOCKS, -(-_HORIZON // block))
         size = self.past + self.fine + block
@@ -63,30 +72,28 @@ class DelayLedger:
         self.moment = torch.zeros((*shape, size + 1), dtype=torch.float64, device=device)
         self.resolved = torch.zeros((*shape, block + 1), dtype=torch.float64, device=device)
         self.first_slot = 0  # of the block that is being filled
-        # The list, and of each fine column the bytes and packets that stand in it before the column's own.
-        self.ends = torch.zeros(0, dtype=torch.float64, device=device)
+        # The list, as long as it will ever be, and of each fine column what stands in it before the column's own.
+        self._list = np.full(arrivals.most(block, self.fine // block + 1), _NEVER)
+        self.ends = torch.from_numpy(self._list).to(device)
         self.bytes_before = torch.zeros((*shape, self.fine + block), dtype=torch.float64, device=device)
         self.packets_before = torch.zeros_like(self.bytes_before)
         self._arrived = torch.zeros((*shape, block), dtype=torch.float64, device=device)
-        self._lengths = deque([0] * (self.fine // block))  # of the blocks in the list
+        self._lengths = deque([0] * (self.fine // block + 1))  # of the blocks in the list
         self._left, self._bytes = 0, 0  # packets that have left the list, bytes that were ever in it
 
-    def open(self, bytes_: Tensor, packets: Tensor, ends: Tensor) -> None:
-        """Take in what arrives in the block that begins.
-
-        Args:
-            bytes_: ``[T, B, U]`` float64, of each slot.
-            packets: ``[T, B, U]`` float64, of each slot.
-            ends: ``[n]`` on the CPU, running sum of the bytes of each packet, by drop, user and slot.
-        """
-        new, before = slice(self.fine, None), self._left + len(self.ends)
-        self._arrived = packets.movedim(0, -1)
-        self.bytes_before[..., new] = _before(bytes_.movedim(0, -1)) + self._bytes
-        self.packets_before[..., new] = _before(self._arrived) + before
-        added = (ends + self._bytes).to(self.device, torch.float64)
-        self.ends = torch.cat((self.ends, added))
+    def open(self, arrived: Tensor) -> None:
+        """Take in what arrives in the block that begins, ``[T, 2, B, U]`` float64: bytes and packets of each slot."""
+        ends = self.arrivals.ends(self.first_slot, self.block, self.admitted.shape[1]) + self._bytes
+        gone, kept = self._lengths.popleft(), sum(self._lengths)
+        bytes_, self._arrived = arrived.permute(1, 2, 3, 0)
+        self._left += gone
+        self.bytes_before[..., self.fine :] = _before(bytes_) + self._bytes
+        self.packets_before[..., self.fine :] = _before(self._arrived) + (self._left + kept)
+        never = np.full(len(self._list) - kept - len(ends), _NEVER)
+        self._list = np.concatenate((self._list[gone : gone + kept], ends, never))
+        self.ends = torch.from_numpy(self._list).to(self.device)
         self._lengths.append(len(ends))
-        self._bytes += int(ends[-1]) if len(ends) else 0
+        self._bytes = int(ends[-1]) if len(ends) else self._bytes
 
     def admit(self, step: int, total_bytes: Tensor) -> None:
         """Note the bytes admitted up to and in slot ``step`` of the block."""
@@ -117,8 +124,6 @@ class DelayLedger:
         self.first_slot += self.block
         self.bytes_before = self.bytes_before.roll(-self.block, -1)
         self.packets_before = self.packets_before.roll(-self.block, -1)
-        gone = self._lengths.popleft()
-        self.ends, self._left = self.ends[gone:], self._left + gone
         return report
 
     def _shifted(self, sums: Tensor) -> Tensor:

@@ -88,9 +88,9 @@ class Engine:
         """Slot 0: first arrivals queued, first reports measured with every cell at full load."""
         block = self._prepare(0)
         ledger = None
-        if not self._saturated:
-            ledger = DelayLedger(self.shape, self.parts.block_slots, self.device)
-            self._open(ledger, block)
+        if self.parts.arrivals is not None and block.arrivals is not None:
+            ledger = DelayLedger(self.parts.arrivals, self.shape, self.parts.block_slots, self.device)
+            ledger.open(block.arrivals)
         everything = torch.ones((self.shape[0], self.cells, self.prbs), dtype=self.dtype, device=self.device)
         moment = self._moment(0, block, self._first.serving)
         first = self._measure(moment, self._seen(moment, everything))
@@ -339,8 +339,8 @@ class Engine:
                 delays = state.ledger.close(self.parts.carrier.slot_s, self._budget_slots)
         if ends:
             state = replace(state, block=self._prepare(state.slot))
-            if state.ledger is not None:
-                self._open(state.ledger, state.block)
+            if state.ledger is not None and state.block.arrivals is not None:
+                state.ledger.open(state.block.arrivals)
         elif (state.slot - state.block.first_slot) % self._fading_slots == 0:
             state = replace(state, block=self._renewed(state.block, state.slot))
         if self._plan:
@@ -371,13 +371,6 @@ class Engine:
             admitted_bytes=total,
             arrived=torch.stack((bytes_, bytes_ - admitted)),
         )
-
-    def _open(self, ledger: DelayLedger, block: Block) -> None:
-        """Tell the ledger of the packets of a block that begins."""
-        arrivals = self.parts.arrivals
-        assert arrivals is not None and block.arrivals is not None  # users who are not full-buffer have packets
-        ends = arrivals.ends(block.first_slot, self.parts.block_slots, self.shape[1])
-        ledger.open(block.arrivals[:, 0], block.arrivals[:, 1], ends)
 
     def _head_of_line(self, state: CellState) -> Tensor:
         if state.ledger is None:

@@ -52,6 +52,12 @@ def arrivals_of(packets: list[list[tuple[int, int]]]) -> Arrivals:
     return Arrivals((ordered(*np.array(flat, dtype=np.int64).reshape(-1, 3).T),))
 
 
+def arrived_in(arrivals: Arrivals, slot: int, block: int, users: int) -> Tensor:
+    """Bytes and packets of each slot of a block, ``[T, 2, 1, U]``."""
+    both = torch.stack([read(slot, block, users) for read in (arrivals.block, arrivals.counts)])
+    return both.permute(3, 0, 1, 2).double()
+
+
 @dataclass
 class Played:
     """What a ledger said of each user over a run."""
@@ -68,16 +74,16 @@ def play(
 ) -> Played:
     """Bytes first in, first out through a ledger; ``service`` ``[T, U]`` bytes; the first slots may not count."""
     slots, users = service.shape
-    ledger = DelayLedger((1, users), block, torch.device("cpu"))
+    ledger = DelayLedger(arrivals, (1, users), block, torch.device("cpu"))
     zero = torch.zeros(1, users, dtype=torch.float64)
     admitted, served, waiting = zero, zero, zero
     told, ages = [], []
     for slot in range(slots):
         step = slot % block
         if step == 0:
-            both = [read(slot, block, users).movedim(-1, 0).double() for read in (arrivals.block, arrivals.counts)]
-            ledger.open(*both, arrivals.ends(slot, block, users))
-        come = torch.minimum(both[0][step], queue_bytes - waiting)
+            arrived = arrived_in(arrivals, slot, block, users)
+            ledger.open(arrived)
+        come = torch.minimum(arrived[step, 0], queue_bytes - waiting)
         admitted, waiting = admitted + come, waiting + come
         ledger.admit(step, admitted)
         ages.append(torch.where(waiting > 0, ledger.age(step, served), 0)[0].tolist())
@@ -149,7 +155,8 @@ def test_mean_delay_of_a_slotted_queue(load: float) -> None:
 def test_packets_that_wait_for_seconds_are_counted_with_their_delay() -> None:
     """Ten packets in slot 5 of each block; nothing is served for 3000 slots, then everything at once."""
     block, blocks, stop = 50, 60, 20
-    ledger = DelayLedger((1, 1), block, torch.device("cpu"))
+    packets = arrivals_of([[(block * number + 5, 100) for number in range(stop) for _ in range(10)]])
+    ledger = DelayLedger(packets, (1, 1), block, torch.device("cpu"))
     admitted, served = torch.zeros(1, 1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
     count, delay, late, arrivals = 0.0, 0.0, 0.0, []
     for slot in range(block * (blocks + 1)):
@@ -158,9 +165,7 @@ def test_packets_that_wait_for_seconds_are_counted_with_their_delay() -> None:
         arrivals += [slot] * come
         admitted = admitted + 100 * come
         if step == 0:
-            of_slot = torch.zeros(block, 1, 1, dtype=torch.float64)
-            of_slot[5] = 10 * (number < stop)
-            ledger.open(100 * of_slot, of_slot, 100 * torch.arange(1, 1 + int(of_slot.sum())))
+            ledger.open(arrived_in(packets, slot, block, 1))
         ledger.admit(step, admitted)
         if number < blocks and arrivals:
             age = int(ledger.age(step, served))
@@ -180,12 +185,12 @@ def test_packets_that_wait_for_seconds_are_counted_with_their_delay() -> None:
 def test_lasting_overload_is_reported_as_old_as_it_is() -> None:
     """Twice as much comes as is served: the n-th packet waits as long as it takes to come, to within a block."""
     block, slots = 50, 8000
-    ledger = DelayLedger((1, 1), block, torch.device("cpu"))
+    packets = arrivals_of([[(slot, 1) for slot in range(slots) for _ in range(2)]])
+    ledger = DelayLedger(packets, (1, 1), block, torch.device("cpu"))
     count, delay = 0.0, 0.0
     for slot in range(slots):
         if slot % block == 0:
-            two = torch.full((block, 1, 1), 2.0, dtype=torch.float64)
-            ledger.open(two, two, torch.arange(1, 1 + 2 * block))
+            ledger.open(arrived_in(packets, slot, block, 1))
         ledger.admit(slot % block, torch.full((1, 1), 2.0 * (slot + 1)).double())
         ledger.resolve(slot % block, torch.full((1, 1), float(slot + 1)).double())
         if slot % block == block - 1:
@@ -196,16 +201,14 @@ def test_lasting_overload_is_reported_as_old_as_it_is() -> None:
 
 
 def test_what_waits_beyond_the_horizon_is_that_old() -> None:
-    block = 50
-    ledger = DelayLedger((1, 1), block, torch.device("cpu"))
+    block, packets = 50, arrivals_of([[(0, 5)]])
+    ledger = DelayLedger(packets, (1, 1), block, torch.device("cpu"))
     horizon = ledger.past * block + ledger.fine
     assert horizon > 20_000
     total, none = torch.full((1, 1), 5.0, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
     for slot in range(horizon + 200):
         if slot % block == 0:
-            first = torch.zeros(block, 1, 1, dtype=torch.float64)
-            first[0] = float(slot == 0)
-            ledger.open(5 * first, first, torch.full((int(first.sum()),), 5))
+            ledger.open(arrived_in(packets, slot, block, 1))
         ledger.admit(slot % block, total)
         ledger.resolve(slot % block, none)
         if slot % block == block - 1:

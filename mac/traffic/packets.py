@@ -60,15 +60,20 @@ class Arrivals:
         """Packets that arrive in each of those slots, int64 ``[B, U, T]``; otherwise as :meth:`block`."""
         return self._sum(start_slot, slots, users, weigh=False)
 
-    def ends(self, start_slot: int, slots: int, users: int) -> Tensor:
-        """Where each packet of those slots ends when the bytes of all of them are counted through, int64 ``[n]``.
+    def ends(self, start_slot: int, slots: int, users: int) -> Floats:
+        """Where each packet of those slots ends when the bytes of all of them are counted through, ``[n]``.
 
         Packets stand by drop, user and slot, those of one user and slot in the order given; otherwise as :meth:`block`.
         """
-        sizes = []
-        for cell, bytes_ in self._cells(start_slot, slots, users):
-            sizes.append(bytes_[np.argsort(cell, kind="stable")])
-        return torch.from_numpy(np.concatenate(sizes).cumsum())
+        cells = self._cells(start_slot, slots, users)
+        sizes = [bytes_[np.argsort(cell, kind="stable")] for cell, bytes_ in cells]
+        return np.concatenate(sizes).cumsum().astype(np.float64)
+
+    def most(self, slots: int, blocks: int) -> int:
+        """The most packets of all drops that arrive in so many consecutive blocks of ``slots`` slots."""
+        block = np.concatenate([packets.slot for packets in self.drops]) // slots
+        total = np.concatenate((np.zeros(blocks, dtype=np.int64), np.bincount(block, minlength=1).cumsum()))
+        return int((total[blocks:] - total[:-blocks]).max())
 
     def _sum(self, start: int, slots: int, users: int, weigh: bool) -> Tensor:
         out = np.zeros((len(self.drops), users * slots), dtype=np.int64)
