@@ -162,19 +162,35 @@ class DelayLedger:
         done = through.diff()
         delay = (done * (self.first_slot + end) - came.diff()).sum(-1)
         edges = [math.floor(edge / slot_s + 1e-9) for edge in BIN_EDGES_S[:-1]]
-        later = torch.stack([self._later(through, end, edge) for edge in edges], -1)
+        later = torch.stack([_later(through, self._came_before(edge)) for edge in edges], -1)
         total = done.sum(-1)
         at_least = torch.cat((total[..., None], later, torch.zeros_like(total[..., None])), -1)
-        late = self._later(through, end, budget_slots[..., None])
+        late = _later(through, self.packets.gather(-1, self._column(end - budget_slots[..., None])))
         return DelayReport(total, delay * slot_s, late, -at_least.diff())
 
-    def _later(self, through: Tensor, end: Tensor, slots: Tensor | int) -> Tensor:
-        """Packets that were completed in the block after more than ``slots`` slots, ``[B, U]``."""
-        time = self.fine + end - slots  # they arrived before this time
-        columns = torch.where(time < 0, time.div(self.block, rounding_mode="floor"), time)
-        newest = (self.past + columns).clamp(min=0)
-        came = self.packets.gather(-1, newest.expand(through[..., 1:].shape))
-        return (through[..., 1:].minimum(came) - through[..., :-1].minimum(came)).sum(-1)
+    def _came_before(self, slots: int) -> Tensor:
+        """Packets that had come so many slots before the end of each slot of the block, ``[B, U, block]``."""
+        first = self.fine + 1 - slots
+        if first >= 0:
+            return self.packets.narrow(-1, self.past + first, self.block)
+        end = 1 + torch.arange(self.block, device=self.device)
+        return self.packets.index_select(-1, self._column(end - slots))
+
+    def _column(self, step: Tensor) -> Tensor:
+        """Column of a slot that is counted from the first of the block, which may lie before it."""
+        time = self.fine + step
+        column = torch.where(time < 0, time.div(self.block, rounding_mode="floor"), time)
+        return (self.past + column).clamp(min=0)
+
+
+def _later(through: Tensor, came: Tensor) -> Tensor:
+    """Packets that were completed in the block and had come before a time that moves with its slots, ``[B, U]``.
+
+    Args:
+        through: packets completed until the start of the block and until the end of each slot, ``[B, U, block + 1]``.
+        came: packets that had come before that time, ``[B, U, block]``.
+    """
+    return (through[..., 1:].minimum(came) - through[..., :-1].minimum(came)).sum(-1)
 
 
 def _before(values: Tensor) -> Tensor:

@@ -22,7 +22,8 @@ class Line:
 
     def __init__(self, context: SchedulingContext) -> None:
         users = torch.arange(context.users, device=context.device)
-        self._place = users.repeat(len(context.drops), 1)  # [B, U] int64
+        self._first = users.repeat(len(context.drops), 1)  # [B, U] int64
+        self._place = self._first
 
     def ordered(self, observation: SchedulingObservation) -> SchedulingObservation:
         """The observation with the users of each cell in the order of the line: ties go to the first of a roster."""
@@ -37,7 +38,8 @@ class Line:
         holder = torch.where(user < 0, users, user).flatten(1)
         count = torch.zeros((batch, users + 1), dtype=torch.int64, device=user.device)
         count.scatter_add_(1, holder, count.new_ones(()).expand(holder.shape))
-        self._place = (count[:, :users] * users + self._place).argsort(-1).argsort(-1)
+        order = (count[:, :users] * users + self._place).argsort(-1)
+        self._place = self._place.scatter(1, order, self._first)
 
 
 def mates(observation: SchedulingObservation, roster: Roster, wants: Tensor) -> Tensor:
