@@ -93,7 +93,7 @@ class CellState:
     outer_loop_db: Tensor  # [B, U]
     reports: tuple[Report, ...]  # oldest (in use) first
     served_bits: Tensor  # [B, U] float64, in the last slot
-    arrived: Tensor  # [3, B, U] float64: bytes arrived, bytes dropped, packets admitted for this slot
+    arrived: Tensor  # [2, B, U] float64: bytes arrived and bytes dropped in this slot
     owned: Tensor | None  # [B, U, K] bool, see SchedulingObservation
     borrowable: Tensor | None
     most_prbs: Tensor | None  # [B, C, S] int64

@@ -42,7 +42,7 @@ class Queues(NamedTuple):
     sent: Array  # since the start
     endless: Array
     outer_loop_db: Array
-    arrived: Array  # [3, B, U]
+    arrived: Array  # [2, B, U]
     blocks: Array  # [B, U, P, 6]
     process: Array
     usable: Array

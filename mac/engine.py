@@ -88,8 +88,9 @@ class Engine:
         """Slot 0: first arrivals queued, first reports measured with every cell at full load."""
         block = self._prepare(0)
         ledger = None
-        if not self._saturated:
-            ledger = DelayLedger(self.shape, self.parts.block_slots, self.device)
+        if self.parts.arrivals is not None and block.arrivals is not None:
+            ledger = DelayLedger(self.parts.arrivals, self.shape, self.parts.block_slots, self.device)
+            ledger.open(block.arrivals)
         everything = torch.ones((self.shape[0], self.cells, self.prbs), dtype=self.dtype, device=self.device)
         moment = self._moment(0, block, self._first.serving)
         first = self._measure(moment, self._seen(moment, everything))
@@ -102,7 +103,7 @@ class Engine:
             outer_loop_db=self._zero.to(self.dtype),
             reports=(first,) * self.parts.link.report_delay_slots,
             served_bits=self._zero,
-            arrived=torch.zeros((3, *self.shape), dtype=torch.float64, device=self.device),
+            arrived=torch.zeros((2, *self.shape), dtype=torch.float64, device=self.device),
             owned=None,
             borrowable=None,
             most_prbs=None,
@@ -340,6 +341,8 @@ class Engine:
                 delays = state.ledger.close(self.parts.carrier.slot_s, self._budget_slots)
         if ends:
             state = replace(state, block=self._prepare(state.slot))
+            if state.ledger is not None and state.block.arrivals is not None:
+                state.ledger.open(state.block.arrivals)
         elif (state.slot - state.block.first_slot) % self._fading_slots == 0:
             state = replace(state, block=self._renewed(state.block, state.slot))
         if self._plan:
@@ -358,18 +361,17 @@ class Engine:
         if state.block.arrivals is None:
             return state
         step = state.slot - state.block.first_slot
-        bytes_, packets = state.block.arrivals[step]
+        bytes_ = state.block.arrivals[step, 0]
         room = (self.parts.users.queue_bytes - state.waiting_bytes).clamp_(min=0)
         admitted = torch.minimum(bytes_, room)
-        whole = packets * (admitted == bytes_)
         total = state.admitted_bytes + admitted
         if state.ledger is not None:
-            state.ledger.admit(step, total, whole)
+            state.ledger.admit(step, total)
         return replace(
             state,
             waiting_bytes=state.waiting_bytes + admitted,
             admitted_bytes=total,
-            arrived=torch.stack((bytes_, bytes_ - admitted, whole)),
+            arrived=torch.stack((bytes_, bytes_ - admitted)),
         )
 
     def _head_of_line(self, state: CellState) -> Tensor:

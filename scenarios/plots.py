@@ -132,8 +132,8 @@ def plot_satisfaction(result: RunResult, variant: str | None = None) -> Figure:
 def plot_fairness_throughput(result: RunResult, variant: str | None = None) -> Figure:
     """Jain's index against the mean, of rates (left) and of served over asked bits (right), with 95 % intervals."""
     pairs = [("rate_mean", "jain_rate"), ("served_share", "jain_served_share")]
-    known = set(result.metrics["metric"])
-    pairs = [pair for pair in pairs if known.issuperset(pair)]
+    known = set(result.metrics["metric"][result.metrics["mean"].notna()])
+    pairs = [pair for pair in pairs if known.issuperset(pair)] or pairs[:1]
     figure = Plot(figsize=(WIDTH_IN, 4.6), layout="constrained")
     for axes, (mean, jain) in zip(figure.subplots(1, len(pairs), squeeze=False)[0].tolist(), pairs, strict=True):
         for allocator in result.allocators:

@@ -13,8 +13,13 @@ EDGES_S = np.array([1e-3, 2e-3, 5e-3, 1e-2, 3e-2, 1e-1, 1.0, np.inf])
 NAN = float("nan")
 
 
-def windows(drops: int = 3, count: int = 12, users: int = 7, cells: int = 2, seed: int = 1) -> xr.Dataset:
-    """Random windows: idle users, idle windows, overflow, losses and users without some of the targets."""
+def windows(
+    drops: int = 3, count: int = 12, users: int = 7, cells: int = 2, seed: int = 1, full: tuple[int, ...] = ()
+) -> xr.Dataset:
+    """Random windows: idle users, idle windows, overflow, losses and users without some of the targets.
+
+    The users ``full`` always have data; the first of them gets nothing.
+    """
     rng = np.random.default_rng(seed)
     shape = (drops, count, users)
     demand = rng.integers(0, 400_000, shape) * (rng.random(shape) < 0.7)
@@ -31,7 +36,12 @@ def windows(drops: int = 3, count: int = 12, users: int = 7, cells: int = 2, see
         served[:, t] = np.minimum(can, there - dropped[:, t] - lost[:, t])
         waiting = there - dropped[:, t] - lost[:, t] - served[:, t]
         after[:, t] = waiting
-    packets = served // 12_000
+    for user in full:
+        served[..., user] *= user != full[0]
+        lost[..., user] *= user != full[0]
+        after[..., user] = dropped[..., user] = 0
+        demand[..., user] = served[..., user] + lost[..., user]
+    packets = served // 12_000 * ~np.isin(np.arange(users), full)
     first_tx = rng.integers(0, 250, shape)
     requested = rng.integers(0, 900, shape) * (rng.random(shape) < 0.8)
     quota = rng.multinomial(17, [0.2, 0.3, 0.5], (drops, count, cells))
@@ -70,6 +80,7 @@ def windows(drops: int = 3, count: int = 12, users: int = 7, cells: int = 2, see
         "slice_id": ("user", np.array([["meters", "robots", "phones"].index(name) for name in group])),
         "serving": (("drop", "user"), rng.integers(0, cells, (drops, users))),
         "delay_edge_s": ("delay_bin", EDGES_S),
+        "full_buffer": ("user", np.isin(np.arange(users), full)),
         "sla_rate_bps": ("user", np.where(np.arange(users) % 3 == 2, NAN, 6e5)),
         "sla_desired_bps": ("user", np.where(np.arange(users) % 3 == 0, 1.2e6, NAN)),
         "sla_delay_s": ("user", np.array([[0.04, 0.025, np.inf][u % 3] for u in range(users)])),
@@ -121,7 +132,13 @@ def number(ds: xr.Dataset, name: str, *index: int) -> float:
     return float(ds[name].values[index])
 
 
+def endless(ds: xr.Dataset, u: int) -> bool:
+    return "full_buffer" in ds.coords and bool(ds["full_buffer"].values[u])
+
+
 def waiting_before(ds: xr.Dataset, d: int, t: int, u: int) -> float:
+    if endless(ds, u):
+        return math.inf
     if t > 0:
         return number(ds, "backlog_bits", d, t - 1, u)
     out = sum(number(ds, name, d, 0, u) for name in ("served_bits", "dropped_bits", "lost_bits", "backlog_bits"))
@@ -147,7 +164,7 @@ def counted(ds: xr.Dataset, d: int, t: int, u: int) -> bool:
 def window_met(ds: xr.Dataset, d: int, t: int, u: int) -> float:
     rate, loss = number(ds, "sla_rate_bps", u), number(ds, "sla_loss", u)
     budget = number(ds, "sla_delay_s", u)
-    if math.isinf(budget):
+    if math.isinf(budget) or endless(ds, u):
         budget = NAN
     if not counted(ds, d, t, u) or (math.isnan(rate) and math.isnan(loss) and math.isnan(budget)):
         return NAN
@@ -193,7 +210,7 @@ def rate_mbps(ds: xr.Dataset, d: int, u: int) -> float:
 def served_share(ds: xr.Dataset, d: int, u: int) -> float:
     asked = waiting_before(ds, d, 0, u) + sum(number(ds, "demand_bits", d, t, u) for t in range(ds.sizes["window"]))
     served = sum(number(ds, "served_bits", d, t, u) for t in range(ds.sizes["window"]))
-    return served / asked if asked > 0 else NAN
+    return served / asked if 0 < asked < math.inf else NAN
 
 
 def jain(values: list[float]) -> float:
@@ -236,7 +253,7 @@ def pooled(ds: xr.Dataset, part: tuple[str, ...], whole: str, users: list[int], 
 
 
 def tractor_value(ds: xr.Dataset, d: int, t: int, u: int) -> float:
-    backlog = number(ds, "backlog_bits", d, t, u) / 1e6
+    backlog = math.inf if endless(ds, u) else number(ds, "backlog_bits", d, t, u) / 1e6
     rate = number(ds, "served_bits", d, t, u) / ds.attrs["window_s"] / 1e6
     service = str(ds["service"].values[u])
     if service == "embb":

@@ -78,7 +78,7 @@ class User:
 class LoopEngine:
     """The engine's slot, for the one drop of ``parts``."""
 
-    def __init__(self, parts: Any, arrivals: dict[tuple[int, int], tuple[float, int]]) -> None:
+    def __init__(self, parts: Any, arrivals: dict[tuple[int, int], list[int]]) -> None:
         self.parts, self.arrivals, self.slot = parts, arrivals, 0
         self.prbs = parts.carrier.prbs
         self.serving = parts.channel.serving[0].tolist()
@@ -164,17 +164,18 @@ class LoopEngine:
     def arrive(self) -> None:
         """Queue the arrivals of the slot, or drop what finds no room."""
         for number, user in enumerate(self.users):
-            size, packets = self.arrivals.get((self.slot, number), (0.0, 0))
+            sizes = self.arrivals.get((self.slot, number), [])
+            size = float(sum(sizes))
             if user.full:
                 user.waiting = ALWAYS
                 continue
             fits = min(size, max(0.0, self.parts.users.queue_bytes - user.waiting))
+            ends = [user.admitted + sum(sizes[: i + 1]) for i in range(len(sizes))]
             user.waiting += fits
             user.admitted += fits
             self.admissions[number].append(fits)
             self.arrived[number], self.dropped[number] = size, size - fits
-            if packets and fits == size:
-                user.packets += [Packet(self.slot, user.admitted)] * packets
+            user.packets += [Packet(self.slot, end) for end in ends if end <= user.admitted]
 
     def step(self, holders: list[list[int]]) -> dict[str, list[float]]:
         """Carry out who holds each PRB of each cell; returns the counters of the slot."""

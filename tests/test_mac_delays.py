@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from mac.delays import BIN_EDGES_S, DelayLedger
+from mac.traffic.packets import Arrivals, ordered
 from phy.random import uniform
 
 SLOT_S = 1e-3
+REPORTED = ("packets", "delay_s", "late", "bins")
 
 
 def simulate(arrivals: list[tuple[int, int]], service: list[int]) -> tuple[list[tuple[int, int]], list[int]]:
@@ -30,64 +35,138 @@ def simulate(arrivals: list[tuple[int, int]], service: list[int]) -> tuple[list[
     return done, ages
 
 
-def draw(user: int, slots: int) -> tuple[list[tuple[int, int]], list[int]]:
+def draw(user: int, slots: int, burst: int) -> tuple[list[tuple[int, int]], list[int]]:
+    """Up to ``burst`` packets a slot in three of ten slots, and the bytes served in each slot."""
     key = torch.tensor([100 + user])
-    size = (uniform(key, (slots,))[0] * 900 + 1).long().tolist()
+    size = (uniform(key, (slots, burst))[0] * 900 / burst + 1).long().tolist()
     comes = uniform(key, (slots,), start=10_000)[0] < 0.3
-    arrivals = [(slot, size[slot]) for slot in range(slots) if comes[slot]]
+    number = (uniform(key, (slots,), start=30_000)[0] * burst).long() + 1
+    arrivals = [(slot, one) for slot in range(slots) if comes[slot] for one in size[slot][: int(number[slot])]]
     service = ((uniform(key, (slots,), start=20_000)[0] < 0.4) * 450).tolist()
     return arrivals, service
 
 
-@pytest.mark.parametrize("block", [10, 25])
-def test_ledger_equals_a_queue_of_packets(block: int) -> None:
-    users, slots, budget = 6, 200, 20
-    ledger = DelayLedger((1, users), block, torch.device("cpu"))
-    oracle = [simulate(*draw(user, slots)) for user in range(users)]
-    drawn = [draw(user, slots) for user in range(users)]
-    admitted, served = torch.zeros(1, users, dtype=torch.float64), torch.zeros(1, users, dtype=torch.float64)
-    waiting = torch.zeros(1, users, dtype=torch.float64)
-    totals = [torch.zeros(1, users, dtype=torch.float64) for _ in range(3)]
-    bins = torch.zeros(1, users, len(BIN_EDGES_S), dtype=torch.float64)
+def arrivals_of(packets: list[list[tuple[int, int]]]) -> Arrivals:
+    """One drop, whose users have these packets ``(slot, bytes)``."""
+    flat = [(slot, user, size) for user, own in enumerate(packets) for slot, size in own]
+    return Arrivals((ordered(*np.array(flat, dtype=np.int64).reshape(-1, 3).T),))
+
+
+def arrived_in(arrivals: Arrivals, slot: int, block: int, users: int) -> Tensor:
+    """Bytes and packets of each slot of a block, ``[T, 2, 1, U]``."""
+    both = torch.stack([read(slot, block, users) for read in (arrivals.block, arrivals.counts)])
+    return both.permute(3, 0, 1, 2).double()
+
+
+@dataclass
+class Played:
+    """What a ledger said of each user over a run."""
+
+    packets: Tensor
+    delay_s: Tensor
+    late: Tensor
+    bins: Tensor
+    ages: list[list[int]]  # before each slot's service
+
+
+def play(
+    arrivals: Arrivals, service: Tensor, block: int, budget: int = 20, queue_bytes: float = 1e12, skip: int = 0
+) -> Played:
+    """Bytes first in, first out through a ledger; ``service`` ``[T, U]`` bytes; the first slots may not count."""
+    slots, users = service.shape
+    ledger = DelayLedger(arrivals, (1, users), block, torch.device("cpu"))
+    zero = torch.zeros(1, users, dtype=torch.float64)
+    admitted, served, waiting = zero, zero, zero
+    told, ages = [], []
     for slot in range(slots):
         step = slot % block
-        come = torch.tensor([[float(dict(arrivals).get(slot, 0)) for arrivals, _ in drawn]], dtype=torch.float64)
+        if step == 0:
+            arrived = arrived_in(arrivals, slot, block, users)
+            ledger.open(arrived)
+        come = torch.minimum(arrived[step, 0], queue_bytes - waiting)
         admitted, waiting = admitted + come, waiting + come
-        ledger.admit(step, admitted, (come > 0).to(torch.float64))
-        age = torch.where(waiting > 0, ledger.age(step, served), 0)
-        assert age[0].tolist() == [ages[slot] for _, ages in oracle]
-        sent = torch.minimum(waiting, torch.tensor([[float(service[slot]) for _, service in drawn]]).double())
+        ledger.admit(step, admitted)
+        ages.append(torch.where(waiting > 0, ledger.age(step, served), 0)[0].tolist())
+        sent = torch.minimum(waiting, service[None, slot].double())
         served, waiting = served + sent, waiting - sent
         ledger.resolve(step, served)
         if step + 1 == block:
-            report = ledger.close(SLOT_S, torch.full((1, users), budget))
-            for total, new in zip(totals, (report.packets, report.delay_s, report.late), strict=True):
-                total += new
-            bins += report.bins
-    for user, (done, _) in enumerate(oracle):
-        delays = [delay for _, delay in done]
-        assert len(delays) > 10
-        assert totals[0][0, user] == len(delays)
-        assert totals[1][0, user] == pytest.approx(sum(delays) * SLOT_S)
-        assert totals[2][0, user] == sum(delay > budget for delay in delays)
-        lower = (0.0, *BIN_EDGES_S[:-1])
-        for column, (low, high) in enumerate(zip(lower, BIN_EDGES_S, strict=True)):
-            expected = sum(low + 1e-12 < delay * SLOT_S <= high + 1e-12 for delay in delays)
-            assert bins[0, user, column] == expected, (user, low, high)
+            told.append(ledger.close(SLOT_S, torch.full((1, users), budget)))
+    parts = [torch.stack([getattr(one, name)[0] for one in told[skip // block :]]).sum(0) for name in REPORTED]
+    return Played(*parts, ages)
+
+
+def expect(played: Played, user: int, delays: list[int], budget: int = 20) -> None:
+    """The user's packets took these times, in slots."""
+    assert played.packets[user] == len(delays)
+    assert played.delay_s[user] == pytest.approx(sum(delays) * SLOT_S)
+    assert played.late[user] == sum(delay > budget for delay in delays)
+    lower = (0.0, *BIN_EDGES_S[:-1])
+    for column, (low, high) in enumerate(zip(lower, BIN_EDGES_S, strict=True)):
+        expected = sum(low + 1e-12 < delay * SLOT_S <= high + 1e-12 for delay in delays)
+        assert played.bins[user, column] == expected, (user, low, high)
+
+
+@pytest.mark.parametrize("burst", [1, 5])
+@pytest.mark.parametrize("block", [10, 25])
+def test_ledger_equals_a_queue_of_packets(block: int, burst: int) -> None:
+    """With one packet in a slot, and with up to five of unlike sizes."""
+    drawn = [draw(user, 200, burst) for user in range(6)]
+    service = torch.tensor([service for _, service in drawn]).T
+    played = play(arrivals_of([arrivals for arrivals, _ in drawn]), service, block)
+    for user, (arrivals, service_) in enumerate(drawn):
+        done, ages = simulate(arrivals, service_)
+        assert len(done) > 10
+        expect(played, user, [delay for _, delay in done])
+        assert [row[user] for row in played.ages] == ages
+
+
+def test_packets_of_one_slot_are_through_one_by_one() -> None:
+    """Sizes 100, 300, 50 with 150 bytes a slot: through after 1, 3 and 3 slots; another user's end in between."""
+    arrivals = arrivals_of([[(3, 100), (3, 300), (3, 50)], [(3, 70), (4, 70)]])
+    played = play(arrivals, torch.full((10, 2), 150), 5)
+    expect(played, 0, [1, 3, 3])
+    expect(played, 1, [1, 1])
+
+
+def test_of_a_burst_that_is_cut_off_those_count_that_found_room() -> None:
+    """Room for 250 bytes: the first two of 100, 100, 100; the half of the third is sent and is no packet."""
+    played = play(arrivals_of([[(0, 100), (0, 100), (0, 100), (4, 60)]]), torch.full((10, 1), 100), 5, queue_bytes=250)
+    expect(played, 0, [1, 2, 1])
+
+
+def test_a_packet_without_bytes_counts_for_nobody_else() -> None:
+    played = play(arrivals_of([[(1, 100)], [(1, 50)], [(1, 0), (2, 40)]]), torch.full((5, 3), 100), 5)
+    expect(played, 0, [1])
+    expect(played, 1, [1])
+
+
+@pytest.mark.parametrize("load", [0.3, 0.5, 0.8])
+def test_mean_delay_of_a_slotted_queue(load: float) -> None:
+    """M/D/1, one packet a slot: 1 + rho / (2 (1 - rho)) slots in the mean (Pollaczek-Khinchine, and the service)."""
+    users, slots, warm_up = 300, 3000, 500
+    number = np.random.default_rng(5).poisson(load, (users, slots))
+    packets = [[(slot, 500) for slot in np.repeat(np.arange(slots), row)] for row in number]
+    played = play(arrivals_of(packets), torch.full((slots, users), 500), 50, skip=warm_up)
+    expected = 1 + load / (2 * (1 - load))
+    assert float(played.delay_s.sum() / played.packets.sum()) / SLOT_S == pytest.approx(expected, rel=0.01)
 
 
 def test_packets_that_wait_for_seconds_are_counted_with_their_delay() -> None:
     """Ten packets in slot 5 of each block; nothing is served for 3000 slots, then everything at once."""
     block, blocks, stop = 50, 60, 20
-    ledger = DelayLedger((1, 1), block, torch.device("cpu"))
+    packets = arrivals_of([[(block * number + 5, 100) for number in range(stop) for _ in range(10)]])
+    ledger = DelayLedger(packets, (1, 1), block, torch.device("cpu"))
     admitted, served = torch.zeros(1, 1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
     count, delay, late, arrivals = 0.0, 0.0, 0.0, []
     for slot in range(block * (blocks + 1)):
         number, step = divmod(slot, block)
-        come = 10.0 if step == 5 and number < stop else 0.0
-        arrivals += [slot] * int(come)
+        come = 10 if step == 5 and number < stop else 0
+        arrivals += [slot] * come
         admitted = admitted + 100 * come
-        ledger.admit(step, admitted, torch.full((1, 1), come, dtype=torch.float64))
+        if step == 0:
+            ledger.open(arrived_in(packets, slot, block, 1))
+        ledger.admit(step, admitted)
         if number < blocks and arrivals:
             age = int(ledger.age(step, served))
             assert slot - arrivals[0] <= age <= slot - arrivals[0] + block
@@ -106,10 +185,13 @@ def test_packets_that_wait_for_seconds_are_counted_with_their_delay() -> None:
 def test_lasting_overload_is_reported_as_old_as_it_is() -> None:
     """Twice as much comes as is served: the n-th packet waits as long as it takes to come, to within a block."""
     block, slots = 50, 8000
-    ledger = DelayLedger((1, 1), block, torch.device("cpu"))
+    packets = arrivals_of([[(slot, 1) for slot in range(slots) for _ in range(2)]])
+    ledger = DelayLedger(packets, (1, 1), block, torch.device("cpu"))
     count, delay = 0.0, 0.0
     for slot in range(slots):
-        ledger.admit(slot % block, torch.full((1, 1), 2.0 * (slot + 1)).double(), torch.full((1, 1), 2.0).double())
+        if slot % block == 0:
+            ledger.open(arrived_in(packets, slot, block, 1))
+        ledger.admit(slot % block, torch.full((1, 1), 2.0 * (slot + 1)).double())
         ledger.resolve(slot % block, torch.full((1, 1), float(slot + 1)).double())
         if slot % block == block - 1:
             report = ledger.close(SLOT_S, torch.full((1, 1), 2500))
@@ -119,13 +201,15 @@ def test_lasting_overload_is_reported_as_old_as_it_is() -> None:
 
 
 def test_what_waits_beyond_the_horizon_is_that_old() -> None:
-    block = 50
-    ledger = DelayLedger((1, 1), block, torch.device("cpu"))
+    block, packets = 50, arrivals_of([[(0, 5)]])
+    ledger = DelayLedger(packets, (1, 1), block, torch.device("cpu"))
     horizon = ledger.past * block + ledger.fine
     assert horizon > 20_000
     total, none = torch.full((1, 1), 5.0, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
     for slot in range(horizon + 200):
-        ledger.admit(slot % block, total, torch.full((1, 1), float(slot == 0), dtype=torch.float64))
+        if slot % block == 0:
+            ledger.open(arrived_in(packets, slot, block, 1))
+        ledger.admit(slot % block, total)
         ledger.resolve(slot % block, none)
         if slot % block == block - 1:
             last = int(ledger.age(block - 1, none))

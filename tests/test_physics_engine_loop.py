@@ -134,14 +134,13 @@ def _without(packets: Packets, users: tuple[int, ...]) -> Packets:
     return Packets(packets.slot[keep], packets.user[keep], packets.bytes[keep])
 
 
-def by_slot(parts: Parts) -> dict[tuple[int, int], tuple[float, int]]:
-    """Bytes and packets by slot and user."""
-    out: dict[tuple[int, int], tuple[float, int]] = {}
+def by_slot(parts: Parts) -> dict[tuple[int, int], list[int]]:
+    """Sizes of the packets by slot and user."""
+    out: dict[tuple[int, int], list[int]] = {}
     if parts.arrivals is not None:
         packets = parts.arrivals.drops[0]
         for slot, user, size in zip(*(a.tolist() for a in (packets.slot, packets.user, packets.bytes)), strict=True):
-            total, count = out.get((slot, user), (0.0, 0))
-            out[slot, user] = (total + size, count + 1)
+            out.setdefault((slot, user), []).append(size)
     return out
 
 

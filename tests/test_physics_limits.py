@@ -91,6 +91,38 @@ def test_a_lone_packet_takes_a_slot_or_a_round_trip_more(numerology: int, luck: 
     assert outcome.delays.delay_s.item() == pytest.approx(slots * tested.parts.carrier.slot_s)
 
 
+@pytest.mark.parametrize("load", [0.3, 0.5, 0.8])
+def test_packets_of_one_block_each_wait_as_in_a_slotted_queue(load: float) -> None:
+    """Poisson packets of 36 896 bits, one slot each at the peak: M/D/1, 1 + rho / (2 (1 - rho)) slots in the mean."""
+    drops, slots, block = Drops(1, tuple(range(8))), 2000, 100
+    luck, parts, delays = np.random.default_rng(1), [], 0
+    for _ in drops.ids:
+        number = luck.poisson(load, slots)
+        parts.append(ordered(np.repeat(np.arange(slots), number), np.zeros(number.sum(), dtype=np.int64), 36_896 // 8))
+        ahead = 0
+        for come in number.tolist():
+            delays += sum(range(ahead + 1, ahead + come + 1))
+            ahead = max(ahead + come - 1, 0)
+    tested = engine(
+        drops, Arrivals(tuple(parts)), TEN_MHZ, LinkSettings(outer_loop_limit_db=40.0), per_cell=1, sites=1,
+        fading="none", block_slots=block,
+    )  # fmt: skip
+    amplitude = tested.parts.channel.fading.rays
+    amplitude.mul_(1e3 / amplitude.abs().amax((1, 2, 3), keepdim=True))  # an SNR of 60 dB
+    state = tested.start()
+    state = type(state)(**{**state.__dict__, "outer_loop_db": torch.full(tested.shape, 20.0)})
+    all_its = SchedulingDecision(torch.zeros(len(drops), 1, 50, dtype=torch.int64))
+    took = torch.zeros(2, dtype=torch.float64)
+    for _ in range(slots):
+        state, outcome = tested.step(state, all_its, tested.observe(state).need_prbs)
+        if outcome.delays is not None:
+            took += torch.stack((outcome.delays.packets.sum(), outcome.delays.delay_s.sum()))
+    total, waiting = sum(map(len, parts)), tested.backlog_bits(state).sum().item() / 36_896
+    assert took[0].item() == total - waiting
+    assert took[1].item() / 1e-3 / total == pytest.approx(delays / total, rel=0.01)  # but for those who wait
+    assert took[1].item() / 1e-3 / total == pytest.approx(1 + load / (2 * (1 - load)), rel=0.1)
+
+
 def test_a_cell_at_full_load_draws_447_w_and_12_microjoules_a_bit() -> None:
     """2 x 130 W + 4.7 x 39.8 W over 36.9 Mbit/s; a site of three such cells is the 1.35 kW of the source."""
     tested = engine(Drops(1, (0,)), carrier=TEN_MHZ, per_cell=1, sites=1, fading="none")

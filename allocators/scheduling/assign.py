@@ -36,9 +36,12 @@ def assign(
     In each pass every idle PRB is offered to the best user of its cell. Of the PRBs that a user wins he keeps the
     first ones, in the order of PRBs, up to what he still needs; the others are offered again in the next pass. After
     ``passes`` passes over the PRBs of the user's own slice come, where ``borrowable`` is given, as many over the PRBs
-    of other slices that are still idle. What is then left stays idle. Ties go to the lowest user index. Where
+    of other slices that are still idle. What is then left stays idle. Where
     ``most_prbs`` is given, the users of a slice keep the first ones of what they would keep, up to what their slice may
     still hold.
+
+    Ties go to the user who stands first in the roster of its cell: the lowest index, or the first in line where the
+    observation comes from :meth:`~allocators.scheduling.turns.Line.ordered`.
 
     Args:
         metric: ``[B, U, K]``, or ``[B, U, 1]`` where all PRBs are alike; any unit, of either sign, not NaN; minus

@@ -12,7 +12,7 @@ from mac.scheduling_types import SchedulingContext, SchedulingDecision, Scheduli
 
 from .assign import assign_rows
 from .roster import Roster
-from .turns import mates, prb_numbers
+from .turns import Line, mates, prb_numbers
 
 
 @dataclass(config=PARAMETERS)
@@ -22,7 +22,8 @@ class WaterFilling:
     Users with small needs get all they need, and the others an equal share of what is left. The level is exact: user
     i is satisfied where ``sum_j min(need_j, need_i)`` over the users of his cell and slice does not exceed their PRBs.
     PRBs are whole, so some get one more; who does goes round from slot to slot. The PRBs of a user lie side by side,
-    in the order of the users. PRBs borrowed from other slices go to the user with the best rate.
+    in the order of the users. PRBs borrowed from other slices go to the user with the best rate, among equals to
+    whoever has waited longest (:class:`~allocators.scheduling.turns.Line`).
 
     Source: Bertsekas and Gallager, Data Networks, 1992, section 6.5.2 (max-min fairness).
     """
@@ -31,8 +32,8 @@ class WaterFilling:
     """How often borrowed PRBs that their winner does not need are offered again."""
 
     def reset(self, context: SchedulingContext, seed: int) -> None:
-        """Nothing to forget."""
-        self._saturated = context.saturated
+        """Put the users in line."""
+        self._saturated, self._line = context.saturated, Line(context)
 
     def decide(self, observation: SchedulingObservation) -> SchedulingDecision:
         """Each user a block of PRBs as wide as the water level allows."""
@@ -44,8 +45,17 @@ class WaterFilling:
         share = fill(need, prbs, group, observation.slot)
         first = _sum(share, group & _before(share))
         mine = (number >= first[..., None]) & (number < (first + share)[..., None])
+        if observation.owned is not None:
+            mine = mine & roster.rows(observation.owned)
         metric = torch.where(mine, float("inf"), roster.rows(rate))
-        return assign_rows(metric, roster, observation, self.passes, self._saturated)
+        if observation.borrowable is None:
+            return assign_rows(metric, roster, observation, self.passes, self._saturated)
+        in_line = self._line.ordered(observation)
+        place = torch.searchsorted(roster.user, in_line.roster)  # in the ascending roster, which the blocks follow
+        metric = metric.gather(2, place[..., None].expand(metric.shape))
+        decision = assign_rows(metric, Roster.of(in_line), in_line, self.passes, self._saturated)
+        self._line.served(decision.user)
+        return decision
 
 
 def fill(need: Tensor, prbs: Tensor, group: Tensor, slot: int) -> Tensor:

@@ -111,7 +111,19 @@ def backlog_before(dataset: xr.Dataset) -> Array:
     return np.concatenate([np.where(first < rounding, 0.0, first), after[:, :-1]], axis=1)
 
 
+def saturated(dataset: xr.Dataset) -> Mask:
+    """Users who always have data (full buffer), ``[U]``. Their ``demand_bits`` are what was taken from them to send."""
+    if "full_buffer" not in dataset.coords:
+        return np.zeros(dataset.sizes["user"], dtype=np.bool_)
+    return np.asarray(dataset["full_buffer"].to_numpy(), dtype=np.bool_)
+
+
 def asked_bits(dataset: xr.Dataset) -> Array:
-    """Bits that each user wanted in each window: what waited before and what arrived, ``[D, W, U]``."""
+    """Bits that each user wanted in each window, ``[D, W, U]``: what waited before and what arrived.
+
+    Users who always have data want everything in every window: infinity.
+    """
     asked = read(dataset, "demand_bits")
-    return asked + backlog_before(dataset) if "backlog_bits" in dataset else asked
+    if "backlog_bits" in dataset:
+        asked = asked + backlog_before(dataset)
+    return np.where(saturated(dataset), np.inf, asked)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .arrays import Array, Mask, Values, add, divide, each_group, of_judged, ratio_of_users, read, total
+from .arrays import Array, Mask, Values, add, divide, each_group, of_judged, ratio_of_users, read, saturated, total
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -58,16 +58,19 @@ def histogram_quantile(counts: Array, edge: Array, share: float) -> Array:
 def late_share(dataset: xr.Dataset) -> Values:
     """Share of completed packets that took longer than their user's delay budget, ``[D]``.
 
-    Only users and groups who have a budget are counted; NaN if they completed nothing.
+    Only users and groups who have packets and a budget are counted; NaN if they completed nothing.
     """
     budget_s = read(dataset, "sla_delay_s", ("user",))
-    judged = np.isfinite(budget_s)
+    judged = np.isfinite(budget_s) & ~saturated(dataset)
     late, packets = total(dataset, "late_packets") * judged, total(dataset, "packets") * judged
     return of_judged(dataset, ratio_of_users(dataset, late, packets), judged)
 
 
 def loss_ratio(dataset: xr.Dataset, *names: str) -> Values:
-    """Bits gone (``dropped_bits``: queue overflow, ``lost_bits``: HARQ gave up) over bits arrived, ``[D]``."""
+    """Bits gone (``dropped_bits``: queue overflow, ``lost_bits``: HARQ gave up) over bits arrived, ``[D]``.
+
+    Of full-buffer users the bits count that were taken from them to send.
+    """
     gone = sum((total(dataset, name) for name in names), start=np.zeros(1))
     return ratio_of_users(dataset, gone, total(dataset, "demand_bits"))
 

@@ -1,7 +1,8 @@
 """How evenly users are served: Jain's index and alpha-fair utility, of rates and of served over asked.
 
 Rates reward whoever asks for much; served over asked ("served share") compares users with unlike demands. The two are
-different questions, so their metrics carry different names.
+different questions, so their metrics carry different names. What full-buffer users ask for has no end, so they have
+rates and no served share.
 """
 
 from __future__ import annotations
@@ -10,7 +11,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .arrays import MBIT, Array, Values, add, asked_bits, divide, each_group, mean_of_users, nan_mean, read, total
+from .arrays import (
+    MBIT,
+    Array,
+    Values,
+    add,
+    asked_bits,
+    divide,
+    each_group,
+    mean_of_users,
+    nan_mean,
+    read,
+    saturated,
+    total,
+)
 from .throughput import rate_per_user
 
 if TYPE_CHECKING:
@@ -52,13 +66,17 @@ def alpha_fair_utility(values: Array, alpha: float) -> Array:
 
 
 def served_share_per_user(dataset: xr.Dataset) -> Array:
-    """Bits served over bits asked (waiting at the start and arrived) in the whole run, ``[D, U]``; NaN if none."""
+    """Bits served over bits asked (waiting at the start and arrived) in the whole run, ``[D, U]``.
+
+    NaN for users who asked for nothing, and for full-buffer users, who ask for more than any number of bits.
+    """
     before = (asked_bits(dataset) - read(dataset, "demand_bits"))[:, 0]
-    return divide(total(dataset, "served_bits"), total(dataset, "demand_bits") + before)
+    share = divide(total(dataset, "served_bits"), total(dataset, "demand_bits") + before)
+    return np.where(saturated(dataset), np.nan, share)
 
 
 def served_share(dataset: xr.Dataset) -> Values:
-    """Mean over users of their served share, ``[D]``; users who asked for nothing are left out."""
+    """Mean over users of their served share, ``[D]``; users without one (see above) are left out."""
     return mean_of_users(dataset, served_share_per_user(dataset))
 
 
@@ -68,7 +86,7 @@ def jain_rate(dataset: xr.Dataset) -> Values:
 
 
 def jain_served_share(dataset: xr.Dataset) -> Values:
-    """Jain's index of the users' served shares, ``[D]``; users who asked for nothing are left out."""
+    """Jain's index of the users' served shares, ``[D]``; users without one (see above) are left out."""
     return _shared(each_group(dataset, lambda mask: jain(served_share_per_user(dataset)[:, mask])), dataset)
 
 

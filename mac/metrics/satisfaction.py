@@ -1,7 +1,8 @@
 """Per-user satisfaction: is what was agreed met, window by window, and how far into the zone of tolerance.
 
 A window in which a user asked for nothing (nothing waited before, nothing arrived, nothing waits after) says nothing
-about the network and is not counted. Nor is a user without any target.
+about the network and is not counted. Nor is a user without any target. Full-buffer users want everything in every
+window: each counts, and a rate is met if it was served. They have no packets, so a delay is not judged.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pydantic import Field
 
 from phy.config import STRICT
 
-from .arrays import Array, Mask, Values, asked_bits, divide, mean_of_users, nan_mean, of_judged, read
+from .arrays import Array, Mask, Values, asked_bits, divide, mean_of_users, nan_mean, of_judged, read, saturated
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -57,7 +58,7 @@ class Sla:
 
 @dataclass(frozen=True)
 class _Targets:
-    """Targets as arrays over users; NaN where there is none."""
+    """Targets as arrays over users; NaN where there is none, or none that can be judged."""
 
     rate_bps: Array  # [U]
     desired_bps: Array  # [U]
@@ -163,7 +164,8 @@ def _targets(dataset: xr.Dataset) -> _Targets:
     names = ("sla_rate_bps", "sla_desired_bps", "sla_delay_s", "sla_loss")
     none = np.full(dataset.sizes["user"], np.nan)
     found = [read(dataset, name, ("user",)) if name in dataset.coords else none for name in names]
-    return _Targets(*[np.where(np.isinf(values), np.nan, values) for values in found])
+    rate, desired, delay, loss = (np.where(np.isinf(values), np.nan, values) for values in found)
+    return _Targets(rate, desired, np.where(saturated(dataset), np.nan, delay), loss)
 
 
 def _counted(dataset: xr.Dataset) -> Mask:
@@ -172,8 +174,10 @@ def _counted(dataset: xr.Dataset) -> Mask:
 
 
 def _rate_met(dataset: xr.Dataset, targets: _Targets) -> Mask:
-    needed = np.fmin(targets.rate_bps * float(dataset.attrs["window_s"]), due_bits(dataset))
-    met = read(dataset, "served_bits") >= needed - _ROUNDING * asked_bits(dataset)
+    promised = targets.rate_bps * float(dataset.attrs["window_s"])
+    needed = np.fmin(promised, due_bits(dataset))
+    asked = np.where(saturated(dataset), promised, asked_bits(dataset))
+    met = read(dataset, "served_bits") >= needed - _ROUNDING * asked
     return np.asarray(met | np.isnan(targets.rate_bps), dtype=np.bool_)
 
 

@@ -6,6 +6,8 @@ With B the backlog in Mbit at the report and R the rate in Mbit/s served since t
 * URLLC: 1 if B = 0; 0 if B > 0 and R = 0; else ``max(0, 1 - B/R)``;
 * mMTC: 0 if the slice holds no PRB; ``1 / slice_prb`` if no PRB was requested; else ``min(1, granted/requested)``.
 
+A full-buffer user's backlog has no end: it scores 0 as eMBB and URLLC.
+
 The published system reports every 250 ms; with windows of another length the score is defined but not comparable.
 """
 
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import MBIT, Array, Values, divide, nan_mean, read, with_names
+from .arrays import MBIT, Array, Values, divide, nan_mean, read, saturated, with_names
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -44,7 +46,7 @@ def mmtc_score(granted: Array, requested: Array, slice_prbs: Array) -> Array:
 
 def score_per_report(dataset: xr.Dataset) -> Array:
     """Score of each user at each report, ``[D, W, U]``; NaN for users of a service that TRACTOR does not know."""
-    backlog = read(dataset, "backlog_bits") / MBIT
+    backlog = np.where(saturated(dataset), np.inf, read(dataset, "backlog_bits") / MBIT)
     rate = read(dataset, "served_bits") / float(dataset.attrs["window_s"]) / MBIT
     mmtc = mmtc_score(read(dataset, "granted_prbs"), read(dataset, "requested_prbs"), own_slice_prbs(dataset))
     scores = dict(zip(SERVICES, (mmtc, urllc_score(backlog, rate), embb_score(backlog, rate)), strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,18 +60,36 @@ class Arrivals:
         """Packets that arrive in each of those slots, int64 ``[B, U, T]``; otherwise as :meth:`block`."""
         return self._sum(start_slot, slots, users, weigh=False)
 
+    def ends(self, start_slot: int, slots: int, users: int) -> Floats:
+        """Where each packet of those slots ends when the bytes of all of them are counted through, ``[n]``.
+
+        Packets stand by drop, user and slot, those of one user and slot in the order given; otherwise as :meth:`block`.
+        """
+        cells = self._cells(start_slot, slots, users)
+        sizes = [bytes_[np.argsort(cell, kind="stable")] for cell, bytes_ in cells]
+        return np.concatenate(sizes).cumsum().astype(np.float64)
+
+    def most(self, slots: int, blocks: int) -> int:
+        """The most packets of all drops that arrive in so many consecutive blocks of ``slots`` slots."""
+        block = np.concatenate([packets.slot for packets in self.drops]) // slots
+        total = np.concatenate((np.zeros(blocks, dtype=np.int64), np.bincount(block, minlength=1).cumsum()))
+        return int((total[blocks:] - total[:-blocks]).max())
+
     def _sum(self, start: int, slots: int, users: int, weigh: bool) -> Tensor:
         out = np.zeros((len(self.drops), users * slots), dtype=np.int64)
-        for row, packets in zip(out, self.drops, strict=True):
+        for row, (cell, bytes_) in zip(out, self._cells(start, slots, users), strict=True):
+            # float64 weights are exact: no slot brings 2^53 bytes
+            row[:] = np.bincount(cell, bytes_ if weigh else None, minlength=users * slots)
+        return torch.from_numpy(out.reshape(len(self.drops), users, slots))
+
+    def _cells(self, start: int, slots: int, users: int) -> Iterator[tuple[Ints, Ints]]:
+        """Of each drop's packets in those slots the place in a flat ``[users * slots]``, and the bytes."""
+        for packets in self.drops:
             first, last = np.searchsorted(packets.slot, (start, start + slots))
             user = packets.user[first:last]
             if len(user) and (user.max() >= users or user.min() < 0):
                 raise ValueError(f"a packet belongs to user {user.max()}, but there are only {users} users.")
-            cell = user * slots + (packets.slot[first:last] - start)
-            # float64 weights are exact: no slot brings 2^53 bytes
-            weights = packets.bytes[first:last] if weigh else None
-            row[:] = np.bincount(cell, weights, minlength=users * slots)
-        return torch.from_numpy(out.reshape(len(self.drops), users, slots))
+            yield user * slots + (packets.slot[first:last] - start), packets.bytes[first:last]
 
 
 def slot_of(time_s: Floats, slot_s: float) -> Ints:

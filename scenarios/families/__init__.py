@@ -113,8 +113,8 @@ def account_of(scenario: ScenarioBase) -> list[tuple[str, str]]:
         return []
     by_variant = {name: dict(account(each)) for name, each in variants(scenario).items()}
     told: list[tuple[str, str]] = []
-    for what in next(iter(by_variant.values())):
-        texts = {name: lines[what] for name, lines in by_variant.items()}
-        same = len(set(texts.values())) == 1
+    for what in dict.fromkeys(what for lines in by_variant.values() for what in lines):
+        texts = {name: lines[what] for name, lines in by_variant.items() if what in lines}
+        same = len(texts) == len(by_variant) and len(set(texts.values())) == 1
         told.append((what, next(iter(texts.values())) if same else "; ".join(f"{n}: {t}" for n, t in texts.items())))
     return told

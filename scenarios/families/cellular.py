@@ -89,6 +89,16 @@ class UserGroup(Model):
             )
         return self
 
+    @model_validator(mode="after")
+    def _delay_is_of_packets(self) -> UserGroup:
+        if self.traffic.full_buffer and self.sla.delay_s is not None:
+            warnings.warn(
+                f"group '{self.name}' always has data and no packets (traffic.model full_buffer), so its sla.delay_s "
+                "is not judged; judge its rate (sla.rate_bps), or give it packets",
+                stacklevel=2,
+            )
+        return self
+
 
 class CellularScenario(ScenarioBase):
     """One carrier, the same in all cells."""
@@ -319,6 +329,18 @@ def check_traces(scenario: CellularScenario) -> None:
         raise ScenarioError("\n".join(problems))
 
 
+def account(scenario: CellularScenario) -> list[tuple[str, str]]:
+    """What metrics make of full-buffer users, as (what, how much); empty where there are none."""
+    full = [group.name for group in scenario.users if group.traffic.full_buffer and group.count]
+    if not full:
+        return []
+    names = ", ".join(full)
+    return [
+        ("full-buffer users", f"{names}: rate targets judge what was served; served shares are not defined (what they "
+         "ask for has no end), nor are delays (they have no packets)")
+    ]  # fmt: skip
+
+
 def labels(scenario: CellularScenario, engine: Engine, services: Sequence[Service], shape: Shape) -> Labels:
     """Coordinates and attributes that all cellular families have.
 
@@ -332,6 +354,7 @@ def labels(scenario: CellularScenario, engine: Engine, services: Sequence[Servic
     per_group: Mapping[str, Sequence[Any]] = {
         "group": [group.name for group in scenario.users],
         "service": services,
+        "full_buffer": [group.traffic.full_buffer for group in scenario.users],
         "sla_rate_bps": [_or_nan(sla.rate_bps) for sla in slas],
         "sla_desired_bps": [_or_nan(sla.desired_rate_bps) for sla in slas],
         "sla_delay_s": [_or_nan(sla.delay_s) for sla in slas],

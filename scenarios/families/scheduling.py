@@ -61,5 +61,6 @@ FAMILY = Family(
     estimate_bytes=lambda scenario, drops: estimates.estimate_bytes(scenario, drops, _shape(scenario)),
     estimate_seconds=lambda scenario, drops: estimates.estimate_seconds(scenario, drops, _shape(scenario)),
     best_batch=estimates.best_batch,
+    account=cellular.account,
     require=require_scheduling,
 )
