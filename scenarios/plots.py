@@ -109,7 +109,8 @@ def plot_satisfaction(result: RunResult, variant: str | None = None) -> Figure:
         variant: the variant to show; if not given all, the mean being that over variants.
     """
     values = users_by_group(result, variant, satisfaction_per_user)
-    values = {name: clouds for name, clouds in values.items() if any(len(cloud) for cloud in clouds.values())}
+    judged = {name: clouds for name, clouds in values.items() if any(len(cloud) for cloud in clouds.values())}
+    values = judged or {"": {}}  # an empty panel where nobody asked for anything
     rows = 1.6 + 0.42 * len(result.allocators)
     figure, panels = _panels(list(values), height_in=rows)
     shown = shown_variant(result, variant)

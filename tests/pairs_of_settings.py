@@ -304,7 +304,8 @@ class Grid:
             if loose:
                 chosen = self._possible({i: v for i, v in chosen.items() if i != loose[-1]})
             elif (said := self.said(kept) or "") and len(seed) > 1:
-                self.refused.setdefault(frozenset(seed.items()), said)
+                if self.never.keys().isdisjoint(seed.items()):
+                    self.refused.setdefault(frozenset(seed.items()), said)
                 return None
             else:
                 chosen = kept

@@ -121,6 +121,22 @@ def test_autocorrelation_along_a_path_is_a_bessel_function() -> None:
         assert float(seen) == pytest.approx(float(expected), abs=0.06)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("changes", [linear(120.0), {"blockage": [{"model": "regions"}]}, {"handover": {}}])
+def test_without_fading_a_link_has_its_mean_power(changes: dict[str, Any], dtype: torch.dtype) -> None:
+    """At the time of a state the power on each PRB is the mean SNR that the state's gain says, and no more."""
+    case = scenario(**changes, **{"fading.model": "none", "motion.update_s": 0.05})
+    channel = moving(case, dtype=dtype)
+    course = fading(channel).courses[0]
+    for slot, snr in zip((0, 50, 400), course.snr((0, 50, 400)), strict=True):
+        coordinates = channel.fading.coordinates(slot, 1, SLOT_S)[0, :, 0]  # [U, C * 2]
+        assert coordinates.dtype == dtype and coordinates.shape[-1] == 2 * 21
+        real, imaginary = channel.fading.to_prbs.to(dtype).split(12, 1)
+        on_prbs = coordinates.unflatten(-1, (21, 2)) @ real, coordinates.unflatten(-1, (21, 2)) @ imaginary
+        power_of_prb = on_prbs[0].square() + on_prbs[1].square()  # [U, C, K]
+        assert torch.allclose(power_of_prb.double(), snr[..., None].double(), rtol=1e-4)
+
+
 @pytest.mark.parametrize("speed_kmh", [3.0, 30.0, 120.0])
 def test_power_between_two_states_is_that_of_a_state_taken_there(speed_kmh: float) -> None:
     """Interpolated half-way, where it is worst, the mean power of a link errs by some tenths of a dB."""

@@ -27,7 +27,7 @@ CELLULAR: dict[str, Any] = {
     "window_s": 0.003,
     "drops": 1,
     "topology": {"sites": 1, "sectors": 1},
-    "carrier": {"prbs": 6},
+    "carrier": {"prbs": 11, "numerology": 1},
     "users": [{"name": "all", "count": 1, "traffic": {"model": "full_buffer"}}],
 }
 BASES: dict[str, dict[str, Any]] = {
@@ -69,6 +69,7 @@ def fitting(folder: Path, family: str) -> dict[str, Any]:
         "groups": ["all"],
         "users": [0],
         "cells": [0],
+        "bandwidth_hz": 5e6,  # 11 PRBs at numerology 1
     }
 
 

@@ -94,6 +94,12 @@ def test_satisfaction_marks_are_the_means_of_the_table(single: FakeResult) -> No
     assert dots == 3 * 5 * 3  # drops, users, allocators
 
 
+def test_where_nobody_asked_for_anything_a_panel_is_empty(single: FakeResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plots, "users_by_group", lambda *_: {"embb": dict.fromkeys(ALLOCATORS, np.empty(0))})
+    (panel,) = plots.plot_satisfaction(single).axes
+    assert panel.get_title() == "all users" and not sum(len(c.get_offsets()) for c in panel.findobj(PathCollection))
+
+
 def test_fairness_crosses_stand_at_the_means(mixes: FakeResult) -> None:
     table = mixes.metrics[mixes.metrics["variant"] == intervals.ALL].set_index(["metric", "allocator"])["mean"]
     left, right = plots.plot_fairness_throughput(mixes).axes
