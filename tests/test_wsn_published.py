@@ -117,7 +117,7 @@ def test_half_of_pegasis_dies_when_published_and_sooner_if_own_packets_cost_aggr
 
 
 def test_an_exact_epoch_lives_as_long_as_one_that_is_rounded_to_the_nearest() -> None:
-    """At p = 0.3, where an epoch has 10/3 rounds; rounded up to 4 it has fewer heads, and the first death comes later."""
+    """At p = 0.3 an epoch has 10/3 rounds; rounded up to 4 it has fewer heads, and the first death comes later."""
     first = {epoch: ends(deaths(field(FAR), "leach", p=0.3, epoch=epoch))[0] for epoch in ("exact", "nearest", "up")}
     assert first["exact"] == pytest.approx(first["nearest"], rel=0.03)
     assert first["up"] > 1.1 * first["exact"]
