@@ -22,9 +22,9 @@ class Rotation:
 
         T = p / (1 - p (r mod 1/p)).
 
-    Where 1/p is no whole number, epochs are as the equation has them (``exact``: of 10/3 rounds, that is 4, 3, 3, 4 and
-    so on, and the last round of each makes heads of all who are left), or rounded to the ``nearest`` whole number, as in
-    many programs (then some nodes are never head in an epoch that is shorter than 1/p), or ``up``.
+    Where 1/p is no whole number, epochs are as the equation has them (``exact``: of 10/3 rounds, so 4, 3, 3, 4 and so
+    on; the last round of each makes heads of all who are left), or rounded to the ``nearest`` whole number, as in
+    many programs (some nodes are then never head in an epoch that is shorter than 1/p), or ``up``.
 
     Source: Heinzelman, Chandrakasan, Balakrishnan, HICSS 2000, equation 2; with a probability of its own for each
     node: Smaragdakis, Matta, Bestavros, SANPA 2004.
