@@ -16,6 +16,8 @@ from typing import Any
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.dataclasses import is_pydantic_dataclass
 
+from mac.blame import said, told
+
 
 class BadAllocator(ValueError):
     """An allocator that cannot be imported, made, or used."""
@@ -61,8 +63,11 @@ def make(thing: Any, label: str, params: Mapping[str, Any]) -> Any:
 
 
 def _module(name: str) -> Any:
+    from mac.arms_length import Kept  # imports torch, which names alone do not need
+
     try:
-        return importlib.import_module(name)
+        with Kept(f"importing '{name}'"):
+            return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(error.name + ".")):
             raise BadAllocator(f"there is no module '{name}', neither installed nor in this directory") from error
@@ -74,11 +79,14 @@ def _module(name: str) -> Any:
 
 
 def _construct(maker: Any, label: str, params: Mapping[str, Any]) -> Any:
+    from mac.arms_length import Kept
+
     _require_known(maker, label, params)
     try:
-        if isinstance(maker, type) and is_pydantic_dataclass(maker):
-            return _strictly(TypeAdapter(maker), dict(params)) if params else maker()
-        return maker(**_validated(maker, label, params))
+        with Kept(f"making {label}"):
+            if isinstance(maker, type) and is_pydantic_dataclass(maker):
+                return _strictly(TypeAdapter(maker), dict(params)) if params else maker()
+            return maker(**_validated(maker, label, params))
     except BadAllocator:
         raise
     except ValidationError as error:
@@ -86,7 +94,7 @@ def _construct(maker: Any, label: str, params: Mapping[str, Any]) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        what = str(error) if isinstance(error, ValueError) else f"making it raised {told(error)}"
+        what = said(error) if isinstance(error, ValueError) else f"making it raised {told(error)}"
         raise BadAllocator(f"{label}: {what}") from error
 
 
@@ -147,8 +155,3 @@ def _sentence(error: ValidationError, label: str, *within: str) -> str:
         return f"{label}: {message}"
     given = "nothing" if first["input"] is None else repr(first["input"])
     return f"{label}: the parameter {where} is {given}: {message[0].lower()}{message[1:]}"
-
-
-def told(error: BaseException) -> str:
-    """``ZeroDivisionError: division by zero``, or the type alone of what says nothing."""
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,7 +1,8 @@
-"""Where in a plug-in's source something went wrong."""
+"""Who is to blame for an error, what it says, and where in a plug-in's source something went wrong."""
 
 from __future__ import annotations
 
+import sys
 import sysconfig
 import traceback
 from collections.abc import Iterator
@@ -11,6 +12,44 @@ _ROOT = Path(__file__).resolve().parents[1]
 _OWN = tuple(_ROOT / room for room in ("phy", "mac", "allocators", "scenarios"))
 _STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
 _PACKAGES = ("site-packages", "dist-packages")
+
+
+def said(error: BaseException) -> str:
+    """The text of an error, of a class whose ``__str__`` may itself raise."""
+    try:
+        return str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as failure:  # sys.exit() too
+        return f"its text cannot be shown, {type(error).__name__}.__str__ raised {type(failure).__name__}"
+
+
+def told(error: BaseException) -> str:
+    """``ZeroDivisionError: division by zero``, or the type alone of what says nothing."""
+    text = said(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def name_culprit(error: BaseException, name: str) -> None:
+    """Note in an error which allocator raised it, whatever its class makes of attributes."""
+    BaseException.__setattr__(error, "allocator", name)
+
+
+def culprit_of(error: BaseException) -> str | None:
+    """What :func:`name_culprit` noted; None where nobody did."""
+    name = BaseException.__getattribute__(error, "__dict__").get("allocator")
+    return name if isinstance(name, str) else None
+
+
+def is_own(thing: object) -> bool:
+    """Whether an object is of a class of fairwave's own, and nobody has put other methods on it."""
+    kind = type(thing)
+    module = sys.modules.get(kind.__module__)
+    file = getattr(module, "__file__", None)
+    if file is None or getattr(module, kind.__qualname__, None) is not kind:
+        return False
+    patched = {"reset", "decide"} & getattr(thing, "__dict__", {}).keys()
+    return not patched and any(Path(file).resolve().is_relative_to(room) for room in _OWN)
 
 
 def plug_in_line(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mac.blame import plug_in_line
+from mac.blame import plug_in_line, said, told
 
 from .errors import ScenarioError
 
@@ -144,7 +144,7 @@ def _instance(given: object) -> object:
         return given()
     except TypeError as error:
         raise ScenarioError(
-            f"{given.__name__} cannot be made without arguments ({error}); give an object instead"
+            f"{given.__name__} cannot be made without arguments ({said(error)}); give an object instead"
         ) from None
 
 
@@ -169,4 +169,4 @@ def _is_plain(value: object) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+    return said(error) if isinstance(error, ValueError) else told(error)
