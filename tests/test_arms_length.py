@@ -128,6 +128,27 @@ def test_whatever_it_raises_is_told(error: BaseException, told: str) -> None:
     assert re.fullmatch(rf"allocator mine: reset\(\) raised {told} {line} \(drops 4-5\)", text)
 
 
+class Unspeakable(Exception):
+    """Its text raises, and so does setting or reading an attribute."""
+
+    def __str__(self) -> str:
+        raise SystemExit(0)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise RuntimeError(name)
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+@pytest.mark.parametrize("method", ["reset", "decide"])
+def test_an_error_whose_text_raises_is_told_by_its_type(method: str) -> None:
+    said = r"raised Unspeakable: its text cannot be shown, Unspeakable.__str__ raised SystemExit \(tests/"
+    assert re.search(said, complaint(spoilt(method, raises(Unspeakable()))))
+    held = {"good": ArmsLength(Fine(), "good"), "bad": ArmsLength(spoilt(method, raises(Unspeakable())), "bad")}
+    assert complaint(SideBySide(held, lambda decision, *_: decision)).startswith("allocator bad: ")
+
+
 def test_an_error_passes_through_generators_as_itself() -> None:
     """A StopIteration that leaves a generator is taken for its end, or turned into a RuntimeError."""
 
