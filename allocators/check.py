@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mac.arms_length import Kept
+from mac.arms_length import Hinting, Kept
 from mac.blame import plug_in_line, said, told
 from phy.random import Drops
 
@@ -132,11 +132,9 @@ class _Broken(Exception):
 def _run(allocator: Any, case: Case, drops: Drops) -> list[dict[str, Tensor]]:
     """All decisions of a case."""
     context, observations = case.play(drops)
-    _call("reset", case, None, allocator.reset, context, _SEED)
-    return [
-        tensors(_call("decide", case, interval, allocator.decide, observation))
-        for interval, observation in enumerate(observations)
-    ]
+    tried = _Tried(allocator, case, context)
+    tried.reset()
+    return [tensors(tried.decide(interval, observation)) for interval, observation in enumerate(observations)]
 
 
 def _judged_run(
@@ -145,11 +143,12 @@ def _judged_run(
     """All decisions of a case up to the first that is not feasible, and what is wrong with them."""
     context, observations = case.play(DROPS)
     true_context, untouched = case.play(DROPS)
-    _call("reset", case, None, allocator.reset, context, _SEED)
+    tried = _Tried(allocator, case, context)
+    tried.reset()
     decisions: list[dict[str, Tensor]] = []
     breaches = _written("reset", case, {"context": (context, true_context)})
     for interval, (observation, twin) in enumerate(zip(observations, untouched, strict=True)):
-        decision = _call("decide", case, interval, allocator.decide, observation)
+        decision = tried.decide(interval, observation)
         breaches += _written("decide", case, {"observation": (observation, twin), "context": (context, true_context)})
         try:
             contract.require(decision, twin, true_context)
@@ -170,16 +169,30 @@ def _written(method: str, case: Case, shown: Mapping[str, tuple[object, object]]
     ]
 
 
-def _call(method: str, case: Case, interval: int | None, function: Callable[..., Any], *arguments: Any) -> Any:
-    try:
-        with Kept(f"{method}()"):
-            return function(*arguments)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        when = "" if interval is None else f" at interval {interval}"
-        what = f"{method}() raised {told(error)}{plug_in_line(error)}"
-        raise _Broken(f"in the case '{case.name}'{when} {what}") from error
+@dataclass(frozen=True)
+class _Tried:
+    """An allocator in a case; what it raises leaves as a sentence."""
+
+    allocator: Any
+    case: Case
+    context: Any
+
+    def reset(self) -> None:
+        self._call("reset", "", {"context": self.context}, lambda: self.allocator.reset(self.context, _SEED))
+
+    def decide(self, interval: int, observation: Any) -> Any:
+        seen = {"observation": observation, "context": self.context}
+        return self._call("decide", f" at interval {interval}", seen, lambda: self.allocator.decide(observation))
+
+    def _call(self, method: str, when: str, seen: Mapping[str, object], function: Callable[[], Any]) -> Any:
+        try:
+            with Kept(f"{method}()"), Hinting(seen):
+                return function()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            what = f"{method}() raised {told(error)}{plug_in_line(error)}"
+            raise _Broken(f"in the case '{self.case.name}'{when} {what}") from error
 
 
 def _parting(one: list[dict[str, Tensor]], other: list[dict[str, Tensor]]) -> int | None:

@@ -11,6 +11,7 @@ import os
 import sys
 import typing
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from typing import Any
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
@@ -52,14 +53,28 @@ def make(thing: Any, label: str, params: Mapping[str, Any]) -> Any:
     Raises:
         BadAllocator: it does not take these parameters, raises, or lacks ``reset`` or ``decide``.
     """
-    if isinstance(thing, type) or (callable(thing) and not hasattr(thing, "decide")):
+    return made_with(thing, label, params, "allocator", ("reset(context, seed)", "decide(observation)"))
+
+
+def made_with(thing: Any, label: str, params: Mapping[str, Any], what: str, methods: tuple[str, ...]) -> Any:
+    """As :func:`make`, of any kind of plug-in: ``what`` it is, and the methods that it needs, the main one last.
+
+    Raises:
+        BadAllocator: it does not take these parameters, raises, or lacks a method.
+    """
+    if isinstance(thing, type) or (callable(thing) and not hasattr(thing, methods[-1].partition("(")[0])):
         thing = _construct(thing, label, params)
     elif params:
         raise BadAllocator(f"{label} is already made and takes no parameters: set {', '.join(params)} where it is made")
-    for method in ("reset(context, seed)", "decide(observation)"):
+    for method in methods:
         if not callable(getattr(thing, method.partition("(")[0], None)):
-            raise BadAllocator(f"{label} has no method {method}, which every allocator needs")
+            raise BadAllocator(f"{label} has no method {method}, which every {what} needs")
     return thing
+
+
+def installed(group: str) -> dict[str, str]:
+    """Import strings of the entry points of a group, by name."""
+    return {entry.name: f"{entry.module}:{entry.attr}" for entry in entry_points(group=group)}
 
 
 def _module(name: str) -> Any:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .blame import is_own, name_culprit
+from .blame import hint_at, is_own, name_culprit
 from .contracts import InfeasibleDecision
 
 _LEAST = sys.float_info.min
@@ -66,13 +66,13 @@ class ArmsLength:
         return self._call(partial(self._decide, observation))
 
     def _reset(self, seed: int) -> None:
-        with Kept("reset()"):
+        with Kept("reset()"), Hinting({"context": self._shown}):
             self.allocator.reset(self._shown, seed)
         _require_untouched("reset()", "context", self._given, self._shown)
 
     def _decide(self, observation: Any) -> Any:
         shown = copied(observation)
-        with Kept("decide()"):
+        with Kept("decide()"), Hinting({"observation": shown, "context": self._shown}):
             decision = copied(self.allocator.decide(shown))
         _require_untouched("decide()", "observation", observation, shown)
         _require_untouched("decide()", "context", self._given, self._shown)
@@ -85,6 +85,20 @@ class ArmsLength:
             if self.name is not None:
                 name_culprit(error, self.name)
             raise
+
+
+@dataclass(frozen=True)
+class Hinting:
+    """Hints in errors of a block at attributes that may have been meant; see :func:`mac.blame.hint_at`."""
+
+    seen: Mapping[str, object]
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if error is not None:
+            hint_at(error, self.seen)
 
 
 def copied(value: Any) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -25,20 +26,44 @@ def said(error: BaseException) -> str:
 
 
 def told(error: BaseException) -> str:
-    """``ZeroDivisionError: division by zero``, or the type alone of what says nothing."""
-    text = said(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    """``ZeroDivisionError: division by zero``, the type alone of what says nothing, and the hint that was noted."""
+    text, hint = said(error), _noted(error, "hint") or ""
+    return f"{type(error).__name__}: {text}{hint}" if text else type(error).__name__
+
+
+def hint_at(error: BaseException, seen: Mapping[str, object]) -> None:
+    """Note in an error about a missing attribute of one of these which attributes of all of them come near.
+
+    Args:
+        error: that a plug-in raised.
+        seen: what it was shown, by the names it goes by: ``observation``, ``context``.
+    """
+    if not isinstance(error, AttributeError) or not any(error.obj is one for one in seen.values()):
+        return
+    known = {whole: [name for name in dir(one) if name[0] != "_"] for whole, one in seen.items() if one is not None}
+    near = difflib.get_close_matches(str(error.name), {name for names in known.values() for name in names}, 1)
+    places = [f"{whole}.{near[0]}" for whole, names in known.items() if near and near[0] in names]
+    listed = "; ".join(f"the {whole} has {', '.join(names)}" for whole, names in known.items())
+    _note(error, "hint", f"; did you mean {' or '.join(places)}?" if places else f": {listed}")
 
 
 def name_culprit(error: BaseException, name: str) -> None:
     """Note in an error which allocator raised it, whatever its class makes of attributes."""
-    BaseException.__setattr__(error, "allocator", name)
+    _note(error, "allocator", name)
 
 
 def culprit_of(error: BaseException) -> str | None:
     """What :func:`name_culprit` noted; None where nobody did."""
-    name = BaseException.__getattribute__(error, "__dict__").get("allocator")
-    return name if isinstance(name, str) else None
+    return _noted(error, "allocator")
+
+
+def _note(error: BaseException, what: str, text: str) -> None:
+    BaseException.__setattr__(error, what, text)
+
+
+def _noted(error: BaseException, what: str) -> str | None:
+    text = BaseException.__getattribute__(error, "__dict__").get(what)
+    return text if isinstance(text, str) else None
 
 
 def is_own(thing: object) -> bool:

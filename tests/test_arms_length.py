@@ -149,6 +149,23 @@ def test_an_error_whose_text_raises_is_told_by_its_type(method: str) -> None:
     assert complaint(SideBySide(held, lambda decision, *_: decision)).startswith("allocator bad: ")
 
 
+@pytest.mark.parametrize(
+    ("method", "read", "hint"),
+    [
+        ("decide", "turth", "'Seen' object has no attribute 'turth'; did you mean observation.truth?"),
+        ("decide", "drops", "'Seen' object has no attribute 'drops'; did you mean context.drops?"),
+        ("decide", "zzz", "no attribute 'zzz': the observation has number, truth; the context has drops"),
+        ("reset", "drop", "'Context' object has no attribute 'drop'; did you mean context.drops?"),
+    ],
+)
+def test_a_missing_attribute_is_looked_for_in_observation_and_context(method: str, read: str, hint: str) -> None:
+    assert hint in complaint(spoilt(method, lambda seen: getattr(seen, read)))
+
+
+def test_missing_attributes_of_other_things_get_no_hint() -> None:
+    assert "did you mean" not in complaint(spoilt("decide", lambda seen: "".jion(())))  # type: ignore[attr-defined]
+
+
 def test_an_error_passes_through_generators_as_itself() -> None:
     """A StopIteration that leaves a generator is taken for its end, or turned into a RuntimeError."""
 

@@ -106,7 +106,9 @@ WRITES: dict[str, Deed] = {
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("way", WRITES)
 def test_what_is_written_while_it_decides_is_refused(family: str, way: str) -> None:
-    with pytest.raises(AllocatorError, match=r"allocator mine: .* decide\(\) wrote into observation\.\w+, which is not"):
+    with pytest.raises(
+        AllocatorError, match=r"allocator mine: .* decide\(\) wrote into observation\.\w+, which is not"
+    ):
         played(family, Twin(family, WRITES[way]))
 
 
@@ -219,7 +221,7 @@ SETTINGS: dict[str, Callable[[], object]] = {
     "denormals": lambda: torch.set_flush_denormal(True),
     "numpy's errors": lambda: np.seterr(all="raise"),
     "seeds": lambda: (random.seed(1), np.random.seed(1), torch.manual_seed(1)),
-    "draws": lambda: (random.random(), np.random.random(), torch.rand(3)),  # noqa: NPY002
+    "draws": lambda: (random.random(), np.random.random(), torch.rand(3)),
 }
 
 
