@@ -136,7 +136,7 @@ def test_traffic_by_an_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
         ("kinds:Steady", {"every": "x"}, "Steady: the parameter every is 'x': input should be an integer"),
         ("kinds:Stedy", {}, "has no 'Stedy'; did you mean 'Steady'?"),
         ("kindz:Steady", {}, "there is no module 'kindz'"),
-        ("kinds:Silent", {}, "Silent has no method packets(key, users, slots, slot_s), which every traffic model needs"),
+        ("kinds:Silent", {}, "Silent has no method packets(key, users, slots, slot_s), which every traffic"),
     ],
 )
 def test_traffic_that_cannot_be_made_is_refused_with_its_place(model: str, params: dict[str, Any], says: str) -> None:

@@ -12,6 +12,8 @@ from pydantic import (
     Field,
     JsonValue,
     SerializerFunctionWrapHandler,
+    TypeAdapter,
+    ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapSerializer,
     WrapValidator,
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
 GROUP = "fairwave.traffic"
 """Entry points of traffic models, by the name that they have in scenarios."""
+
+
+_OWN: TypeAdapter[Any] = TypeAdapter(TrafficSettings)
 
 
 class PluggedTraffic(Model):
@@ -94,12 +99,16 @@ class PluggedTraffic(Model):
         return found
 
 
-def _plugged(value: Any, own: ValidatorFunctionWrapHandler) -> Any:
+def _plugged(value: Any, own: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
     """A plug-in's model by its name, any other by fairwave's rules."""
     model = value.get("model") if isinstance(value, Mapping) else None
-    if not isinstance(model, str) or model in TRAFFIC_MODELS:
-        return value if isinstance(value, PluggedTraffic) else own(value)
-    return PluggedTraffic.model_validate(value) if ":" in model or model in installed(GROUP) else own(value)
+    if isinstance(value, PluggedTraffic):
+        return value
+    if isinstance(model, str) and model not in TRAFFIC_MODELS and (":" in model or model in installed(GROUP)):
+        return PluggedTraffic.model_validate(value)
+    if info.mode == "json":  # what is handed on from here is no longer JSON, whose lists stand for tuples
+        return _OWN.validate_json(json.dumps(value), context=info.context)
+    return own(value)
 
 
 def _as_setting(value: Any, own: SerializerFunctionWrapHandler) -> Any:
