@@ -8,18 +8,19 @@ from __future__ import annotations
 import copy
 import importlib
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
-from mac.blame import plug_in_line
+from mac.arms_length import Hinting, Kept
+from mac.blame import plug_in_line, said, told
 from phy.random import Drops
 
 from . import registry
 from .checking import DROPS, Case, FamilyCheck, first_difference, tensors
-from .making import BadAllocator, make, told
+from .making import BadAllocator, make
 
 _FAMILIES = {
     "scheduling": "allocators.check_scheduling",
@@ -131,11 +132,9 @@ class _Broken(Exception):
 def _run(allocator: Any, case: Case, drops: Drops) -> list[dict[str, Tensor]]:
     """All decisions of a case."""
     context, observations = case.play(drops)
-    _call("reset", case, None, allocator.reset, context, _SEED)
-    return [
-        tensors(_call("decide", case, interval, allocator.decide, observation))
-        for interval, observation in enumerate(observations)
-    ]
+    tried = _Tried(allocator, case, context)
+    tried.reset()
+    return [tensors(tried.decide(interval, observation)) for interval, observation in enumerate(observations)]
 
 
 def _judged_run(
@@ -143,34 +142,57 @@ def _judged_run(
 ) -> tuple[list[dict[str, Tensor]], list[tuple[str, str]]]:
     """All decisions of a case up to the first that is not feasible, and what is wrong with them."""
     context, observations = case.play(DROPS)
-    _, untouched = case.play(DROPS)
-    _call("reset", case, None, allocator.reset, context, _SEED)
+    true_context, untouched = case.play(DROPS)
+    tried = _Tried(allocator, case, context)
+    tried.reset()
     decisions: list[dict[str, Tensor]] = []
-    breaches: list[tuple[str, str]] = []
+    breaches = _written("reset", case, {"context": (context, true_context)})
     for interval, (observation, twin) in enumerate(zip(observations, untouched, strict=True)):
-        decision = _call("decide", case, interval, allocator.decide, observation)
-        if changed := first_difference(tensors(observation), tensors(twin)):
-            breaches.append(
-                ("leaves the observation alone", f"in the case '{case.name}' decide() changed observation.{changed}")
-            )
+        decision = tried.decide(interval, observation)
+        breaches += _written("decide", case, {"observation": (observation, twin), "context": (context, true_context)})
         try:
-            contract.require(decision, twin, context)
+            contract.require(decision, twin, true_context)
         except ValueError as error:
-            breaches.append(("feasible", f"in the case '{case.name}' {error}"))
+            breaches.append(("feasible", f"in the case '{case.name}' {said(error)}"))
             break
         decisions.append(tensors(decision))
     return decisions, breaches
 
 
-def _call(method: str, case: Case, interval: int | None, function: Callable[..., Any], *arguments: Any) -> Any:
-    try:
-        return function(*arguments)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        when = "" if interval is None else f" at interval {interval}"
-        what = f"{method}() raised {told(error)}{plug_in_line(error)}"
-        raise _Broken(f"in the case '{case.name}'{when} {what}") from error
+def _written(method: str, case: Case, shown: Mapping[str, tuple[object, object]]) -> list[tuple[str, str]]:
+    """A breach for each of these that is no longer what it was: what was shown and its untouched twin, by name."""
+    changed = {name: first_difference(tensors(one), tensors(twin)) for name, (one, twin) in shown.items()}
+    return [
+        ("leaves the observation alone", f"in the case '{case.name}' {method}() changed {name}.{what}")
+        for name, what in changed.items()
+        if what
+    ]
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """An allocator in a case; what it raises leaves as a sentence."""
+
+    allocator: Any
+    case: Case
+    context: Any
+
+    def reset(self) -> None:
+        self._call("reset", "", {"context": self.context}, lambda: self.allocator.reset(self.context, _SEED))
+
+    def decide(self, interval: int, observation: Any) -> Any:
+        seen = {"observation": observation, "context": self.context}
+        return self._call("decide", f" at interval {interval}", seen, lambda: self.allocator.decide(observation))
+
+    def _call(self, method: str, when: str, seen: Mapping[str, object], function: Callable[[], Any]) -> Any:
+        try:
+            with Kept(f"{method}()"), Hinting(seen):
+                return function()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            what = f"{method}() raised {told(error)}{plug_in_line(error)}"
+            raise _Broken(f"in the case '{self.case.name}'{when} {what}") from error
 
 
 def _parting(one: list[dict[str, Tensor]], other: list[dict[str, Tensor]]) -> int | None:
@@ -195,7 +217,7 @@ def _maker(given: object, family: str) -> tuple[Callable[[], Any], str, str | No
     try:
         copy.deepcopy(given)
     except Exception as error:
-        return lambda: given, label, f"it cannot be copied: copy.deepcopy raised {type(error).__name__}: {error}"
+        return lambda: given, label, f"it cannot be copied: copy.deepcopy raised {told(error)}"
     return lambda: copy.deepcopy(given), label, None
 
 
@@ -248,9 +270,10 @@ def _misfit(allocator: Any, contract: FamilyCheck) -> str:
     context, observations = contract.cases[-1].play(DROPS)
     method = "reset"
     try:
-        allocator.reset(context, _SEED)
-        method = "decide"
-        decision = allocator.decide(observations[0])
+        with Kept("it"):
+            allocator.reset(context, _SEED)
+            method = "decide"
+            decision = allocator.decide(observations[0])
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit() too

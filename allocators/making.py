@@ -11,10 +11,13 @@ import os
 import sys
 import typing
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from typing import Any
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.dataclasses import is_pydantic_dataclass
+
+from mac.blame import said, told
 
 
 class BadAllocator(ValueError):
@@ -50,19 +53,36 @@ def make(thing: Any, label: str, params: Mapping[str, Any]) -> Any:
     Raises:
         BadAllocator: it does not take these parameters, raises, or lacks ``reset`` or ``decide``.
     """
-    if isinstance(thing, type) or (callable(thing) and not hasattr(thing, "decide")):
+    return made_with(thing, label, params, "allocator", ("reset(context, seed)", "decide(observation)"))
+
+
+def made_with(thing: Any, label: str, params: Mapping[str, Any], what: str, methods: tuple[str, ...]) -> Any:
+    """As :func:`make`, of any kind of plug-in: ``what`` it is, and the methods that it needs, the main one last.
+
+    Raises:
+        BadAllocator: it does not take these parameters, raises, or lacks a method.
+    """
+    if isinstance(thing, type) or (callable(thing) and not hasattr(thing, methods[-1].partition("(")[0])):
         thing = _construct(thing, label, params)
     elif params:
         raise BadAllocator(f"{label} is already made and takes no parameters: set {', '.join(params)} where it is made")
-    for method in ("reset(context, seed)", "decide(observation)"):
+    for method in methods:
         if not callable(getattr(thing, method.partition("(")[0], None)):
-            raise BadAllocator(f"{label} has no method {method}, which every allocator needs")
+            raise BadAllocator(f"{label} has no method {method}, which every {what} needs")
     return thing
 
 
+def installed(group: str) -> dict[str, str]:
+    """Import strings of the entry points of a group, by name."""
+    return {entry.name: f"{entry.module}:{entry.attr}" for entry in entry_points(group=group)}
+
+
 def _module(name: str) -> Any:
+    from mac.arms_length import Kept  # imports torch, which names alone do not need
+
     try:
-        return importlib.import_module(name)
+        with Kept(f"importing '{name}'"):
+            return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(error.name + ".")):
             raise BadAllocator(f"there is no module '{name}', neither installed nor in this directory") from error
@@ -74,11 +94,14 @@ def _module(name: str) -> Any:
 
 
 def _construct(maker: Any, label: str, params: Mapping[str, Any]) -> Any:
+    from mac.arms_length import Kept
+
     _require_known(maker, label, params)
     try:
-        if isinstance(maker, type) and is_pydantic_dataclass(maker):
-            return _strictly(TypeAdapter(maker), dict(params)) if params else maker()
-        return maker(**_validated(maker, label, params))
+        with Kept(f"making {label}"):
+            if isinstance(maker, type) and is_pydantic_dataclass(maker):
+                return _strictly(TypeAdapter(maker), dict(params)) if params else maker()
+            return maker(**_validated(maker, label, params))
     except BadAllocator:
         raise
     except ValidationError as error:
@@ -86,7 +109,7 @@ def _construct(maker: Any, label: str, params: Mapping[str, Any]) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        what = str(error) if isinstance(error, ValueError) else f"making it raised {told(error)}"
+        what = said(error) if isinstance(error, ValueError) else f"making it raised {told(error)}"
         raise BadAllocator(f"{label}: {what}") from error
 
 
@@ -147,8 +170,3 @@ def _sentence(error: ValidationError, label: str, *within: str) -> str:
         return f"{label}: {message}"
     given = "nothing" if first["input"] is None else repr(first["input"])
     return f"{label}: the parameter {where} is {given}: {message[0].lower()}{message[1:]}"
-
-
-def told(error: BaseException) -> str:
-    """``ZeroDivisionError: division by zero``, or the type alone of what says nothing."""
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

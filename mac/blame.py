@@ -1,20 +1,83 @@
-"""Where in a plug-in's source something went wrong, and which files are a user's."""
+"""Who is to blame for an error, what it says, where in a plug-in's source it arose, and which files are a user's."""
 
 from __future__ import annotations
 
+import difflib
 import functools
 import os
 import site
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
 _OWN = tuple(_ROOT / room for room in ("phy", "mac", "allocators", "scenarios"))
 _STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
 _PACKAGES = ("site-packages", "dist-packages")
+
+
+def said(error: BaseException) -> str:
+    """The text of an error, of a class whose ``__str__`` may itself raise."""
+    try:
+        return str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as failure:  # sys.exit() too
+        return f"its text cannot be shown, {type(error).__name__}.__str__ raised {type(failure).__name__}"
+
+
+def told(error: BaseException) -> str:
+    """``ZeroDivisionError: division by zero``, the type alone of what says nothing, and the hint that was noted."""
+    text, hint = said(error), _noted(error, "hint") or ""
+    return f"{type(error).__name__}: {text}{hint}" if text else type(error).__name__
+
+
+def hint_at(error: BaseException, seen: Mapping[str, object]) -> None:
+    """Note in an error about a missing attribute of one of these which attributes of all of them come near.
+
+    Args:
+        error: that a plug-in raised.
+        seen: what it was shown, by the names it goes by: ``observation``, ``context``.
+    """
+    if not isinstance(error, AttributeError) or not any(error.obj is one for one in seen.values()):
+        return
+    known = {whole: [name for name in dir(one) if name[0] != "_"] for whole, one in seen.items() if one is not None}
+    near = difflib.get_close_matches(str(error.name), {name for names in known.values() for name in names}, 1)
+    places = [f"{whole}.{near[0]}" for whole, names in known.items() if near and near[0] in names]
+    listed = "; ".join(f"the {whole} has {', '.join(names)}" for whole, names in known.items())
+    _note(error, "hint", f"; did you mean {' or '.join(places)}?" if places else f": {listed}")
+
+
+def name_culprit(error: BaseException, name: str) -> None:
+    """Note in an error which allocator raised it, whatever its class makes of attributes."""
+    _note(error, "allocator", name)
+
+
+def culprit_of(error: BaseException) -> str | None:
+    """What :func:`name_culprit` noted; None where nobody did."""
+    return _noted(error, "allocator")
+
+
+def _note(error: BaseException, what: str, text: str) -> None:
+    BaseException.__setattr__(error, what, text)
+
+
+def _noted(error: BaseException, what: str) -> str | None:
+    text = BaseException.__getattribute__(error, "__dict__").get(what)
+    return text if isinstance(text, str) else None
+
+
+def is_own(thing: object) -> bool:
+    """Whether an object is of a class of fairwave's own, and nobody has put other methods on it."""
+    kind = type(thing)
+    module = sys.modules.get(kind.__module__)
+    file = getattr(module, "__file__", None)
+    if file is None or getattr(module, kind.__qualname__, None) is not kind:
+        return False
+    patched = {"reset", "decide"} & getattr(thing, "__dict__", {}).keys()
+    return not patched and any(Path(file).resolve().is_relative_to(room) for room in _OWN)
 
 
 def plug_in_line(error: BaseException) -> str:

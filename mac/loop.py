@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from .arms_length import ArmsLength
-from .blame import plug_in_line
+from .blame import culprit_of, plug_in_line, said, told
 from .contracts import Allocator, AllocatorError, InfeasibleDecision, Problem
 from .record import Recorder, Windows
 
@@ -109,13 +109,12 @@ class _Blame:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if error is None or isinstance(error, KeyboardInterrupt):
             return
-        culprit = getattr(error, "allocator", None)
+        culprit = culprit_of(error)
         drop = error.drop if isinstance(error, InfeasibleDecision) else None
         if isinstance(error, InfeasibleDecision):
-            what = f"decision not allowed: {error}"
+            what = f"decision not allowed: {said(error)}"
         elif self.call or culprit:
-            said = f": {error}" if str(error) else ""
-            what = f"{self.call or 'it'} raised {type(error).__name__}{said}{plug_in_line(error)}"
+            what = f"{self.call or 'it'} raised {told(error)}{plug_in_line(error)}"
         else:  # the step's own failure is nobody else's
             return
         culprit = culprit or self.name

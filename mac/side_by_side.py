@@ -16,6 +16,7 @@ from torch import Tensor
 
 from phy.random import Drops
 
+from .blame import name_culprit
 from .contracts import Allocator
 
 
@@ -26,7 +27,7 @@ class SideBySide:
         entrants: allocators by name; the first decides for the first ``B / n`` rows of the batch, and so on.
         require: the family's check of a decision, called with (decision, observation, context) of one entrant.
 
-    Errors of an entrant leave with its name in their attribute ``allocator``.
+    Errors of an entrant leave with its name in what :func:`mac.blame.culprit_of` reads.
     """
 
     def __init__(self, entrants: Mapping[str, Allocator[Any, Any]], require: Callable[[Any, Any, Any], Any]) -> None:
@@ -60,7 +61,7 @@ class SideBySide:
         try:
             return function(*arguments)
         except Exception as error:
-            error.allocator = name  # type: ignore[attr-defined]
+            name_culprit(error, name)
             raise
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mac import loop
-from mac.arms_length import ArmsLength
+from mac.arms_length import ArmsLength, Kept
 from mac.side_by_side import SideBySide
 from phy.random import Drops
 
@@ -89,13 +89,10 @@ def threads(device: str) -> Iterator[None]:
     Compiled loops share the drops out among threads. What is torch's own is so small in a slot that a second thread
     gains nothing there, and a busy neighbour makes it tenfold slower.
     """
-    before = torch.get_num_threads()
-    if device == "cpu" and not os.environ.get("OMP_NUM_THREADS"):
-        torch.set_num_threads(1)
-    try:
+    with Kept("the run"):
+        if device == "cpu" and not os.environ.get("OMP_NUM_THREADS"):
+            torch.set_num_threads(1)
         yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _side_by_side(

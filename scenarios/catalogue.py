@@ -62,7 +62,10 @@ def metrics() -> Rows:
 
 def traffic() -> Rows:
     """Traffic models, read from their source: importing them would import torch, which takes its time."""
+    from allocators.making import installed
+
     rows = [row for path in sorted(_TRAFFIC.glob("*.py")) for row in _models(path)]
+    rows += [{"name": name, "description": f"plug-in {where}"} for name, where in installed("fairwave.traffic").items()]
     return sorted(rows, key=lambda row: str(row["name"]))
 
 

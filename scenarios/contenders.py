@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mac.blame import is_users, plug_in_line
+from mac.blame import is_users, plug_in_line, said, told
 
 from .errors import ScenarioError
 from .fingerprint import UnknownContentError, needs, source_digest
@@ -169,7 +169,7 @@ def _instance(given: object) -> object:
         return given()
     except TypeError as error:
         raise ScenarioError(
-            f"{given.__name__} cannot be made without arguments ({error}); give an object instead"
+            f"{given.__name__} cannot be made without arguments ({said(error)}); give an object instead"
         ) from None
 
 
@@ -194,7 +194,7 @@ def _is_plain(value: object) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+    return said(error) if isinstance(error, ValueError) else told(error)
 
 
 _RAN: dict[int, tuple[Any, str, str]] = {}  # by id: a weak reference to an object, its content before and after a run

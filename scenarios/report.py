@@ -16,7 +16,7 @@ import pandas as pd
 import yaml
 
 from mac.metrics.intervals import ALL
-from mac.metrics.table import METRICS, metric_named
+from mac.metrics.table import METRICS, PLUGGED, metric_named
 
 from .errors import ScenarioError
 from .field_map import plot_clusters
@@ -161,7 +161,7 @@ def _content(result: RunResult, choice: RoundChoice | None) -> dict[str, Any]:
     pictures = _pictures(result, choice)
     main = _main_variant(result)
     here = _of(result.metrics, main)
-    order = list(METRICS)
+    order = [*METRICS, *PLUGGED]
     known = sorted(dict.fromkeys(here["metric"]), key=lambda name: order.index(name.partition("/")[0]))
     headline, first = result.headline, result.headline[0]
     facts = [(name, text) for name, text in flat(result.meta) if not name.startswith("versions.")]
@@ -184,7 +184,7 @@ def _content(result: RunResult, choice: RoundChoice | None) -> dict[str, Any]:
         "scenario": yaml.safe_dump(plain(result.scenario), sort_keys=False, allow_unicode=True, width=100),
         "versions": flat(result.meta.get("versions", {})),
         "facts": facts,
-        "definitions": [metric for metric in METRICS.values() if metric.name in known],
+        "definitions": [metric for metric in (METRICS | PLUGGED).values() if metric.name in known],
     }
 
 

@@ -301,7 +301,11 @@ class Result:
     def _cell_metrics(self, cell: Cell) -> pd.DataFrame:
         # One drop at a time: a sum over an axis may round differently with the number of drops beside it.
         shards = [self.read(shard.path) for shard in self.shards[cell]]
-        tables = [metric_table(shard.isel({"drop": [i]})) for shard in shards for i in range(shard.sizes["drop"])]
+        from .schema import plugged_metrics
+
+        more = plugged_metrics(self.settings)
+        each = [shard.isel({"drop": [i]}) for shard in shards for i in range(shard.sizes["drop"])]
+        tables = [metric_table(drop, more=more) for drop in each]
         table = pd.concat(tables, ignore_index=True)
         first = {metric: i for i, metric in enumerate(dict.fromkeys(table["metric"]))}
         order = np.lexsort((table["drop"].to_numpy(), table["metric"].map(first).to_numpy()))

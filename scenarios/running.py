@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mac.arms_length import settled
+
 from . import families
 from .batch import Batch, Piece, run_batch, threads
 from .contenders import Contender, Given, as_settings, check, contenders, counting_as_before
@@ -81,7 +83,7 @@ class Options:
 def execute(scenario: ScenarioBase, entrants: Sequence[Contender], options: Options) -> Result:
     """Check everything, then run what is missing, then write the tables and plots."""
     began = time.perf_counter()
-    with _saying_what_is_kept() as folders, interrupts() as ctrl_c, counting_as_before(entrants):
+    with _saying_what_is_kept() as folders, interrupts() as ctrl_c, counting_as_before(entrants), settled():
         with listening(anew=True):
             family = families.find(scenario.family)
             check(entrants, family)

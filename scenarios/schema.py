@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from mac.metrics.table import metric_named
+from mac.metrics.table import METRICS, metric_named, plug_in
 
 from .errors import ScenarioError
 
@@ -43,6 +43,25 @@ class AllocatorSpec(Model):
     @classmethod
     def _label_is_a_folder_name(cls, label: str) -> str:
         return _checked_name(label, "a label")
+
+
+def _make_known(name: str) -> None:
+    """Load the metric of a plug-in; any other is known."""
+    if name.partition("/")[0] in METRICS:
+        return
+    from allocators.making import installed, load, made_with
+
+    base = name.partition("/")[0]
+    if ":" not in base and base not in (points := installed("fairwave.metrics")):
+        return
+    thing = load(base if ":" in base else points[base])
+    plug_in(base, made_with(thing, base, {}, "metric", ("compute(dataset)",)))
+
+
+def plugged_metrics(scenario: ScenarioBase) -> list[str]:
+    """Metrics of plug-ins that a scenario names."""
+    names = (name.partition("/")[0] for name in scenario.headline)
+    return [name for name in dict.fromkeys(names) if name not in METRICS]
 
 
 def _by_name(value: Any) -> Any:
@@ -85,7 +104,10 @@ class ScenarioBase(Model):
     Variants replace those of the scenario that is extended; a list of names chooses among them instead.
     """
     headline: tuple[str, ...] = ()
-    """Metrics that tables and plots show first, the one that decides in front; left out, the general ones."""
+    """Metrics that tables and plots show first, the one that decides in front; left out, the general ones.
+
+    Those of plug-ins are named by an entry point in the group `fairwave.metrics` or as `module:Class`.
+    """
     on_infeasible: Literal["error", "repair"] = "error"
     """What an infeasible decision gets: an error that names it, or a repair that is counted."""
 
@@ -98,6 +120,7 @@ class ScenarioBase(Model):
     @classmethod
     def _metrics_exist(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
+            _make_known(name)
             metric_named(name)
         return names
 

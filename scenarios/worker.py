@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mac.arms_length import settled
+
 from .batch import Piece, run_batch, threads
 from .fingerprint import listening
 from .parcels import unpacked
@@ -45,7 +47,7 @@ def work(parcel: bytes, counts: Path, number: int) -> Done:
         try:
             with listening():
                 plan, batch = unpacked(parcel)
-            with threads(plan.device):
+            with settled(), threads(plan.device):
                 pieces.extend(run_batch(plan, batch, advance))  # those before an error stay
         except Exception as failure:
             error = _portable(failure)

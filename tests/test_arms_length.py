@@ -128,6 +128,44 @@ def test_whatever_it_raises_is_told(error: BaseException, told: str) -> None:
     assert re.fullmatch(rf"allocator mine: reset\(\) raised {told} {line} \(drops 4-5\)", text)
 
 
+class Unspeakable(Exception):
+    """Its text raises, and so does setting or reading an attribute."""
+
+    def __str__(self) -> str:
+        raise SystemExit(0)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise RuntimeError(name)
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+@pytest.mark.parametrize("method", ["reset", "decide"])
+def test_an_error_whose_text_raises_is_told_by_its_type(method: str) -> None:
+    said = r"raised Unspeakable: its text cannot be shown, Unspeakable.__str__ raised SystemExit \(tests/"
+    assert re.search(said, complaint(spoilt(method, raises(Unspeakable()))))
+    held = {"good": ArmsLength(Fine(), "good"), "bad": ArmsLength(spoilt(method, raises(Unspeakable())), "bad")}
+    assert complaint(SideBySide(held, lambda decision, *_: decision)).startswith("allocator bad: ")
+
+
+@pytest.mark.parametrize(
+    ("method", "read", "hint"),
+    [
+        ("decide", "turth", "'Seen' object has no attribute 'turth'; did you mean observation.truth?"),
+        ("decide", "drops", "'Seen' object has no attribute 'drops'; did you mean context.drops?"),
+        ("decide", "zzz", "no attribute 'zzz': the observation has number, truth; the context has drops"),
+        ("reset", "drop", "'Context' object has no attribute 'drop'; did you mean context.drops?"),
+    ],
+)
+def test_a_missing_attribute_is_looked_for_in_observation_and_context(method: str, read: str, hint: str) -> None:
+    assert hint in complaint(spoilt(method, lambda seen: getattr(seen, read)))
+
+
+def test_missing_attributes_of_other_things_get_no_hint() -> None:
+    assert "did you mean" not in complaint(spoilt("decide", lambda seen: "".jion(())))  # type: ignore[attr-defined]
+
+
 def test_an_error_passes_through_generators_as_itself() -> None:
     """A StopIteration that leaves a generator is taken for its end, or turned into a RuntimeError."""
 
@@ -174,8 +212,9 @@ def test_an_observation_that_is_a_tensor_is_watched_too() -> None:
         ArmsLength(Writes(), "x").decide(torch.zeros(3))
     with torch.inference_mode():
         frozen = torch.zeros(3)
-    with torch.inference_mode():
+    with pytest.raises(ValueError, match="wrote into the observation"):
         ArmsLength(Writes()).decide(frozen)
+    assert not frozen.any()
 
 
 @pytest.mark.parametrize("deed", [raises(SystemExit(3)), raises(StopIteration()), lambda seen: seen.truth.zero_()])

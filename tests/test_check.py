@@ -369,3 +369,23 @@ def test_a_given_allocator_is_not_touched() -> None:
     mine = RoundRobin()
     check_allocator(mine)
     assert not hasattr(mine, "_pointer")
+
+
+def test_attributes_of_the_context_are_suggested_and_writes_into_it_found() -> None:
+    class Looks:
+        def reset(self, context: Any, seed: int) -> None:
+            context.position_m.numpy()[...] = 0
+
+        def decide(self, observation: Any) -> Any:
+            return observation.position_m
+
+    report = {one.name: one for one in check_allocator(Looks, "wsn").checks}
+    assert "no attribute 'position_m'; did you mean context.position_m? (" in report["decides"].message
+
+    class Writes(registry.load("allocators.wsn.direct:Direct")):  # type: ignore[misc]
+        def reset(self, context: Any, seed: int) -> None:
+            super().reset(context, seed)
+            context.position_m.numpy()[...] = 0
+
+    report = {one.name: one for one in check_allocator(Writes, "wsn").checks}
+    assert report["leaves the observation alone"].message.endswith("reset() changed context.position_m")

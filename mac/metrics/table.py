@@ -10,9 +10,11 @@ import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
+from mac.blame import plug_in_line, told
 
 from . import delay, fairness, handover, lifetime, satisfaction, throughput, tractor, uplink
 from .arrays import Array, Values
@@ -157,6 +159,56 @@ METRICS: dict[str, Metric] = {
 }
 
 
+PLUGGED: dict[str, Metric] = {}
+"""Metrics of plug-ins by the names that scenarios give them, as :func:`plug_in` enters them."""
+
+
+def plug_in(name: str, thing: object) -> None:
+    """Make a plug-in's metric known.
+
+    Args:
+        name: as the scenario and the tables name it.
+        thing: a :class:`Metric`, or an object with ``compute(dataset)`` and, if it likes, ``unit``, ``better``,
+            ``description`` and ``needs``, whose defaults are those of a pure number of any run.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    compute = getattr(thing, "compute", None)
+    if not callable(compute):
+        raise ValueError(f"the metric '{name}' needs a method compute(dataset), one number a drop, or to be a Metric")
+    better = getattr(thing, "better", None)
+    if better not in ("higher", "lower", None):
+        raise ValueError(f"the metric '{name}': better is {better!r}; one of: 'higher', 'lower', None")
+    text = getattr(thing, "description", "") or (type(thing).__doc__ or "").strip().partition("\n")[0]
+    PLUGGED[name] = Metric(
+        name=name,
+        unit=str(getattr(thing, "unit", "1")),
+        description=str(text),
+        better=better,
+        compute=partial(_checked, name, compute),
+        needs=tuple(getattr(thing, "needs", ())),
+        applies=getattr(thing, "applies", lambda dataset: True),
+    )
+
+
+def _checked(name: str, compute: Callable[[xr.Dataset], Any], dataset: xr.Dataset) -> Array | Values:
+    """What a plug-in computes, if it is one number a drop, or such numbers by group."""
+    try:
+        found = compute(dataset.copy(deep=True))
+        groups = found if isinstance(found, dict) else {"": found}
+        values = {str(group): np.asarray(value, dtype=np.float64) for group, value in groups.items()}
+    except Exception as error:
+        raise ValueError(f"the metric '{name}': compute() raised {told(error)}{plug_in_line(error)}") from error
+    for value in values.values():
+        if value.shape != (dataset.sizes["drop"],):
+            raise ValueError(
+                f"the metric '{name}': compute() must return one number a drop, of shape [{dataset.sizes['drop']}], "
+                f"not {list(value.shape)}"
+            )
+    return values
+
+
 def available_metrics() -> tuple[Metric, ...]:
     """All metrics, in the order in which tables show them."""
     return tuple(METRICS.values())
@@ -169,19 +221,21 @@ def metric_named(name: str) -> Metric:
         ValueError: if there is no such metric; the message names the nearest one.
     """
     base = name.partition("/")[0]
-    if base not in METRICS:
-        near = difflib.get_close_matches(base, METRICS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known metrics: {', '.join(METRICS)}"
+    known = METRICS | PLUGGED
+    if base not in known:
+        near = difflib.get_close_matches(base, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known metrics: {', '.join(known)}"
         raise ValueError(f"there is no metric {base!r}; {hint}")
-    return METRICS[base]
+    return known[base]
 
 
-def metric_table(dataset: xr.Dataset, names: Iterable[str] | None = None) -> pd.DataFrame:
+def metric_table(dataset: xr.Dataset, names: Iterable[str] | None = None, more: Iterable[str] = ()) -> pd.DataFrame:
     """Metrics of every drop, as rows ``drop, metric, unit, value``; those that do not apply are left out.
 
     Args:
         dataset: windows of one allocator and variant, with the dimensions drop, window, user.
-        names: the metrics to compute, in this order; all if not given.
+        names: the metrics to compute, in this order; all of fairwave's own if not given.
+        more: metrics of plug-ins beside them.
 
     Raises:
         ValueError: if a name is unknown.
@@ -189,6 +243,7 @@ def metric_table(dataset: xr.Dataset, names: Iterable[str] | None = None) -> pd.
     import pandas as pd
 
     chosen = available_metrics() if names is None else tuple(metric_named(name) for name in names)
+    chosen += tuple(metric_named(name) for name in more)
     rows = [row for metric in chosen if metric.fits(dataset) for row in _rows(metric, dataset)]
     return pd.DataFrame(rows, columns=["drop", "metric", "unit", "value"])
 

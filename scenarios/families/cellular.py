@@ -22,7 +22,7 @@ from mac.link_adaptation import LinkSettings
 from mac.measurements import MeasurementSettings
 from mac.metrics.satisfaction import Sla
 from mac.slicing_types import Service
-from mac.traffic import TraceError, TraceReplay, TrafficModel, TrafficSettings
+from mac.traffic import TraceError, TraceReplay, TrafficModel
 from mac.uplink import UplinkSettings
 from phy.antenna import SectorAntennaSettings
 from phy.antennas import AntennaSettings
@@ -42,6 +42,7 @@ from scenarios.families import Labels
 from scenarios.schema import Clock, Model, ScenarioBase
 
 from . import moving, sending, some_fade
+from .arriving import Traffic
 
 LONGEST_BLOCK = 50
 """Slots that the engine prepares at once."""
@@ -57,7 +58,7 @@ class UserGroup(Model):
     speed_kmh: float = Field(default=3.0, ge=0.0, le=500.0)
     """Speed that the Doppler shifts of users follow who stay where they are (mobility: static)."""
     mobility: MobilitySettings = Field(default_factory=Static, description="How the users move: a model of motion.")
-    traffic: TrafficSettings = Field(description="What arrives for each user: a traffic model and its settings.")
+    traffic: Traffic = Field(description="What arrives for each user: a traffic model and its settings.")
     sla: Sla = Field(default_factory=Sla)
     """What each user was promised; satisfaction is measured against it."""
 

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field, model_validator
 
 from mac.arms_length import ArmsLength
-from mac.blame import plug_in_line
+from mac.blame import plug_in_line, said
 from mac.contracts import Allocator
 from mac.feasible import require_slicing
 from mac.scheduling_types import SchedulingDecision, SchedulingObservation
@@ -95,7 +95,7 @@ def _check(scenario: SlicingScenario) -> None:
         _scheduler(scenario)
     except Exception as error:  # a plug-in's module may raise anything at all when it is imported
         raise ScenarioError(
-            f"slicing.scheduler '{scenario.slicing.scheduler}': {error}{plug_in_line(error)}"
+            f"slicing.scheduler '{scenario.slicing.scheduler}': {said(error)}{plug_in_line(error)}"
         ) from error
 
 
