@@ -13,6 +13,9 @@ from phy.fold import fold
 
 from .cells import Block, Parts
 
+BLOCKS = 2
+"""Blocks in memory at a time: the one in use, and the next one while it is made."""
+
 _SLOTS = 25
 _NUMBERS = 25_000_000  # of a drop's links in these slots, at most: in float32 100 MB
 
@@ -44,9 +47,12 @@ class Rooms:
 
 def slots_at_once(fading: SmallScale, block_slots: int) -> int:
     """Slots of a block whose fading is computed at once, which reads all rays once; a divisor of the block."""
-    most = _SLOTS
-    if isinstance(fading, Fading):
-        most = min(_SLOTS, max(1, _NUMBERS // (fading.rays.shape[1] * fading.rays.shape[-1])))
+    return slots_of(fading.rays.shape[1] * fading.rays.shape[-1] if isinstance(fading, Fading) else 0, block_slots)
+
+
+def slots_of(numbers: int, block_slots: int) -> int:
+    """The same where ``numbers`` carry a drop's links in a slot; 0 where they set no bound."""
+    most = min(_SLOTS, max(1, _NUMBERS // max(1, numbers)))
     return max(n for n in range(1, most + 1) if block_slots % n == 0)
 
 

@@ -102,9 +102,9 @@ def test_batches_are_cut_to_what_fits_and_said_aloud(monkeypatch: pytest.MonkeyP
 
     pretend(monkeypatch, row)
     monkeypatch.setattr(memory, "available_bytes", lambda _: int(2e8))
-    with pytest.warns(UserWarning, match=r"drops_per_batch 32 -> 8: needs about .* of the 200 MB free on the cpu"):
+    with pytest.warns(UserWarning, match=r"drops_per_batch 32 -> 4: needs about .* of the 200 MB free on the cpu"):
         bench.bench(["W1"], Options(mode="exact"))
-    assert measured == [1, 8]
+    assert measured == [1, 4]
 
 
 def test_the_free_memory_of_a_gpu_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,9 +118,9 @@ def test_the_free_memory_of_a_gpu_is_its_own(monkeypatch: pytest.MonkeyPatch) ->
         return {"workload": "W1", "drops": case.drops, "slots_per_s": float(case.drops)}
 
     pretend(monkeypatch, row)
-    with pytest.warns(UserWarning, match=r"drops_per_batch 4096 -> 8: needs about .* free on the cuda"):
+    with pytest.warns(UserWarning, match=r"drops_per_batch 4096 -> 4: needs about .* free on the cuda"):
         bench.bench(["W1"], Options(device="cuda", mode="exact"))
-    assert measured == [1, 8], "64, 512 and 4096 are all cut to 8, which is measured once"
+    assert measured == [1, 4], "64, 512 and 4096 are all cut to 4, which is measured once"
 
 
 def test_a_batch_for_which_memory_runs_out_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,9 +85,9 @@ def test_batches_must_fit_into_each_workers_share_of_the_memory(monkeypatch: pyt
     monkeypatch.setattr(bench, "apart", note)
     free = int((2e8 * memory.SHARE + memory.WORKER_BYTES) * 2 / memory.SHARE)  # 200 MB for each of two
     monkeypatch.setattr(memory, "available_bytes", lambda _: free)
-    with pytest.warns(UserWarning, match=r"drops_per_batch 32 -> 8: .* by each of 2 workers"):
+    with pytest.warns(UserWarning, match=r"drops_per_batch 32 -> 4: .* by each of 2 workers"):
         bench.bench(["W1"], Options(mode="exact", workers=2))
-    assert measured == [1, 8], "as one process has with 200 MB"
+    assert measured == [1, 4], "as one process has with 200 MB"
 
 
 def test_the_heading_says_how_many(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,13 +1,31 @@
-"""Memory of fading is used again, but never while somebody holds the block that it belongs to."""
+"""Memory of fading is used again, never while somebody holds the block it belongs to, and known beforehand."""
 
 from __future__ import annotations
 
+import pytest
+import torch
 from engine_factory import engine
 from test_engine import rotate
 
 from mac.cells import CellState
 from mac.engine import Engine
+from mac.rooms import slots_of
 from phy.random import Drops
+from scenarios import families, memory
+from scenarios.bench import Case, Options, as_scenario
+from scenarios.loading import load
+from scenarios.schema import ScenarioBase
+from scenarios.workloads import WORKLOADS
+
+PEAKS = {
+    ("W1", "exact"): (60.75e9 - 7.63e9) / (4096 - 512),
+    ("W1", "fast"): (36.68e9 - 4.64e9) / (4096 - 512),
+    ("W2", "exact"): (24.95e9 - 6.28e9) / (256 - 64),
+    ("W2", "fast"): (25.97e9 - 3.30e9) / (512 - 64),
+    ("W3", "exact"): (28.38e9 - 3.60e9) / (64 - 8),
+    ("W3", "fast"): (35.26e9 - 8.87e9) / (256 - 64),
+}
+"""Bytes of a drop, from torch.cuda.max_memory_allocated() of two batches on an H200, torch 2.11.0, 2026-11-29."""
 
 
 def later(tested: Engine, state: CellState, slots: int) -> CellState:
@@ -34,3 +52,40 @@ def test_what_nobody_holds_is_written_again() -> None:
         state = later(tested, state, tested.parts.block_slots)
         places.add(state.block.coordinates.data_ptr())
     assert len(places) <= 2
+
+
+def scenario_of(workload: str, mode: str) -> ScenarioBase:
+    return load(as_scenario(WORKLOADS[workload], Case(workload, 4, mode, Options())))
+
+
+def estimated(scenario: ScenarioBase) -> float:
+    """Bytes of one more drop."""
+    family = families.find(scenario.family)
+    return family.estimate_bytes(scenario, 4) - family.estimate_bytes(scenario, 3)
+
+
+@pytest.mark.parametrize(("workload", "mode"), PEAKS)
+def test_the_estimate_is_what_a_gpu_was_seen_to_take(workload: str, mode: str) -> None:
+    peak = PEAKS[workload, mode]
+    assert memory.SHARE * peak < estimated(scenario_of(workload, mode)) < peak / memory.SHARE
+
+
+@pytest.mark.parametrize(("workload", "mode"), [("W1", "exact"), ("W1", "fast"), ("W2", "exact")])
+def test_the_estimate_covers_rays_and_two_blocks(workload: str, mode: str) -> None:
+    scenario = scenario_of(workload, mode)
+    built = families.find(scenario.family).build(scenario, Drops(1, (0,)), torch.device("cpu"), torch.float32)
+    tested: Engine = built.engine  # type: ignore[attr-defined]
+    state, places = tested.start(), {}
+    for _ in range(3 * tested.parts.block_slots):
+        state = later(tested, state, 1)
+        places[state.block.coordinates.data_ptr()] = state.block.coordinates.untyped_storage().nbytes()
+    held = sum(places.values()) + tested.parts.channel.fading.rays.untyped_storage().nbytes()
+    assert len(places) == 2
+    assert held < estimated(scenario) < 1.5 * held
+
+
+def test_slots_at_once_keep_their_bounds() -> None:
+    assert [slots_of(numbers, 50) for numbers in (0, 1_000_000, 1_000_001, 2_500_000, 25_000_000, 10**9)] == [
+        *(25, 25, 10, 10, 1, 1)
+    ]
+    assert slots_of(1, 8) == 8

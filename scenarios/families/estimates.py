@@ -12,6 +12,7 @@ from mac.delays import BIN_EDGES_S
 from mac.handover import COUNTERS
 from mac.itinerary import period_slots
 from mac.mimo_cost import Crowd, mimo_bytes, mimo_seconds
+from mac.rooms import BLOCKS, slots_of
 from mac.traffic import TraceReplay
 from phy.antenna import SectorAntennaSettings
 from phy.channel import ChannelPlan, frequency_basis
@@ -38,8 +39,7 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     users, prbs = scenario.users_per_cell * scenario.cells, scenario.carrier.prbs
     links, basis = users * scenario.cells, _basis_size(scenario)
     rays = scenario.fading.directions
-    carried = carried_on(2 * rays, users * faded_links(scenario), 2 * basis, 2 * prbs)
-    air: float = users * faded_links(scenario) * carried * (2 * rays + 2 * 10) * item
+    air = _air_bytes(scenario, shape, item)
     draws: float = links * 16 * (_CLUSTERS * (basis + rays) + 2 * rays * basis)
     reports = users * prbs * (scenario.link.report_delay_slots + 12) * item
     queues = users * (3 * 1024 + 8 * LONGEST_BLOCK) * 8
@@ -60,6 +60,16 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     drop, once = (0, 0) if scenario.antennas is None else mimo_bytes(scenario.antennas, crowd, item)
     drop += _uplink_bytes(scenario, shape, item)
     return int(drops * (air + reports + queues + _PACKET_BYTES * arrivals + results + drop) + setup + once)
+
+
+def _air_bytes(scenario: CellularScenario, shape: Shape, item: int) -> float:
+    """Rays of a drop, their sums in the slots of two blocks, and a slot's on PRBs, which a GPU makes of all users."""
+    links, prbs = scenario.users_per_cell * scenario.cells * faded_links(scenario), scenario.carrier.prbs
+    rays, size = 2 * scenario.fading.directions, 2 * _basis_size(scenario)
+    carried = carried_on(rays, links, size, 2 * prbs)
+    slots = slots_of(links * carried, shape.block_slots)
+    made = 2 * 2 * prbs if carried == size else 0  # the product with the folded basis, and what is opened of it
+    return float(links * (carried * (rays + BLOCKS * slots) + made) * item)
 
 
 def _itinerary_bytes(scenario: CellularScenario, shape: Shape) -> int:
