@@ -36,8 +36,8 @@ def assign(
     ``passes`` passes over the PRBs of the user's own slice come, where ``borrowable`` is given, as many over the PRBs
     of other slices that are still idle. What is then left stays idle.
 
-    Ties go to the user who stands first in the roster of its cell: the lowest index, or the first in line where the
-    observation comes from :meth:`~allocators.scheduling.turns.Line.ordered`.
+    Ties go to the user who stands first in the roster of its cell: the lowest index, or whom the lot falls on where
+    the observation comes from :meth:`~allocators.scheduling.turns.Lots.ordered`.
 
     Args:
         metric: ``[B, U, K]``, or ``[B, U, 1]`` where all PRBs are alike; any unit, of either sign, not NaN; minus
