@@ -40,8 +40,8 @@ def assign(
     ``most_prbs`` is given, the users of a slice keep the first ones of what they would keep, up to what their slice may
     still hold.
 
-    Ties go to the user who stands first in the roster of its cell: the lowest index, or the first in line where the
-    observation comes from :meth:`~allocators.scheduling.turns.Line.ordered`.
+    Ties go to the user who stands first in the roster of its cell: the lowest index, or whom the lot falls on where
+    the observation comes from :meth:`~allocators.scheduling.turns.Lots.ordered`.
 
     Args:
         metric: ``[B, U, K]``, or ``[B, U, 1]`` where all PRBs are alike; any unit, of either sign, not NaN; minus

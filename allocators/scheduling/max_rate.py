@@ -9,15 +9,15 @@ from allocators.settings import PARAMETERS
 from mac.scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
 
 from .assign import assign
-from .turns import Line
+from .turns import Lots
 
 
 @dataclass(config=PARAMETERS)
 class MaxRate:
     """Max rate per PRB: metric = rate of the PRB. The bound of throughput; users at the edge starve.
 
-    CQIs are few, so several users often have the greatest rate. Of these the PRB goes to whoever has waited longest,
-    and of those who have waited equally long to who then got fewer PRBs (:class:`~allocators.scheduling.turns.Line`).
+    CQIs are few, so several users often have the greatest rate. Among these a random order decides that is drawn anew
+    in every slot (:class:`~allocators.scheduling.turns.Lots`), so that equals get equally much in the long run.
 
     Source: Knopp and Humblet, Information capacity and power control in single-cell multiuser communications, 1995.
     """
@@ -26,12 +26,9 @@ class MaxRate:
     """How often PRBs that their winner does not need are offered again."""
 
     def reset(self, context: SchedulingContext, seed: int) -> None:
-        """Put the users in line."""
-        self._saturated, self._line = context.saturated, Line(context)
+        """Nothing to forget."""
+        self._saturated, self._lots = context.saturated, Lots(context)
 
     def decide(self, observation: SchedulingObservation) -> SchedulingDecision:
         """Each PRB to the greatest rate."""
-        in_line = self._line.ordered(observation)
-        decision = assign(in_line.rate_bits, in_line, self.passes, self._saturated)
-        self._line.served(decision.user)
-        return decision
+        return assign(observation.rate_bits, self._lots.ordered(observation), self.passes, self._saturated)

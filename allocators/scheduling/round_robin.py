@@ -12,7 +12,7 @@ from mac.scheduling_types import SchedulingContext, SchedulingDecision, Scheduli
 
 from .assign import assign_rows
 from .roster import Roster
-from .turns import Line, mates, prb_numbers
+from .turns import Lots, mates, prb_numbers
 
 
 @dataclass(config=PARAMETERS)
@@ -21,8 +21,8 @@ class RoundRobin:
 
     Users stand in a circle by index. PRB j of the slot goes to the user j places after the pointer; what he does not
     need goes to the next in the circle who has not had enough. The pointer moves on by the number of PRBs, so that
-    users who always have data never differ by more than one PRB. PRBs borrowed from other slices go, slot by slot, to
-    whoever has waited longest (:class:`~allocators.scheduling.turns.Line`).
+    users who always have data never differ by more than one PRB. PRBs borrowed from other slices go by lot, slot by
+    slot (:class:`~allocators.scheduling.turns.Lots`).
     """
 
     passes: int = Field(default=3, ge=1, le=16)
@@ -30,20 +30,15 @@ class RoundRobin:
 
     def reset(self, context: SchedulingContext, seed: int) -> None:
         """Start each circle at user 0."""
-        self._context, self._line = context, Line(context)
+        self._context, self._lots = context, Lots(context)
         groups = context.cells * context.slices
         # One column more, for whoever moves no pointer.
         self._pointer = torch.zeros((len(context.drops), groups + 1), dtype=torch.int64, device=context.device)
 
     def decide(self, observation: SchedulingObservation) -> SchedulingDecision:
         """Each PRB to its turn."""
-        if observation.borrowable is None:
-            return self._in_turn(observation)
-        decision = self._in_turn(self._line.ordered(observation))
-        self._line.served(decision.user)
-        return decision
-
-    def _in_turn(self, observation: SchedulingObservation) -> SchedulingDecision:
+        if observation.borrowable is not None:
+            observation = self._lots.ordered(observation)
         roster = Roster.of(observation)
         wants = roster.need(observation) > 0
         group = (observation.serving * self._context.slices).add_(observation.slice_id)

@@ -8,38 +8,28 @@ import torch
 from torch import Tensor
 
 from mac.scheduling_types import SchedulingContext, SchedulingObservation
+from phy.random import uniform
 
 from .roster import Roster
 
 
-class Line:
-    """The users of each drop in a line: among equals, who stands in front gets the PRB.
+class Lots:
+    """Lots that decide among equals: a random order of the users, drawn anew in every slot.
 
-    After each slot those who got PRBs go to the end of the line, who got more behind who got fewer; otherwise the order
-    stays. At the start it is that of the indices. So equals are served in turn, whoever they are, and a drop's line is
-    the same in any batch.
+    In the long run equals get equally much, whoever they are and however many. A drop's lots depend on its seed and
+    number and on the slot alone, so they are the same in any batch and for all allocators.
     """
 
     def __init__(self, context: SchedulingContext) -> None:
-        users = torch.arange(context.users, device=context.device)
-        self._first = users.repeat(len(context.drops), 1)  # [B, U] int64
-        self._place = self._first
+        self._keys = context.drops.keys("ties").to(context.device)
 
     def ordered(self, observation: SchedulingObservation) -> SchedulingObservation:
-        """The observation with the users of each cell in the order of the line: ties go to the first of a roster."""
-        roster = observation.roster
-        place = torch.nn.functional.pad(self._place, (0, 1), value=self._place.shape[1])  # padding stays at the end
-        order = place.gather(1, roster.flatten(1)).view(roster.shape).argsort(-1)
+        """The observation with the users of each cell in the order of their lots: ties go to the first of a roster."""
+        users, roster = observation.serving.shape[1], observation.roster
+        lot = uniform(self._keys, (users,), start=observation.slot * users)
+        lot = torch.nn.functional.pad(lot, (0, 1), value=2.0)  # padding stays at the end
+        order = lot.gather(1, roster.flatten(1)).view(roster.shape).argsort(dim=-1, stable=True)
         return replace(observation, roster=roster.gather(2, order))
-
-    def served(self, user: Tensor) -> None:
-        """Move those to the end who hold PRBs, ``user`` ``[B, C, K]``, -1 for nobody."""
-        batch, users = self._place.shape
-        holder = torch.where(user < 0, users, user).flatten(1)
-        count = torch.zeros((batch, users + 1), dtype=torch.int64, device=user.device)
-        count.scatter_add_(1, holder, count.new_ones(()).expand(holder.shape))
-        order = (count[:, :users] * users + self._place).argsort(-1)
-        self._place = self._place.scatter(1, order, self._first)
 
 
 def mates(observation: SchedulingObservation, roster: Roster, wants: Tensor) -> Tensor:

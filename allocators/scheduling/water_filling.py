@@ -12,7 +12,7 @@ from mac.scheduling_types import SchedulingContext, SchedulingDecision, Scheduli
 
 from .assign import assign_rows
 from .roster import Roster
-from .turns import Line, mates, prb_numbers
+from .turns import Lots, mates, prb_numbers
 
 
 @dataclass(config=PARAMETERS)
@@ -22,8 +22,8 @@ class WaterFilling:
     Users with small needs get all they need, and the others an equal share of what is left. The level is exact: user
     i is satisfied where ``sum_j min(need_j, need_i)`` over the users of his cell and slice does not exceed their PRBs.
     PRBs are whole, so some get one more; who does goes round from slot to slot. The PRBs of a user lie side by side,
-    in the order of the users. PRBs borrowed from other slices go to the user with the best rate, among equals to
-    whoever has waited longest (:class:`~allocators.scheduling.turns.Line`).
+    in the order of the users. PRBs borrowed from other slices go to the user with the best rate, among equals by
+    lot (:class:`~allocators.scheduling.turns.Lots`).
 
     Source: Bertsekas and Gallager, Data Networks, 1992, section 6.5.2 (max-min fairness).
     """
@@ -32,8 +32,8 @@ class WaterFilling:
     """How often borrowed PRBs that their winner does not need are offered again."""
 
     def reset(self, context: SchedulingContext, seed: int) -> None:
-        """Put the users in line."""
-        self._saturated, self._line = context.saturated, Line(context)
+        """Nothing to forget."""
+        self._saturated, self._lots = context.saturated, Lots(context)
 
     def decide(self, observation: SchedulingObservation) -> SchedulingDecision:
         """Each user a block of PRBs as wide as the water level allows."""
@@ -50,12 +50,10 @@ class WaterFilling:
         metric = torch.where(mine, float("inf"), roster.rows(rate))
         if observation.borrowable is None:
             return assign_rows(metric, roster, observation, self.passes, self._saturated)
-        in_line = self._line.ordered(observation)
-        place = torch.searchsorted(roster.user, in_line.roster)  # in the ascending roster, which the blocks follow
+        by_lot = self._lots.ordered(observation)
+        place = torch.searchsorted(roster.user, by_lot.roster)  # in the ascending roster, which the blocks follow
         metric = metric.gather(2, place[..., None].expand(metric.shape))
-        decision = assign_rows(metric, Roster.of(in_line), in_line, self.passes, self._saturated)
-        self._line.served(decision.user)
-        return decision
+        return assign_rows(metric, Roster.of(by_lot), by_lot, self.passes, self._saturated)
 
 
 def fill(need: Tensor, prbs: Tensor, group: Tensor, slot: int) -> Tensor:
