@@ -270,7 +270,7 @@ def test_an_object_that_cannot_be_compared_is_not_resumed(toy: Toy) -> None:
     assert "\n" not in text
     assert "other code than this" in refused(toy, {"mine": Hidden(1)}, out="out", resume=True)
     first = run(toy, {"mine": Hidden(threading.Lock())}).run_dir
-    with pytest.warns(UserWarning, match=r"a new folder is begun: the allocator 'mine' .* Hidden\.state is a lock"):
+    with pytest.warns(UserWarning, match=r"a new folder is begun: the allocator 'mine' .*Hidden\.state is a lock"):
         assert run(toy, {"mine": Hidden(threading.Lock())}, resume=True).run_dir.name == f"{first.name}-2"
 
 
