@@ -110,8 +110,10 @@ def _check_header(
 
 
 def _text(path: Path, failure: type[TableError]) -> str:
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise failure(f"{path}: this is a pipe or a device, not a file.")
     try:
-        data = path.read_bytes()
+        data = path.read_bytes() if path.stat().st_size else b""  # those of /proc have no size, and may have no end
         if data[:2] == b"\x1f\x8b":
             data = gzip.decompress(data)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

@@ -7,7 +7,8 @@ import json
 import shlex
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, ParamSpec
@@ -62,6 +63,9 @@ def _guarded(command: Callable[P, None]) -> Callable[P, None]:
         try:
             with warnings_in_one_line():
                 command(*args, **kwargs)
+                sys.stdout.flush()
+        except BrokenPipeError:  # who reads, as head, has had enough: typer ends the command without a word
+            raise
         except KeyboardInterrupt as stop:
             ignore_from_now_on()
             _stop("; ".join(["interrupted", *map(str, stop.args)]), 130)
@@ -107,7 +111,8 @@ def run(
     with chatter_on_stderr(as_json):
         options_of_run = Options(out, resume, command=command, workers=workers)
         result = execute(settled, contenders(settled), options_of_run)
-    _print_json(result.to_json()) if as_json else show_result(result)
+    with _kept_in(result.run_dir):
+        _print_json(result.to_json()) if as_json else show_result(result)
 
 
 @app.command(name="list")
@@ -360,6 +365,8 @@ def _can_be_helped(error: Exception) -> bool:
 
 
 def _message(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError) and not error.filename and _no_current_folder():
+        return "the current folder is no longer there; change to another one"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     cause = error.__cause__
@@ -376,6 +383,26 @@ def _stop(message: str, status: int) -> NoReturn:
 
     complain(message)
     raise typer.Exit(status)
+
+
+@contextmanager
+def _kept_in(folder: Path) -> Iterator[None]:
+    """A failure to print what a run came to says where it lies."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ScenarioError(f"{_message(error)}; the results are whole in {folder}") from None
+
+
+def _no_current_folder() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _as_plain(value: Any) -> Any:

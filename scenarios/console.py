@@ -21,25 +21,27 @@ if TYPE_CHECKING:
 
 def stdout() -> Console:
     """The console for results; wide where nobody looks, so that no table is folded in a pipe."""
-    console = Console(highlight=False, soft_wrap=True)
-    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=200)
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
+    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, emoji=False, width=200)
+
+
+def _stderr() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)  # emoji: a module may be called a:b
 
 
 def complain(message: str) -> None:
     """One error on stderr, without a traceback."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/red] {_escaped(message)}")
+    _stderr().print(f"[red]error:[/red] {_escaped(message)}")
 
 
 def warn(message: str) -> None:
     """One warning on stderr, in one line."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(
-        f"[yellow]warning:[/yellow] {_escaped(' '.join(message.split()))}"
-    )
+    _stderr().print(f"[yellow]warning:[/yellow] {_escaped(' '.join(message.split()))}")
 
 
 def say(message: str) -> None:
     """One remark on stderr, out of the way of what stdout carries."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(_escaped(message))
+    _stderr().print(_escaped(message))
 
 
 def show_result(result: Result) -> None:

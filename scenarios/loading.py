@@ -290,8 +290,6 @@ def _path(name: str, folder: Path, where: str, presets: Path) -> Path:
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
         problem = error.strerror if isinstance(error, OSError) else "its symbolic links go in a circle"
         raise ScenarioError(f"{where}{shown(name)} cannot be read: {problem}") from None
-    if is_file and not is_unicode(str(path)):
-        raise ScenarioError(f"{where}the path {shown(str(path))} is not text in UTF-8; rename the file or its folder")
     if is_file:
         return path
     if is_folder:

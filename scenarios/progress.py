@@ -18,7 +18,7 @@ def progress_bar(total: int, wanted: bool = True, unit: str = "interval") -> Ite
     elif in_notebook():
         with _notebook_bar(total, unit) as advance:
             yield advance
-    elif sys.stderr.isatty():
+    elif _in_terminal():
         with _terminal_bar(total, unit) as advance:
             yield advance
     else:
@@ -28,13 +28,17 @@ def progress_bar(total: int, wanted: bool = True, unit: str = "interval") -> Ite
 @contextmanager
 def status() -> Iterator[Callable[[str], None]]:
     """A line in a terminal that says what is being done, for work whose length is unknown."""
-    if not sys.stderr.isatty():
+    if not _in_terminal():
         yield lambda what: None
         return
     from rich.console import Console
 
     with Console(stderr=True).status("starting") as line:
         yield line.update
+
+
+def _in_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()  # None: started without a stderr
 
 
 def in_notebook() -> bool:

@@ -101,7 +101,7 @@ def write_report(result: RunResult, path: str | Path | None = None, choice: Roun
     target = Path(path) if path is not None else result.run_dir / "report.html"
     if target.is_dir():
         raise ScenarioError(f"{target} is a folder; name a file, such as {target / 'report.html'}")
-    write_atomically(target, render(result, choice))
+    write_atomically(target, render(result, choice).encode(errors="backslashreplace"))  # a path need not be text
     return target
 
 

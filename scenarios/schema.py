@@ -189,6 +189,7 @@ def folder_name(text: str, otherwise: str = "allocator") -> str:
 def _checked_name(name: str, what: str) -> str:
     if not _FOLDER_NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise ValueError(
-            f"{what} names a folder, so it has 1-{_LONGEST_NAME} letters, digits or _.+- and starts with a letter or digit"
+            f"{what} names a folder, so it has 1-{_LONGEST_NAME} letters, digits or _.+- and starts with a letter or "
+            "digit"
         )
     return name

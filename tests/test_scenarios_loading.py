@@ -90,11 +90,13 @@ def test_a_file_name_that_no_folder_may_have_gives_a_safe_name_and_says_so(
 def test_paths_that_lead_nowhere_are_said(tmp_path: Path) -> None:
     Path(tmp_path / "loop.yaml").symlink_to("loop.yaml")
     os.mkfifo(tmp_path / "pipe.yaml")
-    Path(os.fsdecode(bytes(tmp_path) + b"/a\xff.yaml")).write_text("extends: slicing-quickstart\n")
     assert "loop.yaml" in (text := complaint(str(tmp_path / "loop.yaml"))) and ("circle" in text or "no scen" in text)
     assert "pipe.yaml is a pipe or a device" in complaint(str(tmp_path / "pipe.yaml"))
-    assert "not text in UTF-8" in complaint(os.fsdecode(bytes(tmp_path) + b"/a\xff.yaml"))
     assert "File name too long" in complaint("x" * 5000)
+    foreign = Path(os.fsdecode(bytes(tmp_path) + b"/a\xff.yaml"))
+    foreign.write_text("extends: slicing-quickstart\n")
+    with pytest.warns(UserWarning, match="the scenario's name is 'a'"):
+        assert load(foreign).name == "a"
     circle = write(tmp_path / "extends.yaml", {"extends": "loop.yaml"})
     assert f"{circle}: 'extends'" in complaint(circle)
 

@@ -23,6 +23,7 @@ from mac.measurements import MeasurementSettings
 from mac.metrics.satisfaction import Sla
 from mac.slicing_types import Service
 from mac.traffic import TraceError, TraceReplay, TrafficModel, TrafficSettings
+from mac.traffic.files import matching
 from mac.uplink import UplinkSettings
 from phy.antenna import SectorAntennaSettings
 from phy.antennas import AntennaSettings
@@ -36,7 +37,7 @@ from phy.motion import MotionSettings
 from phy.pathloss import require_base_height
 from phy.sionna_channel import require_possible
 from phy.topology import TopologySettings, build_topology
-from scenarios.errors import ScenarioError
+from scenarios.errors import ScenarioError, is_unicode, shown
 from scenarios.families import Labels
 from scenarios.schema import Clock, Model, ScenarioBase
 
@@ -77,7 +78,7 @@ class UserGroup(Model):
             return mobility
         folders: list[Path] = info.context["folders"]
         path = next((folder / mobility.file for folder in folders if (folder / mobility.file).is_file()), None)
-        return replace(mobility, file=str(path or mobility.file))
+        return replace(mobility, file=_in_utf8(str(path or mobility.file)))
 
     @model_validator(mode="after")
     def _speed_is_of_those_who_stay(self) -> UserGroup:
@@ -351,7 +352,20 @@ def _beside(pattern: str, folders: Sequence[Path]) -> str:
     """The pattern in the first folder that has a match; as it stands where none has, for the data folders."""
     if Path(pattern).is_absolute():
         return pattern
-    return next((str(folder / pattern) for folder in folders if any(folder.glob(pattern))), pattern)
+    return _in_utf8(
+        next((str(folder / pattern) for folder in folders if matching(folder.absolute() / pattern)), pattern)
+    )
+
+
+def _in_utf8(path: str) -> str:
+    """The path, which the run's scenario.yaml will name.
+
+    Raises:
+        ValueError: it is not text.
+    """
+    if not is_unicode(path):
+        raise ValueError(f"the path {shown(path)} is not text in UTF-8; rename the folder")
+    return path
 
 
 def _or_nan(value: float | None) -> float:
