@@ -14,7 +14,7 @@ DATA_VARIABLE = "FAIRWAVE_DATA"
 
 MOST_FILES = 10_000
 """Files that a pattern may match."""
-_MOST_PLACES = 20_000  # entries looked at for a pattern: below /proc or / there is no end of them
+_MOST_PLACES = 100_000  # entries looked at for a pattern: below /proc or / there is no end of them
 
 
 def search_folders(folders: Sequence[str | Path] = ()) -> list[Path]:
