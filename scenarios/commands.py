@@ -120,23 +120,28 @@ def run(
 def list_(
     topic: Annotated[
         str | None,
-        typer.Argument(help="allocators, scenarios, calibrations, metrics or traffic; left out, all of them."),
+        typer.Argument(help="allocators, scenarios, calibrations, metrics or traffic; left out, an overview."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="With allocators: one of them, its parameters, description and source.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """What there is to choose from."""
-    from .catalogue import TOPICS
+    from .catalogue import TOPICS, details
 
     if topic is not None and topic not in TOPICS:
         raise ScenarioError(f"unknown topic '{topic}'{did_you_mean(topic, TOPICS)}")
+    if name is not None:
+        _show_details(topic, details(name) if topic == "allocators" else [], as_json)
+        return
     chosen = {name: rows() for name, rows in TOPICS.items() if topic in (None, name)}
     if as_json:
         _print_json(chosen[topic] if topic else chosen)
         return
-    from .console import show_rows
+    from .console import show_overview, show_rows
 
-    for name, rows in chosen.items():
-        show_rows(name, rows)
+    show_rows(topic, chosen[topic]) if topic else show_overview(chosen)
 
 
 @app.command()
@@ -152,17 +157,20 @@ def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> No
         contenders.check(contenders.contenders(settled), family)
         for each in variants(settled).values():
             family.check(each)
-    report = {
+    report: dict[str, Any] = {
         "valid": True,
         "scenario": settled.name,
         "family": settled.family,
         "hash": scenario_hash(settled),
         "variants": list(settled.variants),
         "allocators": [spec.label for spec in settled.allocators],
+        "notes": settled.notes(),
     }
     if as_json:
         _print_json(report)
         return
+    for note in report["notes"]:
+        typer.echo(f"note: {note}")
     labels = ", ".join(spec.label for spec in settled.allocators)
     typer.echo(f"{scenario} is valid: {_variants(len(settled.variants))}; allocators {labels}")
 
@@ -327,6 +335,19 @@ def _round_files(result: Any, choice: Any, graphml: Path | None, map_: Path | No
         kind_of(map_)  # before anything is written
     graph = {} if graphml is None else {"graphml": str(save_round(result, choice, graphml))}
     return graph if map_ is None else {**graph, "map": str(save_map(result, choice, map_))}
+
+
+def _show_details(topic: str | None, found: list[dict[str, Any]], as_json: bool) -> None:
+    """Print what there is to say of one name, in each family that has it."""
+    from .console import show_details
+
+    if not found:
+        raise ScenarioError(f"a name follows only the topic 'allocators', given '{topic}'")
+    if as_json:
+        _print_json(found)
+        return
+    for each in found:
+        show_details(each)
 
 
 def _variants(number: int) -> str:

@@ -90,6 +90,10 @@ class ScenarioBase(Model):
     on_infeasible: Literal["error", "repair"] = "error"
     """What an infeasible decision gets: an error that names it, or a repair that is counted."""
 
+    def notes(self) -> list[str]:
+        """Remarks for ``validate`` on defaults that a reader may not expect, a sentence each."""
+        return []
+
     @field_validator("name")
     @classmethod
     def _name_is_a_folder_name(cls, name: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -34,7 +34,7 @@ class _Loader(yaml.SafeLoader):
     """Safe loader with the resolvers and the tags of YAML 1.2's core schema."""
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 -- PyYAML's way of giving a loader its own
-    yaml_constructors: dict[Any, Any] = {}  # noqa: RUF012
+    yaml_constructors: ClassVar[dict[Any, Any]] = {}  # type: ignore[misc]
 
 
 def _construct_unknown(loader: _Loader, node: yaml.Node) -> None:
@@ -110,7 +110,7 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"^<<$"), ["
 for _tag, _convert in {"bool": lambda text: text.lower() == "true", "null": lambda _: None, "int": _int,
                        "float": _float}.items():  # fmt: skip
     _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _scalar(_tag, _convert))
-_Loader.add_constructor("tag:yaml.org,2002:str", yaml.SafeLoader.construct_yaml_str)
+_Loader.add_constructor("tag:yaml.org,2002:str", lambda loader, node: loader.construct_scalar(node))
 _Loader.add_constructor("tag:yaml.org,2002:seq", _construct_sequence)
 _Loader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
 _Loader.add_constructor(None, _construct_unknown)

@@ -55,7 +55,8 @@ class UserGroup(Model):
     count: int = Field(default=1, ge=0, le=10_000)
     """Users of the group in each cell; 0 leaves the group out."""
     speed_kmh: float = Field(default=3.0, ge=0.0, le=500.0)
-    """Speed that the Doppler shifts of users follow who stay where they are (mobility: static)."""
+    """Speed that the Doppler shifts follow of users who stay where they are (mobility: static), in km/h. The default of
+    3 km/h is that of 3GPP's evaluations; 0 makes a channel that does not change."""
     mobility: MobilitySettings = Field(default_factory=Static, description="How the users move: a model of motion.")
     traffic: TrafficSettings = Field(description="What arrives for each user: a traffic model and its settings.")
     sla: Sla = Field(default_factory=Sla)
@@ -82,7 +83,8 @@ class UserGroup(Model):
 
     @model_validator(mode="after")
     def _speed_is_of_those_who_stay(self) -> UserGroup:
-        if "speed_kmh" in self.model_fields_set and not isinstance(self.mobility, Static):
+        default = type(self).model_fields["speed_kmh"].default  # a run folder's scenario.yaml holds all defaults
+        if self.speed_kmh != default and not isinstance(self.mobility, Static):
             warnings.warn(
                 f"group '{self.name}' moves by its mobility, so its speed_kmh, for users who stay, has no effect",
                 stacklevel=2,
@@ -146,6 +148,17 @@ class CellularScenario(ScenarioBase):
     def on_the_way(self) -> bool:
         """Whether the air is taken anew as time goes on, or users may change their cell."""
         return self.moves or self.handover is not None
+
+    def notes(self) -> list[str]:
+        """Names the groups that fade at the default speed."""
+        groups = [
+            group.name
+            for group in self.users
+            if group.count and isinstance(group.mobility, Static) and "speed_kmh" not in group.model_fields_set
+        ]
+        if not groups or self.fading.model == "none":
+            return []
+        return [f"users who stay where they are fade as at 3 km/h unless speed_kmh says otherwise: {', '.join(groups)}"]
 
     def group_of_user(self) -> torch.Tensor:
         """Users stand cell by cell, in each in the order of the groups, int64 ``[U]``."""
