@@ -126,4 +126,10 @@ def _where(problem: Problem[State, Obs, Dec], interval: int | None, drop: int | 
     ids = problem.drops.ids
     same = drop is not None or len(set(ids)) == 1
     drops = f"drop {ids[0] if drop is None else drop}" if same else f"drops {ids[0]}-{ids[-1]}"
-    return drops if interval is None else f"{drops}, interval {interval}, time {interval * problem.interval_s:.6g} s"
+    if interval is None:
+        return drops
+    time_s = abs(interval) * problem.interval_s
+    if interval < 0:
+        count = f"{-interval} interval{'' if interval == -1 else 's'}"
+        return f"{drops}, in the warm-up, {count} ({time_s:.6g} s) before its end"
+    return f"{drops}, interval {interval}, time {time_s:.6g} s"

@@ -162,10 +162,12 @@ def read_bytes(path: Path, failure: type[TableError] = TableError) -> bytes:
     """Read a file, plain or gzipped.
 
     Raises:
-        TableError: it is missing, unreadable or damaged.
+        TableError: it is missing, unreadable, damaged, or no file.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise failure(f"{path}: this is a pipe or a device, not a file.")
     try:
-        data = path.read_bytes()
+        data = path.read_bytes() if path.stat().st_size else b""  # those of /proc have no size, and may have no end
         return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise failure(f"{path}: the gzip file is damaged or cut off ({error}).") from None

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+import dataclasses
+import inspect
+import itertools
+import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import mac
 
 from . import families, loading, yaml
+from .errors import ScenarioError
 
 Rows = list[dict[str, Any]]
 
@@ -25,6 +30,68 @@ def allocators() -> Rows:
         for family in sorted(families.names())
         for name in sorted(available(family))
     ]
+
+
+def details(name: str) -> Rows:
+    """Describes one allocator, for each family that has it: parameters, documentation, source.
+
+    Args:
+        name: built-in or installed, or ``module:Class``.
+
+    Raises:
+        ScenarioError: there is none of that name.
+    """
+    from allocators.making import load
+    from allocators.registry import available, families_of, unknown_anywhere
+
+    found = {family: available(family)[name] for family in families_of(name)}
+    if ":" in name:
+        found = {"module:Class": name}
+    if not found:
+        raise ScenarioError(unknown_anywhere(name))
+    return [_details(name, family, place, load(place)) for family, place in found.items()]
+
+
+def _details(name: str, family: str, place: str, made: Any) -> dict[str, Any]:
+    made = made if inspect.isclass(made) or inspect.isfunction(made) else type(made)
+    return {
+        "name": name,
+        "family": family,
+        "source": f"{place}, {inspect.getsourcefile(made)}",
+        "documentation": inspect.getdoc(made) or "",
+        "parameters": [_parameter(field, _texts(made)) for field in _fields(made)],
+    }
+
+
+def _fields(made: Any) -> Sequence[Any]:
+    """The fields of a dataclass that its caller may give."""
+    return [field for field in dataclasses.fields(made) if field.init] if dataclasses.is_dataclass(made) else []
+
+
+def _parameter(field: Any, texts: dict[str, str]) -> dict[str, Any]:
+    default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+    if hasattr(default, "get_default"):  # pydantic's Field
+        default = default.get_default(call_default_factory=True)
+    missing = default is dataclasses.MISSING or type(default).__name__ == "PydanticUndefinedType"
+    kind = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", str(field.type))
+    return {
+        "name": field.name,
+        "type": kind,
+        "default": None if missing else default if isinstance(default, int | float | str) else repr(default),
+        "description": texts.get(field.name, ""),
+    }
+
+
+def _texts(made: Any) -> dict[str, str]:
+    """The text below each field of a class, in one line."""
+    if not inspect.isclass(made):
+        return {}
+    tree = ast.parse(textwrap.dedent(inspect.getsource(made)))
+    body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+    pairs = [(field.target.id, text.value) for field, text in itertools.pairwise(body)
+             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+             and isinstance(text, ast.Expr)]  # fmt: skip
+    return {name: " ".join(str(text.value).split()) for name, text in pairs if isinstance(text, ast.Constant)}
 
 
 def scenarios() -> Rows:

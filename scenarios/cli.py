@@ -15,6 +15,7 @@ def main() -> None:
         from .interrupts import watch_from_now_on
 
         watch_from_now_on()  # one that an import swallows stops the run nevertheless
+        _mend_streams()
         from .commands import app
 
         app()
@@ -22,8 +23,26 @@ def main() -> None:
         _no_more_interrupts()
         sys.stderr.write("error: interrupted\n")
         raise SystemExit(130) from None
+    except OSError as error:
+        if error.filename != "stdout":  # as mend_streams names it
+            raise
+        sys.stderr.write(f"error: stdout: {error.strerror}\n")
+        raise SystemExit(2) from None
     finally:
         _no_more_interrupts()
+
+
+def _mend_streams() -> None:
+    """Makes stdout and stderr usable.
+
+    Raises:
+        SystemExit: a document is asked for on stdout, which is closed.
+    """
+    from .streams import mend_streams
+
+    if 1 in mend_streams() and "--json" in sys.argv:
+        sys.stderr.write("error: --json prints a document on stdout, which is closed; open it, or leave --json out\n")
+        raise SystemExit(2)
 
 
 def _no_more_interrupts() -> None:

@@ -7,7 +7,8 @@ import json
 import shlex
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, ParamSpec
@@ -62,6 +63,9 @@ def _guarded(command: Callable[P, None]) -> Callable[P, None]:
         try:
             with warnings_in_one_line():
                 command(*args, **kwargs)
+                sys.stdout.flush()
+        except BrokenPipeError:  # who reads, as head, has had enough: typer ends the command without a word
+            raise
         except KeyboardInterrupt as stop:
             ignore_from_now_on()
             _stop("; ".join(["interrupted", *map(str, stop.args)]), 130)
@@ -107,7 +111,8 @@ def run(
     with chatter_on_stderr(as_json):
         options_of_run = Options(out, resume, command=command, workers=workers)
         result = execute(settled, contenders(settled), options_of_run)
-    _print_json(result.to_json()) if as_json else show_result(result)
+    with _kept_in(result.run_dir):
+        _print_json(result.to_json()) if as_json else show_result(result)
 
 
 @app.command(name="list")
@@ -115,23 +120,28 @@ def run(
 def list_(
     topic: Annotated[
         str | None,
-        typer.Argument(help="allocators, scenarios, calibrations, metrics or traffic; left out, all of them."),
+        typer.Argument(help="allocators, scenarios, calibrations, metrics or traffic; left out, an overview."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="With allocators: one of them, its parameters, description and source.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """What there is to choose from."""
-    from .catalogue import TOPICS
+    from .catalogue import TOPICS, details
 
     if topic is not None and topic not in TOPICS:
         raise ScenarioError(f"unknown topic '{topic}'{did_you_mean(topic, TOPICS)}")
+    if name is not None:
+        _show_details(topic, details(name) if topic == "allocators" else [], as_json)
+        return
     chosen = {name: rows() for name, rows in TOPICS.items() if topic in (None, name)}
     if as_json:
         _print_json(chosen[topic] if topic else chosen)
         return
-    from .console import show_rows
+    from .console import show_overview, show_rows
 
-    for name, rows in chosen.items():
-        show_rows(name, rows)
+    show_rows(topic, chosen[topic]) if topic else show_overview(chosen)
 
 
 @app.command()
@@ -147,17 +157,20 @@ def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> No
         contenders.check(contenders.contenders(settled), family)
         for each in variants(settled).values():
             family.check(each)
-    report = {
+    report: dict[str, Any] = {
         "valid": True,
         "scenario": settled.name,
         "family": settled.family,
         "hash": scenario_hash(settled),
         "variants": list(settled.variants),
         "allocators": [spec.label for spec in settled.allocators],
+        "notes": settled.notes(),
     }
     if as_json:
         _print_json(report)
         return
+    for note in report["notes"]:
+        typer.echo(f"note: {note}")
     labels = ", ".join(spec.label for spec in settled.allocators)
     typer.echo(f"{scenario} is valid: {_variants(len(settled.variants))}; allocators {labels}")
 
@@ -332,6 +345,19 @@ def _round_files(result: Any, choice: Any, graphml: Path | None, map_: Path | No
     return graph if map_ is None else {**graph, "map": str(save_map(result, choice, map_))}
 
 
+def _show_details(topic: str | None, found: list[dict[str, Any]], as_json: bool) -> None:
+    """Print what there is to say of one name, in each family that has it."""
+    from .console import show_details
+
+    if not found:
+        raise ScenarioError(f"a name follows only the topic 'allocators', given '{topic}'")
+    if as_json:
+        _print_json(found)
+        return
+    for each in found:
+        show_details(each)
+
+
 def _variants(number: int) -> str:
     from .console import counted
 
@@ -368,6 +394,8 @@ def _can_be_helped(error: Exception) -> bool:
 
 
 def _message(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError) and not error.filename and _no_current_folder():
+        return "the current folder is no longer there; change to another one"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     cause = error.__cause__
@@ -384,6 +412,26 @@ def _stop(message: str, status: int) -> NoReturn:
 
     complain(message)
     raise typer.Exit(status)
+
+
+@contextmanager
+def _kept_in(folder: Path) -> Iterator[None]:
+    """A failure to print what a run came to says where it lies."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ScenarioError(f"{_message(error)}; the results are whole in {folder}") from None
+
+
+def _no_current_folder() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _as_plain(value: Any) -> Any:

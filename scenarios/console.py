@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -21,25 +21,27 @@ if TYPE_CHECKING:
 
 def stdout() -> Console:
     """The console for results; wide where nobody looks, so that no table is folded in a pipe."""
-    console = Console(highlight=False, soft_wrap=True)
-    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=200)
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
+    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, emoji=False, width=200)
+
+
+def _stderr() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)  # emoji: a module may be called a:b
 
 
 def complain(message: str) -> None:
     """One error on stderr, without a traceback."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/red] {_escaped(message)}")
+    _stderr().print(f"[red]error:[/red] {_escaped(message)}")
 
 
 def warn(message: str) -> None:
     """One warning on stderr, in one line."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(
-        f"[yellow]warning:[/yellow] {_escaped(' '.join(message.split()))}"
-    )
+    _stderr().print(f"[yellow]warning:[/yellow] {_escaped(' '.join(message.split()))}")
 
 
 def say(message: str) -> None:
     """One remark on stderr, out of the way of what stdout carries."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(_escaped(message))
+    _stderr().print(_escaped(message))
 
 
 def show_result(result: Result) -> None:
@@ -54,12 +56,11 @@ def show_result(result: Result) -> None:
         (str(label), *map(str, values)) for label, values in zip(frame.index, frame.to_numpy().tolist(), strict=True)
     ]
     headings = [str(heading).replace(" [", "\n[") for heading in ("allocator", *frame.columns)]
-    shown = _that_fit(console.width, headings, rows)
-    console.print(_table(title, headings[:shown], [row[:shown] for row in rows]))
+    _print_wrapped(console, title, headings, rows)
     for what, how_much in (*result.account(), *unreached(result)):
         console.print(_escaped(f"{what}: {how_much}"))
     if scenario.variants:
-        console.print(_by_variant(result))
+        _by_variant(result, console)
     for sentence in (*paired_sentences(result), *cost_sentences(costs(result))):
         console.print(_escaped(sentence))
     folder = _escaped(str(result.run_dir))
@@ -132,6 +133,36 @@ def show_rows(title: str, rows: Sequence[dict[str, Any]]) -> None:
         stdout().print(_table(title, columns, cells, numbers))
 
 
+def show_overview(topics: Mapping[str, Sequence[dict[str, Any]]]) -> None:
+    """How much there is of each topic, and the names; what fits a screen."""
+    rows = [(topic, str(len(there)), ", ".join(str(row["name"]) for row in there)) for topic, there in topics.items()]
+    console = stdout()
+    for topic, number, names in rows:
+        text = names if len(names) < 160 else names[: names.rfind(", ", 0, 150)] + ", ..."
+        console.print(f"{topic} ({number}): {text}")
+    console.print("\nMore: fairwave list TOPIC, or fairwave list allocators NAME")
+
+
+def show_details(found: dict[str, Any]) -> None:
+    """One allocator: its parameters, what it says of itself, and where it stands."""
+    console = stdout()
+    console.print(_escaped(f"{found['name']} ({found['family']}): {found['source']}\n\n{found['documentation']}\n"))
+    if found["parameters"]:
+        columns = ("parameter", "type", "default", "description")
+        rows = [
+            (
+                row["name"],
+                row["type"],
+                "required" if row["default"] is None else str(row["default"]),
+                row["description"],
+            )
+            for row in found["parameters"]
+        ]
+        console.print(_table("", columns, rows, right=()))
+    else:
+        console.print("no parameters")
+
+
 def counted(number: int, one: str, many: str | None = None) -> str:
     """``1 drop``, ``2 drops``."""
     return f"{number} {one if number == 1 else many or one + 's'}"
@@ -144,18 +175,27 @@ def human_time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def _that_fit(width: int, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """How many columns fit side by side; metrics.csv has the others. Three are shown anyhow."""
-    used = 1
-    for i, heading in enumerate(headings):
-        used += 3 + max(len(line) for line in (*heading.split("\n"), *(row[i] for row in rows)))
-        if used > width and i >= 3:
-            return i
-    return len(headings)
+def _print_wrapped(console: Console, title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints a table, as several below each other where it is too wide; the first column begins each of them."""
+    for number, columns in enumerate(_that_fit(console.width, headings, rows)):
+        cells = [[row[i] for i in columns] for row in rows]
+        console.print(_table("" if number else title, [headings[i] for i in columns], cells))
 
 
-def _by_variant(result: Result) -> Table:
-    """The first headline metric, allocators by variants, the mean over variants last."""
+def _that_fit(width: int, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[list[int]]:
+    """Groups the columns by what fits side by side; each group has the first column and at least one more."""
+    wide = [3 + max(len(line) for line in (*heading.split("\n"), *(row[i] for row in rows)))
+            for i, heading in enumerate(headings)]  # fmt: skip
+    groups: list[list[int]] = [[0]]
+    for i in range(1, len(headings)):
+        if len(groups[-1]) > 1 and 1 + sum(wide[j] for j in groups[-1]) + wide[i] > width:
+            groups.append([0])
+        groups[-1].append(i)
+    return groups
+
+
+def _by_variant(result: Result, console: Console) -> None:
+    """Prints the first headline metric, allocators by variants, the mean over variants last."""
     from .results import plus_minus
 
     if not result.headline:
@@ -165,7 +205,7 @@ def _by_variant(result: Result) -> Table:
     cells = {(row["allocator"], row["variant"]): plus_minus(row) for row in rows}
     names = [*result.settings.variants, "all"]
     body = [(variant, *(cells.get((label, variant), "-") for label in result.allocators)) for variant in names]
-    return _table(f"{metric} by variant", ("variant", *result.allocators), body)
+    _print_wrapped(console, f"{metric} by variant", ("variant", *result.allocators), body)
 
 
 def _sentence(result: Result, metric: str, best: str, other: str, variant: str | None) -> str:

@@ -23,3 +23,12 @@ def shown(value: object, limit: int = 80) -> str:
     """A value as it may stand in a message: its ``repr``, cut where it is long; ``null`` is nothing."""
     text = "nothing" if value is None else repr(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def is_unicode(text: str) -> bool:
+    """Tells whether a text can be written in UTF-8; a path of other bytes, as Python holds it, cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

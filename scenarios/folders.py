@@ -14,7 +14,7 @@ from .errors import ScenarioError, shown
 from .fingerprint import Maker, foreign
 from .loading import UNHASHED, load, resolved, scenario_hash
 from .schema import ScenarioBase
-from .shards import Cell, clean_up, write_atomically
+from .shards import Cell, attributes_of, clean_up, write_atomically
 
 RUNS = Path("runs")
 SCENARIO_FILE = "scenario.yaml"
@@ -112,6 +112,25 @@ def _both_ends(path: Path) -> bytes:
         begin = file.read(_SIGNED_BYTES)
         file.seek(max(0, path.stat().st_size - _SIGNED_BYTES))
         return begin + file.read(_SIGNED_BYTES)
+
+
+def why_nothing(folder: Path, scenario: ScenarioBase, of: str = "") -> str:
+    """Says why a run folder holds no whole shard that counts: the run is not finished, or the scenario is another one.
+
+    Args:
+        folder: of the run.
+        scenario: what its scenario file says now.
+        of: whose shards are meant, as " of 'equal'".
+    """
+    known = {str(found.get("scenario_hash")) for path in folder.glob("shards/*/*/drops-*.nc")
+             if (found := attributes_of(path)) is not None}  # fmt: skip
+    if known and scenario_hash(scenario) not in known:
+        return (
+            f"{folder / SCENARIO_FILE} is not the scenario that the shards beside it were made with (hash "
+            f"{scenario_hash(scenario)}, theirs {', '.join(sorted(known))}): it was edited, or another version of "
+            "fairwave made them; put the old file back, or run the new one into another folder"
+        )
+    return f"{folder} holds no whole shard{of} yet; finish the run with --resume"
 
 
 def _named(scenario: ScenarioBase, folder: Path, resume: bool, made: Mapping[Cell, Maker]) -> Path:

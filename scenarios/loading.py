@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from . import families, yaml
-from .errors import ScenarioError, did_you_mean, shown
+from .errors import ScenarioError, did_you_mean, is_unicode, shown
 from .explain import Layer, explain, origin_of_message, tag_at
 from .merge import merge
-from .schema import ScenarioBase
+from .schema import ScenarioBase, folder_name
 
 PRESETS = Path(__file__).parent / "presets"
 CALIBRATIONS = Path(__file__).parent / "calibrations"
@@ -149,10 +150,13 @@ def _merged(layers: Sequence[Layer], family: families.Family) -> dict[str, Any]:
     for layer in layers:
         try:
             over = merge({}, layer.data)
+            _require_plain(over)
             named = _chosen_variants(data.pop("variants", {}), over.pop("variants", None))
             data = merge(data, over, lambda path: tag_at(schema, path))
         except ScenarioError as error:
             raise ScenarioError(f"{layer.origin}: {error}") from None
+        except RecursionError:
+            raise ScenarioError(f"{layer.origin}: this is nested too deeply, or holds itself") from None
         data = {**data, "variants": named} if named else data
     return data
 
@@ -188,15 +192,36 @@ def _schema(scenario_type: type[ScenarioBase]) -> dict[str, Any]:
     return scenario_type.model_json_schema()
 
 
+def _require_plain(value: Any, path: tuple[str, ...] = ()) -> None:
+    """Refuses what no YAML file can hold; the key is named.
+
+    Raises:
+        ScenarioError: a value of another type than YAML's, NumPy's and paths, a number of more than 400 digits, text
+            that is not Unicode.
+    """
+    where = f"'{'.'.join(path)}'" if path else "the scenario"
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if not is_unicode(str(key)):
+                raise ScenarioError(f"the key {shown(str(key))} is not text in UTF-8")
+            _require_plain(inner, (*path, str(key)))
+    elif isinstance(value, list | tuple):
+        for i, inner in enumerate(value):
+            _require_plain(inner, (*path, str(i)))
+    elif isinstance(value, str):
+        if not is_unicode(value):
+            raise ScenarioError(f"{where} is {shown(value)}, which is not text in UTF-8")
+    elif isinstance(value, int) and abs(value) >= 10**400:
+        raise ScenarioError(f"{where} is a number of more than 400 digits")
+    elif not (value is None or isinstance(value, int | float | Path | ScenarioBase) or hasattr(value, "tolist")):
+        raise ScenarioError(f"{where} is {shown(value)}; the type {type(value).__name__} cannot stand in a scenario")
+
+
 def _plain(value: Any) -> Any:
     """NumPy's numbers and paths as JSON has them."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
     if isinstance(value, Path):
         return str(value)
-    if isinstance(value, ScenarioBase):
-        return resolved(value)
-    raise ScenarioError(f"{shown(value)} of type {type(value).__name__} cannot stand in a scenario")
+    return resolved(value) if isinstance(value, ScenarioBase) else value.tolist()
 
 
 def _layers(source: Source) -> list[Layer]:
@@ -228,8 +253,18 @@ def _file_layers(path: Path, chain: tuple[Path, ...], presets: Path) -> list[Lay
     if not isinstance(data, dict):
         given = "nothing" if data is None else KINDS.get(type(data), "something else")
         raise ScenarioError(f"{path}: a scenario file holds a mapping of settings, this one holds {given}")
-    data.setdefault("name", path.stem)
+    if "name" not in data:
+        data["name"] = _name_of(path, said=not chain)
     return _extended(data, str(path), path.parent, (*chain, path), presets)
+
+
+def _name_of(path: Path, said: bool) -> str:
+    """The name of a scenario whose file gives none: that of the file, as far as a folder may have it."""
+    name = folder_name(path.stem, "scenario")
+    if name != path.stem and said:
+        warnings.warn(f"{path}: no folder can be called {shown(path.stem)}, so the scenario's name is '{name}'; set "
+                      "'name' to choose another", stacklevel=2)  # fmt: skip
+    return name
 
 
 def _extended(data: dict[str, Any], origin: str, folder: Path, chain: tuple[Path, ...], presets: Path) -> list[Layer]:
@@ -247,13 +282,20 @@ def _path(name: str, folder: Path, where: str, presets: Path) -> Path:
     """The file that a name or path means: what looks like a path is one, anything else is a preset."""
     preset = presets / f"{name}.yaml"
     looks_like_a_path = name.endswith((".yaml", ".yml")) or "/" in name
-    if not looks_like_a_path and preset.is_file():
-        return preset
-    path = (folder / name).resolve()
-    if path.is_file():
+    try:
+        if not looks_like_a_path and preset.is_file():
+            return preset
+        path = (folder / name).resolve()
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
+        problem = error.strerror if isinstance(error, OSError) else "its symbolic links go in a circle"
+        raise ScenarioError(f"{where}{shown(name)} cannot be read: {problem}") from None
+    if is_file:
         return path
-    if path.is_dir():
+    if is_folder:
         raise ScenarioError(f"{where}{name} is a folder, not a scenario file")
+    if path.exists():
+        raise ScenarioError(f"{where}{name} is a pipe or a device, not a scenario file")
     if looks_like_a_path:
         raise ScenarioError(f"{where}there is no scenario file {name}")
     known = [preset.stem for preset in presets.glob("*.yaml")]

@@ -11,6 +11,8 @@ Path = tuple[str, ...]
 TagAt = Callable[[Path], str | None]
 """The key that says which type of settings stands at a path (``model`` of a user group's traffic), if there is one."""
 
+_DEEPEST = 50  # dots of a key
+
 
 def merge(base: Any, over: Any, tag_at: TagAt = lambda path: None, path: Path = ()) -> Any:
     """``base`` with ``over`` laid upon it; neither is changed.
@@ -43,6 +45,8 @@ def expand(over: Any, path: Path = ()) -> Any:
         return over
     nested: dict[str, Any] = {}
     for dotted, value in over.items():
+        if str(dotted).count(".") > _DEEPEST:
+            raise ScenarioError(f"the key '{str(dotted)[:40]}...' has more than {_DEEPEST} dots")
         first, _, rest = str(dotted).partition(".")
         here = (*path, first)
         inner = expand({rest: value} if rest else value, here)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 Advance = Callable[[int, str], None]
 """Called with how much was done since the last call, and what is being worked on."""
@@ -18,7 +19,7 @@ def progress_bar(total: int, wanted: bool = True, unit: str = "interval") -> Ite
     elif in_notebook():
         with _notebook_bar(total, unit) as advance:
             yield advance
-    elif sys.stderr.isatty():
+    elif _in_terminal():
         with _terminal_bar(total, unit) as advance:
             yield advance
     else:
@@ -28,13 +29,35 @@ def progress_bar(total: int, wanted: bool = True, unit: str = "interval") -> Ite
 @contextmanager
 def status() -> Iterator[Callable[[str], None]]:
     """A line in a terminal that says what is being done, for work whose length is unknown."""
-    if not sys.stderr.isatty():
+    if not _in_terminal():
         yield lambda what: None
         return
     from rich.console import Console
 
     with Console(stderr=True).status("starting") as line:
         yield line.update
+
+
+def pace(done: float, total: float, spent_s: float, unit: str) -> tuple[str, str]:
+    """Describes the mean rate and the time left, as ``12 intervals/s`` and ``0:01:30 left``, from all that was done.
+
+    Windows may be minutes apart, so a rate over the last few seconds would mostly be unknown.
+
+    Args:
+        done: steps that are done.
+        total: steps in all.
+        spent_s: time that they took, in s.
+        unit: what a step is called.
+    """
+    if done <= 0 or spent_s <= 0:
+        return "", ""
+    rate = done / spent_s
+    left = timedelta(seconds=round((total - done) / rate))
+    return f"{rate:.0f} {unit}s/s" if rate >= 1 else f"{60 * rate:.2g} {unit}s/min", f"{left} left"
+
+
+def _in_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()  # None: started without a stderr
 
 
 def in_notebook() -> bool:
@@ -57,7 +80,6 @@ def _terminal_bar(total: int, unit: str) -> Iterator[Advance]:
         Progress,
         TextColumn,
         TimeElapsedColumn,
-        TimeRemainingColumn,
     )
 
     columns = (
@@ -66,15 +88,16 @@ def _terminal_bar(total: int, unit: str) -> Iterator[Advance]:
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=total, rate="")
+        task = bar.add_task("starting", total=total, rate="", left="")
 
         def advance(count: int, what: str) -> None:
-            speed = bar.tasks[0].speed
-            bar.update(task, advance=count, description=what, rate=f"{speed:.0f} {unit}s/s" if speed else "")
+            bar.update(task, advance=count, description=what)
+            now = bar.tasks[0]
+            rate, left = pace(now.completed, total, now.elapsed or 0.0, unit)
+            bar.update(task, rate=rate, left=left)
 
         yield advance
 

@@ -107,7 +107,7 @@ def write_report(
     if target.is_dir():
         raise ScenarioError(f"{target} is a folder; name a file, such as {target / 'report.html'}")
     require_ours(target, force)
-    write_atomically(target, render(result, choice))
+    write_atomically(target, render(result, choice).encode(errors="backslashreplace"))  # a path need not be text
     return target
 
 

@@ -20,7 +20,7 @@ from mac.metrics.table import metric_named, metric_table
 from .cost import costs
 from .errors import ScenarioError, did_you_mean
 from .families import account_of
-from .folders import scenario_of
+from .folders import scenario_of, why_nothing
 from .loading import resolved, scenario_hash
 from .shards import Cell, Shard, read_shard, whole_shards
 
@@ -117,7 +117,7 @@ class Result:
         """Rows ``variant, allocator, drop, metric, unit, value``; variant is None where there are none."""
         tables = [self._cell_metrics(cell) for cell in self.cells if self.shards[cell]]
         if not tables:
-            raise ScenarioError(f"{self.run_dir} holds no whole shard yet; finish the run with --resume")
+            raise ScenarioError(why_nothing(self.run_dir, self.settings))
         table = pd.concat(tables, ignore_index=True)
         variant = table["variant"].astype(object)
         return table.assign(variant=variant.where(variant.notna(), None))[DROP_COLUMNS]
@@ -295,7 +295,7 @@ class Result:
         _require(allocator, self.allocators, "allocator")
         shards = self.shards[Cell(variant, allocator)]
         if not shards:
-            raise ScenarioError(f"{self.run_dir} holds no whole shard of '{allocator}' yet; finish it with --resume")
+            raise ScenarioError(why_nothing(self.run_dir, self.settings, f" of '{allocator}'"))
         return join([self.read(shard.path) for shard in shards])
 
     def _cell_metrics(self, cell: Cell) -> pd.DataFrame:
@@ -364,7 +364,7 @@ def plus_minus(row: Mapping[Any, Any]) -> str:
 def _meta(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ScenarioError(f"{path} is damaged ({error}); delete it, and --resume writes it anew") from None
     if not isinstance(found, dict):
         raise ScenarioError(f"{path} is damaged (no mapping in it); delete it, and --resume writes it anew")

@@ -14,6 +14,7 @@ from mac.metrics.table import METRICS, metric_named, plug_in
 from .errors import ScenarioError
 
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_LONGEST_NAME = 80
 
 
 class Model(BaseModel):
@@ -111,6 +112,10 @@ class ScenarioBase(Model):
     on_infeasible: Literal["error", "repair"] = "error"
     """What an infeasible decision gets: an error that names it, or a repair that is counted."""
 
+    def notes(self) -> list[str]:
+        """Remarks for ``validate`` on defaults that a reader may not expect, a sentence each."""
+        return []
+
     @field_validator("name")
     @classmethod
     def _name_is_a_folder_name(cls, name: str) -> str:
@@ -198,14 +203,20 @@ def distinct(labels: list[str]) -> list[str]:
     return out
 
 
-def folder_name(text: str) -> str:
-    """``text`` with everything that a folder's name had better not hold turned into a dash."""
-    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", text).strip("-.") or "allocator"
+def folder_name(text: str, otherwise: str = "allocator") -> str:
+    """Turns a text into a folder's name: other characters become dashes, the length is cut to 80.
+
+    Args:
+        text: any.
+        otherwise: the name where nothing of the text is left.
+    """
+    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", text).lstrip("_.+-").rstrip("-.")[:_LONGEST_NAME] or otherwise
 
 
 def _checked_name(name: str, what: str) -> str:
-    if not _FOLDER_NAME.fullmatch(name) or len(name) > 80:
+    if not _FOLDER_NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise ValueError(
-            f"{what} names a folder, so it has 1-80 letters, digits or _.+- and starts with a letter or digit"
+            f"{what} names a folder, so it has 1-{_LONGEST_NAME} letters, digits or _.+- and starts with a letter or "
+            "digit"
         )
     return name

@@ -80,6 +80,8 @@ def read_shard(path: Path) -> xr.Dataset:
     """
     import xarray as xr
 
+    if not path.is_file():  # a pipe would be waited for
+        raise ScenarioError(f"{path} is not a whole shard: it is no file")
     try:
         with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as opened:
             dataset: xr.Dataset = opened.load()
@@ -95,6 +97,8 @@ def attributes_of(path: Path) -> dict[str, Any] | None:
     """The attributes of a shard, without its arrays; None where the file cannot be opened."""
     import xarray as xr
 
+    if not path.is_file():
+        return None
     try:
         with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as opened:
             return {str(name): value for name, value in opened.attrs.items()}

@@ -1,7 +1,9 @@
-"""Keeps stdout to what a command is asked for."""
+"""Standard streams: fit for use when a command begins, and stdout kept to what a command is asked for."""
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
 import warnings
@@ -9,7 +11,73 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import TextIO
 
-_STDOUT, _STDERR = 1, 2
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
+_PLAIN = {"±": "+-", "µ": "u", "²": "^2", "⁴": "^4", "→": "->", "–": "-", "∞": "inf"}  # noqa: RUF001
+"""What stands for a character that a stream's encoding does not have; others are escaped, as in ``\\u03c0``."""
+
+
+def mend_streams() -> frozenset[int]:
+    """Makes the standard streams of this process usable, whatever it was started with.
+
+    A closed one leads nowhere, as /dev/null. No character is an error. A failure to write on stdout is an OSError that
+    names stdout; one on stderr is ignored, since there is nowhere to tell it.
+
+    Returns:
+        The numbers of the streams that were closed.
+    """
+    closed = frozenset(number for number in (_STDIN, _STDOUT, _STDERR) if _is_closed(number))
+    for _ in closed:  # each takes the lowest free number
+        os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    codecs.register_error("fairwave", _in_plain)
+    if sys.stdin is None:
+        sys.stdin = io.TextIOWrapper(io.FileIO(_STDIN, closefd=False), encoding="utf-8")
+    sys.stdout, sys.stderr = _mended(_STDOUT, sys.stdout), _mended(_STDERR, sys.stderr)
+    return closed
+
+
+def _is_closed(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return True
+    return False
+
+
+class _Stream(io.FileIO):
+    """Writes on stdout or stderr; after the first failure what follows leads nowhere."""
+
+    def write(self, data: object, /) -> int:
+        """Writes bytes.
+
+        Raises:
+            OSError: stdout cannot be written.
+        """
+        number = self.fileno()
+        try:
+            return super().write(data)  # type: ignore[arg-type]
+        except OSError as error:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, number)
+            os.close(nowhere)
+            if number == _STDERR:
+                return super().write(data)  # type: ignore[arg-type]
+            error.filename = "stdout"
+            raise
+
+
+def _mended(number: int, before: TextIO | None) -> TextIO:
+    encoding = "utf-8" if before is None else before.encoding
+    raw = io.BufferedWriter(_Stream(number, "w", closefd=False))
+    at_once = number == _STDERR or raw.isatty()
+    return io.TextIOWrapper(raw, encoding=encoding, errors="fairwave", line_buffering=at_once)
+
+
+def _in_plain(error: UnicodeError) -> tuple[str, int]:
+    """Replaces one character that an encoding lacks."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    character = error.object[error.start]
+    return _PLAIN.get(character, ascii(character)[1:-1]), error.start + 1
 
 
 @contextmanager

@@ -92,7 +92,55 @@ def test_list() -> None:
     assert document("list", "traffic") == everything["traffic"]
     for topic in everything:
         assert everything[topic][0]["name"] in fairwave("list", topic).stdout
+    overview = fairwave("list").stdout
+    assert len(overview.splitlines()) < 20, "a screen"
+    for topic, rows in everything.items():
+        assert f"{topic} ({len(rows)}): {rows[0]['name']}, " in overview
     assert "did you mean 'metrics'" in refused("list", "metric")
+
+
+def test_list_tells_what_an_allocator_takes() -> None:
+    (found,) = document("list", "allocators", "proportional_fair")
+    assert found["family"] == "scheduling" and found["documentation"].startswith("Proportional fair per PRB")
+    assert found["source"].startswith("allocators.scheduling.proportional_fair:ProportionalFair, ")
+    assert found["parameters"][0] == {
+        "name": "time_constant_s", "type": "float", "default": 0.1, "description": "Time constant of the average.",
+    }  # fmt: skip
+    text = fairwave("list", "allocators", "rrm_policy").stdout
+    for part in ("allocators.slicing.rrm_policy:RrmPolicy", "policies", "{}", "Ratios by name", "TS 28.541"):
+        assert part in text
+    assert "no parameters" in fairwave("list", "allocators", "toy_family:Even").stdout
+    assert "did you mean 'round_robin'" in refused("list", "allocators", "roundrobin")
+    assert "only the topic 'allocators', given 'metrics'" in refused("list", "metrics", "rate_mean")
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_every_metric_is_shown_however_narrow_the_terminal(
+    pipe: str, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    from rich.console import Console
+
+    monkeypatch.setattr("scenarios.console.stdout", lambda: Console(width=width, highlight=False, soft_wrap=True))
+    result = fairwave("run", pipe, "--out", "out")
+    names = {row["metric"] for row in json.loads(fairwave("run", pipe, "--out", "out", "--resume", "--json").stdout)[
+        "metrics"]}  # fmt: skip
+    from scenarios import Result as Run
+
+    for metric in Run("out").headline:
+        assert metric in names and re.search(rf"[┃ ]{metric}[ ┃]", result.stdout), metric
+
+
+def test_no_part_of_a_message_becomes_a_picture(pipe: str) -> None:
+    assert "'x:A:b'" in refused("run", pipe, "--allocators", "x:A:b")
+
+
+def test_validate_says_at_which_speed_users_fade_who_set_none() -> None:
+    note = "users who stay where they are fade as at 3 km/h unless speed_kmh says otherwise: mmtc, urllc, embb"
+    assert document("validate", "slicing-quickstart")["notes"] == [note]
+    assert note in " ".join(fairwave("validate", "slicing-quickstart").stdout.split())
+    set_by_hand = ("--set", "users.embb.speed_kmh=0")
+    assert document("validate", "slicing-quickstart", *set_by_hand)["notes"] == [note.removesuffix(", embb")]
+    assert document("validate", "mobility-macro")["notes"] == []
 
 
 def test_the_traffic_models_that_are_listed_are_those_that_there_are() -> None:

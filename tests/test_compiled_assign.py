@@ -10,11 +10,12 @@ import torch
 from compiled_cases import torch_alone
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles_scheduling import Shape, assign_loops, slot
+from oracles_scheduling import Shape, assign_loops, context, slot
 from torch import Tensor
 
 from allocators.scheduling.assign import assign, assign_rows
 from allocators.scheduling.roster import Roster
+from allocators.scheduling.round_robin import RoundRobin
 from mac.feasible import _breached, _breaches
 from mac.scheduling_types import SchedulingObservation
 
@@ -247,3 +248,16 @@ def test_decisions_may_lie_in_memory_in_any_way() -> None:
     assert not turned.is_contiguous() and not _breached(turned, observation)
     turned[1, 2, 3] = 77
     assert _breached(turned, observation)
+
+
+@settings(max_examples=150, deadline=None)
+@given(shapes, seeds, st.booleans())
+def test_round_robin_goes_round_as_in_torch(shape: Shape, seed: int, saturated: bool) -> None:
+    """Four slots one after the other, so that the pointers are compared, too."""
+    loops, torches = RoundRobin(), RoundRobin()
+    for allocator in (loops, torches):
+        allocator.reset(context(shape, saturated), 0)
+    for turn in range(4):
+        observation = lacking(shape, seed + turn)
+        assert torch.equal(loops.decide(observation).user, torches._by_rows(observation).user)
+        assert torch.equal(loops._pointer[:, :-1], torches._pointer[:, :-1])

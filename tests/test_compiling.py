@@ -206,9 +206,7 @@ print(user.tolist(), type(getattr(deal, "machine_code", deal)._cache).__name__)
 def run_apart(script: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """A process that finds fairwave in a folder."""
     variables = {**os.environ, "PYTHONPATH": str(folder)}
-    return subprocess.run(
-        [sys.executable, "-c", script], cwd=folder, env=variables, capture_output=True, text=True, timeout=300
-    )
+    return subprocess.run([sys.executable, "-c", script], cwd=folder, env=variables, capture_output=True, text=True)
 
 
 def test_where_nothing_can_be_kept_loops_are_compiled_all_the_same() -> None:

@@ -110,7 +110,7 @@ def test_a_forbidden_quota_names_allocator_drop_interval_and_time(rbg: list[int]
     with pytest.raises(AllocatorError, match=says) as caught:
         run(problem(Drops(1, (6, 7))), Constant(rbg), Span(intervals=2, warmup=1), "greedy")
     assert "allocator greedy: decision not allowed" in str(caught.value)
-    assert "(drop 6, interval -1, time -0.02 s)" in str(caught.value)
+    assert "(drop 6, in the warm-up, 1 interval (0.02 s) before its end)" in str(caught.value)
 
 
 def test_repair_mends_and_counts() -> None:

@@ -58,6 +58,34 @@ def test_a_look_whether_a_folder_can_be_written_removes_nothing_of_others(toy: T
     assert [path.name for path in Path("runs").iterdir()] == ["other"]
 
 
+def test_an_edited_scenario_is_told_from_an_unfinished_run(toy: Toy) -> None:
+    result = run(toy, out="out")
+    path = Path("out/scenario.yaml")
+    path.write_text(path.read_text().replace("seed: 0", "seed: 5"))
+    edited = Result("out")
+    for ask in (lambda: edited.per_drop, lambda: edited.to_xarray("Even")):
+        with pytest.raises(ScenarioError, match=r"out/scenario.yaml is not the scenario that the shards") as caught:
+            ask()
+        assert "--resume" not in str(caught.value) and result.settings.name == "toy"
+    path.write_text(path.read_text().replace("seed: 5", "seed: 0"))
+    for shard in Path("out").rglob("*.nc"):
+        shard.unlink()
+    with pytest.raises(ScenarioError, match="holds no whole shard yet; finish the run with --resume"):
+        _ = Result("out").per_drop
+
+
+def test_pipes_and_deep_nesting_in_a_run_folder_are_damage(toy: Toy) -> None:
+    whole = run(toy, out="out").per_drop
+    shard = Path("out/shards/_/Even/drops-00000-00003.nc")
+    shard.unlink()
+    os.mkfifo(shard)
+    assert [found.drops for found in Result("out").shards[Cell(None, "Even")]] == [(4, 5)]
+    pd.testing.assert_frame_equal(run(toy, out="out", resume=True).per_drop, whole, check_exact=True)
+    Path("out/meta.json").write_text("[" * 100_000)
+    with pytest.raises(ScenarioError, match=r"meta\.json is damaged"):
+        Result("out")
+
+
 def test_resume_refuses_another_scenario_and_says_what_differs(toy: Toy) -> None:
     run(toy, out="out")
     before = {path: (Path("out") / path).read_bytes() for path in files(Path("out"))}

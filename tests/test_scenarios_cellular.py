@@ -273,7 +273,7 @@ def test_a_scheduler_inside_the_slices_that_fails_is_named(
     spec = f"inner_schedulers:{name}"
     with pytest.raises(AllocatorError) as caught:
         run("slicing-quickstart", ["equal"], out="out", **SHORT, **{"slicing.scheduler": spec})
-    when = "(drops 0-2)" if name == "Unready" else "(drops 0-2, interval -1, time -0.25 s)"
+    when = "(drops 0-2)" if name == "Unready" else "(drops 0-2, in the warm-up, 1 interval (0.25 s) before its end)"
     for part in (f"allocator {spec} (slicing.scheduler): ", says, when):
         assert part in str(caught.value)
     assert not (tmp_path / "out").exists()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,48 @@ def test_numbers_of_a_file_are_numbers(toy: Toy, tmp_path: Path) -> None:
 def test_the_file_gives_the_name(toy: Toy, tmp_path: Path) -> None:
     del toy["name"]
     assert load(write(tmp_path / "pipes.yaml", toy)).name == "pipes"
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("my study", "my-study"), ("\u03c0", "scenario"), ("_x.1", "x.1"), ("a" * 100, "a" * 80), ("-", "scenario")],
+)
+def test_a_file_name_that_no_folder_may_have_gives_a_safe_name_and_says_so(
+    toy: Toy, tmp_path: Path, file: str, name: str
+) -> None:
+    del toy["name"]
+    path = write(tmp_path / f"{file}.yaml", toy)
+    with pytest.warns(UserWarning, match=f"the scenario's name is '{name}'"):
+        assert load(path).name == name
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load(write(tmp_path / "above.yaml", {"extends": path})).name == "above"
+        assert load(write(tmp_path / f"{file}.yaml", {**toy, "name": "mine"})).name == "mine"
+
+
+def test_paths_that_lead_nowhere_are_said(tmp_path: Path) -> None:
+    Path(tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    os.mkfifo(tmp_path / "pipe.yaml")
+    assert "loop.yaml" in (text := complaint(str(tmp_path / "loop.yaml"))) and ("circle" in text or "no scen" in text)
+    assert "pipe.yaml is a pipe or a device" in complaint(str(tmp_path / "pipe.yaml"))
+    assert "File name too long" in complaint("x" * 5000)
+    foreign = Path(os.fsdecode(bytes(tmp_path) + b"/a\xff.yaml"))
+    foreign.write_text("extends: slicing-quickstart\n")
+    with pytest.warns(UserWarning, match="the scenario's name is 'a'"):
+        assert load(foreign).name == "a"
+    circle = write(tmp_path / "extends.yaml", {"extends": "loop.yaml"})
+    assert f"{circle}: 'extends'" in complaint(circle)
+
+
+def test_values_that_no_file_can_hold_are_told_by_key_and_source() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    for value, says in (({1}, "the type set"), (10**5000, "400 digits"), (b"x", "the type bytes"), ("\udcff", "UTF-8")):
+        text = complaint("slicing-quickstart", **{"users.embb.count": [1, value]})
+        assert text.startswith("overrides: 'users.embb.count.1' is") and says in text
+    assert complaint("slicing-quickstart", seed=endless).startswith("overrides: this is nested too deeply")
+    assert "the key '\\udcff'" in complaint("slicing-quickstart", **{"\udcff": 1})
+    assert "more than 50 dots" in complaint("slicing-quickstart", **{"a." * 60 + "a": 1})
 
 
 def test_overrides_of_every_kind(toy: Toy, tmp_path: Path) -> None:

@@ -283,11 +283,10 @@ def test_a_run_that_is_cut_off_resumes_with_the_very_metrics(toy: Toy, how: sign
     Path("slow.yaml").write_text(json.dumps(slow))
     code = _CHILD.format(tests=str(Path(__file__).parent))
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while _shards_in("out") < 3 and child.poll() is None and time.monotonic() < deadline:
+    while _shards_in("out") < 3 and child.poll() is None:
         time.sleep(0.01)
     child.send_signal(how)
-    out, err = child.communicate(timeout=60)
+    out, err = child.communicate()
     assert child.returncode == (-9 if how is signal.SIGKILL else 130), err
     assert out == ""
     assert "Traceback" not in err

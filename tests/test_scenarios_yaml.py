@@ -69,6 +69,20 @@ def test_merge_keys_work() -> None:
         ("&a [*a]", ["f.yaml", "holds itself"]),
         ("a: 1\n---\nb: 2", ["f.yaml"]),
         ("\x07", ["f.yaml"]),
+        ("a: 1\nb: !!timestamp 2001-01-01", ["f.yaml, line 2", "the tag !!timestamp is unknown"]),
+        ("a: !!set {x}", ["line 1", "!!set"]),
+        ("a: !!binary aGk=", ["line 1", "!!binary"]),
+        ("a: !own 3", ["line 1", "!own"]),
+        ("a: !!bool abc", ["line 1", "true or false", "'abc'"]),
+        ("a: !!bool yes", ["line 1", "true or false", "'yes'"]),
+        ("a: !!int 2.5", ["line 1", "a whole number", "'2.5'"]),
+        ("a: !!float [1]", ["line 1", "a number", "a list or a mapping"]),
+        ("a: !!null x", ["line 1", "null", "'x'"]),
+        ("a: !!map [1]", ["line 1", "no mapping"]),
+        ("a: !!seq {b: 1}", ["line 1", "no list"]),
+        ("a: " + "9" * 5000, ["line 1", "a number of 5,000 digits"]),
+        ("a: 0x" + "f" * 5000, ["line 1", "a number of 5,002 digits"]),
+        ("[" * 5000, ["nested too deeply"]),
     ],
 )
 def test_errors_name_the_place(text: str, says: list[str]) -> None:
@@ -76,6 +90,23 @@ def test_errors_name_the_place(text: str, says: list[str]) -> None:
         yaml.parse(text, "f.yaml")
     for part in says:
         assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "tag", ["[{0}, {0}, {0}, {0}]", "{{a: {0}, b: {0}, c: {0}, d: {0}}}", "{{<<: [{0}, {0}, {0}]}}"]
+)
+def test_aliases_of_aliases_are_bounded_before_they_are_written_out(tag: str) -> None:
+    """Three kinds that would come to 3^60 values or more."""
+    lines = ["x0: &x0 {y: 1}", *(f"x{i}: &x{i} " + tag.format(f"*x{i - 1}") for i in range(1, 60))]
+    with pytest.raises(ScenarioError, match=r"f.yaml, line \d+: .* more than 500,000 values"):
+        yaml.parse("\n".join(lines), "f.yaml")
+
+
+def test_few_aliases_are_written_out() -> None:
+    assert yaml.parse("a: &a [1, 2]\nb: [*a, *a]", "test") == {"a": [1, 2], "b": [[1, 2], [1, 2]]}
+    assert yaml.parse("a: !!str 3\nb: !!float 3\nc: !!bool true\nd: !!null ~", "test") == {
+        "a": "3", "b": 3.0, "c": True, "d": None,
+    }  # fmt: skip
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -252,6 +252,31 @@ def test_patterns_are_searched_folder_by_folder(tmp_path, monkeypatch):
         resolve(["/nowhere/*.csv"])
 
 
+def test_patterns_without_end_and_files_that_are_none_are_refused(tmp_path, monkeypatch):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    write(tmp_path / "a" / "b" / "t.csv", *GOOD)
+    (tmp_path / "a" / "round").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "a" / "pipe.csv")
+    for pattern in ("**/*.csv", "**/b/*.csv", "a/**"):
+        assert resolve([pattern], [tmp_path]) == [tmp_path / "a" / "b" / "t.csv"]
+    monkeypatch.setattr("mac.traffic.files.MOST_FILES", 0)
+    with pytest.raises(TraceError, match="matches more than 0 files"):
+        resolve(["**/*.csv"], [tmp_path])
+    with pytest.raises(TraceError, match="a pipe or a device"):
+        load_trace(tmp_path / "a" / "pipe.csv")
+
+
+def test_a_capture_of_a_moment_cannot_be_a_loop(tmp_path):
+    """Two packets within a nanosecond would be 10^9 a second for ever; once they are two packets."""
+    model = TraceReplay(files=(str(write(tmp_path / "t.csv", down(0.0, 170), down(1e-9, 170))),), start="begin")
+    with pytest.raises(TraceError, match=r"t\.csv: the capture lasts 2e-09 s, and in a loop 0.001 s is the least"):
+        model.packets(KEY, 1, 1000, SLOT_S)
+    assert model.expected_packets(10.0) == 0.0
+    assert len(dataclasses.replace(model, loop=False).packets(KEY, 1, 1000, SLOT_S)) == 2
+    single = TraceReplay(files=(str(write(tmp_path / "one.csv", down(3.0, 170))),), start="begin")
+    assert len(single.packets(KEY, 1, 5000, SLOT_S)) == 5, "one a second"
+
+
 def test_expected_packets(tmp_path):
     path = str(write(tmp_path / "t.csv", *(down(i, 100) for i in range(10))))
     model = TraceReplay(files=(path,))

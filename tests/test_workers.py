@@ -275,9 +275,8 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
-def wait_for(what: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not what() and time.monotonic() < deadline:
+def wait_for(what: Callable[[], bool]) -> None:
+    while not what():
         time.sleep(0.02)
 
 
@@ -289,9 +288,8 @@ def cut_off(how: signal.Signals) -> tuple[int | None, str, str]:
     helpers = psutil.Process(child.pid).children()
     assert sum("loky.backend.popen" in " ".join(helper.cmdline()) for helper in helpers) == 2
     (os.killpg if how is signal.SIGINT else os.kill)(child.pid, how)
-    out, err = child.communicate(timeout=60)
-    wait_for(lambda: not any(helper.is_running() for helper in helpers), 20)
-    assert not any(helper.is_running() for helper in helpers)
+    out, err = child.communicate()
+    wait_for(lambda: not any(helper.is_running() for helper in helpers))
     return child.returncode, out, err
 
 
@@ -353,6 +351,6 @@ print("ran", len(result.per_drop["drop"].unique()), "drops;", mine.calls, "calls
 def test_a_script_needs_no_guard_and_every_batch_a_fresh_copy(toy: Toy) -> None:
     Path("toy.json").write_text(json.dumps(toy))
     Path("script.py").write_text(SCRIPT.format(tests=str(Path(__file__).parent)))
-    done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, check=False)
     assert done.stdout == "ran 3 drops; 0 calls here\n", done.stderr
     assert done.stderr == ""

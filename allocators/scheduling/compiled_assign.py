@@ -69,6 +69,54 @@ def deal(
                             left[m] = max(left[m] - won[m], 0)
 
 
+@Loop
+def turns(
+    roster: Array, need: Array, slice_id: Array, owned: Array, pointer: Array, slices: int, bid: Array, after: Array
+) -> None:
+    """Computes what users bid in a round robin: minus the places between the user and the PRB's turn.
+
+    Args:
+        roster: ``[B, C, M]`` users of each cell, ascending, padded with U.
+        need: PRBs that each user wants, ``[B, U]``.
+        slice_id: ``[B, U]`` slice of each user.
+        owned: ``[B, U, K]`` bool, PRBs of the user's slice; without rows where all are.
+        pointer: ``[B, C * slices + 1]`` user at which each circle starts.
+        slices: number of slices.
+        bid: ``[B, U, K]``, written: 0 for the user whose turn it is, -1 for the next one.
+        after: as ``pointer``, written: where the circles start in the next slot.
+    """
+    drops, cells, places = roster.shape
+    users, prbs = need.shape[1], bid.shape[2]
+    after[:] = pointer
+    for b in range(drops):
+        for c in range(cells):
+            for m in range(places):
+                u = roster[b, c, m]
+                if u == users:
+                    break
+                group = c * slices + slice_id[b, u]
+                rank, size = _rank(u, roster[b, c], need[b], slice_id[b], pointer[b, group])
+                number = 0
+                for k in range(prbs):
+                    number += 1 if len(owned) == 0 or owned[b, u, k] else 0
+                    bid[b, u, k] = -((rank - number + 1) % size)
+                if need[b, u] > 0 and rank == number % size:
+                    after[b, group] = u
+
+
+@compiled
+def _rank(user: int, members: Array, need: Array, slice_id: Array, pointer: int) -> tuple[int, int]:
+    """Counts the users with data of the user's slice between the pointer and the user, and in the whole circle."""
+    rank, size, users = 0, 0, len(need)
+    place = user if user >= pointer else user + users
+    for m in range(len(members)):
+        other = members[m]
+        if other < users and need[other] > 0 and slice_id[other] == slice_id[user]:
+            size += 1
+            rank += 1 if (other if other >= pointer else other + users) < place else 0
+    return rank, max(size, 1)
+
+
 @compiled
 def _offer(
     b: int,

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from allocators.settings import PARAMETERS
 from mac.scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from phy.compiling import available, give_up
 
-from .assign import assign_rows
+from .assign import assign, assign_rows
 from .roster import Roster
 from .turns import Lots, mates, prb_numbers
 
@@ -36,9 +37,32 @@ class RoundRobin:
         self._pointer = torch.zeros((len(context.drops), groups + 1), dtype=torch.int64, device=context.device)
 
     def decide(self, observation: SchedulingObservation) -> SchedulingDecision:
-        """Each PRB to its turn."""
+        """Gives each PRB to the user whose turn it is."""
         if observation.borrowable is not None:
             observation = self._lots.ordered(observation)
+        if self._context.device.type == "cpu" and available():
+            try:
+                return assign(self._bids(observation), observation, self.passes, self._context.saturated)
+            except Exception as error:
+                give_up(error)
+        return self._by_rows(observation)
+
+    def _bids(self, observation: SchedulingObservation) -> Tensor:
+        """Computes minus the places between each user and each PRB's turn, ``[B, U, K]``, and moves the pointers on."""
+        from mac.compiled_feasible import masks
+
+        from .compiled_assign import turns
+
+        bids, after = torch.empty_like(observation.rate_bits), torch.empty_like(self._pointer)
+        slot = (observation.roster, observation.need_prbs, observation.slice_id)
+        arrays = [values.contiguous().numpy() for values in slot]
+        owned, _ = masks(observation)
+        turns(*arrays, owned, self._pointer.numpy(), self._context.slices, bids.numpy(), after.numpy())
+        self._pointer = after
+        return bids
+
+    def _by_rows(self, observation: SchedulingObservation) -> SchedulingDecision:
+        """Decides the same in torch, number for number."""
         roster = Roster.of(observation)
         wants = roster.need(observation) > 0
         group = (observation.serving * self._context.slices).add_(observation.slice_id)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .table import TraceError
 
 DATA_VARIABLE = "FAIRWAVE_DATA"
 """Environment variable with one more folder to search."""
+
+MOST_FILES = 10_000
+"""Files that a pattern may match."""
+_MOST_PLACES = 100_000  # entries looked at for a pattern: below /proc or / there is no end of them
 
 
 def search_folders(folders: Sequence[str | Path] = ()) -> list[Path]:
@@ -27,7 +31,7 @@ def resolve(patterns: Sequence[str], folders: Sequence[str | Path] = ()) -> list
     for in :func:`search_folders`; the first folder that has a match supplies all of that pattern's files.
 
     Raises:
-        TraceError: a pattern matches no file.
+        TraceError: a pattern matches no file, or more than ``MOST_FILES``.
     """
     places = search_folders(folders)
     found = {path for pattern in patterns for path in _match(pattern, places)}
@@ -37,11 +41,11 @@ def resolve(patterns: Sequence[str], folders: Sequence[str | Path] = ()) -> list
 
 def _match(pattern: str, places: Sequence[Path]) -> list[Path]:
     if Path(pattern).is_absolute():
-        if files := _files(Path(pattern)):
+        if files := matching(Path(pattern)):
             return files
         raise TraceError(f"no file matches '{pattern}'.")
     for place in places:
-        if files := _files(place / pattern):
+        if files := matching(place / pattern):
             return files
     searched = ", ".join(str(place) for place in places)
     raise TraceError(
@@ -50,10 +54,36 @@ def _match(pattern: str, places: Sequence[Path]) -> list[Path]:
     )
 
 
-def _files(path: Path) -> list[Path]:
+def matching(path: Path) -> list[Path]:
+    """The files that an absolute path or pattern matches.
+
+    Raises:
+        TraceError: they are more than ``MOST_FILES``.
+    """
     if path.is_file():  # also a name with brackets in it
         return [_normal(path)]
-    return [_normal(Path(match)) for match in glob.glob(str(path), recursive=True) if Path(match).is_file()]
+    files: list[Path] = []
+    for place, match in enumerate(_places(path)):
+        files += [_normal(match)] if match.is_file() else []
+        if len(files) > MOST_FILES or place > _MOST_PLACES:
+            raise TraceError(
+                f"'{path}' matches more than {MOST_FILES:,} files, or too many folders; name the files more narrowly."
+            )
+    return files
+
+
+def _places(pattern: Path) -> Iterator[Path]:
+    """What a pattern matches, and every folder that ``**`` leads through; it follows no symbolic link."""
+    if "**" not in pattern.parts:
+        yield from map(Path, glob.iglob(str(pattern)))
+        return
+    first = pattern.parts.index("**")
+    after = pattern.parts[first + 1 :] or ("*",)
+    for base in _places(Path(*pattern.parts[:first])):
+        for folder, inner, _ in os.walk(base):
+            inner[:] = sorted(name for name in inner if not name.startswith("."))
+            yield Path(folder)
+            yield from _places(Path(glob.escape(folder), *after))
 
 
 def _normal(path: Path) -> Path:

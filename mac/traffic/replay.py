@@ -20,6 +20,8 @@ from .packets import Floats, Ints, Packets, none, ordered, slot_of
 from .table import TraceError
 from .trace import HEADER_BYTES, UE_ADDRESS, load_trace
 
+_SHORTEST_LOOP_S = 1e-3
+
 
 @dataclass(frozen=True, config=STRICT)
 class TraceReplay:
@@ -111,6 +113,11 @@ class TraceReplay:
 
     def _tape(self, path: Path) -> _Tape:
         trace = load_trace(path, self.ue_address, self.header_bytes)
+        if self.loop and trace.duration_s < _SHORTEST_LOOP_S:
+            raise TraceError(
+                f"{path}: the capture lasts {trace.duration_s:.3g} s, and in a loop {_SHORTEST_LOOP_S:g} s is the "
+                "least; set loop to false, or take a longer capture."
+            )
         wanted: NDArray[np.bool_] = trace.downlink == (self.direction == "downlink")
         if not wanted.any():
             raise TraceError(f"{path}: no {self.direction} packet with payload for the UE {self.ue_address}.")

@@ -23,6 +23,7 @@ from mac.measurements import MeasurementSettings
 from mac.metrics.satisfaction import Sla
 from mac.slicing_types import Service
 from mac.traffic import TraceError, TraceReplay, TrafficModel
+from mac.traffic.files import matching
 from mac.uplink import UplinkSettings
 from phy.antenna import SectorAntennaSettings
 from phy.antennas import AntennaSettings
@@ -37,7 +38,7 @@ from phy.motion import MotionSettings
 from phy.pathloss import require_base_height
 from phy.sionna_channel import require_possible
 from phy.topology import TopologySettings, build_topology
-from scenarios.errors import ScenarioError
+from scenarios.errors import ScenarioError, is_unicode, shown
 from scenarios.families import Labels
 from scenarios.schema import Clock, Model, ScenarioBase
 
@@ -56,7 +57,8 @@ class UserGroup(Model):
     count: int = Field(default=1, ge=0, le=10_000)
     """Users of the group in each cell; 0 leaves the group out."""
     speed_kmh: float = Field(default=3.0, ge=0.0, le=500.0)
-    """Speed that the Doppler shifts of users follow who stay where they are (mobility: static)."""
+    """Speed that the Doppler shifts follow of users who stay where they are (mobility: static), in km/h. The default of
+    3 km/h is that of 3GPP's evaluations; 0 makes a channel that does not change."""
     mobility: MobilitySettings = Field(default_factory=Static, description="How the users move: a model of motion.")
     traffic: Traffic = Field(description="What arrives for each user: a traffic model and its settings.")
     sla: Sla = Field(default_factory=Sla)
@@ -79,11 +81,12 @@ class UserGroup(Model):
             return mobility
         folders: list[Path] = info.context["folders"]
         path = next((folder / mobility.file for folder in folders if (folder / mobility.file).is_file()), None)
-        return replace(mobility, file=str(path or mobility.file))
+        return replace(mobility, file=_in_utf8(str(path or mobility.file)))
 
     @model_validator(mode="after")
     def _speed_is_of_those_who_stay(self) -> UserGroup:
-        if "speed_kmh" in self.model_fields_set and not isinstance(self.mobility, Static):
+        default = type(self).model_fields["speed_kmh"].default  # a run folder's scenario.yaml holds all defaults
+        if self.speed_kmh != default and not isinstance(self.mobility, Static):
             warnings.warn(
                 f"group '{self.name}' moves by its mobility, so its speed_kmh, for users who stay, has no effect",
                 stacklevel=2,
@@ -157,6 +160,17 @@ class CellularScenario(ScenarioBase):
     def on_the_way(self) -> bool:
         """Whether the air is taken anew as time goes on, or users may change their cell."""
         return self.moves or self.handover is not None
+
+    def notes(self) -> list[str]:
+        """Names the groups that fade at the default speed."""
+        groups = [
+            group.name
+            for group in self.users
+            if group.count and isinstance(group.mobility, Static) and "speed_kmh" not in group.model_fields_set
+        ]
+        if not groups or self.fading.model == "none":
+            return []
+        return [f"users who stay where they are fade as at 3 km/h unless speed_kmh says otherwise: {', '.join(groups)}"]
 
     def group_of_user(self) -> torch.Tensor:
         """Users stand cell by cell, in each in the order of the groups, int64 ``[U]``."""
@@ -384,7 +398,20 @@ def _beside(pattern: str, folders: Sequence[Path]) -> str:
     """The pattern in the first folder that has a match; as it stands where none has, for the data folders."""
     if Path(pattern).is_absolute():
         return pattern
-    return next((str(folder / pattern) for folder in folders if any(folder.glob(pattern))), pattern)
+    return _in_utf8(
+        next((str(folder / pattern) for folder in folders if matching(folder.absolute() / pattern)), pattern)
+    )
+
+
+def _in_utf8(path: str) -> str:
+    """The path, which the run's scenario.yaml will name.
+
+    Raises:
+        ValueError: it is not text.
+    """
+    if not is_unicode(path):
+        raise ValueError(f"the path {shown(path)} is not text in UTF-8; rename the folder")
+    return path
 
 
 def _or_nan(value: float | None) -> float:
