@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from compiled_cases import POISSON, Scenario, arrays, both, city, from_the_start, problem, same, torch_alone
+from engine_cases import packets, rotate
 from engine_factory import engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_engine import packets, rotate
 from torch import Tensor
 
 from allocators.registry import available, is_built_in

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from compiled_cases import Scenario, city
+from engine_cases import NAMES, rotate
 from engine_factory import engine
-from test_engine import NAMES, rotate
 
 from allocators.registry import resolve
 from mac.carrier import CarrierSettings

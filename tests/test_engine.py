@@ -2,56 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
+from engine_cases import NAMES, drive, packets, rotate
 from engine_factory import channel, engine
 from oracles_link_loops import sinr as sinr_loops
 
 from mac.carrier import CarrierSettings
 from mac.cells import COUNTERS, CellState
-from mac.engine import Engine
 from mac.harq import HarqSettings
 from mac.link_adaptation import LinkSettings
-from mac.scheduling_types import SchedulingDecision, SchedulingObservation
-from mac.traffic.packets import Arrivals, ordered
+from mac.scheduling_types import SchedulingDecision
 from phy.link import sinr
-from phy.random import Drops, stream_key, uniform
-
-NAMES = {name: row for row, name in enumerate(COUNTERS)}
-
-
-def rotate(observation: SchedulingObservation) -> SchedulingDecision:
-    """Every slot the whole carrier to the next user of each cell that has something to send."""
-    _batch, _cells, most = observation.roster.shape
-    _users, prbs = observation.rate_bits.shape[1:]
-    need = torch.nn.functional.pad(observation.need_prbs, (0, 1))
-    wants = need.gather(1, observation.roster.flatten(1)).view(observation.roster.shape) > 0
-    turn = (torch.arange(most, device=wants.device) - observation.slot) % most
-    first = torch.where(wants, turn, most).min(-1)
-    chosen = observation.roster.gather(2, first.indices[..., None])
-    return SchedulingDecision(torch.where(first.values[..., None] < most, chosen, -1).repeat(1, 1, prbs))
-
-
-def drive(tested: Engine, slots: int) -> tuple[CellState, torch.Tensor]:
-    state, total = tested.start(), torch.zeros(len(COUNTERS), *tested.shape, dtype=torch.float64)
-    for _ in range(slots):
-        observation = tested.observe(state)
-        state, outcome = tested.step(state, rotate(observation), observation.need_prbs)
-        total += outcome.counters
-    return state, total
-
-
-def packets(drops: Drops, users: int, slots: int, share: float, size: int) -> Arrivals:
-    """About ``share`` packets a slot and user, of up to ``size`` bytes."""
-    parts = []
-    for drop in drops.ids:
-        key = torch.tensor([stream_key(drops.seed, drop, "test/packets")])
-        comes = uniform(key, (slots, users))[0].numpy() < share
-        slot, user = np.nonzero(comes)
-        bytes_ = (uniform(key, (len(slot),), start=slots * users)[0].numpy() * size).astype(np.int64) + 1
-        parts.append(ordered(slot.astype(np.int64), user.astype(np.int64), bytes_))
-    return Arrivals(tuple(parts))
+from phy.random import Drops, uniform
 
 
 def test_sinr_equals_plain_loops() -> None:

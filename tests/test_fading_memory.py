@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from engine_cases import rotate
 from engine_factory import engine
-from test_engine import rotate
 
 from mac.cells import CellState
 from mac.engine import Engine

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 from compiled_cases import torch_alone
+from engine_cases import packets
 from engine_factory import engine
-from test_engine import packets
 from torch import Tensor
 
 from allocators import registry

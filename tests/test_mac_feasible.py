@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from engine_cases import rotate
 from engine_factory import engine
-from test_engine import rotate
 
 from mac.contracts import InfeasibleDecision
 from mac.feasible import repair_scheduling, require_scheduling, require_slicing

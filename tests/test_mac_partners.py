@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_shared_engine import SHARED, all_share, shared
+from mu_mimo_cases import SHARED, all_share, shared
 
 from mac.contracts import InfeasibleDecision
 from mac.feasible import repair_partners, repair_scheduling, require_scheduling

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 import torch
+from engine_cases import packets
 from engine_factory import engine
-from test_engine import packets
 
 from mac.carrier import CarrierSettings
 from mac.contracts import AllocatorError, InfeasibleDecision

@@ -7,10 +7,10 @@ from fractions import Fraction
 
 import pytest
 import torch
+from engine_cases import NAMES, drive, rotate
 from engine_factory import channel, engine
 from oracles_bler import bin_centre, block_error, thresholds_db
 from oracles_physics import bin_of
-from test_engine import NAMES, drive, rotate
 
 from mac.carrier import CarrierSettings
 from mac.cells import CellState

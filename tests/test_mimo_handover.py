@@ -7,29 +7,16 @@ from typing import Any
 
 import pytest
 import torch
-from test_engine import NAMES
-from test_engine_handover import NAMED, SCENARIO
+from engine_cases import NAMES
+from handover_cases import NAMED, SCENARIO
+from mimo_handover_cases import PANELS, engine
 from torch import Tensor
 
 from mac import harq
 from mac.cells import CellState
-from mac.mimo_engine import MimoEngine, RankReport, around_of
+from mac.mimo_engine import RankReport, around_of
 from mac.scheduling_types import SchedulingDecision
-from phy.random import Drops
-from scenarios import load, run
-from scenarios.families import assembly, cellular, find
-
-UE = {"polarizations": 2, "ports": 2, "polarization_slant_deg": 0.0}
-PANELS = {"base": {"columns": 2, "polarizations": 2, "ports": 4}, "ue": UE, "heard_cells": 3, "refresh_slots": 5}
-
-
-def engine(ids: tuple[int, ...] = (0,), **more: Any) -> MimoEngine:
-    case = load(SCENARIO, antennas={**PANELS, **more}, **{"handover.interruption_ms": 3.0, "motion.update_s": 0.05})
-    assert isinstance(case, cellular.CellularScenario)
-    shape = cellular.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
-    made = assembly.engine(case, Drops(3, ids), shape, torch.device("cpu"), torch.float32)
-    assert isinstance(made, MimoEngine)
-    return made
+from scenarios import run
 
 
 def rotate_own(observation: Any) -> SchedulingDecision:

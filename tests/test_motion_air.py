@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from moving_cases import TOPOLOGY, crossings
 
 from phy.antenna import SectorAntennaSettings
 from phy.large_scale import AirPlan, draw_air
-from phy.mobility import Linear, Trajectory, area_of, fold, trajectories
+from phy.mobility import Linear, area_of, fold, trajectories
 from phy.placement import place_per_cell
 from phy.propagation import PropagationSettings
 from phy.random import Drops
-from phy.topology import TopologySettings, build_topology
 
-TOPOLOGY = build_topology(TopologySettings())
 DROP = Drops(1, (0,))
-
-
-def crossings(walk: Trajectory) -> list[tuple[int, float]]:
-    """Users and times of their way over the border, to a hundredth of a millimetre."""
-    fine = torch.arange(0.0, walk.duration_s, 0.05, dtype=torch.float64)
-    jumps = _apart(walk, fine)[0].nonzero().tolist()
-    found = []
-    for user, step in jumps[:12]:
-        low, high = float(fine[step]), float(fine[step + 1])
-        while high - low > 1e-7:
-            middle = 0.5 * (low + high)
-            before = bool(_apart(walk, torch.tensor([low, middle], dtype=torch.float64))[0, user, 0])
-            low, high = (low, middle) if before else (middle, high)
-        found.append((user, low))
-    return found
-
-
-def _apart(walk: Trajectory, t_s: Tensor) -> Tensor:
-    place = fold(TOPOLOGY, walk.position_m(t_s))
-    return (place[:, :, 1:] - place[:, :, :-1]).norm(dim=-1) > 100.0
 
 
 def test_gains_at_the_border_of_the_cluster() -> None:

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from test_motion_air import crossings
-from test_moving_channel import fading, linear, moving, scenario
+from moving_cases import crossings, fading, linear, moving, scenario
 from torch import Tensor
 
 from phy.antenna import SectorAntennaSettings

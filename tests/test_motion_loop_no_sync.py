@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from test_engine_handover import PERIOD, everybody, mobile
+from handover_cases import PERIOD, everybody, mobile
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from phy.random import Drops

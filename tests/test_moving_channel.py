@@ -9,50 +9,13 @@ from typing import Any
 
 import pytest
 import torch
+from moving_cases import BASE, CPU, SLOT_S, fading, linear, moving, scenario
 from torch import Tensor
 
 from phy.channel import Channel, build_channel
-from phy.motion import MovingFading, build_moving_channel
 from phy.random import Drops
-from scenarios import load
 from scenarios.errors import ScenarioError
-from scenarios.families import assembly, cellular, find
-from scenarios.families.moving import motion_plan
-from scenarios.families.scheduling import SchedulingScenario
-
-CPU, SLOT_S = torch.device("cpu"), 1e-3
-BASE: dict[str, Any] = {
-    "name": "walks",
-    "family": "scheduling",
-    "duration_s": 1.0,
-    "window_s": 0.1,
-    "drops": 1,
-    "allocators": ["round_robin"],
-    "carrier": {"prbs": 12},
-    "propagation": {"los": "never", "indoor_share": 0.0},
-    "users": [{"name": "all", "count": 2, "traffic": {"model": "full_buffer"}}],
-}
-
-
-def scenario(**changes: Any) -> SchedulingScenario:
-    loaded = load(BASE, **changes)
-    assert isinstance(loaded, SchedulingScenario)
-    return loaded
-
-
-def moving(case: SchedulingScenario, ids: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64) -> Channel:
-    shape = cellular.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
-    plan, motion = assembly.channel_plan(case), motion_plan(case, shape)
-    return build_moving_channel(Drops(1, ids), plan, motion, CPU, dtype)
-
-
-def linear(speed_kmh: float, **more: Any) -> dict[str, Any]:
-    return {"users.all.mobility": {"model": "linear", "min_speed_kmh": speed_kmh, "max_speed_kmh": speed_kmh, **more}}
-
-
-def fading(channel: Channel) -> MovingFading:
-    assert isinstance(channel.fading, MovingFading)
-    return channel.fading
+from scenarios.families import assembly, find
 
 
 def power(channel: Channel, first: int, slots: int) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from test_moving_channel import BASE, CPU, SLOT_S, linear, scenario
+from moving_cases import BASE, CPU, SLOT_S, UE, linear, scenario
 from torch import Tensor
 
 from mac.link_adaptation import LinkSettings
@@ -20,7 +20,6 @@ from scenarios.families import assembly, cellular, find
 from scenarios.families.moving import motion_plan
 from scenarios.families.scheduling import SchedulingScenario
 
-UE = {"polarizations": 2, "ports": 2, "polarization_slant_deg": 0.0}
 PANELS: dict[str, Any] = {
     "antennas": {"base": {"columns": 2, "polarizations": 2, "ports": 4, "element": "sector"}, "ue": UE},
     "topology.sectors": 1,

@@ -7,6 +7,7 @@ import math
 
 import pytest
 import torch
+from fading_cases import SPREADS, frequencies
 from scipy.special import j0
 
 from phy.angles import clusters
@@ -34,13 +35,6 @@ def links(users: int, cells: int, k_db: float = -100.0) -> Links:
         speed_mps=torch.full((users,), SPEED_MPS, dtype=torch.float64),
         carrier_hz=CARRIER_HZ,
     )
-
-
-def frequencies(prbs: int) -> torch.Tensor:
-    return (torch.arange(prbs, dtype=torch.float64) - (prbs - 1) / 2) * 180e3
-
-
-SPREADS = 10.0 ** torch.linspace(-7.1, -5.8, 8, dtype=torch.float64)
 
 
 def response(fading, first_slot: int, slots: int, cells: int) -> torch.Tensor:  # type: ignore[no-untyped-def]

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from test_phy_fading import SPREADS, frequencies
+from fading_cases import SPREADS, frequencies
 
 from phy.fading import karhunen_loeve, steering_matrix
 from phy.fold import fold, opened, unfold

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from ray_order import CARRIER_HZ, order_in
 from scipy.special import j0
 from torch import Tensor
 
@@ -15,7 +16,6 @@ from phy.panel import PanelSettings
 from phy.random import normal, uniform
 from phy.units import SPEED_OF_LIGHT_MPS
 
-CARRIER_HZ = 3.5e9
 FREQUENCY_HZ = (torch.arange(12, dtype=torch.float64) - 5.5) * 180e3
 TIME_S = torch.tensor([0.0, 1e-3, 7.3e-3], dtype=torch.float64)
 
@@ -87,19 +87,6 @@ def sionna_ends(base: PanelSettings, ue: PanelSettings) -> tuple[Any, Any, Tenso
         arrays.append(array)
         orders.append(order_in(array, panel))
     return arrays[0], arrays[1], orders[0], orders[1]
-
-
-def order_in(array: Any, panel: PanelSettings) -> Tensor:
-    from phy.panel import element_positions
-
-    ours = element_positions(panel)
-    theirs = array.ant_pos / (SPEED_OF_LIGHT_MPS / CARRIER_HZ)
-    second = torch.zeros(panel.elements)
-    second[array.ant_ind_pol2] = 1
-    mine = torch.arange(panel.elements) // (panel.elements // 2)
-    distance = (ours[:, None] - theirs).norm(dim=-1) + (mine[:, None] != second).double()
-    assert float(distance.min(1).values.max()) < 1e-6
-    return distance.argmin(1)
 
 
 def sionna_response(rays: MimoRays, base: PanelSettings, ue: PanelSettings, spread_s: Tensor | None) -> Tensor:

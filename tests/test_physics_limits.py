@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from engine_cases import NAMES, drive
 from engine_factory import engine
-from test_engine import NAMES, drive
-from test_physics_shapes import Case, build
+from shape_cases import Case, build
 
 from allocators.scheduling.proportional_fair import ProportionalFair
 from mac.carrier import CarrierSettings

@@ -3,49 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 import torch
-from test_engine import NAMES, packets
+from engine_cases import NAMES
+from shape_cases import SLOTS, Case, build
 
-from mac.carrier import CarrierSettings
-from mac.cells import CellState, Parts, Users
+from mac.cells import CellState
 from mac.engine import Engine
-from mac.harq import HarqSettings, in_flight_bytes
+from mac.harq import in_flight_bytes
 from mac.link_adaptation import LinkSettings
-from mac.link_tables import link_tables
 from mac.scheduling_types import SchedulingDecision, SchedulingObservation
-from phy.antenna import SectorAntennaSettings
-from phy.channel import ChannelPlan, build_channel
-from phy.fading import FadingSettings
-from phy.large_scale import PropagationSettings
-from phy.random import Drops
-from phy.topology import TopologySettings, build_topology
-
-CPU, SLOTS = torch.device("cpu"), 45
-HEIGHT_M = {"uma": 25.0, "umi": 10.0, "rma": 35.0, "free_space": 25.0}
-
-
-@dataclass(frozen=True)
-class Case:
-    """A small network; users are attached to the strongest cell, so cells are unequal and some are empty."""
-
-    users: int = 3
-    sites: int = 1
-    sectors: int = 1
-    model: str = "uma"
-    fading: str = "rays"
-    placement: str = "per_cell"
-    indoor: float = 0.8
-    numerology: int = 0
-    mcs_table: int = 1
-    link: LinkSettings = LinkSettings()  # noqa: RUF009
-    dtype: torch.dtype = torch.float32
-    saturated: bool = False
-    speed_mps: float = 8.0
-
 
 CASES = {
     "one user": Case(users=1),
@@ -66,36 +34,6 @@ CASES = {
     "eesm": Case(sites=7, link=LinkSettings(effective_sinr="eesm"), saturated=True),
     "standing still": Case(sites=7, speed_mps=0.0),
 }
-
-
-def build(case: Case, ids: tuple[int, ...]) -> Engine:
-    drops, carrier = Drops(3, ids), CarrierSettings(prbs=13, numerology=case.numerology, mcs_table=case.mcs_table)
-    settings: dict[str, Any] = {"sites": case.sites, "sectors": case.sectors, "bs_height_m": HEIGHT_M[case.model]}
-    topology = build_topology(TopologySettings(layout="hexagonal", **settings))
-    users = case.users * topology.cells
-    plan = ChannelPlan(
-        topology=topology,
-        propagation=PropagationSettings(model=case.model, indoor_share=case.indoor),  # type: ignore[arg-type]
-        antenna=SectorAntennaSettings(),
-        fading=FadingSettings(model=case.fading),  # type: ignore[arg-type]
-        users_per_cell=case.users,
-        placement=case.placement,  # type: ignore[arg-type]
-        attachment="strongest",
-        min_distance_m=35.0,
-        speed_mps=torch.full((users,), case.speed_mps, dtype=torch.float64),
-        frequency_hz=carrier.prb_frequency_hz(),
-        snr_at_unit_gain=carrier.snr_at_unit_gain,
-    )
-    crowd = Users(
-        torch.full((users,), case.saturated),
-        torch.full((users,), 0.01, dtype=torch.float64),
-        torch.zeros(users, dtype=torch.int64),
-        1,
-        20_000.0,
-    )
-    arrivals = None if case.saturated else packets(drops, users, SLOTS + 20, 0.4, 3000)
-    channel, tables = build_channel(drops, plan, CPU, case.dtype), link_tables(carrier, case.link, CPU, case.dtype)
-    return Engine(Parts(drops, carrier, case.link, HarqSettings(), channel, tables, crowd, arrivals, 15))
 
 
 def rotate(observation: SchedulingObservation) -> SchedulingDecision:

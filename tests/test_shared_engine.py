@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from engine_cases import NAMES, rotate
 from engine_factory import engine
+from mu_mimo_cases import CROSSED, SHARED, all_share, shared
 from oracles_sharing import precoder_loops, slot_loops
-from test_engine import NAMES, rotate
 
 from allocators.scheduling.mu_proportional_fair import MultiUserProportionalFair
 from mac.cells import COUNTERS, CellState
@@ -17,33 +18,13 @@ from mac.feasible import require_scheduling
 from mac.harq import MCS, HarqSettings
 from mac.link_adaptation import LinkSettings
 from mac.mimo_engine import MimoEngine
-from mac.scheduling_types import SchedulingDecision, SchedulingObservation
 from mac.shared_engine import DirectionReport, SharedEngine
 from phy.antennas import AntennaSettings
 from phy.panel import PanelSettings
 from phy.random import Drops
 
-CROSSED = PanelSettings(polarizations=2, ports=2, polarization_slant_deg=0.0)
-EIGHT = PanelSettings(columns=4, polarizations=2, ports=8)
-SHARED = AntennaSettings(
-    base=EIGHT, ue=CROSSED, heard_cells=3, refresh_slots=4, precoding="zf", users_per_prb=3, receiver="lmmse"
-)
 RZF = replace(SHARED, precoding="rzf", receiver="mrc")
 FRESH = LinkSettings(report_delay_slots=1)
-
-
-def shared(drops: Drops, antennas: AntennaSettings, **more: object) -> SharedEngine:
-    made = engine(drops, antennas=antennas, **more)  # type: ignore[arg-type]
-    assert isinstance(made, SharedEngine)
-    return made
-
-
-def all_share(observation: SchedulingObservation, users: int) -> SchedulingDecision:
-    """The first users of each cell on all PRBs."""
-    prbs = observation.rate_bits.shape[-1]
-    first = observation.roster[:, :, None, :users].repeat(1, 1, prbs, 1)
-    first = torch.where(first < observation.serving.shape[1], first, -1)
-    return SchedulingDecision(first[..., 0], first[..., 1:])
 
 
 def drive(tested: SharedEngine, slots: int) -> tuple[CellState, torch.Tensor]:

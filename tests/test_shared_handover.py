@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from test_mimo_handover import engine
+from mimo_handover_cases import engine
 
 from allocators.scheduling.mu_proportional_fair import MultiUserProportionalFair
 from mac.cells import CellState

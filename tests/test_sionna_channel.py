@@ -9,66 +9,27 @@ from typing import Any, cast
 
 import pytest
 import torch
+from sionna_cases import CARRIER_HZ, CPU, SPEED_MPS, apart, of_sionna, plan, response
 from torch import Tensor
 
 import scenarios
-from mac.carrier import CarrierSettings
-from phy.antenna import SectorAntennaSettings, gain_db
+from phy.antenna import gain_db
 from phy.channel import Channel, ChannelPlan, build_channel, place_users
-from phy.fading import FadingSettings
-from phy.large_scale import PropagationSettings
 from phy.link import sinr
 from phy.random import Drops
 from phy.ray_fading import RayFading
-from phy.sionna_channel import SionnaLinks, amplitudes, build_sionna_channel, draw_links, strongest_first
-from phy.topology import TopologySettings, build_topology, displacement
+from phy.sionna_channel import amplitudes, build_sionna_channel, draw_links, strongest_first
+from phy.topology import displacement
 from phy.units import SPEED_OF_LIGHT_MPS
 from scenarios import families, load
 from scenarios.errors import ScenarioError
 
-sionna_38901 = pytest.importorskip("sionna.phy.channel.tr38901")
-
-CPU = torch.device("cpu")
-CARRIER_HZ, SPEED_MPS = 3.5e9, 10.0
 OMNI: dict[str, Any] = {"sectors": 1}
 SINGLE: dict[str, Any] = {"layout": "single", "sectors": 1}
 
 
-def plan(
-    per_cell: int,
-    topology: dict[str, Any] | None = None,
-    antenna: dict[str, Any] | None = None,
-    prbs: int = 12,
-    speed_mps: float = SPEED_MPS,
-    **propagation: Any,
-) -> ChannelPlan:
-    carrier, settings = CarrierSettings(prbs=prbs), TopologySettings(**(topology or {}))
-    network = build_topology(settings)
-    return ChannelPlan(
-        topology=network,
-        propagation=PropagationSettings(carrier_hz=CARRIER_HZ, **propagation),
-        antenna=SectorAntennaSettings(**(antenna or {})),
-        fading=FadingSettings(),
-        users_per_cell=per_cell,
-        placement="per_cell",
-        attachment="strongest",
-        min_distance_m=settings.min_distance_m,
-        speed_mps=torch.full((network.cells * per_cell,), speed_mps, dtype=torch.float64),
-        frequency_hz=carrier.prb_frequency_hz(),
-        snr_at_unit_gain=carrier.snr_at_unit_gain,
-    )
-
-
 def build(of: ChannelPlan, ids: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64, seed: int = 1) -> Channel:
     return build_sionna_channel(Drops(seed, ids), of, CPU, dtype)
-
-
-def response(channel: Channel, first: int, slots: int, slot_s: float = 1e-3) -> Tensor:
-    """Complex ``[B, U, C, T, K]``."""
-    values = channel.fading.coordinates(first, slots, slot_s)
-    cells = channel.mean_snr.shape[2]
-    real, imag = values.unflatten(-1, (cells, 2, -1)).transpose(2, 3).unbind(-2)
-    return torch.complex(real, imag)
 
 
 SECTORED: dict[str, Any] = {"wrap_around": True}
@@ -96,48 +57,6 @@ def test_equals_what_sionna_makes_of_the_same_rays(
     theirs = of_sionna(of, draw_links(drop, of, place_users(drop, of)[0]), 3, 200.0)
     assert (ours - theirs).abs().amax((-1, -2)).max() <= 1e-8 * theirs.abs().max()
     assert apart(ours, theirs) < 1e-5
-
-
-def apart(ours: Tensor, theirs: Tensor) -> float:
-    """The greatest difference of responses ``[U, C, T, K]`` over the size of its link."""
-    return float(((ours - theirs).abs().amax((-1, -2)) / theirs.abs().amax((-1, -2))).max())
-
-
-def of_sionna(of: ChannelPlan, links: SionnaLinks, times: int, per_s: float) -> Tensor:
-    """Sionna's own coefficients of these rays at some instants, as responses ``[U, C, T, K]``."""
-    site, scenario, rays = of.topology.cell_site, links.scenario, links.rays
-    names = ("delays", "powers", "aoa", "aod", "zoa", "zod", "xpr")
-    of_cells = sionna_38901.Rays(**{n: getattr(rays, n)[:, site] for n in names}, phases=rays.phases)
-    shared = {"carrier_frequency": CARRIER_HZ, "precision": "double", "device": "cpu"}
-    phone = sionna_38901.PanelArray(1, 1, "single", "V", "omni", **shared)
-    sector = of.antenna
-    omni, slant = sector.kind == "omni" or of.topology.omnidirectional, sector.polarization == "slant"
-    count = 1 if omni else sector.vertical_elements
-    column = sionna_38901.PanelArray(
-        count, 1, "dual" if slant else "single", "cross" if slant else "V", "omni" if omni else "38.901",
-        element_vertical_spacing=0.8, **shared,
-    )  # fmt: skip
-    weights = torch.exp(-2j * math.pi * column.ant_pos_pol1[:, 2] * CARRIER_HZ / SPEED_OF_LIGHT_MPS
-                        * math.cos(math.radians(99.0))) / math.sqrt(count)  # fmt: skip
-    tilt = torch.full_like(of.topology.azimuth_rad, math.radians(sector.mechanical_tilt_deg))
-    turned = torch.stack((of.topology.azimuth_rad, tilt, 0 * tilt), -1)[None]
-    angles = {n: torch.deg2rad(getattr(scenario, n)[:, site]) for n in ("los_aoa", "los_aod", "los_zoa", "los_zod")}
-    from sionna.phy.channel.tr38901.channel_coefficients import Topology as Sight
-
-    sight = Sight(
-        velocities=links.velocity_mps, moving_end="rx", los=scenario.los[:, site],
-        distance_3d=scenario.distance_3d[:, site], tx_orientations=turned,
-        rx_orientations=torch.zeros_like(links.velocity_mps), **angles,
-    )  # fmt: skip
-    generator = sionna_38901.ChannelCoefficientsGenerator(
-        CARRIER_HZ, column, phone, subclustering=True, precision="double", device="cpu"
-    )
-    spread = 1e-9 * scenario.get_param("cDS")[:, site]
-    paths, delay = generator(times, per_s, links.lsp.k_factor[:, site], of_cells, sight, spread)
-    ports = torch.einsum("cuplt,l->cupt", paths[0, ..., 0, column.ant_ind_pol1, :], weights)
-    tone = torch.exp(-2j * math.pi * delay[0, ..., None] * of.frequency_hz)
-    theirs = torch.einsum("cupt,cupk->uctk", ports, tone)
-    return theirs * (of.snr_at_unit_gain * links.gain[0, site].T).sqrt()[..., None, None]
 
 
 def test_gain_of_the_column_is_that_of_our_antenna() -> None:

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from test_phy_mimo_rays import order_in
-from test_sionna_channel import CARRIER_HZ, CPU, plan
-from torch import Tensor
+from sionna_cases import CPU, plan
+from sionna_panel_cases import UE, apart, of_sionna
 
 import scenarios
 from phy.antennas import AntennaSettings
 from phy.channel import Channel, ChannelPlan, place_users
 from phy.mimo_channel import MimoChannel, attitudes
-from phy.panel import PanelSettings, element_positions, port_positions
+from phy.panel import PanelSettings
 from phy.random import Drops
-from phy.sionna_channel import SionnaLinks, draw_links
+from phy.sionna_channel import draw_links
 from phy.sionna_matrices import build_sionna_matrices
-
-sionna_38901 = pytest.importorskip("sionna.phy.channel.tr38901")
 
 COLUMNS = PanelSettings(
     rows=4, columns=2, polarizations=2, ports=8, row_spacing_wavelengths=0.7, element="sector",
     electrical_tilt_deg=99.0, downtilt_deg=5.0,
 )  # fmt: skip
-UE = PanelSettings(polarizations=2, ports=2, polarization_slant_deg=0.0)
 OMNI = PanelSettings(columns=2, polarizations=2, ports=4)
 
 
@@ -39,33 +34,6 @@ def panels(of: ChannelPlan, base: PanelSettings, **more: Any) -> ChannelPlan:
 def matrices(channel: Channel) -> MimoChannel:
     assert isinstance(channel.mimo, MimoChannel)
     return channel.mimo
-
-
-def array_of(panel: PanelSettings) -> Any:
-    kind = {-45.0: "cross", 0.0: "VH"}[round(math.degrees(panel.slants_rad[0]))]
-    return sionna_38901.PanelArray(
-        num_rows_per_panel=panel.rows, num_cols_per_panel=panel.columns, polarization="dual", polarization_type=kind,
-        antenna_pattern="38.901" if panel.element == "sector" else "omni", carrier_frequency=CARRIER_HZ,
-        element_vertical_spacing=panel.row_spacing_wavelengths,
-        element_horizontal_spacing=panel.column_spacing_wavelengths, precision="double", device="cpu",
-    )  # fmt: skip
-
-
-def feed(panel: PanelSettings) -> Tensor:
-    """Weights ``[ports, elements]``: equal power within a column of a port, turned by the electrical tilt."""
-    places, size = element_positions(panel), panel.rows_per_port
-    of_pol = torch.arange(panel.elements) // (panel.elements // panel.polarizations)
-    weights = torch.zeros((panel.ports, panel.elements), dtype=torch.complex128)
-    ports = port_positions(panel)
-    port_pol = torch.arange(panel.ports) // (panel.ports // panel.polarizations)
-    for port in range(panel.ports):
-        beside = (places[:, :2] - ports[port, :2]).norm(dim=-1) < 1e-9
-        height = places[:, 2] - ports[port, 2]
-        mine = beside & (of_pol == port_pol[port]) & (height.abs() < size * panel.row_spacing_wavelengths / 2)
-        assert int(mine.sum()) == size
-        turn = torch.exp(-2j * math.pi * height * math.cos(math.radians(panel.electrical_tilt_deg)))
-        weights[port, mine] = turn[mine] / math.sqrt(size)
-    return weights
 
 
 @pytest.mark.parametrize(
@@ -86,42 +54,6 @@ def test_equals_what_sionna_makes_of_the_same_rays_and_panels(
     ours = torch.stack([mimo.matrices(0, n * 5e-3) for n in range(3)])  # [T, U, K, J, Nr, Nt]
     links = draw_links(drop, of, place_users(drop, of)[0])
     assert apart(ours, of_sionna(of, links, attitudes(drop, of.speed_mps)[0], 3), mimo.heard[0]) < 1e-5
-
-
-def apart(ours: Tensor, theirs: Tensor, heard: Tensor) -> float:
-    """The greatest difference of matrices ``[T, U, K, J, Nr, Nt]`` from those of all cells, over their link's size."""
-    theirs = theirs.gather(3, heard[None, :, None, :, None, None].expand(ours.shape))
-    return float(((ours - theirs).abs() / theirs.abs().amax((0, 2, 4, 5), keepdim=True)).max())
-
-
-def of_sionna(of: ChannelPlan, links: SionnaLinks, bearing: Tensor, times: int) -> Tensor:
-    """Sionna's own coefficients through arrays of the same elements ``[T, U, K, C, Nr, Nt]``, every 5 ms."""
-    assert of.mimo is not None
-    base, site, scenario, rays = of.mimo.antennas.base, of.topology.cell_site, links.scenario, links.rays
-    names = ("delays", "powers", "aoa", "aod", "zoa", "zod", "xpr")
-    of_cells = sionna_38901.Rays(**{n: getattr(rays, n)[:, site] for n in names}, phases=rays.phases)
-    angles = {n: torch.deg2rad(getattr(scenario, n)[:, site]) for n in ("los_aoa", "los_aod", "los_zoa", "los_zod")}
-    from sionna.phy.channel.tr38901.channel_coefficients import Topology as Sight
-
-    azimuth = of.topology.azimuth_rad
-    tilt = torch.full_like(azimuth, math.radians(base.downtilt_deg))
-    sight = Sight(
-        velocities=links.velocity_mps, moving_end="rx", los=scenario.los[:, site],
-        distance_3d=scenario.distance_3d[:, site], tx_orientations=torch.stack((azimuth, tilt, 0 * tilt), -1)[None],
-        rx_orientations=torch.stack((bearing, 0 * bearing, 0 * bearing), -1), **angles,
-    )  # fmt: skip
-    tx, rx = array_of(base), array_of(UE)
-    generator = sionna_38901.ChannelCoefficientsGenerator(
-        CARRIER_HZ, tx, rx, subclustering=True, precision="double", device="cpu"
-    )
-    spread = 1e-9 * scenario.get_param("cDS")[:, site]
-    paths, delay = generator(times, 200.0, links.lsp.k_factor[:, site], of_cells, sight, spread)
-    elements = paths[0]  # [C, U, paths, Nr, elements, T]
-    elements = elements[:, :, :, order_in(rx, UE)][:, :, :, :, order_in(tx, base)]
-    ports = torch.einsum("pe,cunret->cunrpt", feed(base), elements)
-    tone = torch.exp(-2j * math.pi * delay[0, ..., None] * of.frequency_hz)  # [C, U, paths, K]
-    theirs = torch.einsum("cunrpt,cunk->tukcrp", ports, tone)
-    return theirs * (of.snr_at_unit_gain * links.gain[0, site].T).sqrt()[None, :, None, :, None, None]
 
 
 def test_powers_cells_and_a_drop_in_a_batch() -> None:

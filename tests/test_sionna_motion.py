@@ -9,11 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import test_sionna_channel as one_antenna
-import test_sionna_matrices as panels
+import sionna_cases as one_antenna
+import sionna_panel_cases as panels
 import torch
-from test_moving_channel import BASE, CPU, SLOT_S
-from test_moving_matrices import UE
+from moving_cases import BASE, CPU, SLOT_S, UE
 from torch import Tensor
 
 import scenarios
@@ -25,6 +24,7 @@ from phy.sionna_channel import SionnaLinks
 from phy.sionna_motion import SionnaCourse, build_moving_sionna
 from phy.sionna_state import rays_in_state
 from phy.topology import displacement
+from phy.units import SPEED_OF_LIGHT_MPS
 from scenarios import families, load
 from scenarios.errors import ScenarioError
 from scenarios.families import assembly, cellular
@@ -33,7 +33,7 @@ from scenarios.families.scheduling import SchedulingScenario
 
 pytest.importorskip("sionna.phy.channel.tr38901")
 
-WAVES_PER_M = one_antenna.CARRIER_HZ / one_antenna.SPEED_OF_LIGHT_MPS
+WAVES_PER_M = one_antenna.CARRIER_HZ / SPEED_OF_LIGHT_MPS
 WALK: dict[str, Any] = {"model": "linear", "min_speed_kmh": 36.0, "max_speed_kmh": 36.0}
 PANELS: dict[str, Any] = {"base": {"columns": 2, "polarizations": 2, "ports": 4}, "ue": UE}
 SECTORS: dict[str, Any] = {"sites": 1, "wrap_around": False}

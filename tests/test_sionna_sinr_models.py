@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from test_sionna_sinr import Network, correlation, network_of, quantiles, sinr_db
+from sionna_networks import Network, correlation, network_of, quantiles, sinr_db
 
 from phy.random import Drops
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from engine_cases import rotate
 from engine_factory import engine
-from test_engine import rotate
 
 from mac.carrier import CarrierSettings
 from mac.engine import Engine

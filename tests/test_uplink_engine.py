@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from engine_cases import NAMES, packets, rotate
 from engine_factory import engine
+from loop_cases import CASES, SLOTS, Case, _compare_states, by_slot, draw_holders, parts_of
 from oracles_uplink import UplinkLoops, mw
-from test_engine import NAMES, packets, rotate
-from test_physics_engine_loop import CASES, SLOTS, Case, _compare_states, by_slot, draw_holders, parts_of
 
 from mac.carrier import CarrierSettings
 from mac.cells import COUNTERS, CellState, Parts

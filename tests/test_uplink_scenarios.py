@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_engine import rotate
+from engine_cases import rotate
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import scenarios

@@ -1,0 +1,27 @@
+"""Engines with panels whose UEs change their cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from handover_cases import SCENARIO
+
+from mac.mimo_engine import MimoEngine
+from phy.random import Drops
+from scenarios import load
+from scenarios.families import assembly, cellular, find
+
+UE = {"polarizations": 2, "ports": 2, "polarization_slant_deg": 0.0}
+
+
+PANELS = {"base": {"columns": 2, "polarizations": 2, "ports": 4}, "ue": UE, "heard_cells": 3, "refresh_slots": 5}
+
+
+def engine(ids: tuple[int, ...] = (0,), **more: Any) -> MimoEngine:
+    case = load(SCENARIO, antennas={**PANELS, **more}, **{"handover.interruption_ms": 3.0, "motion.update_s": 0.05})
+    assert isinstance(case, cellular.CellularScenario)
+    shape = cellular.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
+    made = assembly.engine(case, Drops(3, ids), shape, torch.device("cpu"), torch.float32)
+    assert isinstance(made, MimoEngine)
+    return made

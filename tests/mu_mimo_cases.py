@@ -1,0 +1,36 @@
+"""Engines of multi-user MIMO and decisions that share every PRB."""
+
+from __future__ import annotations
+
+import torch
+from engine_factory import engine
+
+from mac.scheduling_types import SchedulingDecision, SchedulingObservation
+from mac.shared_engine import SharedEngine
+from phy.antennas import AntennaSettings
+from phy.panel import PanelSettings
+from phy.random import Drops
+
+CROSSED = PanelSettings(polarizations=2, ports=2, polarization_slant_deg=0.0)
+
+
+EIGHT = PanelSettings(columns=4, polarizations=2, ports=8)
+
+
+SHARED = AntennaSettings(
+    base=EIGHT, ue=CROSSED, heard_cells=3, refresh_slots=4, precoding="zf", users_per_prb=3, receiver="lmmse"
+)
+
+
+def shared(drops: Drops, antennas: AntennaSettings, **more: object) -> SharedEngine:
+    made = engine(drops, antennas=antennas, **more)  # type: ignore[arg-type]
+    assert isinstance(made, SharedEngine)
+    return made
+
+
+def all_share(observation: SchedulingObservation, users: int) -> SchedulingDecision:
+    """The first users of each cell on all PRBs."""
+    prbs = observation.rate_bits.shape[-1]
+    first = observation.roster[:, :, None, :users].repeat(1, 1, prbs, 1)
+    first = torch.where(first < observation.serving.shape[1], first, -1)
+    return SchedulingDecision(first[..., 0], first[..., 1:])
