@@ -11,7 +11,7 @@ from torch import Tensor
 from mac.feasible import require_scheduling
 from mac.scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
 from mac.timetable import roster
-from phy import loggrid
+from phy.numerics import log_grid
 from phy.random import Drops
 
 from .checking import Case, FamilyCheck, Luck
@@ -50,7 +50,7 @@ class Slots:
             users_per_prb=self.sharing,
             bits_of_sinr=None
             if self.sharing == 1
-            else 60 * torch.log2(1 + loggrid.centres()).floor().to(torch.float32),
+            else 60 * torch.log2(1 + log_grid.centres()).floor().to(torch.float32),
         )
         luck = Luck(drops, self.name)
         return context, [self._observe(luck, slot) for slot in range(self.slots)]

@@ -10,7 +10,7 @@ from torch import Tensor
 from mac.wsn.feasible import require_wsn
 from mac.wsn.types import WsnContext, WsnDecision, WsnObservation
 from phy.random import Drops
-from phy.sensor_radio import SensorRadioSettings
+from phy.sensors.radio_energy import SensorRadioSettings
 
 from .checking import Case, FamilyCheck, Luck
 

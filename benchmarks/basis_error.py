@@ -27,8 +27,8 @@ from faded_interferers import (
     slots_of,
 )
 
-from phy.channel import ChannelPlan, build_channel
-from phy.link import received_power
+from phy.channel.channel import ChannelPlan, build_channel
+from phy.link.sinr import received_power
 from phy.random import Drops
 from scenarios.families.assembly import channel_plan
 from scenarios.workloads import WORKLOADS

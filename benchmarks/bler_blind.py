@@ -12,7 +12,7 @@ from bler_fit import errors, summary
 from bler_plan import blind
 from bler_points import Effort, decodable, measure, read
 
-from phy.bler import load_thresholds
+from phy.link.bler import load_thresholds
 
 HEAD = """| blind codes | number | BLER | rms error | largest | standard error of the measurement |
 |---|---|---|---|---|---|"""

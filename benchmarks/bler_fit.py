@@ -23,7 +23,7 @@ from bler_process import Codes, Process
 from ldpc_chain import ITERATIONS, base_graph
 from numpy.typing import NDArray
 
-from phy.bler import Thresholds
+from phy.link.bler import Thresholds
 
 TABLE = Path(__file__).parents[1] / "phy" / "tables" / "bler.npz"
 _PACKAGES = ("sionna-no-rt", "torch", "numpy")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from phy.mcs import mcs_table
-from phy.tbs import transport_blocks
+from phy.link.mcs import mcs_table
+from phy.link.transport_block import transport_blocks
 
 EVERY_SIZE = 208  # up to this size every one that NR has is a bin, and measured
 USUAL_RE = 132  # resource elements of a PRB for data, with two symbols of control and one of pilots

@@ -22,7 +22,7 @@ from scipy.optimize import minimize
 from scipy.special import log_ndtr, ndtri
 from torch import Tensor
 
-from phy.tables import load_arrays
+from phy.link.tables import load_arrays
 
 _LEVELS = ((0.4, 0.15), (0.1, 0.35), (0.03, 0.2), (0.008, 0.3))  # BLER aimed at, share of the blocks
 _MORE = ((0.1, 0.2), (0.02, 0.3), (0.008, 0.5))  # the same where a curve is continued

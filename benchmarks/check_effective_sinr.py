@@ -20,8 +20,8 @@ from bler_points import Effort, Threshold, expected_width_db, threshold, waterfa
 from ldpc_chain import Chain
 from torch import Tensor
 
-from phy.effective_sinr import SinrMapping, sinr_mapping
-from phy.mcs import mcs_table
+from phy.link.effective_sinr import SinrMapping, sinr_mapping
+from phy.link.mcs import mcs_table
 
 PRBS, PRB_HZ, SUBCARRIERS, TAPS = 24, 360e3, 12, 12
 CODES = ((1, 4, 640), (1, 12, 1800), (1, 18, 2400), (1, 25, 3840), (2, 22, 4224), (2, 26, 6144))  # table, MCS, bits

@@ -25,10 +25,10 @@ from torch import Tensor
 from mac.carrier import CarrierSettings
 from mac.link_adaptation import LinkSettings
 from mac.link_tables import LinkTables, link_tables
-from phy import loggrid
-from phy.bler import transport_bler
-from phy.mcs import mcs_table
-from phy.tbs import transport_blocks
+from phy.link.bler import transport_bler
+from phy.link.mcs import mcs_table
+from phy.link.transport_block import transport_blocks
+from phy.numerics import log_grid
 
 # (MCS table, MCS, PRBs): single PRBs, repetition, high rates, two and more code blocks, both base graphs
 CASES = (
@@ -89,7 +89,7 @@ def tabulated_db(tables: LinkTables, cell: int, target: float) -> float:
     """SNR in dB at which a transport block has the BLER, on the slot loop's own curve."""
     curve = tables.bler_curves[tables.bler_row[cell]]
     z = torch.special.ndtri(transport_bler(curve, tables.code_blocks[cell]).clamp(1e-8, 1 - 1e-8)).numpy()
-    snr_db = 10 * np.log10(loggrid.centres().numpy())
+    snr_db = 10 * np.log10(log_grid.centres().numpy())
     inside = (z > -5) & (z < 5)
     return float(np.interp(-torch.special.ndtri(torch.tensor(target)).item(), -z[inside], snr_db[inside]))
 

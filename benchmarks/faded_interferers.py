@@ -22,9 +22,9 @@ import torch
 from torch import Tensor
 
 from mac.metrics.intervals import summary
-from phy.channel import Channel, ChannelPlan, build_channel
-from phy.faded import strongest
-from phy.link import received_power
+from phy.channel.channel import Channel, ChannelPlan, build_channel
+from phy.link.dominant_interferers import strongest
+from phy.link.sinr import received_power
 from phy.random import Drops, uniform
 from scenarios import load, run
 from scenarios.families.assembly import channel_plan

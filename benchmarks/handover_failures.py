@@ -17,8 +17,8 @@ from torch import Tensor
 from mac.handover import COUNTERS, HandoverSettings, rules
 from mac.itinerary import follow, period_slots
 from mac.measurements import MeasurementSettings
-from phy.channel import frequency_basis
-from phy.motion import Course
+from phy.channel.channel import frequency_basis
+from phy.channel.moving import Course
 from phy.random import Drops
 from scenarios import load
 from scenarios.families import assembly, cellular, find, moving

@@ -1,4 +1,5 @@
-r"""Writes ``phy/tables/bler.npz``: block error rates of MCS tables 1 to 3 in AWGN, simulated with Sionna's LDPC chain.
+r"""Writes ``phy/link/tables/bler.npz``: block error rates of MCS tables 1 to 3 in AWGN, simulated with Sionna's LDPC
+chain.
 
 Two steps, of which the first can be stopped and taken up again at any time (the points are in a file, one line a code):
 

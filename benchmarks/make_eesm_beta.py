@@ -1,4 +1,4 @@
-"""Writes ``phy/tables/eesm_beta.json`` from the Sionna package that is installed.
+"""Writes ``phy/link/tables/eesm_beta.json`` from the Sionna package that is installed.
 
 python benchmarks/make_eesm_beta.py --date 2026-11-21
 """

@@ -1,4 +1,5 @@
-"""Writes ``phy/tables/mutual_information.npz``: mutual information of Gray-labelled QAM in AWGN, bit by bit (BICM).
+"""Writes ``phy/link/tables/mutual_information.npz``: mutual information of Gray-labelled QAM in AWGN, bit by bit
+(BICM).
 
 A square QAM is two amplitude modulations (PAM) of half the energy and half the noise. Per coded bit b of a PAM,
 I = 1 - E[log2(sum over all x of p(y|x) / sum over the x with the same b of p(y|x))], the mean over the bits; the
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from phy import loggrid
+from phy.numerics import log_grid
 
 FILE = Path(__file__).parents[1] / "phy" / "tables" / "mutual_information.npz"
 ORDERS = (2, 4, 6, 8)
@@ -31,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--date", required=True, help="the date to be recorded, YYYY-MM-DD")
     date = parser.parse_args().date
-    sinr = loggrid.centres().numpy()
+    sinr = log_grid.centres().numpy()
     table = np.array([[mutual_information(order, float(value)) for value in sinr] for order in ORDERS])
     provenance = {
         "source": "fairwave, computed",

@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from phy.codebook import panel_codebook
-from phy.panel import PanelSettings, port_response
+from phy.antenna.codebook import panel_codebook
+from phy.antenna.panel import PanelSettings, port_response
 
 TILT_DEG = 99.0
 AZIMUTH = torch.deg2rad(torch.linspace(-90, 90, 361, dtype=torch.float64))

@@ -17,8 +17,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from phy.bler import Thresholds
-from phy.tables import load_arrays
+from phy.link.bler import Thresholds
+from phy.link.tables import load_arrays
 
 ROOT = Path(__file__).parents[1]
 CHOSEN = ((2, 120, 72), (2, 30, 300), (6, 567, 491), (4, 490, 1373), (8, 754, 3840))

@@ -21,9 +21,8 @@ from mac import handover, measurements
 from mac.handover import HandoverSettings
 from mac.itinerary import LinkMonitor
 from mac.measurements import MeasurementSettings
-from phy.antenna import SectorAntennaSettings
+from phy.antenna.element import SectorAntennaSettings
 from phy.blockage import BlockageEvent, ScriptedSettings, scripted_loss_db, write_script
-from phy.large_scale import AirPlan, draw_air
 from phy.mobility import (
     GaussMarkov,
     Linear,
@@ -36,10 +35,11 @@ from phy.mobility import (
     fold,
     trajectories,
 )
-from phy.placement import place_per_cell
-from phy.propagation import PropagationSettings
 from phy.random import Drops
-from phy.topology import Topology, TopologySettings, build_topology
+from phy.topology.sites import Topology, TopologySettings, build_topology
+from phy.topology.users import place_per_cell
+from phy.tr38901.large_scale import AirPlan, draw_air
+from phy.tr38901.settings import PropagationSettings
 
 DROP = Drops(3, (0,))
 TOPOLOGY = build_topology(TopologySettings(sectors=1))

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from mac.engine import Engine
-from phy.motion import MovingFading
+from phy.channel.moving import MovingFading
 from phy.random import Drops
 from scenarios import load
 from scenarios.families import assembly, cellular, find

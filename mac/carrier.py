@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass as settings
 from pydantic_core import ArgsKwargs
 from torch import Tensor
 
-from phy.config import STRICT
+from phy.settings import STRICT
 from phy.units import dbm_to_w, noise_power_w
 
 SUBCARRIERS = 12

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from phy.channel import Channel
-from phy.mimo_channel import Around
+from phy.channel.channel import Channel
+from phy.channel.matrices import Around
 from phy.random import Drops
 
 from .carrier import CarrierSettings

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from phy.energy import PowerSettings, energy_j
+from phy.power_consumption import PowerSettings, energy_j
 
 from . import handover, uplink
 from .cells import CellState, SlotOutcome

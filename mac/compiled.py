@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from phy.compiled_link import Heard, Links, report, sinr
-from phy.compiling import give_up
-from phy.link import snr
-from phy.threads import share_out
+from phy.link.sinr import snr
+from phy.link.sinr_numba import Heard, Links, report, sinr
+from phy.numerics.jit import give_up
+from phy.numerics.threads import share_out
 
 from . import compiled_slot as slots
 from .cells import COUNTERS, Carried, CellState, Moment, Report

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from phy.compiling import Loop
+from phy.numerics.jit import Loop
 
 from .scheduling_types import SchedulingObservation
 

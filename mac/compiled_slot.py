@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phy.compiled_loggrid import grid_index
-from phy.compiling import Loop, compiled
-from phy.effective_sinr import LEAST_REST, ODDS_SCALE
+from phy.link.effective_sinr import LEAST_REST, ODDS_SCALE
+from phy.numerics.jit import Loop, compiled
+from phy.numerics.log_grid_numba import grid_index
 
 from .cells import LEAST_BITS
 from .harq import ATTEMPTS, BYTES, MCS, PRBS, READY, SINR

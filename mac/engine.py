@@ -3,7 +3,7 @@
 A slot runs ``observe -> (a scheduler decides) -> step``. Nothing in it loops over users, cells or PRBs, branches on a
 tensor or reads one back; what a block of slots needs (phasors, arrivals, random numbers) is prepared for the block at
 once. Transcendental functions, whose last bit may depend on where in a batch a number stands, stay out of the slot:
-they are tables, read by one gather. The one exception is the power in :func:`phy.bler.transport_bler`, in float64.
+they are tables, read by one gather. The one exception is the power in :func:`phy.link.bler.transport_bler`, in float64.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from phy.bler import transport_bler
-from phy.compiling import available, wanted
-from phy.link import sinr
-from phy.lookup import gather
-from phy.mimo_channel import Around
+from phy.channel.matrices import Around
+from phy.link.bler import transport_bler
+from phy.link.sinr import sinr
+from phy.numerics.jit import available, wanted
+from phy.numerics.log_grid import gather
 from phy.random import uniform
 
 from . import handover, harq

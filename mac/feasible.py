@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from phy.compiling import available, give_up
+from phy.numerics.jit import available, give_up
 
 from .contracts import InfeasibleDecision
 from .scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation

@@ -37,7 +37,7 @@ from pydantic import field_validator, model_validator
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
-from phy.config import STRICT
+from phy.settings import STRICT
 
 from .contracts import Field
 

@@ -14,7 +14,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
-from phy.config import STRICT
+from phy.settings import STRICT
 
 BYTES, MCS, PRBS, SINR, ATTEMPTS, READY = range(6)
 

@@ -14,11 +14,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
-from phy import loggrid
-from phy.bler import BlerTable, cqi_threshold
-from phy.config import STRICT
-from phy.effective_sinr import Kind
-from phy.mcs import CqiTable
+from phy.link.bler import BlerTable, cqi_threshold
+from phy.link.effective_sinr import Kind
+from phy.link.mcs import CqiTable
+from phy.numerics import log_grid
+from phy.settings import STRICT
 
 
 @settings(frozen=True, config=STRICT)
@@ -53,12 +53,12 @@ class LinkAdaptation:
 
     def report(self, sinr: Tensor) -> Tensor:
         """Bits that a slot of each PRB carries at the CQI that is reported for it, ``[B, U, K]`` from linear SINR."""
-        bits = self.bits_of_sinr[loggrid.index(sinr)]
+        bits = self.bits_of_sinr[log_grid.index(sinr)]
         return bits if self.subband_prbs == 1 else self._by_subband(bits)
 
     def choose_mcs(self, mean_bits: Tensor, offset_db: Tensor) -> Tensor:
         """MCS for the mean of the reported bits and the outer loop's offset, int64 like ``mean_bits``."""
-        sinr_db = self.sinr_db_of_bits[loggrid.index(mean_bits)] + offset_db
+        sinr_db = self.sinr_db_of_bits[log_grid.index(mean_bits)] + offset_db
         return (torch.bucketize(sinr_db, self.threshold_db, right=True) - 1).clamp_(min=0)
 
     def to(self, device: torch.device) -> LinkAdaptation:
@@ -87,11 +87,11 @@ def link_adaptation(
     cqi: CqiTable, bler: BlerTable, settings: LinkSettings, re_per_prb: int, dtype: torch.dtype
 ) -> LinkAdaptation:
     """Build the tables from those of the standard and the link-level error rates."""
-    sinr = loggrid.centres()
+    sinr = log_grid.centres()
     bits = cqi.efficiency * re_per_prb
     needed = cqi_threshold(cqi, bler)  # CQI 1 to 15
     # At each bin's upper edge, so that a report of exactly one level finds the MCS of that level.
-    sinr_db = _interpolate(loggrid.edges()[1:], bits[1:], 10 * needed.log10())
+    sinr_db = _interpolate(log_grid.edges()[1:], bits[1:], 10 * needed.log10())
     return LinkAdaptation(
         bits_of_sinr=bits[torch.bucketize(sinr, needed, right=True)].to(dtype),
         sinr_db_of_bits=sinr_db.to(dtype),

@@ -8,10 +8,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from phy.bler import block_curves, load_bler
-from phy.effective_sinr import SinrMapping, sinr_mapping
-from phy.mcs import cqi_table, mcs_table
-from phy.tbs import resource_elements_per_prb, transport_blocks
+from phy.link.bler import block_curves, load_bler
+from phy.link.effective_sinr import SinrMapping, sinr_mapping
+from phy.link.mcs import cqi_table, mcs_table
+from phy.link.transport_block import resource_elements_per_prb, transport_blocks
 
 from .carrier import SYMBOLS, CarrierSettings
 from .link_adaptation import LinkAdaptation, LinkSettings, link_adaptation

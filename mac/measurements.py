@@ -19,8 +19,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
-from phy.config import STRICT
 from phy.random import uniform
+from phy.settings import STRICT
 
 REFERENCE_MS = 200.0
 """Sample period that the filter coefficient supposes (TS 38.331 clause 5.5.3.2 with TS 38.133 clause 9.2.5)."""

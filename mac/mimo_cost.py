@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from phy.antennas import AntennaSettings
-from phy.parameters import RAYS
+from phy.link.mimo_settings import AntennaSettings
+from phy.tr38901.lsp_tables import RAYS
 
 from .link_adaptation import LinkSettings
 

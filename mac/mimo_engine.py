@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from phy.codebook import Codebook, panel_codebook
-from phy.mimo_channel import Around, Matrices
-from phy.precoding import best_entry
-from phy.receiver import (
+from phy.antenna.codebook import Codebook, panel_codebook
+from phy.channel.matrices import Around, Matrices
+from phy.link.precoding import best_entry
+from phy.link.receiver import (
     Heard,
     average_covariance,
     downlink_sinr,

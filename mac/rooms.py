@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from phy.channel import Channel
-from phy.fading import Fading, SmallScale
-from phy.fold import fold
+from phy.channel.channel import Channel
+from phy.channel.fading import Fading, SmallScale
+from phy.link.folded_response import fold
 
 from .cells import Block, Parts
 
@@ -33,7 +33,7 @@ class Rooms:
         self._free: list[Tensor] | None = [] if own else None
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
-        """As :meth:`phy.fading.SmallScale.coordinates`."""
+        """As :meth:`phy.channel.fading.SmallScale.coordinates`."""
         if self._free is None or not isinstance(self._fading, Fading):
             return self._fading.coordinates(first_slot, slots, slot_s)
         return self._fading.evaluated(first_slot, slots, slot_s, self._free.pop() if self._free else None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from phy.energy import PowerSettings
+from phy.power_consumption import PowerSettings
 from phy.random import Drops
 
 from .cells import CellState, SlotOutcome

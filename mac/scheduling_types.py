@@ -26,7 +26,9 @@ class SchedulingContext:
     device: torch.device
     dtype: torch.dtype
     users_per_prb: int = 1  # users of a cell that may share a PRB (antennas.users_per_prb)
-    bits_of_sinr: Tensor | None = None  # [phy.loggrid.SIZE] bits of a PRB at a SINR, by phy.loggrid.index; where PRBs
+    bits_of_sinr: Tensor | None = (
+        None  # [phy.numerics.log_grid.SIZE] bits of a PRB at a SINR, by phy.numerics.log_grid.index; where PRBs
+    )
     # may be shared
 
 

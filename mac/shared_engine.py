@@ -1,7 +1,7 @@
 """The slot engine with panels whose PRBs several users of a cell may share: multi-user MIMO, a layer a user.
 
 Every user reports his SINR of a transmission to him alone, and by reciprocity of a TDD channel the base station knows
-the direction that he hears best (:mod:`phy.co_scheduling`); both are as old as reports are. From them follow the
+the direction that he hears best (:mod:`phy.link.mu_mimo`); both are as old as reports are. From them follow the
 precoder of each PRB, by zero-forcing or its regularised form over the users on it, and the SINR that the base station
 expects each of them to have, from which the MCS of a new block is chosen. What users then receive is the truth: the
 channel of the slot, the other users of the PRB, and what the other cells really send.
@@ -17,10 +17,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from phy import loggrid
-from phy.antennas import AntennaSettings
-from phy.co_scheduling import co_precoder, co_scheduled_sinr, dominant_direction, expected_sinr, similarity
-from phy.receiver import Heard, post_combining_sinr
+from phy.link.mimo_settings import AntennaSettings
+from phy.link.mu_mimo import co_precoder, co_scheduled_sinr, dominant_direction, expected_sinr, similarity
+from phy.link.receiver import Heard, post_combining_sinr
+from phy.numerics import log_grid
 
 from . import harq
 from .cells import Block, CellState, Grant, Moment, Parts, Report, SlotOutcome
@@ -44,7 +44,7 @@ class DirectionReport(Report):
     """A report of a transmission to the user alone, and what the base station knows of his channel."""
 
     sinr: Tensor  # [B, U, K] in steps of half a dB
-    rows: Tensor  # [B, U, K, Nt] complex, the user's row g of phy.co_scheduling
+    rows: Tensor  # [B, U, K, Nt] complex, the user's row g of phy.link.mu_mimo
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class SharedEngine(MimoEngine):
         super().__init__(parts)
         antennas, adaptation = self.mimo.antennas, parts.tables.adaptation
         self._most, self._regularized = antennas.users_per_prb, antennas.precoding == "rzf"
-        floor = (10 * loggrid.centres().log10() * _STEPS).floor() / _STEPS
+        floor = (10 * log_grid.centres().log10() * _STEPS).floor() / _STEPS
         steps = torch.pow(10.0, floor.clamp(_LEAST_DB, _MOST_DB) / 10)
         self._sinr_steps = steps.to(self.device, self.dtype)
         if self._most > 1:
@@ -112,7 +112,7 @@ class SharedEngine(MimoEngine):
         who = user.clamp(min=0)
         rows = (report.rows[drop][who, self._prb] * willing[..., None]).transpose(1, 2)
         precoder = co_precoder(rows, self._regularized)
-        expected = self.parts.tables.adaptation.bits_of_sinr[loggrid.index(expected_sinr(rows, precoder))]
+        expected = self.parts.tables.adaptation.bits_of_sinr[log_grid.index(expected_sinr(rows, precoder))]
         accompanied = willing.sum(1, keepdim=True) > 1
         bits = torch.where(accompanied, expected.transpose(1, 2), report.bits[drop][who, self._prb])
         return precoder, bits * (user >= 0)
@@ -167,7 +167,7 @@ class SharedEngine(MimoEngine):
         direction = dominant_direction(own)
         precoder = direction.conj()[..., None]
         gamma = post_combining_sinr(own, precoder, disturbed, self.mimo.antennas.receiver)[..., 0]
-        sinr = self._sinr_steps[loggrid.index(gamma)]
+        sinr = self._sinr_steps[log_grid.index(gamma)]
         return self.parts.tables.adaptation.report(gamma), sinr, direction * sinr.sqrt()[..., None]
 
 

@@ -15,9 +15,9 @@ from pydantic import Field as Limits
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
-from phy.config import STRICT
-from phy.energy import PowerSettings
+from phy.power_consumption import PowerSettings
 from phy.random import Drops
+from phy.settings import STRICT
 
 from .cells import COUNTERS, CellState, SlotOutcome
 from .cellular import Books, add_reports, fields_of

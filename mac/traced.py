@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
-from phy.compiling import slower
+from phy.numerics.jit import slower
 
 from .cells import Carried, CellState, Moment
 

@@ -13,9 +13,9 @@ from pydantic import model_validator
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
-from phy.config import STRICT
+from phy.link.power_control import UplinkPowerSettings
+from phy.settings import STRICT
 from phy.units import dbm_to_w
-from phy.uplink_power import UplinkPowerSettings
 
 from .carrier import CarrierSettings
 from .contracts import Field

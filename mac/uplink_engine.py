@@ -1,8 +1,8 @@
 """The slot engine of an uplink: users send with power control, cells hear their own users and those of the others.
 
-A user who holds M PRBs sends on each with ``min(P_open, P_CMAX / M)`` (:mod:`phy.uplink_power`); cell c hears on PRB k
-its own user and whomever the other cells scheduled there. Blocks, HARQ, the outer loop and queues are those of the
-downlink.
+A user who holds M PRBs sends on each with ``min(P_open, P_CMAX / M)`` (:mod:`phy.link.power_control`); cell c hears on
+PRB k its own user and whomever the other cells scheduled there. Blocks, HARQ, the outer loop and queues are those of
+the downlink.
 
 Base stations know the channels of their own users on every PRB, as from sounding, and the interference that they heard
 in the slot of the measurement. A report holds, for each PRB, the CQI of a user who sends with P_open, as he does while
@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from phy import loggrid
-from phy.fold import unfold
-from phy.uplink import heard, holder_links, own_links, steering_of_prbs
+from phy.link.folded_response import unfold
+from phy.link.uplink_sinr import heard, holder_links, own_links, steering_of_prbs
+from phy.numerics import log_grid
 
 from . import cells, harq
 from .cells import CellState, Grant, Moment, Parts, Report
@@ -64,8 +64,8 @@ class UplinkEngine(Engine):
         """
         mean, queue, room = state.reports[0].mean_bits, state.harq, self.powers.room(state.slot)[..., None]
         left = (room / self._counts).clamp_(max=1.0)  # of the power on a PRB, for 1 to K of them
-        sinr = self._sinr_of_bits[loggrid.index(mean)][..., None]
-        bits = torch.where(left < 1.0, self._bits_of_sinr[loggrid.index(sinr * left)], mean[..., None])
+        sinr = self._sinr_of_bits[log_grid.index(mean)][..., None]
+        bits = torch.where(left < 1.0, self._bits_of_sinr[log_grid.index(sinr * left)], mean[..., None])
         bits = (bits * self._counts).masked_fill_(left * self._most_spread < 1.0, 0.0).cummax(-1).values
         wanted = torch.minimum(bits[..., -1], state.waiting_bytes * 8)
         need = (bits < wanted[..., None]).sum(-1) + (wanted > 0)
@@ -74,7 +74,7 @@ class UplinkEngine(Engine):
 
     def _choose(self, state: CellState, mean_bits: Tensor, prbs: Tensor) -> Tensor:
         left = (self.powers.room(state.slot) / prbs.clamp(min=1.0)).clamp_(max=1.0)
-        offset_db = state.outer_loop_db + self._db[loggrid.index(left)]
+        offset_db = state.outer_loop_db + self._db[log_grid.index(left)]
         return self.parts.tables.adaptation.choose_mcs(mean_bits, offset_db)
 
     def _receive(self, state: CellState, grant: Grant, activity: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
@@ -135,10 +135,10 @@ def _curves(adaptation: LinkAdaptation, dtype: torch.dtype) -> tuple[Tensor, Ten
 
     The last two undo each other along the line between CQIs.
     """
-    bits, sinr_db = loggrid.edges()[1:].numpy(), adaptation.sinr_db_of_bits.double().cpu().numpy()
+    bits, sinr_db = log_grid.edges()[1:].numpy(), adaptation.sinr_db_of_bits.double().cpu().numpy()
     least, most = (float(level) for level in (adaptation.levels[1], adaptation.levels[-1]))
-    lower_db = 10.0 * loggrid.edges()[:-1].log10()  # 0 dB for a ratio of exactly 1
-    back = np.interp(10.0 * loggrid.centres().log10().numpy(), sinr_db, bits)
+    lower_db = 10.0 * log_grid.edges()[:-1].log10()  # 0 dB for a ratio of exactly 1
+    back = np.interp(10.0 * log_grid.centres().log10().numpy(), sinr_db, bits)
     back = np.where(back < 0.99 * least, 0.0, np.minimum(back, most))
-    forth = 10.0 ** (np.minimum(sinr_db, loggrid.OCTAVE_HIGH * 3.0) / 10.0)
+    forth = 10.0 ** (np.minimum(sinr_db, log_grid.OCTAVE_HIGH * 3.0) / 10.0)
     return lower_db.to(dtype), torch.from_numpy(forth).to(dtype), torch.from_numpy(back).to(dtype)

@@ -18,14 +18,14 @@ import torch
 from pydantic import Field, ValidationError, field_validator, model_validator
 from torch import Tensor
 
-from phy.antenna import SectorAntennaSettings
-from phy.beams import BeamPanelSettings
-from phy.large_scale import AirPlan, draw_air, raised
-from phy.pathloss import require_base_height
-from phy.placement import place_per_cell, place_uniform
-from phy.propagation import PropagationSettings
+from phy.antenna.beams import BeamPanelSettings
+from phy.antenna.element import SectorAntennaSettings
 from phy.random import Drops, uniform
-from phy.topology import Topology, TopologySettings, build_topology
+from phy.topology.sites import Topology, TopologySettings, build_topology
+from phy.topology.users import place_per_cell, place_uniform
+from phy.tr38901.large_scale import AirPlan, draw_air, raised
+from phy.tr38901.pathloss import require_base_height
+from phy.tr38901.settings import PropagationSettings
 from phy.units import db_to_linear, dbm_to_w, linear_to_db, noise_power_w
 
 from .calibration_beams import BeamNetwork, Interference, beam_links, heard_gains

@@ -13,13 +13,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from phy.antenna import SectorAntennaSettings, gain_db
-from phy.beam_power import Ends, Pattern, beam_power
-from phy.beams import BeamPanelSettings, beam_gains, polarization_of, turns_rad
-from phy.large_scale import AirPlan, draw_air, site_links
-from phy.propagation import PropagationSettings
+from phy.antenna.beams import BeamPanelSettings, beam_gains, polarization_of, turns_rad
+from phy.antenna.element import SectorAntennaSettings, gain_db
 from phy.random import Drops, uniform
-from phy.topology import Topology
+from phy.topology.sites import Topology
+from phy.tr38901.beam_coupling import Ends, Pattern, beam_power
+from phy.tr38901.large_scale import AirPlan, draw_air, site_links
+from phy.tr38901.settings import PropagationSettings
 from phy.units import db_to_linear
 
 Interference = Literal["random_beam", "served_user"]
@@ -52,7 +52,7 @@ class BeamLinks:
 def beam_links(drop: Drops, network: BeamNetwork, user_m: Tensor) -> BeamLinks:
     """Gains between all beams of users at ``[1, U, 3]`` in m.
 
-    Streams: those of the air and of :mod:`phy.beam_power`, "ue_bearing".
+    Streams: those of the air and of :mod:`phy.tr38901.beam_coupling`, "ue_bearing".
     """
     topology, users = network.topology, user_m.shape[1]
     plan = AirPlan(topology, network.propagation, network.port, users, clusters=True)

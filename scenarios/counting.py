@@ -15,8 +15,8 @@ Of the others
   nothing, but they are the same calls, so they are counted there too.
 
 What ``torch.compile`` compiled is counted as it was written: under a dispatch mode it runs operation by operation. A
-compiled loop (:mod:`phy.compiling`) is one operation that reads or writes each of its arrays once, and allocates none;
-its tables stay in caches and are left out.
+compiled loop (:mod:`phy.numerics.jit`) is one operation that reads or writes each of its arrays once, and allocates
+none; its tables stay in caches and are left out.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from mac.loop import Span, run
-from phy.compiling import Loop
+from phy.numerics.jit import Loop
 
 _NO_KERNEL = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "_unsafe_view", "set_"}
 _VALUES_DECIDE = {"_local_scalar_dense", "nonzero", "equal", "masked_select", "_unique2", "unique_dim", "bincount",

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from mac.metrics.arrays import Array
-from phy.sensor_radio import transmit_j_per_bit
+from phy.sensors.radio_energy import transmit_j_per_bit
 
 from .errors import ScenarioError
 from .field_rounds import RoundChoice, RoundView, views

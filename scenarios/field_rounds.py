@@ -18,7 +18,7 @@ from mac.metrics.arrays import Array, Mask, read
 from mac.metrics.lifetime import first_node_dead
 from mac.wsn.types import NO_WAY
 from phy.random import Drops
-from phy.sensor_field import place_nodes
+from phy.sensors.deployment import place_nodes
 
 from . import families
 from .contenders import Contender, contenders

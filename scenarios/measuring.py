@@ -17,7 +17,7 @@ import torch
 
 from allocators.registry import resolve
 from mac.loop import Span, run
-from phy.compiling import SWITCH
+from phy.numerics.jit import SWITCH
 from phy.random import Drops
 
 from . import families
@@ -173,7 +173,7 @@ def _roofline(workload: Workload, counts: Counts, rate: float, drops: int, bandw
 def _repeated(problem: Any, times: int) -> Any:
     """The problem with each of its drops so many times, as if they were different ones."""
     from mac.scheduling import SchedulingProblem
-    from phy.channel import stack_channels
+    from phy.channel.channel import stack_channels
 
     parts = problem.engine.parts
     channel = stack_channels([parts.channel] * times)

@@ -14,7 +14,7 @@ from allocators.registry import resolve
 from mac.compiled import CompiledSlot
 from mac.engine import Engine
 from mac.loop import Span, run
-from phy import compiling
+from phy.numerics import jit
 from phy.random import Drops
 from scenarios.families import Family, find
 from scenarios.loading import load
@@ -43,17 +43,17 @@ CITY: Scenario = {
 @contextmanager
 def torch_alone() -> Iterator[None]:
     """Nothing is compiled in here."""
-    before = os.environ.get(compiling.SWITCH)
-    os.environ[compiling.SWITCH] = "0"
-    compiling.available.cache_clear()
+    before = os.environ.get(jit.SWITCH)
+    os.environ[jit.SWITCH] = "0"
+    jit.available.cache_clear()
     try:
         yield
     finally:
         if before is None:
-            del os.environ[compiling.SWITCH]
+            del os.environ[jit.SWITCH]
         else:
-            os.environ[compiling.SWITCH] = before
-        compiling.available.cache_clear()
+            os.environ[jit.SWITCH] = before
+        jit.available.cache_clear()
 
 
 def city(**sections: Any) -> Scenario:

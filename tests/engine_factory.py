@@ -12,13 +12,13 @@ from mac.link_adaptation import LinkSettings
 from mac.link_tables import link_tables
 from mac.shared_engine import engine_kind
 from mac.traffic.packets import Arrivals
-from phy.antenna import SectorAntennaSettings
-from phy.antennas import AntennaSettings
-from phy.channel import Channel, ChannelPlan, build_channel
-from phy.fading import FadingSettings
-from phy.large_scale import PropagationSettings
+from phy.antenna.element import SectorAntennaSettings
+from phy.channel.channel import Channel, ChannelPlan, build_channel
+from phy.channel.fading import FadingSettings
+from phy.link.mimo_settings import AntennaSettings
 from phy.random import Drops
-from phy.topology import TopologySettings, build_topology
+from phy.topology.sites import TopologySettings, build_topology
+from phy.tr38901.large_scale import PropagationSettings
 
 CPU = torch.device("cpu")
 

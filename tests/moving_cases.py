@@ -8,11 +8,11 @@ import torch
 from moving_cases import BASE, CPU, SLOT_S, linear, scenario
 from torch import Tensor
 
-from phy.channel import Channel
+from phy.channel.channel import Channel
+from phy.channel.moving import MovingFading, build_moving_channel
 from phy.mobility import Trajectory, fold
-from phy.motion import MovingFading, build_moving_channel
 from phy.random import Drops
-from phy.topology import TopologySettings, build_topology
+from phy.topology.sites import TopologySettings, build_topology
 from scenarios import load
 from scenarios.families import assembly, cellular, find
 from scenarios.families.moving import motion_plan

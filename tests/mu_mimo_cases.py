@@ -7,8 +7,8 @@ from engine_factory import engine
 
 from mac.scheduling_types import SchedulingDecision, SchedulingObservation
 from mac.shared_engine import SharedEngine
-from phy.antennas import AntennaSettings
-from phy.panel import PanelSettings
+from phy.antenna.panel import PanelSettings
+from phy.link.mimo_settings import AntennaSettings
 from phy.random import Drops
 
 CROSSED = PanelSettings(polarizations=2, ports=2, polarization_slant_deg=0.0)

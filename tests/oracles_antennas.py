@@ -66,7 +66,7 @@ def _behind(filters: Complex, effective: Complex, covariance: Complex) -> Real:
 
 
 def downlink_sinr(channel: Complex, cell: npt.NDArray[np.int64], rest: Real, precoder: Complex, activity: Real) -> Real:
-    """LMMSE SINR ``[B, C, K, L]``; arguments as in ``phy.receiver``."""
+    """LMMSE SINR ``[B, C, K, L]``; arguments as in ``phy.link.receiver``."""
     batch, cells, prbs, heard, antennas, _ = channel.shape
     out = np.zeros((batch, cells, prbs, precoder.shape[-1]))
     for b in range(batch):
@@ -83,7 +83,7 @@ def downlink_sinr(channel: Complex, cell: npt.NDArray[np.int64], rest: Real, pre
 
 
 def uplink_sinr(gain: Real, holder: npt.NDArray[np.int64], power: Real) -> Real:
-    """``[B, C, K]``; arguments as in ``phy.uplink_power``."""
+    """``[B, C, K]``; arguments as in ``phy.link.power_control``."""
     batch, cells, prbs = holder.shape
     out = np.zeros((batch, cells, prbs))
     for b in range(batch):

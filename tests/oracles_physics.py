@@ -98,9 +98,9 @@ class LoopEngine:
         self.arrive()
 
     def _tables(self) -> None:
-        from phy.bler import cqi_threshold, load_bler
-        from phy.mcs import cqi_table
-        from phy.tables import load_arrays
+        from phy.link.bler import cqi_threshold, load_bler
+        from phy.link.mcs import cqi_table
+        from phy.link.tables import load_arrays
 
         bler, cqi = load_bler(self.parts.carrier.mcs_table), cqi_table(self.parts.carrier.mcs_table)
         self.thresholds = load_arrays("bler")

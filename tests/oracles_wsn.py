@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from mac.wsn.settings import AccountSettings
-from phy.sensor_radio import SensorRadioSettings
+from phy.sensors.radio_energy import SensorRadioSettings
 
 
 @dataclass

@@ -7,14 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from phy.panel import PanelSettings
+from phy.antenna.panel import PanelSettings
 from phy.units import SPEED_OF_LIGHT_MPS
 
 CARRIER_HZ = 3.5e9
 
 
 def order_in(array: Any, panel: PanelSettings) -> Tensor:
-    from phy.panel import element_positions
+    from phy.antenna.panel import element_positions
 
     ours = element_positions(panel)
     theirs = array.ant_pos / (SPEED_OF_LIGHT_MPS / CARRIER_HZ)

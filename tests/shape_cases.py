@@ -14,12 +14,12 @@ from mac.engine import Engine
 from mac.harq import HarqSettings
 from mac.link_adaptation import LinkSettings
 from mac.link_tables import link_tables
-from phy.antenna import SectorAntennaSettings
-from phy.channel import ChannelPlan, build_channel
-from phy.fading import FadingSettings
-from phy.large_scale import PropagationSettings
+from phy.antenna.element import SectorAntennaSettings
+from phy.channel.channel import ChannelPlan, build_channel
+from phy.channel.fading import FadingSettings
 from phy.random import Drops
-from phy.topology import TopologySettings, build_topology
+from phy.topology.sites import TopologySettings, build_topology
+from phy.tr38901.large_scale import PropagationSettings
 
 CPU, SLOTS = torch.device("cpu"), 45
 

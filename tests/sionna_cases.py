@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from mac.carrier import CarrierSettings
-from phy.antenna import SectorAntennaSettings
-from phy.channel import Channel, ChannelPlan
-from phy.fading import FadingSettings
-from phy.large_scale import PropagationSettings
-from phy.sionna_channel import SionnaLinks
-from phy.topology import TopologySettings, build_topology
+from phy.antenna.element import SectorAntennaSettings
+from phy.channel.channel import Channel, ChannelPlan
+from phy.channel.fading import FadingSettings
+from phy.sionna_adapter.channel import SionnaLinks
+from phy.topology.sites import TopologySettings, build_topology
+from phy.tr38901.large_scale import PropagationSettings
 from phy.units import SPEED_OF_LIGHT_MPS
 
 sionna_38901 = pytest.importorskip("sionna.phy.channel.tr38901")

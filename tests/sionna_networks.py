@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from mac.carrier import CarrierSettings
-from phy.antenna import SectorAntennaSettings
-from phy.channel import Channel, ChannelPlan, build_channel
-from phy.fading import FadingSettings
-from phy.large_scale import PropagationSettings, large_scale
+from phy.antenna.element import SectorAntennaSettings
+from phy.channel.channel import Channel, ChannelPlan, build_channel
+from phy.channel.fading import FadingSettings
 from phy.random import Drops, uniform
-from phy.topology import TopologySettings, build_topology, displacement
+from phy.topology.sites import TopologySettings, build_topology, displacement
+from phy.tr38901.large_scale import PropagationSettings, large_scale
 
 sionna_38901 = pytest.importorskip("sionna.phy.channel.tr38901")
 

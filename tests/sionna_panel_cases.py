@@ -11,9 +11,9 @@ from ray_order import order_in
 from sionna_cases import CARRIER_HZ
 from torch import Tensor
 
-from phy.channel import ChannelPlan
-from phy.panel import PanelSettings, element_positions, port_positions
-from phy.sionna_channel import SionnaLinks
+from phy.antenna.panel import PanelSettings, element_positions, port_positions
+from phy.channel.channel import ChannelPlan
+from phy.sionna_adapter.channel import SionnaLinks
 
 sionna_38901 = pytest.importorskip("sionna.phy.channel.tr38901")
 

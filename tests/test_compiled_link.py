@@ -11,16 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from phy import compiled_link, link, loggrid
-from phy.compiled_link import Heard, Links
-from phy.compiled_loggrid import grid_index
-from phy.compiling import compiled
-from phy.faded import Faded, strongest
-from phy.fold import unfold
+from phy.link import sinr as link
+from phy.link import sinr_numba
+from phy.link.dominant_interferers import Faded, strongest
+from phy.link.folded_response import unfold
+from phy.link.sinr_numba import Heard, Links
+from phy.numerics import log_grid
+from phy.numerics.jit import compiled
+from phy.numerics.log_grid_numba import grid_index
 
 Array = np.ndarray
 DTYPES = (torch.float32, torch.float64)
-TABLE = torch.linspace(0.0, 700.0, loggrid.SIZE, dtype=torch.float64)
+TABLE = torch.linspace(0.0, 700.0, log_grid.SIZE, dtype=torch.float64)
 
 
 @compiled
@@ -42,7 +44,7 @@ def in_python(function: Any) -> Any:
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 def test_places_on_the_grid_are_those_of_torch(kind: type[np.floating[Any]]) -> None:
-    edges = loggrid.edges().numpy()
+    edges = log_grid.edges().numpy()
     near = np.concatenate([edges, np.nextafter(edges, 0), np.nextafter(edges, np.inf)])
     rounds = np.nextafter(edges.astype(np.float32), np.float32(0)).astype(np.float64)
     least = [0.0, 5e-324, 1e-310, 1e-45, 1e-40, float(np.finfo(np.float32).tiny), 1e-30]
@@ -52,14 +54,14 @@ def test_places_on_the_grid_are_those_of_torch(kind: type[np.floating[Any]]) -> 
     with np.errstate(over="ignore", under="ignore"):
         powers = np.concatenate([near, rounds, (near + rounds[0]) / 2, least, most, some]).astype(kind)
     found = index_of(powers)
-    assert np.array_equal(found, loggrid.index(torch.from_numpy(powers)).numpy())
-    assert found.min() == 0 and found.max() == loggrid.SIZE - 1 and len(np.unique(found)) == loggrid.SIZE
+    assert np.array_equal(found, log_grid.index(torch.from_numpy(powers)).numpy())
+    assert found.min() == 0 and found.max() == log_grid.SIZE - 1 and len(np.unique(found)) == log_grid.SIZE
 
 
 def test_a_place_is_the_bin_that_holds_the_power() -> None:
     """Against a search among the edges, in another way than either form computes it."""
     powers = np.exp(np.random.default_rng(2).uniform(-6.5, 12, 5000)).astype(np.float32)
-    place = np.searchsorted(loggrid.edges().numpy(), powers.astype(np.float64), side="right") - 1
+    place = np.searchsorted(log_grid.edges().numpy(), powers.astype(np.float64), side="right") - 1
     assert np.array_equal(index_of(powers), place)
 
 
@@ -84,7 +86,7 @@ def hear(
     if rest is None:
         rest = activity.new_empty((drops, 0, prbs))
     links = Links(cell.numpy(), serving.numpy(), activity.numpy(), rest.numpy())
-    compiled_link.sinr(range(drops), coordinates, to_prbs, links, table, out)
+    sinr_numba.sinr(range(drops), coordinates, to_prbs, links, table, out)
     return out
 
 
@@ -93,7 +95,7 @@ def everyone(cells: int, users: int) -> Tensor:
 
 
 def require_reports(heard: Heard) -> None:
-    bits = TABLE.numpy().astype(heard.sinr.dtype)[loggrid.index(torch.from_numpy(heard.sinr)).numpy()]
+    bits = TABLE.numpy().astype(heard.sinr.dtype)[log_grid.index(torch.from_numpy(heard.sinr)).numpy()]
     assert np.array_equal(heard.bits, bits)
     rtol = 1e-6 if bits.dtype == np.float32 else 1e-14
     assert np.allclose(heard.mean_bits, bits.astype(np.float64).mean(-1), rtol=rtol)
@@ -172,12 +174,12 @@ def test_hear_in_machine_code_is_hear_in_python(folded: bool, kind: type[np.floa
     links, table = Links(cell, serving, activity, more), TABLE.numpy().astype(kind)
     size = (2, users, prbs)
     outs = [Heard(*(np.full(shape, np.nan, kind) for shape in (size, size, size[:2]))) for _ in range(2)]
-    given = 1, first, users, response, compiled_link.in_order(prbs, folded), links, table
-    compiled_link.hear(*given, outs[0])
+    given = 1, first, users, response, sinr_numba.in_order(prbs, folded), links, table
+    sinr_numba.hear(*given, outs[0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(vars(compiled_link), "_reported", reported)
-        patch.setitem(vars(compiled_link), "_power", compiled_link._power.py_func)
-        in_python(compiled_link.hear)(*given, outs[1])
+        patch.setitem(vars(sinr_numba), "_reported", reported)
+        patch.setitem(vars(sinr_numba), "_power", sinr_numba._power.py_func)
+        in_python(sinr_numba.hear)(*given, outs[1])
     for fast, slow in zip(*outs, strict=True):
         assert np.array_equal(fast, slow, equal_nan=True)
         written = ~np.isnan(fast)
@@ -186,7 +188,7 @@ def test_hear_in_machine_code_is_hear_in_python(folded: bool, kind: type[np.floa
 
 def reported(sinr: Array, table: Array, bits: Array) -> float:
     """What the loops do, in numpy."""
-    bits[:] = table[loggrid.index(torch.from_numpy(np.ascontiguousarray(sinr))).numpy()]
+    bits[:] = table[log_grid.index(torch.from_numpy(np.ascontiguousarray(sinr))).numpy()]
     return float(sum(bits.tolist())) / len(sinr)
 
 
@@ -194,11 +196,11 @@ def reported(sinr: Array, table: Array, bits: Array) -> float:
 def test_reports_are_those_of_numpy(kind: type[np.floating[Any]]) -> None:
     sinr = np.exp(np.random.default_rng(3).uniform(-8, 12, (2, 7, 11))).astype(kind)
     bits, mean, table = np.full_like(sinr, np.nan), np.full((2, 7), np.nan, kind), TABLE.numpy().astype(kind)
-    compiled_link.report(0, 2, sinr, table, bits, mean)
-    assert np.array_equal(bits, table[loggrid.index(torch.from_numpy(sinr)).numpy()])
+    sinr_numba.report(0, 2, sinr, table, bits, mean)
+    assert np.array_equal(bits, table[log_grid.index(torch.from_numpy(sinr)).numpy()])
     assert np.allclose(mean, bits.astype(np.float64).mean(-1), rtol=1e-6 if kind is np.float32 else 1e-14)
     slow, slow_mean = np.full_like(sinr, np.nan), np.full_like(mean, np.nan)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(vars(compiled_link), "_reported", reported)
-        in_python(compiled_link.report)(0, 2, sinr, table, slow, slow_mean)
+        patch.setitem(vars(sinr_numba), "_reported", reported)
+        in_python(sinr_numba.report)(0, 2, sinr, table, slow, slow_mean)
     assert np.array_equal(slow, bits) and np.array_equal(slow_mean, mean)

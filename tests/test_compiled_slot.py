@@ -22,7 +22,7 @@ from mac.engine import Engine
 from mac.harq import HarqSettings
 from mac.link_adaptation import LinkSettings
 from mac.scheduling_types import SchedulingDecision, SchedulingObservation
-from phy import threads
+from phy.numerics import threads
 from phy.random import Drops
 
 ONE_CELL: Scenario = {"layout": "single", "wrap_around": False}

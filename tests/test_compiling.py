@@ -21,7 +21,8 @@ from allocators.scheduling import compiled_assign
 from allocators.scheduling.assign import assign
 from mac import compiled_feasible, compiled_slot
 from mac.feasible import _breached
-from phy import compiled_link, compiling
+from phy.link import sinr_numba
+from phy.numerics import jit
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = city(duration_s=0.02, carrier={"prbs": 5})
@@ -30,10 +31,10 @@ SMALL = city(duration_s=0.02, carrier={"prbs": 5})
 @pytest.fixture(autouse=True)
 def _asked_anew() -> Iterator[None]:
     """What can be compiled is found out again in every test."""
-    compiling.available.cache_clear()
+    jit.available.cache_clear()
     yield
-    compiling.available.cache_clear()
-    compiling._given_up.clear()
+    jit.available.cache_clear()
+    jit._given_up.clear()
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_without_numba_torch_does_the_same_and_says_so_once(
 
 
 def test_a_switch_that_is_off_is_silent(expected: Arrays, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(compiling.SWITCH, "0")
+    monkeypatch.setenv(jit.SWITCH, "0")
     monkeypatch.setattr(builtins, "__import__", refusing(ImportError("numba was asked for")))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -115,7 +116,7 @@ KERNELS = ("need", "send", "decode", "hear", "deal", "breached")
 def break_one(kernel: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every call of a loop fails; the calls."""
     calls: list[str] = []
-    rooms = (compiled_slot, compiled_slot, compiled_slot, compiled_link, compiled_assign, compiled_feasible)
+    rooms = (compiled_slot, compiled_slot, compiled_slot, sinr_numba, compiled_assign, compiled_feasible)
     monkeypatch.setattr(dict(zip(KERNELS, rooms, strict=True))[kernel], kernel, failing(error, calls))
     return calls
 
@@ -159,7 +160,7 @@ def test_other_errors_are_not_the_compilers(kernel: str, monkeypatch: pytest.Mon
     break_one(kernel, ZeroDivisionError("a fault of the loops"), monkeypatch)
     with pytest.raises(Exception, match="a fault of the loops"):
         arrays(SMALL)
-    assert compiling.available()
+    assert jit.available()
 
 
 def test_a_damaged_file_in_the_folder_of_machine_code_is_the_compilers_fault(tmp_path: Path) -> None:
@@ -168,15 +169,15 @@ def test_a_damaged_file_in_the_folder_of_machine_code_is_the_compilers_fault(tmp
     (tmp_path / "loop.nbi").write_text("12: not what numba wrote\n")
     with pytest.raises(Exception) as damaged:  # whatever numba comes to
         IndexDataCacheFile(str(tmp_path), "loop", "stamp")._load_index()
-    assert compiling._is_the_compilers(damaged.value)
+    assert jit._is_the_compilers(damaged.value)
 
 
 def test_compiling_that_numba_is_told_to_leave_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
-    compiling.available.cache_clear()
+    jit.available.cache_clear()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert not compiling.available()
+        assert not jit.available()
 
 
 def test_assigning_and_checking_go_on_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +219,7 @@ def test_where_nothing_can_be_kept_loops_are_compiled_all_the_same() -> None:
 
 
 PARTS = """
-from phy.compiling import inlined
+from phy.numerics.jit import inlined
 SHIFT = 1.0
 @inlined
 def shifted(x):
@@ -226,7 +227,7 @@ def shifted(x):
 """
 WHOLE = """
 from parts import shifted
-from phy.compiling import compiled
+from phy.numerics.jit import compiled
 @compiled
 def twice(x):
     return inner(x)
@@ -246,17 +247,17 @@ def test_what_is_kept_is_made_anew_where_its_parts_in_other_files_change(tmp_pat
     assert printed == [["4.0", "0"], ["4.0", "1"], ["12.0", "0"], ["0.0", "0"]]
 
 
-@pytest.mark.parametrize("room", [compiled_slot, compiled_link])
+@pytest.mark.parametrize("room", [compiled_slot, sinr_numba])
 def test_loops_are_kept_with_a_digest_of_the_grid_and_of_other_numbers(
     room: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from phy import compiled_loggrid
+    from phy.numerics import log_grid_numba
 
-    digests = {compiling.borrowed(vars(room))}
-    monkeypatch.setattr(compiled_loggrid, "_SHIFT", 16)
-    digests.add(compiling.borrowed(vars(room)))
+    digests = {jit.borrowed(vars(room))}
+    monkeypatch.setattr(log_grid_numba, "_SHIFT", 16)
+    digests.add(jit.borrowed(vars(room)))
     monkeypatch.setitem(vars(room), "READY", 4.0)
-    digests.add(compiling.borrowed(vars(room)))
+    digests.add(jit.borrowed(vars(room)))
     assert len(digests) == 3
 
 
@@ -268,7 +269,7 @@ def test_a_function_of_ones_own_is_compiled_and_has_the_same_numbers(dtype: type
             total += value * value / values.dtype.type(3)
         return total
 
-    fast = compiling.compiled(mean)
+    fast = jit.compiled(mean)
     values = np.random.default_rng(1).normal(size=1000).astype(dtype)
     assert getattr(fast, "py_func") is mean  # noqa: B009
     assert fast(values) == mean(values)
@@ -278,4 +279,4 @@ def test_a_division_by_zero_raises_nothing() -> None:
     def over(a: float, b: float) -> float:
         return a / b
 
-    assert compiling.compiled(over)(1.0, 0.0) == np.inf
+    assert jit.compiled(over)(1.0, 0.0) == np.inf

@@ -13,7 +13,7 @@ from mac.cells import COUNTERS, CellState
 from mac.harq import HarqSettings
 from mac.link_adaptation import LinkSettings
 from mac.scheduling_types import SchedulingDecision
-from phy.link import sinr
+from phy.link.sinr import sinr
 from phy.random import Drops, uniform
 
 

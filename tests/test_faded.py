@@ -19,10 +19,11 @@ from allocators.registry import resolve
 from mac.engine import Engine
 from mac.loop import Span, run
 from mac.scheduling import SchedulingProblem
-from phy import compiled_link, loggrid
-from phy.channel import Channel, build_channel
-from phy.faded import Faded, strongest
-from phy.link import received_power, sinr, sinr_at_once
+from phy.channel.channel import Channel, build_channel
+from phy.link import sinr_numba
+from phy.link.dominant_interferers import Faded, strongest
+from phy.link.sinr import received_power, sinr, sinr_at_once
+from phy.numerics import log_grid
 from phy.random import Drops
 from scenarios import families, load
 from scenarios.errors import ScenarioError
@@ -68,7 +69,7 @@ def heard(air: Channel, activity: Tensor, slot: int = 7) -> Tensor:
 def compiled_sinr(
     coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor, faded: Faded | None, drops: range
 ) -> Tensor:
-    """As :func:`phy.link.sinr`, by compiled loops; NaN in the rows of drops that were not asked for."""
+    """As :func:`phy.link.sinr.sinr`, by compiled loops; NaN in the rows of drops that were not asked for."""
     batch, users, _ = coordinates.shape
     cells, prbs = activity.shape[1:]
     if faded is None:
@@ -76,11 +77,11 @@ def compiled_sinr(
     else:
         cell, rest = faded.cell, activity.new_full((batch, users, prbs), torch.nan)
         faded.interference(activity, drops, rest)
-    links = compiled_link.Links(cell.numpy(), serving.numpy(), activity.numpy(), rest.numpy())
+    links = sinr_numba.Links(cell.numpy(), serving.numpy(), activity.numpy(), rest.numpy())
     out = torch.full((batch, users, prbs), torch.nan, dtype=coordinates.dtype)
-    heard = compiled_link.Heard(out.numpy(), torch.empty_like(out).numpy(), torch.empty_like(out[..., 0]).numpy())
-    no_reports = torch.zeros(loggrid.SIZE, dtype=coordinates.dtype).numpy()
-    compiled_link.sinr(drops, coordinates, to_prbs, links, no_reports, heard)
+    heard = sinr_numba.Heard(out.numpy(), torch.empty_like(out).numpy(), torch.empty_like(out[..., 0]).numpy())
+    no_reports = torch.zeros(log_grid.SIZE, dtype=coordinates.dtype).numpy()
+    sinr_numba.sinr(drops, coordinates, to_prbs, links, no_reports, heard)
     return out
 
 
@@ -191,7 +192,9 @@ def test_compiled_loops_hear_the_same_bit_for_bit(
     torch_form, compiled = both_forms(interferers, prbs, dtype)
     assert torch.isfinite(torch_form).all()
     assert torch.equal(torch_form, compiled)
-    monkeypatch.setattr("phy.link._BLOCK_BYTES", 1 << 13)  # and in blocks of few users, the last of which is not full
+    monkeypatch.setattr(
+        "phy.link.sinr._BLOCK_BYTES", 1 << 13
+    )  # and in blocks of few users, the last of which is not full
     torch_blocks, compiled_blocks = both_forms(interferers, prbs, dtype)
     assert torch.equal(torch_blocks, compiled_blocks)
 

@@ -24,7 +24,7 @@ from mac.scheduling_types import SchedulingContext, SchedulingDecision, Scheduli
 from mac.side_by_side import SideBySide
 from mac.slicing import SlicingProblem, SlicingSettings
 from mac.slicing_types import SlicingContext, SlicingDecision, SlicingObservation
-from phy.energy import PowerSettings
+from phy.power_consumption import PowerSettings
 from phy.random import Drops
 from scenarios import families
 from scenarios.loading import load

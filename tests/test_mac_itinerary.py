@@ -14,10 +14,10 @@ from mac.itinerary import Itinerary, follow, period_slots, plan_itinerary
 from mac.measurements import MeasurementSettings
 from mac.timetable import Timetable
 from phy.mobility import Linear, area_of, fold, trajectories
-from phy.pathloss import Link, path_loss_db
-from phy.placement import place_per_cell
 from phy.random import Drops
-from phy.topology import TopologySettings, build_topology, displacement
+from phy.topology.sites import TopologySettings, build_topology, displacement
+from phy.topology.users import place_per_cell
+from phy.tr38901.pathloss import Link, path_loss_db
 
 TOPOLOGY = build_topology(TopologySettings(sectors=1))
 DROPS = Drops(2, (0, 4, 1))

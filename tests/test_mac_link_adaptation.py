@@ -8,9 +8,9 @@ import torch
 from mac.carrier import CarrierSettings
 from mac.link_adaptation import LinkAdaptation, LinkSettings, outer_loop
 from mac.link_tables import link_tables
-from phy import loggrid
-from phy.bler import cqi_threshold, load_bler
-from phy.mcs import cqi_table
+from phy.link.bler import cqi_threshold, load_bler
+from phy.link.mcs import cqi_table
+from phy.numerics import log_grid
 
 CPU = torch.device("cpu")
 
@@ -55,7 +55,7 @@ def test_a_report_of_one_level_chooses_the_mcs_of_that_level() -> None:
 
 def test_subbands_report_one_level_not_above_their_mean() -> None:
     tested = adaptation(subband_prbs=4)
-    sinr = loggrid.centres()[torch.tensor([[600, 700, 800, 900, 650, 650, 650, 650, 1000, 1000]])]
+    sinr = log_grid.centres()[torch.tensor([[600, 700, 800, 900, 650, 650, 650, 650, 1000, 1000]])]
     fine, coarse = adaptation().report(sinr), tested.report(sinr)
     for first, last in ((0, 4), (4, 8), (8, 10)):
         band = coarse[0, first:last]

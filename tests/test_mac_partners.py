@@ -14,7 +14,7 @@ from mac.scheduling import SchedulingProblem
 from mac.scheduling_types import SchedulingDecision
 from mac.shared_engine import SharedEngine
 from mac.side_by_side import concatenate
-from phy.energy import PowerSettings
+from phy.power_consumption import PowerSettings
 from phy.random import Drops
 
 

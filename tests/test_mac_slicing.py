@@ -18,7 +18,7 @@ from mac.scheduling_types import SchedulingContext, SchedulingDecision, Scheduli
 from mac.side_by_side import SideBySide
 from mac.slicing import SlicingProblem, SlicingSettings
 from mac.slicing_types import SlicingContext, SlicingDecision, SlicingObservation
-from phy.energy import PowerSettings
+from phy.power_consumption import PowerSettings
 from phy.random import Drops
 
 SLICES = [0, 1, 2, 2]

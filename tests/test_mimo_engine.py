@@ -18,12 +18,12 @@ from mac.engine import Engine
 from mac.harq import MCS, HarqSettings
 from mac.link_adaptation import LinkSettings
 from mac.mimo_engine import MimoEngine, RankReport
-from phy.antennas import AntennaSettings
-from phy.link import received_power
-from phy.mcs import mcs_table
-from phy.panel import PanelSettings
+from phy.antenna.panel import PanelSettings
+from phy.link.mcs import mcs_table
+from phy.link.mimo_settings import AntennaSettings
+from phy.link.sinr import received_power
+from phy.link.tables import load_arrays
 from phy.random import Drops
-from phy.tables import load_arrays
 
 SINGLE = AntennaSettings(base=PanelSettings(), ue=PanelSettings(), heard_cells=7, refresh_slots=1)
 CROSSED = PanelSettings(polarizations=2, ports=2, polarization_slant_deg=0.0)
@@ -86,7 +86,7 @@ def test_one_antenna_serves_as_the_engine_without_panels() -> None:
 @pytest.mark.parametrize("model", ["uma", "umi", "rma"])
 def test_matrices_have_the_mean_power_of_the_large_scale_gain(model: str) -> None:
     """Sectors with columns of slanted elements: a port's gain over its rays is that of the antenna it stands for."""
-    from phy.channel import build_channel
+    from phy.channel.channel import build_channel
     from scenarios import load
     from scenarios.families.assembly import channel_plan
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from moving_cases import TOPOLOGY, crossings
 
-from phy.antenna import SectorAntennaSettings
-from phy.large_scale import AirPlan, draw_air
+from phy.antenna.element import SectorAntennaSettings
 from phy.mobility import Linear, area_of, fold, trajectories
-from phy.placement import place_per_cell
-from phy.propagation import PropagationSettings
 from phy.random import Drops
+from phy.topology.users import place_per_cell
+from phy.tr38901.large_scale import AirPlan, draw_air
+from phy.tr38901.settings import PropagationSettings
 
 DROP = Drops(1, (0,))
 

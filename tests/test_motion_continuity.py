@@ -11,13 +11,13 @@ import torch
 from moving_cases import crossings, fading, linear, moving, scenario
 from torch import Tensor
 
-from phy.antenna import SectorAntennaSettings
-from phy.large_scale import Air, AirPlan, LargeScale, draw_air
+from phy.antenna.element import SectorAntennaSettings
 from phy.mobility import Linear, Trajectory, area_of, fold, trajectories
-from phy.placement import place_per_cell
-from phy.propagation import PropagationSettings
 from phy.random import Drops
-from phy.topology import TopologySettings, build_topology, displacement
+from phy.topology.sites import TopologySettings, build_topology, displacement
+from phy.topology.users import place_per_cell
+from phy.tr38901.large_scale import Air, AirPlan, LargeScale, draw_air
+from phy.tr38901.settings import PropagationSettings
 
 TOPOLOGY = build_topology(TopologySettings())
 DROP = Drops(1, (0,))
@@ -168,7 +168,7 @@ def test_far_on_the_way_everything_is_fresh_and_as_it_should_be() -> None:
 
 
 def _expected_los(walk: Trajectory, times: list[int]) -> float:
-    from phy.los import los_probability
+    from phy.tr38901.los import los_probability
 
     place = fold(TOPOLOGY, walk.position_m(torch.tensor([float(t) for t in times], dtype=torch.float64)))
     path = displacement(TOPOLOGY, place.flatten(1, 2))

@@ -19,7 +19,7 @@ from phy.blockage import (
 )
 from phy.mobility import RectangleSettings, Waypoint, area_of, fold, trajectories
 from phy.random import Drops
-from phy.topology import TopologySettings, build_topology
+from phy.topology.sites import TopologySettings, build_topology
 
 META = torch.device("meta")
 TOPOLOGY = build_topology(TopologySettings())

@@ -12,7 +12,7 @@ import torch
 from moving_cases import BASE, CPU, SLOT_S, fading, linear, moving, scenario
 from torch import Tensor
 
-from phy.channel import Channel, build_channel
+from phy.channel.channel import Channel, build_channel
 from phy.random import Drops
 from scenarios.errors import ScenarioError
 from scenarios.families import assembly, find

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from mac.link_adaptation import LinkSettings
 from mac.mimo_cost import Crowd, mimo_bytes
-from phy.channel import Channel, build_channel
-from phy.mimo_motion import MovingMatrices, build_moving_matrices
+from phy.channel.channel import Channel, build_channel
+from phy.channel.moving_matrices import MovingMatrices, build_moving_matrices
 from phy.random import Drops
 from scenarios.families import assembly, cellular, find
 from scenarios.families.moving import motion_plan

@@ -15,14 +15,14 @@ from allocators.scheduling.mu_proportional_fair import MultiUserProportionalFair
 from allocators.scheduling.proportional_fair import ProportionalFair
 from mac.feasible import require_scheduling
 from mac.scheduling_types import SchedulingContext, SchedulingObservation
-from phy import loggrid
+from phy.numerics import log_grid
 from scenarios import run
 
 SHAPE = Shape(batch=2, users=16, cells=3, prbs=10)
 
 
 def table() -> torch.Tensor:
-    return 150 * torch.log2(1 + loggrid.centres())
+    return 150 * torch.log2(1 + log_grid.centres())
 
 
 def sharing(shape: Shape, users: int, saturated: bool = False) -> SchedulingContext:
@@ -70,7 +70,7 @@ def test_partners_equal_plain_loops(seed: int, limit: float) -> None:
                         seen.sinr[b, :, k].numpy(),
                         weight[b].numpy(),
                         seen.similarity[b].numpy(),
-                        lambda sinr: float(table()[loggrid.index(torch.tensor([sinr]).double())]),
+                        lambda sinr: float(table()[log_grid.index(torch.tensor([sinr]).double())]),
                         4,
                         limit,
                     )

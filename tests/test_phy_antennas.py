@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from phy.antenna import gain_db
-from phy.antennas import AntennaSettings, port_antenna
-from phy.mimo_clusters import cluster_delay_spread_s
-from phy.panel import PanelSettings, port_response
+from phy.antenna.element import gain_db
+from phy.antenna.panel import PanelSettings, port_response
+from phy.link.mimo_settings import AntennaSettings, port_antenna
 from phy.random import Drops
+from phy.tr38901.link_clusters import cluster_delay_spread_s
 from scenarios import families, load
 from scenarios.errors import ScenarioError
 

@@ -12,13 +12,13 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from phy.antenna import SectorAntennaSettings, element_gain_db, gain_db
-from phy.beam_power import Ends, Pattern, beam_power
-from phy.beams import BeamPanelSettings, beam_gains, polarization_of, turns_rad
-from phy.large_scale import AirPlan, PropagationSettings, draw_air, large_scale, site_links
-from phy.placement import place_per_cell
+from phy.antenna.beams import BeamPanelSettings, beam_gains, polarization_of, turns_rad
+from phy.antenna.element import SectorAntennaSettings, element_gain_db, gain_db
 from phy.random import Drops, uniform
-from phy.topology import Topology, TopologySettings, build_topology
+from phy.topology.sites import Topology, TopologySettings, build_topology
+from phy.topology.users import place_per_cell
+from phy.tr38901.beam_coupling import Ends, Pattern, beam_power
+from phy.tr38901.large_scale import AirPlan, PropagationSettings, draw_air, large_scale, site_links
 from phy.units import db_to_linear
 
 DROP = Drops(4, (2,))

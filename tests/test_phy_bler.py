@@ -13,15 +13,15 @@ from scipy.interpolate import RegularGridInterpolator
 from scipy.optimize import minimize
 from scipy.special import log_ndtr
 
-from phy import loggrid
-from phy.bler import BlerTable, cqi_threshold, load_bler, transport_bler
-from phy.mcs import cqi_table, mcs_table
+from phy.link.bler import BlerTable, cqi_threshold, load_bler, transport_bler
+from phy.link.mcs import cqi_table, mcs_table
+from phy.link.tables import load_arrays
+from phy.numerics import log_grid
 from phy.random import uniform
-from phy.tables import load_arrays
 
 load = functools.cache(load_bler)
 ROOT = Path(__file__).parents[1]
-SNR_DB = 10 * np.log10(loggrid.centres().numpy())
+SNR_DB = 10 * np.log10(log_grid.centres().numpy())
 
 
 def curve(table: BlerTable, mcs: int, size: int, snr_db: torch.Tensor) -> torch.Tensor:
@@ -65,7 +65,7 @@ def _stored():  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize("index", [1, 2, 3])
 def test_bler_falls_from_one_to_zero(index: int) -> None:
     table = load(index).bler
-    assert table.shape == (len(mcs_table(index)), 69, loggrid.SIZE)
+    assert table.shape == (len(mcs_table(index)), 69, log_grid.SIZE)
     assert (table.diff(dim=-1) <= 0).all()
     assert (table[..., 0] == 1).all() and (table[..., -1] == 0).all()
 
@@ -190,7 +190,7 @@ def test_provenance_is_recorded() -> None:
     assert data["error_10_db"].shape == data["error_01_db"].shape == (43, len(data["code_block_bits"]))
     from importlib.resources import files
 
-    assert len(files("phy.tables").joinpath("bler.npz").read_bytes()) < 5_000_000
+    assert len(files("phy.link.tables").joinpath("bler.npz").read_bytes()) < 5_000_000
 
 
 @pytest.mark.parametrize(("index", "mcs", "bits"), [(1, 5, 208), (1, 13, 320), (2, 19, 692), (2, 24, 491)])
@@ -337,7 +337,7 @@ def test_lookup_broadcasts_and_keeps_the_dtype(dtype: torch.dtype) -> None:
     got = table.lookup(mcs, cbs, sinr)
     assert got.dtype == dtype and got.shape == sinr.shape
     for i, j, k in np.ndindex(3, 4, 5):
-        assert got[i, j, k] == table.bler[i * 4 + j, int(cbs[j]), int(loggrid.index(sinr[i, j, k]))]
+        assert got[i, j, k] == table.bler[i * 4 + j, int(cbs[j]), int(log_grid.index(sinr[i, j, k]))]
 
 
 def test_transport_bler() -> None:

@@ -29,11 +29,11 @@ from phy.blockage import (
     scripted_loss_db,
     write_script,
 )
-from phy.blockage.regions import _at
+from phy.blockage.model_a import _at
 from phy.mobility import RectangleSettings, area_of, fold
-from phy.placement import place_per_cell
 from phy.random import Drops, uniform
-from phy.topology import TopologySettings, build_topology, displacement
+from phy.topology.sites import TopologySettings, build_topology, displacement
+from phy.topology.users import place_per_cell
 
 TOPOLOGY = build_topology(TopologySettings())
 DROPS = Drops(4, (0, 6, 2))

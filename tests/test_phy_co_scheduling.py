@@ -8,8 +8,8 @@ import torch
 from oracles_sharing import precoder_loops
 from torch import Tensor
 
-from phy.co_scheduling import co_precoder, dominant_direction, expected_sinr, similarity
-from phy.precoding import mrt
+from phy.link.mu_mimo import co_precoder, dominant_direction, expected_sinr, similarity
+from phy.link.precoding import mrt
 
 
 def channels(*shape: int, seed: int = 0, dtype: torch.dtype = torch.complex128) -> Tensor:

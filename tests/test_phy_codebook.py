@@ -9,8 +9,8 @@ import pytest
 import torch
 from oracles_antennas import type_one_beam
 
-from phy.codebook import STANDARD_GRIDS, beams, dft_codebook, oversampling, panel_codebook, type_one
-from phy.panel import PanelSettings, port_positions, steering
+from phy.antenna.codebook import STANDARD_GRIDS, beams, dft_codebook, oversampling, panel_codebook, type_one
+from phy.antenna.panel import PanelSettings, port_positions, steering
 
 GRIDS = [(ports, n1, n2) for ports, grids in STANDARD_GRIDS.items() for n1, n2 in grids]
 

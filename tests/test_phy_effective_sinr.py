@@ -10,12 +10,12 @@ import pytest
 import torch
 from oracles_link import bicm_information, effective_sinr
 
-from phy import loggrid
-from phy.bler import load_bler
-from phy.effective_sinr import Kind, SinrMapping, sinr_mapping
-from phy.mcs import mcs_table
+from phy.link.bler import load_bler
+from phy.link.effective_sinr import Kind, SinrMapping, sinr_mapping
+from phy.link.mcs import mcs_table
+from phy.link.tables import load_arrays, load_json
+from phy.numerics import log_grid
 from phy.random import uniform
-from phy.tables import load_arrays, load_json
 
 ORDERS = (2, 4, 6, 8)
 ROW = {2: 1, 4: 7, 6: 14, 8: 23}  # an MCS of table 2 for each modulation order
@@ -33,7 +33,7 @@ def db(value: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("order", ORDERS)
 def test_mutual_information_equals_two_dimensional_quadrature(order: int) -> None:
     stored = load_arrays("mutual_information")["mutual_information"][ORDERS.index(order)]
-    sinr = loggrid.centres().numpy()
+    sinr = log_grid.centres().numpy()
     for snr_db in (-15.0, -5.0, 0.0, 6.0) if order == 8 else (-15.0, -8.0, -2.0, 0.0, 4.0, 8.0, 12.0):
         bin_ = int(np.abs(sinr - 10 ** (snr_db / 10)).argmin())
         exact = bicm_information(order, sinr[bin_], 24 if order == 8 else 64)
@@ -47,7 +47,7 @@ def test_mutual_information_equals_monte_carlo(order: int) -> None:
     from sionna.phy.mapping import Constellation, Demapper, Mapper
 
     stored = load_arrays("mutual_information")["mutual_information"][ORDERS.index(order)]
-    sinr = loggrid.centres()
+    sinr = log_grid.centres()
     bin_ = int((sinr - 10 ** (0.6 if order == 6 else 0.0)).abs().argmin())
     numbers = uniform(torch.tensor([7]), (100_000 * order + 200_000,))[0]
     bits = (numbers[: 100_000 * order].reshape(-1, order) < 0.5).to(torch.float64)
@@ -64,7 +64,7 @@ def test_mutual_information_equals_monte_carlo(order: int) -> None:
 def test_known_values_and_limits() -> None:
     data = load_arrays("mutual_information")
     sinr, mi = data["sinr"], data["mutual_information"]
-    np.testing.assert_array_equal(sinr, loggrid.centres().numpy())
+    np.testing.assert_array_equal(sinr, log_grid.centres().numpy())
     at_0_db = int(np.abs(sinr - 1).argmin())
     assert mi[0, at_0_db] == pytest.approx(0.486, abs=0.004)
     shannon = np.log2(1 + sinr)
@@ -153,12 +153,12 @@ def test_nothing_in_use_and_ones_that_are_rounded_up() -> None:
     top = table.inverse(torch.tensor([1.0, 1.0000001]), torch.tensor([27, 27]))
     assert torch.equal(top, table.backward[27, -1].expand(2))
     assert 30 < float(db(top[0])) < 33
-    assert float(table.inverse(torch.zeros(1), mcs[:1])) == pytest.approx(float(loggrid.centres()[0]), rel=1e-6)
+    assert float(table.inverse(torch.zeros(1), mcs[:1])) == pytest.approx(float(log_grid.centres()[0]), rel=1e-6)
 
 
 def test_rows_follow_the_modulation_of_the_mcs() -> None:
     table = sinr_mapping("miesm", mcs_table(1))
-    assert table.forward.shape == table.backward.shape == (29, loggrid.SIZE)
+    assert table.forward.shape == table.backward.shape == (29, log_grid.SIZE)
     rows = load_arrays("mutual_information")["mutual_information"]
     for mcs, order in enumerate(mcs_table(1).modulation_order.tolist()):
         np.testing.assert_array_equal(table.forward[mcs].numpy(), rows[ORDERS.index(order)])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from phy.energy import PowerSettings, energy_j
+from phy.power_consumption import PowerSettings, energy_j
 
 EARTH_SITE = PowerSettings(transceivers=6)
 

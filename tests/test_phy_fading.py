@@ -10,11 +10,11 @@ import torch
 from fading_cases import SPREADS, frequencies
 from scipy.special import j0
 
-from phy.angles import clusters
-from phy.fading import FadingSettings, Links, draw_fading, karhunen_loeve
-from phy.link import received_power
-from phy.parameters import states
+from phy.channel.fading import FadingSettings, Links, draw_fading, karhunen_loeve
+from phy.link.sinr import received_power
 from phy.random import Drops, normal
+from phy.tr38901.cluster_angles import clusters
+from phy.tr38901.lsp_tables import states
 from phy.units import SPEED_OF_LIGHT_MPS
 
 CARRIER_HZ, SPEED_MPS = 3.5e9, 10.0

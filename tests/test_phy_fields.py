@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 
-from phy.fields import draw_amplitudes, draw_waves, field
-from phy.parameters import states
-from phy.pathloss import PathLossModel
 from phy.random import Drops
+from phy.tr38901.lsp_tables import states
+from phy.tr38901.pathloss import PathLossModel
+from phy.tr38901.spatial_correlation import draw_amplitudes, draw_waves, field
 
 MANY = Drops(11, tuple(range(3000)))
 

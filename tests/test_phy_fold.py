@@ -8,9 +8,9 @@ import pytest
 import torch
 from fading_cases import SPREADS, frequencies
 
-from phy.fading import karhunen_loeve, steering_matrix
-from phy.fold import fold, opened, unfold
-from phy.link import on_prbs
+from phy.channel.fading import karhunen_loeve, steering_matrix
+from phy.link.folded_response import fold, opened, unfold
+from phy.link.sinr import on_prbs
 
 WIDTHS = [1, 2, 3, 12, 25, 50, 100]
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from phy.mcs import cqi_table, mcs_table
+from phy.link.mcs import cqi_table, mcs_table
 
 # The efficiencies that TS 38.214 prints, with four decimals
 CQI_EFFICIENCY = {

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from phy.mimo_draw import ClusterDirections, ClusterSpreads, DirectRay, draw_rays, fold_zenith
-from phy.mimo_rays import MimoRays
 from phy.random import Drops, uniform
+from phy.tr38901.coefficients import MimoRays
+from phy.tr38901.rays import ClusterDirections, ClusterSpreads, DirectRay, draw_rays, fold_zenith
 
 DROPS = Drops(4, (0, 1, 2))
 SHAPE = (3, 50)

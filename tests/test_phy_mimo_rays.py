@@ -11,9 +11,9 @@ from ray_order import CARRIER_HZ, order_in
 from scipy.special import j0
 from torch import Tensor
 
-from phy.mimo_rays import End, MimoRays, steer, with_sub_clusters
-from phy.panel import PanelSettings
+from phy.antenna.panel import PanelSettings
 from phy.random import normal, uniform
+from phy.tr38901.coefficients import End, MimoRays, steer, with_sub_clusters
 from phy.units import SPEED_OF_LIGHT_MPS
 
 FREQUENCY_HZ = (torch.arange(12, dtype=torch.float64) - 5.5) * 180e3

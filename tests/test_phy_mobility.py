@@ -30,10 +30,10 @@ from phy.mobility import (
     join,
     trajectories,
 )
-from phy.mobility.waypoint import Reach
-from phy.placement import place_per_cell
+from phy.mobility.random_waypoint import Reach
 from phy.random import Drops, uniform
-from phy.topology import TopologySettings, build_topology, displacement
+from phy.topology.sites import TopologySettings, build_topology, displacement
+from phy.topology.users import place_per_cell
 
 TOPOLOGY = build_topology(TopologySettings())
 BOX = RectangleSettings(west_m=-300.0, south_m=-200.0, east_m=500.0, north_m=250.0)

@@ -11,8 +11,8 @@ from oracles_antennas import port_response as oracle_response
 from pydantic import ValidationError
 from torch import Tensor
 
-from phy.antenna import SectorAntennaSettings, gain_db
-from phy.panel import (
+from phy.antenna.element import SectorAntennaSettings, gain_db
+from phy.antenna.panel import (
     PanelSettings,
     element_positions,
     orientation_rad,

@@ -10,8 +10,18 @@ from typing import Any
 import pytest
 import torch
 
-from phy.parameters import NAMES, State, log_frequency, mixing, moments, sigma_db, states, zod_offset_deg, zsd_log10
-from phy.pathloss import Edition, Link, PathLossModel
+from phy.tr38901.lsp_tables import (
+    NAMES,
+    State,
+    log_frequency,
+    mixing,
+    moments,
+    sigma_db,
+    states,
+    zod_offset_deg,
+    zsd_log10,
+)
+from phy.tr38901.pathloss import Edition, Link, PathLossModel
 
 SPELLED = {"uma": "UMa", "umi": "UMi", "rma": "RMa", "inh": "InH"}
 EDITIONS: dict[Edition, str] = {"v16": "v16_1", "v19": "v19_2"}

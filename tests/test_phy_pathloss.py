@@ -8,11 +8,11 @@ import torch
 from oracles_geometry import antenna_gain_db, los_probability, path_loss_db
 from torch import Tensor
 
-from phy import los, pathloss
-from phy.antenna import SectorAntennaSettings, element_gain_db, gain_db
-from phy.pathloss import Link, PathLossModel, breakpoint_m, environment_height_m, free_space_db, log_distance_db
-from phy.penetration import penetration_loss_db, wall_loss_db
+from phy.antenna.element import SectorAntennaSettings, element_gain_db, gain_db
 from phy.random import Drops, uniform
+from phy.tr38901 import los, pathloss
+from phy.tr38901.pathloss import Link, PathLossModel, breakpoint_m, environment_height_m, free_space_db, log_distance_db
+from phy.tr38901.penetration import penetration_loss_db, wall_loss_db
 
 MODELS: list[PathLossModel] = ["uma", "umi", "rma", "free_space"]
 TERRESTRIAL: list[PathLossModel] = ["uma", "umi", "rma"]

@@ -10,9 +10,9 @@ import torch
 from oracles_antennas import lmmse_sinr as oracle_lmmse
 from torch import Tensor
 
-from phy.codebook import Codebook, panel_codebook, type_one
-from phy.panel import PanelSettings
-from phy.precoding import (
+from phy.antenna.codebook import Codebook, panel_codebook, type_one
+from phy.antenna.panel import PanelSettings
+from phy.link.precoding import (
     best_entry,
     best_rank,
     best_report,
@@ -23,8 +23,8 @@ from phy.precoding import (
     transmit_covariance,
     zero_forcing,
 )
+from phy.link.receiver import lmmse_sinr, whiten
 from phy.random import normal
-from phy.receiver import lmmse_sinr, whiten
 
 
 def channels(*shape: int, seed: int = 3) -> Tensor:
@@ -178,7 +178,7 @@ def test_choice_turns_away_from_interference() -> None:
 def test_parts_of_a_codebook_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     h, book = channels(2, 3, 2, 8), type_one(4, 1, 2)
     whole = best_entry(h, book)
-    monkeypatch.setattr("phy.precoding._ENTRIES_BYTES", 5000)
+    monkeypatch.setattr("phy.link.precoding._ENTRIES_BYTES", 5000)
     parts = best_entry(h, book)
     assert torch.equal(whole.index, parts.index)
 

@@ -11,17 +11,17 @@ import torch
 from oracles_rays import clusters, directions, mean_gain
 from torch import Tensor
 
-from phy import angles
-from phy.antenna import SectorAntennaSettings, polarization_gain
-from phy.channel import ChannelPlan, build_channel
-from phy.fading import FadingSettings
-from phy.large_scale import Air, AirPlan, LargeScale, PropagationSettings, draw_air, large_scale, raised
-from phy.link import received_power
-from phy.parameters import states
-from phy.pathloss import PathLossModel, path_loss_db
-from phy.placement import place_per_cell
+from phy.antenna.element import SectorAntennaSettings, polarization_gain
+from phy.channel.channel import ChannelPlan, build_channel
+from phy.channel.fading import FadingSettings
+from phy.link.sinr import received_power
 from phy.random import Drops, normal, uniform
-from phy.topology import TopologySettings, build_topology
+from phy.topology.sites import TopologySettings, build_topology
+from phy.topology.users import place_per_cell
+from phy.tr38901 import cluster_angles
+from phy.tr38901.large_scale import Air, AirPlan, LargeScale, PropagationSettings, draw_air, large_scale, raised
+from phy.tr38901.lsp_tables import states
+from phy.tr38901.pathloss import PathLossModel, path_loss_db
 
 DROP = Drops(3, (1,))
 ANTENNA = SectorAntennaSettings()
@@ -39,16 +39,18 @@ def test_gains_equal_the_loop(model: PathLossModel, column: int, k_db: float | N
     state, rows, boresight = states(model, "v16")[column], 6, [30.0, 150.0, -90.0]
     draw = normal(torch.tensor([5]), (rows, 20, 4))[0]
     side = torch.where(uniform(torch.tensor([6]), (rows, 20, 2))[0] < 0.5, 1.0, -1.0).double()
-    pick = angles.pairing_index(uniform(torch.tensor([7]), (rows, 20))[0])
+    pick = cluster_angles.pairing_index(uniform(torch.tensor([7]), (rows, 20))[0])
     asd, zsd = (torch.linspace(low, high, rows, dtype=torch.float64) for low, high in ((3.0, 60.0), (0.5, 12.0)))
     spread, k = torch.full((rows,), 2e-7).double(), None if k_db is None else torch.full((rows,), k_db).double()
-    made = angles.clusters(state, spread, k, draw[..., :2], 20)
-    spreads = angles.Spreads(
+    made = cluster_angles.clusters(state, spread, k, draw[..., :2], 20)
+    spreads = cluster_angles.Spreads(
         asd, zsd, torch.full_like(asd, 2.4), torch.full_like(asd, 70.0), torch.full_like(asd, 96.0), 0 * asd - 2.0, k
     )
     n = state.clusters
-    found = angles.departures_deg(state, made.power[:, :n], spreads, draw[:, :n, 2:], side[:, :n])
-    gain = angles.mean_gains(state, ANTENNA, torch.deg2rad(torch.tensor(boresight)), spreads, (*found, pick[:, :n]))
+    found = cluster_angles.departures_deg(state, made.power[:, :n], spreads, draw[:, :n, 2:], side[:, :n])
+    gain = cluster_angles.mean_gains(
+        state, ANTENNA, torch.deg2rad(torch.tensor(boresight)), spreads, (*found, pick[:, :n])
+    )
     for r in range(rows):
         delays, powers = clusters(state, 2e-7, k_db, draw[r, :, :2].tolist())
         assert made.delay_s[r, :n].tolist() == pytest.approx(delays, rel=1e-6, abs=1e-18)
@@ -59,17 +61,17 @@ def test_gains_equal_the_loop(model: PathLossModel, column: int, k_db: float | N
         )
         for c, (azimuth, zenith) in enumerate(aimed):
             assert (float(found[0][r, c]), float(found[1][r, c])) == pytest.approx((azimuth, zenith), abs=1e-4)
-            paired = angles._pairings()[pick[r, c]].tolist()
+            paired = cluster_angles._pairings()[pick[r, c]].tolist()
             for s, towards in enumerate(boresight):
                 expected = mean_gain(state, azimuth, zenith, paired, 2.4, towards, (8, 0.8, 99.0))
                 assert float(gain[r, s, c]) == pytest.approx(expected, rel=2e-3, abs=1e-9)
 
 
 def test_pairings_are_permutations() -> None:
-    table = angles._pairings().sort(-1).values
-    assert torch.allclose(table, angles.ray_offsets().float().sort().values.expand_as(table))
-    assert len({tuple(row) for row in angles._pairings().tolist()}) == 64
-    assert angles.ray_offsets().square().mean().sqrt().item() == pytest.approx(1.0, abs=1e-3)
+    table = cluster_angles._pairings().sort(-1).values
+    assert torch.allclose(table, cluster_angles.ray_offsets().float().sort().values.expand_as(table))
+    assert len({tuple(row) for row in cluster_angles._pairings().tolist()}) == 64
+    assert cluster_angles.ray_offsets().square().mean().sqrt().item() == pytest.approx(1.0, abs=1e-3)
 
 
 def air(model: str, users: int = 40, antenna: SectorAntennaSettings = ANTENNA, **settings: Any) -> tuple[Air, Tensor]:
@@ -97,7 +99,7 @@ def test_rays_of_isotropic_antennas_carry_exactly_the_power_of_the_link(model: s
 
 
 def _link(drawn: Air, position: Tensor) -> Any:
-    from phy.large_scale import _geometry
+    from phy.tr38901.large_scale import _geometry
 
     return _geometry(drawn, position, position).link
 
@@ -279,7 +281,7 @@ def test_a_hall_has_its_own_distances() -> None:
 
 
 def test_los_of_offices_falls_with_distance() -> None:
-    from phy.los import los_probability
+    from phy.tr38901.los import los_probability
 
     d = torch.tensor([0.5, 5.0, 10.0, 49.0, 100.0]).double()
     mixed, open_plan, hotspot = (los_probability("inh", d, d, office) for office in ("mixed", "open", "hotspot"))

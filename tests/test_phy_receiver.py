@@ -12,10 +12,8 @@ from oracles_antennas import lmmse_sinr as oracle_lmmse
 from oracles_antennas import mrc_sinr as oracle_mrc
 from torch import Tensor
 
-from phy.link import sinr
-from phy.precoding import eigen_precoder, mrt, zero_forcing
-from phy.random import normal, uniform
-from phy.receiver import (
+from phy.link.precoding import eigen_precoder, mrt, zero_forcing
+from phy.link.receiver import (
     Heard,
     average_covariance,
     downlink_sinr,
@@ -29,6 +27,8 @@ from phy.receiver import (
     whiten,
     with_noise,
 )
+from phy.link.sinr import sinr
+from phy.random import normal, uniform
 
 
 def channels(*shape: int, seed: int = 3) -> Tensor:

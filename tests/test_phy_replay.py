@@ -13,7 +13,7 @@ from torch import Tensor
 
 from phy.mobility import RectangleSettings, Replay, TrackError, Trajectory, area_of, read_tracks, trajectories
 from phy.random import Drops
-from phy.topology import TopologySettings, build_topology
+from phy.topology.sites import TopologySettings, build_topology
 
 TOPOLOGY = build_topology(TopologySettings())
 AREA = area_of(TOPOLOGY)

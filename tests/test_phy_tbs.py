@@ -6,8 +6,8 @@ import pytest
 import torch
 from oracles_link import TBS_TABLE, transport_block
 
-from phy.mcs import mcs_table
-from phy.tbs import resource_elements_per_prb, transport_blocks
+from phy.link.mcs import mcs_table
+from phy.link.transport_block import resource_elements_per_prb, transport_blocks
 
 
 @pytest.mark.parametrize(("index", "re_per_prb", "layers"), [(1, 132, 1), (2, 156, 4), (3, 120, 1), (3, 1, 1)])

@@ -8,9 +8,9 @@ from oracles_geometry import chi_square, in_hexagon, nearest_displacement
 from pydantic import ValidationError
 from torch import Tensor
 
-from phy.placement import draw_indoor, indoor_distance_m, place_per_cell, place_uniform
 from phy.random import Drops
-from phy.topology import Topology, TopologySettings, build_topology, displacement
+from phy.topology.sites import Topology, TopologySettings, build_topology, displacement
+from phy.topology.users import draw_indoor, indoor_distance_m, place_per_cell, place_uniform
 
 DROPS = Drops(7, (0, 1))
 

@@ -7,15 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phy.units import (
-    BOLTZMANN,
-    SPEED_OF_LIGHT_MPS,
-    db_to_linear,
-    dbm_to_w,
-    kmh_to_mps,
-    linear_to_db,
-    noise_power_w,
-)
+from phy.units import BOLTZMANN, SPEED_OF_LIGHT_MPS, db_to_linear, dbm_to_w, kmh_to_mps, linear_to_db, noise_power_w
 
 
 def test_known_values() -> None:

@@ -11,8 +11,7 @@ from oracles_antennas import uplink_sinr as oracle_uplink
 from pydantic import ValidationError
 from torch import Tensor
 
-from phy.random import uniform
-from phy.uplink_power import (
+from phy.link.power_control import (
     UplinkPowerSettings,
     power_headroom_db,
     prb_power,
@@ -20,6 +19,7 @@ from phy.uplink_power import (
     transmit_power_dbm,
     uplink_sinr,
 )
+from phy.random import uniform
 
 
 def tensor(*values: float) -> Tensor:

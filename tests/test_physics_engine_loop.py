@@ -23,8 +23,8 @@ from mac.engine import Engine
 from mac.link_adaptation import LinkSettings
 from mac.link_tables import link_tables
 from mac.scheduling_types import SchedulingDecision
-from phy.mcs import mcs_table
-from phy.tables import load_arrays
+from phy.link.mcs import mcs_table
+from phy.link.tables import load_arrays
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -18,10 +18,10 @@ from mac.harq import HarqSettings
 from mac.link_adaptation import LinkSettings
 from mac.scheduling_types import SchedulingDecision
 from mac.traffic.packets import Arrivals, ordered
-from phy.bler import load_bler
-from phy.energy import PowerSettings
-from phy.pathloss import Link, path_loss_db
+from phy.link.bler import load_bler
+from phy.power_consumption import PowerSettings
 from phy.random import Drops
+from phy.tr38901.pathloss import Link, path_loss_db
 from phy.units import linear_to_db, noise_power_w
 
 TEN_MHZ = CarrierSettings(prbs=50)

@@ -13,15 +13,7 @@ import pytest
 
 from scenarios import load, yaml
 from scenarios.errors import ScenarioError
-from scenarios.loading import (
-    json_schema,
-    json_schemas,
-    load_with_options,
-    presets,
-    resolved,
-    scenario_hash,
-    variants,
-)
+from scenarios.loading import json_schema, json_schemas, load_with_options, presets, resolved, scenario_hash, variants
 
 Toy = dict[str, Any]
 

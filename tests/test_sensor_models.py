@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from phy.random import Drops, pair_normal, uniform
-from phy.sensor_field import FieldSettings, place_nodes
-from phy.sensor_link import SensorLinkSettings, bit_error_rate, packet_success
-from phy.sensor_radio import SensorRadioSettings, transmit_j_per_bit
+from phy.sensors.deployment import FieldSettings, place_nodes
+from phy.sensors.packet_error import SensorLinkSettings, bit_error_rate, packet_success
+from phy.sensors.radio_energy import SensorRadioSettings, transmit_j_per_bit
 
 DROPS = Drops(1, tuple(range(40)))
 

@@ -19,8 +19,8 @@ from mac.harq import MCS, HarqSettings
 from mac.link_adaptation import LinkSettings
 from mac.mimo_engine import MimoEngine
 from mac.shared_engine import DirectionReport, SharedEngine
-from phy.antennas import AntennaSettings
-from phy.panel import PanelSettings
+from phy.antenna.panel import PanelSettings
+from phy.link.mimo_settings import AntennaSettings
 from phy.random import Drops
 
 RZF = replace(SHARED, precoding="rzf", receiver="mrc")

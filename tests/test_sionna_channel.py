@@ -13,13 +13,13 @@ from sionna_cases import CARRIER_HZ, CPU, SPEED_MPS, apart, of_sionna, plan, res
 from torch import Tensor
 
 import scenarios
-from phy.antenna import gain_db
-from phy.channel import Channel, ChannelPlan, build_channel, place_users
-from phy.link import sinr
+from phy.antenna.element import gain_db
+from phy.channel.channel import Channel, ChannelPlan, build_channel, place_users
+from phy.link.sinr import sinr
 from phy.random import Drops
-from phy.ray_fading import RayFading
-from phy.sionna_channel import amplitudes, build_sionna_channel, draw_links, strongest_first
-from phy.topology import displacement
+from phy.sionna_adapter.channel import amplitudes, build_sionna_channel, draw_links, strongest_first
+from phy.sionna_adapter.ray_fading import RayFading
+from phy.topology.sites import displacement
 from phy.units import SPEED_OF_LIGHT_MPS
 from scenarios import families, load
 from scenarios.errors import ScenarioError

@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from phy.antenna import SectorAntennaSettings, element_gain_db
-from phy.large_scale import PropagationSettings, large_scale
-from phy.los import los_probability
-from phy.parameters import NAMES, moments, sigma_db, states, zod_offset_deg, zsd_log10
-from phy.pathloss import Link, PathLossModel, path_loss_db
-from phy.penetration import penetration_loss_db
-from phy.placement import place_uniform
+from phy.antenna.element import SectorAntennaSettings, element_gain_db
 from phy.random import Drops
-from phy.topology import TopologySettings, build_topology, displacement
+from phy.topology.sites import TopologySettings, build_topology, displacement
+from phy.topology.users import place_uniform
+from phy.tr38901.large_scale import PropagationSettings, large_scale
+from phy.tr38901.los import los_probability
+from phy.tr38901.lsp_tables import NAMES, moments, sigma_db, states, zod_offset_deg, zsd_log10
+from phy.tr38901.pathloss import Link, PathLossModel, path_loss_db
+from phy.tr38901.penetration import penetration_loss_db
 
 sionna_38901 = pytest.importorskip("sionna.phy.channel.tr38901")
 

@@ -12,13 +12,13 @@ from sionna_cases import CPU, plan
 from sionna_panel_cases import UE, apart, of_sionna
 
 import scenarios
-from phy.antennas import AntennaSettings
-from phy.channel import Channel, ChannelPlan, place_users
-from phy.mimo_channel import MimoChannel, attitudes
-from phy.panel import PanelSettings
+from phy.antenna.panel import PanelSettings
+from phy.channel.channel import Channel, ChannelPlan, place_users
+from phy.channel.matrices import MimoChannel, attitudes
+from phy.link.mimo_settings import AntennaSettings
 from phy.random import Drops
-from phy.sionna_channel import draw_links
-from phy.sionna_matrices import build_sionna_matrices
+from phy.sionna_adapter.channel import draw_links
+from phy.sionna_adapter.matrices import build_sionna_matrices
 
 COLUMNS = PanelSettings(
     rows=4, columns=2, polarizations=2, ports=8, row_spacing_wavelengths=0.7, element="sector",

@@ -12,19 +12,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from phy.mimo_draw import draw_rays
-from phy.mimo_links import (
-    DRAWS,
-    SIDES,
-    LinkStatistics,
-    cluster_directions,
-    cluster_spreads,
-    direct_ray,
-)
-from phy.mimo_rays import End, MimoRays, steer, with_sub_clusters
-from phy.panel import PanelSettings
-from phy.parameters import NAMES, states
+from phy.antenna.panel import PanelSettings
 from phy.random import Drops, normal, uniform
+from phy.tr38901.cluster_directions import DRAWS, SIDES, LinkStatistics, cluster_directions, cluster_spreads, direct_ray
+from phy.tr38901.coefficients import End, MimoRays, steer, with_sub_clusters
+from phy.tr38901.lsp_tables import NAMES, states
+from phy.tr38901.rays import draw_rays
 
 CARRIER_HZ = 3.5e9
 FREQUENCY_HZ = torch.tensor([-2e6, 0.0, 2e6], dtype=torch.float64)

@@ -16,14 +16,14 @@ from moving_cases import BASE, CPU, SLOT_S, UE
 from torch import Tensor
 
 import scenarios
-from phy.channel import Channel
-from phy.large_scale import site_links
-from phy.mimo_motion import MovingMatrices, build_moving_matrices
+from phy.channel.channel import Channel
+from phy.channel.moving_matrices import MovingMatrices, build_moving_matrices
 from phy.random import Drops
-from phy.sionna_channel import SionnaLinks
-from phy.sionna_motion import SionnaCourse, build_moving_sionna
-from phy.sionna_state import rays_in_state
-from phy.topology import displacement
+from phy.sionna_adapter.channel import SionnaLinks
+from phy.sionna_adapter.large_scale_state import rays_in_state
+from phy.sionna_adapter.moving import SionnaCourse, build_moving_sionna
+from phy.topology.sites import displacement
+from phy.tr38901.large_scale import site_links
 from phy.units import SPEED_OF_LIGHT_MPS
 from scenarios import families, load
 from scenarios.errors import ScenarioError

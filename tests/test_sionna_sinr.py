@@ -27,11 +27,11 @@ from sionna_networks import (
 )
 from torch import Tensor
 
-from phy.antenna import SectorAntennaSettings
-from phy.large_scale import PropagationSettings, large_scale
-from phy.link import sinr
+from phy.antenna.element import SectorAntennaSettings
+from phy.link.sinr import sinr
 from phy.random import Drops, uniform
-from phy.topology import TopologySettings, build_topology
+from phy.topology.sites import TopologySettings, build_topology
+from phy.tr38901.large_scale import PropagationSettings, large_scale
 from phy.units import SPEED_OF_LIGHT_MPS
 
 

@@ -14,7 +14,7 @@ from engine_factory import engine
 from mac.carrier import CarrierSettings
 from mac.engine import Engine
 from mac.traced import TracedSlot
-from phy.link import sinr, sinr_at_once
+from phy.link.sinr import sinr, sinr_at_once
 from phy.random import Drops, uniform
 from scenarios.counting import Counting, graphs
 

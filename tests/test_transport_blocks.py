@@ -13,11 +13,11 @@ from oracles_bler import thresholds_db
 from mac.carrier import CarrierSettings
 from mac.link_adaptation import LinkSettings
 from mac.link_tables import link_tables
-from phy.bler import block_curves, transport_bler
-from phy.lookup import gather
-from phy.mcs import mcs_table
-from phy.tables import load_arrays
-from phy.tbs import transport_blocks
+from phy.link.bler import block_curves, transport_bler
+from phy.link.mcs import mcs_table
+from phy.link.tables import load_arrays
+from phy.link.transport_block import transport_blocks
+from phy.numerics.log_grid import gather
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -106,9 +106,9 @@ def test_curves_are_at_the_true_code_rate(index: int) -> None:
 
 
 def _snr_db():  # type: ignore[no-untyped-def]
-    from phy import loggrid
+    from phy.numerics import log_grid
 
-    return loggrid.centres().log10().numpy()
+    return log_grid.centres().log10().numpy()
 
 
 def test_checksums_cost_what_they_should() -> None:

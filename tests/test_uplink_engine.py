@@ -19,11 +19,11 @@ from mac.link_adaptation import LinkSettings
 from mac.scheduling_types import SchedulingDecision
 from mac.uplink import UplinkPlan, UplinkSettings, path_loss_db
 from mac.uplink_engine import UplinkEngine
-from phy.fading import Fading
-from phy.fold import unfold
+from phy.channel.fading import Fading
+from phy.link.folded_response import unfold
+from phy.link.power_control import prb_power, transmit_power_dbm, uplink_sinr
+from phy.link.uplink_sinr import heard, holder_links, steering_of_prbs
 from phy.random import Drops, uniform
-from phy.uplink import heard, holder_links, steering_of_prbs
-from phy.uplink_power import prb_power, transmit_power_dbm, uplink_sinr
 
 LIMITED = UplinkSettings(p0_dbm=-60.0, alpha=0.8, max_power_dbm=10.0, spread_db=6.0)
 MILD = UplinkSettings(p0_dbm=-95.0, alpha=0.9)
@@ -98,7 +98,7 @@ def _compare_counts(tested: UplinkEngine, loops: UplinkLoops, rows: torch.Tensor
 
 
 def test_what_cells_hear_is_the_sinr_of_power_control() -> None:
-    """The links of holders alone give what :func:`phy.uplink_power.uplink_sinr` gives from those of all users."""
+    """The links of holders alone give what :func:`phy.link.power_control.uplink_sinr` gives from those of all users."""
     tested = uplink(Drops(3, (0, 1)), dtype=torch.float64)
     assert isinstance(tested.parts.channel.fading, Fading)
     state, to_prbs = tested.start(), unfold(tested.parts.channel.fading.to_prbs, 12)

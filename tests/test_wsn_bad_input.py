@@ -20,7 +20,7 @@ from mac import loop
 from mac.contracts import AllocatorError
 from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import Drops
-from phy.sensor_field import read_positions
+from phy.sensors.deployment import read_positions
 from scenarios import families, field_rounds, load
 from scenarios.cli import app
 from scenarios.console import show_result

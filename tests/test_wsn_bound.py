@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from allocators.registry import available
 from allocators.wsn.bound import lifetime_bound
 from phy.random import Drops
-from phy.sensor_radio import SensorRadioSettings, transmit_j_per_bit
+from phy.sensors.radio_energy import SensorRadioSettings, transmit_j_per_bit
 from scenarios import families, load, run
 from scenarios.bounds import bound, bound_of_run
 from scenarios.cli import app

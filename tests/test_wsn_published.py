@@ -16,9 +16,9 @@ from mac.loop import Span, run
 from mac.wsn.problem import WsnParts, WsnProblem
 from mac.wsn.settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
 from phy.random import Drops
-from phy.sensor_field import FieldSettings, place_nodes
-from phy.sensor_link import SensorLinkSettings
-from phy.sensor_radio import SensorRadioSettings
+from phy.sensors.deployment import FieldSettings, place_nodes
+from phy.sensors.packet_error import SensorLinkSettings
+from phy.sensors.radio_energy import SensorRadioSettings
 
 FIRST_ORDER = SensorRadioSettings(amplifier_j_per_bit_m2=100e-12, amplifier_j_per_bit_m4=None)
 DROPS = Drops(1, tuple(range(12)))

@@ -11,7 +11,7 @@ import torch
 from allocators.registry import resolve
 from mac.wsn.types import SINK
 from phy.random import Drops
-from phy.sensor_radio import SensorRadioSettings
+from phy.sensors.radio_energy import SensorRadioSettings
 from scenarios import families, load, run
 
 WIDE: dict[str, Any] = {

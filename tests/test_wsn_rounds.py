@@ -19,9 +19,9 @@ from mac.wsn.problem import WsnParts, WsnProblem
 from mac.wsn.settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
 from mac.wsn.types import Control, WsnDecision
 from phy.random import Drops, uniform
-from phy.sensor_field import FieldSettings, place_nodes
-from phy.sensor_link import SensorLinkSettings
-from phy.sensor_radio import SensorRadioSettings
+from phy.sensors.deployment import FieldSettings, place_nodes
+from phy.sensors.packet_error import SensorLinkSettings
+from phy.sensors.radio_energy import SensorRadioSettings
 from scenarios import families, load
 
 CPU = torch.device("cpu")

@@ -20,7 +20,7 @@ from allocators.wsn.pegasis import greedy_chain
 from mac.wsn.problem import CAUSES, WsnProblem
 from mac.wsn.types import SINK
 from phy.random import Drops, uniform
-from phy.sensor_radio import transmit_j_per_bit
+from phy.sensors.radio_energy import transmit_j_per_bit
 from scenarios import families, load
 
 SINK_M = (50.0, 175.0)

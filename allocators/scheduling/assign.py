@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mac.scheduling_types import SchedulingDecision, SchedulingObservation
-from phy.compiling import available, give_up
+from phy.numerics.jit import available, give_up
 
 from .roster import Roster
 

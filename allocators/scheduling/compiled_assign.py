@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from phy.compiling import Loop, compiled
+from phy.numerics.jit import Loop, compiled
 
 Array = np.ndarray
 

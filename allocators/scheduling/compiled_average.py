@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from phy.compiling import Loop
+from phy.numerics.jit import Loop
 
 Array = np.ndarray
 

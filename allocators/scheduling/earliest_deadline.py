@@ -7,9 +7,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from allocators.settings import PARAMETERS
 from mac.scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
 
+from ..settings import PARAMETERS
 from .assign import assign
 from .average import ServedAverage
 

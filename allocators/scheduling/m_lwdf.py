@@ -8,9 +8,9 @@ import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from allocators.settings import PARAMETERS
 from mac.scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
 
+from ..settings import PARAMETERS
 from .assign import assign
 from .average import ServedAverage
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mac.scheduling_types import SchedulingContext, SchedulingObservation
-from phy import loggrid
+from phy.numerics import log_grid
 
 from .roster import Roster
 
@@ -130,4 +130,4 @@ class Pairs:
         return values.gather(2, place[:, :, None])[:, :, 0]
 
     def _rate(self, sinr: Tensor) -> Tensor:
-        return self.bits[loggrid.index(sinr)]
+        return self.bits[log_grid.index(sinr)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from allocators.settings import PARAMETERS
 from mac.scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
 
+from ..settings import PARAMETERS
 from .assign import assign
 from .average import ServedAverage
 

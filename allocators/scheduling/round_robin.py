@@ -7,10 +7,10 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from allocators.settings import PARAMETERS
 from mac.scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
-from phy.compiling import available, give_up
+from phy.numerics.jit import available, give_up
 
+from ..settings import PARAMETERS
 from .assign import assign, assign_rows
 from .roster import Roster
 from .turns import Lots, mates, prb_numbers

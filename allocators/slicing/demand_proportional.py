@@ -8,9 +8,9 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from allocators.settings import PARAMETERS
 from mac.slicing_types import SlicingContext, SlicingDecision, SlicingObservation
 
+from ..settings import PARAMETERS
 from .rounding import apportion, require_room
 
 Demand = Literal["requested", "arrived"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from pydantic.dataclasses import dataclass
 
-from allocators.settings import PARAMETERS
 from mac.slicing_types import SlicingContext, SlicingDecision, SlicingObservation
 
+from ..settings import PARAMETERS
 from .rounding import apportion, require_room
 
 

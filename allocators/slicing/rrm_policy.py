@@ -11,10 +11,10 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from allocators.settings import PARAMETERS
 from mac.slicing_types import SlicingContext, SlicingDecision, SlicingObservation
-from phy.config import STRICT
+from phy.settings import STRICT
 
+from ..settings import PARAMETERS
 from .demand_proportional import Demand, demand_prbs
 from .rounding import apportion, require_room
 

@@ -6,9 +6,9 @@ import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from allocators.settings import PARAMETERS
 from mac.slicing_types import SlicingContext, SlicingDecision, SlicingObservation
 
+from ..settings import PARAMETERS
 from .rounding import apportion, require_room
 
 

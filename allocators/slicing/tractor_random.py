@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from pydantic.dataclasses import dataclass
 
-from allocators.settings import PARAMETERS
 from mac.slicing_types import SlicingContext, SlicingDecision, SlicingObservation
 from phy.random import uniform
 
+from ..settings import PARAMETERS
 from .rounding import require_room
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mac.wsn.types import WsnContext
-from phy.sensor_radio import transmit_j_per_bit
+from phy.sensors.radio_energy import transmit_j_per_bit
 
 Array = NDArray[np.float64]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from pydantic.dataclasses import dataclass
 
-from allocators.settings import PARAMETERS
 from mac.wsn.types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
+
+from ..settings import PARAMETERS
 
 
 @dataclass(config=PARAMETERS)

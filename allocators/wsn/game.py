@@ -20,7 +20,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from phy.config import STRICT
+from phy.settings import STRICT
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -10,12 +10,12 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from allocators.settings import PARAMETERS
 from mac.wsn.distance import apart_m2, between_m2
 from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import uniform
-from phy.sensor_radio import transmit_j_per_bit
+from phy.sensors.radio_energy import transmit_j_per_bit
 
+from ..settings import PARAMETERS
 from .central import least_of_each
 from .game import GameSettings, equilibrium, payoff
 from .learner import Table, state_of

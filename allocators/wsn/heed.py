@@ -7,11 +7,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from allocators.settings import PARAMETERS
 from mac.wsn.distance import apart_m2
 from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import uniform
 
+from ..settings import PARAMETERS
 from .relay import BetweenHeads, routed
 
 _TURNS = 20  # p_min 1e-4 doubles to 1 in 14

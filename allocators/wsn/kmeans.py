@@ -6,10 +6,10 @@ import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from allocators.settings import PARAMETERS
 from mac.wsn.distance import apart_m2
 from mac.wsn.types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
 
+from ..settings import PARAMETERS
 from .central import least_of_each
 from .relay import BetweenHeads, routed
 from .standing import StandingClusters

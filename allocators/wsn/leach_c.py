@@ -8,10 +8,10 @@ import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from allocators.settings import PARAMETERS
 from mac.wsn.types import Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import uniform
 
+from ..settings import PARAMETERS
 from .central import draw, medoids
 from .clusters import join_nearest
 from .relay import BetweenHeads, routed

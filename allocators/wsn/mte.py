@@ -6,10 +6,11 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from allocators.settings import PARAMETERS
 from mac.wsn.distance import apart_m2
 from mac.wsn.types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
-from phy.sensor_radio import transmit_j_per_bit
+from phy.sensors.radio_energy import transmit_j_per_bit
+
+from ..settings import PARAMETERS
 
 _MOST_NODES = 2000
 

@@ -6,9 +6,10 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from allocators.settings import PARAMETERS
 from mac.wsn.distance import apart_m2
 from mac.wsn.types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
+
+from ..settings import PARAMETERS
 
 
 @dataclass(config=PARAMETERS)

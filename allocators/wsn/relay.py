@@ -10,7 +10,7 @@ import torch
 from mac.wsn.distance import apart_m2
 from mac.wsn.listed import listed
 from mac.wsn.types import SINK, WsnContext, WsnDecision, WsnObservation
-from phy.sensor_radio import transmit_j_per_bit
+from phy.sensors.radio_energy import transmit_j_per_bit
 
 BetweenHeads = Literal["single_hop", "multi_hop"]
 """Every head sends to the sink, or by way of other heads (:func:`routed`)."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from allocators.settings import PARAMETERS
 from mac.wsn.types import WsnContext, WsnDecision, WsnObservation
 
+from ..settings import PARAMETERS
 from .clusters import join_nearest
 from .relay import BetweenHeads, routed
 from .rotation import Epoch, Rotation

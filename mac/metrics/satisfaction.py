@@ -14,7 +14,7 @@ import numpy as np
 import pydantic
 from pydantic import Field
 
-from phy.config import STRICT
+from phy.settings import STRICT
 
 from .arrays import Array, Mask, Values, asked_bits, divide, mean_of_users, nan_mean, of_judged, read, saturated
 

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from mac.blame import plug_in_line, told
-
+from ..blame import plug_in_line, told
 from . import delay, fairness, handover, lifetime, satisfaction, throughput, tractor, uplink
 from .arrays import Array, Values
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from phy.config import STRICT
+from phy.settings import STRICT
 
 from .draws import before, uniforms, user_keys
 from .packets import Packets, none, ordered, slot_of

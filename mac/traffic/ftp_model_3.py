@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from phy.config import STRICT
+from phy.settings import STRICT
 
 from .draws import poisson_arrivals, user_keys
 from .packets import Packets, ordered

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic.dataclasses import dataclass
 
-from phy.config import STRICT
+from phy.settings import STRICT
 
 from .packets import Packets, none
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from phy.config import STRICT
+from phy.settings import STRICT
 
 from .draws import BLOCK, exponentials, joined, ragged, uniforms, user_keys
 from .packets import Floats, Ints, Packets, ordered, slot_of

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from phy.config import STRICT
+from phy.settings import STRICT
 
 from .draws import ragged, uniforms, user_keys
 from .files import resolve

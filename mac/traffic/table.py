@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from phy.table import TableError
+from phy.csv_file import TableError
 
 
 class TraceError(TableError):

@@ -19,7 +19,7 @@ from socket import AF_INET, AF_INET6, inet_ntop
 import numpy as np
 from numpy.typing import NDArray
 
-from phy.table import Form, Table, read_bytes, read_table
+from phy.csv_file import Form, Table, read_bytes, read_table
 
 from .packets import Floats, Ints
 from .table import TraceError

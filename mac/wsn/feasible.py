@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mac.contracts import InfeasibleDecision
-from mac.feasible import require_tensor
-
+from ..contracts import InfeasibleDecision
+from ..feasible import require_tensor
 from .routes import above, climbs, with_sink
 from .types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from phy.sensor_radio import SensorRadioSettings, transmit_j_per_bit
+from phy.sensors.radio_energy import SensorRadioSettings, transmit_j_per_bit
 
 from .distance import apart_m2
 from .listed import listed

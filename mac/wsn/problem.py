@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mac.contracts import Field, Outcome
 from phy.random import Drops, uniform
-from phy.sensor_link import SensorLinkSettings, packet_success
-from phy.sensor_radio import SensorRadioSettings
+from phy.sensors.packet_error import SensorLinkSettings, packet_success
+from phy.sensors.radio_energy import SensorRadioSettings
 
+from ..contracts import Field, Outcome
 from .distance import apart_m2, hop_m2
 from .feasible import require_wsn
 from .ledger import CAUSES, Round, control_j, costs, pay

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from phy.config import STRICT
+from phy.settings import STRICT
 
 
 @dataclass(frozen=True, config=STRICT)

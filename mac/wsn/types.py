@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from phy.random import Drops
-from phy.sensor_radio import SensorRadioSettings
+from phy.sensors.radio_energy import SensorRadioSettings
 
 SINK = -1
 """Parent of a node that sends to the sink."""

@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from .knife_edge import MAX_SCREEN_LOSS_DB, edge, screen_loss_db
-from .regions import Regions, RegionsSettings, draw_regions, regions_loss_db
-from .screens import Screens, ScreensSettings, draw_screens, path_loss_db, screens_loss_db
+from .model_a import Regions, RegionsSettings, draw_regions, regions_loss_db
+from .model_b import Screens, ScreensSettings, draw_screens, path_loss_db, screens_loss_db
 from .scripted import BlockageEvent, Script, ScriptedSettings, depth_m, scripted_loss_db, write_script
 
 __all__ = [

@@ -17,9 +17,9 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
-from ..config import STRICT
 from ..mobility import RectangleSettings
-from ..topology import Topology
+from ..settings import STRICT
+from ..topology.sites import Topology
 
 Corner = tuple[float, float]
 

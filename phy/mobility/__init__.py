@@ -13,14 +13,14 @@ from torch import Tensor
 
 from ..random import Drops
 from .area import Area, Endless, Rectangle, RectangleSettings, area_of, fold
+from .base import MAX_SPEED_KMH, Journey
 from .gauss_markov import GaussMarkov
-from .journey import MAX_SPEED_KMH, Journey
 from .manhattan import Manhattan
+from .random_waypoint import Waypoint
 from .replay import Replay
-from .straight import Linear, Static
-from .tracks import TrackError, Tracks, read_tracks
+from .static_and_linear import Linear, Static
 from .trajectory import Legs, Trajectory, join, stack
-from .waypoint import Waypoint
+from .trajectory_file import TrackError, Tracks, read_tracks
 
 __all__ = [
     "MAX_SPEED_KMH",

@@ -17,8 +17,8 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
-from ..config import STRICT
-from ..topology import HALL_M, Topology
+from ..settings import STRICT
+from ..topology.sites import HALL_M, Topology
 
 _STEPS = [(i, j) for i in (0, -1, 1) for j in (0, -1, 1)]
 
@@ -137,8 +137,9 @@ def area_of(topology: Topology, rectangle: RectangleSettings | None = None) -> A
 def fold(topology: Topology, position_m: Tensor) -> Tensor:
     """Bring positions into the hexagons of the cluster, by whole translations of its images.
 
-    :func:`phy.topology.displacement` is continuous along a path folded so, as sites repeat with the same translations.
-    Fields over the plane (shadowing, line of sight) do not repeat: take them at the position that was not folded.
+    :func:`phy.topology.sites.displacement` is continuous along a path folded so, as sites repeat with the same
+    translations. Fields over the plane (shadowing, line of sight) do not repeat: take them at the position that was
+    not folded.
 
     Args:
         topology: the network; without wrap-around nothing changes.

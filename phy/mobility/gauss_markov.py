@@ -16,9 +16,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from ..config import STRICT
 from ..random import normal
-from .journey import MAX_LEGS, MAX_SPEED_KMH, MAX_SPEED_MPS, Journey, chain, too_many
+from ..settings import STRICT
+from .base import MAX_LEGS, MAX_SPEED_KMH, MAX_SPEED_MPS, Journey, chain, too_many
 from .trajectory import Legs
 
 

@@ -10,9 +10,9 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from ..config import STRICT
+from ..settings import STRICT
 from .area import Area, Rectangle
-from .journey import MAX_LEGS, Journey, SpeedRange, in_space, moving, too_many
+from .base import MAX_LEGS, Journey, SpeedRange, in_space, moving, too_many
 from .trajectory import Legs, trim
 
 

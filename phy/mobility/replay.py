@@ -12,11 +12,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from ..config import STRICT
+from ..settings import STRICT
 from .area import Area, Endless, fold
-from .journey import MAX_LEGS, Journey, too_many
-from .tracks import TrackError, Tracks, read_tracks
+from .base import MAX_LEGS, Journey, too_many
 from .trajectory import Legs, trim
+from .trajectory_file import TrackError, Tracks, read_tracks
 
 _CLOSED_M = 1.0
 """A trajectory that ends nearer than this to where it began can be walked in a loop."""

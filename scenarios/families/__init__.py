@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from scenarios.errors import ScenarioError, did_you_mean, shown
+from ..errors import ScenarioError, did_you_mean, shown
 
 if TYPE_CHECKING:
     import torch
 
     from mac.contracts import Problem
     from phy.random import Drops
-    from scenarios.schema import Clock, ScenarioBase
+
+    from ..schema import Clock, ScenarioBase
 
 FAMILIES: dict[str, str] = {
     "scheduling": "scenarios.families.scheduling:FAMILY",
@@ -106,7 +107,7 @@ def names() -> dict[str, str]:
 
 def account_of(scenario: ScenarioBase) -> list[tuple[str, str]]:
     """The account of a scenario's family; each variant's where they differ; empty where it has none."""
-    from scenarios.loading import variants
+    from ..loading import variants
 
     account = find(scenario.family).account
     if account is None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mac.wsn.settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
-from phy.sensor_link import SensorLinkSettings
-from phy.sensor_radio import SensorRadioSettings
+from phy.sensors.packet_error import SensorLinkSettings
+from phy.sensors.radio_energy import SensorRadioSettings
 
 Line = tuple[str, str]
 

@@ -25,8 +25,9 @@ from mac.arms_length import Kept
 from mac.blame import plug_in_line, said, told
 from mac.traffic import TRAFFIC_MODELS, Arrivals, Packets, TrafficSettings, merge
 from phy.random import Drops, stream_key
-from scenarios.errors import ScenarioError
-from scenarios.schema import Model
+
+from ..errors import ScenarioError
+from ..schema import Model
 
 if TYPE_CHECKING:
     from .cellular import CellularScenario

@@ -12,13 +12,13 @@ from mac.engine import Engine
 from mac.link_tables import link_tables
 from mac.shared_engine import engine_kind
 from mac.uplink_engine import UplinkEngine
-from phy.channel import Channel, ChannelPlan, build_channel
-from phy.mimo_motion import build_moving_matrices
+from phy.channel.channel import Channel, ChannelPlan, build_channel
+from phy.channel.moving_matrices import build_moving_matrices
 from phy.random import Drops
-from phy.sionna_channel import build_sionna_channel
-from phy.sionna_matrices import build_sionna_matrices
-from phy.sionna_motion import build_moving_sionna
-from phy.topology import build_topology
+from phy.sionna_adapter.channel import build_sionna_channel
+from phy.sionna_adapter.matrices import build_sionna_matrices
+from phy.sionna_adapter.moving import build_moving_sionna
+from phy.topology.sites import build_topology
 from phy.units import kmh_to_mps
 
 from . import moving, sending

@@ -25,24 +25,23 @@ from mac.slicing_types import Service
 from mac.traffic import TraceError, TraceReplay, TrafficModel
 from mac.traffic.files import matching
 from mac.uplink import UplinkSettings
-from phy.antenna import SectorAntennaSettings
-from phy.antennas import AntennaSettings
+from phy.antenna.element import SectorAntennaSettings
 from phy.blockage import BlockageSettings, ScriptedSettings, write_script
-from phy.channel import ChannelSettings
-from phy.effective_sinr import require_betas
-from phy.energy import PowerSettings
-from phy.fading import FadingSettings
-from phy.large_scale import PropagationSettings
+from phy.channel.channel import ChannelSettings
+from phy.channel.fading import FadingSettings
+from phy.channel.moving import MotionSettings
+from phy.link.effective_sinr import require_betas
+from phy.link.mimo_settings import AntennaSettings
 from phy.mobility import MobilitySettings, Replay, Static
-from phy.motion import MotionSettings
-from phy.pathloss import require_base_height
-from phy.sionna_channel import require_possible
-from phy.topology import TopologySettings, build_topology
-from scenarios.errors import ScenarioError, is_unicode, shown
-from scenarios.families import Labels
-from scenarios.schema import Clock, Model, ScenarioBase
+from phy.power_consumption import PowerSettings
+from phy.sionna_adapter.channel import require_possible
+from phy.topology.sites import TopologySettings, build_topology
+from phy.tr38901.large_scale import PropagationSettings
+from phy.tr38901.pathloss import require_base_height
 
-from . import moving, sending, some_fade
+from ..errors import ScenarioError, is_unicode, shown
+from ..schema import Clock, Model, ScenarioBase
+from . import Labels, moving, sending, some_fade
 from .arriving import Traffic
 
 LONGEST_BLOCK = 50

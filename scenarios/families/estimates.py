@@ -14,13 +14,13 @@ from mac.itinerary import period_slots
 from mac.mimo_cost import Crowd, mimo_bytes, mimo_seconds
 from mac.rooms import BLOCKS, slots_of
 from mac.traffic import TraceReplay
-from phy.antenna import SectorAntennaSettings
-from phy.channel import ChannelPlan, frequency_basis
-from phy.fading import FadingSettings, carried_on
-from phy.large_scale import PropagationSettings
-from phy.sionna_channel import Cost, cost
-from phy.sionna_motion import moving_cost
-from phy.topology import TopologySettings, build_topology
+from phy.antenna.element import SectorAntennaSettings
+from phy.channel.channel import ChannelPlan, frequency_basis
+from phy.channel.fading import FadingSettings, carried_on
+from phy.sionna_adapter.channel import Cost, cost
+from phy.sionna_adapter.moving import moving_cost
+from phy.topology.sites import TopologySettings, build_topology
+from phy.tr38901.large_scale import PropagationSettings
 
 from .cellular import LONGEST_BLOCK, CellularScenario, Shape, UserGroup
 from .some_fade import faded_links

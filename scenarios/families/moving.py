@@ -9,14 +9,15 @@ import torch
 
 from mac.handover import rules as handover_rules
 from mac.itinerary import Itinerary, follow, period_slots
-from phy.channel import Channel
+from phy.channel.channel import Channel
+from phy.channel.moving import MotionPlan, MovingFading
 from phy.mobility import Replay, Static, area_of, trajectories
-from phy.motion import MotionPlan, MovingFading
-from phy.pathloss import MAX_UE_HEIGHT_M
-from phy.propagation import PropagationSettings
 from phy.random import Drops
-from phy.topology import build_topology
-from scenarios.errors import ScenarioError
+from phy.topology.sites import build_topology
+from phy.tr38901.pathloss import MAX_UE_HEIGHT_M
+from phy.tr38901.settings import PropagationSettings
+
+from ..errors import ScenarioError
 
 if TYPE_CHECKING:
     from .cellular import CellularScenario, Shape

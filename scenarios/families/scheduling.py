@@ -9,10 +9,9 @@ from mac.feasible import require_scheduling
 from mac.scheduling import SchedulingProblem
 from mac.slicing_types import Service
 from phy.random import Drops
-from scenarios.families import Family, Labels
-from scenarios.schema import Clock, clock
 
-from . import assembly, cellular, estimates
+from ..schema import Clock, clock
+from . import Family, Labels, assembly, cellular, estimates
 from .cellular import CellularScenario, Shape, UserGroup
 
 _WINDOW_S = 0.1

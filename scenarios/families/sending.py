@@ -10,8 +10,8 @@ from mac.handover import slots_of
 from mac.itinerary import Itinerary
 from mac.traffic import TraceReplay
 from mac.uplink import UplinkPlan, UplinkSettings, path_loss_db
-from phy.channel import Channel
-from phy.motion import MovingFading
+from phy.channel.channel import Channel
+from phy.channel.moving import MovingFading
 
 if TYPE_CHECKING:
     from .cellular import CellularScenario, Shape

@@ -16,11 +16,10 @@ from mac.scheduling_types import SchedulingDecision, SchedulingObservation
 from mac.slicing import SlicingProblem, SlicingSettings
 from mac.slicing_types import SlicingContext
 from phy.random import Drops
-from scenarios.errors import ScenarioError, did_you_mean
-from scenarios.families import Family, Labels
-from scenarios.schema import Clock, clock
 
-from . import assembly, cellular, estimates
+from ..errors import ScenarioError, did_you_mean
+from ..schema import Clock, clock
+from . import Family, Labels, assembly, cellular, estimates
 from .cellular import CellularScenario, Shape, UserGroup
 
 

@@ -17,13 +17,14 @@ from mac.wsn.problem import WsnParts, WsnProblem
 from mac.wsn.settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
 from mac.wsn.types import WsnContext
 from phy.random import Drops
-from phy.sensor_field import FieldSettings, place_nodes, read_positions
-from phy.sensor_link import SensorLinkSettings
-from phy.sensor_radio import SensorRadioSettings
-from scenarios.errors import ScenarioError
-from scenarios.families import Bound, Family, Labels
-from scenarios.families.accounting import account_lines, failures_line, sensing_line, sink_line
-from scenarios.schema import Clock, ScenarioBase, clock, whole
+from phy.sensors.deployment import FieldSettings, place_nodes, read_positions
+from phy.sensors.packet_error import SensorLinkSettings
+from phy.sensors.radio_energy import SensorRadioSettings
+
+from ..errors import ScenarioError
+from ..schema import Clock, ScenarioBase, clock, whole
+from . import Bound, Family, Labels
+from .accounting import account_lines, failures_line, sensing_line, sink_line
 
 _WINDOWS = 100  # of a run, where the scenario does not say
 _FIELDS = 16  # arrays of the results per node and window, about

@@ -1,0 +1,202 @@
+"""The channel of a batch of drops: who is served by whom, how strongly everybody is heard, and how that fades."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from pydantic.dataclasses import dataclass as settings
+from torch import Tensor
+
+from ..antenna.element import SectorAntennaSettings
+from ..link.dominant_interferers import strongest
+from ..link.mimo_settings import AntennaSettings, port_antenna
+from ..random import Drops
+from ..settings import STRICT
+from ..topology.sites import Topology, displacement
+from ..topology.users import place_per_cell, place_uniform
+from ..tr38901.large_scale import Air, AirPlan, LargeScale, PropagationSettings, delay_spread_log10, draw_air, raised
+from .fading import Basis, Fading, FadingSettings, Links, SmallScale, draw_fading, karhunen_loeve
+from .matrices import Matrices, MimoChannel, MimoPlan, draw_mimo, stack_mimo
+
+Attachment = Literal["strongest", "home"]
+
+
+@settings(frozen=True, config=STRICT)
+class ChannelSettings:
+    """Who draws the channel."""
+
+    provider: Literal["fairwave", "sionna"] = "fairwave"
+    """The air of fairwave, or Sionna's line of sight, path loss, large-scale parameters and rays (slow); Sionna's rays
+    alone, in the large-scale state of fairwave, where users move, change their cells or are blocked."""
+
+
+@dataclass(frozen=True)
+class ChannelPlan:
+    """Everything that the channel of a drop follows from, besides the drop's number."""
+
+    topology: Topology
+    propagation: PropagationSettings
+    antenna: SectorAntennaSettings
+    fading: FadingSettings
+    users_per_cell: int
+    placement: Literal["per_cell", "uniform"]
+    attachment: Attachment
+    min_distance_m: float
+    speed_mps: Tensor  # [U]
+    frequency_hz: Tensor  # [K] centre of each PRB, relative to the carrier
+    snr_at_unit_gain: float
+    antennas: AntennaSettings | None = None  # panels, in place of the antenna
+
+    @property
+    def users(self) -> int:
+        """Users of a drop."""
+        return self.users_per_cell * self.topology.cells
+
+    @property
+    def air(self) -> AirPlan:
+        """What the air follows from; clusters only where something fades."""
+        if self.antennas is not None:
+            return AirPlan(self.topology, self.propagation, port_antenna(self.antennas.base), self.users)
+        return AirPlan(self.topology, self.propagation, self.antenna, self.users, self.fading.model != "none")
+
+    @property
+    def mimo(self) -> MimoPlan | None:
+        """What matrices follow from, where there are panels."""
+        if self.antennas is None:
+            return None
+        antennas = self.antennas.isotropic() if self.topology.omnidirectional else self.antennas
+        return MimoPlan(antennas, self.frequency_hz, self.speed_mps, self.snr_at_unit_gain)
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Drops side by side; a pure function of time."""
+
+    mean_snr: Tensor  # [B, U, C] linear, of one PRB at its share of full power, mean over fading
+    serving: Tensor  # [B, U] int64
+    position_m: Tensor  # [B, U, 3]
+    fading: SmallScale
+    mimo: Matrices | None = None  # where there are panels; nothing fades in ``fading`` then
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Channel:
+        """The same channel on another device."""
+        fading = self.fading.to(device, dtype)
+        mimo = None if self.mimo is None else self.mimo.to(device, dtype)
+        snr, serving, position = self.mean_snr.to(device, dtype), self.serving.to(device), self.position_m.to(device)
+        return Channel(snr, serving, position, fading, mimo)
+
+
+def build_channel(drops: Drops, plan: ChannelPlan, device: torch.device, dtype: torch.dtype) -> Channel:
+    """Draw the channel of each drop on the CPU in float64, then move it: every device sees the same drops."""
+    basis = frequency_basis(plan)
+    cpu = torch.device("cpu")
+    parts = [_build_drop(drop, plan, basis, dtype).to(cpu, dtype) for drop in drops.single()]
+    return (stack_channels(parts) if len(parts) > 1 else parts[0]).to(device, dtype)
+
+
+def stack_channels(parts: Sequence[Channel]) -> Channel:
+    """One batch of several."""
+
+    def cat(of: Callable[[Channel], Tensor]) -> Tensor:
+        return torch.cat([of(part) for part in parts])
+
+    fading = parts[0].fading.beside([part.fading for part in parts[1:]])
+    mimo = [part.mimo for part in parts if isinstance(part.mimo, MimoChannel)]
+    return Channel(
+        cat(lambda part: part.mean_snr),
+        cat(lambda part: part.serving),
+        cat(lambda part: part.position_m),
+        fading,
+        stack_mimo(mimo) if mimo else None,
+    )
+
+
+def frequency_basis(plan: ChannelPlan) -> Basis:
+    """Basis of the carrier for links without line of sight, whose delays are the longest; the same for all drops."""
+    if plan.fading.model == "none" or plan.antennas is not None:
+        flat = torch.ones((len(plan.frequency_hz), 1), dtype=torch.complex128)
+        return Basis(flat, torch.zeros(1, dtype=torch.float64), torch.ones((1, 1), dtype=torch.complex128), 0.0)
+    quantile = torch.linspace(0.05, 0.95, 10, dtype=torch.float64)
+    air = plan.propagation
+    _, (mean, deviation), _ = delay_spread_log10(air.model, air.carrier_hz, air.parameters)
+    spreads = 10.0 ** (mean + deviation * torch.special.ndtri(quantile))
+    return karhunen_loeve(plan.frequency_hz, spreads, plan.fading.basis_error)
+
+
+def place_users(drop: Drops, plan: ChannelPlan) -> tuple[Tensor, Tensor]:
+    """Positions ``[B, U, 3]`` at the start, in m, and the cell in whose area each user stands, ``[B, U]``."""
+    place = place_per_cell if plan.placement == "per_cell" else place_uniform
+    users = plan.users_per_cell if plan.placement == "per_cell" else plan.users
+    keys = drop.keys("placement")
+    position, home = place(keys, plan.topology, users, plan.min_distance_m, plan.propagation.ue_height_m)
+    return raised(drop, position, plan.propagation), home
+
+
+def fade(
+    drop: Drops,
+    plan: ChannelPlan,
+    basis: Basis,
+    scale: LargeScale,
+    position: Tensor,
+    dtype: torch.dtype,
+    direct: bool = True,
+    serving: Tensor | None = None,
+) -> Fading:
+    """Rays of a drop whose users are at ``position`` ``[B, U, 3]``; their phases stay when they move.
+
+    Args:
+        drop: one drop.
+        plan: of the channel.
+        basis: of :func:`frequency_basis`.
+        scale: the state of the links at ``position``, from :meth:`phy.tr38901.large_scale.Air.at`.
+        position: of the users in m.
+        dtype: of the rays.
+        direct: among them the direct rays.
+        serving: own cells ``[B, U]``, which fade in any case where but some interferers do; None where all do.
+    """
+    snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
+    if plan.fading.model == "none" or plan.antennas is not None:
+        return no_fading(snr, len(plan.frequency_hz)).to(snr.device, dtype)
+    some, faded = plan.fading.faded_interferers, None
+    if serving is not None and some is not None and some < plan.topology.cells - 1:
+        faded = strongest(snr, serving, some)
+    return draw_fading(drop, links_of(plan, scale, position), basis, plan.fading, snr, dtype, direct, faded)
+
+
+def _build_drop(drop: Drops, plan: ChannelPlan, basis: Basis, dtype: torch.dtype) -> Channel:
+    position, home = place_users(drop, plan)
+    air: Air = draw_air(drop, plan.air)
+    scale = air.at(position)
+    snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
+    serving = home if plan.attachment == "home" else scale.gain_db.argmax(-1)
+    fading = fade(drop, plan, basis, scale, position, dtype, serving=serving)
+    matrices = plan.mimo
+    mimo = None if matrices is None else draw_mimo(drop, matrices, air, scale, position, serving, dtype)
+    return Channel(snr, serving, position, fading, mimo)
+
+
+def links_of(plan: ChannelPlan, scale: LargeScale, position: Tensor) -> Links:
+    """Links of users to cells: those of a site share their clusters, but not the antennas' weights or the phases."""
+    site = plan.topology.cell_site
+    towards = -displacement(plan.topology, position)[:, :, site]
+    return Links(
+        k_factor_db=scale.cell_k_db,
+        delay_s=scale.cluster_delay_s,
+        share=scale.cluster_power,
+        azimuth_rad=torch.atan2(towards[..., 1], towards[..., 0]),
+        speed_mps=plan.speed_mps,
+        carrier_hz=plan.propagation.carrier_hz,
+    )
+
+
+def no_fading(snr: Tensor, prbs: int) -> Fading:
+    """One ray without delay or Doppler."""
+    amplitude = snr.sqrt()[..., None]
+    rays = torch.stack((torch.cat((amplitude, 0 * amplitude), -1), torch.cat((0 * amplitude, amplitude), -1)), 2)
+    to_prbs = torch.zeros((2, 2 * prbs), dtype=torch.float64)
+    to_prbs[0, :prbs] = to_prbs[1, prbs:] = 1.0
+    still = torch.zeros((*snr.shape[:2], 1), dtype=torch.float64)
+    return Fading(rays.flatten(3), still, to_prbs, 0.0, turn_rad=still)

@@ -1,0 +1,357 @@
+"""Channel matrices of users who move or whom something blocks, and who may change their cells.
+
+As with single antennas (:mod:`phy.channel.moving`) the large-scale state is taken every ``update_s`` where users then
+are; the rays of the cells that they hear are made anew from it with the random numbers that they had, keyed by user
+and cell, and steered by the panels. In between the coefficients of both states are interpolated.
+
+Phases follow the way. A ray that arrives from the direction ``e`` makes ``dx . e / lambda`` turns along ``dx``. Between
+two states e goes evenly from one direction to the other, so that both agree on the phase all the way, however far the
+user has come: a share s of the interval after the first it has made ``(x - x0) . (e + s (e' - e) / 2) / lambda`` turns.
+A direct ray makes ``-d / lambda`` with the length d of its path. Users who stay walk on the spot, as without motion.
+
+Which cells a user hears holds for a leg: from a state to the next, or to the measurement at which somebody in the
+drop changes his cell. Legs follow each other from the start, two states at a time; asking for a time before the
+present leg begins anew, so that matrices are a function of time alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+from ..antenna.panel import unit_vector
+from ..link.mimo_settings import AntennaSettings
+from ..random import Drops
+from ..tr38901.coefficients import MimoRays, SteeredRays, split_order, with_sub_clusters
+from ..tr38901.large_scale import SiteLinks, site_links
+from ..tr38901.link_clusters import link_clusters
+from ..tr38901.rays import draw_links, make_rays
+from ..units import SPEED_OF_LIGHT_MPS
+from .channel import Channel, ChannelPlan
+from .matrices import Around, Ends, MimoPlan, attitudes, steer_links, strongest, tones_of
+from .moving import Course, MotionPlan, MovingFading, build_moving_channel
+
+
+def build_moving_matrices(
+    drops: Drops, plan: ChannelPlan, motion: MotionPlan, device: torch.device, dtype: torch.dtype
+) -> Channel:
+    """As :func:`phy.channel.moving.build_moving_channel`, with matrices where the plan has panels."""
+    return with_matrices(build_moving_channel(drops, plan, motion, device, dtype), plan, device, dtype)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where matrices are made, and of which real type."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Who is served by whom in one drop."""
+
+    serving: Tensor  # [M, U] int64, from each measurement to the next
+    period_slots: int
+
+    def at(self, slot: int) -> Tensor:
+        """Serving cells ``[U]`` in a slot."""
+        return self.serving[min(slot // self.period_slots, len(self.serving) - 1)]
+
+    def next_change(self, slot: int) -> float:
+        """The first measurement after a slot at which somebody changes his cell."""
+        number = slot // self.period_slots
+        later = (self.serving[number + 1 :] != self.serving[number:-1]).any(-1).nonzero()
+        return float((number + 1 + int(later[0])) * self.period_slots) if len(later) else math.inf
+
+
+@dataclass(frozen=True)
+class MovingMatrices:
+    """Drops side by side; a pure function of time."""
+
+    antennas: AntennaSettings
+    courses: tuple[MimoCourse, ...]  # one for each different drop
+    row: tuple[int, ...]  # course of each row of the batch
+
+    def held(self, slot: int, slot_s: float) -> tuple[Tensor, Around]:
+        """Matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and whose they are."""
+        parts = [course.held(slot, slot_s) for course in self.courses]
+        matrices, heard, rest = (torch.stack([part[n] for part in parts]) for n in range(3))
+        if self.row != tuple(range(len(parts))):
+            matrices, heard, rest = (part[list(self.row)] for part in (matrices, heard, rest))
+        return matrices, Around(heard, rest)
+
+    def served(self, serving: Tensor, period_slots: int) -> MovingMatrices:
+        """The same for users whose cells ``[B, M, U]`` change at every so many slots."""
+        first = [self.row.index(number) for number in range(len(self.courses))]
+        cells = [Cells(serving[row].cpu(), period_slots) for row in first]
+        return replace(self, courses=tuple(c.served(of) for c, of in zip(self.courses, cells, strict=True)))
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> MovingMatrices:
+        """The same on another device, complex numbers of ``dtype``."""
+        place = Target(device, dtype)
+        return replace(self, courses=tuple(course.on(place) for course in self.courses))
+
+
+@dataclass(frozen=True)
+class MimoState:
+    """A drop at one large-scale state; tensors ``[1, U, ...]``."""
+
+    number: int
+    links: SiteLinks
+    gain_db: Tensor  # [1, U, C] with blockage
+    blocked_db: Tensor  # [1, U, C]
+    way_m: Tensor  # [1, U, 3] not folded
+    direct: Tensor  # [U, C] turns of the direct rays
+
+
+@dataclass(frozen=True)
+class _Rays:
+    """Links in one state; of N0 clusters splitting the strong ones and the direct ray make N."""
+
+    rx: Tensor  # [R, N, Nr, 2M]
+    tx: Tensor  # [R, N, 2M, Nt]
+    doppler_hz: Tensor  # [R, N, M]
+    tones: Tensor  # [R, K, N]
+    order: Tensor  # [R, N - 1] int64, which of the N0 clusters each one comes from
+    wave: Tensor  # [R, N0, M, 3] turns a metre
+    turns: Tensor  # [R, N0, M] made since the link was first heard
+
+    def each(self, of: Callable[[Tensor], Tensor]) -> _Rays:
+        """The same function of all tensors."""
+        return _Rays(*(of(getattr(self, field.name)) for field in fields(self)))
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Rays of a state that were made for another set of cells."""
+
+    heard: Tensor  # [U, J]
+    rays: _Rays
+
+
+@dataclass(frozen=True)
+class _Leg:
+    """From one state to the next with one set of cells."""
+
+    slot: int  # first
+    number: int  # of the state at its beginning
+    heard: Tensor  # [U, J]
+    before: _Rays
+    after: _Rays
+    joined: _Joined
+
+
+@dataclass(frozen=True)
+class _Joined:
+    """The clusters of both states side by side, 2N, on the device; ``[U, J, 2N, ...]``."""
+
+    rays: SteeredRays
+    tones: Tensor  # [U, J, K, 2N]
+    wave: Tensor  # [U, J * 2N * M, 6] turns a metre at the leg's state, and how much more at the next one
+    offset: Tensor  # [U, J, 2N, M] turns at the leg's state, besides what is in the rays
+    heard: Tensor  # [U, J]
+
+
+class MimoCourse:
+    """Matrices of one drop on its way; rays are made on the CPU in float64."""
+
+    def __init__(self, course: Course, plan: MimoPlan, cells: Cells, place: Target) -> None:
+        self.course, self.plan, self.cells, self.place = course, plan, cells, place
+        self._every = course.motion.update_slots
+        bearing, velocity = attitudes(course.drop, plan.speed_mps)
+        self._bearing, self._velocity = bearing[0], velocity[0] * course.stays[:, None]
+        self._states: dict[int, MimoState] = {}
+        self._leg: _Leg | None = None
+
+    def served(self, cells: Cells) -> MimoCourse:
+        """The same drop with other cells."""
+        return type(self)(self.course, self.plan, cells, self.place)
+
+    def on(self, place: Target) -> MimoCourse:
+        """The same drop on another device."""
+        return type(self)(self.course, self.plan, self.cells, place)
+
+    def held(self, slot: int, slot_s: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Matrices ``[U, K, J, Nr, Nt]`` at the start of a slot, cells ``[U, J]``, power of the others ``[U, C]``."""
+        leg, time_s = self._leg_of(slot), slot * slot_s
+        share = slot / self._every - leg.number
+        made = leg.joined
+        turns = made.rays.doppler_hz * time_s + self._moved(leg, time_s, share)
+        taps = made.rays.turned(turns[..., None, :])
+        half = taps.shape[2] // 2
+        weight = torch.tensor([1.0 - share, share], dtype=self.place.dtype).repeat_interleave(half)
+        taps = taps * weight.to(taps.device)[:, None, None, None]
+        matrices = (made.tones @ taps.flatten(-3)).unflatten(-1, taps.shape[-2:]).transpose(1, 2).contiguous()
+        return matrices, made.heard, self._rest(leg, share)
+
+    def _moved(self, leg: _Leg, time_s: float, share: float) -> Tensor:
+        """Turns that the way since the leg's state makes, ``[U, J, 2N, M]``."""
+        state, made, now = self._states[leg.number], leg.joined, torch.tensor([time_s], dtype=torch.float64)
+        way = (self.course.position_m(now)[:, :, 0] - state.way_m)[0]
+        direct = (self._direct(now) - state.direct).gather(1, leg.heard)
+        way, direct = way.to(self.place.device), direct.to(self.place.device)
+        both = torch.cat((way, 0.5 * share * way), -1)[..., None]
+        turns = torch.bmm(made.wave, both).view(made.offset.shape) + made.offset
+        turns[..., turns.shape[2] // 2 - 1, 0] += direct
+        turns[..., -1, 0] += direct
+        return turns
+
+    def _rest(self, leg: _Leg, share: float) -> Tensor:
+        """Mean power of the cells that are not heard one by one ``[U, C]``, linear in dB between states."""
+        gain_db = [self._states[number].gain_db[0] for number in (leg.number, leg.number + 1)]
+        between = gain_db[0] * (1.0 - share) + gain_db[1] * share
+        snr = self.plan.snr_at_unit_gain * torch.pow(10.0, between / 10.0)
+        return snr.scatter(1, leg.heard, 0.0).to(self.place.device, self.place.dtype)
+
+    # Legs.
+
+    def _leg_of(self, slot: int) -> _Leg:
+        """The leg of a slot, after all before it."""
+        if self._leg is None or slot < self._leg.slot:
+            self._leg = self._next(0, None)
+        while (then := self._end(self._leg)) <= slot:
+            self._leg = self._next(int(then), self._leg)
+        return self._leg
+
+    def _end(self, leg: _Leg) -> float:
+        return min((leg.number + 1) * self._every, self.cells.next_change(leg.slot))
+
+    def _next(self, slot: int, last: _Leg | None) -> _Leg:
+        number = slot // self._every
+        self._states = {n: self._states.get(n) or self._state(n) for n in (number, number + 1)}
+        here, there = self._states[number], self._states[number + 1]
+        snr = self.plan.snr_at_unit_gain * torch.pow(10.0, here.gain_db / 10.0)
+        heard = strongest(snr, self.cells.at(slot)[None], self.plan.antennas.heard_cells)[0]
+        known = None if last is None else _Known(last.heard, last.before if last.number == number else last.after)
+        before = self._fill(known, heard, lambda user, cell, _: self._rays(here, user, cell, None))
+        known = _Known(last.heard, last.after) if last is not None and last.number == number else None
+
+        def later(user: Tensor, cell: Tensor, missing: Tensor) -> _Rays:
+            return self._rays(there, user, cell, (here, before.each(lambda values: values[missing])))
+
+        after = self._fill(known, heard, later)
+        return _Leg(slot, number, heard, before, after, self._join(heard, before, after, number))
+
+    def _fill(self, known: _Known | None, heard: Tensor, make: Callable[[Tensor, Tensor, Tensor], _Rays]) -> _Rays:
+        """Rays of all links ``[U * J]``: those that are known, the others made."""
+        user = torch.arange(len(heard))[:, None].expand_as(heard).flatten()
+        cell = heard.flatten()
+        if known is None:
+            return make(user, cell, torch.arange(len(user)))
+        same = known.heard[:, None] == heard[..., None]  # [U, J, J']
+        source = (torch.arange(len(heard))[:, None] * heard.shape[1] + same.long().argmax(-1)).flatten()
+        kept = known.rays.each(lambda values: values[source])
+        missing = (~same.any(-1)).flatten().nonzero()[:, 0]
+        if len(missing) == 0:
+            return kept
+        made = make(user[missing], cell[missing], missing)
+        return _Rays(*(getattr(kept, f.name).index_copy(0, missing, getattr(made, f.name)) for f in fields(_Rays)))
+
+    # States.
+
+    def _state(self, number: int) -> MimoState:
+        scale, place = self.course.state(number)
+        t_s, way, _ = self.course.where(number)
+        now = torch.tensor([t_s], dtype=torch.float64)
+        links, blocked = site_links(self.course.air, place, way), self.course.blocked_db(way, place, t_s)
+        return MimoState(number, links, scale.gain_db, blocked, way, self._direct(now))
+
+    def _direct(self, now: Tensor) -> Tensor:
+        """Turns of the direct rays of users who move ``[U, C]``; of others their Doppler shifts are known."""
+        return self.course.direct_turns(now)[0, :, 0].masked_fill(self.course.stays[:, None], 0.0)
+
+    def _rays(self, state: MimoState, user: Tensor, cell: Tensor, last: tuple[MimoState, _Rays] | None) -> _Rays:
+        """Rays of R links in a state, with the turns that they have made since the last one."""
+        rays, spread_s = self._links(state, user, cell)
+        wave = self._wave(rays)[0]
+        turns = torch.zeros(wave.shape[:-1], dtype=torch.float64)
+        if last is not None:
+            turns = last[1].turns + _way_turns(last[1].wave, wave, (state.way_m - last[0].way_m)[0, user])
+        phases = rays.phases + (2.0 * math.pi * (turns - turns.floor()))[None, ..., None, None]
+        rays = replace(rays, phases=phases)
+        order = split_order(rays)[0]
+        steered = self._steered(state, with_sub_clusters(rays, spread_s), user, cell)
+        tones = tones_of(steered, self.plan.frequency_hz, self.place.dtype)
+        return _Rays(steered.rx[0], steered.tx[0], steered.doppler_hz[0], tones[0], order, wave, turns)
+
+    def _links(self, state: MimoState, user: Tensor, cell: Tensor) -> tuple[MimoRays, Tensor]:
+        """Rays ``[1, R]`` of links in a state with the phases of the start, and c_DS ``[1, R]``."""
+        course, topology = self.course, self.course.plan.topology
+        place = user[None], topology.cell_site[cell][None]
+        clusters, spreads, direct, spread_s = link_clusters(course.drop, course.air, state.links, *place)
+        draws = draw_links(course.drop, user * len(topology.cell_site) + cell, clusters.power.shape[-1])
+        return make_rays(draws, clusters, spreads, direct), spread_s
+
+    def _steered(self, state: MimoState, rays: MimoRays, user: Tensor, cell: Tensor) -> SteeredRays:
+        topology = self.course.plan.topology
+        power = state.links.power[0, user, topology.cell_site[cell]]
+        gain = self.plan.snr_at_unit_gain * power * torch.pow(10.0, -state.blocked_db[0, user, cell] / 10.0)
+        ends = Ends(topology.azimuth_rad[cell][None], self._bearing[user][None], self._velocity[user][None])
+        carrier_hz = self.course.plan.propagation.carrier_hz
+        return steer_links(self.plan, carrier_hz, rays, ends, gain[None], self.place.dtype)
+
+    def _wave(self, rays: MimoRays) -> Tensor:
+        """Turns a metre of each ray along the axes, ``[..., N, M, 3]``."""
+        wave_number: float = self.course.plan.propagation.carrier_hz / SPEED_OF_LIGHT_MPS
+        turns: Tensor = unit_vector(rays.aoa, rays.zoa) * wave_number
+        return turns
+
+    def _join(self, heard: Tensor, before: _Rays, after: _Rays, number: int) -> _Joined:
+        """Both states' clusters side by side, on the device."""
+        here, there = self._states[number], self._states[number + 1]
+        user = torch.arange(len(heard)).repeat_interleave(heard.shape[1])
+        made = _way_turns(before.wave, after.wave, (there.way_m - here.way_m)[0, user])
+        shape, device = tuple(heard.shape), self.place.device
+
+        def side_by_side(name: str, dim: int) -> Tensor:
+            both: Tensor = torch.cat((getattr(before, name), getattr(after, name)), dim).to(device)
+            return both.view(*shape, *both.shape[1:])
+
+        def split(values: Tensor, order: Tensor) -> Tensor:
+            """Of the clusters after splitting; the direct ray, which has turns of its own, gets none."""
+            picked = torch.take_along_dim(values, order.view(*order.shape, *(1,) * (values.ndim - 2)), 1)
+            return torch.cat((picked, torch.zeros_like(picked[:, :1])), 1)
+
+        waves = torch.cat((before.wave, after.wave - before.wave), -1)  # [R, N0, M, 6]
+        wave = torch.cat((split(waves, before.order), split(waves, after.order)), 1)
+        offset = -split(made, after.order)
+        offset[:, -1, 0] = (here.direct - there.direct).gather(1, heard).flatten()
+        doppler = side_by_side("doppler_hz", 1)
+        return _Joined(
+            rays=SteeredRays(side_by_side("rx", 1), side_by_side("tx", 1), doppler, doppler[..., 0]),
+            tones=side_by_side("tones", 2),
+            wave=wave.view(len(heard), -1, 6).to(device),
+            offset=torch.cat((torch.zeros_like(offset), offset), 1).unflatten(0, shape).to(device),
+            heard=heard.to(device),
+        )
+
+
+def with_matrices(
+    channel: Channel, plan: ChannelPlan, device: torch.device, dtype: torch.dtype, kind: type[MimoCourse] = MimoCourse
+) -> Channel:
+    """A channel on its way with the matrices of its courses, where the plan has panels.
+
+    Args:
+        channel: of :func:`phy.channel.moving.build_moving_channel` or alike.
+        plan: of the channel.
+        device: where matrices are made.
+        dtype: float32 or float64, of their parts.
+        kind: who makes the rays.
+    """
+    if plan.mimo is None:
+        return channel
+    assert isinstance(channel.fading, MovingFading)
+    place = Target(device, dtype)
+    starts = channel.fading.starts(channel.serving.cpu())
+    courses = tuple(kind(course, plan.mimo, Cells(serving, 1), place) for course, serving in starts)
+    return replace(channel, mimo=MovingMatrices(plan.mimo.antennas, courses, channel.fading.row))
+
+
+def _way_turns(wave: Tensor, later: Tensor, way_m: Tensor) -> Tensor:
+    """Turns ``[R, N0, M]`` of rays from one state to the next, by ways ``[R, 3]``."""
+    return (0.5 * (wave + later) * way_m[:, None, None]).sum(-1)

@@ -1,0 +1,49 @@
+"""Users who stand still, and users who go straight on."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from ..settings import STRICT
+from .base import Journey, SpeedRange, in_space
+from .trajectory import Legs
+
+
+@dataclass(frozen=True, config=STRICT)
+class Static:
+    """Users stay where they are; their speed only sets the Doppler shifts."""
+
+    model: Literal["static"] = "static"
+    """Name of the model of motion."""
+
+    def legs(self, journey: Journey) -> Legs:
+        """One leg of no velocity."""
+        origin = journey.start_m[:, :, :2]
+        return in_space(journey, torch.zeros((1, journey.users), dtype=torch.float64), origin, torch.zeros_like(origin))
+
+
+@dataclass(frozen=True, config=STRICT)
+class Linear(SpeedRange):
+    """Each user keeps one velocity; who starts uniformly in the area stays uniform."""
+
+    model: Literal["linear"] = "linear"
+    """Name of the model of motion."""
+    heading_deg: float | None = Field(default=None, ge=-360.0, le=360.0)
+    """Heading of all users, anticlockwise from the x axis; each has a random one where it is not given."""
+
+    def legs(self, journey: Journey) -> Legs:
+        """One leg."""
+        draw = journey.draw("linear", (journey.users, 2))
+        speed = self.speed_mps(draw[:, 0])
+        if self.heading_deg is None:
+            angle = 2.0 * math.pi * draw[:, 1]
+        else:
+            angle = torch.full_like(speed, math.radians(self.heading_deg))
+        velocity = speed[:, None] * torch.stack((angle.cos(), angle.sin()), -1)
+        start_s = torch.zeros((1, journey.users), dtype=torch.float64)
+        return in_space(journey, start_s, journey.start_m[:, :, :2], velocity[None])

@@ -1,0 +1,139 @@
+"""Where the users stand, and which of them are indoors.
+
+Users are drawn without rejection. A hexagon falls into twelve congruent right triangles around its site, a third of
+it into four. In a triangle with apothem ``a``, cut by a disc of radius ``m`` around the site, the points at angles
+within ``psi`` of the apothem have the area ``(a^2 tan(psi) - m^2 psi) / 2``. A uniform number times the whole area
+gives the angle by Newton's method, a second one the squared distance between ``m^2`` and ``(a / cos(psi))^2``. So the
+users are exactly uniform outside the disc, each from a fixed count of random numbers.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ..random import uniform
+from ..tr38901.pathloss import PathLossModel
+from .sites import HALL_M, HALL_SITES, Topology
+
+_NEWTON_STEPS = 8
+_INDOOR_REACH_M: dict[PathLossModel, float] = {"uma": 25.0, "umi": 25.0, "rma": 10.0, "inh": 0.0, "free_space": 0.0}
+
+
+def place_per_cell(
+    keys: Tensor, topology: Topology, per_cell: int, min_distance_m: float, height_m: float
+) -> tuple[Tensor, Tensor]:
+    """The same number of users in every cell, uniform over the cell's own area, ordered cell by cell.
+
+    Args:
+        keys: int64 ``[B]``, from :meth:`phy.random.Drops.keys`.
+        topology: the network.
+        per_cell: users of each cell.
+        min_distance_m: least horizontal distance from the own site, less than half the inter-site distance.
+        height_m: height of every user.
+
+    Returns:
+        Positions in m, float64 ``[B, U, 3]``, and the cell each was drawn in, int64 ``[B, U]``; U = cells * per_cell.
+
+    Raises:
+        ValueError: the excluded disc does not fit into the hexagon.
+    """
+    home = torch.arange(topology.cells).repeat_interleave(per_cell).expand(len(keys), -1)
+    draws = uniform(keys, (topology.cells * per_cell, 4))
+    return _place(draws, home, topology, min_distance_m, height_m), home.contiguous()
+
+
+def place_uniform(
+    keys: Tensor, topology: Topology, users: int, min_distance_m: float, height_m: float
+) -> tuple[Tensor, Tensor]:
+    """Users uniform over the union of all hexagons: the cells have equal areas, so each user draws a cell first.
+
+    Arguments, results and errors as for :func:`place_per_cell`, with U = users.
+    """
+    draws = uniform(keys, (users, 4))
+    home = (draws[..., 0] * topology.cells).long()
+    return _place(draws, home, topology, min_distance_m, height_m), home
+
+
+def draw_indoor(keys: Tensor, users: int, share: float) -> Tensor:
+    """Which users are indoors, bool ``[B, U]``: each one with probability ``share`` (TR 38.901 Table 7.2-1)."""
+    return uniform(keys, (users,)) < share
+
+
+def indoor_height_m(keys: Tensor, users: int, floors: tuple[int, int], ground_m: float) -> Tensor:
+    """Height of users indoors, ``3 (n_fl - 1) + ground`` in m, ``[B, U]`` (TR 38.901 Table 7.2-1, with ground 1.5 m).
+
+    A user's floor is uniform from 1 to the floors of his building, which are uniform between the two given.
+    """
+    draw = uniform(keys, (users, 2))
+    low, high = floors
+    building = low + torch.floor(draw[..., 0] * (high - low + 1))
+    return ground_m + 3.0 * torch.floor(draw[..., 1] * building)
+
+
+def indoor_distance_m(keys: Tensor, users: int, model: PathLossModel, legacy: bool = False) -> Tensor:
+    """Horizontal distance from the outer wall to an indoor user, d_2D-in in m, ``[B, U]``.
+
+    TR 38.901 clause 7.4.3.1: the smaller of two uniform draws between 0 and 25 m (UMa, UMi) or 10 m (RMa), one value
+    per user; in the legacy model of Table 7.4.3-3 a single one. Free space knows no buildings: 0.
+    """
+    draws = uniform(keys, (users, 2))
+    return _INDOOR_REACH_M[model] * (draws[..., 0] if legacy else draws.amin(dim=-1))
+
+
+def _place(draws: Tensor, home: Tensor, topology: Topology, min_distance_m: float, height_m: float) -> Tensor:
+    """Positions ``[B, U, 3]`` from four uniform numbers each (the first is the cell's, where it is drawn)."""
+    if topology.hall:
+        return _in_the_hall(draws, home, topology, height_m)
+    apothem = 0.5 * topology.isd_m
+    if not 0.0 <= min_distance_m < apothem:
+        raise ValueError(
+            f"min_distance_m is {min_distance_m:g}, but users keep at least 0 and less than half the inter-site "
+            f"distance ({apothem:g} m) from their site; lower min_distance_m or raise isd_m"
+        )
+    apothem_rad, side = _triangles(topology, draws[..., 1])
+    psi = _angle_in_triangle(draws[..., 2], (min_distance_m / apothem) ** 2)
+    inner, outer = min_distance_m**2, (apothem / torch.cos(psi)) ** 2
+    radius = torch.sqrt(inner + draws[..., 3] * (outer - inner))
+    angle = topology.azimuth_rad[home] + apothem_rad + side * psi
+    site = topology.site_m[topology.cell_site[home]]
+    x = site[..., 0] + radius * torch.cos(angle)
+    y = site[..., 1] + radius * torch.sin(angle)
+    return torch.stack([x, y, torch.full_like(x, height_m)], dim=-1)
+
+
+def _in_the_hall(draws: Tensor, home: Tensor, topology: Topology, height_m: float) -> Tensor:
+    """Uniform in the part of the hall that is nearest to the user's site: an equal rectangle for each."""
+    size = draws.new_tensor([HALL_M[0] / HALL_SITES[0], HALL_M[1] / HALL_SITES[1]])
+    index = topology.cell_site[home]
+    place = torch.stack((index % HALL_SITES[0], torch.div(index, HALL_SITES[0], rounding_mode="floor")), -1)
+    corner = draws.new_tensor([-0.5 * HALL_M[0], -0.5 * HALL_M[1]])
+    plane = corner + (place + draws[..., 2:]) * size
+    return torch.cat((plane, torch.full_like(plane[..., :1], height_m)), -1)
+
+
+def _triangles(topology: Topology, draw: Tensor) -> tuple[Tensor, Tensor]:
+    """For each user a triangle of the cell: its apothem's angle from the boresight, and the side on which it lies."""
+    if topology.sectors == 1:  # the six sides of the hexagon, both halves; the "boresight" is the x axis
+        apothem_deg = [30.0 + 60.0 * (t // 2) for t in range(12)]
+        side = [1.0, -1.0] * 6
+    else:  # the side the boresight points at, and the near halves of the two beside it
+        apothem_deg, side = [0.0, 0.0, -60.0, 60.0], [1.0, -1.0, 1.0, -1.0]
+    which = (draw * len(side)).long()
+    return torch.deg2rad(draw.new_tensor(apothem_deg))[which], draw.new_tensor(side)[which]
+
+
+def _angle_in_triangle(share: Tensor, disc: float) -> Tensor:
+    """Angle from the apothem below which ``share`` of the area lies; ``disc`` is ``(m / a)^2``.
+
+    ``tan(psi) - disc * psi`` is convex, so Newton's method from the upper end falls to the root without overshooting.
+    """
+    end = math.pi / 6.0
+    target = share * (math.tan(end) - disc * end)
+    psi = torch.full_like(share, end)
+    for _ in range(_NEWTON_STEPS):
+        tangent = torch.tan(psi)
+        psi = psi - (tangent - disc * psi - target) / (1.0 + tangent.square() - disc)
+    return psi.clamp(0.0, end)

@@ -1,0 +1,207 @@
+"""MIMO channel matrices of chosen links from their rays, TR 38.901 clause 7.5, step 11.
+
+The channel between all ports of all links is too big to hold: 570 users x 57 cells x 50 PRBs x 4 x 32 ports are
+1.7 GB in single precision. So rays are kept as angles, and matrices are made for the links that are asked for: pick
+the links (:meth:`MimoRays.pick`), apply the panels once (:func:`steer`), evaluate at PRBs and times
+(:meth:`SteeredRays.response`). The leading axes ``...`` of all tensors are those of the links, in any number.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+from ..antenna.panel import PanelSettings, port_fields, unit_vector
+from ..units import SPEED_OF_LIGHT_MPS
+
+# Rays of a strong cluster that make up each of its three sub-clusters, and their delays (TR 38.901 Table 7.5-5).
+_SUB_CLUSTERS = ((0, 1, 2, 3, 4, 5, 6, 7, 18, 19), (8, 9, 10, 11, 16, 17), (12, 13, 14, 15))
+_SUB_CLUSTER_DELAYS = (0.0, 1.28, 2.56)
+_SUB_CLUSTER_RAYS = 20
+
+
+@dataclass(frozen=True)
+class MimoRays:
+    """Rays of links in N clusters of M, downlink: they depart at the base station and arrive at the UE.
+
+    Angles in rad and global axes. The rays of a link sum up to unit power; the direct ray is beside them.
+    """
+
+    delay_s: Tensor  # [..., N] after the direct ray
+    power: Tensor  # [..., N, M] of each ray, unit sum over N and M; 0 for a ray that is not there
+    aod: Tensor  # [..., N, M] azimuth of departure
+    zod: Tensor  # [..., N, M] zenith of departure
+    aoa: Tensor  # [..., N, M] azimuth of arrival, the direction from which the ray comes
+    zoa: Tensor  # [..., N, M] zenith of arrival
+    xpr: Tensor  # [..., N, M] cross-polarization power ratio, linear
+    phases: Tensor  # [..., N, M, 2, 2] rad: theta-theta, theta-phi; phi-theta, phi-phi
+    k_factor: Tensor  # [...] linear, 0 without a direct ray
+    los_aod: Tensor  # [...]
+    los_zod: Tensor  # [...]
+    los_aoa: Tensor  # [...]
+    los_zoa: Tensor  # [...]
+    distance_m: Tensor  # [...] length of the direct ray
+
+    def pick(self, *index: Tensor) -> MimoRays:
+        """The rays of some links: ``rays.pick(drop, user, cell)`` with int64 indices of one shape."""
+        return MimoRays(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
+
+
+@dataclass(frozen=True)
+class SteeredRays:
+    """Rays as the ports of two panels see them."""
+
+    rx: Tensor  # [..., N, Nr, 2M] fields of the receiving ports, times the ray's amplitude
+    tx: Tensor  # [..., N, 2M, Nt] fields of the transmitting ports behind the polarization matrix
+    doppler_hz: Tensor  # [..., N, M] float64
+    delay_s: Tensor  # [..., N]
+
+    def taps(self, time_s: Tensor) -> Tensor:
+        """Coefficients of the clusters at times ``[T]``, ``[..., N, T, Nr, Nt]`` (TR 38.901 equation 7.5-22)."""
+        return self.turned(self.doppler_hz[..., None, :] * time_s[:, None])
+
+    def turned(self, turns: Tensor) -> Tensor:
+        """The same after so many turns of each ray, ``[..., N, T, M]`` float64."""
+        phase = 2.0 * math.pi * (turns - turns.floor())
+        rotating = torch.complex(phase.cos(), phase.sin()).to(self.rx.dtype).repeat_interleave(2, -1)
+        left = self.rx[..., None, :, :] * rotating[..., None, :]
+        product: Tensor = (left.flatten(-3, -2) @ self.tx).unflatten(-2, (turns.shape[-2], -1))
+        return product
+
+    def response(self, frequency_hz: Tensor, time_s: Tensor) -> Tensor:
+        """Channel matrices ``H``, so that ``y = H x``, complex ``[..., T, K, Nr, Nt]``.
+
+        Args:
+            frequency_hz: ``[K]`` relative to the carrier, for example of the PRBs asked for.
+            time_s: ``[T]`` float64.
+        """
+        taps = self.taps(time_s)
+        turns = self.delay_s[..., None, :] * frequency_hz[:, None].to(self.delay_s)
+        phase = -2.0 * math.pi * (turns - turns.floor())
+        to_prbs = torch.complex(phase.cos(), phase.sin()).to(taps.dtype)
+        response: Tensor = (to_prbs @ taps.flatten(-3)).unflatten(-1, taps.shape[-3:])
+        return response.movedim(-3, -4)
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of the links: its panel and how that is turned."""
+
+    panel: PanelSettings
+    orientation_rad: Tensor  # [..., 3], see phy.antenna.panel
+
+
+def steer(rays: MimoRays, base: End, ue: End, velocity_mps: Tensor, carrier_hz: float, gain: Tensor) -> SteeredRays:
+    """Apply the panels of both ends to rays: all of the channel matrix that does not depend on frequency and time.
+
+    TR 38.901 equations 7.5-22 (scattered rays), 7.5-29 (direct ray) and 7.5-30 (both, by the K-factor). The direct ray
+    becomes one cluster more, without delay and with one ray.
+
+    Args:
+        rays: of the links ``[...]``.
+        base: panel of the base station, orientation ``[..., 3]``.
+        ue: panel of the user, orientation ``[..., 3]``.
+        velocity_mps: of the user ``[..., 3]``.
+        carrier_hz: carrier frequency.
+        gain: ``[...]`` mean power of the links between isotropic antennas, for example their SNR.
+    """
+    scattered = (gain / (1.0 + rays.k_factor))[..., None, None] * rays.power
+    left, right, doppler = _steer(rays, base, ue, velocity_mps / (SPEED_OF_LIGHT_MPS / carrier_hz))
+    left = scattered.sqrt()[..., None, None] * left
+    direct = _direct(rays, carrier_hz)
+    los_left, los_right, los_doppler = _steer(direct, base, ue, velocity_mps / (SPEED_OF_LIGHT_MPS / carrier_hz))
+    amplitude = (gain * rays.k_factor / (1.0 + rays.k_factor)).sqrt()
+    los_left = amplitude[..., None, None, None, None] * los_left
+    missing = rays.power.shape[-1] - 1
+    return SteeredRays(
+        rx=torch.cat((_columns(left), torch.nn.functional.pad(_columns(los_left), (0, 2 * missing))), -3),
+        tx=torch.cat((_rows(right), torch.nn.functional.pad(_rows(los_right), (0, 0, 0, 2 * missing))), -3),
+        doppler_hz=torch.cat((doppler, torch.nn.functional.pad(los_doppler, (0, missing))), -2),
+        delay_s=torch.cat((rays.delay_s, torch.zeros_like(rays.delay_s[..., :1])), -1),
+    )
+
+
+def with_sub_clusters(rays: MimoRays, cluster_delay_spread_s: Tensor) -> MimoRays:
+    """Split the two strongest clusters into three sub-clusters each: N + 4 clusters (TR 38.901 Table 7.5-5).
+
+    Args:
+        rays: in clusters of 20.
+        cluster_delay_spread_s: ``[...]`` c_DS.
+
+    Raises:
+        ValueError: clusters of another size, for which the standard names no sub-clusters.
+    """
+    size = rays.power.shape[-1]
+    if size != _SUB_CLUSTER_RAYS:
+        raise ValueError(
+            f"sub-clusters are defined for clusters of {_SUB_CLUSTER_RAYS} rays (TR 38.901 Table 7.5-5), "
+            f"but these have {size}; draw {_SUB_CLUSTER_RAYS}, or do without sub-clusters"
+        )
+    member = torch.zeros((3, size), dtype=rays.power.dtype, device=rays.power.device)
+    for row, group in enumerate(_SUB_CLUSTERS):
+        member[row, list(group)] = 1.0
+    order = split_order(rays)
+    strong = order[..., -2:]
+    part = _parts(rays.delay_s, strong)
+    offset = torch.tensor(_SUB_CLUSTER_DELAYS, dtype=rays.delay_s.dtype, device=strong.device)[part.clamp(min=0)]
+    spread = cluster_delay_spread_s[..., None] * offset
+    whole = torch.ones_like(member[:1])
+    weight = torch.cat((member, whole))[part]  # part -1 is the whole cluster
+    ray = {
+        name: torch.take_along_dim(getattr(rays, name), order[..., None], -2)
+        for name in ("power", "aod", "zod", "aoa", "zoa", "xpr")
+    }
+    phases = torch.take_along_dim(rays.phases, order[..., None, None, None], -4)
+    ray["power"] = ray["power"] * weight
+    return replace(rays, delay_s=torch.take_along_dim(rays.delay_s, order, -1) + spread, phases=phases, **ray)
+
+
+def split_order(rays: MimoRays) -> Tensor:
+    """Which cluster each of the N + 4 comes from that :func:`with_sub_clusters` makes, int64 ``[..., N + 4]``."""
+    strong = rays.power.sum(-1).topk(2, -1).indices
+    order = torch.cat((torch.arange(rays.power.shape[-2], device=strong.device).expand(rays.delay_s.shape), strong), -1)
+    return torch.cat((order, strong), -1)
+
+
+def _parts(delay: Tensor, strong: Tensor) -> Tensor:
+    """Which sub-cluster each of the N + 4 clusters is, int64: -1 for those that stay whole."""
+    first = torch.full_like(delay, -1, dtype=torch.int64).scatter(-1, strong, 0)
+    more = [torch.full_like(strong, part) for part in (1, 2)]
+    return torch.cat((first, *more), -1)
+
+
+def _steer(rays: MimoRays, base: End, ue: End, wave_velocity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Fields ``[..., N, M, Nr, 2]``, polarization times fields ``[..., N, M, 2, Nt]``, Doppler ``[..., N, M]``."""
+    over_rays = (..., None, None, slice(None))
+    left = port_fields(ue.panel, ue.orientation_rad[over_rays], rays.aoa, rays.zoa)
+    depart = port_fields(base.panel, base.orientation_rad[over_rays], rays.aod, rays.zod)
+    off_diagonal = rays.xpr.rsqrt()
+    one = torch.ones_like(off_diagonal)
+    size = torch.stack((one, off_diagonal, off_diagonal, one), -1).unflatten(-1, (2, 2))
+    coupling = torch.polar(size, rays.phases)
+    doppler = (unit_vector(rays.aoa, rays.zoa) * wave_velocity[over_rays]).sum(-1).to(torch.float64)
+    right = coupling[..., :1] * depart[..., None, :, 0] + coupling[..., 1:] * depart[..., None, :, 1]
+    return left, right, doppler
+
+
+def _direct(rays: MimoRays, carrier_hz: float) -> MimoRays:
+    """The direct rays as clusters of one: phases of TR 38.901 equation 7.5-29, no cross-polarization."""
+    turns = rays.distance_m.to(torch.float64) * (carrier_hz / SPEED_OF_LIGHT_MPS)
+    phase = (-2.0 * math.pi * (turns - turns.floor())).to(rays.aod.dtype)
+    phases = torch.stack((phase, 0.0 * phase, 0.0 * phase, phase + math.pi), -1).unflatten(-1, (2, 2))
+    single = {name: getattr(rays, f"los_{name}")[..., None, None] for name in ("aod", "zod", "aoa", "zoa")}
+    xpr = torch.full_like(single["aod"], torch.inf)
+    return replace(rays, xpr=xpr, phases=phases[..., None, None, :, :], **single)
+
+
+def _columns(left: Tensor) -> Tensor:
+    """``[..., M, Nr, 2]`` as ``[..., Nr, 2M]``."""
+    return left.movedim(-2, -3).flatten(-2)
+
+
+def _rows(right: Tensor) -> Tensor:
+    """``[..., M, 2, Nt]`` as ``[..., 2M, Nt]``."""
+    return right.flatten(-3, -2)

@@ -1,0 +1,52 @@
+"""What the air of a drop follows from, and where its users are; for :mod:`phy.tr38901.large_scale` and :mod:`phy.tr38901.coupling_gain`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..antenna.element import SectorAntennaSettings
+from ..topology.sites import Topology
+from .lsp_tables import State, states
+from .pathloss import Link
+from .settings import PropagationSettings
+
+
+@dataclass(frozen=True)
+class AirPlan:
+    """Everything that the air of a drop follows from, besides the drop's number."""
+
+    topology: Topology
+    propagation: PropagationSettings
+    antenna: SectorAntennaSettings
+    users: int
+    clusters: bool = True  # fading needs them
+
+    @property
+    def sums_rays(self) -> bool:
+        """Whether the antenna's gain is a sum over rays; else it is that of the direct line."""
+        points = self.antenna.kind == "sector" and not self.topology.omnidirectional
+        return points and self.propagation.antenna_gain == "rays" and self.propagation.model != "free_space"
+
+    @property
+    def states(self) -> tuple[State, State, State]:
+        """Parameters of LOS, NLOS and O2I links."""
+        return states(self.propagation.model, self.propagation.parameters)
+
+    @property
+    def most_clusters(self) -> int:
+        """Clusters for which a link has room; none where nobody asks for them."""
+        return max(state.clusters for state in self.states) if self.clusters or self.sums_rays else 0
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the users are, seen from the sites."""
+
+    link: Link  # [B, U, N]
+    path: Tensor  # [B, U, N, 3]
+    waves: Tensor  # [B, U, 2W]
+    azimuth_rad: Tensor  # [B, U, N] of departure along the direct line
+    zenith_rad: Tensor  # [B, U, N]
+    clear: Tensor  # [B, U, N] share of line of sight of the outdoor part
