@@ -14,8 +14,8 @@ from typing import Any
 
 from torch import Tensor
 
-from mac.arms_length import Hinting, Kept
-from mac.blame import plug_in_line, said, told
+from mac.core.allocator_guard import Hinting, Kept
+from mac.core.plugin_traceback import plug_in_line, said, told
 from phy.random import Drops
 
 from . import registry

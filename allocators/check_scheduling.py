@@ -8,9 +8,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from mac.feasible import require_scheduling
-from mac.scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
-from mac.timetable import roster
+from mac.engine.serving_schedule import roster
+from mac.scheduling.feasible import require_scheduling
+from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
 from phy.numerics import log_grid
 from phy.random import Drops
 

@@ -7,8 +7,8 @@ from functools import partial
 
 import torch
 
-from mac.feasible import require_slicing
-from mac.slicing_types import Service, SlicingContext, SlicingDecision, SlicingObservation
+from mac.scheduling.feasible import require_slicing
+from mac.slicing.types import Service, SlicingContext, SlicingDecision, SlicingObservation
 from phy.random import Drops
 
 from .checking import Case, FamilyCheck, Luck

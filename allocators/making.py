@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.dataclasses import is_pydantic_dataclass
 
-from mac.blame import said, told
+from mac.core.plugin_traceback import said, told
 
 
 class BadAllocator(ValueError):
@@ -78,7 +78,7 @@ def installed(group: str) -> dict[str, str]:
 
 
 def _module(name: str) -> Any:
-    from mac.arms_length import Kept  # imports torch, which names alone do not need
+    from mac.core.allocator_guard import Kept  # imports torch, which names alone do not need
 
     try:
         with Kept(f"importing '{name}'"):
@@ -94,7 +94,7 @@ def _module(name: str) -> Any:
 
 
 def _construct(maker: Any, label: str, params: Mapping[str, Any]) -> Any:
-    from mac.arms_length import Kept
+    from mac.core.allocator_guard import Kept
 
     _require_known(maker, label, params)
     try:

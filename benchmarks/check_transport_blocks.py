@@ -23,8 +23,8 @@ from ldpc_chain import Chain
 from torch import Tensor
 
 from mac.carrier import CarrierSettings
-from mac.link_adaptation import LinkSettings
-from mac.link_tables import LinkTables, link_tables
+from mac.link_adaptation.adaptation import LinkSettings
+from mac.link_adaptation.tables import LinkTables, link_tables
 from phy.link.bler import transport_bler
 from phy.link.mcs import mcs_table
 from phy.link.transport_block import transport_blocks

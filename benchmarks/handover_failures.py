@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mac.handover import COUNTERS, HandoverSettings, rules
-from mac.itinerary import follow, period_slots
-from mac.measurements import MeasurementSettings
+from mac.handover.a3 import COUNTERS, HandoverSettings, rules
+from mac.handover.measurements import MeasurementSettings
+from mac.handover.serving_plan import follow, period_slots
 from phy.channel.channel import frequency_basis
 from phy.channel.moving import Course
 from phy.random import Drops

@@ -17,10 +17,10 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from mac import handover, measurements
-from mac.handover import HandoverSettings
-from mac.itinerary import LinkMonitor
-from mac.measurements import MeasurementSettings
+from mac.handover import a3, measurements
+from mac.handover.a3 import HandoverSettings
+from mac.handover.measurements import MeasurementSettings
+from mac.handover.serving_plan import LinkMonitor
 from phy.antenna.element import SectorAntennaSettings
 from phy.blockage import BlockageEvent, ScriptedSettings, scripted_loss_db, write_script
 from phy.mobility import (
@@ -100,7 +100,7 @@ def walk(folder: Path) -> None:
     period_s, duration_s = 0.04, 60.0
     settings, rule = (
         MeasurementSettings(error_db=2.0, filter_coefficient=4),
-        handover.rules(HandoverSettings(), 7, 1e-3, torch.device("cpu")),
+        a3.rules(HandoverSettings(), 7, 1e-3, torch.device("cpu")),
     )
     path = trajectories(
         DROP,
@@ -114,7 +114,7 @@ def walk(folder: Path) -> None:
     table = measurements.error_table(settings, torch.device("cpu"), torch.float64)
     keys = DROP.keys("measurement")
     measured = measurements.first(measurements.sample_db(keys, level[None, :1], 0, table))
-    state, monitor = handover.start(measured.filtered_db), LinkMonitor(rule.settings, settings)
+    state, monitor = a3.start(measured.filtered_db), LinkMonitor(rule.settings, settings)
     serving, filtered = [], []
     happened: list[tuple[float, bool]] = []
     for number, now in enumerate(level):
@@ -123,7 +123,7 @@ def walk(folder: Path) -> None:
             measured = measurements.update(measured, sample, settings.weight)
         monitor.add(10.0 ** (now[None] / 10.0) / 1e-13)
         sinr = monitor.sinr_db(state.serving)
-        state, counts = handover.update(state, measured.filtered_db, sinr[0], round(number * 40), rule, sinr[1])
+        state, counts = a3.update(state, measured.filtered_db, sinr[0], round(number * 40), rule, sinr[1])
         serving.append(int(state.serving))
         filtered.append(measured.filtered_db[0, 0])
         if counts[[0, 2, 3]].any():

@@ -19,7 +19,7 @@ import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 
-from mac.engine import Engine
+from mac.engine.engine import Engine
 from phy.channel.moving import MovingFading
 from phy.random import Drops
 from scenarios import load

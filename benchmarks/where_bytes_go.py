@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from mac.loop import Span, run
+from mac.core.loop import Span, run
 from scenarios.bench import Case, Options
 from scenarios.counting import Counting, stretch
 from scenarios.measuring import prepare, use_threads

@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
-from mac import compiled, compiled_slot
-from mac.loop import Span, run
-from mac.record import Recorder
+from mac.core.loop import Span, run
+from mac.core.recorder import Recorder
+from mac.engine.backends import numba_kernels, numba_slot
 from scenarios.bench import Case, Options
 from scenarios.measuring import prepare
 from scenarios.workloads import WORKLOADS
@@ -35,9 +35,9 @@ def main() -> None:
     engine, clocks = problem.engine, defaultdict[str, float](float)
     for part, owner, name in (
         ("fading of the slots to come", engine, "_fading"),
-        ("products with the basis", compiled.torch, "mm"),
+        ("products with the basis", numba_slot.torch, "mm"),
         ("SINR and reports", engine.machine_code, "_hear"),
-        ("from PRBs to blocks", compiled_slot, "send"),
+        ("from PRBs to blocks", numba_kernels, "send"),
         ("decoding, HARQ, queues, counters", engine.machine_code, "_decode"),
         ("allocator", allocator, "decide"),
         ("books of the slot", problem.books, "outcome"),

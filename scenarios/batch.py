@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mac import loop
-from mac.arms_length import ArmsLength, Kept
-from mac.side_by_side import SideBySide
+from mac.core import loop
+from mac.core.allocator_guard import ArmsLength, Kept
+from mac.core.stacked_allocators import SideBySide
 from phy.random import Drops
 
 from .errors import ScenarioError
@@ -57,7 +57,7 @@ def run_batch(plan: Plan, batch: Batch, advance: Advance) -> Iterator[Piece]:
 
     Raises:
         ScenarioError: memory ran out.
-        mac.contracts.AllocatorError: an allocator raised or decided what is not allowed.
+        mac.core.contracts.AllocatorError: an allocator raised or decided what is not allowed.
     """
     part, ids, entrants = batch.part, batch.drops, batch.entrants
     together = part.copies > 1 and len(entrants) > 1

@@ -119,7 +119,7 @@ def calibrations() -> Rows:
 
 def metrics() -> Rows:
     """Metrics, in the order of the tables."""
-    from mac.metrics.table import available_metrics
+    from mac.metrics.registry import available_metrics
 
     return [
         {"name": metric.name, "unit": metric.unit, "better": metric.better, "description": metric.description}

@@ -388,7 +388,7 @@ def _can_be_helped(error: Exception) -> bool:
     """Is this the user's to mend: bad input, a file, an allocator? Anything else is a fault of fairwave's."""
     if isinstance(error, ValueError | OSError):
         return True
-    from mac.contracts import AllocatorError
+    from mac.core.contracts import AllocatorError
 
     return isinstance(error, AllocatorError)
 

@@ -89,7 +89,7 @@ def show_bound(found: Bounded) -> None:
 
 def paired_sentences(result: Result) -> list[str]:
     """What the paired intervals say of the first headline metric: the best allocator against each other one."""
-    from mac.metrics.table import metric_named
+    from mac.metrics.registry import metric_named
 
     if not result.headline or len(result.allocators) < 2:
         return []

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mac.blame import is_users, plug_in_line, said, told
+from mac.core.plugin_traceback import is_users, plug_in_line, said, told
 
 from .errors import ScenarioError
 from .fingerprint import UnknownContentError, needs, source_digest

@@ -10,7 +10,7 @@ import networkx as nx
 import numpy as np
 import torch
 
-from mac.metrics.arrays import Array
+from mac.metrics.windows import Array
 from phy.sensors.radio_energy import transmit_j_per_bit
 
 from .errors import ScenarioError

@@ -15,7 +15,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mac.metrics.arrays import Array
+from mac.metrics.windows import Array
 
 from .errors import ScenarioError
 from .field_graph import hops, round_graph

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mac.metrics.arrays import Array, divide, read, total
 from mac.metrics.intervals import summary
-from mac.metrics.lifetime import death_round
+from mac.metrics.windows import Array, divide, read, total
+from mac.wsn.lifetime_metrics import death_round
 
 from .plot_style import BAR, WIDTH_IN, Plot, Style, headline, style_of
 

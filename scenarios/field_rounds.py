@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mac import loop
-from mac.metrics.arrays import Array, Mask, read
-from mac.metrics.lifetime import first_node_dead
+from mac.core import loop
+from mac.metrics.windows import Array, Mask, read
+from mac.wsn.lifetime_metrics import first_node_dead
 from mac.wsn.types import NO_WAY
 from phy.random import Drops
 from phy.sensors.deployment import place_nodes

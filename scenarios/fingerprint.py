@@ -25,7 +25,7 @@ from pathlib import Path
 from types import FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from mac.blame import is_users
+from mac.core.plugin_traceback import is_users
 
 from .loading import resolved
 from .shards import Cell, attributes_of
@@ -185,8 +185,8 @@ def source_digest(thing: Any) -> str:
 
 def _trace_digest(scenario: ScenarioBase) -> str:
     """Digest of the contents of all traces that a scenario names."""
-    from mac.traffic.files import resolve
-    from mac.traffic.table import TraceError
+    from mac.traffic.trace import TraceError
+    from mac.traffic.trace_paths import resolve
 
     digests = []
     for patterns in _patterns(resolved(scenario)):

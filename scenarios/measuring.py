@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from allocators.registry import resolve
-from mac.loop import Span, run
+from mac.core.loop import Span, run
 from phy.numerics.jit import SWITCH
 from phy.random import Drops
 
@@ -172,7 +172,7 @@ def _roofline(workload: Workload, counts: Counts, rate: float, drops: int, bandw
 
 def _repeated(problem: Any, times: int) -> Any:
     """The problem with each of its drops so many times, as if they were different ones."""
-    from mac.scheduling import SchedulingProblem
+    from mac.scheduling.problem import SchedulingProblem
     from phy.channel.channel import stack_channels
 
     parts = problem.engine.parts

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mac.blame import told
+from mac.core.plugin_traceback import told
 
 from .batch import Batch
 from .errors import ScenarioError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mac.metrics.arrays import Array, group_masks
+from mac.metrics.windows import Array, group_masks
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -12,9 +12,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mac.metrics.arrays import Array
 from mac.metrics.intervals import ALL
-from mac.metrics.table import metric_named
+from mac.metrics.registry import metric_named
+from mac.metrics.windows import Array
 
 if TYPE_CHECKING:
     from .plots import RunResult

@@ -17,11 +17,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mac.metrics.arrays import MBIT, Array
 from mac.metrics.intervals import ALL
+from mac.metrics.registry import metric_named
 from mac.metrics.satisfaction import has_targets, satisfaction_per_user
-from mac.metrics.table import metric_named
 from mac.metrics.throughput import rate_per_user
+from mac.metrics.windows import MBIT, Array
 
 from .errors import ScenarioError
 from .field_map import plot_clusters

@@ -16,7 +16,7 @@ import pandas as pd
 import yaml
 
 from mac.metrics.intervals import ALL
-from mac.metrics.table import METRICS, PLUGGED, metric_named
+from mac.metrics.registry import METRICS, PLUGGED, metric_named
 
 from .errors import ScenarioError
 from .field_map import plot_clusters

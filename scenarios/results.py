@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from mac.metrics.intervals import ALL, paired, summarise
-from mac.metrics.table import metric_named, metric_table
+from mac.metrics.registry import metric_named, metric_table
 
 from .cost import costs
 from .errors import ScenarioError, did_you_mean
@@ -27,7 +27,7 @@ from .shards import Cell, Shard, read_shard, whole_shards
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from mac.record import Windows
+    from mac.core.recorder import Windows
     from phy.random import Drops
 
     from .families import Labels

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mac.arms_length import settled
+from mac.core.allocator_guard import settled
 
 from . import families
 from .batch import Batch, Piece, run_batch, threads
@@ -59,7 +59,7 @@ def run(
 
     Raises:
         ScenarioError: a setting, an allocator's name or the folder cannot be used; nothing has been written.
-        mac.contracts.AllocatorError: an allocator raised or decided what is not allowed.
+        mac.core.contracts.AllocatorError: an allocator raised or decided what is not allowed.
     """
     things: list[object | None] = []
     if allocators is not None:

@@ -97,7 +97,7 @@ def _too_large(case: Case) -> str | None:
 
 def _window_seconds(problem: Any, allocator: Any, device: str) -> float:
     """Median time of a window, of as many as there is patience for."""
-    from mac.loop import Span
+    from mac.core.loop import Span
 
     from .measuring import window_ends
 

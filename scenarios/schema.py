@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from mac.metrics.table import METRICS, metric_named, plug_in
+from mac.metrics.registry import METRICS, metric_named, plug_in
 
 from .errors import ScenarioError
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mac import loop
-from mac.blame import plug_in_line, told
+from mac.core import loop
+from mac.core.plugin_traceback import plug_in_line, told
 from phy.random import Drops
 
 from . import families
@@ -50,7 +50,7 @@ def train(scenario: ScenarioBase, episodes: int, out: Path, progress: Callable[[
 
     Raises:
         ScenarioError: there is not one allocator, it does not learn, there are variants, or the file cannot be written.
-        mac.contracts.AllocatorError: the allocator failed.
+        mac.core.contracts.AllocatorError: the allocator failed.
     """
     if len(scenario.allocators) != 1:
         names = ", ".join(spec.label for spec in scenario.allocators)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mac.arms_length import settled
+from mac.core.allocator_guard import settled
 
 from .batch import Piece, run_batch, threads
 from .fingerprint import listening

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from allocators.registry import resolve
-from mac.compiled import CompiledSlot
-from mac.engine import Engine
-from mac.loop import Span, run
+from mac.core.loop import Span, run
+from mac.engine.backends.numba_slot import CompiledSlot
+from mac.engine.engine import Engine
 from phy.numerics import jit
 from phy.random import Drops
 from scenarios.families import Family, find

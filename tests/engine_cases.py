@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mac.cells import COUNTERS, CellState
-from mac.engine import Engine
-from mac.scheduling_types import SchedulingDecision, SchedulingObservation
+from mac.engine.engine import Engine
+from mac.engine.state import COUNTERS, CellState
+from mac.scheduling.types import SchedulingDecision, SchedulingObservation
 from mac.traffic.packets import Arrivals, ordered
 from phy.random import Drops, stream_key, uniform
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 
 from mac.carrier import CarrierSettings
-from mac.cells import Parts, Users
-from mac.engine import Engine
-from mac.harq import HarqSettings
-from mac.link_adaptation import LinkSettings
-from mac.link_tables import link_tables
-from mac.shared_engine import engine_kind
+from mac.engine.engine import Engine
+from mac.engine.radio.mu_mimo import engine_kind
+from mac.engine.state import Parts, Users
+from mac.link_adaptation.adaptation import LinkSettings
+from mac.link_adaptation.harq import HarqSettings
+from mac.link_adaptation.tables import link_tables
 from mac.traffic.packets import Arrivals
 from phy.antenna.element import SectorAntennaSettings
 from phy.channel.channel import Channel, ChannelPlan, build_channel

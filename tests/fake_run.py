@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from mac.metrics import intervals
-from mac.metrics.table import metric_table
+from mac.metrics.registry import metric_table
 
 SLICES = ("mmtc", "urllc", "embb")
 POLICIES = {"expert": (3, 5, 9), "equal": (6, 6, 5), "greedy": (1, 2, 14)}

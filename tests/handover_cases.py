@@ -10,10 +10,10 @@ from engine_cases import packets
 from engine_factory import engine
 from torch import Tensor
 
-from mac.engine import Engine
-from mac.handover import COUNTERS
-from mac.itinerary import Itinerary
-from mac.scheduling_types import SchedulingDecision
+from mac.engine.engine import Engine
+from mac.handover.a3 import COUNTERS
+from mac.handover.serving_plan import Itinerary
+from mac.scheduling.types import SchedulingDecision
 from phy.random import Drops
 
 PERIOD, AWAY = 20, 7

@@ -8,12 +8,12 @@ import pytest
 import torch
 from oracles_physics import LoopEngine
 
-from mac import harq
 from mac.carrier import CarrierSettings
-from mac.cells import Parts, Users
-from mac.harq import HarqSettings
-from mac.link_adaptation import LinkSettings
-from mac.link_tables import link_tables
+from mac.engine.state import Parts, Users
+from mac.link_adaptation import harq
+from mac.link_adaptation.adaptation import LinkSettings
+from mac.link_adaptation.harq import HarqSettings
+from mac.link_adaptation.tables import link_tables
 from mac.traffic.packets import Arrivals, Packets, ordered
 from phy.antenna.element import SectorAntennaSettings
 from phy.channel.channel import ChannelPlan, build_channel

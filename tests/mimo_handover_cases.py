@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from handover_cases import SCENARIO
 
-from mac.mimo_engine import MimoEngine
+from mac.engine.radio.su_mimo import MimoEngine
 from phy.random import Drops
 from scenarios import load
 from scenarios.families import assembly, cellular, find

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from engine_factory import engine
 
-from mac.scheduling_types import SchedulingDecision, SchedulingObservation
-from mac.shared_engine import SharedEngine
+from mac.engine.radio.mu_mimo import SharedEngine
+from mac.scheduling.types import SchedulingDecision, SchedulingObservation
 from phy.antenna.panel import PanelSettings
 from phy.link.mimo_settings import AntennaSettings
 from phy.random import Drops

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mac.scheduling_types import SchedulingContext, SchedulingObservation
+from mac.scheduling.types import SchedulingContext, SchedulingObservation
 from phy.random import Drops
 
 

@@ -9,11 +9,11 @@ import torch
 from engine_cases import packets
 
 from mac.carrier import CarrierSettings
-from mac.cells import Parts, Users
-from mac.engine import Engine
-from mac.harq import HarqSettings
-from mac.link_adaptation import LinkSettings
-from mac.link_tables import link_tables
+from mac.engine.engine import Engine
+from mac.engine.state import Parts, Users
+from mac.link_adaptation.adaptation import LinkSettings
+from mac.link_adaptation.harq import HarqSettings
+from mac.link_adaptation.tables import link_tables
 from phy.antenna.element import SectorAntennaSettings
 from phy.channel.channel import ChannelPlan, build_channel
 from phy.channel.fading import FadingSettings

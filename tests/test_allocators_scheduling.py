@@ -21,7 +21,7 @@ from allocators.scheduling.max_rate import MaxRate
 from allocators.scheduling.proportional_fair import ProportionalFair
 from allocators.scheduling.round_robin import RoundRobin
 from allocators.scheduling.water_filling import WaterFilling
-from mac.scheduling_types import SchedulingDecision, SchedulingObservation
+from mac.scheduling.types import SchedulingDecision, SchedulingObservation
 
 INF = math.inf
 ONE_CELL = Shape(1, 4, 1, 6)

@@ -13,10 +13,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from mac import loop
-from mac.arms_length import ArmsLength
-from mac.contracts import AllocatorError, Field, Outcome
-from mac.side_by_side import SideBySide
+from mac.core import loop
+from mac.core.allocator_guard import ArmsLength
+from mac.core.contracts import AllocatorError, Field, Outcome
+from mac.core.stacked_allocators import SideBySide
 from phy.random import Drops
 
 

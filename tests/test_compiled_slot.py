@@ -17,11 +17,11 @@ from torch import Tensor
 
 from allocators.registry import available, is_built_in
 from mac.carrier import CarrierSettings
-from mac.compiled import WARM_UP_SLOTS, CompiledSlot
-from mac.engine import Engine
-from mac.harq import HarqSettings
-from mac.link_adaptation import LinkSettings
-from mac.scheduling_types import SchedulingDecision, SchedulingObservation
+from mac.engine.backends.numba_slot import WARM_UP_SLOTS, CompiledSlot
+from mac.engine.engine import Engine
+from mac.link_adaptation.adaptation import LinkSettings
+from mac.link_adaptation.harq import HarqSettings
+from mac.scheduling.types import SchedulingDecision, SchedulingObservation
 from phy.numerics import threads
 from phy.random import Drops
 

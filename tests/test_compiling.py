@@ -19,8 +19,9 @@ from oracles_scheduling import Shape, assign_loops, slot
 
 from allocators.scheduling import compiled_assign
 from allocators.scheduling.assign import assign
-from mac import compiled_feasible, compiled_slot
-from mac.feasible import _breached
+from mac.engine.backends import numba_kernels
+from mac.scheduling import feasible_numba
+from mac.scheduling.feasible import _breached
 from phy.link import sinr_numba
 from phy.numerics import jit
 
@@ -116,7 +117,7 @@ KERNELS = ("need", "send", "decode", "hear", "deal", "breached")
 def break_one(kernel: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every call of a loop fails; the calls."""
     calls: list[str] = []
-    rooms = (compiled_slot, compiled_slot, compiled_slot, sinr_numba, compiled_assign, compiled_feasible)
+    rooms = (numba_kernels, numba_kernels, numba_kernels, sinr_numba, compiled_assign, feasible_numba)
     monkeypatch.setattr(dict(zip(KERNELS, rooms, strict=True))[kernel], kernel, failing(error, calls))
     return calls
 
@@ -247,7 +248,7 @@ def test_what_is_kept_is_made_anew_where_its_parts_in_other_files_change(tmp_pat
     assert printed == [["4.0", "0"], ["4.0", "1"], ["12.0", "0"], ["0.0", "0"]]
 
 
-@pytest.mark.parametrize("room", [compiled_slot, sinr_numba])
+@pytest.mark.parametrize("room", [numba_kernels, sinr_numba])
 def test_loops_are_kept_with_a_digest_of_the_grid_and_of_other_numbers(
     room: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

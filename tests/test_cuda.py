@@ -13,9 +13,9 @@ from engine_factory import engine
 
 from allocators.registry import resolve
 from mac.carrier import CarrierSettings
-from mac.engine import Engine
-from mac.loop import Span, run
-from mac.traced import TracedSlot
+from mac.core.loop import Span, run
+from mac.engine.backends.torch_compile import TracedSlot
+from mac.engine.engine import Engine
 from phy.random import Drops
 from scenarios import bench, measuring
 from scenarios.families import find

@@ -9,10 +9,10 @@ from engine_factory import channel, engine
 from oracles_link_loops import sinr as sinr_loops
 
 from mac.carrier import CarrierSettings
-from mac.cells import COUNTERS, CellState
-from mac.harq import HarqSettings
-from mac.link_adaptation import LinkSettings
-from mac.scheduling_types import SchedulingDecision
+from mac.engine.state import COUNTERS, CellState
+from mac.link_adaptation.adaptation import LinkSettings
+from mac.link_adaptation.harq import HarqSettings
+from mac.scheduling.types import SchedulingDecision
 from phy.link.sinr import sinr
 from phy.random import Drops, uniform
 

@@ -11,9 +11,9 @@ from engine_cases import NAMES, rotate
 from handover_cases import AWAY, NAMED, PERIOD, SCENARIO, everybody, mobile
 from torch import Tensor
 
-from mac import harq
-from mac.handover import UNSERVED
-from mac.scheduling_types import SchedulingDecision
+from mac.handover.a3 import UNSERVED
+from mac.link_adaptation import harq
+from mac.scheduling.types import SchedulingDecision
 from phy.random import Drops
 from scenarios import load, run
 from scenarios.errors import ScenarioError

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from allocators.registry import resolve
-from mac.engine import Engine
-from mac.loop import Span, run
-from mac.scheduling import SchedulingProblem
+from mac.core.loop import Span, run
+from mac.engine.engine import Engine
+from mac.scheduling.problem import SchedulingProblem
 from phy.channel.channel import Channel, build_channel
 from phy.link import sinr_numba
 from phy.link.dominant_interferers import Faded, strongest

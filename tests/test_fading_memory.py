@@ -7,9 +7,9 @@ import torch
 from engine_cases import rotate
 from engine_factory import engine
 
-from mac.cells import CellState
-from mac.engine import Engine
-from mac.rooms import slots_of
+from mac.engine.engine import Engine
+from mac.engine.fading_buffers import slots_of
+from mac.engine.state import CellState
 from phy.random import Drops
 from scenarios import families, memory
 from scenarios.bench import Case, Options, as_scenario

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from golden_runs import SEEDS, SHORT, metrics, stored
 
-from mac.traffic.files import resolve
+from mac.traffic.trace_paths import resolve
 from scenarios.catalogue import scenarios
 
 

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from allocators.registry import resolve
-from mac.arms_length import ArmsLength, copied
-from mac.contracts import AllocatorError
-from mac.loop import Span, run
-from mac.record import Windows
-from mac.side_by_side import SideBySide
+from mac.core.allocator_guard import ArmsLength, copied
+from mac.core.contracts import AllocatorError
+from mac.core.loop import Span, run
+from mac.core.recorder import Windows
+from mac.core.stacked_allocators import SideBySide
 from phy.random import Drops
 from scenarios import families, load
 

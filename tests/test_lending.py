@@ -16,14 +16,14 @@ from allocators import registry
 from allocators.slicing.equal import Equal
 from allocators.slicing.rrm_policy import Ratios, RrmPolicy
 from mac.carrier import CarrierSettings
-from mac.contracts import AllocatorError
-from mac.feasible import repair_scheduling, repair_slicing, require_slicing
-from mac.loop import Span, run
-from mac.record import Windows
-from mac.scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
-from mac.side_by_side import SideBySide
-from mac.slicing import SlicingProblem, SlicingSettings
-from mac.slicing_types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.core.contracts import AllocatorError
+from mac.core.loop import Span, run
+from mac.core.recorder import Windows
+from mac.core.stacked_allocators import SideBySide
+from mac.scheduling.feasible import repair_scheduling, repair_slicing, require_slicing
+from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from mac.slicing.problem import SlicingProblem, SlicingSettings
+from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
 from phy.power_consumption import PowerSettings
 from phy.random import Drops
 from scenarios import families

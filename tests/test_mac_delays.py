@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mac.delays import BIN_EDGES_S, DelayLedger
 from mac.traffic.packets import Arrivals, ordered
+from mac.traffic.queue_delay import BIN_EDGES_S, DelayLedger
 from phy.random import uniform
 
 SLOT_S = 1e-3

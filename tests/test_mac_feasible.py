@@ -9,11 +9,11 @@ import torch
 from engine_cases import rotate
 from engine_factory import engine
 
-from mac.contracts import InfeasibleDecision
-from mac.feasible import repair_scheduling, require_scheduling, require_slicing
-from mac.scheduling import judge
-from mac.scheduling_types import SchedulingDecision
-from mac.slicing_types import SlicingContext, SlicingDecision
+from mac.core.contracts import InfeasibleDecision
+from mac.scheduling.feasible import repair_scheduling, require_scheduling, require_slicing
+from mac.scheduling.problem import judge
+from mac.scheduling.types import SchedulingDecision
+from mac.slicing.types import SlicingContext, SlicingDecision
 from phy.random import Drops
 
 

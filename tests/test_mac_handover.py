@@ -11,8 +11,8 @@ from oracles_handover import Clock, User
 from pydantic import ValidationError
 from torch import Tensor
 
-from mac import handover
-from mac.handover import COUNTERS, HandoverSettings, HandoverState, Rules, attached, rules, start, update
+from mac.handover import a3
+from mac.handover.a3 import COUNTERS, HandoverSettings, HandoverState, Rules, attached, rules, start, update
 from phy.random import Drops, normal
 
 CPU = torch.device("cpu")
@@ -100,11 +100,11 @@ def _same(state: HandoverState, loop: list[list[User]], slot: int) -> None:
 
     assert torch.equal(state.serving, grid(lambda user: user.serving))
     assert torch.equal(state.back, grid(lambda user: user.back))
-    assert torch.equal(state.target, grid(lambda user: known(user.target, handover.NOBODY)))
-    assert torch.equal(state.command, grid(lambda user: known(user.command, handover.FAR)))
-    assert torch.equal(state.previous, grid(lambda user: known(user.previous, handover.NOBODY)))
+    assert torch.equal(state.target, grid(lambda user: known(user.target, a3.NOBODY)))
+    assert torch.equal(state.command, grid(lambda user: known(user.command, a3.FAR)))
+    assert torch.equal(state.previous, grid(lambda user: known(user.previous, a3.NOBODY)))
     present = state.served(slot)
-    bad = grid(lambda user: known(user.bad_since, handover.FAR))
+    bad = grid(lambda user: known(user.bad_since, a3.FAR))
     assert torch.equal(state.out_of_sync[present], bad[present])
 
 
@@ -164,7 +164,7 @@ def test_leaving_withdraws_the_preparation(level: float, withdrawn: bool) -> Non
     """Prepared at -70 over -80; leaving needs Mn + Hys < Mp + Off, that is Mn < -79."""
     rule = make(time_to_trigger_ms=0, preparation_ms=200.0, offset_db=2.0, hysteresis_db=1.0)
     state, _ = run([[-80.0, -70.0], [-80.0, level]], rule)
-    assert bool(state.target.item() == handover.NOBODY) is withdrawn
+    assert bool(state.target.item() == a3.NOBODY) is withdrawn
 
 
 def test_ping_pong_is_a_quick_return() -> None:
@@ -202,7 +202,7 @@ def test_a_command_over_a_broken_link_is_lost() -> None:
     rule = make(time_to_trigger_ms=0, preparation_ms=80.0, t310_ms=1000, qout_db=-8.0)
     state, counts = run([[-80.0, -70.0]] * 3, rule, sinr_db=-9.0)
     assert counts.sum(0)[:4].tolist() == [0, 0, 1, 0]
-    assert state.serving.item() == 1 and state.previous.item() == handover.NOBODY
+    assert state.serving.item() == 1 and state.previous.item() == a3.NOBODY
 
 
 def test_nothing_happens_while_nobody_serves() -> None:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from mac import handover, measurements
-from mac.handover import HandoverSettings, rules
-from mac.itinerary import Itinerary, follow, period_slots, plan_itinerary
-from mac.measurements import MeasurementSettings
-from mac.timetable import Timetable
+from mac.engine.serving_schedule import Timetable
+from mac.handover import a3, measurements
+from mac.handover.a3 import HandoverSettings, rules
+from mac.handover.measurements import MeasurementSettings
+from mac.handover.serving_plan import Itinerary, follow, period_slots, plan_itinerary
 from phy.mobility import Linear, area_of, fold, trajectories
 from phy.random import Drops
 from phy.topology.sites import TopologySettings, build_topology, displacement
@@ -55,7 +55,7 @@ def test_users_who_drive_on_are_handed_over() -> None:
     """1 km in 30 s through cells of 500 m: one to four handovers each, nobody is lost, few come back at once."""
     snr = snr_on_the_way(DROPS)
     plan = plan_itinerary(DROPS, snr, SETTINGS, RULES)
-    counts = dict(zip(handover.COUNTERS, plan.counts.sum(dim=(0, 1)).sum(-1).tolist(), strict=True))
+    counts = dict(zip(a3.COUNTERS, plan.counts.sum(dim=(0, 1)).sum(-1).tolist(), strict=True))
     users = 3 * 21
     assert 1.0 < counts["handovers"] / users < 4.0
     assert counts["ping_pongs"] < 0.1 * counts["handovers"]
@@ -88,12 +88,12 @@ def test_step_by_step_as_the_functions_say() -> None:
     assert plan.period_slots == period_slots(SETTINGS, RULES.slot_s) == 80
     keys, level = Drops(2, (4,)).keys("measurement"), 10.0 * snr.log10()
     table = measurements.error_table(SETTINGS, torch.device("cpu"), torch.float64)
-    state, filtered = handover.attached(home, 7), measurements.sample_db(keys, level[:, 0], 0, table)
+    state, filtered = a3.attached(home, 7), measurements.sample_db(keys, level[:, 0], 0, table)
     for number in range(1, snr.shape[1]):
         sample = measurements.sample_db(keys, level[:, number], number, table)
         filtered = (1.0 - SETTINGS.weight) * filtered + SETTINGS.weight * sample
         five, two = (_mean_sinr_db(snr[0], number, last, state.serving[0], 0.6) for last in (5, 2))  # 200 and 100 ms
-        state, counts = handover.update(state, filtered, five[None], number * 80, load, two[None])
+        state, counts = a3.update(state, filtered, five[None], number * 80, load, two[None])
         assert torch.equal(plan.serving[:, number], state.serving)
         assert torch.equal(plan.counts[0, number], counts[:, 0])
         slot = number * 80 + 79
@@ -155,7 +155,7 @@ def test_what_is_kept_of_an_itinerary_is_in_the_estimate() -> None:
     estimate = find("scheduling").estimate_bytes
     estimated = estimate(walks, 1) - estimate(stays, 1)
     serving = (torch.arange(63) // 3).expand(1, 500, 63).contiguous()
-    plan = Itinerary(40, serving, serving * 0, torch.zeros((1, 500, len(handover.COUNTERS), 63), dtype=torch.float64))
+    plan = Itinerary(40, serving, serving * 0, torch.zeros((1, 500, len(a3.COUNTERS), 63), dtype=torch.float64))
     table = Timetable(plan, 21, torch.device("cpu"))
     tensors = [plan.serving, plan.back, plan.counts, *(t for t in vars(table).values() if isinstance(t, Tensor))]
     held = sum(t.numel() * t.element_size() for t in tensors)

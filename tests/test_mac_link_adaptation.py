@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from mac.carrier import CarrierSettings
-from mac.link_adaptation import LinkAdaptation, LinkSettings, outer_loop
-from mac.link_tables import link_tables
+from mac.link_adaptation.adaptation import LinkAdaptation, LinkSettings, outer_loop
+from mac.link_adaptation.tables import link_tables
 from phy.link.bler import cqi_threshold, load_bler
 from phy.link.mcs import cqi_table
 from phy.numerics import log_grid

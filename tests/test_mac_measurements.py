@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 from scipy import stats
 
-from mac.measurements import Measurements, MeasurementSettings, error_table, first, sample_db, update
+from mac.handover.measurements import Measurements, MeasurementSettings, error_table, first, sample_db, update
 from phy.random import Drops
 
 CPU = torch.device("cpu")

@@ -8,12 +8,12 @@ import pytest
 import torch
 from mu_mimo_cases import SHARED, all_share, shared
 
-from mac.contracts import InfeasibleDecision
-from mac.feasible import repair_partners, repair_scheduling, require_scheduling
-from mac.scheduling import SchedulingProblem
-from mac.scheduling_types import SchedulingDecision
-from mac.shared_engine import SharedEngine
-from mac.side_by_side import concatenate
+from mac.core.contracts import InfeasibleDecision
+from mac.core.stacked_allocators import concatenate
+from mac.engine.radio.mu_mimo import SharedEngine
+from mac.scheduling.feasible import repair_partners, repair_scheduling, require_scheduling
+from mac.scheduling.problem import SchedulingProblem
+from mac.scheduling.types import SchedulingDecision
 from phy.power_consumption import PowerSettings
 from phy.random import Drops
 

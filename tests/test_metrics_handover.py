@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mac.handover import COUNTERS, FIELDS, UNSERVED
+from mac.handover.a3 import COUNTERS, FIELDS, UNSERVED
 from mac.metrics import handover
 
 # Two drops, two windows of 30 s, three users; only the first drop has any handover.

@@ -11,7 +11,7 @@ import oracles_metrics as oracle
 import pytest
 from numpy.testing import assert_allclose
 
-from mac.metrics.table import _HANDOVER, _LIFETIME, _UPLINK, METRICS, available_metrics, metric_named, metric_table
+from mac.metrics.registry import _HANDOVER, _LIFETIME, _UPLINK, METRICS, available_metrics, metric_named, metric_table
 
 
 def test_rows_of_a_slicing_run() -> None:
@@ -83,6 +83,6 @@ def test_no_value_is_lost_to_warnings_or_infinities() -> None:
 
 
 def test_settings_import_without_pandas_or_xarray() -> None:
-    code = "import sys, mac.metrics.satisfaction, mac.metrics.table; print({'pandas', 'xarray'} & {*sys.modules})"
+    code = "import sys, mac.metrics.satisfaction, mac.metrics.registry; print({'pandas', 'xarray'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from mac.engine.uplink_power import COUNTERS, FIELDS
 from mac.metrics import uplink
-from mac.metrics.table import metric_table
-from mac.uplink import COUNTERS, FIELDS
+from mac.metrics.registry import metric_table
 
 # One drop, two windows, three users; the last one never sends. Slots of 1 ms.
 COUNTED = {

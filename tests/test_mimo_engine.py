@@ -13,11 +13,11 @@ from oracles_bler import bin_centre, block_error, thresholds_db
 from oracles_physics import bin_of
 
 from mac.carrier import CarrierSettings
-from mac.cells import CellState
-from mac.engine import Engine
-from mac.harq import MCS, HarqSettings
-from mac.link_adaptation import LinkSettings
-from mac.mimo_engine import MimoEngine, RankReport
+from mac.engine.engine import Engine
+from mac.engine.radio.su_mimo import MimoEngine, RankReport
+from mac.engine.state import CellState
+from mac.link_adaptation.adaptation import LinkSettings
+from mac.link_adaptation.harq import MCS, HarqSettings
 from phy.antenna.panel import PanelSettings
 from phy.link.mcs import mcs_table
 from phy.link.mimo_settings import AntennaSettings

@@ -12,10 +12,10 @@ from handover_cases import NAMED, SCENARIO
 from mimo_handover_cases import PANELS, engine
 from torch import Tensor
 
-from mac import harq
-from mac.cells import CellState
-from mac.mimo_engine import RankReport, around_of
-from mac.scheduling_types import SchedulingDecision
+from mac.engine.radio.su_mimo import RankReport, around_of
+from mac.engine.state import CellState
+from mac.link_adaptation import harq
+from mac.scheduling.types import SchedulingDecision
 from scenarios import run
 
 

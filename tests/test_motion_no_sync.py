@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from mac import handover, measurements
+from mac.handover import a3, measurements
 from phy.blockage import (
     BlockageEvent,
     RegionsSettings,
@@ -41,11 +41,11 @@ def test_handover_and_measurements() -> None:
     rsrp = torch.zeros((2, 5, 21), device=META)
     heard = measurements.first(measurements.sample_db(keys, rsrp, 0, table))
     heard = measurements.update(heard, measurements.sample_db(keys, rsrp, 1, table), settings.weight)
-    state = handover.start(heard.filtered_db)
-    rules = handover.rules(handover.HandoverSettings(), 21, 1e-3, META)
-    state, counts = handover.update(state, heard.filtered_db, rsrp[..., 0], 40, rules)
+    state = a3.start(heard.filtered_db)
+    rules = a3.rules(a3.HandoverSettings(), 21, 1e-3, META)
+    state, counts = a3.update(state, heard.filtered_db, rsrp[..., 0], 40, rules)
     assert state.served(41).shape == (2, 5)
-    assert counts.shape == (len(handover.COUNTERS), 2, 5) and counts.device == META
+    assert counts.shape == (len(a3.COUNTERS), 2, 5) and counts.device == META
 
 
 def test_blockage() -> None:

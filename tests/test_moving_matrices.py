@@ -11,12 +11,12 @@ import torch
 from moving_cases import BASE, CPU, SLOT_S, UE, linear, scenario
 from torch import Tensor
 
-from mac.link_adaptation import LinkSettings
-from mac.mimo_cost import Crowd, mimo_bytes
+from mac.link_adaptation.adaptation import LinkSettings
 from phy.channel.channel import Channel, build_channel
 from phy.channel.moving_matrices import MovingMatrices, build_moving_matrices
 from phy.random import Drops
 from scenarios.families import assembly, cellular, find
+from scenarios.families.cellular.mimo_estimates import Crowd, mimo_bytes
 from scenarios.families.moving import motion_plan
 from scenarios.families.scheduling import SchedulingScenario
 

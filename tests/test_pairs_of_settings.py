@@ -13,8 +13,8 @@ import torch
 from pairs_of_settings import LEFT_OUT, Choices, Grid, Row
 
 from allocators.registry import resolve
-from mac.loop import Span
-from mac.loop import run as loop
+from mac.core.loop import Span
+from mac.core.loop import run as loop
 from phy.random import Drops
 from scenarios import families, load
 from scenarios.errors import ScenarioError

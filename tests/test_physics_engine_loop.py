@@ -18,11 +18,11 @@ from oracles_link import transport_block
 from oracles_physics import LoopEngine, bin_of
 
 from mac.carrier import CarrierSettings
-from mac.cells import COUNTERS
-from mac.engine import Engine
-from mac.link_adaptation import LinkSettings
-from mac.link_tables import link_tables
-from mac.scheduling_types import SchedulingDecision
+from mac.engine.engine import Engine
+from mac.engine.state import COUNTERS
+from mac.link_adaptation.adaptation import LinkSettings
+from mac.link_adaptation.tables import link_tables
+from mac.scheduling.types import SchedulingDecision
 from phy.link.mcs import mcs_table
 from phy.link.tables import load_arrays
 

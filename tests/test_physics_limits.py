@@ -13,10 +13,10 @@ from shape_cases import Case, build
 
 from allocators.scheduling.proportional_fair import ProportionalFair
 from mac.carrier import CarrierSettings
-from mac.cellular import Books
-from mac.harq import HarqSettings
-from mac.link_adaptation import LinkSettings
-from mac.scheduling_types import SchedulingDecision
+from mac.engine.outcome import Books
+from mac.link_adaptation.adaptation import LinkSettings
+from mac.link_adaptation.harq import HarqSettings
+from mac.scheduling.types import SchedulingDecision
 from mac.traffic.packets import Arrivals, ordered
 from phy.link.bler import load_bler
 from phy.power_consumption import PowerSettings

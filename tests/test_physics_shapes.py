@@ -9,11 +9,11 @@ import torch
 from engine_cases import NAMES
 from shape_cases import SLOTS, Case, build
 
-from mac.cells import CellState
-from mac.engine import Engine
-from mac.harq import in_flight_bytes
-from mac.link_adaptation import LinkSettings
-from mac.scheduling_types import SchedulingDecision, SchedulingObservation
+from mac.engine.engine import Engine
+from mac.engine.state import CellState
+from mac.link_adaptation.adaptation import LinkSettings
+from mac.link_adaptation.harq import in_flight_bytes
+from mac.scheduling.types import SchedulingDecision, SchedulingObservation
 
 CASES = {
     "one user": Case(users=1),

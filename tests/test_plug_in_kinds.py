@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from allocators import making
-from mac.metrics.table import PLUGGED
+from mac.metrics.registry import PLUGGED
 from phy.random import Drops
 from scenarios import ScenarioError, catalogue, families, load, run
 from scenarios.families import arriving
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from mac.metrics.table import Metric
+from mac.metrics.registry import Metric
 from mac.traffic.packets import Packets, ordered
 
 

@@ -20,7 +20,7 @@ import torch
 import toy_family
 from run_helpers import Toy, refused, run
 
-from mac.blame import is_users
+from mac.core.plugin_traceback import is_users
 from scenarios import load
 from scenarios.contenders import content_digest
 from scenarios.fingerprint import UnknownContentError, _named_digest

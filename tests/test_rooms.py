@@ -47,7 +47,7 @@ def test_imports_point_one_way(path: Path) -> None:
 @pytest.mark.parametrize(
     ("room", "code", "wrong"),
     [
-        ("phy", "from mac.loop import run", True),
+        ("phy", "from mac.core.loop import run", True),
         ("mac", "import scenarios.cli", True),
         ("mac", "def f():\n    from allocators.registry import resolve", True),
         ("phy", "from ..mac import loop", True),

@@ -13,10 +13,11 @@ import oracles_metrics as oracle
 import pytest
 from numpy.testing import assert_allclose
 
-from mac.metrics import delay, fairness, tractor
+from mac.metrics import delay, fairness
 from mac.metrics import satisfaction as sat
 from mac.metrics.intervals import paired, summarise
-from mac.metrics.table import metric_table
+from mac.metrics.registry import metric_table
+from mac.slicing import tractor_score
 from scenarios import Result, run
 from scenarios.report import write_report
 
@@ -36,7 +37,7 @@ def test_metrics_of_a_mixed_population_equal_the_loops(full: tuple[int, ...]) ->
     for found, expected in (
         (sat.satisfaction(ds), oracle.satisfaction(ds)),
         (sat.satisfaction_zone(ds), oracle.satisfaction_zone(ds)),
-        (tractor.tractor_score(ds), oracle.tractor_score(ds)),
+        (tractor_score.tractor_score(ds), oracle.tractor_score(ds)),
         (fairness.served_share(ds), oracle.by_user(ds, lambda d, u: oracle.served_share(ds, d, u))),
     ):
         for name, values in found.items():

@@ -15,9 +15,9 @@ import torch
 
 import scenarios
 from allocators.scheduling.round_robin import RoundRobin
-from mac.contracts import AllocatorError
-from mac.metrics.table import metric_table
-from mac.scheduling_types import SchedulingDecision, SchedulingObservation
+from mac.core.contracts import AllocatorError
+from mac.metrics.registry import metric_table
+from mac.scheduling.types import SchedulingDecision, SchedulingObservation
 from phy.random import Drops
 from scenarios import contenders, families, load
 from scenarios.errors import ScenarioError
@@ -166,7 +166,7 @@ class Greedy:
         self.rbgs = context.rbgs
 
     def decide(self, observation: Any) -> Any:
-        from mac.slicing_types import SlicingDecision
+        from mac.slicing.types import SlicingDecision
 
         return SlicingDecision(torch.full_like(observation.rbg, self.rbgs))
 

@@ -17,7 +17,7 @@ import toy_family
 import xarray as xr
 from run_helpers import Toy, files, refused, run
 
-from mac.contracts import AllocatorError
+from mac.core.contracts import AllocatorError
 from scenarios import families, load, memory
 from scenarios.errors import ScenarioError
 from scenarios.shards import read_shard

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from allocators.registry import resolve
-from mac.loop import Span, run
+from mac.core.loop import Span, run
+from mac.core.recorder import Windows
 from mac.metrics.fairness import jain
-from mac.record import Windows
 from phy.random import Drops
 from scenarios import families
 from scenarios.loading import load

@@ -13,12 +13,12 @@ from mu_mimo_cases import CROSSED, SHARED, all_share, shared
 from oracles_sharing import precoder_loops, slot_loops
 
 from allocators.scheduling.mu_proportional_fair import MultiUserProportionalFair
-from mac.cells import COUNTERS, CellState
-from mac.feasible import require_scheduling
-from mac.harq import MCS, HarqSettings
-from mac.link_adaptation import LinkSettings
-from mac.mimo_engine import MimoEngine
-from mac.shared_engine import DirectionReport, SharedEngine
+from mac.engine.radio.mu_mimo import DirectionReport, SharedEngine
+from mac.engine.radio.su_mimo import MimoEngine
+from mac.engine.state import COUNTERS, CellState
+from mac.link_adaptation.adaptation import LinkSettings
+from mac.link_adaptation.harq import MCS, HarqSettings
+from mac.scheduling.feasible import require_scheduling
 from phy.antenna.panel import PanelSettings
 from phy.link.mimo_settings import AntennaSettings
 from phy.random import Drops

@@ -6,9 +6,9 @@ import torch
 from mimo_handover_cases import engine
 
 from allocators.scheduling.mu_proportional_fair import MultiUserProportionalFair
-from mac.cells import CellState
-from mac.feasible import require_scheduling
-from mac.shared_engine import DirectionReport, SharedEngine
+from mac.engine.radio.mu_mimo import DirectionReport, SharedEngine
+from mac.engine.state import CellState
+from mac.scheduling.feasible import require_scheduling
 
 
 def drive(ids: tuple[int, ...], slots: int) -> tuple[SharedEngine, CellState, torch.Tensor, int]:

@@ -12,8 +12,8 @@ from engine_cases import rotate
 from engine_factory import engine
 
 from mac.carrier import CarrierSettings
-from mac.engine import Engine
-from mac.traced import TracedSlot
+from mac.engine.backends.torch_compile import TracedSlot
+from mac.engine.engine import Engine
 from phy.link.sinr import sinr, sinr_at_once
 from phy.random import Drops, uniform
 from scenarios.counting import Counting, graphs

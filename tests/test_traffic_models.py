@@ -18,8 +18,8 @@ from mac.traffic import (
     Poisson,
     TraceReplay,
     TrafficSettings,
+    arrival_draws,
     describe,
-    draws,
     merge,
     on_off,
 )
@@ -74,7 +74,7 @@ def test_a_longer_horizon_only_appends(trace):
 
 def test_the_size_of_the_blocks_of_draws_does_not_matter(trace, monkeypatch):
     usual = [triples(model.packets(KEY, 4, 3000, SLOT_S)) for model in models(trace)]
-    monkeypatch.setattr(draws, "BLOCK", 7)
+    monkeypatch.setattr(arrival_draws, "BLOCK", 7)
     monkeypatch.setattr(on_off, "BLOCK", 3)
     for model, expected in zip(models(trace), usual, strict=True):
         np.testing.assert_array_equal(triples(model.packets(KEY, 4, 3000, SLOT_S)), expected, err_msg=repr(model))

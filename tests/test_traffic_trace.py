@@ -11,9 +11,9 @@ import pytest
 from oracles_traffic import read_trace, replay, tractor
 
 from mac.traffic import Arrivals, TraceError, TraceReplay
-from mac.traffic.draws import uniforms, user_keys
-from mac.traffic.files import resolve
+from mac.traffic.arrival_draws import uniforms, user_keys
 from mac.traffic.trace import load_trace
+from mac.traffic.trace_paths import resolve
 from phy.random import stream_key
 
 HEADER = "App name,No.,Time,Source,Destination,Protocol,Length"
@@ -259,7 +259,7 @@ def test_patterns_without_end_and_files_that_are_none_are_refused(tmp_path, monk
     os.mkfifo(tmp_path / "a" / "pipe.csv")
     for pattern in ("**/*.csv", "**/b/*.csv", "a/**"):
         assert resolve([pattern], [tmp_path]) == [tmp_path / "a" / "b" / "t.csv"]
-    monkeypatch.setattr("mac.traffic.files.MOST_FILES", 0)
+    monkeypatch.setattr("mac.traffic.trace_paths.MOST_FILES", 0)
     with pytest.raises(TraceError, match="matches more than 0 files"):
         resolve(["**/*.csv"], [tmp_path])
     with pytest.raises(TraceError, match="a pipe or a device"):

@@ -11,8 +11,8 @@ import torch
 from oracles_bler import thresholds_db
 
 from mac.carrier import CarrierSettings
-from mac.link_adaptation import LinkSettings
-from mac.link_tables import link_tables
+from mac.link_adaptation.adaptation import LinkSettings
+from mac.link_adaptation.tables import link_tables
 from phy.link.bler import block_curves, transport_bler
 from phy.link.mcs import mcs_table
 from phy.link.tables import load_arrays

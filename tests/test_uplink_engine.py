@@ -14,11 +14,11 @@ from loop_cases import CASES, SLOTS, Case, _compare_states, by_slot, draw_holder
 from oracles_uplink import UplinkLoops, mw
 
 from mac.carrier import CarrierSettings
-from mac.cells import COUNTERS, CellState, Parts
-from mac.link_adaptation import LinkSettings
-from mac.scheduling_types import SchedulingDecision
-from mac.uplink import UplinkPlan, UplinkSettings, path_loss_db
-from mac.uplink_engine import UplinkEngine
+from mac.engine.radio.uplink import UplinkEngine
+from mac.engine.state import COUNTERS, CellState, Parts
+from mac.engine.uplink_power import UplinkPlan, UplinkSettings, path_loss_db
+from mac.link_adaptation.adaptation import LinkSettings
+from mac.scheduling.types import SchedulingDecision
 from phy.channel.fading import Fading
 from phy.link.folded_response import unfold
 from phy.link.power_control import prb_power, transmit_power_dbm, uplink_sinr

@@ -14,7 +14,7 @@ from engine_cases import rotate
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import scenarios
-from mac.uplink_engine import UplinkEngine
+from mac.engine.radio.uplink import UplinkEngine
 from phy.random import Drops
 from scenarios import families, load
 from scenarios.errors import ScenarioError

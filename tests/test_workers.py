@@ -24,7 +24,7 @@ import xarray as xr
 from run_helpers import Toy, files, refused, run
 from typer.testing import CliRunner
 
-from mac.contracts import AllocatorError
+from mac.core.contracts import AllocatorError
 from scenarios import families, load, memory
 from scenarios.batch import Batch
 from scenarios.cli import app

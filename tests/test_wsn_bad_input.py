@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from allocators.check import check_allocator
 from allocators.registry import available, resolve
 from allocators.wsn.learner import STATES, Table
-from mac import loop
-from mac.contracts import AllocatorError
+from mac.core import loop
+from mac.core.contracts import AllocatorError
 from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import Drops
 from phy.sensors.deployment import read_positions

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from allocators.registry import resolve
-from mac.loop import Span, run
+from mac.core.loop import Span, run
 from mac.wsn.problem import WsnParts, WsnProblem
 from mac.wsn.settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
 from phy.random import Drops

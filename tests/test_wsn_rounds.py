@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from allocators.registry import available, resolve
-from mac.contracts import InfeasibleDecision
-from mac.loop import Span, run
-from mac.wsn.ledger import CAUSES
+from mac.core.contracts import InfeasibleDecision
+from mac.core.loop import Span, run
+from mac.wsn.energy_ledger import CAUSES
 from mac.wsn.problem import WsnParts, WsnProblem
 from mac.wsn.settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
 from mac.wsn.types import Control, WsnDecision

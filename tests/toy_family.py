@@ -16,7 +16,7 @@ import torch
 from pydantic import Field as Limits
 from torch import Tensor
 
-from mac.contracts import Field, InfeasibleDecision, Outcome
+from mac.core.contracts import Field, InfeasibleDecision, Outcome
 from phy.random import Drops, uniform
 from scenarios.families import Family, Labels
 from scenarios.schema import Clock, Model, ScenarioBase, clock

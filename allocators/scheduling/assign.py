@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mac.scheduling_types import SchedulingDecision, SchedulingObservation
+from mac.scheduling.types import SchedulingDecision, SchedulingObservation
 from phy.numerics.jit import available, give_up
 
 from .roster import Roster
@@ -82,7 +82,7 @@ def _dealt(
     metric: Tensor, weight: Tensor | None, observation: SchedulingObservation, passes: int, saturated: bool
 ) -> Tensor:
     """The same in compiled loops, ``[B, C, K]``."""
-    from mac.compiled_feasible import limits, masks
+    from mac.scheduling.feasible_numba import limits, masks
 
     from .compiled_assign import deal
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from mac.scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
 
 from ..settings import PARAMETERS
 from .assign import assign

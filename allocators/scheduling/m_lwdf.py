@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mac.scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
 
 from ..settings import PARAMETERS
 from .assign import assign

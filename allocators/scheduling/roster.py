@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mac.scheduling_types import SchedulingObservation
+from mac.scheduling.types import SchedulingObservation
 
 
 @dataclass(frozen=True)

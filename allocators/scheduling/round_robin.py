@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from mac.scheduling_types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
 from phy.numerics.jit import available, give_up
 
 from ..settings import PARAMETERS
@@ -49,7 +49,7 @@ class RoundRobin:
 
     def _bids(self, observation: SchedulingObservation) -> Tensor:
         """Computes minus the places between each user and each PRB's turn, ``[B, U, K]``, and moves the pointers on."""
-        from mac.compiled_feasible import masks
+        from mac.scheduling.feasible_numba import masks
 
         from .compiled_assign import turns
 

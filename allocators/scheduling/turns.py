@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from mac.scheduling_types import SchedulingContext, SchedulingObservation
+from mac.scheduling.types import SchedulingContext, SchedulingObservation
 from phy.random import uniform
 
 from .roster import Roster

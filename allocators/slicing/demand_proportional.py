@@ -8,7 +8,7 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from mac.slicing_types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
 
 from ..settings import PARAMETERS
 from .rounding import apportion, require_room

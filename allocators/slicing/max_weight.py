@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from pydantic.dataclasses import dataclass
 
-from mac.slicing_types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
 
 from ..settings import PARAMETERS
 from .rounding import require_room

@@ -11,7 +11,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from mac.slicing_types import SlicingContext
+from mac.slicing.types import SlicingContext
 
 _TINY = 1e-9  # weight, next to the greatest, of those with none: they get what the others cannot take
 _EXACT = 1e-9  # a share this close below a whole number is that number

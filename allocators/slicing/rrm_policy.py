@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from mac.slicing_types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
 from phy.settings import STRICT
 
 from ..settings import PARAMETERS

@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mac.slicing_types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
 
 from ..settings import PARAMETERS
 from .rounding import apportion, require_room

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mac.wsn.distance import apart_m2
+from mac.wsn.node_geometry import apart_m2
 
 from .clusters import nearest
 

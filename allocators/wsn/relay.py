@@ -7,8 +7,7 @@ from typing import Literal
 
 import torch
 
-from mac.wsn.distance import apart_m2
-from mac.wsn.listed import listed
+from mac.wsn.node_geometry import apart_m2, listed
 from mac.wsn.types import SINK, WsnContext, WsnDecision, WsnObservation
 from phy.sensors.radio_energy import transmit_j_per_bit
 

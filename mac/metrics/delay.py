@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .arrays import Array, Mask, Values, add, divide, each_group, of_judged, ratio_of_users, read, saturated, total
+from .windows import Array, Mask, Values, add, divide, each_group, of_judged, ratio_of_users, read, saturated, total
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .arrays import (
+from .throughput import rate_per_user
+from .windows import (
     MBIT,
     Array,
     Values,
@@ -25,7 +26,6 @@ from .arrays import (
     saturated,
     total,
 )
-from .throughput import rate_per_user
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -1,4 +1,4 @@
-"""How often users changed their cell, and what it cost them; the counters are those of :mod:`mac.handover`."""
+"""How often users changed their cell, and what it cost them; the counters are those of :mod:`mac.handover.a3`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .arrays import Values, duration_s, ratio_of_users, total
+from .windows import Values, duration_s, ratio_of_users, total
 
 if TYPE_CHECKING:
     import xarray as xr

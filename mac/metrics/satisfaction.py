@@ -16,7 +16,7 @@ from pydantic import Field
 
 from phy.settings import STRICT
 
-from .arrays import Array, Mask, Values, asked_bits, divide, mean_of_users, nan_mean, of_judged, read, saturated
+from .windows import Array, Mask, Values, asked_bits, divide, mean_of_users, nan_mean, of_judged, read, saturated
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .arrays import MBIT, Array, Values, add, divide, duration_s, each_group, mean_of_users, read, total
+from .windows import MBIT, Array, Values, add, divide, duration_s, each_group, mean_of_users, read, total
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -16,8 +16,8 @@ from .full_buffer import FullBuffer
 from .on_off import OnOff
 from .packets import Arrivals, Packets, merge
 from .poisson import Poisson
-from .replay import TraceReplay
-from .table import TraceError
+from .trace import TraceError
+from .trace_replay import TraceReplay
 
 __all__ = [
     "TRAFFIC_MODELS",

@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from phy.settings import STRICT
 
-from .draws import before, uniforms, user_keys
+from .arrival_draws import before, uniforms, user_keys
 from .packets import Packets, none, ordered, slot_of
 
 

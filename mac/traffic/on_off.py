@@ -11,7 +11,7 @@ from torch import Tensor
 
 from phy.settings import STRICT
 
-from .draws import BLOCK, exponentials, joined, ragged, uniforms, user_keys
+from .arrival_draws import BLOCK, exponentials, joined, ragged, uniforms, user_keys
 from .packets import Floats, Ints, Packets, ordered, slot_of
 
 

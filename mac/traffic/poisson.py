@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from phy.settings import STRICT
 
-from .draws import poisson_arrivals, user_keys
+from .arrival_draws import poisson_arrivals, user_keys
 from .packets import Packets, ordered
 
 

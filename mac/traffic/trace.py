@@ -19,10 +19,9 @@ from socket import AF_INET, AF_INET6, inet_ntop
 import numpy as np
 from numpy.typing import NDArray
 
-from phy.csv_file import Form, Table, read_bytes, read_table
+from phy.csv_file import Form, Table, TableError, read_bytes, read_table
 
 from .packets import Floats, Ints
-from .table import TraceError
 
 __all__ = ["DAY_S", "HEADER_BYTES", "MAX_IP_BYTES", "MTU_BYTES", "UE_ADDRESS", "Trace", "TraceError", "load_trace"]
 
@@ -246,3 +245,7 @@ def _segments(payload: Ints, most: int) -> tuple[Ints, Ints]:
     last = np.cumsum(count)[count > 0] - 1
     size[last] = (payload - (count - 1) * most)[count > 0]
     return frame, size
+
+
+class TraceError(TableError):
+    """A measurement file that cannot be used. Says which file, where possible which line, and what to do."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..contracts import InfeasibleDecision
-from ..feasible import require_tensor
-from .routes import above, climbs, with_sink
+from ..core.contracts import InfeasibleDecision
+from ..scheduling.feasible import require_tensor
+from .routing import above, climbs, with_sink
 from .types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 
 

@@ -18,11 +18,11 @@ from phy.random import Drops, uniform
 from phy.sensors.packet_error import SensorLinkSettings, packet_success
 from phy.sensors.radio_energy import SensorRadioSettings
 
-from ..contracts import Field, Outcome
-from .distance import apart_m2, hop_m2
+from ..core.contracts import Field, Outcome
+from .energy_ledger import CAUSES, Round, control_j, costs, pay
 from .feasible import require_wsn
-from .ledger import CAUSES, Round, control_j, costs, pay
-from .routes import above, arrives, packet_loads
+from .node_geometry import apart_m2, hop_m2
+from .routing import above, arrives, packet_loads
 from .settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
 from .types import NO_WAY, WsnContext, WsnDecision, WsnObservation
 

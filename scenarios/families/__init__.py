@@ -13,7 +13,7 @@ from ..errors import ScenarioError, did_you_mean, shown
 if TYPE_CHECKING:
     import torch
 
-    from mac.contracts import Problem
+    from mac.core.contracts import Problem
     from phy.random import Drops
 
     from ..schema import Clock, ScenarioBase

@@ -21,8 +21,8 @@ from pydantic import (
 )
 
 from allocators.making import installed, load, made_with
-from mac.arms_length import Kept
-from mac.blame import plug_in_line, said, told
+from mac.core.allocator_guard import Kept
+from mac.core.plugin_traceback import plug_in_line, said, told
 from mac.traffic import TRAFFIC_MODELS, Arrivals, Packets, TrafficSettings, merge
 from phy.random import Drops, stream_key
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import torch
 
-from mac.cells import Parts, Users
-from mac.engine import Engine
-from mac.link_tables import link_tables
-from mac.shared_engine import engine_kind
-from mac.uplink_engine import UplinkEngine
+from mac.engine.engine import Engine
+from mac.engine.radio.mu_mimo import engine_kind
+from mac.engine.radio.uplink import UplinkEngine
+from mac.engine.state import Parts, Users
+from mac.link_adaptation.tables import link_tables
 from phy.channel.channel import Channel, ChannelPlan, build_channel
 from phy.channel.moving_matrices import build_moving_matrices
 from phy.random import Drops

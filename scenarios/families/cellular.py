@@ -14,17 +14,17 @@ import torch
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from mac.carrier import CarrierSettings
-from mac.delays import BIN_EDGES_S
-from mac.engine import Engine
-from mac.handover import HandoverSettings, rules
-from mac.harq import HarqSettings
-from mac.link_adaptation import LinkSettings
-from mac.measurements import MeasurementSettings
+from mac.engine.engine import Engine
+from mac.engine.uplink_power import UplinkSettings
+from mac.handover.a3 import HandoverSettings, rules
+from mac.handover.measurements import MeasurementSettings
+from mac.link_adaptation.adaptation import LinkSettings
+from mac.link_adaptation.harq import HarqSettings
 from mac.metrics.satisfaction import Sla
-from mac.slicing_types import Service
+from mac.slicing.types import Service
 from mac.traffic import TraceError, TraceReplay, TrafficModel
-from mac.traffic.files import matching
-from mac.uplink import UplinkSettings
+from mac.traffic.queue_delay import BIN_EDGES_S
+from mac.traffic.trace_paths import matching
 from phy.antenna.element import SectorAntennaSettings
 from phy.blockage import BlockageSettings, ScriptedSettings, write_script
 from phy.channel.channel import ChannelSettings

@@ -8,12 +8,11 @@ import math
 import torch
 
 from mac.carrier import CarrierSettings
-from mac.delays import BIN_EDGES_S
-from mac.handover import COUNTERS
-from mac.itinerary import period_slots
-from mac.mimo_cost import Crowd, mimo_bytes, mimo_seconds
-from mac.rooms import BLOCKS, slots_of
+from mac.engine.fading_buffers import BLOCKS, slots_of
+from mac.handover.a3 import COUNTERS
+from mac.handover.serving_plan import period_slots
 from mac.traffic import TraceReplay
+from mac.traffic.queue_delay import BIN_EDGES_S
 from phy.antenna.element import SectorAntennaSettings
 from phy.channel.channel import ChannelPlan, frequency_basis
 from phy.channel.fading import FadingSettings, carried_on
@@ -23,6 +22,7 @@ from phy.topology.sites import TopologySettings, build_topology
 from phy.tr38901.large_scale import PropagationSettings
 
 from .cellular import LONGEST_BLOCK, CellularScenario, Shape, UserGroup
+from .cellular.mimo_estimates import Crowd, mimo_bytes, mimo_seconds
 from .some_fade import faded_links
 
 _FULLEST, _MORE = 2, 6  # users of the fullest cell at any time, about: so many times the mean, and some

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mac.handover import rules as handover_rules
-from mac.itinerary import Itinerary, follow, period_slots
+from mac.handover.a3 import rules as handover_rules
+from mac.handover.serving_plan import Itinerary, follow, period_slots
 from phy.channel.channel import Channel
 from phy.channel.moving import MotionPlan, MovingFading
 from phy.mobility import Replay, Static, area_of, trajectories

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from pydantic import Field
 
-from mac.feasible import require_scheduling
-from mac.scheduling import SchedulingProblem
-from mac.slicing_types import Service
+from mac.scheduling.feasible import require_scheduling
+from mac.scheduling.problem import SchedulingProblem
+from mac.slicing.types import Service
 from phy.random import Drops
 
 from ..schema import Clock, clock

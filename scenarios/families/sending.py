@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mac.handover import slots_of
-from mac.itinerary import Itinerary
+from mac.engine.uplink_power import UplinkPlan, UplinkSettings, path_loss_db
+from mac.handover.a3 import slots_of
+from mac.handover.serving_plan import Itinerary
 from mac.traffic import TraceReplay
-from mac.uplink import UplinkPlan, UplinkSettings, path_loss_db
 from phy.channel.channel import Channel
 from phy.channel.moving import MovingFading
 

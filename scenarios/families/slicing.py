@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from pydantic import Field, model_validator
 
-from mac.arms_length import ArmsLength
-from mac.blame import plug_in_line, said
-from mac.contracts import Allocator
-from mac.feasible import require_slicing
-from mac.scheduling_types import SchedulingDecision, SchedulingObservation
-from mac.slicing import SlicingProblem, SlicingSettings
-from mac.slicing_types import SlicingContext
+from mac.core.allocator_guard import ArmsLength
+from mac.core.contracts import Allocator
+from mac.core.plugin_traceback import plug_in_line, said
+from mac.scheduling.feasible import require_slicing
+from mac.scheduling.types import SchedulingDecision, SchedulingObservation
+from mac.slicing.problem import SlicingProblem, SlicingSettings
+from mac.slicing.types import SlicingContext
 from phy.random import Drops
 
 from ..errors import ScenarioError, did_you_mean

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from allocators.wsn.bound import lifetime_bound
 from mac.metrics.satisfaction import Sla
-from mac.wsn.ledger import CAUSES
+from mac.wsn.energy_ledger import CAUSES
 from mac.wsn.problem import WsnParts, WsnProblem
 from mac.wsn.settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
 from mac.wsn.types import WsnContext

@@ -1,0 +1,135 @@
+"""The loop of every family: observe, decide, step, record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import perf_counter
+from types import TracebackType
+from typing import Any, TypeVar
+
+from .allocator_guard import ArmsLength
+from .contracts import Allocator, AllocatorError, InfeasibleDecision, Problem
+from .plugin_traceback import culprit_of, plug_in_line, said, told
+from .recorder import Recorder, Windows
+
+State = TypeVar("State")
+Obs = TypeVar("Obs")
+Dec = TypeVar("Dec")
+
+
+@dataclass(frozen=True)
+class Span:
+    """How long a run is and how it is cut."""
+
+    intervals: int
+    """Intervals to record; whole windows are kept."""
+    warmup: int = 0
+    """Intervals before them that are run and not recorded."""
+    window: int = 1
+    """Intervals of a window."""
+    seed: int = 0
+    """Given to the allocator's ``reset``."""
+
+
+def run(
+    problem: Problem[State, Obs, Dec],
+    allocator: Allocator[Obs, Dec],
+    span: Span,
+    name: str = "allocator",
+    progress: Callable[[int], None] | None = None,
+) -> Windows:
+    """Drive one allocator through one batch of drops.
+
+    Args:
+        problem: the truth.
+        allocator: who decides.
+        span: how long.
+        name: what the allocator is called in errors.
+        progress: called with the number of intervals done since its last call, once a window.
+
+    Raises:
+        AllocatorError: the allocator raised, decided what is not allowed, or wrote into what it observed.
+    """
+    clock, recorder = _Clock(), Recorder(problem.fields, span.window)
+    guarded = ArmsLength(allocator)
+    with _Blame(name, "reset()", problem):
+        guarded.reset(problem.context, span.seed)
+    with _Blame(name, None, problem):
+        state = problem.start()
+    for interval in range(-span.warmup, span.intervals):
+        with clock("observe"):
+            observation = problem.observe(state)
+        with clock("decide"), _Blame(name, "decide()", problem, interval):
+            decision: Dec = guarded.decide(observation)
+        with clock("step"), _Blame(name, None, problem, interval):
+            state, outcome = problem.step(state, decision)
+        if interval >= 0 and recorder.add(outcome) and progress:
+            progress(span.window)
+        if outcome.over and interval >= 0:
+            recorder.rest(outcome, span.intervals - interval - 1)
+            break
+    return recorder.windows(clock.seconds, clock.decisions)
+
+
+@dataclass
+class _Clock:
+    """Seconds spent in each part of the loop."""
+
+    seconds: dict[str, float] = field(default_factory=lambda: {"observe": 0.0, "decide": 0.0, "step": 0.0})
+    decisions: int = 0
+    _part: str = ""
+    _start: float = 0.0
+
+    def __call__(self, part: str) -> _Clock:
+        self._part = part
+        return self
+
+    def __enter__(self) -> None:
+        self._start = perf_counter()
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            self.seconds[self._part] += perf_counter() - self._start
+            self.decisions += self._part == "decide"
+
+
+@dataclass(frozen=True)
+class _Blame:
+    """Turns what an allocator raised, or a decision that is not allowed, into an AllocatorError."""
+
+    name: str
+    call: str | None  # the call that was made; None while the problem works, which may call an allocator of its own
+    problem: Problem[Any, Any, Any]
+    interval: int | None = None  # None before the first
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if error is None or isinstance(error, KeyboardInterrupt):
+            return
+        culprit = culprit_of(error)
+        drop = error.drop if isinstance(error, InfeasibleDecision) else None
+        if isinstance(error, InfeasibleDecision):
+            what = f"decision not allowed: {said(error)}"
+        elif self.call or culprit:
+            what = f"{self.call or 'it'} raised {told(error)}{plug_in_line(error)}"
+        else:  # the step's own failure is nobody else's
+            return
+        culprit = culprit or self.name
+        # Without "from": it is chained all the same, and the place in the plug-in is already told.
+        raise AllocatorError(f"allocator {culprit}: {what} ({_where(self.problem, self.interval, drop)})")
+
+
+def _where(problem: Problem[State, Obs, Dec], interval: int | None, drop: int | None) -> str:
+    ids = problem.drops.ids
+    same = drop is not None or len(set(ids)) == 1
+    drops = f"drop {ids[0] if drop is None else drop}" if same else f"drops {ids[0]}-{ids[-1]}"
+    if interval is None:
+        return drops
+    time_s = abs(interval) * problem.interval_s
+    if interval < 0:
+        count = f"{-interval} interval{'' if interval == -1 else 's'}"
+        return f"{drops}, in the warm-up, {count} ({time_s:.6g} s) before its end"
+    return f"{drops}, interval {interval}, time {time_s:.6g} s"

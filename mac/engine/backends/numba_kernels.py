@@ -1,0 +1,302 @@
+"""A slot of the engine as loops over users and PRBs; the torch form is :class:`mac.engine.engine.Engine`, number for
+number.
+
+Two passes: :func:`send`, from a decision to what every user transmits, and :func:`decode`, from what was heard to
+blocks, counters and the outer loop. Arrays are ``[B, U]`` where nothing else is said.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from phy.link.effective_sinr import LEAST_REST, ODDS_SCALE
+from phy.numerics.jit import Loop, compiled
+from phy.numerics.log_grid_numba import grid_index
+
+from ...link_adaptation.harq import ATTEMPTS, BYTES, MCS, PRBS, READY, SINR
+from ..state import LEAST_BITS
+
+Array = np.ndarray
+
+SERVED, DEMAND, DROPPED, LOST, GRANTED, REQUESTED, FIRST_TX, FIRST_NACK = range(8)  # rows of mac.engine.state.COUNTERS
+
+
+class Tables(NamedTuple):
+    """What is read by a gather; see :class:`mac.link_adaptation.tables.LinkTables`."""
+
+    sinr_db_of_bits: Array
+    threshold_db: Array
+    block_bytes: Array
+    code_blocks: Array
+    bler_row: Array
+    bler_curves: Array
+    forward: Array
+    backward: Array
+
+
+class Queues(NamedTuple):
+    """The state before the slot."""
+
+    waiting: Array
+    sent: Array  # since the start
+    endless: Array
+    outer_loop_db: Array
+    arrived: Array  # [2, B, U]
+    blocks: Array  # [B, U, P, 6]
+    process: Array
+    usable: Array
+    retransmits: Array
+
+
+class Sending(NamedTuple):
+    """What :func:`send` writes: what each user transmits."""
+
+    prbs: Array  # granted
+    coded_prbs: Array  # of the first attempt
+    mcs: Array
+    payload: Array  # bytes, 0 where nothing is sent
+    activity: Array  # [B, C, K]
+    active_prbs: Array  # [B, C] float64
+
+
+class Next(NamedTuple):
+    """What :func:`decode` writes: the state after the slot."""
+
+    waiting: Array
+    sent: Array
+    outer_loop_db: Array
+    blocks: Array
+    process: Array
+    usable: Array
+    retransmits: Array
+    current: Array  # [B, U, 6]
+    served: Array
+    counters: Array  # [8, B, U]
+
+
+class Rules(NamedTuple):
+    """Numbers of the settings."""
+
+    max_attempts: float
+    round_trip_slots: float
+    step_up_db: float
+    step_change_db: float  # of a failure, on top of the step up
+    limit_db: float
+
+
+@Loop
+def need(
+    prbs: int, waiting: Array, mean_bits: Array, usable: Array, retransmits: Array, current: Array, out: Array
+) -> None:
+    """PRBs that would empty each user's queue or repeat the lost block, as :meth:`mac.engine.engine.Engine.need`."""
+    least = mean_bits.dtype.type(LEAST_BITS)
+    for b in range(out.shape[0]):
+        for u in range(out.shape[1]):
+            mean = mean_bits[b, u]
+            if retransmits[b, u]:
+                out[b, u] = current[b, u, PRBS]
+            elif usable[b, u] and mean > 0.0:
+                out[b, u] = min(np.ceil(waiting[b, u] * 8.0 / max(mean, least)), float(prbs))
+            else:
+                out[b, u] = 0.0
+
+
+@Loop
+def send(start: int, stop: int, user: Array, bits: Array, queues: Queues, tables: Tables, out: Sending) -> None:
+    """From the holder of each PRB ``[B, C, K]`` and the reported bits ``[B, U, K]`` to what some drops transmit."""
+    _, cells, prbs = user.shape
+    rate = np.empty(bits.shape[1], bits.dtype)
+    one = bits.dtype.type(1.0)
+    for b in range(start, stop):
+        granted, reported = out.prbs[b], bits[b]
+        rate[:] = bits.dtype.type(0.0)
+        granted[:] = bits.dtype.type(0.0)
+        for c in range(cells):
+            for k in range(prbs):
+                u = user[b, c, k]
+                if u >= 0:
+                    granted[u] += one
+                    rate[u] += reported[u, k]
+        _format(b, prbs, rate, queues, tables, out)
+        payload, activity, active = out.payload[b], out.activity[b], out.active_prbs[b]
+        active[:] = 0.0
+        for c in range(cells):
+            for k in range(prbs):
+                u = user[b, c, k]
+                on = u >= 0 and payload[u] > 0.0
+                activity[c, k] = on
+                if on:
+                    active[c] += 1.0
+
+
+@compiled
+def _format(b: int, prbs: int, rate: Array, queues: Queues, tables: Tables, out: Sending) -> None:
+    """MCS, PRBs and bytes of each user's block of a drop."""
+    again, usable, process, blocks = queues.retransmits[b], queues.usable[b], queues.process[b], queues.blocks[b]
+    waiting, offset, threshold_db = queues.waiting[b], queues.outer_loop_db[b], tables.threshold_db
+    one = rate.dtype.type(1.0)
+    for u in range(len(rate)):
+        granted, row = out.prbs[b, u], blocks[u, process[u]]
+        if again[u]:
+            mcs, coded, payload = int(row[MCS]), row[PRBS], row[BYTES]
+        else:
+            sinr_db = tables.sinr_db_of_bits[grid_index(rate[u] / max(granted, one))] + offset[u]
+            mcs = max(np.searchsorted(threshold_db, sinr_db, side="right") - 1, 0)
+            coded = np.float64(granted)
+            payload = min(tables.block_bytes[mcs * (prbs + 1) + int(coded)], waiting[u])
+        sends = payload * granted > 0.0 and usable[u]
+        out.mcs[b, u], out.coded_prbs[b, u] = mcs, coded
+        out.payload[b, u] = payload if sends else 0.0
+
+
+@Loop
+def decode(
+    start: int,
+    stop: int,
+    user: Array,
+    sinr: Array,
+    luck: Array,
+    need: Array,
+    time: float,
+    queues: Queues,
+    sending: Sending,
+    tables: Tables,
+    rules: Rules,
+    out: Next,
+) -> None:
+    """From the SINR ``[B, U, K]`` of a slot to what became of the blocks of some drops, and the state after it."""
+    users = sinr.shape[1]
+    effective = np.empty(users, sinr.dtype)
+    verdict = Verdict(np.empty(users), np.empty(users), np.empty(users, np.bool_), np.empty(users, np.bool_))
+    for b in range(start, stop):
+        _map(b, user, sinr, sending, tables, effective)
+        _judge(b, user.shape[2], luck, effective, queues, sending, tables, rules, verdict)
+        _write_blocks(b, time + rules.round_trip_slots, queues, sending, verdict, out)
+        _count(b, need, queues, sending, verdict, rules, out)
+        _choose_process(b, time + 1.0, out)
+
+
+class Verdict(NamedTuple):
+    """What became of each user's block of one drop, all ``[U]``."""
+
+    combined: Array  # SINR
+    attempts: Array
+    decoded: Array
+    given_up: Array
+
+
+# Loops of one drop. Arrays are taken out of their tuples before a loop, for that costs as much as an addition.
+
+
+@compiled
+def _map(b: int, user: Array, sinr: Array, sending: Sending, tables: Tables, effective: Array) -> None:
+    """Effective SINR of each user's block."""
+    _, cells, prbs = user.shape
+    mcs, granted, forward, backward = sending.mcs[b], sending.prbs[b], tables.forward, tables.backward
+    kind, own = sinr.dtype.type, sinr[b]
+    one, scale, least = kind(1.0), kind(ODDS_SCALE), kind(LEAST_REST)
+    effective[:] = kind(0.0)
+    for c in range(cells):
+        for k in range(prbs):
+            u = user[b, c, k]
+            if u >= 0:
+                effective[u] += forward[mcs[u], grid_index(own[u, k])]
+    for u in range(len(effective)):
+        mean = effective[u] / max(granted[u], one)
+        odds = mean / max(one - mean, least) / scale
+        effective[u] = backward[mcs[u], grid_index(odds)]
+
+
+@compiled
+def _judge(
+    b: int,
+    prbs: int,
+    luck: Array,
+    effective: Array,
+    queues: Queues,
+    sending: Sending,
+    tables: Tables,
+    rules: Rules,
+    out: Verdict,
+) -> None:
+    """Decoded, given up, or to be repeated."""
+    curves, row, code_blocks = tables.bler_curves, tables.bler_row, tables.code_blocks
+    granted, coded, mcs, payload = sending.prbs[b], sending.coded_prbs[b], sending.mcs[b], sending.payload[b]
+    again, process, blocks = queues.retransmits[b], queues.process[b], queues.blocks[b]
+    for u in range(len(effective)):
+        out.decoded[u] = out.given_up[u] = False
+        if payload[u] <= 0.0:
+            continue
+        combined, attempts = effective[u] * (granted[u] / max(coded[u], 1.0)), 1.0
+        if again[u]:
+            combined += blocks[u, process[u], SINR]
+            attempts += blocks[u, process[u], ATTEMPTS]
+        cell = mcs[u] * (prbs + 1) + int(coded[u])
+        bler, count = np.float64(curves[row[cell], grid_index(combined)]), code_blocks[cell]
+        failure = 1.0 - (1.0 - bler if count == 1 else (1.0 - bler) ** np.float64(count))
+        decoded = luck[b, u] >= failure
+        out.combined[u], out.attempts[u], out.decoded[u] = combined, attempts, decoded
+        out.given_up[u] = attempts >= rules.max_attempts and not decoded
+
+
+@compiled
+def _write_blocks(b: int, ready: float, queues: Queues, sending: Sending, verdict: Verdict, out: Next) -> None:
+    """Every block into its process."""
+    before, after, process = queues.blocks[b], out.blocks[b], queues.process[b]
+    coded, mcs, payload = sending.coded_prbs[b], sending.mcs[b], sending.payload[b]
+    for u in range(len(before)):
+        for p in range(before.shape[1]):
+            for i in range(6):
+                after[u, p, i] = before[u, p, i]
+        if payload[u] > 0.0:
+            row = after[u, process[u]]
+            row[BYTES] = 0.0 if verdict.decoded[u] or verdict.given_up[u] else payload[u]
+            row[MCS], row[PRBS], row[SINR] = mcs[u], coded[u], verdict.combined[u]
+            row[ATTEMPTS], row[READY] = verdict.attempts[u], ready
+
+
+@compiled
+def _count(b: int, need: Array, queues: Queues, sending: Sending, verdict: Verdict, rules: Rules, out: Next) -> None:
+    """Queues, counters and the outer loop."""
+    waiting_before, again, endless, sent = queues.waiting[b], queues.retransmits[b], queues.endless[b], queues.sent[b]
+    offset_before, arrived, payload = queues.outer_loop_db[b], queues.arrived, sending.payload[b]
+    waiting_after, offset_after, counters = out.waiting[b], out.outer_loop_db[b], out.counters
+    kind = offset_after.dtype.type
+    up, change, limit = kind(rules.step_up_db), kind(rules.step_change_db), kind(rules.limit_db)
+    for u in range(len(payload)):
+        decoded, first = verdict.decoded[u], payload[u] > 0.0 and not again[u]
+        failed, new = first and not decoded, payload[u] if first else 0.0
+        served, rest = payload[u] * 8.0 if decoded else 0.0, waiting_before[u] - new
+        waiting_after[u] = max(rest, endless[u])
+        out.sent[b, u], out.served[b, u] = sent[u] + new, served
+        counters[SERVED, b, u] = served
+        counters[DEMAND, b, u] = (arrived[0, b, u] + (waiting_after[u] - rest)) * 8.0
+        counters[DROPPED, b, u] = arrived[1, b, u] * 8.0
+        counters[LOST, b, u] = payload[u] * 8.0 if verdict.given_up[u] else 0.0
+        counters[GRANTED, b, u], counters[REQUESTED, b, u] = sending.prbs[b, u], need[b, u]
+        counters[FIRST_TX, b, u], counters[FIRST_NACK, b, u] = first, failed
+        offset = offset_before[u]
+        if first:
+            offset += up
+        if failed:
+            offset += change
+        offset_after[u] = min(max(offset, -limit), limit)
+
+
+@compiled
+def _choose_process(b: int, slot: float, out: Next) -> None:
+    """:func:`mac.link_adaptation.harq.choose` for the coming slot."""
+    blocks, current = out.blocks[b], out.current[b]
+    process, usable, retransmits = out.process[b], out.usable[b], out.retransmits[b]
+    for u in range(len(blocks)):
+        best, chosen = -1.0, 0
+        for p in range(blocks.shape[1]):
+            waited = slot + 1.0 - blocks[u, p, READY]
+            urgency = max(2.0 * waited if blocks[u, p, BYTES] > 0.0 else min(waited, 1.0), 0.0)
+            if urgency > best:
+                best, chosen = urgency, p
+        process[u], usable[u], retransmits[u] = chosen, best > 0.0, best > 1.0
+        for i in range(6):
+            current[u, i] = blocks[u, chosen, i]

@@ -1,0 +1,206 @@
+"""A slot of a downlink with single antennas in compiled loops: :class:`mac.engine.engine.Engine`'s, number for number.
+
+The engine asks for it on a CPU. Products of matrices stay torch's; everything else of a slot is three passes over
+arrays that fit a cache, instead of two hundred calls.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from phy.link.sinr import snr
+from phy.link.sinr_numba import Heard, Links, report, sinr
+from phy.numerics.jit import give_up
+from phy.numerics.threads import share_out
+
+from ...link_adaptation.harq import HarqState
+from ..state import COUNTERS, Carried, CellState, Moment, Report
+from . import numba_kernels as slots
+
+if TYPE_CHECKING:
+    from ..engine import Engine
+
+
+WARM_UP_SLOTS = 50
+"""Slots that torch sends first: compiling takes seconds, once on a machine, and a run so short had better not wait."""
+
+
+class CompiledSlot:
+    """Compiled loops with the tables and rules of an engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        parts = engine.parts
+        self.engine, self._to_warm_up = engine, WARM_UP_SLOTS
+        tables, adaptation = parts.tables, parts.tables.adaptation
+        self._tables = slots.Tables(
+            sinr_db_of_bits=adaptation.sinr_db_of_bits.numpy(),
+            threshold_db=adaptation.threshold_db.numpy(),
+            block_bytes=tables.block_bytes.numpy(),
+            code_blocks=tables.code_blocks.numpy(),
+            bler_row=tables.bler_row.numpy(),
+            bler_curves=tables.bler_curves.numpy(),
+            forward=tables.mapping.forward.contiguous().numpy(),
+            backward=tables.mapping.backward.contiguous().numpy(),
+        )
+        self._kind = tables.bler_curves.numpy().dtype
+        self._bits_of_sinr = adaptation.bits_of_sinr.numpy()
+        down = parts.link.outer_loop_step_db
+        up = down * parts.link.bler_target / (1 - parts.link.bler_target)
+        self._rules = slots.Rules(
+            max_attempts=float(parts.harq.max_attempts),
+            round_trip_slots=float(parts.harq.round_trip_slots),
+            step_up_db=up,
+            step_change_db=-up - down,
+            limit_db=parts.link.outer_loop_limit_db,
+        )
+        batch, users = engine.shape
+        self._faded = parts.channel.fading.faded
+        everyone = torch.arange(engine.cells).expand(batch, users, -1)
+        self._cell = (everyone if self._faded is None else self._faded.cell).contiguous().numpy()
+        self._no_rest = np.empty((batch, 0, engine.prbs), self._kind)
+        rest_users = 0 if self._faded is None else users
+        self._rest_of_all = torch.empty((batch, rest_users, engine.prbs), dtype=engine.dtype)  # of one slot alone
+
+    def at_once(self) -> None:
+        """Compile at the next slot, for whoever measures."""
+        self._to_warm_up = 0
+
+    def need(self, state: CellState) -> Tensor:
+        """As the engine's own."""
+        if self._to_warm_up > 0:
+            return self.engine.need(state)
+        need, queue, prbs = np.empty(self.engine.shape), state.harq, self.engine.prbs
+        known = state.waiting_bytes, state.reports[0].mean_bits, queue.usable, queue.retransmits, queue.current
+        try:
+            slots.need(prbs, *(tensor.contiguous().numpy() for tensor in known), need)
+        except Exception as error:
+            self._give_up(error)
+            return self.engine.need(state)
+        return torch.from_numpy(need)
+
+    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
+        """As the engine's own, which sends the first slots, and all of them where the loops cannot be compiled."""
+        if self._to_warm_up > 0:
+            self._to_warm_up -= 1
+            return self.engine.carry_out(state, user, need_prbs, moment)
+        try:
+            return self._carry_out(state, user, need_prbs, moment)
+        except Exception as error:
+            self._give_up(error)
+            return self.engine.carry_out(state, user, need_prbs, moment)
+
+    def _give_up(self, error: Exception) -> None:
+        give_up(error)
+        self.engine.machine_code = None
+
+    def _carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
+        """Threads share the drops, of which each is one thread's from end to end."""
+        queues, heard = _queues(state, self.engine.endless_bytes), self._heard()
+        inputs = user.contiguous().numpy(), state.reports[0].bits.numpy(), need_prbs.numpy()
+        sending, after = self._sending(), self._after(queues)
+
+        def some(drops: range) -> None:
+            slots.send(drops.start, drops.stop, *inputs[:2], queues, self._tables, sending)
+            self._hear(drops, moment, sending.activity, heard)
+            self._decode(drops, moment, inputs, (queues, sending, heard), after)
+
+        share_out(some, len(user), self._cell[0].size * self.engine.prbs)
+        waiting, sent, outer_loop_db, *queue, served, counters = map(torch.from_numpy, after)
+        return Carried(
+            waiting_bytes=waiting,
+            sent_bytes=sent,
+            harq=HarqState(*queue),
+            outer_loop_db=outer_loop_db,
+            served_bits=served,
+            report=self._report(heard) if moment.measured else None,
+            counters=counters,
+            active_prbs=torch.from_numpy(sending.active_prbs),
+        )
+
+    def _hear(self, drops: range, moment: Moment, activity: np.ndarray, heard: Heard) -> None:
+        """SINR and reports of some drops."""
+        to_prbs = self.engine.parts.channel.fading.to_prbs
+        if self.engine.cells == 1:
+            own = slice(drops.start, drops.stop)
+            heard.sinr[own] = snr(moment.air[own], to_prbs).numpy()
+            report(drops.start, drops.stop, heard.sinr, self._bits_of_sinr, heard.bits, heard.mean_bits)
+            return
+        links = Links(self._cell, moment.serving.numpy(), activity, self._rest(drops, activity))
+        sinr(drops, moment.air, to_prbs, links, self._bits_of_sinr, heard)
+
+    def _rest(self, drops: range, activity: np.ndarray) -> np.ndarray:
+        """Interference of the cells that do not fade, ``[B, U, K]``, in the rows of some drops."""
+        if self._faded is None:
+            return self._no_rest
+        self._faded.interference(torch.from_numpy(activity), drops, self._rest_of_all)
+        array: np.ndarray = self._rest_of_all.numpy()
+        return array
+
+    def _decode(
+        self,
+        drops: range,
+        moment: Moment,
+        inputs: tuple[np.ndarray, np.ndarray, np.ndarray],
+        so_far: tuple[slots.Queues, slots.Sending, Heard],
+        after: slots.Next,
+    ) -> None:
+        (user, _, need), (queues, sending, heard) = inputs, so_far
+        luck, time, sinr = moment.luck.numpy(), float(moment.slot), heard.sinr
+        about = queues, sending, self._tables, self._rules
+        slots.decode(drops.start, drops.stop, user, sinr, luck, need, time, *about, after)
+
+    def _report(self, heard: Heard) -> Report:
+        if self.engine.parts.tables.adaptation.subband_prbs > 1:
+            return self.engine.measure(torch.from_numpy(heard.sinr))
+        return Report(torch.from_numpy(heard.bits), torch.from_numpy(heard.mean_bits))
+
+    def _heard(self) -> Heard:
+        shape, kind = (*self.engine.shape, self.engine.prbs), self._kind
+        return Heard(np.empty(shape, kind), np.empty(shape, kind), np.empty(shape[:2], kind))
+
+    def _sending(self) -> slots.Sending:
+        shape, engine = self.engine.shape, self.engine
+        kind, per_prb = self._kind, (shape[0], engine.cells, engine.prbs)
+        return slots.Sending(
+            prbs=np.empty(shape, kind),
+            coded_prbs=np.empty(shape),
+            mcs=np.empty(shape, np.int64),
+            payload=np.empty(shape),
+            activity=np.empty(per_prb, kind),
+            active_prbs=np.empty(per_prb[:2]),
+        )
+
+    def _after(self, queues: slots.Queues) -> slots.Next:
+        shape = self.engine.shape
+        return slots.Next(
+            waiting=np.empty(shape),
+            sent=np.empty(shape),
+            outer_loop_db=np.empty(shape, self._kind),
+            blocks=np.empty_like(queues.blocks),
+            process=np.empty(shape, np.int64),
+            usable=np.empty(shape, np.bool_),
+            retransmits=np.empty(shape, np.bool_),
+            current=np.empty((*shape, 6)),
+            served=np.empty(shape),
+            counters=np.empty((len(COUNTERS), *shape)),
+        )
+
+
+def _queues(state: CellState, endless_bytes: Tensor) -> slots.Queues:
+    queue = state.harq
+    tensors = (
+        state.waiting_bytes,
+        state.sent_bytes,
+        endless_bytes,
+        state.outer_loop_db,
+        state.arrived,
+        queue.blocks,
+        queue.process,
+        queue.usable,
+        queue.retransmits,
+    )
+    return slots.Queues(*(tensor.numpy() for tensor in tensors))

@@ -1,0 +1,55 @@
+"""What becomes of a state of the slot engine when users change their cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..link_adaptation import harq
+from .serving_schedule import Timetable
+from .state import COUNTERS, Attached, CellState, Report
+
+_GRANTED = COUNTERS.index("granted_prbs")
+
+
+def hand_over(state: CellState, plan: Timetable, forgotten: Callable[[Report, Tensor], Report]) -> CellState:
+    """New cells where a measurement brings them; who is served by nobody can neither send nor repeat anything.
+
+    Args:
+        state: at the start of the slot.
+        plan: who is served by whom.
+        forgotten: makes of a report and a mask ``[B, U]`` the report where it is 1, and nothing where it is 0.
+    """
+    if plan.measures(state.slot):
+        state = _moved(state, plan.attached(state.slot), plan.moved(state.slot), forgotten)
+    here = plan.back(state.slot) <= state.slot
+    queue = replace(state.harq, usable=state.harq.usable & here, retransmits=state.harq.retransmits & here)
+    return replace(state, harq=queue)
+
+
+def with_handovers(counters: Tensor, slot: int, plan: Timetable) -> Tensor:
+    """With handovers, and with a row of its own for what was granted to users whom nobody serves."""
+    unserved = counters[_GRANTED] * (plan.back(slot) > slot)
+    counters[_GRANTED] -= unserved
+    return torch.cat((counters, plan.counts(slot), unserved[None]))
+
+
+def _moved(
+    state: CellState, attached: Attached, moved: Tensor, forgotten: Callable[[Report, Tensor], Report]
+) -> CellState:
+    """What was in flight goes back into the queue; the outer loop and the reports begin anew with the new cell."""
+    returned = torch.where(moved, harq.in_flight_bytes(state.harq), 0.0)
+    blocks = state.harq.blocks.masked_fill(moved[..., None, None], 0.0)
+    kept = (~moved).to(state.outer_loop_db.dtype)
+    return replace(
+        state,
+        waiting_bytes=state.waiting_bytes + returned,
+        sent_bytes=state.sent_bytes - returned,
+        harq=harq.choose(blocks, state.slot),
+        outer_loop_db=state.outer_loop_db * kept,
+        reports=tuple(forgotten(old, kept) for old in state.reports),
+        attached=attached,
+    )

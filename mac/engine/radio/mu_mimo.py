@@ -1,0 +1,177 @@
+"""The slot engine with panels whose PRBs several users of a cell may share: multi-user MIMO, a layer a user.
+
+Every user reports his SINR of a transmission to him alone, and by reciprocity of a TDD channel the base station knows
+the direction that he hears best (:mod:`phy.link.mu_mimo`); both are as old as reports are. From them follow the
+precoder of each PRB, by zero-forcing or its regularised form over the users on it, and the SINR that the base station
+expects each of them to have, from which the MCS of a new block is chosen. What users then receive is the truth: the
+channel of the slot, the other users of the PRB, and what the other cells really send.
+
+Users of a PRB stand on an axis M behind that of the cells: ``[B, C, M, K]``, the holder first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from phy.link.mimo_settings import AntennaSettings
+from phy.link.mu_mimo import co_precoder, co_scheduled_sinr, dominant_direction, expected_sinr, similarity
+from phy.link.receiver import Heard, post_combining_sinr
+from phy.numerics import log_grid
+
+from ...link_adaptation import harq
+from ...link_adaptation.harq import Attempt
+from ...scheduling.types import SchedulingDecision, SchedulingObservation
+from ..engine import Engine
+from ..state import Block, CellState, Grant, Moment, Parts, Report, SlotOutcome
+from .su_mimo import MimoEngine, around_of
+
+_LEAST_DB, _MOST_DB, _STEPS = -23.0, 40.0, 2  # range of a reported SINR, and steps a dB (TS 38.133 Table 10.1.16.1-1)
+
+
+def engine_kind(antennas: AntennaSettings | None) -> type[Engine]:
+    """The engine that a scenario's antennas need."""
+    if antennas is None:
+        return Engine
+    return SharedEngine if antennas.forces_zeros else MimoEngine
+
+
+@dataclass(frozen=True)
+class DirectionReport(Report):
+    """A report of a transmission to the user alone, and what the base station knows of his channel."""
+
+    sinr: Tensor  # [B, U, K] in steps of half a dB
+    rows: Tensor  # [B, U, K, Nt] complex, the user's row g of phy.link.mu_mimo
+
+
+@dataclass(frozen=True)
+class SharedGrant(Grant):
+    """Tensors of a grant with the axis M, ``[B, C, M, K]`` or flat, and what is sent."""
+
+    precoder: Tensor  # [B, C, K, Nt, M] complex
+
+
+class SharedEngine(MimoEngine):
+    """See the module's text.
+
+    Args:
+        parts: with a channel whose antennas force zeros, and tables for one layer.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        antennas, adaptation = self.mimo.antennas, parts.tables.adaptation
+        self._most, self._regularized = antennas.users_per_prb, antennas.precoding == "rzf"
+        floor = (10 * log_grid.centres().log10() * _STEPS).floor() / _STEPS
+        steps = torch.pow(10.0, floor.clamp(_LEAST_DB, _MOST_DB) / 10)
+        self._sinr_steps = steps.to(self.device, self.dtype)
+        if self._most > 1:
+            self.context = replace(self.context, users_per_prb=self._most, bits_of_sinr=adaptation.bits_of_sinr)
+
+    def observe(self, state: CellState) -> SchedulingObservation:
+        """What a base station knows at the start of the slot, and of the users' directions."""
+        observation = super().observe(state)
+        if self._most == 1:
+            return observation
+        return replace(observation, sinr=_directed(state).sinr, alike=partial(self._similarity, state))
+
+    def step(self, state: CellState, decision: SchedulingDecision, need_prbs: Tensor) -> tuple[CellState, SlotOutcome]:
+        """Transmit one slot; see :meth:`mac.engine.engine.Engine.step`."""
+        everybody = decision.user[:, :, None]
+        if decision.partners is not None:
+            everybody = torch.cat((everybody, decision.partners.movedim(-1, 2)), 2)
+        return super().step(state, SchedulingDecision(everybody), need_prbs)
+
+    def _similarity(self, state: CellState) -> Tensor:
+        """Squared correlations of the users of a cell, on the PRBs that stand for the carrier, ``[B, U, U]``."""
+        report, serving = _directed(state), state.attached.serving
+        length = report.sinr[:, :, self._searched, None].sqrt()
+        alike = torch.stack([similarity(drop) for drop in report.rows[:, :, self._searched] / length])
+        return alike * (serving[:, :, None] == serving[:, None])
+
+    # The slot, part by part.
+
+    def _grant(self, state: CellState, user: Tensor) -> SharedGrant:
+        """As the engine's, for ``user`` ``[B, C, M, K]``, with MCS for the company that each user is in."""
+        grant, queue = super()._grant(state, user), state.harq
+        willing = queue.usable & (queue.retransmits | (state.waiting_bytes > 0))
+        willing = torch.nn.functional.pad(willing, (0, 1)).gather(1, grant.holder).view(user.shape)
+        parts = [self._shared(_directed(state), b, user[b], willing[b]) for b in range(self.shape[0])]
+        precoder, bits = (torch.stack(part) for part in zip(*parts, strict=True))
+        rate = self._per_user(grant.holder, bits.flatten(1))
+        chosen = self._choose(state, rate / grant.prbs.clamp(min=1.0), grant.prbs)
+        mcs = torch.where(queue.retransmits, queue.current[..., harq.MCS].long(), chosen)
+        made = {field.name: getattr(grant, field.name) for field in fields(Grant)}
+        return SharedGrant(**{**made, "mcs": mcs}, precoder=precoder)
+
+    def _shared(self, report: DirectionReport, drop: int, user: Tensor, willing: Tensor) -> tuple[Tensor, Tensor]:
+        """Precoder ``[C, K, Nt, M]`` of one drop, and the bits ``[C, M, K]`` that each user is expected to receive."""
+        who = user.clamp(min=0)
+        rows = (report.rows[drop][who, self._prb] * willing[..., None]).transpose(1, 2)
+        precoder = co_precoder(rows, self._regularized)
+        expected = self.parts.tables.adaptation.bits_of_sinr[log_grid.index(expected_sinr(rows, precoder))]
+        accompanied = willing.sum(1, keepdim=True) > 1
+        bits = torch.where(accompanied, expected.transpose(1, 2), report.bits[drop][who, self._prb])
+        return precoder, bits * (user >= 0)
+
+    def _forgotten(self, report: Report, kept: Tensor) -> DirectionReport:  # type: ignore[override]
+        """Nothing was reported to the new cell: the least SINR, and of its ports the first."""
+        assert isinstance(report, DirectionReport)
+        bare, stays = Engine._forgotten(self, report, kept), (kept > 0)[..., None]
+        sinr = torch.where(stays, report.sinr, self._sinr_steps[0])
+        first = torch.zeros_like(report.rows[0, 0, 0])
+        first[0] = self._sinr_steps[0].sqrt()
+        return DirectionReport(bare.bits, bare.mean_bits, sinr, torch.where(stays[..., None], report.rows, first))
+
+    def _choose(self, state: CellState, mean_bits: Tensor, prbs: Tensor) -> Tensor:
+        return Engine._choose(self, state, mean_bits, prbs)
+
+    def _transmit(self, state: CellState, grant: Grant, moment: Moment) -> tuple[Attempt, Tensor, Tensor]:
+        """A PRB counts once, however many users it has."""
+        attempt, activity, _ = super()._transmit(state, grant, moment)
+        return attempt, activity, activity
+
+    def _receive(self, state: CellState, grant: Grant, activity: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
+        """Effective SINR of each user's block over its PRBs; ``activity`` ``[B, C, M, K]`` is that of users.
+
+        Reports measure at the activity of the cells, ``[B, C, K]``.
+        """
+        assert isinstance(grant, SharedGrant)
+        mapping, cells = self.parts.tables.mapping, activity.amax(2)
+        user = grant.holder.clamp(max=self.shape[1] - 1).view(activity.shape)
+        sent, drops = grant.precoder, range(self.shape[0])
+        gamma = torch.stack([self._drop_users(b, state, user[b], sent[b], cells[b]) for b in drops])
+        mcs = torch.nn.functional.pad(grant.mcs, (0, 1)).gather(1, grant.holder)
+        carried = mapping.of(gamma.flatten(1), mcs)
+        mean = self._per_user(grant.holder, carried) / grant.prbs.clamp(min=1.0)
+        return mapping.inverse(mean, grant.mcs), cells
+
+    def _drop_users(self, drop: int, state: CellState, user: Tensor, sent: Tensor, activity: Tensor) -> Tensor:
+        """SINR ``[C, M, K]`` of the users of each PRB, ``user`` ``[C, M, K]``."""
+        around = around_of(state.block)
+        rest = (around.rest_snr[drop] @ activity)[user, self._prb]
+        heard = Heard(state.block.coordinates[drop][user, self._prb][None], around.heard[drop][user][None], rest[None])
+        return co_scheduled_sinr(heard, sent[None], self.mimo.antennas.receiver)[0]
+
+    def _measure(self, moment: Moment, seen: Tensor) -> DirectionReport:  # type: ignore[override]
+        drops = [self._alone(b, moment.block, seen[b]) for b in range(self.shape[0])]
+        bits, sinr, rows = (torch.stack(part) for part in zip(*drops, strict=True))
+        return DirectionReport(bits, bits.mean(-1), sinr, rows)
+
+    def _alone(self, drop: int, block: Block, activity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Bits and SINR ``[U, K]`` of a PRB sent to each user alone, and his row."""
+        own, disturbed = block.coordinates[drop][:, :, 0], self._disturbance(drop, block, activity)
+        direction = dominant_direction(own)
+        precoder = direction.conj()[..., None]
+        gamma = post_combining_sinr(own, precoder, disturbed, self.mimo.antennas.receiver)[..., 0]
+        sinr = self._sinr_steps[log_grid.index(gamma)]
+        return self.parts.tables.adaptation.report(gamma), sinr, direction * sinr.sqrt()[..., None]
+
+
+def _directed(state: CellState) -> DirectionReport:
+    report = state.reports[0]
+    assert isinstance(report, DirectionReport)
+    return report

@@ -1,0 +1,123 @@
+"""The uplink of a carrier: what a scenario may set, path losses over a run, and what is counted of who sends how."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from pydantic import Field as Setting
+from pydantic import model_validator
+from pydantic.dataclasses import dataclass as settings
+from torch import Tensor
+
+from phy.link.power_control import UplinkPowerSettings
+from phy.settings import STRICT
+from phy.units import dbm_to_w
+
+from ..carrier import CarrierSettings
+from ..core.contracts import Field
+
+COUNTERS = ("transmit_j", "sent_slots", "limited_slots", "sent_prbs", "thermal_rise")
+"""Rows that an uplink adds to the counters of a slot."""
+
+FIELDS: Mapping[str, Field] = {
+    "transmit_j": Field(("user",), "J", "sum", "energy that the user radiated"),
+    "sent_slots": Field(("user",), "1", "sum", "slots in which the user sent"),
+    "limited_slots": Field(("user",), "1", "sum", "slots in which his greatest power held him below the open loop"),
+    "sent_prbs": Field(("user",), "PRB", "sum", "PRBs on which the user sent, summed over slots"),
+    "thermal_rise": Field(("user",), "PRB", "sum", "(interference + noise) / noise at his cell, summed over these"),
+}
+"""How the counters are recorded."""
+
+
+@settings(frozen=True, config=STRICT)
+class UplinkSettings(UplinkPowerSettings):
+    """Power of the users and noise of the cells, where the carrier's direction is uplink."""
+
+    noise_figure_db: float = Setting(default=5.0, ge=0, le=30)
+    """Noise figure of the base station."""
+    spread_db: float = Setting(default=6.0, ge=0, le=30)
+    """How far the power on a PRB may fall below what the open loop asks for, so that a user at his greatest power is
+    asked to send on more PRBs; 0 asks for no more than the power allows."""
+
+    @model_validator(mode="after")
+    def _power_comes_first(self) -> Self:
+        if self.delta_mcs:
+            raise ValueError(
+                "delta_mcs is true, but in a run the MCS follows from the power, and not the power from the MCS; leave "
+                "it out"
+            )
+        return self
+
+
+@dataclass(frozen=True)
+class UplinkPlan:
+    """Path losses between users and the cells that serve them, measured every ``period_slots``."""
+
+    settings: UplinkSettings
+    path_loss_db: Tensor  # [M, B, U] float64 on the CPU
+    period_slots: int = 1
+
+
+class Powers:
+    """Power of every user on each of his PRBs, over the power to which the channel's SNRs are normalised.
+
+    Args:
+        plan: power control and path losses.
+        carrier: whose cells' power on a PRB the channel's SNRs suppose, at a user's noise figure.
+        device: of the tables.
+        dtype: of the tables.
+    """
+
+    def __init__(self, plan: UplinkPlan, carrier: CarrierSettings, device: torch.device, dtype: torch.dtype) -> None:
+        noises_db = plan.settings.noise_figure_db - carrier.noise_figure_db
+        reference_dbm = carrier.tx_power_dbm - 10.0 * math.log10(carrier.prbs) + noises_db
+        self.reference_w = float(dbm_to_w(reference_dbm))
+        self.greatest = float(dbm_to_w(plan.settings.max_power_dbm)) / self.reference_w
+        self._period, self._last = plan.period_slots, len(plan.path_loss_db) - 1
+        # Row by row, as the last bit of a power may depend on where in an array it stands.
+        rows = [_fit(plan.settings, row.clone(), carrier.numerology) for row in plan.path_loss_db.flatten(0, 1)]
+        fit = torch.stack(rows).view_as(plan.path_loss_db)
+        self._open = (self.greatest / fit.clamp(min=1.0)).to(device, dtype)
+        self._fit = fit.to(device, dtype)
+        self._room = self._fit.clamp(min=1.0)
+
+    def open_loop(self, slot: int) -> Tensor:
+        """Power on a PRB of a user who has no more of them than his power allows, ``[B, U]``."""
+        return self._open[self._number(slot)]
+
+    def room(self, slot: int) -> Tensor:
+        """PRBs up to which a user keeps that power, at least 1, ``[B, U]``; not whole."""
+        return self._room[self._number(slot)]
+
+    def limits(self, prbs: Tensor, slot: int) -> Tensor:
+        """Who has less on each of so many PRBs than the open loop asks for, bool ``[B, U]``."""
+        return prbs > self._fit[self._number(slot)]
+
+    def on(self, prbs: Tensor, slot: int) -> Tensor:
+        """Power on each of so many PRBs, ``[B, U]``: min(open loop, P_CMAX / M)."""
+        return torch.minimum(self.open_loop(slot), self.greatest / prbs.clamp(min=1.0))
+
+    def _number(self, slot: int) -> int:
+        return min(slot // self._period, self._last)
+
+
+def path_loss_db(mean_snr: Tensor, serving: Tensor, carrier: CarrierSettings) -> Tensor:
+    """Loss from the serving cell's reference signal, ``[..., U]`` float64: antennas and shadowing, not fast fading.
+
+    Args:
+        mean_snr: linear ``[..., U, C]``, of a channel built for this carrier.
+        serving: int64 ``[..., U]``.
+        carrier: whose power and noise the SNR supposes.
+    """
+    own = mean_snr.double().gather(-1, serving[..., None])[..., 0]
+    return 10.0 * torch.log10(carrier.snr_at_unit_gain / own)
+
+
+def _fit(settings: UplinkSettings, loss_db: Tensor, numerology: int) -> Tensor:
+    """PRBs on which the greatest power meets the open loop of TS 38.213 clause 7.1.1; less than 1 far away."""
+    asked_dbm = settings.p0_dbm + 10.0 * math.log10(2**numerology) + settings.alpha * loss_db
+    return torch.pow(10.0, (settings.max_power_dbm - asked_dbm) / 10.0)

@@ -1,0 +1,261 @@
+"""The registry of metrics and the flat table of a run: one row per drop and metric.
+
+A metric is one entry of :data:`METRICS`. It applies to a dataset if the variables it needs are there, so a family
+gets its metrics by what it records, and a family that wants others adds entries, not branches.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..core.plugin_traceback import plug_in_line, told
+from ..slicing import tractor_score
+from ..wsn import lifetime_metrics
+from . import delay, fairness, handover, satisfaction, throughput, uplink
+from .windows import Array, Values
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Better = Literal["higher", "lower"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number per drop (and per group of users) from a windows dataset."""
+
+    name: str
+    unit: str  # "1" for a pure number
+    description: str
+    better: Better | None  # None: neither is better by itself
+    compute: Callable[[xr.Dataset], Array | Values]  # [D], or one [D] per group with "" for all users
+    needs: tuple[str, ...]  # variables, coordinates and attributes without which it does not apply
+    applies: Callable[[xr.Dataset], bool] = lambda dataset: True
+
+    def fits(self, dataset: xr.Dataset) -> bool:
+        """Can this metric be computed from ``dataset``?"""
+        known = {*map(str, dataset.variables), *map(str, dataset.attrs)}
+        return known.issuperset(self.needs) and self.applies(dataset)
+
+
+_RATE = ("served_bits", "window_s")
+_SHARE = ("served_bits", "demand_bits")
+_SLA = ("served_bits", "demand_bits", "packets", "delay_s", "window_s")
+_QUANTILE = ("delay_packets", "delay_edge_s")
+_TRACTOR = ("backlog_bits", "served_bits", "granted_prbs", "requested_prbs", "slice_prbs", "serving", "slice_id",
+            "slice_name", "service", "window_s")  # fmt: skip
+
+_SATISFACTION = (
+    Metric("satisfaction", "1", "share of a user's windows in which the SLA was met, mean over users", "higher",
+           satisfaction.satisfaction, _SLA, satisfaction.has_targets),
+    Metric("satisfaction_zone", "1", "zone of tolerance: 0 at the adequate rate, 1 at the desired, mean over users",
+           "higher", satisfaction.satisfaction_zone, _SLA, partial(satisfaction.has_targets, rates=True)),
+    Metric("satisfaction_zone_logistic", "1", "the same, logistic: 0.1 at the adequate rate, 0.9 at the desired",
+           "higher", partial(satisfaction.satisfaction_zone, logistic=True), _SLA,
+           partial(satisfaction.has_targets, rates=True)),
+    Metric("tractor_score", "1", "TRACTOR trial score: mean over users of the mean over reports, per slice", "higher",
+           tractor_score.tractor_score, _TRACTOR, tractor_score.has_services),
+)  # fmt: skip
+
+_FAIRNESS = (
+    Metric("jain_rate", "1", "Jain's index of the users' mean rates", "higher", fairness.jain_rate, _RATE),
+    Metric("jain_served_share", "1", "Jain's index of served over asked bits", "higher", fairness.jain_served_share,
+           _SHARE),
+    Metric("utility_rate_alpha1", "ln(Mbit/s)", "mean logarithm of the users' rates, floor 1 kbit/s", "higher",
+           partial(fairness.utility_rate, alpha=1.0), _RATE),
+    Metric("utility_rate_alpha2", "s/Mbit", "minus the mean of 1/rate, floor 1 kbit/s", "higher",
+           partial(fairness.utility_rate, alpha=2.0), _RATE),
+    Metric("utility_served_share_alpha1", "1", "mean logarithm of served over asked bits, floor 0.1 %", "higher",
+           partial(fairness.utility_served_share, alpha=1.0), _SHARE),
+    Metric("utility_served_share_alpha2", "1", "minus the mean of asked over served bits, floor 0.1 %", "higher",
+           partial(fairness.utility_served_share, alpha=2.0), _SHARE),
+)  # fmt: skip
+
+_THROUGHPUT = (
+    Metric("rate_mean", "Mbit/s", "mean over users of their mean rate", "higher", throughput.rate_mean, _RATE),
+    Metric("rate_p5", "Mbit/s", "5th percentile over users of their mean rate", "higher", throughput.rate_p5, _RATE),
+    Metric("rate_sum", "Mbit/s", "sum over users of their mean rate", "higher", throughput.rate_sum, _RATE),
+    Metric("rate_cell", "Mbit/s", "sum rate over the number of cells", "higher", throughput.rate_cell,
+           (*_RATE, "cells")),
+    Metric("served_share", "1", "served over asked bits, mean over users", "higher", fairness.served_share, _SHARE),
+    Metric("prb_utilisation", "1", "share of the PRB-slots that carried data", None, throughput.prb_utilisation,
+           ("used_prbs", "prbs", "slots_per_window")),
+    Metric("energy_per_bit", "µJ/bit", "energy spent over bits delivered", "lower", throughput.energy_per_bit,
+           ("energy_j", "served_bits")),
+)  # fmt: skip
+
+_DELAY = (
+    Metric("delay_mean", "ms", "mean delay of completed packets", "lower", delay.delay_mean, ("delay_s", "packets")),
+    *(
+        Metric(f"delay_p{percent}", "ms", f"delay that {percent} % of the completed packets do not exceed", "lower",
+               partial(delay.delay_quantile, share=percent / 100), _QUANTILE)
+        for percent in (50, 95, 99)
+    ),
+    Metric("late_share", "1", "share of completed packets that took longer than the user's budget", "lower",
+           delay.late_share, ("late_packets", "packets", "sla_delay_s")),
+    Metric("loss_ratio", "1", "dropped and lost over arrived bits", "lower",
+           lambda dataset: delay.loss_ratio(dataset, "dropped_bits", "lost_bits"),
+           ("dropped_bits", "lost_bits", "demand_bits")),
+    Metric("dropped_ratio", "1", "bits dropped by full queues over arrived bits", "lower",
+           lambda dataset: delay.loss_ratio(dataset, "dropped_bits"), ("dropped_bits", "demand_bits")),
+    Metric("lost_ratio", "1", "bits that HARQ gave up over arrived bits", "lower",
+           lambda dataset: delay.loss_ratio(dataset, "lost_bits"), ("lost_bits", "demand_bits")),
+    Metric("bler_first_tx", "1", "share of first transmissions that were not decoded", None, delay.bler_first_tx,
+           ("first_tx", "first_nack")),
+    Metric("repairs", "1", "breaches of the allocator's decisions that were mended, where on_infeasible is repair",
+           "lower", throughput.repairs, ("repairs", "mends")),
+)  # fmt: skip
+
+_HANDOVER = (
+    Metric("handover_rate", "1/min", "handovers of a user in a minute", "lower", handover.handover_rate,
+           ("handovers", "window_s")),
+    Metric("ping_pong_share", "1", "share of the handovers that went back too soon", "lower",
+           handover.ping_pong_share, ("ping_pongs", "handovers")),
+    Metric("handover_failure_share", "1", "failed handovers over all that were tried", "lower",
+           handover.handover_failure_share, ("handover_failures", "handovers")),
+    Metric("link_failure_rate", "1/min", "radio-link failures of a user in a minute, with those in handovers", "lower",
+           handover.link_failure_rate, ("radio_link_failures", "handover_failures", "window_s")),
+    Metric("interruption_share", "1", "share of the time in which nobody served a user", "lower",
+           handover.interruption_share, ("interruption_s", "window_s")),
+    Metric("stay_mean", "s", "mean time of stay in a cell that was left", None, handover.stay_mean,
+           ("stay_s", "handovers", "handover_failures", "radio_link_failures")),
+)  # fmt: skip
+
+_LIFE = ("life_rounds", "left_j", "parent", "window_s", "round_s")
+
+_LIFETIME = (
+    Metric("fnd", "rounds", "first node dead", "higher", lifetime_metrics.first_node_dead, _LIFE),
+    Metric("hnd", "rounds", "half of the nodes dead", "higher", lifetime_metrics.half_nodes_dead, _LIFE),
+    Metric("lnd", "rounds", "last node dead", "higher", lifetime_metrics.last_node_dead, _LIFE),
+    Metric("death_spread", "rounds", "from the first death to the last", "lower", lifetime_metrics.spread, _LIFE),
+    Metric("energy_variance_fnd", "mJ^2", "variance of the charges after the round of the first death", "lower",
+           lifetime_metrics.energy_variance, ("spread_at_first_death_j2",)),
+    Metric("packets_delivered", "1", "packets that reached the sink", "higher", lifetime_metrics.delivered,
+           ("packets", "life_rounds")),
+    Metric("packets_per_joule", "1/J", "packets delivered over energy spent", "higher",
+           lifetime_metrics.packets_per_joule, ("packets", "energy_j", "life_rounds")),
+)  # fmt: skip
+
+_UPLINK = (
+    Metric("transmit_power", "dBm", "mean power of a user while he sends, mean over users", None,
+           uplink.transmit_power, ("transmit_j", "sent_slots", "slot_s")),
+    Metric("limited_share", "1", "share of his slots in which the greatest power held a user below the open loop", None,
+           uplink.limited_share, ("limited_slots", "sent_slots")),
+    Metric("interference_over_thermal", "dB", "interference and noise over noise at the cells, on the PRBs in use",
+           None, uplink.interference_over_thermal, ("thermal_rise", "sent_prbs")),
+    Metric("user_energy_per_bit", "µJ/bit", "energy that users radiated over bits delivered", "lower",
+           uplink.user_energy_per_bit, ("transmit_j", "served_bits")),
+)  # fmt: skip
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (*_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY, *_HANDOVER, *_UPLINK, *_LIFETIME)
+}
+
+
+PLUGGED: dict[str, Metric] = {}
+"""Metrics of plug-ins by the names that scenarios give them, as :func:`plug_in` enters them."""
+
+
+def plug_in(name: str, thing: object) -> None:
+    """Make a plug-in's metric known.
+
+    Args:
+        name: as the scenario and the tables name it.
+        thing: a :class:`Metric`, or an object with ``compute(dataset)`` and, if it likes, ``unit``, ``better``,
+            ``description`` and ``needs``, whose defaults are those of a pure number of any run.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    compute = getattr(thing, "compute", None)
+    if not callable(compute):
+        raise ValueError(f"the metric '{name}' needs a method compute(dataset), one number a drop, or to be a Metric")
+    better = getattr(thing, "better", None)
+    if better not in ("higher", "lower", None):
+        raise ValueError(f"the metric '{name}': better is {better!r}; one of: 'higher', 'lower', None")
+    text = getattr(thing, "description", "") or (type(thing).__doc__ or "").strip().partition("\n")[0]
+    PLUGGED[name] = Metric(
+        name=name,
+        unit=str(getattr(thing, "unit", "1")),
+        description=str(text),
+        better=better,
+        compute=partial(_checked, name, compute),
+        needs=tuple(getattr(thing, "needs", ())),
+        applies=getattr(thing, "applies", lambda dataset: True),
+    )
+
+
+def _checked(name: str, compute: Callable[[xr.Dataset], Any], dataset: xr.Dataset) -> Array | Values:
+    """What a plug-in computes, if it is one number a drop, or such numbers by group."""
+    try:
+        found = compute(dataset.copy(deep=True))
+        groups = found if isinstance(found, dict) else {"": found}
+        values = {str(group): np.asarray(value, dtype=np.float64) for group, value in groups.items()}
+    except Exception as error:
+        raise ValueError(f"the metric '{name}': compute() raised {told(error)}{plug_in_line(error)}") from error
+    for value in values.values():
+        if value.shape != (dataset.sizes["drop"],):
+            raise ValueError(
+                f"the metric '{name}': compute() must return one number a drop, of shape [{dataset.sizes['drop']}], "
+                f"not {list(value.shape)}"
+            )
+    return values
+
+
+def available_metrics() -> tuple[Metric, ...]:
+    """All metrics, in the order in which tables show them."""
+    return tuple(METRICS.values())
+
+
+def metric_named(name: str) -> Metric:
+    """The metric of a table's row; a group after a slash is ignored (``satisfaction/embb``).
+
+    Raises:
+        ValueError: if there is no such metric; the message names the nearest one.
+    """
+    base = name.partition("/")[0]
+    known = METRICS | PLUGGED
+    if base not in known:
+        near = difflib.get_close_matches(base, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known metrics: {', '.join(known)}"
+        raise ValueError(f"there is no metric {base!r}; {hint}")
+    return known[base]
+
+
+def metric_table(dataset: xr.Dataset, names: Iterable[str] | None = None, more: Iterable[str] = ()) -> pd.DataFrame:
+    """Metrics of every drop, as rows ``drop, metric, unit, value``; those that do not apply are left out.
+
+    Args:
+        dataset: windows of one allocator and variant, with the dimensions drop, window, user.
+        names: the metrics to compute, in this order; all of fairwave's own if not given.
+        more: metrics of plug-ins beside them.
+
+    Raises:
+        ValueError: if a name is unknown.
+    """
+    import pandas as pd
+
+    chosen = available_metrics() if names is None else tuple(metric_named(name) for name in names)
+    chosen += tuple(metric_named(name) for name in more)
+    rows = [row for metric in chosen if metric.fits(dataset) for row in _rows(metric, dataset)]
+    return pd.DataFrame(rows, columns=["drop", "metric", "unit", "value"])
+
+
+def _rows(metric: Metric, dataset: xr.Dataset) -> list[tuple[int, str, str, float]]:
+    computed = metric.compute(dataset)
+    groups = computed if isinstance(computed, dict) else {"": computed}
+    drops = dataset["drop"].to_numpy().tolist() if "drop" in dataset.coords else list(range(dataset.sizes["drop"]))
+    named = {f"{metric.name}/{group}" if group else metric.name: values for group, values in groups.items()}
+    return [
+        (drop, name, metric.unit, float(value))
+        for name, values in named.items()
+        for drop, value in zip(drops, np.asarray(values), strict=True)
+    ]

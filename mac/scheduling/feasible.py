@@ -1,0 +1,317 @@
+"""A decision is never trusted: what it must look like and what it may claim, checked before it acts.
+
+Shapes and types cost nothing and are checked at once. Values are checked on the device; only on a CPU, where reading
+a number back is free, does every decision get its verdict at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from phy.numerics.jit import available, give_up
+
+from ..core.contracts import InfeasibleDecision
+from ..slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from .types import SchedulingContext, SchedulingDecision, SchedulingObservation
+
+Reader = Callable[[Tensor], int]
+
+
+def require_tensor(
+    value: object, name: str, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """The value, if it is a dense tensor of the given shape, type and device.
+
+    Raises:
+        InfeasibleDecision: what was given instead and what is allowed.
+    """
+    if not isinstance(value, Tensor):
+        raise InfeasibleDecision(f"{name} must be a torch tensor, not {type(value).__name__}")
+    if value.layout != torch.strided:
+        raise InfeasibleDecision(f"{name} must be a dense tensor, not of layout {value.layout}: use .to_dense()")
+    if tuple(value.shape) != shape:
+        raise InfeasibleDecision(f"{name} must have shape {list(shape)}, not {list(value.shape)}")
+    if value.dtype != dtype:
+        raise InfeasibleDecision(f"{name} must have dtype {dtype}, not {value.dtype}: use .to({dtype})")
+    if value.device.type != device.type:
+        raise InfeasibleDecision(f"{name} must be on {device}, not {value.device}: create it on context.device")
+    return value
+
+
+def require_scheduling(
+    decision: object, observation: SchedulingObservation, context: SchedulingContext
+) -> SchedulingDecision:
+    """The decision, if each PRB is held by nobody or by a user of that cell who may hold it.
+
+    Raises:
+        InfeasibleDecision: with the drop where a value is at fault.
+    """
+    user = _holders(decision, context)
+    if _breached(user, observation):
+        place = _first(_breaches(user, observation))
+        raise InfeasibleDecision(_explain(user, observation, place), context.drops.ids[place[0]])
+    return SchedulingDecision(user, _required_partners(decision, user, observation, context))
+
+
+def repair_scheduling(
+    decision: object, observation: SchedulingObservation, context: SchedulingContext
+) -> tuple[Tensor, Tensor]:
+    """Take back every PRB whose holder is not allowed. Returns ``user [B, C, K]`` and the breaches of each drop.
+
+    Nothing is read back from the device.
+
+    Raises:
+        InfeasibleDecision: what is no tensor of the right shape and type cannot be mended.
+    """
+    user = _holders(decision, context)
+    bad = _breaches(user, observation)
+    return torch.where(bad, -1, user), bad.flatten(1).sum(1)
+
+
+def repair_partners(
+    decision: SchedulingDecision, user: Tensor, observation: SchedulingObservation, context: SchedulingContext
+) -> tuple[Tensor, Tensor] | None:
+    """Take back every partner who may not share the PRB. Returns ``partners`` and the breaches of each drop.
+
+    None where every PRB has one user. Nothing is read back from the device.
+
+    Args:
+        decision: whose holders are mended.
+        user: the holders that are left, ``[B, C, K]``.
+        observation: as the decision's maker observed it.
+        context: of the run.
+
+    Raises:
+        InfeasibleDecision: what is no tensor of the right shape and type cannot be mended.
+    """
+    partners = _partners(decision, context)
+    if partners is None:
+        return None
+    bad = _partner_breaches(user, partners, observation)
+    return torch.where(bad, -1, partners), bad.flatten(1).sum(1)
+
+
+def require_slicing(decision: object, observation: SlicingObservation, context: SlicingContext) -> SlicingDecision:
+    """The decision, if every slice keeps its least and the quotas of a cell fit the carrier and their limits.
+
+    Limits that it leaves out stand in what is returned: the whole carrier to hold, and nothing that is never lent.
+
+    Raises:
+        InfeasibleDecision: with the drop where a value is at fault.
+    """
+    rbg, least = _quotas(decision, context), context.min_rbg
+    raise_where(rbg < least, context, lambda bad: f"a slice gets {bad(rbg)} RBGs, and every slice keeps {least}")
+    raise_where(rbg > context.rbgs, context, lambda bad: f"a slice gets {bad(rbg)} RBGs of {context.rbgs}")
+    total = rbg.sum(-1)
+    raise_where(
+        total > context.rbgs, context, lambda bad: f"the slices of a cell get {bad(total)} RBGs of {context.rbgs}"
+    )
+    return SlicingDecision(rbg, *_required_limits(decision, rbg, context))
+
+
+def repair_slicing(decision: object, context: SlicingContext) -> tuple[SlicingDecision, Tensor]:
+    """Cut quotas to their limit and raise them to the least, then take RBGs from the greatest until they fit.
+
+    Returns the decision and the breaches of each drop.
+
+    Raises:
+        InfeasibleDecision: what is no tensor of the right shape and type cannot be mended.
+    """
+    given = _quotas(decision, context)
+    assert isinstance(decision, SlicingDecision)
+    most_given, kept_given = _limits(decision, context)
+    most = most_given.clamp(context.min_rbg, context.rbgs)
+    rbg = given.clamp(min=context.min_rbg).minimum(most)
+    for _ in range(len(context.slices) * context.rbgs):
+        excess = rbg.sum(-1, keepdim=True) > context.rbgs
+        greatest = torch.zeros_like(rbg).scatter_(-1, rbg.argmax(-1, keepdim=True), 1)
+        rbg = rbg - greatest * excess
+    kept = kept_given.clamp(min=0).minimum(rbg)
+    mended = (rbg != given) | (most != most_given) | (kept != kept_given)
+    return SlicingDecision(rbg, most, kept), mended.flatten(1).any(1).long()
+
+
+def _holders(decision: object, context: SchedulingContext) -> Tensor:
+    if not isinstance(decision, SchedulingDecision):
+        raise InfeasibleDecision(f"decide() must return a SchedulingDecision, not {type(decision).__name__}")
+    shape = (len(context.drops), context.cells, context.prbs)
+    return require_tensor(decision.user, "SchedulingDecision.user", shape, torch.int64, context.device)
+
+
+def _partners(decision: object, context: SchedulingContext) -> Tensor | None:
+    """Partners of the right shape and type, of nobody where none are named; None where every PRB has one user."""
+    assert isinstance(decision, SchedulingDecision)
+    if context.users_per_prb == 1:
+        if decision.partners is not None:
+            raise InfeasibleDecision(
+                "SchedulingDecision.partners must be None: PRBs have one user each where context.users_per_prb is 1"
+            )
+        return None
+    shape = (len(context.drops), context.cells, context.prbs, context.users_per_prb - 1)
+    if decision.partners is None:
+        return torch.full(shape, -1, dtype=torch.int64, device=context.device)
+    return require_tensor(decision.partners, "SchedulingDecision.partners", shape, torch.int64, context.device)
+
+
+def _required_partners(
+    decision: object, user: Tensor, observation: SchedulingObservation, context: SchedulingContext
+) -> Tensor | None:
+    partners = _partners(decision, context)
+    if partners is not None:
+        bad = _partner_breaches(user, partners, observation)
+        if bool(bad.any()):
+            place = _first(bad)
+            raise InfeasibleDecision(_explain_partner(user, partners, observation, place), context.drops.ids[place[0]])
+    return partners
+
+
+def _quotas(decision: object, context: SlicingContext) -> Tensor:
+    if not isinstance(decision, SlicingDecision):
+        raise InfeasibleDecision(f"decide() must return a SlicingDecision, not {type(decision).__name__}")
+    shape = (len(context.drops), context.cells, len(context.slices))
+    return require_tensor(decision.rbg, "SlicingDecision.rbg", shape, torch.int64, context.device)
+
+
+def _limits(decision: SlicingDecision, context: SlicingContext) -> tuple[Tensor, Tensor]:
+    """Most RBGs that each slice may hold and those that it never lends, of the right shape and type."""
+    shape, device = (len(context.drops), context.cells, len(context.slices)), context.device
+    most, kept = decision.most_rbg, decision.kept_rbg
+    if most is None:
+        most = torch.full(shape, context.rbgs, dtype=torch.int64, device=device)
+    if kept is None:
+        kept = torch.zeros(shape, dtype=torch.int64, device=device)
+    return (
+        require_tensor(most, "SlicingDecision.most_rbg", shape, torch.int64, device),
+        require_tensor(kept, "SlicingDecision.kept_rbg", shape, torch.int64, device),
+    )
+
+
+def _required_limits(decision: object, rbg: Tensor, context: SlicingContext) -> tuple[Tensor, Tensor]:
+    assert isinstance(decision, SlicingDecision)
+    most, kept = _limits(decision, context)
+    if decision.most_rbg is not None:
+        raise_where(
+            most < rbg, context, lambda bad: f"a slice gets {bad(rbg)} RBGs, and its most_rbg lets it hold {bad(most)}"
+        )
+        raise_where(most > context.rbgs, context, lambda bad: f"a slice may hold {bad(most)} RBGs of {context.rbgs}")
+    if decision.kept_rbg is not None:
+        raise_where(
+            (kept < 0) | (kept > rbg),
+            context,
+            lambda bad: f"a slice never lends {bad(kept)} RBGs of its {bad(rbg)}: kept_rbg must be from 0 to its rbg",
+        )
+    return most, kept
+
+
+def raise_where(bad: Tensor, context: SlicingContext, explain: Callable[[Reader], str]) -> None:
+    """Raise for the first breach. ``explain`` gets a function that reads a tensor of the same shape at that place."""
+    if bool(bad.any()):
+        place = _first(bad)
+        raise InfeasibleDecision(explain(lambda values: int(values[place])), context.drops.ids[place[0]])
+
+
+def _first(bad: Tensor) -> tuple[int, ...]:
+    return tuple(int(i) for i in bad.nonzero()[0])
+
+
+def _breached(user: Tensor, observation: SchedulingObservation) -> bool:
+    """Whether there is any breach."""
+    if user.device.type == "cpu" and available():
+        from .feasible_numba import breached, limits, masks
+
+        try:
+            arrays = user.contiguous().numpy(), observation.serving.contiguous().numpy(), *masks(observation)
+            return bool(breached(*arrays, *limits(observation)))
+        except Exception as error:
+            give_up(error)
+    return bool(_breaches(user, observation).any())
+
+
+def _breaches(user: Tensor, observation: SchedulingObservation) -> Tensor:
+    """Where a holder is forbidden, or a slice already holds its most PRBs, counted from the lowest frequency on."""
+    bad = _forbidden(user, observation)
+    if observation.most_prbs is None:
+        return bad
+    held, of = (user != -1) & ~bad, _slices(user, observation)
+    count = torch.zeros((*observation.most_prbs.shape, user.shape[-1]), dtype=torch.int64, device=user.device)
+    count = count.scatter_(2, of[:, :, None], held.long()[:, :, None]).cumsum(-1)
+    beyond = count.gather(2, of[:, :, None])[:, :, 0] > observation.most_prbs.gather(2, of)
+    return bad | (held & beyond)
+
+
+def _forbidden(user: Tensor, observation: SchedulingObservation) -> Tensor:
+    """Where a PRB is held by somebody who does not exist, whom another cell serves, or who may not hold it."""
+    known = user.clamp(0, observation.serving.shape[1] - 1)
+    home = observation.serving.gather(1, known.flatten(1)).view(user.shape)
+    fine = (known == user) & (home == torch.arange(user.shape[1], device=user.device)[:, None])
+    if observation.owned is not None:
+        fine &= _may_hold(observation, known)
+    return ~fine & (user != -1)
+
+
+def _explain(user: Tensor, observation: SchedulingObservation, place: tuple[int, ...]) -> str:
+    drop, cell, prb = place
+    held, users = int(user[place]), observation.serving.shape[1]
+    if not -1 <= held < users:
+        return f"cell {cell} gives PRB {prb} to user {held}, who does not exist: use 0 to {users - 1}, or -1 for nobody"
+    home = int(observation.serving[drop, held])
+    if home != cell:
+        return f"cell {cell} gives PRB {prb} to user {held}, whom cell {home} serves"
+    if bool(_forbidden(user, observation)[place]):
+        lent = "" if observation.borrowable is None else " and is not lent to it"
+        return f"user {held} holds PRB {prb}, which is not its slice's{lent}"
+    assert observation.most_prbs is not None
+    number = int(observation.slice_id[drop, held])
+    most = int(observation.most_prbs[drop, cell, number])
+    return (
+        f"cell {cell} gives slice {number} more PRBs than the {most} that it may hold, borrowed ones included: "
+        "see observation.most_prbs"
+    )
+
+
+def _partner_breaches(user: Tensor, partners: Tensor, observation: SchedulingObservation) -> Tensor:
+    """Where a partner could not hold the PRB himself, is on it twice, has nobody to share with, or another slice."""
+    alone = torch.stack([_forbidden(one, observation) for one in partners.unbind(-1)], -1)
+    everybody = torch.cat((user[..., None], partners), -1)
+    equal = everybody[..., 1:, None] == everybody[..., None, :]
+    before = torch.ones(equal.shape[-2:], dtype=torch.bool, device=equal.device).tril()
+    bad = (equal & before).any(-1) | (user == -1)[..., None]
+    if observation.owned is not None:
+        of = _slices(everybody, observation)
+        bad = bad | (of[..., 1:] != of[..., :1])
+    return alone | (bad & (partners != -1))
+
+
+def _slices(users: Tensor, observation: SchedulingObservation) -> Tensor:
+    known = users.clamp(0, observation.serving.shape[1] - 1).flatten(1)
+    return observation.slice_id.gather(1, known).view(users.shape)
+
+
+def _explain_partner(user: Tensor, partners: Tensor, observation: SchedulingObservation, place: tuple[int, ...]) -> str:
+    drop, cell, prb, number = place
+    one = partners[..., number]
+    if bool(_forbidden(one, observation)[drop, cell, prb]):
+        return _explain(one, observation, (drop, cell, prb)) + ": a partner must be allowed to hold the PRB"
+    held, partner = int(user[drop, cell, prb]), int(partners[place])
+    if held == -1:
+        return f"cell {cell} gives PRB {prb} to user {partner} as a partner, but to no holder: make him the holder"
+    if partner in [held, *partners[drop, cell, prb, :number].tolist()]:
+        return f"cell {cell} gives PRB {prb} to user {partner} twice"
+    mine, his = (int(observation.slice_id[drop, one]) for one in (held, partner))
+    return (
+        f"cell {cell} gives PRB {prb} to user {held} of slice {mine} and user {partner} of slice {his}: only users of "
+        "one slice share a PRB"
+    )
+
+
+def _may_hold(observation: SchedulingObservation, user: Tensor) -> Tensor:
+    allowed = observation.owned
+    assert allowed is not None
+    if observation.borrowable is not None:
+        allowed = allowed | observation.borrowable
+    _batch, _, prbs = user.shape
+    allowed = allowed.expand(-1, -1, prbs)
+    return allowed.gather(1, user)

@@ -1,0 +1,283 @@
+"""The slicing family: every report, how many RBGs each slice of a cell has; a scheduler works below it every slot.
+
+RBGs are dealt out in the order of the slices from the lowest frequency on. PRBs that the slice's users do not need are
+lost, or lent to users of the other slices of the cell, as set, within the limits of the decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import torch
+from pydantic import Field as Limits
+from pydantic.dataclasses import dataclass as settings
+from torch import Tensor
+
+from phy.power_consumption import PowerSettings
+from phy.random import Drops
+from phy.settings import STRICT
+
+from ..core.contracts import Allocator, Field, Outcome
+from ..engine.engine import Engine
+from ..engine.outcome import Books, add_reports, fields_of
+from ..engine.state import COUNTERS, CellState, SlotOutcome
+from ..scheduling.feasible import repair_slicing, require_slicing
+from ..scheduling.problem import decide_slot
+from ..scheduling.types import SchedulingDecision, SchedulingObservation
+from ..traffic.queue_delay import DelayReport
+from .types import Service, SlicingContext, SlicingDecision, SlicingObservation
+
+_SERVED, _ARRIVED = COUNTERS.index("served_bits"), COUNTERS.index("demand_bits")
+_GRANTED, _REQUESTED = COUNTERS.index("granted_prbs"), COUNTERS.index("requested_prbs")
+
+
+@settings(frozen=True, config=STRICT)
+class SliceSettings:
+    """One slice."""
+
+    name: str
+    """Name, as user groups refer to it."""
+    service: Service
+    """Kind of service: embb, urllc or mmtc."""
+
+
+_TRACTOR_SLICES = (SliceSettings("mmtc", "mmtc"), SliceSettings("urllc", "urllc"), SliceSettings("embb", "embb"))
+
+
+@settings(frozen=True, config=STRICT)
+class SlicingSettings:
+    """The slice controller's clock and rules."""
+
+    slices: tuple[SliceSettings, ...] = Limits(default=_TRACTOR_SLICES, min_length=1, max_length=16)
+    """Slices, in the order in which they lie on the carrier."""
+    interval_s: float = Limits(default=0.25, gt=0, le=60)
+    """Time between reports, and so between decisions."""
+    rbg_prbs: int = Limits(default=3, ge=1, le=275)
+    """PRBs of an RBG; the last RBG has what is left."""
+    min_rbg: int = Limits(default=1, ge=0, le=275)
+    """RBGs that every slice keeps."""
+    unused: Literal["lost", "lent"] = "lost"
+    """What becomes of PRBs that a slice does not need. They are lent within the limits of the decision."""
+    held_reports: int = Limits(default=0, ge=0)
+    """Reports before the first decision counts; until then the quotas are equal."""
+    scheduler: str = "proportional_fair"
+    """Scheduler inside the slices: a scheduling allocator's name or module:Class."""
+    scheduler_params: dict[str, Any] = Limits(default_factory=dict)
+    """Its parameters."""
+
+
+@dataclass(frozen=True)
+class SlicingState:
+    """The cells, the quotas in force and the totals of the last interval."""
+
+    cells: CellState
+    rbg: Tensor  # [B, C, S] int64
+    totals: Tensor  # [len(engine.counters), B, U] float64
+    interval: int
+
+
+@dataclass(frozen=True)
+class _Shares:
+    """Who may hold what during an interval."""
+
+    owner: Tensor  # [B, C, K] int64, slice that owns each PRB; S where none does
+    lent: Tensor | None  # [B, C, K] bool, PRBs that other slices may borrow; None: none
+    most_prbs: Tensor | None  # see SchedulingObservation
+
+
+@dataclass
+class _Tally:
+    """Sums over the slots of an interval."""
+
+    counters: Tensor
+    active_prbs: Tensor
+    repairs: Tensor
+    delays: DelayReport | None = field(default=None)
+
+
+class SlicingProblem:
+    """One decision a report on a batch of drops.
+
+    Args:
+        engine: the carrier; its users' ``slice_id`` are places in ``settings.slices``.
+        settings: clock and rules.
+        scheduler: the scheduling allocator inside the slices.
+        power: energy model of a base station.
+        repair: mend forbidden decisions and count them, instead of raising.
+
+    Raises:
+        ValueError: an interval that is no whole number of slots, or more slices than RBGs for their least quotas.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: SlicingSettings,
+        scheduler: Allocator[SchedulingObservation, SchedulingDecision],
+        power: PowerSettings,
+        repair: bool = False,
+    ) -> None:
+        self.engine, self.settings, self.scheduler, self.repair = engine, settings, scheduler, repair
+        self.books = Books(engine, power)
+        slot_s = engine.parts.carrier.slot_s
+        self.slots = round(settings.interval_s / slot_s)
+        if abs(self.slots * slot_s - settings.interval_s) > 1e-9 or self.slots < 1:
+            raise ValueError(
+                f"slicing.interval_s: {settings.interval_s} s is no whole number of slots of {slot_s} s; "
+                f"use a multiple of {slot_s}"
+            )
+        self.rbgs = -(-engine.prbs // settings.rbg_prbs)
+        if self.rbgs < settings.min_rbg * len(settings.slices):
+            raise ValueError(
+                f"slicing.min_rbg: {len(settings.slices)} slices of at least {settings.min_rbg} RBGs do not fit "
+                f"{self.rbgs} RBGs; lower min_rbg or rbg_prbs"
+            )
+        self._lends = settings.unused == "lent"
+        self._one = torch.ones(engine.shape, dtype=torch.float64, device=engine.device)
+
+    @property
+    def interval_s(self) -> float:
+        """Time between decisions."""
+        return self.settings.interval_s
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """Extras of the outcome."""
+        return {
+            **fields_of(self.engine),
+            "rbg": Field(("cell", "slice"), "RBG", "last", "quota in force"),
+            "slice_prbs": Field(("cell", "slice"), "PRB", "last", "quota in force"),
+        }
+
+    @property
+    def drops(self) -> Drops:
+        """Drops of the batch."""
+        return self.engine.parts.drops
+
+    @property
+    def context(self) -> SlicingContext:
+        """What allocators are reset with."""
+        return SlicingContext(
+            drops=self.drops,
+            cells=self.engine.cells,
+            slices=tuple(one.name for one in self.settings.slices),
+            services=tuple(one.service for one in self.settings.slices),
+            prbs=self.engine.prbs,
+            rbg_prbs=self.settings.rbg_prbs,
+            rbgs=self.rbgs,
+            min_rbg=self.settings.min_rbg,
+            interval_s=self.interval_s,
+            slot_s=self.engine.parts.carrier.slot_s,
+            device=self.engine.device,
+            dtype=self.engine.dtype,
+            lent=self._lends,
+        )
+
+    def start(self) -> SlicingState:
+        """Slot 0, RBGs dealt out equally, the remainder to the first slices."""
+        self.scheduler.reset(self.engine.context, self.drops.seed)
+        cells, slices = self.engine.start(), len(self.settings.slices)
+        place = torch.arange(slices, device=self.engine.device)
+        equal = self.rbgs // slices + (place < self.rbgs % slices).long()
+        rbg = equal.expand(self.engine.shape[0], self.engine.cells, slices).contiguous()
+        totals = torch.zeros(
+            (len(self.engine.counters), *self.engine.shape), dtype=torch.float64, device=self.engine.device
+        )
+        return SlicingState(cells, rbg, totals, 0)
+
+    def observe(self, state: SlicingState, /) -> SlicingObservation:
+        """Reports of the last interval."""
+        rate = state.cells.reports[0].mean_bits.to(torch.float64)
+        group = state.cells.attached.serving * len(self.settings.slices) + self.engine.slice_id
+        members = self._by_slice(self._one, group)
+        return SlicingObservation(
+            interval=state.interval,
+            users=members,
+            rbg=state.rbg,
+            backlog_bits=self._by_slice(self.engine.backlog_bits(state.cells), group),
+            arrived_bits=self._by_slice(state.totals[_ARRIVED], group),
+            served_bits=self._by_slice(state.totals[_SERVED], group),
+            requested_prbs=self._by_slice(state.totals[_REQUESTED], group),
+            granted_prbs=self._by_slice(state.totals[_GRANTED], group),
+            bits_per_prb=self._by_slice(rate, group) / members.clamp(min=1),
+        )
+
+    def step(self, state: SlicingState, decision: SlicingDecision, /) -> tuple[SlicingState, Outcome]:
+        """Check the decision, set the quotas and run the interval's slots under them."""
+        decided, mended = self._decided(state, decision)
+        rbg, shares = decided.rbg, self._shares(decided)
+        cells, tally = self._slots(self._own(state.cells, shares), shares)
+        tally.repairs += mended
+        place = torch.arange(rbg.shape[-1], device=rbg.device)
+        prbs = (shares.owner[..., None] == place).sum(2)
+        more = {"repairs": tally.repairs, "rbg": rbg, "slice_prbs": prbs}
+        slots = SlotOutcome(tally.counters, tally.active_prbs, tally.delays)
+        outcome = self.books.outcome(cells, slots, self.slots, more)
+        return SlicingState(cells, rbg, tally.counters, state.interval + 1), outcome
+
+    def owner(self, rbg: Tensor) -> Tensor:
+        """Slice that owns each PRB, ``[B, C, K]``; S where none does."""
+        return (self._rbg_of_prb()[:, None] >= rbg.cumsum(-1)[..., None, :]).sum(-1)
+
+    def _rbg_of_prb(self) -> Tensor:
+        """Number of the RBG that each PRB belongs to, ``[K]``."""
+        return torch.arange(self.engine.prbs, device=self.engine.device) // self.settings.rbg_prbs
+
+    def _decided(self, state: SlicingState, decision: SlicingDecision) -> tuple[SlicingDecision, Tensor]:
+        """The decision in force and the breaches ``[B]`` that were mended in it."""
+        none = torch.zeros(self.engine.shape[0], dtype=torch.int64, device=self.engine.device)
+        if self.repair:
+            decided, mended = repair_slicing(decision, self.context)
+        else:
+            decided, mended = require_slicing(decision, self.observe(state), self.context), none
+        return (SlicingDecision(state.rbg), none) if state.interval < self.settings.held_reports else (decided, mended)
+
+    def _shares(self, decided: SlicingDecision) -> _Shares:
+        """Whose PRBs are whose, which of them may be lent, and how many a slice may hold in all."""
+        rbg, most, kept = decided.rbg, decided.most_rbg, decided.kept_rbg
+        owner, lent, most_prbs = self.owner(rbg), None, None
+        if self._lends:
+            lent = torch.ones_like(owner, dtype=torch.bool) if kept is None else ~self._kept(rbg, kept)
+        if self._lends and most is not None and bool((most < self.rbgs).any()):
+            most_prbs = (most * self.settings.rbg_prbs).clamp(max=self.engine.prbs)
+        return _Shares(owner, lent, most_prbs)
+
+    def _kept(self, rbg: Tensor, kept: Tensor) -> Tensor:
+        """Whether a PRB is among those that its slice never lends, bool ``[B, C, K]``."""
+        number, first = self._rbg_of_prb()[:, None], (rbg.cumsum(-1) - rbg)[..., None, :]
+        return ((number >= first) & (number < first + kept[..., None, :])).any(-1)
+
+    def _own(self, cells: CellState, shares: _Shares) -> CellState:
+        """The cells with what each user may hold and borrow where it is served now."""
+        batch, users = self.engine.shape
+        home = cells.attached.serving[..., None].expand(batch, users, self.engine.prbs)
+        mine = shares.owner.gather(1, home) == self.engine.slice_id[..., None]
+        lent = None if shares.lent is None else shares.lent.gather(1, home) & ~mine
+        return replace(cells, owned=mine, borrowable=lent, most_prbs=shares.most_prbs)
+
+    def _slots(self, cells: CellState, shares: _Shares) -> tuple[CellState, _Tally]:
+        engine, tally = self.engine, None
+        for _ in range(self.slots):
+            observation = engine.observe(cells)
+            decision = self.scheduler.decide(observation)
+            attached = cells.attached
+            cells, slot, repairs = decide_slot(engine, cells, observation, decision, self.repair)
+            if cells.attached is not attached:
+                cells = self._own(cells, shares)
+            if tally is None:
+                tally = _Tally(slot.counters, slot.active_prbs, repairs)
+            else:
+                tally.counters += slot.counters
+                tally.active_prbs += slot.active_prbs
+                tally.repairs += repairs
+            tally.delays = add_reports(tally.delays, slot.delays)
+        assert tally is not None
+        return cells, tally
+
+    def _by_slice(self, values: Tensor, group: Tensor) -> Tensor:
+        """Sum over the users of each slice in each cell, ``[B, C, S]`` from ``[B, U]``."""
+        batch, slices = values.shape[0], len(self.settings.slices)
+        out = values.new_zeros((batch, self.engine.cells * slices))
+        return out.scatter_add_(1, group, values).view(batch, self.engine.cells, slices)

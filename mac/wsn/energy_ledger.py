@@ -1,0 +1,122 @@
+"""What a round costs each node, by cause, and what of it the battery can still pay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from phy.sensors.radio_energy import SensorRadioSettings, transmit_j_per_bit
+
+from .node_geometry import apart_m2, listed
+from .routing import Loads, to_parents
+from .settings import AccountSettings
+from .types import Control
+
+CAUSES = ("transmit", "receive", "aggregate", "listen", "control", "sense", "idle")
+"""Rows of the ledger. They add up to what the batteries lost."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round's traffic, before it is known who can pay for it."""
+
+    alive: Tensor  # [B, N] bool
+    up: Tensor  # [B, N] int64, of above()
+    head: Tensor  # [B, N] bool
+    own: Tensor  # [B, N] float64 packets made
+    own_fused: Tensor  # [B, N] float64 those of them that a head pays aggregation for
+    loads: Loads
+    hop_m2: Tensor  # [B, N] float64, square of the distance to the parent or the sink
+
+
+def costs(
+    round_: Round, radio: SensorRadioSettings, account: AccountSettings, control: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Energy that the round asks of each node, by cause ``[B, 7, N]`` in the order of :data:`CAUSES`, and in all.
+
+    Args:
+        round_: the traffic.
+        radio: energy of a bit.
+        account: lengths and fixed costs.
+        control: of :func:`control_j`, where control messages cost something.
+
+    Returns:
+        Both float64; the sums are ``[B, N]``.
+    """
+    bits = account.packet_bits + account.header_bits
+    received, sent = round_.loads.received, round_.loads.sent
+    fused = received + round_.own_fused
+    rows = {
+        "transmit": sent * transmit_j_per_bit(radio, round_.hop_m2) * bits,
+        "receive": received * (radio.electronics_j_per_bit * bits),
+        "aggregate": fused * (radio.aggregation_j_per_bit * account.packet_bits) * round_.head,
+    }
+    if account.listen_j:
+        rows["listen"] = (received > 0).to(sent.dtype) * account.listen_j
+    if control is not None:
+        rows["control"] = control
+    if account.sense_j:
+        rows["sense"] = round_.own * account.sense_j
+    if account.idle_j:
+        rows["idle"] = round_.alive.to(sent.dtype) * account.idle_j
+    asked = sent.new_zeros((len(sent), len(CAUSES), sent.shape[1]))
+    for cause, row in rows.items():
+        asked[:, CAUSES.index(cause)] = row
+    return asked, sum(rows.values(), start=torch.zeros_like(sent))
+
+
+def control_j(
+    control: Control | None, round_: Round, radio: SensorRadioSettings, bits: int, position_m: Tensor, sink_m: Tensor
+) -> Tensor:
+    """Energy of the control messages of a round, float64 ``[B, N]``.
+
+    A broadcast is received by every live node within its radius. Whoever sends to another node joins it by a message,
+    which that one receives. Reports go to the sink and are answered; the sink's own energy does not count.
+    """
+    alive = round_.alive.to(torch.float64)
+    joins = round_.alive & (round_.up > 0)
+    heard = to_parents(alive, round_.up)
+    sent = joins * transmit_j_per_bit(radio, round_.hop_m2)
+    if control is not None:
+        sent = sent + control.broadcasts * transmit_j_per_bit(radio, control.radius_m.square())
+        heard = heard + _within(control, position_m)
+        if control.to_sink:
+            sent = sent + transmit_j_per_bit(radio, apart_m2(position_m, sink_m[:, None]))
+            heard = heard + 1.0
+    return (sent + heard * radio.electronics_j_per_bit) * bits * alive
+
+
+def _within(control: Control, position_m: Tensor) -> Tensor:
+    """Broadcasts that each node hears, its own not counted; only those who send any are looked at."""
+    nodes = control.broadcasts.shape[1]
+    who = listed(control.broadcasts > 0)
+    known = who.clamp(max=nodes - 1)
+    count = torch.where(who == nodes, 0.0, control.broadcasts.gather(1, known))
+    place = position_m.gather(1, known[..., None].expand(-1, -1, 2))
+    apart = apart_m2(position_m[:, :, None], place[:, None])  # [B, N, H]
+    inside = apart <= control.radius_m.gather(1, known).square()[:, None]
+    others = who[:, None] != torch.arange(nodes, device=who.device)[:, None]
+    heard: Tensor = ((inside & others) * count[:, None]).sum(-1)
+    return heard
+
+
+def pay(energy_j: Tensor, asked: Tensor, need: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What is left ``[B, N]``, what was paid ``[B, 7, N]``, and who could pay for all of it.
+
+    A node that cannot gives what it has, in proportion to the causes, and fails in that round.
+
+    Args:
+        energy_j: charges, ``[B, N]``.
+        asked: of each node by cause, ``[B, 7, N]``.
+        need: the sum over the causes, ``[B, N]``.
+    """
+    whole = need <= energy_j * (1.0 + 1e-12)
+    left = torch.where(whole, energy_j - need, 0.0).clamp_(min=0.0)
+    drop, node = (~whole).nonzero(as_tuple=True)
+    if len(drop) == 0:
+        return left, asked, whole
+    paid = asked.clone()
+    paid[drop, :, node] *= (energy_j[drop, node] / need[drop, node])[:, None]
+    return left, paid, whole

@@ -1,0 +1,63 @@
+"""Life of a sensor field: when nodes died, how evenly, and what the batteries were spent on.
+
+Rounds are counted from 1: a node that dies in its first round has lived for one. Where a death has not come by the end
+of the run, it is NaN.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..metrics.windows import Array, add, divide, read, total
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def death_round(dataset: xr.Dataset) -> Array:
+    """Round in which each node died, ascending, ``[D, N]``; NaN of those that live."""
+    life = read(dataset, "life_rounds", ("drop", "user"))
+    parent = read(dataset, "parent")[:, -1]
+    left = read(dataset, "left_j")[:, -1]
+    rounds = round(float(dataset.attrs["window_s"]) / float(dataset.attrs["round_s"])) * dataset.sizes["window"]
+    dead = (life < rounds) | (left <= 0) | (parent < -1)
+    return np.asarray(np.sort(np.where(dead, life, np.nan), axis=1), dtype=np.float64)
+
+
+def first_node_dead(dataset: xr.Dataset) -> Array:
+    """Round of the first death, ``[D]``."""
+    return death_round(dataset)[:, 0]
+
+
+def half_nodes_dead(dataset: xr.Dataset) -> Array:
+    """Round in which half of the nodes (rounded up) are dead, ``[D]``."""
+    died = death_round(dataset)
+    return died[:, (died.shape[1] + 1) // 2 - 1]
+
+
+def last_node_dead(dataset: xr.Dataset) -> Array:
+    """Round of the last death, ``[D]``."""
+    return death_round(dataset)[:, -1]
+
+
+def spread(dataset: xr.Dataset) -> Array:
+    """Rounds from the first death to the last, ``[D]``."""
+    died = death_round(dataset)
+    return np.asarray(died[:, -1] - died[:, 0], dtype=np.float64)
+
+
+def packets_per_joule(dataset: xr.Dataset) -> Array:
+    """Packets delivered over energy spent, ``[D]``."""
+    return divide(add(total(dataset, "packets")), add(read(dataset, "energy_j", ("drop", "window"))))
+
+
+def delivered(dataset: xr.Dataset) -> Array:
+    """Packets delivered in the whole run, ``[D]``."""
+    return add(total(dataset, "packets"))
+
+
+def energy_variance(dataset: xr.Dataset) -> Array:
+    """Variance of the charges after the round of the first death, ``[D]`` in mJ^2."""
+    return 1e6 * read(dataset, "spread_at_first_death_j2", ("drop", "window"))[:, -1]
