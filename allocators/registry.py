@@ -19,7 +19,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from .making import BadAllocator, load, make
+from .construction import BadAllocator, load, make
 
 GROUP = "fairwave.allocators"
 

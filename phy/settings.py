@@ -9,3 +9,11 @@ STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstring
 
 A bare string below a field is that field's description; units stand in the field's name (``isd_m``, ``carrier_hz``).
 """
+
+
+PARAMETERS = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+"""Configuration of every allocator of fairwave, used as ``@pydantic.dataclasses.dataclass(config=PARAMETERS)``.
+
+An allocator is not frozen, because it remembers things from one decision to the next; those are set in ``reset`` and
+are not fields.
+"""

@@ -41,7 +41,7 @@ def details(name: str) -> Rows:
     Raises:
         ScenarioError: there is none of that name.
     """
-    from allocators.making import load
+    from allocators.construction import load
     from allocators.registry import available, families_of, unknown_anywhere
 
     found = {family: available(family)[name] for family in families_of(name)}
@@ -129,7 +129,7 @@ def metrics() -> Rows:
 
 def traffic() -> Rows:
     """Traffic models, read from their source: importing them would import torch, which takes its time."""
-    from allocators.making import installed
+    from allocators.construction import installed
 
     rows = [row for path in sorted(_TRAFFIC.glob("*.py")) for row in _models(path)]
     rows += [{"name": name, "description": f"plug-in {where}"} for name, where in installed("fairwave.traffic").items()]

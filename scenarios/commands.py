@@ -258,7 +258,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check that an allocator keeps the contract: shapes, capacity, seeds, batches, devices."""
-    from allocators.check import check_allocator
+    from allocators.contract.check import check_allocator
 
     with chatter_on_stderr(as_json):
         findings = check_allocator(allocator, family)

@@ -65,7 +65,7 @@ class Contender:
         Raises:
             UnknownContentError: the object holds what cannot be compared by its content.
         """
-        from allocators.making import load
+        from allocators.construction import load
         from allocators.registry import available
 
         if self.given is not None:

@@ -50,7 +50,7 @@ def _make_known(name: str) -> None:
     """Load the metric of a plug-in; any other is known."""
     if name.partition("/")[0] in METRICS:
         return
-    from allocators.making import installed, load, made_with
+    from allocators.construction import installed, load, made_with
 
     base = name.partition("/")[0]
     if ":" not in base and base not in (points := installed("fairwave.metrics")):

@@ -14,12 +14,12 @@ from oracles_scheduling import Shape, assign_loops, context, moved, slot, water_
 from torch import Tensor
 
 from allocators import registry
-from allocators.scheduling.average import ServedAverage
 from allocators.scheduling.earliest_deadline import EarliestDeadline
 from allocators.scheduling.m_lwdf import ModifiedLargestWeightedDelayFirst
 from allocators.scheduling.max_rate import MaxRate
 from allocators.scheduling.proportional_fair import ProportionalFair
 from allocators.scheduling.round_robin import RoundRobin
+from allocators.scheduling.served_average import ServedAverage
 from allocators.scheduling.water_filling import WaterFilling
 from mac.scheduling.types import SchedulingDecision, SchedulingObservation
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from oracles_scheduling import level_loops, moved
 
 from allocators import registry
+from allocators.slicing.apportionment import apportion
 from allocators.slicing.demand_proportional import DemandProportional
 from allocators.slicing.equal import Equal
 from allocators.slicing.max_weight import MaxWeight
-from allocators.slicing.rounding import apportion
 from allocators.slicing.rrm_policy import Ratios, RrmPolicy
 from allocators.slicing.tractor_expert import TractorExpert
 from allocators.slicing.tractor_random import TractorRandom

@@ -12,7 +12,7 @@ from oracles_scheduling import Shape, assign_loops, context, only, slot
 
 from allocators.scheduling.max_rate import MaxRate
 from allocators.scheduling.round_robin import RoundRobin
-from allocators.scheduling.turns import Lots
+from allocators.scheduling.slice_groups import Lots
 from allocators.scheduling.water_filling import WaterFilling
 from mac.scheduling.types import SchedulingObservation
 from phy.random import Drops, uniform

@@ -236,7 +236,7 @@ def test_an_allocator_inside_the_problem_is_named(method: str) -> None:
 
 PLUG = """
 import torch
-from allocators.slicing.rounding import apportion
+from allocators.slicing.apportionment import apportion
 
 class Plug:
     def reset(self, context, seed):

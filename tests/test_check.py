@@ -14,8 +14,9 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from allocators import check, registry
-from allocators.check import CheckReport, check_allocator
+from allocators import registry
+from allocators.contract import check
+from allocators.contract.check import CheckReport, check_allocator
 from allocators.scheduling.max_rate import MaxRate
 from allocators.scheduling.round_robin import RoundRobin
 from allocators.slicing.equal import Equal

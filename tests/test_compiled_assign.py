@@ -14,7 +14,7 @@ from oracles_scheduling import Shape, assign_loops, context, slot
 from torch import Tensor
 
 from allocators.scheduling.assign import assign, assign_rows
-from allocators.scheduling.roster import Roster
+from allocators.scheduling.cell_layout import Roster
 from allocators.scheduling.round_robin import RoundRobin
 from mac.scheduling.feasible import _breached, _breaches
 from mac.scheduling.types import SchedulingObservation

@@ -17,7 +17,7 @@ import torch
 from compiled_cases import Arrays, arrays, city, problem, same
 from oracles_scheduling import Shape, assign_loops, slot
 
-from allocators.scheduling import compiled_assign
+from allocators.scheduling import assign_numba
 from allocators.scheduling.assign import assign
 from mac.engine.backends import numba_kernels
 from mac.scheduling import feasible_numba
@@ -117,7 +117,7 @@ KERNELS = ("need", "send", "decode", "hear", "deal", "breached")
 def break_one(kernel: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every call of a loop fails; the calls."""
     calls: list[str] = []
-    rooms = (numba_kernels, numba_kernels, numba_kernels, sinr_numba, compiled_assign, feasible_numba)
+    rooms = (numba_kernels, numba_kernels, numba_kernels, sinr_numba, assign_numba, feasible_numba)
     monkeypatch.setattr(dict(zip(KERNELS, rooms, strict=True))[kernel], kernel, failing(error, calls))
     return calls
 
@@ -196,7 +196,7 @@ SCRIPT = """
 import warnings
 warnings.simplefilter("error", UserWarning)
 import numpy as np, torch
-from allocators.scheduling.compiled_assign import deal
+from allocators.scheduling.assign_numba import deal
 need, none = np.array([[2.0, 9.0]]), np.empty((0, 0, 0), np.bool_)
 user = np.empty((1, 1, 4), np.int64)
 bids, equal = np.array([[[3.0], [1.0]]], np.float32), np.ones((1, 2), np.float32)

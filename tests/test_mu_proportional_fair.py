@@ -10,7 +10,7 @@ import torch
 from oracles_scheduling import Shape, context, slot
 from oracles_sharing import partners_loops
 
-from allocators.check import check_allocator
+from allocators.contract.check import check_allocator
 from allocators.scheduling.mu_proportional_fair import MultiUserProportionalFair
 from allocators.scheduling.proportional_fair import ProportionalFair
 from mac.scheduling.feasible import require_scheduling

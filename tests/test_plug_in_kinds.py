@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from allocators import making
+from allocators import construction
 from mac.metrics.registry import PLUGGED
 from phy.random import Drops
 from scenarios import ScenarioError, catalogue, families, load, run
@@ -100,7 +100,7 @@ def plug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def named(monkeypatch: pytest.MonkeyPatch, group: str, name: str, value: str) -> None:
     points = [EntryPoint(name, value, group)]
-    monkeypatch.setattr(making, "entry_points", lambda group: [one for one in points if one.group == group])
+    monkeypatch.setattr(construction, "entry_points", lambda group: [one for one in points if one.group == group])
 
 
 def with_traffic(model: str, **params: Any) -> dict[str, Any]:

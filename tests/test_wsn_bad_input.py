@@ -13,9 +13,9 @@ from run_helpers import files, refused, run
 from torch import Tensor
 from typer.testing import CliRunner
 
-from allocators.check import check_allocator
+from allocators.contract.check import check_allocator
 from allocators.registry import available, resolve
-from allocators.wsn.learner import STATES, Table
+from allocators.wsn.q_table import STATES, Table
 from mac.core import loop
 from mac.core.contracts import AllocatorError
 from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation

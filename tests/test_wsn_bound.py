@@ -13,7 +13,7 @@ from scipy.optimize import linprog
 from typer.testing import CliRunner
 
 from allocators.registry import available
-from allocators.wsn.bound import lifetime_bound
+from allocators.wsn.lifetime_bound import lifetime_bound
 from phy.random import Drops
 from phy.sensors.radio_energy import SensorRadioSettings, transmit_j_per_bit
 from scenarios import families, load, run

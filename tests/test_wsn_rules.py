@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from allocators.registry import resolve
-from allocators.wsn.central import medoids
-from allocators.wsn.clusters import nearest
-from allocators.wsn.game import equilibrium
-from allocators.wsn.learner import Table, state_of
+from allocators.wsn.clustering.medoids import medoids
+from allocators.wsn.clustering.nearest_head import nearest
 from allocators.wsn.pegasis import greedy_chain
+from allocators.wsn.q_table import Table, state_of
+from allocators.wsn.volunteers_dilemma import equilibrium
 from mac.wsn.problem import CAUSES, WsnProblem
 from mac.wsn.types import SINK
 from phy.random import Drops, uniform

@@ -16,7 +16,7 @@ from torch import Tensor
 from mac.scheduling.types import SchedulingDecision, SchedulingObservation
 from phy.numerics.jit import available, give_up
 
-from .roster import Roster
+from .cell_layout import Roster
 
 NEVER = float("-inf")  # metric of a user who may not hold the PRB
 _ANY = float("inf")  # a cap that no metric feels
@@ -41,7 +41,7 @@ def assign(
     still hold.
 
     Ties go to the user who stands first in the roster of its cell: the lowest index, or whom the lot falls on where
-    the observation comes from :meth:`~allocators.scheduling.turns.Lots.ordered`.
+    the observation comes from :meth:`~allocators.scheduling.slice_groups.Lots.ordered`.
 
     Args:
         metric: ``[B, U, K]``, or ``[B, U, 1]`` where all PRBs are alike; any unit, of either sign, not NaN; minus
@@ -84,7 +84,7 @@ def _dealt(
     """The same in compiled loops, ``[B, C, K]``."""
     from mac.scheduling.feasible_numba import limits, masks
 
-    from .compiled_assign import deal
+    from .assign_numba import deal
 
     places, bids = observation.roster.contiguous().numpy(), metric.detach().contiguous().numpy()
     factor = np.ones(bids.shape[:2], bids.dtype) if weight is None else weight.detach().contiguous().numpy()

@@ -8,10 +8,10 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from phy.settings import PARAMETERS
 
-from ..settings import PARAMETERS
 from .assign import assign
-from .average import ServedAverage
+from .served_average import ServedAverage
 
 _HORIZON_SLOTS = 4096  # deadlines that are farther away all count alike
 

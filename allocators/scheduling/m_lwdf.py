@@ -9,10 +9,10 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from phy.settings import PARAMETERS
 
-from ..settings import PARAMETERS
 from .assign import assign
-from .average import ServedAverage
+from .served_average import ServedAverage
 
 
 @dataclass(config=PARAMETERS)

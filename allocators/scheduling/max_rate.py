@@ -6,10 +6,10 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from phy.settings import PARAMETERS
 
-from ..settings import PARAMETERS
 from .assign import assign
-from .turns import Lots
+from .slice_groups import Lots
 
 
 @dataclass(config=PARAMETERS)
@@ -17,7 +17,7 @@ class MaxRate:
     """Max rate per PRB: metric = rate of the PRB. The bound of throughput; users at the edge starve.
 
     CQIs are few, so several users often have the greatest rate. Among these a random order decides that is drawn anew
-    in every slot (:class:`~allocators.scheduling.turns.Lots`), so that equals get equally much in the long run.
+    in every slot (:class:`~allocators.scheduling.slice_groups.Lots`), so that equals get equally much in the long run.
 
     Source: Knopp and Humblet, Information capacity and power control in single-cell multiuser communications, 1995.
     """

@@ -8,11 +8,11 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from phy.settings import PARAMETERS
 
-from ..settings import PARAMETERS
 from .assign import NEVER, assign
-from .average import ServedAverage
-from .pairing import Company, Pairs
+from .mu_grouping import Company, Pairs
+from .served_average import ServedAverage
 
 
 @dataclass(config=PARAMETERS)

@@ -6,10 +6,10 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from phy.settings import PARAMETERS
 
-from ..settings import PARAMETERS
 from .assign import assign
-from .average import ServedAverage
+from .served_average import ServedAverage
 
 
 @dataclass(config=PARAMETERS)
@@ -20,7 +20,7 @@ class ProportionalFair:
     each on those PRBs and in those slots in which his own channel is good.
 
     Source: Kelly, 1997; Tse and Viswanath, 2005, section 6.7.1. The average's start is described at
-    :class:`~allocators.scheduling.average.ServedAverage`.
+    :class:`~allocators.scheduling.served_average.ServedAverage`.
     """
 
     time_constant_s: float = Field(default=0.1, gt=0, le=3600)

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
 from phy.numerics.jit import available, give_up
+from phy.settings import PARAMETERS
 
-from ..settings import PARAMETERS
 from .assign import assign, assign_rows
-from .roster import Roster
-from .turns import Lots, mates, prb_numbers
+from .cell_layout import Roster
+from .slice_groups import Lots, mates, prb_numbers
 
 
 @dataclass(config=PARAMETERS)
@@ -23,7 +23,7 @@ class RoundRobin:
     Users stand in a circle by index. PRB j of the slot goes to the user j places after the pointer; what he does not
     need goes to the next in the circle who has not had enough. The pointer moves on by the number of PRBs, so that
     users who always have data never differ by more than one PRB. PRBs borrowed from other slices go by lot, slot by
-    slot (:class:`~allocators.scheduling.turns.Lots`).
+    slot (:class:`~allocators.scheduling.slice_groups.Lots`).
     """
 
     passes: int = Field(default=3, ge=1, le=16)
@@ -51,7 +51,7 @@ class RoundRobin:
         """Computes minus the places between each user and each PRB's turn, ``[B, U, K]``, and moves the pointers on."""
         from mac.scheduling.feasible_numba import masks
 
-        from .compiled_assign import turns
+        from .assign_numba import turns
 
         bids, after = torch.empty_like(observation.rate_bits), torch.empty_like(self._pointer)
         slot = (observation.roster, observation.need_prbs, observation.slice_id)

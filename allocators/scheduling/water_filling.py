@@ -8,11 +8,11 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from phy.settings import PARAMETERS
 
-from ..settings import PARAMETERS
 from .assign import assign_rows
-from .roster import Roster
-from .turns import Lots, mates, prb_numbers
+from .cell_layout import Roster
+from .slice_groups import Lots, mates, prb_numbers
 
 
 @dataclass(config=PARAMETERS)
@@ -23,7 +23,7 @@ class WaterFilling:
     i is satisfied where ``sum_j min(need_j, need_i)`` over the users of his cell and slice does not exceed their PRBs.
     PRBs are whole, so some get one more; who does goes round from slot to slot. The PRBs of a user lie side by side,
     in the order of the users. PRBs borrowed from other slices go to the user with the best rate, among equals by
-    lot (:class:`~allocators.scheduling.turns.Lots`).
+    lot (:class:`~allocators.scheduling.slice_groups.Lots`).
 
     Source: Bertsekas and Gallager, Data Networks, 1992, section 6.5.2 (max-min fairness).
     """

@@ -9,9 +9,9 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from phy.settings import PARAMETERS
 
-from ..settings import PARAMETERS
-from .rounding import apportion, require_room
+from .apportionment import apportion, require_room
 
 Demand = Literal["requested", "arrived"]
 

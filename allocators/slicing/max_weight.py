@@ -6,9 +6,9 @@ import torch
 from pydantic.dataclasses import dataclass
 
 from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from phy.settings import PARAMETERS
 
-from ..settings import PARAMETERS
-from .rounding import require_room
+from .apportionment import require_room
 
 
 @dataclass(config=PARAMETERS)

@@ -12,11 +12,10 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
-from phy.settings import STRICT
+from phy.settings import PARAMETERS, STRICT
 
-from ..settings import PARAMETERS
+from .apportionment import apportion, require_room
 from .demand_proportional import Demand, demand_prbs
-from .rounding import apportion, require_room
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -7,9 +7,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from phy.settings import PARAMETERS
 
-from ..settings import PARAMETERS
-from .rounding import apportion, require_room
+from .apportionment import apportion, require_room
 
 
 @dataclass(config=PARAMETERS)

@@ -6,8 +6,7 @@ import torch
 from pydantic.dataclasses import dataclass
 
 from mac.wsn.types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
-
-from ..settings import PARAMETERS
+from phy.settings import PARAMETERS
 
 
 @dataclass(config=PARAMETERS)

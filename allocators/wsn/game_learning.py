@@ -14,12 +14,12 @@ from mac.wsn.node_geometry import apart_m2, between_m2
 from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import uniform
 from phy.sensors.radio_energy import transmit_j_per_bit
+from phy.settings import PARAMETERS
 
-from ..settings import PARAMETERS
-from .central import least_of_each
-from .game import GameSettings, equilibrium, payoff
-from .learner import Table, state_of
-from .standing import StandingClusters
+from .clustering.medoids import least_of_each
+from .clustering.persistent_clusters import StandingClusters
+from .q_table import Table, state_of
+from .volunteers_dilemma import GameSettings, equilibrium, payoff
 
 _NEVER = 1e9  # rounds since a node was head that never was
 
@@ -29,9 +29,9 @@ class GameLearning:
     """Clusters in steps, heads by a game, learned corrections, and one intermediary that speaks to the sink.
 
     1. *Clusters*: the field is cut into ``p N`` clusters of near nodes, anew when a tenth of them has died (ours).
-    2. *Game*: each member volunteers with the chance of its cluster's mixed equilibrium (:mod:`allocators.wsn.game`).
-       Of several volunteers the one with most charge leads; where nobody volunteers, the member with most charge does
-       (ours).
+    2. *Game*: each member volunteers with the chance of its cluster's mixed equilibrium
+       (:mod:`allocators.wsn.volunteers_dilemma`). Of several volunteers the one with most charge leads; where nobody
+       volunteers, the member with most charge does (ours).
     3. *Learning*: Q-learning over (charge, distance, history) moves that chance up or down (:mod:`.learner`): its log
        odds by ``trust`` times what leading is worth beyond following.
     4. *Intermediary*: of all heads the one with most charge receives from the others and sends to the sink, in a

@@ -10,9 +10,9 @@ from torch import Tensor
 from mac.wsn.node_geometry import apart_m2
 from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import uniform
+from phy.settings import PARAMETERS
 
-from ..settings import PARAMETERS
-from .relay import BetweenHeads, routed
+from .clustering.multi_hop import BetweenHeads, routed
 
 _TURNS = 20  # p_min 1e-4 doubles to 1 in 14
 _PAIRS = 1 << 22  # distances held at once

@@ -8,11 +8,11 @@ from pydantic.dataclasses import dataclass
 
 from mac.wsn.node_geometry import apart_m2
 from mac.wsn.types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
+from phy.settings import PARAMETERS
 
-from ..settings import PARAMETERS
-from .central import least_of_each
-from .relay import BetweenHeads, routed
-from .standing import StandingClusters
+from .clustering.medoids import least_of_each
+from .clustering.multi_hop import BetweenHeads, routed
+from .clustering.persistent_clusters import StandingClusters
 
 
 @dataclass(config=PARAMETERS)

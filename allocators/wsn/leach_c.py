@@ -10,11 +10,11 @@ from pydantic.dataclasses import dataclass
 
 from mac.wsn.types import Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import uniform
+from phy.settings import PARAMETERS
 
-from ..settings import PARAMETERS
-from .central import draw, medoids
-from .clusters import join_nearest
-from .relay import BetweenHeads, routed
+from .clustering.medoids import draw, medoids
+from .clustering.multi_hop import BetweenHeads, routed
+from .clustering.nearest_head import join_nearest
 
 
 @dataclass(config=PARAMETERS)

@@ -9,8 +9,7 @@ from torch import Tensor
 from mac.wsn.node_geometry import apart_m2
 from mac.wsn.types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
 from phy.sensors.radio_energy import transmit_j_per_bit
-
-from ..settings import PARAMETERS
+from phy.settings import PARAMETERS
 
 _MOST_NODES = 2000
 

@@ -8,8 +8,7 @@ from torch import Tensor
 
 from mac.wsn.node_geometry import apart_m2
 from mac.wsn.types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
-
-from ..settings import PARAMETERS
+from phy.settings import PARAMETERS
 
 
 @dataclass(config=PARAMETERS)

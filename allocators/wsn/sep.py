@@ -6,11 +6,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mac.wsn.types import WsnContext, WsnDecision, WsnObservation
+from phy.settings import PARAMETERS
 
-from ..settings import PARAMETERS
-from .clusters import join_nearest
-from .relay import BetweenHeads, routed
-from .rotation import Epoch, Rotation
+from .clustering.head_rotation import Epoch, Rotation
+from .clustering.multi_hop import BetweenHeads, routed
+from .clustering.nearest_head import join_nearest
 
 
 @dataclass(config=PARAMETERS)

@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from allocators.making import installed, load, made_with
+from allocators.construction import installed, load, made_with
 from mac.core.allocator_guard import Kept
 from mac.core.plugin_traceback import plug_in_line, said, told
 from mac.traffic import TRAFFIC_MODELS, Arrivals, Packets, TrafficSettings, merge

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from allocators.wsn.bound import lifetime_bound
+from allocators.wsn.lifetime_bound import lifetime_bound
 from mac.metrics.satisfaction import Sla
 from mac.wsn.energy_ledger import CAUSES
 from mac.wsn.problem import WsnParts, WsnProblem

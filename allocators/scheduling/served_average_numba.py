@@ -1,4 +1,4 @@
-"""The average rate of each user after a slot, as a loop; the torch form is in :mod:`allocators.scheduling.average`."""
+"""The average rate of each user after a slot, as a loop; the torch form is in :mod:`allocators.scheduling.served_average`."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mac.wsn.node_geometry import apart_m2
 
-from .clusters import nearest
+from .nearest_head import nearest
 
 
 def members_mean(label: Tensor, member: Tensor, position_m: Tensor, clusters: int) -> Tensor:

@@ -18,14 +18,14 @@ from mac.core.allocator_guard import Hinting, Kept
 from mac.core.plugin_traceback import plug_in_line, said, told
 from phy.random import Drops
 
-from . import registry
-from .checking import DROPS, Case, FamilyCheck, first_difference, tensors
-from .making import BadAllocator, make
+from .. import registry
+from ..construction import BadAllocator, make
+from .cases import DROPS, Case, FamilyCheck, first_difference, tensors
 
 _FAMILIES = {
-    "scheduling": "allocators.check_scheduling",
-    "slicing": "allocators.check_slicing",
-    "wsn": "allocators.check_wsn",
+    "scheduling": "allocators.scheduling.contract",
+    "slicing": "allocators.slicing.contract",
+    "wsn": "allocators.wsn.contract",
 }
 _SEED = 5
 _PROMISES = {

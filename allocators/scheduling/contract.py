@@ -14,7 +14,7 @@ from mac.scheduling.types import SchedulingContext, SchedulingDecision, Scheduli
 from phy.numerics import log_grid
 from phy.random import Drops
 
-from .checking import Case, FamilyCheck, Luck
+from ..contract.cases import Case, FamilyCheck, Luck
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from mac.wsn.types import WsnContext, WsnDecision, WsnObservation
 from phy.random import Drops
 from phy.sensors.radio_energy import SensorRadioSettings
 
-from .checking import Case, FamilyCheck, Luck
+from ..contract.cases import Case, FamilyCheck, Luck
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Who goes with whom on a PRB: expected rates of users who share one, added to user by user.
 
-All by place in the cell (:class:`~allocators.scheduling.roster.Roster`): M places of C cells and K PRBs.
+All by place in the cell (:class:`~allocators.scheduling.cell_layout.Roster`): M places of C cells and K PRBs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 from mac.scheduling.types import SchedulingContext, SchedulingObservation
 from phy.numerics import log_grid
 
-from .roster import Roster
+from .cell_layout import Roster
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class ServedAverage:
 
     def _followed(self, bits: Tensor, served: Tensor) -> Tensor:
         """The same in a compiled loop."""
-        from .compiled_average import follow
+        from .served_average_numba import follow
 
         weight = torch.empty_like(bits)
         follow(served.contiguous().numpy(), self._share, _LEAST_BITS, bits.numpy(), weight.numpy())

@@ -8,8 +8,8 @@ from torch import Tensor
 from mac.wsn.types import NO_WAY, WsnContext, WsnObservation
 from phy.random import uniform
 
-from .central import draw, medoids
-from .clusters import nearest
+from .medoids import draw, medoids
+from .nearest_head import nearest
 
 _LEFT = 0.9  # share of the nodes that must live for clusters to stand (ours)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from mac.scheduling.types import SchedulingContext, SchedulingObservation
 from phy.random import uniform
 
-from .roster import Roster
+from .cell_layout import Roster
 
 
 class Lots:

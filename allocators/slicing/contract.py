@@ -11,8 +11,8 @@ from mac.scheduling.feasible import require_slicing
 from mac.slicing.types import Service, SlicingContext, SlicingDecision, SlicingObservation
 from phy.random import Drops
 
-from .checking import Case, FamilyCheck, Luck
-from .slicing.rounding import apportion
+from ..contract.cases import Case, FamilyCheck, Luck
+from .apportionment import apportion
 
 _SERVICES: tuple[Service, ...] = ("mmtc", "urllc", "embb", "embb", "urllc")
 
