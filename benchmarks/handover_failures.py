@@ -21,8 +21,9 @@ from phy.channel.channel import frequency_basis
 from phy.channel.moving import Course
 from phy.random import Drops
 from scenarios import load
-from scenarios.families import assembly, cellular, find, moving
-from scenarios.families.cellular import CellularScenario
+from scenarios.families import find
+from scenarios.families.cellular import engine_factory, mobility, scenario
+from scenarios.families.cellular.scenario import CellularScenario
 
 AT_ONCE = {"qout_window_ms": 0.0, "qin_window_ms": 0.0}
 SLOW = {"offset_db": 2.0, "hysteresis_db": 1.0, "time_to_trigger_ms": 160, "preparation_ms": 50.0}
@@ -62,8 +63,8 @@ CASES: list[tuple[str, str, dict[str, Any], int]] = [
 
 def levels(case: CellularScenario, drops: int) -> list[tuple[Drops, list[Tensor]]]:
     """Mean SNR of all links at all measurements of each drop."""
-    shape = cellular.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
-    plan, motion = assembly.channel_plan(case), moving.motion_plan(case, shape)
+    shape = scenario.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
+    plan, motion = engine_factory.channel_plan(case), mobility.motion_plan(case, shape)
     slots = range(0, shape.total_slots, period_slots(case.measurements, case.carrier.slot_s))
     found = []
     for number in range(drops):

@@ -126,8 +126,8 @@ class Fairwave(Contender):
 
     def measure(self, size: Size, batch: int, seconds: float) -> Reading:
         """A row of ``fairwave bench``."""
-        from scenarios import measuring
-        from scenarios.bench import Case, Options
+        from scenarios.bench import measure as measuring
+        from scenarios.bench.bench import Case, Options
 
         return Reading(measuring.measure(Case(size.name, batch, self.mode, Options()))["slots_per_s"])
 

@@ -27,8 +27,8 @@ import peer_mobile_env
 import peer_sionna_sys
 from peer_base import Contender, Fairwave, Reading, Size
 
+from scenarios.bench.workloads import WORKLOADS, Downlink
 from scenarios.errors import ScenarioError, did_you_mean
-from scenarios.workloads import WORKLOADS, Downlink
 
 DOWNLINKS = {name: workload for name, workload in WORKLOADS.items() if isinstance(workload, Downlink)}
 SIZES = {name: Size(name, its.sites, its.sectors, its.prbs, its.users_per_cell) for name, its in DOWNLINKS.items()}

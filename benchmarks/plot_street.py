@@ -23,8 +23,9 @@ from mac.engine.engine import Engine
 from phy.channel.moving import MovingFading
 from phy.random import Drops
 from scenarios import load
-from scenarios.families import assembly, cellular, find
-from scenarios.families.cellular import CellularScenario
+from scenarios.families import find
+from scenarios.families.cellular import engine_factory, scenario
+from scenarios.families.cellular.scenario import CellularScenario
 
 TRACK = "user,time_s,x_m,y_m\nann,0,30,20\nann,4,74,20\n"
 CORNER = {"west_m": 50, "south_m": 0, "east_m": 90, "north_m": 60}
@@ -51,8 +52,8 @@ def engine_of(blocked: bool, folder: Path) -> Engine:
     blockage = [{"model": "scripted", "events": [EVENT]}] if blocked else []
     case = load(SCENARIO, blockage=blockage, **{"users.walkers.mobility": mobility})
     assert isinstance(case, CellularScenario)
-    shape = cellular.Shape(find("scheduling").clock(case), 1, (0,))
-    return assembly.engine(case, Drops(1, (0,)), shape, torch.device("cpu"), torch.float64)
+    shape = scenario.Shape(find("scheduling").clock(case), 1, (0,))
+    return engine_factory.engine(case, Drops(1, (0,)), shape, torch.device("cpu"), torch.float64)
 
 
 def along(engine: Engine) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """Which operations the bytes of a slot go through: ``python benchmarks/where_bytes_go.py W1 [--drops N]``.
 
-Counts one stretch of slots of a workload of ``fairwave bench``, as scenarios/counting.py says, and prints the
-operations that move most as a Markdown table: launched a slot, bytes a cell-slot, share of all bytes.
+Counts one stretch of slots of a workload of ``fairwave bench``, as scenarios/bench/operation_counts.py says, and
+prints the operations that move most as a Markdown table: launched a slot, bytes a cell-slot, share of all bytes.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 
 from mac.core.loop import Span, run
-from scenarios.bench import Case, Options
-from scenarios.counting import Counting, stretch
-from scenarios.measuring import prepare, use_threads
-from scenarios.workloads import WORKLOADS
+from scenarios.bench.bench import Case, Options
+from scenarios.bench.measure import prepare, use_threads
+from scenarios.bench.operation_counts import Counting, stretch
+from scenarios.bench.workloads import WORKLOADS
 
 
 def main() -> None:

@@ -16,9 +16,9 @@ import torch
 from mac.core.loop import Span, run
 from mac.core.recorder import Recorder
 from mac.engine.backends import numba_kernels, numba_slot
-from scenarios.bench import Case, Options
-from scenarios.measuring import prepare
-from scenarios.workloads import WORKLOADS
+from scenarios.bench.bench import Case, Options
+from scenarios.bench.measure import prepare
+from scenarios.bench.workloads import WORKLOADS
 
 
 def main() -> None:

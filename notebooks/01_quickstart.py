@@ -49,7 +49,7 @@ rows.pivot(index="metric", columns="allocator", values="mean")[result.allocators
 # eMBB gains from one controller to the next, URLLC pays for. A dot in the plot is a user in a drop.
 
 # %%
-from scenarios.plots import plot_quotas, plot_satisfaction
+from scenarios.plots.figures import plot_quotas, plot_satisfaction
 
 plot_satisfaction(result)
 

@@ -6,10 +6,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .config.loading import load
     from .errors import ScenarioError
-    from .loading import load
-    from .results import Result
-    from .running import run
+    from .results.result import Result
+    from .running.run import run
 
 __all__ = ["Result", "ScenarioError", "load", "run"]
 

@@ -16,8 +16,8 @@ from mac.engine.backends.numba_slot import CompiledSlot
 from mac.engine.engine import Engine
 from phy.numerics import jit
 from phy.random import Drops
+from scenarios.config.loading import load
 from scenarios.families import Family, find
-from scenarios.loading import load
 
 Scenario = dict[str, Any]
 Arrays = dict[str, np.ndarray]

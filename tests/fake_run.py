@@ -103,7 +103,7 @@ def _drop(allocator: str, mix: tuple[int, int, int], drop: int, count: int) -> d
 
 @dataclass(frozen=True)
 class FakeResult:
-    """What ``scenarios.results.Result`` gives to plots and report."""
+    """What ``scenarios.results.result.Result`` gives to plots and report."""
 
     run_dir: Path
     allocators: list[str]

@@ -10,7 +10,8 @@ from handover_cases import SCENARIO
 from mac.engine.radio.su_mimo import MimoEngine
 from phy.random import Drops
 from scenarios import load
-from scenarios.families import assembly, cellular, find
+from scenarios.families import find
+from scenarios.families.cellular import engine_factory, scenario
 
 UE = {"polarizations": 2, "ports": 2, "polarization_slant_deg": 0.0}
 
@@ -20,8 +21,8 @@ PANELS = {"base": {"columns": 2, "polarizations": 2, "ports": 4}, "ue": UE, "hea
 
 def engine(ids: tuple[int, ...] = (0,), **more: Any) -> MimoEngine:
     case = load(SCENARIO, antennas={**PANELS, **more}, **{"handover.interruption_ms": 3.0, "motion.update_s": 0.05})
-    assert isinstance(case, cellular.CellularScenario)
-    shape = cellular.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
-    made = assembly.engine(case, Drops(3, ids), shape, torch.device("cpu"), torch.float32)
+    assert isinstance(case, scenario.CellularScenario)
+    shape = scenario.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
+    made = engine_factory.engine(case, Drops(3, ids), shape, torch.device("cpu"), torch.float32)
     assert isinstance(made, MimoEngine)
     return made

@@ -14,9 +14,11 @@ from phy.mobility import Trajectory, fold
 from phy.random import Drops
 from phy.topology.sites import TopologySettings, build_topology
 from scenarios import load
-from scenarios.families import assembly, cellular, find
-from scenarios.families.moving import motion_plan
-from scenarios.families.scheduling import SchedulingScenario
+from scenarios.families import find
+from scenarios.families.cellular import engine_factory
+from scenarios.families.cellular import scenario as cellular
+from scenarios.families.cellular.mobility import motion_plan
+from scenarios.families.scheduling.family import SchedulingScenario
 
 CPU, SLOT_S = torch.device("cpu"), 1e-3
 
@@ -42,7 +44,7 @@ def scenario(**changes: Any) -> SchedulingScenario:
 
 def moving(case: SchedulingScenario, ids: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64) -> Channel:
     shape = cellular.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
-    plan, motion = assembly.channel_plan(case), motion_plan(case, shape)
+    plan, motion = engine_factory.channel_plan(case), motion_plan(case, shape)
     return build_moving_channel(Drops(1, ids), plan, motion, CPU, dtype)
 
 

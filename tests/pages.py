@@ -100,7 +100,7 @@ def run_command(block: Block, command: str) -> str:
         return ""
     if block.how.startswith("add ") and arguments[0] == "run":
         arguments += shlex.split(block.how.removeprefix("add "))
-    from scenarios.cli import app
+    from scenarios.cli.main import app
 
     result = CliRunner().invoke(app, arguments)
     expected = 2 if block.how == "fails" else 0
@@ -123,7 +123,7 @@ def clean_imports(folder: Path) -> Iterator[None]:
 
 def _parse(arguments: list[str]) -> None:
     """Check a command's name and options as the command line would, without running it."""
-    from scenarios.cli import app
+    from scenarios.cli.main import app
 
     group: Any = typer.main.get_command(app)
     with group.make_context("fairwave", list(arguments)) as context:

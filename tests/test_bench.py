@@ -11,11 +11,12 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from scenarios import bench, measuring, memory, scaling
-from scenarios.bench import Case, Options
-from scenarios.cli import app
+from scenarios.bench import bench, measure, scaling
+from scenarios.bench.bench import Case, Options
+from scenarios.bench.workloads import WORKLOADS
+from scenarios.cli.main import app
 from scenarios.errors import ScenarioError
-from scenarios.workloads import WORKLOADS
+from scenarios.running import memory
 
 KEYS = ["workload", "mode", "compiled", "cells", "users", "prbs", "drops", "threads", "workers", "device",
         "slots_per_s", "cell_slots_per_s", "operations_per_slot", "host_syncs_per_slot", "bytes_per_cell_slot",
@@ -24,9 +25,9 @@ KEYS = ["workload", "mode", "compiled", "cells", "users", "prbs", "drops", "thre
 
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measurements that take no time and mean nothing."""
-    monkeypatch.setattr(measuring, "_WINDOW_S", 1e-3)
-    monkeypatch.setattr(measuring, "_WARMUP_SLOTS", 1)
-    monkeypatch.setattr(measuring, "_COPY_BYTES", {"cpu": 1 << 20})
+    monkeypatch.setattr(measure, "_WINDOW_S", 1e-3)
+    monkeypatch.setattr(measure, "_WARMUP_SLOTS", 1)
+    monkeypatch.setattr(measure, "_COPY_BYTES", {"cpu": 1 << 20})
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, measured: Callable[[Case], dict[str, Any] | None]) -> None:
@@ -36,7 +37,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, measured: Callable[[Case], dict[str
 
 def test_a_row_has_exactly_the_keys_that_were_promised(monkeypatch: pytest.MonkeyPatch) -> None:
     at_once(monkeypatch)
-    row = measuring.measure(Case("W1", 2, "exact", Options(allocator="round_robin")))
+    row = measure.measure(Case("W1", 2, "exact", Options(allocator="round_robin")))
     assert list(row) == KEYS
     assert (row["cells"], row["users"], row["prbs"], row["drops"]) == (7, 70, 50, 2)
     assert (row["mode"], row["compiled"], row["threads"]) == ("exact", True, 1)
@@ -46,14 +47,14 @@ def test_a_row_has_exactly_the_keys_that_were_promised(monkeypatch: pytest.Monke
 
 def test_sensor_fields_are_counted_in_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     at_once(monkeypatch)
-    row = measuring.measure(Case("wsn-100", 2, "exact", Options()))
+    row = measure.measure(Case("wsn-100", 2, "exact", Options()))
     assert (row["nodes"], row["drops"]) == (100, 2)
     assert row["rounds_per_s"] > 0 and row["node_rounds_per_s"] == pytest.approx(100 * row["rounds_per_s"], rel=1e-3)
     assert row["operations_per_round"] > 0 and row["bytes_per_node_round"] > 0
 
 
 def test_a_large_batch_repeats_the_drops_that_were_drawn() -> None:
-    problem, _ = measuring.prepare(WORKLOADS["W1"], Case("W1", 6, "exact", Options()), distinct=2)
+    problem, _ = measure.prepare(WORKLOADS["W1"], Case("W1", 6, "exact", Options()), distinct=2)
     assert problem.drops.ids == (0, 1) * 3
     snr = problem.engine.parts.channel.mean_snr
     assert torch.equal(snr[0], snr[4]) and not torch.equal(snr[0], snr[1])

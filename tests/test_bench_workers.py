@@ -13,11 +13,12 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from scenarios import bench, memory
-from scenarios.apart import apart, meet
-from scenarios.bench import Case, Options
-from scenarios.bench_command import _show
-from scenarios.cli import app
+from scenarios.bench import bench
+from scenarios.bench.bench import Case, Options
+from scenarios.bench.isolated_process import apart, meet
+from scenarios.cli.bench import _show
+from scenarios.cli.main import app
+from scenarios.running import memory
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # whatever name pytest gave it, workers need not import it
 TWO = Case("W1", 4, "exact", Options(workers=2))

@@ -10,7 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from scenarios.calibration import (
+from scenarios.calibration.calibration import (
     PERCENTILES,
     QUANTITIES,
     calibrate,
@@ -19,9 +19,9 @@ from scenarios.calibration import (
     save_plot,
     wideband_geometry_db,
 )
-from scenarios.cli import app
+from scenarios.cli.main import app
+from scenarios.config.loading import CALIBRATIONS
 from scenarios.errors import ScenarioError
-from scenarios.loading import CALIBRATIONS
 
 BAR_DB = {"coupling_gain_db": 2.0, "geometry_db": 0.7}
 JUDGED = ("calibration-uma-mmtc", "calibration-uma-urllc", "calibration-rural", "calibration-inh")

@@ -10,9 +10,9 @@ import torch
 from typer.testing import CliRunner
 
 from phy.random import Drops
-from scenarios.calibration import Calibration, calibrate, load_calibration
-from scenarios.calibration_beams import BeamLinks, heard_gains
-from scenarios.cli import app
+from scenarios.calibration.beams import BeamLinks, heard_gains
+from scenarios.calibration.calibration import Calibration, calibrate, load_calibration
+from scenarios.cli.main import app
 from scenarios.errors import ScenarioError
 
 ROOM_DB = {"coupling_gain_db": 2.0, "geometry_db": 0.7}

@@ -22,7 +22,7 @@ from allocators.scheduling.round_robin import RoundRobin
 from allocators.slicing.equal import Equal
 from mac.scheduling.types import SchedulingDecision, SchedulingObservation
 from mac.slicing.types import SlicingDecision
-from scenarios.cli import app
+from scenarios.cli.main import app
 
 EVERY = [(name, family) for family in registry.families() for name in registry.available(family)]
 

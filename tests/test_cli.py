@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from scenarios import yaml
-from scenarios.cli import app
+from scenarios.cli.main import app
+from scenarios.config import yaml12
 
 Toy = dict[str, Any]
 
@@ -44,7 +44,7 @@ def files(folder: Path) -> set[str]:
 
 @pytest.fixture
 def pipe(toy: Toy) -> str:
-    Path("pipe.yaml").write_text(yaml.dump({**toy, "drops": 2}))
+    Path("pipe.yaml").write_text(yaml12.dump({**toy, "drops": 2}))
     return "pipe.yaml"
 
 
@@ -54,7 +54,7 @@ def test_run_prints_one_document(pipe: str) -> None:
     assert (run["run_dir"], run["scenario"]) == ("out", "toy")
     assert {row["allocator"] for row in run["metrics"]} == {"Even", "Greedy"}
     assert {(row["a"], row["b"]) for row in run["paired"]} == {("Even", "Greedy")}
-    resolved = yaml.read(Path("out/scenario.yaml"))
+    resolved = yaml12.read(Path("out/scenario.yaml"))
     assert (resolved["seed"], resolved["users"], resolved["drops"]) == (3, 2, 3)
     meta = json.loads(Path("out/meta.json").read_text())
     assert meta["command"].startswith("fairwave")
@@ -69,7 +69,7 @@ def test_run_prints_something_readable(pipe: str) -> None:
 
 
 def test_variants_have_a_table_of_their_own(toy: Toy) -> None:
-    Path("v.yaml").write_text(yaml.dump({**toy, "drops": 2, "variants": {"few": {"users": 2}, "many": {"users": 9}}}))
+    Path("v.yaml").write_text(yaml12.dump({**toy, "drops": 2, "variants": {"few": {"users": 2}, "many": {"users": 9}}}))
     result = fairwave("run", "v.yaml", "--out", "out")
     for part in ("few", "many", "all", "mean over 2 variants"):
         assert part in result.stdout
@@ -120,7 +120,7 @@ def test_every_metric_is_shown_however_narrow_the_terminal(
 ) -> None:
     from rich.console import Console
 
-    monkeypatch.setattr("scenarios.console.stdout", lambda: Console(width=width, highlight=False, soft_wrap=True))
+    monkeypatch.setattr("scenarios.cli.console.stdout", lambda: Console(width=width, highlight=False, soft_wrap=True))
     result = fairwave("run", pipe, "--out", "out")
     names = {row["metric"] for row in json.loads(fairwave("run", pipe, "--out", "out", "--resume", "--json").stdout)[
         "metrics"]}  # fmt: skip
@@ -188,7 +188,7 @@ def test_a_page_cannot_be_a_folder_and_a_damaged_meta_is_named(pipe: str) -> Non
 
 
 def test_one_variant_is_one_variant(toy: Toy) -> None:
-    Path("v.yaml").write_text(yaml.dump({**toy, "variants": {"few": {"users": 2}}}))
+    Path("v.yaml").write_text(yaml12.dump({**toy, "variants": {"few": {"users": 2}}}))
     assert "valid: 1 variant;" in fairwave("validate", "v.yaml").stdout
     assert "mean over 1 variant " in fairwave("run", "v.yaml", "--out", "out").stdout
     assert "mean of 1 variant<" in (fairwave("report", "out"), Path("out/report.html").read_text())[1]
@@ -249,7 +249,7 @@ import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from scenarios import families
 families.FAMILIES["toy"] = "toy_family:FAMILY"
-from scenarios.cli import main
+from scenarios.cli.main import main
 main()
 """
     for arguments in (
@@ -346,7 +346,7 @@ def test_usage_errors_have_status_2() -> None:
 def test_help_needs_nothing_heavy(arguments: list[str]) -> None:
     code = f"""
 import sys
-from scenarios.cli import main
+from scenarios.cli.main import main
 sys.argv = ["fairwave", *{arguments!r}]
 try:
     main()
@@ -363,7 +363,7 @@ assert not heavy, heavy
 def test_list_does_not_wait_for_torch() -> None:
     code = """
 import sys
-from scenarios.cli import main
+from scenarios.cli.main import main
 sys.argv = ["fairwave", "list", "--json"]
 try:
     main()
@@ -377,7 +377,7 @@ assert not heavy, heavy
 
 
 def test_batches_cut_to_the_memory_are_said_aloud_on_stderr(pipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scenarios.memory.available_bytes", lambda device: int(3000 / 0.8))
+    monkeypatch.setattr("scenarios.running.memory.available_bytes", lambda device: int(3000 / 0.8))
     for form in ((), ("--json",)):
         result = fairwave("run", pipe, "--drops", 4, "--set", "bytes_per_drop=1000", "--dry-run", *form)
         assert result.exit_code == 0

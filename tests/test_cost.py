@@ -10,10 +10,10 @@ import pytest
 from run_helpers import Toy, run
 from typer.testing import CliRunner
 
-from scenarios import yaml
-from scenarios.cli import app
-from scenarios.cost import Cost, cost_sentences, costs, human_us
-from scenarios.shards import Cell, Shard
+from scenarios.cli.main import app
+from scenarios.config import yaml12
+from scenarios.results.shards import Cell, Shard
+from scenarios.results.timing import Cost, cost_sentences, costs, human_us
 
 
 def told(*shards: dict[str, Any], drops: int = 2) -> Any:
@@ -54,7 +54,7 @@ def test_a_line_an_allocator_and_one_on_what_is_shared() -> None:
 
 
 def test_a_run_counts_its_decisions_and_prints_what_they_took(toy: Toy) -> None:
-    Path("pipe.yaml").write_text(yaml.dump({**toy, "drops": 3, "drops_per_batch": 2, "warmup_s": 1.0}))
+    Path("pipe.yaml").write_text(yaml12.dump({**toy, "drops": 3, "drops_per_batch": 2, "warmup_s": 1.0}))
     result = CliRunner().invoke(app, ["run", "pipe.yaml", "--out", "out"])
     assert result.exit_code == 0
     lines = [line for line in result.stdout.splitlines() if line.startswith("time of ")]

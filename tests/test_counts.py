@@ -1,4 +1,4 @@
-"""The loop is guarded by counts, which are the same on every machine, instead of times: see scenarios/counting.py."""
+"""The loop is guarded by counts, which are the same on every machine, instead of times: see scenarios/bench/operation_counts.py."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import torch
 from allocators.registry import resolve
 from phy.random import Drops
 from scenarios import families
-from scenarios.counting import Counting, Counts, count, graphs
-from scenarios.loading import load
-from scenarios.workloads import WORKLOADS
+from scenarios.bench.operation_counts import Counting, Counts, count, graphs
+from scenarios.bench.workloads import WORKLOADS
+from scenarios.config.loading import load
 
 F = 4  # bytes of a float32
 I = 8  # of an int64  # noqa: E741

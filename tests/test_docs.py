@@ -15,12 +15,14 @@ _LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]*))?\)")
 @pytest.fixture(autouse=True)
 def _as_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty folder on the path, a family list that may be written to, no plots (drawing them takes a while)."""
-    from scenarios import families, plots, report
+    from scenarios import families
+    from scenarios.plots import figures
+    from scenarios.report import report
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(families, "FAMILIES", dict(families.FAMILIES))
-    for module in (plots, report):
+    for module in (figures, report):
         monkeypatch.setattr(module, "applicable_plots", lambda result: {})
 
 
@@ -57,7 +59,8 @@ def test_every_page_is_in_the_index() -> None:
 
 
 def test_lists_are_complete() -> None:
-    from scenarios import catalogue, families
+    from scenarios import families
+    from scenarios.cli import catalogue
 
     for family in families.FAMILIES:
         named = _first_column(f"{family}.md")
@@ -70,7 +73,7 @@ def test_lists_are_complete() -> None:
 
 
 def test_every_command_is_in_the_index() -> None:
-    from scenarios.cli import app
+    from scenarios.cli.main import app
 
     shown = {command.split()[1] for block in blocks(ROOT / "docs" / "index.md") for command, _ in block.commands()}
     names = {info.name or (info.callback.__name__ if info.callback else "") for info in app.registered_commands}

@@ -27,8 +27,8 @@ from phy.numerics import log_grid
 from phy.random import Drops
 from scenarios import families, load
 from scenarios.errors import ScenarioError
-from scenarios.families.assembly import channel_plan
-from scenarios.families.cellular import CellularScenario
+from scenarios.families.cellular.engine_factory import channel_plan
+from scenarios.families.cellular.scenario import CellularScenario
 
 ROOT = Path(__file__).parents[1]
 CPU = torch.device("cpu")

@@ -11,11 +11,12 @@ from mac.engine.engine import Engine
 from mac.engine.fading_buffers import slots_of
 from mac.engine.state import CellState
 from phy.random import Drops
-from scenarios import families, memory
-from scenarios.bench import Case, Options, as_scenario
-from scenarios.loading import load
-from scenarios.schema import ScenarioBase
-from scenarios.workloads import WORKLOADS
+from scenarios import families
+from scenarios.bench.bench import Case, Options, as_scenario
+from scenarios.bench.workloads import WORKLOADS
+from scenarios.config.loading import load
+from scenarios.config.schema import ScenarioBase
+from scenarios.running import memory
 
 PEAKS = {
     ("W1", "exact"): (60.75e9 - 7.63e9) / (4096 - 512),

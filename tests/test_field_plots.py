@@ -16,16 +16,18 @@ from fake_run import FakeResult
 from matplotlib.collections import LineCollection, PathCollection
 from typer.testing import CliRunner
 
-from scenarios import field_rounds, plots, run
-from scenarios.cli import app
-from scenarios.contenders import contenders
+from scenarios import run
+from scenarios.cli.main import app
 from scenarios.errors import ScenarioError
-from scenarios.field_graph import SINK, round_graph, write_graphml
-from scenarios.field_map import plot_clusters
-from scenarios.field_plots import alive_after, packet_costs_mj, plot_alive, plot_energy_balance
-from scenarios.field_rounds import RoundChoice, RoundView, chosen, views
-from scenarios.plot_style import style_of
-from scenarios.results import Result
+from scenarios.families.wsn import rounds as field_rounds
+from scenarios.families.wsn.graph import SINK, round_graph, write_graphml
+from scenarios.families.wsn.map import plot_clusters
+from scenarios.families.wsn.plots import alive_after, packet_costs_mj, plot_alive, plot_energy_balance
+from scenarios.families.wsn.rounds import RoundChoice, RoundView, chosen, views
+from scenarios.plots import figures
+from scenarios.plots.style import style_of
+from scenarios.results.result import Result
+from scenarios.running.entrants import contenders
 
 NODES, WINDOW = 12, 10
 FIELD: dict[str, Any] = {
@@ -63,8 +65,8 @@ def report(*arguments: object) -> Any:
 
 def test_a_field_has_its_plots_and_no_others(tiny: Result, tmp_path: Path) -> None:
     names = ["alive", "clusters", "energy_balance"]
-    assert list(plots.applicable_plots(tiny)) == names
-    paths = plots.save_plots(tiny, tmp_path)
+    assert list(figures.applicable_plots(tiny)) == names
+    paths = figures.save_plots(tiny, tmp_path)
     assert [path.name for path in paths] == [f"{name}.{kind}" for name in names for kind in ("png", "svg")]
     for path in paths:
         if path.suffix == ".svg":
@@ -233,8 +235,8 @@ def test_bad_choices_get_one_sentence(tiny: Result, tmp_path: Path, options: tup
 
 
 def test_a_dead_field_has_plots_but_no_round(dead: Result, tmp_path: Path) -> None:
-    assert list(plots.applicable_plots(dead)) == ["alive", "energy_balance"]
-    assert len(plots.save_plots(dead, tmp_path)) == 4
+    assert list(figures.applicable_plots(dead)) == ["alive", "energy_balance"]
+    assert len(figures.save_plots(dead, tmp_path)) == 4
     assert [text.get_text() for text in plot_energy_balance(dead).axes[1].texts] == ["nothing was delivered"] * 2
     with pytest.raises(ScenarioError, match="every node is dead from the start, so there is no round to show"):
         views(dead, RoundChoice(round=5))

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 import scenarios
-from scenarios import fingerprint, load
+from scenarios import load
 from scenarios.errors import ScenarioError
-from scenarios.shards import Cell, read_shard, write_shard
+from scenarios.results import provenance
+from scenarios.results.shards import Cell, read_shard, write_shard
 
 Toy = dict[str, Any]
 
@@ -72,8 +73,8 @@ def test_the_digest_of_the_code_is_that_of_the_sources(tmp_path: Path, monkeypat
             (tmp_path / folder / room).mkdir(parents=True)
             (tmp_path / folder / room / "a.py").write_text(room)
             (tmp_path / folder / room / "table.npz").write_bytes(b"1")
-    monkeypatch.setattr(fingerprint.importlib.util, "find_spec", Spec)
-    plain = fingerprint.code_digest.__wrapped__
+    monkeypatch.setattr(provenance.importlib.util, "find_spec", Spec)
+    plain = provenance.code_digest.__wrapped__
     first = plain()
     place[0] = "two"
     assert plain() == first
@@ -81,7 +82,7 @@ def test_the_digest_of_the_code_is_that_of_the_sources(tmp_path: Path, monkeypat
         (tmp_path / "two" / name).write_text("changed")
         assert plain() != first
         first = plain()
-    monkeypatch.setattr(fingerprint, "versions", lambda: {"torch": "0"})
+    monkeypatch.setattr(provenance, "versions", lambda: {"torch": "0"})
     assert plain() != first
 
 
@@ -90,6 +91,6 @@ def test_the_contents_of_traces_count(tmp_path: Path, monkeypatch: pytest.Monkey
     Path("a.csv").write_text("1")
     traffic = {"model": "trace_replay", "files": ["a.csv"]}
     scenario = load("slicing-quickstart", **{"users.embb.traffic": traffic})
-    before = fingerprint._trace_digest(scenario)
+    before = provenance._trace_digest(scenario)
     Path("a.csv").write_text("2")
-    assert fingerprint._trace_digest(scenario) != before
+    assert provenance._trace_digest(scenario) != before

@@ -6,7 +6,7 @@ import pytest
 from golden_runs import SEEDS, SHORT, metrics, stored
 
 from mac.traffic.trace_paths import resolve
-from scenarios.catalogue import scenarios
+from scenarios.cli.catalogue import scenarios
 
 
 def data_is_there(preset: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.interrupts import Interrupts, interrupts
+from scenarios.running.interrupts import Interrupts, interrupts
 
 
 def press() -> None:
@@ -146,7 +146,7 @@ class Swallows(toy_family.Even):
 toy_family.Swallows = Swallows
 Path("toy.yaml").write_text(json.dumps({{"family": "toy", "drops": 6, "drops_per_batch": 1, "duration_s": 5.0,
                                         "allocators": ["toy_family:Even", "toy_family:Swallows"]}}))
-from scenarios.cli import main
+from scenarios.cli.main import main
 sys.argv = ["fairwave", "run", "toy.yaml", "--out", "out", "--json"]
 main()
 """
@@ -164,17 +164,17 @@ def test_a_run_stops_even_if_the_interrupt_itself_is_swallowed(tmp_path: Path) -
 
 _EARLY = """
 import os, signal, sys, types
-module = types.ModuleType("scenarios.commands")
+module = types.ModuleType("scenarios.cli.commands")
 import scenarios
 
 class Finder:
     def find_spec(self, name, path=None, target=None):
-        if name == "scenarios.commands":
+        if name == "scenarios.cli.commands":
             {what}
 sys.meta_path.insert(0, Finder())
 import atexit
 atexit.register(os.kill, os.getpid(), signal.SIGINT)
-from scenarios.cli import main
+from scenarios.cli.main import main
 sys.argv = ["fairwave", "list", "traffic"]
 main()
 """

@@ -27,7 +27,7 @@ from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservatio
 from phy.power_consumption import PowerSettings
 from phy.random import Drops
 from scenarios import families
-from scenarios.loading import load
+from scenarios.config.loading import load
 
 SCHEDULERS = sorted(registry.available("scheduling"))
 PLAN = Span(intervals=3)

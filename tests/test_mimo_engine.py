@@ -88,7 +88,7 @@ def test_matrices_have_the_mean_power_of_the_large_scale_gain(model: str) -> Non
     """Sectors with columns of slanted elements: a port's gain over its rays is that of the antenna it stands for."""
     from phy.channel.channel import build_channel
     from scenarios import load
-    from scenarios.families.assembly import channel_plan
+    from scenarios.families.cellular.engine_factory import channel_plan
 
     change = {"topology.sites": 7, "users.ftp.count": 5, "carrier.prbs": 6, "propagation.model": model}
     heights = {"topology.bs_height_m": {"uma": 25.0, "umi": 10.0, "rma": 35.0}[model]}

@@ -15,7 +15,8 @@ from torch import Tensor
 from phy.channel.channel import Channel, build_channel
 from phy.random import Drops
 from scenarios.errors import ScenarioError
-from scenarios.families import assembly, find
+from scenarios.families import find
+from scenarios.families.cellular import engine_factory
 
 
 def power(channel: Channel, first: int, slots: int) -> Tensor:
@@ -26,7 +27,7 @@ def power(channel: Channel, first: int, slots: int) -> Tensor:
 
 def test_who_stays_has_the_air_of_a_scenario_without_motion() -> None:
     case = scenario(**{"motion.update_s": 0.02})
-    still, moved = build_channel(Drops(1, (0,)), assembly.channel_plan(case), CPU, torch.float64), moving(case)
+    still, moved = build_channel(Drops(1, (0,)), engine_factory.channel_plan(case), CPU, torch.float64), moving(case)
     assert torch.equal(still.mean_snr, moved.mean_snr) and torch.equal(still.serving, moved.serving)
     for first in (0, 15, 400):
         one, other = (channel.fading.coordinates(first, 10, SLOT_S) for channel in (still, moved))
@@ -168,7 +169,7 @@ def test_every_model_of_motion_and_of_blockage_runs(tmp_path: Path) -> None:
 
 def test_line_of_sight_ends_softly_for_those_who_move() -> None:
     def end(**changes: Any) -> str | None:
-        return assembly.channel_plan(scenario(**changes)).propagation.los_transition
+        return engine_factory.channel_plan(scenario(**changes)).propagation.los_transition
 
     assert end() == "hard" and end(**linear(30.0)) == "soft"
     assert end(blockage=[{"model": "regions"}]) == "hard"  # somebody stands in the way, but nobody moves
@@ -177,7 +178,7 @@ def test_line_of_sight_ends_softly_for_those_who_move() -> None:
 
 
 def _complaint(tmp_path: Path, **changes: Any) -> str:
-    from scenarios.loading import load as load_again
+    from scenarios.config.loading import load as load_again
 
     with pytest.raises(ScenarioError) as caught:
         case = load_again(BASE, **changes)

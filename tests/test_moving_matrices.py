@@ -15,10 +15,12 @@ from mac.link_adaptation.adaptation import LinkSettings
 from phy.channel.channel import Channel, build_channel
 from phy.channel.moving_matrices import MovingMatrices, build_moving_matrices
 from phy.random import Drops
-from scenarios.families import assembly, cellular, find
+from scenarios.families import find
+from scenarios.families.cellular import engine_factory
+from scenarios.families.cellular import scenario as cellular
 from scenarios.families.cellular.mimo_estimates import Crowd, mimo_bytes
-from scenarios.families.moving import motion_plan
-from scenarios.families.scheduling import SchedulingScenario
+from scenarios.families.cellular.mobility import motion_plan
+from scenarios.families.scheduling.family import SchedulingScenario
 
 PANELS: dict[str, Any] = {
     "antennas": {"base": {"columns": 2, "polarizations": 2, "ports": 4, "element": "sector"}, "ue": UE},
@@ -29,7 +31,7 @@ OMNI: dict[str, Any] = {"antennas": {"base": {}, "ue": {}}, "topology.sectors": 
 
 def build(case: SchedulingScenario, ids: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64) -> Channel:
     shape = cellular.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
-    return build_moving_matrices(Drops(1, ids), assembly.channel_plan(case), motion_plan(case, shape), CPU, dtype)
+    return build_moving_matrices(Drops(1, ids), engine_factory.channel_plan(case), motion_plan(case, shape), CPU, dtype)
 
 
 def moving(channel: Channel) -> MovingMatrices:
@@ -48,7 +50,7 @@ def test_who_stays_sees_what_users_see_without_motion() -> None:
     case = scenario(**PANELS, **still, **{"motion.update_s": 0.2})
     one, other = (
         build(case, (0, 1)),
-        build_channel(Drops(1, (0, 1)), assembly.channel_plan(case), CPU, torch.float64),
+        build_channel(Drops(1, (0, 1)), engine_factory.channel_plan(case), CPU, torch.float64),
     )
     assert torch.equal(one.mean_snr, other.mean_snr) and torch.equal(one.serving, other.serving)
     assert other.mimo is not None

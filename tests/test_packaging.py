@@ -32,7 +32,7 @@ def test_the_rooms_belong_to_fairwave(room: str) -> None:
 
 def test_the_command_is_fairwaves() -> None:
     scripts = [point for point in entry_points(group="console_scripts") if point.name == "fairwave"]
-    assert [point.value for point in scripts] == ["scenarios.cli:main"]
+    assert [point.value for point in scripts] == ["scenarios.cli.main:main"]
 
 
 def test_the_metadata() -> None:

@@ -17,9 +17,9 @@ from mac.core.loop import Span
 from mac.core.loop import run as loop
 from phy.random import Drops
 from scenarios import families, load
+from scenarios.config.loading import json_schema
 from scenarios.errors import ScenarioError
-from scenarios.families import assembly
-from scenarios.loading import json_schema
+from scenarios.families.cellular import engine_factory
 
 CELLULAR: dict[str, Any] = {
     "name": "pairs",
@@ -109,7 +109,9 @@ def run_three(data: dict[str, Any]) -> None:
 def test_two_choices_run_together_or_are_refused_by_one_sentence(
     family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assembly, "link_tables", functools.cache(assembly.link_tables))  # many carriers are alike
+    monkeypatch.setattr(
+        engine_factory, "link_tables", functools.cache(engine_factory.link_tables)
+    )  # many carriers are alike
     choices = grid(tmp_path, family)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # settings without effect beside others

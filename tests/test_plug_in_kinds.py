@@ -14,8 +14,9 @@ import torch
 from allocators import construction
 from mac.metrics.registry import PLUGGED
 from phy.random import Drops
-from scenarios import ScenarioError, catalogue, families, load, run
-from scenarios.families import arriving
+from scenarios import ScenarioError, families, load, run
+from scenarios.cli import catalogue
+from scenarios.families.cellular import traffic
 
 SOURCE = '''
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ def plug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     yield
     sys.modules.pop("kinds", None)
     PLUGGED.clear()
-    arriving._made.cache_clear()
+    traffic._made.cache_clear()
 
 
 def named(monkeypatch: pytest.MonkeyPatch, group: str, name: str, value: str) -> None:
@@ -123,7 +124,7 @@ def test_traffic_by_its_import_string_arrives_and_is_resumed() -> None:
 
 
 def test_traffic_by_an_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    named(monkeypatch, arriving.GROUP, "steady", "kinds:Steady")
+    named(monkeypatch, traffic.GROUP, "steady", "kinds:Steady")
     scenario = load("scheduling-macro", **with_traffic("steady", every=4))
     assert scenario.users[0].traffic.made.every == 4  # type: ignore[attr-defined]
     assert {"name": "steady", "description": "plug-in kinds:Steady"} in catalogue.traffic()

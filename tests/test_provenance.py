@@ -22,9 +22,9 @@ from run_helpers import Toy, refused, run
 
 from mac.core.plugin_traceback import is_users
 from scenarios import load
-from scenarios.contenders import content_digest
-from scenarios.fingerprint import UnknownContentError, _named_digest
-from scenarios.shards import read_shard
+from scenarios.results.provenance import UnknownContentError, _named_digest
+from scenarios.results.shards import read_shard
+from scenarios.running.entrants import content_digest
 
 CHANGED = "holds shards of other code or data than this"
 
@@ -225,7 +225,7 @@ def test_a_circle_has_a_digest() -> None:
 
 SCRIPT = """
 import sys
-from scenarios.contenders import content_digest
+from scenarios.running.entrants import content_digest
 GAIN = int(sys.argv[1])
 def helper(x):
     return x * GAIN

@@ -17,11 +17,11 @@ _NUMBER = re.compile(r"(-?[\d.]+)(?: ± ([\d.]+))?")
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """What the run of ``make demo`` prints, as it is but for the plots."""
-    from scenarios import plots
-    from scenarios.cli import app
+    from scenarios.cli.main import app
+    from scenarios.plots import figures
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plots, "save_plots", lambda result, folder: [])
+        patch.setattr(figures, "save_plots", lambda result, folder: [])
         folder = tmp_path_factory.mktemp("demo") / "run"
         printed = CliRunner().invoke(app, ["run", "slicing-quickstart", "--out", str(folder)])
         assert printed.exit_code == 0, printed.output
@@ -33,11 +33,11 @@ def test_it_is_short() -> None:
 
 
 def test_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from scenarios import plots
+    from scenarios.plots import figures
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(plots, "save_plots", lambda result, folder: [])
+    monkeypatch.setattr(figures, "save_plots", lambda result, folder: [])
     with clean_imports(tmp_path):
         namespace = run_page(README)
     assert namespace["result"].allocators == ["equal", "tractor_expert", "Mine"]

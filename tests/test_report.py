@@ -20,8 +20,9 @@ from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 
 from mac.metrics import intervals
-from scenarios import plots, report
 from scenarios.errors import ScenarioError
+from scenarios.plots import figures
+from scenarios.report import report
 
 ALLOCATORS = ["expert", "equal", "random-walk"]
 MIXES = ["1_1_2", "0_2_1"]
@@ -43,7 +44,7 @@ def page(mixes: FakeResult) -> str:
 
 
 def test_every_plot_that_applies_is_saved_as_png_and_svg(mixes: FakeResult, tmp_path: Path) -> None:
-    paths = plots.save_plots(mixes, tmp_path / "new" / "plots")
+    paths = figures.save_plots(mixes, tmp_path / "new" / "plots")
     names = ["variants", "satisfaction", "rate_cdf", "fairness_throughput", "quotas"]
     assert [path.name for path in paths] == [f"{name}.{kind}" for name in names for kind in ("png", "svg")]
     for path in paths:
@@ -54,7 +55,7 @@ def test_every_plot_that_applies_is_saved_as_png_and_svg(mixes: FakeResult, tmp_
 
 
 def test_plots_without_data_are_left_out(single: FakeResult) -> None:
-    assert list(plots.applicable_plots(single)) == ["satisfaction", "rate_cdf", "fairness_throughput", "quotas"]
+    assert list(figures.applicable_plots(single)) == ["satisfaction", "rate_cdf", "fairness_throughput", "quotas"]
 
     class Bare(FakeResult):
         def to_xarray(self, allocator: str, variant: str | None = None):
@@ -62,20 +63,20 @@ def test_plots_without_data_are_left_out(single: FakeResult) -> None:
             return windows.drop_vars(["rbg", "slice_prbs", *[c for c in windows.coords if str(c).startswith("sla_")]])
 
     bare = Bare(single.run_dir, ALLOCATORS)
-    assert list(plots.applicable_plots(bare)) == ["rate_cdf", "fairness_throughput"]
+    assert list(figures.applicable_plots(bare)) == ["rate_cdf", "fairness_throughput"]
 
 
 def test_one_allocator_has_one_colour_everywhere(single: FakeResult) -> None:
-    curves = plots.plot_rate_cdf(single).axes[0].get_lines()
+    curves = figures.plot_rate_cdf(single).axes[0].get_lines()
     assert [line.get_label() for line in curves] == ALLOCATORS
     colours = [line.get_color() for line in curves]
     assert len(set(colours)) == 3
-    bars = plots.plot_fairness_throughput(single).axes[0].containers
+    bars = figures.plot_fairness_throughput(single).axes[0].containers
     assert [bar.lines[0].get_color() for bar in bars] == colours
 
 
 def test_the_curve_of_rates_is_the_distribution_of_users(single: FakeResult) -> None:
-    figure = plots.plot_rate_cdf(single)
+    figure = figures.plot_rate_cdf(single)
     assert [axes.get_title() for axes in figure.axes] == ["mmtc users", "urllc users", "embb users"]
     windows = single.to_xarray("equal")
     rate = windows["served_bits"].sum("window") / (20 * 0.25) / 1e6
@@ -86,7 +87,7 @@ def test_the_curve_of_rates_is_the_distribution_of_users(single: FakeResult) -> 
 
 
 def test_satisfaction_marks_are_the_means_of_the_table(single: FakeResult) -> None:
-    figure = plots.plot_satisfaction(single)
+    figure = figures.plot_satisfaction(single)
     table = single.metrics[single.metrics["metric"] == "satisfaction/embb"].set_index("allocator")
     marks = [bar.lines[0].get_xdata()[0] for bar in figure.axes[2].containers]
     assert_allclose(marks, table.loc[ALLOCATORS, "mean"])
@@ -95,21 +96,21 @@ def test_satisfaction_marks_are_the_means_of_the_table(single: FakeResult) -> No
 
 
 def test_where_nobody_asked_for_anything_a_panel_is_empty(single: FakeResult, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plots, "users_by_group", lambda *_: {"embb": dict.fromkeys(ALLOCATORS, np.empty(0))})
-    (panel,) = plots.plot_satisfaction(single).axes
+    monkeypatch.setattr(figures, "users_by_group", lambda *_: {"embb": dict.fromkeys(ALLOCATORS, np.empty(0))})
+    (panel,) = figures.plot_satisfaction(single).axes
     assert panel.get_title() == "all users" and not sum(len(c.get_offsets()) for c in panel.findobj(PathCollection))
 
 
 def test_fairness_crosses_stand_at_the_means(mixes: FakeResult) -> None:
     table = mixes.metrics[mixes.metrics["variant"] == intervals.ALL].set_index(["metric", "allocator"])["mean"]
-    left, right = plots.plot_fairness_throughput(mixes).axes
+    left, right = figures.plot_fairness_throughput(mixes).axes
     for axes, x, y in ((left, "rate_mean", "jain_rate"), (right, "served_share", "jain_served_share")):
         points = [(bar.lines[0].get_xdata()[0], bar.lines[0].get_ydata()[0]) for bar in axes.containers]
         assert_allclose(points, [(table[x, name], table[y, name]) for name in ALLOCATORS])
 
 
 def test_quotas_fill_the_carrier(single: FakeResult) -> None:
-    axes = plots.plot_quotas(single).axes[0]
+    axes = figures.plot_quotas(single).axes[0]
     steps = [patch.get_data() for patch in axes.patches if patch.get_label() in ("mmtc", "urllc", "embb")]
     assert len(steps) == 3
     assert_allclose(steps[0].values, 9 / 50)  # three RBGs of three PRBs
@@ -118,15 +119,15 @@ def test_quotas_fill_the_carrier(single: FakeResult) -> None:
 
 
 def test_variants_are_shown_with_their_mean(mixes: FakeResult) -> None:
-    axes = plots.plot_variants(mixes).axes[0]
+    axes = figures.plot_variants(mixes).axes[0]
     assert [text.get_text() for text in axes.get_yticklabels()] == [*MIXES, "mean of all"]
     assert "tractor_score" in axes.get_xlabel()
-    assert "Mbit/s" in plots.plot_variants(mixes, "rate_mean").axes[0].get_xlabel()
+    assert "Mbit/s" in figures.plot_variants(mixes, "rate_mean").axes[0].get_xlabel()
 
 
 def test_variants_cannot_be_shown_of_a_run_without_any(single: FakeResult) -> None:
     with pytest.raises(ScenarioError, match="this run has no variants to compare"):
-        plots.plot_variants(single)
+        figures.plot_variants(single)
 
 
 def test_groups_stand_in_the_order_of_the_scenario(tmp_path: Path) -> None:
@@ -134,33 +135,38 @@ def test_groups_stand_in_the_order_of_the_scenario(tmp_path: Path) -> None:
     users = [{"name": name} for name in ("mmtc", "urllc", "embb")]
     turned = FakeResult(tmp_path, ALLOCATORS, ["0_2_1", "1_1_2"], scenario={"name": "fake", "users": users})
     titles = ["mmtc users", "urllc users", "embb users"]
-    assert [axes.get_title() for axes in plots.plot_rate_cdf(turned).axes] == titles
-    assert [axes.get_title() for axes in plots.plot_satisfaction(turned).axes][:3] == titles
+    assert [axes.get_title() for axes in figures.plot_rate_cdf(turned).axes] == titles
+    assert [axes.get_title() for axes in figures.plot_satisfaction(turned).axes][:3] == titles
 
 
 def test_one_variant_can_be_chosen(mixes: FakeResult) -> None:
-    for draw in (plots.plot_rate_cdf, plots.plot_satisfaction, plots.plot_fairness_throughput, plots.plot_quotas):
+    for draw in (
+        figures.plot_rate_cdf,
+        figures.plot_satisfaction,
+        figures.plot_fairness_throughput,
+        figures.plot_quotas,
+    ):
         figure = draw(mixes, "0_2_1")
         assert isinstance(figure, Figure) and "0_2_1" in figure.get_suptitle()
-    assert len(plots.plot_rate_cdf(mixes, "0_2_1").axes) == 2  # no mMTC user there
+    assert len(figures.plot_rate_cdf(mixes, "0_2_1").axes) == 2  # no mMTC user there
 
 
 def test_a_run_of_one_drop_and_allocator_has_plots_and_a_report(tmp_path: Path) -> None:
     alone = FakeResult(tmp_path, ["expert"], drops=1)
-    assert len(plots.save_plots(alone, tmp_path)) == 8
+    assert len(figures.save_plots(alone, tmp_path)) == 8
     text = report.render(alone)
     assert "no interval" in text and "Paired differences" not in text and "nan" not in text.lower()
 
 
 def test_pictures_are_the_same_every_time(single: FakeResult) -> None:
     for kind in ("png", "svg"):
-        first, second = (plots.picture(plots.plot_quotas(single), kind) for _ in range(2))
+        first, second = (figures.picture(figures.plot_quotas(single), kind) for _ in range(2))
         assert first == second
 
 
 def test_figures_show_themselves_in_a_notebook_without_pyplot(single: FakeResult) -> None:
-    assert plots.plot_quotas(single)._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
-    code = "import sys, scenarios.plots, scenarios.report; print('matplotlib.pyplot' in sys.modules)"
+    assert figures.plot_quotas(single)._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
+    code = "import sys, scenarios.plots.figures, scenarios.report.report; print('matplotlib.pyplot' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -48,7 +48,7 @@ def test_imports_point_one_way(path: Path) -> None:
     ("room", "code", "wrong"),
     [
         ("phy", "from mac.core.loop import run", True),
-        ("mac", "import scenarios.cli", True),
+        ("mac", "import scenarios.cli.main", True),
         ("mac", "def f():\n    from allocators.registry import resolve", True),
         ("phy", "from ..mac import loop", True),
         ("mac", "from phy.units import db", False),

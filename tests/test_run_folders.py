@@ -15,10 +15,10 @@ from run_helpers import Toy, files, refused, run
 
 from scenarios import Result, load
 from scenarios.errors import ScenarioError
-from scenarios.folders import require_ours
-from scenarios.plot_style import picture
-from scenarios.report import write_report
-from scenarios.shards import Cell, batches, read_shard, whole_shards, write_shard
+from scenarios.plots.style import picture
+from scenarios.report.report import write_report
+from scenarios.results.run_folder import require_ours
+from scenarios.results.shards import Cell, batches, read_shard, whole_shards, write_shard
 
 
 def test_default_folders_are_numbered_and_resumed(toy: Toy) -> None:
@@ -43,7 +43,7 @@ def test_a_folder_in_use_is_left_alone(toy: Toy, tmp_path: Path) -> None:
 
 def test_a_look_whether_a_folder_can_be_written_removes_nothing_of_others(toy: Toy) -> None:
     """Two runs that begin at once find that there is no runs/ yet; the probe of one must leave the other's folder."""
-    from scenarios import folders
+    from scenarios.results import run_folder
 
     def write(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True)
@@ -52,8 +52,8 @@ def test_a_look_whether_a_folder_can_be_written_removes_nothing_of_others(toy: T
         Path("runs/other/scenario.yaml").write_text("theirs")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(folders, "write_atomically", write)
-        folders.choose(load(toy), None, False)
+        patch.setattr(run_folder, "write_atomically", write)
+        run_folder.choose(load(toy), None, False)
     assert files(Path()) == {"runs/other/scenario.yaml"}
     assert [path.name for path in Path("runs").iterdir()] == ["other"]
 
@@ -183,7 +183,7 @@ def test_a_shard_in_the_place_of_another_one_is_not_believed(toy: Toy) -> None:
 
 
 def test_a_shard_that_is_lost_while_the_run_goes_on_is_told(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    from scenarios import running
+    from scenarios.running import run as running
 
     def write_and_lose(folder: Path, cell: Cell, windows: xr.Dataset) -> Path:
         path = write_shard(folder, cell, windows)
@@ -222,7 +222,7 @@ def test_a_folder_that_fairwave_has_not_made_is_left_alone(toy: Toy, resume: boo
 def test_a_folder_that_is_filled_while_the_first_batch_runs_is_left_alone(
     toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scenarios import running
+    from scenarios.running import run as running
 
     def meanwhile(*arguments: Any) -> Any:
         Path("out").mkdir()

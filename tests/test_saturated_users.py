@@ -19,7 +19,7 @@ from mac.metrics.intervals import paired, summarise
 from mac.metrics.registry import metric_table
 from mac.slicing import tractor_score
 from scenarios import Result, run
-from scenarios.report import write_report
+from scenarios.report.report import write_report
 
 SHARES = (
     "served_share",

@@ -19,11 +19,13 @@ from mac.core.contracts import AllocatorError
 from mac.metrics.registry import metric_table
 from mac.scheduling.types import SchedulingDecision, SchedulingObservation
 from phy.random import Drops
-from scenarios import contenders, families, load
+from scenarios import families, load
+from scenarios.config.loading import resolved, variant
 from scenarios.errors import ScenarioError
-from scenarios.families import arriving, assembly
-from scenarios.loading import resolved, variant
-from scenarios.plan import make_plan
+from scenarios.families.cellular import engine_factory
+from scenarios.families.cellular import traffic as arriving
+from scenarios.running import entrants as contenders
+from scenarios.running.plan import make_plan
 
 run = functools.partial(scenarios.run, progress=False, plots=False)
 SHORT: dict[str, Any] = {"drops": 3, "duration_s": 0.5, "warmup_s": 0.25}
@@ -139,7 +141,7 @@ def test_users_stand_cell_by_cell_and_group_by_group() -> None:
     problem = families.find("scheduling").build(scenario, Drops(1, (0,)), torch.device("cpu"), torch.float64)
     users = problem.engine.parts.users
     assert users.full_buffer.tolist() == [True, True, False] * 3
-    assert assembly.channel_plan(scenario).speed_mps.tolist() == pytest.approx([3 / 3.6, 3 / 3.6, 10.0] * 3)
+    assert engine_factory.channel_plan(scenario).speed_mps.tolist() == pytest.approx([3 / 3.6, 3 / 3.6, 10.0] * 3)
     arrived = problem.engine.parts.arrivals.block(0, 100, 9)[0].sum(-1).view(3, 3)
     assert (arrived[:, :2] == 0).all()
     assert ((arrived[:, 2] > 97_000) & (arrived[:, 2] < 103_000)).all(), "8 Mbit/s for 0.1 s, in packets of 1500 bytes"

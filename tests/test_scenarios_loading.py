@@ -11,15 +11,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scenarios import load, yaml
+from scenarios import load
+from scenarios.config import yaml12
+from scenarios.config.loading import (
+    json_schema,
+    json_schemas,
+    load_with_options,
+    presets,
+    resolved,
+    scenario_hash,
+    variants,
+)
 from scenarios.errors import ScenarioError
-from scenarios.loading import json_schema, json_schemas, load_with_options, presets, resolved, scenario_hash, variants
 
 Toy = dict[str, Any]
 
 
 def write(path: Path, data: Any) -> str:
-    path.write_text(data if isinstance(data, str) else yaml.dump(data))
+    path.write_text(data if isinstance(data, str) else yaml12.dump(data))
     return str(path)
 
 
@@ -35,7 +44,7 @@ def test_presets_load_and_come_back_from_their_own_dump(name: str) -> None:
     assert presets()[name]
     scenario = load(name)
     assert scenario.name == name
-    again = load(yaml.parse(yaml.dump(resolved(scenario)), "dump"))
+    again = load(yaml12.parse(yaml12.dump(resolved(scenario)), "dump"))
     assert again == scenario
     assert scenario_hash(again) == scenario_hash(scenario)
     assert all(each.variants == {} for each in variants(scenario).values() if scenario.variants)
@@ -51,7 +60,7 @@ def test_the_nine_mixes_of_tractor() -> None:
 
 
 def test_numbers_of_a_file_are_numbers(toy: Toy, tmp_path: Path) -> None:
-    text = yaml.dump(toy).replace("duration_s: 5.0", "duration_s: 5e0") + "pipe: {rate_bps: 30e3}\nseed: 7\n"
+    text = yaml12.dump(toy).replace("duration_s: 5.0", "duration_s: 5e0") + "pipe: {rate_bps: 30e3}\nseed: 7\n"
     scenario = load(write(tmp_path / "s.yaml", text))
     assert resolved(scenario)["pipe"]["rate_bps"] == 30e3
     assert (scenario.duration_s, scenario.seed) == (5.0, 7)
@@ -344,7 +353,7 @@ def test_json_schema() -> None:
     validator = jsonschema.Draft202012Validator(schema)
     for preset in ("slicing-quickstart", "slicing-tractor"):
         file = Path(__file__).parents[1] / "scenarios" / "presets" / f"{preset}.yaml"
-        assert list(validator.iter_errors(yaml.read(file))) == []
+        assert list(validator.iter_errors(yaml12.read(file))) == []
     assert list(validator.iter_errors({"family": "slicing", "sed": 1}))
     assert validator.is_valid({"family": "slicing", "extends": "slicing-quickstart", "drops": 2})
     undescribed = [key for key, field in schema["properties"].items() if "description" not in field]

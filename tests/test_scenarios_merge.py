@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from scenarios.config.merging import expand, merge
 from scenarios.errors import ScenarioError
-from scenarios.merge import expand, merge
 
 BASE = {
     "a": 1,

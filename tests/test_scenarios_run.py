@@ -18,9 +18,10 @@ import xarray as xr
 from run_helpers import Toy, files, refused, run
 
 from mac.core.contracts import AllocatorError
-from scenarios import families, load, memory
+from scenarios import families, load
 from scenarios.errors import ScenarioError
-from scenarios.shards import read_shard
+from scenarios.results.shards import read_shard
+from scenarios.running import memory
 
 
 def test_a_run_folder_holds_everything(toy: Toy) -> None:
@@ -150,7 +151,7 @@ def test_results_draw_themselves(toy: Toy) -> None:
 
 
 def test_importing_results_does_not_wait_for_matplotlib() -> None:
-    code = "import sys, scenarios.results; assert 'matplotlib' not in sys.modules"
+    code = "import sys, scenarios.results.result; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -271,7 +272,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs in the back
 sys.path.insert(0, {tests!r})
 from scenarios import families
 families.FAMILIES["toy"] = "toy_family:FAMILY"
-from scenarios.cli import main
+from scenarios.cli.main import main
 sys.argv = ["fairwave", "run", "slow.yaml", "--out", "out"]
 main()
 """

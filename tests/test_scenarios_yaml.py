@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scenarios import yaml
+from scenarios.config import yaml12
 from scenarios.errors import ScenarioError
 
 
@@ -39,22 +39,27 @@ from scenarios.errors import ScenarioError
     ],
 )
 def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
-    read = yaml.parse(f"key: {text}", "test")["key"]
+    read = yaml12.parse(f"key: {text}", "test")["key"]
     assert read == value
     assert type(read) is type(value)
 
 
 def test_nan_is_a_number_that_the_schema_can_refuse() -> None:
-    assert math.isnan(yaml.parse("key: .nan", "test")["key"])
+    assert math.isnan(yaml12.parse("key: .nan", "test")["key"])
 
 
 def test_keys_are_text() -> None:
-    assert yaml.parse("{0_1_2: a, 7: b, true: c, 1e3: d}", "test") == {"0_1_2": "a", "7": "b", "true": "c", "1e3": "d"}
+    assert yaml12.parse("{0_1_2: a, 7: b, true: c, 1e3: d}", "test") == {
+        "0_1_2": "a",
+        "7": "b",
+        "true": "c",
+        "1e3": "d",
+    }
 
 
 def test_merge_keys_work() -> None:
     text = "base: &b {x: 1, y: 2}\nother:\n  <<: *b\n  y: 3\n"
-    assert yaml.parse(text, "test")["other"] == {"x": 1, "y": 3}
+    assert yaml12.parse(text, "test")["other"] == {"x": 1, "y": 3}
 
 
 @pytest.mark.parametrize(
@@ -87,7 +92,7 @@ def test_merge_keys_work() -> None:
 )
 def test_errors_name_the_place(text: str, says: list[str]) -> None:
     with pytest.raises(ScenarioError) as caught:
-        yaml.parse(text, "f.yaml")
+        yaml12.parse(text, "f.yaml")
     for part in says:
         assert part in str(caught.value)
 
@@ -99,12 +104,12 @@ def test_aliases_of_aliases_are_bounded_before_they_are_written_out(tag: str) ->
     """Three kinds that would come to 3^60 values or more."""
     lines = ["x0: &x0 {y: 1}", *(f"x{i}: &x{i} " + tag.format(f"*x{i - 1}") for i in range(1, 60))]
     with pytest.raises(ScenarioError, match=r"f.yaml, line \d+: .* more than 500,000 values"):
-        yaml.parse("\n".join(lines), "f.yaml")
+        yaml12.parse("\n".join(lines), "f.yaml")
 
 
 def test_few_aliases_are_written_out() -> None:
-    assert yaml.parse("a: &a [1, 2]\nb: [*a, *a]", "test") == {"a": [1, 2], "b": [[1, 2], [1, 2]]}
-    assert yaml.parse("a: !!str 3\nb: !!float 3\nc: !!bool true\nd: !!null ~", "test") == {
+    assert yaml12.parse("a: &a [1, 2]\nb: [*a, *a]", "test") == {"a": [1, 2], "b": [[1, 2], [1, 2]]}
+    assert yaml12.parse("a: !!str 3\nb: !!float 3\nc: !!bool true\nd: !!null ~", "test") == {
         "a": "3", "b": 3.0, "c": True, "d": None,
     }  # fmt: skip
 
@@ -113,7 +118,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"name: \xe4")
     for name, says in (("latin.yaml", "UTF-8"), ("missing.yaml", "No such file"), (".", "directory")):
         with pytest.raises(ScenarioError, match=says):
-            yaml.read(tmp_path / name)
+            yaml12.read(tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -125,4 +130,4 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_written_is_read_back(value: Any) -> None:
-    assert yaml.parse(yaml.dump(value), "test") == value
+    assert yaml12.parse(yaml12.dump(value), "test") == value

@@ -13,7 +13,7 @@ from mac.core.recorder import Windows
 from mac.metrics.fairness import jain
 from phy.random import Drops
 from scenarios import families
-from scenarios.loading import load
+from scenarios.config.loading import load
 
 NAMES = ("round_robin", "proportional_fair", "max_rate", "water_filling")
 

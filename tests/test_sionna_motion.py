@@ -27,9 +27,10 @@ from phy.tr38901.large_scale import site_links
 from phy.units import SPEED_OF_LIGHT_MPS
 from scenarios import families, load
 from scenarios.errors import ScenarioError
-from scenarios.families import assembly, cellular
-from scenarios.families.moving import motion_plan
-from scenarios.families.scheduling import SchedulingScenario
+from scenarios.families.cellular import engine_factory
+from scenarios.families.cellular import scenario as cellular
+from scenarios.families.cellular.mobility import motion_plan
+from scenarios.families.scheduling.family import SchedulingScenario
 
 pytest.importorskip("sionna.phy.channel.tr38901")
 
@@ -54,7 +55,7 @@ def build(
     case: SchedulingScenario, ids: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64, ours: bool = False
 ) -> Channel:
     shape = cellular.Shape(families.find("scheduling").clock(case), 1, (0,) * len(case.users))
-    plan, motion = assembly.channel_plan(case), motion_plan(case, shape)
+    plan, motion = engine_factory.channel_plan(case), motion_plan(case, shape)
     return (build_moving_matrices if ours else build_moving_sionna)(Drops(1, ids), plan, motion, CPU, dtype)
 
 

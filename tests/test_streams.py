@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scenarios import yaml
+from scenarios.config import yaml12
 
 Toy = dict[str, Any]
 
@@ -19,7 +19,7 @@ import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from scenarios import families
 families.FAMILIES["toy"] = "toy_family:FAMILY"
-from scenarios.cli import main
+from scenarios.cli.main import main
 main()
 """
 
@@ -33,7 +33,7 @@ def shell(redirection: str, *arguments: str, **environment: str) -> subprocess.C
 
 @pytest.fixture
 def toy_file(toy: Toy) -> str:
-    Path("toy.yaml").write_text(yaml.dump({**toy, "drops": 1}))
+    Path("toy.yaml").write_text(yaml12.dump({**toy, "drops": 1}))
     return "toy.yaml"
 
 

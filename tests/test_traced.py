@@ -16,7 +16,7 @@ from mac.engine.backends.torch_compile import TracedSlot
 from mac.engine.engine import Engine
 from phy.link.sinr import sinr, sinr_at_once
 from phy.random import Drops, uniform
-from scenarios.counting import Counting, graphs
+from scenarios.bench.operation_counts import Counting, graphs
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from mac.engine.radio.uplink import UplinkEngine
 from phy.random import Drops
 from scenarios import families, load
 from scenarios.errors import ScenarioError
-from scenarios.plan import make_plan
+from scenarios.running.plan import make_plan
 
 run = functools.partial(scenarios.run, progress=False, plots=False)
 UPLINK = {"carrier.direction": "uplink"}

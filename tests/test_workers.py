@@ -25,16 +25,17 @@ from run_helpers import Toy, files, refused, run
 from typer.testing import CliRunner
 
 from mac.core.contracts import AllocatorError
-from scenarios import families, load, memory
-from scenarios.batch import Batch
-from scenarios.cli import app
-from scenarios.contenders import as_settings, contenders
+from scenarios import families, load
+from scenarios.cli.main import app
 from scenarios.errors import ScenarioError
-from scenarios.parcels import packed
-from scenarios.plan import make_plan
-from scenarios.shards import read_shard
-from scenarios.worker import Done, work
-from scenarios.workers import _collected
+from scenarios.results.shards import read_shard
+from scenarios.running import memory
+from scenarios.running.batch import Batch
+from scenarios.running.entrants import as_settings, contenders
+from scenarios.running.plan import make_plan
+from scenarios.running.worker import Done, work
+from scenarios.running.worker_dispatch import _collected
+from scenarios.running.worker_pickling import packed
 
 
 def arrays(folder: str) -> dict[str, xr.Dataset]:
@@ -68,7 +69,7 @@ def test_results_are_those_of_one_process(toy: Toy, monkeypatch: pytest.MonkeyPa
     toy["variants"] = {"few": {"users": 2}, "fast": {"pipe.rate_bps": 2e6}}
     who = {"mine": toy_family.Greedy(3.0), "even": "toy_family:Even"}
     run(toy, who, out="one", drops=3)
-    monkeypatch.setattr("scenarios.running.run_batch", nothing_here)
+    monkeypatch.setattr("scenarios.running.run.run_batch", nothing_here)
     run(toy, who, out="two", drops=3, drops_per_batch=2, workers=2)
     assert alike("one", "two")
     assert len(files(Path("two/shards"))) > len(files(Path("one/shards")))
@@ -188,7 +189,7 @@ def test_an_error_that_cannot_travel_is_told_all_the_same(toy: Toy, monkeypatch:
 
     batch = a_batch(toy, {"even": toy_family.Even()})
     np.memmap("counts", np.int64, "w+", shape=(1,))
-    monkeypatch.setattr("scenarios.worker.run_batch", fails)
+    monkeypatch.setattr("scenarios.running.worker.run_batch", fails)
     error = work(batch, Path("counts"), 0).error
     assert type(error) is RuntimeError and str(error) == "1 is not 2"
 
@@ -263,7 +264,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs in the back
 sys.path.insert(0, {tests!r})
 from scenarios import families
 families.FAMILIES["toy"] = "toy_family:FAMILY"
-from scenarios.cli import main
+from scenarios.cli.main import main
 main()
 """
 

@@ -21,10 +21,11 @@ from mac.core.contracts import AllocatorError
 from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import Drops
 from phy.sensors.deployment import read_positions
-from scenarios import families, field_rounds, load
-from scenarios.cli import app
-from scenarios.console import show_result
+from scenarios import families, load
+from scenarios.cli.console import show_result
+from scenarios.cli.main import app
 from scenarios.errors import ScenarioError
+from scenarios.families.wsn import rounds
 
 EVERY = sorted(available("wsn"))
 TINY: dict[str, Any] = {
@@ -108,11 +109,11 @@ def test_a_file_that_has_changed_since_the_run(tmp_path: Path) -> None:
     places = {"placement": "file", "file": str(file)}
     scenario = {**TINY, "field": places, "window_s": 10, "battery": {"initial_j": 0.5}}
     result = run(scenario, out=tmp_path / "out")
-    assert len(field_rounds.views(result, field_rounds.RoundChoice(round=7))) == 1
+    assert len(rounds.views(result, rounds.RoundChoice(round=7))) == 1
     file.write_text("id,x,y\n1,20,30\n2,50,35\n")
     with pytest.raises(ScenarioError, match=r"nodes stand elsewhere now: .*motes.csv has changed"):
-        field_rounds.views(result, field_rounds.RoundChoice(round=7))
-    assert field_rounds.views(result, field_rounds.RoundChoice(round=10))[0].position_m[1, 1] == 30
+        rounds.views(result, rounds.RoundChoice(round=7))
+    assert rounds.views(result, rounds.RoundChoice(round=10))[0].position_m[1, 1] == 30
     assert "a file of positions has changed" in refused(scenario, out=tmp_path / "out", resume=True)
 
 

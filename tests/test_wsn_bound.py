@@ -17,8 +17,8 @@ from allocators.wsn.lifetime_bound import lifetime_bound
 from phy.random import Drops
 from phy.sensors.radio_energy import SensorRadioSettings, transmit_j_per_bit
 from scenarios import families, load, run
-from scenarios.bounds import bound, bound_of_run
-from scenarios.cli import app
+from scenarios.cli.main import app
+from scenarios.results.bounds import bound, bound_of_run
 
 SMALL: dict[str, Any] = {
     "name": "small",

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from mac.core.contracts import Problem
     from phy.random import Drops
 
-    from ..schema import Clock, ScenarioBase
+    from ..config.schema import Clock, ScenarioBase
 
 FAMILIES: dict[str, str] = {
-    "scheduling": "scenarios.families.scheduling:FAMILY",
-    "slicing": "scenarios.families.slicing:FAMILY",
-    "wsn": "scenarios.families.wsn:FAMILY",
+    "scheduling": "scenarios.families.scheduling.family:FAMILY",
+    "slicing": "scenarios.families.slicing.family:FAMILY",
+    "wsn": "scenarios.families.wsn.family:FAMILY",
 }
 """Name of a family -> where its record is; imported when it is first asked for.
 
@@ -107,7 +107,7 @@ def names() -> dict[str, str]:
 
 def account_of(scenario: ScenarioBase) -> list[tuple[str, str]]:
     """The account of a scenario's family; each variant's where they differ; empty where it has none."""
-    from ..loading import variants
+    from ..config.loading import variants
 
     account = find(scenario.family).account
     if account is None:

@@ -1,0 +1,118 @@
+"""The command ``fairwave bench``: what it can be asked for, and its rows as people read them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import ScenarioError
+
+
+def bench(
+    workloads: Annotated[
+        list[str] | None, typer.Argument(help="W1, W2, W3, wsn-100, wsn-1000, wsn-10000, or several.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    drops: Annotated[
+        int | None, typer.Option(help="Only this batch of drops, in each worker; left out, the best of several.")
+    ] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(help="exact (every cell fades), fast (each user's strongest ones) or both; left out, both."),
+    ] = None,
+    compiled: Annotated[
+        bool | None, typer.Option("--compile/--eager", help="In compiled loops, as in a run, or by torch's operations.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads on a CPU; left out, OMP_NUM_THREADS or 1.")] = None,
+    workers: Annotated[
+        int, typer.Option(metavar="N", help="Processes that do the same at the same time; their rates are added up.")
+    ] = 1,
+    scaling: Annotated[
+        bool, typer.Option("--scaling", help="Instead: cost per user-slot over 70 to 2052 users and 1 to 512 drops.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")] = False,
+) -> None:
+    """Measure speed on fixed workloads: slots per second of downlinks, rounds per second of sensor fields."""
+    from ..bench import bench as measuring
+    from ..running.progress import status
+
+    if bool(workloads) == scaling:
+        raise ScenarioError("name workloads (W1, W2, W3, wsn-100, wsn-1000, wsn-10000), or else take --scaling alone")
+    options = measuring.Options(device, drops, mode=mode or "both", compiled=compiled, threads=threads, workers=workers)
+    with status() as tell:
+        if workloads:
+            rows = measuring.bench(workloads, options, tell)
+        else:
+            from ..bench.scaling import scaling as scale
+
+            rows = scale(options, tell)
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, allow_nan=False))
+    elif workloads:
+        _show(rows)
+    else:
+        _show_scaling(rows)
+
+
+_HEADINGS = {
+    "copy_bytes_per_s": "copy bandwidth",
+    "share_of_copy": "share of copy bandwidth",
+    "peak_memory_bytes": "peak memory",
+}
+_SAID_ABOVE = ("threads", "workers", "device")
+
+
+def _show(rows: Sequence[dict[str, Any]]) -> None:
+    """Rows as a table; one for each set of columns."""
+    from .console import counted, say, show_rows
+
+    first = rows[0]
+    title = f"bench on {first['device']}, {counted(first['threads'], 'thread')}"
+    title += f" in each of {first['workers']} workers, added up" if first["workers"] > 1 else ""
+    show_rows(title, [{_heading(k): _shown(k, v) for k, v in row.items() if k not in _SAID_ABOVE} for row in rows])
+    say(
+        "Rates are summed over the drops of a batch. Bytes are what operations read and write: how they are counted "
+        "stands in benchmarks/README.md."
+    )
+
+
+def _heading(key: str) -> str:
+    return _HEADINGS.get(key, key.replace("_", " "))
+
+
+def _shown(key: str, value: Any) -> Any:
+    """A value as people read it."""
+    from ..running.memory import human_bytes
+
+    if key == "compiled":
+        return "yes" if value else "no"
+    if key == "share_of_copy":
+        return f"{100 * value:.0f} %"
+    if key == "copy_bytes_per_s":
+        return f"{human_bytes(value)}/s"
+    return human_bytes(value) if "bytes" in key else value
+
+
+def _show_scaling(rows: Sequence[dict[str, Any]]) -> None:
+    """Users down, drops across, a table for each mode; what did not fit is named."""
+    from .console import counted, say, show_rows
+
+    for mode in dict.fromkeys(row["mode"] for row in rows):
+        own = [row for row in rows if row["mode"] == mode]
+        table = {row["users"]: {"users": row["users"], "cells": row["cells"]} for row in own}
+        for row in own:
+            table[row["users"]][counted(row["drops"], "drop")] = _cell(row)
+        title = f"microseconds per user and slot, and memory of the batch ({mode}, {own[0]['prbs']} PRBs)"
+        show_rows(title, list(table.values()))
+    for row in rows:
+        if row["skipped"]:
+            say(f"{row['users']} users x {counted(row['drops'], 'drop')} ({row['mode']}) left out: {row['skipped']}")
+
+
+def _cell(row: dict[str, Any]) -> str:
+    from ..running.memory import human_bytes
+
+    return "-" if row["skipped"] else f"{row['us_per_user_slot']:.2f}  {human_bytes(row['memory_bytes'])}"

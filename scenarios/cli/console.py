@@ -1,0 +1,243 @@
+"""What the command line says to people: tables, a few sentences, where things lie."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ..errors import ScenarioError
+from ..families.wsn.censored_deaths import unreached
+from ..results.timing import cost_sentences, costs
+from ..running.memory import human_bytes
+
+if TYPE_CHECKING:
+    from ..results.bounds import Bounded
+    from ..results.result import Result
+    from ..running.plan import Plan
+
+
+def stdout() -> Console:
+    """The console for results; wide where nobody looks, so that no table is folded in a pipe."""
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
+    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, emoji=False, width=200)
+
+
+def _stderr() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)  # emoji: a module may be called a:b
+
+
+def complain(message: str) -> None:
+    """One error on stderr, without a traceback."""
+    _stderr().print(f"[red]error:[/red] {_escaped(message)}")
+
+
+def warn(message: str) -> None:
+    """One warning on stderr, in one line."""
+    _stderr().print(f"[yellow]warning:[/yellow] {_escaped(' '.join(message.split()))}")
+
+
+def say(message: str) -> None:
+    """One remark on stderr, out of the way of what stdout carries."""
+    _stderr().print(_escaped(message))
+
+
+def show_result(result: Result) -> None:
+    """The comparison, what tells the allocators apart, and where the results lie."""
+    console = stdout()
+    scenario = result.settings
+    many = f", mean over {counted(len(scenario.variants), 'variant')}" if scenario.variants else ""
+    drops = counted(scenario.drops, "drop")
+    title = f"{scenario.name}: {drops} of {scenario.duration_s:g} s{many} (mean ± 95 % interval)"
+    frame = result.table()
+    rows = [
+        (str(label), *map(str, values)) for label, values in zip(frame.index, frame.to_numpy().tolist(), strict=True)
+    ]
+    headings = [str(heading).replace(" [", "\n[") for heading in ("allocator", *frame.columns)]
+    _print_wrapped(console, title, headings, rows)
+    for what, how_much in (*result.account(), *unreached(result)):
+        console.print(_escaped(f"{what}: {how_much}"))
+    if scenario.variants:
+        _by_variant(result, console)
+    for sentence in (*paired_sentences(result), *cost_sentences(costs(result))):
+        console.print(_escaped(sentence))
+    folder = _escaped(str(result.run_dir))
+    console.print(f"\nResults: {folder} (metrics.csv, plots/, shards/). A page of it: fairwave report {folder}")
+
+
+def show_bound(found: Bounded) -> None:
+    """A bound, and how near the allocators of a run came."""
+    from mac.metrics.intervals import summary
+
+    mean, (low, high) = summary(found.per_drop)
+    drops = counted(len(found.per_drop), "drop")
+    spread = "" if low != low else f" ± {(high - low) / 2:.2g}"
+    console = stdout()
+    console.print(f"{found.scenario}: {found.metric} is at most {mean:.6g}{spread}, mean over {drops}")
+    if found.reached:
+        rows = [
+            (one.allocator, f"{one.mean:.5g}", f"{100 * one.share:.1f} %",
+             "" if one.share_interval[0] != one.share_interval[0]
+             else f"{100 * one.share_interval[0]:.1f} to {100 * one.share_interval[1]:.1f} %")
+            for one in found.reached
+        ]  # fmt: skip
+        console.print(_table("", ["allocator", found.metric, "of the bound", "95 % interval"], rows))
+    say(found.meaning)
+
+
+def paired_sentences(result: Result) -> list[str]:
+    """What the paired intervals say of the first headline metric: the best allocator against each other one."""
+    from mac.metrics.registry import metric_named
+
+    if not result.headline or len(result.allocators) < 2:
+        return []
+    metric = result.headline[0]
+    variant = "all" if result.settings.variants else None
+    means = {label: _mean(result, metric, label, variant) for label in result.allocators}
+    known = {label: mean for label, mean in means.items() if mean == mean}
+    if len(known) < 2:
+        return []
+    lower = metric_named(metric).better == "lower"
+    best = min(known, key=lambda label: known[label] if lower else -known[label])
+    return [_sentence(result, metric, best, label, variant) for label in known if label != best]
+
+
+def show_plan(plan: Plan) -> None:
+    """What a run would do, for ``--dry-run``."""
+    console, data = stdout(), plan.to_json()
+    workers = data["workers"]
+    times = f"{data['warmup_intervals']} warm-up + {data['intervals']} of {data['interval_s']:g} s"
+    together = f"{counted(data['drops_per_batch'], 'drop')} x {counted(data['allocators_per_batch'], 'allocator')}"
+    rows = [
+        ("scenario", f"{data['scenario']} ({data['family']}, hash {data['hash'][:8]})"),
+        ("variants", ", ".join(data["variants"]) or "none"),
+        ("allocators", ", ".join(data["allocators"])),
+        ("drops", f"{data['drops']}; {together} in a batch; {counted(data['batches'], 'batch', 'batches')}"),
+        ("intervals", f"{times}, {counted(data['windows'], 'window')}"),
+        ("device", f"{data['device']}, {data['dtype']}"),
+        ("workers", f"{workers}, each a process of its own" if workers > 1 else "1, this process"),
+        ("memory", f"about {human_bytes(data['memory_bytes'])}{' in all' if workers > 1 else ''}"),
+        ("time", f"about {human_time(data['seconds'])} on {'one CPU thread' if workers == 1 else 'these workers'}"),
+    ]
+    console.print(_table("Dry run: nothing is simulated or written", ("", "plan"), rows, right=()))
+
+
+def show_rows(title: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Plain rows as a table; one for each set of columns."""
+    for columns in dict.fromkeys(map(tuple, rows)):
+        alike = [row for row in rows if tuple(row) == columns]
+        cells = [tuple("" if value is None else str(value) for value in row.values()) for row in alike]
+        numbers = {key for key in columns if all(isinstance(row[key], int | float) for row in alike)}
+        stdout().print(_table(title, columns, cells, numbers))
+
+
+def show_overview(topics: Mapping[str, Sequence[dict[str, Any]]]) -> None:
+    """How much there is of each topic, and the names; what fits a screen."""
+    rows = [(topic, str(len(there)), ", ".join(str(row["name"]) for row in there)) for topic, there in topics.items()]
+    console = stdout()
+    for topic, number, names in rows:
+        text = names if len(names) < 160 else names[: names.rfind(", ", 0, 150)] + ", ..."
+        console.print(f"{topic} ({number}): {text}")
+    console.print("\nMore: fairwave list TOPIC, or fairwave list allocators NAME")
+
+
+def show_details(found: dict[str, Any]) -> None:
+    """One allocator: its parameters, what it says of itself, and where it stands."""
+    console = stdout()
+    console.print(_escaped(f"{found['name']} ({found['family']}): {found['source']}\n\n{found['documentation']}\n"))
+    if found["parameters"]:
+        columns = ("parameter", "type", "default", "description")
+        rows = [
+            (
+                row["name"],
+                row["type"],
+                "required" if row["default"] is None else str(row["default"]),
+                row["description"],
+            )
+            for row in found["parameters"]
+        ]
+        console.print(_table("", columns, rows, right=()))
+    else:
+        console.print("no parameters")
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """``1 drop``, ``2 drops``."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def human_time(seconds: float) -> str:
+    """``45 s``, ``3.2 min``, ``1.5 h``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _print_wrapped(console: Console, title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints a table, as several below each other where it is too wide; the first column begins each of them."""
+    for number, columns in enumerate(_that_fit(console.width, headings, rows)):
+        cells = [[row[i] for i in columns] for row in rows]
+        console.print(_table("" if number else title, [headings[i] for i in columns], cells))
+
+
+def _that_fit(width: int, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[list[int]]:
+    """Groups the columns by what fits side by side; each group has the first column and at least one more."""
+    wide = [3 + max(len(line) for line in (*heading.split("\n"), *(row[i] for row in rows)))
+            for i, heading in enumerate(headings)]  # fmt: skip
+    groups: list[list[int]] = [[0]]
+    for i in range(1, len(headings)):
+        if len(groups[-1]) > 1 and 1 + sum(wide[j] for j in groups[-1]) + wide[i] > width:
+            groups.append([0])
+        groups[-1].append(i)
+    return groups
+
+
+def _by_variant(result: Result, console: Console) -> None:
+    """Prints the first headline metric, allocators by variants, the mean over variants last."""
+    from ..results.result import plus_minus
+
+    if not result.headline:
+        raise ScenarioError("no metric applies to this run")
+    metric = result.headline[0]
+    rows = result.metrics[result.metrics["metric"] == metric].to_dict("records")
+    cells = {(row["allocator"], row["variant"]): plus_minus(row) for row in rows}
+    names = [*result.settings.variants, "all"]
+    body = [(variant, *(cells.get((label, variant), "-") for label in result.allocators)) for variant in names]
+    _print_wrapped(console, f"{metric} by variant", ("variant", *result.allocators), body)
+
+
+def _sentence(result: Result, metric: str, best: str, other: str, variant: str | None) -> str:
+    row = result.compare(metric, best, other, variant)
+    low, high = row["ci95_low"], row["ci95_high"]
+    text = f"{metric}: {best} - {other} = {row['mean_difference']:+.4g}"
+    if low != low:
+        return f"{text} (one drop has no interval)"
+    verdict = "no difference to tell" if low <= 0 <= high else "a difference beyond chance"
+    return f"{text}, 95 % interval [{low:+.4g}, {high:+.4g}] over {row['drops']} paired drops: {verdict}"
+
+
+def _mean(result: Result, metric: str, label: str, variant: str | None) -> float:
+    rows = result.metrics[(result.metrics["metric"] == metric) & (result.metrics["allocator"] == label)]
+    chosen = rows[rows["variant"].isna() if variant is None else rows["variant"] == variant]
+    return float(chosen["mean"].iloc[0]) if len(chosen) else float("nan")
+
+
+def _table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[str] | None = None
+) -> Table:
+    """A table whose columns ``right``, by default all but the first, are aligned to the right."""
+    table = Table(title=_escaped(title), title_justify="left")
+    right = columns[1:] if right is None else right
+    for column in columns:
+        table.add_column(_escaped(column), justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(_escaped, row))
+    return table
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

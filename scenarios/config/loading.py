@@ -1,0 +1,311 @@
+"""From a preset's name, a file or a mapping to a validated scenario and its variants."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from .. import families
+from ..errors import ScenarioError, did_you_mean, is_unicode, shown
+from . import yaml12
+from .merging import merge
+from .schema import ScenarioBase, folder_name
+from .validation_messages import Layer, explain, origin_of_message, tag_at
+
+PRESETS = Path(__file__).parent / "presets"
+CALIBRATIONS = Path(__file__).parent / "calibrations"
+UNHASHED = ("description", "device", "drops_per_batch", "headline")
+"""Settings that change where and how fast a run goes, or what it is called, but none of its results."""
+
+KINDS = {str: "only text", list: "a list", bool: "a truth value", int: "a number", float: "a number"}
+RUN_WIDE = ("extends", "family", "name", "variants", "allocators", "drops", "device", "headline", "description")
+"""Settings that hold for a whole run, so that no variant can have its own."""
+
+Source = str | Path | Mapping[str, Any] | ScenarioBase
+
+
+def load(source: Source, /, **overrides: Any) -> ScenarioBase:
+    """A scenario, checked, with everything that it extends.
+
+    Args:
+        source: name of a preset, path of a YAML file, a mapping, or a scenario to be varied.
+        overrides: settings that replace the source's: ``load("slicing-quickstart", drops=2, **{"users.0.count": 3})``.
+
+    Raises:
+        ScenarioError: what is wrong, where, and what is allowed; all problems of a source at once.
+    """
+    layers = [*_layers(source), *([Layer("overrides", overrides, Path.cwd())] if overrides else [])]
+    return from_layers(layers)
+
+
+def load_with_options(source: Source, settings: Sequence[str], options: Mapping[str, Any]) -> ScenarioBase:
+    """A scenario with ``--set key=value`` settings and named options laid upon it, in this order."""
+    layers = _layers(source)
+    layers += [Layer(f"--set {text}", setting(text), Path.cwd()) for text in settings]
+    layers += [Layer(f"--{key.replace('_', '-')}", {key: value}) for key, value in options.items()]
+    return from_layers(layers)
+
+
+def from_layers(layers: Sequence[Layer]) -> ScenarioBase:
+    """Merge, find the family, validate, and validate each variant."""
+    family = _family(layers)
+    scenario = _validated(_merged(layers, family), layers, family)
+    for name in scenario.variants:
+        holders = [layer.origin for layer in layers if isinstance(layer.data, Mapping) and "variants" in layer.data]
+        variant(scenario, name, holders[-1])
+    return scenario
+
+
+def variant(scenario: ScenarioBase, name: str | None, origin: str | None = None) -> ScenarioBase:
+    """The scenario as its variant ``name`` has it; the scenario itself where ``name`` is None.
+
+    Args:
+        scenario: that has the variant.
+        name: of the variant.
+        origin: where the variant is written, for messages.
+
+    Raises:
+        ScenarioError: there is no such variant, or its overrides do not fit.
+    """
+    if name is None:
+        return scenario
+    if name not in scenario.variants:
+        raise ScenarioError(f"{scenario.name}: unknown variant {shown(name)}{did_you_mean(name, scenario.variants)}")
+    base = Layer(scenario.name, {**resolved(scenario), "variants": {}})
+    over = Layer(f"{origin or scenario.name}, variant '{name}'", scenario.variants[name])
+    for key in RUN_WIDE:
+        if any(str(dotted).partition(".")[0] == key for dotted in over.data):
+            raise ScenarioError(f"{over.origin}: a variant cannot change '{key}', which holds for the whole run")
+    family = families.find(scenario.family)
+    return _validated(_merged([base, over], family), [base, over], family)
+
+
+def variants(scenario: ScenarioBase) -> dict[str | None, ScenarioBase]:
+    """All variants by name, in the order of the file; the scenario itself under None where it has none."""
+    names: list[str | None] = list(scenario.variants) or [None]
+    return {name: variant(scenario, name) for name in names}
+
+
+def resolved(scenario: ScenarioBase) -> dict[str, Any]:
+    """Everything that the scenario says, defaults included, as plain values for YAML or JSON."""
+    return scenario.model_dump(mode="json")
+
+
+def scenario_hash(scenario: ScenarioBase) -> str:
+    """Sixteen hex digits that name the results: equal for scenarios that give the same ones."""
+    data = {key: value for key, value in resolved(scenario).items() if key not in UNHASHED}
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def presets() -> dict[str, str]:
+    """Names of the presets and what they describe, in alphabetical order."""
+    return {path.stem: str(yaml12.read(path).get("description", "")) for path in sorted(PRESETS.glob("*.yaml"))}
+
+
+def json_schema(family: str) -> dict[str, Any]:
+    """JSON schema of the scenario files of a family, for editors.
+
+    Raises:
+        ScenarioError: there is no such family.
+    """
+    schema = families.find(family).scenario_type.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    extends = {"type": "string", "description": "A preset's name or a file, relative to this one, whose settings hold."}
+    schema["properties"] = {"extends": extends, **schema["properties"]}
+    schema["properties"]["family"]["const"] = family
+    named = schema["properties"]["variants"]
+    chosen = {"type": "array", "items": {"type": "string"}}
+    schema["properties"]["variants"] = {"anyOf": [named, chosen], "description": named["description"]}
+    # What a file extends may already say everything, and its own name is that of the scenario.
+    schema.pop("required", None)
+    return schema
+
+
+def json_schemas() -> dict[str, Any]:
+    """JSON schema of any scenario file: which of the families' schemas holds follows from its ``family``."""
+    branches = [{**json_schema(name), "$id": f"urn:fairwave:{name}"} for name in sorted(families.names())]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "fairwave scenario", "oneOf": branches}
+
+
+def _family(layers: Sequence[Layer]) -> families.Family:
+    named = [layer for layer in layers if isinstance(layer.data, Mapping) and "family" in layer.data]
+    if not named:
+        raise ScenarioError(f"{layers[0].origin}: 'family' is missing; one of: {', '.join(sorted(families.names()))}")
+    try:
+        return families.find(named[-1].data["family"])
+    except ScenarioError as error:
+        raise ScenarioError(f"{named[-1].origin}: {error}") from None
+
+
+def _merged(layers: Sequence[Layer], family: families.Family) -> dict[str, Any]:
+    schema = _schema(family.scenario_type)
+    data: dict[str, Any] = {}
+    for layer in layers:
+        try:
+            over = merge({}, layer.data)
+            _require_plain(over)
+            named = _chosen_variants(data.pop("variants", {}), over.pop("variants", None))
+            data = merge(data, over, lambda path: tag_at(schema, path))
+        except ScenarioError as error:
+            raise ScenarioError(f"{layer.origin}: {error}") from None
+        except RecursionError:
+            raise ScenarioError(f"{layer.origin}: this is nested too deeply, or holds itself") from None
+        data = {**data, "variants": named} if named else data
+    return data
+
+
+def _chosen_variants(base: dict[str, Any], over: Any) -> Any:
+    """A layer's own variants replace those below it; a list of names chooses among them."""
+    if over is None:
+        return base
+    if not isinstance(over, list):
+        return over
+    for name in over:
+        if name not in base:
+            raise ScenarioError(f"unknown variant {shown(name)}{did_you_mean(str(name), base)}")
+    return {name: base[name] for name in over}
+
+
+def _validated(data: Mapping[str, Any], layers: Sequence[Layer], family: families.Family) -> ScenarioBase:
+    try:
+        # Strict on JSON: no text for a number, no boolean for a number, but a list for a tuple.
+        text = json.dumps(data, default=_plain)
+        folders = [layer.folder for layer in reversed(layers) if layer.folder is not None]
+        scenario = family.scenario_type.model_validate_json(text, strict=True, context={"folders": folders})
+        family.clock(scenario)
+    except ValidationError as error:
+        raise explain(error, data, layers, _schema(family.scenario_type)) from None
+    except ScenarioError as error:
+        raise ScenarioError(f"{origin_of_message(str(error), data, layers)}: {error}") from None
+    return scenario
+
+
+@functools.cache
+def _schema(scenario_type: type[ScenarioBase]) -> dict[str, Any]:
+    return scenario_type.model_json_schema()
+
+
+def _require_plain(value: Any, path: tuple[str, ...] = ()) -> None:
+    """Refuses what no YAML file can hold; the key is named.
+
+    Raises:
+        ScenarioError: a value of another type than YAML's, NumPy's and paths, a number of more than 400 digits, text
+            that is not Unicode.
+    """
+    where = f"'{'.'.join(path)}'" if path else "the scenario"
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if not is_unicode(str(key)):
+                raise ScenarioError(f"the key {shown(str(key))} is not text in UTF-8")
+            _require_plain(inner, (*path, str(key)))
+    elif isinstance(value, list | tuple):
+        for i, inner in enumerate(value):
+            _require_plain(inner, (*path, str(i)))
+    elif isinstance(value, str):
+        if not is_unicode(value):
+            raise ScenarioError(f"{where} is {shown(value)}, which is not text in UTF-8")
+    elif isinstance(value, int) and abs(value) >= 10**400:
+        raise ScenarioError(f"{where} is a number of more than 400 digits")
+    elif not (value is None or isinstance(value, int | float | Path | ScenarioBase) or hasattr(value, "tolist")):
+        raise ScenarioError(f"{where} is {shown(value)}; the type {type(value).__name__} cannot stand in a scenario")
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers and paths as JSON has them."""
+    if isinstance(value, Path):
+        return str(value)
+    return resolved(value) if isinstance(value, ScenarioBase) else value.tolist()
+
+
+def _layers(source: Source) -> list[Layer]:
+    if isinstance(source, ScenarioBase):
+        return [Layer(source.name, resolved(source))]
+    if isinstance(source, Mapping):
+        return _extended(dict(source), "scenario", Path.cwd(), (), PRESETS)
+    return layers_of_file(str(source), PRESETS)
+
+
+def layers_of_file(name: str, presets: Path) -> list[Layer]:
+    """What a preset or file says and everything that it extends, lowest first.
+
+    Args:
+        name: of a preset, or path of a YAML file.
+        presets: folder of the presets.
+
+    Raises:
+        ScenarioError: there is no such file, or it cannot be read.
+    """
+    return _file_layers(_path(name, Path.cwd(), "", presets), (), presets)
+
+
+def _file_layers(path: Path, chain: tuple[Path, ...], presets: Path) -> list[Layer]:
+    if path in chain:
+        names = " -> ".join(p.stem if p.parent == presets else str(p) for p in (*chain[chain.index(path) :], path))
+        raise ScenarioError(f"{chain[0]}: 'extends' goes in a circle: {names}")
+    data = yaml12.read(path)
+    if not isinstance(data, dict):
+        given = "nothing" if data is None else KINDS.get(type(data), "something else")
+        raise ScenarioError(f"{path}: a scenario file holds a mapping of settings, this one holds {given}")
+    if "name" not in data:
+        data["name"] = _name_of(path, said=not chain)
+    return _extended(data, str(path), path.parent, (*chain, path), presets)
+
+
+def _name_of(path: Path, said: bool) -> str:
+    """The name of a scenario whose file gives none: that of the file, as far as a folder may have it."""
+    name = folder_name(path.stem, "scenario")
+    if name != path.stem and said:
+        warnings.warn(f"{path}: no folder can be called {shown(path.stem)}, so the scenario's name is '{name}'; set "
+                      "'name' to choose another", stacklevel=2)  # fmt: skip
+    return name
+
+
+def _extended(data: dict[str, Any], origin: str, folder: Path, chain: tuple[Path, ...], presets: Path) -> list[Layer]:
+    own = {key: value for key, value in data.items() if key != "extends"}
+    if "extends" not in data:
+        return [Layer(origin, own, folder)]
+    base = data["extends"]
+    if not isinstance(base, str):
+        raise ScenarioError(f"{origin}: 'extends' must be a preset's name or a file, given {shown(base)}")
+    below = _file_layers(_path(base, folder, f"{origin}: 'extends': ", presets), chain, presets)
+    return [*below, Layer(origin, own, folder)]
+
+
+def _path(name: str, folder: Path, where: str, presets: Path) -> Path:
+    """The file that a name or path means: what looks like a path is one, anything else is a preset."""
+    preset = presets / f"{name}.yaml"
+    looks_like_a_path = name.endswith((".yaml", ".yml")) or "/" in name
+    try:
+        if not looks_like_a_path and preset.is_file():
+            return preset
+        path = (folder / name).resolve()
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
+        problem = error.strerror if isinstance(error, OSError) else "its symbolic links go in a circle"
+        raise ScenarioError(f"{where}{shown(name)} cannot be read: {problem}") from None
+    if is_file:
+        return path
+    if is_folder:
+        raise ScenarioError(f"{where}{name} is a folder, not a scenario file")
+    if path.exists():
+        raise ScenarioError(f"{where}{name} is a pipe or a device, not a scenario file")
+    if looks_like_a_path:
+        raise ScenarioError(f"{where}there is no scenario file {name}")
+    known = [preset.stem for preset in presets.glob("*.yaml")]
+    raise ScenarioError(f"{where}there is no preset or file '{name}'{did_you_mean(name, known)}")
+
+
+def setting(text: str) -> dict[str, Any]:
+    """What ``--set key=value`` says."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ScenarioError(f"--set {text}: write it as dotted.key=value, for example --set duration_s=2")
+    return {key.strip(): yaml12.parse(value, f"--set {text}")}

@@ -1,0 +1,106 @@
+"""From the sections of a cellular scenario to the engine of a batch of drops."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+from mac.engine.engine import Engine
+from mac.engine.radio.mu_mimo import engine_kind
+from mac.engine.radio.uplink import UplinkEngine
+from mac.engine.state import Parts, Users
+from mac.link_adaptation.tables import link_tables
+from phy.channel.channel import Channel, ChannelPlan, build_channel
+from phy.channel.moving_matrices import build_moving_matrices
+from phy.random import Drops
+from phy.sionna_adapter.channel import build_sionna_channel
+from phy.sionna_adapter.matrices import build_sionna_matrices
+from phy.sionna_adapter.moving import build_moving_sionna
+from phy.topology.sites import build_topology
+from phy.units import kmh_to_mps
+
+from . import mobility, uplink
+from .scenario import CellularScenario, Shape
+from .traffic import arrivals
+
+
+def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.device, dtype: torch.dtype) -> Engine:
+    """The slot engine of a batch of drops.
+
+    Args:
+        scenario: what the carrier, the air and the users are.
+        drops: of the batch.
+        shape: what the family adds.
+        place: device of the engine, which computes in ``dtype``.
+        dtype: float32 or float64.
+    """
+    channel = _channel(scenario, drops, shape, place, dtype)
+    layers = 1 if scenario.antennas is None else scenario.antennas.layers
+    tables = link_tables(scenario.carrier, scenario.link, place, dtype, layers)
+    itinerary = mobility.itinerary(scenario, channel, shape)
+    kind = UplinkEngine if scenario.carrier.direction == "uplink" else engine_kind(scenario.antennas)
+    return kind(
+        Parts(
+            drops=drops,
+            carrier=scenario.carrier,
+            link=scenario.link,
+            harq=scenario.harq,
+            channel=channel,
+            tables=tables,
+            users=_users(scenario, shape),
+            arrivals=arrivals(scenario, drops, shape.total_slots),
+            block_slots=shape.block_slots,
+            itinerary=itinerary,
+            uplink=uplink.uplink_plan(scenario, channel, itinerary, shape),
+        )
+    )
+
+
+def channel_plan(scenario: CellularScenario) -> ChannelPlan:
+    """What the channel of any drop follows from."""
+    return ChannelPlan(
+        topology=build_topology(scenario.topology),
+        propagation=mobility.propagation(scenario),
+        antenna=scenario.antenna,
+        fading=scenario.fading,
+        users_per_cell=scenario.users_per_cell,
+        placement=scenario.placement,
+        attachment=scenario.attachment,
+        min_distance_m=scenario.topology.min_distance_m,
+        speed_mps=_per_user(scenario, [kmh_to_mps(group.speed_kmh) for group in scenario.users]),
+        frequency_hz=scenario.carrier.prb_frequency_hz(),
+        snr_at_unit_gain=scenario.carrier.snr_at_unit_gain,
+        antennas=scenario.antennas,
+    )
+
+
+def _channel(
+    scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.device, dtype: torch.dtype
+) -> Channel:
+    """The channel of a batch of drops, from whoever is to draw it."""
+    plan, by_sionna = channel_plan(scenario), scenario.channel.provider == "sionna"
+    if scenario.on_the_way:
+        build_moving = build_moving_sionna if by_sionna else build_moving_matrices
+        return build_moving(drops, plan, mobility.motion_plan(scenario, shape), place, dtype)
+    if by_sionna:
+        build = build_sionna_channel if plan.antennas is None else build_sionna_matrices
+        return build(drops, plan, place, dtype)
+    return build_channel(drops, plan, place, dtype)
+
+
+def _users(scenario: CellularScenario, shape: Shape) -> Users:
+    budgets = [math.inf if group.sla.delay_s is None else group.sla.delay_s for group in scenario.users]
+    return Users(
+        full_buffer=_per_user(scenario, [group.traffic.full_buffer for group in scenario.users]).bool(),
+        delay_budget_s=_per_user(scenario, budgets),
+        slice_id=_per_user(scenario, shape.slice_of_group).long(),
+        slices=shape.slices,
+        queue_bytes=scenario.queue_bytes,
+    )
+
+
+def _per_user(scenario: CellularScenario, values: Sequence[float]) -> torch.Tensor:
+    """A value of each group for each user, float64 ``[U]``."""
+    return torch.tensor(values, dtype=torch.float64)[scenario.group_of_user()]

@@ -1,0 +1,177 @@
+"""What a batch of drops on a cellular carrier takes: memory, time, and how many drops are best side by side."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import torch
+
+from mac.carrier import CarrierSettings
+from mac.engine.fading_buffers import BLOCKS, slots_of
+from mac.handover.a3 import COUNTERS
+from mac.handover.serving_plan import period_slots
+from mac.traffic import TraceReplay
+from mac.traffic.queue_delay import BIN_EDGES_S
+from phy.antenna.element import SectorAntennaSettings
+from phy.channel.channel import ChannelPlan, frequency_basis
+from phy.channel.fading import FadingSettings, carried_on
+from phy.sionna_adapter.channel import Cost, cost
+from phy.sionna_adapter.moving import moving_cost
+from phy.topology.sites import TopologySettings, build_topology
+from phy.tr38901.large_scale import PropagationSettings
+
+from .dominant_interferers import faded_links
+from .mimo_estimates import Crowd, mimo_bytes, mimo_seconds
+from .scenario import LONGEST_BLOCK, CellularScenario, Shape, UserGroup
+
+_FULLEST, _MORE = 2, 6  # users of the fullest cell at any time, about: so many times the mean, and some
+_CLUSTERS = 20  # of a link, at most (TR 38.901 Table 7.5-6)
+_TABLE_BYTES = 60_000_000  # link tables and the library code that a first run loads
+_FIELDS = 18  # arrays of the results per user and window, about
+_PACKET_BYTES = 24  # slot, user and size of a packet
+_PACKET_SETUP_BYTES = 120  # what making and sorting the packets of a drop takes for each of them, at most
+
+
+def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
+    """Memory of a batch: rays and their values, reports, queues' histories, results, and the setup of a drop."""
+    item = 8 if scenario.dtype == "float64" else 4
+    users, prbs = scenario.users_per_cell * scenario.cells, scenario.carrier.prbs
+    links, basis = users * scenario.cells, _basis_size(scenario)
+    rays = scenario.fading.directions
+    air = _air_bytes(scenario, shape, item)
+    draws: float = links * 16 * (_CLUSTERS * (basis + rays) + 2 * rays * basis)
+    reports = users * prbs * (scenario.link.report_delay_slots + 12) * item
+    queues = users * (3 * 1024 + 8 * LONGEST_BLOCK) * 8
+    if scenario.moves:  # two states, put together, and the making of the next one
+        air += 3 * links * 2 * basis * 2 * rays * item
+    if scenario.channel.provider == "sionna":
+        air, draws = _sionna_cost(scenario).stored_bytes, _sionna_cost(scenario).setup_bytes
+    seconds = shape.total_slots * scenario.carrier.slot_s
+    arrivals = sum(_packets(group, seconds) for group in scenario.users) * scenario.cells
+    windows = shape.clock.intervals // shape.clock.window
+    results = users * (2 * _FIELDS * windows + len(BIN_EDGES_S)) * 8
+    if scenario.handover is not None:
+        results += _itinerary_bytes(scenario, shape)
+    setup = _TABLE_BYTES + draws + _PACKET_SETUP_BYTES * arrivals
+    if scenario.antennas is not None and scenario.channel.provider == "sionna" and not scenario.on_the_way:
+        air = 0.0  # its rays live in the matrices
+    crowd = _crowd(scenario)
+    drop, once = (0, 0) if scenario.antennas is None else mimo_bytes(scenario.antennas, crowd, item)
+    drop += _uplink_bytes(scenario, shape, item)
+    return int(drops * (air + reports + queues + _PACKET_BYTES * arrivals + results + drop) + setup + once)
+
+
+def _air_bytes(scenario: CellularScenario, shape: Shape, item: int) -> float:
+    """Rays of a drop, their sums in the slots of two blocks, and a slot's on PRBs, which a GPU makes of all users."""
+    links, prbs = scenario.users_per_cell * scenario.cells * faded_links(scenario), scenario.carrier.prbs
+    rays, size = 2 * scenario.fading.directions, 2 * _basis_size(scenario)
+    carried = carried_on(rays, links, size, 2 * prbs)
+    slots = slots_of(links * carried, shape.block_slots)
+    made = 2 * 2 * prbs if carried == size else 0  # the product with the folded basis, and what is opened of it
+    return float(links * (carried * (rays + BLOCKS * slots) + made) * item)
+
+
+def _itinerary_bytes(scenario: CellularScenario, shape: Shape) -> int:
+    """What is kept of a drop's itinerary, and of the timetable made of it: users and rosters of every measurement."""
+    users, slot_s = scenario.users_per_cell * scenario.cells, scenario.carrier.slot_s
+    measurements = -(-shape.total_slots // period_slots(scenario.measurements, slot_s))
+    places = scenario.cells * (_FULLEST * scenario.users_per_cell + _MORE)
+    return measurements * 8 * (2 * users * (2 + len(COUNTERS)) + 2 * places)
+
+
+def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> float:
+    """Time of one allocator on one CPU thread: what a slot costs anyhow, and what each link and PRB adds."""
+    users = scenario.users_per_cell * scenario.cells
+    if scenario.antennas is not None:
+        seconds = shape.total_slots * (1e-3 + drops * mimo_seconds(scenario.antennas, _crowd(scenario)))
+        return seconds + (drops * _sionna_seconds(scenario, shape) if scenario.channel.provider == "sionna" else 0.0)
+    per_slot = 4e-4 + drops * (_air_seconds(scenario, users) + users * 1e-6)
+    if scenario.moves:  # a new state of all links now and then, and once more for the itinerary
+        states = 1.0 if scenario.handover is None else 1.5
+        per_slot += states * drops * users * scenario.cells * 6e-5 * scenario.carrier.slot_s / scenario.motion.update_s
+    if scenario.channel.provider == "fairwave":
+        return shape.total_slots * per_slot
+    more = _sionna_cost(scenario).slot_s
+    return shape.total_slots * (per_slot + drops * more) + drops * _sionna_seconds(scenario, shape)
+
+
+def _air_seconds(scenario: CellularScenario, users: int) -> float:
+    """What the links of a slot take: those of all users on a downlink, of whoever holds a PRB on an uplink."""
+    cells, prbs = scenario.cells, scenario.carrier.prbs
+    if scenario.carrier.direction == "downlink":
+        return users * faded_links(scenario) * prbs * 4e-9
+    size = prbs if scenario.channel.provider == "sionna" else _basis_size(scenario)
+    return 5e-4 + cells**2 * prbs * size * 3e-9 + users * prbs * 4e-8
+
+
+def _uplink_bytes(scenario: CellularScenario, shape: Shape, item: int) -> int:
+    """Links of who sends, powers after every measurement, and what users may be asked to send on, of a drop."""
+    if scenario.carrier.direction == "downlink":
+        return 0
+    users, prbs, measurements = scenario.users_per_cell * scenario.cells, scenario.carrier.prbs, 1
+    if scenario.on_the_way:
+        seconds = shape.total_slots * scenario.carrier.slot_s
+        measurements += int(seconds * 1e3 / scenario.measurements.period_ms)
+    return 3 * prbs * scenario.cells**2 * item + measurements * users * (8 + 4 * item) + 6 * users * prbs * item
+
+
+def _crowd(scenario: CellularScenario) -> Crowd:
+    update_s = scenario.motion.update_s if scenario.on_the_way else math.inf
+    users = scenario.users_per_cell * scenario.cells
+    return Crowd(users, scenario.cells, scenario.carrier.prbs, scenario.link, update_s / scenario.carrier.slot_s)
+
+
+def _sionna_cost(scenario: CellularScenario) -> Cost:
+    counts = (scenario.users_per_cell * scenario.cells, scenario.topology.site_count, scenario.cells)
+    prbs, item = scenario.carrier.prbs, 8 if scenario.dtype == "float64" else 4
+    if scenario.on_the_way:
+        return moving_cost(counts, prbs, item, scenario.antennas is not None)
+    return cost(*counts, prbs, item)
+
+
+def _sionna_seconds(scenario: CellularScenario, shape: Shape) -> float:
+    """What drawing a drop takes: once, or at every state, and again for an itinerary or the powers of an uplink."""
+    once = _sionna_cost(scenario).setup_s
+    if not scenario.on_the_way:
+        return once
+    ahead = scenario.handover is not None or scenario.carrier.direction == "uplink"
+    states = shape.total_slots * scenario.carrier.slot_s / scenario.motion.update_s + 1.0
+    return once * states * (2.0 if ahead else 1.0)
+
+
+def best_batch(scenario: CellularScenario, device: str) -> int:
+    """Drops side by side: until a slot's arrays fill a cache, or keep a GPU busy."""
+    links = scenario.users_per_cell * scenario.cells * faded_links(scenario) * scenario.carrier.prbs
+    return max(1, min(64, 400_000 // links) if device == "cpu" else min(1024, 400_000_000 // links))
+
+
+def _packets(group: UserGroup, time_s: float) -> float:
+    """Packets that arrive for a group of a cell; of 500 bytes where a model does not say."""
+    traffic = group.traffic
+    if isinstance(traffic, TraceReplay):
+        return group.count * traffic.expected_packets(time_s)
+    size_bytes: float = getattr(traffic, "packet_bytes", getattr(traffic, "file_bytes", 500))
+    return group.count * (traffic.mean_rate_bps or 0.0) * time_s / 8 / size_bytes
+
+
+def _basis_size(scenario: CellularScenario) -> int:
+    return _cached_basis_size(scenario.carrier, scenario.propagation, scenario.fading)
+
+
+@functools.lru_cache(maxsize=64)
+def _cached_basis_size(carrier: CarrierSettings, propagation: PropagationSettings, fading: FadingSettings) -> int:
+    plan = ChannelPlan(
+        topology=build_topology(TopologySettings()),
+        propagation=propagation,
+        antenna=SectorAntennaSettings(),
+        fading=fading,
+        users_per_cell=1,
+        placement="per_cell",
+        attachment="home",
+        min_distance_m=0.0,
+        speed_mps=torch.zeros(1),
+        frequency_hz=carrier.prb_frequency_hz(),
+        snr_at_unit_gain=1.0,
+    )
+    return int(frequency_basis(plan).vectors.shape[1])

@@ -1,0 +1,65 @@
+"""The uplink of the families on a cellular carrier: what their scenarios may ask, and path losses over a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from mac.engine.uplink_power import UplinkPlan, UplinkSettings, path_loss_db
+from mac.handover.a3 import slots_of
+from mac.handover.serving_plan import Itinerary
+from mac.traffic import TraceReplay
+from phy.channel.channel import Channel
+from phy.channel.moving import MovingFading
+
+if TYPE_CHECKING:
+    from .scenario import CellularScenario, Shape
+
+
+def check(scenario: CellularScenario) -> None:
+    """Whether the section `uplink` and what else the scenario says fit the carrier's direction.
+
+    Raises:
+        ValueError: they do not.
+    """
+    if scenario.carrier.direction == "downlink":
+        if scenario.uplink != UplinkSettings():
+            raise ValueError(
+                "uplink is given, but carrier.direction is 'downlink'; set carrier.direction to 'uplink', or leave "
+                "uplink out"
+            )
+        return
+    if scenario.antennas is not None:
+        raise ValueError(
+            "antennas are given, but an uplink (carrier.direction) is computed between single antennas; leave antennas "
+            "out, or set carrier.direction to 'downlink'"
+        )
+    for number, group in enumerate(scenario.users):
+        if isinstance(group.traffic, TraceReplay) and group.count and group.traffic.direction != "uplink":
+            raise ValueError(
+                f"users.{number}.traffic.direction is '{group.traffic.direction}', but carrier.direction is 'uplink', "
+                "where users send; set it to 'uplink' to replay what the UE of the trace sent"
+            )
+
+
+def uplink_plan(
+    scenario: CellularScenario, channel: Channel, itinerary: Itinerary | None, shape: Shape
+) -> UplinkPlan | None:
+    """Path losses to the serving cells, taken with each measurement where anything moves; None on a downlink."""
+    if scenario.carrier.direction == "downlink":
+        return None
+    carrier, serving = scenario.carrier, channel.serving.cpu()
+    if not isinstance(channel.fading, MovingFading):
+        snr = channel.mean_snr.cpu()
+        rows = [path_loss_db(drop, cells, carrier) for drop, cells in zip(snr, serving, strict=True)]
+        return UplinkPlan(scenario.uplink, torch.stack(rows)[None])
+    period = slots_of(scenario.measurements.period_ms / 1e3, carrier.slot_s)
+    slots, row = torch.arange(0, shape.total_slots, period), channel.fading.row
+    parts = []
+    for number, course in enumerate(channel.fading.courses):
+        first = row.index(number)
+        held = serving[first].expand(len(slots), -1) if itinerary is None else itinerary.serving[first]
+        samples = zip(course.snr(slots.tolist()), held, strict=True)
+        parts.append(torch.stack([path_loss_db(snr, cells, carrier) for snr, cells in samples]))
+    return UplinkPlan(scenario.uplink, torch.stack(parts, 1)[:, list(row)], period)

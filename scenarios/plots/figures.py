@@ -1,0 +1,319 @@
+"""Plots of a run, drawn only from its folder. Every function returns a matplotlib figure and touches no global state.
+
+One allocator has one colour, marker and line style in all plots of a run, by its place in the run's list. The colours
+are those of Okabe and Ito, told apart by colour-blind readers; slices have colours of their own (after Paul Tol).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mac.metrics.intervals import ALL
+from mac.metrics.registry import metric_named
+from mac.metrics.satisfaction import has_targets, satisfaction_per_user
+from mac.metrics.throughput import rate_per_user
+from mac.metrics.windows import MBIT, Array
+
+from ..errors import ScenarioError
+from ..families.wsn.map import plot_clusters
+from ..families.wsn.plots import plot_alive, plot_energy_balance
+from ..families.wsn.rounds import has_rounds
+from ..results.shards import write_atomically
+from .style import (
+    BAR,
+    WIDTH_IN,
+    Plot,
+    Style,
+    axis_label,
+    error_bars,
+    headline,
+    legend_below,
+    mean_bar,
+    of_variants,
+    picture,
+    shown_variant,
+    style_of,
+    summary_row,
+)
+from .user_groups import users_by_group
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_SLICE_COLOURS = ("#88CCEE", "#DDCC77", "#CC6677", "#44AA99", "#AA4499", "#999933", "#BBBBBB")
+_MOST_POINTS = 200  # of a curve or a cloud; more are thinned to evenly spaced quantiles
+
+
+class RunResult(Protocol):
+    """What plots and report read of a run."""
+
+    @property
+    def run_dir(self) -> Path: ...
+    @property
+    def scenario(self) -> dict[str, Any]: ...
+    @property
+    def meta(self) -> dict[str, Any]: ...
+    @property
+    def metrics(self) -> pd.DataFrame: ...
+    @property
+    def paired(self) -> pd.DataFrame: ...
+    @property
+    def per_drop(self) -> pd.DataFrame: ...
+    @property
+    def allocators(self) -> list[str]: ...
+    @property
+    def variants(self) -> list[str | None]: ...
+    @property
+    def headline(self) -> list[str]: ...
+    def to_xarray(self, allocator: str, variant: str | None = None) -> xr.Dataset: ...
+
+
+def plot_rate_cdf(result: RunResult, variant: str | None = None) -> Figure:
+    """Which share of the users got at most which mean rate, one panel per group of users, one curve per allocator.
+
+    Args:
+        result: the run.
+        variant: the variant to show; users of all variants together if not given.
+    """
+    values = users_by_group(result, variant, lambda dataset: rate_per_user(dataset) / MBIT)
+    figure, panels = _panels(list(values), height_in=4.6)
+    for name, axes in panels.items():
+        for allocator, rates in values[name].items():
+            style = style_of(result, allocator)
+            ordered, share = _cdf(rates)
+            width = 3.4 - 2.0 * result.allocators.index(allocator) / len(result.allocators)
+            axes.plot(ordered, share, color=style.colour, linestyle=style.dash, label=allocator, lw=width)
+        axes.set(ylim=(0, 1), xlabel="mean rate of a user [Mbit/s]", title=f"{name} users" if name else "all users")
+        axes.set_xlim(left=0)
+        axes.grid(alpha=0.3)
+    figure.axes[0].set_ylabel("share of users at or below")
+    legend_below(figure, figure.axes[0])
+    headline(figure, f"User rates: a curve further right is better{of_variants(result, variant, 'users')}")
+    return figure
+
+
+def plot_satisfaction(result: RunResult, variant: str | None = None) -> Figure:
+    """Satisfaction of every user (dots) and its mean with the 95 % interval over drops, a panel per group.
+
+    Args:
+        result: the run, of a scenario in which users have targets.
+        variant: the variant to show; if not given all, the mean being that over variants.
+    """
+    values = users_by_group(result, variant, satisfaction_per_user)
+    judged = {name: clouds for name, clouds in values.items() if any(len(cloud) for cloud in clouds.values())}
+    values = judged or {"": {}}  # an empty panel where nobody asked for anything
+    rows = 1.6 + 0.42 * len(result.allocators)
+    figure, panels = _panels(list(values), height_in=rows)
+    shown = shown_variant(result, variant)
+    for name, axes in panels.items():
+        metric = "satisfaction" if _only_group(values, name) else f"satisfaction/{name}"
+        for place, allocator in enumerate(result.allocators):
+            _cloud(axes, place, values[name].get(allocator, np.empty(0)), style_of(result, allocator))
+            mean_bar(axes, place, summary_row(result, metric, allocator, shown), style_of(result, allocator))
+        axes.set(
+            xlim=(-0.03, 1.03), title=f"{name} users" if name else "all users", xlabel="share of windows with SLA met"
+        )
+        axes.set_yticks(range(len(result.allocators)), result.allocators)
+        axes.set_ylim(len(result.allocators) - 0.4, -0.6)
+        axes.grid(axis="x", alpha=0.3)
+    title = "Satisfaction: a dot is a user, a marker the mean with its 95 % interval"
+    headline(figure, f"{title}{of_variants(result, variant, 'users')}")
+    return figure
+
+
+def plot_fairness_throughput(result: RunResult, variant: str | None = None) -> Figure:
+    """Jain's index against the mean, of rates (left) and of served over asked bits (right), with 95 % intervals."""
+    pairs = [("rate_mean", "jain_rate"), ("served_share", "jain_served_share")]
+    known = set(result.metrics["metric"][result.metrics["mean"].notna()])
+    pairs = [pair for pair in pairs if known.issuperset(pair)] or pairs[:1]
+    figure = Plot(figsize=(WIDTH_IN, 4.6), layout="constrained")
+    for axes, (mean, jain) in zip(figure.subplots(1, len(pairs), squeeze=False)[0].tolist(), pairs, strict=True):
+        for allocator in result.allocators:
+            _cross(axes, result, allocator, (mean, jain), shown_variant(result, variant))
+        axes.set(xlabel=axis_label(mean), ylabel=f"{jain} (1: all equal)")
+        axes.grid(alpha=0.3)
+        axes.margins(0.12)
+        _plain_ticks(axes)
+        axes.set_title("of rates" if mean == "rate_mean" else "of what each user asked for")
+    legend_below(figure, figure.axes[0])
+    title = "Fairness against throughput: up and right is better, bars are 95 % intervals"
+    headline(figure, f"{title}{of_variants(result, variant, 'mean')}")
+    return figure
+
+
+def plot_quotas(result: RunResult, variant: str | None = None, drop: int = 0) -> Figure:
+    """Share of the carrier that each slice holds over time, a panel per allocator, mean over cells.
+
+    Args:
+        result: the run, of the slicing family.
+        variant: the variant to show; the first one if not given.
+        drop: place of the drop to show. A mean over drops would hide how often quotas move.
+    """
+    variant = result.variants[0] if variant is None else variant
+    columns = 1 if len(result.allocators) == 1 else 2
+    rows = math.ceil(len(result.allocators) / columns)
+    figure = Plot(figsize=(WIDTH_IN, 1.2 + 1.75 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel().tolist()
+    for axes, allocator in zip(grid, result.allocators, strict=False):
+        dataset = result.to_xarray(allocator, variant)
+        _stack(axes, dataset.isel({"drop": drop}))
+        axes.set_title(allocator, loc="left", fontsize=11)
+    for axes in grid[len(result.allocators) :]:
+        axes.set_visible(False)
+    for axes in grid[: len(result.allocators)][-columns:]:
+        axes.tick_params(labelbottom=True)
+    for axes in grid[columns * (rows - 1) :]:
+        axes.set_xlabel("time [s]")
+    figure.supylabel("share of the cell's PRBs", fontsize=11)
+    legend_below(figure, grid[0])
+    where = f"drop {int(dataset['drop'][drop])}" + (", mean over cells" if dataset.sizes["cell"] > 1 else "")
+    where = f"{where}, variant {variant}" if variant else where
+    headline(figure, f"Quotas over time: how each allocator splits the carrier ({where})")
+    return figure
+
+
+def plot_variants(result: RunResult, metric: str | None = None) -> Figure:
+    """One metric in every variant and over all of them, mean and 95 % interval per allocator.
+
+    Args:
+        result: the run, of a scenario with variants.
+        metric: the metric to show; the most telling one the run has if not given.
+
+    Raises:
+        ScenarioError: the run has no variants.
+    """
+    if all(name is None for name in result.variants):
+        raise ScenarioError("this run has no variants to compare: plot_variants needs a scenario with `variants`")
+    metric = metric or result.headline[0]
+    names = list(dict.fromkeys(result.metrics["variant"].dropna()))
+    figure = Plot(figsize=(WIDTH_IN, 1.6 + 0.13 * len(names) * (2 + len(result.allocators))), layout="constrained")
+    axes = figure.subplots()
+    for index, allocator in enumerate(result.allocators):
+        offset = 0.7 * ((index + 0.5) / len(result.allocators) - 0.5)
+        for place, name in enumerate(names):
+            label = allocator if place == 0 else None
+            mean_bar(
+                axes, place + offset, summary_row(result, metric, allocator, name), style_of(result, allocator), label
+            )
+    for place in range(0, len(names), 2):
+        axes.axhspan(place - 0.5, place + 0.5, color="0.95", zorder=0)
+    axes.axhline(len(names) - 1.5, color="0.2", lw=1)
+    axes.set_yticks(range(len(names)), ["mean of all" if name == ALL else name for name in names])
+    axes.set(ylim=(len(names) - 0.5, -0.5), xlabel=axis_label(metric))
+    axes.grid(axis="x", alpha=0.3)
+    legend_below(figure, axes)
+    hint = {"higher": "further right is better, ", "lower": "further left is better, "}
+    side = hint.get(metric_named(metric).better or "", "")
+    headline(figure, f"{metric} in every variant: {side}bars are 95 % intervals")
+    return figure
+
+
+def applicable_plots(result: RunResult) -> dict[str, Callable[[], Figure]]:
+    """The plots that this run has the data for, by the name of their file."""
+    dataset = result.to_xarray(result.allocators[0], result.variants[0])
+    metrics = set(result.metrics["metric"])
+    field = has_rounds(dataset)
+    applies: dict[str, tuple[bool, Callable[..., Figure]]] = {
+        "variants": (bool(result.metrics["variant"].notna().any()), plot_variants),
+        "satisfaction": ("packets" in dataset and has_targets(dataset), plot_satisfaction),
+        "rate_cdf": ("served_bits" in dataset and not field, plot_rate_cdf),
+        "fairness_throughput": (metrics >= {"rate_mean", "jain_rate"} and not field, plot_fairness_throughput),
+        "quotas": ("slice_prbs" in dataset, plot_quotas),
+        "alive": (field, plot_alive),
+        "clusters": (field and bool((dataset["life_rounds"] > 0).any()), plot_clusters),
+        "energy_balance": (field, plot_energy_balance),
+    }
+    return {name: partial(draw, result) for name, (does, draw) in applies.items() if does}
+
+
+def save_plots(result: RunResult, folder: Path) -> list[Path]:
+    """Write each plot that applies as PNG and SVG into ``folder`` (made if missing); the paths, in order.
+
+    Raises:
+        ScenarioError: the folder cannot be written or is full; no part of a plot is left there.
+    """
+    paths: list[Path] = []
+    for name, draw in applicable_plots(result).items():
+        figure = draw()
+        for kind in ("png", "svg"):
+            path = folder / f"{name}.{kind}"
+            write_atomically(path, picture(figure, kind))
+            paths.append(path)
+    return paths
+
+
+def _plain_ticks(axes: Axes, least_span: float = 0.01) -> None:
+    """Few ticks, their full values, and no axis so short that only rounding is to be seen."""
+    axes.ticklabel_format(useOffset=False)
+    axes.locator_params(nbins=5)
+    for low, high, limit in ((*axes.get_xlim(), axes.set_xlim), (*axes.get_ylim(), axes.set_ylim)):
+        middle, half = (low + high) / 2, max(high - low, least_span) / 2
+        limit(middle - half, middle + half)
+
+
+def _only_group(values: dict[str, Any], name: str) -> bool:
+    return len(values) == 1 or not name
+
+
+def _panels(names: Sequence[str], height_in: float) -> tuple[Figure, dict[str, Axes]]:
+    """A figure with one named panel each, four in a row, all with the same vertical axis."""
+    columns = min(len(names), 4)
+    rows = math.ceil(len(names) / columns)
+    figure = Plot(figsize=(WIDTH_IN, height_in * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel().tolist()
+    for axes in grid[len(names) :]:
+        axes.set_visible(False)
+    return figure, dict(zip(names, grid, strict=False))
+
+
+def _cdf(values: Array) -> tuple[Array, Array]:
+    """Sorted values and the share at or below each, beginning at 0; long ones thinned."""
+    ordered = _thinned(values)
+    share = np.arange(1, len(ordered) + 1) / max(len(ordered), 1)
+    return np.repeat(ordered, 2), np.stack([np.concatenate([[0.0], share[:-1]]), share], axis=1).ravel()
+
+
+def _thinned(values: Array) -> Array:
+    ordered = np.sort(values)
+    if len(ordered) > _MOST_POINTS:
+        ordered = ordered[np.linspace(0, len(ordered) - 1, _MOST_POINTS).round().astype(int)]
+    return np.asarray(ordered, dtype=np.float64)
+
+
+def _cloud(axes: Axes, place: float, values: Array, style: Style) -> None:
+    """A dot per user, spread over the row by a fixed pattern so that equal values can be told apart."""
+    points = _thinned(values)
+    spread = (np.arange(len(points)) * 0.618) % 1.0 - 0.5
+    axes.scatter(points, place + 0.5 * spread, s=9, color=style.colour, alpha=0.3, linewidths=0, zorder=2)
+
+
+def _cross(axes: Axes, result: RunResult, allocator: str, metrics: tuple[str, str], variant: str | None) -> None:
+    x, y = (summary_row(result, metric, allocator, variant) for metric in metrics)
+    if x is None or y is None:
+        return
+    style = style_of(result, allocator)
+    axes.errorbar(x["mean"], y["mean"], xerr=error_bars(x), yerr=error_bars(y), color=style.colour, marker=style.marker,
+                  label=allocator, **BAR)  # fmt: skip
+
+
+def _stack(axes: Axes, dataset: xr.Dataset) -> None:
+    """Shares of the slices, one on top of the other; what nobody holds stays white."""
+    prbs = dataset["slice_prbs"].transpose("window", "cell", "slice").mean("cell").to_numpy()
+    share = prbs / float(dataset.attrs["prbs"])
+    end = dataset["time_s"].to_numpy()
+    edges = np.concatenate([[end[0] - float(dataset.attrs["window_s"])], end])
+    top = np.concatenate([np.zeros((len(share), 1)), np.cumsum(share, axis=1)], axis=1)
+    for index, name in enumerate(dataset["slice_name"].to_numpy().tolist()):
+        colour = _SLICE_COLOURS[index % len(_SLICE_COLOURS)]
+        axes.stairs(top[:, index + 1], edges, baseline=top[:, index], fill=True, color=colour, label=str(name))
+        axes.stairs(top[:, index + 1], edges, color="white", lw=0.8, baseline=None)
+    axes.set(ylim=(0, 1), xlim=(edges[0], edges[-1]))

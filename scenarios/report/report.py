@@ -1,0 +1,295 @@
+"""One self-contained HTML page about a run: table, paired differences, plots, scenario, versions. No network needed."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+import yaml
+
+from mac.metrics.intervals import ALL
+from mac.metrics.registry import METRICS, PLUGGED, metric_named
+
+from ..errors import ScenarioError
+from ..families.wsn.censored_deaths import unreached
+from ..families.wsn.map import plot_clusters
+from ..families.wsn.rounds import RoundChoice
+from ..plots.figures import RunResult, applicable_plots
+from ..plots.style import picture
+from ..results.result import Result
+from ..results.run_folder import require_ours
+from ..results.shards import write_atomically
+from ..running.write_outputs import unfinished
+
+_GLANCE = 7  # metrics that stand side by side in the table beside an account
+_CAPTIONS = {
+    "variants": "The headline metric in every variant, and their mean.",
+    "satisfaction": "In which share of the windows each user got what was promised. Many dots far left mean that some "
+    "users pay for a good mean.",
+    "rate_cdf": "Read it at a height: the rate that this share of the users does not exceed. Where curves coincide, "
+    "the wider one lies below.",
+    "fairness_throughput": "Left: rates, which favour whoever asks for much. Right: what was served of what was asked.",
+    "quotas": "Who may use which part of the carrier. White is held by nobody.",
+    "alive": "A curve that stays up and then falls steeply is of a field that was drained evenly. A hollow mark: in "
+    "some drop that death had not come when the run ended.",
+    "clusters": "The charge of each node when the round was over, and who sent to whom in it. Where nodes are dead "
+    "or dark, somebody paid for the others. Another round or drop: fairwave report RUN --round 300 --drop 1.",
+    "energy_balance": "Left: 0 if all nodes had the same charge when the first one died. Right: all energy spent in "
+    "the run over all packets that reached the sink; where a bar ends beyond the axis, its parts are given in figures.",
+}
+
+
+@dataclass(frozen=True)
+class Value:
+    """A cell of a table: text, and whether it is the best of its row or not told apart from the best."""
+
+    text: str
+    best: bool = False
+    tied: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table."""
+
+    label: str
+    unit: str
+    hint: str
+    values: list[Value]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One paired difference and what it says."""
+
+    metric: str
+    unit: str
+    a: str
+    b: str
+    difference: str
+    drops: int
+    verdict: str
+    significant: bool
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A plot as it stands in the page."""
+
+    name: str
+    caption: str
+    data: str  # base64 of an SVG file
+
+
+def write_report(
+    result: RunResult, path: str | Path | None = None, choice: RoundChoice | None = None, force: bool = False
+) -> Path:
+    """Write the page and return its path.
+
+    Args:
+        result: the run.
+        path: where to; ``report.html`` in the run folder if not given.
+        choice: the round that the map of a sensor field shows.
+        force: overwrite what is there even if it is no earlier page.
+
+    Raises:
+        ScenarioError: ``path`` is a folder or somebody else's file, or cannot be written; or there is no such round.
+    """
+    target = Path(path) if path is not None else result.run_dir / "report.html"
+    if target.is_dir():
+        raise ScenarioError(f"{target} is a folder; name a file, such as {target / 'report.html'}")
+    require_ours(target, force)
+    write_atomically(target, render(result, choice).encode(errors="backslashreplace"))  # a path need not be text
+    return target
+
+
+def render(result: RunResult, choice: RoundChoice | None = None) -> str:
+    """The page as text. Everything that comes from the run is escaped."""
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("report.html.j2").render(**_content(result, choice))
+
+
+def comparison(result: RunResult, metrics: list[str], variant: str | None) -> list[Row]:
+    """A row per metric, a value per allocator; the best is marked, and who is not told apart from it."""
+    return [row for metric in metrics if (row := _row(result, metric, metric, variant)) is not None]
+
+
+def differences(result: RunResult, metrics: list[str], variant: str | None) -> list[Pair]:
+    """Every paired difference of the given metrics, with a verdict: which of the two is higher or better."""
+    table = _of(result.paired, variant)
+    rows = [row for metric in metrics for row in table[table["metric"] == metric].to_dict("records")]
+    return [_pair(row) for row in rows]
+
+
+def number(mean: float, half: float = math.nan, digits: int | None = None) -> str:
+    """``0.631 ± 0.018``; the decimals, if not given, are those that :func:`decimals` finds."""
+    if math.isnan(mean):
+        return "–"  # noqa: RUF001  a dash, as tables have it
+    if math.isinf(mean):
+        return "∞" if mean > 0 else "-∞"
+    digits = decimals([mean], [half]) if digits is None else digits
+    if not math.isfinite(half):
+        return f"{mean:,.{digits}f}"
+    return f"{mean:,.{digits}f} ± {f'{half:,.{digits}f}' if half else '0'}"
+
+
+def decimals(means: Iterable[float], halves: Iterable[float]) -> int:
+    """Decimals for a row of a table: two leading digits of the median interval, three of the mean if there is none.
+
+    At most four leading digits of the median mean are shown, so that an interval of rounding errors shows as zero.
+    """
+    known = [half for half in halves if math.isfinite(half) and half > 0]
+    sizes = [abs(mean) for mean in means if math.isfinite(mean) and mean != 0]
+    most = _places(median(sizes), 4) if sizes else 9
+    if known:
+        return min(most, _places(median(known), 2))
+    return _places(median(sizes), 3) if sizes else 0
+
+
+def _content(result: RunResult, choice: RoundChoice | None) -> dict[str, Any]:
+    pictures = _pictures(result, choice)
+    main = _main_variant(result)
+    here = _of(result.metrics, main)
+    order = [*METRICS, *PLUGGED]
+    known = sorted(dict.fromkeys(here["metric"]), key=lambda name: order.index(name.partition("/")[0]))
+    headline, first = result.headline, result.headline[0]
+    facts = [(name, text) for name, text in flat(result.meta) if not name.startswith("versions.")]
+    return {
+        "name": str(result.scenario.get("name", result.run_dir.name)),
+        "folder": result.run_dir.name,
+        "allocators": result.allocators,
+        "variants": [name for name in result.variants if name is not None],
+        "drops": int(result.per_drop["drop"].nunique()),
+        "missing": unfinished(result) if isinstance(result, Result) else [],
+        "headline": comparison(result, headline, main),
+        "first": first,
+        "by_variant": _by_variant(result, first),
+        "pairs": differences(result, [first], main),
+        "more_pairs": differences(result, [name for name in headline if name != first], main),
+        "account": [*result.account(), *unreached(result)] if isinstance(result, Result) else [],
+        "glance": comparison(result, headline[:_GLANCE], main),
+        "pictures": pictures,
+        "everything": comparison(result, known, main),
+        "scenario": yaml.safe_dump(plain(result.scenario), sort_keys=False, allow_unicode=True, width=100),
+        "versions": flat(result.meta.get("versions", {})),
+        "facts": facts,
+        "definitions": [metric for metric in (METRICS | PLUGGED).values() if metric.name in known],
+    }
+
+
+def _row(result: RunResult, metric: str, label: str, variant: str | None) -> Row | None:
+    table = _of(result.metrics, variant)
+    found = table[table["metric"] == metric].set_index("allocator")
+    if found.empty:
+        return None
+    best = _best(found["mean"], metric_named(metric).better)
+    tied = _tied(result, metric, best, variant)
+    unit = str(found["unit"].iloc[0])
+    found = found.assign(half=(found["ci95_high"] - found["ci95_low"]) / 2)
+    digits = decimals(found["mean"], found["half"])
+    values = [_value(found, allocator, digits, (best, tied)) for allocator in result.allocators]
+    return Row(label, "" if unit == "1" else unit, metric_named(metric).description, values)
+
+
+def _value(found: pd.DataFrame, allocator: str, digits: int, marks: tuple[set[str], set[str]]) -> Value:
+    if allocator not in found.index:
+        return Value(number(math.nan))
+    row = found.loc[[allocator]].to_dict("records")[0]
+    best, tied = marks
+    close = allocator in tied and math.isfinite(row["mean"])
+    return Value(number(row["mean"], row["half"], digits), allocator in best, close)
+
+
+def _best(means: pd.Series, better: str | None) -> set[str]:
+    """Allocators with the best mean, but for rounding; none where all are equal or no direction is better."""
+    known = means.dropna()
+    if better is None or len(known) < 2:
+        return set()
+    top = known.max() if better == "higher" else known.min()
+    equal = np.isclose(known, top, rtol=1e-9, atol=0.0)
+    return set() if equal.all() else {str(name) for name in known.index[equal]}
+
+
+def _tied(result: RunResult, metric: str, best: set[str], variant: str | None) -> set[str]:
+    """Allocators whose paired interval against the best one holds zero, or is unknown."""
+    table = _of(result.paired, variant)
+    rows = table[(table["metric"] == metric) & (table["a"].isin(best) | table["b"].isin(best))]
+    pairs = [(str(r["a"]), str(r["b"])) for r in rows.to_dict("records") if not _significant(r)]
+    return {name for pair in pairs for name in pair if name not in best}
+
+
+def _by_variant(result: RunResult, metric: str) -> list[Row]:
+    names = list(dict.fromkeys(result.metrics["variant"].dropna()))
+    rows = [_row(result, metric, "mean of all" if name == ALL else str(name), name) for name in names]
+    return [row for row in rows if row is not None]
+
+
+def _pair(row: dict[Any, Any]) -> Pair:
+    metric, mean = str(row["metric"]), float(row["mean_difference"])
+    text = number(mean, (row["ci95_high"] - row["ci95_low"]) / 2)
+    signed = f"+{text}" if mean > 0 else text
+    unit = metric_named(metric).unit
+    return Pair(metric, "" if unit == "1" else unit, str(row["a"]), str(row["b"]), signed, int(row["drops"]),
+                _verdict(row), _significant(row))  # fmt: skip
+
+
+def _verdict(row: dict[Any, Any]) -> str:
+    if math.isnan(row["ci95_low"]):
+        return "no interval: too few drops"
+    if not _significant(row):
+        return "identical" if row["ci95_low"] == row["ci95_high"] == 0 else "not told apart"
+    higher, lower = (row["a"], row["b"]) if row["mean_difference"] > 0 else (row["b"], row["a"])
+    better = metric_named(str(row["metric"])).better
+    return f"{higher} is higher" if better is None else f"{higher if better == 'higher' else lower} is better"
+
+
+def _significant(row: dict[Any, Any]) -> bool:
+    """Does the interval exist and leave out zero?"""
+    return bool(row["ci95_low"] > 0 or row["ci95_high"] < 0)
+
+
+def _pictures(result: RunResult, choice: RoundChoice | None) -> list[Picture]:
+    chosen = {} if choice is None else {"clusters": plot_clusters(result, choice=choice)}  # first: it may be refused
+    figures = {name: chosen.get(name) or draw() for name, draw in applicable_plots(result).items()}
+    drawn = {name: picture(figure, "svg") for name, figure in figures.items()}
+    return [Picture(name, _CAPTIONS[name], base64.b64encode(svg).decode()) for name, svg in drawn.items()]
+
+
+def _main_variant(result: RunResult) -> str | None:
+    return ALL if result.metrics["variant"].notna().any() else None
+
+
+def _of(table: pd.DataFrame, variant: str | None) -> pd.DataFrame:
+    return table[table["variant"].isna() if variant is None else table["variant"] == variant]
+
+
+def flat(values: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Nested mappings as (dotted key, text), for a table of facts."""
+    if not isinstance(values, dict):
+        return [(prefix, f"{values:.6g}" if isinstance(values, float) else str(values))]
+    return [item for key, value in values.items() for item in flat(value, f"{prefix}.{key}" if prefix else str(key))]
+
+
+def plain(value: Any) -> Any:
+    """``value`` in the types that YAML knows: tuples as lists, paths and others as text."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _places(value: float, leading: int) -> int:
+    """Decimals that show ``leading`` significant digits of a positive number, 0 to 9."""
+    return min(9, max(0, leading - 1 - math.floor(math.log10(value))))

@@ -1,0 +1,94 @@
+"""What no allocator can beat on a scenario, and how near those of a run came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mac.metrics.intervals import summary
+from phy.random import Drops
+
+from .. import families
+from ..errors import ScenarioError
+
+if TYPE_CHECKING:
+    from ..config.schema import ScenarioBase
+    from .result import Result
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How near an allocator of a run came, over the drops of the run."""
+
+    allocator: str
+    mean: float
+    share: float
+    share_interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """A bound of one metric on every drop of a scenario."""
+
+    scenario: str
+    metric: str
+    meaning: str
+    per_drop: tuple[float, ...]
+    reached: tuple[Reached, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that ``--json`` prints."""
+        mean, (low, high) = summary(self.per_drop)
+        return {
+            "scenario": self.scenario,
+            "metric": self.metric,
+            "bound": mean,
+            "ci95": [low, high],
+            "per_drop": list(self.per_drop),
+            "meaning": self.meaning,
+            "allocators": {
+                one.allocator: {"mean": one.mean, "share": one.share, "share_ci95": list(one.share_interval)}
+                for one in self.reached
+            },
+        }
+
+
+def bound(scenario: ScenarioBase) -> Bounded:
+    """The bound of a scenario's family on each of its drops.
+
+    Raises:
+        ScenarioError: the family knows no bound, or none that holds for this scenario.
+    """
+    family = families.find(scenario.family)
+    if family.bound is None:
+        knows = ", ".join(name for name in families.names() if families.find(name).bound is not None)
+        raise ScenarioError(f"no bound is known for the family '{scenario.family}'; there is one for {knows}")
+    if scenario.variants:
+        raise ScenarioError(f"{scenario.name} has variants; ask for one, as a scenario of its own")
+    try:
+        found = family.bound(scenario, Drops(scenario.seed, tuple(range(scenario.drops))))
+    except ValueError as error:
+        raise ScenarioError(f"{scenario.name}: {error}") from None
+    return Bounded(scenario.name, found.metric, found.meaning, tuple(map(float, found.per_drop)))
+
+
+def bound_of_run(run: Result) -> Bounded:
+    """The same for a run, with the share of the bound that each of its allocators reached, drop by drop."""
+    found = bound(run.settings)
+    table = run.per_drop
+    table = table[table["metric"] == found.metric]
+    reached = []
+    for label in run.allocators:
+        own = table[table["allocator"] == label].set_index("drop")["value"]
+        values = own.reindex(range(len(found.per_drop))).to_numpy(dtype=np.float64)
+        share, interval = summary(values / np.array(found.per_drop))
+        reached.append(Reached(label, summary(values)[0], share, interval))
+    return Bounded(found.scenario, found.metric, found.meaning, found.per_drop, tuple(reached))
+
+
+def is_run(name: str) -> bool:
+    """Whether this names a folder rather than a scenario."""
+    return Path(name).is_dir()

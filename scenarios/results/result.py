@@ -1,0 +1,402 @@
+"""What came out of a run, read from its folder: windows as labelled arrays, metrics as tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mac.metrics.intervals import ALL, paired, summarise
+from mac.metrics.registry import metric_named, metric_table
+
+from ..config.loading import resolved, scenario_hash
+from ..errors import ScenarioError, did_you_mean
+from ..families import account_of
+from .run_folder import scenario_of, why_nothing
+from .shards import Cell, Shard, read_shard, whole_shards
+from .timing import costs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from mac.core.recorder import Windows
+    from phy.random import Drops
+
+    from ..config.schema import Clock
+    from ..families import Labels
+    from ..families.wsn.rounds import RoundChoice
+
+_HEADLINE = (
+    "fnd",
+    "hnd",
+    "lnd",
+    "packets_per_joule",
+    "satisfaction",
+    "tractor_score",
+    "rate_mean",
+    "rate_p5",
+    "jain_rate",
+    "delay_p95",
+    "loss_ratio",
+    "prb_utilisation",
+    "repairs",
+)
+"""Metrics of the first table where a scenario names none, as far as they apply."""
+
+_KEPT_BYTES = 500_000_000
+
+DROP_COLUMNS = ["variant", "allocator", "drop", "metric", "unit", "value"]
+
+
+class Result:
+    """A run, finished or not.
+
+    Attributes:
+        run_dir: the run folder that everything is read from.
+        settings: what ran, as loaded.
+        meta: versions, device, wall times; empty while the run is unfinished.
+    """
+
+    def __init__(self, run_dir: str | Path) -> None:
+        self.run_dir = Path(run_dir)
+        self.settings = scenario_of(self.run_dir)
+        meta = self.run_dir / "meta.json"
+        self.meta: dict[str, Any] = _meta(meta) if meta.is_file() else {}
+        self._kept: dict[Path, xr.Dataset] = {}
+
+    @property
+    def scenario(self) -> dict[str, Any]:
+        """What ran, as plain values, defaults included."""
+        return resolved(self.settings)
+
+    @property
+    def variants(self) -> list[str | None]:
+        """Names of the variants; ``[None]`` where the scenario has none."""
+        return list(self.settings.variants) or [None]
+
+    @property
+    def allocators(self) -> list[str]:
+        """Labels of the allocators, in the scenario's order."""
+        return [spec.label for spec in self.settings.allocators]
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Every allocator on every variant."""
+        return [Cell(variant, allocator) for variant in self.variants for allocator in self.allocators]
+
+    @cached_property
+    def shards(self) -> dict[Cell, list[Shard]]:
+        """The whole shards of every cell."""
+        key = scenario_hash(self.settings)
+        return {cell: whole_shards(self.run_dir, cell, key, self.read) for cell in self.cells}
+
+    def read(self, path: Path) -> xr.Dataset:
+        """The windows in a shard; kept in memory while all of them are small."""
+        if path in self._kept:
+            return self._kept[path].copy()
+        dataset = read_shard(path)
+        if sum(kept.nbytes for kept in self._kept.values()) + dataset.nbytes < _KEPT_BYTES:
+            self._kept[path] = dataset
+        return dataset.copy()
+
+    @property
+    def complete(self) -> bool:
+        """Is every drop of every allocator and variant there?"""
+        return all(sum(len(s.drops) for s in shards) == self.settings.drops for shards in self.shards.values())
+
+    @cached_property
+    def per_drop(self) -> pd.DataFrame:
+        """Rows ``variant, allocator, drop, metric, unit, value``; variant is None where there are none."""
+        tables = [self._cell_metrics(cell) for cell in self.cells if self.shards[cell]]
+        if not tables:
+            raise ScenarioError(why_nothing(self.run_dir, self.settings))
+        table = pd.concat(tables, ignore_index=True)
+        variant = table["variant"].astype(object)
+        return table.assign(variant=variant.where(variant.notna(), None))[DROP_COLUMNS]
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """Mean and 95 % interval over drops, a row per variant, allocator and metric.
+
+        Columns ``variant, allocator, metric, unit, mean, ci95_low, ci95_high, drops``; rows of the variant "all"
+        follow where there are variants.
+        """
+        return summarise(self.per_drop)
+
+    @cached_property
+    def paired(self) -> pd.DataFrame:
+        """Mean and 95 % interval of the difference of every two allocators on the same drops."""
+        return paired(self.per_drop)
+
+    def compare(self, metric: str, a: str, b: str, variant: str | None = None) -> pd.Series[Any]:
+        """The paired difference ``a - b`` in a metric: mean_difference, ci95_low, ci95_high, drops.
+
+        Args:
+            metric: for example "satisfaction" or "satisfaction/embb".
+            a: label of an allocator.
+            b: label of another one.
+            variant: name of a variant; left out, "all" where there are variants.
+
+        Raises:
+            ScenarioError: a name that this run does not have.
+        """
+        self._require_variant(variant)
+        for label in (a, b):
+            _require(label, self.allocators, "allocator")
+        _require(metric, set(self.paired["metric"]), "metric")
+        rows = self.paired[(self.paired["metric"] == metric) & _is(self.paired["variant"], self._shown(variant))]
+        same, swapped = rows[(rows["a"] == a) & (rows["b"] == b)], rows[(rows["a"] == b) & (rows["b"] == a)]
+        if len(same) + len(swapped) == 0:
+            where = f" on variant '{variant}'" if variant else ""
+            raise ScenarioError(f"'{metric}' was not measured for both '{a}' and '{b}'{where}")
+        if len(same):
+            return same.iloc[0]
+        row = swapped.iloc[0].copy()
+        row["a"], row["b"], row["mean_difference"] = a, b, 0.0 - row["mean_difference"]
+        row["ci95_low"], row["ci95_high"] = 0.0 - row["ci95_high"], 0.0 - row["ci95_low"]
+        return row
+
+    @property
+    def repairs(self) -> dict[str, int]:
+        """How many breaches of each allocator were mended, all drops together; empty unless the scenario asked so."""
+        rows = self.per_drop[self.per_drop["metric"] == "repairs"]
+        return {str(label): int(count) for label, count in rows.groupby("allocator", sort=False)["value"].sum().items()}
+
+    @property
+    def headline(self) -> list[str]:
+        """Metrics to look at first, as far as they apply: the scenario's, then the general ones."""
+        there = set(self.metrics["metric"])
+        return [name for name in dict.fromkeys((*self.settings.headline, *_HEADLINE)) if name in there]
+
+    def table(self, variant: str | None = None) -> pd.DataFrame:
+        """Allocators by headline metrics, each ``mean ± half the interval``.
+
+        Raises:
+            ScenarioError: there is no such variant.
+        """
+        self._require_variant(variant)
+        rows = self.metrics[_is(self.metrics["variant"], self._shown(variant))]
+        columns = {_heading(metric): _column(rows[rows["metric"] == metric]) for metric in self.headline}
+        return pd.DataFrame(columns, index=pd.Index(self.allocators, name="allocator"))
+
+    def to_xarray(self, allocator: str | None = None, variant: str | None = None) -> Any:
+        """The labelled arrays of the run.
+
+        Args:
+            allocator: its Dataset; left out, one Dataset with the further dimension ``allocator``.
+            variant: of this variant; left out where there are several, a DataTree by variant.
+
+        Raises:
+            ScenarioError: there is no such allocator or variant, or none of its drops is there.
+        """
+        if variant is None and self.settings.variants:
+            return xr.DataTree.from_dict({str(name): self.to_xarray(allocator, name) for name in self.variants})
+        self._require_variant(variant, [])
+        if allocator is not None:
+            return self._windows(allocator, variant)
+        parts = [self._windows(label, variant) for label in self.allocators]
+        return xr.concat(parts, pd.Index(self.allocators, name="allocator"), combine_attrs="drop_conflicts")
+
+    def plot_rate_cdf(self, variant: str | None = None) -> Figure:
+        """Distribution of the users' mean rates: :func:`scenarios.plots.figures.plot_rate_cdf`, as a matplotlib figure.
+
+        A notebook shows it by itself; elsewhere ``result.plot_rate_cdf().savefig("rates.png")``.
+        """
+        return self._plot("rate_cdf", variant)
+
+    def plot_satisfaction(self, variant: str | None = None) -> Figure:
+        """Satisfaction of every user, and means with intervals: :func:`scenarios.plots.figures.plot_satisfaction`."""
+        return self._plot("satisfaction", variant)
+
+    def plot_fairness_throughput(self, variant: str | None = None) -> Figure:
+        """Jain's index against the mean: :func:`scenarios.plots.figures.plot_fairness_throughput`."""
+        return self._plot("fairness_throughput", variant)
+
+    def plot_quotas(self, variant: str | None = None, drop: int = 0) -> Figure:
+        """Shares of the slices over time: :func:`scenarios.plots.figures.plot_quotas`."""
+        return self._plot("quotas", variant, drop)
+
+    def plot_variants(self, metric: str | None = None) -> Figure:
+        """A metric in every variant: :func:`scenarios.plots.figures.plot_variants`."""
+        from ..plots.figures import plot_variants
+
+        if metric is not None:
+            _require(metric, set(self.metrics["metric"]), "metric")
+        return plot_variants(self, metric)
+
+    def plot_alive(self, variant: str | None = None) -> Figure:
+        """Live nodes of a sensor field over rounds: :func:`scenarios.families.wsn.plots.plot_alive`."""
+        return self._plot("alive", variant)
+
+    def plot_energy_balance(self, variant: str | None = None) -> Figure:
+        """Where a sensor field's energy went: :func:`scenarios.families.wsn.plots.plot_energy_balance`."""
+        return self._plot("energy_balance", variant)
+
+    def plot_clusters(self, variant: str | None = None, choice: RoundChoice | None = None) -> Figure:
+        """Map of a round of a sensor field: :func:`scenarios.families.wsn.map.plot_clusters`."""
+        return self._plot("clusters", variant, choice)
+
+    def account(self) -> list[tuple[str, str]]:
+        """What the results are counted with, as (what, how much), where the family has such an account."""
+        return account_of(self.settings)
+
+    def to_json(self) -> dict[str, Any]:
+        """The run as plain values: folder, scenario, metrics, differences, times; NaN and infinity become None.
+
+        One that is not complete says so too.
+        """
+        return {
+            "run_dir": str(self.run_dir),
+            "scenario": self.settings.name,
+            "metrics": _records(self.metrics, ("variant", "allocator", "metric", "unit", "mean")),
+            "paired": _records(self.paired, ("variant", "metric", "a", "b", "mean_difference")),
+            "time": [asdict(one) for one in costs(self)],
+            **({} if self.complete else {"complete": False}),
+        }
+
+    def __repr__(self) -> str:
+        settings, kinds = self.settings, len(self.settings.variants)
+        size = f"{len(self.allocators)} allocators x {settings.drops} drops of {settings.duration_s:g} s"
+        named = f"Result of '{settings.name}'{f', {kinds} variants' if kinds else ''}: {size}, in {self.run_dir}"
+        if not any(self.shards.values()):
+            return f"{named} (nothing finished yet)"
+        return f"{named}{'' if self.complete else ' (unfinished)'}\n{self.table().to_string()}"
+
+    def _repr_html_(self) -> str:
+        head, _, _ = repr(self).partition("\n")
+        return f"<p>{escape(head)}</p>{self.table().to_html() if any(self.shards.values()) else ''}"
+
+    def _plot(self, name: str, variant: str | None, *more: Any) -> Figure:
+        from ..plots import figures
+
+        self._require_variant(variant, [])
+        if name not in (known := figures.applicable_plots(self)):
+            raise ScenarioError(f"this run has not the data for plot_{name}{did_you_mean(name, known)}")
+        return getattr(figures, f"plot_{name}")(self, variant, *more)  # type: ignore[no-any-return]
+
+    def _require_variant(self, variant: str | None, also: Sequence[str] = (ALL,)) -> None:
+        """Refuse a variant that this run does not have."""
+        names = [str(name) for name in self.settings.variants]
+        if variant is not None:
+            _require(variant, [*names, *also] if names else [], "variant")
+
+    def _shown(self, variant: str | None) -> str | None:
+        return variant or (ALL if self.settings.variants else None)
+
+    def _windows(self, allocator: str, variant: str | None) -> xr.Dataset:
+        _require(allocator, self.allocators, "allocator")
+        shards = self.shards[Cell(variant, allocator)]
+        if not shards:
+            raise ScenarioError(why_nothing(self.run_dir, self.settings, f" of '{allocator}'"))
+        return join([self.read(shard.path) for shard in shards])
+
+    def _cell_metrics(self, cell: Cell) -> pd.DataFrame:
+        # One drop at a time: a sum over an axis may round differently with the number of drops beside it.
+        shards = [self.read(shard.path) for shard in self.shards[cell]]
+        from ..config.schema import plugged_metrics
+
+        more = plugged_metrics(self.settings)
+        each = [shard.isel({"drop": [i]}) for shard in shards for i in range(shard.sizes["drop"])]
+        tables = [metric_table(drop, more=more) for drop in each]
+        table = pd.concat(tables, ignore_index=True)
+        first = {metric: i for i, metric in enumerate(dict.fromkeys(table["metric"]))}
+        order = np.lexsort((table["drop"].to_numpy(), table["metric"].map(first).to_numpy()))
+        return table.iloc[order].assign(variant=cell.variant, allocator=cell.allocator)
+
+
+def dataset(windows: Windows, labels: Labels, clock: Clock, drops: Drops) -> xr.Dataset:
+    """The arrays of a batch with their coordinates.
+
+    Args:
+        windows: what the loop recorded.
+        labels: the family's coordinates and attributes.
+        clock: of the scenario.
+        drops: of the batch.
+    """
+    place = np.arange(clock.intervals // clock.window)
+    window_s = clock.window * clock.interval_s
+    texts = {name: {"units": field.unit, "description": field.description} for name, field in windows.fields.items()}
+    variables = {name: (windows.dims(name), array, texts[name]) for name, array in windows.arrays.items()}
+    ends = {"description": "end of the window, counted from the end of the warm-up"}
+    own = {
+        "drop": ("drop", np.array(drops.ids, dtype=np.int64)),
+        "window": ("window", place),
+        "time_s": ("window", (place + 1) * window_s, ends),
+    }
+    named = {"interval_s": clock.interval_s, "window_s": window_s, "decisions": windows.intervals, **labels.attributes}
+    return xr.Dataset(variables, {**own, **labels.coordinates}, named)
+
+
+def join(parts: list[xr.Dataset]) -> xr.Dataset:
+    """Shards of one allocator and variant as one dataset, ordered by drop."""
+    if len(parts) == 1:
+        return parts[0]
+    joined = xr.concat(
+        parts,
+        "drop",
+        data_vars="all",
+        coords="minimal",
+        compat="override",
+        combine_attrs="drop_conflicts",
+        join="exact",
+    )
+    return joined.sortby("drop")
+
+
+def plus_minus(row: Mapping[Any, Any]) -> str:
+    """``0.812 ± 0.015`` from a row's mean and interval; only the mean where there is no interval."""
+    mean, half = row["mean"], (row["ci95_high"] - row["ci95_low"]) / 2
+    if not np.isfinite(mean):
+        return "-"
+    digits = min(4, max(0, 2 - int(np.floor(np.log10(abs(mean)))))) if mean else 3
+    text = f"{mean:.{digits}f}"
+    return f"{text} ± {half:.{digits}f}" if np.isfinite(half) else text
+
+
+def _meta(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ScenarioError(f"{path} is damaged ({error}); delete it, and --resume writes it anew") from None
+    if not isinstance(found, dict):
+        raise ScenarioError(f"{path} is damaged (no mapping in it); delete it, and --resume writes it anew")
+    return found
+
+
+def _require(name: str, known: Iterable[str], what: str) -> None:
+    if name not in known:
+        raise ScenarioError(f"unknown {what} '{name}'{did_you_mean(name, known) or '; this run has none'}")
+
+
+def _is(column: pd.Series[Any], variant: str | None) -> pd.Series[bool]:
+    return column.isna() if variant is None else column == variant
+
+
+def _heading(metric: str) -> str:
+    unit = metric_named(metric).unit
+    return metric if unit == "1" else f"{metric} [{unit}]"
+
+
+def _column(rows: pd.DataFrame) -> dict[str, str]:
+    return {str(row["allocator"]): plus_minus(row) for row in rows.to_dict("records")}
+
+
+def _records(table: pd.DataFrame, keys: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [
+        {**{key: _plain(row[key]) for key in keys}, "ci95": [_plain(row["ci95_low"]), _plain(row["ci95_high"])]}
+        for row in table.to_dict("records")
+    ]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return value

@@ -1,0 +1,213 @@
+"""The pieces that a run leaves behind: one file for one variant, one allocator and a range of drops.
+
+A shard is written under a temporary name, flushed to the disk and renamed, so what is there is whole; a digest of its
+arrays says later that it still is.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import ScenarioError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_NAME = re.compile(r"drops-(\d+)-(\d+)\.nc")
+_TEMPORARY = re.compile(r"\.(?P<pid>\d+)-(?P<name>.+)\.tmp")
+NO_VARIANT = "_"
+
+Reader = Callable[[Path], "xr.Dataset"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One allocator on one variant."""
+
+    variant: str | None
+    allocator: str
+
+    def folder(self, run: Path) -> Path:
+        """Where its shards lie."""
+        return run / "shards" / (self.variant or NO_VARIANT) / self.allocator
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A whole shard on disk."""
+
+    path: Path
+    drops: tuple[int, ...]
+
+
+def write_shard(run: Path, cell: Cell, dataset: xr.Dataset) -> Path:
+    """Write the windows of some consecutive drops of a cell.
+
+    Args:
+        run: the run's folder.
+        cell: whose windows these are.
+        dataset: with the coordinate ``drop``.
+
+    Raises:
+        ScenarioError: the folder cannot be written or is full; no part of the shard is left there.
+    """
+    drops = dataset["drop"].to_numpy()
+    path = cell.folder(run) / f"drops-{drops[0]:05d}-{drops[-1]:05d}.nc"
+    stamped = dataset.assign_attrs(digest=digest(dataset))
+    compressed = {"zlib": True, "complevel": 1}
+    encoding = {str(name): compressed for name, array in dataset.data_vars.items() if array.ndim}
+    buffer = BytesIO()
+    stamped.to_netcdf(buffer, engine="h5netcdf", encoding=encoding)
+    write_atomically(path, buffer.getvalue())
+    return path
+
+
+def read_shard(path: Path) -> xr.Dataset:
+    """The windows in a shard, in memory.
+
+    Raises:
+        ScenarioError: the file is not a whole shard: cut short, altered, or of another format.
+    """
+    import xarray as xr
+
+    if not path.is_file():  # a pipe would be waited for
+        raise ScenarioError(f"{path} is not a whole shard: it is no file")
+    try:
+        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as opened:
+            dataset: xr.Dataset = opened.load()
+    except Exception as error:  # a damaged file can fail in any way inside HDF5
+        raise ScenarioError(f"{path} is not a whole shard ({type(error).__name__}: {error})") from None
+    stamp = dataset.attrs.pop("digest", None)
+    if stamp != digest(dataset):
+        raise ScenarioError(f"{path} is not a whole shard: its contents do not match their digest")
+    return dataset
+
+
+def attributes_of(path: Path) -> dict[str, Any] | None:
+    """The attributes of a shard, without its arrays; None where the file cannot be opened."""
+    import xarray as xr
+
+    if not path.is_file():
+        return None
+    try:
+        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as opened:
+            return {str(name): value for name, value in opened.attrs.items()}
+    except Exception:  # as in read_shard
+        return None
+
+
+def whole_shards(run: Path, cell: Cell, scenario_hash: str, read: Reader | None = None) -> list[Shard]:
+    """The shards of a cell that can be trusted, by first drop, each drop in one of them only.
+
+    Args:
+        run: the run's folder.
+        cell: whose shards.
+        scenario_hash: of the scenario that they must be of.
+        read: what reads them instead of :func:`read_shard`.
+    """
+    found: list[Shard] = []
+    seen: set[int] = set()
+    for path in sorted(cell.folder(run).glob("drops-*.nc")):
+        named = _NAME.fullmatch(path.name)
+        if named is None:
+            continue
+        drops = range(int(named[1]), int(named[2]) + 1)
+        if seen.isdisjoint(drops) and _is_of(path, cell, drops, scenario_hash, read or read_shard):
+            found.append(Shard(path, tuple(drops)))
+            seen.update(drops)
+    return found
+
+
+def batches(drops: Iterable[int], size: int) -> Iterator[tuple[int, ...]]:
+    """Runs of consecutive drops, at most ``size`` each."""
+    batch: list[int] = []
+    for drop in sorted(drops):
+        if batch and (len(batch) == size or drop != batch[-1] + 1):
+            yield tuple(batch)
+            batch = []
+        batch.append(drop)
+    if batch:
+        yield tuple(batch)
+
+
+def digest(dataset: xr.Dataset) -> str:
+    """SHA-256 of the names, shapes and bits of all arrays, and of the attributes."""
+    total = hashlib.sha256()
+    for name in sorted(map(str, dataset.variables)):
+        values = np.asarray(dataset[name].to_numpy())
+        total.update(f"{name} {dataset[name].dims} {values.shape}".encode())
+        total.update(_bits(values))
+    total.update(repr(sorted((str(k), _plain(v)) for k, v in dataset.attrs.items() if k != "digest")).encode())
+    return total.hexdigest()
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Write a file so that it is there as a whole or not at all.
+
+    Raises:
+        ScenarioError: the folder cannot be written or is full.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary = path.parent / f".{os.getpid()}-{path.name}.tmp"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        remedy = "; make room, then go on with --resume" if error.errno == errno.ENOSPC else ""
+        raise ScenarioError(f"cannot write {path}: {error.strerror or error}{remedy}") from None
+    finally:
+        if temporary.exists():
+            temporary.unlink()
+
+
+def clean_up(run: Path, own: Iterable[str]) -> None:
+    """Remove what writers that are no longer alive left half-written.
+
+    Args:
+        run: the run's folder.
+        own: names of the files and folders in it that runs write; nothing else is touched.
+    """
+    import psutil
+
+    inside = (path for name in own for path in (run / name).rglob(".*.tmp"))
+    for path in (*run.glob(".*.tmp"), *inside):
+        named = _TEMPORARY.fullmatch(path.name)
+        if named is None or (path.parent == run and named["name"] not in own):
+            continue
+        if int(named["pid"]) == os.getpid() or not psutil.pid_exists(int(named["pid"])):
+            path.unlink(missing_ok=True)
+
+
+def _is_of(path: Path, cell: Cell, drops: range, scenario_hash: str, read: Reader) -> bool:
+    """Is a file the whole shard that its place says: of this cell, these drops and this scenario, its seed included?"""
+    try:
+        dataset = read(path)
+    except ScenarioError:
+        return False
+    says = {name: dataset.attrs.get(name) for name in ("variant", "allocator", "scenario_hash")}
+    expected = {"variant": cell.variant or "", "allocator": cell.allocator, "scenario_hash": scenario_hash}
+    return says == expected and dataset["drop"].to_numpy().tolist() == list(drops)
+
+
+def _bits(values: np.ndarray[Any, Any]) -> bytes:
+    if values.dtype.kind not in "biufc":  # text, which has another type after a file than before
+        return "\x1f".join(map(str, values.ravel().tolist())).encode()
+    return bytes(values.dtype.str.encode() + np.ascontiguousarray(values).tobytes())
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

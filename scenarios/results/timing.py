@@ -1,0 +1,79 @@
+"""What deciding costs, apart from the rest of the loop: the times that shards carry, one line an allocator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .result import Result
+
+PARTS = ("observe", "decide", "step")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Where the time of an allocator's loops went, all its variants and drops together."""
+
+    allocator: str
+    observe: float  # share of the loop's time
+    decide: float
+    step: float
+    us_per_decision: float  # of the wall clock, for all drops of a batch at once
+    drops_per_decision: float  # in a batch, on average
+    shared_by: int  # allocators side by side, which observe and step are shared out among; 1 where it ran alone
+
+
+def costs(result: Result) -> list[Cost]:
+    """The cost of each allocator, in the scenario's order; none of those whose shards tell no times."""
+    found = [_cost(label, _attributes(result, label)) for label in result.allocators]
+    return [cost for cost in found if cost is not None]
+
+
+def cost_sentences(found: Sequence[Cost]) -> list[str]:
+    """A line an allocator, and one on what they share where they ran side by side."""
+    width = max((len(cost.allocator) for cost in found), default=0)
+    lines = [_sentence(cost, width) for cost in found]
+    together = max((cost.shared_by for cost in found), default=1)
+    if together > 1:
+        lines.append(f"{together} allocators ran side by side: observe and step are shared out equally")
+    return lines
+
+
+def human_us(microseconds: float) -> str:
+    """``45 us``, ``3.2 ms``, ``1.5 s``."""
+    for unit in ("us", "ms"):
+        if microseconds < 1000:
+            return f"{microseconds:.3g} {unit}"
+        microseconds /= 1000
+    return f"{microseconds:.3g} s"
+
+
+def _sentence(cost: Cost, width: int) -> str:
+    shares = ", ".join(f"{part} {100 * getattr(cost, part):.1f} %" for part in PARTS)
+    drops = f"{cost.drops_per_decision:.3g} drop{'' if cost.drops_per_decision == 1 else 's'}"
+    return f"time of {cost.allocator:<{width}}  {shares}; a decision for {drops} takes {human_us(cost.us_per_decision)}"
+
+
+def _cost(label: str, shards: Sequence[dict[str, Any]]) -> Cost | None:
+    """Of one allocator, from the attributes of its shards and the drops in each."""
+    seconds = {part: sum(float(shard[f"wall_{part}_s"]) for shard in shards) for part in PARTS}
+    decisions, whole = sum(int(shard["decisions"]) for shard in shards), sum(seconds.values())
+    if not decisions or not whole:
+        return None
+    return Cost(
+        allocator=label,
+        **{part: round(spent / whole, 4) for part, spent in seconds.items()},
+        us_per_decision=round(1e6 * seconds["decide"] / decisions, 3),
+        drops_per_decision=sum(shard["decisions"] * shard["drops"] for shard in shards) / decisions,
+        shared_by=max(int(shard.get("wall_shared_by", 1)) for shard in shards),
+    )
+
+
+def _attributes(result: Result, label: str) -> list[dict[str, Any]]:
+    """Attributes of an allocator's shards, with their number of drops; of those that tell all times."""
+    needed = {"decisions", *(f"wall_{part}_s" for part in PARTS)}
+    shards = [shard for cell in result.cells if cell.allocator == label for shard in result.shards[cell]]
+    told = [{**result.read(shard.path).attrs, "drops": len(shard.drops)} for shard in shards]
+    return [attributes for attributes in told if needed <= attributes.keys()]

@@ -1,0 +1,162 @@
+"""What a run would do: every allocator on every variant, cut into batches of drops that fit into memory."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .. import families
+from ..config.loading import scenario_hash, variants
+from ..errors import ScenarioError, shown
+from . import memory
+from .worker_pool import require_not_too_many
+
+if TYPE_CHECKING:
+    from ..config.schema import Clock, ScenarioBase
+    from ..families import Family
+
+
+_WORKER_S = 4.0  # until a worker process has imported what it needs, about
+
+
+@dataclass(frozen=True)
+class Part:
+    """One variant of a run."""
+
+    variant: str | None
+    scenario: ScenarioBase
+    clock: Clock
+    drops_per_batch: int
+    entrants: int  # allocators of a batch, side by side or one after the other
+    copies: int  # of them side by side
+    bytes: int
+    seconds: float  # all drops and allocators, one CPU thread
+
+    @property
+    def batches(self) -> int:
+        """Batches that nothing is done of yet, each a piece of work of its own."""
+        return _ceil(self.scenario.drops, self.drops_per_batch) * _ceil(len(self.scenario.allocators), self.entrants)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is settled before a run starts."""
+
+    scenario: ScenarioBase
+    family: Family
+    device: str
+    parts: tuple[Part, ...]
+    workers: int  # processes, no more than there are batches; 1: none but this one
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the largest batch needs, in every worker at the same time."""
+        largest = max(part.bytes for part in self.parts)
+        return largest if self.workers == 1 else self.workers * (largest + memory.WORKER_BYTES)
+
+    @property
+    def seconds(self) -> float:
+        """Time that everything takes, roughly, where each worker has a core of its own."""
+        seconds = sum(part.seconds for part in self.parts)
+        return seconds if self.workers == 1 else _WORKER_S + seconds / min(self.workers, os.cpu_count() or 1)
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as plain values."""
+        first = self.parts[0]
+        return {
+            "scenario": self.scenario.name,
+            "hash": scenario_hash(self.scenario),
+            "family": self.scenario.family,
+            "variants": list(self.scenario.variants),
+            "allocators": [spec.label for spec in self.scenario.allocators],
+            "drops": self.scenario.drops,
+            "drops_per_batch": first.drops_per_batch,
+            "allocators_per_batch": first.copies,
+            "batches": sum(self._batches(part) for part in self.parts),
+            "workers": self.workers,
+            "interval_s": first.clock.interval_s,
+            "warmup_intervals": first.clock.warmup,
+            "intervals": first.clock.intervals,
+            "windows": first.clock.intervals // first.clock.window,
+            "device": self.device,
+            "dtype": self.scenario.dtype,
+            "memory_bytes": self.bytes,
+            "seconds": round(self.seconds, 1),
+        }
+
+    def _batches(self, part: Part) -> int:
+        """Loops to be run: allocators one after the other in a batch count one by one."""
+        return _ceil(self.scenario.drops, part.drops_per_batch) * _ceil(len(self.scenario.allocators), part.copies)
+
+
+def make_plan(scenario: ScenarioBase, workers: int = 1) -> Plan:
+    """Settle device, batches and times of a scenario.
+
+    Args:
+        scenario: what will run.
+        workers: processes that batches are shared out among, as evenly as drops and allocators can be.
+
+    Raises:
+        ScenarioError: there is no such device, the scenario does not fit into memory, or so many workers cannot be.
+    """
+    family, device = families.find(scenario.family), device_of(scenario)
+    _require_workers(workers, device)
+    named = variants(scenario)
+    workers = min(workers, len(named) * scenario.drops * len(scenario.allocators))
+    free = memory.available_bytes(device)
+    parts = []
+    for name, each in named.items():
+        drops, copies = memory.fit(each, family, device, free, workers)
+        drops, entrants = _cut(each, drops, _ceil(workers, len(named)))
+        parts.append(_part(name, each, family, (drops, entrants, min(copies, entrants))))
+    return Plan(scenario, family, device, tuple(parts), min(workers, sum(part.batches for part in parts)))
+
+
+def device_of(scenario: ScenarioBase) -> str:
+    """Device that a scenario runs on: "cpu" or "cuda".
+
+    Raises:
+        ScenarioError: a GPU is asked for where there is none.
+    """
+    import torch
+
+    there = torch.cuda.is_available()
+    if scenario.device == "cuda" and not there:
+        raise ScenarioError("device 'cuda' was asked for, but torch finds no GPU here; take --device cpu or auto")
+    return "cuda" if there and scenario.device != "cpu" else "cpu"
+
+
+def _require_workers(workers: object, device: str) -> None:
+    if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
+        raise ScenarioError(f"workers must be a whole number of 1 or more, given {shown(workers)}")
+    require_not_too_many("workers", workers)
+    if workers > 1 and device == "cuda":
+        raise ScenarioError(
+            f"{workers} workers cannot share the device 'cuda': one GPU runs drops side by side already; leave "
+            "workers out, or take --device cpu"
+        )
+
+
+def _cut(scenario: ScenarioBase, drops: int, workers: int) -> tuple[int, int]:
+    """Drops and allocators of a batch, so that a variant's workers share them evenly: fewer drops first."""
+    allocators = len(scenario.allocators)
+    if workers == 1:
+        return drops, allocators
+    turns = _ceil(scenario.drops, drops * workers)
+    drops = _ceil(scenario.drops, turns * workers)
+    return drops, _ceil(allocators, _ceil(workers, _ceil(scenario.drops, drops)))
+
+
+def _part(name: str | None, scenario: ScenarioBase, family: Family, batch: tuple[int, int, int]) -> Part:
+    size, entrants, copies = batch
+    full, rest = divmod(scenario.drops, size)
+    seconds = full * family.estimate_seconds(scenario, size * copies)
+    seconds += family.estimate_seconds(scenario, rest * copies) if rest else 0.0
+    seconds *= len(scenario.allocators) / copies
+    need = family.estimate_bytes(scenario, size * copies)
+    return Part(name, scenario, family.clock(scenario), size, entrants, copies, need, seconds)
+
+
+def _ceil(count: int, of_each: int) -> int:
+    return -(-count // of_each)

@@ -1,0 +1,163 @@
+"""Run a scenario: every allocator on the same air and the same traffic, into a folder of whole shards."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mac.core.allocator_guard import settled
+
+from .. import families
+from ..config.loading import Source, load, scenario_hash
+from ..results.provenance import Maker, listening, makers
+from ..results.result import Result
+from ..results.run_folder import choose, open_folder
+from ..results.shards import Cell, batches, whole_shards, write_shard
+from .batch import Batch, Piece, run_batch, threads
+from .entrants import Contender, Given, as_settings, check, contenders, counting_as_before
+from .interrupts import Interrupts, interrupts
+from .plan import Part, Plan, make_plan
+from .progress import Advance, progress_bar
+from .worker_dispatch import shared_out
+from .write_outputs import finish
+
+if TYPE_CHECKING:
+    from ..config.schema import ScenarioBase
+
+
+def run(
+    scenario: Source,
+    /,
+    allocators: Sequence[Given] | Mapping[str, Given] | Given | None = None,
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    plots: bool = True,
+    workers: int = 1,
+    **overrides: Any,
+) -> Result:
+    """Compare allocators on a scenario.
+
+    Args:
+        scenario: name of a preset, path of a YAML file, a mapping, or what :func:`scenarios.load` returned.
+        allocators: names, ``{name, params}``, objects or classes with ``reset`` and ``decide``; a single one, or a
+            mapping from labels to these; left out, the scenario's own.
+        out: the run folder; left out, a new one below ``runs/``.
+        resume: go on in a folder that holds part of this very run.
+        progress: show a bar, in a notebook or a terminal.
+        plots: draw the plots into the run folder.
+        workers: processes that batches of drops are shared out among; 1: none but this one. No result depends on it,
+            with one exception: of an allocator given as an object each batch gets a fresh copy, whereas in one process
+            the object itself decides on all batches. One whose ``reset`` leaves something standing may tell the two.
+        overrides: settings that replace the scenario's: ``run("slicing-quickstart", drops=2, seed=1)``.
+
+    Raises:
+        ScenarioError: a setting, an allocator's name or the folder cannot be used; nothing has been written.
+        mac.core.contracts.AllocatorError: an allocator raised or decided what is not allowed.
+    """
+    things: list[object | None] = []
+    if allocators is not None:
+        overrides["allocators"], things = as_settings(allocators)
+    settled = load(scenario, **overrides)
+    return execute(settled, contenders(settled, things), Options(out, resume, progress, plots, workers))
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is carried out; none of it changes a result."""
+
+    out: str | Path | None = None
+    resume: bool = False
+    progress: bool = True
+    plots: bool = True
+    workers: int = 1
+    command: str | None = None  # as typed, for the run's meta.json
+
+
+def execute(scenario: ScenarioBase, entrants: Sequence[Contender], options: Options) -> Result:
+    """Check everything, then run what is missing, then write the tables and plots."""
+    began = time.perf_counter()
+    with _saying_what_is_kept() as folders, interrupts() as ctrl_c, counting_as_before(entrants), settled():
+        with listening(anew=True):
+            family = families.find(scenario.family)
+            check(entrants, family)
+            plan = make_plan(scenario, options.workers)
+            for part in plan.parts:
+                family.check(part.scenario)
+        made = makers(plan, entrants)
+        folder = choose(scenario, options.out, options.resume, made)
+        folders.append(folder)
+        todo = [batch for part in plan.parts for batch in _todo(folder, plan, part, entrants)]
+        with threads(plan.device):
+            _simulate(folder, plan, todo, made, ctrl_c, options.progress)
+            return finish(Result(folder), plan, options, time.perf_counter() - began)
+
+
+@contextmanager
+def _saying_what_is_kept() -> Iterator[list[Path]]:
+    """Ctrl-C carries a sentence on the whole shards in the run folder, if the folder is chosen and there are any."""
+    folders: list[Path] = []
+    try:
+        yield folders
+    except KeyboardInterrupt as stop:
+        kept = [folder for folder in folders if any(folder.glob("shards/*/*/drops-*.nc"))]
+        if stop.args or not kept:
+            raise
+        raise KeyboardInterrupt(f"whole shards are kept in {kept[0]}, and --resume goes on from them") from None
+
+
+def _simulate(
+    folder: Path, plan: Plan, todo: Sequence[Batch], made: Mapping[Cell, Maker], ctrl_c: Interrupts, progress: bool
+) -> None:
+    """Run what is missing, and write each shard as soon as it is there."""
+    ctrl_c.check()
+    total = sum(batch.drop_intervals for batch in todo)
+    with progress_bar(total, progress) as advance, _results(plan, todo, _stopping(advance, ctrl_c)) as pieces:
+        first = list(itertools.islice(pieces, 1))
+        open_folder(folder, plan.scenario)  # not before: a run that fails at once leaves nothing behind
+        for cell, windows in itertools.chain(first, pieces):
+            with ctrl_c.shield():
+                write_shard(folder, cell, windows.assign_attrs(made[cell].attributes()))
+    ctrl_c.check()
+
+
+@contextmanager
+def _results(plan: Plan, todo: Sequence[Batch], advance: Advance) -> Iterator[Iterator[Piece]]:
+    """What the batches come to: one after the other here, or several at the same time in workers."""
+    if min(plan.workers, len(todo)) > 1:
+        with shared_out(plan, todo, advance) as pieces:
+            yield pieces
+    else:
+        yield (piece for batch in todo for piece in run_batch(plan, batch, advance))
+
+
+def _stopping(advance: Advance, ctrl_c: Interrupts) -> Advance:
+    """``advance`` that also stops the run where Ctrl-C was pressed and got lost."""
+
+    def checked(count: int, what: str) -> None:
+        ctrl_c.check()
+        advance(count, what)
+
+    return checked
+
+
+def _todo(folder: Path, plan: Plan, part: Part, entrants: Sequence[Contender]) -> list[Batch]:
+    """What is still missing of a variant, in the plan's batches."""
+    key = scenario_hash(plan.scenario)
+    missing_by_batch: dict[tuple[int, ...], list[Contender]] = {}
+    for entrant in entrants:
+        shards = whole_shards(folder, Cell(part.variant, entrant.label), key)
+        missing = set(range(plan.scenario.drops)) - {drop for shard in shards for drop in shard.drops}
+        for drops in batches(missing, part.drops_per_batch):
+            missing_by_batch.setdefault(drops, []).append(entrant)
+    return [
+        Batch(part, drops, tuple(who[first : first + part.entrants]))
+        for drops, who in missing_by_batch.items()
+        for first in range(0, len(who), part.entrants)
+    ]

@@ -1,0 +1,103 @@
+"""Training of an allocator that learns: the very runs of a scenario, on drops that no run of it ever sees."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from mac.core import loop
+from mac.core.plugin_traceback import plug_in_line, told
+from phy.random import Drops
+
+from .. import families
+from ..errors import ScenarioError
+from .entrants import Contender
+from .plan import make_plan
+
+if TYPE_CHECKING:
+    from ..config.schema import ScenarioBase
+
+_FIRST_DROP = 1_000_000
+"""Drops from here on are for training: a scenario has none of these numbers."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training was."""
+
+    allocator: str
+    episodes: int
+    drops: int
+    checkpoint: Path
+
+
+def train(scenario: ScenarioBase, episodes: int, out: Path, progress: Callable[[int], None] | None = None) -> Trained:
+    """Train the one allocator that a scenario names, and write what it learned.
+
+    An allocator that learns has a parameter ``learning`` and a method ``save(path)``; ``reset`` keeps what it has
+    learned while ``learning`` is set.
+
+    Args:
+        scenario: with one allocator; its drops are so many of each episode.
+        episodes: runs of the scenario's length, each on fresh drops.
+        out: the checkpoint's file; written when all is done, never half.
+        progress: told the number of episodes done.
+
+    Raises:
+        ScenarioError: there is not one allocator, it does not learn, there are variants, or the file cannot be written.
+        mac.core.contracts.AllocatorError: the allocator failed.
+    """
+    if len(scenario.allocators) != 1:
+        names = ", ".join(spec.label for spec in scenario.allocators)
+        raise ScenarioError(f"one allocator is trained at a time, given {names}; name one with --allocators")
+    if scenario.variants:
+        raise ScenarioError(f"{scenario.name} has variants; train on one of them, as a scenario of its own")
+    if out.is_dir():
+        raise ScenarioError(f"{out} is a folder; name a file, such as {out / 'checkpoint.npz'}")
+    if not out.parent.is_dir():
+        raise ScenarioError(f"there is no folder {out.parent} for the checkpoint; make it, or choose another --out")
+    family, plan = families.find(scenario.family), make_plan(scenario)
+    allocator = _learner(scenario, family)
+    part = plan.parts[0]
+    batch, clock = part.drops_per_batch, part.clock
+    dtype = torch.float64 if scenario.dtype == "float64" else torch.float32
+    for episode in range(episodes):
+        first = _FIRST_DROP + episode * scenario.drops
+        for begin in range(first, first + scenario.drops, batch):
+            ids = tuple(range(begin, min(begin + batch, first + scenario.drops)))
+            problem = family.build(part.scenario, Drops(scenario.seed, ids), torch.device(plan.device), dtype)
+            span = loop.Span(clock.intervals, clock.warmup, clock.window, scenario.seed + episode)
+            loop.run(problem, allocator, span, scenario.allocators[0].label)
+        if progress:
+            progress(episode + 1)
+    _write(allocator, out)
+    return Trained(scenario.allocators[0].label, episodes, scenario.drops, out)
+
+
+def _learner(scenario: ScenarioBase, family: families.Family) -> Any:
+    spec = scenario.allocators[0]
+    made = Contender(spec).make(family)
+    if not hasattr(made, "learning") or not callable(getattr(made, "save", None)):
+        raise ScenarioError(
+            f"allocator '{spec.label}' does not learn: it has no parameter 'learning' and no method save(path)"
+        )
+    return Contender(spec.model_copy(update={"params": {**spec.params, "learning": True}})).make(family)
+
+
+def _write(allocator: Any, out: Path) -> None:
+    partial = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        allocator.save(partial)
+        os.replace(partial, out)
+    except OSError as error:
+        raise ScenarioError(f"the checkpoint {out} cannot be written: {error.strerror}; choose another --out") from None
+    except Exception as error:
+        what = f"{told(error)}{plug_in_line(error)}"
+        raise ScenarioError(f"the checkpoint {out} was not written: save() raised {what}") from error
+    finally:
+        partial.unlink(missing_ok=True)

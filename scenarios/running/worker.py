@@ -1,0 +1,66 @@
+"""What happens in a worker process of a run."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mac.core.allocator_guard import settled
+
+from ..results.provenance import listening
+from .batch import Piece, run_batch, threads
+from .worker_pickling import unpacked
+from .worker_warnings import Warned, recorded
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a batch came to: all its pieces, or those before an error."""
+
+    pieces: Sequence[Piece]
+    warnings: Sequence[Warned]
+    error: Exception | None
+
+
+def work(parcel: bytes, counts: Path, number: int) -> Done:
+    """Run a batch.
+
+    Args:
+        parcel: the batch, from :func:`scenarios.running.worker_pickling.packed`.
+        counts: file of int64, one a batch, for the drop-intervals that are done.
+        number: of the batch.
+    """
+    pieces: list[Piece] = []
+    count = np.memmap(counts, np.int64, "r+")
+
+    def advance(done: int, _: str) -> None:
+        count[number] += done
+
+    error = None
+    with recorded() as told:
+        try:
+            with listening():
+                plan, batch = unpacked(parcel)
+            with settled(), threads(plan.device):
+                pieces.extend(run_batch(plan, batch, advance))  # those before an error stay
+        except Exception as failure:
+            error = _portable(failure)
+    sys.stdout.flush()  # what plug-ins print: a worker is killed in the end
+    return Done(pieces, told, error)
+
+
+def _portable(error: Exception) -> Exception:
+    """An error that the run can raise, with the place where it arose as a note."""
+    error.add_note(f"In a worker process:\n{traceback.format_exc()}")
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # of a class that cannot be pickled, or not be made again from its text
+        kind = ValueError if isinstance(error, ValueError | OSError) else RuntimeError
+        return kind(str(error))
+    return error

@@ -1,0 +1,90 @@
+"""Batches on their way to worker processes, pickled."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mac.core.plugin_traceback import told
+
+from ..errors import ScenarioError
+from .batch import Batch
+
+if TYPE_CHECKING:
+    from ..families import Family
+    from .entrants import Contender
+    from .plan import Part, Plan
+
+
+@dataclass(frozen=True)
+class _Parcel:
+    """Allocators are pickled one by one, so that one that does not arrive can be named."""
+
+    plan: Plan
+    part: Part
+    drops: tuple[int, ...]
+    entrants: Mapping[str, bytes]
+
+
+def packed(plan: Plan, todo: Sequence[Batch]) -> list[bytes]:
+    """Each batch as a worker gets it.
+
+    Raises:
+        ScenarioError: naming an allocator or a family that cannot be pickled.
+    """
+    who = {entrant.label: entrant for batch in todo for entrant in batch.entrants}
+    pickled = {label: _pickled(entrant, f"allocator '{label}'") for label, entrant in who.items()}
+    return [
+        _pickled(
+            _Parcel(plan, batch.part, batch.drops, {one.label: pickled[one.label] for one in batch.entrants}),
+            f"the family '{plan.family.name}'",
+        )
+        for batch in todo
+    ]
+
+
+def unpacked(parcel: bytes) -> tuple[Plan, Batch]:
+    """The plan and a batch of it, in a worker; allocators that were given as objects are fresh copies.
+
+    Raises:
+        ScenarioError: naming an allocator whose class cannot be imported here.
+    """
+    sent: _Parcel = pickle.loads(parcel)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what importing and making an allocator warns of, the run itself has shown
+        entrants = tuple(_arrived(label, pickled, sent.plan.family) for label, pickled in sent.entrants.items())
+    return sent.plan, Batch(sent.part, sent.drops, entrants)
+
+
+_MET: set[bytes] = set()  # allocators that this worker has made before
+
+
+def _arrived(label: str, pickled: bytes, family: Family) -> Contender:
+    """An allocator, which is made once when this worker first meets it, so that its module is imported."""
+    try:
+        entrant: Contender = pickle.loads(pickled)
+    except Exception as error:  # its module may fail in any way when it is imported
+        raise ScenarioError(_not_sent(f"allocator '{label}'", error)) from None
+    if pickled not in _MET:
+        entrant.make(family)
+        _MET.add(pickled)
+    return entrant
+
+
+def _pickled(thing: object, name: str) -> bytes:
+    import cloudpickle
+
+    try:
+        return bytes(cloudpickle.dumps(thing))
+    except Exception as error:  # an object may refuse in any way
+        raise ScenarioError(_not_sent(name, error)) from None
+
+
+def _not_sent(name: str, error: Exception) -> str:
+    return (
+        f"{name} cannot be sent to worker processes ({told(error)}); let it hold nothing that cannot be pickled before "
+        "reset(), take a class that can be imported, or leave workers out"
+    )

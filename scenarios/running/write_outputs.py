@@ -1,0 +1,100 @@
+"""The end of a run: tables, plots and what made them, written beside the shards."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..config.loading import scenario_hash
+from ..errors import ScenarioError
+from ..results.provenance import code_digest, device_name, versions
+from ..results.shards import batches, write_atomically
+
+if TYPE_CHECKING:
+    from ..results.result import Result
+    from .plan import Plan
+    from .run import Options
+
+PARTS = ("setup", "observe", "decide", "step")
+
+
+def finish(result: Result, plan: Plan, options: Options, wall_s: float) -> Result:
+    """Write metrics.csv, summary.csv, paired.csv, meta.json and, if wanted, the plots of a finished run.
+
+    Args:
+        result: the run.
+        plan: how it went.
+        options: the command line, and whether to plot.
+        wall_s: what this session took; the parts of the loop come from the shards.
+
+    Raises:
+        ScenarioError: shards that the run has written are gone or damaged; the tables are of the others, and meta.json
+            says that they are not complete.
+    """
+    for name, table in (("metrics", result.per_drop), ("summary", result.metrics), ("paired", result.paired)):
+        write_atomically(result.run_dir / f"{name}.csv", table.to_csv(index=False))
+    result.meta = _meta(result, plan, options.command, wall_s)
+    write_atomically(result.run_dir / "meta.json", json.dumps(result.meta, indent=2) + "\n")
+    if options.plots:
+        from ..plots.figures import save_plots
+
+        save_plots(result, result.run_dir / "plots")
+    if missing := unfinished(result):
+        raise ScenarioError(
+            f"{result.run_dir} is not complete, as shards were lost or damaged while it ran: {'; '.join(missing)}; its "
+            "tables are without them, and --resume computes them anew"
+        )
+    return result
+
+
+def unfinished(result: Result) -> list[str]:
+    """What is missing of a run, a phrase for each cell: ``Even, variant few: 2 of 4 drops (2-3)``."""
+    phrases = []
+    for cell, shards in result.shards.items():
+        missing = set(range(result.settings.drops)) - {drop for shard in shards for drop in shard.drops}
+        if missing:
+            where = f"{cell.allocator}, variant {cell.variant}" if cell.variant else cell.allocator
+            phrases.append(f"{where}: {len(missing)} of {result.settings.drops} drops ({_ranges(missing)})")
+    return phrases
+
+
+def _ranges(numbers: set[int]) -> str:
+    """``0-3, 7``."""
+    runs = [(batch[0], batch[-1]) for batch in batches(numbers, len(numbers))]
+    return ", ".join(f"{first}-{last}" if last > first else f"{first}" for first, last in runs)
+
+
+def _meta(result: Result, plan: Plan, command: str | None, wall_s: float) -> dict[str, Any]:
+    return {
+        "scenario": plan.scenario.name,
+        "hash": scenario_hash(plan.scenario),
+        "seed": plan.scenario.seed,
+        "drops": plan.scenario.drops,
+        "complete": result.complete,
+        "drops_per_batch": plan.parts[0].drops_per_batch,
+        "device": device_name(plan.device),
+        "dtype": plan.scenario.dtype,
+        "workers": plan.workers,
+        "threads": torch.get_num_threads(),
+        "command": command,
+        "code": code_digest(),
+        "versions": versions(),
+        "wall_s": {"last_session": round(wall_s, 3), **_wall(result)},
+    }
+
+
+def _wall(result: Result) -> dict[str, Any]:
+    """Seconds spent in each part, in total and per allocator, as the shards tell; they add up over workers."""
+    total = dict.fromkeys(PARTS, 0.0)
+    each: dict[str, dict[str, float]] = {label: dict.fromkeys(PARTS, 0.0) for label in result.allocators}
+    for cell, shards in result.shards.items():
+        for shard in shards:
+            attributes = result.read(shard.path).attrs
+            for part in PARTS:
+                seconds = float(attributes[f"wall_{part}_s"])
+                total[part] += seconds
+                each[cell.allocator][part] += seconds
+    rounded = {label: {part: round(s, 3) for part, s in parts.items()} for label, parts in each.items()}
+    return {**{part: round(s, 3) for part, s in total.items()}, "allocators": rounded}
