@@ -1,0 +1,98 @@
+"""Every page of docs/ does what it says: snippets run, commands exist, links lead somewhere, lists are complete."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from run_markdown import PAGES, ROOT, blocks, clean_imports, run_page
+
+DOCS = [page for page in PAGES if page.parent.name == "docs"]
+_LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]*))?\)")
+
+
+@pytest.fixture(autouse=True)
+def _as_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder on the path, a family list that may be written to, no plots (drawing them takes a while)."""
+    from scenarios import families
+    from scenarios.plots import figures
+    from scenarios.report import report
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(families, "FAMILIES", dict(families.FAMILIES))
+    for module in (figures, report):
+        monkeypatch.setattr(module, "applicable_plots", lambda result: {})
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.stem)
+def test_page_runs(page: Path, tmp_path: Path) -> None:
+    traces = tmp_path / "data" / "tractor" / "raw"  # stand-ins, so that commands on TRACTOR can be planned
+    traces.mkdir(parents=True)
+    for name in ("mmtc", "urll", "embb"):
+        (traces / f"{name}.csv").write_text("Time,Source,Destination,Length\n0,10.0.0.1,172.30.1.1,500\n")
+    with clean_imports(tmp_path):
+        run_page(page)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    prose = re.sub(r"^(```.*?^```| {4}[^\n]*)$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for path, anchor in _LINK.findall(prose):
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{page.name} links to {path}, which is not there"
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in [_anchor(heading) for heading in headings], f"{page.name} links to {path}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_lines_are_not_endless(page: Path) -> None:
+    prose = [line for line in page.read_text(encoding="utf-8").splitlines() if "|" not in line]
+    assert max(map(len, prose)) <= 160
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "index.md").read_text()
+    assert [page.name for page in DOCS if page.name != "index.md" and f"({page.name})" not in index] == []
+
+
+def test_lists_are_complete() -> None:
+    from scenarios import families
+    from scenarios.cli import catalogue
+
+    for family in families.FAMILIES:
+        named = _first_column(f"{family}.md")
+        assert named >= {row["name"] for row in catalogue.allocators() if row["family"] == family}
+    assert _first_column("metrics.md") == {row["name"] for row in catalogue.metrics()}
+    assert _first_column("plug-in-traffic.md") == {"model", *(row["name"] for row in catalogue.traffic())}
+    text = (ROOT / "docs" / "scenarios.md").read_text()
+    assert [row["name"] for row in catalogue.scenarios() if f"`{row['name']}`" not in text] == []
+    assert {row["family"] for row in catalogue.scenarios()} == set(families.names())
+
+
+def test_every_command_is_in_the_index() -> None:
+    from scenarios.cli.main import app
+
+    shown = {command.split()[1] for block in blocks(ROOT / "docs" / "index.md") for command, _ in block.commands()}
+    names = {info.name or (info.callback.__name__ if info.callback else "") for info in app.registered_commands}
+    assert shown == names
+
+
+def test_a_wrong_command_is_found(tmp_path: Path) -> None:
+    for text in ("fairwave rum x", "fairwave run --drop 3", "make deno", "pip install .[devel]", "wget x"):
+        page = tmp_path / "page.md"
+        page.write_text(f"<!-- test: parse -->\n```bash\n{text}\n```\n")
+        with pytest.raises(Exception, match=r"rum|scenario|--drop|deno|devel|wget"):
+            run_page(page)
+
+
+def _first_column(page: str) -> set[str]:
+    """Names in backticks in the first cells of a page's tables."""
+    rows = re.findall(r"^\| (`[^|]*) \|", (ROOT / "docs" / page).read_text(), re.MULTILINE)
+    return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")

@@ -1,0 +1,76 @@
+"""Small runs of every preset whose metrics are stored: three seeds, float64, on the CPU.
+
+``python tests/support/golden_runs.py`` writes the stored metrics anew; do so only for a change that is meant to change
+them, and say in the commit why they changed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "golden"
+SEEDS = (1, 2, 3)
+SHORT: dict[str, dict[str, Any]] = {
+    "slicing-quickstart": {"drops": 2, "duration_s": 1.0, "warmup_s": 0.25},
+    "slicing-tractor": {
+        "drops": 1,
+        "duration_s": 0.25,
+        "warmup_s": 0.25,
+        "slicing.held_reports": 1,
+    },
+    "scheduling-macro": {"drops": 1, "duration_s": 0.1, "warmup_s": 0, "window_s": 0.05},
+    "mobility-macro": {
+        "drops": 1,
+        "duration_s": 1.0,
+        "warmup_s": 0,
+        "topology.sectors": 1,
+        "topology.isd_m": 200,
+        "carrier.prbs": 6,
+        "users.car.mobility": {"model": "linear", "min_speed_kmh": 300, "max_speed_kmh": 300},
+    },
+    "uplink-macro": {"drops": 1, "duration_s": 0.1, "warmup_s": 0, "window_s": 0.05},
+    "wsn-field": {"drops": 1, "duration_s": 100, "battery.initial_j": 0.03},
+    "wsn-ablation": {"drops": 1, "duration_s": 100, "battery.initial_j": 0.03},
+    "wsn-heterogeneous": {"drops": 1, "duration_s": 100, "battery.initial_j": 0.03},
+    "wsn-hicss": {"drops": 1, "duration_s": 100, "battery.initial_j": 0.05},
+    "wsn-large": {"drops": 1, "duration_s": 10, "window_s": 5, "field.nodes": 2000},
+}
+"""What is cut short of each preset so that the test is quick; everything else is the preset's own."""
+
+
+KEPT_VARIANTS = ("0_1_2", "3_2_3")
+
+
+def metrics(preset: str, seed: int) -> dict[str, float | None]:
+    """Mean of every metric of a short run, by ``variant/allocator/metric``; None where there is none."""
+    from scenarios import load, run
+
+    scenario = load(preset, seed=seed, dtype="float64", device="cpu", **SHORT[preset])
+    kept = {name: change for name, change in scenario.variants.items() if name in KEPT_VARIANTS}
+    scenario = scenario.model_copy(update={"variants": kept})
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
+        result = run(scenario, out=out, progress=False, plots=False)
+        rows = result.metrics.itertuples()
+        return {f"{row.variant}/{row.allocator}/{row.metric}": _plain(row.mean) for row in rows}
+
+
+def stored(preset: str) -> dict[str, dict[str, float | None]]:
+    """What the metrics were when they were last meant to change, by seed."""
+    found: dict[str, dict[str, float | None]] = json.loads((FOLDER / f"{preset}.json").read_text())
+    return found
+
+
+def _plain(value: float) -> float | None:
+    return float(f"{value:.12g}") if math.isfinite(value) else None
+
+
+if __name__ == "__main__":
+    for name in SHORT:
+        runs = {str(seed): metrics(name, seed) for seed in SEEDS}
+        (FOLDER / f"{name}.json").write_text(json.dumps(runs, indent=1) + "\n")
+        print(name, len(runs["1"]), "metrics")
