@@ -71,8 +71,8 @@ class SinrMapping:
 def sinr_mapping(kind: Kind, table: McsTable) -> SinrMapping:
     """Effective SINR maps of an MCS table, float64.
 
-    The mutual information is computed by ``benchmarks/make_mutual_information.py``. The betas are those that Sionna
-    ships for MCS tables 1 and 2, whose calibration is not on record; prefer ``miesm``.
+    The mutual information is computed by ``benchmarks/link_tables/make_mutual_information.py``. The betas are those
+    that Sionna ships for MCS tables 1 and 2, whose calibration is not on record; prefer ``miesm``.
 
     Raises:
         ValueError: there is no such kind, or no betas for this MCS table.

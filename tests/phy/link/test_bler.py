@@ -148,7 +148,7 @@ def test_blind_codes_err_by_less_than_a_tenth_of_a_decibel() -> None:
 def test_codes_drawn_after_the_fit_err_as_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second blind set: its codes are those of the seed and none of the first, its errors those of the page."""
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    from bler_plan import blind
+    from benchmarks.link_tables.codes import blind
 
     lines = (ROOT / "benchmarks" / "blind_codes.jsonl").read_text(encoding="utf-8").splitlines()
     rows, stored, errors = [json.loads(line) for line in lines], _stored(), []
@@ -221,9 +221,10 @@ def test_fast_chain_decides_as_sionnas(monkeypatch: pytest.MonkeyPatch) -> None:
     """The decoder that made the table, in torch and in C, against Sionna's; LLRs against Sionna's demapper."""
     pytest.importorskip("sionna", reason="Sionna is not installed")
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
-    from ldpc_chain import Chain, compiled
     from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
     from sionna.phy.mapping import Constellation, Demapper, Mapper
+
+    from benchmarks.link_tables.ldpc_chain import Chain, compiled
 
     generator = torch.Generator().manual_seed(3)
     for bits, rate, order, snr_db in ((100, 0.3, 2, -1.0), (400, 0.5, 4, 5.9), (700, 0.8, 6, 16.0)):

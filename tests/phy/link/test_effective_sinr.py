@@ -176,8 +176,8 @@ def test_selective_channels_fare_as_predicted(monkeypatch: pytest.MonkeyPatch, m
     """64QAM blocks over 24 PRBs that fade by 3.6 dB, simulated at the mean SNR where BLER 0.1 is predicted."""
     pytest.importorskip("sionna", reason="Sionna is not installed")
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
-    from check_effective_sinr import offset_db, prb_gains, symbol_prbs
-    from ldpc_chain import Chain
+    from benchmarks.link_tables.check_effective_sinr import offset_db, prb_gains, symbol_prbs
+    from benchmarks.link_tables.ldpc_chain import Chain
 
     table = load_bler(1)
     chain = Chain(bits, float(table.mcs.code_rate[mcs]), 6)

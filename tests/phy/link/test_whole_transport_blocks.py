@@ -28,7 +28,7 @@ def test_coded_bits_are_those_of_sionna(monkeypatch: pytest.MonkeyPatch, table: 
     """CRCs, one or two code blocks, base graphs 1 and 2, bit for bit."""
     nr = pytest.importorskip("sionna.phy.nr", reason="Sionna is not installed")
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    from check_transport_blocks import TransportChain
+    from benchmarks.link_tables.check_transport_blocks import TransportChain
 
     chain = TransportChain(table, mcs, prbs, 132)
     encoder = nr.TBEncoder(
@@ -49,7 +49,7 @@ def test_blocks_are_lost_as_often_as_the_slot_says(
     """Simulated where the tables say BLER 0.1; within 0.12 dB and four standard errors. Without CRC: 0.5 to 2.6 dB."""
     pytest.importorskip("sionna", reason="Sionna is not installed")
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    from check_transport_blocks import TransportChain, tabulated_db
+    from benchmarks.link_tables.check_transport_blocks import TransportChain, tabulated_db
 
     tables = link_tables(
         CarrierSettings(prbs=prbs, mcs_table=table), LinkSettings(), torch.device("cpu"), torch.float64

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from peer_base import SLOT_S, Peer, Session, Size, around
+from benchmarks.peers.base import SLOT_S, Peer, Session, Size, around
 
 MOST_CELLS = 7
 """Of one of its networks."""

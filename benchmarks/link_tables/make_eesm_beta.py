@@ -1,6 +1,6 @@
 """Writes ``phy/link/tables/eesm_beta.json`` from the Sionna package that is installed.
 
-python benchmarks/make_eesm_beta.py --date 2026-11-21
+python benchmarks/link_tables/make_eesm_beta.py --date 2026-11-21
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def provenance(date: str) -> dict[str, str]:
         "license": "Apache-2.0",
         "content": "beta by MCS; the source says that how these values were calibrated is not recorded",
         "date": date,
-        "command": f"python benchmarks/make_eesm_beta.py --date {date}",
+        "command": f"python benchmarks/link_tables/make_eesm_beta.py --date {date}",
     }
 
 

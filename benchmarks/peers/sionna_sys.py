@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from peer_base import SLOT_S, Peer, Session, Size
+from benchmarks.peers.base import SLOT_S, Peer, Session, Size
 
 CARRIER_HZ = 3.5e9
 PRB_HZ = 180e3

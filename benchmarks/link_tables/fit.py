@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bler_plan import Curve, bins, codes, plan
-from bler_points import baseline_db, decodable, read, threshold_of
-from bler_process import Codes, Process
-from ldpc_chain import ITERATIONS, base_graph
 from numpy.typing import NDArray
 
+from benchmarks.link_tables.codes import Curve, bins, codes, plan
+from benchmarks.link_tables.gaussian_process import Codes, Process
+from benchmarks.link_tables.ldpc_chain import ITERATIONS, base_graph
+from benchmarks.link_tables.waterfalls import baseline_db, decodable, read, threshold_of
 from phy.link.bler import Thresholds
 
 TABLE = Path(__file__).parents[1] / "phy" / "tables" / "bler.npz"
@@ -191,8 +191,8 @@ def provenance(surface: Surface, used: list[dict[str, Any]], date: str) -> dict[
     found = [threshold_of(row) for row in used]
     left_out = {name: _left_out(process) for name, process in surface.distance.items()}
     return {
-        "source": "fairwave, benchmarks/make_bler_tables.py",
-        "command": f"python benchmarks/make_bler_tables.py measure; the same with fit --date {date}",
+        "source": "fairwave, benchmarks/link_tables/make_bler_tables.py",
+        "command": f"python benchmarks/link_tables/make_bler_tables.py measure; the same with fit --date {date}",
         "date": date,
         "content": "SNR in dB at BLER 0.1 and 0.01 of one code block in AWGN by base graph, modulation order, "
         "code rate (information bits with CRC over coded bits) and size, and the points behind it",

@@ -7,7 +7,7 @@ import os
 import random
 from typing import Any
 
-from peer_base import Peer, Session, Size, around
+from benchmarks.peers.base import Peer, Session, Size, around
 
 PITCH_M = 60.0
 """Between stations, about as in its own scenarios, where every user of a cell can connect."""

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from bler_plan import Curve
-from ldpc_chain import Chain, base_graph
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_ndtr, ndtri
 from torch import Tensor
 
+from benchmarks.link_tables.codes import Curve
+from benchmarks.link_tables.ldpc_chain import Chain, base_graph
 from phy.link.tables import load_arrays
 
 _LEVELS = ((0.4, 0.15), (0.1, 0.35), (0.03, 0.2), (0.008, 0.3))  # BLER aimed at, share of the blocks

@@ -1,6 +1,6 @@
 """Draws the pictures of docs/motion.md: walks in a hexagonal network, and what a user hears and does on his way.
 
-python benchmarks/plot_motion.py [--folder docs/images]
+python benchmarks/figures/motion.py [--folder docs/images]
 """
 
 from __future__ import annotations

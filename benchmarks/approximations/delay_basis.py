@@ -1,6 +1,6 @@
 """What is lost where the basis of frequency responses leaves energy out, as docs/air.md states.
 
-``python benchmarks/basis_error.py [--rates] [--drops N] [W1 | W2 | W3 ...]``
+``python benchmarks/approximations/delay_basis.py [--rates] [--drops N] [W1 | W2 | W3 ...]``
 
 Quantiles of the SINR of a PRB at full load, as each user's own cell would serve it, less those of a basis that leaves
 nothing out: the same drops, slots and rays. With ``--rates``: rates of users under proportional fair, less those of
@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from faded_interferers import (
+
+from benchmarks.approximations.dominant_interferers import (
     PLACES,
     QUANTILES,
     RATES,
@@ -26,7 +27,6 @@ from faded_interferers import (
     scenario,
     slots_of,
 )
-
 from phy.channel.channel import ChannelPlan, build_channel
 from phy.link.sinr import received_power
 from phy.random import Drops

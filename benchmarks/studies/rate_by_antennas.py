@@ -1,4 +1,5 @@
-"""Rate by the number of antennas: what docs/antennas.md states. ``python benchmarks/antennas.py [--drops N]``.
+"""Rate by the number of antennas: what docs/antennas.md states. ``python benchmarks/studies/rate_by_antennas.py
+[--drops N]``.
 
 Seven sites of three sectors, four users a cell who always want more and walk at 3 km/h outdoors, 25 PRBs, shared in
 turn. Prints a Markdown table: mean rate of a user, that of the worst tenth, share of blocks lost the

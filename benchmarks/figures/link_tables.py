@@ -1,6 +1,6 @@
 """Draws the plots of ``docs/link-tables.md`` from the tables and from the results of the checks.
 
-python benchmarks/plot_link_tables.py [--folder docs/images]
+python benchmarks/figures/link_tables.py [--folder docs/images]
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Rate of a cell by the users of a PRB, as docs/antennas.md states. ``python benchmarks/users_per_prb.py [--drops N]``.
+"""Rate of a cell by the users of a PRB, as docs/antennas.md states. ``python
+benchmarks/studies/rate_by_users_per_prb.py [--drops N]``.
 
 Cells of 32 ports with eight users each, of two ports, who always want more, outdoors, 12 PRBs, reports every 5
 slots and 4 slots late. Prints a Markdown table: rate of a cell, of the worst tenth of users, users of a PRB, share of

@@ -5,7 +5,7 @@ exponential delay profile. The mean SNR at which its BLER is 0.1 is measured wit
 effective SINR at that mean SNR, from the very tables of ``phy``, is compared with the SNR that the same code needs in
 AWGN, measured likewise. Above zero: the channel is worse than the map says.
 
-    python benchmarks/check_effective_sinr.py --seconds 4
+    python benchmarks/link_tables/check_effective_sinr.py --seconds 4
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import math
 from pathlib import Path
 
 import torch
-from bler_points import Effort, Threshold, expected_width_db, threshold, waterfall
-from ldpc_chain import Chain
 from torch import Tensor
 
+from benchmarks.link_tables.ldpc_chain import Chain
+from benchmarks.link_tables.waterfalls import Effort, Threshold, expected_width_db, threshold, waterfall
 from phy.link.effective_sinr import SinrMapping, sinr_mapping
 from phy.link.mcs import mcs_table
 

@@ -1,6 +1,6 @@
 """fairwave beside other simulators, in one sitting: slots a second, ratios, and what each models.
 
-python benchmarks/peers.py [W1 W2 W3] [--only NAME] [--seconds 3] [--rounds 3] [--json]
+python benchmarks/peers/compare.py [W1 W2 W3] [--only NAME] [--seconds 3] [--rounds 3] [--json]
 
 Peers are optional: `pip install -c constraints.txt '.[peers]'`; one that is not installed is named, and the rest runs.
 Each measurement has a process and one thread of its own; contenders take turns, round after round, so that a machine
@@ -22,11 +22,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-import peer_isaac_net
-import peer_mobile_env
-import peer_sionna_sys
-from peer_base import Contender, Fairwave, Reading, Size
-
+from benchmarks.peers import isaac_net, mobile_env, sionna_sys
+from benchmarks.peers.base import Contender, Fairwave, Reading, Size
 from scenarios.bench.workloads import WORKLOADS, Downlink
 from scenarios.errors import ScenarioError, did_you_mean
 
@@ -50,7 +47,7 @@ OURS: list[Contender] = [
         mode="fast",
     ),
 ]
-PEERS: list[Contender] = [*peer_isaac_net.PEERS, *peer_sionna_sys.PEERS, *peer_mobile_env.PEERS]
+PEERS: list[Contender] = [*isaac_net.PEERS, *sionna_sys.PEERS, *mobile_env.PEERS]
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 

@@ -1,4 +1,5 @@
-"""Which operations the bytes of a slot go through: ``python benchmarks/where_bytes_go.py W1 [--drops N]``.
+"""Which operations the bytes of a slot go through: ``python benchmarks/profiling/bytes_per_operation.py W1 [--drops
+N]``.
 
 Counts one stretch of slots of a workload of ``fairwave bench``, as scenarios/bench/operation_counts.py says, and
 prints the operations that move most as a Markdown table: launched a slot, bytes a cell-slot, share of all bytes.

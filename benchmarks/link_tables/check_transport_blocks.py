@@ -5,8 +5,8 @@ to the coded bits that the PRBs hold (5.4.2.1), sent over AWGN and decoded; a bl
 The SNR at BLER 0.1 and 0.01 is compared with that of the very tables that the slot loop reads: its curve of a code
 block, on its grid of SINRs, and the number of code blocks. Above zero: the tables ask for more SNR than is needed.
 
-    python benchmarks/check_transport_blocks.py --seconds 12 --precision 0.06
-    python benchmarks/check_transport_blocks.py --again    # no simulation: what was measured, with the present tables
+    python benchmarks/link_tables/check_transport_blocks.py --seconds 12 --precision 0.06
+    python benchmarks/link_tables/check_transport_blocks.py --again    # no simulation: what was measured, with the present tables
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from bler_points import Effort, expected_width_db, threshold, waterfall
-from ldpc_chain import Chain
 from torch import Tensor
 
+from benchmarks.link_tables.ldpc_chain import Chain
+from benchmarks.link_tables.waterfalls import Effort, expected_width_db, threshold, waterfall
 from mac.carrier import CarrierSettings
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.tables import LinkTables, link_tables

@@ -1,6 +1,6 @@
 """Draws the plots of docs/antennas.md: a panel's beam, and the beams of its codebook.
 
-python benchmarks/plot_antennas.py [--folder docs/images]
+python benchmarks/figures/antennas.py [--folder docs/images]
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ A square QAM is two amplitude modulations (PAM) of half the energy and half the 
 I = 1 - E[log2(sum over all x of p(y|x) / sum over the x with the same b of p(y|x))], the mean over the bits; the
 expectation over the noise is a trapezoidal rule, which converges exponentially for such an integrand.
 
-    python benchmarks/make_mutual_information.py --date 2026-11-21
+    python benchmarks/link_tables/make_mutual_information.py --date 2026-11-21
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
         "content": "mutual information per coded bit by (modulation order, SINR), QAM of TS 38.211 5.1, AWGN",
         "method": f"trapezoidal rule, {len(NOISE)} points over +-9 standard deviations, float64",
         "date": date,
-        "command": f"python benchmarks/make_mutual_information.py --date {date}",
+        "command": f"python benchmarks/link_tables/make_mutual_information.py --date {date}",
     }
     np.savez_compressed(
         FILE, allow_pickle=False, order=np.array(ORDERS), sinr=sinr, mutual_information=table,

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bler_fit import errors, summary
-from bler_plan import blind
-from bler_points import Effort, decodable, measure, read
 
+from benchmarks.link_tables.codes import blind
+from benchmarks.link_tables.fit import errors, summary
+from benchmarks.link_tables.waterfalls import Effort, decodable, measure, read
 from phy.link.bler import load_thresholds
 
 HEAD = """| blind codes | number | BLER | rms error | largest | standard error of the measurement |
