@@ -44,7 +44,7 @@ types: $(STAMP)
 
 # "Sionna agrees": path loss, line of sight, spreads, K-factor, SINR, correlations, ranks, code blocks against Sionna's own.
 sionna-agrees: $(STAMP)
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n $(JOBS) --dist worksteal tests/test_sionna_*.py
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n $(JOBS) --dist worksteal tests/sionna
 
 # Two busy OpenMP threads a process slow small torch operations down: one thread, several processes. Tests of a file that
 # share what took long to make stay in one process (worksteal).

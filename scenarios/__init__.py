@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Result", "ScenarioError", "load", "run"]
 
-_HOMES = {"load": "loading", "run": "running", "Result": "results", "ScenarioError": "errors"}
+_HOMES = {"load": "config.loading", "run": "running.run", "Result": "results.result", "ScenarioError": "errors"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Checks that an allocator keeps the contract of its family: ``fairwave check module:Class``."""

@@ -1,6 +1,6 @@
-"""What is lost where the basis of frequency responses leaves energy out, as docs/air.md states.
+"""What is lost where the basis of frequency responses leaves energy out, as docs/models/channel-calibration.md states.
 
-``python benchmarks/approximations/delay_basis.py [--rates] [--drops N] [W1 | W2 | W3 ...]``
+``python -m benchmarks.approximations.delay_basis [--rates] [--drops N] [W1 | W2 | W3 ...]``
 
 Quantiles of the SINR of a PRB at full load, as each user's own cell would serve it, less those of a basis that leaves
 nothing out: the same drops, slots and rays. With ``--rates``: rates of users under proportional fair, less those of

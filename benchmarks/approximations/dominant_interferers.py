@@ -1,6 +1,6 @@
-"""What is lost where but some interferers fade, as docs/air.md states.
+"""What is lost where but some interferers fade, as docs/models/channel-calibration.md states.
 
-``python benchmarks/approximations/dominant_interferers.py [--rates] [--drops N] [W1 | W2 | W3 | scheduling-macro ...]``
+``python -m benchmarks.approximations.dominant_interferers [--rates] [--drops N] [W1 | W2 | W3 | scheduling-macro ...]``
 
 The first part compares quantiles of the SINR of a PRB, as each user's own cell would serve it, with the exact ones: the
 same drops, slots and rays, the N strongest interferers of each user as they fade and the others at their mean power. At

@@ -1,6 +1,6 @@
-"""Draws the plots of docs/antennas.md: a panel's beam, and the beams of its codebook.
+"""Draws the plots of docs/models/antennas.md: a panel's beam, and the beams of its codebook.
 
-python benchmarks/figures/antennas.py [--folder docs/images]
+python -m benchmarks.figures.antennas [--folder docs/images]
 """
 
 from __future__ import annotations

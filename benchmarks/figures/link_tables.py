@@ -1,6 +1,6 @@
-"""Draws the plots of ``docs/link-tables.md`` from the tables and from the results of the checks.
+"""Draws the plots of ``docs/models/link-tables.md`` from the tables and from the results of the checks.
 
-python benchmarks/figures/link_tables.py [--folder docs/images]
+python -m benchmarks.figures.link_tables [--folder docs/images]
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scipy.special import ndtr
 from phy.link.bler import Thresholds
 from phy.link.tables import load_arrays
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CHOSEN = ((2, 120, 72), (2, 30, 300), (6, 567, 491), (4, 490, 1373), (8, 754, 3840))
 Z10, Z01 = 1.2815515655446004, 2.3263478740408408
 

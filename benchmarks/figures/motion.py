@@ -1,6 +1,7 @@
-"""Draws the pictures of docs/motion.md: walks in a hexagonal network, and what a user hears and does on his way.
+"""Draws the pictures of docs/models/mobility-handover-blockage.md: walks in a hexagonal network, and what a user hears
+and does on his way.
 
-python benchmarks/figures/motion.py [--folder docs/images]
+python -m benchmarks.figures.motion [--folder docs/images]
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Draws the SINR of a user of docs/motion.md's scenario along his street, round a corner that blocks the nearest site.
+"""Draws the SINR of a user of docs/models/mobility-handover-blockage.md's scenario along his street, round a corner
+that blocks the nearest site.
 
-python benchmarks/figures/street.py [--folder docs/images]
+python -m benchmarks.figures.street [--folder docs/images]
 
 As in a run: the channel with its fading, blockage and handovers, every cell at full load.
 """

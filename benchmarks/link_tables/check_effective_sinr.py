@@ -5,7 +5,7 @@ exponential delay profile. The mean SNR at which its BLER is 0.1 is measured wit
 effective SINR at that mean SNR, from the very tables of ``phy``, is compared with the SNR that the same code needs in
 AWGN, measured likewise. Above zero: the channel is worse than the map says.
 
-    python benchmarks/link_tables/check_effective_sinr.py --seconds 4
+    python -m benchmarks.link_tables.check_effective_sinr --seconds 4
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=2, help="channels of each delay spread")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batch", type=int, default=1024)
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("effective_sinr.jsonl"))
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "data" / "effective_sinr.jsonl")
     args = parser.parse_args()
     if args.device == "cpu":
         torch.set_num_threads(1)

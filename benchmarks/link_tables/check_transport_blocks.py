@@ -5,8 +5,8 @@ to the coded bits that the PRBs hold (5.4.2.1), sent over AWGN and decoded; a bl
 The SNR at BLER 0.1 and 0.01 is compared with that of the very tables that the slot loop reads: its curve of a code
 block, on its grid of SINRs, and the number of code blocks. Above zero: the tables ask for more SNR than is needed.
 
-    python benchmarks/link_tables/check_transport_blocks.py --seconds 12 --precision 0.06
-    python benchmarks/link_tables/check_transport_blocks.py --again    # no simulation: what was measured, with the present tables
+    python -m benchmarks.link_tables.check_transport_blocks --seconds 12 --precision 0.06
+    python -m benchmarks.link_tables.check_transport_blocks --again    # no simulation: what was measured, with the present tables
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--precision", type=float, default=0.05, help="standard error aimed at, dB at BLER 0.01")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--again", action="store_true", help="only compare what the file holds with the tables")
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("transport_blocks.jsonl"))
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "data" / "transport_blocks.jsonl")
     args = parser.parse_args()
     if args.device == "cpu":
         torch.set_num_threads(1)

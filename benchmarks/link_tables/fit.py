@@ -25,7 +25,7 @@ from benchmarks.link_tables.ldpc_chain import ITERATIONS, base_graph
 from benchmarks.link_tables.waterfalls import baseline_db, decodable, read, threshold_of
 from phy.link.bler import Thresholds
 
-TABLE = Path(__file__).parents[1] / "phy" / "tables" / "bler.npz"
+TABLE = Path(__file__).parents[2] / "phy" / "link" / "tables" / "bler.npz"
 _PACKAGES = ("sionna-no-rt", "torch", "numpy")
 _CURVE = ("bits", "coded", "order", "rate_1024", "base_graph", "seconds")
 _BLIND = ("order", "rate_1024", "bits", "coded", "error_10_db", "se_10_db", "error_01_db", "se_01_db")
@@ -192,7 +192,7 @@ def provenance(surface: Surface, used: list[dict[str, Any]], date: str) -> dict[
     left_out = {name: _left_out(process) for name, process in surface.distance.items()}
     return {
         "source": "fairwave, benchmarks/link_tables/make_bler_tables.py",
-        "command": f"python benchmarks/link_tables/make_bler_tables.py measure; the same with fit --date {date}",
+        "command": f"python -m benchmarks.link_tables.make_bler_tables measure; the same with fit --date {date}",
         "date": date,
         "content": "SNR in dB at BLER 0.1 and 0.01 of one code block in AWGN by base graph, modulation order, "
         "code rate (information bits with CRC over coded bits) and size, and the points behind it",

@@ -3,20 +3,20 @@ chain.
 
 Two steps, of which the first can be stopped and taken up again at any time (the points are in a file, one line a code):
 
-    python benchmarks/link_tables/make_bler_tables.py measure --seconds 1500 --precision 0.04      # until "all curves measured"
-    python benchmarks/link_tables/make_bler_tables.py fit --date 2026-11-21
+    python -m benchmarks.link_tables.make_bler_tables measure --seconds 1500 --precision 0.04      # until "all curves measured"
+    python -m benchmarks.link_tables.make_bler_tables fit --date 2026-11-21
 
 ``blind`` draws 60 codes by a new seed, measures them, never fits them, and prints how far the shipped table errs there:
 
-    python benchmarks/link_tables/make_bler_tables.py blind --seed 20261122 --seconds 900
+    python -m benchmarks.link_tables.make_bler_tables blind --seed 20261122 --seconds 900
 
 ``unpack`` writes the points that the shipped table was made from into such a file, so that ``measure`` adds to them.
 
 A larger run on a GPU, from nothing: every code at every size, at a quarter of the standard error:
 
-    python benchmarks/link_tables/make_bler_tables.py --points runs/link-tables/gpu.jsonl measure --device cuda --batch 8192 \
+    python -m benchmarks.link_tables.make_bler_tables --points runs/link-tables/gpu.jsonl measure --device cuda --batch 8192 \
         --stride 1 --precision 0.01 --each 600
-    python benchmarks/link_tables/make_bler_tables.py --points runs/link-tables/gpu.jsonl fit --date 2026-11-21
+    python -m benchmarks.link_tables.make_bler_tables --points runs/link-tables/gpu.jsonl fit --date 2026-11-21
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Writes ``phy/link/tables/eesm_beta.json`` from the Sionna package that is installed.
 
-python benchmarks/link_tables/make_eesm_beta.py --date 2026-11-21
+python -m benchmarks.link_tables.make_eesm_beta --date 2026-11-21
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-TABLES = Path(__file__).parents[1] / "phy" / "tables"
+TABLES = Path(__file__).parents[2] / "phy" / "link" / "tables"
 SOURCE = "esm_params/eesm_beta_table.json"
 
 
@@ -33,7 +33,7 @@ def provenance(date: str) -> dict[str, str]:
         "license": "Apache-2.0",
         "content": "beta by MCS; the source says that how these values were calibrated is not recorded",
         "date": date,
-        "command": f"python benchmarks/link_tables/make_eesm_beta.py --date {date}",
+        "command": f"python -m benchmarks.link_tables.make_eesm_beta --date {date}",
     }
 
 

@@ -5,7 +5,7 @@ A square QAM is two amplitude modulations (PAM) of half the energy and half the 
 I = 1 - E[log2(sum over all x of p(y|x) / sum over the x with the same b of p(y|x))], the mean over the bits; the
 expectation over the noise is a trapezoidal rule, which converges exponentially for such an integrand.
 
-    python benchmarks/link_tables/make_mutual_information.py --date 2026-11-21
+    python -m benchmarks.link_tables.make_mutual_information --date 2026-11-21
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from phy.numerics import log_grid
 
-FILE = Path(__file__).parents[1] / "phy" / "tables" / "mutual_information.npz"
+FILE = Path(__file__).parents[2] / "phy" / "link" / "tables" / "mutual_information.npz"
 ORDERS = (2, 4, 6, 8)
 NOISE = np.linspace(-9.0, 9.0, 721)  # in standard deviations
 WEIGHT = np.exp(-0.5 * NOISE**2) / np.exp(-0.5 * NOISE**2).sum()
@@ -40,7 +40,7 @@ def main() -> None:
         "content": "mutual information per coded bit by (modulation order, SINR), QAM of TS 38.211 5.1, AWGN",
         "method": f"trapezoidal rule, {len(NOISE)} points over +-9 standard deviations, float64",
         "date": date,
-        "command": f"python benchmarks/link_tables/make_mutual_information.py --date {date}",
+        "command": f"python -m benchmarks.link_tables.make_mutual_information --date {date}",
     }
     np.savez_compressed(
         FILE, allow_pickle=False, order=np.array(ORDERS), sinr=sinr, mutual_information=table,

@@ -1,6 +1,6 @@
 """fairwave beside other simulators, in one sitting: slots a second, ratios, and what each models.
 
-python benchmarks/peers/compare.py [W1 W2 W3] [--only NAME] [--seconds 3] [--rounds 3] [--json]
+python -m benchmarks.peers.compare [W1 W2 W3] [--only NAME] [--seconds 3] [--rounds 3] [--json]
 
 Peers are optional: `pip install -c constraints.txt '.[peers]'`; one that is not installed is named, and the rest runs.
 Each measurement has a process and one thread of its own; contenders take turns, round after round, so that a machine

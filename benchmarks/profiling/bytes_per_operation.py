@@ -1,4 +1,4 @@
-"""Which operations the bytes of a slot go through: ``python benchmarks/profiling/bytes_per_operation.py W1 [--drops
+"""Which operations the bytes of a slot go through: ``python -m benchmarks.profiling.bytes_per_operation W1 [--drops
 N]``.
 
 Counts one stretch of slots of a workload of ``fairwave bench``, as scenarios/bench/operation_counts.py says, and

@@ -1,4 +1,4 @@
-"""How long one waits: ``python benchmarks/profiling/start_up.py [--repeats N]``.
+"""How long one waits: ``python -m benchmarks.profiling.start_up [--repeats N]``.
 
 Prints the median time of ``fairwave --help``, of ``fairwave list``, and from the command ``fairwave run
 slicing-quickstart`` to the end of its first slot, each in a process of its own, with what they may take at most.

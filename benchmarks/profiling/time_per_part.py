@@ -1,4 +1,4 @@
-"""Where the time of a slot goes: ``python benchmarks/profiling/time_per_part.py W1 [--drops N] [--mode fast]``.
+"""Where the time of a slot goes: ``python -m benchmarks.profiling.time_per_part W1 [--drops N] [--mode fast]``.
 
 Runs the loop of a workload of ``fairwave bench`` with a clock around its parts, on one thread, and prints each part's
 time a slot as a Markdown table. The clocks themselves take about a microsecond a part.

@@ -1,6 +1,7 @@
-"""Counts handovers and their failures under the settings that matter, at 3, 30 and 120 km/h: a table of docs/motion.md.
+"""Counts handovers and their failures under the settings that matter, at 3, 30 and 120 km/h: a table of
+docs/models/mobility-handover-blockage.md.
 
-python benchmarks/studies/handover_failures.py [--drops 4] [--duration_s 20]
+python -m benchmarks.studies.handover_failures [--drops 4] [--duration_s 20]
 
 Users of the preset mobility-macro, every cell at full load; only itineraries are made, no slot is run.
 """

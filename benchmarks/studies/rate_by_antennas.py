@@ -1,4 +1,4 @@
-"""Rate by the number of antennas: what docs/antennas.md states. ``python benchmarks/studies/rate_by_antennas.py
+"""Rate by the number of antennas: what docs/models/antennas.md states. ``python -m benchmarks.studies.rate_by_antennas
 [--drops N]``.
 
 Seven sites of three sectors, four users a cell who always want more and walk at 3 km/h outdoors, 25 PRBs, shared in

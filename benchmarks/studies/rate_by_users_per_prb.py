@@ -1,4 +1,4 @@
-"""Rate of a cell by the users of a PRB, as docs/antennas.md states. ``python
+"""Rate of a cell by the users of a PRB, as docs/models/antennas.md states. ``python
 benchmarks/studies/rate_by_users_per_prb.py [--drops N]``.
 
 Cells of 32 ports with eight users each, of two ports, who always want more, outdoors, 12 PRBs, reports every 5

@@ -1,1 +1,11 @@
-"""TODO."""
+"""Provides what all families share and what knows none of them.
+
+| module | provides |
+|---|---|
+| ``contracts`` | ``Problem``, ``Allocator``, ``Outcome``, the fields of an outcome, the errors |
+| ``loop`` | observe, decide, step, record |
+| ``recorder`` | outcomes of intervals added up into windows |
+| ``allocator_guard`` | copies and checks around an allocator that is not trusted |
+| ``stacked_allocators`` | allocators that decide for one drop each, as one for a batch |
+| ``plugin_traceback`` | the line of a plug-in at which an error arose |
+"""

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 _OWN = tuple(_ROOT / room for room in ("phy", "mac", "allocators", "scenarios"))
 _STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
 _PACKAGES = ("site-packages", "dist-packages")

@@ -1,1 +1,14 @@
-"""TODO."""
+"""Computes what one transmission over a link achieves: from responses to SINR, from SINR to decoded bits.
+
+| module | computes | clause |
+|---|---|---|
+| ``sinr``, ``sinr_numba`` | SINR of every UE on every PRB, in torch and as compiled loops | - |
+| ``uplink_sinr``, ``power_control`` | SINR at the base station; transmit power of UEs | TS 38.213 7.1.1 |
+| ``dominant_interferers`` | which links fade and which are heard at their mean | ours |
+| ``folded_response`` | responses stored as even and odd parts | ours |
+| ``precoding``, ``receiver``, ``mu_mimo`` | precoders, post-combining SINR, several UEs on a PRB | TS 38.214 5.2.2 |
+| ``mimo_settings`` | panels, layers, precoding and receiver of a scenario | - |
+| ``effective_sinr`` | one SINR for a block over many PRBs | TR 38.901 agnostic; MIESM, EESM |
+| ``mcs``, ``transport_block`` | modulation and coding schemes; bits of a transport block | TS 38.214 5.1.3.1, 5.1.3.2 |
+| ``bler`` | block error rate in AWGN from the tables in ``tables`` | - |
+"""

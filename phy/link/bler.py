@@ -1,10 +1,10 @@
 """Block error rates in AWGN, simulated with an LDPC chain, then read by one gather.
 
 ``phy/link/tables/bler.npz`` holds the SNR at which the BLER of a code block is 0.1 and 0.01, over its size (69 of
-them, from 24 to 8448 bits), its code rate (0.025 to 0.972), modulation and base graph; ``docs/link-tables.md`` tells
-how they were measured and how far they err. Between and beyond the two the curve is BLER = Q((SNR in dB - middle) /
-width), as the measured waterfalls are from 0.5 to 0.005; BLER below that is extrapolated and knows no error floor.
-What lies under 1e-9 is 0, over 1 - 1e-9 is 1.
+them, from 24 to 8448 bits), its code rate (0.025 to 0.972), modulation and base graph; ``docs/models/link-tables.md``
+tells how they were measured and how far they err. Between and beyond the two the curve is BLER = Q((SNR in dB -
+middle) / width), as the measured waterfalls are from 0.5 to 0.005; BLER below that is extrapolated and knows no error
+floor. What lies under 1e-9 is 0, over 1 - 1e-9 is 1.
 
 The SNR is that of a modulated symbol (Es/N0), the code rate information bits with their CRC over coded bits. Below code
 rate 1/5 (1/3 in base graph 1) the standard repeats bits of the circular buffer, and so did the simulation. The PUSCH

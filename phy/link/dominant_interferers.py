@@ -2,7 +2,7 @@
 
 Of a user's many interferers a few carry nearly all of the interference. These fade, and so does the own cell; the
 others are heard at their mean power, on the PRBs that they use. What is lost is the fading of many weak powers that add
-up, and so nearly average out by themselves. The error is measured in docs/air.md.
+up, and so nearly average out by themselves. The error is measured in docs/models/channel-calibration.md.
 """
 
 from __future__ import annotations

@@ -41,9 +41,9 @@ def gather(table: Tensor, row: Tensor, power: Tensor) -> Tensor:
     """Value of ``table[row]`` at each power, in the shape and dtype of ``power``.
 
     Args:
-        table: ``[R, loggrid.SIZE]``, contiguous.
+        table: ``[R, SIZE]``, contiguous.
         row: integers in ``[0, R)``, of a shape that broadcasts to that of ``power``.
         power: non-negative, linear.
     """
-    index = log_grid.index(power) + row.to(torch.int32) * log_grid.SIZE
-    return table.view(-1).index_select(0, index.reshape(-1)).view(power.shape).to(power.dtype)
+    flat = index(power) + row.to(torch.int32) * SIZE
+    return table.view(-1).index_select(0, flat.reshape(-1)).view(power.shape).to(power.dtype)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Measures speed: ``fairwave bench``."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Reads the command line and prints: the command ``fairwave``."""

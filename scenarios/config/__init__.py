@@ -1,1 +1,1 @@
-"""TODO."""
+"""Reads scenario files: YAML, ``extends``, variants, overrides, and what is wrong with them."""

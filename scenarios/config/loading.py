@@ -19,8 +19,8 @@ from .merging import merge
 from .schema import ScenarioBase, folder_name
 from .validation_messages import Layer, explain, origin_of_message, tag_at
 
-PRESETS = Path(__file__).parent / "presets"
-CALIBRATIONS = Path(__file__).parent / "calibrations"
+PRESETS = Path(__file__).parents[1] / "presets"
+CALIBRATIONS = Path(__file__).parents[1] / "calibration" / "presets"
 UNHASHED = ("description", "device", "drops_per_batch", "headline")
 """Settings that change where and how fast a run goes, or what it is called, but none of its results."""
 

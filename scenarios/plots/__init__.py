@@ -1,1 +1,1 @@
-"""TODO."""
+"""Draws results."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Writes a result as one page of HTML."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Stores and reads results: shards, run folders, provenance, tables."""

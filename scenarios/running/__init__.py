@@ -1,1 +1,1 @@
-"""TODO."""
+"""Runs scenarios: plans, batches, workers, interrupts."""

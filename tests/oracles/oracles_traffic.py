@@ -50,7 +50,7 @@ def replay(events: list[tuple[float, int]], duration_s: float, offset_s: float, 
 
 def tractor(kind: str) -> list[Path]:
     """Files of the TRACTOR data set of one kind ("raw" or "kpi"), empty if it is not at hand."""
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     folders = [os.environ.get("FAIRWAVE_DATA", ""), str(root / "data"), str(root.parent / "shared" / "data")]
     for folder in filter(None, folders):
         for inner in ("tractor", "."):

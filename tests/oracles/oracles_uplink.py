@@ -1,7 +1,7 @@
 """One drop of an uplink in plain loops: float64, absolute powers in mW, one link and one PRB at a time.
 
 Queues, HARQ, blocks and the outer loop are those of the downlink's loops; powers, what cells hear, reports, needs and
-the choice of the MCS are written from the text of docs/uplink.md.
+the choice of the MCS are written from the text of docs/models/uplink.md.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from mac.scheduling.feasible import _breached
 from phy.link import sinr_numba
 from phy.numerics import jit
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SMALL = city(duration_s=0.02, carrier={"prbs": 5})
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ORDER = ("phy", "mac", "allocators", "scenarios")
 FILES = sorted(path for room in ORDER for path in (ROOT / room).rglob("*.py"))
 FORBIDDEN_IN_CORE = {"tensorflow", "keras", "sionna_rt"}

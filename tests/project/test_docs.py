@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from run_markdown import PAGES, ROOT, blocks, clean_imports, run_page
 
-DOCS = [page for page in PAGES if page.parent.name == "docs"]
+DOCS = [page for page in PAGES if page.is_relative_to(ROOT / "docs")]
 _LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]*))?\)")
 
 
@@ -55,7 +55,9 @@ def test_lines_are_not_endless(page: Path) -> None:
 
 def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "index.md").read_text()
-    assert [page.name for page in DOCS if page.name != "index.md" and f"({page.name})" not in index] == []
+    assert [
+        page.name for page in DOCS if page.name != "index.md" and f"({page.relative_to(ROOT / 'docs')})" not in index
+    ] == []
 
 
 def test_lists_are_complete() -> None:
@@ -63,11 +65,11 @@ def test_lists_are_complete() -> None:
     from scenarios.cli import catalogue
 
     for family in families.FAMILIES:
-        named = _first_column(f"{family}.md")
+        named = _first_column(f"families/{family}.md")
         assert named >= {row["name"] for row in catalogue.allocators() if row["family"] == family}
-    assert _first_column("metrics.md") == {row["name"] for row in catalogue.metrics()}
-    assert _first_column("plug-in-traffic.md") == {"model", *(row["name"] for row in catalogue.traffic())}
-    text = (ROOT / "docs" / "scenarios.md").read_text()
+    assert _first_column("reference/metrics.md") == {row["name"] for row in catalogue.metrics()}
+    assert _first_column("extend/traffic.md") == {"model", *(row["name"] for row in catalogue.traffic())}
+    text = (ROOT / "docs" / "guide" / "scenario-files.md").read_text()
     assert [row["name"] for row in catalogue.scenarios() if f"`{row['name']}`" not in text] == []
     assert {row["family"] for row in catalogue.scenarios()} == set(families.names())
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ROOMS = ("phy", "mac", "allocators", "scenarios")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 

@@ -67,7 +67,7 @@ def test_the_other_table_stands_in_the_page_that_the_readme_names() -> None:
     for row in rows[1:]:
         assert all(0.0 <= mean - half < mean + half <= 1.0 for mean, half in map(_numbers, row[1:-1]))
     text = README.read_text(encoding="utf-8")
-    assert "docs/slicing.md#tractors-nine-mixes" in text and "tractor-table" not in text
+    assert "docs/families/slicing.md#tractors-nine-mixes" in text and "tractor-table" not in text
 
 
 def _between(marker: str) -> str:

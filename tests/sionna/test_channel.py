@@ -177,7 +177,8 @@ def test_sinr_of_sectors() -> None:
     """Quantiles at full load, where all but the places is drawn apart: one site of three sectors, 1800 users.
 
     Gaps are 0.3, 0.3, 0.5, 0.2 and 0.0 dB and have standard errors of 0.4 to 0.65 dB (bootstrap over drops); with twice
-    the drops they are at most 0.3 dB, and in a whole network with 300 drops, too slow for a test, 0.2 dB (docs/air.md).
+    the drops they are at most 0.3 dB, and in a whole network with 300 drops, too slow for a test, 0.2 dB
+    (docs/models/channel-calibration.md).
     """
     of, drops = plan(10, {"layout": "single"}, {"vertical_elements": 4}, prbs=2), Drops(1, tuple(range(60)))
     both = [full_load_db(make(drops, of, CPU, torch.float32), 2) for make in (build_channel, build_sionna_channel)]

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parent / "golden"
+FOLDER = Path(__file__).parents[1] / "project" / "golden"
 SEEDS = (1, 2, 3)
 SHORT: dict[str, dict[str, Any]] = {
     "slicing-quickstart": {"drops": 2, "duration_s": 1.0, "warmup_s": 0.25},

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The family ``scheduling``: its scenario, problem and context."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The family ``slicing``: its scenario, problem and context."""

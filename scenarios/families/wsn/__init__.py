@@ -1,1 +1,1 @@
-"""TODO."""
+"""The family ``wsn``: its scenario, problem, plots and pages."""

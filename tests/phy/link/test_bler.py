@@ -20,7 +20,7 @@ from phy.numerics import log_grid
 from phy.random import uniform
 
 load = functools.cache(load_bler)
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 SNR_DB = 10 * np.log10(log_grid.centres().numpy())
 
 
@@ -147,7 +147,7 @@ def test_blind_codes_err_by_less_than_a_tenth_of_a_decibel() -> None:
 
 def test_codes_drawn_after_the_fit_err_as_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second blind set: its codes are those of the seed and none of the first, its errors those of the page."""
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    monkeypatch.syspath_prepend(str(ROOT))
     from benchmarks.link_tables.codes import blind
 
     lines = (ROOT / "benchmarks" / "blind_codes.jsonl").read_text(encoding="utf-8").splitlines()
@@ -220,7 +220,7 @@ def test_sionnas_own_chain_gives_the_same_error_rate(index: int, mcs: int, bits:
 def test_fast_chain_decides_as_sionnas(monkeypatch: pytest.MonkeyPatch) -> None:
     """The decoder that made the table, in torch and in C, against Sionna's; LLRs against Sionna's demapper."""
     pytest.importorskip("sionna", reason="Sionna is not installed")
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[3]))
     from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
     from sionna.phy.mapping import Constellation, Demapper, Mapper
 

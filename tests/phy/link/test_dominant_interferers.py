@@ -30,7 +30,7 @@ from scenarios.errors import ScenarioError
 from scenarios.families.cellular.engine_factory import channel_plan
 from scenarios.families.cellular.scenario import CellularScenario
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 CPU = torch.device("cpu")
 SMALL: dict[str, Any] = {
     "topology": {"sites": 7, "sectors": 1},
@@ -316,7 +316,7 @@ def test_mean_interference_is_that_of_the_exact_mode(interferers: int) -> None:
 
 @pytest.fixture
 def benchmark_(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    monkeypatch.syspath_prepend(str(ROOT))
     return importlib.import_module("faded_interferers")
 
 

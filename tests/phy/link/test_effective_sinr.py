@@ -175,7 +175,7 @@ def test_what_does_not_exist_is_refused() -> None:
 def test_selective_channels_fare_as_predicted(monkeypatch: pytest.MonkeyPatch, mcs: int, bits: int) -> None:
     """64QAM blocks over 24 PRBs that fade by 3.6 dB, simulated at the mean SNR where BLER 0.1 is predicted."""
     pytest.importorskip("sionna", reason="Sionna is not installed")
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[3]))
     from benchmarks.link_tables.check_effective_sinr import offset_db, prb_gains, symbol_prbs
     from benchmarks.link_tables.ldpc_chain import Chain
 

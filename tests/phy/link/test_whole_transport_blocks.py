@@ -19,7 +19,7 @@ from phy.link.tables import load_arrays
 from phy.link.transport_block import transport_blocks
 from phy.numerics.log_grid import gather
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
 
 @pytest.mark.parametrize(("table", "mcs", "prbs"), [(1, 4, 1), (1, 28, 1), (1, 20, 12), (1, 16, 32), (1, 3, 80)])

@@ -34,7 +34,7 @@ def fairwave(*arguments: object) -> Result:
 
 @pytest.mark.parametrize("name", JUDGED)
 def test_presets_meet_3gpp_at_5_50_and_95_percent(name: str) -> None:
-    """Few drops: 0.15 dB of the geometry's bar is left to chance (docs/air.md has 100 drops)."""
+    """Few drops: 0.15 dB of the geometry's bar is left to chance (docs/models/channel-calibration.md has 100 drops)."""
     settings = load_calibration(name, options={"drops": FEW.get(name, 6)})
     result, reference = calibrate(settings), settings.reference
     assert reference is not None

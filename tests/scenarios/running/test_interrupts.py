@@ -153,7 +153,7 @@ main()
 
 
 def test_a_run_stops_even_if_the_interrupt_itself_is_swallowed(tmp_path: Path) -> None:
-    code = _CHILD.format(tests=str(Path(__file__).parent))
+    code = _CHILD.format(tests=str(Path(__file__).parents[2] / "support"))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 130, done.stderr
     assert "error: interrupted" in done.stderr

@@ -282,7 +282,7 @@ main()
 def test_a_run_that_is_cut_off_resumes_with_the_very_metrics(toy: Toy, how: signal.Signals) -> None:
     slow = {**toy, "drops": 6, "drops_per_batch": 1, "allocators": ["toy_family:Slow", "toy_family:Greedy"]}
     Path("slow.yaml").write_text(json.dumps(slow))
-    code = _CHILD.format(tests=str(Path(__file__).parent))
+    code = _CHILD.format(tests=str(Path(__file__).parents[2] / "support"))
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while _shards_in("out") < 3 and child.poll() is None:
         time.sleep(0.01)

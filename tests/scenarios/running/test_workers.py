@@ -271,7 +271,7 @@ main()
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     """A command in a session of its own, whose processes get Ctrl-C together, as in a terminal."""
-    code = START.format(tests=str(Path(__file__).parent))
+    code = START.format(tests=str(Path(__file__).parents[2] / "support"))
     command = [sys.executable, "-c", code, "run", *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
@@ -351,7 +351,7 @@ print("ran", len(result.per_drop["drop"].unique()), "drops;", mine.calls, "calls
 
 def test_a_script_needs_no_guard_and_every_batch_a_fresh_copy(toy: Toy) -> None:
     Path("toy.json").write_text(json.dumps(toy))
-    Path("script.py").write_text(SCRIPT.format(tests=str(Path(__file__).parent)))
+    Path("script.py").write_text(SCRIPT.format(tests=str(Path(__file__).parents[2] / "support")))
     done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, check=False)
     assert done.stdout == "ran 3 drops; 0 calls here\n", done.stderr
     assert done.stderr == ""
