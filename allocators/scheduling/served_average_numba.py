@@ -1,4 +1,4 @@
-"""The average rate of each user after a slot, as a loop; the torch form is in :mod:`allocators.scheduling.served_average`."""
+"""Computes the average rate of each UE after a slot in a loop; torch form: :mod:`.served_average`."""
 
 from __future__ import annotations
 

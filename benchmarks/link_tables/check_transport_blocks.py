@@ -6,7 +6,7 @@ The SNR at BLER 0.1 and 0.01 is compared with that of the very tables that the s
 block, on its grid of SINRs, and the number of code blocks. Above zero: the tables ask for more SNR than is needed.
 
     python -m benchmarks.link_tables.check_transport_blocks --seconds 12 --precision 0.06
-    python -m benchmarks.link_tables.check_transport_blocks --again    # no simulation: what was measured, with the present tables
+    python -m benchmarks.link_tables.check_transport_blocks --again    # present tables, no simulation
 """
 
 from __future__ import annotations

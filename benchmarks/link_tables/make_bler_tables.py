@@ -3,7 +3,8 @@ chain.
 
 Two steps, of which the first can be stopped and taken up again at any time (the points are in a file, one line a code):
 
-    python -m benchmarks.link_tables.make_bler_tables measure --seconds 1500 --precision 0.04      # until "all curves measured"
+    python -m benchmarks.link_tables.make_bler_tables measure --seconds 1500 --precision 0.04
+        (again, until it prints "all curves measured")
     python -m benchmarks.link_tables.make_bler_tables fit --date 2026-11-21
 
 ``blind`` draws 60 codes by a new seed, measures them, never fits them, and prints how far the shipped table errs there:
@@ -14,7 +15,8 @@ Two steps, of which the first can be stopped and taken up again at any time (the
 
 A larger run on a GPU, from nothing: every code at every size, at a quarter of the standard error:
 
-    python -m benchmarks.link_tables.make_bler_tables --points runs/link-tables/gpu.jsonl measure --device cuda --batch 8192 \
+    python -m benchmarks.link_tables.make_bler_tables --points runs/link-tables/gpu.jsonl \
+        measure --device cuda --batch 8192 \
         --stride 1 --precision 0.01 --each 600
     python -m benchmarks.link_tables.make_bler_tables --points runs/link-tables/gpu.jsonl fit --date 2026-11-21
 """

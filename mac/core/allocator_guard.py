@@ -90,7 +90,7 @@ class ArmsLength:
 
 @dataclass(frozen=True)
 class Hinting:
-    """Hints in errors of a block at attributes that may have been meant; see :func:`mac.core.plugin_traceback.hint_at`."""
+    """Adds a hint at attributes that may have been meant; see :func:`mac.core.plugin_traceback.hint_at`."""
 
     seen: Mapping[str, object]
 

@@ -1,4 +1,4 @@
-"""What the air of a drop follows from, and where its users are; for :mod:`phy.tr38901.large_scale` and :mod:`phy.tr38901.coupling_gain`."""
+"""Holds what the large-scale state of a drop follows from, and where its UEs are."""
 
 from __future__ import annotations
 

@@ -103,13 +103,14 @@ def run(
     if dry_run:
         _dry_run(settled, workers, as_json)
         return
+    from ..running.entrants import contenders
     from ..running.run import Options, execute
     from .console import show_result
 
     command = shlex.join(["fairwave", *sys.argv[1:]])
     with chatter_on_stderr(as_json):
         options_of_run = Options(out, resume, command=command, workers=workers)
-        result = execute(settled, entrants(settled), options_of_run)
+        result = execute(settled, contenders(settled), options_of_run)
     with _kept_in(result.run_dir):
         _print_json(result.to_json()) if as_json else show_result(result)
 

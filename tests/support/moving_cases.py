@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from moving_cases import BASE, CPU, SLOT_S, linear, scenario
 from torch import Tensor
 
 from phy.channel.channel import Channel

@@ -1,4 +1,4 @@
-"""The loop is guarded by counts, which are the same on every machine, instead of times: see scenarios/bench/operation_counts.py."""
+"""The loop is guarded by counts, which are the same on every machine, instead of times."""
 
 from __future__ import annotations
 

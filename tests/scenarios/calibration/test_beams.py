@@ -22,7 +22,7 @@ JUDGED = (5, 50, 95)
 
 
 def gaps(settings: Calibration) -> dict[tuple[str, int], float]:
-    """Ours less the companies' mean, over its bar and two standard errors of so few drops (docs/models/channel-calibration.md has more)."""
+    """Ours less the companies' mean, over its bar and two standard errors of so few drops."""
     result, reference = calibrate(settings), settings.reference
     assert reference is not None
     found = {}
