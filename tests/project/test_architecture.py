@@ -1,80 +1,121 @@
-"""Imports point one way, phy <- mac <- allocators <- scenarios; and no name of a family decides anything."""
+"""The structure of the tree: entries of a folder, direction of imports, circles, tests that stand alone, words."""
 
 from __future__ import annotations
 
 import ast
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ORDER = ("phy", "mac", "allocators", "scenarios")
-FILES = sorted(path for room in ORDER for path in (ROOT / room).rglob("*.py"))
-FORBIDDEN_IN_CORE = {"tensorflow", "keras", "sionna_rt"}
+ROOMS = ("phy", "mac", "allocators", "scenarios")
+MOST_ENTRIES = 20
+FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+EXTRAS = {"tensorflow", "keras", "sionna_rt"}
 
 
-def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Relative imports with their dots, absolute ones by their full name."""
-    for node in ast.walk(tree):
+def module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module(path): path for path in FILES}
+
+
+def resolved(node: ast.ImportFrom, path: Path) -> str:
+    if not node.level:
+        return node.module or ""
+    package = path.relative_to(ROOT).parent.parts
+    return ".".join((*package[: len(package) - node.level + 1], *([node.module] if node.module else [])))
+
+
+def imported(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and full name of every module that a file imports, at its head, within a function, or for types alone."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.lineno, "." * node.level + (node.module or "")
+            base = resolved(node, path)
+            for alias in node.names:
+                full = f"{base}.{alias.name}"
+                yield node.lineno, full if full in MODULES else base
 
 
-def faults(room: str, depth: int, tree: ast.AST) -> list[str]:
-    """What is wrong with the imports of a file that lies ``depth`` folders below its room."""
-    found = []
-    for line, name in imports(tree):
-        level = len(name) - len(name.lstrip("."))
+GRAPH = nx.DiGraph()
+for _path in FILES:
+    GRAPH.add_edges_from((module(_path), name) for _, name in imported(_path) if name in MODULES)
+GRAPH.remove_edges_from(nx.selfloop_edges(GRAPH))
+by_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def tracked() -> list[Path]:
+    """Files that git tracks or would; of a copy without git, all of the folders named here."""
+    told = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
+    return [Path(line) for line in told.stdout.splitlines() if (ROOT / line).is_file()]
+
+
+def test_no_folder_has_more_entries_than_an_eye_takes_in() -> None:
+    entries: dict[Path, set[str]] = {}
+    for file in tracked():
+        for below, above in zip((file, *file.parents), file.parents, strict=False):
+            entries.setdefault(above, set()).add(below.name)
+    crowded = {str(folder): len(found) for folder, found in entries.items() if len(found) > MOST_ENTRIES}
+    assert crowded == {}
+
+
+@by_file
+def test_imports_point_one_way_between_rooms(path: Path) -> None:
+    own = ROOMS.index(path.relative_to(ROOT).parts[0])
+    for line, name in imported(path):
         top = name.partition(".")[0]
-        if level > depth + 1:
-            found.append(f"line {line}: {name} leaves the room; across rooms imports are absolute")
-        elif top in ORDER and ORDER.index(top) > ORDER.index(room):
-            found.append(f"line {line}: {room} must not know {name}")
-        elif top in FORBIDDEN_IN_CORE:
-            found.append(f"line {line}: {name} is an extra")
-    return found
+        assert top not in ROOMS or ROOMS.index(top) <= own, f"line {line}: {name} lies in a later room"
+        assert top not in EXTRAS, f"line {line}: {name} is an extra; import it where it is used"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_point_one_way(path: Path) -> None:
-    parts = path.relative_to(ROOT).parts
-    assert faults(parts[0], len(parts) - 2, ast.parse(path.read_text())) == []
+@by_file
+def test_imports_are_relative_within_a_room_and_absolute_across(path: Path) -> None:
+    own = path.relative_to(ROOT).parts[0]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            top = resolved(node, path).partition(".")[0]
+            assert not node.level or top == own, f"line {node.lineno} leaves the room by dots"
+            assert node.level or top != own, f"line {node.lineno}: {node.module} is of this room; use dots"
 
 
-@pytest.mark.parametrize(
-    ("room", "code", "wrong"),
-    [
-        ("phy", "from mac.core.loop import run", True),
-        ("mac", "import scenarios.cli.main", True),
-        ("mac", "def f():\n    from allocators.registry import resolve", True),
-        ("phy", "from ..mac import loop", True),
-        ("mac", "from phy.units import db", False),
-        ("scenarios", "from . import yaml\nimport yaml\nfrom allocators.registry import resolve", False),
-        ("phy", "import tensorflow as tf", True),
-    ],
-)
-def test_the_test_finds_what_it_should(room: str, code: str, wrong: bool) -> None:
-    assert bool(faults(room, 0, ast.parse(code))) is wrong
+def test_no_import_is_a_circle() -> None:
+    """Imports within functions and for types alone count, too."""
+    circles = [sorted(part) for part in nx.strongly_connected_components(GRAPH) if len(part) > 1]
+    assert circles == []
 
 
-def test_tests_stay_flat() -> None:
+def package_of(name: str) -> str:
+    """A module's sub-package: two names, or three for a family; a module that lies in no sub-package is its own."""
+    parts = name.split(".")
+    return ".".join(parts[:3] if parts[:2] == ["scenarios", "families"] and len(parts) > 3 else parts[:2])
+
+
+def test_sub_packages_import_one_way() -> None:
+    between = nx.DiGraph()
+    for one, other in GRAPH.edges:
+        if package_of(one) != package_of(other):
+            between.add_edge(package_of(one), package_of(other))
+    circles = [sorted(part) for part in nx.strongly_connected_components(between) if len(part) > 1]
+    assert circles == []
+
+
+def test_tests_stand_alone() -> None:
+    """What tests share lies in tests/support and tests/oracles; a folder of tests has no ``__init__.py``."""
     assert not list((ROOT / "tests").rglob("__init__.py"))
+    for path in (ROOT / "tests").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not any(name.startswith("test_") for name in names), f"{path.name}, line {node.lineno}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_comparison_with_the_name_of_a_family(path: Path) -> None:
-    """A family is a record in a table: a branch on its name would make every further family a change to the core."""
-    names = {"slicing", "scheduling", "comp", "uav", "wsn"}
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Compare):
-            sides = [node.left, *node.comparators]
-            texts = {side.value for side in sides if isinstance(side, ast.Constant) and isinstance(side.value, str)}
-            assert not texts & names, f"line {node.lineno} asks which family it has"
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@by_file
 def test_files_stay_small(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 400
+    assert len(path.read_text("utf-8").splitlines()) <= 400
