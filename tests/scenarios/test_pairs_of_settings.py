@@ -49,7 +49,7 @@ BESIDE = {
     ("antennas.base.polarizations", 2): {"antennas.base.ports": 2},
     ("antennas.ue.polarizations", 2): {"antennas.ue.ports": 2},
 }
-NEVER = {"scheduling": {"uplink.delta_mcs=True"}, "slicing": {"uplink.delta_mcs=True"}, "wsn": set()}
+NEVER = {"scheduling": {"uplink.delta_mcs=True"}, "slicing": {"uplink.delta_mcs=True"}, "wsn": {"on_infeasible=repair"}}
 """Choices that the schema shares with what is no scenario, where they are always refused."""
 IN_THE_AREA = {"west_m": -500, "east_m": 500, "south_m": -500, "north_m": 500}
 
@@ -60,7 +60,7 @@ def fitting(folder: Path, family: str) -> dict[str, Any]:
     (folder / "walk.csv").write_text("\n".join(["user,time_s,x_m,y_m", *walks, ""]))
     packets = [f"{t / 1e3},{source},500" for t in range(9) for source in ("a,172.30.1.1", "172.30.1.1,a")]
     (folder / "trace.csv").write_text("\n".join(["Time,Source,Destination,Length", *packets, ""]))
-    (folder / "nodes.csv").write_text("x_m,y_m\n1,2\n3,4\n5,6\n")
+    (folder / "nodes.csv").write_text("id,x,y\n0,1,2\n1,3,4\n2,5,6\n")
     return {
         "file": str(folder / ("nodes.csv" if family == "wsn" else "walk.csv")),
         "files": [str(folder / "trace.csv")],

@@ -165,7 +165,7 @@ def test_rows_follow_the_modulation_of_the_mcs() -> None:
 
 
 def test_what_does_not_exist_is_refused() -> None:
-    with pytest.raises(ValueError, match="no betas for MCS table 3; use 'miesm'"):
+    with pytest.raises(ValueError, match="no betas for mcs_table 3; set it to 'miesm'"):
         sinr_mapping("eesm", mcs_table(3))
     with pytest.raises(ValueError, match="'mean' does not exist; use one of miesm, eesm"):
         sinr_mapping("mean", mcs_table(1))  # type: ignore[arg-type]
