@@ -96,11 +96,12 @@ def turns(
                     break
                 group = c * slices + slice_id[b, u]
                 rank, size = _rank(u, roster[b, c], need[b], slice_id[b], pointer[b, group])
-                number = 0
+                wait = (rank + 1) % size  # places to the turn of the PRB before the first
                 for k in range(prbs):
-                    number += 1 if len(owned) == 0 or owned[b, u, k] else 0
-                    bid[b, u, k] = -((rank - number + 1) % size)
-                if need[b, u] > 0 and rank == number % size:
+                    if len(owned) == 0 or owned[b, u, k]:
+                        wait = wait - 1 if wait else size - 1
+                    bid[b, u, k] = -wait
+                if need[b, u] > 0 and wait == (1 if size > 1 else 0):  # the turn after the last PRB
                     after[b, group] = u
 
 

@@ -168,7 +168,7 @@ def _estimate_bytes(scenario: WsnScenario, drops: int) -> int:
 
 
 def _estimate_seconds(scenario: WsnScenario, drops: int) -> float:
-    return _clock(scenario).intervals * (8e-4 + drops * scenario.nodes * 1.5e-7)
+    return _clock(scenario).intervals * (7e-4 + drops * scenario.nodes * 2.5e-7)
 
 
 def _best_batch(scenario: WsnScenario, device: str) -> int:
