@@ -34,7 +34,7 @@ class _Loader(yaml.SafeLoader):
     """Safe loader with the resolvers and the tags of YAML 1.2's core schema."""
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 -- PyYAML's way of giving a loader its own
-    yaml_constructors: ClassVar[dict[Any, Any]] = {}  # type: ignore[misc]
+    yaml_constructors: ClassVar[dict[Any, Any]] = {}
 
 
 def _construct_unknown(loader: _Loader, node: yaml.Node) -> None:
@@ -44,6 +44,12 @@ def _construct_unknown(loader: _Loader, node: yaml.Node) -> None:
         f"line {_line(node)}: the tag {tag} is unknown here; leave it out, or take !!str, !!int, !!float, !!bool, "
         "!!null, !!seq or !!map"
     )
+
+
+def _construct_text(loader: _Loader, node: yaml.Node) -> str:
+    if not isinstance(node, yaml.ScalarNode):
+        raise ScenarioError(f"line {_line(node)}: !!str stands before a list or a mapping")
+    return str(loader.construct_scalar(node))
 
 
 def _construct_sequence(loader: _Loader, node: yaml.Node) -> list[Any]:
@@ -110,7 +116,7 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"^<<$"), ["
 for _tag, _convert in {"bool": lambda text: text.lower() == "true", "null": lambda _: None, "int": _int,
                        "float": _float}.items():  # fmt: skip
     _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _scalar(_tag, _convert))
-_Loader.add_constructor("tag:yaml.org,2002:str", lambda loader, node: loader.construct_scalar(node))
+_Loader.add_constructor("tag:yaml.org,2002:str", _construct_text)
 _Loader.add_constructor("tag:yaml.org,2002:seq", _construct_sequence)
 _Loader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
 _Loader.add_constructor(None, _construct_unknown)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import tracemalloc
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from phy.random import Drops
 from scenarios import contenders, families, load
 from scenarios.errors import ScenarioError
 from scenarios.families import arriving, assembly
+from scenarios.loading import resolved
 from scenarios.plan import make_plan
 
 run = functools.partial(scenarios.run, progress=False, plots=False)
@@ -339,3 +341,11 @@ def test_a_speed_without_effect_is_told() -> None:
     moves = {"users.ftp.mobility": {"model": "linear", "min_speed_kmh": 3, "max_speed_kmh": 3}}
     with pytest.warns(UserWarning, match=r"'ftp' moves by its mobility.*speed_kmh.*no effect"):
         load("scheduling-macro", **moves, **{"users.ftp.speed_kmh": 30})
+
+
+def test_a_preset_does_not_scold_its_user_for_what_nobody_set() -> None:
+    """A run folder's scenario.yaml holds all defaults, the speed of those who stay among them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = load(resolved(load("mobility-macro")))
+    assert {group["speed_kmh"] for group in resolved(again)["users"]} == {3.0}
