@@ -76,13 +76,13 @@ def turns(
     """Computes what users bid in a round robin: minus the places between the user and the PRB's turn.
 
     Args:
-        roster: ``[B, C, M]`` users of each cell, ascending, padded with U.
+        roster: ``[B, C, M]`` users of each cell, padded with U.
         need: PRBs that each user wants, ``[B, U]``.
         slice_id: ``[B, U]`` slice of each user.
         owned: ``[B, U, K]`` bool, PRBs of the user's slice; without rows where all are.
         pointer: ``[B, C * slices + 1]`` user at which each circle starts.
         slices: number of slices.
-        bid: ``[B, U, K]``, written: 0 for the user whose turn it is, -1 for the next one.
+        bid: ``[B, U, K]``, written: 0 for the user whose turn it is, -1 for the next one; 0 on PRBs of other slices.
         after: as ``pointer``, written: where the circles start in the next slot.
     """
     drops, cells, places = roster.shape
@@ -98,9 +98,10 @@ def turns(
                 rank, size = _rank(u, roster[b, c], need[b], slice_id[b], pointer[b, group])
                 wait = (rank + 1) % size  # places to the turn of the PRB before the first
                 for k in range(prbs):
-                    if len(owned) == 0 or owned[b, u, k]:
+                    own = len(owned) == 0 or owned[b, u, k]
+                    if own:
                         wait = wait - 1 if wait else size - 1
-                    bid[b, u, k] = -wait
+                    bid[b, u, k] = -wait if own else 0.0
                 if need[b, u] > 0 and wait == (1 if size > 1 else 0):  # the turn after the last PRB
                     after[b, group] = u
 

@@ -20,12 +20,12 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def peers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(ROOT))
-    return importlib.import_module("peers")
+    return importlib.import_module("benchmarks.peers.compare")
 
 
 @pytest.fixture
 def base(peers: ModuleType) -> ModuleType:
-    return importlib.import_module("peer_base")
+    return importlib.import_module("benchmarks.peers.base")
 
 
 def figures(peers: ModuleType, rates: dict[int, list[float]], error: str = "") -> Any:
@@ -236,7 +236,7 @@ def test_places_are_uniform_over_a_ring(base: ModuleType) -> None:
 
 def test_mobile_env_serves_every_user(peers: ModuleType, base: ModuleType) -> None:
     pytest.importorskip("mobile_env", reason="a peer: pip install mobile-env")
-    session = importlib.import_module("peer_mobile_env").prepare(base.Size("small", 5, 1, 10, 3), 1)
+    session = importlib.import_module("benchmarks.peers.mobile_env").prepare(base.Size("small", 5, 1, 10, 3), 1)
     for _ in range(3):
         session.advance()
     assert session.signs() == {"users_served": 1.0} and session.slots == 1
@@ -245,7 +245,7 @@ def test_mobile_env_serves_every_user(peers: ModuleType, base: ModuleType) -> No
 @pytest.mark.parametrize("rbg_prbs", [None, 1])
 def test_isaac_net_gives_every_prb(rbg_prbs: int | None, peers: ModuleType, base: ModuleType) -> None:
     pytest.importorskip("isaac_net", reason="a peer: pip install isaac-net")
-    module = importlib.import_module("peer_isaac_net")
+    module = importlib.import_module("benchmarks.peers.isaac_net")
     session = module.prepare(base.Size("small", 7, 2, 12, 2), 2, rbg_prbs)
     for _ in range(3):
         session.advance()
@@ -261,7 +261,7 @@ SMALL = ("small", 7, 3, 6, 3)
 @pytest.fixture
 def sionna(peers: ModuleType) -> ModuleType:
     pytest.importorskip("sionna.sys")
-    return importlib.import_module("peer_sionna_sys")
+    return importlib.import_module("benchmarks.peers.sionna_sys")
 
 
 def test_both_ways_through_sionnas_receiver_are_plain_arithmetic(sionna: ModuleType, base: ModuleType) -> None:

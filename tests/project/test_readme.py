@@ -61,7 +61,7 @@ def test_sentences_are_those_that_the_demo_prints(demo: str) -> None:
 
 
 def test_the_other_table_stands_in_the_page_that_the_readme_names() -> None:
-    page = (ROOT / "docs" / "slicing.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "families" / "slicing.md").read_text(encoding="utf-8")
     _, *rows = _cells(page.partition("<!-- tractor-table -->\n")[2].partition("<!-- /tractor-table -->")[0], "|")
     assert len(rows[1:]) == 10 and [row[0] for row in rows[1:]][-1] == "all"
     for row in rows[1:]:

@@ -120,7 +120,7 @@ def complaint(allocator: Any, helper: Any = None) -> str:
     ],
 )
 def test_whatever_it_raises_is_told(error: BaseException, told: str) -> None:
-    line = r"\(tests/test_arms_length\.py, line \d+\)"
+    line = r"\(tests/mac/core/test_allocator_guard\.py, line \d+\)"
     text = complaint(spoilt("decide", raises(error)))
     at = r"\(drops 4-5, interval 1, time 0\.5 s\)"
     assert re.fullmatch(rf"allocator mine: decide\(\) raised {told} {line} {at}", text)

@@ -150,7 +150,8 @@ def test_codes_drawn_after_the_fit_err_as_the_page_says(monkeypatch: pytest.Monk
     monkeypatch.syspath_prepend(str(ROOT))
     from benchmarks.link_tables.codes import blind
 
-    lines = (ROOT / "benchmarks" / "blind_codes.jsonl").read_text(encoding="utf-8").splitlines()
+    data = ROOT / "benchmarks" / "link_tables" / "data"
+    lines = (data / "held_out_codes.jsonl").read_text(encoding="utf-8").splitlines()
     rows, stored, errors = [json.loads(line) for line in lines], _stored(), []
     assert {row["key"] for row in rows} == {curve.key for curve in blind(20261122)} and len(rows) == 60
     assert not {curve.identity for curve in blind()} & {curve.identity for curve in blind(20261122)}

@@ -33,7 +33,8 @@ from scenarios.families.cellular.scenario import CellularScenario
 ROOT = Path(__file__).parents[3]
 CPU = torch.device("cpu")
 SMALL: dict[str, Any] = {
-    "topology": {"sites": 7, "sectors": 1},
+    "topology.sites": 7,
+    "topology.sectors": 1,
     "carrier.prbs": 6,
     "users.ftp.count": 2,
     "attachment": "home",
@@ -317,7 +318,7 @@ def test_mean_interference_is_that_of_the_exact_mode(interferers: int) -> None:
 @pytest.fixture
 def benchmark_(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(ROOT))
-    return importlib.import_module("faded_interferers")
+    return importlib.import_module("benchmarks.approximations.dominant_interferers")
 
 
 def test_what_the_benchmark_compares_is_the_setting(benchmark_: ModuleType) -> None:
@@ -339,7 +340,7 @@ def test_quantiles_of_histograms_are_those_of_the_values(benchmark_: ModuleType)
 
 
 def test_what_a_basis_leaves_out_goes_to_nothing(benchmark_: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    basis_error = importlib.import_module("basis_error")
+    basis_error = importlib.import_module("benchmarks.approximations.delay_basis")
     monkeypatch.setattr(basis_error, "ERRORS", (0.3, 0.003, basis_error._NOTHING))
     plan = channel_plan(small(None, **{"users.ftp.count": 5, "carrier.prbs": 25}))
     found, sizes = basis_error.histograms(plan, 1e-3, 3)

@@ -19,7 +19,8 @@ from phy.link.tables import load_arrays
 from phy.link.transport_block import transport_blocks
 from phy.numerics.log_grid import gather
 
-BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
+ROOT = Path(__file__).parents[3]
+DATA = ROOT / "benchmarks" / "link_tables" / "data"
 
 
 @pytest.mark.parametrize(("table", "mcs", "prbs"), [(1, 4, 1), (1, 28, 1), (1, 20, 12), (1, 16, 32), (1, 3, 80)])
@@ -27,7 +28,7 @@ BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 def test_coded_bits_are_those_of_sionna(monkeypatch: pytest.MonkeyPatch, table: int, mcs: int, prbs: int) -> None:
     """CRCs, one or two code blocks, base graphs 1 and 2, bit for bit."""
     nr = pytest.importorskip("sionna.phy.nr", reason="Sionna is not installed")
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.syspath_prepend(str(ROOT))
     from benchmarks.link_tables.check_transport_blocks import TransportChain
 
     chain = TransportChain(table, mcs, prbs, 132)
@@ -48,7 +49,7 @@ def test_blocks_are_lost_as_often_as_the_slot_says(
 ) -> None:
     """Simulated where the tables say BLER 0.1; within 0.12 dB and four standard errors. Without CRC: 0.5 to 2.6 dB."""
     pytest.importorskip("sionna", reason="Sionna is not installed")
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.syspath_prepend(str(ROOT))
     from benchmarks.link_tables.check_transport_blocks import TransportChain, tabulated_db
 
     tables = link_tables(
@@ -69,7 +70,7 @@ def test_blocks_are_lost_as_often_as_the_slot_says(
 
 def test_simulated_blocks_meet_the_tables() -> None:
     """What ``check_transport_blocks.py`` recorded: 0.1 dB at BLER 0.1, but for code rates that NR lets a UE skip."""
-    rows = [json.loads(line) for line in (BENCHMARKS / "transport_blocks.jsonl").read_text("utf-8").splitlines()]
+    rows = [json.loads(line) for line in (DATA / "transport_blocks.jsonl").read_text("utf-8").splitlines()]
     assert len(rows) >= 12 and {row["code_blocks"] for row in rows} >= {1, 2} and {row["prbs"] for row in rows} >= {1}
     assert all(abs(row["error_10_db"]) < (0.1 if row["true_rate"] <= 0.95 else 0.2) for row in rows)
     assert all(abs(row["error_01_db"]) < 0.1 + 2 * row["se_01_db"] for row in rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import tracemalloc
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -348,6 +349,14 @@ def test_a_speed_without_effect_is_told() -> None:
     moves = {"users.ftp.mobility": {"model": "linear", "min_speed_kmh": 3, "max_speed_kmh": 3}}
     with pytest.warns(UserWarning, match=r"'ftp' moves by its mobility.*speed_kmh.*no effect"):
         load("scheduling-macro", **moves, **{"users.ftp.speed_kmh": 30})
+
+
+def test_a_preset_does_not_warn_of_its_own_defaults() -> None:
+    """A run folder's scenario.yaml holds all defaults, the speed of UEs that stay among them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = load(resolved(load("mobility-macro")))
+    assert {group["speed_kmh"] for group in resolved(again)["users"]} == {3.0}
 
 
 @pytest.mark.parametrize(
