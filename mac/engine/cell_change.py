@@ -31,10 +31,11 @@ def hand_over(state: CellState, plan: Timetable, forgotten: Callable[[Report, Te
 
 
 def with_handovers(counters: Tensor, slot: int, plan: Timetable) -> Tensor:
-    """With handovers, and with a row of its own for what was granted to users whom nobody serves."""
-    unserved = counters[_GRANTED] * (plan.back(slot) > slot)
-    counters[_GRANTED] -= unserved
-    return torch.cat((counters, plan.counts(slot), unserved[None]))
+    """Returns the counters with rows for handovers, and for PRBs granted to UEs that no cell serves in the slot."""
+    granted = counters[_GRANTED]
+    unserved = granted * (plan.back(slot) > slot)
+    granted = (granted - unserved)[None]
+    return torch.cat((counters[:_GRANTED], granted, counters[_GRANTED + 1 :], plan.counts(slot), unserved[None]))
 
 
 def _moved(

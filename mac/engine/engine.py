@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import Tensor
@@ -30,7 +30,7 @@ from ..scheduling.types import SchedulingContext, SchedulingDecision, Scheduling
 from ..traffic.queue_delay import DelayLedger, DelayReport
 from .backends.torch_compile import TracedSlot
 from .cell_change import hand_over, with_handovers
-from .fading_buffers import Rooms, on_prbs, slots_at_once
+from .fading_buffers import FadingBuffers, on_prbs, slots_at_once
 from .serving_schedule import Timetable, roster
 from .state import COUNTERS, LEAST_BITS, Attached, Block, Carried, CellState, Grant, Moment, Parts, Report, SlotOutcome
 
@@ -47,7 +47,7 @@ class Engine:
         if type(self) is Engine:
             parts = on_prbs(parts)
         channel, carrier = parts.channel, parts.carrier
-        self.parts, self._rooms = parts, Rooms(channel)
+        self.parts, self._buffers = parts, FadingBuffers(channel)
         self.dtype, self.device = channel.mean_snr.dtype, channel.mean_snr.device
         self.shape = (len(parts.drops), channel.mean_snr.shape[1])
         self.cells, self.prbs = channel.mean_snr.shape[2], carrier.prbs
@@ -90,8 +90,7 @@ class Engine:
         block = self._prepare(0)
         ledger = None
         if self.parts.arrivals is not None and block.arrivals is not None:
-            ledger = DelayLedger(self.parts.arrivals, self.shape, self.parts.block_slots, self.device)
-            ledger.open(block.arrivals)
+            ledger = DelayLedger.start(self.parts.arrivals, self.shape, self.parts.block_slots, block.arrivals)
         everything = torch.ones((self.shape[0], self.cells, self.prbs), dtype=self.dtype, device=self.device)
         moment = self._moment(0, block, self._first.serving)
         first = self._measure(moment, self._seen(moment, everything))
@@ -114,6 +113,10 @@ class Engine:
             attached=self._first,
         )
         return self._admit(state)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """Returns the engine itself, in which nothing changes."""
+        return self
 
     def observe(self, state: CellState) -> SchedulingObservation:
         """What a base station knows at the start of the slot."""
@@ -333,19 +336,17 @@ class Engine:
         return self._measure(moment, seen)
 
     def _advance(self, state: CellState) -> tuple[CellState, DelayReport | None]:
-        """Close the slot's books, fetch a new block where one ends, admit the arrivals of the next slot."""
-        step = state.slot - 1 - state.block.first_slot
-        ends, delays = step + 1 == self.parts.block_slots, None
-        if state.ledger is not None:
-            state.ledger.resolve(step, state.sent_bytes - harq.in_flight_bytes(state.harq))
-            if ends:
-                delays = state.ledger.close(self.parts.carrier.slot_s, self._budget_slots)
+        """Closes the slot, fetches a new block where one ends, and admits the arrivals of the next slot."""
+        ends, delays, ledger = state.slot - state.block.first_slot == self.parts.block_slots, None, state.ledger
+        if ledger is not None:
+            ledger = ledger.resolve(state.sent_bytes - harq.in_flight_bytes(state.harq))
         if ends:
-            state = replace(state, block=self._prepare(state.slot))
-            if state.ledger is not None and state.block.arrivals is not None:
-                state.ledger.open(state.block.arrivals)
+            state = state.later(block=self._prepare(state.slot))
+            if ledger is not None and state.block.arrivals is not None:
+                ledger, delays = ledger.close(self.parts.carrier.slot_s, self._budget_slots, state.block.arrivals)
         elif (state.slot - state.block.first_slot) % self._fading_slots == 0:
             state = replace(state, block=self._renewed(state.block, state.slot))
+        state = state.later(ledger=ledger)
         if self._plan:
             state = self._hand_over(state, self._plan)
         return self._admit(state), delays
@@ -361,24 +362,21 @@ class Engine:
         """Queue what arrives in the slot; what finds no room is dropped."""
         if state.block.arrivals is None:
             return state
-        step = state.slot - state.block.first_slot
-        bytes_ = state.block.arrivals[step, 0]
+        bytes_ = state.block.arrivals[state.slot - state.block.first_slot, 0]
         room = (self.parts.users.queue_bytes - state.waiting_bytes).clamp_(min=0)
         admitted = torch.minimum(bytes_, room)
         total = state.admitted_bytes + admitted
-        if state.ledger is not None:
-            state.ledger.admit(step, total)
-        return replace(
-            state,
+        return state.later(
             waiting_bytes=state.waiting_bytes + admitted,
             admitted_bytes=total,
             arrived=torch.stack((bytes_, bytes_ - admitted)),
+            ledger=state.ledger and state.ledger.admit(total),
         )
 
     def _head_of_line(self, state: CellState) -> Tensor:
         if state.ledger is None:
             return self._zero.to(self.dtype)
-        slots = state.ledger.age(state.slot - state.block.first_slot, state.sent_bytes)
+        slots = state.ledger.age(state.sent_bytes)
         waits = (state.waiting_bytes > 0) & ~self._full
         return (slots * waits).to(self.dtype) * self.parts.carrier.slot_s
 
@@ -392,11 +390,11 @@ class Engine:
             arrivals = both.permute(3, 0, 1, 2).to(self.device, torch.float64).contiguous()
         fading, around = self._fading(first_slot)
         time = torch.arange(first_slot, first_slot + slots, dtype=torch.float64, device=self.device)
-        return self._rooms.lend(Block(first_slot, fading, first_slot, luck.contiguous(), time, arrivals, around))
+        return Block(first_slot, fading, first_slot, luck.contiguous(), time, arrivals, around)
 
     def _renewed(self, block: Block, slot: int) -> Block:
         fading, around = self._fading(slot)
-        return self._rooms.lend(replace(block, coordinates=fading, fading_slot=slot, around=around))
+        return replace(block, coordinates=fading, fading_slot=slot, around=around)
 
     def _fading(self, first_slot: int) -> tuple[Tensor, Around | None]:
-        return self._rooms.coordinates(first_slot, self._fading_slots, self.parts.carrier.slot_s), None
+        return self._buffers.coordinates(first_slot, self._fading_slots, self.parts.carrier.slot_s), None

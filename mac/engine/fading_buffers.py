@@ -1,17 +1,19 @@
-"""Fading of the slots of a block, in memory that blocks before have left."""
+"""Evaluates the fading of a block of slots, in memory that earlier blocks have left."""
 
 from __future__ import annotations
 
 import weakref
 from dataclasses import replace
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from phy.channel.channel import Channel
 from phy.channel.fading import Fading, SmallScale
 from phy.link.folded_response import fold
 
-from .state import Block, Parts
+from .state import Parts
 
 BLOCKS = 2
 """Blocks in memory at a time: the one in use, and the next one while it is made."""
@@ -20,8 +22,11 @@ _SLOTS = 25
 _NUMBERS = 25_000_000  # of a drop's links in these slots, at most: in float32 100 MB
 
 
-class Rooms:
-    """Evaluates fading, and uses the memory of blocks again that nobody holds any more: new memory takes longer.
+class FadingBuffers:
+    """Evaluates fading in memory that earlier blocks have left, as new memory takes longer than the sum itself.
+
+    A block's memory is used again when the last tensor that reads it has gone: not before a state, a view of its
+    coordinates or an array that shares them is dropped. On a GPU torch itself uses memory again.
 
     Args:
         channel: of the engine; memory is used again where rays of single antennas are drawn once for the whole run.
@@ -29,20 +34,25 @@ class Rooms:
 
     def __init__(self, channel: Channel) -> None:
         self._fading: SmallScale = channel.fading
-        own = type(channel.fading) is Fading and channel.mimo is None
-        self._free: list[Tensor] | None = [] if own else None
+        drawn_once = type(channel.fading) is Fading and channel.mimo is None
+        self._reuses = drawn_once and channel.mean_snr.device.type == "cpu"
+        self._free: list[np.ndarray] = []
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
-        """As :meth:`phy.channel.fading.SmallScale.coordinates`."""
-        if self._free is None or not isinstance(self._fading, Fading):
+        """Computes the coordinates of every link as :meth:`phy.channel.fading.SmallScale.coordinates` does."""
+        if not self._reuses or not isinstance(self._fading, Fading):
             return self._fading.coordinates(first_slot, slots, slot_s)
-        return self._fading.evaluated(first_slot, slots, slot_s, self._free.pop() if self._free else None)
+        return self._fading.evaluated(first_slot, slots, slot_s, self._buffer(self._fading.rays, slots))
 
-    def lend(self, block: Block) -> Block:
-        """The block, whose coordinates are free to be overwritten as soon as nobody holds it."""
-        if self._free is not None:
-            weakref.finalize(block, self._free.append, block.coordinates).atexit = False
-        return block
+    def _buffer(self, rays: Tensor, slots: int) -> Tensor:
+        """Returns memory for coordinates ``[B, U, T, C * 2D]``, laid out slot by slot."""
+        batch, users, _, width = rays.shape
+        kind = torch.empty(0, dtype=rays.dtype).numpy().dtype
+        memory = self._free.pop() if self._free else np.empty((slots, batch, users, width), kind)
+        # The tensor's storage holds this one array until the last tensor that shares the storage has gone.
+        held = memory.view()
+        weakref.finalize(held, self._free.append, memory).atexit = False
+        return torch.from_numpy(held).permute(1, 2, 0, 3)
 
 
 def slots_at_once(fading: SmallScale, block_slots: int) -> int:
@@ -51,7 +61,7 @@ def slots_at_once(fading: SmallScale, block_slots: int) -> int:
 
 
 def slots_of(numbers: int, block_slots: int) -> int:
-    """The same where ``numbers`` carry a drop's links in a slot; 0 where they set no bound."""
+    """Slots at once where ``numbers`` carry a drop's links in a slot; 0 where they set no bound."""
     most = min(_SLOTS, max(1, _NUMBERS // max(1, numbers)))
     return max(n for n in range(1, most + 1) if block_slots % n == 0)
 

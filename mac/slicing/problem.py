@@ -19,6 +19,7 @@ from phy.power_consumption import PowerSettings
 from phy.random import Drops
 from phy.settings import STRICT
 
+from ..core.allocator_memory import AllocatorMemory, recall, remember
 from ..core.contracts import Allocator, Field, Outcome
 from ..engine.engine import Engine
 from ..engine.outcome import Books, add_reports, fields_of
@@ -70,12 +71,13 @@ class SlicingSettings:
 
 @dataclass(frozen=True)
 class SlicingState:
-    """The cells, the quotas in force and the totals of the last interval."""
+    """Holds the cells, the quotas in force, the totals of the last interval and what the scheduler remembers."""
 
     cells: CellState
     rbg: Tensor  # [B, C, S] int64
     totals: Tensor  # [len(engine.counters), B, U] float64
     interval: int
+    memory: AllocatorMemory  # of the scheduler inside the slices
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ class SlicingProblem:
                 f"{self.rbgs} RBGs; lower min_rbg or rbg_prbs"
             )
         self._lends = settings.unused == "lent"
+        self._now: AllocatorMemory | None = None  # what the scheduler remembers now; None while that changes
         self._one = torch.ones(engine.shape, dtype=torch.float64, device=engine.device)
 
     @property
@@ -185,7 +188,8 @@ class SlicingProblem:
         totals = torch.zeros(
             (len(self.engine.counters), *self.engine.shape), dtype=torch.float64, device=self.engine.device
         )
-        return SlicingState(cells, rbg, totals, 0)
+        self._now = remember(self.scheduler)
+        return SlicingState(cells, rbg, totals, 0, self._now)
 
     def observe(self, state: SlicingState, /) -> SlicingObservation:
         """Reports of the last interval."""
@@ -208,14 +212,18 @@ class SlicingProblem:
         """Check the decision, set the quotas and run the interval's slots under them."""
         decided, mended = self._decided(state, decision)
         rbg, shares = decided.rbg, self._shares(decided)
+        if state.memory is not self._now:
+            recall(self.scheduler, state.memory)
+        self._now = None
         cells, tally = self._slots(self._own(state.cells, shares), shares)
-        tally.repairs += mended
+        self._now = remember(self.scheduler)
+        tally.repairs = tally.repairs + mended
         place = torch.arange(rbg.shape[-1], device=rbg.device)
         prbs = (shares.owner[..., None] == place).sum(2)
         more = {"repairs": tally.repairs, "rbg": rbg, "slice_prbs": prbs}
         slots = SlotOutcome(tally.counters, tally.active_prbs, tally.delays)
         outcome = self.books.outcome(cells, slots, self.slots, more)
-        return SlicingState(cells, rbg, tally.counters, state.interval + 1), outcome
+        return SlicingState(cells, rbg, tally.counters, state.interval + 1, self._now), outcome
 
     def owner(self, rbg: Tensor) -> Tensor:
         """Slice that owns each PRB, ``[B, C, K]``; S where none does."""
@@ -269,9 +277,9 @@ class SlicingProblem:
             if tally is None:
                 tally = _Tally(slot.counters, slot.active_prbs, repairs)
             else:
-                tally.counters += slot.counters
-                tally.active_prbs += slot.active_prbs
-                tally.repairs += repairs
+                tally.counters = tally.counters + slot.counters
+                tally.active_prbs = tally.active_prbs + slot.active_prbs
+                tally.repairs = tally.repairs + repairs
             tally.delays = add_reports(tally.delays, slot.delays)
         assert tally is not None
         return cells, tally

@@ -6,7 +6,7 @@ order given and are through one by one; where a full queue cuts them off, those 
 gave up count as resolved (the loss is counted elsewhere), and a block that succeeds while an earlier one waits for
 repetition passes for the earlier: both are ours.
 
-The curves are kept slot by slot over the last ``_FINE`` slots and block by block over about ``_HORIZON`` before
+Curves are kept slot by slot over the last ``_FINE`` slots and block by block over about ``_HORIZON`` before
 them, where the packets of a block are through together. What waits even longer is reported as that old, and is not
 among the packets counted.
 """
@@ -14,10 +14,8 @@ among the packets counted.
 from __future__ import annotations
 
 import math
-from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,123 +42,199 @@ class DelayReport:
     bins: Tensor  # [B, U, E] packets by delay, edges BIN_EDGES_S
 
 
-class DelayLedger:
-    """The curves of a batch of queues. Its tensors are written in place: one copy a block instead of one a slot.
+@dataclass(frozen=True, eq=False)
+class QueueCurves:
+    """Holds the curves up to the start of a block and the packets that arrive in it; nothing in it is written again.
 
-    Columns are ``past`` blocks, then ``_FINE`` or more slots, then the slots of the block that is being filled. Times
-    are in slots from the first of the fine columns on; a block of the past lies before.
+    Columns of ``admitted`` are ``past`` blocks, then ``fine`` slots; running sums have one column more, which is 0
+    packets before the first. Times are in slots from the first of the fine columns on; a block of the past lies before.
 
-    The packets of the fine columns stand in one list, block after block, of each block by drop, user and slot. A packet
-    is known by where it ends when the bytes of the list are counted through.
-
-    Args:
-        arrivals: from which :meth:`open` reads the packets of each block.
-        shape: drops and users.
-        block: slots of a block.
-        device: of all tensors.
+    The packets of the fine columns and of the block stand in one list, block after block, of each block by drop, user
+    and slot. A packet is known by where it ends when the bytes of the list are counted through.
     """
 
-    def __init__(self, arrivals: Arrivals, shape: tuple[int, int], block: int, device: torch.device) -> None:
-        self.arrivals, self.block, self.device = arrivals, block, device
-        self.fine = -(-_FINE // block) * block
-        self.past = min(_MOST_BLOCKS, -(-_HORIZON // block))
-        size = self.past + self.fine + block
-        self.admitted = torch.full((*shape, size), _NEVER, dtype=torch.float64, device=device)
-        self.admitted[..., : self.past + self.fine] = 0.0
-        # Running sums over the columns: of packets, and of packets times their slot since the start.
-        self.packets = torch.zeros((*shape, size + 1), dtype=torch.float64, device=device)
-        self.moment = torch.zeros((*shape, size + 1), dtype=torch.float64, device=device)
-        self.resolved = torch.zeros((*shape, block + 1), dtype=torch.float64, device=device)
-        self.first_slot = 0  # of the block that is being filled
-        # The list, as long as it will ever be, and of each fine column what stands in it before the column's own.
-        self._list = np.full(arrivals.most(block, self.fine // block + 1), _NEVER)
-        self.ends = torch.from_numpy(self._list).to(device)
-        self.bytes_before = torch.zeros((*shape, self.fine + block), dtype=torch.float64, device=device)
-        self.packets_before = torch.zeros_like(self.bytes_before)
-        self._arrived = torch.zeros((*shape, block), dtype=torch.float64, device=device)
-        self._lengths = deque([0] * (self.fine // block + 1))  # of the blocks in the list
-        self._left, self._bytes = 0, 0  # packets that have left the list, bytes that were ever in it
+    arrivals: Arrivals
+    block: int  # slots of a block
+    fine: int  # columns of one slot
+    past: int  # columns of one block
+    first_slot: int  # of the block
+    admitted: Tensor  # [B, U, past + fine] bytes admitted up to the end of each column
+    resolved: Tensor  # [B, U] bytes delivered or given up before the block
+    packets: Tensor  # [B, U, past + fine + 1] packets admitted before each column
+    moment: Tensor  # [B, U, past + fine + 1] the same, each packet weighted with its slot
+    ends: Tensor  # [n] end of each packet of the list, in bytes; padded with infinity to one length for all blocks
+    bytes_before: Tensor  # [B, U, fine + block] bytes of the list before each slot
+    packets_before: Tensor  # [B, U, fine + block] packets of the list, and of those that left it, before each slot
+    arrived: Tensor  # [B, U, block] packets that arrive in each slot of the block
+    lengths: tuple[int, ...]  # packets of each block of the list
+    left: int  # packets that have left the list
+    listed_bytes: int  # bytes that were ever in the list
 
-    def open(self, arrived: Tensor) -> None:
-        """Take in what arrives in the block that begins, ``[T, 2, B, U]`` float64: bytes and packets of each slot."""
-        ends = self.arrivals.ends(self.first_slot, self.block, self.admitted.shape[1]) + self._bytes
-        gone, kept = self._lengths.popleft(), sum(self._lengths)
-        bytes_, self._arrived = arrived.permute(1, 2, 3, 0)
-        self._left += gone
-        self.bytes_before[..., self.fine :] = _before(bytes_) + self._bytes
-        self.packets_before[..., self.fine :] = _before(self._arrived) + (self._left + kept)
-        never = np.full(len(self._list) - kept - len(ends), _NEVER)
-        self._list = np.concatenate((self._list[gone : gone + kept], ends, never))
-        self.ends = torch.from_numpy(self._list).to(self.device)
-        self._lengths.append(len(ends))
-        self._bytes = int(ends[-1]) if len(ends) else self._bytes
+    @classmethod
+    def empty(cls, arrivals: Arrivals, shape: tuple[int, int], block: int, device: torch.device) -> QueueCurves:
+        """Returns the curves before slot 0, without the packets of the first block.
 
-    def admit(self, step: int, total_bytes: Tensor) -> None:
-        """Note the bytes admitted up to and in slot ``step`` of the block."""
-        self.admitted[..., self.past + self.fine + step] = total_bytes
+        Args:
+            arrivals: from which the packets of each block are read.
+            shape: drops and users.
+            block: slots of a block.
+            device: of all tensors.
+        """
+        fine, past = -(-_FINE // block) * block, min(_MOST_BLOCKS, -(-_HORIZON // block))
 
-    def resolve(self, step: int, total_bytes: Tensor) -> None:
-        """Note the bytes delivered or given up until the end of slot ``step`` of the block."""
-        self.resolved[..., step + 1] = total_bytes
+        def zeros(*columns: int) -> Tensor:
+            return torch.zeros((*shape, *columns), dtype=torch.float64, device=device)
 
-    def age(self, step: int, sent_bytes: Tensor) -> Tensor:
-        """Age in slots of the oldest byte not yet sent, ``[B, U]``; meaningless where nothing waits."""
-        column = torch.searchsorted(self.admitted, sent_bytes[..., None], right=True)[..., 0] - self.past
-        time = torch.where(column < 0, column * self.block, column)
-        return (self.fine + step - time).clamp_(min=0)
-
-    def close(self, slot_s: float, budget_slots: Tensor) -> DelayReport:
-        """Report the block that is full, and make room for the next: the oldest fine slots become one block."""
-        self._count()
-        report = self._report(slot_s, budget_slots)
-        kept = slice(self.past + self.block, None)
-        joined = slice(self.past + self.block - 1, self.past + self.block)  # holds the curve at the block's end
-        fresh = torch.full_like(self.admitted[..., : self.block], _NEVER)
-        self.admitted = torch.cat(
-            (self.admitted[..., 1 : self.past], self.admitted[..., joined], self.admitted[..., kept], fresh), -1
+        blocks = fine // block + 1
+        return cls(
+            arrivals=arrivals,
+            block=block,
+            fine=fine,
+            past=past,
+            first_slot=0,
+            admitted=zeros(past + fine),
+            resolved=zeros(),
+            packets=zeros(past + fine + 1),
+            moment=zeros(past + fine + 1),
+            ends=torch.full((arrivals.most(block, blocks),), _NEVER, dtype=torch.float64, device=device),
+            bytes_before=zeros(fine + block),
+            packets_before=zeros(fine + block),
+            arrived=zeros(block),
+            lengths=(0,) * blocks,
+            left=0,
+            listed_bytes=0,
         )
-        self.packets, self.moment = self._shifted(self.packets), self._shifted(self.moment)
-        self.resolved = torch.cat((self.resolved[..., -1:], torch.zeros_like(self.resolved[..., :-1])), -1)
-        self.first_slot += self.block
-        self.bytes_before = self.bytes_before.roll(-self.block, -1)
-        self.packets_before = self.packets_before.roll(-self.block, -1)
-        return report
 
-    def _shifted(self, sums: Tensor) -> Tensor:
-        """Running sums after the oldest fine slots became one block and the oldest block left."""
-        past, fine = sums[..., 1 : self.past + 1], sums[..., self.past + self.block :]
-        return torch.cat((past, fine, fine[..., -1:].expand(*fine.shape[:-1], self.block)), -1)
+    def open(self, arrived: Tensor) -> QueueCurves:
+        """Adds the packets of the block to the list.
 
-    def _count(self) -> None:
-        """Count the packets of the block that found room, slot by slot."""
-        new = self.past + self.fine
-        bytes_ = self.admitted[..., new - 1 :].diff()
+        Args:
+            arrived: bytes and packets that arrive in each slot of the block, ``[T, 2, B, U]`` float64.
+        """
+        own = self.arrivals.ends(self.first_slot, self.block, self.admitted.shape[1]) + self.listed_bytes
+        gone, kept = self.lengths[0], sum(self.lengths[1:])
+        left = self.left + gone
+        bytes_, packets = arrived.permute(1, 2, 3, 0)
+        never = self.ends.new_full((len(self.ends) - kept - len(own),), _NEVER)
+        return replace(
+            self,
+            ends=torch.cat((self.ends[gone : gone + kept], torch.from_numpy(own).to(self.ends.device), never)),
+            bytes_before=self._next(self.bytes_before, _before(bytes_) + self.listed_bytes),
+            packets_before=self._next(self.packets_before, _before(packets) + (left + kept)),
+            arrived=packets,
+            lengths=(*self.lengths[1:], len(own)),
+            left=left,
+            listed_bytes=int(own[-1]) if len(own) else self.listed_bytes,
+        )
+
+    def _next(self, before: Tensor, of_block: Tensor) -> Tensor:
+        """Returns the columns of the last ``fine`` slots and those of the block that begins."""
+        return torch.cat((before[..., self.block :], of_block), -1)
+
+
+@dataclass(frozen=True, eq=False)
+class DelayLedger:
+    """Holds the curves of a batch of queues: those up to the start of a block, and the totals of each of its slots."""
+
+    curves: QueueCurves
+    admitted: tuple[Tensor, ...] = ()  # [B, U] bytes admitted up to and in each slot of the block that has begun
+    resolved: tuple[Tensor, ...] = ()  # [B, U] bytes delivered or given up until the end of each slot that is over
+
+    @classmethod
+    def start(cls, arrivals: Arrivals, shape: tuple[int, int], block: int, arrived: Tensor) -> DelayLedger:
+        """Returns the ledger at slot 0.
+
+        Args:
+            arrivals: from which the packets of each block are read.
+            shape: drops and users.
+            block: slots of a block.
+            arrived: bytes and packets that arrive in each slot of the first block, ``[T, 2, B, U]`` float64.
+        """
+        return cls(QueueCurves.empty(arrivals, shape, block, arrived.device).open(arrived))
+
+    def admit(self, total_bytes: Tensor) -> DelayLedger:
+        """Adds the bytes admitted up to and in the slot that begins, ``[B, U]`` since the start."""
+        return replace(self, admitted=(*self.admitted, total_bytes))
+
+    def resolve(self, total_bytes: Tensor) -> DelayLedger:
+        """Adds the bytes delivered or given up until the end of the slot, ``[B, U]`` since the start."""
+        return replace(self, resolved=(*self.resolved, total_bytes))
+
+    def age(self, sent_bytes: Tensor) -> Tensor:
+        """Computes the age in slots of the oldest byte not yet sent, ``[B, U]``; meaningless where nothing waits.
+
+        Args:
+            sent_bytes: bytes sent for the first time since the start, ``[B, U]``.
+        """
+        curves = self.curves
+        column = torch.searchsorted(curves.admitted, sent_bytes[..., None], right=True)[..., 0] - curves.past
+        column = column + (torch.stack(self.admitted) <= sent_bytes).sum(0)
+        time = torch.where(column < 0, column * curves.block, column)
+        return (curves.fine + len(self.admitted) - 1 - time).clamp_(min=0)
+
+    def close(self, slot_s: float, budget_slots: Tensor, arrived: Tensor) -> tuple[DelayLedger, DelayReport]:
+        """Returns the ledger at the start of the next block, and what the full block reports.
+
+        Args:
+            slot_s: length of a slot in s.
+            budget_slots: delay budget of each user, ``[B, U]``.
+            arrived: bytes and packets that arrive in each slot of the next block, ``[T, 2, B, U]`` float64.
+        """
+        full = _FullBlock.of(self)
+        return DelayLedger(full.shifted().open(arrived)), full.report(slot_s, budget_slots)
+
+
+@dataclass(frozen=True, eq=False)
+class _FullBlock:
+    """Holds the curves with the columns of a block that is over."""
+
+    curves: QueueCurves
+    admitted: Tensor  # [B, U, past + fine + block]
+    resolved: Tensor  # [B, U, block + 1] before the block, and at the end of each of its slots
+    packets: Tensor  # [B, U, past + fine + block + 1]
+    moment: Tensor  # [B, U, past + fine + block + 1]
+
+    @classmethod
+    def of(cls, ledger: DelayLedger) -> _FullBlock:
+        """Counts the packets of the block that found room, slot by slot."""
+        curves = ledger.curves
+        admitted = torch.cat((curves.admitted, torch.stack(ledger.admitted, -1)), -1)
+        bytes_ = admitted[..., -curves.block - 1 :].diff()
         # A packet without bytes ends where the one before it does, and that may be another user's.
-        packets = self._within(self.bytes_before[..., self.fine :], self.packets_before[..., self.fine :], bytes_)
-        packets = packets.minimum(self._arrived)
-        slot = self.first_slot + torch.arange(self.block, device=self.device)
-        self.packets[..., new + 1 :] = self.packets[..., new, None] + packets.cumsum(-1)
-        self.moment[..., new + 1 :] = self.moment[..., new, None] + (packets * slot).cumsum(-1)
+        before = curves.bytes_before[..., curves.fine :], curves.packets_before[..., curves.fine :]
+        packets = _within(curves, *before, bytes_).minimum(curves.arrived)
+        slot = curves.first_slot + torch.arange(curves.block, device=admitted.device)
+        return cls(
+            curves=curves,
+            admitted=admitted,
+            resolved=torch.stack((curves.resolved, *ledger.resolved), -1),
+            packets=_continued(curves.packets, packets),
+            moment=_continued(curves.moment, packets * slot),
+        )
 
-    def _within(self, bytes_before: Tensor, packets_before: Tensor, bytes_: Tensor) -> Tensor:
-        """Packets that end within the first ``bytes_`` of a column, of the column's shape."""
-        return torch.searchsorted(self.ends, bytes_before + bytes_, right=True) + (self._left - packets_before)
+    def shifted(self) -> QueueCurves:
+        """Returns the curves up to the end of the block: its slots are fine, the oldest fine ones become a block."""
+        curves = self.curves
+        joined = curves.past + curves.block  # of these columns the last one holds the curve at the new block's end
+        return replace(
+            curves,
+            first_slot=curves.first_slot + curves.block,
+            admitted=torch.cat((self.admitted[..., 1 : curves.past], self.admitted[..., joined - 1 :]), -1),
+            resolved=self.resolved[..., -1].contiguous(),
+            packets=torch.cat((self.packets[..., 1 : curves.past + 1], self.packets[..., joined:]), -1),
+            moment=torch.cat((self.moment[..., 1 : curves.past + 1], self.moment[..., joined:]), -1),
+        )
 
-    def _begun(self, column: Tensor) -> Tensor:
-        """Packets that are through of the first column that is not complete, ``[B, U, block + 1]``."""
-        fine = (column - self.past).clamp(0, self.fine + self.block - 1)
-        bytes_ = self.resolved - self.admitted.gather(-1, (column - 1).clamp(0))
-        packets = self._within(self.bytes_before.gather(-1, fine), self.packets_before.gather(-1, fine), bytes_)
-        return torch.where(column == fine + self.past, packets, 0.0)
-
-    def _report(self, slot_s: float, budget_slots: Tensor) -> DelayReport:
+    def report(self, slot_s: float, budget_slots: Tensor) -> DelayReport:
+        """Counts the packets that were completed in the block, and their delays."""
+        curves = self.curves
         column = torch.searchsorted(self.admitted, self.resolved, right=True)  # [B, U, block + 1] the first incomplete
         begun = self._begun(column)
         through = self.packets.gather(-1, column) + begun
-        came = self.moment.gather(-1, column) + begun * (self.first_slot - self.fine - self.past + column)
-        end = 1 + torch.arange(self.block, device=self.device)  # of each slot of the block
+        came = self.moment.gather(-1, column) + begun * (curves.first_slot - curves.fine - curves.past + column)
+        end = 1 + torch.arange(curves.block, device=column.device)  # of each slot of the block
         done = through.diff()
-        delay = (done * (self.first_slot + end) - came.diff()).sum(-1)
+        delay = (done * (curves.first_slot + end) - came.diff()).sum(-1)
         edges = [math.floor(edge / slot_s + 1e-9) for edge in BIN_EDGES_S[:-1]]
         later = torch.stack([_later(through, self._came_before(edge)) for edge in edges], -1)
         total = done.sum(-1)
@@ -168,19 +242,38 @@ class DelayLedger:
         late = _later(through, self.packets.gather(-1, self._column(end - budget_slots[..., None])))
         return DelayReport(total, delay * slot_s, late, -at_least.diff())
 
+    def _begun(self, column: Tensor) -> Tensor:
+        """Counts the packets that are through of the first column that is not complete, ``[B, U, block + 1]``."""
+        curves = self.curves
+        fine = (column - curves.past).clamp(0, curves.fine + curves.block - 1)
+        bytes_ = self.resolved - self.admitted.gather(-1, (column - 1).clamp(0))
+        packets = _within(curves, curves.bytes_before.gather(-1, fine), curves.packets_before.gather(-1, fine), bytes_)
+        return torch.where(column == fine + curves.past, packets, 0.0)
+
     def _came_before(self, slots: int) -> Tensor:
         """Packets that had come so many slots before the end of each slot of the block, ``[B, U, block]``."""
-        first = self.fine + 1 - slots
+        curves = self.curves
+        first = curves.fine + 1 - slots
         if first >= 0:
-            return self.packets.narrow(-1, self.past + first, self.block)
-        end = 1 + torch.arange(self.block, device=self.device)
+            return self.packets.narrow(-1, curves.past + first, curves.block)
+        end = 1 + torch.arange(curves.block, device=self.packets.device)
         return self.packets.index_select(-1, self._column(end - slots))
 
     def _column(self, step: Tensor) -> Tensor:
         """Column of a slot that is counted from the first of the block, which may lie before it."""
-        time = self.fine + step
-        column = torch.where(time < 0, time.div(self.block, rounding_mode="floor"), time)
-        return (self.past + column).clamp(min=0)
+        time = self.curves.fine + step
+        column = torch.where(time < 0, time.div(self.curves.block, rounding_mode="floor"), time)
+        return (self.curves.past + column).clamp(min=0)
+
+
+def _within(curves: QueueCurves, bytes_before: Tensor, packets_before: Tensor, bytes_: Tensor) -> Tensor:
+    """Counts the packets that end within the first ``bytes_`` of a column, in a tensor of the column's shape."""
+    return torch.searchsorted(curves.ends, bytes_before + bytes_, right=True) + (curves.left - packets_before)
+
+
+def _continued(sums: Tensor, more: Tensor) -> Tensor:
+    """Returns running sums that go on over the columns of ``more``."""
+    return torch.cat((sums, sums[..., -1:] + more.cumsum(-1)), -1)
 
 
 def _later(through: Tensor, came: Tensor) -> Tensor:

@@ -46,6 +46,24 @@ def test_a_block_that_is_held_stays_as_it_is() -> None:
     assert first.coordinates.data_ptr() != held.block.coordinates.data_ptr()
 
 
+@pytest.mark.parametrize("part", ["coordinates", "view", "array", "air"])
+def test_a_part_of_a_block_that_is_held_stays_as_it_is(part: str) -> None:
+    """The tensor alone, a view of it, an array that shares its memory, and what a slot reads."""
+    tested = engine(Drops(1, (0, 1)))
+    state = later(tested, tested.start(), 3)
+    held: torch.Tensor = state.block.coordinates
+    if part == "view":
+        held = held[:, 1:, 2]
+    elif part == "array":
+        held = torch.from_numpy(held[:, 1:].numpy())
+    elif part == "air":
+        held = tested._moment(state.slot, state.block, state.attached.serving).air
+    before = held.clone()
+    later(tested, state, 6 * tested.parts.block_slots)
+    state = later(tested, tested.start(), 6 * tested.parts.block_slots)
+    assert held.equal(before)
+
+
 def test_what_nobody_holds_is_written_again() -> None:
     tested = engine(Drops(1, (0, 1)))
     state, places = tested.start(), set()

@@ -74,7 +74,7 @@ def play(
 ) -> Played:
     """Bytes first in, first out through a ledger; ``service`` ``[T, U]`` bytes; the first slots may not count."""
     slots, users = service.shape
-    ledger = DelayLedger(arrivals, (1, users), block, torch.device("cpu"))
+    ledger = DelayLedger.start(arrivals, (1, users), block, arrived_in(arrivals, 0, block, users))
     zero = torch.zeros(1, users, dtype=torch.float64)
     admitted, served, waiting = zero, zero, zero
     told, ages = [], []
@@ -82,16 +82,17 @@ def play(
         step = slot % block
         if step == 0:
             arrived = arrived_in(arrivals, slot, block, users)
-            ledger.open(arrived)
         come = torch.minimum(arrived[step, 0], queue_bytes - waiting)
         admitted, waiting = admitted + come, waiting + come
-        ledger.admit(step, admitted)
-        ages.append(torch.where(waiting > 0, ledger.age(step, served), 0)[0].tolist())
+        ledger = ledger.admit(admitted)
+        ages.append(torch.where(waiting > 0, ledger.age(served), 0)[0].tolist())
         sent = torch.minimum(waiting, service[None, slot].double())
         served, waiting = served + sent, waiting - sent
-        ledger.resolve(step, served)
+        ledger = ledger.resolve(served)
         if step + 1 == block:
-            told.append(ledger.close(SLOT_S, torch.full((1, users), budget)))
+            next_block = arrived_in(arrivals, slot + 1, block, users)
+            ledger, report = ledger.close(SLOT_S, torch.full((1, users), budget), next_block)
+            told.append(report)
     parts = [torch.stack([getattr(one, name)[0] for one in told[skip // block :]]).sum(0) for name in REPORTED]
     return Played(*parts, ages)
 
@@ -156,7 +157,7 @@ def test_packets_that_wait_for_seconds_are_counted_with_their_delay() -> None:
     """Ten packets in slot 5 of each block; nothing is served for 3000 slots, then everything at once."""
     block, blocks, stop = 50, 60, 20
     packets = arrivals_of([[(block * number + 5, 100) for number in range(stop) for _ in range(10)]])
-    ledger = DelayLedger(packets, (1, 1), block, torch.device("cpu"))
+    ledger = DelayLedger.start(packets, (1, 1), block, arrived_in(packets, 0, block, 1))
     admitted, served = torch.zeros(1, 1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
     count, delay, late, arrivals = 0.0, 0.0, 0.0, []
     for slot in range(block * (blocks + 1)):
@@ -164,17 +165,16 @@ def test_packets_that_wait_for_seconds_are_counted_with_their_delay() -> None:
         come = 10 if step == 5 and number < stop else 0
         arrivals += [slot] * come
         admitted = admitted + 100 * come
-        if step == 0:
-            ledger.open(arrived_in(packets, slot, block, 1))
-        ledger.admit(step, admitted)
+        ledger = ledger.admit(admitted)
         if number < blocks and arrivals:
-            age = int(ledger.age(step, served))
+            age = int(ledger.age(served))
             assert slot - arrivals[0] <= age <= slot - arrivals[0] + block
         if slot == block * blocks:
             served = admitted
-        ledger.resolve(step, served)
+        ledger = ledger.resolve(served)
         if step + 1 == block:
-            report = ledger.close(SLOT_S, torch.full((1, 1), 2500))
+            next_block = arrived_in(packets, slot + 1, block, 1)
+            ledger, report = ledger.close(SLOT_S, torch.full((1, 1), 2500), next_block)
             count, delay, late = count + float(report.packets), delay + float(report.delay_s), late + float(report.late)
     waits = [block * blocks + 1 - slot for slot in arrivals]
     assert count == len(waits) == 200
@@ -186,15 +186,14 @@ def test_lasting_overload_is_reported_as_old_as_it_is() -> None:
     """Twice as much comes as is served: the n-th packet waits as long as it takes to come, to within a block."""
     block, slots = 50, 8000
     packets = arrivals_of([[(slot, 1) for slot in range(slots) for _ in range(2)]])
-    ledger = DelayLedger(packets, (1, 1), block, torch.device("cpu"))
+    ledger = DelayLedger.start(packets, (1, 1), block, arrived_in(packets, 0, block, 1))
     count, delay = 0.0, 0.0
     for slot in range(slots):
-        if slot % block == 0:
-            ledger.open(arrived_in(packets, slot, block, 1))
-        ledger.admit(slot % block, torch.full((1, 1), 2.0 * (slot + 1)).double())
-        ledger.resolve(slot % block, torch.full((1, 1), float(slot + 1)).double())
+        ledger = ledger.admit(torch.full((1, 1), 2.0 * (slot + 1)).double())
+        ledger = ledger.resolve(torch.full((1, 1), float(slot + 1)).double())
         if slot % block == block - 1:
-            report = ledger.close(SLOT_S, torch.full((1, 1), 2500))
+            next_block = arrived_in(packets, slot + 1, block, 1)
+            ledger, report = ledger.close(SLOT_S, torch.full((1, 1), 2500), next_block)
             count, delay = count + float(report.packets), delay + float(report.delay_s)
     assert count == pytest.approx(slots, abs=2 * block)
     assert delay / count == pytest.approx(slots * SLOT_S / 4, rel=0.03)
@@ -202,16 +201,13 @@ def test_lasting_overload_is_reported_as_old_as_it_is() -> None:
 
 def test_what_waits_beyond_the_horizon_is_that_old() -> None:
     block, packets = 50, arrivals_of([[(0, 5)]])
-    ledger = DelayLedger(packets, (1, 1), block, torch.device("cpu"))
-    horizon = ledger.past * block + ledger.fine
+    ledger = DelayLedger.start(packets, (1, 1), block, arrived_in(packets, 0, block, 1))
+    horizon = ledger.curves.past * block + ledger.curves.fine
     assert horizon > 20_000
     total, none = torch.full((1, 1), 5.0, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
     for slot in range(horizon + 200):
-        if slot % block == 0:
-            ledger.open(arrived_in(packets, slot, block, 1))
-        ledger.admit(slot % block, total)
-        ledger.resolve(slot % block, none)
+        ledger = ledger.admit(total).resolve(none)
         if slot % block == block - 1:
-            last = int(ledger.age(block - 1, none))
-            ledger.close(SLOT_S, torch.full((1, 1), 100))
+            last = int(ledger.age(none))
+            ledger, _ = ledger.close(SLOT_S, torch.full((1, 1), 100), arrived_in(packets, slot + 1, block, 1))
     assert horizon <= last <= horizon + block

@@ -1,0 +1,126 @@
+"""The state of every registered family is a value, in each preset and in the family of the tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from golden_runs import SHORT
+from toy_family import Even, ToyProblem, ToyScenario
+
+from allocators.registry import resolve
+from mac.core.check_problem import StateNotAValue, check_problem
+from mac.slicing.problem import SlicingProblem
+from mac.traffic.trace_paths import resolve as find_traces
+from phy.random import Drops
+from scenarios import families, load
+from scenarios.config.schema import ScenarioBase
+
+CPU = torch.device("cpu")
+SMALL: dict[str, dict[str, Any]] = {
+    "slicing-quickstart": {"slicing.interval_s": 0.02, "duration_s": 0.2, "warmup_s": 0, "window_s": 0.02},
+    "slicing-tractor": {"slicing.interval_s": 0.05, "window_s": 0.05},
+    "scheduling-macro": {"topology.sectors": 1, "topology.sites": 7, "carrier.prbs": 6},
+    "uplink-macro": {"topology.sectors": 1, "topology.sites": 7, "carrier.prbs": 6},
+    "mobility-macro": {"topology.sites": 7},
+    "wsn-large": {"field.nodes": 200},
+}
+INTERVALS = {"scheduling": 60, "slicing": 4, "wsn": 6}
+"""Steps of a check: they reach over a block of slots."""
+
+
+def scenario_of(preset: str, **changes: Any) -> ScenarioBase:
+    return load(preset, **{**SHORT[preset], **SMALL.get(preset, {}), "drops": 2, "device": "cpu", **changes})
+
+
+def check(scenario: ScenarioBase, allocator: str | None = None, intervals: int | None = None) -> Any:
+    family = families.find(scenario.family)
+    problem = family.build(scenario, Drops(scenario.seed, (0, 3)), CPU, torch.float32)
+    entry = scenario.allocators[0]
+    made = resolve(allocator or entry.name, family.allocator_family, {} if allocator else dict(entry.params))
+    check_problem(problem, made, intervals or INTERVALS[scenario.family])
+    return problem
+
+
+@pytest.mark.parametrize("preset", SHORT)
+def test_the_state_of_every_preset_is_a_value(preset: str) -> None:
+    if preset == "slicing-tractor":
+        try:
+            find_traces(("tractor/raw/embb*.csv",), ())
+        except ValueError:
+            pytest.skip("the TRACTOR traces are neither in $FAIRWAVE_DATA nor in ../shared/data")
+    check(scenario_of(preset))
+
+
+def test_every_family_has_a_preset_that_is_checked() -> None:
+    assert {scenario_of(preset).family for preset in SHORT} == set(INTERVALS) == set(families.names())
+
+
+@pytest.mark.parametrize("allocator", ["round_robin", "m_lwdf", "earliest_deadline"])
+def test_delays_and_queues_are_part_of_the_state(allocator: str) -> None:
+    traffic = {"users.phone.traffic": {"model": "poisson", "rate_bps": 2e6, "packet_bytes": 500}}
+    changes = {key.replace("phone", name): value for key, value in traffic.items() for name in groups()}
+    check(scenario_of("scheduling-macro", **changes), allocator)
+
+
+def groups() -> list[str]:
+    return [group.name for group in scenario_of("scheduling-macro").users]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("scheduler", ["round_robin", "proportional_fair"])
+def test_what_the_scheduler_below_slices_remembers_is_part_of_the_state(scheduler: str) -> None:
+    problem = check(scenario_of("slicing-quickstart", **{"slicing.scheduler": scheduler}))
+    assert isinstance(problem, SlicingProblem)
+
+
+def toy(kind: type[ToyProblem] = ToyProblem) -> ToyProblem:
+    scenario = ToyScenario.model_validate({"name": "toy", "family": "toy", "duration_s": 9.0, "allocators": ["even"]})
+    return kind(scenario, Drops(1, (0, 1)), torch.float64)
+
+
+def test_the_toy_family() -> None:
+    check_problem(toy(), Even())
+
+
+class Writes(ToyProblem):
+    """Writes into the state that it is given."""
+
+    def step(self, state: Any, decision: torch.Tensor, /) -> Any:
+        after = super().step(state, decision)
+        state.demand_bits.mul_(0.5)
+        return after
+
+
+class Remembers(ToyProblem):
+    """Counts its steps."""
+
+    steps = 0
+
+    def step(self, state: Any, decision: torch.Tensor, /) -> Any:
+        self.steps += 1
+        after, outcome = super().step(state, decision / self.steps)
+        return after, outcome
+
+
+class StartsAnew(ToyProblem):
+    """Starts with other numbers each time."""
+
+    starts = 0
+
+    def start(self) -> Any:
+        self.starts += 1
+        return self._state(self.starts)
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        (Writes, "wrote into the state of step 3: state.demand_bits differs"),
+        (Remembers, "step 3 gave another outcome when its state was stepped again: served_bits differs"),
+        (StartsAnew, "start.. gave two different states: state.interval differs"),
+    ],
+)
+def test_a_problem_whose_state_is_no_value_is_found_out(kind: type[ToyProblem], says: str) -> None:
+    with pytest.raises(StateNotAValue, match=says):
+        check_problem(toy(kind), Even())
