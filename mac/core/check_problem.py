@@ -112,9 +112,12 @@ def _frozen_object(value: Any, inside: tuple[int, ...]) -> Any:
         return _frozen(value.bit_generator.state, inside)
     if callable(value) and _computes(value):
         return _frozen(value(), inside)
-    if hasattr(value, "__dict__") and type(value).__eq__ is object.__eq__:
-        return {"": type(value).__name__, **{name: _frozen(one, inside) for name, one in vars(value).items()}}
-    return type(value).__name__ if type(value).__eq__ is object.__eq__ else value
+    if any("__eq__" in vars(kind) for kind in type(value).__mro__[:-1]):
+        return value
+    return {
+        "": type(value).__name__,
+        **{name: _frozen(one, inside) for name, one in getattr(value, "__dict__", {}).items()},
+    }
 
 
 def _computes(value: Any) -> bool:
