@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mac.scheduling.types import SchedulingDecision, SchedulingObservation
-from phy.numerics.jit import available, give_up
+from phy.numerics.jit import uses_numba
 
 from .cell_layout import Roster
 
@@ -56,11 +56,8 @@ def assign(
         ValueError: a metric or weight of another shape or type.
     """
     _require(metric, weight, observation)
-    if metric.device.type == "cpu" and metric.dtype in _IN_LOOPS and available():
-        try:
-            return SchedulingDecision(_dealt(metric, weight, observation, passes, saturated))
-        except Exception as error:
-            give_up(error)
+    if metric.device.type == "cpu" and metric.dtype in _IN_LOOPS and uses_numba():
+        return SchedulingDecision(_dealt(metric, weight, observation, passes, saturated))
     if weight is not None:
         metric = metric * weight[..., None]
     roster = Roster.of(observation)
@@ -81,7 +78,7 @@ def _require(metric: Tensor, weight: Tensor | None, observation: SchedulingObser
 def _dealt(
     metric: Tensor, weight: Tensor | None, observation: SchedulingObservation, passes: int, saturated: bool
 ) -> Tensor:
-    """The same in compiled loops, ``[B, C, K]``."""
+    """Computes the holder of each PRB in compiled loops, ``[B, C, K]``."""
     from mac.scheduling.feasible_numba import limits, masks
 
     from .assign_numba import deal

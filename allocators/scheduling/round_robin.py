@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
-from phy.numerics.jit import available, give_up
+from phy.numerics.jit import uses_numba
 from phy.settings import PARAMETERS
 
 from .assign import assign, assign_rows
@@ -40,11 +40,8 @@ class RoundRobin:
         """Gives each PRB to the user whose turn it is."""
         if observation.borrowable is not None:
             observation = self._lots.ordered(observation)
-        if self._context.device.type == "cpu" and available():
-            try:
-                return assign(self._bids(observation), observation, self.passes, self._context.saturated)
-            except Exception as error:
-                give_up(error)
+        if self._context.device.type == "cpu" and uses_numba():
+            return assign(self._bids(observation), observation, self.passes, self._context.saturated)
         return self._by_rows(observation)
 
     def _bids(self, observation: SchedulingObservation) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mac.scheduling.types import SchedulingContext, SchedulingObservation
-from phy.numerics.jit import available, give_up
+from phy.numerics.jit import uses_numba
 
 _LEAST_BITS = 1.0  # an average never falls below one bit a slot, so that dividing by it is safe
 
@@ -30,18 +30,15 @@ class ServedAverage:
         if self._bits is None:
             self._bits = (observation.mean_rate_bits * self._start_prbs).clamp_(min=_LEAST_BITS)
             return torch.reciprocal(self._bits)
-        if self._bits.device.type == "cpu" and available():
-            try:
-                return self._followed(self._bits, observation.served_bits)
-            except Exception as error:
-                give_up(error)
+        if self._bits.device.type == "cpu" and uses_numba():
+            return self._followed(self._bits, observation.served_bits)
         # No fused multiply-add, which rounds differently in the tail of a tensor.
         kept = self._bits * (1.0 - self._share)
         self._bits = (kept + observation.served_bits * self._share).to(kept.dtype).clamp_(min=_LEAST_BITS)
         return torch.reciprocal(self._bits)
 
     def _followed(self, bits: Tensor, served: Tensor) -> Tensor:
-        """The same in a compiled loop."""
+        """Counts the slot in a compiled loop, and returns one over the average."""
         from .served_average_numba import follow
 
         weight = torch.empty_like(bits)

@@ -36,9 +36,9 @@ def main() -> None:
     for part, owner, name in (
         ("fading of the slots to come", engine, "_fading"),
         ("products with the basis", numba_slot.torch, "mm"),
-        ("SINR and reports", engine.machine_code, "_hear"),
+        ("SINR and reports", engine.backend, "_hear"),
         ("from PRBs to blocks", numba_kernels, "send"),
-        ("decoding, HARQ, queues, counters", engine.machine_code, "_decode"),
+        ("decoding, HARQ, queues, counters", engine.backend, "_decode"),
         ("allocator", allocator, "decide"),
         ("books of the slot", problem.books, "outcome"),
         ("record", Recorder, "add"),

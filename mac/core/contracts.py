@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from torch import Tensor
 
@@ -93,6 +93,15 @@ class Problem(Protocol[State, ObsOut, DecIn]):
     def observe(self, state: State, /) -> ObsOut: ...
 
     def step(self, state: State, decision: DecIn, /) -> tuple[State, Outcome]: ...
+
+
+@runtime_checkable
+class HasBackend(Protocol):
+    """A problem that computes its intervals in one of several forms, chosen when it is built."""
+
+    @property
+    def backend(self) -> str:
+        """Name of the form: numba, torch or torch.compile."""
 
 
 CORE_FIELDS: Mapping[str, Field] = {

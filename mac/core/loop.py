@@ -8,6 +8,8 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any, TypeVar
 
+from phy.numerics.jit import CompilerError
+
 from .allocator_guard import ArmsLength
 from .contracts import Allocator, AllocatorError, InfeasibleDecision, Problem
 from .plugin_traceback import culprit_of, plug_in_line, said, told
@@ -107,7 +109,7 @@ class _Blame:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if error is None or isinstance(error, KeyboardInterrupt):
+        if error is None or isinstance(error, (KeyboardInterrupt, CompilerError)):
             return
         culprit = culprit_of(error)
         drop = error.drop if isinstance(error, InfeasibleDecision) else None

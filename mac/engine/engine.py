@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -18,7 +18,6 @@ from torch import Tensor
 from phy.channel.matrices import Around
 from phy.link.bler import transport_bler
 from phy.link.sinr import sinr
-from phy.numerics.jit import available, wanted
 from phy.numerics.log_grid import gather
 from phy.random import uniform
 
@@ -28,14 +27,11 @@ from ..link_adaptation.adaptation import outer_loop
 from ..link_adaptation.harq import Attempt
 from ..scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
 from ..traffic.queue_delay import DelayLedger, DelayReport
-from .backends.torch_compile import TracedSlot
+from .backends import choice
 from .cell_change import hand_over, with_handovers
 from .fading_buffers import FadingBuffers, on_prbs, slots_at_once
 from .serving_schedule import Timetable, roster
 from .state import COUNTERS, LEAST_BITS, Attached, Block, Carried, CellState, Grant, Moment, Parts, Report, SlotOutcome
-
-if TYPE_CHECKING:
-    from .backends.numba_slot import CompiledSlot
 
 _ALWAYS_BYTES = 2.0**40  # what a full-buffer user has waiting
 
@@ -82,7 +78,7 @@ class Engine:
             dtype=self.dtype,
         )
         self._fading_slots = slots_at_once(channel.fading, parts.block_slots)
-        self.machine_code = self._compile() if parts.compiled else None  # None: slots are calls of torch
+        self.backend = choice.make(parts.backend or choice.choose(self.device, type(self) is Engine), self)
         self._luck_keys = parts.drops.keys("decoding").to(self.device)
 
     def start(self) -> CellState:
@@ -129,7 +125,7 @@ class Engine:
             rate_bits=report.bits,
             mean_rate_bits=report.mean_bits,
             backlog_bits=state.waiting_bytes * 8.0,
-            need_prbs=(self.machine_code or self).need(state),
+            need_prbs=self.backend.need(state),
             retransmits=state.harq.retransmits,
             served_bits=state.served_bits,
             delay_budget_s=self._budget_s,
@@ -148,7 +144,7 @@ class Engine:
             need_prbs: as observed in this slot; counted as requested.
         """
         moment = self._moment(state.slot, state.block, state.attached.serving)
-        carried = (self.machine_code or self).carry_out(state, decision.user, need_prbs, moment)
+        carried = self.backend.carry_out(state, decision.user, need_prbs, moment)
         counters = carried.counters
         if self._plan:
             counters = with_handovers(counters, state.slot, self._plan)
@@ -174,18 +170,6 @@ class Engine:
 
     # The slot, part by part.
 
-    def _compile(self) -> CompiledSlot | TracedSlot | None:
-        """The slot in machine code; None where there is none for this engine."""
-        if type(self) is not Engine:
-            return None
-        if self.device.type != "cpu":
-            return TracedSlot(self) if TracedSlot.works and wanted() else None
-        if not available():
-            return None
-        from .backends.numba_slot import CompiledSlot
-
-        return CompiledSlot(self)
-
     def _moment(self, slot: int, block: Block, serving: Tensor) -> Moment:
         step = slot - block.first_slot
         return Moment(
@@ -202,7 +186,7 @@ class Engine:
         return block.coordinates[:, :, slot - block.fading_slot]
 
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
-        """Send what was decided; of tensors alone, so that it can be traced."""
+        """Sends what was decided; of tensors alone, so that it can be traced. The torch form of a slot."""
         grant = self._grant(state, user)
         attempt, seen, active = self._transmit(state, grant, moment)
         first = attempt.sent & ~state.harq.retransmits

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from torch import Tensor
 
 from phy.channel.channel import Channel
 from phy.channel.matrices import Around
+from phy.numerics.jit import BackendName
 from phy.random import Drops
 
 from ..carrier import CarrierSettings
@@ -61,7 +62,7 @@ class Parts:
     block_slots: int
     itinerary: Itinerary | None = None  # None where everybody keeps his cell
     uplink: UplinkPlan | None = None  # None on a downlink
-    compiled: bool = True  # loops of a slot in machine code, where there are any; the numbers are the same
+    backend: BackendName | None = None  # form in which slots are computed; None: the quickest one that is allowed
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,19 @@ class Carried:
     report: Report | None  # None where nobody measured
     counters: Tensor  # [n, B, U] float64
     active_prbs: Tensor  # [B, C] float64
+
+
+class SlotBackend(Protocol):
+    """Computes slots in one form."""
+
+    @property
+    def name(self) -> BackendName: ...
+
+    def need(self, state: CellState) -> Tensor:
+        """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
+
+    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
+        """Sends what was decided."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from phy.numerics.jit import available, give_up
+from phy.numerics.jit import uses_numba
 
 from ..core.contracts import InfeasibleDecision
 from ..slicing.types import SlicingContext, SlicingDecision, SlicingObservation
@@ -219,14 +219,11 @@ def _first(bad: Tensor) -> tuple[int, ...]:
 
 def _breached(user: Tensor, observation: SchedulingObservation) -> bool:
     """Whether there is any breach."""
-    if user.device.type == "cpu" and available():
+    if user.device.type == "cpu" and uses_numba():
         from .feasible_numba import breached, limits, masks
 
-        try:
-            arrays = user.contiguous().numpy(), observation.serving.contiguous().numpy(), *masks(observation)
-            return bool(breached(*arrays, *limits(observation)))
-        except Exception as error:
-            give_up(error)
+        arrays = user.contiguous().numpy(), observation.serving.contiguous().numpy(), *masks(observation)
+        return bool(breached(*arrays, *limits(observation)))
     return bool(_breaches(user, observation).any())
 
 

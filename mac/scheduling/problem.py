@@ -55,6 +55,11 @@ class SchedulingProblem:
         return self.engine.parts.drops
 
     @property
+    def backend(self) -> str:
+        """Name of the form in which slots are computed: numba, torch or torch.compile."""
+        return self.engine.backend.name
+
+    @property
     def context(self) -> SchedulingContext:
         """What allocators are reset with."""
         return self.engine.context

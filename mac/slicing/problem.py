@@ -160,6 +160,11 @@ class SlicingProblem:
         return self.engine.parts.drops
 
     @property
+    def backend(self) -> str:
+        """Name of the form in which slots are computed: numba, torch or torch.compile."""
+        return self.engine.backend.name
+
+    @property
     def context(self) -> SlicingContext:
         """What allocators are reset with."""
         return SlicingContext(

@@ -1,94 +1,74 @@
-"""Plain loops compiled for the CPU: what a slot does to hundreds of users is quick in machine code, and dear in calls.
+"""Compiles plain loops for the CPU: machine code does quickly to hundreds of UEs what takes torch many calls.
 
 A compiled function takes arrays and writes into arrays. Nothing is contracted or reordered, so that its numbers are
-those of the same loops in Python, in every batch and on every thread. Each has a form in torch with the same numbers,
-which serves other devices, and the CPU where nothing can be compiled.
+those of the same loops in Python, in every batch and on every thread. Each has a form in torch with the same decisions,
+which serves other devices, and a CPU where nothing is to be compiled.
 
-Modules that hold compiled functions are imported where :func:`available` said yes, for numba takes long to import.
+The form is chosen before a run (:func:`backend_name`) and never changed in it: a compiler that fails is an error.
+
+Modules that hold compiled functions are imported where :func:`uses_numba` says yes, for numba takes long to import.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from pickle import PickleError
-from traceback import walk_tb
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, Literal, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
+BackendName = Literal["numba", "torch", "torch.compile"]
+"""Names of the forms in which slots are computed: compiled loops, torch's operations, torch's operations compiled."""
 
 SWITCH = "FAIRWAVE_COMPILE"
 """Environment variable; 0 leaves everything to torch."""
 
 
-_given_up: list[str] = []  # why, once the compiler has failed in this process
+class CompilerError(RuntimeError):
+    """A compiler failed, or what it made; the text says how to do without."""
+
+    @classmethod
+    def of(cls, compiler: str, error: BaseException) -> CompilerError:
+        """Returns the error that says what a compiler ran into.
+
+        Args:
+            compiler: numba or torch.compile.
+            error: what was raised.
+        """
+        reason = " ".join(str(error).strip().split("\n\n")[0].split())[:200]
+        return cls(
+            f"{compiler} failed ({type(error).__name__}: {reason}); set {SWITCH}=0 to compute the same without it, "
+            "which takes longer"
+        )
 
 
 def wanted() -> bool:
-    """Whether anything is to be compiled, on a CPU or a GPU: unless the environment says no."""
+    """Returns whether anything is to be compiled, on a CPU or a GPU: unless the environment says no."""
     return os.environ.get(SWITCH) != "0"
 
 
 @cache
-def available() -> bool:
-    """Whether functions can be compiled here; where they cannot though they should, that is said, once."""
-    if _given_up or not wanted() or os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
-        return False
-    try:
-        import numba  # noqa: F401
-
-        from . import log_grid_numba  # noqa: F401  # all that is taken of it
-    except Exception as error:  # numba refuses versions of NumPy with other kinds of errors, too
-        slower(error)
-        return False
-    return True
+def uses_numba() -> bool:
+    """Returns whether loops are compiled on a CPU in this process; numba itself can be told to compile nothing."""
+    return wanted() and os.environ.get("NUMBA_DISABLE_JIT", "0") == "0"
 
 
-def give_up(error: Exception) -> None:
-    """Leave everything to torch from now on, for the compiler failed, and say so, once.
-
-    Call it in an ``except`` clause around compiled loops, which are compiled at their first call.
-
-    Args:
-        error: what was raised; raised again where it is not the compiler's, or that of the folder of its products.
-    """
-    if not _is_the_compilers(error):
-        raise error
-    if not _given_up:
-        _given_up.append(str(error))
-        available.cache_clear()
-        slower(error)
-
-
-def _is_the_compilers(error: Exception) -> bool:
-    """Whether numba said it or something in it broke down, as it does over damaged files in the folder it keeps."""
-    from numba.core.errors import NumbaError
-
-    if isinstance(error, (NumbaError, OSError, EOFError, PickleError, ImportError)):
-        return True
-    rooms = (frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in walk_tb(error.__traceback__))
-    return any(room in ("numba", "llvmlite") for room in rooms)
-
-
-def slower(error: Exception) -> None:
-    """Say why nothing is compiled."""
-    reason = " ".join(str(error).strip().split("\n\n")[0].split())[:200]
-    warnings.warn(
-        f"slots cannot be compiled here ({type(error).__name__}: {reason}); torch does the same more slowly. "
-        f"Install numba (and, for a GPU, a C compiler), delete the *.nbi files in __pycache__ if one is damaged, or "
-        f"set {SWITCH}=0 to be told no more",
-        stacklevel=2,
-    )
+def backend_name(device: str) -> BackendName:
+    """Returns the form in which what can be compiled is computed on a device, ``cpu`` or another one."""
+    if device == "cpu":
+        return "numba" if uses_numba() else "torch"
+    return "torch.compile" if wanted() else "torch"
 
 
 def compiled(function: F) -> F:
-    """The function in machine code, made at its first call and kept on disk for later processes."""
-    import numba
+    """Returns the function in machine code, which is made at its first call and kept on disk for later processes.
 
+    Raises:
+        CompilerError: numba cannot be imported.
+    """
+    numba = _numba()
     try:
         made: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
         # Numba compiles anew where the function's own file has changed; this is for what comes from other files.
@@ -128,14 +108,27 @@ class Loop:
         self.__doc__, self.__name__ = function.__doc__, function.__name__
 
     def __call__(self, *arguments: Any) -> Any:
-        """What the function returns."""
+        """Calls the function.
+
+        Raises:
+            CompilerError: it cannot be compiled.
+        """
         for watcher in self.watchers:
             watcher(self.__name__, self.touches(*arguments))
-        return self.machine_code(*arguments)
+        try:
+            return self.machine_code(*arguments)
+        except Exception as error:  # a compiler may fail in any way; the loops themselves raise nothing
+            raise CompilerError.of(f"numba, which compiles {self.__name__}(),", error) from error
 
 
 def inlined(function: F) -> F:
-    """A small function that compiled ones call."""
-    import numba
+    """Compiles a small function into the compiled ones that call it."""
+    return cast(F, _numba().njit(nogil=True, error_model="numpy", inline="always")(function))
 
-    return cast(F, numba.njit(nogil=True, error_model="numpy", inline="always")(function))
+
+def _numba() -> Any:
+    try:
+        import numba
+    except Exception as error:  # numba refuses versions of NumPy with other kinds of errors, too
+        raise CompilerError.of("numba, which compiles the loops of a slot,", error) from error
+    return numba

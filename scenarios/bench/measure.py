@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from allocators.registry import resolve
+from mac.core.contracts import HasBackend
 from mac.core.loop import Span, run
 from phy.numerics.jit import SWITCH
 from phy.random import Drops
@@ -91,9 +92,6 @@ def prepare(workload: Workload, case: Case, distinct: int = _DISTINCT) -> tuple[
     problem = family.build(scenario, drops, torch.device(case.options.device), torch.float32)
     if different < case.drops:
         problem = _repeated(problem, case.drops // different)
-    code = machine_code(problem)
-    if code is not None:
-        code.at_once()
     return problem, resolve(scenario.allocators[0].name, family.allocator_family)
 
 
@@ -104,13 +102,8 @@ def use_threads(asked: int | None) -> None:
 
 
 def is_compiled(problem: Any) -> bool:
-    """Whether the slots of a problem are compiled, and did not fall back."""
-    return machine_code(problem) is not None
-
-
-def machine_code(problem: Any) -> Any:
-    """What compiles the slots of a problem; None where nothing does."""
-    return getattr(getattr(problem, "engine", None), "machine_code", None)
+    """Returns whether the slots of a problem are compiled."""
+    return isinstance(problem, HasBackend) and problem.backend != "torch"
 
 
 def copy_bandwidth(device: str) -> float:

@@ -26,6 +26,7 @@ from types import FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mac.core.plugin_traceback import is_users
+from phy.numerics.jit import backend_name
 
 from ..config.loading import resolved
 from .shards import Cell, attributes_of
@@ -50,20 +51,21 @@ class UnknownContentError(TypeError):
 
 @dataclass(frozen=True)
 class Maker:
-    """What computes the shards of a cell; the attributes ``code`` and ``device`` of each."""
+    """What computes the shards of a cell; the attributes ``code``, ``device`` and ``backend`` of each."""
 
     code: str
     device: str
+    backend: str  # form in which what can be compiled is computed
     unknown: str = ""  # why the state of its allocator cannot be told, if it cannot
 
     def attributes(self) -> dict[str, str]:
         """As they stand in a shard."""
-        return {"code": self.code, "device": self.device}
+        return {"code": self.code, "device": self.device, "backend": self.backend}
 
 
 def makers(plan: Plan, entrants: Sequence[Contender]) -> dict[Cell, Maker]:
     """What would compute each cell of a run now."""
-    device = device_name(plan.device)
+    device, backend = device_name(plan.device), backend_name(plan.device)
     common = code_digest() + source_digest(plan.family.scenario_type)
     needs([plan.family.scenario_type.__module__])
     contents = {entrant.label: _content(entrant, plan) for entrant in entrants}
@@ -73,7 +75,7 @@ def makers(plan: Plan, entrants: Sequence[Contender]) -> dict[Cell, Maker]:
         files = f"{_trace_digest(part.scenario)} {_named_digest(part.scenario)}"
         for label, (content, unknown) in contents.items():
             code = hashlib.sha256(f"{common} {content} {files}".encode()).hexdigest()[:16]
-            found[Cell(part.variant, label)] = Maker(_UNKNOWN if unknown else code, device, unknown)
+            found[Cell(part.variant, label)] = Maker(_UNKNOWN if unknown else code, device, backend, unknown)
     return found
 
 
@@ -96,6 +98,12 @@ def _difference(found: Mapping[str, Any], maker: Maker, folder: Path, known: dic
         return (
             f"{folder} holds shards of another device, {found['device']}, than this, {maker.device}, which "
             "--resume would mix; take that device, or start a new folder"
+        )
+    if found.get("backend", maker.backend) != maker.backend:
+        compiles = "unset FAIRWAVE_COMPILE" if maker.backend == "torch" else "set FAIRWAVE_COMPILE=0"
+        return (
+            f"{folder} holds shards that {found['backend']} computed, and {maker.backend} would compute the others, "
+            f"which --resume would mix; {compiles}, or start a new folder"
         )
     if maker.unknown:
         return (

@@ -14,6 +14,7 @@ import torch
 from mac.core import loop
 from mac.core.allocator_guard import ArmsLength, Kept
 from mac.core.stacked_allocators import SideBySide
+from phy.numerics.jit import CompilerError
 from phy.random import Drops
 
 from ..config.loading import scenario_hash
@@ -56,7 +57,7 @@ def run_batch(plan: Plan, batch: Batch, advance: Advance) -> Iterator[Piece]:
         advance: told of the drop-intervals that are done.
 
     Raises:
-        ScenarioError: memory ran out.
+        ScenarioError: memory ran out, or a compiler failed.
         mac.core.contracts.AllocatorError: an allocator raised or decided what is not allowed.
     """
     part, ids, entrants = batch.part, batch.drops, batch.entrants
@@ -80,6 +81,8 @@ def run_batch(plan: Plan, batch: Batch, advance: Advance) -> Iterator[Piece]:
             f"{plan.scenario.name}: memory ran out with {len(ids)} drops side by side; take fewer (drops_per_batch), "
             "and --resume to keep what is done"
         ) from None
+    except CompilerError as error:
+        raise ScenarioError(f"{plan.scenario.name}: {error}") from None
 
 
 @contextmanager

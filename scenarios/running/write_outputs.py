@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from phy.numerics.jit import backend_name
+
 from ..config.loading import scenario_hash
 from ..errors import ScenarioError
 from ..results.provenance import code_digest, device_name, versions
@@ -75,6 +77,7 @@ def _meta(result: Result, plan: Plan, command: str | None, wall_s: float) -> dic
         "complete": result.complete,
         "drops_per_batch": plan.parts[0].drops_per_batch,
         "device": device_name(plan.device),
+        "backend": backend_name(plan.device),
         "dtype": plan.scenario.dtype,
         "workers": plan.workers,
         "threads": torch.get_num_threads(),

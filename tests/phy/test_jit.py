@@ -1,4 +1,4 @@
-"""Where nothing can be compiled, torch does the same, and that is said once."""
+"""Loops are compiled, kept on disk and made anew where they must be; a compiler that fails is one sentence."""
 
 from __future__ import annotations
 
@@ -6,41 +6,26 @@ import builtins
 import os
 import subprocess
 import sys
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from backend_cases import Arrays, arrays, city, problem, same
-from oracles_scheduling import Shape, assign_loops, slot
+from backend_cases import arrays, city, torch_alone
 
 from allocators.scheduling import assign_numba
-from allocators.scheduling.assign import assign
 from mac.engine.backends import numba_kernels
 from mac.scheduling import feasible_numba
-from mac.scheduling.feasible import _breached
 from phy.link import sinr_numba
 from phy.numerics import jit
+from phy.numerics.jit import CompilerError
+from scenarios import load, run
+from scenarios.errors import ScenarioError
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = city(duration_s=0.02, carrier={"prbs": 5})
-
-
-@pytest.fixture(autouse=True)
-def _asked_anew() -> Iterator[None]:
-    """What can be compiled is found out again in every test."""
-    jit.available.cache_clear()
-    yield
-    jit.available.cache_clear()
-    jit._given_up.clear()
-
-
-@pytest.fixture(scope="module")
-def expected() -> Arrays:
-    return arrays(SMALL)
 
 
 def refusing(error: Exception) -> Callable[..., Any]:
@@ -55,10 +40,6 @@ def refusing(error: Exception) -> Callable[..., Any]:
     return refuse
 
 
-def said(caught: list[warnings.WarningMessage]) -> list[str]:
-    return [str(one.message) for one in caught if "compiled" in str(one.message)]
-
-
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -66,40 +47,39 @@ def said(caught: list[warnings.WarningMessage]) -> list[str]:
         (ImportError("Numba needs NumPy 2.3 or less. Got NumPy 9.0."), "ImportError: Numba needs NumPy 2.3 or less"),
         (
             SystemError("initialization\nfailed\n\nwithout an exception set"),
-            "SystemError: initialization failed); torch",
+            "SystemError: initialization failed); set",
         ),
         (AttributeError("module 'numpy' has no attribute 'long'"), "AttributeError: module 'numpy' has no attribute"),
     ],
 )
-def test_without_numba_torch_does_the_same_and_says_so_once(
-    error: Exception, reason: str, expected: Arrays, monkeypatch: pytest.MonkeyPatch
+def test_a_numba_that_cannot_be_imported_is_one_sentence_with_the_way_out(
+    error: Exception, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(builtins, "__import__", refusing(error))
     monkeypatch.delitem(sys.modules, "numba")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        runs = [arrays(SMALL, compiled=False) for _ in range(2)]
-        slot_of_its_own = slot(Shape(1, 4, 2, 3))
-        assign(slot_of_its_own.rate_bits, slot_of_its_own)
-    for found in runs:
-        same(found, expected)
-    assert len(said(caught)) == 1
-    assert reason in said(caught)[0] and "\n" not in said(caught)[0]
-    assert "torch does the same more slowly" in said(caught)[0] and "FAIRWAVE_COMPILE=0" in said(caught)[0]
+    with pytest.raises(CompilerError) as told:
+        jit.compiled(refusing)
+    assert reason in str(told.value) and "\n" not in str(told.value)
+    assert "set FAIRWAVE_COMPILE=0 to compute the same without it" in str(told.value)
 
 
-def test_a_switch_that_is_off_is_silent(expected: Arrays, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(jit.SWITCH, "0")
+def test_a_switch_that_is_off_asks_for_no_numba(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtins, "__import__", refusing(ImportError("numba was asked for")))
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        same(arrays(SMALL, compiled=False), expected)
-    assert not said(caught)
+    with torch_alone():
+        assert arrays(SMALL, compiled=False)["served_bits"].sum() > 0
 
 
-def failing(error: Exception, calls: list[str]) -> Callable[..., Any]:
+@pytest.mark.parametrize(
+    ("switch", "device", "name"),
+    [(None, "cpu", "numba"), (None, "cuda", "torch.compile"), ("0", "cpu", "torch"), ("0", "cuda", "torch")],
+)
+def test_the_form_follows_from_the_switch_and_the_device(switch: str | None, device: str, name: str) -> None:
+    with torch_alone() if switch == "0" else nullcontext():
+        assert jit.backend_name(device) == name
+
+
+def failing(error: Exception) -> Callable[..., Any]:
     def fail(*_: Any) -> Any:
-        calls.append("")
         raise error
 
     return fail
@@ -114,82 +94,38 @@ def typing_error() -> Exception:
 KERNELS = ("need", "send", "decode", "hear", "deal", "breached")
 
 
-def break_one(kernel: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every call of a loop fails; the calls."""
-    calls: list[str] = []
+def break_one(kernel: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes every call of a loop fail as its first one does where it cannot be compiled."""
     rooms = (numba_kernels, numba_kernels, numba_kernels, sinr_numba, assign_numba, feasible_numba)
-    monkeypatch.setattr(dict(zip(KERNELS, rooms, strict=True))[kernel], kernel, failing(error, calls))
-    return calls
+    loop = getattr(dict(zip(KERNELS, rooms, strict=True))[kernel], kernel)
+    monkeypatch.setattr(loop, "machine_code", failing(error))
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_torch_takes_over_where_the_compiler_fails(
-    kernel: str, expected: Arrays, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls = break_one(kernel, typing_error(), monkeypatch)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        same(arrays(SMALL), expected)
-        same(arrays(SMALL, compiled=False), expected)
-    assert len(calls) == 1
-    assert len(said(caught)) == 1
-    assert "(TypingError: Failed in nopython mode pipeline); torch does the same" in said(caught)[0]
-
-
-def test_engines_of_before_the_failure_take_over_too_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = (problem(SMALL)[0].engine for _ in range(2))
-    calls = break_one("decode", typing_error(), monkeypatch)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        for tested in (first, second):
-            state = tested.start()
-            seen = tested.observe(state)
-            for _ in range(2):
-                state, _ = tested.step(state, assign(seen.rate_bits, seen), seen.need_prbs)
-            assert tested.machine_code is None and state.slot == 2
-    assert len(calls) == 2 and len(said(caught)) == 1
-
-
-def test_a_disk_that_is_full_stops_nothing(expected: Arrays, monkeypatch: pytest.MonkeyPatch) -> None:
-    break_one("send", OSError(28, "No space left on device"), monkeypatch)
-    with pytest.warns(UserWarning, match="No space left on device"):
-        same(arrays(SMALL), expected)
-
-
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_other_errors_are_not_the_compilers(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    break_one(kernel, ZeroDivisionError("a fault of the loops"), monkeypatch)
-    with pytest.raises(Exception, match="a fault of the loops"):
+def test_a_compiler_that_fails_ends_the_run_with_one_sentence(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    break_one(kernel, typing_error(), monkeypatch)
+    with pytest.raises(CompilerError) as told:
         arrays(SMALL)
-    assert jit.available()
+    assert str(told.value) == (
+        f"numba, which compiles {kernel}(), failed (TypingError: Failed in nopython mode pipeline); set "
+        "FAIRWAVE_COMPILE=0 to compute the same without it, which takes longer"
+    )
 
 
-def test_a_damaged_file_in_the_folder_of_machine_code_is_the_compilers_fault(tmp_path: Path) -> None:
-    from numba.core.caching import IndexDataCacheFile
-
-    (tmp_path / "loop.nbi").write_text("12: not what numba wrote\n")
-    with pytest.raises(Exception) as damaged:  # whatever numba comes to
-        IndexDataCacheFile(str(tmp_path), "loop", "stamp")._load_index()
-    assert jit._is_the_compilers(damaged.value)
+def test_a_command_says_so_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    break_one("send", typing_error(), monkeypatch)
+    with pytest.raises(ScenarioError, match=r"numba.*failed.*set FAIRWAVE_COMPILE=0"):
+        run(load(SMALL), out=tmp_path / "out", progress=False, plots=False)
 
 
 def test_compiling_that_numba_is_told_to_leave_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
-    jit.available.cache_clear()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert not jit.available()
-
-
-def test_assigning_and_checking_go_on_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
-    break_one("deal", typing_error(), monkeypatch)
-    seen = slot(Shape(2, 6, 2, 5, 2, True), 3)
-    with pytest.warns(UserWarning, match="cannot be compiled"):
-        user = assign(seen.rate_bits, seen).user
-    assert torch.equal(user, assign_loops(seen.rate_bits, seen, 3, False))
-    assert not _breached(user, seen)
-    user[0, 0, 0] = 99
-    assert _breached(user, seen)
+    jit.uses_numba.cache_clear()
+    try:
+        assert not jit.uses_numba()
+    finally:
+        monkeypatch.delenv("NUMBA_DISABLE_JIT")
+        jit.uses_numba.cache_clear()
 
 
 SCRIPT = """
@@ -200,7 +136,8 @@ from allocators.scheduling.assign_numba import deal
 need, none = np.array([[2.0, 9.0]]), np.empty((0, 0, 0), np.bool_)
 user = np.empty((1, 1, 4), np.int64)
 bids, equal = np.array([[[3.0], [1.0]]], np.float32), np.ones((1, 2), np.float32)
-deal(bids, equal, np.array([[[0, 1]]]), need, none, none, 3, False, user)
+no_limit = np.zeros((1, 2), np.int64), np.empty((0, 0, 0), np.int64)
+deal(bids, equal, np.array([[[0, 1]]]), need, none, none, *no_limit, 3, False, user)
 print(user.tolist(), type(getattr(deal, "machine_code", deal)._cache).__name__)
 """
 

@@ -12,8 +12,6 @@ import torch
 
 from allocators.registry import resolve
 from mac.core.loop import Span, run
-from mac.engine.backends.numba_slot import CompiledSlot
-from mac.engine.engine import Engine
 from phy.numerics import jit
 from phy.random import Drops
 from scenarios.config.loading import load
@@ -45,7 +43,7 @@ def torch_alone() -> Iterator[None]:
     """Nothing is compiled in here."""
     before = os.environ.get(jit.SWITCH)
     os.environ[jit.SWITCH] = "0"
-    jit.available.cache_clear()
+    jit.uses_numba.cache_clear()
     try:
         yield
     finally:
@@ -53,7 +51,7 @@ def torch_alone() -> Iterator[None]:
             del os.environ[jit.SWITCH]
         else:
             os.environ[jit.SWITCH] = before
-        jit.available.cache_clear()
+        jit.uses_numba.cache_clear()
 
 
 def city(**sections: Any) -> Scenario:
@@ -72,16 +70,7 @@ def problem(scenario: Scenario, ids: tuple[int, ...] = (0, 1), dtype: torch.dtyp
     loaded = load(scenario)
     family = find(loaded.family)
     made = family.build(loaded, Drops(loaded.seed, ids), torch.device("cpu"), dtype)
-    from_the_start(made.engine)
     return made, loaded, family
-
-
-def from_the_start(tested: Engine) -> Engine:
-    """The engine, its loops at work from the first slot on."""
-    if tested.machine_code is not None:
-        assert isinstance(tested.machine_code, CompiledSlot)
-        tested.machine_code._to_warm_up = 0
-    return tested
 
 
 def arrays(
@@ -93,7 +82,7 @@ def arrays(
 ) -> Arrays:
     """Everything that a run records. The scenario's first allocator decides, or the one that is given."""
     tested, loaded, family = problem(scenario, ids, dtype)
-    assert (tested.engine.machine_code is not None) == compiled
+    assert tested.backend == ("numba" if compiled else "torch")
     clock = family.clock(loaded)
     found = allocator or _allocator(scenario["allocators"][0], family)
     return dict(run(tested, found, Span(clock.intervals, clock.warmup, clock.window)).arrays)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from phy.link.sinr import snr
 from phy.link.sinr_numba import Heard, Links, report, sinr
-from phy.numerics.jit import give_up
+from phy.numerics.jit import BackendName
 from phy.numerics.threads import share_out
 
 from ...link_adaptation.harq import HarqState
@@ -25,16 +25,14 @@ if TYPE_CHECKING:
     from ..engine import Engine
 
 
-WARM_UP_SLOTS = 50
-"""Slots that torch sends first: compiling takes seconds, once on a machine, and a run so short had better not wait."""
-
-
 class CompiledSlot:
-    """Compiled loops with the tables and rules of an engine."""
+    """Computes slots in compiled loops, with the tables and rules of an engine."""
+
+    name: BackendName = "numba"
 
     def __init__(self, engine: Engine) -> None:
         parts = engine.parts
-        self.engine, self._to_warm_up = engine, WARM_UP_SLOTS
+        self.engine = engine
         tables, adaptation = parts.tables, parts.tables.adaptation
         self._tables = slots.Tables(
             sinr_db_of_bits=adaptation.sinr_db_of_bits.numpy(),
@@ -65,40 +63,15 @@ class CompiledSlot:
         rest_users = 0 if self._faded is None else users
         self._rest_of_all = torch.empty((batch, rest_users, engine.prbs), dtype=engine.dtype)  # of one slot alone
 
-    def at_once(self) -> None:
-        """Compile at the next slot, for whoever measures."""
-        self._to_warm_up = 0
-
     def need(self, state: CellState) -> Tensor:
-        """As the engine's own."""
-        if self._to_warm_up > 0:
-            return self.engine.need(state)
+        """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
         need, queue, prbs = np.empty(self.engine.shape), state.harq, self.engine.prbs
         known = state.waiting_bytes, state.reports[0].mean_bits, queue.usable, queue.retransmits, queue.current
-        try:
-            slots.need(prbs, *(tensor.contiguous().numpy() for tensor in known), need)
-        except Exception as error:
-            self._give_up(error)
-            return self.engine.need(state)
+        slots.need(prbs, *(tensor.contiguous().numpy() for tensor in known), need)
         return torch.from_numpy(need)
 
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
-        """As the engine's own, which sends the first slots, and all of them where the loops cannot be compiled."""
-        if self._to_warm_up > 0:
-            self._to_warm_up -= 1
-            return self.engine.carry_out(state, user, need_prbs, moment)
-        try:
-            return self._carry_out(state, user, need_prbs, moment)
-        except Exception as error:
-            self._give_up(error)
-            return self.engine.carry_out(state, user, need_prbs, moment)
-
-    def _give_up(self, error: Exception) -> None:
-        give_up(error)
-        self.engine.machine_code = None
-
-    def _carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
-        """Threads share the drops, of which each is one thread's from end to end."""
+        """Sends what was decided; threads share the drops, of which each is one thread's from end to end."""
         queues, heard = _queues(state, self.engine.endless_bytes), self._heard()
         inputs = user.contiguous().numpy(), state.reports[0].bits.numpy(), need_prbs.numpy()
         sending, after = self._sending(), self._after(queues)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
-from phy.numerics.jit import slower
+from phy.numerics.jit import BackendName, CompilerError
 
 from ..state import Carried, CellState, Moment
 
@@ -19,33 +19,32 @@ if TYPE_CHECKING:
 
 
 class TracedSlot:
-    """A slot through torch.compile, or, where that fails, as it is: then why is said, once in a process.
+    """Computes slots as one graph that torch.compile makes of the torch form at the first slots.
 
-    Every shape is fixed and nothing is read back, so that the graph has no breaks. It is made at the first slots.
+    Every shape is fixed and nothing is read back, so that the graph has no breaks.
 
     Args:
         engine: whose slots these are.
-        backend: of torch.compile.
-
-    Attributes:
-        works: false from the first failure in this process on.
+        compiler: torch.compile's ``backend``.
     """
 
-    works: ClassVar[bool] = True
+    name: BackendName = "torch.compile"
 
-    def __init__(self, engine: Engine, backend: str | Callable[..., Any] = "inductor") -> None:
+    def __init__(self, engine: Engine, compiler: str | Callable[..., Any] = "inductor") -> None:
         self.engine = engine
-        self._traced = torch.compile(_of_its_own(engine.carry_out), dynamic=False, fullgraph=True, backend=backend)
-
-    def at_once(self) -> None:
-        """It is compiled at the first slot anyhow."""
+        self._traced = torch.compile(_of_its_own(engine.carry_out), dynamic=False, fullgraph=True, backend=compiler)
 
     def need(self, state: CellState) -> Tensor:
-        """As the engine's own, which it is."""
+        """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
         return self.engine.need(state)
 
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
-        """As the engine's own; where its operations are counted, operation by operation."""
+        """Sends what was decided; where operations are counted, operation by operation.
+
+        Raises:
+            CompilerError: it cannot be compiled, or what was compiled fails.
+            torch.OutOfMemoryError: the device's memory ran out.
+        """
         slot = state, user, need_prbs, moment
         if is_in_torch_dispatch_mode():
             return self.engine.carry_out(*slot)
@@ -53,16 +52,9 @@ class TracedSlot:
             carried: Carried = self._traced(*slot)
         except torch.OutOfMemoryError:
             raise
-        except Exception as error:  # a compiler may fail in any way; a fault of the slot itself arises here again
-            carried = self.engine.carry_out(*slot)
-            self._give_up(error)
+        except Exception as error:  # a compiler may fail in any way
+            raise CompilerError.of("torch.compile", error) from error
         return carried
-
-    def _give_up(self, error: Exception) -> None:
-        self.engine.machine_code = None
-        if TracedSlot.works:
-            TracedSlot.works = False
-            slower(error)
 
 
 def _of_its_own(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from backend_cases import POISSON, Scenario, arrays, both, city, from_the_start, problem, same, torch_alone
+from backend_cases import POISSON, Scenario, arrays, both, city, problem, same, torch_alone
 from engine_cases import packets, rotate
 from engine_factory import engine
 from hypothesis import given, settings
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from allocators.registry import available, is_built_in
 from mac.carrier import CarrierSettings
-from mac.engine.backends.numba_slot import WARM_UP_SLOTS, CompiledSlot
+from mac.engine.backends.numba_slot import CompiledSlot
 from mac.engine.engine import Engine
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
@@ -143,8 +143,8 @@ def test_states_are_those_of_torch(
         per_cell=per_cell,
         dtype=torch.float64 if seed % 2 else torch.float32,
     ).parts
-    fast, slow = from_the_start(Engine(parts)), Engine(replace(parts, compiled=False))
-    assert fast.machine_code is not None and slow.machine_code is None
+    fast, slow = Engine(parts), Engine(replace(parts, backend="torch"))
+    assert (fast.backend.name, slow.backend.name) == ("numba", "torch")
     one, other = fast.start(), slow.start()
     for slot in range(25):
         seen = fast.observe(one)
@@ -178,7 +178,7 @@ def test_needs_are_those_of_torch(dtype: torch.dtype) -> None:
             reports=(report,),
             harq=replace(state.harq, current=current, **flags),
         )
-        assert torch.equal(tested.machine_code.need(given), tested.need(given))
+        assert torch.equal(tested.backend.need(given), tested.need(given))
 
 
 def scattered(observation: SchedulingObservation, seed: int) -> SchedulingDecision:
@@ -293,26 +293,21 @@ def test_a_step_leaves_its_state_as_it_was_and_gives_the_same_again() -> None:
 
 def test_a_switch_leaves_everything_to_torch() -> None:
     with torch_alone():
-        assert problem(city())[0].engine.machine_code is None
+        assert problem(city())[0].engine.backend.name == "torch"
     found = problem(city())[0].engine
-    assert found.machine_code is not None
-    assert Engine(replace(found.parts, compiled=False)).machine_code is None
+    assert found.backend.name == "numba"
+    assert Engine(replace(found.parts, backend="torch")).backend.name == "torch"
 
 
-def test_torch_sends_the_first_slots_and_loops_go_on_from_there() -> None:
+def test_loops_send_from_the_first_slot_on() -> None:
+    """The form is chosen when the engine is built, and stays."""
     tested = problem(city())[0].engine
-    late, state = Engine(tested.parts), tested.start()
-    other = late.start()
-    for slot in range(WARM_UP_SLOTS + 10):
-        assert isinstance(late.machine_code, CompiledSlot)
-        assert late.machine_code._to_warm_up == max(WARM_UP_SLOTS - slot, 0)
-        seen, too = tested.observe(state), late.observe(other)
-        assert torch.equal(seen.need_prbs, too.need_prbs)
-        state, did = tested.step(state, rotate(seen), seen.need_prbs)
-        other, has = late.step(other, rotate(too), too.need_prbs)
-        assert torch.equal(did.counters, has.counters)
-    for name, value in tensors(state).items():
-        assert torch.equal(value, tensors(other)[name]), name
+    chosen, state = tested.backend, tested.start()
+    with torch_alone():
+        for _ in range(3):
+            seen = tested.observe(state)
+            state, _ = tested.step(state, rotate(seen), seen.need_prbs)
+    assert tested.backend is chosen and isinstance(chosen, CompiledSlot)
 
 
 def test_threads_do_not_change_a_number(monkeypatch: pytest.MonkeyPatch) -> None:

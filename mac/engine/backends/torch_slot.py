@@ -1,0 +1,31 @@
+"""Computes a slot by torch's operations: the definition of a slot, for every radio and device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from phy.numerics.jit import BackendName
+
+from ..state import Carried, CellState, Moment
+
+if TYPE_CHECKING:
+    from ..engine import Engine
+
+
+class TorchSlot:
+    """Computes slots as the engine writes them."""
+
+    name: BackendName = "torch"
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def need(self, state: CellState) -> Tensor:
+        """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
+        return self.engine.need(state)
+
+    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
+        """Sends what was decided."""
+        return self.engine.carry_out(state, user, need_prbs, moment)
