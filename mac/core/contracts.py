@@ -39,14 +39,15 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Fields of one shape in one tensor, which is added up at once."""
+class SlotTotals:
+    """Holds sums of an interval in one tensor, which is added up at once: quick where intervals are short."""
 
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # of fields that are sums of [B, ...], those of every outcome included
     values: Tensor  # [len(names), B, ...]
+    zero: frozenset[str] = frozenset()  # further fields that are zero everywhere and need not be added up
 
     def by_name(self) -> dict[str, Tensor]:
-        """Each field, ``[B, ...]``."""
+        """Returns each field, ``[B, ...]``."""
         return dict(zip(self.names, self.values.unbind(0), strict=True))
 
 
@@ -60,8 +61,7 @@ class Outcome:
     delay_s: Tensor  # [B, U] sum of those packets' delays
     energy_j: Tensor  # [B] energy spent by the network
     extras: Mapping[str, Extra] = field(default_factory=dict)  # described by Problem.fields
-    nothing: frozenset[str] = frozenset()  # names of what is zero everywhere, which need not be added up
-    rows: Rows | None = None  # more fields, rows of one tensor, all of them sums; of the core's those of [B, U]
+    totals: SlotTotals | None = None  # more fields, and a quicker way to some; leave it out unless intervals are slots
     over: bool = False  # nothing can happen any more in any drop: every interval to come would be all zeros
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .contracts import CORE_FIELDS, Extra, Field, Outcome, Rows
+from .contracts import CORE_FIELDS, Extra, Field, Outcome, SlotTotals
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class Recorder:
         self._intervals = 0
         self._sums: dict[str, Tensor] = {}
         self._totals: dict[str, Tensor] = {}
-        self._rows: Rows | None = None
+        self._rows: SlotTotals | None = None
         self._windows: dict[str, list[np.ndarray]] = {
             name: [] for name, field in self.fields.items() if field.combine != "total"
         }
 
     def add(self, outcome: Outcome) -> bool:
         """Take one interval; true if it was the last of a window."""
-        values, rows = _values(outcome), outcome.rows
+        values, rows = _values(outcome), outcome.totals
         self._intervals += 1
         ends = self._intervals % self.window == 0
         if rows is not None:
@@ -57,15 +57,15 @@ class Recorder:
                     self._windows[name].append(_host(values[name]))
                 continue
             into = self._sums if field.combine == "sum" else self._totals
-            if name not in outcome.nothing or name not in into:
+            if rows is None or name not in rows.zero or name not in into:
                 self._accumulate(into, name, values[name])
         if ends:
             self._close()
         return ends
 
-    def _add_rows(self, rows: Rows) -> None:
+    def _add_rows(self, rows: SlotTotals) -> None:
         if self._rows is None:
-            self._rows = Rows(rows.names, rows.values.clone())
+            self._rows = SlotTotals(rows.names, rows.values.clone())
         else:
             self._rows.values.add_(rows.values)
 

@@ -25,13 +25,26 @@ from ..handover import a3
 from ..link_adaptation import harq
 from ..link_adaptation.adaptation import outer_loop
 from ..link_adaptation.harq import Attempt
-from ..scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
 from ..traffic.queue_delay import DelayLedger, DelayReport
 from .backends import choice
 from .cell_change import hand_over, with_handovers
 from .fading_buffers import FadingBuffers, on_prbs, slots_at_once
 from .serving_schedule import Timetable, roster
-from .state import COUNTERS, LEAST_BITS, Attached, Block, Carried, CellState, Grant, Moment, Parts, Report, SlotOutcome
+from .state import (
+    COUNTERS,
+    LEAST_BITS,
+    Attached,
+    Block,
+    Carried,
+    CellState,
+    Grant,
+    Moment,
+    Parts,
+    Report,
+    SlotDecision,
+    SlotObservation,
+    SlotOutcome,
+)
 
 _ALWAYS_BYTES = 2.0**40  # what a full-buffer user has waiting
 
@@ -56,27 +69,16 @@ class Engine:
         self.roster = self._first.roster
         self.counters = COUNTERS + ((*a3.COUNTERS, a3.UNSERVED) if self._plan else ())
         self._zero = torch.zeros(self.shape, dtype=torch.float64, device=self.device)
-        self.no_breaches = torch.zeros(self.shape[0], dtype=torch.int64, device=self.device)
         self._one = torch.ones(1, dtype=self.dtype, device=self.device)
         self._prb = torch.arange(self.prbs, device=self.device)
         self.slice_id = parts.users.slice_id.to(self.device).expand(self.shape).contiguous()
         self._full = parts.users.full_buffer.to(self.device).expand(self.shape)
         self.endless_bytes = self._full.to(torch.float64) * _ALWAYS_BYTES
-        self._saturated = bool(parts.users.full_buffer.all())
+        self.saturated = bool(parts.users.full_buffer.all()) and self._plan is None  # no need is ever met
+        self.users_per_prb = 1
         budget = parts.users.delay_budget_s.to(self.device).expand(self.shape)
-        self._budget_s = budget.to(self.dtype)
+        self.delay_budget_s = budget.to(self.dtype)
         self._budget_slots = (budget / carrier.slot_s + 1e-9).clamp(max=2.0**40).floor().long()
-        self.context = SchedulingContext(
-            drops=parts.drops,
-            users=self.shape[1],
-            cells=self.cells,
-            prbs=self.prbs,
-            slices=parts.users.slices,
-            slot_s=carrier.slot_s,
-            saturated=self._saturated and self._plan is None,
-            device=self.device,
-            dtype=self.dtype,
-        )
         self._fading_slots = slots_at_once(channel.fading, parts.block_slots)
         self.backend = choice.make(parts.backend or choice.choose(self.device, type(self) is Engine), self)
         self._luck_keys = parts.drops.keys("decoding").to(self.device)
@@ -100,10 +102,6 @@ class Engine:
             reports=(first,) * self.parts.link.report_delay_slots,
             served_bits=self._zero,
             arrived=torch.zeros((2, *self.shape), dtype=torch.float64, device=self.device),
-            owned=None,
-            borrowable=None,
-            most_prbs=None,
-            breaches=self.no_breaches,
             ledger=ledger,
             block=block,
             attached=self._first,
@@ -114,37 +112,29 @@ class Engine:
         """Returns the engine itself, in which nothing changes."""
         return self
 
-    def observe(self, state: CellState) -> SchedulingObservation:
-        """What a base station knows at the start of the slot."""
-        report = self._heard(state)
-        return SchedulingObservation(
+    def observe(self, state: CellState) -> SlotObservation:
+        """Returns what a base station knows at the start of the slot."""
+        return SlotObservation(
             slot=state.slot,
-            serving=state.attached.serving,
-            slice_id=self.slice_id,
-            roster=state.attached.roster,
-            rate_bits=report.bits,
-            mean_rate_bits=report.mean_bits,
+            attached=state.attached,
+            report=self._heard(state),
             backlog_bits=state.waiting_bytes * 8.0,
             need_prbs=self.backend.need(state),
             retransmits=state.harq.retransmits,
             served_bits=state.served_bits,
-            delay_budget_s=self._budget_s,
-            owned=state.owned,
-            borrowable=state.borrowable,
-            most_prbs=state.most_prbs,
             head_of_line=partial(self._head_of_line, state),
         )
 
-    def step(self, state: CellState, decision: SchedulingDecision, need_prbs: Tensor) -> tuple[CellState, SlotOutcome]:
-        """Transmit one slot.
+    def step(self, state: CellState, decision: SlotDecision, need_prbs: Tensor) -> tuple[CellState, SlotOutcome]:
+        """Transmits one slot.
 
         Args:
             state: as the decision's maker observed it.
-            decision: checked beforehand (:mod:`mac.scheduling.feasible`).
+            decision: who holds which PRB; checked beforehand (:mod:`mac.scheduling.feasible`).
             need_prbs: as observed in this slot; counted as requested.
         """
         moment = self._moment(state.slot, state.block, state.attached.serving)
-        carried = self.backend.carry_out(state, decision.user, need_prbs, moment)
+        carried = self.backend.carry_out(state, self._holders(decision), need_prbs, moment)
         counters = carried.counters
         if self._plan:
             counters = with_handovers(counters, state.slot, self._plan)
@@ -169,6 +159,10 @@ class Engine:
         return self._head_of_line(state)
 
     # The slot, part by part.
+
+    def _holders(self, decision: SlotDecision) -> Tensor:
+        """Returns the UEs on each PRB, as :meth:`_grant` takes them."""
+        return decision.user
 
     def _moment(self, slot: int, block: Block, serving: Tensor) -> Moment:
         step = slot - block.first_slot

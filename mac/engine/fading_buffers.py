@@ -47,8 +47,8 @@ class FadingBuffers:
     def _buffer(self, rays: Tensor, slots: int) -> Tensor:
         """Returns memory for coordinates ``[B, U, T, C * 2D]``, laid out slot by slot."""
         batch, users, _, width = rays.shape
-        kind = torch.empty(0, dtype=rays.dtype).numpy().dtype
-        memory = self._free.pop() if self._free else np.empty((slots, batch, users, width), kind)
+        shape = slots, batch, users, width
+        memory = self._free.pop() if self._free else torch.empty(shape, dtype=rays.dtype).numpy()  # aligned by torch
         # The tensor's storage holds this one array until the last tensor that shares the storage has gone.
         held = memory.view()
         weakref.finalize(held, self._free.append, memory).atexit = False

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from phy.power_consumption import PowerSettings, energy_j
 
-from ..core.contracts import Extra, Field, Outcome, Rows
+from ..core.contracts import Extra, Field, Outcome, SlotTotals
 from ..handover import a3
 from ..traffic.queue_delay import BIN_EDGES_S, DelayReport
 from . import uplink_power
 from .engine import Engine
-from .state import CellState, SlotOutcome
+from .state import COUNTERS, CellState, SlotOutcome
 
 FIELDS: Mapping[str, Field] = {
     "dropped_bits": Field(("user",), "bit", "sum", "bits that found the queue full"),
@@ -30,6 +30,7 @@ FIELDS: Mapping[str, Field] = {
     "repairs": Field((), "1", "sum", "claims of the allocator that were taken back"),
     "delay_packets": Field(("user", "delay_bin"), "1", "total", "packets by delay"),
 }
+_SERVED, _DEMAND = COUNTERS.index("served_bits"), COUNTERS.index("demand_bits")
 _NONE: frozenset[str] = frozenset()
 _OF_DELAYS = frozenset(("packets", "delay_s", "late_packets", "delay_packets"))
 
@@ -73,10 +74,15 @@ class Books:
             "used_prbs": slot.active_prbs,
             "delay_packets": report.bins,
         }
-        nothing = _OF_DELAYS if slot.delays is None else _NONE
-        rows = Rows(engine.counters, counters)
-        energy = self._energy_j(slot.active_prbs, slots)
-        return Outcome(counters[0], counters[1], report.packets, report.delay_s, energy, extras, nothing, rows)
+        return Outcome(
+            served_bits=counters[_SERVED],
+            demand_bits=counters[_DEMAND],
+            packets=report.packets,
+            delay_s=report.delay_s,
+            energy_j=self._energy_j(slot.active_prbs, slots),
+            extras=extras,
+            totals=SlotTotals(engine.counters, counters, _OF_DELAYS if slot.delays is None else _NONE),
+        )
 
     def _energy_j(self, active_prbs: Tensor, slots: int) -> Tensor:
         """Energy of all cells, float64 ``[B]``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -78,7 +79,7 @@ class Attached:
     """Who is served by whom, from one measurement to the next."""
 
     serving: Tensor  # [B, U] int64
-    roster: Tensor  # [B, C, M] int64, see SchedulingObservation
+    roster: Tensor  # [B, C, M] int64, UEs of each cell in ascending order, padded with U
     back: Tensor | None  # [B, U] int64, slot from which a user is served; None where everybody is all the time
 
 
@@ -95,10 +96,6 @@ class CellState:
     reports: tuple[Report, ...]  # oldest (in use) first
     served_bits: Tensor  # [B, U] float64, in the last slot
     arrived: Tensor  # [2, B, U] float64: bytes arrived and bytes dropped in this slot
-    owned: Tensor | None  # [B, U, K] bool, see SchedulingObservation
-    borrowable: Tensor | None
-    most_prbs: Tensor | None  # [B, C, S] int64
-    breaches: Tensor  # [B] int64, forbidden PRBs of the decisions not yet judged
     ledger: DelayLedger | None
     block: Block
     attached: Attached
@@ -152,6 +149,34 @@ class Carried:
     report: Report | None  # None where nobody measured
     counters: Tensor  # [n, B, U] float64
     active_prbs: Tensor  # [B, C] float64
+
+
+class SlotDecision(Protocol):
+    """Which UE holds each PRB of each cell."""
+
+    @property
+    def user(self) -> Tensor:
+        """Holder of each PRB, ``[B, C, K]`` int64, -1 for nobody."""
+
+    @property
+    def partners(self) -> Tensor | None:
+        """Further UEs on each PRB, ``[B, C, K, M - 1]`` int64, -1 for nobody; None: every PRB has one."""
+
+
+@dataclass(frozen=True)
+class SlotObservation:
+    """Holds what a base station knows at the start of a slot."""
+
+    slot: int
+    attached: Attached
+    report: Report  # nothing where no cell serves the UE
+    backlog_bits: Tensor  # [B, U] bits waiting for a first transmission
+    need_prbs: Tensor  # [B, U] PRBs that would empty the queue or repeat the lost block
+    retransmits: Tensor  # [B, U] bool, a lost block is due for repetition
+    served_bits: Tensor  # [B, U] bits acknowledged in the last slot
+    head_of_line: Callable[[], Tensor]  # computes the age of the oldest waiting byte, [B, U] in s
+    sinr: Tensor | None = None  # [B, U, K] reported SINR of each PRB sent to one UE alone; None unless PRBs are shared
+    alike: Callable[[], Tensor] | None = None  # computes the squared correlation of UEs' directions, [B, U, U]
 
 
 class SlotBackend(Protocol):

@@ -7,7 +7,7 @@ lost, or lent to users of the other slices of the cell, as set, within the limit
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -24,8 +24,9 @@ from ..core.contracts import Allocator, Field, Outcome
 from ..engine.engine import Engine
 from ..engine.outcome import Books, add_reports, fields_of
 from ..engine.state import COUNTERS, CellState, SlotOutcome
+from ..scheduling.decision_check import DecisionCheck
 from ..scheduling.feasible import repair_slicing, require_slicing
-from ..scheduling.problem import decide_slot
+from ..scheduling.observe import Quotas, context_of, observe
 from ..scheduling.types import SchedulingDecision, SchedulingObservation
 from ..traffic.queue_delay import DelayReport
 from .types import Service, SlicingContext, SlicingDecision, SlicingObservation
@@ -123,6 +124,7 @@ class SlicingProblem:
     ) -> None:
         self.engine, self.settings, self.scheduler, self.repair = engine, settings, scheduler, repair
         self.books = Books(engine, power)
+        self.check = DecisionCheck.of(context_of(engine), engine.parts.block_slots, repair)
         slot_s = engine.parts.carrier.slot_s
         self.slots = round(settings.interval_s / slot_s)
         if abs(self.slots * slot_s - settings.interval_s) > 1e-9 or self.slots < 1:
@@ -185,7 +187,7 @@ class SlicingProblem:
 
     def start(self) -> SlicingState:
         """Slot 0, RBGs dealt out equally, the remainder to the first slices."""
-        self.scheduler.reset(self.engine.context, self.drops.seed)
+        self.scheduler.reset(self.check.context, self.drops.seed)
         cells, slices = self.engine.start(), len(self.settings.slices)
         place = torch.arange(slices, device=self.engine.device)
         equal = self.rbgs // slices + (place < self.rbgs % slices).long()
@@ -220,7 +222,7 @@ class SlicingProblem:
         if state.memory is not self._now:
             recall(self.scheduler, state.memory)
         self._now = None
-        cells, tally = self._slots(self._own(state.cells, shares), shares)
+        cells, tally = self._slots(state.cells, shares)
         self._now = remember(self.scheduler)
         tally.repairs = tally.repairs + mended
         place = torch.arange(rbg.shape[-1], device=rbg.device)
@@ -262,23 +264,23 @@ class SlicingProblem:
         number, first = self._rbg_of_prb()[:, None], (rbg.cumsum(-1) - rbg)[..., None, :]
         return ((number >= first) & (number < first + kept[..., None, :])).any(-1)
 
-    def _own(self, cells: CellState, shares: _Shares) -> CellState:
-        """The cells with what each user may hold and borrow where it is served now."""
+    def _quotas(self, cells: CellState, shares: _Shares) -> Quotas:
+        """Returns what each UE may hold and borrow in the cell that serves it now."""
         batch, users = self.engine.shape
         home = cells.attached.serving[..., None].expand(batch, users, self.engine.prbs)
         mine = shares.owner.gather(1, home) == self.engine.slice_id[..., None]
         lent = None if shares.lent is None else shares.lent.gather(1, home) & ~mine
-        return replace(cells, owned=mine, borrowable=lent, most_prbs=shares.most_prbs)
+        return Quotas(mine, lent, shares.most_prbs)
 
     def _slots(self, cells: CellState, shares: _Shares) -> tuple[CellState, _Tally]:
-        engine, tally = self.engine, None
+        tally, quotas, breaches = None, self._quotas(cells, shares), self.check.none
         for _ in range(self.slots):
-            observation = engine.observe(cells)
-            decision = self.scheduler.decide(observation)
-            attached = cells.attached
-            cells, slot, repairs = decide_slot(engine, cells, observation, decision, self.repair)
+            observation, attached = observe(self.engine, cells, quotas), cells.attached
+            decision, repairs = self.check.settle(self.scheduler.decide(observation), observation)
+            cells, slot = self.engine.step(cells, decision, observation.need_prbs)
+            breaches = self.check.judge(breaches, repairs, cells.slot)
             if cells.attached is not attached:
-                cells = self._own(cells, shares)
+                quotas = self._quotas(cells, shares)
             if tally is None:
                 tally = _Tally(slot.counters, slot.active_prbs, repairs)
             else:

@@ -15,6 +15,7 @@ from allocators.registry import resolve
 from mac.carrier import CarrierSettings
 from mac.core.loop import Span, run
 from mac.engine.engine import Engine
+from mac.scheduling.observe import observe
 from phy.random import Drops
 from scenarios.bench import bench, measure
 from scenarios.config.loading import load
@@ -35,7 +36,7 @@ CITIES: dict[str, Scenario] = {
 def drive(tested: Engine, slots: int) -> tuple[torch.Tensor, torch.Tensor]:
     state = tested.start()
     for _ in range(slots):
-        observation = tested.observe(state)
+        observation = observe(tested, state)
         state, outcome = tested.step(state, rotate(observation), observation.need_prbs)
     return state.reports[-1].bits.cpu(), outcome.counters.cpu()
 

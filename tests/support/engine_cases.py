@@ -7,6 +7,7 @@ import torch
 
 from mac.engine.engine import Engine
 from mac.engine.state import COUNTERS, CellState
+from mac.scheduling.observe import observe
 from mac.scheduling.types import SchedulingDecision, SchedulingObservation
 from mac.traffic.packets import Arrivals, ordered
 from phy.random import Drops, stream_key, uniform
@@ -29,7 +30,7 @@ def rotate(observation: SchedulingObservation) -> SchedulingDecision:
 def drive(tested: Engine, slots: int) -> tuple[CellState, torch.Tensor]:
     state, total = tested.start(), torch.zeros(len(COUNTERS), *tested.shape, dtype=torch.float64)
     for _ in range(slots):
-        observation = tested.observe(state)
+        observation = observe(tested, state)
         state, outcome = tested.step(state, rotate(observation), observation.need_prbs)
         total += outcome.counters
     return state, total

@@ -16,11 +16,14 @@ from phy.numerics.jit import Loop, compiled
 from phy.numerics.log_grid_numba import grid_index
 
 from ...link_adaptation.harq import ATTEMPTS, BYTES, MCS, PRBS, READY, SINR
-from ..state import LEAST_BITS
+from ..state import COUNTERS, LEAST_BITS
 
 Array = np.ndarray
 
-SERVED, DEMAND, DROPPED, LOST, GRANTED, REQUESTED, FIRST_TX, FIRST_NACK = range(8)  # rows of mac.engine.state.COUNTERS
+SERVED, DEMAND = COUNTERS.index("served_bits"), COUNTERS.index("demand_bits")
+DROPPED, LOST = COUNTERS.index("dropped_bits"), COUNTERS.index("lost_bits")
+GRANTED, REQUESTED = COUNTERS.index("granted_prbs"), COUNTERS.index("requested_prbs")
+FIRST_TX, FIRST_NACK = COUNTERS.index("first_tx"), COUNTERS.index("first_nack")
 
 
 class Tables(NamedTuple):

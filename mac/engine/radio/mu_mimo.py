@@ -24,9 +24,8 @@ from phy.numerics import log_grid
 
 from ...link_adaptation import harq
 from ...link_adaptation.harq import Attempt
-from ...scheduling.types import SchedulingDecision, SchedulingObservation
 from ..engine import Engine
-from ..state import Block, CellState, Grant, Moment, Parts, Report, SlotOutcome
+from ..state import Block, CellState, Grant, Moment, Parts, Report, SlotDecision, SlotObservation
 from .su_mimo import MimoEngine, around_of
 
 _LEAST_DB, _MOST_DB, _STEPS = -23.0, 40.0, 2  # range of a reported SINR, and steps a dB (TS 38.133 Table 10.1.16.1-1)
@@ -63,27 +62,24 @@ class SharedEngine(MimoEngine):
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
-        antennas, adaptation = self.mimo.antennas, parts.tables.adaptation
+        antennas = self.mimo.antennas
         self._most, self._regularized = antennas.users_per_prb, antennas.precoding == "rzf"
         floor = (10 * log_grid.centres().log10() * _STEPS).floor() / _STEPS
         steps = torch.pow(10.0, floor.clamp(_LEAST_DB, _MOST_DB) / 10)
         self._sinr_steps = steps.to(self.device, self.dtype)
-        if self._most > 1:
-            self.context = replace(self.context, users_per_prb=self._most, bits_of_sinr=adaptation.bits_of_sinr)
+        self.users_per_prb = self._most
 
-    def observe(self, state: CellState) -> SchedulingObservation:
-        """What a base station knows at the start of the slot, and of the users' directions."""
+    def observe(self, state: CellState) -> SlotObservation:
+        """Returns what a base station knows at the start of the slot, and of the UEs' directions."""
         observation = super().observe(state)
         if self._most == 1:
             return observation
         return replace(observation, sinr=_directed(state).sinr, alike=partial(self._similarity, state))
 
-    def step(self, state: CellState, decision: SchedulingDecision, need_prbs: Tensor) -> tuple[CellState, SlotOutcome]:
-        """Transmit one slot; see :meth:`mac.engine.engine.Engine.step`."""
-        everybody = decision.user[:, :, None]
-        if decision.partners is not None:
-            everybody = torch.cat((everybody, decision.partners.movedim(-1, 2)), 2)
-        return super().step(state, SchedulingDecision(everybody), need_prbs)
+    def _holders(self, decision: SlotDecision) -> Tensor:
+        """Returns the UEs on each PRB, ``[B, C, M, K]``, the holder first."""
+        holder = decision.user[:, :, None]
+        return holder if decision.partners is None else torch.cat((holder, decision.partners.movedim(-1, 2)), 2)
 
     def _similarity(self, state: CellState) -> Tensor:
         """Squared correlations of the users of a cell, on the PRBs that stand for the carrier, ``[B, U, U]``."""

@@ -11,8 +11,6 @@ he has no more PRBs than his power allows. Whoever gets more gets an MCS for the
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -47,7 +45,7 @@ class UplinkEngine(Engine):
         self.powers = Powers(parts.uplink, parts.carrier, self.device, self.dtype)
         base = len(cells.COUNTERS)
         self.counters = (*self.counters[:base], *COUNTERS, *self.counters[base:])
-        self.context = replace(self.context, saturated=False)  # power may meet a need that data never would
+        self.saturated = False  # power may meet a need that data never would
         to_prbs = unfold(parts.channel.fading.to_prbs, parts.carrier.prbs)
         if len(to_prbs) == 0:  # of a downlink's engine, whose coordinates are those on PRBs
             to_prbs = torch.eye(to_prbs.shape[1], dtype=to_prbs.dtype, device=to_prbs.device)

@@ -13,6 +13,7 @@ from engine_factory import engine
 
 from mac.core.allocator_guard import ArmsLength
 from mac.core.allocator_memory import StateUsedUp, recall, remember
+from mac.scheduling.observe import observe
 from mac.scheduling.types import SchedulingObservation
 from phy.random import Drops
 
@@ -71,7 +72,7 @@ def test_states_and_engines_are_their_own_copies() -> None:
     """An allocator that keeps an observation keeps with it a function of the engine and of its state."""
     tested = engine(Drops(1, (0,)))
     state = tested.start()
-    seen: SchedulingObservation = copy.deepcopy(tested.observe(state))
+    seen: SchedulingObservation = copy.deepcopy(observe(tested, state))
     assert copy.deepcopy(tested) is tested and copy.deepcopy(state) is state
-    assert seen.head_of_line_s.equal(tested.observe(state).head_of_line_s)
-    assert rotate(seen).user.equal(rotate(tested.observe(state)).user)
+    assert seen.head_of_line_s.equal(observe(tested, state).head_of_line_s)
+    assert rotate(seen).user.equal(rotate(observe(tested, state)).user)

@@ -22,6 +22,7 @@ from mac.engine.engine import Engine
 from mac.engine.state import COUNTERS
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.tables import link_tables
+from mac.scheduling.observe import observe
 from mac.scheduling.types import SchedulingDecision
 from phy.link.mcs import mcs_table
 from phy.link.tables import load_arrays
@@ -39,7 +40,7 @@ def test_every_slot_is_that_of_plain_loops(name: str) -> None:
     seen = dict.fromkeys(COUNTERS, 0.0)
     packets, delay_s, repeated, blocked = torch.zeros(6), torch.zeros(6), 0, 0
     for slot in range(SLOTS):
-        observation = engine.observe(state)
+        observation = observe(engine, state)
         due = [user.due(slot) for user in loops.users]
         assert observation.need_prbs[0].tolist() == [loops.need(user) for user in range(6)], slot
         assert observation.retransmits[0].tolist() == [bool(one and one.block) for one in due], slot

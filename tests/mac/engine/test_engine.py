@@ -12,6 +12,7 @@ from mac.carrier import CarrierSettings
 from mac.engine.state import COUNTERS, CellState
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
+from mac.scheduling.observe import observe
 from mac.scheduling.types import SchedulingDecision
 from phy.link.sinr import sinr
 from phy.random import Drops, uniform
@@ -80,7 +81,7 @@ def test_outer_loop_holds_its_target_where_an_mcs_is_usable() -> None:
     total = torch.zeros(len(COUNTERS), *tested.shape, dtype=torch.float64)
     inside = torch.zeros(tested.shape)
     for _ in range(2500):
-        observation = tested.observe(state)
+        observation = observe(tested, state)
         state, outcome = tested.step(state, rotate(observation), observation.need_prbs)
         total += outcome.counters
         inside += state.outer_loop_db.abs() < 10
@@ -101,7 +102,7 @@ def test_retransmissions_wait_a_round_trip_and_end() -> None:
     state = CellState(**{**state.__dict__, "outer_loop_db": torch.full(tested.shape, 12.0)})
     previous = None
     for slot in range(60):
-        observation = tested.observe(state)
+        observation = observe(tested, state)
         assert (state.harq.blocks[..., 5] <= slot + harq.round_trip_slots - 1).all()
         assert (state.harq.blocks[..., 4] <= harq.max_attempts).all()
         state, outcome = tested.step(state, rotate(observation), observation.need_prbs)
@@ -122,7 +123,7 @@ def test_soft_combining_lets_a_block_through_that_fails_alone() -> None:
         state = CellState(**{**state.__dict__, "outer_loop_db": torch.full(tested.shape, 2.0)})
         total = torch.zeros(len(COUNTERS), *tested.shape, dtype=torch.float64)
         for _ in range(100):
-            observation = tested.observe(state)
+            observation = observe(tested, state)
             within = (observation.mean_rate_bits > 0.5 * tested.parts.tables.re_per_prb) & (
                 observation.mean_rate_bits < 4.5 * tested.parts.tables.re_per_prb
             )
@@ -140,7 +141,7 @@ def test_traffic_and_air_do_not_depend_on_the_decisions() -> None:
     idle = SchedulingDecision(torch.full((2, 7, 12), -1, dtype=torch.int64))
     busy, lazy = tested.start(), tested.start()
     for _ in range(60):
-        observation = tested.observe(busy)
+        observation = observe(tested, busy)
         busy, out_busy = tested.step(busy, rotate(observation), observation.need_prbs)
         lazy, out_lazy = tested.step(lazy, idle, observation.need_prbs)
         assert torch.equal(busy.block.coordinates, lazy.block.coordinates)
@@ -155,7 +156,7 @@ def test_interference_follows_what_the_other_cells_use() -> None:
     user = torch.full((1, 7, 12), -1, dtype=torch.int64)
     user[0, 0, :6] = 0
     user[0, 1:, 3:6] = torch.arange(1, 7)[:, None]
-    observation = tested.observe(state)
+    observation = observe(tested, state)
     for _ in range(tested.parts.link.report_delay_slots):
         state, outcome = tested.step(state, SchedulingDecision(user), observation.need_prbs)
     snr = tested.parts.channel.mean_snr[0, 0, 0]

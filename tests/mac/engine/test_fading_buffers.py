@@ -10,6 +10,7 @@ from engine_factory import engine
 from mac.engine.engine import Engine
 from mac.engine.fading_buffers import slots_of
 from mac.engine.state import CellState
+from mac.scheduling.observe import observe
 from phy.random import Drops
 from scenarios import families
 from scenarios.bench.bench import Case, Options, as_scenario
@@ -31,7 +32,7 @@ PEAKS = {
 
 def later(tested: Engine, state: CellState, slots: int) -> CellState:
     for _ in range(slots):
-        observation = tested.observe(state)
+        observation = observe(tested, state)
         state, _ = tested.step(state, rotate(observation), observation.need_prbs)
     return state
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mac.handover.a3 import UNSERVED
 from mac.link_adaptation import harq
+from mac.scheduling.observe import observe
 from mac.scheduling.types import SchedulingDecision
 from phy.random import Drops
 from scenarios import load, run
@@ -27,7 +28,7 @@ def test_no_bit_is_made_or_lost(saturated: bool) -> None:
     returned = torch.zeros(tested.shape, dtype=torch.float64)
     for _ in range(390):
         before = harq.in_flight_bytes(state.harq)
-        observation = tested.observe(state)
+        observation = observe(tested, state)
         state, outcome = tested.step(state, rotate(observation), observation.need_prbs)
         total += outcome.counters
         returned += (state.outer_loop_db == 0) * before
@@ -44,7 +45,7 @@ def test_who_is_away_gets_nothing_and_comes_back_with_reports_of_the_new_cell() 
     plan, state = tested.parts.itinerary, tested.start()
     assert plan is not None
     for slot in range(180):
-        observation = tested.observe(state)
+        observation = observe(tested, state)
         number = slot // PERIOD
         assert torch.equal(observation.serving, plan.serving[:, number])
         away = plan.back[:, number] > slot
@@ -61,7 +62,7 @@ def test_who_is_away_gets_nothing_and_comes_back_with_reports_of_the_new_cell() 
         assert not outcome.counters[NAMES["served_bits"]][away].any()
         if (slot + 1) % PERIOD == AWAY + 5:
             again = plan.back[:, number] == number * PERIOD + AWAY
-            assert not again.any() or (tested.observe(state).need_prbs[again] > 0).any()
+            assert not again.any() or (observe(tested, state).need_prbs[again] > 0).any()
 
 
 def test_what_is_granted_to_who_is_away_is_told_apart_and_costs_no_power() -> None:
@@ -71,7 +72,7 @@ def test_what_is_granted_to_who_is_away_is_told_apart_and_costs_no_power() -> No
     assert plan is not None
     row, away_seen = tested.counters.index(UNSERVED), 0
     for slot in range(150):
-        observation = tested.observe(state)
+        observation = observe(tested, state)
         away = plan.back[:, slot // PERIOD] > slot
         first = observation.roster.gather(2, _first_of(observation.roster, away, tested.shape[1]))
         user = torch.where(first < tested.shape[1], first, -1).expand(-1, -1, tested.prbs).contiguous()
@@ -98,7 +99,7 @@ def test_a_drop_alone_is_the_drop_in_a_batch() -> None:
         tested = mobile(Drops(1, ids), 200)
         state, total = tested.start(), torch.zeros(len(tested.counters), *tested.shape, dtype=torch.float64)
         for _ in range(190):
-            observation = tested.observe(state)
+            observation = observe(tested, state)
             state, outcome = tested.step(state, rotate_own(observation), observation.need_prbs)
             total += outcome.counters
         return total

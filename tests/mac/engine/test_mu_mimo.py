@@ -19,6 +19,7 @@ from mac.engine.state import COUNTERS, CellState
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import MCS, HarqSettings
 from mac.scheduling.feasible import require_scheduling
+from mac.scheduling.observe import context_of, observe
 from phy.antenna.panel import PanelSettings
 from phy.link.mimo_settings import AntennaSettings
 from phy.random import Drops
@@ -29,11 +30,11 @@ FRESH = LinkSettings(report_delay_slots=1)
 
 def drive(tested: SharedEngine, slots: int) -> tuple[CellState, torch.Tensor]:
     allocator = MultiUserProportionalFair()
-    allocator.reset(tested.context, 1)
+    allocator.reset(context_of(tested), 1)
     state, total = tested.start(), torch.zeros(len(COUNTERS), *tested.shape, dtype=torch.float64)
     for _ in range(slots):
-        observation = tested.observe(state)
-        decision = require_scheduling(allocator.decide(observation), observation, tested.context)
+        observation = observe(tested, state)
+        decision = require_scheduling(allocator.decide(observation), observation, context_of(tested))
         state, outcome = tested.step(state, decision, observation.need_prbs)
         total += outcome.counters
     return state, total
@@ -51,8 +52,8 @@ def test_a_slot_equals_plain_loops(antennas: AntennaSettings) -> None:
     tested = shared(Drops(5, (2,)), antennas, dtype=torch.float64)
     state = tested.start()
     for _ in range(5):  # the reports in use are now older than the matrices
-        state, _ = tested.step(state, all_share(tested.observe(state), 3), tested.observe(state).need_prbs)
-    decision = all_share(tested.observe(state), 3)
+        state, _ = tested.step(state, all_share(observe(tested, state), 3), observe(tested, state).need_prbs)
+    decision = all_share(observe(tested, state), 3)
     user, partners = decision.user.clone(), decision.partners
     assert partners is not None
     user[0, 4, :3] = -1
@@ -118,7 +119,7 @@ def test_fresh_reports_leave_no_interference_within_the_cell(ports: int) -> None
     ue = PanelSettings() if ports == 1 else CROSSED
     tested = shared(Drops(2, (0, 1)), replace(SHARED, ue=ue, receiver="mrc"), sites=1, dtype=torch.float64)
     state = tested.start()
-    decision = all_share(tested.observe(state), 3)
+    decision = all_share(observe(tested, state), 3)
     assert decision.partners is not None
     everybody = torch.cat((decision.user[:, :, None], decision.partners.movedim(-1, 2)), 2)
     grant = tested._grant(state, everybody)
@@ -143,9 +144,9 @@ def test_four_users_carry_more_than_two_layers_of_one() -> None:
         )  # type: ignore[arg-type]
         tested = engine(Drops(4, (0,)), antennas=antennas, sites=1, per_cell=10, link=FRESH)
         allocator, state, total = MultiUserProportionalFair(), tested.start(), torch.zeros(len(COUNTERS)).double()
-        allocator.reset(tested.context, 1)
+        allocator.reset(context_of(tested), 1)
         for slot in range(60):
-            observation = tested.observe(state)
+            observation = observe(tested, state)
             state, outcome = tested.step(state, allocator.decide(observation), observation.need_prbs)
             total += outcome.counters[:, 0].sum(-1) * (slot >= 20)
         rate[name], users[name] = float(total[NAMES["served_bits"]]), float(total[NAMES["granted_prbs"]] / 12 / 40)
@@ -169,12 +170,12 @@ def test_a_drop_alone_is_the_drop_in_a_batch_bit_for_bit(antennas: AntennaSettin
 def test_a_prb_counts_once_for_the_cell_and_for_each_user_on_it() -> None:
     tested = shared(Drops(1, (0, 1)), SHARED)
     state = tested.start()
-    decision = all_share(tested.observe(state), 3)
+    decision = all_share(observe(tested, state), 3)
     assert decision.partners is not None
     decision.user[:, :, 6:] = -1
     decision.partners[:, :, 6:] = -1
     decision.partners[:, :, 3:6, 1] = -1
-    state, outcome = tested.step(state, decision, tested.observe(state).need_prbs)
+    state, outcome = tested.step(state, decision, observe(tested, state).need_prbs)
     assert (outcome.active_prbs == 6).all()
     granted = outcome.counters[NAMES["granted_prbs"]].view(2, 7, 4)
     assert granted.tolist() == [[[6.0, 6.0, 3.0, 0.0]] * 7] * 2
@@ -185,7 +186,7 @@ def test_who_has_nothing_to_send_takes_no_power() -> None:
     """A partner whose process waits for feedback is as good as not there."""
     tested = shared(Drops(1, (0,)), SHARED)
     state = tested.start()
-    both = all_share(tested.observe(state), 2)
+    both = all_share(observe(tested, state), 2)
     everybody = torch.cat((both.user[:, :, None], both.partners.movedim(-1, 2)), 2)  # type: ignore[union-attr]
     alone = torch.where(torch.arange(2)[:, None] == 0, everybody, -1)
     busy = state.harq.usable.clone()
@@ -204,8 +205,8 @@ def test_allocators_that_know_nothing_of_sharing_serve_one_user_a_prb() -> None:
         tested = shared(Drops(3, (0, 1)), replace(SHARED, users_per_prb=users))
         state, total = tested.start(), 0.0
         for _ in range(15):
-            observation = tested.observe(state)
-            decision = require_scheduling(rotate(observation), observation, tested.context)
+            observation = observe(tested, state)
+            decision = require_scheduling(rotate(observation), observation, context_of(tested))
             state, outcome = tested.step(state, decision, observation.need_prbs)
             total = outcome.counters + total
         ends.append((total, state.harq.blocks))
@@ -221,7 +222,7 @@ def test_one_layer_of_the_singular_vectors_is_one_user_of_zero_forcing() -> None
         assert type(tested) is (MimoEngine if antennas is svd else SharedEngine)
         state, total = tested.start(), 0.0
         for _ in range(15):
-            observation = tested.observe(state)
+            observation = observe(tested, state)
             state, outcome = tested.step(state, rotate(observation), observation.need_prbs)
             total += float(outcome.counters[NAMES["served_bits"]].sum())
         rate.append(total)
@@ -237,10 +238,10 @@ def test_a_block_is_repeated_as_it_was_in_other_company() -> None:
     repeated, combined = 0, 0.0
     for slot in range(30):
         again, stored = state.harq.retransmits, state.harq.current[..., MCS].long()
-        observation = tested.observe(state)
+        observation = observe(tested, state)
         decision = all_share(observation, 3) if slot % 3 else rotate(observation)
         if decision.partners is None:
-            decision = require_scheduling(decision, observation, tested.context)
+            decision = require_scheduling(decision, observation, context_of(tested))
         assert decision.partners is not None
         everybody = torch.cat((decision.user[:, :, None], decision.partners.movedim(-1, 2)), 2)
         grant = tested._grant(state, everybody)
@@ -253,8 +254,8 @@ def test_a_block_is_repeated_as_it_was_in_other_company() -> None:
 
 def test_the_similarity_of_users_is_computed_when_asked_for() -> None:
     tested = shared(Drops(1, (0, 1)), SHARED)
-    observation = tested.observe(tested.start())
-    assert "similarity" not in vars(observation) and tested.context.users_per_prb == 3
+    observation = observe(tested, tested.start())
+    assert "similarity" not in vars(observation) and context_of(tested).users_per_prb == 3
     alike = observation.similarity
     home = observation.serving[:, :, None] == observation.serving[:, None]
     assert alike.shape == (2, 28, 28) and (alike[~home] == 0).all() and (alike.diagonal(dim1=1, dim2=2) == 1).all()
@@ -264,5 +265,5 @@ def test_the_similarity_of_users_is_computed_when_asked_for() -> None:
     assert 0.05 < float(apart.mean()) < 0.6  # eight ports: 0.125 if directions were drawn at random
     single = engine(Drops(1, (0,)))
     with pytest.raises(ValueError, match="greater than 1"):
-        _ = single.observe(single.start()).similarity
-    assert single.context.users_per_prb == 1
+        _ = observe(single, single.start()).similarity
+    assert context_of(single).users_per_prb == 1

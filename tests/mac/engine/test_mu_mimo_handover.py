@@ -9,17 +9,18 @@ from allocators.scheduling.mu_proportional_fair import MultiUserProportionalFair
 from mac.engine.radio.mu_mimo import DirectionReport, SharedEngine
 from mac.engine.state import CellState
 from mac.scheduling.feasible import require_scheduling
+from mac.scheduling.observe import context_of, observe
 
 
 def drive(ids: tuple[int, ...], slots: int) -> tuple[SharedEngine, CellState, torch.Tensor, int]:
     tested = engine(ids, precoding="rzf", users_per_prb=2)
     assert isinstance(tested, SharedEngine)
     allocator, state, moves = MultiUserProportionalFair(max_similarity=0.9), tested.start(), 0
-    allocator.reset(tested.context, 1)
+    allocator.reset(context_of(tested), 1)
     total = torch.zeros(len(tested.counters), *tested.shape, dtype=torch.float64)
     for _ in range(slots):
-        before, observation = state.attached.serving, tested.observe(state)
-        decision = require_scheduling(allocator.decide(observation), observation, tested.context)
+        before, observation = state.attached.serving, observe(tested, state)
+        decision = require_scheduling(allocator.decide(observation), observation, context_of(tested))
         state, outcome = tested.step(state, decision, observation.need_prbs)
         moved, total = state.attached.serving != before, total + outcome.counters
         moves += int(moved.sum())

@@ -10,6 +10,7 @@ import torch
 from handover_cases import PERIOD, everybody, mobile
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from mac.scheduling.observe import observe
 from phy.random import Drops
 
 _READS = {"_local_scalar_dense", "nonzero", "is_nonzero", "equal", "masked_select", "_unique2", "unique_dim"}
@@ -58,7 +59,7 @@ def test_slots_between_and_at_measurements(saturated: bool) -> None:
     handovers = torch.zeros((), dtype=torch.float64)
     with NothingIsRead():
         for _ in range(slots):
-            observation = tested.observe(state)
+            observation = observe(tested, state)
             assert observation.head_of_line().shape == tested.shape
             state, outcome = tested.step(state, everybody(observation.roster, tested), observation.need_prbs)
             handovers = handovers + outcome.counters[tested.counters.index("handovers")].sum()

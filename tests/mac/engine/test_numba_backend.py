@@ -21,6 +21,7 @@ from mac.engine.backends.numba_slot import CompiledSlot
 from mac.engine.engine import Engine
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
+from mac.scheduling.observe import observe
 from mac.scheduling.types import SchedulingDecision, SchedulingObservation
 from phy.numerics import threads
 from phy.random import Drops
@@ -147,10 +148,10 @@ def test_states_are_those_of_torch(
     assert (fast.backend.name, slow.backend.name) == ("numba", "torch")
     one, other = fast.start(), slow.start()
     for slot in range(25):
-        seen = fast.observe(one)
+        seen = observe(fast, one)
         decision = scattered(seen, seed + slot)
         one, did = fast.step(one, decision, seen.need_prbs)
-        other, has = slow.step(other, decision, slow.observe(other).need_prbs)
+        other, has = slow.step(other, decision, observe(slow, other).need_prbs)
         assert torch.equal(did.counters, has.counters) and torch.equal(did.active_prbs, has.active_prbs)
     assert tensors(one).keys() == tensors(other).keys()
     for name, value in tensors(one).items():
@@ -274,10 +275,10 @@ def test_a_step_leaves_its_state_as_it_was_and_gives_the_same_again() -> None:
     tested = problem(city(carrier={"prbs": 7}))[0].engine
     state = tested.start()
     for _ in range(12):
-        observation = tested.observe(state)
+        observation = observe(tested, state)
         state, _ = tested.step(state, rotate(observation), observation.need_prbs)
     before = {name: value.clone() for name, value in tensors(state).items()}
-    observation = tested.observe(state)
+    observation = observe(tested, state)
     decision = rotate(observation)
     first, did = tested.step(state, decision, observation.need_prbs)
     once = {name: value.clone() for name, value in tensors((first, did)).items()}
@@ -305,7 +306,7 @@ def test_loops_send_from_the_first_slot_on() -> None:
     chosen, state = tested.backend, tested.start()
     with torch_alone():
         for _ in range(3):
-            seen = tested.observe(state)
+            seen = observe(tested, state)
             state, _ = tested.step(state, rotate(seen), seen.need_prbs)
     assert tested.backend is chosen and isinstance(chosen, CompiledSlot)
 

@@ -16,6 +16,7 @@ from mac.carrier import CarrierSettings
 from mac.engine.outcome import Books
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
+from mac.scheduling.observe import context_of, observe
 from mac.scheduling.types import SchedulingDecision
 from mac.traffic.packets import Arrivals, ordered
 from phy.link.bler import load_bler
@@ -60,7 +61,7 @@ def test_one_user_near_the_site_reaches_the_peak_rate_and_not_shannons() -> None
     """50 PRBs x 132 resource elements x 5.55 bit are 36.7 kbit; the nearest block size is 36 896 bits, every 1 ms."""
     tested = engine(Drops(1, (0,)), carrier=TEN_MHZ, per_cell=1, sites=1, fading="none")
     state, _ = drive(tested, 150)  # the outer loop climbs
-    observation = tested.observe(state)
+    observation = observe(tested, state)
     all_his = SchedulingDecision(torch.zeros(1, 1, 50, dtype=torch.int64))
     _, outcome = tested.step(state, all_his, observation.need_prbs)
     served = outcome.counters[NAMES["served_bits"]].item()
@@ -84,7 +85,7 @@ def test_a_lone_packet_takes_a_slot_or_a_round_trip_more(numerology: int, luck: 
     state = type(state)(**{**state.__dict__, "outer_loop_db": torch.full((1, 1), -3.0 if luck else 4.5)})
     all_his = SchedulingDecision(torch.zeros(1, 1, 50, dtype=torch.int64))
     for _ in range(20):
-        state, outcome = tested.step(state, all_his, tested.observe(state).need_prbs)
+        state, outcome = tested.step(state, all_his, observe(tested, state).need_prbs)
     assert outcome.delays is not None
     assert outcome.delays.packets.item() == 1
     slots = 1 if luck else 1 + 6
@@ -114,7 +115,7 @@ def test_packets_of_one_block_each_wait_as_in_a_slotted_queue(load: float) -> No
     all_its = SchedulingDecision(torch.zeros(len(drops), 1, 50, dtype=torch.int64))
     took = torch.zeros(2, dtype=torch.float64)
     for _ in range(slots):
-        state, outcome = tested.step(state, all_its, tested.observe(state).need_prbs)
+        state, outcome = tested.step(state, all_its, observe(tested, state).need_prbs)
         if outcome.delays is not None:
             took += torch.stack((outcome.delays.packets.sum(), outcome.delays.delay_s.sum()))
     total, waiting = sum(map(len, parts)), tested.backlog_bits(state).sum().item() / 36_896
@@ -128,7 +129,7 @@ def test_a_cell_at_full_load_draws_447_w_and_12_microjoules_a_bit() -> None:
     tested = engine(Drops(1, (0,)), carrier=TEN_MHZ, per_cell=1, sites=1, fading="none")
     state, _ = drive(tested, 150)
     all_his = SchedulingDecision(torch.zeros(1, 1, 50, dtype=torch.int64))
-    state, slot = tested.step(state, all_his, tested.observe(state).need_prbs)
+    state, slot = tested.step(state, all_his, observe(tested, state).need_prbs)
     outcome = Books(tested, PowerSettings()).outcome(state, slot, 1, {})
     assert outcome.energy_j.item() / 1e-3 == pytest.approx(260 + 4.7 * 39.81, abs=0.1)
     assert outcome.energy_j.item() / outcome.served_bits.item() == pytest.approx(12.1e-6, rel=0.01)
@@ -143,11 +144,11 @@ def test_cell_throughput_of_a_saturated_macro_network() -> None:
     """
     tested = build(Case(users=10, sites=7, saturated=True, indoor=0.0, speed_mps=3 / 3.6), (0, 1))
     scheduler = ProportionalFair()
-    scheduler.reset(tested.context, 0)
+    scheduler.reset(context_of(tested), 0)
     state, total = tested.start(), torch.zeros(len(NAMES), *tested.shape, dtype=torch.float64)
     slots, skipped = 700, 300
     for slot in range(slots):
-        observation = tested.observe(state)
+        observation = observe(tested, state)
         state, outcome = tested.step(state, scheduler.decide(observation), observation.need_prbs)
         total += outcome.counters * (slot >= skipped)
     sums = dict(zip(NAMES, total.sum((1, 2)).tolist(), strict=True))

@@ -13,6 +13,7 @@ from mac.engine.engine import Engine
 from mac.engine.state import CellState
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import in_flight_bytes
+from mac.scheduling.observe import observe
 from mac.scheduling.types import SchedulingDecision, SchedulingObservation
 
 CASES = {
@@ -54,7 +55,7 @@ def run(case: Case, ids: tuple[int, ...]) -> tuple[Engine, CellState, torch.Tens
     state, total = engine.start(), torch.zeros(len(NAMES), *engine.shape, dtype=torch.float64)
     late = torch.zeros(engine.shape, dtype=torch.float64)
     for _ in range(SLOTS):
-        observation = engine.observe(state)
+        observation = observe(engine, state)
         state, outcome = engine.step(state, rotate(observation), observation.need_prbs)
         total += outcome.counters
         late += outcome.delays.delay_s if outcome.delays else 0.0

@@ -18,6 +18,7 @@ from mac.engine.radio.su_mimo import MimoEngine, RankReport
 from mac.engine.state import CellState
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import MCS, HarqSettings
+from mac.scheduling.observe import observe
 from phy.antenna.panel import PanelSettings
 from phy.link.mcs import mcs_table
 from phy.link.mimo_settings import AntennaSettings
@@ -144,7 +145,7 @@ def test_reports_are_what_is_received_where_nobody_interferes() -> None:
     """One cell, still users, a report of this very channel: each PRB's SINR supports the CQI that was reported."""
     tested = mimo(Drops(2, (0, 1)), FOUR, sites=1, link=LinkSettings(outer_loop_step_db=0.0))
     state = tested.start()
-    observation = tested.observe(state)
+    observation = observe(tested, state)
     grant = tested._grant(state, rotate(observation).user)
     moment = tested._moment(state.slot, state.block, state.attached.serving)
     _, seen = tested._receive(state, grant, torch.ones((2, 1, 12)), moment)
@@ -165,11 +166,11 @@ def test_a_block_is_repeated_with_the_layers_it_was_made_for() -> None:
     formats, differed = set(), False
     for _ in range(40):
         again, stored = state.harq.retransmits, state.harq.current[..., MCS].long()
-        grant = tested._grant(state, rotate(tested.observe(state)).user)
+        grant = tested._grant(state, rotate(observe(tested, state)).user)
         assert torch.equal(grant.mcs[again], stored[again])
         differed |= bool((grant.mcs // tested._formats + 1 != ranked(state).rank).any())
         formats |= set((grant.mcs // tested._formats).unique().tolist())
-        state, _ = tested.step(state, rotate(tested.observe(state)), tested.observe(state).need_prbs)
+        state, _ = tested.step(state, rotate(observe(tested, state)), observe(tested, state).need_prbs)
     assert differed and len(formats) > 1 and max(formats) < FULL.layers
 
 
@@ -199,7 +200,7 @@ def test_matrices_are_held_and_then_renewed() -> None:
     state, seen = tested.start(), []
     for _ in range(9):
         seen.append(state.block.coordinates)
-        observation = tested.observe(state)
+        observation = observe(tested, state)
         state, _ = tested.step(state, rotate(observation), observation.need_prbs)
     changed = [not torch.equal(a, b) for a, b in itertools.pairwise(seen)]
     assert changed == [False, False, False, True, False, False, False, True]

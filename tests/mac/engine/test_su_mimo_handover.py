@@ -15,6 +15,7 @@ from torch import Tensor
 from mac.engine.radio.su_mimo import RankReport, around_of
 from mac.engine.state import CellState
 from mac.link_adaptation import harq
+from mac.scheduling.observe import observe
 from mac.scheduling.types import SchedulingDecision
 from scenarios import run
 
@@ -42,7 +43,7 @@ def test_users_hear_their_own_cell_first_and_begin_with_new_reports(precoding: s
         around = around_of(state.block)
         assert torch.equal(around.heard[..., 0], before)
         assert not around.rest_snr.gather(2, around.heard).any()
-        observation = tested.observe(state)
+        observation = observe(tested, state)
         flying = harq.in_flight_bytes(state.harq)
         state, outcome = tested.step(state, rotate_own(observation), observation.need_prbs)
         total += outcome.counters
@@ -68,7 +69,7 @@ def test_a_drop_alone_is_the_drop_in_a_batch() -> None:
         tested = engine(ids)
         state, total = tested.start(), torch.zeros(len(tested.counters), *tested.shape, dtype=torch.float64)
         for _ in range(90):
-            observation = tested.observe(state)
+            observation = observe(tested, state)
             state, outcome = tested.step(state, rotate_own(observation), observation.need_prbs)
             total += outcome.counters
         return total

@@ -13,6 +13,7 @@ from engine_factory import engine
 from mac.carrier import CarrierSettings
 from mac.engine.backends.torch_compile import TracedSlot
 from mac.engine.engine import Engine
+from mac.scheduling.observe import observe
 from phy.link.sinr import sinr, sinr_at_once
 from phy.numerics.jit import CompilerError
 from phy.random import Drops, uniform
@@ -31,7 +32,7 @@ def plain(prbs: int = 25, **settings: Any) -> Engine:
 def drive(tested: Engine, slots: int) -> list[torch.Tensor]:
     state, counters = tested.start(), []
     for _ in range(slots):
-        observation = tested.observe(state)
+        observation = observe(tested, state)
         state, outcome = tested.step(state, rotate(observation), observation.need_prbs)
         counters.append(outcome.counters)
     return counters
@@ -104,7 +105,7 @@ def test_what_is_traced_is_counted_as_it_was_written() -> None:
 def test_a_fault_of_the_slot_itself_is_not_hidden() -> None:
     tested = traced(plain())
     state = tested.start()
-    observation = tested.observe(state)
+    observation = observe(tested, state)
     decision = rotate(observation)
     with pytest.raises(Exception, match=r"size|shape|index"):
         tested.step(state, replace(decision, user=decision.user[:, :, :5]), observation.need_prbs)

@@ -18,6 +18,7 @@ from mac.engine.radio.uplink import UplinkEngine
 from mac.engine.state import COUNTERS, CellState, Parts
 from mac.engine.uplink_power import UplinkPlan, UplinkSettings, path_loss_db
 from mac.link_adaptation.adaptation import LinkSettings
+from mac.scheduling.observe import context_of, observe
 from mac.scheduling.types import SchedulingDecision
 from phy.channel.fading import Fading
 from phy.link.folded_response import unfold
@@ -45,7 +46,7 @@ def drive(tested: UplinkEngine, slots: int, decide: Any = rotate) -> tuple[CellS
     state = tested.start()
     total = torch.zeros(len(tested.counters), *tested.shape, dtype=torch.float64)
     for _ in range(slots):
-        observation = tested.observe(state)
+        observation = observe(tested, state)
         state, outcome = tested.step(state, decide(observation), observation.need_prbs)
         total += outcome.counters
     return state, total
@@ -66,7 +67,7 @@ def test_every_slot_is_that_of_plain_loops(name: str, settings: UplinkSettings) 
         user.offset_db = 1.0
     short = total = 0
     for slot in range(SLOTS // 2):
-        observation = tested.observe(state)
+        observation = observe(tested, state)
         reported = [bits for row in loops.reports[0] for bits in row]
         assert observation.rate_bits[0].flatten().tolist() == pytest.approx(reported), slot
         needs = [loops.need(user) for user in range(6)]
@@ -168,13 +169,13 @@ def test_nobody_is_asked_to_send_on_more_than_his_power_may_be_spread_on(spread_
     settings = replace(LIMITED, spread_db=spread_db)
     tested = uplink(Drops(1, (0, 1)), settings, carrier=CarrierSettings(prbs=50))
     state = tested.start()
-    need, room = tested.observe(state).need_prbs, tested.powers.room(0)
+    need, room = observe(tested, state).need_prbs, tested.powers.room(0)
     most = (room * mw(spread_db) * (1 + 1e-6)).floor().clamp(max=50)
     reached = state.reports[0].mean_bits > 0
     assert bool((need <= most).all()) and bool((need[reached] >= 1).all())
     if spread_db == 0.0:
         assert torch.equal(need[reached], most[reached].double())  # he always has data
-    assert not tested.context.saturated
+    assert not context_of(tested).saturated
 
 
 def test_the_outer_loop_holds_its_target_for_users_at_their_greatest_power() -> None:

@@ -10,8 +10,9 @@ from engine_cases import rotate
 from engine_factory import engine
 
 from mac.core.contracts import InfeasibleDecision
+from mac.scheduling.decision_check import DecisionCheck
 from mac.scheduling.feasible import repair_scheduling, require_scheduling, require_slicing
-from mac.scheduling.problem import judge
+from mac.scheduling.observe import context_of, observe
 from mac.scheduling.types import SchedulingDecision
 from mac.slicing.types import SlicingContext, SlicingDecision
 from phy.random import Drops
@@ -28,13 +29,13 @@ from phy.random import Drops
 )
 def test_a_forbidden_holder_is_named(user: int, says: str) -> None:
     tested = engine(Drops(1, (3, 8)))
-    observation = tested.observe(tested.start())
+    observation = observe(tested, tested.start())
     decision = rotate(observation)
     decision.user[1, 2, 5] = user
     with pytest.raises(InfeasibleDecision, match=says) as caught:
-        require_scheduling(decision, observation, tested.context)
+        require_scheduling(decision, observation, context_of(tested))
     assert caught.value.drop == 8
-    mended, breaches = repair_scheduling(decision, observation, tested.context)
+    mended, breaches = repair_scheduling(decision, observation, context_of(tested))
     assert mended[1, 2, 5] == -1
     assert breaches.tolist() == [0, 1]
     decision.user[1, 2, 5] = -1
@@ -43,25 +44,25 @@ def test_a_forbidden_holder_is_named(user: int, says: str) -> None:
 
 def test_prbs_of_another_slice_are_forbidden_unless_lent() -> None:
     tested = engine(Drops(1, (3,)))
-    observation = tested.observe(tested.start())
+    observation = observe(tested, tested.start())
     decision = rotate(observation)
     none = torch.zeros_like(observation.rate_bits, dtype=torch.bool)
     with pytest.raises(InfeasibleDecision, match=r"holds PRB 0, which is not its slice's"):
-        require_scheduling(decision, replace(observation, owned=none), tested.context)
+        require_scheduling(decision, replace(observation, owned=none), context_of(tested))
     lent = replace(observation, owned=none, borrowable=~none)
-    assert torch.equal(require_scheduling(decision, lent, tested.context).user, decision.user)
+    assert torch.equal(require_scheduling(decision, lent, context_of(tested)).user, decision.user)
 
 
 def test_a_deferred_verdict_comes_at_the_end_of_the_block() -> None:
     """What a GPU does: breaches are added up, and read back once a block."""
-    tested = engine(Drops(1, (3, 8)), block_slots=4)
-    state, one = tested.start(), torch.tensor([0, 1])
+    check = DecisionCheck(context_of(engine(Drops(1, (3, 8)))), 4, "deferred")
+    breaches, one = check.none, torch.tensor([0, 1])
     for slot in range(1, 4):
-        state = judge(tested, replace(state, slot=slot), one)
+        breaches = check.judge(breaches, one, slot)
     with pytest.raises(
         InfeasibleDecision, match="4 PRBs went to users who may not hold them, in slots 0 to 3"
     ) as caught:
-        judge(tested, replace(state, slot=4), one)
+        check.judge(breaches, one, 4)
     assert caught.value.drop == 8
 
 
@@ -76,7 +77,7 @@ def test_quotas_so_great_that_their_sum_wraps_are_refused() -> None:
 
 def test_kinds_shapes_and_types_are_told_apart() -> None:
     tested = engine(Drops(1, (0,)))
-    observation = tested.observe(tested.start())
+    observation = observe(tested, tested.start())
     good = rotate(observation).user
     for wrong, says in (
         (good, "must return a SchedulingDecision, not Tensor"),
@@ -87,4 +88,4 @@ def test_kinds_shapes_and_types_are_told_apart() -> None:
         (SchedulingDecision(good.to_sparse()), r"dense tensor, not of layout torch\.sparse_coo: use \.to_dense\(\)"),
     ):
         with pytest.raises(InfeasibleDecision, match=says):
-            require_scheduling(wrong, observation, tested.context)
+            require_scheduling(wrong, observation, context_of(tested))

@@ -21,6 +21,7 @@ from mac.core.loop import Span, run
 from mac.core.recorder import Windows
 from mac.core.stacked_allocators import SideBySide
 from mac.scheduling.feasible import repair_scheduling, repair_slicing, require_slicing
+from mac.scheduling.observe import Quotas, observe
 from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
 from mac.slicing.problem import SlicingProblem, SlicingSettings
 from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
@@ -309,10 +310,10 @@ def test_a_scheduler_that_exceeds_a_limit_is_refused_with_a_sentence() -> None:
 
 def test_prbs_beyond_the_limit_are_taken_back() -> None:
     tested = problem(Greedy())
-    cells = replace(tested.start().cells, most_prbs=torch.tensor([[[9, 20, 20]]] * 2))
-    observation = tested.engine.observe(cells)
+    quotas = Quotas(most_prbs=torch.tensor([[[9, 20, 20]]] * 2))
+    observation = observe(tested.engine, tested.start().cells, quotas)
     everything = torch.zeros((2, 1, 20), dtype=torch.int64)
-    mended, breaches = repair_scheduling(SchedulingDecision(everything), observation, tested.engine.context)
+    mended, breaches = repair_scheduling(SchedulingDecision(everything), observation, tested.check.context)
     assert breaches.tolist() == [11, 11]
     assert mended[0, 0].tolist() == [0] * 9 + [-1] * 11
 

@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import scenarios
 from mac.engine.radio.uplink import UplinkEngine
+from mac.scheduling.observe import observe
 from phy.random import Drops
 from scenarios import families, load
 from scenarios.errors import ScenarioError
@@ -148,11 +149,11 @@ def test_a_slot_reads_nothing_back() -> None:
     tested = built("uplink-macro", **MACRO)
     state = tested.start()
     for _ in range(3):
-        observation = tested.observe(state)
+        observation = observe(tested, state)
         decision = rotate(observation)
         with _NothingIsReadBack():
             state, _ = tested.step(state, decision, observation.need_prbs)
-            tested.observe(state)
+            observe(tested, state)
     with pytest.raises(AssertionError), _NothingIsReadBack():
         bool(state.waiting_bytes.any())
 
