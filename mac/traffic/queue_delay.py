@@ -16,10 +16,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from .packets import Arrivals
+from .packets import Arrivals, Floats
 
 _NEVER = float("inf")
 _FINE = 512  # slots kept one by one
@@ -62,7 +63,8 @@ class QueueCurves:
     resolved: Tensor  # [B, U] bytes delivered or given up before the block
     packets: Tensor  # [B, U, past + fine + 1] packets admitted before each column
     moment: Tensor  # [B, U, past + fine + 1] the same, each packet weighted with its slot
-    ends: Tensor  # [n] end of each packet of the list, in bytes; padded with infinity to one length for all blocks
+    listed: Floats  # [n] end of each packet of the list, in bytes; padded with infinity to one length for all blocks
+    ends: Tensor  # [n] the same on the device
     bytes_before: Tensor  # [B, U, fine + block] bytes of the list before each slot
     packets_before: Tensor  # [B, U, fine + block] packets of the list, and of those that left it, before each slot
     arrived: Tensor  # [B, U, block] packets that arrive in each slot of the block
@@ -86,6 +88,7 @@ class QueueCurves:
             return torch.zeros((*shape, *columns), dtype=torch.float64, device=device)
 
         blocks = fine // block + 1
+        nothing = np.full(arrivals.most(block, blocks), _NEVER)
         return cls(
             arrivals=arrivals,
             block=block,
@@ -96,7 +99,8 @@ class QueueCurves:
             resolved=zeros(),
             packets=zeros(past + fine + 1),
             moment=zeros(past + fine + 1),
-            ends=torch.full((arrivals.most(block, blocks),), _NEVER, dtype=torch.float64, device=device),
+            listed=nothing,
+            ends=torch.from_numpy(nothing).to(device),
             bytes_before=zeros(fine + block),
             packets_before=zeros(fine + block),
             arrived=zeros(block),
@@ -115,10 +119,12 @@ class QueueCurves:
         gone, kept = self.lengths[0], sum(self.lengths[1:])
         left = self.left + gone
         bytes_, packets = arrived.permute(1, 2, 3, 0)
-        never = self.ends.new_full((len(self.ends) - kept - len(own),), _NEVER)
+        never = np.full(len(self.listed) - kept - len(own), _NEVER)
+        listed = np.concatenate((self.listed[gone : gone + kept], own, never))
         return replace(
             self,
-            ends=torch.cat((self.ends[gone : gone + kept], torch.from_numpy(own).to(self.ends.device), never)),
+            listed=listed,
+            ends=torch.from_numpy(listed).to(self.ends.device),
             bytes_before=self._next(self.bytes_before, _before(bytes_) + self.listed_bytes),
             packets_before=self._next(self.packets_before, _before(packets) + (left + kept)),
             arrived=packets,
