@@ -49,15 +49,13 @@ rows.pivot(index="metric", columns="allocator", values="mean")[result.allocators
 # eMBB gains from one controller to the next, URLLC pays for. A dot in the plot is a user in a drop.
 
 # %%
-from scenarios.plots.figures import plot_quotas, plot_satisfaction
-
-plot_satisfaction(result)
+result.plot("satisfaction")
 
 # %% [markdown]
 # The quotas show why. The first two never move; the other two follow what waits, and most of what waits is eMBB's.
 
 # %%
-plot_quotas(result)
+result.plot("quotas")
 
 # %% [markdown]
 # ## An allocator of our own

@@ -51,7 +51,12 @@ class Luck:
 
 
 def tensors(record: object) -> dict[str, Tensor]:
-    """Copies of all tensors of an observation or a decision by field; those made on demand are made."""
+    """Copies all tensors of an observation or a decision, by field; those made on demand are made.
+
+    A record that is a tensor itself has one, without a name.
+    """
+    if isinstance(record, Tensor):
+        return {"": record.clone()}
     found = {}
     for field in fields(record):  # type: ignore[arg-type]
         value = getattr(record, field.name)

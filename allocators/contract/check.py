@@ -1,12 +1,12 @@
-"""The contract of an allocator as code: what every allocator must do, tried on small hostile cases.
+"""Checks that an allocator keeps its contract: what every allocator must do, tried on small hostile cases.
 
-A new family adds a module ``check_<family>.py`` with a ``CHECK``, and one line to ``_FAMILIES``.
+The cases are those of the allocator's family: a :class:`.cases.FamilyCheck` that the family's package names as
+``CONTRACT``.
 """
 
 from __future__ import annotations
 
 import copy
-import importlib
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,14 +19,9 @@ from mac.core.plugin_traceback import plug_in_line, said, told
 from phy.random import Drops
 
 from .. import registry
-from ..construction import BadAllocator, make
+from ..construction import BadAllocator, load, make
 from .cases import DROPS, Case, FamilyCheck, first_difference, tensors
 
-_FAMILIES = {
-    "scheduling": "allocators.scheduling.contract",
-    "slicing": "allocators.slicing.contract",
-    "wsn": "allocators.wsn.contract",
-}
 _SEED = 5
 _PROMISES = {
     "decides": "reset() and decide() work in every case",
@@ -163,9 +158,9 @@ def _written(method: str, case: Case, shown: Mapping[str, tuple[object, object]]
     """A breach for each of these that is no longer what it was: what was shown and its untouched twin, by name."""
     changed = {name: first_difference(tensors(one), tensors(twin)) for name, (one, twin) in shown.items()}
     return [
-        ("leaves the observation alone", f"in the case '{case.name}' {method}() changed {name}.{what}")
+        ("leaves the observation alone", f"in the case '{case.name}' {method}() changed {f'{name}.{what}'.rstrip('.')}")
         for name, what in changed.items()
-        if what
+        if what is not None
     ]
 
 
@@ -198,7 +193,7 @@ class _Tried:
 def _parting(one: list[dict[str, Tensor]], other: list[dict[str, Tensor]]) -> int | None:
     """The first interval in which two runs differ."""
     for interval, (left, right) in enumerate(zip(one, other, strict=True)):
-        if first_difference(left, right):
+        if first_difference(left, right) is not None:
             return interval
     return None
 
@@ -222,9 +217,10 @@ def _maker(given: object, family: str) -> tuple[Callable[[], Any], str, str | No
 
 
 def _contract(family: str) -> FamilyCheck:
-    if family not in _FAMILIES:
-        raise BadAllocator(f"there is no contract check for the family '{family}'; one of: {', '.join(_FAMILIES)}")
-    contract: FamilyCheck = importlib.import_module(_FAMILIES[family]).CHECK
+    known = registry.contracts()
+    if family not in known:
+        raise BadAllocator(f"there is no contract check for the family '{family}'; one of: {', '.join(known)}")
+    contract: FamilyCheck = load(known[family])
     return contract
 
 
@@ -237,9 +233,9 @@ def _guess(given: object) -> tuple[str, str]:
     sample = _maker(given, "")[0]()
     if isinstance(stated := getattr(sample, "family", None), str):
         return stated, ""
-    if annotated := [family for family in _FAMILIES if _mentions(sample, _contract(family))]:
+    if annotated := [family for family in registry.contracts() if _mentions(sample, _contract(family))]:
         return _only(type(sample).__name__, annotated), ""
-    misfits = {family: _misfit(_maker(given, "")[0](), _contract(family)) for family in _FAMILIES}
+    misfits = {family: _misfit(_maker(given, "")[0](), _contract(family)) for family in registry.contracts()}
     fitting = [family for family, what in misfits.items() if not what]
     if not fitting:
         return "", "; ".join(f"tried --family {family}: {what}" for family, what in misfits.items())

@@ -10,3 +10,18 @@
 
 Each turns what it sees into a metric; ``assign`` turns the metric into a decision.
 """
+
+from __future__ import annotations
+
+ALLOCATORS = {
+    "round_robin": "allocators.scheduling.round_robin:RoundRobin",
+    "proportional_fair": "allocators.scheduling.proportional_fair:ProportionalFair",
+    "max_rate": "allocators.scheduling.max_rate:MaxRate",
+    "water_filling": "allocators.scheduling.water_filling:WaterFilling",
+    "earliest_deadline": "allocators.scheduling.earliest_deadline:EarliestDeadline",
+    "mu_proportional_fair": "allocators.scheduling.mu_proportional_fair:MultiUserProportionalFair",
+    "m_lwdf": "allocators.scheduling.m_lwdf:ModifiedLargestWeightedDelayFirst",
+}
+"""Name -> ``module:Class``; nothing is imported until an allocator is made."""
+
+CONTRACT = "allocators.scheduling.contract:CHECK"

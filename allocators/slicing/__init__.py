@@ -7,5 +7,19 @@
 - ``max_weight``: RBG by RBG to the slice with the greatest remaining backlog times rate.
 - ``rrm_policy``: dedicated, minimum and maximum ratios of TS 28.541.
 
-``rounding`` turns proportions into whole RBGs for all of them.
+``apportionment`` turns proportions into whole RBGs for all of them.
 """
+
+from __future__ import annotations
+
+ALLOCATORS = {
+    "equal": "allocators.slicing.equal:Equal",
+    "tractor_expert": "allocators.slicing.tractor_expert:TractorExpert",
+    "tractor_random": "allocators.slicing.tractor_random:TractorRandom",
+    "demand_proportional": "allocators.slicing.demand_proportional:DemandProportional",
+    "max_weight": "allocators.slicing.max_weight:MaxWeight",
+    "rrm_policy": "allocators.slicing.rrm_policy:RrmPolicy",
+}
+"""Name -> ``module:Class``; nothing is imported until an allocator is made."""
+
+CONTRACT = "allocators.slicing.contract:CHECK"

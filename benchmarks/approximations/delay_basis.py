@@ -30,8 +30,8 @@ from benchmarks.approximations.dominant_interferers import (
 from phy.channel.channel import ChannelPlan, build_channel
 from phy.link.sinr import received_power
 from phy.random import Drops
-from scenarios.bench.workloads import WORKLOADS
 from scenarios.families.cellular.engine_factory import channel_plan
+from scenarios.families.scheduling.workloads import WORKLOADS
 
 ERRORS = (0.1, 0.03, 0.01, 0.003)
 """Shares of the mean energy; 0.03 is the default of ``fading.basis_error``."""

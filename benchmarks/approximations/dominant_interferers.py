@@ -27,8 +27,8 @@ from phy.link.dominant_interferers import strongest
 from phy.link.sinr import received_power
 from phy.random import Drops, uniform
 from scenarios import load, run
-from scenarios.bench.workloads import WORKLOADS
 from scenarios.families.cellular.engine_factory import channel_plan
+from scenarios.families.scheduling.workloads import WORKLOADS
 
 Array = np.ndarray
 

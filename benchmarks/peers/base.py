@@ -127,7 +127,7 @@ class Fairwave(Contender):
     def measure(self, size: Size, batch: int, seconds: float) -> Reading:
         """A row of ``fairwave bench``."""
         from scenarios.bench import measure as measuring
-        from scenarios.bench.bench import Case, Options
+        from scenarios.bench.case import Case, Options
 
         return Reading(measuring.measure(Case(size.name, batch, self.mode, Options()))["slots_per_s"])
 

@@ -24,8 +24,8 @@ from typing import Any
 
 from benchmarks.peers import isaac_net, mobile_env, sionna_sys
 from benchmarks.peers.base import Contender, Fairwave, Reading, Size
-from scenarios.bench.workloads import WORKLOADS, Downlink
 from scenarios.errors import ScenarioError, did_you_mean
+from scenarios.families.scheduling.workloads import WORKLOADS, Downlink
 
 DOWNLINKS = {name: workload for name, workload in WORKLOADS.items() if isinstance(workload, Downlink)}
 SIZES = {name: Size(name, its.sites, its.sectors, its.prbs, its.users_per_cell) for name, its in DOWNLINKS.items()}

@@ -10,10 +10,10 @@ from __future__ import annotations
 import argparse
 
 from mac.core.loop import Span, run
-from scenarios.bench.bench import Case, Options
+from scenarios.bench.case import Case, Options
 from scenarios.bench.measure import prepare, use_threads
 from scenarios.bench.operation_counts import Counting, stretch
-from scenarios.bench.workloads import WORKLOADS
+from scenarios.families.scheduling.workloads import WORKLOADS
 
 
 def main() -> None:

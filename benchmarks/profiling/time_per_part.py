@@ -16,9 +16,9 @@ import torch
 from mac.core.loop import Span, run
 from mac.core.recorder import Recorder
 from mac.engine.backends import numba_kernels, numba_slot
-from scenarios.bench.bench import Case, Options
+from scenarios.bench.case import Case, Options
 from scenarios.bench.measure import prepare
-from scenarios.bench.workloads import WORKLOADS
+from scenarios.families.scheduling.workloads import WORKLOADS
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..metrics.metric import Metric
 from ..metrics.windows import MBIT, Array, Values, divide, nan_mean, read, saturated, with_names
 
 if TYPE_CHECKING:
@@ -77,3 +78,11 @@ def has_services(dataset: xr.Dataset) -> bool:
 def _slice_id(dataset: xr.Dataset) -> NDArray[np.int64]:
     """Slice of each user, ``[U]``."""
     return dataset["slice_id"].to_numpy().astype(np.int64)
+
+
+METRICS = (
+    Metric("tractor_score", "1", "TRACTOR trial score: mean over users of the mean over reports, per slice", "higher",
+           tractor_score, ("backlog_bits", "served_bits", "granted_prbs", "requested_prbs", "slice_prbs", "serving",
+                           "slice_id", "slice_name", "service", "window_s"), has_services),
+)  # fmt: skip
+"""Metrics of slicing, as the family registers them."""

@@ -9,14 +9,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..families.workload import Workload
 from ..running.worker_pool import pool, submit
 from ..running.worker_warnings import Warned, pass_on, recorded
-from .workloads import WORKLOADS, Workload
-
-if TYPE_CHECKING:
-    from .bench import Case
+from .case import Case, workload_of
 
 _KNOWN: set[Warned] = set()  # what measurements have warned of so far
 _LOOK_S = 1e-3  # between two looks whether the others have come
@@ -49,7 +47,7 @@ def apart(function: Callable[[Case], dict[str, Any]], case: Case) -> dict[str, A
     for _, told in found:
         pass_on(told, _KNOWN)
     rows = [row for row, _ in found]
-    return rows[0] if workers == 1 else _added_up(rows, WORKLOADS[case.workload])
+    return rows[0] if workers == 1 else _added_up(rows, workload_of(case))
 
 
 def _recorded(function: Callable[[Case], dict[str, Any]], case: Case) -> tuple[dict[str, Any], list[Warned]]:

@@ -9,7 +9,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,10 @@ from phy.random import Drops
 
 from .. import families
 from ..config.loading import load
-from .bench import Case, as_scenario
+from ..families.workload import Workload
+from .case import Case, as_scenario, workload_of
 from .isolated_process import meet
 from .operation_counts import Counts, count
-from .workloads import WORKLOADS, Downlink, Workload
 
 _WINDOWS = 5  # timed; the median counts
 _WINDOW_S = 0.6  # length of each, about
@@ -49,7 +48,7 @@ def measure(case: Case) -> dict[str, Any]:
 
 
 def _measure(case: Case) -> dict[str, Any]:
-    options, workload = case.options, WORKLOADS[case.workload]
+    options, workload = case.options, workload_of(case)
     device = options.device
     use_threads(options.threads)
     if options.compiled is False:
@@ -86,11 +85,11 @@ def prepare(workload: Workload, case: Case, distinct: int = _DISTINCT) -> tuple[
     """Problem and allocator of a measurement; of a larger batch only ``distinct`` drops are drawn, and repeated."""
     scenario = load(as_scenario(workload, case))
     family = families.find(scenario.family)
-    different = distinct if case.drops % distinct == 0 and isinstance(workload, Downlink) else case.drops
+    different = distinct if case.drops % distinct == 0 and workload.repeatable else case.drops
     drops = Drops(scenario.seed, tuple(range(different)))
     problem = family.build(scenario, drops, torch.device(case.options.device), torch.float32)
     if different < case.drops:
-        problem = _repeated(problem, case.drops // different)
+        problem = workload.repeated(problem, case.drops // different)
     code = machine_code(problem)
     if code is not None:
         code.at_once()
@@ -168,18 +167,6 @@ def _roofline(workload: Workload, counts: Counts, rate: float, drops: int, bandw
         "copy_bytes_per_s": round(bandwidth),
         "share_of_copy": round(moved * workload.parts * rate / bandwidth, 4),
     }
-
-
-def _repeated(problem: Any, times: int) -> Any:
-    """The problem with each of its drops so many times, as if they were different ones."""
-    from mac.scheduling.problem import SchedulingProblem
-    from phy.channel.channel import stack_channels
-
-    parts = problem.engine.parts
-    channel = stack_channels([parts.channel] * times)
-    drops = Drops(parts.drops.seed, parts.drops.ids * times)
-    engine = type(problem.engine)(replace(parts, drops=drops, channel=channel))
-    return SchedulingProblem(engine, problem.books.power, problem.repair)
 
 
 def _seconds(work: Callable[[], object], device: str) -> float:

@@ -178,7 +178,7 @@ def count(problem: Any, allocator: Any, windows: int = 1) -> list[Counts]:
 
 
 def stretch(problem: Any) -> tuple[int, int]:
-    """Intervals after which everything in the loop has come back, and the slots in them; of a sensor field, rounds."""
+    """Finds the intervals after which everything in the loop has come back, and the slots or steps in them."""
     engine = getattr(problem, "engine", None)
     if engine is None:
         return _ROUNDS, _ROUNDS

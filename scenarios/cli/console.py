@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 
 from ..errors import ScenarioError
-from ..families.wsn.censored_deaths import unreached
 from ..results.timing import cost_sentences, costs
 from ..running.memory import human_bytes
 
@@ -57,7 +56,7 @@ def show_result(result: Result) -> None:
     ]
     headings = [str(heading).replace(" [", "\n[") for heading in ("allocator", *frame.columns)]
     _print_wrapped(console, title, headings, rows)
-    for what, how_much in (*result.account(), *unreached(result)):
+    for what, how_much in (*result.account(), *result.notes()):
         console.print(_escaped(f"{what}: {how_much}"))
     if scenario.variants:
         _by_variant(result, console)

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from .. import families
 from ..errors import ScenarioError, did_you_mean, is_unicode, shown
+from ..families.schema import ScenarioBase, folder_name
 from . import yaml12
 from .merging import merge
-from .schema import ScenarioBase, folder_name
 from .validation_messages import Layer, explain, origin_of_message, tag_at
 
 PRESETS = Path(__file__).parents[1] / "presets"
@@ -107,7 +107,12 @@ def scenario_hash(scenario: ScenarioBase) -> str:
 
 def presets() -> dict[str, str]:
     """Names of the presets and what they describe, in alphabetical order."""
-    return {path.stem: str(yaml12.read(path).get("description", "")) for path in sorted(PRESETS.glob("*.yaml"))}
+    return {name: str(yaml12.read(path).get("description", "")) for name, path in preset_files(PRESETS).items()}
+
+
+def preset_files(folder: Path) -> dict[str, Path]:
+    """Finds the presets of a folder and of the folders in it: name -> file, in alphabetical order."""
+    return {path.stem: path for path in sorted(folder.rglob("*.yaml"), key=lambda path: path.stem)}
 
 
 def json_schema(family: str) -> dict[str, Any]:
@@ -116,7 +121,7 @@ def json_schema(family: str) -> dict[str, Any]:
     Raises:
         ScenarioError: there is no such family.
     """
-    schema = families.find(family).scenario_type.model_json_schema()
+    schema = families.find(family).schema.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     extends = {"type": "string", "description": "A preset's name or a file, relative to this one, whose settings hold."}
     schema["properties"] = {"extends": extends, **schema["properties"]}
@@ -146,7 +151,7 @@ def _family(layers: Sequence[Layer]) -> families.Family:
 
 
 def _merged(layers: Sequence[Layer], family: families.Family) -> dict[str, Any]:
-    schema = _schema(family.scenario_type)
+    schema = _schema(family.schema)
     data: dict[str, Any] = {}
     for layer in layers:
         try:
@@ -179,10 +184,10 @@ def _validated(data: Mapping[str, Any], layers: Sequence[Layer], family: familie
         # Strict on JSON: no text for a number, no boolean for a number, but a list for a tuple.
         text = json.dumps(data, default=_plain)
         folders = [layer.folder for layer in reversed(layers) if layer.folder is not None]
-        scenario = family.scenario_type.model_validate_json(text, strict=True, context={"folders": folders})
+        scenario = family.schema.model_validate_json(text, strict=True, context={"folders": folders})
         family.clock(scenario)
     except ValidationError as error:
-        raise explain(error, data, layers, _schema(family.scenario_type)) from None
+        raise explain(error, data, layers, _schema(family.schema)) from None
     except ScenarioError as error:
         raise ScenarioError(f"{origin_of_message(str(error), data, layers)}: {error}") from None
     return scenario
@@ -248,7 +253,9 @@ def layers_of_file(name: str, presets: Path) -> list[Layer]:
 
 def _file_layers(path: Path, chain: tuple[Path, ...], presets: Path) -> list[Layer]:
     if path in chain:
-        names = " -> ".join(p.stem if p.parent == presets else str(p) for p in (*chain[chain.index(path) :], path))
+        names = " -> ".join(
+            p.stem if p.is_relative_to(presets) else str(p) for p in (*chain[chain.index(path) :], path)
+        )
         raise ScenarioError(f"{chain[0]}: 'extends' goes in a circle: {names}")
     data = yaml12.read(path)
     if not isinstance(data, dict):
@@ -281,11 +288,11 @@ def _extended(data: dict[str, Any], origin: str, folder: Path, chain: tuple[Path
 
 def _path(name: str, folder: Path, where: str, presets: Path) -> Path:
     """The file that a name or path means: what looks like a path is one, anything else is a preset."""
-    preset = presets / f"{name}.yaml"
+    known = preset_files(presets)
     looks_like_a_path = name.endswith((".yaml", ".yml")) or "/" in name
     try:
-        if not looks_like_a_path and preset.is_file():
-            return preset
+        if not looks_like_a_path and name in known:
+            return known[name]
         path = (folder / name).resolve()
         is_file, is_folder = path.is_file(), path.is_dir()
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
@@ -299,7 +306,6 @@ def _path(name: str, folder: Path, where: str, presets: Path) -> Path:
         raise ScenarioError(f"{where}{name} is a pipe or a device, not a scenario file")
     if looks_like_a_path:
         raise ScenarioError(f"{where}there is no scenario file {name}")
-    known = [preset.stem for preset in presets.glob("*.yaml")]
     raise ScenarioError(f"{where}there is no preset or file '{name}'{did_you_mean(name, known)}")
 
 

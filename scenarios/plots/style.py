@@ -17,7 +17,7 @@ from mac.metrics.registry import metric_named
 from mac.metrics.windows import Array
 
 if TYPE_CHECKING:
-    from .figures import RunResult
+    from ..run_result import RunResult
 
 WIDTH_IN, DPI = 10.0, 120  # 1200 pixels
 _COLOURS = (
@@ -111,7 +111,7 @@ def shown_variant(result: RunResult, variant: str | None) -> str | None:
 
 
 def axis_label(metric: str) -> str:
-    """``fnd [rounds]: first node dead``."""
+    """Writes a metric as an axis has it: ``rate_mean [Mbit/s]: mean over users of their mean rate``."""
     found = metric_named(metric)
     unit = "" if found.unit == "1" else f" [{found.unit}]"
     return f"{metric}{unit}: {found.description.split(',')[0]}"

@@ -12,7 +12,7 @@ from mac.metrics.windows import Array, group_masks
 if TYPE_CHECKING:
     import xarray as xr
 
-    from .figures import RunResult
+    from ..run_result import RunResult
 
 ByGroup = dict[str, dict[str, Array]]
 

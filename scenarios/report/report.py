@@ -18,33 +18,17 @@ import yaml
 from mac.metrics.intervals import ALL
 from mac.metrics.registry import METRICS, PLUGGED, metric_named
 
+from .. import families
 from ..errors import ScenarioError
-from ..families.wsn.censored_deaths import unreached
-from ..families.wsn.map import plot_clusters
-from ..families.wsn.rounds import RoundChoice
-from ..plots.figures import RunResult, applicable_plots
+from ..files import write_atomically
+from ..plots.figures import applicable_plots, plots_of
 from ..plots.style import picture
 from ..results.result import Result
 from ..results.run_folder import require_ours
-from ..results.shards import write_atomically
+from ..run_result import RunResult
 from ..running.write_outputs import unfinished
 
 _GLANCE = 7  # metrics that stand side by side in the table beside an account
-_CAPTIONS = {
-    "variants": "The headline metric in every variant, and their mean.",
-    "satisfaction": "In which share of the windows each user got what was promised. Many dots far left mean that some "
-    "users pay for a good mean.",
-    "rate_cdf": "Read it at a height: the rate that this share of the users does not exceed. Where curves coincide, "
-    "the wider one lies below.",
-    "fairness_throughput": "Left: rates, which favour whoever asks for much. Right: what was served of what was asked.",
-    "quotas": "Who may use which part of the carrier. White is held by nobody.",
-    "alive": "A curve that stays up and then falls steeply is of a field that was drained evenly. A hollow mark: in "
-    "some drop that death had not come when the run ended.",
-    "clusters": "The charge of each node when the round was over, and who sent to whom in it. Where nodes are dead "
-    "or dark, somebody paid for the others. Another round or drop: fairwave report RUN --round 300 --drop 1.",
-    "energy_balance": "Left: 0 if all nodes had the same charge when the first one died. Right: all energy spent in "
-    "the run over all packets that reached the sink; where a bar ends beyond the axis, its parts are given in figures.",
-}
 
 
 @dataclass(frozen=True)
@@ -81,6 +65,16 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Section:
+    """A table of the run's family."""
+
+    title: str
+    note: str
+    headings: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
 class Picture:
     """A plot as it stands in the page."""
 
@@ -89,35 +83,32 @@ class Picture:
     data: str  # base64 of an SVG file
 
 
-def write_report(
-    result: RunResult, path: str | Path | None = None, choice: RoundChoice | None = None, force: bool = False
-) -> Path:
+def write_report(result: RunResult, path: str | Path | None = None, force: bool = False) -> Path:
     """Write the page and return its path.
 
     Args:
         result: the run.
         path: where to; ``report.html`` in the run folder if not given.
-        choice: the round that the map of a sensor field shows.
         force: overwrite what is there even if it is no earlier page.
 
     Raises:
-        ScenarioError: ``path`` is a folder or somebody else's file, or cannot be written; or there is no such round.
+        ScenarioError: ``path`` is a folder or somebody else's file, or cannot be written.
     """
     target = Path(path) if path is not None else result.run_dir / "report.html"
     if target.is_dir():
         raise ScenarioError(f"{target} is a folder; name a file, such as {target / 'report.html'}")
     require_ours(target, force)
-    write_atomically(target, render(result, choice).encode(errors="backslashreplace"))  # a path need not be text
+    write_atomically(target, render(result).encode(errors="backslashreplace"))  # a path need not be text
     return target
 
 
-def render(result: RunResult, choice: RoundChoice | None = None) -> str:
+def render(result: RunResult) -> str:
     """The page as text. Everything that comes from the run is escaped."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.get_template("report.html.j2").render(**_content(result, choice))
+    return environment.get_template("report.html.j2").render(**_content(result))
 
 
 def comparison(result: RunResult, metrics: list[str], variant: str | None) -> list[Row]:
@@ -157,8 +148,8 @@ def decimals(means: Iterable[float], halves: Iterable[float]) -> int:
     return _places(median(sizes), 3) if sizes else 0
 
 
-def _content(result: RunResult, choice: RoundChoice | None) -> dict[str, Any]:
-    pictures = _pictures(result, choice)
+def _content(result: RunResult) -> dict[str, Any]:
+    pictures = _pictures(result)
     main = _main_variant(result)
     here = _of(result.metrics, main)
     order = [*METRICS, *PLUGGED]
@@ -177,7 +168,8 @@ def _content(result: RunResult, choice: RoundChoice | None) -> dict[str, Any]:
         "by_variant": _by_variant(result, first),
         "pairs": differences(result, [first], main),
         "more_pairs": differences(result, [name for name in headline if name != first], main),
-        "account": [*result.account(), *unreached(result)] if isinstance(result, Result) else [],
+        "account": [*result.account(), *result.notes()] if isinstance(result, Result) else [],
+        "sections": _sections(result),
         "glance": comparison(result, headline[:_GLANCE], main),
         "pictures": pictures,
         "everything": comparison(result, known, main),
@@ -259,11 +251,20 @@ def _significant(row: dict[Any, Any]) -> bool:
     return bool(row["ci95_low"] > 0 or row["ci95_high"] < 0)
 
 
-def _pictures(result: RunResult, choice: RoundChoice | None) -> list[Picture]:
-    chosen = {} if choice is None else {"clusters": plot_clusters(result, choice=choice)}  # first: it may be refused
-    figures = {name: chosen.get(name) or draw() for name, draw in applicable_plots(result).items()}
-    drawn = {name: picture(figure, "svg") for name, figure in figures.items()}
-    return [Picture(name, _CAPTIONS[name], base64.b64encode(svg).decode()) for name, svg in drawn.items()]
+def _pictures(result: RunResult) -> list[Picture]:
+    known = plots_of(result)
+    drawn = {name: picture(draw(), "svg") for name, draw in applicable_plots(result).items()}
+    return [Picture(name, known[name].caption, base64.b64encode(svg).decode()) for name, svg in drawn.items()]
+
+
+def _sections(result: RunResult) -> list[Section]:
+    """Makes the tables of the run's family; those without rows are left out."""
+    made = [(one, list(one.rows(result))) for one in families.find(result.scenario["family"]).report_sections]
+    return [
+        Section(one.title, one.note, list(rows[0]), [[str(value) for value in row.values()] for row in rows])
+        for one, rows in made
+        if rows
+    ]
 
 
 def _main_variant(result: RunResult) -> str | None:

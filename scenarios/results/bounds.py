@@ -15,7 +15,7 @@ from .. import families
 from ..errors import ScenarioError
 
 if TYPE_CHECKING:
-    from ..config.schema import ScenarioBase
+    from ..families.schema import ScenarioBase
     from .result import Result
 
 

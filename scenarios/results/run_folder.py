@@ -11,10 +11,11 @@ from typing import Any
 
 from ..config import yaml12
 from ..config.loading import UNHASHED, load, resolved, scenario_hash
-from ..config.schema import ScenarioBase
 from ..errors import ScenarioError, shown
+from ..families.schema import ScenarioBase
+from ..files import clean_up, write_atomically
 from .provenance import Maker, foreign
-from .shards import Cell, attributes_of, clean_up, write_atomically
+from .shards import Cell, attributes_of
 
 RUNS = Path("runs")
 SCENARIO_FILE = "scenario.yaml"

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from .result import Result
+    import xarray as xr
+
+    from .shards import Cell, Shard
 
 PARTS = ("observe", "decide", "step")
+
+
+class TimedRun(Protocol):
+    """A run whose shards tell what they took."""
+
+    @property
+    def allocators(self) -> list[str]: ...
+    @property
+    def cells(self) -> list[Cell]: ...
+    @property
+    def shards(self) -> Mapping[Cell, Sequence[Shard]]: ...
+    def read(self, path: Path, /) -> xr.Dataset: ...
 
 
 @dataclass(frozen=True)
@@ -25,7 +40,7 @@ class Cost:
     shared_by: int  # allocators side by side, which observe and step are shared out among; 1 where it ran alone
 
 
-def costs(result: Result) -> list[Cost]:
+def costs(result: TimedRun) -> list[Cost]:
     """The cost of each allocator, in the scenario's order; none of those whose shards tell no times."""
     found = [_cost(label, _attributes(result, label)) for label in result.allocators]
     return [cost for cost in found if cost is not None]
@@ -71,7 +86,7 @@ def _cost(label: str, shards: Sequence[dict[str, Any]]) -> Cost | None:
     )
 
 
-def _attributes(result: Result, label: str) -> list[dict[str, Any]]:
+def _attributes(result: TimedRun, label: str) -> list[dict[str, Any]]:
     """Attributes of an allocator's shards, with their number of drops; of those that tell all times."""
     needed = {"decisions", *(f"wall_{part}_s" for part in PARTS)}
     shards = [shard for cell in result.cells if cell.allocator == label for shard in result.shards[cell]]

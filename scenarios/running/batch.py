@@ -18,8 +18,8 @@ from phy.random import Drops
 
 from ..config.loading import scenario_hash
 from ..errors import ScenarioError
-from ..results.provenance import listening, made_from
-from ..results.result import dataset
+from ..results.dataset import dataset
+from ..results.read_files import listening, made_from
 from ..results.shards import Cell
 
 if TYPE_CHECKING:

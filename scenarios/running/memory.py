@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from ..errors import ScenarioError
 
 if TYPE_CHECKING:
-    from ..config.schema import ScenarioBase
     from ..families import Family
+    from ..families.schema import ScenarioBase
 
 SHARE = 0.8
 """Share of the free memory that a run may plan with: estimates are not exact, and others want some too."""

@@ -13,8 +13,8 @@ from . import memory
 from .worker_pool import require_not_too_many
 
 if TYPE_CHECKING:
-    from ..config.schema import Clock, ScenarioBase
     from ..families import Family
+    from ..families.schema import Clock, ScenarioBase
 
 
 _WORKER_S = 4.0  # until a worker process has imported what it needs, about

@@ -6,7 +6,6 @@ import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +13,23 @@ from mac.core.allocator_guard import settled
 
 from .. import families
 from ..config.loading import Source, load, scenario_hash
-from ..results.provenance import Maker, listening, makers
+from ..results.provenance import Maker
+from ..results.read_files import listening
 from ..results.result import Result
 from ..results.run_folder import choose, open_folder
 from ..results.shards import Cell, batches, whole_shards, write_shard
 from .batch import Batch, Piece, run_batch, threads
 from .entrants import Contender, Given, as_settings, check, contenders, counting_as_before
 from .interrupts import Interrupts, interrupts
+from .options import Options
 from .plan import Part, Plan, make_plan
+from .plan_provenance import makers
 from .progress import Advance, progress_bar
 from .worker_dispatch import shared_out
 from .write_outputs import finish
 
 if TYPE_CHECKING:
-    from ..config.schema import ScenarioBase
+    from ..families.schema import ScenarioBase
 
 
 def run(
@@ -66,18 +68,6 @@ def run(
         overrides["allocators"], things = as_settings(allocators)
     settled = load(scenario, **overrides)
     return execute(settled, contenders(settled, things), Options(out, resume, progress, plots, workers))
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a run is carried out; none of it changes a result."""
-
-    out: str | Path | None = None
-    resume: bool = False
-    progress: bool = True
-    plots: bool = True
-    workers: int = 1
-    command: str | None = None  # as typed, for the run's meta.json
 
 
 def execute(scenario: ScenarioBase, entrants: Sequence[Contender], options: Options) -> Result:

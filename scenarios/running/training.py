@@ -20,7 +20,7 @@ from .entrants import Contender
 from .plan import make_plan
 
 if TYPE_CHECKING:
-    from ..config.schema import ScenarioBase
+    from ..families.schema import ScenarioBase
 
 _FIRST_DROP = 1_000_000
 """Drops from here on are for training: a scenario has none of these numbers."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from mac.core.allocator_guard import settled
 
-from ..results.provenance import listening
+from ..results.read_files import listening
 from .batch import Piece, run_batch, threads
 from .worker_pickling import unpacked
 from .worker_warnings import Warned, recorded

@@ -9,13 +9,14 @@ import torch
 
 from ..config.loading import scenario_hash
 from ..errors import ScenarioError
+from ..files import write_atomically
 from ..results.provenance import code_digest, device_name, versions
-from ..results.shards import batches, write_atomically
+from ..results.shards import batches
 
 if TYPE_CHECKING:
     from ..results.result import Result
+    from .options import Options
     from .plan import Plan
-    from .run import Options
 
 PARTS = ("setup", "observe", "decide", "step")
 

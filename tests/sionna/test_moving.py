@@ -30,7 +30,7 @@ from scenarios.errors import ScenarioError
 from scenarios.families.cellular import engine_factory
 from scenarios.families.cellular import scenario as cellular
 from scenarios.families.cellular.mobility import motion_plan
-from scenarios.families.scheduling.family import SchedulingScenario
+from scenarios.families.scheduling.scenario import SchedulingScenario
 
 pytest.importorskip("sionna.phy.channel.tr38901")
 

@@ -17,7 +17,7 @@ from scenarios.families import find
 from scenarios.families.cellular import engine_factory
 from scenarios.families.cellular import scenario as cellular
 from scenarios.families.cellular.mobility import motion_plan
-from scenarios.families.scheduling.family import SchedulingScenario
+from scenarios.families.scheduling.scenario import SchedulingScenario
 
 CPU, SLOT_S = torch.device("cpu"), 1e-3
 

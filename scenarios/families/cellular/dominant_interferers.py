@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from phy.mobility import Static
 
 if TYPE_CHECKING:
-    from .scenario import CellularScenario
+    from .sections import CellularSections
 
 
-def check(scenario: CellularScenario) -> None:
+def check(scenario: CellularSections) -> None:
     """Whether the links that fade can be chosen once for the whole run, and are single antennas' of our own.
 
     Raises:
@@ -24,13 +24,13 @@ def check(scenario: CellularScenario) -> None:
             raise ValueError(f"fading.faded_interferers is {given}, but {reason}; leave fading.faded_interferers out")
 
 
-def faded_links(scenario: CellularScenario) -> int:
+def faded_links(scenario: CellularSections) -> int:
     """Links of each user that fade, the own cell's among them."""
     some = scenario.fading.faded_interferers
     return scenario.cells if some is None else min(some + 1, scenario.cells)
 
 
-def _against(scenario: CellularScenario) -> dict[str, bool]:
+def _against(scenario: CellularSections) -> dict[str, bool]:
     """What speaks against it, and whether it is so."""
     moving = [f"users.{n}" for n, g in enumerate(scenario.users) if g.count and not isinstance(g.mobility, Static)]
     movers = next(iter(moving), "users")

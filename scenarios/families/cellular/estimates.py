@@ -23,7 +23,9 @@ from phy.tr38901.large_scale import PropagationSettings
 
 from .dominant_interferers import faded_links
 from .mimo_estimates import Crowd, mimo_bytes, mimo_seconds
-from .scenario import LONGEST_BLOCK, CellularScenario, Shape, UserGroup
+from .scenario import CellularScenario
+from .shape import LONGEST_BLOCK, Shape
+from .users import UserGroup
 
 _FULLEST, _MORE = 2, 6  # users of the fullest cell at any time, about: so many times the mean, and some
 _CLUSTERS = 20  # of a link, at most (TR 38.901 Table 7.5-6)

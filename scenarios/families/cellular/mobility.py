@@ -20,7 +20,8 @@ from phy.tr38901.settings import PropagationSettings
 from ...errors import ScenarioError
 
 if TYPE_CHECKING:
-    from .scenario import CellularScenario, Shape
+    from .scenario import CellularScenario
+    from .shape import Shape
 
 
 def itinerary(scenario: CellularScenario, channel: Channel, shape: Shape) -> Itinerary | None:

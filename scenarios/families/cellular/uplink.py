@@ -14,10 +14,11 @@ from phy.channel.channel import Channel
 from phy.channel.moving import MovingFading
 
 if TYPE_CHECKING:
-    from .scenario import CellularScenario, Shape
+    from .sections import CellularSections
+    from .shape import Shape
 
 
-def check(scenario: CellularScenario) -> None:
+def check(scenario: CellularSections) -> None:
     """Whether the section `uplink` and what else the scenario says fit the carrier's direction.
 
     Raises:
@@ -44,7 +45,7 @@ def check(scenario: CellularScenario) -> None:
 
 
 def uplink_plan(
-    scenario: CellularScenario, channel: Channel, itinerary: Itinerary | None, shape: Shape
+    scenario: CellularSections, channel: Channel, itinerary: Itinerary | None, shape: Shape
 ) -> UplinkPlan | None:
     """Path losses to the serving cells, taken with each measurement where anything moves; None on a downlink."""
     if scenario.carrier.direction == "downlink":

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ...results.result import Result
+    from ...run_result import RunResult
 
 _DEATHS = ("fnd", "hnd", "lnd")
 
 
-def unreached(result: Result) -> list[tuple[str, str]]:
+def censored_deaths(result: RunResult) -> list[tuple[str, str]]:
     """Which deaths had not come in how many drops of which allocators, as (metric, sentence); empty where all had."""
     lines = []
     for metric in _DEATHS:

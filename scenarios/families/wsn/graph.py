@@ -14,11 +14,11 @@ from mac.metrics.windows import Array
 from phy.sensors.radio_energy import transmit_j_per_bit
 
 from ...errors import ScenarioError
-from ...results.shards import write_atomically
+from ...files import write_atomically
 from .rounds import RoundChoice, RoundView, views
 
 if TYPE_CHECKING:
-    from ...plots.figures import RunResult
+    from ...run_result import RunResult
 
 SINK = "sink"
 """Name of the sink's node; sensors are "0", "1", ..."""

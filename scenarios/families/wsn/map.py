@@ -18,13 +18,13 @@ from matplotlib.lines import Line2D
 from mac.metrics.windows import Array
 
 from ...errors import ScenarioError
+from ...files import write_atomically
 from ...plots.style import WIDTH_IN, Plot, headline, picture
-from ...results.shards import write_atomically
 from .graph import hops, round_graph
 from .rounds import RoundChoice, RoundView, views
 
 if TYPE_CHECKING:
-    from ...plots.figures import RunResult
+    from ...run_result import RunResult
 
 _MAP = "viridis"
 _MANY = 500  # nodes; more are drawn smaller, and as pixels in an SVG too

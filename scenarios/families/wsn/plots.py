@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from ...plots.figures import RunResult
+    from ...run_result import RunResult
 
 _POINTS = 400  # of a curve
 _DEATHS = {"fnd": ("o", "FND: first node dead"), "hnd": ("D", "HND: half of them"), "lnd": ("s", "LND: the last one")}

@@ -29,8 +29,8 @@ from ...running.entrants import Contender, contenders
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ...plots.figures import RunResult
-    from .family import WsnScenario
+    from ...run_result import RunResult
+    from .scenario import WsnScenario
 
 
 @dataclass(frozen=True)
@@ -63,20 +63,6 @@ class RoundView:
     def sink_m(self) -> tuple[float, float]:
         """Where the sink is in this round."""
         return self.scenario.sink.place_m(self.round - 1)
-
-
-def has_rounds(dataset: xr.Dataset) -> bool:
-    """Is this the run of a sensor field?"""
-    return {"life_rounds", "parent", "head", "left_j"} <= set(map(str, dataset.variables))
-
-
-def chosen(
-    round_: int | None, allocators: str | None, drop: int | None, variant: str | None, asked: bool = False
-) -> RoundChoice | None:
-    """A choice from a command's options, allocators separated by commas; None where nothing was chosen or asked for."""
-    labels = tuple(name.strip() for name in (allocators or "").split(",") if name.strip())
-    choice = RoundChoice(round_, labels, drop, variant)
-    return choice if asked or choice != RoundChoice() else None
 
 
 def views(result: RunResult, choice: RoundChoice) -> list[RoundView]:
@@ -116,8 +102,8 @@ def window_rounds(dataset: xr.Dataset) -> int:
 
 def _a_field(result: RunResult, variant: str | None) -> Result:
     if isinstance(result, Result):
-        any_variant = _variant(result, variant)
-        if has_rounds(result.to_xarray(result.allocators[0], any_variant)):
+        _variant(result, variant)
+        if result.settings.family == "wsn":
             return result
     raise ScenarioError(
         f"{result.run_dir} is the run of no sensor field: rounds, clusters and graphs are of the family wsn"

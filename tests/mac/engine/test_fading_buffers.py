@@ -12,10 +12,10 @@ from mac.engine.fading_buffers import slots_of
 from mac.engine.state import CellState
 from phy.random import Drops
 from scenarios import families
-from scenarios.bench.bench import Case, Options, as_scenario
-from scenarios.bench.workloads import WORKLOADS
+from scenarios.bench.case import Case, Options, as_scenario
 from scenarios.config.loading import load
-from scenarios.config.schema import ScenarioBase
+from scenarios.families.scheduling.workloads import WORKLOADS
+from scenarios.families.schema import ScenarioBase
 from scenarios.running import memory
 
 PEAKS = {

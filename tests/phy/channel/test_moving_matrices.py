@@ -20,7 +20,7 @@ from scenarios.families.cellular import engine_factory
 from scenarios.families.cellular import scenario as cellular
 from scenarios.families.cellular.mimo_estimates import Crowd, mimo_bytes
 from scenarios.families.cellular.mobility import motion_plan
-from scenarios.families.scheduling.family import SchedulingScenario
+from scenarios.families.scheduling.scenario import SchedulingScenario
 
 PANELS: dict[str, Any] = {
     "antennas": {"base": {"columns": 2, "polarizations": 2, "ports": 4, "element": "sector"}, "ue": UE},

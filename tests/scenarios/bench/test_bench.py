@@ -12,10 +12,10 @@ import torch
 from typer.testing import CliRunner
 
 from scenarios.bench import bench, measure, scaling
-from scenarios.bench.bench import Case, Options
-from scenarios.bench.workloads import WORKLOADS
+from scenarios.bench.case import Case, Options
 from scenarios.cli.main import app
 from scenarios.errors import ScenarioError
+from scenarios.families.scheduling.workloads import WORKLOADS
 from scenarios.running import memory
 
 KEYS = ["workload", "mode", "compiled", "cells", "users", "prbs", "drops", "threads", "workers", "device",
@@ -80,7 +80,6 @@ def test_both_modes_are_measured_where_there_are_two(monkeypatch: pytest.MonkeyP
         return {"workload": case.workload, "mode": case.mode, "drops": case.drops, **rate}
 
     pretend(monkeypatch, measured)
-    monkeypatch.setattr(bench, "has_fast", lambda workload: workload.faded_interferers is not None)
     monkeypatch.setattr(bench, "_that_fit", lambda case: case.drops)
     modes = [(row["workload"], row["mode"]) for row in bench.bench(["W1", "wsn-100"], Options(drops=1))]
     assert modes == [("W1", "exact"), ("W1", "fast"), ("wsn-100", "exact")]

@@ -14,7 +14,7 @@ import torch
 from typer.testing import CliRunner
 
 from scenarios.bench import bench
-from scenarios.bench.bench import Case, Options
+from scenarios.bench.case import Case, Options
 from scenarios.bench.isolated_process import apart, meet
 from scenarios.cli.bench import _show
 from scenarios.cli.main import app

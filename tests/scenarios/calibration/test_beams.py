@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from phy.random import Drops
 from scenarios.calibration.beams import BeamLinks, heard_gains
-from scenarios.calibration.calibration import Calibration, calibrate, load_calibration
+from scenarios.calibration.measurement import calibrate
+from scenarios.calibration.settings import Calibration, load_calibration
 from scenarios.cli.main import app
 from scenarios.errors import ScenarioError
 

@@ -315,12 +315,16 @@ def test_a_bound_where_nothing_costs_anything() -> None:
     assert told.exit_code == 2 and "a round costs nothing" in told.stderr
 
 
-def test_neither_the_graph_nor_the_map_where_one_cannot_be(tmp_path: Path) -> None:
+def test_options_that_the_report_once_had_name_the_new_command(tmp_path: Path) -> None:
     folder = run(TINY, out=tmp_path / "run").run_dir
-    graph, image = tmp_path / "round.graphml", tmp_path / "map.gif"
-    told = CliRunner().invoke(app, ["report", str(folder), "--graphml", str(graph), "--map", str(image)])
-    assert told.exit_code == 2 and "a map is a .png, .svg or .pdf file" in " ".join(told.stderr.split())
-    assert not graph.exists() and not image.exists()
+    for option, command in (("--map", "wsn map RUN --out"), ("--graphml=x", "wsn graph RUN"), ("--round", "--round N")):
+        told = CliRunner().invoke(app, ["report", str(folder), option, str(tmp_path / "x.png")])
+        sentence = " ".join(told.stderr.split())
+        assert told.exit_code == 2 and told.stdout == "" and "any more; take: fairwave wsn" in sentence
+        assert command in sentence
+    told = CliRunner().invoke(app, ["report", str(folder), "--fource"])
+    assert told.exit_code == 2 and "report has no option --fource; did you mean '--force'?" in told.stderr
+    assert not (tmp_path / "x.png").exists() and not (folder / "report.html").exists()
 
 
 def _windows(name: str, params: dict[str, Any], settings: dict[str, Any]) -> Any:

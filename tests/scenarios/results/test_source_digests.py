@@ -91,6 +91,6 @@ def test_the_contents_of_traces_count(tmp_path: Path, monkeypatch: pytest.Monkey
     Path("a.csv").write_text("1")
     traffic = {"model": "trace_replay", "files": ["a.csv"]}
     scenario = load("slicing-quickstart", **{"users.embb.traffic": traffic})
-    before = provenance._trace_digest(scenario)
+    before = provenance.trace_digest(scenario)
     Path("a.csv").write_text("2")
-    assert provenance._trace_digest(scenario) != before
+    assert provenance.trace_digest(scenario) != before
