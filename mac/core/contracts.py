@@ -1,6 +1,6 @@
 """The contract between a problem, which knows the truth, and an allocator, which sees what a controller could.
 
-Letters of shapes, here and everywhere: B drops, T intervals, U users, C cells, K PRBs, S slices.
+Letters of shapes, here and everywhere: B drops, T intervals, U users, C cells, K PRBs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Extra = Tensor | Callable[[], Tensor]
 class Field:
     """How one extra of an :class:`Outcome` is named, labelled and put together over the intervals of a window.
 
-    ``dims`` are the labels of its dimensions after the drop, for example ``("user",)`` or ``("cell", "slice")``.
+    ``dims`` are the labels of its dimensions after the drop, for example ``("user",)`` or ``("cell",)``.
     ``sum`` adds up the intervals of a window, ``last`` keeps the newest, ``total`` adds up the whole run.
     """
 

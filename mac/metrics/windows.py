@@ -1,6 +1,6 @@
 """Reading a windows dataset: plain float64 arrays with known axes, and per-group values.
 
-Axes: D drops, W windows, U users, C cells, S slices. A result is a dictionary from a group's name to one value per
+Axes: D drops, W windows, U users, C cells. A result is a dictionary from a group's name to one value per
 drop; the name ``""`` stands for all users. Where there is only one group, its rows would repeat those of all users
 and are left out.
 """

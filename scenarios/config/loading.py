@@ -36,7 +36,7 @@ def load(source: Source, /, **overrides: Any) -> ScenarioBase:
 
     Args:
         source: name of a preset, path of a YAML file, a mapping, or a scenario to be varied.
-        overrides: settings that replace the source's: ``load("slicing-quickstart", drops=2, **{"users.0.count": 3})``.
+        overrides: settings that replace the source's: ``load("mine.yaml", drops=2, **{"users.0.count": 3})``.
 
     Raises:
         ScenarioError: what is wrong, where, and what is allowed; all problems of a source at once.

@@ -72,7 +72,7 @@ class Contender:
         """Reset an allocator of fairwave's own as each variant would; plug-ins' resets may be slow, or leave traces.
 
         Raises:
-            ScenarioError: it refuses the scenario, for example a policy for a slice that does not exist.
+            ScenarioError: it refuses the scenario, for example a policy for something that it does not have.
         """
         from allocators.registry import is_built_in
 

@@ -57,7 +57,7 @@ def run(
         workers: processes that batches of drops are shared out among; 1: none but this one. No result depends on it,
             with one exception: of an allocator given as an object each batch gets a fresh copy, whereas in one process
             the object itself decides on all batches. One whose ``reset`` leaves something standing may tell the two.
-        overrides: settings that replace the scenario's: ``run("slicing-quickstart", drops=2, seed=1)``.
+        overrides: settings that replace the scenario's: ``run("mine.yaml", drops=2, seed=1)``.
 
     Raises:
         ScenarioError: a setting, an allocator's name or the folder cannot be used; nothing has been written.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,24 @@ ROOMS = ("phy", "mac", "allocators", "scenarios")
 MOST_ENTRIES = 20
 FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 EXTRAS = {"tensorflow", "keras", "sionna_rt"}
+
+WORDS = {
+    "wsn": "wsn fnd hnd lnd lifetime lifetimes sink sinks sensor sensors cluster clusters leach graphml",
+    "slicing": "slicing slice slices quota quotas tractor rbg rbgs",
+}
+"""What only one family speaks of, in lower case."""
+
+CORE = (
+    *(f"scenarios/{name}" for name in ("bench", "cli", "config", "plots", "report", "results", "running")),
+    *(f"scenarios/families/{name}.py" for name in ("family", "schema", "workload")),
+    *(f"scenarios/{name}.py" for name in ("__init__", "errors", "files", "run_result")),
+    "mac/core",
+    "mac/metrics",
+    "allocators/registry.py",
+    "allocators/construction.py",
+    "allocators/contract",
+)
+"""What serves all families, and knows none of them."""
 
 
 def module(path: Path) -> str:
@@ -104,6 +124,39 @@ def test_sub_packages_import_one_way() -> None:
             between.add_edge(package_of(one), package_of(other))
     circles = [sorted(part) for part in nx.strongly_connected_components(between) if len(part) > 1]
     assert circles == []
+
+
+def pieces(path: Path) -> Iterator[tuple[int, str]]:
+    """Names, numbers, strings and comments of a source, or the lines of any other file, each with its line."""
+    if path.suffix != ".py":
+        yield from enumerate(path.read_text("utf-8").splitlines(), 1)
+        return
+    with path.open("rb") as file:
+        for token in tokenize.tokenize(file.readline):
+            if not (token.type == tokenize.NAME and token.string == "slice"):  # Python's own
+                yield token.start[0], token.string
+
+
+def core_files() -> Iterator[Path]:
+    for name in CORE:
+        place = ROOT / name
+        yield from [place] if place.is_file() else sorted((*place.rglob("*.py"), *place.rglob("*.j2")))
+
+
+@pytest.mark.parametrize("path", core_files(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_core_speaks_of_no_family(path: Path) -> None:
+    """Names, comments, docstrings and strings count; ``slice_prbs`` and ``SensorField`` hold a word."""
+    words = {word: family for family, texts in WORDS.items() for word in texts.split()}
+    for line, text in pieces(path):
+        parts = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).lower())
+        for word in words.keys() & set(parts):
+            raise AssertionError(f"line {line} speaks of '{word}', a word of the family {words[word]}")
+
+
+def test_the_core_is_there() -> None:
+    assert len(list(core_files())) > 60 and all((ROOT / name).exists() for name in CORE)
+    with pytest.raises(AssertionError, match="a word of the family wsn"):
+        test_the_core_speaks_of_no_family(ROOT / "scenarios" / "families" / "wsn" / "plots.py")
 
 
 def test_tests_stand_alone() -> None:
