@@ -1,4 +1,4 @@
-"""What to run: scenario files, runs, results, the command line. From Python: ``from scenarios import load, run``."""
+"""Runs scenarios and keeps their results. From Python: ``from scenarios import load, run``."""
 
 from __future__ import annotations
 

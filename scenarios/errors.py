@@ -1,4 +1,4 @@
-"""The one error that a user's input can raise, and how to point at what was probably meant."""
+"""Defines the one error that a user's input can raise, and points at what was probably meant."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 
 class ScenarioError(ValueError):
-    """A scenario, option or run folder that cannot be used. The message is complete: show it without a traceback."""
+    """Refuses a scenario, option or run folder. The message is complete: show it without a traceback."""
 
 
 def did_you_mean(given: str, options: Iterable[str]) -> str:
-    """``"; did you mean 'x'? (one of: x, y)"`` for the nearest of ``options``, or only the list where none is near."""
+    """Writes ``"; did you mean 'x'? (one of: x, y)"`` for the nearest option, or only the list where none is near."""
     known = sorted(options)
     folded = {option.lower().replace("-", "_"): option for option in known}
     near = difflib.get_close_matches(given.lower().replace("-", "_"), folded, n=1, cutoff=0.5)
@@ -20,7 +20,7 @@ def did_you_mean(given: str, options: Iterable[str]) -> str:
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """A value as it may stand in a message: its ``repr``, cut where it is long; ``null`` is nothing."""
+    """Writes a value as it may stand in a message: its ``repr``, cut where it is long; ``null`` is nothing."""
     text = "nothing" if value is None else repr(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."
 

@@ -14,7 +14,7 @@ _TEMPORARY = re.compile(r"\.(?P<pid>\d+)-(?P<name>.+)\.tmp")
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a file so that it is there as a whole or not at all.
+    """Writes a file so that it is there as a whole or not at all.
 
     Raises:
         ScenarioError: the folder cannot be written or is full.
@@ -37,7 +37,7 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 
 def clean_up(run: Path, own: Iterable[str]) -> None:
-    """Remove what writers that are no longer alive left half-written.
+    """Removes what writers that are no longer alive left half-written.
 
     Args:
         run: the run's folder.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class RunResult(Protocol):
-    """A run, as plots, the report and a family's own functions see it."""
+    """Defines a run as plots, the report and a family's own functions see it."""
 
     @property
     def run_dir(self) -> Path: ...

@@ -1,4 +1,4 @@
-"""How fast the loop is: the very loop of a run, on fixed workloads.
+"""Measures how fast the loop of a run is, on fixed workloads.
 
 Every measurement has a process of its own (:mod:`scenarios.bench.measure`), so that its peak memory is its own too.
 What is timed is everything that a run does in a step: of a carrier, fading that is new in every slot on every PRB,
@@ -16,7 +16,7 @@ from ..errors import ScenarioError, did_you_mean
 from ..families.workload import Workload
 from ..running.worker_pool import require_not_too_many
 from .case import Case, Options, as_scenario, workload_of, workloads
-from .isolated_process import apart
+from .isolated_process import measure_alone
 from .measure import measure
 
 MODES = ("exact", "fast", "both")
@@ -26,7 +26,7 @@ CUDA_BATCHES = (1, 64, 512, 4096)
 def bench(
     chosen: Sequence[str], options: Options | None = None, progress: Callable[[str], None] | None = None
 ) -> list[dict[str, Any]]:
-    """Measure workloads; for each mode a row of one drop, and one of the batch of drops that does most a second.
+    """Measures workloads; for each mode a row of one drop, and one of the batch of drops that does most a second.
 
     Slots of a batch are summed over its drops. There is one row where a batch is given or one drop alone is fastest.
     Batches that memory has no room for are cut to what fits, with a warning.
@@ -50,7 +50,7 @@ def bench(
 
 
 def require(options: Options) -> None:
-    """Refuse what cannot be measured.
+    """Refuses what cannot be measured.
 
     Raises:
         ScenarioError: what is wrong, in a sentence.
@@ -90,7 +90,7 @@ def _rows(name: str, mode: str, options: Options, progress: Callable[[str], None
     for case in _cases(name, mode, options):
         if progress:
             progress(f"{name}, {mode}, {case.drops} drop{'s' if case.drops > 1 else ''}")
-        row = apart(measure, case)
+        row = measure_alone(measure, case)
         rows += [] if row is None else [row]
     if not rows:
         raise ScenarioError(f"{name} could not be measured for want of memory; take fewer --drops")

@@ -13,7 +13,7 @@ from ..families.workload import Workload
 
 @dataclass(frozen=True)
 class Options:
-    """How workloads are measured."""
+    """Says how workloads are measured."""
 
     device: str = "cpu"
     """"cpu", or "cuda" for the GPU."""
@@ -33,7 +33,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Case:
-    """One measurement."""
+    """Describes one measurement."""
 
     workload: str
     drops: int

@@ -1,4 +1,4 @@
-"""One measurement of ``fairwave bench``, in a process of its own: time, memory, counts, what the machine can copy."""
+"""Makes one measurement of ``fairwave bench``, in a process of its own: time, memory, counts, copy bandwidth."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .. import families
 from ..config.loading import load
 from ..families.workload import Workload
 from .case import Case, as_scenario, workload_of
-from .isolated_process import meet
+from .isolated_process import wait_for_others
 from .operation_counts import Counts, count
 
 _WINDOWS = 5  # timed; the median counts
@@ -36,7 +36,7 @@ _COPY_BYTES = {"cpu": 1 << 28, "cuda": 1 << 31}  # far more than caches hold
 
 
 def measure(case: Case) -> dict[str, Any]:
-    """Measure in this process; a row with exactly the keys that every row of the workload has.
+    """Measures in this process; returns a row with exactly the keys that every row of the workload has.
 
     Raises:
         MemoryError: of the machine or the GPU.
@@ -56,14 +56,14 @@ def _measure(case: Case) -> dict[str, Any]:
     began = time.perf_counter()
     problem, allocator = prepare(workload, case)
     setup_s = time.perf_counter() - began
-    meet(case, "ready")  # windows of about a length take about as many steps while the others are at it, too
+    wait_for_others(case, "ready")  # windows of about a length take about as many steps while the others are at it, too
     steps = max(10, int(_WINDOW_S * 10 / _window_seconds(problem, allocator, 10, device)))
-    meet(case, "set")
+    wait_for_others(case, "set")
     rate = steps * case.drops / _window_seconds(problem, allocator, steps, device)
     compiled, peak_bytes = is_compiled(problem), peak_memory(device)  # before counting and copying, which take some too
-    meet(case, "timed")
+    wait_for_others(case, "timed")
     (counts,) = count(problem, allocator)
-    meet(case, "counted")
+    wait_for_others(case, "counted")
     return {
         "workload": case.workload,
         "mode": case.mode,
@@ -82,7 +82,7 @@ def _measure(case: Case) -> dict[str, Any]:
 
 
 def prepare(workload: Workload, case: Case, distinct: int = _DISTINCT) -> tuple[Any, Any]:
-    """Problem and allocator of a measurement; of a larger batch only ``distinct`` drops are drawn, and repeated."""
+    """Makes problem and allocator of a measurement; of a larger batch ``distinct`` drops are drawn and repeated."""
     scenario = load(as_scenario(workload, case))
     family = families.find(scenario.family)
     different = distinct if case.drops % distinct == 0 and workload.repeatable else case.drops
@@ -97,18 +97,18 @@ def prepare(workload: Workload, case: Case, distinct: int = _DISTINCT) -> tuple[
 
 
 def use_threads(asked: int | None) -> None:
-    """So many threads on a CPU; left open, what OMP_NUM_THREADS says, or one, as in a run."""
+    """Sets the threads on a CPU; left open, to what OMP_NUM_THREADS says, or one, as in a run."""
     if asked is not None or not os.environ.get("OMP_NUM_THREADS"):
         torch.set_num_threads(asked or 1)
 
 
 def is_compiled(problem: Any) -> bool:
-    """Whether the slots of a problem are compiled, and did not fall back."""
+    """Tells whether the slots of a problem are compiled, and did not fall back."""
     return machine_code(problem) is not None
 
 
 def machine_code(problem: Any) -> Any:
-    """What compiles the slots of a problem; None where nothing does."""
+    """Finds what compiles the slots of a problem; None where nothing does."""
     return getattr(getattr(problem, "engine", None), "machine_code", None)
 
 
@@ -123,7 +123,7 @@ def copy_bandwidth(device: str) -> float:
 
 
 def peak_memory(device: str) -> int:
-    """The most that this process has held so far.
+    """Returns the most memory that this process has held so far, in bytes.
 
     Of the kernel where it tells: what ``getrusage`` says begins with the peak of the process that started this one.
     """
@@ -138,7 +138,7 @@ def peak_memory(device: str) -> int:
 
 
 def window_ends(problem: Any, allocator: Any, span: Span, device: str) -> list[float]:
-    """When each window of a run ended, in seconds."""
+    """Runs a problem and returns when each window ended, in seconds."""
     ends: list[float] = []
 
     def note(_: int) -> None:

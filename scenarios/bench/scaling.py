@@ -1,4 +1,4 @@
-"""What a slot costs for each user as networks and batches grow: ``fairwave bench --scaling``."""
+"""Measures what a slot costs for each user as networks and batches grow: ``fairwave bench --scaling``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import ScenarioError
 from ..running import memory
 from .bench import require
 from .case import Case, Options, as_scenario, scaling_workloads, workload_of
-from .isolated_process import apart
+from .isolated_process import measure_alone
 
 BATCHES = (1, 8, 64, 512)
 _SLOTS = 10  # of a window: those whose fading is prepared at once
@@ -23,7 +23,7 @@ _DISTINCT = 2  # drops that are drawn; larger batches repeat them
 
 
 def scaling(options: Options, progress: Callable[[str], None] | None = None) -> list[dict[str, Any]]:
-    """A row for every network of :func:`.case.scaling_workloads` and every batch, in a process of its own.
+    """Measures a row for every network of :func:`.case.scaling_workloads` and every batch, in a process of its own.
 
     Keys: users, cells, prbs, drops, mode, us_per_user_slot, slots_per_s summed over drops, memory_bytes that the batch
     added to a bare process, and skipped: None, or why there is nothing of the others.
@@ -55,7 +55,7 @@ def scaling(options: Options, progress: Callable[[str], None] | None = None) -> 
 
 
 def measure(case: Case) -> dict[str, float]:
-    """One cell of the table, in this process."""
+    """Measures one entry of the table, in this process."""
     import torch
 
     from .measure import peak_memory, prepare, use_threads
@@ -82,7 +82,7 @@ def _row(case: Case) -> dict[str, Any]:
     own = {**workload.sizes(), "drops": case.drops, "mode": case.mode}
     nothing = dict.fromkeys(("us_per_user_slot", "slots_per_s", "memory_bytes"))
     reason = _too_large(case)
-    found = apart(measure, case) if reason is None else None
+    found = measure_alone(measure, case) if reason is None else None
     if found is None:
         return {**own, **nothing, "skipped": reason or "memory ran out"}
     return {**own, **found, "skipped": None}

@@ -1,6 +1,6 @@
-"""Coupling gain and geometry where cells or users point beams: :mod:`scenarios.calibration.calibration` with panels.
+"""Computes coupling gain and geometry where cells or users point beams: :mod:`.measurement` with panels.
 
-A user attaches to the best pair of his and the cells' beams by port 0 (RP-180524) and keeps his own beam; other cells
+A user attaches to the best pair of its and the cells' beams by port 0 (RP-180524) and keeps its own beam; other cells
 point anywhere in their sets of beams, at random for each user, or (ours, for comparison) at users of their own.
 """
 
@@ -27,7 +27,7 @@ Interference = Literal["random_beam", "served_user"]
 
 @dataclass(frozen=True)
 class BeamNetwork:
-    """A network and the antennas of both ends."""
+    """Describes a network and the antennas of both ends."""
 
     topology: Topology
     propagation: PropagationSettings
@@ -43,7 +43,7 @@ class BeamNetwork:
 
 @dataclass(frozen=True)
 class BeamLinks:
-    """Linear gains of one drop."""
+    """Holds linear gains of one drop."""
 
     cell_gain: Tensor  # [U, C] of the best pair of beams
     gain: Tensor  # [U, C, Q, A] between all beams
@@ -64,7 +64,7 @@ def beam_links(drop: Drops, network: BeamNetwork, user_m: Tensor) -> BeamLinks:
 
 
 def heard_gains(drop: Drops, links: BeamLinks, serving: Tensor, interference: Interference) -> Tensor:
-    """Gain ``[U, C]`` of every cell to every user while each cell points at somebody, in the users' own beams.
+    """Draws the gain ``[U, C]`` of every cell to every user while each cell points at a UE, in the UEs' own beams.
 
     Args:
         drop: one drop; stream "interfering_beams".

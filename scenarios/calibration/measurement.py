@@ -1,4 +1,4 @@
-"""``fairwave calibrate``: coupling gain and downlink geometry of a network, to be held against published figures.
+"""Measures coupling gain and downlink geometry of a network, to be held against published figures.
 
 Coupling gain is the loss between the antenna ports of a user and of its serving cell (TR 36.873 clause 8.1): path loss,
 shadowing, walls and antenna gains, summed over rays. Geometry is the SINR of the whole carrier with every cell at
@@ -39,13 +39,13 @@ class CalibrationResult:
     changed: tuple[str, ...] = ()  # settings laid upon the file
 
     def percentiles(self, quantity: str) -> dict[int, float]:
-        """A quantity at :data:`PERCENTILES`."""
+        """Computes a quantity at :data:`PERCENTILES`."""
         level = torch.tensor(PERCENTILES, dtype=torch.float64) / 100.0
         values: Tensor = getattr(self, quantity)
         return dict(zip(PERCENTILES, values.quantile(level).tolist(), strict=True))
 
     def standard_errors(self, quantity: str, percentiles: Sequence[int]) -> list[float]:
-        """Of some percentiles, in dB: how far the drops differ, over the root of their number; NaN for one drop."""
+        """Computes the standard errors of percentiles over drops, in dB ``[len(percentiles)]``; NaN for one drop."""
         level = torch.tensor(percentiles, dtype=torch.float64) / 100.0
         values: Tensor = getattr(self, quantity)
         each = values.view(self.settings.drops, -1).quantile(level, dim=1)
@@ -53,13 +53,13 @@ class CalibrationResult:
         return errors
 
     def to_json(self) -> dict[str, Any]:
-        """The document that ``--json`` prints."""
+        """Returns the document that ``--json`` prints."""
         found = {name: {str(p): round(v, 3) for p, v in self.percentiles(name).items()} for name in QUANTITIES}
         return {"configuration": self.settings.name, **found}
 
 
 def calibrate(settings: Calibration) -> CalibrationResult:
-    """Draw the drops and measure every user, one drop after the other."""
+    """Draws the drops and measures every user, one drop after the other."""
     topology = build_topology(settings.topology)
     found = []
     with status() as tell:
@@ -71,7 +71,7 @@ def calibrate(settings: Calibration) -> CalibrationResult:
 
 
 def wideband_geometry_db(power_w: Tensor, serving: Tensor, noise_w: float) -> Tensor:
-    """SINR of the whole carrier with all cells at full load, in dB ``[...]``.
+    """Computes the SINR of the whole carrier with all cells at full load, in dB ``[...]``.
 
     Args:
         power_w: received from each cell, ``[..., C]``.

@@ -15,7 +15,7 @@ from .settings import Reference
 
 
 def require_place(path: Path) -> None:
-    """Refuse a place where no PNG can be written, before anything is computed.
+    """Refuses a place where no PNG can be written, before anything is computed.
 
     Raises:
         ScenarioError: the folder is missing, the name is no PNG's, or it is that of somebody else's file.
@@ -28,7 +28,7 @@ def require_place(path: Path) -> None:
 
 
 def save_plot(result: CalibrationResult, path: Path) -> None:
-    """The two distributions, with the reference's points and the companies' range, as PNG."""
+    """Draws the two distributions, with the reference's points and the companies' range, as PNG."""
     from matplotlib.figure import Figure
 
     from ..plots.style import picture

@@ -43,11 +43,11 @@ class Reference(Model):
     """The same of the downlink geometry."""
 
     def mean(self, quantity: str) -> dict[int, float]:
-        """Mean of a quantity by percentile."""
+        """Returns the mean of a quantity by percentile."""
         return {int(key): value for key, value in getattr(self, quantity).items()}
 
     def spread(self, quantity: str) -> dict[int, tuple[float, float]]:
-        """Least and greatest value of a quantity by percentile."""
+        """Returns the least and greatest value of a quantity by percentile."""
         values = getattr(self, f"{quantity.removesuffix('_db')}_range_db")
         return {int(key): value for key, value in values.items()}
 
@@ -88,7 +88,7 @@ class Calibration(Model):
     placement: Literal["per_cell", "uniform"] = "per_cell"
     """As many users in the area of each cell, or anywhere in the network."""
     attachment: Literal["strongest", "home"] = "strongest"
-    """Each user's cell: the one whose port 0 is received best, or the one in whose area he stands."""
+    """Each user's cell: the one whose port 0 is received best, or the one in whose area it stands."""
     handover_margin_db: float = Field(default=0.0, ge=0.0, le=20.0)
     """A user may have any cell that is at most so much weaker than the strongest."""
     reference: Reference | None = None
@@ -132,7 +132,7 @@ class Calibration(Model):
             )
         if self.ue_panel is not None and self.ue_panel.panel_rows > 1:
             raise ValueError(
-                f"ue_panel.panel_rows is {self.ue_panel.panel_rows}, but a user's panels stand around him, not above "
+                f"ue_panel.panel_rows is {self.ue_panel.panel_rows}, but a user's panels stand around it, not above "
                 "each other; set it to 1, and panel_columns to the number of panels"
             )
         if self.ue_panel is not None and self.ue_antenna_gain_dbi != 0.0:
@@ -151,7 +151,7 @@ class Calibration(Model):
 def load_calibration(
     source: str, settings: Sequence[str] = (), options: Mapping[str, Any] | None = None
 ) -> Calibration:
-    """A configuration, checked, with everything that it extends.
+    """Loads a configuration with everything that it extends, and checks it.
 
     Args:
         source: name of a preset or path of a YAML file.

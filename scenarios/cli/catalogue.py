@@ -1,4 +1,4 @@
-"""What there is to choose from: allocators, scenarios, calibrations, metrics, traffic models."""
+"""Lists what there is to choose from: allocators, scenarios, calibrations, metrics, traffic models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TRAFFIC = Path(mac.__file__).parent / "traffic"
 
 
 def allocators() -> Rows:
-    """Built-in and installed allocators of every family."""
+    """Lists built-in and installed allocators of every family."""
     from allocators.registry import available, describe
 
     families.every()
@@ -132,7 +132,7 @@ def metrics() -> Rows:
 
 
 def traffic() -> Rows:
-    """Traffic models, read from their source: importing them would import torch, which takes its time."""
+    """Lists traffic models, read from their source: importing them would import torch, which is slow."""
     from allocators.construction import installed
 
     rows = [row for path in sorted(_TRAFFIC.glob("*.py")) for row in _models(path)]

@@ -51,7 +51,7 @@ def run(
     if dry_run:
         _dry_run(settled, workers, as_json)
         return
-    from ..running.entrants import contenders
+    from ..running.entrants import entrants_of
     from ..running.options import Options
     from ..running.run import execute
     from .console import show_result
@@ -59,7 +59,7 @@ def run(
     command = shlex.join(["fairwave", *sys.argv[1:]])
     with chatter_on_stderr(as_json):
         options_of_run = Options(out, resume, command=command, workers=workers)
-        result = execute(settled, contenders(settled), options_of_run)
+        result = execute(settled, entrants_of(settled), options_of_run)
     with kept_in(result.run_dir):
         print_json(result.to_json()) if as_json else show_result(result)
 
@@ -73,7 +73,7 @@ def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> No
 
     family = families.find(settled.family)
     with chatter_on_stderr(as_json):
-        entrants.check(entrants.contenders(settled), family)
+        entrants.check(entrants.entrants_of(settled), family)
         for each in variants(settled).values():
             family.check(each)
     report: dict[str, Any] = {
@@ -125,7 +125,7 @@ def _dry_run(settled: Any, workers: int, as_json: bool) -> None:
     from .console import show_plan
 
     with chatter_on_stderr(as_json):
-        entrants.check(entrants.contenders(settled), families.find(settled.family))
+        entrants.check(entrants.entrants_of(settled), families.find(settled.family))
         plan = make_plan(settled, workers)
         for part in plan.parts:
             plan.family.check(part.scenario)

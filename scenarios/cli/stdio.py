@@ -1,4 +1,4 @@
-"""Standard streams: fit for use when a command begins, and stdout kept to what a command is asked for."""
+"""Makes standard streams usable, and keeps stdout to what a command is asked for."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def warnings_in_one_line() -> Iterator[None]:
 
 @contextmanager
 def chatter_on_stderr(wanted: bool = True) -> Iterator[None]:
-    """What plug-ins and libraries print on stdout while the block runs goes to stderr, be it from Python or from C."""
+    """Sends what plug-ins and libraries print on stdout while the block runs to stderr, from Python and from C."""
     if not wanted:
         yield
         return

@@ -1,4 +1,4 @@
-"""From a preset's name, a file or a mapping to a validated scenario and its variants."""
+"""Loads scenarios: from a preset's name, a file or a mapping to a validated scenario and its variants."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Source = str | Path | Mapping[str, Any] | ScenarioBase
 
 
 def load(source: Source, /, **overrides: Any) -> ScenarioBase:
-    """A scenario, checked, with everything that it extends.
+    """Loads a scenario with everything that it extends, and checks it.
 
     Args:
         source: name of a preset, path of a YAML file, a mapping, or a scenario to be varied.
@@ -46,7 +46,7 @@ def load(source: Source, /, **overrides: Any) -> ScenarioBase:
 
 
 def load_with_options(source: Source, settings: Sequence[str], options: Mapping[str, Any]) -> ScenarioBase:
-    """A scenario with ``--set key=value`` settings and named options laid upon it, in this order."""
+    """Loads a scenario with ``--set key=value`` settings and named options laid upon it, in this order."""
     layers = _layers(source)
     layers += [Layer(f"--set {text}", setting(text), Path.cwd()) for text in settings]
     layers += [Layer(f"--{key.replace('_', '-')}", {key: value}) for key, value in options.items()]
@@ -54,7 +54,7 @@ def load_with_options(source: Source, settings: Sequence[str], options: Mapping[
 
 
 def from_layers(layers: Sequence[Layer]) -> ScenarioBase:
-    """Merge, find the family, validate, and validate each variant."""
+    """Merges layers, finds the family, validates the scenario and each of its variants."""
     family = _family(layers)
     scenario = _validated(_merged(layers, family), layers, family)
     for name in scenario.variants:
@@ -64,7 +64,7 @@ def from_layers(layers: Sequence[Layer]) -> ScenarioBase:
 
 
 def variant(scenario: ScenarioBase, name: str | None, origin: str | None = None) -> ScenarioBase:
-    """The scenario as its variant ``name`` has it; the scenario itself where ``name`` is None.
+    """Returns the scenario as its variant ``name`` has it; the scenario itself where ``name`` is None.
 
     Args:
         scenario: that has the variant.
@@ -88,18 +88,18 @@ def variant(scenario: ScenarioBase, name: str | None, origin: str | None = None)
 
 
 def variants(scenario: ScenarioBase) -> dict[str | None, ScenarioBase]:
-    """All variants by name, in the order of the file; the scenario itself under None where it has none."""
+    """Returns all variants by name, in the order of the file; the scenario itself under None where it has none."""
     names: list[str | None] = list(scenario.variants) or [None]
     return {name: variant(scenario, name) for name in names}
 
 
 def resolved(scenario: ScenarioBase) -> dict[str, Any]:
-    """Everything that the scenario says, defaults included, as plain values for YAML or JSON."""
+    """Returns everything that the scenario says, defaults included, as plain values for YAML or JSON."""
     return scenario.model_dump(mode="json")
 
 
 def scenario_hash(scenario: ScenarioBase) -> str:
-    """Sixteen hex digits that name the results: equal for scenarios that give the same ones."""
+    """Computes sixteen hex digits that name the results: equal for scenarios that give the same ones."""
     data = {key: value for key, value in resolved(scenario).items() if key not in UNHASHED}
     text = json.dumps(data, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -116,7 +116,7 @@ def preset_files(folder: Path) -> dict[str, Path]:
 
 
 def json_schema(family: str) -> dict[str, Any]:
-    """JSON schema of the scenario files of a family, for editors.
+    """Makes the JSON schema of the scenario files of a family, for editors.
 
     Raises:
         ScenarioError: there is no such family.
@@ -135,7 +135,7 @@ def json_schema(family: str) -> dict[str, Any]:
 
 
 def json_schemas() -> dict[str, Any]:
-    """JSON schema of any scenario file: which of the families' schemas holds follows from its ``family``."""
+    """Makes the JSON schema of any scenario file: its ``family`` chooses among the schemas of families."""
     branches = [{**json_schema(name), "$id": f"urn:fairwave:{name}"} for name in sorted(families.names())]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "fairwave scenario", "oneOf": branches}
 
@@ -239,7 +239,7 @@ def _layers(source: Source) -> list[Layer]:
 
 
 def layers_of_file(name: str, presets: Path) -> list[Layer]:
-    """What a preset or file says and everything that it extends, lowest first.
+    """Reads what a preset or file says and everything that it extends, lowest first.
 
     Args:
         name: of a preset, or path of a YAML file.
@@ -310,7 +310,7 @@ def _path(name: str, folder: Path, where: str, presets: Path) -> Path:
 
 
 def setting(text: str) -> dict[str, Any]:
-    """What ``--set key=value`` says."""
+    """Parses ``--set key=value``."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ScenarioError(f"--set {text}: write it as dotted.key=value, for example --set duration_s=2")

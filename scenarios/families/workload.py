@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class Workload(Protocol):
-    """A fixed scenario whose speed is measured."""
+    """Describes a fixed scenario whose speed is measured."""
 
     @property
     def batches(self) -> tuple[int, ...]:

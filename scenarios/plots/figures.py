@@ -1,4 +1,4 @@
-"""Plots of a run, drawn only from its folder. Every function returns a matplotlib figure and touches no global state.
+"""Draws plots of a run from its folder alone. Functions return matplotlib figures and touch no global state.
 
 One allocator has one colour, marker and line style in all plots of a run, by its place in the run's list. The colours
 are those of Okabe and Ito, told apart by colour-blind readers.
@@ -51,7 +51,7 @@ _MOST_POINTS = 200  # of a curve or a cloud; more are thinned to evenly spaced q
 
 
 def plot_rate_cdf(result: RunResult, variant: str | None = None) -> Figure:
-    """Which share of the users got at most which mean rate, one panel per group of users, one curve per allocator.
+    """Draws which share of the users got at most which mean rate, a panel per group, a curve per allocator.
 
     Args:
         result: the run.
@@ -75,7 +75,7 @@ def plot_rate_cdf(result: RunResult, variant: str | None = None) -> Figure:
 
 
 def plot_satisfaction(result: RunResult, variant: str | None = None) -> Figure:
-    """Satisfaction of every user (dots) and its mean with the 95 % interval over drops, a panel per group.
+    """Draws the satisfaction of every user (dots) and its mean with the 95 % interval, a panel per group.
 
     Args:
         result: the run, of a scenario in which users have targets.
@@ -83,7 +83,7 @@ def plot_satisfaction(result: RunResult, variant: str | None = None) -> Figure:
     """
     values = users_by_group(result, variant, satisfaction_per_user)
     judged = {name: clouds for name, clouds in values.items() if any(len(cloud) for cloud in clouds.values())}
-    values = judged or {"": {}}  # an empty panel where nobody asked for anything
+    values = judged or {"": {}}  # an empty panel where no user has a target
     rows = 1.6 + 0.42 * len(result.allocators)
     figure, panels = _panels(list(values), height_in=rows)
     shown = shown_variant(result, variant)
@@ -104,7 +104,7 @@ def plot_satisfaction(result: RunResult, variant: str | None = None) -> Figure:
 
 
 def plot_fairness_throughput(result: RunResult, variant: str | None = None) -> Figure:
-    """Jain's index against the mean, of rates (left) and of served over asked bits (right), with 95 % intervals."""
+    """Draws Jain's index against the mean, of rates and of served over asked bits, with 95 % intervals."""
     pairs = [("rate_mean", "jain_rate"), ("served_share", "jain_served_share")]
     known = set(result.metrics["metric"][result.metrics["mean"].notna()])
     pairs = [pair for pair in pairs if known.issuperset(pair)] or pairs[:1]
@@ -124,7 +124,7 @@ def plot_fairness_throughput(result: RunResult, variant: str | None = None) -> F
 
 
 def plot_variants(result: RunResult, metric: str | None = None) -> Figure:
-    """One metric in every variant and over all of them, mean and 95 % interval per allocator.
+    """Draws one metric in every variant and over all of them, mean and 95 % interval per allocator.
 
     Args:
         result: the run, of a scenario with variants.
@@ -200,7 +200,7 @@ def applicable_plots(result: RunResult) -> dict[str, Callable[[], Figure]]:
 
 
 def save_plots(result: RunResult, folder: Path) -> list[Path]:
-    """Write each plot that applies as PNG and SVG into ``folder`` (made if missing); the paths, in order.
+    """Writes each plot that applies as PNG and SVG into ``folder``; returns the paths, in order.
 
     Raises:
         ScenarioError: the folder cannot be written or is full; no part of a plot is left there.

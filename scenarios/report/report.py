@@ -1,4 +1,4 @@
-"""One self-contained HTML page about a run: table, paired differences, plots, scenario, versions. No network needed."""
+"""Writes one self-contained HTML page about a run: table, paired differences, plots, scenario, versions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _GLANCE = 7  # metrics that stand side by side in the table beside an account
 
 @dataclass(frozen=True)
 class Value:
-    """A cell of a table: text, and whether it is the best of its row or not told apart from the best."""
+    """Holds a cell of a table: text, and whether it is the best of its row or not told apart from the best."""
 
     text: str
     best: bool = False
@@ -42,7 +42,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table."""
+    """Holds a row of a table."""
 
     label: str
     unit: str
@@ -51,8 +51,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """One paired difference and what it says."""
+class PairedDifference:
+    """Holds a paired difference and what it says."""
 
     metric: str
     unit: str
@@ -66,7 +66,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Section:
-    """A table of the run's family."""
+    """Holds a table of the run's family."""
 
     title: str
     note: str
@@ -76,7 +76,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Picture:
-    """A plot as it stands in the page."""
+    """Holds a plot as it stands in the page."""
 
     name: str
     caption: str
@@ -84,7 +84,7 @@ class Picture:
 
 
 def write_report(result: RunResult, path: str | Path | None = None, force: bool = False) -> Path:
-    """Write the page and return its path.
+    """Writes the page and returns its path.
 
     Args:
         result: the run.
@@ -103,7 +103,7 @@ def write_report(result: RunResult, path: str | Path | None = None, force: bool 
 
 
 def render(result: RunResult) -> str:
-    """The page as text. Everything that comes from the run is escaped."""
+    """Renders the page as text. Everything that comes from the run is escaped."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -112,19 +112,19 @@ def render(result: RunResult) -> str:
 
 
 def comparison(result: RunResult, metrics: list[str], variant: str | None) -> list[Row]:
-    """A row per metric, a value per allocator; the best is marked, and who is not told apart from it."""
+    """Makes a row per metric with a value per allocator; marks the best, and those not told apart from it."""
     return [row for metric in metrics if (row := _row(result, metric, metric, variant)) is not None]
 
 
-def differences(result: RunResult, metrics: list[str], variant: str | None) -> list[Pair]:
-    """Every paired difference of the given metrics, with a verdict: which of the two is higher or better."""
+def differences(result: RunResult, metrics: list[str], variant: str | None) -> list[PairedDifference]:
+    """Lists every paired difference of the given metrics, with a verdict: which of the two is higher or better."""
     table = _of(result.paired, variant)
     rows = [row for metric in metrics for row in table[table["metric"] == metric].to_dict("records")]
-    return [_pair(row) for row in rows]
+    return [_paired_difference(row) for row in rows]
 
 
 def number(mean: float, half: float = math.nan, digits: int | None = None) -> str:
-    """``0.631 ± 0.018``; the decimals, if not given, are those that :func:`decimals` finds."""
+    """Writes ``0.631 ± 0.018``; the decimals, if not given, are those that :func:`decimals` finds."""
     if math.isnan(mean):
         return "–"  # noqa: RUF001  a dash, as tables have it
     if math.isinf(mean):
@@ -136,9 +136,10 @@ def number(mean: float, half: float = math.nan, digits: int | None = None) -> st
 
 
 def decimals(means: Iterable[float], halves: Iterable[float]) -> int:
-    """Decimals for a row of a table: two leading digits of the median interval, three of the mean if there is none.
+    """Chooses the decimals for a row of a table: two leading digits of the median interval.
 
-    At most four leading digits of the median mean are shown, so that an interval of rounding errors shows as zero.
+    Three of the mean, if there is no interval. At most four leading digits of the median mean are shown, so that an
+    interval of rounding errors shows as zero.
     """
     known = [half for half in halves if math.isfinite(half) and half > 0]
     sizes = [abs(mean) for mean in means if math.isfinite(mean) and mean != 0]
@@ -227,13 +228,21 @@ def _by_variant(result: RunResult, metric: str) -> list[Row]:
     return [row for row in rows if row is not None]
 
 
-def _pair(row: dict[Any, Any]) -> Pair:
+def _paired_difference(row: dict[Any, Any]) -> PairedDifference:
     metric, mean = str(row["metric"]), float(row["mean_difference"])
     text = number(mean, (row["ci95_high"] - row["ci95_low"]) / 2)
     signed = f"+{text}" if mean > 0 else text
     unit = metric_named(metric).unit
-    return Pair(metric, "" if unit == "1" else unit, str(row["a"]), str(row["b"]), signed, int(row["drops"]),
-                _verdict(row), _significant(row))  # fmt: skip
+    return PairedDifference(
+        metric=metric,
+        unit="" if unit == "1" else unit,
+        a=str(row["a"]),
+        b=str(row["b"]),
+        difference=signed,
+        drops=int(row["drops"]),
+        verdict=_verdict(row),
+        significant=_significant(row),
+    )
 
 
 def _verdict(row: dict[Any, Any]) -> str:
@@ -276,14 +285,14 @@ def _of(table: pd.DataFrame, variant: str | None) -> pd.DataFrame:
 
 
 def flat(values: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """Nested mappings as (dotted key, text), for a table of facts."""
+    """Flattens nested mappings to (dotted key, text), for a table of facts."""
     if not isinstance(values, dict):
         return [(prefix, f"{values:.6g}" if isinstance(values, float) else str(values))]
     return [item for key, value in values.items() for item in flat(value, f"{prefix}.{key}" if prefix else str(key))]
 
 
 def plain(value: Any) -> Any:
-    """``value`` in the types that YAML knows: tuples as lists, paths and others as text."""
+    """Converts a value to the types that YAML knows: tuples as lists, paths and others as text."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def account_of(scenario: ScenarioBase) -> list[tuple[str, str]]:
-    """The account of a scenario's family; each variant's where they differ; empty where it has none."""
+    """Returns the account of a scenario's family; each variant's where they differ; empty where it has none."""
     account = families.find(scenario.family).account
     if account is None:
         return []

@@ -16,15 +16,15 @@ import torch
 
 from mac.core.plugin_traceback import is_users
 
-from .read_files import needs
+from .read_files import require_modules
 
 
 class UnknownContentError(TypeError):
-    """Something holds what cannot be compared by its content."""
+    """Says that something holds what cannot be compared by its content."""
 
 
 def content_digest(thing: object) -> str:
-    """Digest of everything that an object holds, and of the code that no file of a module has.
+    """Computes the digest of everything that an object holds, and of the code that no file of a module has.
 
     Raises:
         UnknownContentError: it holds what cannot be told by its content, such as a lock or an open file.
@@ -42,7 +42,7 @@ class _Contents:
         self._known: dict[int, tuple[object, str]] = {}  # each value is kept, so that no other one gets its id
 
     def of(self, value: object, where: str) -> str:
-        """Digest of a value.
+        """Computes the digest of a value.
 
         Args:
             value: anything.
@@ -174,7 +174,7 @@ def _globals_of(code: types.CodeType) -> Iterator[str]:
 def _is_users(thing: type | types.FunctionType) -> bool:
     """Is a class or function the user's, of a file, a script, a notebook, or made within another function?"""
     file = _file_of(thing)
-    needs([str(thing.__module__)])
+    require_modules([str(thing.__module__)])
     if file is None:
         return str(thing.__module__).partition(".")[0] not in sys.stdlib_module_names
     return is_users(file) or "<" in thing.__qualname__

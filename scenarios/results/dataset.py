@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def dataset(windows: Windows, labels: Labels, clock: Clock, drops: Drops) -> xr.Dataset:
-    """The arrays of a batch with their coordinates.
+    """Makes a dataset of the arrays of a batch with their coordinates.
 
     Args:
         windows: what the loop recorded.
@@ -39,7 +39,7 @@ def dataset(windows: Windows, labels: Labels, clock: Clock, drops: Drops) -> xr.
 
 
 def join(parts: list[xr.Dataset]) -> xr.Dataset:
-    """Shards of one allocator and variant as one dataset, ordered by drop."""
+    """Joins shards of one allocator and variant to one dataset, ordered by drop."""
     if len(parts) == 1:
         return parts[0]
     joined = xr.concat(

@@ -1,6 +1,6 @@
-"""What made a shard: a digest of the code, the user's files that were imported or read, and the device.
+"""Tells what made a shard: a digest of the code, the user's files that were imported or read, and the device.
 
-Resuming mixes no two makers. What can be told before a run (fairwave, packages, an allocator and its state, the files
+Resuming mixes no two origins. What can be told before a run (fairwave, packages, an allocator and its state, the files
 that a scenario names) is the shard's attribute ``code``. What shows only as it runs, modules that are imported late and
 files that a plug-in opens by itself, is recorded file by file as the attribute ``made_from``.
 """
@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.loading import resolved
-from .read_files import ROOMS, file_digest, watch_of_process
-from .shards import Cell, attributes_of
+from .read_files import ROOMS, file_digest, file_watch
+from .shards import RunKey, attributes_of
 
 if TYPE_CHECKING:
     from ..families.schema import ScenarioBase
@@ -34,42 +34,42 @@ UNKNOWN = "unknown"  # code of an allocator object whose state cannot be told
 
 
 @dataclass(frozen=True)
-class Maker:
-    """What computes the shards of a cell; the attributes ``code`` and ``device`` of each."""
+class Provenance:
+    """Says what computes the shards of an allocator and variant; the attributes ``code`` and ``device`` of each."""
 
     code: str
     device: str
     unknown: str = ""  # why the state of its allocator cannot be told, if it cannot
 
     def attributes(self) -> dict[str, str]:
-        """As they stand in a shard."""
+        """Returns them as they stand in a shard."""
         return {"code": self.code, "device": self.device}
 
 
-def foreign(folder: Path, made: Mapping[Cell, Maker]) -> str | None:
-    """One sentence on the first shard in a run folder that other code or another device has made; None if none is."""
+def foreign(folder: Path, made: Mapping[RunKey, Provenance]) -> str | None:
+    """Says which shard in a run folder other code or another device has made; None if there is none."""
     known: dict[str, bool] = {}
-    for cell, maker in made.items():
-        for path in sorted(cell.folder(folder).glob("drops-*.nc")):
+    for run_key, provenance in made.items():
+        for path in sorted(run_key.folder(folder).glob("drops-*.nc")):
             found = attributes_of(path)
             if found is None:  # damaged: it will be computed anew
                 continue
-            if why := _difference(found, maker, folder, known):
+            if why := _difference(found, provenance, folder, known):
                 return why
     return None
 
 
-def _difference(found: Mapping[str, Any], maker: Maker, folder: Path, known: dict[str, bool]) -> str | None:
-    """Why a shard with these attributes is not this maker's; ``known`` says which files are as they were."""
-    if found.get("device", maker.device) != maker.device:
+def _difference(found: Mapping[str, Any], provenance: Provenance, folder: Path, known: dict[str, bool]) -> str | None:
+    """Why a shard with these attributes is not of this provenance; ``known`` says which files are as they were."""
+    if found.get("device", provenance.device) != provenance.device:
         return (
-            f"{folder} holds shards of another device, {found['device']}, than this, {maker.device}, which "
+            f"{folder} holds shards of another device, {found['device']}, than this, {provenance.device}, which "
             "--resume would mix; take that device, or start a new folder"
         )
-    if maker.unknown:
+    if provenance.unknown:
         return (
-            f"{folder} cannot be resumed: {maker.unknown}, so nobody can tell whether this very object made the shards "
-            "there; start a new folder, or give the allocator by its name and parameters"
+            f"{folder} cannot be resumed: {provenance.unknown}, so it cannot be told whether this very object made the "
+            "shards there; start a new folder, or give the allocator by its name and parameters"
         )
     remedy = f"start a new folder, or delete {folder / 'shards'}"
     for name, digest in _recorded(found).items():
@@ -81,7 +81,7 @@ def _difference(found: Mapping[str, Any], maker: Maker, folder: Path, known: dic
                 f"{folder} holds shards of other code or data than this, which --resume would mix: {name} has changed "
                 f"since, or is gone; {remedy}"
             )
-    if found.get("code") == maker.code:
+    if found.get("code") == provenance.code:
         return None
     return (
         f"{folder} holds shards of other code than this, which --resume would mix: fairwave, a package, an allocator "
@@ -99,12 +99,12 @@ def _is_as_it_was(name: str, digest: str, folder: Path) -> bool:
     """Has a file the contents that it had, and has this process imported no other ones from there?"""
     places = [Path(name)] if os.path.isabs(name) else [base / name for base in (Path.cwd(), *folder.absolute().parents)]
     path = next((place for place in places if place.is_file()), None)
-    return path is not None and file_digest(path) == digest == watch_of_process().imported().get(str(path), digest)
+    return path is not None and file_digest(path) == digest == file_watch().imported().get(str(path), digest)
 
 
 @functools.cache
 def code_digest() -> str:
-    """Sixteen hex digits of fairwave's sources and tables and of the packages' versions, for this process."""
+    """Computes sixteen hex digits of fairwave's sources and tables and of the packages' versions, for this process."""
     total = hashlib.sha256(repr(sorted(versions().items())).encode())
     for room in ROOMS:
         spec = importlib.util.find_spec(room)
@@ -116,7 +116,7 @@ def code_digest() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that a result depends on."""
+    """Returns the versions of Python and of the packages that a result depends on."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -127,14 +127,17 @@ def versions() -> dict[str, str]:
 
 
 def device_name(device: str) -> str:
-    """``cuda (NVIDIA H200)`` or ``cpu (x86_64)``."""
+    """Names a device: ``cuda (NVIDIA H200)`` or ``cpu (x86_64)``."""
     import torch
 
     return f"cuda ({torch.cuda.get_device_name()})" if device == "cuda" else f"cpu ({platform.machine()})"
 
 
 def source_digest(thing: Any) -> str:
-    """Digest of the file that defines a class, function or object; of the definition alone in a script or notebook."""
+    """Computes the digest of the file that defines a class, function or object.
+
+    In a script or notebook, of the definition alone.
+    """
     kind = thing if inspect.isroutine(thing) or isinstance(thing, type) else type(thing)
     try:
         file = Path(inspect.getsourcefile(kind) or "")
@@ -145,7 +148,7 @@ def source_digest(thing: Any) -> str:
 
 
 def trace_digest(scenario: ScenarioBase) -> str:
-    """Digest of the contents of all traces that a scenario names."""
+    """Computes the digest of the contents of all traces that a scenario names."""
     from mac.traffic.trace import TraceError
     from mac.traffic.trace_paths import resolve
 
@@ -165,7 +168,7 @@ def _patterns(value: Any) -> Iterator[list[str]]:
 
 
 def named_digest(scenario: ScenarioBase) -> str:
-    """Digest of the contents of all files that a value in a scenario names: checkpoints, tracks, positions."""
+    """Computes the digest of all files that a value in a scenario names: checkpoints, tracks, positions."""
     names = dict.fromkeys(texts_in(resolved(scenario)))
     found = {name: digest for name in names if (digest := file_digest(Path(name))) is not None}
     return _digest(json.dumps(found).encode())

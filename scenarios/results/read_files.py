@@ -27,7 +27,7 @@ _IMPORTERS = ("import_module", "__import__")
 
 @dataclass(frozen=True)
 class _Import:
-    """A user's module, as it was when this process first met it."""
+    """Describes a user's module as it was when this process first met it."""
 
     spec: object  # another one after a reload
     file: str
@@ -35,8 +35,8 @@ class _Import:
     needs: frozenset[str]  # modules that it may have imported
 
 
-class _Watch:
-    """Which of the user's files are imported, and opened while it listens.
+class _FileWatch:
+    """Notes which of the user's files are imported, and opened while it listens.
 
     It is an audit hook, since plug-ins open files as they like, and a hook cannot be taken away again. This one raises
     nothing, and nothing in a slot of fairwave's own triggers it. A file counts with its contents at the first time that
@@ -52,7 +52,7 @@ class _Watch:
         self.readers: dict[str, tuple[str, frozenset[str]]] = {}  # of any run: a digest, and modules that read it
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Take note of a file that is opened."""
+        """Notes a file that is opened."""
         if event == "open" and self.depth:
             name, _, flags = arguments
             if isinstance(name, str | bytes | os.PathLike) and isinstance(flags, int):
@@ -69,14 +69,14 @@ class _Watch:
             self.readers[path] = (digest, frozenset(_modules_above(sys._getframe(2))))
 
     def begin(self) -> None:
-        """A run begins."""
+        """Begins a run."""
         self.roots.clear()
         self.reads.clear()
         self.imported()
         self.before = {name: one.spec for name, one in self.imports.items() if one is not None}
 
     def imported(self) -> dict[str, str]:
-        """Files of all modules of the user's, with their digests."""
+        """Returns the files of all modules of the user's, with their digests."""
         for name, module in list(sys.modules.items()):
             spec = getattr(module, "__spec__", None) or module if type(module) is ModuleType else None
             known = self.imports.get(name)
@@ -85,7 +85,7 @@ class _Watch:
         return {one.file: one.digest for one in self.imports.values() if one is not None and one.digest}
 
     def files(self) -> dict[str, str]:
-        """What this run was made from: files of modules, and those that it, or one of these modules, has read."""
+        """Returns what this run was made from: files of modules, and those that it or these modules have read."""
         self.imported()
         mine = {name: one for name, one in self.imports.items() if one is not None}
         new = [name for name, one in mine.items() if self.before.get(name) is not one.spec]
@@ -102,21 +102,21 @@ class _Watch:
 
 
 @functools.cache
-def watch_of_process() -> _Watch:
-    """The hook of this process, from the first run on."""
-    watch = _Watch()
+def file_watch() -> _FileWatch:
+    """Returns the hook of this process, from the first run on."""
+    watch = _FileWatch()
     sys.addaudithook(watch)
     return watch
 
 
 @contextlib.contextmanager
-def listening(anew: bool = False) -> Iterator[None]:
-    """Note which files of the user's are opened in this process.
+def watching_files(anew: bool = False) -> Iterator[None]:
+    """Notes which files of the user's are opened in this process.
 
     Args:
         anew: a run begins.
     """
-    watch = watch_of_process()
+    watch = file_watch()
     if anew:
         watch.begin()
     watch.depth += 1
@@ -126,14 +126,14 @@ def listening(anew: bool = False) -> Iterator[None]:
         watch.depth -= 1
 
 
-def needs(modules: Iterable[str]) -> None:
-    """The run that has begun needs these modules, imported before or not."""
-    watch_of_process().roots.update(modules)
+def require_modules(modules: Iterable[str]) -> None:
+    """Notes that the run needs these modules, imported before or not."""
+    file_watch().roots.update(modules)
 
 
 def made_from() -> str:
-    """JSON of the user's files that the run was made from in this process: path (relative to here) -> digest."""
-    here, files = Path.cwd(), watch_of_process().files()
+    """Returns as JSON the user's files that the run was made from here: path (relative to this folder) -> digest."""
+    here, files = Path.cwd(), file_watch().files()
     shown = {str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path: path for path in files}
     return json.dumps({name: files[path] for name, path in sorted(shown.items())})
 
@@ -188,7 +188,7 @@ def _modules_above(frame: FrameType | None) -> Iterator[str]:
 
 
 def file_digest(path: Path) -> str | None:
-    """Sixteen hex digits of the contents of a regular file; None where there is none to be read."""
+    """Computes sixteen hex digits of the contents of a regular file; None where there is none to be read."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return None

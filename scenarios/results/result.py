@@ -1,4 +1,4 @@
-"""What came out of a run, read from its folder: windows as labelled arrays, metrics as tables."""
+"""Reads what came out of a run from its folder: windows as labelled arrays, metrics as tables."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from ..families.schema import plugged_metrics
 from .account import account_of
 from .dataset import join
 from .run_folder import scenario_of, why_nothing
-from .shards import Cell, Shard, read_shard, whole_shards
-from .timing import costs
+from .shards import RunKey, Shard, read_shard, whole_shards
+from .timing import decision_times
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,7 +49,7 @@ DROP_COLUMNS = ["variant", "allocator", "drop", "metric", "unit", "value"]
 
 
 class Result:
-    """A run, finished or not.
+    """Reads a run, finished or not.
 
     Attributes:
         run_dir: the run folder that everything is read from.
@@ -82,18 +82,18 @@ class Result:
         return [spec.label for spec in self.settings.allocators]
 
     @property
-    def cells(self) -> list[Cell]:
-        """Every allocator on every variant."""
-        return [Cell(variant, allocator) for variant in self.variants for allocator in self.allocators]
+    def run_keys(self) -> list[RunKey]:
+        """Lists every allocator on every variant."""
+        return [RunKey(variant, allocator) for variant in self.variants for allocator in self.allocators]
 
     @cached_property
-    def shards(self) -> dict[Cell, list[Shard]]:
-        """The whole shards of every cell."""
+    def shards(self) -> dict[RunKey, list[Shard]]:
+        """Finds the whole shards of every allocator and variant."""
         key = scenario_hash(self.settings)
-        return {cell: whole_shards(self.run_dir, cell, key, self.read) for cell in self.cells}
+        return {run_key: whole_shards(self.run_dir, run_key, key, self.read) for run_key in self.run_keys}
 
     def read(self, path: Path) -> xr.Dataset:
-        """The windows in a shard; kept in memory while all of them are small."""
+        """Reads the windows in a shard; keeps them in memory while all of them are small."""
         if path in self._kept:
             return self._kept[path].copy()
         dataset = read_shard(path)
@@ -103,13 +103,13 @@ class Result:
 
     @property
     def complete(self) -> bool:
-        """Is every drop of every allocator and variant there?"""
+        """Whether every drop of every allocator and variant is there."""
         return all(sum(len(s.drops) for s in shards) == self.settings.drops for shards in self.shards.values())
 
     @cached_property
     def per_drop(self) -> pd.DataFrame:
         """Rows ``variant, allocator, drop, metric, unit, value``; variant is None where there are none."""
-        tables = [self._cell_metrics(cell) for cell in self.cells if self.shards[cell]]
+        tables = [self._cell_metrics(run_key) for run_key in self.run_keys if self.shards[run_key]]
         if not tables:
             raise ScenarioError(why_nothing(self.run_dir, self.settings))
         table = pd.concat(tables, ignore_index=True)
@@ -131,7 +131,7 @@ class Result:
         return paired(self.per_drop)
 
     def compare(self, metric: str, a: str, b: str, variant: str | None = None) -> pd.Series[Any]:
-        """The paired difference ``a - b`` in a metric: mean_difference, ci95_low, ci95_high, drops.
+        """Finds the paired difference ``a - b`` in a metric: mean_difference, ci95_low, ci95_high, drops.
 
         Args:
             metric: for example "satisfaction" or "satisfaction/embb".
@@ -175,7 +175,7 @@ class Result:
         ]
 
     def table(self, variant: str | None = None) -> pd.DataFrame:
-        """Allocators by headline metrics, each ``mean ± half the interval``.
+        """Makes a table of allocators by headline metrics, each ``mean ± half the interval``.
 
         Raises:
             ScenarioError: there is no such variant.
@@ -186,7 +186,7 @@ class Result:
         return pd.DataFrame(columns, index=pd.Index(self.allocators, name="allocator"))
 
     def to_xarray(self, allocator: str | None = None, variant: str | None = None) -> Any:
-        """The labelled arrays of the run.
+        """Reads the labelled arrays of the run.
 
         Args:
             allocator: its Dataset; left out, one Dataset with the further dimension ``allocator``.
@@ -244,7 +244,7 @@ class Result:
         return plot_variants(self, metric)
 
     def account(self) -> list[tuple[str, str]]:
-        """What the results are counted with, as (what, how much), where the family has such an account."""
+        """Returns what the results are counted with, as (what, how much), where the family has such an account."""
         return account_of(self.settings)
 
     def notes(self) -> list[tuple[str, str]]:
@@ -252,7 +252,7 @@ class Result:
         return self.family.notes(self) if self.family.notes else []
 
     def to_json(self) -> dict[str, Any]:
-        """The run as plain values: folder, scenario, metrics, differences, times; NaN and infinity become None.
+        """Returns the run as plain values: folder, scenario, metrics, differences, times; NaN becomes None.
 
         One that is not complete says so too.
         """
@@ -261,7 +261,7 @@ class Result:
             "scenario": self.settings.name,
             "metrics": _records(self.metrics, ("variant", "allocator", "metric", "unit", "mean")),
             "paired": _records(self.paired, ("variant", "metric", "a", "b", "mean_difference")),
-            "time": [asdict(one) for one in costs(self)],
+            "time": [asdict(one) for one in decision_times(self)],
             **({} if self.complete else {"complete": False}),
         }
 
@@ -288,25 +288,25 @@ class Result:
 
     def _windows(self, allocator: str, variant: str | None) -> xr.Dataset:
         _require(allocator, self.allocators, "allocator")
-        shards = self.shards[Cell(variant, allocator)]
+        shards = self.shards[RunKey(variant, allocator)]
         if not shards:
             raise ScenarioError(why_nothing(self.run_dir, self.settings, f" of '{allocator}'"))
         return join([self.read(shard.path) for shard in shards])
 
-    def _cell_metrics(self, cell: Cell) -> pd.DataFrame:
+    def _cell_metrics(self, run_key: RunKey) -> pd.DataFrame:
         # One drop at a time: a sum over an axis may round differently with the number of drops beside it.
-        shards = [self.read(shard.path) for shard in self.shards[cell]]
+        shards = [self.read(shard.path) for shard in self.shards[run_key]]
         more = plugged_metrics(self.settings)
         each = [shard.isel({"drop": [i]}) for shard in shards for i in range(shard.sizes["drop"])]
         tables = [metric_table(drop, more=more) for drop in each]
         table = pd.concat(tables, ignore_index=True)
         first = {metric: i for i, metric in enumerate(dict.fromkeys(table["metric"]))}
         order = np.lexsort((table["drop"].to_numpy(), table["metric"].map(first).to_numpy()))
-        return table.iloc[order].assign(variant=cell.variant, allocator=cell.allocator)
+        return table.iloc[order].assign(variant=run_key.variant, allocator=run_key.allocator)
 
 
 def plus_minus(row: Mapping[Any, Any]) -> str:
-    """``0.812 ± 0.015`` from a row's mean and interval; only the mean where there is no interval."""
+    """Writes ``0.812 ± 0.015`` from a row's mean and interval; only the mean where there is no interval."""
     mean, half = row["mean"], (row["ci95_high"] - row["ci95_low"]) / 2
     if not np.isfinite(mean):
         return "-"

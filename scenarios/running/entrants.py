@@ -1,4 +1,4 @@
-"""Which allocators a run compares: by name, with parameters, or as objects of the caller's own."""
+"""Makes the allocators that a run compares: by name, with parameters, or as objects of the caller's own."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ Given = str | Mapping[str, Any] | object
 
 
 @dataclass(frozen=True)
-class Contender:
-    """One allocator of a comparison: what the scenario says of it and, unless it goes by name, the thing itself."""
+class Entrant:
+    """Describes one allocator of a comparison: what the scenario says of it and, unless it has a name, the object."""
 
     spec: AllocatorSpec
     given: object | None = None
@@ -39,7 +39,7 @@ class Contender:
         return self.spec.label
 
     def make(self, family: Family) -> Any:
-        """An allocator ready for ``reset``.
+        """Makes an allocator, ready for ``reset``.
 
         Raises:
             ScenarioError: no such allocator, wrong parameters, or a plug-in that fails to import.
@@ -48,14 +48,14 @@ class Contender:
             return self.given
         from allocators.registry import resolve
 
-        families.make_known(family)  # in a worker, nobody else has done so
+        families.make_known(family)  # a worker has not imported the record
         try:
             return resolve(self.spec.name, family.allocator_family, dict(self.spec.params))
         except Exception as error:  # a plug-in's module may raise anything at all when it is imported
             raise ScenarioError(f"allocator '{self.spec.name}': {_reason(error)}{plug_in_line(error)}") from error
 
     def content(self, family: Family) -> str:
-        """Digest of what decides: of an object its class and state, of a name the file that defines it.
+        """Computes the digest of what decides: of an object its class and state, of a name the file that defines it.
 
         Raises:
             UnknownContentError: the object holds what cannot be compared by its content.
@@ -69,7 +69,7 @@ class Contender:
         return source_digest(load(name if ":" in name else available(family.allocator_family)[name]))
 
     def try_reset(self, made: Any, family: Family) -> None:
-        """Reset an allocator of fairwave's own as each variant would; plug-ins' resets may be slow, or leave traces.
+        """Resets an allocator of fairwave's own as each variant would; plug-ins' resets may be slow, or leave traces.
 
         Raises:
             ScenarioError: it refuses the scenario, for example a policy for something that it does not have.
@@ -93,7 +93,7 @@ class Contender:
 def as_settings(
     allocators: Sequence[Given] | Mapping[str, Given] | Given,
 ) -> tuple[list[dict[str, Any]], list[object | None]]:
-    """Allocators as a scenario's ``allocators`` setting has them, and beside each the object that was given, if any.
+    """Converts allocators to the setting ``allocators``, and lists beside each the object that was given, if any.
 
     Args:
         allocators: names, mappings ``{name, label, params}``, objects or classes; a single one; or one for each label.
@@ -110,14 +110,14 @@ def as_settings(
     return [setting for setting, _ in pairs], [thing for _, thing in pairs]
 
 
-def contenders(scenario: ScenarioBase, things: Sequence[object | None] = ()) -> list[Contender]:
-    """The scenario's allocators, each with the object that stands for it."""
+def entrants_of(scenario: ScenarioBase, things: Sequence[object | None] = ()) -> list[Entrant]:
+    """Lists the scenario's allocators, each with the object that stands for it."""
     given = list(things) or [None] * len(scenario.allocators)
-    return [Contender(spec, thing, scenario) for spec, thing in zip(scenario.allocators, given, strict=True)]
+    return [Entrant(spec, thing, scenario) for spec, thing in zip(scenario.allocators, given, strict=True)]
 
 
-def check(entrants: Sequence[Contender], family: Family) -> None:
-    """Make and reset each allocator once, so that a wrong name or parameter is found before anything runs.
+def check(entrants: Sequence[Entrant], family: Family) -> None:
+    """Makes and resets each allocator once, so that a wrong name or parameter is found before anything runs.
 
     Raises:
         ScenarioError: naming every allocator that cannot be made or reset, or that goes by two labels.
@@ -196,8 +196,8 @@ _RAN: dict[int, tuple[Any, str, str]] = {}  # by id: a weak reference to an obje
 
 
 @contextmanager
-def counting_as_before(entrants: Sequence[Contender]) -> Iterator[None]:
-    """Objects that a run changes (what reset() and decide() leave in them) count afterwards as what they were before.
+def contents_kept(entrants: Sequence[Entrant]) -> Iterator[None]:
+    """Lets objects that reset() and decide() change count after a run as what they were before.
 
     So the object of a run that was cut off can go on with it; if its owner changes it, it counts as another one.
     """

@@ -10,7 +10,7 @@ from ..config.loading import resolved
 from ..results.content_digest import UnknownContentError
 from ..results.provenance import (
     UNKNOWN,
-    Maker,
+    Provenance,
     code_digest,
     device_name,
     named_digest,
@@ -18,31 +18,31 @@ from ..results.provenance import (
     texts_in,
     trace_digest,
 )
-from ..results.read_files import needs
-from ..results.shards import Cell
+from ..results.read_files import require_modules
+from ..results.shards import RunKey
 
 if TYPE_CHECKING:
-    from .entrants import Contender
+    from .entrants import Entrant
     from .plan import Plan
 
 
-def makers(plan: Plan, entrants: Sequence[Contender]) -> dict[Cell, Maker]:
-    """What would compute each cell of a run now."""
+def provenances(plan: Plan, entrants: Sequence[Entrant]) -> dict[RunKey, Provenance]:
+    """Tells what would compute each allocator and variant of a run now."""
     device = device_name(plan.device)
     common = code_digest() + source_digest(plan.family.schema)
-    needs([plan.family.schema.__module__])
+    require_modules([plan.family.schema.__module__])
     contents = {entrant.label: _content_of(entrant, plan) for entrant in entrants}
     found = {}
     for part in plan.parts:
-        needs(text.partition(":")[0] for text in texts_in(resolved(part.scenario)))
+        require_modules(text.partition(":")[0] for text in texts_in(resolved(part.scenario)))
         files = f"{trace_digest(part.scenario)} {named_digest(part.scenario)}"
         for label, (content, unknown) in contents.items():
             code = hashlib.sha256(f"{common} {content} {files}".encode()).hexdigest()[:16]
-            found[Cell(part.variant, label)] = Maker(UNKNOWN if unknown else code, device, unknown)
+            found[RunKey(part.variant, label)] = Provenance(UNKNOWN if unknown else code, device, unknown)
     return found
 
 
-def _content_of(entrant: Contender, plan: Plan) -> tuple[str, str]:
+def _content_of(entrant: Entrant, plan: Plan) -> tuple[str, str]:
     """Digest of what decides in an allocator's place, and why there is none, if there is none."""
     try:
         return entrant.content(plan.family), ""

@@ -1,4 +1,4 @@
-"""Training of an allocator that learns: the very runs of a scenario, on drops that no run of it ever sees."""
+"""Trains an allocator that learns: the very runs of a scenario, on drops that no run of it ever sees."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from phy.random import Drops
 
 from .. import families
 from ..errors import ScenarioError
-from .entrants import Contender
+from .entrants import Entrant
 from .plan import make_plan
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ _FIRST_DROP = 1_000_000
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What a training was."""
+class TrainingSummary:
+    """Sums up a training."""
 
     allocator: str
     episodes: int
@@ -36,8 +36,10 @@ class Trained:
     checkpoint: Path
 
 
-def train(scenario: ScenarioBase, episodes: int, out: Path, progress: Callable[[int], None] | None = None) -> Trained:
-    """Train the one allocator that a scenario names, and write what it learned.
+def train(
+    scenario: ScenarioBase, episodes: int, out: Path, progress: Callable[[int], None] | None = None
+) -> TrainingSummary:
+    """Trains the one allocator that a scenario names, and write what it learned.
 
     An allocator that learns has a parameter ``learning`` and a method ``save(path)``; ``reset`` keeps what it has
     learned while ``learning`` is set.
@@ -76,17 +78,17 @@ def train(scenario: ScenarioBase, episodes: int, out: Path, progress: Callable[[
         if progress:
             progress(episode + 1)
     _write(allocator, out)
-    return Trained(scenario.allocators[0].label, episodes, scenario.drops, out)
+    return TrainingSummary(scenario.allocators[0].label, episodes, scenario.drops, out)
 
 
 def _learner(scenario: ScenarioBase, family: families.Family) -> Any:
     spec = scenario.allocators[0]
-    made = Contender(spec).make(family)
+    made = Entrant(spec).make(family)
     if not hasattr(made, "learning") or not callable(getattr(made, "save", None)):
         raise ScenarioError(
             f"allocator '{spec.label}' does not learn: it has no parameter 'learning' and no method save(path)"
         )
-    return Contender(spec.model_copy(update={"params": {**spec.params, "learning": True}})).make(family)
+    return Entrant(spec.model_copy(update={"params": {**spec.params, "learning": True}})).make(family)
 
 
 def _write(allocator: Any, out: Path) -> None:

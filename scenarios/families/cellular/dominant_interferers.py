@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def check(scenario: CellularSections) -> None:
-    """Whether the links that fade can be chosen once for the whole run, and are single antennas' of our own.
+    """Checks that the links that fade can be chosen once for the run, between single antennas of our own channel.
 
     Raises:
         ValueError: they cannot, or nothing fades by rays; names the setting, and says what to do.
@@ -25,7 +25,7 @@ def check(scenario: CellularSections) -> None:
 
 
 def faded_links(scenario: CellularSections) -> int:
-    """Links of each user that fade, the own cell's among them."""
+    """Counts the links of each user that fade, its own cell's among them."""
     some = scenario.fading.faded_interferers
     return scenario.cells if some is None else min(some + 1, scenario.cells)
 

@@ -1,4 +1,4 @@
-"""What a batch of drops on a cellular carrier takes: memory, time, and how many drops are best side by side."""
+"""Estimates what a batch of drops on a cellular carrier takes: memory, time, and the best number of drops."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _PACKET_SETUP_BYTES = 120  # what making and sorting the packets of a drop takes
 
 
 def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
-    """Memory of a batch: rays and their values, reports, queues' histories, results, and the setup of a drop."""
+    """Estimates the memory of a batch: rays, their values, reports, queues' histories, results, setup of a drop."""
     item = 8 if scenario.dtype == "float64" else 4
     users, prbs = scenario.users_per_cell * scenario.cells, scenario.carrier.prbs
     links, basis = users * scenario.cells, _basis_size(scenario)
@@ -83,7 +83,7 @@ def _itinerary_bytes(scenario: CellularScenario, shape: Shape) -> int:
 
 
 def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> float:
-    """Time of one allocator on one CPU thread: what a slot costs anyhow, and what each link and PRB adds."""
+    """Estimates the time of one allocator on one CPU thread: what a slot costs, and what each link and PRB adds."""
     users = scenario.users_per_cell * scenario.cells
     if scenario.antennas is not None:
         seconds = shape.total_slots * (1e-3 + drops * mimo_seconds(scenario.antennas, _crowd(scenario)))
@@ -99,7 +99,7 @@ def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> fl
 
 
 def _air_seconds(scenario: CellularScenario, users: int) -> float:
-    """What the links of a slot take: those of all users on a downlink, of whoever holds a PRB on an uplink."""
+    """Estimates the links of a slot: those of all users on a downlink, of the users that hold a PRB on an uplink."""
     cells, prbs = scenario.cells, scenario.carrier.prbs
     if scenario.carrier.direction == "downlink":
         return users * faded_links(scenario) * prbs * 4e-9
@@ -143,7 +143,7 @@ def _sionna_seconds(scenario: CellularScenario, shape: Shape) -> float:
 
 
 def best_batch(scenario: CellularScenario, device: str) -> int:
-    """Drops side by side: until a slot's arrays fill a cache, or keep a GPU busy."""
+    """Chooses the drops side by side: until a slot's arrays fill a cache, or keep a GPU busy."""
     links = scenario.users_per_cell * scenario.cells * faded_links(scenario) * scenario.carrier.prbs
     return max(1, min(64, 400_000 // links) if device == "cpu" else min(1024, 400_000_000 // links))
 

@@ -18,7 +18,7 @@ from .shape import Shape
 
 
 def account(scenario: CellularScenario) -> list[tuple[str, str]]:
-    """What metrics make of full-buffer users, as (what, how much); empty where there are none."""
+    """Says what metrics make of full-buffer users, as (what, how much); empty where there are none."""
     full = [group.name for group in scenario.users if group.traffic.full_buffer and group.count]
     if not full:
         return []
@@ -30,7 +30,7 @@ def account(scenario: CellularScenario) -> list[tuple[str, str]]:
 
 
 def labels(scenario: CellularScenario, engine: Engine, services: Sequence[Service], shape: Shape) -> Labels:
-    """Coordinates and attributes that all cellular families have.
+    """Makes the coordinates and attributes that all cellular families have.
 
     Args:
         scenario: whose groups name and judge the users.

@@ -1,4 +1,4 @@
-"""Memory and time that panels of antennas take, before anything is built."""
+"""Estimates memory and time that panels of antennas take, before anything is built."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _TURNING_BYTES = 200  # of a ray of two states: waves, how they change, turns
 
 @dataclass(frozen=True)
 class Crowd:
-    """Who the matrices are for."""
+    """Says for how many users, cells and PRBs the matrices are."""
 
     users: int  # of a drop
     cells: int
     prbs: int
     link: LinkSettings
-    update_slots: float = math.inf  # from one state of the air to the next; endless where nobody moves
+    update_slots: float = math.inf  # from one state of the air to the next; endless where no user moves
 
     @property
     def moves(self) -> bool:
@@ -31,7 +31,7 @@ class Crowd:
 
 
 def mimo_bytes(antennas: AntennaSettings, crowd: Crowd, item: int) -> tuple[int, int]:
-    """Memory of the matrices of a drop, and of setting one up: steered rays, tones, matrices, reports with precoders.
+    """Estimates the memory of a drop's matrices, and of setting one up: rays, tones, matrices, precoders.
 
     Args:
         antennas: panels and precoding.
@@ -55,7 +55,7 @@ def mimo_bytes(antennas: AntennaSettings, crowd: Crowd, item: int) -> tuple[int,
 
 
 def mimo_seconds(antennas: AntennaSettings, crowd: Crowd) -> float:
-    """Time of a slot of one drop on one CPU thread, from measurements at 50 PRBs, 2 x 4 and 4 x 32 ports.
+    """Estimates a slot of one drop on one CPU thread, from measurements at 50 PRBs, 2 x 4 and 4 x 32 ports.
 
     Args:
         antennas: panels and precoding.

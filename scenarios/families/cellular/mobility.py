@@ -1,4 +1,4 @@
-"""Motion and handovers of the families on a cellular carrier: from their scenarios to trajectories and itineraries."""
+"""Makes trajectories and serving cells over time from cellular scenarios."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def itinerary(scenario: CellularScenario, channel: Channel, shape: Shape) -> Itinerary | None:
-    """Who is served by whom over the run, drop by drop; the same whatever the allocators do."""
+    """Computes the serving cells over the run, drop by drop; the same whatever the allocators do."""
     if scenario.handover is None:
         return None
     assert isinstance(channel.fading, MovingFading)
@@ -42,14 +42,14 @@ def itinerary(scenario: CellularScenario, channel: Channel, shape: Shape) -> Iti
 
 
 def propagation(scenario: CellularScenario) -> PropagationSettings:
-    """The scenario's, in which line of sight ends softly for users who move, unless it says how it ends."""
+    """Returns the scenario's propagation, where line of sight ends softly for moving users unless it says how."""
     said = scenario.propagation.los_transition
     moves = any(group.count and not isinstance(group.mobility, Static) for group in scenario.users)
     return replace(scenario.propagation, los_transition=said or ("soft" if moves else "hard"))
 
 
 def motion_plan(scenario: CellularScenario, shape: Shape) -> MotionPlan:
-    """Who moves how, and what stands in the way."""
+    """Says how the users move, and what stands in the way."""
     return MotionPlan(
         settings=scenario.motion,
         groups=tuple(group.name for group in scenario.users),
@@ -72,7 +72,7 @@ def _require_heights(scenario: CellularScenario, replay: Replay) -> None:
 
 
 def check_trajectories(scenario: CellularScenario, shape: Shape) -> None:
-    """Read every trajectory file that the scenario names, and walk the whole run.
+    """Reads every trajectory file that the scenario names, and walk the whole run.
 
     Raises:
         ScenarioError: files that are missing or cannot be used, and the group that follows them.

@@ -11,7 +11,7 @@ from .shape import Shape
 
 
 def check_files(scenario: CellularScenario, shape: Shape) -> None:
-    """Read every file that the scenario names.
+    """Reads every file that the scenario names.
 
     Raises:
         ScenarioError: files that are missing or cannot be used.
@@ -21,7 +21,7 @@ def check_files(scenario: CellularScenario, shape: Shape) -> None:
 
 
 def check_traces(scenario: CellularScenario) -> None:
-    """Read every trace file that the scenario names.
+    """Reads every trace file that the scenario names.
 
     Raises:
         ScenarioError: files that are missing or cannot be used, each with its line and the group that plays it.

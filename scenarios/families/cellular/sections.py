@@ -58,7 +58,7 @@ class CellularSections(ScenarioBase):
     )
     blockage: tuple[BlockageSettings, ...] = Field(default=(), max_length=16, description="What stands in the way.")
     handover: HandoverSettings | None = None
-    """When users change their cell; left out, everybody keeps the cell of the start."""
+    """When users change their cell; left out, every user keeps the cell of the start."""
     measurements: MeasurementSettings = Field(default_factory=MeasurementSettings)
     """What users measure of the cells around them, for handovers."""
     queue_bytes: float = Field(default=5e6, ge=1500, le=1e12)
@@ -66,7 +66,7 @@ class CellularSections(ScenarioBase):
     placement: Literal["per_cell", "uniform"] = "per_cell"
     """As many users in the area of each cell, or anywhere in the network."""
     attachment: Literal["home", "strongest"] = "strongest"
-    """Each user's cell: the one in whose area he stands, or the one heard best on average."""
+    """Each user's cell: the one in whose area it stands, or the one heard best on average."""
     users: tuple[UserGroup, ...] = Field(min_length=1)
     """Groups of users."""
 
@@ -97,7 +97,7 @@ class CellularSections(ScenarioBase):
         return [f"users who stay where they are fade as at 3 km/h unless speed_kmh says otherwise: {', '.join(groups)}"]
 
     def group_of_user(self) -> torch.Tensor:
-        """Users stand cell by cell, in each in the order of the groups, int64 ``[U]``."""
+        """Returns the group of each user, int64 ``[U]``: cell by cell, in each in the order of the groups."""
         counts = torch.tensor([group.count for group in self.users])
         return torch.arange(len(counts)).repeat_interleave(counts).repeat(self.cells)
 
@@ -108,5 +108,5 @@ class CellularSections(ScenarioBase):
 
 
 def group_names(scenario: CellularSections) -> list[str]:
-    """Name of each user's group."""
+    """Returns the name of each user's group."""
     return [scenario.users[number].name for number in scenario.group_of_user().tolist()]

@@ -13,7 +13,7 @@ LONGEST_BLOCK = 50
 
 @dataclass(frozen=True)
 class Shape:
-    """What a family adds to the carrier: its clock, and who belongs to which slice."""
+    """Says what a family adds to the carrier: its clock, and the slice of each group."""
 
     clock: Clock
     slots: int  # of an interval

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def arrivals(scenario: CellularScenario, drops: Drops, slots: int) -> Arrivals | None:
-    """Packets of every drop; None where every user always has data."""
+    """Draws the packets of every drop; None where every user always has data."""
     if all(group.traffic.full_buffer for group in scenario.users if group.count):
         return None
     return Arrivals(tuple(_packets_of_drop(scenario, drops.seed, drop, slots) for drop in drops.ids))

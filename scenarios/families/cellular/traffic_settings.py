@@ -64,7 +64,7 @@ class PluggedTraffic(Model):
         return None if rate is None else float(rate)
 
     def packets(self, key: int, users: int, slots: int, slot_s: float) -> Packets:
-        """The plug-in's packets, which are checked.
+        """Draws the plug-in's packets, and checks them.
 
         Raises:
             ScenarioError: it raised, or made what are no packets of these users and slots.

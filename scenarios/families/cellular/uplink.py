@@ -1,4 +1,4 @@
-"""The uplink of the families on a cellular carrier: what their scenarios may ask, and path losses over a run."""
+"""Checks the uplink of cellular scenarios, and computes path losses over a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def check(scenario: CellularSections) -> None:
-    """Whether the section `uplink` and what else the scenario says fit the carrier's direction.
+    """Checks that the section `uplink` and what else the scenario says fit the carrier's direction.
 
     Raises:
         ValueError: they do not.
@@ -47,7 +47,7 @@ def check(scenario: CellularSections) -> None:
 def uplink_plan(
     scenario: CellularSections, channel: Channel, itinerary: Itinerary | None, shape: Shape
 ) -> UplinkPlan | None:
-    """Path losses to the serving cells, taken with each measurement where anything moves; None on a downlink."""
+    """Computes path losses to the serving cells, with each measurement where anything moves; None on a downlink."""
     if scenario.carrier.direction == "downlink":
         return None
     carrier, serving = scenario.carrier, channel.serving.cpu()

@@ -1,4 +1,4 @@
-"""The scheduling family: every slot, who holds each PRB of each cell."""
+"""Defines the scenarios of scheduling, and makes their problems: every slot, which UE holds each PRB."""
 
 from __future__ import annotations
 

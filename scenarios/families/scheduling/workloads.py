@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Downlink:
-    """A saturated downlink: full-buffer users at 3 km/h, each served by the cell in whose area it stands."""
+    """Describes a saturated downlink: full-buffer users at 3 km/h, each served by the cell in whose area it stands."""
 
     sites: int
     sectors: int

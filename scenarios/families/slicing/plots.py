@@ -51,7 +51,7 @@ def plot_quotas(result: RunResult, variant: str | None = None, drop: int = 0) ->
 
 
 def _stack(axes: Axes, dataset: xr.Dataset) -> None:
-    """Shares of the slices, one on top of the other; what nobody holds stays white."""
+    """Draws shares of the slices, one on top of the other; what no slice holds stays white."""
     prbs = dataset["slice_prbs"].transpose("window", "cell", "slice").mean("cell").to_numpy()
     share = prbs / float(dataset.attrs["prbs"])
     end = dataset["time_s"].to_numpy()

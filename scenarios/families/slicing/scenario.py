@@ -1,4 +1,4 @@
-"""The slicing family: every report, how many RBGs each slice has; a scheduler works below it every slot."""
+"""Defines the scenarios of slicing, and makes their problems: every report, how many RBGs each slice has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deaths that had not come when a run ended: told beside every mean, which they make too low."""
+"""Tells of deaths that had not come when a run ended, beside every mean, which they make too low."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _DEATHS = ("fnd", "hnd", "lnd")
 
 
 def censored_deaths(result: RunResult) -> list[tuple[str, str]]:
-    """Which deaths had not come in how many drops of which allocators, as (metric, sentence); empty where all had."""
+    """Says which deaths had not come in how many drops, as (metric, sentence); empty where all had."""
     lines = []
     for metric in _DEATHS:
         rows = result.per_drop[result.per_drop["metric"] == metric]

@@ -1,4 +1,4 @@
-"""The family of sensor fields: every round, which nodes are cluster heads, and who sends to whom."""
+"""Defines the scenarios of sensor fields, and makes their problems: every round, cluster heads and links."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def best_batch(scenario: WsnScenario, device: str) -> int:
 
 
 def bound(scenario: WsnScenario, drops: Drops) -> Bound:
-    """The linear program of the lifetime, where it holds."""
+    """Solves the linear program of the lifetime, where it holds."""
     for wrong, setting in (
         (scenario.battery.harvest_j > 0, "battery.harvest_j must be 0"),
         (scenario.sink.orbit_radius_m > 0, "sink.orbit_radius_m must be 0"),

@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class SensorField:
-    """A field of sensors with batteries that outlast the measurement, at the density of 100 on 100 x 100 m."""
+    """Describes a field of sensors with batteries that outlast the measurement: 100 nodes on 100 x 100 m."""
 
     nodes: int
     batches: tuple[int, ...]

@@ -32,7 +32,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pretend(monkeypatch: pytest.MonkeyPatch, measured: Callable[[Case], dict[str, Any] | None]) -> None:
     """Rows from ``measured`` instead of a process of their own."""
-    monkeypatch.setattr(bench, "apart", lambda _, case: measured(case))
+    monkeypatch.setattr(bench, "measure_alone", lambda _, case: measured(case))
 
 
 def test_a_row_has_exactly_the_keys_that_were_promised(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +148,7 @@ def test_workloads_of_two_kinds_have_a_table_each(monkeypatch: pytest.MonkeyPatc
 
 def test_scaling_leaves_out_what_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {"us_per_user_slot": 2.0, "slots_per_s": 100.0, "memory_bytes": 10**8}
-    monkeypatch.setattr(scaling, "apart", lambda *_: dict(found))
+    monkeypatch.setattr(scaling, "measure_alone", lambda *_: dict(found))
     monkeypatch.setattr(memory, "available_bytes", lambda _: int(8e9))
     rows = scaling.scaling(Options(mode="exact"))
     fits = {(row["users"], row["drops"]) for row in rows if row["skipped"] is None}

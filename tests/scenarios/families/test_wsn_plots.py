@@ -27,7 +27,7 @@ from scenarios.families.wsn.rounds import RoundChoice, RoundView, views
 from scenarios.plots import figures
 from scenarios.plots.style import style_of
 from scenarios.results.result import Result
-from scenarios.running.entrants import contenders
+from scenarios.running.entrants import entrants_of
 
 NODES, WINDOW = 12, 10
 FIELD: dict[str, Any] = {
@@ -124,7 +124,7 @@ def test_causes_add_up_to_what_a_delivered_packet_cost(tiny: Result) -> None:
 
 @pytest.mark.parametrize("allocator", ["direct", "leach", "pegasis"])
 def test_a_round_played_again_is_the_recorded_one(tiny: Result, allocator: str) -> None:
-    entrant = next(one for one in contenders(tiny.settings) if one.label == allocator)
+    entrant = next(one for one in entrants_of(tiny.settings) if one.label == allocator)
     for drop in range(3):
         recorded = view(tiny, allocator, 2 * WINDOW, drop)
         again = field_rounds._replayed(recorded.scenario, entrant, drop, 2 * WINDOW, recorded.alive)
@@ -151,7 +151,7 @@ def test_the_round_that_is_shown_by_default_ends_a_window(tiny: Result) -> None:
 
 def test_an_allocator_that_decides_otherwise_when_played_again_is_found(tiny: Result) -> None:
     of_direct = view(tiny, "direct", 45)
-    leach = next(one for one in contenders(tiny.settings) if one.label == "leach")
+    leach = next(one for one in entrants_of(tiny.settings) if one.label == "leach")
     with pytest.raises(
         ScenarioError, match="leach, drop 1: played again, other nodes live in round 45 than in the run"
     ):

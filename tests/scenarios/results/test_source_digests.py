@@ -12,7 +12,7 @@ import scenarios
 from scenarios import load
 from scenarios.errors import ScenarioError
 from scenarios.results import provenance
-from scenarios.results.shards import Cell, read_shard, write_shard
+from scenarios.results.shards import RunKey, read_shard, write_shard
 
 Toy = dict[str, Any]
 
@@ -29,7 +29,7 @@ def stale(folder: Path, **attributes: str) -> None:
     """As if other code or another device had written the shards of a run."""
     for path in folder.rglob("*.nc"):
         windows = read_shard(path).assign_attrs(attributes)
-        write_shard(folder, Cell(None, path.parent.name), windows)
+        write_shard(folder, RunKey(None, path.parent.name), windows)
 
 
 @pytest.mark.parametrize(("attribute", "says"), [("code", "other code than this"), ("device", "another device, tpu,")])
