@@ -1,4 +1,4 @@
-"""Allocators by name: the built-in ones, those of installed plug-ins, and any class as ``module:Class``.
+"""Finds allocators by name: the built-in ones, those of installed plug-ins, and any class as ``module:Class``.
 
 A name stands for an import string, and nothing is imported until an allocator is made. A plug-in offers allocators by
 entry points in the group ``fairwave.allocators``, each named ``family.name``::

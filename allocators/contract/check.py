@@ -35,7 +35,7 @@ _PROMISES = {
 
 @dataclass(frozen=True)
 class Check:
-    """One promise of the contract: whether it was kept, and a sentence that says what was seen."""
+    """Holds one promise of the contract: whether it was kept, and a sentence that says what was seen."""
 
     name: str
     ok: bool
@@ -44,7 +44,7 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What :func:`check_allocator` found."""
+    """Holds what :func:`check_allocator` found."""
 
     allocator: str
     family: str  # empty where it fits none
@@ -59,7 +59,7 @@ class CheckReport:
 
 
 def check_allocator(allocator_or_factory: object, family: str | None = None) -> CheckReport:
-    """Try an allocator on all cases of its family.
+    """Tries an allocator on all cases of its family.
 
     Args:
         allocator_or_factory: a name, ``module:Class``, a class or function that makes one, or an allocator (which is

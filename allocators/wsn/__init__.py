@@ -1,4 +1,18 @@
-"""Who is cluster head, and who sends to whom."""
+"""Decides, round by round, which nodes are cluster heads, and who sends to whom.
+
+| module | decides |
+|---|---|
+| ``direct`` | nothing: every node sends to the sink |
+| ``mte`` | the way of least transmission energy, hop by hop |
+| ``leach``, ``sep``, ``deec`` | heads by turns, at random; weighted by initial or remaining energy |
+| ``leach_c``, ``kmeans`` | heads by positions and energies that the sink knows |
+| ``heed`` | heads by energy and cost of communication |
+| ``pegasis`` | a chain through all nodes |
+| ``game_learning`` | heads by a volunteer's dilemma, learned |
+| ``lifetime_bound`` | nothing: bounds the first death from above |
+
+``clustering``, ``q_table`` and ``volunteers_dilemma`` compute what several of them need; ``contract`` has their checks.
+"""
 
 from __future__ import annotations
 
