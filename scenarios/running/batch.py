@@ -18,6 +18,7 @@ from phy.random import Drops
 
 from ..config.loading import scenario_hash
 from ..errors import ScenarioError
+from ..families import Imported
 from ..results.dataset import dataset
 from ..results.read_files import made_from, watching_files
 from ..results.shards import RunKey
@@ -100,9 +101,11 @@ def _side_by_side(
 ) -> Iterator[tuple[RunKey, xr.Dataset]]:
     """One batch in which every allocator has its own copy of the drops; what they share of the time is shared out."""
     advance, setup_s = told
-    assert plan.family.require is not None
+    require = plan.family.require
+    assert require is not None
+    require = require.load() if isinstance(require, Imported) else require  # it is called for every decision
     held = {entrant.label: ArmsLength(entrant.make(plan.family), entrant.label) for entrant in entrants}
-    side = SideBySide(held, plan.family.require)
+    side = SideBySide(held, require)
     tell = _counting(advance, len(problem.drops), f"{len(entrants)} allocators")
     windows = loop.run(problem, side, _length(part), "side by side", tell)
     whole = dataset(windows, plan.family.labels(part.scenario, problem), part.clock, problem.drops)
