@@ -6,19 +6,17 @@ import functools
 import json
 import shlex
 import sys
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, ParamSpec
 
 import typer
 
-from ..errors import ScenarioError, did_you_mean
+from ..errors import ScenarioError, can_be_helped, did_you_mean, message_of
 from ..running.interrupts import ignore_from_now_on
 from .bench import bench
-from .stdio import chatter_on_stderr, warnings_in_one_line
+from .stdio import chatter_on_stderr, kept_in, warnings_in_one_line
 
 P = ParamSpec("P")
 
@@ -70,9 +68,9 @@ def _guarded(command: Callable[P, None]) -> Callable[P, None]:
             ignore_from_now_on()
             _stop("; ".join(["interrupted", *map(str, stop.args)]), 130)
         except Exception as error:
-            if not _can_be_helped(error):
+            if not can_be_helped(error):
                 raise
-            _stop(_message(error), 2)
+            _stop(message_of(error), 2)
 
     return guarded
 
@@ -111,7 +109,7 @@ def run(
     with chatter_on_stderr(as_json):
         options_of_run = Options(out, resume, command=command, workers=workers)
         result = execute(settled, contenders(settled), options_of_run)
-    with _kept_in(result.run_dir):
+    with kept_in(result.run_dir):
         _print_json(result.to_json()) if as_json else show_result(result)
 
 
@@ -386,54 +384,11 @@ def _dry_run(settled: Any, workers: int, as_json: bool) -> None:
     _print_json(plan.to_json()) if as_json else show_plan(plan)
 
 
-def _can_be_helped(error: Exception) -> bool:
-    """Is this the user's to mend: bad input, a file, an allocator? Anything else is a fault of fairwave's."""
-    if isinstance(error, ValueError | OSError):
-        return True
-    from mac.core.contracts import AllocatorError
-
-    return isinstance(error, AllocatorError)
-
-
-def _message(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError) and not error.filename and _no_current_folder():
-        return "the current folder is no longer there; change to another one"
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    cause = error.__cause__
-    if cause is None or cause.__traceback__ is None or isinstance(cause, ValueError):
-        return str(error)
-    last = traceback.extract_tb(cause.__traceback__)[-1]
-    if last.filename.startswith("<"):  # the import system's own: a module that is not there
-        return str(error)
-    return f"{error}\n  raised in {last.filename}, line {last.lineno}"
-
-
 def _stop(message: str, status: int) -> NoReturn:
     from .console import complain
 
     complain(message)
     raise typer.Exit(status)
-
-
-@contextmanager
-def _kept_in(folder: Path) -> Iterator[None]:
-    """A failure to print what a run came to says where it lies."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise ScenarioError(f"{_message(error)}; the results are whole in {folder}") from None
-
-
-def _no_current_folder() -> bool:
-    try:
-        Path.cwd()
-    except FileNotFoundError:
-        return True
-    return False
 
 
 def _as_plain(value: Any) -> Any:
