@@ -39,7 +39,7 @@ from phy.mobility import (
 from phy.random import Drops
 from phy.topology.sites import Topology, TopologySettings, build_topology
 from phy.topology.users import place_per_cell
-from phy.tr38901.large_scale import AirPlan, draw_air
+from phy.tr38901.large_scale import LargeScalePlan, draw_large_scale_model
 from phy.tr38901.settings import PropagationSettings
 
 DROP = Drops(3, (0,))
@@ -85,8 +85,8 @@ def walks(folder: Path) -> None:
 
 def levels(path: Trajectory, t_s: Tensor) -> Tensor:
     """RSRP of every cell along the way of one user, dB, ``[T, C]``: the air's, less what a script blocks."""
-    plan = AirPlan(TOPOLOGY, PropagationSettings(los="never"), SectorAntennaSettings(kind="omni"), 1)
-    air = draw_air(DROP, plan)
+    plan = LargeScalePlan(TOPOLOGY, PropagationSettings(los="never"), SectorAntennaSettings(kind="omni"), 1)
+    air = draw_large_scale_model(DROP, plan)
     event = BlockageEvent(loss_db=25.0, rectangle=CORNER, transition_m=4.0, cells=(0,))
     script = write_script(ScriptedSettings(events=(event,)), TOPOLOGY, ["user"])
     way, rows = path.position_m(t_s), []

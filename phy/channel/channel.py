@@ -17,7 +17,15 @@ from ..random import Drops
 from ..settings import STRICT
 from ..topology.sites import Topology, displacement
 from ..topology.users import place_per_cell, place_uniform
-from ..tr38901.large_scale import Air, AirPlan, LargeScale, PropagationSettings, delay_spread_log10, draw_air, raised
+from ..tr38901.large_scale import (
+    LargeScale,
+    LargeScaleModel,
+    LargeScalePlan,
+    PropagationSettings,
+    delay_spread_log10,
+    draw_large_scale_model,
+    raised,
+)
 from .fading import Basis, Fading, FadingSettings, Links, SmallScale, draw_fading, karhunen_loeve
 from .matrices import Matrices, MimoChannel, MimoPlan, draw_mimo, stack_mimo
 
@@ -56,11 +64,11 @@ class ChannelPlan:
         return self.users_per_cell * self.topology.cells
 
     @property
-    def air(self) -> AirPlan:
+    def air(self) -> LargeScalePlan:
         """What the air follows from; clusters only where something fades."""
         if self.antennas is not None:
-            return AirPlan(self.topology, self.propagation, port_antenna(self.antennas.base), self.users)
-        return AirPlan(self.topology, self.propagation, self.antenna, self.users, self.fading.model != "none")
+            return LargeScalePlan(self.topology, self.propagation, port_antenna(self.antennas.base), self.users)
+        return LargeScalePlan(self.topology, self.propagation, self.antenna, self.users, self.fading.model != "none")
 
     @property
     def mimo(self) -> MimoPlan | None:
@@ -168,7 +176,7 @@ def fade(
 
 def _build_drop(drop: Drops, plan: ChannelPlan, basis: Basis, dtype: torch.dtype) -> Channel:
     position, home = place_users(drop, plan)
-    air: Air = draw_air(drop, plan.air)
+    air: LargeScaleModel = draw_large_scale_model(drop, plan.air)
     scale = air.at(position)
     snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
     serving = home if plan.attachment == "home" else scale.gain_db.argmax(-1)

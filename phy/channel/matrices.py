@@ -18,7 +18,7 @@ from ..antenna.panel import orientation_rad
 from ..link.mimo_settings import AntennaSettings
 from ..random import Drops, uniform
 from ..tr38901.coefficients import End, MimoRays, SteeredRays, steer
-from ..tr38901.large_scale import Air, LargeScale, site_links
+from ..tr38901.large_scale import LargeScale, LargeScaleModel, site_links
 from ..tr38901.link_clusters import heard_rays
 
 _LINKS_AT_ONCE = 32  # users, or links, whose rays are steered at once, to bound the memory of it
@@ -115,7 +115,13 @@ def stack_mimo(parts: Sequence[MimoChannel]) -> MimoChannel:
 
 
 def draw_mimo(
-    drop: Drops, plan: MimoPlan, air: Air, scale: LargeScale, position_m: Tensor, serving: Tensor, dtype: torch.dtype
+    drop: Drops,
+    plan: MimoPlan,
+    air: LargeScaleModel,
+    scale: LargeScale,
+    position_m: Tensor,
+    serving: Tensor,
+    dtype: torch.dtype,
 ) -> MimoChannel:
     """Matrices of one drop whose users are at ``position_m`` ``[1, U, 3]``.
 

@@ -35,7 +35,7 @@ from ..mobility import MobilitySettings, RectangleSettings, Static, Trajectory, 
 from ..random import Drops
 from ..settings import STRICT
 from ..topology.sites import displacement
-from ..tr38901.large_scale import LargeScale, draw_air
+from ..tr38901.large_scale import LargeScale, draw_large_scale_model
 from ..units import SPEED_OF_LIGHT_MPS
 from .channel import Channel, ChannelPlan, fade, frequency_basis, links_of, place_users
 from .fading import Basis, Fading, direct_rays
@@ -92,7 +92,7 @@ class Course:
         start, self.home = place_users(drop, plan)
         self.walk = _walk(drop, plan, motion, start)
         self.start_m = self.walk.position_m(torch.zeros(1))[:, :, 0]
-        self.air = draw_air(drop, plan.air)
+        self.air = draw_large_scale_model(drop, plan.air)
         self._losses = [_loss(drop, plan, motion, number) for number in range(len(motion.blockage))]
         stays = torch.tensor([isinstance(model, Static) for model in motion.models])
         self.stays = stays[motion.group_of_user]

@@ -18,7 +18,7 @@ from ..antenna.element import polarization_gain
 from ..random import Drops, normal, uniform
 from . import cluster_angles
 from .cluster_directions import LinkStatistics, cluster_directions, direct_ray
-from .large_scale import Air, SiteLinks
+from .large_scale import LargeScaleModel, SiteLinks
 from .lsp_tables import RAYS, State, zod_offset_deg, zsd_log10
 from .pathloss import Link
 from .rays import ClusterDirections, fold_zenith
@@ -64,7 +64,7 @@ class _Rays:
     zoa: Tensor
 
 
-def beam_power(drop: Drops, air: Air, links: SiteLinks, ends: Ends) -> Tensor:
+def beam_power(drop: Drops, air: LargeScaleModel, links: SiteLinks, ends: Ends) -> Tensor:
     """Linear gain ``[U, C, Q, A]`` between beams Q of the cells and beams A of the users, walls and shadowing included.
 
     Args:
@@ -94,7 +94,7 @@ def _rows_at_once(state: State, ends: Ends) -> int:
     return max(1, _GAINS_AT_ONCE // (beams * state.clusters * RAYS))
 
 
-def _draw(drop: Drops, air: Air, links: SiteLinks) -> _Random:
+def _draw(drop: Drops, air: LargeScaleModel, links: SiteLinks) -> _Random:
     departure = links.draws.normal.double()
     shape = tuple(departure.shape[1:4])
     arrival = normal(drop.keys("mimo/arrival"), (*shape, 2))
@@ -107,7 +107,7 @@ def _draw(drop: Drops, air: Air, links: SiteLinks) -> _Random:
     return _Random(torch.cat((departure, arrival), -1), signs, pairing)
 
 
-def _rays(air: Air, links: SiteLinks, random: _Random, rows: tuple[Tensor, ...], column: int) -> _Rays:
+def _rays(air: LargeScaleModel, links: SiteLinks, random: _Random, rows: tuple[Tensor, ...], column: int) -> _Rays:
     """Of links that are all in one state: twenty of each cluster, and the direct one."""
     state = air.plan.states[column]
     statistics = _statistics(air, links, rows, column)
@@ -151,7 +151,7 @@ def _between(rays: _Rays, ends: Ends, user: Tensor) -> Tensor:
     return found.view(-1, sectors, beams, heard.shape[-1])
 
 
-def _statistics(air: Air, links: SiteLinks, rows: tuple[Tensor, ...], column: int) -> LinkStatistics:
+def _statistics(air: LargeScaleModel, links: SiteLinks, rows: tuple[Tensor, ...], column: int) -> LinkStatistics:
     propagation, geometry = air.plan.propagation, links.geometry
     link = geometry.link
     base, environment = (torch.as_tensor(x)[rows] for x in (link.bs_height_m, link.environment_height_m))

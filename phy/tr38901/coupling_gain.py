@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..antenna.element import SectorAntennaSettings, gain_db, polarization_gain
 from . import cluster_angles
-from .large_scale_plan import AirPlan, Geometry
+from .large_scale_plan import Geometry, LargeScalePlan
 from .lsp_tables import NAMES, State, zod_offset_deg, zsd_log10
 from .pathloss import Link
 
@@ -56,7 +56,7 @@ class _Links:
 
 
 def sum_rays(
-    plan: AirPlan, geometry: Geometry, draws: Draws | None, values: tuple[Tensor, ...], power: tuple[Tensor, ...]
+    plan: LargeScalePlan, geometry: Geometry, draws: Draws | None, values: tuple[Tensor, ...], power: tuple[Tensor, ...]
 ) -> Rays:
     """Power of every link: the clusters with the mean gain over their rays, and the direct ray.
 
@@ -83,7 +83,7 @@ def sum_rays(
     return out
 
 
-def _add(out: Rays, plan: AirPlan, geometry: Geometry, links: _Links, draws: Draws | None, line: Tensor) -> None:
+def _add(out: Rays, plan: LargeScalePlan, geometry: Geometry, links: _Links, draws: Draws | None, line: Tensor) -> None:
     """Add what one state contributes; ``line`` is the gain along the direct line."""
     rows, state, k = links.rows, links.state, links.k
     scattered, direct = polarization_gain(plan.antenna, state.xpr_db)
@@ -102,7 +102,7 @@ def _add(out: Rays, plan: AirPlan, geometry: Geometry, links: _Links, draws: Dra
 
 
 def _ray_gain(
-    plan: AirPlan, geometry: Geometry, links: _Links, draws: Draws, made: cluster_angles.Clusters, drawn: Tensor
+    plan: LargeScalePlan, geometry: Geometry, links: _Links, draws: Draws, made: cluster_angles.Clusters, drawn: Tensor
 ) -> Tensor:
     """Mean gain over the rays of each cluster, ``[R, S, L]``."""
     rows, state, model = links.rows, links.state, plan.propagation.model
@@ -133,7 +133,7 @@ def _rows_of(link: Link, rows: tuple[Tensor, ...]) -> Link:
     return Link(link.distance_2d_m[rows], *heights, link.carrier_hz, environment)
 
 
-def _direct_gain(plan: AirPlan, geometry: Geometry) -> Tensor:
+def _direct_gain(plan: LargeScalePlan, geometry: Geometry) -> Tensor:
     """Gain of each sector's antenna along the direct line, linear, ``[B, U, N, S]``."""
     azimuth = geometry.azimuth_rad[..., None] - plan.topology.azimuth_rad[: plan.topology.sectors]
     zenith = geometry.zenith_rad[..., None].expand_as(azimuth)

@@ -1,6 +1,6 @@
 """Large-scale state of all links as a function of where the users are.
 
-:func:`draw_air` draws once per drop whatever is random; :meth:`Air.at` is a pure function of the users' positions. Line
+:func:`draw_large_scale_model` draws once per drop whatever is random; :meth:`LargeScaleModel.at` is a pure function of the users' positions. Line
 of sight, shadowing, spreads, K-factor and clusters are fields over the plane (:mod:`phy.tr38901.spatial_correlation`),
 the same for whoever stands there, so that they follow a moving user continuously and are fresh many decorrelation
 distances away. Whether a user is indoors or in a car, how deep, and behind which wall, belongs to the user.
@@ -23,7 +23,7 @@ from ..topology.sites import Topology, displacement
 from ..topology.users import draw_indoor, indoor_distance_m, indoor_height_m
 from . import cluster_angles
 from .coupling_gain import Draws, sum_rays
-from .large_scale_plan import AirPlan, Geometry
+from .large_scale_plan import Geometry, LargeScalePlan
 from .los import LOS_DECORRELATION_M, los_probability, soft_los
 from .lsp_tables import NAMES, mixing, moments, sigma_db, states, zsd_log10
 from .pathloss import Edition, Link, PathLossModel, environment_height_m, path_losses_db
@@ -86,10 +86,10 @@ class Inside:
 
 
 @dataclass(frozen=True)
-class Air:
+class LargeScaleModel:
     """All that is drawn once per drop; amplitudes of fields have the shape ``[B, 2W, ...]``."""
 
-    plan: AirPlan
+    plan: LargeScalePlan
     waves: Waves
     parameters: Tensor  # [B, 2W, N, 7] fields of NAMES
     common: Tensor  # [B, 2W, 1] field of shadowing that the sites share
@@ -115,7 +115,7 @@ class Air:
         return _evaluate(self, user_m, user_m if unfolded_m is None else unfolded_m)
 
 
-def draw_air(drops: Drops, plan: AirPlan) -> Air:
+def draw_large_scale_model(drops: Drops, plan: LargeScalePlan) -> LargeScaleModel:
     """Draw the air of one drop, or of several.
 
     Streams: "waves", "parameters", "los", "clusters", "cluster_sides", "environment_height", "indoor",
@@ -130,7 +130,7 @@ def draw_air(drops: Drops, plan: AirPlan) -> Air:
     inside = draw_inside(drops, settings, users)
     most = plan.most_clusters
     batch = len(drops)
-    return Air(
+    return LargeScaleModel(
         plan=plan,
         waves=waves,
         parameters=draw_amplitudes(drops.keys("parameters"), waves, sites * len(NAMES)).view(batch, -1, sites, 7),
@@ -175,7 +175,7 @@ def large_scale(
     antenna: SectorAntennaSettings,
     clusters: bool = False,
 ) -> LargeScale:
-    """The state of the links of users who stay where they are: :func:`draw_air` and :meth:`Air.at`, drop by drop.
+    """The state of the links of users who stay where they are: :func:`draw_large_scale_model` and :meth:`LargeScaleModel.at`, drop by drop.
 
     Args:
         drops: the batch, B.
@@ -188,8 +188,8 @@ def large_scale(
     Raises:
         ValueError: a user above 22.5 m in a terrestrial model.
     """
-    plan = AirPlan(topology, settings, antenna, user_m.shape[1], clusters)
-    parts = [draw_air(drop, plan).at(user_m[b : b + 1]) for b, drop in enumerate(drops.single())]
+    plan = LargeScalePlan(topology, settings, antenna, user_m.shape[1], clusters)
+    parts = [draw_large_scale_model(drop, plan).at(user_m[b : b + 1]) for b, drop in enumerate(drops.single())]
     names = [f.name for f in fields(LargeScale)]
     return LargeScale(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
 
@@ -205,13 +205,13 @@ class SiteLinks:
     draws: Draws  # what is random in the clusters
 
 
-def site_links(air: Air, user_m: Tensor, unfolded_m: Tensor | None = None) -> SiteLinks:
+def site_links(air: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor | None = None) -> SiteLinks:
     """What clusters at both ends follow from, with users at ``[B, U, 3]`` in m; the air must have been drawn with them.
 
     Args:
-        air: of :func:`draw_air`.
+        air: of :func:`draw_large_scale_model`.
         user_m: positions, with wrap-around inside the cluster's hexagons.
-        unfolded_m: as in :meth:`Air.at`.
+        unfolded_m: as in :meth:`LargeScaleModel.at`.
     """
     geometry = _geometry(air, user_m, user_m if unfolded_m is None else unfolded_m)
     values = tuple(_parameters(air, geometry, column) for column in range(3))
@@ -242,7 +242,7 @@ def delay_spread_log10(
     return tuple(moments(state, model, carrier_hz)[2] for state in states(model, edition))
 
 
-def _evaluate(air: Air, user_m: Tensor, unfolded_m: Tensor) -> LargeScale:
+def _evaluate(air: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor) -> LargeScale:
     plan = air.plan
     geometry = _geometry(air, user_m, unfolded_m)
     values = tuple(_parameters(air, geometry, column) for column in range(3))
@@ -269,7 +269,7 @@ def _evaluate(air: Air, user_m: Tensor, unfolded_m: Tensor) -> LargeScale:
     )
 
 
-def _power(air: Air, geometry: Geometry, values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def _power(air: LargeScaleModel, geometry: Geometry, values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """What each state carries between isotropic antennas, without walls: ``[B, U, N]``, 0 where a link is not in it."""
     settings, clear = air.plan.propagation, geometry.clear
     losses = path_losses_db(settings.model, geometry.link, settings.parameters, settings.large_cells)
@@ -293,7 +293,7 @@ def _ratio_db(direct: Tensor, scattered: Tensor) -> Tensor:
     return (10.0 * torch.log10(ratio.clamp_min(1e-10))).clamp_max(-NO_DIRECT_PATH_DB)
 
 
-def _geometry(air: Air, user_m: Tensor, unfolded_m: Tensor) -> Geometry:
+def _geometry(air: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor) -> Geometry:
     topology, settings = air.plan.topology, air.plan.propagation
     path = displacement(topology, user_m)
     distance = torch.hypot(path[..., 0], path[..., 1])
@@ -311,7 +311,7 @@ def _geometry(air: Air, user_m: Tensor, unfolded_m: Tensor) -> Geometry:
     )
 
 
-def _line_of_sight(air: Air, link: Link, table: Tensor) -> Tensor:
+def _line_of_sight(air: LargeScaleModel, link: Link, table: Tensor) -> Tensor:
     """Share of line of sight of the outdoor part ``[B, U, N]``: 1 where a field is below the quantile of P_LOS."""
     settings, distance = air.plan.propagation, link.distance_2d_m
     if settings.los != "random" or settings.model == "free_space":
@@ -324,7 +324,7 @@ def _line_of_sight(air: Air, link: Link, table: Tensor) -> Tensor:
     return soft_los(margin, settings.carrier_hz) if soft else (margin > 0.0).double()
 
 
-def _parameters(air: Air, geometry: Geometry, column: int) -> Tensor:
+def _parameters(air: LargeScaleModel, geometry: Geometry, column: int) -> Tensor:
     """The seven parameters of links in one state, ``[B, U, N, 7]``: decibels, and logarithms of spreads."""
     settings, state, link = air.plan.propagation, air.plan.states[column], geometry.link
     weights = torch.stack([air.waves.weights(d) for d in state.decorrelation_m], -1)  # [B, 2W, 7]
@@ -351,14 +351,14 @@ def _parameters(air: Air, geometry: Geometry, column: int) -> Tensor:
     return values
 
 
-def _cluster_draws(air: Air, geometry: Geometry) -> Draws:
+def _cluster_draws(air: LargeScaleModel, geometry: Geometry) -> Draws:
     outdoors, indoors = (air.waves.weights(d)[:, None] for d in CLUSTER_DECORRELATION_M[air.plan.propagation.model])
     weights = torch.where(air.indoor[..., None], indoors, outdoors)
     drawn = (geometry.waves * weights).float() @ air.cluster
     return Draws(drawn.view(*geometry.clear.shape, -1, cluster_angles.DRAWS), air.side)
 
 
-def _distances(plan: AirPlan) -> list[float]:
+def _distances(plan: LargeScalePlan) -> list[float]:
     """All decorrelation distances that fields of this plan have."""
     model = plan.propagation.model
     inside = plan.states if plan.propagation.indoor_share > 0.0 else plan.states[:2]

@@ -14,7 +14,7 @@ from .settings import PropagationSettings
 
 
 @dataclass(frozen=True)
-class AirPlan:
+class LargeScalePlan:
     """Everything that the air of a drop follows from, besides the drop's number."""
 
     topology: Topology

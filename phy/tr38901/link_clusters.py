@@ -16,7 +16,7 @@ from torch import Tensor
 from ..random import Drops, normal, uniform
 from .cluster_directions import LinkStatistics, cluster_directions, cluster_spreads, direct_ray
 from .coefficients import MimoRays, with_sub_clusters
-from .large_scale import Air, SiteLinks
+from .large_scale import LargeScaleModel, SiteLinks
 from .lsp_tables import zod_offset_deg, zsd_log10
 from .pathloss import Link, PathLossModel
 from .rays import ClusterDirections, ClusterSpreads, DirectRay, draw_rays
@@ -26,7 +26,7 @@ _MICRO_S = (5e-9, 11e-9, 11e-9)
 _INDOORS = 2  # column of the state of users indoors
 
 
-def heard_rays(drop: Drops, air: Air, links: SiteLinks, site: Tensor) -> MimoRays:
+def heard_rays(drop: Drops, air: LargeScaleModel, links: SiteLinks, site: Tensor) -> MimoRays:
     """Rays ``[1, U, J]`` of each user's links to some cells, sub-clusters included.
 
     Args:
@@ -41,7 +41,7 @@ def heard_rays(drop: Drops, air: Air, links: SiteLinks, site: Tensor) -> MimoRay
 
 
 def link_clusters(
-    drop: Drops, air: Air, links: SiteLinks, user: Tensor, site: Tensor
+    drop: Drops, air: LargeScaleModel, links: SiteLinks, user: Tensor, site: Tensor
 ) -> tuple[ClusterDirections, ClusterSpreads, DirectRay, Tensor]:
     """Clusters, spreads within them, direct rays and c_DS ``[1, ...]`` of some links.
 
@@ -85,7 +85,7 @@ def cluster_delay_spread_s(model: PathLossModel, carrier_hz: float) -> tuple[flo
     return (_UNSPECIFIED_S,) * 3
 
 
-def _draws(drop: Drops, air: Air, links: SiteLinks) -> tuple[Tensor, Tensor]:
+def _draws(drop: Drops, air: LargeScaleModel, links: SiteLinks) -> tuple[Tensor, Tensor]:
     """Normal numbers ``[1, U, N, L, DRAWS]`` and sides ``[1, U, N, L, SIDES]`` of all clusters."""
     departure = links.draws.normal.double()
     shape = tuple(departure.shape[1:4])
@@ -96,7 +96,7 @@ def _draws(drop: Drops, air: Air, links: SiteLinks) -> tuple[Tensor, Tensor]:
     return torch.cat((departure, arrival), -1), torch.where(side < 0.5, 1.0, -1.0).double()
 
 
-def _statistics(air: Air, links: SiteLinks, place: tuple[Tensor, ...], column: int) -> LinkStatistics:
+def _statistics(air: LargeScaleModel, links: SiteLinks, place: tuple[Tensor, ...], column: int) -> LinkStatistics:
     """Of the links at ``place``, all in the state of ``column``."""
     propagation, geometry = air.plan.propagation, links.geometry
     link = _at(geometry.link, place)

@@ -18,7 +18,7 @@ from phy.antenna.element import SectorAntennaSettings, gain_db
 from phy.random import Drops, uniform
 from phy.topology.sites import Topology
 from phy.tr38901.beam_coupling import Ends, Pattern, beam_power
-from phy.tr38901.large_scale import AirPlan, draw_air, site_links
+from phy.tr38901.large_scale import LargeScalePlan, draw_large_scale_model, site_links
 from phy.tr38901.settings import PropagationSettings
 from phy.units import db_to_linear
 
@@ -55,8 +55,8 @@ def beam_links(drop: Drops, network: BeamNetwork, user_m: Tensor) -> BeamLinks:
     Streams: those of the air and of :mod:`phy.tr38901.beam_coupling`, "ue_bearing".
     """
     topology, users = network.topology, user_m.shape[1]
-    plan = AirPlan(topology, network.propagation, network.port, users, clusters=True)
-    air = draw_air(drop, plan)
+    plan = LargeScalePlan(topology, network.propagation, network.port, users, clusters=True)
+    air = draw_large_scale_model(drop, plan)
     bearing = 2.0 * torch.pi * uniform(drop.keys("ue_bearing"), (users,))[0]
     ends = Ends(_cell_pattern(network), topology.azimuth_rad[: topology.sectors], _user_pattern(network.user), bearing)
     gain = beam_power(drop, air, site_links(air, user_m), ends)

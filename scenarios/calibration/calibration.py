@@ -23,7 +23,7 @@ from phy.antenna.element import SectorAntennaSettings
 from phy.random import Drops, uniform
 from phy.topology.sites import Topology, TopologySettings, build_topology
 from phy.topology.users import place_per_cell, place_uniform
-from phy.tr38901.large_scale import AirPlan, draw_air, raised
+from phy.tr38901.large_scale import LargeScalePlan, draw_large_scale_model, raised
 from phy.tr38901.pathloss import require_base_height
 from phy.tr38901.settings import PropagationSettings
 from phy.units import db_to_linear, dbm_to_w, linear_to_db, noise_power_w
@@ -248,8 +248,8 @@ def _measure(drop: Drops, topology: Topology, settings: Calibration) -> tuple[Te
     user = raised(drop, user, settings.propagation)
     if settings.points_beams:
         return _measure_beams(drop, topology, settings, user, home)
-    plan = AirPlan(topology, settings.propagation, settings.antenna, user.shape[1], clusters=False)
-    scale = draw_air(drop, plan).at(user)
+    plan = LargeScalePlan(topology, settings.propagation, settings.antenna, user.shape[1], clusters=False)
+    scale = draw_large_scale_model(drop, plan).at(user)
     gain = scale.gain_db + settings.ue_antenna_gain_dbi
     serving = home if settings.attachment == "home" else _attached(drop, gain, settings.handover_margin_db)
     power = dbm_to_w(settings.tx_power_dbm) * db_to_linear(gain)

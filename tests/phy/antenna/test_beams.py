@@ -18,7 +18,7 @@ from phy.random import Drops, uniform
 from phy.topology.sites import Topology, TopologySettings, build_topology
 from phy.topology.users import place_per_cell
 from phy.tr38901.beam_coupling import Ends, Pattern, beam_power
-from phy.tr38901.large_scale import AirPlan, PropagationSettings, draw_air, large_scale, site_links
+from phy.tr38901.large_scale import LargeScalePlan, PropagationSettings, draw_large_scale_model, large_scale, site_links
 from phy.units import db_to_linear
 
 DROP = Drops(4, (2,))
@@ -119,8 +119,8 @@ def network(model: str, **settings: Any) -> tuple[Topology, PropagationSettings,
 def power(
     topology: Topology, propagation: PropagationSettings, user: Tensor, base: Pattern, terminal: Pattern
 ) -> Tensor:
-    plan = AirPlan(topology, propagation, SectorAntennaSettings(polarization="slant"), user.shape[1])
-    air = draw_air(DROP, plan)
+    plan = LargeScalePlan(topology, propagation, SectorAntennaSettings(polarization="slant"), user.shape[1])
+    air = draw_large_scale_model(DROP, plan)
     bearing = 2.0 * math.pi * uniform(DROP.keys("ue_bearing"), (user.shape[1],))[0]
     ends = Ends(base, topology.azimuth_rad[: topology.sectors], terminal, bearing)
     return beam_power(DROP, air, site_links(air, user), ends)

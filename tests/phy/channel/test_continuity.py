@@ -16,7 +16,7 @@ from phy.mobility import Linear, Trajectory, area_of, fold, trajectories
 from phy.random import Drops
 from phy.topology.sites import TopologySettings, build_topology, displacement
 from phy.topology.users import place_per_cell
-from phy.tr38901.large_scale import Air, AirPlan, LargeScale, draw_air
+from phy.tr38901.large_scale import LargeScale, LargeScaleModel, LargeScalePlan, draw_large_scale_model
 from phy.tr38901.settings import PropagationSettings
 
 TOPOLOGY = build_topology(TopologySettings())
@@ -30,12 +30,14 @@ def walkers(users: int, duration_s: float) -> Trajectory:
     return trajectories(DROP, speed, start[:, :users], area_of(TOPOLOGY), duration_s)
 
 
-def air_of(users: int, **changes: Any) -> Air:
+def air_of(users: int, **changes: Any) -> LargeScaleModel:
     settings = PropagationSettings(carrier_hz=2e9, **{"los_transition": "soft", **changes})
-    return draw_air(DROP, AirPlan(TOPOLOGY, settings, SectorAntennaSettings(), users))
+    return draw_large_scale_model(DROP, LargeScalePlan(TOPOLOGY, settings, SectorAntennaSettings(), users))
 
 
-def two_states(air: Air, walk: Trajectory, t_s: float, step_m: float = 0.01) -> tuple[LargeScale, LargeScale, Tensor]:
+def two_states(
+    air: LargeScaleModel, walk: Trajectory, t_s: float, step_m: float = 0.01
+) -> tuple[LargeScale, LargeScale, Tensor]:
     """State here and a centimetre on, and of which sites another image is nearest then, ``[1, U, N]``."""
     way = walk.position_m(torch.tensor([t_s, t_s + step_m / SPEED_MPS], dtype=torch.float64))
     place = fold(TOPOLOGY, way)

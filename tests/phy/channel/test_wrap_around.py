@@ -9,7 +9,7 @@ from phy.antenna.element import SectorAntennaSettings
 from phy.mobility import Linear, area_of, fold, trajectories
 from phy.random import Drops
 from phy.topology.users import place_per_cell
-from phy.tr38901.large_scale import AirPlan, draw_air
+from phy.tr38901.large_scale import LargeScalePlan, draw_large_scale_model
 from phy.tr38901.settings import PropagationSettings
 
 DROP = Drops(1, (0,))
@@ -20,7 +20,7 @@ def test_gains_at_the_border_of_the_cluster() -> None:
     start, _ = place_per_cell(DROP.keys("placement"), TOPOLOGY, 1, 35.0, 1.5)
     model = Linear(min_speed_kmh=360.0, max_speed_kmh=360.0)
     walk = trajectories(DROP, model, start, area_of(TOPOLOGY), 20.0)
-    air = draw_air(DROP, AirPlan(TOPOLOGY, PropagationSettings(), SectorAntennaSettings(), 21))
+    air = draw_large_scale_model(DROP, LargeScalePlan(TOPOLOGY, PropagationSettings(), SectorAntennaSettings(), 21))
     border = crossings(walk)
     assert len(border) == 12
     for user, t_s in border:

@@ -19,7 +19,15 @@ from phy.random import Drops, normal, uniform
 from phy.topology.sites import TopologySettings, build_topology
 from phy.topology.users import place_per_cell
 from phy.tr38901 import cluster_angles
-from phy.tr38901.large_scale import Air, AirPlan, LargeScale, PropagationSettings, draw_air, large_scale, raised
+from phy.tr38901.large_scale import (
+    LargeScale,
+    LargeScaleModel,
+    LargeScalePlan,
+    PropagationSettings,
+    draw_large_scale_model,
+    large_scale,
+    raised,
+)
 from phy.tr38901.lsp_tables import states
 from phy.tr38901.pathloss import PathLossModel, path_loss_db
 
@@ -74,13 +82,15 @@ def test_pairings_are_permutations() -> None:
     assert cluster_angles.ray_offsets().square().mean().sqrt().item() == pytest.approx(1.0, abs=1e-3)
 
 
-def air(model: str, users: int = 40, antenna: SectorAntennaSettings = ANTENNA, **settings: Any) -> tuple[Air, Tensor]:
+def air(
+    model: str, users: int = 40, antenna: SectorAntennaSettings = ANTENNA, **settings: Any
+) -> tuple[LargeScaleModel, Tensor]:
     topology = build_topology(NETWORKS[model])
     propagation = PropagationSettings(model=model, **settings)  # type: ignore[arg-type]
-    plan = AirPlan(topology, propagation, antenna, users)
+    plan = LargeScalePlan(topology, propagation, antenna, users)
     per_cell = -(-users // topology.cells)
     position = place_per_cell(DROP.keys("place"), topology, per_cell, NETWORKS[model].min_distance_m, 1.5)[0]
-    return draw_air(DROP, plan), position[:, :users]
+    return draw_large_scale_model(DROP, plan), position[:, :users]
 
 
 @pytest.mark.parametrize("model", list(NETWORKS))
@@ -98,7 +108,7 @@ def test_rays_of_isotropic_antennas_carry_exactly_the_power_of_the_link(model: s
     assert torch.allclose(seen.cluster_power.sum(-1), torch.ones(()).double())
 
 
-def _link(drawn: Air, position: Tensor) -> Any:
+def _link(drawn: LargeScaleModel, position: Tensor) -> Any:
     from phy.tr38901.large_scale import _geometry
 
     return _geometry(drawn, position, position).link
@@ -226,7 +236,7 @@ def test_fading_has_the_power_and_the_clusters_that_the_antenna_makes() -> None:
     power = received_power(channel.fading.coordinates(0, 1, 1e-3)[0, :, 0], channel.fading.to_prbs, SMALL.cells)
     ratio = power.mean(-1) / channel.mean_snr[0]
     assert ratio.mean().item() == pytest.approx(1.0, abs=0.03)
-    seen = draw_air(DROP, plan.air).at(channel.position_m)
+    seen = draw_large_scale_model(DROP, plan.air).at(channel.position_m)
     assert torch.allclose(10.0 ** (seen.gain_db / 10.0) * 1e12, channel.mean_snr)
     sectors = seen.cluster_power.view(users, 7, 3, -1)
     assert (sectors[:, :, 0] - sectors[:, :, 1]).abs().max() > 0.3
@@ -242,8 +252,8 @@ def test_floors_and_cars() -> None:
     assert 0.30 < inside.double().mean() < 0.46  # indoors, but on the first floor
     floors = ((height - 1.5) / 3.0).round()
     assert torch.allclose(height, 1.5 + 3.0 * floors) and floors.max() == 7.0
-    plan = AirPlan(SMALL, settings, ANTENNA, 500, clusters=False)
-    drawn = draw_air(drops, plan)
+    plan = LargeScalePlan(SMALL, settings, ANTENNA, 500, clusters=False)
+    drawn = draw_large_scale_model(drops, plan)
     cars = drawn.extra_loss_db[~drawn.indoor]
     assert (cars.mean().item(), cars.std().item()) == pytest.approx((9.0, 5.0), abs=0.3)
     assert raised(drops, ground, PropagationSettings(indoor_share=0.5)) is ground
