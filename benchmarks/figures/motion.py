@@ -86,13 +86,13 @@ def walks(folder: Path) -> None:
 def levels(path: Trajectory, t_s: Tensor) -> Tensor:
     """RSRP of every cell along the way of one user, dB, ``[T, C]``: the air's, less what a script blocks."""
     plan = LargeScalePlan(TOPOLOGY, PropagationSettings(los="never"), SectorAntennaSettings(kind="omni"), 1)
-    air = draw_large_scale_model(DROP, plan)
+    model = draw_large_scale_model(DROP, plan)
     event = BlockageEvent(loss_db=25.0, rectangle=CORNER, transition_m=4.0, cells=(0,))
     script = write_script(ScriptedSettings(events=(event,)), TOPOLOGY, ["user"])
     way, rows = path.position_m(t_s), []
     for number, now in enumerate(t_s.tolist()):
         place = fold(TOPOLOGY, way[:, :, number])
-        rows.append(air.at(place, way[:, :, number]).gain_db[0, 0] - scripted_loss_db(script, place, now)[0, 0])
+        rows.append(model.at(place, way[:, :, number]).gain_db[0, 0] - scripted_loss_db(script, place, now)[0, 0])
     return torch.stack(rows)
 
 

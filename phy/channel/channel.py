@@ -64,7 +64,7 @@ class ChannelPlan:
         return self.users_per_cell * self.topology.cells
 
     @property
-    def air(self) -> LargeScalePlan:
+    def large_scale(self) -> LargeScalePlan:
         """What the air follows from; clusters only where something fades."""
         if self.antennas is not None:
             return LargeScalePlan(self.topology, self.propagation, port_antenna(self.antennas.base), self.users)
@@ -128,8 +128,8 @@ def frequency_basis(plan: ChannelPlan) -> Basis:
         flat = torch.ones((len(plan.frequency_hz), 1), dtype=torch.complex128)
         return Basis(flat, torch.zeros(1, dtype=torch.float64), torch.ones((1, 1), dtype=torch.complex128), 0.0)
     quantile = torch.linspace(0.05, 0.95, 10, dtype=torch.float64)
-    air = plan.propagation
-    _, (mean, deviation), _ = delay_spread_log10(air.model, air.carrier_hz, air.parameters)
+    propagation = plan.propagation
+    _, (mean, deviation), _ = delay_spread_log10(propagation.model, propagation.carrier_hz, propagation.parameters)
     spreads = 10.0 ** (mean + deviation * torch.special.ndtri(quantile))
     return karhunen_loeve(plan.frequency_hz, spreads, plan.fading.basis_error)
 
@@ -159,7 +159,7 @@ def fade(
         drop: one drop.
         plan: of the channel.
         basis: of :func:`frequency_basis`.
-        scale: the state of the links at ``position``, from :meth:`phy.tr38901.large_scale.Air.at`.
+        scale: the state of the links at ``position``, from :meth:`phy.tr38901.large_scale.LargeScaleModel.at`.
         position: of the users in m.
         dtype: of the rays.
         direct: among them the direct rays.
@@ -176,13 +176,13 @@ def fade(
 
 def _build_drop(drop: Drops, plan: ChannelPlan, basis: Basis, dtype: torch.dtype) -> Channel:
     position, home = place_users(drop, plan)
-    air: LargeScaleModel = draw_large_scale_model(drop, plan.air)
-    scale = air.at(position)
+    model: LargeScaleModel = draw_large_scale_model(drop, plan.large_scale)
+    scale = model.at(position)
     snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
     serving = home if plan.attachment == "home" else scale.gain_db.argmax(-1)
     fading = fade(drop, plan, basis, scale, position, dtype, serving=serving)
     matrices = plan.mimo
-    mimo = None if matrices is None else draw_mimo(drop, matrices, air, scale, position, serving, dtype)
+    mimo = None if matrices is None else draw_mimo(drop, matrices, model, scale, position, serving, dtype)
     return Channel(snr, serving, position, fading, mimo)
 
 

@@ -117,7 +117,7 @@ def stack_mimo(parts: Sequence[MimoChannel]) -> MimoChannel:
 def draw_mimo(
     drop: Drops,
     plan: MimoPlan,
-    air: LargeScaleModel,
+    model: LargeScaleModel,
     scale: LargeScale,
     position_m: Tensor,
     serving: Tensor,
@@ -130,7 +130,7 @@ def draw_mimo(
     Args:
         drop: one drop.
         plan: panels, PRBs, speeds.
-        air: of that drop, drawn with clusters, with the antenna :func:`phy.link.mimo_settings.port_antenna`.
+        model: of that drop, drawn with clusters, with the antenna :func:`phy.link.mimo_settings.port_antenna`.
         scale: the state of the links at ``position_m``.
         position_m: of the users.
         serving: int64 ``[1, U]``.
@@ -138,14 +138,14 @@ def draw_mimo(
     """
     snr = plan.snr_at_unit_gain * torch.pow(10.0, scale.gain_db / 10.0)
     heard = strongest(snr, serving, plan.antennas.heard_cells)
-    links = site_links(air, position_m)
-    site = air.plan.topology.cell_site[heard]
-    rays = heard_rays(drop, air, links, site)
+    links = site_links(model, position_m)
+    site = model.plan.topology.cell_site[heard]
+    rays = heard_rays(drop, model, links, site)
     gain = plan.snr_at_unit_gain * links.power.gather(2, site)
-    boresight = air.plan.topology.azimuth_rad[heard]
+    boresight = model.plan.topology.azimuth_rad[heard]
     bearing, velocity = attitudes(drop, plan.speed_mps)
     ends = Ends(boresight, bearing[..., None].expand_as(gain), velocity[:, :, None].expand(*gain.shape, 3))
-    steered = steer_links(plan, air.plan.propagation.carrier_hz, rays, ends, gain, dtype)
+    steered = steer_links(plan, model.plan.propagation.carrier_hz, rays, ends, gain, dtype)
     tones = tones_of(steered, plan.frequency_hz, dtype)
     return MimoChannel(plan.antennas, steered, tones, heard, snr.scatter(2, heard, 0.0))
 

@@ -92,7 +92,7 @@ class Course:
         start, self.home = place_users(drop, plan)
         self.walk = _walk(drop, plan, motion, start)
         self.start_m = self.walk.position_m(torch.zeros(1))[:, :, 0]
-        self.air = draw_large_scale_model(drop, plan.air)
+        self.large_scale = draw_large_scale_model(drop, plan.large_scale)
         self._losses = [_loss(drop, plan, motion, number) for number in range(len(motion.blockage))]
         stays = torch.tensor([isinstance(model, Static) for model in motion.models])
         self.stays = stays[motion.group_of_user]
@@ -111,7 +111,7 @@ class Course:
     def state(self, number: int) -> tuple[LargeScale, Tensor]:
         """Large-scale state number ``number``, with blockage, and the folded positions ``[1, U, 3]``."""
         t_s, way, place = self.where(number)
-        scale = self.air.at(place, way)
+        scale = self.large_scale.at(place, way)
         for loss in self._losses:
             scale = replace(scale, gain_db=scale.gain_db - loss(way, place, t_s))
         return scale, place

@@ -258,7 +258,7 @@ class MimoCourse:
         scale, place = self.course.state(number)
         t_s, way, _ = self.course.where(number)
         now = torch.tensor([t_s], dtype=torch.float64)
-        links, blocked = site_links(self.course.air, place, way), self.course.blocked_db(way, place, t_s)
+        links, blocked = site_links(self.course.large_scale, place, way), self.course.blocked_db(way, place, t_s)
         return MimoState(number, links, scale.gain_db, blocked, way, self._direct(now))
 
     def _direct(self, now: Tensor) -> Tensor:
@@ -283,7 +283,7 @@ class MimoCourse:
         """Rays ``[1, R]`` of links in a state with the phases of the start, and c_DS ``[1, R]``."""
         course, topology = self.course, self.course.plan.topology
         place = user[None], topology.cell_site[cell][None]
-        clusters, spreads, direct, spread_s = link_clusters(course.drop, course.air, state.links, *place)
+        clusters, spreads, direct, spread_s = link_clusters(course.drop, course.large_scale, state.links, *place)
         draws = draw_links(course.drop, user * len(topology.cell_site) + cell, clusters.power.shape[-1])
         return make_rays(draws, clusters, spreads, direct), spread_s
 

@@ -129,7 +129,7 @@ class SionnaCourse(Course):
         number = 0 if self.stays.all() else number
         if number not in self._links:
             _, way, place = self.where(number)
-            state = site_links(self.air, place, way)
+            state = site_links(self.large_scale, place, way)
             self._links = _beside(self._links, number)
             self._links[number] = rays_in_state(self.drop, self.plan, state, place, self._inside)
         return self._links[number]

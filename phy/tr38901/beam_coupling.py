@@ -64,22 +64,22 @@ class _Rays:
     zoa: Tensor
 
 
-def beam_power(drop: Drops, air: LargeScaleModel, links: SiteLinks, ends: Ends) -> Tensor:
+def beam_power(drop: Drops, model: LargeScaleModel, links: SiteLinks, ends: Ends) -> Tensor:
     """Linear gain ``[U, C, Q, A]`` between beams Q of the cells and beams A of the users, walls and shadowing included.
 
     Args:
         drop: one drop.
-        air: of that drop, with clusters; the polarization of its plan's antenna is that of the cells' ports.
+        model: of that drop, with clusters; the polarization of its plan's antenna is that of the cells' ports.
         links: of :func:`phy.tr38901.large_scale.site_links`.
         ends: antennas of both ends.
     """
-    random = _draw(drop, air, links)
+    random = _draw(drop, model, links)
     users, sites = links.power.shape[1:]
     found: Tensor | None = None
-    for number, state in enumerate(air.plan.states):
+    for number, state in enumerate(model.plan.states):
         rows = (links.column == number).nonzero(as_tuple=True)
         for part in zip(*(index.split(_rows_at_once(state, ends)) for index in rows), strict=True):
-            power = _between(_rays(air, links, random, part, number), ends, part[1])
+            power = _between(_rays(model, links, random, part, number), ends, part[1])
             power = power.double() * links.power[part][:, None, None, None]
             if found is None:
                 found = power.new_zeros(users, sites, *power.shape[1:])
@@ -94,28 +94,28 @@ def _rows_at_once(state: State, ends: Ends) -> int:
     return max(1, _GAINS_AT_ONCE // (beams * state.clusters * RAYS))
 
 
-def _draw(drop: Drops, air: LargeScaleModel, links: SiteLinks) -> _Random:
+def _draw(drop: Drops, model: LargeScaleModel, links: SiteLinks) -> _Random:
     departure = links.draws.normal.double()
     shape = tuple(departure.shape[1:4])
     arrival = normal(drop.keys("mimo/arrival"), (*shape, 2))
     side = uniform(drop.keys("mimo/sides"), (*shape, 4))
     pairing = uniform(drop.keys("beams/pairing"), (*shape, 3))
-    if air.plan.sums_rays:
+    if model.plan.sums_rays:
         side = torch.cat((links.draws.uniform[..., :2], side[..., 2:]), -1)
         pairing = torch.cat((links.draws.uniform[..., 2:], pairing[..., 1:]), -1)
     signs = torch.where(side < 0.5, 1.0, -1.0).double()
     return _Random(torch.cat((departure, arrival), -1), signs, pairing)
 
 
-def _rays(air: LargeScaleModel, links: SiteLinks, random: _Random, rows: tuple[Tensor, ...], column: int) -> _Rays:
+def _rays(model: LargeScaleModel, links: SiteLinks, random: _Random, rows: tuple[Tensor, ...], column: int) -> _Rays:
     """Of links that are all in one state: twenty of each cluster, and the direct one."""
-    state = air.plan.states[column]
-    statistics = _statistics(air, links, rows, column)
+    state = model.plan.states[column]
+    statistics = _statistics(model, links, rows, column)
     indoor = column == _INDOORS
     made = cluster_directions(state, statistics, random.normals[rows], random.sides[rows], indoor=indoor)
     count = state.clusters
     line = direct_ray(state, statistics)
-    scattered, direct = polarization_gain(air.plan.antenna, state.xpr_db)
+    scattered, direct = polarization_gain(model.plan.antenna, state.xpr_db)
     share = made.power[:, :count] * (scattered / (1.0 + line.k_factor) / RAYS)[:, None]
     weight = torch.cat((share.repeat_interleave(RAYS, 1), (direct * line.k_factor / (1.0 + line.k_factor))[:, None]), 1)
     turned = _around(state, made, statistics.median_zsd_deg, random.pairing[rows][:, :count])
@@ -151,8 +151,8 @@ def _between(rays: _Rays, ends: Ends, user: Tensor) -> Tensor:
     return found.view(-1, sectors, beams, heard.shape[-1])
 
 
-def _statistics(air: LargeScaleModel, links: SiteLinks, rows: tuple[Tensor, ...], column: int) -> LinkStatistics:
-    propagation, geometry = air.plan.propagation, links.geometry
+def _statistics(model: LargeScaleModel, links: SiteLinks, rows: tuple[Tensor, ...], column: int) -> LinkStatistics:
+    propagation, geometry = model.plan.propagation, links.geometry
     link = geometry.link
     base, environment = (torch.as_tensor(x)[rows] for x in (link.bs_height_m, link.environment_height_m))
     link = Link(link.distance_2d_m[rows], base, link.ue_height_m[rows], link.carrier_hz, environment)

@@ -1,9 +1,10 @@
 """Large-scale state of all links as a function of where the users are.
 
-:func:`draw_large_scale_model` draws once per drop whatever is random; :meth:`LargeScaleModel.at` is a pure function of the users' positions. Line
-of sight, shadowing, spreads, K-factor and clusters are fields over the plane (:mod:`phy.tr38901.spatial_correlation`),
-the same for whoever stands there, so that they follow a moving user continuously and are fresh many decorrelation
-distances away. Whether a user is indoors or in a car, how deep, and behind which wall, belongs to the user.
+:func:`draw_large_scale_model` draws all random numbers of a drop once; :meth:`LargeScaleModel.at` is a pure function of
+the UEs' positions. Line of sight, shadowing, spreads, K-factor and clusters are correlated random processes over the
+plane (:mod:`phy.tr38901.spatial_correlation`), the same for every UE at a place, so that they follow a moving UE
+continuously and are independent many decorrelation distances away. Whether a UE is indoors or in a car, its distance
+from the wall and the wall's loss belong to the UE.
 
 The power of a link is the sum over its rays, each with the antenna's gain in its own direction (TR 36.873 equation
 8.1-1), so that walls of houses light up the sectors that look elsewhere.
@@ -44,14 +45,14 @@ CLUSTER_DECORRELATION_M: dict[PathLossModel, tuple[float, float]] = {
 """Decorrelation distance of what is random in a cluster, users outdoors and indoors (TR 38.901 Table 7.6.3.1-2)."""
 
 __all__ = [
-    "Air",
-    "AirPlan",
     "LargeScale",
+    "LargeScaleModel",
+    "LargeScalePlan",
     "PropagationSettings",
     "SiteLinks",
     "delay_spread_log10",
-    "draw_air",
     "draw_inside",
+    "draw_large_scale_model",
     "large_scale",
     "raised",
     "site_links",
@@ -175,7 +176,7 @@ def large_scale(
     antenna: SectorAntennaSettings,
     clusters: bool = False,
 ) -> LargeScale:
-    """The state of the links of users who stay where they are: :func:`draw_large_scale_model` and :meth:`LargeScaleModel.at`, drop by drop.
+    """Computes the large-scale state of links of UEs that do not move, drop by drop.
 
     Args:
         drops: the batch, B.
@@ -205,21 +206,21 @@ class SiteLinks:
     draws: Draws  # what is random in the clusters
 
 
-def site_links(air: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor | None = None) -> SiteLinks:
+def site_links(model: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor | None = None) -> SiteLinks:
     """What clusters at both ends follow from, with users at ``[B, U, 3]`` in m; the air must have been drawn with them.
 
     Args:
-        air: of :func:`draw_large_scale_model`.
+        model: of :func:`draw_large_scale_model`.
         user_m: positions, with wrap-around inside the cluster's hexagons.
         unfolded_m: as in :meth:`LargeScaleModel.at`.
     """
-    geometry = _geometry(air, user_m, user_m if unfolded_m is None else unfolded_m)
-    values = tuple(_parameters(air, geometry, column) for column in range(3))
-    power = torch.stack(_power(air, geometry, values))
+    geometry = _geometry(model, user_m, user_m if unfolded_m is None else unfolded_m)
+    values = tuple(_parameters(model, geometry, column) for column in range(3))
+    power = torch.stack(_power(model, geometry, values))
     column = power.argmax(0)
     own = torch.stack(values).take_along_dim(column[None, ..., None], 0)[0]
-    walls = torch.pow(10.0, -air.extra_loss_db / 10.0)
-    return SiteLinks(geometry, column, own, power.sum(0) * walls[..., None], _cluster_draws(air, geometry))
+    walls = torch.pow(10.0, -model.extra_loss_db / 10.0)
+    return SiteLinks(geometry, column, own, power.sum(0) * walls[..., None], _cluster_draws(model, geometry))
 
 
 def raised(drops: Drops, user_m: Tensor, settings: PropagationSettings) -> Tensor:
@@ -242,22 +243,22 @@ def delay_spread_log10(
     return tuple(moments(state, model, carrier_hz)[2] for state in states(model, edition))
 
 
-def _evaluate(air: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor) -> LargeScale:
-    plan = air.plan
-    geometry = _geometry(air, user_m, unfolded_m)
-    values = tuple(_parameters(air, geometry, column) for column in range(3))
-    power = _power(air, geometry, values)
-    los = ~air.indoor[..., None] & (geometry.clear >= 0.5)
-    column = torch.where(los, 0, torch.where(air.indoor[..., None], 2, 1))[..., None]
+def _evaluate(model: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor) -> LargeScale:
+    plan = model.plan
+    geometry = _geometry(model, user_m, unfolded_m)
+    values = tuple(_parameters(model, geometry, column) for column in range(3))
+    power = _power(model, geometry, values)
+    los = ~model.indoor[..., None] & (geometry.clear >= 0.5)
+    column = torch.where(los, 0, torch.where(model.indoor[..., None], 2, 1))[..., None]
     own = torch.where(column == 0, values[0], torch.where(column == 1, values[1], values[2]))
-    found = sum_rays(plan, geometry, _cluster_draws(air, geometry) if plan.most_clusters else None, values, power)
+    found = sum_rays(plan, geometry, _cluster_draws(model, geometry) if plan.most_clusters else None, values, power)
     scattered, direct = found.scattered.sum(-1).flatten(2), found.direct.flatten(2)
-    total = (scattered + direct) * torch.pow(10.0, -air.extra_loss_db / 10.0)[..., None]
+    total = (scattered + direct) * torch.pow(10.0, -model.extra_loss_db / 10.0)[..., None]
     spreads = torch.pow(10.0, own[..., 2:])
     return LargeScale(
         gain_db=10.0 * torch.log10(total.clamp_min(1e-40)),
         los=los,
-        indoor=air.indoor,
+        indoor=model.indoor,
         k_factor_db=torch.where(los, own[..., 1], NO_DIRECT_PATH_DB),
         delay_spread_s=spreads[..., 0],
         distance_m=geometry.path.norm(dim=-1),
@@ -269,12 +270,12 @@ def _evaluate(air: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor) -> Large
     )
 
 
-def _power(air: LargeScaleModel, geometry: Geometry, values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def _power(model: LargeScaleModel, geometry: Geometry, values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """What each state carries between isotropic antennas, without walls: ``[B, U, N]``, 0 where a link is not in it."""
-    settings, clear = air.plan.propagation, geometry.clear
+    settings, clear = model.plan.propagation, geometry.clear
     losses = path_losses_db(settings.model, geometry.link, settings.parameters, settings.large_cells)
     open_air, blocked = (torch.pow(10.0, -loss / 10.0) for loss in losses)
-    within = air.indoor[..., None].double()
+    within = model.indoor[..., None].double()
     carried = (
         (1.0 - within) * clear * open_air,
         (1.0 - within) * (1.0 - clear) * blocked,
@@ -293,45 +294,45 @@ def _ratio_db(direct: Tensor, scattered: Tensor) -> Tensor:
     return (10.0 * torch.log10(ratio.clamp_min(1e-10))).clamp_max(-NO_DIRECT_PATH_DB)
 
 
-def _geometry(air: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor) -> Geometry:
-    topology, settings = air.plan.topology, air.plan.propagation
+def _geometry(model: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor) -> Geometry:
+    topology, settings = model.plan.topology, model.plan.propagation
     path = displacement(topology, user_m)
     distance = torch.hypot(path[..., 0], path[..., 1])
     ue_height = user_m[..., 2:].expand_as(distance)
-    environment = environment_height_m(air.environment, distance, ue_height)
+    environment = environment_height_m(model.environment, distance, ue_height)
     link = Link(distance, topology.site_m[:, 2].expand_as(distance), ue_height, settings.carrier_hz, environment)
-    table = air.waves.table(unfolded_m[..., :2])
+    table = model.waves.table(unfolded_m[..., :2])
     return Geometry(
         link=link,
         path=path,
         waves=table,
         azimuth_rad=torch.atan2(path[..., 1], path[..., 0]),
         zenith_rad=torch.atan2(distance, path[..., 2]),
-        clear=_line_of_sight(air, link, table),
+        clear=_line_of_sight(model, link, table),
     )
 
 
-def _line_of_sight(air: LargeScaleModel, link: Link, table: Tensor) -> Tensor:
+def _line_of_sight(model: LargeScaleModel, link: Link, table: Tensor) -> Tensor:
     """Share of line of sight of the outdoor part ``[B, U, N]``: 1 where a field is below the quantile of P_LOS."""
-    settings, distance = air.plan.propagation, link.distance_2d_m
+    settings, distance = model.plan.propagation, link.distance_2d_m
     if settings.los != "random" or settings.model == "free_space":
         return torch.full_like(distance, float(settings.los != "never"))
-    outside = (distance - air.depth_m[..., None]).clamp_min(0.0)
+    outside = (distance - model.depth_m[..., None]).clamp_min(0.0)
     probability = los_probability(settings.model, outside, link.ue_height_m, settings.los_office)
     soft, far_m = settings.los_transition == "soft", LOS_DECORRELATION_M[settings.model]
-    weights = air.waves.smooth_weights(far_m) if soft else air.waves.weights(far_m)
-    margin = torch.special.ndtri(probability) - table @ (air.line * weights[..., None])
+    weights = model.waves.smooth_weights(far_m) if soft else model.waves.weights(far_m)
+    margin = torch.special.ndtri(probability) - table @ (model.line * weights[..., None])
     return soft_los(margin, settings.carrier_hz) if soft else (margin > 0.0).double()
 
 
-def _parameters(air: LargeScaleModel, geometry: Geometry, column: int) -> Tensor:
+def _parameters(model: LargeScaleModel, geometry: Geometry, column: int) -> Tensor:
     """The seven parameters of links in one state, ``[B, U, N, 7]``: decibels, and logarithms of spreads."""
-    settings, state, link = air.plan.propagation, air.plan.states[column], geometry.link
-    weights = torch.stack([air.waves.weights(d) for d in state.decorrelation_m], -1)  # [B, 2W, 7]
-    amplitudes = air.parameters * weights[:, :, None]
+    settings, state, link = model.plan.propagation, model.plan.states[column], geometry.link
+    weights = torch.stack([model.waves.weights(d) for d in state.decorrelation_m], -1)  # [B, 2W, 7]
+    amplitudes = model.parameters * weights[:, :, None]
     drawn = (geometry.waves @ amplitudes.flatten(2)).view(*link.distance_2d_m.shape, len(NAMES))
     if settings.site_correlation > 0.0:
-        common = geometry.waves @ (air.common * weights[..., :1])
+        common = geometry.waves @ (model.common * weights[..., :1])
         own = math.sqrt(1.0 - settings.site_correlation) * drawn[..., 0] + math.sqrt(settings.site_correlation) * common
         drawn = torch.cat((own[..., None], drawn[..., 1:]), -1)
     drawn = drawn @ mixing(state).T
@@ -351,11 +352,11 @@ def _parameters(air: LargeScaleModel, geometry: Geometry, column: int) -> Tensor
     return values
 
 
-def _cluster_draws(air: LargeScaleModel, geometry: Geometry) -> Draws:
-    outdoors, indoors = (air.waves.weights(d)[:, None] for d in CLUSTER_DECORRELATION_M[air.plan.propagation.model])
-    weights = torch.where(air.indoor[..., None], indoors, outdoors)
-    drawn = (geometry.waves * weights).float() @ air.cluster
-    return Draws(drawn.view(*geometry.clear.shape, -1, cluster_angles.DRAWS), air.side)
+def _cluster_draws(model: LargeScaleModel, geometry: Geometry) -> Draws:
+    outdoors, indoors = (model.waves.weights(d)[:, None] for d in CLUSTER_DECORRELATION_M[model.plan.propagation.model])
+    weights = torch.where(model.indoor[..., None], indoors, outdoors)
+    drawn = (geometry.waves * weights).float() @ model.cluster
+    return Draws(drawn.view(*geometry.clear.shape, -1, cluster_angles.DRAWS), model.side)
 
 
 def _distances(plan: LargeScalePlan) -> list[float]:

@@ -26,43 +26,43 @@ _MICRO_S = (5e-9, 11e-9, 11e-9)
 _INDOORS = 2  # column of the state of users indoors
 
 
-def heard_rays(drop: Drops, air: LargeScaleModel, links: SiteLinks, site: Tensor) -> MimoRays:
+def heard_rays(drop: Drops, model: LargeScaleModel, links: SiteLinks, site: Tensor) -> MimoRays:
     """Rays ``[1, U, J]`` of each user's links to some cells, sub-clusters included.
 
     Args:
         drop: one drop.
-        air: of that drop.
+        model: of that drop.
         links: all links to sites, from :func:`phy.tr38901.large_scale.site_links`.
         site: int64 ``[1, U, J]``, that of each cell; cells of a site share their clusters, but no phases.
     """
     user = torch.arange(site.shape[1])[None, :, None].expand_as(site)
-    clusters, spreads, direct, spread_s = link_clusters(drop, air, links, user, site)
+    clusters, spreads, direct, spread_s = link_clusters(drop, model, links, user, site)
     return with_sub_clusters(draw_rays(drop, clusters, spreads, direct), spread_s)
 
 
 def link_clusters(
-    drop: Drops, air: LargeScaleModel, links: SiteLinks, user: Tensor, site: Tensor
+    drop: Drops, model: LargeScaleModel, links: SiteLinks, user: Tensor, site: Tensor
 ) -> tuple[ClusterDirections, ClusterSpreads, DirectRay, Tensor]:
     """Clusters, spreads within them, direct rays and c_DS ``[1, ...]`` of some links.
 
     Args:
         drop: one drop.
-        air: of that drop.
+        model: of that drop.
         links: all links to sites.
         user: int64 ``[1, ...]``.
         site: likewise.
     """
     place = (torch.zeros_like(site), user, site)
     column = links.column[place]
-    normals, sides = _draws(drop, air, links)
+    normals, sides = _draws(drop, model, links)
     normals, sides = normals[place], sides[place]
     clusters, spreads, direct = _empty(site, normals.shape[-2])
     spread_s = torch.zeros(site.shape, dtype=torch.float64)
-    for number, state in enumerate(air.plan.states):
+    for number, state in enumerate(model.plan.states):
         rows = (column == number).nonzero(as_tuple=True)
         if len(rows[0]) == 0:
             continue
-        these = _statistics(air, links, tuple(index[rows] for index in place), number)
+        these = _statistics(model, links, tuple(index[rows] for index in place), number)
         made = cluster_directions(state, these, normals[rows], sides[rows], indoor=number == _INDOORS)
         for out, of_state in (
             (clusters, made),
@@ -71,7 +71,7 @@ def link_clusters(
         ):
             for field in fields(out):
                 getattr(out, field.name)[rows] = getattr(of_state, field.name)
-        spread_s[rows] = cluster_delay_spread_s(air.plan.propagation.model, air.plan.propagation.carrier_hz)[number]
+        spread_s[rows] = cluster_delay_spread_s(model.plan.propagation.model, model.plan.propagation.carrier_hz)[number]
     return clusters, spreads, direct, spread_s
 
 
@@ -85,20 +85,20 @@ def cluster_delay_spread_s(model: PathLossModel, carrier_hz: float) -> tuple[flo
     return (_UNSPECIFIED_S,) * 3
 
 
-def _draws(drop: Drops, air: LargeScaleModel, links: SiteLinks) -> tuple[Tensor, Tensor]:
+def _draws(drop: Drops, model: LargeScaleModel, links: SiteLinks) -> tuple[Tensor, Tensor]:
     """Normal numbers ``[1, U, N, L, DRAWS]`` and sides ``[1, U, N, L, SIDES]`` of all clusters."""
     departure = links.draws.normal.double()
     shape = tuple(departure.shape[1:4])
     arrival = normal(drop.keys("mimo/arrival"), (*shape, 2))
     side = uniform(drop.keys("mimo/sides"), (*shape, 4))
-    if air.plan.sums_rays:
+    if model.plan.sums_rays:
         side = torch.cat((links.draws.uniform[..., :2], side[..., 2:]), -1)
     return torch.cat((departure, arrival), -1), torch.where(side < 0.5, 1.0, -1.0).double()
 
 
-def _statistics(air: LargeScaleModel, links: SiteLinks, place: tuple[Tensor, ...], column: int) -> LinkStatistics:
+def _statistics(model: LargeScaleModel, links: SiteLinks, place: tuple[Tensor, ...], column: int) -> LinkStatistics:
     """Of the links at ``place``, all in the state of ``column``."""
-    propagation, geometry = air.plan.propagation, links.geometry
+    propagation, geometry = model.plan.propagation, links.geometry
     link = _at(geometry.link, place)
     share = (torch.ones_like, torch.zeros_like, torch.clone)[column](geometry.clear[place])
     return LinkStatistics(

@@ -56,10 +56,10 @@ def beam_links(drop: Drops, network: BeamNetwork, user_m: Tensor) -> BeamLinks:
     """
     topology, users = network.topology, user_m.shape[1]
     plan = LargeScalePlan(topology, network.propagation, network.port, users, clusters=True)
-    air = draw_large_scale_model(drop, plan)
+    model = draw_large_scale_model(drop, plan)
     bearing = 2.0 * torch.pi * uniform(drop.keys("ue_bearing"), (users,))[0]
     ends = Ends(_cell_pattern(network), topology.azimuth_rad[: topology.sectors], _user_pattern(network.user), bearing)
-    gain = beam_power(drop, air, site_links(air, user_m), ends)
+    gain = beam_power(drop, model, site_links(model, user_m), ends)
     return BeamLinks(gain.flatten(2).amax(-1), gain)
 
 

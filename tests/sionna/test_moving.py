@@ -210,7 +210,7 @@ def test_sionna_asks_for_as_many_numbers_whatever_the_state() -> None:
     """Line of sight taken from a link leaves the others as they are, and its own random numbers, too."""
     course = course_of(build(case_of(propagation={"los": "always"})))
     _, way, place = course.where(0)
-    state = site_links(course.air, place, way)
+    state = site_links(course.large_scale, place, way)
     column = state.column.clone()
     column[0, 2, 4] = 1
     before, after = (

@@ -120,10 +120,10 @@ def power(
     topology: Topology, propagation: PropagationSettings, user: Tensor, base: Pattern, terminal: Pattern
 ) -> Tensor:
     plan = LargeScalePlan(topology, propagation, SectorAntennaSettings(polarization="slant"), user.shape[1])
-    air = draw_large_scale_model(DROP, plan)
+    model = draw_large_scale_model(DROP, plan)
     bearing = 2.0 * math.pi * uniform(DROP.keys("ue_bearing"), (user.shape[1],))[0]
     ends = Ends(base, topology.azimuth_rad[: topology.sectors], terminal, bearing)
-    return beam_power(DROP, air, site_links(air, user), ends)
+    return beam_power(DROP, model, site_links(model, user), ends)
 
 
 @pytest.mark.parametrize("model", ["uma", "rma", "inh"])

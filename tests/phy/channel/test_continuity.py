@@ -36,12 +36,12 @@ def air_of(users: int, **changes: Any) -> LargeScaleModel:
 
 
 def two_states(
-    air: LargeScaleModel, walk: Trajectory, t_s: float, step_m: float = 0.01
+    model: LargeScaleModel, walk: Trajectory, t_s: float, step_m: float = 0.01
 ) -> tuple[LargeScale, LargeScale, Tensor]:
     """State here and a centimetre on, and of which sites another image is nearest then, ``[1, U, N]``."""
     way = walk.position_m(torch.tensor([t_s, t_s + step_m / SPEED_MPS], dtype=torch.float64))
     place = fold(TOPOLOGY, way)
-    one, two = (air.at(place[:, :, n], way[:, :, n]) for n in (0, 1))
+    one, two = (model.at(place[:, :, n], way[:, :, n]) for n in (0, 1))
     path = [displacement(TOPOLOGY, place[:, :, n]) for n in (0, 1)]
     return one, two, (path[0] - path[1]).norm(dim=-1) > 1.0
 
@@ -55,11 +55,11 @@ def sinr_db(gain_db: Tensor, cell: Tensor) -> Tensor:
 @pytest.mark.parametrize("indoor_share", [0.0, 0.5])
 def test_a_centimetre_anywhere_on_the_way(indoor_share: float) -> None:
     """12 users over 600 m, the ends of lines of sight and the border of the cluster among them."""
-    walk, air = walkers(12, 61.0), air_of(12, indoor_share=indoor_share)
+    walk, model = walkers(12, 61.0), air_of(12, indoor_share=indoor_share)
     steps: dict[str, list[Tensor]] = {"gain": [], "spread": [], "k": [], "sinr": []}
     ends, before = 0, None
     for t_s in torch.linspace(0.0, 60.0, 75).tolist():
-        one, two, jump = two_states(air, walk, t_s)
+        one, two, jump = two_states(model, walk, t_s)
         cells = ~jump.repeat_interleave(3, -1)
         same = (one.los == two.los) & ~jump
         ends += 0 if before is None else int((one.los[~one.indoor] != before.los[~one.indoor]).sum())
@@ -88,10 +88,10 @@ def test_soft_ends_of_line_of_sight_are_not_frayed() -> None:
     walk = walkers(12, 61.0)
     share, changes = {}, {}
     for end in ("hard", "soft"):
-        air = air_of(12, los_transition=end)
+        model = air_of(12, los_transition=end)
         way = walk.position_m(torch.arange(0.0, 50.0, 0.25, dtype=torch.float64))  # every 2.5 m
         place = fold(TOPOLOGY, way)
-        los = torch.stack([air.at(place[:, :, n], way[:, :, n]).los[0] for n in range(way.shape[2])])
+        los = torch.stack([model.at(place[:, :, n], way[:, :, n]).los[0] for n in range(way.shape[2])])
         share[end], changes[end] = float(los.double().mean()), int((los[1:] != los[:-1]).sum())
     assert share["soft"] == pytest.approx(share["hard"], abs=0.03)
     assert 20 < changes["soft"] < 0.4 * changes["hard"]
@@ -99,7 +99,7 @@ def test_soft_ends_of_line_of_sight_are_not_frayed() -> None:
 
 def test_where_another_image_of_a_site_comes_nearer() -> None:
     """Half-way between two images of a site its sectors turn by 20 dB and more, far below what serves a user there."""
-    walk, air = walkers(21, 61.0), air_of(21)
+    walk, model = walkers(21, 61.0), air_of(21)
     found = 0
     fine = torch.arange(0.0, 60.0, 0.1, dtype=torch.float64)
     place = fold(TOPOLOGY, walk.position_m(fine))
@@ -110,7 +110,7 @@ def test_where_another_image_of_a_site_comes_nearer() -> None:
         while high - low > 1e-4:
             middle = 0.5 * (low + high)
             low, high = (low, middle) if two_states_jump(walk, low, middle)[user, site] else (middle, high)
-        one, two, jump = two_states(air, walk, low - 2e-4)
+        one, two, jump = two_states(model, walk, low - 2e-4)
         if not jump[0, user, site]:
             continue
         found += 1
@@ -154,10 +154,10 @@ def test_far_on_the_way_everything_is_fresh_and_as_it_should_be() -> None:
     """Users who walk on through image after image: 2 km later nothing is as it was, and laws are what they were."""
     walk = walkers(21, 801.0)
     states = []
-    air = air_of(21, los_transition="hard")
+    model = air_of(21, los_transition="hard")
     for t_s in range(0, 801, 100):  # every kilometre
         way = walk.position_m(torch.tensor([float(t_s)], dtype=torch.float64))[:, :, 0]
-        states.append(air.at(fold(TOPOLOGY, way), way))
+        states.append(model.at(fold(TOPOLOGY, way), way))
     clear = torch.stack([state.los for state in states])
     blocked = torch.stack([state.shadowing_db for state in states])[~clear]
     assert abs(float(blocked.mean())) < 0.8 and float(blocked.std()) == pytest.approx(6.0, rel=0.12)

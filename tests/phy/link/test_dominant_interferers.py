@@ -61,10 +61,10 @@ def busy(seed: int, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     return (3.0 * drawn - 1.0).clamp(0.0, 1.0).to(dtype)
 
 
-def heard(air: Channel, activity: Tensor, slot: int = 7) -> Tensor:
-    fading = air.fading
+def heard(channel: Channel, activity: Tensor, slot: int = 7) -> Tensor:
+    fading = channel.fading
     coordinates = fading.coordinates(slot, 1, 1e-3)[:, :, 0]
-    return sinr(coordinates, fading.to_prbs, air.serving, activity, fading.faded)
+    return sinr(coordinates, fading.to_prbs, channel.serving, activity, fading.faded)
 
 
 def compiled_sinr(
@@ -86,11 +86,11 @@ def compiled_sinr(
     return out
 
 
-def heard_compiled(air: Channel, activity: Tensor, slot: int = 7) -> Tensor:
-    fading = air.fading
+def heard_compiled(channel: Channel, activity: Tensor, slot: int = 7) -> Tensor:
+    fading = channel.fading
     coordinates = fading.coordinates(slot, 1, 1e-3)[:, :, 0]
     drops = range(len(activity))
-    return compiled_sinr(coordinates, fading.to_prbs, air.serving, activity, fading.faded, drops)
+    return compiled_sinr(coordinates, fading.to_prbs, channel.serving, activity, fading.faded, drops)
 
 
 def gathered(values: Tensor, cell: Tensor, size: int) -> Tensor:

@@ -82,7 +82,7 @@ def test_pairings_are_permutations() -> None:
     assert cluster_angles.ray_offsets().square().mean().sqrt().item() == pytest.approx(1.0, abs=1e-3)
 
 
-def air(
+def drawn_model(
     model: str, users: int = 40, antenna: SectorAntennaSettings = ANTENNA, **settings: Any
 ) -> tuple[LargeScaleModel, Tensor]:
     topology = build_topology(NETWORKS[model])
@@ -97,7 +97,7 @@ def air(
 def test_rays_of_isotropic_antennas_carry_exactly_the_power_of_the_link(model: str) -> None:
     """Loss and shadowing are all that is left; an element with 0 dBi everywhere goes through the sums over rays."""
     flat = SectorAntennaSettings(max_gain_dbi=0.0, front_to_back_db=0.0, vertical_elements=1)
-    drawn, position = air(model, antenna=flat)
+    drawn, position = drawn_model(model, antenna=flat)
     seen = drawn.at(position)
     loss = path_loss_db(model, _link(drawn, position), seen.los)  # type: ignore[arg-type]
     expected = (seen.shadowing_db - loss)[..., drawn.plan.topology.cell_site]
@@ -121,7 +121,7 @@ def test_polarization_costs_half_of_the_direct_ray_and_less_of_the_others() -> N
     many = 7.0 + 3.0 * normal(torch.tensor([1]), (200_000,))
     assert scattered == pytest.approx(0.5 * (1.0 + float((10 ** (-many / 10)).mean())), rel=2e-3)
     assert direct == 0.5
-    drawn, position = air("uma")
+    drawn, position = drawn_model("uma")
     turned = dataclasses.replace(drawn, plan=dataclasses.replace(drawn.plan, antenna=slant))
     lost = drawn.at(position).gain_db - turned.at(position).gain_db
     assert lost.min() > 1.8 and lost.max() < 3.02
@@ -129,7 +129,7 @@ def test_polarization_costs_half_of_the_direct_ray_and_less_of_the_others() -> N
 
 def test_scattering_lights_up_the_sectors_that_look_elsewhere() -> None:
     """Behind a sector the direct line is 30 dB down; the rays of a link without line of sight are so only in part."""
-    drawn, position = air("uma", los="never")
+    drawn, position = drawn_model("uma", los="never")
     direct = dataclasses.replace(drawn.plan.propagation, antenna_gain="direct")
     straight = dataclasses.replace(drawn, plan=dataclasses.replace(drawn.plan, propagation=direct))
     rays, line = drawn.at(position).gain_db, straight.at(position).gain_db
@@ -142,7 +142,7 @@ def test_scattering_lights_up_the_sectors_that_look_elsewhere() -> None:
 @pytest.mark.parametrize("model", list(NETWORKS))
 def test_one_centimetre_changes_nothing_visible(model: str) -> None:
     """Line of sight that ends softly, some users indoors, all gains summed over rays."""
-    drawn, here = air(model, indoor_share=0.0 if model == "inh" else 0.4, los_transition="soft")
+    drawn, here = drawn_model(model, indoor_share=0.0 if model == "inh" else 0.4, los_transition="soft")
     there = here + torch.tensor([0.006, -0.008, 0.0])
     one, two = drawn.at(here), drawn.at(there)
     for before, after in ((one.gain_db, two.gain_db), (one.shadowing_db, two.shadowing_db)):
@@ -163,7 +163,7 @@ def test_a_walk_has_no_jumps() -> None:
 
     Without wrap-around, where a far site is seen from its other side at the border of the cluster.
     """
-    drawn, here = air("umi", users=3, los_transition="soft")
+    drawn, here = drawn_model("umi", users=3, los_transition="soft")
     alone_plan = dataclasses.replace(
         drawn.plan, topology=build_topology(dataclasses.replace(NETWORKS["umi"], wrap_around=False))
     )
@@ -183,7 +183,7 @@ def test_a_walk_has_no_jumps() -> None:
 
 def test_far_away_everything_is_fresh() -> None:
     """Users who moved by 40 decorrelation distances: uncorrelated, and with the same distributions."""
-    drawn, here = air("uma", users=400)
+    drawn, here = drawn_model("uma", users=400)
     there = here.flip(1)  # each takes the place of another
     one, two = drawn.at(here), drawn.at(there)
     for name in ("shadowing_db", "delay_spread_s"):
@@ -195,7 +195,7 @@ def test_far_away_everything_is_fresh() -> None:
 
 
 def test_fields_are_taken_where_they_are_said_to_be() -> None:
-    drawn, here = air("uma", users=30)
+    drawn, here = drawn_model("uma", users=30)
     away = here + torch.tensor([4000.0, 300.0, 0.0])
     folded, plain = drawn.at(here, away), drawn.at(here)
     assert torch.equal(folded.distance_m, plain.distance_m)
@@ -204,7 +204,7 @@ def test_fields_are_taken_where_they_are_said_to_be() -> None:
 
 
 def test_users_on_one_spot_see_the_same_air() -> None:
-    drawn, here = air("uma", users=2)
+    drawn, here = drawn_model("uma", users=2)
     seen = drawn.at(here[:, :1].expand(-1, 2, -1))
     # Not bit for bit: on some processors a row of a product is rounded according to its place in the block.
     torch.testing.assert_close(seen.shadowing_db[:, 0], seen.shadowing_db[:, 1], rtol=1e-12, atol=1e-12)
@@ -236,7 +236,7 @@ def test_fading_has_the_power_and_the_clusters_that_the_antenna_makes() -> None:
     power = received_power(channel.fading.coordinates(0, 1, 1e-3)[0, :, 0], channel.fading.to_prbs, SMALL.cells)
     ratio = power.mean(-1) / channel.mean_snr[0]
     assert ratio.mean().item() == pytest.approx(1.0, abs=0.03)
-    seen = draw_large_scale_model(DROP, plan.air).at(channel.position_m)
+    seen = draw_large_scale_model(DROP, plan.large_scale).at(channel.position_m)
     assert torch.allclose(10.0 ** (seen.gain_db / 10.0) * 1e12, channel.mean_snr)
     sectors = seen.cluster_power.view(users, 7, 3, -1)
     assert (sectors[:, :, 0] - sectors[:, :, 1]).abs().max() > 0.3
