@@ -84,7 +84,7 @@ class MotionPlan:
         return [(self.group_of_user == number).nonzero()[:, 0] for number in range(len(self.groups))]
 
 
-class Course:
+class MovingDrop:
     """One drop on its way; everything on the CPU, in float64."""
 
     def __init__(self, drop: Drops, plan: ChannelPlan, motion: MotionPlan, basis: Basis) -> None:
@@ -182,27 +182,27 @@ class Course:
 class MovingFading(Fading):
     """Fading of drops on their way; ``rays`` holds none, as they are made while time goes on."""
 
-    courses: tuple[Course, ...] = ()  # one for each different drop
+    moving_drops: tuple[MovingDrop, ...] = ()  # one for each different drop
     row: tuple[int, ...] = ()  # course of each row of the batch
     ready: dict[int, Tensor] = field(default_factory=dict, compare=False)  # rays in force, by the number of their state
 
-    def starts(self, serving: Tensor) -> list[tuple[Course, Tensor]]:
+    def starts(self, serving: Tensor) -> list[tuple[MovingDrop, Tensor]]:
         """Each course with its row of the batch's ``serving``, ``[1, U]``."""
-        return [(course, serving[self.row.index(n)][None]) for n, course in enumerate(self.courses)]
+        return [(course, serving[self.row.index(n)][None]) for n, course in enumerate(self.moving_drops)]
 
     def beside(self, others: Sequence[Self]) -> Self:
         """One batch of this one and others, drop after drop."""
-        courses: tuple[Course, ...] = ()
+        moving_drops: tuple[MovingDrop, ...] = ()
         row: tuple[int, ...] = ()
         for part in (self, *others):
-            row += tuple(len(courses) + number for number in part.row)
-            courses += part.courses
+            row += tuple(len(moving_drops) + number for number in part.row)
+            moving_drops += part.moving_drops
         rays = torch.cat([self.rays, *(other.rays for other in others)])
-        return replace(self, rays=rays, courses=courses, row=row, ready={})
+        return replace(self, rays=rays, moving_drops=moving_drops, row=row, ready={})
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
         """Basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
-        every, end, parts = self.courses[0].motion.update_slots, first_slot + slots, []
+        every, end, parts = self.moving_drops[0].motion.update_slots, first_slot + slots, []
         while first_slot < end:
             stop = min(end, (first_slot // every + 1) * every)
             parts.append(self._between(first_slot, stop - first_slot, slot_s))
@@ -211,10 +211,10 @@ class MovingFading(Fading):
 
     def _between(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
         """The same of slots between two states."""
-        every = self.courses[0].motion.update_slots
+        every = self.moving_drops[0].motion.update_slots
         time = torch.arange(first_slot, first_slot + slots, dtype=torch.float64) * slot_s
         share = (torch.arange(first_slot, first_slot + slots, dtype=torch.float64) / every) - first_slot // every
-        found = [self._of_course(course, first_slot // every, time, share) for course in self.courses]
+        found = [self._of_course(course, first_slot // every, time, share) for course in self.moving_drops]
         rows = torch.tensor(self.row)
         phasors, direct = (torch.cat(part)[rows].to(self.rays.device) for part in zip(*found, strict=True))
         rays = self._rays(first_slot // every)
@@ -227,13 +227,15 @@ class MovingFading(Fading):
     def _rays(self, number: int) -> Tensor:
         """Rays of a state and of the next one, ``[B, U, 4M, C * 2D]``; put together once."""
         if number not in self.ready:
-            both = [[course.rays(n, self.rays.dtype)[0].rays for n in (number, number + 1)] for course in self.courses]
+            both = [
+                [course.rays(n, self.rays.dtype)[0].rays for n in (number, number + 1)] for course in self.moving_drops
+            ]
             stacked = torch.cat([torch.cat(states, 2) for states in both])[list(self.row)]
             self.ready.clear()
             self.ready[number] = stacked.to(self.rays.device)
         return self.ready[number]
 
-    def _of_course(self, course: Course, number: int, time: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+    def _of_course(self, course: MovingDrop, number: int, time: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
         """Phasors ``[1, U, T, 4M]`` and direct rays ``[1, U, T, C, 2]`` of one drop."""
         dtype = self.rays.dtype
         (before, direct), (_, direct_after) = (course.rays(n, dtype) for n in (number, number + 1))
@@ -258,23 +260,23 @@ def build_moving_channel(
     """
     basis = frequency_basis(plan)
     ids = list(dict.fromkeys(drops.ids))
-    courses = tuple(Course(Drops(drops.seed, (drop,)), plan, motion, basis) for drop in ids)
+    moving_drops = tuple(MovingDrop(Drops(drops.seed, (drop,)), plan, motion, basis) for drop in ids)
     row = [ids.index(drop) for drop in drops.ids]
-    starts = [start_of(course) for course in courses]
-    first = courses[0].rays(0, dtype)[0]
+    starts = [start_of(course) for course in moving_drops]
+    first = moving_drops[0].rays(0, dtype)[0]
     fading = MovingFading(
         rays=torch.zeros((len(drops), plan.users, 0, first.rays.shape[-1]), dtype=dtype, device=device),
         doppler_hz=first.doppler_hz[:0].to(device),
         to_prbs=first.to_prbs.to(device, dtype),
         error=first.error,
-        courses=courses,
+        moving_drops=moving_drops,
         row=tuple(row),
     )
     snr, serving, position = (torch.cat(part)[torch.tensor(row)] for part in zip(*starts, strict=True))
     return Channel(snr.to(device, dtype), serving.to(device), position.to(device), fading)
 
 
-def start_of(course: Course) -> tuple[Tensor, Tensor, Tensor]:
+def start_of(course: MovingDrop) -> tuple[Tensor, Tensor, Tensor]:
     """Mean SNR ``[1, U, C]``, serving cells ``[1, U]`` and positions ``[1, U, 3]`` at the start."""
     scale, place = course.state(0)
     serving = course.home if course.plan.attachment == "home" else scale.gain_db.argmax(-1)

@@ -33,7 +33,7 @@ from ..tr38901.rays import draw_links, make_rays
 from ..units import SPEED_OF_LIGHT_MPS
 from .channel import Channel, ChannelPlan
 from .matrices import Around, Ends, MimoPlan, attitudes, steer_links, strongest, tones_of
-from .moving import Course, MotionPlan, MovingFading, build_moving_channel
+from .moving import MotionPlan, MovingDrop, MovingFading, build_moving_channel
 
 
 def build_moving_matrices(
@@ -74,12 +74,12 @@ class MovingMatrices:
     """Drops side by side; a pure function of time."""
 
     antennas: AntennaSettings
-    courses: tuple[MimoCourse, ...]  # one for each different drop
+    moving_drops: tuple[MovingDropMatrices, ...]  # one for each different drop
     row: tuple[int, ...]  # course of each row of the batch
 
     def held(self, slot: int, slot_s: float) -> tuple[Tensor, Around]:
         """Matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and whose they are."""
-        parts = [course.held(slot, slot_s) for course in self.courses]
+        parts = [course.held(slot, slot_s) for course in self.moving_drops]
         matrices, heard, rest = (torch.stack([part[n] for part in parts]) for n in range(3))
         if self.row != tuple(range(len(parts))):
             matrices, heard, rest = (part[list(self.row)] for part in (matrices, heard, rest))
@@ -87,14 +87,14 @@ class MovingMatrices:
 
     def served(self, serving: Tensor, period_slots: int) -> MovingMatrices:
         """The same for users whose cells ``[B, M, U]`` change at every so many slots."""
-        first = [self.row.index(number) for number in range(len(self.courses))]
+        first = [self.row.index(number) for number in range(len(self.moving_drops))]
         cells = [Cells(serving[row].cpu(), period_slots) for row in first]
-        return replace(self, courses=tuple(c.served(of) for c, of in zip(self.courses, cells, strict=True)))
+        return replace(self, moving_drops=tuple(c.served(of) for c, of in zip(self.moving_drops, cells, strict=True)))
 
     def to(self, device: torch.device, dtype: torch.dtype) -> MovingMatrices:
         """The same on another device, complex numbers of ``dtype``."""
         place = Target(device, dtype)
-        return replace(self, courses=tuple(course.on(place) for course in self.courses))
+        return replace(self, moving_drops=tuple(course.on(place) for course in self.moving_drops))
 
 
 @dataclass(frozen=True)
@@ -157,10 +157,10 @@ class _Joined:
     heard: Tensor  # [U, J]
 
 
-class MimoCourse:
+class MovingDropMatrices:
     """Matrices of one drop on its way; rays are made on the CPU in float64."""
 
-    def __init__(self, course: Course, plan: MimoPlan, cells: Cells, place: Target) -> None:
+    def __init__(self, course: MovingDrop, plan: MimoPlan, cells: Cells, place: Target) -> None:
         self.course, self.plan, self.cells, self.place = course, plan, cells, place
         self._every = course.motion.update_slots
         bearing, velocity = attitudes(course.drop, plan.speed_mps)
@@ -168,11 +168,11 @@ class MimoCourse:
         self._states: dict[int, MimoState] = {}
         self._leg: _Leg | None = None
 
-    def served(self, cells: Cells) -> MimoCourse:
+    def served(self, cells: Cells) -> MovingDropMatrices:
         """The same drop with other cells."""
         return type(self)(self.course, self.plan, cells, self.place)
 
-    def on(self, place: Target) -> MimoCourse:
+    def on(self, place: Target) -> MovingDropMatrices:
         """The same drop on another device."""
         return type(self)(self.course, self.plan, self.cells, place)
 
@@ -332,7 +332,11 @@ class MimoCourse:
 
 
 def with_matrices(
-    channel: Channel, plan: ChannelPlan, device: torch.device, dtype: torch.dtype, kind: type[MimoCourse] = MimoCourse
+    channel: Channel,
+    plan: ChannelPlan,
+    device: torch.device,
+    dtype: torch.dtype,
+    kind: type[MovingDropMatrices] = MovingDropMatrices,
 ) -> Channel:
     """A channel on its way with the matrices of its courses, where the plan has panels.
 
@@ -348,8 +352,8 @@ def with_matrices(
     assert isinstance(channel.fading, MovingFading)
     place = Target(device, dtype)
     starts = channel.fading.starts(channel.serving.cpu())
-    courses = tuple(kind(course, plan.mimo, Cells(serving, 1), place) for course, serving in starts)
-    return replace(channel, mimo=MovingMatrices(plan.mimo.antennas, courses, channel.fading.row))
+    moving_drops = tuple(kind(course, plan.mimo, Cells(serving, 1), place) for course, serving in starts)
+    return replace(channel, mimo=MovingMatrices(plan.mimo.antennas, moving_drops, channel.fading.row))
 
 
 def _way_turns(wave: Tensor, later: Tensor, way_m: Tensor) -> Tensor:

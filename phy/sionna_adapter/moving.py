@@ -25,8 +25,8 @@ from ..antenna.panel import unit_vector
 from ..channel.channel import Channel, ChannelPlan
 from ..channel.fading import Basis, steering_matrix
 from ..channel.matrices import attitudes
-from ..channel.moving import Course, MotionPlan, MovingFading, start_of
-from ..channel.moving_matrices import MimoCourse, MimoState, Target, with_matrices
+from ..channel.moving import MotionPlan, MovingDrop, MovingFading, start_of
+from ..channel.moving_matrices import MimoState, MovingDropMatrices, Target, with_matrices
 from ..random import Drops
 from ..topology.sites import displacement
 from ..tr38901.coefficients import MimoRays
@@ -104,7 +104,7 @@ class _Leg:
         return torch.cat(parts)
 
 
-class SionnaCourse(Course):
+class SionnaMovingDrop(MovingDrop):
     """One drop on its way; states are drawn on the CPU in float64, one after the other."""
 
     def __init__(self, drop: Drops, plan: ChannelPlan, motion: MotionPlan) -> None:
@@ -117,7 +117,7 @@ class SionnaCourse(Course):
         self._leg: _Leg | None = None
 
     def state(self, number: int) -> tuple[LargeScale, Tensor]:
-        """As :meth:`phy.channel.moving.Course.state`, with the gains that Sionna's rays have through the antennas."""
+        """As :meth:`phy.channel.moving.MovingDrop.state`, with the gains that Sionna's rays have through the antennas."""
         scale, place = super().state(number)
         if number not in self._gain_db:
             gain = self._snr(number) / self.plan.snr_at_unit_gain
@@ -207,18 +207,18 @@ class SionnaFading(MovingFading):
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
         """Response of every link at the start of each slot, ``[B, U, T, C * 2K]``."""
         place, parts = Target(self.rays.device, self.rays.dtype), []
-        for course in self.courses:
-            assert isinstance(course, SionnaCourse)
+        for course in self.moving_drops:
+            assert isinstance(course, SionnaMovingDrop)
             some = [course.response(slot, slot_s, place) for slot in range(first_slot, first_slot + slots)]
             parts.append(torch.stack(some, 1))
         return torch.stack([parts[number] for number in self.row])
 
 
-class SionnaMimoCourse(MimoCourse):
+class SionnaMovingDropMatrices(MovingDropMatrices):
     """Matrices of one drop on its way on Sionna's rays."""
 
     def _links(self, state: MimoState, user: Tensor, cell: Tensor) -> tuple[MimoRays, Tensor]:
-        assert isinstance(self.course, SionnaCourse)
+        assert isinstance(self.course, SionnaMovingDrop)
         rays, spread_s = rays_of(self.course.plan, self.course.links(state.number), user, cell)
         return rays, spread_s
 
@@ -234,21 +234,21 @@ def build_moving_sionna(
     """
     require_possible(plan.propagation, plan.antenna, plan.fading, rays_only=True)
     ids = list(dict.fromkeys(drops.ids))
-    courses = tuple(SionnaCourse(Drops(drops.seed, (drop,)), plan, motion) for drop in ids)
+    moving_drops = tuple(SionnaMovingDrop(Drops(drops.seed, (drop,)), plan, motion) for drop in ids)
     row = [ids.index(drop) for drop in drops.ids]
-    starts = [start_of(course) for course in courses]
+    starts = [start_of(course) for course in moving_drops]
     snr, serving, position = (torch.cat(part)[torch.tensor(row)] for part in zip(*starts, strict=True))
-    basis, width = courses[0].basis, 2 * plan.topology.cells * len(plan.frequency_hz)
+    basis, width = moving_drops[0].basis, 2 * plan.topology.cells * len(plan.frequency_hz)
     fading = SionnaFading(
         rays=torch.zeros((len(drops), plan.users, 0, width), dtype=dtype, device=device),
         doppler_hz=torch.zeros((0, plan.users, 0), dtype=torch.float64, device=device),
         to_prbs=steering_matrix(basis).to(device, dtype),
         error=basis.error,
-        courses=courses,
+        moving_drops=moving_drops,
         row=tuple(row),
     )
     channel = Channel(snr.to(device, dtype), serving.to(device), position.to(device), fading)
-    return with_matrices(channel, plan, device, dtype, SionnaMimoCourse)
+    return with_matrices(channel, plan, device, dtype, SionnaMovingDropMatrices)
 
 
 def moving_cost(counts: tuple[int, int, int], prbs: int, item_bytes: int, panels: bool) -> Cost:

@@ -21,7 +21,7 @@ from phy.channel.moving_matrices import MovingMatrices, build_moving_matrices
 from phy.random import Drops
 from phy.sionna_adapter.channel import SionnaLinks
 from phy.sionna_adapter.large_scale_state import rays_in_state
-from phy.sionna_adapter.moving import SionnaCourse, build_moving_sionna
+from phy.sionna_adapter.moving import SionnaMovingDrop, build_moving_sionna
 from phy.topology.sites import displacement
 from phy.tr38901.large_scale import site_links
 from phy.units import SPEED_OF_LIGHT_MPS
@@ -59,19 +59,19 @@ def build(
     return (build_moving_matrices if ours else build_moving_sionna)(Drops(1, ids), plan, motion, CPU, dtype)
 
 
-def course_of(channel: Channel) -> SionnaCourse:
-    course: SionnaCourse = channel.fading.courses[0]  # type: ignore[attr-defined]
+def course_of(channel: Channel) -> SionnaMovingDrop:
+    course: SionnaMovingDrop = channel.fading.moving_drops[0]  # type: ignore[attr-defined]
     return course
 
 
-def way_of(course: SionnaCourse, time_s: float) -> Tensor:
+def way_of(course: SionnaMovingDrop, time_s: float) -> Tensor:
     """Where users are, ``[U, 3]``; who stays is taken to walk at his nominal speed."""
     now = torch.tensor([time_s], dtype=torch.float64)
     walked = course.links(0).velocity_mps[0] * time_s
     return course.position_m(now)[0, :, 0] + walked * course.stays[:, None]
 
 
-def turns_by_loops(course: SionnaCourse, time_s: float) -> Tensor:
+def turns_by_loops(course: SionnaMovingDrop, time_s: float) -> Tensor:
     """Turns of all scattered rays since the start, one state, link and ray after the other, ``[U, N, M]``."""
     update_s, last = course.motion.update_s, int(time_s / course.motion.update_s + 1e-9)
     rays = [course.links(number).rays for number in range(last + 2)]
@@ -92,7 +92,7 @@ def turns_by_loops(course: SionnaCourse, time_s: float) -> Tensor:
     return turns
 
 
-def at(course: SionnaCourse, number: int, turns: Tensor, time_s: float) -> SionnaLinks:
+def at(course: SionnaMovingDrop, number: int, turns: Tensor, time_s: float) -> SionnaLinks:
     """Rays of a state whose phases are those of a time: turned, and the direct path as long as it then is."""
     links = course.links(number)
     whole = turns.transpose(0, 1)[course.plan.topology.cell_site].unflatten(-1, (-1, 20))[None, ..., None]
@@ -141,7 +141,7 @@ def test_matrices_equal_what_sionna_makes_of_the_rays_of_both_states(slot: int) 
     assert isinstance(channel.mimo, MovingMatrices)
     ours, around = channel.mimo.held(slot, SLOT_S)
     number, share, time_s = slot // 20, slot % 20 / 20, slot * SLOT_S
-    turns, bearing = turns_by_loops(course, time_s), channel.mimo.courses[0]._bearing[None]
+    turns, bearing = turns_by_loops(course, time_s), channel.mimo.moving_drops[0]._bearing[None]
     theirs = torch.zeros((), dtype=torch.complex128)
     for state, weight in ((number, 1.0 - share), (number + 1, share)):
         links = at(course, state, turns, time_s)

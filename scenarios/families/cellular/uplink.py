@@ -57,7 +57,7 @@ def uplink_plan(
     period = slots_of(scenario.measurements.period_ms / 1e3, carrier.slot_s)
     slots, row = torch.arange(0, shape.total_slots, period), channel.fading.row
     parts = []
-    for number, course in enumerate(channel.fading.courses):
+    for number, course in enumerate(channel.fading.moving_drops):
         first = row.index(number)
         held = serving[first].expand(len(slots), -1) if itinerary is None else itinerary.serving[first]
         samples = zip(course.snr(slots.tolist()), held, strict=True)

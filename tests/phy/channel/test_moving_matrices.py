@@ -72,7 +72,7 @@ def test_who_stays_walks_on_the_spot_as_without_motion() -> None:
     """The Doppler shifts of the nominal speed, across states: the turns of two parts add up to that of the whole."""
     case = scenario(**OMNI, **{"users.all.speed_kmh": 30.0, "motion.update_s": 0.02, "propagation.los": "always"})
     channel = build(case)
-    course = moving(channel).courses[0]
+    course = moving(channel).moving_drops[0]
     channel.mimo.held(0, SLOT_S)  # type: ignore[union-attr]
     assert course._leg is not None
     rays = course._leg.joined.rays
@@ -110,7 +110,7 @@ def test_the_field_along_a_path_turns_as_its_rays_do() -> None:
         **OMNI, **{"users.all.mobility": model, "users.all.count": 10, "motion.update_s": 0.03, "carrier.prbs": 3}
     )
     channel = build(case)
-    course = moving(channel).courses[0]
+    course = moving(channel).moving_drops[0]
     slots = range(0, 150, 3)
     h = matrices(channel, *slots)[..., 0, 0][:, :, :, 0]  # [T, U, K] of the own cell
     way = course.course.position_m(torch.tensor(slots) * SLOT_S)[0]  # [U, T, 3]
@@ -178,7 +178,7 @@ def test_other_cells_are_their_mean_power() -> None:
     """Linear in dB between states, none of those that are heard one by one."""
     case = scenario(**PANELS, **linear(60.0))
     channel = build(case)
-    course = moving(channel).courses[0].course
+    course = moving(channel).moving_drops[0].course
     for slot in (0, 30, 100, 170):
         _, around = moving(channel).held(slot, SLOT_S)
         gain = [course.state(slot // 100 + later)[0].gain_db[0] for later in (0, 1)]
@@ -208,7 +208,9 @@ def test_cells_change_when_users_do(where: str) -> None:
             for k in there[:, 0].tolist():
                 torch.testing.assert_close(h[0, user, :, j], plain[0, user, :, k])
     back = served.held(100, SLOT_S)[0]
-    assert torch.equal(back, replace(served, courses=tuple(c.on(c.place) for c in served.courses)).held(100, SLOT_S)[0])
+    assert torch.equal(
+        back, replace(served, moving_drops=tuple(c.on(c.place) for c in served.moving_drops)).held(100, SLOT_S)[0]
+    )
 
 
 def test_a_scenario_of_walkers_with_panels_runs(tmp_path: Path) -> None:
@@ -231,7 +233,7 @@ def test_the_estimate_of_memory_covers_what_is_held() -> None:
     assert case.antennas is not None
     channel, found = build(case, (0,), torch.float32), []
     moving(channel).held(150, SLOT_S)
-    leg = moving(channel).courses[0]._leg
+    leg = moving(channel).moving_drops[0]._leg
     assert leg is not None
     parts = (leg.before, leg.after, leg.joined, leg.joined.rays)
     tensors = [value for part in parts for value in vars(part).values() if isinstance(value, Tensor)]
