@@ -188,7 +188,7 @@ class MovingFading(Fading):
 
     def starts(self, serving: Tensor) -> list[tuple[MovingDrop, Tensor]]:
         """Each course with its row of the batch's ``serving``, ``[1, U]``."""
-        return [(course, serving[self.row.index(n)][None]) for n, course in enumerate(self.moving_drops)]
+        return [(moving_drop, serving[self.row.index(n)][None]) for n, moving_drop in enumerate(self.moving_drops)]
 
     def beside(self, others: Sequence[Self]) -> Self:
         """One batch of this one and others, drop after drop."""
@@ -214,7 +214,7 @@ class MovingFading(Fading):
         every = self.moving_drops[0].motion.update_slots
         time = torch.arange(first_slot, first_slot + slots, dtype=torch.float64) * slot_s
         share = (torch.arange(first_slot, first_slot + slots, dtype=torch.float64) / every) - first_slot // every
-        found = [self._of_course(course, first_slot // every, time, share) for course in self.moving_drops]
+        found = [self._of_course(moving_drop, first_slot // every, time, share) for moving_drop in self.moving_drops]
         rows = torch.tensor(self.row)
         phasors, direct = (torch.cat(part)[rows].to(self.rays.device) for part in zip(*found, strict=True))
         rays = self._rays(first_slot // every)
@@ -228,23 +228,24 @@ class MovingFading(Fading):
         """Rays of a state and of the next one, ``[B, U, 4M, C * 2D]``; put together once."""
         if number not in self.ready:
             both = [
-                [course.rays(n, self.rays.dtype)[0].rays for n in (number, number + 1)] for course in self.moving_drops
+                [moving_drop.rays(n, self.rays.dtype)[0].rays for n in (number, number + 1)]
+                for moving_drop in self.moving_drops
             ]
             stacked = torch.cat([torch.cat(states, 2) for states in both])[list(self.row)]
             self.ready.clear()
             self.ready[number] = stacked.to(self.rays.device)
         return self.ready[number]
 
-    def _of_course(self, course: MovingDrop, number: int, time: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+    def _of_course(self, moving_drop: MovingDrop, number: int, time: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
         """Phasors ``[1, U, T, 4M]`` and direct rays ``[1, U, T, C, 2]`` of one drop."""
         dtype = self.rays.dtype
-        (before, direct), (_, direct_after) = (course.rays(n, dtype) for n in (number, number + 1))
-        turns = course.turns(time, before)
+        (before, direct), (_, direct_after) = (moving_drop.rays(n, dtype) for n in (number, number + 1))
+        turns = moving_drop.turns(time, before)
         phase = 2.0 * math.pi * (turns - turns.floor())
         phasors = torch.cat((phase.cos(), phase.sin()), -1)
         later = share[:, None]
         both = torch.cat((phasors * (1.0 - later), phasors * later), -1).to(dtype)
-        turns = course.direct_turns(time)
+        turns = moving_drop.direct_turns(time)
         amplitude = direct[:, :, None] * (1.0 - later) + direct_after[:, :, None] * later
         ray = amplitude * torch.polar(torch.ones_like(turns), 2.0 * math.pi * (turns - turns.floor()))
         return both, torch.view_as_real(ray).to(dtype)
@@ -262,7 +263,7 @@ def build_moving_channel(
     ids = list(dict.fromkeys(drops.ids))
     moving_drops = tuple(MovingDrop(Drops(drops.seed, (drop,)), plan, motion, basis) for drop in ids)
     row = [ids.index(drop) for drop in drops.ids]
-    starts = [start_of(course) for course in moving_drops]
+    starts = [start_of(moving_drop) for moving_drop in moving_drops]
     first = moving_drops[0].rays(0, dtype)[0]
     fading = MovingFading(
         rays=torch.zeros((len(drops), plan.users, 0, first.rays.shape[-1]), dtype=dtype, device=device),
@@ -276,11 +277,11 @@ def build_moving_channel(
     return Channel(snr.to(device, dtype), serving.to(device), position.to(device), fading)
 
 
-def start_of(course: MovingDrop) -> tuple[Tensor, Tensor, Tensor]:
+def start_of(moving_drop: MovingDrop) -> tuple[Tensor, Tensor, Tensor]:
     """Mean SNR ``[1, U, C]``, serving cells ``[1, U]`` and positions ``[1, U, 3]`` at the start."""
-    scale, place = course.state(0)
-    serving = course.home if course.plan.attachment == "home" else scale.gain_db.argmax(-1)
-    return course.plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0), serving, place
+    scale, place = moving_drop.state(0)
+    serving = moving_drop.home if moving_drop.plan.attachment == "home" else scale.gain_db.argmax(-1)
+    return moving_drop.plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0), serving, place
 
 
 def _walk(drop: Drops, plan: ChannelPlan, motion: MotionPlan, start: Tensor) -> Trajectory:

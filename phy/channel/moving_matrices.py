@@ -79,7 +79,7 @@ class MovingMatrices:
 
     def held(self, slot: int, slot_s: float) -> tuple[Tensor, Around]:
         """Matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and whose they are."""
-        parts = [course.held(slot, slot_s) for course in self.moving_drops]
+        parts = [moving_drop.held(slot, slot_s) for moving_drop in self.moving_drops]
         matrices, heard, rest = (torch.stack([part[n] for part in parts]) for n in range(3))
         if self.row != tuple(range(len(parts))):
             matrices, heard, rest = (part[list(self.row)] for part in (matrices, heard, rest))
@@ -94,7 +94,7 @@ class MovingMatrices:
     def to(self, device: torch.device, dtype: torch.dtype) -> MovingMatrices:
         """The same on another device, complex numbers of ``dtype``."""
         place = Target(device, dtype)
-        return replace(self, moving_drops=tuple(course.on(place) for course in self.moving_drops))
+        return replace(self, moving_drops=tuple(moving_drop.on(place) for moving_drop in self.moving_drops))
 
 
 @dataclass(frozen=True)
@@ -160,21 +160,21 @@ class _Joined:
 class MovingDropMatrices:
     """Matrices of one drop on its way; rays are made on the CPU in float64."""
 
-    def __init__(self, course: MovingDrop, plan: MimoPlan, cells: Cells, place: Target) -> None:
-        self.course, self.plan, self.cells, self.place = course, plan, cells, place
-        self._every = course.motion.update_slots
-        bearing, velocity = attitudes(course.drop, plan.speed_mps)
-        self._bearing, self._velocity = bearing[0], velocity[0] * course.stays[:, None]
+    def __init__(self, moving_drop: MovingDrop, plan: MimoPlan, cells: Cells, place: Target) -> None:
+        self.moving_drop, self.plan, self.cells, self.place = moving_drop, plan, cells, place
+        self._every = moving_drop.motion.update_slots
+        bearing, velocity = attitudes(moving_drop.drop, plan.speed_mps)
+        self._bearing, self._velocity = bearing[0], velocity[0] * moving_drop.stays[:, None]
         self._states: dict[int, MimoState] = {}
         self._leg: _Leg | None = None
 
     def served(self, cells: Cells) -> MovingDropMatrices:
         """The same drop with other cells."""
-        return type(self)(self.course, self.plan, cells, self.place)
+        return type(self)(self.moving_drop, self.plan, cells, self.place)
 
     def on(self, place: Target) -> MovingDropMatrices:
         """The same drop on another device."""
-        return type(self)(self.course, self.plan, self.cells, place)
+        return type(self)(self.moving_drop, self.plan, self.cells, place)
 
     def held(self, slot: int, slot_s: float) -> tuple[Tensor, Tensor, Tensor]:
         """Matrices ``[U, K, J, Nr, Nt]`` at the start of a slot, cells ``[U, J]``, power of the others ``[U, C]``."""
@@ -192,7 +192,7 @@ class MovingDropMatrices:
     def _moved(self, leg: _Leg, time_s: float, share: float) -> Tensor:
         """Turns that the way since the leg's state makes, ``[U, J, 2N, M]``."""
         state, made, now = self._states[leg.number], leg.joined, torch.tensor([time_s], dtype=torch.float64)
-        way = (self.course.position_m(now)[:, :, 0] - state.way_m)[0]
+        way = (self.moving_drop.position_m(now)[:, :, 0] - state.way_m)[0]
         direct = (self._direct(now) - state.direct).gather(1, leg.heard)
         way, direct = way.to(self.place.device), direct.to(self.place.device)
         both = torch.cat((way, 0.5 * share * way), -1)[..., None]
@@ -255,15 +255,18 @@ class MovingDropMatrices:
     # States.
 
     def _state(self, number: int) -> MimoState:
-        scale, place = self.course.state(number)
-        t_s, way, _ = self.course.where(number)
+        scale, place = self.moving_drop.state(number)
+        t_s, way, _ = self.moving_drop.where(number)
         now = torch.tensor([t_s], dtype=torch.float64)
-        links, blocked = site_links(self.course.large_scale, place, way), self.course.blocked_db(way, place, t_s)
+        links, blocked = (
+            site_links(self.moving_drop.large_scale, place, way),
+            self.moving_drop.blocked_db(way, place, t_s),
+        )
         return MimoState(number, links, scale.gain_db, blocked, way, self._direct(now))
 
     def _direct(self, now: Tensor) -> Tensor:
         """Turns of the direct rays of users who move ``[U, C]``; of others their Doppler shifts are known."""
-        return self.course.direct_turns(now)[0, :, 0].masked_fill(self.course.stays[:, None], 0.0)
+        return self.moving_drop.direct_turns(now)[0, :, 0].masked_fill(self.moving_drop.stays[:, None], 0.0)
 
     def _rays(self, state: MimoState, user: Tensor, cell: Tensor, last: tuple[MimoState, _Rays] | None) -> _Rays:
         """Rays of R links in a state, with the turns that they have made since the last one."""
@@ -281,23 +284,25 @@ class MovingDropMatrices:
 
     def _links(self, state: MimoState, user: Tensor, cell: Tensor) -> tuple[MimoRays, Tensor]:
         """Rays ``[1, R]`` of links in a state with the phases of the start, and c_DS ``[1, R]``."""
-        course, topology = self.course, self.course.plan.topology
+        moving_drop, topology = self.moving_drop, self.moving_drop.plan.topology
         place = user[None], topology.cell_site[cell][None]
-        clusters, spreads, direct, spread_s = link_clusters(course.drop, course.large_scale, state.links, *place)
-        draws = draw_links(course.drop, user * len(topology.cell_site) + cell, clusters.power.shape[-1])
+        clusters, spreads, direct, spread_s = link_clusters(
+            moving_drop.drop, moving_drop.large_scale, state.links, *place
+        )
+        draws = draw_links(moving_drop.drop, user * len(topology.cell_site) + cell, clusters.power.shape[-1])
         return make_rays(draws, clusters, spreads, direct), spread_s
 
     def _steered(self, state: MimoState, rays: MimoRays, user: Tensor, cell: Tensor) -> SteeredRays:
-        topology = self.course.plan.topology
+        topology = self.moving_drop.plan.topology
         power = state.links.power[0, user, topology.cell_site[cell]]
         gain = self.plan.snr_at_unit_gain * power * torch.pow(10.0, -state.blocked_db[0, user, cell] / 10.0)
         ends = Ends(topology.azimuth_rad[cell][None], self._bearing[user][None], self._velocity[user][None])
-        carrier_hz = self.course.plan.propagation.carrier_hz
+        carrier_hz = self.moving_drop.plan.propagation.carrier_hz
         return steer_links(self.plan, carrier_hz, rays, ends, gain[None], self.place.dtype)
 
     def _wave(self, rays: MimoRays) -> Tensor:
         """Turns a metre of each ray along the axes, ``[..., N, M, 3]``."""
-        wave_number: float = self.course.plan.propagation.carrier_hz / SPEED_OF_LIGHT_MPS
+        wave_number: float = self.moving_drop.plan.propagation.carrier_hz / SPEED_OF_LIGHT_MPS
         turns: Tensor = unit_vector(rays.aoa, rays.zoa) * wave_number
         return turns
 
@@ -352,7 +357,7 @@ def with_matrices(
     assert isinstance(channel.fading, MovingFading)
     place = Target(device, dtype)
     starts = channel.fading.starts(channel.serving.cpu())
-    moving_drops = tuple(kind(course, plan.mimo, Cells(serving, 1), place) for course, serving in starts)
+    moving_drops = tuple(kind(moving_drop, plan.mimo, Cells(serving, 1), place) for moving_drop, serving in starts)
     return replace(channel, mimo=MovingMatrices(plan.mimo.antennas, moving_drops, channel.fading.row))
 
 

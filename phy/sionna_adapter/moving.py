@@ -207,9 +207,9 @@ class SionnaFading(MovingFading):
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
         """Response of every link at the start of each slot, ``[B, U, T, C * 2K]``."""
         place, parts = Target(self.rays.device, self.rays.dtype), []
-        for course in self.moving_drops:
-            assert isinstance(course, SionnaMovingDrop)
-            some = [course.response(slot, slot_s, place) for slot in range(first_slot, first_slot + slots)]
+        for moving_drop in self.moving_drops:
+            assert isinstance(moving_drop, SionnaMovingDrop)
+            some = [moving_drop.response(slot, slot_s, place) for slot in range(first_slot, first_slot + slots)]
             parts.append(torch.stack(some, 1))
         return torch.stack([parts[number] for number in self.row])
 
@@ -218,8 +218,8 @@ class SionnaMovingDropMatrices(MovingDropMatrices):
     """Matrices of one drop on its way on Sionna's rays."""
 
     def _links(self, state: MimoState, user: Tensor, cell: Tensor) -> tuple[MimoRays, Tensor]:
-        assert isinstance(self.course, SionnaMovingDrop)
-        rays, spread_s = rays_of(self.course.plan, self.course.links(state.number), user, cell)
+        assert isinstance(self.moving_drop, SionnaMovingDrop)
+        rays, spread_s = rays_of(self.moving_drop.plan, self.moving_drop.links(state.number), user, cell)
         return rays, spread_s
 
 
@@ -236,7 +236,7 @@ def build_moving_sionna(
     ids = list(dict.fromkeys(drops.ids))
     moving_drops = tuple(SionnaMovingDrop(Drops(drops.seed, (drop,)), plan, motion) for drop in ids)
     row = [ids.index(drop) for drop in drops.ids]
-    starts = [start_of(course) for course in moving_drops]
+    starts = [start_of(moving_drop) for moving_drop in moving_drops]
     snr, serving, position = (torch.cat(part)[torch.tensor(row)] for part in zip(*starts, strict=True))
     basis, width = moving_drops[0].basis, 2 * plan.topology.cells * len(plan.frequency_hz)
     fading = SionnaFading(

@@ -32,8 +32,8 @@ def itinerary(scenario: CellularScenario, channel: Channel, shape: Shape) -> Iti
     rules = handover_rules(scenario.handover, scenario.cells, scenario.carrier.slot_s, cpu)
     slots = range(0, shape.total_slots, period_slots(scenario.measurements, rules.slot_s))
     plans = [
-        follow(course.drop, course.snr(slots), scenario.measurements, rules, serving)
-        for course, serving in channel.fading.starts(channel.serving.to(cpu))
+        follow(moving_drop.drop, moving_drop.snr(slots), scenario.measurements, rules, serving)
+        for moving_drop, serving in channel.fading.starts(channel.serving.to(cpu))
     ]
     row = list(channel.fading.row)
     parts = zip(*((plan.serving, plan.back, plan.counts) for plan in plans), strict=True)

@@ -133,8 +133,8 @@ def test_over_the_border_of_the_cluster_in_a_run() -> None:
     case = scenario(**linear(36.0), **{"users.all.count": 1, "motion.update_s": 0.05, "duration_s": 30.0})
     for model in ("none", "rays"):
         channel = moving(case.model_copy(update={"fading": replace(case.fading, model=model)}))
-        course = fading(channel).moving_drops[0]
-        border = [(user, t_s) for user, t_s in crossings(course.walk) if t_s > 0.1]
+        moving_drop = fading(channel).moving_drops[0]
+        border = [(user, t_s) for user, t_s in crossings(moving_drop.walk) if t_s > 0.1]
         assert len(border) >= 3
         for user, t_s in border[:4]:
             first = round(t_s / 1e-3) - 25

@@ -37,9 +37,9 @@ def test_who_stays_has_the_air_of_a_scenario_without_motion() -> None:
 
 def test_straight_along_the_axis_turns_as_the_nominal_speed_does() -> None:
     channel = moving(scenario(**linear(90.0, heading_deg=0.0), **{"users.all.speed_kmh": 90.0}))
-    course, t_s = fading(channel).moving_drops[0], torch.linspace(0.0, 0.9, 7, dtype=torch.float64)
-    rays = course.rays(0, torch.float64)[0]
-    turns = course.turns(t_s, rays)
+    moving_drop, t_s = fading(channel).moving_drops[0], torch.linspace(0.0, 0.9, 7, dtype=torch.float64)
+    rays = moving_drop.rays(0, torch.float64)[0]
+    turns = moving_drop.turns(t_s, rays)
     assert torch.allclose(turns, rays.doppler_hz[:, :, None] * t_s[:, None], atol=1e-6)
 
 
@@ -91,8 +91,8 @@ def test_without_fading_a_link_has_its_mean_power(changes: dict[str, Any], dtype
     """At the time of a state the power on each PRB is the mean SNR that the state's gain says, and no more."""
     case = scenario(**changes, **{"fading.model": "none", "motion.update_s": 0.05})
     channel = moving(case, dtype=dtype)
-    course = fading(channel).moving_drops[0]
-    for slot, snr in zip((0, 50, 400), course.snr((0, 50, 400)), strict=True):
+    moving_drop = fading(channel).moving_drops[0]
+    for slot, snr in zip((0, 50, 400), moving_drop.snr((0, 50, 400)), strict=True):
         coordinates = channel.fading.coordinates(slot, 1, SLOT_S)[0, :, 0]  # [U, C * 2]
         assert coordinates.dtype == dtype and coordinates.shape[-1] == 2 * 21
         real, imaginary = channel.fading.to_prbs.to(dtype).split(12, 1)
@@ -105,10 +105,12 @@ def test_without_fading_a_link_has_its_mean_power(changes: dict[str, Any], dtype
 def test_power_between_two_states_is_that_of_a_state_taken_there(speed_kmh: float) -> None:
     """Interpolated half-way, where it is worst, the mean power of a link errs by some tenths of a dB."""
     case = scenario(**linear(speed_kmh), **{"users.all.count": 5, "propagation.los": "random"})
-    course = fading(moving(case)).moving_drops[0]
-    fine = replace(course.motion, settings=replace(course.motion.settings, update_s=0.05))
-    direct = type(course)(course.drop, course.plan, fine, course.basis)
-    (one, _), (other, _), (there, _) = (c.rays(n, torch.float64) for c, n in ((course, 0), (course, 1), (direct, 1)))
+    moving_drop = fading(moving(case)).moving_drops[0]
+    fine = replace(moving_drop.motion, settings=replace(moving_drop.motion.settings, update_s=0.05))
+    direct = type(moving_drop)(moving_drop.drop, moving_drop.plan, fine, moving_drop.basis)
+    (one, _), (other, _), (there, _) = (
+        c.rays(n, torch.float64) for c, n in ((moving_drop, 0), (moving_drop, 1), (direct, 1))
+    )
     between = (0.5 * (one.rays + other.rays)).unflatten(-1, (21, -1)).square().sum((2, 4))
     true = there.rays.unflatten(-1, (21, -1)).square().sum((2, 4))
     error_db = 10.0 * torch.log10(between / true)
@@ -136,8 +138,8 @@ def test_a_corner_takes_25_db_within_metres(tmp_path: Path) -> None:
 
 
 def test_states_in_between_are_linear_in_decibels() -> None:
-    course = fading(moving(scenario(**linear(120.0)))).moving_drops[0]
-    snr = 10.0 * torch.log10(torch.stack(list(course.snr([0, 25, 100, 150, 200]))))
+    moving_drop = fading(moving(scenario(**linear(120.0)))).moving_drops[0]
+    snr = 10.0 * torch.log10(torch.stack(list(moving_drop.snr([0, 25, 100, 150, 200]))))
     assert torch.allclose(snr[1], 0.75 * snr[0] + 0.25 * snr[2])
     assert torch.allclose(snr[3], 0.5 * snr[2] + 0.5 * snr[4])
 

@@ -72,14 +72,14 @@ def test_who_stays_walks_on_the_spot_as_without_motion() -> None:
     """The Doppler shifts of the nominal speed, across states: the turns of two parts add up to that of the whole."""
     case = scenario(**OMNI, **{"users.all.speed_kmh": 30.0, "motion.update_s": 0.02, "propagation.los": "always"})
     channel = build(case)
-    course = moving(channel).moving_drops[0]
+    moving_drop = moving(channel).moving_drops[0]
     channel.mimo.held(0, SLOT_S)  # type: ignore[union-attr]
-    assert course._leg is not None
-    rays = course._leg.joined.rays
+    assert moving_drop._leg is not None
+    rays = moving_drop._leg.joined.rays
     half = rays.doppler_hz.shape[2] // 2
     phase = torch.polar(torch.ones_like(rays.doppler_hz), 2 * torch.pi * rays.doppler_hz * 0.137)
     turned = (rays.rx[..., 0, :] * phase.repeat_interleave(2, -1)).unsqueeze(-2) @ rays.tx
-    expected = course._leg.joined.tones[..., :half] @ turned[:, :, :half, 0]
+    expected = moving_drop._leg.joined.tones[..., :half] @ turned[:, :, :half, 0]
     torch.testing.assert_close(matrices(channel, 137)[0][..., 0, 0].transpose(1, 2), expected[..., 0])
 
 
@@ -110,12 +110,12 @@ def test_the_field_along_a_path_turns_as_its_rays_do() -> None:
         **OMNI, **{"users.all.mobility": model, "users.all.count": 10, "motion.update_s": 0.03, "carrier.prbs": 3}
     )
     channel = build(case)
-    course = moving(channel).moving_drops[0]
+    moving_drop = moving(channel).moving_drops[0]
     slots = range(0, 150, 3)
     h = matrices(channel, *slots)[..., 0, 0][:, :, :, 0]  # [T, U, K] of the own cell
-    way = course.course.position_m(torch.tensor(slots) * SLOT_S)[0]  # [U, T, 3]
-    before = course._leg.before  # type: ignore[union-attr]
-    links = slice(0, None, course._leg.heard.shape[1])  # type: ignore[union-attr]
+    way = moving_drop.moving_drop.position_m(torch.tensor(slots) * SLOT_S)[0]  # [U, T, 3]
+    before = moving_drop._leg.before  # type: ignore[union-attr]
+    links = slice(0, None, moving_drop._leg.heard.shape[1])  # type: ignore[union-attr]
     power = (before.rx.abs().square().sum(-2).unflatten(-1, (-1, 2)).sum(-1))[links, :-1][:, : before.wave.shape[1]]
     for lag in (1, 3, 6):
         moved = way[:, lag:] - way[:, :-lag]
@@ -178,12 +178,12 @@ def test_other_cells_are_their_mean_power() -> None:
     """Linear in dB between states, none of those that are heard one by one."""
     case = scenario(**PANELS, **linear(60.0))
     channel = build(case)
-    course = moving(channel).moving_drops[0].course
+    moving_drop = moving(channel).moving_drops[0].moving_drop
     for slot in (0, 30, 100, 170):
         _, around = moving(channel).held(slot, SLOT_S)
-        gain = [course.state(slot // 100 + later)[0].gain_db[0] for later in (0, 1)]
+        gain = [moving_drop.state(slot // 100 + later)[0].gain_db[0] for later in (0, 1)]
         between = gain[0] + (gain[1] - gain[0]) * (slot % 100) / 100
-        expected = course.plan.snr_at_unit_gain * 10 ** (between / 10)
+        expected = moving_drop.plan.snr_at_unit_gain * 10 ** (between / 10)
         heard = torch.zeros_like(expected, dtype=torch.bool).scatter(1, around.heard[0], True)
         assert not around.rest_snr[0][heard].any()
         torch.testing.assert_close(around.rest_snr[0][~heard], expected[~heard])

@@ -107,8 +107,8 @@ def test_the_power_of_users_who_move_follows_the_cell_that_serves_them() -> None
     plan, itinerary = tested.parts.uplink, tested.parts.itinerary
     assert plan is not None and itinerary is not None
     fading: Any = tested.parts.channel.fading
-    for row, course in enumerate(fading.moving_drops):
-        snr = list(course.snr(range(0, 400, plan.period_slots)))
+    for row, moving_drop in enumerate(fading.moving_drops):
+        snr = list(moving_drop.snr(range(0, 400, plan.period_slots)))
         for number in (0, 5, 9):
             own = snr[number].gather(-1, itinerary.serving[row, number][:, None])[:, 0]
             loss = 10 * (tested.parts.carrier.snr_at_unit_gain / own).log10()
