@@ -1,6 +1,6 @@
 """How users move: positions and velocities as pure functions of time.
 
-A model is a settings dataclass with ``legs(journey)``, which draws the straight legs of one drop's users once.
+A model is a settings dataclass with ``legs(context)``, which draws the straight legs of one drop's users once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..random import Drops
 from .area import Area, Endless, Rectangle, RectangleSettings, area_of, fold
-from .base import MAX_SPEED_KMH, Journey
+from .base import MAX_SPEED_KMH, MobilityContext
 from .gauss_markov import GaussMarkov
 from .manhattan import Manhattan
 from .random_waypoint import Waypoint
@@ -28,10 +28,10 @@ __all__ = [
     "Area",
     "Endless",
     "GaussMarkov",
-    "Journey",
     "Legs",
     "Linear",
     "Manhattan",
+    "MobilityContext",
     "MobilityModel",
     "MobilitySettings",
     "Rectangle",
@@ -53,7 +53,7 @@ __all__ = [
 class MobilityModel(Protocol):
     """What is asked of a model of motion."""
 
-    def legs(self, journey: Journey) -> Legs:
+    def legs(self, context: MobilityContext) -> Legs:
         """The legs of one drop's users, at least to the end of the journey."""
         ...
 
@@ -98,7 +98,7 @@ def trajectories(
     start = start_m.to(torch.float64).expand(len(drops), -1, -1)
     start = torch.cat((area.inside(start[..., :2]), start[..., 2:]), -1)
     parts = [
-        model.legs(Journey(drop, stream, start[number : number + 1], area, duration_s))
+        model.legs(MobilityContext(drop, stream, start[number : number + 1], area, duration_s))
         for number, drop in enumerate(drops.single())
     ]
     return Trajectory(stack(parts), area, duration_s)

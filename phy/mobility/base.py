@@ -22,7 +22,7 @@ MAX_LEGS = 100_000
 
 
 @dataclass(frozen=True)
-class Journey:
+class MobilityContext:
     """The users of one drop at the start."""
 
     drop: Drops  # of one drop
@@ -93,11 +93,11 @@ def moving(speeds: SpeedRange, what: str) -> None:
         )
 
 
-def chain(journey: Journey, duration_s: Tensor, step_m: Tensor, velocity_mps: Tensor) -> Legs:
+def chain(context: MobilityContext, duration_s: Tensor, step_m: Tensor, velocity_mps: Tensor) -> Legs:
     """Legs one after the other from the start.
 
     Args:
-        journey: the users.
+        context: the users.
         duration_s: ``[L, U]`` of each leg.
         step_m: ``[L, U, 2]`` from each leg's start to its end.
         velocity_mps: ``[L, U, 2]``.
@@ -105,12 +105,12 @@ def chain(journey: Journey, duration_s: Tensor, step_m: Tensor, velocity_mps: Te
     zero = torch.zeros_like
     start_s = torch.cat((zero(duration_s[:1]), duration_s[:-1].cumsum(0)))
     offset = torch.cat((zero(step_m[:1]), step_m[:-1].cumsum(0)))
-    return in_space(journey, start_s, journey.start_m[0, :, :2] + offset, velocity_mps)
+    return in_space(context, start_s, context.start_m[0, :, :2] + offset, velocity_mps)
 
 
-def in_space(journey: Journey, start_s: Tensor, origin_m: Tensor, velocity_mps: Tensor) -> Legs:
+def in_space(context: MobilityContext, start_s: Tensor, origin_m: Tensor, velocity_mps: Tensor) -> Legs:
     """Legs at the height of the start from those in the plane, whose leading dimension is the leg."""
-    height = journey.start_m[0, :, 2:].expand(*origin_m.shape[:2], 1)
+    height = context.start_m[0, :, 2:].expand(*origin_m.shape[:2], 1)
     origin = torch.cat((origin_m, height), -1)
     velocity = torch.cat((velocity_mps, torch.zeros_like(height)), -1)
     return Legs(start_s.T[None].contiguous(), origin.transpose(0, 1)[None], velocity.transpose(0, 1)[None])

@@ -20,7 +20,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from ..settings import STRICT
-from .base import MAX_LEGS, Journey, SpeedRange, chain, moving, too_many
+from .base import MAX_LEGS, MobilityContext, SpeedRange, chain, moving, too_many
 from .trajectory import Legs, trim
 
 _ANGLES = 4096
@@ -52,47 +52,47 @@ class Waypoint(SpeedRange):
             )
         return self
 
-    def legs(self, journey: Journey) -> Legs:
+    def legs(self, context: MobilityContext) -> Legs:
         """Movements and pauses in turn, as many as the duration needs."""
-        reach = Reach(journey.area.period_m, self.reach_m)
-        first = self._first(journey, reach)
+        reach = Reach(context.area.period_m, self.reach_m)
+        first = self._first(context, reach)
         count = _FIRST_LEGS
         while True:
             move, speed, pause = (
-                torch.cat(pair) for pair in zip(first, self._next(journey, reach, count), strict=True)
+                torch.cat(pair) for pair in zip(first, self._next(context, reach, count), strict=True)
             )
             took = torch.hypot(move[..., 0], move[..., 1]) / speed
             shortest_s = float((took + pause).sum(0).min())
-            if shortest_s > journey.duration_s:
-                return self._in_turn(journey, move, took, pause)
+            if shortest_s > context.duration_s:
+                return self._in_turn(context, move, took, pause)
             count *= 2
             if count > MAX_LEGS:
-                raise too_many(count * journey.duration_s / max(shortest_s, 1e-9), "raise reach_m or the pauses")
+                raise too_many(count * context.duration_s / max(shortest_s, 1e-9), "raise reach_m or the pauses")
 
-    def _in_turn(self, journey: Journey, move: Tensor, took: Tensor, pause: Tensor) -> Legs:
+    def _in_turn(self, context: MobilityContext, move: Tensor, took: Tensor, pause: Tensor) -> Legs:
         """Movements ``[L, U, 2]`` of duration ``[L, U]`` and pauses ``[L, U]``, one after the other."""
         velocity = torch.where(took[..., None] > 0.0, move / took[..., None], torch.zeros_like(move))
         rest = torch.zeros_like(move)
         legs = chain(
-            journey,
+            context,
             torch.stack((took, pause), 1).flatten(0, 1),
             torch.stack((move, rest), 1).flatten(0, 1),
             torch.stack((velocity, rest), 1).flatten(0, 1),
         )
-        return trim(legs, journey.duration_s)
+        return trim(legs, context.duration_s)
 
-    def _next(self, journey: Journey, reach: Reach, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _next(self, context: MobilityContext, reach: Reach, count: int) -> tuple[Tensor, Tensor, Tensor]:
         """Movements ``[count, U, 2]``, speeds and pauses ``[count, U]``."""
-        draw = journey.draw("waypoint", (count, journey.users, 4))  # leg by leg: a longer run only appends
+        draw = context.draw("waypoint", (count, context.users, 4))  # leg by leg: a longer run only appends
         pause = self.min_pause_s + draw[..., 3] * (self.max_pause_s - self.min_pause_s)
         return reach.vectors(draw[..., 0], draw[..., 1]), self.speed_mps(draw[..., 2]), pause
 
-    def _first(self, journey: Journey, reach: Reach) -> tuple[Tensor, Tensor, Tensor]:
+    def _first(self, context: MobilityContext, reach: Reach) -> tuple[Tensor, Tensor, Tensor]:
         """What is left of the leg or the pause that the start falls into, as :meth:`_next` with ``count = 1``."""
-        draw = journey.draw("waypoint/start", (journey.users, 6))
+        draw = context.draw("waypoint/start", (context.users, 6))
         if self.start == "fresh":
-            nothing = torch.zeros(1, journey.users, dtype=torch.float64)
-            return torch.zeros(1, journey.users, 2, dtype=torch.float64), nothing + 1.0, nothing
+            nothing = torch.zeros(1, context.users, dtype=torch.float64)
+            return torch.zeros(1, context.users, 2, dtype=torch.float64), nothing + 1.0, nothing
         left = draw[:, 3]
         move = left[:, None] * reach.vectors(draw[:, 0], draw[:, 1], seen_on_the_way=True)
         speed = self.speed_on_the_way_mps(draw[:, 2])

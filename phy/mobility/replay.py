@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..settings import STRICT
 from .area import Area, Endless, fold
-from .base import MAX_LEGS, Journey, too_many
+from .base import MAX_LEGS, MobilityContext, too_many
 from .trajectory import Legs, trim
 from .trajectory_file import TrackError, Tracks, read_tracks
 
@@ -45,43 +45,43 @@ class Replay:
     outside: Literal["refuse", "fold"] = "refuse"
     """If a trajectory leaves the area: refuse, or fold it back by the area's mirrors or images."""
 
-    def legs(self, journey: Journey) -> Legs:
+    def legs(self, context: MobilityContext) -> Legs:
         """The trajectories of the file as legs.
 
         Raises:
             TrackError: the file cannot be used, has too few users, leaves the area or is too short.
         """
         tracks = _tracks(self.file, self.max_gap_s)
-        self._check(tracks, journey)
+        self._check(tracks, context)
         once, length_s = _legs_of(tracks)
-        which = self._assign(journey, len(tracks.names))
+        which = self._assign(context, len(tracks.names))
         once = Legs(once.start_s[:, which], once.origin_m[:, which], once.velocity_mps[:, which])
         wait_s = once.start_s[:, :, :1]
-        legs = self._beyond_the_end(once, length_s[which], journey.duration_s)
-        return trim(_with_heights(_waiting(legs, wait_s), journey.start_m), journey.duration_s)
+        legs = self._beyond_the_end(once, length_s[which], context.duration_s)
+        return trim(_with_heights(_waiting(legs, wait_s), context.start_m), context.duration_s)
 
-    def _check(self, tracks: Tracks, journey: Journey) -> None:
-        if len(tracks.names) < journey.users and self.if_fewer == "refuse":
+    def _check(self, tracks: Tracks, context: MobilityContext) -> None:
+        if len(tracks.names) < context.users and self.if_fewer == "refuse":
             raise TrackError(
-                f"{tracks.path}: {len(tracks.names)} trajectories for {journey.users} users; lower the users' count, "
+                f"{tracks.path}: {len(tracks.names)} trajectories for {context.users} users; lower the users' count, "
                 "or set if_fewer to 'cycle', so that several users follow the same one."
             )
         if self.outside == "refuse":
-            _require_inside(tracks, journey.area)
+            _require_inside(tracks, context.area)
         begins = np.diff(tracks.user, prepend=-1) != 0
-        if (point := tracks.first(begins & (tracks.time_s >= journey.duration_s))) is not None:
+        if (point := tracks.first(begins & (tracks.time_s >= context.duration_s))) is not None:
             name, begin_s = tracks.names[tracks.user[point]], tracks.time_s[point]
             raise tracks.error(
                 point,
-                f"user '{name}' begins at time_s {begin_s:.10g}, but the run ends at {journey.duration_s:g} s; times "
+                f"user '{name}' begins at time_s {begin_s:.10g}, but the run ends at {context.duration_s:g} s; times "
                 "are in seconds from the start of the run: subtract the first one, or lengthen the run.",
             )
         last = np.append(np.diff(tracks.user) != 0, True)
-        if self.at_end == "refuse" and (point := tracks.first(last & (tracks.time_s < journey.duration_s))) is not None:
+        if self.at_end == "refuse" and (point := tracks.first(last & (tracks.time_s < context.duration_s))) is not None:
             name, end_s = tracks.names[tracks.user[point]], tracks.time_s[point]
             raise tracks.error(
                 point,
-                f"user '{name}' ends at time_s {end_s:g}, before the run, which takes {journey.duration_s:g} s; "
+                f"user '{name}' ends at time_s {end_s:g}, before the run, which takes {context.duration_s:g} s; "
                 "shorten the run, or set at_end to 'hold', 'loop' or 'reverse'.",
             )
         if self.at_end == "loop":
@@ -99,10 +99,10 @@ class Replay:
             name = tracks.names[tracks.user[point]]
             raise tracks.error(point, f"user '{name}' is at z_m {height[point]:g}, but {allowed}.")
 
-    def _assign(self, journey: Journey, known: int) -> Tensor:
+    def _assign(self, context: MobilityContext, known: int) -> Tensor:
         """Trajectory of each user, ``[U]`` int64."""
-        turn = torch.arange(journey.users) % known
-        return journey.draw("replay", (known,)).argsort()[turn] if self.order == "random" else turn
+        turn = torch.arange(context.users) % known
+        return context.draw("replay", (known,)).argsort()[turn] if self.order == "random" else turn
 
     def _beyond_the_end(self, once: Legs, length_s: Tensor, duration_s: float) -> Legs:
         """The same trajectories to the end of the run: ``[1, U]`` users of ``length_s`` ``[U]`` each."""

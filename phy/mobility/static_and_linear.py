@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ..settings import STRICT
-from .base import Journey, SpeedRange, in_space
+from .base import MobilityContext, SpeedRange, in_space
 from .trajectory import Legs
 
 
@@ -21,10 +21,10 @@ class Static:
     model: Literal["static"] = "static"
     """Name of the model of motion."""
 
-    def legs(self, journey: Journey) -> Legs:
+    def legs(self, context: MobilityContext) -> Legs:
         """One leg of no velocity."""
-        origin = journey.start_m[:, :, :2]
-        return in_space(journey, torch.zeros((1, journey.users), dtype=torch.float64), origin, torch.zeros_like(origin))
+        origin = context.start_m[:, :, :2]
+        return in_space(context, torch.zeros((1, context.users), dtype=torch.float64), origin, torch.zeros_like(origin))
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -36,14 +36,14 @@ class Linear(SpeedRange):
     heading_deg: float | None = Field(default=None, ge=-360.0, le=360.0)
     """Heading of all users, anticlockwise from the x axis; each has a random one where it is not given."""
 
-    def legs(self, journey: Journey) -> Legs:
+    def legs(self, context: MobilityContext) -> Legs:
         """One leg."""
-        draw = journey.draw("linear", (journey.users, 2))
+        draw = context.draw("linear", (context.users, 2))
         speed = self.speed_mps(draw[:, 0])
         if self.heading_deg is None:
             angle = 2.0 * math.pi * draw[:, 1]
         else:
             angle = torch.full_like(speed, math.radians(self.heading_deg))
         velocity = speed[:, None] * torch.stack((angle.cos(), angle.sin()), -1)
-        start_s = torch.zeros((1, journey.users), dtype=torch.float64)
-        return in_space(journey, start_s, journey.start_m[:, :, :2], velocity[None])
+        start_s = torch.zeros((1, context.users), dtype=torch.float64)
+        return in_space(context, start_s, context.start_m[:, :, :2], velocity[None])
