@@ -28,7 +28,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
-from ..link.dominant_interferers import Faded, beside
+from ..link.dominant_interferers import DominantLinks, beside
 from ..numerics.threads import share_out
 from ..random import Drops, uniform
 from ..settings import STRICT
@@ -160,7 +160,7 @@ class SmallScale(Protocol):
         """One batch of this one and others, drop after drop."""
 
     @property
-    def faded(self) -> Faded | None:
+    def faded(self) -> DominantLinks | None:
         """Whose links these are, which take the place of the C cells in the coordinates; None where all cells fade."""
 
 
@@ -174,7 +174,9 @@ class Fading:
     # or folded, [D, K], see phy.link.folded_response
     error: float
     turn_rad: Tensor | None = field(default=None, kw_only=True)  # [B, U, M] directions, where they are asked for
-    faded: Faded | None = field(default=None, kw_only=True)  # whose links have rays; None where all C cells' have
+    faded: DominantLinks | None = field(
+        default=None, kw_only=True
+    )  # whose links have rays; None where all C cells' have
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
         """Basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
@@ -252,7 +254,7 @@ def draw_fading(
     power: Tensor,
     dtype: torch.dtype,
     direct: bool = True,
-    faded: Faded | None = None,
+    faded: DominantLinks | None = None,
 ) -> Fading:
     """Draw the rays of one drop (``B = 1``) or more.
 

@@ -15,15 +15,15 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Faded:
+class DominantLinks:
     """Which links of each user fade."""
 
     cell: Tensor  # [B, U, N] int64, the own cell, then the strongest others, the strongest first
     rest_snr: Tensor  # [B, U, C] mean SNR of the cells that are not among them; 0 for those that are
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Faded:
+    def to(self, device: torch.device, dtype: torch.dtype) -> DominantLinks:
         """The same on another device."""
-        return Faded(self.cell.to(device), self.rest_snr.to(device, dtype))
+        return DominantLinks(self.cell.to(device), self.rest_snr.to(device, dtype))
 
     def interference(self, activity: Tensor, drops: Iterable[int] | None = None, out: Tensor | None = None) -> Tensor:
         """Power of the cells that do not fade on every PRB, ``[B, U, K]``.
@@ -40,7 +40,7 @@ class Faded:
         return out
 
 
-def strongest(mean_snr: Tensor, serving: Tensor, interferers: int) -> Faded:
+def strongest(mean_snr: Tensor, serving: Tensor, interferers: int) -> DominantLinks:
     """The own cell and the strongest others; ties go to the lowest cell.
 
     Args:
@@ -51,9 +51,9 @@ def strongest(mean_snr: Tensor, serving: Tensor, interferers: int) -> Faded:
     own = serving[..., None]
     order = mean_snr.scatter(-1, own, float("inf")).sort(dim=-1, descending=True, stable=True).indices
     cell = order[..., : interferers + 1].contiguous()
-    return Faded(cell, mean_snr.scatter(-1, cell, 0.0))
+    return DominantLinks(cell, mean_snr.scatter(-1, cell, 0.0))
 
 
-def beside(parts: Sequence[Faded]) -> Faded:
+def beside(parts: Sequence[DominantLinks]) -> DominantLinks:
     """One batch of several."""
-    return Faded(torch.cat([part.cell for part in parts]), torch.cat([part.rest_snr for part in parts]))
+    return DominantLinks(torch.cat([part.cell for part in parts]), torch.cat([part.rest_snr for part in parts]))

@@ -21,7 +21,7 @@ from mac.engine.engine import Engine
 from mac.scheduling.problem import SchedulingProblem
 from phy.channel.channel import Channel, build_channel
 from phy.link import sinr_numba
-from phy.link.dominant_interferers import Faded, strongest
+from phy.link.dominant_interferers import DominantLinks, strongest
 from phy.link.sinr import received_power, sinr, sinr_at_once
 from phy.numerics import log_grid
 from phy.random import Drops
@@ -68,7 +68,7 @@ def heard(channel: Channel, activity: Tensor, slot: int = 7) -> Tensor:
 
 
 def compiled_sinr(
-    coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor, faded: Faded | None, drops: range
+    coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor, faded: DominantLinks | None, drops: range
 ) -> Tensor:
     """As :func:`phy.link.sinr.sinr`, by compiled loops; NaN in the rows of drops that were not asked for."""
     batch, users, _ = coordinates.shape
@@ -150,7 +150,7 @@ def test_sinr_is_that_of_plain_loops(interferers: int, dtype: torch.dtype, near:
         np.testing.assert_allclose(got[0].double().numpy(), np.array(wanted), rtol=near)
 
 
-def made_up(interferers: int, prbs: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Faded, Tensor]:
+def made_up(interferers: int, prbs: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, DominantLinks, Tensor]:
     """Coordinates, basis, own cells, who fades and activity of 2 drops, 37 users, 24 cells."""
     rng = torch.Generator().manual_seed(interferers)
     snr = (torch.randn((2, 37, 24), generator=rng, dtype=torch.float64) * 3).exp().to(dtype)
