@@ -310,7 +310,7 @@ class Engine:
     def _seen(self, moment: Moment, activity: Tensor) -> Tensor:
         """What reports measure while cells transmit like that: the SINR ``[B, U, K]``."""
         fading = self.parts.channel.fading
-        return sinr(moment.air, fading.to_prbs, moment.serving, activity, fading.faded)
+        return sinr(moment.air, fading.to_prbs, moment.serving, activity, fading.dominant)
 
     def _heard(self, state: CellState) -> Report:
         """The reports in use; those of users whom nobody serves say nothing."""

@@ -168,10 +168,10 @@ def fade(
     snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
     if plan.fading.model == "none" or plan.antennas is not None:
         return no_fading(snr, len(plan.frequency_hz)).to(snr.device, dtype)
-    some, faded = plan.fading.faded_interferers, None
+    some, dominant = plan.fading.faded_interferers, None
     if serving is not None and some is not None and some < plan.topology.cells - 1:
-        faded = strongest(snr, serving, some)
-    return draw_fading(drop, links_of(plan, scale, position), basis, plan.fading, snr, dtype, direct, faded)
+        dominant = strongest(snr, serving, some)
+    return draw_fading(drop, links_of(plan, scale, position), basis, plan.fading, snr, dtype, direct, dominant)
 
 
 def _build_drop(drop: Drops, plan: ChannelPlan, basis: Basis, dtype: torch.dtype) -> Channel:

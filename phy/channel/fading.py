@@ -160,7 +160,7 @@ class SmallScale(Protocol):
         """One batch of this one and others, drop after drop."""
 
     @property
-    def faded(self) -> DominantLinks | None:
+    def dominant(self) -> DominantLinks | None:
         """Whose links these are, which take the place of the C cells in the coordinates; None where all cells fade."""
 
 
@@ -174,7 +174,7 @@ class Fading:
     # or folded, [D, K], see phy.link.folded_response
     error: float
     turn_rad: Tensor | None = field(default=None, kw_only=True)  # [B, U, M] directions, where they are asked for
-    faded: DominantLinks | None = field(
+    dominant: DominantLinks | None = field(
         default=None, kw_only=True
     )  # whose links have rays; None where all C cells' have
 
@@ -226,15 +226,17 @@ class Fading:
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """The same on another device; Doppler shifts stay in float64."""
         rays, to_prbs = self.rays.to(device, dtype), self.to_prbs.to(device, dtype)
-        faded = self.faded and self.faded.to(device, dtype)
-        return replace(self, rays=rays, doppler_hz=self.doppler_hz.to(device), to_prbs=to_prbs, faded=faded)
+        dominant = self.dominant and self.dominant.to(device, dtype)
+        return replace(self, rays=rays, doppler_hz=self.doppler_hz.to(device), to_prbs=to_prbs, dominant=dominant)
 
     def beside(self, others: Sequence[Self]) -> Self:
         """One batch of this one and others, drop after drop."""
         rays = torch.cat([self.rays, *(other.rays for other in others)])
         doppler = torch.cat([self.doppler_hz, *(other.doppler_hz for other in others)])
-        faded = [part.faded for part in (self, *others) if part.faded is not None]
-        return replace(self, rays=rays, doppler_hz=doppler, turn_rad=None, faded=beside(faded) if faded else None)
+        dominant = [part.dominant for part in (self, *others) if part.dominant is not None]
+        return replace(
+            self, rays=rays, doppler_hz=doppler, turn_rad=None, dominant=beside(dominant) if dominant else None
+        )
 
 
 def carried_on(rays: int, links: int, size: int, both: int) -> int:
@@ -254,7 +256,7 @@ def draw_fading(
     power: Tensor,
     dtype: torch.dtype,
     direct: bool = True,
-    faded: DominantLinks | None = None,
+    dominant: DominantLinks | None = None,
 ) -> Fading:
     """Draw the rays of one drop (``B = 1``) or more.
 
@@ -266,7 +268,7 @@ def draw_fading(
         power: ``[B, U, C]`` mean power of each link, for example its SNR: the response's mean square over drops.
         dtype: of the rays, which are computed in float64.
         direct: among them the direct rays; without them the directions are given instead, see :func:`direct_rays`.
-        faded: whose rays are kept, all of which are drawn as if all were; None for all.
+        dominant: whose rays are kept, all of which are drawn as if all were; None for all.
     """
     users, directions = power.shape[1], settings.directions
     turn = 2 * math.pi * (uniform(drops.keys("fading/turn"), (users, 1)) + torch.arange(directions) / directions)
@@ -275,9 +277,9 @@ def draw_fading(
     rays = []
     for block in blocks:
         drawn = _rays(drops, links, basis, turn, power, block, direct).to(dtype.to_complex())
-        rays.append(_as_real(drawn if faded is None else _of_cells(drawn, faded.cell[:, block])))
+        rays.append(_as_real(drawn if dominant is None else _of_cells(drawn, dominant.cell[:, block])))
     directions_rad, to_prbs = None if direct else turn, steering_matrix(basis).to(dtype)
-    return Fading(torch.cat(rays, 1), doppler, to_prbs, basis.error, turn_rad=directions_rad, faded=faded)
+    return Fading(torch.cat(rays, 1), doppler, to_prbs, basis.error, turn_rad=directions_rad, dominant=dominant)
 
 
 def direct_rays(drops: Drops, links: Links, power: Tensor) -> Tensor:

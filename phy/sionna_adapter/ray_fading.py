@@ -44,7 +44,7 @@ class RayFading:
     steering: Tensor  # [D, U, N, P, K] complex, exp(-j 2 pi f tau)
     which: Tensor  # [B] int64, of the D drops
     error: float = 0.0
-    faded: None = None  # all links are there
+    dominant: None = None  # all links are there
 
     @property
     def to_prbs(self) -> Tensor:

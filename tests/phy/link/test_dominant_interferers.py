@@ -64,7 +64,7 @@ def busy(seed: int, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
 def heard(channel: Channel, activity: Tensor, slot: int = 7) -> Tensor:
     fading = channel.fading
     coordinates = fading.coordinates(slot, 1, 1e-3)[:, :, 0]
-    return sinr(coordinates, fading.to_prbs, channel.serving, activity, fading.faded)
+    return sinr(coordinates, fading.to_prbs, channel.serving, activity, fading.dominant)
 
 
 def compiled_sinr(
@@ -90,7 +90,7 @@ def heard_compiled(channel: Channel, activity: Tensor, slot: int = 7) -> Tensor:
     fading = channel.fading
     coordinates = fading.coordinates(slot, 1, 1e-3)[:, :, 0]
     drops = range(len(activity))
-    return compiled_sinr(coordinates, fading.to_prbs, channel.serving, activity, fading.faded, drops)
+    return compiled_sinr(coordinates, fading.to_prbs, channel.serving, activity, fading.dominant, drops)
 
 
 def gathered(values: Tensor, cell: Tensor, size: int) -> Tensor:
@@ -125,10 +125,10 @@ def test_the_rays_are_those_of_the_exact_mode(dtype: torch.dtype) -> None:
     drops = Drops(1, (0, 4))
     crowd = {"users.ftp.count": 5}  # more than are drawn at once
     exact, some = channel(None, drops, dtype, **crowd), channel(2, drops, dtype, **crowd)
-    assert exact.fading.faded is None and some.fading.faded is not None
+    assert exact.fading.dominant is None and some.fading.dominant is not None
     assert torch.equal(some.mean_snr, exact.mean_snr) and torch.equal(some.serving, exact.serving)
-    assert some.fading.faded.cell.shape == (2, 35, 3)
-    rays = gathered(exact.fading.rays, some.fading.faded.cell, len(exact.fading.to_prbs))
+    assert some.fading.dominant.cell.shape == (2, 35, 3)
+    rays = gathered(exact.fading.rays, some.fading.dominant.cell, len(exact.fading.to_prbs))
     assert torch.equal(some.fading.rays, rays)
     assert torch.equal(some.fading.doppler_hz, exact.fading.doppler_hz)
 
@@ -232,7 +232,7 @@ def test_where_all_fade_the_sinr_is_exact(dtype: torch.dtype, near: float) -> No
 def test_as_many_as_there_are_others_is_exact(interferers: int) -> None:
     drop = Drops(1, (2,))
     exact, asked = channel(None, drop), channel(interferers, drop)
-    assert asked.fading.faded is None
+    assert asked.fading.dominant is None
     assert torch.equal(asked.fading.rays, exact.fading.rays)
 
 
@@ -300,15 +300,15 @@ def test_estimates_know_that_fewer_links_fade() -> None:
 def test_mean_interference_is_that_of_the_exact_mode(interferers: int) -> None:
     drops = Drops(3, tuple(range(12)))
     exact, some = channel(None, drops), channel(interferers, drops)
-    assert some.fading.faded is not None
+    assert some.fading.dominant is not None
     activity = busy(8, 12, 7, 6)
     mean = torch.zeros(12, 14, 7, dtype=torch.float64)
     for slot in range(0, 2000, 50):
         coordinates = exact.fading.coordinates(slot, 1, 1e-3)[:, :, 0]
         power = torch.stack([received_power(drop, exact.fading.to_prbs, 7) for drop in coordinates])
         mean += (power * activity[:, None]).mean(-1) / 40
-    left_out = some.fading.faded.rest_snr > 0
-    ratio = (mean * left_out).sum(-1) / some.fading.faded.interference(activity).mean(-1)
+    left_out = some.fading.dominant.rest_snr > 0
+    ratio = (mean * left_out).sum(-1) / some.fading.dominant.interference(activity).mean(-1)
     per_drop = ratio.mean(1)
     error = float(per_drop.std() / len(per_drop) ** 0.5)
     assert error < 0.03
