@@ -26,7 +26,7 @@ from ..tr38901.large_scale import (
     draw_large_scale_model,
     raised,
 )
-from .fading import Basis, Fading, FadingSettings, Links, SmallScale, draw_fading, karhunen_loeve
+from .fading import Basis, Fading, FadingLinks, FadingSettings, SmallScale, draw_fading, karhunen_loeve
 from .matrices import Matrices, MimoChannel, MimoPlan, draw_mimo, stack_mimo
 
 Attachment = Literal["strongest", "home"]
@@ -186,11 +186,11 @@ def _build_drop(drop: Drops, plan: ChannelPlan, basis: Basis, dtype: torch.dtype
     return Channel(snr, serving, position, fading, mimo)
 
 
-def links_of(plan: ChannelPlan, scale: LargeScale, position: Tensor) -> Links:
+def links_of(plan: ChannelPlan, scale: LargeScale, position: Tensor) -> FadingLinks:
     """Links of users to cells: those of a site share their clusters, but not the antennas' weights or the phases."""
     site = plan.topology.cell_site
     towards = -displacement(plan.topology, position)[:, :, site]
-    return Links(
+    return FadingLinks(
         k_factor_db=scale.cell_k_db,
         delay_s=scale.cluster_delay_s,
         share=scale.cluster_power,

@@ -57,7 +57,7 @@ class FadingSettings:
 
 
 @dataclass(frozen=True)
-class Links:
+class FadingLinks:
     """What fading must know of the links of one or more drops."""
 
     k_factor_db: Tensor  # [B, U, C] power of the direct ray over that of all others
@@ -67,9 +67,9 @@ class Links:
     speed_mps: Tensor  # [U]
     carrier_hz: float
 
-    def of_users(self, block: slice) -> Links:
+    def of_users(self, block: slice) -> FadingLinks:
         """The links of some users."""
-        return Links(
+        return FadingLinks(
             self.k_factor_db[:, block],
             self.delay_s[:, block],
             self.share[:, block],
@@ -250,7 +250,7 @@ def carried_on(rays: int, links: int, size: int, both: int) -> int:
 
 def draw_fading(
     drops: Drops,
-    links: Links,
+    links: FadingLinks,
     basis: Basis,
     settings: FadingSettings,
     power: Tensor,
@@ -282,7 +282,7 @@ def draw_fading(
     return Fading(torch.cat(rays, 1), doppler, to_prbs, basis.error, turn_rad=directions_rad, dominant=dominant)
 
 
-def direct_rays(drops: Drops, links: Links, power: Tensor) -> Tensor:
+def direct_rays(drops: Drops, links: FadingLinks, power: Tensor) -> Tensor:
     """Amplitudes of the direct rays, ``[B, U, C]`` complex, with the phases that they have among other rays."""
     k = 10.0 ** (links.k_factor_db / 10.0)
     phase = 2 * math.pi * uniform(drops.keys("fading/los_phase"), tuple(power.shape[1:]))
@@ -290,7 +290,7 @@ def direct_rays(drops: Drops, links: Links, power: Tensor) -> Tensor:
 
 
 def _rays(
-    drops: Drops, links: Links, basis: Basis, turn: Tensor, power: Tensor, block: slice, with_direct: bool
+    drops: Drops, links: FadingLinks, basis: Basis, turn: Tensor, power: Tensor, block: slice, with_direct: bool
 ) -> Tensor:
     """Amplitudes of a block of users, complex128 ``[B, block, C, M, D]``."""
     some, power = links.of_users(block), power[:, block]
@@ -325,7 +325,7 @@ def _amplitudes(drops: Drops, share: Tensor, directions: int, first_user: int) -
     return torch.polar((share / directions).sqrt()[..., None, :].expand_as(phase), 2 * math.pi * phase)
 
 
-def _per_site(amplitude: Tensor, links: Links) -> Tensor:
+def _per_site(amplitude: Tensor, links: FadingLinks) -> Tensor:
     """``[B, U, C, M, N]`` as ``[B, U, S, cells of a site * M, N]``."""
     sites = links.delay_s.shape[2]
     return amplitude.view(*amplitude.shape[:2], sites, -1, amplitude.shape[-1])
@@ -336,13 +336,13 @@ def _energy(basis: Basis) -> Tensor:
     return basis.coordinates.abs().square().sum(-1) / len(basis.vectors)
 
 
-def _kept(links: Links, energy: Tensor) -> Tensor:
+def _kept(links: FadingLinks, energy: Tensor) -> Tensor:
     """Share of each link's scattered power that the basis carries, to be made good: ``[B, U, C]``."""
     cells = links.share.shape[2] // energy.shape[2]
     return (links.share * energy.repeat_interleave(cells, 2)).sum(-1)
 
 
-def _line_of_sight(drops: Drops, links: Links, turn: Tensor, amplitude: Tensor, first_user: int) -> Tensor:
+def _line_of_sight(drops: Drops, links: FadingLinks, turn: Tensor, amplitude: Tensor, first_user: int) -> Tensor:
     """Amplitude of the direct ray, ``[B, U, C, M]``, in the direction of the M that is nearest to that of the cell."""
     offset = torch.cos(turn[:, :, None, :] - links.azimuth_rad[..., None])
     nearest = offset == offset.amax(-1, keepdim=True)

@@ -10,7 +10,7 @@ import torch
 from fading_cases import SPREADS, frequencies
 from scipy.special import j0
 
-from phy.channel.fading import FadingSettings, Links, draw_fading, karhunen_loeve
+from phy.channel.fading import FadingLinks, FadingSettings, draw_fading, karhunen_loeve
 from phy.link.sinr import received_power
 from phy.random import Drops, normal
 from phy.tr38901.cluster_angles import clusters
@@ -21,13 +21,13 @@ CARRIER_HZ, SPEED_MPS = 3.5e9, 10.0
 DROP = Drops(3, (5,))
 
 
-def links(users: int, cells: int, k_db: float = -100.0) -> Links:
+def links(users: int, cells: int, k_db: float = -100.0) -> FadingLinks:
     """One site a cell; clusters of UMa without line of sight, delay spread 363 ns."""
     drawn = normal(DROP.keys("clusters"), (users * cells, 20, 2))[0]
     spread = torch.full((users * cells,), 363e-9, dtype=torch.float64)
     made = clusters(states("uma")[1], spread, None, drawn, 20)
     shape = (1, users, cells)
-    return Links(
+    return FadingLinks(
         k_factor_db=torch.full(shape, k_db, dtype=torch.float64),
         delay_s=made.delay_s.view(*shape, 20),
         share=made.power.view(*shape, 20),
