@@ -107,7 +107,7 @@ def post_combining_sinr(
 
 
 @dataclass(frozen=True)
-class Heard:
+class ScheduledChannels:
     """What the users that the cells have scheduled hear: PRB k of cell c belongs to one user."""
 
     channel: Tensor  # [B, C, K, J, Nr, Nt] from the J cells that are heard one by one, the user's own first
@@ -115,7 +115,7 @@ class Heard:
     rest: Tensor  # [B, C, K] power received from all other cells if they were active, taken as white over antennas
 
 
-def downlink_sinr(heard: Heard, precoder: Tensor, activity: Tensor, receiver: Receiver = "lmmse") -> Tensor:
+def downlink_sinr(heard: ScheduledChannels, precoder: Tensor, activity: Tensor, receiver: Receiver = "lmmse") -> Tensor:
     """SINR of each layer of each scheduled user, ``[B, C, K, L]``; 0 where a cell is silent.
 
     Args:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from phy.link.mimo_settings import AntennaSettings
 from phy.link.mu_mimo import co_precoder, co_scheduled_sinr, dominant_direction, expected_sinr, similarity
-from phy.link.receiver import Heard, post_combining_sinr
+from phy.link.receiver import ScheduledChannels, post_combining_sinr
 from phy.numerics import log_grid
 
 from ...link_adaptation import harq
@@ -153,7 +153,9 @@ class SharedEngine(MimoEngine):
         """SINR ``[C, M, K]`` of the users of each PRB, ``user`` ``[C, M, K]``."""
         around = around_of(state.block)
         rest = (around.rest_snr[drop] @ activity)[user, self._prb]
-        heard = Heard(state.block.coordinates[drop][user, self._prb][None], around.heard[drop][user][None], rest[None])
+        heard = ScheduledChannels(
+            state.block.coordinates[drop][user, self._prb][None], around.heard[drop][user][None], rest[None]
+        )
         return co_scheduled_sinr(heard, sent[None], self.mimo.antennas.receiver)[0]
 
     def _measure(self, moment: Moment, seen: Tensor) -> DirectionReport:  # type: ignore[override]

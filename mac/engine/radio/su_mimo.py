@@ -20,7 +20,7 @@ from phy.antenna.codebook import Codebook, panel_codebook
 from phy.channel.matrices import Around, Matrices
 from phy.link.precoding import best_entry
 from phy.link.receiver import (
-    Heard,
+    ScheduledChannels,
     average_covariance,
     downlink_sinr,
     layers_mean,
@@ -126,7 +126,9 @@ class MimoEngine(Engine):
         precoder = precoder * self._scale[rank][..., None, :]
         around = around_of(state.block)
         rest = (around.rest_snr[drop] @ activity)[user, self._prb]
-        heard = Heard(state.block.coordinates[drop][user, self._prb][None], around.heard[drop][user][None], rest[None])
+        heard = ScheduledChannels(
+            state.block.coordinates[drop][user, self._prb][None], around.heard[drop][user][None], rest[None]
+        )
         gamma = downlink_sinr(heard, precoder[None], activity[None], self.mimo.antennas.receiver)[0]
         return gamma, precoder
 
