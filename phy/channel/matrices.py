@@ -35,7 +35,7 @@ class MimoPlan:
 
 
 @dataclass(frozen=True)
-class Around:
+class HeardCells:
     """Whose matrices users know."""
 
     heard: Tensor  # [B, U, J] int64, cells with matrices, the user's own first
@@ -50,7 +50,7 @@ class Matrices(Protocol):
         """Panels of both ends."""
         ...
 
-    def held(self, slot: int, slot_s: float) -> tuple[Tensor, Around]:
+    def held(self, slot: int, slot_s: float) -> tuple[Tensor, HeardCells]:
         """Matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and whose they are."""
         ...
 
@@ -73,10 +73,10 @@ class MimoChannel:
     heard: Tensor  # [B, U, J] int64, which cells these are
     rest_snr: Tensor  # [B, U, C] mean power at a user's port from the cells that are not among them, else 0
 
-    def held(self, slot: int, slot_s: float) -> tuple[Tensor, Around]:
+    def held(self, slot: int, slot_s: float) -> tuple[Tensor, HeardCells]:
         """Matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and whose they are."""
         matrices = torch.stack([self.matrices(b, slot * slot_s) for b in range(len(self.heard))])
-        return matrices, Around(self.heard, self.rest_snr)
+        return matrices, HeardCells(self.heard, self.rest_snr)
 
     def served(self, serving: Tensor, period_slots: int) -> Matrices:
         """Refuse to follow users who change their cell.

@@ -32,7 +32,7 @@ from ..tr38901.link_clusters import link_clusters
 from ..tr38901.rays import draw_links, make_rays
 from ..units import SPEED_OF_LIGHT_MPS
 from .channel import Channel, ChannelPlan
-from .matrices import Around, Ends, MimoPlan, attitudes, steer_links, strongest, tones_of
+from .matrices import Ends, HeardCells, MimoPlan, attitudes, steer_links, strongest, tones_of
 from .moving import MotionPlan, MovingDrop, MovingFading, build_moving_channel
 
 
@@ -77,13 +77,13 @@ class MovingMatrices:
     moving_drops: tuple[MovingDropMatrices, ...]  # one for each different drop
     row: tuple[int, ...]  # course of each row of the batch
 
-    def held(self, slot: int, slot_s: float) -> tuple[Tensor, Around]:
+    def held(self, slot: int, slot_s: float) -> tuple[Tensor, HeardCells]:
         """Matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and whose they are."""
         parts = [moving_drop.held(slot, slot_s) for moving_drop in self.moving_drops]
         matrices, heard, rest = (torch.stack([part[n] for part in parts]) for n in range(3))
         if self.row != tuple(range(len(parts))):
             matrices, heard, rest = (part[list(self.row)] for part in (matrices, heard, rest))
-        return matrices, Around(heard, rest)
+        return matrices, HeardCells(heard, rest)
 
     def served(self, serving: Tensor, period_slots: int) -> MovingMatrices:
         """The same for users whose cells ``[B, M, U]`` change at every so many slots."""

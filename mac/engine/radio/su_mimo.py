@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from phy.antenna.codebook import Codebook, panel_codebook
-from phy.channel.matrices import Around, Matrices
+from phy.channel.matrices import HeardCells, Matrices
 from phy.link.precoding import best_entry
 from phy.link.receiver import (
     ScheduledChannels,
@@ -79,7 +79,7 @@ class MimoEngine(Engine):
         step = max(1, -(-self.prbs // antennas.search_prbs))
         self._searched = slice((self.prbs - 1) % step // 2, None, step)
 
-    def _fading(self, first_slot: int) -> tuple[Tensor, Around | None]:
+    def _fading(self, first_slot: int) -> tuple[Tensor, HeardCells | None]:
         """Matrices ``[B, U, K, J, Nr, Nt]`` that are held from a slot on, and whose they are."""
         return self.mimo.held(first_slot, self.parts.carrier.slot_s)
 
@@ -191,7 +191,7 @@ def _ranked(report: Report) -> RankReport:
     return report
 
 
-def around_of(block: Block) -> Around:
+def around_of(block: Block) -> HeardCells:
     """Whose matrices a block holds."""
     assert block.around is not None
     return block.around
