@@ -135,7 +135,7 @@ class _Known:
 
 
 @dataclass(frozen=True)
-class _Leg:
+class _Segment:
     """From one state to the next with one set of cells."""
 
     slot: int  # first
@@ -166,7 +166,7 @@ class MovingDropMatrices:
         bearing, velocity = attitudes(moving_drop.drop, plan.speed_mps)
         self._bearing, self._velocity = bearing[0], velocity[0] * moving_drop.stays[:, None]
         self._states: dict[int, MimoState] = {}
-        self._leg: _Leg | None = None
+        self._leg: _Segment | None = None
 
     def served(self, cells: Cells) -> MovingDropMatrices:
         """The same drop with other cells."""
@@ -189,7 +189,7 @@ class MovingDropMatrices:
         matrices = (made.tones @ taps.flatten(-3)).unflatten(-1, taps.shape[-2:]).transpose(1, 2).contiguous()
         return matrices, made.heard, self._rest(leg, share)
 
-    def _moved(self, leg: _Leg, time_s: float, share: float) -> Tensor:
+    def _moved(self, leg: _Segment, time_s: float, share: float) -> Tensor:
         """Turns that the way since the leg's state makes, ``[U, J, 2N, M]``."""
         state, made, now = self._states[leg.number], leg.joined, torch.tensor([time_s], dtype=torch.float64)
         way = (self.moving_drop.position_m(now)[:, :, 0] - state.way_m)[0]
@@ -201,7 +201,7 @@ class MovingDropMatrices:
         turns[..., -1, 0] += direct
         return turns
 
-    def _rest(self, leg: _Leg, share: float) -> Tensor:
+    def _rest(self, leg: _Segment, share: float) -> Tensor:
         """Mean power of the cells that are not heard one by one ``[U, C]``, linear in dB between states."""
         gain_db = [self._states[number].gain_db[0] for number in (leg.number, leg.number + 1)]
         between = gain_db[0] * (1.0 - share) + gain_db[1] * share
@@ -210,7 +210,7 @@ class MovingDropMatrices:
 
     # Legs.
 
-    def _leg_of(self, slot: int) -> _Leg:
+    def _leg_of(self, slot: int) -> _Segment:
         """The leg of a slot, after all before it."""
         if self._leg is None or slot < self._leg.slot:
             self._leg = self._next(0, None)
@@ -218,10 +218,10 @@ class MovingDropMatrices:
             self._leg = self._next(int(then), self._leg)
         return self._leg
 
-    def _end(self, leg: _Leg) -> float:
+    def _end(self, leg: _Segment) -> float:
         return min((leg.number + 1) * self._every, self.cells.next_change(leg.slot))
 
-    def _next(self, slot: int, last: _Leg | None) -> _Leg:
+    def _next(self, slot: int, last: _Segment | None) -> _Segment:
         number = slot // self._every
         self._states = {n: self._states.get(n) or self._state(n) for n in (number, number + 1)}
         here, there = self._states[number], self._states[number + 1]
@@ -235,7 +235,7 @@ class MovingDropMatrices:
             return self._rays(there, user, cell, (here, before.each(lambda values: values[missing])))
 
         after = self._fill(known, heard, later)
-        return _Leg(slot, number, heard, before, after, self._join(heard, before, after, number))
+        return _Segment(slot, number, heard, before, after, self._join(heard, before, after, number))
 
     def _fill(self, known: _Known | None, heard: Tensor, make: Callable[[Tensor, Tensor, Tensor], _Rays]) -> _Rays:
         """Rays of all links ``[U * J]``: those that are known, the others made."""

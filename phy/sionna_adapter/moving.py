@@ -77,7 +77,7 @@ class RayState:
 
 
 @dataclass(frozen=True)
-class _Leg:
+class _Segment:
     """From one state to the next."""
 
     number: int  # of the state at its beginning
@@ -114,7 +114,7 @@ class SionnaMovingDrop(MovingDrop):
         self._gain_db: dict[int, Tensor] = {}
         self._links: dict[int, SionnaLinks] = {}
         self._rays: dict[int, RayState] = {}
-        self._leg: _Leg | None = None
+        self._leg: _Segment | None = None
 
     def state(self, number: int) -> tuple[LargeScale, Tensor]:
         """As :meth:`phy.channel.moving.MovingDrop.state`, with the gains that Sionna's rays have through the antennas."""
@@ -184,18 +184,18 @@ class SionnaMovingDrop(MovingDrop):
         bearing, _ = attitudes(self.drop, self.plan.speed_mps)
         return mean_snr(self.plan, self.links(number), bearing) * self._blocked(number)
 
-    def _leg_of(self, number: int, place: Target) -> _Leg:
+    def _leg_of(self, number: int, place: Target) -> _Segment:
         """The leg from a state on, after all before it."""
         leg = self._leg
         if leg is None or leg.place != place or number < leg.number:
             before, after = (self.ray_state(n).to(place) for n in (0, 1))
-            leg = _Leg(0, place, before, after, torch.zeros_like(before.wave[..., 0]))
+            leg = _Segment(0, place, before, after, torch.zeros_like(before.wave[..., 0]))
         while leg.number < number:
             times = torch.tensor([self.where(leg.number + later)[0] for later in (0, 1)], dtype=torch.float64)
             moved = self._walked(times).diff(dim=1)[:, 0].to(place.device)
             turns = leg.turns + _way_turns(leg.before, leg.after, moved, 1.0)
             after = self.ray_state(leg.number + 2).to(place)
-            leg = _Leg(leg.number + 1, place, leg.after, after, turns - turns.floor())
+            leg = _Segment(leg.number + 1, place, leg.after, after, turns - turns.floor())
         self._leg = leg
         return leg
 
