@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..antenna.element import SectorAntennaSettings
 from ..link.dominant_interferers import strongest
-from ..link.mimo_settings import AntennaSettings, port_antenna
+from ..link.mimo_settings import MimoSettings, port_antenna
 from ..random import Drops
 from ..settings import STRICT
 from ..topology.sites import Topology, displacement
@@ -56,7 +56,7 @@ class ChannelPlan:
     speed_mps: Tensor  # [U]
     frequency_hz: Tensor  # [K] centre of each PRB, relative to the carrier
     snr_at_unit_gain: float
-    antennas: AntennaSettings | None = None  # panels, in place of the antenna
+    antennas: MimoSettings | None = None  # panels, in place of the antenna
 
     @property
     def users(self) -> int:

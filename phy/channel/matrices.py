@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..antenna.panel import orientation_rad
-from ..link.mimo_settings import AntennaSettings
+from ..link.mimo_settings import MimoSettings
 from ..random import Drops, uniform
 from ..tr38901.coefficients import End, MimoRays, SteeredRays, steer
 from ..tr38901.large_scale import LargeScale, LargeScaleModel, site_links
@@ -28,7 +28,7 @@ _LINKS_AT_ONCE = 32  # users, or links, whose rays are steered at once, to bound
 class MimoPlan:
     """What matrices follow from, besides the air."""
 
-    antennas: AntennaSettings
+    antennas: MimoSettings
     frequency_hz: Tensor  # [K] centre of each PRB, relative to the carrier
     speed_mps: Tensor  # [U]
     snr_at_unit_gain: float
@@ -46,7 +46,7 @@ class Matrices(Protocol):
     """Channel matrices of drops side by side at any slot."""
 
     @property
-    def antennas(self) -> AntennaSettings:
+    def antennas(self) -> MimoSettings:
         """Panels of both ends."""
         ...
 
@@ -67,7 +67,7 @@ class Matrices(Protocol):
 class MimoChannel:
     """Drops side by side whose users stay where they are; a pure function of time."""
 
-    antennas: AntennaSettings
+    antennas: MimoSettings
     steered: SteeredRays  # of links [B, U, J], the user's own cell first
     tones: Tensor  # [B, U, J, K, N] complex, phase of each cluster on each PRB
     heard: Tensor  # [B, U, J] int64, which cells these are

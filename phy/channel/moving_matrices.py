@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from ..antenna.panel import unit_vector
-from ..link.mimo_settings import AntennaSettings
+from ..link.mimo_settings import MimoSettings
 from ..random import Drops
 from ..tr38901.coefficients import MimoRays, SteeredRays, split_order, with_sub_clusters
 from ..tr38901.large_scale import SiteLinks, site_links
@@ -73,7 +73,7 @@ class Cells:
 class MovingMatrices:
     """Drops side by side; a pure function of time."""
 
-    antennas: AntennaSettings
+    antennas: MimoSettings
     moving_drops: tuple[MovingDropMatrices, ...]  # one for each different drop
     row: tuple[int, ...]  # course of each row of the batch
 

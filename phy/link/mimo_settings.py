@@ -28,7 +28,7 @@ _UE = PanelSettings(polarizations=2, ports=2, polarization_slant_deg=0.0)
 
 
 @dataclass(frozen=True, config=STRICT)
-class AntennaSettings:
+class MimoSettings:
     """Panels of antennas at both ends."""
 
     base: PanelSettings = _BASE
@@ -109,7 +109,7 @@ class AntennaSettings:
             )
         return self
 
-    def isotropic(self) -> AntennaSettings:
+    def isotropic(self) -> MimoSettings:
         """The same with elements of 0 dBi at the base station, for sites without sectors.
 
         Raises:

@@ -15,7 +15,7 @@ import scenarios
 from phy.antenna.panel import PanelSettings
 from phy.channel.channel import Channel, ChannelPlan, place_users
 from phy.channel.matrices import MimoChannel, attitudes
-from phy.link.mimo_settings import AntennaSettings
+from phy.link.mimo_settings import MimoSettings
 from phy.random import Drops
 from phy.sionna_adapter.channel import draw_links
 from phy.sionna_adapter.matrices import build_sionna_matrices
@@ -28,7 +28,7 @@ OMNI = PanelSettings(columns=2, polarizations=2, ports=4)
 
 
 def panels(of: ChannelPlan, base: PanelSettings, **more: Any) -> ChannelPlan:
-    return replace(of, antennas=AntennaSettings(base=base, ue=UE, **more))
+    return replace(of, antennas=MimoSettings(base=base, ue=UE, **more))
 
 
 def matrices(channel: Channel) -> MimoChannel:

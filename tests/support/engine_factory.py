@@ -15,7 +15,7 @@ from mac.traffic.packets import Arrivals
 from phy.antenna.element import SectorAntennaSettings
 from phy.channel.channel import Channel, ChannelPlan, build_channel
 from phy.channel.fading import FadingSettings
-from phy.link.mimo_settings import AntennaSettings
+from phy.link.mimo_settings import MimoSettings
 from phy.random import Drops
 from phy.topology.sites import TopologySettings, build_topology
 from phy.tr38901.large_scale import PropagationSettings
@@ -32,7 +32,7 @@ def channel(
     fading: str = "rays",
     attachment: str = "home",
     device: torch.device = CPU,
-    antennas: AntennaSettings | None = None,
+    antennas: MimoSettings | None = None,
 ) -> Channel:
     layout = "single" if sites == 1 else "hexagonal"
     topology = build_topology(

@@ -17,7 +17,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from phy.link.mimo_settings import AntennaSettings
+from phy.link.mimo_settings import MimoSettings
 from phy.link.mu_mimo import co_precoder, co_scheduled_sinr, dominant_direction, expected_sinr, similarity
 from phy.link.receiver import ScheduledChannels, post_combining_sinr
 from phy.numerics import log_grid
@@ -32,7 +32,7 @@ from .su_mimo import MimoEngine, around_of
 _LEAST_DB, _MOST_DB, _STEPS = -23.0, 40.0, 2  # range of a reported SINR, and steps a dB (TS 38.133 Table 10.1.16.1-1)
 
 
-def engine_kind(antennas: AntennaSettings | None) -> type[Engine]:
+def engine_kind(antennas: MimoSettings | None) -> type[Engine]:
     """The engine that a scenario's antennas need."""
     if antennas is None:
         return Engine

@@ -31,7 +31,7 @@ from phy.channel.channel import ChannelSettings
 from phy.channel.fading import FadingSettings
 from phy.channel.moving import MotionSettings
 from phy.link.effective_sinr import require_betas
-from phy.link.mimo_settings import AntennaSettings
+from phy.link.mimo_settings import MimoSettings
 from phy.mobility import MobilitySettings, Replay, Static
 from phy.power_consumption import PowerSettings
 from phy.sionna_adapter.channel import require_possible
@@ -115,7 +115,7 @@ class CellularScenario(ScenarioBase):
     """Path loss, shadowing, line of sight."""
     antenna: SectorAntennaSettings = Field(default_factory=SectorAntennaSettings)
     """Antennas of the cells, all alike."""
-    antennas: AntennaSettings | None = None
+    antennas: MimoSettings | None = None
     """Panels of antennas at both ends, in place of ``antenna``; left out, both ends have one antenna."""
     carrier: CarrierSettings = Field(default_factory=CarrierSettings)
     """Bandwidth, numerology, power, overhead."""

@@ -9,7 +9,7 @@ import torch
 
 from phy.antenna.element import gain_db
 from phy.antenna.panel import PanelSettings, port_response
-from phy.link.mimo_settings import AntennaSettings, port_antenna
+from phy.link.mimo_settings import MimoSettings, port_antenna
 from phy.random import Drops
 from phy.tr38901.link_clusters import cluster_delay_spread_s
 from scenarios import families, load
@@ -64,9 +64,9 @@ def test_slices_are_served_by_panels_too() -> None:
 
 
 def test_layers_are_as_many_as_both_ends_have_ports() -> None:
-    assert AntennaSettings().layers == 2
-    assert AntennaSettings(base=PanelSettings(columns=8, ports=8), ue=PanelSettings(columns=8, ports=8)).layers == 4
-    assert AntennaSettings(max_rank=1).layers == 1
+    assert MimoSettings().layers == 2
+    assert MimoSettings(base=PanelSettings(columns=8, ports=8), ue=PanelSettings(columns=8, ports=8)).layers == 4
+    assert MimoSettings(max_rank=1).layers == 1
 
 
 @pytest.mark.parametrize("rows", [1, 4, 8])
