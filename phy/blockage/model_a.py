@@ -34,7 +34,7 @@ _SELF_DEG = {"portrait": (260.0, 120.0, 100.0, 80.0), "landscape": (40.0, 160.0,
 
 
 @settings(frozen=True, config=STRICT)
-class RegionsSettings:
+class ModelASettings:
     """Blockage model A: blocked directions around each user."""
 
     model: Literal["regions"] = "regions"
@@ -52,27 +52,29 @@ class RegionsSettings:
 
 
 @dataclass(frozen=True)
-class Regions:
+class BlockingRegions:
     """The blocked regions of every user, functions of place and time."""
 
-    settings: RegionsSettings
+    settings: ModelASettings
     heading_rad: Tensor  # [B, U] which way a user looks
     wave: Tensor  # [B, U, R, 3, W, 3] float64: wave numbers along x and y in 1/m, angular frequency in 1/s
     phase: Tensor  # [B, U, R, 3, W]
 
-    def to(self, device: torch.device) -> Regions:
+    def to(self, device: torch.device) -> BlockingRegions:
         """The same regions on another device."""
-        return Regions(self.settings, self.heading_rad.to(device), self.wave.to(device), self.phase.to(device))
+        return BlockingRegions(self.settings, self.heading_rad.to(device), self.wave.to(device), self.phase.to(device))
 
 
-def draw_regions(drops: Drops, settings: RegionsSettings, users: int, stream: str = "blockage") -> Regions:
+def draw_blocking_regions(
+    drops: Drops, settings: ModelASettings, users: int, stream: str = "blockage"
+) -> BlockingRegions:
     """Draw the regions of all users, drop by drop (streams ``<stream>/heading`` and ``<stream>/regions``)."""
     parts = [_draw(drop, settings, users, stream) for drop in drops.single()]
-    return Regions(settings, *(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+    return BlockingRegions(settings, *(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
 
 
-def regions_loss_db(
-    regions: Regions, position_m: Tensor, t_s: float, azimuth_rad: Tensor, zenith_rad: Tensor, carrier_hz: float
+def model_a_loss_db(
+    regions: BlockingRegions, position_m: Tensor, t_s: float, azimuth_rad: Tensor, zenith_rad: Tensor, carrier_hz: float
 ) -> Tensor:
     """Loss of each direction in dB ``[B, U, N]``.
 
@@ -103,7 +105,7 @@ def regions_loss_db(
     return loss + torch.where(near, screen_loss_db(both(off, x), both(rise, y)), 0.0).sum(-1)
 
 
-def _draw(drop: Drops, settings: RegionsSettings, users: int, stream: str) -> tuple[Tensor, Tensor, Tensor]:
+def _draw(drop: Drops, settings: ModelASettings, users: int, stream: str) -> tuple[Tensor, Tensor, Tensor]:
     """Heading, waves and phases of one drop."""
     heading = 2.0 * math.pi * uniform(drop.keys(f"{stream}/heading"), (users,))
     draw = uniform(drop.keys(f"{stream}/regions"), (users, settings.blockers, 3, _WAVES, 4))
@@ -119,7 +121,7 @@ def _draw(drop: Drops, settings: RegionsSettings, users: int, stream: str) -> tu
     return heading, wave, 2.0 * math.pi * draw[..., 3]
 
 
-def _at(regions: Regions, position_m: Tensor, t_s: float) -> tuple[Tensor, Tensor, Tensor]:
+def _at(regions: BlockingRegions, position_m: Tensor, t_s: float) -> tuple[Tensor, Tensor, Tensor]:
     """Direction, width and height of every region at a place and time, ``[B, U, R]`` in rad."""
     x, y = position_m[:, :, None, None, None, 0], position_m[:, :, None, None, None, 1]
     wave = regions.wave
@@ -131,7 +133,7 @@ def _at(regions: Regions, position_m: Tensor, t_s: float) -> tuple[Tensor, Tenso
     return azimuth, width, height
 
 
-def _own_loss_db(regions: Regions, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
+def _own_loss_db(regions: BlockingRegions, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
     kind = regions.settings.self_blocking
     if kind == "none":
         return torch.zeros_like(azimuth_rad)

@@ -27,7 +27,7 @@ _IMAGES = [(i, j) for i in (0, -1, 1) for j in (0, -1, 1)]
 
 
 @settings(frozen=True, config=STRICT)
-class ScreensSettings:
+class ModelBSettings:
     """Blockage model B: moving screens (humans 0.3 x 1.7 m, vehicles 4.8 x 1.4 m: TR 38.901 Table 7.6.4.2-5)."""
 
     count: int = Field(ge=1, le=2000)
@@ -43,31 +43,33 @@ class ScreensSettings:
 
 
 @dataclass(frozen=True)
-class Screens:
+class BlockingScreens:
     """Where the screens are, and how large."""
 
     trajectory: Trajectory  # of [B, R] screens
     width_m: float
     height_m: float
 
-    def to(self, device: torch.device) -> Screens:
+    def to(self, device: torch.device) -> BlockingScreens:
         """The same screens on another device."""
-        return Screens(self.trajectory.to(device), self.width_m, self.height_m)
+        return BlockingScreens(self.trajectory.to(device), self.width_m, self.height_m)
 
 
-def draw_screens(
-    drops: Drops, settings: ScreensSettings, area: Area, duration_s: float, stream: str = "blockage"
-) -> Screens:
+def draw_blocking_screens(
+    drops: Drops, settings: ModelBSettings, area: Area, duration_s: float, stream: str = "blockage"
+) -> BlockingScreens:
     """Place the screens uniformly in the area and let them go (streams below ``<stream>/screens``)."""
     plane = uniform(drops.keys(f"{stream}/screens"), (settings.count, 2))
     period = area.period_m
     spot = plane[..., :1] * period[0] + plane[..., 1:] * period[1]
     start = torch.cat((spot, torch.zeros_like(spot[..., :1])), -1)
     path = trajectories(drops, settings.motion, start, area, duration_s, f"{stream}/screens")
-    return Screens(path, settings.width_m, settings.height_m)
+    return BlockingScreens(path, settings.width_m, settings.height_m)
 
 
-def screens_loss_db(screens: Screens, position_m: Tensor, towards_m: Tensor, t_s: float, carrier_hz: float) -> Tensor:
+def model_b_loss_db(
+    screens: BlockingScreens, position_m: Tensor, towards_m: Tensor, t_s: float, carrier_hz: float
+) -> Tensor:
     """Loss of the direct path of each link in dB, ``[B, U, N]``.
 
     Args:

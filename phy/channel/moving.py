@@ -22,12 +22,12 @@ from torch import Tensor
 
 from ..blockage import (
     BlockageSettings,
-    RegionsSettings,
-    ScreensSettings,
-    draw_regions,
-    draw_screens,
-    regions_loss_db,
-    screens_loss_db,
+    ModelASettings,
+    ModelBSettings,
+    draw_blocking_regions,
+    draw_blocking_screens,
+    model_a_loss_db,
+    model_b_loss_db,
     scripted_loss_db,
     write_script,
 )
@@ -303,19 +303,21 @@ def _loss(drop: Drops, plan: ChannelPlan, motion: MotionPlan, number: int) -> An
     def towards(place: Tensor) -> Tensor:
         return -displacement(topology, place)
 
-    if isinstance(blockage, RegionsSettings):
-        regions = draw_regions(drop, blockage, plan.users, stream)
+    if isinstance(blockage, ModelASettings):
+        regions = draw_blocking_regions(drop, blockage, plan.users, stream)
 
         def by_regions(way: Tensor, place: Tensor, t_s: float) -> Tensor:
             to = towards(place)
             flat = torch.hypot(to[..., 0], to[..., 1])
             angles = torch.atan2(to[..., 1], to[..., 0]), torch.atan2(flat, to[..., 2])
-            return regions_loss_db(regions, way, t_s, *angles, carrier_hz)[..., topology.cell_site]
+            return model_a_loss_db(regions, way, t_s, *angles, carrier_hz)[..., topology.cell_site]
 
         return by_regions
-    if isinstance(blockage, ScreensSettings):
-        screens = draw_screens(drop, blockage, area_of(topology, motion.settings.area), motion.duration_s, stream)
-        return lambda way, place, t_s: screens_loss_db(screens, place, towards(place), t_s, carrier_hz)[
+    if isinstance(blockage, ModelBSettings):
+        screens = draw_blocking_screens(
+            drop, blockage, area_of(topology, motion.settings.area), motion.duration_s, stream
+        )
+        return lambda way, place, t_s: model_b_loss_db(screens, place, towards(place), t_s, carrier_hz)[
             ..., topology.cell_site
         ]
     script = write_script(blockage, topology, group_names(motion))
