@@ -33,8 +33,8 @@ from phy.mobility import (
     Trajectory,
     Waypoint,
     area_of,
-    fold,
     trajectories,
+    wrap_position,
 )
 from phy.random import Drops
 from phy.topology.sites import Topology, TopologySettings, build_topology
@@ -71,7 +71,7 @@ def walks(folder: Path) -> None:
     for axes, (name, model) in zip(panels, MODELS.items(), strict=True):
         hexagons(axes, TOPOLOGY)
         path = trajectories(DROP, model, start, area_of(TOPOLOGY), 120.0)
-        place = fold(TOPOLOGY, path.position_m(torch.linspace(0.0, 120.0, 2401)))[0]
+        place = wrap_position(TOPOLOGY, path.position_m(torch.linspace(0.0, 120.0, 2401)))[0]
         for number, user in enumerate(place.numpy()):
             jump = np.hypot(*np.diff(user[:, :2], axis=0).T) > 100.0
             user[:-1][jump] = np.nan  # no line across the fold
@@ -91,7 +91,7 @@ def levels(path: Trajectory, t_s: Tensor) -> Tensor:
     script = write_script(ScriptedSettings(events=(event,)), TOPOLOGY, ["user"])
     way, rows = path.position_m(t_s), []
     for number, now in enumerate(t_s.tolist()):
-        place = fold(TOPOLOGY, way[:, :, number])
+        place = wrap_position(TOPOLOGY, way[:, :, number])
         rows.append(model.at(place, way[:, :, number]).gain_db[0, 0] - scripted_loss_db(script, place, now)[0, 0])
     return torch.stack(rows)
 

@@ -31,7 +31,16 @@ from ..blockage import (
     scripted_loss_db,
     write_script,
 )
-from ..mobility import MobilitySettings, RectangleSettings, Static, Trajectory, area_of, fold, join, trajectories
+from ..mobility import (
+    MobilitySettings,
+    RectangleSettings,
+    Static,
+    Trajectory,
+    area_of,
+    join,
+    trajectories,
+    wrap_position,
+)
 from ..random import Drops
 from ..settings import STRICT
 from ..topology.sites import displacement
@@ -106,7 +115,7 @@ class MovingDrop:
         """Time of a state, and where users then are, ``[1, U, 3]``: not folded, and folded."""
         t_s = min(number * self.motion.update_s, self.motion.duration_s)
         way = self.position_m(torch.tensor([t_s], dtype=torch.float64))[:, :, 0]
-        return t_s, way, self._folded(way)
+        return t_s, way, self._wrapped(way)
 
     def state(self, number: int) -> tuple[LargeScale, Tensor]:
         """Large-scale state number ``number``, with blockage, and the folded positions ``[1, U, 3]``."""
@@ -160,7 +169,7 @@ class MovingDrop:
     def direct_turns(self, t_s: Tensor) -> Tensor:
         """Turns of the direct rays, ``[1, U, T, C]``: minus the length of the path in wavelengths."""
         way = self.position_m(t_s)
-        place = self._folded(way).flatten(1, 2)
+        place = self._wrapped(way).flatten(1, 2)
         path = displacement(self.plan.topology, place).unflatten(1, way.shape[1:3])  # [1, U, T, N, 3]
         length = path.norm(dim=-1) * self._wave_number
         towards = -path[..., 0] / torch.hypot(path[..., 0], path[..., 1]).clamp_min(1e-9)
@@ -168,9 +177,9 @@ class MovingDrop:
         turns = torch.where(self.stays[:, None, None], shift, -length)
         return turns[..., self.plan.topology.cell_site]
 
-    def _folded(self, way: Tensor) -> Tensor:
+    def _wrapped(self, way: Tensor) -> Tensor:
         """In the cluster; who is there already is exactly where he was."""
-        place = fold(self.plan.topology, way)
+        place = wrap_position(self.plan.topology, way)
         return torch.where((place - way).abs().amax(-1, keepdim=True) < 1e-6, way, place)
 
     @property

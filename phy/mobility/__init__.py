@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ..random import Drops
-from .area import Area, Endless, Rectangle, RectangleSettings, area_of, fold
+from .area import Area, Endless, Rectangle, RectangleSettings, area_of, wrap_position
 from .base import MAX_SPEED_KMH, MobilityContext
 from .gauss_markov import GaussMarkov
 from .manhattan import Manhattan
@@ -43,10 +43,10 @@ __all__ = [
     "Trajectory",
     "Waypoint",
     "area_of",
-    "fold",
     "join",
     "read_tracks",
     "trajectories",
+    "wrap_position",
 ]
 
 

@@ -1,9 +1,10 @@
-"""Where users may walk, and what happens at the border.
+"""Computes where UEs may move, and what happens at the border of that area.
 
-Both borders make the plane periodic. A network with wrap-around repeats by the translations of its images: users walk
-on without end through the repeated network, and :func:`fold` tells where in the cluster they are. A rectangle mirrors:
-the plane is tiled by its mirror images, so that a straight line in the plane is a path with reflections in the
-rectangle. In such a plane no place is special: whoever starts uniformly stays uniform, whatever the model of motion.
+Both kinds of area make the plane periodic. A network with wrap-around repeats by the translations of its images: UEs
+move on without end through the repeated network, and :func:`wrap_position` gives their position in the cluster. A
+rectangle reflects: the plane is tiled by its mirror images, so that a straight line in the plane is a path with
+reflections in the rectangle. No place of such a plane is special, so a uniform distribution of UEs stays uniform under
+every mobility model.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Endless:
         return self.topology.shift_m[1:3]
 
     def inside(self, plane_m: Tensor) -> Tensor:
-        """The point itself: :func:`fold` brings it into the cluster where that is asked for."""
+        """The point itself: :func:`wrap_position` brings it into the cluster where that is asked for."""
         return plane_m
 
     def flip(self, plane_m: Tensor) -> Tensor:
@@ -134,7 +135,7 @@ def area_of(topology: Topology, rectangle: RectangleSettings | None = None) -> A
     return Rectangle(low, high - low)
 
 
-def fold(topology: Topology, position_m: Tensor) -> Tensor:
+def wrap_position(topology: Topology, position_m: Tensor) -> Tensor:
     """Bring positions into the hexagons of the cluster, by whole translations of its images.
 
     :func:`phy.topology.sites.displacement` is continuous along a path folded so, as sites repeat with the same

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from ..settings import STRICT
-from .area import Area, Endless, fold
+from .area import Area, Endless, wrap_position
 from .base import MAX_LEGS, MobilityContext, too_many
 from .trajectory import Legs, trim
 from .trajectory_file import TrackError, Tracks, read_tracks
@@ -136,7 +136,7 @@ def _tracks(file: str, max_gap_s: float) -> Tracks:
 
 def _require_inside(tracks: Tracks, area: Area) -> None:
     plane = torch.from_numpy(tracks.position_m[:, :2])
-    inside = fold(area.topology, plane) if isinstance(area, Endless) else area.inside(plane)
+    inside = wrap_position(area.topology, plane) if isinstance(area, Endless) else area.inside(plane)
     away = (inside - plane).abs().amax(-1).numpy() > 1e-6
     if (point := tracks.first(away)) is not None:
         x, y = tracks.position_m[point, :2]

@@ -29,9 +29,9 @@ class Trajectory:
     duration_s: float  # nothing is known beyond
 
     def position_m(self, t_s: Tensor) -> Tensor:
-        """Where the users are, continuous in time, float64 ``[B, U, T, 3]`` for times ``[T]`` in seconds.
+        """Computes positions in m, continuous in time, float64 ``[B, U, T, 3]`` for times ``[T]`` in seconds.
 
-        With wrap-around these may lie outside of the cluster, in one of its images: see :func:`phy.mobility.fold`.
+        With wrap-around a position may lie in an image of the cluster: see :func:`phy.mobility.wrap_position`.
 
         Raises:
             ValueError: a time before 0 or after the duration (checked on the CPU only).

@@ -161,7 +161,7 @@ class SionnaMovingDrop(MovingDrop):
     def _direct(self, t_s: Tensor) -> Tensor:
         """The same to sites ``[1, U, T, N]``."""
         way = self.position_m(t_s)
-        path = displacement(self.plan.topology, self._folded(way).flatten(1, 2)).unflatten(1, way.shape[1:3])
+        path = displacement(self.plan.topology, self._wrapped(way).flatten(1, 2)).unflatten(1, way.shape[1:3])
         length = path.norm(dim=-1)
         away = (path * self._velocity[:, None, None]).sum(-1) / length * t_s[:, None]
         turns: Tensor = -(length + away) * self._wave_number

@@ -30,7 +30,7 @@ from phy.blockage import (
     write_script,
 )
 from phy.blockage.model_a import _at
-from phy.mobility import RectangleSettings, area_of, fold
+from phy.mobility import RectangleSettings, area_of, wrap_position
 from phy.random import Drops, uniform
 from phy.topology.sites import TopologySettings, build_topology, displacement
 from phy.topology.users import place_per_cell
@@ -146,7 +146,7 @@ def test_screens_are_seen_across_the_border_of_the_cluster() -> None:
     towards = f64([100.0, 50.0, 20.0]).expand(3, 30, 1, 3)
     here = model_b_loss_db(screens, near, towards, 0.0, 3.5e9)
     assert (here > 1.0).any()
-    assert torch.allclose(model_b_loss_db(screens, fold(TOPOLOGY, near), towards, 0.0, 3.5e9), here, atol=1e-6)
+    assert torch.allclose(model_b_loss_db(screens, wrap_position(TOPOLOGY, near), towards, 0.0, 3.5e9), here, atol=1e-6)
     step = torch.cat((TOPOLOGY.shift_m[3], f64([0.0])))
     assert torch.allclose(model_b_loss_db(screens, near + step, towards, 0.0, 3.5e9), here, atol=1e-6)
 
@@ -335,7 +335,7 @@ def test_a_region_at_the_border_of_the_cluster_is_seen_from_both_sides() -> None
         + border
     )
     position = torch.cat((way, torch.ones_like(way[:, :1])), -1)[None]
-    folded = fold(TOPOLOGY, position)
+    folded = wrap_position(TOPOLOGY, position)
     assert (folded - position).abs().max() > 500.0  # the way does cross the border
     loss = scripted_loss_db(what, folded, 0.0)[0, :, 0]
     assert loss[1000] == 25.0 and loss[0] == 0.0 and loss[-1] == 0.0

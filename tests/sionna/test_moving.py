@@ -106,7 +106,7 @@ def at(moving_drop: SionnaMovingDrop, number: int, turns: Tensor, time_s: float)
         way_of(moving_drop, time_s) * ~moving_drop.stays[:, None]
         + way_of(moving_drop, 0.0) * moving_drop.stays[:, None]
     )
-    path = displacement(moving_drop.plan.topology, moving_drop._folded(here[None]))[0]  # [U, N, 3]
+    path = displacement(moving_drop.plan.topology, moving_drop._wrapped(here[None]))[0]  # [U, N, 3]
     length, walked = (
         path.norm(dim=-1),
         (way_of(moving_drop, time_s) - way_of(moving_drop, 0.0)) * moving_drop.stays[:, None],

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from phy.channel.channel import Channel
 from phy.channel.moving import MovingFading, build_moving_channel
-from phy.mobility import Trajectory, fold
+from phy.mobility import Trajectory, wrap_position
 from phy.random import Drops
 from phy.topology.sites import TopologySettings, build_topology
 from scenarios import load
@@ -78,5 +78,5 @@ def crossings(walk: Trajectory) -> list[tuple[int, float]]:
 
 
 def _apart(walk: Trajectory, t_s: Tensor) -> Tensor:
-    place = fold(TOPOLOGY, walk.position_m(t_s))
+    place = wrap_position(TOPOLOGY, walk.position_m(t_s))
     return (place[:, :, 1:] - place[:, :, :-1]).norm(dim=-1) > 100.0

@@ -12,7 +12,7 @@ from moving_cases import crossings, fading, linear, moving, scenario
 from torch import Tensor
 
 from phy.antenna.element import SectorAntennaSettings
-from phy.mobility import Linear, Trajectory, area_of, fold, trajectories
+from phy.mobility import Linear, Trajectory, area_of, trajectories, wrap_position
 from phy.random import Drops
 from phy.topology.sites import TopologySettings, build_topology, displacement
 from phy.topology.users import place_per_cell
@@ -40,7 +40,7 @@ def two_states(
 ) -> tuple[LargeScale, LargeScale, Tensor]:
     """State here and a centimetre on, and of which sites another image is nearest then, ``[1, U, N]``."""
     way = walk.position_m(torch.tensor([t_s, t_s + step_m / SPEED_MPS], dtype=torch.float64))
-    place = fold(TOPOLOGY, way)
+    place = wrap_position(TOPOLOGY, way)
     one, two = (model.at(place[:, :, n], way[:, :, n]) for n in (0, 1))
     path = [displacement(TOPOLOGY, place[:, :, n]) for n in (0, 1)]
     return one, two, (path[0] - path[1]).norm(dim=-1) > 1.0
@@ -90,7 +90,7 @@ def test_soft_ends_of_line_of_sight_are_not_frayed() -> None:
     for end in ("hard", "soft"):
         model = air_of(12, los_transition=end)
         way = walk.position_m(torch.arange(0.0, 50.0, 0.25, dtype=torch.float64))  # every 2.5 m
-        place = fold(TOPOLOGY, way)
+        place = wrap_position(TOPOLOGY, way)
         los = torch.stack([model.at(place[:, :, n], way[:, :, n]).los[0] for n in range(way.shape[2])])
         share[end], changes[end] = float(los.double().mean()), int((los[1:] != los[:-1]).sum())
     assert share["soft"] == pytest.approx(share["hard"], abs=0.03)
@@ -102,7 +102,7 @@ def test_where_another_image_of_a_site_comes_nearer() -> None:
     walk, model = walkers(21, 61.0), air_of(21)
     found = 0
     fine = torch.arange(0.0, 60.0, 0.1, dtype=torch.float64)
-    place = fold(TOPOLOGY, walk.position_m(fine))
+    place = wrap_position(TOPOLOGY, walk.position_m(fine))
     path = displacement(TOPOLOGY, place.flatten(1, 2)).unflatten(1, place.shape[1:3])
     jumps = (path[:, :, 1:] - path[:, :, :-1]).norm(dim=-1)[0] > 100.0  # [U, T - 1, N]
     for user, number, site in jumps.nonzero().tolist()[::9][:24]:
@@ -123,7 +123,7 @@ def test_where_another_image_of_a_site_comes_nearer() -> None:
 
 
 def two_states_jump(walk: Trajectory, before_s: float, after_s: float) -> Tensor:
-    place = fold(TOPOLOGY, walk.position_m(torch.tensor([before_s, after_s], dtype=torch.float64)))
+    place = wrap_position(TOPOLOGY, walk.position_m(torch.tensor([before_s, after_s], dtype=torch.float64)))
     path = [displacement(TOPOLOGY, place[:, :, n]) for n in (0, 1)]
     return (path[0] - path[1]).norm(dim=-1)[0] > 1.0
 
@@ -157,7 +157,7 @@ def test_far_on_the_way_everything_is_fresh_and_as_it_should_be() -> None:
     model = air_of(21, los_transition="hard")
     for t_s in range(0, 801, 100):  # every kilometre
         way = walk.position_m(torch.tensor([float(t_s)], dtype=torch.float64))[:, :, 0]
-        states.append(model.at(fold(TOPOLOGY, way), way))
+        states.append(model.at(wrap_position(TOPOLOGY, way), way))
     clear = torch.stack([state.los for state in states])
     blocked = torch.stack([state.shadowing_db for state in states])[~clear]
     assert abs(float(blocked.mean())) < 0.8 and float(blocked.std()) == pytest.approx(6.0, rel=0.12)
@@ -172,7 +172,7 @@ def test_far_on_the_way_everything_is_fresh_and_as_it_should_be() -> None:
 def _expected_los(walk: Trajectory, times: list[int]) -> float:
     from phy.tr38901.los import los_probability
 
-    place = fold(TOPOLOGY, walk.position_m(torch.tensor([float(t) for t in times], dtype=torch.float64)))
+    place = wrap_position(TOPOLOGY, walk.position_m(torch.tensor([float(t) for t in times], dtype=torch.float64)))
     path = displacement(TOPOLOGY, place.flatten(1, 2))
     distance = torch.hypot(path[..., 0], path[..., 1])
     return float(los_probability("uma", distance, torch.full_like(distance, 1.5)).mean())

@@ -17,7 +17,7 @@ from phy.blockage import (
     scripted_loss_db,
     write_script,
 )
-from phy.mobility import RectangleSettings, Waypoint, area_of, fold, trajectories
+from phy.mobility import RectangleSettings, Waypoint, area_of, trajectories, wrap_position
 from phy.random import Drops
 from phy.topology.sites import TopologySettings, build_topology
 
@@ -31,7 +31,7 @@ def test_trajectories() -> None:
     for area in (area_of(TOPOLOGY), area_of(TOPOLOGY, BOX)):
         walk = trajectories(DROPS, Waypoint(), torch.zeros((2, 5, 3)), area, 10.0).to(META)
         t_s = torch.zeros(4, device=META)
-        assert fold(TOPOLOGY, walk.position_m(t_s)).shape == walk.velocity_mps(t_s).shape == (2, 5, 4, 3)
+        assert wrap_position(TOPOLOGY, walk.position_m(t_s)).shape == walk.velocity_mps(t_s).shape == (2, 5, 4, 3)
 
 
 def test_handover_and_measurements() -> None:

@@ -6,7 +6,7 @@ import torch
 from moving_cases import TOPOLOGY, crossings
 
 from phy.antenna.element import SectorAntennaSettings
-from phy.mobility import Linear, area_of, fold, trajectories
+from phy.mobility import Linear, area_of, trajectories, wrap_position
 from phy.random import Drops
 from phy.topology.users import place_per_cell
 from phy.tr38901.large_scale import LargeScalePlan, draw_large_scale_model
@@ -25,7 +25,7 @@ def test_gains_at_the_border_of_the_cluster() -> None:
     assert len(border) == 12
     for user, t_s in border:
         way = walk.position_m(torch.tensor([t_s - 5e-5, t_s + 5e-5], dtype=torch.float64))  # 1 cm
-        here, there = (model.at(fold(TOPOLOGY, way[:, :, n]), way[:, :, n]).gain_db[0, user] for n in (0, 1))
+        here, there = (model.at(wrap_position(TOPOLOGY, way[:, :, n]), way[:, :, n]).gain_db[0, user] for n in (0, 1))
         assert (here - there).abs().max() < 0.5
-        folded = [model.at(fold(TOPOLOGY, way[:, :, n])).gain_db[0, user] for n in (0, 1)]
+        folded = [model.at(wrap_position(TOPOLOGY, way[:, :, n])).gain_db[0, user] for n in (0, 1)]
         assert (folded[0] - folded[1]).abs().max() > 1.0  # what it would be otherwise

@@ -26,9 +26,9 @@ from phy.mobility import (
     Trajectory,
     Waypoint,
     area_of,
-    fold,
     join,
     trajectories,
+    wrap_position,
 )
 from phy.mobility.random_waypoint import Reach
 from phy.random import Drops, uniform
@@ -138,7 +138,7 @@ def test_a_rectangle_is_not_left(name: str) -> None:
 def test_fold_keeps_everybody_in_the_cluster_and_displacements_continuous(sites: Any) -> None:
     topology = build_topology(TopologySettings(sites=sites, sectors=1))
     spread = 6000.0 * (uniform(torch.tensor([1]), (4000, 3)) - 0.5)
-    folded = fold(topology, spread)
+    folded = wrap_position(topology, spread)
     assert torch.equal(folded[..., 2], spread[..., 2])
     site = topology.site_m[:, :2].tolist()
     assert all(in_cluster(xy, site, topology.isd_m) for xy in folded[0, ::20, :2].tolist())
@@ -154,7 +154,7 @@ def test_a_folded_walk_makes_no_jump_in_the_geometry() -> None:
         DROPS, Linear(max_speed_kmh=500.0, min_speed_kmh=500.0), starts(DROPS, 1), AREAS["endless"], 30.0
     )
     fine = times(30.0, 1501)
-    folded = fold(TOPOLOGY, path.position_m(fine))
+    folded = wrap_position(TOPOLOGY, path.position_m(fine))
     jumps = (folded[:, :, 1:] - folded[:, :, :-1]).norm(dim=-1) > 100.0
     assert jumps.sum() > 100  # the fold is passed often ...
     distance = displacement(TOPOLOGY, folded.flatten(1, 2)).norm(dim=-1).unflatten(1, folded.shape[1:3])
@@ -169,7 +169,7 @@ def test_without_wrap_around_users_stay_in_the_box_around_the_hexagons() -> None
     assert area.size_m.tolist() == pytest.approx([2 * (500 * math.sqrt(0.75) + 500 / math.sqrt(3)), 1500.0])
     somewhere = starts(DROPS)
     assert torch.allclose(area.inside(somewhere[..., :2]), somewhere[..., :2], atol=1e-9)
-    assert fold(topology, somewhere) is somewhere
+    assert wrap_position(topology, somewhere) is somewhere
 
 
 def test_users_of_a_hall_stay_in_it() -> None:
@@ -199,7 +199,7 @@ def test_who_starts_uniform_stays_uniform(model: MobilityModel, area: str) -> No
     for t_s in (0.0, 7.0, 60.0):
         xy = path.position_m(torch.tensor([t_s]))[0, :, 0, :2]
         if area == "endless":
-            site = displacement(TOPOLOGY, fold(TOPOLOGY, torch.cat((xy, xy[:, :1]), -1))[None])[0, ..., :2]
+            site = displacement(TOPOLOGY, wrap_position(TOPOLOGY, torch.cat((xy, xy[:, :1]), -1))[None])[0, ..., :2]
             count = torch.bincount(site.norm(dim=-1).argmin(-1), minlength=7)
         else:
             cell = ((xy[:, 0] + 300.0) / 200.0).long() * 3 + ((xy[:, 1] + 200.0) / 150.0).long()
