@@ -166,7 +166,7 @@ class MovingDropMatrices:
         bearing, velocity = attitudes(moving_drop.drop, plan.speed_mps)
         self._bearing, self._velocity = bearing[0], velocity[0] * moving_drop.stays[:, None]
         self._states: dict[int, MimoState] = {}
-        self._leg: _Segment | None = None
+        self._segment: _Segment | None = None
 
     def served(self, cells: Cells) -> MovingDropMatrices:
         """The same drop with other cells."""
@@ -178,22 +178,22 @@ class MovingDropMatrices:
 
     def held(self, slot: int, slot_s: float) -> tuple[Tensor, Tensor, Tensor]:
         """Matrices ``[U, K, J, Nr, Nt]`` at the start of a slot, cells ``[U, J]``, power of the others ``[U, C]``."""
-        leg, time_s = self._leg_of(slot), slot * slot_s
-        share = slot / self._every - leg.number
-        made = leg.joined
-        turns = made.rays.doppler_hz * time_s + self._moved(leg, time_s, share)
+        segment, time_s = self._segment_of(slot), slot * slot_s
+        share = slot / self._every - segment.number
+        made = segment.joined
+        turns = made.rays.doppler_hz * time_s + self._moved(segment, time_s, share)
         taps = made.rays.turned(turns[..., None, :])
         half = taps.shape[2] // 2
         weight = torch.tensor([1.0 - share, share], dtype=self.place.dtype).repeat_interleave(half)
         taps = taps * weight.to(taps.device)[:, None, None, None]
         matrices = (made.tones @ taps.flatten(-3)).unflatten(-1, taps.shape[-2:]).transpose(1, 2).contiguous()
-        return matrices, made.heard, self._rest(leg, share)
+        return matrices, made.heard, self._rest(segment, share)
 
-    def _moved(self, leg: _Segment, time_s: float, share: float) -> Tensor:
+    def _moved(self, segment: _Segment, time_s: float, share: float) -> Tensor:
         """Turns that the way since the leg's state makes, ``[U, J, 2N, M]``."""
-        state, made, now = self._states[leg.number], leg.joined, torch.tensor([time_s], dtype=torch.float64)
+        state, made, now = self._states[segment.number], segment.joined, torch.tensor([time_s], dtype=torch.float64)
         way = (self.moving_drop.position_m(now)[:, :, 0] - state.way_m)[0]
-        direct = (self._direct(now) - state.direct).gather(1, leg.heard)
+        direct = (self._direct(now) - state.direct).gather(1, segment.heard)
         way, direct = way.to(self.place.device), direct.to(self.place.device)
         both = torch.cat((way, 0.5 * share * way), -1)[..., None]
         turns = torch.bmm(made.wave, both).view(made.offset.shape) + made.offset
@@ -201,25 +201,25 @@ class MovingDropMatrices:
         turns[..., -1, 0] += direct
         return turns
 
-    def _rest(self, leg: _Segment, share: float) -> Tensor:
+    def _rest(self, segment: _Segment, share: float) -> Tensor:
         """Mean power of the cells that are not heard one by one ``[U, C]``, linear in dB between states."""
-        gain_db = [self._states[number].gain_db[0] for number in (leg.number, leg.number + 1)]
+        gain_db = [self._states[number].gain_db[0] for number in (segment.number, segment.number + 1)]
         between = gain_db[0] * (1.0 - share) + gain_db[1] * share
         snr = self.plan.snr_at_unit_gain * torch.pow(10.0, between / 10.0)
-        return snr.scatter(1, leg.heard, 0.0).to(self.place.device, self.place.dtype)
+        return snr.scatter(1, segment.heard, 0.0).to(self.place.device, self.place.dtype)
 
     # Legs.
 
-    def _leg_of(self, slot: int) -> _Segment:
+    def _segment_of(self, slot: int) -> _Segment:
         """The leg of a slot, after all before it."""
-        if self._leg is None or slot < self._leg.slot:
-            self._leg = self._next(0, None)
-        while (then := self._end(self._leg)) <= slot:
-            self._leg = self._next(int(then), self._leg)
-        return self._leg
+        if self._segment is None or slot < self._segment.slot:
+            self._segment = self._next(0, None)
+        while (then := self._end(self._segment)) <= slot:
+            self._segment = self._next(int(then), self._segment)
+        return self._segment
 
-    def _end(self, leg: _Segment) -> float:
-        return min((leg.number + 1) * self._every, self.cells.next_change(leg.slot))
+    def _end(self, segment: _Segment) -> float:
+        return min((segment.number + 1) * self._every, self.cells.next_change(segment.slot))
 
     def _next(self, slot: int, last: _Segment | None) -> _Segment:
         number = slot // self._every

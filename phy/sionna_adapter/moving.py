@@ -114,7 +114,7 @@ class SionnaMovingDrop(MovingDrop):
         self._gain_db: dict[int, Tensor] = {}
         self._links: dict[int, SionnaLinks] = {}
         self._rays: dict[int, RayState] = {}
-        self._leg: _Segment | None = None
+        self._segment: _Segment | None = None
 
     def state(self, number: int) -> tuple[LargeScale, Tensor]:
         """As :meth:`phy.channel.moving.MovingDrop.state`, with the gains that Sionna's rays have through the antennas."""
@@ -144,10 +144,10 @@ class SionnaMovingDrop(MovingDrop):
     def response(self, slot: int, slot_s: float, place: Target) -> Tensor:
         """Response of all links at the start of a slot, ``[U, C * 2K]``: real, then imaginary parts of a cell."""
         number, since = divmod(slot, self.motion.update_slots)
-        leg = self._leg_of(number, place)
+        segment = self._segment_of(number, place)
         times = torch.tensor([self.where(number)[0], slot * slot_s], dtype=torch.float64)
         walked = self._walked(times)
-        response = leg.response(
+        response = segment.response(
             (walked[:, 1] - walked[:, 0]).to(place.device),
             self._direct(times[1:])[0, :, 0].to(place.device),
             since / self.motion.update_slots,
@@ -184,20 +184,20 @@ class SionnaMovingDrop(MovingDrop):
         bearing, _ = attitudes(self.drop, self.plan.speed_mps)
         return mean_snr(self.plan, self.links(number), bearing) * self._blocked(number)
 
-    def _leg_of(self, number: int, place: Target) -> _Segment:
+    def _segment_of(self, number: int, place: Target) -> _Segment:
         """The leg from a state on, after all before it."""
-        leg = self._leg
-        if leg is None or leg.place != place or number < leg.number:
+        segment = self._segment
+        if segment is None or segment.place != place or number < segment.number:
             before, after = (self.ray_state(n).to(place) for n in (0, 1))
-            leg = _Segment(0, place, before, after, torch.zeros_like(before.wave[..., 0]))
-        while leg.number < number:
-            times = torch.tensor([self.where(leg.number + later)[0] for later in (0, 1)], dtype=torch.float64)
+            segment = _Segment(0, place, before, after, torch.zeros_like(before.wave[..., 0]))
+        while segment.number < number:
+            times = torch.tensor([self.where(segment.number + later)[0] for later in (0, 1)], dtype=torch.float64)
             moved = self._walked(times).diff(dim=1)[:, 0].to(place.device)
-            turns = leg.turns + _way_turns(leg.before, leg.after, moved, 1.0)
-            after = self.ray_state(leg.number + 2).to(place)
-            leg = _Segment(leg.number + 1, place, leg.after, after, turns - turns.floor())
-        self._leg = leg
-        return leg
+            turns = segment.turns + _way_turns(segment.before, segment.after, moved, 1.0)
+            after = self.ray_state(segment.number + 2).to(place)
+            segment = _Segment(segment.number + 1, place, segment.after, after, turns - turns.floor())
+        self._segment = segment
+        return segment
 
 
 @dataclass(frozen=True)
@@ -284,7 +284,7 @@ def _ray_state(plan: ChannelPlan, links: SionnaLinks, blocked: Tensor) -> RaySta
 
 
 def _way_turns(before: RayState, after: RayState, moved: Tensor, share: float) -> Tensor:
-    """Turns of the rays on a way ``[U, 3]`` that ends a share of the leg after its beginning, ``[U, N, M]``."""
+    """Turns of the rays on a way ``[U, 3]`` that ends a share of the segment after its beginning, ``[U, N, M]``."""
     at = [torch.bmm(state.wave.flatten(1, 2), moved[..., None]) for state in (before, after)]
     return ((1.0 - 0.5 * share) * at[0] + 0.5 * share * at[1]).view(before.wave.shape[:-1])
 

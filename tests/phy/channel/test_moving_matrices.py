@@ -74,12 +74,12 @@ def test_who_stays_walks_on_the_spot_as_without_motion() -> None:
     channel = build(case)
     moving_drop = moving(channel).moving_drops[0]
     channel.mimo.held(0, SLOT_S)  # type: ignore[union-attr]
-    assert moving_drop._leg is not None
-    rays = moving_drop._leg.joined.rays
+    assert moving_drop._segment is not None
+    rays = moving_drop._segment.joined.rays
     half = rays.doppler_hz.shape[2] // 2
     phase = torch.polar(torch.ones_like(rays.doppler_hz), 2 * torch.pi * rays.doppler_hz * 0.137)
     turned = (rays.rx[..., 0, :] * phase.repeat_interleave(2, -1)).unsqueeze(-2) @ rays.tx
-    expected = moving_drop._leg.joined.tones[..., :half] @ turned[:, :, :half, 0]
+    expected = moving_drop._segment.joined.tones[..., :half] @ turned[:, :, :half, 0]
     torch.testing.assert_close(matrices(channel, 137)[0][..., 0, 0].transpose(1, 2), expected[..., 0])
 
 
@@ -114,8 +114,8 @@ def test_the_field_along_a_path_turns_as_its_rays_do() -> None:
     slots = range(0, 150, 3)
     h = matrices(channel, *slots)[..., 0, 0][:, :, :, 0]  # [T, U, K] of the own cell
     way = moving_drop.moving_drop.position_m(torch.tensor(slots) * SLOT_S)[0]  # [U, T, 3]
-    before = moving_drop._leg.before  # type: ignore[union-attr]
-    links = slice(0, None, moving_drop._leg.heard.shape[1])  # type: ignore[union-attr]
+    before = moving_drop._segment.before  # type: ignore[union-attr]
+    links = slice(0, None, moving_drop._segment.heard.shape[1])  # type: ignore[union-attr]
     power = (before.rx.abs().square().sum(-2).unflatten(-1, (-1, 2)).sum(-1))[links, :-1][:, : before.wave.shape[1]]
     for lag in (1, 3, 6):
         moved = way[:, lag:] - way[:, :-lag]
@@ -233,9 +233,9 @@ def test_the_estimate_of_memory_covers_what_is_held() -> None:
     assert case.antennas is not None
     channel, found = build(case, (0,), torch.float32), []
     moving(channel).held(150, SLOT_S)
-    leg = moving(channel).moving_drops[0]._leg
-    assert leg is not None
-    parts = (leg.before, leg.after, leg.joined, leg.joined.rays)
+    segment = moving(channel).moving_drops[0]._segment
+    assert segment is not None
+    parts = (segment.before, segment.after, segment.joined, segment.joined.rays)
     tensors = [value for part in parts for value in vars(part).values() if isinstance(value, Tensor)]
     held = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
     for update_slots in (100.0, float("inf")):
