@@ -41,7 +41,7 @@ def holder_links(coordinates: Tensor, steering: Tensor, holder: Tensor) -> Tenso
     return out.view(-1, prbs, cells, cells)
 
 
-def heard(links: Tensor, sent: Tensor) -> tuple[Tensor, Tensor]:
+def signal_and_interference(links: Tensor, sent: Tensor) -> tuple[Tensor, Tensor]:
     """What each cell hears on each PRB, over noise: of its own user, and of all others with the noise.
 
         S[c,k] = p[c,k] |h[c,c,k]|^2,    N[c,k] = 1 + sum_{i != c} p[i,k] |h[i,c,k]|^2

@@ -22,7 +22,7 @@ from mac.scheduling.types import SchedulingDecision
 from phy.channel.fading import Fading
 from phy.link.folded_response import unfold
 from phy.link.power_control import prb_power, transmit_power_dbm, uplink_sinr
-from phy.link.uplink_sinr import heard, holder_links, steering_of_prbs
+from phy.link.uplink_sinr import holder_links, signal_and_interference, steering_of_prbs
 from phy.random import Drops, uniform
 
 LIMITED = UplinkSettings(p0_dbm=-60.0, alpha=0.8, max_power_dbm=10.0, spread_db=6.0)
@@ -115,7 +115,7 @@ def test_what_cells_hear_is_the_sinr_of_power_control() -> None:
     torch.testing.assert_close(power[used], prb_power(dbm, prbs, reference_dbm)[used])
     by_prb = holder.clamp(min=0).transpose(1, 2).contiguous()
     sent = power.gather(1, holder.clamp(min=0).flatten(1)).view(holder.shape) * (holder >= 0)
-    signal, disturbed = heard(
+    signal, disturbed = signal_and_interference(
         holder_links(coordinates, steering_of_prbs(to_prbs), by_prb), sent.transpose(1, 2).contiguous()
     )
     torch.testing.assert_close(signal / disturbed, uplink_sinr(gain, holder, power))
