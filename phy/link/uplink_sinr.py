@@ -19,20 +19,20 @@ def steering_of_prbs(to_prbs: Tensor) -> Tensor:
     return to_prbs.view(size, 2, both // 2).permute(2, 1, 0).contiguous()
 
 
-def holder_links(coordinates: Tensor, steering: Tensor, holder: Tensor) -> Tensor:
+def scheduled_links(coordinates: Tensor, steering: Tensor, scheduled: Tensor) -> Tensor:
     """|h|^2 between whoever holds PRB k in cell i and cell c, on that PRB only, ``[B, K, C (i), C (c)]``.
 
     Args:
         coordinates: ``[B, U, C * 2D]`` of one slot, from :meth:`phy.channel.fading.Fading.coordinates`.
         steering: ``[K, 2, 2D]`` from :func:`steering_of_prbs`.
-        holder: int64 ``[B, K, C]``, a user for every PRB of every cell.
+        scheduled: int64 ``[B, K, C]``, a user for every PRB of every cell.
     """
     prbs, _, size = steering.shape
-    cells = holder.shape[-1]
+    cells = scheduled.shape[-1]
     links = coordinates.view(*coordinates.shape[:2], cells, size)
     out = coordinates.new_empty((len(links), prbs, cells * cells))
     rows = _prbs_at_once(coordinates, prbs, cells * cells * size)
-    for drop, held, power in zip(links, holder, out, strict=True):
+    for drop, held, power in zip(links, scheduled, out, strict=True):
         for first in range(0, prbs, rows):  # blocks that a cache holds
             block = slice(first, first + rows)
             those = drop.index_select(0, held[block].reshape(-1)).view(-1, cells * cells, size)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from phy.link.folded_response import unfold
-from phy.link.uplink_sinr import holder_links, own_links, signal_and_interference, steering_of_prbs
+from phy.link.uplink_sinr import own_links, scheduled_links, signal_and_interference, steering_of_prbs
 from phy.numerics import log_grid
 
 from ...link_adaptation import harq
@@ -80,10 +80,10 @@ class UplinkEngine(Engine):
 
     def _receive(self, state: CellState, grant: Grant, activity: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
         """Effective SINR of each user's block; reports measure what cells heard beside their users, ``[B, C, K]``."""
-        user = grant.holder.clamp(max=self.shape[1] - 1)
+        user = grant.scheduled.clamp(max=self.shape[1] - 1)
         power = self.powers.on(grant.prbs, state.slot).gather(1, user).view(activity.shape)
         by_prb = user.view(activity.shape).transpose(1, 2).contiguous()
-        links = holder_links(moment.air, self._steering, by_prb)
+        links = scheduled_links(moment.air, self._steering, by_prb)
         signal, disturbed = signal_and_interference(links, (power * activity).transpose(1, 2))
         return self._over_prbs(grant, (signal / disturbed).flatten(1)), disturbed
 
@@ -110,7 +110,7 @@ class UplinkEngine(Engine):
             attempt.sent,
             attempt.sent & self.powers.limits(grant.prbs, moment.slot),
             prbs,
-            self._per_user(grant.holder, seen.flatten(1)) * attempt.sent,
+            self._per_user(grant.scheduled, seen.flatten(1)) * attempt.sent,
         )
         return torch.cat((counters, torch.stack([row.to(torch.float64) for row in rows])))
 
