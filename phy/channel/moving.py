@@ -260,7 +260,7 @@ class MovingFading(Fading):
         return both, torch.view_as_real(ray).to(dtype)
 
 
-def build_moving_channel(
+def build_moving_single_antenna_channel(
     drops: Drops, plan: ChannelPlan, motion: MotionPlan, device: torch.device, dtype: torch.dtype
 ) -> Channel:
     """Put each drop on its way on the CPU; rays go to the device as time goes on.

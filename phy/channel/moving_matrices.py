@@ -33,14 +33,14 @@ from ..tr38901.rays import draw_links, make_rays
 from ..units import SPEED_OF_LIGHT_MPS
 from .channel import Channel, ChannelPlan
 from .matrices import Ends, HeardCells, MimoPlan, attitudes, steer_links, strongest, tones_of
-from .moving import MotionPlan, MovingDrop, MovingFading, build_moving_channel
+from .moving import MotionPlan, MovingDrop, MovingFading, build_moving_single_antenna_channel
 
 
-def build_moving_matrices(
+def build_moving_channel(
     drops: Drops, plan: ChannelPlan, motion: MotionPlan, device: torch.device, dtype: torch.dtype
 ) -> Channel:
-    """As :func:`phy.channel.moving.build_moving_channel`, with matrices where the plan has panels."""
-    return with_matrices(build_moving_channel(drops, plan, motion, device, dtype), plan, device, dtype)
+    """As :func:`phy.channel.moving.build_moving_single_antenna_channel`, with matrices where the plan has panels."""
+    return with_matrices(build_moving_single_antenna_channel(drops, plan, motion, device, dtype), plan, device, dtype)
 
 
 @dataclass(frozen=True)
@@ -346,7 +346,7 @@ def with_matrices(
     """A channel on its way with the matrices of its courses, where the plan has panels.
 
     Args:
-        channel: of :func:`phy.channel.moving.build_moving_channel` or alike.
+        channel: of :func:`phy.channel.moving.build_moving_single_antenna_channel` or alike.
         plan: of the channel.
         device: where matrices are made.
         dtype: float32 or float64, of their parts.

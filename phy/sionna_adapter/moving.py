@@ -223,10 +223,10 @@ class SionnaMovingDropMatrices(MovingDropMatrices):
         return rays, spread_s
 
 
-def build_moving_sionna(
+def build_moving_sionna_channel(
     drops: Drops, plan: ChannelPlan, motion: MotionPlan, device: torch.device, dtype: torch.dtype
 ) -> Channel:
-    """As :func:`phy.channel.moving_matrices.build_moving_matrices` on Sionna's rays, with panels or without.
+    """As :func:`phy.channel.moving_matrices.build_moving_channel` on Sionna's rays, with panels or without.
 
     Raises:
         ValueError: what :func:`phy.sionna_adapter.channel.require_possible` refuses of rays; a trajectory file cannot

@@ -17,11 +17,11 @@ from torch import Tensor
 
 import scenarios
 from phy.channel.channel import Channel
-from phy.channel.moving_matrices import MovingMatrices, build_moving_matrices
+from phy.channel.moving_matrices import MovingMatrices, build_moving_channel
 from phy.random import Drops
 from phy.sionna_adapter.channel import SionnaLinks
 from phy.sionna_adapter.large_scale_state import rays_in_state
-from phy.sionna_adapter.moving import SionnaMovingDrop, build_moving_sionna
+from phy.sionna_adapter.moving import SionnaMovingDrop, build_moving_sionna_channel
 from phy.topology.sites import displacement
 from phy.tr38901.large_scale import site_links
 from phy.units import SPEED_OF_LIGHT_MPS
@@ -56,7 +56,7 @@ def build(
 ) -> Channel:
     shape = cellular.Shape(families.find("scheduling").clock(case), 1, (0,) * len(case.users))
     plan, motion = engine_factory.channel_plan(case), motion_plan(case, shape)
-    return (build_moving_matrices if ours else build_moving_sionna)(Drops(1, ids), plan, motion, CPU, dtype)
+    return (build_moving_channel if ours else build_moving_sionna_channel)(Drops(1, ids), plan, motion, CPU, dtype)
 
 
 def course_of(channel: Channel) -> SionnaMovingDrop:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from phy.channel.channel import Channel
-from phy.channel.moving import MovingFading, build_moving_channel
+from phy.channel.moving import MovingFading, build_moving_single_antenna_channel
 from phy.mobility import Trajectory, wrap_position
 from phy.random import Drops
 from phy.topology.sites import TopologySettings, build_topology
@@ -44,7 +44,7 @@ def scenario(**changes: Any) -> SchedulingScenario:
 def moving(case: SchedulingScenario, ids: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64) -> Channel:
     shape = cellular.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
     plan, motion = engine_factory.channel_plan(case), motion_plan(case, shape)
-    return build_moving_channel(Drops(1, ids), plan, motion, CPU, dtype)
+    return build_moving_single_antenna_channel(Drops(1, ids), plan, motion, CPU, dtype)
 
 
 def linear(speed_kmh: float, **more: Any) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class UplinkEngine(Engine):
 
     def _receive(self, state: CellState, grant: Grant, activity: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
         """Effective SINR of each user's block; reports measure what cells heard beside their users, ``[B, C, K]``."""
-        user = grant.scheduled.clamp(max=self.shape[1] - 1)
+        user = grant.holder.clamp(max=self.shape[1] - 1)
         power = self.powers.on(grant.prbs, state.slot).gather(1, user).view(activity.shape)
         by_prb = user.view(activity.shape).transpose(1, 2).contiguous()
         links = scheduled_links(moment.air, self._steering, by_prb)
@@ -110,7 +110,7 @@ class UplinkEngine(Engine):
             attempt.sent,
             attempt.sent & self.powers.limits(grant.prbs, moment.slot),
             prbs,
-            self._per_user(grant.scheduled, seen.flatten(1)) * attempt.sent,
+            self._per_user(grant.holder, seen.flatten(1)) * attempt.sent,
         )
         return torch.cat((counters, torch.stack([row.to(torch.float64) for row in rows])))
 

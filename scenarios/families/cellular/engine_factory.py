@@ -13,11 +13,11 @@ from mac.engine.radio.uplink import UplinkEngine
 from mac.engine.state import Parts, Users
 from mac.link_adaptation.tables import link_tables
 from phy.channel.channel import Channel, ChannelPlan, build_channel
-from phy.channel.moving_matrices import build_moving_matrices
+from phy.channel.moving_matrices import build_moving_channel
 from phy.random import Drops
 from phy.sionna_adapter.channel import build_sionna_channel
 from phy.sionna_adapter.matrices import build_sionna_matrices
-from phy.sionna_adapter.moving import build_moving_sionna
+from phy.sionna_adapter.moving import build_moving_sionna_channel
 from phy.topology.sites import build_topology
 from phy.units import kmh_to_mps
 
@@ -82,7 +82,7 @@ def _channel(
     """The channel of a batch of drops, from whoever is to draw it."""
     plan, by_sionna = channel_plan(scenario), scenario.channel.provider == "sionna"
     if scenario.on_the_way:
-        build_moving = build_moving_sionna if by_sionna else build_moving_matrices
+        build_moving = build_moving_sionna_channel if by_sionna else build_moving_channel
         return build_moving(drops, plan, mobility.motion_plan(scenario, shape), place, dtype)
     if by_sionna:
         build = build_sionna_channel if plan.antennas is None else build_sionna_matrices

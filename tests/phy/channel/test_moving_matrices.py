@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mac.link_adaptation.adaptation import LinkSettings
 from phy.channel.channel import Channel, build_channel
-from phy.channel.moving_matrices import MovingMatrices, build_moving_matrices
+from phy.channel.moving_matrices import MovingMatrices, build_moving_channel
 from phy.random import Drops
 from scenarios.families import find
 from scenarios.families.cellular import engine_factory
@@ -31,7 +31,7 @@ OMNI: dict[str, Any] = {"antennas": {"base": {}, "ue": {}}, "topology.sectors": 
 
 def build(case: SchedulingScenario, ids: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64) -> Channel:
     shape = cellular.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
-    return build_moving_matrices(Drops(1, ids), engine_factory.channel_plan(case), motion_plan(case, shape), CPU, dtype)
+    return build_moving_channel(Drops(1, ids), engine_factory.channel_plan(case), motion_plan(case, shape), CPU, dtype)
 
 
 def moving(channel: Channel) -> MovingMatrices:
