@@ -1,7 +1,7 @@
 """The channel of a batch of drops from Sionna's TR 38.901 models, for cross-checks of :mod:`phy.channel.channel`.
 
 The same sites, users, powers, noise and attachment; who is indoors or in a car, how deep and behind which wall belongs
-to the user and is the same, too (:func:`phy.tr38901.large_scale.draw_inside`). Line of sight, path loss, large-scale
+to the user and is the same, too (:func:`phy.tr38901.large_scale.draw_indoor_state`). Line of sight, path loss, large-scale
 parameters, clusters, rays and what antennas make of them are Sionna's. Its scenario holds sites, not cells: the sectors
 of a site share all but their antennas' directions and the initial phases.
 
@@ -28,7 +28,7 @@ from ..channel.channel import Channel, ChannelPlan, place_users, stack_channels
 from ..channel.fading import FadingSettings
 from ..random import Drops, stream_key, uniform
 from ..topology.sites import displacement
-from ..tr38901.large_scale import Inside, PropagationSettings, draw_inside
+from ..tr38901.large_scale import IndoorState, PropagationSettings, draw_indoor_state
 from ..tr38901.pathloss import Link, check_validity
 from ..units import SPEED_OF_LIGHT_MPS
 from .ray_fading import RAYS, RayFading, path_delays, ray_order
@@ -153,10 +153,10 @@ def draw_links(drop: Drops, plan: ChannelPlan, position: Tensor) -> SionnaLinks:
     with own_generator(drop) as generator:
         from sionna.phy.channel.tr38901 import LSPGenerator, RaysGenerator
 
-        inside = draw_inside(drop, plan.propagation, plan.users)
+        indoor_state = draw_indoor_state(drop, plan.propagation, plan.users)
         velocity, scenario = velocity_mps(drop, plan), scenario_of(plan)
         los = {"random": "random", "always": True, "never": False}[plan.propagation.los]
-        set_topology(scenario, plan, position, inside, los)
+        set_topology(scenario, plan, position, indoor_state, los)
         large, small = LSPGenerator(scenario), RaysGenerator(scenario)
         large.topology_updated_callback()
         small.topology_updated_callback()
@@ -164,7 +164,7 @@ def draw_links(drop: Drops, plan: ChannelPlan, position: Tensor) -> SionnaLinks:
         rays = small(lsp)
         shape = (1, plan.topology.cells, *rays.aoa.shape[2:], 4)
         rays.phases = 2.0 * math.pi * torch.rand(shape, dtype=torch.float64, generator=generator) - math.pi
-    loss = scenario.basic_pathloss + inside.loss_db[:, None]
+    loss = scenario.basic_pathloss + indoor_state.loss_db[:, None]
     shadowing = lsp.sf if plan.propagation.shadowing else torch.ones_like(lsp.sf)
     return SionnaLinks(scenario, lsp, rays, velocity, torch.pow(10.0, -loss / 10.0) * shadowing)
 
@@ -181,14 +181,14 @@ def _build_drop(drop: Drops, plan: ChannelPlan) -> Channel:
     return Channel(snr, home if plan.attachment == "home" else snr.argmax(-1), position, fading)
 
 
-def set_topology(scenario: Any, plan: ChannelPlan, position: Tensor, inside: Inside, los: Any) -> None:
+def set_topology(scenario: Any, plan: ChannelPlan, position: Tensor, indoor_state: IndoorState, los: Any) -> None:
     """Put sites and users into Sionna's scenario; velocities are of no concern to it.
 
     Args:
         scenario: of :func:`scenario_of`.
         plan: of the channel.
         position: of the users, ``[1, U, 3]``.
-        inside: who is indoors or in a car.
+        indoor_state: who is indoors or in a car.
         los: line of sight as Sionna takes it, for example bool ``[1, N, U]``.
     """
     topology, propagation = plan.topology, plan.propagation
@@ -197,16 +197,16 @@ def set_topology(scenario: Any, plan: ChannelPlan, position: Tensor, inside: Ins
     heights = (topology.site_m[:, 2].expand_as(distance), position[..., 2:].expand_as(distance))
     check_validity(propagation.model, Link(distance, *heights, propagation.carrier_hz))
     still, office = torch.zeros_like(position), propagation.model == "inh"
-    more: dict[str, Any] = {} if office else {"distance_2d_in": inside.depth_m}
+    more: dict[str, Any] = {} if office else {"distance_2d_in": indoor_state.depth_m}
     if propagation.model == "rma":
-        more["in_car"] = inside.in_car
+        more["in_car"] = indoor_state.in_car
     scenario.set_topology(
         ut_loc=position,
         bs_loc=sites,
         ut_orientations=still,
         bs_orientations=torch.zeros_like(sites),
         ut_velocities=still,
-        in_state=inside.indoor | office,
+        in_state=indoor_state.indoor | office,
         los=los,
         bs_virtual_loc=(position[:, :, None] - path).transpose(1, 2).contiguous(),
         **more,

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..channel.channel import ChannelPlan
 from ..random import Drops
-from ..tr38901.large_scale import Inside, SiteLinks
+from ..tr38901.large_scale import IndoorState, SiteLinks
 from ..tr38901.lsp_tables import NAMES
 from .channel import SionnaLinks, own_generator, scenario_of, set_topology, velocity_mps
 
@@ -26,7 +26,9 @@ _LSP = {"ds": "DS", "asd": "ASD", "asa": "ASA", "zsa": "ZSA", "zsd": "ZSD"}
 _ALL_RAYS = ("aoa", "aod", "zoa", "zod", "xpr")
 
 
-def rays_in_state(drop: Drops, plan: ChannelPlan, links: SiteLinks, position: Tensor, inside: Inside) -> SionnaLinks:
+def rays_in_state(
+    drop: Drops, plan: ChannelPlan, links: SiteLinks, position: Tensor, indoor_state: IndoorState
+) -> SionnaLinks:
     """Let Sionna draw the rays of one drop in a given large-scale state.
 
     Powers are made up to unit sum again where Sionna drops clusters 25 dB below the strongest, so that a link between
@@ -37,13 +39,13 @@ def rays_in_state(drop: Drops, plan: ChannelPlan, links: SiteLinks, position: Te
         plan: of the channel.
         links: the state of its links, from :func:`phy.tr38901.large_scale.site_links`.
         position: of the users, folded, ``[1, U, 3]``.
-        inside: who is indoors or in a car.
+        indoor_state: who is indoors or in a car.
     """
     with own_generator(drop) as generator:
         from sionna.phy.channel.tr38901 import RaysGenerator
 
         scenario = scenario_of(plan)
-        set_topology(scenario, plan, position, inside, (links.column == 0).transpose(1, 2))
+        set_topology(scenario, plan, position, indoor_state, (links.column == 0).transpose(1, 2))
         small, lsp = RaysGenerator(scenario), _parameters(links)
         small.topology_updated_callback()
         rays = _as_drawn(small(lsp))

@@ -30,7 +30,7 @@ from ..channel.moving_matrices import MimoState, MovingDropMatrices, Target, wit
 from ..random import Drops
 from ..topology.sites import displacement
 from ..tr38901.coefficients import MimoRays
-from ..tr38901.large_scale import LargeScale, draw_inside, site_links
+from ..tr38901.large_scale import LargeScale, draw_indoor_state, site_links
 from ..units import SPEED_OF_LIGHT_MPS
 from .channel import (
     MOST_CLUSTERS,
@@ -109,7 +109,7 @@ class SionnaMovingDrop(MovingDrop):
 
     def __init__(self, drop: Drops, plan: ChannelPlan, motion: MotionPlan) -> None:
         super().__init__(drop, plan, motion, _every_prb(plan))
-        self._inside = draw_inside(drop, plan.propagation, plan.users)
+        self._inside = draw_indoor_state(drop, plan.propagation, plan.users)
         self._velocity = velocity_mps(drop, plan)[0] * self.stays[:, None]
         self._gain_db: dict[int, Tensor] = {}
         self._links: dict[int, SionnaLinks] = {}

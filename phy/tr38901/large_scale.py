@@ -51,7 +51,7 @@ __all__ = [
     "PropagationSettings",
     "SiteLinks",
     "delay_spread_log10",
-    "draw_inside",
+    "draw_indoor_state",
     "draw_large_scale_model",
     "large_scale",
     "raised",
@@ -77,7 +77,7 @@ class LargeScale:
 
 
 @dataclass(frozen=True)
-class Inside:
+class IndoorState:
     """What of a link belongs to the user alone; each ``[B, U]``."""
 
     indoor: Tensor  # bool
@@ -128,7 +128,7 @@ def draw_large_scale_model(drops: Drops, plan: LargeScalePlan) -> LargeScaleMode
     """
     settings, users, sites = plan.propagation, plan.users, plan.topology.sites
     waves = draw_waves(drops.keys("waves"), _distances(plan))
-    inside = draw_inside(drops, settings, users)
+    indoor_state = draw_indoor_state(drops, settings, users)
     most = plan.most_clusters
     batch = len(drops)
     return LargeScaleModel(
@@ -138,15 +138,15 @@ def draw_large_scale_model(drops: Drops, plan: LargeScalePlan) -> LargeScaleMode
         common=draw_amplitudes(drops.keys("shadowing/common"), waves, 1),
         line=draw_amplitudes(drops.keys("los"), waves, sites),
         cluster=draw_amplitudes(drops.keys("clusters"), waves, sites * most * cluster_angles.DRAWS).float(),
-        indoor=inside.indoor,
-        depth_m=inside.depth_m,
-        extra_loss_db=inside.loss_db,
+        indoor=indoor_state.indoor,
+        depth_m=indoor_state.depth_m,
+        extra_loss_db=indoor_state.loss_db,
         environment=uniform(drops.keys("environment_height"), (users, sites, 2)),
         side=uniform(drops.keys("cluster_sides"), (users, sites, most if plan.sums_rays else 0, 3)),
     )
 
 
-def draw_inside(drops: Drops, settings: PropagationSettings, users: int) -> Inside:
+def draw_indoor_state(drops: Drops, settings: PropagationSettings, users: int) -> IndoorState:
     """Who is indoors or in a car, how deep, and behind what; the same whoever draws the rest of the channel.
 
     Streams: "indoor", "indoor_distance", "penetration", "in_car", "car".
@@ -165,7 +165,7 @@ def draw_inside(drops: Drops, settings: PropagationSettings, users: int) -> Insi
     if settings.in_car_share > 0.0:
         check_car_validity(settings.carrier_hz)
     in_car = ~indoor & (uniform(drops.keys("in_car"), (users,)) < settings.in_car_share)
-    return Inside(indoor, depth, in_car, wall + car_loss_db(drops.keys("car"), in_car, settings.car))
+    return IndoorState(indoor, depth, in_car, wall + car_loss_db(drops.keys("car"), in_car, settings.car))
 
 
 def large_scale(
@@ -362,8 +362,8 @@ def _cluster_draws(model: LargeScaleModel, geometry: Geometry) -> Draws:
 def _distances(plan: LargeScalePlan) -> list[float]:
     """All decorrelation distances that fields of this plan have."""
     model = plan.propagation.model
-    inside = plan.states if plan.propagation.indoor_share > 0.0 else plan.states[:2]
-    return [d for state in inside for d in state.decorrelation_m] + [
+    indoor_state = plan.states if plan.propagation.indoor_share > 0.0 else plan.states[:2]
+    return [d for state in indoor_state for d in state.decorrelation_m] + [
         LOS_DECORRELATION_M[model],
         *CLUSTER_DECORRELATION_M[model],
     ]
