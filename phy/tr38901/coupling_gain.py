@@ -17,7 +17,7 @@ K, DS, ASD, ZSD = (NAMES.index(name) for name in ("K", "DS", "ASD", "ZSD"))
 
 
 @dataclass(frozen=True)
-class Draws:
+class ClusterDraws:
     """What is random in the clusters of all links."""
 
     normal: Tensor  # [B, U, N, L, 4] delay, shadowing, azimuth, zenith
@@ -56,7 +56,11 @@ class _Links:
 
 
 def sum_rays(
-    plan: LargeScalePlan, geometry: Geometry, draws: Draws | None, values: tuple[Tensor, ...], power: tuple[Tensor, ...]
+    plan: LargeScalePlan,
+    geometry: Geometry,
+    draws: ClusterDraws | None,
+    values: tuple[Tensor, ...],
+    power: tuple[Tensor, ...],
 ) -> Rays:
     """Power of every link: the clusters with the mean gain over their rays, and the direct ray.
 
@@ -83,7 +87,9 @@ def sum_rays(
     return out
 
 
-def _add(out: Rays, plan: LargeScalePlan, geometry: Geometry, links: _Links, draws: Draws | None, line: Tensor) -> None:
+def _add(
+    out: Rays, plan: LargeScalePlan, geometry: Geometry, links: _Links, draws: ClusterDraws | None, line: Tensor
+) -> None:
     """Add what one state contributes; ``line`` is the gain along the direct line."""
     rows, state, k = links.rows, links.state, links.k
     scattered, direct = polarization_gain(plan.antenna, state.xpr_db)
@@ -102,7 +108,12 @@ def _add(out: Rays, plan: LargeScalePlan, geometry: Geometry, links: _Links, dra
 
 
 def _ray_gain(
-    plan: LargeScalePlan, geometry: Geometry, links: _Links, draws: Draws, made: cluster_angles.Clusters, drawn: Tensor
+    plan: LargeScalePlan,
+    geometry: Geometry,
+    links: _Links,
+    draws: ClusterDraws,
+    made: cluster_angles.Clusters,
+    drawn: Tensor,
 ) -> Tensor:
     """Mean gain over the rays of each cluster, ``[R, S, L]``."""
     rows, state, model = links.rows, links.state, plan.propagation.model

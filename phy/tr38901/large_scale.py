@@ -23,7 +23,7 @@ from ..random import Drops, uniform
 from ..topology.sites import Topology, displacement
 from ..topology.users import draw_indoor, indoor_distance_m, indoor_height_m
 from . import cluster_angles
-from .coupling_gain import Draws, sum_rays
+from .coupling_gain import ClusterDraws, sum_rays
 from .large_scale_plan import Geometry, LargeScalePlan
 from .los import LOS_DECORRELATION_M, los_probability, soft_los
 from .lsp_tables import NAMES, mixing, moments, sigma_db, states, zsd_log10
@@ -203,7 +203,7 @@ class SiteLinks:
     column: Tensor  # [B, U, N] int64, of the state among those of the plan: LOS, NLOS, O2I
     values: Tensor  # [B, U, N, 7] parameters in that state, in the order of NAMES
     power: Tensor  # [B, U, N] linear gain, walls and shadowing included
-    draws: Draws  # what is random in the clusters
+    draws: ClusterDraws  # what is random in the clusters
 
 
 def site_links(model: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor | None = None) -> SiteLinks:
@@ -352,11 +352,11 @@ def _parameters(model: LargeScaleModel, geometry: Geometry, column: int) -> Tens
     return values
 
 
-def _cluster_draws(model: LargeScaleModel, geometry: Geometry) -> Draws:
+def _cluster_draws(model: LargeScaleModel, geometry: Geometry) -> ClusterDraws:
     outdoors, indoors = (model.waves.weights(d)[:, None] for d in CLUSTER_DECORRELATION_M[model.plan.propagation.model])
     weights = torch.where(model.indoor[..., None], indoors, outdoors)
     drawn = (geometry.waves * weights).float() @ model.cluster
-    return Draws(drawn.view(*geometry.clear.shape, -1, cluster_angles.DRAWS), model.side)
+    return ClusterDraws(drawn.view(*geometry.clear.shape, -1, cluster_angles.DRAWS), model.side)
 
 
 def _distances(plan: LargeScalePlan) -> list[float]:
