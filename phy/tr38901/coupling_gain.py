@@ -25,7 +25,7 @@ class ClusterDraws:
 
 
 @dataclass(frozen=True)
-class Rays:
+class RayPower:
     """Power of links as it arrives, over what isotropic antennas would receive without any loss."""
 
     scattered: Tensor  # [B, U, N, S, L]
@@ -61,7 +61,7 @@ def sum_rays(
     draws: ClusterDraws | None,
     values: tuple[Tensor, ...],
     power: tuple[Tensor, ...],
-) -> Rays:
+) -> RayPower:
     """Power of every link: the clusters with the mean gain over their rays, and the direct ray.
 
     Args:
@@ -73,7 +73,7 @@ def sum_rays(
     """
     shape, sectors, most = power[0].shape, plan.topology.sectors, max(plan.most_clusters, 1)
     new = power[0].new_zeros
-    out = Rays(new((*shape, sectors, most)), new((*shape, sectors)), new((*shape, most)))
+    out = RayPower(new((*shape, sectors, most)), new((*shape, sectors)), new((*shape, most)))
     line = _direct_gain(plan, geometry)
     strongest = torch.stack(power).argmax(0)
     for column, state in enumerate(plan.states):
@@ -88,7 +88,7 @@ def sum_rays(
 
 
 def _add(
-    out: Rays, plan: LargeScalePlan, geometry: Geometry, links: _Links, draws: ClusterDraws | None, line: Tensor
+    out: RayPower, plan: LargeScalePlan, geometry: Geometry, links: _Links, draws: ClusterDraws | None, line: Tensor
 ) -> None:
     """Add what one state contributes; ``line`` is the gain along the direct line."""
     rows, state, k = links.rows, links.state, links.k
