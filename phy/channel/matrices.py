@@ -17,7 +17,7 @@ from torch import Tensor
 from ..antenna.panel import orientation_rad
 from ..link.mimo_settings import MimoSettings
 from ..random import Drops, uniform
-from ..tr38901.coefficients import End, MimoRays, SteeredRays, steer
+from ..tr38901.coefficients import LinkEnd, MimoRays, SteeredRays, steer
 from ..tr38901.large_scale import LargeScale, LargeScaleModel, site_links
 from ..tr38901.link_clusters import heard_rays
 
@@ -144,7 +144,7 @@ def draw_mimo(
     gain = plan.snr_at_unit_gain * links.power.gather(2, site)
     boresight = model.plan.topology.azimuth_rad[heard]
     bearing, velocity = attitudes(drop, plan.speed_mps)
-    ends = Ends(boresight, bearing[..., None].expand_as(gain), velocity[:, :, None].expand(*gain.shape, 3))
+    ends = LinkEnds(boresight, bearing[..., None].expand_as(gain), velocity[:, :, None].expand(*gain.shape, 3))
     steered = steer_links(plan, model.plan.propagation.carrier_hz, rays, ends, gain, dtype)
     tones = tones_of(steered, plan.frequency_hz, dtype)
     return MimoChannel(plan.antennas, steered, tones, heard, snr.scatter(2, heard, 0.0))
@@ -157,16 +157,16 @@ def strongest(snr: Tensor, serving: Tensor, count: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Ends:
+class LinkEnds:
     """How both ends of links stand, and how the user moves."""
 
     boresight_rad: Tensor  # [1, R, ...] of the cell
     bearing_rad: Tensor  # [1, R, ...] of the user's panel
     velocity_mps: Tensor  # [1, R, ..., 3]
 
-    def few(self, rows: slice) -> Ends:
+    def few(self, rows: slice) -> LinkEnds:
         """Those of some rows."""
-        return Ends(self.boresight_rad[:, rows], self.bearing_rad[:, rows], self.velocity_mps[:, rows])
+        return LinkEnds(self.boresight_rad[:, rows], self.bearing_rad[:, rows], self.velocity_mps[:, rows])
 
 
 def attitudes(drop: Drops, speed_mps: Tensor) -> tuple[Tensor, Tensor]:
@@ -184,7 +184,7 @@ def tones_of(steered: SteeredRays, frequency_hz: Tensor, dtype: torch.dtype) -> 
 
 
 def steer_links(
-    plan: MimoPlan, carrier_hz: float, rays: MimoRays, ends: Ends, gain: Tensor, dtype: torch.dtype
+    plan: MimoPlan, carrier_hz: float, rays: MimoRays, ends: LinkEnds, gain: Tensor, dtype: torch.dtype
 ) -> SteeredRays:
     """Apply the panels to rays, some rows at a time.
 
@@ -200,8 +200,8 @@ def steer_links(
     for first in range(0, gain.shape[1], _LINKS_AT_ONCE):
         some = slice(first, first + _LINKS_AT_ONCE)
         these = ends.few(some)
-        base = End(plan.antennas.base, orientation_rad(plan.antennas.base, these.boresight_rad))
-        ue = End(plan.antennas.ue, orientation_rad(plan.antennas.ue, these.bearing_rad))
+        base = LinkEnd(plan.antennas.base, orientation_rad(plan.antennas.base, these.boresight_rad))
+        ue = LinkEnd(plan.antennas.ue, orientation_rad(plan.antennas.ue, these.bearing_rad))
         few = MimoRays(**{field.name: getattr(rays, field.name)[:, some] for field in fields(MimoRays)})
         made = steer(few, base, ue, these.velocity_mps, carrier_hz, gain[:, some])
         kind = dtype.to_complex()

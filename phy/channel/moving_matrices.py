@@ -32,7 +32,7 @@ from ..tr38901.link_clusters import link_clusters
 from ..tr38901.rays import draw_links, make_rays
 from ..units import SPEED_OF_LIGHT_MPS
 from .channel import Channel, ChannelPlan
-from .matrices import Ends, HeardCells, MimoPlan, attitudes, steer_links, strongest, tones_of
+from .matrices import HeardCells, LinkEnds, MimoPlan, attitudes, steer_links, strongest, tones_of
 from .moving import MotionPlan, MovingDrop, MovingFading, build_moving_single_antenna_channel
 
 
@@ -296,7 +296,7 @@ class MovingDropMatrices:
         topology = self.moving_drop.plan.topology
         power = state.links.power[0, user, topology.cell_site[cell]]
         gain = self.plan.snr_at_unit_gain * power * torch.pow(10.0, -state.blocked_db[0, user, cell] / 10.0)
-        ends = Ends(topology.azimuth_rad[cell][None], self._bearing[user][None], self._velocity[user][None])
+        ends = LinkEnds(topology.azimuth_rad[cell][None], self._bearing[user][None], self._velocity[user][None])
         carrier_hz = self.moving_drop.plan.propagation.carrier_hz
         return steer_links(self.plan, carrier_hz, rays, ends, gain[None], self.place.dtype)
 

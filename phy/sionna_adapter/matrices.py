@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..channel.channel import Channel, ChannelPlan, no_fading, place_users, stack_channels
-from ..channel.matrices import Ends, MimoChannel, MimoPlan, attitudes, steer_links, strongest, tones_of
+from ..channel.matrices import LinkEnds, MimoChannel, MimoPlan, attitudes, steer_links, strongest, tones_of
 from ..random import Drops
 from ..tr38901.coefficients import MimoRays, SteeredRays, with_sub_clusters
 from .channel import SionnaLinks, draw_links, require_possible
@@ -128,7 +128,7 @@ def _steered(plan: ChannelPlan, matrices: MimoPlan, links: SionnaLinks, users: s
     cells, count = plan.topology.cells, bearing.shape[1]
     user = torch.arange(plan.users)[users, None].expand(count, cells)
     cell = torch.arange(cells).expand(count, cells)
-    ends = Ends(
+    ends = LinkEnds(
         boresight_rad=plan.topology.azimuth_rad.expand(1, count, cells),
         bearing_rad=bearing[..., None].expand(1, count, cells),
         velocity_mps=links.velocity_mps[:, users, None].expand(1, count, cells, 3),

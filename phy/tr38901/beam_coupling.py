@@ -35,7 +35,7 @@ class Pattern(Protocol):
 
 
 @dataclass(frozen=True)
-class Ends:
+class LinkEnds:
     """Antennas of both ends."""
 
     base: Pattern
@@ -64,7 +64,7 @@ class _Rays:
     zoa: Tensor
 
 
-def beam_power(drop: Drops, model: LargeScaleModel, links: SiteLinks, ends: Ends) -> Tensor:
+def beam_power(drop: Drops, model: LargeScaleModel, links: SiteLinks, ends: LinkEnds) -> Tensor:
     """Linear gain ``[U, C, Q, A]`` between beams Q of the cells and beams A of the users, walls and shadowing included.
 
     Args:
@@ -88,7 +88,7 @@ def beam_power(drop: Drops, model: LargeScaleModel, links: SiteLinks, ends: Ends
     return found.flatten(1, 2)
 
 
-def _rows_at_once(state: State, ends: Ends) -> int:
+def _rows_at_once(state: State, ends: LinkEnds) -> int:
     one = torch.zeros(1)
     beams = ends.base(one, one).shape[-1] * len(ends.boresight_rad) + ends.user(one, one).shape[-1]
     return max(1, _GAINS_AT_ONCE // (beams * state.clusters * RAYS))
@@ -140,7 +140,7 @@ def _around(state: State, made: ClusterDirections, median_zsd_deg: Tensor, pairi
     return [rays.flatten(1) for rays in (aod, zod, aoa, zoa)]
 
 
-def _between(rays: _Rays, ends: Ends, user: Tensor) -> Tensor:
+def _between(rays: _Rays, ends: LinkEnds, user: Tensor) -> Tensor:
     """``[R, S, Q, A]``, float32: sums over rays."""
     boresight = ends.boresight_rad.to(_SINGLE)[:, None]
     zenith = rays.zod[:, None].expand(-1, len(boresight), -1)

@@ -87,14 +87,16 @@ class SteeredRays:
 
 
 @dataclass(frozen=True)
-class End:
+class LinkEnd:
     """One end of the links: its panel and how that is turned."""
 
     panel: PanelSettings
     orientation_rad: Tensor  # [..., 3], see phy.antenna.panel
 
 
-def steer(rays: MimoRays, base: End, ue: End, velocity_mps: Tensor, carrier_hz: float, gain: Tensor) -> SteeredRays:
+def steer(
+    rays: MimoRays, base: LinkEnd, ue: LinkEnd, velocity_mps: Tensor, carrier_hz: float, gain: Tensor
+) -> SteeredRays:
     """Apply the panels of both ends to rays: all of the channel matrix that does not depend on frequency and time.
 
     TR 38.901 equations 7.5-22 (scattered rays), 7.5-29 (direct ray) and 7.5-30 (both, by the K-factor). The direct ray
@@ -173,7 +175,7 @@ def _parts(delay: Tensor, strong: Tensor) -> Tensor:
     return torch.cat((first, *more), -1)
 
 
-def _steer(rays: MimoRays, base: End, ue: End, wave_velocity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _steer(rays: MimoRays, base: LinkEnd, ue: LinkEnd, wave_velocity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Fields ``[..., N, M, Nr, 2]``, polarization times fields ``[..., N, M, 2, Nt]``, Doppler ``[..., N, M]``."""
     over_rays = (..., None, None, slice(None))
     left = port_fields(ue.panel, ue.orientation_rad[over_rays], rays.aoa, rays.zoa)

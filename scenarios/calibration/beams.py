@@ -17,7 +17,7 @@ from phy.antenna.beams import BeamPanelSettings, beam_gains, polarization_of, tu
 from phy.antenna.element import SectorAntennaSettings, gain_db
 from phy.random import Drops, uniform
 from phy.topology.sites import Topology
-from phy.tr38901.beam_coupling import Ends, Pattern, beam_power
+from phy.tr38901.beam_coupling import LinkEnds, Pattern, beam_power
 from phy.tr38901.large_scale import LargeScalePlan, draw_large_scale_model, site_links
 from phy.tr38901.settings import PropagationSettings
 from phy.units import db_to_linear
@@ -58,7 +58,9 @@ def beam_links(drop: Drops, network: BeamNetwork, user_m: Tensor) -> BeamLinks:
     plan = LargeScalePlan(topology, network.propagation, network.port, users, clusters=True)
     model = draw_large_scale_model(drop, plan)
     bearing = 2.0 * torch.pi * uniform(drop.keys("ue_bearing"), (users,))[0]
-    ends = Ends(_cell_pattern(network), topology.azimuth_rad[: topology.sectors], _user_pattern(network.user), bearing)
+    ends = LinkEnds(
+        _cell_pattern(network), topology.azimuth_rad[: topology.sectors], _user_pattern(network.user), bearing
+    )
     gain = beam_power(drop, model, site_links(model, user_m), ends)
     return BeamLinks(gain.flatten(2).amax(-1), gain)
 

@@ -17,7 +17,7 @@ from phy.antenna.element import SectorAntennaSettings, element_gain_db, gain_db
 from phy.random import Drops, uniform
 from phy.topology.sites import Topology, TopologySettings, build_topology
 from phy.topology.users import place_per_cell
-from phy.tr38901.beam_coupling import Ends, Pattern, beam_power
+from phy.tr38901.beam_coupling import LinkEnds, Pattern, beam_power
 from phy.tr38901.large_scale import LargeScalePlan, PropagationSettings, draw_large_scale_model, large_scale, site_links
 from phy.units import db_to_linear
 
@@ -122,7 +122,7 @@ def power(
     plan = LargeScalePlan(topology, propagation, SectorAntennaSettings(polarization="slant"), user.shape[1])
     model = draw_large_scale_model(DROP, plan)
     bearing = 2.0 * math.pi * uniform(DROP.keys("ue_bearing"), (user.shape[1],))[0]
-    ends = Ends(base, topology.azimuth_rad[: topology.sectors], terminal, bearing)
+    ends = LinkEnds(base, topology.azimuth_rad[: topology.sectors], terminal, bearing)
     return beam_power(DROP, model, site_links(model, user), ends)
 
 
