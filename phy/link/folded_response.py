@@ -43,7 +43,7 @@ def unfold(to_prbs: Tensor, prbs: int) -> Tensor:
     return torch.cat((torch.cat((real, imag), 1), torch.cat((-imag, real), 1)))
 
 
-def opened(product: Tensor) -> Tensor:
+def unfold_product(product: Tensor) -> Tensor:
     """Real and imaginary part of links on each PRB, ``[R, 2K]``.
 
     Args:

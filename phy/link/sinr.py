@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .dominant_interferers import DominantLinks
-from .folded_response import opened
+from .folded_response import unfold_product
 
 _SINGLE_CELL_ROWS = 256  # users of a block where there is but one cell
 _VECTORS = 64  # numbers that fill the vectors of any CPU that are summed up side by side
@@ -87,7 +87,7 @@ def on_prbs(coordinates: Tensor, to_prbs: Tensor, links: int) -> Tensor:
     if len(to_prbs) == 0:
         return coordinates.reshape(-1, to_prbs.shape[1])
     product = torch.mm(coordinates.reshape(-1, len(to_prbs)), to_prbs)
-    return opened(product) if is_folded(coordinates, to_prbs, links) else product
+    return unfold_product(product) if is_folded(coordinates, to_prbs, links) else product
 
 
 def is_folded(coordinates: Tensor, to_prbs: Tensor, links: int) -> bool:

@@ -9,7 +9,7 @@ import torch
 from fading_cases import SPREADS, frequencies
 
 from phy.channel.fading import karhunen_loeve, steering_matrix
-from phy.link.folded_response import fold, opened, unfold
+from phy.link.folded_response import fold, unfold, unfold_product
 from phy.link.sinr import on_prbs
 
 WIDTHS = [1, 2, 3, 12, 25, 50, 100]
@@ -50,7 +50,7 @@ def test_opening_is_the_sum_over_even_and_odd_parts() -> None:
     even, odd, z = torch.tensor([3.0, -1.0, 2.0]), torch.tensor([0.5, 4.0]), 2.0 - 3.0j
     product = torch.stack([torch.cat((part * even, part * odd)) for part in (z.real, z.imag)])
     expected = [z * complex(3, 0.5), z * complex(-1, 4), z * 2, z * complex(-1, -4), z * complex(3, -0.5)]
-    assert opened(product)[0].tolist() == [h.real for h in expected] + [h.imag for h in expected]
+    assert unfold_product(product)[0].tolist() == [h.real for h in expected] + [h.imag for h in expected]
 
 
 def test_what_is_not_symmetric_stays_whole() -> None:
