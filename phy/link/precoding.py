@@ -98,7 +98,7 @@ def regularized_zero_forcing(rows: Tensor, regularization: float | Tensor | None
 
 
 @dataclass(frozen=True)
-class Choice:
+class PrecoderChoice:
     """Precoders chosen from codebooks, for leading axes ``...`` (users, subbands)."""
 
     rank: Tensor  # [...] int64 layers (RI)
@@ -107,7 +107,7 @@ class Choice:
     rate: Tensor  # [...] bits per resource element by mutual information behind the LMMSE receiver
 
 
-def best_entry(channel: Tensor, codebook: Codebook) -> Choice:
+def best_entry(channel: Tensor, codebook: Codebook) -> PrecoderChoice:
     """Entry of the greatest ``mean_k sum_l log2(1 + SINR_l)`` behind the LMMSE receiver, by exhaustive search.
 
     Args:
@@ -118,7 +118,7 @@ def best_entry(channel: Tensor, codebook: Codebook) -> Choice:
     return _chosen(codebook, best.indices, best.values)
 
 
-def best_report(channel: Tensor, codebook: Codebook) -> Choice:
+def best_report(channel: Tensor, codebook: Codebook) -> PrecoderChoice:
     """The same as the standard reports it: one beam (i_1) for the carrier, a co-phasing (i_2) for each subband.
 
     Args:
@@ -135,7 +135,7 @@ def best_report(channel: Tensor, codebook: Codebook) -> Choice:
     return _chosen(codebook, index[..., 0], rate.gather(-1, beam)[..., 0])
 
 
-def best_rank(channel: Tensor, codebooks: Sequence[Codebook]) -> Choice:
+def best_rank(channel: Tensor, codebooks: Sequence[Codebook]) -> PrecoderChoice:
     """The best of the best entries of several codebooks, usually of ranks 1, 2, ...; ties go to the earlier one.
 
     Args:
@@ -147,7 +147,7 @@ def best_rank(channel: Tensor, codebooks: Sequence[Codebook]) -> Choice:
     rate, which = torch.stack([choice.rate for choice in each], -1).max(-1)
     padded = [torch.nn.functional.pad(choice.precoder, (0, most - choice.precoder.shape[-1])) for choice in each]
     pick = which[..., None]
-    return Choice(
+    return PrecoderChoice(
         rank=torch.stack([choice.rank for choice in each], -1).gather(-1, pick)[..., 0],
         index=torch.stack([choice.index for choice in each], -1).gather(-1, pick)[..., 0],
         precoder=torch.take_along_dim(torch.stack(padded, -3), pick[..., None, None], -3).squeeze(-3),
@@ -155,8 +155,8 @@ def best_rank(channel: Tensor, codebooks: Sequence[Codebook]) -> Choice:
     )
 
 
-def _chosen(codebook: Codebook, index: Tensor, rate: Tensor) -> Choice:
-    return Choice(torch.full_like(index, codebook.rank), index, codebook.entries[index], rate)
+def _chosen(codebook: Codebook, index: Tensor, rate: Tensor) -> PrecoderChoice:
+    return PrecoderChoice(torch.full_like(index, codebook.rank), index, codebook.entries[index], rate)
 
 
 def _all_rates(channel: Tensor, codebook: Codebook) -> Tensor:
