@@ -26,7 +26,7 @@ SEPARATORS = ",;\t"
 
 
 @dataclass(frozen=True)
-class Form:
+class FileFormat:
     """What a file should hold."""
 
     kind: str  # for error messages, for example "a packet trace"
@@ -45,7 +45,7 @@ class Form:
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class TextTable:
     """The named columns of a file as text."""
 
     path: Path
@@ -58,7 +58,7 @@ class Table:
         """An error in one row (counted from 0)."""
         return self.failure(f"{self.path}, {self.unit} {self.line[row]}: {message}")
 
-    def those(self, rows: Sequence[int]) -> Table:
+    def select_rows(self, rows: Sequence[int]) -> TextTable:
         """A table of some of the rows."""
         columns = {name: tuple(column[row] for row in rows) for name, column in self.columns.items()}
         return replace(self, line=tuple(self.line[row] for row in rows), columns=columns)
@@ -88,7 +88,7 @@ class Table:
             raise self.error(row, f"{column} is {self.columns[column][row][:40]}, {rule}")
 
 
-def read_table(path: Path, form: Form, failure: type[TableError] = TableError) -> Table:
+def read_table(path: Path, form: FileFormat, failure: type[TableError] = TableError) -> TextTable:
     """Read a CSV file, plain or gzipped, UTF-8; empty lines and columns without a name are skipped.
 
     Args:
@@ -123,10 +123,10 @@ def read_table(path: Path, form: Form, failure: type[TableError] = TableError) -
         )
     values = zip(*(row for _, row in rows), strict=True)
     columns = {name: column for name, column in zip(names, values, strict=True) if name}
-    return Table(path, tuple(line for line, _ in rows), columns, failure)
+    return TextTable(path, tuple(line for line, _ in rows), columns, failure)
 
 
-def _separator(header: str, form: Form) -> str:
+def _separator(header: str, form: FileFormat) -> str:
     """What stands between the columns of a file with this first line."""
 
     def known(separator: str) -> tuple[int, bool]:
@@ -138,7 +138,7 @@ def _separator(header: str, form: Form) -> str:
 
 
 def _check_rows(
-    path: Path, names: Sequence[str], rows: Sequence[tuple[int, list[str]]], form: Form, failure: type[TableError]
+    path: Path, names: Sequence[str], rows: Sequence[tuple[int, list[str]]], form: FileFormat, failure: type[TableError]
 ) -> None:
     for line, row in rows:
         if len(row) != len(names):
@@ -148,7 +148,7 @@ def _check_rows(
         raise failure(f"{path}: nothing follows the header; {form.kind} is expected.")
 
 
-def _check_header(path: Path, names: Sequence[str], form: Form, failure: type[TableError]) -> None:
+def _check_header(path: Path, names: Sequence[str], form: FileFormat, failure: type[TableError]) -> None:
     missing = [name for name in form.required if name not in names]
     if missing:
         found = ", ".join(name for name in names if name)[:200]

@@ -15,12 +15,12 @@ from xml.parsers import expat
 import numpy as np
 from numpy.typing import NDArray
 
-from ..csv_file import Floats, Form, Table, TableError, read_table, read_text
+from ..csv_file import FileFormat, Floats, TableError, TextTable, read_table, read_text
 from .base import MAX_SPEED_KMH
 
 Ints = NDArray[np.int64]
 
-_FORM = Form(
+_FORM = FileFormat(
     kind="a trajectory file with the columns user (or id), time_s, x_m, y_m and, if wanted, z_m",
     required=("time_s", "x_m", "y_m"),
     aliases={
@@ -97,7 +97,7 @@ def _parse(path: Path) -> Tracks:
     return tracks if not by_sumo else _seen_twice(tracks)
 
 
-def _table(path: Path) -> tuple[Table, bool]:
+def _table(path: Path) -> tuple[TextTable, bool]:
     """The rows of a file, and whether SUMO wrote it."""
     text = read_text(path, TrackError)
     if text.lstrip().startswith("<"):
@@ -107,10 +107,10 @@ def _table(path: Path) -> tuple[Table, bool]:
     if not by_sumo or "user" not in table.columns:
         return table, False
     there = [row for row, name in enumerate(table.columns["user"]) if name.strip()]  # at some times nobody is
-    return table.those(there), True
+    return table.select_rows(there), True
 
 
-def _of_xml(path: Path, text: str) -> Table:
+def _of_xml(path: Path, text: str) -> TextTable:
     """Vehicles and persons of SUMO's floating car data."""
     parser, time_s = expat.ParserCreate(), ""
     rows: list[tuple[str, ...]] = []
@@ -141,7 +141,7 @@ def _of_xml(path: Path, text: str) -> Table:
     columns = dict(zip(_SUMO_COLUMNS, zip(*rows, strict=True), strict=True))
     if not any(columns["z_m"]):
         del columns["z_m"]
-    return Table(path, tuple(lines), columns, TrackError)
+    return TextTable(path, tuple(lines), columns, TrackError)
 
 
 def _seen_twice(tracks: Tracks) -> Tracks:
@@ -160,7 +160,7 @@ def _seen_twice(tracks: Tracks) -> Tracks:
     )
 
 
-def _users(table: Table) -> list[str]:
+def _users(table: TextTable) -> list[str]:
     """Whose point each row is."""
     who = [name for name in ("user", "id") if name in table.columns]
     if len(who) != 1:
