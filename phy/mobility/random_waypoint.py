@@ -54,7 +54,7 @@ class Waypoint(SpeedRange):
 
     def legs(self, context: MobilityContext) -> Legs:
         """Movements and pauses in turn, as many as the duration needs."""
-        reach = Reach(context.area.period_m, self.reach_m)
+        reach = WaypointVectors(context.area.period_m, self.reach_m)
         first = self._first(context, reach)
         count = _FIRST_LEGS
         while True:
@@ -81,13 +81,13 @@ class Waypoint(SpeedRange):
         )
         return trim(legs, context.duration_s)
 
-    def _next(self, context: MobilityContext, reach: Reach, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _next(self, context: MobilityContext, reach: WaypointVectors, count: int) -> tuple[Tensor, Tensor, Tensor]:
         """Movements ``[count, U, 2]``, speeds and pauses ``[count, U]``."""
         draw = context.draw("waypoint", (count, context.users, 4))  # leg by leg: a longer run only appends
         pause = self.min_pause_s + draw[..., 3] * (self.max_pause_s - self.min_pause_s)
         return reach.vectors(draw[..., 0], draw[..., 1]), self.speed_mps(draw[..., 2]), pause
 
-    def _first(self, context: MobilityContext, reach: Reach) -> tuple[Tensor, Tensor, Tensor]:
+    def _first(self, context: MobilityContext, reach: WaypointVectors) -> tuple[Tensor, Tensor, Tensor]:
         """What is left of the leg or the pause that the start falls into, as :meth:`_next` with ``count = 1``."""
         draw = context.draw("waypoint/start", (context.users, 6))
         if self.start == "fresh":
@@ -105,7 +105,7 @@ class Waypoint(SpeedRange):
         return move[None], speed[None], torch.where(pauses, pause_now, pause)[None]
 
 
-class Reach:
+class WaypointVectors:
     """Uniform vectors to the places of a periodic plane, each by its nearest image, and within a reach.
 
     In polar coordinates: ``R(angle)`` is the border of the cell of all points nearer to 0 than to any of its images.

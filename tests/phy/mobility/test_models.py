@@ -30,7 +30,7 @@ from phy.mobility import (
     trajectories,
     wrap_position,
 )
-from phy.mobility.random_waypoint import Reach
+from phy.mobility.random_waypoint import WaypointVectors
 from phy.random import Drops, uniform
 from phy.topology.sites import TopologySettings, build_topology, displacement
 from phy.topology.users import place_per_cell
@@ -239,7 +239,7 @@ def test_fresh_waypoints_begin_a_leg() -> None:
 
 @pytest.mark.parametrize("area", AREAS)
 def test_reach_draws_uniform_places(area: str) -> None:
-    reach = Reach(AREAS[area].period_m, None)
+    reach = WaypointVectors(AREAS[area].period_m, None)
     draw = uniform(torch.tensor([4]), (100_000, 2))[0]
     vector = reach.vectors(draw[:, 0], draw[:, 1])
     part = (vector @ torch.linalg.inv(AREAS[area].period_m)).remainder(1.0)
