@@ -29,9 +29,9 @@ from phy.mobility import (
     Linear,
     Manhattan,
     MobilityModel,
+    RandomWaypoint,
     RectangleSettings,
     Trajectory,
-    Waypoint,
     area_of,
     trajectories,
     wrap_position,
@@ -46,7 +46,7 @@ DROP = Drops(3, (0,))
 TOPOLOGY = build_topology(TopologySettings(sectors=1))
 MODELS: dict[str, MobilityModel] = {
     "linear": Linear(min_speed_kmh=30.0, max_speed_kmh=120.0),
-    "waypoint": Waypoint(min_speed_kmh=20.0, max_speed_kmh=90.0, reach_m=250.0),
+    "waypoint": RandomWaypoint(min_speed_kmh=20.0, max_speed_kmh=90.0, reach_m=250.0),
     "manhattan": Manhattan(min_speed_kmh=30.0, max_speed_kmh=50.0, block_x_m=120.0, block_y_m=200.0),
     "gauss_markov": GaussMarkov(speed_kmh=30.0, deviation_kmh=20.0, alpha=0.9),
 }

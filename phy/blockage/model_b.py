@@ -16,7 +16,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
-from ..mobility import Area, Endless, Linear, MobilitySettings, Trajectory, trajectories
+from ..mobility import Area, EndlessPlane, Linear, MobilitySettings, Trajectory, trajectories
 from ..random import Drops, uniform
 from ..settings import STRICT
 from ..units import SPEED_OF_LIGHT_MPS
@@ -125,7 +125,7 @@ def path_loss_db(
 
 def _nearest(area: Area, offset_m: Tensor) -> Tensor:
     """The same vectors to the nearest images, where the plane repeats."""
-    if not isinstance(area, Endless):
+    if not isinstance(area, EndlessPlane):
         return offset_m
     period = area.period_m.to(offset_m)
     near = offset_m - torch.round(offset_m @ torch.linalg.inv(period)) @ period

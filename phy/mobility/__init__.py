@@ -12,21 +12,21 @@ from pydantic import Field
 from torch import Tensor
 
 from ..random import Drops
-from .area import Area, Endless, Rectangle, RectangleSettings, area_of, wrap_position
+from .area import Area, EndlessPlane, Rectangle, RectangleSettings, area_of, wrap_position
 from .base import MAX_SPEED_KMH, MobilityContext
 from .gauss_markov import GaussMarkov
 from .manhattan import Manhattan
-from .random_waypoint import Waypoint
+from .random_waypoint import RandomWaypoint
 from .replay import Replay
 from .static_and_linear import Linear, Static
 from .trajectory import Legs, Trajectory, join, stack
-from .trajectory_file import TrackError, Tracks, read_tracks
+from .trajectory_file import RecordedTrajectories, TrajectoryError, read_trajectories
 
 __all__ = [
     "MAX_SPEED_KMH",
     "MOBILITY_MODELS",
     "Area",
-    "Endless",
+    "EndlessPlane",
     "GaussMarkov",
     "Legs",
     "Linear",
@@ -34,17 +34,17 @@ __all__ = [
     "MobilityContext",
     "MobilityModel",
     "MobilitySettings",
+    "RandomWaypoint",
+    "RecordedTrajectories",
     "Rectangle",
     "RectangleSettings",
     "Replay",
     "Static",
-    "TrackError",
-    "Tracks",
     "Trajectory",
-    "Waypoint",
+    "TrajectoryError",
     "area_of",
     "join",
-    "read_tracks",
+    "read_trajectories",
     "trajectories",
     "wrap_position",
 ]
@@ -59,7 +59,7 @@ class MobilityModel(Protocol):
 
 
 MobilitySettings = Annotated[
-    Static | Linear | Waypoint | Manhattan | GaussMarkov | Replay,
+    Static | Linear | RandomWaypoint | Manhattan | GaussMarkov | Replay,
     Field(discriminator="model"),
 ]
 """Any model of motion, told apart by its ``model``."""
@@ -67,7 +67,7 @@ MobilitySettings = Annotated[
 MOBILITY_MODELS: dict[str, type[MobilityModel]] = {
     "static": Static,
     "linear": Linear,
-    "waypoint": Waypoint,
+    "waypoint": RandomWaypoint,
     "manhattan": Manhattan,
     "gauss_markov": GaussMarkov,
     "replay": Replay,
@@ -92,7 +92,7 @@ def trajectories(
         stream: of random numbers; groups of users need one each.
 
     Raises:
-        TrackError: a replayed file cannot be used.
+        TrajectoryError: a replayed file cannot be used.
         ValueError: the run is too long to keep all legs.
     """
     start = start_m.to(torch.float64).expand(len(drops), -1, -1)

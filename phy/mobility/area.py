@@ -65,7 +65,7 @@ class RectangleSettings:
 
 
 @dataclass(frozen=True)
-class Endless:
+class EndlessPlane:
     """The plane of a network with wrap-around: users walk on for ever, through image after image of the cluster."""
 
     topology: Topology
@@ -127,7 +127,7 @@ def area_of(topology: Topology, rectangle: RectangleSettings | None = None) -> A
         size = torch.tensor(HALL_M, dtype=torch.float64)
         return Rectangle(-0.5 * size, size)
     if len(topology.shift_m) > 1:
-        return Endless(topology)
+        return EndlessPlane(topology)
     site = topology.site_m[:, :2]
     # Neighbours stand at 30 + 60 k degrees: a hexagon's corners lie on the x axis, its sides cross the y axis.
     reach = topology.isd_m * site.new_tensor([1.0 / math.sqrt(3.0), 0.5])

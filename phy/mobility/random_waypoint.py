@@ -28,7 +28,7 @@ _FIRST_LEGS = 4
 
 
 @dataclass(frozen=True, config=STRICT)
-class Waypoint(SpeedRange):
+class RandomWaypoint(SpeedRange):
     """Random waypoint with pauses, in its steady state from the start."""
 
     model: Literal["waypoint"] = "waypoint"

@@ -13,10 +13,10 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from ..settings import STRICT
-from .area import Area, Endless, wrap_position
+from .area import Area, EndlessPlane, wrap_position
 from .base import MAX_LEGS, MobilityContext, too_many
 from .trajectory import Legs, trim
-from .trajectory_file import TrackError, Tracks, read_tracks
+from .trajectory_file import RecordedTrajectories, TrajectoryError, read_trajectories
 
 _CLOSED_M = 1.0
 """A trajectory that ends nearer than this to where it began can be walked in a loop."""
@@ -49,7 +49,7 @@ class Replay:
         """The trajectories of the file as legs.
 
         Raises:
-            TrackError: the file cannot be used, has too few users, leaves the area or is too short.
+            TrajectoryError: the file cannot be used, has too few users, leaves the area or is too short.
         """
         tracks = _tracks(self.file, self.max_gap_s)
         self._check(tracks, context)
@@ -60,9 +60,9 @@ class Replay:
         legs = self._beyond_the_end(once, length_s[which], context.duration_s)
         return trim(_with_heights(_waiting(legs, wait_s), context.start_m), context.duration_s)
 
-    def _check(self, tracks: Tracks, context: MobilityContext) -> None:
+    def _check(self, tracks: RecordedTrajectories, context: MobilityContext) -> None:
         if len(tracks.names) < context.users and self.if_fewer == "refuse":
-            raise TrackError(
+            raise TrajectoryError(
                 f"{tracks.path}: {len(tracks.names)} trajectories for {context.users} users; lower the users' count, "
                 "or set if_fewer to 'cycle', so that several users follow the same one."
             )
@@ -91,7 +91,7 @@ class Replay:
         """Refuse a file with users elsewhere than above ``low_m`` and not above ``high_m``, as ``allowed`` says.
 
         Raises:
-            TrackError: the file, the line, the user and his height.
+            TrajectoryError: the file, the line, the user and his height.
         """
         tracks = _tracks(self.file, self.max_gap_s)
         height = tracks.position_m[:, 2]
@@ -120,23 +120,23 @@ class Replay:
 
 
 @lru_cache(maxsize=16)
-def _read(path: Path, max_gap_s: float, _modified_ns: int, _size: int) -> Tracks:
-    return read_tracks(path, max_gap_s)
+def _read(path: Path, max_gap_s: float, _modified_ns: int, _size: int) -> RecordedTrajectories:
+    return read_trajectories(path, max_gap_s)
 
 
-def _tracks(file: str, max_gap_s: float) -> Tracks:
+def _tracks(file: str, max_gap_s: float) -> RecordedTrajectories:
     """Read once per process while the file does not change."""
     path = Path(file).absolute()
     try:
         status = path.stat()
     except OSError as error:
-        raise TrackError(f"{path}: cannot be read: {error.strerror}.") from None
+        raise TrajectoryError(f"{path}: cannot be read: {error.strerror}.") from None
     return _read(path, max_gap_s, status.st_mtime_ns, status.st_size)
 
 
-def _require_inside(tracks: Tracks, area: Area) -> None:
+def _require_inside(tracks: RecordedTrajectories, area: Area) -> None:
     plane = torch.from_numpy(tracks.position_m[:, :2])
-    inside = wrap_position(area.topology, plane) if isinstance(area, Endless) else area.inside(plane)
+    inside = wrap_position(area.topology, plane) if isinstance(area, EndlessPlane) else area.inside(plane)
     away = (inside - plane).abs().amax(-1).numpy() > 1e-6
     if (point := tracks.first(away)) is not None:
         x, y = tracks.position_m[point, :2]
@@ -148,7 +148,7 @@ def _require_inside(tracks: Tracks, area: Area) -> None:
         )
 
 
-def _require_closed(tracks: Tracks, last: np.ndarray) -> None:
+def _require_closed(tracks: RecordedTrajectories, last: np.ndarray) -> None:
     begin = np.searchsorted(tracks.user, np.arange(len(tracks.names)))
     end = np.flatnonzero(last)
     apart_m = np.linalg.norm(np.nan_to_num(tracks.position_m[end] - tracks.position_m[begin]), axis=1)
@@ -163,7 +163,7 @@ def _require_closed(tracks: Tracks, last: np.ndarray) -> None:
         )
 
 
-def _legs_of(tracks: Tracks) -> tuple[Legs, Tensor]:
+def _legs_of(tracks: RecordedTrajectories) -> tuple[Legs, Tensor]:
     """A leg for each point, the last one standing still, ``[1, n, L]``; and how long each trajectory takes ``[n]``."""
     time_s, point = torch.from_numpy(tracks.time_s), torch.from_numpy(tracks.position_m)
     user = torch.from_numpy(tracks.user)

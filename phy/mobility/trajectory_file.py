@@ -34,12 +34,12 @@ _FORM = FileFormat(
 _SUMO_COLUMNS = ("user", "time_s", "x_m", "y_m", "z_m")
 
 
-class TrackError(TableError):
+class TrajectoryError(TableError):
     """A trajectory file that cannot be used. Says which file, where possible which line, and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
-class Tracks:
+class RecordedTrajectories:
     """The points of a file, those of a user together and in the order of time."""
 
     path: Path
@@ -54,9 +54,9 @@ class Tracks:
         """Points of each user, ``[n]``."""
         return np.bincount(self.user, minlength=len(self.names))
 
-    def error(self, point: int, message: str) -> TrackError:
+    def error(self, point: int, message: str) -> TrajectoryError:
         """An error in the line of one point."""
-        return TrackError(f"{self.path}, line {self.line[point]}: {message}")
+        return TrajectoryError(f"{self.path}, line {self.line[point]}: {message}")
 
     def first(self, bad: NDArray[np.bool_]) -> int | None:
         """The point of those marked that stands first in the file."""
@@ -64,7 +64,7 @@ class Tracks:
         return int(found[self.line[found].argmin()]) if len(found) else None
 
 
-def read_tracks(path: str | Path, max_gap_s: float = 60.0) -> Tracks:
+def read_trajectories(path: str | Path, max_gap_s: float = 60.0) -> RecordedTrajectories:
     """Read and check a file, plain or gzipped.
 
     Args:
@@ -72,7 +72,7 @@ def read_tracks(path: str | Path, max_gap_s: float = 60.0) -> Tracks:
         max_gap_s: longest time between two points of a user.
 
     Raises:
-        TrackError: the file is missing, empty, binary, cut off or has other columns; an entry is not a finite number; a
+        TrajectoryError: the file is missing, empty, binary, cut off or has other columns; an entry is not a finite number; a
             time is negative, occurs twice or goes back; a gap is longer than ``max_gap_s``; a user moves faster than
             500 km/h from point to point, or has a single point.
     """
@@ -82,7 +82,7 @@ def read_tracks(path: str | Path, max_gap_s: float = 60.0) -> Tracks:
     return tracks
 
 
-def _parse(path: Path) -> Tracks:
+def _parse(path: Path) -> RecordedTrajectories:
     table, by_sumo = _table(path)
     names = _users(table)
     time_s = table.numbers("time_s", low=0.0, hint="Times count from 0, the start of the run.")
@@ -93,17 +93,17 @@ def _parse(path: Path) -> Tracks:
     user = np.array([number[name] for name in names], dtype=np.int64)
     order = np.argsort(user, kind="stable")
     position, lines = np.column_stack(place), np.array(table.line, dtype=np.int64)
-    tracks = Tracks(path, tuple(number), user[order], time_s[order], position[order], lines[order])
+    tracks = RecordedTrajectories(path, tuple(number), user[order], time_s[order], position[order], lines[order])
     return tracks if not by_sumo else _seen_twice(tracks)
 
 
 def _table(path: Path) -> tuple[TextTable, bool]:
     """The rows of a file, and whether SUMO wrote it."""
-    text = read_text(path, TrackError)
+    text = read_text(path, TrajectoryError)
     if text.lstrip().startswith("<"):
         return _of_xml(path, text), True
     by_sumo = "timestep_time" in text.partition("\n")[0]
-    table = read_table(path, _FORM, TrackError)
+    table = read_table(path, _FORM, TrajectoryError)
     if not by_sumo or "user" not in table.columns:
         return table, False
     there = [row for row, name in enumerate(table.columns["user"]) if name.strip()]  # at some times nobody is
@@ -125,32 +125,34 @@ def _of_xml(path: Path, text: str) -> TextTable:
             lines.append(parser.CurrentLineNumber)
 
     def refuse(*_: object) -> None:
-        raise TrackError(f"{path}, line {parser.CurrentLineNumber}: SUMO's floating car data declares no entities.")
+        raise TrajectoryError(
+            f"{path}, line {parser.CurrentLineNumber}: SUMO's floating car data declares no entities."
+        )
 
     parser.StartElementHandler, parser.EntityDeclHandler = start, refuse
     try:
         parser.Parse(text, True)
     except expat.ExpatError as error:
-        raise TrackError(
+        raise TrajectoryError(
             f"{path}, line {error.lineno}: not a whole XML file ({expat.ErrorString(error.code)})."
         ) from None
     if not rows:
-        raise TrackError(
+        raise TrajectoryError(
             f"{path}: there is no vehicle and no person; floating car data of SUMO (--fcd-output) is expected."
         )
     columns = dict(zip(_SUMO_COLUMNS, zip(*rows, strict=True), strict=True))
     if not any(columns["z_m"]):
         del columns["z_m"]
-    return TextTable(path, tuple(lines), columns, TrackError)
+    return TextTable(path, tuple(lines), columns, TrajectoryError)
 
 
-def _seen_twice(tracks: Tracks) -> Tracks:
+def _seen_twice(tracks: RecordedTrajectories) -> RecordedTrajectories:
     """Without users of a single point."""
     many = tracks.points > 1
     if not many.any():
-        raise TrackError(f"{tracks.path}: nobody is there at two times; a trajectory needs two points.")
+        raise TrajectoryError(f"{tracks.path}: nobody is there at two times; a trajectory needs two points.")
     kept, number = many[tracks.user], np.cumsum(many) - 1
-    return Tracks(
+    return RecordedTrajectories(
         tracks.path,
         tuple(name for name, is_kept in zip(tracks.names, many, strict=True) if is_kept),
         number[tracks.user[kept]],
@@ -165,14 +167,14 @@ def _users(table: TextTable) -> list[str]:
     who = [name for name in ("user", "id") if name in table.columns]
     if len(who) != 1:
         wrong = "there is a column user and a column id; leave one of them out." if who else "no column user (or id)."
-        raise TrackError(f"{table.path}, line 1: {wrong}")
+        raise TrajectoryError(f"{table.path}, line 1: {wrong}")
     names = [entry.strip() for entry in table.columns[who[0]]]
     if "" in names:
         raise table.error(names.index(""), "the user has no name.")
     return names
 
 
-def _require_times(tracks: Tracks, max_gap_s: float) -> None:
+def _require_times(tracks: RecordedTrajectories, max_gap_s: float) -> None:
     same = np.diff(tracks.user, prepend=-1) == 0  # a point with one of the same user before it
     step_s = np.diff(tracks.time_s, prepend=0.0)
     if (point := tracks.first(same & (step_s == 0.0))) is not None:
@@ -193,7 +195,7 @@ def _require_times(tracks: Tracks, max_gap_s: float) -> None:
         raise tracks.error(point, f"user '{name}' has a single point; a trajectory needs two, or take him out.")
 
 
-def _require_speeds(tracks: Tracks) -> None:
+def _require_speeds(tracks: RecordedTrajectories) -> None:
     same = np.diff(tracks.user, prepend=-1) == 0
     way = np.diff(np.nan_to_num(tracks.position_m), axis=0, prepend=np.zeros((1, 3)))
     step_s = np.where(same, np.diff(tracks.time_s, prepend=-1.0), 1.0)

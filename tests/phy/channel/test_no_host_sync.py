@@ -17,7 +17,7 @@ from phy.blockage import (
     scripted_loss_db,
     write_script,
 )
-from phy.mobility import RectangleSettings, Waypoint, area_of, trajectories, wrap_position
+from phy.mobility import RandomWaypoint, RectangleSettings, area_of, trajectories, wrap_position
 from phy.random import Drops
 from phy.topology.sites import TopologySettings, build_topology
 
@@ -29,7 +29,7 @@ BOX = RectangleSettings(west_m=-50.0, south_m=-50.0, east_m=50.0, north_m=50.0)
 
 def test_trajectories() -> None:
     for area in (area_of(TOPOLOGY), area_of(TOPOLOGY, BOX)):
-        walk = trajectories(DROPS, Waypoint(), torch.zeros((2, 5, 3)), area, 10.0).to(META)
+        walk = trajectories(DROPS, RandomWaypoint(), torch.zeros((2, 5, 3)), area, 10.0).to(META)
         t_s = torch.zeros(4, device=META)
         assert wrap_position(TOPOLOGY, walk.position_m(t_s)).shape == walk.velocity_mps(t_s).shape == (2, 5, 4, 3)
 

@@ -20,11 +20,11 @@ from phy.mobility import (
     Manhattan,
     MobilityModel,
     MobilitySettings,
+    RandomWaypoint,
     Rectangle,
     RectangleSettings,
     Static,
     Trajectory,
-    Waypoint,
     area_of,
     join,
     trajectories,
@@ -41,7 +41,7 @@ AREAS = {"endless": area_of(TOPOLOGY), "box": area_of(TOPOLOGY, BOX)}
 MODELS: dict[str, MobilityModel] = {
     "static": Static(),
     "linear": Linear(min_speed_kmh=0.0, max_speed_kmh=500.0),
-    "waypoint": Waypoint(min_speed_kmh=2.0, max_speed_kmh=120.0, max_pause_s=3.0, reach_m=60.0),
+    "waypoint": RandomWaypoint(min_speed_kmh=2.0, max_speed_kmh=120.0, max_pause_s=3.0, reach_m=60.0),
     "manhattan": Manhattan(min_speed_kmh=20.0, max_speed_kmh=60.0, block_x_m=50.0, block_y_m=80.0),
     "gauss_markov": GaussMarkov(speed_kmh=30.0, deviation_kmh=10.0, step_s=0.7),
 }
@@ -186,7 +186,7 @@ def test_users_of_a_hall_stay_in_it() -> None:
     "model",
     [
         Linear(min_speed_kmh=100.0, max_speed_kmh=500.0),
-        Waypoint(min_speed_kmh=50.0, max_speed_kmh=500.0, max_pause_s=5.0),
+        RandomWaypoint(min_speed_kmh=50.0, max_speed_kmh=500.0, max_pause_s=5.0),
         GaussMarkov(speed_kmh=200.0, deviation_kmh=60.0),
     ],
     ids=lambda model: model.model,
@@ -215,7 +215,7 @@ def area_uniform(area: str, users: int) -> Tensor:
 
 def test_waypoint_is_stationary_from_the_start() -> None:
     """Speeds, pauses and what is left of a leg have the same law at the beginning and much later."""
-    model = Waypoint(min_speed_kmh=5.0, max_speed_kmh=100.0, min_pause_s=1.0, max_pause_s=9.0, reach_m=80.0)
+    model = RandomWaypoint(min_speed_kmh=5.0, max_speed_kmh=100.0, min_pause_s=1.0, max_pause_s=9.0, reach_m=80.0)
     path = trajectories(Drops(4, (0,)), model, area_uniform("endless", 20_000), AREAS["endless"], 400.0)
     early, late = speed_kmh(path, torch.tensor([0.0, 390.0]))[0].T.numpy()
     assert stats.ks_2samp(early, late).pvalue > 1e-3
@@ -230,7 +230,7 @@ def test_waypoint_is_stationary_from_the_start() -> None:
 
 
 def test_fresh_waypoints_begin_a_leg() -> None:
-    model = Waypoint(min_speed_kmh=50.0, max_speed_kmh=100.0, min_pause_s=100.0, max_pause_s=100.0, start="fresh")
+    model = RandomWaypoint(min_speed_kmh=50.0, max_speed_kmh=100.0, min_pause_s=100.0, max_pause_s=100.0, start="fresh")
     path = trajectories(Drops(3, (0,)), model, area_uniform("endless", 2000), AREAS["endless"], 1.0)
     speed = speed_kmh(path, torch.tensor([0.0]))
     assert speed.min() >= 50.0 - 1e-9
