@@ -66,7 +66,7 @@ class SpeedRange:
         """Speeds from uniform numbers."""
         return (self.min_speed_kmh + draw * (self.max_speed_kmh - self.min_speed_kmh)) / 3.6
 
-    def speed_on_the_way_mps(self, draw: Tensor) -> Tensor:
+    def stationary_speed_mps(self, draw: Tensor) -> Tensor:
         """Speeds at a random instant of users who draw a new one for each leg of given length.
 
         Slow legs last longer: the density is in proportion to 1/v.
@@ -80,7 +80,7 @@ class SpeedRange:
         return 1.0 / low if low == high else math.log(high / low) / (high - low)
 
 
-def moving(speeds: SpeedRange, what: str) -> None:
+def require_moving_speed(speeds: SpeedRange, what: str) -> None:
     """Refuse speeds so low that a leg might never end.
 
     Raises:
@@ -93,7 +93,7 @@ def moving(speeds: SpeedRange, what: str) -> None:
         )
 
 
-def chain(context: MobilityContext, duration_s: Tensor, step_m: Tensor, velocity_mps: Tensor) -> Legs:
+def consecutive_legs(context: MobilityContext, duration_s: Tensor, step_m: Tensor, velocity_mps: Tensor) -> Legs:
     """Legs one after the other from the start.
 
     Args:
@@ -105,10 +105,10 @@ def chain(context: MobilityContext, duration_s: Tensor, step_m: Tensor, velocity
     zero = torch.zeros_like
     start_s = torch.cat((zero(duration_s[:1]), duration_s[:-1].cumsum(0)))
     offset = torch.cat((zero(step_m[:1]), step_m[:-1].cumsum(0)))
-    return in_space(context, start_s, context.start_m[0, :, :2] + offset, velocity_mps)
+    return at_start_height(context, start_s, context.start_m[0, :, :2] + offset, velocity_mps)
 
 
-def in_space(context: MobilityContext, start_s: Tensor, origin_m: Tensor, velocity_mps: Tensor) -> Legs:
+def at_start_height(context: MobilityContext, start_s: Tensor, origin_m: Tensor, velocity_mps: Tensor) -> Legs:
     """Legs at the height of the start from those in the plane, whose leading dimension is the leg."""
     height = context.start_m[0, :, 2:].expand(*origin_m.shape[:2], 1)
     origin = torch.cat((origin_m, height), -1)
@@ -116,7 +116,7 @@ def in_space(context: MobilityContext, start_s: Tensor, origin_m: Tensor, veloci
     return Legs(start_s.T[None].contiguous(), origin.transpose(0, 1)[None], velocity.transpose(0, 1)[None])
 
 
-def too_many(needed: float, what: str) -> ValueError:
+def too_many_legs(needed: float, what: str) -> ValueError:
     """The error for a journey of more legs than fit."""
     return ValueError(
         f"the run would need about {needed:.0f} legs for a user, at most {MAX_LEGS} are kept; shorten the run or {what}"

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..random import normal
 from ..settings import STRICT
-from .base import MAX_LEGS, MAX_SPEED_KMH, MAX_SPEED_MPS, MobilityContext, chain, too_many
+from .base import MAX_LEGS, MAX_SPEED_KMH, MAX_SPEED_MPS, MobilityContext, consecutive_legs, too_many_legs
 from .trajectory import Legs
 
 
@@ -41,12 +41,12 @@ class GaussMarkov:
         """A leg for each step."""
         count = 1 + math.ceil(context.duration_s / self.step_s)
         if count > MAX_LEGS:
-            raise too_many(count, "raise step_s")
+            raise too_many_legs(count, "raise step_s")
         velocity = self._velocities(context, count)
         speed = torch.hypot(velocity[..., 0], velocity[..., 1])
         velocity = velocity * (MAX_SPEED_MPS / speed.clamp(min=MAX_SPEED_MPS))[..., None]
         took = torch.full((count, context.users), self.step_s, dtype=torch.float64)
-        return chain(context, took, velocity * self.step_s, velocity)
+        return consecutive_legs(context, took, velocity * self.step_s, velocity)
 
     def _velocities(self, context: MobilityContext, count: int) -> Tensor:
         """Velocity of each step, ``[count, U, 2]``."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..settings import STRICT
 from .area import Area, Rectangle
-from .base import MAX_LEGS, MobilityContext, SpeedRange, in_space, moving, too_many
+from .base import MAX_LEGS, MobilityContext, SpeedRange, at_start_height, require_moving_speed, too_many_legs
 from .trajectory import Legs, trim
 
 
@@ -39,7 +39,7 @@ class Manhattan(SpeedRange):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        moving(self, "manhattan")
+        require_moving_speed(self, "manhattan")
         return self
 
     def legs(self, context: MobilityContext) -> Legs:
@@ -48,20 +48,20 @@ class Manhattan(SpeedRange):
         speed_mps = max(self.max_speed_kmh / 3.6, 1e-9)
         count = 2 + math.ceil(context.duration_s * speed_mps / float(block.min()))
         if count > MAX_LEGS:
-            raise too_many(count, "enlarge the blocks")
+            raise too_many_legs(count, "enlarge the blocks")
         crossing, way = self._route(context, street, block, count)
         corner = street + crossing * block  # [L, U, 2]
         origin = torch.cat((self._snap(context, street, block, way[0])[None], corner[:-1]))
         length = (corner - origin).abs().sum(-1)
         speed = torch.cat(
             (
-                self.speed_on_the_way_mps(context.draw("manhattan/start", (context.users, 3))[:, 2])[None],
+                self.stationary_speed_mps(context.draw("manhattan/start", (context.users, 3))[:, 2])[None],
                 self.speed_mps(context.draw("manhattan/speed", (count - 1, context.users))),
             )
         )
         took = length / speed
         start_s = torch.cat((torch.zeros_like(took[:1]), took[:-1].cumsum(0)))
-        return trim(in_space(context, start_s, origin, speed[..., None] * way), context.duration_s)
+        return trim(at_start_height(context, start_s, origin, speed[..., None] * way), context.duration_s)
 
     def streets(self, area: Area) -> tuple[Tensor, Tensor]:
         """A crossing ``[2]``, and the distances ``[2]`` to the next ones along x and y."""

@@ -20,7 +20,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from ..settings import STRICT
-from .base import MAX_LEGS, MobilityContext, SpeedRange, chain, moving, too_many
+from .base import MAX_LEGS, MobilityContext, SpeedRange, consecutive_legs, require_moving_speed, too_many_legs
 from .trajectory import Legs, trim
 
 _ANGLES = 4096
@@ -44,7 +44,7 @@ class RandomWaypoint(SpeedRange):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        moving(self, "waypoint")
+        require_moving_speed(self, "waypoint")
         if self.min_pause_s > self.max_pause_s:
             raise ValueError(
                 f"min_pause_s is {self.min_pause_s:g}, but max_pause_s is {self.max_pause_s:g}; "
@@ -67,13 +67,13 @@ class RandomWaypoint(SpeedRange):
                 return self._in_turn(context, move, took, pause)
             count *= 2
             if count > MAX_LEGS:
-                raise too_many(count * context.duration_s / max(shortest_s, 1e-9), "raise reach_m or the pauses")
+                raise too_many_legs(count * context.duration_s / max(shortest_s, 1e-9), "raise reach_m or the pauses")
 
     def _in_turn(self, context: MobilityContext, move: Tensor, took: Tensor, pause: Tensor) -> Legs:
         """Movements ``[L, U, 2]`` of duration ``[L, U]`` and pauses ``[L, U]``, one after the other."""
         velocity = torch.where(took[..., None] > 0.0, move / took[..., None], torch.zeros_like(move))
         rest = torch.zeros_like(move)
-        legs = chain(
+        legs = consecutive_legs(
             context,
             torch.stack((took, pause), 1).flatten(0, 1),
             torch.stack((move, rest), 1).flatten(0, 1),
@@ -95,7 +95,7 @@ class RandomWaypoint(SpeedRange):
             return torch.zeros(1, context.users, 2, dtype=torch.float64), nothing + 1.0, nothing
         left = draw[:, 3]
         move = left[:, None] * reach.vectors(draw[:, 0], draw[:, 1], seen_on_the_way=True)
-        speed = self.speed_on_the_way_mps(draw[:, 2])
+        speed = self.stationary_speed_mps(draw[:, 2])
         low, high = self.min_pause_s, self.max_pause_s
         pause = low + draw[:, 4] * (high - low)
         pausing_s, moving_s = 0.5 * (low + high), reach.mean_m * self.mean_slowness

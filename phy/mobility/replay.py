@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..settings import STRICT
 from .area import Area, EndlessPlane, wrap_position
-from .base import MAX_LEGS, MobilityContext, too_many
+from .base import MAX_LEGS, MobilityContext, too_many_legs
 from .trajectory import Legs, trim
 from .trajectory_file import RecordedTrajectories, TrajectoryError, read_trajectories
 
@@ -113,7 +113,7 @@ class Replay:
         period_s = length_s[None, :, None] * (2.0 if back else 1.0)
         laps = 1 + int(duration_s / float(period_s.min()))
         if laps * part.start_s.shape[2] > MAX_LEGS:
-            raise too_many(laps * part.start_s.shape[2], "set at_end to 'hold'")
+            raise too_many_legs(laps * part.start_s.shape[2], "set at_end to 'hold'")
         late_s = (torch.arange(laps, dtype=torch.float64) * period_s)[..., None]  # [1, U, laps, 1]
         start_s = (part.start_s[:, :, None] + late_s).flatten(2)
         return _sorted(start_s, *(x.repeat(1, 1, laps, 1) for x in (part.origin_m, part.velocity_mps)))

@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ..settings import STRICT
-from .base import MobilityContext, SpeedRange, in_space
+from .base import MobilityContext, SpeedRange, at_start_height
 from .trajectory import Legs
 
 
@@ -24,7 +24,9 @@ class Static:
     def legs(self, context: MobilityContext) -> Legs:
         """One leg of no velocity."""
         origin = context.start_m[:, :, :2]
-        return in_space(context, torch.zeros((1, context.users), dtype=torch.float64), origin, torch.zeros_like(origin))
+        return at_start_height(
+            context, torch.zeros((1, context.users), dtype=torch.float64), origin, torch.zeros_like(origin)
+        )
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -46,4 +48,4 @@ class Linear(SpeedRange):
             angle = torch.full_like(speed, math.radians(self.heading_deg))
         velocity = speed[:, None] * torch.stack((angle.cos(), angle.sin()), -1)
         start_s = torch.zeros((1, context.users), dtype=torch.float64)
-        return in_space(context, start_s, context.start_m[:, :, :2], velocity[None])
+        return at_start_height(context, start_s, context.start_m[:, :, :2], velocity[None])

@@ -220,8 +220,8 @@ def test_waypoint_is_stationary_from_the_start() -> None:
     early, late = speed_kmh(path, torch.tensor([0.0, 390.0]))[0].T.numpy()
     assert stats.ks_2samp(early, late).pvalue > 1e-3
     # time-stationary law: density of the speed in proportion to 1/v, so that its mean is (b - a) / ln(b / a)
-    moving = early[early > 0.0]
-    assert moving.mean() == pytest.approx(95.0 / math.log(20.0), rel=0.02)
+    require_moving_speed = early[early > 0.0]
+    assert require_moving_speed.mean() == pytest.approx(95.0 / math.log(20.0), rel=0.02)
     mean_leg_s = (2 / 3 * 80.0) * 3.6 * math.log(20.0) / 95.0
     assert (early == 0.0).mean() == pytest.approx(5.0 / (5.0 + mean_leg_s), abs=0.008)
     shift = path.position_m(torch.tensor([0.0, 5.0, 395.0, 400.0]))
