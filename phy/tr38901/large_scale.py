@@ -30,7 +30,7 @@ from .lsp_tables import NAMES, mixing, moments, sigma_db, states, zsd_log10
 from .pathloss import Edition, Link, PathLossModel, environment_height_m, path_losses_db
 from .penetration import car_loss_db, check_car_validity, penetration_loss_db
 from .settings import PropagationSettings
-from .spatial_correlation import Waves, draw_amplitudes, draw_waves
+from .spatial_correlation import PlaneWaves, draw_amplitudes, draw_waves
 
 NO_DIRECT_PATH_DB = -100.0
 """K-factor of a link without a direct path; free space, which has nothing else, has the opposite."""
@@ -91,7 +91,7 @@ class LargeScaleModel:
     """All that is drawn once per drop; amplitudes of fields have the shape ``[B, 2W, ...]``."""
 
     plan: LargeScalePlan
-    waves: Waves
+    waves: PlaneWaves
     parameters: Tensor  # [B, 2W, N, 7] fields of NAMES
     common: Tensor  # [B, 2W, 1] field of shadowing that the sites share
     line: Tensor  # [B, 2W, N] fields of line of sight

@@ -36,7 +36,7 @@ _GOLDEN = 0.5 * (3.0 - math.sqrt(5.0))  # of a turn
 
 
 @dataclass(frozen=True)
-class Waves:
+class PlaneWaves:
     """Plane waves of each drop."""
 
     number_rad_m: Tensor  # [B, W, 2]
@@ -50,7 +50,7 @@ class Waves:
         return torch.cat((torch.cos(phase), torch.sin(phase)), -1)
 
     def weights(self, decorrelation_m: float) -> Tensor:
-        """``sqrt(p_w)`` for a field of another decorrelation distance, for cosines and sines, ``[B, 2W]``."""
+        """``sqrt(p_w)`` for a correlated_normal of another decorrelation distance, for cosines and sines, ``[B, 2W]``."""
         number = self.exact.clamp_max(self.highest)
         tail = (1.0 + (number * self.middle_m) ** 2) / (1.0 + (number * decorrelation_m) ** 2)
         density = (decorrelation_m / self.middle_m) ** 2 * tail**1.5  # ratio of the spectra
@@ -72,7 +72,7 @@ def _roots(power: Tensor) -> Tensor:
     return torch.cat((root, root), 1)
 
 
-def draw_waves(keys: Tensor, decorrelation_m: Sequence[float], waves: int = WAVES) -> Waves:
+def draw_waves(keys: Tensor, decorrelation_m: Sequence[float], waves: int = WAVES) -> PlaneWaves:
     """Waves for fields of the given decorrelation distances.
 
     One wave is drawn from each of W equally probable bands of the spectrum of a distance in the middle of those wanted.
@@ -92,16 +92,16 @@ def draw_waves(keys: Tensor, decorrelation_m: Sequence[float], waves: int = WAVE
     length = exact.clamp_max(highest)
     direction = 2.0 * math.pi * (draw[:, :1, 1] + _GOLDEN * torch.arange(waves, device=draw.device))
     number = torch.stack((length * torch.cos(direction), length * torch.sin(direction)), -1)
-    return Waves(number, exact, highest, middle)
+    return PlaneWaves(number, exact, highest, middle)
 
 
-def draw_amplitudes(keys: Tensor, waves: Waves, fields: int) -> Tensor:
+def draw_amplitudes(keys: Tensor, waves: PlaneWaves, fields: int) -> Tensor:
     """Amplitudes of the cosines and sines of independent fields, of unit power a wave: float64 ``[B, 2W, fields]``."""
     phase = 2.0 * math.pi * uniform(keys, (waves.exact.shape[1], fields))
     return math.sqrt(2.0) * torch.cat((torch.cos(phase), torch.sin(phase)), 1)
 
 
-def field(keys: Tensor, xy: Tensor, decorrelation_m: float) -> Tensor:
+def correlated_normal(keys: Tensor, xy: Tensor, decorrelation_m: float) -> Tensor:
     """One field per drop, mean 0, variance 1, at positions ``[B, U, 2]`` in m: float64 ``[B, U]``."""
     waves = draw_waves(keys, (decorrelation_m,))
     amplitudes = draw_amplitudes(~keys, waves, 1) * waves.weights(decorrelation_m)[..., None]
