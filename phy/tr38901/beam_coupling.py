@@ -19,7 +19,7 @@ from ..random import Drops, normal, uniform
 from . import cluster_angles
 from .cluster_directions import LinkStatistics, cluster_directions, direct_ray
 from .large_scale import LargeScaleModel, SiteLinks
-from .lsp_tables import RAYS, State, zod_offset_deg, zsd_log10
+from .lsp_tables import RAYS, PropagationState, zod_offset_deg, zsd_log10
 from .pathloss import Link
 from .rays import ClusterDirections, fold_zenith
 
@@ -76,7 +76,7 @@ def beam_power(drop: Drops, model: LargeScaleModel, links: SiteLinks, ends: Link
     random = _draw(drop, model, links)
     users, sites = links.power.shape[1:]
     found: Tensor | None = None
-    for number, state in enumerate(model.plan.states):
+    for number, state in enumerate(model.plan.propagation_states):
         rows = (links.column == number).nonzero(as_tuple=True)
         for part in zip(*(index.split(_rows_at_once(state, ends)) for index in rows), strict=True):
             power = _between(_rays(model, links, random, part, number), ends, part[1])
@@ -88,7 +88,7 @@ def beam_power(drop: Drops, model: LargeScaleModel, links: SiteLinks, ends: Link
     return found.flatten(1, 2)
 
 
-def _rows_at_once(state: State, ends: LinkEnds) -> int:
+def _rows_at_once(state: PropagationState, ends: LinkEnds) -> int:
     one = torch.zeros(1)
     beams = ends.base(one, one).shape[-1] * len(ends.boresight_rad) + ends.user(one, one).shape[-1]
     return max(1, _GAINS_AT_ONCE // (beams * state.clusters * RAYS))
@@ -109,7 +109,7 @@ def _draw(drop: Drops, model: LargeScaleModel, links: SiteLinks) -> _Random:
 
 def _rays(model: LargeScaleModel, links: SiteLinks, random: _Random, rows: tuple[Tensor, ...], column: int) -> _Rays:
     """Of links that are all in one state: twenty of each cluster, and the direct one."""
-    state = model.plan.states[column]
+    state = model.plan.propagation_states[column]
     statistics = _statistics(model, links, rows, column)
     indoor = column == _INDOORS
     made = cluster_directions(state, statistics, random.normals[rows], random.sides[rows], indoor=indoor)
@@ -124,7 +124,7 @@ def _rays(model: LargeScaleModel, links: SiteLinks, random: _Random, rows: tuple
     return _Rays(weight.to(_SINGLE), *every)
 
 
-def _around(state: State, made: ClusterDirections, median_zsd_deg: Tensor, pairing: Tensor) -> list[Tensor]:
+def _around(state: PropagationState, made: ClusterDirections, median_zsd_deg: Tensor, pairing: Tensor) -> list[Tensor]:
     """Directions of the rays around those of their clusters, ``[R, clusters * 20]`` each: AOD, ZOD, AOA, ZOA."""
     count = state.clusters
     asd, asa, zsa = (math.radians(spread) for spread in state.cluster_spread_deg)

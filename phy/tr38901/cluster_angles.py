@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..antenna.element import SectorAntennaSettings, gain_db
 from ..random import uniform
-from .lsp_tables import RAYS, State
+from .lsp_tables import RAYS, PropagationState
 
 DRAWS = 4
 """Normal numbers of a cluster: delay, shadowing, and the jitter of its azimuth and zenith angle of departure."""
@@ -51,7 +51,9 @@ class Spreads:
     k_db: Tensor | None  # of links in line of sight
 
 
-def clusters(state: State, delay_spread_s: Tensor, k_db: Tensor | None, draws: Tensor, most: int) -> Clusters:
+def clusters(
+    state: PropagationState, delay_spread_s: Tensor, k_db: Tensor | None, draws: Tensor, most: int
+) -> Clusters:
     """Delays ascending from zero and powers (equations 7.5-1 to 7.5-6).
 
     Args:
@@ -80,7 +82,9 @@ def los_delay_scaling(k_db: Tensor) -> Tensor:
     return (0.7705 - 0.0433 * k_db + 0.0002 * k_db**2 + 0.000017 * k_db**3).clamp(min=0.1)
 
 
-def departures_deg(state: State, power: Tensor, spreads: Spreads, draws: Tensor, side: Tensor) -> tuple[Tensor, Tensor]:
+def departures_deg(
+    state: PropagationState, power: Tensor, spreads: Spreads, draws: Tensor, side: Tensor
+) -> tuple[Tensor, Tensor]:
     """Azimuth and zenith angle of each cluster in degrees, ``[R, L]`` each (equations 7.5-9 to 7.5-19).
 
     Args:
@@ -111,7 +115,11 @@ def departures_deg(state: State, power: Tensor, spreads: Spreads, draws: Tensor,
 
 
 def mean_gains(
-    state: State, antenna: SectorAntennaSettings, boresight_rad: Tensor, spreads: Spreads, angles: tuple[Tensor, ...]
+    state: PropagationState,
+    antenna: SectorAntennaSettings,
+    boresight_rad: Tensor,
+    spreads: Spreads,
+    angles: tuple[Tensor, ...],
 ) -> Tensor:
     """Mean gain of each sector's antenna over the 20 rays of each cluster, linear, float64 ``[R, S, L]``.
 
@@ -128,7 +136,7 @@ def mean_gains(
 
 
 def _mean_gains(
-    state: State,
+    state: PropagationState,
     antenna: SectorAntennaSettings,
     boresight_rad: Tensor,
     azimuth: Tensor,

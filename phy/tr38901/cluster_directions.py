@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from . import cluster_angles
-from .lsp_tables import NAMES, State
+from .lsp_tables import NAMES, PropagationState
 from .rays import ClusterDirections, ClusterSpreads, DirectRay
 
 DRAWS = 6
@@ -35,13 +35,13 @@ class LinkStatistics:
     distance_m: Tensor  # [R]
 
 
-def direct_ray(state: State, links: LinkStatistics) -> DirectRay:
+def direct_ray(state: PropagationState, links: LinkStatistics) -> DirectRay:
     """The direct rays; they arrive from where the base station is."""
     k = 10.0 ** (links.values[:, NAMES.index("K")] / 10.0) if state.k_db else torch.zeros_like(links.aod)
     return DirectRay(k, links.aod, links.zod, links.aod + math.pi, math.pi - links.zod, links.distance_m)
 
 
-def cluster_spreads(state: State, links: LinkStatistics) -> ClusterSpreads:
+def cluster_spreads(state: PropagationState, links: LinkStatistics) -> ClusterSpreads:
     """How rays spread within the clusters of these links."""
     like = torch.ones_like(links.aod)
     asd, asa, zsa = state.cluster_spread_deg
@@ -50,7 +50,7 @@ def cluster_spreads(state: State, links: LinkStatistics) -> ClusterSpreads:
 
 
 def cluster_directions(
-    state: State, links: LinkStatistics, normals: Tensor, sides: Tensor, indoor: bool = False
+    state: PropagationState, links: LinkStatistics, normals: Tensor, sides: Tensor, indoor: bool = False
 ) -> ClusterDirections:
     """Delays, powers and directions of the clusters.
 

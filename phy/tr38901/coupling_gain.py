@@ -10,7 +10,7 @@ from torch import Tensor
 from ..antenna.element import SectorAntennaSettings, gain_db, polarization_gain
 from . import cluster_angles
 from .large_scale_plan import Geometry, LargeScalePlan
-from .lsp_tables import NAMES, State, zod_offset_deg, zsd_log10
+from .lsp_tables import NAMES, PropagationState, zod_offset_deg, zsd_log10
 from .pathloss import Link
 
 K, DS, ASD, ZSD = (NAMES.index(name) for name in ("K", "DS", "ASD", "ZSD"))
@@ -38,7 +38,7 @@ class _Links:
     """Links that are, at least in part, in one state; R of them, one row each."""
 
     rows: tuple[Tensor, ...]  # drop, user and site of each
-    state: State
+    state: PropagationState
     share: Tensor  # [R] share of line of sight of the outdoor part, in the eyes of this state
     values: Tensor  # [R, 7] its parameters
     power: Tensor  # [R] what the state carries
@@ -76,7 +76,7 @@ def sum_rays(
     out = RayPower(new((*shape, sectors, most)), new((*shape, sectors)), new((*shape, most)))
     line = _direct_gain(plan, geometry)
     strongest = torch.stack(power).argmax(0)
-    for column, state in enumerate(plan.states):
+    for column, state in enumerate(plan.propagation_states):
         rows = (power[column] > 0.0).nonzero(as_tuple=True)
         if len(rows[0]) == 0:
             continue

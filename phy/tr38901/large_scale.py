@@ -26,7 +26,7 @@ from . import cluster_angles
 from .coupling_gain import ClusterDraws, sum_rays
 from .large_scale_plan import Geometry, LargeScalePlan
 from .los import LOS_DECORRELATION_M, los_probability, soft_los
-from .lsp_tables import NAMES, mixing, moments, sigma_db, states, zsd_log10
+from .lsp_tables import NAMES, mixing, moments, propagation_states, sigma_db, zsd_log10
 from .pathloss import Edition, Link, PathLossModel, environment_height_m, path_losses_db
 from .penetration import car_loss_db, check_car_validity, penetration_loss_db
 from .settings import PropagationSettings
@@ -240,7 +240,7 @@ def delay_spread_log10(
 
     Free space, not in the table, has 1 ns.
     """
-    return tuple(moments(state, model, carrier_hz)[2] for state in states(model, edition))
+    return tuple(moments(state, model, carrier_hz)[2] for state in propagation_states(model, edition))
 
 
 def _evaluate(model: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor) -> LargeScale:
@@ -327,7 +327,7 @@ def _line_of_sight(model: LargeScaleModel, link: Link, table: Tensor) -> Tensor:
 
 def _parameters(model: LargeScaleModel, geometry: Geometry, column: int) -> Tensor:
     """The seven parameters of links in one state, ``[B, U, N, 7]``: decibels, and logarithms of spreads."""
-    settings, state, link = model.plan.propagation, model.plan.states[column], geometry.link
+    settings, state, link = model.plan.propagation, model.plan.propagation_states[column], geometry.link
     weights = torch.stack([model.waves.weights(d) for d in state.decorrelation_m], -1)  # [B, 2W, 7]
     amplitudes = model.parameters * weights[:, :, None]
     drawn = (geometry.waves @ amplitudes.flatten(2)).view(*link.distance_2d_m.shape, len(NAMES))
@@ -362,7 +362,7 @@ def _cluster_draws(model: LargeScaleModel, geometry: Geometry) -> ClusterDraws:
 def _distances(plan: LargeScalePlan) -> list[float]:
     """All decorrelation distances that fields of this plan have."""
     model = plan.propagation.model
-    indoor_state = plan.states if plan.propagation.indoor_share > 0.0 else plan.states[:2]
+    indoor_state = plan.propagation_states if plan.propagation.indoor_share > 0.0 else plan.propagation_states[:2]
     return [d for state in indoor_state for d in state.decorrelation_m] + [
         LOS_DECORRELATION_M[model],
         *CLUSTER_DECORRELATION_M[model],

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..antenna.element import SectorAntennaSettings
 from ..topology.sites import Topology
-from .lsp_tables import State, states
+from .lsp_tables import PropagationState, propagation_states
 from .pathloss import Link
 from .settings import PropagationSettings
 
@@ -30,14 +30,14 @@ class LargeScalePlan:
         return points and self.propagation.antenna_gain == "rays" and self.propagation.model != "free_space"
 
     @property
-    def states(self) -> tuple[State, State, State]:
+    def propagation_states(self) -> tuple[PropagationState, PropagationState, PropagationState]:
         """Parameters of LOS, NLOS and O2I links."""
-        return states(self.propagation.model, self.propagation.parameters)
+        return propagation_states(self.propagation.model, self.propagation.parameters)
 
     @property
     def most_clusters(self) -> int:
         """Clusters for which a link has room; none where nobody asks for them."""
-        return max(state.clusters for state in self.states) if self.clusters or self.sums_rays else 0
+        return max(state.clusters for state in self.propagation_states) if self.clusters or self.sums_rays else 0
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def link_clusters(
     normals, sides = normals[place], sides[place]
     clusters, spreads, direct = _empty(site, normals.shape[-2])
     spread_s = torch.zeros(site.shape, dtype=torch.float64)
-    for number, state in enumerate(model.plan.states):
+    for number, state in enumerate(model.plan.propagation_states):
         rows = (column == number).nonzero(as_tuple=True)
         if len(rows[0]) == 0:
             continue

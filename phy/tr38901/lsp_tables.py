@@ -30,7 +30,7 @@ _Log = tuple[float, float, float, float]  # mean = a x + b, sigma = c x + d, wit
 
 
 @dataclass(frozen=True)
-class State:
+class PropagationState:
     """One column of the table."""
 
     ds: _Log
@@ -59,7 +59,7 @@ _C_PHI = {10: 1.090, 11: 1.123, 12: 1.146, 15: 1.211, 19: 1.273, 20: 1.289}
 _C_THETA = {10: 0.957, 11: 1.031, 12: 1.104, 15: 1.1088, 19: 1.184, 20: 1.178}
 _C_PHI_LAPLACIAN = {15: 1.434, 19: 1.501}
 
-_OUTDOOR_TO_INDOOR = State(
+_OUTDOOR_TO_INDOOR = PropagationState(
     ds=(0, -6.62, 0, 0.32), asd=(0, 1.25, 0, 0.42), asa=(0, 1.76, 0, 0.16), zsa=(0, 1.01, 0, 0.43),
     sigma_sf_db=7.0, k_db=None, xpr_db=(9, 5), clusters=12, delay_scaling=2.2, cluster_shadowing_db=4,
     cluster_spread_deg=(5, 8, 3), decorrelation_m=(7, 7, 10, 11, 17, 25, 25),
@@ -67,7 +67,7 @@ _OUTDOOR_TO_INDOOR = State(
 )  # fmt: skip
 
 _UMA = (
-    State(
+    PropagationState(
         ds=(-0.0963, -6.955, 0, 0.66), asd=(0.1114, 1.06, 0, 0.28), asa=(0, 1.81, 0, 0.20), zsa=(0, 0.95, 0, 0.16),
         sigma_sf_db=4.0, k_db=(9, 3.5), xpr_db=(8, 4), clusters=12, delay_scaling=2.5, cluster_shadowing_db=3,
         cluster_spread_deg=(5, 11, 7), decorrelation_m=(37, 12, 30, 18, 15, 15, 15),
@@ -75,7 +75,7 @@ _UMA = (
             0, -0.4, -0.5, -0.5, 0, -0.8,  -0.4, 0, -0.2, 0, 0,  0.4, 0.8, -0.2, 0,  0, 0.5, 0,  -0.3, 0.4,  0
         ),
     ),
-    State(
+    PropagationState(
         ds=(-0.204, -6.28, 0, 0.39), asd=(-0.1144, 1.5, 0, 0.28), asa=(-0.27, 2.08, 0, 0.11),
         zsa=(-0.3236, 1.512, 0, 0.16),
         sigma_sf_db=6.0, k_db=None, xpr_db=(7, 3), clusters=20, delay_scaling=2.3, cluster_shadowing_db=3,
@@ -86,7 +86,7 @@ _UMA = (
 )  # fmt: skip
 
 _UMI = (
-    State(
+    PropagationState(
         ds=(-0.24, -7.14, 0, 0.38), asd=(-0.05, 1.21, 0, 0.41), asa=(-0.08, 1.73, 0.014, 0.28),
         zsa=(-0.1, 0.73, -0.04, 0.34),
         sigma_sf_db=4.0, k_db=(9, 5), xpr_db=(9, 3), clusters=12, delay_scaling=3.0, cluster_shadowing_db=3,
@@ -95,7 +95,7 @@ _UMI = (
             0.5, -0.4, -0.5, -0.4, 0, 0,  -0.7, -0.2, -0.3, 0, 0,  0.5, 0.8, 0, 0.2,  0.4, 0.5, 0.3,  0, 0,  0
         ),
     ),
-    State(
+    PropagationState(
         ds=(-0.24, -6.83, 0.16, 0.28), asd=(-0.23, 1.53, 0.11, 0.33), asa=(-0.08, 1.81, 0.05, 0.3),
         zsa=(-0.04, 0.92, -0.07, 0.41),
         sigma_sf_db=7.82, k_db=None, xpr_db=(8, 3), clusters=19, delay_scaling=2.1, cluster_shadowing_db=3,
@@ -106,7 +106,7 @@ _UMI = (
 )  # fmt: skip
 
 _RMA = (
-    State(
+    PropagationState(
         ds=(0, -7.49, 0, 0.55), asd=(0, 0.90, 0, 0.38), asa=(0, 1.52, 0, 0.24), zsa=(0, 0.47, 0, 0.40),
         sigma_sf_db=4.0, k_db=(7, 4), xpr_db=(12, 4), clusters=11, delay_scaling=3.8, cluster_shadowing_db=3,
         cluster_spread_deg=(2, 3, 3), decorrelation_m=(37, 40, 50, 25, 35, 15, 15),
@@ -114,7 +114,7 @@ _RMA = (
             0, -0.5, 0, 0, 0.01, -0.17,  0, 0, 0, 0, -0.02,  0, 0, -0.05, 0.27,  0, 0.73, -0.14,  -0.20, 0.24,  -0.07
         ),
     ),
-    State(
+    PropagationState(
         ds=(0, -7.43, 0, 0.48), asd=(0, 0.95, 0, 0.45), asa=(0, 1.52, 0, 0.13), zsa=(0, 0.58, 0, 0.37),
         sigma_sf_db=8.0, k_db=None, xpr_db=(7, 3), clusters=10, delay_scaling=1.7, cluster_shadowing_db=3,
         cluster_spread_deg=(2, 3, 3), decorrelation_m=(120, 120, 36, 30, 40, 50, 50),
@@ -122,7 +122,7 @@ _RMA = (
             0, -0.5, 0.6, 0, -0.04, -0.25,  0, 0, 0, 0, 0,  -0.4, 0, -0.10, -0.40,  0, 0.42, -0.27,  -0.18, 0.26,  -0.27
         ),
     ),
-    State(
+    PropagationState(
         ds=(0, -7.47, 0, 0.24), asd=(0, 0.67, 0, 0.18), asa=(0, 1.66, 0, 0.21), zsa=(0, 0.93, 0, 0.22),
         sigma_sf_db=8.0, k_db=None, xpr_db=(7, 3), clusters=10, delay_scaling=1.7, cluster_shadowing_db=3,
         cluster_spread_deg=(2, 3, 3), decorrelation_m=(120, 120, 36, 30, 40, 50, 50),
@@ -130,7 +130,7 @@ _RMA = (
     ),
 )  # fmt: skip
 
-_INH_LOS = State(
+_INH_LOS = PropagationState(
     ds=(-0.01, -7.692, 0, 0.18), asd=(0, 1.60, 0, 0.18), asa=(-0.19, 1.781, 0.12, 0.119),
     zsa=(-0.26, 1.44, -0.04, 0.264),
     sigma_sf_db=3.0, k_db=(7, 4), xpr_db=(11, 4), clusters=15, delay_scaling=3.6, cluster_shadowing_db=6,
@@ -139,7 +139,7 @@ _INH_LOS = State(
         0.5, -0.8, -0.4, -0.5, 0.2, 0.3,  -0.5, 0, 0, 0, 0.1,  0.6, 0.8, 0.1, 0.2,  0.4, 0.5, 0,  0, 0.5,  0
     ),
 )  # fmt: skip
-_INH_NLOS = State(
+_INH_NLOS = PropagationState(
     ds=(-0.28, -7.173, 0.10, 0.055), asd=(0, 1.62, 0, 0.25), asa=(-0.11, 1.863, 0.12, 0.059),
     zsa=(-0.15, 1.387, -0.09, 0.746),
     sigma_sf_db=8.03, k_db=None, xpr_db=(10, 4), clusters=19, delay_scaling=3.0, cluster_shadowing_db=3,
@@ -153,14 +153,14 @@ _NONE = replace(
 )  # fmt: skip
 _FREE_SPACE = (replace(_NONE, k_db=(100, 0)), _NONE, _NONE)
 
-_V16: dict[PathLossModel, tuple[State, State, State]] = {
+_V16: dict[PathLossModel, tuple[PropagationState, PropagationState, PropagationState]] = {
     "uma": _UMA,
     "umi": _UMI,
     "rma": _RMA,
     "inh": (_INH_LOS, _INH_NLOS, _INH_NLOS),  # nobody indoors is served from outside
     "free_space": _FREE_SPACE,
 }
-_V19: dict[PathLossModel, tuple[State, State, State]] = {
+_V19: dict[PathLossModel, tuple[PropagationState, PropagationState, PropagationState]] = {
     **_V16,
     "uma": (
         replace(_UMA[0], ds=(-0.0794, -7.067, 0.026, 0.57), asd=(0, 0.92, 0, 0.31), asa=(0, 1.76, 0, 0.19),
@@ -180,7 +180,7 @@ _V19: dict[PathLossModel, tuple[State, State, State]] = {
 _INH_A_NLOS = replace(
     _INH_NLOS, ds=(0, -7.41, 0, 0.14), asa=(0, 1.77, 0, 0.16), zsa=(0, 1.26, 0, 0.67), sigma_sf_db=4.0, laplacian=True
 )
-_IMT2020_A: dict[PathLossModel, tuple[State, State, State]] = {
+_IMT2020_A: dict[PathLossModel, tuple[PropagationState, PropagationState, PropagationState]] = {
     **_V16,
     "umi": (replace(_UMI[0], sigma_sf_db=3.0), replace(_UMI[1], sigma_sf_db=4.0), _OUTDOOR_TO_INDOOR),
     "inh": (
@@ -189,7 +189,7 @@ _IMT2020_A: dict[PathLossModel, tuple[State, State, State]] = {
         _INH_A_NLOS,
     ),
 }
-_TABLES: dict[Edition, dict[PathLossModel, tuple[State, State, State]]] = {
+_TABLES: dict[Edition, dict[PathLossModel, tuple[PropagationState, PropagationState, PropagationState]]] = {
     "v19": _V19,
     "v16": _V16,
     "imt2020_a": _IMT2020_A,
@@ -199,7 +199,9 @@ _SIGMA_ZSD_OFFICE_A = (0.41, 0.36)
 _RMA_SIGMA_BEYOND_BREAKPOINT_DB = 6.0
 
 
-def states(model: PathLossModel, edition: Edition = "v19") -> tuple[State, State, State]:
+def propagation_states(
+    model: PathLossModel, edition: Edition = "v19"
+) -> tuple[PropagationState, PropagationState, PropagationState]:
     """Parameters of a scenario in LOS, NLOS and O2I."""
     return _TABLES[edition][model]
 
@@ -213,7 +215,7 @@ def log_frequency(model: PathLossModel, carrier_hz: float) -> float:
     return math.log10(max(ghz, 6.0)) if model == "uma" else math.log10(1.0 + max(ghz, 2.0 if model == "umi" else 6.0))
 
 
-def moments(state: State, model: PathLossModel, carrier_hz: float) -> tuple[tuple[float, float], ...]:
+def moments(state: PropagationState, model: PathLossModel, carrier_hz: float) -> tuple[tuple[float, float], ...]:
     """Mean and sigma of each parameter in the order of :data:`NAMES`; ZSD, which depends on distance, as 0 and 0."""
     x = log_frequency(model, carrier_hz)
     spread = {name: (a * x + b, c * x + d) for name, (a, b, c, d) in _logs(state).items()}
@@ -230,7 +232,7 @@ def sigma_db(model: PathLossModel, link: Link, column: Tensor, edition: Edition 
         column: int64 ``[...]``, state of each link.
         edition: of the tables.
     """
-    table = [state.sigma_sf_db for state in states(model, edition)]
+    table = [state.sigma_sf_db for state in propagation_states(model, edition)]
     sigma = link.distance_2d_m.new_tensor(table)[column]
     if model == "rma":
         far = (column == 0) & (link.distance_2d_m > breakpoint_m("rma", link))
@@ -239,7 +241,7 @@ def sigma_db(model: PathLossModel, link: Link, column: Tensor, edition: Edition 
 
 
 @functools.lru_cache(maxsize=64)
-def mixing(state: State) -> Tensor:
+def mixing(state: PropagationState) -> Tensor:
     """Symmetric square root of the cross-correlations ``[7, 7]``: independent normal fields times it are correlated.
 
     TR 38.901 clause 7.5, step 4.
@@ -310,5 +312,5 @@ def _sigma_zsd(model: PathLossModel, carrier_hz: float) -> tuple[float, float]:
     return known.get(model, (0.0, 0.0))
 
 
-def _logs(state: State) -> dict[str, _Log]:
+def _logs(state: PropagationState) -> dict[str, _Log]:
     return {"DS": state.ds, "ASD": state.asd, "ASA": state.asa, "ZSA": state.zsa}

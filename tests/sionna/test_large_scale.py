@@ -15,7 +15,7 @@ from phy.topology.sites import TopologySettings, build_topology, displacement
 from phy.topology.users import place_uniform
 from phy.tr38901.large_scale import PropagationSettings, large_scale
 from phy.tr38901.los import los_probability
-from phy.tr38901.lsp_tables import NAMES, moments, sigma_db, states, zod_offset_deg, zsd_log10
+from phy.tr38901.lsp_tables import NAMES, moments, propagation_states, sigma_db, zod_offset_deg, zsd_log10
 from phy.tr38901.pathloss import Link, PathLossModel, path_loss_db
 from phy.tr38901.penetration import penetration_loss_db
 
@@ -57,17 +57,17 @@ def scenario(model: str, carrier_hz: float, o2i: str = "low") -> Any:
     return kind(carrier_hz, o2i_model=o2i, **common)
 
 
-def place(of: Any, model: str, user_height_m: float, distance_m: Tensor, **states: Any) -> Any:
+def place(of: Any, model: str, user_height_m: float, distance_m: Tensor, **propagation_states: Any) -> Any:
     """Users at distances ``[U]`` or ``[B, U]`` on a line away from one base station."""
     x = torch.atleast_2d(distance_m)
     user = torch.stack([x, torch.zeros_like(x), torch.full_like(x, user_height_m)], dim=-1)
     base = torch.tensor([0.0, 0.0, BS_HEIGHT_M[model]], dtype=torch.float64).expand(len(x), 1, 3)
     outdoors = torch.zeros(x.shape, dtype=torch.bool)
     if model == "rma":
-        states["in_car"] = outdoors
-    states.setdefault("in_state", outdoors)
+        propagation_states["in_car"] = outdoors
+    propagation_states.setdefault("in_state", outdoors)
     still = torch.zeros_like(user)
-    of.set_topology(user, base, still, torch.zeros_like(base), still, **states)
+    of.set_topology(user, base, still, torch.zeros_like(base), still, **propagation_states)
     return of
 
 
@@ -139,7 +139,7 @@ def test_laws_of_large_scale_parameters(model: PathLossModel, carrier_hz: float)
     for column, (los, indoor_state) in enumerate(((True, False), (False, False), (False, True))):
         place(theirs, model, 1.5, DISTANCE_M, los=los, in_state=torch.full((1, 50), indoor_state))
         share = torch.full_like(DISTANCE_M, float(los))
-        laws = dict(zip(NAMES, moments(states(model)[column], model, carrier_hz), strict=True))
+        laws = dict(zip(NAMES, moments(propagation_states(model)[column], model, carrier_hz), strict=True))
         zenith = zsd_log10(model, "v19", at, share)
         for i, name in enumerate(SIONNA_ORDER):
             mean, sigma = zenith if name == "ZSD" else (torch.full_like(share, value) for value in laws[name])

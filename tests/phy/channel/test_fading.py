@@ -14,7 +14,7 @@ from phy.channel.fading import FadingLinks, FadingSettings, draw_fading, karhune
 from phy.link.sinr import received_power
 from phy.random import Drops, normal
 from phy.tr38901.cluster_angles import clusters
-from phy.tr38901.lsp_tables import states
+from phy.tr38901.lsp_tables import propagation_states
 from phy.units import SPEED_OF_LIGHT_MPS
 
 CARRIER_HZ, SPEED_MPS = 3.5e9, 10.0
@@ -25,7 +25,7 @@ def links(users: int, cells: int, k_db: float = -100.0) -> FadingLinks:
     """One site a cell; clusters of UMa without line of sight, delay spread 363 ns."""
     drawn = normal(DROP.keys("clusters"), (users * cells, 20, 2))[0]
     spread = torch.full((users * cells,), 363e-9, dtype=torch.float64)
-    made = clusters(states("uma")[1], spread, None, drawn, 20)
+    made = clusters(propagation_states("uma")[1], spread, None, drawn, 20)
     shape = (1, users, cells)
     return FadingLinks(
         k_factor_db=torch.full(shape, k_db, dtype=torch.float64),

@@ -28,7 +28,7 @@ from phy.tr38901.large_scale import (
     large_scale,
     raised,
 )
-from phy.tr38901.lsp_tables import states
+from phy.tr38901.lsp_tables import propagation_states
 from phy.tr38901.pathloss import PathLossModel, path_loss_db
 
 DROP = Drops(3, (1,))
@@ -44,7 +44,7 @@ NETWORKS: dict[str, TopologySettings] = {
 
 @pytest.mark.parametrize(("model", "column", "k_db"), [("uma", 0, 6.0), ("uma", 1, None), ("rma", 2, None)])
 def test_gains_equal_the_loop(model: PathLossModel, column: int, k_db: float | None) -> None:
-    state, rows, boresight = states(model, "v16")[column], 6, [30.0, 150.0, -90.0]
+    state, rows, boresight = propagation_states(model, "v16")[column], 6, [30.0, 150.0, -90.0]
     draw = normal(torch.tensor([5]), (rows, 20, 4))[0]
     side = torch.where(uniform(torch.tensor([6]), (rows, 20, 2))[0] < 0.5, 1.0, -1.0).double()
     pick = cluster_angles.pairing_index(uniform(torch.tensor([7]), (rows, 20))[0])

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from phy.random import Drops
-from phy.tr38901.lsp_tables import states
+from phy.tr38901.lsp_tables import propagation_states
 from phy.tr38901.pathloss import PathLossModel
 from phy.tr38901.spatial_correlation import correlated_normal, draw_amplitudes, draw_waves
 
@@ -52,7 +52,7 @@ def test_one_drop_looks_like_the_ensemble() -> None:
 @pytest.mark.parametrize("model", ["uma", "umi", "rma", "inh"])
 def test_fields_that_share_waves_keep_their_own_autocorrelation(model: PathLossModel) -> None:
     """All decorrelation distances of a scenario at once, which differ by up to a factor of eight."""
-    distances = sorted({d for state in states(model) for d in state.decorrelation_m})
+    distances = sorted({d for state in propagation_states(model) for d in state.decorrelation_m})
     waves = draw_waves(MANY.keys("waves"), distances)
     amplitudes = draw_amplitudes(MANY.keys("amplitudes"), waves, 1)
     for d in distances:
