@@ -23,7 +23,7 @@ from mac.handover.a3 import HandoverSettings
 from mac.handover.measurements import MeasurementSettings
 from mac.handover.serving_plan import LinkMonitor
 from phy.antenna.element import SectorAntennaSettings
-from phy.blockage import BlockageEvent, ScriptedSettings, scripted_loss_db, write_script
+from phy.blockage import BlockageEvent, ScriptedSettings, build_script, scripted_loss_db
 from phy.mobility import (
     GaussMarkov,
     Linear,
@@ -88,7 +88,7 @@ def levels(path: Trajectory, t_s: Tensor) -> Tensor:
     plan = LargeScalePlan(TOPOLOGY, PropagationSettings(los="never"), SectorAntennaSettings(kind="omni"), 1)
     model = draw_large_scale_model(DROP, plan)
     event = BlockageEvent(loss_db=25.0, rectangle=CORNER, transition_m=4.0, cells=(0,))
-    script = write_script(ScriptedSettings(events=(event,)), TOPOLOGY, ["user"])
+    script = build_script(ScriptedSettings(events=(event,)), TOPOLOGY, ["user"])
     way, rows = path.position_m(t_s), []
     for number, now in enumerate(t_s.tolist()):
         place = wrap_position(TOPOLOGY, way[:, :, number])

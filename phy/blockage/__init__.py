@@ -9,18 +9,19 @@ from pydantic import Field
 from .knife_edge import MAX_SCREEN_LOSS_DB, edge, screen_loss_db
 from .model_a import BlockingRegions, ModelASettings, draw_blocking_regions, model_a_loss_db
 from .model_b import BlockingScreens, ModelBSettings, draw_blocking_screens, model_b_loss_db, path_loss_db
-from .scripted import BlockageEvent, Script, ScriptedSettings, depth_m, scripted_loss_db, write_script
+from .scripted import BlockageEvent, BlockageScript, ScriptedSettings, build_script, depth_m, scripted_loss_db
 
 __all__ = [
     "MAX_SCREEN_LOSS_DB",
     "BlockageEvent",
+    "BlockageScript",
     "BlockageSettings",
     "BlockingRegions",
     "BlockingScreens",
     "ModelASettings",
     "ModelBSettings",
-    "Script",
     "ScriptedSettings",
+    "build_script",
     "depth_m",
     "draw_blocking_regions",
     "draw_blocking_screens",
@@ -30,7 +31,6 @@ __all__ = [
     "path_loss_db",
     "screen_loss_db",
     "scripted_loss_db",
-    "write_script",
 ]
 
 BlockageSettings = Annotated[

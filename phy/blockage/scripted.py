@@ -83,7 +83,7 @@ class ScriptedSettings:
 
 
 @dataclass(frozen=True)
-class Script:
+class BlockageScript:
     """E events in tensors; their regions are P polygons of S sides, some of them of length 0.
 
     A region near the border of a cluster that repeats is seen from more than one side: it has a polygon for each image
@@ -101,12 +101,12 @@ class Script:
     member: Tensor  # [U, E] float64, 1 where the event concerns the user
     cell: Tensor  # [E, C] float64, 1 where it concerns the cell
 
-    def to(self, device: torch.device) -> Script:
+    def to(self, device: torch.device) -> BlockageScript:
         """The same script on another device."""
-        return Script(**{name: value.to(device) for name, value in vars(self).items()})
+        return BlockageScript(**{name: value.to(device) for name, value in vars(self).items()})
 
 
-def write_script(settings: ScriptedSettings, topology: Topology, group_of_user: Sequence[str]) -> Script:
+def build_script(settings: ScriptedSettings, topology: Topology, group_of_user: Sequence[str]) -> BlockageScript:
     """Turn the events into tensors.
 
     Args:
@@ -120,7 +120,7 @@ def write_script(settings: ScriptedSettings, topology: Topology, group_of_user: 
     events = settings.events
     region, corner = _polygons(events, topology)
     end = [torch.inf if event.end_s is None else event.end_s for event in events]
-    return Script(
+    return BlockageScript(
         loss_db=_column([event.loss_db for event in events]),
         start_s=_column([event.start_s for event in events]),
         end_s=_column(end),
@@ -134,7 +134,7 @@ def write_script(settings: ScriptedSettings, topology: Topology, group_of_user: 
     )
 
 
-def scripted_loss_db(script: Script, position_m: Tensor, t_s: float) -> Tensor:
+def scripted_loss_db(script: BlockageScript, position_m: Tensor, t_s: float) -> Tensor:
     """Loss of every link in dB, ``[B, U, C]``.
 
     Args:

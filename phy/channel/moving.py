@@ -24,12 +24,12 @@ from ..blockage import (
     BlockageSettings,
     ModelASettings,
     ModelBSettings,
+    build_script,
     draw_blocking_regions,
     draw_blocking_screens,
     model_a_loss_db,
     model_b_loss_db,
     scripted_loss_db,
-    write_script,
 )
 from ..mobility import (
     MobilitySettings,
@@ -329,7 +329,7 @@ def _loss(drop: Drops, plan: ChannelPlan, motion: MotionPlan, number: int) -> An
         return lambda way, place, t_s: model_b_loss_db(screens, place, towards(place), t_s, carrier_hz)[
             ..., topology.cell_site
         ]
-    script = write_script(blockage, topology, group_names(motion))
+    script = build_script(blockage, topology, group_names(motion))
     return lambda way, place, t_s: scripted_loss_db(script, place, t_s)
 
 

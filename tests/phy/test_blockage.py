@@ -13,11 +13,12 @@ from scipy import stats
 from torch import Tensor
 
 from phy.blockage import (
+    BlockageScript,
     BlockageSettings,
     ModelASettings,
     ModelBSettings,
-    Script,
     ScriptedSettings,
+    build_script,
     depth_m,
     draw_blocking_regions,
     draw_blocking_screens,
@@ -27,7 +28,6 @@ from phy.blockage import (
     path_loss_db,
     screen_loss_db,
     scripted_loss_db,
-    write_script,
 )
 from phy.blockage.model_a import _at
 from phy.mobility import RectangleSettings, area_of, wrap_position
@@ -243,12 +243,12 @@ def test_regions_of_a_drop_alone_and_in_a_batch() -> None:
 # Script
 
 
-def script(*events: dict[str, Any], groups: list[str] | None = None) -> Script:
+def script(*events: dict[str, Any], groups: list[str] | None = None) -> BlockageScript:
     settings = TypeAdapter(ScriptedSettings).validate_python({"events": events})
-    return write_script(settings, TOPOLOGY, groups or ["a"] * 4)
+    return build_script(settings, TOPOLOGY, groups or ["a"] * 4)
 
 
-def loss_at(what: Script, xy: list[tuple[float, float]], t_s: float = 0.0) -> Tensor:
+def loss_at(what: BlockageScript, xy: list[tuple[float, float]], t_s: float = 0.0) -> Tensor:
     return scripted_loss_db(what, f64([[[x, y, 1.5] for x, y in xy]]), t_s)
 
 

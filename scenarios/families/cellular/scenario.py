@@ -26,7 +26,7 @@ from mac.traffic import TraceError, TraceReplay, TrafficModel
 from mac.traffic.queue_delay import BIN_EDGES_S
 from mac.traffic.trace_paths import matching
 from phy.antenna.element import SectorAntennaSettings
-from phy.blockage import BlockageSettings, ScriptedSettings, write_script
+from phy.blockage import BlockageSettings, ScriptedSettings, build_script
 from phy.channel.channel import ChannelSettings
 from phy.channel.fading import FadingSettings
 from phy.channel.moving import MotionSettings
@@ -252,7 +252,7 @@ class CellularScenario(ScenarioBase):
         for number, blockage in enumerate(self.blockage):
             if isinstance(blockage, ScriptedSettings):
                 try:
-                    write_script(blockage, build_topology(self.topology), group_names(self))
+                    build_script(blockage, build_topology(self.topology), group_names(self))
                 except ValueError as error:
                     raise ValueError(f"blockage.{number}: {error}") from None
                 self._warn_of_what_comes_too_late(blockage, number)

@@ -10,12 +10,12 @@ from phy.blockage import (
     ModelASettings,
     ModelBSettings,
     ScriptedSettings,
+    build_script,
     draw_blocking_regions,
     draw_blocking_screens,
     model_a_loss_db,
     model_b_loss_db,
     scripted_loss_db,
-    write_script,
 )
 from phy.mobility import RandomWaypoint, RectangleSettings, area_of, trajectories, wrap_position
 from phy.random import Drops
@@ -56,5 +56,5 @@ def test_blockage() -> None:
     screens = draw_blocking_screens(DROPS, ModelBSettings(count=3), area_of(TOPOLOGY), 5.0).to(META)
     assert model_b_loss_db(screens, position, position[:, :, None], 1.0, 3.5e9).shape == (2, 5, 1)
     event = BlockageEvent(loss_db=9.0, rectangle=BOX, end_s=3.0)
-    script = write_script(ScriptedSettings(events=(event,)), TOPOLOGY, ["a"] * 5).to(META)
+    script = build_script(ScriptedSettings(events=(event,)), TOPOLOGY, ["a"] * 5).to(META)
     assert scripted_loss_db(script, position, 1.0).shape == (2, 5, 21)
