@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .knife_edge import MAX_SCREEN_LOSS_DB, edge, screen_loss_db
+from .knife_edge import MAX_SCREEN_LOSS_DB, edge_contribution, screen_loss_db
 from .model_a import BlockingRegions, ModelASettings, draw_blocking_regions, model_a_loss_db
 from .model_b import BlockingScreens, ModelBSettings, draw_blocking_screens, model_b_loss_db, path_loss_db
 from .scripted import BlockageEvent, BlockageScript, ScriptedSettings, build_script, depth_m, scripted_loss_db
@@ -25,7 +25,7 @@ __all__ = [
     "depth_m",
     "draw_blocking_regions",
     "draw_blocking_screens",
-    "edge",
+    "edge_contribution",
     "model_a_loss_db",
     "model_b_loss_db",
     "path_loss_db",

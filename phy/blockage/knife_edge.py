@@ -11,7 +11,7 @@ MAX_SCREEN_LOSS_DB = 60.0
 """Loss of one screen at most: the formula is unbounded where a screen covers everything."""
 
 
-def edge(side: Tensor, detour_m: Tensor, wavelength_m: float) -> Tensor:
+def edge_contribution(side: Tensor, detour_m: Tensor, wavelength_m: float) -> Tensor:
     """Contribution F of an edge, -1/2 to 1/2: ``atan(pi/2 sqrt(pi/lambda detour)) / pi`` with the sign of ``side``.
 
     Args:
@@ -19,7 +19,7 @@ def edge(side: Tensor, detour_m: Tensor, wavelength_m: float) -> Tensor:
         detour_m: how much longer the path over the edge is than the direct one, ``[...]``.
         wavelength_m: lambda.
 
-    The two edges of a screen add up to ``edge(upper) - edge(lower)``, which is the standard's table of signs: both are
+    The two edges of a screen add up to ``edge_contribution(upper) - edge_contribution(lower)``, which is the standard's table of signs: both are
     positive where the screen covers the path, and the nearer one is negative where it does not.
     """
     bend = torch.sqrt(math.pi / wavelength_m * detour_m.clamp(min=0.0))

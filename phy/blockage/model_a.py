@@ -22,7 +22,7 @@ from torch import Tensor
 from ..random import Drops, uniform
 from ..settings import STRICT
 from ..units import SPEED_OF_LIGHT_MPS
-from .knife_edge import edge, screen_loss_db
+from .knife_edge import edge_contribution, screen_loss_db
 
 SELF_LOSS_DB = 30.0
 _WAVES = 64
@@ -99,7 +99,7 @@ def model_a_loss_db(
     def both(away: Tensor, size: Tensor) -> Tensor:
         upper, lower = away + 0.5 * size, away - 0.5 * size
         detour = [distance_m * (1.0 / torch.cos(angle.clamp(-1.5, 1.5)) - 1.0) for angle in (upper, lower)]
-        return edge(upper, detour[0], wavelength_m) - edge(lower, detour[1], wavelength_m)
+        return edge_contribution(upper, detour[0], wavelength_m) - edge_contribution(lower, detour[1], wavelength_m)
 
     near = (off.abs() < x) & (rise.abs() < y)
     return loss + torch.where(near, screen_loss_db(both(off, x), both(rise, y)), 0.0).sum(-1)

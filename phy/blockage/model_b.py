@@ -20,7 +20,7 @@ from ..mobility import Area, EndlessPlane, Linear, MobilitySettings, Trajectory,
 from ..random import Drops, uniform
 from ..settings import STRICT
 from ..units import SPEED_OF_LIGHT_MPS
-from .knife_edge import edge, screen_loss_db
+from .knife_edge import edge_contribution, screen_loss_db
 
 _FADE_M = 1.0
 _IMAGES = [(i, j) for i in (0, -1, 1) for j in (0, -1, 1)]
@@ -109,12 +109,12 @@ def path_loss_db(
     def above(side: Tensor) -> Tensor:
         """Seen from above, an edge that many metres beside the path."""
         detour = torch.hypot(along, side) + torch.hypot(reach - along, side) - reach
-        return edge(side, detour, wavelength_m)
+        return edge_contribution(side, detour, wavelength_m)
 
     def beside(level: Tensor) -> Tensor:
         """Seen from the side, an edge that many metres above the user."""
         detour = torch.hypot(along, level) + torch.hypot(reach - along, climb - level) - torch.hypot(reach, climb)
-        return edge(level - climb * along / reach, detour, wavelength_m)
+        return edge_contribution(level - climb * along / reach, detour, wavelength_m)
 
     width, height = size_m
     wide = above(across + 0.5 * width) - above(across - 0.5 * width)
