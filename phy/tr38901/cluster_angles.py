@@ -39,7 +39,7 @@ class Clusters:
 
 
 @dataclass(frozen=True)
-class Spreads:
+class AngularSpreads:
     """What the directions of departure of some links follow from, in degrees, ``[R]`` each."""
 
     azimuth: Tensor  # ASD
@@ -82,8 +82,8 @@ def los_delay_scaling(k_db: Tensor) -> Tensor:
     return (0.7705 - 0.0433 * k_db + 0.0002 * k_db**2 + 0.000017 * k_db**3).clamp(min=0.1)
 
 
-def departures_deg(
-    state: PropagationState, power: Tensor, spreads: Spreads, draws: Tensor, side: Tensor
+def cluster_angles_deg(
+    state: PropagationState, power: Tensor, spreads: AngularSpreads, draws: Tensor, side: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Azimuth and zenith angle of each cluster in degrees, ``[R, L]`` each (equations 7.5-9 to 7.5-19).
 
@@ -118,7 +118,7 @@ def mean_gains(
     state: PropagationState,
     antenna: SectorAntennaSettings,
     boresight_rad: Tensor,
-    spreads: Spreads,
+    spreads: AngularSpreads,
     angles: tuple[Tensor, ...],
 ) -> Tensor:
     """Mean gain of each sector's antenna over the 20 rays of each cluster, linear, float64 ``[R, S, L]``.

@@ -77,9 +77,11 @@ def cluster_directions(
     )
     found: list[Tensor] = []
     for end, (azimuth, zenith, los_azimuth, los_zenith, offset) in enumerate(ends):
-        of_end = cluster_angles.Spreads(azimuth, zenith, links.median_zsd_deg, los_azimuth, los_zenith, offset, k_db)
+        of_end = cluster_angles.AngularSpreads(
+            azimuth, zenith, links.median_zsd_deg, los_azimuth, los_zenith, offset, k_db
+        )
         jitter = normals[:, :count, 2 + 2 * end : 4 + 2 * end]
         side = sides[:, :count, 2 * end : 2 + 2 * end]
-        found += cluster_angles.departures_deg(state, power, of_end, jitter, side)
+        found += cluster_angles.cluster_angles_deg(state, power, of_end, jitter, side)
     aod, zod, aoa, zoa = (torch.nn.functional.pad(torch.deg2rad(angle), (0, most - count)) for angle in found)
     return ClusterDirections(made.delay_s, made.power, aod, zod, aoa, zoa)

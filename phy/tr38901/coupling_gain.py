@@ -119,7 +119,7 @@ def _ray_gain(
     rows, state, model = links.rows, links.state, plan.propagation.model
     link = _rows_of(geometry.link, rows)
     median_zenith = zsd_log10(model, plan.propagation.parameters, link, links.share)[0]
-    spreads = cluster_angles.Spreads(
+    spreads = cluster_angles.AngularSpreads(
         azimuth=torch.pow(10.0, links.values[:, ASD]),
         zenith=torch.pow(10.0, links.values[:, ZSD]),
         median_zenith=torch.pow(10.0, median_zenith),
@@ -131,7 +131,7 @@ def _ray_gain(
     count = state.clusters
     uniform = draws.uniform[rows][:, :count]
     side = torch.where(uniform[..., :2] < 0.5, 1.0, -1.0)
-    directions = cluster_angles.departures_deg(state, made.power[:, :count], spreads, drawn[:, :count, 2:], side)
+    directions = cluster_angles.cluster_angles_deg(state, made.power[:, :count], spreads, drawn[:, :count, 2:], side)
     boresight = plan.topology.azimuth_rad[: plan.topology.sectors]
     parts = (*directions, cluster_angles.pairing_index(uniform[..., 2]))
     gain = cluster_angles.mean_gains(state, plan.antenna, boresight, spreads, parts)

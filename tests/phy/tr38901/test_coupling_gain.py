@@ -51,11 +51,11 @@ def test_gains_equal_the_loop(model: PathLossModel, column: int, k_db: float | N
     asd, zsd = (torch.linspace(low, high, rows, dtype=torch.float64) for low, high in ((3.0, 60.0), (0.5, 12.0)))
     spread, k = torch.full((rows,), 2e-7).double(), None if k_db is None else torch.full((rows,), k_db).double()
     made = cluster_angles.clusters(state, spread, k, draw[..., :2], 20)
-    spreads = cluster_angles.Spreads(
+    spreads = cluster_angles.AngularSpreads(
         asd, zsd, torch.full_like(asd, 2.4), torch.full_like(asd, 70.0), torch.full_like(asd, 96.0), 0 * asd - 2.0, k
     )
     n = state.clusters
-    found = cluster_angles.departures_deg(state, made.power[:, :n], spreads, draw[:, :n, 2:], side[:, :n])
+    found = cluster_angles.cluster_angles_deg(state, made.power[:, :n], spreads, draw[:, :n, 2:], side[:, :n])
     gain = cluster_angles.mean_gains(
         state, ANTENNA, torch.deg2rad(torch.tensor(boresight)), spreads, (*found, pick[:, :n])
     )
