@@ -143,10 +143,10 @@ def draw_mimo(
     rays = heard_rays(drop, model, links, site)
     gain = plan.snr_at_unit_gain * links.power.gather(2, site)
     boresight = model.plan.topology.azimuth_rad[heard]
-    bearing, velocity = attitudes(drop, plan.speed_mps)
+    bearing, velocity = draw_orientations(drop, plan.speed_mps)
     ends = LinkEnds(boresight, bearing[..., None].expand_as(gain), velocity[:, :, None].expand(*gain.shape, 3))
     steered = steer_links(plan, model.plan.propagation.carrier_hz, rays, ends, gain, dtype)
-    tones = tones_of(steered, plan.frequency_hz, dtype)
+    tones = cluster_phases(steered, plan.frequency_hz, dtype)
     return MimoChannel(plan.antennas, steered, tones, heard, snr.scatter(2, heard, 0.0))
 
 
@@ -169,7 +169,7 @@ class LinkEnds:
         return LinkEnds(self.boresight_rad[:, rows], self.bearing_rad[:, rows], self.velocity_mps[:, rows])
 
 
-def attitudes(drop: Drops, speed_mps: Tensor) -> tuple[Tensor, Tensor]:
+def draw_orientations(drop: Drops, speed_mps: Tensor) -> tuple[Tensor, Tensor]:
     """Bearing ``[1, U]`` of each user's panel, and his velocity ``[1, U, 3]`` in a direction of its own."""
     turn = [2.0 * math.pi * uniform(drop.keys(name), (len(speed_mps),)) for name in ("mimo/bearing", "mimo/heading")]
     bearing, heading = turn
@@ -177,7 +177,7 @@ def attitudes(drop: Drops, speed_mps: Tensor) -> tuple[Tensor, Tensor]:
     return bearing, speed_mps[:, None] * direction
 
 
-def tones_of(steered: SteeredRays, frequency_hz: Tensor, dtype: torch.dtype) -> Tensor:
+def cluster_phases(steered: SteeredRays, frequency_hz: Tensor, dtype: torch.dtype) -> Tensor:
     """Phase of each cluster on each PRB ``[..., K, N]``, complex."""
     turns = steered.delay_s[..., None, :] * frequency_hz[:, None]
     return torch.polar(torch.ones_like(turns), -2.0 * math.pi * (turns - turns.floor())).to(dtype.to_complex())

@@ -32,7 +32,7 @@ from ..tr38901.link_clusters import link_clusters
 from ..tr38901.rays import draw_links, make_rays
 from ..units import SPEED_OF_LIGHT_MPS
 from .channel import Channel, ChannelPlan
-from .matrices import HeardCells, LinkEnds, MimoPlan, attitudes, steer_links, strongest, tones_of
+from .matrices import HeardCells, LinkEnds, MimoPlan, cluster_phases, draw_orientations, steer_links, strongest
 from .moving import MotionPlan, MovingDrop, MovingFading, build_moving_single_antenna_channel
 
 
@@ -163,7 +163,7 @@ class MovingDropMatrices:
     def __init__(self, moving_drop: MovingDrop, plan: MimoPlan, cells: Cells, place: Target) -> None:
         self.moving_drop, self.plan, self.cells, self.place = moving_drop, plan, cells, place
         self._every = moving_drop.motion.update_slots
-        bearing, velocity = attitudes(moving_drop.drop, plan.speed_mps)
+        bearing, velocity = draw_orientations(moving_drop.drop, plan.speed_mps)
         self._bearing, self._velocity = bearing[0], velocity[0] * moving_drop.stays[:, None]
         self._states: dict[int, MimoState] = {}
         self._segment: _Segment | None = None
@@ -279,7 +279,7 @@ class MovingDropMatrices:
         rays = replace(rays, phases=phases)
         order = split_order(rays)[0]
         steered = self._steered(state, with_sub_clusters(rays, spread_s), user, cell)
-        tones = tones_of(steered, self.plan.frequency_hz, self.place.dtype)
+        tones = cluster_phases(steered, self.plan.frequency_hz, self.place.dtype)
         return _Rays(steered.rx[0], steered.tx[0], steered.doppler_hz[0], tones[0], order, wave, turns)
 
     def _links(self, state: MimoState, user: Tensor, cell: Tensor) -> tuple[MimoRays, Tensor]:

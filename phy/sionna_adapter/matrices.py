@@ -15,7 +15,15 @@ import torch
 from torch import Tensor
 
 from ..channel.channel import Channel, ChannelPlan, no_fading, place_users, stack_channels
-from ..channel.matrices import LinkEnds, MimoChannel, MimoPlan, attitudes, steer_links, strongest, tones_of
+from ..channel.matrices import (
+    LinkEnds,
+    MimoChannel,
+    MimoPlan,
+    cluster_phases,
+    draw_orientations,
+    steer_links,
+    strongest,
+)
 from ..random import Drops
 from ..tr38901.coefficients import MimoRays, SteeredRays, with_sub_clusters
 from .channel import SionnaLinks, draw_links, require_possible
@@ -47,7 +55,7 @@ def _build_drop(drop: Drops, plan: ChannelPlan, dtype: torch.dtype) -> Channel:
     position, home = place_users(drop, plan)
     links, matrices = draw_links(drop, plan, position), plan.mimo
     assert matrices is not None
-    bearing, _ = attitudes(drop, plan.speed_mps)
+    bearing, _ = draw_orientations(drop, plan.speed_mps)
     at_once = max(1, _LINKS_AT_ONCE // plan.topology.cells)
     parts = []
     for first in range(0, plan.users, at_once):
@@ -60,7 +68,7 @@ def _build_drop(drop: Drops, plan: ChannelPlan, dtype: torch.dtype) -> Channel:
     mimo = MimoChannel(
         matrices.antennas,
         steered,
-        tones_of(steered, plan.frequency_hz, torch.float64),
+        cluster_phases(steered, plan.frequency_hz, torch.float64),
         heard,
         snr.scatter(2, heard, 0.0),
     )

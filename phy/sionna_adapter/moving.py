@@ -24,7 +24,7 @@ from torch import Tensor
 from ..antenna.panel import unit_vector
 from ..channel.channel import Channel, ChannelPlan
 from ..channel.fading import Basis, steering_matrix
-from ..channel.matrices import attitudes
+from ..channel.matrices import draw_orientations
 from ..channel.moving import MotionPlan, MovingDrop, MovingFading, start_of
 from ..channel.moving_matrices import MimoState, MovingDropMatrices, Target, with_matrices
 from ..random import Drops
@@ -181,7 +181,7 @@ class SionnaMovingDrop(MovingDrop):
         """Mean SNR of a state, ``[1, U, C]``."""
         if self.plan.antennas is None:
             return self.ray_state(number).rays.abs().square().sum(-1).flatten(1)[None]
-        bearing, _ = attitudes(self.drop, self.plan.speed_mps)
+        bearing, _ = draw_orientations(self.drop, self.plan.speed_mps)
         return mean_snr(self.plan, self.links(number), bearing) * self._blocked(number)
 
     def _segment_of(self, number: int, place: Target) -> _Segment:

@@ -14,7 +14,7 @@ from sionna_panel_cases import UE, apart, of_sionna
 import scenarios
 from phy.antenna.panel import PanelSettings
 from phy.channel.channel import Channel, ChannelPlan, place_users
-from phy.channel.matrices import MimoChannel, attitudes
+from phy.channel.matrices import MimoChannel, draw_orientations
 from phy.link.mimo_settings import MimoSettings
 from phy.random import Drops
 from phy.sionna_adapter.channel import draw_links
@@ -53,7 +53,7 @@ def test_equals_what_sionna_makes_of_the_same_rays_and_panels(
     mimo = matrices(build_sionna_matrices(drop, of, CPU, torch.float64))
     ours = torch.stack([mimo.matrices(0, n * 5e-3) for n in range(3)])  # [T, U, K, J, Nr, Nt]
     links = draw_links(drop, of, place_users(drop, of)[0])
-    assert apart(ours, of_sionna(of, links, attitudes(drop, of.speed_mps)[0], 3), mimo.heard[0]) < 1e-5
+    assert apart(ours, of_sionna(of, links, draw_orientations(drop, of.speed_mps)[0], 3), mimo.heard[0]) < 1e-5
 
 
 def test_powers_cells_and_a_drop_in_a_batch() -> None:
