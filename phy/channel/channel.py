@@ -26,7 +26,7 @@ from ..tr38901.large_scale import (
     draw_large_scale_model,
     raised,
 )
-from .fading import Basis, Fading, FadingLinks, FadingSettings, SmallScale, draw_fading, karhunen_loeve
+from .fading import Basis, Fading, FadingLinks, FadingSettings, SmallScale, draw_fading, karhunen_loeve_basis
 from .matrices import Matrices, MimoChannel, MimoPlan, draw_mimo, stack_mimo
 
 Attachment = Literal["strongest", "home"]
@@ -131,7 +131,7 @@ def frequency_basis(plan: ChannelPlan) -> Basis:
     propagation = plan.propagation
     _, (mean, deviation), _ = delay_spread_log10(propagation.model, propagation.carrier_hz, propagation.parameters)
     spreads = 10.0 ** (mean + deviation * torch.special.ndtri(quantile))
-    return karhunen_loeve(plan.frequency_hz, spreads, plan.fading.basis_error)
+    return karhunen_loeve_basis(plan.frequency_hz, spreads, plan.fading.basis_error)
 
 
 def place_users(drop: Drops, plan: ChannelPlan) -> tuple[Tensor, Tensor]:

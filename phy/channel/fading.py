@@ -89,7 +89,7 @@ class Basis:
     error: float  # share of the mean energy outside of the basis
 
 
-def karhunen_loeve(frequency_hz: Tensor, delay_spreads_s: Tensor, max_error: float) -> Basis:
+def karhunen_loeve_basis(frequency_hz: Tensor, delay_spreads_s: Tensor, max_error: float) -> Basis:
     """Basis in which responses of exponential delay profiles have the least energy outside.
 
     Its first function is flat, so that a direct ray, which has no delay, is carried exactly. All are symmetric about
@@ -218,7 +218,7 @@ class Fading:
         """
         size, both = self.to_prbs.shape
         drops, users, rays, width = self.rays.shape
-        if size == 0 or carried_on(rays, users * (width // size), size, both) == size:
+        if size == 0 or numbers_per_ray(rays, users * (width // size), size, both) == size:
             return self
         made = [torch.mm(drop.view(-1, size), self.to_prbs) for drop in self.rays]  # of one shape in every batch
         return replace(self, rays=torch.stack(made).view(drops, users, rays, -1), to_prbs=self.to_prbs[:0])
@@ -239,7 +239,7 @@ class Fading:
         )
 
 
-def carried_on(rays: int, links: int, size: int, both: int) -> int:
+def numbers_per_ray(rays: int, links: int, size: int, both: int) -> int:
     """Numbers that carry each ray of a drop's links in the slot loop: ``size`` of a basis, or ``both`` of all PRBs.
 
     A ray on PRBs needs no product with the basis in every slot. That pays where there are fewer rays than functions,

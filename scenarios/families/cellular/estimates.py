@@ -15,7 +15,7 @@ from mac.traffic import TraceReplay
 from mac.traffic.queue_delay import BIN_EDGES_S
 from phy.antenna.element import SectorAntennaSettings
 from phy.channel.channel import ChannelPlan, frequency_basis
-from phy.channel.fading import FadingSettings, carried_on
+from phy.channel.fading import FadingSettings, numbers_per_ray
 from phy.sionna_adapter.channel import Cost, cost
 from phy.sionna_adapter.moving import moving_cost
 from phy.topology.sites import TopologySettings, build_topology
@@ -66,7 +66,7 @@ def _air_bytes(scenario: CellularScenario, shape: Shape, item: int) -> float:
     """Rays of a drop, their sums in the slots of two blocks, and a slot's on PRBs, which a GPU makes of all users."""
     links, prbs = scenario.users_per_cell * scenario.cells * faded_links(scenario), scenario.carrier.prbs
     rays, size = 2 * scenario.fading.directions, 2 * _basis_size(scenario)
-    carried = carried_on(rays, links, size, 2 * prbs)
+    carried = numbers_per_ray(rays, links, size, 2 * prbs)
     slots = slots_of(links * carried, shape.block_slots)
     made = 2 * 2 * prbs if carried == size else 0  # the product with the folded basis, and what is opened of it
     return float(links * (carried * (rays + BLOCKS * slots) + made) * item)

@@ -10,7 +10,7 @@ import torch
 from fading_cases import SPREADS, frequencies
 from scipy.special import j0
 
-from phy.channel.fading import FadingLinks, FadingSettings, draw_fading, karhunen_loeve
+from phy.channel.fading import FadingLinks, FadingSettings, draw_fading, karhunen_loeve_basis
 from phy.link.sinr import received_power
 from phy.random import Drops, normal
 from phy.tr38901.cluster_angles import clusters
@@ -47,7 +47,7 @@ def response(fading, first_slot: int, slots: int, cells: int) -> torch.Tensor:  
 
 def test_frequency_correlation_is_that_of_the_clusters() -> None:
     users, cells, prbs = 1200, 4, 50
-    basis = karhunen_loeve(frequencies(prbs), SPREADS, 0.02)
+    basis = karhunen_loeve_basis(frequencies(prbs), SPREADS, 0.02)
     drawn = links(users, cells)
     fading = draw_fading(
         DROP, drawn, basis, FadingSettings(), torch.ones(1, users, cells, dtype=torch.float64), torch.float64
@@ -62,7 +62,7 @@ def test_frequency_correlation_is_that_of_the_clusters() -> None:
 
 def test_autocorrelation_is_j0() -> None:
     users, cells = 800, 4
-    basis = karhunen_loeve(frequencies(25), SPREADS, 0.02)
+    basis = karhunen_loeve_basis(frequencies(25), SPREADS, 0.02)
     fading = draw_fading(
         DROP,
         links(users, cells),
@@ -83,7 +83,7 @@ def test_power_and_rice_statistics(k_db: float, fourth: float) -> None:
     """Mean power is as asked; E|h|^4 / E|h|^2^2 is that of Rayleigh (2) or of Rice with factor K."""
     users, cells = 2000, 3
     power = 10.0 ** torch.linspace(-3, 3, users * cells, dtype=torch.float64).view(1, users, cells)
-    basis = karhunen_loeve(frequencies(24), SPREADS, 0.03)
+    basis = karhunen_loeve_basis(frequencies(24), SPREADS, 0.03)
     fading = draw_fading(DROP, links(users, cells, k_db), basis, FadingSettings(), power, torch.float64)
     seen = received_power(fading.coordinates(7, 1, 1e-3)[0, :, 0], fading.to_prbs, cells) / power[0, ..., None]
     assert seen.mean().item() == pytest.approx(1.0, abs=0.03)
@@ -91,7 +91,7 @@ def test_power_and_rice_statistics(k_db: float, fourth: float) -> None:
 
 
 def test_a_slot_is_a_function_of_time_alone() -> None:
-    basis = karhunen_loeve(frequencies(12), SPREADS, 0.03)
+    basis = karhunen_loeve_basis(frequencies(12), SPREADS, 0.03)
     fading = draw_fading(
         DROP, links(5, 3), basis, FadingSettings(), torch.ones(1, 5, 3, dtype=torch.float64), torch.float64
     )
@@ -102,12 +102,12 @@ def test_a_slot_is_a_function_of_time_alone() -> None:
 
 def test_basis_error_is_what_is_left_out() -> None:
     frequency = frequencies(50)
-    wide = karhunen_loeve(frequency, SPREADS, 0.0)
+    wide = karhunen_loeve_basis(frequency, SPREADS, 0.0)
     assert wide.vectors.shape[1] == 50
     assert wide.error == pytest.approx(0.0, abs=1e-9)
-    basis = karhunen_loeve(frequency, SPREADS, 0.05)
+    basis = karhunen_loeve_basis(frequency, SPREADS, 0.05)
     assert 0.0 < basis.error <= 0.05
-    smaller = karhunen_loeve(frequency, SPREADS, basis.error + 1e-6)
+    smaller = karhunen_loeve_basis(frequency, SPREADS, basis.error + 1e-6)
     assert smaller.vectors.shape[1] == basis.vectors.shape[1]
     kept = basis.coordinates.abs().square().sum(-1) / 50
     weight = torch.exp(-basis.delay_s[None] / SPREADS[:, None])
@@ -117,7 +117,7 @@ def test_basis_error_is_what_is_left_out() -> None:
 
 @pytest.mark.parametrize("prbs", [12, 50, 100])
 def test_a_direct_ray_is_flat(prbs: int) -> None:
-    basis = karhunen_loeve(frequencies(prbs), SPREADS, 0.03)
+    basis = karhunen_loeve_basis(frequencies(prbs), SPREADS, 0.03)
     assert torch.allclose(basis.vectors @ basis.coordinates[0], torch.ones(prbs, dtype=torch.complex128), atol=1e-9)
     overlap = basis.vectors.conj().T @ basis.vectors
     assert torch.allclose(overlap, torch.eye(len(overlap), dtype=torch.complex128), atol=1e-9)
@@ -125,7 +125,7 @@ def test_a_direct_ray_is_flat(prbs: int) -> None:
 
 def test_the_delay_grid_is_fine_enough_for_wide_carriers() -> None:
     wide = (torch.arange(275, dtype=torch.float64) - 137) * 1.44e6
-    basis = karhunen_loeve(wide, SPREADS, 0.1)
+    basis = karhunen_loeve_basis(wide, SPREADS, 0.1)
     step = float(basis.delay_s[1])
     assert step * float(wide[-1] - wide[0]) <= 1 / 8
 
@@ -137,7 +137,7 @@ def test_cells_of_a_site_share_delays_but_not_phases() -> None:
     shared = one.delay_s[:, :, ::2]
     together = dataclasses.replace(one, delay_s=shared)
     apart = dataclasses.replace(one, delay_s=shared.repeat_interleave(2, 2))
-    basis = karhunen_loeve(frequencies(12), SPREADS, 0.03)
+    basis = karhunen_loeve_basis(frequencies(12), SPREADS, 0.03)
     power = torch.rand(1, users, cells, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     drawn = [draw_fading(DROP, each, basis, FadingSettings(), power, torch.float64) for each in (together, apart)]
     assert torch.allclose(drawn[0].rays, drawn[1].rays, atol=1e-12)
