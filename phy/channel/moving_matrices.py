@@ -52,7 +52,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Cells:
+class ServingCells:
     """Who is served by whom in one drop."""
 
     serving: Tensor  # [M, U] int64, from each measurement to the next
@@ -88,7 +88,7 @@ class MovingMatrices:
     def served(self, serving: Tensor, period_slots: int) -> MovingMatrices:
         """The same for users whose cells ``[B, M, U]`` change at every so many slots."""
         first = [self.row.index(number) for number in range(len(self.moving_drops))]
-        cells = [Cells(serving[row].cpu(), period_slots) for row in first]
+        cells = [ServingCells(serving[row].cpu(), period_slots) for row in first]
         return replace(self, moving_drops=tuple(c.served(of) for c, of in zip(self.moving_drops, cells, strict=True)))
 
     def to(self, device: torch.device, dtype: torch.dtype) -> MovingMatrices:
@@ -160,7 +160,7 @@ class _Joined:
 class MovingDropMatrices:
     """Matrices of one drop on its way; rays are made on the CPU in float64."""
 
-    def __init__(self, moving_drop: MovingDrop, plan: MimoPlan, cells: Cells, place: Target) -> None:
+    def __init__(self, moving_drop: MovingDrop, plan: MimoPlan, cells: ServingCells, place: Target) -> None:
         self.moving_drop, self.plan, self.cells, self.place = moving_drop, plan, cells, place
         self._every = moving_drop.motion.update_slots
         bearing, velocity = draw_orientations(moving_drop.drop, plan.speed_mps)
@@ -168,7 +168,7 @@ class MovingDropMatrices:
         self._states: dict[int, MimoState] = {}
         self._segment: _Segment | None = None
 
-    def served(self, cells: Cells) -> MovingDropMatrices:
+    def served(self, cells: ServingCells) -> MovingDropMatrices:
         """The same drop with other cells."""
         return type(self)(self.moving_drop, self.plan, cells, self.place)
 
@@ -357,7 +357,9 @@ def with_matrices(
     assert isinstance(channel.fading, MovingFading)
     place = Target(device, dtype)
     starts = channel.fading.starts(channel.serving.cpu())
-    moving_drops = tuple(kind(moving_drop, plan.mimo, Cells(serving, 1), place) for moving_drop, serving in starts)
+    moving_drops = tuple(
+        kind(moving_drop, plan.mimo, ServingCells(serving, 1), place) for moving_drop, serving in starts
+    )
     return replace(channel, mimo=MovingMatrices(plan.mimo.antennas, moving_drops, channel.fading.row))
 
 
