@@ -24,7 +24,7 @@ from ..tr38901.large_scale import (
     PropagationSettings,
     delay_spread_log10,
     draw_large_scale_model,
-    raised,
+    place_on_floors,
 )
 from .fading import Basis, Fading, FadingLinks, FadingSettings, SmallScale, draw_fading, karhunen_loeve_basis
 from .matrices import Matrices, MimoChannel, MimoPlan, draw_mimo, stack_mimo
@@ -140,7 +140,7 @@ def place_users(drop: Drops, plan: ChannelPlan) -> tuple[Tensor, Tensor]:
     users = plan.users_per_cell if plan.placement == "per_cell" else plan.users
     keys = drop.keys("placement")
     position, home = place(keys, plan.topology, users, plan.min_distance_m, plan.propagation.ue_height_m)
-    return raised(drop, position, plan.propagation), home
+    return place_on_floors(drop, position, plan.propagation), home
 
 
 def fade(

@@ -54,7 +54,7 @@ __all__ = [
     "draw_indoor_state",
     "draw_large_scale_model",
     "large_scale",
-    "raised",
+    "place_on_floors",
     "site_links",
 ]
 
@@ -223,7 +223,7 @@ def site_links(model: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor | None
     return SiteLinks(geometry, column, own, power.sum(0) * walls[..., None], _cluster_draws(model, geometry))
 
 
-def raised(drops: Drops, user_m: Tensor, settings: PropagationSettings) -> Tensor:
+def place_on_floors(drops: Drops, user_m: Tensor, settings: PropagationSettings) -> Tensor:
     """Positions ``[B, U, 3]`` with the users indoors on their floors, where the settings have floors."""
     if settings.indoor_floors is None:
         return user_m
