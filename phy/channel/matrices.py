@@ -19,7 +19,7 @@ from ..link.mimo_settings import MimoSettings
 from ..random import Drops, uniform
 from ..tr38901.coefficients import LinkEnd, MimoRays, SteeredRays, steer
 from ..tr38901.large_scale import LargeScale, LargeScaleModel, site_links
-from ..tr38901.link_clusters import heard_rays
+from ..tr38901.link_clusters import rays_of_heard_cells
 
 _LINKS_AT_ONCE = 32  # users, or links, whose rays are steered at once, to bound the memory of it
 
@@ -140,7 +140,7 @@ def draw_mimo(
     heard = strongest(snr, serving, plan.antennas.heard_cells)
     links = site_links(model, position_m)
     site = model.plan.topology.cell_site[heard]
-    rays = heard_rays(drop, model, links, site)
+    rays = rays_of_heard_cells(drop, model, links, site)
     gain = plan.snr_at_unit_gain * links.power.gather(2, site)
     boresight = model.plan.topology.azimuth_rad[heard]
     bearing, velocity = draw_orientations(drop, plan.speed_mps)

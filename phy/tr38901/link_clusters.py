@@ -26,7 +26,7 @@ _MICRO_S = (5e-9, 11e-9, 11e-9)
 _INDOORS = 2  # column of the state of users indoors
 
 
-def heard_rays(drop: Drops, model: LargeScaleModel, links: SiteLinks, site: Tensor) -> MimoRays:
+def rays_of_heard_cells(drop: Drops, model: LargeScaleModel, links: SiteLinks, site: Tensor) -> MimoRays:
     """Rays ``[1, U, J]`` of each user's links to some cells, sub-clusters included.
 
     Args:
