@@ -64,7 +64,7 @@ class SchedulingObservation:
         return self.head_of_line()
 
     @cached_property
-    def similarity(self) -> Tensor:
+    def channel_similarity(self) -> Tensor:
         """Squared correlation of the reported directions of users of one cell, ``[B, U, U]``, a mean over the carrier.
 
         From 0 (a precoder can part them at no loss) to 1 (it cannot, and each with himself); 0 between cells.

@@ -30,7 +30,7 @@ def dominant_direction(channel: Tensor) -> Tensor:
     return _unit(row)
 
 
-def co_precoder(rows: Tensor, regularized: bool) -> Tensor:
+def mu_precoder(rows: Tensor, regularized: bool) -> Tensor:
     """Precoder ``[..., Nt, M]`` of the users of a PRB, total power 1 split evenly over those who are there.
 
         ZF:  W ~ D^H (D D^H)^-1,        D the rows scaled to length 1
@@ -88,7 +88,7 @@ def co_scheduled_sinr(heard: Heard, precoder: Tensor, receiver: Receiver = "lmms
     return combine(own, seen)[..., 0]
 
 
-def similarity(directions: Tensor) -> Tensor:
+def channel_similarity(directions: Tensor) -> Tensor:
     """Squared correlation ``mean_k |d_i d_j^H|^2`` of unit rows ``[U, K, Nt]``, real ``[U, U]``, 1 on the diagonal."""
     by_prb = directions.transpose(0, 1)
     product = by_prb @ by_prb.mH

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from phy.link.mimo_settings import MimoSettings
-from phy.link.mu_mimo import co_precoder, co_scheduled_sinr, dominant_direction, expected_sinr, similarity
+from phy.link.mu_mimo import channel_similarity, co_scheduled_sinr, dominant_direction, expected_sinr, mu_precoder
 from phy.link.receiver import ScheduledChannels, post_combining_sinr
 from phy.numerics import log_grid
 
@@ -89,7 +89,7 @@ class SharedEngine(MimoEngine):
         """Squared correlations of the users of a cell, on the PRBs that stand for the carrier, ``[B, U, U]``."""
         report, serving = _directed(state), state.attached.serving
         length = report.sinr[:, :, self._searched, None].sqrt()
-        alike = torch.stack([similarity(drop) for drop in report.rows[:, :, self._searched] / length])
+        alike = torch.stack([channel_similarity(drop) for drop in report.rows[:, :, self._searched] / length])
         return alike * (serving[:, :, None] == serving[:, None])
 
     # The slot, part by part.
@@ -111,7 +111,7 @@ class SharedEngine(MimoEngine):
         """Precoder ``[C, K, Nt, M]`` of one drop, and the bits ``[C, M, K]`` that each user is expected to receive."""
         who = user.clamp(min=0)
         rows = (report.rows[drop][who, self._prb] * willing[..., None]).transpose(1, 2)
-        precoder = co_precoder(rows, self._regularized)
+        precoder = mu_precoder(rows, self._regularized)
         expected = self.parts.tables.adaptation.bits_of_sinr[log_grid.index(expected_sinr(rows, precoder))]
         accompanied = willing.sum(1, keepdim=True) > 1
         bits = torch.where(accompanied, expected.transpose(1, 2), report.bits[drop][who, self._prb])

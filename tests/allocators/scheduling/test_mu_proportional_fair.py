@@ -38,9 +38,9 @@ def alike(shape: Shape, serving: torch.Tensor, seed: int) -> torch.Tensor:
 
 def observed(shape: Shape, seed: int, **given: Any) -> SchedulingObservation:
     made = slot(shape, seed, **given)
-    similarity = alike(shape, made.serving, seed)
+    channel_similarity = alike(shape, made.serving, seed)
     sinr = 10 ** (3 * torch.rand(made.rate_bits.shape, generator=torch.Generator().manual_seed(seed)).double())
-    return replace(made, sinr=sinr, alike=lambda: similarity)
+    return replace(made, sinr=sinr, alike=lambda: channel_similarity)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -69,7 +69,7 @@ def test_partners_equal_plain_loops(seed: int, limit: float) -> None:
                         members,
                         seen.sinr[b, :, k].numpy(),
                         weight[b].numpy(),
-                        seen.similarity[b].numpy(),
+                        seen.channel_similarity[b].numpy(),
                         lambda sinr: float(table()[log_grid.index(torch.tensor([sinr]).double())]),
                         4,
                         limit,
