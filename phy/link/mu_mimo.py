@@ -15,7 +15,15 @@ import torch
 from torch import Tensor
 
 from .precoding import regularized_zero_forcing
-from .receiver import Heard, Receiver, interference_covariance, lmmse_sinr, mrc_sinr, white_covariance, with_noise
+from .receiver import (
+    Receiver,
+    ScheduledChannels,
+    interference_covariance,
+    lmmse_sinr,
+    mrc_sinr,
+    white_covariance,
+    with_noise,
+)
 
 _TINY = 8.0  # loading of zero-forcing in units of the number type's epsilon, for users whom nothing parts
 
@@ -66,24 +74,24 @@ def expected_sinr(rows: Tensor, precoder: Tensor) -> Tensor:
     return own / (1.0 + power.masked_fill(itself, 0.0).sum(-1))
 
 
-def co_scheduled_sinr(heard: Heard, precoder: Tensor, receiver: Receiver = "lmmse") -> Tensor:
+def co_scheduled_sinr(scheduled: ScheduledChannels, precoder: Tensor, receiver: Receiver = "lmmse") -> Tensor:
     """SINR of each user of each PRB, ``[B, C, M, K]``, behind his own column, disturbed by all others really sent.
 
     Args:
-        heard: channels to the users, with an axis M before K: ``[B, C, M, K, J, Nr, Nt]`` and so on.
+        scheduled: channels to the users, with an axis M before K: ``[B, C, M, K, J, Nr, Nt]`` and so on.
         precoder: ``[B, C, K, Nt, M]`` as sent; a column of zeros where nobody is.
         receiver: linear receiver; LMMSE knows the covariance of everything that disturbs.
     """
-    batch, _, users, prbs, near = heard.cell.shape
+    batch, _, users, prbs, near = scheduled.cell.shape
     drop = torch.arange(batch, device=precoder.device)[:, None, None, None, None]
     prb = torch.arange(prbs, device=precoder.device)[:, None]
-    sent = precoder[drop, heard.cell, prb]  # [B, C, M, K, J, Nt, M]
+    sent = precoder[drop, scheduled.cell, prb]  # [B, C, M, K, J, Nt, M]
     mine = torch.zeros((users, 1, near, 1, users), dtype=torch.bool, device=precoder.device)
     mine[:, 0, 0, 0] = torch.eye(users, dtype=torch.bool, device=precoder.device)
-    ones = torch.ones(heard.cell.shape, dtype=heard.rest.dtype, device=precoder.device)
-    seen = interference_covariance(heard.channel, sent.masked_fill(mine, 0.0), ones)
-    seen = with_noise(seen + white_covariance(heard.rest, seen.shape[-1]))
-    own = heard.channel[..., 0, :, :] @ precoder.movedim(-1, 2)[..., None]
+    ones = torch.ones(scheduled.cell.shape, dtype=scheduled.rest.dtype, device=precoder.device)
+    seen = interference_covariance(scheduled.channel, sent.masked_fill(mine, 0.0), ones)
+    seen = with_noise(seen + white_covariance(scheduled.rest, seen.shape[-1]))
+    own = scheduled.channel[..., 0, :, :] @ precoder.movedim(-1, 2)[..., None]
     combine = lmmse_sinr if receiver == "lmmse" else mrc_sinr
     return combine(own, seen)[..., 0]
 

@@ -115,11 +115,13 @@ class ScheduledChannels:
     rest: Tensor  # [B, C, K] power received from all other cells if they were active, taken as white over antennas
 
 
-def downlink_sinr(heard: ScheduledChannels, precoder: Tensor, activity: Tensor, receiver: Receiver = "lmmse") -> Tensor:
+def downlink_sinr(
+    scheduled: ScheduledChannels, precoder: Tensor, activity: Tensor, receiver: Receiver = "lmmse"
+) -> Tensor:
     """SINR of each layer of each scheduled user, ``[B, C, K, L]``; 0 where a cell is silent.
 
     Args:
-        heard: channels to the scheduled users.
+        scheduled: channels to the scheduled users.
         precoder: ``[B, C, K, Nt, L]`` of each cell on each PRB, whose interference the users of other cells see.
         activity: ``[B, C, K]`` share of full power that each cell spends on each PRB.
         receiver: linear receiver.
@@ -127,12 +129,12 @@ def downlink_sinr(heard: ScheduledChannels, precoder: Tensor, activity: Tensor, 
     batch, _, prbs = activity.shape
     drop = torch.arange(batch, device=activity.device)[:, None, None, None]
     prb = torch.arange(prbs, device=activity.device)[:, None]
-    others = heard.cell[..., 1:]
+    others = scheduled.cell[..., 1:]
     seen = interference_covariance(
-        heard.channel[..., 1:, :, :], precoder[drop, others, prb], activity[drop, others, prb]
+        scheduled.channel[..., 1:, :, :], precoder[drop, others, prb], activity[drop, others, prb]
     )
-    seen = seen + white_covariance(heard.rest, seen.shape[-1])
-    own = heard.channel[..., 0, :, :]
+    seen = seen + white_covariance(scheduled.rest, seen.shape[-1])
+    own = scheduled.channel[..., 0, :, :]
     return activity[..., None] * post_combining_sinr(own, precoder, with_noise(seen), receiver)
 
 

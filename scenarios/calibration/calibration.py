@@ -23,7 +23,7 @@ from phy.antenna.element import SectorAntennaSettings
 from phy.random import Drops, uniform
 from phy.topology.sites import Topology, TopologySettings, build_topology
 from phy.topology.users import place_per_cell, place_uniform
-from phy.tr38901.large_scale import LargeScalePlan, draw_large_scale_model, raised
+from phy.tr38901.large_scale import LargeScalePlan, draw_large_scale_model, place_on_floors
 from phy.tr38901.pathloss import require_base_height
 from phy.tr38901.settings import PropagationSettings
 from phy.units import db_to_linear, dbm_to_w, linear_to_db, noise_power_w
@@ -245,7 +245,7 @@ def _measure(drop: Drops, topology: Topology, settings: Calibration) -> tuple[Te
     count = settings.users_per_cell * (1 if settings.placement == "per_cell" else topology.cells)
     height, keys = settings.propagation.ue_height_m, drop.keys("placement")
     user, home = place(keys, topology, count, settings.topology.min_distance_m, height)
-    user = raised(drop, user, settings.propagation)
+    user = place_on_floors(drop, user, settings.propagation)
     if settings.points_beams:
         return _measure_beams(drop, topology, settings, user, home)
     plan = LargeScalePlan(topology, settings.propagation, settings.antenna, user.shape[1], clusters=False)

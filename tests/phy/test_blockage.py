@@ -22,7 +22,7 @@ from phy.blockage import (
     depth_m,
     draw_blocking_regions,
     draw_blocking_screens,
-    edge,
+    edge_contribution,
     model_a_loss_db,
     model_b_loss_db,
     path_loss_db,
@@ -50,9 +50,9 @@ def f64(values: Any) -> Tensor:
 
 def test_grazing_a_half_plane_costs_6_db() -> None:
     """A screen that ends on the path and has its other edges far away takes half of the field."""
-    far = edge(f64(1.0), f64(1e9), WAVELENGTH_M)
+    far = edge_contribution(f64(1.0), f64(1e9), WAVELENGTH_M)
     assert float(far) == pytest.approx(0.5, abs=1e-5)
-    grazing = edge(f64(1.0), f64(0.0), WAVELENGTH_M) + far
+    grazing = edge_contribution(f64(1.0), f64(0.0), WAVELENGTH_M) + far
     assert float(screen_loss_db(grazing, 2 * far)) == pytest.approx(20 * math.log10(2), abs=1e-3)
 
 
@@ -63,7 +63,7 @@ def test_deep_shadow_follows_the_knife_edge() -> None:
     ``20 log10(pi^2 sqrt(pi) v / 4)``, 0.2 dB less.
     """
     for detour in (1.0, 10.0, 100.0):
-        covered = edge(f64(1.0), f64(detour), WAVELENGTH_M) + 0.5  # one edge above the path, the others far away
+        covered = edge_contribution(f64(1.0), f64(detour), WAVELENGTH_M) + 0.5  # one edge above the path, the others far away
         loss = float(screen_loss_db(covered, f64(1.0)))
         v = 2.0 * math.sqrt(detour / WAVELENGTH_M)
         assert loss == pytest.approx(20 * math.log10(v) + 13.0, abs=0.3)
@@ -73,7 +73,7 @@ def test_the_shadow_of_a_half_plane_follows_p526() -> None:
     """ITU-R P.526: J(v) = 6.9 + 20 log10(sqrt((v - 0.1)^2 + 1) + v - 0.1), within 1.2 dB from v = 0 to 10."""
     for v in (0.0, 0.2, 0.5, 1.0, 2.4, 5.0, 10.0):
         detour = WAVELENGTH_M * v**2 / 4.0
-        loss = float(screen_loss_db(edge(f64(v), f64(detour), WAVELENGTH_M) + 0.5, f64(1.0)))
+        loss = float(screen_loss_db(edge_contribution(f64(v), f64(detour), WAVELENGTH_M) + 0.5, f64(1.0)))
         assert loss == pytest.approx(6.9 + 20 * math.log10(math.hypot(v - 0.1, 1.0) + v - 0.1), abs=1.2)
 
 
