@@ -362,8 +362,8 @@ def _cluster_draws(model: LargeScaleModel, geometry: Geometry) -> ClusterDraws:
 def _distances(plan: LargeScalePlan) -> list[float]:
     """All decorrelation distances that fields of this plan have."""
     model = plan.propagation.model
-    indoor_state = plan.propagation_states if plan.propagation.indoor_share > 0.0 else plan.propagation_states[:2]
-    return [d for state in indoor_state for d in state.decorrelation_m] + [
+    reached = plan.propagation_states if plan.propagation.indoor_share > 0.0 else plan.propagation_states[:2]
+    return [d for state in reached for d in state.decorrelation_m] + [
         LOS_DECORRELATION_M[model],
         *CLUSTER_DECORRELATION_M[model],
     ]
