@@ -28,7 +28,7 @@ _LINKS_AT_ONCE = 32  # users, or links, whose rays are steered at once, to bound
 class MimoPlan:
     """What matrices follow from, besides the air."""
 
-    antennas: MimoSettings
+    settings: MimoSettings
     frequency_hz: Tensor  # [K] centre of each PRB, relative to the carrier
     speed_mps: Tensor  # [U]
     snr_at_unit_gain: float
@@ -46,7 +46,7 @@ class Matrices(Protocol):
     """Channel matrices of drops side by side at any slot."""
 
     @property
-    def antennas(self) -> MimoSettings:
+    def settings(self) -> MimoSettings:
         """Panels of both ends."""
         ...
 
@@ -67,7 +67,7 @@ class Matrices(Protocol):
 class MimoChannel:
     """Drops side by side whose users stay where they are; a pure function of time."""
 
-    antennas: MimoSettings
+    settings: MimoSettings
     steered: SteeredRays  # of links [B, U, J], the user's own cell first
     tones: Tensor  # [B, U, J, K, N] complex, phase of each cluster on each PRB
     heard: Tensor  # [B, U, J] int64, which cells these are
@@ -104,14 +104,14 @@ class MimoChannel:
             rays.rx.to(device, kind), rays.tx.to(device, kind), rays.doppler_hz.to(device), rays.delay_s.to(device)
         )
         tones, rest = self.tones.to(device, kind), self.rest_snr.to(device, dtype)
-        return MimoChannel(self.antennas, steered, tones, self.heard.to(device), rest)
+        return MimoChannel(self.settings, steered, tones, self.heard.to(device), rest)
 
 
 def stack_mimo(parts: Sequence[MimoChannel]) -> MimoChannel:
     """One batch of several."""
     steered = _cat([part.steered for part in parts], 0)
     both = [torch.cat([getattr(part, name) for part in parts]) for name in ("tones", "heard", "rest_snr")]
-    return MimoChannel(parts[0].antennas, steered, *both)
+    return MimoChannel(parts[0].settings, steered, *both)
 
 
 def draw_mimo(
@@ -137,7 +137,7 @@ def draw_mimo(
         dtype: real type of the result; steering is computed in float64.
     """
     snr = plan.snr_at_unit_gain * torch.pow(10.0, scale.gain_db / 10.0)
-    heard = strongest(snr, serving, plan.antennas.heard_cells)
+    heard = strongest(snr, serving, plan.settings.heard_cells)
     links = site_links(model, position_m)
     site = model.plan.topology.cell_site[heard]
     rays = rays_of_heard_cells(drop, model, links, site)
@@ -147,7 +147,7 @@ def draw_mimo(
     ends = LinkEnds(boresight, bearing[..., None].expand_as(gain), velocity[:, :, None].expand(*gain.shape, 3))
     steered = steer_links(plan, model.plan.propagation.carrier_hz, rays, ends, gain, dtype)
     tones = cluster_phases(steered, plan.frequency_hz, dtype)
-    return MimoChannel(plan.antennas, steered, tones, heard, snr.scatter(2, heard, 0.0))
+    return MimoChannel(plan.settings, steered, tones, heard, snr.scatter(2, heard, 0.0))
 
 
 def strongest(snr: Tensor, serving: Tensor, count: int) -> Tensor:
@@ -200,8 +200,8 @@ def steer_links(
     for first in range(0, gain.shape[1], _LINKS_AT_ONCE):
         some = slice(first, first + _LINKS_AT_ONCE)
         these = ends.few(some)
-        base = LinkEnd(plan.antennas.base, orientation_rad(plan.antennas.base, these.boresight_rad))
-        ue = LinkEnd(plan.antennas.ue, orientation_rad(plan.antennas.ue, these.bearing_rad))
+        base = LinkEnd(plan.settings.base, orientation_rad(plan.settings.base, these.boresight_rad))
+        ue = LinkEnd(plan.settings.ue, orientation_rad(plan.settings.ue, these.bearing_rad))
         few = MimoRays(**{field.name: getattr(rays, field.name)[:, some] for field in fields(MimoRays)})
         made = steer(few, base, ue, these.velocity_mps, carrier_hz, gain[:, some])
         kind = dtype.to_complex()

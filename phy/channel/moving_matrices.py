@@ -73,7 +73,7 @@ class ServingCells:
 class MovingMatrices:
     """Drops side by side; a pure function of time."""
 
-    antennas: MimoSettings
+    settings: MimoSettings
     moving_drops: tuple[MovingDropMatrices, ...]  # one for each different drop
     row: tuple[int, ...]  # course of each row of the batch
 
@@ -226,7 +226,7 @@ class MovingDropMatrices:
         self._states = {n: self._states.get(n) or self._state(n) for n in (number, number + 1)}
         here, there = self._states[number], self._states[number + 1]
         snr = self.plan.snr_at_unit_gain * torch.pow(10.0, here.gain_db / 10.0)
-        heard = strongest(snr, self.cells.at(slot)[None], self.plan.antennas.heard_cells)[0]
+        heard = strongest(snr, self.cells.at(slot)[None], self.plan.settings.heard_cells)[0]
         known = None if last is None else _Known(last.heard, last.before if last.number == number else last.after)
         before = self._fill(known, heard, lambda user, cell, _: self._rays(here, user, cell, None))
         known = _Known(last.heard, last.after) if last is not None and last.number == number else None
@@ -360,7 +360,7 @@ def with_matrices(
     moving_drops = tuple(
         kind(moving_drop, plan.mimo, ServingCells(serving, 1), place) for moving_drop, serving in starts
     )
-    return replace(channel, mimo=MovingMatrices(plan.mimo.antennas, moving_drops, channel.fading.row))
+    return replace(channel, mimo=MovingMatrices(plan.mimo.settings, moving_drops, channel.fading.row))
 
 
 def _way_turns(wave: Tensor, later: Tensor, way_m: Tensor) -> Tensor:

@@ -66,7 +66,7 @@ def _build_drop(drop: Drops, plan: ChannelPlan, dtype: torch.dtype) -> Channel:
     steered = SteeredRays(*(torch.cat([getattr(few, field.name) for few in rays], 1) for field in fields(SteeredRays)))
     snr, serving, heard = (torch.cat([part[1][n] for part in parts], 1) for n in range(3))
     mimo = MimoChannel(
-        matrices.antennas,
+        matrices.settings,
         steered,
         cluster_phases(steered, plan.frequency_hz, torch.float64),
         heard,
@@ -83,7 +83,7 @@ def _some_users(
     steered, count = _steered(plan, matrices, links, users, bearing), bearing.shape[1]
     snr = _mean_power(steered)
     serving = snr.argmax(-1) if fixed is None else fixed
-    heard = strongest(snr, serving, matrices.antennas.heard_cells)
+    heard = strongest(snr, serving, matrices.settings.heard_cells)
     place = torch.zeros_like(heard), torch.arange(count)[:, None].expand_as(heard), heard
     chosen = SteeredRays(*(getattr(steered, field.name)[place] for field in fields(SteeredRays)))
     return chosen, (snr, serving, heard)

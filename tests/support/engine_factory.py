@@ -79,7 +79,7 @@ def engine(
         slices=int(slices.max()) + 1,
         queue_bytes=queue_bytes,
     )
-    layers = 1 if air_.mimo is None else air_.mimo.antennas.layers
+    layers = 1 if air_.mimo is None else air_.mimo.settings.layers
     tables = link_tables(carrier, link, air_.mean_snr.device, air_.mean_snr.dtype, layers)
     parts = Parts(drops, carrier, link, harq or HarqSettings(), air_, tables, crowd, arrivals, block_slots)
-    return engine_kind(None if air_.mimo is None else air_.mimo.antennas)(parts)
+    return engine_kind(None if air_.mimo is None else air_.mimo.settings)(parts)

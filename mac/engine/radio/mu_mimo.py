@@ -63,7 +63,7 @@ class SharedEngine(MimoEngine):
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
-        antennas, adaptation = self.mimo.antennas, parts.tables.adaptation
+        antennas, adaptation = self.mimo.settings, parts.tables.adaptation
         self._most, self._regularized = antennas.users_per_prb, antennas.precoding == "rzf"
         floor = (10 * log_grid.centres().log10() * _STEPS).floor() / _STEPS
         steps = torch.pow(10.0, floor.clamp(_LEAST_DB, _MOST_DB) / 10)
@@ -156,7 +156,7 @@ class SharedEngine(MimoEngine):
         heard = ScheduledChannels(
             state.block.coordinates[drop][user, self._prb][None], around.heard[drop][user][None], rest[None]
         )
-        return co_scheduled_sinr(heard, sent[None], self.mimo.antennas.receiver)[0]
+        return co_scheduled_sinr(heard, sent[None], self.mimo.settings.receiver)[0]
 
     def _measure(self, moment: Moment, seen: Tensor) -> DirectionReport:  # type: ignore[override]
         drops = [self._alone(b, moment.block, seen[b]) for b in range(self.shape[0])]
@@ -168,7 +168,7 @@ class SharedEngine(MimoEngine):
         own, disturbed = block.coordinates[drop][:, :, 0], self._disturbance(drop, block, activity)
         direction = dominant_direction(own)
         precoder = direction.conj()[..., None]
-        gamma = post_combining_sinr(own, precoder, disturbed, self.mimo.antennas.receiver)[..., 0]
+        gamma = post_combining_sinr(own, precoder, disturbed, self.mimo.settings.receiver)[..., 0]
         sinr = self._sinr_steps[log_grid.index(gamma)]
         return self.parts.tables.adaptation.report(gamma), sinr, direction * sinr.sqrt()[..., None]
 

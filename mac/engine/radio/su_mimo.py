@@ -64,7 +64,7 @@ class MimoEngine(Engine):
         self.mimo: Matrices = parts.channel.mimo
         if parts.itinerary is not None:
             self.mimo = self.mimo.served(parts.itinerary.serving, parts.itinerary.period_slots)
-        antennas, complex_type = self.mimo.antennas, self.dtype.to_complex()
+        antennas, complex_type = self.mimo.settings, self.dtype.to_complex()
         self.layers, self._svd = antennas.layers, antennas.precoding != "codebook"
         self._formats = len(parts.tables.adaptation.threshold_db)
         self._fading_slots = max(n for n in range(1, antennas.refresh_slots + 1) if parts.block_slots % n == 0)
@@ -129,7 +129,7 @@ class MimoEngine(Engine):
         heard = ScheduledChannels(
             state.block.coordinates[drop][user, self._prb][None], around.heard[drop][user][None], rest[None]
         )
-        gamma = downlink_sinr(heard, precoder[None], activity[None], self.mimo.antennas.receiver)[0]
+        gamma = downlink_sinr(heard, precoder[None], activity[None], self.mimo.settings.receiver)[0]
         return gamma, precoder
 
     def _air(self, block: Block, slot: int) -> Tensor:
@@ -170,7 +170,7 @@ class MimoEngine(Engine):
     def _bits(self, own: Tensor, disturbed: Tensor, columns: Tensor, more: int) -> Tensor:
         """Bits ``[U, K]`` that the CQIs of ``more + 1`` layers promise."""
         precoder = (columns[:, :, more if columns.shape[2] > 1 else 0] * self._scale[more])[..., : more + 1]
-        gamma = post_combining_sinr(own, precoder, disturbed, self.mimo.antennas.receiver)
+        gamma = post_combining_sinr(own, precoder, disturbed, self.mimo.settings.receiver)
         return self.parts.tables.adaptation.report(gamma.movedim(-1, 0).contiguous()).sum(0)
 
     def _singular(self, white: Tensor) -> Tensor:
