@@ -207,7 +207,7 @@ def print_rates(name: str, drops: int, numbers: Sequence[int]) -> None:
     print("| N | " + " | ".join(title for _, title, _ in shown) + " | mean, % |")
     print("|--:|" + "--:|" * (len(shown) + 1))
     for number in numbers:
-        some = quiet_rates(name, drops, {"fading.faded_interferers": number})
+        some = quiet_rates(name, drops, {"fading.dominant_interferers": number})
         each = [difference(some[key] - exact[key], digits) for key, _, digits in shown]
         share = difference(100.0 * (some["mean"] / exact["mean"] - 1.0), 2)
         print(f"| {number} | {' | '.join(each)} | {share} |", flush=True)

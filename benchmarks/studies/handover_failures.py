@@ -83,7 +83,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     air = {}
     for name, changes in AIRS.items():
-        often = {"duration_s": given.duration_s, "warmup_s": 0.0, "motion.update_s": 0.04}
+        often = {"duration_s": given.duration_s, "warmup_s": 0.0, "channel.update_s": 0.04}
         case = load("mobility-macro", **often, **changes)
         assert isinstance(case, CellularScenario)
         air[name] = levels(case, given.drops)

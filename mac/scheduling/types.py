@@ -25,7 +25,7 @@ class SchedulingContext:
     saturated: bool  # every user always has data, so no need is ever met
     device: torch.device
     dtype: torch.dtype
-    users_per_prb: int = 1  # users of a cell that may share a PRB (antennas.users_per_prb)
+    users_per_prb: int = 1  # users of a cell that may share a PRB (mimo.users_per_prb)
     bits_of_sinr: Tensor | None = (
         None  # [phy.numerics.log_grid.SIZE] bits of a PRB at a SINR, by phy.numerics.log_grid.index; where PRBs
     )

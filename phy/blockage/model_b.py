@@ -38,7 +38,7 @@ class ModelBSettings:
     """Width of a screen."""
     height_m: float = Field(default=1.7, ge=0.1, le=100.0)
     """Height of a screen above ground."""
-    motion: MobilitySettings = field(default_factory=Linear)
+    mobility: MobilitySettings = field(default_factory=Linear)
     """How the screens move."""
 
 
@@ -63,7 +63,7 @@ def draw_blocking_screens(
     period = area.period_m
     spot = plane[..., :1] * period[0] + plane[..., 1:] * period[1]
     start = torch.cat((spot, torch.zeros_like(spot[..., :1])), -1)
-    path = trajectories(drops, settings.motion, start, area, duration_s, f"{stream}/screens")
+    path = trajectories(drops, settings.mobility, start, area, duration_s, f"{stream}/screens")
     return BlockingScreens(path, settings.width_m, settings.height_m)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from pydantic import Field
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
@@ -29,16 +30,19 @@ from ..tr38901.large_scale import (
 from .fading import Basis, Fading, FadingLinks, FadingSettings, SmallScale, draw_fading, karhunen_loeve_basis
 from .matrices import Matrices, MimoChannel, MimoPlan, draw_mimo, stack_mimo
 
-Attachment = Literal["strongest", "home"]
+Attachment = Literal["strongest", "cell_area"]
 
 
 @settings(frozen=True, config=STRICT)
 class ChannelSettings:
-    """Who draws the channel."""
+    """Source of the channel, and how often it is evaluated anew where UEs move."""
 
     provider: Literal["fairwave", "sionna"] = "fairwave"
-    """The air of fairwave, or Sionna's line of sight, path loss, large-scale parameters and rays (slow); Sionna's rays
-    alone, in the large-scale state of fairwave, where users move, change their cells or are blocked."""
+    """The channel of fairwave, or Sionna's line of sight, path loss, large-scale parameters and rays (slow); Sionna's
+    rays alone, in the large-scale state of fairwave, where UEs move, change their cells or are blocked."""
+    update_s: float = Field(default=0.1, ge=1e-3, le=10.0)
+    """Where UEs move or are blocked: time from one large-scale state to the next, rounded to whole slots; interpolated
+    in between."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class ChannelPlan:
     speed_mps: Tensor  # [U]
     frequency_hz: Tensor  # [K] centre of each PRB, relative to the carrier
     snr_at_unit_gain: float
-    antennas: MimoSettings | None = None  # panels, in place of the antenna
+    mimo: MimoSettings | None = None  # panels at both ends, in place of ``antenna``
 
     @property
     def users(self) -> int:
@@ -66,17 +70,17 @@ class ChannelPlan:
     @property
     def large_scale(self) -> LargeScalePlan:
         """What the air follows from; clusters only where something fades."""
-        if self.antennas is not None:
-            return LargeScalePlan(self.topology, self.propagation, port_antenna(self.antennas.base), self.users)
+        if self.mimo is not None:
+            return LargeScalePlan(self.topology, self.propagation, port_antenna(self.mimo.base), self.users)
         return LargeScalePlan(self.topology, self.propagation, self.antenna, self.users, self.fading.model != "none")
 
     @property
-    def mimo(self) -> MimoPlan | None:
+    def mimo_plan(self) -> MimoPlan | None:
         """What matrices follow from, where there are panels."""
-        if self.antennas is None:
+        if self.mimo is None:
             return None
-        antennas = self.antennas.isotropic() if self.topology.omnidirectional else self.antennas
-        return MimoPlan(antennas, self.frequency_hz, self.speed_mps, self.snr_at_unit_gain)
+        mimo = self.mimo.isotropic() if self.topology.omnidirectional else self.mimo
+        return MimoPlan(mimo, self.frequency_hz, self.speed_mps, self.snr_at_unit_gain)
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ def stack_channels(parts: Sequence[Channel]) -> Channel:
 
 def frequency_basis(plan: ChannelPlan) -> Basis:
     """Basis of the carrier for links without line of sight, whose delays are the longest; the same for all drops."""
-    if plan.fading.model == "none" or plan.antennas is not None:
+    if plan.fading.model == "none" or plan.mimo is not None:
         flat = torch.ones((len(plan.frequency_hz), 1), dtype=torch.complex128)
         return Basis(flat, torch.zeros(1, dtype=torch.float64), torch.ones((1, 1), dtype=torch.complex128), 0.0)
     quantile = torch.linspace(0.05, 0.95, 10, dtype=torch.float64)
@@ -166,9 +170,9 @@ def fade(
         serving: own cells ``[B, U]``, which fade in any case where but some interferers do; None where all do.
     """
     snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
-    if plan.fading.model == "none" or plan.antennas is not None:
+    if plan.fading.model == "none" or plan.mimo is not None:
         return no_fading(snr, len(plan.frequency_hz)).to(snr.device, dtype)
-    some, dominant = plan.fading.faded_interferers, None
+    some, dominant = plan.fading.dominant_interferers, None
     if serving is not None and some is not None and some < plan.topology.cells - 1:
         dominant = strongest(snr, serving, some)
     return draw_fading(drop, links_of(plan, scale, position), basis, plan.fading, snr, dtype, direct, dominant)
@@ -179,9 +183,9 @@ def _build_drop(drop: Drops, plan: ChannelPlan, basis: Basis, dtype: torch.dtype
     model: LargeScaleModel = draw_large_scale_model(drop, plan.large_scale)
     scale = model.at(position)
     snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
-    serving = home if plan.attachment == "home" else scale.gain_db.argmax(-1)
+    serving = home if plan.attachment == "cell_area" else scale.gain_db.argmax(-1)
     fading = fade(drop, plan, basis, scale, position, dtype, serving=serving)
-    matrices = plan.mimo
+    matrices = plan.mimo_plan
     mimo = None if matrices is None else draw_mimo(drop, matrices, model, scale, position, serving, dtype)
     return Channel(snr, serving, position, fading, mimo)
 

@@ -51,7 +51,7 @@ class FadingSettings:
     """Directions of arrival around a user, each with a Doppler shift of its own."""
     basis_error: float = Field(default=0.03, ge=0, lt=0.5)
     """Share of the mean energy that the common basis of frequency responses may leave out; less is slower."""
-    faded_interferers: int | None = Field(default=None, ge=0, le=1000)
+    dominant_interferers: int | None = Field(default=None, ge=0, le=1000)
     """Strongest interferers of each user that fade, while the others are heard at their mean power: faster in large
     networks, and approximate. Left out, or as many as there are other cells or more, all cells fade, which is exact."""
 

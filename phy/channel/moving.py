@@ -16,8 +16,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import torch
-from pydantic import Field
-from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
 from ..blockage import (
@@ -42,7 +40,6 @@ from ..mobility import (
     wrap_position,
 )
 from ..random import Drops
-from ..settings import STRICT
 from ..topology.sites import displacement
 from ..tr38901.large_scale import LargeScale, draw_large_scale_model
 from ..units import SPEED_OF_LIGHT_MPS
@@ -50,22 +47,12 @@ from .channel import Channel, ChannelPlan, fade, frequency_basis, links_of, plac
 from .fading import Basis, Fading, direct_rays
 
 
-@settings(frozen=True, config=STRICT)
-class MotionSettings:
-    """How the air follows users who move, and where they may go."""
-
-    update_s: float = Field(default=0.1, ge=1e-3, le=10.0)
-    """Time from one large-scale state to the next, rounded to whole slots; interpolated in between."""
-    area: RectangleSettings | None = None
-    """Rectangle that users do not leave; left out, the endless network with wrap-around, the hall, or the box of the
-    cells."""
-
-
 @dataclass(frozen=True)
 class MotionPlan:
-    """Who moves how, and what stands in the way."""
+    """Mobility of all UEs, blockage, and the times at which the large-scale state is evaluated."""
 
-    settings: MotionSettings
+    update_interval_s: float  # asked for; see ``update_s``
+    area: RectangleSettings | None  # rectangle that UEs do not leave; None: see :func:`phy.mobility.area_of`
     groups: tuple[str, ...]  # names
     models: tuple[MobilitySettings, ...]  # of each group
     group_of_user: Tensor  # [U] int64
@@ -81,11 +68,11 @@ class MotionPlan:
     @property
     def update_slots(self) -> int:
         """Slots from one state to the next."""
-        return max(1, round(self.settings.update_s / self.slot_s))
+        return max(1, round(self.update_interval_s / self.slot_s))
 
     @property
     def update_s(self) -> float:
-        """The same in seconds."""
+        """Time in s from one state to the next, a whole number of slots."""
         return self.update_slots * self.slot_s
 
     def members(self) -> list[Tensor]:
@@ -289,13 +276,13 @@ def build_moving_single_antenna_channel(
 def start_of(moving_drop: MovingDrop) -> tuple[Tensor, Tensor, Tensor]:
     """Mean SNR ``[1, U, C]``, serving cells ``[1, U]`` and positions ``[1, U, 3]`` at the start."""
     scale, place = moving_drop.state(0)
-    serving = moving_drop.home if moving_drop.plan.attachment == "home" else scale.gain_db.argmax(-1)
+    serving = moving_drop.home if moving_drop.plan.attachment == "cell_area" else scale.gain_db.argmax(-1)
     return moving_drop.plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0), serving, place
 
 
 def _walk(drop: Drops, plan: ChannelPlan, motion: MotionPlan, start: Tensor) -> Trajectory:
     """The trajectory of all users; a group's randomness is its own."""
-    area = area_of(plan.topology, motion.settings.area)
+    area = area_of(plan.topology, motion.area)
     parts, members = [], []
     for name, model, own in zip(motion.groups, motion.models, motion.members(), strict=True):
         if len(own):
@@ -323,9 +310,7 @@ def _loss(drop: Drops, plan: ChannelPlan, motion: MotionPlan, number: int) -> An
 
         return by_regions
     if isinstance(blockage, ModelBSettings):
-        screens = draw_blocking_screens(
-            drop, blockage, area_of(topology, motion.settings.area), motion.duration_s, stream
-        )
+        screens = draw_blocking_screens(drop, blockage, area_of(topology, motion.area), motion.duration_s, stream)
         return lambda way, place, t_s: model_b_loss_db(screens, place, towards(place), t_s, carrier_hz)[
             ..., topology.cell_site
         ]

@@ -352,15 +352,15 @@ def with_matrices(
         dtype: float32 or float64, of their parts.
         kind: who makes the rays.
     """
-    if plan.mimo is None:
+    if plan.mimo_plan is None:
         return channel
     assert isinstance(channel.fading, MovingFading)
     place = Target(device, dtype)
     starts = channel.fading.starts(channel.serving.cpu())
     moving_drops = tuple(
-        kind(moving_drop, plan.mimo, ServingCells(serving, 1), place) for moving_drop, serving in starts
+        kind(moving_drop, plan.mimo_plan, ServingCells(serving, 1), place) for moving_drop, serving in starts
     )
-    return replace(channel, mimo=MovingMatrices(plan.mimo.settings, moving_drops, channel.fading.row))
+    return replace(channel, mimo=MovingMatrices(plan.mimo_plan.settings, moving_drops, channel.fading.row))
 
 
 def _way_turns(wave: Tensor, later: Tensor, way_m: Tensor) -> Tensor:

@@ -178,7 +178,7 @@ def _build_drop(drop: Drops, plan: ChannelPlan) -> Channel:
     steering = steering_of(plan, links, sorted_)
     which = torch.zeros(1, dtype=torch.int64)
     fading = RayFading(amplitude, _doppler_hz(plan, links, sorted_), steering, which)
-    return Channel(snr, home if plan.attachment == "home" else snr.argmax(-1), position, fading)
+    return Channel(snr, home if plan.attachment == "cell_area" else snr.argmax(-1), position, fading)
 
 
 def set_topology(scenario: Any, plan: ChannelPlan, position: Tensor, indoor_state: IndoorState, los: Any) -> None:

@@ -53,14 +53,14 @@ def build_sionna_matrices(drops: Drops, plan: ChannelPlan, device: torch.device,
 
 def _build_drop(drop: Drops, plan: ChannelPlan, dtype: torch.dtype) -> Channel:
     position, home = place_users(drop, plan)
-    links, matrices = draw_links(drop, plan, position), plan.mimo
+    links, matrices = draw_links(drop, plan, position), plan.mimo_plan
     assert matrices is not None
     bearing, _ = draw_orientations(drop, plan.speed_mps)
     at_once = max(1, _LINKS_AT_ONCE // plan.topology.cells)
     parts = []
     for first in range(0, plan.users, at_once):
         users = slice(first, first + at_once)
-        fixed = home[:, users] if plan.attachment == "home" else None
+        fixed = home[:, users] if plan.attachment == "cell_area" else None
         parts.append(_some_users(plan, matrices, links, users, bearing[:, users], fixed))
     rays = [part[0] for part in parts]
     steered = SteeredRays(*(torch.cat([getattr(few, field.name) for few in rays], 1) for field in fields(SteeredRays)))
@@ -97,7 +97,7 @@ def mean_snr(plan: ChannelPlan, links: SionnaLinks, bearing: Tensor) -> Tensor:
         links: of a drop.
         bearing: of the users' panels, ``[1, U]``.
     """
-    matrices, at_once = plan.mimo, max(1, _LINKS_AT_ONCE // plan.topology.cells)
+    matrices, at_once = plan.mimo_plan, max(1, _LINKS_AT_ONCE // plan.topology.cells)
     assert matrices is not None
     blocks = [slice(first, first + at_once) for first in range(0, plan.users, at_once)]
     return torch.cat([_mean_power(_steered(plan, matrices, links, few, bearing[:, few])) for few in blocks], 1)

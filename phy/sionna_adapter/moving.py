@@ -179,7 +179,7 @@ class SionnaMovingDrop(MovingDrop):
 
     def _snr(self, number: int) -> Tensor:
         """Mean SNR of a state, ``[1, U, C]``."""
-        if self.plan.antennas is None:
+        if self.plan.mimo is None:
             return self.ray_state(number).rays.abs().square().sum(-1).flatten(1)[None]
         bearing, _ = draw_orientations(self.drop, self.plan.speed_mps)
         return mean_snr(self.plan, self.links(number), bearing) * self._blocked(number)

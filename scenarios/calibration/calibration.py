@@ -106,7 +106,7 @@ class Calibration(Model):
     """Users of a cell, on average."""
     placement: Literal["per_cell", "uniform"] = "per_cell"
     """As many users in the area of each cell, or anywhere in the network."""
-    attachment: Literal["strongest", "home"] = "strongest"
+    attachment: Literal["strongest", "cell_area"] = "strongest"
     """Each user's cell: the one whose port 0 is received best, or the one in whose area he stands."""
     handover_margin_db: float = Field(default=0.0, ge=0.0, le=20.0)
     """A user may have any cell that is at most so much weaker than the strongest."""
@@ -251,7 +251,7 @@ def _measure(drop: Drops, topology: Topology, settings: Calibration) -> tuple[Te
     plan = LargeScalePlan(topology, settings.propagation, settings.antenna, user.shape[1], clusters=False)
     scale = draw_large_scale_model(drop, plan).at(user)
     gain = scale.gain_db + settings.ue_antenna_gain_dbi
-    serving = home if settings.attachment == "home" else _attached(drop, gain, settings.handover_margin_db)
+    serving = home if settings.attachment == "cell_area" else _attached(drop, gain, settings.handover_margin_db)
     power = dbm_to_w(settings.tx_power_dbm) * db_to_linear(gain)
     noise = noise_power_w(settings.bandwidth_hz, settings.noise_figure_db)
     coupling = gain.gather(-1, serving[..., None])[..., 0]
@@ -264,7 +264,7 @@ def _measure_beams(
     network = BeamNetwork(topology, settings.propagation, settings.antenna, settings.trxp_panel, settings.ue_panel)
     links = beam_links(drop, network, user_m)
     best = linear_to_db(links.cell_gain) + settings.ue_antenna_gain_dbi
-    serving = home if settings.attachment == "home" else _attached(drop, best[None], settings.handover_margin_db)
+    serving = home if settings.attachment == "cell_area" else _attached(drop, best[None], settings.handover_margin_db)
     gain = heard_gains(drop, links, serving[0], settings.interference)
     power = dbm_to_w(settings.tx_power_dbm + settings.ue_antenna_gain_dbi) * gain
     noise = noise_power_w(settings.bandwidth_hz, settings.noise_figure_db)

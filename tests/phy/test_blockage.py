@@ -63,7 +63,9 @@ def test_deep_shadow_follows_the_knife_edge() -> None:
     ``20 log10(pi^2 sqrt(pi) v / 4)``, 0.2 dB less.
     """
     for detour in (1.0, 10.0, 100.0):
-        covered = edge_contribution(f64(1.0), f64(detour), WAVELENGTH_M) + 0.5  # one edge above the path, the others far away
+        covered = (
+            edge_contribution(f64(1.0), f64(detour), WAVELENGTH_M) + 0.5
+        )  # one edge above the path, the others far away
         loss = float(screen_loss_db(covered, f64(1.0)))
         v = 2.0 * math.sqrt(detour / WAVELENGTH_M)
         assert loss == pytest.approx(20 * math.log10(v) + 13.0, abs=0.3)

@@ -28,7 +28,7 @@ OMNI = PanelSettings(columns=2, polarizations=2, ports=4)
 
 
 def panels(of: ChannelPlan, base: PanelSettings, **more: Any) -> ChannelPlan:
-    return replace(of, antennas=MimoSettings(base=base, ue=UE, **more))
+    return replace(of, mimo=MimoSettings(base=base, ue=UE, **more))
 
 
 def matrices(channel: Channel) -> MimoChannel:
@@ -67,7 +67,7 @@ def test_powers_cells_and_a_drop_in_a_batch() -> None:
     times = [matrices(alone).held(30 * n, 1e-3)[0].abs().square().mean((2, 4, 5)) for n in range(40)]
     ratio = torch.stack(times).mean(0) / alone.mean_snr.gather(2, matrices(alone).heard)
     assert float(10 * ratio.mean().log10()) == pytest.approx(0.0, abs=0.4)
-    home = build_sionna_matrices(Drops(1, (7,)), replace(of, attachment="home"), CPU, torch.float32)
+    home = build_sionna_matrices(Drops(1, (7,)), replace(of, attachment="cell_area"), CPU, torch.float32)
     assert home.serving[0].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     assert torch.equal(matrices(home).heard[..., 0], home.serving)
 
@@ -77,7 +77,7 @@ def test_a_scenario_runs_on_it(tmp_path: Path) -> None:
     change: dict[str, Any] = {
         "channel.provider": "sionna", "topology.sectors": 1, "users.ftp.count": 1, "carrier.prbs": 6,
         "users.ftp.traffic": {"model": "full_buffer"},
-        "antennas": {"base": base, "ue": {"polarizations": 2, "ports": 2, "polarization_slant_deg": 0}},
+        "mimo": {"base": base, "ue": {"polarizations": 2, "ports": 2, "polarization_slant_deg": 0}},
     }  # fmt: skip
     result = scenarios.run(
         "scheduling-macro", out=tmp_path / "out", drops=1, duration_s=0.04, warmup_s=0.0, window_s=0.02,

@@ -44,8 +44,8 @@ WALL: dict[str, Any] = {"model": "scripted", "events": [{"loss_db": 10.0, "cells
 def case_of(mobility: dict[str, Any] = WALK, users: int = 1, **more: Any) -> SchedulingScenario:
     """Users of one kind, a state of the air every 20 ms."""
     group = {**BASE["users"][0], "count": users, "mobility": mobility}
-    data = {**BASE, "channel": {"provider": "sionna"}, "users": [group], "carrier": {"prbs": 4}}
-    data |= {"propagation": {"indoor_share": 0.3}, "topology": {"sectors": 1}, "motion": {"update_s": 0.02}}
+    data = {**BASE, "channel": {"provider": "sionna", "update_s": 0.02}, "users": [group], "carrier": {"prbs": 4}}
+    data |= {"propagation": {"indoor_share": 0.3}, "topology": {"sectors": 1}}
     loaded = load({**data, **more})
     assert isinstance(loaded, SchedulingScenario)
     return loaded
@@ -145,9 +145,7 @@ def test_equals_what_sionna_makes_of_the_rays_of_both_states(
 @pytest.mark.parametrize("slot", [40, 53])
 def test_matrices_equal_what_sionna_makes_of_the_rays_of_both_states(slot: int) -> None:
     """As above with panels and direct rays, through Sionna's arrays of the same elements; all cells are heard."""
-    moving_drop = course_of(
-        channel := build(case_of(antennas={**PANELS, "heard_cells": 7}, propagation={"los": "always"}))
-    )
+    moving_drop = course_of(channel := build(case_of(mimo={**PANELS, "heard_cells": 7}, propagation={"los": "always"})))
     assert isinstance(channel.mimo, MovingMatrices)
     ours, around = channel.mimo.held(slot, SLOT_S)
     number, share, time_s = slot // 20, slot % 20 / 20, slot * SLOT_S
@@ -159,10 +157,10 @@ def test_matrices_equal_what_sionna_makes_of_the_rays_of_both_states(slot: int) 
     assert panels.apart(ours, theirs, around.heard[0]) < 1e-5
 
 
-@pytest.mark.parametrize("antennas", [None, PANELS])
-def test_the_large_scale_state_is_ours(antennas: dict[str, Any] | None) -> None:
+@pytest.mark.parametrize("mimo", [None, PANELS])
+def test_the_large_scale_state_is_ours(mimo: dict[str, Any] | None) -> None:
     """Between isotropic antennas mean SNRs equal those of our provider, at every state, with a wall in the way."""
-    case = case_of(blockage=[WALL], antennas=antennas and {"base": {}, "ue": {}})
+    case = case_of(blockage=[WALL], mimo=mimo and {"base": {}, "ue": {}})
     theirs, ours = build(case), build(case, ours=True)
     apart = 10.0 * torch.log10(theirs.mean_snr / ours.mean_snr)
     assert float(apart.abs().max()) < 1e-9
@@ -203,7 +201,7 @@ def test_antennas_are_summed_over_sionnas_rays() -> None:
 
 def test_a_centimetre_changes_nothing_visible() -> None:
     """From state to state a centimetre: gains of sectors, directions of the rays by their power."""
-    case = case_of(users=20, topology=SECTORS, motion={"update_s": 1e-3})
+    case = case_of(users=20, topology=SECTORS, channel={"provider": "sionna", "update_s": 1e-3})
     moving_drop, gain, azimuth, power = course_of(build(case)), [], [], []
     for number in range(6):
         gain.append(moving_drop.state(number)[0].gain_db)
@@ -253,14 +251,14 @@ def test_fading_is_slower_where_rays_arrive_in_clusters() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("antennas", [None, PANELS])
-def test_a_drop_alone_is_the_drop_in_a_batch(antennas: dict[str, Any] | None, dtype: torch.dtype) -> None:
-    case = case_of(antennas=antennas, topology={**SECTORS, "sectors": 1}, users=3)
+@pytest.mark.parametrize("mimo", [None, PANELS])
+def test_a_drop_alone_is_the_drop_in_a_batch(mimo: dict[str, Any] | None, dtype: torch.dtype) -> None:
+    case = case_of(mimo=mimo, topology={**SECTORS, "sectors": 1}, users=3)
     alone, batch = build(case, (2,), dtype), build(case, (0, 2, 2), dtype)
     assert torch.equal(alone.mean_snr[0], batch.mean_snr[1])
     first: list[Tensor] = []
     for slot in (5, 45, 30, 5):
-        if antennas is None:
+        if mimo is None:
             block = batch.fading.coordinates(slot - 2, 5, SLOT_S)[:, :, 2]
             seen, many = alone.fading.coordinates(slot, 1, SLOT_S)[:, :, 0], block
         else:
@@ -274,12 +272,11 @@ def test_a_drop_alone_is_the_drop_in_a_batch(antennas: dict[str, Any] | None, dt
 
 RUN: dict[str, Any] = {
     **BASE,
-    "channel": {"provider": "sionna"},
+    "channel": {"provider": "sionna", "update_s": 0.02},
     "topology": {"sectors": 1},
     "carrier": {"prbs": 6},
     "duration_s": 0.04,
     "window_s": 0.02,
-    "motion": {"update_s": 0.02},
     "handover": {},
     "blockage": [WALL, {"model": "regions"}],
 }
@@ -291,7 +288,7 @@ RUN["users"] = [
 
 @pytest.mark.parametrize("kind", ["downlink", "uplink", "panels"])
 def test_a_scenario_of_walkers_handovers_and_blockage_runs(kind: str, tmp_path: Path) -> None:
-    data = {**RUN, "antennas": PANELS} if kind == "panels" else RUN
+    data = {**RUN, "mimo": PANELS} if kind == "panels" else RUN
     if kind == "uplink":
         data = {**RUN, "carrier": {"prbs": 6, "direction": "uplink"}}
     result = scenarios.run(data, out=tmp_path / "run", progress=False, plots=False)

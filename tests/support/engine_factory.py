@@ -30,7 +30,7 @@ def channel(
     sites: int = 7,
     dtype: torch.dtype = torch.float32,
     fading: str = "rays",
-    attachment: str = "home",
+    attachment: str = "cell_area",
     device: torch.device = CPU,
     antennas: MimoSettings | None = None,
 ) -> Channel:

@@ -37,10 +37,10 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
         dtype: float32 or float64.
     """
     channel = _channel(scenario, drops, shape, place, dtype)
-    layers = 1 if scenario.antennas is None else scenario.antennas.layers
+    layers = 1 if scenario.mimo is None else scenario.mimo.layers
     tables = link_tables(scenario.carrier, scenario.link, place, dtype, layers)
     itinerary = mobility.itinerary(scenario, channel, shape)
-    kind = UplinkEngine if scenario.carrier.direction == "uplink" else engine_kind(scenario.antennas)
+    kind = UplinkEngine if scenario.carrier.direction == "uplink" else engine_kind(scenario.mimo)
     return kind(
         Parts(
             drops=drops,
@@ -72,7 +72,7 @@ def channel_plan(scenario: CellularScenario) -> ChannelPlan:
         speed_mps=_per_user(scenario, [kmh_to_mps(group.speed_kmh) for group in scenario.users]),
         frequency_hz=scenario.carrier.prb_frequency_hz(),
         snr_at_unit_gain=scenario.carrier.snr_at_unit_gain,
-        antennas=scenario.antennas,
+        mimo=scenario.mimo,
     )
 
 
@@ -85,7 +85,7 @@ def _channel(
         build_moving = build_moving_sionna_channel if by_sionna else build_moving_channel
         return build_moving(drops, plan, mobility.motion_plan(scenario, shape), place, dtype)
     if by_sionna:
-        build = build_sionna_channel if plan.antennas is None else build_sionna_matrices
+        build = build_sionna_channel if plan.mimo is None else build_sionna_matrices
         return build(drops, plan, place, dtype)
     return build_channel(drops, plan, place, dtype)
 

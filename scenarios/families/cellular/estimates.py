@@ -54,10 +54,10 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     if scenario.handover is not None:
         results += _itinerary_bytes(scenario, shape)
     setup = _TABLE_BYTES + draws + _PACKET_SETUP_BYTES * arrivals
-    if scenario.antennas is not None and scenario.channel.provider == "sionna" and not scenario.on_the_way:
+    if scenario.mimo is not None and scenario.channel.provider == "sionna" and not scenario.on_the_way:
         air = 0.0  # its rays live in the matrices
     crowd = _crowd(scenario)
-    drop, once = (0, 0) if scenario.antennas is None else mimo_bytes(scenario.antennas, crowd, item)
+    drop, once = (0, 0) if scenario.mimo is None else mimo_bytes(scenario.mimo, crowd, item)
     drop += _uplink_bytes(scenario, shape, item)
     return int(drops * (air + reports + queues + _PACKET_BYTES * arrivals + results + drop) + setup + once)
 
@@ -83,13 +83,13 @@ def _itinerary_bytes(scenario: CellularScenario, shape: Shape) -> int:
 def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> float:
     """Time of one allocator on one CPU thread: what a slot costs anyhow, and what each link and PRB adds."""
     users = scenario.users_per_cell * scenario.cells
-    if scenario.antennas is not None:
-        seconds = shape.total_slots * (1e-3 + drops * mimo_seconds(scenario.antennas, _crowd(scenario)))
+    if scenario.mimo is not None:
+        seconds = shape.total_slots * (1e-3 + drops * mimo_seconds(scenario.mimo, _crowd(scenario)))
         return seconds + (drops * _sionna_seconds(scenario, shape) if scenario.channel.provider == "sionna" else 0.0)
     per_slot = 4e-4 + drops * (_air_seconds(scenario, users) + users * 1e-6)
     if scenario.moves:  # a new state of all links now and then, and once more for the itinerary
         states = 1.0 if scenario.handover is None else 1.5
-        per_slot += states * drops * users * scenario.cells * 6e-5 * scenario.carrier.slot_s / scenario.motion.update_s
+        per_slot += states * drops * users * scenario.cells * 6e-5 * scenario.carrier.slot_s / scenario.channel.update_s
     if scenario.channel.provider == "fairwave":
         return shape.total_slots * per_slot
     more = _sionna_cost(scenario).slot_s
@@ -117,7 +117,7 @@ def _uplink_bytes(scenario: CellularScenario, shape: Shape, item: int) -> int:
 
 
 def _crowd(scenario: CellularScenario) -> Crowd:
-    update_s = scenario.motion.update_s if scenario.on_the_way else math.inf
+    update_s = scenario.channel.update_s if scenario.on_the_way else math.inf
     users = scenario.users_per_cell * scenario.cells
     return Crowd(users, scenario.cells, scenario.carrier.prbs, scenario.link, update_s / scenario.carrier.slot_s)
 
@@ -126,7 +126,7 @@ def _sionna_cost(scenario: CellularScenario) -> Cost:
     counts = (scenario.users_per_cell * scenario.cells, scenario.topology.site_count, scenario.cells)
     prbs, item = scenario.carrier.prbs, 8 if scenario.dtype == "float64" else 4
     if scenario.on_the_way:
-        return moving_cost(counts, prbs, item, scenario.antennas is not None)
+        return moving_cost(counts, prbs, item, scenario.mimo is not None)
     return cost(*counts, prbs, item)
 
 
@@ -136,7 +136,7 @@ def _sionna_seconds(scenario: CellularScenario, shape: Shape) -> float:
     if not scenario.on_the_way:
         return once
     ahead = scenario.handover is not None or scenario.carrier.direction == "uplink"
-    states = shape.total_slots * scenario.carrier.slot_s / scenario.motion.update_s + 1.0
+    states = shape.total_slots * scenario.carrier.slot_s / scenario.channel.update_s + 1.0
     return once * states * (2.0 if ahead else 1.0)
 
 
@@ -168,7 +168,7 @@ def _cached_basis_size(carrier: CarrierSettings, propagation: PropagationSetting
         fading=fading,
         users_per_cell=1,
         placement="per_cell",
-        attachment="home",
+        attachment="cell_area",
         min_distance_m=0.0,
         speed_mps=torch.zeros(1),
         frequency_hz=carrier.prb_frequency_hz(),

@@ -50,7 +50,8 @@ def propagation(scenario: CellularScenario) -> PropagationSettings:
 def motion_plan(scenario: CellularScenario, shape: Shape) -> MotionPlan:
     """Who moves how, and what stands in the way."""
     return MotionPlan(
-        settings=scenario.motion,
+        update_interval_s=scenario.channel.update_s,
+        area=scenario.mobility_area,
         groups=tuple(group.name for group in scenario.users),
         models=tuple(group.mobility for group in scenario.users),
         group_of_user=scenario.group_of_user(),
@@ -76,7 +77,7 @@ def check_trajectories(scenario: CellularScenario, shape: Shape) -> None:
     Raises:
         ScenarioError: files that are missing or cannot be used, and the group that follows them.
     """
-    area = area_of(build_topology(scenario.topology), scenario.motion.area)
+    area = area_of(build_topology(scenario.topology), scenario.mobility_area)
     duration_s = shape.total_slots * scenario.carrier.slot_s
     for number, group in enumerate(scenario.users):
         if group.count:

@@ -30,9 +30,9 @@ def check(scenario: CellularScenario) -> None:
                 "uplink out"
             )
         return
-    if scenario.antennas is not None:
+    if scenario.mimo is not None:
         raise ValueError(
-            "antennas are given, but an uplink (carrier.direction) is computed between single antennas; leave antennas "
+            "mimo is given, but an uplink (carrier.direction) is computed between single antennas; leave mimo "
             "out, or set carrier.direction to 'downlink'"
         )
     for number, group in enumerate(scenario.users):

@@ -90,7 +90,7 @@ def test_matrices_have_the_mean_power_of_the_large_scale_gain(model: str) -> Non
 
     change = {"topology.sites": 7, "users.ftp.count": 5, "carrier.prbs": 6, "propagation.model": model}
     heights = {"topology.bs_height_m": {"uma": 25.0, "umi": 10.0, "rma": 35.0}[model]}
-    scenario = load("scheduling-macro", **change, **heights, antennas={"heard_cells": 21})
+    scenario = load("scheduling-macro", **change, **heights, mimo={"heard_cells": 21})
     made = build_channel(Drops(1, (0,)), channel_plan(scenario), torch.device("cpu"), torch.float32)
     assert made.mimo is not None
     power = torch.stack([made.mimo.matrices(b, 0.0) for b in range(1)]).abs().square().mean((2, 4, 5))

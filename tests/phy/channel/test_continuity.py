@@ -130,7 +130,7 @@ def two_states_jump(walk: Trajectory, before_s: float, after_s: float) -> Tensor
 
 def test_over_the_border_of_the_cluster_in_a_run() -> None:
     """At 36 km/h a slot is a centimetre: SINR and response step no more where a user is folded back than elsewhere."""
-    case = scenario(**linear(36.0), **{"users.all.count": 1, "motion.update_s": 0.05, "duration_s": 30.0})
+    case = scenario(**linear(36.0), **{"users.all.count": 1, "channel.update_s": 0.05, "duration_s": 30.0})
     for model in ("none", "rays"):
         channel = moving(case.model_copy(update={"fading": replace(case.fading, model=model)}))
         moving_drop = fading(channel).moving_drops[0]

@@ -23,10 +23,10 @@ from scenarios.families.cellular.mobility import motion_plan
 from scenarios.families.scheduling.family import SchedulingScenario
 
 PANELS: dict[str, Any] = {
-    "antennas": {"base": {"columns": 2, "polarizations": 2, "ports": 4, "element": "sector"}, "ue": UE},
+    "mimo": {"base": {"columns": 2, "polarizations": 2, "ports": 4, "element": "sector"}, "ue": UE},
     "topology.sectors": 1,
 }
-OMNI: dict[str, Any] = {"antennas": {"base": {}, "ue": {}}, "topology.sectors": 1}
+OMNI: dict[str, Any] = {"mimo": {"base": {}, "ue": {}}, "topology.sectors": 1}
 
 
 def build(case: SchedulingScenario, ids: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64) -> Channel:
@@ -47,7 +47,7 @@ def matrices(channel: Channel, *slots: int) -> Tensor:
 def test_who_stays_sees_what_users_see_without_motion() -> None:
     """The same powers in the mean and at the quantiles; nothing changes where nobody walks, whatever the state."""
     still = {"users.all.speed_kmh": 0.0, "users.all.count": 6, "propagation.los": "random"}
-    case = scenario(**PANELS, **still, **{"motion.update_s": 0.2})
+    case = scenario(**PANELS, **still, **{"channel.update_s": 0.2})
     one, other = (
         build(case, (0, 1)),
         build_channel(Drops(1, (0, 1)), engine_factory.channel_plan(case), CPU, torch.float64),
@@ -70,7 +70,7 @@ def test_who_stays_sees_what_users_see_without_motion() -> None:
 
 def test_who_stays_walks_on_the_spot_as_without_motion() -> None:
     """The Doppler shifts of the nominal speed, across states: the turns of two parts add up to that of the whole."""
-    case = scenario(**OMNI, **{"users.all.speed_kmh": 30.0, "motion.update_s": 0.02, "propagation.los": "always"})
+    case = scenario(**OMNI, **{"users.all.speed_kmh": 30.0, "channel.update_s": 0.02, "propagation.los": "always"})
     channel = build(case)
     moving_drop = moving(channel).moving_drops[0]
     channel.mimo.held(0, SLOT_S)  # type: ignore[union-attr]
@@ -86,7 +86,9 @@ def test_who_stays_walks_on_the_spot_as_without_motion() -> None:
 @pytest.mark.parametrize("los", ["never", "always"])
 def test_nothing_jumps_from_one_state_to_the_next(los: str) -> None:
     """A slot is a centimetre. At an update matrices change by no more than in the slots around it."""
-    case = scenario(**PANELS, **linear(36.0), **{"users.all.count": 6, "propagation.los": los, "motion.update_s": 0.05})
+    case = scenario(
+        **PANELS, **linear(36.0), **{"users.all.count": 6, "propagation.los": los, "channel.update_s": 0.05}
+    )
     channel, steps = build(case), []
     for update in (50, 100, 150):
         h, cells = zip(*(moving(channel).held(slot, SLOT_S) for slot in range(update - 3, update + 3)), strict=True)
@@ -107,7 +109,7 @@ def test_the_field_along_a_path_turns_as_its_rays_do() -> None:
     """Users who turn, across states: autocorrelation over the way, against the drawn rays and a Bessel function."""
     model = {"model": "gauss_markov", "speed_kmh": 20.0, "deviation_kmh": 5.0, "alpha": 0.8, "step_s": 0.05}
     case = scenario(
-        **OMNI, **{"users.all.mobility": model, "users.all.count": 10, "motion.update_s": 0.03, "carrier.prbs": 3}
+        **OMNI, **{"users.all.mobility": model, "users.all.count": 10, "channel.update_s": 0.03, "carrier.prbs": 3}
     )
     channel = build(case)
     moving_drop = moving(channel).moving_drops[0]
@@ -222,7 +224,7 @@ def test_a_scenario_of_walkers_with_panels_runs(tmp_path: Path) -> None:
         "duration_s": 0.15,
         "window_s": 0.05,
     }
-    data = {**BASE, **change, "antennas": {"base": {"polarizations": 2, "ports": 2}, "ue": UE}}
+    data = {**BASE, **change, "mimo": {"base": {"polarizations": 2, "ports": 2}, "ue": UE}}
     data["users"] = [{**BASE["users"][0], "mobility": {"model": "linear"}}]
     result = run(data, out=tmp_path / "run", progress=False, plots=False)
     assert result.per_drop.query("metric == 'rate_mean'").value.item() > 0.0
@@ -230,7 +232,7 @@ def test_a_scenario_of_walkers_with_panels_runs(tmp_path: Path) -> None:
 
 def test_the_estimate_of_memory_covers_what_is_held() -> None:
     case = scenario(**PANELS, **linear(30.0), **{"users.all.count": 1})
-    assert case.antennas is not None
+    assert case.mimo is not None
     channel, found = build(case, (0,), torch.float32), []
     moving(channel).held(150, SLOT_S)
     segment = moving(channel).moving_drops[0]._segment
@@ -240,6 +242,6 @@ def test_the_estimate_of_memory_covers_what_is_held() -> None:
     held = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
     for update_slots in (100.0, float("inf")):
         crowd = Crowd(channel.mean_snr.shape[1], 7, 12, LinkSettings(), update_slots)
-        found.append(mimo_bytes(case.antennas, crowd, 4)[0])
+        found.append(mimo_bytes(case.mimo, crowd, 4)[0])
     assert held < found[0] < 3 * held
     assert found[1] < held / 2

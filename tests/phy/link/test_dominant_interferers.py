@@ -37,7 +37,7 @@ SMALL: dict[str, Any] = {
     "topology.sectors": 1,
     "carrier.prbs": 6,
     "users.ftp.count": 2,
-    "attachment": "home",
+    "attachment": "cell_area",
     "duration_s": 0.1,
     "warmup_s": 0,
 }
@@ -46,7 +46,7 @@ BOTH = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["fl
 
 
 def small(faded: int | None, **change: Any) -> CellularScenario:
-    scenario = load("scheduling-macro", **{**SMALL, "fading.faded_interferers": faded, **change})
+    scenario = load("scheduling-macro", **{**SMALL, "fading.dominant_interferers": faded, **change})
     assert isinstance(scenario, CellularScenario)
     return scenario
 
@@ -316,8 +316,7 @@ def test_mean_interference_is_that_of_the_exact_mode(interferers: int) -> None:
 
 
 @pytest.fixture
-def benchmark_(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(ROOT))
+def benchmark_() -> ModuleType:
     return importlib.import_module("benchmarks.approximations.dominant_interferers")
 
 
@@ -340,10 +339,10 @@ def test_quantiles_of_histograms_are_those_of_the_values(benchmark_: ModuleType)
 
 
 def test_what_a_basis_leaves_out_goes_to_nothing(benchmark_: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    basis_error = importlib.import_module("benchmarks.approximations.delay_basis")
-    monkeypatch.setattr(basis_error, "ERRORS", (0.3, 0.003, basis_error._NOTHING))
+    delay_basis = importlib.import_module("benchmarks.approximations.delay_basis")
+    monkeypatch.setattr(delay_basis, "ERRORS", (0.3, 0.003, delay_basis._NOTHING))
     plan = channel_plan(small(None, **{"users.ftp.count": 5, "carrier.prbs": 25}))
-    found, sizes = basis_error.histograms(plan, 1e-3, 3)
+    found, sizes = delay_basis.histograms(plan, 1e-3, 3)
     assert sizes == sorted(sizes) and sizes[-2:] == [25, 25]
     (most, least, nothing), _ = found.errors()
     assert not nothing.any() and 0 < np.abs(least).max() < 0.15 < np.abs(most).max()
@@ -364,7 +363,7 @@ def test_quantiles_are_within_a_tenth_of_a_db_where_few_fade(benchmark_: ModuleT
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no fading": ({"fading.model": "none"}, "fading.model is 'none'"),
-    "panels": ({"antennas": {}, "topology.sectors": 3}, "antennas are given"),
+    "panels": ({"mimo": {}, "topology.sectors": 3}, "mimo is given"),
     "uplink": ({"carrier.direction": "uplink"}, "carrier.direction is 'uplink'"),
     "Sionna": ({"channel.provider": "sionna"}, "channel.provider is 'sionna'"),
     "motion": (
@@ -384,19 +383,21 @@ def test_what_needs_all_links_is_refused(case: str) -> None:
         small(3, **change)
     lines = str(caught.value).splitlines()
     assert len(lines) == 1
-    assert re.search(rf"fading\.faded_interferers is 3, but {reason}.*; leave fading\.faded_interferers out$", lines[0])
+    assert re.search(
+        rf"fading\.dominant_interferers is 3, but {reason}.*; leave fading\.dominant_interferers out$", lines[0]
+    )
 
 
 def test_who_moves_but_is_not_there_does_not_matter() -> None:
     walk = {"model": "linear", "min_speed_kmh": 3, "max_speed_kmh": 3}
     group = {"name": "walk", "count": 0, "mobility": walk, "traffic": {"model": "full_buffer"}}
     stay = {"name": "stay", "count": 1, "traffic": {"model": "full_buffer"}}
-    load("scheduling-macro", **{"fading.faded_interferers": 3, "users": [group, stay]})
+    load("scheduling-macro", **{"fading.dominant_interferers": 3, "users": [group, stay]})
     with pytest.raises(ScenarioError, match=r"users\.0\.mobility"):
-        load("scheduling-macro", **{"fading.faded_interferers": 3, "users": [{**group, "count": 1}, stay]})
+        load("scheduling-macro", **{"fading.dominant_interferers": 3, "users": [{**group, "count": 1}, stay]})
 
 
 @pytest.mark.parametrize(("given", "why"), [(-1, "greater than or equal to 0"), (1.5, "integer"), ("few", "integer")])
 def test_a_number_is_whole_and_not_negative(given: object, why: str) -> None:
-    with pytest.raises(ScenarioError, match=rf"'fading\.faded_interferers' must be .*{why}.*, given"):
-        small(None, **{"fading.faded_interferers": given})
+    with pytest.raises(ScenarioError, match=rf"'fading\.dominant_interferers' must be .*{why}.*, given"):
+        small(None, **{"fading.dominant_interferers": given})

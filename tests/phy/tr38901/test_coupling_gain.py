@@ -26,7 +26,7 @@ from phy.tr38901.large_scale import (
     PropagationSettings,
     draw_large_scale_model,
     large_scale,
-    raised,
+    place_on_floors,
 )
 from phy.tr38901.lsp_tables import propagation_states
 from phy.tr38901.pathloss import PathLossModel, path_loss_db
@@ -247,7 +247,7 @@ def test_floors_and_cars() -> None:
     drops = Drops(2, tuple(range(20)))
     ground = torch.zeros(20, 500, 3, dtype=torch.float64) + 1.5
     settings = PropagationSettings(indoor_share=0.5, indoor_floors=(4, 8), in_car_share=1.0)
-    height = raised(drops, ground, settings)[..., 2]
+    height = place_on_floors(drops, ground, settings)[..., 2]
     inside = height > 1.5
     assert 0.30 < inside.double().mean() < 0.46  # indoors, but on the first floor
     floors = ((height - 1.5) / 3.0).round()
@@ -256,7 +256,7 @@ def test_floors_and_cars() -> None:
     drawn = draw_large_scale_model(drops, plan)
     cars = drawn.extra_loss_db[~drawn.indoor]
     assert (cars.mean().item(), cars.std().item()) == pytest.approx((9.0, 5.0), abs=0.3)
-    assert raised(drops, ground, PropagationSettings(indoor_share=0.5)) is ground
+    assert place_on_floors(drops, ground, PropagationSettings(indoor_share=0.5)) is ground
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_estimates_hold_for_uplinks() -> None:
     ("source", "change", "says"),
     [
         ("scheduling-macro", {"uplink.alpha": 0.6}, "uplink is given, but carrier.direction is 'downlink'; set"),
-        ("uplink-macro", {"antennas": {}}, "antennas are given, but an uplink"),
+        ("uplink-macro", {"mimo": {}}, "mimo is given, but an uplink"),
         ("uplink-macro", {"uplink.alpha": 0.55}, "alpha is 0.55, but it can be signalled as one of 0, 0.4"),
         ("uplink-macro", {"uplink.delta_mcs": True}, "delta_mcs is true, but in a run the MCS follows from the power"),
         ("uplink-macro", {"uplink.spread_db": -1}, "spread_db"),
