@@ -19,7 +19,7 @@ def edge_contribution(side: Tensor, detour_m: Tensor, wavelength_m: float) -> Te
         detour_m: how much longer the path over the edge is than the direct one, ``[...]``.
         wavelength_m: lambda.
 
-    The two edges of a screen add up to ``edge_contribution(upper) - edge_contribution(lower)``, which is the standard's table of signs: both are
+    The two edges of a screen add up to F(upper) - F(lower), which is the standard's table of signs: both are
     positive where the screen covers the path, and the nearer one is negative where it does not.
     """
     bend = torch.sqrt(math.pi / wavelength_m * detour_m.clamp(min=0.0))

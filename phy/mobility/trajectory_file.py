@@ -72,9 +72,9 @@ def read_trajectories(path: str | Path, max_gap_s: float = 60.0) -> RecordedTraj
         max_gap_s: longest time between two points of a user.
 
     Raises:
-        TrajectoryError: the file is missing, empty, binary, cut off or has other columns; an entry is not a finite number; a
-            time is negative, occurs twice or goes back; a gap is longer than ``max_gap_s``; a user moves faster than
-            500 km/h from point to point, or has a single point.
+        TrajectoryError: the file is missing, empty, binary, cut off or has other columns; an entry is not a finite
+            number; a time is negative, occurs twice or goes back; a gap is longer than ``max_gap_s``; a UE moves faster
+            than 500 km/h from point to point, or has a single point.
     """
     tracks = _parse(Path(path).absolute())
     _require_times(tracks, max_gap_s)

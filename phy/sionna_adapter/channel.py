@@ -1,9 +1,9 @@
 """The channel of a batch of drops from Sionna's TR 38.901 models, for cross-checks of :mod:`phy.channel.channel`.
 
-The same sites, users, powers, noise and attachment; who is indoors or in a car, how deep and behind which wall belongs
-to the user and is the same, too (:func:`phy.tr38901.large_scale.draw_indoor_state`). Line of sight, path loss, large-scale
-parameters, clusters, rays and what antennas make of them are Sionna's. Its scenario holds sites, not cells: the sectors
-of a site share all but their antennas' directions and the initial phases.
+Sites, UEs, powers, noise and attachment are the same; the indoor state of a UE (indoors or in a car, depth, wall loss)
+is the same, too (:func:`phy.tr38901.large_scale.draw_indoor_state`). Line of sight, path loss, large-scale parameters,
+clusters, rays and antenna gains are Sionna's. Its scenario holds sites, not cells: the sectors of a site share all but
+the directions of their antennas and the initial phases.
 
 Sionna keeps nothing between two calls and draws from one generator of the whole process. So each drop's rays are drawn
 once, from a seed of its own, and the generators are left as they were found. Sionna gives the amplitude of each ray at

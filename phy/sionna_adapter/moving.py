@@ -117,7 +117,7 @@ class SionnaMovingDrop(MovingDrop):
         self._segment: _Segment | None = None
 
     def state(self, number: int) -> tuple[LargeScale, Tensor]:
-        """As :meth:`phy.channel.moving.MovingDrop.state`, with the gains that Sionna's rays have through the antennas."""
+        """Evaluates a large-scale state, with the gains that Sionna's rays have through the antennas."""
         scale, place = super().state(number)
         if number not in self._gain_db:
             gain = self._snr(number) / self.plan.snr_at_unit_gain

@@ -50,7 +50,7 @@ class PlaneWaves:
         return torch.cat((torch.cos(phase), torch.sin(phase)), -1)
 
     def weights(self, decorrelation_m: float) -> Tensor:
-        """``sqrt(p_w)`` for a correlated_normal of another decorrelation distance, for cosines and sines, ``[B, 2W]``."""
+        """Computes ``sqrt(p_w)`` for a decorrelation distance, for cosines and sines, ``[B, 2W]``."""
         number = self.exact.clamp_max(self.highest)
         tail = (1.0 + (number * self.middle_m) ** 2) / (1.0 + (number * decorrelation_m) ** 2)
         density = (decorrelation_m / self.middle_m) ** 2 * tail**1.5  # ratio of the spectra
