@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..settings import STRICT
 from .element import element_gain_db, element_of
+from .geometry import PanelGeometry
 
 MOST_BEAMS = 256
 """Most beams of a set."""
@@ -29,13 +30,9 @@ Zeniths = Annotated[tuple[Annotated[float, Field(ge=0.0, le=180.0)], ...], Field
 
 
 @dataclass(frozen=True, config=STRICT)
-class BeamPanelSettings:
+class BeamPanelSettings(PanelGeometry):
     """A panel in the notation of ITU-R M.2412, (M, N, P, Mg, Ng; Mp, Np), and the set of its beams."""
 
-    rows: int = Field(default=1, ge=1, le=64)
-    """M: elements above each other, of a panel."""
-    columns: int = Field(default=1, ge=1, le=64)
-    """N: elements beside each other, of a panel."""
     polarizations: Literal[1, 2] = 2
     """P: one, vertical; or two, which are at 45 degrees in a base station and at 0 and 90 in a user."""
     panel_rows: int = Field(default=1, ge=1, le=8)
@@ -46,22 +43,6 @@ class BeamPanelSettings:
     """Mp: ports above each other, of a panel and polarization; it divides the rows."""
     port_columns: int = Field(default=1, ge=1, le=64)
     """Np: ports beside each other, of a panel and polarization; it divides the columns."""
-    row_spacing_wavelengths: float = Field(default=0.5, gt=0.0, le=4.0)
-    """d_V: distance between rows."""
-    column_spacing_wavelengths: float = Field(default=0.5, gt=0.0, le=4.0)
-    """d_H: distance between columns."""
-    max_gain_dbi: float = Field(default=8.0, ge=0.0, le=30.0)
-    """Gain of an element at its boresight: 8 outdoors, 5 under a ceiling and of users above 6 GHz (M.2412)."""
-    horizontal_hpbw_deg: float = Field(default=65.0, gt=0.0, le=360.0)
-    """Half-power beamwidth of an element in azimuth: 65 outdoors, 90 under a ceiling and of users."""
-    vertical_hpbw_deg: float = Field(default=65.0, gt=0.0, le=180.0)
-    """Half-power beamwidth of an element in elevation."""
-    front_to_back_db: float = Field(default=30.0, ge=0.0, le=60.0)
-    """Greatest attenuation of an element in azimuth, and in all (A_max): 30 outdoors, 25 else."""
-    side_lobe_db: float = Field(default=30.0, ge=0.0, le=60.0)
-    """Greatest attenuation of an element in elevation (SLA_V)."""
-    mechanical_tilt_deg: float = Field(default=0.0, ge=-90.0, le=90.0)
-    """Angle by which a panel leans downwards; 90 under a ceiling looks at the floor."""
     beam_azimuth_deg: Azimuths = (0.0,)
     """Azimuths of the beams in the panel's axes."""
     beam_zenith_deg: Zeniths = (90.0,)

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from ..settings import STRICT
 from .element import element_gain_db, element_of
+from .geometry import PanelGeometry
 
 MAX_PORTS = 64
 """Most ports that a panel may have."""
@@ -30,41 +31,21 @@ _TINY = 1e-12  # keeps the angle between two polarization frames defined at the 
 
 
 @dataclass(frozen=True, config=STRICT)
-class PanelSettings:
+class PanelSettings(PanelGeometry):
     """A panel of antennas, of a base station or a UE."""
 
-    rows: int = Field(default=1, ge=1, le=64)
-    """Elements above each other."""
-    columns: int = Field(default=1, ge=1, le=64)
-    """Elements beside each other."""
     polarizations: Literal[1, 2] = 1
     """Elements at each place; two of them are perpendicular."""
     polarization_slant_deg: float | None = Field(default=None, ge=-90.0, le=90.0)
     """Slant of the first polarization, 0 is vertical, the second is 90 degrees on; none means 0, or -45 for two."""
-    row_spacing_wavelengths: float = Field(default=0.5, gt=0.0, le=4.0)
-    """Distance between rows."""
-    column_spacing_wavelengths: float = Field(default=0.5, gt=0.0, le=4.0)
-    """Distance between columns."""
     element: Literal["sector", "omni"] = "omni"
     """Element of TR 38.901 Table 7.3-1, or 0 dBi in every direction (then the fields of the element are not read)."""
-    max_gain_dbi: float = Field(default=8.0, ge=0.0, le=30.0)
-    """Gain of an element at its boresight."""
-    horizontal_hpbw_deg: float = Field(default=65.0, gt=0.0, le=360.0)
-    """Half-power beamwidth of an element in azimuth."""
-    vertical_hpbw_deg: float = Field(default=65.0, gt=0.0, le=180.0)
-    """Half-power beamwidth of an element in elevation."""
-    front_to_back_db: float = Field(default=30.0, ge=0.0, le=60.0)
-    """Greatest attenuation of an element in azimuth, and in all (A_max)."""
-    side_lobe_db: float = Field(default=30.0, ge=0.0, le=60.0)
-    """Greatest attenuation of an element in elevation (SLA_V)."""
     ports: int = Field(default=1, ge=1, le=MAX_PORTS)
     """Ports: polarizations * columns * k, each feeding rows / k elements, where k divides the rows."""
     electrical_tilt_deg: float = Field(default=90.0, ge=0.0, le=180.0)
     """Zenith angle of the beam of a port of several elements: 90 is along the panel's normal, 102 is below it."""
     bearing_deg: float = Field(default=0.0, ge=-360.0, le=360.0)
     """Turn of the panel about the vertical, anticlockwise, added to the boresight of its cell."""
-    downtilt_deg: float = Field(default=0.0, ge=-90.0, le=90.0)
-    """Mechanical downtilt: angle by which the panel leans downwards."""
     slant_deg: float = Field(default=0.0, ge=-180.0, le=180.0)
     """Turn of the panel about its normal."""
 
@@ -111,7 +92,7 @@ class PanelSettings:
 def orientation_rad(settings: PanelSettings, boresight_rad: Tensor) -> Tensor:
     """Orientation of panels whose cells (or users) look towards ``boresight_rad`` ``[...]``: ``[..., 3]``."""
     bearing = boresight_rad + math.radians(settings.bearing_deg)
-    fixed = [torch.full_like(bearing, math.radians(a)) for a in (settings.downtilt_deg, settings.slant_deg)]
+    fixed = [torch.full_like(bearing, math.radians(a)) for a in (settings.mechanical_tilt_deg, settings.slant_deg)]
     return torch.stack((bearing, *fixed), -1)
 
 

@@ -101,7 +101,7 @@ class MimoSettings:
                     f"{name} of the base station's panel is {value:g}, but sectors look where the topology says; "
                     "leave it at 0"
                 )
-        if self.base.element == "omni" and (self.base.rows_per_port > 1 or self.base.downtilt_deg != 0.0):
+        if self.base.element == "omni" and (self.base.rows_per_port > 1 or self.base.mechanical_tilt_deg != 0.0):
             raise ValueError(
                 "the base station's elements are 'omni' (as where base.element is left out), but they stand in columns "
                 "or lean; set base.element: sector, "
@@ -115,7 +115,7 @@ class MimoSettings:
         Raises:
             ValueError: the panel's ports are columns, which are not the same in all directions.
         """
-        return replace(self, base=replace(self.base, element="omni", downtilt_deg=0.0))
+        return replace(self, base=replace(self.base, element="omni", mechanical_tilt_deg=0.0))
 
 
 def port_antenna(panel: PanelSettings) -> SectorAntennaSettings:
@@ -132,6 +132,6 @@ def port_antenna(panel: PanelSettings) -> SectorAntennaSettings:
         vertical_elements=panel.rows_per_port,
         vertical_spacing_wavelengths=min(panel.row_spacing_wavelengths, 2.0),
         electrical_tilt_deg=panel.electrical_tilt_deg,
-        mechanical_tilt_deg=panel.downtilt_deg,
+        mechanical_tilt_deg=panel.mechanical_tilt_deg,
         polarization="slant" if slanted else "vertical",
     )

@@ -8,6 +8,8 @@ RENAMED_KEYS: dict[str, str] = {
     "antennas": "mimo",
     "blockage.motion": "blockage.mobility",
     "fading.faded_interferers": "fading.dominant_interferers",
+    "mimo.base.downtilt_deg": "mimo.base.mechanical_tilt_deg",
+    "mimo.ue.downtilt_deg": "mimo.ue.mechanical_tilt_deg",
     "motion": "channel.update_s for its update_s and mobility_area for its area",
 }
 """Old key -> new key, dotted, without the indices of lists; of a section that was split, what each part is called."""

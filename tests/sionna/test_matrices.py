@@ -22,7 +22,7 @@ from phy.sionna_adapter.matrices import build_sionna_matrices
 
 COLUMNS = PanelSettings(
     rows=4, columns=2, polarizations=2, ports=8, row_spacing_wavelengths=0.7, element="sector",
-    electrical_tilt_deg=99.0, downtilt_deg=5.0,
+    electrical_tilt_deg=99.0, mechanical_tilt_deg=5.0,
 )  # fmt: skip
 OMNI = PanelSettings(columns=2, polarizations=2, ports=4)
 

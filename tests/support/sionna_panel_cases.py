@@ -64,7 +64,7 @@ def of_sionna(of: ChannelPlan, links: SionnaLinks, bearing: Tensor, times: int) 
     from sionna.phy.channel.tr38901.channel_coefficients import Topology as Sight
 
     azimuth = of.topology.azimuth_rad
-    tilt = torch.full_like(azimuth, math.radians(base.downtilt_deg))
+    tilt = torch.full_like(azimuth, math.radians(base.mechanical_tilt_deg))
     sight = Sight(
         velocities=links.velocity_mps, moving_end="rx", los=scenario.los[:, site],
         distance_3d=scenario.distance_3d[:, site], tx_orientations=torch.stack((azimuth, tilt, 0 * tilt), -1)[None],

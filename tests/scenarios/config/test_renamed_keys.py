@@ -24,6 +24,14 @@ OLD: dict[str, tuple[dict[str, Any], str]] = {
         {"fading": {"faded_interferers": None}},
         "the key 'fading.faded_interferers' was renamed; write fading.dominant_interferers",
     ),
+    "mimo.base.downtilt_deg": (
+        {"mimo": {"base": {"downtilt_deg": 5.0}}},
+        "the key 'mimo.base.downtilt_deg' was renamed; write mimo.base.mechanical_tilt_deg",
+    ),
+    "mimo.ue.downtilt_deg": (
+        {"mimo.ue.downtilt_deg": 5.0},
+        "the key 'mimo.ue.downtilt_deg' was renamed; write mimo.ue.mechanical_tilt_deg",
+    ),
     "motion": (
         {"motion.update_s": 0.1},
         "the key 'motion' was renamed; write channel.update_s for its update_s and mobility_area for its area",
