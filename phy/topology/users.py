@@ -1,10 +1,10 @@
-"""Where the users stand, and which of them are indoors.
+"""Draws positions of UEs, uniform over the area of each cell or of the network.
 
-Users are drawn without rejection. A hexagon falls into twelve congruent right triangles around its site, a third of
+UEs are drawn without rejection. A hexagon falls into twelve congruent right triangles around its site, a third of
 it into four. In a triangle with apothem ``a``, cut by a disc of radius ``m`` around the site, the points at angles
 within ``psi`` of the apothem have the area ``(a^2 tan(psi) - m^2 psi) / 2``. A uniform number times the whole area
 gives the angle by Newton's method, a second one the squared distance between ``m^2`` and ``(a / cos(psi))^2``. So the
-users are exactly uniform outside the disc, each from a fixed count of random numbers.
+UEs are exactly uniform outside the disc, each from a fixed count of random numbers.
 """
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ import torch
 from torch import Tensor
 
 from ..random import uniform
-from ..tr38901.pathloss import PathLossModel
 from .sites import HALL_M, HALL_SITES, Topology
 
 _NEWTON_STEPS = 8
-_INDOOR_REACH_M: dict[PathLossModel, float] = {"uma": 25.0, "umi": 25.0, "rma": 10.0, "inh": 0.0, "free_space": 0.0}
 
 
 def place_per_cell(
@@ -55,32 +53,6 @@ def place_uniform(
     draws = uniform(keys, (users, 4))
     home = (draws[..., 0] * topology.cells).long()
     return _place(draws, home, topology, min_distance_m, height_m), home
-
-
-def draw_indoor(keys: Tensor, users: int, share: float) -> Tensor:
-    """Which users are indoors, bool ``[B, U]``: each one with probability ``share`` (TR 38.901 Table 7.2-1)."""
-    return uniform(keys, (users,)) < share
-
-
-def indoor_height_m(keys: Tensor, users: int, floors: tuple[int, int], ground_m: float) -> Tensor:
-    """Height of users indoors, ``3 (n_fl - 1) + ground`` in m, ``[B, U]`` (TR 38.901 Table 7.2-1, with ground 1.5 m).
-
-    A user's floor is uniform from 1 to the floors of his building, which are uniform between the two given.
-    """
-    draw = uniform(keys, (users, 2))
-    low, high = floors
-    building = low + torch.floor(draw[..., 0] * (high - low + 1))
-    return ground_m + 3.0 * torch.floor(draw[..., 1] * building)
-
-
-def indoor_distance_m(keys: Tensor, users: int, model: PathLossModel, legacy: bool = False) -> Tensor:
-    """Horizontal distance from the outer wall to an indoor user, d_2D-in in m, ``[B, U]``.
-
-    TR 38.901 clause 7.4.3.1: the smaller of two uniform draws between 0 and 25 m (UMa, UMi) or 10 m (RMa), one value
-    per user; in the legacy model of Table 7.4.3-3 a single one. Free space knows no buildings: 0.
-    """
-    draws = uniform(keys, (users, 2))
-    return _INDOOR_REACH_M[model] * (draws[..., 0] if legacy else draws.amin(dim=-1))
 
 
 def _place(draws: Tensor, home: Tensor, topology: Topology, min_distance_m: float, height_m: float) -> Tensor:

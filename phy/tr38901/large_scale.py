@@ -21,9 +21,9 @@ from torch import Tensor
 from ..antenna.element import SectorAntennaSettings
 from ..random import Drops, uniform
 from ..topology.sites import Topology, displacement
-from ..topology.users import draw_indoor, indoor_distance_m, indoor_height_m
 from . import cluster_angles
 from .coupling_gain import ClusterDraws, sum_rays
+from .indoor import draw_indoor, indoor_distance_m, indoor_height_m
 from .large_scale_plan import Geometry, LargeScalePlan
 from .los import LOS_DECORRELATION_M, los_probability, soft_los
 from .lsp_tables import NAMES, mixing, moments, propagation_states, sigma_db, zsd_log10
