@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
 from ..antenna.element import SectorAntennaSettings
-from ..link.dominant_interferers import strongest
+from ..link.dominant_interferers import dominant_links
 from ..link.mimo_settings import MimoSettings, port_antenna
 from ..random import Drops
 from ..settings import STRICT
@@ -27,7 +27,8 @@ from ..tr38901.large_scale import (
     draw_large_scale_model,
     place_on_floors,
 )
-from .fading import Basis, Fading, FadingLinks, FadingSettings, SmallScale, draw_fading, karhunen_loeve_basis
+from .delay_basis import DelayBasis, karhunen_loeve_basis
+from .fading import Fading, FadingLinks, FadingSettings, SmallScale, draw_fading
 from .matrices import Matrices, MimoChannel, MimoPlan, draw_mimo, stack_mimo
 
 Attachment = Literal["strongest", "cell_area"]
@@ -126,11 +127,14 @@ def stack_channels(parts: Sequence[Channel]) -> Channel:
     )
 
 
-def frequency_basis(plan: ChannelPlan) -> Basis:
-    """Basis of the carrier for links without line of sight, whose delays are the longest; the same for all drops."""
+def frequency_basis(plan: ChannelPlan) -> DelayBasis:
+    """Computes the delay basis of the carrier, the same for all drops.
+
+    It is that of links without line of sight, whose delays are the longest.
+    """
     if plan.fading.model == "none" or plan.mimo is not None:
         flat = torch.ones((len(plan.frequency_hz), 1), dtype=torch.complex128)
-        return Basis(flat, torch.zeros(1, dtype=torch.float64), torch.ones((1, 1), dtype=torch.complex128), 0.0)
+        return DelayBasis(flat, torch.zeros(1, dtype=torch.float64), torch.ones((1, 1), dtype=torch.complex128), 0.0)
     quantile = torch.linspace(0.05, 0.95, 10, dtype=torch.float64)
     propagation = plan.propagation
     _, (mean, deviation), _ = delay_spread_log10(propagation.model, propagation.carrier_hz, propagation.parameters)
@@ -150,7 +154,7 @@ def place_users(drop: Drops, plan: ChannelPlan) -> tuple[Tensor, Tensor]:
 def fade(
     drop: Drops,
     plan: ChannelPlan,
-    basis: Basis,
+    basis: DelayBasis,
     scale: LargeScale,
     position: Tensor,
     dtype: torch.dtype,
@@ -174,11 +178,11 @@ def fade(
         return no_fading(snr, len(plan.frequency_hz)).to(snr.device, dtype)
     some, dominant = plan.fading.dominant_interferers, None
     if serving is not None and some is not None and some < plan.topology.cells - 1:
-        dominant = strongest(snr, serving, some)
+        dominant = dominant_links(snr, serving, some)
     return draw_fading(drop, links_of(plan, scale, position), basis, plan.fading, snr, dtype, direct, dominant)
 
 
-def _build_drop(drop: Drops, plan: ChannelPlan, basis: Basis, dtype: torch.dtype) -> Channel:
+def _build_drop(drop: Drops, plan: ChannelPlan, basis: DelayBasis, dtype: torch.dtype) -> Channel:
     position, home = place_users(drop, plan)
     model: LargeScaleModel = draw_large_scale_model(drop, plan.large_scale)
     scale = model.at(position)

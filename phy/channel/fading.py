@@ -10,10 +10,10 @@ antenna weights them), unit-power random phases a_nm, and the Doppler shifts
 autocorrelation of a link is J0(2 pi v t / lambda) in the mean over users). A line-of-sight ray of power K/(K+1) takes
 the direction nearest to its own.
 
-Two steps make it fast and leave it exact to a stated error. A Karhunen-Loeve basis of D functions over frequency,
-the same for all links, carries every delay, so that the step from rays to PRBs is one matrix product; the energy
-outside of the basis is ``Basis.error``. And as the rays of all slots of a block differ only by their phasors, the step
-from rays to the basis is a second product for many slots at once.
+Two steps make it fast; its error is stated. A Karhunen-Loeve basis of D functions over frequency, which all links share
+(:mod:`phy.channel.delay_basis`), carries every delay, so that the step from rays to PRBs is one matrix product; the
+share of energy outside of the basis is ``DelayBasis.error``. As the rays of all slots of a block differ only by their
+phasors, the step from rays to the basis is a second product for many slots at once.
 """
 
 from __future__ import annotations
@@ -33,12 +33,10 @@ from ..numerics.threads import share_out
 from ..random import Drops, uniform
 from ..settings import STRICT
 from ..units import SPEED_OF_LIGHT_MPS
+from .delay_basis import DelayBasis, carried_energy, grid_index, steering_matrix
 
-_LEAST_GRID = 2048  # points of the delay grid on which the basis is tabulated
-_GRID_PER_TURN = 8  # and at least so many for each turn of the phase between the ends of the carrier
 _USERS_AT_ONCE = 32  # users whose rays are drawn at once, to bound the memory of drawing them
 _ON_PRBS = 10_000_000  # amplitudes of a drop's rays on PRBs, at most: in float32 40 MB
-_LONGEST_S = 12e-6  # delays beyond are folded onto this one; 30 times the median delay spread of UMa
 
 
 @settings(frozen=True, config=STRICT)
@@ -79,66 +77,6 @@ class FadingLinks:
         )
 
 
-@dataclass(frozen=True)
-class Basis:
-    """D orthonormal functions over K PRBs and the coordinates of a pure delay in them."""
-
-    vectors: Tensor  # [K, D] complex128
-    delay_s: Tensor  # [G] grid of delays
-    coordinates: Tensor  # [G, D] complex128, of exp(-j 2 pi f_k tau_g)
-    error: float  # share of the mean energy outside of the basis
-
-
-def karhunen_loeve_basis(frequency_hz: Tensor, delay_spreads_s: Tensor, max_error: float) -> Basis:
-    """Basis in which responses of exponential delay profiles have the least energy outside.
-
-    Its first function is flat, so that a direct ray, which has no delay, is carried exactly. All are symmetric about
-    the carrier, see :mod:`phy.link.folded_response`: the problem is solved in real numbers, the even and odd parts of
-    responses.
-
-    Args:
-        frequency_hz: ``[K]`` centre of each PRB, relative to the carrier and symmetric about it.
-        delay_spreads_s: ``[Q]`` delay spreads that stand for the links to be carried, all of equal weight.
-        max_error: share of the mean energy that may lie outside; the fewest functions that keep it are taken.
-
-    Raises:
-        ValueError: frequencies that are not symmetric.
-    """
-    if not torch.allclose(frequency_hz, -frequency_hz.flip(0)):
-        raise ValueError("the PRBs of a carrier must lie symmetrically about it")
-    width_hz = float(frequency_hz.max() - frequency_hz.min())
-    points = max(_LEAST_GRID, 1 + math.ceil(_GRID_PER_TURN * _LONGEST_S * width_hz))
-    delay = torch.linspace(0.0, _LONGEST_S, points, dtype=torch.float64)
-    profile = torch.exp(-delay[None] / delay_spreads_s[:, None])
-    weight = (profile / profile.sum(1, keepdim=True)).mean(0)
-    steering = _parts(frequency_hz, delay)
-    flat = steering[:, :1] * len(frequency_hz) ** -0.5  # no delay
-    rest = steering - flat @ (flat.T @ steering)
-    values, vectors = torch.linalg.eigh((rest * weight) @ rest.T)
-    left = torch.cat((values.new_zeros(1), values.clamp(min=0.0).cumsum(0))).flip(0) / len(frequency_hz)
-    more = min(int((left > max_error).sum()), len(frequency_hz) - 1)  # functions beside the flat one
-    kept = torch.cat((flat, vectors[:, len(frequency_hz) - more :].flip(1)), 1)
-    coordinates = (kept.T @ steering).T.to(torch.complex128).contiguous()
-    return Basis(_of_parts(kept), delay, coordinates, float(left[more]))
-
-
-def _parts(frequency_hz: Tensor, delay_s: Tensor) -> Tensor:
-    """Responses of delays below the carrier, ``[K, G]``: real parts, that on the carrier if any, imaginary parts.
-
-    Both sides of the carrier are in it: those below it count twice in power.
-    """
-    low, turn = len(frequency_hz) // 2, 2 * math.pi * frequency_hz[:, None] * delay_s
-    even, odd = torch.cos(turn), -torch.sin(turn)
-    return torch.cat((2**0.5 * even[:low], even[low : len(turn) - low], 2**0.5 * odd[:low]))
-
-
-def _of_parts(parts: Tensor) -> Tensor:
-    """Complex functions on all PRBs from what :func:`_parts` keeps of them, ``[K, D]``."""
-    low = len(parts) // 2
-    lower = torch.complex(parts[:low], parts[len(parts) - low :]) * 2**-0.5
-    return torch.cat((lower, parts[low : len(parts) - low].to(lower.dtype), lower.conj().flip(0)))
-
-
 class SmallScale(Protocol):
     """What an engine asks of small-scale fading, whoever drew it: a pure function of time in a basis of D functions."""
 
@@ -151,7 +89,7 @@ class SmallScale(Protocol):
         """Share of the mean energy outside of the basis."""
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
-        """Basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
+        """DelayBasis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """The same on another device."""
@@ -179,7 +117,7 @@ class Fading:
     )  # whose links have rays; None where all C cells' have
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
-        """Basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
+        """DelayBasis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
         return self.evaluated(first_slot, slots, slot_s)
 
     def evaluated(self, first_slot: int, slots: int, slot_s: float, room: Tensor | None = None) -> Tensor:
@@ -251,7 +189,7 @@ def numbers_per_ray(rays: int, links: int, size: int, both: int) -> int:
 def draw_fading(
     drops: Drops,
     links: FadingLinks,
-    basis: Basis,
+    basis: DelayBasis,
     settings: FadingSettings,
     power: Tensor,
     dtype: torch.dtype,
@@ -290,15 +228,15 @@ def direct_rays(drops: Drops, links: FadingLinks, power: Tensor) -> Tensor:
 
 
 def _rays(
-    drops: Drops, links: FadingLinks, basis: Basis, turn: Tensor, power: Tensor, block: slice, with_direct: bool
+    drops: Drops, links: FadingLinks, basis: DelayBasis, turn: Tensor, power: Tensor, block: slice, with_direct: bool
 ) -> Tensor:
     """Amplitudes of a block of users, complex128 ``[B, block, C, M, D]``."""
     some, power = links.of_users(block), power[:, block]
     amplitude = _amplitudes(drops, some.share, turn.shape[-1], block.start)
-    index = _grid_index(some.delay_s, basis)
+    index = grid_index(some.delay_s, basis)
     coordinate = basis.coordinates[index]  # [B, U, S, N, D]
     k = 10.0 ** (some.k_factor_db / 10.0)
-    scattered_power = power / (1.0 + k) / _kept(some, _energy(basis)[index])
+    scattered_power = power / (1.0 + k) / _kept(some, carried_energy(basis)[index])
     scattered = _per_site(amplitude, some) @ coordinate  # the rays of all cells of a site at once
     scattered = scattered.view(*amplitude.shape[:-1], -1).mul_(scattered_power.sqrt()[..., None, None])
     if not with_direct:
@@ -310,12 +248,6 @@ def _rays(
 def _of_cells(rays: Tensor, cell: Tensor) -> Tensor:
     """Those of each user's cells ``[B, U, N]``, from ``[B, U, C, M, D]``."""
     return rays.gather(2, cell[..., None, None].expand(-1, -1, -1, *rays.shape[3:]))
-
-
-def steering_matrix(basis: Basis) -> Tensor:
-    """Real form of the basis: ``[re, im]`` coordinates times it give ``[re, im]`` of each PRB, ``[2D, 2K]``."""
-    re, im = basis.vectors.real.T, basis.vectors.imag.T
-    return torch.cat((torch.cat((re, im), 1), torch.cat((-im, re), 1)), 0).contiguous()
 
 
 def _amplitudes(drops: Drops, share: Tensor, directions: int, first_user: int) -> Tensor:
@@ -331,11 +263,6 @@ def _per_site(amplitude: Tensor, links: FadingLinks) -> Tensor:
     return amplitude.view(*amplitude.shape[:2], sites, -1, amplitude.shape[-1])
 
 
-def _energy(basis: Basis) -> Tensor:
-    """Share of the energy of each delay that the basis carries, ``[G]``."""
-    return basis.coordinates.abs().square().sum(-1) / len(basis.vectors)
-
-
 def _kept(links: FadingLinks, energy: Tensor) -> Tensor:
     """Share of each link's scattered power that the basis carries, to be made good: ``[B, U, C]``."""
     cells = links.share.shape[2] // energy.shape[2]
@@ -349,11 +276,6 @@ def _line_of_sight(drops: Drops, links: FadingLinks, turn: Tensor, amplitude: Te
     shape = tuple(amplitude.shape[1:])
     phase = 2 * math.pi * uniform(drops.keys("fading/los_phase"), shape, first_user * shape[1])
     return torch.polar(amplitude, phase)[..., None] * nearest
-
-
-def _grid_index(delay: Tensor, basis: Basis) -> Tensor:
-    last = len(basis.delay_s) - 1
-    return (delay * (last / _LONGEST_S)).round().long().clamp_(max=last)
 
 
 def _as_real(rays: Tensor) -> Tensor:

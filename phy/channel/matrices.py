@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..antenna.panel import orientation_rad
+from ..link.dominant_interferers import strongest_cells
 from ..link.mimo_settings import MimoSettings
 from ..random import Drops, uniform
 from ..tr38901.coefficients import LinkEnd, MimoRays, SteeredRays, steer
@@ -137,7 +138,7 @@ def draw_mimo(
         dtype: real type of the result; steering is computed in float64.
     """
     snr = plan.snr_at_unit_gain * torch.pow(10.0, scale.gain_db / 10.0)
-    heard = strongest(snr, serving, plan.settings.heard_cells)
+    heard = strongest_cells(snr, serving, plan.settings.heard_cells)
     links = site_links(model, position_m)
     site = model.plan.topology.cell_site[heard]
     rays = rays_of_heard_cells(drop, model, links, site)
@@ -148,12 +149,6 @@ def draw_mimo(
     steered = steer_links(plan, model.plan.propagation.carrier_hz, rays, ends, gain, dtype)
     tones = cluster_phases(steered, plan.frequency_hz, dtype)
     return MimoChannel(plan.settings, steered, tones, heard, snr.scatter(2, heard, 0.0))
-
-
-def strongest(snr: Tensor, serving: Tensor, count: int) -> Tensor:
-    """The cells that each user hears best, his own first, int64 ``[B, U, J]`` with J no more than there are cells."""
-    own_first = snr.scatter(2, serving[..., None], torch.inf)
-    return own_first.topk(min(count, snr.shape[2]), -1).indices
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,8 @@ from ..topology.sites import displacement
 from ..tr38901.large_scale import LargeScale, draw_large_scale_model
 from ..units import SPEED_OF_LIGHT_MPS
 from .channel import Channel, ChannelPlan, fade, frequency_basis, links_of, place_users
-from .fading import Basis, Fading, direct_rays
+from .delay_basis import DelayBasis
+from .fading import Fading, direct_rays
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class MotionPlan:
 class MovingDrop:
     """One drop on its way; everything on the CPU, in float64."""
 
-    def __init__(self, drop: Drops, plan: ChannelPlan, motion: MotionPlan, basis: Basis) -> None:
+    def __init__(self, drop: Drops, plan: ChannelPlan, motion: MotionPlan, basis: DelayBasis) -> None:
         self.drop, self.plan, self.motion, self.basis = drop, plan, motion, basis
         start, self.home = place_users(drop, plan)
         self.walk = _walk(drop, plan, motion, start)
@@ -197,7 +198,7 @@ class MovingFading(Fading):
         return replace(self, rays=rays, moving_drops=moving_drops, row=row, ready={})
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
-        """Basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
+        """DelayBasis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
         every, end, parts = self.moving_drops[0].motion.update_slots, first_slot + slots, []
         while first_slot < end:
             stop = min(end, (first_slot // every + 1) * every)

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from ..antenna.panel import unit_vector
+from ..link.dominant_interferers import strongest_cells
 from ..link.mimo_settings import MimoSettings
 from ..random import Drops
 from ..tr38901.coefficients import MimoRays, SteeredRays, split_order, with_sub_clusters
@@ -32,7 +33,7 @@ from ..tr38901.link_clusters import link_clusters
 from ..tr38901.rays import draw_links, make_rays
 from ..units import SPEED_OF_LIGHT_MPS
 from .channel import Channel, ChannelPlan
-from .matrices import HeardCells, LinkEnds, MimoPlan, cluster_phases, draw_orientations, steer_links, strongest
+from .matrices import HeardCells, LinkEnds, MimoPlan, cluster_phases, draw_orientations, steer_links
 from .moving import MotionPlan, MovingDrop, MovingFading, build_moving_single_antenna_channel
 
 
@@ -226,7 +227,7 @@ class MovingDropMatrices:
         self._states = {n: self._states.get(n) or self._state(n) for n in (number, number + 1)}
         here, there = self._states[number], self._states[number + 1]
         snr = self.plan.snr_at_unit_gain * torch.pow(10.0, here.gain_db / 10.0)
-        heard = strongest(snr, self.cells.at(slot)[None], self.plan.settings.heard_cells)[0]
+        heard = strongest_cells(snr, self.cells.at(slot)[None], self.plan.settings.heard_cells)[0]
         known = None if last is None else _Known(last.heard, last.before if last.number == number else last.after)
         before = self._fill(known, heard, lambda user, cell, _: self._rays(here, user, cell, None))
         known = _Known(last.heard, last.after) if last is not None and last.number == number else None

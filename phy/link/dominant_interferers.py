@@ -40,17 +40,31 @@ class DominantLinks:
         return out
 
 
-def strongest(mean_snr: Tensor, serving: Tensor, interferers: int) -> DominantLinks:
-    """The own cell and the strongest others; ties go to the lowest cell.
+def strongest_cells(mean_snr: Tensor, serving: Tensor, count: int) -> Tensor:
+    """Computes the cells that each UE receives best, its own first; ties go to the lowest cell.
 
     Args:
         mean_snr: ``[B, U, C]`` mean over fading.
         serving: ``[B, U]`` int64.
-        interferers: how many others, less than C.
+        count: how many cells, the own one among them; where there are fewer, all of them.
+
+    Returns:
+        int64 ``[B, U, min(count, C)]``.
     """
-    own = serving[..., None]
-    order = mean_snr.scatter(-1, own, float("inf")).sort(dim=-1, descending=True, stable=True).indices
-    cell = order[..., : interferers + 1].contiguous()
+    own_first = mean_snr.scatter(-1, serving[..., None], float("inf"))
+    order = own_first.sort(dim=-1, descending=True, stable=True).indices
+    return order[..., :count].contiguous()
+
+
+def dominant_links(mean_snr: Tensor, serving: Tensor, interferers: int) -> DominantLinks:
+    """Chooses the links of each UE that fade: to its own cell and to the strongest others.
+
+    Args:
+        mean_snr: ``[B, U, C]`` mean over fading.
+        serving: ``[B, U]`` int64.
+        interferers: number of other cells, less than C.
+    """
+    cell = strongest_cells(mean_snr, serving, interferers + 1)
     return DominantLinks(cell, mean_snr.scatter(-1, cell, 0.0))
 
 

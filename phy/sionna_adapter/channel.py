@@ -29,15 +29,13 @@ from ..channel.fading import FadingSettings
 from ..random import Drops, stream_key, uniform
 from ..topology.sites import displacement
 from ..tr38901.large_scale import IndoorState, PropagationSettings, draw_indoor_state
+from ..tr38901.lsp_tables import RAYS
 from ..tr38901.pathloss import Link, check_validity
 from ..units import SPEED_OF_LIGHT_MPS
-from .ray_fading import RAYS, RayFading, path_delays, ray_order
+from .ray_fading import RayFading, path_delays, ray_order
 
 _SPEC = {"v19": "19.2", "v16": "16.1"}
 _ELEMENTS_AT_ONCE = 1 << 18  # rays times antenna elements whose amplitudes Sionna computes at once, to bound memory
-MOST_CLUSTERS = 20
-"""Of a link (TR 38.901 Table 7.5-6)."""
-_LIBRARY_BYTES = 200e6
 _EXACT = {"precision": "double", "device": "cpu"}
 _ELEMENT = SectorAntennaSettings()
 
@@ -101,34 +99,6 @@ def build_sionna_channel(drops: Drops, plan: ChannelPlan, device: torch.device, 
     which = torch.tensor([once.index(number) for number in drops.ids])
     of_batch = (drawn.mean_snr[which], drawn.serving[which], drawn.position_m[which])
     return Channel(*of_batch, replace(cast(RayFading, drawn.fading), which=which)).to(device, dtype)
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What the channel of a drop takes, about, on one CPU thread."""
-
-    stored_bytes: float  # as long as it is in use
-    setup_bytes: float  # more while it is drawn, one drop at a time; and the library
-    setup_s: float
-    slot_s: float
-
-
-def cost(users: int, sites: int, cells: int, prbs: int, item_bytes: int) -> Cost:
-    """Estimate from the counts of rays; times as measured on one thread of a 2-core machine in 2026.
-
-    Args:
-        users: of a drop.
-        sites: N.
-        cells: C.
-        prbs: K.
-        item_bytes: of a real number, 4 or 8.
-    """
-    rays, paths = 1 + MOST_CLUSTERS * RAYS, MOST_CLUSTERS + 5
-    links, ways = users * cells, users * sites
-    steering = 2 * paths * prbs
-    stored = links * (2 * rays + 4 * prbs * 10) * item_bytes + ways * (8 * rays + steering * item_bytes)
-    drawn = links * rays * 14 + ways * (rays * 12 + 2 * steering + 3 * 7 * users)
-    return Cost(2.0 * stored, 8.0 * drawn + _LIBRARY_BYTES, 1.1e-3 * links, 4.5e-6 * links)
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,12 @@ from ..channel.matrices import (
     cluster_phases,
     draw_orientations,
     steer_links,
-    strongest,
 )
+from ..link.dominant_interferers import strongest_cells
 from ..random import Drops
 from ..tr38901.coefficients import MimoRays, SteeredRays, with_sub_clusters
+from ..tr38901.lsp_tables import RAYS
 from .channel import SionnaLinks, draw_links, require_possible
-from .ray_fading import RAYS
 
 _LINKS_AT_ONCE = 256  # that are steered before the cells are chosen that a user hears
 
@@ -83,7 +83,7 @@ def _some_users(
     steered, count = _steered(plan, matrices, links, users, bearing), bearing.shape[1]
     snr = _mean_power(steered)
     serving = snr.argmax(-1) if fixed is None else fixed
-    heard = strongest(snr, serving, matrices.settings.heard_cells)
+    heard = strongest_cells(snr, serving, matrices.settings.heard_cells)
     place = torch.zeros_like(heard), torch.arange(count)[:, None].expand_as(heard), heard
     chosen = SteeredRays(*(getattr(steered, field.name)[place] for field in fields(SteeredRays)))
     return chosen, (snr, serving, heard)

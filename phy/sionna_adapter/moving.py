@@ -23,7 +23,7 @@ from torch import Tensor
 
 from ..antenna.panel import unit_vector
 from ..channel.channel import Channel, ChannelPlan
-from ..channel.fading import Basis, steering_matrix
+from ..channel.delay_basis import DelayBasis, steering_matrix
 from ..channel.matrices import draw_orientations
 from ..channel.moving import MotionPlan, MovingDrop, MovingFading, start_of
 from ..channel.moving_matrices import MimoState, MovingDropMatrices, Target, with_matrices
@@ -33,11 +33,8 @@ from ..tr38901.coefficients import MimoRays
 from ..tr38901.large_scale import LargeScale, draw_indoor_state, site_links
 from ..units import SPEED_OF_LIGHT_MPS
 from .channel import (
-    MOST_CLUSTERS,
-    Cost,
     SionnaLinks,
     amplitudes,
-    cost,
     power_order,
     require_possible,
     steering_of,
@@ -46,7 +43,7 @@ from .channel import (
 )
 from .large_scale_state import rays_in_state
 from .matrices import mean_snr, rays_of
-from .ray_fading import RAYS, path_response, ray_order
+from .ray_fading import path_response, ray_order
 
 _RAYS_AT_ONCE = 1 << 18  # of all links of a block of users, to bound the memory of a slot
 
@@ -251,26 +248,6 @@ def build_moving_sionna_channel(
     return with_matrices(channel, plan, device, dtype, SionnaMovingDropMatrices)
 
 
-def moving_cost(counts: tuple[int, int, int], prbs: int, item_bytes: int, panels: bool) -> Cost:
-    """As :func:`phy.sionna_adapter.channel.cost`; ``setup_s`` is what each state of the air takes, each time it is
-    drawn.
-
-    Args:
-        counts: users of a drop, sites, cells.
-        prbs: K.
-        item_bytes: of a real number, 4 or 8.
-        panels: whether there are panels, whose own matrices are not counted.
-    """
-    users, sites, cells = counts
-    still, links, ways = cost(users, sites, cells, prbs, item_bytes), users * cells, users * sites
-    rays, paths = MOST_CLUSTERS * RAYS, MOST_CLUSTERS + 5
-    stored = 2.0 * (links * rays * 4 * 8 + ways * rays * 5 * 8)  # two states as Sionna holds them
-    if not panels:  # and the same through the antennas, in float64 and ready to turn
-        stored += 2.0 * links * rays * (16 + 2 * item_bytes) + 4 * prbs * 10 * links * item_bytes
-        stored += 2.0 * ways * (rays * 40 + paths * prbs * (16 + 2 * item_bytes))
-    return Cost(stored, still.setup_bytes, 1.1e-3 * links, 0.0 if panels else 3e-5 * ways + 7e-6 * links)
-
-
 def _ray_state(plan: ChannelPlan, links: SionnaLinks, blocked: Tensor) -> RayState:
     """Rays through single antennas; ``blocked`` is the share of the power that is left, ``[1, U, C]``."""
     ordered = strongest_first(links.rays)
@@ -294,10 +271,10 @@ def _beside(kept: dict[int, Any], number: int) -> dict[int, Any]:
     return {other: value for other, value in kept.items() if abs(other - number) == 1}
 
 
-def _every_prb(plan: ChannelPlan) -> Basis:
+def _every_prb(plan: ChannelPlan) -> DelayBasis:
     """The basis whose coordinates are the responses themselves."""
     unit = torch.eye(len(plan.frequency_hz), dtype=torch.complex128)
-    return Basis(unit, torch.zeros(1, dtype=torch.float64), unit.sum(0, keepdim=True), 0.0)
+    return DelayBasis(unit, torch.zeros(1, dtype=torch.float64), unit.sum(0, keepdim=True), 0.0)
 
 
 def _grid(plan: ChannelPlan) -> tuple[int, int]:

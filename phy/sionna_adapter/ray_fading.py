@@ -19,14 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-RAYS = 20
-"""Rays of a cluster."""
-SUB_CLUSTERS = ((0, 1, 2, 3, 4, 5, 6, 7, 18, 19), (8, 9, 10, 11, 16, 17), (12, 13, 14, 15))
-"""Rays of the sub-clusters of a strong cluster, in the order of Table 7.5-3 (TR 38.901 Table 7.5-5)."""
-SUB_CLUSTER_DELAYS = (0.0, 1.28, 2.56)
-"""Delays of the sub-clusters in units of the cluster's delay spread c_DS (TR 38.901 equation 7.5-26)."""
-STRONG = 2
-"""Clusters with sub-clusters."""
+from ..tr38901.lsp_tables import RAYS, STRONG_CLUSTERS, SUB_CLUSTER_DELAYS, SUB_CLUSTERS
 
 _RAYS_AT_ONCE = 1 << 18  # of all links of a block of users, to bound the memory of a slot
 
@@ -111,8 +104,8 @@ def path_delays(cluster_delay_s: Tensor, spread_s: Tensor) -> Tensor:
         spread_s: c_DS, delay spread within the strong clusters, ``[...]``.
     """
     offset = spread_s[..., None, None] * cluster_delay_s.new_tensor(SUB_CLUSTER_DELAYS)
-    strong = (cluster_delay_s[..., :STRONG, None] + offset).flatten(-2)
-    return torch.cat((torch.zeros_like(strong[..., :1]), strong, cluster_delay_s[..., STRONG:]), -1)
+    strong = (cluster_delay_s[..., :STRONG_CLUSTERS, None] + offset).flatten(-2)
+    return torch.cat((torch.zeros_like(strong[..., :1]), strong, cluster_delay_s[..., STRONG_CLUSTERS:]), -1)
 
 
 def ray_order() -> list[int]:
@@ -122,7 +115,7 @@ def ray_order() -> list[int]:
 
 def _paths(rays: Tensor) -> Tensor:
     """Sum over the rays of each path, ``[..., R]`` to ``[..., P]``."""
-    strong = rays[..., 1 : 1 + STRONG * RAYS].unflatten(-1, (STRONG, RAYS))
+    strong = rays[..., 1 : 1 + STRONG_CLUSTERS * RAYS].unflatten(-1, (STRONG_CLUSTERS, RAYS))
     parts = [part.sum(-1) for part in strong.split([len(rays) for rays in SUB_CLUSTERS], -1)]
-    weak = rays[..., 1 + STRONG * RAYS :].unflatten(-1, (-1, RAYS)).sum(-1)
+    weak = rays[..., 1 + STRONG_CLUSTERS * RAYS :].unflatten(-1, (-1, RAYS)).sum(-1)
     return torch.cat((rays[..., :1], torch.stack(parts, -1).flatten(-2), weak), -1)

@@ -16,11 +16,7 @@ from torch import Tensor
 
 from ..antenna.panel import PanelSettings, port_fields, unit_vector
 from ..units import SPEED_OF_LIGHT_MPS
-
-# Rays of a strong cluster that make up each of its three sub-clusters, and their delays (TR 38.901 Table 7.5-5).
-_SUB_CLUSTERS = ((0, 1, 2, 3, 4, 5, 6, 7, 18, 19), (8, 9, 10, 11, 16, 17), (12, 13, 14, 15))
-_SUB_CLUSTER_DELAYS = (0.0, 1.28, 2.56)
-_SUB_CLUSTER_RAYS = 20
+from .lsp_tables import RAYS, STRONG_CLUSTERS, SUB_CLUSTER_DELAYS, SUB_CLUSTERS
 
 
 @dataclass(frozen=True)
@@ -137,18 +133,18 @@ def with_sub_clusters(rays: MimoRays, cluster_delay_spread_s: Tensor) -> MimoRay
         ValueError: clusters of another size, for which the standard names no sub-clusters.
     """
     size = rays.power.shape[-1]
-    if size != _SUB_CLUSTER_RAYS:
+    if size != RAYS:
         raise ValueError(
-            f"sub-clusters are defined for clusters of {_SUB_CLUSTER_RAYS} rays (TR 38.901 Table 7.5-5), "
-            f"but these have {size}; draw {_SUB_CLUSTER_RAYS}, or do without sub-clusters"
+            f"sub-clusters are defined for clusters of {RAYS} rays (TR 38.901 Table 7.5-5), "
+            f"but these have {size}; draw {RAYS}, or do without sub-clusters"
         )
     member = torch.zeros((3, size), dtype=rays.power.dtype, device=rays.power.device)
-    for row, group in enumerate(_SUB_CLUSTERS):
+    for row, group in enumerate(SUB_CLUSTERS):
         member[row, list(group)] = 1.0
     order = split_order(rays)
-    strong = order[..., -2:]
+    strong = order[..., -STRONG_CLUSTERS:]
     part = _parts(rays.delay_s, strong)
-    offset = torch.tensor(_SUB_CLUSTER_DELAYS, dtype=rays.delay_s.dtype, device=strong.device)[part.clamp(min=0)]
+    offset = torch.tensor(SUB_CLUSTER_DELAYS, dtype=rays.delay_s.dtype, device=strong.device)[part.clamp(min=0)]
     spread = cluster_delay_spread_s[..., None] * offset
     whole = torch.ones_like(member[:1])
     weight = torch.cat((member, whole))[part]  # part -1 is the whole cluster
@@ -163,7 +159,7 @@ def with_sub_clusters(rays: MimoRays, cluster_delay_spread_s: Tensor) -> MimoRay
 
 def split_order(rays: MimoRays) -> Tensor:
     """Which cluster each of the N + 4 comes from that :func:`with_sub_clusters` makes, int64 ``[..., N + 4]``."""
-    strong = rays.power.sum(-1).topk(2, -1).indices
+    strong = rays.power.sum(-1).topk(STRONG_CLUSTERS, -1).indices
     order = torch.cat((torch.arange(rays.power.shape[-2], device=strong.device).expand(rays.delay_s.shape), strong), -1)
     return torch.cat((order, strong), -1)
 

@@ -1,4 +1,4 @@
-"""Draws which UEs are indoors, their floors and their distances from the outer wall (TR 38.901 Table 7.2-1, 7.4.3.1)."""
+"""Draws which UEs are indoors, their floors and their distances from the outer wall (TR 38.901 7.2, 7.4.3.1)."""
 
 from __future__ import annotations
 

@@ -24,7 +24,19 @@ NAMES = ("SF", "K", "DS", "ASD", "ASA", "ZSD", "ZSA")
 """Shadow fading and K-factor in dB, then logarithms of delay, azimuth and zenith spreads (D departure, A arrival)."""
 
 RAYS = 20
-"""Rays of a cluster."""
+"""Rays of a cluster (TR 38.901 Table 7.5-6)."""
+
+MOST_CLUSTERS = 20
+"""Most clusters of a link (TR 38.901 Table 7.5-6)."""
+
+SUB_CLUSTERS = ((0, 1, 2, 3, 4, 5, 6, 7, 18, 19), (8, 9, 10, 11, 16, 17), (12, 13, 14, 15))
+"""Rays of the sub-clusters of a strong cluster, in the order of Table 7.5-3 (TR 38.901 Table 7.5-5)."""
+
+SUB_CLUSTER_DELAYS = (0.0, 1.28, 2.56)
+"""Delays of the sub-clusters in units of the cluster's delay spread c_DS (TR 38.901 equation 7.5-26)."""
+
+STRONG_CLUSTERS = 2
+"""Clusters of a link that are split into sub-clusters, the strongest ones (TR 38.901 clause 7.5, step 11)."""
 
 _Log = tuple[float, float, float, float]  # mean = a x + b, sigma = c x + d, with x the logarithm of the frequency
 

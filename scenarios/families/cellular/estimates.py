@@ -16,17 +16,16 @@ from mac.traffic.queue_delay import BIN_EDGES_S
 from phy.antenna.element import SectorAntennaSettings
 from phy.channel.channel import ChannelPlan, frequency_basis
 from phy.channel.fading import FadingSettings, numbers_per_ray
-from phy.sionna_adapter.channel import Cost, cost
-from phy.sionna_adapter.moving import moving_cost
+from phy.sionna_adapter.cost import Cost, channel_cost, moving_channel_cost
 from phy.topology.sites import TopologySettings, build_topology
 from phy.tr38901.large_scale import PropagationSettings
+from phy.tr38901.lsp_tables import MOST_CLUSTERS
 
 from .dominant_interferers import faded_links
 from .mimo_estimates import Crowd, mimo_bytes, mimo_seconds
 from .scenario import LONGEST_BLOCK, CellularScenario, Shape, UserGroup
 
 _FULLEST, _MORE = 2, 6  # users of the fullest cell at any time, about: so many times the mean, and some
-_CLUSTERS = 20  # of a link, at most (TR 38.901 Table 7.5-6)
 _TABLE_BYTES = 60_000_000  # link tables and the library code that a first run loads
 _FIELDS = 18  # arrays of the results per user and window, about
 _PACKET_BYTES = 24  # slot, user and size of a packet
@@ -40,7 +39,7 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     links, basis = users * scenario.cells, _basis_size(scenario)
     rays = scenario.fading.directions
     air = _air_bytes(scenario, shape, item)
-    draws: float = links * 16 * (_CLUSTERS * (basis + rays) + 2 * rays * basis)
+    draws: float = links * 16 * (MOST_CLUSTERS * (basis + rays) + 2 * rays * basis)
     reports = users * prbs * (scenario.link.report_delay_slots + 12) * item
     queues = users * (3 * 1024 + 8 * LONGEST_BLOCK) * 8
     if scenario.moves:  # two states, put together, and the making of the next one
@@ -126,8 +125,8 @@ def _sionna_cost(scenario: CellularScenario) -> Cost:
     counts = (scenario.users_per_cell * scenario.cells, scenario.topology.site_count, scenario.cells)
     prbs, item = scenario.carrier.prbs, 8 if scenario.dtype == "float64" else 4
     if scenario.on_the_way:
-        return moving_cost(counts, prbs, item, scenario.mimo is not None)
-    return cost(*counts, prbs, item)
+        return moving_channel_cost(counts, prbs, item, scenario.mimo is not None)
+    return channel_cost(*counts, prbs, item)
 
 
 def _sionna_seconds(scenario: CellularScenario, shape: Shape) -> float:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from mac.link_adaptation.adaptation import LinkSettings
 from phy.link.mimo_settings import MimoSettings
-from phy.tr38901.lsp_tables import RAYS
+from phy.tr38901.lsp_tables import MOST_CLUSTERS, RAYS
 
-_CLUSTERS = 25  # of a link, at most: 20, four more for sub-clusters, the direct ray
+_CLUSTERS = MOST_CLUSTERS + 5  # of a link, at most: four more for sub-clusters, the direct ray
 _AT_ONCE = 32  # users whose rays are steered at once
 _TURNING_BYTES = 200  # of a ray of two states: waves, how they change, turns
 

@@ -10,7 +10,8 @@ import torch
 from fading_cases import SPREADS, frequencies
 from scipy.special import j0
 
-from phy.channel.fading import FadingLinks, FadingSettings, draw_fading, karhunen_loeve_basis
+from phy.channel.delay_basis import karhunen_loeve_basis
+from phy.channel.fading import FadingLinks, FadingSettings, draw_fading
 from phy.link.sinr import received_power
 from phy.random import Drops, normal
 from phy.tr38901.cluster_angles import clusters

@@ -21,7 +21,7 @@ from mac.engine.engine import Engine
 from mac.scheduling.problem import SchedulingProblem
 from phy.channel.channel import Channel, build_channel
 from phy.link import sinr_numba
-from phy.link.dominant_interferers import DominantLinks, strongest
+from phy.link.dominant_interferers import DominantLinks, dominant_links
 from phy.link.sinr import received_power, sinr, sinr_at_once
 from phy.numerics import log_grid
 from phy.random import Drops
@@ -110,7 +110,7 @@ def test_the_strongest_fade_and_the_own_cell_before_them(interferers: int, dtype
     snr = torch.randint(0, 4, (2, 40, 9), generator=rng).to(dtype)  # four levels, so that every user has ties
     serving = torch.randint(0, 9, (2, 40), generator=rng)
     snr.scatter_(2, serving[:, :20, None], -0.0)  # the own cell is the weakest of half of the users
-    faded = strongest(snr, serving, interferers)
+    faded = dominant_links(snr, serving, interferers)
     assert faded.cell.dtype == torch.int64 and faded.rest_snr.dtype == dtype
     for b in range(2):
         wanted = oracle.chosen(snr[b].tolist(), serving[b], interferers)
@@ -155,7 +155,7 @@ def made_up(interferers: int, prbs: int, dtype: torch.dtype) -> tuple[Tensor, Te
     rng = torch.Generator().manual_seed(interferers)
     snr = (torch.randn((2, 37, 24), generator=rng, dtype=torch.float64) * 3).exp().to(dtype)
     serving = torch.randint(0, 24, (2, 37), generator=rng)
-    faded = strongest(snr, serving, interferers)
+    faded = dominant_links(snr, serving, interferers)
     scale = snr.gather(2, faded.cell).sqrt().repeat_interleave(8, 2)
     coordinates = torch.randn((2, 37, (interferers + 1) * 8), generator=rng, dtype=dtype) * scale
     to_prbs = torch.randn((8, 2 * prbs), generator=rng, dtype=dtype)
@@ -220,7 +220,7 @@ def test_all_users_at_once_hear_the_same(interferers: int, dtype: torch.dtype, n
 def test_where_all_fade_the_sinr_is_exact(dtype: torch.dtype, near: float) -> None:
     exact = channel(None, Drops(1, (0, 1)), dtype)
     size, activity = len(exact.fading.to_prbs), busy(5, 2, 7, 6, dtype=dtype)
-    faded = strongest(exact.mean_snr, exact.serving, 6)
+    faded = dominant_links(exact.mean_snr, exact.serving, 6)
     assert not faded.rest_snr.any()
     coordinates = exact.fading.coordinates(7, 1, 1e-3)
     some = gathered(coordinates, faded.cell, size)[:, :, 0]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from fading_cases import SPREADS, frequencies
 
-from phy.channel.fading import karhunen_loeve_basis, steering_matrix
+from phy.channel.delay_basis import karhunen_loeve_basis, steering_matrix
 from phy.link.folded_response import fold, unfold, unfold_product
 from phy.link.sinr import on_prbs
 
