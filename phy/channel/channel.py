@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
 from ..antenna.element import SectorAntennaSettings
-from ..link.dominant_interferers import dominant_links
+from ..link.dominant_interferers import DominantLinks, dominant_links
 from ..link.mimo_settings import MimoSettings, port_antenna
 from ..random import Drops
 from ..settings import STRICT
@@ -28,7 +28,7 @@ from ..tr38901.large_scale import (
     place_on_floors,
 )
 from .delay_basis import DelayBasis, karhunen_loeve_basis
-from .fading import Fading, FadingLinks, FadingSettings, SmallScale, draw_fading
+from .fading import Fading, FadingLinks, FadingRequest, FadingSettings, SmallScale, draw_fading
 from .matrices import Matrices, MimoChannel, MimoPlan, draw_mimo, stack_mimo
 
 Attachment = Literal["strongest", "cell_area"]
@@ -151,35 +151,39 @@ def place_users(drop: Drops, plan: ChannelPlan) -> tuple[Tensor, Tensor]:
     return place_on_floors(drop, position, plan.propagation), home
 
 
-def fade(
-    drop: Drops,
-    plan: ChannelPlan,
-    basis: DelayBasis,
-    scale: LargeScale,
-    position: Tensor,
-    dtype: torch.dtype,
-    direct: bool = True,
-    serving: Tensor | None = None,
-) -> Fading:
-    """Rays of a drop whose users are at ``position`` ``[B, U, 3]``; their phases stay when they move.
+def request_fading(
+    plan: ChannelPlan, basis: DelayBasis, scale: LargeScale, position: Tensor, dtype: torch.dtype
+) -> FadingRequest:
+    """Collects what the rays of a drop are drawn from.
 
     Args:
-        drop: one drop.
         plan: of the channel.
         basis: of :func:`frequency_basis`.
-        scale: the state of the links at ``position``, from :meth:`phy.tr38901.large_scale.LargeScaleModel.at`.
-        position: of the users in m.
+        scale: large-scale state of the links at ``position``.
+        position: of the UEs in m, ``[B, U, 3]``.
         dtype: of the rays.
-        direct: among them the direct rays.
-        serving: own cells ``[B, U]``, which fade in any case where but some interferers do; None where all do.
     """
     snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
+    return FadingRequest(links_of(plan, scale, position), basis, plan.fading, snr, dtype)
+
+
+def draw_plan_fading(drop: Drops, plan: ChannelPlan, request: FadingRequest) -> Fading:
+    """Draws the rays of a drop; a flat and constant response where the plan has no fading, or panels.
+
+    Args:
+        drop: one drop; its phases are the same for every state of its links.
+        plan: of the channel.
+        request: from :func:`request_fading`.
+    """
     if plan.fading.model == "none" or plan.mimo is not None:
-        return no_fading(snr, len(plan.frequency_hz)).to(snr.device, dtype)
-    some, dominant = plan.fading.dominant_interferers, None
-    if serving is not None and some is not None and some < plan.topology.cells - 1:
-        dominant = dominant_links(snr, serving, some)
-    return draw_fading(drop, links_of(plan, scale, position), basis, plan.fading, snr, dtype, direct, dominant)
+        return no_fading(request.power, len(plan.frequency_hz)).to(request.power.device, request.dtype)
+    return draw_fading(drop, request)
+
+
+def _dominant(plan: ChannelPlan, snr: Tensor, serving: Tensor) -> DominantLinks | None:
+    """Links that fade where the plan limits their number; None where all do."""
+    count = plan.fading.dominant_interferers
+    return None if count is None or count >= plan.topology.cells - 1 else dominant_links(snr, serving, count)
 
 
 def _build_drop(drop: Drops, plan: ChannelPlan, basis: DelayBasis, dtype: torch.dtype) -> Channel:
@@ -188,7 +192,8 @@ def _build_drop(drop: Drops, plan: ChannelPlan, basis: DelayBasis, dtype: torch.
     scale = model.at(position)
     snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
     serving = home if plan.attachment == "cell_area" else scale.gain_db.argmax(-1)
-    fading = fade(drop, plan, basis, scale, position, dtype, serving=serving)
+    request = replace(request_fading(plan, basis, scale, position, dtype), dominant=_dominant(plan, snr, serving))
+    fading = draw_plan_fading(drop, plan, request)
     matrices = plan.mimo_plan
     mimo = None if matrices is None else draw_mimo(drop, matrices, model, scale, position, serving, dtype)
     return Channel(snr, serving, position, fading, mimo)

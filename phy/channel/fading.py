@@ -186,38 +186,39 @@ def numbers_per_ray(rays: int, links: int, size: int, both: int) -> int:
     return both if rays < size and rays * links * both <= _ON_PRBS else size
 
 
-def draw_fading(
-    drops: Drops,
-    links: FadingLinks,
-    basis: DelayBasis,
-    settings: FadingSettings,
-    power: Tensor,
-    dtype: torch.dtype,
-    direct: bool = True,
-    dominant: DominantLinks | None = None,
-) -> Fading:
-    """Draw the rays of one drop (``B = 1``) or more.
+@dataclass(frozen=True)
+class FadingRequest:
+    """Holds what the rays of one or more drops are drawn from."""
+
+    links: FadingLinks
+    basis: DelayBasis
+    settings: FadingSettings
+    power: Tensor  # [B, U, C] mean power of each link, for example its SNR: the response's mean square over drops
+    dtype: torch.dtype  # of the rays, which are computed in float64
+    direct: bool = True  # direct rays are among them; else directions are given, see :func:`direct_rays`
+    dominant: DominantLinks | None = None  # links whose rays are kept; None for all
+
+
+def draw_fading(drops: Drops, request: FadingRequest) -> Fading:
+    """Draws the rays of one drop (``B = 1``) or more.
+
+    The rays of all links are drawn, whichever are kept. Streams: "fading/turn", "fading/phase", "fading/los_phase".
 
     Args:
         drops: the batch.
-        links: what is known of its links.
-        basis: what carries their frequency responses.
-        settings: how many directions.
-        power: ``[B, U, C]`` mean power of each link, for example its SNR: the response's mean square over drops.
-        dtype: of the rays, which are computed in float64.
-        direct: among them the direct rays; without them the directions are given instead, see :func:`direct_rays`.
-        dominant: whose rays are kept, all of which are drawn as if all were; None for all.
+        request: links, basis and powers.
     """
-    users, directions = power.shape[1], settings.directions
+    links, dominant, directions = request.links, request.dominant, request.settings.directions
+    users = request.power.shape[1]
     turn = 2 * math.pi * (uniform(drops.keys("fading/turn"), (users, 1)) + torch.arange(directions) / directions)
     doppler = links.speed_mps[:, None] * (links.carrier_hz / SPEED_OF_LIGHT_MPS) * torch.cos(turn)
-    blocks = [slice(first, first + _USERS_AT_ONCE) for first in range(0, users, _USERS_AT_ONCE)]
     rays = []
-    for block in blocks:
-        drawn = _rays(drops, links, basis, turn, power, block, direct).to(dtype.to_complex())
+    for first in range(0, users, _USERS_AT_ONCE):
+        block = slice(first, first + _USERS_AT_ONCE)
+        drawn = _rays(drops, request, turn, block).to(request.dtype.to_complex())
         rays.append(_as_real(drawn if dominant is None else _of_cells(drawn, dominant.cell[:, block])))
-    directions_rad, to_prbs = None if direct else turn, steering_matrix(basis).to(dtype)
-    return Fading(torch.cat(rays, 1), doppler, to_prbs, basis.error, turn_rad=directions_rad, dominant=dominant)
+    turn_rad, to_prbs = None if request.direct else turn, steering_matrix(request.basis).to(request.dtype)
+    return Fading(torch.cat(rays, 1), doppler, to_prbs, request.basis.error, turn_rad=turn_rad, dominant=dominant)
 
 
 def direct_rays(drops: Drops, links: FadingLinks, power: Tensor) -> Tensor:
@@ -227,11 +228,9 @@ def direct_rays(drops: Drops, links: FadingLinks, power: Tensor) -> Tensor:
     return torch.polar((power * k / (1.0 + k)).sqrt(), phase)
 
 
-def _rays(
-    drops: Drops, links: FadingLinks, basis: DelayBasis, turn: Tensor, power: Tensor, block: slice, with_direct: bool
-) -> Tensor:
-    """Amplitudes of a block of users, complex128 ``[B, block, C, M, D]``."""
-    some, power = links.of_users(block), power[:, block]
+def _rays(drops: Drops, request: FadingRequest, turn: Tensor, block: slice) -> Tensor:
+    """Amplitudes of a block of UEs, complex128 ``[B, block, C, M, D]``."""
+    some, power, basis = request.links.of_users(block), request.power[:, block], request.basis
     amplitude = _amplitudes(drops, some.share, turn.shape[-1], block.start)
     index = grid_index(some.delay_s, basis)
     coordinate = basis.coordinates[index]  # [B, U, S, N, D]
@@ -239,7 +238,7 @@ def _rays(
     scattered_power = power / (1.0 + k) / _kept(some, carried_energy(basis)[index])
     scattered = _per_site(amplitude, some) @ coordinate  # the rays of all cells of a site at once
     scattered = scattered.view(*amplitude.shape[:-1], -1).mul_(scattered_power.sqrt()[..., None, None])
-    if not with_direct:
+    if not request.direct:
         return scattered
     direct = _line_of_sight(drops, some, turn[:, block], (power * k / (1.0 + k)).sqrt(), block.start)
     return scattered.add_(direct[..., None] * basis.coordinates[0])

@@ -43,7 +43,7 @@ from ..random import Drops
 from ..topology.sites import displacement
 from ..tr38901.large_scale import LargeScale, draw_large_scale_model
 from ..units import SPEED_OF_LIGHT_MPS
-from .channel import Channel, ChannelPlan, fade, frequency_basis, links_of, place_users
+from .channel import Channel, ChannelPlan, draw_plan_fading, frequency_basis, place_users, request_fading
 from .delay_basis import DelayBasis
 from .fading import Fading, direct_rays
 
@@ -122,10 +122,10 @@ class MovingDrop:
         """Scattered rays of a state, and the direct ones ``[1, U, C]``; the last two states are kept."""
         if number not in self._kept:
             scale, place = self.state(number)
-            fading = fade(self.drop, self.plan, self.basis, scale, place, dtype, direct=False)
-            snr = self.plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
-            scattering = self.plan.fading.model != "none"
-            direct = direct_rays(self.drop, links_of(self.plan, scale, place), snr if scattering else 0.0 * snr)
+            request = replace(request_fading(self.plan, self.basis, scale, place, dtype), direct=False)
+            fading = draw_plan_fading(self.drop, self.plan, request)
+            power = request.power if self.plan.fading.model != "none" else 0.0 * request.power
+            direct = direct_rays(self.drop, request.links, power)
             self._kept = {n: kept for n, kept in self._kept.items() if n == number - 1}
             self._kept[number] = (fading, direct * math.sqrt(len(self.basis.vectors)))
         return self._kept[number]

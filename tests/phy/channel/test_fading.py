@@ -11,7 +11,7 @@ from fading_cases import SPREADS, frequencies
 from scipy.special import j0
 
 from phy.channel.delay_basis import karhunen_loeve_basis
-from phy.channel.fading import FadingLinks, FadingSettings, draw_fading
+from phy.channel.fading import FadingLinks, FadingRequest, FadingSettings, draw_fading
 from phy.link.sinr import received_power
 from phy.random import Drops, normal
 from phy.tr38901.cluster_angles import clusters
@@ -51,7 +51,8 @@ def test_frequency_correlation_is_that_of_the_clusters() -> None:
     basis = karhunen_loeve_basis(frequencies(prbs), SPREADS, 0.02)
     drawn = links(users, cells)
     fading = draw_fading(
-        DROP, drawn, basis, FadingSettings(), torch.ones(1, users, cells, dtype=torch.float64), torch.float64
+        DROP,
+        FadingRequest(drawn, basis, FadingSettings(), torch.ones(1, users, cells, dtype=torch.float64), torch.float64),
     )
     h = response(fading, 0, 1, cells)[0]
     delay, share = drawn.delay_s, drawn.share
@@ -66,11 +67,13 @@ def test_autocorrelation_is_j0() -> None:
     basis = karhunen_loeve_basis(frequencies(25), SPREADS, 0.02)
     fading = draw_fading(
         DROP,
-        links(users, cells),
-        basis,
-        FadingSettings(),
-        torch.ones(1, users, cells, dtype=torch.float64),
-        torch.float64,
+        FadingRequest(
+            links(users, cells),
+            basis,
+            FadingSettings(),
+            torch.ones(1, users, cells, dtype=torch.float64),
+            torch.float64,
+        ),
     )
     h = response(fading, 0, 25, cells)
     doppler_hz = SPEED_MPS * CARRIER_HZ / SPEED_OF_LIGHT_MPS
@@ -85,7 +88,7 @@ def test_power_and_rice_statistics(k_db: float, fourth: float) -> None:
     users, cells = 2000, 3
     power = 10.0 ** torch.linspace(-3, 3, users * cells, dtype=torch.float64).view(1, users, cells)
     basis = karhunen_loeve_basis(frequencies(24), SPREADS, 0.03)
-    fading = draw_fading(DROP, links(users, cells, k_db), basis, FadingSettings(), power, torch.float64)
+    fading = draw_fading(DROP, FadingRequest(links(users, cells, k_db), basis, FadingSettings(), power, torch.float64))
     seen = received_power(fading.coordinates(7, 1, 1e-3)[0, :, 0], fading.to_prbs, cells) / power[0, ..., None]
     assert seen.mean().item() == pytest.approx(1.0, abs=0.03)
     assert (seen.square().mean() / seen.mean().square()).item() == pytest.approx(fourth, rel=0.05)
@@ -94,7 +97,8 @@ def test_power_and_rice_statistics(k_db: float, fourth: float) -> None:
 def test_a_slot_is_a_function_of_time_alone() -> None:
     basis = karhunen_loeve_basis(frequencies(12), SPREADS, 0.03)
     fading = draw_fading(
-        DROP, links(5, 3), basis, FadingSettings(), torch.ones(1, 5, 3, dtype=torch.float64), torch.float64
+        DROP,
+        FadingRequest(links(5, 3), basis, FadingSettings(), torch.ones(1, 5, 3, dtype=torch.float64), torch.float64),
     )
     late = response(fading, 123_456, 4, 3)[2]
     assert torch.allclose(late, response(fading, 123_450, 10, 3)[8], atol=1e-9)
@@ -140,6 +144,9 @@ def test_cells_of_a_site_share_delays_but_not_phases() -> None:
     apart = dataclasses.replace(one, delay_s=shared.repeat_interleave(2, 2))
     basis = karhunen_loeve_basis(frequencies(12), SPREADS, 0.03)
     power = torch.rand(1, users, cells, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    drawn = [draw_fading(DROP, each, basis, FadingSettings(), power, torch.float64) for each in (together, apart)]
+    drawn = [
+        draw_fading(DROP, FadingRequest(each, basis, FadingSettings(), power, torch.float64))
+        for each in (together, apart)
+    ]
     assert torch.allclose(drawn[0].rays, drawn[1].rays, atol=1e-12)
     assert not torch.allclose(drawn[0].rays[..., : len(basis.vectors[0])], drawn[0].rays[..., -len(basis.vectors[0]) :])
