@@ -116,7 +116,7 @@ def stack_channels(parts: Sequence[Channel]) -> Channel:
     def cat(of: Callable[[Channel], Tensor]) -> Tensor:
         return torch.cat([of(part) for part in parts])
 
-    fading = parts[0].fading.beside([part.fading for part in parts[1:]])
+    fading = parts[0].fading.stacked_with([part.fading for part in parts[1:]])
     mimo = [part.mimo for part in parts if isinstance(part.mimo, MimoChannel)]
     return Channel(
         cat(lambda part: part.mean_snr),

@@ -28,7 +28,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
-from ..link.dominant_interferers import DominantLinks, beside
+from ..link.dominant_interferers import DominantLinks, stack_dominant_links
 from ..numerics.threads import share_out
 from ..random import Drops, uniform
 from ..settings import STRICT
@@ -94,7 +94,7 @@ class SmallScale(Protocol):
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """The same on another device."""
 
-    def beside(self, others: Sequence[Self]) -> Self:
+    def stacked_with(self, others: Sequence[Self]) -> Self:
         """One batch of this one and others, drop after drop."""
 
     @property
@@ -167,13 +167,17 @@ class Fading:
         dominant = self.dominant and self.dominant.to(device, dtype)
         return replace(self, rays=rays, doppler_hz=self.doppler_hz.to(device), to_prbs=to_prbs, dominant=dominant)
 
-    def beside(self, others: Sequence[Self]) -> Self:
+    def stacked_with(self, others: Sequence[Self]) -> Self:
         """One batch of this one and others, drop after drop."""
         rays = torch.cat([self.rays, *(other.rays for other in others)])
         doppler = torch.cat([self.doppler_hz, *(other.doppler_hz for other in others)])
         dominant = [part.dominant for part in (self, *others) if part.dominant is not None]
         return replace(
-            self, rays=rays, doppler_hz=doppler, turn_rad=None, dominant=beside(dominant) if dominant else None
+            self,
+            rays=rays,
+            doppler_hz=doppler,
+            turn_rad=None,
+            dominant=stack_dominant_links(dominant) if dominant else None,
         )
 
 

@@ -187,7 +187,7 @@ class MovingFading(Fading):
         """Each course with its row of the batch's ``serving``, ``[1, U]``."""
         return [(moving_drop, serving[self.row.index(n)][None]) for n, moving_drop in enumerate(self.moving_drops)]
 
-    def beside(self, others: Sequence[Self]) -> Self:
+    def stacked_with(self, others: Sequence[Self]) -> Self:
         """One batch of this one and others, drop after drop."""
         moving_drops: tuple[MovingDrop, ...] = ()
         row: tuple[int, ...] = ()

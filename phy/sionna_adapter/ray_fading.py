@@ -63,7 +63,7 @@ class RayFading:
         rays, steering = (values.to(device, dtype.to_complex()) for values in (self.rays, self.steering))
         return RayFading(rays, self.doppler_hz.to(device), steering, self.which.to(device), self.error)
 
-    def beside(self, others: Sequence[RayFading]) -> RayFading:
+    def stacked_with(self, others: Sequence[RayFading]) -> RayFading:
         """One batch of this one and others, drop after drop."""
         parts, which, drops = (self, *others), [], 0
         for part in parts:
