@@ -51,11 +51,11 @@ class Matrices(Protocol):
         """Panels of both ends."""
         ...
 
-    def held(self, slot: int, slot_s: float) -> tuple[Tensor, HeardCells]:
+    def at_slot(self, slot: int, slot_s: float) -> tuple[Tensor, HeardCells]:
         """Matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and whose they are."""
         ...
 
-    def served(self, serving: Tensor, period_slots: int) -> Matrices:
+    def with_serving(self, serving: Tensor, period_slots: int) -> Matrices:
         """The same for users whose cells ``[B, M, U]`` change at every so many slots."""
         ...
 
@@ -74,12 +74,12 @@ class MimoChannel:
     heard: Tensor  # [B, U, J] int64, which cells these are
     rest_snr: Tensor  # [B, U, C] mean power at a user's port from the cells that are not among them, else 0
 
-    def held(self, slot: int, slot_s: float) -> tuple[Tensor, HeardCells]:
+    def at_slot(self, slot: int, slot_s: float) -> tuple[Tensor, HeardCells]:
         """Matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and whose they are."""
         matrices = torch.stack([self.matrices(b, slot * slot_s) for b in range(len(self.heard))])
         return matrices, HeardCells(self.heard, self.rest_snr)
 
-    def served(self, serving: Tensor, period_slots: int) -> Matrices:
+    def with_serving(self, serving: Tensor, period_slots: int) -> Matrices:
         """Refuse to follow users who change their cell.
 
         Raises:

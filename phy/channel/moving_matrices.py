@@ -78,19 +78,21 @@ class MovingMatrices:
     moving_drops: tuple[MovingDropMatrices, ...]  # one for each different drop
     row: tuple[int, ...]  # course of each row of the batch
 
-    def held(self, slot: int, slot_s: float) -> tuple[Tensor, HeardCells]:
+    def at_slot(self, slot: int, slot_s: float) -> tuple[Tensor, HeardCells]:
         """Matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and whose they are."""
-        parts = [moving_drop.held(slot, slot_s) for moving_drop in self.moving_drops]
+        parts = [moving_drop.at_slot(slot, slot_s) for moving_drop in self.moving_drops]
         matrices, heard, rest = (torch.stack([part[n] for part in parts]) for n in range(3))
         if self.row != tuple(range(len(parts))):
             matrices, heard, rest = (part[list(self.row)] for part in (matrices, heard, rest))
         return matrices, HeardCells(heard, rest)
 
-    def served(self, serving: Tensor, period_slots: int) -> MovingMatrices:
+    def with_serving(self, serving: Tensor, period_slots: int) -> MovingMatrices:
         """The same for users whose cells ``[B, M, U]`` change at every so many slots."""
         first = [self.row.index(number) for number in range(len(self.moving_drops))]
         cells = [ServingCells(serving[row].cpu(), period_slots) for row in first]
-        return replace(self, moving_drops=tuple(c.served(of) for c, of in zip(self.moving_drops, cells, strict=True)))
+        return replace(
+            self, moving_drops=tuple(c.with_serving(of) for c, of in zip(self.moving_drops, cells, strict=True))
+        )
 
     def to(self, device: torch.device, dtype: torch.dtype) -> MovingMatrices:
         """The same on another device, complex numbers of ``dtype``."""
@@ -169,7 +171,7 @@ class MovingDropMatrices:
         self._states: dict[int, MimoState] = {}
         self._segment: _Segment | None = None
 
-    def served(self, cells: ServingCells) -> MovingDropMatrices:
+    def with_serving(self, cells: ServingCells) -> MovingDropMatrices:
         """The same drop with other cells."""
         return type(self)(self.moving_drop, self.plan, cells, self.place)
 
@@ -177,7 +179,7 @@ class MovingDropMatrices:
         """The same drop on another device."""
         return type(self)(self.moving_drop, self.plan, self.cells, place)
 
-    def held(self, slot: int, slot_s: float) -> tuple[Tensor, Tensor, Tensor]:
+    def at_slot(self, slot: int, slot_s: float) -> tuple[Tensor, Tensor, Tensor]:
         """Matrices ``[U, K, J, Nr, Nt]`` at the start of a slot, cells ``[U, J]``, power of the others ``[U, C]``."""
         segment, time_s = self._segment_of(slot), slot * slot_s
         share = slot / self._every - segment.number

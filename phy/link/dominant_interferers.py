@@ -68,6 +68,6 @@ def dominant_links(mean_snr: Tensor, serving: Tensor, interferers: int) -> Domin
     return DominantLinks(cell, mean_snr.scatter(-1, cell, 0.0))
 
 
-def beside(parts: Sequence[DominantLinks]) -> DominantLinks:
+def stack_dominant_links(parts: Sequence[DominantLinks]) -> DominantLinks:
     """One batch of several."""
     return DominantLinks(torch.cat([part.cell for part in parts]), torch.cat([part.rest_snr for part in parts]))

@@ -60,11 +60,11 @@ def test_powers_cells_and_a_drop_in_a_batch() -> None:
     """Gains are the mean over ports of the rays' powers; the strongest serves and stands first."""
     of = panels(plan(3, {"sites": 1}, prbs=24, indoor_share=0.5), COLUMNS, heard_cells=2)
     batch, alone = (build_sionna_matrices(Drops(1, ids), of, CPU, torch.float32) for ids in ((4, 7, 4), (7,)))
-    held, around = matrices(batch).held(40, 1e-3)
-    assert torch.equal(held[1], matrices(alone).held(40, 1e-3)[0][0]) and torch.equal(held[0], held[2])
+    held, around = matrices(batch).at_slot(40, 1e-3)
+    assert torch.equal(held[1], matrices(alone).at_slot(40, 1e-3)[0][0]) and torch.equal(held[0], held[2])
     assert torch.equal(batch.mean_snr[1], alone.mean_snr[0]) and torch.equal(batch.serving, batch.mean_snr.argmax(-1))
     assert torch.equal(around.heard[..., 0], batch.serving)
-    times = [matrices(alone).held(30 * n, 1e-3)[0].abs().square().mean((2, 4, 5)) for n in range(40)]
+    times = [matrices(alone).at_slot(30 * n, 1e-3)[0].abs().square().mean((2, 4, 5)) for n in range(40)]
     ratio = torch.stack(times).mean(0) / alone.mean_snr.gather(2, matrices(alone).heard)
     assert float(10 * ratio.mean().log10()) == pytest.approx(0.0, abs=0.4)
     home = build_sionna_matrices(Drops(1, (7,)), replace(of, attachment="cell_area"), CPU, torch.float32)

@@ -147,7 +147,7 @@ def test_matrices_equal_what_sionna_makes_of_the_rays_of_both_states(slot: int) 
     """As above with panels and direct rays, through Sionna's arrays of the same elements; all cells are heard."""
     moving_drop = course_of(channel := build(case_of(mimo={**PANELS, "heard_cells": 7}, propagation={"los": "always"})))
     assert isinstance(channel.mimo, MovingMatrices)
-    ours, around = channel.mimo.held(slot, SLOT_S)
+    ours, around = channel.mimo.at_slot(slot, SLOT_S)
     number, share, time_s = slot // 20, slot % 20 / 20, slot * SLOT_S
     turns, bearing = turns_by_loops(moving_drop, time_s), channel.mimo.moving_drops[0]._bearing[None]
     theirs = torch.zeros((), dtype=torch.complex128)
@@ -263,7 +263,7 @@ def test_a_drop_alone_is_the_drop_in_a_batch(mimo: dict[str, Any] | None, dtype:
             seen, many = alone.fading.coordinates(slot, 1, SLOT_S)[:, :, 0], block
         else:
             assert alone.mimo is not None and batch.mimo is not None
-            seen, many = alone.mimo.held(slot, SLOT_S)[0], batch.mimo.held(slot, SLOT_S)[0]
+            seen, many = alone.mimo.at_slot(slot, SLOT_S)[0], batch.mimo.at_slot(slot, SLOT_S)[0]
         assert seen.dtype in (dtype, dtype.to_complex())
         assert torch.equal(seen[0], many[1]) and torch.equal(seen[0], many[2]) and not torch.equal(seen[0], many[0])
         first.append(seen)

@@ -63,7 +63,7 @@ class MimoEngine(Engine):
             raise ValueError("the channel has no matrices; build it with antennas, or use mac.engine.engine.Engine")
         self.mimo: Matrices = parts.channel.mimo
         if parts.itinerary is not None:
-            self.mimo = self.mimo.served(parts.itinerary.serving, parts.itinerary.period_slots)
+            self.mimo = self.mimo.with_serving(parts.itinerary.serving, parts.itinerary.period_slots)
         antennas, complex_type = self.mimo.settings, self.dtype.to_complex()
         self.layers, self._svd = antennas.layers, antennas.precoding != "codebook"
         self._formats = len(parts.tables.adaptation.threshold_db)
@@ -81,7 +81,7 @@ class MimoEngine(Engine):
 
     def _fading(self, first_slot: int) -> tuple[Tensor, HeardCells | None]:
         """Matrices ``[B, U, K, J, Nr, Nt]`` that are held from a slot on, and whose they are."""
-        return self.mimo.held(first_slot, self.parts.carrier.slot_s)
+        return self.mimo.at_slot(first_slot, self.parts.carrier.slot_s)
 
     def _hand_over(self, state: CellState, plan: Timetable) -> CellState:
         """Where users may change their cells, matrices are renewed at once, as the own cell stands first in them."""
@@ -105,7 +105,7 @@ class MimoEngine(Engine):
     def _receive(self, state: CellState, grant: Grant, activity: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
         """Effective SINR of each user's block over its PRBs and layers; reports measure at this activity."""
         mapping = self.parts.tables.mapping
-        of_holder = grant.held, grant.holder.clamp(max=self.shape[1] - 1).view(activity.shape)
+        of_holder = grant.at_slot, grant.holder.clamp(max=self.shape[1] - 1).view(activity.shape)
         parts = [self._drop_layers(b, state, grant, of_holder[1][b], activity[b]) for b in range(self.shape[0])]
         gamma, precoder = (torch.stack(both) for both in zip(*parts, strict=True))
         block = torch.nn.functional.pad(grant.mcs, (0, 1)).gather(1, grant.holder)

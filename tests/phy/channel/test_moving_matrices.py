@@ -41,7 +41,7 @@ def moving(channel: Channel) -> MovingMatrices:
 
 def matrices(channel: Channel, *slots: int) -> Tensor:
     """``[T, U, K, J, Nr, Nt]`` of the first drop."""
-    return torch.stack([moving(channel).held(slot, SLOT_S)[0][0] for slot in slots])
+    return torch.stack([moving(channel).at_slot(slot, SLOT_S)[0][0] for slot in slots])
 
 
 def test_who_stays_sees_what_users_see_without_motion() -> None:
@@ -54,7 +54,7 @@ def test_who_stays_sees_what_users_see_without_motion() -> None:
     )
     assert torch.equal(one.mean_snr, other.mean_snr) and torch.equal(one.serving, other.serving)
     assert other.mimo is not None
-    (ours, around), (theirs, same) = moving(one).held(0, SLOT_S), other.mimo.held(0, SLOT_S)
+    (ours, around), (theirs, same) = moving(one).at_slot(0, SLOT_S), other.mimo.at_slot(0, SLOT_S)
     assert torch.equal(around.heard, same.heard)
     assert torch.allclose(around.rest_snr, same.rest_snr)
     power = [(h.abs().square().mean((2, 4, 5)) / one.mean_snr.gather(2, around.heard)) for h in (ours, theirs)]
@@ -65,7 +65,7 @@ def test_who_stays_sees_what_users_see_without_motion() -> None:
     assert (
         float((fades[0].flatten()[::7].quantile(levels) - fades[1].flatten()[::7].quantile(levels)).abs().max()) < 0.4
     )
-    torch.testing.assert_close(moving(one).held(355, SLOT_S)[0], ours)
+    torch.testing.assert_close(moving(one).at_slot(355, SLOT_S)[0], ours)
 
 
 def test_who_stays_walks_on_the_spot_as_without_motion() -> None:
@@ -73,7 +73,7 @@ def test_who_stays_walks_on_the_spot_as_without_motion() -> None:
     case = scenario(**OMNI, **{"users.all.speed_kmh": 30.0, "channel.update_s": 0.02, "propagation.los": "always"})
     channel = build(case)
     moving_drop = moving(channel).moving_drops[0]
-    channel.mimo.held(0, SLOT_S)  # type: ignore[union-attr]
+    channel.mimo.at_slot(0, SLOT_S)  # type: ignore[union-attr]
     assert moving_drop._segment is not None
     rays = moving_drop._segment.joined.rays
     half = rays.doppler_hz.shape[2] // 2
@@ -91,7 +91,7 @@ def test_nothing_jumps_from_one_state_to_the_next(los: str) -> None:
     )
     channel, steps = build(case), []
     for update in (50, 100, 150):
-        h, cells = zip(*(moving(channel).held(slot, SLOT_S) for slot in range(update - 3, update + 3)), strict=True)
+        h, cells = zip(*(moving(channel).at_slot(slot, SLOT_S) for slot in range(update - 3, update + 3)), strict=True)
         kept = cells[0].heard == cells[-1].heard
         assert float(kept.double().mean()) > 0.8
         size = h[0].abs().square().sum((2, 4, 5)).sqrt()
@@ -142,7 +142,7 @@ def test_a_drop_alone_is_the_drop_in_a_batch(dtype: torch.dtype) -> None:
     case = scenario(**PANELS, **linear(120.0), **{"propagation.los": "random", "users.all.count": 1})
     alone, batch = build(case, (2,), dtype), build(case, (0, 2, 1, 2), dtype)
     for slot in (0, 5, 100, 130):
-        (one, around), (many, them) = (moving(channel).held(slot, SLOT_S) for channel in (alone, batch))
+        (one, around), (many, them) = (moving(channel).at_slot(slot, SLOT_S) for channel in (alone, batch))
         assert one.dtype == dtype.to_complex()
         assert torch.equal(one[0], many[1]) and torch.equal(one[0], many[3]) and not torch.equal(many[0], many[1])
         assert torch.equal(around.rest_snr[0], them.rest_snr[1])
@@ -168,7 +168,7 @@ def test_a_corner_takes_25_db(tmp_path: Path) -> None:
     for slot, loss in ((200, 0.0), (500, 12.5), (800, 25.0)):
         power = []
         for channel in (open_, blocked):
-            h, around = moving(channel).held(slot, SLOT_S)
+            h, around = moving(channel).at_slot(slot, SLOT_S)
             total = torch.zeros((h.shape[1], 3), dtype=torch.float64)
             power.append(total.scatter(1, around.heard[0], h[0].abs().square().sum((1, 3, 4))))
         db = 10 * (power[0] / power[1]).log10()
@@ -182,7 +182,7 @@ def test_other_cells_are_their_mean_power() -> None:
     channel = build(case)
     moving_drop = moving(channel).moving_drops[0].moving_drop
     for slot in (0, 30, 100, 170):
-        _, around = moving(channel).held(slot, SLOT_S)
+        _, around = moving(channel).at_slot(slot, SLOT_S)
         gain = [moving_drop.state(slot // 100 + later)[0].gain_db[0] for later in (0, 1)]
         between = gain[0] + (gain[1] - gain[0]) * (slot % 100) / 100
         expected = moving_drop.plan.snr_at_unit_gain * 10 ** (between / 10)
@@ -200,18 +200,18 @@ def test_cells_change_when_users_do(where: str) -> None:
     serving = channel.serving[:, None].expand(-1, 15, -1).clone()
     weakest = channel.mean_snr.argmin(-1)
     serving[:, slot // 20 :, ::2] = weakest[:, None, ::2]
-    served = moving(channel).served(serving, 20)
+    served = moving(channel).with_serving(serving, 20)
     for at in (slot - 1, slot, slot + 7):
-        h, around = served.held(at, SLOT_S)
+        h, around = served.at_slot(at, SLOT_S)
         assert torch.equal(around.heard[:, :, 0], serving[:, at // 20])
-        plain, cells = moving(channel).held(at, SLOT_S)
+        plain, cells = moving(channel).at_slot(at, SLOT_S)
         for user, j in ((0, 1), (2, 2), (1, 0), (1, 3)):
             there = (cells.heard[0, user] == around.heard[0, user, j]).nonzero()
             for k in there[:, 0].tolist():
                 torch.testing.assert_close(h[0, user, :, j], plain[0, user, :, k])
-    back = served.held(100, SLOT_S)[0]
+    back = served.at_slot(100, SLOT_S)[0]
     assert torch.equal(
-        back, replace(served, moving_drops=tuple(c.on(c.place) for c in served.moving_drops)).held(100, SLOT_S)[0]
+        back, replace(served, moving_drops=tuple(c.on(c.place) for c in served.moving_drops)).at_slot(100, SLOT_S)[0]
     )
 
 
@@ -234,7 +234,7 @@ def test_the_estimate_of_memory_covers_what_is_held() -> None:
     case = scenario(**PANELS, **linear(30.0), **{"users.all.count": 1})
     assert case.mimo is not None
     channel, found = build(case, (0,), torch.float32), []
-    moving(channel).held(150, SLOT_S)
+    moving(channel).at_slot(150, SLOT_S)
     segment = moving(channel).moving_drops[0]._segment
     assert segment is not None
     parts = (segment.before, segment.after, segment.joined, segment.joined.rays)
