@@ -118,9 +118,9 @@ class Fading:
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
         """DelayBasis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
-        return self.evaluated(first_slot, slots, slot_s)
+        return self.evaluate(first_slot, slots, slot_s)
 
-    def evaluated(self, first_slot: int, slots: int, slot_s: float, room: Tensor | None = None) -> Tensor:
+    def evaluate(self, first_slot: int, slots: int, slot_s: float, room: Tensor | None = None) -> Tensor:
         """:meth:`coordinates`, in memory that is there already.
 
         Args:
