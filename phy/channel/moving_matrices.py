@@ -97,7 +97,7 @@ class MovingMatrices:
     def to(self, device: torch.device, dtype: torch.dtype) -> MovingMatrices:
         """The same on another device, complex numbers of ``dtype``."""
         place = Target(device, dtype)
-        return replace(self, moving_drops=tuple(moving_drop.on(place) for moving_drop in self.moving_drops))
+        return replace(self, moving_drops=tuple(moving_drop.to(place) for moving_drop in self.moving_drops))
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ class MovingDropMatrices:
         """The same drop with other cells."""
         return type(self)(self.moving_drop, self.plan, cells, self.place)
 
-    def on(self, place: Target) -> MovingDropMatrices:
+    def to(self, place: Target) -> MovingDropMatrices:
         """The same drop on another device."""
         return type(self)(self.moving_drop, self.plan, self.cells, place)
 
