@@ -159,7 +159,7 @@ class LinkEnds:
     bearing_rad: Tensor  # [1, R, ...] of the user's panel
     velocity_mps: Tensor  # [1, R, ..., 3]
 
-    def few(self, rows: slice) -> LinkEnds:
+    def select(self, rows: slice) -> LinkEnds:
         """Those of some rows."""
         return LinkEnds(self.boresight_rad[:, rows], self.bearing_rad[:, rows], self.velocity_mps[:, rows])
 
@@ -194,11 +194,11 @@ def steer_links(
     parts = []
     for first in range(0, gain.shape[1], _LINKS_AT_ONCE):
         some = slice(first, first + _LINKS_AT_ONCE)
-        these = ends.few(some)
+        these = ends.select(some)
         base = LinkEnd(plan.settings.base, orientation_rad(plan.settings.base, these.boresight_rad))
         ue = LinkEnd(plan.settings.ue, orientation_rad(plan.settings.ue, these.bearing_rad))
-        few = MimoRays(**{field.name: getattr(rays, field.name)[:, some] for field in fields(MimoRays)})
-        made = steer(few, base, ue, these.velocity_mps, carrier_hz, gain[:, some])
+        select = MimoRays(**{field.name: getattr(rays, field.name)[:, some] for field in fields(MimoRays)})
+        made = steer(select, base, ue, these.velocity_mps, carrier_hz, gain[:, some])
         kind = dtype.to_complex()
         parts.append(SteeredRays(made.rx.to(kind), made.tx.to(kind), made.doppler_hz, made.delay_s))
     return _cat(parts, 1)

@@ -62,7 +62,7 @@ class RayState:
         ordered = torch.cat((direct[..., None], torch.take_along_dim(turns, self.order, -1)), -1)
         return path_response(self.rays, ordered, self.steering)
 
-    def few(self, users: slice) -> RayState:
+    def select(self, users: slice) -> RayState:
         """Those of some users."""
         return RayState(self.rays[users], self.order[users], self.wave[users], self.steering[users])
 
@@ -94,7 +94,7 @@ class _Segment:
         at_once, parts = max(1, _RAYS_AT_ONCE // self.before.rays[0].numel()), []
         for first in range(0, len(moved), at_once):
             some = slice(first, first + at_once)
-            before, after = self.before.few(some), self.after.few(some)
+            before, after = self.before.select(some), self.after.select(some)
             turns = self.turns[some] + _way_turns(before, after, moved[some], share)
             here, there = (state.response(turns, direct[some]) for state in (before, after))
             parts.append((1.0 - share) * here + share * there)
