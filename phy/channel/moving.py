@@ -87,19 +87,19 @@ class MovingDrop:
     def __init__(self, drop: Drops, plan: ChannelPlan, motion: MotionPlan, basis: DelayBasis) -> None:
         self.drop, self.plan, self.motion, self.basis = drop, plan, motion, basis
         start, self.home = place_users(drop, plan)
-        self.walk = _walk(drop, plan, motion, start)
-        self.start_m = self.walk.position_m(torch.zeros(1))[:, :, 0]
+        self.trajectory = _trajectory(drop, plan, motion, start)
+        self.start_m = self.trajectory.position_m(torch.zeros(1))[:, :, 0]
         self.large_scale = draw_large_scale_model(drop, plan.large_scale)
         self._losses = [_loss(drop, plan, motion, number) for number in range(len(motion.blockage))]
         stays = torch.tensor([isinstance(model, Static) for model in motion.models])
-        self.stays = stays[motion.group_of_user]
+        self.is_static = stays[motion.group_of_user]
         self._kept: dict[int, tuple[Fading, Tensor]] = {}
 
     def position_m(self, t_s: Tensor) -> Tensor:
         """Positions ``[1, U, T, 3]``, not folded; after the end those at the end."""
-        return self.walk.position_m(t_s.clamp(max=self.motion.duration_s))
+        return self.trajectory.position_m(t_s.clamp(max=self.motion.duration_s))
 
-    def where(self, number: int) -> tuple[float, Tensor, Tensor]:
+    def position_at_state(self, number: int) -> tuple[float, Tensor, Tensor]:
         """Time of a state, and where users then are, ``[1, U, 3]``: not folded, and folded."""
         t_s = min(number * self.motion.update_s, self.motion.duration_s)
         way = self.position_m(torch.tensor([t_s], dtype=torch.float64))[:, :, 0]
@@ -107,7 +107,7 @@ class MovingDrop:
 
     def state(self, number: int) -> tuple[LargeScale, Tensor]:
         """Large-scale state number ``number``, with blockage, and the folded positions ``[1, U, 3]``."""
-        t_s, way, place = self.where(number)
+        t_s, way, place = self.position_at_state(number)
         scale = self.large_scale.at(place, way)
         for loss in self._losses:
             scale = replace(scale, gain_db=scale.gain_db - loss(way, place, t_s))
@@ -152,7 +152,7 @@ class MovingDrop:
         way = (self.position_m(t_s) - self.start_m[:, :, None])[..., :2]
         direction = torch.stack((turn.cos(), turn.sin()), -1)  # [1, U, M, 2]
         moved = (way[:, :, :, None] * direction[:, :, None]).sum(-1) * self._wave_number
-        return torch.where(self.stays[:, None, None], doppler_hz[:, :, None] * t_s[:, None], moved)
+        return torch.where(self.is_static[:, None, None], doppler_hz[:, :, None] * t_s[:, None], moved)
 
     def direct_turns(self, t_s: Tensor) -> Tensor:
         """Turns of the direct rays, ``[1, U, T, C]``: minus the length of the path in wavelengths."""
@@ -162,7 +162,7 @@ class MovingDrop:
         length = path.norm(dim=-1) * self._wave_number
         towards = -path[..., 0] / torch.hypot(path[..., 0], path[..., 1]).clamp_min(1e-9)
         shift = (self.plan.speed_mps * self._wave_number)[:, None, None] * towards * t_s[:, None]
-        turns = torch.where(self.stays[:, None, None], shift, -length)
+        turns = torch.where(self.is_static[:, None, None], shift, -length)
         return turns[..., self.plan.topology.cell_site]
 
     def _wrapped(self, way: Tensor) -> Tensor:
@@ -281,7 +281,7 @@ def start_of(moving_drop: MovingDrop) -> tuple[Tensor, Tensor, Tensor]:
     return moving_drop.plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0), serving, place
 
 
-def _walk(drop: Drops, plan: ChannelPlan, motion: MotionPlan, start: Tensor) -> Trajectory:
+def _trajectory(drop: Drops, plan: ChannelPlan, motion: MotionPlan, start: Tensor) -> Trajectory:
     """The trajectory of all users; a group's randomness is its own."""
     area = area_of(plan.topology, motion.area)
     parts, members = [], []

@@ -167,7 +167,7 @@ class MovingDropMatrices:
         self.moving_drop, self.plan, self.cells, self.place = moving_drop, plan, cells, place
         self._every = moving_drop.motion.update_slots
         bearing, velocity = draw_orientations(moving_drop.drop, plan.speed_mps)
-        self._bearing, self._velocity = bearing[0], velocity[0] * moving_drop.stays[:, None]
+        self._bearing, self._velocity = bearing[0], velocity[0] * moving_drop.is_static[:, None]
         self._states: dict[int, MimoState] = {}
         self._segment: _Segment | None = None
 
@@ -259,7 +259,7 @@ class MovingDropMatrices:
 
     def _state(self, number: int) -> MimoState:
         scale, place = self.moving_drop.state(number)
-        t_s, way, _ = self.moving_drop.where(number)
+        t_s, way, _ = self.moving_drop.position_at_state(number)
         now = torch.tensor([t_s], dtype=torch.float64)
         links, blocked = (
             site_links(self.moving_drop.large_scale, place, way),
@@ -269,7 +269,7 @@ class MovingDropMatrices:
 
     def _direct(self, now: Tensor) -> Tensor:
         """Turns of the direct rays of users who move ``[U, C]``; of others their Doppler shifts are known."""
-        return self.moving_drop.direct_turns(now)[0, :, 0].masked_fill(self.moving_drop.stays[:, None], 0.0)
+        return self.moving_drop.direct_turns(now)[0, :, 0].masked_fill(self.moving_drop.is_static[:, None], 0.0)
 
     def _rays(self, state: MimoState, user: Tensor, cell: Tensor, last: tuple[MimoState, _Rays] | None) -> _Rays:
         """Rays of R links in a state, with the turns that they have made since the last one."""

@@ -107,7 +107,7 @@ class SionnaMovingDrop(MovingDrop):
     def __init__(self, drop: Drops, plan: ChannelPlan, motion: MotionPlan) -> None:
         super().__init__(drop, plan, motion, _every_prb(plan))
         self._inside = draw_indoor_state(drop, plan.propagation, plan.users)
-        self._velocity = velocity_mps(drop, plan)[0] * self.stays[:, None]
+        self._velocity = velocity_mps(drop, plan)[0] * self.is_static[:, None]
         self._gain_db: dict[int, Tensor] = {}
         self._links: dict[int, SionnaLinks] = {}
         self._rays: dict[int, RayState] = {}
@@ -123,9 +123,9 @@ class SionnaMovingDrop(MovingDrop):
 
     def links(self, number: int) -> SionnaLinks:
         """All links as Sionna draws them in a state, without blockage; the last two are kept."""
-        number = 0 if self.stays.all() else number
+        number = 0 if self.is_static.all() else number
         if number not in self._links:
-            _, way, place = self.where(number)
+            _, way, place = self.position_at_state(number)
             state = site_links(self.large_scale, place, way)
             self._links = _beside(self._links, number)
             self._links[number] = rays_in_state(self.drop, self.plan, state, place, self._inside)
@@ -142,7 +142,7 @@ class SionnaMovingDrop(MovingDrop):
         """Response of all links at the start of a slot, ``[U, C * 2K]``: real, then imaginary parts of a cell."""
         number, since = divmod(slot, self.motion.update_slots)
         segment = self._segment_of(number, place)
-        times = torch.tensor([self.where(number)[0], slot * slot_s], dtype=torch.float64)
+        times = torch.tensor([self.position_at_state(number)[0], slot * slot_s], dtype=torch.float64)
         walked = self._walked(times)
         response = segment.response(
             (walked[:, 1] - walked[:, 0]).to(place.device),
@@ -171,7 +171,7 @@ class SionnaMovingDrop(MovingDrop):
 
     def _blocked(self, number: int) -> Tensor:
         """Share of the power that nothing keeps away in a state, ``[1, U, C]``."""
-        t_s, way, place = self.where(number)
+        t_s, way, place = self.position_at_state(number)
         return torch.pow(10.0, -self.blocked_db(way, place, t_s) / 10.0)
 
     def _snr(self, number: int) -> Tensor:
@@ -188,7 +188,9 @@ class SionnaMovingDrop(MovingDrop):
             before, after = (self.ray_state(n).to(place) for n in (0, 1))
             segment = _Segment(0, place, before, after, torch.zeros_like(before.wave[..., 0]))
         while segment.number < number:
-            times = torch.tensor([self.where(segment.number + later)[0] for later in (0, 1)], dtype=torch.float64)
+            times = torch.tensor(
+                [self.position_at_state(segment.number + later)[0] for later in (0, 1)], dtype=torch.float64
+            )
             moved = self._walked(times).diff(dim=1)[:, 0].to(place.device)
             turns = segment.turns + _way_turns(segment.before, segment.after, moved, 1.0)
             after = self.ray_state(segment.number + 2).to(place)

@@ -68,7 +68,7 @@ def way_of(moving_drop: SionnaMovingDrop, time_s: float) -> Tensor:
     """Where users are, ``[U, 3]``; who stays is taken to walk at his nominal speed."""
     now = torch.tensor([time_s], dtype=torch.float64)
     walked = moving_drop.links(0).velocity_mps[0] * time_s
-    return moving_drop.position_m(now)[0, :, 0] + walked * moving_drop.stays[:, None]
+    return moving_drop.position_m(now)[0, :, 0] + walked * moving_drop.is_static[:, None]
 
 
 def turns_by_loops(moving_drop: SionnaMovingDrop, time_s: float) -> Tensor:
@@ -103,13 +103,13 @@ def at(moving_drop: SionnaMovingDrop, number: int, turns: Tensor, time_s: float)
         **{name: getattr(links.rays, name) for name in names}, phases=links.rays.phases + 2.0 * math.pi * whole
     )
     here = (
-        way_of(moving_drop, time_s) * ~moving_drop.stays[:, None]
-        + way_of(moving_drop, 0.0) * moving_drop.stays[:, None]
+        way_of(moving_drop, time_s) * ~moving_drop.is_static[:, None]
+        + way_of(moving_drop, 0.0) * moving_drop.is_static[:, None]
     )
     path = displacement(moving_drop.plan.topology, moving_drop._wrapped(here[None]))[0]  # [U, N, 3]
     length, walked = (
         path.norm(dim=-1),
-        (way_of(moving_drop, time_s) - way_of(moving_drop, 0.0)) * moving_drop.stays[:, None],
+        (way_of(moving_drop, time_s) - way_of(moving_drop, 0.0)) * moving_drop.is_static[:, None],
     )
     length = length + (path * walked[:, None]).sum(-1) / length
     same = {name: getattr(links.scenario, name) for name in ("los", "los_aoa", "los_aod", "los_zoa", "los_zod")}
@@ -217,7 +217,7 @@ def test_a_centimetre_changes_nothing_visible() -> None:
 def test_sionna_asks_for_as_many_numbers_whatever_the_state() -> None:
     """Line of sight taken from a link leaves the others as they are, and its own random numbers, too."""
     moving_drop = course_of(build(case_of(propagation={"los": "always"})))
-    _, way, place = moving_drop.where(0)
+    _, way, place = moving_drop.position_at_state(0)
     state = site_links(moving_drop.large_scale, place, way)
     column = state.column.clone()
     column[0, 2, 4] = 1

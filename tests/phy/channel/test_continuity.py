@@ -134,7 +134,7 @@ def test_over_the_border_of_the_cluster_in_a_run() -> None:
     for model in ("none", "rays"):
         channel = moving(case.model_copy(update={"fading": replace(case.fading, model=model)}))
         moving_drop = fading(channel).moving_drops[0]
-        border = [(user, t_s) for user, t_s in crossings(moving_drop.walk) if t_s > 0.1]
+        border = [(user, t_s) for user, t_s in crossings(moving_drop.trajectory) if t_s > 0.1]
         assert len(border) >= 3
         for user, t_s in border[:4]:
             first = round(t_s / 1e-3) - 25

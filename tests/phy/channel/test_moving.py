@@ -74,7 +74,7 @@ def test_autocorrelation_along_a_path_is_a_bessel_function() -> None:
     case = scenario(**{"users.all.mobility": model, "users.all.count": 5, "channel.update_s": 0.03})
     channel = moving(case)
     response = channel.fading.coordinates(0, 300, SLOT_S)[0]
-    way = fading(channel).moving_drops[0].walk.position_m(torch.arange(300) * SLOT_S)[0]
+    way = fading(channel).moving_drops[0].trajectory.position_m(torch.arange(300) * SLOT_S)[0]
     unit = response / channel.mean_snr[0].sqrt().repeat_interleave(response.shape[-1] // 21, -1)[:, None]
     size = unit.shape[-1] // 42  # D
     flat = torch.complex(unit.unflatten(-1, (21, 2, size))[..., 0, :], unit.unflatten(-1, (21, 2, size))[..., 1, :])
