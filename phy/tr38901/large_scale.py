@@ -26,7 +26,7 @@ from .coupling_gain import ClusterDraws, sum_rays
 from .indoor import draw_indoor, indoor_distance_m, indoor_height_m
 from .large_scale_plan import Geometry, LargeScalePlan
 from .los import LOS_DECORRELATION_M, los_probability, soft_los
-from .lsp_tables import NAMES, mixing, moments, propagation_states, sigma_db, zsd_log10
+from .lsp_tables import NAMES, cross_correlation_root, moments, propagation_states, sigma_db, zsd_log10
 from .pathloss import Edition, Link, PathLossModel, environment_height_m, path_losses_db
 from .penetration import car_loss_db, check_car_validity, penetration_loss_db
 from .settings import PropagationSettings
@@ -335,7 +335,7 @@ def _parameters(model: LargeScaleModel, geometry: Geometry, column: int) -> Tens
         common = geometry.waves @ (model.common * weights[..., :1])
         own = math.sqrt(1.0 - settings.site_correlation) * drawn[..., 0] + math.sqrt(settings.site_correlation) * common
         drawn = torch.cat((own[..., None], drawn[..., 1:]), -1)
-    drawn = drawn @ mixing(state).T
+    drawn = drawn @ cross_correlation_root(state).T
     mean, sigma = torch.tensor(moments(state, settings.model, settings.carrier_hz), dtype=torch.float64).unbind(-1)
     values = mean + sigma * drawn
     share = (torch.ones_like, torch.zeros_like, torch.clone)[column](geometry.clear)

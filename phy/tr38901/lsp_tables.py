@@ -253,7 +253,7 @@ def sigma_db(model: PathLossModel, link: Link, column: Tensor, edition: Edition 
 
 
 @functools.lru_cache(maxsize=64)
-def mixing(state: PropagationState) -> Tensor:
+def cross_correlation_root(state: PropagationState) -> Tensor:
     """Symmetric square root of the cross-correlations ``[7, 7]``: independent normal fields times it are correlated.
 
     TR 38.901 clause 7.5, step 4.

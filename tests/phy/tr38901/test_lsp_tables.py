@@ -13,8 +13,8 @@ import torch
 from phy.tr38901.lsp_tables import (
     NAMES,
     PropagationState,
+    cross_correlation_root,
     log_frequency,
-    mixing,
     moments,
     propagation_states,
     sigma_db,
@@ -72,7 +72,7 @@ def correlations(state: PropagationState) -> dict[str, float]:
 @pytest.mark.parametrize("model", [*SPELLED, "free_space"])
 def test_square_root_of_the_correlations(edition: Edition, model: PathLossModel) -> None:
     for state in propagation_states(model, edition):
-        matrix = mixing(state) @ mixing(state).T
+        matrix = cross_correlation_root(state) @ cross_correlation_root(state).T
         assert torch.allclose(matrix.diagonal(), torch.ones(7, dtype=torch.float64), atol=1e-9)
         row, column = torch.triu_indices(7, 7, offset=1).unbind()
         assert matrix[row, column].tolist() == pytest.approx(list(state.correlation), abs=1e-9)
