@@ -77,12 +77,12 @@ class BeamPanelSettings(PanelGeometry):
         return self
 
 
-def polarization_of(panel: BeamPanelSettings) -> Literal["vertical", "slant"]:
+def port_polarization(panel: BeamPanelSettings) -> Literal["vertical", "slant"]:
     """How port 0 of a base station's panel stands to users' antennas."""
     return "slant" if panel.polarizations == 2 else "vertical"
 
 
-def turns_rad(panel: BeamPanelSettings) -> list[float]:
+def panel_bearings_rad(panel: BeamPanelSettings) -> list[float]:
     """Directions in which a user's panels look, from the first one."""
     return [2.0 * math.pi * p / panel.panel_columns for p in range(panel.panel_columns)]
 

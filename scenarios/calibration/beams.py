@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from phy.antenna.beams import BeamPanelSettings, beam_gains, polarization_of, turns_rad
+from phy.antenna.beams import BeamPanelSettings, beam_gains, panel_bearings_rad, port_polarization
 from phy.antenna.element import SectorAntennaSettings, gain_db
 from phy.random import Drops, uniform
 from phy.topology.sites import Topology
@@ -38,7 +38,7 @@ class BeamNetwork:
     @property
     def port(self) -> SectorAntennaSettings:
         """Antenna of the cells as the air is drawn for it: of a panel, its polarization alone matters."""
-        return self.antenna if self.cell is None else SectorAntennaSettings(polarization=polarization_of(self.cell))
+        return self.antenna if self.cell is None else SectorAntennaSettings(polarization=port_polarization(self.cell))
 
 
 @dataclass(frozen=True)
@@ -100,5 +100,5 @@ def _cell_pattern(network: BeamNetwork) -> Pattern:
 def _user_pattern(panel: BeamPanelSettings | None) -> Pattern:
     if panel is None:
         return lambda azimuth, zenith: torch.ones_like(azimuth * zenith)[..., None]
-    turns = turns_rad(panel)
+    turns = panel_bearings_rad(panel)
     return lambda azimuth, zenith: torch.cat([beam_gains(panel, azimuth - turn, zenith) for turn in turns], -1)

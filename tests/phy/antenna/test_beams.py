@@ -12,7 +12,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from phy.antenna.beams import BeamPanelSettings, beam_gains, polarization_of, turns_rad
+from phy.antenna.beams import BeamPanelSettings, beam_gains, panel_bearings_rad, port_polarization
 from phy.antenna.element import SectorAntennaSettings, element_gain_db, gain_db
 from phy.random import Drops, uniform
 from phy.topology.sites import Topology, TopologySettings, build_topology
@@ -183,9 +183,9 @@ def test_any_drop_alone_and_more_beams_change_nothing() -> None:
 
 
 def test_polarization_and_turns() -> None:
-    assert polarization_of(TWELVE) == "slant"
-    assert polarization_of(BeamPanelSettings(polarizations=1)) == "vertical"
-    assert turns_rad(USER) == [0.0, math.pi]
+    assert port_polarization(TWELVE) == "slant"
+    assert port_polarization(BeamPanelSettings(polarizations=1)) == "vertical"
+    assert panel_bearings_rad(USER) == [0.0, math.pi]
 
 
 @pytest.mark.parametrize(
