@@ -92,7 +92,7 @@ def panel_codebook(panel: PanelSettings, rank: int) -> Codebook:
     """
     columns, rows = panel.columns, panel.port_rows
     _check_rank(rank, panel.ports)
-    make = type_one if panel.polarizations == 2 else dft_codebook
+    make = type_1_codebook if panel.polarizations == 2 else dft_codebook
     if columns >= rows:
         return make(columns, rows, rank)
     found = make(rows, columns, rank)
@@ -101,7 +101,7 @@ def panel_codebook(panel: PanelSettings, rank: int) -> Codebook:
 
 
 @cache
-def type_one(n1: int, n2: int, rank: int) -> Codebook:
+def type_1_codebook(n1: int, n2: int, rank: int) -> Codebook:
     """Type I single-panel codebook, mode 1, for ``n1 x n2`` ports of two polarizations.
 
     Args:
