@@ -138,7 +138,7 @@ def downlink_sinr(
     return activity[..., None] * post_combining_sinr(own, precoder, with_noise(seen), receiver)
 
 
-def layers_mean(values: Tensor, precoder: Tensor) -> Tensor:
+def mean_over_layers(values: Tensor, precoder: Tensor) -> Tensor:
     """Mean over the layers in use of ``[..., L]``, for example of mutual information; 0 where there is none.
 
     Args:

@@ -23,7 +23,7 @@ from phy.link.receiver import (
     ScheduledChannels,
     average_covariance,
     downlink_sinr,
-    layers_mean,
+    mean_over_layers,
     post_combining_sinr,
     white_covariance,
     whiten,
@@ -110,7 +110,7 @@ class MimoEngine(Engine):
         gamma, precoder = (torch.stack(both) for both in zip(*parts, strict=True))
         block = torch.nn.functional.pad(grant.mcs, (0, 1)).gather(1, grant.holder)
         carried = mapping.of(gamma.flatten(1, 2), block[..., None])
-        carried = layers_mean(carried, precoder.flatten(1, 2))
+        carried = mean_over_layers(carried, precoder.flatten(1, 2))
         mean = self._per_user(grant.holder, carried) / grant.prbs.clamp(min=1.0)
         return mapping.inverse(mean, grant.mcs), activity
 

@@ -19,8 +19,8 @@ from phy.link.receiver import (
     downlink_sinr,
     interference_covariance,
     inverse_diagonal,
-    layers_mean,
     lmmse_sinr,
+    mean_over_layers,
     mrc_sinr,
     post_combining_sinr,
     white_covariance,
@@ -217,7 +217,7 @@ def test_mean_over_layers_in_use() -> None:
     w = torch.zeros((2, 4, 3), dtype=torch.complex128)
     w[0, 0, 0] = w[0, 1, 1] = 1.0
     values = torch.tensor([[1.0, 3.0, 9.0], [1.0, 3.0, 9.0]], dtype=torch.float64)
-    assert layers_mean(values, w).tolist() == [2.0, 0.0]
+    assert mean_over_layers(values, w).tolist() == [2.0, 0.0]
 
 
 def test_alone_as_in_a_batch() -> None:
