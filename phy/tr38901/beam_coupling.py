@@ -21,7 +21,7 @@ from .cluster_directions import LinkStatistics, cluster_directions, direct_ray
 from .large_scale import LargeScaleModel, SiteLinks
 from .lsp_tables import RAYS, PropagationState, zod_offset_deg, zsd_log10
 from .pathloss import Link
-from .rays import ClusterDirections, fold_zenith
+from .rays import ClusterDirections, wrap_zenith
 
 _INDOORS = 2  # column of the state of users indoors
 _GAINS_AT_ONCE = 1 << 20  # of all rays and beams of some links: they stay in the cache
@@ -135,8 +135,8 @@ def _around(state: PropagationState, made: ClusterDirections, median_zsd_deg: Te
     def near(centre: Tensor, offsets: Tensor) -> Tensor:
         return centre[:, :count, None] + offsets
 
-    aod, zod = near(made.aod, asd * offset), fold_zenith(near(made.zod, zsd * paired[0]))
-    aoa, zoa = near(made.aoa, asa * paired[1]), fold_zenith(near(made.zoa, zsa * paired[2]))
+    aod, zod = near(made.aod, asd * offset), wrap_zenith(near(made.zod, zsd * paired[0]))
+    aoa, zoa = near(made.aoa, asa * paired[1]), wrap_zenith(near(made.zoa, zsa * paired[2]))
     return [rays.flatten(1) for rays in (aod, zod, aoa, zoa)]
 
 

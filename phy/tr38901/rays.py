@@ -122,9 +122,9 @@ def make_rays(draws: RayDraws, clusters: ClusterDirections, spreads: ClusterSpre
         delay_s=clusters.delay_s,
         power=(clusters.power / RAYS)[..., None].expand_as(xpr_db),
         aod=around(clusters.aod, spreads.asd_deg, offset),
-        zod=fold_zenith(around(clusters.zod, spreads.zsd_deg, paired[..., 0, :])),
+        zod=wrap_zenith(around(clusters.zod, spreads.zsd_deg, paired[..., 0, :])),
         aoa=around(clusters.aoa, spreads.asa_deg, paired[..., 1, :]),
-        zoa=fold_zenith(around(clusters.zoa, spreads.zsa_deg, paired[..., 2, :])),
+        zoa=wrap_zenith(around(clusters.zoa, spreads.zsa_deg, paired[..., 2, :])),
         xpr=torch.pow(10.0, xpr_db / 10.0),
         phases=(2.0 * turn - 1.0) * math.pi,
         k_factor=direct.k_factor,
@@ -136,6 +136,6 @@ def make_rays(draws: RayDraws, clusters: ClusterDirections, spreads: ClusterSpre
     )
 
 
-def fold_zenith(zenith_rad: Tensor) -> Tensor:
+def wrap_zenith(zenith_rad: Tensor) -> Tensor:
     """Zenith angles of any size as those in [0, pi]: beyond pi they are taken as 2 pi less themselves (step 7)."""
     return (torch.remainder(zenith_rad + math.pi, 2.0 * math.pi) - math.pi).abs()
