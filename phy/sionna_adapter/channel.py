@@ -40,7 +40,7 @@ _EXACT = {"precision": "double", "device": "cpu"}
 _ELEMENT = SectorAntennaSettings()
 
 
-def require_possible(
+def require_sionna_support(
     propagation: PropagationSettings, antenna: SectorAntennaSettings, fading: FadingSettings, rays_only: bool = False
 ) -> None:
     """Refuse what Sionna cannot draw.
@@ -91,9 +91,9 @@ def build_sionna_channel(drops: Drops, plan: ChannelPlan, device: torch.device, 
         dtype: float32 or float64, in which it is evaluated.
 
     Raises:
-        ValueError: what :func:`require_possible` refuses; users outside the heights of the path-loss model.
+        ValueError: what :func:`require_sionna_support` refuses; users outside the heights of the path-loss model.
     """
-    require_possible(plan.propagation, plan.antenna, plan.fading)
+    require_sionna_support(plan.propagation, plan.antenna, plan.fading)
     cpu, once = torch.device("cpu"), list(dict.fromkeys(drops.ids))  # allocators side by side share their drops
     drawn = stack_channels([_build_drop(drop, plan).to(cpu, dtype) for drop in Drops(drops.seed, tuple(once)).single()])
     which = torch.tensor([once.index(number) for number in drops.ids])
@@ -120,11 +120,11 @@ def draw_links(drop: Drops, plan: ChannelPlan, position: Tensor) -> SionnaLinks:
         plan: of the channel.
         position: of the users, ``[1, U, 3]``.
     """
-    with own_generator(drop) as generator:
+    with seeded_generator(drop) as generator:
         from sionna.phy.channel.tr38901 import LSPGenerator, RaysGenerator
 
         indoor_state = draw_indoor_state(drop, plan.propagation, plan.users)
-        velocity, scenario = velocity_mps(drop, plan), scenario_of(plan)
+        velocity, scenario = velocity_mps(drop, plan), sionna_scenario(plan)
         los = {"random": "random", "always": True, "never": False}[plan.propagation.los]
         set_topology(scenario, plan, position, indoor_state, los)
         large, small = LSPGenerator(scenario), RaysGenerator(scenario)
@@ -142,7 +142,7 @@ def draw_links(drop: Drops, plan: ChannelPlan, position: Tensor) -> SionnaLinks:
 def _build_drop(drop: Drops, plan: ChannelPlan) -> Channel:
     position, home = place_users(drop, plan)
     links = draw_links(drop, plan, position)
-    sorted_ = strongest_first(links.rays)
+    sorted_ = sorted_by_power(links.rays)
     amplitude = amplitudes(plan, links, sorted_)
     snr = amplitude.abs().square().sum(-1).flatten(2)
     steering = steering_of(plan, links, sorted_)
@@ -155,7 +155,7 @@ def set_topology(scenario: Any, plan: ChannelPlan, position: Tensor, indoor_stat
     """Put sites and users into Sionna's scenario; velocities are of no concern to it.
 
     Args:
-        scenario: of :func:`scenario_of`.
+        scenario: of :func:`sionna_scenario`.
         plan: of the channel.
         position: of the users, ``[1, U, 3]``.
         indoor_state: who is indoors or in a car.
@@ -183,7 +183,7 @@ def set_topology(scenario: Any, plan: ChannelPlan, position: Tensor, indoor_stat
     )
 
 
-def scenario_of(plan: ChannelPlan) -> Any:
+def sionna_scenario(plan: ChannelPlan) -> Any:
     """Sionna's scenario; it adds neither path loss nor walls to the rays, as these are taken from it apart."""
     from sionna.phy.channel.tr38901 import InHScenario, RMaScenario, UMaScenario, UMiScenario
 
@@ -241,7 +241,7 @@ def power_order(rays: Any) -> Tensor:
     return order
 
 
-def strongest_first(rays: Any) -> Any:
+def sorted_by_power(rays: Any) -> Any:
     """The same rays in the order of :class:`phy.sionna_adapter.ray_fading.RayFading`, still by cluster."""
     from sionna.phy.channel.tr38901 import Rays
 
@@ -350,7 +350,7 @@ def _is_standard(antenna: SectorAntennaSettings) -> bool:
 
 
 @contextmanager
-def own_generator(drop: Drops) -> Iterator[torch.Generator]:
+def seeded_generator(drop: Drops) -> Iterator[torch.Generator]:
     """Sionna's generator, seeded for this drop; it and torch's own are given back as they were."""
     with torch.random.fork_rng(devices=[]):
         from sionna.phy import config

@@ -20,7 +20,7 @@ from ..channel.channel import ChannelPlan
 from ..random import Drops
 from ..tr38901.large_scale import IndoorState, SiteLinks
 from ..tr38901.lsp_tables import NAMES
-from .channel import SionnaLinks, own_generator, scenario_of, set_topology, velocity_mps
+from .channel import SionnaLinks, seeded_generator, set_topology, sionna_scenario, velocity_mps
 
 _LSP = {"ds": "DS", "asd": "ASD", "asa": "ASA", "zsa": "ZSA", "zsd": "ZSD"}
 _ALL_RAYS = ("aoa", "aod", "zoa", "zod", "xpr")
@@ -41,10 +41,10 @@ def rays_in_state(
         position: of the users, folded, ``[1, U, 3]``.
         indoor_state: who is indoors or in a car.
     """
-    with own_generator(drop) as generator:
+    with seeded_generator(drop) as generator:
         from sionna.phy.channel.tr38901 import RaysGenerator
 
-        scenario = scenario_of(plan)
+        scenario = sionna_scenario(plan)
         set_topology(scenario, plan, position, indoor_state, (links.column == 0).transpose(1, 2))
         small, lsp = RaysGenerator(scenario), _parameters(links)
         small.topology_updated_callback()

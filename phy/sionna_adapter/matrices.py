@@ -27,7 +27,7 @@ from ..link.dominant_interferers import strongest_cells
 from ..random import Drops
 from ..tr38901.coefficients import MimoRays, SteeredRays, with_sub_clusters
 from ..tr38901.lsp_tables import RAYS
-from .channel import SionnaLinks, draw_links, require_possible
+from .channel import SionnaLinks, draw_links, require_sionna_support
 
 _LINKS_AT_ONCE = 256  # that are steered before the cells are chosen that a user hears
 
@@ -43,10 +43,10 @@ def build_sionna_matrices(drops: Drops, plan: ChannelPlan, device: torch.device,
         dtype: float32 or float64, in which it is evaluated.
 
     Raises:
-        ValueError: what :func:`phy.sionna_adapter.channel.require_possible` refuses; users outside the heights of the
+        ValueError: what :func:`phy.sionna_adapter.channel.require_sionna_support` refuses; users outside the heights of the
             path-loss model.
     """
-    require_possible(plan.propagation, plan.antenna, plan.fading)
+    require_sionna_support(plan.propagation, plan.antenna, plan.fading)
     parts = {number: _build_drop(Drops(drops.seed, (number,)), plan, dtype) for number in dict.fromkeys(drops.ids)}
     return stack_channels([parts[number] for number in drops.ids]).to(device, dtype)
 

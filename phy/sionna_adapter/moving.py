@@ -36,9 +36,9 @@ from .channel import (
     SionnaLinks,
     amplitudes,
     power_order,
-    require_possible,
+    require_sionna_support,
+    sorted_by_power,
     steering_of,
-    strongest_first,
     velocity_mps,
 )
 from .large_scale_state import rays_in_state
@@ -228,10 +228,10 @@ def build_moving_sionna_channel(
     """As :func:`phy.channel.moving_matrices.build_moving_channel` on Sionna's rays, with panels or without.
 
     Raises:
-        ValueError: what :func:`phy.sionna_adapter.channel.require_possible` refuses of rays; a trajectory file cannot
+        ValueError: what :func:`phy.sionna_adapter.channel.require_sionna_support` refuses of rays; a trajectory file cannot
             be used, or a blockage names what does not exist.
     """
-    require_possible(plan.propagation, plan.antenna, plan.fading, rays_only=True)
+    require_sionna_support(plan.propagation, plan.antenna, plan.fading, rays_only=True)
     ids = list(dict.fromkeys(drops.ids))
     moving_drops = tuple(SionnaMovingDrop(Drops(drops.seed, (drop,)), plan, motion) for drop in ids)
     row = [ids.index(drop) for drop in drops.ids]
@@ -252,7 +252,7 @@ def build_moving_sionna_channel(
 
 def _ray_state(plan: ChannelPlan, links: SionnaLinks, blocked: Tensor) -> RayState:
     """Rays through single antennas; ``blocked`` is the share of the power that is left, ``[1, U, C]``."""
-    ordered = strongest_first(links.rays)
+    ordered = sorted_by_power(links.rays)
     amplitude = amplitudes(plan, links, ordered)[0] * blocked[0].sqrt().view(plan.users, *_grid(plan), 1)
     turns = links.scenario.distance_3d[0].T * _wave_number(plan)
     amplitude[..., 0] *= torch.polar(torch.ones_like(turns), 2.0 * math.pi * (turns - turns.floor()))[..., None]

@@ -33,7 +33,7 @@ from phy.link.effective_sinr import require_betas
 from phy.link.mimo_settings import MimoSettings
 from phy.mobility import MobilitySettings, RectangleSettings, Replay, Static
 from phy.power_consumption import PowerSettings
-from phy.sionna_adapter.channel import require_possible
+from phy.sionna_adapter.channel import require_sionna_support
 from phy.topology.sites import TopologySettings, build_topology
 from phy.tr38901.large_scale import PropagationSettings
 from phy.tr38901.pathloss import require_base_height
@@ -243,7 +243,7 @@ class CellularScenario(ScenarioBase):
     @model_validator(mode="after")
     def _provider_can(self) -> CellularScenario:
         if self.channel.provider == "sionna":
-            require_possible(self.propagation, self.antenna, self.fading, rays_only=self.on_the_way)
+            require_sionna_support(self.propagation, self.antenna, self.fading, rays_only=self.on_the_way)
         return self
 
     @model_validator(mode="after")
