@@ -176,7 +176,7 @@ def draw_plan_fading(drop: Drops, plan: ChannelPlan, request: FadingRequest) -> 
         request: from :func:`request_fading`.
     """
     if plan.fading.model == "none" or plan.mimo is not None:
-        return no_fading(request.power, len(plan.frequency_hz)).to(request.power.device, request.dtype)
+        return flat_fading(request.power, len(plan.frequency_hz)).to(request.power.device, request.dtype)
     return draw_fading(drop, request)
 
 
@@ -213,7 +213,7 @@ def links_of(plan: ChannelPlan, scale: LargeScale, position: Tensor) -> FadingLi
     )
 
 
-def no_fading(snr: Tensor, prbs: int) -> Fading:
+def flat_fading(snr: Tensor, prbs: int) -> Fading:
     """One ray without delay or Doppler."""
     amplitude = snr.sqrt()[..., None]
     rays = torch.stack((torch.cat((amplitude, 0 * amplitude), -1), torch.cat((0 * amplitude, amplitude), -1)), 2)

@@ -260,7 +260,7 @@ def build_moving_single_antenna_channel(
     ids = list(dict.fromkeys(drops.ids))
     moving_drops = tuple(MovingDrop(Drops(drops.seed, (drop,)), plan, motion, basis) for drop in ids)
     row = [ids.index(drop) for drop in drops.ids]
-    starts = [start_of(moving_drop) for moving_drop in moving_drops]
+    starts = [initial_state(moving_drop) for moving_drop in moving_drops]
     first = moving_drops[0].rays(0, dtype)[0]
     fading = MovingFading(
         rays=torch.zeros((len(drops), plan.users, 0, first.rays.shape[-1]), dtype=dtype, device=device),
@@ -274,7 +274,7 @@ def build_moving_single_antenna_channel(
     return Channel(snr.to(device, dtype), serving.to(device), position.to(device), fading)
 
 
-def start_of(moving_drop: MovingDrop) -> tuple[Tensor, Tensor, Tensor]:
+def initial_state(moving_drop: MovingDrop) -> tuple[Tensor, Tensor, Tensor]:
     """Mean SNR ``[1, U, C]``, serving cells ``[1, U]`` and positions ``[1, U, 3]`` at the start."""
     scale, place = moving_drop.state(0)
     serving = moving_drop.home if moving_drop.plan.attachment == "cell_area" else scale.gain_db.argmax(-1)

@@ -14,7 +14,7 @@ from dataclasses import fields
 import torch
 from torch import Tensor
 
-from ..channel.channel import Channel, ChannelPlan, no_fading, place_users, stack_channels
+from ..channel.channel import Channel, ChannelPlan, flat_fading, place_users, stack_channels
 from ..channel.matrices import (
     LinkEnds,
     MimoChannel,
@@ -72,7 +72,7 @@ def _build_drop(drop: Drops, plan: ChannelPlan, dtype: torch.dtype) -> Channel:
         heard,
         snr.scatter(2, heard, 0.0),
     )
-    channel = Channel(snr, serving, position, no_fading(snr, len(plan.frequency_hz)), mimo)
+    channel = Channel(snr, serving, position, flat_fading(snr, len(plan.frequency_hz)), mimo)
     return channel.to(torch.device("cpu"), dtype)
 
 

@@ -25,7 +25,7 @@ from ..antenna.panel import unit_vector
 from ..channel.channel import Channel, ChannelPlan
 from ..channel.delay_basis import DelayBasis, steering_matrix
 from ..channel.matrices import draw_orientations
-from ..channel.moving import MotionPlan, MovingDrop, MovingFading, start_of
+from ..channel.moving import MotionPlan, MovingDrop, MovingFading, initial_state
 from ..channel.moving_matrices import MimoState, MovingDropMatrices, Target, with_matrices
 from ..random import Drops
 from ..topology.sites import displacement
@@ -235,7 +235,7 @@ def build_moving_sionna_channel(
     ids = list(dict.fromkeys(drops.ids))
     moving_drops = tuple(SionnaMovingDrop(Drops(drops.seed, (drop,)), plan, motion) for drop in ids)
     row = [ids.index(drop) for drop in drops.ids]
-    starts = [start_of(moving_drop) for moving_drop in moving_drops]
+    starts = [initial_state(moving_drop) for moving_drop in moving_drops]
     snr, serving, position = (torch.cat(part)[torch.tensor(row)] for part in zip(*starts, strict=True))
     basis, width = moving_drops[0].basis, 2 * plan.topology.cells * len(plan.frequency_hz)
     fading = SionnaFading(
