@@ -45,7 +45,7 @@ def build_moving_channel(
 
 
 @dataclass(frozen=True)
-class Target:
+class DeviceAndType:
     """Where matrices are made, and of which real type."""
 
     device: torch.device
@@ -96,8 +96,8 @@ class MovingMatrices:
 
     def to(self, device: torch.device, dtype: torch.dtype) -> MovingMatrices:
         """The same on another device, complex numbers of ``dtype``."""
-        place = Target(device, dtype)
-        return replace(self, moving_drops=tuple(moving_drop.to(place) for moving_drop in self.moving_drops))
+        target = DeviceAndType(device, dtype)
+        return replace(self, moving_drops=tuple(moving_drop.to(target) for moving_drop in self.moving_drops))
 
 
 @dataclass(frozen=True)
@@ -163,8 +163,8 @@ class _Joined:
 class MovingDropMatrices:
     """Matrices of one drop on its way; rays are made on the CPU in float64."""
 
-    def __init__(self, moving_drop: MovingDrop, plan: MimoPlan, cells: ServingCells, place: Target) -> None:
-        self.moving_drop, self.plan, self.cells, self.place = moving_drop, plan, cells, place
+    def __init__(self, moving_drop: MovingDrop, plan: MimoPlan, cells: ServingCells, target: DeviceAndType) -> None:
+        self.moving_drop, self.plan, self.cells, self.target = moving_drop, plan, cells, target
         self._every = moving_drop.motion.update_slots
         bearing, velocity = draw_orientations(moving_drop.drop, plan.speed_mps)
         self._bearing, self._velocity = bearing[0], velocity[0] * moving_drop.is_static[:, None]
@@ -173,11 +173,11 @@ class MovingDropMatrices:
 
     def with_serving(self, cells: ServingCells) -> MovingDropMatrices:
         """The same drop with other cells."""
-        return type(self)(self.moving_drop, self.plan, cells, self.place)
+        return type(self)(self.moving_drop, self.plan, cells, self.target)
 
-    def to(self, place: Target) -> MovingDropMatrices:
+    def to(self, target: DeviceAndType) -> MovingDropMatrices:
         """The same drop on another device."""
-        return type(self)(self.moving_drop, self.plan, self.cells, place)
+        return type(self)(self.moving_drop, self.plan, self.cells, target)
 
     def at_slot(self, slot: int, slot_s: float) -> tuple[Tensor, Tensor, Tensor]:
         """Matrices ``[U, K, J, Nr, Nt]`` at the start of a slot, cells ``[U, J]``, power of the others ``[U, C]``."""
@@ -187,7 +187,7 @@ class MovingDropMatrices:
         turns = made.rays.doppler_hz * time_s + self._moved(segment, time_s, share)
         taps = made.rays.turned(turns[..., None, :])
         half = taps.shape[2] // 2
-        weight = torch.tensor([1.0 - share, share], dtype=self.place.dtype).repeat_interleave(half)
+        weight = torch.tensor([1.0 - share, share], dtype=self.target.dtype).repeat_interleave(half)
         taps = taps * weight.to(taps.device)[:, None, None, None]
         matrices = (made.tones @ taps.flatten(-3)).unflatten(-1, taps.shape[-2:]).transpose(1, 2).contiguous()
         return matrices, made.heard, self._rest(segment, share)
@@ -197,7 +197,7 @@ class MovingDropMatrices:
         state, made, now = self._states[segment.number], segment.joined, torch.tensor([time_s], dtype=torch.float64)
         way = (self.moving_drop.position_m(now)[:, :, 0] - state.way_m)[0]
         direct = (self._direct(now) - state.direct).gather(1, segment.heard)
-        way, direct = way.to(self.place.device), direct.to(self.place.device)
+        way, direct = way.to(self.target.device), direct.to(self.target.device)
         both = torch.cat((way, 0.5 * share * way), -1)[..., None]
         turns = torch.bmm(made.wave, both).view(made.offset.shape) + made.offset
         turns[..., turns.shape[2] // 2 - 1, 0] += direct
@@ -209,7 +209,7 @@ class MovingDropMatrices:
         gain_db = [self._states[number].gain_db[0] for number in (segment.number, segment.number + 1)]
         between = gain_db[0] * (1.0 - share) + gain_db[1] * share
         snr = self.plan.snr_at_unit_gain * torch.pow(10.0, between / 10.0)
-        return snr.scatter(1, segment.heard, 0.0).to(self.place.device, self.place.dtype)
+        return snr.scatter(1, segment.heard, 0.0).to(self.target.device, self.target.dtype)
 
     # Legs.
 
@@ -258,12 +258,12 @@ class MovingDropMatrices:
     # States.
 
     def _state(self, number: int) -> MimoState:
-        scale, place = self.moving_drop.state(number)
+        scale, position = self.moving_drop.state(number)
         t_s, way, _ = self.moving_drop.position_at_state(number)
         now = torch.tensor([t_s], dtype=torch.float64)
         links, blocked = (
-            site_links(self.moving_drop.large_scale, place, way),
-            self.moving_drop.blocked_db(way, place, t_s),
+            site_links(self.moving_drop.large_scale, position, way),
+            self.moving_drop.blocked_db(way, position, t_s),
         )
         return MimoState(number, links, scale.gain_db, blocked, way, self._direct(now))
 
@@ -282,15 +282,15 @@ class MovingDropMatrices:
         rays = replace(rays, phases=phases)
         order = split_order(rays)[0]
         steered = self._steered(state, with_sub_clusters(rays, spread_s), user, cell)
-        tones = cluster_phases(steered, self.plan.frequency_hz, self.place.dtype)
+        tones = cluster_phases(steered, self.plan.frequency_hz, self.target.dtype)
         return _Rays(steered.rx[0], steered.tx[0], steered.doppler_hz[0], tones[0], order, wave, turns)
 
     def _links(self, state: MimoState, user: Tensor, cell: Tensor) -> tuple[MimoRays, Tensor]:
         """Rays ``[1, R]`` of links in a state with the phases of the start, and c_DS ``[1, R]``."""
         moving_drop, topology = self.moving_drop, self.moving_drop.plan.topology
-        place = user[None], topology.cell_site[cell][None]
+        links = user[None], topology.cell_site[cell][None]
         clusters, spreads, direct, spread_s = link_clusters(
-            moving_drop.drop, moving_drop.large_scale, state.links, *place
+            moving_drop.drop, moving_drop.large_scale, state.links, *links
         )
         draws = draw_links(moving_drop.drop, user * len(topology.cell_site) + cell, clusters.power.shape[-1])
         return make_rays(draws, clusters, spreads, direct), spread_s
@@ -301,7 +301,7 @@ class MovingDropMatrices:
         gain = self.plan.snr_at_unit_gain * power * torch.pow(10.0, -state.blocked_db[0, user, cell] / 10.0)
         ends = LinkEnds(topology.azimuth_rad[cell][None], self._bearing[user][None], self._velocity[user][None])
         carrier_hz = self.moving_drop.plan.propagation.carrier_hz
-        return steer_links(self.plan, carrier_hz, rays, ends, gain[None], self.place.dtype)
+        return steer_links(self.plan, carrier_hz, rays, ends, gain[None], self.target.dtype)
 
     def _wave(self, rays: MimoRays) -> Tensor:
         """Turns a metre of each ray along the axes, ``[..., N, M, 3]``."""
@@ -314,7 +314,7 @@ class MovingDropMatrices:
         here, there = self._states[number], self._states[number + 1]
         user = torch.arange(len(heard)).repeat_interleave(heard.shape[1])
         made = _way_turns(before.wave, after.wave, (there.way_m - here.way_m)[0, user])
-        shape, device = tuple(heard.shape), self.place.device
+        shape, device = tuple(heard.shape), self.target.device
 
         def side_by_side(name: str, dim: int) -> Tensor:
             both: Tensor = torch.cat((getattr(before, name), getattr(after, name)), dim).to(device)
@@ -358,10 +358,10 @@ def with_matrices(
     if plan.mimo_plan is None:
         return channel
     assert isinstance(channel.fading, MovingFading)
-    place = Target(device, dtype)
+    target = DeviceAndType(device, dtype)
     starts = channel.fading.starts(channel.serving.cpu())
     moving_drops = tuple(
-        kind(moving_drop, plan.mimo_plan, ServingCells(serving, 1), place) for moving_drop, serving in starts
+        kind(moving_drop, plan.mimo_plan, ServingCells(serving, 1), target) for moving_drop, serving in starts
     )
     return replace(channel, mimo=MovingMatrices(plan.mimo_plan.settings, moving_drops, channel.fading.row))
 

@@ -43,8 +43,8 @@ def build_sionna_matrices(drops: Drops, plan: ChannelPlan, device: torch.device,
         dtype: float32 or float64, in which it is evaluated.
 
     Raises:
-        ValueError: what :func:`phy.sionna_adapter.channel.require_sionna_support` refuses; users outside the heights of the
-            path-loss model.
+        ValueError: settings that :func:`phy.sionna_adapter.channel.require_sionna_support` refuses; UEs outside the
+            heights of the path-loss model.
     """
     require_sionna_support(plan.propagation, plan.antenna, plan.fading)
     parts = {number: _build_drop(Drops(drops.seed, (number,)), plan, dtype) for number in dict.fromkeys(drops.ids)}

@@ -26,7 +26,7 @@ from ..channel.channel import Channel, ChannelPlan
 from ..channel.delay_basis import DelayBasis, steering_matrix
 from ..channel.matrices import draw_orientations
 from ..channel.moving import MotionPlan, MovingDrop, MovingFading, initial_state
-from ..channel.moving_matrices import MimoState, MovingDropMatrices, Target, with_matrices
+from ..channel.moving_matrices import DeviceAndType, MimoState, MovingDropMatrices, with_matrices
 from ..random import Drops
 from ..topology.sites import displacement
 from ..tr38901.coefficients import MimoRays
@@ -66,11 +66,11 @@ class RayState:
         """Those of some users."""
         return RayState(self.rays[users], self.order[users], self.wave[users], self.steering[users])
 
-    def to(self, place: Target) -> RayState:
+    def to(self, target: DeviceAndType) -> RayState:
         """The same on a device, complex numbers of its type; waves stay in float64."""
-        kind = place.dtype.to_complex()
-        rays, steering = (values.to(place.device, kind) for values in (self.rays, self.steering))
-        return RayState(rays, self.order.to(place.device), self.wave.to(place.device), steering)
+        kind = target.dtype.to_complex()
+        rays, steering = (values.to(target.device, kind) for values in (self.rays, self.steering))
+        return RayState(rays, self.order.to(target.device), self.wave.to(target.device), steering)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class _Segment:
     """From one state to the next."""
 
     number: int  # of the state at its beginning
-    place: Target
+    target: DeviceAndType
     before: RayState
     after: RayState
     turns: Tensor  # [U, N, M] of the rays up to its beginning
@@ -106,7 +106,7 @@ class SionnaMovingDrop(MovingDrop):
 
     def __init__(self, drop: Drops, plan: ChannelPlan, motion: MotionPlan) -> None:
         super().__init__(drop, plan, motion, _every_prb(plan))
-        self._inside = draw_indoor_state(drop, plan.propagation, plan.users)
+        self._indoor_state = draw_indoor_state(drop, plan.propagation, plan.users)
         self._velocity = velocity_mps(drop, plan)[0] * self.is_static[:, None]
         self._gain_db: dict[int, Tensor] = {}
         self._links: dict[int, SionnaLinks] = {}
@@ -128,7 +128,7 @@ class SionnaMovingDrop(MovingDrop):
             _, way, place = self.position_at_state(number)
             state = site_links(self.large_scale, place, way)
             self._links = _beside(self._links, number)
-            self._links[number] = rays_in_state(self.drop, self.plan, state, place, self._inside)
+            self._links[number] = rays_in_state(self.drop, self.plan, state, place, self._indoor_state)
         return self._links[number]
 
     def ray_state(self, number: int) -> RayState:
@@ -138,15 +138,15 @@ class SionnaMovingDrop(MovingDrop):
             self._rays[number] = _ray_state(self.plan, self.links(number), self._blocked(number))
         return self._rays[number]
 
-    def response(self, slot: int, slot_s: float, place: Target) -> Tensor:
+    def response(self, slot: int, slot_s: float, target: DeviceAndType) -> Tensor:
         """Response of all links at the start of a slot, ``[U, C * 2K]``: real, then imaginary parts of a cell."""
         number, since = divmod(slot, self.motion.update_slots)
-        segment = self._segment_of(number, place)
+        segment = self._segment_of(number, target)
         times = torch.tensor([self.position_at_state(number)[0], slot * slot_s], dtype=torch.float64)
         walked = self._walked(times)
         response = segment.response(
-            (walked[:, 1] - walked[:, 0]).to(place.device),
-            self._direct(times[1:])[0, :, 0].to(place.device),
+            (walked[:, 1] - walked[:, 0]).to(target.device),
+            self._direct(times[1:])[0, :, 0].to(target.device),
             since / self.motion.update_slots,
         )
         return torch.view_as_real(response).transpose(-1, -2).flatten(1)
@@ -181,20 +181,20 @@ class SionnaMovingDrop(MovingDrop):
         bearing, _ = draw_orientations(self.drop, self.plan.speed_mps)
         return mean_snr(self.plan, self.links(number), bearing) * self._blocked(number)
 
-    def _segment_of(self, number: int, place: Target) -> _Segment:
+    def _segment_of(self, number: int, target: DeviceAndType) -> _Segment:
         """The leg from a state on, after all before it."""
         segment = self._segment
-        if segment is None or segment.place != place or number < segment.number:
-            before, after = (self.ray_state(n).to(place) for n in (0, 1))
-            segment = _Segment(0, place, before, after, torch.zeros_like(before.wave[..., 0]))
+        if segment is None or segment.target != target or number < segment.number:
+            before, after = (self.ray_state(n).to(target) for n in (0, 1))
+            segment = _Segment(0, target, before, after, torch.zeros_like(before.wave[..., 0]))
         while segment.number < number:
             times = torch.tensor(
                 [self.position_at_state(segment.number + later)[0] for later in (0, 1)], dtype=torch.float64
             )
-            moved = self._walked(times).diff(dim=1)[:, 0].to(place.device)
+            moved = self._walked(times).diff(dim=1)[:, 0].to(target.device)
             turns = segment.turns + _way_turns(segment.before, segment.after, moved, 1.0)
-            after = self.ray_state(segment.number + 2).to(place)
-            segment = _Segment(segment.number + 1, place, segment.after, after, turns - turns.floor())
+            after = self.ray_state(segment.number + 2).to(target)
+            segment = _Segment(segment.number + 1, target, segment.after, after, turns - turns.floor())
         self._segment = segment
         return segment
 
@@ -205,10 +205,10 @@ class SionnaFading(MovingFading):
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
         """Response of every link at the start of each slot, ``[B, U, T, C * 2K]``."""
-        place, parts = Target(self.rays.device, self.rays.dtype), []
+        target, parts = DeviceAndType(self.rays.device, self.rays.dtype), []
         for moving_drop in self.moving_drops:
             assert isinstance(moving_drop, SionnaMovingDrop)
-            some = [moving_drop.response(slot, slot_s, place) for slot in range(first_slot, first_slot + slots)]
+            some = [moving_drop.response(slot, slot_s, target) for slot in range(first_slot, first_slot + slots)]
             parts.append(torch.stack(some, 1))
         return torch.stack([parts[number] for number in self.row])
 
@@ -228,8 +228,8 @@ def build_moving_sionna_channel(
     """As :func:`phy.channel.moving_matrices.build_moving_channel` on Sionna's rays, with panels or without.
 
     Raises:
-        ValueError: what :func:`phy.sionna_adapter.channel.require_sionna_support` refuses of rays; a trajectory file cannot
-            be used, or a blockage names what does not exist.
+        ValueError: settings that :func:`phy.sionna_adapter.channel.require_sionna_support` refuses; a trajectory file
+            cannot be used, or a blockage names a cell or a group that does not exist.
     """
     require_sionna_support(plan.propagation, plan.antenna, plan.fading, rays_only=True)
     ids = list(dict.fromkeys(drops.ids))

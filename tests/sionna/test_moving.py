@@ -222,7 +222,7 @@ def test_sionna_asks_for_as_many_numbers_whatever_the_state() -> None:
     column = state.column.clone()
     column[0, 2, 4] = 1
     before, after = (
-        rays_in_state(moving_drop.drop, moving_drop.plan, replace(state, column=of), place, moving_drop._inside)
+        rays_in_state(moving_drop.drop, moving_drop.plan, replace(state, column=of), place, moving_drop._indoor_state)
         for of in (state.column, column)
     )
     others = torch.ones((7, 7), dtype=torch.bool)  # [N, U]

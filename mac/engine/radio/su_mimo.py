@@ -105,7 +105,7 @@ class MimoEngine(Engine):
     def _receive(self, state: CellState, grant: Grant, activity: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
         """Effective SINR of each user's block over its PRBs and layers; reports measure at this activity."""
         mapping = self.parts.tables.mapping
-        of_holder = grant.at_slot, grant.holder.clamp(max=self.shape[1] - 1).view(activity.shape)
+        of_holder = grant.held, grant.holder.clamp(max=self.shape[1] - 1).view(activity.shape)
         parts = [self._drop_layers(b, state, grant, of_holder[1][b], activity[b]) for b in range(self.shape[0])]
         gamma, precoder = (torch.stack(both) for both in zip(*parts, strict=True))
         block = torch.nn.functional.pad(grant.mcs, (0, 1)).gather(1, grant.holder)

@@ -211,7 +211,7 @@ def test_cells_change_when_users_do(where: str) -> None:
                 torch.testing.assert_close(h[0, user, :, j], plain[0, user, :, k])
     back = served.at_slot(100, SLOT_S)[0]
     assert torch.equal(
-        back, replace(served, moving_drops=tuple(c.to(c.place) for c in served.moving_drops)).at_slot(100, SLOT_S)[0]
+        back, replace(served, moving_drops=tuple(c.to(c.target) for c in served.moving_drops)).at_slot(100, SLOT_S)[0]
     )
 
 
