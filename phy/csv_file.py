@@ -1,4 +1,4 @@
-"""Reads tables of text (CSV with commas, semicolons or tabs) and names the file and the line of whatever is wrong."""
+"""Reads tables of text (CSV with commas, semicolons or tabs) and names the file and the line of each error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 
 class TableError(ValueError):
-    """A file that cannot be used. Says which file, where possible which line, and what to do."""
+    """Reports a file that cannot be used: which file, where possible which line, and what to do."""
 
 
 SEPARATORS = ",;\t"
@@ -27,7 +27,7 @@ SEPARATORS = ",;\t"
 
 @dataclass(frozen=True)
 class FileFormat:
-    """What a file should hold."""
+    """Holds the columns that a file should have."""
 
     kind: str  # for error messages, for example "a packet trace"
     required: Sequence[str]  # columns that it must have; others may follow
@@ -35,7 +35,7 @@ class FileFormat:
     without_header: Sequence[str] = ()  # columns of a file whose first line begins with a number
 
     def names(self, header: Sequence[str]) -> list[str]:
-        """The header with other tools' names replaced by ours, where ours is not there; of several the first known."""
+        """Replaces other tools' names in a header by ours, where ours is missing; of several the first known."""
         names = [name.strip() for name in header]
         for ours, others in self.aliases.items():
             theirs = next((other for other in others if other in names), None)
@@ -46,7 +46,7 @@ class FileFormat:
 
 @dataclass(frozen=True, eq=False)
 class TextTable:
-    """The named columns of a file as text."""
+    """Holds the named columns of a file as text."""
 
     path: Path
     line: tuple[int, ...]  # line of the file on which each row ends, counted from 1
@@ -55,16 +55,16 @@ class TextTable:
     unit: str = "line"  # what is counted by ``line``
 
     def error(self, row: int, message: str) -> TableError:
-        """An error in one row (counted from 0)."""
+        """Builds an error in one row (counted from 0)."""
         return self.failure(f"{self.path}, {self.unit} {self.line[row]}: {message}")
 
     def select_rows(self, rows: Sequence[int]) -> TextTable:
-        """A table of some of the rows."""
+        """Selects some of the rows."""
         columns = {name: tuple(column[row] for row in rows) for name, column in self.columns.items()}
         return replace(self, line=tuple(self.line[row] for row in rows), columns=columns)
 
     def numbers(self, column: str, low: float = -math.inf, high: float = math.inf, hint: str = "") -> Floats:
-        """A column as float64 ``[n]``.
+        """Converts a column to float64 ``[n]``.
 
         Raises:
             TableError: an entry is no number, is not finite or lies outside ``low .. high``.
@@ -89,7 +89,7 @@ class TextTable:
 
 
 def read_table(path: Path, form: FileFormat, failure: type[TableError] = TableError) -> TextTable:
-    """Read a CSV file, plain or gzipped, UTF-8; empty lines and columns without a name are skipped.
+    """Reads a CSV file, plain or gzipped, UTF-8; empty lines and columns without a name are skipped.
 
     Args:
         path: the file.
@@ -159,7 +159,7 @@ def _check_header(path: Path, names: Sequence[str], form: FileFormat, failure: t
 
 
 def read_bytes(path: Path, failure: type[TableError] = TableError) -> bytes:
-    """Read a file, plain or gzipped.
+    """Reads a file, plain or gzipped.
 
     Raises:
         TableError: it is missing, unreadable, damaged, or no file.
@@ -176,7 +176,7 @@ def read_bytes(path: Path, failure: type[TableError] = TableError) -> bytes:
 
 
 def read_text(path: Path, failure: type[TableError] = TableError) -> str:
-    """Read a text file, plain or gzipped, in UTF-8.
+    """Reads a text file, plain or gzipped, in UTF-8.
 
     Raises:
         TableError: it is missing, unreadable, damaged or binary.

@@ -1,4 +1,4 @@
-"""Panels with sets of analogue beams, as ITU-R M.2412 and RP-180524 describe them: (M, N, P, Mg, Ng; Mp, Np).
+"""Computes gains of panels with sets of analogue beams, as ITU-R M.2412 and RP-180524 describe them.
 
 A panel of M rows and N columns of elements is cut into Mp x Np sub-arrays for each polarization, one for each port. A
 port points one beam at a time: a set of azimuths and zeniths in the panel's own axes, in which (0, 90) degrees is the
@@ -31,7 +31,7 @@ Zeniths = Annotated[tuple[Annotated[float, Field(ge=0.0, le=180.0)], ...], Field
 
 @dataclass(frozen=True, config=STRICT)
 class BeamPanelSettings(PanelGeometry):
-    """A panel in the notation of ITU-R M.2412, (M, N, P, Mg, Ng; Mp, Np), and the set of its beams."""
+    """Holds a panel in the notation of ITU-R M.2412, (M, N, P, Mg, Ng; Mp, Np), and the set of its beams."""
 
     polarizations: Literal[1, 2] = 2
     """P: one, vertical; or two, which are at 45 degrees in a base station and at 0 and 90 in a user."""
@@ -50,7 +50,7 @@ class BeamPanelSettings(PanelGeometry):
 
     @property
     def beams(self) -> int:
-        """Beams of a port."""
+        """Returns the number of beams of a port."""
         return len(self.beam_azimuth_deg) * len(self.beam_zenith_deg)
 
     @model_validator(mode="after")
@@ -78,17 +78,17 @@ class BeamPanelSettings(PanelGeometry):
 
 
 def port_polarization(panel: BeamPanelSettings) -> Literal["vertical", "slant"]:
-    """How port 0 of a base station's panel stands to users' antennas."""
+    """Returns the polarization of port 0 of a base station's panel relative to a UE's antennas."""
     return "slant" if panel.polarizations == 2 else "vertical"
 
 
 def panel_bearings_rad(panel: BeamPanelSettings) -> list[float]:
-    """Directions in which a user's panels look, from the first one."""
+    """Computes the bearings of a UE's panels, from the first one."""
     return [2.0 * math.pi * p / panel.panel_columns for p in range(panel.panel_columns)]
 
 
 def beam_gains(panel: BeamPanelSettings, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
-    """Gain of each beam of a port towards a direction, linear.
+    """Computes the linear gain of each beam of a port towards a direction.
 
     ``G(phi, theta) |sum_k exp(j 2 pi d_k . (r - r_q))|^2 / K`` with G the element's gain, r the direction and r_q that
     of beam q; K is the number of the port's elements.

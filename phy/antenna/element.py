@@ -1,4 +1,4 @@
-"""Antenna of a base station: one element, or a vertical column of them whose beam is tilted electrically."""
+"""Computes the gain of a base station's antenna: one element, or a vertical column of them with an electrical tilt."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def element_of(panel: ElementSettings) -> SectorAntennaSettings:
 
 
 def gain_db(settings: SectorAntennaSettings, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
-    """Gain in dBi towards a direction: element pattern plus array factor.
+    """Computes the gain in dBi towards a direction: element pattern plus array factor.
 
     Args:
         settings: the antenna.
@@ -99,7 +99,7 @@ def gain_db(settings: SectorAntennaSettings, azimuth_rad: Tensor, zenith_rad: Te
 
 
 def polarization_gain(settings: SectorAntennaSettings, xpr_db: tuple[float, float]) -> tuple[float, float]:
-    """Share of the power that a user's antennas receive: of scattered rays and of the direct one, linear.
+    """Computes the share of the power that a UE's antennas receive, of scattered rays and of the direct one, linear.
 
     A ray's amplitudes between vertical and horizontal are ``1`` and ``sqrt(1 / kappa)`` with random phases (TR 38.901
     equation 7.5-28); a port at 45 degrees is received with ``(1 + 1/kappa) / 2``, and in the direct ray, which
@@ -116,7 +116,9 @@ def polarization_gain(settings: SectorAntennaSettings, xpr_db: tuple[float, floa
 
 
 def element_gain_db(settings: ElementSettings, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
-    """Gain of a single element in dBi ``[...]``, TR 38.901 Table 7.3-1; angles in the panel's own axes."""
+    """Computes the gain of a single element in dBi ``[...]`` (TR 38.901 Table 7.3-1); angles in the panel's
+    own axes.
+    """
     azimuth_deg = torch.rad2deg(torch.remainder(azimuth_rad + math.pi, 2.0 * math.pi) - math.pi)
     elevation_deg = torch.rad2deg(zenith_rad) - 90.0
     horizontal = (12.0 * (azimuth_deg / settings.horizontal_hpbw_deg) ** 2).clamp_max(settings.front_to_back_db)

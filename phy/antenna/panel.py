@@ -1,4 +1,4 @@
-"""Panels of antennas: elements in rows and columns, one or two polarizations, wired to ports.
+"""Computes responses of panels of antennas: elements in rows and columns, one or two polarizations, wired to ports.
 
 A panel stands in the y-z plane of its own axes and looks along x (TR 38.901 clause 7.3). Its ports are sub-arrays
 (TXRU virtualization by partition, TR 36.897 clause 5.2.2): each feeds neighbouring elements of one column and one
@@ -32,7 +32,7 @@ _TINY = 1e-12  # keeps the angle between two polarization frames defined at the 
 
 @dataclass(frozen=True, config=STRICT)
 class PanelSettings(PanelGeometry):
-    """A panel of antennas, of a base station or a UE."""
+    """Holds a panel of antennas, of a base station or a UE."""
 
     polarizations: Literal[1, 2] = 1
     """Elements at each place; two of them are perpendicular."""
@@ -67,22 +67,22 @@ class PanelSettings(PanelGeometry):
 
     @property
     def elements(self) -> int:
-        """Number of elements."""
+        """Returns the number of elements."""
         return self.rows * self.columns * self.polarizations
 
     @property
     def port_rows(self) -> int:
-        """Ports above each other; beside each other stand as many as columns."""
+        """Returns the number of ports above each other; the number beside each other is that of the columns."""
         return self.ports // (self.polarizations * self.columns)
 
     @property
     def rows_per_port(self) -> int:
-        """Elements that a port feeds."""
+        """Returns the number of elements that a port feeds."""
         return self.rows // self.port_rows
 
     @property
     def slants_rad(self) -> tuple[float, ...]:
-        """Slant of each polarization."""
+        """Returns the slant of each polarization in rad."""
         first = self.polarization_slant_deg
         if first is None:
             first = 0.0 if self.polarizations == 1 else -45.0
@@ -90,31 +90,35 @@ class PanelSettings(PanelGeometry):
 
 
 def orientation_rad(settings: PanelSettings, boresight_rad: Tensor) -> Tensor:
-    """Orientation of panels whose cells (or users) look towards ``boresight_rad`` ``[...]``: ``[..., 3]``."""
+    """Computes the orientation of panels whose cells (or UEs) look towards ``boresight_rad`` ``[...]``:
+    ``[..., 3]``.
+    """
     bearing = boresight_rad + math.radians(settings.bearing_deg)
     fixed = [torch.full_like(bearing, math.radians(a)) for a in (settings.mechanical_tilt_deg, settings.slant_deg)]
     return torch.stack((bearing, *fixed), -1)
 
 
 def element_positions(settings: PanelSettings) -> Tensor:
-    """Places of all elements in wavelengths from the panel's centre, its own axes, float64 ``[A, 3]``."""
+    """Computes the positions of all elements in wavelengths from the panel's centre, in its own axes, float64 ``[A,
+    3]``.
+    """
     return _grid(settings, settings.rows, settings.row_spacing_wavelengths).repeat(settings.polarizations, 1)
 
 
 def port_positions(settings: PanelSettings) -> Tensor:
-    """Centres of the elements of each port in wavelengths, float64 ``[P, 3]``."""
+    """Computes the centres of the elements of each port in wavelengths, float64 ``[Np, 3]``."""
     spacing = settings.row_spacing_wavelengths * settings.rows_per_port
     return _grid(settings, settings.port_rows, spacing).repeat(settings.polarizations, 1)
 
 
 def unit_vector(azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
-    """Direction as a vector ``[..., 3]`` (TR 38.901 equation 7.1-6)."""
+    """Computes a direction as a unit vector ``[..., 3]`` (TR 38.901 equation 7.1-6)."""
     out = torch.sin(zenith_rad)
     return torch.stack((out * torch.cos(azimuth_rad), out * torch.sin(azimuth_rad), torch.cos(zenith_rad)), -1)
 
 
 def rotation(orientation_rad: Tensor) -> Tensor:
-    """Matrix from a panel's own axes to the global ones, ``[..., 3, 3]`` (TR 38.901 equation 7.1-4)."""
+    """Computes the matrix from a panel's own axes to the global ones, ``[..., 3, 3]`` (TR 38.901 equation 7.1-4)."""
     (ca, cb, cc), (sa, sb, sc) = orientation_rad.cos().unbind(-1), orientation_rad.sin().unbind(-1)
     rows = (
         (ca * cb, ca * sb * sc - sa * cc, ca * sb * cc + sa * sc),
@@ -125,7 +129,7 @@ def rotation(orientation_rad: Tensor) -> Tensor:
 
 
 def to_local(orientation_rad: Tensor, azimuth_rad: Tensor, zenith_rad: Tensor) -> tuple[Tensor, Tensor]:
-    """Azimuth and zenith angle in a panel's own axes (TR 38.901 equations 7.1-7 and 7.1-8).
+    """Converts azimuth and zenith angle to a panel's own axes (TR 38.901 equations 7.1-7 and 7.1-8).
 
     Args:
         orientation_rad: ``[..., 3]``.
@@ -138,7 +142,7 @@ def to_local(orientation_rad: Tensor, azimuth_rad: Tensor, zenith_rad: Tensor) -
 
 
 def steering(positions: Tensor, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
-    """Phases ``exp(j 2 pi r . d)`` of a wave from or to a direction at places in wavelengths.
+    """Computes the phases ``exp(j 2 pi r . d)`` of a wave from or to a direction at positions in wavelengths.
 
     Args:
         positions: ``[A, 3]``.
@@ -156,7 +160,7 @@ def steering(positions: Tensor, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tens
 
 
 def port_response(settings: PanelSettings, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
-    """Response of each port to a wave of its own polarization; ``|.|^2`` is the port's gain.
+    """Computes the response of each port to a wave of its own polarization; ``|.|^2`` is the port's gain.
 
         r_p = sqrt(G(phi, theta)) S(theta) exp(j 2 pi r . d_p),
         S(theta) = K^-1/2 sum_i exp(j 2 pi (i - (K - 1) / 2) d_V (cos theta - cos theta_tilt)), K elements a port
@@ -174,7 +178,7 @@ def port_response(settings: PanelSettings, azimuth_rad: Tensor, zenith_rad: Tens
 
 
 def port_fields(settings: PanelSettings, orientation_rad: Tensor, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
-    """Field patterns ``(F_theta, F_phi)`` of each port with all its phases, in global components.
+    """Computes the field patterns ``(F_theta, F_phi)`` of each port with all phases, in global components.
 
     Slanted elements after model 2 (TR 38.901 equations 7.3-4 and 7.3-5), turned from the panel's own axes to the
     global ones by equations 7.1-11 and 7.1-15.

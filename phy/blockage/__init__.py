@@ -1,4 +1,4 @@
-"""What stands in the way of links: models A and B of TR 38.901 clause 7.6.4, and events that a scenario schedules."""
+"""Computes the attenuation of links by blockage: models A and B of TR 38.901 clause 7.6.4, and scheduled events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Diffraction at the edges of a screen, as TR 38.901 clause 7.6.4 simplifies it."""
+"""Computes the diffraction at the edges of a screen, as TR 38.901 clause 7.6.4 simplifies it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ MAX_SCREEN_LOSS_DB = 60.0
 
 
 def edge_contribution(side: Tensor, detour_m: Tensor, wavelength_m: float) -> Tensor:
-    """Contribution F of an edge, -1/2 to 1/2: ``atan(pi/2 sqrt(pi/lambda detour)) / pi`` with the sign of ``side``.
+    """Computes the contribution F of an edge, -1/2 to 1/2: ``atan(pi/2 sqrt(pi/lambda detour)) / pi`` with the sign of
+    ``side``.
 
     Args:
         side: positive where the screen's edge lies on one side of the direct path, negative on the other, ``[...]``.
@@ -27,6 +28,6 @@ def edge_contribution(side: Tensor, detour_m: Tensor, wavelength_m: float) -> Te
 
 
 def screen_loss_db(across: Tensor, upright: Tensor) -> Tensor:
-    """Loss ``-20 log10(1 - F_across F_upright)`` of a screen from the sums of its edges, at most 60 dB."""
+    """Computes the loss ``-20 log10(1 - F_across F_upright)`` of a screen from the sums of its edges, at most 60 dB."""
     least = 10.0 ** (-MAX_SCREEN_LOSS_DB / 20.0)
     return -20.0 * torch.log10((1.0 - across * upright).clamp(min=least))

@@ -1,4 +1,4 @@
-"""Blockage model A of TR 38.901 (clause 7.6.4.1): blocked directions around each user.
+"""Computes the loss by blockage model A of TR 38.901 (clause 7.6.4.1): blocked directions around each UE.
 
 One region is the user himself, fixed in his own coordinates, and costs 30 dB. Others are people or cars at a distance;
 their directions and widths are correlated like ``exp(-(dx / d_corr + dt / t_corr))`` over the user's movement ``dx``
@@ -35,7 +35,7 @@ _SELF_DEG = {"portrait": (260.0, 120.0, 100.0, 80.0), "landscape": (40.0, 160.0,
 
 @settings(frozen=True, config=STRICT)
 class ModelASettings:
-    """Blockage model A: blocked directions around each user."""
+    """Holds the settings of blockage model A: blocked directions around each UE."""
 
     model: Literal["regions"] = "regions"
     """Name of the model of blockage."""
@@ -53,7 +53,7 @@ class ModelASettings:
 
 @dataclass(frozen=True)
 class BlockingRegions:
-    """The blocked regions of every user, functions of place and time."""
+    """Holds the blocked regions of every UE as functions of position and time."""
 
     settings: ModelASettings
     heading_rad: Tensor  # [B, U] which way a user looks
@@ -61,14 +61,14 @@ class BlockingRegions:
     phase: Tensor  # [B, U, R, 3, W]
 
     def to(self, device: torch.device) -> BlockingRegions:
-        """The same regions on another device."""
+        """Moves the regions to another device."""
         return BlockingRegions(self.settings, self.heading_rad.to(device), self.wave.to(device), self.phase.to(device))
 
 
 def draw_blocking_regions(
     drops: Drops, settings: ModelASettings, users: int, stream: str = "blockage"
 ) -> BlockingRegions:
-    """Draw the regions of all users, drop by drop (streams ``<stream>/heading`` and ``<stream>/regions``)."""
+    """Draws the regions of all UEs, drop by drop (streams ``<stream>/heading`` and ``<stream>/regions``)."""
     parts = [_draw(drop, settings, users, stream) for drop in drops.single()]
     return BlockingRegions(settings, *(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
 
@@ -76,7 +76,7 @@ def draw_blocking_regions(
 def model_a_loss_db(
     regions: BlockingRegions, position_m: Tensor, t_s: float, azimuth_rad: Tensor, zenith_rad: Tensor, carrier_hz: float
 ) -> Tensor:
-    """Loss of each direction in dB ``[B, U, N]``.
+    """Computes the loss of each direction in dB ``[B, U, Si]``.
 
     Args:
         regions: what is blocked.

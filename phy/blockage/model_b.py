@@ -1,4 +1,4 @@
-"""Blockage model B of TR 38.901 (clause 7.6.4.2): people and cars as upright screens that move through the network.
+"""Computes the loss by blockage model B of TR 38.901 (clause 7.6.4.2): people and cars as upright screens that move.
 
 Seen from above and from the side, the direct path passes a screen's edges or is covered by it. Each edge contributes
 by its detour ``D1 + D2 - r``; the loss is ``-20 log10(1 - (F_h1 + F_h2)(F_w1 + F_w2))``, and several screens add up in
@@ -28,7 +28,9 @@ _IMAGES = [(i, j) for i in (0, -1, 1) for j in (0, -1, 1)]
 
 @settings(frozen=True, config=STRICT)
 class ModelBSettings:
-    """Blockage model B: moving screens (humans 0.3 x 1.7 m, vehicles 4.8 x 1.4 m: TR 38.901 Table 7.6.4.2-5)."""
+    """Holds the settings of blockage model B: moving screens (humans 0.3 x 1.7 m, vehicles 4.8 x 1.4 m: TR 38.901 Table
+    7.6.4.2-5).
+    """
 
     count: int = Field(ge=1, le=2000)
     """Screens in the whole area; the work grows with users times sites times screens."""
@@ -44,21 +46,21 @@ class ModelBSettings:
 
 @dataclass(frozen=True)
 class BlockingScreens:
-    """Where the screens are, and how large."""
+    """Holds the trajectories and the size of the screens."""
 
     trajectory: Trajectory  # of [B, R] screens
     width_m: float
     height_m: float
 
     def to(self, device: torch.device) -> BlockingScreens:
-        """The same screens on another device."""
+        """Moves the screens to another device."""
         return BlockingScreens(self.trajectory.to(device), self.width_m, self.height_m)
 
 
 def draw_blocking_screens(
     drops: Drops, settings: ModelBSettings, area: Area, duration_s: float, stream: str = "blockage"
 ) -> BlockingScreens:
-    """Place the screens uniformly in the area and let them go (streams below ``<stream>/screens``)."""
+    """Draws screens uniformly in the area, and their movement (streams below ``<stream>/screens``)."""
     plane = uniform(drops.keys(f"{stream}/screens"), (settings.count, 2))
     period = area.period_m
     spot = plane[..., :1] * period[0] + plane[..., 1:] * period[1]
@@ -70,7 +72,7 @@ def draw_blocking_screens(
 def model_b_loss_db(
     screens: BlockingScreens, position_m: Tensor, towards_m: Tensor, t_s: float, carrier_hz: float
 ) -> Tensor:
-    """Loss of the direct path of each link in dB, ``[B, U, N]``.
+    """Computes the loss of the direct path of each link in dB, ``[B, U, Si]``.
 
     Args:
         screens: what stands in the way.
@@ -91,7 +93,7 @@ def model_b_loss_db(
 def path_loss_db(
     offset_m: Tensor, height_m: Tensor, towards_m: Tensor, size_m: tuple[float, float], wavelength_m: float
 ) -> Tensor:
-    """Loss of each path by each screen in dB, ``[B, U, N, R]``.
+    """Computes the loss of each path by each screen in dB, ``[B, U, Si, Sc]``.
 
     Args:
         offset_m: from the user to the middle of each screen, horizontally, ``[B, U, R, 2]``.

@@ -1,4 +1,4 @@
-"""Blockage by script: losses that a scenario schedules, by place, by time, or by both.
+"""Computes losses that a scenario schedules, by position, by time, or by both.
 
 An event takes ``loss_db`` from the links of some users to some cells, between two times, within a region. A user who
 turns round a street corner is one who walks into a region; how steep the corner is says ``transition_m``. Over the
@@ -26,7 +26,7 @@ Corner = tuple[float, float]
 
 @settings(frozen=True, config=STRICT)
 class BlockageEvent:
-    """One loss: whose, where, when and how much."""
+    """Holds one loss: its links, its region, its time and its size."""
 
     loss_db: float = Field(ge=0.0, le=100.0)
     """Loss within the region while the event lasts."""
@@ -64,7 +64,7 @@ class BlockageEvent:
 
     @property
     def corners_m(self) -> tuple[Corner, ...]:
-        """Corners of the region; none where the event is everywhere."""
+        """Returns the corners of the region; none where the event holds everywhere."""
         if self.rectangle is not None:
             box = self.rectangle
             west, east, south, north = box.west_m, box.east_m, box.south_m, box.north_m
@@ -74,7 +74,7 @@ class BlockageEvent:
 
 @settings(frozen=True, config=STRICT)
 class ScriptedSettings:
-    """Blockage by script."""
+    """Holds the events of a scripted blockage."""
 
     events: tuple[BlockageEvent, ...] = Field(min_length=1, max_length=200)
     """What happens."""
@@ -84,7 +84,7 @@ class ScriptedSettings:
 
 @dataclass(frozen=True)
 class BlockageScript:
-    """E events in tensors; their regions are P polygons of S sides, some of them of length 0.
+    """Holds E events as tensors; their regions are Pg polygons of Sd sides, some of them of length 0.
 
     A region near the border of a cluster that repeats is seen from more than one side: it has a polygon for each image
     that reaches into the cluster.
@@ -102,12 +102,12 @@ class BlockageScript:
     cell: Tensor  # [E, C] float64, 1 where it concerns the cell
 
     def to(self, device: torch.device) -> BlockageScript:
-        """The same script on another device."""
+        """Moves the script to another device."""
         return BlockageScript(**{name: value.to(device) for name, value in vars(self).items()})
 
 
 def build_script(settings: ScriptedSettings, topology: Topology, group_of_user: Sequence[str]) -> BlockageScript:
-    """Turn the events into tensors.
+    """Builds tensors from the events of a scenario.
 
     Args:
         settings: the events.
@@ -135,7 +135,7 @@ def build_script(settings: ScriptedSettings, topology: Topology, group_of_user: 
 
 
 def scripted_loss_db(script: BlockageScript, position_m: Tensor, t_s: float) -> Tensor:
-    """Loss of every link in dB, ``[B, U, C]``.
+    """Computes the loss of every link in dB, ``[B, U, C]``.
 
     Args:
         script: the events.
@@ -152,7 +152,9 @@ def scripted_loss_db(script: BlockageScript, position_m: Tensor, t_s: float) -> 
 
 
 def depth_m(corner_m: Tensor, point_m: Tensor) -> Tensor:
-    """How deep points ``[..., 2]`` lie in polygons ``[E, S, 2]``, ``[..., E]``; outside minus the distance."""
+    """Computes how far inside polygons ``[Pg, Sd, 2]`` points ``[..., 2]`` lie, in m ``[..., Pg]``;
+    negative outside.
+    """
     begin, side = corner_m, corner_m.roll(-1, dims=1) - corner_m
     way = point_m[..., None, None, :] - begin  # [..., E, S, 2]
     length = side.square().sum(-1)

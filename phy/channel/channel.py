@@ -1,4 +1,4 @@
-"""The channel of a batch of drops: who is served by whom, how strongly everybody is heard, and how that fades."""
+"""Builds the channel of a batch of drops: serving cells, mean SNRs, and fading of all links."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ChannelSettings:
 
 @dataclass(frozen=True)
 class ChannelPlan:
-    """Everything that the channel of a drop follows from, besides the drop's number."""
+    """Holds everything that the channel of a drop follows from, besides the drop's number."""
 
     topology: Topology
     propagation: PropagationSettings
@@ -65,19 +65,19 @@ class ChannelPlan:
 
     @property
     def users(self) -> int:
-        """Users of a drop."""
+        """Returns the number of UEs of a drop."""
         return self.users_per_cell * self.topology.cells
 
     @property
     def large_scale(self) -> LargeScalePlan:
-        """What the air follows from; clusters only where something fades."""
+        """Returns the plan of the large-scale model; it has clusters only where links fade."""
         if self.mimo is not None:
             return LargeScalePlan(self.topology, self.propagation, port_antenna(self.mimo.base), self.users)
         return LargeScalePlan(self.topology, self.propagation, self.antenna, self.users, self.fading.model != "none")
 
     @property
     def mimo_plan(self) -> MimoPlan | None:
-        """What matrices follow from, where there are panels."""
+        """Returns the plan of the channel matrices; None without panels."""
         if self.mimo is None:
             return None
         mimo = self.mimo.isotropic() if self.topology.omnidirectional else self.mimo
@@ -86,7 +86,7 @@ class ChannelPlan:
 
 @dataclass(frozen=True)
 class Channel:
-    """Drops side by side; a pure function of time."""
+    """Holds the channel of a batch of drops, a pure function of time."""
 
     mean_snr: Tensor  # [B, U, C] linear, of one PRB at its share of full power, mean over fading
     serving: Tensor  # [B, U] int64
@@ -95,7 +95,7 @@ class Channel:
     mimo: Matrices | None = None  # where there are panels; nothing fades in ``fading`` then
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Channel:
-        """The same channel on another device."""
+        """Moves the channel to another device."""
         fading = self.fading.to(device, dtype)
         mimo = None if self.mimo is None else self.mimo.to(device, dtype)
         snr, serving, position = self.mean_snr.to(device, dtype), self.serving.to(device), self.position_m.to(device)
@@ -103,7 +103,7 @@ class Channel:
 
 
 def build_channel(drops: Drops, plan: ChannelPlan, device: torch.device, dtype: torch.dtype) -> Channel:
-    """Draw the channel of each drop on the CPU in float64, then move it: every device sees the same drops."""
+    """Draws the channel of each drop on the CPU in float64, then moves it: the drops are the same on every device."""
     basis = frequency_basis(plan)
     cpu = torch.device("cpu")
     parts = [_build_drop(drop, plan, basis, dtype).to(cpu, dtype) for drop in drops.single()]
@@ -111,7 +111,7 @@ def build_channel(drops: Drops, plan: ChannelPlan, device: torch.device, dtype: 
 
 
 def stack_channels(parts: Sequence[Channel]) -> Channel:
-    """One batch of several."""
+    """Stacks channels to one batch, drop after drop."""
 
     def cat(of: Callable[[Channel], Tensor]) -> Tensor:
         return torch.cat([of(part) for part in parts])
@@ -143,7 +143,7 @@ def frequency_basis(plan: ChannelPlan) -> DelayBasis:
 
 
 def place_users(drop: Drops, plan: ChannelPlan) -> tuple[Tensor, Tensor]:
-    """Positions ``[B, U, 3]`` at the start, in m, and the cell in whose area each user stands, ``[B, U]``."""
+    """Draws positions at the start in m ``[B, U, 3]``, and returns the cell in whose area each UE is, ``[B, U]``."""
     place = place_per_cell if plan.placement == "per_cell" else place_uniform
     users = plan.users_per_cell if plan.placement == "per_cell" else plan.users
     keys = drop.keys("placement")
@@ -200,7 +200,7 @@ def _build_drop(drop: Drops, plan: ChannelPlan, basis: DelayBasis, dtype: torch.
 
 
 def links_of(plan: ChannelPlan, scale: LargeScale, position: Tensor) -> FadingLinks:
-    """Links of users to cells: those of a site share their clusters, but not the antennas' weights or the phases."""
+    """Collects the links of UEs to cells; those of a site share their clusters, but not antenna weights or phases."""
     site = plan.topology.cell_site
     towards = -displacement(plan.topology, position)[:, :, site]
     return FadingLinks(
@@ -214,7 +214,7 @@ def links_of(plan: ChannelPlan, scale: LargeScale, position: Tensor) -> FadingLi
 
 
 def flat_fading(snr: Tensor, prbs: int) -> Fading:
-    """One ray without delay or Doppler."""
+    """Builds a response of one ray without delay or Doppler shift."""
     amplitude = snr.sqrt()[..., None]
     rays = torch.stack((torch.cat((amplitude, 0 * amplitude), -1), torch.cat((0 * amplitude, amplitude), -1)), 2)
     to_prbs = torch.zeros((2, 2 * prbs), dtype=torch.float64)

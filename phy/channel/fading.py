@@ -1,4 +1,4 @@
-"""Small-scale fading: clusters with delays of their own, rays with Dopplers of their own, evaluable at any slot.
+"""Computes small-scale fading at any slot: clusters with delays of their own, rays with Doppler shifts of their own.
 
 The response of a link (user u, cell c) at PRB k and time t is
 
@@ -41,7 +41,7 @@ _ON_PRBS = 10_000_000  # amplitudes of a drop's rays on PRBs, at most: in float3
 
 @settings(frozen=True, config=STRICT)
 class FadingSettings:
-    """How small-scale fading is drawn and carried."""
+    """Holds how small-scale fading is drawn and represented."""
 
     model: Literal["rays", "none"] = "rays"
     """Clustered rays after TR 38.901, or none: every PRB has the large-scale gain at all times."""
@@ -56,7 +56,7 @@ class FadingSettings:
 
 @dataclass(frozen=True)
 class FadingLinks:
-    """What fading must know of the links of one or more drops."""
+    """Holds the properties of links that their fading follows from."""
 
     k_factor_db: Tensor  # [B, U, C] power of the direct ray over that of all others
     delay_s: Tensor  # [B, U, S, N] of the clusters towards each site; the cells of a site follow each other
@@ -66,7 +66,7 @@ class FadingLinks:
     carrier_hz: float
 
     def of_users(self, block: slice) -> FadingLinks:
-        """The links of some users."""
+        """Selects the links of some UEs."""
         return FadingLinks(
             self.k_factor_db[:, block],
             self.delay_s[:, block],
@@ -78,33 +78,33 @@ class FadingLinks:
 
 
 class SmallScale(Protocol):
-    """What an engine asks of small-scale fading, whoever drew it: a pure function of time in a basis of D functions."""
+    """Describes small-scale fading as an engine reads it: a pure function of time in a basis of D functions."""
 
     @property
     def to_prbs(self) -> Tensor:
-        """``[2D, 2K]`` from coordinates to real and imaginary part on each PRB."""
+        """Returns the matrix ``[2D, 2K]`` from coordinates to real and imaginary part on each PRB."""
 
     @property
     def error(self) -> float:
-        """Share of the mean energy outside of the basis."""
+        """Returns the share of the mean energy outside of the basis."""
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
-        """DelayBasis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
+        """Computes the basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
-        """The same on another device."""
+        """Moves the fading to another device."""
 
     def stacked_with(self, others: Sequence[Self]) -> Self:
-        """One batch of this one and others, drop after drop."""
+        """Stacks this batch and others, drop after drop."""
 
     @property
     def dominant(self) -> DominantLinks | None:
-        """Whose links these are, which take the place of the C cells in the coordinates; None where all cells fade."""
+        """Returns the links that have coordinates, in place of those of all C cells; None where all fade."""
 
 
 @dataclass(frozen=True)
 class Fading:
-    """Rays of a batch of drops in the coordinates of a basis, ready to be evaluated at any time."""
+    """Holds the rays of a batch of drops in the coordinates of a basis, to be evaluated at any time."""
 
     rays: Tensor  # [B, U, 2M, C * 2D] amplitudes, scaled to sqrt of the mean power of each link
     doppler_hz: Tensor  # [B, U, M] float64
@@ -117,11 +117,11 @@ class Fading:
     )  # whose links have rays; None where all C cells' have
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
-        """DelayBasis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
+        """Computes the basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
         return self.evaluate(first_slot, slots, slot_s)
 
     def evaluate(self, first_slot: int, slots: int, slot_s: float, room: Tensor | None = None) -> Tensor:
-        """:meth:`coordinates`, in memory that is there already.
+        """Computes :meth:`coordinates` into memory that exists already.
 
         Args:
             first_slot: where they begin.
@@ -150,7 +150,8 @@ class Fading:
         return made
 
     def on_prbs(self) -> Self:
-        """The same with the responses on PRBs as coordinates: no product in a slot, but more memory for the rays.
+        """Returns the same fading with responses on PRBs as coordinates: no product in a slot, but more memory for
+        rays.
 
         So it is where a drop's rays stay small and there are fewer of them than functions in the basis; else as it is.
         """
@@ -162,13 +163,13 @@ class Fading:
         return replace(self, rays=torch.stack(made).view(drops, users, rays, -1), to_prbs=self.to_prbs[:0])
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
-        """The same on another device; Doppler shifts stay in float64."""
+        """Moves the fading to another device; Doppler shifts stay in float64."""
         rays, to_prbs = self.rays.to(device, dtype), self.to_prbs.to(device, dtype)
         dominant = self.dominant and self.dominant.to(device, dtype)
         return replace(self, rays=rays, doppler_hz=self.doppler_hz.to(device), to_prbs=to_prbs, dominant=dominant)
 
     def stacked_with(self, others: Sequence[Self]) -> Self:
-        """One batch of this one and others, drop after drop."""
+        """Stacks this batch and others, drop after drop."""
         rays = torch.cat([self.rays, *(other.rays for other in others)])
         doppler = torch.cat([self.doppler_hz, *(other.doppler_hz for other in others)])
         dominant = [part.dominant for part in (self, *others) if part.dominant is not None]
@@ -182,7 +183,8 @@ class Fading:
 
 
 def numbers_per_ray(rays: int, links: int, size: int, both: int) -> int:
-    """Numbers that carry each ray of a drop's links in the slot loop: ``size`` of a basis, or ``both`` of all PRBs.
+    """Computes how many numbers represent each ray of a link in the slot loop: ``size`` of a basis, or ``both`` of all
+    PRBs.
 
     A ray on PRBs needs no product with the basis in every slot. That pays where there are fewer rays than functions,
     and is done while the memory is small.
@@ -226,7 +228,9 @@ def draw_fading(drops: Drops, request: FadingRequest) -> Fading:
 
 
 def direct_rays(drops: Drops, links: FadingLinks, power: Tensor) -> Tensor:
-    """Amplitudes of the direct rays, ``[B, U, C]`` complex, with the phases that they have among other rays."""
+    """Computes the amplitudes of the direct rays, ``[B, U, C]`` complex, with the phases that they have among other
+    rays.
+    """
     k = 10.0 ** (links.k_factor_db / 10.0)
     phase = 2 * math.pi * uniform(drops.keys("fading/los_phase"), tuple(power.shape[1:]))
     return torch.polar((power * k / (1.0 + k)).sqrt(), phase)

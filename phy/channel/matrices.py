@@ -1,4 +1,4 @@
-"""Channel matrices between users and the cells that they hear best, for any slot.
+"""Computes channel matrices between UEs and the cells that they receive best, for any slot.
 
 Rays are drawn and steered once for a drop (TR 38.901 clause 7.5); what moves afterwards are phases only. Cells that a
 user does not hear one by one are kept as mean powers.
@@ -27,7 +27,7 @@ _LINKS_AT_ONCE = 32  # users, or links, whose rays are steered at once, to bound
 
 @dataclass(frozen=True)
 class MimoPlan:
-    """What matrices follow from, besides the air."""
+    """Holds everything that matrices follow from, besides the large-scale model."""
 
     settings: MimoSettings
     frequency_hz: Tensor  # [K] centre of each PRB, relative to the carrier
@@ -37,36 +37,38 @@ class MimoPlan:
 
 @dataclass(frozen=True)
 class HeardCells:
-    """Whose matrices users know."""
+    """Holds the cells whose matrices each UE knows, and the mean power of the others."""
 
     heard: Tensor  # [B, U, J] int64, cells with matrices, the user's own first
     rest_snr: Tensor  # [B, U, C] mean power at a user's port from the cells that are not among them, else 0
 
 
 class Matrices(Protocol):
-    """Channel matrices of drops side by side at any slot."""
+    """Describes the channel matrices of a batch of drops at any slot."""
 
     @property
     def settings(self) -> MimoSettings:
-        """Panels of both ends."""
+        """Returns the panels of both ends."""
         ...
 
     def at_slot(self, slot: int, slot_s: float) -> tuple[Tensor, HeardCells]:
-        """Matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and whose they are."""
+        """Computes matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and returns the cells that
+        they belong to.
+        """
         ...
 
     def with_serving(self, serving: Tensor, period_slots: int) -> Matrices:
-        """The same for users whose cells ``[B, M, U]`` change at every so many slots."""
+        """Returns the matrices of UEs whose cells ``[B, Tm, U]`` change at every ``period_slots`` slots."""
         ...
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Matrices:
-        """The same on another device, complex numbers of ``dtype``."""
+        """Moves the matrices to another device, complex numbers of ``dtype``."""
         ...
 
 
 @dataclass(frozen=True)
 class MimoChannel:
-    """Drops side by side whose users stay where they are; a pure function of time."""
+    """Holds the rays of a batch of drops whose UEs do not move; matrices are a pure function of time."""
 
     settings: MimoSettings
     steered: SteeredRays  # of links [B, U, J], the user's own cell first
@@ -75,12 +77,14 @@ class MimoChannel:
     rest_snr: Tensor  # [B, U, C] mean power at a user's port from the cells that are not among them, else 0
 
     def at_slot(self, slot: int, slot_s: float) -> tuple[Tensor, HeardCells]:
-        """Matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and whose they are."""
+        """Computes matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and returns the cells that
+        they belong to.
+        """
         matrices = torch.stack([self.matrices(b, slot * slot_s) for b in range(len(self.heard))])
         return matrices, HeardCells(self.heard, self.rest_snr)
 
     def with_serving(self, serving: Tensor, period_slots: int) -> Matrices:
-        """Refuse to follow users who change their cell.
+        """Refuses UEs that change their cell.
 
         Raises:
             ValueError: always.
@@ -91,14 +95,14 @@ class MimoChannel:
         )
 
     def matrices(self, drop: int, time_s: float) -> Tensor:
-        """Matrices ``[U, K, J, Nr, Nt]`` of one drop of the batch; powers relative to the noise of a PRB."""
+        """Computes matrices ``[U, K, J, Nr, Nt]`` of one drop of the batch; powers relative to the noise of a PRB."""
         rays = SteeredRays(*(getattr(self.steered, field.name)[drop] for field in fields(SteeredRays)))
         taps = rays.taps(torch.tensor([time_s], dtype=torch.float64, device=rays.doppler_hz.device))
         made: Tensor = (self.tones[drop] @ taps.flatten(-3)).unflatten(-1, taps.shape[-2:])
         return made.transpose(1, 2).contiguous()
 
     def to(self, device: torch.device, dtype: torch.dtype) -> MimoChannel:
-        """The same on another device, complex numbers of ``dtype``."""
+        """Moves the channel to another device, complex numbers of ``dtype``."""
         kind = dtype.to_complex()
         rays = self.steered
         steered = SteeredRays(
@@ -109,7 +113,7 @@ class MimoChannel:
 
 
 def stack_mimo(parts: Sequence[MimoChannel]) -> MimoChannel:
-    """One batch of several."""
+    """Stacks channels to one batch, drop after drop."""
     steered = _cat([part.steered for part in parts], 0)
     both = [torch.cat([getattr(part, name) for part in parts]) for name in ("tones", "heard", "rest_snr")]
     return MimoChannel(parts[0].settings, steered, *both)
@@ -124,7 +128,7 @@ def draw_mimo(
     serving: Tensor,
     dtype: torch.dtype,
 ) -> MimoChannel:
-    """Matrices of one drop whose users are at ``position_m`` ``[1, U, 3]``.
+    """Draws the rays of one drop whose UEs are at ``position_m`` ``[1, U, 3]``, and steers them by the panels.
 
     Each user has a bearing and a heading of his own, by the streams "mimo/bearing" and "mimo/heading".
 
@@ -153,19 +157,19 @@ def draw_mimo(
 
 @dataclass(frozen=True)
 class LinkEnds:
-    """How both ends of links stand, and how the user moves."""
+    """Holds the orientations of both ends of links, and the velocity of the UE."""
 
     boresight_rad: Tensor  # [1, R, ...] of the cell
     bearing_rad: Tensor  # [1, R, ...] of the user's panel
     velocity_mps: Tensor  # [1, R, ..., 3]
 
     def select(self, rows: slice) -> LinkEnds:
-        """Those of some rows."""
+        """Selects some rows."""
         return LinkEnds(self.boresight_rad[:, rows], self.bearing_rad[:, rows], self.velocity_mps[:, rows])
 
 
 def draw_orientations(drop: Drops, speed_mps: Tensor) -> tuple[Tensor, Tensor]:
-    """Bearing ``[1, U]`` of each user's panel, and his velocity ``[1, U, 3]`` in a direction of its own."""
+    """Draws the bearing ``[1, U]`` of each UE's panel, and its velocity ``[1, U, 3]`` in a random direction."""
     turn = [2.0 * math.pi * uniform(drop.keys(name), (len(speed_mps),)) for name in ("mimo/bearing", "mimo/heading")]
     bearing, heading = turn
     direction = torch.stack((heading.cos(), heading.sin(), torch.zeros_like(heading)), -1)
@@ -173,7 +177,7 @@ def draw_orientations(drop: Drops, speed_mps: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def cluster_phases(steered: SteeredRays, frequency_hz: Tensor, dtype: torch.dtype) -> Tensor:
-    """Phase of each cluster on each PRB ``[..., K, N]``, complex."""
+    """Computes the phase of each cluster on each PRB ``[..., K, Cl]``, complex."""
     turns = steered.delay_s[..., None, :] * frequency_hz[:, None]
     return torch.polar(torch.ones_like(turns), -2.0 * math.pi * (turns - turns.floor())).to(dtype.to_complex())
 
@@ -181,7 +185,7 @@ def cluster_phases(steered: SteeredRays, frequency_hz: Tensor, dtype: torch.dtyp
 def steer_links(
     plan: MimoPlan, carrier_hz: float, rays: MimoRays, ends: LinkEnds, gain: Tensor, dtype: torch.dtype
 ) -> SteeredRays:
-    """Apply the panels to rays, some rows at a time.
+    """Applies the panels to rays, some rows at a time.
 
     Args:
         plan: panels.

@@ -1,4 +1,4 @@
-"""The channel of users who move or whom something blocks, still a pure function of time.
+"""Computes the channel of UEs that move or are blocked, a pure function of time.
 
 The large-scale state is taken every ``update_s`` where the users then are, and the rays are drawn anew from it with the
 phases that they had; in between amplitudes are interpolated, so that nothing jumps. Phases follow the way: a ray from
@@ -63,26 +63,26 @@ class MotionPlan:
 
     @property
     def duration_s(self) -> float:
-        """Time of the run."""
+        """Returns the duration of the run in s."""
         return self.slots * self.slot_s
 
     @property
     def update_slots(self) -> int:
-        """Slots from one state to the next."""
+        """Returns the number of slots from one state to the next."""
         return max(1, round(self.update_interval_s / self.slot_s))
 
     @property
     def update_s(self) -> float:
-        """Time in s from one state to the next, a whole number of slots."""
+        """Returns the time in s from one state to the next, a whole number of slots."""
         return self.update_slots * self.slot_s
 
     def members(self) -> list[Tensor]:
-        """Numbers of the users of each group that has any."""
+        """Returns the numbers of the UEs of each group that has any."""
         return [(self.group_of_user == number).nonzero()[:, 0] for number in range(len(self.groups))]
 
 
 class MovingDrop:
-    """One drop on its way; everything on the CPU, in float64."""
+    """Computes the states of one drop whose UEs move; everything on the CPU, in float64."""
 
     def __init__(self, drop: Drops, plan: ChannelPlan, motion: MotionPlan, basis: DelayBasis) -> None:
         self.drop, self.plan, self.motion, self.basis = drop, plan, motion, basis
@@ -96,17 +96,17 @@ class MovingDrop:
         self._kept: dict[int, tuple[Fading, Tensor]] = {}
 
     def position_m(self, t_s: Tensor) -> Tensor:
-        """Positions ``[1, U, T, 3]``, not folded; after the end those at the end."""
+        """Computes positions ``[1, U, T, 3]``, not wrapped; after the end of the run those at the end."""
         return self.trajectory.position_m(t_s.clamp(max=self.motion.duration_s))
 
     def position_at_state(self, number: int) -> tuple[float, Tensor, Tensor]:
-        """Time of a state, and where users then are, ``[1, U, 3]``: not folded, and folded."""
+        """Computes the time of a state, and positions ``[1, U, 3]`` then: not wrapped, and wrapped into the cluster."""
         t_s = min(number * self.motion.update_s, self.motion.duration_s)
         way = self.position_m(torch.tensor([t_s], dtype=torch.float64))[:, :, 0]
         return t_s, way, self._wrapped(way)
 
     def state(self, number: int) -> tuple[LargeScale, Tensor]:
-        """Large-scale state number ``number``, with blockage, and the folded positions ``[1, U, 3]``."""
+        """Computes large-scale state number ``number``, with blockage, and the wrapped positions ``[1, U, 3]``."""
         t_s, way, place = self.position_at_state(number)
         scale = self.large_scale.at(place, way)
         for loss in self._losses:
@@ -114,12 +114,14 @@ class MovingDrop:
         return scale, place
 
     def blocked_db(self, way: Tensor, place: Tensor, t_s: float) -> Tensor:
-        """What stands in the way takes, ``[1, U, C]``, of users at unfolded and folded positions ``[1, U, 3]``."""
+        """Computes the loss by blockage in dB, ``[1, U, C]``, of UEs at positions ``[1, U, 3]``, not wrapped and
+        wrapped.
+        """
         clear = way.new_zeros((*way.shape[:2], len(self.plan.topology.cell_site)))
         return torch.stack([clear, *(loss(way, place, t_s) for loss in self._losses)]).sum(0)
 
     def rays(self, number: int, dtype: torch.dtype) -> tuple[Fading, Tensor]:
-        """Scattered rays of a state, and the direct ones ``[1, U, C]``; the last two states are kept."""
+        """Computes the scattered rays of a state, and the direct ones ``[1, U, C]``; the last two states are kept."""
         if number not in self._kept:
             scale, place = self.state(number)
             request = replace(request_fading(self.plan, self.basis, scale, place, dtype), direct=False)
@@ -131,7 +133,8 @@ class MovingDrop:
         return self._kept[number]
 
     def snr(self, slots: Iterable[int]) -> Iterator[Tensor]:
-        """Mean SNR of all links at some slots in ascending order, linear ``[U, C]``: between two states linear in dB.
+        """Computes the mean SNR of all links at slots in ascending order, linear ``[U, C]``; linear in dB between two
+        states.
 
         One slot after the other, so that no more than two states are held.
         """
@@ -146,7 +149,7 @@ class MovingDrop:
             yield self.plan.snr_at_unit_gain * torch.pow(10.0, between / 10.0)
 
     def turns(self, t_s: Tensor, rays: Fading) -> Tensor:
-        """Turns of the rays of M directions since the start, ``[1, U, T, M]``."""
+        """Computes the turns of the rays of Ra directions since the start, ``[1, U, T, Ra]``."""
         turn, doppler_hz = rays.turn_rad, rays.doppler_hz
         assert turn is not None
         way = (self.position_m(t_s) - self.start_m[:, :, None])[..., :2]
@@ -155,7 +158,7 @@ class MovingDrop:
         return torch.where(self.is_static[:, None, None], doppler_hz[:, :, None] * t_s[:, None], moved)
 
     def direct_turns(self, t_s: Tensor) -> Tensor:
-        """Turns of the direct rays, ``[1, U, T, C]``: minus the length of the path in wavelengths."""
+        """Computes the turns of the direct rays, ``[1, U, T, C]``: minus the length of the path in wavelengths."""
         way = self.position_m(t_s)
         place = self._wrapped(way).flatten(1, 2)
         path = displacement(self.plan.topology, place).unflatten(1, way.shape[1:3])  # [1, U, T, N, 3]
@@ -177,18 +180,18 @@ class MovingDrop:
 
 @dataclass(frozen=True)
 class MovingFading(Fading):
-    """Fading of drops on their way; ``rays`` holds none, as they are made while time goes on."""
+    """Holds the fading of drops whose UEs move; ``rays`` holds none, as they are made while time passes."""
 
     moving_drops: tuple[MovingDrop, ...] = ()  # one for each different drop
     row: tuple[int, ...] = ()  # course of each row of the batch
     ready: dict[int, Tensor] = field(default_factory=dict, compare=False)  # rays in force, by the number of their state
 
     def starts(self, serving: Tensor) -> list[tuple[MovingDrop, Tensor]]:
-        """Each course with its row of the batch's ``serving``, ``[1, U]``."""
+        """Returns each drop with its row of the batch's ``serving``, ``[1, U]``."""
         return [(moving_drop, serving[self.row.index(n)][None]) for n, moving_drop in enumerate(self.moving_drops)]
 
     def stacked_with(self, others: Sequence[Self]) -> Self:
-        """One batch of this one and others, drop after drop."""
+        """Stacks this batch and others, drop after drop."""
         moving_drops: tuple[MovingDrop, ...] = ()
         row: tuple[int, ...] = ()
         for part in (self, *others):
@@ -198,7 +201,7 @@ class MovingFading(Fading):
         return replace(self, rays=rays, moving_drops=moving_drops, row=row, ready={})
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
-        """DelayBasis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
+        """Computes the basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
         every, end, parts = self.moving_drops[0].motion.update_slots, first_slot + slots, []
         while first_slot < end:
             stop = min(end, (first_slot // every + 1) * every)
@@ -251,7 +254,7 @@ class MovingFading(Fading):
 def build_moving_single_antenna_channel(
     drops: Drops, plan: ChannelPlan, motion: MotionPlan, device: torch.device, dtype: torch.dtype
 ) -> Channel:
-    """Put each drop on its way on the CPU; rays go to the device as time goes on.
+    """Builds the channel of drops whose UEs move; states stay on the CPU, rays go to the device as time passes.
 
     Raises:
         ValueError: a trajectory file cannot be used, or a blockage names what does not exist.
@@ -275,7 +278,7 @@ def build_moving_single_antenna_channel(
 
 
 def initial_state(moving_drop: MovingDrop) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean SNR ``[1, U, C]``, serving cells ``[1, U]`` and positions ``[1, U, 3]`` at the start."""
+    """Computes mean SNR ``[1, U, C]``, serving cells ``[1, U]`` and positions ``[1, U, 3]`` at the start."""
     scale, place = moving_drop.state(0)
     serving = moving_drop.home if moving_drop.plan.attachment == "cell_area" else scale.gain_db.argmax(-1)
     return moving_drop.plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0), serving, place
@@ -320,5 +323,5 @@ def _loss(drop: Drops, plan: ChannelPlan, motion: MotionPlan, number: int) -> An
 
 
 def group_names(motion: MotionPlan) -> Sequence[str]:
-    """Name of each user's group."""
+    """Returns the name of each UE's group."""
     return [motion.groups[number] for number in motion.group_of_user.tolist()]

@@ -1,4 +1,4 @@
-"""Channel matrices of users who move or whom something blocks, and who may change their cells.
+"""Computes channel matrices of UEs that move or are blocked, and that may change their cells.
 
 As with single antennas (:mod:`phy.channel.moving`) the large-scale state is taken every ``update_s`` where users then
 are; the rays of the cells that they hear are made anew from it with the random numbers that they had, keyed by user
@@ -40,13 +40,13 @@ from .moving import MotionPlan, MovingDrop, MovingFading, build_moving_single_an
 def build_moving_channel(
     drops: Drops, plan: ChannelPlan, motion: MotionPlan, device: torch.device, dtype: torch.dtype
 ) -> Channel:
-    """As :func:`phy.channel.moving.build_moving_single_antenna_channel`, with matrices where the plan has panels."""
+    """Builds the channel of UEs that move, with matrices where the plan has panels."""
     return with_matrices(build_moving_single_antenna_channel(drops, plan, motion, device, dtype), plan, device, dtype)
 
 
 @dataclass(frozen=True)
 class DeviceAndType:
-    """Where matrices are made, and of which real type."""
+    """Holds the device on which matrices are made, and their real type."""
 
     device: torch.device
     dtype: torch.dtype
@@ -54,17 +54,17 @@ class DeviceAndType:
 
 @dataclass(frozen=True)
 class ServingCells:
-    """Who is served by whom in one drop."""
+    """Holds the serving cells of one drop over time."""
 
     serving: Tensor  # [M, U] int64, from each measurement to the next
     period_slots: int
 
     def at(self, slot: int) -> Tensor:
-        """Serving cells ``[U]`` in a slot."""
+        """Returns the serving cells ``[U]`` in a slot."""
         return self.serving[min(slot // self.period_slots, len(self.serving) - 1)]
 
     def next_change(self, slot: int) -> float:
-        """The first measurement after a slot at which somebody changes his cell."""
+        """Computes the first measurement after a slot at which a UE changes its cell; infinite where there is none."""
         number = slot // self.period_slots
         later = (self.serving[number + 1 :] != self.serving[number:-1]).any(-1).nonzero()
         return float((number + 1 + int(later[0])) * self.period_slots) if len(later) else math.inf
@@ -72,14 +72,16 @@ class ServingCells:
 
 @dataclass(frozen=True)
 class MovingMatrices:
-    """Drops side by side; a pure function of time."""
+    """Holds the matrices of a batch of drops whose UEs move, a pure function of time."""
 
     settings: MimoSettings
     moving_drops: tuple[MovingDropMatrices, ...]  # one for each different drop
     row: tuple[int, ...]  # course of each row of the batch
 
     def at_slot(self, slot: int, slot_s: float) -> tuple[Tensor, HeardCells]:
-        """Matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and whose they are."""
+        """Computes matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and returns the cells that
+        they belong to.
+        """
         parts = [moving_drop.at_slot(slot, slot_s) for moving_drop in self.moving_drops]
         matrices, heard, rest = (torch.stack([part[n] for part in parts]) for n in range(3))
         if self.row != tuple(range(len(parts))):
@@ -87,7 +89,7 @@ class MovingMatrices:
         return matrices, HeardCells(heard, rest)
 
     def with_serving(self, serving: Tensor, period_slots: int) -> MovingMatrices:
-        """The same for users whose cells ``[B, M, U]`` change at every so many slots."""
+        """Returns the matrices of UEs whose cells ``[B, Tm, U]`` change at every ``period_slots`` slots."""
         first = [self.row.index(number) for number in range(len(self.moving_drops))]
         cells = [ServingCells(serving[row].cpu(), period_slots) for row in first]
         return replace(
@@ -95,14 +97,14 @@ class MovingMatrices:
         )
 
     def to(self, device: torch.device, dtype: torch.dtype) -> MovingMatrices:
-        """The same on another device, complex numbers of ``dtype``."""
+        """Moves the matrices to another device, complex numbers of ``dtype``."""
         target = DeviceAndType(device, dtype)
         return replace(self, moving_drops=tuple(moving_drop.to(target) for moving_drop in self.moving_drops))
 
 
 @dataclass(frozen=True)
 class MimoState:
-    """A drop at one large-scale state; tensors ``[1, U, ...]``."""
+    """Holds one drop in one large-scale state; tensors ``[1, U, ...]``."""
 
     number: int
     links: SiteLinks
@@ -161,7 +163,7 @@ class _Joined:
 
 
 class MovingDropMatrices:
-    """Matrices of one drop on its way; rays are made on the CPU in float64."""
+    """Computes the matrices of one drop whose UEs move; rays are made on the CPU in float64."""
 
     def __init__(self, moving_drop: MovingDrop, plan: MimoPlan, cells: ServingCells, target: DeviceAndType) -> None:
         self.moving_drop, self.plan, self.cells, self.target = moving_drop, plan, cells, target
@@ -172,15 +174,17 @@ class MovingDropMatrices:
         self._segment: _Segment | None = None
 
     def with_serving(self, cells: ServingCells) -> MovingDropMatrices:
-        """The same drop with other cells."""
+        """Returns the matrices of the same drop with other serving cells."""
         return type(self)(self.moving_drop, self.plan, cells, self.target)
 
     def to(self, target: DeviceAndType) -> MovingDropMatrices:
-        """The same drop on another device."""
+        """Moves the matrices to another device."""
         return type(self)(self.moving_drop, self.plan, self.cells, target)
 
     def at_slot(self, slot: int, slot_s: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Matrices ``[U, K, J, Nr, Nt]`` at the start of a slot, cells ``[U, J]``, power of the others ``[U, C]``."""
+        """Computes matrices ``[U, K, J, Nr, Nt]`` at the start of a slot, cells ``[U, J]``, and the power of the others
+        ``[U, C]``.
+        """
         segment, time_s = self._segment_of(slot), slot * slot_s
         share = slot / self._every - segment.number
         made = segment.joined
@@ -346,7 +350,7 @@ def with_matrices(
     dtype: torch.dtype,
     kind: type[MovingDropMatrices] = MovingDropMatrices,
 ) -> Channel:
-    """A channel on its way with the matrices of its courses, where the plan has panels.
+    """Adds the matrices of its drops to a channel whose UEs move, where the plan has panels.
 
     Args:
         channel: of :func:`phy.channel.moving.build_moving_single_antenna_channel` or alike.

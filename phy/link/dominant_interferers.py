@@ -1,4 +1,4 @@
-"""Links that fade and links that do not: an approximation for large networks, off where nothing is set.
+"""Chooses the links that fade, an approximation for large networks that is off where nothing is set.
 
 Of a user's many interferers a few carry nearly all of the interference. These fade, and so does the own cell; the
 others are heard at their mean power, on the PRBs that they use. What is lost is the fading of many weak powers that add
@@ -16,17 +16,17 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class DominantLinks:
-    """Which links of each user fade."""
+    """Holds the links of each UE that fade, and the mean power of the others."""
 
     cell: Tensor  # [B, U, N] int64, the own cell, then the strongest others, the strongest first
     rest_snr: Tensor  # [B, U, C] mean SNR of the cells that are not among them; 0 for those that are
 
     def to(self, device: torch.device, dtype: torch.dtype) -> DominantLinks:
-        """The same on another device."""
+        """Moves the links to another device."""
         return DominantLinks(self.cell.to(device), self.rest_snr.to(device, dtype))
 
     def interference(self, activity: Tensor, drops: Iterable[int] | None = None, out: Tensor | None = None) -> Tensor:
-        """Power of the cells that do not fade on every PRB, ``[B, U, K]``.
+        """Computes the power of the cells that do not fade on every PRB, ``[B, U, K]``.
 
         Args:
             activity: ``[B, C, K]``.
@@ -69,5 +69,5 @@ def dominant_links(mean_snr: Tensor, serving: Tensor, interferers: int) -> Domin
 
 
 def stack_dominant_links(parts: Sequence[DominantLinks]) -> DominantLinks:
-    """One batch of several."""
+    """Stacks links to one batch, drop after drop."""
     return DominantLinks(torch.cat([part.cell for part in parts]), torch.cat([part.rest_snr for part in parts]))

@@ -1,4 +1,4 @@
-"""Antennas of a network: a panel for every cell, a panel for every user, and what they do with their ports."""
+"""Declares the panels of a network: one for every cell, one for every UE, and how their ports are used."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _UE = PanelSettings(polarizations=2, ports=2, polarization_slant_deg=0.0)
 
 @dataclass(frozen=True, config=STRICT)
 class MimoSettings:
-    """Panels of antennas at both ends."""
+    """Holds the panels of antennas at both ends, the precoding and the receiver."""
 
     base: PanelSettings = _BASE
     """Panel of every cell; it takes the place of the scenario's section ``antenna``."""
@@ -53,14 +53,14 @@ class MimoSettings:
 
     @property
     def layers(self) -> int:
-        """Most layers of a user."""
+        """Returns the most layers of a UE."""
         if self.forces_zeros:
             return 1
         return min(MOST_LAYERS, self.base.ports, self.ue.ports) if self.max_rank is None else self.max_rank
 
     @property
     def forces_zeros(self) -> bool:
-        """Whether the precoder is made for all users of a PRB together."""
+        """Returns whether the precoder is made for all UEs of a PRB together."""
         return self.precoding in ("zf", "rzf")
 
     @model_validator(mode="after")
@@ -110,7 +110,7 @@ class MimoSettings:
         return self
 
     def isotropic(self) -> MimoSettings:
-        """The same with elements of 0 dBi at the base station, for sites without sectors.
+        """Returns the same settings with elements of 0 dBi at the base station, for sites without sectors.
 
         Raises:
             ValueError: the panel's ports are columns, which are not the same in all directions.
@@ -119,7 +119,7 @@ class MimoSettings:
 
 
 def port_antenna(panel: PanelSettings) -> SectorAntennaSettings:
-    """One port of a base station's panel as the antenna that large-scale gains are computed with.
+    """Builds the antenna that large-scale gains are computed with from one port of a base station's panel.
 
     Slanted ports lose what users' antennas do not receive, so that the gain is that of a user's port from a cell that
     spreads its power over its ports.

@@ -1,4 +1,4 @@
-"""Several users of a cell on one PRB: whom a base station hears from where, what it sends, what each of them receives.
+"""Computes precoders and SINRs of several UEs of a cell on one PRB.
 
 By reciprocity of a TDD channel the base station knows every user's matrix H. What it takes for the user's channel is
 the row behind the combiner that suits him best alone, the dominant left singular vector u of H,
@@ -29,7 +29,9 @@ _TINY = 8.0  # loading of zero-forcing in units of the number type's epsilon, fo
 
 
 def dominant_direction(channel: Tensor) -> Tensor:
-    """Unit rows ``u^H H / |u^H H|``, ``[..., Nt]``, with the dominant left singular vector u of ``[..., Nr, Nt]``."""
+    """Computes unit rows ``u^H H / |u^H H|``, ``[..., Nt]``, with the dominant left singular vector u of ``[..., Nr,
+    Nt]``.
+    """
     if channel.shape[-2] == 1:
         row = channel[..., 0, :]
     else:
@@ -39,7 +41,8 @@ def dominant_direction(channel: Tensor) -> Tensor:
 
 
 def mu_precoder(rows: Tensor, regularized: bool) -> Tensor:
-    """Precoder ``[..., Nt, M]`` of the users of a PRB, total power 1 split evenly over those who are there.
+    """Computes the precoder ``[..., Nt, Uk]`` of the UEs of a PRB, of total power 1 split evenly over those that are
+    scheduled.
 
         ZF:  W ~ D^H (D D^H)^-1,        D the rows scaled to length 1
         RZF: W ~ G^H (G G^H + m I)^-1,  m users, so that leakage weighs as much as noise and interference
@@ -56,7 +59,7 @@ def mu_precoder(rows: Tensor, regularized: bool) -> Tensor:
 
 
 def expected_sinr(rows: Tensor, precoder: Tensor) -> Tensor:
-    """What a base station expects each user to receive, ``[..., M]``:
+    """Computes the SINR that a base station expects each UE to have, ``[..., Uk]``:
 
         gamma_m = |g_m w_m|^2 / (1 + sum_{i != m} |g_m w_i|^2)
 
@@ -75,7 +78,8 @@ def expected_sinr(rows: Tensor, precoder: Tensor) -> Tensor:
 
 
 def co_scheduled_sinr(scheduled: ScheduledChannels, precoder: Tensor, receiver: Receiver = "lmmse") -> Tensor:
-    """SINR of each user of each PRB, ``[B, C, M, K]``, behind his own column, disturbed by all others really sent.
+    """Computes the SINR of each UE of each PRB, ``[B, C, Uk, K]``, behind its own column, with all other columns as
+    interference.
 
     Args:
         scheduled: channels to the users, with an axis M before K: ``[B, C, M, K, J, Nr, Nt]`` and so on.
@@ -97,7 +101,9 @@ def co_scheduled_sinr(scheduled: ScheduledChannels, precoder: Tensor, receiver: 
 
 
 def channel_similarity(directions: Tensor) -> Tensor:
-    """Squared correlation ``mean_k |d_i d_j^H|^2`` of unit rows ``[U, K, Nt]``, real ``[U, U]``, 1 on the diagonal."""
+    """Computes the squared correlation ``mean_k |d_i d_j^H|^2`` of unit rows ``[U, K, Nt]``, real ``[U, U]``, 1 on the
+    diagonal.
+    """
     by_prb = directions.transpose(0, 1)
     product = by_prb @ by_prb.mH
     mean = (product.real.square() + product.imag.square()).mean(0).clamp(max=1.0)

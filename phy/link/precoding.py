@@ -1,4 +1,5 @@
-"""Precoders of a base station with several ports: by singular vectors, by inversion for several users, by codebook.
+"""Computes precoders of a base station with several ports: by singular vectors, by inversion for several UEs, by
+codebook.
 
 A precoder is ``[..., Nt, L]``, one column a layer, of total power ``trace(W W^H) = 1``, split evenly over the layers
 that are in use. Channels are in units in which noise of a PRB has power 1 and the cell's power on a PRB is 1.
@@ -20,7 +21,7 @@ _ENTRIES_BYTES = 1 << 26  # working set of the search of a codebook
 
 
 def eigen_precoder(channel: Tensor, layers: int) -> Tensor:
-    """Strongest right singular vectors of the channel, equal powers, ``[..., Nt, layers]``.
+    """Computes the strongest right singular vectors of the channel, equal powers, ``[..., Nt, L]``.
 
     Args:
         channel: ``[..., Nr, Nt]``, behind a whitening filter where there is interference.
@@ -36,7 +37,8 @@ def eigen_precoder(channel: Tensor, layers: int) -> Tensor:
 
 
 def eigen_precoder_of_covariance(covariance: Tensor, layers: int) -> Tensor:
-    """Strongest eigenvectors of a transmit covariance, for a wideband precoder, equal powers, ``[..., Nt, layers]``.
+    """Computes the strongest eigenvectors of a transmit covariance, for a wideband precoder, equal powers, ``[..., Nt,
+    L]``.
 
     Args:
         covariance: ``[..., Nt, Nt]``, from :func:`transmit_covariance`.
@@ -51,13 +53,13 @@ def eigen_precoder_of_covariance(covariance: Tensor, layers: int) -> Tensor:
 
 
 def transmit_covariance(channel: Tensor) -> Tensor:
-    """Mean of ``H^H H`` over the PRBs, ``[..., Nt, Nt]`` from ``[..., K, Nr, Nt]``."""
+    """Computes the mean of ``H^H H`` over the PRBs, ``[..., Nt, Nt]`` from ``[..., K, Nr, Nt]``."""
     stacked = channel.flatten(-3, -2)
     return stacked.mH @ stacked / channel.shape[-3]
 
 
 def mrt(rows: Tensor) -> Tensor:
-    """Maximum-ratio transmission: each stream along its own channel, ``[..., Nt, S]``.
+    """Computes maximum-ratio transmission, each layer along its own channel, ``[..., Nt, L]``.
 
     Args:
         rows: ``[..., S, Nt]`` channel of each stream: of a user with one antenna, or combined by its receiver. A row of
@@ -67,7 +69,8 @@ def mrt(rows: Tensor) -> Tensor:
 
 
 def zero_forcing(rows: Tensor) -> Tensor:
-    """No interference between streams: ``W ~ H^H (H H^H)^-1``, ``[..., Nt, S]`` with columns of equal power.
+    """Computes precoders without interference between layers, ``W ~ H^H (H H^H)^-1``, ``[..., Nt, L]`` with columns of
+    equal power.
 
     Args:
         rows: ``[..., S, Nt]`` as in :func:`mrt`, linearly independent where not zero.
@@ -81,7 +84,7 @@ def zero_forcing(rows: Tensor) -> Tensor:
 
 
 def regularized_zero_forcing(rows: Tensor, regularization: float | Tensor | None = None) -> Tensor:
-    """Compromise of both: ``W ~ H^H (H H^H + a I)^-1``, ``[..., Nt, S]`` with columns of equal power.
+    """Computes the compromise of both, ``W ~ H^H (H H^H + a I)^-1``, ``[..., Nt, L]`` with columns of equal power.
 
     Args:
         rows: ``[..., S, Nt]`` as in :func:`mrt`.
@@ -99,7 +102,7 @@ def regularized_zero_forcing(rows: Tensor, regularization: float | Tensor | None
 
 @dataclass(frozen=True)
 class PrecoderChoice:
-    """Precoders chosen from codebooks, for leading axes ``...`` (users, subbands)."""
+    """Holds precoders chosen from codebooks, for leading axes ``...`` (UEs, subbands)."""
 
     rank: Tensor  # [...] int64 layers (RI)
     index: Tensor  # [...] int64 entry of the codebook of that rank (PMI)
@@ -108,7 +111,8 @@ class PrecoderChoice:
 
 
 def best_entry(channel: Tensor, codebook: Codebook) -> PrecoderChoice:
-    """Entry of the greatest ``mean_k sum_l log2(1 + SINR_l)`` behind the LMMSE receiver, by exhaustive search.
+    """Finds the entry of the greatest ``mean_k sum_l log2(1 + SINR_l)`` behind the LMMSE receiver, by exhaustive
+    search.
 
     Args:
         channel: ``[..., K, Nr, Nt]`` of the PRBs that share a precoder, whitened (:func:`phy.link.receiver.whiten`).
@@ -119,7 +123,8 @@ def best_entry(channel: Tensor, codebook: Codebook) -> PrecoderChoice:
 
 
 def best_report(channel: Tensor, codebook: Codebook) -> PrecoderChoice:
-    """The same as the standard reports it: one beam (i_1) for the carrier, a co-phasing (i_2) for each subband.
+    """Finds the best entries as the standard reports them: one beam (i_1) for the carrier, a co-phasing (i_2) for each
+    subband.
 
     Args:
         channel: ``[..., S, K, Nr, Nt]``, S subbands of K PRBs (or of some PRBs that stand for them), whitened.
@@ -136,7 +141,7 @@ def best_report(channel: Tensor, codebook: Codebook) -> PrecoderChoice:
 
 
 def best_rank(channel: Tensor, codebooks: Sequence[Codebook]) -> PrecoderChoice:
-    """The best of the best entries of several codebooks, usually of ranks 1, 2, ...; ties go to the earlier one.
+    """Finds the best entry of several codebooks, usually of ranks 1, 2, ...; ties go to the earlier one.
 
     Args:
         channel: as for :func:`best_entry`.

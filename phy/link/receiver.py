@@ -1,4 +1,5 @@
-"""SINR of each layer after a linear receiver, for links whose channel matrices are at hand: the scheduled ones.
+"""Computes the SINR of each layer after a linear receiver, for links whose channel matrices are known: the scheduled
+ones.
 
     y = H W x + (interference and noise of covariance R),    R = I + sum_j p_j H_j W_j W_j^H H_j^H
 
@@ -19,7 +20,7 @@ Receiver = Literal["lmmse", "mrc"]
 
 
 def interference_covariance(channel: Tensor, precoder: Tensor, power: Tensor) -> Tensor:
-    """Covariance ``sum_j p_j H_j W_j W_j^H H_j^H`` of interferers with known precoders, ``[..., Nr, Nr]``.
+    """Computes the covariance ``sum_j p_j H_j W_j W_j^H H_j^H`` of interferers with known precoders, ``[..., Nr, Nr]``.
 
     Args:
         channel: ``[..., J, Nr, Nt]`` from each interferer.
@@ -30,22 +31,26 @@ def interference_covariance(channel: Tensor, precoder: Tensor, power: Tensor) ->
 
 
 def average_covariance(channel: Tensor, power: Tensor) -> Tensor:
-    """The same where precoders are unknown: power spread evenly over all ports, ``W W^H = I / Nt``."""
+    """Computes the covariance of interferers with unknown precoders: power spread evenly over all ports, ``W W^H = I /
+    Nt``.
+    """
     return _outer(channel, power / channel.shape[-1])
 
 
 def white_covariance(power: Tensor, antennas: int) -> Tensor:
-    """Covariance of interference known by its power alone, ``p I``, ``[..., Nr, Nr]`` from ``[...]``, real."""
+    """Computes the covariance of interference known by its power alone, ``p I``, ``[..., Nr, Nr]`` from ``[...]``,
+    real.
+    """
     return power[..., None, None] * torch.eye(antennas, dtype=power.dtype, device=power.device)
 
 
 def with_noise(covariance: Tensor) -> Tensor:
-    """Interference plus noise: ``R = I + Q``."""
+    """Adds noise of power 1 to interference: ``R = I + Q``."""
     return covariance + torch.eye(covariance.shape[-1], dtype=covariance.dtype, device=covariance.device)
 
 
 def whiten(channel: Tensor, covariance: Tensor) -> Tensor:
-    """Channel ``F^-1 H`` behind a filter that makes interference plus noise white, ``R = F F^H``.
+    """Computes the channel ``F^-1 H`` behind a filter that makes interference plus noise white, ``R = F F^H``.
 
     Args:
         channel: ``[..., Nr, Nt]``.
@@ -57,7 +62,7 @@ def whiten(channel: Tensor, covariance: Tensor) -> Tensor:
 
 
 def lmmse_sinr(effective: Tensor, covariance: Tensor | None = None) -> Tensor:
-    """SINR of each layer behind the LMMSE receiver, which knows ``R``:
+    """Computes the SINR of each layer behind the LMMSE receiver, which knows ``R``:
 
         gamma_l = 1 / [(I + G^H R^-1 G)^-1]_ll - 1,    G = H W
 
@@ -78,7 +83,8 @@ def lmmse_sinr(effective: Tensor, covariance: Tensor | None = None) -> Tensor:
 
 
 def mrc_sinr(effective: Tensor, covariance: Tensor | None = None) -> Tensor:
-    """SINR of each layer behind maximum-ratio combining ``g_l^H y``, which ignores where interference comes from:
+    """Computes the SINR of each layer behind maximum-ratio combining ``g_l^H y``, which ignores the direction of
+    interference:
 
         gamma_l = |g_l|^4 / (sum_{i != l} |g_l^H g_i|^2 + g_l^H R g_l)
 
@@ -101,14 +107,14 @@ def mrc_sinr(effective: Tensor, covariance: Tensor | None = None) -> Tensor:
 def post_combining_sinr(
     channel: Tensor, precoder: Tensor, covariance: Tensor | None = None, receiver: Receiver = "lmmse"
 ) -> Tensor:
-    """SINR of each layer ``[..., L]`` from channel ``[..., Nr, Nt]`` and precoder ``[..., Nt, L]``."""
+    """Computes the SINR of each layer ``[..., L]`` from channel ``[..., Nr, Nt]`` and precoder ``[..., Nt, L]``."""
     combine = lmmse_sinr if receiver == "lmmse" else mrc_sinr
     return combine(channel @ precoder, covariance)
 
 
 @dataclass(frozen=True)
 class ScheduledChannels:
-    """What the users that the cells have scheduled hear: PRB k of cell c belongs to one user."""
+    """Holds the channels of the scheduled UEs: PRB k of cell c belongs to one UE."""
 
     channel: Tensor  # [B, C, K, J, Nr, Nt] from the J cells that are heard one by one, the user's own first
     cell: Tensor  # [B, C, K, J] int64, which cells these are
@@ -118,7 +124,7 @@ class ScheduledChannels:
 def downlink_sinr(
     scheduled: ScheduledChannels, precoder: Tensor, activity: Tensor, receiver: Receiver = "lmmse"
 ) -> Tensor:
-    """SINR of each layer of each scheduled user, ``[B, C, K, L]``; 0 where a cell is silent.
+    """Computes the SINR of each layer of each scheduled UE, ``[B, C, K, L]``; 0 where a cell is silent.
 
     Args:
         scheduled: channels to the scheduled users.
@@ -139,7 +145,8 @@ def downlink_sinr(
 
 
 def mean_over_layers(values: Tensor, precoder: Tensor) -> Tensor:
-    """Mean over the layers in use of ``[..., L]``, for example of mutual information; 0 where there is none.
+    """Computes the mean over the layers in use of ``[..., L]``, for example of mutual information; 0 where there is
+    none.
 
     Args:
         values: per layer.
@@ -150,7 +157,9 @@ def mean_over_layers(values: Tensor, precoder: Tensor) -> Tensor:
 
 
 def inverse_diagonal(matrix: Tensor) -> Tensor:
-    """Diagonal of the inverse of Hermitian positive definite matrices, real ``[..., L]`` from ``[..., L, L]``."""
+    """Computes the diagonal of the inverse of Hermitian positive definite matrices, real ``[..., L]`` from ``[..., L,
+    L]``.
+    """
     diagonal = matrix.diagonal(dim1=-2, dim2=-1).real
     if matrix.shape[-1] == 1:
         return 1.0 / diagonal

@@ -1,4 +1,5 @@
-"""The uplink's air in a slot: the links of the users who send, to all cells, and those of all users to their own cells.
+"""Computes the links of an uplink slot: those of the UEs that send, to all cells, and those of all UEs to their own
+cells.
 
 Links are reciprocal: power over noise that a cell would hear is that of the downlink, times the ratio of the powers and
 noise figures at the two ends. Everything is computed drop by drop, in products of one fixed shape, so that a drop is
@@ -14,13 +15,14 @@ _BLOCK_BYTES = 1 << 19  # of links of a block of PRBs on a CPU
 
 
 def steering_of_prbs(to_prbs: Tensor) -> Tensor:
-    """What takes coordinates to real and imaginary part, PRB by PRB: ``[K, 2, 2D]`` of ``[2D, 2K]``."""
+    """Rearranges the matrix from coordinates to real and imaginary part PRB by PRB: ``[K, 2, 2D]`` of ``[2D, 2K]``."""
     size, both = to_prbs.shape
     return to_prbs.view(size, 2, both // 2).permute(2, 1, 0).contiguous()
 
 
 def scheduled_links(coordinates: Tensor, steering: Tensor, scheduled: Tensor) -> Tensor:
-    """|h|^2 between whoever holds PRB k in cell i and cell c, on that PRB only, ``[B, K, C (i), C (c)]``.
+    """Computes |h|^2 between the UE scheduled on PRB k in cell i and cell c, on that PRB only, ``[B, K, C (i), C
+    (c)]``.
 
     Args:
         coordinates: ``[B, U, C * 2D]`` of one slot, from :meth:`phy.channel.fading.Fading.coordinates`.
@@ -42,7 +44,8 @@ def scheduled_links(coordinates: Tensor, steering: Tensor, scheduled: Tensor) ->
 
 
 def signal_and_interference(links: Tensor, sent: Tensor) -> tuple[Tensor, Tensor]:
-    """What each cell hears on each PRB, over noise: of its own user, and of all others with the noise.
+    """Computes the power that each cell receives on each PRB, over noise: of its own UE, and of all others with the
+    noise.
 
         S[c,k] = p[c,k] |h[c,c,k]|^2,    N[c,k] = 1 + sum_{i != c} p[i,k] |h[i,c,k]|^2
 
@@ -61,7 +64,7 @@ def signal_and_interference(links: Tensor, sent: Tensor) -> tuple[Tensor, Tensor
 
 
 def own_links(coordinates: Tensor, to_prbs: Tensor, serving: Tensor) -> Tensor:
-    """|h|^2 of every user to the cell that serves him, ``[B, U, K]``.
+    """Computes |h|^2 of every UE to its serving cell, ``[B, U, K]``.
 
     Args:
         coordinates: ``[B, U, C * 2D]`` of one slot.

@@ -1,4 +1,4 @@
-"""How users move: positions and velocities as pure functions of time.
+"""Computes positions and velocities of UEs as pure functions of time.
 
 A model is a settings dataclass with ``legs(context)``, which draws the straight legs of one drop's users once.
 """
@@ -51,10 +51,10 @@ __all__ = [
 
 
 class MobilityModel(Protocol):
-    """What is asked of a model of motion."""
+    """Describes a mobility model."""
 
     def legs(self, context: MobilityContext) -> Legs:
-        """The legs of one drop's users, at least to the end of the journey."""
+        """Draws the legs of one drop's UEs, at least to the end of the run."""
         ...
 
 
@@ -78,7 +78,7 @@ MOBILITY_MODELS: dict[str, type[MobilityModel]] = {
 def trajectories(
     drops: Drops, model: MobilityModel, start_m: Tensor, area: Area, duration_s: float, stream: str = "mobility"
 ) -> Trajectory:
-    """Where users who all move by one model are at any time up to ``duration_s``.
+    """Computes the trajectories of UEs that all move by one model, up to ``duration_s``.
 
     Drop by drop, so that a drop is the same alone and in a batch, bit for bit.
 

@@ -25,25 +25,25 @@ _STEPS = [(i, j) for i in (0, -1, 1) for j in (0, -1, 1)]
 
 
 class Area(Protocol):
-    """A periodic plane."""
+    """Describes a periodic plane."""
 
     @property
     def period_m(self) -> Tensor:
-        """Two translations that change nothing, float64 ``[2, 2]``, in rows."""
+        """Returns two translations that change nothing, float64 ``[2, 2]``, in rows."""
         ...
 
     def inside(self, plane_m: Tensor) -> Tensor:
-        """Where a point ``[..., 2]`` of the plane is; continuous in it."""
+        """Maps points ``[..., 2]`` of the plane to positions in the area, continuously."""
         ...
 
     def flip(self, plane_m: Tensor) -> Tensor:
-        """Derivative of :meth:`inside` along each axis, 1 or -1, ``[..., 2]``."""
+        """Computes the derivative of :meth:`inside` along each axis, 1 or -1, ``[..., 2]``."""
         ...
 
 
 @settings(frozen=True, config=STRICT)
 class RectangleSettings:
-    """A rectangle that users do not leave: they are reflected at its sides."""
+    """Holds a rectangle that UEs do not leave: they are reflected at its sides."""
 
     west_m: float = Field(ge=-1e6, le=1e6)
     """Least x."""
@@ -66,44 +66,44 @@ class RectangleSettings:
 
 @dataclass(frozen=True)
 class EndlessPlane:
-    """The plane of a network with wrap-around: users walk on for ever, through image after image of the cluster."""
+    """Holds the plane of a network with wrap-around, in which UEs move on through image after image of the cluster."""
 
     topology: Topology
 
     @property
     def period_m(self) -> Tensor:
-        """Translations to two neighbouring images, 60 degrees apart."""
+        """Returns the translations to two neighbouring images, 60 degrees apart."""
         return self.topology.shift_m[1:3]
 
     def inside(self, plane_m: Tensor) -> Tensor:
-        """The point itself: :func:`wrap_position` brings it into the cluster where that is asked for."""
+        """Returns the points themselves; :func:`wrap_position` maps them into the cluster where that is needed."""
         return plane_m
 
     def flip(self, plane_m: Tensor) -> Tensor:
-        """Ones."""
+        """Returns ones."""
         return torch.ones_like(plane_m)
 
 
 @dataclass(frozen=True)
 class Rectangle:
-    """A rectangle with mirrors for sides."""
+    """Holds a rectangle whose sides reflect."""
 
     corner_m: Tensor  # [2] float64, of the least coordinates
     size_m: Tensor  # [2]
 
     @property
     def period_m(self) -> Tensor:
-        """Twice the sides: two mirrors make a translation."""
+        """Returns twice the sides: two reflections make a translation."""
         return torch.diag(2.0 * self.size_m)
 
     def inside(self, plane_m: Tensor) -> Tensor:
-        """Where in the rectangle the mirrors show a point of the plane."""
+        """Maps points of the plane into the rectangle by reflections."""
         corner, size = self._on(plane_m)
         turn = torch.remainder(plane_m - corner, 2.0 * size)
         return corner + torch.minimum(turn, 2.0 * size - turn)
 
     def flip(self, plane_m: Tensor) -> Tensor:
-        """-1 along the axes in which a point is seen mirrored."""
+        """Computes -1 along the axes in which a point is reflected, else 1."""
         corner, size = self._on(plane_m)
         mirrored = torch.remainder(plane_m - corner, 2.0 * size) >= size
         return 1.0 - 2.0 * mirrored.to(plane_m.dtype)
@@ -113,7 +113,8 @@ class Rectangle:
 
 
 def area_of(topology: Topology, rectangle: RectangleSettings | None = None) -> Area:
-    """The stated rectangle; else the endless plane of a network with wrap-around, the hall, or the box of the hexagons.
+    """Chooses the area of movement: a given rectangle, else the endless plane of a network with wrap-around, the hall,
+    or the box of the hexagons.
 
     Args:
         topology: the network.
@@ -136,7 +137,7 @@ def area_of(topology: Topology, rectangle: RectangleSettings | None = None) -> A
 
 
 def wrap_position(topology: Topology, position_m: Tensor) -> Tensor:
-    """Bring positions into the hexagons of the cluster, by whole translations of its images.
+    """Translates positions into the hexagons of the cluster, by whole translations of its images.
 
     :func:`phy.topology.sites.displacement` is continuous along a path folded so, as sites repeat with the same
     translations. Fields over the plane (shadowing, line of sight) do not repeat: take them at the position that was

@@ -1,4 +1,4 @@
-"""Gauss-Markov motion: a velocity with memory (Liang and Haas, 1999).
+"""Computes Gauss-Markov mobility: a velocity with memory (Liang and Haas, 1999).
 
     v[n+1] = alpha v[n] + (1 - alpha) mean + sqrt(1 - alpha^2) deviation w[n],  w standard normal
 
@@ -24,7 +24,7 @@ from .trajectory import Legs
 
 @dataclass(frozen=True, config=STRICT)
 class GaussMarkov:
-    """Velocities that remember: smooth turns and changes of speed."""
+    """Draws velocities with memory: smooth turns and changes of speed."""
 
     model: Literal["gauss_markov"] = "gauss_markov"
     """Name of the model of motion."""
@@ -38,7 +38,7 @@ class GaussMarkov:
     """Time after which the velocity changes."""
 
     def legs(self, context: MobilityContext) -> Legs:
-        """A leg for each step."""
+        """Draws a leg for each step."""
         count = 1 + math.ceil(context.duration_s / self.step_s)
         if count > MAX_LEGS:
             raise too_many_legs(count, "raise step_s")

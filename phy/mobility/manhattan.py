@@ -1,4 +1,4 @@
-"""Streets in a grid: straight on, left or right at each crossing (the Manhattan model of UMTS 30.03, B.1.4.1.2.2)."""
+"""Computes mobility on a grid of streets: straight on, left or right at each crossing (UMTS 30.03, B.1.4.1.2.2)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .trajectory import Legs, trim
 
 @dataclass(frozen=True, config=STRICT)
 class Manhattan(SpeedRange):
-    """Users on a grid of streets; each starts on the street nearest to his place, in the steady state.
+    """Moves UEs on a grid of streets; each starts on the street nearest to its position, in the steady state.
 
     A rectangle's sides cross streets in mid-block, where users turn round; the blocks are stretched so that a whole
     number of them fits. Without a rectangle the grid is endless and does not repeat with the cluster.
@@ -43,7 +43,7 @@ class Manhattan(SpeedRange):
         return self
 
     def legs(self, context: MobilityContext) -> Legs:
-        """A leg for each block; the speed is drawn anew for each."""
+        """Draws a leg for each block; the speed is drawn anew for each."""
         street, block = self.streets(context.area)
         speed_mps = max(self.max_speed_kmh / 3.6, 1e-9)
         count = 2 + math.ceil(context.duration_s * speed_mps / float(block.min()))
@@ -64,7 +64,7 @@ class Manhattan(SpeedRange):
         return trim(at_start_height(context, start_s, origin, speed[..., None] * way), context.duration_s)
 
     def streets(self, area: Area) -> tuple[Tensor, Tensor]:
-        """A crossing ``[2]``, and the distances ``[2]`` to the next ones along x and y."""
+        """Computes a crossing ``[2]``, and the distances ``[2]`` to the next ones along x and y."""
         block = torch.tensor([self.block_x_m, self.block_y_m], dtype=torch.float64)
         if not isinstance(area, Rectangle):
             return torch.tensor([self.street_x_m, self.street_y_m], dtype=torch.float64), block

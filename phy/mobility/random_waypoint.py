@@ -1,4 +1,4 @@
-"""Random waypoint: go straight to a random place at a random speed, pause, go on.
+"""Computes random waypoint mobility: a straight leg to a random point at a random speed, a pause, the next leg.
 
 The next place is uniform in the periodic plane around the user (:mod:`phy.mobility.area`), within reach. So legs are
 independent of where the user is, positions that start uniform stay uniform (Le Boudec and Vojnovic, "Perfect simulation
@@ -29,7 +29,7 @@ _FIRST_LEGS = 4
 
 @dataclass(frozen=True, config=STRICT)
 class RandomWaypoint(SpeedRange):
-    """Random waypoint with pauses, in its steady state from the start."""
+    """Moves UEs by random waypoint with pauses, in its steady state from the start."""
 
     model: Literal["waypoint"] = "waypoint"
     """Name of the model of motion."""
@@ -53,7 +53,7 @@ class RandomWaypoint(SpeedRange):
         return self
 
     def legs(self, context: MobilityContext) -> Legs:
-        """Movements and pauses in turn, as many as the duration needs."""
+        """Draws movements and pauses in turn, as many as the duration needs."""
         reach = WaypointVectors(context.area.period_m, self.reach_m)
         first = self._first(context, reach)
         count = _FIRST_LEGS
@@ -106,7 +106,7 @@ class RandomWaypoint(SpeedRange):
 
 
 class WaypointVectors:
-    """Uniform vectors to the places of a periodic plane, each by its nearest image, and within a reach.
+    """Draws uniform vectors to the points of a periodic plane, each by its nearest image, and within a reach.
 
     In polar coordinates: ``R(angle)`` is the border of the cell of all points nearer to 0 than to any of its images.
     The area within an angle grows like ``R^2 / 2``; weighted by the vectors' length, it grows like ``R^3 / 3``.
@@ -123,7 +123,7 @@ class WaypointVectors:
         self.mean_m = float(2.0 / 3.0 * self.border_m.pow(3).mean() / self.border_m.square().mean())
 
     def vectors(self, turn: Tensor, length: Tensor, seen_on_the_way: bool = False) -> Tensor:
-        """Vectors ``[..., 2]`` from two uniform numbers ``[...]`` each.
+        """Computes vectors ``[..., 2]`` from two uniform numbers ``[...]`` each.
 
         Args:
             turn: sets the angle.

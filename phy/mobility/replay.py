@@ -1,4 +1,4 @@
-"""Replay of recorded trajectories, linear in between the points."""
+"""Replays recorded trajectories, linear between their points."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CLOSED_M = 1.0
 
 @dataclass(frozen=True, config=STRICT)
 class Replay:
-    """Users who follow the trajectories of a file; the run begins at time 0 of the file.
+    """Moves UEs along the trajectories of a file; the run begins at time 0 of the file.
 
     A user waits at his first point until its time has come.
     """
@@ -46,7 +46,7 @@ class Replay:
     """If a trajectory leaves the area: refuse, or fold it back by the area's mirrors or images."""
 
     def legs(self, context: MobilityContext) -> Legs:
-        """The trajectories of the file as legs.
+        """Converts the trajectories of the file to legs.
 
         Raises:
             TrajectoryError: the file cannot be used, has too few users, leaves the area or is too short.
@@ -88,7 +88,7 @@ class Replay:
             _require_closed(tracks, last)
 
     def require_heights(self, low_m: float, high_m: float, allowed: str) -> None:
-        """Refuse a file with users elsewhere than above ``low_m`` and not above ``high_m``, as ``allowed`` says.
+        """Refuses a file with UEs outside of the heights above ``low_m`` and up to ``high_m``, as ``allowed`` says.
 
         Raises:
             TrajectoryError: the file, the line, the user and his height.

@@ -1,4 +1,4 @@
-"""Users who stand still, and users who go straight on."""
+"""Moves UEs at constant velocity, or not at all."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .trajectory import Legs
 
 @dataclass(frozen=True, config=STRICT)
 class Static:
-    """Users stay where they are; their speed only sets the Doppler shifts."""
+    """Keeps UEs where they are; their speed only sets the Doppler shifts."""
 
     model: Literal["static"] = "static"
     """Name of the model of motion."""
 
     def legs(self, context: MobilityContext) -> Legs:
-        """One leg of no velocity."""
+        """Builds one leg of no velocity."""
         origin = context.start_m[:, :, :2]
         return at_start_height(
             context, torch.zeros((1, context.users), dtype=torch.float64), origin, torch.zeros_like(origin)
@@ -31,7 +31,7 @@ class Static:
 
 @dataclass(frozen=True, config=STRICT)
 class Linear(SpeedRange):
-    """Each user keeps one velocity; who starts uniformly in the area stays uniform."""
+    """Keeps the velocity of each UE; a uniform distribution in the area stays uniform."""
 
     model: Literal["linear"] = "linear"
     """Name of the model of motion."""
@@ -39,7 +39,7 @@ class Linear(SpeedRange):
     """Heading of all users, anticlockwise from the x axis; each has a random one where it is not given."""
 
     def legs(self, context: MobilityContext) -> Legs:
-        """One leg."""
+        """Draws one leg."""
         draw = context.draw("linear", (context.users, 2))
         speed = self.speed_mps(draw[:, 0])
         if self.heading_deg is None:

@@ -1,4 +1,4 @@
-"""Recorded trajectories: a file of who was where, and when.
+"""Reads recorded trajectories: a file of positions of UEs over time.
 
 A CSV file with the columns ``user`` (or ``id``), ``time_s``, ``x_m``, ``y_m`` and, if wanted, ``z_m``; others are
 ignored. Rows of several users may alternate, those of one user are in the order of time. Or floating car data of SUMO
@@ -35,12 +35,12 @@ _SUMO_COLUMNS = ("user", "time_s", "x_m", "y_m", "z_m")
 
 
 class TrajectoryError(TableError):
-    """A trajectory file that cannot be used. Says which file, where possible which line, and what to do."""
+    """Reports a trajectory file that cannot be used: which file, where possible which line, and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
 class RecordedTrajectories:
-    """The points of a file, those of a user together and in the order of time."""
+    """Holds the points of a file, those of a UE together and in the order of time."""
 
     path: Path
     names: tuple[str, ...]  # [n] of the users, in the order in which they first appear
@@ -51,21 +51,21 @@ class RecordedTrajectories:
 
     @property
     def points(self) -> Ints:
-        """Points of each user, ``[n]``."""
+        """Counts the points of each UE, ``[n]``."""
         return np.bincount(self.user, minlength=len(self.names))
 
     def error(self, point: int, message: str) -> TrajectoryError:
-        """An error in the line of one point."""
+        """Builds an error in the line of one point."""
         return TrajectoryError(f"{self.path}, line {self.line[point]}: {message}")
 
     def first(self, bad: NDArray[np.bool_]) -> int | None:
-        """The point of those marked that stands first in the file."""
+        """Finds the point of those marked that stands first in the file; None where none is marked."""
         found = np.flatnonzero(bad)
         return int(found[self.line[found].argmin()]) if len(found) else None
 
 
 def read_trajectories(path: str | Path, max_gap_s: float = 60.0) -> RecordedTrajectories:
-    """Read and check a file, plain or gzipped.
+    """Reads and checks a file, plain or gzipped.
 
     Args:
         path: the file.

@@ -1,4 +1,4 @@
-"""Where sensors stand: uniform, on a grid, in clusters, or where a file says."""
+"""Draws positions of sensor nodes: uniform, on a grid, in clusters, or from a file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FARTHEST_M = 1e6  # of a node from the origin, as of the sink
 
 @dataclass(frozen=True, config=STRICT)
 class DeploymentSettings:
-    """The field and the places of its nodes."""
+    """Holds the sensor area and how its nodes are placed."""
 
     width_m: float = Field(default=100.0, gt=0, le=1e5)
     """Extent in x, from 0."""
@@ -40,7 +40,7 @@ class DeploymentSettings:
 
 
 def place_nodes(drops: Drops, field: DeploymentSettings) -> Tensor:
-    """Positions of the nodes in m, float64 ``[B, N, 2]``; the streams are "wsn/place" and "wsn/parents".
+    """Draws positions of the nodes in m, float64 ``[B, N, 2]``; the streams are "wsn/place" and "wsn/parents".
 
     Raises:
         ValueError: the file of positions cannot be used.
@@ -55,7 +55,7 @@ def place_nodes(drops: Drops, field: DeploymentSettings) -> Tensor:
 
 
 def read_positions(file: str | None) -> list[tuple[float, float]]:
-    """Positions in the order of a CSV file with the columns id, x and y, in m; other columns are ignored.
+    """Reads positions in the order of a CSV file with the columns id, x and y, in m; other columns are ignored.
 
     Raises:
         ValueError: the file is missing or a line of it cannot be used; the line is named.

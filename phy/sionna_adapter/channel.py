@@ -1,4 +1,5 @@
-"""The channel of a batch of drops from Sionna's TR 38.901 models, for cross-checks of :mod:`phy.channel.channel`.
+"""Builds the channel of a batch of drops from Sionna's TR 38.901 models, for cross-checks of
+:mod:`phy.channel.channel`.
 
 Sites, UEs, powers, noise and attachment are the same; the indoor state of a UE (indoors or in a car, depth, wall loss)
 is the same, too (:func:`phy.tr38901.large_scale.draw_indoor_state`). Line of sight, path loss, large-scale parameters,
@@ -43,7 +44,7 @@ _ELEMENT = SectorAntennaSettings()
 def require_sionna_support(
     propagation: PropagationSettings, antenna: SectorAntennaSettings, fading: FadingSettings, rays_only: bool = False
 ) -> None:
-    """Refuse what Sionna cannot draw.
+    """Refuses settings that Sionna cannot draw.
 
     Args:
         propagation: of the scenario.
@@ -81,8 +82,7 @@ def require_sionna_support(
 
 
 def build_sionna_channel(drops: Drops, plan: ChannelPlan, device: torch.device, dtype: torch.dtype) -> Channel:
-    """Draw the channel of each drop on the CPU in double precision, then move it; as
-    :func:`phy.channel.channel.build_channel`.
+    """Draws the channel of each drop on the CPU in double precision, then moves it.
 
     Args:
         drops: the batch.
@@ -103,7 +103,7 @@ def build_sionna_channel(drops: Drops, plan: ChannelPlan, device: torch.device, 
 
 @dataclass(frozen=True)
 class SionnaLinks:
-    """One drop as Sionna sees it: its objects, and what stays of the links; tensors ``[1, N, U, ...]``."""
+    """Holds Sionna's objects of one drop, and what is constant of its links; tensors ``[1, Si, U, ...]``."""
 
     scenario: Any  # SystemLevelScenario with sites for base stations
     lsp: Any  # LSP
@@ -113,7 +113,7 @@ class SionnaLinks:
 
 
 def draw_links(drop: Drops, plan: ChannelPlan, position: Tensor) -> SionnaLinks:
-    """Let Sionna draw line of sight, large-scale parameters and rays of one drop.
+    """Draws line of sight, large-scale parameters and rays of one drop by Sionna.
 
     Args:
         drop: one drop.
@@ -152,7 +152,7 @@ def _build_drop(drop: Drops, plan: ChannelPlan) -> Channel:
 
 
 def set_topology(scenario: Any, plan: ChannelPlan, position: Tensor, indoor_state: IndoorState, los: Any) -> None:
-    """Put sites and users into Sionna's scenario; velocities are of no concern to it.
+    """Puts sites and UEs into Sionna's scenario; it does not read velocities.
 
     Args:
         scenario: of :func:`sionna_scenario`.
@@ -184,7 +184,7 @@ def set_topology(scenario: Any, plan: ChannelPlan, position: Tensor, indoor_stat
 
 
 def sionna_scenario(plan: ChannelPlan) -> Any:
-    """Sionna's scenario; it adds neither path loss nor walls to the rays, as these are taken from it apart."""
+    """Builds Sionna's scenario; path loss and wall loss are taken from it separately, not added to the rays."""
     from sionna.phy.channel.tr38901 import InHScenario, RMaScenario, UMaScenario, UMiScenario
 
     settings, phone = plan.propagation, _phone(plan)
@@ -236,13 +236,13 @@ def _column(plan: ChannelPlan) -> tuple[Any, Tensor]:
 
 
 def power_order(rays: Any) -> Tensor:
-    """Clusters ``[1, N, U, L]`` in the order of their powers, int64."""
+    """Computes the order of clusters by falling power, int64 ``[1, Si, U, Cl]``."""
     order: Tensor = rays.powers.argsort(dim=-1, descending=True, stable=True)
     return order
 
 
 def sorted_by_power(rays: Any) -> Any:
-    """The same rays in the order of :class:`phy.sionna_adapter.ray_fading.RayFading`, still by cluster."""
+    """Sorts rays into the order of :class:`phy.sionna_adapter.ray_fading.RayFading`, still by cluster."""
     from sionna.phy.channel.tr38901 import Rays
 
     order = power_order(rays)
@@ -262,7 +262,9 @@ def sorted_by_power(rays: Any) -> Any:
 
 
 def amplitudes(plan: ChannelPlan, links: SionnaLinks, rays: Any) -> Tensor:
-    """Of every ray at time 0 through the antennas, of the SNR's square root, complex ``[1, U, N, S, R]``."""
+    """Computes the amplitude of every ray at time 0 through the antennas, in units of the SNR's square root, complex
+    ``[1, U, Si, Se, Rl]``.
+    """
     from sionna.phy.channel.tr38901 import ChannelCoefficientsGenerator
 
     column, weights = _column(plan)
@@ -283,7 +285,7 @@ def amplitudes(plan: ChannelPlan, links: SionnaLinks, rays: Any) -> Tensor:
 
 
 def steering_of(plan: ChannelPlan, links: SionnaLinks, rays: Any) -> Tensor:
-    """Phase of each path on each PRB, complex ``[1, U, N, P, K]``, of rays that stand strongest first."""
+    """Computes the phase of each path on each PRB, complex ``[1, U, Si, P, K]``, of rays that stand strongest first."""
     delay = path_delays(rays.delays, 1e-9 * links.scenario.get_param("cDS")).transpose(1, 2)
     steering: Tensor = torch.exp(-2j * math.pi * delay[..., None] * plan.frequency_hz)
     return steering
@@ -338,7 +340,7 @@ def _doppler_hz(plan: ChannelPlan, links: SionnaLinks, rays: Any) -> Tensor:
 
 
 def velocity_mps(drop: Drops, plan: ChannelPlan) -> Tensor:
-    """Each user walks at his speed in a direction of his own, ``[1, U, 3]``."""
+    """Draws the velocity of each UE: its speed in a random direction, ``[1, U, 3]``."""
     heading = 2.0 * math.pi * uniform(drop.keys("sionna/heading"), (plan.users,))
     speed = plan.speed_mps.double()
     return torch.stack((speed * heading.cos(), speed * heading.sin(), torch.zeros_like(heading)), -1)
@@ -351,7 +353,7 @@ def _is_standard(antenna: SectorAntennaSettings) -> bool:
 
 @contextmanager
 def seeded_generator(drop: Drops) -> Iterator[torch.Generator]:
-    """Sionna's generator, seeded for this drop; it and torch's own are given back as they were."""
+    """Yields Sionna's generator, seeded for this drop; it and torch's own are restored afterwards."""
     with torch.random.fork_rng(devices=[]):
         from sionna.phy import config
 

@@ -1,4 +1,4 @@
-"""Sionna's rays in a large-scale state of ours, for users who move: :mod:`phy.sionna_adapter.moving`.
+"""Draws Sionna's rays in a large-scale state of ours, for UEs that move: :mod:`phy.sionna_adapter.moving`.
 
 Line of sight, path loss, walls, shadowing, spreads and K-factors are those of :mod:`phy.tr38901.large_scale`, which
 follow a user; links are in the state that carries most of them. Sionna makes clusters and rays of it. At every state
@@ -29,7 +29,7 @@ _ALL_RAYS = ("aoa", "aod", "zoa", "zod", "xpr")
 def rays_in_state(
     drop: Drops, plan: ChannelPlan, links: SiteLinks, position: Tensor, indoor_state: IndoorState
 ) -> SionnaLinks:
-    """Let Sionna draw the rays of one drop in a given large-scale state.
+    """Draws the rays of one drop by Sionna in a given large-scale state.
 
     Powers are made up to unit sum again where Sionna drops clusters 25 dB below the strongest, so that a link between
     isotropic antennas has the power that the state gives it.

@@ -1,4 +1,4 @@
-"""Channel matrices on Sionna's rays: what :mod:`phy.sionna_adapter.channel` draws, seen by panels of antennas.
+"""Builds channel matrices on Sionna's rays: those of :mod:`phy.sionna_adapter.channel` through panels of antennas.
 
 Line of sight, path loss, large-scale parameters, clusters and rays are Sionna's, and belong to sites; the cells of a
 site have phases of their own. What panels make of rays is :func:`phy.tr38901.coefficients.steer`, which makes the same
@@ -33,8 +33,7 @@ _LINKS_AT_ONCE = 256  # that are steered before the cells are chosen that a user
 
 
 def build_sionna_matrices(drops: Drops, plan: ChannelPlan, device: torch.device, dtype: torch.dtype) -> Channel:
-    """Draw the channel of each drop on the CPU in double precision, then move it; as
-    :func:`phy.channel.channel.build_channel`.
+    """Draws the channel of each drop on the CPU in double precision, then moves it.
 
     Args:
         drops: the batch.
@@ -90,7 +89,7 @@ def _some_users(
 
 
 def mean_snr(plan: ChannelPlan, links: SionnaLinks, bearing: Tensor) -> Tensor:
-    """Mean over ports and rays of the SNR of all links, ``[1, U, C]``.
+    """Computes the mean over ports and rays of the SNR of all links, ``[1, U, C]``.
 
     Args:
         plan: of the channel, with panels.
@@ -104,7 +103,7 @@ def mean_snr(plan: ChannelPlan, links: SionnaLinks, bearing: Tensor) -> Tensor:
 
 
 def rays_of(plan: ChannelPlan, links: SionnaLinks, user: Tensor, cell: Tensor) -> tuple[MimoRays, Tensor]:
-    """Sionna's rays of some links and their c_DS, ``[1, ...]``; strong clusters not split.
+    """Converts Sionna's rays of some links, and their c_DS, ``[1, ...]``; strong clusters are not split.
 
     Args:
         plan: of the channel.

@@ -1,5 +1,4 @@
-"""Users who move, or whom something blocks, on Sionna's rays: the channel of :mod:`phy.channel.moving` for
-cross-checks.
+"""Builds the channel of UEs that move or are blocked on Sionna's rays, for cross-checks of :mod:`phy.channel.moving`.
 
 At every state of the air Sionna draws the rays of all links in our large-scale state
 (:mod:`phy.sionna_adapter.large_scale_state`), and its own coefficients take them through the antennas. In between the
@@ -50,7 +49,7 @@ _RAYS_AT_ONCE = 1 << 18  # of all links of a block of users, to bound the memory
 
 @dataclass(frozen=True)
 class RayState:
-    """Single antennas of a drop at one state of the air; R rays of a link, the direct one first, M = R - 1 others."""
+    """Holds the rays between single antennas in one state: Rl of a link, the direct one first, then Ra others."""
 
     rays: Tensor  # [U, N, S, R] complex amplitudes, strongest clusters first, with the phases of the start
     order: Tensor  # [U, N, M] int64, number of each of these among the rays as they were drawn
@@ -58,16 +57,18 @@ class RayState:
     steering: Tensor  # [U, N, P, K] complex, phase of each path on each PRB
 
     def response(self, turns: Tensor, direct: Tensor) -> Tensor:
-        """Responses ``[U, N, S, K]`` after turns ``[U, N, M]`` of the rays and ``[U, N]`` of the direct ones."""
+        """Computes responses ``[U, Si, Se, K]`` after turns ``[U, Si, Ra]`` of the rays and ``[U, Si]`` of the direct
+        ones.
+        """
         ordered = torch.cat((direct[..., None], torch.take_along_dim(turns, self.order, -1)), -1)
         return path_response(self.rays, ordered, self.steering)
 
     def select(self, users: slice) -> RayState:
-        """Those of some users."""
+        """Selects the rays of some UEs."""
         return RayState(self.rays[users], self.order[users], self.wave[users], self.steering[users])
 
     def to(self, target: DeviceAndType) -> RayState:
-        """The same on a device, complex numbers of its type; waves stay in float64."""
+        """Moves the rays to a device, complex numbers of its type; waves stay in float64."""
         kind = target.dtype.to_complex()
         rays, steering = (values.to(target.device, kind) for values in (self.rays, self.steering))
         return RayState(rays, self.order.to(target.device), self.wave.to(target.device), steering)
@@ -102,7 +103,7 @@ class _Segment:
 
 
 class SionnaMovingDrop(MovingDrop):
-    """One drop on its way; states are drawn on the CPU in float64, one after the other."""
+    """Computes the states of one drop whose UEs move; they are drawn on the CPU in float64, one after the other."""
 
     def __init__(self, drop: Drops, plan: ChannelPlan, motion: MotionPlan) -> None:
         super().__init__(drop, plan, motion, _every_prb(plan))
@@ -122,7 +123,7 @@ class SionnaMovingDrop(MovingDrop):
         return replace(scale, gain_db=self._gain_db[number]), place
 
     def links(self, number: int) -> SionnaLinks:
-        """All links as Sionna draws them in a state, without blockage; the last two are kept."""
+        """Draws all links by Sionna in a state, without blockage; the last two states are kept."""
         number = 0 if self.is_static.all() else number
         if number not in self._links:
             _, way, place = self.position_at_state(number)
@@ -132,14 +133,16 @@ class SionnaMovingDrop(MovingDrop):
         return self._links[number]
 
     def ray_state(self, number: int) -> RayState:
-        """Rays of all links through single antennas, with blockage; the last two are kept."""
+        """Computes the rays of all links through single antennas, with blockage; the last two states are kept."""
         if number not in self._rays:
             self._rays = _beside(self._rays, number)
             self._rays[number] = _ray_state(self.plan, self.links(number), self._blocked(number))
         return self._rays[number]
 
     def response(self, slot: int, slot_s: float, target: DeviceAndType) -> Tensor:
-        """Response of all links at the start of a slot, ``[U, C * 2K]``: real, then imaginary parts of a cell."""
+        """Computes the response of all links at the start of a slot, ``[U, C * 2K]``: real, then imaginary parts of a
+        cell.
+        """
         number, since = divmod(slot, self.motion.update_slots)
         segment = self._segment_of(number, target)
         times = torch.tensor([self.position_at_state(number)[0], slot * slot_s], dtype=torch.float64)
@@ -152,7 +155,7 @@ class SionnaMovingDrop(MovingDrop):
         return torch.view_as_real(response).transpose(-1, -2).flatten(1)
 
     def direct_turns(self, t_s: Tensor) -> Tensor:
-        """Turns of the direct rays, ``[1, U, T, C]``: minus the length of the path in wavelengths."""
+        """Computes the turns of the direct rays, ``[1, U, T, C]``: minus the length of the path in wavelengths."""
         return self._direct(t_s)[..., self.plan.topology.cell_site]
 
     def _direct(self, t_s: Tensor) -> Tensor:
@@ -201,10 +204,12 @@ class SionnaMovingDrop(MovingDrop):
 
 @dataclass(frozen=True)
 class SionnaFading(MovingFading):
-    """Fading of drops on their way on Sionna's rays; real and imaginary part on each PRB are the coordinates."""
+    """Computes the fading of drops whose UEs move on Sionna's rays; coordinates are real and imaginary part on each
+    PRB.
+    """
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
-        """Response of every link at the start of each slot, ``[B, U, T, C * 2K]``."""
+        """Computes the response of every link at the start of each slot, ``[B, U, T, C * 2K]``."""
         target, parts = DeviceAndType(self.rays.device, self.rays.dtype), []
         for moving_drop in self.moving_drops:
             assert isinstance(moving_drop, SionnaMovingDrop)
@@ -214,7 +219,7 @@ class SionnaFading(MovingFading):
 
 
 class SionnaMovingDropMatrices(MovingDropMatrices):
-    """Matrices of one drop on its way on Sionna's rays."""
+    """Computes the matrices of one drop whose UEs move on Sionna's rays."""
 
     def _links(self, state: MimoState, user: Tensor, cell: Tensor) -> tuple[MimoRays, Tensor]:
         assert isinstance(self.moving_drop, SionnaMovingDrop)
@@ -225,7 +230,7 @@ class SionnaMovingDropMatrices(MovingDropMatrices):
 def build_moving_sionna_channel(
     drops: Drops, plan: ChannelPlan, motion: MotionPlan, device: torch.device, dtype: torch.dtype
 ) -> Channel:
-    """As :func:`phy.channel.moving_matrices.build_moving_channel` on Sionna's rays, with panels or without.
+    """Builds the channel of UEs that move on Sionna's rays, with panels or without.
 
     Raises:
         ValueError: settings that :func:`phy.sionna_adapter.channel.require_sionna_support` refuses; a trajectory file

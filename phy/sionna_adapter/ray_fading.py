@@ -1,4 +1,4 @@
-"""Small-scale fading of given rays: each with an amplitude, a Doppler shift and a delay of its own.
+"""Computes small-scale fading of given rays, each with an amplitude, a Doppler shift and a delay of its own.
 
 The response of user u to sector s of site n on PRB k at time t is
 
@@ -26,7 +26,8 @@ _RAYS_AT_ONCE = 1 << 18  # of all links of a block of users, to bound the memory
 
 @dataclass(frozen=True)
 class RayFading:
-    """Rays of D drops with L clusters a link, ready to be evaluated at any time for a batch of B that may repeat them.
+    """Holds rays of Bd drops with Cl clusters a link, to be evaluated at any time for a batch of B that may repeat
+    drops.
 
     Rays stand in the order: the direct one, those of the strongest cluster, of the second, of all others; within
     a cluster sub-cluster by sub-cluster. ``R = 1 + 20 L`` rays have ``P = 1 + 6 + L - 2`` delays.
@@ -41,11 +42,13 @@ class RayFading:
 
     @property
     def to_prbs(self) -> Tensor:
-        """Real and imaginary part on each PRB are the coordinates, ``[2K, 2K]``."""
+        """Returns the unit matrix ``[2K, 2K]``: coordinates are real and imaginary part on each PRB."""
         return torch.eye(2 * self.steering.shape[-1], dtype=self.rays.real.dtype, device=self.rays.device)
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
-        """Response of every link at the start of each slot, ``[B, U, T, C * 2K]``: real, then imaginary parts."""
+        """Computes the response of every link at the start of each slot, ``[B, U, T, C * 2K]``: real, then imaginary
+        parts.
+        """
         drops, users, sites, sectors, _ = self.rays.shape
         width = sites * sectors * 2 * self.steering.shape[-1]
         out = self.rays.real.new_empty((drops, users, slots, width))
@@ -59,12 +62,12 @@ class RayFading:
         return out[self.which]
 
     def to(self, device: torch.device, dtype: torch.dtype) -> RayFading:
-        """The same on another device; Doppler shifts stay in float64."""
+        """Moves the fading to another device; Doppler shifts stay in float64."""
         rays, steering = (values.to(device, dtype.to_complex()) for values in (self.rays, self.steering))
         return RayFading(rays, self.doppler_hz.to(device), steering, self.which.to(device), self.error)
 
     def stacked_with(self, others: Sequence[RayFading]) -> RayFading:
-        """One batch of this one and others, drop after drop."""
+        """Stacks this batch and others, drop after drop."""
         parts, which, drops = (self, *others), [], 0
         for part in parts:
             which.append(part.which + drops)
@@ -84,7 +87,7 @@ class RayFading:
 
 
 def path_response(rays: Tensor, turns: Tensor, steering: Tensor) -> Tensor:
-    """Response of users' links, complex ``[U, N, S, K]``.
+    """Computes the response of UEs' links, complex ``[U, Si, Se, K]``.
 
     Args:
         rays: amplitudes ``[U, N, S, R]`` in the order of :class:`RayFading`.
@@ -97,7 +100,7 @@ def path_response(rays: Tensor, turns: Tensor, steering: Tensor) -> Tensor:
 
 
 def path_delays(cluster_delay_s: Tensor, spread_s: Tensor) -> Tensor:
-    """Delays ``[..., P]`` of the paths of links.
+    """Computes the delays ``[..., P]`` of the paths of links.
 
     Args:
         cluster_delay_s: of the clusters, strongest first, ``[..., L]``.
@@ -109,7 +112,7 @@ def path_delays(cluster_delay_s: Tensor, spread_s: Tensor) -> Tensor:
 
 
 def ray_order() -> list[int]:
-    """Rays of a cluster, sub-cluster by sub-cluster."""
+    """Returns the rays of a cluster, sub-cluster by sub-cluster."""
     return [ray for rays in SUB_CLUSTERS for ray in rays]
 
 

@@ -1,5 +1,5 @@
-"""Where the base stations stand: a hexagonal grid of sites with one or three sectors, with or without wrap-around, or
-a hall with base stations under its ceiling.
+"""Computes positions of base stations: a hexagonal grid of sites with one or three sectors, with or without
+wrap-around, or a hall with base stations under its ceiling.
 
 The grid is that of TR 38.901 clause 7.8 and ITU-R M.2412: with three sectors, each boresight points at a
 neighbouring site. A site's own area is the hexagon of all points nearer to it than to another site of the
@@ -32,7 +32,7 @@ _RINGS = {1: 0, 7: 1, 19: 2}  # sites of a full hexagonal cluster: 1, 1 + 6, 1 +
 
 @settings_dataclass(frozen=True, config=STRICT)
 class TopologySettings:
-    """Sites, sectors and heights of the network."""
+    """Holds sites, sectors and heights of the network."""
 
     layout: Literal["hexagonal", "single", "indoor"] = "hexagonal"
     """Hexagonal grid of sites, a single site that knows no others, or a hall of 120 m x 50 m with two rows of six."""
@@ -66,13 +66,13 @@ class TopologySettings:
 
     @property
     def site_count(self) -> int:
-        """Number of sites that the layout has."""
+        """Returns the number of sites that the layout has."""
         return {"single": 1, "hexagonal": self.sites, "indoor": HALL_SITES[0] * HALL_SITES[1]}[self.layout]
 
 
 @dataclass(frozen=True)
 class Topology:
-    """A network's sites and cells; cell index = site * sectors + sector. Lengths in m, float64."""
+    """Holds a network's sites and cells; cell index = site * sectors + sector. Lengths in m, float64."""
 
     site_m: Tensor  # [N, 3] positions of the antennas
     cell_site: Tensor  # [C] int64, site of each cell
@@ -84,22 +84,22 @@ class Topology:
 
     @property
     def omnidirectional(self) -> bool:
-        """Whether the cells radiate alike in all directions, whatever the antenna."""
+        """Returns whether the cells radiate alike in all directions, whatever the antenna."""
         return self.sectors == 1 and not self.hall
 
     @property
     def sites(self) -> int:
-        """Number of sites N."""
+        """Returns the number of sites Si."""
         return len(self.site_m)
 
     @property
     def cells(self) -> int:
-        """Number of cells C."""
+        """Returns the number of cells C."""
         return len(self.cell_site)
 
 
 def build_topology(settings: TopologySettings) -> Topology:
-    """Sites around the origin, the centre one first, then ring by ring anticlockwise."""
+    """Builds sites around the origin, the centre one first, then ring by ring anticlockwise."""
     sites, sectors = settings.site_count, settings.sectors
     hall = settings.layout == "indoor"
     rings = 0 if hall else _RINGS[sites]
@@ -119,7 +119,7 @@ def build_topology(settings: TopologySettings) -> Topology:
 
 
 def displacement(topology: Topology, user_m: Tensor) -> Tensor:
-    """Vector from each site to each user in m, by the image of the site that is horizontally nearest.
+    """Computes the vector from each site to each UE in m, by the image of the site that is horizontally nearest.
 
     Args:
         topology: the network.

@@ -23,7 +23,7 @@ _NEWTON_STEPS = 8
 def place_per_cell(
     keys: Tensor, topology: Topology, per_cell: int, min_distance_m: float, height_m: float
 ) -> tuple[Tensor, Tensor]:
-    """The same number of users in every cell, uniform over the cell's own area, ordered cell by cell.
+    """Draws the same number of UEs in every cell, uniform over the cell's own area, ordered cell by cell.
 
     Args:
         keys: int64 ``[B]``, from :meth:`phy.random.Drops.keys`.
@@ -46,7 +46,7 @@ def place_per_cell(
 def place_uniform(
     keys: Tensor, topology: Topology, users: int, min_distance_m: float, height_m: float
 ) -> tuple[Tensor, Tensor]:
-    """Users uniform over the union of all hexagons: the cells have equal areas, so each user draws a cell first.
+    """Draws UEs uniform over the union of all hexagons: the cells have equal areas, so each UE draws a cell first.
 
     Arguments, results and errors as for :func:`place_per_cell`, with U = users.
     """

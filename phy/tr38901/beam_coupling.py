@@ -1,4 +1,4 @@
-"""Power between every beam of every cell and every beam of every user, summed over the rays of the links.
+"""Computes the power between every beam of every cell and every beam of every UE, summed over the rays of the links.
 
 Each ray has the gain of both ends in its own directions (TR 36.873 equation 8.1-1, RSRP between two beams). Delays,
 powers and departures are those of :mod:`phy.tr38901.coupling_gain`, so that a single beam of the base station and an
@@ -29,14 +29,16 @@ _SINGLE = torch.float32
 
 
 class Pattern(Protocol):
-    """Linear gain of each beam of an antenna towards directions from its bearing: ``[...]`` twice to ``[..., Q]``."""
+    """Computes the linear gain of each beam of an antenna towards directions from its bearing: ``[...]`` twice to
+    ``[..., Q]``.
+    """
 
     def __call__(self, azimuth_rad: Tensor, zenith_rad: Tensor, /) -> Tensor: ...
 
 
 @dataclass(frozen=True)
 class LinkEnds:
-    """Antennas of both ends."""
+    """Holds the antennas of both ends."""
 
     base: Pattern
     boresight_rad: Tensor  # [S] of the sectors of a site
@@ -65,7 +67,8 @@ class _Rays:
 
 
 def beam_power(drop: Drops, model: LargeScaleModel, links: SiteLinks, ends: LinkEnds) -> Tensor:
-    """Linear gain ``[U, C, Q, A]`` between beams Q of the cells and beams A of the users, walls and shadowing included.
+    """Computes the linear gain ``[U, C, Q, Qu]`` between beams Q of the cells and beams Qu of the UEs, walls and
+    shadowing included.
 
     Args:
         drop: one drop.

@@ -1,4 +1,4 @@
-"""Clusters and rays of links: delays, powers, directions of departure, and what an antenna makes of them.
+"""Computes clusters and rays of links: delays, powers, directions of departure, and the gain of an antenna over them.
 
 TR 38.901 clause 7.5, steps 5 to 9. The arrays of this file have one row for each link, all of one state, with L
 clusters of 20 rays. Whatever is random enters as normal numbers, which the caller takes from fields over the plane,
@@ -32,7 +32,7 @@ _SINGLE = torch.float32
 
 @dataclass(frozen=True)
 class Clusters:
-    """Delays and powers of the scattered rays of some links."""
+    """Holds delays and powers of the scattered rays of some links."""
 
     delay_s: Tensor  # [R, L]
     power: Tensor  # [R, L], of unit sum; zero beyond the state's number of clusters
@@ -40,7 +40,7 @@ class Clusters:
 
 @dataclass(frozen=True)
 class AngularSpreads:
-    """What the directions of departure of some links follow from, in degrees, ``[R]`` each."""
+    """Holds the parameters of the directions of departure of some links, in degrees, ``[R]`` each."""
 
     azimuth: Tensor  # ASD
     zenith: Tensor  # ZSD
@@ -54,7 +54,7 @@ class AngularSpreads:
 def clusters(
     state: PropagationState, delay_spread_s: Tensor, k_db: Tensor | None, draws: Tensor, most: int
 ) -> Clusters:
-    """Delays ascending from zero and powers (equations 7.5-1 to 7.5-6).
+    """Computes delays ascending from zero and powers (equations 7.5-1 to 7.5-6).
 
     Args:
         state: of all the links.
@@ -78,14 +78,14 @@ def clusters(
 
 
 def los_delay_scaling(k_db: Tensor) -> Tensor:
-    """Divisor of the delays of links in line of sight with K-factor K in dB (equation 7.5-3)."""
+    """Computes the divisor of the delays of links in line of sight with K-factor K in dB (equation 7.5-3)."""
     return (0.7705 - 0.0433 * k_db + 0.0002 * k_db**2 + 0.000017 * k_db**3).clamp(min=0.1)
 
 
 def cluster_angles_deg(
     state: PropagationState, power: Tensor, spreads: AngularSpreads, draws: Tensor, side: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Azimuth and zenith angle of each cluster in degrees, ``[R, L]`` each (equations 7.5-9 to 7.5-19).
+    """Computes azimuth and zenith angle of each cluster in degrees, ``[R, Cl]`` each (equations 7.5-9 to 7.5-19).
 
     Args:
         state: of all the links.
@@ -121,7 +121,8 @@ def mean_gains(
     spreads: AngularSpreads,
     angles: tuple[Tensor, ...],
 ) -> Tensor:
-    """Mean gain of each sector's antenna over the 20 rays of each cluster, linear, float64 ``[R, S, L]``.
+    """Computes the mean gain of each sector's antenna over the 20 rays of each cluster, linear, float64 ``[R, Se,
+    Cl]``.
 
     Args:
         state: of all the links.
@@ -155,7 +156,7 @@ def _mean_gains(
 
 @functools.cache
 def ray_offsets() -> Tensor:
-    """Offsets of a cluster's rays for a spread of one degree, Table 7.5-3, ``[20]``."""
+    """Returns the offsets of a cluster's rays for a spread of one degree, Table 7.5-3, ``[20]``."""
     half = torch.tensor(_OFFSETS, dtype=torch.float64)
     return torch.stack((half, -half), 1).flatten()
 
@@ -168,12 +169,14 @@ def _pairings() -> Tensor:
 
 
 def pairing_index(draw: Tensor) -> Tensor:
-    """Which pairing a uniform number means."""
+    """Computes the index of the pairing that a uniform number stands for."""
     return (draw * _COUPLINGS).long()
 
 
 def paired_offsets(draw: Tensor) -> Tensor:
-    """Offsets of a cluster's rays in the random order that a uniform number ``[...]`` means, ``[..., 20]``."""
+    """Returns the offsets of a cluster's rays in the random order that a uniform number ``[...]`` stands for, ``[...,
+    20]``.
+    """
     return _pairings()[pairing_index(draw)]
 
 

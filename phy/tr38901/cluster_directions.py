@@ -1,4 +1,5 @@
-"""Clusters of links at both ends from their large-scale parameters: TR 38.901 clause 7.5, steps 5 to 7, for matrices.
+"""Computes clusters of links at both ends from their large-scale parameters, for matrices (TR 38.901 clause 7.5, steps
+5 to 7).
 
 The delays, powers and departures are those of :mod:`phy.tr38901.cluster_angles`; arrivals follow the same equations
 with the spreads of the arrival angles.
@@ -25,7 +26,7 @@ SIDES = 4
 
 @dataclass(frozen=True)
 class LinkStatistics:
-    """What the clusters of R links of one state follow from."""
+    """Holds the parameters of the clusters of R links of one state."""
 
     values: Tensor  # [R, 7] parameters in the order of phy.tr38901.lsp_tables.NAMES
     median_zsd_deg: Tensor  # [R] 10 ** mean of log10 ZSD
@@ -36,13 +37,13 @@ class LinkStatistics:
 
 
 def direct_ray(state: PropagationState, links: LinkStatistics) -> DirectRay:
-    """The direct rays; they arrive from where the base station is."""
+    """Computes the direct rays, which arrive from the direction of the base station."""
     k = 10.0 ** (links.values[:, NAMES.index("K")] / 10.0) if state.k_db else torch.zeros_like(links.aod)
     return DirectRay(k, links.aod, links.zod, links.aod + math.pi, math.pi - links.zod, links.distance_m)
 
 
 def cluster_spreads(state: PropagationState, links: LinkStatistics) -> ClusterSpreads:
-    """How rays spread within the clusters of these links."""
+    """Computes how rays spread within the clusters of links."""
     like = torch.ones_like(links.aod)
     asd, asa, zsa = state.cluster_spread_deg
     mean, sigma = state.xpr_db
@@ -52,7 +53,7 @@ def cluster_spreads(state: PropagationState, links: LinkStatistics) -> ClusterSp
 def cluster_directions(
     state: PropagationState, links: LinkStatistics, normals: Tensor, sides: Tensor, indoor: bool = False
 ) -> ClusterDirections:
-    """Delays, powers and directions of the clusters.
+    """Computes delays, powers and directions of the clusters.
 
     Args:
         state: of all the links.

@@ -1,4 +1,4 @@
-"""MIMO channel matrices of chosen links from their rays, TR 38.901 clause 7.5, step 11.
+"""Computes MIMO channel matrices of chosen links from their rays (TR 38.901 clause 7.5, step 11).
 
 The channel between all ports of all links is too big to hold: 570 users x 57 cells x 50 PRBs x 4 x 32 ports are
 1.7 GB in single precision. So rays are kept as angles, and matrices are made for the links that are asked for: pick
@@ -21,7 +21,7 @@ from .lsp_tables import RAYS, STRONG_CLUSTERS, SUB_CLUSTER_DELAYS, SUB_CLUSTERS
 
 @dataclass(frozen=True)
 class MimoRays:
-    """Rays of links in N clusters of M, downlink: they depart at the base station and arrive at the UE.
+    """Holds the rays of links in Cl clusters of Ra, downlink: they depart at the base station and arrive at the UE.
 
     Angles in rad and global axes. The rays of a link sum up to unit power; the direct ray is beside them.
     """
@@ -42,13 +42,13 @@ class MimoRays:
     distance_m: Tensor  # [...] length of the direct ray
 
     def pick(self, *index: Tensor) -> MimoRays:
-        """The rays of some links: ``rays.pick(drop, user, cell)`` with int64 indices of one shape."""
+        """Selects the rays of some links: ``rays.pick(drop, user, cell)`` with int64 indices of one shape."""
         return MimoRays(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
 
 
 @dataclass(frozen=True)
 class SteeredRays:
-    """Rays as the ports of two panels see them."""
+    """Holds rays through the ports of two panels."""
 
     rx: Tensor  # [..., N, Nr, 2M] fields of the receiving ports, times the ray's amplitude
     tx: Tensor  # [..., N, 2M, Nt] fields of the transmitting ports behind the polarization matrix
@@ -56,11 +56,13 @@ class SteeredRays:
     delay_s: Tensor  # [..., N]
 
     def taps(self, time_s: Tensor) -> Tensor:
-        """Coefficients of the clusters at times ``[T]``, ``[..., N, T, Nr, Nt]`` (TR 38.901 equation 7.5-22)."""
+        """Computes coefficients of the clusters at times ``[T]``, ``[..., Cl, T, Nr, Nt]`` (TR 38.901
+        equation 7.5-22).
+        """
         return self.turned(self.doppler_hz[..., None, :] * time_s[:, None])
 
     def turned(self, turns: Tensor) -> Tensor:
-        """The same after so many turns of each ray, ``[..., N, T, M]`` float64."""
+        """Computes coefficients of the clusters after turns ``[..., Cl, T, Ra]``, float64, of each ray."""
         phase = 2.0 * math.pi * (turns - turns.floor())
         rotating = torch.complex(phase.cos(), phase.sin()).to(self.rx.dtype).repeat_interleave(2, -1)
         left = self.rx[..., None, :, :] * rotating[..., None, :]
@@ -68,7 +70,7 @@ class SteeredRays:
         return product
 
     def response(self, frequency_hz: Tensor, time_s: Tensor) -> Tensor:
-        """Channel matrices ``H``, so that ``y = H x``, complex ``[..., T, K, Nr, Nt]``.
+        """Computes channel matrices ``H``, so that ``y = H x``, complex ``[..., T, K, Nr, Nt]``.
 
         Args:
             frequency_hz: ``[K]`` relative to the carrier, for example of the PRBs asked for.
@@ -84,7 +86,7 @@ class SteeredRays:
 
 @dataclass(frozen=True)
 class LinkEnd:
-    """One end of the links: its panel and how that is turned."""
+    """Holds one end of the links: its panel and the orientation of that."""
 
     panel: PanelSettings
     orientation_rad: Tensor  # [..., 3], see phy.antenna.panel
@@ -93,7 +95,7 @@ class LinkEnd:
 def steer(
     rays: MimoRays, base: LinkEnd, ue: LinkEnd, velocity_mps: Tensor, carrier_hz: float, gain: Tensor
 ) -> SteeredRays:
-    """Apply the panels of both ends to rays: all of the channel matrix that does not depend on frequency and time.
+    """Applies the panels of both ends to rays: all of the channel matrix that does not depend on frequency and time.
 
     TR 38.901 equations 7.5-22 (scattered rays), 7.5-29 (direct ray) and 7.5-30 (both, by the K-factor). The direct ray
     becomes one cluster more, without delay and with one ray.
@@ -123,7 +125,8 @@ def steer(
 
 
 def with_sub_clusters(rays: MimoRays, cluster_delay_spread_s: Tensor) -> MimoRays:
-    """Split the two strongest clusters into three sub-clusters each: N + 4 clusters (TR 38.901 Table 7.5-5).
+    """Splits the two strongest clusters into three sub-clusters each, which makes Cl + 4 clusters (TR 38.901 Table
+    7.5-5).
 
     Args:
         rays: in clusters of 20.
@@ -158,7 +161,9 @@ def with_sub_clusters(rays: MimoRays, cluster_delay_spread_s: Tensor) -> MimoRay
 
 
 def split_order(rays: MimoRays) -> Tensor:
-    """Which cluster each of the N + 4 comes from that :func:`with_sub_clusters` makes, int64 ``[..., N + 4]``."""
+    """Computes which cluster each of the Cl + 4 comes from that :func:`with_sub_clusters` makes, int64 ``[..., Cl +
+    4]``.
+    """
     strong = rays.power.sum(-1).topk(STRONG_CLUSTERS, -1).indices
     order = torch.cat((torch.arange(rays.power.shape[-2], device=strong.device).expand(rays.delay_s.shape), strong), -1)
     return torch.cat((order, strong), -1)

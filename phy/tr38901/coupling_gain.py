@@ -1,4 +1,4 @@
-"""From clusters to the power that each cell's antenna sends along them, summed over the states that a link is in."""
+"""Computes the power that each cell's antenna sends along clusters, summed over the states that a link is in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ K, DS, ASD, ZSD = (NAMES.index(name) for name in ("K", "DS", "ASD", "ZSD"))
 
 @dataclass(frozen=True)
 class ClusterDraws:
-    """What is random in the clusters of all links."""
+    """Holds the random numbers of the clusters of all links."""
 
     normal: Tensor  # [B, U, N, L, 4] delay, shadowing, azimuth, zenith
     uniform: Tensor  # [B, U, N, L, 3] sides of azimuth and zenith, pairing of the rays; L = 0 where no rays are summed
@@ -26,7 +26,7 @@ class ClusterDraws:
 
 @dataclass(frozen=True)
 class RayPower:
-    """Power of links as it arrives, over what isotropic antennas would receive without any loss."""
+    """Holds the received power of links, relative to isotropic antennas without any loss."""
 
     scattered: Tensor  # [B, U, N, S, L]
     direct: Tensor  # [B, U, N, S]
@@ -62,7 +62,7 @@ def sum_rays(
     values: tuple[Tensor, ...],
     power: tuple[Tensor, ...],
 ) -> RayPower:
-    """Power of every link: the clusters with the mean gain over their rays, and the direct ray.
+    """Computes the power of every link: the clusters with the mean gain over their rays, and the direct ray.
 
     Args:
         plan: antennas and states.

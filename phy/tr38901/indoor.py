@@ -12,12 +12,13 @@ _REACH_M: dict[PathLossModel, float] = {"uma": 25.0, "umi": 25.0, "rma": 10.0, "
 
 
 def draw_indoor(keys: Tensor, users: int, share: float) -> Tensor:
-    """Which users are indoors, bool ``[B, U]``: each one with probability ``share`` (TR 38.901 Table 7.2-1)."""
+    """Draws which UEs are indoors, bool ``[B, U]``: each one with probability ``share`` (TR 38.901 Table 7.2-1)."""
     return uniform(keys, (users,)) < share
 
 
 def indoor_height_m(keys: Tensor, users: int, floors: tuple[int, int], ground_m: float) -> Tensor:
-    """Height of users indoors, ``3 (n_fl - 1) + ground`` in m, ``[B, U]`` (TR 38.901 Table 7.2-1, with ground 1.5 m).
+    """Draws the height of UEs indoors, ``3 (n_fl - 1) + ground`` in m, ``[B, U]`` (TR 38.901 Table 7.2-1, with ground
+    1.5 m).
 
     A user's floor is uniform from 1 to the floors of his building, which are uniform between the two given.
     """
@@ -28,7 +29,7 @@ def indoor_height_m(keys: Tensor, users: int, floors: tuple[int, int], ground_m:
 
 
 def indoor_distance_m(keys: Tensor, users: int, model: PathLossModel, legacy: bool = False) -> Tensor:
-    """Horizontal distance from the outer wall to an indoor user, d_2D-in in m, ``[B, U]``.
+    """Draws the horizontal distance from the outer wall to an indoor UE, d_2D-in in m, ``[B, U]``.
 
     TR 38.901 clause 7.4.3.1: the smaller of two uniform draws between 0 and 25 m (UMa, UMi) or 10 m (RMa), one value
     per user; in the legacy model of Table 7.4.3-3 a single one. Free space knows no buildings: 0.

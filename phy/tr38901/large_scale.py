@@ -1,4 +1,4 @@
-"""Large-scale state of all links as a function of where the users are.
+"""Computes the large-scale state of all links as a function of the positions of the UEs.
 
 :func:`draw_large_scale_model` draws all random numbers of a drop once; :meth:`LargeScaleModel.at` is a pure function of
 the UEs' positions. Line of sight, shadowing, spreads, K-factor and clusters are correlated random processes over the
@@ -61,7 +61,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class LargeScale:
-    """What stays of a link while its user moves by less than a few metres; float64."""
+    """Holds the large-scale state of links, constant while the UE moves by less than a few metres; float64."""
 
     gain_db: Tensor  # [B, U, C] coupling gain: antennas - path loss - walls + shadowing, without transmit power
     los: Tensor  # [B, U, N] bool, a direct path reaches the user: outdoors and in line of sight
@@ -78,7 +78,7 @@ class LargeScale:
 
 @dataclass(frozen=True)
 class IndoorState:
-    """What of a link belongs to the user alone; each ``[B, U]``."""
+    """Holds the part of a link's state that belongs to the UE alone; each ``[B, U]``."""
 
     indoor: Tensor  # bool
     depth_m: Tensor  # horizontal distance from the wall
@@ -88,7 +88,9 @@ class IndoorState:
 
 @dataclass(frozen=True)
 class LargeScaleModel:
-    """All that is drawn once per drop; amplitudes of fields have the shape ``[B, 2W, ...]``."""
+    """Holds all random numbers that are drawn once per drop; amplitudes of processes have the shape ``[B,
+    2W, ...]``.
+    """
 
     plan: LargeScalePlan
     waves: PlaneWaves
@@ -103,7 +105,7 @@ class LargeScaleModel:
     side: Tensor  # [B, U, N, L, 3] uniform: sides of a cluster's azimuth and zenith, and its rays' pairing
 
     def at(self, user_m: Tensor, unfolded_m: Tensor | None = None) -> LargeScale:
-        """The state of all links with users at ``[B, U, 3]`` in m, float64.
+        """Computes the state of all links with UEs at ``[B, U, 3]`` in m, float64.
 
         Args:
             user_m: positions; with wrap-around inside the cluster's hexagons.
@@ -117,7 +119,7 @@ class LargeScaleModel:
 
 
 def draw_large_scale_model(drops: Drops, plan: LargeScalePlan) -> LargeScaleModel:
-    """Draw the air of one drop, or of several.
+    """Draws the large-scale model of one drop, or of several.
 
     Streams: "waves", "parameters", "los", "clusters", "cluster_sides", "environment_height", "indoor",
     "indoor_distance", "penetration", "car".
@@ -147,7 +149,8 @@ def draw_large_scale_model(drops: Drops, plan: LargeScalePlan) -> LargeScaleMode
 
 
 def draw_indoor_state(drops: Drops, settings: PropagationSettings, users: int) -> IndoorState:
-    """Who is indoors or in a car, how deep, and behind what; the same whoever draws the rest of the channel.
+    """Draws which UEs are indoors or in a car, their depth and the loss; the same whatever provider draws the rest of
+    the channel.
 
     Streams: "indoor", "indoor_distance", "penetration", "in_car", "car".
     """
@@ -197,7 +200,7 @@ def large_scale(
 
 @dataclass(frozen=True)
 class SiteLinks:
-    """Links to sites between isotropic antennas, each in the state that carries most of it."""
+    """Holds the links to sites between isotropic antennas, each in the state that carries most of its power."""
 
     geometry: Geometry
     column: Tensor  # [B, U, N] int64, of the state among those of the plan: LOS, NLOS, O2I
@@ -207,7 +210,8 @@ class SiteLinks:
 
 
 def site_links(model: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor | None = None) -> SiteLinks:
-    """What clusters at both ends follow from, with users at ``[B, U, 3]`` in m; the air must have been drawn with them.
+    """Computes the links that clusters at both ends follow from, with UEs at ``[B, U, 3]`` in m; the model must have
+    clusters.
 
     Args:
         model: of :func:`draw_large_scale_model`.
@@ -224,7 +228,7 @@ def site_links(model: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor | None
 
 
 def place_on_floors(drops: Drops, user_m: Tensor, settings: PropagationSettings) -> Tensor:
-    """Positions ``[B, U, 3]`` with the users indoors on their floors, where the settings have floors."""
+    """Raises the UEs indoors of positions ``[B, U, 3]`` to their floors, where the settings have floors."""
     if settings.indoor_floors is None:
         return user_m
     users = user_m.shape[1]
@@ -236,7 +240,7 @@ def place_on_floors(drops: Drops, user_m: Tensor, settings: PropagationSettings)
 def delay_spread_log10(
     model: PathLossModel, carrier_hz: float, edition: Edition = "v19"
 ) -> tuple[tuple[float, float], ...]:
-    """Mean and standard deviation of ``log10(delay spread / s)`` in LOS, NLOS and O2I, TR 38.901 Table 7.5-6.
+    """Returns mean and standard deviation of ``log10(delay spread / s)`` in LOS, NLOS and O2I, TR 38.901 Table 7.5-6.
 
     Free space, not in the table, has 1 ns.
     """

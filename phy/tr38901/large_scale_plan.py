@@ -1,4 +1,4 @@
-"""Holds what the large-scale state of a drop follows from, and where its UEs are."""
+"""Holds the parameters of the large-scale state of a drop, and the geometry of its links."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .settings import PropagationSettings
 
 @dataclass(frozen=True)
 class LargeScalePlan:
-    """Everything that the air of a drop follows from, besides the drop's number."""
+    """Holds everything that the large-scale model of a drop follows from, besides the drop's number."""
 
     topology: Topology
     propagation: PropagationSettings
@@ -25,24 +25,24 @@ class LargeScalePlan:
 
     @property
     def sums_rays(self) -> bool:
-        """Whether the antenna's gain is a sum over rays; else it is that of the direct line."""
+        """Returns whether the antenna's gain is a sum over rays; else it is that of the direct line."""
         points = self.antenna.kind == "sector" and not self.topology.omnidirectional
         return points and self.propagation.antenna_gain == "rays" and self.propagation.model != "free_space"
 
     @property
     def propagation_states(self) -> tuple[PropagationState, PropagationState, PropagationState]:
-        """Parameters of LOS, NLOS and O2I links."""
+        """Returns the parameters of LOS, NLOS and O2I links."""
         return propagation_states(self.propagation.model, self.propagation.parameters)
 
     @property
     def most_clusters(self) -> int:
-        """Clusters for which a link has room; none where nobody asks for them."""
+        """Returns the most clusters of a link; 0 where clusters are not needed."""
         return max(state.clusters for state in self.propagation_states) if self.clusters or self.sums_rays else 0
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where the users are, seen from the sites."""
+    """Holds the directions and distances from the sites to the UEs."""
 
     link: Link  # [B, U, N]
     path: Tensor  # [B, U, N, 3]

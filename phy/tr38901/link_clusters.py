@@ -1,4 +1,4 @@
-"""Rays of the links between users and the cells that they hear best, from the large-scale state of the drop.
+"""Draws rays of the links between UEs and the cells that they receive best, from the large-scale state of the drop.
 
 Delays, powers and departures follow the same draws as those of the antenna's large-scale gain
 (:mod:`phy.tr38901.coupling_gain`), so that the mean power of a matrix is that gain; arrivals, cross-polarization and
@@ -27,7 +27,7 @@ _INDOORS = 2  # column of the state of users indoors
 
 
 def rays_of_heard_cells(drop: Drops, model: LargeScaleModel, links: SiteLinks, site: Tensor) -> MimoRays:
-    """Rays ``[1, U, J]`` of each user's links to some cells, sub-clusters included.
+    """Draws the rays ``[1, U, J]`` of each UE's links to some cells, sub-clusters included.
 
     Args:
         drop: one drop.
@@ -43,7 +43,7 @@ def rays_of_heard_cells(drop: Drops, model: LargeScaleModel, links: SiteLinks, s
 def link_clusters(
     drop: Drops, model: LargeScaleModel, links: SiteLinks, user: Tensor, site: Tensor
 ) -> tuple[ClusterDirections, ClusterSpreads, DirectRay, Tensor]:
-    """Clusters, spreads within them, direct rays and c_DS ``[1, ...]`` of some links.
+    """Computes clusters, spreads within them, direct rays and c_DS ``[1, ...]`` of some links.
 
     Args:
         drop: one drop.
@@ -76,7 +76,9 @@ def link_clusters(
 
 
 def cluster_delay_spread_s(model: PathLossModel, carrier_hz: float) -> tuple[float, float, float]:
-    """Delay spread within a cluster, c_DS, in LOS, NLOS and O2I (TR 38.901 Table 7.5-6, 3.91 ns where it has none)."""
+    """Returns the delay spread within a cluster, c_DS, in LOS, NLOS and O2I (TR 38.901 Table 7.5-6, 3.91 ns where it
+    has none).
+    """
     if model == "umi":
         return _MICRO_S
     if model == "uma":

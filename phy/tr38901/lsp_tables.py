@@ -1,4 +1,4 @@
-"""Parameters of links in TR 38.901 Table 7.5-6, of all parts: UMa, UMi street canyon, RMa, indoor office.
+"""Tabulates parameters of links, TR 38.901 Table 7.5-6, of all parts: UMa, UMi street canyon, RMa, indoor office.
 
 Three editions. ``v19`` is TR 38.901 V19.2, whose measurements between 7 and 24 GHz narrowed UMa's departure angles.
 ``v16`` is V14.1 to V18, and at the same time channel model B of ITU-R M.2412, with which 3GPP evaluated itself.
@@ -43,7 +43,7 @@ _Log = tuple[float, float, float, float]  # mean = a x + b, sigma = c x + d, wit
 
 @dataclass(frozen=True)
 class PropagationState:
-    """One column of the table."""
+    """Holds one column of the table."""
 
     ds: _Log
     asd: _Log
@@ -62,7 +62,9 @@ class PropagationState:
 
     @property
     def angle_scaling(self) -> tuple[float, float]:
-        """C_phi and C_theta without line of sight, Tables 7.5-2 and 7.5-4; M.2412 where azimuths are Laplacian."""
+        """Returns C_phi and C_theta without line of sight, Tables 7.5-2 and 7.5-4; M.2412 where azimuths
+        are Laplacian.
+        """
         azimuth = _C_PHI_LAPLACIAN if self.laplacian else _C_PHI
         return azimuth[self.clusters], _C_THETA[self.clusters]
 
@@ -214,12 +216,12 @@ _RMA_SIGMA_BEYOND_BREAKPOINT_DB = 6.0
 def propagation_states(
     model: PathLossModel, edition: Edition = "v19"
 ) -> tuple[PropagationState, PropagationState, PropagationState]:
-    """Parameters of a scenario in LOS, NLOS and O2I."""
+    """Returns the parameters of a scenario in LOS, NLOS and O2I."""
     return _TABLES[edition][model]
 
 
 def log_frequency(model: PathLossModel, carrier_hz: float) -> float:
-    """What the table's means and sigmas are linear in: of UMa ``log10(f)`` from 6 GHz up, else ``log10(1 + f)``.
+    """Computes the variable of the table's means and sigmas: for UMa ``log10(f)`` from 6 GHz up, else ``log10(1 + f)``.
 
     f in GHz, at least 2 in UMi and 6 indoors (notes 6 and 7 of the table); RMa does not depend on it.
     """
@@ -228,7 +230,9 @@ def log_frequency(model: PathLossModel, carrier_hz: float) -> float:
 
 
 def moments(state: PropagationState, model: PathLossModel, carrier_hz: float) -> tuple[tuple[float, float], ...]:
-    """Mean and sigma of each parameter in the order of :data:`NAMES`; ZSD, which depends on distance, as 0 and 0."""
+    """Computes mean and sigma of each parameter in the order of :data:`NAMES`; ZSD, which depends on distance, as 0 and
+    0.
+    """
     x = log_frequency(model, carrier_hz)
     spread = {name: (a * x + b, c * x + d) for name, (a, b, c, d) in _logs(state).items()}
     k = state.k_db or (0.0, 0.0)
@@ -236,7 +240,7 @@ def moments(state: PropagationState, model: PathLossModel, carrier_hz: float) ->
 
 
 def sigma_db(model: PathLossModel, link: Link, column: Tensor, edition: Edition = "v19") -> Tensor:
-    """Standard deviation of shadowing in dB ``[...]``, Tables 7.4.1-1 and 7.5-6; free space has none.
+    """Computes the standard deviation of shadowing in dB ``[...]``, Tables 7.4.1-1 and 7.5-6; free space has none.
 
     Args:
         model: scenario.
@@ -254,7 +258,8 @@ def sigma_db(model: PathLossModel, link: Link, column: Tensor, edition: Edition 
 
 @functools.lru_cache(maxsize=64)
 def cross_correlation_root(state: PropagationState) -> Tensor:
-    """Symmetric square root of the cross-correlations ``[7, 7]``: independent normal fields times it are correlated.
+    """Computes the symmetric square root of the cross-correlations ``[7, 7]``: independent normal processes times it
+    are correlated.
 
     TR 38.901 clause 7.5, step 4.
     """
@@ -269,7 +274,7 @@ def cross_correlation_root(state: PropagationState) -> Tensor:
 
 
 def zsd_log10(model: PathLossModel, edition: Edition, link: Link, los_share: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and sigma of ``log10(ZSD / degree)``, TR 38.901 Tables 7.5-7 to 7.5-10 (M.2412 Table A1-17).
+    """Computes mean and sigma of ``log10(ZSD / degree)``, TR 38.901 Tables 7.5-7 to 7.5-10 (M.2412 Table A1-17).
 
     Args:
         model: scenario.
@@ -284,7 +289,9 @@ def zsd_log10(model: PathLossModel, edition: Edition, link: Link, los_share: Ten
 
 
 def zod_offset_deg(model: PathLossModel, link: Link, los_share: Tensor) -> Tensor:
-    """Offset of the zenith angles of departure in degrees ``[...]`` (same tables), none in line of sight."""
+    """Computes the offset of the zenith angles of departure in degrees ``[...]`` (same tables), none in
+    line of sight.
+    """
     distance, height = link.distance_2d_m, link.ue_height_m
     if model == "uma":
         f = log_frequency("uma", link.carrier_hz)

@@ -1,4 +1,4 @@
-"""Rays of links from their clusters: TR 38.901 clause 7.5, the rays of step 7 and steps 8 to 10.
+"""Draws rays of links from their clusters: TR 38.901 clause 7.5, the rays of step 7 and steps 8 to 10.
 
 A cluster has 20 rays around its direction at each end, paired at random with each other; each ray has a
 cross-polarization ratio and four phases. All of it is keyed by drop and by the streams "mimo/pairing", "mimo/xpr" and
@@ -21,7 +21,7 @@ from .lsp_tables import RAYS
 
 @dataclass(frozen=True)
 class ClusterDirections:
-    """Clusters of links, ``[B, ..., N]`` each, downlink, angles in rad and global axes."""
+    """Holds clusters of links, ``[B, ..., Cl]`` each, downlink, angles in rad and global axes."""
 
     delay_s: Tensor
     power: Tensor  # unit sum over N, 0 for a cluster that is not there
@@ -33,7 +33,7 @@ class ClusterDirections:
 
 @dataclass(frozen=True)
 class ClusterSpreads:
-    """How the rays of a link's clusters spread, ``[B, ...]`` each (TR 38.901 Tables 7.5-6 to 7.5-11)."""
+    """Holds how the rays of a link's clusters spread, ``[B, ...]`` each (TR 38.901 Tables 7.5-6 to 7.5-11)."""
 
     asd_deg: Tensor  # c_ASD
     zsd_deg: Tensor  # 3/8 of 10 ** mean of log10 ZSD
@@ -45,7 +45,7 @@ class ClusterSpreads:
 
 @dataclass(frozen=True)
 class DirectRay:
-    """The direct rays of links, ``[B, ...]`` each, angles in rad and global axes."""
+    """Holds the direct rays of links, ``[B, ...]`` each, angles in rad and global axes."""
 
     k_factor: Tensor  # linear, 0 without line of sight
     aod: Tensor
@@ -57,7 +57,7 @@ class DirectRay:
 
 @dataclass(frozen=True)
 class RayDraws:
-    """What is random in the rays of links."""
+    """Holds the random numbers of the rays of links."""
 
     pairing: Tensor  # [B, ..., N, 3, 20] uniform; the order of each row pairs the angles
     xpr: Tensor  # [B, ..., N, 20] normal
@@ -65,7 +65,7 @@ class RayDraws:
 
 
 def draw_rays(drops: Drops, clusters: ClusterDirections, spreads: ClusterSpreads, direct: DirectRay) -> MimoRays:
-    """Rays of all links in the batch, random numbers drawn anew.
+    """Draws the rays of all links in the batch.
 
     Args:
         drops: the batch, B.
@@ -83,7 +83,8 @@ def draw_rays(drops: Drops, clusters: ClusterDirections, spreads: ClusterSpreads
 
 
 def draw_links(drop: Drops, link: Tensor, clusters: int) -> RayDraws:
-    """What is random in the rays of some links ``[1, R]`` of one drop, the same whichever of them are asked for.
+    """Draws the random numbers of the rays of some links ``[1, R]`` of one drop, the same whichever of them are asked
+    for.
 
     Args:
         drop: one drop.
@@ -102,7 +103,7 @@ def draw_links(drop: Drops, link: Tensor, clusters: int) -> RayDraws:
 
 
 def make_rays(draws: RayDraws, clusters: ClusterDirections, spreads: ClusterSpreads, direct: DirectRay) -> MimoRays:
-    """Rays of links (equations 7.5-13, 7.5-18, 7.5-20, 7.5-21, and random phases).
+    """Computes the rays of links (equations 7.5-13, 7.5-18, 7.5-20, 7.5-21, and random phases).
 
     Args:
         draws: what is random in them.
@@ -137,5 +138,5 @@ def make_rays(draws: RayDraws, clusters: ClusterDirections, spreads: ClusterSpre
 
 
 def wrap_zenith(zenith_rad: Tensor) -> Tensor:
-    """Zenith angles of any size as those in [0, pi]: beyond pi they are taken as 2 pi less themselves (step 7)."""
+    """Maps zenith angles of any size to [0, pi]: beyond pi they are taken as 2 pi less themselves (step 7)."""
     return (torch.remainder(zenith_rad + math.pi, 2.0 * math.pi) - math.pi).abs()

@@ -1,4 +1,4 @@
-"""Settings of the propagation between base stations and users."""
+"""Declares the settings of the propagation between base stations and UEs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HIGHEST_FLOOR = 8  # 3 (8 - 1) + 1.5 m is the greatest height of the terrestria
 
 @dataclass(frozen=True, config=STRICT)
 class PropagationSettings:
-    """Large-scale propagation between base stations and users."""
+    """Holds the large-scale propagation between base stations and UEs."""
 
     model: PathLossModel = "uma"
     """Scenario of TR 38.901 (urban macro, urban micro street canyon, rural macro, indoor office), or free space."""
@@ -57,7 +57,7 @@ class PropagationSettings:
 
     @property
     def los_office(self) -> Office:
-        """Whose probability of line of sight holds indoors."""
+        """Returns the office whose probability of line of sight holds indoors."""
         return "hotspot" if self.parameters == "imt2020_a" else self.office
 
     @model_validator(mode="after")

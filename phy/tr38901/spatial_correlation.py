@@ -1,4 +1,4 @@
-"""Gaussian random fields over the plane, correlated like ``exp(-d / D)``, and many of them for the price of one.
+"""Computes Gaussian random processes over the plane, correlated like ``exp(-d / D)``, many of them from one table.
 
 A field is a sum of plane waves of random phases,
 
@@ -37,7 +37,7 @@ _GOLDEN = 0.5 * (3.0 - math.sqrt(5.0))  # of a turn
 
 @dataclass(frozen=True)
 class PlaneWaves:
-    """Plane waves of each drop."""
+    """Holds the plane waves of each drop."""
 
     number_rad_m: Tensor  # [B, W, 2]
     exact: Tensor  # [B, W] length of the wave number before the shortest waves were drawn out
@@ -45,7 +45,7 @@ class PlaneWaves:
     middle_m: float  # decorrelation distance from whose spectrum they were drawn
 
     def table(self, xy: Tensor) -> Tensor:
-        """Cosines and sines of all waves at positions in m ``[B, U, 2]``: float64 ``[B, U, 2W]``."""
+        """Computes cosines and sines of all waves at positions in m ``[B, U, 2]``: float64 ``[B, U, 2W]``."""
         phase = xy @ self.number_rad_m.transpose(1, 2)
         return torch.cat((torch.cos(phase), torch.sin(phase)), -1)
 
@@ -58,7 +58,8 @@ class PlaneWaves:
         return _roots(power)
 
     def smooth_weights(self, decorrelation_m: float) -> Tensor:
-        """The same for a field correlated like ``exp(-(d / D)^2)``, whose slopes are those of waves longer than D.
+        """Computes the weights of a process correlated like ``exp(-(d / D)^2)``, whose slopes are those of waves longer
+        than D.
 
         The spectrum of that in the plane is ``k exp(-(k D)^2 / 4)``.
         """
@@ -73,7 +74,7 @@ def _roots(power: Tensor) -> Tensor:
 
 
 def draw_waves(keys: Tensor, decorrelation_m: Sequence[float], waves: int = WAVES) -> PlaneWaves:
-    """Waves for fields of the given decorrelation distances.
+    """Draws waves for processes of the given decorrelation distances.
 
     One wave is drawn from each of W equally probable bands of the spectrum of a distance in the middle of those wanted.
     Directions follow each other by the golden angle from a random one, so that no part of the spectrum has a preferred
@@ -96,13 +97,15 @@ def draw_waves(keys: Tensor, decorrelation_m: Sequence[float], waves: int = WAVE
 
 
 def draw_amplitudes(keys: Tensor, waves: PlaneWaves, fields: int) -> Tensor:
-    """Amplitudes of the cosines and sines of independent fields, of unit power a wave: float64 ``[B, 2W, fields]``."""
+    """Draws amplitudes of the cosines and sines of independent processes, of unit power a wave: float64 ``[B, 2W,
+    count]``.
+    """
     phase = 2.0 * math.pi * uniform(keys, (waves.exact.shape[1], fields))
     return math.sqrt(2.0) * torch.cat((torch.cos(phase), torch.sin(phase)), 1)
 
 
 def correlated_normal(keys: Tensor, xy: Tensor, decorrelation_m: float) -> Tensor:
-    """One field per drop, mean 0, variance 1, at positions ``[B, U, 2]`` in m: float64 ``[B, U]``."""
+    """Computes one process per drop, mean 0, variance 1, at positions ``[B, U, 2]`` in m: float64 ``[B, U]``."""
     waves = draw_waves(keys, (decorrelation_m,))
     amplitudes = draw_amplitudes(~keys, waves, 1) * waves.weights(decorrelation_m)[..., None]
     return (waves.table(xy) @ amplitudes).squeeze(-1)
