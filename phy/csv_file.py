@@ -71,7 +71,7 @@ class TextTable:
         """
         text = self.columns[column]
         try:
-            if any("_" in entry for entry in text):  # a number to Python, and to nobody else
+            if any("_" in entry for entry in text):  # a number to Python alone
                 raise ValueError
             values = np.array(text, dtype=np.float64)
         except ValueError:

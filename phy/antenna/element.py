@@ -86,7 +86,7 @@ def gain_db(settings: SectorAntennaSettings, azimuth_rad: Tensor, zenith_rad: Te
     Args:
         settings: the antenna.
         azimuth_rad: azimuth from the boresight ``[...]``, any multiple of a turn added.
-        zenith_rad: angle from the upward vertical in [0, pi] ``[...]``; users below the antenna are beyond pi / 2.
+        zenith_rad: angle from the upward vertical in [0, pi] ``[...]``; UEs below the antenna are beyond pi / 2.
 
     Returns:
         ``[...]``, dBi.

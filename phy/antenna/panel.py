@@ -171,7 +171,7 @@ def port_response(settings: PanelSettings, azimuth_rad: Tensor, zenith_rad: Tens
         zenith_rad: ``[...]``.
 
     Returns:
-        complex ``[..., P]``.
+        complex ``[..., Np]``.
     """
     amplitude = _element_amplitude(settings, azimuth_rad, zenith_rad) * _column_amplitude(settings, zenith_rad)
     return amplitude[..., None] * steering(port_positions(settings), azimuth_rad, zenith_rad)
@@ -190,7 +190,7 @@ def port_fields(settings: PanelSettings, orientation_rad: Tensor, azimuth_rad: T
         zenith_rad: global ``[...]``.
 
     Returns:
-        complex ``[..., P, 2]``.
+        complex ``[..., Np, 2]``.
     """
     response = port_response(settings, *to_local(orientation_rad, azimuth_rad, zenith_rad))
     cos_psi, sin_psi = _turn(orientation_rad, azimuth_rad, zenith_rad)

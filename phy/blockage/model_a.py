@@ -1,7 +1,7 @@
 """Computes the loss by blockage model A of TR 38.901 (clause 7.6.4.1): blocked directions around each UE.
 
-One region is the user himself, fixed in his own coordinates, and costs 30 dB. Others are people or cars at a distance;
-their directions and widths are correlated like ``exp(-(dx / d_corr + dt / t_corr))`` over the user's movement ``dx``
+One region is the person with the UE, fixed in its coordinates, with 30 dB. Others are people or cars at a distance;
+their directions and widths are correlated like ``exp(-(dx / d_corr + dt / t_corr))`` over the UE's movement ``dx``
 and the time ``dt``, with ``t_corr = d_corr / blocker's speed``.
 
 Such a process is a sum of waves over place and time. Waves shorter than 5 m are drawn out to 5 m, like those
@@ -40,15 +40,15 @@ class ModelASettings:
     model: Literal["regions"] = "regions"
     """Name of the model of blockage."""
     self_blocking: Literal["none", "portrait", "landscape"] = "portrait"
-    """How the user holds the device: what of the sky he himself takes."""
+    """How the UE is held: which directions the person with it blocks."""
     blockers: int = Field(default=4, ge=0, le=16)
-    """Other blockers around each user."""
+    """Other blockers around each UE."""
     environment: Literal["outdoor", "indoor"] = "outdoor"
     """Sizes and distances of the blockers."""
     blocker_speed_kmh: float = Field(default=3.0, ge=0.0, le=100.0)
-    """Speed of the other blockers; 0 leaves only the user's own movement."""
+    """Speed of the other blockers; 0 leaves only the UE's own movement."""
     edge_deg: float = Field(default=10.0, ge=0.0, le=60.0)
-    """Width of the border of the user's own region, over which its loss rises; the standard's border is sharp (0)."""
+    """Width of the border of the region of the person with the UE, over which the loss rises; the standard has 0."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class BlockingRegions:
     """Holds the blocked regions of every UE as functions of position and time."""
 
     settings: ModelASettings
-    heading_rad: Tensor  # [B, U] which way a user looks
-    wave: Tensor  # [B, U, R, 3, W, 3] float64: wave numbers along x and y in 1/m, angular frequency in 1/s
-    phase: Tensor  # [B, U, R, 3, W]
+    heading_rad: Tensor  # [B, U] which way a UE faces
+    wave: Tensor  # [B, U, Bk, 3, W, 3] float64: wave numbers along x and y in 1/m, angular frequency in 1/s
+    phase: Tensor  # [B, U, Bk, 3, W]
 
     def to(self, device: torch.device) -> BlockingRegions:
         """Moves the regions to another device."""
@@ -80,18 +80,18 @@ def model_a_loss_db(
 
     Args:
         regions: what is blocked.
-        position_m: of the users, not folded, ``[B, U, 3]``.
+        position_m: of the UEs, not wrapped, ``[B, U, 3]``.
         t_s: time in s.
-        azimuth_rad: directions from the user, anticlockwise from the x axis, ``[B, U, N]``.
-        zenith_rad: their angles from the upward vertical, ``[B, U, N]``.
+        azimuth_rad: directions from the UE, anticlockwise from the x axis, ``[B, U, Si]``.
+        zenith_rad: their angles from the upward vertical, ``[B, U, Si]``.
         carrier_hz: carrier frequency.
     """
     loss = _own_loss_db(regions, azimuth_rad, zenith_rad)
     if not regions.settings.blockers:
         return loss
     distance_m = _DISTANCE_M[regions.settings.environment]
-    azimuth, width, height = _at(regions, position_m, t_s)  # [B, U, R] each
-    off = _wrapped(azimuth_rad[..., None] - azimuth[:, :, None])  # [B, U, N, R]
+    azimuth, width, height = _at(regions, position_m, t_s)  # [B, U, Bk] each
+    off = _wrapped(azimuth_rad[..., None] - azimuth[:, :, None])  # [B, U, Si, Bk]
     rise = zenith_rad[..., None] - 0.5 * math.pi
     x, y = width[:, :, None], height[:, :, None]
     wavelength_m = SPEED_OF_LIGHT_MPS / carrier_hz
@@ -122,11 +122,11 @@ def _draw(drop: Drops, settings: ModelASettings, users: int, stream: str) -> tup
 
 
 def _at(regions: BlockingRegions, position_m: Tensor, t_s: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Direction, width and height of every region at a place and time, ``[B, U, R]`` in rad."""
+    """Direction, width and height of every region at a place and time, ``[B, U, Bk]`` in rad."""
     x, y = position_m[:, :, None, None, None, 0], position_m[:, :, None, None, None, 1]
     wave = regions.wave
     angle = wave[..., 0] * x + wave[..., 1] * y + wave[..., 2] * t_s + regions.phase
-    share = torch.special.ndtr(math.sqrt(2.0 / _WAVES) * torch.cos(angle).sum(-1))  # uniform, [B, U, R, 3]
+    share = torch.special.ndtr(math.sqrt(2.0 / _WAVES) * torch.cos(angle).sum(-1))  # uniform, [B, U, Bk, 3]
     (x0, x1), (y0, y1) = _WIDTH_DEG[regions.settings.environment]
     degrees = (360.0 * share[..., 0], x0 + (x1 - x0) * share[..., 1], y0 + (y1 - y0) * share[..., 2])
     azimuth, width, height = (torch.deg2rad(value) for value in degrees)
@@ -153,5 +153,5 @@ def _rise(depth: Tensor, width: float) -> Tensor:
 
 
 def _wrapped(angle: Tensor) -> Tensor:
-    """The same angle from -pi to pi."""
+    """Wraps an angle to -pi to pi."""
     return torch.remainder(angle + math.pi, 2.0 * math.pi) - math.pi

@@ -3,7 +3,7 @@
 Seen from above and from the side, the direct path passes a screen's edges or is covered by it. Each edge contributes
 by its detour ``D1 + D2 - r``; the loss is ``-20 log10(1 - (F_h1 + F_h2)(F_w1 + F_w2))``, and several screens add up in
 dB. A screen stands across the path, whichever way it comes. Ours: within 1 m of either end the loss fades out, so that
-a screen that passes behind a user does not switch off at once.
+the loss of a screen that passes behind a UE does not end abruptly.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ModelBSettings:
     """
 
     count: int = Field(ge=1, le=2000)
-    """Screens in the whole area; the work grows with users times sites times screens."""
+    """Screens in the whole area; the work grows with UEs times sites times screens."""
     model: Literal["screens"] = "screens"
     """Name of the model of blockage."""
     width_m: float = Field(default=0.3, ge=0.05, le=50.0)
@@ -48,7 +48,7 @@ class ModelBSettings:
 class BlockingScreens:
     """Holds the trajectories and the size of the screens."""
 
-    trajectory: Trajectory  # of [B, R] screens
+    trajectory: Trajectory  # of [B, Sc] screens
     width_m: float
     height_m: float
 
@@ -75,16 +75,16 @@ def model_b_loss_db(
     """Computes the loss of the direct path of each link in dB, ``[B, U, Si]``.
 
     Args:
-        screens: what stands in the way.
-        position_m: of the users, folded or not, ``[B, U, 3]``.
-        towards_m: from each user to the antennas of each site, ``[B, U, N, 3]``: minus
+        screens: of the network.
+        position_m: of the UEs, wrapped or not, ``[B, U, 3]``.
+        towards_m: from each UE to the antennas of each site, ``[B, U, Si, 3]``: minus
             :func:`phy.topology.sites.displacement`.
         t_s: time in s.
         carrier_hz: carrier frequency.
     """
     time = torch.tensor([t_s], dtype=torch.float64, device=position_m.device)
     at = screens.trajectory.position_m(time)[:, :, 0, :2]
-    offset = _nearest(screens.trajectory.area, at[:, None] - position_m[:, :, None, :2])  # [B, U, R, 2]
+    offset = _nearest(screens.trajectory.area, at[:, None] - position_m[:, :, None, :2])  # [B, U, Sc, 2]
     height = position_m[:, :, None, 2:]
     loss = path_loss_db(offset, height, towards_m, (screens.width_m, screens.height_m), SPEED_OF_LIGHT_MPS / carrier_hz)
     return loss.sum(-1)
@@ -96,16 +96,16 @@ def path_loss_db(
     """Computes the loss of each path by each screen in dB, ``[B, U, Si, Sc]``.
 
     Args:
-        offset_m: from the user to the middle of each screen, horizontally, ``[B, U, R, 2]``.
-        height_m: of the user, ``[B, U, 1, 1]``.
-        towards_m: from the user to the other end of each path, ``[B, U, N, 3]``.
+        offset_m: from the UE to the middle of each screen, horizontally, ``[B, U, Sc, 2]``.
+        height_m: of the UE, ``[B, U, 1, 1]``.
+        towards_m: from the UE to the other end of each path, ``[B, U, Si, 3]``.
         size_m: width and height of the screens.
         wavelength_m: lambda.
     """
-    reach = torch.hypot(towards_m[..., 0], towards_m[..., 1])[..., None].clamp(min=1e-9)  # [B, U, N, 1]
+    reach = torch.hypot(towards_m[..., 0], towards_m[..., 1])[..., None].clamp(min=1e-9)  # [B, U, Si, 1]
     climb = towards_m[..., 2:]
     unit = towards_m[..., None, :2] / reach[..., None]
-    along = (offset_m[:, :, None] * unit).sum(-1)  # [B, U, N, R]
+    along = (offset_m[:, :, None] * unit).sum(-1)  # [B, U, Si, Sc]
     across = unit[..., 0] * offset_m[:, :, None, :, 1] - unit[..., 1] * offset_m[:, :, None, :, 0]
 
     def above(side: Tensor) -> Tensor:
@@ -114,7 +114,7 @@ def path_loss_db(
         return edge_contribution(side, detour, wavelength_m)
 
     def beside(level: Tensor) -> Tensor:
-        """Seen from the side, an edge that many metres above the user."""
+        """Seen from the side, an edge that many metres above the UE."""
         detour = torch.hypot(along, level) + torch.hypot(reach - along, climb - level) - torch.hypot(reach, climb)
         return edge_contribution(level - climb * along / reach, detour, wavelength_m)
 
@@ -126,7 +126,7 @@ def path_loss_db(
 
 
 def _nearest(area: Area, offset_m: Tensor) -> Tensor:
-    """The same vectors to the nearest images, where the plane repeats."""
+    """Vectors to the nearest images, where the plane repeats."""
     if not isinstance(area, EndlessPlane):
         return offset_m
     period = area.period_m.to(offset_m)

@@ -1,7 +1,7 @@
 """Computes losses that a scenario schedules, by position, by time, or by both.
 
-An event takes ``loss_db`` from the links of some users to some cells, between two times, within a region. A user who
-turns round a street corner is one who walks into a region; how steep the corner is says ``transition_m``. Over the
+An event attenuates the links of some UEs to some cells by ``loss_db``, between two times, within a region. A UE that
+turns round a street corner is one that moves into a region; ``transition_m`` says how steep the corner is. Over the
 border and over the beginning and the end the loss follows ``3 s^2 - 2 s^3`` of the way s, so that it never jumps; the
 steepest slope is 1.5 times the mean one. Events that overlap add up.
 """
@@ -94,11 +94,11 @@ class BlockageScript:
     start_s: Tensor  # [E]
     end_s: Tensor  # [E], inf where it never ends
     transition_s: Tensor  # [E]
-    corner_m: Tensor  # [P, S, 2]
-    transition_m: Tensor  # [P]
-    region: Tensor  # [P, E] float64, 1 where the polygon belongs to the event
+    corner_m: Tensor  # [Pg, Sd, 2]
+    transition_m: Tensor  # [Pg]
+    region: Tensor  # [Pg, E] float64, 1 where the polygon belongs to the event
     everywhere: Tensor  # [E] float64, 1 where the event has no region
-    member: Tensor  # [U, E] float64, 1 where the event concerns the user
+    member: Tensor  # [U, E] float64, 1 where the event concerns the UE
     cell: Tensor  # [E, C] float64, 1 where it concerns the cell
 
     def to(self, device: torch.device) -> BlockageScript:
@@ -112,10 +112,10 @@ def build_script(settings: ScriptedSettings, topology: Topology, group_of_user: 
     Args:
         settings: the events.
         topology: whose cells are concerned.
-        group_of_user: name of each user's group, U of them.
+        group_of_user: name of each UE's group, U of them.
 
     Raises:
-        ValueError: an event names a group, a user or a cell that does not exist.
+        ValueError: an event names a group, a UE or a cell that does not exist.
     """
     events = settings.events
     region, corner = _polygons(events, topology)
@@ -139,11 +139,11 @@ def scripted_loss_db(script: BlockageScript, position_m: Tensor, t_s: float) -> 
 
     Args:
         script: the events.
-        position_m: of the users, folded into the cluster, float64 ``[B, U, 3]``.
+        position_m: of the UEs, wrapped into the cluster, float64 ``[B, U, 3]``.
         t_s: time in s.
     """
     now = _ramp(t_s - script.start_s, script.transition_s) * (1.0 - _ramp(t_s - script.end_s, script.transition_s))
-    depth = depth_m(script.corner_m, position_m[..., :2])  # [B, U, P]
+    depth = depth_m(script.corner_m, position_m[..., :2])  # [B, U, Pg]
     within = _ramp(depth + 0.5 * script.transition_m, script.transition_m)
     # sums, not matrix products, whose last bit may depend on the size of the batch
     here = ((within[..., None] * script.region).sum(2) + script.everywhere).clamp(max=1.0)
@@ -156,7 +156,7 @@ def depth_m(corner_m: Tensor, point_m: Tensor) -> Tensor:
     negative outside.
     """
     begin, side = corner_m, corner_m.roll(-1, dims=1) - corner_m
-    way = point_m[..., None, None, :] - begin  # [..., E, S, 2]
+    way = point_m[..., None, None, :] - begin  # [..., Pg, Sd, 2]
     length = side.square().sum(-1)
     part = ((way * side).sum(-1) / length.clamp(min=1e-12)).clamp(0.0, 1.0)
     distance = (way - part[..., None] * side).square().sum(-1).amin(-1).sqrt()
@@ -176,7 +176,7 @@ def _column(values: list[float]) -> Tensor:
 
 
 def _polygons(events: Sequence[BlockageEvent], topology: Topology) -> tuple[Tensor, Tensor]:
-    """Events of the polygons ``[P, E]`` and their corners ``[P, S, 2]``: a polygon for each image that is in reach."""
+    """Events of the polygons ``[Pg, E]`` and their corners ``[Pg, Sd, 2]``: a polygon for each image in reach."""
     sides = max(1, *(len(event.corners_m) for event in events))
     site = topology.site_m[:, :2]
     owner, corners = [], []

@@ -36,7 +36,7 @@ Attachment = Literal["strongest", "cell_area"]
 
 @settings(frozen=True, config=STRICT)
 class ChannelSettings:
-    """Source of the channel, and how often it is evaluated anew where UEs move."""
+    """Holds the source of the channel, and how often it is evaluated anew where UEs move."""
 
     provider: Literal["fairwave", "sionna"] = "fairwave"
     """The channel of fairwave, or Sionna's line of sight, path loss, large-scale parameters and rays (slow); Sionna's

@@ -23,8 +23,8 @@ class DelayBasis:
     """Holds D orthonormal functions over K PRBs and the coordinates of a pure delay in them."""
 
     vectors: Tensor  # [K, D] complex128
-    delay_s: Tensor  # [G] grid of delays
-    coordinates: Tensor  # [G, D] complex128, of exp(-j 2 pi f_k tau_g)
+    delay_s: Tensor  # [Dg] grid of delays
+    coordinates: Tensor  # [Dg, D] complex128, of exp(-j 2 pi f_k tau_g)
     error: float  # share of the mean energy outside of the basis
 
 
@@ -37,7 +37,7 @@ def karhunen_loeve_basis(frequency_hz: Tensor, delay_spreads_s: Tensor, max_erro
 
     Args:
         frequency_hz: ``[K]`` centre of each PRB, relative to the carrier and symmetric about it.
-        delay_spreads_s: ``[Q]`` delay spreads that stand for the links to be carried, all of equal weight.
+        delay_spreads_s: ``[Dp]`` delay spreads of typical links, all of equal weight.
         max_error: share of the mean energy that may lie outside; the fewest functions that keep it are taken.
 
     Raises:
@@ -62,7 +62,7 @@ def karhunen_loeve_basis(frequency_hz: Tensor, delay_spreads_s: Tensor, max_erro
 
 
 def _parts(frequency_hz: Tensor, delay_s: Tensor) -> Tensor:
-    """Responses of delays below the carrier, ``[K, G]``: real parts, that on the carrier if any, imaginary parts.
+    """Responses of delays below the carrier, ``[K, Dg]``: real parts, that on the carrier if any, imaginary parts.
 
     Both sides of the carrier are in it: those below it count twice in power.
     """
@@ -85,7 +85,7 @@ def steering_matrix(basis: DelayBasis) -> Tensor:
 
 
 def carried_energy(basis: DelayBasis) -> Tensor:
-    """Computes the share of the energy of each delay of the grid that a basis carries, ``[G]``."""
+    """Computes the share of the energy of each delay of the grid that a basis carries, ``[Dg]``."""
     return basis.coordinates.abs().square().sum(-1) / len(basis.vectors)
 
 

@@ -1,13 +1,13 @@
 """Computes small-scale fading at any slot: clusters with delays of their own, rays with Doppler shifts of their own.
 
-The response of a link (user u, cell c) at PRB k and time t is
+The response of a link (UE u, cell c) at PRB k and time t is
 
     h[u,c,k](t) = sum_n sqrt(p_n) sum_m a_nm exp(j 2 pi nu_um t) exp(-j 2 pi f_k tau_n),
 
 with delays tau_n and powers p_n of the link's clusters (:mod:`phy.tr38901.coupling_gain`; the powers as the cell's
 antenna weights them), unit-power random phases a_nm, and the Doppler shifts
-``nu_um = v_u / lambda cos(theta_u + 2 pi m / M)`` of M directions around user u (isotropic scattering, so that the
-autocorrelation of a link is J0(2 pi v t / lambda) in the mean over users). A line-of-sight ray of power K/(K+1) takes
+``nu_um = v_u / lambda cos(theta_u + 2 pi m / Ra)`` of Ra directions around UE u (isotropic scattering, so that the
+autocorrelation of a link is J0(2 pi v t / lambda) in the mean over UEs). A line-of-sight ray of power K/(K+1) takes
 the direction nearest to its own.
 
 Two steps make it fast; its error is stated. A Karhunen-Loeve basis of D functions over frequency, which all links share
@@ -35,7 +35,7 @@ from ..settings import STRICT
 from ..units import SPEED_OF_LIGHT_MPS
 from .delay_basis import DelayBasis, carried_energy, grid_index, steering_matrix
 
-_USERS_AT_ONCE = 32  # users whose rays are drawn at once, to bound the memory of drawing them
+_USERS_AT_ONCE = 32  # UEs whose rays are drawn at once, to bound the memory of drawing them
 _ON_PRBS = 10_000_000  # amplitudes of a drop's rays on PRBs, at most: in float32 40 MB
 
 
@@ -46,11 +46,11 @@ class FadingSettings:
     model: Literal["rays", "none"] = "rays"
     """Clustered rays after TR 38.901, or none: every PRB has the large-scale gain at all times."""
     directions: int = Field(default=10, ge=3, le=64)
-    """Directions of arrival around a user, each with a Doppler shift of its own."""
+    """Directions of arrival around a UE, each with a Doppler shift of its own."""
     basis_error: float = Field(default=0.03, ge=0, lt=0.5)
     """Share of the mean energy that the common basis of frequency responses may leave out; less is slower."""
     dominant_interferers: int | None = Field(default=None, ge=0, le=1000)
-    """Strongest interferers of each user that fade, while the others are heard at their mean power: faster in large
+    """Strongest interferers of each UE that fade, while the others are heard at their mean power: faster in large
     networks, and approximate. Left out, or as many as there are other cells or more, all cells fade, which is exact."""
 
 
@@ -59,9 +59,9 @@ class FadingLinks:
     """Holds the properties of links that their fading follows from."""
 
     k_factor_db: Tensor  # [B, U, C] power of the direct ray over that of all others
-    delay_s: Tensor  # [B, U, S, N] of the clusters towards each site; the cells of a site follow each other
-    share: Tensor  # [B, U, C, N] of the scattered power, of unit sum
-    azimuth_rad: Tensor  # [B, U, C] direction from user to cell
+    delay_s: Tensor  # [B, U, Si, Cl] of the clusters towards each site; the cells of a site follow each other
+    share: Tensor  # [B, U, C, Cl] of the scattered power, of unit sum
+    azimuth_rad: Tensor  # [B, U, C] direction from UE to cell
     speed_mps: Tensor  # [U]
     carrier_hz: float
 
@@ -106,12 +106,12 @@ class SmallScale(Protocol):
 class Fading:
     """Holds the rays of a batch of drops in the coordinates of a basis, to be evaluated at any time."""
 
-    rays: Tensor  # [B, U, 2M, C * 2D] amplitudes, scaled to sqrt of the mean power of each link
-    doppler_hz: Tensor  # [B, U, M] float64
+    rays: Tensor  # [B, U, 2Ra, C * 2D] amplitudes, scaled to sqrt of the mean power of each link
+    doppler_hz: Tensor  # [B, U, Ra] float64
     to_prbs: Tensor  # [2D, 2K] from coordinates to real and imaginary part on each PRB, which they are where D = 0;
     # or folded, [D, K], see phy.link.folded_response
     error: float
-    turn_rad: Tensor | None = field(default=None, kw_only=True)  # [B, U, M] directions, where they are asked for
+    turn_rad: Tensor | None = field(default=None, kw_only=True)  # [B, U, Ra] directions, where they are asked for
     dominant: DominantLinks | None = field(
         default=None, kw_only=True
     )  # whose links have rays; None where all C cells' have
@@ -120,24 +120,24 @@ class Fading:
         """Computes the basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
         return self.evaluate(first_slot, slots, slot_s)
 
-    def evaluate(self, first_slot: int, slots: int, slot_s: float, room: Tensor | None = None) -> Tensor:
+    def evaluate(self, first_slot: int, slots: int, slot_s: float, out: Tensor | None = None) -> Tensor:
         """Computes :meth:`coordinates` into memory that exists already.
 
         Args:
-            first_slot: where they begin.
-            slots: how many slots.
+            first_slot: first slot.
+            slots: number of slots.
             slot_s: length of a slot.
-            room: result of an earlier call of the same shape, to be overwritten; new memory takes longer than the sum.
+            out: result of an earlier call of the same shape, to be overwritten; new memory takes longer than the sum.
         """
         batch, users, _, width = self.rays.shape
         time = torch.arange(first_slot, first_slot + slots, dtype=torch.float64, device=self.rays.device) * slot_s
         turns = self.doppler_hz[:, :, None, :] * time[:, None]
         phase = 2 * math.pi * (turns - turns.floor())
         phasors = torch.cat((phase.cos(), phase.sin()), -1).to(self.rays.dtype)
-        # One product a user, of one shape in every batch; written slot by slot, as it will be read.
-        if room is None:
-            room = self.rays.new_empty((slots, batch, users, width)).permute(1, 2, 0, 3)
-        made = room
+        # One product a UE, of one shape in every batch; written slot by slot, as it will be read.
+        if out is None:
+            out = self.rays.new_empty((slots, batch, users, width)).permute(1, 2, 0, 3)
+        made = out
 
         def some(drops: range) -> None:
             own = slice(drops.start, drops.stop)
@@ -237,11 +237,11 @@ def direct_rays(drops: Drops, links: FadingLinks, power: Tensor) -> Tensor:
 
 
 def _rays(drops: Drops, request: FadingRequest, turn: Tensor, block: slice) -> Tensor:
-    """Amplitudes of a block of UEs, complex128 ``[B, block, C, M, D]``."""
+    """Amplitudes of a block of UEs, complex128 ``[B, block, C, Ra, D]``."""
     some, power, basis = request.links.of_users(block), request.power[:, block], request.basis
     amplitude = _amplitudes(drops, some.share, turn.shape[-1], block.start)
     index = grid_index(some.delay_s, basis)
-    coordinate = basis.coordinates[index]  # [B, U, S, N, D]
+    coordinate = basis.coordinates[index]  # [B, U, Si, Cl, D]
     k = 10.0 ** (some.k_factor_db / 10.0)
     scattered_power = power / (1.0 + k) / _kept(some, carried_energy(basis)[index])
     scattered = _per_site(amplitude, some) @ coordinate  # the rays of all cells of a site at once
@@ -253,19 +253,19 @@ def _rays(drops: Drops, request: FadingRequest, turn: Tensor, block: slice) -> T
 
 
 def _of_cells(rays: Tensor, cell: Tensor) -> Tensor:
-    """Those of each user's cells ``[B, U, N]``, from ``[B, U, C, M, D]``."""
+    """Selects the rays of each UE's cells ``[B, U, J]``, from ``[B, U, C, Ra, D]``."""
     return rays.gather(2, cell[..., None, None].expand(-1, -1, -1, *rays.shape[3:]))
 
 
 def _amplitudes(drops: Drops, share: Tensor, directions: int, first_user: int) -> Tensor:
-    """Amplitude of each ray, ``[B, U, C, M, N]`` complex: equal power in all directions, random phase."""
+    """Amplitude of each ray, ``[B, U, C, Ra, Cl]`` complex: equal power in all directions, random phase."""
     shape = (*share.shape[1:-1], directions, share.shape[-1])
     phase = uniform(drops.keys("fading/phase"), shape, first_user * math.prod(shape[1:]))
     return torch.polar((share / directions).sqrt()[..., None, :].expand_as(phase), 2 * math.pi * phase)
 
 
 def _per_site(amplitude: Tensor, links: FadingLinks) -> Tensor:
-    """``[B, U, C, M, N]`` as ``[B, U, S, cells of a site * M, N]``."""
+    """``[B, U, C, Ra, Cl]`` as ``[B, U, Si, cells of a site * Ra, Cl]``."""
     sites = links.delay_s.shape[2]
     return amplitude.view(*amplitude.shape[:2], sites, -1, amplitude.shape[-1])
 
@@ -277,7 +277,7 @@ def _kept(links: FadingLinks, energy: Tensor) -> Tensor:
 
 
 def _line_of_sight(drops: Drops, links: FadingLinks, turn: Tensor, amplitude: Tensor, first_user: int) -> Tensor:
-    """Amplitude of the direct ray, ``[B, U, C, M]``, in the direction of the M that is nearest to that of the cell."""
+    """Amplitude of the direct ray, ``[B, U, C, Ra]``, in the nearest of the Ra directions to that of the cell."""
     offset = torch.cos(turn[:, :, None, :] - links.azimuth_rad[..., None])
     nearest = offset == offset.amax(-1, keepdim=True)
     shape = tuple(amplitude.shape[1:])
@@ -286,7 +286,7 @@ def _line_of_sight(drops: Drops, links: FadingLinks, turn: Tensor, amplitude: Te
 
 
 def _as_real(rays: Tensor) -> Tensor:
-    """``[B, U, C, M, D]`` complex to ``[B, U, 2M, C * 2D]``: rows for cosines and sines of the phasors."""
+    """``[B, U, C, Ra, D]`` complex to ``[B, U, 2Ra, C * 2D]``: rows for cosines and sines of the phasors."""
     batch, users, cells, directions, size = rays.shape
     cosine = torch.cat((rays.real, rays.imag), -1)
     sine = torch.cat((-rays.imag, rays.real), -1)

@@ -1,7 +1,7 @@
 """Computes channel matrices between UEs and the cells that they receive best, for any slot.
 
-Rays are drawn and steered once for a drop (TR 38.901 clause 7.5); what moves afterwards are phases only. Cells that a
-user does not hear one by one are kept as mean powers.
+Rays are drawn and steered once for a drop (TR 38.901 clause 7.5); only their phases change over time. Cells whose
+matrices a UE does not know are kept as mean powers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..tr38901.coefficients import LinkEnd, MimoRays, SteeredRays, steer
 from ..tr38901.large_scale import LargeScale, LargeScaleModel, site_links
 from ..tr38901.link_clusters import rays_of_heard_cells
 
-_LINKS_AT_ONCE = 32  # users, or links, whose rays are steered at once, to bound the memory of it
+_LINKS_AT_ONCE = 32  # UEs, or links, whose rays are steered at once, to bound the memory of it
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class MimoPlan:
 class HeardCells:
     """Holds the cells whose matrices each UE knows, and the mean power of the others."""
 
-    heard: Tensor  # [B, U, J] int64, cells with matrices, the user's own first
-    rest_snr: Tensor  # [B, U, C] mean power at a user's port from the cells that are not among them, else 0
+    heard: Tensor  # [B, U, J] int64, cells with matrices, the UE's own first
+    rest_snr: Tensor  # [B, U, C] mean power at a UE's port from the cells that are not among them, else 0
 
 
 class Matrices(Protocol):
@@ -71,10 +71,10 @@ class MimoChannel:
     """Holds the rays of a batch of drops whose UEs do not move; matrices are a pure function of time."""
 
     settings: MimoSettings
-    steered: SteeredRays  # of links [B, U, J], the user's own cell first
-    tones: Tensor  # [B, U, J, K, N] complex, phase of each cluster on each PRB
+    steered: SteeredRays  # of links [B, U, J], the UE's own cell first
+    tones: Tensor  # [B, U, J, K, Cl] complex, phase of each cluster on each PRB
     heard: Tensor  # [B, U, J] int64, which cells these are
-    rest_snr: Tensor  # [B, U, C] mean power at a user's port from the cells that are not among them, else 0
+    rest_snr: Tensor  # [B, U, C] mean power at a UE's port from the cells that are not among them, else 0
 
     def at_slot(self, slot: int, slot_s: float) -> tuple[Tensor, HeardCells]:
         """Computes matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and returns the cells that
@@ -90,8 +90,8 @@ class MimoChannel:
             ValueError: always.
         """
         raise ValueError(
-            "these matrices are of users who keep their cells; for handovers build the channel with "
-            "phy.channel.moving_matrices.build_moving_matrices"
+            "these matrices are of UEs that keep their cells; for handovers build the channel with "
+            "phy.channel.moving_matrices.build_moving_channel"
         )
 
     def matrices(self, drop: int, time_s: float) -> Tensor:
@@ -130,14 +130,14 @@ def draw_mimo(
 ) -> MimoChannel:
     """Draws the rays of one drop whose UEs are at ``position_m`` ``[1, U, 3]``, and steers them by the panels.
 
-    Each user has a bearing and a heading of his own, by the streams "mimo/bearing" and "mimo/heading".
+    Each UE has a bearing and a heading of its own, by the streams "mimo/bearing" and "mimo/heading".
 
     Args:
         drop: one drop.
         plan: panels, PRBs, speeds.
         model: of that drop, drawn with clusters, with the antenna :func:`phy.link.mimo_settings.port_antenna`.
         scale: the state of the links at ``position_m``.
-        position_m: of the users.
+        position_m: of the UEs.
         serving: int64 ``[1, U]``.
         dtype: real type of the result; steering is computed in float64.
     """
@@ -160,7 +160,7 @@ class LinkEnds:
     """Holds the orientations of both ends of links, and the velocity of the UE."""
 
     boresight_rad: Tensor  # [1, R, ...] of the cell
-    bearing_rad: Tensor  # [1, R, ...] of the user's panel
+    bearing_rad: Tensor  # [1, R, ...] of the UE's panel
     velocity_mps: Tensor  # [1, R, ..., 3]
 
     def select(self, rows: slice) -> LinkEnds:

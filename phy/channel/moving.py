@@ -1,11 +1,11 @@
 """Computes the channel of UEs that move or are blocked, a pure function of time.
 
-The large-scale state is taken every ``update_s`` where the users then are, and the rays are drawn anew from it with the
-phases that they had; in between amplitudes are interpolated, so that nothing jumps. Phases follow the way: a ray from
+The large-scale state is computed every ``update_s`` where the UEs then are, and the rays are drawn anew from it with
+their former phases; in between amplitudes are interpolated and continuous. Phases follow the path: a ray from
 the direction ``e_m`` has made ``(x(t) - x(0)) . e_m / lambda`` turns, a direct ray ``-d(t) / lambda``, with the
-positions ``x`` not folded into the cluster and the length ``d`` of the direct path.
+positions ``x`` not wrapped into the cluster and the length ``d`` of the direct path.
 
-Users who stay have the Doppler shifts of their nominal speed, as if they went along the x axis.
+UEs that do not move have the Doppler shifts of their nominal speed, as if they moved along the x axis.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from .fading import Fading, direct_rays
 
 @dataclass(frozen=True)
 class MotionPlan:
-    """Mobility of all UEs, blockage, and the times at which the large-scale state is evaluated."""
+    """Holds the mobility of all UEs, blockage, and the times at which the large-scale state is evaluated."""
 
     update_interval_s: float  # asked for; see ``update_s``
     area: RectangleSettings | None  # rectangle that UEs do not leave; None: see :func:`phy.mobility.area_of`
@@ -153,7 +153,7 @@ class MovingDrop:
         turn, doppler_hz = rays.turn_rad, rays.doppler_hz
         assert turn is not None
         way = (self.position_m(t_s) - self.start_m[:, :, None])[..., :2]
-        direction = torch.stack((turn.cos(), turn.sin()), -1)  # [1, U, M, 2]
+        direction = torch.stack((turn.cos(), turn.sin()), -1)  # [1, U, Ra, 2]
         moved = (way[:, :, :, None] * direction[:, :, None]).sum(-1) * self._wave_number
         return torch.where(self.is_static[:, None, None], doppler_hz[:, :, None] * t_s[:, None], moved)
 
@@ -161,7 +161,7 @@ class MovingDrop:
         """Computes the turns of the direct rays, ``[1, U, T, C]``: minus the length of the path in wavelengths."""
         way = self.position_m(t_s)
         place = self._wrapped(way).flatten(1, 2)
-        path = displacement(self.plan.topology, place).unflatten(1, way.shape[1:3])  # [1, U, T, N, 3]
+        path = displacement(self.plan.topology, place).unflatten(1, way.shape[1:3])  # [1, U, T, Si, 3]
         length = path.norm(dim=-1) * self._wave_number
         towards = -path[..., 0] / torch.hypot(path[..., 0], path[..., 1]).clamp_min(1e-9)
         shift = (self.plan.speed_mps * self._wave_number)[:, None, None] * towards * t_s[:, None]
@@ -169,7 +169,7 @@ class MovingDrop:
         return turns[..., self.plan.topology.cell_site]
 
     def _wrapped(self, way: Tensor) -> Tensor:
-        """In the cluster; who is there already is exactly where he was."""
+        """Wraps positions into the cluster; a UE that is there already keeps its exact position."""
         place = wrap_position(self.plan.topology, way)
         return torch.where((place - way).abs().amax(-1, keepdim=True) < 1e-6, way, place)
 
@@ -183,7 +183,7 @@ class MovingFading(Fading):
     """Holds the fading of drops whose UEs move; ``rays`` holds none, as they are made while time passes."""
 
     moving_drops: tuple[MovingDrop, ...] = ()  # one for each different drop
-    row: tuple[int, ...] = ()  # course of each row of the batch
+    row: tuple[int, ...] = ()  # index of the drop of each row of the batch
     ready: dict[int, Tensor] = field(default_factory=dict, compare=False)  # rays in force, by the number of their state
 
     def starts(self, serving: Tensor) -> list[tuple[MovingDrop, Tensor]]:
@@ -210,7 +210,7 @@ class MovingFading(Fading):
         return parts[0] if len(parts) == 1 else torch.cat(parts, 2)
 
     def _between(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
-        """The same of slots between two states."""
+        """Coordinates of slots between two states."""
         every = self.moving_drops[0].motion.update_slots
         time = torch.arange(first_slot, first_slot + slots, dtype=torch.float64) * slot_s
         share = (torch.arange(first_slot, first_slot + slots, dtype=torch.float64) / every) - first_slot // every
@@ -225,7 +225,7 @@ class MovingFading(Fading):
         return product
 
     def _rays(self, number: int) -> Tensor:
-        """Rays of a state and of the next one, ``[B, U, 4M, C * 2D]``; put together once."""
+        """Rays of a state and of the next one, ``[B, U, 4Ra, C * 2D]``; put together once."""
         if number not in self.ready:
             both = [
                 [moving_drop.rays(n, self.rays.dtype)[0].rays for n in (number, number + 1)]
@@ -237,7 +237,7 @@ class MovingFading(Fading):
         return self.ready[number]
 
     def _of_course(self, moving_drop: MovingDrop, number: int, time: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-        """Phasors ``[1, U, T, 4M]`` and direct rays ``[1, U, T, C, 2]`` of one drop."""
+        """Phasors ``[1, U, T, 4Ra]`` and direct rays ``[1, U, T, C, 2]`` of one drop."""
         dtype = self.rays.dtype
         (before, direct), (_, direct_after) = (moving_drop.rays(n, dtype) for n in (number, number + 1))
         turns = moving_drop.turns(time, before)
@@ -257,7 +257,7 @@ def build_moving_single_antenna_channel(
     """Builds the channel of drops whose UEs move; states stay on the CPU, rays go to the device as time passes.
 
     Raises:
-        ValueError: a trajectory file cannot be used, or a blockage names what does not exist.
+        ValueError: a trajectory file cannot be used, or a blockage names a cell or a group that does not exist.
     """
     basis = frequency_basis(plan)
     ids = list(dict.fromkeys(drops.ids))
@@ -285,7 +285,7 @@ def initial_state(moving_drop: MovingDrop) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _trajectory(drop: Drops, plan: ChannelPlan, motion: MotionPlan, start: Tensor) -> Trajectory:
-    """The trajectory of all users; a group's randomness is its own."""
+    """The trajectory of all UEs; each group has its own random numbers."""
     area = area_of(plan.topology, motion.area)
     parts, members = [], []
     for name, model, own in zip(motion.groups, motion.models, motion.members(), strict=True):
@@ -296,7 +296,7 @@ def _trajectory(drop: Drops, plan: ChannelPlan, motion: MotionPlan, start: Tenso
 
 
 def _loss(drop: Drops, plan: ChannelPlan, motion: MotionPlan, number: int) -> Any:
-    """Loss of every link in dB as a function of unfolded and folded positions and time, ``[1, U, C]``."""
+    """Loss of every link in dB as a function of positions, not wrapped and wrapped, and time, ``[1, U, C]``."""
     blockage, carrier_hz = motion.blockage[number], plan.propagation.carrier_hz
     topology, stream = plan.topology, f"blockage/{number}"
 

@@ -1,17 +1,18 @@
 """Computes channel matrices of UEs that move or are blocked, and that may change their cells.
 
-As with single antennas (:mod:`phy.channel.moving`) the large-scale state is taken every ``update_s`` where users then
-are; the rays of the cells that they hear are made anew from it with the random numbers that they had, keyed by user
+As with single antennas (:mod:`phy.channel.moving`) the large-scale state is computed every ``update_s`` where UEs then
+are; the rays of the cells that they hear are made anew from it with the random numbers that they had, keyed by UE
 and cell, and steered by the panels. In between the coefficients of both states are interpolated.
 
-Phases follow the way. A ray that arrives from the direction ``e`` makes ``dx . e / lambda`` turns along ``dx``. Between
+Phases follow the path of the UE. A ray from the direction ``e`` makes ``dx . e / lambda`` turns along ``dx``. Between
 two states e goes evenly from one direction to the other, so that both agree on the phase all the way, however far the
-user has come: a share s of the interval after the first it has made ``(x - x0) . (e + s (e' - e) / 2) / lambda`` turns.
-A direct ray makes ``-d / lambda`` with the length d of its path. Users who stay walk on the spot, as without motion.
+UE has moved: a share s of the interval after the first it has made ``(x - x0) . (e + s (e' - e) / 2) / lambda`` turns.
+A direct ray makes ``-d / lambda`` with the length d of its path. UEs that do not move keep the Doppler
+shifts of their speed.
 
-Which cells a user hears holds for a leg: from a state to the next, or to the measurement at which somebody in the
-drop changes his cell. Legs follow each other from the start, two states at a time; asking for a time before the
-present leg begins anew, so that matrices are a function of time alone.
+The cells that a UE hears are constant over a segment: from a state to the next, or to the measurement at which a UE of
+the drop changes its cell. Segments follow each other from the start, two states at a time; asking for a time before the
+present segment begins anew, so that matrices are a function of time alone.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class DeviceAndType:
 class ServingCells:
     """Holds the serving cells of one drop over time."""
 
-    serving: Tensor  # [M, U] int64, from each measurement to the next
+    serving: Tensor  # [Tm, U] int64, from each measurement to the next
     period_slots: int
 
     def at(self, slot: int) -> Tensor:
@@ -76,7 +77,7 @@ class MovingMatrices:
 
     settings: MimoSettings
     moving_drops: tuple[MovingDropMatrices, ...]  # one for each different drop
-    row: tuple[int, ...]  # course of each row of the batch
+    row: tuple[int, ...]  # index of the drop of each row of the batch
 
     def at_slot(self, slot: int, slot_s: float) -> tuple[Tensor, HeardCells]:
         """Computes matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and returns the cells that
@@ -110,24 +111,24 @@ class MimoState:
     links: SiteLinks
     gain_db: Tensor  # [1, U, C] with blockage
     blocked_db: Tensor  # [1, U, C]
-    way_m: Tensor  # [1, U, 3] not folded
+    way_m: Tensor  # [1, U, 3] not wrapped
     direct: Tensor  # [U, C] turns of the direct rays
 
 
 @dataclass(frozen=True)
 class _Rays:
-    """Links in one state; of N0 clusters splitting the strong ones and the direct ray make N."""
+    """Links in one state; splitting the strong ones of Cw clusters and adding the direct ray makes Cl."""
 
-    rx: Tensor  # [R, N, Nr, 2M]
-    tx: Tensor  # [R, N, 2M, Nt]
-    doppler_hz: Tensor  # [R, N, M]
-    tones: Tensor  # [R, K, N]
-    order: Tensor  # [R, N - 1] int64, which of the N0 clusters each one comes from
-    wave: Tensor  # [R, N0, M, 3] turns a metre
-    turns: Tensor  # [R, N0, M] made since the link was first heard
+    rx: Tensor  # [R, Cl, Nr, 2Ra]
+    tx: Tensor  # [R, Cl, 2Ra, Nt]
+    doppler_hz: Tensor  # [R, Cl, Ra]
+    tones: Tensor  # [R, K, Cl]
+    order: Tensor  # [R, Cl - 1] int64, which of the Cw clusters each one comes from
+    wave: Tensor  # [R, Cw, Ra, 3] turns a metre
+    turns: Tensor  # [R, Cw, Ra] made since the link was first heard
 
     def each(self, of: Callable[[Tensor], Tensor]) -> _Rays:
-        """The same function of all tensors."""
+        """Applies a function to all tensors."""
         return _Rays(*(of(getattr(self, field.name)) for field in fields(self)))
 
 
@@ -153,12 +154,12 @@ class _Segment:
 
 @dataclass(frozen=True)
 class _Joined:
-    """The clusters of both states side by side, 2N, on the device; ``[U, J, 2N, ...]``."""
+    """The clusters of both states side by side, 2Cl, on the device; ``[U, J, 2Cl, ...]``."""
 
     rays: SteeredRays
-    tones: Tensor  # [U, J, K, 2N]
-    wave: Tensor  # [U, J * 2N * M, 6] turns a metre at the leg's state, and how much more at the next one
-    offset: Tensor  # [U, J, 2N, M] turns at the leg's state, besides what is in the rays
+    tones: Tensor  # [U, J, K, 2Cl]
+    wave: Tensor  # [U, J * 2Cl * Ra, 6] turns a metre at the segment's state, and how much more at the next one
+    offset: Tensor  # [U, J, 2Cl, Ra] turns at the segment's state, besides what is in the rays
     heard: Tensor  # [U, J]
 
 
@@ -197,7 +198,7 @@ class MovingDropMatrices:
         return matrices, made.heard, self._rest(segment, share)
 
     def _moved(self, segment: _Segment, time_s: float, share: float) -> Tensor:
-        """Turns that the way since the leg's state makes, ``[U, J, 2N, M]``."""
+        """Turns that the way since the segment's state makes, ``[U, J, 2Cl, Ra]``."""
         state, made, now = self._states[segment.number], segment.joined, torch.tensor([time_s], dtype=torch.float64)
         way = (self.moving_drop.position_m(now)[:, :, 0] - state.way_m)[0]
         direct = (self._direct(now) - state.direct).gather(1, segment.heard)
@@ -215,10 +216,10 @@ class MovingDropMatrices:
         snr = self.plan.snr_at_unit_gain * torch.pow(10.0, between / 10.0)
         return snr.scatter(1, segment.heard, 0.0).to(self.target.device, self.target.dtype)
 
-    # Legs.
+    # Segments.
 
     def _segment_of(self, slot: int) -> _Segment:
-        """The leg of a slot, after all before it."""
+        """The segment of a slot, after all before it."""
         if self._segment is None or slot < self._segment.slot:
             self._segment = self._next(0, None)
         while (then := self._end(self._segment)) <= slot:
@@ -272,7 +273,7 @@ class MovingDropMatrices:
         return MimoState(number, links, scale.gain_db, blocked, way, self._direct(now))
 
     def _direct(self, now: Tensor) -> Tensor:
-        """Turns of the direct rays of users who move ``[U, C]``; of others their Doppler shifts are known."""
+        """Turns of the direct rays of UEs that move ``[U, C]``; those of others follow from their Doppler shifts."""
         return self.moving_drop.direct_turns(now)[0, :, 0].masked_fill(self.moving_drop.is_static[:, None], 0.0)
 
     def _rays(self, state: MimoState, user: Tensor, cell: Tensor, last: tuple[MimoState, _Rays] | None) -> _Rays:
@@ -308,7 +309,7 @@ class MovingDropMatrices:
         return steer_links(self.plan, carrier_hz, rays, ends, gain[None], self.target.dtype)
 
     def _wave(self, rays: MimoRays) -> Tensor:
-        """Turns a metre of each ray along the axes, ``[..., N, M, 3]``."""
+        """Turns a metre of each ray along the axes, ``[..., Cl, Ra, 3]``."""
         wave_number: float = self.moving_drop.plan.propagation.carrier_hz / SPEED_OF_LIGHT_MPS
         turns: Tensor = unit_vector(rays.aoa, rays.zoa) * wave_number
         return turns
@@ -329,7 +330,7 @@ class MovingDropMatrices:
             picked = torch.take_along_dim(values, order.view(*order.shape, *(1,) * (values.ndim - 2)), 1)
             return torch.cat((picked, torch.zeros_like(picked[:, :1])), 1)
 
-        waves = torch.cat((before.wave, after.wave - before.wave), -1)  # [R, N0, M, 6]
+        waves = torch.cat((before.wave, after.wave - before.wave), -1)  # [R, Cw, Ra, 6]
         wave = torch.cat((split(waves, before.order), split(waves, after.order)), 1)
         offset = -split(made, after.order)
         offset[:, -1, 0] = (here.direct - there.direct).gather(1, heard).flatten()
@@ -353,11 +354,11 @@ def with_matrices(
     """Adds the matrices of its drops to a channel whose UEs move, where the plan has panels.
 
     Args:
-        channel: of :func:`phy.channel.moving.build_moving_single_antenna_channel` or alike.
+        channel: of :func:`phy.channel.moving.build_moving_single_antenna_channel` or of Sionna.
         plan: of the channel.
         device: where matrices are made.
         dtype: float32 or float64, of their parts.
-        kind: who makes the rays.
+        kind: class that makes the rays.
     """
     if plan.mimo_plan is None:
         return channel
@@ -371,5 +372,5 @@ def with_matrices(
 
 
 def _way_turns(wave: Tensor, later: Tensor, way_m: Tensor) -> Tensor:
-    """Turns ``[R, N0, M]`` of rays from one state to the next, by ways ``[R, 3]``."""
+    """Turns ``[R, Cw, Ra]`` of rays from one state to the next, by ways ``[R, 3]``."""
     return (0.5 * (wave + later) * way_m[:, None, None]).sum(-1)

@@ -41,9 +41,9 @@ Array = NDArray[np.float64]
 class Thresholds:
     """Holds the SNR in dB at BLER 0.1 and 0.01 of one code block of any size, code rate, modulation and base graph."""
 
-    log_bits: Tensor  # [Q] logarithm of the size
-    log_odds: Tensor  # [R] logarithm of rate / (1 - rate)
-    snr_db: Tensor  # [2, 2, 4, R, Q] by BLER (0.1, 0.01), base graph, modulation order / 2 - 1, code rate, size
+    log_bits: Tensor  # [Cb] logarithm of the size
+    log_odds: Tensor  # [Cr] logarithm of rate / (1 - rate)
+    snr_db: Tensor  # [2, 2, 4, Cr, Cb] by BLER (0.1, 0.01), base graph, modulation order / 2 - 1, code rate, size
 
     @staticmethod
     def of_file(arrays: dict[str, NDArray[Any]]) -> Thresholds:
@@ -92,8 +92,8 @@ class BlerTable:
     """Holds the BLER of one code block for every MCS of a table, at the MCS's code rate."""
 
     mcs: McsTable
-    code_block_bits: Tensor  # [Q] int64, ascending, the code block size at which each bin is computed
-    bler: Tensor  # [I, Q, Z] by MCS, code block size and bin of the SINR
+    code_block_bits: Tensor  # [Cb] int64, ascending, the code block size at which each bin is computed
+    bler: Tensor  # [I, Cb, Bn] by MCS, code block size and bin of the SINR
 
     @cached_property
     def _rows(self) -> Tensor:

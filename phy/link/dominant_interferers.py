@@ -1,6 +1,6 @@
 """Chooses the links that fade, an approximation for large networks that is off where nothing is set.
 
-Of a user's many interferers a few carry nearly all of the interference. These fade, and so does the own cell; the
+Of a UE's many interferers a few carry nearly all of the interference. These fade, and so does the own cell; the
 others are heard at their mean power, on the PRBs that they use. What is lost is the fading of many weak powers that add
 up, and so nearly average out by themselves. The error is measured in docs/models/channel-calibration.md.
 """
@@ -18,7 +18,7 @@ from torch import Tensor
 class DominantLinks:
     """Holds the links of each UE that fade, and the mean power of the others."""
 
-    cell: Tensor  # [B, U, N] int64, the own cell, then the strongest others, the strongest first
+    cell: Tensor  # [B, U, J] int64, the own cell, then the strongest others, the strongest first
     rest_snr: Tensor  # [B, U, C] mean SNR of the cells that are not among them; 0 for those that are
 
     def to(self, device: torch.device, dtype: torch.dtype) -> DominantLinks:

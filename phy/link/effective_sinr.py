@@ -40,8 +40,8 @@ class SinrMapping:
     block of the MCS is decoded anyway, the effective SINR stops at the point where the value is 1 - 2**-14.
     """
 
-    forward: Tensor  # [I, Z] value in [0, 1] at each bin of the SINR
-    backward: Tensor  # [I, Z] linear SINR at each bin of the odds
+    forward: Tensor  # [I, Bn] value in [0, 1] at each bin of the SINR
+    backward: Tensor  # [I, Bn] linear SINR at each bin of the odds
 
     def of(self, sinr: Tensor, mcs: Tensor) -> Tensor:
         """Computes the value of each linear SINR ``[...]``; ``mcs`` broadcasts to it, as ``mcs[..., None]`` does to
@@ -123,5 +123,5 @@ def _eesm(table: McsTable) -> SinrMapping:
 
 
 def _odds() -> Tensor:
-    """Odds at which the backward tables are computed, float64 ``[Z]``, from 2**-14 to 2**14."""
+    """Odds at which the backward tables are computed, float64 ``[Bn]``, from 2**-14 to 2**14."""
     return log_grid.centres() * ODDS_SCALE

@@ -41,11 +41,11 @@ class MimoSettings:
     users_per_prb: int = Field(default=1, ge=1, le=MOST_USERS)
     """Most users of a cell on one PRB; more than one needs zf or rzf, and an allocator that shares PRBs."""
     receiver: Receiver = "lmmse"
-    """What a user does with his ports: the LMMSE receiver, or maximum-ratio combining."""
+    """Receiver of a user: the LMMSE receiver, or maximum-ratio combining."""
     max_rank: int | None = Field(default=None, ge=1, le=MOST_LAYERS)
     """Most layers of a user; left out, the fewest of 4 and the ports of both ends."""
     heard_cells: int = Field(default=4, ge=1, le=32)
-    """Cells whose matrices a user knows, his own among them; all others are white noise at his ports."""
+    """Cells whose matrices a user knows, its own among them; all others are white noise at its ports."""
     refresh_slots: int = Field(default=5, ge=1, le=1000)
     """Slots for which matrices are held; it should be short beside the time in which the channel changes."""
     search_prbs: int = Field(default=8, ge=1, le=275)
@@ -121,7 +121,7 @@ class MimoSettings:
 def port_antenna(panel: PanelSettings) -> SectorAntennaSettings:
     """Builds the antenna that large-scale gains are computed with from one port of a base station's panel.
 
-    Slanted ports lose what users' antennas do not receive, so that the gain is that of a user's port from a cell that
+    Slanted ports lose what UEs' antennas do not receive, so that the gain is that of a UE's port from a cell that
     spreads its power over its ports.
     """
     if panel.element == "omni":

@@ -113,8 +113,8 @@ def uplink_sinr(gain: Tensor, holder: Tensor, power: Tensor) -> Tensor:
     Args:
         gain: ``[B, U, C, K]`` received over the noise of a PRB at the cell, for the reference power on a PRB; the last
             axis may be 1 where fading is left out.
-        holder: ``[B, C, K]`` int64 user that holds each PRB of each cell, negative where nobody does.
-        power: ``[B, U]`` of each user on each of its PRBs, over the reference power.
+        holder: ``[B, C, K]`` int64 UE that each PRB of each cell, negative where none does.
+        power: ``[B, U]`` of each UE on each of its PRBs, over the reference power.
     """
     received = received_uplink_power(gain, holder, power)
     signal = received.diagonal(dim1=1, dim2=2).movedim(-1, 1)

@@ -62,8 +62,8 @@ def mrt(rows: Tensor) -> Tensor:
     """Computes maximum-ratio transmission, each layer along its own channel, ``[..., Nt, L]``.
 
     Args:
-        rows: ``[..., S, Nt]`` channel of each stream: of a user with one antenna, or combined by its receiver. A row of
-            zeros stands for no stream and gets no power.
+        rows: ``[..., L, Nt]`` channel of each layer: of a UE with one antenna, or combined by its receiver. A row of
+            zeros stands for no layer and gets no power.
     """
     return _share_power(rows.mH)
 
@@ -73,10 +73,10 @@ def zero_forcing(rows: Tensor) -> Tensor:
     equal power.
 
     Args:
-        rows: ``[..., S, Nt]`` as in :func:`mrt`, linearly independent where not zero.
+        rows: ``[..., L, Nt]`` as in :func:`mrt`, linearly independent where not zero.
 
     Raises:
-        ValueError: more streams than ports.
+        ValueError: more layers than ports.
     """
     _check_layers(rows.shape[-2], rows.shape[-1], f"{rows.shape[-1]} transmit ports")
     missing = (_power(rows).sum(-1) == 0).to(rows.dtype)
@@ -87,9 +87,9 @@ def regularized_zero_forcing(rows: Tensor, regularization: float | Tensor | None
     """Computes the compromise of both, ``W ~ H^H (H H^H + a I)^-1``, ``[..., Nt, L]`` with columns of equal power.
 
     Args:
-        rows: ``[..., S, Nt]`` as in :func:`mrt`.
+        rows: ``[..., L, Nt]`` as in :func:`mrt`.
         regularization: a > 0, a number or ``[...]``. Small values tend to zero-forcing, great ones to MRT. Without it
-            the number of streams in use, that is streams * noise / power, which is best for streams of equal strength
+            the number of layers in use, that is layers * noise / power, which is best for layers of equal strength
             (Peel, Hochwald, Swindlehurst, 2005).
     """
     if regularization is None:
@@ -127,13 +127,13 @@ def best_report(channel: Tensor, codebook: Codebook) -> PrecoderChoice:
     subband.
 
     Args:
-        channel: ``[..., S, K, Nr, Nt]``, S subbands of K PRBs (or of some PRBs that stand for them), whitened.
+        channel: ``[..., Sb, K, Nr, Nt]``, Sb subbands of K PRBs (or of some PRBs that stand for them), whitened.
         codebook: as for :func:`best_entry`.
 
     Returns:
-        one choice a subband, ``[..., S]``.
+        one choice a subband, ``[..., Sb]``.
     """
-    each = _all_rates(channel, codebook).unflatten(-1, (-1, codebook.cophasings))  # [..., S, i_1, i_2]
+    each = _all_rates(channel, codebook).unflatten(-1, (-1, codebook.cophasings))  # [..., Sb, i_1, i_2]
     rate, cophasing = each.max(-1)
     beam = rate.sum(-2, keepdim=True).argmax(-1, keepdim=True).expand(*rate.shape[:-1], 1)
     index = beam * codebook.cophasings + cophasing.gather(-1, beam)
@@ -169,10 +169,10 @@ def _all_rates(channel: Tensor, codebook: Codebook) -> Tensor:
 
 
 def _rates(channel: Tensor, entries: Tensor) -> Tensor:
-    """Rate of each entry ``[..., W]`` from ``[..., K, Nr, Nt]`` and ``[W, Nt, L]``."""
+    """Rate of each entry ``[..., Ce]`` from ``[..., K, Nr, Nt]`` and ``[Ce, Nt, L]``."""
     count, ports, layers = entries.shape
     flat = entries.transpose(0, 1).reshape(ports, count * layers)
-    arriving = (channel @ flat).unflatten(-1, (count, layers)).movedim(-2, -3)  # [..., K, W, Nr, L]
+    arriving = (channel @ flat).unflatten(-1, (count, layers)).movedim(-2, -3)  # [..., K, Ce, Nr, L]
     if layers == 1:
         bits = torch.log2(1.0 + _power(arriving).sum((-2, -1)))
     else:

@@ -4,8 +4,8 @@ ones.
     y = H W x + (interference and noise of covariance R),    R = I + sum_j p_j H_j W_j W_j^H H_j^H
 
 Powers are relative to the noise of a PRB, so that noise alone is ``R = I``. ``H`` is ``[..., Nr, Nt]`` with the leading
-axes of whatever is asked for: users, PRBs or subbands, slots. A layer whose column of W is zero has SINR 0, so that
-users of unlike rank stand in one tensor.
+axes of whatever is asked for: UEs, PRBs or subbands, slots. A layer whose column of W is zero has SINR 0, so that
+UEs of unlike rank stand in one tensor.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def post_combining_sinr(
 class ScheduledChannels:
     """Holds the channels of the scheduled UEs: PRB k of cell c belongs to one UE."""
 
-    channel: Tensor  # [B, C, K, J, Nr, Nt] from the J cells that are heard one by one, the user's own first
+    channel: Tensor  # [B, C, K, J, Nr, Nt] from the J cells that are heard one by one, the UE's own first
     cell: Tensor  # [B, C, K, J] int64, which cells these are
     rest: Tensor  # [B, C, K] power received from all other cells if they were active, taken as white over antennas
 
@@ -127,8 +127,8 @@ def downlink_sinr(
     """Computes the SINR of each layer of each scheduled UE, ``[B, C, K, L]``; 0 where a cell is silent.
 
     Args:
-        scheduled: channels to the scheduled users.
-        precoder: ``[B, C, K, Nt, L]`` of each cell on each PRB, whose interference the users of other cells see.
+        scheduled: channels to the scheduled UEs.
+        precoder: ``[B, C, K, Nt, L]`` of each cell on each PRB, whose interference the UEs of other cells see.
         activity: ``[B, C, K]`` share of full power that each cell spends on each PRB.
         receiver: linear receiver.
     """

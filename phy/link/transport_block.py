@@ -26,11 +26,11 @@ _SIZE_RUNS = (
 class TransportBlocks:
     """Holds the transport blocks of every MCS on every number of PRBs; all zeros where there is no PRB."""
 
-    bits: Tensor  # [I, P + 1] int64, transport block size
-    code_blocks: Tensor  # [I, P + 1] int64, number of code blocks
-    code_block_bits: Tensor  # [I, P + 1] int64, information bits of a code block, with its and its block's CRC
-    code_rate: Tensor  # [I, P + 1] float64, all information bits and CRCs over the coded bits that the resources hold
-    base_graph: Tensor  # [I, P + 1] int64, 1 or 2
+    bits: Tensor  # [I, K + 1] int64, transport block size
+    code_blocks: Tensor  # [I, K + 1] int64, number of code blocks
+    code_block_bits: Tensor  # [I, K + 1] int64, information bits of a code block, with its and its block's CRC
+    code_rate: Tensor  # [I, K + 1] float64, all information bits and CRCs over the coded bits that the resources hold
+    base_graph: Tensor  # [I, K + 1] int64, 1 or 2
 
     def index(self, mcs: Tensor, prbs: Tensor) -> Tensor:
         """Computes the index of (MCS, number of PRBs) in the flattened tables, int64, for example in

@@ -27,7 +27,7 @@ def scheduled_links(coordinates: Tensor, steering: Tensor, scheduled: Tensor) ->
     Args:
         coordinates: ``[B, U, C * 2D]`` of one slot, from :meth:`phy.channel.fading.Fading.coordinates`.
         steering: ``[K, 2, 2D]`` from :func:`steering_of_prbs`.
-        scheduled: int64 ``[B, K, C]``, a user for every PRB of every cell.
+        scheduled: int64 ``[B, K, C]``, a UE for every PRB of every cell.
     """
     prbs, _, size = steering.shape
     cells = scheduled.shape[-1]
@@ -51,7 +51,7 @@ def signal_and_interference(links: Tensor, sent: Tensor) -> tuple[Tensor, Tensor
 
     Args:
         links: ``[B, K, C (i), C (c)]`` from :func:`holder_links`; overwritten.
-        sent: ``[B, K, C (i)]`` power on each PRB of each cell over the reference of the links, 0 where nobody sends.
+        sent: ``[B, K, C (i)]`` power on each PRB of each cell over the reference of the links, 0 where no UE sends.
 
     Returns:
         S and N, both ``[B, C, K]``.

@@ -1,6 +1,6 @@
 """Computes positions and velocities of UEs as pure functions of time.
 
-A model is a settings dataclass with ``legs(context)``, which draws the straight legs of one drop's users once.
+A model is a settings dataclass with ``legs(context)``, which draws the straight legs of one drop's UEs once.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ MobilitySettings = Annotated[
     Static | Linear | RandomWaypoint | Manhattan | GaussMarkov | Replay,
     Field(discriminator="model"),
 ]
-"""Any model of motion, told apart by its ``model``."""
+"""Any mobility model, distinguished by its ``model``."""
 
 MOBILITY_MODELS: dict[str, type[MobilityModel]] = {
     "static": Static,
@@ -72,7 +72,7 @@ MOBILITY_MODELS: dict[str, type[MobilityModel]] = {
     "gauss_markov": GaussMarkov,
     "replay": Replay,
 }
-"""Name -> class of every model of motion."""
+"""Name -> class of every mobility model."""
 
 
 def trajectories(
@@ -84,12 +84,12 @@ def trajectories(
 
     Args:
         drops: the batch, B.
-        model: how they move.
-        start_m: where they start, float64 ``[B, U, 3]`` or ``[1, U, 3]``; in a rectangle who starts outside of it
-            starts at his mirror image inside. Replayed users start where the file says.
+        model: of their mobility.
+        start_m: where they start, float64 ``[B, U, 3]`` or ``[1, U, 3]``; in a rectangle a UE whose start lies
+            outside of it starts at its mirror image inside. Replayed UEs start where the file says.
         area: where they may go, see :func:`area_of`.
         duration_s: length of the run.
-        stream: of random numbers; groups of users need one each.
+        stream: of random numbers; groups of UEs need one each.
 
     Raises:
         TrajectoryError: a replayed file cannot be used.

@@ -118,7 +118,7 @@ def area_of(topology: Topology, rectangle: RectangleSettings | None = None) -> A
 
     Args:
         topology: the network.
-        rectangle: where users are to stay.
+        rectangle: where UEs are to stay.
     """
     if rectangle is not None:
         corner = torch.tensor([rectangle.west_m, rectangle.south_m], dtype=torch.float64)
@@ -139,9 +139,9 @@ def area_of(topology: Topology, rectangle: RectangleSettings | None = None) -> A
 def wrap_position(topology: Topology, position_m: Tensor) -> Tensor:
     """Translates positions into the hexagons of the cluster, by whole translations of its images.
 
-    :func:`phy.topology.sites.displacement` is continuous along a path folded so, as sites repeat with the same
-    translations. Fields over the plane (shadowing, line of sight) do not repeat: take them at the position that was
-    not folded.
+    :func:`phy.topology.sites.displacement` is continuous along a path wrapped so, as sites repeat with the same
+    translations. Processes over the plane (shadowing, line of sight) do not repeat: evaluate them at the position
+    that was not wrapped.
 
     Args:
         topology: the network; without wrap-around nothing changes.
@@ -155,5 +155,5 @@ def wrap_position(topology: Topology, position_m: Tensor) -> Tensor:
     image = near[..., None, :] - near.new_tensor(_STEPS) @ period  # [..., 9, 2]
     offset = image[..., None, :] - topology.site_m[:, :2].to(plane)
     best = offset.square().sum(-1).amin(-1).argmin(-1)  # the image whose nearest site is nearest of all
-    folded = torch.take_along_dim(image, best[..., None, None], -2).squeeze(-2)
-    return torch.cat((folded, position_m[..., 2:]), -1)
+    wrapped = torch.take_along_dim(image, best[..., None, None], -2).squeeze(-2)
+    return torch.cat((wrapped, position_m[..., 2:]), -1)

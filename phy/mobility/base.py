@@ -90,7 +90,7 @@ def require_moving_speed(speeds: SpeedRange, what: str) -> None:
     if speeds.min_speed_kmh < 0.1:
         raise ValueError(
             f"min_speed_kmh is {speeds.min_speed_kmh:g}, but a {what} user needs at least 0.1, or a leg would never "
-            "end; raise it, or take the model 'static' for users who stand still"
+            "end; raise it, or take the model 'static' for users that stand still"
         )
 
 
@@ -98,10 +98,10 @@ def consecutive_legs(context: MobilityContext, duration_s: Tensor, step_m: Tenso
     """Builds legs that follow each other from the start.
 
     Args:
-        context: the users.
-        duration_s: ``[L, U]`` of each leg.
-        step_m: ``[L, U, 2]`` from each leg's start to its end.
-        velocity_mps: ``[L, U, 2]``.
+        context: the UEs.
+        duration_s: ``[Lg, U]`` of each leg.
+        step_m: ``[Lg, U, 2]`` from each leg's start to its end.
+        velocity_mps: ``[Lg, U, 2]``.
     """
     zero = torch.zeros_like
     start_s = torch.cat((zero(duration_s[:1]), duration_s[:-1].cumsum(0)))

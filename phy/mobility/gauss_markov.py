@@ -27,7 +27,7 @@ class GaussMarkov:
     """Draws velocities with memory: smooth turns and changes of speed."""
 
     model: Literal["gauss_markov"] = "gauss_markov"
-    """Name of the model of motion."""
+    """Name of the mobility model."""
     speed_kmh: float = Field(default=3.0, ge=0.0, le=MAX_SPEED_KMH)
     """Speed of each user's mean velocity, whose heading is random."""
     deviation_kmh: float = Field(default=1.0, ge=0.0, le=100.0)

@@ -20,12 +20,12 @@ from .trajectory import Legs, trim
 class Manhattan(SpeedRange):
     """Moves UEs on a grid of streets; each starts on the street nearest to its position, in the steady state.
 
-    A rectangle's sides cross streets in mid-block, where users turn round; the blocks are stretched so that a whole
+    A rectangle's sides cross streets in mid-block, where UEs turn round; the blocks are stretched so that a whole
     number of them fits. Without a rectangle the grid is endless and does not repeat with the cluster.
     """
 
     model: Literal["manhattan"] = "manhattan"
-    """Name of the model of motion."""
+    """Name of the mobility model."""
     block_x_m: float = Field(default=200.0, ge=10.0, le=10_000.0)
     """Distance of the streets that run along y."""
     block_y_m: float = Field(default=200.0, ge=10.0, le=10_000.0)
@@ -50,7 +50,7 @@ class Manhattan(SpeedRange):
         if count > MAX_LEGS:
             raise too_many_legs(count, "enlarge the blocks")
         crossing, way = self._route(context, street, block, count)
-        corner = street + crossing * block  # [L, U, 2]
+        corner = street + crossing * block  # [Lg, U, 2]
         origin = torch.cat((self._snap(context, street, block, way[0])[None], corner[:-1]))
         length = (corner - origin).abs().sum(-1)
         speed = torch.cat(
@@ -72,7 +72,7 @@ class Manhattan(SpeedRange):
         return area.corner_m + 0.5 * block, block
 
     def _along_x(self, context: MobilityContext, block: Tensor) -> Tensor:
-        """Who starts on a street along x ``[U]``: as many as spend their time there."""
+        """Which UEs start on a street along x, bool ``[U]``: as many as are there at a random time."""
         share = block[0] / block.sum() if self.turn_probability > 0.0 else 0.5
         return context.draw("manhattan/start", (context.users, 3))[:, 0] < share
 
@@ -82,7 +82,7 @@ class Manhattan(SpeedRange):
         return torch.where(way != 0.0, start, street + ((start - street) / block).round() * block)
 
     def _route(self, context: MobilityContext, street: Tensor, block: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """Crossing at the end of each leg in blocks and unit vector along it, both ``[L, U, 2]``."""
+        """Crossing at the end of each leg in blocks and unit vector along it, both ``[Lg, U, 2]``."""
         forward = context.draw("manhattan/start", (context.users, 3))[:, 1] < 0.5
         first = torch.where(self._along_x(context, block), 0, 1) + torch.where(forward, 0, 2)
         draw = context.draw("manhattan/turn", (count - 1, context.users))

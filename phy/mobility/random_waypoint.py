@@ -1,11 +1,11 @@
 """Computes random waypoint mobility: a straight leg to a random point at a random speed, a pause, the next leg.
 
-The next place is uniform in the periodic plane around the user (:mod:`phy.mobility.area`), within reach. So legs are
-independent of where the user is, positions that start uniform stay uniform (Le Boudec and Vojnovic, "Perfect simulation
+The next place is uniform in the periodic plane around the UE (:mod:`phy.mobility.area`), within reach. So legs are
+independent of where the UE is, positions that start uniform stay uniform (Le Boudec and Vojnovic, "Perfect simulation
 and stationarity of a class of mobility models", INFOCOM 2005: random waypoint on a torus), and there is nothing to
 step through.
 
-Users start in the steady state: at the instant 0 they are somewhere on a leg or in a pause. Of the legs seen at a
+UEs start in the steady state: at the instant 0 they are somewhere on a leg or in a pause. Of the legs seen at a
 random instant the long and the slow ones are more frequent, with a density in proportion to length / speed.
 """
 
@@ -32,7 +32,7 @@ class RandomWaypoint(SpeedRange):
     """Moves UEs by random waypoint with pauses, in its steady state from the start."""
 
     model: Literal["waypoint"] = "waypoint"
-    """Name of the model of motion."""
+    """Name of the mobility model."""
     min_pause_s: float = Field(default=0.0, ge=0.0, le=86400.0)
     """Least pause after each leg."""
     max_pause_s: float = Field(default=0.0, ge=0.0, le=86400.0)
@@ -70,7 +70,7 @@ class RandomWaypoint(SpeedRange):
                 raise too_many_legs(count * context.duration_s / max(shortest_s, 1e-9), "raise reach_m or the pauses")
 
     def _in_turn(self, context: MobilityContext, move: Tensor, took: Tensor, pause: Tensor) -> Legs:
-        """Movements ``[L, U, 2]`` of duration ``[L, U]`` and pauses ``[L, U]``, one after the other."""
+        """Movements ``[Lg, U, 2]`` of duration ``[Lg, U]`` and pauses ``[Lg, U]``, one after the other."""
         velocity = torch.where(took[..., None] > 0.0, move / took[..., None], torch.zeros_like(move))
         rest = torch.zeros_like(move)
         legs = consecutive_legs(
@@ -128,7 +128,7 @@ class WaypointVectors:
         Args:
             turn: sets the angle.
             length: sets the length.
-            seen_on_the_way: weighted by their length, as those of legs are on which users are met.
+            seen_on_the_way: weighted by their length, as those of legs are on which UEs are met.
         """
         power = 3 if seen_on_the_way else 2
         weight = self.border_m.pow(power)

@@ -26,17 +26,17 @@ _CLOSED_M = 1.0
 class Replay:
     """Moves UEs along the trajectories of a file; the run begins at time 0 of the file.
 
-    A user waits at his first point until its time has come.
+    A UE waits at its first point until the time of that point.
     """
 
     file: str = Field(min_length=1)
     """CSV file with the columns user (or id), time_s, x_m, y_m and, if wanted, z_m; plain or gzipped."""
     model: Literal["replay"] = "replay"
-    """Name of the model of motion."""
+    """Name of the mobility model."""
     max_gap_s: float = Field(default=60.0, gt=0.0, le=86400.0)
     """Longest time between two points of a user."""
     order: Literal["file", "random"] = "file"
-    """Who follows which trajectory: user 0 the file's first, and so on, or by lot in each drop."""
+    """Which user follows which trajectory: user 0 the file's first, and so on, or at random in each drop."""
     if_fewer: Literal["refuse", "cycle"] = "refuse"
     """If the file has fewer trajectories than there are users: refuse, or begin again with the first one."""
     at_end: Literal["refuse", "hold", "loop", "reverse"] = "refuse"
@@ -49,7 +49,7 @@ class Replay:
         """Converts the trajectories of the file to legs.
 
         Raises:
-            TrajectoryError: the file cannot be used, has too few users, leaves the area or is too short.
+            TrajectoryError: the file cannot be used, has too few UEs, leaves the area or is too short.
         """
         tracks = _tracks(self.file, self.max_gap_s)
         self._check(tracks, context)
@@ -91,7 +91,7 @@ class Replay:
         """Refuses a file with UEs outside of the heights above ``low_m`` and up to ``high_m``, as ``allowed`` says.
 
         Raises:
-            TrajectoryError: the file, the line, the user and his height.
+            TrajectoryError: the file, the line, the UE and its height.
         """
         tracks = _tracks(self.file, self.max_gap_s)
         height = tracks.position_m[:, 2]
@@ -100,12 +100,12 @@ class Replay:
             raise tracks.error(point, f"user '{name}' is at z_m {height[point]:g}, but {allowed}.")
 
     def _assign(self, context: MobilityContext, known: int) -> Tensor:
-        """Trajectory of each user, ``[U]`` int64."""
+        """Trajectory of each UE, ``[U]`` int64."""
         turn = torch.arange(context.users) % known
         return context.draw("replay", (known,)).argsort()[turn] if self.order == "random" else turn
 
     def _beyond_the_end(self, once: Legs, length_s: Tensor, duration_s: float) -> Legs:
-        """The same trajectories to the end of the run: ``[1, U]`` users of ``length_s`` ``[U]`` each."""
+        """Repeats trajectories to the end of the run: ``[1, U]`` UEs of ``length_s`` ``[U]`` each."""
         if self.at_end in ("refuse", "hold"):
             return once
         back = self.at_end == "reverse"
@@ -158,13 +158,13 @@ def _require_closed(tracks: RecordedTrajectories, last: np.ndarray) -> None:
         user = tracks.user[point]
         raise tracks.error(
             point,
-            f"user '{tracks.names[user]}' ends {apart_m[user]:.4g} m from where he began, so that a loop would jump; "
+            f"user '{tracks.names[user]}' ends {apart_m[user]:.4g} m from its start, so that a loop would jump; "
             "set at_end to 'reverse' or 'hold'.",
         )
 
 
 def _legs_of(tracks: RecordedTrajectories) -> tuple[Legs, Tensor]:
-    """A leg for each point, the last one standing still, ``[1, n, L]``; and how long each trajectory takes ``[n]``."""
+    """A leg for each point, the last one standing still, ``[1, n, Lg]``; and how long each trajectory takes ``[n]``."""
     time_s, point = torch.from_numpy(tracks.time_s), torch.from_numpy(tracks.position_m)
     user = torch.from_numpy(tracks.user)
     count = torch.from_numpy(tracks.points)
@@ -182,7 +182,7 @@ def _legs_of(tracks: RecordedTrajectories) -> tuple[Legs, Tensor]:
 
 
 def _on_the_move(once: Legs) -> tuple[Legs, Tensor]:
-    """Without the last leg of each trajectory, in which the user stands still; and when each leg ends."""
+    """Without the last leg of each trajectory, in which the UE stands still; and when each leg ends."""
     end_s = torch.cat((once.start_s[:, :, 1:], torch.full_like(once.start_s[:, :, :1], torch.inf)), 2)
     start_s = torch.where(torch.isfinite(end_s), once.start_s, torch.inf)
     return Legs(start_s, once.origin_m, once.velocity_mps), end_s
@@ -215,7 +215,7 @@ def _waiting(legs: Legs, wait_s: Tensor) -> Legs:
 
 
 def _with_heights(legs: Legs, start_m: Tensor) -> Legs:
-    """Where the file has no heights, those of the users."""
+    """Where the file has no heights, those of the UEs."""
     height = start_m[:, :, None, 2:]
     flat = legs.origin_m[..., 2:].isnan()
     z = torch.where(flat, height, legs.origin_m[..., 2:])

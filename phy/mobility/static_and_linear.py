@@ -19,7 +19,7 @@ class Static:
     """Keeps UEs where they are; their speed only sets the Doppler shifts."""
 
     model: Literal["static"] = "static"
-    """Name of the model of motion."""
+    """Name of the mobility model."""
 
     def legs(self, context: MobilityContext) -> Legs:
         """Builds one leg of no velocity."""
@@ -34,7 +34,7 @@ class Linear(SpeedRange):
     """Keeps the velocity of each UE; a uniform distribution in the area stays uniform."""
 
     model: Literal["linear"] = "linear"
-    """Name of the model of motion."""
+    """Name of the mobility model."""
     heading_deg: float | None = Field(default=None, ge=-360.0, le=360.0)
     """Heading of all users, anticlockwise from the x axis; each has a random one where it is not given."""
 

@@ -15,9 +15,9 @@ from .area import Area
 class Legs:
     """Holds straight movements of constant velocity in the plane of an area; those of a UE follow each other."""
 
-    start_s: Tensor  # [B, U, L] float64, ascending, the first not after 0, inf where there is no further leg
-    origin_m: Tensor  # [B, U, L, 3] where the leg starts
-    velocity_mps: Tensor  # [B, U, L, 3]
+    start_s: Tensor  # [B, U, Lg] float64, ascending, the first not after 0, inf where there is no further leg
+    origin_m: Tensor  # [B, U, Lg, 3] where the leg starts
+    velocity_mps: Tensor  # [B, U, Lg, 3]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def join(parts: Sequence[Trajectory], members: Sequence[Tensor]) -> Trajectory:
 
     Args:
         parts: one for each group, in the same area.
-        members: ``[U_g]`` int64 for each group, the numbers of its users; all together 0 .. U - 1, each once.
+        members: ``[U_g]`` int64 for each group, the numbers of its UEs; all together 0 .. U - 1, each once.
 
     Raises:
         ValueError: the members are not a permutation of 0 .. U - 1, or do not fit the parts.

@@ -1,7 +1,7 @@
 """Reads recorded trajectories: a file of positions of UEs over time.
 
 A CSV file with the columns ``user`` (or ``id``), ``time_s``, ``x_m``, ``y_m`` and, if wanted, ``z_m``; others are
-ignored. Rows of several users may alternate, those of one user are in the order of time. Or floating car data of SUMO
+ignored. Rows of several UEs may alternate, those of one UE are in the order of time. Or floating car data of SUMO
 (``--fcd-output``), as XML or as the CSV file that SUMO's ``xml2csv.py`` makes of it; vehicles and persons that are seen
 once only are passed over there, as they leave or arrive.
 """
@@ -43,8 +43,8 @@ class RecordedTrajectories:
     """Holds the points of a file, those of a UE together and in the order of time."""
 
     path: Path
-    names: tuple[str, ...]  # [n] of the users, in the order in which they first appear
-    user: Ints  # [p] number of each point's user, ascending
+    names: tuple[str, ...]  # [n] of the UEs, in the order in which they first appear
+    user: Ints  # [p] number of each point's UE, ascending
     time_s: Floats  # [p]
     position_m: Floats  # [p, 3], z is NaN where the file has none
     line: Ints  # [p] of the file
@@ -69,7 +69,7 @@ def read_trajectories(path: str | Path, max_gap_s: float = 60.0) -> RecordedTraj
 
     Args:
         path: the file.
-        max_gap_s: longest time between two points of a user.
+        max_gap_s: longest time between two points of a UE.
 
     Raises:
         TrajectoryError: the file is missing, empty, binary, cut off or has other columns; an entry is not a finite
@@ -106,7 +106,7 @@ def _table(path: Path) -> tuple[TextTable, bool]:
     table = read_table(path, _FORM, TrajectoryError)
     if not by_sumo or "user" not in table.columns:
         return table, False
-    there = [row for row, name in enumerate(table.columns["user"]) if name.strip()]  # at some times nobody is
+    there = [row for row, name in enumerate(table.columns["user"]) if name.strip()]  # at some times there are none
     return table.select_rows(there), True
 
 
@@ -147,10 +147,10 @@ def _of_xml(path: Path, text: str) -> TextTable:
 
 
 def _seen_twice(tracks: RecordedTrajectories) -> RecordedTrajectories:
-    """Without users of a single point."""
+    """Without UEs of a single point."""
     many = tracks.points > 1
     if not many.any():
-        raise TrajectoryError(f"{tracks.path}: nobody is there at two times; a trajectory needs two points.")
+        raise TrajectoryError(f"{tracks.path}: no user is there at two times; a trajectory needs two points.")
     kept, number = many[tracks.user], np.cumsum(many) - 1
     return RecordedTrajectories(
         tracks.path,
@@ -164,18 +164,18 @@ def _seen_twice(tracks: RecordedTrajectories) -> RecordedTrajectories:
 
 def _users(table: TextTable) -> list[str]:
     """Whose point each row is."""
-    who = [name for name in ("user", "id") if name in table.columns]
-    if len(who) != 1:
-        wrong = "there is a column user and a column id; leave one of them out." if who else "no column user (or id)."
+    found = [name for name in ("user", "id") if name in table.columns]
+    if len(found) != 1:
+        wrong = "there is a column user and a column id; leave one of them out." if found else "no column user (or id)."
         raise TrajectoryError(f"{table.path}, line 1: {wrong}")
-    names = [entry.strip() for entry in table.columns[who[0]]]
+    names = [entry.strip() for entry in table.columns[found[0]]]
     if "" in names:
         raise table.error(names.index(""), "the user has no name.")
     return names
 
 
 def _require_times(tracks: RecordedTrajectories, max_gap_s: float) -> None:
-    same = np.diff(tracks.user, prepend=-1) == 0  # a point with one of the same user before it
+    same = np.diff(tracks.user, prepend=-1) == 0  # a point with one of the same UE before it
     step_s = np.diff(tracks.time_s, prepend=0.0)
     if (point := tracks.first(same & (step_s == 0.0))) is not None:
         name = tracks.names[tracks.user[point]]
@@ -192,7 +192,9 @@ def _require_times(tracks: RecordedTrajectories, max_gap_s: float) -> None:
         )
     if (point := tracks.first((tracks.points == 1)[tracks.user])) is not None:
         name = tracks.names[tracks.user[point]]
-        raise tracks.error(point, f"user '{name}' has a single point; a trajectory needs two, or take him out.")
+        raise tracks.error(
+            point, f"user '{name}' has a single point; a trajectory needs two; add one, or leave this user out."
+        )
 
 
 def _require_speeds(tracks: RecordedTrajectories) -> None:

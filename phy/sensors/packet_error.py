@@ -41,7 +41,7 @@ def packet_success(link: SensorLinkSettings, drops: Drops, parent: Tensor, hop_m
     "wsn/shadowing".
 
     Args:
-        link: the air.
+        link: the radio link.
         drops: the batch.
         parent: int64 ``[B, N]``, -1 for the sink. A pair has one shadowing in both directions.
         hop_m2: ``[B, N]`` square of the distance.

@@ -91,7 +91,7 @@ def build_sionna_channel(drops: Drops, plan: ChannelPlan, device: torch.device, 
         dtype: float32 or float64, in which it is evaluated.
 
     Raises:
-        ValueError: what :func:`require_sionna_support` refuses; users outside the heights of the path-loss model.
+        ValueError: what :func:`require_sionna_support` refuses; UEs outside the heights of the path-loss model.
     """
     require_sionna_support(plan.propagation, plan.antenna, plan.fading)
     cpu, once = torch.device("cpu"), list(dict.fromkeys(drops.ids))  # allocators side by side share their drops
@@ -107,9 +107,9 @@ class SionnaLinks:
 
     scenario: Any  # SystemLevelScenario with sites for base stations
     lsp: Any  # LSP
-    rays: Any  # Rays; initial phases of each cell, [1, C, U, L, 20, 4]
+    rays: Any  # Rays; initial phases of each cell, [1, C, U, Cl, 20, 4]
     velocity_mps: Tensor  # [1, U, 3]
-    gain: Tensor  # [1, N, U] linear, between isotropic antennas
+    gain: Tensor  # [1, Si, U] linear, between isotropic antennas
 
 
 def draw_links(drop: Drops, plan: ChannelPlan, position: Tensor) -> SionnaLinks:
@@ -118,7 +118,7 @@ def draw_links(drop: Drops, plan: ChannelPlan, position: Tensor) -> SionnaLinks:
     Args:
         drop: one drop.
         plan: of the channel.
-        position: of the users, ``[1, U, 3]``.
+        position: of the UEs, ``[1, U, 3]``.
     """
     with seeded_generator(drop) as generator:
         from sionna.phy.channel.tr38901 import LSPGenerator, RaysGenerator
@@ -157,9 +157,9 @@ def set_topology(scenario: Any, plan: ChannelPlan, position: Tensor, indoor_stat
     Args:
         scenario: of :func:`sionna_scenario`.
         plan: of the channel.
-        position: of the users, ``[1, U, 3]``.
-        indoor_state: who is indoors or in a car.
-        los: line of sight as Sionna takes it, for example bool ``[1, N, U]``.
+        position: of the UEs, ``[1, U, 3]``.
+        indoor_state: of the UEs, indoors or in a car.
+        los: line of sight as Sionna takes it, for example bool ``[1, Si, U]``.
     """
     topology, propagation = plan.topology, plan.propagation
     path = displacement(topology, position)
@@ -211,7 +211,7 @@ def _phone(plan: ChannelPlan) -> Any:
 
 
 def _column(plan: ChannelPlan) -> tuple[Any, Tensor]:
-    """Antenna of a cell and the weights of its elements, complex ``[M]`` of unit power, zero where not of the port."""
+    """Antenna of a cell and the weights of its elements, complex ``[A]`` of unit power, zero where not of the port."""
     from sionna.phy.channel.tr38901 import PanelArray
 
     settings, carrier_hz = plan.antenna, plan.propagation.carrier_hz
@@ -308,7 +308,7 @@ def _one_by_one(plan: ChannelPlan, rays: Any, users: slice) -> Any:
 
 
 def _sight(plan: ChannelPlan, links: SionnaLinks, users: slice) -> Any:
-    """Where the cells and some users are to each other."""
+    """Where the cells and some UEs are to each other."""
     from sionna.phy.channel.tr38901 import channel_coefficients
 
     site, scenario, antenna = plan.topology.cell_site, links.scenario, plan.antenna
@@ -330,7 +330,7 @@ _ANGLES = ("los_aoa", "los_aod", "los_zoa", "los_zod")
 
 
 def _doppler_hz(plan: ChannelPlan, links: SionnaLinks, rays: Any) -> Tensor:
-    """Of every ray, ``[1, U, N, R]``: the velocity's part towards where it comes from, over the wavelength."""
+    """Doppler shift of every ray, ``[1, U, Si, Rl]``: the velocity towards its origin, over the wavelength."""
     azimuth, zenith = (torch.deg2rad(getattr(links.scenario, name))[..., None] for name in ("los_aoa", "los_zoa"))
     azimuth = torch.cat((azimuth, rays.aoa.flatten(3)), -1)
     zenith = torch.cat((zenith, rays.zoa.flatten(3)), -1)

@@ -41,7 +41,7 @@ def moving_channel_cost(counts: tuple[int, int, int], prbs: int, item_bytes: int
     """Estimates the cost of the channel of UEs that move; ``setup_s`` is that of each large-scale state.
 
     Args:
-        counts: users of a drop, sites, cells.
+        counts: UEs of a drop, sites, cells.
         prbs: K.
         item_bytes: of a real number, 4 or 8.
         panels: there are panels; the memory of their matrices is not included.

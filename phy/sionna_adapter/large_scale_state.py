@@ -1,7 +1,7 @@
 """Draws Sionna's rays in a large-scale state of ours, for UEs that move: :mod:`phy.sionna_adapter.moving`.
 
 Line of sight, path loss, walls, shadowing, spreads and K-factors are those of :mod:`phy.tr38901.large_scale`, which
-follow a user; links are in the state that carries most of them. Sionna makes clusters and rays of it. At every state
+follow a UE; links are in the state that carries most of them. Sionna makes clusters and rays of it. At every state
 it starts from the same seed, and it asks for as many random numbers whatever the state is, so that its rays change as
 little as the state does. It sorts clusters by delay, and here they are put back into the order in which they were
 drawn: a cluster then keeps its place, its phases and the random part of its directions, also when line of sight begins
@@ -38,8 +38,8 @@ def rays_in_state(
         drop: one drop.
         plan: of the channel.
         links: the state of its links, from :func:`phy.tr38901.large_scale.site_links`.
-        position: of the users, folded, ``[1, U, 3]``.
-        indoor_state: who is indoors or in a car.
+        position: of the UEs, wrapped, ``[1, U, 3]``.
+        indoor_state: of the UEs, indoors or in a car.
     """
     with seeded_generator(drop) as generator:
         from sionna.phy.channel.tr38901 import RaysGenerator
@@ -55,7 +55,7 @@ def rays_in_state(
 
 
 def _parameters(links: SiteLinks) -> Any:
-    """The large-scale parameters as Sionna takes them, ``[1, N, U]`` each."""
+    """The large-scale parameters as Sionna takes them, ``[1, Si, U]`` each."""
     from sionna.phy.channel.tr38901 import LSP
 
     def of(name: str) -> Tensor:
@@ -63,12 +63,12 @@ def _parameters(links: SiteLinks) -> Any:
 
     spreads = {name: torch.pow(10.0, of(ours)) for name, ours in _LSP.items()}
     sight = (links.column == 0).transpose(1, 2)
-    k_factor = torch.where(sight, torch.pow(10.0, of("K") / 10.0), 1.0)  # of others nobody asks
+    k_factor = torch.where(sight, torch.pow(10.0, of("K") / 10.0), 1.0)  # of others it is not read
     return LSP(sf=torch.ones_like(k_factor), k_factor=k_factor, **spreads)
 
 
 def _as_drawn(rays: Any) -> Any:
-    """The same rays with clusters in the order in which they were drawn, and powers of unit sum."""
+    """Sorts clusters into the order in which they were drawn, and scales powers to unit sum."""
     from sionna.phy.channel.tr38901 import Rays
 
     order = rays.cluster_sort_indices.argsort(-1)

@@ -1,10 +1,9 @@
 """Builds channel matrices on Sionna's rays: those of :mod:`phy.sionna_adapter.channel` through panels of antennas.
 
 Line of sight, path loss, large-scale parameters, clusters and rays are Sionna's, and belong to sites; the cells of a
-site have phases of their own. What panels make of rays is :func:`phy.tr38901.coefficients.steer`, which makes the same
-matrices of the same rays as Sionna's coefficients through its own arrays (a test holds them together). Each user's
-panel looks into a direction of its own and walks at his speed in another; who hears whom how well is the mean over
-ports and rays.
+site have phases of their own. :func:`phy.tr38901.coefficients.steer` applies the panels to the rays; its matrices equal
+those of Sionna's coefficients on the same rays (a test compares them). The panel of each UE has a random bearing, and
+its velocity a random direction; the mean SNR of a link is the mean over ports and rays.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from ..tr38901.coefficients import MimoRays, SteeredRays, with_sub_clusters
 from ..tr38901.lsp_tables import RAYS
 from .channel import SionnaLinks, draw_links, require_sionna_support
 
-_LINKS_AT_ONCE = 256  # that are steered before the cells are chosen that a user hears
+_LINKS_AT_ONCE = 256  # that are steered before the cells are chosen that a UE hears
 
 
 def build_sionna_matrices(drops: Drops, plan: ChannelPlan, device: torch.device, dtype: torch.dtype) -> Channel:
@@ -78,7 +77,7 @@ def _build_drop(drop: Drops, plan: ChannelPlan, dtype: torch.dtype) -> Channel:
 def _some_users(
     plan: ChannelPlan, matrices: MimoPlan, links: SionnaLinks, users: slice, bearing: Tensor, fixed: Tensor | None
 ) -> tuple[SteeredRays, tuple[Tensor, Tensor, Tensor]]:
-    """Rays ``[1, u, J]`` from the cells that some users hear; mean SNR ``[1, u, C]``, serving and heard cells."""
+    """Rays ``[1, u, J]`` from the cells that some UEs hear; mean SNR ``[1, u, C]``, serving and heard cells."""
     steered, count = _steered(plan, matrices, links, users, bearing), bearing.shape[1]
     snr = _mean_power(steered)
     serving = snr.argmax(-1) if fixed is None else fixed
@@ -94,7 +93,7 @@ def mean_snr(plan: ChannelPlan, links: SionnaLinks, bearing: Tensor) -> Tensor:
     Args:
         plan: of the channel, with panels.
         links: of a drop.
-        bearing: of the users' panels, ``[1, U]``.
+        bearing: of the UEs' panels, ``[1, U]``.
     """
     matrices, at_once = plan.mimo_plan, max(1, _LINKS_AT_ONCE // plan.topology.cells)
     assert matrices is not None
@@ -131,7 +130,7 @@ def rays_of(plan: ChannelPlan, links: SionnaLinks, user: Tensor, cell: Tensor) -
 
 
 def _steered(plan: ChannelPlan, matrices: MimoPlan, links: SionnaLinks, users: slice, bearing: Tensor) -> SteeredRays:
-    """Rays ``[1, u, C]`` of some users' links to all cells as the panels see them."""
+    """Rays ``[1, u, C]`` of some UEs' links to all cells as the panels see them."""
     cells, count = plan.topology.cells, bearing.shape[1]
     user = torch.arange(plan.users)[users, None].expand(count, cells)
     cell = torch.arange(cells).expand(count, cells)
@@ -146,9 +145,9 @@ def _steered(plan: ChannelPlan, matrices: MimoPlan, links: SionnaLinks, users: s
 
 
 def _mean_power(rays: SteeredRays) -> Tensor:
-    """Mean over ports and time of the power of links ``[..., N, ...]``."""
-    left = rays.rx.unflatten(-1, (-1, 2)).movedim(-2, -3)  # [..., N, M, Nr, 2]
-    each = left @ rays.tx.unflatten(-2, (-1, 2))  # [..., N, M, Nr, Nt]
+    """Mean over ports and time of the power of links ``[..., Cl, ...]``."""
+    left = rays.rx.unflatten(-1, (-1, 2)).movedim(-2, -3)  # [..., Cl, Ra, Nr, 2]
+    each = left @ rays.tx.unflatten(-2, (-1, 2))  # [..., Cl, Ra, Nr, Nt]
     power: Tensor = each.abs().square().sum((-4, -3)).mean((-2, -1))
     return power
 

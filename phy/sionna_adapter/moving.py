@@ -1,11 +1,11 @@
 """Builds the channel of UEs that move or are blocked on Sionna's rays, for cross-checks of :mod:`phy.channel.moving`.
 
-At every state of the air Sionna draws the rays of all links in our large-scale state
+In every large-scale state Sionna draws the rays of all links in our large-scale state
 (:mod:`phy.sionna_adapter.large_scale_state`), and its own coefficients take them through the antennas. In between the
 responses of both states are interpolated. A ray from the direction ``e`` makes ``dx . e / lambda`` turns along ``dx``;
 between two states e goes evenly from one direction to the other, so that a share s of the interval after the first it
 has made ``dx . (e + s (e' - e) / 2) / lambda`` turns since then. A direct ray makes ``-d / lambda`` with the length d
-of its path. Users who stay have the Doppler shifts of a walk at their nominal speed, each in a direction of his own.
+of its path. UEs that do not move have the Doppler shifts of their nominal speed, each in a direction of its own.
 
 The mean SNR is that of Sionna's rays through the antennas, linear in dB between states; between isotropic antennas it
 is that of :mod:`phy.tr38901.large_scale`.
@@ -44,17 +44,17 @@ from .large_scale_state import rays_in_state
 from .matrices import mean_snr, rays_of
 from .ray_fading import path_response, ray_order
 
-_RAYS_AT_ONCE = 1 << 18  # of all links of a block of users, to bound the memory of a slot
+_RAYS_AT_ONCE = 1 << 18  # of all links of a block of UEs, to bound the memory of a slot
 
 
 @dataclass(frozen=True)
 class RayState:
     """Holds the rays between single antennas in one state: Rl of a link, the direct one first, then Ra others."""
 
-    rays: Tensor  # [U, N, S, R] complex amplitudes, strongest clusters first, with the phases of the start
-    order: Tensor  # [U, N, M] int64, number of each of these among the rays as they were drawn
-    wave: Tensor  # [U, N, M, 3] turns a metre along the axes, as drawn
-    steering: Tensor  # [U, N, P, K] complex, phase of each path on each PRB
+    rays: Tensor  # [U, Si, Se, Rl] complex amplitudes, strongest clusters first, with the phases of the start
+    order: Tensor  # [U, Si, Ra] int64, number of each of these among the rays as they were drawn
+    wave: Tensor  # [U, Si, Ra, 3] turns a metre along the axes, as drawn
+    steering: Tensor  # [U, Si, P, K] complex, phase of each path on each PRB
 
     def response(self, turns: Tensor, direct: Tensor) -> Tensor:
         """Computes responses ``[U, Si, Se, K]`` after turns ``[U, Si, Ra]`` of the rays and ``[U, Si]`` of the direct
@@ -82,14 +82,14 @@ class _Segment:
     target: DeviceAndType
     before: RayState
     after: RayState
-    turns: Tensor  # [U, N, M] of the rays up to its beginning
+    turns: Tensor  # [U, Si, Ra] of the rays up to its beginning
 
     def response(self, moved: Tensor, direct: Tensor, share: float) -> Tensor:
-        """Responses ``[U, N, S, K]``.
+        """Responses ``[U, Si, Se, K]``.
 
         Args:
             moved: way since the beginning ``[U, 3]``.
-            direct: turns of the direct rays, ``[U, N]``.
+            direct: turns of the direct rays, ``[U, Si]``.
             share: of the leg that has passed.
         """
         at_once, parts = max(1, _RAYS_AT_ONCE // self.before.rays[0].numel()), []
@@ -159,7 +159,7 @@ class SionnaMovingDrop(MovingDrop):
         return self._direct(t_s)[..., self.plan.topology.cell_site]
 
     def _direct(self, t_s: Tensor) -> Tensor:
-        """The same to sites ``[1, U, T, N]``."""
+        """Turns of the direct rays to sites ``[1, U, T, Si]``."""
         way = self.position_m(t_s)
         path = displacement(self.plan.topology, self._wrapped(way).flatten(1, 2)).unflatten(1, way.shape[1:3])
         length = path.norm(dim=-1)
@@ -168,7 +168,7 @@ class SionnaMovingDrop(MovingDrop):
         return turns
 
     def _walked(self, t_s: Tensor) -> Tensor:
-        """Way since the start, ``[U, T, 3]``; who stays walks on the spot."""
+        """Path since the start, ``[U, T, 3]``; of UEs that do not move that of their nominal speed."""
         moved = (self.position_m(t_s) - self.start_m[:, :, None])[0]
         return moved + self._velocity[:, None] * t_s[:, None]
 
@@ -268,7 +268,7 @@ def _ray_state(plan: ChannelPlan, links: SionnaLinks, blocked: Tensor) -> RaySta
 
 
 def _way_turns(before: RayState, after: RayState, moved: Tensor, share: float) -> Tensor:
-    """Turns of the rays on a way ``[U, 3]`` that ends a share of the segment after its beginning, ``[U, N, M]``."""
+    """Turns of the rays on a way ``[U, 3]`` that ends a share of the segment after its beginning, ``[U, Si, Ra]``."""
     at = [torch.bmm(state.wave.flatten(1, 2), moved[..., None]) for state in (before, after)]
     return ((1.0 - 0.5 * share) * at[0] + 0.5 * share * at[1]).view(before.wave.shape[:-1])
 

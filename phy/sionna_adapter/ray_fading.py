@@ -1,6 +1,6 @@
 """Computes small-scale fading of given rays, each with an amplitude, a Doppler shift and a delay of its own.
 
-The response of user u to sector s of site n on PRB k at time t is
+The response of UE u to sector s of site n on PRB k at time t is
 
     h[u,n,s,k](t) = sum_p exp(-j 2 pi f_k tau[u,n,p]) sum_{r in p} a[u,n,s,r] exp(j 2 pi nu[u,n,r] t),
 
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..tr38901.lsp_tables import RAYS, STRONG_CLUSTERS, SUB_CLUSTER_DELAYS, SUB_CLUSTERS
 
-_RAYS_AT_ONCE = 1 << 18  # of all links of a block of users, to bound the memory of a slot
+_RAYS_AT_ONCE = 1 << 18  # of all links of a block of UEs, to bound the memory of a slot
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class RayFading:
     a cluster sub-cluster by sub-cluster. ``R = 1 + 20 L`` rays have ``P = 1 + 6 + L - 2`` delays.
     """
 
-    rays: Tensor  # [D, U, N, S, R] complex amplitudes, of the SNR's square root
-    doppler_hz: Tensor  # [D, U, N, R] float64
-    steering: Tensor  # [D, U, N, P, K] complex, exp(-j 2 pi f tau)
+    rays: Tensor  # [Bd, U, Si, Se, Rl] complex amplitudes, of the SNR's square root
+    doppler_hz: Tensor  # [Bd, U, Si, Rl] float64
+    steering: Tensor  # [Bd, U, Si, P, K] complex, exp(-j 2 pi f tau)
     which: Tensor  # [B] int64, of the D drops
     error: float = 0.0
     dominant: None = None  # all links are there
@@ -81,7 +81,7 @@ class RayFading:
         )
 
     def _response(self, drop: int, users: slice, time_s: float) -> Tensor:
-        """Of some users of a drop at one time, complex ``[U, N, S, K]``."""
+        """Of some UEs of a drop at one time, complex ``[U, Si, Se, K]``."""
         turns = self.doppler_hz[drop, users] * time_s
         return path_response(self.rays[drop, users], turns, self.steering[drop, users])
 
@@ -90,9 +90,9 @@ def path_response(rays: Tensor, turns: Tensor, steering: Tensor) -> Tensor:
     """Computes the response of UEs' links, complex ``[U, Si, Se, K]``.
 
     Args:
-        rays: amplitudes ``[U, N, S, R]`` in the order of :class:`RayFading`.
-        turns: that each of them has made, ``[U, N, R]`` float64.
-        steering: ``[U, N, P, K]``.
+        rays: amplitudes ``[U, Si, Se, Rl]`` in the order of :class:`RayFading`.
+        turns: that each of them has made, ``[U, Si, Rl]`` float64.
+        steering: ``[U, Si, P, K]``.
     """
     phase = (2.0 * math.pi * (turns - turns.floor())).to(rays.real.dtype)
     turned = rays * torch.polar(torch.ones_like(phase), phase)[:, :, None]
@@ -103,7 +103,7 @@ def path_delays(cluster_delay_s: Tensor, spread_s: Tensor) -> Tensor:
     """Computes the delays ``[..., P]`` of the paths of links.
 
     Args:
-        cluster_delay_s: of the clusters, strongest first, ``[..., L]``.
+        cluster_delay_s: of the clusters, strongest first, ``[..., Cl]``.
         spread_s: c_DS, delay spread within the strong clusters, ``[...]``.
     """
     offset = spread_s[..., None, None] * cluster_delay_s.new_tensor(SUB_CLUSTER_DELAYS)
@@ -117,7 +117,7 @@ def ray_order() -> list[int]:
 
 
 def _paths(rays: Tensor) -> Tensor:
-    """Sum over the rays of each path, ``[..., R]`` to ``[..., P]``."""
+    """Sum over the rays of each path, ``[..., Rl]`` to ``[..., P]``."""
     strong = rays[..., 1 : 1 + STRONG_CLUSTERS * RAYS].unflatten(-1, (STRONG_CLUSTERS, RAYS))
     parts = [part.sum(-1) for part in strong.split([len(rays) for rays in SUB_CLUSTERS], -1)]
     weak = rays[..., 1 + STRONG_CLUSTERS * RAYS :].unflatten(-1, (-1, RAYS)).sum(-1)

@@ -47,7 +47,7 @@ class TopologySettings:
     wrap_around: bool = True
     """Repeat a cluster of 7 or 19 sites without end, so that no cell lies at an edge."""
     min_distance_m: float = Field(default=35.0, ge=0.0)
-    """Least horizontal distance of a user from his site: 35 for UMa and RMa, 10 for UMi, 0 indoors (clause 7.2)."""
+    """Least horizontal distance of a user from the site: 35 for UMa and RMa, 10 for UMi, 0 indoors (clause 7.2)."""
 
     @model_validator(mode="after")
     def _check_min_distance(self) -> Self:
@@ -74,13 +74,13 @@ class TopologySettings:
 class Topology:
     """Holds a network's sites and cells; cell index = site * sectors + sector. Lengths in m, float64."""
 
-    site_m: Tensor  # [N, 3] positions of the antennas
+    site_m: Tensor  # [Si, 3] positions of the antennas
     cell_site: Tensor  # [C] int64, site of each cell
     azimuth_rad: Tensor  # [C] boresight, anticlockwise from the x axis; 0 (without meaning) for one sector
     shift_m: Tensor  # [W, 2] translations of the cluster's images, the first is zero
     isd_m: float
     sectors: int
-    hall: bool = False  # users are in a hall, not in hexagons
+    hall: bool = False  # UEs are in a hall, not in hexagons
 
     @property
     def omnidirectional(self) -> bool:
@@ -126,7 +126,7 @@ def displacement(topology: Topology, user_m: Tensor) -> Tensor:
         user_m: positions ``[B, U, 3]``; with wrap-around they must lie within the cluster's hexagons.
 
     Returns:
-        ``[B, U, N, 3]``.
+        ``[B, U, Si, 3]``.
     """
     offset = user_m[:, :, None, :] - topology.site_m
     images = offset[..., None, :2] - topology.shift_m

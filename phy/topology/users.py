@@ -28,9 +28,9 @@ def place_per_cell(
     Args:
         keys: int64 ``[B]``, from :meth:`phy.random.Drops.keys`.
         topology: the network.
-        per_cell: users of each cell.
+        per_cell: UEs of each cell.
         min_distance_m: least horizontal distance from the own site, less than half the inter-site distance.
-        height_m: height of every user.
+        height_m: height of every UE.
 
     Returns:
         Positions in m, float64 ``[B, U, 3]``, and the cell each was drawn in, int64 ``[B, U]``; U = cells * per_cell.
@@ -48,7 +48,7 @@ def place_uniform(
 ) -> tuple[Tensor, Tensor]:
     """Draws UEs uniform over the union of all hexagons: the cells have equal areas, so each UE draws a cell first.
 
-    Arguments, results and errors as for :func:`place_per_cell`, with U = users.
+    Arguments, results and errors as for :func:`place_per_cell`, with U = UEs.
     """
     draws = uniform(keys, (users, 4))
     home = (draws[..., 0] * topology.cells).long()
@@ -77,7 +77,7 @@ def _place(draws: Tensor, home: Tensor, topology: Topology, min_distance_m: floa
 
 
 def _in_the_hall(draws: Tensor, home: Tensor, topology: Topology, height_m: float) -> Tensor:
-    """Uniform in the part of the hall that is nearest to the user's site: an equal rectangle for each."""
+    """Uniform in the part of the hall that is nearest to the UE's site: an equal rectangle for each."""
     size = draws.new_tensor([HALL_M[0] / HALL_SITES[0], HALL_M[1] / HALL_SITES[1]])
     index = topology.cell_site[home]
     place = torch.stack((index % HALL_SITES[0], torch.div(index, HALL_SITES[0], rounding_mode="floor")), -1)
@@ -87,7 +87,7 @@ def _in_the_hall(draws: Tensor, home: Tensor, topology: Topology, height_m: floa
 
 
 def _triangles(topology: Topology, draw: Tensor) -> tuple[Tensor, Tensor]:
-    """For each user a triangle of the cell: its apothem's angle from the boresight, and the side on which it lies."""
+    """For each UE a triangle of the cell: its apothem's angle from the boresight, and the side on which it lies."""
     if topology.sectors == 1:  # the six sides of the hexagon, both halves; the "boresight" is the x axis
         apothem_deg = [30.0 + 60.0 * (t // 2) for t in range(12)]
         side = [1.0, -1.0] * 6

@@ -2,7 +2,7 @@
 
 Each ray has the gain of both ends in its own directions (TR 36.873 equation 8.1-1, RSRP between two beams). Delays,
 powers and departures are those of :mod:`phy.tr38901.coupling_gain`, so that a single beam of the base station and an
-isotropic user give the same gain as there; arrivals follow the draws of :mod:`phy.tr38901.link_clusters`.
+isotropic UE give the same gain as there; arrivals follow the draws of :mod:`phy.tr38901.link_clusters`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .lsp_tables import RAYS, PropagationState, zod_offset_deg, zsd_log10
 from .pathloss import Link
 from .rays import ClusterDirections, wrap_zenith
 
-_INDOORS = 2  # column of the state of users indoors
+_INDOORS = 2  # column of the state of UEs indoors
 _GAINS_AT_ONCE = 1 << 20  # of all rays and beams of some links: they stay in the cache
 _SINGLE = torch.float32
 
@@ -41,14 +41,14 @@ class LinkEnds:
     """Holds the antennas of both ends."""
 
     base: Pattern
-    boresight_rad: Tensor  # [S] of the sectors of a site
+    boresight_rad: Tensor  # [Se] of the sectors of a site
     user: Pattern
-    bearing_rad: Tensor  # [U] of the users' antennas
+    bearing_rad: Tensor  # [U] of the UEs' antennas
 
 
 @dataclass(frozen=True)
 class _Random:
-    """What is random in the clusters, ``[1, U, N, L, ...]``."""
+    """What is random in the clusters, ``[1, U, Si, Cl, ...]``."""
 
     normals: Tensor  # [..., 6]
     sides: Tensor  # [..., 4]
@@ -59,8 +59,8 @@ class _Random:
 class _Rays:
     """Rays of R links, the direct one last."""
 
-    weight: Tensor  # [R, K] share of what isotropic antennas receive
-    aod: Tensor  # [R, K] and the others
+    weight: Tensor  # [R, Rl] share of what isotropic antennas receive
+    aod: Tensor  # [R, Rl] and the others
     zod: Tensor
     aoa: Tensor
     zoa: Tensor
@@ -144,11 +144,11 @@ def _around(state: PropagationState, made: ClusterDirections, median_zsd_deg: Te
 
 
 def _between(rays: _Rays, ends: LinkEnds, user: Tensor) -> Tensor:
-    """``[R, S, Q, A]``, float32: sums over rays."""
+    """``[R, Se, Q, Qu]``, float32: sums over rays."""
     boresight = ends.boresight_rad.to(_SINGLE)[:, None]
     zenith = rays.zod[:, None].expand(-1, len(boresight), -1)
-    sent = ends.base(rays.aod[:, None] - boresight, zenith) * rays.weight[:, None, :, None]  # [R, S, K, Q]
-    heard = ends.user(rays.aoa - ends.bearing_rad.to(_SINGLE)[user][:, None], rays.zoa)  # [R, K, A]
+    sent = ends.base(rays.aod[:, None] - boresight, zenith) * rays.weight[:, None, :, None]  # [R, Se, Rl, Q]
+    heard = ends.user(rays.aoa - ends.bearing_rad.to(_SINGLE)[user][:, None], rays.zoa)  # [R, Rl, Qu]
     sectors, beams = sent.shape[1], sent.shape[3]
     found: Tensor = torch.bmm(sent.transpose(2, 3).flatten(1, 2), heard)
     return found.view(-1, sectors, beams, heard.shape[-1])

@@ -2,7 +2,7 @@
 
 TR 38.901 clause 7.5, steps 5 to 9. The arrays of this file have one row for each link, all of one state, with L
 clusters of 20 rays. Whatever is random enters as normal numbers, which the caller takes from fields over the plane,
-so that a link's clusters follow its user; the numbers of a cluster belong to its rank in delay, not to its identity,
+so that a link's clusters follow its UE; the numbers of a cluster belong to its rank in delay, not to its identity,
 and delays that cross do not make the rays jump. Clusters 25 dB below the strongest are kept (the standard drops them
 to save time).
 """
@@ -34,8 +34,8 @@ _SINGLE = torch.float32
 class Clusters:
     """Holds delays and powers of the scattered rays of some links."""
 
-    delay_s: Tensor  # [R, L]
-    power: Tensor  # [R, L], of unit sum; zero beyond the state's number of clusters
+    delay_s: Tensor  # [R, Cl]
+    power: Tensor  # [R, Cl], of unit sum; zero beyond the state's number of clusters
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def clusters(
         state: of all the links.
         delay_spread_s: ``[R]``.
         k_db: ``[R]`` of links in line of sight, whose delays are scaled; None for all others.
-        draws: normal numbers ``[R, L, 2]`` for delay and shadowing.
+        draws: normal numbers ``[R, Cl, 2]`` for delay and shadowing.
         most: size L of the result, at least the state's number of clusters.
     """
     count, r = state.clusters, state.delay_scaling
@@ -89,10 +89,10 @@ def cluster_angles_deg(
 
     Args:
         state: of all the links.
-        power: of the clusters ``[R, L]``, without the direct ray.
+        power: of the clusters ``[R, Cl]``, without the direct ray.
         spreads: of the links.
-        draws: normal numbers ``[R, L, 2]`` for azimuth and zenith.
-        side: 1 or -1 for each cluster's azimuth and zenith ``[R, L, 2]``.
+        draws: normal numbers ``[R, Cl, 2]`` for azimuth and zenith.
+        side: 1 or -1 for each cluster's azimuth and zenith ``[R, Cl, 2]``.
     """
     azimuth_scale, zenith_scale = (torch.full_like(spreads.azimuth, c) for c in state.angle_scaling)
     if spreads.k_db is not None:
@@ -127,9 +127,9 @@ def mean_gains(
     Args:
         state: of all the links.
         antenna: of the sectors.
-        boresight_rad: ``[S]``.
+        boresight_rad: ``[Se]``.
         spreads: of the links.
-        angles: of the clusters in degrees and the pairing of their rays: azimuth, zenith, integers, ``[R, L]`` each.
+        angles: of the clusters in degrees and the pairing of their rays: azimuth, zenith, integers, ``[R, Cl]`` each.
     """
     rows = max(1, _RAYS_AT_ONCE // (len(boresight_rad) * angles[0].shape[1] * RAYS))
     parts = zip(*(part.split(rows) for part in (*angles, spreads.median_zenith)), strict=True)

@@ -60,10 +60,10 @@ def cluster_directions(
         links: R of them.
         normals: normal numbers ``[R, L, DRAWS]`` with L at least the state's number of clusters.
         sides: 1 or -1, ``[R, L, SIDES]``.
-        indoor: rays arrive around the horizontal, as they do at users indoors (equation 7.5-16).
+        indoor: rays arrive around the horizontal, as they do at UEs indoors (equation 7.5-16).
 
     Returns:
-        ``[R, L]`` each; clusters beyond the state's number have no power.
+        ``[R, Cl]`` each; clusters beyond the state's number have no power.
     """
     most, count = normals.shape[1], state.clusters
     spread = {name: 10.0 ** links.values[:, NAMES.index(name)] for name in ("DS", "ASD", "ASA", "ZSD", "ZSA")}

@@ -1,6 +1,6 @@
 """Computes MIMO channel matrices of chosen links from their rays (TR 38.901 clause 7.5, step 11).
 
-The channel between all ports of all links is too big to hold: 570 users x 57 cells x 50 PRBs x 4 x 32 ports are
+The channel between all ports of all links is too big to hold: 570 UEs x 57 cells x 50 PRBs x 4 x 32 ports are
 1.7 GB in single precision. So rays are kept as angles, and matrices are made for the links that are asked for: pick
 the links (:meth:`MimoRays.pick`), apply the panels once (:func:`steer`), evaluate at PRBs and times
 (:meth:`SteeredRays.response`). The leading axes ``...`` of all tensors are those of the links, in any number.
@@ -26,14 +26,14 @@ class MimoRays:
     Angles in rad and global axes. The rays of a link sum up to unit power; the direct ray is beside them.
     """
 
-    delay_s: Tensor  # [..., N] after the direct ray
-    power: Tensor  # [..., N, M] of each ray, unit sum over N and M; 0 for a ray that is not there
-    aod: Tensor  # [..., N, M] azimuth of departure
-    zod: Tensor  # [..., N, M] zenith of departure
-    aoa: Tensor  # [..., N, M] azimuth of arrival, the direction from which the ray comes
-    zoa: Tensor  # [..., N, M] zenith of arrival
-    xpr: Tensor  # [..., N, M] cross-polarization power ratio, linear
-    phases: Tensor  # [..., N, M, 2, 2] rad: theta-theta, theta-phi; phi-theta, phi-phi
+    delay_s: Tensor  # [..., Cl] after the direct ray
+    power: Tensor  # [..., Cl, Ra] of each ray, unit sum over both; 0 for a ray that is not there
+    aod: Tensor  # [..., Cl, Ra] azimuth of departure
+    zod: Tensor  # [..., Cl, Ra] zenith of departure
+    aoa: Tensor  # [..., Cl, Ra] azimuth of arrival, the direction from which the ray comes
+    zoa: Tensor  # [..., Cl, Ra] zenith of arrival
+    xpr: Tensor  # [..., Cl, Ra] cross-polarization power ratio, linear
+    phases: Tensor  # [..., Cl, Ra, 2, 2] rad: theta-theta, theta-phi; phi-theta, phi-phi
     k_factor: Tensor  # [...] linear, 0 without a direct ray
     los_aod: Tensor  # [...]
     los_zod: Tensor  # [...]
@@ -50,10 +50,10 @@ class MimoRays:
 class SteeredRays:
     """Holds rays through the ports of two panels."""
 
-    rx: Tensor  # [..., N, Nr, 2M] fields of the receiving ports, times the ray's amplitude
-    tx: Tensor  # [..., N, 2M, Nt] fields of the transmitting ports behind the polarization matrix
-    doppler_hz: Tensor  # [..., N, M] float64
-    delay_s: Tensor  # [..., N]
+    rx: Tensor  # [..., Cl, Nr, 2Ra] fields of the receiving ports, times the ray's amplitude
+    tx: Tensor  # [..., Cl, 2Ra, Nt] fields of the transmitting ports behind the polarization matrix
+    doppler_hz: Tensor  # [..., Cl, Ra] float64
+    delay_s: Tensor  # [..., Cl]
 
     def taps(self, time_s: Tensor) -> Tensor:
         """Computes coefficients of the clusters at times ``[T]``, ``[..., Cl, T, Nr, Nt]`` (TR 38.901
@@ -103,8 +103,8 @@ def steer(
     Args:
         rays: of the links ``[...]``.
         base: panel of the base station, orientation ``[..., 3]``.
-        ue: panel of the user, orientation ``[..., 3]``.
-        velocity_mps: of the user ``[..., 3]``.
+        ue: panel of the UE, orientation ``[..., 3]``.
+        velocity_mps: of the UE ``[..., 3]``.
         carrier_hz: carrier frequency.
         gain: ``[...]`` mean power of the links between isotropic antennas, for example their SNR.
     """
@@ -170,14 +170,14 @@ def split_order(rays: MimoRays) -> Tensor:
 
 
 def _parts(delay: Tensor, strong: Tensor) -> Tensor:
-    """Which sub-cluster each of the N + 4 clusters is, int64: -1 for those that stay whole."""
+    """Which sub-cluster each of the Cl + 4 clusters is, int64: -1 for those that stay whole."""
     first = torch.full_like(delay, -1, dtype=torch.int64).scatter(-1, strong, 0)
     more = [torch.full_like(strong, part) for part in (1, 2)]
     return torch.cat((first, *more), -1)
 
 
 def _steer(rays: MimoRays, base: LinkEnd, ue: LinkEnd, wave_velocity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Fields ``[..., N, M, Nr, 2]``, polarization times fields ``[..., N, M, 2, Nt]``, Doppler ``[..., N, M]``."""
+    """Fields ``[..., Cl, Ra, Nr, 2]``, polarization times fields ``[..., Cl, Ra, 2, Nt]``, Doppler shifts."""
     over_rays = (..., None, None, slice(None))
     left = port_fields(ue.panel, ue.orientation_rad[over_rays], rays.aoa, rays.zoa)
     depart = port_fields(base.panel, base.orientation_rad[over_rays], rays.aod, rays.zod)
@@ -201,10 +201,10 @@ def _direct(rays: MimoRays, carrier_hz: float) -> MimoRays:
 
 
 def _columns(left: Tensor) -> Tensor:
-    """``[..., M, Nr, 2]`` as ``[..., Nr, 2M]``."""
+    """``[..., Ra, Nr, 2]`` as ``[..., Nr, 2Ra]``."""
     return left.movedim(-2, -3).flatten(-2)
 
 
 def _rows(right: Tensor) -> Tensor:
-    """``[..., M, 2, Nt]`` as ``[..., 2M, Nt]``."""
+    """``[..., Ra, 2, Nt]`` as ``[..., 2Ra, Nt]``."""
     return right.flatten(-3, -2)

@@ -20,24 +20,24 @@ K, DS, ASD, ZSD = (NAMES.index(name) for name in ("K", "DS", "ASD", "ZSD"))
 class ClusterDraws:
     """Holds the random numbers of the clusters of all links."""
 
-    normal: Tensor  # [B, U, N, L, 4] delay, shadowing, azimuth, zenith
-    uniform: Tensor  # [B, U, N, L, 3] sides of azimuth and zenith, pairing of the rays; L = 0 where no rays are summed
+    normal: Tensor  # [B, U, Si, Cl, 4] delay, shadowing, azimuth, zenith
+    uniform: Tensor  # [B, U, Si, Cl, 3] sides of azimuth, zenith; pairing of the rays; Cl = 0 where none are summed
 
 
 @dataclass(frozen=True)
 class RayPower:
     """Holds the received power of links, relative to isotropic antennas without any loss."""
 
-    scattered: Tensor  # [B, U, N, S, L]
-    direct: Tensor  # [B, U, N, S]
-    delay_s: Tensor  # [B, U, N, L] of the clusters in the state that contributes most
+    scattered: Tensor  # [B, U, Si, Se, Cl]
+    direct: Tensor  # [B, U, Si, Se]
+    delay_s: Tensor  # [B, U, Si, Cl] of the clusters in the state that contributes most
 
 
 @dataclass(frozen=True)
 class _Links:
     """Links that are, at least in part, in one state; R of them, one row each."""
 
-    rows: tuple[Tensor, ...]  # drop, user and site of each
+    rows: tuple[Tensor, ...]  # drop, UE and site of each
     state: PropagationState
     share: Tensor  # [R] share of line of sight of the outdoor part, in the eyes of this state
     values: Tensor  # [R, 7] its parameters
@@ -51,7 +51,7 @@ class _Links:
 
     @property
     def k(self) -> Tensor:
-        """The same, linear; 0 without line of sight."""
+        """K-factor, linear; 0 without line of sight."""
         return torch.zeros_like(self.power) if self.k_db is None else torch.pow(10.0, self.k_db / 10.0)
 
 
@@ -67,9 +67,9 @@ def sum_rays(
     Args:
         plan: antennas and states.
         geometry: of the links.
-        draws: None where nobody asks for clusters.
-        values: parameters of the links in each state, ``[B, U, N, 7]``.
-        power: what each state carries between isotropic antennas, ``[B, U, N]``; 0 where a link is not in it.
+        draws: None where clusters are not needed.
+        values: parameters of the links in each state, ``[B, U, Si, 7]``.
+        power: what each state carries between isotropic antennas, ``[B, U, Si]``; 0 where a link is not in it.
     """
     shape, sectors, most = power[0].shape, plan.topology.sectors, max(plan.most_clusters, 1)
     new = power[0].new_zeros
@@ -115,7 +115,7 @@ def _ray_gain(
     made: cluster_angles.Clusters,
     drawn: Tensor,
 ) -> Tensor:
-    """Mean gain over the rays of each cluster, ``[R, S, L]``."""
+    """Mean gain over the rays of each cluster, ``[R, Se, Cl]``."""
     rows, state, model = links.rows, links.state, plan.propagation.model
     link = _rows_of(geometry.link, rows)
     median_zenith = zsd_log10(model, plan.propagation.parameters, link, links.share)[0]
@@ -145,7 +145,7 @@ def _rows_of(link: Link, rows: tuple[Tensor, ...]) -> Link:
 
 
 def _direct_gain(plan: LargeScalePlan, geometry: Geometry) -> Tensor:
-    """Gain of each sector's antenna along the direct line, linear, ``[B, U, N, S]``."""
+    """Gain of each sector's antenna along the direct line, linear, ``[B, U, Si, Se]``."""
     azimuth = geometry.azimuth_rad[..., None] - plan.topology.azimuth_rad[: plan.topology.sectors]
     zenith = geometry.zenith_rad[..., None].expand_as(azimuth)
     antenna = SectorAntennaSettings(kind="omni") if plan.topology.omnidirectional else plan.antenna

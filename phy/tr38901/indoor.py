@@ -20,7 +20,7 @@ def indoor_height_m(keys: Tensor, users: int, floors: tuple[int, int], ground_m:
     """Draws the height of UEs indoors, ``3 (n_fl - 1) + ground`` in m, ``[B, U]`` (TR 38.901 Table 7.2-1, with ground
     1.5 m).
 
-    A user's floor is uniform from 1 to the floors of his building, which are uniform between the two given.
+    A UE's floor is uniform from 1 to the floors of its building, which are uniform between the two given.
     """
     draw = uniform(keys, (users, 2))
     low, high = floors
@@ -32,7 +32,7 @@ def indoor_distance_m(keys: Tensor, users: int, model: PathLossModel, legacy: bo
     """Draws the horizontal distance from the outer wall to an indoor UE, d_2D-in in m, ``[B, U]``.
 
     TR 38.901 clause 7.4.3.1: the smaller of two uniform draws between 0 and 25 m (UMa, UMi) or 10 m (RMa), one value
-    per user; in the legacy model of Table 7.4.3-3 a single one. Free space knows no buildings: 0.
+    per UE; in the legacy model of Table 7.4.3-3 a single one. Free space knows no buildings: 0.
     """
     draws = uniform(keys, (users, 2))
     return _REACH_M[model] * (draws[..., 0] if legacy else draws.amin(dim=-1))

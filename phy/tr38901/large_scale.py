@@ -64,16 +64,16 @@ class LargeScale:
     """Holds the large-scale state of links, constant while the UE moves by less than a few metres; float64."""
 
     gain_db: Tensor  # [B, U, C] coupling gain: antennas - path loss - walls + shadowing, without transmit power
-    los: Tensor  # [B, U, N] bool, a direct path reaches the user: outdoors and in line of sight
+    los: Tensor  # [B, U, Si] bool, a direct path reaches the UE: outdoors and in line of sight
     indoor: Tensor  # [B, U] bool
-    k_factor_db: Tensor  # [B, U, N] Rician K-factor between isotropic antennas, -100 where there is no direct path
-    delay_spread_s: Tensor  # [B, U, N] rms delay spread
-    distance_m: Tensor  # [B, U, N] 3D distance to the nearest image of the site
-    spreads_deg: Tensor  # [B, U, N, 4] ASD, ASA, ZSD, ZSA
-    shadowing_db: Tensor  # [B, U, N] positive where more is received
+    k_factor_db: Tensor  # [B, U, Si] Rician K-factor between isotropic antennas, -100 where there is no direct path
+    delay_spread_s: Tensor  # [B, U, Si] rms delay spread
+    distance_m: Tensor  # [B, U, Si] 3D distance to the nearest image of the site
+    spreads_deg: Tensor  # [B, U, Si, 4] ASD, ASA, ZSD, ZSA
+    shadowing_db: Tensor  # [B, U, Si] positive where more is received
     cell_k_db: Tensor  # [B, U, C] K-factor as the cell's antenna makes it
-    cluster_delay_s: Tensor  # [B, U, N, L] delays of the clusters; L = 0 where they were not asked for
-    cluster_power: Tensor  # [B, U, C, L] their shares of the scattered power, as the cell's antenna makes them
+    cluster_delay_s: Tensor  # [B, U, Si, Cl] delays of the clusters; Cl = 0 where they are not needed
+    cluster_power: Tensor  # [B, U, C, Cl] their shares of the scattered power, as the cell's antenna makes them
 
 
 @dataclass(frozen=True)
@@ -94,28 +94,28 @@ class LargeScaleModel:
 
     plan: LargeScalePlan
     waves: PlaneWaves
-    parameters: Tensor  # [B, 2W, N, 7] fields of NAMES
-    common: Tensor  # [B, 2W, 1] field of shadowing that the sites share
-    line: Tensor  # [B, 2W, N] fields of line of sight
-    cluster: Tensor  # [B, 2W, N * L * 4] float32, fields of clusters; none of them where no clusters are needed
+    parameters: Tensor  # [B, 2W, Si, 7] processes of NAMES
+    common: Tensor  # [B, 2W, 1] process of shadowing that the sites share
+    line: Tensor  # [B, 2W, Si] processes of line of sight
+    cluster: Tensor  # [B, 2W, Si * Cl * 4] float32, processes of clusters; none where no clusters are needed
     indoor: Tensor  # [B, U] bool
     depth_m: Tensor  # [B, U] horizontal distance from the wall
     extra_loss_db: Tensor  # [B, U] wall or car
-    environment: Tensor  # [B, U, N, 2] uniform, for UMa's environment height
-    side: Tensor  # [B, U, N, L, 3] uniform: sides of a cluster's azimuth and zenith, and its rays' pairing
+    environment: Tensor  # [B, U, Si, 2] uniform, for UMa's environment height
+    side: Tensor  # [B, U, Si, Cl, 3] uniform: sides of a cluster's azimuth and zenith, and its rays' pairing
 
-    def at(self, user_m: Tensor, unfolded_m: Tensor | None = None) -> LargeScale:
+    def at(self, user_m: Tensor, unwrapped_m: Tensor | None = None) -> LargeScale:
         """Computes the state of all links with UEs at ``[B, U, 3]`` in m, float64.
 
         Args:
             user_m: positions; with wrap-around inside the cluster's hexagons.
-            unfolded_m: where the fields are taken, for users whose walk led over the border of the cluster: their
+            unwrapped_m: where the processes are evaluated, for UEs that moved over the border of the cluster: their
                 positions without the translations that brought them back. Left out, ``user_m``.
 
         Raises:
-            ValueError: a user above 22.5 m in a terrestrial model.
+            ValueError: a UE above 22.5 m in a terrestrial model.
         """
-        return _evaluate(self, user_m, user_m if unfolded_m is None else unfolded_m)
+        return _evaluate(self, user_m, user_m if unwrapped_m is None else unwrapped_m)
 
 
 def draw_large_scale_model(drops: Drops, plan: LargeScalePlan) -> LargeScaleModel:
@@ -126,7 +126,7 @@ def draw_large_scale_model(drops: Drops, plan: LargeScalePlan) -> LargeScaleMode
 
     Args:
         drops: the batch, B.
-        plan: network, propagation, antennas and number of users.
+        plan: network, propagation, antennas and number of UEs.
     """
     settings, users, sites = plan.propagation, plan.users, plan.topology.sites
     waves = draw_waves(drops.keys("waves"), _distances(plan))
@@ -190,7 +190,7 @@ def large_scale(
         clusters: give the delays and powers of the clusters, too.
 
     Raises:
-        ValueError: a user above 22.5 m in a terrestrial model.
+        ValueError: a UE above 22.5 m in a terrestrial model.
     """
     plan = LargeScalePlan(topology, settings, antenna, user_m.shape[1], clusters)
     parts = [draw_large_scale_model(drop, plan).at(user_m[b : b + 1]) for b, drop in enumerate(drops.single())]
@@ -203,22 +203,22 @@ class SiteLinks:
     """Holds the links to sites between isotropic antennas, each in the state that carries most of its power."""
 
     geometry: Geometry
-    column: Tensor  # [B, U, N] int64, of the state among those of the plan: LOS, NLOS, O2I
-    values: Tensor  # [B, U, N, 7] parameters in that state, in the order of NAMES
-    power: Tensor  # [B, U, N] linear gain, walls and shadowing included
+    column: Tensor  # [B, U, Si] int64, of the state among those of the plan: LOS, NLOS, O2I
+    values: Tensor  # [B, U, Si, 7] parameters in that state, in the order of NAMES
+    power: Tensor  # [B, U, Si] linear gain, walls and shadowing included
     draws: ClusterDraws  # what is random in the clusters
 
 
-def site_links(model: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor | None = None) -> SiteLinks:
+def site_links(model: LargeScaleModel, user_m: Tensor, unwrapped_m: Tensor | None = None) -> SiteLinks:
     """Computes the links that clusters at both ends follow from, with UEs at ``[B, U, 3]`` in m; the model must have
     clusters.
 
     Args:
         model: of :func:`draw_large_scale_model`.
         user_m: positions, with wrap-around inside the cluster's hexagons.
-        unfolded_m: as in :meth:`LargeScaleModel.at`.
+        unwrapped_m: as in :meth:`LargeScaleModel.at`.
     """
-    geometry = _geometry(model, user_m, user_m if unfolded_m is None else unfolded_m)
+    geometry = _geometry(model, user_m, user_m if unwrapped_m is None else unwrapped_m)
     values = tuple(_parameters(model, geometry, column) for column in range(3))
     power = torch.stack(_power(model, geometry, values))
     column = power.argmax(0)
@@ -247,9 +247,9 @@ def delay_spread_log10(
     return tuple(moments(state, model, carrier_hz)[2] for state in propagation_states(model, edition))
 
 
-def _evaluate(model: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor) -> LargeScale:
+def _evaluate(model: LargeScaleModel, user_m: Tensor, unwrapped_m: Tensor) -> LargeScale:
     plan = model.plan
-    geometry = _geometry(model, user_m, unfolded_m)
+    geometry = _geometry(model, user_m, unwrapped_m)
     values = tuple(_parameters(model, geometry, column) for column in range(3))
     power = _power(model, geometry, values)
     los = ~model.indoor[..., None] & (geometry.clear >= 0.5)
@@ -275,7 +275,7 @@ def _evaluate(model: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor) -> Lar
 
 
 def _power(model: LargeScaleModel, geometry: Geometry, values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """What each state carries between isotropic antennas, without walls: ``[B, U, N]``, 0 where a link is not in it."""
+    """Power of each state between isotropic antennas, without walls, ``[B, U, Si]``; 0 where a link is not in it."""
     settings, clear = model.plan.propagation, geometry.clear
     losses = path_losses_db(settings.model, geometry.link, settings.parameters, settings.large_cells)
     open_air, blocked = (torch.pow(10.0, -loss / 10.0) for loss in losses)
@@ -298,14 +298,14 @@ def _ratio_db(direct: Tensor, scattered: Tensor) -> Tensor:
     return (10.0 * torch.log10(ratio.clamp_min(1e-10))).clamp_max(-NO_DIRECT_PATH_DB)
 
 
-def _geometry(model: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor) -> Geometry:
+def _geometry(model: LargeScaleModel, user_m: Tensor, unwrapped_m: Tensor) -> Geometry:
     topology, settings = model.plan.topology, model.plan.propagation
     path = displacement(topology, user_m)
     distance = torch.hypot(path[..., 0], path[..., 1])
     ue_height = user_m[..., 2:].expand_as(distance)
     environment = environment_height_m(model.environment, distance, ue_height)
     link = Link(distance, topology.site_m[:, 2].expand_as(distance), ue_height, settings.carrier_hz, environment)
-    table = model.waves.table(unfolded_m[..., :2])
+    table = model.waves.table(unwrapped_m[..., :2])
     return Geometry(
         link=link,
         path=path,
@@ -317,7 +317,7 @@ def _geometry(model: LargeScaleModel, user_m: Tensor, unfolded_m: Tensor) -> Geo
 
 
 def _line_of_sight(model: LargeScaleModel, link: Link, table: Tensor) -> Tensor:
-    """Share of line of sight of the outdoor part ``[B, U, N]``: 1 where a field is below the quantile of P_LOS."""
+    """Share of line of sight of the outdoor part ``[B, U, Si]``: 1 where a process is below the quantile of P_LOS."""
     settings, distance = model.plan.propagation, link.distance_2d_m
     if settings.los != "random" or settings.model == "free_space":
         return torch.full_like(distance, float(settings.los != "never"))
@@ -330,7 +330,7 @@ def _line_of_sight(model: LargeScaleModel, link: Link, table: Tensor) -> Tensor:
 
 
 def _parameters(model: LargeScaleModel, geometry: Geometry, column: int) -> Tensor:
-    """The seven parameters of links in one state, ``[B, U, N, 7]``: decibels, and logarithms of spreads."""
+    """The seven parameters of links in one state, ``[B, U, Si, 7]``: decibels, and logarithms of spreads."""
     settings, state, link = model.plan.propagation, model.plan.propagation_states[column], geometry.link
     weights = torch.stack([model.waves.weights(d) for d in state.decorrelation_m], -1)  # [B, 2W, 7]
     amplitudes = model.parameters * weights[:, :, None]

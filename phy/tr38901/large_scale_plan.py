@@ -44,9 +44,9 @@ class LargeScalePlan:
 class Geometry:
     """Holds the directions and distances from the sites to the UEs."""
 
-    link: Link  # [B, U, N]
-    path: Tensor  # [B, U, N, 3]
+    link: Link  # [B, U, Si]
+    path: Tensor  # [B, U, Si, 3]
     waves: Tensor  # [B, U, 2W]
-    azimuth_rad: Tensor  # [B, U, N] of departure along the direct line
-    zenith_rad: Tensor  # [B, U, N]
-    clear: Tensor  # [B, U, N] share of line of sight of the outdoor part
+    azimuth_rad: Tensor  # [B, U, Si] of departure along the direct line
+    zenith_rad: Tensor  # [B, U, Si]
+    clear: Tensor  # [B, U, Si] share of line of sight of the outdoor part

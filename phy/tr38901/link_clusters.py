@@ -23,7 +23,7 @@ from .rays import ClusterDirections, ClusterSpreads, DirectRay, draw_rays
 
 _UNSPECIFIED_S = 3.91e-9  # TR 38.901 clause 7.5, step 11
 _MICRO_S = (5e-9, 11e-9, 11e-9)
-_INDOORS = 2  # column of the state of users indoors
+_INDOORS = 2  # column of the state of UEs indoors
 
 
 def rays_of_heard_cells(drop: Drops, model: LargeScaleModel, links: SiteLinks, site: Tensor) -> MimoRays:

@@ -34,7 +34,7 @@ def los_probability(
     Args:
         model: scenario; free space gives 1.
         distance_2d_out_m: horizontal distance outdoors, d_2D-out = d_2D - d_2D-in, in m ``[...]``.
-        ue_height_m: height of the user in m, up to 23 m, ``[...]``; it matters above 13 m in UMa.
+        ue_height_m: height of the UE in m, up to 23 m, ``[...]``; it matters above 13 m in UMa.
         office: which office, where the model is "inh".
 
     Returns:

@@ -5,7 +5,7 @@ Three editions. ``v19`` is TR 38.901 V19.2, whose measurements between 7 and 24 
 ``imt2020_a`` is channel model A of M.2412, for 0.5 to 6 GHz: it differs from ``v16`` indoors (Tables A1-4, A1-16 and
 A1-17 of its Annex 1) and in UMi's path loss and shadowing; for UMa and RMa the two agree below 6 GHz.
 
-Everywhere the states of a link are numbered 0 for LOS, 1 for NLOS and 2 for indoor users served from outside (O2I), and
+Everywhere the states of a link are numbered 0 for LOS, 1 for NLOS and 2 for indoor UEs served from outside (O2I), and
 its seven parameters stand in the order of :data:`NAMES`. Spreads are logarithms to base 10, of seconds and degrees.
 """
 
@@ -171,7 +171,7 @@ _V16: dict[PathLossModel, tuple[PropagationState, PropagationState, PropagationS
     "uma": _UMA,
     "umi": _UMI,
     "rma": _RMA,
-    "inh": (_INH_LOS, _INH_NLOS, _INH_NLOS),  # nobody indoors is served from outside
+    "inh": (_INH_LOS, _INH_NLOS, _INH_NLOS),  # no UE indoors is served from outside
     "free_space": _FREE_SPACE,
 }
 _V19: dict[PathLossModel, tuple[PropagationState, PropagationState, PropagationState]] = {
@@ -281,7 +281,7 @@ def zsd_log10(model: PathLossModel, edition: Edition, link: Link, los_share: Ten
         edition: of the tables.
         link: geometry ``[...]``.
         los_share: ``[...]``, 1 for line of sight outdoors, 0 without, and between them while one turns into the other;
-            users indoors have the columns of their outdoor state.
+            UEs indoors have the columns of their outdoor state.
     """
     clear, blocked = _zsd_means(model, edition, link)
     sigma = _SIGMA_ZSD_OFFICE_A if model == "inh" and edition == "imt2020_a" else _sigma_zsd(model, link.carrier_hz)

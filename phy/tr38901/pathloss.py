@@ -2,7 +2,7 @@
 distance.
 
 All losses are positive dB between isotropic antennas, without shadowing, walls and cars. Where a link leaves the range
-that the table states, the formula is extrapolated with a warning; users in the air are refused.
+that the table states, the formula is extrapolated with a warning; UEs in the air are refused.
 
 ITU-R M.2412 has two variants, both here: its channel model A for 0.5 to 6 GHz, which has other formulas for UMi and
 the indoor hotspot, and the large cells of its rural scenario (LMLC).
@@ -134,7 +134,7 @@ def breakpoint_m(model: Literal["uma", "umi", "rma"], link: Link) -> Tensor:
 def environment_height_m(draw: Tensor, distance_2d_m: Tensor, ue_height_m: Tensor) -> Tensor:
     """Computes the effective environment height h_E of UMa in m (TR 38.901 Table 7.4.1-1, note 1).
 
-    1 m for users up to 13 m. Above that it is 1 m with probability ``1 / (1 + C)``, which falls with height, and
+    1 m for UEs up to 13 m. Above that it is 1 m with probability ``1 / (1 + C)``, which falls with height, and
     otherwise one of 12, 15, ... up to ``h_UT - 1.5``.
 
     Args:
@@ -167,7 +167,7 @@ def check_validity(model: PathLossModel, link: Link, large_cells: bool = False) 
     The warnings' texts are constant, so that Python's default filter shows each once.
 
     Raises:
-        ValueError: a user above 22.5 m, a base station above 150 m, or one of them at or below UMa's and UMi's
+        ValueError: a UE above 22.5 m, a base station above 150 m, or one of them at or below UMa's and UMi's
             environment height of 1 m.
     """
     if model == "free_space":

@@ -59,15 +59,15 @@ def penetration_loss_db(
     """Draws the loss from outdoors to each UE, ``PL_tw + 0.5 d_2D-in + N(0, sigma_P^2)`` in dB (TR 38.901 equation
     7.4-2).
 
-    The random part (4.4 dB low, 6.5 dB high, none in the legacy model) is one per user, the same to all base stations.
+    The random part (4.4 dB low, 6.5 dB high, none in the legacy model) is one per UE, the same to all base stations.
 
     Args:
         keys: int64 ``[B]``.
         model: building type; "none" costs nothing.
         carrier_hz: carrier frequency.
-        indoor: bool ``[B, U]``; users outdoors lose nothing.
+        indoor: bool ``[B, U]``; UEs outdoors lose nothing.
         indoor_distance_m: d_2D-in ``[B, U]``.
-        high_loss_share: share of users indoors in buildings of high loss, where the model is "mixed".
+        high_loss_share: share of UEs indoors in buildings of high loss, where the model is "mixed".
         edition: of the tables.
 
     Returns:

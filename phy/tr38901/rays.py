@@ -59,9 +59,9 @@ class DirectRay:
 class RayDraws:
     """Holds the random numbers of the rays of links."""
 
-    pairing: Tensor  # [B, ..., N, 3, 20] uniform; the order of each row pairs the angles
-    xpr: Tensor  # [B, ..., N, 20] normal
-    phase: Tensor  # [B, ..., N, 20, 2, 2] uniform
+    pairing: Tensor  # [B, ..., Cl, 3, 20] uniform; the order of each row pairs the angles
+    xpr: Tensor  # [B, ..., Cl, 20] normal
+    phase: Tensor  # [B, ..., Cl, 20, 2, 2] uniform
 
 
 def draw_rays(drops: Drops, clusters: ClusterDirections, spreads: ClusterSpreads, direct: DirectRay) -> MimoRays:

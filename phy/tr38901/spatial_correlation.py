@@ -1,22 +1,22 @@
 """Computes Gaussian random processes over the plane, correlated like ``exp(-d / D)``, many of them from one table.
 
-A field is a sum of plane waves of random phases,
+A process is a sum of plane waves of random phases,
 
     f(x) = sum_w sqrt(2 p_w) cos(k_w . x - phase_w),      sum_w p_w = 1,
 
-so it has no grid, costs O(users), and a user who moves sees it change smoothly. All fields of a drop share the waves
+so it has no grid, costs O(UEs), and changes smoothly along the path of a UE. All processes of a drop share the waves
 and differ by their phases, hence they are independent of each other, and a table of cosines and sines times a matrix
 of amplitudes gives all of them at once. The isotropic spectrum of ``exp(-d / D)`` in the plane has the cumulative
 distribution ``1 - 1 / sqrt(1 + (k D)^2)`` over the wave number, which a uniform number u inverts to
 ``k = sqrt(1 / (1 - u)^2 - 1) / D``.
 
 Two things are added to the textbook form. An exponential correlation has a corner at zero, that is, changes without
-bound over short steps; waves shorter than 5 m (less where the fields themselves decorrelate faster) are therefore
-drawn out to that length, as finer structure is small-scale fading. And fields of other decorrelation distances use
+bound over short steps; waves shorter than 5 m (less where the processes themselves decorrelate faster) are therefore
+drawn out to that length, as finer structure is small-scale fading. And processes of other decorrelation distances use
 the same waves and phases with other powers p_w, so that the states of a link stay correlated with each other.
 
-Other powers also make fields correlated like ``exp(-(d / D)^2)``, without the corner: regions above a level have smooth
-borders then, where those of an exponential correlation are frayed down to the shortest wave.
+Other powers also make processes correlated like ``exp(-(d / D)^2)``, without the corner: regions above a level have
+smooth borders then, where those of an exponential correlation are frayed down to the shortest wave.
 """
 
 from __future__ import annotations
