@@ -64,8 +64,8 @@ def normal(keys: Tensor, shape: tuple[int, ...], start: int = 0) -> Tensor:
 
 
 def rows(keys: Tensor, number: Tensor, size: int) -> Tensor:
-    """Computes keys that draw single rows of a large draw: ``uniform(rows(k, i, n), (n,))`` is ``uniform(k, (m, n))[0,
-    i]``.
+    """Computes keys that draw single rows of a large draw: ``uniform(rows(k, i, n), (n,))`` is
+    ``uniform(k, (m, n))[0, i]``.
 
     Args:
         keys: int64 ``[1]``.

@@ -63,7 +63,7 @@ _HALF_SIGNS = ((1, 1), (-1, 1), (1, -1), (-1, -1))
 class Codebook:
     """Holds all precoders of one rank for one panel."""
 
-    entries: Tensor  # [W, P, rank] complex128, columns orthogonal, of norm rank^-1/2
+    entries: Tensor  # [Ce, Np, rank] complex128, columns orthogonal, of norm rank^-1/2
     pmi: Tensor  # [W, 4] int64: i_1,1 i_1,2 i_1,3 i_2 of the standard, i_2 fastest
     cophasings: int  # values of i_2
 
@@ -173,13 +173,13 @@ def _phasor(step: Tensor, steps: int) -> Tensor:
 
 
 def _layer(v: Tensor, phi: Tensor, beam: int, sign: int, cophased: bool) -> Tensor:
-    """One layer ``[W, P]`` from the beams ``[W, beams, P / 2]``."""
+    """One layer ``[Ce, Np]`` from the beams ``[Ce, beams, Np / 2]``."""
     other = sign * (phi if cophased else torch.ones_like(phi))
     return torch.cat((v[:, beam], other[:, None] * v[:, beam]), -1)
 
 
 def _half_beams(v: Tensor, theta: Tensor, phi: Tensor, rank: int) -> Tensor:
-    """Ranks 3 and 4 from 16 ports on, ``[W, P, rank]`` from ``[W, P / 4]``."""
+    """Ranks 3 and 4 from 16 ports on, ``[Ce, Np, rank]`` from ``[Ce, Np / 4]``."""
     layers = []
     for on_theta, on_phi in _HALF_SIGNS[:rank]:
         first = torch.cat((v, on_theta * theta[:, None] * v), -1)

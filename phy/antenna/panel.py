@@ -99,8 +99,8 @@ def orientation_rad(settings: PanelSettings, boresight_rad: Tensor) -> Tensor:
 
 
 def element_positions(settings: PanelSettings) -> Tensor:
-    """Computes the positions of all elements in wavelengths from the panel's centre, in its own axes, float64 ``[A,
-    3]``.
+    """Computes the positions of all elements in wavelengths from the panel's centre, in its own axes, float64
+    ``[A, 3]``.
     """
     return _grid(settings, settings.rows, settings.row_spacing_wavelengths).repeat(settings.polarizations, 1)
 

@@ -156,7 +156,7 @@ def block_curves(table: McsTable, blocks: Sequence[TransportBlocks]) -> tuple[Te
         blocks: transport blocks of its MCS on every number of PRBs, of as many kinds as wanted (1, 2 ... layers).
 
     Returns:
-        Row of the curve of each block, int64, flattened ``[kinds * I * (P + 1)]``, and the curves on the log grid,
+        Row of the curve of each block, int64, flattened ``[kinds * I * (K + 1)]``, and the curves on the log grid,
         float64 ``[R, loggrid.SIZE]``. Blocks within 0.01 dB at BLER 0.1 and 2 % in width share a curve.
     """
     rate, bits, graph = (

@@ -29,8 +29,8 @@ _TINY = 8.0  # loading of zero-forcing in units of the number type's epsilon, fo
 
 
 def dominant_direction(channel: Tensor) -> Tensor:
-    """Computes unit rows ``u^H H / |u^H H|``, ``[..., Nt]``, with the dominant left singular vector u of ``[..., Nr,
-    Nt]``.
+    """Computes unit rows ``u^H H / |u^H H|``, ``[..., Nt]``, with the dominant left singular vector u of
+    ``[..., Nr, Nt]``.
     """
     if channel.shape[-2] == 1:
         row = channel[..., 0, :]

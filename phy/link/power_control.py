@@ -123,8 +123,8 @@ def uplink_sinr(gain: Tensor, holder: Tensor, power: Tensor) -> Tensor:
 
 
 def received_uplink_power(gain: Tensor, holder: Tensor, power: Tensor) -> Tensor:
-    """Computes the power that cell c receives on PRB k from the UE scheduled by cell i, over noise: ``[B, C (c), C (i),
-    K]``.
+    """Computes the power that cell c receives on PRB k from the UE scheduled by cell i, over noise:
+    ``[B, C (c), C (i), K]``.
     """
     batch, _, prbs = holder.shape
     drop = torch.arange(batch, device=holder.device)[:, None, None]

@@ -37,8 +37,8 @@ def eigen_precoder(channel: Tensor, layers: int) -> Tensor:
 
 
 def eigen_precoder_of_covariance(covariance: Tensor, layers: int) -> Tensor:
-    """Computes the strongest eigenvectors of a transmit covariance, for a wideband precoder, equal powers, ``[..., Nt,
-    L]``.
+    """Computes the strongest eigenvectors of a transmit covariance, for a wideband precoder, equal powers,
+    ``[..., Nt, L]``.
 
     Args:
         covariance: ``[..., Nt, Nt]``, from :func:`transmit_covariance`.

@@ -31,8 +31,8 @@ def interference_covariance(channel: Tensor, precoder: Tensor, power: Tensor) ->
 
 
 def average_covariance(channel: Tensor, power: Tensor) -> Tensor:
-    """Computes the covariance of interferers with unknown precoders: power spread evenly over all ports, ``W W^H = I /
-    Nt``.
+    """Computes the covariance of interferers with unknown precoders: power spread evenly over all ports,
+    ``W W^H = I / Nt``.
     """
     return _outer(channel, power / channel.shape[-1])
 
@@ -157,8 +157,8 @@ def mean_over_layers(values: Tensor, precoder: Tensor) -> Tensor:
 
 
 def inverse_diagonal(matrix: Tensor) -> Tensor:
-    """Computes the diagonal of the inverse of Hermitian positive definite matrices, real ``[..., L]`` from ``[..., L,
-    L]``.
+    """Computes the diagonal of the inverse of Hermitian positive definite matrices, real ``[..., L]`` from
+    ``[..., L, L]``.
     """
     diagonal = matrix.diagonal(dim1=-2, dim2=-1).real
     if matrix.shape[-1] == 1:

@@ -21,8 +21,8 @@ def steering_of_prbs(to_prbs: Tensor) -> Tensor:
 
 
 def scheduled_links(coordinates: Tensor, steering: Tensor, scheduled: Tensor) -> Tensor:
-    """Computes |h|^2 between the UE scheduled on PRB k in cell i and cell c, on that PRB only, ``[B, K, C (i), C
-    (c)]``.
+    """Computes |h|^2 between the UE scheduled on PRB k in cell i and cell c, on that PRB only,
+    ``[B, K, C (i), C (c)]``.
 
     Args:
         coordinates: ``[B, U, C * 2D]`` of one slot, from :meth:`phy.channel.fading.Fading.coordinates`.

@@ -30,7 +30,7 @@ class RayFading:
     drops.
 
     Rays stand in the order: the direct one, those of the strongest cluster, of the second, of all others; within
-    a cluster sub-cluster by sub-cluster. ``R = 1 + 20 L`` rays have ``P = 1 + 6 + L - 2`` delays.
+    a cluster sub-cluster by sub-cluster. ``Rl = 1 + 20 Cl`` rays have ``P = 1 + 6 + Cl - 2`` delays.
     """
 
     rays: Tensor  # [Bd, U, Si, Se, Rl] complex amplitudes, of the SNR's square root

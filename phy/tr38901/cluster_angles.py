@@ -1,6 +1,6 @@
 """Computes clusters and rays of links: delays, powers, directions of departure, and the gain of an antenna over them.
 
-TR 38.901 clause 7.5, steps 5 to 9. The arrays of this file have one row for each link, all of one state, with L
+TR 38.901 clause 7.5, steps 5 to 9. The arrays of this file have one row for each link, all of one state, with Cl
 clusters of 20 rays. Whatever is random enters as normal numbers, which the caller takes from fields over the plane,
 so that a link's clusters follow its UE; the numbers of a cluster belong to its rank in delay, not to its identity,
 and delays that cross do not make the rays jump. Clusters 25 dB below the strongest are kept (the standard drops them
@@ -61,7 +61,7 @@ def clusters(
         delay_spread_s: ``[R]``.
         k_db: ``[R]`` of links in line of sight, whose delays are scaled; None for all others.
         draws: normal numbers ``[R, Cl, 2]`` for delay and shadowing.
-        most: size L of the result, at least the state's number of clusters.
+        most: size Cl of the result, at least the state's number of clusters.
     """
     count, r = state.clusters, state.delay_scaling
     scale = (r * delay_spread_s)[:, None]
@@ -121,8 +121,8 @@ def mean_gains(
     spreads: AngularSpreads,
     angles: tuple[Tensor, ...],
 ) -> Tensor:
-    """Computes the mean gain of each sector's antenna over the 20 rays of each cluster, linear, float64 ``[R, Se,
-    Cl]``.
+    """Computes the mean gain of each sector's antenna over the 20 rays of each cluster, linear, float64
+    ``[R, Se, Cl]``.
 
     Args:
         state: of all the links.
@@ -174,8 +174,8 @@ def pairing_index(draw: Tensor) -> Tensor:
 
 
 def paired_offsets(draw: Tensor) -> Tensor:
-    """Returns the offsets of a cluster's rays in the random order that a uniform number ``[...]`` stands for, ``[...,
-    20]``.
+    """Returns the offsets of a cluster's rays in the random order that a uniform number ``[...]`` stands for,
+    ``[..., 20]``.
     """
     return _pairings()[pairing_index(draw)]
 

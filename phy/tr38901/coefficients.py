@@ -161,8 +161,8 @@ def with_sub_clusters(rays: MimoRays, cluster_delay_spread_s: Tensor) -> MimoRay
 
 
 def split_order(rays: MimoRays) -> Tensor:
-    """Computes which cluster each of the Cl + 4 comes from that :func:`with_sub_clusters` makes, int64 ``[..., Cl +
-    4]``.
+    """Computes which cluster each of the Cl + 4 comes from that :func:`with_sub_clusters` makes, int64
+    ``[..., Cl + 4]``.
     """
     strong = rays.power.sum(-1).topk(STRONG_CLUSTERS, -1).indices
     order = torch.cat((torch.arange(rays.power.shape[-2], device=strong.device).expand(rays.delay_s.shape), strong), -1)

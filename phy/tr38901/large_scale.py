@@ -88,8 +88,8 @@ class IndoorState:
 
 @dataclass(frozen=True)
 class LargeScaleModel:
-    """Holds all random numbers that are drawn once per drop; amplitudes of processes have the shape ``[B,
-    2W, ...]``.
+    """Holds all random numbers that are drawn once per drop; amplitudes of processes have the shape
+    ``[B, 2W, ...]``.
     """
 
     plan: LargeScalePlan

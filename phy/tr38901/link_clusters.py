@@ -88,7 +88,7 @@ def cluster_delay_spread_s(model: PathLossModel, carrier_hz: float) -> tuple[flo
 
 
 def _draws(drop: Drops, model: LargeScaleModel, links: SiteLinks) -> tuple[Tensor, Tensor]:
-    """Normal numbers ``[1, U, N, L, DRAWS]`` and sides ``[1, U, N, L, SIDES]`` of all clusters."""
+    """Normal numbers ``[1, U, Si, Cl, DRAWS]`` and sides ``[1, U, Si, Cl, SIDES]`` of all clusters."""
     departure = links.draws.normal.double()
     shape = tuple(departure.shape[1:4])
     arrival = normal(drop.keys("mimo/arrival"), (*shape, 2))

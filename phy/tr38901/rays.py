@@ -24,7 +24,7 @@ class ClusterDirections:
     """Holds clusters of links, ``[B, ..., Cl]`` each, downlink, angles in rad and global axes."""
 
     delay_s: Tensor
-    power: Tensor  # unit sum over N, 0 for a cluster that is not there
+    power: Tensor  # unit sum over Cl, 0 for a cluster that is not there
     aod: Tensor
     zod: Tensor
     aoa: Tensor
@@ -89,7 +89,7 @@ def draw_links(drop: Drops, link: Tensor, clusters: int) -> RayDraws:
     Args:
         drop: one drop.
         link: int64 ``[R]``, number of each link.
-        clusters: N.
+        clusters: number of clusters Cl.
     """
 
     def keys(stream: str, size: int) -> Tensor:

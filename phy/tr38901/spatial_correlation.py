@@ -97,8 +97,8 @@ def draw_waves(keys: Tensor, decorrelation_m: Sequence[float], waves: int = WAVE
 
 
 def draw_amplitudes(keys: Tensor, waves: PlaneWaves, fields: int) -> Tensor:
-    """Draws amplitudes of the cosines and sines of independent processes, of unit power a wave: float64 ``[B, 2W,
-    count]``.
+    """Draws amplitudes of the cosines and sines of independent processes, of unit power a wave: float64
+    ``[B, 2W, count]``.
     """
     phase = 2.0 * math.pi * uniform(keys, (waves.exact.shape[1], fields))
     return math.sqrt(2.0) * torch.cat((torch.cos(phase), torch.sin(phase)), 1)
