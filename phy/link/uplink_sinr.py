@@ -50,7 +50,7 @@ def signal_and_interference(links: Tensor, sent: Tensor) -> tuple[Tensor, Tensor
         S[c,k] = p[c,k] |h[c,c,k]|^2,    N[c,k] = 1 + sum_{i != c} p[i,k] |h[i,c,k]|^2
 
     Args:
-        links: ``[B, K, C (i), C (c)]`` from :func:`holder_links`; overwritten.
+        links: ``[B, K, C (i), C (c)]`` from :func:`scheduled_links`; overwritten.
         sent: ``[B, K, C (i)]`` power on each PRB of each cell over the reference of the links, 0 where no UE sends.
 
     Returns:
