@@ -154,7 +154,7 @@ def test_laws_of_large_scale_parameters(model: PathLossModel, carrier_hz: float)
 
 
 @pytest.mark.parametrize(
-    ("model", "los", "inside"), [("uma", True, False), ("uma", False, False), ("umi", False, True)]
+    ("model", "los", "indoor_state"), [("uma", True, False), ("uma", False, False), ("umi", False, True)]
 )
 def test_distributions_and_cross_correlations(model: PathLossModel, los: bool, indoor_state: bool) -> None:
     """Delay and angular spreads, K-factor and shadowing of many independent users, drawn by both.
