@@ -57,7 +57,7 @@ class Pairs:
         roster = Roster.of(observation)
         assert observation.sinr is not None and context.bits_of_sinr is not None
         column = roster.user.clamp(max=roster.users - 1)[:, :, None]
-        alike = roster.rows(observation.similarity)
+        alike = roster.rows(observation.channel_similarity)
         may_hold = observation.owned
         if may_hold is not None and observation.borrowable is not None:
             may_hold = may_hold | observation.borrowable

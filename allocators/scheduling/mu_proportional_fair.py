@@ -23,7 +23,7 @@ class MultiUserProportionalFair:
     furthest, all rates being those expected with him there: n users have 1 / n of the power each, and zero-forcing
     costs a user the factor ``prod_j (1 - similarity_ij)`` of his SINR, exact for two users. Nobody joins who is more
     alike to anybody there than ``max_similarity``, and where nobody brings the sum any further, the PRB is closed.
-    Where PRBs have one user (``antennas.users_per_prb`` is 1), it is ``proportional_fair``.
+    Where PRBs have one user (``mimo.users_per_prb`` is 1), it is ``proportional_fair``.
 
     Source: Yoo and Goldsmith, On the optimality of multiantenna broadcast scheduling using zero-forcing beamforming,
     IEEE JSAC 24(3), 2006 (semi-orthogonal users); Dimic and Sidiropoulos, On downlink beamforming with greedy user

@@ -19,7 +19,7 @@ from mac.handover.a3 import COUNTERS, HandoverSettings, rules
 from mac.handover.measurements import MeasurementSettings
 from mac.handover.serving_plan import follow, period_slots
 from phy.channel.channel import frequency_basis
-from phy.channel.moving import Course
+from phy.channel.moving import MovingDrop
 from phy.random import Drops
 from scenarios import load
 from scenarios.families import find
@@ -70,7 +70,7 @@ def levels(case: CellularScenario, drops: int) -> list[tuple[Drops, list[Tensor]
     found = []
     for number in range(drops):
         drop = Drops(case.seed, (number,))
-        found.append((drop, list(Course(drop, plan, motion, frequency_basis(plan)).snr(slots))))
+        found.append((drop, list(MovingDrop(drop, plan, motion, frequency_basis(plan)).snr(slots))))
     return found
 
 
@@ -83,7 +83,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     air = {}
     for name, changes in AIRS.items():
-        often = {"duration_s": given.duration_s, "warmup_s": 0.0, "motion.update_s": 0.04}
+        often = {"duration_s": given.duration_s, "warmup_s": 0.0, "channel.update_s": 0.04}
         case = load("mobility-macro", **often, **changes)
         assert isinstance(case, CellularScenario)
         air[name] = levels(case, given.drops)

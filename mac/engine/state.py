@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from phy.channel.channel import Channel
-from phy.channel.matrices import Around
+from phy.channel.matrices import HeardCells
 from phy.random import Drops
 
 from ..carrier import CarrierSettings
@@ -119,7 +119,7 @@ class Block:
     luck: Tensor  # [T, B, U] uniform numbers that decide on decoding
     time: Tensor  # [T] float64, number of each slot
     arrivals: Tensor | None  # [T, 2, B, U] float64: bytes, packets
-    around: Around | None = None  # with panels: whose matrices the coordinates are
+    around: HeardCells | None = None  # with panels: whose matrices the coordinates are
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ class SchedulingContext:
     saturated: bool  # every user always has data, so no need is ever met
     device: torch.device
     dtype: torch.dtype
-    users_per_prb: int = 1  # users of a cell that may share a PRB (antennas.users_per_prb)
+    users_per_prb: int = 1  # users of a cell that may share a PRB (mimo.users_per_prb)
     bits_of_sinr: Tensor | None = (
         None  # [phy.numerics.log_grid.SIZE] bits of a PRB at a SINR, by phy.numerics.log_grid.index; where PRBs
     )
@@ -64,7 +64,7 @@ class SchedulingObservation:
         return self.head_of_line()
 
     @cached_property
-    def similarity(self) -> Tensor:
+    def channel_similarity(self) -> Tensor:
         """Squared correlation of the reported directions of users of one cell, ``[B, U, U]``, a mean over the carrier.
 
         From 0 (a precoder can part them at no loss) to 1 (it cannot, and each with himself); 0 between cells.

@@ -19,7 +19,7 @@ from socket import AF_INET, AF_INET6, inet_ntop
 import numpy as np
 from numpy.typing import NDArray
 
-from phy.csv_file import Form, Table, TableError, read_bytes, read_table
+from phy.csv_file import FileFormat, TableError, TextTable, read_bytes, read_table
 
 from .packets import Floats, Ints
 
@@ -47,7 +47,7 @@ _CAPTURES = tuple(map(bytes.fromhex, ("a1b2c3d4", "d4c3b2a1", "a1b23c4d", "4d3cb
 """First bytes of pcap files, of microseconds or nanoseconds, and of pcapng."""
 _RAW_IP = (12, 14, 101, 228, 229)
 """Link types without a header of their own."""
-_FORM = Form(
+_FORM = FileFormat(
     kind="a packet trace",
     required=("Time", "Source", "Destination", "Length"),
     aliases={
@@ -106,7 +106,7 @@ def load_trace(path: str | Path, ue_address: str = UE_ADDRESS, header_bytes: int
 def _load(path: Path, _modified_ns: int, _size: int, ue_address: str, header_bytes: int) -> Trace:
     table = _of_capture(path) if _is_capture(path) else read_table(path, _FORM, TraceError)
     ends = zip(table.columns["Source"], table.columns["Destination"], strict=True)
-    table = table.those([row for row, (source, destination) in enumerate(ends) if source or destination])
+    table = table.select_rows([row for row, (source, destination) in enumerate(ends) if source or destination])
     if not table.line:
         raise TraceError(f"{path}: no packet has an IP address.")
     time_s = _times(table)
@@ -129,7 +129,7 @@ def _is_capture(path: Path) -> bool:
     return read_bytes(path, TraceError)[:4] in _CAPTURES
 
 
-def _of_capture(path: Path) -> Table:
+def _of_capture(path: Path) -> TextTable:
     """The IP packets of a pcap or pcapng file; those of other protocols have no addresses."""
     try:
         import dpkt
@@ -149,7 +149,7 @@ def _of_capture(path: Path) -> Table:
     if not rows:
         raise TraceError(f"{path}: the packet capture has no packet.")
     columns = dict(zip(_FORM.required, zip(*rows, strict=True), strict=True))
-    return Table(path, tuple(range(1, len(rows) + 1)), columns, TraceError, "packet")
+    return TextTable(path, tuple(range(1, len(rows) + 1)), columns, TraceError, "packet")
 
 
 def _packet(link: int, data: bytes) -> tuple[str, str, str]:
@@ -186,7 +186,7 @@ def _names(column: Sequence[str], ue_address: str) -> NDArray[np.bool_]:
     return np.array([ue_address in entry.split(",") for entry in column], dtype=np.bool_)
 
 
-def _times(table: Table) -> Floats:
+def _times(table: TextTable) -> Floats:
     """Time of each row in seconds since 0 or, where they are dates, since the first."""
     time_s = table.numbers("Time")
     start_s = float(time_s.min())
@@ -207,7 +207,7 @@ def _times(table: Table) -> Floats:
     return time_s
 
 
-def _require_order(table: Table, time_s: Floats) -> None:
+def _require_order(table: TextTable, time_s: Floats) -> None:
     """Refuse times that go back by too much, and those of which too many do."""
     newest_s = np.maximum.accumulate(time_s)
     far = newest_s - time_s > _DISORDER_S
@@ -227,7 +227,7 @@ def _require_order(table: Table, time_s: Floats) -> None:
         )
 
 
-def _lengths(table: Table, header_bytes: int) -> Ints:
+def _lengths(table: TextTable, header_bytes: int) -> Ints:
     hint = "No frame is longer than an IP datagram and its headers."
     length = table.numbers("Length", 0.0, MAX_IP_BYTES + header_bytes, hint)
     broken = length != np.floor(length)

@@ -34,7 +34,7 @@ class Case:
     mcs_table: int = 1
     numerology: int = 0
     prbs: int = 4
-    attachment: str = "home"
+    attachment: str = "cell_area"
     power_dbm: float = 46.0
     full: tuple[int, ...] = ()  # users who always have data
     offset_db: float = 0.0  # of the outer loop at the start: high ones make blocks fail

@@ -32,8 +32,8 @@ def itinerary(scenario: CellularScenario, channel: Channel, shape: Shape) -> Iti
     rules = handover_rules(scenario.handover, scenario.cells, scenario.carrier.slot_s, cpu)
     slots = range(0, shape.total_slots, period_slots(scenario.measurements, rules.slot_s))
     plans = [
-        follow(course.drop, course.snr(slots), scenario.measurements, rules, serving)
-        for course, serving in channel.fading.starts(channel.serving.to(cpu))
+        follow(moving_drop.drop, moving_drop.snr(slots), scenario.measurements, rules, serving)
+        for moving_drop, serving in channel.fading.starts(channel.serving.to(cpu))
     ]
     row = list(channel.fading.row)
     parts = zip(*((plan.serving, plan.back, plan.counts) for plan in plans), strict=True)
@@ -50,7 +50,8 @@ def propagation(scenario: CellularScenario) -> PropagationSettings:
 def motion_plan(scenario: CellularScenario, shape: Shape) -> MotionPlan:
     """Who moves how, and what stands in the way."""
     return MotionPlan(
-        settings=scenario.motion,
+        update_interval_s=scenario.channel.update_s,
+        area=scenario.mobility_area,
         groups=tuple(group.name for group in scenario.users),
         models=tuple(group.mobility for group in scenario.users),
         group_of_user=scenario.group_of_user(),
@@ -76,7 +77,7 @@ def check_trajectories(scenario: CellularScenario, shape: Shape) -> None:
     Raises:
         ScenarioError: files that are missing or cannot be used, and the group that follows them.
     """
-    area = area_of(build_topology(scenario.topology), scenario.motion.area)
+    area = area_of(build_topology(scenario.topology), scenario.mobility_area)
     duration_s = shape.total_slots * scenario.carrier.slot_s
     for number, group in enumerate(scenario.users):
         if group.count:

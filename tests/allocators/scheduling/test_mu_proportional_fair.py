@@ -38,9 +38,9 @@ def alike(shape: Shape, serving: torch.Tensor, seed: int) -> torch.Tensor:
 
 def observed(shape: Shape, seed: int, **given: Any) -> SchedulingObservation:
     made = slot(shape, seed, **given)
-    similarity = alike(shape, made.serving, seed)
+    channel_similarity = alike(shape, made.serving, seed)
     sinr = 10 ** (3 * torch.rand(made.rate_bits.shape, generator=torch.Generator().manual_seed(seed)).double())
-    return replace(made, sinr=sinr, alike=lambda: similarity)
+    return replace(made, sinr=sinr, alike=lambda: channel_similarity)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -69,7 +69,7 @@ def test_partners_equal_plain_loops(seed: int, limit: float) -> None:
                         members,
                         seen.sinr[b, :, k].numpy(),
                         weight[b].numpy(),
-                        seen.similarity[b].numpy(),
+                        seen.channel_similarity[b].numpy(),
                         lambda sinr: float(table()[log_grid.index(torch.tensor([sinr]).double())]),
                         4,
                         limit,
@@ -129,7 +129,7 @@ def test_runs_side_by_side_with_allocators_that_share_nothing(tmp_path: Any) -> 
         "scheduling-macro",
         ["proportional_fair", "mu_proportional_fair"],
         out=tmp_path / "run",
-        antennas=PANELS,
+        mimo=PANELS,
         **SMALL,
         **{"topology.sites": 1, "topology.wrap_around": False, "topology.sectors": 1, "antenna.kind": "sector",
            "users.ftp.count": 6, "users.ftp.traffic": {"model": "full_buffer"}, "users.ftp.speed_kmh": 0.0},
@@ -149,7 +149,7 @@ def test_slices_share_prbs_within_themselves(scheduler: str, tmp_path: Any) -> N
         "slicing-quickstart",
         ["equal"],
         out=tmp_path / "run",
-        antennas=PANELS,
+        mimo=PANELS,
         **{**SMALL, "duration_s": 0.5, "drops": 1, "antenna.kind": "sector", "slicing.scheduler": scheduler},
     )
     found = result.to_xarray("equal")

@@ -13,7 +13,7 @@ from mac.handover import a3, measurements
 from mac.handover.a3 import HandoverSettings, rules
 from mac.handover.measurements import MeasurementSettings
 from mac.handover.serving_plan import Itinerary, follow, period_slots, plan_itinerary
-from phy.mobility import Linear, area_of, fold, trajectories
+from phy.mobility import Linear, area_of, trajectories, wrap_position
 from phy.random import Drops
 from phy.topology.sites import TopologySettings, build_topology, displacement
 from phy.topology.users import place_per_cell
@@ -30,7 +30,9 @@ def snr_on_the_way(drops: Drops, speed_kmh: float = 120.0, duration_s: float = 3
     start, _ = place_per_cell(drops.keys("placement"), TOPOLOGY, 3, 35.0, 1.5)
     model = Linear(min_speed_kmh=speed_kmh, max_speed_kmh=speed_kmh)
     walk = trajectories(drops, model, start, area_of(TOPOLOGY), duration_s)
-    place = fold(TOPOLOGY, walk.position_m(torch.arange(0.0, duration_s, 0.04, dtype=torch.float64))).transpose(1, 2)
+    place = wrap_position(
+        TOPOLOGY, walk.position_m(torch.arange(0.0, duration_s, 0.04, dtype=torch.float64))
+    ).transpose(1, 2)
     distance = displacement(TOPOLOGY, place.flatten(1, 2))[..., :2].norm(dim=-1).unflatten(1, place.shape[1:3])
     distance = distance.clamp(min=10.0)
     link = Link(distance, torch.full_like(distance, 25.0), torch.full_like(distance, 1.5), 2e9)
