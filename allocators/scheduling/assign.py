@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mac.scheduling.types import SchedulingDecision, SchedulingObservation
+from mac.scheduling import SchedulingDecision, SchedulingObservation
 from phy.numerics.jit import available, give_up
 
 from .cell_layout import Roster

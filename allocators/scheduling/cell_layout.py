@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mac.scheduling.types import SchedulingObservation
+from mac.scheduling import SchedulingObservation
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from mac.engine.serving_schedule import roster
+from mac.scheduling import SchedulingContext, SchedulingDecision, SchedulingObservation
 from mac.scheduling.feasible import require_scheduling
-from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
 from phy.numerics import log_grid
 from phy.random import Drops
 

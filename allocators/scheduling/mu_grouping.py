@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from mac.scheduling.types import SchedulingContext, SchedulingObservation
+from mac.scheduling import SchedulingContext, SchedulingObservation
 from phy.numerics import log_grid
 
 from .cell_layout import Roster

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from mac.scheduling import SchedulingContext, SchedulingDecision, SchedulingObservation
 from phy.settings import PARAMETERS
 
 from .assign import assign

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from mac.scheduling.types import SchedulingContext, SchedulingObservation
+from mac.scheduling import SchedulingContext, SchedulingObservation
 from phy.random import uniform
 
 from .cell_layout import Roster

@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from mac.scheduling import SchedulingContext, SchedulingDecision, SchedulingObservation
 from phy.settings import PARAMETERS
 
 from .assign import assign_rows

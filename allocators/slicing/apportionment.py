@@ -11,24 +11,20 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from mac.slicing.types import SlicingContext
+from mac.slicing import SlicingContext
+from mac.slicing.settings import require_least_quotas
 
 _TINY = 1e-9  # weight, next to the greatest, of those with none: they get what the others cannot take
 _EXACT = 1e-9  # a share this close below a whole number is that number
 
 
 def require_room(context: SlicingContext) -> None:
-    """Refuse a carrier on which the slices do not find room for their least RBGs.
+    """Refuses a carrier on which the least quotas of the slices do not fit.
 
     Raises:
         ValueError: ``rbgs < slices * min_rbg``.
     """
-    slices = len(context.slices)
-    if context.rbgs < slices * context.min_rbg:
-        raise ValueError(
-            f"{slices} slices that keep at least {context.min_rbg} RBGs each do not fit into {context.rbgs} RBGs: "
-            "lower min_rbg, take smaller RBGs or fewer slices"
-        )
+    require_least_quotas(len(context.slices), context.min_rbg, context.rbgs)
 
 
 def apportion(weights: Tensor, rbgs: int, least: Tensor | int, most: Tensor | int | None = None) -> Tensor:

@@ -7,8 +7,9 @@ from functools import partial
 
 import torch
 
-from mac.scheduling.feasible import require_slicing
-from mac.slicing.types import Service, SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing.feasible import require_slicing
+from mac.slicing.settings import Service, count_rbgs
 from phy.random import Drops
 
 from ..contract.cases import Case, FamilyCheck, Luck
@@ -40,7 +41,7 @@ class Reports:
             services=_SERVICES[: self.slices],
             prbs=self.prbs,
             rbg_prbs=self.rbg_prbs,
-            rbgs=-(-self.prbs // self.rbg_prbs),
+            rbgs=count_rbgs(self.prbs, self.rbg_prbs),
             min_rbg=self.min_rbg,
             interval_s=0.25,
             slot_s=0.001,

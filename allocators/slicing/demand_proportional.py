@@ -8,7 +8,7 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
 from phy.settings import PARAMETERS
 
 from .apportionment import apportion, require_room

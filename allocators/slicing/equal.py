@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from pydantic.dataclasses import dataclass
 
-from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
 from phy.settings import PARAMETERS
 
 from .apportionment import apportion, require_room

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
 from phy.settings import PARAMETERS, STRICT
 
 from .apportionment import apportion, require_room

@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
 from phy.settings import PARAMETERS
 
 from .apportionment import apportion, require_room

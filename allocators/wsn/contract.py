@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mac.wsn import WsnContext, WsnDecision, WsnObservation
 from mac.wsn.feasible import require_wsn
-from mac.wsn.types import WsnContext, WsnDecision, WsnObservation
 from phy.random import Drops
 from phy.sensors.radio_energy import SensorRadioSettings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mac.wsn.types import WsnContext, WsnDecision, WsnObservation
+from mac.wsn import WsnContext, WsnDecision, WsnObservation
 from phy.settings import PARAMETERS
 
 from .clustering.head_rotation import Rotation

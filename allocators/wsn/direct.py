@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from pydantic.dataclasses import dataclass
 
-from mac.wsn.types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
+from mac.wsn import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
 from phy.settings import PARAMETERS
 
 

@@ -7,8 +7,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from mac.wsn import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from mac.wsn.node_geometry import apart_m2
-from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import uniform
 from phy.settings import PARAMETERS
 

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mac.wsn.types import Control, WsnContext, WsnDecision, WsnObservation
+from mac.wsn import Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import uniform
 from phy.settings import PARAMETERS
 

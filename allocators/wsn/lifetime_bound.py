@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mac.wsn.types import WsnContext
+from mac.wsn import WsnContext
 from phy.sensors.radio_energy import transmit_j_per_bit
 
 Array = NDArray[np.float64]

@@ -6,8 +6,8 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from mac.wsn import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
 from mac.wsn.node_geometry import apart_m2
-from mac.wsn.types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
 from phy.settings import PARAMETERS
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from ..core.contracts import InfeasibleDecision
-from ..scheduling.feasible import require_tensor
+from ..core.feasible import Place, raise_where, require_tensor
 from .routing import above, climbs, with_sink
 from .types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 
@@ -25,22 +27,22 @@ def require_wsn(decision: object, observation: WsnObservation, context: WsnConte
     if decision.fuses_own is not None:
         require_tensor(decision.fuses_own, "WsnDecision.fuses_own", shape, torch.bool, context.device)
     alive = observation.alive
-    _refuse(head & ~alive, context, lambda _, node: f"node {node} is a head, and it is dead")
-    _refuse(
+    raise_where(head & ~alive, context.drops, lambda at: f"node {at[1]} is a head, and it is dead")
+    raise_where(
         alive & ((parent < SINK) | (parent >= context.nodes)),
-        context,
-        lambda drop, node: _nowhere(int(parent[drop, node]), node, context.nodes),
+        context.drops,
+        lambda at: _nowhere(int(parent[at]), at[1], context.nodes),
     )
     up = above(parent)  # what stands at dead nodes may be any number
-    _refuse(
+    raise_where(
         alive & ~with_sink(alive, True).gather(1, up),
-        context,
-        lambda drop, node: f"node {node} sends to node {int(parent[drop, node])}, which is dead",
+        context.drops,
+        lambda at: f"node {at[1]} sends to node {int(parent[at])}, which is dead",
     )
-    _refuse(
+    raise_where(
         alive & ~climbs(up * alive),
-        context,
-        lambda _, node: f"node {node} goes round in a circle and never reaches the sink",
+        context.drops,
+        lambda at: f"node {at[1]} goes round in a circle and never reaches the sink",
     )
     if context.control_bits and decision.control is not None:
         _require_control(decision.control, alive, context)
@@ -55,24 +57,17 @@ def _require_control(control: object, alive: Tensor, context: WsnContext) -> Non
         value = getattr(control, name)
         dtype = value.dtype if isinstance(value, Tensor) and value.is_floating_point() else torch.float64
         require_tensor(value, f"Control.{name}", tuple(alive.shape), dtype, context.device)
-        _refuse(
-            ~((value >= 0) & (value < torch.inf)),
-            context,
-            lambda drop, node, name=name, value=value: (
-                f"Control.{name} of node {node} is {float(value[drop, node]):g}: use a finite number of at least 0"
-            ),
-        )
-    _refuse((control.broadcasts > 0) & ~alive, context, lambda _, node: f"node {node} sends broadcasts, and it is dead")
+        raise_where(~((value >= 0) & (value < torch.inf)), context.drops, partial(_not_finite, name, value))
+    raise_where(
+        (control.broadcasts > 0) & ~alive, context.drops, lambda at: f"node {at[1]} sends broadcasts, and it is dead"
+    )
+
+
+def _not_finite(name: str, value: Tensor, at: Place) -> str:
+    return f"Control.{name} of node {at[1]} is {float(value[at]):g}: use a finite number of at least 0"
 
 
 def _nowhere(parent: int, node: int, nodes: int) -> str:
     if parent == NO_WAY:
         return f"node {node} lives and has no way: give it a parent, a live node or {SINK} for the sink"
     return f"node {node} sends to node {parent}, which does not exist: use 0 to {nodes - 1}, or {SINK} for the sink"
-
-
-def _refuse(bad: Tensor, context: WsnContext, explain: object) -> None:
-    if bool(bad.any()):
-        drop, node = (int(i) for i in bad.nonzero()[0])
-        assert callable(explain)
-        raise InfeasibleDecision(str(explain(drop, node)), context.drops.ids[drop])

@@ -7,7 +7,7 @@ import torch
 
 from mac.engine.engine import Engine
 from mac.engine.state import COUNTERS, CellState
-from mac.scheduling.types import SchedulingDecision, SchedulingObservation
+from mac.scheduling import SchedulingDecision, SchedulingObservation
 from mac.traffic.packets import Arrivals, ordered
 from phy.random import Drops, stream_key, uniform
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from mac.engine.engine import Engine
 from mac.handover.a3 import COUNTERS
 from mac.handover.serving_plan import Itinerary
-from mac.scheduling.types import SchedulingDecision
+from mac.scheduling import SchedulingDecision
 from phy.random import Drops
 
 PERIOD, AWAY = 20, 7

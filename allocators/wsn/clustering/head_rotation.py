@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from mac.wsn.types import WsnContext, WsnObservation
+from mac.wsn import WsnContext, WsnObservation
 from phy.random import uniform
 
 _WHOLE = 1e-9  # of a round: closer to a whole number is that number

@@ -7,8 +7,8 @@ from typing import Literal
 
 import torch
 
+from mac.wsn import SINK, WsnContext, WsnDecision, WsnObservation
 from mac.wsn.node_geometry import apart_m2, listed
-from mac.wsn.types import SINK, WsnContext, WsnDecision, WsnObservation
 from phy.sensors.radio_energy import transmit_j_per_bit
 
 BetweenHeads = Literal["single_hop", "multi_hop"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mac.wsn import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from mac.wsn.node_geometry import apart_m2, between_m2, listed
-from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 
 _NUMBER = (1 << 29) - 1  # bits of a float64 that a float32 leaves free
 _NOWHERE_M = 1e18  # farther than any node, and finite when squared

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mac.wsn.types import NO_WAY, WsnContext, WsnObservation
+from mac.wsn import NO_WAY, WsnContext, WsnObservation
 from phy.random import uniform
 
 from .medoids import draw, medoids

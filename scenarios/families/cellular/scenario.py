@@ -21,7 +21,7 @@ from mac.handover.measurements import MeasurementSettings
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
 from mac.metrics.satisfaction import Sla
-from mac.slicing.types import Service
+from mac.slicing.settings import Service
 from mac.traffic import TraceError, TraceReplay, TrafficModel
 from mac.traffic.queue_delay import BIN_EDGES_S
 from mac.traffic.trace_paths import matching

@@ -16,8 +16,8 @@ from torch import Tensor
 from allocators.scheduling.assign import assign, assign_rows
 from allocators.scheduling.cell_layout import Roster
 from allocators.scheduling.round_robin import RoundRobin
+from mac.scheduling import SchedulingObservation
 from mac.scheduling.feasible import _breached, _breaches
-from mac.scheduling.types import SchedulingObservation
 
 shapes = st.builds(
     Shape,

@@ -13,8 +13,8 @@ from oracles_scheduling import Shape, context, slot
 from allocators.contract.check import check_allocator
 from allocators.scheduling.mu_proportional_fair import MultiUserProportionalFair
 from allocators.scheduling.proportional_fair import ProportionalFair
+from mac.scheduling import SchedulingContext, SchedulingObservation
 from mac.scheduling.feasible import require_scheduling
-from mac.scheduling.types import SchedulingContext, SchedulingObservation
 from phy.numerics import log_grid
 from scenarios import run
 

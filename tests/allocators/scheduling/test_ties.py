@@ -14,7 +14,7 @@ from allocators.scheduling.max_rate import MaxRate
 from allocators.scheduling.round_robin import RoundRobin
 from allocators.scheduling.slice_groups import Lots
 from allocators.scheduling.water_filling import WaterFilling
-from mac.scheduling.types import SchedulingObservation
+from mac.scheduling import SchedulingObservation
 from phy.random import Drops, uniform
 
 SHAPE = Shape(3, 8, 2, 6)

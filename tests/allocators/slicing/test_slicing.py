@@ -21,7 +21,7 @@ from allocators.slicing.max_weight import MaxWeight
 from allocators.slicing.rrm_policy import Ratios, RrmPolicy
 from allocators.slicing.tractor_expert import TractorExpert
 from allocators.slicing.tractor_random import TractorRandom
-from mac.slicing.types import SlicingContext, SlicingObservation
+from mac.slicing import SlicingContext, SlicingObservation
 from phy.random import Drops
 
 TRACTOR = SlicingContext(

@@ -17,8 +17,8 @@ from allocators.wsn.clustering.nearest_head import nearest
 from allocators.wsn.pegasis import greedy_chain
 from allocators.wsn.q_table import Table, state_of
 from allocators.wsn.volunteers_dilemma import equilibrium
+from mac.wsn import SINK
 from mac.wsn.problem import CAUSES, WsnProblem
-from mac.wsn.types import SINK
 from phy.random import Drops, uniform
 from phy.sensors.radio_energy import transmit_j_per_bit
 from scenarios import families, load

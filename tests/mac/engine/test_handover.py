@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mac.handover.a3 import UNSERVED
 from mac.link_adaptation import harq
-from mac.scheduling.types import SchedulingDecision
+from mac.scheduling import SchedulingDecision
 from phy.random import Drops
 from scenarios import load, run
 from scenarios.errors import ScenarioError

@@ -16,7 +16,7 @@ from mac.carrier import CarrierSettings
 from mac.engine.outcome import Books
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
-from mac.scheduling.types import SchedulingDecision
+from mac.scheduling import SchedulingDecision
 from mac.traffic.packets import Arrivals, ordered
 from phy.link.bler import load_bler
 from phy.power_consumption import PowerSettings

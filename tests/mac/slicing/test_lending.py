@@ -20,10 +20,12 @@ from mac.core.contracts import AllocatorError
 from mac.core.loop import Span, run
 from mac.core.recorder import Windows
 from mac.core.stacked_allocators import SideBySide
-from mac.scheduling.feasible import repair_scheduling, repair_slicing, require_slicing
-from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
-from mac.slicing.problem import SlicingProblem, SlicingSettings
-from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.scheduling import SchedulingContext, SchedulingDecision, SchedulingObservation
+from mac.scheduling.feasible import repair_scheduling
+from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing.feasible import repair_slicing, require_slicing
+from mac.slicing.problem import SlicingProblem
+from mac.slicing.settings import SlicingSettings
 from phy.power_consumption import PowerSettings
 from phy.random import Drops
 from scenarios import families

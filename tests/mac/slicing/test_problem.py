@@ -14,10 +14,11 @@ from mac.core.contracts import AllocatorError, InfeasibleDecision
 from mac.core.loop import Span, run
 from mac.core.recorder import Windows
 from mac.core.stacked_allocators import SideBySide
-from mac.scheduling.feasible import require_slicing
-from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
-from mac.slicing.problem import SlicingProblem, SlicingSettings
-from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.scheduling import SchedulingContext, SchedulingDecision, SchedulingObservation
+from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing.feasible import require_slicing
+from mac.slicing.problem import SlicingProblem
+from mac.slicing.settings import SlicingSettings
 from phy.power_consumption import PowerSettings
 from phy.random import Drops
 
@@ -171,7 +172,7 @@ def test_settings_that_do_not_fit_are_named() -> None:
     tested = engine(Drops(1, (0,)), None, CarrierSettings(prbs=6), sites=1, per_cell=3)
     with pytest.raises(ValueError, match=r"slicing.interval_s: 0.0105 s is no whole number of slots"):
         SlicingProblem(tested, SlicingSettings(interval_s=0.0105), FirstInNeed(), PowerSettings())
-    with pytest.raises(ValueError, match=r"slicing.min_rbg: 3 slices of at least 1 RBGs do not fit 1 RBGs"):
+    with pytest.raises(ValueError, match=r"slicing.min_rbg is 1: 3 slices that keep at least 1 RBGs each do not fit"):
         SlicingProblem(tested, SlicingSettings(rbg_prbs=6), FirstInNeed(), PowerSettings())
 
 

@@ -18,7 +18,7 @@ from allocators.registry import available, resolve
 from allocators.wsn.q_table import STATES, Table
 from mac.core import loop
 from mac.core.contracts import AllocatorError
-from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
+from mac.wsn import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import Drops
 from phy.sensors.deployment import read_positions
 from scenarios import families, load
