@@ -16,8 +16,8 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from mac.carrier import CarrierSettings
 from mac.engine.engine import Engine
 from mac.engine.uplink_power import UplinkSettings
-from mac.handover.a3 import HandoverSettings, rules
-from mac.handover.measurements import MeasurementSettings
+from mac.handover.a3 import rules
+from mac.handover.settings import HandoverSettings, MeasurementSettings
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
 from mac.metrics.satisfaction import Sla
