@@ -28,7 +28,7 @@ _SMALL = 2000  # numbers, up to which torch.equal is faster than NumPy; of large
 _NO_BITS = (torch.bfloat16, torch.complex128)  # which NumPy cannot show as integers
 
 
-class ArmsLength:
+class AllocatorGuard:
     """Hands every call on to an allocator.
 
     Args:

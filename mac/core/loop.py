@@ -8,7 +8,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any, TypeVar
 
-from .allocator_guard import ArmsLength
+from .allocator_guard import AllocatorGuard
 from .contracts import Allocator, AllocatorError, InfeasibleDecision, Problem
 from .plugin_traceback import culprit_of, plug_in_line, said, told
 from .recorder import Recorder, Windows
@@ -52,7 +52,7 @@ def run(
         AllocatorError: the allocator raised, decided what is not allowed, or wrote into what it observed.
     """
     clock, recorder = _Clock(), Recorder(problem.fields, span.window)
-    guarded = ArmsLength(allocator)
+    guarded = AllocatorGuard(allocator)
     with _Blame(name, "reset()", problem):
         guarded.reset(problem.context, span.seed)
     with _Blame(name, None, problem):

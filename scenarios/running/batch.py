@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mac.core import loop
-from mac.core.allocator_guard import ArmsLength, Kept
+from mac.core.allocator_guard import AllocatorGuard, Kept
 from mac.core.stacked_allocators import SideBySide
 from phy.random import Drops
 
@@ -101,7 +101,7 @@ def _side_by_side(
     """One batch in which every allocator has its own copy of the drops; what they share of the time is shared out."""
     advance, setup_s = told
     assert plan.family.require is not None
-    held = {entrant.label: ArmsLength(entrant.make(plan.family), entrant.label) for entrant in entrants}
+    held = {entrant.label: AllocatorGuard(entrant.make(plan.family), entrant.label) for entrant in entrants}
     side = SideBySide(held, plan.family.require)
     tell = _counting(advance, len(problem.drops), f"{len(entrants)} allocators")
     windows = loop.run(problem, side, _length(part), "side by side", tell)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from pydantic import Field, model_validator
 
-from mac.core.allocator_guard import ArmsLength
+from mac.core.allocator_guard import AllocatorGuard
 from mac.core.contracts import Allocator
 from mac.core.plugin_traceback import plug_in_line, said
 from mac.scheduling import SchedulingDecision, SchedulingObservation
@@ -80,7 +80,7 @@ def _scheduler(scenario: SlicingScenario) -> Allocator[SchedulingObservation, Sc
 
     settings = scenario.slicing
     found: Allocator[Any, Any] = resolve(settings.scheduler, "scheduling", dict(settings.scheduler_params))
-    return ArmsLength(found, f"{settings.scheduler} (slicing.scheduler)")
+    return AllocatorGuard(found, f"{settings.scheduler} (slicing.scheduler)")
 
 
 def _check(scenario: SlicingScenario) -> None:

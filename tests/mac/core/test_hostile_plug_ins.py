@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from allocators.registry import resolve
-from mac.core.allocator_guard import ArmsLength, copied
+from mac.core.allocator_guard import AllocatorGuard, copied
 from mac.core.contracts import AllocatorError
 from mac.core.loop import Span, run
 from mac.core.recorder import Windows
@@ -181,7 +181,7 @@ def test_side_by_side_nobody_changes_what_others_see_or_said(family: str, deed: 
         seen.append(observation)
 
     made = [Buffered(family), Buffered(family)] if deed == "buffer" else [Twin(family), Twin(family, later)]
-    held = {str(number): ArmsLength(one, str(number)) for number, one in enumerate((*made, Twin(family)))}
+    held = {str(number): AllocatorGuard(one, str(number)) for number, one in enumerate((*made, Twin(family)))}
     require = families.find(family).require
     if require is None:
         pytest.skip(f"allocators of the family {family} run one after the other")
@@ -192,7 +192,7 @@ def test_side_by_side_nobody_changes_what_others_see_or_said(family: str, deed: 
 
 def test_a_scheduler_inside_slices_is_held_off_too() -> None:
     tested = problem("slicing")
-    tested.scheduler = ArmsLength(Twin("scheduling", WRITES["numpy"]), "inner (slicing.scheduler)")
+    tested.scheduler = AllocatorGuard(Twin("scheduling", WRITES["numpy"]), "inner (slicing.scheduler)")
     with pytest.raises(AllocatorError, match=r"inner \(slicing.scheduler\).*decide\(\) wrote into observation\.\w+"):
         run(tested, resolve("equal", "slicing"), SPAN["slicing"])
 
@@ -202,9 +202,9 @@ def test_allocators_of_fairwaves_own_see_the_tensors_themselves() -> None:
     tested, seen = problem("scheduling"), []
     observation = tested.observe(tested.start())
     own = resolve("round_robin", "scheduling")
-    assert ArmsLength(own)._trusted and not ArmsLength(Twin("scheduling"))._trusted
+    assert AllocatorGuard(own)._trusted and not AllocatorGuard(Twin("scheduling"))._trusted
     own.decide = seen.append
-    held = ArmsLength(own)
+    held = AllocatorGuard(own)
     held.reset(tested.context, 1)
     held.decide(observation)
     assert seen[0].rate_bits is not observation.rate_bits and torch.equal(seen[0].rate_bits, observation.rate_bits)
