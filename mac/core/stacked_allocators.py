@@ -20,7 +20,7 @@ from .contracts import Allocator
 from .plugin_traceback import name_culprit
 
 
-class SideBySide:
+class StackedAllocators:
     """An allocator made of several, for a batch whose drops are repeated once for each.
 
     Args:

@@ -13,7 +13,7 @@ import torch
 
 from mac.core import loop
 from mac.core.allocator_guard import AllocatorGuard, Kept
-from mac.core.stacked_allocators import SideBySide
+from mac.core.stacked_allocators import StackedAllocators
 from phy.random import Drops
 
 from ..config.loading import scenario_hash
@@ -102,7 +102,7 @@ def _side_by_side(
     advance, setup_s = told
     assert plan.family.require is not None
     held = {entrant.label: AllocatorGuard(entrant.make(plan.family), entrant.label) for entrant in entrants}
-    side = SideBySide(held, plan.family.require)
+    side = StackedAllocators(held, plan.family.require)
     tell = _counting(advance, len(problem.drops), f"{len(entrants)} allocators")
     windows = loop.run(problem, side, _length(part), "side by side", tell)
     whole = dataset(windows, plan.family.labels(part.scenario, problem), part.clock, problem.drops)

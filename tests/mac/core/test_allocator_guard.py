@@ -16,7 +16,7 @@ from torch import Tensor
 from mac.core import loop
 from mac.core.allocator_guard import AllocatorGuard
 from mac.core.contracts import AllocatorError, Field, Outcome
-from mac.core.stacked_allocators import SideBySide
+from mac.core.stacked_allocators import StackedAllocators
 from phy.random import Drops
 
 
@@ -146,7 +146,7 @@ def test_an_error_whose_text_raises_is_told_by_its_type(method: str) -> None:
     said = r"raised Unspeakable: its text cannot be shown, Unspeakable.__str__ raised SystemExit \(tests/"
     assert re.search(said, complaint(spoilt(method, raises(Unspeakable()))))
     held = {"good": AllocatorGuard(Fine(), "good"), "bad": AllocatorGuard(spoilt(method, raises(Unspeakable())), "bad")}
-    assert complaint(SideBySide(held, lambda decision, *_: decision)).startswith("allocator bad: ")
+    assert complaint(StackedAllocators(held, lambda decision, *_: decision)).startswith("allocator bad: ")
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_side_by_side_the_culprit_is_named(deed: Callable[[Any], Any]) -> None:
         return decision
 
     held = {"good": AllocatorGuard(Fine(), "good"), "bad": AllocatorGuard(spoilt("decide", deed), "bad")}
-    assert complaint(SideBySide(held, require)).startswith("allocator bad: ")
+    assert complaint(StackedAllocators(held, require)).startswith("allocator bad: ")
 
 
 @pytest.mark.parametrize("method", ["reset", "decide"])

@@ -18,7 +18,7 @@ from mac.core.allocator_guard import AllocatorGuard, copied
 from mac.core.contracts import AllocatorError
 from mac.core.loop import Span, run
 from mac.core.recorder import Windows
-from mac.core.stacked_allocators import SideBySide
+from mac.core.stacked_allocators import StackedAllocators
 from phy.random import Drops
 from scenarios import families, load
 
@@ -185,7 +185,7 @@ def test_side_by_side_nobody_changes_what_others_see_or_said(family: str, deed: 
     require = families.find(family).require
     if require is None:
         pytest.skip(f"allocators of the family {family} run one after the other")
-    together = run(problem(family, 3), SideBySide(held, require), SPAN[family])
+    together = run(problem(family, 3), StackedAllocators(held, require), SPAN[family])
     for first in (0, 2, 4):
         assert_equal(together, innocent(family), slice(first, first + 2))
 

@@ -19,7 +19,7 @@ from mac.carrier import CarrierSettings
 from mac.core.contracts import AllocatorError
 from mac.core.loop import Span, run
 from mac.core.recorder import Windows
-from mac.core.stacked_allocators import SideBySide
+from mac.core.stacked_allocators import StackedAllocators
 from mac.scheduling import SchedulingContext, SchedulingDecision, SchedulingObservation
 from mac.scheduling.feasible import repair_scheduling
 from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
@@ -243,7 +243,7 @@ def test_side_by_side_with_an_allocator_without_limits_is_one_after_the_other() 
         scenario = load(SCENARIO)
         family, cpu = families.find("slicing"), torch.device("cpu")
         both = family.build(scenario, Drops(1, (4, 5, 4, 5)), cpu, torch.float32)
-        together = run(both, SideBySide(entrants, require_slicing), Span(intervals=4))
+        together = run(both, StackedAllocators(entrants, require_slicing), Span(intervals=4))
         for number, allocator in enumerate(entrants.values()):
             one = family.build(scenario, Drops(1, (4, 5)), cpu, torch.float32)
             alone = run(one, allocator, Span(intervals=4))
