@@ -53,16 +53,16 @@ def run(
     """
     clock, recorder = _Clock(), Recorder(problem.fields, span.window)
     guarded = AllocatorGuard(allocator)
-    with _Blame(name, "reset()", problem):
+    with _AttributeErrors(name, "reset()", problem):
         guarded.reset(problem.context, span.seed)
-    with _Blame(name, None, problem):
+    with _AttributeErrors(name, None, problem):
         state = problem.start()
     for interval in range(-span.warmup, span.intervals):
         with clock("observe"):
             observation = problem.observe(state)
-        with clock("decide"), _Blame(name, "decide()", problem, interval):
+        with clock("decide"), _AttributeErrors(name, "decide()", problem, interval):
             decision: Dec = guarded.decide(observation)
-        with clock("step"), _Blame(name, None, problem, interval):
+        with clock("step"), _AttributeErrors(name, None, problem, interval):
             state, outcome = problem.step(state, decision)
         if interval >= 0 and recorder.add(outcome) and progress:
             progress(span.window)
@@ -95,7 +95,7 @@ class _Clock:
 
 
 @dataclass(frozen=True)
-class _Blame:
+class _AttributeErrors:
     """Turns what an allocator raised, or a decision that is not allowed, into an AllocatorError."""
 
     name: str
