@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.dataclasses import is_pydantic_dataclass
 
-from mac.core.plugin_traceback import said, told
+from mac.core.plugin_traceback import describe_error, said
 
 
 class BadAllocator(ValueError):
@@ -90,7 +90,7 @@ def _module(name: str) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit() in a plug-in must not end the program without a word
-        raise BadAllocator(f"importing '{name}' failed: {told(error)}") from error
+        raise BadAllocator(f"importing '{name}' failed: {describe_error(error)}") from error
 
 
 def _construct(maker: Any, label: str, params: Mapping[str, Any]) -> Any:
@@ -109,7 +109,7 @@ def _construct(maker: Any, label: str, params: Mapping[str, Any]) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        what = said(error) if isinstance(error, ValueError) else f"making it raised {told(error)}"
+        what = said(error) if isinstance(error, ValueError) else f"making it raised {describe_error(error)}"
         raise BadAllocator(f"{label}: {what}") from error
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from mac.core.allocator_guard import Hinting, Kept
-from mac.core.plugin_traceback import plug_in_line, said, told
+from mac.core.plugin_traceback import describe_error, plug_in_line, said
 from phy.random import Drops
 
 from .. import registry
@@ -191,7 +191,7 @@ class _Tried:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            what = f"{method}() raised {told(error)}{plug_in_line(error)}"
+            what = f"{method}() raised {describe_error(error)}{plug_in_line(error)}"
             raise _Broken(f"in the case '{self.case.name}'{when} {what}") from error
 
 
@@ -217,7 +217,7 @@ def _maker(given: object, family: str) -> tuple[Callable[[], Any], str, str | No
     try:
         copy.deepcopy(given)
     except Exception as error:
-        return lambda: given, label, f"it cannot be copied: copy.deepcopy raised {told(error)}"
+        return lambda: given, label, f"it cannot be copied: copy.deepcopy raised {describe_error(error)}"
     return lambda: copy.deepcopy(given), label, None
 
 
@@ -277,7 +277,7 @@ def _misfit(allocator: Any, contract: FamilyCheck) -> str:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit() too
-        return f"{method}() raised {told(error)}{plug_in_line(error)}"
+        return f"{method}() raised {describe_error(error)}{plug_in_line(error)}"
     if isinstance(decision, contract.decision):
         return ""
     return f"decide() returned {type(decision).__name__}, not {contract.decision.__name__}"

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from .allocator_guard import AllocatorGuard
 from .contracts import Allocator, AllocatorError, InfeasibleDecision, Problem
-from .plugin_traceback import culprit_of, plug_in_line, said, told
+from .plugin_traceback import culprit_of, describe_error, plug_in_line, said
 from .recorder import Recorder, Windows
 
 State = TypeVar("State")
@@ -114,7 +114,7 @@ class _AttributeErrors:
         if isinstance(error, InfeasibleDecision):
             what = f"decision not allowed: {said(error)}"
         elif self.call or culprit:
-            what = f"{self.call or 'it'} raised {told(error)}{plug_in_line(error)}"
+            what = f"{self.call or 'it'} raised {describe_error(error)}{plug_in_line(error)}"
         else:  # the step's own failure is nobody else's
             return
         culprit = culprit or self.name

@@ -28,7 +28,7 @@ def said(error: BaseException) -> str:
         return f"its text cannot be shown, {type(error).__name__}.__str__ raised {type(failure).__name__}"
 
 
-def told(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """``ZeroDivisionError: division by zero``, the type alone of what says nothing, and the hint that was noted."""
     text, hint = said(error), _noted(error, "hint") or ""
     return f"{type(error).__name__}: {text}{hint}" if text else type(error).__name__

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mac.core.plugin_traceback import is_users, plug_in_line, said, told
+from mac.core.plugin_traceback import describe_error, is_users, plug_in_line, said
 
 from ..errors import ScenarioError
 from ..results.provenance import UnknownContentError, needs, source_digest
@@ -194,7 +194,7 @@ def _is_plain(value: object) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    return said(error) if isinstance(error, ValueError) else told(error)
+    return said(error) if isinstance(error, ValueError) else describe_error(error)
 
 
 _RAN: dict[int, tuple[Any, str, str]] = {}  # by id: a weak reference to an object, its content before and after a run

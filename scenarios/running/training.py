@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mac.core import loop
-from mac.core.plugin_traceback import plug_in_line, told
+from mac.core.plugin_traceback import describe_error, plug_in_line
 from phy.random import Drops
 
 from .. import families
@@ -97,7 +97,7 @@ def _write(allocator: Any, out: Path) -> None:
     except OSError as error:
         raise ScenarioError(f"the checkpoint {out} cannot be written: {error.strerror}; choose another --out") from None
     except Exception as error:
-        what = f"{told(error)}{plug_in_line(error)}"
+        what = f"{describe_error(error)}{plug_in_line(error)}"
         raise ScenarioError(f"the checkpoint {out} was not written: save() raised {what}") from error
     finally:
         partial.unlink(missing_ok=True)
