@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.dataclasses import is_pydantic_dataclass
 
-from mac.core.plugin_traceback import describe_error, said
+from mac.core.plugin_traceback import describe_error, error_text
 
 
 class BadAllocator(ValueError):
@@ -109,7 +109,7 @@ def _construct(maker: Any, label: str, params: Mapping[str, Any]) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        what = said(error) if isinstance(error, ValueError) else f"making it raised {describe_error(error)}"
+        what = error_text(error) if isinstance(error, ValueError) else f"making it raised {describe_error(error)}"
         raise BadAllocator(f"{label}: {what}") from error
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from mac.core.allocator_guard import Hinting, Kept
-from mac.core.plugin_traceback import describe_error, plug_in_line, said
+from mac.core.plugin_traceback import describe_error, error_text, plug_in_line
 from phy.random import Drops
 
 from .. import registry
@@ -153,7 +153,7 @@ def _judged_run(
         try:
             contract.require(decision, twin, true_context)
         except ValueError as error:
-            breaches.append(("feasible", f"in the case '{case.name}' {said(error)}"))
+            breaches.append(("feasible", f"in the case '{case.name}' {error_text(error)}"))
             break
         decisions.append(tensors(decision))
     return decisions, breaches

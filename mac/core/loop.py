@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from .allocator_guard import AllocatorGuard
 from .contracts import Allocator, AllocatorError, InfeasibleDecision, Problem
-from .plugin_traceback import culprit_of, describe_error, plug_in_line, said
+from .plugin_traceback import culprit_of, describe_error, error_text, plug_in_line
 from .recorder import Recorder, Windows
 
 State = TypeVar("State")
@@ -112,7 +112,7 @@ class _AttributeErrors:
         culprit = culprit_of(error)
         drop = error.drop if isinstance(error, InfeasibleDecision) else None
         if isinstance(error, InfeasibleDecision):
-            what = f"decision not allowed: {said(error)}"
+            what = f"decision not allowed: {error_text(error)}"
         elif self.call or culprit:
             what = f"{self.call or 'it'} raised {describe_error(error)}{plug_in_line(error)}"
         else:  # the step's own failure is nobody else's

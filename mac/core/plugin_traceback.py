@@ -18,7 +18,7 @@ _STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
 _PACKAGES = ("site-packages", "dist-packages")
 
 
-def said(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """The text of an error, of a class whose ``__str__`` may itself raise."""
     try:
         return str(error)
@@ -30,7 +30,7 @@ def said(error: BaseException) -> str:
 
 def describe_error(error: BaseException) -> str:
     """``ZeroDivisionError: division by zero``, the type alone of what says nothing, and the hint that was noted."""
-    text, hint = said(error), _noted(error, "hint") or ""
+    text, hint = error_text(error), _noted(error, "hint") or ""
     return f"{type(error).__name__}: {text}{hint}" if text else type(error).__name__
 
 

@@ -22,7 +22,7 @@ from pydantic import (
 
 from allocators.construction import installed, load, made_with
 from mac.core.allocator_guard import Kept
-from mac.core.plugin_traceback import describe_error, plug_in_line, said
+from mac.core.plugin_traceback import describe_error, error_text, plug_in_line
 from mac.traffic import TRAFFIC_MODELS, Arrivals, Packets, TrafficSettings, merge
 from phy.random import Drops, stream_key
 
@@ -80,7 +80,9 @@ class PluggedTraffic(Model):
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            what = said(error) if isinstance(error, ScenarioError) else f"packets() raised {describe_error(error)}"
+            what = (
+                error_text(error) if isinstance(error, ScenarioError) else f"packets() raised {describe_error(error)}"
+            )
             raise ScenarioError(f"traffic model '{self.model}': {what}{plug_in_line(error)}") from error
         if not isinstance(found, Packets):
             raise ScenarioError(

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from mac.core.allocator_guard import AllocatorGuard
 from mac.core.contracts import Allocator
-from mac.core.plugin_traceback import plug_in_line, said
+from mac.core.plugin_traceback import error_text, plug_in_line
 from mac.scheduling import SchedulingDecision, SchedulingObservation
 from mac.slicing import SlicingContext
 from mac.slicing.feasible import require_slicing
@@ -89,7 +89,7 @@ def _check(scenario: SlicingScenario) -> None:
         _scheduler(scenario)
     except Exception as error:  # a plug-in's module may raise anything at all when it is imported
         raise ScenarioError(
-            f"slicing.scheduler '{scenario.slicing.scheduler}': {said(error)}{plug_in_line(error)}"
+            f"slicing.scheduler '{scenario.slicing.scheduler}': {error_text(error)}{plug_in_line(error)}"
         ) from error
 
 
