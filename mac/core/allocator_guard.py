@@ -33,7 +33,7 @@ class AllocatorGuard:
 
     Args:
         allocator: with ``reset`` and ``decide``.
-        name: noted in whatever it raises, for :func:`mac.core.plugin_traceback.culprit_of`; None to leave that to the
+        name: noted in whatever it raises, for :func:`mac.core.plugin_traceback.allocator_of`; None to leave that to the
         caller.
     """
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from .allocator_guard import AllocatorGuard
 from .contracts import Allocator, AllocatorError, InfeasibleDecision, Problem
-from .plugin_traceback import culprit_of, describe_error, error_text, plug_in_line
+from .plugin_traceback import allocator_of, describe_error, error_text, plug_in_line
 from .recorder import Recorder, Windows
 
 State = TypeVar("State")
@@ -109,7 +109,7 @@ class _AttributeErrors:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if error is None or isinstance(error, KeyboardInterrupt):
             return
-        culprit = culprit_of(error)
+        culprit = allocator_of(error)
         drop = error.drop if isinstance(error, InfeasibleDecision) else None
         if isinstance(error, InfeasibleDecision):
             what = f"decision not allowed: {error_text(error)}"

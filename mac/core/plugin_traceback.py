@@ -55,7 +55,7 @@ def name_culprit(error: BaseException, name: str) -> None:
     _note(error, "allocator", name)
 
 
-def culprit_of(error: BaseException) -> str | None:
+def allocator_of(error: BaseException) -> str | None:
     """What :func:`name_culprit` noted; None where nobody did."""
     return _noted(error, "allocator")
 

@@ -27,7 +27,7 @@ class StackedAllocators:
         entrants: allocators by name; the first decides for the first ``B / n`` rows of the batch, and so on.
         require: the family's check of a decision, called with (decision, observation, context) of one entrant.
 
-    Errors of an entrant leave with its name in what :func:`mac.core.plugin_traceback.culprit_of` reads.
+    Errors of an entrant leave with its name in what :func:`mac.core.plugin_traceback.allocator_of` reads.
     """
 
     def __init__(self, entrants: Mapping[str, Allocator[Any, Any]], require: Callable[[Any, Any, Any], Any]) -> None:
