@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from .contracts import InfeasibleDecision
-from .plugin_traceback import hint_at, is_own, name_culprit
+from .plugin_traceback import hint_at, is_own, note_allocator
 
 _LEAST = sys.float_info.min
 _SMALL = 2000  # numbers, up to which torch.equal is faster than NumPy; of large tensors it takes ten times as long
@@ -84,7 +84,7 @@ class AllocatorGuard:
             return function()
         except BaseException as error:  # sys.exit() too must not end a run without a word
             if self.name is not None:
-                name_culprit(error, self.name)
+                note_allocator(error, self.name)
             raise
 
 

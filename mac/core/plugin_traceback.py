@@ -50,13 +50,13 @@ def hint_at(error: BaseException, seen: Mapping[str, object]) -> None:
     _note(error, "hint", f"; did you mean {' or '.join(places)}?" if places else f": {listed}")
 
 
-def name_culprit(error: BaseException, name: str) -> None:
+def note_allocator(error: BaseException, name: str) -> None:
     """Note in an error which allocator raised it, whatever its class makes of attributes."""
     _note(error, "allocator", name)
 
 
 def allocator_of(error: BaseException) -> str | None:
-    """What :func:`name_culprit` noted; None where nobody did."""
+    """What :func:`note_allocator` noted; None where nobody did."""
     return _noted(error, "allocator")
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from phy.random import Drops
 
 from .contracts import Allocator
-from .plugin_traceback import name_culprit
+from .plugin_traceback import note_allocator
 
 
 class StackedAllocators:
@@ -61,7 +61,7 @@ class StackedAllocators:
         try:
             return function(*arguments)
         except Exception as error:
-            name_culprit(error, name)
+            note_allocator(error, name)
             raise
 
 
