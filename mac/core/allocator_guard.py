@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from .contracts import InfeasibleDecision
-from .plugin_traceback import hint_at, is_own, note_allocator
+from .plugin_traceback import is_own, note_allocator, note_hint
 
 _LEAST = sys.float_info.min
 _SMALL = 2000  # numbers, up to which torch.equal is faster than NumPy; of large tensors it takes ten times as long
@@ -90,7 +90,7 @@ class AllocatorGuard:
 
 @dataclass(frozen=True)
 class Hinting:
-    """Adds a hint at attributes that may have been meant; see :func:`mac.core.plugin_traceback.hint_at`."""
+    """Adds a hint at attributes that may have been meant; see :func:`mac.core.plugin_traceback.note_hint`."""
 
     seen: Mapping[str, object]
 
@@ -99,7 +99,7 @@ class Hinting:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if error is not None:
-            hint_at(error, self.seen)
+            note_hint(error, self.seen)
 
 
 def copied(value: Any) -> Any:

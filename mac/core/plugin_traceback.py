@@ -34,7 +34,7 @@ def describe_error(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}{hint}" if text else type(error).__name__
 
 
-def hint_at(error: BaseException, seen: Mapping[str, object]) -> None:
+def note_hint(error: BaseException, seen: Mapping[str, object]) -> None:
     """Note in an error about a missing attribute of one of these which attributes of all of them come near.
 
     Args:
