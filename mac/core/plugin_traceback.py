@@ -114,7 +114,7 @@ def _short(filename: str) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else filename
 
 
-def is_users(path: str) -> bool:
+def is_user_file(path: str) -> bool:
     """Does a file belong to the user: not to Python, an installed package, fairwave, the system or a cache?"""
     packages = any(part in (*_PACKAGES, "__pycache__") for part in Path(path).parts)
     return not packages and not path.startswith(_not_users())

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mac.core.plugin_traceback import describe_error, error_text, is_users, plug_in_line
+from mac.core.plugin_traceback import describe_error, error_text, is_user_file, plug_in_line
 
 from ..errors import ScenarioError
 from ..results.provenance import UnknownContentError, needs, source_digest
@@ -378,7 +378,7 @@ def _is_users(thing: type | types.FunctionType) -> bool:
     needs([str(thing.__module__)])
     if file is None:
         return str(thing.__module__).partition(".")[0] not in sys.stdlib_module_names
-    return is_users(file) or "<" in thing.__qualname__
+    return is_user_file(file) or "<" in thing.__qualname__
 
 
 def _has_file(thing: type | types.FunctionType) -> bool:
