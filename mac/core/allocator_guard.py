@@ -67,13 +67,13 @@ class AllocatorGuard:
         return self._call(partial(self._decide, observation))
 
     def _reset(self, seed: int) -> None:
-        with Kept("reset()"), Hinting({"context": self._shown}):
+        with Kept("reset()"), AttributeHints({"context": self._shown}):
             self.allocator.reset(self._shown, seed)
         _require_untouched("reset()", "context", self._given, self._shown)
 
     def _decide(self, observation: Any) -> Any:
         shown = copied(observation)
-        with Kept("decide()"), Hinting({"observation": shown, "context": self._shown}):
+        with Kept("decide()"), AttributeHints({"observation": shown, "context": self._shown}):
             decision = copied(self.allocator.decide(shown))
         _require_untouched("decide()", "observation", observation, shown)
         _require_untouched("decide()", "context", self._given, self._shown)
@@ -89,7 +89,7 @@ class AllocatorGuard:
 
 
 @dataclass(frozen=True)
-class Hinting:
+class AttributeHints:
     """Adds a hint at attributes that may have been meant; see :func:`mac.core.plugin_traceback.note_hint`."""
 
     seen: Mapping[str, object]
