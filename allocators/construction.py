@@ -78,10 +78,10 @@ def installed(group: str) -> dict[str, str]:
 
 
 def _module(name: str) -> Any:
-    from mac.core.allocator_guard import Kept  # imports torch, which names alone do not need
+    from mac.core.allocator_guard import SettingsGuard  # imports torch, which names alone do not need
 
     try:
-        with Kept(f"importing '{name}'"):
+        with SettingsGuard(f"importing '{name}'"):
             return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(error.name + ".")):
@@ -94,11 +94,11 @@ def _module(name: str) -> Any:
 
 
 def _construct(maker: Any, label: str, params: Mapping[str, Any]) -> Any:
-    from mac.core.allocator_guard import Kept
+    from mac.core.allocator_guard import SettingsGuard
 
     _require_known(maker, label, params)
     try:
-        with Kept(f"making {label}"):
+        with SettingsGuard(f"making {label}"):
             if isinstance(maker, type) and is_pydantic_dataclass(maker):
                 return _strictly(TypeAdapter(maker), dict(params)) if params else maker()
             return maker(**_validated(maker, label, params))

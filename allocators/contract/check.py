@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mac.core.allocator_guard import AttributeHints, Kept
+from mac.core.allocator_guard import AttributeHints, SettingsGuard
 from mac.core.plugin_traceback import describe_error, error_text, plug_in_line
 from phy.random import Drops
 
@@ -186,7 +186,7 @@ class _Tried:
 
     def _call(self, method: str, when: str, seen: Mapping[str, object], function: Callable[[], Any]) -> Any:
         try:
-            with Kept(f"{method}()"), AttributeHints(seen):
+            with SettingsGuard(f"{method}()"), AttributeHints(seen):
                 return function()
         except KeyboardInterrupt:
             raise
@@ -270,7 +270,7 @@ def _misfit(allocator: Any, contract: FamilyCheck) -> str:
     context, observations = contract.cases[-1].play(DROPS)
     method = "reset"
     try:
-        with Kept("it"):
+        with SettingsGuard("it"):
             allocator.reset(context, _SEED)
             method = "decide"
             decision = allocator.decide(observations[0])

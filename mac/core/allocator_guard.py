@@ -67,13 +67,13 @@ class AllocatorGuard:
         return self._call(partial(self._decide, observation))
 
     def _reset(self, seed: int) -> None:
-        with Kept("reset()"), AttributeHints({"context": self._shown}):
+        with SettingsGuard("reset()"), AttributeHints({"context": self._shown}):
             self.allocator.reset(self._shown, seed)
         _require_untouched("reset()", "context", self._given, self._shown)
 
     def _decide(self, observation: Any) -> Any:
         shown = copied(observation)
-        with Kept("decide()"), AttributeHints({"observation": shown, "context": self._shown}):
+        with SettingsGuard("decide()"), AttributeHints({"observation": shown, "context": self._shown}):
             decision = copied(self.allocator.decide(shown))
         _require_untouched("decide()", "observation", observation, shown)
         _require_untouched("decide()", "context", self._given, self._shown)
@@ -204,7 +204,7 @@ _SETTINGS = (
 )
 
 
-class Kept:
+class SettingsGuard:
     """Puts the settings of torch and NumPy back at the end of a block, in which a plug-in may change them.
 
     Args:
@@ -234,7 +234,7 @@ class Kept:
 @contextmanager
 def settled() -> Iterator[None]:
     """A block in which settings on which results hang are torch's own defaults, whatever the caller has set."""
-    with Kept("the run"):
+    with SettingsGuard("the run"):
         torch.set_default_dtype(torch.float32)
         torch.set_default_device(None)
         torch.set_float32_matmul_precision("highest")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mac.core import loop
-from mac.core.allocator_guard import AllocatorGuard, Kept
+from mac.core.allocator_guard import AllocatorGuard, SettingsGuard
 from mac.core.stacked_allocators import StackedAllocators
 from phy.random import Drops
 
@@ -89,7 +89,7 @@ def threads(device: str) -> Iterator[None]:
     Compiled loops share the drops out among threads. What is torch's own is so small in a slot that a second thread
     gains nothing there, and a busy neighbour makes it tenfold slower.
     """
-    with Kept("the run"):
+    with SettingsGuard("the run"):
         if device == "cpu" and not os.environ.get("OMP_NUM_THREADS"):
             torch.set_num_threads(1)
         yield

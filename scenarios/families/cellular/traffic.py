@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from allocators.construction import installed, load, made_with
-from mac.core.allocator_guard import Kept
+from mac.core.allocator_guard import SettingsGuard
 from mac.core.plugin_traceback import describe_error, error_text, plug_in_line
 from mac.traffic import TRAFFIC_MODELS, Arrivals, Packets, TrafficSettings, merge
 from phy.random import Drops, stream_key
@@ -75,7 +75,7 @@ class PluggedTraffic(Model):
             ScenarioError: it raised, or made what are no packets of these users and slots.
         """
         try:
-            with Kept("packets()"):
+            with SettingsGuard("packets()"):
                 found = self.made.packets(key, users, slots, slot_s)
         except KeyboardInterrupt:
             raise
