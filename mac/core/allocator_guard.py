@@ -232,7 +232,7 @@ class SettingsGuard:
 
 
 @contextmanager
-def settled() -> Iterator[None]:
+def default_settings() -> Iterator[None]:
     """A block in which settings on which results hang are torch's own defaults, whatever the caller has set."""
     with SettingsGuard("the run"):
         torch.set_default_dtype(torch.float32)
