@@ -52,7 +52,7 @@ class AllocatorGuard:
         if self._trusted:
             self._call(lambda: self.allocator.reset(context, seed))
             return
-        self._given, self._shown = context, copied(context)
+        self._given, self._shown = context, copy_of(context)
         self._call(partial(self._reset, seed))
 
     def decide(self, observation: Any, /) -> Any:
@@ -72,9 +72,9 @@ class AllocatorGuard:
         _require_untouched("reset()", "context", self._given, self._shown)
 
     def _decide(self, observation: Any) -> Any:
-        shown = copied(observation)
+        shown = copy_of(observation)
         with SettingsGuard("decide()"), AttributeHints({"observation": shown, "context": self._shown}):
-            decision = copied(self.allocator.decide(shown))
+            decision = copy_of(self.allocator.decide(shown))
         _require_untouched("decide()", "observation", observation, shown)
         _require_untouched("decide()", "context", self._given, self._shown)
         return decision
@@ -102,7 +102,7 @@ class AttributeHints:
             note_hint(error, self.seen)
 
 
-def copied(value: Any) -> Any:
+def copy_of(value: Any) -> Any:
     """The same with tensors of its own, in dataclasses and plain containers too.
 
     Functions of a dataclass that compute a tensor on demand are wrapped, and their results copied when they are called.
@@ -114,18 +114,18 @@ def copied(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.copy()
     if type(value) in (list, tuple, set):
-        return type(value)(copied(one) for one in value)
+        return type(value)(copy_of(one) for one in value)
     if isinstance(value, Mapping):
-        return {key: copied(one) for key, one in value.items()}
+        return {key: copy_of(one) for key, one in value.items()}
     return value
 
 
 def _part(value: Any) -> Any:
-    return partial(_computed, value) if callable(value) else copied(value)
+    return partial(_computed, value) if callable(value) else copy_of(value)
 
 
 def _computed(function: Callable[[], Any]) -> Any:
-    return copied(function())
+    return copy_of(function())
 
 
 def _require_untouched(call: str, whole: str, given: Any, shown: Any) -> None:

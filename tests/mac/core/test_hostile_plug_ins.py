@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from allocators.registry import resolve
-from mac.core.allocator_guard import AllocatorGuard, copied
+from mac.core.allocator_guard import AllocatorGuard, copy_of
 from mac.core.contracts import AllocatorError
 from mac.core.loop import Span, run
 from mac.core.recorder import Windows
@@ -41,12 +41,12 @@ class Twin:
         self.inner, self.in_decide, self.in_reset = resolve(OWN[family], family), in_decide, in_reset
 
     def reset(self, context: Any, seed: int) -> None:
-        self.inner.reset(copied(context), seed)
+        self.inner.reset(copy_of(context), seed)
         if self.in_reset:
             self.in_reset(context)
 
     def decide(self, observation: Any) -> Any:
-        decision = self.inner.decide(copied(observation))
+        decision = self.inner.decide(copy_of(observation))
         if self.in_decide:
             self.in_decide(observation)
         return decision
