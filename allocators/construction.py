@@ -53,10 +53,10 @@ def make(thing: Any, label: str, params: Mapping[str, Any]) -> Any:
     Raises:
         BadAllocator: it does not take these parameters, raises, or lacks ``reset`` or ``decide``.
     """
-    return made_with(thing, label, params, "allocator", ("reset(context, seed)", "decide(observation)"))
+    return make_plug_in(thing, label, params, "allocator", ("reset(context, seed)", "decide(observation)"))
 
 
-def made_with(thing: Any, label: str, params: Mapping[str, Any], what: str, methods: tuple[str, ...]) -> Any:
+def make_plug_in(thing: Any, label: str, params: Mapping[str, Any], what: str, methods: tuple[str, ...]) -> Any:
     """As :func:`make`, of any kind of plug-in: ``what`` it is, and the methods that it needs, the main one last.
 
     Raises:

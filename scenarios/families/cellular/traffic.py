@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from allocators.construction import installed, load, made_with
+from allocators.construction import installed, load, make_plug_in
 from mac.core.allocator_guard import SettingsGuard
 from mac.core.plugin_traceback import describe_error, error_text, plug_in_line
 from mac.traffic import TRAFFIC_MODELS, Arrivals, Packets, TrafficSettings, merge
@@ -126,7 +126,7 @@ Traffic = Annotated[TrafficSettings, WrapValidator(_plugged), WrapSerializer(_as
 def _made(model: str, params: str) -> Any:
     thing = load(model if ":" in model else installed(GROUP)[model])
     label = model.rpartition(":")[2]
-    return made_with(thing, label, json.loads(params), "traffic model", ("packets(key, users, slots, slot_s)",))
+    return make_plug_in(thing, label, json.loads(params), "traffic model", ("packets(key, users, slots, slot_s)",))
 
 
 def arrivals(scenario: CellularScenario, drops: Drops, slots: int) -> Arrivals | None:
