@@ -72,7 +72,7 @@ def make_plug_in(thing: Any, label: str, params: Mapping[str, Any], what: str, m
     return thing
 
 
-def installed(group: str) -> dict[str, str]:
+def installed_plug_ins(group: str) -> dict[str, str]:
     """Import strings of the entry points of a group, by name."""
     return {entry.name: f"{entry.module}:{entry.attr}" for entry in entry_points(group=group)}
 
