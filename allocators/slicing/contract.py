@@ -12,7 +12,7 @@ from mac.slicing.feasible import require_slicing
 from mac.slicing.settings import Service, count_rbgs
 from phy.random import Drops
 
-from ..contract.cases import Case, FamilyCheck, Luck
+from ..contract.cases import Case, CaseRandom, FamilyCheck
 from .apportionment import apportion
 
 _SERVICES: tuple[Service, ...] = ("mmtc", "urllc", "embb", "embb", "urllc")
@@ -48,10 +48,10 @@ class Reports:
             device=torch.device("cpu"),
             dtype=torch.float32,
         )
-        luck = Luck(drops, self.name)
+        luck = CaseRandom(drops, self.name)
         return context, [self._observe(luck, context.rbgs, interval) for interval in range(self.intervals)]
 
-    def _observe(self, luck: Luck, rbgs: int, interval: int) -> SlicingObservation:
+    def _observe(self, luck: CaseRandom, rbgs: int, interval: int) -> SlicingObservation:
         draw = partial(luck, interval=interval)
         shape = (self.cells, self.slices)
         users = (draw("users", *shape) * 6).ceil() * (draw("peopled", *shape) < self.peopled)
