@@ -11,7 +11,7 @@ from mac.scheduling import SchedulingObservation
 
 
 @dataclass(frozen=True)
-class Roster:
+class CellLayout:
     """Places of the users in their cells; M is the number of users of the fullest cell, the rest is padding."""
 
     user: Tensor  # [B, C, M] int64, ascending, padded with U
@@ -19,7 +19,7 @@ class Roster:
     users: int  # U
 
     @classmethod
-    def of(cls, observation: SchedulingObservation) -> Roster:
+    def of(cls, observation: SchedulingObservation) -> CellLayout:
         """The roster of one slot."""
         user, users = observation.roster, observation.serving.shape[1]
         index = user.clamp_max(users - 1)

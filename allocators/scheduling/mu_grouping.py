@@ -1,6 +1,6 @@
 """Who goes with whom on a PRB: expected rates of users who share one, added to user by user.
 
-All by place in the cell (:class:`~allocators.scheduling.cell_layout.Roster`): M places of C cells and K PRBs.
+All by place in the cell (:class:`~allocators.scheduling.cell_layout.CellLayout`): M places of C cells and K PRBs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 from mac.scheduling import SchedulingContext, SchedulingObservation
 from phy.numerics import log_grid
 
-from .cell_layout import Roster
+from .cell_layout import CellLayout
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Company:
 class Pairs:
     """What all of a slot's choices of partners stand on."""
 
-    roster: Roster
+    roster: CellLayout
     sinr: Tensor  # [B, C, M, K] of each user alone
     weight: Tensor  # [B, C, M, 1]
     alike: Tensor  # [B, C, M, M]
@@ -54,7 +54,7 @@ class Pairs:
     @classmethod
     def of(cls, observation: SchedulingObservation, weight: Tensor, context: SchedulingContext) -> Pairs:
         """Of one slot, with a weight ``[B, U]`` of each user's rate."""
-        roster = Roster.of(observation)
+        roster = CellLayout.of(observation)
         assert observation.sinr is not None and context.bits_of_sinr is not None
         column = roster.user.clamp(max=roster.users - 1)[:, :, None]
         alike = roster.rows(observation.similarity)

@@ -12,7 +12,7 @@ from phy.numerics.jit import available, give_up
 from phy.settings import PARAMETERS
 
 from .assign import assign, assign_rows
-from .cell_layout import Roster
+from .cell_layout import CellLayout
 from .slice_groups import Lots, mates, prb_numbers
 
 
@@ -63,7 +63,7 @@ class RoundRobin:
 
     def _by_rows(self, observation: SchedulingObservation) -> SchedulingDecision:
         """Decides the same in torch, number for number."""
-        roster = Roster.of(observation)
+        roster = CellLayout.of(observation)
         wants = roster.need(observation) > 0
         group = (observation.serving * self._context.slices).add_(observation.slice_id)
         rank, size = self._ranks(observation, roster, wants, roster.rows(self._pointer.gather(1, group)))
@@ -75,7 +75,7 @@ class RoundRobin:
         return assign_rows(-wait, roster, observation, self.passes, self._context.saturated)
 
     def _ranks(
-        self, observation: SchedulingObservation, roster: Roster, wants: Tensor, pointer: Tensor
+        self, observation: SchedulingObservation, roster: CellLayout, wants: Tensor, pointer: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Place of each user in his circle counted from the pointer, and the size of the circle, ``[B, C, M]``."""
         after = torch.where(roster.user >= pointer, roster.user, roster.user + roster.users)
@@ -84,7 +84,7 @@ class RoundRobin:
         dtype = observation.rate_bits.dtype
         return before.sum(-1, dtype=dtype), circle.sum(-1, dtype=dtype).clamp_(min=1)
 
-    def _advance(self, group: Tensor, roster: Roster, first: Tensor) -> None:
+    def _advance(self, group: Tensor, roster: CellLayout, first: Tensor) -> None:
         """Put the pointers on the users who have the first turn in the next slot."""
         column = torch.where(first, group, self._pointer.shape[1] - 1).flatten(1)
         self._pointer = self._pointer.scatter(1, column, roster.user.flatten(1))

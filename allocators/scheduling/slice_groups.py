@@ -10,7 +10,7 @@ from torch import Tensor
 from mac.scheduling import SchedulingContext, SchedulingObservation
 from phy.random import uniform
 
-from .cell_layout import Roster
+from .cell_layout import CellLayout
 
 
 class Lots:
@@ -32,7 +32,7 @@ class Lots:
         return replace(observation, roster=roster.gather(2, order))
 
 
-def mates(observation: SchedulingObservation, roster: Roster, wants: Tensor) -> Tensor:
+def mates(observation: SchedulingObservation, roster: CellLayout, wants: Tensor) -> Tensor:
     """Who shares PRBs with whom, bool ``[B, C, M, M]``: the second has data and is of the first one's slice and cell.
 
     Args:
@@ -44,7 +44,7 @@ def mates(observation: SchedulingObservation, roster: Roster, wants: Tensor) -> 
     return (slice_id[..., :, None] == slice_id[..., None, :]) & wants[..., None, :]
 
 
-def prb_numbers(observation: SchedulingObservation, roster: Roster, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def prb_numbers(observation: SchedulingObservation, roster: CellLayout, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Number of each PRB among those of the place's slice, ``[B, C, M, K]`` or ``[K]``, and how many it has.
 
     The second is ``[B, C, M]``. Numbers of PRBs of other slices mean nothing.

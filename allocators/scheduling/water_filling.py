@@ -11,7 +11,7 @@ from mac.scheduling import SchedulingContext, SchedulingDecision, SchedulingObse
 from phy.settings import PARAMETERS
 
 from .assign import assign_rows
-from .cell_layout import Roster
+from .cell_layout import CellLayout
 from .slice_groups import Lots, mates, prb_numbers
 
 
@@ -37,7 +37,7 @@ class WaterFilling:
 
     def decide(self, observation: SchedulingObservation) -> SchedulingDecision:
         """Each user a block of PRBs as wide as the water level allows."""
-        roster = Roster.of(observation)
+        roster = CellLayout.of(observation)
         rate = observation.rate_bits
         number, prbs = prb_numbers(observation, roster, rate.dtype)
         need = roster.need(observation).to(rate.dtype).minimum(prbs)
@@ -53,7 +53,7 @@ class WaterFilling:
         by_lot = self._lots.ordered(observation)
         place = torch.searchsorted(roster.user, by_lot.roster)  # in the ascending roster, which the blocks follow
         metric = metric.gather(2, place[..., None].expand(metric.shape))
-        return assign_rows(metric, Roster.of(by_lot), by_lot, self.passes, self._saturated)
+        return assign_rows(metric, CellLayout.of(by_lot), by_lot, self.passes, self._saturated)
 
 
 def fill(need: Tensor, prbs: Tensor, group: Tensor, slot: int) -> Tensor:

@@ -14,7 +14,7 @@ from oracles_scheduling import Shape, assign_loops, context, slot
 from torch import Tensor
 
 from allocators.scheduling.assign import assign, assign_rows
-from allocators.scheduling.cell_layout import Roster
+from allocators.scheduling.cell_layout import CellLayout
 from allocators.scheduling.round_robin import RoundRobin
 from mac.scheduling import SchedulingObservation
 from mac.scheduling.feasible import _breached, _breaches
@@ -49,7 +49,7 @@ def bids(observation: SchedulingObservation, seed: int, flat: bool, dtype: torch
 
 
 def in_torch(metric: Tensor, observation: SchedulingObservation, passes: int, saturated: bool) -> Tensor:
-    roster = Roster.of(observation)
+    roster = CellLayout.of(observation)
     return assign_rows(roster.rows(metric), roster, observation, passes, saturated).user
 
 
