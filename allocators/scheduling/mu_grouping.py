@@ -26,7 +26,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Company:
+class Group:
     """Those who share each PRB so far, and who may join."""
 
     members: tuple[Member, ...]
@@ -72,7 +72,7 @@ class Pairs:
             bits=context.bits_of_sinr,
         )
 
-    def alone(self, user: Tensor) -> Company:
+    def alone(self, user: Tensor) -> Group:
         """The holders ``[B, C, K]`` alone."""
         mine = self.roster.user[..., None] == user[:, :, None]  # nobody is no place's user
         place, held = mine.to(torch.int8).argmax(2), user >= 0
@@ -84,9 +84,9 @@ class Pairs:
         if self.may_hold is not None:
             free = free & self.may_hold
         need = (self.need - mine.sum(-1)).clamp_(min=0)
-        return Company((member,), total, free, member.apart, 1.0 - member.apart, need, user)
+        return Group((member,), total, free, member.apart, 1.0 - member.apart, need, user)
 
-    def expected(self, company: Company) -> Tensor:
+    def expected(self, company: Group) -> Tensor:
         """Sum of weighted rates ``[B, C, M, K]`` with each user in turn as one more."""
         users = len(company.members) + 1
         total = self.weight * self._rate(self.sinr * company.kept / users)
@@ -95,13 +95,13 @@ class Pairs:
             total = total + self._of(self.weight.expand_as(self.sinr), member.place)[:, :, None] * self._rate(sinr)
         return total
 
-    def within_need(self, company: Company, place: Tensor, won: Tensor) -> Tensor:
+    def within_need(self, company: Group, place: Tensor, won: Tensor) -> Tensor:
         """Of the PRBs that a user has won the first ones, up to what he still needs, bool ``[B, C, K]``."""
         count = torch.zeros(self.sinr.shape, dtype=torch.int16, device=won.device)
         count = count.scatter_(2, place[:, :, None], won.to(torch.int16)[:, :, None]).cumsum(-1, dtype=torch.int16)
         return count.gather(2, place[:, :, None])[:, :, 0] <= company.need.gather(2, place)
 
-    def with_one_more(self, company: Company, place: Tensor, joins: Tensor, total: Tensor) -> Company:
+    def with_one_more(self, company: Group, place: Tensor, joins: Tensor, total: Tensor) -> Group:
         """The user at ``place`` joins where ``joins`` says so; other PRBs are closed."""
         one = torch.ones_like(total)
         members = tuple(
@@ -111,7 +111,7 @@ class Pairs:
         new = Member(place, self._of(company.kept, place), self._apart(place))
         taken = torch.zeros(self.sinr.shape, dtype=company.need.dtype, device=place.device)
         taken = taken.scatter_(2, place[:, :, None], joins.to(taken.dtype)[:, :, None]).sum(-1)
-        return Company(
+        return Group(
             members=(*members, new),
             total=total,
             open=company.open & joins[:, :, None],

@@ -11,7 +11,7 @@ from mac.scheduling import SchedulingContext, SchedulingDecision, SchedulingObse
 from phy.settings import PARAMETERS
 
 from .assign import NEVER, assign
-from .mu_grouping import Company, Pairs
+from .mu_grouping import Group, Pairs
 from .served_average import ServedAverage
 
 
@@ -56,7 +56,7 @@ class MultiUserProportionalFair:
             partners.append(company.newest)
         return SchedulingDecision(holders.user, torch.stack(partners, -1))
 
-    def _joined(self, pairs: Pairs, company: Company) -> Company:
+    def _joined(self, pairs: Pairs, company: Group) -> Group:
         """One more user where that pays."""
         total = pairs.expected(company)
         allowed = company.open & (company.likeness <= self.max_similarity) & (company.need > 0)[..., None]
