@@ -39,7 +39,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class GroupRates:
     """What all of a slot's choices of partners stand on."""
 
     roster: CellLayout
@@ -52,7 +52,7 @@ class Pairs:
     bits: Tensor  # [loggrid.SIZE] of a PRB at a SINR
 
     @classmethod
-    def of(cls, observation: SchedulingObservation, weight: Tensor, context: SchedulingContext) -> Pairs:
+    def of(cls, observation: SchedulingObservation, weight: Tensor, context: SchedulingContext) -> GroupRates:
         """Of one slot, with a weight ``[B, U]`` of each user's rate."""
         roster = CellLayout.of(observation)
         assert observation.sinr is not None and context.bits_of_sinr is not None

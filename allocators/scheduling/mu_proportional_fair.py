@@ -11,7 +11,7 @@ from mac.scheduling import SchedulingContext, SchedulingDecision, SchedulingObse
 from phy.settings import PARAMETERS
 
 from .assign import NEVER, assign
-from .mu_grouping import Group, Pairs
+from .mu_grouping import Group, GroupRates
 from .served_average import ServedAverage
 
 
@@ -48,7 +48,7 @@ class MultiUserProportionalFair:
         holders = assign(observation.rate_bits, observation, self.passes, self._context.saturated, weight)
         if self._context.users_per_prb == 1:
             return holders
-        pairs = Pairs.of(observation, weight, self._context)
+        pairs = GroupRates.of(observation, weight, self._context)
         company = pairs.alone(holders.user)
         partners = []
         for _ in range(self._context.users_per_prb - 1):
@@ -56,7 +56,7 @@ class MultiUserProportionalFair:
             partners.append(company.newest)
         return SchedulingDecision(holders.user, torch.stack(partners, -1))
 
-    def _joined(self, pairs: Pairs, company: Group) -> Group:
+    def _joined(self, pairs: GroupRates, company: Group) -> Group:
         """One more user where that pays."""
         total = pairs.expected(company)
         allowed = company.open & (company.likeness <= self.max_similarity) & (company.need > 0)[..., None]
