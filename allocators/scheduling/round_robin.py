@@ -13,7 +13,7 @@ from phy.settings import PARAMETERS
 
 from .assign import assign, assign_rows
 from .cell_layout import CellLayout
-from .slice_groups import Lots, mates, prb_numbers
+from .slice_groups import Lots, prb_numbers, same_group
 
 
 @dataclass(config=PARAMETERS)
@@ -79,7 +79,7 @@ class RoundRobin:
     ) -> tuple[Tensor, Tensor]:
         """Place of each user in his circle counted from the pointer, and the size of the circle, ``[B, C, M]``."""
         after = torch.where(roster.user >= pointer, roster.user, roster.user + roster.users)
-        circle = mates(observation, roster, wants)
+        circle = same_group(observation, roster, wants)
         before = circle & (after[..., None, :] < after[..., :, None])
         dtype = observation.rate_bits.dtype
         return before.sum(-1, dtype=dtype), circle.sum(-1, dtype=dtype).clamp_(min=1)

@@ -32,7 +32,7 @@ class Lots:
         return replace(observation, roster=roster.gather(2, order))
 
 
-def mates(observation: SchedulingObservation, roster: CellLayout, wants: Tensor) -> Tensor:
+def same_group(observation: SchedulingObservation, roster: CellLayout, wants: Tensor) -> Tensor:
     """Who shares PRBs with whom, bool ``[B, C, M, M]``: the second has data and is of the first one's slice and cell.
 
     Args:

@@ -12,7 +12,7 @@ from phy.settings import PARAMETERS
 
 from .assign import assign_rows
 from .cell_layout import CellLayout
-from .slice_groups import Lots, mates, prb_numbers
+from .slice_groups import Lots, prb_numbers, same_group
 
 
 @dataclass(config=PARAMETERS)
@@ -41,7 +41,7 @@ class WaterFilling:
         rate = observation.rate_bits
         number, prbs = prb_numbers(observation, roster, rate.dtype)
         need = roster.need(observation).to(rate.dtype).minimum(prbs)
-        group = mates(observation, roster, need > 0)
+        group = same_group(observation, roster, need > 0)
         share = fill(need, prbs, group, observation.slot)
         first = _sum(share, group & _before(share))
         mine = (number >= first[..., None]) & (number < (first + share)[..., None])
