@@ -41,7 +41,7 @@ def assign(
     still hold.
 
     Ties go to the user who stands first in the roster of its cell: the lowest index, or whom the lot falls on where
-    the observation comes from :meth:`~allocators.scheduling.slice_groups.Lots.ordered`.
+    the observation comes from :meth:`~allocators.scheduling.slice_groups.TieBreaker.ordered`.
 
     Args:
         metric: ``[B, U, K]``, or ``[B, U, 1]`` where all PRBs are alike; any unit, of either sign, not NaN; minus

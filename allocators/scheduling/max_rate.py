@@ -9,7 +9,7 @@ from mac.scheduling import SchedulingContext, SchedulingDecision, SchedulingObse
 from phy.settings import PARAMETERS
 
 from .assign import assign
-from .slice_groups import Lots
+from .slice_groups import TieBreaker
 
 
 @dataclass(config=PARAMETERS)
@@ -17,7 +17,7 @@ class MaxRate:
     """Max rate per PRB: metric = rate of the PRB. The bound of throughput; users at the edge starve.
 
     CQIs are few, so several users often have the greatest rate. Among these a random order decides that is drawn anew
-    in every slot (:class:`~allocators.scheduling.slice_groups.Lots`), so that equals get equally much in the long run.
+    in every slot (:class:`~allocators.scheduling.slice_groups.TieBreaker`), so that equals get equally much in the long run.
 
     Source: Knopp and Humblet, Information capacity and power control in single-cell multiuser communications, 1995.
     """
@@ -27,7 +27,7 @@ class MaxRate:
 
     def reset(self, context: SchedulingContext, seed: int) -> None:
         """Nothing to forget."""
-        self._saturated, self._lots = context.saturated, Lots(context)
+        self._saturated, self._lots = context.saturated, TieBreaker(context)
 
     def decide(self, observation: SchedulingObservation) -> SchedulingDecision:
         """Each PRB to the greatest rate."""

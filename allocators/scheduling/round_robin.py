@@ -13,7 +13,7 @@ from phy.settings import PARAMETERS
 
 from .assign import assign, assign_rows
 from .cell_layout import CellLayout
-from .slice_groups import Lots, prb_numbers, same_group
+from .slice_groups import TieBreaker, prb_numbers, same_group
 
 
 @dataclass(config=PARAMETERS)
@@ -23,7 +23,7 @@ class RoundRobin:
     Users stand in a circle by index. PRB j of the slot goes to the user j places after the pointer; what he does not
     need goes to the next in the circle who has not had enough. The pointer moves on by the number of PRBs, so that
     users who always have data never differ by more than one PRB. PRBs borrowed from other slices go by lot, slot by
-    slot (:class:`~allocators.scheduling.slice_groups.Lots`).
+    slot (:class:`~allocators.scheduling.slice_groups.TieBreaker`).
     """
 
     passes: int = Field(default=3, ge=1, le=16)
@@ -31,7 +31,7 @@ class RoundRobin:
 
     def reset(self, context: SchedulingContext, seed: int) -> None:
         """Start each circle at user 0."""
-        self._context, self._lots = context, Lots(context)
+        self._context, self._lots = context, TieBreaker(context)
         groups = context.cells * context.slices
         # One column more, for whoever moves no pointer.
         self._pointer = torch.zeros((len(context.drops), groups + 1), dtype=torch.int64, device=context.device)

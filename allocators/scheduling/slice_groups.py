@@ -13,8 +13,8 @@ from phy.random import uniform
 from .cell_layout import CellLayout
 
 
-class Lots:
-    """Lots that decide among equals: a random order of the users, drawn anew in every slot.
+class TieBreaker:
+    """TieBreaker that decide among equals: a random order of the users, drawn anew in every slot.
 
     In the long run equals get equally much, whoever they are and however many. A drop's lots depend on its seed and
     number and on the slot alone, so they are the same in any batch and for all allocators.

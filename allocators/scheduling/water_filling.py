@@ -12,7 +12,7 @@ from phy.settings import PARAMETERS
 
 from .assign import assign_rows
 from .cell_layout import CellLayout
-from .slice_groups import Lots, prb_numbers, same_group
+from .slice_groups import TieBreaker, prb_numbers, same_group
 
 
 @dataclass(config=PARAMETERS)
@@ -23,7 +23,7 @@ class WaterFilling:
     i is satisfied where ``sum_j min(need_j, need_i)`` over the users of his cell and slice does not exceed their PRBs.
     PRBs are whole, so some get one more; who does goes round from slot to slot. The PRBs of a user lie side by side,
     in the order of the users. PRBs borrowed from other slices go to the user with the best rate, among equals by
-    lot (:class:`~allocators.scheduling.slice_groups.Lots`).
+    lot (:class:`~allocators.scheduling.slice_groups.TieBreaker`).
 
     Source: Bertsekas and Gallager, Data Networks, 1992, section 6.5.2 (max-min fairness).
     """
@@ -33,7 +33,7 @@ class WaterFilling:
 
     def reset(self, context: SchedulingContext, seed: int) -> None:
         """Nothing to forget."""
-        self._saturated, self._lots = context.saturated, Lots(context)
+        self._saturated, self._lots = context.saturated, TieBreaker(context)
 
     def decide(self, observation: SchedulingObservation) -> SchedulingDecision:
         """Each user a block of PRBs as wide as the water level allows."""
