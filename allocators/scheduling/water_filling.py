@@ -42,7 +42,7 @@ class WaterFilling:
         number, prbs = prb_numbers(observation, roster, rate.dtype)
         need = roster.need(observation).to(rate.dtype).minimum(prbs)
         group = same_group(observation, roster, need > 0)
-        share = fill(need, prbs, group, observation.slot)
+        share = max_min_prbs(need, prbs, group, observation.slot)
         first = _sum(share, group & _before(share))
         mine = (number >= first[..., None]) & (number < (first + share)[..., None])
         if observation.owned is not None:
@@ -56,7 +56,7 @@ class WaterFilling:
         return assign_rows(metric, CellLayout.of(by_lot), by_lot, self.passes, self._saturated)
 
 
-def fill(need: Tensor, prbs: Tensor, group: Tensor, slot: int) -> Tensor:
+def max_min_prbs(need: Tensor, prbs: Tensor, group: Tensor, slot: int) -> Tensor:
     """Max-min fair whole numbers of PRBs, ``[B, C, M]``.
 
     Args:
