@@ -19,7 +19,7 @@ from .demand_proportional import Demand, demand_prbs
 
 
 @dataclass(frozen=True, config=STRICT)
-class Ratios:
+class PolicyRatios:
     """RRMPolicyRatio of one slice (TS 28.541 clause 4.3.36): shares of the PRBs of a cell in percent.
 
     Raises:
@@ -34,7 +34,7 @@ class Ratios:
     """rRMPolicyMaxRatio (clause 4.4.1): never exceeded; includes the guaranteed ones."""
 
     @model_validator(mode="after")
-    def _nested(self) -> Ratios:
+    def _nested(self) -> PolicyRatios:
         if not self.dedicated <= self.minimum <= self.maximum:
             raise ValueError(
                 f"dedicated {self.dedicated:g} %, minimum {self.minimum:g} % and maximum {self.maximum:g} % must not "
@@ -62,8 +62,8 @@ class RrmPolicy:
     and is ours.
     """
 
-    policies: Mapping[str, Ratios] = Field(default_factory=dict)
-    """Ratios by name of the slice; a slice that is not named has 0, 0 and 100 percent."""
+    policies: Mapping[str, PolicyRatios] = Field(default_factory=dict)
+    """PolicyRatios by name of the slice; a slice that is not named has 0, 0 and 100 percent."""
     demand: Demand = "requested"
     """What counts as demand, as in demand_proportional."""
 
@@ -82,7 +82,7 @@ class RrmPolicy:
             ValueError: a policy for a slice that does not exist, or more slices than RBGs for their least quotas.
         """
         require_room(context)
-        ratios = [self._named(context.slices).get(name, Ratios()) for name in context.slices]
+        ratios = [self._named(context.slices).get(name, PolicyRatios()) for name in context.slices]
         self._rbgs, self._lent = context.rbgs, context.lent
         self._rbg_slots = context.rbg_prbs * context.interval_s / context.slot_s
         least = torch.full((len(ratios),), context.min_rbg, dtype=torch.int64)
@@ -112,7 +112,7 @@ class RrmPolicy:
         nobody = demand.amax(-1, keepdim=True) <= 0
         return torch.where(nobody, self._guaranteed, needed.maximum(self._least).minimum(self._guaranteed))
 
-    def _named(self, slices: Sequence[str]) -> Mapping[str, Ratios]:
+    def _named(self, slices: Sequence[str]) -> Mapping[str, PolicyRatios]:
         for name in self.policies:
             if name not in slices:
                 near = difflib.get_close_matches(name, slices, 1, 0.0)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from allocators import registry
 from allocators.slicing.equal import Equal
-from allocators.slicing.rrm_policy import Ratios, RrmPolicy
+from allocators.slicing.rrm_policy import PolicyRatios, RrmPolicy
 from mac.carrier import CarrierSettings
 from mac.core.contracts import AllocatorError
 from mac.core.loop import Span, run
@@ -158,7 +158,7 @@ def test_a_limit_of_each_cell_is_its_own() -> None:
 
 
 def rrm(**ratios: tuple[float, float, float]) -> RrmPolicy:
-    return RrmPolicy(policies={name: Ratios(*values) for name, values in ratios.items()})
+    return RrmPolicy(policies={name: PolicyRatios(*values) for name, values in ratios.items()})
 
 
 SCENARIO: dict[str, Any] = {
