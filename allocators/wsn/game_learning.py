@@ -17,7 +17,7 @@ from phy.sensors.radio_energy import transmit_j_per_bit
 from phy.settings import PARAMETERS
 
 from .clustering.medoids import least_of_each
-from .clustering.persistent_clusters import StandingClusters
+from .clustering.persistent_clusters import PersistentClusters
 from .q_table import Table, state_of
 from .volunteers_dilemma import GameSettings, equilibrium, payoff
 
@@ -73,7 +73,7 @@ class GameLearning:
         self._keys = context.drops.keys(f"game/luck/{seed}").to(context.device)
         if not (self.learning and hasattr(self, "_table")):
             self._table = self._read()
-        self._clusters = StandingClusters(context, f"game/start/{seed}", self.p, self.turns)
+        self._clusters = PersistentClusters(context, f"game/start/{seed}", self.p, self.turns)
         self._since = torch.full_like(context.initial_j, _NEVER)
         self._before: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
 

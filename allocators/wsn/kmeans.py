@@ -12,7 +12,7 @@ from phy.settings import PARAMETERS
 
 from .clustering.medoids import least_of_each
 from .clustering.multi_hop import BetweenHeads, routed
-from .clustering.persistent_clusters import StandingClusters
+from .clustering.persistent_clusters import PersistentClusters
 
 
 @dataclass(config=PARAMETERS)
@@ -38,7 +38,7 @@ class KMeans:
     def reset(self, context: WsnContext, seed: int) -> None:
         """No clusters yet."""
         self._context = context
-        self._clusters = StandingClusters(context, f"kmeans/{seed}", self.p, self.turns)
+        self._clusters = PersistentClusters(context, f"kmeans/{seed}", self.p, self.turns)
 
     def decide(self, observation: WsnObservation) -> WsnDecision:
         """The fullest battery of each cluster leads it."""

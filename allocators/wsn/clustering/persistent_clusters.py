@@ -14,7 +14,7 @@ from .nearest_head import nearest
 _LEFT = 0.9  # share of the nodes that must live for clusters to stand (ours)
 
 
-class StandingClusters:
+class PersistentClusters:
     """``p N`` clusters of N live nodes, anew in drops where a tenth has died since they were made.
 
     Args:
