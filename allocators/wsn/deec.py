@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from mac.wsn import WsnContext, WsnDecision, WsnObservation
 from phy.settings import PARAMETERS
 
-from .clustering.head_rotation import Rotation
+from .clustering.head_rotation import HeadRotation
 from .clustering.multi_hop import BetweenHeads, routed
 from .clustering.nearest_head import join_nearest
 
@@ -35,7 +35,7 @@ class Deec:
 
     def reset(self, context: WsnContext, seed: int) -> None:
         """Weights by the charge at the start."""
-        self._context, self._rotation = context, Rotation(context, f"deec/{seed}", "up")
+        self._context, self._rotation = context, HeadRotation(context, f"deec/{seed}", "up")
         weight = context.initial_j / context.initial_j.amin(1, keepdim=True).clamp(min=1e-300)
         self._base = self.p * weight * context.nodes / weight.sum(1, keepdim=True)
 

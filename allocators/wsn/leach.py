@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from mac.wsn import WsnContext, WsnDecision, WsnObservation
 from phy.settings import PARAMETERS
 
-from .clustering.head_rotation import Epoch, Rotation
+from .clustering.head_rotation import Epoch, HeadRotation
 from .clustering.multi_hop import BetweenHeads, routed
 from .clustering.nearest_head import join_nearest
 
@@ -34,7 +34,7 @@ class Leach:
 
     def reset(self, context: WsnContext, seed: int) -> None:
         """Nobody has been head."""
-        self._context, self._rotation = context, Rotation(context, f"leach/{seed}", self.epoch)
+        self._context, self._rotation = context, HeadRotation(context, f"leach/{seed}", self.epoch)
         self._p = context.initial_j.new_full((1, 1), self.p)
 
     def decide(self, observation: WsnObservation) -> WsnDecision:

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from mac.wsn import WsnContext, WsnDecision, WsnObservation
 from phy.settings import PARAMETERS
 
-from .clustering.head_rotation import Epoch, Rotation
+from .clustering.head_rotation import Epoch, HeadRotation
 from .clustering.multi_hop import BetweenHeads, routed
 from .clustering.nearest_head import join_nearest
 
@@ -34,7 +34,7 @@ class Sep:
 
     def reset(self, context: WsnContext, seed: int) -> None:
         """Nobody has been head."""
-        self._context, self._rotation = context, Rotation(context, f"sep/{seed}", self.epoch)
+        self._context, self._rotation = context, HeadRotation(context, f"sep/{seed}", self.epoch)
         mean = context.initial_j.mean(1, keepdim=True).clamp(min=1e-300)
         self._p = (self.p * context.initial_j / mean).clamp(1e-9, 1.0)
 

@@ -15,7 +15,7 @@ _WHOLE = 1e-9  # of a round: closer to a whole number is that number
 Epoch = Literal["exact", "nearest", "up"]
 
 
-class Rotation:
+class HeadRotation:
     """Every node is head once in its own epoch of ``1 / p`` rounds.
 
     In round r a node that was not head in its current epoch, which began at the last multiple of 1/p, is so with
