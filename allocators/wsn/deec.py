@@ -9,7 +9,7 @@ from mac.wsn import WsnContext, WsnDecision, WsnObservation
 from phy.settings import PARAMETERS
 
 from .clustering.head_rotation import HeadRotation
-from .clustering.multi_hop import BetweenHeads, routed
+from .clustering.multi_hop import BetweenHeads, route_heads
 from .clustering.nearest_head import join_nearest
 
 
@@ -45,4 +45,4 @@ class Deec:
         mean = (observation.energy_j.sum(1, keepdim=True) / count).clamp(min=1e-300)
         probability = (self._base * observation.energy_j / mean).clamp(1e-9, 1.0)
         decision = join_nearest(self._rotation.elect(observation, probability), observation, self._context)
-        return routed(decision, observation, self._context, self.between_heads)
+        return route_heads(decision, observation, self._context, self.between_heads)

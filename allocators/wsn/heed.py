@@ -12,7 +12,7 @@ from mac.wsn.node_geometry import apart_m2
 from phy.random import uniform
 from phy.settings import PARAMETERS
 
-from .clustering.multi_hop import BetweenHeads, routed
+from .clustering.multi_hop import BetweenHeads, route_heads
 
 _TURNS = 20  # p_min 1e-4 doubles to 1 in 14
 _PAIRS = 1 << 22  # distances held at once
@@ -76,7 +76,7 @@ class Heed:
         parent = torch.where(alive, parent, NO_WAY)
         control = Control(messages + final, torch.full_like(messages, self.radius_m))
         decision = WsnDecision(parent, final, control)
-        return routed(decision, observation, self._context, self.between_heads)
+        return route_heads(decision, observation, self._context, self.between_heads)
 
     def _luck(self, round_: int, turn: int) -> Tensor:
         nodes = self._context.nodes

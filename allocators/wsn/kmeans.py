@@ -11,7 +11,7 @@ from mac.wsn.node_geometry import apart_m2
 from phy.settings import PARAMETERS
 
 from .clustering.medoids import least_of_each
-from .clustering.multi_hop import BetweenHeads, routed
+from .clustering.multi_hop import BetweenHeads, route_heads
 from .clustering.persistent_clusters import PersistentClusters
 
 
@@ -51,4 +51,4 @@ class KMeans:
         heads = least_of_each(label, observation.alive, cost, self._context.nodes)
         parent = torch.where(heads, SINK, self._clusters.leaders(heads))
         decision = WsnDecision(torch.where(observation.alive, parent, NO_WAY), heads)
-        return routed(decision, observation, self._context, self.between_heads)
+        return route_heads(decision, observation, self._context, self.between_heads)

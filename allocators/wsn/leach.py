@@ -9,7 +9,7 @@ from mac.wsn import WsnContext, WsnDecision, WsnObservation
 from phy.settings import PARAMETERS
 
 from .clustering.head_rotation import Epoch, HeadRotation
-from .clustering.multi_hop import BetweenHeads, routed
+from .clustering.multi_hop import BetweenHeads, route_heads
 from .clustering.nearest_head import join_nearest
 
 
@@ -41,4 +41,4 @@ class Leach:
         """Draw, and join the nearest."""
         chosen = self._rotation.elect(observation, self._p)
         decision = join_nearest(chosen, observation, self._context, self.direct_if_nearer)
-        return routed(decision, observation, self._context, self.between_heads)
+        return route_heads(decision, observation, self._context, self.between_heads)

@@ -13,7 +13,7 @@ from phy.random import uniform
 from phy.settings import PARAMETERS
 
 from .clustering.medoids import draw, medoids
-from .clustering.multi_hop import BetweenHeads, routed
+from .clustering.multi_hop import BetweenHeads, route_heads
 from .clustering.nearest_head import join_nearest
 
 
@@ -49,6 +49,6 @@ class LeachC:
         heads = draw(luck, eligible, (self.p * count).round().long().clamp(min=1))
         heads = medoids(self._context.position_m, alive, eligible, heads, self.turns)
         decision = join_nearest(heads, observation, self._context)
-        decision = routed(decision, observation, self._context, self.between_heads)
+        decision = route_heads(decision, observation, self._context, self.between_heads)
         nothing = torch.zeros_like(energy)
         return replace(decision, control=Control(nothing, nothing, to_sink=True))

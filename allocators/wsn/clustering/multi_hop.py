@@ -12,12 +12,12 @@ from mac.wsn.node_geometry import apart_m2, listed
 from phy.sensors.radio_energy import transmit_j_per_bit
 
 BetweenHeads = Literal["single_hop", "multi_hop"]
-"""Every head sends to the sink, or by way of other heads (:func:`routed`)."""
+"""Every head sends to the sink, or by way of other heads (:func:`route_heads`)."""
 
 _PAIRS = 1 << 22  # distances held at once
 
 
-def routed(
+def route_heads(
     decision: WsnDecision, observation: WsnObservation, context: WsnContext, between_heads: BetweenHeads
 ) -> WsnDecision:
     """The same decision, with ways over other heads if ``multi_hop`` is asked for (ours).
