@@ -79,11 +79,11 @@ def join_nearest(
         direct = direct | (sink_m2 <= found.distance_m2)
     parent = torch.where(direct, SINK, found.head)
     parent = torch.where(observation.alive, parent, NO_WAY)
-    control = announced(chosen, found, observation) if context.control_bits else None
+    control = announcements(chosen, found, observation) if context.control_bits else None
     return WsnDecision(parent, chosen, control)
 
 
-def announced(chosen: Tensor, found: Nearest, observation: WsnObservation) -> Control:
+def announcements(chosen: Tensor, found: Nearest, observation: WsnObservation) -> Control:
     """Each head announces itself and then its schedule, both as far as its farthest member."""
     member = observation.alive & ~chosen & (found.head >= 0)
     target = torch.where(member, found.head, chosen.shape[1])
