@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mac.wsn.node_geometry import apart_m2
 
-from .nearest_head import nearest
+from .nearest_head import find_nearest_head
 
 
 def members_mean(label: Tensor, member: Tensor, position_m: Tensor, clusters: int) -> Tensor:
@@ -54,7 +54,7 @@ def medoids(position_m: Tensor, alive: Tensor, eligible: Tensor, start: Tensor, 
     """
     heads, nodes = start, alive.shape[1]
     for _ in range(turns):
-        label = nearest(position_m, heads).head.clamp(min=0)
+        label = find_nearest_head(position_m, heads).head.clamp(min=0)
         mean = members_mean(label, alive, position_m, nodes)
         apart = apart_m2(position_m, mean.gather(1, label[..., None].expand(-1, -1, 2)))
         heads = least_of_each(label, eligible & alive, apart, nodes)

@@ -22,7 +22,7 @@ class Nearest:
     distance_m2: Tensor  # [B, N] square of the distance to it, inf where there is none
 
 
-def nearest(position_m: Tensor, chosen: Tensor) -> Nearest:
+def find_nearest_head(position_m: Tensor, chosen: Tensor) -> Nearest:
     """The nearest of the chosen nodes for every node; ties go to the lowest number.
 
     Distances are compared in float32, to 1e-7 of themselves; the one that is returned is float64.
@@ -72,7 +72,7 @@ def join_nearest(
         context: of the run.
         direct_if_nearer: a node to which the sink is nearer than any head sends to the sink.
     """
-    found = nearest(context.position_m, chosen)
+    found = find_nearest_head(context.position_m, chosen)
     direct = chosen | (found.head < 0)
     if direct_if_nearer:
         sink_m2 = apart_m2(context.position_m, observation.sink_m[:, None])

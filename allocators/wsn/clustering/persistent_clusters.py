@@ -9,7 +9,7 @@ from mac.wsn import NO_WAY, WsnContext, WsnObservation
 from phy.random import uniform
 
 from .medoids import draw, medoids
-from .nearest_head import nearest
+from .nearest_head import find_nearest_head
 
 _LEFT = 0.9  # share of the nodes that must live for clusters to stand (ours)
 
@@ -41,7 +41,7 @@ class PersistentClusters:
         luck = uniform(self._keys, (nodes,), start=observation.round * nodes)
         start = draw(luck, observation.alive, (self._p * count).round().long().clamp(min=1))
         heads = medoids(place, observation.alive, observation.alive, start, self._turns)
-        self.label = torch.where(stale, nearest(place, heads).head.clamp(min=0), self.label)
+        self.label = torch.where(stale, find_nearest_head(place, heads).head.clamp(min=0), self.label)
         self._count = torch.where(stale, count, self._count)
 
     def leaders(self, heads: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 
 from allocators.registry import resolve
 from allocators.wsn.clustering.medoids import medoids
-from allocators.wsn.clustering.nearest_head import nearest
+from allocators.wsn.clustering.nearest_head import find_nearest_head
 from allocators.wsn.pegasis import greedy_chain
 from allocators.wsn.q_table import Table, state_of
 from allocators.wsn.volunteers_dilemma import equilibrium
@@ -164,7 +164,7 @@ def test_the_nearest_head_is_that_of_plain_loops() -> None:
     place = fields(nodes=40, drops=3).position_m
     chosen = torch.zeros((3, 40), dtype=torch.bool)
     chosen[0, [3, 17, 39]], chosen[1, 5] = True, True
-    found = nearest(place, chosen)
+    found = find_nearest_head(place, chosen)
     for drop, node in itertools.product(range(3), range(40)):
         apart = {
             h: math.dist(place[drop, node].tolist(), place[drop, h].tolist()) for h in range(40) if chosen[drop, h]
@@ -244,7 +244,9 @@ def test_moving_heads_to_medoids_never_makes_clusters_wider() -> None:
     place, alive = fields(nodes=60).position_m, torch.ones((2, 60), dtype=torch.bool)
     start = torch.zeros_like(alive)
     start[:, :6] = True
-    wide = [nearest(place, medoids(place, alive, alive, start, turns)).distance_m2.sum(1) for turns in range(6)]
+    wide = [
+        find_nearest_head(place, medoids(place, alive, alive, start, turns)).distance_m2.sum(1) for turns in range(6)
+    ]
     assert all((after <= before + 1e-9).all() for before, after in itertools.pairwise(wide))
     assert wide[-1].sum() < 0.8 * wide[0].sum()
 
