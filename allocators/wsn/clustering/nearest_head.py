@@ -15,14 +15,14 @@ _NOWHERE_M = 1e18  # farther than any node, and finite when squared
 
 
 @dataclass(frozen=True)
-class Nearest:
+class NearestHead:
     """The nearest head of each node."""
 
     head: Tensor  # [B, N] int64, -1 where the field has none
     distance_m2: Tensor  # [B, N] square of the distance to it, inf where there is none
 
 
-def find_nearest_head(position_m: Tensor, chosen: Tensor) -> Nearest:
+def find_nearest_head(position_m: Tensor, chosen: Tensor) -> NearestHead:
     """The nearest of the chosen nodes for every node; ties go to the lowest number.
 
     Distances are compared in float32, to 1e-7 of themselves; the one that is returned is float64.
@@ -37,7 +37,7 @@ def find_nearest_head(position_m: Tensor, chosen: Tensor) -> Nearest:
     found = heads.gather(1, _nearest_column(position_m.to(torch.float32), known, heads == nodes))
     there = found < nodes
     distance = between_m2(position_m, found.clamp(max=nodes - 1))
-    return Nearest(torch.where(there, found, -1), torch.where(there, distance, torch.inf))
+    return NearestHead(torch.where(there, found, -1), torch.where(there, distance, torch.inf))
 
 
 def _nearest_column(position_m: Tensor, heads: Tensor, nobody: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ def join_nearest(
     return WsnDecision(parent, chosen, control)
 
 
-def announcements(chosen: Tensor, found: Nearest, observation: WsnObservation) -> Control:
+def announcements(chosen: Tensor, found: NearestHead, observation: WsnObservation) -> Control:
     """Each head announces itself and then its schedule, both as far as its farthest member."""
     member = observation.alive & ~chosen & (found.head >= 0)
     target = torch.where(member, found.head, chosen.shape[1])
