@@ -12,7 +12,7 @@ from mac.wsn import Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import uniform
 from phy.settings import PARAMETERS
 
-from .clustering.medoids import draw, medoids
+from .clustering.medoids import draw_nodes, medoids
 from .clustering.multi_hop import BetweenHeads, route_heads
 from .clustering.nearest_head import join_nearest
 
@@ -46,7 +46,7 @@ class LeachC:
         eligible = alive & (energy >= mean * (1.0 - 1e-12))
         nodes = self._context.nodes
         luck = uniform(self._keys, (nodes,), start=observation.round * nodes)
-        heads = draw(luck, eligible, (self.p * count).round().long().clamp(min=1))
+        heads = draw_nodes(luck, eligible, (self.p * count).round().long().clamp(min=1))
         heads = medoids(self._context.position_m, alive, eligible, heads, self.turns)
         decision = join_nearest(heads, observation, self._context)
         decision = route_heads(decision, observation, self._context, self.between_heads)

@@ -61,7 +61,7 @@ def medoids(position_m: Tensor, alive: Tensor, eligible: Tensor, start: Tensor, 
     return heads
 
 
-def draw(keys_uniform: Tensor, eligible: Tensor, count: Tensor) -> Tensor:
+def draw_nodes(keys_uniform: Tensor, eligible: Tensor, count: Tensor) -> Tensor:
     """``count`` of the eligible nodes by lot, bool ``[B, N]``; all of them where there are fewer.
 
     Args:

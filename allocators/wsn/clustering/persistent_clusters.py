@@ -8,7 +8,7 @@ from torch import Tensor
 from mac.wsn import NO_WAY, WsnContext, WsnObservation
 from phy.random import uniform
 
-from .medoids import draw, medoids
+from .medoids import draw_nodes, medoids
 from .nearest_head import find_nearest_head
 
 _LEFT = 0.9  # share of the nodes that must live for clusters to stand (ours)
@@ -39,7 +39,7 @@ class PersistentClusters:
             return
         nodes, place = self._context.nodes, self._context.position_m
         luck = uniform(self._keys, (nodes,), start=observation.round * nodes)
-        start = draw(luck, observation.alive, (self._p * count).round().long().clamp(min=1))
+        start = draw_nodes(luck, observation.alive, (self._p * count).round().long().clamp(min=1))
         heads = medoids(place, observation.alive, observation.alive, start, self._turns)
         self.label = torch.where(stale, find_nearest_head(place, heads).head.clamp(min=0), self.label)
         self._count = torch.where(stale, count, self._count)
