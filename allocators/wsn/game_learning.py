@@ -16,7 +16,7 @@ from phy.random import uniform
 from phy.sensors.radio_energy import transmit_j_per_bit
 from phy.settings import PARAMETERS
 
-from .clustering.medoids import least_of_each
+from .clustering.medoids import cheapest_member
 from .clustering.persistent_clusters import PersistentClusters
 from .q_table import Table, state_of
 from .volunteers_dilemma import GameSettings, equilibrium, payoff
@@ -86,7 +86,7 @@ class GameLearning:
         volunteers = alive & (self._luck(observation.round) < self._chance(observation, members, state))
         any_volunteer = self._of_cluster(volunteers.to(energy.dtype), "amax") > 0
         may_lead = alive & (volunteers | ~any_volunteer)
-        heads = least_of_each(self._clusters.label, may_lead, -energy, self._context.nodes)
+        heads = cheapest_member(self._clusters.label, may_lead, -energy, self._context.nodes)
         if self.learning:
             self._learn(observation, state, heads)
         self._since = torch.where(heads, 1.0, (self._since + 1.0).clamp(max=_NEVER))

@@ -10,7 +10,7 @@ from mac.wsn import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
 from mac.wsn.node_geometry import apart_m2
 from phy.settings import PARAMETERS
 
-from .clustering.medoids import least_of_each
+from .clustering.medoids import cheapest_member
 from .clustering.multi_hop import BetweenHeads, route_heads
 from .clustering.persistent_clusters import PersistentClusters
 
@@ -48,7 +48,7 @@ class KMeans:
         apart = apart_m2(place, centre) / (self._context.extent_m[0] * self._context.extent_m[1])
         most = observation.energy_j.amax(1, keepdim=True).clamp(min=1e-300)
         cost = self.distance_weight * apart - observation.energy_j / most
-        heads = least_of_each(label, observation.alive, cost, self._context.nodes)
+        heads = cheapest_member(label, observation.alive, cost, self._context.nodes)
         parent = torch.where(heads, SINK, self._clusters.leaders(heads))
         decision = WsnDecision(torch.where(observation.alive, parent, NO_WAY), heads)
         return route_heads(decision, observation, self._context, self.between_heads)

@@ -26,7 +26,7 @@ def members_mean(label: Tensor, member: Tensor, position_m: Tensor, clusters: in
     return torch.stack(sums, -1)[:, :-1]
 
 
-def least_of_each(label: Tensor, allowed: Tensor, cost: Tensor, clusters: int) -> Tensor:
+def cheapest_member(label: Tensor, allowed: Tensor, cost: Tensor, clusters: int) -> Tensor:
     """The cheapest allowed member of each cluster, bool ``[B, N]``; the first among equals."""
     column = torch.where(allowed, label, clusters)
     best = cost.new_full((len(label), clusters + 1), torch.inf)
@@ -57,7 +57,7 @@ def medoids(position_m: Tensor, alive: Tensor, eligible: Tensor, start: Tensor, 
         label = find_nearest_head(position_m, heads).head.clamp(min=0)
         mean = members_mean(label, alive, position_m, nodes)
         apart = apart_m2(position_m, mean.gather(1, label[..., None].expand(-1, -1, 2)))
-        heads = least_of_each(label, eligible & alive, apart, nodes)
+        heads = cheapest_member(label, eligible & alive, apart, nodes)
     return heads
 
 
