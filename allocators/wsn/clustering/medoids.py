@@ -10,7 +10,7 @@ from mac.wsn.node_geometry import apart_m2
 from .nearest_head import find_nearest_head
 
 
-def members_mean(label: Tensor, member: Tensor, position_m: Tensor, clusters: int) -> Tensor:
+def cluster_means(label: Tensor, member: Tensor, position_m: Tensor, clusters: int) -> Tensor:
     """Mean position of the members of each cluster, ``[B, clusters, 2]``; 0 where it has none.
 
     Args:
@@ -55,7 +55,7 @@ def medoids(position_m: Tensor, alive: Tensor, eligible: Tensor, start: Tensor, 
     heads, nodes = start, alive.shape[1]
     for _ in range(turns):
         label = find_nearest_head(position_m, heads).head.clamp(min=0)
-        mean = members_mean(label, alive, position_m, nodes)
+        mean = cluster_means(label, alive, position_m, nodes)
         apart = apart_m2(position_m, mean.gather(1, label[..., None].expand(-1, -1, 2)))
         heads = cheapest_member(label, eligible & alive, apart, nodes)
     return heads
