@@ -18,7 +18,7 @@ from phy.settings import PARAMETERS
 
 from .clustering.medoids import cheapest_member
 from .clustering.persistent_clusters import PersistentClusters
-from .q_table import Table, state_of
+from .q_table import QTable, state_of
 from .volunteers_dilemma import GameSettings, equilibrium, payoff
 
 _NEVER = 1e9  # rounds since a node was head that never was
@@ -96,13 +96,13 @@ class GameLearning:
         """Write what was learned as plain arrays."""
         self._table.save(path)
 
-    def _read(self) -> Table:
+    def _read(self) -> QTable:
         if self.checkpoint is None or (self.learning and self.checkpoint == "default"):
-            return Table.empty()
+            return QTable.empty()
         if self.checkpoint == "default":
             with importlib.resources.as_file(importlib.resources.files(__package__) / "game_learning.npz") as path:
-                return Table.load(path) if path.is_file() else Table.empty()
-        return Table.load(self.checkpoint)
+                return QTable.load(path) if path.is_file() else QTable.empty()
+        return QTable.load(self.checkpoint)
 
     def _of_cluster(self, values: Tensor, reduce: str) -> Tensor:
         """Sum or greatest of each node's cluster, ``[B, N]``."""

@@ -30,18 +30,18 @@ def state_of(relative_charge: Tensor, distance: Tensor, rounds_since: Tensor) ->
 
 
 @dataclass
-class Table:
+class QTable:
     """Values of leading and of following in every state."""
 
     values: Tensor  # [STATES, 2] float64
 
     @classmethod
-    def empty(cls) -> Table:
+    def empty(cls) -> QTable:
         """Knows nothing."""
         return cls(torch.zeros((STATES, ACTIONS), dtype=torch.float64))
 
     @classmethod
-    def load(cls, path: str | Path) -> Table:
+    def load(cls, path: str | Path) -> QTable:
         """From a checkpoint of :meth:`save`.
 
         Raises:
