@@ -9,7 +9,7 @@ from torch import Tensor
 
 from phy.sensors.radio_energy import SensorRadioSettings, transmit_j_per_bit
 
-from .node_geometry import apart_m2, listed
+from .node_geometry import apart_m2, padded_indices
 from .routing import Loads, to_parents
 from .settings import AccountSettings
 from .types import Control
@@ -91,7 +91,7 @@ def control_j(
 def _within(control: Control, position_m: Tensor) -> Tensor:
     """Broadcasts that each node hears, its own not counted; only those who send any are looked at."""
     nodes = control.broadcasts.shape[1]
-    who = listed(control.broadcasts > 0)
+    who = padded_indices(control.broadcasts > 0)
     known = who.clamp(max=nodes - 1)
     count = torch.where(who == nodes, 0.0, control.broadcasts.gather(1, known))
     place = position_m.gather(1, known[..., None].expand(-1, -1, 2))

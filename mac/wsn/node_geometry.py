@@ -37,7 +37,7 @@ def hop_m2(position_m: Tensor, sink_m: Tensor, up: Tensor) -> Tensor:
     return x * x + y * y
 
 
-def listed(chosen: Tensor) -> Tensor:
+def padded_indices(chosen: Tensor) -> Tensor:
     """Numbers of the chosen nodes, int64 ``[B, H]`` ascending, padded with N; H is the most of any drop, at least 1."""
     batch, nodes = chosen.shape
     place = chosen.cumsum(1)

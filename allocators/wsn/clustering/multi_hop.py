@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from mac.wsn import SINK, WsnContext, WsnDecision, WsnObservation
-from mac.wsn.node_geometry import apart_m2, listed
+from mac.wsn.node_geometry import apart_m2, padded_indices
 from phy.sensors.radio_energy import transmit_j_per_bit
 
 BetweenHeads = Literal["single_hop", "multi_hop"]
@@ -34,7 +34,7 @@ def route_heads(
     """
     if between_heads == "single_hop":
         return decision
-    heads, nodes = listed(decision.head), context.nodes
+    heads, nodes = padded_indices(decision.head), context.nodes
     nobody, known = heads == nodes, heads.clamp(max=nodes - 1)
     place = context.position_m.gather(1, known[..., None].expand(-1, -1, 2))  # [B, H, 2]
     sink_m2 = apart_m2(place, observation.sink_m[:, None]).masked_fill(nobody, torch.inf)

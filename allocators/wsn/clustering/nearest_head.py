@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mac.wsn import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
-from mac.wsn.node_geometry import apart_m2, between_m2, listed
+from mac.wsn.node_geometry import apart_m2, between_m2, padded_indices
 
 _NUMBER = (1 << 29) - 1  # bits of a float64 that a float32 leaves free
 _NOWHERE_M = 1e18  # farther than any node, and finite when squared
@@ -31,7 +31,7 @@ def find_nearest_head(position_m: Tensor, chosen: Tensor) -> NearestHead:
         position_m: ``[B, N, 2]``.
         chosen: bool ``[B, N]``.
     """
-    heads = listed(chosen)
+    heads = padded_indices(chosen)
     nodes = chosen.shape[1]
     known = heads.clamp(max=nodes - 1)
     found = heads.gather(1, _nearest_column(position_m.to(torch.float32), known, heads == nodes))
