@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mac.wsn import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
-from mac.wsn.node_geometry import apart_m2, between_m2
+from mac.wsn.node_geometry import between_m2, squared_distance_m2
 from phy.random import uniform
 from phy.sensors.radio_energy import transmit_j_per_bit
 from phy.settings import PARAMETERS
@@ -123,13 +123,13 @@ class GameLearning:
     def _head_cost(self, observation: WsnObservation, members: Tensor) -> Tensor:
         """Joules a bit of a round as head that sends to the sink."""
         radio = self._context.radio
-        to_sink = apart_m2(self._context.position_m, observation.sink_m[:, None])
+        to_sink = squared_distance_m2(self._context.position_m, observation.sink_m[:, None])
         fused = radio.electronics_j_per_bit + radio.aggregation_j_per_bit
         return transmit_j_per_bit(radio, to_sink) + (members - 1.0) * fused
 
     def _state(self, observation: WsnObservation, members: Tensor) -> Tensor:
         mean = self._of_cluster(observation.energy_j, "sum") / members
-        apart = apart_m2(self._context.position_m, observation.sink_m[:, None]).sqrt()
+        apart = squared_distance_m2(self._context.position_m, observation.sink_m[:, None]).sqrt()
         far = apart / apart.amax(1, keepdim=True).clamp(min=1e-9)
         return state_of(observation.energy_j / mean.clamp(min=1e-300), far, self._since / members)
 

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mac.wsn import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
-from mac.wsn.node_geometry import apart_m2
+from mac.wsn.node_geometry import squared_distance_m2
 from phy.random import uniform
 from phy.settings import PARAMETERS
 
@@ -107,7 +107,7 @@ def neighbour_power(position_m: Tensor, radius_m: float) -> Tensor:
     parts = []
     for first in range(0, nodes, rows):
         some = position_m[:, first : first + rows]
-        apart = apart_m2(some[:, :, None], position_m[:, None])
+        apart = squared_distance_m2(some[:, :, None], position_m[:, None])
         near = apart <= radius_m**2
         parts.append((apart * near).sum(-1) / (near.sum(-1) - 1).clamp(min=1))
     return torch.cat(parts, 1)

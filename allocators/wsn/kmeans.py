@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mac.wsn import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
-from mac.wsn.node_geometry import apart_m2
+from mac.wsn.node_geometry import squared_distance_m2
 from phy.settings import PARAMETERS
 
 from .clustering.medoids import cheapest_member
@@ -45,7 +45,7 @@ class KMeans:
         self._clusters.update(observation)
         place, label = self._context.position_m, self._clusters.label
         centre = place.gather(1, label[..., None].expand(-1, -1, 2))
-        apart = apart_m2(place, centre) / (self._context.extent_m[0] * self._context.extent_m[1])
+        apart = squared_distance_m2(place, centre) / (self._context.extent_m[0] * self._context.extent_m[1])
         most = observation.energy_j.amax(1, keepdim=True).clamp(min=1e-300)
         cost = self.distance_weight * apart - observation.energy_j / most
         heads = cheapest_member(label, observation.alive, cost, self._context.nodes)

@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mac.wsn import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
-from mac.wsn.node_geometry import apart_m2
+from mac.wsn.node_geometry import squared_distance_m2
 from phy.sensors.radio_energy import transmit_j_per_bit
 from phy.settings import PARAMETERS
 
@@ -36,7 +36,7 @@ class MinimumTransmissionEnergy:
             )
         self._context = context
         place = context.position_m
-        apart = apart_m2(place[:, :, None], place[:, None])
+        apart = squared_distance_m2(place[:, :, None], place[:, None])
         self._hop = self._amplifier(apart)
         self._nobody = torch.zeros_like(context.initial_j, dtype=torch.bool)
         self._parent = torch.full_like(self._nobody, NO_WAY, dtype=torch.int64)
@@ -58,7 +58,7 @@ class MinimumTransmissionEnergy:
         """Parents by Bellman's and Ford's recursion over all nodes at once, until nothing gets shorter."""
         alive = observation.alive[rows]
         place, sink = self._context.position_m[rows], observation.sink_m[rows]
-        way = self._amplifier(apart_m2(place, sink[:, None]))
+        way = self._amplifier(squared_distance_m2(place, sink[:, None]))
         way = torch.where(alive, way, torch.inf)
         parent = torch.where(alive, SINK, NO_WAY)
         hop = self._hop[rows]

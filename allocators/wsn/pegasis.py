@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mac.wsn import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
-from mac.wsn.node_geometry import apart_m2
+from mac.wsn.node_geometry import squared_distance_m2
 from phy.settings import PARAMETERS
 
 
@@ -60,12 +60,12 @@ def greedy_chain(position_m: Tensor, sink_m: Tensor) -> Tensor:
         sink_m: ``[B, 2]``.
     """
     nodes = position_m.shape[1]
-    here = apart_m2(position_m, sink_m[:, None]).argmax(1)
+    here = squared_distance_m2(position_m, sink_m[:, None]).argmax(1)
     taken = torch.zeros_like(position_m[..., 0])
     order = [here]
     for _ in range(nodes - 1):
         taken = taken.scatter(1, here[:, None], torch.inf)
         place = position_m.gather(1, here[:, None, None].expand(-1, -1, 2))
-        here = (apart_m2(position_m, place) + taken).argmin(1)
+        here = (squared_distance_m2(position_m, place) + taken).argmin(1)
         order.append(here)
     return torch.stack(order, 1)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from phy.sensors.radio_energy import SensorRadioSettings, transmit_j_per_bit
 
-from .node_geometry import apart_m2, padded_indices
+from .node_geometry import padded_indices, squared_distance_m2
 from .routing import Loads, to_parents
 from .settings import AccountSettings
 from .types import Control
@@ -83,7 +83,7 @@ def control_j(
         sent = sent + control.broadcasts * transmit_j_per_bit(radio, control.radius_m.square())
         heard = heard + _within(control, position_m)
         if control.to_sink:
-            sent = sent + transmit_j_per_bit(radio, apart_m2(position_m, sink_m[:, None]))
+            sent = sent + transmit_j_per_bit(radio, squared_distance_m2(position_m, sink_m[:, None]))
             heard = heard + 1.0
     return (sent + heard * radio.electronics_j_per_bit) * bits * alive
 
@@ -95,7 +95,7 @@ def _within(control: Control, position_m: Tensor) -> Tensor:
     known = who.clamp(max=nodes - 1)
     count = torch.where(who == nodes, 0.0, control.broadcasts.gather(1, known))
     place = position_m.gather(1, known[..., None].expand(-1, -1, 2))
-    apart = apart_m2(position_m[:, :, None], place[:, None])  # [B, N, H]
+    apart = squared_distance_m2(position_m[:, :, None], place[:, None])  # [B, N, H]
     inside = apart <= control.radius_m.gather(1, known).square()[:, None]
     others = who[:, None] != torch.arange(nodes, device=who.device)[:, None]
     heard: Tensor = ((inside & others) * count[:, None]).sum(-1)

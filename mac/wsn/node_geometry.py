@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def apart_m2(one: Tensor, other: Tensor) -> Tensor:
+def squared_distance_m2(one: Tensor, other: Tensor) -> Tensor:
     """Square of the distance between places ``[..., 2]``, in m^2 where these are in m."""
     x, y = one[..., 0] - other[..., 0], one[..., 1] - other[..., 1]
     return x * x + y * y

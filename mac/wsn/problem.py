@@ -21,7 +21,7 @@ from phy.sensors.radio_energy import SensorRadioSettings
 from ..core.contracts import Field, Outcome
 from .energy_ledger import CAUSES, Round, control_j, costs, pay
 from .feasible import require_wsn
-from .node_geometry import apart_m2, hop_m2
+from .node_geometry import hop_m2, squared_distance_m2
 from .routing import above, arrives, packet_loads
 from .settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
 from .types import NO_WAY, WsnContext, WsnDecision, WsnObservation
@@ -223,7 +223,7 @@ class WsnProblem:
             return alive & (uniform(self._keys["wsn/sense"], (nodes,), start=round_ * nodes) < sensing.probability)
         extent = torch.tensor(self.parts.extent_m, dtype=torch.float64, device=alive.device)
         event = uniform(self._keys["wsn/event"], (2,), start=2 * round_) * extent
-        return alive & (apart_m2(self.position_m, event[:, None]) <= sensing.event_radius_m**2)
+        return alive & (squared_distance_m2(self.position_m, event[:, None]) <= sensing.event_radius_m**2)
 
     def _sink(self, round_: int) -> Tensor:
         one = torch.tensor(self.parts.sink.place_m(round_), dtype=torch.float64, device=self.parts.device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mac.wsn.node_geometry import apart_m2
+from mac.wsn.node_geometry import squared_distance_m2
 
 from .nearest_head import find_nearest_head
 
@@ -56,7 +56,7 @@ def medoids(position_m: Tensor, alive: Tensor, eligible: Tensor, start: Tensor, 
     for _ in range(turns):
         label = find_nearest_head(position_m, heads).head.clamp(min=0)
         mean = cluster_means(label, alive, position_m, nodes)
-        apart = apart_m2(position_m, mean.gather(1, label[..., None].expand(-1, -1, 2)))
+        apart = squared_distance_m2(position_m, mean.gather(1, label[..., None].expand(-1, -1, 2)))
         heads = cheapest_member(label, eligible & alive, apart, nodes)
     return heads
 

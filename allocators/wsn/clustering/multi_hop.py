@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from mac.wsn import SINK, WsnContext, WsnDecision, WsnObservation
-from mac.wsn.node_geometry import apart_m2, padded_indices
+from mac.wsn.node_geometry import padded_indices, squared_distance_m2
 from phy.sensors.radio_energy import transmit_j_per_bit
 
 BetweenHeads = Literal["single_hop", "multi_hop"]
@@ -37,11 +37,11 @@ def route_heads(
     heads, nodes = padded_indices(decision.head), context.nodes
     nobody, known = heads == nodes, heads.clamp(max=nodes - 1)
     place = context.position_m.gather(1, known[..., None].expand(-1, -1, 2))  # [B, H, 2]
-    sink_m2 = apart_m2(place, observation.sink_m[:, None]).masked_fill(nobody, torch.inf)
+    sink_m2 = squared_distance_m2(place, observation.sink_m[:, None]).masked_fill(nobody, torch.inf)
     parts, rows = [], max(1, _PAIRS // max(1, heads.numel()))
     for first in range(0, heads.shape[1], rows):
         some = slice(first, first + rows)
-        apart = apart_m2(place[:, some, None], place[:, None])
+        apart = squared_distance_m2(place[:, some, None], place[:, None])
         apart = torch.where(sink_m2[:, None] < sink_m2[:, some, None], apart, torch.inf)
         parts.append(apart.min(-1))
     nearest_m2, which = (torch.cat([part[n] for part in parts], 1) for n in (0, 1))

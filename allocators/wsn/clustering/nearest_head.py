@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mac.wsn import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
-from mac.wsn.node_geometry import apart_m2, between_m2, padded_indices
+from mac.wsn.node_geometry import between_m2, padded_indices, squared_distance_m2
 
 _NUMBER = (1 << 29) - 1  # bits of a float64 that a float32 leaves free
 _NOWHERE_M = 1e18  # farther than any node, and finite when squared
@@ -75,7 +75,7 @@ def join_nearest(
     found = find_nearest_head(context.position_m, chosen)
     direct = chosen | (found.head < 0)
     if direct_if_nearer:
-        sink_m2 = apart_m2(context.position_m, observation.sink_m[:, None])
+        sink_m2 = squared_distance_m2(context.position_m, observation.sink_m[:, None])
         direct = direct | (sink_m2 <= found.distance_m2)
     parent = torch.where(direct, SINK, found.head)
     parent = torch.where(observation.alive, parent, NO_WAY)
