@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mac.wsn import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
-from mac.wsn.node_geometry import between_m2, squared_distance_m2
+from mac.wsn.node_geometry import squared_distance_m2, squared_distance_to_m2
 from phy.random import uniform
 from phy.sensors.radio_energy import transmit_j_per_bit
 from phy.settings import PARAMETERS
@@ -156,7 +156,7 @@ class GameLearning:
 
     def _messages(self, heads: Tensor, leader: Tensor) -> Control:
         """A head announces itself as far as its farthest member."""
-        apart = between_m2(self._context.position_m, leader.clamp(min=0))
+        apart = squared_distance_to_m2(self._context.position_m, leader.clamp(min=0))
         return Control(heads.to(apart.dtype), self._of_cluster(apart, "amax").sqrt())
 
     def _luck(self, round_: int) -> Tensor:

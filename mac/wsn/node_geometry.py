@@ -12,7 +12,7 @@ def squared_distance_m2(one: Tensor, other: Tensor) -> Tensor:
     return x * x + y * y
 
 
-def between_m2(position_m: Tensor, to: Tensor) -> Tensor:
+def squared_distance_to_m2(position_m: Tensor, to: Tensor) -> Tensor:
     """Square of the distance from each node to another one, ``[B, N]``.
 
     Args:

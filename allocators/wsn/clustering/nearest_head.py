@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mac.wsn import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
-from mac.wsn.node_geometry import between_m2, padded_indices, squared_distance_m2
+from mac.wsn.node_geometry import padded_indices, squared_distance_m2, squared_distance_to_m2
 
 _NUMBER = (1 << 29) - 1  # bits of a float64 that a float32 leaves free
 _NOWHERE_M = 1e18  # farther than any node, and finite when squared
@@ -36,7 +36,7 @@ def find_nearest_head(position_m: Tensor, chosen: Tensor) -> NearestHead:
     known = heads.clamp(max=nodes - 1)
     found = heads.gather(1, _nearest_column(position_m.to(torch.float32), known, heads == nodes))
     there = found < nodes
-    distance = between_m2(position_m, found.clamp(max=nodes - 1))
+    distance = squared_distance_to_m2(position_m, found.clamp(max=nodes - 1))
     return NearestHead(torch.where(there, found, -1), torch.where(there, distance, torch.inf))
 
 
