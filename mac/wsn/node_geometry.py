@@ -24,7 +24,7 @@ def squared_distance_to_m2(position_m: Tensor, to: Tensor) -> Tensor:
     return x * x + y * y
 
 
-def hop_m2(position_m: Tensor, sink_m: Tensor, up: Tensor) -> Tensor:
+def squared_hop_m2(position_m: Tensor, sink_m: Tensor, up: Tensor) -> Tensor:
     """The same to the node or the sink above each node.
 
     Args:

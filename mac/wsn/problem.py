@@ -21,7 +21,7 @@ from phy.sensors.radio_energy import SensorRadioSettings
 from ..core.contracts import Field, Outcome
 from .energy_ledger import CAUSES, Round, control_j, costs, pay
 from .feasible import require_wsn
-from .node_geometry import hop_m2, squared_distance_m2
+from .node_geometry import squared_distance_m2, squared_hop_m2
 from .routing import above, arrives, packet_loads
 from .settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
 from .types import NO_WAY, WsnContext, WsnDecision, WsnObservation
@@ -152,7 +152,7 @@ class WsnProblem:
         own = state.sensed.to(torch.float64)
         fused = own * self.parts.account.fuse_own
         fused = fused if decision.fuses_own is None else fused * decision.fuses_own
-        hop = hop_m2(self.position_m, state.observation.sink_m, up)
+        hop = squared_hop_m2(self.position_m, state.observation.sink_m, up)
         return Round(state.alive, up, decision.head, own, fused, packet_loads(up, decision.head, own), hop)
 
     def _costs(self, state: WsnState, round_: Round, decision: WsnDecision) -> tuple[Tensor, Tensor]:
