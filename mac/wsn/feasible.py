@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..core.contracts import InfeasibleDecision
 from ..core.feasible import Place, raise_where, require_tensor
-from .routing import above, climbs, with_sink
+from .routing import above, ends_at_sink, with_sink
 from .types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 
 
@@ -40,7 +40,7 @@ def require_wsn(decision: object, observation: WsnObservation, context: WsnConte
         lambda at: f"node {at[1]} sends to node {int(parent[at])}, which is dead",
     )
     raise_where(
-        alive & ~climbs(up * alive),
+        alive & ~ends_at_sink(up * alive),
         context.drops,
         lambda at: f"node {at[1]} goes round in a circle and never reaches the sink",
     )

@@ -34,7 +34,7 @@ def packet_loads(up: Tensor, head: Tensor, own: Tensor) -> Loads:
     """Packets that each node receives and sends.
 
     Args:
-        up: of :func:`above`, without circles (:func:`climbs`).
+        up: of :func:`above`, without circles (:func:`ends_at_sink`).
         head: bool ``[B, N]``.
         own: ``[B, N]`` packets that each node makes itself, 0 or 1; 0 for the dead.
     """
@@ -63,7 +63,7 @@ def arrives(up: Tensor, passes: Tensor) -> Tensor:
         fine = now
 
 
-def climbs(up: Tensor) -> Tensor:
+def ends_at_sink(up: Tensor) -> Tensor:
     """Who gets to the end of its way, bool ``[B, N]``; not those on a circle or on the way to one.
 
     Pointers are doubled, so that N hops take log2(N) steps.

@@ -59,7 +59,7 @@ def test_thresholds_lie_above_shannon(table: int) -> None:
 def test_one_user_near_the_site_reaches_the_peak_rate_and_not_shannons() -> None:
     """50 PRBs x 132 resource elements x 5.55 bit are 36.7 kbit; the nearest block size is 36 896 bits, every 1 ms."""
     tested = engine(Drops(1, (0,)), carrier=TEN_MHZ, per_cell=1, sites=1, fading="none")
-    state, _ = drive(tested, 150)  # the outer loop climbs
+    state, _ = drive(tested, 150)  # the outer loop ends_at_sink
     observation = tested.observe(state)
     all_his = SchedulingDecision(torch.zeros(1, 1, 50, dtype=torch.int64))
     _, outcome = tested.step(state, all_his, observation.need_prbs)
