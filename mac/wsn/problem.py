@@ -22,7 +22,7 @@ from ..core.contracts import Field, Outcome
 from .energy_ledger import CAUSES, Round, control_j, costs, pay
 from .feasible import require_wsn
 from .node_geometry import squared_distance_m2, squared_hop_m2
-from .routing import above, arrives, packet_loads
+from .routing import above, is_delivered, packet_loads
 from .settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
 from .types import NO_WAY, WsnContext, WsnDecision, WsnObservation
 
@@ -140,7 +140,7 @@ class WsnProblem:
         round_ = self._traffic(state, decision)
         left, paid, whole = pay(state.energy_j, *self._costs(state, round_, decision))
         passes = whole & round_.alive & (round_.loads.sent > 0) & self._received(state, round_)
-        delivered = arrives(round_.up, passes) & state.sensed
+        delivered = is_delivered(round_.up, passes) & state.sensed
         gained = self._harvest(state, left)
         energy = left + gained
         alive = state.alive & (energy > _EMPTY * self.initial_j) & (state.round + 1 < self._break_round)

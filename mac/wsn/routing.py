@@ -48,7 +48,7 @@ def packet_loads(up: Tensor, head: Tensor, own: Tensor) -> Loads:
         sent = now
 
 
-def arrives(up: Tensor, passes: Tensor) -> Tensor:
+def is_delivered(up: Tensor, passes: Tensor) -> Tensor:
     """Whose packets reach the sink, bool ``[B, N]``: if every node on the way sends with success.
 
     Args:
