@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..core.contracts import InfeasibleDecision
 from ..core.feasible import Place, raise_where, require_tensor
-from .routing import above, ends_at_sink, with_sink
+from .routing import ends_at_sink, parent_column, with_sink
 from .types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 
 
@@ -33,7 +33,7 @@ def require_wsn(decision: object, observation: WsnObservation, context: WsnConte
         context.drops,
         lambda at: _nowhere(int(parent[at]), at[1], context.nodes),
     )
-    up = above(parent)  # what stands at dead nodes may be any number
+    up = parent_column(parent)  # what stands at dead nodes may be any number
     raise_where(
         alive & ~with_sink(alive, True).gather(1, up),
         context.drops,

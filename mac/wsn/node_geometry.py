@@ -30,7 +30,7 @@ def squared_hop_m2(position_m: Tensor, sink_m: Tensor, up: Tensor) -> Tensor:
     Args:
         position_m: of the nodes, ``[B, N, 2]``.
         sink_m: ``[B, 2]``.
-        up: of :func:`mac.wsn.routing.above`, int64 ``[B, N]``.
+        up: of :func:`mac.wsn.routing.parent_column`, int64 ``[B, N]``.
     """
     x, y = (torch.cat((sink_m[:, axis, None], position_m[..., axis]), 1) for axis in (0, 1))
     x, y = x[:, 1:] - x.gather(1, up), y[:, 1:] - y.gather(1, up)

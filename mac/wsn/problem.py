@@ -22,7 +22,7 @@ from ..core.contracts import Field, Outcome
 from .energy_ledger import CAUSES, Round, control_j, costs, pay
 from .feasible import require_wsn
 from .node_geometry import squared_distance_m2, squared_hop_m2
-from .routing import above, is_delivered, packet_loads
+from .routing import is_delivered, packet_loads, parent_column
 from .settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
 from .types import NO_WAY, WsnContext, WsnDecision, WsnObservation
 
@@ -148,7 +148,7 @@ class WsnProblem:
         return self._observed(state.round + 1, energy, alive, after.spread_j2), self._outcome(state, decision, after)
 
     def _traffic(self, state: WsnState, decision: WsnDecision) -> Round:
-        up = above(decision.parent) * state.alive
+        up = parent_column(decision.parent) * state.alive
         own = state.sensed.to(torch.float64)
         fused = own * self.parts.account.fuse_own
         fused = fused if decision.fuses_own is None else fused * decision.fuses_own

@@ -21,7 +21,7 @@ class Loads:
     sent: Tensor
 
 
-def above(parent: Tensor) -> Tensor:
+def parent_column(parent: Tensor) -> Tensor:
     """Column of what is above each node, int64 ``[B, N]``: n + 1 for node n, 0 for the sink or nobody.
 
     Args:
@@ -34,7 +34,7 @@ def packet_loads(up: Tensor, head: Tensor, own: Tensor) -> Loads:
     """Packets that each node receives and sends.
 
     Args:
-        up: of :func:`above`, without circles (:func:`ends_at_sink`).
+        up: of :func:`parent_column`, without circles (:func:`ends_at_sink`).
         head: bool ``[B, N]``.
         own: ``[B, N]`` packets that each node makes itself, 0 or 1; 0 for the dead.
     """
@@ -52,7 +52,7 @@ def is_delivered(up: Tensor, passes: Tensor) -> Tensor:
     """Whose packets reach the sink, bool ``[B, N]``: if every node on the way sends with success.
 
     Args:
-        up: of :func:`above`.
+        up: of :func:`parent_column`.
         passes: bool ``[B, N]`` whether what a node sends is received; false for those that send to nobody.
     """
     fine = passes
@@ -69,7 +69,7 @@ def ends_at_sink(up: Tensor) -> Tensor:
     Pointers are doubled, so that N hops take log2(N) steps.
 
     Args:
-        up: of :func:`above`.
+        up: of :func:`parent_column`.
     """
     top = with_sink(up, 0)
     for _ in range(up.shape[1].bit_length()):
