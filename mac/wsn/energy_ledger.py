@@ -10,7 +10,7 @@ from torch import Tensor
 from phy.sensors.radio_energy import SensorRadioSettings, transmit_j_per_bit
 
 from .node_geometry import padded_indices, squared_distance_m2
-from .routing import Loads, to_parents
+from .routing import Loads, sum_of_children
 from .settings import AccountSettings
 from .types import Control
 
@@ -77,7 +77,7 @@ def control_j(
     """
     alive = round_.alive.to(torch.float64)
     joins = round_.alive & (round_.up > 0)
-    heard = to_parents(alive, round_.up)
+    heard = sum_of_children(alive, round_.up)
     sent = joins * transmit_j_per_bit(radio, round_.hop_m2)
     if control is not None:
         sent = sent + control.broadcasts * transmit_j_per_bit(radio, control.radius_m.square())

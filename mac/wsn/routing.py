@@ -41,7 +41,7 @@ def packet_loads(up: Tensor, head: Tensor, own: Tensor) -> Loads:
     most = torch.where(head, 1.0, torch.inf).to(own.dtype)
     sent = own
     while True:
-        received = to_parents(sent, up)
+        received = sum_of_children(sent, up)
         now = torch.minimum(own + received, most)
         if torch.equal(now, sent):
             return Loads(received, sent)
@@ -79,7 +79,7 @@ def ends_at_sink(up: Tensor) -> Tensor:
     return top[:, 1:] == 0
 
 
-def to_parents(values: Tensor, up: Tensor) -> Tensor:
+def sum_of_children(values: Tensor, up: Tensor) -> Tensor:
     """Sum of the values of the children of each node, ``[B, N]``."""
     batch, nodes = values.shape
     return values.new_zeros((batch, nodes + 1)).scatter_add_(1, up, values)[:, 1:]
