@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..core.contracts import InfeasibleDecision
 from ..core.feasible import Place, raise_where, require_tensor
-from .routing import ends_at_sink, parent_column, with_sink
+from .routing import ends_at_sink, parent_column, prepend_sink
 from .types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 
 
@@ -35,7 +35,7 @@ def require_wsn(decision: object, observation: WsnObservation, context: WsnConte
     )
     up = parent_column(parent)  # what stands at dead nodes may be any number
     raise_where(
-        alive & ~with_sink(alive, True).gather(1, up),
+        alive & ~prepend_sink(alive, True).gather(1, up),
         context.drops,
         lambda at: f"node {at[1]} sends to node {int(parent[at])}, which is dead",
     )

@@ -57,7 +57,7 @@ def is_delivered(up: Tensor, passes: Tensor) -> Tensor:
     """
     fine = passes
     while True:
-        now = passes & with_sink(fine, True).gather(1, up)
+        now = passes & prepend_sink(fine, True).gather(1, up)
         if torch.equal(now, fine):
             return fine
         fine = now
@@ -71,7 +71,7 @@ def ends_at_sink(up: Tensor) -> Tensor:
     Args:
         up: of :func:`parent_column`.
     """
-    top = with_sink(up, 0)
+    top = prepend_sink(up, 0)
     for _ in range(up.shape[1].bit_length()):
         if int(top.max()) == 0:
             break
@@ -85,7 +85,7 @@ def sum_of_children(values: Tensor, up: Tensor) -> Tensor:
     return values.new_zeros((batch, nodes + 1)).scatter_add_(1, up, values)[:, 1:]
 
 
-def with_sink(values: Tensor, sink: float | Tensor) -> Tensor:
+def prepend_sink(values: Tensor, sink: float | Tensor) -> Tensor:
     """The values of the nodes ``[B, N]`` behind that of the sink, one number or ``[B, 1]``."""
     first = sink if isinstance(sink, Tensor) else values.new_full((len(values), 1), sink)
     return torch.cat((first, values), 1)
