@@ -10,7 +10,7 @@ from torch import Tensor
 from phy.sensors.radio_energy import SensorRadioSettings, transmit_j_per_bit
 
 from .node_geometry import padded_indices, squared_distance_m2
-from .routing import Loads, sum_of_children
+from .routing import PacketLoads, sum_of_children
 from .settings import AccountSettings
 from .types import Control
 
@@ -27,7 +27,7 @@ class Round:
     head: Tensor  # [B, N] bool
     own: Tensor  # [B, N] float64 packets made
     own_fused: Tensor  # [B, N] float64 those of them that a head pays aggregation for
-    loads: Loads
+    loads: PacketLoads
     hop_m2: Tensor  # [B, N] float64, square of the distance to the parent or the sink
 
 

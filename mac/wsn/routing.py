@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Loads:
+class PacketLoads:
     """Packets of a round, float64 ``[B, N]`` each."""
 
     received: Tensor
@@ -30,7 +30,7 @@ def parent_column(parent: Tensor) -> Tensor:
     return parent.clamp(min=-1, max=parent.shape[1] - 1).add_(1)
 
 
-def packet_loads(up: Tensor, head: Tensor, own: Tensor) -> Loads:
+def packet_loads(up: Tensor, head: Tensor, own: Tensor) -> PacketLoads:
     """Packets that each node receives and sends.
 
     Args:
@@ -44,7 +44,7 @@ def packet_loads(up: Tensor, head: Tensor, own: Tensor) -> Loads:
         received = sum_of_children(sent, up)
         now = torch.minimum(own + received, most)
         if torch.equal(now, sent):
-            return Loads(received, sent)
+            return PacketLoads(received, sent)
         sent = now
 
 
