@@ -19,7 +19,7 @@ CAUSES = ("transmit", "receive", "aggregate", "listen", "control", "sense", "idl
 
 
 @dataclass(frozen=True)
-class Round:
+class RoundTraffic:
     """A round's traffic, before it is known who can pay for it."""
 
     alive: Tensor  # [B, N] bool
@@ -32,7 +32,7 @@ class Round:
 
 
 def costs(
-    round_: Round, radio: SensorRadioSettings, account: AccountSettings, control: Tensor | None
+    round_: RoundTraffic, radio: SensorRadioSettings, account: AccountSettings, control: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Energy that the round asks of each node, by cause ``[B, 7, N]`` in the order of :data:`CAUSES`, and in all.
 
@@ -68,7 +68,12 @@ def costs(
 
 
 def control_j(
-    control: Control | None, round_: Round, radio: SensorRadioSettings, bits: int, position_m: Tensor, sink_m: Tensor
+    control: Control | None,
+    round_: RoundTraffic,
+    radio: SensorRadioSettings,
+    bits: int,
+    position_m: Tensor,
+    sink_m: Tensor,
 ) -> Tensor:
     """Energy of the control messages of a round, float64 ``[B, N]``.
 

@@ -19,7 +19,7 @@ from phy.sensors.packet_error import SensorLinkSettings, packet_success
 from phy.sensors.radio_energy import SensorRadioSettings
 
 from ..core.contracts import Field, Outcome
-from .energy_ledger import CAUSES, Round, control_j, costs, pay
+from .energy_ledger import CAUSES, RoundTraffic, control_j, costs, pay
 from .feasible import require_wsn
 from .node_geometry import squared_distance_m2, squared_hop_m2
 from .routing import is_delivered, packet_loads, parent_column
@@ -147,15 +147,15 @@ class WsnProblem:
         after = _After(paid, left, gained, energy, alive, delivered, self._spread(state, alive, energy))
         return self._observed(state.round + 1, energy, alive, after.spread_j2), self._outcome(state, decision, after)
 
-    def _traffic(self, state: WsnState, decision: WsnDecision) -> Round:
+    def _traffic(self, state: WsnState, decision: WsnDecision) -> RoundTraffic:
         up = parent_column(decision.parent) * state.alive
         own = state.sensed.to(torch.float64)
         fused = own * self.parts.account.fuse_own
         fused = fused if decision.fuses_own is None else fused * decision.fuses_own
         hop = squared_hop_m2(self.position_m, state.observation.sink_m, up)
-        return Round(state.alive, up, decision.head, own, fused, packet_loads(up, decision.head, own), hop)
+        return RoundTraffic(state.alive, up, decision.head, own, fused, packet_loads(up, decision.head, own), hop)
 
-    def _costs(self, state: WsnState, round_: Round, decision: WsnDecision) -> tuple[Tensor, Tensor]:
+    def _costs(self, state: WsnState, round_: RoundTraffic, decision: WsnDecision) -> tuple[Tensor, Tensor]:
         account, radio = self.parts.account, self.parts.radio
         control = None
         if account.control_bits:
@@ -163,7 +163,7 @@ class WsnProblem:
             control = control_j(decision.control, round_, radio, account.control_bits, *places)
         return costs(round_, radio, account, control)
 
-    def _received(self, state: WsnState, round_: Round) -> Tensor:
+    def _received(self, state: WsnState, round_: RoundTraffic) -> Tensor:
         """Whose sending gets through the air, bool ``[B, N]``."""
         if self.parts.link.model == "none":
             return round_.alive
