@@ -31,7 +31,7 @@ class RoundTraffic:
     hop_m2: Tensor  # [B, N] float64, square of the distance to the parent or the sink
 
 
-def costs(
+def round_costs(
     round_: RoundTraffic, radio: SensorRadioSettings, account: AccountSettings, control: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Energy that the round asks of each node, by cause ``[B, 7, N]`` in the order of :data:`CAUSES`, and in all.

@@ -19,7 +19,7 @@ from phy.sensors.packet_error import SensorLinkSettings, packet_success
 from phy.sensors.radio_energy import SensorRadioSettings
 
 from ..core.contracts import Field, Outcome
-from .energy_ledger import CAUSES, RoundTraffic, control_j, costs, pay
+from .energy_ledger import CAUSES, RoundTraffic, control_j, pay, round_costs
 from .feasible import require_wsn
 from .node_geometry import squared_distance_m2, squared_hop_m2
 from .routing import is_delivered, packet_loads, parent_column
@@ -161,7 +161,7 @@ class WsnProblem:
         if account.control_bits:
             places = self.position_m, state.observation.sink_m
             control = control_j(decision.control, round_, radio, account.control_bits, *places)
-        return costs(round_, radio, account, control)
+        return round_costs(round_, radio, account, control)
 
     def _received(self, state: WsnState, round_: RoundTraffic) -> Tensor:
         """Whose sending gets through the air, bool ``[B, N]``."""
