@@ -107,7 +107,7 @@ def _within(control: Control, position_m: Tensor) -> Tensor:
     return heard
 
 
-def pay(energy_j: Tensor, asked: Tensor, need: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def charge_batteries(energy_j: Tensor, asked: Tensor, need: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """What is left ``[B, N]``, what was paid ``[B, 7, N]``, and who could pay for all of it.
 
     A node that cannot gives what it has, in proportion to the causes, and fails in that round.

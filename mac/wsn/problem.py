@@ -19,7 +19,7 @@ from phy.sensors.packet_error import SensorLinkSettings, packet_success
 from phy.sensors.radio_energy import SensorRadioSettings
 
 from ..core.contracts import Field, Outcome
-from .energy_ledger import CAUSES, RoundTraffic, control_j, pay, round_costs
+from .energy_ledger import CAUSES, RoundTraffic, charge_batteries, control_j, round_costs
 from .feasible import require_wsn
 from .node_geometry import squared_distance_m2, squared_hop_m2
 from .routing import is_delivered, packet_loads, parent_column
@@ -138,7 +138,7 @@ class WsnProblem:
         """
         decision = require_wsn(decision, state.observation, self.context)
         round_ = self._traffic(state, decision)
-        left, paid, whole = pay(state.energy_j, *self._costs(state, round_, decision))
+        left, paid, whole = charge_batteries(state.energy_j, *self._costs(state, round_, decision))
         passes = whole & round_.alive & (round_.loads.sent > 0) & self._received(state, round_)
         delivered = is_delivered(round_.up, passes) & state.sensed
         gained = self._harvest(state, left)
