@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 from phy.settings import STRICT
 
 from .arrival_draws import before, uniforms, user_keys
-from .packets import Packets, none, ordered, slot_of
+from .packets import Packets, none, slot_of, sort_packets
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -50,4 +50,4 @@ class ConstantBitRate:
         phase = uniforms(user_keys(key, users), 1) if self.random_phase else np.zeros((users, 1))
         number = np.arange(math.ceil(slots * slot_s / gap_s) + 1)
         slot, user = before(slot_of((phase + number) * gap_s, slot_s), slots)
-        return ordered(slot, user, self.packet_bytes)
+        return sort_packets(slot, user, self.packet_bytes)

@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 from phy.settings import STRICT
 
 from .arrival_draws import poisson_arrivals, user_keys
-from .packets import Packets, ordered
+from .packets import Packets, sort_packets
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -37,4 +37,4 @@ class FtpModel3:
     def packets(self, key: int, users: int, slots: int, slot_s: float) -> Packets:
         """Arrivals of ``users`` users, a pure function of ``key``; arguments as in ``ConstantBitRate.packets``."""
         slot, user = poisson_arrivals(user_keys(key, users), 1.0 / self.files_per_s, slots, slot_s)
-        return ordered(slot, user, self.file_bytes)
+        return sort_packets(slot, user, self.file_bytes)

@@ -12,7 +12,7 @@ from torch import Tensor
 from phy.settings import STRICT
 
 from .arrival_draws import BLOCK, exponentials, joined, ragged, uniforms, user_keys
-from .packets import Floats, Ints, Packets, ordered, slot_of
+from .packets import Floats, Ints, Packets, slot_of, sort_packets
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -59,7 +59,7 @@ class OnOff:
             found.append(self._arrivals(phase, on_s, wall_s[:, 1::2], slots, slot_s))
             start += 2 * BLOCK
         slot, user = joined(found)
-        return ordered(slot, user, self.packet_bytes)
+        return sort_packets(slot, user, self.packet_bytes)
 
     def _periods(self, keys: Tensor, start: int) -> tuple[Floats, Floats]:
         """The next off and on periods of each user, alternating, ``[U, BLOCK]`` each."""

@@ -97,7 +97,7 @@ def slot_of(time_s: Floats, slot_s: float) -> Ints:
     return np.floor(time_s / slot_s + _BORDER).astype(np.int64)
 
 
-def ordered(slot: Ints, user: Ints, size_bytes: Ints | int) -> Packets:
+def sort_packets(slot: Ints, user: Ints, size_bytes: Ints | int) -> Packets:
     """Packets in their canonical order, by slot and then by user; packets of one user keep the order given.
 
     Args:
@@ -129,4 +129,4 @@ def merge(parts: Sequence[Packets], first_user: Sequence[int]) -> Packets:
         return none()
     slot = np.concatenate([part.slot for part in parts])
     user = np.concatenate([part.user + first for part, first in zip(parts, first_user, strict=True)])
-    return ordered(slot, user, np.concatenate([part.bytes for part in parts]))
+    return sort_packets(slot, user, np.concatenate([part.bytes for part in parts]))

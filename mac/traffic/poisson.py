@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 from phy.settings import STRICT
 
 from .arrival_draws import poisson_arrivals, user_keys
-from .packets import Packets, ordered
+from .packets import Packets, sort_packets
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -35,4 +35,4 @@ class Poisson:
         """Arrivals of ``users`` users, a pure function of ``key``; arguments as in ``ConstantBitRate.packets``."""
         gap_s = 8 * self.packet_bytes / self.rate_bps
         slot, user = poisson_arrivals(user_keys(key, users), gap_s, slots, slot_s)
-        return ordered(slot, user, self.packet_bytes)
+        return sort_packets(slot, user, self.packet_bytes)

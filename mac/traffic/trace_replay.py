@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 from phy.settings import STRICT
 
 from .arrival_draws import ragged, uniforms, user_keys
-from .packets import Floats, Ints, Packets, none, ordered, slot_of
+from .packets import Floats, Ints, Packets, none, slot_of, sort_packets
 from .trace import HEADER_BYTES, UE_ADDRESS, TraceError, load_trace
 from .trace_paths import resolve
 
@@ -105,7 +105,7 @@ class TraceReplay:
             parts.append((slot_of(time_s, slot_s), listeners[row], tape.bytes[packet]))
         slot, user, size = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         near = slot < slots
-        return ordered(slot[near], user[near], size[near])
+        return sort_packets(slot[near], user[near], size[near])
 
     def _tapes(self) -> list[_Tape]:
         return [self._tape(path) for path in resolve(self.files)]
