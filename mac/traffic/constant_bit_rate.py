@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 from phy.settings import STRICT
 
 from .arrival_draws import before, uniforms, user_keys
-from .packets import Packets, none, slot_of, sort_packets
+from .packets import Packets, no_packets, slot_of, sort_packets
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -45,7 +45,7 @@ class ConstantBitRate:
             slot_s: duration of a slot.
         """
         if not users:
-            return none()
+            return no_packets()
         gap_s = 8 * self.packet_bytes / self.rate_bps
         phase = uniforms(user_keys(key, users), 1) if self.random_phase else np.zeros((users, 1))
         number = np.arange(math.ceil(slots * slot_s / gap_s) + 1)

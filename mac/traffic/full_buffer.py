@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from phy.settings import STRICT
 
-from .packets import Packets, none
+from .packets import Packets, no_packets
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -31,4 +31,4 @@ class FullBuffer:
 
     def packets(self, key: int, users: int, slots: int, slot_s: float) -> Packets:
         """No packets, whatever the arguments."""
-        return none()
+        return no_packets()

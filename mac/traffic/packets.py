@@ -110,7 +110,7 @@ def sort_packets(slot: Ints, user: Ints, size_bytes: Ints | int) -> Packets:
     return Packets(slot[order], user[order], size[order])
 
 
-def none() -> Packets:
+def no_packets() -> Packets:
     """No packets at all."""
     nothing = np.zeros(0, dtype=np.int64)
     return Packets(nothing, nothing, nothing)
@@ -126,7 +126,7 @@ def merge(parts: Sequence[Packets], first_user: Sequence[int]) -> Packets:
     if len(parts) != len(first_user):
         raise ValueError(f"merge takes one first_user for each part, given {len(parts)} and {len(first_user)}.")
     if not parts:
-        return none()
+        return no_packets()
     slot = np.concatenate([part.slot for part in parts])
     user = np.concatenate([part.user + first for part, first in zip(parts, first_user, strict=True)])
     return sort_packets(slot, user, np.concatenate([part.bytes for part in parts]))

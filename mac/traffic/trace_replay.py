@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 from phy.settings import STRICT
 
 from .arrival_draws import ragged, uniforms, user_keys
-from .packets import Floats, Ints, Packets, none, slot_of, sort_packets
+from .packets import Floats, Ints, Packets, no_packets, slot_of, sort_packets
 from .trace import HEADER_BYTES, UE_ADDRESS, TraceError, load_trace
 from .trace_paths import resolve
 
@@ -92,7 +92,7 @@ class TraceReplay:
             TraceError: as :meth:`located`.
         """
         if not users:
-            return none()
+            return no_packets()
         tapes = self._tapes()
         choice, where = uniforms(user_keys(key, users), 2).T
         tape_of_user = np.minimum((choice * len(tapes)).astype(np.int64), len(tapes) - 1)

@@ -23,7 +23,7 @@ from mac.traffic import (
     merge,
     on_off,
 )
-from mac.traffic.packets import none, slot_of, sort_packets
+from mac.traffic.packets import no_packets, slot_of, sort_packets
 from phy.random import stream_key
 
 KEY = stream_key(7, 3, "traffic")
@@ -210,7 +210,7 @@ def test_merge_orders_by_slot_and_shifts_users():
     second = sort_packets(np.array([5, 1]), np.array([0, 0]), 7)
     both = merge([first, second], [2, 0])
     np.testing.assert_array_equal(triples(both), [[0, 1, 5, 5, 5], [2, 0, 0, 2, 3], [20, 7, 7, 30, 10]])
-    assert len(merge([], [])) == 0 == len(merge([none()], [4]))
+    assert len(merge([], [])) == 0 == len(merge([no_packets()], [4]))
     with pytest.raises(ValueError, match="one first_user for each part"):
         merge([first], [])
 
