@@ -49,12 +49,12 @@ def poisson_arrivals(keys: Tensor, mean_gap_s: float, slots: int, slot_s: float)
     while time_s.size and slot_of(time_s[:, -1], slot_s).min() < slots:
         gaps_s = mean_gap_s * exponentials(keys, BLOCK, start)
         time_s = np.cumsum(np.concatenate((time_s[:, -1:], gaps_s), axis=1), axis=1)[:, 1:]
-        found.append(before(slot_of(time_s, slot_s), slots))
+        found.append(before_slot(slot_of(time_s, slot_s), slots))
         start += BLOCK
     return joined(found)
 
 
-def before(slot: Ints, slots: int) -> tuple[Ints, Ints]:
+def before_slot(slot: Ints, slots: int) -> tuple[Ints, Ints]:
     """Slot and user of the entries of ``slot`` ``[U, n]`` that lie before slot ``slots``."""
     user, column = np.nonzero(slot < slots)
     return slot[user, column], user

@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from phy.settings import STRICT
 
-from .arrival_draws import before, uniforms, user_keys
+from .arrival_draws import before_slot, uniforms, user_keys
 from .packets import Packets, no_packets, slot_of, sort_packets
 
 
@@ -49,5 +49,5 @@ class ConstantBitRate:
         gap_s = 8 * self.packet_bytes / self.rate_bps
         phase = uniforms(user_keys(key, users), 1) if self.random_phase else np.zeros((users, 1))
         number = np.arange(math.ceil(slots * slot_s / gap_s) + 1)
-        slot, user = before(slot_of((phase + number) * gap_s, slot_s), slots)
+        slot, user = before_slot(slot_of((phase + number) * gap_s, slot_s), slots)
         return sort_packets(slot, user, self.packet_bytes)
