@@ -51,7 +51,7 @@ def poisson_arrivals(keys: Tensor, mean_gap_s: float, slots: int, slot_s: float)
         time_s = np.cumsum(np.concatenate((time_s[:, -1:], gaps_s), axis=1), axis=1)[:, 1:]
         found.append(before_slot(slot_of(time_s, slot_s), slots))
         start += BLOCK
-    return joined(found)
+    return concatenate_arrivals(found)
 
 
 def before_slot(slot: Ints, slots: int) -> tuple[Ints, Ints]:
@@ -60,7 +60,7 @@ def before_slot(slot: Ints, slots: int) -> tuple[Ints, Ints]:
     return slot[user, column], user
 
 
-def joined(parts: list[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
+def concatenate_arrivals(parts: list[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
     """The parts one after the other, also if there are none."""
     empty = np.zeros(0, dtype=np.int64)
     slots, users = zip(*[(empty, empty), *parts], strict=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from phy.settings import STRICT
 
-from .arrival_draws import BLOCK, exponentials, joined, ragged, uniforms, user_keys
+from .arrival_draws import BLOCK, concatenate_arrivals, exponentials, ragged, uniforms, user_keys
 from .packets import Floats, Ints, Packets, slot_of, sort_packets
 
 
@@ -58,7 +58,7 @@ class OnOff:
             wall_s = np.cumsum(np.concatenate((wall_s[:, -1:], both), axis=1), axis=1)
             found.append(self._arrivals(phase, on_s, wall_s[:, 1::2], slots, slot_s))
             start += 2 * BLOCK
-        slot, user = joined(found)
+        slot, user = concatenate_arrivals(found)
         return sort_packets(slot, user, self.packet_bytes)
 
     def _periods(self, keys: Tensor, start: int) -> tuple[Floats, Floats]:
