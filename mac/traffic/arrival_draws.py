@@ -67,7 +67,7 @@ def concatenate_arrivals(parts: list[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
     return np.concatenate(slots), np.concatenate(users)
 
 
-def ragged(count: Ints) -> tuple[Ints, Ints]:
+def ragged_indices(count: Ints) -> tuple[Ints, Ints]:
     """Row and place in its row of each element, where row i has ``count[i]``: (2, 1) -> (0, 0, 1), (0, 1, 0)."""
     row = np.repeat(np.arange(len(count)), count)
     first = np.cumsum(count) - count

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from phy.settings import STRICT
 
-from .arrival_draws import BLOCK, concatenate_arrivals, exponentials, ragged, uniforms, user_keys
+from .arrival_draws import BLOCK, concatenate_arrivals, exponentials, ragged_indices, uniforms, user_keys
 from .packets import Floats, Ints, Packets, slot_of, sort_packets
 
 
@@ -73,7 +73,7 @@ class OnOff:
         gap_s = 8 * self.packet_bytes / self.rate_bps
         bound = np.ceil(on_clock_s / gap_s - phase).astype(np.int64)  # packets before each period
         room = np.ceil((slots * slot_s - begin_s).clip(min=0.0) / gap_s).astype(np.int64) + 1  # before the horizon
-        period, position = ragged(np.minimum(bound[:, 1:] - bound[:, :-1], room).ravel())
+        period, position = ragged_indices(np.minimum(bound[:, 1:] - bound[:, :-1], room).ravel())
         user = period // begin_s.shape[1]
         tick_s = (bound[:, :-1].ravel()[period] + position + phase[user, 0]) * gap_s
         slot = slot_of(begin_s.ravel()[period] + (tick_s - on_clock_s[:, :-1].ravel()[period]), slot_s)

@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from phy.settings import STRICT
 
-from .arrival_draws import ragged, uniforms, user_keys
+from .arrival_draws import ragged_indices, uniforms, user_keys
 from .packets import Floats, Ints, Packets, no_packets, slot_of, sort_packets
 from .trace import HEADER_BYTES, UE_ADDRESS, TraceError, load_trace
 from .trace_paths import resolve
@@ -143,6 +143,6 @@ class _Tape:
         laps, rest_s = np.divmod(offset_s + horizon_s, self.duration_s)
         end = laps.astype(np.int64) * len(self.time_s) + np.searchsorted(self.time_s, rest_s)
         end = end if loop else np.full_like(end, len(self.time_s))
-        listener, position = ragged(np.maximum(end - first, 0))
+        listener, position = ragged_indices(np.maximum(end - first, 0))
         lap, packet = np.divmod(first[listener] + position, len(self.time_s))
         return listener, packet, self.time_s[packet] + lap * self.duration_s - offset_s[listener]
