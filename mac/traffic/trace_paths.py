@@ -41,11 +41,11 @@ def resolve(patterns: Sequence[str], folders: Sequence[str | Path] = ()) -> list
 
 def _match(pattern: str, places: Sequence[Path]) -> list[Path]:
     if Path(pattern).is_absolute():
-        if files := matching(Path(pattern)):
+        if files := match_files(Path(pattern)):
             return files
         raise TraceError(f"no file matches '{pattern}'.")
     for place in places:
-        if files := matching(place / pattern):
+        if files := match_files(place / pattern):
             return files
     searched = ", ".join(str(place) for place in places)
     raise TraceError(
@@ -54,7 +54,7 @@ def _match(pattern: str, places: Sequence[Path]) -> list[Path]:
     )
 
 
-def matching(path: Path) -> list[Path]:
+def match_files(path: Path) -> list[Path]:
     """The files that an absolute path or pattern matches.
 
     Raises:

@@ -24,7 +24,7 @@ from mac.metrics.satisfaction import Sla
 from mac.slicing.settings import Service
 from mac.traffic import TraceError, TraceReplay, TrafficModel
 from mac.traffic.queue_delay import BIN_EDGES_S
-from mac.traffic.trace_paths import matching
+from mac.traffic.trace_paths import match_files
 from phy.antenna.element import SectorAntennaSettings
 from phy.blockage import BlockageSettings, ScriptedSettings, write_script
 from phy.channel.channel import ChannelSettings
@@ -401,7 +401,7 @@ def _beside(pattern: str, folders: Sequence[Path]) -> str:
     if Path(pattern).is_absolute():
         return pattern
     return _in_utf8(
-        next((str(folder / pattern) for folder in folders if matching(folder.absolute() / pattern)), pattern)
+        next((str(folder / pattern) for folder in folders if match_files(folder.absolute() / pattern)), pattern)
     )
 
 
