@@ -107,10 +107,10 @@ class TraceReplay:
         near = slot < slots
         return sort_packets(slot[near], user[near], size[near])
 
-    def _tapes(self) -> list[_Tape]:
+    def _tapes(self) -> list[_PlayableTrace]:
         return [self._tape(path) for path in resolve(self.files)]
 
-    def _tape(self, path: Path) -> _Tape:
+    def _tape(self, path: Path) -> _PlayableTrace:
         trace = load_trace(path, self.ue_address, self.header_bytes)
         if self.loop and trace.duration_s < _SHORTEST_LOOP_S:
             raise TraceError(
@@ -120,11 +120,11 @@ class TraceReplay:
         wanted: NDArray[np.bool_] = trace.downlink == (self.direction == "downlink")
         if not wanted.any():
             raise TraceError(f"{path}: no {self.direction} packet with payload for the UE {self.ue_address}.")
-        return _Tape(trace.time_s[wanted] / self.speed, trace.bytes[wanted], trace.duration_s / self.speed)
+        return _PlayableTrace(trace.time_s[wanted] / self.speed, trace.bytes[wanted], trace.duration_s / self.speed)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Tape:
+class _PlayableTrace:
     """The packets of one direction of a trace, in playing time."""
 
     time_s: Floats  # [n] ascending
