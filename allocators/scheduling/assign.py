@@ -64,7 +64,7 @@ def assign(
     if weight is not None:
         metric = metric * weight[..., None]
     roster = CellLayout.of(observation)
-    return assign_rows(roster.rows(metric), roster, observation, passes, saturated)
+    return assign_rows(roster.by_place(metric), roster, observation, passes, saturated)
 
 
 def _require(metric: Tensor, weight: Tensor | None, observation: SchedulingObservation) -> None:
@@ -134,7 +134,7 @@ class _Limit:
         """At the start of a slot; None where there is no limit."""
         if observation.most_prbs is None:
             return None
-        return cls(roster.rows(observation.slice_id), observation.most_prbs.to(_COUNT))
+        return cls(roster.by_place(observation.slice_id), observation.most_prbs.to(_COUNT))
 
     def bar(self, need: Tensor) -> Tensor:
         """Needs ``[B, C, M]``, 0 where the slice has no room."""
@@ -179,7 +179,7 @@ def _first_ones(won: Tensor, group: Tensor, allowed: Tensor) -> tuple[Tensor, Te
 
 
 def _within(rows: Tensor, roster: CellLayout, mask: Tensor | None) -> Tensor:
-    return rows if mask is None else torch.where(roster.rows(mask), rows, NEVER)
+    return rows if mask is None else torch.where(roster.by_place(mask), rows, NEVER)
 
 
 def _cap(allowed: Tensor, like: Tensor) -> Tensor:

@@ -63,7 +63,7 @@ class RrmPolicy:
     """
 
     policies: Mapping[str, PolicyRatios] = Field(default_factory=dict)
-    """PolicyRatios by name of the slice; a slice that is not named has 0, 0 and 100 percent."""
+    """Ratios by name of the slice; a slice that is not named has 0, 0 and 100 percent."""
     demand: Demand = "requested"
     """What counts as demand, as in demand_proportional."""
 

@@ -64,10 +64,8 @@ def run(
     things: list[object | None] = []
     if allocators is not None:
         overrides["allocators"], things = as_settings(allocators)
-    default_settings = load(scenario, **overrides)
-    return execute(
-        default_settings, contenders(default_settings, things), Options(out, resume, progress, plots, workers)
-    )
+    loaded = load(scenario, **overrides)
+    return execute(loaded, contenders(loaded, things), Options(out, resume, progress, plots, workers))
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,6 @@ def _pickled(thing: object, name: str) -> bytes:
 
 def _not_sent(name: str, error: Exception) -> str:
     return (
-        f"{name} cannot be sent to worker processes ({describe_error(error)}); let it hold nothing that cannot be pickled before "
-        "reset(), take a class that can be imported, or leave workers out"
+        f"{name} cannot be sent to worker processes ({describe_error(error)}); let it hold nothing that cannot be "
+        "pickled before reset(), take a class that can be imported, or leave workers out"
     )

@@ -107,7 +107,7 @@ def test_list_tells_what_an_allocator_takes() -> None:
         "name": "time_constant_s", "type": "float", "default": 0.1, "description": "Time constant of the average.",
     }  # fmt: skip
     text = fairwave("list", "allocators", "rrm_policy").stdout
-    for part in ("allocators.slicing.rrm_policy:RrmPolicy", "policies", "{}", "PolicyRatios by name", "TS 28.541"):
+    for part in ("allocators.slicing.rrm_policy:RrmPolicy", "policies", "{}", "Ratios by name", "TS 28.541"):
         assert part in text
     assert "no parameters" in fairwave("list", "allocators", "toy_family:Even").stdout
     assert "did you mean 'round_robin'" in refused("list", "allocators", "roundrobin")

@@ -50,7 +50,7 @@ def bids(observation: SchedulingObservation, seed: int, flat: bool, dtype: torch
 
 def in_torch(metric: Tensor, observation: SchedulingObservation, passes: int, saturated: bool) -> Tensor:
     roster = CellLayout.of(observation)
-    return assign_rows(roster.rows(metric), roster, observation, passes, saturated).user
+    return assign_rows(roster.by_place(metric), roster, observation, passes, saturated).user
 
 
 @settings(max_examples=300, deadline=None)
