@@ -133,7 +133,7 @@ def _shares(percent: list[float], context: SlicingContext) -> Tensor:
 
 
 def _whole(percent: list[float], context: SlicingContext) -> Tensor:
-    """Converts percentages to whole RBGs, each rounded up or down so that they add up to their exact sum, rounded up."""
+    """Converts percentages to whole RBGs, rounded so that they add up to their exact sum, rounded up."""
     shares = _shares(percent, context)
     total = min(context.rbgs, math.ceil(float(shares.sum()) - 1e-9))
     if not total:

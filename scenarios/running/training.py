@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mac.core import loop
+from mac.core.contracts import LearningAllocator
 from mac.core.plugin_traceback import describe_error, plug_in_line
 from phy.random import Drops
 
@@ -79,17 +80,20 @@ def train(scenario: ScenarioBase, episodes: int, out: Path, progress: Callable[[
     return Trained(scenario.allocators[0].label, episodes, scenario.drops, out)
 
 
-def _learner(scenario: ScenarioBase, family: families.Family) -> Any:
+def _learner(scenario: ScenarioBase, family: families.Family) -> LearningAllocator[Any, Any]:
     spec = scenario.allocators[0]
     made = Contender(spec).make(family)
-    if not hasattr(made, "learning") or not callable(getattr(made, "save", None)):
+    if not isinstance(made, LearningAllocator):
         raise ScenarioError(
             f"allocator '{spec.label}' does not learn: it has no parameter 'learning' and no method save(path)"
         )
-    return Contender(spec.model_copy(update={"params": {**spec.params, "learning": True}})).make(family)
+    learner: LearningAllocator[Any, Any] = Contender(
+        spec.model_copy(update={"params": {**spec.params, "learning": True}})
+    ).make(family)
+    return learner
 
 
-def _write(allocator: Any, out: Path) -> None:
+def _write(allocator: LearningAllocator[Any, Any], out: Path) -> None:
     partial = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         allocator.save(partial)

@@ -15,7 +15,7 @@ from allocators.registry import resolve
 from allocators.wsn.clustering.medoids import medoids
 from allocators.wsn.clustering.nearest_head import find_nearest_head
 from allocators.wsn.pegasis import greedy_chain
-from allocators.wsn.q_table import QTable, state_of
+from allocators.wsn.q_table import QTable, Transitions, state_of
 from allocators.wsn.volunteers_dilemma import equilibrium
 from mac.wsn import SINK
 from mac.wsn.problem import CAUSES, WsnProblem
@@ -73,11 +73,11 @@ def test_larger_clusters_volunteer_less() -> None:
 
 def test_learning_finds_the_values_of_a_known_process(tmp_path: Path) -> None:
     """Two states: leading in state 0 pays 1 and leads to state 1; in state 1 everything pays 0 and leads back."""
-    table, step = QTable.empty(), (0.2, 0.5)
+    table = QTable.empty()
     state, action = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 1])
     reward, after = torch.tensor([0.0, 1.0, 0.0, 0.0], dtype=torch.float64), torch.tensor([0, 1, 0, 0])
     for _ in range(300):
-        table.learn(state, action, reward, after, step)
+        table.learn(Transitions(state, action, reward, after), 0.2, 0.5)
     best = 1.0 / (1.0 - 0.25)  # V0 = 1 + 0.5 V1, V1 = 0.5 V0
     assert table.values[:2].flatten().tolist() == pytest.approx([0.5 * best, best, 0.5 * best, 0.5 * best])
     assert float(table.advantage(torch.tensor(0))) == pytest.approx(0.5 * best)
