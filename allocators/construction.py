@@ -1,4 +1,4 @@
-"""From an import string and parameters to an allocator, with one clear sentence for each way in which that fails."""
+"""Makes an allocator from an import string and parameters, with one clear sentence for each way in which that fails."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from mac.core.plugin_traceback import describe_error, error_text
 
 
 class BadAllocator(ValueError):
-    """An allocator that cannot be imported, made, or used."""
+    """Reports an allocator that cannot be imported, made, or used."""
 
 
 def load(import_string: str) -> Any:
-    """What ``module:attribute`` names. The current directory is searched last.
+    """Imports the object that ``module:attribute`` names. The current directory is searched last.
 
     Raises:
         BadAllocator: the module or the attribute is not there, or importing it fails.
@@ -48,7 +48,7 @@ def load(import_string: str) -> Any:
 
 
 def make(thing: Any, label: str, params: Mapping[str, Any]) -> Any:
-    """An allocator from a class or function and its parameters, or the object itself.
+    """Makes an allocator from a class or function and its parameters; returns an object that is one as it is.
 
     Raises:
         BadAllocator: it does not take these parameters, raises, or lacks ``reset`` or ``decide``.
@@ -57,7 +57,14 @@ def make(thing: Any, label: str, params: Mapping[str, Any]) -> Any:
 
 
 def make_plug_in(thing: Any, label: str, params: Mapping[str, Any], what: str, methods: tuple[str, ...]) -> Any:
-    """As :func:`make`, of any kind of plug-in: ``what`` it is, and the methods that it needs, the main one last.
+    """Makes a plug-in of any kind from a class or function and its parameters.
+
+    Args:
+        thing: class, function or ready object.
+        label: of it in errors.
+        params: its parameters.
+        what: its kind, such as "allocator".
+        methods: that it needs, the main one last.
 
     Raises:
         BadAllocator: it does not take these parameters, raises, or lacks a method.
@@ -73,7 +80,7 @@ def make_plug_in(thing: Any, label: str, params: Mapping[str, Any], what: str, m
 
 
 def installed_plug_ins(group: str) -> dict[str, str]:
-    """Import strings of the entry points of a group, by name."""
+    """Returns the import strings of the entry points of a group, by name."""
     return {entry.name: f"{entry.module}:{entry.attr}" for entry in entry_points(group=group)}
 
 
@@ -132,7 +139,7 @@ def _require_known(maker: Any, label: str, params: Mapping[str, Any]) -> None:
 
 
 def _validated(maker: Any, label: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters converted to their annotated types; those of types that pydantic does not know stay as they are."""
+    """Converts parameters to their annotated types; those of types that pydantic does not know stay as they are."""
     of_class = dataclasses.is_dataclass(maker) or not isinstance(maker, type)
     try:
         hints = typing.get_type_hints(maker if of_class else maker.__init__, include_extras=True)
@@ -153,7 +160,7 @@ def _converted(name: str, value: Any, kind: Any, label: str) -> Any:
 
 
 def _strictly(adapter: TypeAdapter[Any], value: Any) -> Any:
-    """As in a scenario file: neither text nor true for a number, but a list for a tuple."""
+    """Validates as in a scenario file: refuses text and booleans for numbers, takes lists for tuples."""
     try:
         text = json.dumps(value)
     except (TypeError, ValueError):  # holds an object, given from Python
@@ -162,7 +169,7 @@ def _strictly(adapter: TypeAdapter[Any], value: Any) -> Any:
 
 
 def _sentence(error: ValidationError, label: str, *within: str) -> str:
-    """The first thing that is wrong, as one sentence."""
+    """Describes the first error in one sentence."""
     first = error.errors()[0]
     message = first["msg"].removeprefix("Value error, ")
     where = ".".join(str(part) for part in (*within, *first["loc"]))

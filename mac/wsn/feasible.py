@@ -1,4 +1,4 @@
-"""A decision on a sensor field is never trusted: shapes, live heads, and a way to the sink for every live node."""
+"""Checks decisions on sensor fields: shapes, live heads, and a route to the sink for every live node."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservatio
 
 
 def require_wsn(decision: object, observation: WsnObservation, context: WsnContext) -> WsnDecision:
-    """The decision, if every live node sends to the sink or to a live node, and every way ends at the sink.
+    """Returns the decision if every live node sends to the sink or to a live node, and every route ends at the sink.
 
     Raises:
-        InfeasibleDecision: with the drop where a value is at fault.
+        InfeasibleDecision: it does not; it names the drop where a value is at fault.
     """
     if not isinstance(decision, WsnDecision):
         raise InfeasibleDecision(f"decide() must return a WsnDecision, not {type(decision).__name__}")
@@ -50,7 +50,7 @@ def require_wsn(decision: object, observation: WsnObservation, context: WsnConte
 
 
 def _require_control(control: object, alive: Tensor, context: WsnContext) -> None:
-    """Messages are paid for, so that a number of them below zero would charge a battery."""
+    """Refuses numbers of messages and radii that are negative, which would charge a battery, or not finite."""
     if not isinstance(control, Control):
         raise InfeasibleDecision(f"WsnDecision.control must be a Control or None, not {type(control).__name__}")
     for name in ("broadcasts", "radius_m"):
