@@ -123,7 +123,7 @@ class GroupRates:
         )
 
     def _separation(self, place: Tensor) -> Tensor:
-        """1 - similarity of each UE with the one at ``place``, ``[B, C, M, K]``."""
+        """Computes 1 - similarity of each UE with the one at ``place``, ``[B, C, M, K]``."""
         index = place[:, :, None].expand(-1, -1, self.similarity.shape[2], -1)
         return 1.0 - self.similarity.gather(3, index)
 

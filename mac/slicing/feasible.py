@@ -71,7 +71,7 @@ def _quotas(decision: object, context: SlicingContext) -> tuple[SlicingDecision,
 
 
 def _limits(decision: SlicingDecision, context: SlicingContext) -> tuple[Tensor, Tensor]:
-    """Most RBGs that each slice may hold and those that it never lends, of the right shape and type."""
+    """Returns the most RBGs that each slice may hold and those that it never lends, of the right shape and type."""
     shape, device = (len(context.drops), context.cells, len(context.slices)), context.device
     most, kept = decision.most_rbg, decision.kept_rbg
     if most is None:
