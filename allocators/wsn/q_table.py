@@ -31,12 +31,12 @@ def state_of(relative_charge: Tensor, distance: Tensor, rounds_since: Tensor) ->
 
 @dataclass(frozen=True)
 class Transitions:
-    """Holds n transitions of nodes from one round to the next."""
+    """Holds transitions of nodes from one round to the next."""
 
-    state: Tensor  # [n] int64
-    action: Tensor  # [n] int64, 1 for leading
-    reward: Tensor  # [n]
-    after: Tensor  # [n] int64, the next state
+    state: Tensor  # [transitions] int64
+    action: Tensor  # [transitions] int64, 1 for leading
+    reward: Tensor  # [transitions]
+    after: Tensor  # [transitions] int64, the next state
 
 
 @dataclass

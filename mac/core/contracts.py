@@ -1,6 +1,7 @@
 """Defines the contract between a problem, which knows the truth, and an allocator, which sees what a controller could.
 
-Letters of shapes: B drops, U UEs or nodes; further letters are those of the nomenclature page.
+B drops, U UEs (or nodes of a sensor field). Letters of shapes have one meaning in the whole tree, see
+docs/reference/nomenclature.md.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ A sample is taken every ``period_ms``. Layer 3 filters in dB (TS 38.331 clause 5
 where k supposes a sample each 200 ms; for another period a is changed so that the filter forgets as fast in time,
 ``1 - a' = (1 - a)^(period / 200 ms)``.
 
-B drops, U UEs, C cells, E quantiles of an error.
+B drops, U UEs, C cells.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Measurements:
 
 
 def error_table(settings: MeasurementSettings, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Computes equally probable errors of a sample in dB, ``[E]``, with the standard deviation ``error_db``."""
+    """Computes equally probable errors of a sample in dB, ``[quantiles]``, with the standard deviation ``error_db``."""
     quantile: Tensor = torch.special.ndtri((torch.arange(_ERRORS, dtype=torch.float64) + 0.5) / _ERRORS)
     return (quantile * (settings.error_db / float(quantile.square().mean().sqrt()))).to(device, dtype)
 
@@ -45,7 +45,7 @@ def sample_db(keys: Tensor, rsrp_db: Tensor, number: int, errors_db: Tensor) -> 
         keys: int64 ``[B]``, stream "measurement".
         rsrp_db: true RSRP ``[B, U, C]``, mean over fading and the carrier, in dB of any reference.
         number: of the sample, from 0.
-        errors_db: from :func:`error_table`, ``[E]``.
+        errors_db: from :func:`error_table`, ``[quantiles]``.
     """
     _, users, cells = rsrp_db.shape
     draw = uniform(keys, (users, cells), start=number * users * cells)

@@ -3,7 +3,7 @@
 Measurements are of reference signals and of interference at full load, so handovers follow from motion and channel
 alone and not from what an allocator decides: every allocator sees the same ones, and the slot loop only looks them up.
 
-B drops, M measurements, U UEs, C cells.
+B drops, T measurements, U UEs, C cells.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from .settings import HandoverSettings, MeasurementSettings
 
 @dataclass(frozen=True)
 class ServingPlan:
-    """Holds M measurements, ``period_slots`` apart; what one decides holds from its slot to the next one's."""
+    """Holds T measurements, ``period_slots`` apart; what one decides holds from its slot to the next one's."""
 
     period_slots: int
-    serving: Tensor  # [B, M, U] int64 cell
-    served_from_slot: Tensor  # [B, M, U] int64, slot from which the UE is served
-    counts: Tensor  # [B, M, len(COUNTERS), U] float64, what happened at each measurement
+    serving: Tensor  # [B, T, U] int64 cell
+    served_from_slot: Tensor  # [B, T, U] int64, slot from which the UE is served
+    counts: Tensor  # [B, T, len(COUNTERS), U] float64, what happened at each measurement
 
     def to(self, device: torch.device) -> ServingPlan:
         """Copies the plan to another device."""
@@ -48,7 +48,7 @@ def plan_serving(
 
     Args:
         drops: the batch, B.
-        mean_snr: of each link at each measurement, linear, with blockage and without fading, ``[B, M, U, C]``, CPU.
+        mean_snr: of each link at each measurement, linear, with blockage and without fading, ``[B, T, U, C]``, CPU.
         settings: of the measurements.
         rules: of the handovers.
         serving: the cell of each UE at the start, ``[B, U]``; the strongest one measured if not given.
@@ -70,7 +70,7 @@ def plan_drop(
 ) -> ServingPlan:
     """Computes the serving cells of one drop, from one measurement to the next; few samples are held at a time.
 
-    The stream of random numbers is "measurement". Measurement m is taken at slot ``m * period_slots``.
+    The stream of random numbers is "measurement". Measurement t is taken at slot ``t * period_slots``.
 
     Args:
         drop: one drop.

@@ -4,7 +4,7 @@ A report holds one CQI a PRB (or subband). The inner loop averages the spectral 
 PRBs that a UE was given, turns it into the SINR at which one PRB of that efficiency would just be received, adds the
 outer loop's offset, and takes the greatest MCS whose threshold is not above. Everything is a table lookup.
 
-B drops, U UEs, K PRBs, I MCS indices, Q CQI levels.
+B drops, U UEs, K PRBs, I MCS indices.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class LinkAdaptation:
     bits_of_sinr: Tensor  # [log_grid.SIZE] bits of a PRB and slot at the CQI reported at a SINR
     sinr_db_of_bits: Tensor  # [log_grid.SIZE] SINR at which so many bits of a PRB and slot would just be received
     threshold_db: Tensor  # [I] least SINR of each MCS, ascending
-    levels: Tensor  # [Q] bits of a PRB and slot at each CQI, ascending from 0
+    levels: Tensor  # [cqis] bits of a PRB and slot at each CQI, ascending from 0
     subband_prbs: int
 
     def report(self, sinr: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ Processes are asynchronous (TS 38.321 5.3.2): a block that failed is repeated, i
 however many PRBs it is given. Repetitions combine by adding up effective SINRs, each weighted by its PRBs over those
 of the first attempt (Chase combining; the weight is ours).
 
-B drops, U UEs, P processes.
+B drops, U UEs.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class HarqSettings:
 class HarqState:
     """Holds blocks in flight and the process of each UE for the coming slot."""
 
-    blocks: Tensor  # [B, U, P, 6] float64: bytes (0: none), MCS, PRBs, combined SINR, attempts, first usable slot
+    blocks: Tensor  # [B, U, processes, 6] float64: bytes (0: none), MCS, PRBs, SINR, attempts, first usable slot
     process: Tensor  # [B, U] int64, process to use in the coming slot
     usable: Tensor  # [B, U] bool, that process is not waiting for feedback
     retransmits: Tensor  # [B, U] bool, it holds a block to repeat
@@ -68,7 +68,7 @@ def choose(blocks: Tensor, slot: int | Tensor) -> HarqState:
     """Chooses for each UE the process of a slot: a block due for repetition, longest due first, else a free one.
 
     Args:
-        blocks: ``[B, U, P, 6]``, see :class:`HarqState`.
+        blocks: ``[B, U, processes, 6]``, see :class:`HarqState`.
         slot: number of the slot.
     """
     waited = slot + 1 - blocks[..., READY]  # at least 1 where usable

@@ -34,7 +34,7 @@ def delay_quantile(dataset: xr.Dataset, share: float) -> Values:
 
 
 def histogram_quantile(counts: Array, edge: Array, share: float) -> Array:
-    """Computes a quantile of a histogram, ``counts [B, n]`` over bins with *upper* edges ``edge [n]``, last may be inf.
+    """Computes a quantile of a histogram, ``counts [B, bins]`` over *upper* edges ``edge [bins]``, last may be inf.
 
     Within a bin the count is taken as spread evenly over the logarithm of the delay, in the first bin (which begins
     at 0) over the delay itself. A quantile in a bin that ends at infinity is infinite: the histogram knows only that

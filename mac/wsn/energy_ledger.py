@@ -1,6 +1,6 @@
 """Computes the energy of a round of each node, by cause, and what of it the battery can pay.
 
-B drops, N nodes, H nodes that send broadcasts; 7 causes.
+B drops, N nodes; 7 causes.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _within(control: Control, position_m: Tensor) -> Tensor:
     known = sender.clamp(max=nodes - 1)
     count = torch.where(sender == nodes, 0.0, control.broadcasts.gather(1, known))
     place = position_m.gather(1, known[..., None].expand(-1, -1, 2))
-    distance_m2 = squared_distance_m2(position_m[:, :, None], place[:, None])  # [B, N, H]
+    distance_m2 = squared_distance_m2(position_m[:, :, None], place[:, None])  # [B, N, senders]
     inside = distance_m2 <= control.radius_m.gather(1, known).square()[:, None]
     others = sender[:, None] != torch.arange(nodes, device=sender.device)[:, None]
     heard: Tensor = ((inside & others) * count[:, None]).sum(-1)

@@ -1,6 +1,6 @@
 """Computes squared distances axis by axis, several times as fast as by a sum over a last dimension of two.
 
-B drops, N nodes, H chosen nodes.
+B drops, N nodes, H chosen ones, mostly cluster heads.
 """
 
 from __future__ import annotations
