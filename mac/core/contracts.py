@@ -1,6 +1,6 @@
 """Defines the contract between a problem, which knows the truth, and an allocator, which sees what a controller could.
 
-B drops, U UEs (or nodes of a sensor field). Letters of shapes have one meaning in the whole tree, see
+B drops, U UEs or other users of a family. Letters of shapes have one meaning in the whole tree, see
 docs/reference/nomenclature.md.
 """
 
@@ -30,7 +30,7 @@ Extra = Tensor | Callable[[], Tensor]
 class Field:
     """Describes one extra of an :class:`Outcome`: its labels, its unit, how the intervals of a window are combined.
 
-    ``dims`` are the labels of its dimensions after the drop, for example ``("user",)`` or ``("cell", "slice")``.
+    ``dims`` are the labels of its dimensions after the drop, for example ``("user",)`` or ``("cell",)``.
     ``sum`` adds up the intervals of a window, ``last`` keeps the newest, ``total`` adds up the whole run.
     """
 
@@ -92,7 +92,7 @@ class LearningAllocator(Allocator[ObsIn, DecOut], Protocol[ObsIn, DecOut]):
 
 @runtime_checkable
 class HasEngine(Protocol):
-    """Runs on an engine of slots: problems of cellular families do, sensor fields do not."""
+    """Runs on the engine of a cellular carrier, slot by slot; not all problems do."""
 
     @property
     def engine(self) -> Any:

@@ -1,6 +1,6 @@
 """Reads a dataset of windows: plain float64 arrays with known axes, and values per group of UEs.
 
-B drops, W windows, U UEs, C cells, S slices. A result is a dictionary from a group's name to one value per
+B drops, W windows, U UEs, C cells. A result is a dictionary from a group's name to one value per
 drop; the name ``""`` stands for all UEs. Where there is only one group, its rows would repeat those of all UEs
 and are left out.
 """
