@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .windows import Array, Mask, Values, add, divide, each_group, of_judged, ratio_of_users, read, saturated, total
+from .windows import Array, Mask, Values, add, divide, each_group, only_judged, ratio_of_users, read, saturated, total
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -63,7 +63,7 @@ def late_share(dataset: xr.Dataset) -> Values:
     budget_s = read(dataset, "sla_delay_s", ("user",))
     judged = np.isfinite(budget_s) & ~saturated(dataset)
     late, packets = total(dataset, "late_packets") * judged, total(dataset, "packets") * judged
-    return of_judged(dataset, ratio_of_users(dataset, late, packets), judged)
+    return only_judged(dataset, ratio_of_users(dataset, late, packets), judged)
 
 
 def loss_ratio(dataset: xr.Dataset, *names: str) -> Values:

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from phy.settings import STRICT
 
-from .windows import Array, Mask, Values, asked_bits, divide, mean_of_users, nan_mean, of_judged, read, saturated
+from .windows import Array, Mask, Values, asked_bits, divide, mean_of_users, nan_mean, only_judged, read, saturated
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -97,7 +97,7 @@ def satisfaction_per_user(dataset: xr.Dataset) -> Array:
 
 def satisfaction(dataset: xr.Dataset) -> Values:
     """Computes the mean over UEs of :func:`satisfaction_per_user`, ``[B]``, for all UEs and per group with targets."""
-    return of_judged(dataset, mean_of_users(dataset, satisfaction_per_user(dataset)), _targets(dataset).any)
+    return only_judged(dataset, mean_of_users(dataset, satisfaction_per_user(dataset)), _targets(dataset).any)
 
 
 def due_bits(dataset: xr.Dataset) -> Array:
@@ -151,7 +151,7 @@ def zone_per_user(dataset: xr.Dataset, logistic: bool = False) -> Array:
 
 def satisfaction_zone(dataset: xr.Dataset, logistic: bool = False) -> Values:
     """Computes the mean over UEs of :func:`zone_per_user`, ``[B]``, for all UEs and per group with targets."""
-    return of_judged(dataset, mean_of_users(dataset, zone_per_user(dataset, logistic)), _targets(dataset).any_rate)
+    return only_judged(dataset, mean_of_users(dataset, zone_per_user(dataset, logistic)), _targets(dataset).any_rate)
 
 
 def has_targets(dataset: xr.Dataset, rates: bool = False) -> bool:

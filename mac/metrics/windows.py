@@ -75,7 +75,7 @@ def mean_of_users(dataset: xr.Dataset, per_user: Array) -> Values:
     return each_group(dataset, lambda mask: nan_mean(per_user[:, mask]))
 
 
-def of_judged(dataset: xr.Dataset, values: Values, judged: Mask) -> Values:
+def only_judged(dataset: xr.Dataset, values: Values, judged: Mask) -> Values:
     """Leaves out the groups in which no UE is judged; ``judged [U]``."""
     return {name: values[name] for name, mask in group_masks(dataset).items() if (mask & judged).any()}
 
