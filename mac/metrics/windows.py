@@ -56,10 +56,10 @@ def group_masks(dataset: xr.Dataset) -> dict[str, Mask]:
     every_user = {"": np.ones(dataset.sizes["user"], dtype=np.bool_)}
     if "group" not in dataset.coords:
         return every_user
-    return with_names(every_user, dataset["group"].to_numpy().astype(str))
+    return with_named_masks(every_user, dataset["group"].to_numpy().astype(str))
 
 
-def with_names(masks: dict[str, Mask], names: NDArray[np.str_]) -> dict[str, Mask]:
+def with_named_masks(masks: dict[str, Mask], names: NDArray[np.str_]) -> dict[str, Mask]:
     """Adds to ``masks`` one for each distinct name of ``names [U]``, if there are at least two."""
     distinct = list(dict.fromkeys(names.tolist()))
     return masks | {name: names == name for name in distinct if len(distinct) > 1}

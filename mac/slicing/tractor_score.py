@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..metrics.windows import MBIT, Array, Values, divide, nan_mean, read, saturated, with_names
+from ..metrics.windows import MBIT, Array, Values, divide, nan_mean, read, saturated, with_named_masks
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -66,7 +66,7 @@ def tractor_score(dataset: xr.Dataset) -> Values:
     per_user = nan_mean(score_per_report(dataset), axis=1)
     every_user = {"": np.ones(dataset.sizes["user"], dtype=np.bool_)}
     names = dataset["slice_name"].to_numpy().astype(str)[_slice_id(dataset)]
-    return {name: nan_mean(per_user[:, mask]) for name, mask in with_names(every_user, names).items()}
+    return {name: nan_mean(per_user[:, mask]) for name, mask in with_named_masks(every_user, names).items()}
 
 
 def has_services(dataset: xr.Dataset) -> bool:
