@@ -66,7 +66,7 @@ class TraceReplay:
         laps = [time_s / trace.duration_s if self.loop else min(1.0, time_s / trace.duration_s) for trace in traces]
         return float(np.mean([lap * len(trace.bytes) for lap, trace in zip(laps, traces, strict=True)]))
 
-    def located(self, folders: Sequence[str | Path] = ()) -> TraceReplay:
+    def locate(self, folders: Sequence[str | Path] = ()) -> TraceReplay:
         """Returns a copy whose ``files`` are absolute paths; reads every file once, so that a bad one is found here.
 
         Args:
@@ -89,7 +89,7 @@ class TraceReplay:
             slot_s: duration of a slot.
 
         Raises:
-            TraceError: as :meth:`located`.
+            TraceError: as :meth:`locate`.
         """
         if not users:
             return no_packets()
