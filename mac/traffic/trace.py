@@ -111,7 +111,7 @@ def _load(path: Path, _modified_ns: int, _size: int, ue_address: str, header_byt
         raise TraceError(f"{path}: no packet has an IP address.")
     time_s = _times(table)
     length = _lengths(table, header_bytes)
-    sent, received = (_names(table.columns[end], ue_address) for end in ("Source", "Destination"))
+    sent, received = (_is_ue(table.columns[end], ue_address) for end in ("Source", "Destination"))
     if not (sent | received).any():
         raise TraceError(f"{path}: no packet is to or from the UE {ue_address}; set ue_address.")
     order = np.argsort(time_s, kind="stable")
@@ -181,7 +181,7 @@ def _packet(link: int, data: bytes) -> tuple[str, str, str]:
     return inet_ntop(family, ip.src), inet_ntop(family, ip.dst), str(max(len(data), before + size))
 
 
-def _names(column: Sequence[str], ue_address: str) -> NDArray[np.bool_]:
+def _is_ue(column: Sequence[str], ue_address: str) -> NDArray[np.bool_]:
     """Finds the rows with the UE's address; tshark puts a comma between those of a tunnel's inner and outer headers."""
     return np.array([ue_address in entry.split(",") for entry in column], dtype=np.bool_)
 
