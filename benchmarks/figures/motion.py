@@ -19,9 +19,8 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from mac.handover import a3, measurements
-from mac.handover.a3 import HandoverSettings
-from mac.handover.measurements import MeasurementSettings
 from mac.handover.serving_plan import LinkMonitor
+from mac.handover.settings import HandoverSettings, MeasurementSettings
 from phy.antenna.element import SectorAntennaSettings
 from phy.blockage import BlockageEvent, ScriptedSettings, build_script, scripted_loss_db
 from phy.mobility import (
@@ -123,8 +122,8 @@ def walk(folder: Path) -> None:
             sample = measurements.sample_db(keys, now[None, None], number, table)
             measured = measurements.update(measured, sample, settings.weight)
         monitor.add(10.0 ** (now[None] / 10.0) / 1e-13)
-        sinr = monitor.sinr_db(state.serving)
-        state, counts = a3.update(state, measured.filtered_db, sinr[0], round(number * 40), rule, sinr[1])
+        sinr = monitor.sinr_of(state.serving)
+        state, counts = a3.update(state, measured.filtered_db, sinr, round(number * 40), rule)
         serving.append(int(state.serving))
         filtered.append(measured.filtered_db[0, 0])
         if counts[[0, 2, 3]].any():

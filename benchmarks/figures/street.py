@@ -63,7 +63,7 @@ def along(engine: Engine) -> tuple[Tensor, Tensor, Tensor]:
     assert plan is not None and isinstance(fading, MovingFading)
     slots = plan.period_slots * plan.serving.shape[1]
     cell = plan.serving[0, :, 0].repeat_interleave(plan.period_slots)[:slots]
-    away = plan.back[0, :, 0].repeat_interleave(plan.period_slots) > torch.arange(slots)
+    away = plan.served_from_slot[0, :, 0].repeat_interleave(plan.period_slots) > torch.arange(slots)
     blocks = [fading.coordinates(first, 50, 1e-3)[0, 0] for first in range(0, slots, 50)]
     power = torch.cat(blocks).unflatten(-1, (engine.cells, -1)).square().sum(-1)[:slots] / engine.prbs
     mean = torch.stack(list(fading.moving_drops[0].snr(range(slots))))[:, 0]

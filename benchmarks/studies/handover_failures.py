@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mac.handover.a3 import COUNTERS, HandoverSettings, rules
-from mac.handover.measurements import MeasurementSettings
-from mac.handover.serving_plan import follow, period_slots
+from mac.handover.a3 import COUNTERS, rules
+from mac.handover.serving_plan import period_slots, plan_drop
+from mac.handover.settings import HandoverSettings, MeasurementSettings
 from phy.channel.channel import frequency_basis
 from phy.channel.moving import MovingDrop
 from phy.random import Drops
@@ -94,7 +94,7 @@ def main() -> None:
     for name, end, settings, coefficient in CASES:
         rule = rules(HandoverSettings(**settings), case.cells, case.carrier.slot_s, torch.device("cpu"))
         measured = MeasurementSettings(filter_coefficient=coefficient)  # type: ignore[arg-type]
-        counts = sum(follow(drop, snr, measured, rule).counts.sum((0, 1)) for drop, snr in air[end])
+        counts = sum(plan_drop(drop, snr, measured, rule).counts.sum((0, 1)) for drop, snr in air[end])
         assert isinstance(counts, Tensor)
         cells = []
         for number, speed in enumerate(speeds):

@@ -6,7 +6,7 @@ import torch
 from engine_factory import engine
 
 from mac.engine.radio.mu_mimo import SharedEngine
-from mac.scheduling.types import SchedulingDecision, SchedulingObservation
+from mac.scheduling import SchedulingDecision, SchedulingObservation
 from phy.antenna.panel import PanelSettings
 from phy.link.mimo_settings import MimoSettings
 from phy.random import Drops

@@ -16,15 +16,15 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from mac.carrier import CarrierSettings
 from mac.engine.engine import Engine
 from mac.engine.uplink_power import UplinkSettings
-from mac.handover.a3 import HandoverSettings, rules
-from mac.handover.measurements import MeasurementSettings
+from mac.handover.a3 import rules
+from mac.handover.settings import HandoverSettings, MeasurementSettings
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
 from mac.metrics.satisfaction import Sla
-from mac.slicing.types import Service
+from mac.slicing.settings import Service
 from mac.traffic import TraceError, TraceReplay, TrafficModel
 from mac.traffic.queue_delay import BIN_EDGES_S
-from mac.traffic.trace_paths import matching
+from mac.traffic.trace_paths import match_files
 from phy.antenna.element import SectorAntennaSettings
 from phy.blockage import BlockageSettings, ScriptedSettings, build_script
 from phy.channel.channel import ChannelSettings
@@ -338,7 +338,7 @@ def check_traces(scenario: CellularScenario) -> None:
     for i, group in enumerate(scenario.users):
         if isinstance(group.traffic, TraceReplay) and group.count:
             try:
-                group.traffic.located()
+                group.traffic.locate()
             except TraceError as error:
                 problems.append(f"{scenario.name}: users.{i}.traffic of group '{group.name}': {error}")
     if problems:
@@ -400,7 +400,7 @@ def _beside(pattern: str, folders: Sequence[Path]) -> str:
     if Path(pattern).is_absolute():
         return pattern
     return _in_utf8(
-        next((str(folder / pattern) for folder in folders if matching(folder.absolute() / pattern)), pattern)
+        next((str(folder / pattern) for folder in folders if match_files(folder.absolute() / pattern)), pattern)
     )
 
 

@@ -8,7 +8,7 @@ import torch
 
 from mac.engine.uplink_power import UplinkPlan, UplinkSettings, path_loss_db
 from mac.handover.a3 import slots_of
-from mac.handover.serving_plan import Itinerary
+from mac.handover.serving_plan import ServingPlan
 from mac.traffic import TraceReplay
 from phy.channel.channel import Channel
 from phy.channel.moving import MovingFading
@@ -44,7 +44,7 @@ def check(scenario: CellularScenario) -> None:
 
 
 def uplink_plan(
-    scenario: CellularScenario, channel: Channel, itinerary: Itinerary | None, shape: Shape
+    scenario: CellularScenario, channel: Channel, itinerary: ServingPlan | None, shape: Shape
 ) -> UplinkPlan | None:
     """Path losses to the serving cells, taken with each measurement where anything moves; None on a downlink."""
     if scenario.carrier.direction == "downlink":

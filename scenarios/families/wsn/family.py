@@ -12,10 +12,10 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from allocators.wsn.lifetime_bound import lifetime_bound
 from mac.metrics.satisfaction import Sla
+from mac.wsn import WsnContext
 from mac.wsn.energy_ledger import CAUSES
 from mac.wsn.problem import WsnParts, WsnProblem
 from mac.wsn.settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
-from mac.wsn.types import WsnContext
 from phy.random import Drops
 from phy.sensors.deployment import DeploymentSettings, place_nodes, read_positions
 from phy.sensors.packet_error import SensorLinkSettings

@@ -13,8 +13,8 @@ from oracles_scheduling import Shape, context, slot
 from allocators.contract.check import check_allocator
 from allocators.scheduling.mu_proportional_fair import MultiUserProportionalFair
 from allocators.scheduling.proportional_fair import ProportionalFair
+from mac.scheduling import SchedulingContext, SchedulingObservation
 from mac.scheduling.feasible import require_scheduling
-from mac.scheduling.types import SchedulingContext, SchedulingObservation
 from phy.numerics import log_grid
 from scenarios import run
 
@@ -38,9 +38,9 @@ def alike(shape: Shape, serving: torch.Tensor, seed: int) -> torch.Tensor:
 
 def observed(shape: Shape, seed: int, **given: Any) -> SchedulingObservation:
     made = slot(shape, seed, **given)
-    channel_similarity = alike(shape, made.serving, seed)
+    similarity = alike(shape, made.serving, seed)
     sinr = 10 ** (3 * torch.rand(made.rate_bits.shape, generator=torch.Generator().manual_seed(seed)).double())
-    return replace(made, sinr=sinr, alike=lambda: channel_similarity)
+    return replace(made, sinr=sinr, alike=lambda: similarity)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -69,7 +69,7 @@ def test_partners_equal_plain_loops(seed: int, limit: float) -> None:
                         members,
                         seen.sinr[b, :, k].numpy(),
                         weight[b].numpy(),
-                        seen.channel_similarity[b].numpy(),
+                        seen.similarity[b].numpy(),
                         lambda sinr: float(table()[log_grid.index(torch.tensor([sinr]).double())]),
                         4,
                         limit,

@@ -255,7 +255,7 @@ def test_the_similarity_of_users_is_computed_when_asked_for() -> None:
     tested = shared(Drops(1, (0, 1)), SHARED)
     observation = tested.observe(tested.start())
     assert "similarity" not in vars(observation) and tested.context.users_per_prb == 3
-    alike = observation.channel_similarity
+    alike = observation.similarity
     home = observation.serving[:, :, None] == observation.serving[:, None]
     assert alike.shape == (2, 28, 28) and (alike[~home] == 0).all() and (alike.diagonal(dim1=1, dim2=2) == 1).all()
     assert float(alike.min()) >= 0 and float(alike.max()) <= 1
@@ -264,5 +264,5 @@ def test_the_similarity_of_users_is_computed_when_asked_for() -> None:
     assert 0.05 < float(apart.mean()) < 0.6  # eight ports: 0.125 if directions were drawn at random
     single = engine(Drops(1, (0,)))
     with pytest.raises(ValueError, match="greater than 1"):
-        _ = single.observe(single.start()).channel_similarity
+        _ = single.observe(single.start()).similarity
     assert single.context.users_per_prb == 1

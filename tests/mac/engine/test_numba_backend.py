@@ -21,7 +21,7 @@ from mac.engine.backends.numba_slot import WARM_UP_SLOTS, CompiledSlot
 from mac.engine.engine import Engine
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
-from mac.scheduling.types import SchedulingDecision, SchedulingObservation
+from mac.scheduling import SchedulingDecision, SchedulingObservation
 from phy.numerics import threads
 from phy.random import Drops
 

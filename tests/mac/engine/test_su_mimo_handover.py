@@ -15,7 +15,7 @@ from torch import Tensor
 from mac.engine.radio.su_mimo import RankReport, around_of
 from mac.engine.state import CellState
 from mac.link_adaptation import harq
-from mac.scheduling.types import SchedulingDecision
+from mac.scheduling import SchedulingDecision
 from scenarios import run
 
 

@@ -18,7 +18,7 @@ from mac.engine.radio.uplink import UplinkEngine
 from mac.engine.state import COUNTERS, CellState, Parts
 from mac.engine.uplink_power import UplinkPlan, UplinkSettings, path_loss_db
 from mac.link_adaptation.adaptation import LinkSettings
-from mac.scheduling.types import SchedulingDecision
+from mac.scheduling import SchedulingDecision
 from phy.channel.fading import Fading
 from phy.link.folded_response import unfold
 from phy.link.power_control import prb_power, transmit_power_dbm, uplink_sinr

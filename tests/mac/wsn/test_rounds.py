@@ -14,10 +14,10 @@ from torch import Tensor
 from allocators.registry import available, resolve
 from mac.core.contracts import InfeasibleDecision
 from mac.core.loop import Span, run
+from mac.wsn import Control, WsnDecision
 from mac.wsn.energy_ledger import CAUSES
 from mac.wsn.problem import WsnParts, WsnProblem
 from mac.wsn.settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
-from mac.wsn.types import Control, WsnDecision
 from phy.random import Drops, uniform
 from phy.sensors.deployment import DeploymentSettings, place_nodes
 from phy.sensors.packet_error import SensorLinkSettings

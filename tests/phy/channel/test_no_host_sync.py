@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from mac.handover import a3, measurements
+from mac.handover.settings import HandoverSettings, MeasurementSettings
 from phy.blockage import (
     BlockageEvent,
     ModelASettings,
@@ -35,15 +36,15 @@ def test_trajectories() -> None:
 
 
 def test_handover_and_measurements() -> None:
-    settings = measurements.MeasurementSettings()
+    settings = MeasurementSettings()
     table = measurements.error_table(settings, META, torch.float32)
     keys = DROPS.keys("measurement").to(META)
     rsrp = torch.zeros((2, 5, 21), device=META)
     heard = measurements.first(measurements.sample_db(keys, rsrp, 0, table))
     heard = measurements.update(heard, measurements.sample_db(keys, rsrp, 1, table), settings.weight)
     state = a3.start(heard.filtered_db)
-    rules = a3.rules(a3.HandoverSettings(), 21, 1e-3, META)
-    state, counts = a3.update(state, heard.filtered_db, rsrp[..., 0], 40, rules)
+    rules = a3.rules(HandoverSettings(), 21, 1e-3, META)
+    state, counts = a3.update(state, heard.filtered_db, a3.LinkSinr.same(rsrp[..., 0]), 40, rules)
     assert state.served(41).shape == (2, 5)
     assert counts.shape == (len(a3.COUNTERS), 2, 5) and counts.device == META
 
