@@ -87,7 +87,7 @@ class Calibration(Model):
     """Users of a cell, on average."""
     placement: Literal["per_cell", "uniform"] = "per_cell"
     """As many users in the area of each cell, or anywhere in the network."""
-    attachment: Literal["strongest", "home"] = "strongest"
+    attachment: Literal["strongest", "cell_area"] = "strongest"
     """Each user's cell: the one whose port 0 is received best, or the one in whose area it stands."""
     handover_margin_db: float = Field(default=0.0, ge=0.0, le=20.0)
     """A user may have any cell that is at most so much weaker than the strongest."""

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import functools
 import sys
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import NoReturn, ParamSpec
 
 import typer
 
-from ..errors import ScenarioError
+from ..errors import can_be_helped, message_of
 from ..running.interrupts import ignore_from_now_on
 from .stdio import warnings_in_one_line
 
@@ -34,46 +31,11 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             ignore_from_now_on()
             _stop("; ".join(["interrupted", *map(str, stop.args)]), 130)
         except Exception as error:
-            if not _can_be_helped(error):
+            if not can_be_helped(error):
                 raise
-            _stop(_message(error), 2)
+            _stop(message_of(error), 2)
 
     return safe
-
-
-@contextmanager
-def kept_in(folder: Path) -> Iterator[None]:
-    """Says where the results of a run lie when printing them fails."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise ScenarioError(f"{_message(error)}; the results are whole in {folder}") from None
-
-
-def _can_be_helped(error: Exception) -> bool:
-    """Is this the user's to mend: bad input, a file, an allocator? Anything else is a fault of fairwave's."""
-    if isinstance(error, ValueError | OSError):
-        return True
-    from mac.core.contracts import AllocatorError
-
-    return isinstance(error, AllocatorError)
-
-
-def _message(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError) and not error.filename and _no_current_folder():
-        return "the current folder is no longer there; change to another one"
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    cause = error.__cause__
-    if cause is None or cause.__traceback__ is None or isinstance(cause, ValueError):
-        return str(error)
-    last = traceback.extract_tb(cause.__traceback__)[-1]
-    if last.filename.startswith("<"):  # the import system's own: a module that is not there
-        return str(error)
-    return f"{error}\n  raised in {last.filename}, line {last.lineno}"
 
 
 def _stop(message: str, status: int) -> NoReturn:
@@ -81,11 +43,3 @@ def _stop(message: str, status: int) -> NoReturn:
 
     complain(message)
     raise typer.Exit(status)
-
-
-def _no_current_folder() -> bool:
-    try:
-        Path.cwd()
-    except FileNotFoundError:
-        return True
-    return False

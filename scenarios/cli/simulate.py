@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from .guard import kept_in
 from .options import (
     Allocators,
     Device,
@@ -25,7 +24,7 @@ from .options import (
     names_in,
     print_json,
 )
-from .stdio import chatter_on_stderr
+from .stdio import chatter_on_stderr, kept_in
 
 
 def run(

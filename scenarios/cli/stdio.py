@@ -9,7 +9,10 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import TextIO
+
+from ..errors import ScenarioError, message_of
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _PLAIN = {"±": "+-", "µ": "u", "²": "^2", "⁴": "^4", "→": "->", "–": "-", "∞": "inf"}  # noqa: RUF001
@@ -118,3 +121,15 @@ def chatter_on_stderr(wanted: bool = True) -> Iterator[None]:
         sys.stdout.flush()
         os.dup2(kept, _STDOUT)
         os.close(kept)
+
+
+@contextmanager
+def kept_in(folder: Path) -> Iterator[None]:
+    """Says where the results of a run are when printing them fails."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ScenarioError(f"{message_of(error)}; the results are whole in {folder}") from None

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable
 from importlib.metadata import entry_points
 
-from mac.core.plugin_traceback import plug_in_line, told
+from mac.core.plugin_traceback import describe_error, plug_in_line
 
 from ..errors import ScenarioError, did_you_mean, shown
 from .family import Bound, Family, Imported, Labels, ReportSection, RunPlot
@@ -110,5 +110,7 @@ def every(known: Callable[[str], Family] = find) -> list[Family]:
         except Exception as error:  # a plug-in's module may raise anything at all when it is imported
             if name in _BUILT_IN:
                 raise
-            warnings.warn(f"the family '{name}' is left out: {told(error)}{plug_in_line(error)}", stacklevel=2)
+            warnings.warn(
+                f"the family '{name}' is left out: {describe_error(error)}{plug_in_line(error)}", stacklevel=2
+            )
     return found

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from mac.core.plugin_traceback import is_users
+from mac.core.plugin_traceback import is_user_file
 
 from .read_files import require_modules
 
@@ -177,7 +177,7 @@ def _is_users(thing: type | types.FunctionType) -> bool:
     require_modules([str(thing.__module__)])
     if file is None:
         return str(thing.__module__).partition(".")[0] not in sys.stdlib_module_names
-    return is_users(file) or "<" in thing.__qualname__
+    return is_user_file(file) or "<" in thing.__qualname__
 
 
 def _has_file(thing: type | types.FunctionType) -> bool:

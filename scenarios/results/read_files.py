@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
-from mac.core.plugin_traceback import is_users
+from mac.core.plugin_traceback import is_user_file
 
 ROOMS = ("phy", "mac", "allocators", "scenarios")
 _IMPORTERS = ("import_module", "__import__")
@@ -64,7 +64,7 @@ class _FileWatch:
             return
         self.reads[path] = None  # as it is opened once more, to be read here
         writes = flags & os.O_ACCMODE == os.O_WRONLY or flags & os.O_CREAT
-        if not writes and is_users(path) and (digest := file_digest(Path(path))):
+        if not writes and is_user_file(path) and (digest := file_digest(Path(path))):
             self.reads[path] = digest
             self.readers[path] = (digest, frozenset(_modules_above(sys._getframe(2))))
 
@@ -147,7 +147,7 @@ def _import_of(module: ModuleType, spec: object) -> _Import | None:
         return None
     path = Path(os.path.abspath(file))
     path = next((place for place in (path, *path.parents) if place.is_file()), path)  # the archive that it is in
-    if not is_users(str(path)):
+    if not is_user_file(str(path)):
         return None
     return _Import(spec, str(path), file_digest(path), frozenset([*_named_in(module), *_said_in(module, path)]))
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mac.core.plugin_traceback import plug_in_line, said, told
+from mac.core.plugin_traceback import describe_error, error_text, plug_in_line
 
 from .. import families
 from ..errors import ScenarioError
@@ -164,7 +164,7 @@ def _instance(given: object) -> object:
         return given()
     except TypeError as error:
         raise ScenarioError(
-            f"{given.__name__} cannot be made without arguments ({said(error)}); give an object instead"
+            f"{given.__name__} cannot be made without arguments ({error_text(error)}); give an object instead"
         ) from None
 
 
@@ -189,7 +189,7 @@ def _is_plain(value: object) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    return said(error) if isinstance(error, ValueError) else told(error)
+    return error_text(error) if isinstance(error, ValueError) else describe_error(error)
 
 
 _RAN: dict[int, tuple[Any, str, str]] = {}  # by id: a weak reference to an object, its content before and after a run

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mac.core.allocator_guard import settled
+from mac.core.allocator_guard import default_settings
 
 from .. import families
 from ..config.loading import Source, load, scenario_hash
@@ -73,7 +73,7 @@ def run(
 def execute(scenario: ScenarioBase, entrants: Sequence[Entrant], options: Options) -> Result:
     """Checks everything, then runs what is missing, then writes the tables and plots."""
     began = time.perf_counter()
-    with _saying_what_is_kept() as folders, interrupts() as ctrl_c, contents_kept(entrants), settled():
+    with _saying_what_is_kept() as folders, interrupts() as ctrl_c, contents_kept(entrants), default_settings():
         with watching_files(anew=True):
             family = families.find(scenario.family)
             check(entrants, family)

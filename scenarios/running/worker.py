@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mac.core.allocator_guard import settled
+from mac.core.allocator_guard import default_settings
 
 from ..results.read_files import watching_files
 from .batch import Piece, run_batch, threads
@@ -47,7 +47,7 @@ def run_pickled_batch(pickle_of_batch: bytes, counts: Path, number: int) -> Batc
         try:
             with watching_files():
                 plan, batch = unpickled_batch(pickle_of_batch)
-            with settled(), threads(plan.device):
+            with default_settings(), threads(plan.device):
                 pieces.extend(run_batch(plan, batch, advance))  # those before an error stay
         except Exception as failure:
             error = _portable(failure)

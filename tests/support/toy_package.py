@@ -15,7 +15,7 @@ import typer
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from allocators.contract.cases import Case, FamilyCheck, Luck
+from allocators.contract.cases import Case, CaseRandom, FamilyCheck
 from mac.core.contracts import InfeasibleDecision
 from mac.metrics.metric import Metric
 from phy.random import Drops
@@ -89,7 +89,7 @@ def require(decision: Any, demand: Tensor, context: object) -> None:
 
 def play(drops: Drops) -> tuple[toy_family.ToyContext, list[Tensor]]:
     """Three reports of four users."""
-    luck = Luck(drops, "four users")
+    luck = CaseRandom(drops, "four users")
     reports = [1e6 * luck("demand", 4, interval=number).to(torch.float32) for number in range(3)]
     return toy_family.ToyContext(drops, 4), reports
 

@@ -11,7 +11,7 @@
 | ``mobility`` | trajectories and serving cells |
 | ``traffic`` | packets of a drop |
 | ``uplink`` | checks and path losses of an uplink |
-| ``dominant_interferers`` | checks of ``fading.faded_interferers`` |
+| ``dominant_interferers`` | checks of ``fading.dominant_interferers`` |
 | ``named_files`` | files that a scenario names |
 | ``labels`` | coordinates of the results |
 | ``estimates``, ``mimo_estimates`` | memory and time of a batch |

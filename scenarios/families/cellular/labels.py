@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mac.engine.engine import Engine
-from mac.slicing.types import Service
+from mac.slicing.settings import Service
 from mac.traffic.queue_delay import BIN_EDGES_S
 
 from ..family import Labels

@@ -30,7 +30,7 @@ def check_traces(scenario: CellularScenario) -> None:
     for i, group in enumerate(scenario.users):
         if isinstance(group.traffic, TraceReplay) and group.count:
             try:
-                group.traffic.located()
+                group.traffic.locate()
             except TraceError as error:
                 problems.append(f"{scenario.name}: users.{i}.traffic of group '{group.name}': {error}")
     if problems:

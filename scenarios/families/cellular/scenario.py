@@ -10,10 +10,10 @@ from pydantic import field_validator, model_validator
 
 from mac.handover.a3 import rules
 from phy.antenna.element import SectorAntennaSettings
-from phy.blockage import ScriptedSettings, write_script
+from phy.blockage import ScriptedSettings, build_script
 from phy.link.effective_sinr import require_betas
 from phy.mobility import Replay
-from phy.sionna_adapter.channel import require_possible
+from phy.sionna_adapter.channel import require_sionna_support
 from phy.topology.sites import build_topology
 from phy.tr38901.pathloss import require_base_height
 
@@ -39,19 +39,19 @@ class CellularScenario(CellularSections):
 
     @model_validator(mode="after")
     def _antennas_fit(self) -> CellularScenario:
-        if self.antennas is None:
+        if self.mimo is None:
             return self
         if self.antenna != SectorAntennaSettings():
             raise ValueError(
-                "antenna and antennas are both given; write the antenna of the cells in antennas.base, and leave "
+                "antenna and mimo are both given; write the antenna of the cells in mimo.base, and leave "
                 "antenna out, or at its defaults where a preset sets it (antenna.kind: sector)"
             )
         if self.fading.model == "none":
-            raise ValueError("fading.model is 'none', but antennas need rays; set it to rays, or leave antennas out")
-        if self.topology.sectors == 1 and self.antennas.base.rows_per_port > 1:
-            base = self.antennas.base
+            raise ValueError("fading.model is 'none', but mimo needs rays; set it to rays, or leave mimo out")
+        if self.topology.sectors == 1 and self.mimo.base.rows_per_port > 1:
+            base = self.mimo.base
             raise ValueError(
-                f"antennas.base has {base.rows_per_port} elements a port, but sites of one sector have elements of "
+                f"mimo.base has {base.rows_per_port} elements a port, but sites of one sector have elements of "
                 f"0 dBi; give it as many ports as elements ({base.elements}), or the sites three sectors"
             )
         return self
@@ -88,7 +88,7 @@ class CellularScenario(CellularSections):
     @model_validator(mode="after")
     def _provider_can(self) -> CellularScenario:
         if self.channel.provider == "sionna":
-            require_possible(self.propagation, self.antenna, self.fading, rays_only=self.on_the_way)
+            require_sionna_support(self.propagation, self.antenna, self.fading, rays_only=self.on_the_way)
         return self
 
     @model_validator(mode="after")
@@ -96,7 +96,7 @@ class CellularScenario(CellularSections):
         for number, blockage in enumerate(self.blockage):
             if isinstance(blockage, ScriptedSettings):
                 try:
-                    write_script(blockage, build_topology(self.topology), group_names(self))
+                    build_script(blockage, build_topology(self.topology), group_names(self))
                 except ValueError as error:
                     raise ValueError(f"blockage.{number}: {error}") from None
                 self._warn_of_what_comes_too_late(blockage, number)
@@ -122,11 +122,11 @@ class CellularScenario(CellularSections):
         return self
 
     @model_validator(mode="after")
-    def _home_means_something(self) -> CellularScenario:
+    def _cell_area_means_something(self) -> CellularScenario:
         for number, group in enumerate(self.users):
-            if isinstance(group.mobility, Replay) and group.count and self.attachment == "home":
+            if isinstance(group.mobility, Replay) and group.count and self.attachment == "cell_area":
                 raise ValueError(
                     f"users.{number}.mobility: users who follow a file start where it says and not in the area of a "
-                    "cell, so 'home' means nothing to them; set attachment to 'strongest'"
+                    "cell, so 'cell_area' means nothing to them; set attachment to 'strongest'"
                 )
         return self

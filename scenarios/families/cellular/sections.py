@@ -9,17 +9,15 @@ from pydantic import Field
 
 from mac.carrier import CarrierSettings
 from mac.engine.uplink_power import UplinkSettings
-from mac.handover.a3 import HandoverSettings
-from mac.handover.measurements import MeasurementSettings
+from mac.handover.settings import HandoverSettings, MeasurementSettings
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
 from phy.antenna.element import SectorAntennaSettings
 from phy.blockage import BlockageSettings
 from phy.channel.channel import ChannelSettings
 from phy.channel.fading import FadingSettings
-from phy.channel.moving import MotionSettings
-from phy.link.mimo_settings import AntennaSettings
-from phy.mobility import Static
+from phy.link.mimo_settings import MimoSettings
+from phy.mobility import RectangleSettings, Static
 from phy.power_consumption import PowerSettings
 from phy.topology.sites import TopologySettings
 from phy.tr38901.settings import PropagationSettings
@@ -37,7 +35,7 @@ class CellularSections(ScenarioBase):
     """Path loss, shadowing, line of sight."""
     antenna: SectorAntennaSettings = Field(default_factory=SectorAntennaSettings)
     """Antennas of the cells, all alike."""
-    antennas: AntennaSettings | None = None
+    mimo: MimoSettings | None = None
     """Panels of antennas at both ends, in place of ``antenna``; left out, both ends have one antenna."""
     carrier: CarrierSettings = Field(default_factory=CarrierSettings)
     """Bandwidth, numerology, power, overhead."""
@@ -46,16 +44,16 @@ class CellularSections(ScenarioBase):
     fading: FadingSettings = Field(default_factory=FadingSettings)
     """Small-scale fading."""
     channel: ChannelSettings = Field(default_factory=ChannelSettings)
-    """Who draws the air."""
+    """Source of the channel, and how often it is taken anew where users move."""
     link: LinkSettings = Field(default_factory=LinkSettings)
     """Channel reports and link adaptation."""
     harq: HarqSettings = Field(default_factory=HarqSettings)
     """Retransmissions."""
     power: PowerSettings = Field(default_factory=PowerSettings)
     """Energy that base stations take."""
-    motion: MotionSettings = Field(
-        default_factory=MotionSettings, description="How often the air is taken anew, and the area of the walks."
-    )
+    mobility_area: RectangleSettings | None = None
+    """Rectangle that users do not leave; left out, the endless network with wrap-around, the hall, or the box of the
+    cells."""
     blockage: tuple[BlockageSettings, ...] = Field(default=(), max_length=16, description="What stands in the way.")
     handover: HandoverSettings | None = None
     """When users change their cell; left out, every user keeps the cell of the start."""
@@ -65,8 +63,8 @@ class CellularSections(ScenarioBase):
     """Room of each user's queue; what finds it full is dropped."""
     placement: Literal["per_cell", "uniform"] = "per_cell"
     """As many users in the area of each cell, or anywhere in the network."""
-    attachment: Literal["home", "strongest"] = "strongest"
-    """Each user's cell: the one in whose area it stands, or the one heard best on average."""
+    attachment: Literal["cell_area", "strongest"] = "strongest"
+    """Cell of each UE: the one in whose area it was placed, or the one that it receives best on average."""
     users: tuple[UserGroup, ...] = Field(min_length=1)
     """Groups of users."""
 

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from mac.metrics.satisfaction import Sla
 from mac.traffic import TraceReplay, TrafficModel
-from mac.traffic.trace_paths import matching
+from mac.traffic.trace_paths import match_files
 from phy.mobility import MobilitySettings, Replay, Static
 
 from ...errors import is_unicode, shown
@@ -79,7 +79,7 @@ def _beside(pattern: str, folders: Sequence[Path]) -> str:
     if Path(pattern).is_absolute():
         return pattern
     return _in_utf8(
-        next((str(folder / pattern) for folder in folders if matching(folder.absolute() / pattern)), pattern)
+        next((str(folder / pattern) for folder in folders if match_files(folder.absolute() / pattern)), pattern)
     )
 
 

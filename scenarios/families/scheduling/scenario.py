@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 
 from mac.scheduling.problem import SchedulingProblem
-from mac.slicing.types import Service
+from mac.slicing.settings import Service
 from phy.random import Drops
 
 from ..cellular import engine_factory, estimates, named_files

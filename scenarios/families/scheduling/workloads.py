@@ -16,7 +16,7 @@ class Downlink:
     prbs: int
     batches: tuple[int, ...]
     users_per_cell: int = 10
-    faded_interferers: int | None = None
+    dominant_interferers: int | None = None
     window_s: float = 1.0
     allocator: str = "proportional_fair"
     rate: str = "slots_per_s"
@@ -41,7 +41,11 @@ class Downlink:
     @property
     def fast(self) -> Mapping[str, Any] | None:
         """Fading of the strongest interferers alone; None where the workload names no number of them."""
-        return None if self.faded_interferers is None else {"fading": {"faded_interferers": self.faded_interferers}}
+        return (
+            None
+            if self.dominant_interferers is None
+            else {"fading": {"dominant_interferers": self.dominant_interferers}}
+        )
 
     def repeated(self, problem: Any, times: int) -> Any:
         """Returns the problem with each of its drops so many times, as if they were different ones."""
@@ -73,21 +77,21 @@ class Downlink:
             "allocators": [allocator],
             "topology": {"layout": "hexagonal", "sites": self.sites, "sectors": self.sectors, "wrap_around": True},
             "carrier": {"prbs": self.prbs},
-            "attachment": "home",
+            "attachment": "cell_area",
             "users": [{"name": "ue", "count": self.users_per_cell, "traffic": {"model": "full_buffer"}}],
         }
 
 
 WORKLOADS: dict[str, Downlink] = {
-    "W1": Downlink(sites=7, sectors=1, prbs=50, batches=(1, 8, 32), faded_interferers=3),
-    "W2": Downlink(sites=7, sectors=3, prbs=100, batches=(1, 4, 8), faded_interferers=3),
-    "W3": Downlink(sites=19, sectors=3, prbs=100, batches=(1, 2), faded_interferers=3),
+    "W1": Downlink(sites=7, sectors=1, prbs=50, batches=(1, 8, 32), dominant_interferers=3),
+    "W2": Downlink(sites=7, sectors=3, prbs=100, batches=(1, 4, 8), dominant_interferers=3),
+    "W3": Downlink(sites=19, sectors=3, prbs=100, batches=(1, 2), dominant_interferers=3),
 }
 """7 cells x 10 UE on 50 PRB, 21 x 10 on 100 and 57 x 10 on 100, slots of 1 ms."""
 
 SCALES: dict[str, Downlink] = {
     f"{sites * sectors * users}": Downlink(
-        sites, sectors, prbs=50, batches=(1,), users_per_cell=users, faded_interferers=3, window_s=0.01
+        sites, sectors, prbs=50, batches=(1,), users_per_cell=users, dominant_interferers=3, window_s=0.01
     )
     for sites, sectors, users in ((7, 1, 10), (7, 3, 10), (19, 3, 10), (19, 3, 36))
 }

@@ -89,7 +89,7 @@ def test_both_modes_are_measured_where_there_are_two(monkeypatch: pytest.MonkeyP
 def test_modes_and_compiling_are_settings_of_the_scenario() -> None:
     case = Case("W2", 3, "fast", Options(compiled=False))
     scenario = bench.as_scenario(WORKLOADS["W2"], case)
-    assert scenario["fading"] == {"faded_interferers": 3}
+    assert scenario["fading"] == {"dominant_interferers": 3}
     assert "fading" not in bench.as_scenario(WORKLOADS["W2"], Case("W2", 3, "exact", Options()))
 
 
