@@ -143,7 +143,7 @@ def core_files() -> Iterator[Path]:
         yield from [place] if place.is_file() else sorted((*place.rglob("*.py"), *place.rglob("*.j2")))
 
 
-@pytest.mark.parametrize("path", core_files(), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", list(core_files()), ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_core_speaks_of_no_family(path: Path) -> None:
     """Names, comments, docstrings and strings count; ``slice_prbs`` and ``SensorField`` hold a word."""
     words = {word: family for family, texts in WORDS.items() for word in texts.split()}
