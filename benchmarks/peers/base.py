@@ -78,7 +78,7 @@ class Session:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contender:
+class Simulator:
     """A simulator, as far as it does this work."""
 
     name: str
@@ -106,7 +106,7 @@ class Contender:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Peer(Contender):
+class Peer(Simulator):
     """Somebody else's simulator."""
 
     prepare: Callable[[Size, int], Session]
@@ -118,7 +118,7 @@ class Peer(Contender):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fairwave(Contender):
+class Fairwave(Simulator):
     """Ours, by the very measurement of ``fairwave bench``, whose windows have their own length."""
 
     mode: str = "exact"

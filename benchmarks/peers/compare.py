@@ -23,13 +23,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.peers import isaac_net, mobile_env, sionna_sys
-from benchmarks.peers.base import Contender, Fairwave, Reading, Size
+from benchmarks.peers.base import Fairwave, Reading, Simulator, Size
 from scenarios.bench.workloads import WORKLOADS, Downlink
 from scenarios.errors import ScenarioError, did_you_mean
 
 DOWNLINKS = {name: workload for name, workload in WORKLOADS.items() if isinstance(workload, Downlink)}
 SIZES = {name: Size(name, its.sites, its.sectors, its.prbs, its.users_per_cell) for name, its in DOWNLINKS.items()}
-OURS: list[Contender] = [
+OURS: list[Simulator] = [
     Fairwave(
         name="fairwave",
         distribution="fairwave",
@@ -47,7 +47,7 @@ OURS: list[Contender] = [
         mode="fast",
     ),
 ]
-PEERS: list[Contender] = [*isaac_net.PEERS, *sionna_sys.PEERS, *mobile_env.PEERS]
+PEERS: list[Simulator] = [*isaac_net.PEERS, *sionna_sys.PEERS, *mobile_env.PEERS]
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -108,7 +108,7 @@ def _mute() -> None:
 
 
 def sitting(
-    contenders: Sequence[Contender],
+    contenders: Sequence[Simulator],
     workloads: Sequence[str],
     rounds: int,
     take: Callable[[str, str, int], Reading | str],
@@ -139,7 +139,7 @@ def _note(figures: Figures, batch: int, outcome: Reading | str) -> None:
         figures.readings.setdefault(batch, []).append(outcome)
 
 
-def table(contenders: Sequence[Contender], workloads: Sequence[str], results: Results) -> str:
+def table(contenders: Sequence[Simulator], workloads: Sequence[str], results: Results) -> str:
     """In Markdown: rates of one network / of the best batch, and how many times faster fairwave is."""
     present = [one for one in contenders if isinstance(one, Fairwave)]
     head = ["simulator", "version", *(f"{workload}, slots/s" for workload in workloads)]
@@ -191,7 +191,7 @@ def _markdown(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join([rows[0], "|" + "|".join("-" * (width + 2) for width in wide) + "|", *rows[1:]])
 
 
-def as_json(contenders: Sequence[Contender], workloads: Sequence[str], results: Results) -> dict[str, Any]:
+def as_json(contenders: Sequence[Simulator], workloads: Sequence[str], results: Results) -> dict[str, Any]:
     """Every reading."""
     rows = []
     for one in contenders:
