@@ -42,8 +42,8 @@ demo: $(STAMP)
 test: lint types unit
 
 docs: $(DOCS_STAMP)
-	OMP_NUM_THREADS=1 $(PYTHON) -m mkdocs build --quiet --strict
-	@echo "build/site/index.html"
+	NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 $(PYTHON) -m mkdocs build --quiet --strict
+	@echo "build/site/index.html; with search: $(PYTHON) -m http.server --directory build/site"
 
 lint: $(STAMP)
 	$(PYTHON) -m ruff check .

@@ -55,14 +55,15 @@ def api_page(name: str) -> str:
     """A page of one package: its own docstring, then each public module in it."""
     folder = ROOT.joinpath(*name.split("."))
     modules = [f"{name}.{path.stem}" for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")]
-    return f"# {name}\n\n" + "\n\n".join(f"::: {each}" for each in (name, *modules)) + "\n"
+    own = f"# {name}\n\n::: {name}\n    options:\n      show_root_heading: false\n"
+    return "\n".join((own, *(f"::: {each}\n" for each in modules)))
 
 
 def command_line() -> str:
     """The page of all commands with what ``--help`` prints."""
     from scenarios.cli.main import app
 
-    os.environ["TERMINAL_WIDTH"] = "100"
+    os.environ["TERMINAL_WIDTH"] = "84"
     parts = ["# Command line", "What `fairwave COMMAND --help` prints, of the version that made this page."]
     for words in command_names(app):
         title = " ".join(("fairwave", *words))
@@ -83,7 +84,7 @@ def command_names(app: Any) -> Iterator[tuple[str, ...]]:
 def _help(app: Any, words: tuple[str, ...]) -> str:
     from typer.testing import CliRunner
 
-    printed = CliRunner().invoke(app, [*words, "--help"], prog_name="fairwave", env={"NO_COLOR": "1", "COLUMNS": "100"})
+    printed = CliRunner().invoke(app, [*words, "--help"], prog_name="fairwave", env={"NO_COLOR": "1", "COLUMNS": "84"})
     if printed.exit_code:
         raise RuntimeError(f"fairwave {' '.join(words)} --help ends with status {printed.exit_code}: {printed.output}")
     return "\n".join(line.rstrip() for line in printed.output.strip("\n").splitlines())
