@@ -57,7 +57,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_lines_are_not_endless(page: Path) -> None:
     prose = [line for line in page.read_text(encoding="utf-8").splitlines() if "|" not in line]
-    assert max(map(len, prose)) <= 160
+    assert max(map(len, prose)) <= 150
 
 
 def test_every_page_is_in_the_index() -> None:
