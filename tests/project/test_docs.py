@@ -60,6 +60,12 @@ def test_lines_are_not_endless(page: Path) -> None:
     assert max(map(len, prose)) <= 150
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_ue_is_it(page: Path) -> None:
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    assert re.findall(r"\b(?:he|him|his|himself|whom|nobody|everybody|somebody)\b", prose, re.IGNORECASE) == []
+
+
 def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "index.md").read_text()
     assert [
