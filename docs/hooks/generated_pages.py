@@ -10,11 +10,12 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
-from mkdocs.structure.pages import Page
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("phy", "mac", "allocators", "scenarios")
@@ -33,6 +34,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the generated pages to the site."""
+    from mkdocs.structure.files import File
+
     made = {"reference/command-line.md": command_line(), "reference/scenario-schema.md": scenario_schema()}
     made |= {f"reference/api/{name}.md": api_page(name) for room in ROOMS for name in packages(room)}
     for uri, text in made.items():
