@@ -71,7 +71,7 @@ from dataclasses import dataclass
 
 import torch
 
-from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
 
 
 @dataclass

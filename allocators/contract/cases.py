@@ -36,7 +36,7 @@ class FamilyCheck:
     cases: tuple[Case, ...]
 
 
-class Luck:
+class CaseRandom:
     """Uniform numbers of each drop by stream and interval, so that a drop is the same alone and in a batch."""
 
     def __init__(self, drops: Drops, case: str) -> None:

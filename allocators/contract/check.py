@@ -14,8 +14,8 @@ from typing import Any
 
 from torch import Tensor
 
-from mac.core.allocator_guard import Hinting, Kept
-from mac.core.plugin_traceback import plug_in_line, said, told
+from mac.core.allocator_guard import AttributeHints, SettingsGuard
+from mac.core.plugin_traceback import describe_error, error_text, plug_in_line
 from phy.random import Drops
 
 from .. import registry
@@ -153,7 +153,7 @@ def _judged_run(
         try:
             contract.require(decision, twin, true_context)
         except ValueError as error:
-            breaches.append(("feasible", f"in the case '{case.name}' {said(error)}"))
+            breaches.append(("feasible", f"in the case '{case.name}' {error_text(error)}"))
             break
         decisions.append(tensors(decision))
     return decisions, breaches
@@ -186,12 +186,12 @@ class _Tried:
 
     def _call(self, method: str, when: str, seen: Mapping[str, object], function: Callable[[], Any]) -> Any:
         try:
-            with Kept(f"{method}()"), Hinting(seen):
+            with SettingsGuard(f"{method}()"), AttributeHints(seen):
                 return function()
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            what = f"{method}() raised {told(error)}{plug_in_line(error)}"
+            what = f"{method}() raised {describe_error(error)}{plug_in_line(error)}"
             raise _Broken(f"in the case '{self.case.name}'{when} {what}") from error
 
 
@@ -217,7 +217,7 @@ def _maker(given: object, family: str) -> tuple[Callable[[], Any], str, str | No
     try:
         copy.deepcopy(given)
     except Exception as error:
-        return lambda: given, label, f"it cannot be copied: copy.deepcopy raised {told(error)}"
+        return lambda: given, label, f"it cannot be copied: copy.deepcopy raised {describe_error(error)}"
     return lambda: copy.deepcopy(given), label, None
 
 
@@ -270,14 +270,14 @@ def _misfit(allocator: Any, contract: FamilyCheck) -> str:
     context, observations = contract.cases[-1].play(DROPS)
     method = "reset"
     try:
-        with Kept("it"):
+        with SettingsGuard("it"):
             allocator.reset(context, _SEED)
             method = "decide"
             decision = allocator.decide(observations[0])
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit() too
-        return f"{method}() raised {told(error)}{plug_in_line(error)}"
+        return f"{method}() raised {describe_error(error)}{plug_in_line(error)}"
     if isinstance(decision, contract.decision):
         return ""
     return f"decide() returned {type(decision).__name__}, not {contract.decision.__name__}"

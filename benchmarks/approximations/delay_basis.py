@@ -4,7 +4,7 @@
 
 Quantiles of the SINR of a PRB at full load, as each user's own cell would serve it, less those of a basis that leaves
 nothing out: the same drops, slots and rays. With ``--rates``: rates of users under proportional fair, less those of
-that basis, drop by drop, with 95 % intervals. Errors as in ``faded_interferers.py``, whose histograms these are.
+that basis, drop by drop, with 95 % intervals. Errors as in ``dominant_interferers.py``, whose histograms these are.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from mac.metrics.intervals import summary
 from phy.channel.channel import Channel, ChannelPlan, build_channel
-from phy.link.dominant_interferers import strongest
+from phy.link.dominant_interferers import dominant_links
 from phy.link.sinr import received_power
 from phy.random import Drops, uniform
 from scenarios import load, run
@@ -141,12 +141,12 @@ def slots_of(slot_s: float) -> range:
 def _sinrs(channel: Channel, power: Tensor, activity: Tensor, numbers: Sequence[int]) -> list[Tensor]:
     """SINR ``[U, K]`` for each number of interferers, and the exact one, of the powers ``[U, C, K]``."""
     cells, prbs = activity.shape
-    everyone = strongest(channel.mean_snr, channel.serving, cells - 1).cell[0]
+    everyone = dominant_links(channel.mean_snr, channel.serving, cells - 1).cell[0]
     signal = power.gather(1, everyone[:, :1, None].expand(-1, -1, prbs))[:, 0]
     others = (power * activity).gather(1, everyone[:, 1:, None].expand(-1, -1, prbs))
     out = []
     for number in numbers:
-        rest = strongest(channel.mean_snr, channel.serving, number).interference(activity[None])[0]
+        rest = dominant_links(channel.mean_snr, channel.serving, number).interference(activity[None])[0]
         out.append(signal / (1.0 + others[:, :number].sum(1) + rest))
     return [*out, signal / (1.0 + others.sum(1))]
 
@@ -207,7 +207,7 @@ def print_rates(name: str, drops: int, numbers: Sequence[int]) -> None:
     print("| N | " + " | ".join(title for _, title, _ in shown) + " | mean, % |")
     print("|--:|" + "--:|" * (len(shown) + 1))
     for number in numbers:
-        some = quiet_rates(name, drops, {"fading.faded_interferers": number})
+        some = quiet_rates(name, drops, {"fading.dominant_interferers": number})
         each = [difference(some[key] - exact[key], digits) for key, _, digits in shown]
         share = difference(100.0 * (some["mean"] / exact["mean"] - 1.0), 2)
         print(f"| {number} | {' | '.join(each)} | {share} |", flush=True)

@@ -40,7 +40,7 @@ SCENARIO: dict[str, Any] = {
     "topology": {"sites": 7, "sectors": 1, "isd_m": 200, "min_distance_m": 10, "bs_height_m": 10},
     "propagation": {"model": "umi", "carrier_hz": 3.5e9, "indoor_share": 0},
     "carrier": {"prbs": 12},
-    "motion": {"update_s": 0.04},
+    "channel": {"update_s": 0.04},
     "handover": {},
     "users": [{"name": "walkers", "traffic": {"model": "full_buffer"}}],
 }
@@ -63,10 +63,10 @@ def along(engine: Engine) -> tuple[Tensor, Tensor, Tensor]:
     assert plan is not None and isinstance(fading, MovingFading)
     slots = plan.period_slots * plan.serving.shape[1]
     cell = plan.serving[0, :, 0].repeat_interleave(plan.period_slots)[:slots]
-    away = plan.back[0, :, 0].repeat_interleave(plan.period_slots) > torch.arange(slots)
+    away = plan.served_from_slot[0, :, 0].repeat_interleave(plan.period_slots) > torch.arange(slots)
     blocks = [fading.coordinates(first, 50, 1e-3)[0, 0] for first in range(0, slots, 50)]
     power = torch.cat(blocks).unflatten(-1, (engine.cells, -1)).square().sum(-1)[:slots] / engine.prbs
-    mean = torch.stack(list(fading.courses[0].snr(range(slots))))[:, 0]
+    mean = torch.stack(list(fading.moving_drops[0].snr(range(slots))))[:, 0]
     both = [_sinr_db(snr, cell).masked_fill(away, torch.nan) for snr in (power, mean)]
     return both[0], both[1], cell
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from allocators.scheduling.proportional_fair import ProportionalFair
-from mac.scheduling.types import SchedulingDecision, SchedulingObservation
+from mac.scheduling import SchedulingDecision, SchedulingObservation
 
 COMMAND = [sys.executable, "-c", "from scenarios.cli.main import main; main()"]
 LIMITS_S = {"fairwave --help": 0.5, "fairwave list": 1.5, "first slot of slicing-quickstart": 5.0}

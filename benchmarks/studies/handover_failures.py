@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mac.handover.a3 import COUNTERS, HandoverSettings, rules
-from mac.handover.measurements import MeasurementSettings
-from mac.handover.serving_plan import follow, period_slots
+from mac.handover.a3 import COUNTERS, rules
+from mac.handover.serving_plan import period_slots, plan_drop
+from mac.handover.settings import HandoverSettings, MeasurementSettings
 from phy.channel.channel import frequency_basis
-from phy.channel.moving import Course
+from phy.channel.moving import MovingDrop
 from phy.random import Drops
 from scenarios import load
 from scenarios.families import find
@@ -70,7 +70,7 @@ def levels(case: CellularScenario, drops: int) -> list[tuple[Drops, list[Tensor]
     found = []
     for number in range(drops):
         drop = Drops(case.seed, (number,))
-        found.append((drop, list(Course(drop, plan, motion, frequency_basis(plan)).snr(slots))))
+        found.append((drop, list(MovingDrop(drop, plan, motion, frequency_basis(plan)).snr(slots))))
     return found
 
 
@@ -83,7 +83,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     air = {}
     for name, changes in AIRS.items():
-        often = {"duration_s": given.duration_s, "warmup_s": 0.0, "motion.update_s": 0.04}
+        often = {"duration_s": given.duration_s, "warmup_s": 0.0, "channel.update_s": 0.04}
         case = load("mobility-macro", **often, **changes)
         assert isinstance(case, CellularScenario)
         air[name] = levels(case, given.drops)
@@ -94,7 +94,7 @@ def main() -> None:
     for name, end, settings, coefficient in CASES:
         rule = rules(HandoverSettings(**settings), case.cells, case.carrier.slot_s, torch.device("cpu"))
         measured = MeasurementSettings(filter_coefficient=coefficient)  # type: ignore[arg-type]
-        counts = sum(follow(drop, snr, measured, rule).counts.sum((0, 1)) for drop, snr in air[end])
+        counts = sum(plan_drop(drop, snr, measured, rule).counts.sum((0, 1)) for drop, snr in air[end])
         assert isinstance(counts, Tensor)
         cells = []
         for number, speed in enumerate(speeds):

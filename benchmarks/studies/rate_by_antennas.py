@@ -26,7 +26,7 @@ def base(columns: int, polarizations: int = 2) -> dict[str, Any]:
 
 
 CASES: dict[str, dict[str, Any] | None] = {
-    "no `antennas`": None,
+    "no `mimo`": None,
     "1 x 1": {"base": base(1, 1), "ue": {}},
     "2 x 2": {"base": base(1), "ue": {**_CROSS, "ports": 2}},
     "2 x 4": {"base": base(2), "ue": {**_CROSS, "ports": 2}},
@@ -38,7 +38,7 @@ CASES: dict[str, dict[str, Any] | None] = {
 """Receiving by transmitting ports."""
 
 
-def measure(antennas: dict[str, Any] | None, drops: int) -> dict[str, float]:
+def measure(mimo: dict[str, Any] | None, drops: int) -> dict[str, float]:
     """Rates of one case, and its first BLER."""
     change: dict[str, Any] = {
         "drops": drops,
@@ -50,7 +50,7 @@ def measure(antennas: dict[str, Any] | None, drops: int) -> dict[str, float]:
         "users.ftp.count": 4,
         "users.ftp.traffic": {"model": "full_buffer"},
         "allocators": ["round_robin"],
-        "antennas": antennas,
+        "mimo": mimo,
     }
     with tempfile.TemporaryDirectory() as folder:
         result = run(load("scheduling-macro", **change), out=f"{folder}/run", progress=False, plots=False)
@@ -67,8 +67,8 @@ def main() -> None:
     torch.set_num_threads(1)
     drops = parser.parse_args().drops
     print("| receiving x transmitting ports | mean rate, Mbit/s | worst tenth | first BLER |\n|---|---|---|---|")
-    for name, antennas in CASES.items():
-        seen = measure(antennas, drops)
+    for name, mimo in CASES.items():
+        seen = measure(mimo, drops)
         print(f"| {name} | {seen['rate'] / 1e6:.2f} | {seen['worst'] / 1e6:.2f} | {seen['bler']:.3f} |", flush=True)
 
 

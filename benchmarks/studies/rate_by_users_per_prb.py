@@ -37,7 +37,7 @@ PRECODERS: dict[str, dict[str, Any]] = {
 }
 """Precoding and the most users of a PRB."""
 
-AIRS: dict[str, dict[str, Any]] = {
+CHANNELS: dict[str, dict[str, Any]] = {
     "one site, 3 km/h": {"topology.sites": 1, "topology.wrap_around": False},
     "seven sites, 3 km/h": {},
     "one site, 30 km/h": {"topology.sites": 1, "topology.wrap_around": False, "users.ftp.speed_kmh": 30.0},
@@ -45,9 +45,9 @@ AIRS: dict[str, dict[str, Any]] = {
 """Who interferes, and how old a report feels."""
 
 
-def measure(antennas: dict[str, Any], air: dict[str, Any], drops: int) -> dict[str, float]:
+def measure(mimo: dict[str, Any], channel: dict[str, Any], drops: int) -> dict[str, float]:
     """Rates in bit/s, users of a PRB and first BLER of one case."""
-    single = "topology.sites" in air
+    single = "topology.sites" in channel
     change: dict[str, Any] = {
         "drops": drops * (3 if single else 1),
         "duration_s": 0.2,
@@ -59,8 +59,8 @@ def measure(antennas: dict[str, Any], air: dict[str, Any], drops: int) -> dict[s
         "users.ftp.traffic": {"model": "full_buffer"},
         "users.ftp.speed_kmh": 3.0,
         "allocators": ["mu_proportional_fair"],
-        "antennas": {"base": _BASE, "ue": _UE, **antennas},
-        **air,
+        "mimo": {"base": _BASE, "ue": _UE, **mimo},
+        **channel,
     }
     with tempfile.TemporaryDirectory() as folder:
         result = run(load("scheduling-macro", **change), out=f"{folder}/run", progress=False, plots=False)
@@ -82,13 +82,13 @@ def main() -> None:
     parser.add_argument("--drops", type=int, default=1, help="of seven sites; three times as many of one site")
     torch.set_num_threads(1)
     drops = parser.parse_args().drops
-    print("| air | precoding and users of a PRB | cell, Mbit/s | worst tenth | users of a PRB | first BLER |")
+    print("| channel | precoding and users of a PRB | cell, Mbit/s | worst tenth | users of a PRB | first BLER |")
     print("|---|---|---|---|---|---|")
-    for air, change in AIRS.items():
-        for name, antennas in PRECODERS.items():
-            seen = measure(antennas, change, drops)
+    for channel, change in CHANNELS.items():
+        for name, mimo in PRECODERS.items():
+            seen = measure(mimo, change, drops)
             rates = f"{seen['cell'] / 1e6:.1f} | {seen['worst'] / 1e6:.2f}"
-            print(f"| {air} | {name} | {rates} | {seen['users']:.2f} | {seen['bler']:.3f} |", flush=True)
+            print(f"| {channel} | {name} | {rates} | {seen['users']:.2f} | {seen['bler']:.3f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from phy.channel.matrices import Around
+from phy.channel.matrices import HeardCells
 from phy.link.bler import transport_bler
 from phy.link.sinr import sinr
 from phy.numerics.jit import available, wanted
@@ -310,7 +310,7 @@ class Engine:
     def _seen(self, moment: Moment, activity: Tensor) -> Tensor:
         """What reports measure while cells transmit like that: the SINR ``[B, U, K]``."""
         fading = self.parts.channel.fading
-        return sinr(moment.air, fading.to_prbs, moment.serving, activity, fading.faded)
+        return sinr(moment.air, fading.to_prbs, moment.serving, activity, fading.dominant)
 
     def _heard(self, state: CellState) -> Report:
         """The reports in use; those of users whom nobody serves say nothing."""
@@ -398,5 +398,5 @@ class Engine:
         fading, around = self._fading(slot)
         return self._rooms.lend(replace(block, coordinates=fading, fading_slot=slot, around=around))
 
-    def _fading(self, first_slot: int) -> tuple[Tensor, Around | None]:
+    def _fading(self, first_slot: int) -> tuple[Tensor, HeardCells | None]:
         return self._rooms.coordinates(first_slot, self._fading_slots, self.parts.carrier.slot_s), None

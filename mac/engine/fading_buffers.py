@@ -36,7 +36,7 @@ class Rooms:
         """As :meth:`phy.channel.fading.SmallScale.coordinates`."""
         if self._free is None or not isinstance(self._fading, Fading):
             return self._fading.coordinates(first_slot, slots, slot_s)
-        return self._fading.evaluated(first_slot, slots, slot_s, self._free.pop() if self._free else None)
+        return self._fading.evaluate(first_slot, slots, slot_s, self._free.pop() if self._free else None)
 
     def lend(self, block: Block) -> Block:
         """The block, whose coordinates are free to be overwritten as soon as nobody holds it."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..core.plugin_traceback import plug_in_line, told
+from ..core.plugin_traceback import describe_error, plug_in_line
 from ..slicing import tractor_score
 from ..wsn import lifetime_metrics
 from . import delay, fairness, handover, satisfaction, throughput, uplink
@@ -200,7 +200,9 @@ def _checked(name: str, compute: Callable[[xr.Dataset], Any], dataset: xr.Datase
         groups = found if isinstance(found, dict) else {"": found}
         values = {str(group): np.asarray(value, dtype=np.float64) for group, value in groups.items()}
     except Exception as error:
-        raise ValueError(f"the metric '{name}': compute() raised {told(error)}{plug_in_line(error)}") from error
+        raise ValueError(
+            f"the metric '{name}': compute() raised {describe_error(error)}{plug_in_line(error)}"
+        ) from error
     for value in values.values():
         if value.shape != (dataset.sizes["drop"],):
             raise ValueError(

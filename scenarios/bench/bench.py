@@ -115,13 +115,13 @@ def as_scenario(workload: Workload, case: Case) -> dict[str, Any]:
         "device": options.device,
     }
     if case.mode == "fast":
-        scenario["fading"] = {"faded_interferers": workload.faded_interferers}
+        scenario["fading"] = {"dominant_interferers": workload.dominant_interferers}
     return scenario
 
 
 def has_fast(workload: Workload) -> bool:
     """Whether there is a mode ``fast``: this workload names how many interferers fade."""
-    return workload.faded_interferers is not None
+    return workload.dominant_interferers is not None
 
 
 def _modes(name: str, asked: str) -> tuple[str, ...]:

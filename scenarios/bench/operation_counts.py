@@ -36,6 +36,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from mac.core.contracts import HasEngine
 from mac.core.loop import Span, run
 from phy.numerics.jit import Loop
 
@@ -179,9 +180,9 @@ def count(problem: Any, allocator: Any, windows: int = 1) -> list[Counts]:
 
 def stretch(problem: Any) -> tuple[int, int]:
     """Intervals after which everything in the loop has come back, and the slots in them; of a sensor field, rounds."""
-    engine = getattr(problem, "engine", None)
-    if engine is None:
+    if not isinstance(problem, HasEngine):
         return _ROUNDS, _ROUNDS
+    engine = problem.engine
     per_interval: int = getattr(problem, "slots", 1)
     slots = math.lcm(engine.parts.block_slots, engine.parts.link.report_period_slots, per_interval)
     return slots // per_interval, slots

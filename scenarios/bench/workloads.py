@@ -33,7 +33,7 @@ class Workload(Protocol):
         """Parts of a step: cells, or nodes."""
 
     @property
-    def faded_interferers(self) -> int | None:
+    def dominant_interferers(self) -> int | None:
         """Strongest interferers of each user that fade in the mode ``fast``; None where there is no such mode."""
 
     def sizes(self) -> dict[str, int]:
@@ -52,7 +52,7 @@ class Downlink:
     prbs: int
     batches: tuple[int, ...]
     users_per_cell: int = 10
-    faded_interferers: int | None = None
+    dominant_interferers: int | None = None
     window_s: float = 1.0
     allocator: str = "proportional_fair"
     rate: str = "slots_per_s"
@@ -92,7 +92,7 @@ class Downlink:
             "allocators": [allocator],
             "topology": {"layout": "hexagonal", "sites": self.sites, "sectors": self.sectors, "wrap_around": True},
             "carrier": {"prbs": self.prbs},
-            "attachment": "home",
+            "attachment": "cell_area",
             "users": [{"name": "ue", "count": self.users_per_cell, "traffic": {"model": "full_buffer"}}],
         }
 
@@ -106,7 +106,7 @@ class SensorField:
     allocator: str = "leach"
     rate: str = "rounds_per_s"
     words: tuple[str, str] = ("round", "node_round")
-    faded_interferers: None = None
+    dominant_interferers: None = None
 
     @property
     def parts(self) -> int:
@@ -138,9 +138,9 @@ class SensorField:
 
 
 WORKLOADS: dict[str, Workload] = {
-    "W1": Downlink(sites=7, sectors=1, prbs=50, batches=(1, 8, 32), faded_interferers=3),
-    "W2": Downlink(sites=7, sectors=3, prbs=100, batches=(1, 4, 8), faded_interferers=3),
-    "W3": Downlink(sites=19, sectors=3, prbs=100, batches=(1, 2), faded_interferers=3),
+    "W1": Downlink(sites=7, sectors=1, prbs=50, batches=(1, 8, 32), dominant_interferers=3),
+    "W2": Downlink(sites=7, sectors=3, prbs=100, batches=(1, 4, 8), dominant_interferers=3),
+    "W3": Downlink(sites=19, sectors=3, prbs=100, batches=(1, 2), dominant_interferers=3),
     "wsn-100": SensorField(nodes=100, batches=(1, 64, 256)),
     "wsn-1000": SensorField(nodes=1000, batches=(1, 8, 32)),
     "wsn-10000": SensorField(nodes=10_000, batches=(1, 2)),
@@ -149,7 +149,7 @@ WORKLOADS: dict[str, Workload] = {
 
 SCALES: dict[str, Downlink] = {
     f"{sites * sectors * users}": Downlink(
-        sites, sectors, prbs=50, batches=(1,), users_per_cell=users, faded_interferers=3, window_s=0.01
+        sites, sectors, prbs=50, batches=(1,), users_per_cell=users, dominant_interferers=3, window_s=0.01
     )
     for sites, sectors, users in ((7, 1, 10), (7, 3, 10), (19, 3, 10), (19, 3, 36))
 }

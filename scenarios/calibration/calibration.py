@@ -23,7 +23,7 @@ from phy.antenna.element import SectorAntennaSettings
 from phy.random import Drops, uniform
 from phy.topology.sites import Topology, TopologySettings, build_topology
 from phy.topology.users import place_per_cell, place_uniform
-from phy.tr38901.large_scale import AirPlan, draw_air, raised
+from phy.tr38901.large_scale import LargeScalePlan, draw_large_scale_model, place_on_floors
 from phy.tr38901.pathloss import require_base_height
 from phy.tr38901.settings import PropagationSettings
 from phy.units import db_to_linear, dbm_to_w, linear_to_db, noise_power_w
@@ -106,7 +106,7 @@ class Calibration(Model):
     """Users of a cell, on average."""
     placement: Literal["per_cell", "uniform"] = "per_cell"
     """As many users in the area of each cell, or anywhere in the network."""
-    attachment: Literal["strongest", "home"] = "strongest"
+    attachment: Literal["strongest", "cell_area"] = "strongest"
     """Each user's cell: the one whose port 0 is received best, or the one in whose area he stands."""
     handover_margin_db: float = Field(default=0.0, ge=0.0, le=20.0)
     """A user may have any cell that is at most so much weaker than the strongest."""
@@ -245,13 +245,13 @@ def _measure(drop: Drops, topology: Topology, settings: Calibration) -> tuple[Te
     count = settings.users_per_cell * (1 if settings.placement == "per_cell" else topology.cells)
     height, keys = settings.propagation.ue_height_m, drop.keys("placement")
     user, home = place(keys, topology, count, settings.topology.min_distance_m, height)
-    user = raised(drop, user, settings.propagation)
+    user = place_on_floors(drop, user, settings.propagation)
     if settings.points_beams:
         return _measure_beams(drop, topology, settings, user, home)
-    plan = AirPlan(topology, settings.propagation, settings.antenna, user.shape[1], clusters=False)
-    scale = draw_air(drop, plan).at(user)
+    plan = LargeScalePlan(topology, settings.propagation, settings.antenna, user.shape[1], clusters=False)
+    scale = draw_large_scale_model(drop, plan).at(user)
     gain = scale.gain_db + settings.ue_antenna_gain_dbi
-    serving = home if settings.attachment == "home" else _attached(drop, gain, settings.handover_margin_db)
+    serving = home if settings.attachment == "cell_area" else _attached(drop, gain, settings.handover_margin_db)
     power = dbm_to_w(settings.tx_power_dbm) * db_to_linear(gain)
     noise = noise_power_w(settings.bandwidth_hz, settings.noise_figure_db)
     coupling = gain.gather(-1, serving[..., None])[..., 0]
@@ -264,7 +264,7 @@ def _measure_beams(
     network = BeamNetwork(topology, settings.propagation, settings.antenna, settings.trxp_panel, settings.ue_panel)
     links = beam_links(drop, network, user_m)
     best = linear_to_db(links.cell_gain) + settings.ue_antenna_gain_dbi
-    serving = home if settings.attachment == "home" else _attached(drop, best[None], settings.handover_margin_db)
+    serving = home if settings.attachment == "cell_area" else _attached(drop, best[None], settings.handover_margin_db)
     gain = heard_gains(drop, links, serving[0], settings.interference)
     power = dbm_to_w(settings.tx_power_dbm + settings.ue_antenna_gain_dbi) * gain
     noise = noise_power_w(settings.bandwidth_hz, settings.noise_figure_db)

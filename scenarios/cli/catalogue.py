@@ -130,10 +130,13 @@ def metrics() -> Rows:
 
 def traffic() -> Rows:
     """Traffic models, read from their source: importing them would import torch, which takes its time."""
-    from allocators.construction import installed
+    from allocators.construction import installed_plug_ins
 
     rows = [row for path in sorted(_TRAFFIC.glob("*.py")) for row in _models(path)]
-    rows += [{"name": name, "description": f"plug-in {where}"} for name, where in installed("fairwave.traffic").items()]
+    rows += [
+        {"name": name, "description": f"plug-in {where}"}
+        for name, where in installed_plug_ins("fairwave.traffic").items()
+    ]
     return sorted(rows, key=lambda row: str(row["name"]))
 
 

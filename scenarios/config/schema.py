@@ -50,13 +50,13 @@ def _make_known(name: str) -> None:
     """Load the metric of a plug-in; any other is known."""
     if name.partition("/")[0] in METRICS:
         return
-    from allocators.construction import installed, load, made_with
+    from allocators.construction import installed_plug_ins, load, make_plug_in
 
     base = name.partition("/")[0]
-    if ":" not in base and base not in (points := installed("fairwave.metrics")):
+    if ":" not in base and base not in (points := installed_plug_ins("fairwave.metrics")):
         return
     thing = load(base if ":" in base else points[base])
-    plug_in(base, made_with(thing, base, {}, "metric", ("compute(dataset)",)))
+    plug_in(base, make_plug_in(thing, base, {}, "metric", ("compute(dataset)",)))
 
 
 def plugged_metrics(scenario: ScenarioBase) -> list[str]:

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from ..errors import ScenarioError, did_you_mean, shown
 from .merging import expand
+from .renamed_keys import renamed_key, renamed_value
 
 Json = Mapping[str, Any]
 
@@ -109,6 +110,8 @@ def _first_key(message: str) -> tuple[str, ...]:
 def _problem(detail: ErrorDetails, path: tuple[str, ...], schema: Json, data: Any) -> str:
     kind, dotted, given = detail["type"], ".".join(path), detail["input"]
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        if (new := renamed_key(path)) is not None:
+            return f"the key '{dotted}' was renamed; write {new}"
         return f"unknown key '{dotted}'{did_you_mean(path[-1], keys_at(schema, path[:-1], data))}"
     if kind in ("missing", "missing_argument"):
         return f"'{dotted}' is missing{_about(schema, path)}"
@@ -125,6 +128,8 @@ def _problem(detail: ErrorDetails, path: tuple[str, ...], schema: Json, data: An
     message = _plain(detail["msg"])
     if kind in ("value_error", "assertion_error"):
         return f"'{dotted}': {message}" if dotted else message
+    if (new := renamed_value(path, given)) is not None:
+        message += f" (the value '{given}' was renamed; write {new})"
     return f"'{dotted}' {message}, given {shown(given)}{_about(schema, path)}"
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from types import FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from mac.core.plugin_traceback import is_users
+from mac.core.plugin_traceback import is_user_file
 
 from ..config.loading import resolved
 from .shards import Cell, attributes_of
@@ -256,7 +256,7 @@ class _Watch:
             return
         self.reads[path] = None  # as it is opened once more, to be read here
         writes = flags & os.O_ACCMODE == os.O_WRONLY or flags & os.O_CREAT
-        if not writes and is_users(path) and (digest := _file_digest(Path(path))):
+        if not writes and is_user_file(path) and (digest := _file_digest(Path(path))):
             self.reads[path] = digest
             self.readers[path] = (digest, frozenset(_modules_above(sys._getframe(2))))
 
@@ -339,7 +339,7 @@ def _import_of(module: ModuleType, spec: object) -> _Import | None:
         return None
     path = Path(os.path.abspath(file))
     path = next((place for place in (path, *path.parents) if place.is_file()), path)  # the archive that it is in
-    if not is_users(str(path)):
+    if not is_user_file(str(path)):
         return None
     return _Import(spec, str(path), _file_digest(path), frozenset([*_named_in(module), *_said_in(module, path)]))
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mac.core import loop
-from mac.core.allocator_guard import ArmsLength, Kept
-from mac.core.stacked_allocators import SideBySide
+from mac.core.allocator_guard import AllocatorGuard, SettingsGuard
+from mac.core.stacked_allocators import StackedAllocators
 from phy.random import Drops
 
 from ..config.loading import scenario_hash
@@ -89,7 +89,7 @@ def threads(device: str) -> Iterator[None]:
     Compiled loops share the drops out among threads. What is torch's own is so small in a slot that a second thread
     gains nothing there, and a busy neighbour makes it tenfold slower.
     """
-    with Kept("the run"):
+    with SettingsGuard("the run"):
         if device == "cpu" and not os.environ.get("OMP_NUM_THREADS"):
             torch.set_num_threads(1)
         yield
@@ -101,8 +101,8 @@ def _side_by_side(
     """One batch in which every allocator has its own copy of the drops; what they share of the time is shared out."""
     advance, setup_s = told
     assert plan.family.require is not None
-    held = {entrant.label: ArmsLength(entrant.make(plan.family), entrant.label) for entrant in entrants}
-    side = SideBySide(held, plan.family.require)
+    held = {entrant.label: AllocatorGuard(entrant.make(plan.family), entrant.label) for entrant in entrants}
+    side = StackedAllocators(held, plan.family.require)
     tell = _counting(advance, len(problem.drops), f"{len(entrants)} allocators")
     windows = loop.run(problem, side, _length(part), "side by side", tell)
     whole = dataset(windows, plan.family.labels(part.scenario, problem), part.clock, problem.drops)

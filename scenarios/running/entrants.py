@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mac.core.plugin_traceback import is_users, plug_in_line, said, told
+from mac.core.plugin_traceback import describe_error, error_text, is_user_file, plug_in_line
 
 from ..errors import ScenarioError
 from ..results.provenance import UnknownContentError, needs, source_digest
@@ -169,7 +169,7 @@ def _instance(given: object) -> object:
         return given()
     except TypeError as error:
         raise ScenarioError(
-            f"{given.__name__} cannot be made without arguments ({said(error)}); give an object instead"
+            f"{given.__name__} cannot be made without arguments ({error_text(error)}); give an object instead"
         ) from None
 
 
@@ -194,7 +194,7 @@ def _is_plain(value: object) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    return said(error) if isinstance(error, ValueError) else told(error)
+    return error_text(error) if isinstance(error, ValueError) else describe_error(error)
 
 
 _RAN: dict[int, tuple[Any, str, str]] = {}  # by id: a weak reference to an object, its content before and after a run
@@ -378,7 +378,7 @@ def _is_users(thing: type | types.FunctionType) -> bool:
     needs([str(thing.__module__)])
     if file is None:
         return str(thing.__module__).partition(".")[0] not in sys.stdlib_module_names
-    return is_users(file) or "<" in thing.__qualname__
+    return is_user_file(file) or "<" in thing.__qualname__
 
 
 def _has_file(thing: type | types.FunctionType) -> bool:

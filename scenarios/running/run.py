@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mac.core.allocator_guard import settled
+from mac.core.allocator_guard import default_settings
 
 from .. import families
 from ..config.loading import Source, load, scenario_hash
@@ -64,8 +64,8 @@ def run(
     things: list[object | None] = []
     if allocators is not None:
         overrides["allocators"], things = as_settings(allocators)
-    settled = load(scenario, **overrides)
-    return execute(settled, contenders(settled, things), Options(out, resume, progress, plots, workers))
+    loaded = load(scenario, **overrides)
+    return execute(loaded, contenders(loaded, things), Options(out, resume, progress, plots, workers))
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Options:
 def execute(scenario: ScenarioBase, entrants: Sequence[Contender], options: Options) -> Result:
     """Check everything, then run what is missing, then write the tables and plots."""
     began = time.perf_counter()
-    with _saying_what_is_kept() as folders, interrupts() as ctrl_c, counting_as_before(entrants), settled():
+    with _saying_what_is_kept() as folders, interrupts() as ctrl_c, counting_as_before(entrants), default_settings():
         with listening(anew=True):
             family = families.find(scenario.family)
             check(entrants, family)

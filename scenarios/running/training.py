@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mac.core import loop
-from mac.core.plugin_traceback import plug_in_line, told
+from mac.core.contracts import LearningAllocator
+from mac.core.plugin_traceback import describe_error, plug_in_line
 from phy.random import Drops
 
 from .. import families
@@ -79,17 +80,20 @@ def train(scenario: ScenarioBase, episodes: int, out: Path, progress: Callable[[
     return Trained(scenario.allocators[0].label, episodes, scenario.drops, out)
 
 
-def _learner(scenario: ScenarioBase, family: families.Family) -> Any:
+def _learner(scenario: ScenarioBase, family: families.Family) -> LearningAllocator[Any, Any]:
     spec = scenario.allocators[0]
     made = Contender(spec).make(family)
-    if not hasattr(made, "learning") or not callable(getattr(made, "save", None)):
+    if not isinstance(made, LearningAllocator):
         raise ScenarioError(
             f"allocator '{spec.label}' does not learn: it has no parameter 'learning' and no method save(path)"
         )
-    return Contender(spec.model_copy(update={"params": {**spec.params, "learning": True}})).make(family)
+    learner: LearningAllocator[Any, Any] = Contender(
+        spec.model_copy(update={"params": {**spec.params, "learning": True}})
+    ).make(family)
+    return learner
 
 
-def _write(allocator: Any, out: Path) -> None:
+def _write(allocator: LearningAllocator[Any, Any], out: Path) -> None:
     partial = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         allocator.save(partial)
@@ -97,7 +101,7 @@ def _write(allocator: Any, out: Path) -> None:
     except OSError as error:
         raise ScenarioError(f"the checkpoint {out} cannot be written: {error.strerror}; choose another --out") from None
     except Exception as error:
-        what = f"{told(error)}{plug_in_line(error)}"
+        what = f"{describe_error(error)}{plug_in_line(error)}"
         raise ScenarioError(f"the checkpoint {out} was not written: save() raised {what}") from error
     finally:
         partial.unlink(missing_ok=True)

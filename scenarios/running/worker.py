@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mac.core.allocator_guard import settled
+from mac.core.allocator_guard import default_settings
 
 from ..results.provenance import listening
 from .batch import Piece, run_batch, threads
@@ -47,7 +47,7 @@ def work(parcel: bytes, counts: Path, number: int) -> Done:
         try:
             with listening():
                 plan, batch = unpacked(parcel)
-            with settled(), threads(plan.device):
+            with default_settings(), threads(plan.device):
                 pieces.extend(run_batch(plan, batch, advance))  # those before an error stay
         except Exception as failure:
             error = _portable(failure)

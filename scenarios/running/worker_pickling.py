@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mac.core.plugin_traceback import told
+from mac.core.plugin_traceback import describe_error
 
 from ..errors import ScenarioError
 from .batch import Batch
@@ -85,6 +85,6 @@ def _pickled(thing: object, name: str) -> bytes:
 
 def _not_sent(name: str, error: Exception) -> str:
     return (
-        f"{name} cannot be sent to worker processes ({told(error)}); let it hold nothing that cannot be pickled before "
-        "reset(), take a class that can be imported, or leave workers out"
+        f"{name} cannot be sent to worker processes ({describe_error(error)}); let it hold nothing that cannot be "
+        "pickled before reset(), take a class that can be imported, or leave workers out"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,6 +115,60 @@ def test_tests_stand_alone() -> None:
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not any(name.startswith("test_") for name in names), f"{path.name}, line {node.lineno}"
+
+
+DESCRIBED = ("phy",)
+"""Rooms whose public docstrings are read below; a room joins them when its docstrings hold."""
+
+NOT_YET_DESCRIBED = ("phy/numerics/", "phy/link/sinr.py", "phy/link/sinr_numba.py")
+
+_VERBS = """
+Adds Applies Builds Checks Chooses Collects Computes Converts Counts Declares Describes Draws Drops Estimates Evaluates
+Finds Folds Holds Joins Keeps Loads Looks Maps Moves Names Provides Puts Raises Reads Rearranges Refuses Replaces
+Replays Reports Returns Selects Sorts Splits Stacks Tabulates Translates Warns Yields
+"""
+VERBS = frozenset(_VERBS.split())
+"""Words with which the docstring of a public module, class or function may begin; a new verb is added here."""
+
+PERSONS = re.compile(r"\b(he|his|him|himself|who|whom|whoever|nobody|somebody|everybody)\b", re.IGNORECASE)
+"""Words for persons, which a UE is not."""
+
+described = pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for path in FILES
+        if path.relative_to(ROOT).parts[0] in DESCRIBED
+        and not str(path.relative_to(ROOT)).startswith(NOT_YET_DESCRIBED)
+    ],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+
+
+def public_docstrings(node: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Full name and docstring of a module or class and of everything public in it that has one."""
+    for inner in node.body:
+        if isinstance(inner, ast.ClassDef | ast.FunctionDef) and not inner.name.startswith("_"):
+            text = ast.get_docstring(inner)
+            if text is not None:
+                yield prefix + inner.name, text
+            if isinstance(inner, ast.ClassDef):
+                yield from public_docstrings(inner, f"{prefix}{inner.name}.")
+
+
+@described
+def test_public_docstrings_begin_with_a_verb(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"))
+    docstrings = [("the module", ast.get_docstring(tree) or ""), *public_docstrings(tree)]
+    others = {name: text.partition("\n")[0] for name, text in docstrings if text.split(" ", 1)[0] not in VERBS}
+    assert others == {}
+
+
+@described
+def test_text_speaks_of_no_persons(path: Path) -> None:
+    """Docstrings, comments and messages alike: a UE is an "it"."""
+    lines = path.read_text("utf-8").splitlines()
+    assert [line.strip() for line in lines if PERSONS.search(line)] == []
 
 
 @by_file

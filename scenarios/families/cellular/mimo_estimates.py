@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 from mac.link_adaptation.adaptation import LinkSettings
-from phy.link.mimo_settings import AntennaSettings
-from phy.tr38901.lsp_tables import RAYS
+from phy.link.mimo_settings import MimoSettings
+from phy.tr38901.lsp_tables import MOST_CLUSTERS, RAYS
 
-_CLUSTERS = 25  # of a link, at most: 20, four more for sub-clusters, the direct ray
+_CLUSTERS = MOST_CLUSTERS + 5  # of a link, at most: four more for sub-clusters, the direct ray
 _AT_ONCE = 32  # users whose rays are steered at once
 _TURNING_BYTES = 200  # of a ray of two states: waves, how they change, turns
 
@@ -30,7 +30,7 @@ class Crowd:
         return self.update_slots < math.inf
 
 
-def mimo_bytes(antennas: AntennaSettings, crowd: Crowd, item: int) -> tuple[int, int]:
+def mimo_bytes(antennas: MimoSettings, crowd: Crowd, item: int) -> tuple[int, int]:
     """Memory of the matrices of a drop, and of setting one up: steered rays, tones, matrices, reports with precoders.
 
     Args:
@@ -54,7 +54,7 @@ def mimo_bytes(antennas: AntennaSettings, crowd: Crowd, item: int) -> tuple[int,
     return steered + matrices + reports, searched + setup + shared
 
 
-def mimo_seconds(antennas: AntennaSettings, crowd: Crowd) -> float:
+def mimo_seconds(antennas: MimoSettings, crowd: Crowd) -> float:
     """Time of a slot of one drop on one CPU thread, from measurements at 50 PRBs, 2 x 4 and 4 x 32 ports.
 
     Args:

@@ -16,25 +16,24 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from mac.carrier import CarrierSettings
 from mac.engine.engine import Engine
 from mac.engine.uplink_power import UplinkSettings
-from mac.handover.a3 import HandoverSettings, rules
-from mac.handover.measurements import MeasurementSettings
+from mac.handover.a3 import rules
+from mac.handover.settings import HandoverSettings, MeasurementSettings
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
 from mac.metrics.satisfaction import Sla
-from mac.slicing.types import Service
+from mac.slicing.settings import Service
 from mac.traffic import TraceError, TraceReplay, TrafficModel
 from mac.traffic.queue_delay import BIN_EDGES_S
-from mac.traffic.trace_paths import matching
+from mac.traffic.trace_paths import match_files
 from phy.antenna.element import SectorAntennaSettings
-from phy.blockage import BlockageSettings, ScriptedSettings, write_script
+from phy.blockage import BlockageSettings, ScriptedSettings, build_script
 from phy.channel.channel import ChannelSettings
 from phy.channel.fading import FadingSettings
-from phy.channel.moving import MotionSettings
 from phy.link.effective_sinr import require_betas
-from phy.link.mimo_settings import AntennaSettings
-from phy.mobility import MobilitySettings, Replay, Static
+from phy.link.mimo_settings import MimoSettings
+from phy.mobility import MobilitySettings, RectangleSettings, Replay, Static
 from phy.power_consumption import PowerSettings
-from phy.sionna_adapter.channel import require_possible
+from phy.sionna_adapter.channel import require_sionna_support
 from phy.topology.sites import TopologySettings, build_topology
 from phy.tr38901.large_scale import PropagationSettings
 from phy.tr38901.pathloss import require_base_height
@@ -115,7 +114,7 @@ class CellularScenario(ScenarioBase):
     """Path loss, shadowing, line of sight."""
     antenna: SectorAntennaSettings = Field(default_factory=SectorAntennaSettings)
     """Antennas of the cells, all alike."""
-    antennas: AntennaSettings | None = None
+    mimo: MimoSettings | None = None
     """Panels of antennas at both ends, in place of ``antenna``; left out, both ends have one antenna."""
     carrier: CarrierSettings = Field(default_factory=CarrierSettings)
     """Bandwidth, numerology, power, overhead."""
@@ -124,16 +123,16 @@ class CellularScenario(ScenarioBase):
     fading: FadingSettings = Field(default_factory=FadingSettings)
     """Small-scale fading."""
     channel: ChannelSettings = Field(default_factory=ChannelSettings)
-    """Who draws the air."""
+    """Source of the channel, and how often it is taken anew where users move."""
     link: LinkSettings = Field(default_factory=LinkSettings)
     """Channel reports and link adaptation."""
     harq: HarqSettings = Field(default_factory=HarqSettings)
     """Retransmissions."""
     power: PowerSettings = Field(default_factory=PowerSettings)
     """Energy that base stations take."""
-    motion: MotionSettings = Field(
-        default_factory=MotionSettings, description="How often the air is taken anew, and the area of the walks."
-    )
+    mobility_area: RectangleSettings | None = None
+    """Rectangle that users do not leave; left out, the endless network with wrap-around, the hall, or the box of the
+    cells."""
     blockage: tuple[BlockageSettings, ...] = Field(default=(), max_length=16, description="What stands in the way.")
     handover: HandoverSettings | None = None
     """When users change their cell; left out, everybody keeps the cell of the start."""
@@ -143,8 +142,8 @@ class CellularScenario(ScenarioBase):
     """Room of each user's queue; what finds it full is dropped."""
     placement: Literal["per_cell", "uniform"] = "per_cell"
     """As many users in the area of each cell, or anywhere in the network."""
-    attachment: Literal["home", "strongest"] = "strongest"
-    """Each user's cell: the one in whose area he stands, or the one heard best on average."""
+    attachment: Literal["cell_area", "strongest"] = "strongest"
+    """Cell of each UE: the one in whose area it was placed, or the one that it receives best on average."""
     users: tuple[UserGroup, ...] = Field(min_length=1)
     """Groups of users."""
 
@@ -195,19 +194,19 @@ class CellularScenario(ScenarioBase):
 
     @model_validator(mode="after")
     def _antennas_fit(self) -> CellularScenario:
-        if self.antennas is None:
+        if self.mimo is None:
             return self
         if self.antenna != SectorAntennaSettings():
             raise ValueError(
-                "antenna and antennas are both given; write the antenna of the cells in antennas.base, and leave "
+                "antenna and mimo are both given; write the antenna of the cells in mimo.base, and leave "
                 "antenna out, or at its defaults where a preset sets it (antenna.kind: sector)"
             )
         if self.fading.model == "none":
-            raise ValueError("fading.model is 'none', but antennas need rays; set it to rays, or leave antennas out")
-        if self.topology.sectors == 1 and self.antennas.base.rows_per_port > 1:
-            base = self.antennas.base
+            raise ValueError("fading.model is 'none', but mimo needs rays; set it to rays, or leave mimo out")
+        if self.topology.sectors == 1 and self.mimo.base.rows_per_port > 1:
+            base = self.mimo.base
             raise ValueError(
-                f"antennas.base has {base.rows_per_port} elements a port, but sites of one sector have elements of "
+                f"mimo.base has {base.rows_per_port} elements a port, but sites of one sector have elements of "
                 f"0 dBi; give it as many ports as elements ({base.elements}), or the sites three sectors"
             )
         return self
@@ -244,7 +243,7 @@ class CellularScenario(ScenarioBase):
     @model_validator(mode="after")
     def _provider_can(self) -> CellularScenario:
         if self.channel.provider == "sionna":
-            require_possible(self.propagation, self.antenna, self.fading, rays_only=self.on_the_way)
+            require_sionna_support(self.propagation, self.antenna, self.fading, rays_only=self.on_the_way)
         return self
 
     @model_validator(mode="after")
@@ -252,7 +251,7 @@ class CellularScenario(ScenarioBase):
         for number, blockage in enumerate(self.blockage):
             if isinstance(blockage, ScriptedSettings):
                 try:
-                    write_script(blockage, build_topology(self.topology), group_names(self))
+                    build_script(blockage, build_topology(self.topology), group_names(self))
                 except ValueError as error:
                     raise ValueError(f"blockage.{number}: {error}") from None
                 self._warn_of_what_comes_too_late(blockage, number)
@@ -278,12 +277,12 @@ class CellularScenario(ScenarioBase):
         return self
 
     @model_validator(mode="after")
-    def _home_means_something(self) -> CellularScenario:
+    def _cell_area_means_something(self) -> CellularScenario:
         for number, group in enumerate(self.users):
-            if isinstance(group.mobility, Replay) and group.count and self.attachment == "home":
+            if isinstance(group.mobility, Replay) and group.count and self.attachment == "cell_area":
                 raise ValueError(
                     f"users.{number}.mobility: users who follow a file start where it says and not in the area of a "
-                    "cell, so 'home' means nothing to them; set attachment to 'strongest'"
+                    "cell, so 'cell_area' means nothing to them; set attachment to 'strongest'"
                 )
         return self
 
@@ -339,7 +338,7 @@ def check_traces(scenario: CellularScenario) -> None:
     for i, group in enumerate(scenario.users):
         if isinstance(group.traffic, TraceReplay) and group.count:
             try:
-                group.traffic.located()
+                group.traffic.locate()
             except TraceError as error:
                 problems.append(f"{scenario.name}: users.{i}.traffic of group '{group.name}': {error}")
     if problems:
@@ -401,7 +400,7 @@ def _beside(pattern: str, folders: Sequence[Path]) -> str:
     if Path(pattern).is_absolute():
         return pattern
     return _in_utf8(
-        next((str(folder / pattern) for folder in folders if matching(folder.absolute() / pattern)), pattern)
+        next((str(folder / pattern) for folder in folders if match_files(folder.absolute() / pattern)), pattern)
     )
 
 

@@ -20,9 +20,9 @@ from pydantic import (
     model_validator,
 )
 
-from allocators.construction import installed, load, made_with
-from mac.core.allocator_guard import Kept
-from mac.core.plugin_traceback import plug_in_line, said, told
+from allocators.construction import installed_plug_ins, load, make_plug_in
+from mac.core.allocator_guard import SettingsGuard
+from mac.core.plugin_traceback import describe_error, error_text, plug_in_line
 from mac.traffic import TRAFFIC_MODELS, Arrivals, Packets, TrafficSettings, merge
 from phy.random import Drops, stream_key
 
@@ -75,12 +75,14 @@ class PluggedTraffic(Model):
             ScenarioError: it raised, or made what are no packets of these users and slots.
         """
         try:
-            with Kept("packets()"):
+            with SettingsGuard("packets()"):
                 found = self.made.packets(key, users, slots, slot_s)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            what = said(error) if isinstance(error, ScenarioError) else f"packets() raised {told(error)}"
+            what = (
+                error_text(error) if isinstance(error, ScenarioError) else f"packets() raised {describe_error(error)}"
+            )
             raise ScenarioError(f"traffic model '{self.model}': {what}{plug_in_line(error)}") from error
         if not isinstance(found, Packets):
             raise ScenarioError(
@@ -105,7 +107,7 @@ def _plugged(value: Any, own: ValidatorFunctionWrapHandler, info: ValidationInfo
     model = value.get("model") if isinstance(value, Mapping) else None
     if isinstance(value, PluggedTraffic):
         return value
-    if isinstance(model, str) and model not in TRAFFIC_MODELS and (":" in model or model in installed(GROUP)):
+    if isinstance(model, str) and model not in TRAFFIC_MODELS and (":" in model or model in installed_plug_ins(GROUP)):
         return PluggedTraffic.model_validate(value)
     if info.mode == "json":  # what is handed on from here is no longer JSON, whose lists stand for tuples
         return _OWN.validate_json(json.dumps(value), context=info.context)
@@ -122,9 +124,9 @@ Traffic = Annotated[TrafficSettings, WrapValidator(_plugged), WrapSerializer(_as
 
 @functools.cache
 def _made(model: str, params: str) -> Any:
-    thing = load(model if ":" in model else installed(GROUP)[model])
+    thing = load(model if ":" in model else installed_plug_ins(GROUP)[model])
     label = model.rpartition(":")[2]
-    return made_with(thing, label, json.loads(params), "traffic model", ("packets(key, users, slots, slot_s)",))
+    return make_plug_in(thing, label, json.loads(params), "traffic model", ("packets(key, users, slots, slot_s)",))
 
 
 def arrivals(scenario: CellularScenario, drops: Drops, slots: int) -> Arrivals | None:

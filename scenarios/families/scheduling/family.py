@@ -7,7 +7,7 @@ from pydantic import Field
 
 from mac.scheduling.feasible import require_scheduling
 from mac.scheduling.problem import SchedulingProblem
-from mac.slicing.types import Service
+from mac.slicing.settings import Service
 from phy.random import Drops
 
 from ...config.schema import Clock, clock

@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from pydantic import Field, model_validator
 
-from mac.core.allocator_guard import ArmsLength
+from mac.core.allocator_guard import AllocatorGuard
 from mac.core.contracts import Allocator
-from mac.core.plugin_traceback import plug_in_line, said
-from mac.scheduling.feasible import require_slicing
-from mac.scheduling.types import SchedulingDecision, SchedulingObservation
-from mac.slicing.problem import SlicingProblem, SlicingSettings
-from mac.slicing.types import SlicingContext
+from mac.core.plugin_traceback import error_text, plug_in_line
+from mac.scheduling import SchedulingDecision, SchedulingObservation
+from mac.slicing import SlicingContext
+from mac.slicing.feasible import require_slicing
+from mac.slicing.problem import SlicingProblem
+from mac.slicing.settings import SlicingSettings
 from phy.random import Drops
 
 from ...config.schema import Clock, clock
@@ -52,23 +53,15 @@ class SlicingScenario(CellularScenario):
 
     @model_validator(mode="after")
     def _least_quotas_fit(self) -> SlicingScenario:
-        rbgs = -(-self.carrier.prbs // self.slicing.rbg_prbs)
-        least = self.slicing.min_rbg * len(self.slicing.slices)
-        if least > rbgs:
-            raise ValueError(
-                f"slicing.min_rbg is {self.slicing.min_rbg}, which {len(self.slicing.slices)} slices cannot all have: "
-                f"{self.carrier.prbs} PRBs make {rbgs} RBGs of {self.slicing.rbg_prbs}; lower min_rbg or rbg_prbs"
-            )
+        self.slicing.rbgs(self.carrier.prbs)
         return self
 
 
 def _clock(scenario: SlicingScenario) -> Clock:
-    slots = scenario.slicing.interval_s / scenario.carrier.slot_s
-    if abs(slots - round(slots)) > 1e-6 or round(slots) < 1:
-        raise ScenarioError(
-            f"'slicing.interval_s' must be a whole number of slots of {scenario.carrier.slot_s:g} s, "
-            f"given {scenario.slicing.interval_s:g}"
-        )
+    try:
+        scenario.slicing.slots(scenario.carrier.slot_s)
+    except ValueError as error:
+        raise ScenarioError(str(error)) from None
     return clock(scenario, scenario.slicing.interval_s, scenario.slicing.interval_s)
 
 
@@ -76,7 +69,7 @@ def _shape(scenario: SlicingScenario) -> Shape:
     names = [one.name for one in scenario.slicing.slices]
     return Shape(
         clock=_clock(scenario),
-        slots=round(scenario.slicing.interval_s / scenario.carrier.slot_s),
+        slots=scenario.slicing.slots(scenario.carrier.slot_s),
         slice_of_group=tuple(names.index(group.slice) for group in scenario.users),
         slices=len(names),
     )
@@ -87,7 +80,7 @@ def _scheduler(scenario: SlicingScenario) -> Allocator[SchedulingObservation, Sc
 
     settings = scenario.slicing
     found: Allocator[Any, Any] = resolve(settings.scheduler, "scheduling", dict(settings.scheduler_params))
-    return ArmsLength(found, f"{settings.scheduler} (slicing.scheduler)")
+    return AllocatorGuard(found, f"{settings.scheduler} (slicing.scheduler)")
 
 
 def _check(scenario: SlicingScenario) -> None:
@@ -96,7 +89,7 @@ def _check(scenario: SlicingScenario) -> None:
         _scheduler(scenario)
     except Exception as error:  # a plug-in's module may raise anything at all when it is imported
         raise ScenarioError(
-            f"slicing.scheduler '{scenario.slicing.scheduler}': {said(error)}{plug_in_line(error)}"
+            f"slicing.scheduler '{scenario.slicing.scheduler}': {error_text(error)}{plug_in_line(error)}"
         ) from error
 
 
@@ -107,21 +100,9 @@ def _build(scenario: SlicingScenario, drops: Drops, device: torch.device, dtype:
 
 
 def _context(scenario: SlicingScenario) -> SlicingContext:
-    settings, carrier = scenario.slicing, scenario.carrier
-    return SlicingContext(
-        drops=Drops(scenario.seed, (0,)),
-        cells=scenario.cells,
-        slices=tuple(one.name for one in settings.slices),
-        services=tuple(one.service for one in settings.slices),
-        prbs=carrier.prbs,
-        rbg_prbs=settings.rbg_prbs,
-        rbgs=-(-carrier.prbs // settings.rbg_prbs),
-        min_rbg=settings.min_rbg,
-        interval_s=settings.interval_s,
-        slot_s=carrier.slot_s,
-        device=torch.device("cpu"),
-        dtype=torch.float32,
-        lent=settings.unused == "lent",
+    drops = Drops(scenario.seed, (0,))
+    return SlicingContext.of(
+        scenario.slicing, scenario.carrier, drops, scenario.cells, torch.device("cpu"), torch.float32
     )
 
 

@@ -12,12 +12,12 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from allocators.wsn.lifetime_bound import lifetime_bound
 from mac.metrics.satisfaction import Sla
+from mac.wsn import WsnContext
 from mac.wsn.energy_ledger import CAUSES
 from mac.wsn.problem import WsnParts, WsnProblem
 from mac.wsn.settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
-from mac.wsn.types import WsnContext
 from phy.random import Drops
-from phy.sensors.deployment import FieldSettings, place_nodes, read_positions
+from phy.sensors.deployment import DeploymentSettings, place_nodes, read_positions
 from phy.sensors.packet_error import SensorLinkSettings
 from phy.sensors.radio_energy import SensorRadioSettings
 
@@ -39,7 +39,7 @@ class WsnScenario(ScenarioBase):
     """Rounds times ``round_s``: a field that has died before ends the run."""
     round_s: float = Field(default=1.0, gt=0, le=1e6)
     """Time from one round to the next; with one second, times are numbers of rounds."""
-    field: FieldSettings = Field(default_factory=FieldSettings)
+    field: DeploymentSettings = Field(default_factory=DeploymentSettings)
     """Where the nodes stand."""
     sink: SinkSettings = Field(default_factory=SinkSettings)
     """Where packets go."""
@@ -60,7 +60,7 @@ class WsnScenario(ScenarioBase):
 
     @field_validator("field")
     @classmethod
-    def _beside_the_scenario(cls, field: FieldSettings, info: ValidationInfo) -> FieldSettings:
+    def _beside_the_scenario(cls, field: DeploymentSettings, info: ValidationInfo) -> DeploymentSettings:
         """A file of positions that lies beside the scenario is named by its full path."""
         if field.file is not None and field.placement != "file":
             raise ValueError(
@@ -71,7 +71,7 @@ class WsnScenario(ScenarioBase):
             return field
         folders: list[Path] = info.context["folders"]
         path = next((folder / field.file for folder in folders if (folder / field.file).is_file()), None)
-        return FieldSettings(**{**field.__dict__, "file": str(path or field.file)})
+        return DeploymentSettings(**{**field.__dict__, "file": str(path or field.file)})
 
     @model_validator(mode="after")
     def _no_warm_up(self) -> WsnScenario:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from mac.core import loop
 from mac.metrics.windows import Array, Mask, read
+from mac.wsn import NO_WAY
 from mac.wsn.lifetime_metrics import first_node_dead
-from mac.wsn.types import NO_WAY
 from phy.random import Drops
 from phy.sensors.deployment import place_nodes
 

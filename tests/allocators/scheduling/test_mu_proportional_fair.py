@@ -13,8 +13,8 @@ from oracles_scheduling import Shape, context, slot
 from allocators.contract.check import check_allocator
 from allocators.scheduling.mu_proportional_fair import MultiUserProportionalFair
 from allocators.scheduling.proportional_fair import ProportionalFair
+from mac.scheduling import SchedulingContext, SchedulingObservation
 from mac.scheduling.feasible import require_scheduling
-from mac.scheduling.types import SchedulingContext, SchedulingObservation
 from phy.numerics import log_grid
 from scenarios import run
 
@@ -129,7 +129,7 @@ def test_runs_side_by_side_with_allocators_that_share_nothing(tmp_path: Any) -> 
         "scheduling-macro",
         ["proportional_fair", "mu_proportional_fair"],
         out=tmp_path / "run",
-        antennas=PANELS,
+        mimo=PANELS,
         **SMALL,
         **{"topology.sites": 1, "topology.wrap_around": False, "topology.sectors": 1, "antenna.kind": "sector",
            "users.ftp.count": 6, "users.ftp.traffic": {"model": "full_buffer"}, "users.ftp.speed_kmh": 0.0},
@@ -149,7 +149,7 @@ def test_slices_share_prbs_within_themselves(scheduler: str, tmp_path: Any) -> N
         "slicing-quickstart",
         ["equal"],
         out=tmp_path / "run",
-        antennas=PANELS,
+        mimo=PANELS,
         **{**SMALL, "duration_s": 0.5, "drops": 1, "antenna.kind": "sector", "slicing.scheduler": scheduler},
     )
     found = result.to_xarray("equal")

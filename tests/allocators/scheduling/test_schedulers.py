@@ -21,7 +21,7 @@ from allocators.scheduling.proportional_fair import ProportionalFair
 from allocators.scheduling.round_robin import RoundRobin
 from allocators.scheduling.served_average import ServedAverage
 from allocators.scheduling.water_filling import WaterFilling
-from mac.scheduling.types import SchedulingDecision, SchedulingObservation
+from mac.scheduling import SchedulingDecision, SchedulingObservation
 
 INF = math.inf
 ONE_CELL = Shape(1, 4, 1, 6)

@@ -16,8 +16,8 @@ from mac.carrier import CarrierSettings
 from mac.engine.outcome import Books
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
-from mac.scheduling.types import SchedulingDecision
-from mac.traffic.packets import Arrivals, ordered
+from mac.scheduling import SchedulingDecision
+from mac.traffic.packets import Arrivals, sort_packets
 from phy.link.bler import load_bler
 from phy.power_consumption import PowerSettings
 from phy.random import Drops
@@ -59,7 +59,7 @@ def test_thresholds_lie_above_shannon(table: int) -> None:
 def test_one_user_near_the_site_reaches_the_peak_rate_and_not_shannons() -> None:
     """50 PRBs x 132 resource elements x 5.55 bit are 36.7 kbit; the nearest block size is 36 896 bits, every 1 ms."""
     tested = engine(Drops(1, (0,)), carrier=TEN_MHZ, per_cell=1, sites=1, fading="none")
-    state, _ = drive(tested, 150)  # the outer loop climbs
+    state, _ = drive(tested, 150)  # the outer loop ends_at_sink
     observation = tested.observe(state)
     all_his = SchedulingDecision(torch.zeros(1, 1, 50, dtype=torch.int64))
     _, outcome = tested.step(state, all_his, observation.need_prbs)
@@ -73,7 +73,7 @@ def test_one_user_near_the_site_reaches_the_peak_rate_and_not_shannons() -> None
 @pytest.mark.parametrize("luck", [True, False])
 def test_a_lone_packet_takes_a_slot_or_a_round_trip_more(numerology: int, luck: bool) -> None:
     """It arrives in slot 3 and is sent in it. An outer loop far too high makes the first attempt fail."""
-    packet = ordered(np.array([3], dtype=np.int64), np.array([0], dtype=np.int64), 300)
+    packet = sort_packets(np.array([3], dtype=np.int64), np.array([0], dtype=np.int64), 300)
     tested = engine(
         Drops(1, (0,)), Arrivals((packet,)), CarrierSettings(prbs=50, numerology=numerology),
         LinkSettings(outer_loop_limit_db=40.0), HarqSettings(round_trip_slots=6), per_cell=1, sites=1, fading="none",
@@ -98,7 +98,9 @@ def test_packets_of_one_block_each_wait_as_in_a_slotted_queue(load: float) -> No
     luck, parts, delays = np.random.default_rng(1), [], 0
     for _ in drops.ids:
         number = luck.poisson(load, slots)
-        parts.append(ordered(np.repeat(np.arange(slots), number), np.zeros(number.sum(), dtype=np.int64), 36_896 // 8))
+        parts.append(
+            sort_packets(np.repeat(np.arange(slots), number), np.zeros(number.sum(), dtype=np.int64), 36_896 // 8)
+        )
         ahead = 0
         for come in number.tolist():
             delays += sum(range(ahead + 1, ahead + come + 1))

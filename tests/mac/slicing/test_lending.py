@@ -14,16 +14,18 @@ from torch import Tensor
 
 from allocators import registry
 from allocators.slicing.equal import Equal
-from allocators.slicing.rrm_policy import Ratios, RrmPolicy
+from allocators.slicing.rrm_policy import PolicyRatios, RrmPolicy
 from mac.carrier import CarrierSettings
 from mac.core.contracts import AllocatorError
 from mac.core.loop import Span, run
 from mac.core.recorder import Windows
-from mac.core.stacked_allocators import SideBySide
-from mac.scheduling.feasible import repair_scheduling, repair_slicing, require_slicing
-from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
-from mac.slicing.problem import SlicingProblem, SlicingSettings
-from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.core.stacked_allocators import StackedAllocators
+from mac.scheduling import SchedulingContext, SchedulingDecision, SchedulingObservation
+from mac.scheduling.feasible import repair_scheduling
+from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing.feasible import repair_slicing, require_slicing
+from mac.slicing.problem import SlicingProblem
+from mac.slicing.settings import SlicingSettings
 from phy.power_consumption import PowerSettings
 from phy.random import Drops
 from scenarios import families
@@ -156,7 +158,7 @@ def test_a_limit_of_each_cell_is_its_own() -> None:
 
 
 def rrm(**ratios: tuple[float, float, float]) -> RrmPolicy:
-    return RrmPolicy(policies={name: Ratios(*values) for name, values in ratios.items()})
+    return RrmPolicy(policies={name: PolicyRatios(*values) for name, values in ratios.items()})
 
 
 SCENARIO: dict[str, Any] = {
@@ -241,7 +243,7 @@ def test_side_by_side_with_an_allocator_without_limits_is_one_after_the_other() 
         scenario = load(SCENARIO)
         family, cpu = families.find("slicing"), torch.device("cpu")
         both = family.build(scenario, Drops(1, (4, 5, 4, 5)), cpu, torch.float32)
-        together = run(both, SideBySide(entrants, require_slicing), Span(intervals=4))
+        together = run(both, StackedAllocators(entrants, require_slicing), Span(intervals=4))
         for number, allocator in enumerate(entrants.values()):
             one = family.build(scenario, Drops(1, (4, 5)), cpu, torch.float32)
             alone = run(one, allocator, Span(intervals=4))

@@ -80,7 +80,7 @@ def test_both_modes_are_measured_where_there_are_two(monkeypatch: pytest.MonkeyP
         return {"workload": case.workload, "mode": case.mode, "drops": case.drops, **rate}
 
     pretend(monkeypatch, measured)
-    monkeypatch.setattr(bench, "has_fast", lambda workload: workload.faded_interferers is not None)
+    monkeypatch.setattr(bench, "has_fast", lambda workload: workload.dominant_interferers is not None)
     monkeypatch.setattr(bench, "_that_fit", lambda case: case.drops)
     modes = [(row["workload"], row["mode"]) for row in bench.bench(["W1", "wsn-100"], Options(drops=1))]
     assert modes == [("W1", "exact"), ("W1", "fast"), ("wsn-100", "exact")]
@@ -90,7 +90,7 @@ def test_both_modes_are_measured_where_there_are_two(monkeypatch: pytest.MonkeyP
 def test_modes_and_compiling_are_settings_of_the_scenario() -> None:
     case = Case("W2", 3, "fast", Options(compiled=False))
     scenario = bench.as_scenario(WORKLOADS["W2"], case)
-    assert scenario["fading"] == {"faded_interferers": 3}
+    assert scenario["fading"] == {"dominant_interferers": 3}
     assert "fading" not in bench.as_scenario(WORKLOADS["W2"], Case("W2", 3, "exact", Options()))
 
 

@@ -121,7 +121,7 @@ def test_margin_and_home_lower_the_coupling_gain() -> None:
 
     best = mean()
     assert best > mean("handover_margin_db=3") > best - 3.0
-    assert mean("attachment=home") < best
+    assert mean("attachment=cell_area") < best
 
 
 def test_a_reference_of_ones_own_replaces_that_of_the_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

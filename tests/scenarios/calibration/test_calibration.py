@@ -96,7 +96,7 @@ def test_a_file_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_handover_margin_and_home_attachment_lower_the_coupling_gain() -> None:
     best, margin, home = (
         calibrate(load_calibration("calibration-inh", settings, {"drops": 4})).coupling_gain_db.mean().item()
-        for settings in ([], ["handover_margin_db=3"], ["attachment=home"])
+        for settings in ([], ["handover_margin_db=3"], ["attachment=cell_area"])
     )
     assert best > margin > best - 3.0
     assert home < best

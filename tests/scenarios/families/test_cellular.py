@@ -18,7 +18,7 @@ import scenarios
 from allocators.scheduling.round_robin import RoundRobin
 from mac.core.contracts import AllocatorError
 from mac.metrics.registry import metric_table
-from mac.scheduling.types import SchedulingDecision, SchedulingObservation
+from mac.scheduling import SchedulingDecision, SchedulingObservation
 from phy.random import Drops
 from scenarios import families, load
 from scenarios.config.loading import resolved, variant
@@ -169,7 +169,7 @@ class Greedy:
         self.rbgs = context.rbgs
 
     def decide(self, observation: Any) -> Any:
-        from mac.slicing.types import SlicingDecision
+        from mac.slicing import SlicingDecision
 
         return SlicingDecision(torch.full_like(observation.rbg, self.rbgs))
 

@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from allocators.contract.check import check_allocator
 from allocators.registry import available, resolve
-from allocators.wsn.q_table import STATES, Table
+from allocators.wsn.q_table import STATES, QTable
 from mac.core import loop
 from mac.core.contracts import AllocatorError
-from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
+from mac.wsn import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import Drops
 from phy.sensors.deployment import read_positions
 from scenarios import families, load
@@ -249,7 +249,7 @@ def test_options_keep_the_contract_on_hostile_fields(name: str, params: dict[str
 
 def _damaged(folder: Path) -> dict[str, Path]:
     good = folder / "good.npz"
-    Table.empty().save(good)
+    QTable.empty().save(good)
     whole, values = good.read_bytes(), np.zeros((STATES, 2))
     texts = {"garbage": b"garbage", "empty": b"", "cut": whole[:200], "flipped": whole[:300] + b"\xff" + whole[301:]}
     for name, text in texts.items():
@@ -266,11 +266,11 @@ def _damaged(folder: Path) -> dict[str, Path]:
 
 def test_checkpoints(tmp_path: Path) -> None:
     paths = _damaged(tmp_path)
-    assert (Table.load(paths.pop("good")).values == 0).all()
+    assert (QTable.load(paths.pop("good")).values == 0).all()
     paths |= {"none": tmp_path / "none.npz", "folder": tmp_path}
     for name, path in paths.items():
         with pytest.raises(ValueError, match="fairwave train") as raised:
-            Table.load(path)
+            QTable.load(path)
         assert str(path) in str(raised.value), name
         spec = {"name": "game_learning", "params": {"checkpoint": str(path)}}
         if name in ("none", "cut"):

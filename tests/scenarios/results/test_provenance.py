@@ -20,7 +20,7 @@ import torch
 import toy_family
 from run_helpers import Toy, refused, run
 
-from mac.core.plugin_traceback import is_users
+from mac.core.plugin_traceback import is_user_file
 from scenarios import load
 from scenarios.results.provenance import UnknownContentError, _named_digest
 from scenarios.results.shards import read_shard
@@ -277,6 +277,6 @@ def test_an_object_that_cannot_be_compared_is_not_resumed(toy: Toy) -> None:
 def test_whose_a_file_is(tmp_path: Path) -> None:
     cached = str(tmp_path / "__pycache__" / "a.pyc")
     for theirs in (json.__file__, np.__file__, run.func.__code__.co_filename, "/proc/self/stat", cached):
-        assert not is_users(theirs)
+        assert not is_user_file(theirs)
     for mine in (__file__, toy_family.__file__, str(tmp_path / "data.csv")):
-        assert is_users(mine)
+        assert is_user_file(mine)
