@@ -66,6 +66,16 @@ def test_a_ue_is_it(page: Path) -> None:
     assert re.findall(r"\b(?:he|him|his|himself|whom|nobody|everybody|somebody)\b", prose, re.IGNORECASE) == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_files_and_modules_that_it_names_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    files = re.findall(r"`((?:phy|mac|allocators|scenarios|tests|benchmarks|docs)/[\w/.-]+)`", text)
+    assert [name for name in files if not (ROOT / name).exists()] == []
+    assert [
+        name for name in re.findall(r"`((?:phy|mac|allocators|scenarios)\.[\w.]+)`", text) if not _found(name)
+    ] == []
+
+
 def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "index.md").read_text()
     assert [
@@ -122,6 +132,17 @@ def test_a_wrong_command_is_found(tmp_path: Path) -> None:
         page.write_text(f"<!-- test: parse -->\n```bash\n{text}\n```\n")
         with pytest.raises(Exception, match=r"rum|scenario|--drop|deno|devel|wget"):
             run_page(page)
+
+
+def _found(name: str) -> bool:
+    """A module of that name, or one that holds the word which follows its name."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        place = ROOT.joinpath(*parts[:count])
+        for file in (place.with_suffix(".py"), place / "__init__.py"):
+            if file.is_file():
+                return count == len(parts) or parts[count] in file.read_text("utf-8")
+    return False
 
 
 def _leaves(nav: Any) -> Iterator[str]:
