@@ -14,7 +14,7 @@ from .slice_groups import TieBreaker
 
 @dataclass(config=PARAMETERS)
 class MaxRate:
-    """Gives each PRB to the UE with the greatest rate on it: the bound of throughput, and no rate at the cell edge.
+    """Gives each PRB to the UE with the greatest rate on it: the most throughput, and the least fairness.
 
     CQIs are few, so several UEs often have the greatest rate. Among these a random order decides that is drawn anew in
     every slot (:class:`~allocators.scheduling.slice_groups.TieBreaker`), so that they get equally much in the long run.

@@ -1,5 +1,5 @@
-"""Draws the pictures of docs/models/mobility-handover-blockage.md: walks in a hexagonal network, and what a user hears
-and does on his way.
+"""Draws the figures of docs/models/mobility-handover-blockage.md: trajectories in a hexagonal network, and the levels
+and cells of a UE on its path.
 
 python -m benchmarks.figures.motion [--folder docs/images]
 """
@@ -53,7 +53,7 @@ CORNER = RectangleSettings(west_m=60.0, south_m=-200.0, east_m=130.0, north_m=20
 
 
 def hexagons(axes: Axes, topology: Topology) -> None:
-    """The cells' outlines."""
+    """Computes the outlines of the cells."""
     turn = np.radians(np.arange(0, 361, 60))
     for x, y, _ in topology.site_m.tolist():
         reach = topology.isd_m / np.sqrt(3.0)
@@ -64,7 +64,7 @@ def hexagons(axes: Axes, topology: Topology) -> None:
 
 
 def walks(folder: Path) -> None:
-    """One panel a model: where three users are within two minutes, folded into the cluster."""
+    """Draws one panel a model: positions of three UEs within two minutes, wrapped into the cluster."""
     start = place_per_cell(DROP.keys("placement"), TOPOLOGY, 1, 35.0, 1.5)[0][:, :3]
     figure, panels = plt.subplots(1, len(MODELS), figsize=(13, 3.8), sharey=True, layout="constrained")
     for axes, (name, model) in zip(panels, MODELS.items(), strict=True):
@@ -83,7 +83,7 @@ def walks(folder: Path) -> None:
 
 
 def levels(path: Trajectory, t_s: Tensor) -> Tensor:
-    """RSRP of every cell along the way of one user, dB, ``[T, C]``: the air's, less what a script blocks."""
+    """Computes the RSRP of every cell along the path of one UE in dB ``[T, C]``, less the loss of a script."""
     plan = LargeScalePlan(TOPOLOGY, PropagationSettings(los="never"), SectorAntennaSettings(kind="omni"), 1)
     model = draw_large_scale_model(DROP, plan)
     event = BlockageEvent(loss_db=25.0, rectangle=CORNER, transition_m=4.0, cells=(0,))
@@ -96,7 +96,7 @@ def levels(path: Trajectory, t_s: Tensor) -> Tensor:
 
 
 def walk(folder: Path) -> None:
-    """A user passes a corner and then other cells: levels, filtered levels, and who serves him."""
+    """Draws levels, filtered levels and serving cell of a UE that passes a corner and then other cells."""
     period_s, duration_s = 0.04, 60.0
     settings, rule = (
         MeasurementSettings(error_db=2.0, filter_coefficient=4),
@@ -156,7 +156,7 @@ def _draw_walk(
 
 
 def main() -> None:
-    """Draw all pictures."""
+    """Draws all figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("docs/images"))
     folder = parser.parse_args().folder

@@ -1,5 +1,5 @@
-"""Draws the SINR of a user of docs/models/mobility-handover-blockage.md's scenario along his street, round a corner
-that blocks the nearest site.
+"""Draws the SINR of a UE of docs/models/mobility-handover-blockage.md's scenario along its street, round a corner that
+blocks the nearest site.
 
 python -m benchmarks.figures.street [--folder docs/images]
 
@@ -47,7 +47,7 @@ SCENARIO: dict[str, Any] = {
 
 
 def engine_of(blocked: bool, folder: Path) -> Engine:
-    """The engine that a run has, with or without the corner."""
+    """Builds the engine that a run has, with or without the corner."""
     (folder / "street.csv").write_text(TRACK)
     mobility = {"model": "replay", "file": str(folder / "street.csv"), "if_fewer": "cycle"}
     blockage = [{"model": "scripted", "events": [EVENT]}] if blocked else []
@@ -58,7 +58,9 @@ def engine_of(blocked: bool, folder: Path) -> Engine:
 
 
 def along(engine: Engine) -> tuple[Tensor, Tensor, Tensor]:
-    """Of user 0 in every slot: SINR over the carrier in dB with fading and without, and his cell, each ``[T]``."""
+    """Computes for UE 0 in every slot the SINR over the carrier in dB with fading and without, and its cell, each
+    ``[T]``.
+    """
     plan, fading = engine.parts.itinerary, engine.parts.channel.fading
     assert plan is not None and isinstance(fading, MovingFading)
     slots = plan.period_slots * plan.serving.shape[1]
@@ -77,7 +79,7 @@ def _sinr_db(snr: Tensor, cell: Tensor) -> Tensor:
 
 
 def main() -> None:
-    """Draw the picture and print how steep the corner is."""
+    """Draws the figure and prints how steep the corner is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("docs/images"))
     folder = parser.parse_args().folder

@@ -31,7 +31,7 @@ SLOW = {"offset_db": 2.0, "hysteresis_db": 1.0, "time_to_trigger_ms": 160, "prep
 
 
 def tr_set(offset_db: float, time_to_trigger_ms: int) -> dict[str, Any]:
-    """Handover of a set of TR 36.839."""
+    """Builds the handover settings of a set of TR 36.839."""
     given = {"offset_db": offset_db, "time_to_trigger_ms": time_to_trigger_ms}
     return {**given, "hysteresis_db": 0.0, "preparation_ms": 50.0}
 
@@ -63,7 +63,7 @@ CASES: list[tuple[str, str, dict[str, Any], int]] = [
 
 
 def levels(case: CellularScenario, drops: int) -> list[tuple[Drops, list[Tensor]]]:
-    """Mean SNR of all links at all measurements of each drop."""
+    """Computes the mean SNR of all links at all measurements of each drop."""
     shape = scenario.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
     plan, motion = engine_factory.channel_plan(case), mobility.motion_plan(case, shape)
     slots = range(0, shape.total_slots, period_slots(case.measurements, case.carrier.slot_s))
@@ -75,7 +75,7 @@ def levels(case: CellularScenario, drops: int) -> list[tuple[Drops, list[Tensor]
 
 
 def main() -> None:
-    """Print the table."""
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--drops", type=int, default=4)
     parser.add_argument("--duration_s", type=float, default=20.0)

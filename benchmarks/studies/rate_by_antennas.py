@@ -1,7 +1,7 @@
-"""Rate by the number of antennas: what docs/models/antennas.md states. ``python -m benchmarks.studies.rate_by_antennas
-[--drops N]``.
+"""Measures the rate by the number of antennas, as docs/models/antennas.md states: ``python -m
+benchmarks.studies.rate_by_antennas [--drops N]``.
 
-Seven sites of three sectors, four users a cell who always want more and walk at 3 km/h outdoors, 25 PRBs, shared in
+Seven sites of three sectors, four UEs a cell with full buffers at 3 km/h outdoors, 25 PRBs, shared in
 turn. Prints a Markdown table: mean rate of a user, that of the worst tenth, share of blocks lost the
 first time.
 """
@@ -21,7 +21,7 @@ _CROSS: dict[str, Any] = {"polarizations": 2, "polarization_slant_deg": 0.0}
 
 
 def base(columns: int, polarizations: int = 2) -> dict[str, Any]:
-    """Panel of a cell: columns of eight elements, a port for each column and polarization."""
+    """Builds the panel of a cell: columns of eight elements, a port for each column and polarization."""
     return {**_COLUMN, "columns": columns, "polarizations": polarizations, "ports": columns * polarizations}
 
 
@@ -39,7 +39,7 @@ CASES: dict[str, dict[str, Any] | None] = {
 
 
 def measure(mimo: dict[str, Any] | None, drops: int) -> dict[str, float]:
-    """Rates of one case, and its first BLER."""
+    """Measures the rates of one case, and its first BLER."""
     change: dict[str, Any] = {
         "drops": drops,
         "duration_s": 0.2,
@@ -61,7 +61,7 @@ def measure(mimo: dict[str, Any] | None, drops: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print the table."""
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--drops", type=int, default=2)
     torch.set_num_threads(1)

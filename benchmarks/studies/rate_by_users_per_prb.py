@@ -1,7 +1,7 @@
-"""Rate of a cell by the users of a PRB, as docs/models/antennas.md states. ``python
-benchmarks/studies/rate_by_users_per_prb.py [--drops N]``.
+"""Measures the rate of a cell by the UEs of a PRB, as docs/models/antennas.md states: ``python -m
+benchmarks.studies.rate_by_users_per_prb [--drops N]``.
 
-Cells of 32 ports with eight users each, of two ports, who always want more, outdoors, 12 PRBs, reports every 5
+Cells of 32 ports with eight UEs each, of two ports, with full buffers, outdoors, 12 PRBs, reports every 5
 slots and 4 slots late. Prints a Markdown table: rate of a cell, of the worst tenth of users, users of a PRB, share of
 blocks lost the first time.
 """
@@ -42,11 +42,11 @@ CHANNELS: dict[str, dict[str, Any]] = {
     "seven sites, 3 km/h": {},
     "one site, 30 km/h": {"topology.sites": 1, "topology.wrap_around": False, "users.ftp.speed_kmh": 30.0},
 }
-"""Who interferes, and how old a report feels."""
+"""Interference, and age of reports."""
 
 
 def measure(mimo: dict[str, Any], channel: dict[str, Any], drops: int) -> dict[str, float]:
-    """Rates in bit/s, users of a PRB and first BLER of one case."""
+    """Measures the rates in bit/s, UEs of a PRB and first BLER of one case."""
     single = "topology.sites" in channel
     change: dict[str, Any] = {
         "drops": drops * (3 if single else 1),
@@ -77,7 +77,7 @@ def measure(mimo: dict[str, Any], channel: dict[str, Any], drops: int) -> dict[s
 
 
 def main() -> None:
-    """Print the table."""
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--drops", type=int, default=1, help="of seven sites; three times as many of one site")
     torch.set_num_threads(1)

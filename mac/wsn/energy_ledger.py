@@ -23,7 +23,7 @@ CAUSES = ("transmit", "receive", "aggregate", "listen", "control", "sense", "idl
 
 @dataclass(frozen=True)
 class RoundTraffic:
-    """Holds a round's traffic, before batteries are charged for it."""
+    """Holds a round's traffic, before batteries pay for it."""
 
     alive: Tensor  # [B, N] bool
     up: Tensor  # [B, N] int64, of parent_column()
@@ -127,7 +127,7 @@ class Payment:
     whole: Tensor  # [B, N] bool, nodes that paid for all of it
 
 
-def charge_batteries(energy_j: Tensor, asked: Tensor, need: Tensor) -> Payment:
+def drain_batteries(energy_j: Tensor, asked: Tensor, need: Tensor) -> Payment:
     """Takes the energy of a round from the batteries.
 
     A node that cannot pay for all of it pays what it has, in proportion to the causes, and fails in that round.

@@ -21,7 +21,7 @@ from phy.sensors.packet_error import SensorLinkSettings, packet_success
 from phy.sensors.radio_energy import SensorRadioSettings
 
 from ..core.contracts import Field, Outcome
-from .energy_ledger import CAUSES, Payment, RoundTraffic, charge_batteries, control_j, round_costs
+from .energy_ledger import CAUSES, Payment, RoundTraffic, control_j, drain_batteries, round_costs
 from .feasible import require_wsn
 from .node_geometry import squared_distance_m2, squared_hop_m2
 from .routing import is_delivered, packet_loads, parent_column
@@ -139,7 +139,7 @@ class WsnProblem:
         """
         decision = require_wsn(decision, state.observation, self.context)
         round_ = self._traffic(state, decision)
-        payment = charge_batteries(state.energy_j, *self._costs(state, round_, decision))
+        payment = drain_batteries(state.energy_j, *self._costs(state, round_, decision))
         passes = payment.whole & round_.alive & (round_.loads.sent > 0) & self._received(state, round_)
         delivered = is_delivered(round_.up, passes) & state.sensed
         gained = self._harvest(state, payment.left_j)

@@ -81,7 +81,7 @@ class TestApportion:
         assert sum(got) == total
         assert all(a <= x <= b for a, x, b in zip(low, got, high, strict=True))
         assert all(abs(x - real) < 1 + 1e-6 for x, real in zip(got, exact, strict=True))
-        # Largest remainder: nobody was rounded up who had a smaller fraction than one who was rounded down.
+        # Largest remainder: no slice was rounded up with a smaller fraction than one that was rounded down.
         up = [real - math.floor(real) for x, real in zip(got, exact, strict=True) if x - real > 1e-6]
         down = [real - math.floor(real) for x, real in zip(got, exact, strict=True) if real - x > 1e-6]
         assert not up or not down or min(up) >= max(down) - 1e-6

@@ -124,7 +124,7 @@ def test_as_published_an_epoch_is_one_over_p_rounds_on_average(p: float, rounds:
 
 
 def test_an_epoch_may_be_rounded() -> None:
-    """Of 10/3 rounds: in 4 everybody leads once; in 3 all but (1 - .3)(1 - .3/.7)(1 - .3/.4) = 0.1."""
+    """Of 10/3 rounds: in 4 every node leads once; in 3 all but (1 - .3)(1 - .3/.7)(1 - .3/.4) = 0.1."""
     problem = fields(nodes=200, battery={"initial_j": 1e3})
     assert (heads_over(problem, "leach", 12, p=0.3, epoch="up") == 3).all()
     shorter = heads_over(problem, "leach", 30, p=0.3, epoch="nearest").double()

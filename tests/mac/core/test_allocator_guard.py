@@ -80,7 +80,7 @@ class Fine:
 
 
 def spoilt(method: str, deed: Callable[[Any], Any]) -> Fine:
-    """A fine allocator whose method does something else from its second call on, or at once in reset()."""
+    """A fine allocator with a method that does something else from its second call on, or at once in reset()."""
     allocator: Any = Fine()
     own, calls = getattr(allocator, method), []
 

@@ -198,7 +198,7 @@ def test_a_scheduler_inside_slices_is_held_off_too() -> None:
 
 
 def test_allocators_of_fairwaves_own_see_the_tensors_themselves() -> None:
-    """They pay nothing; one whose method was replaced on the object is a plug-in."""
+    """Own allocators get no copies; one with a method replaced on the object is a plug-in."""
     tested, seen = problem("scheduling"), []
     observation = tested.observe(tested.start())
     own = resolve("round_robin", "scheduling")

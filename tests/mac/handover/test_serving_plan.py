@@ -26,7 +26,7 @@ RULES = rules(HandoverSettings(), 7, 0.5e-3, torch.device("cpu"))
 
 
 def snr_on_the_way(drops: Drops, speed_kmh: float = 120.0, duration_s: float = 30.0) -> Tensor:
-    """Mean SNR of links whose only loss is by distance, ``[B, M, U, C]``."""
+    """Mean SNR of links with no loss but by distance, ``[B, T, U, C]``."""
     start, _ = place_per_cell(drops.keys("placement"), TOPOLOGY, 3, 35.0, 1.5)
     model = Linear(min_speed_kmh=speed_kmh, max_speed_kmh=speed_kmh)
     walk = trajectories(drops, model, start, area_of(TOPOLOGY), duration_s)
@@ -54,7 +54,7 @@ def test_a_drop_is_the_same_alone_and_in_a_batch() -> None:
 
 
 def test_users_who_drive_on_are_handed_over() -> None:
-    """1 km in 30 s through cells of 500 m: one to four handovers each, nobody is lost, few come back at once."""
+    """1 km in 30 s through cells of 500 m: one to four handovers each, no link fails, few ping-pongs."""
     snr = snr_on_the_way(DROPS)
     plan = plan_serving(DROPS, snr, SETTINGS, RULES)
     counts = dict(zip(a3.COUNTERS, plan.counts.sum(dim=(0, 1)).sum(-1).tolist(), strict=True))
@@ -100,7 +100,7 @@ def test_step_by_step_as_the_functions_say() -> None:
         assert torch.equal(plan.counts[0, number], counts[:, 0])
         slot = number * 80 + 79
         assert torch.equal(plan.served(slot), state.served(slot))
-    assert not plan.served(int(plan.served_from_slot.max()) - 1).all()  # somebody was away for a while
+    assert not plan.served(int(plan.served_from_slot.max()) - 1).all()  # some UE was not served for a while
 
 
 def _mean_sinr_db(snr: Tensor, number: int, last: int, serving: Tensor, load: float) -> Tensor:

@@ -54,7 +54,7 @@ class Constant:
 
 
 class Watched:
-    """A scheduler whose decisions are kept with what was observed."""
+    """Keeps the decisions of a scheduler with what it observed."""
 
     def __init__(self, scheduler: Any) -> None:
         self.scheduler = scheduler
@@ -70,7 +70,7 @@ class Watched:
         return decision
 
     def held(self) -> Tensor:
-        """Slice of the holder of each PRB in each slot, S where nobody, ``[slots, B, C, K]``."""
+        """Slice of the holder of each PRB in each slot, S without one, ``[T, B, C, K]``."""
         return torch.stack([self._slices(slice_id, user) for slice_id, _, user in self.seen])
 
     def _slices(self, slice_id: Tensor, user: Tensor) -> Tensor:
@@ -119,7 +119,7 @@ def test_kept_rbgs_of_an_idle_slice_stay_idle(scheduler: str) -> None:
     lent = torch.cat((held[..., :3], held[..., 18:]), -1)
     assert (lent == 0).all()
     assert (held[..., 9:12] == 0).double().mean() > 0.8
-    assert (held[..., 3:9] == 1).any()  # whose they are may use them
+    assert (held[..., 3:9] == 1).any()  # their own slice may use them
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)

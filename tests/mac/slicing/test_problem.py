@@ -26,7 +26,7 @@ SLICES = [0, 1, 2, 2]
 
 
 class FirstInNeed:
-    """Each PRB to the first user of the cell who may hold it and has data; what is left, to whom it may be lent."""
+    """Gives each PRB to the first UE of the cell that may hold it and has data; others to UEs that may borrow them."""
 
     def reset(self, context: SchedulingContext, seed: int) -> None:
         self.prbs = context.prbs

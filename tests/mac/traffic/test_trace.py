@@ -350,7 +350,7 @@ def test_users_choose_among_the_files_evenly(tmp_path):
     assert chosen.sum() == 16_000 * 2  # a packet a second: 2 in a lap of 2 s
     np.testing.assert_allclose(chosen / 32_000, 0.25, atol=0.02)
     of_user = packets.bytes[np.argsort(packets.user, kind="stable")].reshape(16_000, 2)
-    np.testing.assert_array_equal(of_user[:, 0], of_user[:, 1])  # a user stays with his file
+    np.testing.assert_array_equal(of_user[:, 0], of_user[:, 1])  # a UE keeps its file
 
 
 @needs_raw

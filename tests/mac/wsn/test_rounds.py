@@ -48,7 +48,7 @@ def problem(ids: tuple[int, ...] = (0, 1, 2), nodes: int = 15, **parts: Any) -> 
 
 
 def any_tree(drops: Drops, nodes: int) -> WsnDecision:
-    """Everybody sends to a node of a lower number or to the sink; a third of them fuse."""
+    """Sends each node's packets to a node of a lower number or to the sink; a third of the nodes fuse."""
     luck = uniform(drops.keys("tree"), (2, nodes))
     parent = (luck[:, 0] * (torch.arange(nodes) + 1)).long() - 1
     return WsnDecision(parent, luck[:, 1] < 0.33)
