@@ -15,6 +15,20 @@
 | ``tractor_score`` | the score of TRACTOR (arXiv 2312.07896) |
 """
 
-from .types import SlicingContext, SlicingDecision, SlicingObservation
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .types import SlicingContext, SlicingDecision, SlicingObservation
 
 __all__ = ["SlicingContext", "SlicingDecision", "SlicingObservation"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a type at its first use, so that the metrics of this family need no torch."""
+    if name not in __all__:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    from . import types
+
+    return getattr(types, name)

@@ -20,6 +20,20 @@
 | ``lifetime_metrics`` | FND, HND, LND and what nodes spent |
 """
 
-from .types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 
 __all__ = ["NO_WAY", "SINK", "Control", "WsnContext", "WsnDecision", "WsnObservation"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a type at its first use, so that the metrics of this family need no torch."""
+    if name not in __all__:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    from . import types
+
+    return getattr(types, name)
