@@ -1,5 +1,6 @@
 # make demo   environment, installation, one comparison of allocators
 # make test   environment, installation, linters, types, tests
+# make docs   environment, installation, the documentation as a site: build/site/index.html
 # make sionna-agrees   of these tests, those that compare the air with Sionna's
 # All are safe to repeat; the environment is only made anew where pyproject.toml or constraints.txt changed.
 
@@ -7,10 +8,11 @@ SHELL := /bin/sh
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.fairwave-installed
+DOCS_STAMP := $(VENV)/.fairwave-docs-installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit sionna-agrees clean
+.PHONY: help demo test docs lint types unit sionna-agrees clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -30,10 +32,18 @@ $(STAMP): $(PYTHON) pyproject.toml constraints.txt
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
+$(DOCS_STAMP): $(STAMP)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
+	@touch $@
+
 demo: $(STAMP)
 	$(VENV)/bin/fairwave run slicing-quickstart --resume
 
 test: lint types unit
+
+docs: $(DOCS_STAMP)
+	NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 $(PYTHON) -m mkdocs build --quiet --strict
+	@echo "build/site/index.html; with search: $(PYTHON) -m http.server --directory build/site"
 
 lint: $(STAMP)
 	$(PYTHON) -m ruff check .

@@ -1,4 +1,4 @@
-"""From an import string and parameters to an allocator, with one clear sentence for each way in which that fails."""
+"""Makes an allocator from an import string and parameters, with one clear sentence for each way in which that fails."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from typing import Any
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.dataclasses import is_pydantic_dataclass
 
-from mac.core.plugin_traceback import said, told
+from mac.core.plugin_traceback import describe_error, error_text
 
 
 class BadAllocator(ValueError):
-    """An allocator that cannot be imported, made, or used."""
+    """Reports an allocator that cannot be imported, made, or used."""
 
 
 def load(import_string: str) -> Any:
-    """What ``module:attribute`` names. The current directory is searched last.
+    """Imports the object that ``module:attribute`` names. The current directory is searched last.
 
     Raises:
         BadAllocator: the module or the attribute is not there, or importing it fails.
@@ -48,16 +48,23 @@ def load(import_string: str) -> Any:
 
 
 def make(thing: Any, label: str, params: Mapping[str, Any]) -> Any:
-    """An allocator from a class or function and its parameters, or the object itself.
+    """Makes an allocator from a class or function and its parameters; returns an object that is one as it is.
 
     Raises:
         BadAllocator: it does not take these parameters, raises, or lacks ``reset`` or ``decide``.
     """
-    return made_with(thing, label, params, "allocator", ("reset(context, seed)", "decide(observation)"))
+    return make_plug_in(thing, label, params, "allocator", ("reset(context, seed)", "decide(observation)"))
 
 
-def made_with(thing: Any, label: str, params: Mapping[str, Any], what: str, methods: tuple[str, ...]) -> Any:
-    """As :func:`make`, of any kind of plug-in: ``what`` it is, and the methods that it needs, the main one last.
+def make_plug_in(thing: Any, label: str, params: Mapping[str, Any], what: str, methods: tuple[str, ...]) -> Any:
+    """Makes a plug-in of any kind from a class or function and its parameters.
+
+    Args:
+        thing: class, function or ready object.
+        label: of it in errors.
+        params: its parameters.
+        what: its kind, such as "allocator".
+        methods: that it needs, the main one last.
 
     Raises:
         BadAllocator: it does not take these parameters, raises, or lacks a method.
@@ -72,16 +79,16 @@ def made_with(thing: Any, label: str, params: Mapping[str, Any], what: str, meth
     return thing
 
 
-def installed(group: str) -> dict[str, str]:
-    """Import strings of the entry points of a group, by name."""
+def installed_plug_ins(group: str) -> dict[str, str]:
+    """Returns the import strings of the entry points of a group, by name."""
     return {entry.name: f"{entry.module}:{entry.attr}" for entry in entry_points(group=group)}
 
 
 def _module(name: str) -> Any:
-    from mac.core.allocator_guard import Kept  # imports torch, which names alone do not need
+    from mac.core.allocator_guard import SettingsGuard  # imports torch, which names alone do not need
 
     try:
-        with Kept(f"importing '{name}'"):
+        with SettingsGuard(f"importing '{name}'"):
             return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(error.name + ".")):
@@ -90,15 +97,15 @@ def _module(name: str) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit() in a plug-in must not end the program without a word
-        raise BadAllocator(f"importing '{name}' failed: {told(error)}") from error
+        raise BadAllocator(f"importing '{name}' failed: {describe_error(error)}") from error
 
 
 def _construct(maker: Any, label: str, params: Mapping[str, Any]) -> Any:
-    from mac.core.allocator_guard import Kept
+    from mac.core.allocator_guard import SettingsGuard
 
     _require_known(maker, label, params)
     try:
-        with Kept(f"making {label}"):
+        with SettingsGuard(f"making {label}"):
             if isinstance(maker, type) and is_pydantic_dataclass(maker):
                 return _strictly(TypeAdapter(maker), dict(params)) if params else maker()
             return maker(**_validated(maker, label, params))
@@ -109,7 +116,7 @@ def _construct(maker: Any, label: str, params: Mapping[str, Any]) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        what = said(error) if isinstance(error, ValueError) else f"making it raised {told(error)}"
+        what = error_text(error) if isinstance(error, ValueError) else f"making it raised {describe_error(error)}"
         raise BadAllocator(f"{label}: {what}") from error
 
 
@@ -132,7 +139,7 @@ def _require_known(maker: Any, label: str, params: Mapping[str, Any]) -> None:
 
 
 def _validated(maker: Any, label: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters converted to their annotated types; those of types that pydantic does not know stay as they are."""
+    """Converts parameters to their annotated types; those of types that pydantic does not know stay as they are."""
     of_class = dataclasses.is_dataclass(maker) or not isinstance(maker, type)
     try:
         hints = typing.get_type_hints(maker if of_class else maker.__init__, include_extras=True)
@@ -153,7 +160,7 @@ def _converted(name: str, value: Any, kind: Any, label: str) -> Any:
 
 
 def _strictly(adapter: TypeAdapter[Any], value: Any) -> Any:
-    """As in a scenario file: neither text nor true for a number, but a list for a tuple."""
+    """Validates as in a scenario file: refuses text and booleans for numbers, takes lists for tuples."""
     try:
         text = json.dumps(value)
     except (TypeError, ValueError):  # holds an object, given from Python
@@ -162,7 +169,7 @@ def _strictly(adapter: TypeAdapter[Any], value: Any) -> Any:
 
 
 def _sentence(error: ValidationError, label: str, *within: str) -> str:
-    """The first thing that is wrong, as one sentence."""
+    """Describes the first error in one sentence."""
     first = error.errors()[0]
     message = first["msg"].removeprefix("Value error, ")
     where = ".".join(str(part) for part in (*within, *first["loc"]))

@@ -1,4 +1,4 @@
-"""Allocators by name: the built-in ones, those of installed plug-ins, and any class as ``module:Class``.
+"""Finds allocators by name: the built-in ones, those of installed plug-ins, and any class as ``module:Class``.
 
 A name stands for an import string, and nothing is imported until an allocator is made. A plug-in offers allocators by
 entry points in the group ``fairwave.allocators``, each named ``family.name``::
@@ -13,8 +13,11 @@ from __future__ import annotations
 
 import ast
 import difflib
+import functools
 import importlib.util
+import pkgutil
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -23,56 +26,65 @@ from .construction import BadAllocator, load, make
 
 GROUP = "fairwave.allocators"
 
-_BUILT_IN: Mapping[str, Mapping[str, str]] = {
-    "scheduling": {
-        "round_robin": "allocators.scheduling.round_robin:RoundRobin",
-        "proportional_fair": "allocators.scheduling.proportional_fair:ProportionalFair",
-        "max_rate": "allocators.scheduling.max_rate:MaxRate",
-        "water_filling": "allocators.scheduling.water_filling:WaterFilling",
-        "earliest_deadline": "allocators.scheduling.earliest_deadline:EarliestDeadline",
-        "mu_proportional_fair": "allocators.scheduling.mu_proportional_fair:MultiUserProportionalFair",
-        "m_lwdf": "allocators.scheduling.m_lwdf:ModifiedLargestWeightedDelayFirst",
-    },
-    "slicing": {
-        "equal": "allocators.slicing.equal:Equal",
-        "tractor_expert": "allocators.slicing.tractor_expert:TractorExpert",
-        "tractor_random": "allocators.slicing.tractor_random:TractorRandom",
-        "demand_proportional": "allocators.slicing.demand_proportional:DemandProportional",
-        "max_weight": "allocators.slicing.max_weight:MaxWeight",
-        "rrm_policy": "allocators.slicing.rrm_policy:RrmPolicy",
-    },
-    "wsn": {
-        "direct": "allocators.wsn.direct:Direct",
-        "leach": "allocators.wsn.leach:Leach",
-        "sep": "allocators.wsn.sep:Sep",
-        "leach_c": "allocators.wsn.leach_c:LeachC",
-        "deec": "allocators.wsn.deec:Deec",
-        "heed": "allocators.wsn.heed:Heed",
-        "pegasis": "allocators.wsn.pegasis:Pegasis",
-        "mte": "allocators.wsn.mte:MinimumTransmissionEnergy",
-        "kmeans": "allocators.wsn.kmeans:KMeans",
-        "game_learning": "allocators.wsn.game_learning:GameLearning",
-    },
-}
+_REGISTERED: dict[str, FamilyAllocators] = {}
+"""What families of plug-ins have registered."""
+
+
+@dataclass(frozen=True)
+class FamilyAllocators:
+    """Holds the allocators of a family, and the check of their contract."""
+
+    allocators: Mapping[str, str]  # name -> module:Class
+    contract: str | None = None  # module:attribute of an allocators.contract.cases.FamilyCheck
 
 
 class UnknownAllocator(ValueError):
-    """There is no allocator of that name. Says which one may have been meant."""
+    """Says that there is no allocator of that name, and which one may have been meant."""
+
+
+@functools.cache
+def built_in() -> Mapping[str, FamilyAllocators]:
+    """Collects the allocators of fairwave's own families: packages beside this file that declare ``ALLOCATORS``."""
+    found = {}
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        if module.ispkg:
+            package = importlib.import_module(f"{__package__}.{module.name}")
+            if hasattr(package, "ALLOCATORS"):
+                found[module.name] = FamilyAllocators(package.ALLOCATORS, package.CONTRACT)
+    return found
+
+
+def register(family: str, allocators: Mapping[str, str], contract: str | None = None) -> None:
+    """Makes the allocators of a family known, and the check of their contract; does nothing where both are empty.
+
+    Args:
+        family: whose allocators they are; those of a family of fairwave's own stand beside its own.
+        allocators: name -> ``module:Class``.
+        contract: ``module:attribute`` of a :class:`.contract.cases.FamilyCheck`.
+    """
+    if allocators or contract:
+        _REGISTERED[family] = FamilyAllocators(allocators, contract)
+
+
+def contracts() -> dict[str, str]:
+    """Returns where the contract check of each family is, as ``module:attribute``; of those that have one."""
+    known = {**_REGISTERED, **built_in()}
+    return {name: family.contract for name, family in known.items() if family.contract is not None}
 
 
 def families() -> tuple[str, ...]:
-    """Families that have allocators, built-in or installed, in alphabetical order."""
-    return tuple(sorted({*_BUILT_IN, *(family for family, _ in _installed() if family)}))
+    """Lists the families that have allocators, built-in or installed, in alphabetical order."""
+    return tuple(sorted({*built_in(), *_REGISTERED, *(family for family, _ in _installed() if family)}))
 
 
 def available(family: str) -> dict[str, str]:
-    """Import strings by name of all allocators of a family; empty for a family that has none."""
+    """Returns the import strings by name of all allocators of a family; empty for a family that has none."""
     installed = {name: value for (of, name), value in _installed().items() if of == family}
-    return {**installed, **_BUILT_IN.get(family, {})}
+    return {**installed, **_own(_REGISTERED, family), **_own(built_in(), family)}
 
 
 def describe(name: str, family: str) -> str:
-    """The first line of what an allocator says of itself, read from its source without importing it.
+    """Returns the first line of what an allocator says of itself, read from its source without importing it.
 
     Empty where the source cannot be found.
 
@@ -92,7 +104,7 @@ def describe(name: str, family: str) -> str:
 
 
 def resolve(spec: str | object, family: str, params: Mapping[str, Any] | None = None) -> Any:
-    """An allocator, ready for ``reset``.
+    """Makes an allocator, ready for ``reset``.
 
     Args:
         spec: a name of :func:`available`, ``module:Class`` (looked for in the current directory too), a class, a
@@ -112,28 +124,32 @@ def resolve(spec: str | object, family: str, params: Mapping[str, Any] | None = 
 
 
 def is_built_in(name: str, family: str) -> bool:
-    """Is it fairwave's own, and no plug-in?"""
-    return name in _BUILT_IN.get(family, {})
+    """Tells whether an allocator is fairwave's own, and no plug-in."""
+    return name in _own(built_in(), family)
 
 
 def families_of(name: str) -> tuple[str, ...]:
-    """Families that have an allocator of this name."""
+    """Lists the families that have an allocator of this name."""
     return tuple(family for family in families() if name in available(family))
 
 
 def unknown_anywhere(name: str) -> str:
-    """A sentence on a name that no family has."""
+    """Writes a sentence on a name that no family has."""
     if ("", name) in _installed():
         return _familyless(name)
     known = sorted({one for family in families() for one in available(family)})
     return f"there is no allocator '{name}'{_near(name, known)} one of: {', '.join(known)}, or module:Class"
 
 
+def _own(table: Mapping[str, FamilyAllocators], family: str) -> Mapping[str, str]:
+    return table[family].allocators if family in table else {}
+
+
 def _import_string(name: str, family: str) -> str:
     if ":" in name:
         return name
     if is_built_in(name, family):  # without looking through everything that is installed
-        return _BUILT_IN[family][name]
+        return built_in()[family].allocators[name]
     known = available(family)
     if name not in known:
         raise UnknownAllocator(_unknown(name, family, known))
@@ -161,7 +177,7 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 
 def _installed() -> dict[tuple[str, str], str]:
-    """Import strings of plug-ins by (family, name); the family of a name without one is empty."""
+    """Returns the import strings of plug-ins by (family, name); the family of a name without one is empty."""
     found = {}
     for entry in entry_points(group=GROUP):
         family, _, name = entry.name.rpartition(".")

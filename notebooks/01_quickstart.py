@@ -12,22 +12,22 @@
 # ---
 
 # %% [markdown]
-# # Which allocator serves people best?
+# # Which allocator serves UEs best?
 #
-# Three slices share one 10 MHz cell: mMTC users with a trickle of small packets, URLLC users with bursts that must get
-# through within 20 ms, eMBB users who want 3 Mbit/s at least and 8 at best. Every 250 ms a *slice controller* divides
-# the cell's 17 resource block groups (RBGs) among the slices. There is more demand than the cell can always carry, so
-# somebody has to wait. Who?
+# Three slices share one 10 MHz cell: mMTC UEs with few small packets, URLLC UEs with bursts that must be delivered
+# within 20 ms, eMBB UEs that want 3 Mbit/s at least and 8 at best. Every 250 ms a *slice controller* divides the 17
+# resource block groups (RBGs) of the cell among the slices. There is more demand than the cell can always carry, so some
+# UEs have to wait. Which ones?
 #
 # This notebook compares controllers that come with fairwave, writes another one, and answers one question about it:
 #
-# > **Does an allocator that reacts to what waits satisfy users better than the expert's fixed split?**
+# > **Does an allocator that reacts to what waits satisfy UEs better than the expert's fixed split?**
 
 # %% [markdown]
 # ## A comparison
 #
 # `run` takes a preset's name (or a file, or what `load` returned) and overrides. All allocators meet the same *drops*:
-# random networks with the same users at the same places, the same fading and the same packets.
+# random networks with the same UEs at the same positions, the same fading and the same packets.
 
 # %%
 from scenarios import load, run
@@ -37,41 +37,39 @@ result = run(scenario)
 result
 
 # %% [markdown]
-# Each cell of the table is a mean over drops with its 95 % interval. `metrics` holds all of them, for all users and for
-# each group; `per_drop` has the numbers behind, `paired` the differences between allocators.
+# Each cell of the table is a mean over drops with its 95 % interval. `metrics` holds all of them, for all UEs and for
+# each group; `per_drop` has the number of every drop, `paired` the differences between allocators.
 
 # %%
 rows = result.metrics[result.metrics["metric"].str.startswith("satisfaction/")]
 rows.pivot(index="metric", columns="allocator", values="mean")[result.allocators].round(3)
 
 # %% [markdown]
-# *Satisfaction* is the share of a user's windows in which the promise was kept. mMTC is easy to please; what
-# eMBB gains from one controller to the next, URLLC pays for. A dot in the plot is a user in a drop.
+# *Satisfaction* is the share of the windows of a UE in which its promise was kept. mMTC is easy to satisfy; what eMBB
+# gains from one controller to the next, URLLC loses. A dot in the plot is a UE in a drop.
 
 # %%
-from scenarios.plots.figures import plot_quotas, plot_satisfaction
-
-plot_satisfaction(result)
+result.plot("satisfaction")
 
 # %% [markdown]
-# The quotas show why. The first two never move; the other two follow what waits, and most of what waits is eMBB's.
+# The quotas show why. The first two are constant. The other two follow the waiting bits, most of which belong to eMBB.
 
 # %%
-plot_quotas(result)
+result.plot("quotas")
 
 # %% [markdown]
 # ## An allocator of our own
 #
 # A plain class with `reset` and `decide`. This one leaves mMTC what the expert gives it, reserves for URLLC what its
-# waiting and arriving bits would need in the next interval, with some headroom, and gives eMBB the rest. It sees
-# reports, not the truth: what waited at the end of the last interval, and the rates that users reported.
+# waiting and arriving bits would need in the next interval, with some headroom, and gives eMBB the rest. It observes
+# reports, not the true state: what waited at the end of the last interval, and the rates that UEs reported.
 
 # %%
 from dataclasses import dataclass
 
 import torch
 
-from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
 
 
 @dataclass
@@ -99,15 +97,15 @@ class Reserve:
 
 
 # %% [markdown]
-# A decision is never trusted: one that does not fit the carrier stops the run and names the allocator, the drop, the
-# interval and the time. (`fairwave check module:Class` tries an allocator on hostile cases beforehand, networks of one
+# Every decision is checked: one that does not fit the carrier stops the run and names the allocator, the drop, the
+# interval and the time. (`fairwave check module:Class` tries an allocator on difficult cases beforehand, networks of one
 # slice or five among them. This class only knows networks with these three services.)
 
 # %% [markdown]
 # ## One question, settled beforehand
 #
-# The question is about `satisfaction`, mean over all users, `mine` less `expert`. We choose metric, opponent and
-# number of drops *before* looking, or chance would choose for us.
+# The question is about `satisfaction`, mean over all UEs, `mine` less `expert`. We choose metric, opponent and
+# number of drops *before* looking at results; otherwise chance would choose for us.
 
 # %%
 allocators = {"expert": "tractor_expert", "demand": "demand_proportional", "mine": Reserve()}
@@ -116,7 +114,7 @@ duel
 
 # %% [markdown]
 # The two columns of `satisfaction` overlap, but that is not the test: drops differ among each other, and both
-# allocators saw the same ones. The *paired* difference, drop by drop, is free of that.
+# allocators had the same ones. The *paired* difference, drop by drop, is free of that.
 
 # %%
 import pandas as pd
@@ -152,11 +150,11 @@ print(*[verdict(row) for _, row in answer.iterrows()], sep="\n")
 # %% [markdown]
 # ## What the answer means
 #
-# **No**: over all users the interval holds 0, so these drops do not show that reacting is better, nor that it is worse.
+# **No**: over all UEs the interval holds 0, so these drops do not show that reacting is better, nor that it is worse.
 #
-# It is not that nothing happened. URLLC users are far better off, eMBB users far worse, and the two about cancel in the
-# mean over users: the allocator moved satisfaction from one group to another. Which of the two splits is *fairer* is
-# not a matter of statistics; say whose promise weighs more, and choose the metric by that.
+# Yet something happened. URLLC UEs are served far better, eMBB UEs far worse, and the two about cancel in the mean over
+# UEs: the allocator moved satisfaction from one group to another. Which of the two splits is *fairer* is
+# not a matter of statistics; say which promise weighs more, and choose the metric by that.
 #
 # Would more drops decide it? Intervals shrink with the square root of their number:
 

@@ -1,4 +1,4 @@
-"""Reads tables of text (CSV with commas, semicolons or tabs) and names the file and the line of whatever is wrong."""
+"""Reads tables of text (CSV with commas, semicolons or tabs) and names the file and the line of each error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 
 class TableError(ValueError):
-    """A file that cannot be used. Says which file, where possible which line, and what to do."""
+    """Reports a file that cannot be used: which file, where possible which line, and what to do."""
 
 
 SEPARATORS = ",;\t"
@@ -26,8 +26,8 @@ SEPARATORS = ",;\t"
 
 
 @dataclass(frozen=True)
-class Form:
-    """What a file should hold."""
+class FileFormat:
+    """Holds the columns that a file should have."""
 
     kind: str  # for error messages, for example "a packet trace"
     required: Sequence[str]  # columns that it must have; others may follow
@@ -35,7 +35,7 @@ class Form:
     without_header: Sequence[str] = ()  # columns of a file whose first line begins with a number
 
     def names(self, header: Sequence[str]) -> list[str]:
-        """The header with other tools' names replaced by ours, where ours is not there; of several the first known."""
+        """Replaces other tools' names in a header by ours, where ours is missing; of several the first known."""
         names = [name.strip() for name in header]
         for ours, others in self.aliases.items():
             theirs = next((other for other in others if other in names), None)
@@ -45,8 +45,8 @@ class Form:
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
-    """The named columns of a file as text."""
+class TextTable:
+    """Holds the named columns of a file as text."""
 
     path: Path
     line: tuple[int, ...]  # line of the file on which each row ends, counted from 1
@@ -55,23 +55,23 @@ class Table:
     unit: str = "line"  # what is counted by ``line``
 
     def error(self, row: int, message: str) -> TableError:
-        """An error in one row (counted from 0)."""
+        """Builds an error in one row (counted from 0)."""
         return self.failure(f"{self.path}, {self.unit} {self.line[row]}: {message}")
 
-    def those(self, rows: Sequence[int]) -> Table:
-        """A table of some of the rows."""
+    def select_rows(self, rows: Sequence[int]) -> TextTable:
+        """Selects some of the rows."""
         columns = {name: tuple(column[row] for row in rows) for name, column in self.columns.items()}
         return replace(self, line=tuple(self.line[row] for row in rows), columns=columns)
 
     def numbers(self, column: str, low: float = -math.inf, high: float = math.inf, hint: str = "") -> Floats:
-        """A column as float64 ``[n]``.
+        """Converts a column to float64 ``[n]``.
 
         Raises:
             TableError: an entry is no number, is not finite or lies outside ``low .. high``.
         """
         text = self.columns[column]
         try:
-            if any("_" in entry for entry in text):  # a number to Python, and to nobody else
+            if any("_" in entry for entry in text):  # a number to Python alone
                 raise ValueError
             values = np.array(text, dtype=np.float64)
         except ValueError:
@@ -88,8 +88,8 @@ class Table:
             raise self.error(row, f"{column} is {self.columns[column][row][:40]}, {rule}")
 
 
-def read_table(path: Path, form: Form, failure: type[TableError] = TableError) -> Table:
-    """Read a CSV file, plain or gzipped, UTF-8; empty lines and columns without a name are skipped.
+def read_table(path: Path, form: FileFormat, failure: type[TableError] = TableError) -> TextTable:
+    """Reads a CSV file, plain or gzipped, UTF-8; empty lines and columns without a name are skipped.
 
     Args:
         path: the file.
@@ -123,10 +123,10 @@ def read_table(path: Path, form: Form, failure: type[TableError] = TableError) -
         )
     values = zip(*(row for _, row in rows), strict=True)
     columns = {name: column for name, column in zip(names, values, strict=True) if name}
-    return Table(path, tuple(line for line, _ in rows), columns, failure)
+    return TextTable(path, tuple(line for line, _ in rows), columns, failure)
 
 
-def _separator(header: str, form: Form) -> str:
+def _separator(header: str, form: FileFormat) -> str:
     """What stands between the columns of a file with this first line."""
 
     def known(separator: str) -> tuple[int, bool]:
@@ -138,7 +138,7 @@ def _separator(header: str, form: Form) -> str:
 
 
 def _check_rows(
-    path: Path, names: Sequence[str], rows: Sequence[tuple[int, list[str]]], form: Form, failure: type[TableError]
+    path: Path, names: Sequence[str], rows: Sequence[tuple[int, list[str]]], form: FileFormat, failure: type[TableError]
 ) -> None:
     for line, row in rows:
         if len(row) != len(names):
@@ -148,7 +148,7 @@ def _check_rows(
         raise failure(f"{path}: nothing follows the header; {form.kind} is expected.")
 
 
-def _check_header(path: Path, names: Sequence[str], form: Form, failure: type[TableError]) -> None:
+def _check_header(path: Path, names: Sequence[str], form: FileFormat, failure: type[TableError]) -> None:
     missing = [name for name in form.required if name not in names]
     if missing:
         found = ", ".join(name for name in names if name)[:200]
@@ -159,7 +159,7 @@ def _check_header(path: Path, names: Sequence[str], form: Form, failure: type[Ta
 
 
 def read_bytes(path: Path, failure: type[TableError] = TableError) -> bytes:
-    """Read a file, plain or gzipped.
+    """Reads a file, plain or gzipped.
 
     Raises:
         TableError: it is missing, unreadable, damaged, or no file.
@@ -176,7 +176,7 @@ def read_bytes(path: Path, failure: type[TableError] = TableError) -> bytes:
 
 
 def read_text(path: Path, failure: type[TableError] = TableError) -> str:
-    """Read a text file, plain or gzipped, in UTF-8.
+    """Reads a text file, plain or gzipped, in UTF-8.
 
     Raises:
         TableError: it is missing, unreadable, damaged or binary.

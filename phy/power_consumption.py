@@ -1,4 +1,4 @@
-"""What a base station draws from the mains."""
+"""Computes the power that a base station draws from the mains."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .settings import STRICT
 
 @dataclass(frozen=True, config=STRICT)
 class PowerSettings:
-    """Linear load model of a cell's base station: each transceiver draws ``idle_w + slope * radiated power``.
+    """Holds the linear load model of a cell's base station: each transceiver draws ``idle_w + slope * radiated power``.
 
     Source: Auer et al., "How much energy is needed to run a wireless network?", IEEE Wireless Communications 18(5),
     2011 (project EARTH), macro base station of three sectors with two transceivers each.
@@ -33,7 +33,7 @@ class PowerSettings:
 
 
 def energy_j(settings: PowerSettings, used_share: Tensor, tx_power_w: float, duration_s: float) -> Tensor:
-    """Energy that each cell draws, in joules, of the shape of ``used_share``.
+    """Computes the energy in J that each cell draws, of the shape of ``used_share``.
 
     ``E = duration * (N P0 + Delta_p * share * P_tx)`` with N transceivers; ``duration * N P_sleep`` asleep.
 

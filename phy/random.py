@@ -1,4 +1,4 @@
-"""Counter-based randomness: every draw is a pure function of (seed, drop, stream, counter).
+"""Draws counter-based random numbers: every draw is a pure function of (seed, drop, stream, counter).
 
 There is no generator to carry along, so drop 17 is the same drop in any batch, on any device, in any order, and a
 run can be cut and resumed anywhere. The hash is the finaliser of SplitMix64 (Steele, Lea, Flood, 2014) over a
@@ -21,7 +21,7 @@ _MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
 
 @dataclass(frozen=True)
 class Drops:
-    """Which drops a batch holds: the run's seed and the number of each drop, ``B = len(ids)``."""
+    """Holds the drops of a batch: the run's seed and the number of each drop, ``B = len(ids)``."""
 
     seed: int
     ids: tuple[int, ...]
@@ -30,22 +30,24 @@ class Drops:
         return len(self.ids)
 
     def keys(self, stream: str) -> Tensor:
-        """Key of each drop for one named stream of random numbers, int64 ``[B]`` on the CPU."""
+        """Computes the key of each drop for one named stream of random numbers, int64 ``[B]`` on the CPU."""
         return torch.tensor([stream_key(self.seed, drop, stream) for drop in self.ids], dtype=torch.int64)
 
     def single(self) -> list[Drops]:
-        """The same drops, one batch each."""
+        """Splits the batch into batches of one drop."""
         return [Drops(self.seed, (drop,)) for drop in self.ids]
 
 
 def stream_key(seed: int, drop: int, stream: str) -> int:
-    """Key of (seed, drop, stream) as a signed 64-bit integer; ``stream`` is any name, unlike names are independent."""
+    """Computes the key of (seed, drop, stream) as a signed 64-bit integer; ``stream`` is any name, unlike names are
+    independent.
+    """
     entropy = [seed, drop, *stream.encode()]
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0].astype(np.int64))
 
 
 def uniform(keys: Tensor, shape: tuple[int, ...], start: int = 0) -> Tensor:
-    """Uniform numbers in the open interval (0, 1), float64 ``[B, *shape]``.
+    """Draws uniform numbers in the open interval (0, 1), float64 ``[B, *shape]``.
 
     Args:
         keys: int64 ``[B]``, from :meth:`Drops.keys`.
@@ -57,12 +59,13 @@ def uniform(keys: Tensor, shape: tuple[int, ...], start: int = 0) -> Tensor:
 
 
 def normal(keys: Tensor, shape: tuple[int, ...], start: int = 0) -> Tensor:
-    """Standard normal numbers, float64 ``[B, *shape]``, by the inverse distribution function."""
+    """Draws standard normal numbers, float64 ``[B, *shape]``, by the inverse distribution function."""
     return _normal(uniform(keys, shape, start))
 
 
 def rows(keys: Tensor, number: Tensor, size: int) -> Tensor:
-    """Keys that draw single rows of a large draw: ``uniform(rows(k, i, n), (n,))`` is ``uniform(k, (m, n))[0, i]``.
+    """Computes keys that draw single rows of a large draw: ``uniform(rows(k, i, n), (n,))`` is
+    ``uniform(k, (m, n))[0, i]``.
 
     Args:
         keys: int64 ``[1]``.
@@ -73,7 +76,7 @@ def rows(keys: Tensor, number: Tensor, size: int) -> Tensor:
 
 
 def pair_normal(keys: Tensor, one: Tensor, other: Tensor, size: int) -> Tensor:
-    """A standard normal number for each unordered pair, float64 ``[B, ...]``: the same whichever comes first.
+    """Draws a standard normal number for each unordered pair, float64 ``[B, ...]``: the same whichever comes first.
 
     Args:
         keys: int64 ``[B]``, from :meth:`Drops.keys`.

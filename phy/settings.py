@@ -1,4 +1,4 @@
-"""The one way in which fairwave declares settings: frozen, typed, ranged, described, and closed to unknown keys."""
+"""Declares the configuration of settings classes: frozen, typed, ranged, described, and closed to unknown keys."""
 
 from __future__ import annotations
 

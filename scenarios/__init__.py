@@ -1,4 +1,17 @@
-"""What to run: scenario files, runs, results, the command line. From Python: ``from scenarios import load, run``."""
+"""Runs scenarios and keeps their results. From Python: ``from scenarios import load, run``.
+
+| package | answers |
+|---|---|
+| ``families`` | which problems are there, and what belongs to each |
+| ``config`` | what does a scenario file say |
+| ``running`` | how is it run |
+| ``results`` | what came out |
+| ``plots``, ``report`` | what does it look like |
+| ``bench`` | how fast is it |
+| ``calibration`` | does the channel agree with 3GPP's |
+| ``cli`` | the command ``fairwave`` |
+| ``presets`` | scenarios by name |
+"""
 
 from __future__ import annotations
 

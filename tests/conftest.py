@@ -19,6 +19,14 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _families_are_known() -> None:
+    """Metrics of families are known once their records are imported, as any command and any run does."""
+    from scenarios import families
+
+    families.every()
+
+
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """A scenario of the toy family, which is registered while the test runs, in an empty working folder."""

@@ -1,4 +1,4 @@
-"""What the contract check knows of a family: hostile cases, and what a decision must be."""
+"""Defines what the contract check knows of a family: hostile cases, and what a decision must be."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DROPS = Drops(seed=20, ids=(0, 3, 17))
 
 @dataclass(frozen=True)
 class Case:
-    """One small run with given reports. They do not depend on the decisions."""
+    """Describes one small run with given reports. They do not depend on the decisions."""
 
     name: str
     play: Callable[[Drops], tuple[Any, list[Any]]]
@@ -27,7 +27,7 @@ class Case:
 
 @dataclass(frozen=True)
 class FamilyCheck:
-    """A family's part of the contract check."""
+    """Describes a family's part of the contract check."""
 
     observation: type
     decision: type
@@ -36,22 +36,27 @@ class FamilyCheck:
     cases: tuple[Case, ...]
 
 
-class Luck:
-    """Uniform numbers of each drop by stream and interval, so that a drop is the same alone and in a batch."""
+class CaseRandom:
+    """Draws uniform numbers of each drop by stream and interval, so that a drop is the same alone and in a batch."""
 
     def __init__(self, drops: Drops, case: str) -> None:
         self._drops, self._case = drops, case
         self._keys: dict[str, Tensor] = {}
 
     def __call__(self, stream: str, *shape: int, interval: int = 0) -> Tensor:
-        """Numbers in (0, 1), float64 ``[B, *shape]``."""
+        """Draws numbers in (0, 1), float64 ``[B, *shape]``."""
         if stream not in self._keys:
             self._keys[stream] = self._drops.keys(f"check/{self._case}/{stream}")
         return uniform(self._keys[stream], shape, interval * math.prod(shape))
 
 
 def tensors(record: object) -> dict[str, Tensor]:
-    """Copies of all tensors of an observation or a decision by field; those made on demand are made."""
+    """Copies all tensors of an observation or a decision, by field; those made on demand are made.
+
+    A record that is a tensor itself has one, without a name.
+    """
+    if isinstance(record, Tensor):
+        return {"": record.clone()}
     found = {}
     for field in fields(record):  # type: ignore[arg-type]
         value = getattr(record, field.name)
@@ -62,7 +67,7 @@ def tensors(record: object) -> dict[str, Tensor]:
 
 
 def first_difference(one: dict[str, Tensor], other: dict[str, Tensor]) -> str | None:
-    """Name of the first field that differs in any bit of value, or None."""
+    """Returns the name of the first field that differs in any bit of value, or None."""
     for name in {**one, **other}:
         if name not in one or name not in other or not _same(one[name], other[name]):
             return name

@@ -1,12 +1,12 @@
-"""The contract of an allocator as code: what every allocator must do, tried on small hostile cases.
+"""Checks that an allocator keeps its contract: what every allocator must do, tried on small hostile cases.
 
-A new family adds a module ``check_<family>.py`` with a ``CHECK``, and one line to ``_FAMILIES``.
+The cases are those of the allocator's family: a :class:`.cases.FamilyCheck` that the family's package names as
+``CONTRACT``.
 """
 
 from __future__ import annotations
 
 import copy
-import importlib
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,19 +14,14 @@ from typing import Any
 
 from torch import Tensor
 
-from mac.core.allocator_guard import Hinting, Kept
-from mac.core.plugin_traceback import plug_in_line, said, told
+from mac.core.allocator_guard import AttributeHints, SettingsGuard
+from mac.core.plugin_traceback import describe_error, error_text, plug_in_line
 from phy.random import Drops
 
 from .. import registry
-from ..construction import BadAllocator, make
+from ..construction import BadAllocator, load, make
 from .cases import DROPS, Case, FamilyCheck, first_difference, tensors
 
-_FAMILIES = {
-    "scheduling": "allocators.scheduling.contract",
-    "slicing": "allocators.slicing.contract",
-    "wsn": "allocators.wsn.contract",
-}
 _SEED = 5
 _PROMISES = {
     "decides": "reset() and decide() work in every case",
@@ -40,7 +35,7 @@ _PROMISES = {
 
 @dataclass(frozen=True)
 class Check:
-    """One promise of the contract: whether it was kept, and a sentence that says what was seen."""
+    """Holds one promise of the contract: whether it was kept, and a sentence that says what was seen."""
 
     name: str
     ok: bool
@@ -49,7 +44,7 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What :func:`check_allocator` found."""
+    """Holds what :func:`check_allocator` found."""
 
     allocator: str
     family: str  # empty where it fits none
@@ -64,7 +59,7 @@ class CheckReport:
 
 
 def check_allocator(allocator_or_factory: object, family: str | None = None) -> CheckReport:
-    """Try an allocator on all cases of its family.
+    """Tries an allocator on all cases of its family.
 
     Args:
         allocator_or_factory: a name, ``module:Class``, a class or function that makes one, or an allocator (which is
@@ -153,7 +148,7 @@ def _judged_run(
         try:
             contract.require(decision, twin, true_context)
         except ValueError as error:
-            breaches.append(("feasible", f"in the case '{case.name}' {said(error)}"))
+            breaches.append(("feasible", f"in the case '{case.name}' {error_text(error)}"))
             break
         decisions.append(tensors(decision))
     return decisions, breaches
@@ -163,9 +158,9 @@ def _written(method: str, case: Case, shown: Mapping[str, tuple[object, object]]
     """A breach for each of these that is no longer what it was: what was shown and its untouched twin, by name."""
     changed = {name: first_difference(tensors(one), tensors(twin)) for name, (one, twin) in shown.items()}
     return [
-        ("leaves the observation alone", f"in the case '{case.name}' {method}() changed {name}.{what}")
+        ("leaves the observation alone", f"in the case '{case.name}' {method}() changed {f'{name}.{what}'.rstrip('.')}")
         for name, what in changed.items()
-        if what
+        if what is not None
     ]
 
 
@@ -186,19 +181,19 @@ class _Tried:
 
     def _call(self, method: str, when: str, seen: Mapping[str, object], function: Callable[[], Any]) -> Any:
         try:
-            with Kept(f"{method}()"), Hinting(seen):
+            with SettingsGuard(f"{method}()"), AttributeHints(seen):
                 return function()
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            what = f"{method}() raised {told(error)}{plug_in_line(error)}"
+            what = f"{method}() raised {describe_error(error)}{plug_in_line(error)}"
             raise _Broken(f"in the case '{self.case.name}'{when} {what}") from error
 
 
 def _parting(one: list[dict[str, Tensor]], other: list[dict[str, Tensor]]) -> int | None:
     """The first interval in which two runs differ."""
     for interval, (left, right) in enumerate(zip(one, other, strict=True)):
-        if first_difference(left, right):
+        if first_difference(left, right) is not None:
             return interval
     return None
 
@@ -217,14 +212,15 @@ def _maker(given: object, family: str) -> tuple[Callable[[], Any], str, str | No
     try:
         copy.deepcopy(given)
     except Exception as error:
-        return lambda: given, label, f"it cannot be copied: copy.deepcopy raised {told(error)}"
+        return lambda: given, label, f"it cannot be copied: copy.deepcopy raised {describe_error(error)}"
     return lambda: copy.deepcopy(given), label, None
 
 
 def _contract(family: str) -> FamilyCheck:
-    if family not in _FAMILIES:
-        raise BadAllocator(f"there is no contract check for the family '{family}'; one of: {', '.join(_FAMILIES)}")
-    contract: FamilyCheck = importlib.import_module(_FAMILIES[family]).CHECK
+    known = registry.contracts()
+    if family not in known:
+        raise BadAllocator(f"there is no contract check for the family '{family}'; one of: {', '.join(known)}")
+    contract: FamilyCheck = load(known[family])
     return contract
 
 
@@ -237,9 +233,9 @@ def _guess(given: object) -> tuple[str, str]:
     sample = _maker(given, "")[0]()
     if isinstance(stated := getattr(sample, "family", None), str):
         return stated, ""
-    if annotated := [family for family in _FAMILIES if _mentions(sample, _contract(family))]:
+    if annotated := [family for family in registry.contracts() if _mentions(sample, _contract(family))]:
         return _only(type(sample).__name__, annotated), ""
-    misfits = {family: _misfit(_maker(given, "")[0](), _contract(family)) for family in _FAMILIES}
+    misfits = {family: _misfit(_maker(given, "")[0](), _contract(family)) for family in registry.contracts()}
     fitting = [family for family, what in misfits.items() if not what]
     if not fitting:
         return "", "; ".join(f"tried --family {family}: {what}" for family, what in misfits.items())
@@ -270,14 +266,14 @@ def _misfit(allocator: Any, contract: FamilyCheck) -> str:
     context, observations = contract.cases[-1].play(DROPS)
     method = "reset"
     try:
-        with Kept("it"):
+        with SettingsGuard("it"):
             allocator.reset(context, _SEED)
             method = "decide"
             decision = allocator.decide(observations[0])
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit() too
-        return f"{method}() raised {told(error)}{plug_in_line(error)}"
+        return f"{method}() raised {describe_error(error)}{plug_in_line(error)}"
     if isinstance(decision, contract.decision):
         return ""
     return f"decide() returned {type(decision).__name__}, not {contract.decision.__name__}"

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mac.scheduling.types import SchedulingDecision, SchedulingObservation
+from mac.scheduling import SchedulingDecision, SchedulingObservation
 from phy.numerics.jit import uses_numba
 
-from .cell_layout import Roster
+from .cell_layout import CellLayout
 
 NEVER = float("-inf")  # metric of a user who may not hold the PRB
 _ANY = float("inf")  # a cap that no metric feels
@@ -41,7 +41,7 @@ def assign(
     still hold.
 
     Ties go to the user who stands first in the roster of its cell: the lowest index, or whom the lot falls on where
-    the observation comes from :meth:`~allocators.scheduling.slice_groups.Lots.ordered`.
+    the observation comes from :meth:`~allocators.scheduling.slice_groups.TieBreaker.ordered`.
 
     Args:
         metric: ``[B, U, K]``, or ``[B, U, 1]`` where all PRBs are alike; any unit, of either sign, not NaN; minus
@@ -60,8 +60,8 @@ def assign(
         return SchedulingDecision(_dealt(metric, weight, observation, passes, saturated))
     if weight is not None:
         metric = metric * weight[..., None]
-    roster = Roster.of(observation)
-    return assign_rows(roster.rows(metric), roster, observation, passes, saturated)
+    roster = CellLayout.of(observation)
+    return assign_rows(roster.by_place(metric), roster, observation, passes, saturated)
 
 
 def _require(metric: Tensor, weight: Tensor | None, observation: SchedulingObservation) -> None:
@@ -92,7 +92,7 @@ def _dealt(
 
 
 def assign_rows(
-    rows: Tensor, roster: Roster, observation: SchedulingObservation, passes: int = 3, saturated: bool = False
+    rows: Tensor, roster: CellLayout, observation: SchedulingObservation, passes: int = 3, saturated: bool = False
 ) -> SchedulingDecision:
     """:func:`assign` for a metric that is laid out by place already, ``[B, C, M, K]`` or ``[B, C, M, 1]``."""
     need = roster.need(observation)
@@ -107,7 +107,7 @@ def assign_rows(
     return SchedulingDecision(user.contiguous())
 
 
-def _all_at_once(rows: Tensor, roster: Roster, need: Tensor, masks: list[Tensor | None]) -> Tensor:
+def _all_at_once(rows: Tensor, roster: CellLayout, need: Tensor, masks: list[Tensor | None]) -> Tensor:
     """The winner of each PRB, of the first mask that leaves anybody, ``[B, C, K]`` or ``[B, C, 1]``."""
     wanted = _cap(need > 0, rows)
     user: Tensor | None = None
@@ -127,11 +127,11 @@ class _Limit:
     room: Tensor  # [B, C, S]
 
     @classmethod
-    def of(cls, observation: SchedulingObservation, roster: Roster) -> _Limit | None:
+    def of(cls, observation: SchedulingObservation, roster: CellLayout) -> _Limit | None:
         """At the start of a slot; None where there is no limit."""
         if observation.most_prbs is None:
             return None
-        return cls(roster.rows(observation.slice_id), observation.most_prbs.to(_COUNT))
+        return cls(roster.by_place(observation.slice_id), observation.most_prbs.to(_COUNT))
 
     def bar(self, need: Tensor) -> Tensor:
         """Needs ``[B, C, M]``, 0 where the slice has no room."""
@@ -144,7 +144,7 @@ class _Limit:
 
 
 def _as_needed(
-    rows: Tensor, roster: Roster, need: Tensor, masks: list[Tensor | None], passes: int, limit: _Limit | None
+    rows: Tensor, roster: CellLayout, need: Tensor, masks: list[Tensor | None], passes: int, limit: _Limit | None
 ) -> Tensor:
     """Winners who keep no more than they need and may hold, ``passes`` passes over each of ``masks``, ``[B, C, K]``."""
     user = torch.full_like(rows[:, :, 0], -1, dtype=torch.int64)
@@ -175,8 +175,8 @@ def _first_ones(won: Tensor, group: Tensor, allowed: Tensor) -> tuple[Tensor, Te
     return kept, (allowed - count[..., -1]).clamp_(min=0)
 
 
-def _within(rows: Tensor, roster: Roster, mask: Tensor | None) -> Tensor:
-    return rows if mask is None else torch.where(roster.rows(mask), rows, NEVER)
+def _within(rows: Tensor, roster: CellLayout, mask: Tensor | None) -> Tensor:
+    return rows if mask is None else torch.where(roster.by_place(mask), rows, NEVER)
 
 
 def _cap(allowed: Tensor, like: Tensor) -> Tensor:

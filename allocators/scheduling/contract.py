@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from mac.engine.serving_schedule import roster
+from mac.scheduling import SchedulingContext, SchedulingDecision, SchedulingObservation
 from mac.scheduling.feasible import require_scheduling
-from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
 from phy.numerics import log_grid
 from phy.random import Drops
 
-from ..contract.cases import Case, FamilyCheck, Luck
+from ..contract.cases import Case, CaseRandom, FamilyCheck
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class Slots:
             if self.sharing == 1
             else 60 * torch.log2(1 + log_grid.centres()).floor().to(torch.float32),
         )
-        luck = Luck(drops, self.name)
+        luck = CaseRandom(drops, self.name)
         return context, [self._observe(luck, slot) for slot in range(self.slots)]
 
-    def _observe(self, luck: Luck, slot: int) -> SchedulingObservation:
+    def _observe(self, luck: CaseRandom, slot: int) -> SchedulingObservation:
         draw = partial(luck, interval=slot)
         rate = 600 * draw("rate", self.users, self.prbs) * (draw("reach", self.users, self.prbs) < self.reach)
         rate_bits = rate.to(torch.float32)

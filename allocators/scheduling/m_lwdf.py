@@ -1,4 +1,4 @@
-"""Modified largest weighted delay first: proportional fair with patience running out."""
+"""Schedules by modified largest weighted delay first: proportional fair, weighted by the delay over its budget."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from mac.scheduling import SchedulingContext, SchedulingDecision, SchedulingObservation
 from phy.settings import PARAMETERS
 
 from .assign import assign
@@ -17,11 +17,12 @@ from .served_average import ServedAverage
 
 @dataclass(config=PARAMETERS)
 class ModifiedLargestWeightedDelayFirst:
-    """M-LWDF: metric = a W rate / average, with a = -ln(delta) / delay budget and W the age of the oldest byte.
+    """Gives each PRB to the UE with the greatest a W rate / average (M-LWDF), W the age of its oldest byte.
 
-    Keeps P(W > budget) <= delta where that is possible. W counts to the end of the slot, so that a packet that has
-    just come is not worth nothing. Users without a delay budget have a W = 1, the proportional fair metric; a user
-    with a budget overtakes them when his oldest byte has used up 1 / -ln(delta) of it (a third at delta = 0.05).
+    With a = -ln(delta) / delay budget this keeps P(W > budget) <= delta where that is possible. W counts to the end of
+    the slot, so that the metric of a packet that has just arrived is not 0. UEs without a delay budget have a W = 1,
+    the proportional fair metric; a UE with a budget comes before them when its oldest byte has used up 1 / -ln(delta)
+    of it (a third at delta = 0.05).
 
     Source: Andrews et al., Providing quality of service over a shared wireless link, IEEE Communications Magazine
     39(2), 2001.
@@ -32,18 +33,18 @@ class ModifiedLargestWeightedDelayFirst:
     time_constant_s: float = Field(default=0.1, gt=0, le=3600)
     """Time constant of the average rate."""
     passes: int = Field(default=3, ge=1, le=16)
-    """How often PRBs that their winner does not need are offered again."""
+    """How often PRBs are offered again that the UE with the greatest metric does not need."""
 
     def reset(self, context: SchedulingContext, seed: int) -> None:
-        """Forget the averages."""
+        """Starts the average rates anew."""
         self._average = ServedAverage(context, self.time_constant_s)
         self._saturated, self._slot_s = context.saturated, context.slot_s
-        self._patience = -math.log(self.delta)
+        self._exponent = -math.log(self.delta)
 
     def decide(self, observation: SchedulingObservation) -> SchedulingDecision:
-        """Each PRB to the greatest weighted delay times rate over average."""
+        """Gives each PRB to the UE with the greatest weighted delay times rate over average."""
         budget_s = observation.delay_budget_s
         age_s = observation.head_of_line_s + self._slot_s
-        hurry = torch.where(torch.isinf(budget_s), 1.0, self._patience * age_s / budget_s)
-        weight = (hurry * self._average.weight(observation)).to(observation.rate_bits.dtype)
+        urgency = torch.where(torch.isinf(budget_s), 1.0, self._exponent * age_s / budget_s)
+        weight = (urgency * self._average.weight(observation)).to(observation.rate_bits.dtype)
         return assign(observation.rate_bits, observation, self.passes, self._saturated, weight)

@@ -1,34 +1,34 @@
-"""Max rate: each PRB to the user who can use it best."""
+"""Schedules by maximum rate: each PRB goes to the UE whose rate on it is greatest."""
 
 from __future__ import annotations
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from mac.scheduling import SchedulingContext, SchedulingDecision, SchedulingObservation
 from phy.settings import PARAMETERS
 
 from .assign import assign
-from .slice_groups import Lots
+from .slice_groups import TieBreaker
 
 
 @dataclass(config=PARAMETERS)
 class MaxRate:
-    """Max rate per PRB: metric = rate of the PRB. The bound of throughput; users at the edge starve.
+    """Gives each PRB to the UE with the greatest rate on it: the most throughput, and the least fairness.
 
-    CQIs are few, so several users often have the greatest rate. Among these a random order decides that is drawn anew
-    in every slot (:class:`~allocators.scheduling.slice_groups.Lots`), so that equals get equally much in the long run.
+    CQIs are few, so several UEs often have the greatest rate. Among these a random order decides that is drawn anew in
+    every slot (:class:`~allocators.scheduling.slice_groups.TieBreaker`), so that they get equally much in the long run.
 
     Source: Knopp and Humblet, Information capacity and power control in single-cell multiuser communications, 1995.
     """
 
     passes: int = Field(default=3, ge=1, le=16)
-    """How often PRBs that their winner does not need are offered again."""
+    """How often PRBs are offered again that the UE with the greatest metric does not need."""
 
     def reset(self, context: SchedulingContext, seed: int) -> None:
-        """Nothing to forget."""
-        self._saturated, self._lots = context.saturated, Lots(context)
+        """Sets up the order of UEs with equal rates."""
+        self._saturated, self._ties = context.saturated, TieBreaker(context)
 
     def decide(self, observation: SchedulingObservation) -> SchedulingDecision:
-        """Each PRB to the greatest rate."""
-        return assign(observation.rate_bits, self._lots.ordered(observation), self.passes, self._saturated)
+        """Gives each PRB to the UE with the greatest rate."""
+        return assign(observation.rate_bits, self._ties.reorder(observation), self.passes, self._saturated)

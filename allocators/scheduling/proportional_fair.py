@@ -1,11 +1,11 @@
-"""Proportional fair: each PRB to the user for whom it is best compared with what he usually gets."""
+"""Schedules by proportional fairness: each PRB goes to the UE with the greatest rate over its average rate."""
 
 from __future__ import annotations
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
+from mac.scheduling import SchedulingContext, SchedulingDecision, SchedulingObservation
 from phy.settings import PARAMETERS
 
 from .assign import assign
@@ -14,10 +14,10 @@ from .served_average import ServedAverage
 
 @dataclass(config=PARAMETERS)
 class ProportionalFair:
-    """Proportional fair per PRB: metric = rate of the PRB over the user's average served rate.
+    """Gives each PRB to the UE with the greatest rate of the PRB over its average served rate.
 
-    Maximises the sum of the logarithms of the average rates. With equal traffic everybody gets the same air time, and
-    each on those PRBs and in those slots in which his own channel is good.
+    This maximises the sum of the logarithms of the average rates. With equal traffic all UEs get the same air time,
+    each on the PRBs and in the slots in which its own channel is good.
 
     Source: Kelly, 1997; Tse and Viswanath, 2005, section 6.7.1. The average's start is described at
     :class:`~allocators.scheduling.served_average.ServedAverage`.
@@ -26,14 +26,14 @@ class ProportionalFair:
     time_constant_s: float = Field(default=0.1, gt=0, le=3600)
     """Time constant of the average."""
     passes: int = Field(default=3, ge=1, le=16)
-    """How often PRBs that their winner does not need are offered again."""
+    """How often PRBs are offered again that the UE with the greatest metric does not need."""
 
     def reset(self, context: SchedulingContext, seed: int) -> None:
-        """Forget the averages."""
+        """Starts the average rates anew."""
         self._average = ServedAverage(context, self.time_constant_s)
         self._saturated = context.saturated
 
     def decide(self, observation: SchedulingObservation) -> SchedulingDecision:
-        """Each PRB to the greatest rate over average."""
+        """Gives each PRB to the UE with the greatest rate over average."""
         weight = self._average.weight(observation).to(observation.rate_bits.dtype)
         return assign(observation.rate_bits, observation, self.passes, self._saturated, weight)

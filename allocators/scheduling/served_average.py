@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mac.scheduling.types import SchedulingContext, SchedulingObservation
+from mac.scheduling import SchedulingContext, SchedulingObservation
 from phy.numerics.jit import uses_numba
 
 _LEAST_BITS = 1.0  # an average never falls below one bit a slot, so that dividing by it is safe

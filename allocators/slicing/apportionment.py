@@ -1,7 +1,7 @@
-"""Whole RBGs in proportion to weights, between a least and a greatest number: the part that slice controllers share.
+"""Computes whole RBGs in proportion to weights, between a least and a greatest number (Hamilton apportionment).
 
-Everything is elementwise or a sum in a fixed order over the few slices, in float64, so a drop gets the same answer
-alone and in any batch.
+Everything is elementwise or a sum in a fixed order over the slices S, in float64, so a drop gets the same result alone
+and in any batch.
 """
 
 from __future__ import annotations
@@ -11,28 +11,24 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from mac.slicing.types import SlicingContext
+from mac.slicing import SlicingContext
+from mac.slicing.settings import require_least_quotas
 
-_TINY = 1e-9  # weight, next to the greatest, of those with none: they get what the others cannot take
+_TINY = 1e-9  # weight, next to the greatest, of slices with none: these get what the others cannot take
 _EXACT = 1e-9  # a share this close below a whole number is that number
 
 
 def require_room(context: SlicingContext) -> None:
-    """Refuse a carrier on which the slices do not find room for their least RBGs.
+    """Refuses a carrier on which the least quotas of the slices do not fit.
 
     Raises:
         ValueError: ``rbgs < slices * min_rbg``.
     """
-    slices = len(context.slices)
-    if context.rbgs < slices * context.min_rbg:
-        raise ValueError(
-            f"{slices} slices that keep at least {context.min_rbg} RBGs each do not fit into {context.rbgs} RBGs: "
-            "lower min_rbg, take smaller RBGs or fewer slices"
-        )
+    require_least_quotas(len(context.slices), context.min_rbg, context.rbgs)
 
 
 def apportion(weights: Tensor, rbgs: int, least: Tensor | int, most: Tensor | int | None = None) -> Tensor:
-    """Whole numbers x that add up to ``rbgs``, in proportion to the weights and with ``least <= x <= most``.
+    """Computes whole numbers x that add up to ``rbgs``, in proportion to the weights, with ``least <= x <= most``.
 
     The real solution is ``x = clamp(level * weight, least, most)`` with the level at which it adds up; rounding is by
     largest remainder (Hamilton), ties to the first slice. A greater weight never gets fewer, and raising a slice's
@@ -41,7 +37,7 @@ def apportion(weights: Tensor, rbgs: int, least: Tensor | int, most: Tensor | in
 
     Args:
         weights: ``[..., S]``, not negative.
-        rbgs: what there is.
+        rbgs: RBGs to share out.
         least: whole numbers, broadcast to ``[..., S]``, whose sum must not exceed ``rbgs``.
         most: whole numbers no smaller than ``least``; where they add up to less than ``rbgs``, so does x.
 
@@ -57,7 +53,7 @@ def apportion(weights: Tensor, rbgs: int, least: Tensor | int, most: Tensor | in
 
 
 def total_of(values: Tensor) -> Tensor:
-    """Sum over the slices from first to last, ``[..., 1]`` from ``[..., S]``, bit-equal for any batch."""
+    """Sums over the slices from first to last, ``[..., 1]`` from ``[..., S]``, bit-equal for any batch."""
     return reduce(torch.add, values.unbind(-1))[..., None]
 
 
@@ -68,10 +64,10 @@ def _positive(weights: Tensor) -> Tensor:
 
 
 def _level(weights: Tensor, total: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """``clamp(level * weights, low, high)`` that adds up to ``total``.
+    """Computes ``clamp(level * weights, low, high)`` with the level at which it adds up to ``total``.
 
     The sum rises with the level and bends where a slice leaves its least or reaches its most. The last bend at which
-    it does not exceed the total tells who is in between, and these share what the others leave.
+    it does not exceed the total tells which slices are in between, and these share what the others leave.
     """
     bends = torch.cat([torch.zeros_like(low[..., :1]), low / weights, high / weights], -1)
     sums = total_of((bends[..., None] * weights[..., None, :]).clamp(low[..., None, :], high[..., None, :]))[..., 0]
@@ -85,7 +81,7 @@ def _level(weights: Tensor, total: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
 
 def _round(exact: Tensor, total: Tensor) -> Tensor:
-    """Largest remainder: the floors, and one more for the greatest fractions until the total is reached."""
+    """Rounds by largest remainder: the floors, and one more for the greatest fractions until the total is reached."""
     whole = (exact + _EXACT).floor()
     left = (total - total_of(whole)).round()
     order = (exact - whole).argsort(stable=True, dim=-1, descending=True)

@@ -7,11 +7,12 @@ from functools import partial
 
 import torch
 
-from mac.scheduling.feasible import require_slicing
-from mac.slicing.types import Service, SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing.feasible import require_slicing
+from mac.slicing.settings import Service, count_rbgs
 from phy.random import Drops
 
-from ..contract.cases import Case, FamilyCheck, Luck
+from ..contract.cases import Case, CaseRandom, FamilyCheck
 from .apportionment import apportion
 
 _SERVICES: tuple[Service, ...] = ("mmtc", "urllc", "embb", "embb", "urllc")
@@ -40,17 +41,17 @@ class Reports:
             services=_SERVICES[: self.slices],
             prbs=self.prbs,
             rbg_prbs=self.rbg_prbs,
-            rbgs=-(-self.prbs // self.rbg_prbs),
+            rbgs=count_rbgs(self.prbs, self.rbg_prbs),
             min_rbg=self.min_rbg,
             interval_s=0.25,
             slot_s=0.001,
             device=torch.device("cpu"),
             dtype=torch.float32,
         )
-        luck = Luck(drops, self.name)
+        luck = CaseRandom(drops, self.name)
         return context, [self._observe(luck, context.rbgs, interval) for interval in range(self.intervals)]
 
-    def _observe(self, luck: Luck, rbgs: int, interval: int) -> SlicingObservation:
+    def _observe(self, luck: CaseRandom, rbgs: int, interval: int) -> SlicingObservation:
         draw = partial(luck, interval=interval)
         shape = (self.cells, self.slices)
         users = (draw("users", *shape) * 6).ceil() * (draw("peopled", *shape) < self.peopled)

@@ -1,4 +1,4 @@
-"""Quotas in proportion to demand."""
+"""Shares RBGs in proportion to demand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
 from phy.settings import PARAMETERS
 
 from .apportionment import apportion, require_room
@@ -18,14 +18,17 @@ Demand = Literal["requested", "arrived"]
 
 @dataclass(config=PARAMETERS)
 class DemandProportional:
-    """RBGs in proportion to the demand of the last interval, no slice below its least; equal where there is none."""
+    """Gives each slice RBGs in proportion to its demand of the last interval, equal numbers where there is none.
+
+    No slice gets fewer than its least.
+    """
 
     demand: Demand = "requested"
     """What counts: "requested", the PRBs that would have emptied the queues, summed over slots, so that waiting data
     count in every slot; or "arrived", the bits that came over the bits that a PRB carries."""
 
     def reset(self, context: SlicingContext, seed: int) -> None:
-        """Check that there is room.
+        """Checks that the least quotas fit.
 
         Raises:
             ValueError: more slices than RBGs for their least quotas.
@@ -34,12 +37,12 @@ class DemandProportional:
         self._rbgs, self._least = context.rbgs, context.min_rbg
 
     def decide(self, observation: SlicingObservation) -> SlicingDecision:
-        """In proportion to the last report."""
+        """Shares the RBGs in proportion to the last report."""
         return SlicingDecision(apportion(demand_prbs(observation, self.demand), self._rbgs, self._least))
 
 
 def demand_prbs(observation: SlicingObservation, demand: Demand) -> Tensor:
-    """Demand of each slice in PRBs, ``[B, C, S]``; slices whose users are all out of range demand nothing."""
+    """Computes the demand of each slice in PRBs, ``[B, C, S]``; 0 of slices whose UEs are all out of range."""
     if demand == "requested":
         return observation.requested_prbs
     rate = observation.bits_per_prb

@@ -1,11 +1,11 @@
-"""Equal quotas."""
+"""Shares RBGs equally."""
 
 from __future__ import annotations
 
 import torch
 from pydantic.dataclasses import dataclass
 
-from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
 from phy.settings import PARAMETERS
 
 from .apportionment import apportion, require_room
@@ -13,10 +13,10 @@ from .apportionment import apportion, require_room
 
 @dataclass(config=PARAMETERS)
 class Equal:
-    """The RBGs split evenly among the slices of every cell, the remainder to the first slices."""
+    """Gives all slices of a cell equally many RBGs, the remainder to the first slices."""
 
     def reset(self, context: SlicingContext, seed: int) -> None:
-        """Split.
+        """Computes the quotas.
 
         Raises:
             ValueError: more slices than RBGs for their least quotas.
@@ -25,5 +25,5 @@ class Equal:
         self._rbg = apportion(torch.ones(len(context.slices), device=context.device), context.rbgs, context.min_rbg)
 
     def decide(self, observation: SlicingObservation) -> SlicingDecision:
-        """The same at every report."""
+        """Returns the same quotas at every report."""
         return SlicingDecision(self._rbg.expand(observation.rbg.shape).contiguous())

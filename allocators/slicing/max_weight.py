@@ -1,11 +1,11 @@
-"""Max-weight slicing: RBGs where backlog times rate is greatest."""
+"""Shares RBGs by max-weight: where backlog times rate is greatest."""
 
 from __future__ import annotations
 
 import torch
 from pydantic.dataclasses import dataclass
 
-from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
 from phy.settings import PARAMETERS
 
 from .apportionment import require_room
@@ -13,18 +13,18 @@ from .apportionment import require_room
 
 @dataclass(config=PARAMETERS)
 class MaxWeight:
-    """RBG by RBG to the slice with the greatest remaining backlog times rate.
+    """Gives RBG by RBG to the slice with the greatest remaining backlog times rate.
 
     Every slice first gets its least RBGs. An RBG carries ``rbg_prbs * bits_per_prb * slots of an interval`` bits,
-    which the backlog that counts for the next RBG is lower by. Once no backlog is left to claim, RBGs go to the slice
-    with the fewest, so that what arrives later finds room.
+    by which the backlog that counts for the next RBG is lower. Once no backlog is left, RBGs go to the slice with the
+    fewest, so that they are there for what arrives later.
 
     Source: Tassiulas and Ephremides, 1992 (max-weight serves the greatest queue times rate); serving in whole RBGs
     by what an interval will drain is ours.
     """
 
     def reset(self, context: SlicingContext, seed: int) -> None:
-        """Check that there is room.
+        """Checks that the least quotas fit.
 
         Raises:
             ValueError: more slices than RBGs for their least quotas.
@@ -36,7 +36,7 @@ class MaxWeight:
         self._slices = torch.arange(len(context.slices), device=context.device)
 
     def decide(self, observation: SlicingObservation) -> SlicingDecision:
-        """Deal out the RBGs one by one."""
+        """Shares out the RBGs one by one."""
         rate = observation.bits_per_prb.to(torch.float64)
         drain = rate * self._prb_slots
         rbg = torch.full_like(observation.rbg, self._least)

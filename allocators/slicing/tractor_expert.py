@@ -1,4 +1,4 @@
-"""The expert's constant quotas of TRACTOR."""
+"""Shares RBGs by the constant quotas of TRACTOR's expert."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
 from phy.settings import PARAMETERS
 
 from .apportionment import apportion, require_room
@@ -14,7 +14,7 @@ from .apportionment import apportion, require_room
 
 @dataclass(config=PARAMETERS)
 class TractorExpert:
-    """Constant RBGs by kind of service: (3, 5, 9) of 17 for (mMTC, URLLC, eMBB).
+    """Gives each kind of service a constant part of the RBGs: (3, 5, 9) of 17 for (mMTC, URLLC, eMBB).
 
     On a carrier with another number of RBGs, or where a service is absent, they are scaled in proportion and rounded
     by largest remainder; slices of one service share its part alike.
@@ -30,7 +30,7 @@ class TractorExpert:
     """RBGs of eMBB, as a proportion."""
 
     def reset(self, context: SlicingContext, seed: int) -> None:
-        """Scale to the carrier.
+        """Scales the quotas to the carrier.
 
         Raises:
             ValueError: more slices than RBGs for their least quotas.
@@ -43,5 +43,5 @@ class TractorExpert:
         )
 
     def decide(self, observation: SlicingObservation) -> SlicingDecision:
-        """The same at every report."""
+        """Returns the same quotas at every report."""
         return SlicingDecision(self._rbg.expand(observation.rbg.shape).contiguous())

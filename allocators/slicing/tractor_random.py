@@ -1,11 +1,11 @@
-"""The random policy of TRACTOR."""
+"""Moves RBGs between slices at random, as the random policy of TRACTOR."""
 
 from __future__ import annotations
 
 import torch
 from pydantic.dataclasses import dataclass
 
-from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
 from phy.random import uniform
 from phy.settings import PARAMETERS
 
@@ -14,7 +14,7 @@ from .apportionment import require_room
 
 @dataclass(config=PARAMETERS)
 class TractorRandom:
-    """Keep the quotas in force, or move one RBG between an ordered pair of slices: 7 actions for 3 slices.
+    """Keeps the quotas in force or moves one RBG between an ordered pair of slices, at random: 7 actions for 3 slices.
 
     All actions that are possible are equally likely: a slice that is down to its least RBGs cannot give, so the
     actions in which it gives are masked. Cells draw independently of each other. The draw depends on the run's seed,
@@ -25,7 +25,7 @@ class TractorRandom:
     """
 
     def reset(self, context: SlicingContext, seed: int) -> None:
-        """List the moves.
+        """Lists the moves.
 
         Raises:
             ValueError: more slices than RBGs for their least quotas.
@@ -40,13 +40,13 @@ class TractorRandom:
         self._repeated[0] = False
 
     def decide(self, observation: SlicingObservation) -> SlicingDecision:
-        """One of the possible moves in each cell."""
+        """Draws one of the possible moves in each cell."""
         after = observation.rbg[..., None, :] + self._move
         possible = (after >= self._least).all(-1)
         possible[..., 0] = True
         possible &= ~self._repeated
-        luck = uniform(self._keys, (self._cells, 1), observation.interval * self._cells)
+        draw = uniform(self._keys, (self._cells, 1), observation.interval * self._cells)
         rank = possible.cumsum(-1)
-        chosen = (luck * rank[..., -1:]).floor().to(torch.int64)  # below the number of actions, since luck < 1
+        chosen = (draw * rank[..., -1:]).floor().to(torch.int64)  # below the number of actions, since draw < 1
         action = (possible & (rank == chosen + 1)).to(torch.int64).argmax(-1)
         return SlicingDecision(observation.rbg + self._move[action])

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mac.wsn import WsnContext, WsnDecision, WsnObservation
 from mac.wsn.feasible import require_wsn
-from mac.wsn.types import WsnContext, WsnDecision, WsnObservation
 from phy.random import Drops
 from phy.sensors.radio_energy import SensorRadioSettings
 
-from ..contract.cases import Case, FamilyCheck, Luck
+from ..contract.cases import Case, CaseRandom, FamilyCheck
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Fields:
 
     def play(self, drops: Drops) -> tuple[WsnContext, list[WsnObservation]]:
         """Context and observations, made anew."""
-        luck = Luck(drops, self.name)
+        luck = CaseRandom(drops, self.name)
         place = luck("place", self.nodes, 2) * self.extent_m
         place = place[:, :1].expand(-1, self.nodes, -1).clone() if self.alike else place
         alive = torch.ones((len(drops), self.nodes), dtype=torch.bool)
@@ -53,7 +53,7 @@ class Fields:
         )
         return context, list(self._rounds(luck, charge, alive))
 
-    def _rounds(self, luck: Luck, charge: Tensor, alive: Tensor) -> list[WsnObservation]:
+    def _rounds(self, luck: CaseRandom, charge: Tensor, alive: Tensor) -> list[WsnObservation]:
         seen = []
         for number in range(self.rounds):
             sink = torch.tensor([self.sink_m[0] + self.drift_m * number, self.sink_m[1]], dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""k-means clusters whose heads are the members with most charge."""
+"""Selects heads by k-means: in each cluster the member with most charge."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mac.wsn.node_geometry import apart_m2
-from mac.wsn.types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
+from mac.wsn import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
+from mac.wsn.node_geometry import squared_distance_m2
 from phy.settings import PARAMETERS
 
-from .clustering.medoids import least_of_each
-from .clustering.multi_hop import BetweenHeads, routed
-from .clustering.persistent_clusters import StandingClusters
+from .clustering.medoids import cheapest_member
+from .clustering.multi_hop import BetweenHeads, route_heads
+from .clustering.persistent_clusters import PersistentClusters
 
 
 @dataclass(config=PARAMETERS)
 class KMeans:
-    """Fixed clusters by k-means over the places, and in each the member with the greatest residual charge is head.
+    """Makes clusters by k-means over the positions; in each the member with the greatest residual charge is head.
 
-    Clusters are made anew when a tenth of the nodes has died since they were made (ours). The sum of squared distances
-    is brought down from centres by lot.
+    Clusters are made anew when a tenth of the nodes has died since they were made (ours). The centres
+    that k-means starts from are drawn at random.
 
     Source: a common baseline; for example Park et al., Int. J. Distributed Sensor Networks, 2013.
     """
@@ -36,19 +36,19 @@ class KMeans:
     the greatest charge."""
 
     def reset(self, context: WsnContext, seed: int) -> None:
-        """No clusters yet."""
+        """Starts without clusters."""
         self._context = context
-        self._clusters = StandingClusters(context, f"kmeans/{seed}", self.p, self.turns)
+        self._clusters = PersistentClusters(context, f"kmeans/{seed}", self.p, self.turns)
 
     def decide(self, observation: WsnObservation) -> WsnDecision:
-        """The fullest battery of each cluster leads it."""
+        """Makes the member with most charge head of each cluster."""
         self._clusters.update(observation)
         place, label = self._context.position_m, self._clusters.label
         centre = place.gather(1, label[..., None].expand(-1, -1, 2))
-        apart = apart_m2(place, centre) / (self._context.extent_m[0] * self._context.extent_m[1])
+        distance = squared_distance_m2(place, centre) / (self._context.extent_m[0] * self._context.extent_m[1])
         most = observation.energy_j.amax(1, keepdim=True).clamp(min=1e-300)
-        cost = self.distance_weight * apart - observation.energy_j / most
-        heads = least_of_each(label, observation.alive, cost, self._context.nodes)
+        cost = self.distance_weight * distance - observation.energy_j / most
+        heads = cheapest_member(label, observation.alive, cost, self._context.nodes)
         parent = torch.where(heads, SINK, self._clusters.leaders(heads))
         decision = WsnDecision(torch.where(observation.alive, parent, NO_WAY), heads)
-        return routed(decision, observation, self._context, self.between_heads)
+        return route_heads(decision, observation, self._context, self.between_heads)

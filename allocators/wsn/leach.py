@@ -1,23 +1,25 @@
-"""LEACH: heads by lot, each node once in an epoch."""
+"""Selects heads by LEACH: at random, each node once in an epoch."""
 
 from __future__ import annotations
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mac.wsn.types import WsnContext, WsnDecision, WsnObservation
+from mac.wsn import WsnContext, WsnDecision, WsnObservation
 from phy.settings import PARAMETERS
 
-from .clustering.head_rotation import Epoch, Rotation
-from .clustering.multi_hop import BetweenHeads, routed
+from .clustering.head_rotation import Epoch, HeadRotation
+from .clustering.multi_hop import BetweenHeads, route_heads
 from .clustering.nearest_head import join_nearest
 
 
 @dataclass(config=PARAMETERS)
 class Leach:
-    """Low-energy adaptive clustering hierarchy: heads by lot, once in 1/p rounds; the others join the nearest.
+    """Draws each node as head once in 1/p rounds: low-energy adaptive clustering hierarchy.
 
-    Heads fuse and send to the sink. In a round without any head everybody sends to the sink (ours).
+
+    The others join the nearest head. Heads fuse and send to the sink. In a round without any head all nodes send to the
+    sink (ours).
 
     Source: Heinzelman, Chandrakasan, Balakrishnan, HICSS 2000.
     """
@@ -33,12 +35,12 @@ class Leach:
     """Nodes to which the sink is nearer than any head send to the sink."""
 
     def reset(self, context: WsnContext, seed: int) -> None:
-        """Nobody has been head."""
-        self._context, self._rotation = context, Rotation(context, f"leach/{seed}", self.epoch)
+        """Starts with no node that has been head."""
+        self._context, self._rotation = context, HeadRotation(context, f"leach/{seed}", self.epoch)
         self._p = context.initial_j.new_full((1, 1), self.p)
 
     def decide(self, observation: WsnObservation) -> WsnDecision:
-        """Draw, and join the nearest."""
+        """Draws heads and joins each node to the nearest."""
         chosen = self._rotation.elect(observation, self._p)
         decision = join_nearest(chosen, observation, self._context, self.direct_if_nearer)
-        return routed(decision, observation, self._context, self.between_heads)
+        return route_heads(decision, observation, self._context, self.between_heads)

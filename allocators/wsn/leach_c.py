@@ -1,4 +1,4 @@
-"""LEACH-C: the sink, which knows all places and charges, chooses the heads."""
+"""Selects heads by LEACH-C: the sink chooses them, from all positions and charges."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mac.wsn.types import Control, WsnContext, WsnDecision, WsnObservation
+from mac.wsn import Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import uniform
 from phy.settings import PARAMETERS
 
-from .clustering.medoids import draw, medoids
-from .clustering.multi_hop import BetweenHeads, routed
+from .clustering.medoids import draw_nodes, medoids
+from .clustering.multi_hop import BetweenHeads, route_heads
 from .clustering.nearest_head import join_nearest
 
 
 @dataclass(config=PARAMETERS)
 class LeachC:
-    """Centralised LEACH: heads among the nodes of at least average charge, with the least sum of squared distances.
+    """Chooses heads of at least the mean charge with a small sum of squared distances to them: centralised LEACH.
 
-    The paper anneals; here each head moves to the best place in its cluster until nothing gets better or ``turns`` are
-    over, from heads by lot (ours: better sums in less time, see the tests).
+    The paper anneals; here each head, first drawn at random, moves to the best node of its cluster ``turns`` times
+    (ours: better sums in less time, see the tests).
 
     Source: Heinzelman, Chandrakasan, Balakrishnan, IEEE Trans. Wireless Communications 1(4), 2002, section III-C.
     """
@@ -35,20 +35,20 @@ class LeachC:
     """How often heads are moved."""
 
     def reset(self, context: WsnContext, seed: int) -> None:
-        """Nothing to remember."""
+        """Sets up the random numbers of the run."""
         self._context, self._keys = context, context.drops.keys(f"leach_c/{seed}").to(context.device)
 
     def decide(self, observation: WsnObservation) -> WsnDecision:
-        """Choose, and join the nearest."""
+        """Chooses heads and joins each node to the nearest."""
         alive, energy = observation.alive, observation.energy_j
         count = alive.sum(1, keepdim=True)
         mean = energy.sum(1, keepdim=True) / count.clamp(min=1)
         eligible = alive & (energy >= mean * (1.0 - 1e-12))
         nodes = self._context.nodes
-        luck = uniform(self._keys, (nodes,), start=observation.round * nodes)
-        heads = draw(luck, eligible, (self.p * count).round().long().clamp(min=1))
+        numbers = uniform(self._keys, (nodes,), start=observation.round * nodes)
+        heads = draw_nodes(numbers, eligible, (self.p * count).round().long().clamp(min=1))
         heads = medoids(self._context.position_m, alive, eligible, heads, self.turns)
         decision = join_nearest(heads, observation, self._context)
-        decision = routed(decision, observation, self._context, self.between_heads)
+        decision = route_heads(decision, observation, self._context, self.between_heads)
         nothing = torch.zeros_like(energy)
         return replace(decision, control=Control(nothing, nothing, to_sink=True))

@@ -1,11 +1,11 @@
-"""How long a field could live at best: a linear program over shares of rounds."""
+"""Computes an upper bound of the lifetime of a sensor field by a linear program over numbers of rounds."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mac.wsn.types import WsnContext
+from mac.wsn import WsnContext
 from phy.sensors.radio_energy import transmit_j_per_bit
 
 Array = NDArray[np.float64]
@@ -14,7 +14,7 @@ _MOST_NODES = 300
 
 
 def lifetime_bound(context: WsnContext, sink_m: tuple[float, float], aggregation_bits: float | None = None) -> Array:
-    """Upper bound of the round of the first death, float64 ``[B]``.
+    """Computes an upper bound of the round of the first death, float64 ``[B]``.
 
     It bounds every protocol in which each live node sends one packet a round to a node or to the sink, all that is
     received is fused with it without loss, no control message is sent, nothing is harvested, and the sink stays:
@@ -24,8 +24,8 @@ def lifetime_bound(context: WsnContext, sink_m: tuple[float, float], aggregation
         maximise T  so that  sum_j x_ij = T,  sum_i x_i0 >= T,
         sum_j x_ij e_tx(d_ij) + sum_j x_ji (e_rx + e_agg) <= E_i,   x >= 0.
 
-    Relaxed are that shares be whole rounds, that the ways of one round make a tree, and that a head fuses its own
-    packet. A node may die in the round after the last that all survive, so the bound is ``floor(T) + 1``.
+    The program does not require whole rounds, nor that the routes of one round are a tree, nor that a head fuses its
+    own packet. A node may die in the round after the last that all survive, so the bound is ``floor(T) + 1``.
 
     Args:
         context: of the fields; small ones.
@@ -33,7 +33,7 @@ def lifetime_bound(context: WsnContext, sink_m: tuple[float, float], aggregation
         aggregation_bits: bits fused of each packet; those of the packet if not given.
 
     Raises:
-        ValueError: more nodes than the program can bear, or rounds that cost nothing.
+        ValueError: more than 300 nodes, or rounds that cost nothing.
     """
     if context.nodes > _MOST_NODES:
         raise ValueError(f"the bound is for at most {_MOST_NODES} nodes, and the field has {context.nodes}")
@@ -46,7 +46,7 @@ def lifetime_bound(context: WsnContext, sink_m: tuple[float, float], aggregation
 
 
 def _of_field(context: WsnContext, place: Array, charge: Array, sink: Array, received_j: float) -> float:
-    """T of one field. Columns are x_ij with i != j row by row, then x_i0, then T."""
+    """Computes T of one field. Columns are x_ij with i != j row by row, then x_i0, then T."""
     import scipy.sparse as sp  # here, as it takes half a second
     from scipy.optimize import linprog
 

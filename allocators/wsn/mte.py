@@ -1,4 +1,4 @@
-"""MTE: every packet takes the way of the least amplifier energy, from node to node, and nobody fuses anything."""
+"""Routes packets by MTE: from node to node with the least energy of transmit amplifiers, without fusion."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from mac.wsn.node_geometry import apart_m2
-from mac.wsn.types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
+from mac.wsn import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
+from mac.wsn.node_geometry import squared_distance_m2
 from phy.sensors.radio_energy import transmit_j_per_bit
 from phy.settings import PARAMETERS
 
@@ -16,15 +16,15 @@ _MOST_NODES = 2000
 
 @dataclass(config=PARAMETERS)
 class MinimumTransmissionEnergy:
-    """Shortest ways to the sink with the transmit amplifier's energy as length; receiving is not counted, as published.
+    """Routes packets to the sink by least energy of the transmit amplifiers; receiving is not counted, as published.
 
-    Ways are found anew in drops where a node has died or the sink has moved.
+    Routes are found anew in drops where a node has died or the sink has moved.
 
     Source: as a baseline of Heinzelman, Chandrakasan, Balakrishnan, HICSS 2000, section 3; Shepard, SIGCOMM 1996.
     """
 
     def reset(self, context: WsnContext, seed: int) -> None:
-        """Lengths of all pairs.
+        """Computes the energy of all pairs of nodes.
 
         Raises:
             ValueError: too many nodes.
@@ -36,14 +36,13 @@ class MinimumTransmissionEnergy:
             )
         self._context = context
         place = context.position_m
-        apart = apart_m2(place[:, :, None], place[:, None])
-        self._hop = self._amplifier(apart)
-        self._nobody = torch.zeros_like(context.initial_j, dtype=torch.bool)
-        self._parent = torch.full_like(self._nobody, NO_WAY, dtype=torch.int64)
+        self._hop = self._amplifier(squared_distance_m2(place[:, :, None], place[:, None]))
+        self._no_heads = torch.zeros_like(context.initial_j, dtype=torch.bool)
+        self._parent = torch.full_like(self._no_heads, NO_WAY, dtype=torch.int64)
         self._seen: tuple[Tensor, Tensor] | None = None
 
     def decide(self, observation: WsnObservation) -> WsnDecision:
-        """To the next hop."""
+        """Sends each node's packets to its next hop."""
         stale = torch.ones_like(observation.alive[:, 0])
         if self._seen is not None:
             alive, sink = self._seen
@@ -52,13 +51,13 @@ class MinimumTransmissionEnergy:
         if len(rows):
             self._parent = self._parent.index_copy(0, rows, self._routes(observation, rows))
         self._seen = observation.alive, observation.sink_m
-        return WsnDecision(self._parent, self._nobody)
+        return WsnDecision(self._parent, self._no_heads)
 
     def _routes(self, observation: WsnObservation, rows: Tensor) -> Tensor:
-        """Parents by Bellman's and Ford's recursion over all nodes at once, until nothing gets shorter."""
+        """Computes parents by the recursion of Bellman and Ford over all nodes at once, until no route gets shorter."""
         alive = observation.alive[rows]
         place, sink = self._context.position_m[rows], observation.sink_m[rows]
-        way = self._amplifier(apart_m2(place, sink[:, None]))
+        way = self._amplifier(squared_distance_m2(place, sink[:, None]))
         way = torch.where(alive, way, torch.inf)
         parent = torch.where(alive, SINK, NO_WAY)
         hop = self._hop[rows]

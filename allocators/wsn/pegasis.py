@@ -1,4 +1,4 @@
-"""PEGASIS: a chain through all nodes, whose leader changes every round."""
+"""Routes packets by PEGASIS: along a chain through all nodes, to a leader that changes every round."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from mac.wsn.node_geometry import apart_m2
-from mac.wsn.types import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
+from mac.wsn import NO_WAY, SINK, WsnContext, WsnDecision, WsnObservation
+from mac.wsn.node_geometry import squared_distance_m2
 from phy.settings import PARAMETERS
 
 
 @dataclass(config=PARAMETERS)
 class Pegasis:
-    """Power-efficient gathering: packets are fused along a chain towards a leader, which sends to the sink.
+    """Fuses packets along a chain towards a leader, which sends to the sink: power-efficient gathering.
 
     The chain is greedy: it begins at the node farthest from the sink and goes on to the nearest that is not yet in it.
     The leader of round r is the live node number ``r mod n`` of the chain; the dead are bypassed.
@@ -27,12 +27,12 @@ class Pegasis:
     """Every node pays aggregation for its own packet, too, as heads of clusters do."""
 
     def reset(self, context: WsnContext, seed: int) -> None:
-        """The chain is made when the sink is first seen."""
+        """Drops the chain; it is made when the sink is first observed."""
         self._context = context
         self._order: Tensor | None = None
 
     def decide(self, observation: WsnObservation) -> WsnDecision:
-        """To the neighbour on the leader's side."""
+        """Sends each node's packet to its neighbour on the leader's side."""
         if self._order is None:
             self._order = greedy_chain(self._context.position_m, observation.sink_m)
         order, nodes = self._order, self._context.nodes
@@ -40,7 +40,7 @@ class Pegasis:
         count = lives.sum(1, keepdim=True)
         rank = lives.cumsum(1) - 1  # place of each live node in the chain of the living
         leader = observation.round % count.clamp(min=1)
-        # By rank: who stands there, so that neighbours are found over gaps.
+        # By rank: the node there, so that neighbours are found over gaps.
         column = torch.where(lives, rank, nodes)
         living = torch.full((len(order), nodes + 1), NO_WAY, dtype=torch.int64, device=order.device)
         living = living.scatter_(1, column, order)
@@ -53,19 +53,19 @@ class Pegasis:
 
 
 def greedy_chain(position_m: Tensor, sink_m: Tensor) -> Tensor:
-    """Order of the nodes in the greedy chain, int64 ``[B, N]``; made once, one node after the other.
+    """Computes the order of the nodes in the greedy chain, int64 ``[B, N]``, one node after the other.
 
     Args:
         position_m: ``[B, N, 2]``.
         sink_m: ``[B, 2]``.
     """
     nodes = position_m.shape[1]
-    here = apart_m2(position_m, sink_m[:, None]).argmax(1)
+    here = squared_distance_m2(position_m, sink_m[:, None]).argmax(1)
     taken = torch.zeros_like(position_m[..., 0])
     order = [here]
     for _ in range(nodes - 1):
         taken = taken.scatter(1, here[:, None], torch.inf)
         place = position_m.gather(1, here[:, None, None].expand(-1, -1, 2))
-        here = (apart_m2(position_m, place) + taken).argmin(1)
+        here = (squared_distance_m2(position_m, place) + taken).argmin(1)
         order.append(here)
     return torch.stack(order, 1)

@@ -1,4 +1,4 @@
-"""Q-learning of when to lead: one table for all nodes, over charge, distance and how recently a node was head."""
+"""Learns by Q-learning when to be head: one table for all nodes, over charge, distance and rounds since last head."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _VERSION = 1
 
 
 def state_of(relative_charge: Tensor, distance: Tensor, rounds_since: Tensor) -> Tensor:
-    """State of each node, int64.
+    """Computes the state of each node, int64.
 
     Args:
         relative_charge: over the mean of the cluster; bins are 0.8 to 1.2 in steps of 0.4 / 6, and beyond.
@@ -29,20 +29,30 @@ def state_of(relative_charge: Tensor, distance: Tensor, rounds_since: Tensor) ->
     return (charge * DISTANCES + near) * HISTORY + recent
 
 
+@dataclass(frozen=True)
+class Transitions:
+    """Holds transitions of nodes from one round to the next."""
+
+    state: Tensor  # [transitions] int64
+    action: Tensor  # [transitions] int64, 1 for leading
+    reward: Tensor  # [transitions]
+    after: Tensor  # [transitions] int64, the next state
+
+
 @dataclass
-class Table:
-    """Values of leading and of following in every state."""
+class QTable:
+    """Holds the values of leading and of following in every state."""
 
     values: Tensor  # [STATES, 2] float64
 
     @classmethod
-    def empty(cls) -> Table:
-        """Knows nothing."""
+    def empty(cls) -> QTable:
+        """Makes a table of zeros."""
         return cls(torch.zeros((STATES, ACTIONS), dtype=torch.float64))
 
     @classmethod
-    def load(cls, path: str | Path) -> Table:
-        """From a checkpoint of :meth:`save`.
+    def load(cls, path: str | Path) -> QTable:
+        """Reads a checkpoint of :meth:`save`.
 
         Raises:
             ValueError: the file is missing or is no checkpoint of this table.
@@ -64,29 +74,26 @@ class Table:
         return cls(torch.from_numpy(values))
 
     def save(self, path: str | Path) -> None:
-        """As plain arrays."""
+        """Writes the table as plain arrays (NumPy .npz)."""
         with Path(path).open("wb") as file:
             np.savez(file, values=self.values.cpu().numpy(), version=np.array(_VERSION))
 
     def advantage(self, state: Tensor) -> Tensor:
-        """What leading is worth beyond following in each state, of its shape."""
+        """Computes the value of leading less that of following in each state, of its shape."""
         return (self.values[:, 1] - self.values[:, 0])[state]
 
-    def learn(self, state: Tensor, action: Tensor, reward: Tensor, after: Tensor, step: tuple[float, float]) -> None:
-        """One update by the mean of all transitions of a state and action: ``Q += rate (r + discount max Q' - Q)``.
+    def learn(self, transitions: Transitions, rate: float, discount: float) -> None:
+        """Updates the table by ``Q += rate (r + discount max Q' - Q)``, the mean over transitions of each entry.
 
         Args:
-            state: int64 ``[M]`` of each transition.
-            action: int64 ``[M]``, 1 for leading.
-            reward: ``[M]``.
-            after: int64 ``[M]``, the next state.
-            step: learning rate and discount.
+            transitions: of one round.
+            rate: learning rate.
+            discount: of a round.
         """
-        rate, discount = step
-        target = reward + discount * self.values[after].amax(-1)
-        cell = state * ACTIONS + action
-        count = torch.zeros(STATES * ACTIONS, dtype=torch.float64).scatter_add_(0, cell, torch.ones_like(target))
-        total = torch.zeros(STATES * ACTIONS, dtype=torch.float64).scatter_add_(0, cell, target)
+        target = transitions.reward + discount * self.values[transitions.after].amax(-1)
+        entry = transitions.state * ACTIONS + transitions.action
+        count = torch.zeros(STATES * ACTIONS, dtype=torch.float64).scatter_add_(0, entry, torch.ones_like(target))
+        total = torch.zeros(STATES * ACTIONS, dtype=torch.float64).scatter_add_(0, entry, target)
         flat = self.values.view(-1)
         mean = total / count.clamp(min=1.0)
         flat += torch.where(count > 0, rate * (mean - flat), torch.zeros_like(flat))

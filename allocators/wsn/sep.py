@@ -1,21 +1,21 @@
-"""SEP: advanced nodes are head more often, in proportion to their charge."""
+"""Selects heads by SEP: advanced nodes more often, in proportion to their charge at the start."""
 
 from __future__ import annotations
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mac.wsn.types import WsnContext, WsnDecision, WsnObservation
+from mac.wsn import WsnContext, WsnDecision, WsnObservation
 from phy.settings import PARAMETERS
 
-from .clustering.head_rotation import Epoch, Rotation
-from .clustering.multi_hop import BetweenHeads, routed
+from .clustering.head_rotation import Epoch, HeadRotation
+from .clustering.multi_hop import BetweenHeads, route_heads
 from .clustering.nearest_head import join_nearest
 
 
 @dataclass(config=PARAMETERS)
 class Sep:
-    """Stable election protocol: LEACH in which a node's p follows its charge at the start.
+    """Draws heads as LEACH with p in proportion to a node's charge at the start: stable election protocol.
 
         p_i = p E_i(0) / mean E(0)
 
@@ -33,12 +33,12 @@ class Sep:
     """Whether heads send to the sink, or by way of other heads where that takes less energy: single_hop, multi_hop."""
 
     def reset(self, context: WsnContext, seed: int) -> None:
-        """Nobody has been head."""
-        self._context, self._rotation = context, Rotation(context, f"sep/{seed}", self.epoch)
+        """Starts with no node that has been head."""
+        self._context, self._rotation = context, HeadRotation(context, f"sep/{seed}", self.epoch)
         mean = context.initial_j.mean(1, keepdim=True).clamp(min=1e-300)
         self._p = (self.p * context.initial_j / mean).clamp(1e-9, 1.0)
 
     def decide(self, observation: WsnObservation) -> WsnDecision:
-        """Draw, and join the nearest."""
+        """Draws heads and joins each node to the nearest."""
         decision = join_nearest(self._rotation.elect(observation, self._p), observation, self._context)
-        return routed(decision, observation, self._context, self.between_heads)
+        return route_heads(decision, observation, self._context, self.between_heads)

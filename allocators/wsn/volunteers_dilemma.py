@@ -1,8 +1,8 @@
-"""The game of a cluster: who leads pays for it, who follows gains if anybody leads. A volunteer's dilemma.
+"""Computes the equilibrium of a volunteer's dilemma: a head pays for its cluster, the others gain if there is a head.
 
 Each of the n members of a cluster chooses whether to lead. Its payoff is u if it leads, v if it does not and another
-does, and 0 if nobody does, with 0 < u < v. In the symmetric mixed equilibrium everybody leads with a chance q at which
-both choices are worth the same,
+does, and 0 if none does, with 0 < u < v. In the symmetric mixed equilibrium every member leads with a probability q at
+which both choices are worth the same,
 
     u = v (1 - (1 - q)^(n - 1)),    q = 1 - (1 - u / v)^(1 / (n - 1)).
 
@@ -25,7 +25,7 @@ from phy.settings import STRICT
 
 @dataclass(frozen=True, config=STRICT)
 class GameSettings:
-    """Payoffs: ``u = alpha E_res / E_max - beta e_CH - gamma |members|`` for a head, v for who follows (ours)."""
+    """Sets the payoffs: ``u = alpha E_res / E_max - beta e_CH - gamma |members|`` of a head, v of a follower (ours)."""
 
     alpha: float = Field(default=1.0, ge=0, le=1000)
     """Weight of the residual charge over the greatest of the cluster's."""
@@ -38,7 +38,7 @@ class GameSettings:
 
 
 def payoff(settings: GameSettings, charge: Tensor, cost: Tensor, members: Tensor) -> Tensor:
-    """Payoff u of leading, of the shape of ``charge``.
+    """Computes the payoff u of leading, of the shape of ``charge``.
 
     Args:
         settings: weights.
@@ -50,7 +50,7 @@ def payoff(settings: GameSettings, charge: Tensor, cost: Tensor, members: Tensor
 
 
 def equilibrium(payoff_of_leading: Tensor, v: float, members: Tensor) -> Tensor:
-    """Chance of leading in the symmetric mixed equilibrium, of the shape of the payoff.
+    """Computes the probability of leading in the symmetric mixed equilibrium, of the shape of the payoff.
 
     Args:
         payoff_of_leading: u.
@@ -59,5 +59,5 @@ def equilibrium(payoff_of_leading: Tensor, v: float, members: Tensor) -> Tensor:
     """
     ratio = (payoff_of_leading / v).clamp(0.0, 1.0)
     others = (members - 1.0).clamp(min=1.0)
-    chance = 1.0 - (1.0 - ratio).pow(1.0 / others)
-    return torch.where(members <= 1, torch.ones_like(chance), chance)
+    probability = 1.0 - (1.0 - ratio).pow(1.0 / others)
+    return torch.where(members <= 1, torch.ones_like(probability), probability)

@@ -1,10 +1,10 @@
-"""What is lost where the basis of frequency responses leaves energy out, as docs/models/channel-calibration.md states.
+"""Measures the error of the delay basis of frequency responses, as docs/models/channel-calibration.md states.
 
 ``python -m benchmarks.approximations.delay_basis [--rates] [--drops N] [W1 | W2 | W3 ...]``
 
 Quantiles of the SINR of a PRB at full load, as each user's own cell would serve it, less those of a basis that leaves
 nothing out: the same drops, slots and rays. With ``--rates``: rates of users under proportional fair, less those of
-that basis, drop by drop, with 95 % intervals. Errors as in ``faded_interferers.py``, whose histograms these are.
+that basis, drop by drop, with 95 % intervals. Errors as in ``dominant_interferers.py``, whose histograms these are.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from benchmarks.approximations.dominant_interferers import (
 from phy.channel.channel import ChannelPlan, build_channel
 from phy.link.sinr import received_power
 from phy.random import Drops
-from scenarios.bench.workloads import WORKLOADS
 from scenarios.families.cellular.engine_factory import channel_plan
+from scenarios.families.scheduling.workloads import WORKLOADS
 
 ERRORS = (0.1, 0.03, 0.01, 0.003)
 """Shares of the mean energy; 0.03 is the default of ``fading.basis_error``."""
@@ -39,7 +39,7 @@ _NOTHING = 1e-9
 
 
 def histograms(plan: ChannelPlan, slot_s: float, drops: int) -> tuple[Histograms, list[int]]:
-    """SINR of every drop for each error, the exact one last, and the numbers of functions."""
+    """Computes the SINR of every drop for each error, the exact one last, and the numbers of functions."""
     counts, sizes = [], []
     plans = [replace(plan, fading=replace(plan.fading, basis_error=error)) for error in (*ERRORS, _NOTHING)]
     for number in range(drops):
@@ -61,7 +61,7 @@ def _of_channel(channel: Any, slot_s: float) -> np.ndarray:
 
 
 def print_sinr(name: str, drops: int) -> None:
-    """A table of errors."""
+    """Prints a table of errors."""
     case = scenario(name)
     found, sizes = histograms(channel_plan(case), case.carrier.slot_s, drops)
     error, deviation = found.errors()
@@ -74,7 +74,7 @@ def print_sinr(name: str, drops: int) -> None:
 
 
 def print_rates(name: str, drops: int) -> None:
-    """A table of differences."""
+    """Prints a table of differences."""
     exact = quiet_rates(name, drops, {"fading.basis_error": _NOTHING})
     print(f"\n{name}, {drops} drops, {PLACES[name].seconds:g} s; less those of a basis that leaves nothing out\n")
     print("| basis_error | " + " | ".join(title for _, title, _ in RATES) + " | mean, % |")
@@ -87,7 +87,7 @@ def print_rates(name: str, drops: int) -> None:
 
 
 def main() -> None:
-    """Print the tables."""
+    """Prints the tables."""
     given = arguments(__doc__, [name for name in PLACES if name in WORKLOADS])
     torch.set_num_threads(1)
     for name in given.places:

@@ -1,4 +1,4 @@
-"""What is lost where but some interferers fade, as docs/models/channel-calibration.md states.
+"""Measures the error of fading few interferers only, as docs/models/channel-calibration.md states.
 
 ``python -m benchmarks.approximations.dominant_interferers [--rates] [--drops N] [W1 | W2 | W3 | scheduling-macro ...]``
 
@@ -23,12 +23,12 @@ from torch import Tensor
 
 from mac.metrics.intervals import summary
 from phy.channel.channel import Channel, ChannelPlan, build_channel
-from phy.link.dominant_interferers import strongest
+from phy.link.dominant_interferers import dominant_links
 from phy.link.sinr import received_power
 from phy.random import Drops, uniform
 from scenarios import load, run
-from scenarios.bench.workloads import WORKLOADS
 from scenarios.families.cellular.engine_factory import channel_plan
+from scenarios.families.scheduling.workloads import WORKLOADS
 
 Array = np.ndarray
 
@@ -40,7 +40,7 @@ NUMBERS = (0, 1, 2, 3, 4, 5, 6, 8, 12)
 
 @dataclass(frozen=True)
 class Place:
-    """What is measured how long."""
+    """Holds what is measured and for how long."""
 
     sinr_drops: int
     rate_drops: int
@@ -66,7 +66,7 @@ _WARMUP_S = 0.1
 
 
 def scenario(name: str, **change: Any) -> Any:
-    """A workload of the bench or a preset, with changes."""
+    """Builds a workload of the bench or a preset, with changes."""
     if name in WORKLOADS:
         return load(WORKLOADS[name].scenario("proportional_fair", 1), **change)
     return load(name, **change)
@@ -77,12 +77,12 @@ def scenario(name: str, **change: Any) -> Any:
 
 @dataclass(frozen=True)
 class Histograms:
-    """SINR in dB of every drop, for exact fading (last) and each number of interferers."""
+    """Holds the SINR in dB of every drop, for exact fading (last) and each number of interferers."""
 
     counts: Array  # [drops, numbers + 1, bins] int64
 
     def quantiles(self, without: int | None = None) -> Array:
-        """``[numbers + 1, quantiles]`` in dB over all drops, or all but one."""
+        """Computes ``[numbers + 1, quantiles]`` in dB over all drops, or all but one."""
         counts = self.counts.sum(0) - (0 if without is None else self.counts[without])
         below = counts.cumsum(-1)
         rows = []
@@ -94,7 +94,7 @@ class Histograms:
         return np.array(rows)
 
     def errors(self) -> tuple[Array, Array]:
-        """Quantiles less the exact ones, ``[numbers, quantiles]`` in dB, and their standard errors."""
+        """Computes quantiles less the exact ones, ``[numbers, quantiles]`` in dB, and their standard errors."""
         whole = _less_exact(self.quantiles())
         drops = len(self.counts)
         left = np.array([_less_exact(self.quantiles(without=drop)) for drop in range(drops)])
@@ -108,7 +108,7 @@ def _less_exact(quantiles: Array) -> Array:
 
 
 def sinr_histograms(plan: ChannelPlan, slot_s: float, drops: Sequence[int], numbers: Sequence[int]) -> dict[str, Any]:
-    """Histograms of both loads, drop after drop."""
+    """Computes histograms of both loads, drop after drop."""
     rows: dict[str, list[Array]] = {name: [] for name in LOADS}
     for number in drops:
         drop = Drops(0, (number,))
@@ -133,7 +133,7 @@ def _of_drop(drop: Drops, channel: Channel, slot_s: float, share: float, numbers
 
 
 def slots_of(slot_s: float) -> range:
-    """The slots of a drop that are looked at, far enough apart for new fading."""
+    """Chooses the slots of a drop that are measured, far enough apart for new fading."""
     spacing = round(_SPACING_S / slot_s)
     return range(0, _SLOTS * spacing, spacing)
 
@@ -141,25 +141,25 @@ def slots_of(slot_s: float) -> range:
 def _sinrs(channel: Channel, power: Tensor, activity: Tensor, numbers: Sequence[int]) -> list[Tensor]:
     """SINR ``[U, K]`` for each number of interferers, and the exact one, of the powers ``[U, C, K]``."""
     cells, prbs = activity.shape
-    everyone = strongest(channel.mean_snr, channel.serving, cells - 1).cell[0]
+    everyone = dominant_links(channel.mean_snr, channel.serving, cells - 1).cell[0]
     signal = power.gather(1, everyone[:, :1, None].expand(-1, -1, prbs))[:, 0]
     others = (power * activity).gather(1, everyone[:, 1:, None].expand(-1, -1, prbs))
     out = []
     for number in numbers:
-        rest = strongest(channel.mean_snr, channel.serving, number).interference(activity[None])[0]
+        rest = dominant_links(channel.mean_snr, channel.serving, number).interference(activity[None])[0]
         out.append(signal / (1.0 + others[:, :number].sum(1) + rest))
     return [*out, signal / (1.0 + others.sum(1))]
 
 
 def histogram(sinr: Tensor) -> Array:
-    """How many SINRs lie in each bin of :class:`Histograms`."""
+    """Counts the SINRs in each bin of :class:`Histograms`."""
     level = ((10.0 * sinr.double().log10() - _LOW_DB) * _BINS_PER_DB).long()
     bins = round((_HIGH_DB - _LOW_DB) * _BINS_PER_DB)
     return torch.bincount(level.clamp_(0, bins - 1).flatten(), minlength=bins).numpy()
 
 
 def print_sinr(name: str, drops: int, numbers: Sequence[int]) -> None:
-    """A table of errors."""
+    """Prints a table of errors."""
     case = scenario(name)
     found = sinr_histograms(channel_plan(case), case.carrier.slot_s, range(drops), numbers)
     for load_name, histograms in found.items():
@@ -177,7 +177,7 @@ def print_sinr(name: str, drops: int, numbers: Sequence[int]) -> None:
 
 
 def quiet_rates(name: str, drops: int, changed: Mapping[str, Any]) -> dict[str, Array]:
-    """Rates of each drop's users in Mbit/s, mean delay of packets in ms, and the share of the PRBs in use."""
+    """Measures rates of each drop's UEs in Mbit/s, mean delay of packets in ms, and the share of the PRBs in use."""
     place = PLACES[name]
     change: dict[str, Any] = {"warmup_s": _WARMUP_S, "duration_s": place.seconds, "window_s": place.seconds}
     case = scenario(name, drops=drops, allocators=["proportional_fair"], **change, **changed)
@@ -197,7 +197,7 @@ def quiet_rates(name: str, drops: int, changed: Mapping[str, Any]) -> dict[str, 
 
 
 def print_rates(name: str, drops: int, numbers: Sequence[int]) -> None:
-    """A table of differences."""
+    """Prints a table of differences."""
     place = PLACES[name]
     exact = quiet_rates(name, drops, {})
     shown = RATES + (DELAY if exact["packets"].any() else ())  # full buffers have no packets
@@ -207,20 +207,20 @@ def print_rates(name: str, drops: int, numbers: Sequence[int]) -> None:
     print("| N | " + " | ".join(title for _, title, _ in shown) + " | mean, % |")
     print("|--:|" + "--:|" * (len(shown) + 1))
     for number in numbers:
-        some = quiet_rates(name, drops, {"fading.faded_interferers": number})
+        some = quiet_rates(name, drops, {"fading.dominant_interferers": number})
         each = [difference(some[key] - exact[key], digits) for key, _, digits in shown]
         share = difference(100.0 * (some["mean"] / exact["mean"] - 1.0), 2)
         print(f"| {number} | {' | '.join(each)} | {share} |", flush=True)
 
 
 def difference(values: Array, digits: int) -> str:
-    """Mean and half of its 95 % interval."""
+    """Computes the mean and half of its 95 % interval."""
     mean, (_, high) = summary(values)
     return f"{mean:.{digits}f} +- {high - mean:.{digits}f}"
 
 
 def arguments(about: str | None, places: Sequence[str]) -> argparse.Namespace:
-    """What was asked for; ends the process with a sentence where there is no such thing."""
+    """Reads the command line; ends the process with a sentence where something does not exist."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("places", nargs="*", default=places, help=f"of {', '.join(places)}; left out, all")
     parser.add_argument("--rates", action="store_true", help="rates of users instead of the SINR")
@@ -235,7 +235,7 @@ def arguments(about: str | None, places: Sequence[str]) -> argparse.Namespace:
 
 
 def main() -> None:
-    """Print the tables."""
+    """Prints the tables."""
     given = arguments(__doc__, list(PLACES))
     torch.set_num_threads(1)
     for name in given.places:

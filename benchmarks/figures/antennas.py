@@ -23,7 +23,7 @@ ZENITH = torch.deg2rad(torch.linspace(0, 180, 361, dtype=torch.float64))
 
 
 def panel(columns: int, port_rows: int) -> PanelSettings:
-    """Eight rows at 0.8 wavelengths, as in the 3GPP self-evaluation, two polarizations."""
+    """Builds a panel of eight rows at 0.8 wavelengths, as in the 3GPP self-evaluation, two polarizations."""
     return PanelSettings(
         rows=8,
         columns=columns,
@@ -36,7 +36,7 @@ def panel(columns: int, port_rows: int) -> PanelSettings:
 
 
 def one_polarization(settings: PanelSettings, azimuth: Tensor, zenith: Tensor) -> Tensor:
-    """Response of the ports of the first polarization."""
+    """Computes the response of the ports of the first polarization."""
     return port_response(settings, azimuth, zenith)[..., : settings.ports // 2]
 
 
@@ -47,7 +47,7 @@ def decibels(amplitude: Tensor) -> Tensor:
 def over_directions(
     fig: Figure, axes: Axes, values: Tensor, label: str, limits: tuple[float, float], cmap: str
 ) -> None:
-    """A map over azimuth and zenith angle."""
+    """Draws a map over azimuth and zenith angle."""
     span = (-90, 90, 180, 0)
     image = axes.imshow(values, extent=span, vmin=limits[0], vmax=limits[1], aspect="auto", cmap=cmap)
     axes.set(xlabel="azimuth (degrees)", ylabel="zenith angle (degrees)", ylim=(150, 40))
@@ -55,7 +55,7 @@ def over_directions(
 
 
 def panel_beam() -> Figure:
-    """Vertical cut of an element and of a port; the main beam of four ports."""
+    """Draws a vertical cut of an element and of a port, and the main beam of four ports."""
     fig = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = fig.subplots(1, 2)
     ahead = torch.zeros_like(ZENITH)
@@ -75,7 +75,7 @@ def panel_beam() -> Figure:
 
 
 def codebook_beams() -> Figure:
-    """Beams of a row of four ports; what the nearest of 4 x 2 ports' beams loses."""
+    """Draws the beams of a row of four ports, and the loss of the nearest of 4 x 2 ports' beams."""
     fig = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = fig.subplots(1, 2)
     beams = panel_codebook(panel(4, 1), 1).entries[::4, :4, 0] * math.sqrt(2)
@@ -98,7 +98,7 @@ def codebook_beams() -> Figure:
 
 
 def main() -> None:
-    """Draw both."""
+    """Draws both figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("docs/images"))
     folder = parser.parse_args().folder

@@ -26,7 +26,7 @@ Z10, Z01 = 1.2815515655446004, 2.3263478740408408
 
 
 def main() -> None:
-    """Waterfalls on the curves of the table, errors at blind codes."""
+    """Draws waterfalls on the curves of the table, and errors at blind codes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=ROOT / "docs" / "images")
     folder = parser.parse_args().folder
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def waterfalls(axes: Axes, data: dict[str, NDArray[np.float64]]) -> None:
-    """Measured points with 95 % intervals on the curves of the table."""
+    """Draws measured points with 95 % intervals on the curves of the table."""
     thresholds, blocks_of = Thresholds.of_file(data), np.bincount(data["point_curve"], data["point_blocks"])
     for number, (order, rate, near) in enumerate(CHOSEN):
         mine = (data["curve_order"] == order) & (data["curve_rate_1024"] == rate) & (data["curve_role"] == "fit")
@@ -68,7 +68,7 @@ def waterfalls(axes: Axes, data: dict[str, NDArray[np.float64]]) -> None:
 
 
 def blind(axes: Axes, data: dict[str, NDArray[np.float64]]) -> None:
-    """Errors of the table at codes that the fit has not seen, with 95 % intervals."""
+    """Draws errors of the table at codes that the fit has not seen, with 95 % intervals."""
     for number, order in enumerate((2, 4, 6, 8)):
         mine = data["blind_order"] == order
         bits, name = data["blind_bits"][mine], f"{2**order}QAM" if order > 2 else "QPSK"

@@ -1,5 +1,5 @@
-"""Draws the pictures of docs/models/mobility-handover-blockage.md: walks in a hexagonal network, and what a user hears
-and does on his way.
+"""Draws the figures of docs/models/mobility-handover-blockage.md: trajectories in a hexagonal network, and the levels
+and cells of a UE on its path.
 
 python -m benchmarks.figures.motion [--folder docs/images]
 """
@@ -19,34 +19,33 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from mac.handover import a3, measurements
-from mac.handover.a3 import HandoverSettings
-from mac.handover.measurements import MeasurementSettings
 from mac.handover.serving_plan import LinkMonitor
+from mac.handover.settings import HandoverSettings, MeasurementSettings
 from phy.antenna.element import SectorAntennaSettings
-from phy.blockage import BlockageEvent, ScriptedSettings, scripted_loss_db, write_script
+from phy.blockage import BlockageEvent, ScriptedSettings, build_script, scripted_loss_db
 from phy.mobility import (
     GaussMarkov,
     Linear,
     Manhattan,
     MobilityModel,
+    RandomWaypoint,
     RectangleSettings,
     Trajectory,
-    Waypoint,
     area_of,
-    fold,
     trajectories,
+    wrap_position,
 )
 from phy.random import Drops
 from phy.topology.sites import Topology, TopologySettings, build_topology
 from phy.topology.users import place_per_cell
-from phy.tr38901.large_scale import AirPlan, draw_air
+from phy.tr38901.large_scale import LargeScalePlan, draw_large_scale_model
 from phy.tr38901.settings import PropagationSettings
 
 DROP = Drops(3, (0,))
 TOPOLOGY = build_topology(TopologySettings(sectors=1))
 MODELS: dict[str, MobilityModel] = {
     "linear": Linear(min_speed_kmh=30.0, max_speed_kmh=120.0),
-    "waypoint": Waypoint(min_speed_kmh=20.0, max_speed_kmh=90.0, reach_m=250.0),
+    "waypoint": RandomWaypoint(min_speed_kmh=20.0, max_speed_kmh=90.0, reach_m=250.0),
     "manhattan": Manhattan(min_speed_kmh=30.0, max_speed_kmh=50.0, block_x_m=120.0, block_y_m=200.0),
     "gauss_markov": GaussMarkov(speed_kmh=30.0, deviation_kmh=20.0, alpha=0.9),
 }
@@ -54,7 +53,7 @@ CORNER = RectangleSettings(west_m=60.0, south_m=-200.0, east_m=130.0, north_m=20
 
 
 def hexagons(axes: Axes, topology: Topology) -> None:
-    """The cells' outlines."""
+    """Computes the outlines of the cells."""
     turn = np.radians(np.arange(0, 361, 60))
     for x, y, _ in topology.site_m.tolist():
         reach = topology.isd_m / np.sqrt(3.0)
@@ -65,13 +64,13 @@ def hexagons(axes: Axes, topology: Topology) -> None:
 
 
 def walks(folder: Path) -> None:
-    """One panel a model: where three users are within two minutes, folded into the cluster."""
+    """Draws one panel a model: positions of three UEs within two minutes, wrapped into the cluster."""
     start = place_per_cell(DROP.keys("placement"), TOPOLOGY, 1, 35.0, 1.5)[0][:, :3]
     figure, panels = plt.subplots(1, len(MODELS), figsize=(13, 3.8), sharey=True, layout="constrained")
     for axes, (name, model) in zip(panels, MODELS.items(), strict=True):
         hexagons(axes, TOPOLOGY)
         path = trajectories(DROP, model, start, area_of(TOPOLOGY), 120.0)
-        place = fold(TOPOLOGY, path.position_m(torch.linspace(0.0, 120.0, 2401)))[0]
+        place = wrap_position(TOPOLOGY, path.position_m(torch.linspace(0.0, 120.0, 2401)))[0]
         for number, user in enumerate(place.numpy()):
             jump = np.hypot(*np.diff(user[:, :2], axis=0).T) > 100.0
             user[:-1][jump] = np.nan  # no line across the fold
@@ -84,20 +83,20 @@ def walks(folder: Path) -> None:
 
 
 def levels(path: Trajectory, t_s: Tensor) -> Tensor:
-    """RSRP of every cell along the way of one user, dB, ``[T, C]``: the air's, less what a script blocks."""
-    plan = AirPlan(TOPOLOGY, PropagationSettings(los="never"), SectorAntennaSettings(kind="omni"), 1)
-    air = draw_air(DROP, plan)
+    """Computes the RSRP of every cell along the path of one UE in dB ``[T, C]``, less the loss of a script."""
+    plan = LargeScalePlan(TOPOLOGY, PropagationSettings(los="never"), SectorAntennaSettings(kind="omni"), 1)
+    model = draw_large_scale_model(DROP, plan)
     event = BlockageEvent(loss_db=25.0, rectangle=CORNER, transition_m=4.0, cells=(0,))
-    script = write_script(ScriptedSettings(events=(event,)), TOPOLOGY, ["user"])
+    script = build_script(ScriptedSettings(events=(event,)), TOPOLOGY, ["user"])
     way, rows = path.position_m(t_s), []
     for number, now in enumerate(t_s.tolist()):
-        place = fold(TOPOLOGY, way[:, :, number])
-        rows.append(air.at(place, way[:, :, number]).gain_db[0, 0] - scripted_loss_db(script, place, now)[0, 0])
+        place = wrap_position(TOPOLOGY, way[:, :, number])
+        rows.append(model.at(place, way[:, :, number]).gain_db[0, 0] - scripted_loss_db(script, place, now)[0, 0])
     return torch.stack(rows)
 
 
 def walk(folder: Path) -> None:
-    """A user passes a corner and then other cells: levels, filtered levels, and who serves him."""
+    """Draws levels, filtered levels and serving cell of a UE that passes a corner and then other cells."""
     period_s, duration_s = 0.04, 60.0
     settings, rule = (
         MeasurementSettings(error_db=2.0, filter_coefficient=4),
@@ -123,8 +122,8 @@ def walk(folder: Path) -> None:
             sample = measurements.sample_db(keys, now[None, None], number, table)
             measured = measurements.update(measured, sample, settings.weight)
         monitor.add(10.0 ** (now[None] / 10.0) / 1e-13)
-        sinr = monitor.sinr_db(state.serving)
-        state, counts = a3.update(state, measured.filtered_db, sinr[0], round(number * 40), rule, sinr[1])
+        sinr = monitor.sinr_of(state.serving)
+        state, counts = a3.update(state, measured.filtered_db, sinr, round(number * 40), rule)
         serving.append(int(state.serving))
         filtered.append(measured.filtered_db[0, 0])
         if counts[[0, 2, 3]].any():
@@ -157,7 +156,7 @@ def _draw_walk(
 
 
 def main() -> None:
-    """Draw all pictures."""
+    """Draws all figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("docs/images"))
     folder = parser.parse_args().folder

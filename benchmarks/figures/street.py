@@ -1,5 +1,5 @@
-"""Draws the SINR of a user of docs/models/mobility-handover-blockage.md's scenario along his street, round a corner
-that blocks the nearest site.
+"""Draws the SINR of a UE of docs/models/mobility-handover-blockage.md's scenario along its street, round a corner that
+blocks the nearest site.
 
 python -m benchmarks.figures.street [--folder docs/images]
 
@@ -40,14 +40,14 @@ SCENARIO: dict[str, Any] = {
     "topology": {"sites": 7, "sectors": 1, "isd_m": 200, "min_distance_m": 10, "bs_height_m": 10},
     "propagation": {"model": "umi", "carrier_hz": 3.5e9, "indoor_share": 0},
     "carrier": {"prbs": 12},
-    "motion": {"update_s": 0.04},
+    "channel": {"update_s": 0.04},
     "handover": {},
     "users": [{"name": "walkers", "traffic": {"model": "full_buffer"}}],
 }
 
 
 def engine_of(blocked: bool, folder: Path) -> Engine:
-    """The engine that a run has, with or without the corner."""
+    """Builds the engine that a run has, with or without the corner."""
     (folder / "street.csv").write_text(TRACK)
     mobility = {"model": "replay", "file": str(folder / "street.csv"), "if_fewer": "cycle"}
     blockage = [{"model": "scripted", "events": [EVENT]}] if blocked else []
@@ -58,15 +58,17 @@ def engine_of(blocked: bool, folder: Path) -> Engine:
 
 
 def along(engine: Engine) -> tuple[Tensor, Tensor, Tensor]:
-    """Of user 0 in every slot: SINR over the carrier in dB with fading and without, and his cell, each ``[T]``."""
+    """Computes for UE 0 in every slot the SINR over the carrier in dB with fading and without, and its cell, each
+    ``[T]``.
+    """
     plan, fading = engine.parts.itinerary, engine.parts.channel.fading
     assert plan is not None and isinstance(fading, MovingFading)
     slots = plan.period_slots * plan.serving.shape[1]
     cell = plan.serving[0, :, 0].repeat_interleave(plan.period_slots)[:slots]
-    away = plan.back[0, :, 0].repeat_interleave(plan.period_slots) > torch.arange(slots)
+    away = plan.served_from_slot[0, :, 0].repeat_interleave(plan.period_slots) > torch.arange(slots)
     blocks = [fading.coordinates(first, 50, 1e-3)[0, 0] for first in range(0, slots, 50)]
     power = torch.cat(blocks).unflatten(-1, (engine.cells, -1)).square().sum(-1)[:slots] / engine.prbs
-    mean = torch.stack(list(fading.courses[0].snr(range(slots))))[:, 0]
+    mean = torch.stack(list(fading.moving_drops[0].snr(range(slots))))[:, 0]
     both = [_sinr_db(snr, cell).masked_fill(away, torch.nan) for snr in (power, mean)]
     return both[0], both[1], cell
 
@@ -77,7 +79,7 @@ def _sinr_db(snr: Tensor, cell: Tensor) -> Tensor:
 
 
 def main() -> None:
-    """Draw the picture and print how steep the corner is."""
+    """Draws the figure and prints how steep the corner is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("docs/images"))
     folder = parser.parse_args().folder

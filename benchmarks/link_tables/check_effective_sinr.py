@@ -1,4 +1,5 @@
-"""Does the effective SINR by mutual information predict the BLER on frequency-selective channels? Simulates and tells.
+"""Checks whether the effective SINR by mutual information predicts the BLER on frequency-selective channels, by
+simulation.
 
 A code block is mapped, subcarrier first, to 24 PRBs of 360 kHz whose gains are drawn once from Rayleigh taps with an
 exponential delay profile. The mean SNR at which its BLER is 0.1 is measured with the chain of ``ldpc_chain.py``; the
@@ -29,7 +30,7 @@ DELAY_SPREADS_S = (1e-7, 3e-7, 1e-6)
 
 
 def main() -> None:
-    """Measure every code on every channel."""
+    """Measures every code on every channel."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=4.0, help="for each waterfall")
     parser.add_argument("--precision", type=float, default=0.03, help="standard error aimed at, dB at BLER 0.1")
@@ -49,7 +50,7 @@ def main() -> None:
 
 
 def check(table: int, mcs: int, bits: int, draws: int, effort: Effort) -> list[dict[str, float]]:
-    """One code on all channels."""
+    """Measures one code on all channels."""
     rows = mcs_table(table)
     chain = Chain(bits, float(rows.code_rate[mcs]), int(rows.modulation_order[mcs]), effort.device)
     width = expected_width_db(bits, chain.order)
@@ -68,7 +69,7 @@ def check(table: int, mcs: int, bits: int, draws: int, effort: Effort) -> list[d
 
 
 def prb_gains(delay_spread_s: float, seed: int) -> Tensor:
-    """Power gains of the PRBs ``[24]``, mean 1: Rayleigh taps, exponential profile, half a delay spread apart."""
+    """Draws power gains of the PRBs ``[24]``, mean 1: Rayleigh taps, exponential profile, half a delay spread apart."""
     generator = torch.Generator().manual_seed(seed)
     delay = 0.5 * delay_spread_s * torch.arange(TAPS, dtype=torch.float64)
     amplitude = torch.exp(-0.5 * delay / delay_spread_s)
@@ -79,18 +80,18 @@ def prb_gains(delay_spread_s: float, seed: int) -> Tensor:
 
 
 def symbol_prbs(symbols: int) -> Tensor:
-    """PRB of each symbol: subcarriers first, then OFDM symbols."""
+    """Computes the PRB of each symbol: subcarriers first, then OFDM symbols."""
     return torch.arange(symbols) // SUBCARRIERS % PRBS
 
 
 def effective_db(maps: SinrMapping, mcs: int, sinr: Tensor) -> float:
-    """Effective SINR in dB over the symbols."""
+    """Computes the effective SINR in dB over the symbols."""
     row = torch.tensor(mcs)
     return 10 * math.log10(float(maps.effective(sinr, row, torch.ones_like(sinr, dtype=torch.bool))))
 
 
 def offset_db(maps: SinrMapping, mcs: int, gains: Tensor, wanted_db: float) -> float:
-    """How far above ``wanted_db`` the mean SNR lies at which the effective SINR is ``wanted_db``."""
+    """Computes how far above ``wanted_db`` the mean SNR lies at which the effective SINR is ``wanted_db``."""
     low, high = 0.0, 30.0
     for _ in range(30):
         middle = (low + high) / 2

@@ -1,4 +1,4 @@
-"""Does the BLER that a slot looks up fit transport blocks as they are sent? Simulates whole ones and tells.
+"""Checks whether the BLER that a slot looks up fits whole transport blocks as they are sent, by simulation.
 
 Random bits get the CRC of TS 38.212 7.2.1, are cut into code blocks with a CRC of their own (5.2.2), encoded, matched
 to the coded bits that the PRBs hold (5.4.2.1), sent over AWGN and decoded; a block is lost if a code block of it is.
@@ -39,7 +39,7 @@ POLYNOMIALS = {16: 0x11021, "24A": 0x1864CFB, "24B": 0x1800063}  # TS 38.212 5.1
 
 
 def main() -> None:
-    """Simulate every case."""
+    """Simulates every case."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10.0, help="for each case")
     parser.add_argument("--precision", type=float, default=0.05, help="standard error aimed at, dB at BLER 0.01")
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def compare(row: dict[str, float]) -> dict[str, float]:
-    """The same measurement with its difference to the present tables, in dB."""
+    """Adds to a measurement its difference to the present tables, in dB."""
     prbs, mcs = int(row["prbs"]), int(row["mcs"])
     carrier = CarrierSettings(prbs=prbs, mcs_table=row["mcs_table"])  # type: ignore[arg-type]
     tables = link_tables(carrier, LinkSettings(), torch.device("cpu"), torch.float64)
@@ -69,7 +69,7 @@ def compare(row: dict[str, float]) -> dict[str, float]:
 
 
 def check(table: int, mcs: int, prbs: int, effort: Effort) -> dict[str, float]:
-    """Simulate a transport block; what the tables say minus what it needs, in dB."""
+    """Simulates a transport block; returns the SNR of the tables less that it needs, in dB."""
     elements = link_tables(CarrierSettings(), LinkSettings(), torch.device("cpu"), torch.float64).re_per_prb
     chain = TransportChain(table, mcs, prbs, elements, effort.device)
     seed = 1000 * prbs + 100 * table + mcs
@@ -86,7 +86,7 @@ def check(table: int, mcs: int, prbs: int, effort: Effort) -> dict[str, float]:
 
 
 def tabulated_db(tables: LinkTables, cell: int, target: float) -> float:
-    """SNR in dB at which a transport block has the BLER, on the slot loop's own curve."""
+    """Computes the SNR in dB at which a transport block has the BLER, on the slot loop's own curve."""
     curve = tables.bler_curves[tables.bler_row[cell]]
     z = torch.special.ndtri(transport_bler(curve, tables.code_blocks[cell]).clamp(1e-8, 1 - 1e-8)).numpy()
     snr_db = 10 * np.log10(log_grid.centres().numpy())
@@ -95,7 +95,7 @@ def tabulated_db(tables: LinkTables, cell: int, target: float) -> float:
 
 
 class TransportChain:
-    """Encoder, channel and decoder of a transport block; read by :func:`bler_points.waterfall` like a code block's."""
+    """Simulates encoder, channel and decoder of a transport block, with the interface of a code block's chain."""
 
     def __init__(self, table: int, mcs: int, prbs: int, re_per_prb: int, device: str = "cpu") -> None:
         rows = mcs_table(table)
@@ -110,14 +110,16 @@ class TransportChain:
         self.coded, self.graph = sizes[0], self.chains[0].graph
 
     def code_blocks(self, transport: Tensor) -> list[Tensor]:
-        """Information bits of each code block ``[n, bits]`` of transport blocks ``[n, A]``, all CRCs attached."""
+        """Computes information bits of each code block ``[n, bits]`` of transport blocks ``[n, A]``, all
+        CRCs attached.
+        """
         whole = torch.cat([transport, self._crc.of(transport)], -1)
         if self.blocks == 1:
             return [whole]
         return [torch.cat([part, self._block_crc.of(part)], -1) for part in whole.chunk(self.blocks, -1)]
 
     def codewords(self, transport: Tensor) -> list[Tensor]:
-        """Whole codewords of each code block, from which :class:`Chain` takes the coded bits."""
+        """Computes whole codewords of each code block, from which :class:`Chain` takes the coded bits."""
         found = []
         for chain, info in zip(self.chains, self.code_blocks(transport), strict=True):
             padded = torch.nn.functional.pad(info.float(), (0, chain.encoder.k_filler))
@@ -125,7 +127,7 @@ class TransportChain:
         return found
 
     def errors(self, snr: Tensor, blocks: int, generator: torch.Generator) -> Tensor:
-        """Which of so many transport blocks are lost, bool."""
+        """Simulates transport blocks and returns which are lost, bool."""
         transport = torch.randint(0, 2, (blocks, self.transport_bits), generator=generator, device=self.device)
         lost = torch.zeros(blocks, dtype=torch.bool, device=self.device)
         for chain, words in zip(self.chains, self.codewords(transport), strict=True):
@@ -142,7 +144,7 @@ class TransportChain:
 
 
 class Crc:
-    """Parity bits of blocks of one size: a product with a binary matrix."""
+    """Computes parity bits of blocks of one size by a product with a binary matrix."""
 
     def __init__(self, kind: int | str, bits: int, device: str) -> None:
         polynomial = POLYNOMIALS[kind]
@@ -156,7 +158,7 @@ class Crc:
         self.matrix = torch.tensor(rows[::-1], dtype=torch.float64, device=device)
 
     def of(self, bits: Tensor) -> Tensor:
-        """Parity bits ``[..., degree]`` of ``[..., bits]``."""
+        """Computes parity bits ``[..., degree]`` of ``[..., bits]``."""
         return (bits.to(torch.float64) @ self.matrix).remainder(2).to(bits.dtype)
 
     @staticmethod

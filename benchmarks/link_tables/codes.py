@@ -1,4 +1,6 @@
-"""Codes measured for the table of block errors: the tables' own, those that are really sent, and blind ones."""
+"""Lists the codes measured for the table of block errors: the tables' own, those that are really sent, and
+blind ones.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Curve:
-    """One code: information bits, code rate times 1024, modulation order, what its points are used for, coded bits.
+    """Holds one code: information bits, code rate times 1024, modulation order, the use of its points, coded bits.
 
     The code rate is that of the MCS, which chooses the base graph; coded bits of 0 are those that it asks for.
     """
@@ -37,12 +39,12 @@ class Curve:
 
     @property
     def identity(self) -> tuple[float, ...]:
-        """What two curves of the same code have in common: two MCS may send the same bits."""
+        """Returns what two curves of the same code have in common: two MCS may send the same bits."""
         return (self.order, self.bits, self.coded or -self.rate_1024)
 
 
 def bins() -> Array:
-    """Code block sizes of the tables: every size that NR has up to 208 bits, then steps of 8 to 9 %.
+    """Lists code block sizes of the tables: every size that NR has up to 208 bits, then steps of 8 to 9 %.
 
     A block of up to 208 bits is a transport block of a multiple of 8 bits with a CRC of 16. Beyond, the steps are split
     where the base graph changes (308 and 3840 bits).
@@ -53,14 +55,15 @@ def bins() -> Array:
 
 
 def codes() -> list[tuple[int, float]]:
-    """(modulation order, code rate times 1024) of every row of MCS tables 1 to 3, once, ascending."""
+    """Lists (modulation order, code rate times 1024) of every row of MCS tables 1 to 3, once, ascending."""
     tables = [mcs_table(index) for index in (1, 2, 3)]
     rows = {(int(q), float(r) * 1024) for t in tables for q, r in zip(t.modulation_order, t.code_rate, strict=True)}
     return sorted(rows)
 
 
 def plan(stride: int = 7) -> list[Curve]:
-    """Curves to be measured: blind ones, all codes at all short sizes, blocks as sent, every ``stride``-th long size.
+    """Lists curves to be measured: blind ones, all codes at all short sizes, blocks as sent, every ``stride``-th long
+    size.
 
     Short codes scatter from one to the next (up to 208 bits, and in base graph 2 at high rates), long ones lie on a
     smooth surface: there the sizes are shifted from code to code, so that each size is met by some. The order is spread
@@ -85,7 +88,9 @@ def _all_up_to(rate_1024: float) -> int:
 
 
 def sent(largest: int = 308) -> list[Curve]:
-    """Code blocks that carriers send, with CRC in the resource elements of whole PRBs: short ones, and high rates."""
+    """Lists code blocks that carriers send, with CRC in the resource elements of whole PRBs: short ones, and high
+    rates.
+    """
     every = [c for t in (1, 2, 3) for c in _blocks(t, USUAL_RE)]
     high = [c for t in (1, 2) for re in range(108, 157, 6) for c in _blocks(t, re, prbs=2)] + every
     found = {(c.bits, c.coded, c.order): c for c in every if c.bits <= largest}
@@ -105,7 +110,7 @@ def _blocks(table: int, re_per_prb: int, role: str = "fit", prbs: int = 60) -> l
 
 
 def blind(seed: int = BLIND_SEED) -> list[Curve]:
-    """Curves drawn by a seed, for checking only, never used to choose or to fit anything.
+    """Draws curves by a seed, for checking only, never used to choose or to fit anything.
 
     Thirty code blocks as carriers send them (half of them up to 308 bits), of any MCS table, resource elements per PRB,
     MCS and number of PRBs; fifteen short codes of the table, measured anew; fifteen of any longer size at their rate.
@@ -134,7 +139,7 @@ def blind(seed: int = BLIND_SEED) -> list[Curve]:
 
 
 def held_out() -> list[Curve]:
-    """Curves that the fit was developed with: (order, rate times 1024, bits); some rates are in no table."""
+    """Lists curves that the fit was developed with: (order, rate times 1024, bits); some rates are in no table."""
     rows = (
         (2, 308, 152), (2, 502, 96), (4, 490, 136), (6, 719, 40), (6, 873, 120), (8, 797, 72), (8, 916.5, 184),
         (2, 40, 480), (2, 99, 60), (2, 120, 1000), (2, 140, 200), (2, 193, 2200), (2, 251, 100), (2, 308, 6000),

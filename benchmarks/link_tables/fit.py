@@ -1,4 +1,5 @@
-"""From measured waterfalls to a table over code block size, code rate, modulation and base graph, and how far it errs.
+"""Fits a table over code block size, code rate, modulation and base graph to measured waterfalls, and computes its
+error.
 
 Each waterfall becomes two numbers with standard errors, by maximum likelihood of BLER = Q((snr - middle) / width):
 the SNR at BLER 0.1, as its distance to the SNR where the mutual information of the modulation equals the code rate,
@@ -37,7 +38,7 @@ Array = NDArray[np.float64]
 
 
 def codes_of(rows: list[dict[str, Any]]) -> Codes:
-    """Measured codes."""
+    """Collects measured codes."""
     bits, coded = np.array([row["bits"] for row in rows], float), np.array([row["coded"] for row in rows], float)
     order, graph = np.array([row["order"] for row in rows]), np.array([row["base_graph"] for row in rows])
     return Codes(bits, bits / coded, order, graph)
@@ -45,18 +46,18 @@ def codes_of(rows: list[dict[str, Any]]) -> Codes:
 
 @dataclass(frozen=True)
 class Surface:
-    """SNR at BLER 0.1 and 0.01 of any code."""
+    """Predicts the SNR at BLER 0.1 and 0.01 of any code."""
 
     distance: dict[str, Process]
     width: dict[str, Process]
 
     def predict(self, at: Codes) -> tuple[Array, Array]:
-        """SNR in dB at BLER 0.1 and at 0.01."""
+        """Computes the SNR in dB at BLER 0.1 and at 0.01."""
         ten = self._blend(self.distance, "predict", at) + _baseline(at)
         return ten, ten + np.exp(self._blend(self.width, "predict", at) + _typical(at))
 
     def deviation(self, at: Codes) -> tuple[Array, Array]:
-        """Standard deviations of the same two."""
+        """Computes the standard deviations of both predictions."""
         ten, one = self.predict(at)
         error = self._blend(self.distance, "deviation", at)
         return error, np.hypot(error, (one - ten) * self._blend(self.width, "deviation", at))
@@ -76,7 +77,7 @@ class Surface:
 
 
 def fit(rows: list[dict[str, Any]]) -> Surface:
-    """Fit the surface to measured waterfalls."""
+    """Fits the surface to measured waterfalls."""
     at, found = codes_of(rows), [threshold_of(row) for row in rows]
     ten, one = np.array([t.snr_10_db for t in found]), np.array([t.snr_01_db for t in found])
     error = np.array([t.error_10_db for t in found])
@@ -104,13 +105,14 @@ def _typical(at: Codes) -> Array:
 
 
 def rates() -> Array:
-    """Code rates of the table, evenly spaced in the logarithm of the odds."""
+    """Computes code rates of the table, evenly spaced in the logarithm of the odds."""
     low, high = np.log(_LOWEST / (1 - _LOWEST)), np.log(_HIGHEST / (1 - _HIGHEST))
     return np.asarray(1 / (1 + np.exp(-np.linspace(low, high, int(np.ceil((high - low) / _ODDS_STEP)) + 1))))
 
 
 def table(surface: Surface) -> tuple[Array, Array]:
-    """SNR in dB at BLER 0.1 and 0.01 by base graph, modulation, code rate and size, ``[2, 4, rates, sizes]``.
+    """Computes the SNR in dB at BLER 0.1 and 0.01 by base graph, modulation, code rate and size,
+    ``[2, 4, rates, sizes]``.
 
     A size that a base graph does not have is given the value of the nearest that it has.
     """
@@ -122,7 +124,9 @@ def table(surface: Surface) -> tuple[Array, Array]:
 
 
 def nominal() -> Codes:
-    """All codes of the MCS tables at all sizes, ``[codes * sizes]``; base graph 2 at 1/4 and less ends at 3840 bits."""
+    """Lists all codes of the MCS tables at all sizes, ``[codes * sizes]``; base graph 2 at 1/4 and less ends at 3840
+    bits.
+    """
     rows = [(float(min(k, 3840) if r <= 256 else k), r / 1024, q) for q, r in codes() for k in bins()]
     bits, rate, order = (np.array(column) for column in zip(*rows, strict=True))
     graph = np.array([base_graph(k, r) for k, r in zip(bits.astype(int).tolist(), rate.tolist(), strict=True)])
@@ -130,7 +134,7 @@ def nominal() -> Codes:
 
 
 def errors(thresholds: Thresholds, rows: list[dict[str, Any]]) -> list[dict[str, float]]:
-    """Tabulated minus measured SNR of each curve, with the standard error of the measured one."""
+    """Computes tabulated minus measured SNR of each curve, with the standard error of the measured one."""
     at = codes_of(rows)
     ten, one = thresholds.of_arrays(at.order, at.graph, at.rate, at.bits)
     found = []
@@ -146,7 +150,7 @@ def errors(thresholds: Thresholds, rows: list[dict[str, Any]]) -> list[dict[str,
 
 
 def write(path: Path, date: str, note: str = "", target: Path = TABLE) -> None:
-    """Fit, write the table with its points and its provenance, and compare it with the blind codes."""
+    """Fits, writes the table with its points and its provenance, and compares it with the blind codes."""
     planned = {curve.key for curve in plan(1)} | {curve.key for curve in plan()}
     rows = [row for row in read(path) if row["key"] in planned]
     kept = [row for row in rows if row["role"] == "blind"]
@@ -186,7 +190,7 @@ def _points(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def provenance(surface: Surface, used: list[dict[str, Any]], date: str) -> dict[str, Any]:
-    """What is recorded with the data."""
+    """Collects the provenance that is recorded with the data."""
     blocks = [point[1] for row in used for point in row["points"]]
     found = [threshold_of(row) for row in used]
     left_out = {name: _left_out(process) for name, process in surface.distance.items()}
@@ -224,7 +228,9 @@ def _left_out(process: Process) -> dict[str, float]:
 
 
 def summary(checked: list[dict[str, float]]) -> dict[str, Any]:
-    """Rms and largest error in dB of groups of blind codes, and the rms standard error of their measurement."""
+    """Computes rms and largest error in dB of groups of blind codes, and the rms standard error of their
+    measurement.
+    """
     said: dict[str, Any] = {"curves": len(checked)}
     for kind in ("as sent", "of the MCS tables"):
         for length in ("up to 308 bits", "longer"):
@@ -244,7 +250,7 @@ def _rms(values: Array) -> float:
 
 
 def unpack(path: Path, source: Path = TABLE) -> None:
-    """Write the file of points that a table was made from, to be continued."""
+    """Writes the file of points that a table was made from, to be continued."""
     with np.load(source) as file:
         data = dict(file)
     starts = np.searchsorted(data["point_curve"], np.arange(len(data["curve_role"]) + 1))

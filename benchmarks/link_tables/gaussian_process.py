@@ -1,4 +1,4 @@
-"""Gaussian process over codes, with which measured thresholds are smoothed and interpolated.
+"""Computes a Gaussian process over codes, by which measured thresholds are smoothed and interpolated.
 
 A value (a distance in dB, or the logarithm of one) is the sum of a trend, a smooth function of (size, code rate) with a
 part of each modulation, what codes have in common whose lifting sizes are of one set, a fine structure over size and
@@ -29,7 +29,7 @@ _CHUNK = 4000
 
 @dataclass(frozen=True)
 class Codes:
-    """Codes as arrays: bits, code rate, modulation order, base graph."""
+    """Holds codes as arrays: bits, code rate, modulation order, base graph."""
 
     bits: Array
     rate: Array
@@ -51,7 +51,7 @@ class _Features:
 
 
 class Process:
-    """Gaussian process of one value, conditioned on measured codes."""
+    """Computes a Gaussian process of one value, conditioned on measured codes."""
 
     def __init__(self, at: Codes, value: Array, variance: Array) -> None:
         self.at, self.value = _features(at), torch.from_numpy(value)
@@ -64,16 +64,16 @@ class Process:
 
     @property
     def parameters(self) -> dict[str, float]:
-        """Sizes and lengths of the parts."""
+        """Returns sizes and lengths of the parts."""
         return {name: round(float(value.exp()), 4) for name, value in zip(START, self._parameters, strict=True)}
 
     def predict(self, at: Codes) -> Array:
-        """Mean at codes."""
+        """Computes the mean at codes."""
         parts = [_features(at[slice(k, k + _CHUNK)]) for k in range(0, len(at.bits), _CHUNK)]
         return torch.cat([self._kernel(p, self.at, self._parameters) @ self._weights for p in parts]).numpy()
 
     def deviation(self, at: Codes) -> Array:
-        """Standard deviation at codes."""
+        """Computes the standard deviation at codes."""
         found = []
         for k in range(0, len(at.bits), _CHUNK):
             part = _features(at[slice(k, k + _CHUNK)])
@@ -83,7 +83,9 @@ class Process:
         return torch.cat(found).numpy()
 
     def left_out(self) -> tuple[Array, Array]:
-        """Error of each measured code's prediction from all others, and its expected standard deviation."""
+        """Computes the error of each measured code's prediction from all others, and its expected standard
+        deviation.
+        """
         diagonal = self._inverse.diagonal()
         return (-self._weights / diagonal).numpy(), diagonal.rsqrt().numpy()
 
@@ -141,7 +143,9 @@ def _features(at: Codes) -> _Features:
 
 
 def lifting_set(at: Codes) -> Array:
-    """Set of lifting sizes (2, 3, 5, 7, 9, 11, 13 or 15 times a power of two) of each code, TS 38.212 Table 5.3.2-1."""
+    """Computes the set of lifting sizes (2, 3, 5, 7, 9, 11, 13 or 15 times a power of two) of each code, TS 38.212
+    Table 5.3.2-1.
+    """
     columns = np.select([at.graph == 1, at.bits > 640, at.bits > 560, at.bits > 192], [22, 10, 9, 8], 6)
     sizes = sorted({a * 2**j for a in (2, 3, 5, 7, 9, 11, 13, 15) for j in range(8) if a * 2**j <= 384})
     chosen = np.array(sizes)[np.searchsorted(sizes, at.bits / columns)]

@@ -1,4 +1,4 @@
-"""How far the shipped table errs at codes that are drawn anew: measured, compared, never fitted."""
+"""Measures the error of the shipped table at codes that are drawn anew and never fitted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEAD = """| blind codes | number | BLER | rms error | largest | standard error o
 
 
 def check(seed: int, path: Path, precision: float, budget: float) -> None:
-    """Measure the codes of a seed that the file of points lacks, then print the errors of the table at all of them.
+    """Measures the codes of a seed that the file of points lacks, then prints the errors of the table at all of them.
 
     Args:
         seed: which codes are drawn.
@@ -42,7 +42,7 @@ def check(seed: int, path: Path, precision: float, budget: float) -> None:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Tabulated minus measured SNR of every code, then by group as a table in Markdown."""
+    """Prints tabulated minus measured SNR of every code, then by group as a table in Markdown."""
     lost = [row["key"] for row in rows if not decodable(row)]
     checked = errors(load_thresholds(), [row for row in rows if decodable(row)])
     each = [" ".join(f"{name} {float(value):.5g}" for name, value in entry.items()) for entry in checked]

@@ -1,4 +1,5 @@
-"""LDPC chain of NR over AWGN: Sionna's encoder, mapper and demapper, rate matching with repetition, belief propagation.
+"""Simulates the LDPC chain of NR over AWGN: Sionna's encoder, mapper and demapper, rate matching with repetition,
+belief propagation.
 
 Sionna's encoder refuses code rates below 1/5 (1/3 in base graph 1). Here it makes the whole codeword and the circular
 buffer of TS 38.212 5.4.2.1 is read as often as the coded bits ask for, so that repetition is what the standard does:
@@ -37,20 +38,22 @@ _CHECKPOINTS = (4, 6, 8, 10, 12, 14, 16, 18)  # iterations after which decoded b
 
 
 def base_graph(code_block_bits: int, rate: float) -> int:
-    """Base graph 1 or 2 of a code block, TS 38.212 7.2.2, with 16 CRC bits up to 3840 bits."""
+    """Chooses base graph 1 or 2 of a code block, TS 38.212 7.2.2, with 16 CRC bits up to 3840 bits."""
     small = code_block_bits <= 292 + 16 or rate <= 0.25
     return 2 if small or (code_block_bits <= 3824 + 16 and rate <= 0.67) else 1
 
 
 def coded_bits(code_block_bits: int, rate: float, order: int) -> int:
-    """Coded bits of a code block: whole symbols, the nearest number; one more where the code rate is too high."""
+    """Computes the coded bits of a code block: whole symbols, the nearest number; one more where the code rate is too
+    high.
+    """
     symbols = round(code_block_bits / rate / order)
     return order * (symbols + (code_block_bits > _HIGHEST_RATE * symbols * order))
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Tanner graph with edges sorted by degree of the check node, then by check node."""
+    """Holds a Tanner graph with edges sorted by degree of the check node, then by check node."""
 
     variable: Tensor  # [E] variable node of each edge
     groups: tuple[tuple[int, int, int], ...]  # (first edge, number of check nodes, degree)
@@ -60,7 +63,9 @@ class Graph:
     edges: Array  # [E] edges by variable node
 
     def iterate_torch(self, message: Tensor, channel: Tensor) -> Tensor:
-        """One flooding iteration; overwrites the messages ``[E, blocks]``, returns the sums ``[V, blocks]``."""
+        """Computes one flooding iteration; overwrites the messages ``[E, blocks]``, returns the sums
+        ``[V, blocks]``.
+        """
         for first, count, degree in self.groups:
             part = message[first : first + count * degree].view(count, degree, -1)
             negative = part < 0
@@ -75,7 +80,7 @@ class Graph:
         return total
 
     def iterate_compiled(self, message: Tensor, channel: Tensor) -> Tensor:
-        """The same by ``ldpc_kernel.c``."""
+        """Computes one flooding iteration by ``ldpc_kernel.c``."""
         kernel = compiled()
         assert kernel is not None and message.is_contiguous() and message.shape[1] % 16 == 0
         total = torch.empty_like(channel)
@@ -90,7 +95,7 @@ class Graph:
 
 @functools.cache
 def compiled() -> ctypes.CDLL | None:
-    """The kernel, compiled into the folder of temporary files; None where there is no gcc."""
+    """Compiles the kernel into the folder of temporary files; None where there is no gcc."""
     if shutil.which("gcc") is None:
         return None
     library = Path(tempfile.mkdtemp()) / "ldpc_kernel.so"
@@ -103,7 +108,7 @@ def compiled() -> ctypes.CDLL | None:
 
 
 class Chain:
-    """One code block size, code rate and modulation order."""
+    """Simulates one code block size, code rate and modulation order."""
 
     def __init__(self, code_block_bits: int, rate: float, order: int, device: str = "cpu", coded: int = 0) -> None:
         """Build the code; ``rate`` is information bits per coded bit, rounded to whole symbols.
@@ -138,7 +143,7 @@ class Chain:
         self._weight = 2.0 ** torch.arange(half - 1, -1, -1, device=device)
 
     def codewords(self, blocks: int, generator: torch.Generator) -> Tensor:
-        """Codewords ``[blocks, n_ldpc]`` of zeros and ones, fillers and punctured bits included.
+        """Draws codewords ``[blocks, n_ldpc]`` of zeros and ones, fillers and punctured bits included.
 
         Drawn with replacement from 64 random ones: what the decoder meets depends on the noise, not on the codeword.
         """
@@ -149,7 +154,8 @@ class Chain:
         return self._pool[torch.randint(0, 64, (blocks,), generator=generator, device=self.device)]
 
     def llrs(self, codewords: Tensor, snr: Tensor, generator: torch.Generator) -> Tensor:
-        """LLRs of the coded bits ``[blocks, E]``, positive for a one, at linear SNRs that broadcast to the symbols.
+        """Computes LLRs of the coded bits ``[blocks, E]``, positive for a one, at linear SNRs that broadcast to the
+        symbols.
 
         Exact, and as Sionna's ``Demapper("app")`` computes them, for each of the two dimensions of the plane apart.
         """
@@ -165,12 +171,12 @@ class Chain:
         return llr.transpose(2, 3).reshape(len(codewords), -1)
 
     def errors(self, snr: Tensor, blocks: int, generator: torch.Generator) -> Tensor:
-        """Which of so many blocks are not decoded, bool; ``snr`` is linear and broadcasts to the symbols."""
+        """Simulates blocks and returns which are not decoded, bool; ``snr`` is linear and broadcasts to the symbols."""
         words = self.codewords(blocks, generator)
         return self.decode(self.llrs(words, snr, generator), words)
 
     def decode(self, llr: Tensor, codewords: Tensor, iterations: int = ITERATIONS) -> Tensor:
-        """Which blocks keep a wrong information bit after all iterations, bool ``[blocks]``."""
+        """Decodes blocks and returns which keep a wrong information bit after all iterations, bool ``[blocks]``."""
         channel = torch.zeros(self.nodes, len(llr), device=self.device)
         channel.index_add_(0, self.sent, -llr.T.contiguous())  # positive for a zero from here on
         channel[self.bits : self.encoder.k_ldpc] = LLR_MAX

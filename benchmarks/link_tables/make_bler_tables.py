@@ -37,7 +37,7 @@ POINTS = Path("runs/link-tables/points.jsonl")
 
 
 def main() -> None:
-    """Command line."""
+    """Runs the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=Path, default=POINTS, help="file of the measured points")
     commands = parser.add_subparsers(dest="command", required=True)

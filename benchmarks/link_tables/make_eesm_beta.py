@@ -16,7 +16,7 @@ SOURCE = "esm_params/eesm_beta_table.json"
 
 
 def main() -> None:
-    """Read Sionna's file, write ours."""
+    """Reads Sionna's file and writes ours."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--date", required=True, help="the date to be recorded, YYYY-MM-DD")
     date = parser.parse_args().date
@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def provenance(date: str) -> dict[str, str]:
-    """What is recorded with the data."""
+    """Collects the provenance that is recorded with the data."""
     return {
         "source": f"sionna-no-rt {version('sionna-no-rt')}, sionna/sys/{SOURCE}",
         "copyright": "Copyright (c) 2021-2026 NVIDIA CORPORATION & AFFILIATES",
@@ -38,7 +38,7 @@ def provenance(date: str) -> dict[str, str]:
 
 
 def sionna_sys() -> Path:
-    """Folder of Sionna's system level package."""
+    """Finds the folder of Sionna's system level package."""
     spec = find_spec("sionna")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("Sionna is not installed; run `pip install sionna-no-rt`")

@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 
 
 def main() -> None:
-    """Compute the table on the centres of the log grid and write it."""
+    """Computes the table on the centres of the log grid and writes it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--date", required=True, help="the date to be recorded, YYYY-MM-DD")
     date = parser.parse_args().date
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def mutual_information(order: int, sinr: float) -> float:
-    """Mean mutual information of a coded bit, 0 to 1, of the QAM with ``order`` bits at a linear SINR."""
+    """Computes the mean mutual information of a coded bit, 0 to 1, of the QAM with ``order`` bits at a linear SINR."""
     level, label = pam(order // 2)
     received = level[:, None] + NOISE / np.sqrt(2 * sinr)
     metric = -sinr * (received[:, :, None] - level) ** 2  # [sent, noise, hypothesis], log likelihood
@@ -63,7 +63,7 @@ def mutual_information(order: int, sinr: float) -> float:
 
 
 def pam(bits: int) -> tuple[Array, NDArray[np.bool_]]:
-    """Levels [2**bits] of energy 1/2 and their Gray labels [bits, 2**bits]."""
+    """Computes levels [2**bits] of energy 1/2 and their Gray labels [bits, 2**bits]."""
     place = np.arange(2**bits)
     level = 2.0 * place - (2**bits - 1)
     label = (((place ^ (place >> 1)) >> np.arange(bits)[:, None]) & 1).astype(bool)

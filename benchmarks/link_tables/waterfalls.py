@@ -1,4 +1,4 @@
-"""Waterfalls of block errors: which codes are measured, and where on the SNR axis.
+"""Measures waterfalls of block errors: chooses codes, and points on the SNR axis.
 
 Every measured point is one line of a JSON file, so that a run can be stopped and taken up again at any time.
 """
@@ -32,7 +32,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Threshold:
-    """SNR in dB at BLER 0.1 and 0.01 of one waterfall, with standard errors."""
+    """Holds the SNR in dB at BLER 0.1 and 0.01 of one waterfall, with standard errors."""
 
     snr_10_db: float
     snr_01_db: float
@@ -43,7 +43,7 @@ class Threshold:
 
 
 def threshold(points: list[list[float]], width_db: float) -> Threshold:
-    """Maximum likelihood of BLER = Q((snr - middle) / width), steadied where errors are few.
+    """Estimates BLER = Q((snr - middle) / width) by maximum likelihood, with a prior where errors are few.
 
     Args:
         points: SNR in dB, blocks, errors.
@@ -73,19 +73,19 @@ def threshold(points: list[list[float]], width_db: float) -> Threshold:
 
 @dataclass
 class Waterfall:
-    """Points of one curve: SNR in dB, blocks, errors."""
+    """Holds the points of one curve: SNR in dB, blocks, errors."""
 
     points: list[list[float]] = field(default_factory=list)
 
     def fit(self, width_db: float) -> tuple[float, float]:
-        """Middle and width of BLER = Q((snr - middle) / width), the width expected to be about ``width_db``."""
+        """Fits middle and width of BLER = Q((snr - middle) / width), the width expected to be about ``width_db``."""
         found = threshold(self.points, width_db)
         width = (found.snr_01_db - found.snr_10_db) / (Z01 - Z10)
         return found.snr_10_db - Z10 * width, width
 
 
 def baseline_db(order: int, rate: Array) -> Array:
-    """SNR in dB at which the mutual information per coded bit of the modulation equals the code rate."""
+    """Computes the SNR in dB at which the mutual information per coded bit of the modulation equals the code rate."""
     data = load_arrays("mutual_information")
     row = data["mutual_information"][data["order"].tolist().index(order)]
     rising = row < 1 - 1e-7
@@ -94,7 +94,7 @@ def baseline_db(order: int, rate: Array) -> Array:
 
 @dataclass(frozen=True)
 class Effort:
-    """How much to spend on one waterfall."""
+    """Holds the blocks to spend on one waterfall."""
 
     precision: float  # standard error in dB at BLER 0.01 that the number of blocks is chosen for
     seconds: float  # limit of time; points that are left then get one batch each
@@ -103,7 +103,7 @@ class Effort:
 
 
 def measure(curve: Curve, effort: Effort, known: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Measure one curve in AWGN; what is written into the file of points. ``known``, if given, is continued."""
+    """Measures one curve in AWGN and returns the line for the file of points. ``known``, if given, is continued."""
     start = time.monotonic()
     chain = Chain(curve.bits, curve.rate_1024 / 1024, curve.order, effort.device, curve.coded)
     before = list(known["points"]) if known else []
@@ -118,21 +118,21 @@ def measure(curve: Curve, effort: Effort, known: dict[str, Any] | None = None) -
 
 
 def guess(chain: Chain) -> tuple[float, float]:
-    """Where the waterfall in AWGN may lie, and its width, in dB."""
+    """Estimates the position of the waterfall in AWGN, and its width, in dB."""
     rate = np.array(chain.bits / chain.coded)
     centre = float(baseline_db(chain.order, rate)) + 0.4 + 10.0 / math.sqrt(chain.bits)
     return centre, expected_width_db(chain.bits, chain.order)
 
 
 def expected_width_db(bits: int, order: int) -> float:
-    """Rough width of a waterfall in dB."""
+    """Estimates the width of a waterfall in dB."""
     return 7.0 / math.sqrt(bits) * (1 + 0.15 * (order - 2)) + 0.03
 
 
 def waterfall(
     chain: Chain, gain: Tensor, seed: int, effort: Effort, offset_db: float = 0.0, known: Waterfall | None = None
 ) -> Waterfall:
-    """Find the waterfall of a code, then spend the blocks at BLER 0.4 to 0.008 around it.
+    """Finds the waterfall of a code, then spends the blocks at BLER 0.4 to 0.008 around it.
 
     Args:
         chain: the code.
@@ -172,7 +172,7 @@ def waterfall(
 
 
 def run(curves: list[Curve], path: Path, effort: Effort, budget: float) -> None:
-    """Measure what the file of points lacks, then what it knows too roughly, worst first; one line each."""
+    """Measures what the file of points lacks, then the curves of large errors, worst first; one line each."""
     known, start = {row["key"]: row for row in read(path)}, time.monotonic()
     todo = [curve for curve in curves if curve.key not in known]
     rough = {curve: roughness(known[curve.key], effort_for(curve, effort)) for curve in curves if curve.key in known}
@@ -189,29 +189,31 @@ def run(curves: list[Curve], path: Path, effort: Effort, budget: float) -> None:
 
 
 def effort_for(curve: Curve, effort: Effort) -> Effort:
-    """A smaller standard error for blind curves, which the others are judged by."""
+    """Computes the effort of a curve: a smaller standard error for blind curves, which the others are judged by."""
     if curve.role != "blind":
         return effort
     return replace(effort, precision=0.6 * effort.precision, seconds=3 * effort.seconds)
 
 
 def roughness(row: dict[str, Any], effort: Effort) -> float:
-    """Standard error of a measured curve at BLER 0.01 over what is asked for; 0 where it can not be decoded."""
+    """Computes the standard error of a measured curve at BLER 0.01 over the one asked for; 0 where it can not be
+    decoded.
+    """
     return threshold_of(row).error_01_db / effort.precision if decodable(row) else 0.0
 
 
 def decodable(row: dict[str, Any]) -> bool:
-    """Whether blocks can be decoded at all; base graph 2 has codes of rates above 0.9 that can not."""
+    """Computes whether blocks can be decoded at all; base graph 2 has codes of rates above 0.9 that can not."""
     return any(errors < 0.3 * blocks for _, blocks, errors in row["points"])
 
 
 def threshold_of(row: dict[str, Any]) -> Threshold:
-    """Thresholds of a measured curve."""
+    """Returns the thresholds of a measured curve."""
     return threshold(row["points"], expected_width_db(row["bits"], row["order"]))
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Measured curves, one of each key."""
+    """Reads measured curves, one of each key."""
     if not path.exists():
         return []
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]

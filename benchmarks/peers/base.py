@@ -1,4 +1,4 @@
-"""What a contender of peers.py says of itself, and how it is timed."""
+"""Describes a simulator that compare.py measures, and how its slots are timed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIGNS = {
 
 @dataclass(frozen=True)
 class Size:
-    """A saturated downlink in numbers that every contender understands."""
+    """Holds a saturated downlink in numbers that every simulator understands."""
 
     name: str
     sites: int
@@ -33,18 +33,18 @@ class Size:
 
     @property
     def cells(self) -> int:
-        """Cells of the network."""
+        """Returns the number of cells of the network."""
         return self.sites * self.sectors
 
     @property
     def users(self) -> int:
-        """Users of the network."""
+        """Returns the number of UEs of the network."""
         return self.cells * self.users_per_cell
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What one measurement gave."""
+    """Holds the result of one measurement."""
 
     slots_per_s: float
     """Summed over the networks side by side."""
@@ -53,7 +53,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Session:
-    """A simulation that stands ready."""
+    """Holds a simulation that is ready to run."""
 
     advance: Callable[[], object]
     """Runs the next slots."""
@@ -63,7 +63,9 @@ class Session:
     """Of :data:`SIGNS`, so far."""
 
     def reading(self, seconds: float) -> Reading:
-        """Median rate of windows that last so many seconds together, about; a window has one call at least."""
+        """Measures the median rate of windows that last so many seconds together, about; a window has one call at
+        least.
+        """
         self.advance()
         ends = [time.perf_counter()]
         self.advance()
@@ -78,8 +80,8 @@ class Session:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contender:
-    """A simulator, as far as it does this work."""
+class Simulator:
+    """Describes a simulator, as far as it does this work."""
 
     name: str
     distribution: str
@@ -90,49 +92,49 @@ class Contender:
     """Networks side by side that are tried, by workload, one first; left out: one at a time is all it can do."""
 
     def tried(self, workload: str) -> tuple[int, ...]:
-        """Batches to measure."""
+        """Returns the batches to measure."""
         return self.batches.get(workload, (1,))
 
     def version(self) -> str | None:
-        """That is installed, if any is."""
+        """Returns the installed version, None where there is none."""
         try:
             return metadata.version(self.distribution)
         except metadata.PackageNotFoundError:
             return None
 
     def measure(self, size: Size, batch: int, seconds: float) -> Reading:
-        """Slots a second in this process."""
+        """Measures slots a second in this process."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Peer(Contender):
-    """Somebody else's simulator."""
+class Peer(Simulator):
+    """Describes another simulator than fairwave."""
 
     prepare: Callable[[Size, int], Session]
     """Of a size, and so many networks side by side; whatever may not be installed is imported in here."""
 
     def measure(self, size: Size, batch: int, seconds: float) -> Reading:
-        """Times what was prepared."""
+        """Times a prepared session."""
         return self.prepare(size, batch).reading(seconds)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fairwave(Contender):
-    """Ours, by the very measurement of ``fairwave bench``, whose windows have their own length."""
+class Fairwave(Simulator):
+    """Measures fairwave by ``fairwave bench``, whose windows have their own length."""
 
     mode: str = "exact"
     """Of ``fairwave bench``."""
 
     def measure(self, size: Size, batch: int, seconds: float) -> Reading:
-        """A row of ``fairwave bench``."""
+        """Returns a row of ``fairwave bench``."""
         from scenarios.bench import measure as measuring
-        from scenarios.bench.bench import Case, Options
+        from scenarios.bench.case import Case, Options
 
         return Reading(measuring.measure(Case(size.name, batch, self.mode, Options()))["slots_per_s"])
 
 
 def around(angle: float, share: float, nearest_m: float, farthest_m: float) -> tuple[float, float]:
-    """A place in a ring, uniform over its area where ``angle`` and ``share`` are uniform in [0, 1)."""
+    """Computes a position in a ring, uniform over its area where ``angle`` and ``share`` are uniform in [0, 1)."""
     radius = math.sqrt(nearest_m**2 + share * (farthest_m**2 - nearest_m**2))
     return radius * math.cos(2 * math.pi * angle), radius * math.sin(2 * math.pi * angle)

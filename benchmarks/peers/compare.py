@@ -1,4 +1,4 @@
-"""fairwave beside other simulators, in one sitting: slots a second, ratios, and what each models.
+"""Compares fairwave with other simulators in one sitting: slots a second, ratios, and what each models.
 
 python -m benchmarks.peers.compare [W1 W2 W3] [--only NAME] [--seconds 3] [--rounds 3] [--json]
 
@@ -23,13 +23,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.peers import isaac_net, mobile_env, sionna_sys
-from benchmarks.peers.base import Contender, Fairwave, Reading, Size
-from scenarios.bench.workloads import WORKLOADS, Downlink
+from benchmarks.peers.base import Fairwave, Reading, Simulator, Size
 from scenarios.errors import ScenarioError, did_you_mean
+from scenarios.families.scheduling.workloads import WORKLOADS, Downlink
 
 DOWNLINKS = {name: workload for name, workload in WORKLOADS.items() if isinstance(workload, Downlink)}
 SIZES = {name: Size(name, its.sites, its.sectors, its.prbs, its.users_per_cell) for name, its in DOWNLINKS.items()}
-OURS: list[Contender] = [
+OURS: list[Simulator] = [
     Fairwave(
         name="fairwave",
         distribution="fairwave",
@@ -47,13 +47,13 @@ OURS: list[Contender] = [
         mode="fast",
     ),
 ]
-PEERS: list[Contender] = [*isaac_net.PEERS, *sionna_sys.PEERS, *mobile_env.PEERS]
+PEERS: list[Simulator] = [*isaac_net.PEERS, *sionna_sys.PEERS, *mobile_env.PEERS]
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 @dataclass
 class Figures:
-    """Of one contender on one workload."""
+    """Holds the readings of one simulator on one workload."""
 
     readings: dict[int, list[Reading]] = field(default_factory=dict)
     """By the number of networks side by side, a reading a round."""
@@ -61,15 +61,15 @@ class Figures:
     """What was wrong, in a sentence, where nothing could be measured."""
 
     def rate(self, batch: int) -> float:
-        """Slots a second, median of the rounds."""
+        """Computes slots a second, median of the rounds."""
         return statistics.median(reading.slots_per_s for reading in self.readings[batch])
 
     def best(self) -> int:
-        """The batch with most slots a second."""
+        """Finds the batch with most slots a second."""
         return max(self.readings, key=self.rate)
 
     def pair(self) -> tuple[float, float] | None:
-        """Rate of one network alone, and of the best batch."""
+        """Returns the rate of one network alone, and of the best batch."""
         return (self.rate(min(self.readings)), self.rate(self.best())) if self.readings else None
 
 
@@ -78,7 +78,7 @@ Results = dict[tuple[str, str], Figures]
 
 
 def measure(name: str, workload: str, batch: int, seconds: float) -> Reading | str:
-    """In a process of its own; a sentence where it fails."""
+    """Measures in a process of its own; returns a sentence where it fails."""
     warnings.simplefilter("ignore")
     contender = next(one for one in (*OURS, *PEERS) if one.name == name)
     try:
@@ -88,13 +88,13 @@ def measure(name: str, workload: str, batch: int, seconds: float) -> Reading | s
 
 
 def sentence(error: BaseException) -> str:
-    """An error as it may stand in a cell of a table."""
+    """Formats an error for a cell of a table."""
     first = " ".join(str(error).split()).replace("|", "/") or "no message"
     return f"{type(error).__name__}: {first if len(first) <= 120 else first[:117] + '...'}"
 
 
 def alone(name: str, workload: str, batch: int, seconds: float) -> Reading | str:
-    """:func:`measure` in a fresh process, which may die."""
+    """Runs :func:`measure` in a fresh process, which may die."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_mute) as pool:
         try:
             return pool.submit(measure, name, workload, batch, seconds).result()
@@ -108,13 +108,15 @@ def _mute() -> None:
 
 
 def sitting(
-    contenders: Sequence[Contender],
+    contenders: Sequence[Simulator],
     workloads: Sequence[str],
     rounds: int,
     take: Callable[[str, str, int], Reading | str],
     say: Callable[[str], None] = lambda _: None,
 ) -> Results:
-    """Everyone on everything, in turns; batches that were not best in the first round are left out afterwards."""
+    """Measures all simulators on all workloads in turn; batches that were not best in the first round are left out
+    afterwards.
+    """
     results = {(one.name, workload): Figures() for one in contenders for workload in workloads}
     for number in range(1, rounds + 1):
         for workload in workloads:
@@ -139,8 +141,8 @@ def _note(figures: Figures, batch: int, outcome: Reading | str) -> None:
         figures.readings.setdefault(batch, []).append(outcome)
 
 
-def table(contenders: Sequence[Contender], workloads: Sequence[str], results: Results) -> str:
-    """In Markdown: rates of one network / of the best batch, and how many times faster fairwave is."""
+def table(contenders: Sequence[Simulator], workloads: Sequence[str], results: Results) -> str:
+    """Formats rates of one network / of the best batch, and how many times faster fairwave is, in Markdown."""
     present = [one for one in contenders if isinstance(one, Fairwave)]
     head = ["simulator", "version", *(f"{workload}, slots/s" for workload in workloads)]
     head += [f"{own.name} / it, {workload}" for own in present for workload in workloads]
@@ -162,7 +164,7 @@ def table(contenders: Sequence[Contender], workloads: Sequence[str], results: Re
 
 
 def rates(figures: Figures) -> str:
-    """One network / the best batch, or what was wrong."""
+    """Formats the rates of one network / the best batch, or what was wrong."""
     pair = figures.pair()
     if pair is None:
         return figures.error
@@ -171,7 +173,7 @@ def rates(figures: Figures) -> str:
 
 
 def ratio(ours: Figures, theirs: Figures) -> str:
-    """Of rates: one network to one, and the best batch to the best."""
+    """Computes ratios of rates: one network to one, and the best batch to the best."""
     mine, other = ours.pair(), theirs.pair()
     if mine is None or other is None:
         return ""
@@ -191,8 +193,8 @@ def _markdown(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join([rows[0], "|" + "|".join("-" * (width + 2) for width in wide) + "|", *rows[1:]])
 
 
-def as_json(contenders: Sequence[Contender], workloads: Sequence[str], results: Results) -> dict[str, Any]:
-    """Every reading."""
+def as_json(contenders: Sequence[Simulator], workloads: Sequence[str], results: Results) -> dict[str, Any]:
+    """Collects every reading for JSON."""
     rows = []
     for one in contenders:
         about = {"name": one.name, "version": one.version(), "models": one.models, "lacks": one.lacks}
@@ -218,7 +220,7 @@ def _readings(figures: Figures) -> list[Mapping[str, Any]]:
 
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
-    """What was asked for; :class:`ScenarioError` where there is no such thing."""
+    """Reads the command line; raises :class:`ScenarioError` where something does not exist."""
     parser = argparse.ArgumentParser(description="fairwave beside other simulators, in one sitting")
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help="of W1, W2, W3; all where none is named")
     parser.add_argument("--only", action="append", metavar="NAME", help="fairwave and this peer; may be repeated")

@@ -1,4 +1,4 @@
-"""isaac-net in peers.py: the downlink of its NR engine ("L2"), eager on the CPU, with every cell's queues full."""
+"""Measures isaac-net: the downlink of its NR engine ("L2"), eager on the CPU, with every cell's queues full."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BATCHES = {"W1": (1, 8), "W2": (1, 4), "W3": (1, 2)}
 
 
 def settings(size: Size, rbg_prbs: int | None) -> dict[str, Any]:
-    """Of its ``NRConfig``: 15 kHz, a downlink carrier of its own, urban macro, users at 3 km/h."""
+    """Builds its ``NRConfig``: 15 kHz, a downlink carrier of its own, urban macro, UEs at 3 km/h."""
     return {
         "mu": 0,
         "duplex": "fdd",
@@ -42,7 +42,7 @@ def settings(size: Size, rbg_prbs: int | None) -> dict[str, Any]:
 
 
 def prepare(size: Size, batch: int, rbg_prbs: int | None) -> Session:
-    """Clusters of seven cells, as many as come nearest to the cells of the workload."""
+    """Builds clusters of seven cells, as many as come nearest to the cells of the workload."""
     import torch
     from isaac_net import NRConfig, make_engine
 

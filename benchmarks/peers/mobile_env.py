@@ -1,4 +1,4 @@
-"""mobile-env in peers.py: its environment with as many stations and users as the workload has cells and users."""
+"""Measures mobile-env: its environment with as many stations and UEs as the workload has cells and UEs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PITCH_M = 60.0
 
 
 def prepare(size: Size, batch: int) -> Session:
-    """An environment whose users stand still and are connected to the station beside which they stand."""
+    """Builds an environment whose UEs do not move and are connected to the nearest station."""
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     import numpy

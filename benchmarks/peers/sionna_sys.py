@@ -1,4 +1,4 @@
-"""Sionna SYS in peers.py: its blocks in a slot loop over a channel that is drawn once.
+"""Measures Sionna SYS: its blocks in a slot loop over a channel that is drawn once.
 
 Its channel model has no state between calls, and a new realisation takes from 0.7 s (21 cells) to 10 s (57), so the
 rays of TR 38.901 are drawn once and every link is multiplied by a scalar that follows an AR(1) process around one, as
@@ -32,7 +32,8 @@ RHO, SPREAD = 0.95, 0.1
 
 
 def response(size: Size, batch: int) -> Any:
-    """Of every link on every PRB ``[B, U, C, K]``, TR 38.901 urban macro, users in order of their cells.
+    """Computes the response of every link on every PRB ``[B, U, C, K]``, TR 38.901 urban macro, UEs in order of their
+    cells.
 
     Its square is the SNR of a PRB over which its share of the cell's power is spread.
     """
@@ -65,7 +66,7 @@ def response(size: Size, batch: int) -> Any:
 
 
 def sinr_of_all(size: Size) -> Callable[..., Any]:
-    """SINR as Sionna's shapes have it: a stream for each user of a cell, most of them without power."""
+    """Computes SINRs as Sionna's shapes have them: a stream for each UE of a cell, most of them without power."""
     import torch
     from sionna.phy.ofdm import LMMSEPostEqualizationSINR, RZFPrecodedChannel
     from sionna.sys import spread_across_subcarriers
@@ -86,7 +87,9 @@ def sinr_of_all(size: Size) -> Callable[..., Any]:
 
 
 def sinr_of_scheduled(size: Size) -> Callable[..., Any]:
-    """SINR with one receiver a cell: on each PRB the user who holds it, whose channel is picked out beforehand."""
+    """Computes SINRs with one receiver a cell: that of the UE scheduled on each PRB, whose channel is selected
+    beforehand.
+    """
     import torch
     from sionna.phy.ofdm import LMMSEPostEqualizationSINR
 
@@ -115,7 +118,7 @@ def _grid_and_streams(size: Size, receivers: Any, streams: int) -> tuple[Any, An
 
 @dataclass
 class SlotLoop:
-    """Scheduler, outer loop, SINR, EESM and decoding, slot after slot; ``[B, C, users of a cell]`` throughout."""
+    """Runs scheduler, outer loop, SINR, EESM and decoding, slot after slot; ``[B, C, users of a cell]`` throughout."""
 
     size: Size
     batch: int
@@ -155,7 +158,7 @@ class SlotLoop:
         self.note(bits, elements)
 
     def achievable(self) -> Any:
-        """Bits that a PRB could carry to each user ``[B, C, 1, K, users]``, every cell at full load."""
+        """Computes the bits that a PRB could carry to each UE ``[B, C, 1, K, users]``, every cell at full load."""
         import torch
 
         heard = torch.einsum("buck,buc->buk", self.power, self.fade).unflatten(1, self.served.shape[1:])
@@ -166,7 +169,7 @@ class SlotLoop:
         return (DATA_RE * torch.log2(1 + own / (1 + (heard - own).clamp(min=0)))).movedim(-1, 2)[:, :, None]
 
     def note(self, bits: Any, elements: Any) -> None:
-        """For the signs of life."""
+        """Adds the figures of a slot to the plausibility checks."""
         self.served += bits
         self.slots += 1
         self.prbs += float(elements.sum()) / DATA_RE
@@ -174,7 +177,7 @@ class SlotLoop:
         self.acks += int((self.harq == 1).sum())
 
     def signs(self) -> dict[str, float]:
-        """Signs of life."""
+        """Returns figures by which the results can be checked for plausibility."""
         cells = self.batch * self.size.cells * self.slots
         return {
             "users_served": float((self.served > 0).float().mean()),
@@ -185,7 +188,7 @@ class SlotLoop:
 
 
 def prepare(size: Size, batch: int, sinr: Callable[[Size], Callable[..., Any]]) -> Session:
-    """The loop, its channel drawn."""
+    """Builds the loop and draws its channel."""
     loop = SlotLoop(size, batch, sinr(size))
     return Session(advance=loop, slots=batch, signs=loop.signs)
 
@@ -202,7 +205,7 @@ PEERS = [
     Peer(
         name="sionna-sys",
         distribution="sionna-no-rt",
-        models=f"{_MODELS}; SINR of the users who are scheduled",
+        models=f"{_MODELS}; SINR of the scheduled UEs",
         lacks=_LACKS,
         prepare=lambda size, batch: prepare(size, batch, sinr_of_scheduled),
         batches={"W1": (1, 8), "W2": (1, 4)},

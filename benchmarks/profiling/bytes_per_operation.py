@@ -1,5 +1,5 @@
-"""Which operations the bytes of a slot go through: ``python -m benchmarks.profiling.bytes_per_operation W1 [--drops
-N]``.
+"""Counts the bytes that each operation of a slot reads and writes: ``python -m benchmarks.profiling.bytes_per_operation
+W1 [--drops N]``.
 
 Counts one stretch of slots of a workload of ``fairwave bench``, as scenarios/bench/operation_counts.py says, and
 prints the operations that move most as a Markdown table: launched a slot, bytes a cell-slot, share of all bytes.
@@ -10,14 +10,14 @@ from __future__ import annotations
 import argparse
 
 from mac.core.loop import Span, run
-from scenarios.bench.bench import Case, Options
+from scenarios.bench.case import Case, Options
 from scenarios.bench.measure import prepare, use_threads
 from scenarios.bench.operation_counts import Counting, stretch
-from scenarios.bench.workloads import WORKLOADS
+from scenarios.families.scheduling.workloads import WORKLOADS
 
 
 def main() -> None:
-    """Count and print."""
+    """Counts and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("workload", nargs="?", default="W1", choices=WORKLOADS)
     parser.add_argument("--drops", type=int, default=1)

@@ -1,4 +1,4 @@
-"""How long one waits: ``python -m benchmarks.profiling.start_up [--repeats N]``.
+"""Measures the time to the first slot: ``python -m benchmarks.profiling.start_up [--repeats N]``.
 
 Prints the median time of ``fairwave --help``, of ``fairwave list``, and from the command ``fairwave run
 slicing-quickstart`` to the end of its first slot, each in a process of its own, with what they may take at most.
@@ -17,22 +17,22 @@ from pathlib import Path
 from typing import Any
 
 from allocators.scheduling.proportional_fair import ProportionalFair
-from mac.scheduling.types import SchedulingDecision, SchedulingObservation
+from mac.scheduling import SchedulingDecision, SchedulingObservation
 
 COMMAND = [sys.executable, "-c", "from scenarios.cli.main import main; main()"]
 LIMITS_S = {"fairwave --help": 0.5, "fairwave list": 1.5, "first slot of slicing-quickstart": 5.0}
 
 
 class FirstSlot(ProportionalFair):
-    """Proportional fair that ends the process when the second slot is to be decided, so when the first is over."""
+    """Decides as proportional fair, and ends the process when the second slot is to be decided."""
 
     def reset(self, context: Any, seed: int) -> None:
-        """Forget the averages and the slots."""
+        """Clears the averages and the slots."""
         super().reset(context, seed)
         self._decided = 0
 
     def decide(self, observation: SchedulingObservation) -> SchedulingDecision:
-        """As proportional fair, once."""
+        """Decides as proportional fair, once."""
         if self._decided:
             os._exit(0)
         self._decided += 1
@@ -40,7 +40,7 @@ class FirstSlot(ProportionalFair):
 
 
 def main() -> None:
-    """Print the three times."""
+    """Prints the three times."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5)
     repeats = parser.parse_args().repeats

@@ -1,4 +1,5 @@
-"""Where the time of a slot goes: ``python -m benchmarks.profiling.time_per_part W1 [--drops N] [--mode fast]``.
+"""Measures the time of each part of a slot: ``python -m benchmarks.profiling.time_per_part W1 [--drops N] [--mode
+fast]``.
 
 Runs the loop of a workload of ``fairwave bench`` with a clock around its parts, on one thread, and prints each part's
 time a slot as a Markdown table. The clocks themselves take about a microsecond a part.
@@ -16,13 +17,13 @@ import torch
 from mac.core.loop import Span, run
 from mac.core.recorder import Recorder
 from mac.engine.backends import numba_kernels, numba_slot
-from scenarios.bench.bench import Case, Options
+from scenarios.bench.case import Case, Options
 from scenarios.bench.measure import prepare
-from scenarios.bench.workloads import WORKLOADS
+from scenarios.families.scheduling.workloads import WORKLOADS
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("workload", nargs="?", default="W1", choices=[name for name in WORKLOADS if name[0] == "W"])
     parser.add_argument("--drops", type=int, default=1)

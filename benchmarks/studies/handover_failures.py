@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mac.handover.a3 import COUNTERS, HandoverSettings, rules
-from mac.handover.measurements import MeasurementSettings
-from mac.handover.serving_plan import follow, period_slots
+from mac.handover.a3 import COUNTERS, rules
+from mac.handover.serving_plan import period_slots, plan_drop
+from mac.handover.settings import HandoverSettings, MeasurementSettings
 from phy.channel.channel import frequency_basis
-from phy.channel.moving import Course
+from phy.channel.moving import MovingDrop
 from phy.random import Drops
 from scenarios import load
 from scenarios.families import find
@@ -31,7 +31,7 @@ SLOW = {"offset_db": 2.0, "hysteresis_db": 1.0, "time_to_trigger_ms": 160, "prep
 
 
 def tr_set(offset_db: float, time_to_trigger_ms: int) -> dict[str, Any]:
-    """Handover of a set of TR 36.839."""
+    """Builds the handover settings of a set of TR 36.839."""
     given = {"offset_db": offset_db, "time_to_trigger_ms": time_to_trigger_ms}
     return {**given, "hysteresis_db": 0.0, "preparation_ms": 50.0}
 
@@ -63,19 +63,19 @@ CASES: list[tuple[str, str, dict[str, Any], int]] = [
 
 
 def levels(case: CellularScenario, drops: int) -> list[tuple[Drops, list[Tensor]]]:
-    """Mean SNR of all links at all measurements of each drop."""
+    """Computes the mean SNR of all links at all measurements of each drop."""
     shape = scenario.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
     plan, motion = engine_factory.channel_plan(case), mobility.motion_plan(case, shape)
     slots = range(0, shape.total_slots, period_slots(case.measurements, case.carrier.slot_s))
     found = []
     for number in range(drops):
         drop = Drops(case.seed, (number,))
-        found.append((drop, list(Course(drop, plan, motion, frequency_basis(plan)).snr(slots))))
+        found.append((drop, list(MovingDrop(drop, plan, motion, frequency_basis(plan)).snr(slots))))
     return found
 
 
 def main() -> None:
-    """Print the table."""
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--drops", type=int, default=4)
     parser.add_argument("--duration_s", type=float, default=20.0)
@@ -83,7 +83,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     air = {}
     for name, changes in AIRS.items():
-        often = {"duration_s": given.duration_s, "warmup_s": 0.0, "motion.update_s": 0.04}
+        often = {"duration_s": given.duration_s, "warmup_s": 0.0, "channel.update_s": 0.04}
         case = load("mobility-macro", **often, **changes)
         assert isinstance(case, CellularScenario)
         air[name] = levels(case, given.drops)
@@ -94,7 +94,7 @@ def main() -> None:
     for name, end, settings, coefficient in CASES:
         rule = rules(HandoverSettings(**settings), case.cells, case.carrier.slot_s, torch.device("cpu"))
         measured = MeasurementSettings(filter_coefficient=coefficient)  # type: ignore[arg-type]
-        counts = sum(follow(drop, snr, measured, rule).counts.sum((0, 1)) for drop, snr in air[end])
+        counts = sum(plan_drop(drop, snr, measured, rule).counts.sum((0, 1)) for drop, snr in air[end])
         assert isinstance(counts, Tensor)
         cells = []
         for number, speed in enumerate(speeds):

@@ -1,7 +1,7 @@
-"""Rate by the number of antennas: what docs/models/antennas.md states. ``python -m benchmarks.studies.rate_by_antennas
-[--drops N]``.
+"""Measures the rate by the number of antennas, as docs/models/antennas.md states: ``python -m
+benchmarks.studies.rate_by_antennas [--drops N]``.
 
-Seven sites of three sectors, four users a cell who always want more and walk at 3 km/h outdoors, 25 PRBs, shared in
+Seven sites of three sectors, four UEs a cell with full buffers at 3 km/h outdoors, 25 PRBs, shared in
 turn. Prints a Markdown table: mean rate of a user, that of the worst tenth, share of blocks lost the
 first time.
 """
@@ -21,12 +21,12 @@ _CROSS: dict[str, Any] = {"polarizations": 2, "polarization_slant_deg": 0.0}
 
 
 def base(columns: int, polarizations: int = 2) -> dict[str, Any]:
-    """Panel of a cell: columns of eight elements, a port for each column and polarization."""
+    """Builds the panel of a cell: columns of eight elements, a port for each column and polarization."""
     return {**_COLUMN, "columns": columns, "polarizations": polarizations, "ports": columns * polarizations}
 
 
 CASES: dict[str, dict[str, Any] | None] = {
-    "no `antennas`": None,
+    "no `mimo`": None,
     "1 x 1": {"base": base(1, 1), "ue": {}},
     "2 x 2": {"base": base(1), "ue": {**_CROSS, "ports": 2}},
     "2 x 4": {"base": base(2), "ue": {**_CROSS, "ports": 2}},
@@ -38,8 +38,8 @@ CASES: dict[str, dict[str, Any] | None] = {
 """Receiving by transmitting ports."""
 
 
-def measure(antennas: dict[str, Any] | None, drops: int) -> dict[str, float]:
-    """Rates of one case, and its first BLER."""
+def measure(mimo: dict[str, Any] | None, drops: int) -> dict[str, float]:
+    """Measures the rates of one case, and its first BLER."""
     change: dict[str, Any] = {
         "drops": drops,
         "duration_s": 0.2,
@@ -50,7 +50,7 @@ def measure(antennas: dict[str, Any] | None, drops: int) -> dict[str, float]:
         "users.ftp.count": 4,
         "users.ftp.traffic": {"model": "full_buffer"},
         "allocators": ["round_robin"],
-        "antennas": antennas,
+        "mimo": mimo,
     }
     with tempfile.TemporaryDirectory() as folder:
         result = run(load("scheduling-macro", **change), out=f"{folder}/run", progress=False, plots=False)
@@ -61,14 +61,14 @@ def measure(antennas: dict[str, Any] | None, drops: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print the table."""
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--drops", type=int, default=2)
     torch.set_num_threads(1)
     drops = parser.parse_args().drops
     print("| receiving x transmitting ports | mean rate, Mbit/s | worst tenth | first BLER |\n|---|---|---|---|")
-    for name, antennas in CASES.items():
-        seen = measure(antennas, drops)
+    for name, mimo in CASES.items():
+        seen = measure(mimo, drops)
         print(f"| {name} | {seen['rate'] / 1e6:.2f} | {seen['worst'] / 1e6:.2f} | {seen['bler']:.3f} |", flush=True)
 
 

@@ -1,7 +1,7 @@
-"""Rate of a cell by the users of a PRB, as docs/models/antennas.md states. ``python
-benchmarks/studies/rate_by_users_per_prb.py [--drops N]``.
+"""Measures the rate of a cell by the UEs of a PRB, as docs/models/antennas.md states: ``python -m
+benchmarks.studies.rate_by_users_per_prb [--drops N]``.
 
-Cells of 32 ports with eight users each, of two ports, who always want more, outdoors, 12 PRBs, reports every 5
+Cells of 32 ports with eight UEs each, of two ports, with full buffers, outdoors, 12 PRBs, reports every 5
 slots and 4 slots late. Prints a Markdown table: rate of a cell, of the worst tenth of users, users of a PRB, share of
 blocks lost the first time.
 """
@@ -37,17 +37,17 @@ PRECODERS: dict[str, dict[str, Any]] = {
 }
 """Precoding and the most users of a PRB."""
 
-AIRS: dict[str, dict[str, Any]] = {
+CHANNELS: dict[str, dict[str, Any]] = {
     "one site, 3 km/h": {"topology.sites": 1, "topology.wrap_around": False},
     "seven sites, 3 km/h": {},
     "one site, 30 km/h": {"topology.sites": 1, "topology.wrap_around": False, "users.ftp.speed_kmh": 30.0},
 }
-"""Who interferes, and how old a report feels."""
+"""Interference, and age of reports."""
 
 
-def measure(antennas: dict[str, Any], air: dict[str, Any], drops: int) -> dict[str, float]:
-    """Rates in bit/s, users of a PRB and first BLER of one case."""
-    single = "topology.sites" in air
+def measure(mimo: dict[str, Any], channel: dict[str, Any], drops: int) -> dict[str, float]:
+    """Measures the rates in bit/s, UEs of a PRB and first BLER of one case."""
+    single = "topology.sites" in channel
     change: dict[str, Any] = {
         "drops": drops * (3 if single else 1),
         "duration_s": 0.2,
@@ -59,8 +59,8 @@ def measure(antennas: dict[str, Any], air: dict[str, Any], drops: int) -> dict[s
         "users.ftp.traffic": {"model": "full_buffer"},
         "users.ftp.speed_kmh": 3.0,
         "allocators": ["mu_proportional_fair"],
-        "antennas": {"base": _BASE, "ue": _UE, **antennas},
-        **air,
+        "mimo": {"base": _BASE, "ue": _UE, **mimo},
+        **channel,
     }
     with tempfile.TemporaryDirectory() as folder:
         result = run(load("scheduling-macro", **change), out=f"{folder}/run", progress=False, plots=False)
@@ -77,18 +77,18 @@ def measure(antennas: dict[str, Any], air: dict[str, Any], drops: int) -> dict[s
 
 
 def main() -> None:
-    """Print the table."""
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--drops", type=int, default=1, help="of seven sites; three times as many of one site")
     torch.set_num_threads(1)
     drops = parser.parse_args().drops
-    print("| air | precoding and users of a PRB | cell, Mbit/s | worst tenth | users of a PRB | first BLER |")
+    print("| channel | precoding and users of a PRB | cell, Mbit/s | worst tenth | users of a PRB | first BLER |")
     print("|---|---|---|---|---|---|")
-    for air, change in AIRS.items():
-        for name, antennas in PRECODERS.items():
-            seen = measure(antennas, change, drops)
+    for channel, change in CHANNELS.items():
+        for name, mimo in PRECODERS.items():
+            seen = measure(mimo, change, drops)
             rates = f"{seen['cell'] / 1e6:.1f} | {seen['worst'] / 1e6:.2f}"
-            print(f"| {air} | {name} | {rates} | {seen['users']:.2f} | {seen['bler']:.3f} |", flush=True)
+            print(f"| {channel} | {name} | {rates} | {seen['users']:.2f} | {seen['bler']:.3f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 |---|---|
 | ``contracts`` | ``Problem``, ``Allocator``, ``Outcome``, the fields of an outcome, the errors |
 | ``loop`` | observe, decide, step, record |
+| ``feasible`` | checks that all families share: shapes, types, first breach |
 | ``recorder`` | outcomes of intervals added up into windows |
 | ``allocator_guard`` | copies and checks around an allocator that is not trusted |
 | ``allocator_memory`` | what an allocator remembers, taken and put back |

@@ -1,9 +1,9 @@
-"""An allocator held at arm's length: what it is shown and what it answers are copies, and it is named in its errors.
+"""Guards a run against an allocator: copies what it observes and decides, restores settings, names it in errors.
 
-What the engine observes are its own tensors, shared by all allocators of a run. A plug-in gets a copy of them, so that
-no way of writing (``.numpy()``, ``.data``, ``as_strided``, an old observation that it kept) changes the truth, its own
-or that of others; a decision is copied as soon as it is returned. Allocators of fairwave's own are trusted and see the
-tensors themselves, which costs nothing.
+An observation holds the engine's own tensors, shared by all allocators of a run. A plug-in gets a copy of them, so that
+no way of writing (``.numpy()``, ``.data``, ``as_strided``, an old observation that it kept) changes the state of the
+run; a decision is copied as soon as it is returned. Allocators of fairwave's own are trusted and get the tensors
+themselves, which costs nothing.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ import torch
 from torch import Tensor
 
 from .contracts import InfeasibleDecision
-from .plugin_traceback import hint_at, is_own, name_culprit
+from .plugin_traceback import is_own, note_allocator, note_hint
 
 _LEAST = sys.float_info.min
 _SMALL = 2000  # numbers, up to which torch.equal is faster than NumPy; of large tensors it takes ten times as long
 _NO_BITS = (torch.bfloat16, torch.complex128)  # which NumPy cannot show as integers
 
 
-class ArmsLength:
-    """Hands every call on to an allocator.
+class AllocatorGuard:
+    """Passes calls on to an allocator, with copies of their arguments.
 
     Args:
         allocator: with ``reset`` and ``decide``.
-        name: noted in whatever it raises, for :func:`mac.core.plugin_traceback.culprit_of`; None to leave that to the
-        caller.
+        name: noted in the errors that it raises, for :func:`mac.core.plugin_traceback.allocator_of`; None to leave that
+        to the caller.
     """
 
     def __init__(self, allocator: Any, name: str | None = None) -> None:
         self.allocator, self.name = allocator, name
         self._trusted = is_own(allocator)
-        self._given: Any = None  # the context, as the engine has it
+        self._given: Any = None  # the context of the run
         self._shown: Any = None  # its copy
 
     def reset(self, context: Any, seed: int, /) -> None:
-        """As the allocator's.
+        """Resets the allocator with a copy of the context.
 
         Raises:
             InfeasibleDecision: a tensor of the context was written to, or a setting cannot be put back.
@@ -52,11 +52,11 @@ class ArmsLength:
         if self._trusted:
             self._call(lambda: self.allocator.reset(context, seed))
             return
-        self._given, self._shown = context, copied(context)
+        self._given, self._shown = context, copy_of(context)
         self._call(partial(self._reset, seed))
 
     def decide(self, observation: Any, /) -> Any:
-        """As the allocator's.
+        """Returns a copy of the allocator's decision on a copy of the observation.
 
         Raises:
             InfeasibleDecision: a tensor of the observation or of the context was written to, or a setting cannot be put
@@ -67,14 +67,14 @@ class ArmsLength:
         return self._call(partial(self._decide, observation))
 
     def _reset(self, seed: int) -> None:
-        with Kept("reset()"), Hinting({"context": self._shown}):
+        with SettingsGuard("reset()"), AttributeHints({"context": self._shown}):
             self.allocator.reset(self._shown, seed)
         _require_untouched("reset()", "context", self._given, self._shown)
 
     def _decide(self, observation: Any) -> Any:
-        shown = copied(observation)
-        with Kept("decide()"), Hinting({"observation": shown, "context": self._shown}):
-            decision = copied(self.allocator.decide(shown))
+        shown = copy_of(observation)
+        with SettingsGuard("decide()"), AttributeHints({"observation": shown, "context": self._shown}):
+            decision = copy_of(self.allocator.decide(shown))
         _require_untouched("decide()", "observation", observation, shown)
         _require_untouched("decide()", "context", self._given, self._shown)
         return decision
@@ -84,13 +84,13 @@ class ArmsLength:
             return function()
         except BaseException as error:  # sys.exit() too must not end a run without a word
             if self.name is not None:
-                name_culprit(error, self.name)
+                note_allocator(error, self.name)
             raise
 
 
 @dataclass(frozen=True)
-class Hinting:
-    """Adds a hint at attributes that may have been meant; see :func:`mac.core.plugin_traceback.hint_at`."""
+class AttributeHints:
+    """Adds to an error a hint at similar attributes; see :func:`mac.core.plugin_traceback.note_hint`."""
 
     seen: Mapping[str, object]
 
@@ -99,33 +99,33 @@ class Hinting:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if error is not None:
-            hint_at(error, self.seen)
+            note_hint(error, self.seen)
 
 
-def copied(value: Any) -> Any:
-    """The same with tensors of its own, in dataclasses and plain containers too.
+def copy_of(value: Any) -> Any:
+    """Copies a value and its tensors, in dataclasses and plain containers too.
 
     Functions of a dataclass that compute a tensor on demand are wrapped, and their results copied when they are called.
     """
     if isinstance(value, Tensor):
         return value.detach().clone()
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{one.name: _part(getattr(value, one.name)) for one in fields(value) if one.init})
+        return replace(value, **{one.name: _copy_field(getattr(value, one.name)) for one in fields(value) if one.init})
     if isinstance(value, np.ndarray):
         return value.copy()
     if type(value) in (list, tuple, set):
-        return type(value)(copied(one) for one in value)
+        return type(value)(copy_of(one) for one in value)
     if isinstance(value, Mapping):
-        return {key: copied(one) for key, one in value.items()}
+        return {key: copy_of(one) for key, one in value.items()}
     return value
 
 
-def _part(value: Any) -> Any:
-    return partial(_computed, value) if callable(value) else copied(value)
+def _copy_field(value: Any) -> Any:
+    return partial(_copy_of_result, value) if callable(value) else copy_of(value)
 
 
-def _computed(function: Callable[[], Any]) -> Any:
-    return copied(function())
+def _copy_of_result(function: Callable[[], Any]) -> Any:
+    return copy_of(function())
 
 
 def _require_untouched(call: str, whole: str, given: Any, shown: Any) -> None:
@@ -135,7 +135,7 @@ def _require_untouched(call: str, whole: str, given: Any, shown: Any) -> None:
 
 
 def _changed(given: Any, shown: Any) -> str | None:
-    """The first tensor of an observation or a context whose copy is no longer the same; empty if it is one itself."""
+    """Names the first tensor of an observation or a context that differs from its copy; empty for a tensor itself."""
     if isinstance(given, Tensor):
         return None if _same(given, shown) else ""
     if not is_dataclass(given):
@@ -148,7 +148,7 @@ def _changed(given: Any, shown: Any) -> str | None:
 
 
 def _same(given: Tensor, shown: Any) -> bool:
-    """Bit by bit; on a GPU, which reading back would stop, by the writes that torch counts."""
+    """Compares bit by bit; on a GPU, which reading back would stop, by the writes that torch counts."""
     if not isinstance(shown, Tensor) or (shown.shape, shown.dtype) != (given.shape, given.dtype):
         return False
     if given.device.type != "cpu":
@@ -164,7 +164,7 @@ def _bits(value: Tensor) -> np.ndarray:
 
 
 class _Setting(NamedTuple):
-    """A setting of the whole process that results, or the time they take, may hang on."""
+    """Reads and writes a setting of the whole process on which results, or the time they take, depend."""
 
     name: str
     get: Callable[[], Any]
@@ -172,7 +172,7 @@ class _Setting(NamedTuple):
 
 
 def _put_inference(_: bool) -> None:
-    """Cannot be put back from outside of its own ``with``."""
+    """Does nothing: inference mode cannot be put back from outside of its own ``with``."""
 
 
 def _put_device(device: torch.device) -> None:
@@ -204,11 +204,11 @@ _SETTINGS = (
 )
 
 
-class Kept:
-    """Puts the settings of torch and NumPy back at the end of a block, in which a plug-in may change them.
+class SettingsGuard:
+    """Restores the settings of torch and NumPy at the end of a block in which a plug-in may change them.
 
     Args:
-        what: whose block it is, to begin a sentence with.
+        what: name of the block, the subject of an error's sentence.
 
     Raises:
         InfeasibleDecision: one cannot be put back.
@@ -232,9 +232,9 @@ class Kept:
 
 
 @contextmanager
-def settled() -> Iterator[None]:
-    """A block in which settings on which results hang are torch's own defaults, whatever the caller has set."""
-    with Kept("the run"):
+def default_settings() -> Iterator[None]:
+    """Sets the settings on which results depend to torch's own defaults within a block, whatever the caller has set."""
+    with SettingsGuard("the run"):
         torch.set_default_dtype(torch.float32)
         torch.set_default_device(None)
         torch.set_float32_matmul_precision("highest")

@@ -10,7 +10,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from .allocator_guard import ArmsLength
+from .allocator_guard import AllocatorGuard
 
 
 @runtime_checkable
@@ -66,4 +66,4 @@ def recall(allocator: Any, memory: AllocatorMemory) -> None:
 
 
 def _inner(allocator: Any) -> Any:
-    return allocator.allocator if isinstance(allocator, ArmsLength) else allocator
+    return allocator.allocator if isinstance(allocator, AllocatorGuard) else allocator

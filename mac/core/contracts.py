@@ -1,13 +1,15 @@
-"""The contract between a problem, which knows the truth, and an allocator, which sees what a controller could.
+"""Defines the contract between a problem, which knows the truth, and an allocator, which sees what a controller could.
 
-Letters of shapes, here and everywhere: B drops, T intervals, U users, C cells, K PRBs, S slices.
+B drops, U UEs or other users of a family. Letters of shapes have one meaning in the whole tree, see
+docs/reference/nomenclature.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeVar, runtime_checkable
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from torch import Tensor
 
@@ -26,9 +28,9 @@ Extra = Tensor | Callable[[], Tensor]
 
 @dataclass(frozen=True)
 class Field:
-    """How one extra of an :class:`Outcome` is named, labelled and put together over the intervals of a window.
+    """Describes one extra of an :class:`Outcome`: its labels, its unit, how the intervals of a window are combined.
 
-    ``dims`` are the labels of its dimensions after the drop, for example ``("user",)`` or ``("cell", "slice")``.
+    ``dims`` are the labels of its dimensions after the drop, for example ``("user",)`` or ``("cell",)``.
     ``sum`` adds up the intervals of a window, ``last`` keeps the newest, ``total`` adds up the whole run.
     """
 
@@ -73,8 +75,33 @@ class Allocator(Protocol[ObsIn, DecOut]):
     def decide(self, observation: ObsIn, /) -> DecOut: ...
 
 
+@runtime_checkable
+class LearningAllocator(Allocator[ObsIn, DecOut], Protocol[ObsIn, DecOut]):
+    """Learns while it runs, and saves what it has learned; what `fairwave train` asks of an allocator.
+
+    ``learning`` is a parameter of it. While it is true, ``reset`` keeps what was learned; otherwise ``reset`` forgets.
+    What was learned is loaded by a parameter of the allocator's own, such as ``checkpoint``.
+    """
+
+    learning: bool
+
+    def save(self, path: Path, /) -> None:
+        """Writes what was learned to a file."""
+        ...
+
+
+@runtime_checkable
+class HasEngine(Protocol):
+    """Runs on the engine of a cellular carrier, slot by slot; not all problems do."""
+
+    @property
+    def engine(self) -> Any:
+        """Returns the engine."""
+        ...
+
+
 class Problem(Protocol[State, ObsOut, DecIn]):
-    """A family's clock, truth and bookkeeping."""
+    """Keeps a family's clock, truth and account."""
 
     @property
     def interval_s(self) -> float: ...
@@ -115,11 +142,11 @@ CORE_FIELDS: Mapping[str, Field] = {
 
 
 class AllocatorError(RuntimeError):
-    """An allocator failed or decided what is not allowed; the text names it, the drop, the interval and the time."""
+    """Reports an allocator that failed or broke a rule; the text names it, the drop, the interval and the time."""
 
 
 class InfeasibleDecision(ValueError):
-    """A decision that breaks the rules of its problem. Says what is wrong and, where one is to blame, in which drop."""
+    """Reports a decision that breaks the rules of its problem: what is wrong and, where it is one drop's, in which."""
 
     def __init__(self, message: str, drop: int | None = None) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""The loop of every family: observe, decide, step, record."""
+"""Runs the loop of every family: observe, decide, step, record."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from phy.numerics.jit import CompilerError
 
-from .allocator_guard import ArmsLength
+from .allocator_guard import AllocatorGuard
 from .contracts import Allocator, AllocatorError, InfeasibleDecision, Problem
-from .plugin_traceback import culprit_of, plug_in_line, said, told
+from .plugin_traceback import allocator_of, describe_error, error_text, plug_in_line
 from .recorder import Recorder, Windows
 
 State = TypeVar("State")
@@ -22,7 +22,7 @@ Dec = TypeVar("Dec")
 
 @dataclass(frozen=True)
 class Span:
-    """How long a run is and how it is cut."""
+    """Sets how long a run is and how it is cut into windows."""
 
     intervals: int
     """Intervals to record; whole windows are kept."""
@@ -41,30 +41,30 @@ def run(
     name: str = "allocator",
     progress: Callable[[int], None] | None = None,
 ) -> Windows:
-    """Drive one allocator through one batch of drops.
+    """Runs one allocator through one batch of drops.
 
     Args:
-        problem: the truth.
-        allocator: who decides.
-        span: how long.
-        name: what the allocator is called in errors.
+        problem: family and scenario.
+        allocator: of the same family.
+        span: length of the run.
+        name: of the allocator, in errors.
         progress: called with the number of intervals done since its last call, once a window.
 
     Raises:
         AllocatorError: the allocator raised, decided what is not allowed, or wrote into what it observed.
     """
     clock, recorder = _Clock(), Recorder(problem.fields, span.window)
-    guarded = ArmsLength(allocator)
-    with _Blame(name, "reset()", problem):
+    guarded = AllocatorGuard(allocator)
+    with _AttributeErrors(name, "reset()", problem):
         guarded.reset(problem.context, span.seed)
-    with _Blame(name, None, problem):
+    with _AttributeErrors(name, None, problem):
         state = problem.start()
     for interval in range(-span.warmup, span.intervals):
         with clock("observe"):
             observation = problem.observe(state)
-        with clock("decide"), _Blame(name, "decide()", problem, interval):
+        with clock("decide"), _AttributeErrors(name, "decide()", problem, interval):
             decision: Dec = guarded.decide(observation)
-        with clock("step"), _Blame(name, None, problem, interval):
+        with clock("step"), _AttributeErrors(name, None, problem, interval):
             state, outcome = problem.step(state, decision)
         if interval >= 0 and recorder.add(outcome) and progress:
             progress(span.window)
@@ -76,15 +76,15 @@ def run(
 
 @dataclass
 class _Clock:
-    """Seconds spent in each part of the loop."""
+    """Measures the seconds spent in each phase of the loop."""
 
     seconds: dict[str, float] = field(default_factory=lambda: {"observe": 0.0, "decide": 0.0, "step": 0.0})
     decisions: int = 0
-    _part: str = ""
+    _phase: str = ""
     _start: float = 0.0
 
-    def __call__(self, part: str) -> _Clock:
-        self._part = part
+    def __call__(self, phase: str) -> _Clock:
+        self._phase = phase
         return self
 
     def __enter__(self) -> None:
@@ -92,13 +92,13 @@ class _Clock:
 
     def __exit__(self, *error: object) -> None:
         if error[0] is None:
-            self.seconds[self._part] += perf_counter() - self._start
-            self.decisions += self._part == "decide"
+            self.seconds[self._phase] += perf_counter() - self._start
+            self.decisions += self._phase == "decide"
 
 
 @dataclass(frozen=True)
-class _Blame:
-    """Turns what an allocator raised, or a decision that is not allowed, into an AllocatorError."""
+class _AttributeErrors:
+    """Turns an error of an allocator, or a decision that is not allowed, into an AllocatorError."""
 
     name: str
     call: str | None  # the call that was made; None while the problem works, which may call an allocator of its own
@@ -111,17 +111,17 @@ class _Blame:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if error is None or isinstance(error, (KeyboardInterrupt, CompilerError)):
             return
-        culprit = culprit_of(error)
+        allocator = allocator_of(error)
         drop = error.drop if isinstance(error, InfeasibleDecision) else None
         if isinstance(error, InfeasibleDecision):
-            what = f"decision not allowed: {said(error)}"
-        elif self.call or culprit:
-            what = f"{self.call or 'it'} raised {told(error)}{plug_in_line(error)}"
-        else:  # the step's own failure is nobody else's
+            what = f"decision not allowed: {error_text(error)}"
+        elif self.call or allocator:
+            what = f"{self.call or 'it'} raised {describe_error(error)}{plug_in_line(error)}"
+        else:  # an error of the problem itself
             return
-        culprit = culprit or self.name
-        # Without "from": it is chained all the same, and the place in the plug-in is already told.
-        raise AllocatorError(f"allocator {culprit}: {what} ({_where(self.problem, self.interval, drop)})")
+        allocator = allocator or self.name
+        # Without "from": it is chained all the same, and the line in the plug-in is already given.
+        raise AllocatorError(f"allocator {allocator}: {what} ({_where(self.problem, self.interval, drop)})")
 
 
 def _where(problem: Problem[State, Obs, Dec], interval: int | None, drop: int | None) -> str:

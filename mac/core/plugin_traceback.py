@@ -1,4 +1,4 @@
-"""Who is to blame for an error, what it says, where in a plug-in's source it arose, and which files are a user's."""
+"""Describes errors of plug-ins: allocator, text, line of the plug-in's source; tells a user's files from others."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
 _PACKAGES = ("site-packages", "dist-packages")
 
 
-def said(error: BaseException) -> str:
-    """The text of an error, of a class whose ``__str__`` may itself raise."""
+def error_text(error: BaseException) -> str:
+    """Returns the text of an error, of a class whose ``__str__`` may itself raise."""
     try:
         return str(error)
     except KeyboardInterrupt:
@@ -28,18 +28,18 @@ def said(error: BaseException) -> str:
         return f"its text cannot be shown, {type(error).__name__}.__str__ raised {type(failure).__name__}"
 
 
-def told(error: BaseException) -> str:
-    """``ZeroDivisionError: division by zero``, the type alone of what says nothing, and the hint that was noted."""
-    text, hint = said(error), _noted(error, "hint") or ""
+def describe_error(error: BaseException) -> str:
+    """Returns an error's type, text and noted hint, as in ``ZeroDivisionError: division by zero``."""
+    text, hint = error_text(error), _noted(error, "hint") or ""
     return f"{type(error).__name__}: {text}{hint}" if text else type(error).__name__
 
 
-def hint_at(error: BaseException, seen: Mapping[str, object]) -> None:
-    """Note in an error about a missing attribute of one of these which attributes of all of them come near.
+def note_hint(error: BaseException, seen: Mapping[str, object]) -> None:
+    """Notes in an error about a missing attribute which attributes of the same objects have a similar name.
 
     Args:
         error: that a plug-in raised.
-        seen: what it was shown, by the names it goes by: ``observation``, ``context``.
+        seen: what it was given, by name: ``observation``, ``context``.
     """
     if not isinstance(error, AttributeError) or not any(error.obj is one for one in seen.values()):
         return
@@ -50,13 +50,13 @@ def hint_at(error: BaseException, seen: Mapping[str, object]) -> None:
     _note(error, "hint", f"; did you mean {' or '.join(places)}?" if places else f": {listed}")
 
 
-def name_culprit(error: BaseException, name: str) -> None:
-    """Note in an error which allocator raised it, whatever its class makes of attributes."""
+def note_allocator(error: BaseException, name: str) -> None:
+    """Notes in an error which allocator raised it, also where its class forbids attributes."""
     _note(error, "allocator", name)
 
 
-def culprit_of(error: BaseException) -> str | None:
-    """What :func:`name_culprit` noted; None where nobody did."""
+def allocator_of(error: BaseException) -> str | None:
+    """Returns the allocator that :func:`note_allocator` noted; None without one."""
     return _noted(error, "allocator")
 
 
@@ -70,7 +70,7 @@ def _noted(error: BaseException, what: str) -> str | None:
 
 
 def is_own(thing: object) -> bool:
-    """Whether an object is of a class of fairwave's own, and nobody has put other methods on it."""
+    """Tells whether an object is of a class of fairwave's own, without methods put on it by others."""
     kind = type(thing)
     module = sys.modules.get(kind.__module__)
     file = getattr(module, "__file__", None)
@@ -81,7 +81,7 @@ def is_own(thing: object) -> bool:
 
 
 def plug_in_line(error: BaseException) -> str:
-    """`` (plug.py, line 38)``: the innermost line of the user's own code that an error, or its cause, went through.
+    """Returns the innermost line of the user's own code in an error or its cause, as in `` (plug.py, line 38)``.
 
     Code of libraries counts only where nothing else is there: an installed plug-in. Empty where the error was raised
     by fairwave itself.
@@ -95,7 +95,7 @@ def plug_in_line(error: BaseException) -> str:
 
 
 def _foreign(error: BaseException | None) -> Iterator[traceback.FrameSummary]:
-    """Frames that are neither fairwave's nor Python's, from the outermost to the innermost."""
+    """Yields the frames that are neither fairwave's nor Python's, from the outermost to the innermost."""
     while error is not None:
         for frame in traceback.extract_tb(error.__traceback__):
             if not frame.filename.startswith("<") and not _is_known(Path(frame.filename).resolve()):
@@ -109,20 +109,20 @@ def _is_known(path: Path) -> bool:
 
 
 def _short(filename: str) -> str:
-    """Relative to the current folder where it lies below it."""
+    """Returns a path relative to the current folder where it lies below it."""
     path, here = Path(filename).resolve(), Path.cwd().resolve()
     return str(path.relative_to(here)) if path.is_relative_to(here) else filename
 
 
-def is_users(path: str) -> bool:
-    """Does a file belong to the user: not to Python, an installed package, fairwave, the system or a cache?"""
+def is_user_file(path: str) -> bool:
+    """Tells whether a file is a user's own: not of Python, an installed package, fairwave, the system or a cache."""
     packages = any(part in (*_PACKAGES, "__pycache__") for part in Path(path).parts)
-    return not packages and not path.startswith(_not_users())
+    return not packages and not path.startswith(_not_of_user())
 
 
 @functools.cache
-def _not_users() -> tuple[str, ...]:
-    """How the paths of files begin that are nobody's plug-in or data."""
+def _not_of_user() -> tuple[str, ...]:
+    """Returns the beginnings of paths of files that are no plug-in and no data of a user."""
     named = ("stdlib", "platstdlib", "purelib", "platlib", "include", "scripts")
     python = [*map(sysconfig.get_path, named), *site.getsitepackages(), site.getusersitepackages()]
     python += [os.path.join(prefix, sub) for prefix in {sys.prefix, sys.base_prefix} for sub in ("lib", "bin", "share")]

@@ -1,4 +1,4 @@
-"""Outcomes of intervals put together into windows, and windows into arrays."""
+"""Combines outcomes of intervals into windows, and windows into arrays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .contracts import CORE_FIELDS, Extra, Field, Outcome, SlotTotals
 
 @dataclass(frozen=True)
 class Windows:
-    """Arrays by name, with the labels of their dimensions (``drop`` first), units, and what the run took in seconds."""
+    """Holds arrays by name, labels of their dimensions (``drop`` first), units, and the run's time in seconds."""
 
     arrays: Mapping[str, np.ndarray]
     fields: Mapping[str, Field]
@@ -22,7 +22,7 @@ class Windows:
     intervals: int = 0  # that were run, the warm-up included
 
     def dims(self, name: str) -> tuple[str, ...]:
-        """Labels of an array's dimensions."""
+        """Returns the labels of an array's dimensions."""
         field = self.fields[name]
         time = () if field.combine == "total" else ("window",)
         return ("drop", *time, *field.dims)
@@ -43,7 +43,7 @@ class Recorder:
         }
 
     def add(self, outcome: Outcome) -> bool:
-        """Take one interval; true if it was the last of a window."""
+        """Adds one interval; returns whether it was the last of a window."""
         values, rows = _values(outcome), outcome.totals
         self._intervals += 1
         ends = self._intervals % self.window == 0
@@ -70,7 +70,7 @@ class Recorder:
             self._rows.values.add_(rows.values)
 
     def _close(self) -> None:
-        """The sums of a window that ends."""
+        """Moves the sums of a window that ends to the host."""
         if self._rows is not None:
             found = self._rows.by_name()
             self._sums.update({name: total for name, total in found.items() if name in self.fields})
@@ -79,7 +79,7 @@ class Recorder:
         self._sums, self._rows = {}, None
 
     def rest(self, outcome: Outcome, intervals: int) -> None:
-        """Intervals after the last that did anything: sums of zeros, and what was last stays."""
+        """Adds intervals in which nothing happens any more: sums of zeros, and the last values as they are."""
         lasts = {name for name, field in self.fields.items() if field.combine == "last"}
         nothing = {name: _zero(value) for name, value in _values(outcome).items() if name not in lasts}
         served, demand, packets, delay, energy = (nothing.pop(name) for name in CORE_FIELDS)
@@ -88,7 +88,7 @@ class Recorder:
             self.add(still)
 
     def windows(self, timing: Mapping[str, float], intervals: int = 0) -> Windows:
-        """All complete windows."""
+        """Returns all complete windows."""
         arrays = {name: np.stack(parts, axis=1) for name, parts in self._windows.items()}
         arrays.update({name: _host(total) for name, total in self._totals.items()})
         return Windows(arrays, self.fields, timing, intervals)

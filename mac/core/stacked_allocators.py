@@ -1,7 +1,7 @@
-"""Several allocators in one batch: each decides for its own copy of the drops.
+"""Runs several allocators in one batch: each decides for its own copy of the drops.
 
 A small network's slot costs as much for fifty drops as for eight, so a comparison of six allocators on eight drops is
-one batch of forty-eight. Drops do not feel each other, so every allocator gets the very numbers of a run of its own.
+one batch of forty-eight. Drops are independent, so every allocator gets the same numbers as in a run of its own.
 """
 
 from __future__ import annotations
@@ -17,41 +17,41 @@ from torch import Tensor
 from phy.random import Drops
 
 from .contracts import Allocator
-from .plugin_traceback import name_culprit
+from .plugin_traceback import note_allocator
 
 
-class SideBySide:
-    """An allocator made of several, for a batch whose drops are repeated once for each.
+class StackedAllocators:
+    """Decides by several allocators, for a batch whose drops are repeated once for each.
 
     Args:
-        entrants: allocators by name; the first decides for the first ``B / n`` rows of the batch, and so on.
-        require: the family's check of a decision, called with (decision, observation, context) of one entrant.
+        allocators: by name; the first decides for the first ``B / n`` rows of the batch, and so on.
+        require: the family's check of a decision, called with (decision, observation, context) of one allocator.
 
-    Errors of an entrant leave with its name in what :func:`mac.core.plugin_traceback.culprit_of` reads.
+    Errors of an allocator hold its name, for :func:`mac.core.plugin_traceback.allocator_of`.
     """
 
-    def __init__(self, entrants: Mapping[str, Allocator[Any, Any]], require: Callable[[Any, Any, Any], Any]) -> None:
-        self.entrants, self.require = dict(entrants), require
-        self.seconds = dict.fromkeys(entrants, 0.0)  # spent in each entrant's decide()
+    def __init__(self, allocators: Mapping[str, Allocator[Any, Any]], require: Callable[[Any, Any, Any], Any]) -> None:
+        self.allocators, self.require = dict(allocators), require
+        self.seconds = dict.fromkeys(allocators, 0.0)  # spent in each decide()
         self._contexts: dict[str, Any] = {}
         self._rows: dict[str, slice] = {}
 
     def reset(self, context: Any, seed: int, /) -> None:
-        """Reset each entrant with a context of its own drops."""
-        share = len(context.drops) // len(self.entrants)
-        for number, (name, entrant) in enumerate(self.entrants.items()):
+        """Resets each allocator with a context of its own drops."""
+        share = len(context.drops) // len(self.allocators)
+        for number, (name, allocator) in enumerate(self.allocators.items()):
             rows = slice(number * share, (number + 1) * share)
             drops = Drops(context.drops.seed, context.drops.ids[rows])
             self._rows[name], self._contexts[name] = rows, replace(context, drops=drops)
-            self._call(name, entrant.reset, self._contexts[name], seed)
+            self._call(name, allocator.reset, self._contexts[name], seed)
 
     def decide(self, observation: Any, /) -> Any:
-        """Every entrant's decision on its rows, put together again."""
+        """Returns the decisions of all allocators, each on its own rows, as one."""
         decisions = []
-        for name, entrant in self.entrants.items():
+        for name, allocator in self.allocators.items():
             view = select(observation, self._rows[name])
             start = perf_counter()
-            decision = self._call(name, entrant.decide, view)
+            decision = self._call(name, allocator.decide, view)
             self.seconds[name] += perf_counter() - start
             decisions.append(self._call(name, self.require, decision, view, self._contexts[name]))
         return concatenate(decisions)
@@ -61,18 +61,18 @@ class SideBySide:
         try:
             return function(*arguments)
         except Exception as error:
-            name_culprit(error, name)
+            note_allocator(error, name)
             raise
 
 
 def select(batch: Any, rows: slice) -> Any:
-    """Those rows of every tensor of a dataclass; functions that compute a tensor are wrapped alike."""
+    """Selects rows of every tensor of a dataclass; functions that compute a tensor on demand are wrapped."""
     changed = {field.name: _select(getattr(batch, field.name), rows) for field in fields(batch)}
     return replace(batch, **changed)
 
 
 def concatenate(parts: list[Any]) -> Any:
-    """Dataclasses of tensors, put together along the batch."""
+    """Concatenates dataclasses of tensors along the batch."""
     names = [field.name for field in fields(parts[0])]
     joined = {name: [getattr(part, name) for part in parts] for name in names}
     return replace(

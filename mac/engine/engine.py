@@ -15,7 +15,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from phy.channel.matrices import Around
+from phy.channel.matrices import HeardCells
 from phy.link.bler import transport_bler
 from phy.link.sinr import sinr
 from phy.numerics.log_grid import gather
@@ -291,7 +291,7 @@ class Engine:
     def _seen(self, moment: Moment, activity: Tensor) -> Tensor:
         """What reports measure while cells transmit like that: the SINR ``[B, U, K]``."""
         fading = self.parts.channel.fading
-        return sinr(moment.air, fading.to_prbs, moment.serving, activity, fading.faded)
+        return sinr(moment.air, fading.to_prbs, moment.serving, activity, fading.dominant)
 
     def _heard(self, state: CellState) -> Report:
         """The reports in use; those of users whom nobody serves say nothing."""
@@ -374,5 +374,5 @@ class Engine:
         fading, around = self._fading(slot)
         return replace(block, coordinates=fading, fading_slot=slot, around=around)
 
-    def _fading(self, first_slot: int) -> tuple[Tensor, Around | None]:
+    def _fading(self, first_slot: int) -> tuple[Tensor, HeardCells | None]:
         return self._buffers.coordinates(first_slot, self._fading_slots, self.parts.carrier.slot_s), None

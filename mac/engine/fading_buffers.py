@@ -42,7 +42,7 @@ class FadingBuffers:
         """Computes the coordinates of every link as :meth:`phy.channel.fading.SmallScale.coordinates` does."""
         if not self._reuses or not isinstance(self._fading, Fading):
             return self._fading.coordinates(first_slot, slots, slot_s)
-        return self._fading.evaluated(first_slot, slots, slot_s, self._buffer(self._fading.rays, slots))
+        return self._fading.evaluate(first_slot, slots, slot_s, self._buffer(self._fading.rays, slots))
 
     def _buffer(self, rays: Tensor, slots: int) -> Tensor:
         """Returns memory for coordinates ``[B, U, T, C * 2D]``, laid out slot by slot."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..handover.a3 import COUNTERS
-from ..handover.serving_plan import Itinerary
+from ..handover.serving_plan import ServingPlan
 from .state import Attached
 
 _STAY = [COUNTERS.index(name) for name in ("handovers", "handover_failures", "radio_link_failures")]
@@ -16,13 +16,13 @@ _AT_ONCE = 16  # measurements whose rosters are made at once
 class Timetable:
     """All rosters have one number of places M, that of the fullest cell of the whole run; nothing is read back."""
 
-    def __init__(self, itinerary: Itinerary, cells: int, device: torch.device) -> None:
+    def __init__(self, itinerary: ServingPlan, cells: int, device: torch.device) -> None:
         plan = itinerary.to(torch.device("cpu"))
         self.period = plan.period_slots
         self.last = plan.serving.shape[1] - 1
         rosters = _rosters(plan.serving, cells)
         self._serving = plan.serving.transpose(0, 1).contiguous().to(device)  # [M, B, U]
-        self._back = plan.back.transpose(0, 1).contiguous().to(device)
+        self._back = plan.served_from_slot.transpose(0, 1).contiguous().to(device)
         self._rosters = rosters.to(device)  # [M, B, C, places]
         self._counts = plan.counts.permute(1, 2, 0, 3).contiguous().to(device)  # [M, counters, B, U]
         self._moved = self._counts[:, _STAY].sum(1) > 0

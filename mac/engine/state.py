@@ -9,12 +9,12 @@ from typing import Any, Protocol, Self
 from torch import Tensor
 
 from phy.channel.channel import Channel
-from phy.channel.matrices import Around
+from phy.channel.matrices import HeardCells
 from phy.numerics.jit import BackendName
 from phy.random import Drops
 
 from ..carrier import CarrierSettings
-from ..handover.serving_plan import Itinerary
+from ..handover.serving_plan import ServingPlan
 from ..link_adaptation.adaptation import LinkSettings
 from ..link_adaptation.harq import HarqSettings, HarqState
 from ..link_adaptation.tables import LinkTables
@@ -61,7 +61,7 @@ class Parts:
     users: Users
     arrivals: Arrivals | None  # None where every user is full-buffer
     block_slots: int
-    itinerary: Itinerary | None = None  # None where everybody keeps his cell
+    itinerary: ServingPlan | None = None  # None where everybody keeps his cell
     uplink: UplinkPlan | None = None  # None on a downlink
     backend: BackendName | None = None  # form in which slots are computed; None: the quickest one that is allowed
 
@@ -121,7 +121,7 @@ class Block:
     luck: Tensor  # [T, B, U] uniform numbers that decide on decoding
     time: Tensor  # [T] float64, number of each slot
     arrivals: Tensor | None  # [T, 2, B, U] float64: bytes, packets
-    around: Around | None = None  # with panels: whose matrices the coordinates are
+    around: HeardCells | None = None  # with panels: whose matrices the coordinates are
 
 
 @dataclass(frozen=True)

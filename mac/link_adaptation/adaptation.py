@@ -1,8 +1,10 @@
-"""Link adaptation: quantised, delayed channel reports in, an MCS out, and an outer loop that holds the BLER target.
+"""Computes channel reports, the MCS chosen from them, and the outer loop for the BLER target (TS 38.214 5.1, 5.2).
 
 A report holds one CQI a PRB (or subband). The inner loop averages the spectral efficiency of the reports over the
-PRBs that a user was given, turns it into the SINR at which one PRB of that efficiency would just be received, adds the
+PRBs that a UE was given, turns it into the SINR at which one PRB of that efficiency would just be received, adds the
 outer loop's offset, and takes the greatest MCS whose threshold is not above. Everything is a table lookup.
+
+B drops, U UEs, K PRBs, I MCS indices.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from phy.settings import STRICT
 
 @settings(frozen=True, config=STRICT)
 class LinkSettings:
-    """Channel reports and adaptation to them."""
+    """Sets channel reports and the adaptation to them."""
 
     effective_sinr: Kind = "miesm"
     """Mapping of unequal SINRs onto one: by mutual information, or exponential."""
@@ -43,26 +45,26 @@ class LinkSettings:
 
 @dataclass(frozen=True)
 class LinkAdaptation:
-    """Tables of the inner loop; see :func:`link_adaptation`."""
+    """Holds the tables of the inner loop; see :func:`link_adaptation`."""
 
-    bits_of_sinr: Tensor  # [loggrid.SIZE] bits of a PRB and slot at the CQI reported at a SINR
-    sinr_db_of_bits: Tensor  # [loggrid.SIZE] SINR at which so many bits of a PRB and slot would just be received
+    bits_of_sinr: Tensor  # [log_grid.SIZE] bits of a PRB and slot at the CQI reported at a SINR
+    sinr_db_of_bits: Tensor  # [log_grid.SIZE] SINR at which so many bits of a PRB and slot would just be received
     threshold_db: Tensor  # [I] least SINR of each MCS, ascending
-    levels: Tensor  # [Q] bits of a PRB and slot at each CQI, ascending from 0
+    levels: Tensor  # [cqis] bits of a PRB and slot at each CQI, ascending from 0
     subband_prbs: int
 
     def report(self, sinr: Tensor) -> Tensor:
-        """Bits that a slot of each PRB carries at the CQI that is reported for it, ``[B, U, K]`` from linear SINR."""
+        """Computes the bits of a PRB and slot at the CQI that is reported for it, ``[B, U, K]`` from linear SINR."""
         bits = self.bits_of_sinr[log_grid.index(sinr)]
         return bits if self.subband_prbs == 1 else self._by_subband(bits)
 
     def choose_mcs(self, mean_bits: Tensor, offset_db: Tensor) -> Tensor:
-        """MCS for the mean of the reported bits and the outer loop's offset, int64 like ``mean_bits``."""
+        """Chooses the MCS from the mean of the reported bits and the outer loop's offset, int64 like ``mean_bits``."""
         sinr_db = self.sinr_db_of_bits[log_grid.index(mean_bits)] + offset_db
         return (torch.bucketize(sinr_db, self.threshold_db, right=True) - 1).clamp_(min=0)
 
     def to(self, device: torch.device) -> LinkAdaptation:
-        """The same tables on another device."""
+        """Copies the tables to another device."""
         return LinkAdaptation(
             self.bits_of_sinr.to(device),
             self.sinr_db_of_bits.to(device),
@@ -72,7 +74,7 @@ class LinkAdaptation:
         )
 
     def _by_subband(self, bits: Tensor) -> Tensor:
-        """One CQI for all PRBs of a subband: the greatest whose efficiency is not above their mean."""
+        """Takes one CQI for all PRBs of a subband: the greatest whose efficiency is not above their mean."""
         prbs, size = bits.shape[-1], self.subband_prbs
         short = -prbs % size
         padded = torch.nn.functional.pad(bits, (0, short)).view(*bits.shape[:-1], -1, size)
@@ -86,7 +88,15 @@ class LinkAdaptation:
 def link_adaptation(
     cqi: CqiTable, bler: BlerTable, settings: LinkSettings, re_per_prb: int, dtype: torch.dtype
 ) -> LinkAdaptation:
-    """Build the tables from those of the standard and the link-level error rates."""
+    """Builds the tables of the inner loop.
+
+    Args:
+        cqi: CQI table of TS 38.214 5.2.2.1.
+        bler: link-level error rates of the MCS table.
+        settings: of the reports.
+        re_per_prb: resource elements for data in a PRB and slot.
+        dtype: of the tables.
+    """
     sinr = log_grid.centres()
     bits = cqi.efficiency * re_per_prb
     needed = cqi_threshold(cqi, bler)  # CQI 1 to 15
@@ -102,7 +112,14 @@ def link_adaptation(
 
 
 def outer_loop(offset_db: Tensor, first: Tensor, failed: Tensor, settings: LinkSettings) -> Tensor:
-    """Outer loop after one slot: up a little for a decoded first transmission, down a step for a failed one."""
+    """Updates the outer loop's offset after one slot: up for decoded first transmissions, down for failed ones.
+
+    Args:
+        offset_db: in dB, ``[B, U]``.
+        first: 1 for UEs that sent a first transmission, ``[B, U]``.
+        failed: 1 for those whose first transmission failed, ``[B, U]``.
+        settings: step and limit.
+    """
     down = settings.outer_loop_step_db
     up = down * settings.bler_target / (1 - settings.bler_target)
     limit = settings.outer_loop_limit_db
@@ -110,7 +127,7 @@ def outer_loop(offset_db: Tensor, first: Tensor, failed: Tensor, settings: LinkS
 
 
 def _interpolate(x: Tensor, xs: Tensor, ys: Tensor) -> Tensor:
-    """Piecewise linear through ``(xs, ys)``, ends continued."""
+    """Interpolates linearly through ``(xs, ys)``, beyond the ends on the last line."""
     right = torch.searchsorted(xs, x).clamp(1, len(xs) - 1)
     x0, x1, y0, y1 = xs[right - 1], xs[right], ys[right - 1], ys[right]
     return y0 + (y1 - y0) * (x - x0) / (x1 - x0)

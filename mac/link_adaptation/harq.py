@@ -1,8 +1,10 @@
-"""HARQ: parallel stop-and-wait processes with soft combining and a limited number of attempts.
+"""Computes HARQ: parallel stop-and-wait processes with soft combining and a limited number of attempts.
 
 Processes are asynchronous (TS 38.321 5.3.2): a block that failed is repeated, in any slot after its feedback, on
 however many PRBs it is given. Repetitions combine by adding up effective SINRs, each weighted by its PRBs over those
 of the first attempt (Chase combining; the weight is ours).
+
+B drops, U UEs.
 """
 
 from __future__ import annotations
@@ -21,10 +23,10 @@ BYTES, MCS, PRBS, SINR, ATTEMPTS, READY = range(6)
 
 @settings(frozen=True, config=STRICT)
 class HarqSettings:
-    """Retransmissions on the MAC layer."""
+    """Sets the retransmissions of the MAC layer."""
 
     processes: int = Field(default=8, ge=1, le=32)
-    """Stop-and-wait processes of a user."""
+    """Stop-and-wait processes of a UE."""
     round_trip_slots: int = Field(default=8, ge=1, le=64)
     """Slots from a transmission to the earliest next use of its process."""
     max_attempts: int = Field(default=4, ge=1, le=16)
@@ -33,9 +35,9 @@ class HarqSettings:
 
 @dataclass(frozen=True)
 class HarqState:
-    """Blocks in flight and the process of each user for the coming slot."""
+    """Holds blocks in flight and the process of each UE for the coming slot."""
 
-    blocks: Tensor  # [B, U, P, 6] float64: bytes (0: none), MCS, PRBs, combined SINR, attempts, first usable slot
+    blocks: Tensor  # [B, U, processes, 6] float64: bytes (0: none), MCS, PRBs, SINR, attempts, first usable slot
     process: Tensor  # [B, U] int64, process to use in the coming slot
     usable: Tensor  # [B, U] bool, that process is not waiting for feedback
     retransmits: Tensor  # [B, U] bool, it holds a block to repeat
@@ -44,7 +46,7 @@ class HarqState:
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one slot did with the chosen process of each user, all ``[B, U]``."""
+    """Holds the result of one slot's transmissions, of the chosen process of each UE, all ``[B, U]``."""
 
     sent: Tensor  # bool
     bytes: Tensor
@@ -57,13 +59,18 @@ class Attempt:
 
 
 def start(shape: tuple[int, int], settings: HarqSettings, device: torch.device) -> HarqState:
-    """No block in flight."""
+    """Makes the state without blocks in flight; ``shape`` is (B, U)."""
     blocks = torch.zeros((*shape, settings.processes, 6), dtype=torch.float64, device=device)
     return choose(blocks, 0)
 
 
 def choose(blocks: Tensor, slot: int | Tensor) -> HarqState:
-    """Pick for each user the process of a slot: a block due for repetition, longest due first, else a free one."""
+    """Chooses for each UE the process of a slot: a block due for repetition, longest due first, else a free one.
+
+    Args:
+        blocks: ``[B, U, processes, 6]``, see :class:`HarqState`.
+        slot: number of the slot.
+    """
     waited = slot + 1 - blocks[..., READY]  # at least 1 where usable
     urgency = torch.where(blocks[..., BYTES] > 0, 2 * waited, waited.clamp(max=1))
     best, process = urgency.clamp_(min=0).max(-1)
@@ -72,7 +79,7 @@ def choose(blocks: Tensor, slot: int | Tensor) -> HarqState:
 
 
 def update(state: HarqState, attempt: Attempt, slot: Tensor, settings: HarqSettings) -> HarqState:
-    """Write the attempts of ``slot``, a number without dimensions, into their processes and pick those of the next."""
+    """Writes the attempts of ``slot``, a tensor without dimensions, to their processes; chooses those of the next."""
     over = attempt.decoded | attempt.given_up
     kept = attempt.bytes.masked_fill(over, 0.0)
     ready = (slot + settings.round_trip_slots).expand_as(kept)
@@ -82,7 +89,7 @@ def update(state: HarqState, attempt: Attempt, slot: Tensor, settings: HarqSetti
 
 
 def in_flight_bytes(state: HarqState) -> Tensor:
-    """Bytes that wait for a repetition, ``[B, U]``."""
+    """Sums the bytes that wait for a repetition, ``[B, U]``."""
     return state.blocks[..., BYTES].sum(-1)
 
 

@@ -1,4 +1,7 @@
-"""Everything that a slot reads by a gather, built once from the standard's tables and the link-level error rates."""
+"""Builds the tables that a slot reads by a gather, from the standard's tables and the link-level error rates.
+
+Nl layers, I MCS indices, K PRBs.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +22,17 @@ from .adaptation import LinkAdaptation, LinkSettings, link_adaptation
 
 @dataclass(frozen=True)
 class LinkTables:
-    """Tables of one carrier.
+    """Holds the tables of one carrier.
 
     A block's format is ``(layers - 1) * I + MCS``, the MCS where there is one layer. Tables of blocks are flat: format
     f on n PRBs lies at ``f * (K + 1) + n``.
     """
 
     re_per_prb: int  # resource elements for data in a PRB and slot
-    block_bytes: Tensor  # [L * I * (K + 1)] float64, bytes of a transport block
-    code_blocks: Tensor  # [L * I * (K + 1)] int64
-    bler_row: Tensor  # [L * I * (K + 1)] int64, row of the block among the curves
-    bler_curves: Tensor  # [R, loggrid.SIZE] BLER of a code block, at the code rate that its CRC and its resources make
+    block_bytes: Tensor  # [Nl * I * (K + 1)] float64, bytes of a transport block
+    code_blocks: Tensor  # [Nl * I * (K + 1)] int64
+    bler_row: Tensor  # [Nl * I * (K + 1)] int64, row of the block among the curves
+    bler_curves: Tensor  # [curves, log_grid.SIZE] BLER of a code block, at its code rate with CRC
     mapping: SinrMapping  # of every format
     adaptation: LinkAdaptation
 
@@ -38,7 +41,7 @@ class LinkTables:
 def link_tables(
     carrier: CarrierSettings, link: LinkSettings, device: torch.device, dtype: torch.dtype, layers: int = 1
 ) -> LinkTables:
-    """Build the tables of a carrier with blocks of 1 to ``layers`` layers; the last few are kept, some 20 MB each."""
+    """Builds the tables of a carrier with blocks of 1 to ``layers`` layers; the last four are kept, some 20 MB each."""
     mcs, bler = mcs_table(carrier.mcs_table), load_bler(carrier.mcs_table)
     re_per_prb = resource_elements_per_prb(SYMBOLS - carrier.control_symbols, carrier.dmrs_re, carrier.overhead_re)
     blocks = [transport_blocks(mcs, carrier.prbs, re_per_prb, count) for count in range(1, layers + 1)]

@@ -1,5 +1,14 @@
-"""How well users were served: satisfaction, fairness, throughput, delay, scores, and intervals over drops.
+"""Computes how well UEs were served, from one ``xarray.Dataset`` of windows: a number per drop and group of UEs.
 
-Everything here reads one ``xarray.Dataset`` of windows and answers one number per drop (and per group of users), in
-float64 NumPy. ``table`` lists the metrics; ``intervals`` turns drops into means, intervals and paired differences.
+| module | computes | source |
+|---|---|---|
+| ``registry`` | the table of all metrics of a run | - |
+| ``windows`` | arrays of a dataset, sums and means over UEs | - |
+| ``satisfaction`` | service level agreements, zone of tolerance | arXiv 2307.03867 |
+| ``fairness`` | Jain's index, alpha-fair utility | DEC-TR-301; Mo and Walrand 2000 |
+| ``throughput`` | rates, use of PRBs, energy per bit | - |
+| ``delay`` | delays of packets, their quantiles, losses, BLER | - |
+| ``handover`` | handovers, ping-pongs, failures, interruptions | TR 36.839 5.2.1 |
+| ``uplink`` | transmit power, interference over thermal | - |
+| ``intervals`` | means over drops, 95 % intervals, paired differences | - |
 """

@@ -1,6 +1,6 @@
-"""How long packets took, and what never arrived.
+"""Computes delays of packets, and bits and blocks that were lost.
 
-Delays are those of packets that were *completed*: an allocator that starves a user has few of them. Read delays
+Delays are those of packets that were *completed*: of a UE that is hardly served there are few. Read delays
 together with the served share and the loss.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .windows import Array, Mask, Values, add, divide, each_group, of_judged, ratio_of_users, read, saturated, total
+from .windows import Array, Mask, Values, add, divide, each_group, only_judged, ratio_of_users, read, saturated, total
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,13 +20,13 @@ _TO_MS = 1e3
 
 
 def delay_mean(dataset: xr.Dataset) -> Values:
-    """Mean delay of all completed packets, ``[D]`` in ms; NaN if none was completed."""
+    """Computes the mean delay of all completed packets, ``[B]`` in ms; NaN if none was completed."""
     mean = ratio_of_users(dataset, total(dataset, "delay_s"), total(dataset, "packets"))
     return {name: value * _TO_MS for name, value in mean.items()}
 
 
 def delay_quantile(dataset: xr.Dataset, share: float) -> Values:
-    """Delay that the given share of completed packets do not exceed, ``[D]`` in ms, from the run's histogram."""
+    """Computes the delay that a share of completed packets does not exceed, ``[B]`` in ms, from the run's histogram."""
     counts = read(dataset, "delay_packets", ("drop", "user", "delay_bin"))
     edge_s = read(dataset, "delay_edge_s", ("delay_bin",))
     quantile = partial(_quantile_of, counts=counts, edge_s=edge_s, share=share)
@@ -34,7 +34,7 @@ def delay_quantile(dataset: xr.Dataset, share: float) -> Values:
 
 
 def histogram_quantile(counts: Array, edge: Array, share: float) -> Array:
-    """Quantile of a histogram, ``counts [D, N]`` over bins with *upper* edges ``edge [N]``, ascending, last may be inf.
+    """Computes a quantile of a histogram, ``counts [B, bins]`` over *upper* edges ``edge [bins]``, last may be inf.
 
     Within a bin the count is taken as spread evenly over the logarithm of the delay, in the first bin (which begins
     at 0) over the delay itself. A quantile in a bin that ends at infinity is infinite: the histogram knows only that
@@ -56,27 +56,27 @@ def histogram_quantile(counts: Array, edge: Array, share: float) -> Array:
 
 
 def late_share(dataset: xr.Dataset) -> Values:
-    """Share of completed packets that took longer than their user's delay budget, ``[D]``.
+    """Computes the share of completed packets that took longer than their UE's delay budget, ``[B]``.
 
-    Only users and groups who have packets and a budget are counted; NaN if they completed nothing.
+    Only UEs and groups that have packets and a budget are counted; NaN if none was completed.
     """
     budget_s = read(dataset, "sla_delay_s", ("user",))
     judged = np.isfinite(budget_s) & ~saturated(dataset)
     late, packets = total(dataset, "late_packets") * judged, total(dataset, "packets") * judged
-    return of_judged(dataset, ratio_of_users(dataset, late, packets), judged)
+    return only_judged(dataset, ratio_of_users(dataset, late, packets), judged)
 
 
 def loss_ratio(dataset: xr.Dataset, *names: str) -> Values:
-    """Bits gone (``dropped_bits``: queue overflow, ``lost_bits``: HARQ gave up) over bits arrived, ``[D]``.
+    """Divides lost bits (``dropped_bits``: queue overflow, ``lost_bits``: HARQ gave up) by those that arrived, ``[B]``.
 
-    Of full-buffer users the bits count that were taken from them to send.
+    Of full-buffer UEs the bits count that were taken to be sent.
     """
     gone = sum((total(dataset, name) for name in names), start=np.zeros(1))
     return ratio_of_users(dataset, gone, total(dataset, "demand_bits"))
 
 
 def bler_first_tx(dataset: xr.Dataset) -> Values:
-    """Share of blocks sent for the first time that were not decoded, ``[D]``; NaN if none was sent."""
+    """Computes the share of blocks sent for the first time that were not decoded, ``[B]``; NaN if none was sent."""
     return ratio_of_users(dataset, total(dataset, "first_nack"), total(dataset, "first_tx"))
 
 

@@ -1,8 +1,8 @@
-"""How evenly users are served: Jain's index and alpha-fair utility, of rates and of served over asked.
+"""Computes how evenly UEs are served: Jain's index and alpha-fair utility, of rates and of served over demanded bits.
 
-Rates reward whoever asks for much; served over asked ("served share") compares users with unlike demands. The two are
-different questions, so their metrics carry different names. What full-buffer users ask for has no end, so they have
-rates and no served share.
+Rates depend on the demand of a UE; served over demanded bits ("served share") compares UEs of different demands. The
+two are different questions, so their metrics have different names. The demand of full-buffer UEs is infinite, so they
+have rates and no served share.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ FLOOR = 1e-3
 
 
 def jain(values: Array) -> Array:
-    """Jain's index ``(sum x)^2 / (n sum x^2)`` over the last axis, NaN left out.
+    """Computes Jain's index ``(sum x)^2 / (n sum x^2)`` over the last axis, NaN left out.
 
-    1 if all are equal, 1/n if one has everything; 1 for a single user; NaN if all are zero (nothing was shared) or
-    there is nobody. Source: Jain, Chiu, Hawe, DEC-TR-301, 1984. ``values`` >= 0, ``[D, U]`` -> ``[D]``.
+    1 if all are equal, 1/n if one has everything; 1 for a single UE; NaN if all are zero (nothing was shared) or
+    there is no UE. Source: Jain, Chiu, Hawe, DEC-TR-301, 1984. ``values`` >= 0, ``[B, U]`` -> ``[B]``.
     """
     counted = ~np.isnan(values)
     largest = np.max(np.where(counted, values, 0.0), axis=-1, keepdims=True, initial=0.0)
@@ -48,11 +48,11 @@ def jain(values: Array) -> Array:
 
 
 def alpha_fair_utility(values: Array, alpha: float) -> Array:
-    """Mean over the last axis of ``x^(1 - alpha) / (1 - alpha)``, ``ln x`` at alpha 1; NaN left out.
+    """Computes the mean over the last axis of ``x^(1 - alpha) / (1 - alpha)``, ``ln x`` at alpha 1; NaN left out.
 
     alpha 0 is the mean, 1 proportional fairness, 2 minus the mean of 1/x, large values approach max-min. For
     alpha >= 1 zero has no finite utility, so values are raised to :data:`FLOOR`. Source: Mo and Walrand, IEEE/ACM
-    Trans. Networking 8(5), 2000. ``values`` >= 0, ``[D, U]`` -> ``[D]``.
+    Trans. Networking 8(5), 2000. ``values`` >= 0, ``[B, U]`` -> ``[B]``.
 
     Raises:
         ValueError: if ``alpha`` is negative or not finite.
@@ -66,9 +66,9 @@ def alpha_fair_utility(values: Array, alpha: float) -> Array:
 
 
 def served_share_per_user(dataset: xr.Dataset) -> Array:
-    """Bits served over bits asked (waiting at the start and arrived) in the whole run, ``[D, U]``.
+    """Divides bits served by bits demanded (waiting at the start and arrived) in the whole run, ``[B, U]``.
 
-    NaN for users who asked for nothing, and for full-buffer users, who ask for more than any number of bits.
+    NaN for UEs without demand, and for full-buffer UEs, whose demand is infinite.
     """
     before = (asked_bits(dataset) - read(dataset, "demand_bits"))[:, 0]
     share = divide(total(dataset, "served_bits"), total(dataset, "demand_bits") + before)
@@ -76,34 +76,34 @@ def served_share_per_user(dataset: xr.Dataset) -> Array:
 
 
 def served_share(dataset: xr.Dataset) -> Values:
-    """Mean over users of their served share, ``[D]``; users without one (see above) are left out."""
+    """Computes the mean over UEs of their served share, ``[B]``; UEs without one (see above) are left out."""
     return mean_of_users(dataset, served_share_per_user(dataset))
 
 
 def jain_rate(dataset: xr.Dataset) -> Values:
-    """Jain's index of the users' mean rates, ``[D]``."""
+    """Computes Jain's index of the UEs' mean rates, ``[B]``."""
     return _shared(each_group(dataset, lambda mask: jain(rate_per_user(dataset)[:, mask])), dataset)
 
 
 def jain_served_share(dataset: xr.Dataset) -> Values:
-    """Jain's index of the users' served shares, ``[D]``; users without one (see above) are left out."""
+    """Computes Jain's index of the UEs' served shares, ``[B]``; UEs without one (see above) are left out."""
     return _shared(each_group(dataset, lambda mask: jain(served_share_per_user(dataset)[:, mask])), dataset)
 
 
 def utility_rate(dataset: xr.Dataset, alpha: float) -> Values:
-    """Mean alpha-fair utility of the users' mean rates in Mbit/s, ``[D]``."""
+    """Computes the mean alpha-fair utility of the UEs' mean rates in Mbit/s, ``[B]``."""
     rate = rate_per_user(dataset) / MBIT
     return each_group(dataset, lambda mask: alpha_fair_utility(rate[:, mask], alpha))
 
 
 def utility_served_share(dataset: xr.Dataset, alpha: float) -> Values:
-    """Mean alpha-fair utility of the users' served shares, ``[D]``."""
+    """Computes the mean alpha-fair utility of the UEs' served shares, ``[B]``."""
     share = served_share_per_user(dataset)
     return each_group(dataset, lambda mask: alpha_fair_utility(share[:, mask], alpha))
 
 
 def _shared(values: Values, dataset: xr.Dataset) -> Values:
-    """Without groups of one user, where the index is 1 whatever happens."""
+    """Leaves out groups of one UE, whose index is always 1."""
     if "group" not in dataset.coords:
         return values
     names = dataset["group"].to_numpy().astype(str).tolist()

@@ -1,7 +1,7 @@
-"""Means over drops with 95 % intervals, and differences between allocators drop by drop.
+"""Computes means over drops with 95 % intervals, and differences between allocators drop by drop.
 
-Drops are independent networks, so Student's t applies to their values. Two allocators see the same drops: what tells
-them apart is the interval of their *paired* difference, which the drop-to-drop spread does not widen.
+Drops are independent networks, so Student's t applies to their values. Two allocators run on the same drops, so they
+are compared by the interval of their *paired* difference, which the spread over drops does not widen.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PAIRED_COLUMNS = ["variant", "metric", "a", "b", "mean_difference", "ci95_low", 
 
 
 def summary(values: ArrayLike) -> tuple[float, tuple[float, float]]:
-    """Mean of one value per drop and its 95 % Student-t interval, ``mean -+ t(0.975, n-1) s / sqrt(n)``.
+    """Computes the mean of one value per drop and its 95 % Student-t interval, ``mean -+ t(0.975, n-1) s / sqrt(n)``.
 
     NaN is not counted. The interval is (nan, nan) for a single drop, which says nothing about spread, and where a
     value is infinite; without any value the mean is NaN too.
@@ -45,7 +45,7 @@ def summary(values: ArrayLike) -> tuple[float, tuple[float, float]]:
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean and interval over drops of every variant, allocator and metric.
+    """Computes mean and interval over drops of every variant, allocator and metric.
 
     Args:
         table: rows ``variant, allocator, drop, metric, unit, value``; ``variant`` is None where there are none.
@@ -67,7 +67,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def paired(table: pd.DataFrame) -> pd.DataFrame:
-    """Interval of the difference ``a - b`` of every two allocators, over the drops that both have.
+    """Computes the interval of the difference ``a - b`` of every two allocators, over the drops that both have.
 
     Args:
         table: as for :func:`summarise`.
@@ -84,7 +84,7 @@ def paired(table: pd.DataFrame) -> pd.DataFrame:
         for metric, group in part.groupby("metric", sort=False):
             wide = group.pivot(index="drop", columns="allocator", values="value")
             for a, b in combinations([name for name in order if name in wide.columns], 2):
-                with np.errstate(invalid="ignore"):  # infinity less infinity is NaN: not told apart
+                with np.errstate(invalid="ignore"):  # infinity less infinity is NaN: no difference known
                     difference = wide[a].to_numpy(dtype=np.float64) - wide[b].to_numpy(dtype=np.float64)
                 mean, (low, high) = summary(difference)
                 rows.append((variant, metric, a, b, mean, low, high, int((~np.isnan(difference)).sum())))
@@ -92,9 +92,9 @@ def paired(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_all(table: pd.DataFrame) -> pd.DataFrame:
-    """``table`` and, where it has variants, rows of the variant ``"all"``: each drop's mean over the variants.
+    """Adds to ``table``, where it has variants, rows of the variant ``"all"``: each drop's mean over the variants.
 
-    A metric's mean runs over the variants that know it (a mix without mMTC users has no mMTC row). A drop with NaN
+    A metric's mean runs over the variants that have it (a mix without mMTC users has no mMTC row). A drop with NaN
     or without a row in one of them gets NaN: a mean over fewer variants would not be the same quantity.
     """
     import pandas as pd
@@ -111,7 +111,7 @@ def with_all(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _variants(table: pd.DataFrame) -> Iterator[tuple[str | None, pd.DataFrame]]:
-    """Each variant's rows; pandas may hold None as NaN, which is undone here."""
+    """Yields each variant's rows; pandas may hold None as NaN, which is undone here."""
     for variant, part in table.groupby("variant", sort=False, dropna=False):
         yield (variant if isinstance(variant, str) else None), part
 

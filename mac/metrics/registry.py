@@ -1,56 +1,31 @@
-"""The registry of metrics and the flat table of a run: one row per drop and metric.
+"""Lists the metrics and computes the flat table of a run: one row per drop and metric.
 
-A metric is one entry of :data:`METRICS`. It applies to a dataset if the variables it needs are there, so a family
-gets its metrics by what it records, and a family that wants others adds entries, not branches.
+A metric is one entry of :data:`CORE`, or one that a family registers. It applies to a dataset if the variables that it
+needs are there, so a family gets its metrics by what it records.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.plugin_traceback import plug_in_line, told
-from ..slicing import tractor_score
-from ..wsn import lifetime_metrics
+from ..core.plugin_traceback import describe_error, plug_in_line
 from . import delay, fairness, handover, satisfaction, throughput, uplink
+from .metric import Metric
 from .windows import Array, Values
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-Better = Literal["higher", "lower"]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One number per drop (and per group of users) from a windows dataset."""
-
-    name: str
-    unit: str  # "1" for a pure number
-    description: str
-    better: Better | None  # None: neither is better by itself
-    compute: Callable[[xr.Dataset], Array | Values]  # [D], or one [D] per group with "" for all users
-    needs: tuple[str, ...]  # variables, coordinates and attributes without which it does not apply
-    applies: Callable[[xr.Dataset], bool] = lambda dataset: True
-
-    def fits(self, dataset: xr.Dataset) -> bool:
-        """Can this metric be computed from ``dataset``?"""
-        known = {*map(str, dataset.variables), *map(str, dataset.attrs)}
-        return known.issuperset(self.needs) and self.applies(dataset)
-
-
 _RATE = ("served_bits", "window_s")
 _SHARE = ("served_bits", "demand_bits")
 _SLA = ("served_bits", "demand_bits", "packets", "delay_s", "window_s")
 _QUANTILE = ("delay_packets", "delay_edge_s")
-_TRACTOR = ("backlog_bits", "served_bits", "granted_prbs", "requested_prbs", "slice_prbs", "serving", "slice_id",
-            "slice_name", "service", "window_s")  # fmt: skip
 
 _SATISFACTION = (
     Metric("satisfaction", "1", "share of a user's windows in which the SLA was met, mean over users", "higher",
@@ -60,8 +35,6 @@ _SATISFACTION = (
     Metric("satisfaction_zone_logistic", "1", "the same, logistic: 0.1 at the adequate rate, 0.9 at the desired",
            "higher", partial(satisfaction.satisfaction_zone, logistic=True), _SLA,
            partial(satisfaction.has_targets, rates=True)),
-    Metric("tractor_score", "1", "TRACTOR trial score: mean over users of the mean over reports, per slice", "higher",
-           tractor_score.tractor_score, _TRACTOR, tractor_score.has_services),
 )  # fmt: skip
 
 _FAIRNESS = (
@@ -128,25 +101,10 @@ _HANDOVER = (
            ("stay_s", "handovers", "handover_failures", "radio_link_failures")),
 )  # fmt: skip
 
-_LIFE = ("life_rounds", "left_j", "parent", "window_s", "round_s")
-
-_LIFETIME = (
-    Metric("fnd", "rounds", "first node dead", "higher", lifetime_metrics.first_node_dead, _LIFE),
-    Metric("hnd", "rounds", "half of the nodes dead", "higher", lifetime_metrics.half_nodes_dead, _LIFE),
-    Metric("lnd", "rounds", "last node dead", "higher", lifetime_metrics.last_node_dead, _LIFE),
-    Metric("death_spread", "rounds", "from the first death to the last", "lower", lifetime_metrics.spread, _LIFE),
-    Metric("energy_variance_fnd", "mJ^2", "variance of the charges after the round of the first death", "lower",
-           lifetime_metrics.energy_variance, ("spread_at_first_death_j2",)),
-    Metric("packets_delivered", "1", "packets that reached the sink", "higher", lifetime_metrics.delivered,
-           ("packets", "life_rounds")),
-    Metric("packets_per_joule", "1/J", "packets delivered over energy spent", "higher",
-           lifetime_metrics.packets_per_joule, ("packets", "energy_j", "life_rounds")),
-)  # fmt: skip
-
 _UPLINK = (
-    Metric("transmit_power", "dBm", "mean power of a user while he sends, mean over users", None,
+    Metric("transmit_power", "dBm", "mean power of a user while it sends, mean over users", None,
            uplink.transmit_power, ("transmit_j", "sent_slots", "slot_s")),
-    Metric("limited_share", "1", "share of his slots in which the greatest power held a user below the open loop", None,
+    Metric("limited_share", "1", "share of its slots in which the greatest power held a user below the open loop", None,
            uplink.limited_share, ("limited_slots", "sent_slots")),
     Metric("interference_over_thermal", "dB", "interference and noise over noise at the cells, on the PRBs in use",
            None, uplink.interference_over_thermal, ("thermal_rise", "sent_prbs")),
@@ -154,14 +112,27 @@ _UPLINK = (
            uplink.user_energy_per_bit, ("transmit_j", "served_bits")),
 )  # fmt: skip
 
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in (*_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY, *_HANDOVER, *_UPLINK, *_LIFETIME)
-}
+CORE = (*_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY, *_HANDOVER, *_UPLINK)
+"""Metrics that any family may have whose arrays they need."""
 
+METRICS: dict[str, Metric] = {metric.name: metric for metric in CORE}
+"""Metrics by name: those of the core, then those that families have registered."""
 
 PLUGGED: dict[str, Metric] = {}
 """Metrics of plug-ins by the names that scenarios give them, as :func:`plug_in` enters them."""
+
+
+def register(metrics: Iterable[Metric]) -> None:
+    """Makes a family's metrics known; a name that is there already keeps its place.
+
+    Raises:
+        ValueError: a name is that of a metric of the core.
+    """
+    core = {metric.name for metric in CORE}
+    for metric in metrics:
+        if metric.name in core:
+            raise ValueError(f"there is a metric '{metric.name}' already, for all families; choose another name")
+        METRICS[metric.name] = metric
 
 
 def plug_in(name: str, thing: object) -> None:
@@ -200,7 +171,9 @@ def _checked(name: str, compute: Callable[[xr.Dataset], Any], dataset: xr.Datase
         groups = found if isinstance(found, dict) else {"": found}
         values = {str(group): np.asarray(value, dtype=np.float64) for group, value in groups.items()}
     except Exception as error:
-        raise ValueError(f"the metric '{name}': compute() raised {told(error)}{plug_in_line(error)}") from error
+        raise ValueError(
+            f"the metric '{name}': compute() raised {describe_error(error)}{plug_in_line(error)}"
+        ) from error
     for value in values.values():
         if value.shape != (dataset.sizes["drop"],):
             raise ValueError(

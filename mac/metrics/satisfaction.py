@@ -1,8 +1,8 @@
-"""Per-user satisfaction: is what was agreed met, window by window, and how far into the zone of tolerance.
+"""Computes the satisfaction of each UE: windows in which its agreement is met, and the zone of tolerance.
 
-A window in which a user asked for nothing (nothing waited before, nothing arrived, nothing waits after) says nothing
-about the network and is not counted. Nor is a user without any target. Full-buffer users want everything in every
-window: each counts, and a rate is met if it was served. They have no packets, so a delay is not judged.
+A window in which a UE has no demand (nothing waited before, nothing arrived, nothing waits after) says nothing about
+the network and is not counted. Nor is a UE without any target. The demand of full-buffer UEs is infinite: each window
+counts, and a rate is met if it was served. They have no packets, so a delay is not judged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import Field
 
 from phy.settings import STRICT
 
-from .windows import Array, Mask, Values, asked_bits, divide, mean_of_users, nan_mean, of_judged, read, saturated
+from .windows import Array, Mask, Values, asked_bits, divide, mean_of_users, nan_mean, only_judged, read, saturated
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,13 +32,13 @@ _LOG_ODDS = float(np.log(9.0))  # logit of 0.9
 
 @pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
 class Sla:
-    """What a user of a group was promised. A target left out is not judged."""
+    """Sets the service level agreed with each UE of a group. A target left out is not judged."""
 
     rate_bps: Rate | None = None
-    """Adequate rate: a window meets it if this rate, or everything that was asked, was served."""
+    """Adequate rate: a window meets it if this rate, or all demand, was served."""
 
     desired_rate_bps: Rate | None = None
-    """Rate from which the user is fully satisfied: the upper end of the zone of tolerance."""
+    """Rate from which the UE is fully satisfied: the upper end of the zone of tolerance."""
 
     delay_s: Annotated[float, Field(gt=0, le=3600)] | None = None
     """Packet delay budget: mean delay of the window's packets, and age of the oldest waiting byte."""
@@ -58,7 +58,7 @@ class Sla:
 
 @dataclass(frozen=True)
 class _Targets:
-    """Targets as arrays over users; NaN where there is none, or none that can be judged."""
+    """Holds targets as arrays over UEs; NaN where there is none, or none that can be judged."""
 
     rate_bps: Array  # [U]
     desired_bps: Array  # [U]
@@ -67,21 +67,21 @@ class _Targets:
 
     @property
     def any(self) -> Mask:
-        """Users who have at least one target of the agreement, ``[U]`` (the desired rate is not one)."""
+        """Finds the UEs with at least one target of the agreement, ``[U]`` (the desired rate is not one)."""
         return ~np.isnan(self.rate_bps) | ~np.isnan(self.delay_s) | ~np.isnan(self.loss)
 
     @property
     def any_rate(self) -> Mask:
-        """Users with an adequate or a desired rate, ``[U]``."""
+        """Finds the UEs with an adequate or a desired rate, ``[U]``."""
         return ~np.isnan(self.rate_bps) | ~np.isnan(self.desired_bps)
 
 
 def sla_met(dataset: xr.Dataset) -> Array:
-    """Was the agreement met? 1 or 0 per drop, window and user, NaN where not counted, ``[D, W, U]``.
+    """Tells where the agreement was met: 1 or 0, NaN where not counted, ``[B, W, U]``.
 
     Three clauses, of which those with a target must all hold:
 
-    * rate: served >= rate x window, or everything due was served (see :func:`due_bits`);
+    * rate: served >= rate x window, or all due bits were served (see :func:`due_bits`);
     * delay: mean delay of the packets completed in the window <= budget, and so the age of the oldest waiting byte;
     * loss: (dropped + lost) / demand <= target over the window.
     """
@@ -91,21 +91,21 @@ def sla_met(dataset: xr.Dataset) -> Array:
 
 
 def satisfaction_per_user(dataset: xr.Dataset) -> Array:
-    """Share of a user's counted windows in which the agreement was met, ``[D, U]``; NaN where none counts."""
+    """Computes the share of a UE's counted windows in which the agreement was met, ``[B, U]``; NaN without any."""
     return nan_mean(sla_met(dataset), axis=1)
 
 
 def satisfaction(dataset: xr.Dataset) -> Values:
-    """Mean over users of :func:`satisfaction_per_user`, ``[D]``, for all users and per group with targets."""
-    return of_judged(dataset, mean_of_users(dataset, satisfaction_per_user(dataset)), _targets(dataset).any)
+    """Computes the mean over UEs of :func:`satisfaction_per_user`, ``[B]``, for all UEs and per group with targets."""
+    return only_judged(dataset, mean_of_users(dataset, satisfaction_per_user(dataset)), _targets(dataset).any)
 
 
 def due_bits(dataset: xr.Dataset) -> Array:
-    """Bits whose service can fairly be asked for within each window, ``[D, W, U]``.
+    """Computes the bits that should be served within each window, ``[B, W, U]``.
 
-    What waited before and what arrived, less (a) what still waits if its oldest byte is younger than a tenth of the
-    window and within the delay budget, else a packet that arrives as the window closes would count as refused, and
-    (b) the share that the loss target allows, which the loss clause judges.
+    They are the demand, less (a) what still waits if its oldest byte is younger than a tenth of the window and within
+    the delay budget, as otherwise a packet that arrives at the end of the window would count as not served, and (b) the
+    share that the loss target allows, which is judged on its own.
     """
     targets = _targets(dataset)
     due = asked_bits(dataset)
@@ -116,11 +116,11 @@ def due_bits(dataset: xr.Dataset) -> Array:
 
 
 def zone_of_tolerance(served: Array, due: Array, adequate: Array, desired: Array, logistic: bool = False) -> Array:
-    """Satisfaction in [0, 1] of a served rate: 0 up to the adequate rate, rising linearly to 1 at the desired rate.
+    """Computes the satisfaction in [0, 1] of a served rate: 0 up to the adequate rate, then linear to 1 at the desired.
 
-    The logistic variant passes through (adequate, 0.1) and (desired, 0.9). Who asks for less than the desired rate
-    is judged against what was asked: both ends shrink by ``min(1, due / desired)``. Where the ends coincide it is a
-    step. Arguments in the same unit, broadcast together; NaN targets give NaN. After arXiv 2307.03867 (zone of
+    The logistic variant passes through (adequate, 0.1) and (desired, 0.9). A UE whose demand is less than the
+    desired rate is judged against its demand: both ends shrink by ``min(1, due / desired)``. Where the ends coincide it
+    is a step. Arguments in the same unit, broadcast together; NaN targets give NaN. After arXiv 2307.03867 (zone of
     tolerance); the shapes are this project's.
     """
     shrink = np.minimum(1.0, due / desired)
@@ -137,9 +137,9 @@ def zone_of_tolerance(served: Array, due: Array, adequate: Array, desired: Array
 
 
 def zone_per_user(dataset: xr.Dataset, logistic: bool = False) -> Array:
-    """Mean over a user's counted windows of :func:`zone_of_tolerance`, ``[D, U]``.
+    """Computes the mean over a UE's counted windows of :func:`zone_of_tolerance`, ``[B, U]``.
 
-    A user with only an adequate rate gets a step there; one with only a desired rate a ramp from 0.
+    A UE with only an adequate rate gets a step there; one with only a desired rate a ramp from 0.
     """
     targets, window_s = _targets(dataset), float(dataset.attrs["window_s"])
     desired = np.where(np.isnan(targets.desired_bps), targets.rate_bps, targets.desired_bps)
@@ -150,12 +150,12 @@ def zone_per_user(dataset: xr.Dataset, logistic: bool = False) -> Array:
 
 
 def satisfaction_zone(dataset: xr.Dataset, logistic: bool = False) -> Values:
-    """Mean over users of :func:`zone_per_user`, ``[D]``, for all users and per group with targets."""
-    return of_judged(dataset, mean_of_users(dataset, zone_per_user(dataset, logistic)), _targets(dataset).any_rate)
+    """Computes the mean over UEs of :func:`zone_per_user`, ``[B]``, for all UEs and per group with targets."""
+    return only_judged(dataset, mean_of_users(dataset, zone_per_user(dataset, logistic)), _targets(dataset).any_rate)
 
 
 def has_targets(dataset: xr.Dataset, rates: bool = False) -> bool:
-    """Has any user a target (``rates``: an adequate or desired rate)?"""
+    """Tells whether any UE has a target (``rates``: an adequate or desired rate)."""
     targets = _targets(dataset)
     return bool((targets.any_rate if rates else targets.any).any())
 

@@ -1,4 +1,4 @@
-"""How much was carried, on how many PRBs and for how much energy, and how much of it was decided wrongly."""
+"""Computes rates, the use of PRBs, energy per bit, and the number of repaired decisions."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ if TYPE_CHECKING:
 
 
 def rate_per_user(dataset: xr.Dataset) -> Array:
-    """Mean rate of each user over the run, ``[D, U]`` in bit/s."""
+    """Computes the mean rate of each UE over the run, ``[B, U]`` in bit/s."""
     return total(dataset, "served_bits") / duration_s(dataset)
 
 
 def rate_mean(dataset: xr.Dataset) -> Values:
-    """Mean over users of their mean rate, ``[D]`` in Mbit/s."""
+    """Computes the mean over UEs of their mean rate, ``[B]`` in Mbit/s."""
     return mean_of_users(dataset, rate_per_user(dataset) / MBIT)
 
 
 def rate_p5(dataset: xr.Dataset) -> Values:
-    """5th percentile over users of their mean rate ("cell edge"), ``[D]`` in Mbit/s; linear between users."""
+    """Computes the 5th percentile over UEs of their mean rate ("cell edge"), ``[B]`` in Mbit/s; linear between UEs."""
     rate = rate_per_user(dataset) / MBIT
     return each_group(dataset, lambda mask: np.asarray(np.percentile(rate[:, mask], 5, axis=1)))
 
 
 def rate_sum(dataset: xr.Dataset) -> Values:
-    """Sum over users of their mean rate, ``[D]`` in Mbit/s."""
+    """Sums the mean rates of UEs, ``[B]`` in Mbit/s."""
     rate = rate_per_user(dataset) / MBIT
     return each_group(dataset, lambda mask: add(rate[:, mask]))
 
 
 def rate_cell(dataset: xr.Dataset) -> Array:
-    """Sum rate over the number of cells, ``[D]`` in Mbit/s."""
+    """Divides the sum rate by the number of cells, ``[B]`` in Mbit/s."""
     return rate_sum(dataset)[""] / float(dataset.attrs["cells"])
 
 
 def prb_utilisation(dataset: xr.Dataset) -> Array:
-    """Share of all PRB-slots of all cells that carried data, ``[D]``."""
+    """Computes the share of all PRB-slots of all cells that carried data, ``[B]``."""
     used = read(dataset, "used_prbs", ("drop", "window", "cell"))
     slots = float(dataset.attrs["slots_per_window"]) * dataset.sizes["window"]
     whole = float(dataset.attrs["prbs"]) * slots * dataset.sizes["cell"]
@@ -48,11 +48,11 @@ def prb_utilisation(dataset: xr.Dataset) -> Array:
 
 
 def energy_per_bit(dataset: xr.Dataset) -> Array:
-    """Energy spent over bits delivered, ``[D]`` in microjoule per bit; NaN if nothing was delivered."""
+    """Divides the energy spent by the bits delivered, ``[B]`` in microjoule per bit; NaN if none was delivered."""
     energy = add(read(dataset, "energy_j", ("drop", "window")))
     return divide(energy, add(total(dataset, "served_bits"))) * 1e6
 
 
 def repairs(dataset: xr.Dataset) -> Array:
-    """Breaches of the decisions of the recorded windows that were mended, ``[D]``."""
+    """Counts the breaches of decisions that were repaired in the recorded windows, ``[B]``."""
     return add(read(dataset, "repairs", ("drop", "window")))

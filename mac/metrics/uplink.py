@@ -1,4 +1,4 @@
-"""How users of an uplink sent: their power, their energy, and the interference that their cells heard meanwhile."""
+"""Computes transmit power, energy and interference of an uplink."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
 
 
 def transmit_power(dataset: xr.Dataset) -> Values:
-    """Mean power of a user in the slots in which he sends, mean over users, ``[D]`` in dBm."""
+    """Computes the mean power of a UE in the slots in which it sends, mean over UEs, ``[B]`` in dBm."""
     sent_s = total(dataset, "sent_slots") * float(dataset.attrs["slot_s"])
     watts = mean_of_users(dataset, divide(total(dataset, "transmit_j"), sent_s))
     return {name: _db(power) + 30.0 for name, power in watts.items()}
 
 
 def limited_share(dataset: xr.Dataset) -> Values:
-    """Share of the slots of sending in which the greatest power held users below the open loop, ``[D]``."""
+    """Computes the share of the slots of sending in which P_CMAX limited UEs below the open loop's power, ``[B]``."""
     return ratio_of_users(dataset, total(dataset, "limited_slots"), total(dataset, "sent_slots"))
 
 
 def interference_over_thermal(dataset: xr.Dataset) -> Values:
-    """Interference and noise over noise at the cells, mean over the PRBs on which users sent, ``[D]`` in dB."""
+    """Computes interference and noise over noise at the cells, mean over the PRBs on which UEs sent, ``[B]`` in dB."""
     rise = ratio_of_users(dataset, total(dataset, "thermal_rise"), total(dataset, "sent_prbs"))
     return {name: _db(ratio) for name, ratio in rise.items()}
 
 
 def user_energy_per_bit(dataset: xr.Dataset) -> Values:
-    """Energy that users radiated over bits delivered, ``[D]`` in microjoule per bit."""
+    """Divides the energy that UEs radiated by the bits delivered, ``[B]`` in microjoule per bit."""
     return ratio_of_users(dataset, total(dataset, "transmit_j") * 1e6, total(dataset, "served_bits"))
 
 

@@ -1,7 +1,7 @@
-"""Reading a windows dataset: plain float64 arrays with known axes, and per-group values.
+"""Reads a dataset of windows: plain float64 arrays with known axes, and values per group of UEs.
 
-Axes: D drops, W windows, U users, C cells, S slices. A result is a dictionary from a group's name to one value per
-drop; the name ``""`` stands for all users. Where there is only one group, its rows would repeat those of all users
+B drops, W windows, U UEs, C cells. A result is a dictionary from a group's name to one value per
+drop; the name ``""`` stands for all UEs. Where there is only one group, its rows would repeat those of all UEs
 and are left out.
 """
 
@@ -25,17 +25,21 @@ MBIT = 1e6
 
 
 def read(dataset: xr.Dataset, name: str, dims: tuple[str, ...] = WINDOWED) -> Array:
-    """Variable or coordinate ``name`` with its axes in the order ``dims``, float64. KeyError if it is missing."""
+    """Reads a variable or coordinate with its axes in the order ``dims``, as float64.
+
+    Raises:
+        KeyError: it is missing.
+    """
     return np.ascontiguousarray(dataset.variables[name].transpose(*dims).to_numpy(), dtype=np.float64)
 
 
 def total(dataset: xr.Dataset, name: str) -> Array:
-    """Sum over the windows of a ``(drop, window, user)`` variable, ``[D, U]``."""
+    """Sums a ``(drop, window, user)`` variable over the windows, ``[B, U]``."""
     return add(read(dataset, name), axis=1)
 
 
 def add(values: Array, axis: int = -1) -> Array:
-    """Sum along an axis, bit for bit the same for a drop alone and in a batch.
+    """Sums along an axis, bit for bit the same for a drop alone and in a batch.
 
     NumPy picks the order of additions by the layout in memory, so the axis is made the innermost one first.
     """
@@ -43,59 +47,59 @@ def add(values: Array, axis: int = -1) -> Array:
 
 
 def duration_s(dataset: xr.Dataset) -> float:
-    """Time that the windows cover, in seconds."""
+    """Returns the time that the windows cover, in seconds."""
     return float(dataset.attrs["window_s"]) * dataset.sizes["window"]
 
 
 def group_masks(dataset: xr.Dataset) -> dict[str, Mask]:
-    """Which users belong to all (``""``) and to each group, ``[U]``; groups in the order of their first user."""
-    everybody = {"": np.ones(dataset.sizes["user"], dtype=np.bool_)}
+    """Selects all UEs (``""``) and those of each group, ``[U]`` each; groups in the order of their first UE."""
+    every_user = {"": np.ones(dataset.sizes["user"], dtype=np.bool_)}
     if "group" not in dataset.coords:
-        return everybody
-    return with_names(everybody, dataset["group"].to_numpy().astype(str))
+        return every_user
+    return with_named_masks(every_user, dataset["group"].to_numpy().astype(str))
 
 
-def with_names(masks: dict[str, Mask], names: NDArray[np.str_]) -> dict[str, Mask]:
-    """``masks`` and one more for each distinct name of ``[U]`` names, if there are at least two."""
+def with_named_masks(masks: dict[str, Mask], names: NDArray[np.str_]) -> dict[str, Mask]:
+    """Adds to ``masks`` one for each distinct name of ``names [U]``, if there are at least two."""
     distinct = list(dict.fromkeys(names.tolist()))
     return masks | {name: names == name for name in distinct if len(distinct) > 1}
 
 
 def each_group(dataset: xr.Dataset, value: Callable[[Mask], Array]) -> Values:
-    """``value(mask of users) -> [D]`` for all users and for each group."""
+    """Computes ``value(mask of UEs) -> [B]`` for all UEs and for each group."""
     return {name: value(mask) for name, mask in group_masks(dataset).items()}
 
 
 def mean_of_users(dataset: xr.Dataset, per_user: Array) -> Values:
-    """Mean of ``[D, U]`` over users, all and per group; users with NaN are not counted."""
+    """Computes the mean of ``[B, U]`` over UEs, all and per group; UEs with NaN are not counted."""
     return each_group(dataset, lambda mask: nan_mean(per_user[:, mask]))
 
 
-def of_judged(dataset: xr.Dataset, values: Values, judged: Mask) -> Values:
-    """``values`` without the groups in which no user is judged, ``judged [U]``."""
+def only_judged(dataset: xr.Dataset, values: Values, judged: Mask) -> Values:
+    """Leaves out the groups in which no UE is judged; ``judged [U]``."""
     return {name: values[name] for name, mask in group_masks(dataset).items() if (mask & judged).any()}
 
 
 def ratio_of_users(dataset: xr.Dataset, part: Array, whole: Array) -> Values:
-    """Sum of ``part [D, U]`` over the sum of ``whole [D, U]``, all users and per group; NaN where nothing is whole."""
+    """Divides the sum of ``part [B, U]`` by that of ``whole [B, U]``, of all UEs and per group; NaN where that is 0."""
     return each_group(dataset, lambda mask: divide(add(part[:, mask]), add(whole[:, mask])))
 
 
 def divide(part: Array, whole: Array) -> Array:
-    """``part / whole``, NaN where ``whole`` is 0."""
+    """Divides ``part`` by ``whole``; NaN where ``whole`` is 0."""
     out: Array = np.full(np.broadcast(part, whole).shape, np.nan)
     np.divide(part, whole, out=out, where=whole != 0)
     return out
 
 
 def nan_mean(values: Array, axis: int = -1) -> Array:
-    """Mean along an axis of the numbers that are not NaN; NaN (without a warning) where there are none."""
+    """Computes the mean along an axis of the numbers that are not NaN; NaN without a warning where there are none."""
     counted = ~np.isnan(values)
     return divide(add(np.where(counted, values, 0.0), axis), add(counted.astype(np.float64), axis))
 
 
 def backlog_before(dataset: xr.Dataset) -> Array:
-    """Bits that waited when each window began, ``[D, W, U]``.
+    """Computes the bits that waited when each window began, ``[B, W, U]``.
 
     It is the backlog at the end of the window before; for the first window it follows from conservation,
     ``before = after + served + dropped + lost - demand`` (less than one bit is taken for rounding).
@@ -112,16 +116,16 @@ def backlog_before(dataset: xr.Dataset) -> Array:
 
 
 def saturated(dataset: xr.Dataset) -> Mask:
-    """Users who always have data (full buffer), ``[U]``. Their ``demand_bits`` are what was taken from them to send."""
+    """Finds the full-buffer UEs, ``[U]``, which always have data; their ``demand_bits`` are those taken to be sent."""
     if "full_buffer" not in dataset.coords:
         return np.zeros(dataset.sizes["user"], dtype=np.bool_)
     return np.asarray(dataset["full_buffer"].to_numpy(), dtype=np.bool_)
 
 
 def asked_bits(dataset: xr.Dataset) -> Array:
-    """Bits that each user wanted in each window, ``[D, W, U]``: what waited before and what arrived.
+    """Computes the demand of each UE in each window in bits, ``[B, W, U]``: what waited before and what arrived.
 
-    Users who always have data want everything in every window: infinity.
+    The demand of UEs that always have data is infinite.
     """
     asked = read(dataset, "demand_bits")
     if "backlog_bits" in dataset:

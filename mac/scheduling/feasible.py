@@ -6,39 +6,14 @@ a number back is free, does every decision get its verdict at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from phy.numerics.jit import uses_numba
 
 from ..core.contracts import InfeasibleDecision
-from ..slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from ..core.feasible import first_breach, raise_where, require_tensor
 from .types import SchedulingContext, SchedulingDecision, SchedulingObservation
-
-Reader = Callable[[Tensor], int]
-
-
-def require_tensor(
-    value: object, name: str, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
-) -> Tensor:
-    """The value, if it is a dense tensor of the given shape, type and device.
-
-    Raises:
-        InfeasibleDecision: what was given instead and what is allowed.
-    """
-    if not isinstance(value, Tensor):
-        raise InfeasibleDecision(f"{name} must be a torch tensor, not {type(value).__name__}")
-    if value.layout != torch.strided:
-        raise InfeasibleDecision(f"{name} must be a dense tensor, not of layout {value.layout}: use .to_dense()")
-    if tuple(value.shape) != shape:
-        raise InfeasibleDecision(f"{name} must have shape {list(shape)}, not {list(value.shape)}")
-    if value.dtype != dtype:
-        raise InfeasibleDecision(f"{name} must have dtype {dtype}, not {value.dtype}: use .to({dtype})")
-    if value.device.type != device.type:
-        raise InfeasibleDecision(f"{name} must be on {device}, not {value.device}: create it on context.device")
-    return value
 
 
 def require_scheduling(
@@ -51,7 +26,7 @@ def require_scheduling(
     """
     user = _holders(decision, context)
     if _breached(user, observation):
-        place = _first(_breaches(user, observation))
+        place = first_breach(_breaches(user, observation))
         raise InfeasibleDecision(_explain(user, observation, place), context.drops.ids[place[0]])
     return SchedulingDecision(user, _required_partners(decision, user, observation, context))
 
@@ -94,46 +69,6 @@ def repair_partners(
     return torch.where(bad, -1, partners), bad.flatten(1).sum(1)
 
 
-def require_slicing(decision: object, observation: SlicingObservation, context: SlicingContext) -> SlicingDecision:
-    """The decision, if every slice keeps its least and the quotas of a cell fit the carrier and their limits.
-
-    Limits that it leaves out stand in what is returned: the whole carrier to hold, and nothing that is never lent.
-
-    Raises:
-        InfeasibleDecision: with the drop where a value is at fault.
-    """
-    rbg, least = _quotas(decision, context), context.min_rbg
-    raise_where(rbg < least, context, lambda bad: f"a slice gets {bad(rbg)} RBGs, and every slice keeps {least}")
-    raise_where(rbg > context.rbgs, context, lambda bad: f"a slice gets {bad(rbg)} RBGs of {context.rbgs}")
-    total = rbg.sum(-1)
-    raise_where(
-        total > context.rbgs, context, lambda bad: f"the slices of a cell get {bad(total)} RBGs of {context.rbgs}"
-    )
-    return SlicingDecision(rbg, *_required_limits(decision, rbg, context))
-
-
-def repair_slicing(decision: object, context: SlicingContext) -> tuple[SlicingDecision, Tensor]:
-    """Cut quotas to their limit and raise them to the least, then take RBGs from the greatest until they fit.
-
-    Returns the decision and the breaches of each drop.
-
-    Raises:
-        InfeasibleDecision: what is no tensor of the right shape and type cannot be mended.
-    """
-    given = _quotas(decision, context)
-    assert isinstance(decision, SlicingDecision)
-    most_given, kept_given = _limits(decision, context)
-    most = most_given.clamp(context.min_rbg, context.rbgs)
-    rbg = given.clamp(min=context.min_rbg).minimum(most)
-    for _ in range(len(context.slices) * context.rbgs):
-        excess = rbg.sum(-1, keepdim=True) > context.rbgs
-        greatest = torch.zeros_like(rbg).scatter_(-1, rbg.argmax(-1, keepdim=True), 1)
-        rbg = rbg - greatest * excess
-    kept = kept_given.clamp(min=0).minimum(rbg)
-    mended = (rbg != given) | (most != most_given) | (kept != kept_given)
-    return SlicingDecision(rbg, most, kept), mended.flatten(1).any(1).long()
-
-
 def _holders(decision: object, context: SchedulingContext) -> Tensor:
     if not isinstance(decision, SchedulingDecision):
         raise InfeasibleDecision(f"decide() must return a SchedulingDecision, not {type(decision).__name__}")
@@ -162,59 +97,8 @@ def _required_partners(
     partners = _partners(decision, context)
     if partners is not None:
         bad = _partner_breaches(user, partners, observation)
-        if bool(bad.any()):
-            place = _first(bad)
-            raise InfeasibleDecision(_explain_partner(user, partners, observation, place), context.drops.ids[place[0]])
+        raise_where(bad, context.drops, lambda place: _explain_partner(user, partners, observation, place))
     return partners
-
-
-def _quotas(decision: object, context: SlicingContext) -> Tensor:
-    if not isinstance(decision, SlicingDecision):
-        raise InfeasibleDecision(f"decide() must return a SlicingDecision, not {type(decision).__name__}")
-    shape = (len(context.drops), context.cells, len(context.slices))
-    return require_tensor(decision.rbg, "SlicingDecision.rbg", shape, torch.int64, context.device)
-
-
-def _limits(decision: SlicingDecision, context: SlicingContext) -> tuple[Tensor, Tensor]:
-    """Most RBGs that each slice may hold and those that it never lends, of the right shape and type."""
-    shape, device = (len(context.drops), context.cells, len(context.slices)), context.device
-    most, kept = decision.most_rbg, decision.kept_rbg
-    if most is None:
-        most = torch.full(shape, context.rbgs, dtype=torch.int64, device=device)
-    if kept is None:
-        kept = torch.zeros(shape, dtype=torch.int64, device=device)
-    return (
-        require_tensor(most, "SlicingDecision.most_rbg", shape, torch.int64, device),
-        require_tensor(kept, "SlicingDecision.kept_rbg", shape, torch.int64, device),
-    )
-
-
-def _required_limits(decision: object, rbg: Tensor, context: SlicingContext) -> tuple[Tensor, Tensor]:
-    assert isinstance(decision, SlicingDecision)
-    most, kept = _limits(decision, context)
-    if decision.most_rbg is not None:
-        raise_where(
-            most < rbg, context, lambda bad: f"a slice gets {bad(rbg)} RBGs, and its most_rbg lets it hold {bad(most)}"
-        )
-        raise_where(most > context.rbgs, context, lambda bad: f"a slice may hold {bad(most)} RBGs of {context.rbgs}")
-    if decision.kept_rbg is not None:
-        raise_where(
-            (kept < 0) | (kept > rbg),
-            context,
-            lambda bad: f"a slice never lends {bad(kept)} RBGs of its {bad(rbg)}: kept_rbg must be from 0 to its rbg",
-        )
-    return most, kept
-
-
-def raise_where(bad: Tensor, context: SlicingContext, explain: Callable[[Reader], str]) -> None:
-    """Raise for the first breach. ``explain`` gets a function that reads a tensor of the same shape at that place."""
-    if bool(bad.any()):
-        place = _first(bad)
-        raise InfeasibleDecision(explain(lambda values: int(values[place])), context.drops.ids[place[0]])
-
-
-def _first(bad: Tensor) -> tuple[int, ...]:
-    return tuple(int(i) for i in bad.nonzero()[0])
 
 
 def _breached(user: Tensor, observation: SchedulingObservation) -> bool:

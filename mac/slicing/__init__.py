@@ -1,1 +1,34 @@
-"""Decides nothing itself: the problem of slicing, at every report how many RBGs each slice of a cell has."""
+"""Runs slice controllers: how many RBGs each slice of a cell has, decided at every report (TS 28.541 4.3.36).
+
+| name | holds |
+|---|---|
+| ``SlicingContext`` | what stays the same over a run, given to ``reset`` |
+| ``SlicingObservation`` | reports of the last interval, given to ``decide`` |
+| ``SlicingDecision`` | RBGs of each slice and the limits of lending, returned by ``decide`` |
+
+| module | provides |
+|---|---|
+| ``settings`` | slices, clock and rules, and what follows of them: number of RBGs, slots of an interval |
+| ``types`` | the three above |
+| ``problem`` | ``SlicingProblem``: sets the quotas and runs a scheduler under them |
+| ``feasible`` | checks and repairs of decisions |
+| ``tractor_score`` | the score of TRACTOR (arXiv 2312.07896) |
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .types import SlicingContext, SlicingDecision, SlicingObservation
+
+__all__ = ["SlicingContext", "SlicingDecision", "SlicingObservation"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a type at its first use, so that the metrics of this family need no torch."""
+    if name not in __all__:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    from . import types
+
+    return getattr(types, name)

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
 
 import torch
-from pydantic import Field as Limits
-from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
 from phy.power_consumption import PowerSettings
 from phy.random import Drops
-from phy.settings import STRICT
 
 from ..core.allocator_memory import AllocatorMemory, recall, remember
 from ..core.contracts import Allocator, Field, Outcome
@@ -25,49 +21,15 @@ from ..engine.engine import Engine
 from ..engine.outcome import Books, add_reports, fields_of
 from ..engine.state import COUNTERS, CellState, SlotOutcome
 from ..scheduling.decision_check import DecisionCheck
-from ..scheduling.feasible import repair_slicing, require_slicing
 from ..scheduling.observe import Quotas, context_of, observe
 from ..scheduling.types import SchedulingDecision, SchedulingObservation
 from ..traffic.queue_delay import DelayReport
-from .types import Service, SlicingContext, SlicingDecision, SlicingObservation
+from .feasible import repair_slicing, required_quotas
+from .settings import SlicingSettings
+from .types import SlicingContext, SlicingDecision, SlicingObservation
 
 _SERVED, _ARRIVED = COUNTERS.index("served_bits"), COUNTERS.index("demand_bits")
 _GRANTED, _REQUESTED = COUNTERS.index("granted_prbs"), COUNTERS.index("requested_prbs")
-
-
-@settings(frozen=True, config=STRICT)
-class SliceSettings:
-    """One slice."""
-
-    name: str
-    """Name, as user groups refer to it."""
-    service: Service
-    """Kind of service: embb, urllc or mmtc."""
-
-
-_TRACTOR_SLICES = (SliceSettings("mmtc", "mmtc"), SliceSettings("urllc", "urllc"), SliceSettings("embb", "embb"))
-
-
-@settings(frozen=True, config=STRICT)
-class SlicingSettings:
-    """The slice controller's clock and rules."""
-
-    slices: tuple[SliceSettings, ...] = Limits(default=_TRACTOR_SLICES, min_length=1, max_length=16)
-    """Slices, in the order in which they lie on the carrier."""
-    interval_s: float = Limits(default=0.25, gt=0, le=60)
-    """Time between reports, and so between decisions."""
-    rbg_prbs: int = Limits(default=3, ge=1, le=275)
-    """PRBs of an RBG; the last RBG has what is left."""
-    min_rbg: int = Limits(default=1, ge=0, le=275)
-    """RBGs that every slice keeps."""
-    unused: Literal["lost", "lent"] = "lost"
-    """What becomes of PRBs that a slice does not need. They are lent within the limits of the decision."""
-    held_reports: int = Limits(default=0, ge=0)
-    """Reports before the first decision counts; until then the quotas are equal."""
-    scheduler: str = "proportional_fair"
-    """Scheduler inside the slices: a scheduling allocator's name or module:Class."""
-    scheduler_params: dict[str, Any] = Limits(default_factory=dict)
-    """Its parameters."""
 
 
 @dataclass(frozen=True)
@@ -125,20 +87,9 @@ class SlicingProblem:
         self.engine, self.settings, self.scheduler, self.repair = engine, settings, scheduler, repair
         self.books = Books(engine, power)
         self.check = DecisionCheck.of(context_of(engine), engine.parts.block_slots, repair)
-        slot_s = engine.parts.carrier.slot_s
-        self.slots = round(settings.interval_s / slot_s)
-        if abs(self.slots * slot_s - settings.interval_s) > 1e-9 or self.slots < 1:
-            raise ValueError(
-                f"slicing.interval_s: {settings.interval_s} s is no whole number of slots of {slot_s} s; "
-                f"use a multiple of {slot_s}"
-            )
-        self.rbgs = -(-engine.prbs // settings.rbg_prbs)
-        if self.rbgs < settings.min_rbg * len(settings.slices):
-            raise ValueError(
-                f"slicing.min_rbg: {len(settings.slices)} slices of at least {settings.min_rbg} RBGs do not fit "
-                f"{self.rbgs} RBGs; lower min_rbg or rbg_prbs"
-            )
-        self._lends = settings.unused == "lent"
+        self.slots = settings.slots(engine.parts.carrier.slot_s)
+        self.rbgs = settings.rbgs(engine.prbs)
+        self._lends = settings.lends
         self._now: AllocatorMemory | None = None  # what the scheduler remembers now; None while that changes
         self._one = torch.ones(engine.shape, dtype=torch.float64, device=engine.device)
 
@@ -169,20 +120,9 @@ class SlicingProblem:
     @property
     def context(self) -> SlicingContext:
         """What allocators are reset with."""
-        return SlicingContext(
-            drops=self.drops,
-            cells=self.engine.cells,
-            slices=tuple(one.name for one in self.settings.slices),
-            services=tuple(one.service for one in self.settings.slices),
-            prbs=self.engine.prbs,
-            rbg_prbs=self.settings.rbg_prbs,
-            rbgs=self.rbgs,
-            min_rbg=self.settings.min_rbg,
-            interval_s=self.interval_s,
-            slot_s=self.engine.parts.carrier.slot_s,
-            device=self.engine.device,
-            dtype=self.engine.dtype,
-            lent=self._lends,
+        engine = self.engine
+        return SlicingContext.of(
+            self.settings, engine.parts.carrier, self.drops, engine.cells, engine.device, engine.dtype
         )
 
     def start(self) -> SlicingState:
@@ -246,7 +186,7 @@ class SlicingProblem:
         if self.repair:
             decided, mended = repair_slicing(decision, self.context)
         else:
-            decided, mended = require_slicing(decision, self.observe(state), self.context), none
+            decided, mended = required_quotas(decision, self.context), none
         return (SlicingDecision(state.rbg), none) if state.interval < self.settings.held_reports else (decided, mended)
 
     def _shares(self, decided: SlicingDecision) -> _Shares:

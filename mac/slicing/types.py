@@ -1,21 +1,24 @@
-"""What a slice controller sees at each report and what it answers."""
+"""Defines what a slice controller is given at ``reset``, observes at each report, and decides.
+
+B drops, C cells, S slices.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from phy.random import Drops
 
-Service = Literal["embb", "urllc", "mmtc"]
+from ..carrier import CarrierSettings
+from .settings import Service, SlicingSettings
 
 
 @dataclass(frozen=True)
 class SlicingContext:
-    """What stays the same over a run, given to ``reset``."""
+    """Holds what stays the same over a run; given to ``reset``."""
 
     drops: Drops
     cells: int
@@ -31,25 +34,56 @@ class SlicingContext:
     dtype: torch.dtype
     lent: bool = False  # PRBs that a slice does not need go to others, slot by slot; otherwise they stay idle
 
+    @classmethod
+    def of(
+        cls,
+        settings: SlicingSettings,
+        carrier: CarrierSettings,
+        drops: Drops,
+        cells: int,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> SlicingContext:
+        """Makes the context of a carrier with these slices.
+
+        Raises:
+            ValueError: the least quotas of the slices do not fit.
+        """
+        return cls(
+            drops=drops,
+            cells=cells,
+            slices=tuple(one.name for one in settings.slices),
+            services=tuple(one.service for one in settings.slices),
+            prbs=carrier.prbs,
+            rbg_prbs=settings.rbg_prbs,
+            rbgs=settings.rbgs(carrier.prbs),
+            min_rbg=settings.min_rbg,
+            interval_s=settings.interval_s,
+            slot_s=carrier.slot_s,
+            device=device,
+            dtype=dtype,
+            lent=settings.lends,
+        )
+
 
 @dataclass(frozen=True)
 class SlicingObservation:
-    """Reports of the last interval, per cell and slice. Before the first interval all sums are zero."""
+    """Holds the reports of the last interval, per cell and slice. Before the first interval all sums are zero."""
 
     interval: int
-    users: Tensor  # [B, C, S] attached users
+    users: Tensor  # [B, C, S] attached UEs
     rbg: Tensor  # [B, C, S] int64, quota now in force
     backlog_bits: Tensor  # [B, C, S] waiting at the end of the interval
     arrived_bits: Tensor  # [B, C, S] during the interval
     served_bits: Tensor  # [B, C, S] during the interval
     requested_prbs: Tensor  # [B, C, S] sum over the interval's slots
     granted_prbs: Tensor  # [B, C, S] sum over the interval's slots
-    bits_per_prb: Tensor  # [B, C, S] mean reported rate of the slice's users per PRB and slot; 0 without users
+    bits_per_prb: Tensor  # [B, C, S] mean reported rate of the slice's UEs per PRB and slot; 0 without UEs
 
 
 @dataclass(frozen=True)
 class SlicingDecision:
-    """RBGs of each slice in each cell, for the next interval, and the limits of lending where PRBs are lent."""
+    """Holds the RBGs of each slice in each cell for the next interval, and the limits of lending."""
 
     rbg: Tensor  # [B, C, S] int64, each >= min_rbg, sum over S <= rbgs
     most_rbg: Tensor | None = None  # [B, C, S] int64, rbg to rbgs: in no slot does a slice hold more PRBs than so many

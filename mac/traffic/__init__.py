@@ -1,7 +1,17 @@
-"""Traffic models: what arrives for whom, and when.
+"""Computes arrivals of packets, their queues and their delays.
 
-A model is a settings dataclass with ``packets(key, users, slots, slot_s)``, a pure function of its arguments in which
-every user has a stream of random numbers of his own and a longer horizon only appends.
+| module | computes | source |
+|---|---|---|
+| ``full_buffer`` | no packets: queues never empty | TR 36.814 A.2.1.3.2 |
+| ``constant_bit_rate``, ``poisson``, ``on_off`` | packets of one size | - |
+| ``ftp_model_3`` | files at Poisson times | TR 36.872 A.2.1.3 |
+| ``trace_replay``, ``trace``, ``trace_paths`` | packets of captures, their format, their files | arXiv 2312.07896 |
+| ``packets`` | ``Packets`` of a drop, ``Arrivals`` of a batch, slot by slot | - |
+| ``arrival_draws`` | random numbers and gaps of a UE | - |
+| ``queue_delay`` | delays of packets in the queues | - |
+
+A traffic model is a settings dataclass with ``packets(key, users, slots, slot_s)``, a pure function of its arguments in
+which every UE has a stream of random numbers of its own and a longer horizon only appends.
 """
 
 from __future__ import annotations
@@ -38,20 +48,20 @@ __all__ = [
 
 
 class TrafficModel(Protocol):
-    """What the engine asks of a traffic model."""
+    """Makes the packets of a group of UEs."""
 
     @property
     def full_buffer(self) -> bool:
-        """Whether the users always have data, and no packets are made."""
+        """Tells whether the UEs always have data, and no packets are made."""
         ...
 
     @property
     def mean_rate_bps(self) -> float | None:
-        """Long-run mean rate of a user in bit/s, None if unknown."""
+        """Returns the long-run mean rate of a UE in bit/s, None if unknown."""
         ...
 
     def packets(self, key: int, users: int, slots: int, slot_s: float) -> Packets:
-        """Arrivals of users ``0 .. users - 1`` in slots ``0 .. slots - 1``."""
+        """Draws the arrivals of UEs ``0 .. users - 1`` in slots ``0 .. slots - 1``."""
         ...
 
 
@@ -59,7 +69,7 @@ TrafficSettings = Annotated[
     FullBuffer | ConstantBitRate | Poisson | OnOff | FtpModel3 | TraceReplay,
     Field(discriminator="model"),
 ]
-"""Any traffic model, told apart by its ``model``."""
+"""Any traffic model; its ``model`` tells which."""
 
 TRAFFIC_MODELS: dict[str, type[TrafficModel]] = {
     "full_buffer": FullBuffer,
@@ -73,5 +83,5 @@ TRAFFIC_MODELS: dict[str, type[TrafficModel]] = {
 
 
 def describe() -> dict[str, str]:
-    """Name -> one line on every traffic model, the first of its docstring."""
+    """Returns one line on every traffic model by name, the first of its docstring."""
     return {name: (model.__doc__ or "").strip().splitlines()[0] for name, model in TRAFFIC_MODELS.items()}

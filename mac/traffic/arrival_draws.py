@@ -1,4 +1,7 @@
-"""What the stochastic models share: a key per user and arrivals with exponential gaps."""
+"""Draws random numbers of each UE, and arrivals with exponential gaps.
+
+U UEs; n arrivals.
+"""
 
 from __future__ import annotations
 
@@ -11,35 +14,35 @@ from phy.random import uniform
 from .packets import Floats, Ints, slot_of
 
 BLOCK = 256
-"""Numbers drawn at a time per user: bounds the memory; the result does not depend on it."""
+"""Numbers drawn at a time per UE: bounds the memory; the result does not depend on it."""
 
 
 def user_keys(key: int, users: int) -> Tensor:
-    """A key for each user, int64 ``[U]``; that of user 3 is the same however many users there are."""
+    """Draws a key for each UE, int64 ``[U]``; that of UE 3 is the same however many UEs there are."""
     unit = uniform(torch.tensor([key], dtype=torch.int64), (users,))[0]
     return (unit * 2.0**53).to(torch.int64)
 
 
 def uniforms(keys: Tensor, count: int, start: int = 0) -> Floats:
-    """Uniform numbers in (0, 1), ``[U, count]``, from the ``start``-th number of each user's stream."""
+    """Draws uniform numbers in (0, 1), ``[U, count]``, from the ``start``-th number of each UE's stream."""
     numbers: Floats = uniform(keys, (count,), start).numpy()
     return numbers
 
 
 def exponentials(keys: Tensor, count: int, start: int = 0) -> Floats:
-    """Exponential numbers of mean 1, ``[U, count]``, by the inverse distribution function."""
+    """Draws exponential numbers of mean 1, ``[U, count]``, by the inverse distribution function."""
     return np.asarray(-np.log(uniforms(keys, count, start)))
 
 
 def poisson_arrivals(keys: Tensor, mean_gap_s: float, slots: int, slot_s: float) -> tuple[Ints, Ints]:
-    """Slot and user of each arrival of independent Poisson processes, before slot ``slots``.
+    """Draws slot and UE of each arrival of independent Poisson processes, before slot ``slots``.
 
-    Gaps are drawn in blocks until every user is past the horizon, each block going on where the last one ended.
+    Gaps are drawn in blocks until every UE is past the horizon, each block going on where the last one ended.
     Hence a longer horizon only appends.
 
     Args:
-        keys: int64 ``[U]``, a key per user.
-        mean_gap_s: mean time between a user's arrivals.
+        keys: int64 ``[U]``, a key per UE.
+        mean_gap_s: mean time between a UE's arrivals.
         slots: horizon.
         slot_s: duration of a slot.
     """
@@ -49,26 +52,26 @@ def poisson_arrivals(keys: Tensor, mean_gap_s: float, slots: int, slot_s: float)
     while time_s.size and slot_of(time_s[:, -1], slot_s).min() < slots:
         gaps_s = mean_gap_s * exponentials(keys, BLOCK, start)
         time_s = np.cumsum(np.concatenate((time_s[:, -1:], gaps_s), axis=1), axis=1)[:, 1:]
-        found.append(before(slot_of(time_s, slot_s), slots))
+        found.append(before_slot(slot_of(time_s, slot_s), slots))
         start += BLOCK
-    return joined(found)
+    return concatenate_arrivals(found)
 
 
-def before(slot: Ints, slots: int) -> tuple[Ints, Ints]:
-    """Slot and user of the entries of ``slot`` ``[U, n]`` that lie before slot ``slots``."""
+def before_slot(slot: Ints, slots: int) -> tuple[Ints, Ints]:
+    """Returns slot and UE of the entries of ``slot [U, n]`` that lie before slot ``slots``."""
     user, column = np.nonzero(slot < slots)
     return slot[user, column], user
 
 
-def joined(parts: list[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
-    """The parts one after the other, also if there are none."""
+def concatenate_arrivals(parts: list[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
+    """Concatenates arrays of slots and UEs, also if there are none."""
     empty = np.zeros(0, dtype=np.int64)
     slots, users = zip(*[(empty, empty), *parts], strict=True)
     return np.concatenate(slots), np.concatenate(users)
 
 
-def ragged(count: Ints) -> tuple[Ints, Ints]:
-    """Row and place in its row of each element, where row i has ``count[i]``: (2, 1) -> (0, 0, 1), (0, 1, 0)."""
+def ragged_indices(count: Ints) -> tuple[Ints, Ints]:
+    """Returns row and column of each element where row i has ``count[i]``: (2, 1) -> (0, 0, 1), (0, 1, 0)."""
     row = np.repeat(np.arange(len(count)), count)
     first = np.cumsum(count) - count
     return row, np.arange(len(row)) - first[row]

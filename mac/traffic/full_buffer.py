@@ -1,4 +1,4 @@
-"""Traffic of users who always have something to receive."""
+"""Makes queues that are never empty: full-buffer traffic (TR 36.814 A.2.1.3.2)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pydantic.dataclasses import dataclass
 
 from phy.settings import STRICT
 
-from .packets import Packets, none
+from .packets import Packets, no_packets
 
 
 @dataclass(frozen=True, config=STRICT)
 class FullBuffer:
-    """Always data to send: the queue is refilled as fast as it is served.
+    """Refills the queue as fast as it is served: there are always data to send.
 
     The traffic of the 3GPP full-buffer evaluations (TR 36.814 Annex A.2.1.3.2). There are no packets; the engine
-    refills the queues of users for whom ``full_buffer`` is true.
+    refills the queues of UEs with ``full_buffer`` true.
     """
 
     full_buffer: ClassVar[bool] = True
@@ -26,9 +26,9 @@ class FullBuffer:
 
     @property
     def mean_rate_bps(self) -> float | None:
-        """Unknown: as much as is served."""
+        """Returns None: the rate is as much as is served."""
         return None
 
     def packets(self, key: int, users: int, slots: int, slot_s: float) -> Packets:
-        """No packets, whatever the arguments."""
-        return none()
+        """Returns no packets, whatever the arguments."""
+        return no_packets()

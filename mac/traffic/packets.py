@@ -1,4 +1,7 @@
-"""Packets as flat arrays, and the bytes and packets that arrive in each slot."""
+"""Holds packets as flat arrays, and sums the bytes and packets that arrive in each slot.
+
+B drops, U UEs, T slots; n packets.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,14 @@ _BORDER = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Packets:
-    """The arrivals of one drop, or of one group of users of a drop, ordered by slot.
+    """Holds the arrivals of one drop, or of one group of UEs of a drop, ordered by slot.
 
     Raises:
         ValueError: the arrays are not int64 of one length, or ``slot`` is negative or descends.
     """
 
     slot: Ints  # [n] slot in which the packet arrives, ascending
-    user: Ints  # [n] user to whom it belongs
+    user: Ints  # [n] UE of the packet
     bytes: Ints  # [n] its size
 
     def __post_init__(self) -> None:
@@ -44,12 +47,12 @@ class Packets:
 
 @dataclass(frozen=True, eq=False)
 class Arrivals:
-    """The packets of a batch of drops, one :class:`Packets` each, read block by block of slots."""
+    """Holds the packets of a batch of drops, one :class:`Packets` each, read block by block of slots."""
 
     drops: tuple[Packets, ...]
 
     def block(self, start_slot: int, slots: int, users: int) -> Tensor:
-        """Bytes that arrive in slots ``start_slot .. start_slot + slots - 1``, int64 ``[B, U, T]`` on the CPU.
+        """Sums the bytes that arrive in slots ``start_slot .. start_slot + slots - 1``, int64 ``[B, U, T]`` on the CPU.
 
         Raises:
             ValueError: a packet of the block belongs to a user beyond ``users``.
@@ -57,33 +60,34 @@ class Arrivals:
         return self._sum(start_slot, slots, users, weigh=True)
 
     def counts(self, start_slot: int, slots: int, users: int) -> Tensor:
-        """Packets that arrive in each of those slots, int64 ``[B, U, T]``; otherwise as :meth:`block`."""
+        """Counts the packets that arrive in each of those slots, int64 ``[B, U, T]``; otherwise as :meth:`block`."""
         return self._sum(start_slot, slots, users, weigh=False)
 
     def ends(self, start_slot: int, slots: int, users: int) -> Floats:
-        """Where each packet of those slots ends when the bytes of all of them are counted through, ``[n]``.
+        """Computes where each packet of those slots ends when the bytes of all of them are counted through, ``[n]``.
 
-        Packets stand by drop, user and slot, those of one user and slot in the order given; otherwise as :meth:`block`.
+        Packets are ordered by drop, user and slot, those of one user and slot in the order given; otherwise as
+        :meth:`block`.
         """
-        cells = self._cells(start_slot, slots, users)
-        sizes = [bytes_[np.argsort(cell, kind="stable")] for cell, bytes_ in cells]
+        entries = self._entries(start_slot, slots, users)
+        sizes = [bytes_[np.argsort(index, kind="stable")] for index, bytes_ in entries]
         return np.concatenate(sizes).cumsum().astype(np.float64)
 
     def most(self, slots: int, blocks: int) -> int:
-        """The most packets of all drops that arrive in so many consecutive blocks of ``slots`` slots."""
+        """Counts the most packets of all drops in ``blocks`` consecutive blocks of ``slots`` slots."""
         block = np.concatenate([packets.slot for packets in self.drops]) // slots
         total = np.concatenate((np.zeros(blocks, dtype=np.int64), np.bincount(block, minlength=1).cumsum()))
         return int((total[blocks:] - total[:-blocks]).max())
 
     def _sum(self, start: int, slots: int, users: int, weigh: bool) -> Tensor:
         out = np.zeros((len(self.drops), users * slots), dtype=np.int64)
-        for row, (cell, bytes_) in zip(out, self._cells(start, slots, users), strict=True):
+        for row, (index, bytes_) in zip(out, self._entries(start, slots, users), strict=True):
             # float64 weights are exact: no slot brings 2^53 bytes
-            row[:] = np.bincount(cell, bytes_ if weigh else None, minlength=users * slots)
+            row[:] = np.bincount(index, bytes_ if weigh else None, minlength=users * slots)
         return torch.from_numpy(out.reshape(len(self.drops), users, slots))
 
-    def _cells(self, start: int, slots: int, users: int) -> Iterator[tuple[Ints, Ints]]:
-        """Of each drop's packets in those slots the place in a flat ``[users * slots]``, and the bytes."""
+    def _entries(self, start: int, slots: int, users: int) -> Iterator[tuple[Ints, Ints]]:
+        """Yields of each drop's packets in those slots the index in a flat ``[users * slots]``, and the bytes."""
         for packets in self.drops:
             first, last = np.searchsorted(packets.slot, (start, start + slots))
             user = packets.user[first:last]
@@ -93,16 +97,16 @@ class Arrivals:
 
 
 def slot_of(time_s: Floats, slot_s: float) -> Ints:
-    """Slot in which something that happens at ``time_s`` falls, ``floor(time_s / slot_s)``."""
+    """Computes the slot of a time in s, ``floor(time_s / slot_s)``."""
     return np.floor(time_s / slot_s + _BORDER).astype(np.int64)
 
 
-def ordered(slot: Ints, user: Ints, size_bytes: Ints | int) -> Packets:
-    """Packets in their canonical order, by slot and then by user; packets of one user keep the order given.
+def sort_packets(slot: Ints, user: Ints, size_bytes: Ints | int) -> Packets:
+    """Sorts packets by slot and then by UE; packets of one UE keep the order given.
 
     Args:
         slot: ``[n]`` slots, in any order.
-        user: ``[n]`` users.
+        user: ``[n]`` UEs.
         size_bytes: sizes ``[n]``, or one size for all.
     """
     order = np.lexsort((user, slot))
@@ -110,23 +114,26 @@ def ordered(slot: Ints, user: Ints, size_bytes: Ints | int) -> Packets:
     return Packets(slot[order], user[order], size[order])
 
 
-def none() -> Packets:
-    """No packets at all."""
+def no_packets() -> Packets:
+    """Makes empty arrays of packets."""
     nothing = np.zeros(0, dtype=np.int64)
     return Packets(nothing, nothing, nothing)
 
 
 def merge(parts: Sequence[Packets], first_user: Sequence[int]) -> Packets:
-    """The packets of several groups of users of one drop as one.
+    """Merges the packets of several groups of UEs of one drop.
 
     Args:
-        parts: packets of each group, its users counted from 0.
-        first_user: number that user 0 of each group has in the drop.
+        parts: packets of each group, its UEs counted from 0.
+        first_user: number that UE 0 of each group has in the drop.
+
+    Raises:
+        ValueError: not one first user for each part.
     """
     if len(parts) != len(first_user):
         raise ValueError(f"merge takes one first_user for each part, given {len(parts)} and {len(first_user)}.")
     if not parts:
-        return none()
+        return no_packets()
     slot = np.concatenate([part.slot for part in parts])
     user = np.concatenate([part.user + first for part, first in zip(parts, first_user, strict=True)])
-    return ordered(slot, user, np.concatenate([part.bytes for part in parts]))
+    return sort_packets(slot, user, np.concatenate([part.bytes for part in parts]))

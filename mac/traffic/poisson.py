@@ -1,4 +1,4 @@
-"""Packets of one size that arrive independently of one another."""
+"""Makes packets of one size that arrive independently of one another."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from pydantic.dataclasses import dataclass
 from phy.settings import STRICT
 
 from .arrival_draws import poisson_arrivals, user_keys
-from .packets import Packets, ordered
+from .packets import Packets, sort_packets
 
 
 @dataclass(frozen=True, config=STRICT)
 class Poisson:
-    """Packets of one size with exponential gaps (a Poisson process per user)."""
+    """Makes packets of one size with exponential gaps: a Poisson process per UE."""
 
     full_buffer: ClassVar[bool] = False
 
     model: Literal["poisson"] = "poisson"
     """Name of the traffic model."""
     rate_bps: float = Field(default=1e6, ge=1.0, le=1e11)
-    """Mean rate of each user, bit/s."""
+    """Mean rate of each UE, bit/s."""
     packet_bytes: int = Field(default=1500, ge=1, le=65535)
     """Size of a packet."""
 
     @property
     def mean_rate_bps(self) -> float | None:
-        """Mean rate of each user, bit/s."""
+        """Returns the mean rate of each UE, bit/s."""
         return self.rate_bps
 
     def packets(self, key: int, users: int, slots: int, slot_s: float) -> Packets:
-        """Arrivals of ``users`` users, a pure function of ``key``; arguments as in ``ConstantBitRate.packets``."""
+        """Draws the arrivals of ``users`` UEs from ``key``; arguments as in ``ConstantBitRate.packets``."""
         gap_s = 8 * self.packet_bytes / self.rate_bps
         slot, user = poisson_arrivals(user_keys(key, users), gap_s, slots, slot_s)
-        return ordered(slot, user, self.packet_bytes)
+        return sort_packets(slot, user, self.packet_bytes)

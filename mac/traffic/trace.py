@@ -1,4 +1,4 @@
-"""Packet traces: captures, or the tables that Wireshark and tshark make of them, as TRACTOR has them.
+"""Reads packet traces: captures, or the tables that Wireshark and tshark make of them, as TRACTOR has them.
 
 Columns ``App name,No.,Time,Source,Destination,Protocol,Length`` as Wireshark exports them: Time in seconds since the
 start of the capture or since 1970, Length in bytes with the headers of the capture. Only Time, Source, Destination and
@@ -19,7 +19,7 @@ from socket import AF_INET, AF_INET6, inet_ntop
 import numpy as np
 from numpy.typing import NDArray
 
-from phy.csv_file import Form, Table, TableError, read_bytes, read_table
+from phy.csv_file import FileFormat, TableError, TextTable, read_bytes, read_table
 
 from .packets import Floats, Ints
 
@@ -47,7 +47,7 @@ _CAPTURES = tuple(map(bytes.fromhex, ("a1b2c3d4", "d4c3b2a1", "a1b23c4d", "4d3cb
 """First bytes of pcap files, of microseconds or nanoseconds, and of pcapng."""
 _RAW_IP = (12, 14, 101, 228, 229)
 """Link types without a header of their own."""
-_FORM = Form(
+_FORM = FileFormat(
     kind="a packet trace",
     required=("Time", "Source", "Destination", "Length"),
     aliases={
@@ -62,7 +62,7 @@ _FORM = Form(
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """The payload of a capture, in segments that fit a frame, ordered by time."""
+    """Holds the payload of a capture, in segments that fit a frame, ordered by time."""
 
     time_s: Floats  # [n] time since the first frame of the capture
     bytes: Ints  # [n] payload
@@ -71,7 +71,7 @@ class Trace:
 
 
 def load_trace(path: str | Path, ue_address: str = UE_ADDRESS, header_bytes: int = HEADER_BYTES) -> Trace:
-    """The payload packets of a capture; read once per process while the file does not change.
+    """Reads the payload packets of a capture, once per process while the file does not change.
 
     A frame that the UE did not send is downlink. Its payload is ``Length - header_bytes``; frames without payload are
     dropped. Captures on a host with segmentation or receive offload hold super-frames of many kilobytes that never
@@ -104,14 +104,14 @@ def load_trace(path: str | Path, ue_address: str = UE_ADDRESS, header_bytes: int
 
 @lru_cache(maxsize=256)
 def _load(path: Path, _modified_ns: int, _size: int, ue_address: str, header_bytes: int) -> Trace:
-    table = _of_capture(path) if _is_capture(path) else read_table(path, _FORM, TraceError)
+    table = _read_capture(path) if _is_capture(path) else read_table(path, _FORM, TraceError)
     ends = zip(table.columns["Source"], table.columns["Destination"], strict=True)
-    table = table.those([row for row, (source, destination) in enumerate(ends) if source or destination])
+    table = table.select_rows([row for row, (source, destination) in enumerate(ends) if source or destination])
     if not table.line:
         raise TraceError(f"{path}: no packet has an IP address.")
     time_s = _times(table)
     length = _lengths(table, header_bytes)
-    sent, received = (_names(table.columns[end], ue_address) for end in ("Source", "Destination"))
+    sent, received = (_is_ue(table.columns[end], ue_address) for end in ("Source", "Destination"))
     if not (sent | received).any():
         raise TraceError(f"{path}: no packet is to or from the UE {ue_address}; set ue_address.")
     order = np.argsort(time_s, kind="stable")
@@ -120,17 +120,17 @@ def _load(path: Path, _modified_ns: int, _size: int, ue_address: str, header_byt
     frame, payload = _segments(np.maximum(length[order] - header_bytes, 0), MTU_BYTES - header_bytes)
     arrays = time_s[frame], payload, ~sent[order][frame]
     for array in arrays:
-        array.setflags(write=False)  # the cache hands the same arrays to everybody
+        array.setflags(write=False)  # the cache returns the same arrays to all callers
     return Trace(*arrays, duration_s=float(time_s[-1] + gap_s) or 1.0)
 
 
 def _is_capture(path: Path) -> bool:
-    """Whether a file is a packet capture, which tools write in binary."""
+    """Tells whether a file is a packet capture, which tools write in binary."""
     return read_bytes(path, TraceError)[:4] in _CAPTURES
 
 
-def _of_capture(path: Path) -> Table:
-    """The IP packets of a pcap or pcapng file; those of other protocols have no addresses."""
+def _read_capture(path: Path) -> TextTable:
+    """Reads the IP packets of a pcap or pcapng file; those of other protocols have no addresses."""
     try:
         import dpkt
     except ImportError:
@@ -149,11 +149,11 @@ def _of_capture(path: Path) -> Table:
     if not rows:
         raise TraceError(f"{path}: the packet capture has no packet.")
     columns = dict(zip(_FORM.required, zip(*rows, strict=True), strict=True))
-    return Table(path, tuple(range(1, len(rows) + 1)), columns, TraceError, "packet")
+    return TextTable(path, tuple(range(1, len(rows) + 1)), columns, TraceError, "packet")
 
 
 def _packet(link: int, data: bytes) -> tuple[str, str, str]:
-    """Source, destination and length of a packet as it was sent, also where the capture holds but its beginning.
+    """Reads source, destination and length of a packet as it was sent, also where the capture holds but its beginning.
 
     Args:
         link: type of the link layer (tcpdump.org/linktypes.html).
@@ -181,13 +181,13 @@ def _packet(link: int, data: bytes) -> tuple[str, str, str]:
     return inet_ntop(family, ip.src), inet_ntop(family, ip.dst), str(max(len(data), before + size))
 
 
-def _names(column: Sequence[str], ue_address: str) -> NDArray[np.bool_]:
-    """Rows whose address is the UE's; tshark puts a comma between those of a tunnel's inner and outer headers."""
+def _is_ue(column: Sequence[str], ue_address: str) -> NDArray[np.bool_]:
+    """Finds the rows with the UE's address; tshark puts a comma between those of a tunnel's inner and outer headers."""
     return np.array([ue_address in entry.split(",") for entry in column], dtype=np.bool_)
 
 
-def _times(table: Table) -> Floats:
-    """Time of each row in seconds since 0 or, where they are dates, since the first."""
+def _times(table: TextTable) -> Floats:
+    """Reads the time of each row in seconds since 0 or, where they are dates, since the first."""
     time_s = table.numbers("Time")
     start_s = float(time_s.min())
     if start_s >= _EPOCH_TO_S:
@@ -207,8 +207,8 @@ def _times(table: Table) -> Floats:
     return time_s
 
 
-def _require_order(table: Table, time_s: Floats) -> None:
-    """Refuse times that go back by too much, and those of which too many do."""
+def _require_order(table: TextTable, time_s: Floats) -> None:
+    """Refuses times that go back by too much or too often."""
     newest_s = np.maximum.accumulate(time_s)
     far = newest_s - time_s > _DISORDER_S
     if far.any():
@@ -227,7 +227,7 @@ def _require_order(table: Table, time_s: Floats) -> None:
         )
 
 
-def _lengths(table: Table, header_bytes: int) -> Ints:
+def _lengths(table: TextTable, header_bytes: int) -> Ints:
     hint = "No frame is longer than an IP datagram and its headers."
     length = table.numbers("Length", 0.0, MAX_IP_BYTES + header_bytes, hint)
     broken = length != np.floor(length)
@@ -238,7 +238,7 @@ def _lengths(table: Table, header_bytes: int) -> Ints:
 
 
 def _segments(payload: Ints, most: int) -> tuple[Ints, Ints]:
-    """Frame and size of each segment of at most ``most`` bytes; a frame without payload has none."""
+    """Computes frame and size of each segment of at most ``most`` bytes; a frame without payload has none."""
     count = -(-payload // most)
     frame = np.repeat(np.arange(len(payload)), count)
     size = np.full(len(frame), most, dtype=np.int64)
@@ -248,4 +248,4 @@ def _segments(payload: Ints, most: int) -> tuple[Ints, Ints]:
 
 
 class TraceError(TableError):
-    """A measurement file that cannot be used. Says which file, where possible which line, and what to do."""
+    """Reports a measurement file that cannot be used: which file, where possible which line, and what to do."""

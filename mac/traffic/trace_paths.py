@@ -18,14 +18,14 @@ _MOST_PLACES = 100_000  # entries looked at for a pattern: below /proc or / ther
 
 
 def search_folders(folders: Sequence[str | Path] = ()) -> list[Path]:
-    """Folders searched in this order: those given, that of ``FAIRWAVE_DATA``, ``data``, ``../shared/data``."""
+    """Lists the folders to search in order: those given, that of ``FAIRWAVE_DATA``, ``data``, ``../shared/data``."""
     variable = os.environ.get(DATA_VARIABLE, "")
     extra = [variable] if variable else []
     return [Path(folder).absolute() for folder in (*folders, *extra, "data", "../shared/data")]
 
 
 def resolve(patterns: Sequence[str], folders: Sequence[str | Path] = ()) -> list[Path]:
-    """Files that match the patterns, absolute, each once, in the order of their names.
+    """Finds the files that match the patterns, absolute, each once, in the order of their names.
 
     Each pattern is a path or a glob (``*``, ``?``, ``[...]``, ``**``), absolute or relative. A relative one is looked
     for in :func:`search_folders`; the first folder that has a match supplies all of that pattern's files.
@@ -35,17 +35,17 @@ def resolve(patterns: Sequence[str], folders: Sequence[str | Path] = ()) -> list
     """
     places = search_folders(folders)
     found = {path for pattern in patterns for path in _match(pattern, places)}
-    # by name first: the order decides which user replays which file and should not depend on where they lie
+    # by name first: the order decides which UE replays which file and should not depend on their folders
     return sorted(found, key=lambda path: (path.name, str(path)))
 
 
 def _match(pattern: str, places: Sequence[Path]) -> list[Path]:
     if Path(pattern).is_absolute():
-        if files := matching(Path(pattern)):
+        if files := match_files(Path(pattern)):
             return files
         raise TraceError(f"no file matches '{pattern}'.")
     for place in places:
-        if files := matching(place / pattern):
+        if files := match_files(place / pattern):
             return files
     searched = ", ".join(str(place) for place in places)
     raise TraceError(
@@ -54,8 +54,8 @@ def _match(pattern: str, places: Sequence[Path]) -> list[Path]:
     )
 
 
-def matching(path: Path) -> list[Path]:
-    """The files that an absolute path or pattern matches.
+def match_files(path: Path) -> list[Path]:
+    """Finds the files that an absolute path or pattern matches.
 
     Raises:
         TraceError: they are more than ``MOST_FILES``.
@@ -73,7 +73,7 @@ def matching(path: Path) -> list[Path]:
 
 
 def _places(pattern: Path) -> Iterator[Path]:
-    """What a pattern matches, and every folder that ``**`` leads through; it follows no symbolic link."""
+    """Yields what a pattern matches, and every folder that ``**`` leads through; follows no symbolic link."""
     if "**" not in pattern.parts:
         yield from map(Path, glob.iglob(str(pattern)))
         return

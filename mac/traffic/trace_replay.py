@@ -1,4 +1,4 @@
-"""Replay of packet traces."""
+"""Makes packets by replaying captures."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pydantic.dataclasses import dataclass
 
 from phy.settings import STRICT
 
-from .arrival_draws import ragged, uniforms, user_keys
-from .packets import Floats, Ints, Packets, none, ordered, slot_of
+from .arrival_draws import ragged_indices, uniforms, user_keys
+from .packets import Floats, Ints, Packets, no_packets, slot_of, sort_packets
 from .trace import HEADER_BYTES, UE_ADDRESS, TraceError, load_trace
 from .trace_paths import resolve
 
@@ -24,7 +24,7 @@ _SHORTEST_LOOP_S = 1e-3
 
 @dataclass(frozen=True, config=STRICT)
 class TraceReplay:
-    """Replay of packet traces in the TRACTOR format: each user plays a random trace of those given.
+    """Replays packet traces in the TRACTOR format: each UE plays a random trace of those given.
 
     The rules of the format are those of :func:`mac.traffic.trace.load_trace`.
     """
@@ -40,34 +40,34 @@ class TraceReplay:
     ue_address: str = Field(default=UE_ADDRESS, min_length=1)
     """Address of the UE in the traces; a packet from any other source is downlink."""
     start: Literal["begin", "random"] = "random"
-    """Where in the trace each user starts."""
+    """Where in the trace each UE starts."""
     header_bytes: int = Field(default=HEADER_BYTES, ge=0, le=1000)
     """Headers contained in each packet's Length, taken off to get the payload."""
     loop: bool = True
-    """Whether the trace starts over at its end; otherwise the user falls silent."""
+    """Whether the trace starts over at its end; otherwise the UE has no more packets."""
     speed: float = Field(default=1.0, ge=1e-3, le=1e3)
     """Playing speed: 2 brings the same packets in half the time, at twice the rate."""
 
     @property
     def mean_rate_bps(self) -> float | None:
-        """Mean over the files, bit/s; None unless the trace is looped and the files can be found."""
+        """Returns the mean rate over the files, bit/s; None unless the trace is looped and the files can be found."""
         try:
-            tapes = self._tapes() if self.loop else []
+            traces = self._traces() if self.loop else []
         except TraceError:
             return None
-        return float(np.mean([8 * tape.bytes.sum() / tape.duration_s for tape in tapes])) if tapes else None
+        return float(np.mean([8 * trace.bytes.sum() / trace.duration_s for trace in traces])) if traces else None
 
     def expected_packets(self, time_s: float) -> float:
-        """Packets of a user in ``time_s`` seconds, mean over the files; 0 while the files cannot be used."""
+        """Computes the packets of a UE in ``time_s`` seconds, mean over the files; 0 while the files cannot be used."""
         try:
-            tapes = self._tapes()
+            traces = self._traces()
         except TraceError:
             return 0.0
-        laps = [time_s / tape.duration_s if self.loop else min(1.0, time_s / tape.duration_s) for tape in tapes]
-        return float(np.mean([lap * len(tape.bytes) for lap, tape in zip(laps, tapes, strict=True)]))
+        laps = [time_s / trace.duration_s if self.loop else min(1.0, time_s / trace.duration_s) for trace in traces]
+        return float(np.mean([lap * len(trace.bytes) for lap, trace in zip(laps, traces, strict=True)]))
 
-    def located(self, folders: Sequence[str | Path] = ()) -> TraceReplay:
-        """A copy whose ``files`` are absolute paths; every file is read once, so that a bad one is found here.
+    def locate(self, folders: Sequence[str | Path] = ()) -> TraceReplay:
+        """Returns a copy whose ``files`` are absolute paths; reads every file once, so that a bad one is found here.
 
         Args:
             folders: searched before the data folders, see :func:`mac.traffic.trace_paths.resolve`.
@@ -76,41 +76,41 @@ class TraceReplay:
             TraceError: a pattern matches nothing, a file cannot be used, or has no packet in the chosen direction.
         """
         found = dataclasses.replace(self, files=tuple(str(path) for path in resolve(self.files, folders)))
-        found._tapes()
+        found._traces()
         return found
 
     def packets(self, key: int, users: int, slots: int, slot_s: float) -> Packets:
-        """Arrivals of ``users`` users, a pure function of ``key`` and the files' contents and order.
+        """Draws the arrivals of ``users`` UEs, a pure function of ``key`` and the files' contents and order.
 
         Args:
             key: key of the drop's traffic, as from ``phy.random.stream_key``.
-            users: number of users.
+            users: number of UEs.
             slots: horizon; a longer one only appends.
             slot_s: duration of a slot.
 
         Raises:
-            TraceError: as :meth:`located`.
+            TraceError: as :meth:`locate`.
         """
         if not users:
-            return none()
-        tapes = self._tapes()
+            return no_packets()
+        traces = self._traces()
         choice, where = uniforms(user_keys(key, users), 2).T
-        tape_of_user = np.minimum((choice * len(tapes)).astype(np.int64), len(tapes) - 1)
+        trace_of_user = np.minimum((choice * len(traces)).astype(np.int64), len(traces) - 1)
         if self.start == "begin":
             where = np.zeros(users)
         parts: list[tuple[Ints, Ints, Ints]] = []
-        for number, tape in enumerate(tapes):
-            listeners = np.nonzero(tape_of_user == number)[0]
-            row, packet, time_s = tape.play(where[listeners] * tape.duration_s, slots * slot_s, self.loop)
-            parts.append((slot_of(time_s, slot_s), listeners[row], tape.bytes[packet]))
+        for number, trace in enumerate(traces):
+            users_of_trace = np.nonzero(trace_of_user == number)[0]
+            row, packet, time_s = trace.play(where[users_of_trace] * trace.duration_s, slots * slot_s, self.loop)
+            parts.append((slot_of(time_s, slot_s), users_of_trace[row], trace.bytes[packet]))
         slot, user, size = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         near = slot < slots
-        return ordered(slot[near], user[near], size[near])
+        return sort_packets(slot[near], user[near], size[near])
 
-    def _tapes(self) -> list[_Tape]:
-        return [self._tape(path) for path in resolve(self.files)]
+    def _traces(self) -> list[_PlayableTrace]:
+        return [self._trace(path) for path in resolve(self.files)]
 
-    def _tape(self, path: Path) -> _Tape:
+    def _trace(self, path: Path) -> _PlayableTrace:
         trace = load_trace(path, self.ue_address, self.header_bytes)
         if self.loop and trace.duration_s < _SHORTEST_LOOP_S:
             raise TraceError(
@@ -120,29 +120,29 @@ class TraceReplay:
         wanted: NDArray[np.bool_] = trace.downlink == (self.direction == "downlink")
         if not wanted.any():
             raise TraceError(f"{path}: no {self.direction} packet with payload for the UE {self.ue_address}.")
-        return _Tape(trace.time_s[wanted] / self.speed, trace.bytes[wanted], trace.duration_s / self.speed)
+        return _PlayableTrace(trace.time_s[wanted] / self.speed, trace.bytes[wanted], trace.duration_s / self.speed)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Tape:
-    """The packets of one direction of a trace, in playing time."""
+class _PlayableTrace:
+    """Holds the packets of one direction of a trace, in playing time."""
 
     time_s: Floats  # [n] ascending
     bytes: Ints  # [n]
     duration_s: float
 
     def play(self, offset_s: Floats, horizon_s: float, loop: bool) -> tuple[Ints, Ints, Floats]:
-        """Listener, packet and time since the listener's start of all packets up to the horizon at least.
+        """Returns UE, packet and time since the UE's start of all packets up to the horizon at least.
 
         Args:
-            offset_s: ``[U]`` place on the tape where each listener starts, less than ``duration_s``.
+            offset_s: ``[U]`` time in the trace at which each UE starts, less than ``duration_s``.
             horizon_s: playing time needed.
-            loop: whether the tape starts over at its end.
+            loop: whether the trace starts over at its end.
         """
         first = np.searchsorted(self.time_s, offset_s)
         laps, rest_s = np.divmod(offset_s + horizon_s, self.duration_s)
         end = laps.astype(np.int64) * len(self.time_s) + np.searchsorted(self.time_s, rest_s)
         end = end if loop else np.full_like(end, len(self.time_s))
-        listener, position = ragged(np.maximum(end - first, 0))
-        lap, packet = np.divmod(first[listener] + position, len(self.time_s))
-        return listener, packet, self.time_s[packet] + lap * self.duration_s - offset_s[listener]
+        user, position = ragged_indices(np.maximum(end - first, 0))
+        lap, packet = np.divmod(first[user] + position, len(self.time_s))
+        return user, packet, self.time_s[packet] + lap * self.duration_s - offset_s[user]

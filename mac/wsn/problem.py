@@ -1,8 +1,10 @@
-"""The family of sensor fields: every round, who fuses, who sends to whom, and what that costs the batteries.
+"""Runs a round of sensor fields: packets up a tree of nodes, fusion at heads, energy from batteries.
 
-A round: every live node that senses something makes a packet; packets go up the tree that the allocator chose, fused
-by heads; whoever cannot pay for its part fails, its packets are lost, and it dies with what it had. Without charge, or
-broken, a node is dead for good. Energies are float64: the ledger adds up to what the batteries lost.
+Every live node that senses something makes a packet; packets go up the tree that the allocator chose, fused by heads. A
+node that cannot pay for its part fails: its packets are lost, and it dies with what it had. Without charge, or broken,
+a node is dead for good. Energies are float64: the ledger adds up to what the batteries lost.
+
+B drops, N nodes; 7 causes of :data:`~mac.wsn.energy_ledger.CAUSES`.
 """
 
 from __future__ import annotations
@@ -19,10 +21,10 @@ from phy.sensors.packet_error import SensorLinkSettings, packet_success
 from phy.sensors.radio_energy import SensorRadioSettings
 
 from ..core.contracts import Field, Outcome
-from .energy_ledger import CAUSES, Round, control_j, costs, pay
+from .energy_ledger import CAUSES, Payment, RoundTraffic, control_j, drain_batteries, round_costs
 from .feasible import require_wsn
-from .node_geometry import apart_m2, hop_m2
-from .routing import above, arrives, packet_loads
+from .node_geometry import squared_distance_m2, squared_hop_m2
+from .routing import is_delivered, packet_loads, parent_column
 from .settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
 from .types import NO_WAY, WsnContext, WsnDecision, WsnObservation
 
@@ -35,7 +37,7 @@ FIELDS: Mapping[str, Field] = {
     "left_j": Field(("user",), "J", "last", "charge at the window's end"),
     "alive": Field((), "1", "last", "live nodes at the window's end"),
     "heads": Field((), "1", "sum", "heads, summed over rounds"),
-    "parent": Field(("user",), "1", "last", "parent in the window's last round: a node, -1 the sink, -2 nobody"),
+    "parent": Field(("user",), "1", "last", "parent in the window's last round: a node, -1 the sink, -2 none"),
     "head": Field(("user",), "1", "last", "whether a node was head in the window's last round"),
     "spread_at_first_death_j2": Field((), "J^2", "last", "variance of the charges after the round of the first death"),
 }
@@ -43,7 +45,7 @@ FIELDS: Mapping[str, Field] = {
 
 @dataclass(frozen=True)
 class WsnParts:
-    """What a field is made of."""
+    """Holds positions and settings of a batch of sensor fields."""
 
     drops: Drops
     position_m: Tensor  # [B, N, 2] float64
@@ -61,7 +63,7 @@ class WsnParts:
 
 @dataclass(frozen=True)
 class WsnState:
-    """A batch of fields at the start of a round."""
+    """Holds a batch of sensor fields at the start of a round."""
 
     round: int
     energy_j: Tensor  # [B, N] float64
@@ -72,11 +74,10 @@ class WsnState:
 
 
 @dataclass(frozen=True)
-class _After:
-    """What a round left behind."""
+class _Results:
+    """Holds the results of a round."""
 
-    paid_j: Tensor  # [B, 7, N]
-    left_j: Tensor  # [B, N] before harvesting
+    payment: Payment
     gained_j: Tensor  # [B, N]
     energy_j: Tensor  # [B, N]
     alive: Tensor  # [B, N] bool
@@ -85,7 +86,7 @@ class _After:
 
 
 class WsnProblem:
-    """One decision a round on a batch of fields."""
+    """Runs a batch of sensor fields, with one decision a round."""
 
     def __init__(self, parts: WsnParts) -> None:
         self.parts = parts
@@ -112,74 +113,76 @@ class WsnProblem:
 
     @property
     def interval_s(self) -> float:
-        """A round."""
+        """Returns the length of a round in s."""
         return self.parts.round_s
 
     @property
     def fields(self) -> Mapping[str, Field]:
-        """Extras of the outcome."""
+        """Returns the descriptions of the outcome's extras."""
         return FIELDS
 
     def start(self) -> WsnState:
-        """Round 0, everybody charged; whoever has no charge is dead already."""
+        """Starts at round 0 with full charges; nodes without charge are dead."""
         alive = self.initial_j > 0
         nothing = torch.full(self.shape[:1], math.nan, dtype=torch.float64, device=self.parts.device)
         return self._observed(0, self.initial_j, alive & (self._break_round > 0), nothing)
 
     def observe(self, state: WsnState, /) -> WsnObservation:
-        """What the nodes know."""
+        """Returns what the nodes know at the start of the round."""
         return state.observation
 
     def step(self, state: WsnState, decision: WsnDecision, /) -> tuple[WsnState, Outcome]:
-        """Check the decision and live through a round.
+        """Checks the decision and runs a round.
 
         Raises:
-            InfeasibleDecision: a dead head, a way that does not exist or never ends.
+            InfeasibleDecision: a dead head, or a route that does not end at the sink.
         """
         decision = require_wsn(decision, state.observation, self.context)
         round_ = self._traffic(state, decision)
-        left, paid, whole = pay(state.energy_j, *self._costs(state, round_, decision))
-        passes = whole & round_.alive & (round_.loads.sent > 0) & self._received(state, round_)
-        delivered = arrives(round_.up, passes) & state.sensed
-        gained = self._harvest(state, left)
-        energy = left + gained
+        payment = drain_batteries(state.energy_j, *self._costs(state, round_, decision))
+        passes = payment.whole & round_.alive & (round_.loads.sent > 0) & self._received(state, round_)
+        delivered = is_delivered(round_.up, passes) & state.sensed
+        gained = self._harvest(state, payment.left_j)
+        energy = payment.left_j + gained
         alive = state.alive & (energy > _EMPTY * self.initial_j) & (state.round + 1 < self._break_round)
-        after = _After(paid, left, gained, energy, alive, delivered, self._spread(state, alive, energy))
-        return self._observed(state.round + 1, energy, alive, after.spread_j2), self._outcome(state, decision, after)
+        results = _Results(payment, gained, energy, alive, delivered, self._spread(state, alive, energy))
+        return self._observed(state.round + 1, energy, alive, results.spread_j2), self._outcome(
+            state, decision, results
+        )
 
-    def _traffic(self, state: WsnState, decision: WsnDecision) -> Round:
-        up = above(decision.parent) * state.alive
+    def _traffic(self, state: WsnState, decision: WsnDecision) -> RoundTraffic:
+        up = parent_column(decision.parent) * state.alive
         own = state.sensed.to(torch.float64)
         fused = own * self.parts.account.fuse_own
         fused = fused if decision.fuses_own is None else fused * decision.fuses_own
-        hop = hop_m2(self.position_m, state.observation.sink_m, up)
-        return Round(state.alive, up, decision.head, own, fused, packet_loads(up, decision.head, own), hop)
+        hop = squared_hop_m2(self.position_m, state.observation.sink_m, up)
+        return RoundTraffic(state.alive, up, decision.head, own, fused, packet_loads(up, decision.head, own), hop)
 
-    def _costs(self, state: WsnState, round_: Round, decision: WsnDecision) -> tuple[Tensor, Tensor]:
+    def _costs(self, state: WsnState, round_: RoundTraffic, decision: WsnDecision) -> tuple[Tensor, Tensor]:
         account, radio = self.parts.account, self.parts.radio
         control = None
         if account.control_bits:
             places = self.position_m, state.observation.sink_m
             control = control_j(decision.control, round_, radio, account.control_bits, *places)
-        return costs(round_, radio, account, control)
+        return round_costs(round_, radio, account, control)
 
-    def _received(self, state: WsnState, round_: Round) -> Tensor:
-        """Whose sending gets through the air, bool ``[B, N]``."""
+    def _received(self, state: WsnState, round_: RoundTraffic) -> Tensor:
+        """Draws whose sending is received, bool ``[B, N]``."""
         if self.parts.link.model == "none":
             return round_.alive
-        luck = uniform(self._keys["wsn/loss"], self.shape[1:], start=state.round * self.shape[1])
+        draw = uniform(self._keys["wsn/loss"], self.shape[1:], start=state.round * self.shape[1])
         bits = int(self.context.packet_bits)
-        return luck < packet_success(self.parts.link, self.drops, round_.up - 1, round_.hop_m2, bits)
+        return draw < packet_success(self.parts.link, self.drops, round_.up - 1, round_.hop_m2, bits)
 
     def _harvest(self, state: WsnState, left: Tensor) -> Tensor:
-        """What live nodes gain, up to their charge at the start."""
+        """Computes the energy that live nodes harvest, up to their charge at the start, ``[B, N]`` in J."""
         battery = self.parts.battery
         if battery.harvest_j == 0.0:
             return torch.zeros_like(left)
         mean = battery.harvest_j
         if battery.harvest_period_rounds:
-            turn = 2.0 * math.pi * state.round / battery.harvest_period_rounds
-            mean *= math.pi * max(0.0, math.sin(turn))
+            angle = 2.0 * math.pi * state.round / battery.harvest_period_rounds
+            mean *= math.pi * max(0.0, math.sin(angle))
         return torch.minimum(mean * (state.alive & (left > 0)).to(left.dtype), (self.initial_j - left).clamp(min=0.0))
 
     def _spread(self, state: WsnState, alive: Tensor, energy: Tensor) -> Tensor:
@@ -190,21 +193,21 @@ class WsnProblem:
         off = energy - energy.sum(1, keepdim=True) / nodes  # Tensor.var() rounds by the size of the batch
         return torch.where(first, off.square().sum(1) / nodes, state.spread_j2)
 
-    def _outcome(self, state: WsnState, decision: WsnDecision, after: _After) -> Outcome:
+    def _outcome(self, state: WsnState, decision: WsnDecision, results: _Results) -> Outcome:
         bits = float(self.parts.account.packet_bits)
-        arrived, count = after.delivered.to(torch.float64), after.alive.sum(1)
+        arrived, count = results.delivered.to(torch.float64), results.alive.sum(1)
         extras = {
             "life_rounds": state.alive.to(torch.float64),
-            "ledger_j": after.paid_j,
-            "harvested_j": after.gained_j,
-            "left_j": after.energy_j,
+            "ledger_j": results.payment.paid_j,
+            "harvested_j": results.gained_j,
+            "left_j": results.energy_j,
             "alive": count.to(torch.float64),
             "heads": decision.head.sum(1).to(torch.float64),
             "parent": torch.where(state.alive, decision.parent, NO_WAY),
             "head": decision.head,
-            "spread_at_first_death_j2": after.spread_j2,
+            "spread_at_first_death_j2": results.spread_j2,
         }
-        spent = (state.energy_j - after.left_j).sum(1)
+        spent = (state.energy_j - results.payment.left_j).sum(1)
         served, demand, nothing = arrived * bits, state.sensed.to(arrived.dtype) * bits, torch.zeros_like(arrived)
         return Outcome(served, demand, arrived, nothing, spent, extras, over=not bool(count.any()))
 
@@ -223,14 +226,14 @@ class WsnProblem:
             return alive & (uniform(self._keys["wsn/sense"], (nodes,), start=round_ * nodes) < sensing.probability)
         extent = torch.tensor(self.parts.extent_m, dtype=torch.float64, device=alive.device)
         event = uniform(self._keys["wsn/event"], (2,), start=2 * round_) * extent
-        return alive & (apart_m2(self.position_m, event[:, None]) <= sensing.event_radius_m**2)
+        return alive & (squared_distance_m2(self.position_m, event[:, None]) <= sensing.event_radius_m**2)
 
     def _sink(self, round_: int) -> Tensor:
         one = torch.tensor(self.parts.sink.place_m(round_), dtype=torch.float64, device=self.parts.device)
         return one.expand(self.shape[0], 2)
 
     def _lives(self) -> Tensor:
-        """Round from which each node is broken, int64 ``[B, N]``."""
+        """Draws the round from which each node is broken, int64 ``[B, N]``."""
         mean = self.parts.failures.mean_life_rounds
         if mean is None:
             return torch.full(self.shape, 2**62, dtype=torch.int64, device=self.parts.device)
@@ -239,9 +242,9 @@ class WsnProblem:
 
 
 def initial_charge(drops: Drops, battery: BatterySettings, nodes: int) -> Tensor:
-    """Charges at the start in J, float64 ``[B, N]``; the streams are "wsn/advanced" and "wsn/charge".
+    """Draws the charges at the start in J, float64 ``[B, N]``; the streams are "wsn/advanced" and "wsn/charge".
 
-    Exactly ``round(m N)`` nodes are advanced, so that fields differ in which ones and not in how many.
+    Exactly ``round(m N)`` nodes are advanced, so that drops differ in which nodes are advanced and not in how many.
     """
     rank = uniform(drops.keys("wsn/advanced"), (nodes,)).argsort(-1).argsort(-1)
     advanced = (rank < round(battery.advanced_share * nodes)).to(torch.float64)  # a number times a bool is float32

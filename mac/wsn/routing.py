@@ -1,8 +1,10 @@
-"""Packets on their way up a tree: how many each node sends and receives, and which of them arrive.
+"""Computes packets on their way up a tree: how many each node sends and receives, and which of them arrive.
 
 A node's parent is another node or the sink. Heads fuse what they receive and their own packet into one; others pass
 every packet on. The tree is walked one hop at a time for all nodes at once, as many hops as it has. The sink is column
 0 and node n column n + 1, so that nothing has to be masked: a mask costs as much as ten additions.
+
+B drops, N nodes.
 """
 
 from __future__ import annotations
@@ -14,64 +16,64 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Loads:
-    """Packets of a round, float64 ``[B, N]`` each."""
+class PacketLoads:
+    """Holds the packets of a round, float64 ``[B, N]`` each."""
 
     received: Tensor
     sent: Tensor
 
 
-def above(parent: Tensor) -> Tensor:
-    """Column of what is above each node, int64 ``[B, N]``: n + 1 for node n, 0 for the sink or nobody.
+def parent_column(parent: Tensor) -> Tensor:
+    """Computes the column of each node's parent, int64 ``[B, N]``: n + 1 for node n, 0 for the sink or no parent.
 
     Args:
-        parent: int64 ``[B, N]``, negative for the sink or nobody.
+        parent: int64 ``[B, N]``, negative for the sink or no parent.
     """
     return parent.clamp(min=-1, max=parent.shape[1] - 1).add_(1)
 
 
-def packet_loads(up: Tensor, head: Tensor, own: Tensor) -> Loads:
-    """Packets that each node receives and sends.
+def packet_loads(up: Tensor, head: Tensor, own: Tensor) -> PacketLoads:
+    """Counts the packets that each node receives and sends.
 
     Args:
-        up: of :func:`above`, without circles (:func:`climbs`).
+        up: of :func:`parent_column`, without circles (:func:`ends_at_sink`).
         head: bool ``[B, N]``.
         own: ``[B, N]`` packets that each node makes itself, 0 or 1; 0 for the dead.
     """
     most = torch.where(head, 1.0, torch.inf).to(own.dtype)
     sent = own
     while True:
-        received = to_parents(sent, up)
+        received = sum_of_children(sent, up)
         now = torch.minimum(own + received, most)
         if torch.equal(now, sent):
-            return Loads(received, sent)
+            return PacketLoads(received, sent)
         sent = now
 
 
-def arrives(up: Tensor, passes: Tensor) -> Tensor:
-    """Whose packets reach the sink, bool ``[B, N]``: if every node on the way sends with success.
+def is_delivered(up: Tensor, passes: Tensor) -> Tensor:
+    """Tells whose packets reach the sink, bool ``[B, N]``: those of nodes on whose whole route sending succeeds.
 
     Args:
-        up: of :func:`above`.
-        passes: bool ``[B, N]`` whether what a node sends is received; false for those that send to nobody.
+        up: of :func:`parent_column`.
+        passes: bool ``[B, N]``, nodes whose sending succeeds; false for those without a parent.
     """
-    fine = passes
+    delivered = passes
     while True:
-        now = passes & with_sink(fine, True).gather(1, up)
-        if torch.equal(now, fine):
-            return fine
-        fine = now
+        now = passes & prepend_sink(delivered, True).gather(1, up)
+        if torch.equal(now, delivered):
+            return delivered
+        delivered = now
 
 
-def climbs(up: Tensor) -> Tensor:
-    """Who gets to the end of its way, bool ``[B, N]``; not those on a circle or on the way to one.
+def ends_at_sink(up: Tensor) -> Tensor:
+    """Tells which routes end at the sink, bool ``[B, N]``; not those on a circle or on the way to one.
 
     Pointers are doubled, so that N hops take log2(N) steps.
 
     Args:
-        up: of :func:`above`.
+        up: of :func:`parent_column`.
     """
-    top = with_sink(up, 0)
+    top = prepend_sink(up, 0)
     for _ in range(up.shape[1].bit_length()):
         if int(top.max()) == 0:
             break
@@ -79,13 +81,13 @@ def climbs(up: Tensor) -> Tensor:
     return top[:, 1:] == 0
 
 
-def to_parents(values: Tensor, up: Tensor) -> Tensor:
-    """Sum of the values of the children of each node, ``[B, N]``."""
+def sum_of_children(values: Tensor, up: Tensor) -> Tensor:
+    """Sums the values ``[B, N]`` of the children of each node, ``[B, N]``."""
     batch, nodes = values.shape
     return values.new_zeros((batch, nodes + 1)).scatter_add_(1, up, values)[:, 1:]
 
 
-def with_sink(values: Tensor, sink: float | Tensor) -> Tensor:
-    """The values of the nodes ``[B, N]`` behind that of the sink, one number or ``[B, 1]``."""
+def prepend_sink(values: Tensor, sink: float | Tensor) -> Tensor:
+    """Puts the value of the sink, one number or ``[B, 1]``, before those of the nodes ``[B, N]``, ``[B, N + 1]``."""
     first = sink if isinstance(sink, Tensor) else values.new_full((len(values), 1), sink)
     return torch.cat((first, values), 1)

@@ -1,4 +1,4 @@
-"""What a round costs besides the radio, and what may happen to nodes."""
+"""Settings of sensor fields: energy account, batteries, sensing, sink, failures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from phy.settings import STRICT
 
 @dataclass(frozen=True, config=STRICT)
 class AccountSettings:
-    """The energy account: what a round charges to a node. Printed with every lifetime."""
+    """Sets what a round charges to a node besides the radio. Printed with every lifetime."""
 
     packet_bits: int = Field(default=4000, ge=1, le=10_000_000)
     """Payload of a packet; each node that senses something has one a round."""
@@ -33,28 +33,28 @@ class AccountSettings:
 
 @dataclass(frozen=True, config=STRICT)
 class BatterySettings:
-    """Charge at the start, and what comes on top."""
+    """Sets charges at the start, and harvesting."""
 
     initial_j: float = Field(default=0.5, ge=0, le=1e9)
     """Charge of a normal node."""
     advanced_share: float = Field(default=0.0, ge=0, le=1)
     """Share of the nodes that are advanced (m); they are drawn at random, and their number is rounded."""
     advanced_extra: float = Field(default=0.0, ge=0, le=1000)
-    """What an advanced node has more, as a multiple of the charge of a normal one (a)."""
+    """Excess charge of an advanced node, as a multiple of that of a normal one (a)."""
     spread: float = Field(default=0.0, ge=0, lt=1)
     """Every charge is drawn uniformly within this share of itself, up or down."""
     harvest_j: float = Field(default=0.0, ge=0, le=1e6)
     """Energy that each live node gains in a round, on average; no battery holds more than at the start."""
     harvest_period_rounds: float = Field(default=0.0, ge=0, le=1e9)
-    """The sun: gains follow the positive half of a sine of this period, with the same mean; 0: always alike."""
+    """Sunlight: gains follow the positive half of a sine of this period, with the same mean; 0: constant gains."""
 
 
 @dataclass(frozen=True, config=STRICT)
 class SensingSettings:
-    """Who has a packet in a round."""
+    """Sets which nodes have a packet in a round."""
 
     model: Literal["every_round", "random", "events"] = "every_round"
-    """Everybody; each with a probability; or whoever is near an event of the round."""
+    """All nodes; each with a probability; or those near an event of the round."""
     probability: float = Field(default=1.0, ge=0, le=1)
     """Of the model ``random``."""
     event_radius_m: float = Field(default=20.0, gt=0, le=1e5)
@@ -63,26 +63,26 @@ class SensingSettings:
 
 @dataclass(frozen=True, config=STRICT)
 class SinkSettings:
-    """Where packets go."""
+    """Sets where the sink is."""
 
     x_m: float = Field(default=50.0, ge=-1e6, le=1e6)
-    """Place of the sink; it may lie outside of the field."""
+    """Position of the sink; it may lie outside of the field."""
     y_m: float = Field(default=175.0, ge=-1e6, le=1e6)
-    """Place of the sink."""
+    """Position of the sink."""
     orbit_radius_m: float = Field(default=0.0, ge=0, le=1e6)
-    """A mobile sink goes in a circle of this radius around its place; 0: it stays."""
+    """A mobile sink moves on a circle of this radius around its position; 0: it stays."""
     orbit_rounds: float = Field(default=100.0, gt=0, le=1e9)
     """Rounds that a circle takes."""
 
     def place_m(self, round_: int) -> tuple[float, float]:
-        """Where the sink is in a round, counted from 0."""
-        turn = 2.0 * math.pi * round_ / self.orbit_rounds
-        return self.x_m + self.orbit_radius_m * math.cos(turn), self.y_m + self.orbit_radius_m * math.sin(turn)
+        """Returns the position of the sink in a round, counted from 0, in m."""
+        angle = 2.0 * math.pi * round_ / self.orbit_rounds
+        return self.x_m + self.orbit_radius_m * math.cos(angle), self.y_m + self.orbit_radius_m * math.sin(angle)
 
 
 @dataclass(frozen=True, config=STRICT)
 class FailureSettings:
-    """Nodes that break, whatever their charge."""
+    """Sets how nodes fail, whatever their charge."""
 
     mean_life_rounds: float | None = Field(default=None, gt=0, le=1e12)
-    """Mean of the exponential time to failure; null: none breaks."""
+    """Mean of the exponential time to failure; null: no node fails."""

@@ -1,4 +1,7 @@
-"""What a cluster-head selector sees every round and what it answers. N nodes; the sink is node -1."""
+"""Defines what a cluster-head selector is given at ``reset``, observes in each round, and decides.
+
+B drops, N nodes; the sink is node -1.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,12 @@ SINK = -1
 """Parent of a node that sends to the sink."""
 
 NO_WAY = -2
-"""Parent of a node that sends to nobody: of the dead."""
+"""Parent of a node that does not send: of dead nodes."""
 
 
 @dataclass(frozen=True)
 class WsnContext:
-    """What stays the same over a run, given to ``reset``."""
+    """Holds what stays the same over a run; given to ``reset``."""
 
     drops: Drops
     nodes: int
@@ -35,18 +38,18 @@ class WsnContext:
 
 @dataclass(frozen=True)
 class WsnObservation:
-    """What nodes know of themselves and the sink of all of them, at the start of a round."""
+    """Holds what nodes know of themselves, and the sink of all of them, at the start of a round."""
 
     round: int
     alive: Tensor  # [B, N] bool
     energy_j: Tensor  # [B, N] what is left
     sink_m: Tensor  # [B, 2] where the sink is in this round
-    sensed: Tensor  # [B, N] bool, who has a packet in this round
+    sensed: Tensor  # [B, N] bool, nodes that have a packet in this round
 
 
 @dataclass(frozen=True)
 class Control:
-    """Messages of a round besides the data, paid for where control packets are on.
+    """Holds the messages of a round besides the data, which cost energy where control packets are on.
 
     Every node whose parent is another node also sends that one a message, which says that it joins.
     """
@@ -58,9 +61,9 @@ class Control:
 
 @dataclass(frozen=True)
 class WsnDecision:
-    """Who sends to whom in this round, and who fuses what it receives."""
+    """Holds the parent of each node in this round, and the heads, which fuse what they receive."""
 
-    parent: Tensor  # [B, N] int64: a live node, SINK, or NO_WAY; what stands at dead nodes is ignored
+    parent: Tensor  # [B, N] int64: a live node, SINK, or NO_WAY; values of dead nodes are ignored
     head: Tensor  # [B, N] bool: fuses its own packet and all that it receives into one
     control: Control | None = None
     fuses_own: Tensor | None = None  # [B, N] bool: heads that pay aggregation for their own packet, too, where the

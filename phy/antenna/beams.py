@@ -1,4 +1,4 @@
-"""Panels with sets of analogue beams, as ITU-R M.2412 and RP-180524 describe them: (M, N, P, Mg, Ng; Mp, Np).
+"""Computes gains of panels with sets of analogue beams, as ITU-R M.2412 and RP-180524 describe them.
 
 A panel of M rows and N columns of elements is cut into Mp x Np sub-arrays for each polarization, one for each port. A
 port points one beam at a time: a set of azimuths and zeniths in the panel's own axes, in which (0, 90) degrees is the
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..settings import STRICT
 from .element import element_gain_db, element_of
+from .geometry import PanelGeometry
 
 MOST_BEAMS = 256
 """Most beams of a set."""
@@ -29,13 +30,9 @@ Zeniths = Annotated[tuple[Annotated[float, Field(ge=0.0, le=180.0)], ...], Field
 
 
 @dataclass(frozen=True, config=STRICT)
-class BeamPanelSettings:
-    """A panel in the notation of ITU-R M.2412, (M, N, P, Mg, Ng; Mp, Np), and the set of its beams."""
+class BeamPanelSettings(PanelGeometry):
+    """Holds a panel in the notation of ITU-R M.2412, (M, N, P, Mg, Ng; Mp, Np), and the set of its beams."""
 
-    rows: int = Field(default=1, ge=1, le=64)
-    """M: elements above each other, of a panel."""
-    columns: int = Field(default=1, ge=1, le=64)
-    """N: elements beside each other, of a panel."""
     polarizations: Literal[1, 2] = 2
     """P: one, vertical; or two, which are at 45 degrees in a base station and at 0 and 90 in a user."""
     panel_rows: int = Field(default=1, ge=1, le=8)
@@ -46,22 +43,6 @@ class BeamPanelSettings:
     """Mp: ports above each other, of a panel and polarization; it divides the rows."""
     port_columns: int = Field(default=1, ge=1, le=64)
     """Np: ports beside each other, of a panel and polarization; it divides the columns."""
-    row_spacing_wavelengths: float = Field(default=0.5, gt=0.0, le=4.0)
-    """d_V: distance between rows."""
-    column_spacing_wavelengths: float = Field(default=0.5, gt=0.0, le=4.0)
-    """d_H: distance between columns."""
-    max_gain_dbi: float = Field(default=8.0, ge=0.0, le=30.0)
-    """Gain of an element at its boresight: 8 outdoors, 5 under a ceiling and of users above 6 GHz (M.2412)."""
-    horizontal_hpbw_deg: float = Field(default=65.0, gt=0.0, le=360.0)
-    """Half-power beamwidth of an element in azimuth: 65 outdoors, 90 under a ceiling and of users."""
-    vertical_hpbw_deg: float = Field(default=65.0, gt=0.0, le=180.0)
-    """Half-power beamwidth of an element in elevation."""
-    front_to_back_db: float = Field(default=30.0, ge=0.0, le=60.0)
-    """Greatest attenuation of an element in azimuth, and in all (A_max): 30 outdoors, 25 else."""
-    side_lobe_db: float = Field(default=30.0, ge=0.0, le=60.0)
-    """Greatest attenuation of an element in elevation (SLA_V)."""
-    mechanical_tilt_deg: float = Field(default=0.0, ge=-90.0, le=90.0)
-    """Angle by which a panel leans downwards; 90 under a ceiling looks at the floor."""
     beam_azimuth_deg: Azimuths = (0.0,)
     """Azimuths of the beams in the panel's axes."""
     beam_zenith_deg: Zeniths = (90.0,)
@@ -69,7 +50,7 @@ class BeamPanelSettings:
 
     @property
     def beams(self) -> int:
-        """Beams of a port."""
+        """Returns the number of beams of a port."""
         return len(self.beam_azimuth_deg) * len(self.beam_zenith_deg)
 
     @model_validator(mode="after")
@@ -96,18 +77,18 @@ class BeamPanelSettings:
         return self
 
 
-def polarization_of(panel: BeamPanelSettings) -> Literal["vertical", "slant"]:
-    """How port 0 of a base station's panel stands to users' antennas."""
+def port_polarization(panel: BeamPanelSettings) -> Literal["vertical", "slant"]:
+    """Returns the polarization of port 0 of a base station's panel relative to a UE's antennas."""
     return "slant" if panel.polarizations == 2 else "vertical"
 
 
-def turns_rad(panel: BeamPanelSettings) -> list[float]:
-    """Directions in which a user's panels look, from the first one."""
+def panel_bearings_rad(panel: BeamPanelSettings) -> list[float]:
+    """Computes the bearings of a UE's panels, from the first one."""
     return [2.0 * math.pi * p / panel.panel_columns for p in range(panel.panel_columns)]
 
 
 def beam_gains(panel: BeamPanelSettings, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
-    """Gain of each beam of a port towards a direction, linear.
+    """Computes the linear gain of each beam of a port towards a direction.
 
     ``G(phi, theta) |sum_k exp(j 2 pi d_k . (r - r_q))|^2 / K`` with G the element's gain, r the direction and r_q that
     of beam q; K is the number of the port's elements.

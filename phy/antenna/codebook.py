@@ -1,4 +1,4 @@
-"""Codebooks of precoders: 3GPP type I single-panel, mode 1, and grids of DFT beams for all other panels.
+"""Builds codebooks of precoders: 3GPP type I single-panel, mode 1, and grids of DFT beams for all other panels.
 
 TS 38.214 clause 5.2.2.2.1, for 2 to 32 ports and ranks 1 to 8. With N1 x N2 ports of two polarizations, P = 2 N1 N2,
 
@@ -61,24 +61,24 @@ _HALF_SIGNS = ((1, 1), (-1, 1), (1, -1), (-1, -1))
 
 @dataclass(frozen=True)
 class Codebook:
-    """All precoders of one rank for one panel."""
+    """Holds all precoders of one rank for one panel."""
 
-    entries: Tensor  # [W, P, rank] complex128, columns orthogonal, of norm rank^-1/2
+    entries: Tensor  # [Ce, Np, rank] complex128, columns orthogonal, of norm rank^-1/2
     pmi: Tensor  # [W, 4] int64: i_1,1 i_1,2 i_1,3 i_2 of the standard, i_2 fastest
     cophasings: int  # values of i_2
 
     @property
     def rank(self) -> int:
-        """Layers."""
+        """Returns the number of layers."""
         return self.entries.shape[-1]
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Codebook:
-        """The same codebook on another device, in a complex ``dtype``."""
+        """Moves the codebook to another device, in a complex ``dtype``."""
         return Codebook(self.entries.to(device, dtype), self.pmi.to(device), self.cophasings)
 
 
 def panel_codebook(panel: PanelSettings, rank: int) -> Codebook:
-    """Codebook of a panel's ports: type I where it has two polarizations, else DFT beams.
+    """Builds the codebook of a panel's ports: type I where it has two polarizations, else DFT beams.
 
     N1 lies along the longer side of the grid of ports. One port has the one precoder 1. Grids that are not in
     TS 38.214 Table 5.2.2.2.1-2 (up to 64 ports) follow the same equations; they are not the standard's.
@@ -92,7 +92,7 @@ def panel_codebook(panel: PanelSettings, rank: int) -> Codebook:
     """
     columns, rows = panel.columns, panel.port_rows
     _check_rank(rank, panel.ports)
-    make = type_one if panel.polarizations == 2 else dft_codebook
+    make = type_1_codebook if panel.polarizations == 2 else dft_codebook
     if columns >= rows:
         return make(columns, rows, rank)
     found = make(rows, columns, rank)
@@ -101,8 +101,8 @@ def panel_codebook(panel: PanelSettings, rank: int) -> Codebook:
 
 
 @cache
-def type_one(n1: int, n2: int, rank: int) -> Codebook:
-    """Type I single-panel codebook, mode 1, for ``n1 x n2`` ports of two polarizations.
+def type_1_codebook(n1: int, n2: int, rank: int) -> Codebook:
+    """Builds the type I single-panel codebook, mode 1, for ``n1 x n2`` ports of two polarizations.
 
     Args:
         n1: ports of one polarization along the first side, ``n1 >= n2``.
@@ -134,7 +134,7 @@ def type_one(n1: int, n2: int, rank: int) -> Codebook:
 
 @cache
 def dft_codebook(n1: int, n2: int, rank: int) -> Codebook:
-    """DFT beams of ``n1 x n2`` ports of one polarization; no standard's codebook.
+    """Builds a codebook of DFT beams for ``n1 x n2`` ports of one polarization, which is in no standard.
 
     Entry (l, m) has the beams ``v`` of (l, m), (l + O1, m), ... for its layers, row by row of the grid; they are
     orthogonal.
@@ -151,12 +151,14 @@ def dft_codebook(n1: int, n2: int, rank: int) -> Codebook:
 
 
 def oversampling(n1: int, n2: int) -> tuple[int, int]:
-    """``(O1, O2)``: 4 along a side with several ports, else 1."""
+    """Computes the oversampling factors ``(O1, O2)``: 4 along a side with several ports, else 1."""
     return OVERSAMPLING if n1 > 1 else 1, OVERSAMPLING if n2 > 1 else 1
 
 
 def beams(n1: int, n2: int, o1: int, o2: int, first: Tensor, second: Tensor) -> Tensor:
-    """DFT vectors ``v_lm`` ``[..., n1 * n2]``, complex128, of modulus 1; integers l (first), m (second) ``[...]``."""
+    """Computes DFT vectors ``v_lm`` ``[..., n1 * n2]``, complex128, of modulus 1, from integers l (first side) and m
+    (second side) ``[...]``.
+    """
     along = torch.arange(n1, dtype=torch.float64) / (o1 * n1)
     across = torch.arange(n2, dtype=torch.float64) / (o2 * n2)
     turns = first[..., None, None] * along[:, None] + second[..., None, None] * across
@@ -171,13 +173,13 @@ def _phasor(step: Tensor, steps: int) -> Tensor:
 
 
 def _layer(v: Tensor, phi: Tensor, beam: int, sign: int, cophased: bool) -> Tensor:
-    """One layer ``[W, P]`` from the beams ``[W, beams, P / 2]``."""
+    """One layer ``[Ce, Np]`` from the beams ``[Ce, beams, Np / 2]``."""
     other = sign * (phi if cophased else torch.ones_like(phi))
     return torch.cat((v[:, beam], other[:, None] * v[:, beam]), -1)
 
 
 def _half_beams(v: Tensor, theta: Tensor, phi: Tensor, rank: int) -> Tensor:
-    """Ranks 3 and 4 from 16 ports on, ``[W, P, rank]`` from ``[W, P / 4]``."""
+    """Ranks 3 and 4 from 16 ports on, ``[Ce, Np, rank]`` from ``[Ce, Np / 4]``."""
     layers = []
     for on_theta, on_phi in _HALF_SIGNS[:rank]:
         first = torch.cat((v, on_theta * theta[:, None] * v), -1)

@@ -1,9 +1,10 @@
-"""Antenna of a base station: one element, or a vertical column of them whose beam is tilted electrically."""
+"""Computes the gain of a base station's antenna: one element, or a vertical column of them with an electrical tilt."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal, Protocol
+from dataclasses import fields
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -17,23 +18,49 @@ _NEAR_A_LOBE = 1e-6  # of the sine, where sin(M x) / sin(x) has its limit M
 
 
 @dataclass(frozen=True, config=STRICT)
-class SectorAntennaSettings:
-    """Antenna of each cell."""
+class ElementSettings:
+    """Holds the element pattern of TR 38.901 Table 7.3-1."""
+
+    # Descriptions stand in the fields themselves: those in docstrings are not inherited.
+    max_gain_dbi: float = Field(
+        default=8.0,
+        ge=0.0,
+        le=30.0,
+        description="Gain of one element at its boresight: 8 outdoors, 5 under a ceiling and of UEs above 6 GHz.",
+    )
+    horizontal_hpbw_deg: float = Field(
+        default=65.0,
+        gt=0.0,
+        le=360.0,
+        description="Half-power beamwidth of an element in azimuth: 65 outdoors, 90 under a ceiling and of UEs.",
+    )
+    vertical_hpbw_deg: float = Field(
+        default=65.0, gt=0.0, le=180.0, description="Half-power beamwidth of an element in elevation."
+    )
+    front_to_back_db: float = Field(
+        default=30.0,
+        ge=0.0,
+        le=60.0,
+        description="Greatest attenuation of an element in azimuth, and in all (A_max): 30 outdoors, 25 else.",
+    )
+    side_lobe_db: float = Field(
+        default=30.0, ge=0.0, le=60.0, description="Greatest attenuation of an element in elevation (SLA_V)."
+    )
+
+
+ELEMENT_FIELDS = tuple(field.name for field in fields(ElementSettings))
+"""Names of the fields that describe an element."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class SectorAntennaSettings(ElementSettings):
+    """Holds the antenna of each cell: one element, or a vertical column of them."""
 
     kind: Literal["sector", "omni"] = "sector"
     """Sector antenna, or 0 dBi in every direction (then no other field is read)."""
-    max_gain_dbi: float = Field(default=8.0, ge=0.0, le=30.0)
-    """Gain of one element at its boresight; the column adds 10 log10(vertical_elements)."""
-    horizontal_hpbw_deg: float = Field(default=65.0, gt=0.0, le=360.0)
-    """Half-power beamwidth of an element in azimuth."""
-    vertical_hpbw_deg: float = Field(default=65.0, gt=0.0, le=180.0)
-    """Half-power beamwidth of an element in elevation."""
-    front_to_back_db: float = Field(default=30.0, ge=0.0, le=60.0)
-    """Greatest attenuation of an element in azimuth, and in all (A_max)."""
-    side_lobe_db: float = Field(default=30.0, ge=0.0, le=60.0)
-    """Greatest attenuation of an element in elevation (SLA_V)."""
     vertical_elements: int = Field(default=8, ge=1, le=64)
-    """Elements of the column, fed with equal power; 1 is a single element, which has no electrical tilt."""
+    """Elements of the column, fed with equal power, which adds 10 log10(vertical_elements) to the gain; 1 is a single
+    element, which has no electrical tilt."""
     vertical_spacing_wavelengths: float = Field(default=0.8, gt=0.0, le=2.0)
     """Distance between the elements in wavelengths."""
     electrical_tilt_deg: float = Field(default=99.0, ge=0.0, le=180.0)
@@ -41,44 +68,25 @@ class SectorAntennaSettings:
     mechanical_tilt_deg: float = Field(default=0.0, ge=-90.0, le=90.0)
     """Angle by which the whole panel leans downwards; 90 under a ceiling looks at the floor."""
     polarization: Literal["vertical", "slant"] = "vertical"
-    """Of the port that is received: like the users' antennas, or at 45 degrees to them.
+    """Polarization of the received port: that of the UE's antennas, or at 45 degrees to them.
 
-    Port 0 of a cross-polarised panel is slant. Users' antennas at 0 and 90 degrees, or a vertical one alone, get half
-    of it, and what scattering turns from one polarisation into the other.
+    Port 0 of a cross-polarised panel is slant. A UE's antennas at 0 and 90 degrees, or a vertical one alone, receive
+    half of its power, and what scattering turns from one polarisation into the other.
     """
 
 
-class Element(Protocol):
-    """What has the element pattern of TR 38.901 Table 7.3-1, by the names of :class:`SectorAntennaSettings`."""
-
-    @property
-    def max_gain_dbi(self) -> float: ...
-    @property
-    def horizontal_hpbw_deg(self) -> float: ...
-    @property
-    def vertical_hpbw_deg(self) -> float: ...
-    @property
-    def front_to_back_db(self) -> float: ...
-    @property
-    def side_lobe_db(self) -> float: ...
-
-
-ELEMENT_FIELDS = ("max_gain_dbi", "horizontal_hpbw_deg", "vertical_hpbw_deg", "front_to_back_db", "side_lobe_db")
-"""Fields that describe an element."""
-
-
-def element_of(panel: Element) -> SectorAntennaSettings:
-    """A single element of a panel, as an antenna."""
+def element_of(panel: ElementSettings) -> SectorAntennaSettings:
+    """Builds the antenna that is a single element of a panel."""
     return SectorAntennaSettings(**{name: getattr(panel, name) for name in ELEMENT_FIELDS}, vertical_elements=1)
 
 
 def gain_db(settings: SectorAntennaSettings, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
-    """Gain in dBi towards a direction: element pattern plus array factor.
+    """Computes the gain in dBi towards a direction: element pattern plus array factor.
 
     Args:
         settings: the antenna.
         azimuth_rad: azimuth from the boresight ``[...]``, any multiple of a turn added.
-        zenith_rad: angle from the upward vertical in [0, pi] ``[...]``; users below the antenna are beyond pi / 2.
+        zenith_rad: angle from the upward vertical in [0, pi] ``[...]``; UEs below the antenna are beyond pi / 2.
 
     Returns:
         ``[...]``, dBi.
@@ -91,7 +99,7 @@ def gain_db(settings: SectorAntennaSettings, azimuth_rad: Tensor, zenith_rad: Te
 
 
 def polarization_gain(settings: SectorAntennaSettings, xpr_db: tuple[float, float]) -> tuple[float, float]:
-    """Share of the power that a user's antennas receive: of scattered rays and of the direct one, linear.
+    """Computes the share of the power that a UE's antennas receive, of scattered rays and of the direct one, linear.
 
     A ray's amplitudes between vertical and horizontal are ``1`` and ``sqrt(1 / kappa)`` with random phases (TR 38.901
     equation 7.5-28); a port at 45 degrees is received with ``(1 + 1/kappa) / 2``, and in the direct ray, which
@@ -107,8 +115,10 @@ def polarization_gain(settings: SectorAntennaSettings, xpr_db: tuple[float, floa
     return 0.5 * (1.0 + math.exp(0.5 * sigma**2 - mean)), 0.5
 
 
-def element_gain_db(settings: SectorAntennaSettings, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
-    """Gain of a single element in dBi ``[...]``, TR 38.901 Table 7.3-1; angles in the panel's own axes."""
+def element_gain_db(settings: ElementSettings, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
+    """Computes the gain of a single element in dBi ``[...]`` (TR 38.901 Table 7.3-1); angles in the panel's
+    own axes.
+    """
     azimuth_deg = torch.rad2deg(torch.remainder(azimuth_rad + math.pi, 2.0 * math.pi) - math.pi)
     elevation_deg = torch.rad2deg(zenith_rad) - 90.0
     horizontal = (12.0 * (azimuth_deg / settings.horizontal_hpbw_deg) ** 2).clamp_max(settings.front_to_back_db)

@@ -1,4 +1,4 @@
-"""Panels of antennas: elements in rows and columns, one or two polarizations, wired to ports.
+"""Computes responses of panels of antennas: elements in rows and columns, one or two polarizations, wired to ports.
 
 A panel stands in the y-z plane of its own axes and looks along x (TR 38.901 clause 7.3). Its ports are sub-arrays
 (TXRU virtualization by partition, TR 36.897 clause 5.2.2): each feeds neighbouring elements of one column and one
@@ -22,6 +22,7 @@ from torch import Tensor
 
 from ..settings import STRICT
 from .element import element_gain_db, element_of
+from .geometry import PanelGeometry
 
 MAX_PORTS = 64
 """Most ports that a panel may have."""
@@ -30,41 +31,21 @@ _TINY = 1e-12  # keeps the angle between two polarization frames defined at the 
 
 
 @dataclass(frozen=True, config=STRICT)
-class PanelSettings:
-    """A panel of antennas, of a base station or a UE."""
+class PanelSettings(PanelGeometry):
+    """Holds a panel of antennas, of a base station or a UE."""
 
-    rows: int = Field(default=1, ge=1, le=64)
-    """Elements above each other."""
-    columns: int = Field(default=1, ge=1, le=64)
-    """Elements beside each other."""
     polarizations: Literal[1, 2] = 1
     """Elements at each place; two of them are perpendicular."""
     polarization_slant_deg: float | None = Field(default=None, ge=-90.0, le=90.0)
     """Slant of the first polarization, 0 is vertical, the second is 90 degrees on; none means 0, or -45 for two."""
-    row_spacing_wavelengths: float = Field(default=0.5, gt=0.0, le=4.0)
-    """Distance between rows."""
-    column_spacing_wavelengths: float = Field(default=0.5, gt=0.0, le=4.0)
-    """Distance between columns."""
     element: Literal["sector", "omni"] = "omni"
     """Element of TR 38.901 Table 7.3-1, or 0 dBi in every direction (then the fields of the element are not read)."""
-    max_gain_dbi: float = Field(default=8.0, ge=0.0, le=30.0)
-    """Gain of an element at its boresight."""
-    horizontal_hpbw_deg: float = Field(default=65.0, gt=0.0, le=360.0)
-    """Half-power beamwidth of an element in azimuth."""
-    vertical_hpbw_deg: float = Field(default=65.0, gt=0.0, le=180.0)
-    """Half-power beamwidth of an element in elevation."""
-    front_to_back_db: float = Field(default=30.0, ge=0.0, le=60.0)
-    """Greatest attenuation of an element in azimuth, and in all (A_max)."""
-    side_lobe_db: float = Field(default=30.0, ge=0.0, le=60.0)
-    """Greatest attenuation of an element in elevation (SLA_V)."""
     ports: int = Field(default=1, ge=1, le=MAX_PORTS)
     """Ports: polarizations * columns * k, each feeding rows / k elements, where k divides the rows."""
     electrical_tilt_deg: float = Field(default=90.0, ge=0.0, le=180.0)
     """Zenith angle of the beam of a port of several elements: 90 is along the panel's normal, 102 is below it."""
     bearing_deg: float = Field(default=0.0, ge=-360.0, le=360.0)
     """Turn of the panel about the vertical, anticlockwise, added to the boresight of its cell."""
-    downtilt_deg: float = Field(default=0.0, ge=-90.0, le=90.0)
-    """Mechanical downtilt: angle by which the panel leans downwards."""
     slant_deg: float = Field(default=0.0, ge=-180.0, le=180.0)
     """Turn of the panel about its normal."""
 
@@ -86,22 +67,22 @@ class PanelSettings:
 
     @property
     def elements(self) -> int:
-        """Number of elements."""
+        """Returns the number of elements."""
         return self.rows * self.columns * self.polarizations
 
     @property
     def port_rows(self) -> int:
-        """Ports above each other; beside each other stand as many as columns."""
+        """Returns the number of ports above each other; the number beside each other is that of the columns."""
         return self.ports // (self.polarizations * self.columns)
 
     @property
     def rows_per_port(self) -> int:
-        """Elements that a port feeds."""
+        """Returns the number of elements that a port feeds."""
         return self.rows // self.port_rows
 
     @property
     def slants_rad(self) -> tuple[float, ...]:
-        """Slant of each polarization."""
+        """Returns the slant of each polarization in rad."""
         first = self.polarization_slant_deg
         if first is None:
             first = 0.0 if self.polarizations == 1 else -45.0
@@ -109,31 +90,35 @@ class PanelSettings:
 
 
 def orientation_rad(settings: PanelSettings, boresight_rad: Tensor) -> Tensor:
-    """Orientation of panels whose cells (or users) look towards ``boresight_rad`` ``[...]``: ``[..., 3]``."""
+    """Computes the orientation of panels whose cells (or UEs) look towards ``boresight_rad`` ``[...]``:
+    ``[..., 3]``.
+    """
     bearing = boresight_rad + math.radians(settings.bearing_deg)
-    fixed = [torch.full_like(bearing, math.radians(a)) for a in (settings.downtilt_deg, settings.slant_deg)]
+    fixed = [torch.full_like(bearing, math.radians(a)) for a in (settings.mechanical_tilt_deg, settings.slant_deg)]
     return torch.stack((bearing, *fixed), -1)
 
 
 def element_positions(settings: PanelSettings) -> Tensor:
-    """Places of all elements in wavelengths from the panel's centre, its own axes, float64 ``[A, 3]``."""
+    """Computes the positions of all elements in wavelengths from the panel's centre, in its own axes, float64
+    ``[A, 3]``.
+    """
     return _grid(settings, settings.rows, settings.row_spacing_wavelengths).repeat(settings.polarizations, 1)
 
 
 def port_positions(settings: PanelSettings) -> Tensor:
-    """Centres of the elements of each port in wavelengths, float64 ``[P, 3]``."""
+    """Computes the centres of the elements of each port in wavelengths, float64 ``[Np, 3]``."""
     spacing = settings.row_spacing_wavelengths * settings.rows_per_port
     return _grid(settings, settings.port_rows, spacing).repeat(settings.polarizations, 1)
 
 
 def unit_vector(azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
-    """Direction as a vector ``[..., 3]`` (TR 38.901 equation 7.1-6)."""
+    """Computes a direction as a unit vector ``[..., 3]`` (TR 38.901 equation 7.1-6)."""
     out = torch.sin(zenith_rad)
     return torch.stack((out * torch.cos(azimuth_rad), out * torch.sin(azimuth_rad), torch.cos(zenith_rad)), -1)
 
 
 def rotation(orientation_rad: Tensor) -> Tensor:
-    """Matrix from a panel's own axes to the global ones, ``[..., 3, 3]`` (TR 38.901 equation 7.1-4)."""
+    """Computes the matrix from a panel's own axes to the global ones, ``[..., 3, 3]`` (TR 38.901 equation 7.1-4)."""
     (ca, cb, cc), (sa, sb, sc) = orientation_rad.cos().unbind(-1), orientation_rad.sin().unbind(-1)
     rows = (
         (ca * cb, ca * sb * sc - sa * cc, ca * sb * cc + sa * sc),
@@ -144,7 +129,7 @@ def rotation(orientation_rad: Tensor) -> Tensor:
 
 
 def to_local(orientation_rad: Tensor, azimuth_rad: Tensor, zenith_rad: Tensor) -> tuple[Tensor, Tensor]:
-    """Azimuth and zenith angle in a panel's own axes (TR 38.901 equations 7.1-7 and 7.1-8).
+    """Converts azimuth and zenith angle to a panel's own axes (TR 38.901 equations 7.1-7 and 7.1-8).
 
     Args:
         orientation_rad: ``[..., 3]``.
@@ -157,7 +142,7 @@ def to_local(orientation_rad: Tensor, azimuth_rad: Tensor, zenith_rad: Tensor) -
 
 
 def steering(positions: Tensor, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
-    """Phases ``exp(j 2 pi r . d)`` of a wave from or to a direction at places in wavelengths.
+    """Computes the phases ``exp(j 2 pi r . d)`` of a wave from or to a direction at positions in wavelengths.
 
     Args:
         positions: ``[A, 3]``.
@@ -175,7 +160,7 @@ def steering(positions: Tensor, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tens
 
 
 def port_response(settings: PanelSettings, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
-    """Response of each port to a wave of its own polarization; ``|.|^2`` is the port's gain.
+    """Computes the response of each port to a wave of its own polarization; ``|.|^2`` is the port's gain.
 
         r_p = sqrt(G(phi, theta)) S(theta) exp(j 2 pi r . d_p),
         S(theta) = K^-1/2 sum_i exp(j 2 pi (i - (K - 1) / 2) d_V (cos theta - cos theta_tilt)), K elements a port
@@ -186,14 +171,14 @@ def port_response(settings: PanelSettings, azimuth_rad: Tensor, zenith_rad: Tens
         zenith_rad: ``[...]``.
 
     Returns:
-        complex ``[..., P]``.
+        complex ``[..., Np]``.
     """
     amplitude = _element_amplitude(settings, azimuth_rad, zenith_rad) * _column_amplitude(settings, zenith_rad)
     return amplitude[..., None] * steering(port_positions(settings), azimuth_rad, zenith_rad)
 
 
 def port_fields(settings: PanelSettings, orientation_rad: Tensor, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
-    """Field patterns ``(F_theta, F_phi)`` of each port with all its phases, in global components.
+    """Computes the field patterns ``(F_theta, F_phi)`` of each port with all phases, in global components.
 
     Slanted elements after model 2 (TR 38.901 equations 7.3-4 and 7.3-5), turned from the panel's own axes to the
     global ones by equations 7.1-11 and 7.1-15.
@@ -205,7 +190,7 @@ def port_fields(settings: PanelSettings, orientation_rad: Tensor, azimuth_rad: T
         zenith_rad: global ``[...]``.
 
     Returns:
-        complex ``[..., P, 2]``.
+        complex ``[..., Np, 2]``.
     """
     response = port_response(settings, *to_local(orientation_rad, azimuth_rad, zenith_rad))
     cos_psi, sin_psi = _turn(orientation_rad, azimuth_rad, zenith_rad)

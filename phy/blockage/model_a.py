@@ -1,7 +1,7 @@
-"""Blockage model A of TR 38.901 (clause 7.6.4.1): blocked directions around each user.
+"""Computes the loss by blockage model A of TR 38.901 (clause 7.6.4.1): blocked directions around each UE.
 
-One region is the user himself, fixed in his own coordinates, and costs 30 dB. Others are people or cars at a distance;
-their directions and widths are correlated like ``exp(-(dx / d_corr + dt / t_corr))`` over the user's movement ``dx``
+One region is the person with the UE, fixed in its coordinates, with 30 dB. Others are people or cars at a distance;
+their directions and widths are correlated like ``exp(-(dx / d_corr + dt / t_corr))`` over the UE's movement ``dx``
 and the time ``dt``, with ``t_corr = d_corr / blocker's speed``.
 
 Such a process is a sum of waves over place and time. Waves shorter than 5 m are drawn out to 5 m, like those
@@ -22,7 +22,7 @@ from torch import Tensor
 from ..random import Drops, uniform
 from ..settings import STRICT
 from ..units import SPEED_OF_LIGHT_MPS
-from .knife_edge import edge, screen_loss_db
+from .knife_edge import edge_contribution, screen_loss_db
 
 SELF_LOSS_DB = 30.0
 _WAVES = 64
@@ -34,62 +34,64 @@ _SELF_DEG = {"portrait": (260.0, 120.0, 100.0, 80.0), "landscape": (40.0, 160.0,
 
 
 @settings(frozen=True, config=STRICT)
-class RegionsSettings:
-    """Blockage model A: blocked directions around each user."""
+class ModelASettings:
+    """Holds the settings of blockage model A: blocked directions around each UE."""
 
     model: Literal["regions"] = "regions"
     """Name of the model of blockage."""
     self_blocking: Literal["none", "portrait", "landscape"] = "portrait"
-    """How the user holds the device: what of the sky he himself takes."""
+    """How the UE is held: which directions the person with it blocks."""
     blockers: int = Field(default=4, ge=0, le=16)
-    """Other blockers around each user."""
+    """Other blockers around each UE."""
     environment: Literal["outdoor", "indoor"] = "outdoor"
     """Sizes and distances of the blockers."""
     blocker_speed_kmh: float = Field(default=3.0, ge=0.0, le=100.0)
-    """Speed of the other blockers; 0 leaves only the user's own movement."""
+    """Speed of the other blockers; 0 leaves only the UE's own movement."""
     edge_deg: float = Field(default=10.0, ge=0.0, le=60.0)
-    """Width of the border of the user's own region, over which its loss rises; the standard's border is sharp (0)."""
+    """Width of the border of the region of the person with the UE, over which the loss rises; the standard has 0."""
 
 
 @dataclass(frozen=True)
-class Regions:
-    """The blocked regions of every user, functions of place and time."""
+class BlockingRegions:
+    """Holds the blocked regions of every UE as functions of position and time."""
 
-    settings: RegionsSettings
-    heading_rad: Tensor  # [B, U] which way a user looks
-    wave: Tensor  # [B, U, R, 3, W, 3] float64: wave numbers along x and y in 1/m, angular frequency in 1/s
-    phase: Tensor  # [B, U, R, 3, W]
+    settings: ModelASettings
+    heading_rad: Tensor  # [B, U] which way a UE faces
+    wave: Tensor  # [B, U, Bk, 3, W, 3] float64: wave numbers along x and y in 1/m, angular frequency in 1/s
+    phase: Tensor  # [B, U, Bk, 3, W]
 
-    def to(self, device: torch.device) -> Regions:
-        """The same regions on another device."""
-        return Regions(self.settings, self.heading_rad.to(device), self.wave.to(device), self.phase.to(device))
+    def to(self, device: torch.device) -> BlockingRegions:
+        """Moves the regions to another device."""
+        return BlockingRegions(self.settings, self.heading_rad.to(device), self.wave.to(device), self.phase.to(device))
 
 
-def draw_regions(drops: Drops, settings: RegionsSettings, users: int, stream: str = "blockage") -> Regions:
-    """Draw the regions of all users, drop by drop (streams ``<stream>/heading`` and ``<stream>/regions``)."""
+def draw_blocking_regions(
+    drops: Drops, settings: ModelASettings, users: int, stream: str = "blockage"
+) -> BlockingRegions:
+    """Draws the regions of all UEs, drop by drop (streams ``<stream>/heading`` and ``<stream>/regions``)."""
     parts = [_draw(drop, settings, users, stream) for drop in drops.single()]
-    return Regions(settings, *(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+    return BlockingRegions(settings, *(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
 
 
-def regions_loss_db(
-    regions: Regions, position_m: Tensor, t_s: float, azimuth_rad: Tensor, zenith_rad: Tensor, carrier_hz: float
+def model_a_loss_db(
+    regions: BlockingRegions, position_m: Tensor, t_s: float, azimuth_rad: Tensor, zenith_rad: Tensor, carrier_hz: float
 ) -> Tensor:
-    """Loss of each direction in dB ``[B, U, N]``.
+    """Computes the loss of each direction in dB ``[B, U, Si]``.
 
     Args:
         regions: what is blocked.
-        position_m: of the users, not folded, ``[B, U, 3]``.
+        position_m: of the UEs, not wrapped, ``[B, U, 3]``.
         t_s: time in s.
-        azimuth_rad: directions from the user, anticlockwise from the x axis, ``[B, U, N]``.
-        zenith_rad: their angles from the upward vertical, ``[B, U, N]``.
+        azimuth_rad: directions from the UE, anticlockwise from the x axis, ``[B, U, Si]``.
+        zenith_rad: their angles from the upward vertical, ``[B, U, Si]``.
         carrier_hz: carrier frequency.
     """
     loss = _own_loss_db(regions, azimuth_rad, zenith_rad)
     if not regions.settings.blockers:
         return loss
     distance_m = _DISTANCE_M[regions.settings.environment]
-    azimuth, width, height = _at(regions, position_m, t_s)  # [B, U, R] each
-    off = _wrapped(azimuth_rad[..., None] - azimuth[:, :, None])  # [B, U, N, R]
+    azimuth, width, height = _at(regions, position_m, t_s)  # [B, U, Bk] each
+    off = _wrapped(azimuth_rad[..., None] - azimuth[:, :, None])  # [B, U, Si, Bk]
     rise = zenith_rad[..., None] - 0.5 * math.pi
     x, y = width[:, :, None], height[:, :, None]
     wavelength_m = SPEED_OF_LIGHT_MPS / carrier_hz
@@ -97,13 +99,13 @@ def regions_loss_db(
     def both(away: Tensor, size: Tensor) -> Tensor:
         upper, lower = away + 0.5 * size, away - 0.5 * size
         detour = [distance_m * (1.0 / torch.cos(angle.clamp(-1.5, 1.5)) - 1.0) for angle in (upper, lower)]
-        return edge(upper, detour[0], wavelength_m) - edge(lower, detour[1], wavelength_m)
+        return edge_contribution(upper, detour[0], wavelength_m) - edge_contribution(lower, detour[1], wavelength_m)
 
     near = (off.abs() < x) & (rise.abs() < y)
     return loss + torch.where(near, screen_loss_db(both(off, x), both(rise, y)), 0.0).sum(-1)
 
 
-def _draw(drop: Drops, settings: RegionsSettings, users: int, stream: str) -> tuple[Tensor, Tensor, Tensor]:
+def _draw(drop: Drops, settings: ModelASettings, users: int, stream: str) -> tuple[Tensor, Tensor, Tensor]:
     """Heading, waves and phases of one drop."""
     heading = 2.0 * math.pi * uniform(drop.keys(f"{stream}/heading"), (users,))
     draw = uniform(drop.keys(f"{stream}/regions"), (users, settings.blockers, 3, _WAVES, 4))
@@ -119,19 +121,19 @@ def _draw(drop: Drops, settings: RegionsSettings, users: int, stream: str) -> tu
     return heading, wave, 2.0 * math.pi * draw[..., 3]
 
 
-def _at(regions: Regions, position_m: Tensor, t_s: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Direction, width and height of every region at a place and time, ``[B, U, R]`` in rad."""
+def _at(regions: BlockingRegions, position_m: Tensor, t_s: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Direction, width and height of every region at a place and time, ``[B, U, Bk]`` in rad."""
     x, y = position_m[:, :, None, None, None, 0], position_m[:, :, None, None, None, 1]
     wave = regions.wave
     angle = wave[..., 0] * x + wave[..., 1] * y + wave[..., 2] * t_s + regions.phase
-    share = torch.special.ndtr(math.sqrt(2.0 / _WAVES) * torch.cos(angle).sum(-1))  # uniform, [B, U, R, 3]
+    share = torch.special.ndtr(math.sqrt(2.0 / _WAVES) * torch.cos(angle).sum(-1))  # uniform, [B, U, Bk, 3]
     (x0, x1), (y0, y1) = _WIDTH_DEG[regions.settings.environment]
     degrees = (360.0 * share[..., 0], x0 + (x1 - x0) * share[..., 1], y0 + (y1 - y0) * share[..., 2])
     azimuth, width, height = (torch.deg2rad(value) for value in degrees)
     return azimuth, width, height
 
 
-def _own_loss_db(regions: Regions, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
+def _own_loss_db(regions: BlockingRegions, azimuth_rad: Tensor, zenith_rad: Tensor) -> Tensor:
     kind = regions.settings.self_blocking
     if kind == "none":
         return torch.zeros_like(azimuth_rad)
@@ -151,5 +153,5 @@ def _rise(depth: Tensor, width: float) -> Tensor:
 
 
 def _wrapped(angle: Tensor) -> Tensor:
-    """The same angle from -pi to pi."""
+    """Wraps an angle to -pi to pi."""
     return torch.remainder(angle + math.pi, 2.0 * math.pi) - math.pi

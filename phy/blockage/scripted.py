@@ -1,7 +1,7 @@
-"""Blockage by script: losses that a scenario schedules, by place, by time, or by both.
+"""Computes losses that a scenario schedules, by position, by time, or by both.
 
-An event takes ``loss_db`` from the links of some users to some cells, between two times, within a region. A user who
-turns round a street corner is one who walks into a region; how steep the corner is says ``transition_m``. Over the
+An event attenuates the links of some UEs to some cells by ``loss_db``, between two times, within a region. A UE that
+turns round a street corner is one that moves into a region; ``transition_m`` says how steep the corner is. Over the
 border and over the beginning and the end the loss follows ``3 s^2 - 2 s^3`` of the way s, so that it never jumps; the
 steepest slope is 1.5 times the mean one. Events that overlap add up.
 """
@@ -26,7 +26,7 @@ Corner = tuple[float, float]
 
 @settings(frozen=True, config=STRICT)
 class BlockageEvent:
-    """One loss: whose, where, when and how much."""
+    """Holds one loss: its links, its region, its time and its size."""
 
     loss_db: float = Field(ge=0.0, le=100.0)
     """Loss within the region while the event lasts."""
@@ -64,7 +64,7 @@ class BlockageEvent:
 
     @property
     def corners_m(self) -> tuple[Corner, ...]:
-        """Corners of the region; none where the event is everywhere."""
+        """Returns the corners of the region; none where the event holds everywhere."""
         if self.rectangle is not None:
             box = self.rectangle
             west, east, south, north = box.west_m, box.east_m, box.south_m, box.north_m
@@ -74,7 +74,7 @@ class BlockageEvent:
 
 @settings(frozen=True, config=STRICT)
 class ScriptedSettings:
-    """Blockage by script."""
+    """Holds the events of a scripted blockage."""
 
     events: tuple[BlockageEvent, ...] = Field(min_length=1, max_length=200)
     """What happens."""
@@ -83,8 +83,8 @@ class ScriptedSettings:
 
 
 @dataclass(frozen=True)
-class Script:
-    """E events in tensors; their regions are P polygons of S sides, some of them of length 0.
+class BlockageScript:
+    """Holds E events as tensors; their regions are Pg polygons of Sd sides, some of them of length 0.
 
     A region near the border of a cluster that repeats is seen from more than one side: it has a polygon for each image
     that reaches into the cluster.
@@ -94,33 +94,33 @@ class Script:
     start_s: Tensor  # [E]
     end_s: Tensor  # [E], inf where it never ends
     transition_s: Tensor  # [E]
-    corner_m: Tensor  # [P, S, 2]
-    transition_m: Tensor  # [P]
-    region: Tensor  # [P, E] float64, 1 where the polygon belongs to the event
+    corner_m: Tensor  # [Pg, Sd, 2]
+    transition_m: Tensor  # [Pg]
+    region: Tensor  # [Pg, E] float64, 1 where the polygon belongs to the event
     everywhere: Tensor  # [E] float64, 1 where the event has no region
-    member: Tensor  # [U, E] float64, 1 where the event concerns the user
+    member: Tensor  # [U, E] float64, 1 where the event concerns the UE
     cell: Tensor  # [E, C] float64, 1 where it concerns the cell
 
-    def to(self, device: torch.device) -> Script:
-        """The same script on another device."""
-        return Script(**{name: value.to(device) for name, value in vars(self).items()})
+    def to(self, device: torch.device) -> BlockageScript:
+        """Moves the script to another device."""
+        return BlockageScript(**{name: value.to(device) for name, value in vars(self).items()})
 
 
-def write_script(settings: ScriptedSettings, topology: Topology, group_of_user: Sequence[str]) -> Script:
-    """Turn the events into tensors.
+def build_script(settings: ScriptedSettings, topology: Topology, group_of_user: Sequence[str]) -> BlockageScript:
+    """Builds tensors from the events of a scenario.
 
     Args:
         settings: the events.
         topology: whose cells are concerned.
-        group_of_user: name of each user's group, U of them.
+        group_of_user: name of each UE's group, U of them.
 
     Raises:
-        ValueError: an event names a group, a user or a cell that does not exist.
+        ValueError: an event names a group, a UE or a cell that does not exist.
     """
     events = settings.events
     region, corner = _polygons(events, topology)
     end = [torch.inf if event.end_s is None else event.end_s for event in events]
-    return Script(
+    return BlockageScript(
         loss_db=_column([event.loss_db for event in events]),
         start_s=_column([event.start_s for event in events]),
         end_s=_column(end),
@@ -134,16 +134,16 @@ def write_script(settings: ScriptedSettings, topology: Topology, group_of_user: 
     )
 
 
-def scripted_loss_db(script: Script, position_m: Tensor, t_s: float) -> Tensor:
-    """Loss of every link in dB, ``[B, U, C]``.
+def scripted_loss_db(script: BlockageScript, position_m: Tensor, t_s: float) -> Tensor:
+    """Computes the loss of every link in dB, ``[B, U, C]``.
 
     Args:
         script: the events.
-        position_m: of the users, folded into the cluster, float64 ``[B, U, 3]``.
+        position_m: of the UEs, wrapped into the cluster, float64 ``[B, U, 3]``.
         t_s: time in s.
     """
     now = _ramp(t_s - script.start_s, script.transition_s) * (1.0 - _ramp(t_s - script.end_s, script.transition_s))
-    depth = depth_m(script.corner_m, position_m[..., :2])  # [B, U, P]
+    depth = depth_m(script.corner_m, position_m[..., :2])  # [B, U, Pg]
     within = _ramp(depth + 0.5 * script.transition_m, script.transition_m)
     # sums, not matrix products, whose last bit may depend on the size of the batch
     here = ((within[..., None] * script.region).sum(2) + script.everywhere).clamp(max=1.0)
@@ -152,9 +152,11 @@ def scripted_loss_db(script: Script, position_m: Tensor, t_s: float) -> Tensor:
 
 
 def depth_m(corner_m: Tensor, point_m: Tensor) -> Tensor:
-    """How deep points ``[..., 2]`` lie in polygons ``[E, S, 2]``, ``[..., E]``; outside minus the distance."""
+    """Computes how far inside polygons ``[Pg, Sd, 2]`` points ``[..., 2]`` lie, in m ``[..., Pg]``;
+    negative outside.
+    """
     begin, side = corner_m, corner_m.roll(-1, dims=1) - corner_m
-    way = point_m[..., None, None, :] - begin  # [..., E, S, 2]
+    way = point_m[..., None, None, :] - begin  # [..., Pg, Sd, 2]
     length = side.square().sum(-1)
     part = ((way * side).sum(-1) / length.clamp(min=1e-12)).clamp(0.0, 1.0)
     distance = (way - part[..., None] * side).square().sum(-1).amin(-1).sqrt()
@@ -174,7 +176,7 @@ def _column(values: list[float]) -> Tensor:
 
 
 def _polygons(events: Sequence[BlockageEvent], topology: Topology) -> tuple[Tensor, Tensor]:
-    """Events of the polygons ``[P, E]`` and their corners ``[P, S, 2]``: a polygon for each image that is in reach."""
+    """Events of the polygons ``[Pg, E]`` and their corners ``[Pg, Sd, 2]``: a polygon for each image in reach."""
     sides = max(1, *(len(event.corners_m) for event in events))
     site = topology.site_m[:, :2]
     owner, corners = [], []

@@ -1,41 +1,54 @@
-"""The channel of a batch of drops: who is served by whom, how strongly everybody is heard, and how that fades."""
+"""Builds the channel of a batch of drops: serving cells, mean SNRs, and fading of all links."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
+from pydantic import Field
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
 from ..antenna.element import SectorAntennaSettings
-from ..link.dominant_interferers import strongest
-from ..link.mimo_settings import AntennaSettings, port_antenna
+from ..link.dominant_interferers import DominantLinks, dominant_links
+from ..link.mimo_settings import MimoSettings, port_antenna
 from ..random import Drops
 from ..settings import STRICT
 from ..topology.sites import Topology, displacement
 from ..topology.users import place_per_cell, place_uniform
-from ..tr38901.large_scale import Air, AirPlan, LargeScale, PropagationSettings, delay_spread_log10, draw_air, raised
-from .fading import Basis, Fading, FadingSettings, Links, SmallScale, draw_fading, karhunen_loeve
+from ..tr38901.large_scale import (
+    LargeScale,
+    LargeScaleModel,
+    LargeScalePlan,
+    PropagationSettings,
+    delay_spread_log10,
+    draw_large_scale_model,
+    place_on_floors,
+)
+from .delay_basis import DelayBasis, karhunen_loeve_basis
+from .fading import Fading, FadingLinks, FadingRequest, FadingSettings, SmallScale, draw_fading
 from .matrices import Matrices, MimoChannel, MimoPlan, draw_mimo, stack_mimo
 
-Attachment = Literal["strongest", "home"]
+Attachment = Literal["strongest", "cell_area"]
 
 
 @settings(frozen=True, config=STRICT)
 class ChannelSettings:
-    """Who draws the channel."""
+    """Holds the source of the channel, and how often it is evaluated anew where UEs move."""
 
     provider: Literal["fairwave", "sionna"] = "fairwave"
-    """The air of fairwave, or Sionna's line of sight, path loss, large-scale parameters and rays (slow); Sionna's rays
-    alone, in the large-scale state of fairwave, where users move, change their cells or are blocked."""
+    """The channel of fairwave, or Sionna's line of sight, path loss, large-scale parameters and rays (slow); Sionna's
+    rays alone, in the large-scale state of fairwave, where UEs move, change their cells or are blocked."""
+    update_s: float = Field(default=0.1, ge=1e-3, le=10.0)
+    """Where UEs move or are blocked: time from one large-scale state to the next, rounded to whole slots; interpolated
+    in between."""
 
 
 @dataclass(frozen=True)
 class ChannelPlan:
-    """Everything that the channel of a drop follows from, besides the drop's number."""
+    """Holds everything that the channel of a drop follows from, besides the drop's number."""
 
     topology: Topology
     propagation: PropagationSettings
@@ -48,32 +61,32 @@ class ChannelPlan:
     speed_mps: Tensor  # [U]
     frequency_hz: Tensor  # [K] centre of each PRB, relative to the carrier
     snr_at_unit_gain: float
-    antennas: AntennaSettings | None = None  # panels, in place of the antenna
+    mimo: MimoSettings | None = None  # panels at both ends, in place of ``antenna``
 
     @property
     def users(self) -> int:
-        """Users of a drop."""
+        """Returns the number of UEs of a drop."""
         return self.users_per_cell * self.topology.cells
 
     @property
-    def air(self) -> AirPlan:
-        """What the air follows from; clusters only where something fades."""
-        if self.antennas is not None:
-            return AirPlan(self.topology, self.propagation, port_antenna(self.antennas.base), self.users)
-        return AirPlan(self.topology, self.propagation, self.antenna, self.users, self.fading.model != "none")
+    def large_scale(self) -> LargeScalePlan:
+        """Returns the plan of the large-scale model; it has clusters only where links fade."""
+        if self.mimo is not None:
+            return LargeScalePlan(self.topology, self.propagation, port_antenna(self.mimo.base), self.users)
+        return LargeScalePlan(self.topology, self.propagation, self.antenna, self.users, self.fading.model != "none")
 
     @property
-    def mimo(self) -> MimoPlan | None:
-        """What matrices follow from, where there are panels."""
-        if self.antennas is None:
+    def mimo_plan(self) -> MimoPlan | None:
+        """Returns the plan of the channel matrices; None without panels."""
+        if self.mimo is None:
             return None
-        antennas = self.antennas.isotropic() if self.topology.omnidirectional else self.antennas
-        return MimoPlan(antennas, self.frequency_hz, self.speed_mps, self.snr_at_unit_gain)
+        mimo = self.mimo.isotropic() if self.topology.omnidirectional else self.mimo
+        return MimoPlan(mimo, self.frequency_hz, self.speed_mps, self.snr_at_unit_gain)
 
 
 @dataclass(frozen=True)
 class Channel:
-    """Drops side by side; a pure function of time."""
+    """Holds the channel of a batch of drops, a pure function of time."""
 
     mean_snr: Tensor  # [B, U, C] linear, of one PRB at its share of full power, mean over fading
     serving: Tensor  # [B, U] int64
@@ -82,7 +95,7 @@ class Channel:
     mimo: Matrices | None = None  # where there are panels; nothing fades in ``fading`` then
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Channel:
-        """The same channel on another device."""
+        """Moves the channel to another device."""
         fading = self.fading.to(device, dtype)
         mimo = None if self.mimo is None else self.mimo.to(device, dtype)
         snr, serving, position = self.mean_snr.to(device, dtype), self.serving.to(device), self.position_m.to(device)
@@ -90,7 +103,7 @@ class Channel:
 
 
 def build_channel(drops: Drops, plan: ChannelPlan, device: torch.device, dtype: torch.dtype) -> Channel:
-    """Draw the channel of each drop on the CPU in float64, then move it: every device sees the same drops."""
+    """Draws the channel of each drop on the CPU in float64, then moves it: the drops are the same on every device."""
     basis = frequency_basis(plan)
     cpu = torch.device("cpu")
     parts = [_build_drop(drop, plan, basis, dtype).to(cpu, dtype) for drop in drops.single()]
@@ -98,12 +111,12 @@ def build_channel(drops: Drops, plan: ChannelPlan, device: torch.device, dtype: 
 
 
 def stack_channels(parts: Sequence[Channel]) -> Channel:
-    """One batch of several."""
+    """Stacks channels to one batch, drop after drop."""
 
     def cat(of: Callable[[Channel], Tensor]) -> Tensor:
         return torch.cat([of(part) for part in parts])
 
-    fading = parts[0].fading.beside([part.fading for part in parts[1:]])
+    fading = parts[0].fading.stacked_with([part.fading for part in parts[1:]])
     mimo = [part.mimo for part in parts if isinstance(part.mimo, MimoChannel)]
     return Channel(
         cat(lambda part: part.mean_snr),
@@ -114,75 +127,83 @@ def stack_channels(parts: Sequence[Channel]) -> Channel:
     )
 
 
-def frequency_basis(plan: ChannelPlan) -> Basis:
-    """Basis of the carrier for links without line of sight, whose delays are the longest; the same for all drops."""
-    if plan.fading.model == "none" or plan.antennas is not None:
+def frequency_basis(plan: ChannelPlan) -> DelayBasis:
+    """Computes the delay basis of the carrier, the same for all drops.
+
+    It is that of links without line of sight, whose delays are the longest.
+    """
+    if plan.fading.model == "none" or plan.mimo is not None:
         flat = torch.ones((len(plan.frequency_hz), 1), dtype=torch.complex128)
-        return Basis(flat, torch.zeros(1, dtype=torch.float64), torch.ones((1, 1), dtype=torch.complex128), 0.0)
+        return DelayBasis(flat, torch.zeros(1, dtype=torch.float64), torch.ones((1, 1), dtype=torch.complex128), 0.0)
     quantile = torch.linspace(0.05, 0.95, 10, dtype=torch.float64)
-    air = plan.propagation
-    _, (mean, deviation), _ = delay_spread_log10(air.model, air.carrier_hz, air.parameters)
+    propagation = plan.propagation
+    _, (mean, deviation), _ = delay_spread_log10(propagation.model, propagation.carrier_hz, propagation.parameters)
     spreads = 10.0 ** (mean + deviation * torch.special.ndtri(quantile))
-    return karhunen_loeve(plan.frequency_hz, spreads, plan.fading.basis_error)
+    return karhunen_loeve_basis(plan.frequency_hz, spreads, plan.fading.basis_error)
 
 
 def place_users(drop: Drops, plan: ChannelPlan) -> tuple[Tensor, Tensor]:
-    """Positions ``[B, U, 3]`` at the start, in m, and the cell in whose area each user stands, ``[B, U]``."""
+    """Draws positions at the start in m ``[B, U, 3]``, and returns the cell in whose area each UE is, ``[B, U]``."""
     place = place_per_cell if plan.placement == "per_cell" else place_uniform
     users = plan.users_per_cell if plan.placement == "per_cell" else plan.users
     keys = drop.keys("placement")
     position, home = place(keys, plan.topology, users, plan.min_distance_m, plan.propagation.ue_height_m)
-    return raised(drop, position, plan.propagation), home
+    return place_on_floors(drop, position, plan.propagation), home
 
 
-def fade(
-    drop: Drops,
-    plan: ChannelPlan,
-    basis: Basis,
-    scale: LargeScale,
-    position: Tensor,
-    dtype: torch.dtype,
-    direct: bool = True,
-    serving: Tensor | None = None,
-) -> Fading:
-    """Rays of a drop whose users are at ``position`` ``[B, U, 3]``; their phases stay when they move.
+def request_fading(
+    plan: ChannelPlan, basis: DelayBasis, scale: LargeScale, position: Tensor, dtype: torch.dtype
+) -> FadingRequest:
+    """Collects what the rays of a drop are drawn from.
 
     Args:
-        drop: one drop.
         plan: of the channel.
         basis: of :func:`frequency_basis`.
-        scale: the state of the links at ``position``, from :meth:`phy.tr38901.large_scale.Air.at`.
-        position: of the users in m.
+        scale: large-scale state of the links at ``position``.
+        position: of the UEs in m, ``[B, U, 3]``.
         dtype: of the rays.
-        direct: among them the direct rays.
-        serving: own cells ``[B, U]``, which fade in any case where but some interferers do; None where all do.
     """
     snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
-    if plan.fading.model == "none" or plan.antennas is not None:
-        return no_fading(snr, len(plan.frequency_hz)).to(snr.device, dtype)
-    some, faded = plan.fading.faded_interferers, None
-    if serving is not None and some is not None and some < plan.topology.cells - 1:
-        faded = strongest(snr, serving, some)
-    return draw_fading(drop, links_of(plan, scale, position), basis, plan.fading, snr, dtype, direct, faded)
+    return FadingRequest(links_of(plan, scale, position), basis, plan.fading, snr, dtype)
 
 
-def _build_drop(drop: Drops, plan: ChannelPlan, basis: Basis, dtype: torch.dtype) -> Channel:
+def draw_plan_fading(drop: Drops, plan: ChannelPlan, request: FadingRequest) -> Fading:
+    """Draws the rays of a drop; a flat and constant response where the plan has no fading, or panels.
+
+    Args:
+        drop: one drop; its phases are the same for every state of its links.
+        plan: of the channel.
+        request: from :func:`request_fading`.
+    """
+    if plan.fading.model == "none" or plan.mimo is not None:
+        return flat_fading(request.power, len(plan.frequency_hz)).to(request.power.device, request.dtype)
+    return draw_fading(drop, request)
+
+
+def _dominant(plan: ChannelPlan, snr: Tensor, serving: Tensor) -> DominantLinks | None:
+    """Links that fade where the plan limits their number; None where all do."""
+    count = plan.fading.dominant_interferers
+    return None if count is None or count >= plan.topology.cells - 1 else dominant_links(snr, serving, count)
+
+
+def _build_drop(drop: Drops, plan: ChannelPlan, basis: DelayBasis, dtype: torch.dtype) -> Channel:
     position, home = place_users(drop, plan)
-    air: Air = draw_air(drop, plan.air)
-    scale = air.at(position)
+    model: LargeScaleModel = draw_large_scale_model(drop, plan.large_scale)
+    scale = model.at(position)
     snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
-    serving = home if plan.attachment == "home" else scale.gain_db.argmax(-1)
-    fading = fade(drop, plan, basis, scale, position, dtype, serving=serving)
-    matrices = plan.mimo
-    mimo = None if matrices is None else draw_mimo(drop, matrices, air, scale, position, serving, dtype)
+    serving = home if plan.attachment == "cell_area" else scale.gain_db.argmax(-1)
+    request = replace(request_fading(plan, basis, scale, position, dtype), dominant=_dominant(plan, snr, serving))
+    fading = draw_plan_fading(drop, plan, request)
+    matrices = plan.mimo_plan
+    mimo = None if matrices is None else draw_mimo(drop, matrices, model, scale, position, serving, dtype)
     return Channel(snr, serving, position, fading, mimo)
 
 
-def links_of(plan: ChannelPlan, scale: LargeScale, position: Tensor) -> Links:
-    """Links of users to cells: those of a site share their clusters, but not the antennas' weights or the phases."""
+def links_of(plan: ChannelPlan, scale: LargeScale, position: Tensor) -> FadingLinks:
+    """Collects the links of UEs to cells; those of a site share their clusters, but not antenna weights or phases."""
     site = plan.topology.cell_site
     towards = -displacement(plan.topology, position)[:, :, site]
-    return Links(
+    return FadingLinks(
         k_factor_db=scale.cell_k_db,
         delay_s=scale.cluster_delay_s,
         share=scale.cluster_power,
@@ -192,8 +213,8 @@ def links_of(plan: ChannelPlan, scale: LargeScale, position: Tensor) -> Links:
     )
 
 
-def no_fading(snr: Tensor, prbs: int) -> Fading:
-    """One ray without delay or Doppler."""
+def flat_fading(snr: Tensor, prbs: int) -> Fading:
+    """Builds a response of one ray without delay or Doppler shift."""
     amplitude = snr.sqrt()[..., None]
     rays = torch.stack((torch.cat((amplitude, 0 * amplitude), -1), torch.cat((0 * amplitude, amplitude), -1)), 2)
     to_prbs = torch.zeros((2, 2 * prbs), dtype=torch.float64)

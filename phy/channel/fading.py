@@ -1,19 +1,19 @@
-"""Small-scale fading: clusters with delays of their own, rays with Dopplers of their own, evaluable at any slot.
+"""Computes small-scale fading at any slot: clusters with delays of their own, rays with Doppler shifts of their own.
 
-The response of a link (user u, cell c) at PRB k and time t is
+The response of a link (UE u, cell c) at PRB k and time t is
 
     h[u,c,k](t) = sum_n sqrt(p_n) sum_m a_nm exp(j 2 pi nu_um t) exp(-j 2 pi f_k tau_n),
 
 with delays tau_n and powers p_n of the link's clusters (:mod:`phy.tr38901.coupling_gain`; the powers as the cell's
 antenna weights them), unit-power random phases a_nm, and the Doppler shifts
-``nu_um = v_u / lambda cos(theta_u + 2 pi m / M)`` of M directions around user u (isotropic scattering, so that the
-autocorrelation of a link is J0(2 pi v t / lambda) in the mean over users). A line-of-sight ray of power K/(K+1) takes
+``nu_um = v_u / lambda cos(theta_u + 2 pi m / Ra)`` of Ra directions around UE u (isotropic scattering, so that the
+autocorrelation of a link is J0(2 pi v t / lambda) in the mean over UEs). A line-of-sight ray of power K/(K+1) takes
 the direction nearest to its own.
 
-Two steps make it fast and leave it exact to a stated error. A Karhunen-Loeve basis of D functions over frequency,
-the same for all links, carries every delay, so that the step from rays to PRBs is one matrix product; the energy
-outside of the basis is ``Basis.error``. And as the rays of all slots of a block differ only by their phasors, the step
-from rays to the basis is a second product for many slots at once.
+Two steps make it fast; its error is stated. A Karhunen-Loeve basis of D functions over frequency, which all links share
+(:mod:`phy.channel.delay_basis`), carries every delay, so that the step from rays to PRBs is one matrix product; the
+share of energy outside of the basis is ``DelayBasis.error``. As the rays of all slots of a block differ only by their
+phasors, the step from rays to the basis is a second product for many slots at once.
 """
 
 from __future__ import annotations
@@ -28,48 +28,46 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
-from ..link.dominant_interferers import Faded, beside
+from ..link.dominant_interferers import DominantLinks, stack_dominant_links
 from ..numerics.threads import share_out
 from ..random import Drops, uniform
 from ..settings import STRICT
 from ..units import SPEED_OF_LIGHT_MPS
+from .delay_basis import DelayBasis, carried_energy, grid_index, steering_matrix
 
-_LEAST_GRID = 2048  # points of the delay grid on which the basis is tabulated
-_GRID_PER_TURN = 8  # and at least so many for each turn of the phase between the ends of the carrier
-_USERS_AT_ONCE = 32  # users whose rays are drawn at once, to bound the memory of drawing them
+_USERS_AT_ONCE = 32  # UEs whose rays are drawn at once, to bound the memory of drawing them
 _ON_PRBS = 10_000_000  # amplitudes of a drop's rays on PRBs, at most: in float32 40 MB
-_LONGEST_S = 12e-6  # delays beyond are folded onto this one; 30 times the median delay spread of UMa
 
 
 @settings(frozen=True, config=STRICT)
 class FadingSettings:
-    """How small-scale fading is drawn and carried."""
+    """Holds how small-scale fading is drawn and represented."""
 
     model: Literal["rays", "none"] = "rays"
     """Clustered rays after TR 38.901, or none: every PRB has the large-scale gain at all times."""
     directions: int = Field(default=10, ge=3, le=64)
-    """Directions of arrival around a user, each with a Doppler shift of its own."""
+    """Directions of arrival around a UE, each with a Doppler shift of its own."""
     basis_error: float = Field(default=0.03, ge=0, lt=0.5)
     """Share of the mean energy that the common basis of frequency responses may leave out; less is slower."""
-    faded_interferers: int | None = Field(default=None, ge=0, le=1000)
-    """Strongest interferers of each user that fade, while the others are heard at their mean power: faster in large
+    dominant_interferers: int | None = Field(default=None, ge=0, le=1000)
+    """Strongest interferers of each UE that fade, while the others are heard at their mean power: faster in large
     networks, and approximate. Left out, or as many as there are other cells or more, all cells fade, which is exact."""
 
 
 @dataclass(frozen=True)
-class Links:
-    """What fading must know of the links of one or more drops."""
+class FadingLinks:
+    """Holds the properties of links that their fading follows from."""
 
     k_factor_db: Tensor  # [B, U, C] power of the direct ray over that of all others
-    delay_s: Tensor  # [B, U, S, N] of the clusters towards each site; the cells of a site follow each other
-    share: Tensor  # [B, U, C, N] of the scattered power, of unit sum
-    azimuth_rad: Tensor  # [B, U, C] direction from user to cell
+    delay_s: Tensor  # [B, U, Si, Cl] of the clusters towards each site; the cells of a site follow each other
+    share: Tensor  # [B, U, C, Cl] of the scattered power, of unit sum
+    azimuth_rad: Tensor  # [B, U, C] direction from UE to cell
     speed_mps: Tensor  # [U]
     carrier_hz: float
 
-    def of_users(self, block: slice) -> Links:
-        """The links of some users."""
-        return Links(
+    def of_users(self, block: slice) -> FadingLinks:
+        """Selects the links of some UEs."""
+        return FadingLinks(
             self.k_factor_db[:, block],
             self.delay_s[:, block],
             self.share[:, block],
@@ -79,125 +77,67 @@ class Links:
         )
 
 
-@dataclass(frozen=True)
-class Basis:
-    """D orthonormal functions over K PRBs and the coordinates of a pure delay in them."""
-
-    vectors: Tensor  # [K, D] complex128
-    delay_s: Tensor  # [G] grid of delays
-    coordinates: Tensor  # [G, D] complex128, of exp(-j 2 pi f_k tau_g)
-    error: float  # share of the mean energy outside of the basis
-
-
-def karhunen_loeve(frequency_hz: Tensor, delay_spreads_s: Tensor, max_error: float) -> Basis:
-    """Basis in which responses of exponential delay profiles have the least energy outside.
-
-    Its first function is flat, so that a direct ray, which has no delay, is carried exactly. All are symmetric about
-    the carrier, see :mod:`phy.link.folded_response`: the problem is solved in real numbers, the even and odd parts of
-    responses.
-
-    Args:
-        frequency_hz: ``[K]`` centre of each PRB, relative to the carrier and symmetric about it.
-        delay_spreads_s: ``[Q]`` delay spreads that stand for the links to be carried, all of equal weight.
-        max_error: share of the mean energy that may lie outside; the fewest functions that keep it are taken.
-
-    Raises:
-        ValueError: frequencies that are not symmetric.
-    """
-    if not torch.allclose(frequency_hz, -frequency_hz.flip(0)):
-        raise ValueError("the PRBs of a carrier must lie symmetrically about it")
-    width_hz = float(frequency_hz.max() - frequency_hz.min())
-    points = max(_LEAST_GRID, 1 + math.ceil(_GRID_PER_TURN * _LONGEST_S * width_hz))
-    delay = torch.linspace(0.0, _LONGEST_S, points, dtype=torch.float64)
-    profile = torch.exp(-delay[None] / delay_spreads_s[:, None])
-    weight = (profile / profile.sum(1, keepdim=True)).mean(0)
-    steering = _parts(frequency_hz, delay)
-    flat = steering[:, :1] * len(frequency_hz) ** -0.5  # no delay
-    rest = steering - flat @ (flat.T @ steering)
-    values, vectors = torch.linalg.eigh((rest * weight) @ rest.T)
-    left = torch.cat((values.new_zeros(1), values.clamp(min=0.0).cumsum(0))).flip(0) / len(frequency_hz)
-    more = min(int((left > max_error).sum()), len(frequency_hz) - 1)  # functions beside the flat one
-    kept = torch.cat((flat, vectors[:, len(frequency_hz) - more :].flip(1)), 1)
-    coordinates = (kept.T @ steering).T.to(torch.complex128).contiguous()
-    return Basis(_of_parts(kept), delay, coordinates, float(left[more]))
-
-
-def _parts(frequency_hz: Tensor, delay_s: Tensor) -> Tensor:
-    """Responses of delays below the carrier, ``[K, G]``: real parts, that on the carrier if any, imaginary parts.
-
-    Both sides of the carrier are in it: those below it count twice in power.
-    """
-    low, turn = len(frequency_hz) // 2, 2 * math.pi * frequency_hz[:, None] * delay_s
-    even, odd = torch.cos(turn), -torch.sin(turn)
-    return torch.cat((2**0.5 * even[:low], even[low : len(turn) - low], 2**0.5 * odd[:low]))
-
-
-def _of_parts(parts: Tensor) -> Tensor:
-    """Complex functions on all PRBs from what :func:`_parts` keeps of them, ``[K, D]``."""
-    low = len(parts) // 2
-    lower = torch.complex(parts[:low], parts[len(parts) - low :]) * 2**-0.5
-    return torch.cat((lower, parts[low : len(parts) - low].to(lower.dtype), lower.conj().flip(0)))
-
-
 class SmallScale(Protocol):
-    """What an engine asks of small-scale fading, whoever drew it: a pure function of time in a basis of D functions."""
+    """Describes small-scale fading as an engine reads it: a pure function of time in a basis of D functions."""
 
     @property
     def to_prbs(self) -> Tensor:
-        """``[2D, 2K]`` from coordinates to real and imaginary part on each PRB."""
+        """Returns the matrix ``[2D, 2K]`` from coordinates to real and imaginary part on each PRB."""
 
     @property
     def error(self) -> float:
-        """Share of the mean energy outside of the basis."""
+        """Returns the share of the mean energy outside of the basis."""
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
-        """Basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
+        """Computes the basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
-        """The same on another device."""
+        """Moves the fading to another device."""
 
-    def beside(self, others: Sequence[Self]) -> Self:
-        """One batch of this one and others, drop after drop."""
+    def stacked_with(self, others: Sequence[Self]) -> Self:
+        """Stacks this batch and others, drop after drop."""
 
     @property
-    def faded(self) -> Faded | None:
-        """Whose links these are, which take the place of the C cells in the coordinates; None where all cells fade."""
+    def dominant(self) -> DominantLinks | None:
+        """Returns the links that have coordinates, in place of those of all C cells; None where all fade."""
 
 
 @dataclass(frozen=True)
 class Fading:
-    """Rays of a batch of drops in the coordinates of a basis, ready to be evaluated at any time."""
+    """Holds the rays of a batch of drops in the coordinates of a basis, to be evaluated at any time."""
 
-    rays: Tensor  # [B, U, 2M, C * 2D] amplitudes, scaled to sqrt of the mean power of each link
-    doppler_hz: Tensor  # [B, U, M] float64
+    rays: Tensor  # [B, U, 2Ra, C * 2D] amplitudes, scaled to sqrt of the mean power of each link
+    doppler_hz: Tensor  # [B, U, Ra] float64
     to_prbs: Tensor  # [2D, 2K] from coordinates to real and imaginary part on each PRB, which they are where D = 0;
     # or folded, [D, K], see phy.link.folded_response
     error: float
-    turn_rad: Tensor | None = field(default=None, kw_only=True)  # [B, U, M] directions, where they are asked for
-    faded: Faded | None = field(default=None, kw_only=True)  # whose links have rays; None where all C cells' have
+    turn_rad: Tensor | None = field(default=None, kw_only=True)  # [B, U, Ra] directions, where they are asked for
+    dominant: DominantLinks | None = field(
+        default=None, kw_only=True
+    )  # whose links have rays; None where all C cells' have
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
-        """Basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
-        return self.evaluated(first_slot, slots, slot_s)
+        """Computes the basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
+        return self.evaluate(first_slot, slots, slot_s)
 
-    def evaluated(self, first_slot: int, slots: int, slot_s: float, room: Tensor | None = None) -> Tensor:
-        """:meth:`coordinates`, in memory that is there already.
+    def evaluate(self, first_slot: int, slots: int, slot_s: float, out: Tensor | None = None) -> Tensor:
+        """Computes :meth:`coordinates` into memory that exists already.
 
         Args:
-            first_slot: where they begin.
-            slots: how many slots.
+            first_slot: first slot.
+            slots: number of slots.
             slot_s: length of a slot.
-            room: result of an earlier call of the same shape, to be overwritten; new memory takes longer than the sum.
+            out: result of an earlier call of the same shape, to be overwritten; new memory takes longer than the sum.
         """
         batch, users, _, width = self.rays.shape
         time = torch.arange(first_slot, first_slot + slots, dtype=torch.float64, device=self.rays.device) * slot_s
         turns = self.doppler_hz[:, :, None, :] * time[:, None]
         phase = 2 * math.pi * (turns - turns.floor())
         phasors = torch.cat((phase.cos(), phase.sin()), -1).to(self.rays.dtype)
-        # One product a user, of one shape in every batch; written slot by slot, as it will be read.
-        if room is None:
-            room = self.rays.new_empty((slots, batch, users, width)).permute(1, 2, 0, 3)
-        made = room
+        # One product a UE, of one shape in every batch; written slot by slot, as it will be read.
+        if out is None:
+            out = self.rays.new_empty((slots, batch, users, width)).permute(1, 2, 0, 3)
+        made = out
 
         def some(drops: range) -> None:
             own = slice(drops.start, drops.stop)
@@ -210,33 +150,41 @@ class Fading:
         return made
 
     def on_prbs(self) -> Self:
-        """The same with the responses on PRBs as coordinates: no product in a slot, but more memory for the rays.
+        """Returns the same fading with responses on PRBs as coordinates: no product in a slot, but more memory for
+        rays.
 
         So it is where a drop's rays stay small and there are fewer of them than functions in the basis; else as it is.
         """
         size, both = self.to_prbs.shape
         drops, users, rays, width = self.rays.shape
-        if size == 0 or carried_on(rays, users * (width // size), size, both) == size:
+        if size == 0 or numbers_per_ray(rays, users * (width // size), size, both) == size:
             return self
         made = [torch.mm(drop.view(-1, size), self.to_prbs) for drop in self.rays]  # of one shape in every batch
         return replace(self, rays=torch.stack(made).view(drops, users, rays, -1), to_prbs=self.to_prbs[:0])
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
-        """The same on another device; Doppler shifts stay in float64."""
+        """Moves the fading to another device; Doppler shifts stay in float64."""
         rays, to_prbs = self.rays.to(device, dtype), self.to_prbs.to(device, dtype)
-        faded = self.faded and self.faded.to(device, dtype)
-        return replace(self, rays=rays, doppler_hz=self.doppler_hz.to(device), to_prbs=to_prbs, faded=faded)
+        dominant = self.dominant and self.dominant.to(device, dtype)
+        return replace(self, rays=rays, doppler_hz=self.doppler_hz.to(device), to_prbs=to_prbs, dominant=dominant)
 
-    def beside(self, others: Sequence[Self]) -> Self:
-        """One batch of this one and others, drop after drop."""
+    def stacked_with(self, others: Sequence[Self]) -> Self:
+        """Stacks this batch and others, drop after drop."""
         rays = torch.cat([self.rays, *(other.rays for other in others)])
         doppler = torch.cat([self.doppler_hz, *(other.doppler_hz for other in others)])
-        faded = [part.faded for part in (self, *others) if part.faded is not None]
-        return replace(self, rays=rays, doppler_hz=doppler, turn_rad=None, faded=beside(faded) if faded else None)
+        dominant = [part.dominant for part in (self, *others) if part.dominant is not None]
+        return replace(
+            self,
+            rays=rays,
+            doppler_hz=doppler,
+            turn_rad=None,
+            dominant=stack_dominant_links(dominant) if dominant else None,
+        )
 
 
-def carried_on(rays: int, links: int, size: int, both: int) -> int:
-    """Numbers that carry each ray of a drop's links in the slot loop: ``size`` of a basis, or ``both`` of all PRBs.
+def numbers_per_ray(rays: int, links: int, size: int, both: int) -> int:
+    """Computes how many numbers represent each ray of a link in the slot loop: ``size`` of a basis, or ``both`` of all
+    PRBs.
 
     A ray on PRBs needs no product with the basis in every slot. That pays where there are fewer rays than functions,
     and is done while the memory is small.
@@ -244,102 +192,92 @@ def carried_on(rays: int, links: int, size: int, both: int) -> int:
     return both if rays < size and rays * links * both <= _ON_PRBS else size
 
 
-def draw_fading(
-    drops: Drops,
-    links: Links,
-    basis: Basis,
-    settings: FadingSettings,
-    power: Tensor,
-    dtype: torch.dtype,
-    direct: bool = True,
-    faded: Faded | None = None,
-) -> Fading:
-    """Draw the rays of one drop (``B = 1``) or more.
+@dataclass(frozen=True)
+class FadingRequest:
+    """Holds what the rays of one or more drops are drawn from."""
+
+    links: FadingLinks
+    basis: DelayBasis
+    settings: FadingSettings
+    power: Tensor  # [B, U, C] mean power of each link, for example its SNR: the response's mean square over drops
+    dtype: torch.dtype  # of the rays, which are computed in float64
+    direct: bool = True  # direct rays are among them; else directions are given, see :func:`direct_rays`
+    dominant: DominantLinks | None = None  # links whose rays are kept; None for all
+
+
+def draw_fading(drops: Drops, request: FadingRequest) -> Fading:
+    """Draws the rays of one drop (``B = 1``) or more.
+
+    The rays of all links are drawn, whichever are kept. Streams: "fading/turn", "fading/phase", "fading/los_phase".
 
     Args:
         drops: the batch.
-        links: what is known of its links.
-        basis: what carries their frequency responses.
-        settings: how many directions.
-        power: ``[B, U, C]`` mean power of each link, for example its SNR: the response's mean square over drops.
-        dtype: of the rays, which are computed in float64.
-        direct: among them the direct rays; without them the directions are given instead, see :func:`direct_rays`.
-        faded: whose rays are kept, all of which are drawn as if all were; None for all.
+        request: links, basis and powers.
     """
-    users, directions = power.shape[1], settings.directions
+    links, dominant, directions = request.links, request.dominant, request.settings.directions
+    users = request.power.shape[1]
     turn = 2 * math.pi * (uniform(drops.keys("fading/turn"), (users, 1)) + torch.arange(directions) / directions)
     doppler = links.speed_mps[:, None] * (links.carrier_hz / SPEED_OF_LIGHT_MPS) * torch.cos(turn)
-    blocks = [slice(first, first + _USERS_AT_ONCE) for first in range(0, users, _USERS_AT_ONCE)]
     rays = []
-    for block in blocks:
-        drawn = _rays(drops, links, basis, turn, power, block, direct).to(dtype.to_complex())
-        rays.append(_as_real(drawn if faded is None else _of_cells(drawn, faded.cell[:, block])))
-    directions_rad, to_prbs = None if direct else turn, steering_matrix(basis).to(dtype)
-    return Fading(torch.cat(rays, 1), doppler, to_prbs, basis.error, turn_rad=directions_rad, faded=faded)
+    for first in range(0, users, _USERS_AT_ONCE):
+        block = slice(first, first + _USERS_AT_ONCE)
+        drawn = _rays(drops, request, turn, block).to(request.dtype.to_complex())
+        rays.append(_as_real(drawn if dominant is None else _of_cells(drawn, dominant.cell[:, block])))
+    turn_rad, to_prbs = None if request.direct else turn, steering_matrix(request.basis).to(request.dtype)
+    return Fading(torch.cat(rays, 1), doppler, to_prbs, request.basis.error, turn_rad=turn_rad, dominant=dominant)
 
 
-def direct_rays(drops: Drops, links: Links, power: Tensor) -> Tensor:
-    """Amplitudes of the direct rays, ``[B, U, C]`` complex, with the phases that they have among other rays."""
+def direct_rays(drops: Drops, links: FadingLinks, power: Tensor) -> Tensor:
+    """Computes the amplitudes of the direct rays, ``[B, U, C]`` complex, with the phases that they have among other
+    rays.
+    """
     k = 10.0 ** (links.k_factor_db / 10.0)
     phase = 2 * math.pi * uniform(drops.keys("fading/los_phase"), tuple(power.shape[1:]))
     return torch.polar((power * k / (1.0 + k)).sqrt(), phase)
 
 
-def _rays(
-    drops: Drops, links: Links, basis: Basis, turn: Tensor, power: Tensor, block: slice, with_direct: bool
-) -> Tensor:
-    """Amplitudes of a block of users, complex128 ``[B, block, C, M, D]``."""
-    some, power = links.of_users(block), power[:, block]
+def _rays(drops: Drops, request: FadingRequest, turn: Tensor, block: slice) -> Tensor:
+    """Amplitudes of a block of UEs, complex128 ``[B, block, C, Ra, D]``."""
+    some, power, basis = request.links.of_users(block), request.power[:, block], request.basis
     amplitude = _amplitudes(drops, some.share, turn.shape[-1], block.start)
-    index = _grid_index(some.delay_s, basis)
-    coordinate = basis.coordinates[index]  # [B, U, S, N, D]
+    index = grid_index(some.delay_s, basis)
+    coordinate = basis.coordinates[index]  # [B, U, Si, Cl, D]
     k = 10.0 ** (some.k_factor_db / 10.0)
-    scattered_power = power / (1.0 + k) / _kept(some, _energy(basis)[index])
+    scattered_power = power / (1.0 + k) / _kept(some, carried_energy(basis)[index])
     scattered = _per_site(amplitude, some) @ coordinate  # the rays of all cells of a site at once
     scattered = scattered.view(*amplitude.shape[:-1], -1).mul_(scattered_power.sqrt()[..., None, None])
-    if not with_direct:
+    if not request.direct:
         return scattered
     direct = _line_of_sight(drops, some, turn[:, block], (power * k / (1.0 + k)).sqrt(), block.start)
     return scattered.add_(direct[..., None] * basis.coordinates[0])
 
 
 def _of_cells(rays: Tensor, cell: Tensor) -> Tensor:
-    """Those of each user's cells ``[B, U, N]``, from ``[B, U, C, M, D]``."""
+    """Selects the rays of each UE's cells ``[B, U, J]``, from ``[B, U, C, Ra, D]``."""
     return rays.gather(2, cell[..., None, None].expand(-1, -1, -1, *rays.shape[3:]))
 
 
-def steering_matrix(basis: Basis) -> Tensor:
-    """Real form of the basis: ``[re, im]`` coordinates times it give ``[re, im]`` of each PRB, ``[2D, 2K]``."""
-    re, im = basis.vectors.real.T, basis.vectors.imag.T
-    return torch.cat((torch.cat((re, im), 1), torch.cat((-im, re), 1)), 0).contiguous()
-
-
 def _amplitudes(drops: Drops, share: Tensor, directions: int, first_user: int) -> Tensor:
-    """Amplitude of each ray, ``[B, U, C, M, N]`` complex: equal power in all directions, random phase."""
+    """Amplitude of each ray, ``[B, U, C, Ra, Cl]`` complex: equal power in all directions, random phase."""
     shape = (*share.shape[1:-1], directions, share.shape[-1])
     phase = uniform(drops.keys("fading/phase"), shape, first_user * math.prod(shape[1:]))
     return torch.polar((share / directions).sqrt()[..., None, :].expand_as(phase), 2 * math.pi * phase)
 
 
-def _per_site(amplitude: Tensor, links: Links) -> Tensor:
-    """``[B, U, C, M, N]`` as ``[B, U, S, cells of a site * M, N]``."""
+def _per_site(amplitude: Tensor, links: FadingLinks) -> Tensor:
+    """``[B, U, C, Ra, Cl]`` as ``[B, U, Si, cells of a site * Ra, Cl]``."""
     sites = links.delay_s.shape[2]
     return amplitude.view(*amplitude.shape[:2], sites, -1, amplitude.shape[-1])
 
 
-def _energy(basis: Basis) -> Tensor:
-    """Share of the energy of each delay that the basis carries, ``[G]``."""
-    return basis.coordinates.abs().square().sum(-1) / len(basis.vectors)
-
-
-def _kept(links: Links, energy: Tensor) -> Tensor:
+def _kept(links: FadingLinks, energy: Tensor) -> Tensor:
     """Share of each link's scattered power that the basis carries, to be made good: ``[B, U, C]``."""
     cells = links.share.shape[2] // energy.shape[2]
     return (links.share * energy.repeat_interleave(cells, 2)).sum(-1)
 
 
-def _line_of_sight(drops: Drops, links: Links, turn: Tensor, amplitude: Tensor, first_user: int) -> Tensor:
-    """Amplitude of the direct ray, ``[B, U, C, M]``, in the direction of the M that is nearest to that of the cell."""
+def _line_of_sight(drops: Drops, links: FadingLinks, turn: Tensor, amplitude: Tensor, first_user: int) -> Tensor:
+    """Amplitude of the direct ray, ``[B, U, C, Ra]``, in the nearest of the Ra directions to that of the cell."""
     offset = torch.cos(turn[:, :, None, :] - links.azimuth_rad[..., None])
     nearest = offset == offset.amax(-1, keepdim=True)
     shape = tuple(amplitude.shape[1:])
@@ -347,13 +285,8 @@ def _line_of_sight(drops: Drops, links: Links, turn: Tensor, amplitude: Tensor, 
     return torch.polar(amplitude, phase)[..., None] * nearest
 
 
-def _grid_index(delay: Tensor, basis: Basis) -> Tensor:
-    last = len(basis.delay_s) - 1
-    return (delay * (last / _LONGEST_S)).round().long().clamp_(max=last)
-
-
 def _as_real(rays: Tensor) -> Tensor:
-    """``[B, U, C, M, D]`` complex to ``[B, U, 2M, C * 2D]``: rows for cosines and sines of the phasors."""
+    """``[B, U, C, Ra, D]`` complex to ``[B, U, 2Ra, C * 2D]``: rows for cosines and sines of the phasors."""
     batch, users, cells, directions, size = rays.shape
     cosine = torch.cat((rays.real, rays.imag), -1)
     sine = torch.cat((-rays.imag, rays.real), -1)

@@ -1,7 +1,7 @@
-"""Channel matrices between users and the cells that they hear best, for any slot.
+"""Computes channel matrices between UEs and the cells that they receive best, for any slot.
 
-Rays are drawn and steered once for a drop (TR 38.901 clause 7.5); what moves afterwards are phases only. Cells that a
-user does not hear one by one are kept as mean powers.
+Rays are drawn and steered once for a drop (TR 38.901 clause 7.5); only their phases change over time. Cells whose
+matrices a UE does not know are kept as mean powers.
 """
 
 from __future__ import annotations
@@ -15,172 +15,177 @@ import torch
 from torch import Tensor
 
 from ..antenna.panel import orientation_rad
-from ..link.mimo_settings import AntennaSettings
+from ..link.dominant_interferers import strongest_cells
+from ..link.mimo_settings import MimoSettings
 from ..random import Drops, uniform
-from ..tr38901.coefficients import End, MimoRays, SteeredRays, steer
-from ..tr38901.large_scale import Air, LargeScale, site_links
-from ..tr38901.link_clusters import heard_rays
+from ..tr38901.coefficients import LinkEnd, MimoRays, SteeredRays, steer
+from ..tr38901.large_scale import LargeScale, LargeScaleModel, site_links
+from ..tr38901.link_clusters import rays_of_heard_cells
 
-_LINKS_AT_ONCE = 32  # users, or links, whose rays are steered at once, to bound the memory of it
+_LINKS_AT_ONCE = 32  # UEs, or links, whose rays are steered at once, to bound the memory of it
 
 
 @dataclass(frozen=True)
 class MimoPlan:
-    """What matrices follow from, besides the air."""
+    """Holds everything that matrices follow from, besides the large-scale model."""
 
-    antennas: AntennaSettings
+    settings: MimoSettings
     frequency_hz: Tensor  # [K] centre of each PRB, relative to the carrier
     speed_mps: Tensor  # [U]
     snr_at_unit_gain: float
 
 
 @dataclass(frozen=True)
-class Around:
-    """Whose matrices users know."""
+class HeardCells:
+    """Holds the cells whose matrices each UE knows, and the mean power of the others."""
 
-    heard: Tensor  # [B, U, J] int64, cells with matrices, the user's own first
-    rest_snr: Tensor  # [B, U, C] mean power at a user's port from the cells that are not among them, else 0
+    heard: Tensor  # [B, U, J] int64, cells with matrices, the UE's own first
+    rest_snr: Tensor  # [B, U, C] mean power at a UE's port from the cells that are not among them, else 0
 
 
 class Matrices(Protocol):
-    """Channel matrices of drops side by side at any slot."""
+    """Describes the channel matrices of a batch of drops at any slot."""
 
     @property
-    def antennas(self) -> AntennaSettings:
-        """Panels of both ends."""
+    def settings(self) -> MimoSettings:
+        """Returns the panels of both ends."""
         ...
 
-    def held(self, slot: int, slot_s: float) -> tuple[Tensor, Around]:
-        """Matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and whose they are."""
+    def at_slot(self, slot: int, slot_s: float) -> tuple[Tensor, HeardCells]:
+        """Computes matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and returns the cells that
+        they belong to.
+        """
         ...
 
-    def served(self, serving: Tensor, period_slots: int) -> Matrices:
-        """The same for users whose cells ``[B, M, U]`` change at every so many slots."""
+    def with_serving(self, serving: Tensor, period_slots: int) -> Matrices:
+        """Returns the matrices of UEs whose cells ``[B, Tm, U]`` change at every ``period_slots`` slots."""
         ...
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Matrices:
-        """The same on another device, complex numbers of ``dtype``."""
+        """Moves the matrices to another device, complex numbers of ``dtype``."""
         ...
 
 
 @dataclass(frozen=True)
 class MimoChannel:
-    """Drops side by side whose users stay where they are; a pure function of time."""
+    """Holds the rays of a batch of drops whose UEs do not move; matrices are a pure function of time."""
 
-    antennas: AntennaSettings
-    steered: SteeredRays  # of links [B, U, J], the user's own cell first
-    tones: Tensor  # [B, U, J, K, N] complex, phase of each cluster on each PRB
+    settings: MimoSettings
+    steered: SteeredRays  # of links [B, U, J], the UE's own cell first
+    tones: Tensor  # [B, U, J, K, Cl] complex, phase of each cluster on each PRB
     heard: Tensor  # [B, U, J] int64, which cells these are
-    rest_snr: Tensor  # [B, U, C] mean power at a user's port from the cells that are not among them, else 0
+    rest_snr: Tensor  # [B, U, C] mean power at a UE's port from the cells that are not among them, else 0
 
-    def held(self, slot: int, slot_s: float) -> tuple[Tensor, Around]:
-        """Matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and whose they are."""
+    def at_slot(self, slot: int, slot_s: float) -> tuple[Tensor, HeardCells]:
+        """Computes matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and returns the cells that
+        they belong to.
+        """
         matrices = torch.stack([self.matrices(b, slot * slot_s) for b in range(len(self.heard))])
-        return matrices, Around(self.heard, self.rest_snr)
+        return matrices, HeardCells(self.heard, self.rest_snr)
 
-    def served(self, serving: Tensor, period_slots: int) -> Matrices:
-        """Refuse to follow users who change their cell.
+    def with_serving(self, serving: Tensor, period_slots: int) -> Matrices:
+        """Refuses UEs that change their cell.
 
         Raises:
             ValueError: always.
         """
         raise ValueError(
-            "these matrices are of users who keep their cells; for handovers build the channel with "
-            "phy.channel.moving_matrices.build_moving_matrices"
+            "these matrices are of UEs that keep their cells; for handovers build the channel with "
+            "phy.channel.moving_matrices.build_moving_channel"
         )
 
     def matrices(self, drop: int, time_s: float) -> Tensor:
-        """Matrices ``[U, K, J, Nr, Nt]`` of one drop of the batch; powers relative to the noise of a PRB."""
+        """Computes matrices ``[U, K, J, Nr, Nt]`` of one drop of the batch; powers relative to the noise of a PRB."""
         rays = SteeredRays(*(getattr(self.steered, field.name)[drop] for field in fields(SteeredRays)))
         taps = rays.taps(torch.tensor([time_s], dtype=torch.float64, device=rays.doppler_hz.device))
         made: Tensor = (self.tones[drop] @ taps.flatten(-3)).unflatten(-1, taps.shape[-2:])
         return made.transpose(1, 2).contiguous()
 
     def to(self, device: torch.device, dtype: torch.dtype) -> MimoChannel:
-        """The same on another device, complex numbers of ``dtype``."""
+        """Moves the channel to another device, complex numbers of ``dtype``."""
         kind = dtype.to_complex()
         rays = self.steered
         steered = SteeredRays(
             rays.rx.to(device, kind), rays.tx.to(device, kind), rays.doppler_hz.to(device), rays.delay_s.to(device)
         )
         tones, rest = self.tones.to(device, kind), self.rest_snr.to(device, dtype)
-        return MimoChannel(self.antennas, steered, tones, self.heard.to(device), rest)
+        return MimoChannel(self.settings, steered, tones, self.heard.to(device), rest)
 
 
 def stack_mimo(parts: Sequence[MimoChannel]) -> MimoChannel:
-    """One batch of several."""
+    """Stacks channels to one batch, drop after drop."""
     steered = _cat([part.steered for part in parts], 0)
     both = [torch.cat([getattr(part, name) for part in parts]) for name in ("tones", "heard", "rest_snr")]
-    return MimoChannel(parts[0].antennas, steered, *both)
+    return MimoChannel(parts[0].settings, steered, *both)
 
 
 def draw_mimo(
-    drop: Drops, plan: MimoPlan, air: Air, scale: LargeScale, position_m: Tensor, serving: Tensor, dtype: torch.dtype
+    drop: Drops,
+    plan: MimoPlan,
+    model: LargeScaleModel,
+    scale: LargeScale,
+    position_m: Tensor,
+    serving: Tensor,
+    dtype: torch.dtype,
 ) -> MimoChannel:
-    """Matrices of one drop whose users are at ``position_m`` ``[1, U, 3]``.
+    """Draws the rays of one drop whose UEs are at ``position_m`` ``[1, U, 3]``, and steers them by the panels.
 
-    Each user has a bearing and a heading of his own, by the streams "mimo/bearing" and "mimo/heading".
+    Each UE has a bearing and a heading of its own, by the streams "mimo/bearing" and "mimo/heading".
 
     Args:
         drop: one drop.
         plan: panels, PRBs, speeds.
-        air: of that drop, drawn with clusters, with the antenna :func:`phy.link.mimo_settings.port_antenna`.
+        model: of that drop, drawn with clusters, with the antenna :func:`phy.link.mimo_settings.port_antenna`.
         scale: the state of the links at ``position_m``.
-        position_m: of the users.
+        position_m: of the UEs.
         serving: int64 ``[1, U]``.
         dtype: real type of the result; steering is computed in float64.
     """
     snr = plan.snr_at_unit_gain * torch.pow(10.0, scale.gain_db / 10.0)
-    heard = strongest(snr, serving, plan.antennas.heard_cells)
-    links = site_links(air, position_m)
-    site = air.plan.topology.cell_site[heard]
-    rays = heard_rays(drop, air, links, site)
+    heard = strongest_cells(snr, serving, plan.settings.heard_cells)
+    links = site_links(model, position_m)
+    site = model.plan.topology.cell_site[heard]
+    rays = rays_of_heard_cells(drop, model, links, site)
     gain = plan.snr_at_unit_gain * links.power.gather(2, site)
-    boresight = air.plan.topology.azimuth_rad[heard]
-    bearing, velocity = attitudes(drop, plan.speed_mps)
-    ends = Ends(boresight, bearing[..., None].expand_as(gain), velocity[:, :, None].expand(*gain.shape, 3))
-    steered = steer_links(plan, air.plan.propagation.carrier_hz, rays, ends, gain, dtype)
-    tones = tones_of(steered, plan.frequency_hz, dtype)
-    return MimoChannel(plan.antennas, steered, tones, heard, snr.scatter(2, heard, 0.0))
-
-
-def strongest(snr: Tensor, serving: Tensor, count: int) -> Tensor:
-    """The cells that each user hears best, his own first, int64 ``[B, U, J]`` with J no more than there are cells."""
-    own_first = snr.scatter(2, serving[..., None], torch.inf)
-    return own_first.topk(min(count, snr.shape[2]), -1).indices
+    boresight = model.plan.topology.azimuth_rad[heard]
+    bearing, velocity = draw_orientations(drop, plan.speed_mps)
+    ends = LinkEnds(boresight, bearing[..., None].expand_as(gain), velocity[:, :, None].expand(*gain.shape, 3))
+    steered = steer_links(plan, model.plan.propagation.carrier_hz, rays, ends, gain, dtype)
+    tones = cluster_phases(steered, plan.frequency_hz, dtype)
+    return MimoChannel(plan.settings, steered, tones, heard, snr.scatter(2, heard, 0.0))
 
 
 @dataclass(frozen=True)
-class Ends:
-    """How both ends of links stand, and how the user moves."""
+class LinkEnds:
+    """Holds the orientations of both ends of links, and the velocity of the UE."""
 
     boresight_rad: Tensor  # [1, R, ...] of the cell
-    bearing_rad: Tensor  # [1, R, ...] of the user's panel
+    bearing_rad: Tensor  # [1, R, ...] of the UE's panel
     velocity_mps: Tensor  # [1, R, ..., 3]
 
-    def few(self, rows: slice) -> Ends:
-        """Those of some rows."""
-        return Ends(self.boresight_rad[:, rows], self.bearing_rad[:, rows], self.velocity_mps[:, rows])
+    def select(self, rows: slice) -> LinkEnds:
+        """Selects some rows."""
+        return LinkEnds(self.boresight_rad[:, rows], self.bearing_rad[:, rows], self.velocity_mps[:, rows])
 
 
-def attitudes(drop: Drops, speed_mps: Tensor) -> tuple[Tensor, Tensor]:
-    """Bearing ``[1, U]`` of each user's panel, and his velocity ``[1, U, 3]`` in a direction of its own."""
+def draw_orientations(drop: Drops, speed_mps: Tensor) -> tuple[Tensor, Tensor]:
+    """Draws the bearing ``[1, U]`` of each UE's panel, and its velocity ``[1, U, 3]`` in a random direction."""
     turn = [2.0 * math.pi * uniform(drop.keys(name), (len(speed_mps),)) for name in ("mimo/bearing", "mimo/heading")]
     bearing, heading = turn
     direction = torch.stack((heading.cos(), heading.sin(), torch.zeros_like(heading)), -1)
     return bearing, speed_mps[:, None] * direction
 
 
-def tones_of(steered: SteeredRays, frequency_hz: Tensor, dtype: torch.dtype) -> Tensor:
-    """Phase of each cluster on each PRB ``[..., K, N]``, complex."""
+def cluster_phases(steered: SteeredRays, frequency_hz: Tensor, dtype: torch.dtype) -> Tensor:
+    """Computes the phase of each cluster on each PRB ``[..., K, Cl]``, complex."""
     turns = steered.delay_s[..., None, :] * frequency_hz[:, None]
     return torch.polar(torch.ones_like(turns), -2.0 * math.pi * (turns - turns.floor())).to(dtype.to_complex())
 
 
 def steer_links(
-    plan: MimoPlan, carrier_hz: float, rays: MimoRays, ends: Ends, gain: Tensor, dtype: torch.dtype
+    plan: MimoPlan, carrier_hz: float, rays: MimoRays, ends: LinkEnds, gain: Tensor, dtype: torch.dtype
 ) -> SteeredRays:
-    """Apply the panels to rays, some rows at a time.
+    """Applies the panels to rays, some rows at a time.
 
     Args:
         plan: panels.
@@ -193,11 +198,11 @@ def steer_links(
     parts = []
     for first in range(0, gain.shape[1], _LINKS_AT_ONCE):
         some = slice(first, first + _LINKS_AT_ONCE)
-        these = ends.few(some)
-        base = End(plan.antennas.base, orientation_rad(plan.antennas.base, these.boresight_rad))
-        ue = End(plan.antennas.ue, orientation_rad(plan.antennas.ue, these.bearing_rad))
-        few = MimoRays(**{field.name: getattr(rays, field.name)[:, some] for field in fields(MimoRays)})
-        made = steer(few, base, ue, these.velocity_mps, carrier_hz, gain[:, some])
+        these = ends.select(some)
+        base = LinkEnd(plan.settings.base, orientation_rad(plan.settings.base, these.boresight_rad))
+        ue = LinkEnd(plan.settings.ue, orientation_rad(plan.settings.ue, these.bearing_rad))
+        select = MimoRays(**{field.name: getattr(rays, field.name)[:, some] for field in fields(MimoRays)})
+        made = steer(select, base, ue, these.velocity_mps, carrier_hz, gain[:, some])
         kind = dtype.to_complex()
         parts.append(SteeredRays(made.rx.to(kind), made.tx.to(kind), made.doppler_hz, made.delay_s))
     return _cat(parts, 1)

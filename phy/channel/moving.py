@@ -1,11 +1,11 @@
-"""The channel of users who move or whom something blocks, still a pure function of time.
+"""Computes the channel of UEs that move or are blocked, a pure function of time.
 
-The large-scale state is taken every ``update_s`` where the users then are, and the rays are drawn anew from it with the
-phases that they had; in between amplitudes are interpolated, so that nothing jumps. Phases follow the way: a ray from
+The large-scale state is computed every ``update_s`` where the UEs then are, and the rays are drawn anew from it with
+their former phases; in between amplitudes are interpolated and continuous. Phases follow the path: a ray from
 the direction ``e_m`` has made ``(x(t) - x(0)) . e_m / lambda`` turns, a direct ray ``-d(t) / lambda``, with the
-positions ``x`` not folded into the cluster and the length ``d`` of the direct path.
+positions ``x`` not wrapped into the cluster and the length ``d`` of the direct path.
 
-Users who stay have the Doppler shifts of their nominal speed, as if they went along the x axis.
+UEs that do not move have the Doppler shifts of their nominal speed, as if they moved along the x axis.
 """
 
 from __future__ import annotations
@@ -16,47 +16,44 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import torch
-from pydantic import Field
-from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
 from ..blockage import (
     BlockageSettings,
-    RegionsSettings,
-    ScreensSettings,
-    draw_regions,
-    draw_screens,
-    regions_loss_db,
-    screens_loss_db,
+    ModelASettings,
+    ModelBSettings,
+    build_script,
+    draw_blocking_regions,
+    draw_blocking_screens,
+    model_a_loss_db,
+    model_b_loss_db,
     scripted_loss_db,
-    write_script,
 )
-from ..mobility import MobilitySettings, RectangleSettings, Static, Trajectory, area_of, fold, join, trajectories
+from ..mobility import (
+    MobilitySettings,
+    RectangleSettings,
+    Static,
+    Trajectory,
+    area_of,
+    join,
+    trajectories,
+    wrap_position,
+)
 from ..random import Drops
-from ..settings import STRICT
 from ..topology.sites import displacement
-from ..tr38901.large_scale import LargeScale, draw_air
+from ..tr38901.large_scale import LargeScale, draw_large_scale_model
 from ..units import SPEED_OF_LIGHT_MPS
-from .channel import Channel, ChannelPlan, fade, frequency_basis, links_of, place_users
-from .fading import Basis, Fading, direct_rays
-
-
-@settings(frozen=True, config=STRICT)
-class MotionSettings:
-    """How the air follows users who move, and where they may go."""
-
-    update_s: float = Field(default=0.1, ge=1e-3, le=10.0)
-    """Time from one large-scale state to the next, rounded to whole slots; interpolated in between."""
-    area: RectangleSettings | None = None
-    """Rectangle that users do not leave; left out, the endless network with wrap-around, the hall, or the box of the
-    cells."""
+from .channel import Channel, ChannelPlan, draw_plan_fading, frequency_basis, place_users, request_fading
+from .delay_basis import DelayBasis
+from .fading import Fading, direct_rays
 
 
 @dataclass(frozen=True)
 class MotionPlan:
-    """Who moves how, and what stands in the way."""
+    """Holds the mobility of all UEs, blockage, and the times at which the large-scale state is evaluated."""
 
-    settings: MotionSettings
+    update_interval_s: float  # asked for; see ``update_s``
+    area: RectangleSettings | None  # rectangle that UEs do not leave; None: see :func:`phy.mobility.area_of`
     groups: tuple[str, ...]  # names
     models: tuple[MobilitySettings, ...]  # of each group
     group_of_user: Tensor  # [U] int64
@@ -66,75 +63,78 @@ class MotionPlan:
 
     @property
     def duration_s(self) -> float:
-        """Time of the run."""
+        """Returns the duration of the run in s."""
         return self.slots * self.slot_s
 
     @property
     def update_slots(self) -> int:
-        """Slots from one state to the next."""
-        return max(1, round(self.settings.update_s / self.slot_s))
+        """Returns the number of slots from one state to the next."""
+        return max(1, round(self.update_interval_s / self.slot_s))
 
     @property
     def update_s(self) -> float:
-        """The same in seconds."""
+        """Returns the time in s from one state to the next, a whole number of slots."""
         return self.update_slots * self.slot_s
 
     def members(self) -> list[Tensor]:
-        """Numbers of the users of each group that has any."""
+        """Returns the numbers of the UEs of each group that has any."""
         return [(self.group_of_user == number).nonzero()[:, 0] for number in range(len(self.groups))]
 
 
-class Course:
-    """One drop on its way; everything on the CPU, in float64."""
+class MovingDrop:
+    """Computes the states of one drop whose UEs move; everything on the CPU, in float64."""
 
-    def __init__(self, drop: Drops, plan: ChannelPlan, motion: MotionPlan, basis: Basis) -> None:
+    def __init__(self, drop: Drops, plan: ChannelPlan, motion: MotionPlan, basis: DelayBasis) -> None:
         self.drop, self.plan, self.motion, self.basis = drop, plan, motion, basis
         start, self.home = place_users(drop, plan)
-        self.walk = _walk(drop, plan, motion, start)
-        self.start_m = self.walk.position_m(torch.zeros(1))[:, :, 0]
-        self.air = draw_air(drop, plan.air)
+        self.trajectory = _trajectory(drop, plan, motion, start)
+        self.start_m = self.trajectory.position_m(torch.zeros(1))[:, :, 0]
+        self.large_scale = draw_large_scale_model(drop, plan.large_scale)
         self._losses = [_loss(drop, plan, motion, number) for number in range(len(motion.blockage))]
         stays = torch.tensor([isinstance(model, Static) for model in motion.models])
-        self.stays = stays[motion.group_of_user]
+        self.is_static = stays[motion.group_of_user]
         self._kept: dict[int, tuple[Fading, Tensor]] = {}
 
     def position_m(self, t_s: Tensor) -> Tensor:
-        """Positions ``[1, U, T, 3]``, not folded; after the end those at the end."""
-        return self.walk.position_m(t_s.clamp(max=self.motion.duration_s))
+        """Computes positions ``[1, U, T, 3]``, not wrapped; after the end of the run those at the end."""
+        return self.trajectory.position_m(t_s.clamp(max=self.motion.duration_s))
 
-    def where(self, number: int) -> tuple[float, Tensor, Tensor]:
-        """Time of a state, and where users then are, ``[1, U, 3]``: not folded, and folded."""
+    def position_at_state(self, number: int) -> tuple[float, Tensor, Tensor]:
+        """Computes the time of a state, and positions ``[1, U, 3]`` then: not wrapped, and wrapped into the cluster."""
         t_s = min(number * self.motion.update_s, self.motion.duration_s)
         way = self.position_m(torch.tensor([t_s], dtype=torch.float64))[:, :, 0]
-        return t_s, way, self._folded(way)
+        return t_s, way, self._wrapped(way)
 
     def state(self, number: int) -> tuple[LargeScale, Tensor]:
-        """Large-scale state number ``number``, with blockage, and the folded positions ``[1, U, 3]``."""
-        t_s, way, place = self.where(number)
-        scale = self.air.at(place, way)
+        """Computes large-scale state number ``number``, with blockage, and the wrapped positions ``[1, U, 3]``."""
+        t_s, way, place = self.position_at_state(number)
+        scale = self.large_scale.at(place, way)
         for loss in self._losses:
             scale = replace(scale, gain_db=scale.gain_db - loss(way, place, t_s))
         return scale, place
 
     def blocked_db(self, way: Tensor, place: Tensor, t_s: float) -> Tensor:
-        """What stands in the way takes, ``[1, U, C]``, of users at unfolded and folded positions ``[1, U, 3]``."""
+        """Computes the loss by blockage in dB, ``[1, U, C]``, of UEs at positions ``[1, U, 3]``, not wrapped and
+        wrapped.
+        """
         clear = way.new_zeros((*way.shape[:2], len(self.plan.topology.cell_site)))
         return torch.stack([clear, *(loss(way, place, t_s) for loss in self._losses)]).sum(0)
 
     def rays(self, number: int, dtype: torch.dtype) -> tuple[Fading, Tensor]:
-        """Scattered rays of a state, and the direct ones ``[1, U, C]``; the last two states are kept."""
+        """Computes the scattered rays of a state, and the direct ones ``[1, U, C]``; the last two states are kept."""
         if number not in self._kept:
             scale, place = self.state(number)
-            fading = fade(self.drop, self.plan, self.basis, scale, place, dtype, direct=False)
-            snr = self.plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
-            scattering = self.plan.fading.model != "none"
-            direct = direct_rays(self.drop, links_of(self.plan, scale, place), snr if scattering else 0.0 * snr)
+            request = replace(request_fading(self.plan, self.basis, scale, place, dtype), direct=False)
+            fading = draw_plan_fading(self.drop, self.plan, request)
+            power = request.power if self.plan.fading.model != "none" else 0.0 * request.power
+            direct = direct_rays(self.drop, request.links, power)
             self._kept = {n: kept for n, kept in self._kept.items() if n == number - 1}
             self._kept[number] = (fading, direct * math.sqrt(len(self.basis.vectors)))
         return self._kept[number]
 
     def snr(self, slots: Iterable[int]) -> Iterator[Tensor]:
-        """Mean SNR of all links at some slots in ascending order, linear ``[U, C]``: between two states linear in dB.
+        """Computes the mean SNR of all links at slots in ascending order, linear ``[U, C]``; linear in dB between two
+        states.
 
         One slot after the other, so that no more than two states are held.
         """
@@ -149,28 +149,28 @@ class Course:
             yield self.plan.snr_at_unit_gain * torch.pow(10.0, between / 10.0)
 
     def turns(self, t_s: Tensor, rays: Fading) -> Tensor:
-        """Turns of the rays of M directions since the start, ``[1, U, T, M]``."""
+        """Computes the turns of the rays of Ra directions since the start, ``[1, U, T, Ra]``."""
         turn, doppler_hz = rays.turn_rad, rays.doppler_hz
         assert turn is not None
         way = (self.position_m(t_s) - self.start_m[:, :, None])[..., :2]
-        direction = torch.stack((turn.cos(), turn.sin()), -1)  # [1, U, M, 2]
+        direction = torch.stack((turn.cos(), turn.sin()), -1)  # [1, U, Ra, 2]
         moved = (way[:, :, :, None] * direction[:, :, None]).sum(-1) * self._wave_number
-        return torch.where(self.stays[:, None, None], doppler_hz[:, :, None] * t_s[:, None], moved)
+        return torch.where(self.is_static[:, None, None], doppler_hz[:, :, None] * t_s[:, None], moved)
 
     def direct_turns(self, t_s: Tensor) -> Tensor:
-        """Turns of the direct rays, ``[1, U, T, C]``: minus the length of the path in wavelengths."""
+        """Computes the turns of the direct rays, ``[1, U, T, C]``: minus the length of the path in wavelengths."""
         way = self.position_m(t_s)
-        place = self._folded(way).flatten(1, 2)
-        path = displacement(self.plan.topology, place).unflatten(1, way.shape[1:3])  # [1, U, T, N, 3]
+        place = self._wrapped(way).flatten(1, 2)
+        path = displacement(self.plan.topology, place).unflatten(1, way.shape[1:3])  # [1, U, T, Si, 3]
         length = path.norm(dim=-1) * self._wave_number
         towards = -path[..., 0] / torch.hypot(path[..., 0], path[..., 1]).clamp_min(1e-9)
         shift = (self.plan.speed_mps * self._wave_number)[:, None, None] * towards * t_s[:, None]
-        turns = torch.where(self.stays[:, None, None], shift, -length)
+        turns = torch.where(self.is_static[:, None, None], shift, -length)
         return turns[..., self.plan.topology.cell_site]
 
-    def _folded(self, way: Tensor) -> Tensor:
-        """In the cluster; who is there already is exactly where he was."""
-        place = fold(self.plan.topology, way)
+    def _wrapped(self, way: Tensor) -> Tensor:
+        """Wraps positions into the cluster; a UE that is there already keeps its exact position."""
+        place = wrap_position(self.plan.topology, way)
         return torch.where((place - way).abs().amax(-1, keepdim=True) < 1e-6, way, place)
 
     @property
@@ -180,29 +180,29 @@ class Course:
 
 @dataclass(frozen=True)
 class MovingFading(Fading):
-    """Fading of drops on their way; ``rays`` holds none, as they are made while time goes on."""
+    """Holds the fading of drops whose UEs move; ``rays`` holds none, as they are made while time passes."""
 
-    courses: tuple[Course, ...] = ()  # one for each different drop
-    row: tuple[int, ...] = ()  # course of each row of the batch
+    moving_drops: tuple[MovingDrop, ...] = ()  # one for each different drop
+    row: tuple[int, ...] = ()  # index of the drop of each row of the batch
     ready: dict[int, Tensor] = field(default_factory=dict, compare=False)  # rays in force, by the number of their state
 
-    def starts(self, serving: Tensor) -> list[tuple[Course, Tensor]]:
-        """Each course with its row of the batch's ``serving``, ``[1, U]``."""
-        return [(course, serving[self.row.index(n)][None]) for n, course in enumerate(self.courses)]
+    def starts(self, serving: Tensor) -> list[tuple[MovingDrop, Tensor]]:
+        """Returns each drop with its row of the batch's ``serving``, ``[1, U]``."""
+        return [(moving_drop, serving[self.row.index(n)][None]) for n, moving_drop in enumerate(self.moving_drops)]
 
-    def beside(self, others: Sequence[Self]) -> Self:
-        """One batch of this one and others, drop after drop."""
-        courses: tuple[Course, ...] = ()
+    def stacked_with(self, others: Sequence[Self]) -> Self:
+        """Stacks this batch and others, drop after drop."""
+        moving_drops: tuple[MovingDrop, ...] = ()
         row: tuple[int, ...] = ()
         for part in (self, *others):
-            row += tuple(len(courses) + number for number in part.row)
-            courses += part.courses
+            row += tuple(len(moving_drops) + number for number in part.row)
+            moving_drops += part.moving_drops
         rays = torch.cat([self.rays, *(other.rays for other in others)])
-        return replace(self, rays=rays, courses=courses, row=row, ready={})
+        return replace(self, rays=rays, moving_drops=moving_drops, row=row, ready={})
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
-        """Basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
-        every, end, parts = self.courses[0].motion.update_slots, first_slot + slots, []
+        """Computes the basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
+        every, end, parts = self.moving_drops[0].motion.update_slots, first_slot + slots, []
         while first_slot < end:
             stop = min(end, (first_slot // every + 1) * every)
             parts.append(self._between(first_slot, stop - first_slot, slot_s))
@@ -210,11 +210,11 @@ class MovingFading(Fading):
         return parts[0] if len(parts) == 1 else torch.cat(parts, 2)
 
     def _between(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
-        """The same of slots between two states."""
-        every = self.courses[0].motion.update_slots
+        """Coordinates of slots between two states."""
+        every = self.moving_drops[0].motion.update_slots
         time = torch.arange(first_slot, first_slot + slots, dtype=torch.float64) * slot_s
         share = (torch.arange(first_slot, first_slot + slots, dtype=torch.float64) / every) - first_slot // every
-        found = [self._of_course(course, first_slot // every, time, share) for course in self.courses]
+        found = [self._of_course(moving_drop, first_slot // every, time, share) for moving_drop in self.moving_drops]
         rows = torch.tensor(self.row)
         phasors, direct = (torch.cat(part)[rows].to(self.rays.device) for part in zip(*found, strict=True))
         rays = self._rays(first_slot // every)
@@ -225,65 +225,68 @@ class MovingFading(Fading):
         return product
 
     def _rays(self, number: int) -> Tensor:
-        """Rays of a state and of the next one, ``[B, U, 4M, C * 2D]``; put together once."""
+        """Rays of a state and of the next one, ``[B, U, 4Ra, C * 2D]``; put together once."""
         if number not in self.ready:
-            both = [[course.rays(n, self.rays.dtype)[0].rays for n in (number, number + 1)] for course in self.courses]
+            both = [
+                [moving_drop.rays(n, self.rays.dtype)[0].rays for n in (number, number + 1)]
+                for moving_drop in self.moving_drops
+            ]
             stacked = torch.cat([torch.cat(states, 2) for states in both])[list(self.row)]
             self.ready.clear()
             self.ready[number] = stacked.to(self.rays.device)
         return self.ready[number]
 
-    def _of_course(self, course: Course, number: int, time: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-        """Phasors ``[1, U, T, 4M]`` and direct rays ``[1, U, T, C, 2]`` of one drop."""
+    def _of_course(self, moving_drop: MovingDrop, number: int, time: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+        """Phasors ``[1, U, T, 4Ra]`` and direct rays ``[1, U, T, C, 2]`` of one drop."""
         dtype = self.rays.dtype
-        (before, direct), (_, direct_after) = (course.rays(n, dtype) for n in (number, number + 1))
-        turns = course.turns(time, before)
+        (before, direct), (_, direct_after) = (moving_drop.rays(n, dtype) for n in (number, number + 1))
+        turns = moving_drop.turns(time, before)
         phase = 2.0 * math.pi * (turns - turns.floor())
         phasors = torch.cat((phase.cos(), phase.sin()), -1)
         later = share[:, None]
         both = torch.cat((phasors * (1.0 - later), phasors * later), -1).to(dtype)
-        turns = course.direct_turns(time)
+        turns = moving_drop.direct_turns(time)
         amplitude = direct[:, :, None] * (1.0 - later) + direct_after[:, :, None] * later
         ray = amplitude * torch.polar(torch.ones_like(turns), 2.0 * math.pi * (turns - turns.floor()))
         return both, torch.view_as_real(ray).to(dtype)
 
 
-def build_moving_channel(
+def build_moving_single_antenna_channel(
     drops: Drops, plan: ChannelPlan, motion: MotionPlan, device: torch.device, dtype: torch.dtype
 ) -> Channel:
-    """Put each drop on its way on the CPU; rays go to the device as time goes on.
+    """Builds the channel of drops whose UEs move; states stay on the CPU, rays go to the device as time passes.
 
     Raises:
-        ValueError: a trajectory file cannot be used, or a blockage names what does not exist.
+        ValueError: a trajectory file cannot be used, or a blockage names a cell or a group that does not exist.
     """
     basis = frequency_basis(plan)
     ids = list(dict.fromkeys(drops.ids))
-    courses = tuple(Course(Drops(drops.seed, (drop,)), plan, motion, basis) for drop in ids)
+    moving_drops = tuple(MovingDrop(Drops(drops.seed, (drop,)), plan, motion, basis) for drop in ids)
     row = [ids.index(drop) for drop in drops.ids]
-    starts = [start_of(course) for course in courses]
-    first = courses[0].rays(0, dtype)[0]
+    starts = [initial_state(moving_drop) for moving_drop in moving_drops]
+    first = moving_drops[0].rays(0, dtype)[0]
     fading = MovingFading(
         rays=torch.zeros((len(drops), plan.users, 0, first.rays.shape[-1]), dtype=dtype, device=device),
         doppler_hz=first.doppler_hz[:0].to(device),
         to_prbs=first.to_prbs.to(device, dtype),
         error=first.error,
-        courses=courses,
+        moving_drops=moving_drops,
         row=tuple(row),
     )
     snr, serving, position = (torch.cat(part)[torch.tensor(row)] for part in zip(*starts, strict=True))
     return Channel(snr.to(device, dtype), serving.to(device), position.to(device), fading)
 
 
-def start_of(course: Course) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean SNR ``[1, U, C]``, serving cells ``[1, U]`` and positions ``[1, U, 3]`` at the start."""
-    scale, place = course.state(0)
-    serving = course.home if course.plan.attachment == "home" else scale.gain_db.argmax(-1)
-    return course.plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0), serving, place
+def initial_state(moving_drop: MovingDrop) -> tuple[Tensor, Tensor, Tensor]:
+    """Computes mean SNR ``[1, U, C]``, serving cells ``[1, U]`` and positions ``[1, U, 3]`` at the start."""
+    scale, place = moving_drop.state(0)
+    serving = moving_drop.home if moving_drop.plan.attachment == "cell_area" else scale.gain_db.argmax(-1)
+    return moving_drop.plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0), serving, place
 
 
-def _walk(drop: Drops, plan: ChannelPlan, motion: MotionPlan, start: Tensor) -> Trajectory:
-    """The trajectory of all users; a group's randomness is its own."""
-    area = area_of(plan.topology, motion.settings.area)
+def _trajectory(drop: Drops, plan: ChannelPlan, motion: MotionPlan, start: Tensor) -> Trajectory:
+    """The trajectory of all UEs; each group has its own random numbers."""
+    area = area_of(plan.topology, motion.area)
     parts, members = [], []
     for name, model, own in zip(motion.groups, motion.models, motion.members(), strict=True):
         if len(own):
@@ -293,32 +296,32 @@ def _walk(drop: Drops, plan: ChannelPlan, motion: MotionPlan, start: Tensor) -> 
 
 
 def _loss(drop: Drops, plan: ChannelPlan, motion: MotionPlan, number: int) -> Any:
-    """Loss of every link in dB as a function of unfolded and folded positions and time, ``[1, U, C]``."""
+    """Loss of every link in dB as a function of positions, not wrapped and wrapped, and time, ``[1, U, C]``."""
     blockage, carrier_hz = motion.blockage[number], plan.propagation.carrier_hz
     topology, stream = plan.topology, f"blockage/{number}"
 
     def towards(place: Tensor) -> Tensor:
         return -displacement(topology, place)
 
-    if isinstance(blockage, RegionsSettings):
-        regions = draw_regions(drop, blockage, plan.users, stream)
+    if isinstance(blockage, ModelASettings):
+        regions = draw_blocking_regions(drop, blockage, plan.users, stream)
 
         def by_regions(way: Tensor, place: Tensor, t_s: float) -> Tensor:
             to = towards(place)
             flat = torch.hypot(to[..., 0], to[..., 1])
             angles = torch.atan2(to[..., 1], to[..., 0]), torch.atan2(flat, to[..., 2])
-            return regions_loss_db(regions, way, t_s, *angles, carrier_hz)[..., topology.cell_site]
+            return model_a_loss_db(regions, way, t_s, *angles, carrier_hz)[..., topology.cell_site]
 
         return by_regions
-    if isinstance(blockage, ScreensSettings):
-        screens = draw_screens(drop, blockage, area_of(topology, motion.settings.area), motion.duration_s, stream)
-        return lambda way, place, t_s: screens_loss_db(screens, place, towards(place), t_s, carrier_hz)[
+    if isinstance(blockage, ModelBSettings):
+        screens = draw_blocking_screens(drop, blockage, area_of(topology, motion.area), motion.duration_s, stream)
+        return lambda way, place, t_s: model_b_loss_db(screens, place, towards(place), t_s, carrier_hz)[
             ..., topology.cell_site
         ]
-    script = write_script(blockage, topology, group_names(motion))
+    script = build_script(blockage, topology, group_names(motion))
     return lambda way, place, t_s: scripted_loss_db(script, place, t_s)
 
 
 def group_names(motion: MotionPlan) -> Sequence[str]:
-    """Name of each user's group."""
+    """Returns the name of each UE's group."""
     return [motion.groups[number] for number in motion.group_of_user.tolist()]

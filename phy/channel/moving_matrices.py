@@ -1,17 +1,18 @@
-"""Channel matrices of users who move or whom something blocks, and who may change their cells.
+"""Computes channel matrices of UEs that move or are blocked, and that may change their cells.
 
-As with single antennas (:mod:`phy.channel.moving`) the large-scale state is taken every ``update_s`` where users then
-are; the rays of the cells that they hear are made anew from it with the random numbers that they had, keyed by user
+As with single antennas (:mod:`phy.channel.moving`) the large-scale state is computed every ``update_s`` where UEs then
+are; the rays of the cells that they hear are made anew from it with the random numbers that they had, keyed by UE
 and cell, and steered by the panels. In between the coefficients of both states are interpolated.
 
-Phases follow the way. A ray that arrives from the direction ``e`` makes ``dx . e / lambda`` turns along ``dx``. Between
+Phases follow the path of the UE. A ray from the direction ``e`` makes ``dx . e / lambda`` turns along ``dx``. Between
 two states e goes evenly from one direction to the other, so that both agree on the phase all the way, however far the
-user has come: a share s of the interval after the first it has made ``(x - x0) . (e + s (e' - e) / 2) / lambda`` turns.
-A direct ray makes ``-d / lambda`` with the length d of its path. Users who stay walk on the spot, as without motion.
+UE has moved: a share s of the interval after the first it has made ``(x - x0) . (e + s (e' - e) / 2) / lambda`` turns.
+A direct ray makes ``-d / lambda`` with the length d of its path. UEs that do not move keep the Doppler
+shifts of their speed.
 
-Which cells a user hears holds for a leg: from a state to the next, or to the measurement at which somebody in the
-drop changes his cell. Legs follow each other from the start, two states at a time; asking for a time before the
-present leg begins anew, so that matrices are a function of time alone.
+The cells that a UE hears are constant over a segment: from a state to the next, or to the measurement at which a UE of
+the drop changes its cell. Segments follow each other from the start, two states at a time; asking for a time before the
+present segment begins anew, so that matrices are a function of time alone.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ import torch
 from torch import Tensor
 
 from ..antenna.panel import unit_vector
-from ..link.mimo_settings import AntennaSettings
+from ..link.dominant_interferers import strongest_cells
+from ..link.mimo_settings import MimoSettings
 from ..random import Drops
 from ..tr38901.coefficients import MimoRays, SteeredRays, split_order, with_sub_clusters
 from ..tr38901.large_scale import SiteLinks, site_links
@@ -32,38 +34,38 @@ from ..tr38901.link_clusters import link_clusters
 from ..tr38901.rays import draw_links, make_rays
 from ..units import SPEED_OF_LIGHT_MPS
 from .channel import Channel, ChannelPlan
-from .matrices import Around, Ends, MimoPlan, attitudes, steer_links, strongest, tones_of
-from .moving import Course, MotionPlan, MovingFading, build_moving_channel
+from .matrices import HeardCells, LinkEnds, MimoPlan, cluster_phases, draw_orientations, steer_links
+from .moving import MotionPlan, MovingDrop, MovingFading, build_moving_single_antenna_channel
 
 
-def build_moving_matrices(
+def build_moving_channel(
     drops: Drops, plan: ChannelPlan, motion: MotionPlan, device: torch.device, dtype: torch.dtype
 ) -> Channel:
-    """As :func:`phy.channel.moving.build_moving_channel`, with matrices where the plan has panels."""
-    return with_matrices(build_moving_channel(drops, plan, motion, device, dtype), plan, device, dtype)
+    """Builds the channel of UEs that move, with matrices where the plan has panels."""
+    return with_matrices(build_moving_single_antenna_channel(drops, plan, motion, device, dtype), plan, device, dtype)
 
 
 @dataclass(frozen=True)
-class Target:
-    """Where matrices are made, and of which real type."""
+class DeviceAndType:
+    """Holds the device on which matrices are made, and their real type."""
 
     device: torch.device
     dtype: torch.dtype
 
 
 @dataclass(frozen=True)
-class Cells:
-    """Who is served by whom in one drop."""
+class ServingCells:
+    """Holds the serving cells of one drop over time."""
 
-    serving: Tensor  # [M, U] int64, from each measurement to the next
+    serving: Tensor  # [Tm, U] int64, from each measurement to the next
     period_slots: int
 
     def at(self, slot: int) -> Tensor:
-        """Serving cells ``[U]`` in a slot."""
+        """Returns the serving cells ``[U]`` in a slot."""
         return self.serving[min(slot // self.period_slots, len(self.serving) - 1)]
 
     def next_change(self, slot: int) -> float:
-        """The first measurement after a slot at which somebody changes his cell."""
+        """Computes the first measurement after a slot at which a UE changes its cell; infinite where there is none."""
         number = slot // self.period_slots
         later = (self.serving[number + 1 :] != self.serving[number:-1]).any(-1).nonzero()
         return float((number + 1 + int(later[0])) * self.period_slots) if len(later) else math.inf
@@ -71,58 +73,62 @@ class Cells:
 
 @dataclass(frozen=True)
 class MovingMatrices:
-    """Drops side by side; a pure function of time."""
+    """Holds the matrices of a batch of drops whose UEs move, a pure function of time."""
 
-    antennas: AntennaSettings
-    courses: tuple[MimoCourse, ...]  # one for each different drop
-    row: tuple[int, ...]  # course of each row of the batch
+    settings: MimoSettings
+    moving_drops: tuple[MovingDropMatrices, ...]  # one for each different drop
+    row: tuple[int, ...]  # index of the drop of each row of the batch
 
-    def held(self, slot: int, slot_s: float) -> tuple[Tensor, Around]:
-        """Matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and whose they are."""
-        parts = [course.held(slot, slot_s) for course in self.courses]
+    def at_slot(self, slot: int, slot_s: float) -> tuple[Tensor, HeardCells]:
+        """Computes matrices ``[B, U, K, J, Nr, Nt]`` at the start of a slot, and returns the cells that
+        they belong to.
+        """
+        parts = [moving_drop.at_slot(slot, slot_s) for moving_drop in self.moving_drops]
         matrices, heard, rest = (torch.stack([part[n] for part in parts]) for n in range(3))
         if self.row != tuple(range(len(parts))):
             matrices, heard, rest = (part[list(self.row)] for part in (matrices, heard, rest))
-        return matrices, Around(heard, rest)
+        return matrices, HeardCells(heard, rest)
 
-    def served(self, serving: Tensor, period_slots: int) -> MovingMatrices:
-        """The same for users whose cells ``[B, M, U]`` change at every so many slots."""
-        first = [self.row.index(number) for number in range(len(self.courses))]
-        cells = [Cells(serving[row].cpu(), period_slots) for row in first]
-        return replace(self, courses=tuple(c.served(of) for c, of in zip(self.courses, cells, strict=True)))
+    def with_serving(self, serving: Tensor, period_slots: int) -> MovingMatrices:
+        """Returns the matrices of UEs whose cells ``[B, Tm, U]`` change at every ``period_slots`` slots."""
+        first = [self.row.index(number) for number in range(len(self.moving_drops))]
+        cells = [ServingCells(serving[row].cpu(), period_slots) for row in first]
+        return replace(
+            self, moving_drops=tuple(c.with_serving(of) for c, of in zip(self.moving_drops, cells, strict=True))
+        )
 
     def to(self, device: torch.device, dtype: torch.dtype) -> MovingMatrices:
-        """The same on another device, complex numbers of ``dtype``."""
-        place = Target(device, dtype)
-        return replace(self, courses=tuple(course.on(place) for course in self.courses))
+        """Moves the matrices to another device, complex numbers of ``dtype``."""
+        target = DeviceAndType(device, dtype)
+        return replace(self, moving_drops=tuple(moving_drop.to(target) for moving_drop in self.moving_drops))
 
 
 @dataclass(frozen=True)
 class MimoState:
-    """A drop at one large-scale state; tensors ``[1, U, ...]``."""
+    """Holds one drop in one large-scale state; tensors ``[1, U, ...]``."""
 
     number: int
     links: SiteLinks
     gain_db: Tensor  # [1, U, C] with blockage
     blocked_db: Tensor  # [1, U, C]
-    way_m: Tensor  # [1, U, 3] not folded
+    way_m: Tensor  # [1, U, 3] not wrapped
     direct: Tensor  # [U, C] turns of the direct rays
 
 
 @dataclass(frozen=True)
 class _Rays:
-    """Links in one state; of N0 clusters splitting the strong ones and the direct ray make N."""
+    """Links in one state; splitting the strong ones of Cw clusters and adding the direct ray makes Cl."""
 
-    rx: Tensor  # [R, N, Nr, 2M]
-    tx: Tensor  # [R, N, 2M, Nt]
-    doppler_hz: Tensor  # [R, N, M]
-    tones: Tensor  # [R, K, N]
-    order: Tensor  # [R, N - 1] int64, which of the N0 clusters each one comes from
-    wave: Tensor  # [R, N0, M, 3] turns a metre
-    turns: Tensor  # [R, N0, M] made since the link was first heard
+    rx: Tensor  # [R, Cl, Nr, 2Ra]
+    tx: Tensor  # [R, Cl, 2Ra, Nt]
+    doppler_hz: Tensor  # [R, Cl, Ra]
+    tones: Tensor  # [R, K, Cl]
+    order: Tensor  # [R, Cl - 1] int64, which of the Cw clusters each one comes from
+    wave: Tensor  # [R, Cw, Ra, 3] turns a metre
+    turns: Tensor  # [R, Cw, Ra] made since the link was first heard
 
     def each(self, of: Callable[[Tensor], Tensor]) -> _Rays:
-        """The same function of all tensors."""
+        """Applies a function to all tensors."""
         return _Rays(*(of(getattr(self, field.name)) for field in fields(self)))
 
 
@@ -135,7 +141,7 @@ class _Known:
 
 
 @dataclass(frozen=True)
-class _Leg:
+class _Segment:
     """From one state to the next with one set of cells."""
 
     slot: int  # first
@@ -148,85 +154,87 @@ class _Leg:
 
 @dataclass(frozen=True)
 class _Joined:
-    """The clusters of both states side by side, 2N, on the device; ``[U, J, 2N, ...]``."""
+    """The clusters of both states side by side, 2Cl, on the device; ``[U, J, 2Cl, ...]``."""
 
     rays: SteeredRays
-    tones: Tensor  # [U, J, K, 2N]
-    wave: Tensor  # [U, J * 2N * M, 6] turns a metre at the leg's state, and how much more at the next one
-    offset: Tensor  # [U, J, 2N, M] turns at the leg's state, besides what is in the rays
+    tones: Tensor  # [U, J, K, 2Cl]
+    wave: Tensor  # [U, J * 2Cl * Ra, 6] turns a metre at the segment's state, and how much more at the next one
+    offset: Tensor  # [U, J, 2Cl, Ra] turns at the segment's state, besides what is in the rays
     heard: Tensor  # [U, J]
 
 
-class MimoCourse:
-    """Matrices of one drop on its way; rays are made on the CPU in float64."""
+class MovingDropMatrices:
+    """Computes the matrices of one drop whose UEs move; rays are made on the CPU in float64."""
 
-    def __init__(self, course: Course, plan: MimoPlan, cells: Cells, place: Target) -> None:
-        self.course, self.plan, self.cells, self.place = course, plan, cells, place
-        self._every = course.motion.update_slots
-        bearing, velocity = attitudes(course.drop, plan.speed_mps)
-        self._bearing, self._velocity = bearing[0], velocity[0] * course.stays[:, None]
+    def __init__(self, moving_drop: MovingDrop, plan: MimoPlan, cells: ServingCells, target: DeviceAndType) -> None:
+        self.moving_drop, self.plan, self.cells, self.target = moving_drop, plan, cells, target
+        self._every = moving_drop.motion.update_slots
+        bearing, velocity = draw_orientations(moving_drop.drop, plan.speed_mps)
+        self._bearing, self._velocity = bearing[0], velocity[0] * moving_drop.is_static[:, None]
         self._states: dict[int, MimoState] = {}
-        self._leg: _Leg | None = None
+        self._segment: _Segment | None = None
 
-    def served(self, cells: Cells) -> MimoCourse:
-        """The same drop with other cells."""
-        return type(self)(self.course, self.plan, cells, self.place)
+    def with_serving(self, cells: ServingCells) -> MovingDropMatrices:
+        """Returns the matrices of the same drop with other serving cells."""
+        return type(self)(self.moving_drop, self.plan, cells, self.target)
 
-    def on(self, place: Target) -> MimoCourse:
-        """The same drop on another device."""
-        return type(self)(self.course, self.plan, self.cells, place)
+    def to(self, target: DeviceAndType) -> MovingDropMatrices:
+        """Moves the matrices to another device."""
+        return type(self)(self.moving_drop, self.plan, self.cells, target)
 
-    def held(self, slot: int, slot_s: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Matrices ``[U, K, J, Nr, Nt]`` at the start of a slot, cells ``[U, J]``, power of the others ``[U, C]``."""
-        leg, time_s = self._leg_of(slot), slot * slot_s
-        share = slot / self._every - leg.number
-        made = leg.joined
-        turns = made.rays.doppler_hz * time_s + self._moved(leg, time_s, share)
+    def at_slot(self, slot: int, slot_s: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Computes matrices ``[U, K, J, Nr, Nt]`` at the start of a slot, cells ``[U, J]``, and the power of the others
+        ``[U, C]``.
+        """
+        segment, time_s = self._segment_of(slot), slot * slot_s
+        share = slot / self._every - segment.number
+        made = segment.joined
+        turns = made.rays.doppler_hz * time_s + self._moved(segment, time_s, share)
         taps = made.rays.turned(turns[..., None, :])
         half = taps.shape[2] // 2
-        weight = torch.tensor([1.0 - share, share], dtype=self.place.dtype).repeat_interleave(half)
+        weight = torch.tensor([1.0 - share, share], dtype=self.target.dtype).repeat_interleave(half)
         taps = taps * weight.to(taps.device)[:, None, None, None]
         matrices = (made.tones @ taps.flatten(-3)).unflatten(-1, taps.shape[-2:]).transpose(1, 2).contiguous()
-        return matrices, made.heard, self._rest(leg, share)
+        return matrices, made.heard, self._rest(segment, share)
 
-    def _moved(self, leg: _Leg, time_s: float, share: float) -> Tensor:
-        """Turns that the way since the leg's state makes, ``[U, J, 2N, M]``."""
-        state, made, now = self._states[leg.number], leg.joined, torch.tensor([time_s], dtype=torch.float64)
-        way = (self.course.position_m(now)[:, :, 0] - state.way_m)[0]
-        direct = (self._direct(now) - state.direct).gather(1, leg.heard)
-        way, direct = way.to(self.place.device), direct.to(self.place.device)
+    def _moved(self, segment: _Segment, time_s: float, share: float) -> Tensor:
+        """Turns that the way since the segment's state makes, ``[U, J, 2Cl, Ra]``."""
+        state, made, now = self._states[segment.number], segment.joined, torch.tensor([time_s], dtype=torch.float64)
+        way = (self.moving_drop.position_m(now)[:, :, 0] - state.way_m)[0]
+        direct = (self._direct(now) - state.direct).gather(1, segment.heard)
+        way, direct = way.to(self.target.device), direct.to(self.target.device)
         both = torch.cat((way, 0.5 * share * way), -1)[..., None]
         turns = torch.bmm(made.wave, both).view(made.offset.shape) + made.offset
         turns[..., turns.shape[2] // 2 - 1, 0] += direct
         turns[..., -1, 0] += direct
         return turns
 
-    def _rest(self, leg: _Leg, share: float) -> Tensor:
+    def _rest(self, segment: _Segment, share: float) -> Tensor:
         """Mean power of the cells that are not heard one by one ``[U, C]``, linear in dB between states."""
-        gain_db = [self._states[number].gain_db[0] for number in (leg.number, leg.number + 1)]
+        gain_db = [self._states[number].gain_db[0] for number in (segment.number, segment.number + 1)]
         between = gain_db[0] * (1.0 - share) + gain_db[1] * share
         snr = self.plan.snr_at_unit_gain * torch.pow(10.0, between / 10.0)
-        return snr.scatter(1, leg.heard, 0.0).to(self.place.device, self.place.dtype)
+        return snr.scatter(1, segment.heard, 0.0).to(self.target.device, self.target.dtype)
 
-    # Legs.
+    # Segments.
 
-    def _leg_of(self, slot: int) -> _Leg:
-        """The leg of a slot, after all before it."""
-        if self._leg is None or slot < self._leg.slot:
-            self._leg = self._next(0, None)
-        while (then := self._end(self._leg)) <= slot:
-            self._leg = self._next(int(then), self._leg)
-        return self._leg
+    def _segment_of(self, slot: int) -> _Segment:
+        """The segment of a slot, after all before it."""
+        if self._segment is None or slot < self._segment.slot:
+            self._segment = self._next(0, None)
+        while (then := self._end(self._segment)) <= slot:
+            self._segment = self._next(int(then), self._segment)
+        return self._segment
 
-    def _end(self, leg: _Leg) -> float:
-        return min((leg.number + 1) * self._every, self.cells.next_change(leg.slot))
+    def _end(self, segment: _Segment) -> float:
+        return min((segment.number + 1) * self._every, self.cells.next_change(segment.slot))
 
-    def _next(self, slot: int, last: _Leg | None) -> _Leg:
+    def _next(self, slot: int, last: _Segment | None) -> _Segment:
         number = slot // self._every
         self._states = {n: self._states.get(n) or self._state(n) for n in (number, number + 1)}
         here, there = self._states[number], self._states[number + 1]
         snr = self.plan.snr_at_unit_gain * torch.pow(10.0, here.gain_db / 10.0)
-        heard = strongest(snr, self.cells.at(slot)[None], self.plan.antennas.heard_cells)[0]
+        heard = strongest_cells(snr, self.cells.at(slot)[None], self.plan.settings.heard_cells)[0]
         known = None if last is None else _Known(last.heard, last.before if last.number == number else last.after)
         before = self._fill(known, heard, lambda user, cell, _: self._rays(here, user, cell, None))
         known = _Known(last.heard, last.after) if last is not None and last.number == number else None
@@ -235,7 +243,7 @@ class MimoCourse:
             return self._rays(there, user, cell, (here, before.each(lambda values: values[missing])))
 
         after = self._fill(known, heard, later)
-        return _Leg(slot, number, heard, before, after, self._join(heard, before, after, number))
+        return _Segment(slot, number, heard, before, after, self._join(heard, before, after, number))
 
     def _fill(self, known: _Known | None, heard: Tensor, make: Callable[[Tensor, Tensor, Tensor], _Rays]) -> _Rays:
         """Rays of all links ``[U * J]``: those that are known, the others made."""
@@ -255,15 +263,18 @@ class MimoCourse:
     # States.
 
     def _state(self, number: int) -> MimoState:
-        scale, place = self.course.state(number)
-        t_s, way, _ = self.course.where(number)
+        scale, position = self.moving_drop.state(number)
+        t_s, way, _ = self.moving_drop.position_at_state(number)
         now = torch.tensor([t_s], dtype=torch.float64)
-        links, blocked = site_links(self.course.air, place, way), self.course.blocked_db(way, place, t_s)
+        links, blocked = (
+            site_links(self.moving_drop.large_scale, position, way),
+            self.moving_drop.blocked_db(way, position, t_s),
+        )
         return MimoState(number, links, scale.gain_db, blocked, way, self._direct(now))
 
     def _direct(self, now: Tensor) -> Tensor:
-        """Turns of the direct rays of users who move ``[U, C]``; of others their Doppler shifts are known."""
-        return self.course.direct_turns(now)[0, :, 0].masked_fill(self.course.stays[:, None], 0.0)
+        """Turns of the direct rays of UEs that move ``[U, C]``; those of others follow from their Doppler shifts."""
+        return self.moving_drop.direct_turns(now)[0, :, 0].masked_fill(self.moving_drop.is_static[:, None], 0.0)
 
     def _rays(self, state: MimoState, user: Tensor, cell: Tensor, last: tuple[MimoState, _Rays] | None) -> _Rays:
         """Rays of R links in a state, with the turns that they have made since the last one."""
@@ -276,28 +287,30 @@ class MimoCourse:
         rays = replace(rays, phases=phases)
         order = split_order(rays)[0]
         steered = self._steered(state, with_sub_clusters(rays, spread_s), user, cell)
-        tones = tones_of(steered, self.plan.frequency_hz, self.place.dtype)
+        tones = cluster_phases(steered, self.plan.frequency_hz, self.target.dtype)
         return _Rays(steered.rx[0], steered.tx[0], steered.doppler_hz[0], tones[0], order, wave, turns)
 
     def _links(self, state: MimoState, user: Tensor, cell: Tensor) -> tuple[MimoRays, Tensor]:
         """Rays ``[1, R]`` of links in a state with the phases of the start, and c_DS ``[1, R]``."""
-        course, topology = self.course, self.course.plan.topology
-        place = user[None], topology.cell_site[cell][None]
-        clusters, spreads, direct, spread_s = link_clusters(course.drop, course.air, state.links, *place)
-        draws = draw_links(course.drop, user * len(topology.cell_site) + cell, clusters.power.shape[-1])
+        moving_drop, topology = self.moving_drop, self.moving_drop.plan.topology
+        links = user[None], topology.cell_site[cell][None]
+        clusters, spreads, direct, spread_s = link_clusters(
+            moving_drop.drop, moving_drop.large_scale, state.links, *links
+        )
+        draws = draw_links(moving_drop.drop, user * len(topology.cell_site) + cell, clusters.power.shape[-1])
         return make_rays(draws, clusters, spreads, direct), spread_s
 
     def _steered(self, state: MimoState, rays: MimoRays, user: Tensor, cell: Tensor) -> SteeredRays:
-        topology = self.course.plan.topology
+        topology = self.moving_drop.plan.topology
         power = state.links.power[0, user, topology.cell_site[cell]]
         gain = self.plan.snr_at_unit_gain * power * torch.pow(10.0, -state.blocked_db[0, user, cell] / 10.0)
-        ends = Ends(topology.azimuth_rad[cell][None], self._bearing[user][None], self._velocity[user][None])
-        carrier_hz = self.course.plan.propagation.carrier_hz
-        return steer_links(self.plan, carrier_hz, rays, ends, gain[None], self.place.dtype)
+        ends = LinkEnds(topology.azimuth_rad[cell][None], self._bearing[user][None], self._velocity[user][None])
+        carrier_hz = self.moving_drop.plan.propagation.carrier_hz
+        return steer_links(self.plan, carrier_hz, rays, ends, gain[None], self.target.dtype)
 
     def _wave(self, rays: MimoRays) -> Tensor:
-        """Turns a metre of each ray along the axes, ``[..., N, M, 3]``."""
-        wave_number: float = self.course.plan.propagation.carrier_hz / SPEED_OF_LIGHT_MPS
+        """Turns a metre of each ray along the axes, ``[..., Cl, Ra, 3]``."""
+        wave_number: float = self.moving_drop.plan.propagation.carrier_hz / SPEED_OF_LIGHT_MPS
         turns: Tensor = unit_vector(rays.aoa, rays.zoa) * wave_number
         return turns
 
@@ -306,7 +319,7 @@ class MimoCourse:
         here, there = self._states[number], self._states[number + 1]
         user = torch.arange(len(heard)).repeat_interleave(heard.shape[1])
         made = _way_turns(before.wave, after.wave, (there.way_m - here.way_m)[0, user])
-        shape, device = tuple(heard.shape), self.place.device
+        shape, device = tuple(heard.shape), self.target.device
 
         def side_by_side(name: str, dim: int) -> Tensor:
             both: Tensor = torch.cat((getattr(before, name), getattr(after, name)), dim).to(device)
@@ -317,7 +330,7 @@ class MimoCourse:
             picked = torch.take_along_dim(values, order.view(*order.shape, *(1,) * (values.ndim - 2)), 1)
             return torch.cat((picked, torch.zeros_like(picked[:, :1])), 1)
 
-        waves = torch.cat((before.wave, after.wave - before.wave), -1)  # [R, N0, M, 6]
+        waves = torch.cat((before.wave, after.wave - before.wave), -1)  # [R, Cw, Ra, 6]
         wave = torch.cat((split(waves, before.order), split(waves, after.order)), 1)
         offset = -split(made, after.order)
         offset[:, -1, 0] = (here.direct - there.direct).gather(1, heard).flatten()
@@ -332,26 +345,32 @@ class MimoCourse:
 
 
 def with_matrices(
-    channel: Channel, plan: ChannelPlan, device: torch.device, dtype: torch.dtype, kind: type[MimoCourse] = MimoCourse
+    channel: Channel,
+    plan: ChannelPlan,
+    device: torch.device,
+    dtype: torch.dtype,
+    kind: type[MovingDropMatrices] = MovingDropMatrices,
 ) -> Channel:
-    """A channel on its way with the matrices of its courses, where the plan has panels.
+    """Adds the matrices of its drops to a channel whose UEs move, where the plan has panels.
 
     Args:
-        channel: of :func:`phy.channel.moving.build_moving_channel` or alike.
+        channel: of :func:`phy.channel.moving.build_moving_single_antenna_channel` or of Sionna.
         plan: of the channel.
         device: where matrices are made.
         dtype: float32 or float64, of their parts.
-        kind: who makes the rays.
+        kind: class that makes the rays.
     """
-    if plan.mimo is None:
+    if plan.mimo_plan is None:
         return channel
     assert isinstance(channel.fading, MovingFading)
-    place = Target(device, dtype)
+    target = DeviceAndType(device, dtype)
     starts = channel.fading.starts(channel.serving.cpu())
-    courses = tuple(kind(course, plan.mimo, Cells(serving, 1), place) for course, serving in starts)
-    return replace(channel, mimo=MovingMatrices(plan.mimo.antennas, courses, channel.fading.row))
+    moving_drops = tuple(
+        kind(moving_drop, plan.mimo_plan, ServingCells(serving, 1), target) for moving_drop, serving in starts
+    )
+    return replace(channel, mimo=MovingMatrices(plan.mimo_plan.settings, moving_drops, channel.fading.row))
 
 
 def _way_turns(wave: Tensor, later: Tensor, way_m: Tensor) -> Tensor:
-    """Turns ``[R, N0, M]`` of rays from one state to the next, by ways ``[R, 3]``."""
+    """Turns ``[R, Cw, Ra]`` of rays from one state to the next, by ways ``[R, 3]``."""
     return (0.5 * (wave + later) * way_m[:, None, None]).sum(-1)

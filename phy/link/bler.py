@@ -1,4 +1,4 @@
-"""Block error rates in AWGN, simulated with an LDPC chain, then read by one gather.
+"""Computes block error rates in AWGN from tables that an LDPC chain was simulated for.
 
 ``phy/link/tables/bler.npz`` holds the SNR at which the BLER of a code block is 0.1 and 0.01, over its size (69 of
 them, from 24 to 8448 bits), its code rate (0.025 to 0.972), modulation and base graph; ``docs/models/link-tables.md``
@@ -39,15 +39,15 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Thresholds:
-    """SNR in dB at BLER 0.1 and 0.01 of one code block of any size, code rate, modulation and base graph."""
+    """Holds the SNR in dB at BLER 0.1 and 0.01 of one code block of any size, code rate, modulation and base graph."""
 
-    log_bits: Tensor  # [Q] logarithm of the size
-    log_odds: Tensor  # [R] logarithm of rate / (1 - rate)
-    snr_db: Tensor  # [2, 2, 4, R, Q] by BLER (0.1, 0.01), base graph, modulation order / 2 - 1, code rate, size
+    log_bits: Tensor  # [Cb] logarithm of the size
+    log_odds: Tensor  # [Cr] logarithm of rate / (1 - rate)
+    snr_db: Tensor  # [2, 2, 4, Cr, Cb] by BLER (0.1, 0.01), base graph, modulation order / 2 - 1, code rate, size
 
     @staticmethod
     def of_file(arrays: dict[str, NDArray[Any]]) -> Thresholds:
-        """From the arrays of ``bler.npz``."""
+        """Builds thresholds from the arrays of ``bler.npz``."""
         rate = torch.from_numpy(arrays["rate"])
         values = np.stack([arrays["snr_db_bler_10"], arrays["snr_db_bler_01"]])
         return Thresholds(
@@ -57,7 +57,8 @@ class Thresholds:
         )
 
     def of(self, order: Tensor, graph: Tensor, rate: Tensor, bits: Tensor) -> tuple[Tensor, Tensor]:
-        """Thresholds in dB at BLER 0.1 and 0.01, float64; linear in the logarithms of the size and of the rate's odds.
+        """Computes thresholds in dB at BLER 0.1 and 0.01, float64, linear in the logarithms of the size and of the
+        rate's odds.
 
         Args:
             order: modulation order 2, 4, 6 or 8; the four arguments broadcast.
@@ -76,39 +77,44 @@ class Thresholds:
         return ten, one
 
     def of_arrays(self, order: Array, graph: Array, rate: Array, bits: Array) -> tuple[Array, Array]:
-        """The same for NumPy."""
+        """Computes thresholds as :meth:`of` does, for NumPy arrays."""
         ten, one = self.of(*(torch.as_tensor(values) for values in (order, graph, rate, bits)))
         return ten.numpy(), one.numpy()
 
 
 def load_thresholds() -> Thresholds:
-    """The measured thresholds of code blocks."""
+    """Loads the measured thresholds of code blocks."""
     return Thresholds.of_file(load_arrays("bler"))
 
 
 @dataclass(frozen=True)
 class BlerTable:
-    """BLER of one code block for every MCS of a table, at the MCS's code rate."""
+    """Holds the BLER of one code block for every MCS of a table, at the MCS's code rate."""
 
     mcs: McsTable
-    code_block_bits: Tensor  # [Q] int64, ascending, the code block size at which each bin is computed
-    bler: Tensor  # [I, Q, Z] by MCS, code block size and bin of the SINR
+    code_block_bits: Tensor  # [Cb] int64, ascending, the code block size at which each bin is computed
+    bler: Tensor  # [I, Cb, Bn] by MCS, code block size and bin of the SINR
 
     @cached_property
     def _rows(self) -> Tensor:
         return self.bler.flatten(0, 1)
 
     def cbs_bins(self, code_block_bits: Tensor) -> Tensor:
-        """Bin of each code block size, int64: the nearest by ratio. For setup; the slot loop reads the result."""
+        """Computes the bin of each code block size, int64: the nearest by ratio. For setup; the slot loop reads the
+        result.
+        """
         size = self.code_block_bits.to(torch.float64)
         return torch.bucketize(code_block_bits.to(torch.float64), (size[1:] * size[:-1]).sqrt())
 
     def lookup(self, mcs: Tensor, cbs_bin: Tensor, sinr: Tensor) -> Tensor:
-        """BLER of a code block in the shape and dtype of ``sinr`` (linear, in AWGN), to which the others broadcast."""
+        """Looks up the BLER of a code block in the shape and dtype of ``sinr`` (linear, in AWGN), to which the others
+        broadcast.
+        """
         return log_grid.gather(self._rows, mcs * len(self.code_block_bits) + cbs_bin, sinr)
 
     def snr_threshold(self, target: float = 0.1, code_block_bits: int = _REFERENCE_BITS) -> Tensor:
-        """Least linear SNR of each MCS at which a code block's BLER is at most ``target``, float64 ``[I]``.
+        """Computes the least linear SNR of each MCS at which a code block's BLER is at most ``target``, float64
+        ``[I]``.
 
         Never falls with the MCS: where a higher one needs less (MCS 17 of table 1 may need less than 16), it gets the
         threshold of the lower one, and a search by threshold then finds the higher one.
@@ -122,12 +128,12 @@ class BlerTable:
         return _least_snr(curve, target).cummax(dim=0).values
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> BlerTable:
-        """The same table with its BLER on another device or in another floating type."""
+        """Moves the table to another device or converts it to another floating type."""
         return BlerTable(self.mcs, self.code_block_bits.to(device), self.bler.to(device, dtype))
 
 
 def load_bler(mcs_table_index: int) -> BlerTable:
-    """BLER of MCS table 1, 2 or 3 on the log grid, float64 ``[I, 69, loggrid.SIZE]``.
+    """Loads the BLER of MCS table 1, 2 or 3 on the log grid, float64 ``[I, 69, loggrid.SIZE]``.
 
     Raises:
         ValueError: there is no such MCS table.
@@ -142,14 +148,15 @@ def load_bler(mcs_table_index: int) -> BlerTable:
 
 
 def block_curves(table: McsTable, blocks: Sequence[TransportBlocks]) -> tuple[Tensor, Tensor]:
-    """BLER of the code blocks that are really sent: with their CRC, in the coded bits that their resources hold.
+    """Computes the BLER of the code blocks that are really sent: with their CRC, in the coded bits that their resources
+    hold.
 
     Args:
         table: the MCS table.
         blocks: transport blocks of its MCS on every number of PRBs, of as many kinds as wanted (1, 2 ... layers).
 
     Returns:
-        Row of the curve of each block, int64, flattened ``[kinds * I * (P + 1)]``, and the curves on the log grid,
+        Row of the curve of each block, int64, flattened ``[kinds * I * (K + 1)]``, and the curves on the log grid,
         float64 ``[R, loggrid.SIZE]``. Blocks within 0.01 dB at BLER 0.1 and 2 % in width share a curve.
     """
     rate, bits, graph = (
@@ -165,7 +172,7 @@ def block_curves(table: McsTable, blocks: Sequence[TransportBlocks]) -> tuple[Te
 
 
 def transport_bler(code_block_bler: Tensor, code_blocks: Tensor) -> Tensor:
-    """BLER of a transport block that fails if any of its n code blocks fails, 1 - (1 - p)^n; float64.
+    """Computes the BLER of a transport block that fails if any of its n code blocks fails, 1 - (1 - p)^n; float64.
 
     Library kernels raise the ends of an array to a power in another way than its middle, so the last bit may depend on
     the batch. In float64 that turns a comparison with a random number once in 1e16 times.
@@ -174,7 +181,7 @@ def transport_bler(code_block_bler: Tensor, code_blocks: Tensor) -> Tensor:
 
 
 def cqi_threshold(cqi: CqiTable, bler: BlerTable, target: float = 0.1) -> Tensor:
-    """Linear SNR from which on each CQI 1 to 15 is reported, float64 ``[15]``.
+    """Computes the linear SNR from which on each CQI 1 to 15 is reported, float64 ``[15]``.
 
     The threshold of the MCS with the CQI's modulation and code rate; of a rate below the lowest MCS's, that of its own
     code.

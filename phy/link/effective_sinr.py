@@ -1,4 +1,5 @@
-"""Effective SINR: the one SINR in AWGN at which a block fares as it does on PRBs of unequal SINR.
+"""Computes the effective SINR: the SINR in AWGN at which a block has the error rate that it has on PRBs of unequal
+SINR.
 
 Each PRB's SINR is mapped to a value in [0, 1], the values are averaged over the block, and the mean is mapped back
 (IEEE 802.16m-08/004r5, section 4). Two maps can be chosen, and they differ in their tables only:
@@ -33,26 +34,28 @@ LEAST_REST = 2.0**-20  # keeps 1 - mean positive where a mean of ones is rounded
 
 @dataclass(frozen=True)
 class SinrMapping:
-    """Maps of every MCS of a table, there and back.
+    """Holds the maps of every MCS of a table, from SINR to mean value and back.
 
     Good to 0.1 dB from -15 dB to the SINR where 0.1 % of the mutual information is missing. Far above, where every
     block of the MCS is decoded anyway, the effective SINR stops at the point where the value is 1 - 2**-14.
     """
 
-    forward: Tensor  # [I, Z] value in [0, 1] at each bin of the SINR
-    backward: Tensor  # [I, Z] linear SINR at each bin of the odds
+    forward: Tensor  # [I, Bn] value in [0, 1] at each bin of the SINR
+    backward: Tensor  # [I, Bn] linear SINR at each bin of the odds
 
     def of(self, sinr: Tensor, mcs: Tensor) -> Tensor:
-        """Value of each linear SINR ``[...]``; ``mcs`` broadcasts to it, as ``mcs[..., None]`` does to PRBs."""
+        """Computes the value of each linear SINR ``[...]``; ``mcs`` broadcasts to it, as ``mcs[..., None]`` does to
+        PRBs.
+        """
         return log_grid.gather(self.forward, mcs, sinr)
 
     def inverse(self, mean: Tensor, mcs: Tensor) -> Tensor:
-        """Linear effective SINR of each mean value ``[...]`` in [0, 1]; ``mcs`` broadcasts to it."""
+        """Computes the linear effective SINR of each mean value ``[...]`` in [0, 1]; ``mcs`` broadcasts to it."""
         odds = mean / (1.0 - mean).clamp(min=LEAST_REST)
         return log_grid.gather(self.backward, mcs, odds / ODDS_SCALE)
 
     def effective(self, sinr: Tensor, mcs: Tensor, used: Tensor) -> Tensor:
-        """Linear effective SINR ``[...]`` over the PRBs in use; 0 where there are none.
+        """Computes the linear effective SINR ``[...]`` over the PRBs in use; 0 where there are none.
 
         Args:
             sinr: linear SINR ``[..., K]``.
@@ -64,12 +67,12 @@ class SinrMapping:
         return self.inverse(total / count.clamp(min=1), mcs) * (count > 0)
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> SinrMapping:
-        """The same maps on another device or in another floating type."""
+        """Moves the maps to another device or converts them to another floating type."""
         return SinrMapping(self.forward.to(device, dtype), self.backward.to(device, dtype))
 
 
 def sinr_mapping(kind: Kind, table: McsTable) -> SinrMapping:
-    """Effective SINR maps of an MCS table, float64.
+    """Builds the effective SINR maps of an MCS table, float64.
 
     The mutual information is computed by ``benchmarks/link_tables/make_mutual_information.py``. The betas are those
     that Sionna ships for MCS tables 1 and 2, whose calibration is not on record; prefer ``miesm``.
@@ -120,5 +123,5 @@ def _eesm(table: McsTable) -> SinrMapping:
 
 
 def _odds() -> Tensor:
-    """Odds at which the backward tables are computed, float64 ``[Z]``, from 2**-14 to 2**14."""
+    """Odds at which the backward tables are computed, float64 ``[Bn]``, from 2**-14 to 2**14."""
     return log_grid.centres() * ODDS_SCALE

@@ -1,4 +1,4 @@
-"""A basis that is symmetric about the carrier, folded there, which halves the product from coordinates to PRBs.
+"""Folds a basis that is symmetric about the carrier there, which halves the product from coordinates to PRBs.
 
 A pure delay has the response ``exp(-j 2 pi f tau)``, which at -f is the conjugate of that at f. Functions that carry
 delays can be chosen alike, ``v(f) = a(f) + j b(f)`` with ``a`` even and ``b`` odd. Then with coordinates z, over all
@@ -16,7 +16,8 @@ from torch import Tensor
 
 
 def fold(to_prbs: Tensor) -> Tensor:
-    """Even and odd parts of the functions on the PRBs up to the carrier, ``[D, K]``; unchanged what is not symmetric.
+    """Computes the even and odd parts of the functions on the PRBs up to the carrier, ``[D, K]``; what is not symmetric
+    stays as it is.
 
     Args:
         to_prbs: ``[2D, 2K]``, see :class:`phy.channel.fading.SmallScale`. Columns of the result are the even part on
@@ -33,7 +34,7 @@ def fold(to_prbs: Tensor) -> Tensor:
 
 
 def unfold(to_prbs: Tensor, prbs: int) -> Tensor:
-    """The matrix ``[2D, 2K]`` again, be it folded or not."""
+    """Computes the matrix ``[2D, 2K]`` again, whether it is folded or not."""
     if len(to_prbs) == 0 or to_prbs.shape[1] == 2 * prbs:
         return to_prbs
     low = prbs // 2
@@ -43,8 +44,8 @@ def unfold(to_prbs: Tensor, prbs: int) -> Tensor:
     return torch.cat((torch.cat((real, imag), 1), torch.cat((-imag, real), 1)))
 
 
-def opened(product: Tensor) -> Tensor:
-    """Real and imaginary part of links on each PRB, ``[R, 2K]``.
+def unfold_product(product: Tensor) -> Tensor:
+    """Computes the real and imaginary part of links on each PRB, ``[R, 2K]``.
 
     Args:
         product: ``[2R, K]`` of the real and then the imaginary coordinates of each link with what :func:`fold` gives.

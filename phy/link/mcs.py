@@ -1,4 +1,4 @@
-"""Modulation and coding schemes and channel quality indicators of NR: the tables of TS 38.214."""
+"""Tabulates modulation and coding schemes and channel quality indicators of NR (TS 38.214)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CQI: dict[int, _Blocks] = {
 
 @dataclass(frozen=True)
 class McsTable:
-    """One MCS table of the downlink shared channel, indexed by I_MCS; the reserved indices are left out."""
+    """Holds one MCS table of the downlink shared channel, indexed by I_MCS; the reserved indices are left out."""
 
     index: int  # 1, 2 or 3: TS 38.214 Table 5.1.3.1-1, -2 or -3
     modulation_order: Tensor  # [I] int64, coded bits per symbol
@@ -45,7 +45,7 @@ class McsTable:
 
 @dataclass(frozen=True)
 class CqiTable:
-    """One CQI table, indexed by the CQI; row 0 means out of range and holds zeros."""
+    """Holds one CQI table, indexed by the CQI; row 0 means out of range and holds zeros."""
 
     index: int  # 1, 2 or 3: TS 38.214 Table 5.2.2.1-2, -3 or -4
     modulation_order: Tensor  # [16] int64, coded bits per symbol
@@ -57,7 +57,7 @@ class CqiTable:
 
 
 def mcs_table(index: int) -> McsTable:
-    """MCS table 1 (up to 64QAM), 2 (up to 256QAM) or 3 (64QAM, low spectral efficiency).
+    """Returns MCS table 1 (up to 64QAM), 2 (up to 256QAM) or 3 (64QAM, low spectral efficiency).
 
     Source: TS 38.214 Tables 5.1.3.1-1, -2 and -3. The efficiency is the product of order and rate, not the four
     decimals printed there.
@@ -70,7 +70,7 @@ def mcs_table(index: int) -> McsTable:
 
 
 def cqi_table(index: int) -> CqiTable:
-    """CQI table 1 (up to 64QAM), 2 (up to 256QAM) or 3 (64QAM, low spectral efficiency).
+    """Returns CQI table 1 (up to 64QAM), 2 (up to 256QAM) or 3 (64QAM, low spectral efficiency).
 
     Source: TS 38.214 Tables 5.2.2.1-2, -3 and -4. The standard pairs them with the MCS tables of the same number.
 

@@ -1,4 +1,4 @@
-"""Antennas of a network: a panel for every cell, a panel for every user, and what they do with their ports."""
+"""Declares the panels of a network: one for every cell, one for every UE, and how their ports are used."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _UE = PanelSettings(polarizations=2, ports=2, polarization_slant_deg=0.0)
 
 
 @dataclass(frozen=True, config=STRICT)
-class AntennaSettings:
-    """Panels of antennas at both ends."""
+class MimoSettings:
+    """Holds the panels of antennas at both ends, the precoding and the receiver."""
 
     base: PanelSettings = _BASE
     """Panel of every cell; it takes the place of the scenario's section ``antenna``."""
@@ -41,11 +41,11 @@ class AntennaSettings:
     users_per_prb: int = Field(default=1, ge=1, le=MOST_USERS)
     """Most users of a cell on one PRB; more than one needs zf or rzf, and an allocator that shares PRBs."""
     receiver: Receiver = "lmmse"
-    """What a user does with his ports: the LMMSE receiver, or maximum-ratio combining."""
+    """Receiver of a user: the LMMSE receiver, or maximum-ratio combining."""
     max_rank: int | None = Field(default=None, ge=1, le=MOST_LAYERS)
     """Most layers of a user; left out, the fewest of 4 and the ports of both ends."""
     heard_cells: int = Field(default=4, ge=1, le=32)
-    """Cells whose matrices a user knows, his own among them; all others are white noise at his ports."""
+    """Cells whose matrices a user knows, its own among them; all others are white noise at its ports."""
     refresh_slots: int = Field(default=5, ge=1, le=1000)
     """Slots for which matrices are held; it should be short beside the time in which the channel changes."""
     search_prbs: int = Field(default=8, ge=1, le=275)
@@ -53,14 +53,14 @@ class AntennaSettings:
 
     @property
     def layers(self) -> int:
-        """Most layers of a user."""
+        """Returns the most layers of a UE."""
         if self.forces_zeros:
             return 1
         return min(MOST_LAYERS, self.base.ports, self.ue.ports) if self.max_rank is None else self.max_rank
 
     @property
     def forces_zeros(self) -> bool:
-        """Whether the precoder is made for all users of a PRB together."""
+        """Returns whether the precoder is made for all UEs of a PRB together."""
         return self.precoding in ("zf", "rzf")
 
     @model_validator(mode="after")
@@ -101,7 +101,7 @@ class AntennaSettings:
                     f"{name} of the base station's panel is {value:g}, but sectors look where the topology says; "
                     "leave it at 0"
                 )
-        if self.base.element == "omni" and (self.base.rows_per_port > 1 or self.base.downtilt_deg != 0.0):
+        if self.base.element == "omni" and (self.base.rows_per_port > 1 or self.base.mechanical_tilt_deg != 0.0):
             raise ValueError(
                 "the base station's elements are 'omni' (as where base.element is left out), but they stand in columns "
                 "or lean; set base.element: sector, "
@@ -109,19 +109,19 @@ class AntennaSettings:
             )
         return self
 
-    def isotropic(self) -> AntennaSettings:
-        """The same with elements of 0 dBi at the base station, for sites without sectors.
+    def isotropic(self) -> MimoSettings:
+        """Returns the same settings with elements of 0 dBi at the base station, for sites without sectors.
 
         Raises:
             ValueError: the panel's ports are columns, which are not the same in all directions.
         """
-        return replace(self, base=replace(self.base, element="omni", downtilt_deg=0.0))
+        return replace(self, base=replace(self.base, element="omni", mechanical_tilt_deg=0.0))
 
 
 def port_antenna(panel: PanelSettings) -> SectorAntennaSettings:
-    """One port of a base station's panel as the antenna that large-scale gains are computed with.
+    """Builds the antenna that large-scale gains are computed with from one port of a base station's panel.
 
-    Slanted ports lose what users' antennas do not receive, so that the gain is that of a user's port from a cell that
+    Slanted ports lose what UEs' antennas do not receive, so that the gain is that of a UE's port from a cell that
     spreads its power over its ports.
     """
     if panel.element == "omni":
@@ -132,6 +132,6 @@ def port_antenna(panel: PanelSettings) -> SectorAntennaSettings:
         vertical_elements=panel.rows_per_port,
         vertical_spacing_wavelengths=min(panel.row_spacing_wavelengths, 2.0),
         electrical_tilt_deg=panel.electrical_tilt_deg,
-        mechanical_tilt_deg=panel.downtilt_deg,
+        mechanical_tilt_deg=panel.mechanical_tilt_deg,
         polarization="slant" if slanted else "vertical",
     )

@@ -1,12 +1,12 @@
-"""Several users of a cell on one PRB: whom a base station hears from where, what it sends, what each of them receives.
+"""Computes precoders and SINRs of several UEs of a cell on one PRB.
 
-By reciprocity of a TDD channel the base station knows every user's matrix H. What it takes for the user's channel is
-the row behind the combiner that suits him best alone, the dominant left singular vector u of H,
+By reciprocity of a TDD channel the base station knows every UE's matrix H. It represents the UE's channel by the row
+behind the combiner that is best for this UE alone, the dominant left singular vector u of H,
 
-    g = sqrt(gamma) u^H H / |u^H H|,    gamma the SINR that he reports of a PRB sent to him alone along g^H,
+    g = sqrt(gamma) u^H H / |u^H H|,    gamma the SINR that it reports of a PRB sent to it alone along g^H,
 
-so that noise and interference of every user have power 1 and |g|^2 is his SINR without company. The precoder of M users
-on a PRB is zero-forcing or its regularised form over their rows, a layer a user, of equal powers 1 / M.
+so that noise and interference of every UE have power 1 and |g|^2 is its SINR without others on the PRB. The precoder of
+Uk UEs on a PRB is zero-forcing or its regularised form over their rows, a layer a UE, of equal powers 1 / Uk.
 """
 
 from __future__ import annotations
@@ -15,13 +15,23 @@ import torch
 from torch import Tensor
 
 from .precoding import regularized_zero_forcing
-from .receiver import Heard, Receiver, interference_covariance, lmmse_sinr, mrc_sinr, white_covariance, with_noise
+from .receiver import (
+    Receiver,
+    ScheduledChannels,
+    interference_covariance,
+    lmmse_sinr,
+    mrc_sinr,
+    white_covariance,
+    with_noise,
+)
 
-_TINY = 8.0  # loading of zero-forcing in units of the number type's epsilon, for users whom nothing parts
+_TINY = 8.0  # loading of zero-forcing in units of the number type's epsilon, for UEs with parallel channels
 
 
 def dominant_direction(channel: Tensor) -> Tensor:
-    """Unit rows ``u^H H / |u^H H|``, ``[..., Nt]``, with the dominant left singular vector u of ``[..., Nr, Nt]``."""
+    """Computes unit rows ``u^H H / |u^H H|``, ``[..., Nt]``, with the dominant left singular vector u of
+    ``[..., Nr, Nt]``.
+    """
     if channel.shape[-2] == 1:
         row = channel[..., 0, :]
     else:
@@ -30,16 +40,17 @@ def dominant_direction(channel: Tensor) -> Tensor:
     return _unit(row)
 
 
-def co_precoder(rows: Tensor, regularized: bool) -> Tensor:
-    """Precoder ``[..., Nt, M]`` of the users of a PRB, total power 1 split evenly over those who are there.
+def mu_precoder(rows: Tensor, regularized: bool) -> Tensor:
+    """Computes the precoder ``[..., Nt, Uk]`` of the UEs of a PRB, of total power 1 split evenly over those that are
+    scheduled.
 
         ZF:  W ~ D^H (D D^H)^-1,        D the rows scaled to length 1
-        RZF: W ~ G^H (G G^H + m I)^-1,  m users, so that leakage weighs as much as noise and interference
+        RZF: W ~ G^H (G G^H + m I)^-1,  m UEs, so that leakage weighs as much as noise and interference
 
-    Both with columns of equal power. Zero-forcing parts users whom nothing parts as well as the number type can.
+    Both with columns of equal power. Zero-forcing separates UEs with parallel channels as far as the type allows.
 
     Args:
-        rows: ``[..., M, Nt]`` rows g of the module's text; a row of zeros stands for nobody.
+        rows: ``[..., Uk, Nt]`` rows g of the module's text; a row of zeros stands for no UE.
         regularized: RZF instead of ZF.
     """
     if regularized:
@@ -48,16 +59,16 @@ def co_precoder(rows: Tensor, regularized: bool) -> Tensor:
 
 
 def expected_sinr(rows: Tensor, precoder: Tensor) -> Tensor:
-    """What a base station expects each user to receive, ``[..., M]``:
+    """Computes the SINR that a base station expects each UE to have, ``[..., Uk]``:
 
         gamma_m = |g_m w_m|^2 / (1 + sum_{i != m} |g_m w_i|^2)
 
-    It is the reported SINR where one user is alone, and falls by power split, by what zero-forcing costs and by what
+    It is the reported SINR where one UE is alone, and falls by power split, by what zero-forcing costs and by what
     leaks.
 
     Args:
-        rows: ``[..., M, Nt]``.
-        precoder: ``[..., Nt, M]``.
+        rows: ``[..., Uk, Nt]``.
+        precoder: ``[..., Nt, Uk]``.
     """
     product = rows @ precoder
     power = product.real.square() + product.imag.square()
@@ -66,30 +77,33 @@ def expected_sinr(rows: Tensor, precoder: Tensor) -> Tensor:
     return own / (1.0 + power.masked_fill(itself, 0.0).sum(-1))
 
 
-def co_scheduled_sinr(heard: Heard, precoder: Tensor, receiver: Receiver = "lmmse") -> Tensor:
-    """SINR of each user of each PRB, ``[B, C, M, K]``, behind his own column, disturbed by all others really sent.
+def co_scheduled_sinr(scheduled: ScheduledChannels, precoder: Tensor, receiver: Receiver = "lmmse") -> Tensor:
+    """Computes the SINR of each UE of each PRB, ``[B, C, Uk, K]``, behind its own column, with all other columns as
+    interference.
 
     Args:
-        heard: channels to the users, with an axis M before K: ``[B, C, M, K, J, Nr, Nt]`` and so on.
-        precoder: ``[B, C, K, Nt, M]`` as sent; a column of zeros where nobody is.
+        scheduled: channels to the UEs, with an axis Uk before K: ``[B, C, Uk, K, J, Nr, Nt]`` and so on.
+        precoder: ``[B, C, K, Nt, Uk]`` as sent; a column of zeros where no UE is.
         receiver: linear receiver; LMMSE knows the covariance of everything that disturbs.
     """
-    batch, _, users, prbs, near = heard.cell.shape
+    batch, _, users, prbs, near = scheduled.cell.shape
     drop = torch.arange(batch, device=precoder.device)[:, None, None, None, None]
     prb = torch.arange(prbs, device=precoder.device)[:, None]
-    sent = precoder[drop, heard.cell, prb]  # [B, C, M, K, J, Nt, M]
+    sent = precoder[drop, scheduled.cell, prb]  # [B, C, Uk, K, J, Nt, Uk]
     mine = torch.zeros((users, 1, near, 1, users), dtype=torch.bool, device=precoder.device)
     mine[:, 0, 0, 0] = torch.eye(users, dtype=torch.bool, device=precoder.device)
-    ones = torch.ones(heard.cell.shape, dtype=heard.rest.dtype, device=precoder.device)
-    seen = interference_covariance(heard.channel, sent.masked_fill(mine, 0.0), ones)
-    seen = with_noise(seen + white_covariance(heard.rest, seen.shape[-1]))
-    own = heard.channel[..., 0, :, :] @ precoder.movedim(-1, 2)[..., None]
+    ones = torch.ones(scheduled.cell.shape, dtype=scheduled.rest.dtype, device=precoder.device)
+    seen = interference_covariance(scheduled.channel, sent.masked_fill(mine, 0.0), ones)
+    seen = with_noise(seen + white_covariance(scheduled.rest, seen.shape[-1]))
+    own = scheduled.channel[..., 0, :, :] @ precoder.movedim(-1, 2)[..., None]
     combine = lmmse_sinr if receiver == "lmmse" else mrc_sinr
     return combine(own, seen)[..., 0]
 
 
-def similarity(directions: Tensor) -> Tensor:
-    """Squared correlation ``mean_k |d_i d_j^H|^2`` of unit rows ``[U, K, Nt]``, real ``[U, U]``, 1 on the diagonal."""
+def channel_similarity(directions: Tensor) -> Tensor:
+    """Computes the squared correlation ``mean_k |d_i d_j^H|^2`` of unit rows ``[U, K, Nt]``, real ``[U, U]``, 1 on the
+    diagonal.
+    """
     by_prb = directions.transpose(0, 1)
     product = by_prb @ by_prb.mH
     mean = (product.real.square() + product.imag.square()).mean(0).clamp(max=1.0)

@@ -1,4 +1,4 @@
-"""Uplink: fractional power control and the SINR at base stations with the other cells' scheduled users interfering."""
+"""Computes transmit powers of the uplink by fractional power control, and the SINR at base stations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _K_S = 1.25  # of deltaMCS, TS 38.213 clause 7.1.1
 
 @dataclass(frozen=True, config=STRICT)
 class UplinkPowerSettings:
-    """Open and closed loop of a UE's power on the PUSCH."""
+    """Holds the open and closed loop of a UE's power on the PUSCH."""
 
     # Descriptions stand inside, as settings that inherit from these would lose those below.
     p0_dbm: float = Field(
@@ -58,7 +58,7 @@ def transmit_power_dbm(
     closed_loop_db: Tensor | float = 0.0,
     bits_per_re: Tensor | None = None,
 ) -> Tensor:
-    """Power of each UE in dBm over all its PRBs, -inf for one that has none (TS 38.213 clause 7.1.1).
+    """Computes the power of each UE in dBm over all its PRBs, -inf for one that has none (TS 38.213 clause 7.1.1).
 
         P = min(P_CMAX, P_0 + 10 log10(2^mu M) + alpha PL + Delta_TF + f)
 
@@ -84,12 +84,14 @@ def transmit_power_dbm(
 
 
 def power_headroom_db(settings: UplinkPowerSettings, wanted_dbm: Tensor) -> Tensor:
-    """Power headroom ``P_CMAX - P`` with the unlimited power P (TS 38.213 clause 7.7.1); negative where limited."""
+    """Computes the power headroom ``P_CMAX - P`` with the unlimited power P (TS 38.213 clause 7.7.1); negative where
+    limited.
+    """
     return settings.max_power_dbm - wanted_dbm
 
 
 def prb_power(power_dbm: Tensor, prbs: Tensor, reference_dbm: float) -> Tensor:
-    """Power of a UE on each of its PRBs over a reference power, linear; 0 for one that has no PRB.
+    """Computes the power of a UE on each of its PRBs over a reference power, linear; 0 for one that has no PRB.
 
     Args:
         power_dbm: ``[...]`` from :func:`transmit_power_dbm`.
@@ -101,7 +103,8 @@ def prb_power(power_dbm: Tensor, prbs: Tensor, reference_dbm: float) -> Tensor:
 
 
 def uplink_sinr(gain: Tensor, holder: Tensor, power: Tensor) -> Tensor:
-    """SINR at each cell on each PRB of whoever it scheduled there, linear ``[B, C, K]``; 0 where nobody is.
+    """Computes the SINR at each cell on each PRB of the UE that it scheduled there, linear ``[B, C, K]``; 0 where no UE
+    is scheduled.
 
         gamma[c,k] = p[u_c] g[u_c,c,k] / (1 + sum_{i != c} p[u_i] g[u_i,c,k]),    u_i = holder[i,k]
 
@@ -110,8 +113,8 @@ def uplink_sinr(gain: Tensor, holder: Tensor, power: Tensor) -> Tensor:
     Args:
         gain: ``[B, U, C, K]`` received over the noise of a PRB at the cell, for the reference power on a PRB; the last
             axis may be 1 where fading is left out.
-        holder: ``[B, C, K]`` int64 user that holds each PRB of each cell, negative where nobody does.
-        power: ``[B, U]`` of each user on each of its PRBs, over the reference power.
+        holder: ``[B, C, K]`` int64 UE that each PRB of each cell, negative where none does.
+        power: ``[B, U]`` of each UE on each of its PRBs, over the reference power.
     """
     received = received_uplink_power(gain, holder, power)
     signal = received.diagonal(dim1=1, dim2=2).movedim(-1, 1)
@@ -120,7 +123,9 @@ def uplink_sinr(gain: Tensor, holder: Tensor, power: Tensor) -> Tensor:
 
 
 def received_uplink_power(gain: Tensor, holder: Tensor, power: Tensor) -> Tensor:
-    """Power that cell c receives on PRB k from the user scheduled by cell i, over noise: ``[B, C (c), C (i), K]``."""
+    """Computes the power that cell c receives on PRB k from the UE scheduled by cell i, over noise:
+    ``[B, C (c), C (i), K]``.
+    """
     batch, _, prbs = holder.shape
     drop = torch.arange(batch, device=holder.device)[:, None, None]
     prb = torch.arange(prbs, device=holder.device) if gain.shape[-1] > 1 else torch.zeros_like(holder[0, 0])

@@ -1,4 +1,5 @@
-"""Precoders of a base station with several ports: by singular vectors, by inversion for several users, by codebook.
+"""Computes precoders of a base station with several ports: by singular vectors, by inversion for several UEs, by
+codebook.
 
 A precoder is ``[..., Nt, L]``, one column a layer, of total power ``trace(W W^H) = 1``, split evenly over the layers
 that are in use. Channels are in units in which noise of a PRB has power 1 and the cell's power on a PRB is 1.
@@ -20,7 +21,7 @@ _ENTRIES_BYTES = 1 << 26  # working set of the search of a codebook
 
 
 def eigen_precoder(channel: Tensor, layers: int) -> Tensor:
-    """Strongest right singular vectors of the channel, equal powers, ``[..., Nt, layers]``.
+    """Computes the strongest right singular vectors of the channel, equal powers, ``[..., Nt, L]``.
 
     Args:
         channel: ``[..., Nr, Nt]``, behind a whitening filter where there is interference.
@@ -36,7 +37,8 @@ def eigen_precoder(channel: Tensor, layers: int) -> Tensor:
 
 
 def eigen_precoder_of_covariance(covariance: Tensor, layers: int) -> Tensor:
-    """Strongest eigenvectors of a transmit covariance, for a wideband precoder, equal powers, ``[..., Nt, layers]``.
+    """Computes the strongest eigenvectors of a transmit covariance, for a wideband precoder, equal powers,
+    ``[..., Nt, L]``.
 
     Args:
         covariance: ``[..., Nt, Nt]``, from :func:`transmit_covariance`.
@@ -51,29 +53,30 @@ def eigen_precoder_of_covariance(covariance: Tensor, layers: int) -> Tensor:
 
 
 def transmit_covariance(channel: Tensor) -> Tensor:
-    """Mean of ``H^H H`` over the PRBs, ``[..., Nt, Nt]`` from ``[..., K, Nr, Nt]``."""
+    """Computes the mean of ``H^H H`` over the PRBs, ``[..., Nt, Nt]`` from ``[..., K, Nr, Nt]``."""
     stacked = channel.flatten(-3, -2)
     return stacked.mH @ stacked / channel.shape[-3]
 
 
 def mrt(rows: Tensor) -> Tensor:
-    """Maximum-ratio transmission: each stream along its own channel, ``[..., Nt, S]``.
+    """Computes maximum-ratio transmission, each layer along its own channel, ``[..., Nt, L]``.
 
     Args:
-        rows: ``[..., S, Nt]`` channel of each stream: of a user with one antenna, or combined by its receiver. A row of
-            zeros stands for no stream and gets no power.
+        rows: ``[..., L, Nt]`` channel of each layer: of a UE with one antenna, or combined by its receiver. A row of
+            zeros stands for no layer and gets no power.
     """
     return _share_power(rows.mH)
 
 
 def zero_forcing(rows: Tensor) -> Tensor:
-    """No interference between streams: ``W ~ H^H (H H^H)^-1``, ``[..., Nt, S]`` with columns of equal power.
+    """Computes precoders without interference between layers, ``W ~ H^H (H H^H)^-1``, ``[..., Nt, L]`` with columns of
+    equal power.
 
     Args:
-        rows: ``[..., S, Nt]`` as in :func:`mrt`, linearly independent where not zero.
+        rows: ``[..., L, Nt]`` as in :func:`mrt`, linearly independent where not zero.
 
     Raises:
-        ValueError: more streams than ports.
+        ValueError: more layers than ports.
     """
     _check_layers(rows.shape[-2], rows.shape[-1], f"{rows.shape[-1]} transmit ports")
     missing = (_power(rows).sum(-1) == 0).to(rows.dtype)
@@ -81,12 +84,12 @@ def zero_forcing(rows: Tensor) -> Tensor:
 
 
 def regularized_zero_forcing(rows: Tensor, regularization: float | Tensor | None = None) -> Tensor:
-    """Compromise of both: ``W ~ H^H (H H^H + a I)^-1``, ``[..., Nt, S]`` with columns of equal power.
+    """Computes the compromise of both, ``W ~ H^H (H H^H + a I)^-1``, ``[..., Nt, L]`` with columns of equal power.
 
     Args:
-        rows: ``[..., S, Nt]`` as in :func:`mrt`.
+        rows: ``[..., L, Nt]`` as in :func:`mrt`.
         regularization: a > 0, a number or ``[...]``. Small values tend to zero-forcing, great ones to MRT. Without it
-            the number of streams in use, that is streams * noise / power, which is best for streams of equal strength
+            the number of layers in use, that is layers * noise / power, which is best for layers of equal strength
             (Peel, Hochwald, Swindlehurst, 2005).
     """
     if regularization is None:
@@ -98,8 +101,8 @@ def regularized_zero_forcing(rows: Tensor, regularization: float | Tensor | None
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Precoders chosen from codebooks, for leading axes ``...`` (users, subbands)."""
+class PrecoderChoice:
+    """Holds precoders chosen from codebooks, for leading axes ``...`` (UEs, subbands)."""
 
     rank: Tensor  # [...] int64 layers (RI)
     index: Tensor  # [...] int64 entry of the codebook of that rank (PMI)
@@ -107,8 +110,9 @@ class Choice:
     rate: Tensor  # [...] bits per resource element by mutual information behind the LMMSE receiver
 
 
-def best_entry(channel: Tensor, codebook: Codebook) -> Choice:
-    """Entry of the greatest ``mean_k sum_l log2(1 + SINR_l)`` behind the LMMSE receiver, by exhaustive search.
+def best_entry(channel: Tensor, codebook: Codebook) -> PrecoderChoice:
+    """Finds the entry of the greatest ``mean_k sum_l log2(1 + SINR_l)`` behind the LMMSE receiver, by exhaustive
+    search.
 
     Args:
         channel: ``[..., K, Nr, Nt]`` of the PRBs that share a precoder, whitened (:func:`phy.link.receiver.whiten`).
@@ -118,25 +122,26 @@ def best_entry(channel: Tensor, codebook: Codebook) -> Choice:
     return _chosen(codebook, best.indices, best.values)
 
 
-def best_report(channel: Tensor, codebook: Codebook) -> Choice:
-    """The same as the standard reports it: one beam (i_1) for the carrier, a co-phasing (i_2) for each subband.
+def best_report(channel: Tensor, codebook: Codebook) -> PrecoderChoice:
+    """Finds the best entries as the standard reports them: one beam (i_1) for the carrier, a co-phasing (i_2) for each
+    subband.
 
     Args:
-        channel: ``[..., S, K, Nr, Nt]``, S subbands of K PRBs (or of some PRBs that stand for them), whitened.
+        channel: ``[..., Sb, K, Nr, Nt]``, Sb subbands of K PRBs (or of some PRBs that stand for them), whitened.
         codebook: as for :func:`best_entry`.
 
     Returns:
-        one choice a subband, ``[..., S]``.
+        one choice a subband, ``[..., Sb]``.
     """
-    each = _all_rates(channel, codebook).unflatten(-1, (-1, codebook.cophasings))  # [..., S, i_1, i_2]
+    each = _all_rates(channel, codebook).unflatten(-1, (-1, codebook.cophasings))  # [..., Sb, i_1, i_2]
     rate, cophasing = each.max(-1)
     beam = rate.sum(-2, keepdim=True).argmax(-1, keepdim=True).expand(*rate.shape[:-1], 1)
     index = beam * codebook.cophasings + cophasing.gather(-1, beam)
     return _chosen(codebook, index[..., 0], rate.gather(-1, beam)[..., 0])
 
 
-def best_rank(channel: Tensor, codebooks: Sequence[Codebook]) -> Choice:
-    """The best of the best entries of several codebooks, usually of ranks 1, 2, ...; ties go to the earlier one.
+def best_rank(channel: Tensor, codebooks: Sequence[Codebook]) -> PrecoderChoice:
+    """Finds the best entry of several codebooks, usually of ranks 1, 2, ...; ties go to the earlier one.
 
     Args:
         channel: as for :func:`best_entry`.
@@ -147,7 +152,7 @@ def best_rank(channel: Tensor, codebooks: Sequence[Codebook]) -> Choice:
     rate, which = torch.stack([choice.rate for choice in each], -1).max(-1)
     padded = [torch.nn.functional.pad(choice.precoder, (0, most - choice.precoder.shape[-1])) for choice in each]
     pick = which[..., None]
-    return Choice(
+    return PrecoderChoice(
         rank=torch.stack([choice.rank for choice in each], -1).gather(-1, pick)[..., 0],
         index=torch.stack([choice.index for choice in each], -1).gather(-1, pick)[..., 0],
         precoder=torch.take_along_dim(torch.stack(padded, -3), pick[..., None, None], -3).squeeze(-3),
@@ -155,8 +160,8 @@ def best_rank(channel: Tensor, codebooks: Sequence[Codebook]) -> Choice:
     )
 
 
-def _chosen(codebook: Codebook, index: Tensor, rate: Tensor) -> Choice:
-    return Choice(torch.full_like(index, codebook.rank), index, codebook.entries[index], rate)
+def _chosen(codebook: Codebook, index: Tensor, rate: Tensor) -> PrecoderChoice:
+    return PrecoderChoice(torch.full_like(index, codebook.rank), index, codebook.entries[index], rate)
 
 
 def _all_rates(channel: Tensor, codebook: Codebook) -> Tensor:
@@ -164,10 +169,10 @@ def _all_rates(channel: Tensor, codebook: Codebook) -> Tensor:
 
 
 def _rates(channel: Tensor, entries: Tensor) -> Tensor:
-    """Rate of each entry ``[..., W]`` from ``[..., K, Nr, Nt]`` and ``[W, Nt, L]``."""
+    """Rate of each entry ``[..., Ce]`` from ``[..., K, Nr, Nt]`` and ``[Ce, Nt, L]``."""
     count, ports, layers = entries.shape
     flat = entries.transpose(0, 1).reshape(ports, count * layers)
-    arriving = (channel @ flat).unflatten(-1, (count, layers)).movedim(-2, -3)  # [..., K, W, Nr, L]
+    arriving = (channel @ flat).unflatten(-1, (count, layers)).movedim(-2, -3)  # [..., K, Ce, Nr, L]
     if layers == 1:
         bits = torch.log2(1.0 + _power(arriving).sum((-2, -1)))
     else:

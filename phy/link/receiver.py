@@ -1,10 +1,11 @@
-"""SINR of each layer after a linear receiver, for links whose channel matrices are at hand: the scheduled ones.
+"""Computes the SINR of each layer after a linear receiver, for links whose channel matrices are known: the scheduled
+ones.
 
     y = H W x + (interference and noise of covariance R),    R = I + sum_j p_j H_j W_j W_j^H H_j^H
 
 Powers are relative to the noise of a PRB, so that noise alone is ``R = I``. ``H`` is ``[..., Nr, Nt]`` with the leading
-axes of whatever is asked for: users, PRBs or subbands, slots. A layer whose column of W is zero has SINR 0, so that
-users of unlike rank stand in one tensor.
+axes of whatever is asked for: UEs, PRBs or subbands, slots. A layer whose column of W is zero has SINR 0, so that
+UEs of unlike rank stand in one tensor.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Receiver = Literal["lmmse", "mrc"]
 
 
 def interference_covariance(channel: Tensor, precoder: Tensor, power: Tensor) -> Tensor:
-    """Covariance ``sum_j p_j H_j W_j W_j^H H_j^H`` of interferers with known precoders, ``[..., Nr, Nr]``.
+    """Computes the covariance ``sum_j p_j H_j W_j W_j^H H_j^H`` of interferers with known precoders, ``[..., Nr, Nr]``.
 
     Args:
         channel: ``[..., J, Nr, Nt]`` from each interferer.
@@ -30,22 +31,26 @@ def interference_covariance(channel: Tensor, precoder: Tensor, power: Tensor) ->
 
 
 def average_covariance(channel: Tensor, power: Tensor) -> Tensor:
-    """The same where precoders are unknown: power spread evenly over all ports, ``W W^H = I / Nt``."""
+    """Computes the covariance of interferers with unknown precoders: power spread evenly over all ports,
+    ``W W^H = I / Nt``.
+    """
     return _outer(channel, power / channel.shape[-1])
 
 
 def white_covariance(power: Tensor, antennas: int) -> Tensor:
-    """Covariance of interference known by its power alone, ``p I``, ``[..., Nr, Nr]`` from ``[...]``, real."""
+    """Computes the covariance of interference known by its power alone, ``p I``, ``[..., Nr, Nr]`` from ``[...]``,
+    real.
+    """
     return power[..., None, None] * torch.eye(antennas, dtype=power.dtype, device=power.device)
 
 
 def with_noise(covariance: Tensor) -> Tensor:
-    """Interference plus noise: ``R = I + Q``."""
+    """Adds noise of power 1 to interference: ``R = I + Q``."""
     return covariance + torch.eye(covariance.shape[-1], dtype=covariance.dtype, device=covariance.device)
 
 
 def whiten(channel: Tensor, covariance: Tensor) -> Tensor:
-    """Channel ``F^-1 H`` behind a filter that makes interference plus noise white, ``R = F F^H``.
+    """Computes the channel ``F^-1 H`` behind a filter that makes interference plus noise white, ``R = F F^H``.
 
     Args:
         channel: ``[..., Nr, Nt]``.
@@ -57,7 +62,7 @@ def whiten(channel: Tensor, covariance: Tensor) -> Tensor:
 
 
 def lmmse_sinr(effective: Tensor, covariance: Tensor | None = None) -> Tensor:
-    """SINR of each layer behind the LMMSE receiver, which knows ``R``:
+    """Computes the SINR of each layer behind the LMMSE receiver, which knows ``R``:
 
         gamma_l = 1 / [(I + G^H R^-1 G)^-1]_ll - 1,    G = H W
 
@@ -78,7 +83,8 @@ def lmmse_sinr(effective: Tensor, covariance: Tensor | None = None) -> Tensor:
 
 
 def mrc_sinr(effective: Tensor, covariance: Tensor | None = None) -> Tensor:
-    """SINR of each layer behind maximum-ratio combining ``g_l^H y``, which ignores where interference comes from:
+    """Computes the SINR of each layer behind maximum-ratio combining ``g_l^H y``, which ignores the direction of
+    interference:
 
         gamma_l = |g_l|^4 / (sum_{i != l} |g_l^H g_i|^2 + g_l^H R g_l)
 
@@ -101,43 +107,46 @@ def mrc_sinr(effective: Tensor, covariance: Tensor | None = None) -> Tensor:
 def post_combining_sinr(
     channel: Tensor, precoder: Tensor, covariance: Tensor | None = None, receiver: Receiver = "lmmse"
 ) -> Tensor:
-    """SINR of each layer ``[..., L]`` from channel ``[..., Nr, Nt]`` and precoder ``[..., Nt, L]``."""
+    """Computes the SINR of each layer ``[..., L]`` from channel ``[..., Nr, Nt]`` and precoder ``[..., Nt, L]``."""
     combine = lmmse_sinr if receiver == "lmmse" else mrc_sinr
     return combine(channel @ precoder, covariance)
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What the users that the cells have scheduled hear: PRB k of cell c belongs to one user."""
+class ScheduledChannels:
+    """Holds the channels of the scheduled UEs: PRB k of cell c belongs to one UE."""
 
-    channel: Tensor  # [B, C, K, J, Nr, Nt] from the J cells that are heard one by one, the user's own first
+    channel: Tensor  # [B, C, K, J, Nr, Nt] from the J cells that are heard one by one, the UE's own first
     cell: Tensor  # [B, C, K, J] int64, which cells these are
     rest: Tensor  # [B, C, K] power received from all other cells if they were active, taken as white over antennas
 
 
-def downlink_sinr(heard: Heard, precoder: Tensor, activity: Tensor, receiver: Receiver = "lmmse") -> Tensor:
-    """SINR of each layer of each scheduled user, ``[B, C, K, L]``; 0 where a cell is silent.
+def downlink_sinr(
+    scheduled: ScheduledChannels, precoder: Tensor, activity: Tensor, receiver: Receiver = "lmmse"
+) -> Tensor:
+    """Computes the SINR of each layer of each scheduled UE, ``[B, C, K, L]``; 0 where a cell is silent.
 
     Args:
-        heard: channels to the scheduled users.
-        precoder: ``[B, C, K, Nt, L]`` of each cell on each PRB, whose interference the users of other cells see.
+        scheduled: channels to the scheduled UEs.
+        precoder: ``[B, C, K, Nt, L]`` of each cell on each PRB, whose interference the UEs of other cells see.
         activity: ``[B, C, K]`` share of full power that each cell spends on each PRB.
         receiver: linear receiver.
     """
     batch, _, prbs = activity.shape
     drop = torch.arange(batch, device=activity.device)[:, None, None, None]
     prb = torch.arange(prbs, device=activity.device)[:, None]
-    others = heard.cell[..., 1:]
+    others = scheduled.cell[..., 1:]
     seen = interference_covariance(
-        heard.channel[..., 1:, :, :], precoder[drop, others, prb], activity[drop, others, prb]
+        scheduled.channel[..., 1:, :, :], precoder[drop, others, prb], activity[drop, others, prb]
     )
-    seen = seen + white_covariance(heard.rest, seen.shape[-1])
-    own = heard.channel[..., 0, :, :]
+    seen = seen + white_covariance(scheduled.rest, seen.shape[-1])
+    own = scheduled.channel[..., 0, :, :]
     return activity[..., None] * post_combining_sinr(own, precoder, with_noise(seen), receiver)
 
 
-def layers_mean(values: Tensor, precoder: Tensor) -> Tensor:
-    """Mean over the layers in use of ``[..., L]``, for example of mutual information; 0 where there is none.
+def mean_over_layers(values: Tensor, precoder: Tensor) -> Tensor:
+    """Computes the mean over the layers in use of ``[..., L]``, for example of mutual information; 0 where there is
+    none.
 
     Args:
         values: per layer.
@@ -148,7 +157,9 @@ def layers_mean(values: Tensor, precoder: Tensor) -> Tensor:
 
 
 def inverse_diagonal(matrix: Tensor) -> Tensor:
-    """Diagonal of the inverse of Hermitian positive definite matrices, real ``[..., L]`` from ``[..., L, L]``."""
+    """Computes the diagonal of the inverse of Hermitian positive definite matrices, real ``[..., L]`` from
+    ``[..., L, L]``.
+    """
     diagonal = matrix.diagonal(dim1=-2, dim2=-1).real
     if matrix.shape[-1] == 1:
         return 1.0 / diagonal

@@ -5,15 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .dominant_interferers import Faded
-from .folded_response import opened
+from .dominant_interferers import DominantLinks
+from .folded_response import unfold_product
 
 _SINGLE_CELL_ROWS = 256  # users of a block where there is but one cell
 _VECTORS = 64  # numbers that fill the vectors of any CPU that are summed up side by side
 _BLOCK_BYTES = 1 << 20  # working set of one block of users on a CPU: what its second-level cache holds
 
 
-def sinr(coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor, faded: Faded | None = None) -> Tensor:
+def sinr(
+    coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor, faded: DominantLinks | None = None
+) -> Tensor:
     """Downlink SINR as each user's own cell would serve it now, ``[B, U, K]`` linear.
 
         gamma[u,k] = |h[u,s(u),k]|^2 / (1 + sum_{c != s(u)} activity[c,k] |h[u,c,k]|^2)
@@ -51,7 +53,7 @@ def at_once(coordinates: Tensor) -> bool:
 
 
 def sinr_at_once(
-    coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor, faded: Faded | None
+    coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor, faded: DominantLinks | None
 ) -> Tensor:
     """:func:`sinr` in as few operations as can be, whatever the batch; equal up to rounding."""
     batch, users, _ = coordinates.shape
@@ -85,7 +87,7 @@ def on_prbs(coordinates: Tensor, to_prbs: Tensor, links: int) -> Tensor:
     if len(to_prbs) == 0:
         return coordinates.reshape(-1, to_prbs.shape[1])
     product = torch.mm(coordinates.reshape(-1, len(to_prbs)), to_prbs)
-    return opened(product) if is_folded(coordinates, to_prbs, links) else product
+    return unfold_product(product) if is_folded(coordinates, to_prbs, links) else product
 
 
 def is_folded(coordinates: Tensor, to_prbs: Tensor, links: int) -> bool:
@@ -110,7 +112,7 @@ def _sinr_block(coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity:
     return signal / interference.add_(1.0)
 
 
-def _sinr_of_some(coordinates: Tensor, to_prbs: Tensor, faded: Faded, activity: Tensor) -> Tensor:
+def _sinr_of_some(coordinates: Tensor, to_prbs: Tensor, faded: DominantLinks, activity: Tensor) -> Tensor:
     """The same where some links fade, the own cell's first, and the others are heard at their mean."""
     batch, users, links = faded.cell.shape
     prbs = activity.shape[2]

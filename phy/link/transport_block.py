@@ -1,4 +1,4 @@
-"""Transport block sizes and their segmentation into code blocks, tabulated for every MCS and number of PRBs."""
+"""Tabulates transport block sizes and their segmentation into code blocks, for every MCS and number of PRBs."""
 
 from __future__ import annotations
 
@@ -24,21 +24,24 @@ _SIZE_RUNS = (
 
 @dataclass(frozen=True)
 class TransportBlocks:
-    """Transport blocks of every MCS on every number of PRBs; all zeros where there is no PRB."""
+    """Holds the transport blocks of every MCS on every number of PRBs; all zeros where there is no PRB."""
 
-    bits: Tensor  # [I, P + 1] int64, transport block size
-    code_blocks: Tensor  # [I, P + 1] int64, number of code blocks
-    code_block_bits: Tensor  # [I, P + 1] int64, information bits of a code block, with its and its block's CRC
-    code_rate: Tensor  # [I, P + 1] float64, all information bits and CRCs over the coded bits that the resources hold
-    base_graph: Tensor  # [I, P + 1] int64, 1 or 2
+    bits: Tensor  # [I, K + 1] int64, transport block size
+    code_blocks: Tensor  # [I, K + 1] int64, number of code blocks
+    code_block_bits: Tensor  # [I, K + 1] int64, information bits of a code block, with its and its block's CRC
+    code_rate: Tensor  # [I, K + 1] float64, all information bits and CRCs over the coded bits that the resources hold
+    base_graph: Tensor  # [I, K + 1] int64, 1 or 2
 
     def index(self, mcs: Tensor, prbs: Tensor) -> Tensor:
-        """Where (MCS, number of PRBs) lies in the flattened tables, int64, for example in ``bits.view(-1)[index]``."""
+        """Computes the index of (MCS, number of PRBs) in the flattened tables, int64, for example in
+        ``bits.view(-1)[index]``.
+        """
         return mcs * self.bits.shape[1] + prbs
 
 
 def resource_elements_per_prb(symbols: int, dmrs_re: int, overhead_re: int = 0) -> int:
-    """Resource elements that a PRB offers to data in a slot, N'_RE capped at 156 (TS 38.214 5.1.3.2, step 1).
+    """Computes the resource elements that a PRB offers to data in a slot, N'_RE capped at 156 (TS 38.214 5.1.3.2, step
+    1).
 
     Args:
         symbols: OFDM symbols of the allocation, 1 to 14.
@@ -62,7 +65,7 @@ def resource_elements_per_prb(symbols: int, dmrs_re: int, overhead_re: int = 0) 
 
 
 def transport_blocks(table: McsTable, max_prbs: int, re_per_prb: int, layers: int = 1) -> TransportBlocks:
-    """Transport block sizes (TS 38.214 5.1.3.2) and code blocks (TS 38.212 5.2.2 and 7.2.2), tables ``[I, P + 1]``.
+    """Tabulates transport block sizes (TS 38.214 5.1.3.2) and code blocks (TS 38.212 5.2.2 and 7.2.2), ``[I, K + 1]``.
 
     Args:
         table: the MCS table.
@@ -90,7 +93,9 @@ def transport_blocks(table: McsTable, max_prbs: int, re_per_prb: int, layers: in
 
 
 def base_graph(transport_block_bits: Tensor, rate: Tensor) -> Tensor:
-    """LDPC base graph, 1 or 2, by transport block size (without CRC) and the MCS's code rate (TS 38.212 7.2.2)."""
+    """Chooses the LDPC base graph, 1 or 2, by transport block size (without CRC) and the MCS's code rate (TS 38.212
+    7.2.2).
+    """
     small = transport_block_bits <= _SMALL_BLOCK_BITS
     graph_2 = (transport_block_bits <= 292) | (small & (rate <= 0.67)) | (rate <= 0.25)
     return torch.where(graph_2, 2, 1)

@@ -1,4 +1,5 @@
-"""The uplink's air in a slot: the links of the users who send, to all cells, and those of all users to their own cells.
+"""Computes the links of an uplink slot: those of the UEs that send, to all cells, and those of all UEs to their own
+cells.
 
 Links are reciprocal: power over noise that a cell would hear is that of the downlink, times the ratio of the powers and
 noise figures at the two ends. Everything is computed drop by drop, in products of one fixed shape, so that a drop is
@@ -14,25 +15,26 @@ _BLOCK_BYTES = 1 << 19  # of links of a block of PRBs on a CPU
 
 
 def steering_of_prbs(to_prbs: Tensor) -> Tensor:
-    """What takes coordinates to real and imaginary part, PRB by PRB: ``[K, 2, 2D]`` of ``[2D, 2K]``."""
+    """Rearranges the matrix from coordinates to real and imaginary part PRB by PRB: ``[K, 2, 2D]`` of ``[2D, 2K]``."""
     size, both = to_prbs.shape
     return to_prbs.view(size, 2, both // 2).permute(2, 1, 0).contiguous()
 
 
-def holder_links(coordinates: Tensor, steering: Tensor, holder: Tensor) -> Tensor:
-    """|h|^2 between whoever holds PRB k in cell i and cell c, on that PRB only, ``[B, K, C (i), C (c)]``.
+def scheduled_links(coordinates: Tensor, steering: Tensor, scheduled: Tensor) -> Tensor:
+    """Computes |h|^2 between the UE scheduled on PRB k in cell i and cell c, on that PRB only,
+    ``[B, K, C (i), C (c)]``.
 
     Args:
         coordinates: ``[B, U, C * 2D]`` of one slot, from :meth:`phy.channel.fading.Fading.coordinates`.
         steering: ``[K, 2, 2D]`` from :func:`steering_of_prbs`.
-        holder: int64 ``[B, K, C]``, a user for every PRB of every cell.
+        scheduled: int64 ``[B, K, C]``, a UE for every PRB of every cell.
     """
     prbs, _, size = steering.shape
-    cells = holder.shape[-1]
+    cells = scheduled.shape[-1]
     links = coordinates.view(*coordinates.shape[:2], cells, size)
     out = coordinates.new_empty((len(links), prbs, cells * cells))
     rows = _prbs_at_once(coordinates, prbs, cells * cells * size)
-    for drop, held, power in zip(links, holder, out, strict=True):
+    for drop, held, power in zip(links, scheduled, out, strict=True):
         for first in range(0, prbs, rows):  # blocks that a cache holds
             block = slice(first, first + rows)
             those = drop.index_select(0, held[block].reshape(-1)).view(-1, cells * cells, size)
@@ -41,14 +43,15 @@ def holder_links(coordinates: Tensor, steering: Tensor, holder: Tensor) -> Tenso
     return out.view(-1, prbs, cells, cells)
 
 
-def heard(links: Tensor, sent: Tensor) -> tuple[Tensor, Tensor]:
-    """What each cell hears on each PRB, over noise: of its own user, and of all others with the noise.
+def signal_and_interference(links: Tensor, sent: Tensor) -> tuple[Tensor, Tensor]:
+    """Computes the power that each cell receives on each PRB, over noise: of its own UE, and of all others with the
+    noise.
 
         S[c,k] = p[c,k] |h[c,c,k]|^2,    N[c,k] = 1 + sum_{i != c} p[i,k] |h[i,c,k]|^2
 
     Args:
-        links: ``[B, K, C (i), C (c)]`` from :func:`holder_links`; overwritten.
-        sent: ``[B, K, C (i)]`` power on each PRB of each cell over the reference of the links, 0 where nobody sends.
+        links: ``[B, K, C (i), C (c)]`` from :func:`scheduled_links`; overwritten.
+        sent: ``[B, K, C (i)]`` power on each PRB of each cell over the reference of the links, 0 where no UE sends.
 
     Returns:
         S and N, both ``[B, C, K]``.
@@ -61,7 +64,7 @@ def heard(links: Tensor, sent: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def own_links(coordinates: Tensor, to_prbs: Tensor, serving: Tensor) -> Tensor:
-    """|h|^2 of every user to the cell that serves him, ``[B, U, K]``.
+    """Computes |h|^2 of every UE to its serving cell, ``[B, U, K]``.
 
     Args:
         coordinates: ``[B, U, C * 2D]`` of one slot.

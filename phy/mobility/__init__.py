@@ -1,6 +1,6 @@
-"""How users move: positions and velocities as pure functions of time.
+"""Computes positions and velocities of UEs as pure functions of time.
 
-A model is a settings dataclass with ``legs(journey)``, which draws the straight legs of one drop's users once.
+A model is a settings dataclass with ``legs(context)``, which draws the straight legs of one drop's UEs once.
 """
 
 from __future__ import annotations
@@ -12,93 +12,93 @@ from pydantic import Field
 from torch import Tensor
 
 from ..random import Drops
-from .area import Area, Endless, Rectangle, RectangleSettings, area_of, fold
-from .base import MAX_SPEED_KMH, Journey
+from .area import Area, EndlessPlane, Rectangle, RectangleSettings, area_of, wrap_position
+from .base import MAX_SPEED_KMH, MobilityContext
 from .gauss_markov import GaussMarkov
 from .manhattan import Manhattan
-from .random_waypoint import Waypoint
+from .random_waypoint import RandomWaypoint
 from .replay import Replay
 from .static_and_linear import Linear, Static
 from .trajectory import Legs, Trajectory, join, stack
-from .trajectory_file import TrackError, Tracks, read_tracks
+from .trajectory_file import RecordedTrajectories, TrajectoryError, read_trajectories
 
 __all__ = [
     "MAX_SPEED_KMH",
     "MOBILITY_MODELS",
     "Area",
-    "Endless",
+    "EndlessPlane",
     "GaussMarkov",
-    "Journey",
     "Legs",
     "Linear",
     "Manhattan",
+    "MobilityContext",
     "MobilityModel",
     "MobilitySettings",
+    "RandomWaypoint",
+    "RecordedTrajectories",
     "Rectangle",
     "RectangleSettings",
     "Replay",
     "Static",
-    "TrackError",
-    "Tracks",
     "Trajectory",
-    "Waypoint",
+    "TrajectoryError",
     "area_of",
-    "fold",
     "join",
-    "read_tracks",
+    "read_trajectories",
     "trajectories",
+    "wrap_position",
 ]
 
 
 class MobilityModel(Protocol):
-    """What is asked of a model of motion."""
+    """Describes a mobility model."""
 
-    def legs(self, journey: Journey) -> Legs:
-        """The legs of one drop's users, at least to the end of the journey."""
+    def legs(self, context: MobilityContext) -> Legs:
+        """Draws the legs of one drop's UEs, at least to the end of the run."""
         ...
 
 
 MobilitySettings = Annotated[
-    Static | Linear | Waypoint | Manhattan | GaussMarkov | Replay,
+    Static | Linear | RandomWaypoint | Manhattan | GaussMarkov | Replay,
     Field(discriminator="model"),
 ]
-"""Any model of motion, told apart by its ``model``."""
+"""Any mobility model, distinguished by its ``model``."""
 
 MOBILITY_MODELS: dict[str, type[MobilityModel]] = {
     "static": Static,
     "linear": Linear,
-    "waypoint": Waypoint,
+    "waypoint": RandomWaypoint,
     "manhattan": Manhattan,
     "gauss_markov": GaussMarkov,
     "replay": Replay,
 }
-"""Name -> class of every model of motion."""
+"""Name -> class of every mobility model."""
 
 
 def trajectories(
     drops: Drops, model: MobilityModel, start_m: Tensor, area: Area, duration_s: float, stream: str = "mobility"
 ) -> Trajectory:
-    """Where users who all move by one model are at any time up to ``duration_s``.
+    """Computes the trajectories of UEs that all move by one model, up to ``duration_s``.
 
     Drop by drop, so that a drop is the same alone and in a batch, bit for bit.
 
     Args:
         drops: the batch, B.
-        model: how they move.
-        start_m: where they start, float64 ``[B, U, 3]`` or ``[1, U, 3]``; in a rectangle who starts outside of it
-            starts at his mirror image inside. Replayed users start where the file says.
+        model: of their mobility.
+        start_m: where they start, float64 ``[B, U, 3]`` or ``[1, U, 3]``; in a rectangle a UE whose start lies
+            outside of it starts at its mirror image inside. Replayed UEs start where the file says.
         area: where they may go, see :func:`area_of`.
         duration_s: length of the run.
-        stream: of random numbers; groups of users need one each.
+        stream: of random numbers; groups of UEs need one each.
 
     Raises:
-        TrackError: a replayed file cannot be used.
+        TrajectoryError: a replayed file cannot be used.
         ValueError: the run is too long to keep all legs.
     """
     start = start_m.to(torch.float64).expand(len(drops), -1, -1)
     start = torch.cat((area.inside(start[..., :2]), start[..., 2:]), -1)
     parts = [
-        model.legs(Journey(drop, stream, start[number : number + 1], area, duration_s))
+        model.legs(MobilityContext(drop, stream, start[number : number + 1], area, duration_s))
         for number, drop in enumerate(drops.single())
     ]
     return Trajectory(stack(parts), area, duration_s)

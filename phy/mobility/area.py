@@ -1,9 +1,10 @@
-"""Where users may walk, and what happens at the border.
+"""Computes where UEs may move, and what happens at the border of that area.
 
-Both borders make the plane periodic. A network with wrap-around repeats by the translations of its images: users walk
-on without end through the repeated network, and :func:`fold` tells where in the cluster they are. A rectangle mirrors:
-the plane is tiled by its mirror images, so that a straight line in the plane is a path with reflections in the
-rectangle. In such a plane no place is special: whoever starts uniformly stays uniform, whatever the model of motion.
+Both kinds of area make the plane periodic. A network with wrap-around repeats by the translations of its images: UEs
+move on without end through the repeated network, and :func:`wrap_position` gives their position in the cluster. A
+rectangle reflects: the plane is tiled by its mirror images, so that a straight line in the plane is a path with
+reflections in the rectangle. No place of such a plane is special, so a uniform distribution of UEs stays uniform under
+every mobility model.
 """
 
 from __future__ import annotations
@@ -24,25 +25,25 @@ _STEPS = [(i, j) for i in (0, -1, 1) for j in (0, -1, 1)]
 
 
 class Area(Protocol):
-    """A periodic plane."""
+    """Describes a periodic plane."""
 
     @property
     def period_m(self) -> Tensor:
-        """Two translations that change nothing, float64 ``[2, 2]``, in rows."""
+        """Returns two translations that change nothing, float64 ``[2, 2]``, in rows."""
         ...
 
     def inside(self, plane_m: Tensor) -> Tensor:
-        """Where a point ``[..., 2]`` of the plane is; continuous in it."""
+        """Maps points ``[..., 2]`` of the plane to positions in the area, continuously."""
         ...
 
     def flip(self, plane_m: Tensor) -> Tensor:
-        """Derivative of :meth:`inside` along each axis, 1 or -1, ``[..., 2]``."""
+        """Computes the derivative of :meth:`inside` along each axis, 1 or -1, ``[..., 2]``."""
         ...
 
 
 @settings(frozen=True, config=STRICT)
 class RectangleSettings:
-    """A rectangle that users do not leave: they are reflected at its sides."""
+    """Holds a rectangle that UEs do not leave: they are reflected at its sides."""
 
     west_m: float = Field(ge=-1e6, le=1e6)
     """Least x."""
@@ -64,45 +65,45 @@ class RectangleSettings:
 
 
 @dataclass(frozen=True)
-class Endless:
-    """The plane of a network with wrap-around: users walk on for ever, through image after image of the cluster."""
+class EndlessPlane:
+    """Holds the plane of a network with wrap-around, in which UEs move on through image after image of the cluster."""
 
     topology: Topology
 
     @property
     def period_m(self) -> Tensor:
-        """Translations to two neighbouring images, 60 degrees apart."""
+        """Returns the translations to two neighbouring images, 60 degrees apart."""
         return self.topology.shift_m[1:3]
 
     def inside(self, plane_m: Tensor) -> Tensor:
-        """The point itself: :func:`fold` brings it into the cluster where that is asked for."""
+        """Returns the points themselves; :func:`wrap_position` maps them into the cluster where that is needed."""
         return plane_m
 
     def flip(self, plane_m: Tensor) -> Tensor:
-        """Ones."""
+        """Returns ones."""
         return torch.ones_like(plane_m)
 
 
 @dataclass(frozen=True)
 class Rectangle:
-    """A rectangle with mirrors for sides."""
+    """Holds a rectangle whose sides reflect."""
 
     corner_m: Tensor  # [2] float64, of the least coordinates
     size_m: Tensor  # [2]
 
     @property
     def period_m(self) -> Tensor:
-        """Twice the sides: two mirrors make a translation."""
+        """Returns twice the sides: two reflections make a translation."""
         return torch.diag(2.0 * self.size_m)
 
     def inside(self, plane_m: Tensor) -> Tensor:
-        """Where in the rectangle the mirrors show a point of the plane."""
+        """Maps points of the plane into the rectangle by reflections."""
         corner, size = self._on(plane_m)
         turn = torch.remainder(plane_m - corner, 2.0 * size)
         return corner + torch.minimum(turn, 2.0 * size - turn)
 
     def flip(self, plane_m: Tensor) -> Tensor:
-        """-1 along the axes in which a point is seen mirrored."""
+        """Computes -1 along the axes in which a point is reflected, else 1."""
         corner, size = self._on(plane_m)
         mirrored = torch.remainder(plane_m - corner, 2.0 * size) >= size
         return 1.0 - 2.0 * mirrored.to(plane_m.dtype)
@@ -112,11 +113,12 @@ class Rectangle:
 
 
 def area_of(topology: Topology, rectangle: RectangleSettings | None = None) -> Area:
-    """The stated rectangle; else the endless plane of a network with wrap-around, the hall, or the box of the hexagons.
+    """Chooses the area of movement: a given rectangle, else the endless plane of a network with wrap-around, the hall,
+    or the box of the hexagons.
 
     Args:
         topology: the network.
-        rectangle: where users are to stay.
+        rectangle: where UEs are to stay.
     """
     if rectangle is not None:
         corner = torch.tensor([rectangle.west_m, rectangle.south_m], dtype=torch.float64)
@@ -126,7 +128,7 @@ def area_of(topology: Topology, rectangle: RectangleSettings | None = None) -> A
         size = torch.tensor(HALL_M, dtype=torch.float64)
         return Rectangle(-0.5 * size, size)
     if len(topology.shift_m) > 1:
-        return Endless(topology)
+        return EndlessPlane(topology)
     site = topology.site_m[:, :2]
     # Neighbours stand at 30 + 60 k degrees: a hexagon's corners lie on the x axis, its sides cross the y axis.
     reach = topology.isd_m * site.new_tensor([1.0 / math.sqrt(3.0), 0.5])
@@ -134,12 +136,12 @@ def area_of(topology: Topology, rectangle: RectangleSettings | None = None) -> A
     return Rectangle(low, high - low)
 
 
-def fold(topology: Topology, position_m: Tensor) -> Tensor:
-    """Bring positions into the hexagons of the cluster, by whole translations of its images.
+def wrap_position(topology: Topology, position_m: Tensor) -> Tensor:
+    """Translates positions into the hexagons of the cluster, by whole translations of its images.
 
-    :func:`phy.topology.sites.displacement` is continuous along a path folded so, as sites repeat with the same
-    translations. Fields over the plane (shadowing, line of sight) do not repeat: take them at the position that was
-    not folded.
+    :func:`phy.topology.sites.displacement` is continuous along a path wrapped so, as sites repeat with the same
+    translations. Processes over the plane (shadowing, line of sight) do not repeat: evaluate them at the position
+    that was not wrapped.
 
     Args:
         topology: the network; without wrap-around nothing changes.
@@ -153,5 +155,5 @@ def fold(topology: Topology, position_m: Tensor) -> Tensor:
     image = near[..., None, :] - near.new_tensor(_STEPS) @ period  # [..., 9, 2]
     offset = image[..., None, :] - topology.site_m[:, :2].to(plane)
     best = offset.square().sum(-1).amin(-1).argmin(-1)  # the image whose nearest site is nearest of all
-    folded = torch.take_along_dim(image, best[..., None, None], -2).squeeze(-2)
-    return torch.cat((folded, position_m[..., 2:]), -1)
+    wrapped = torch.take_along_dim(image, best[..., None, None], -2).squeeze(-2)
+    return torch.cat((wrapped, position_m[..., 2:]), -1)

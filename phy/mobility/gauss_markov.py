@@ -1,4 +1,4 @@
-"""Gauss-Markov motion: a velocity with memory (Liang and Haas, 1999).
+"""Computes Gauss-Markov mobility: a velocity with memory (Liang and Haas, 1999).
 
     v[n+1] = alpha v[n] + (1 - alpha) mean + sqrt(1 - alpha^2) deviation w[n],  w standard normal
 
@@ -18,16 +18,16 @@ from torch import Tensor
 
 from ..random import normal
 from ..settings import STRICT
-from .base import MAX_LEGS, MAX_SPEED_KMH, MAX_SPEED_MPS, Journey, chain, too_many
+from .base import MAX_LEGS, MAX_SPEED_KMH, MAX_SPEED_MPS, MobilityContext, consecutive_legs, too_many_legs
 from .trajectory import Legs
 
 
 @dataclass(frozen=True, config=STRICT)
 class GaussMarkov:
-    """Velocities that remember: smooth turns and changes of speed."""
+    """Draws velocities with memory: smooth turns and changes of speed."""
 
     model: Literal["gauss_markov"] = "gauss_markov"
-    """Name of the model of motion."""
+    """Name of the mobility model."""
     speed_kmh: float = Field(default=3.0, ge=0.0, le=MAX_SPEED_KMH)
     """Speed of each user's mean velocity, whose heading is random."""
     deviation_kmh: float = Field(default=1.0, ge=0.0, le=100.0)
@@ -37,22 +37,22 @@ class GaussMarkov:
     step_s: float = Field(default=1.0, ge=0.01, le=3600.0)
     """Time after which the velocity changes."""
 
-    def legs(self, journey: Journey) -> Legs:
-        """A leg for each step."""
-        count = 1 + math.ceil(journey.duration_s / self.step_s)
+    def legs(self, context: MobilityContext) -> Legs:
+        """Draws a leg for each step."""
+        count = 1 + math.ceil(context.duration_s / self.step_s)
         if count > MAX_LEGS:
-            raise too_many(count, "raise step_s")
-        velocity = self._velocities(journey, count)
+            raise too_many_legs(count, "raise step_s")
+        velocity = self._velocities(context, count)
         speed = torch.hypot(velocity[..., 0], velocity[..., 1])
         velocity = velocity * (MAX_SPEED_MPS / speed.clamp(min=MAX_SPEED_MPS))[..., None]
-        took = torch.full((count, journey.users), self.step_s, dtype=torch.float64)
-        return chain(journey, took, velocity * self.step_s, velocity)
+        took = torch.full((count, context.users), self.step_s, dtype=torch.float64)
+        return consecutive_legs(context, took, velocity * self.step_s, velocity)
 
-    def _velocities(self, journey: Journey, count: int) -> Tensor:
+    def _velocities(self, context: MobilityContext, count: int) -> Tensor:
         """Velocity of each step, ``[count, U, 2]``."""
-        angle = 2.0 * math.pi * journey.draw("gauss_markov/heading", (journey.users,))
+        angle = 2.0 * math.pi * context.draw("gauss_markov/heading", (context.users,))
         mean = self.speed_kmh / 3.6 * torch.stack((angle.cos(), angle.sin()), -1)
-        shock = self.deviation_kmh / 3.6 * normal(journey.keys("gauss_markov"), (count, journey.users, 2))[0]
+        shock = self.deviation_kmh / 3.6 * normal(context.keys("gauss_markov"), (count, context.users, 2))[0]
         fresh = math.sqrt(1.0 - self.alpha**2)
         deviation = [shock[0]]
         for step in range(1, count):

@@ -1,11 +1,11 @@
-"""Random waypoint: go straight to a random place at a random speed, pause, go on.
+"""Computes random waypoint mobility: a straight leg to a random point at a random speed, a pause, the next leg.
 
-The next place is uniform in the periodic plane around the user (:mod:`phy.mobility.area`), within reach. So legs are
-independent of where the user is, positions that start uniform stay uniform (Le Boudec and Vojnovic, "Perfect simulation
+The next place is uniform in the periodic plane around the UE (:mod:`phy.mobility.area`), within reach. So legs are
+independent of where the UE is, positions that start uniform stay uniform (Le Boudec and Vojnovic, "Perfect simulation
 and stationarity of a class of mobility models", INFOCOM 2005: random waypoint on a torus), and there is nothing to
 step through.
 
-Users start in the steady state: at the instant 0 they are somewhere on a leg or in a pause. Of the legs seen at a
+UEs start in the steady state: at the instant 0 they are somewhere on a leg or in a pause. Of the legs seen at a
 random instant the long and the slow ones are more frequent, with a density in proportion to length / speed.
 """
 
@@ -20,7 +20,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from ..settings import STRICT
-from .base import MAX_LEGS, Journey, SpeedRange, chain, moving, too_many
+from .base import MAX_LEGS, MobilityContext, SpeedRange, consecutive_legs, require_moving_speed, too_many_legs
 from .trajectory import Legs, trim
 
 _ANGLES = 4096
@@ -28,11 +28,11 @@ _FIRST_LEGS = 4
 
 
 @dataclass(frozen=True, config=STRICT)
-class Waypoint(SpeedRange):
-    """Random waypoint with pauses, in its steady state from the start."""
+class RandomWaypoint(SpeedRange):
+    """Moves UEs by random waypoint with pauses, in its steady state from the start."""
 
     model: Literal["waypoint"] = "waypoint"
-    """Name of the model of motion."""
+    """Name of the mobility model."""
     min_pause_s: float = Field(default=0.0, ge=0.0, le=86400.0)
     """Least pause after each leg."""
     max_pause_s: float = Field(default=0.0, ge=0.0, le=86400.0)
@@ -44,7 +44,7 @@ class Waypoint(SpeedRange):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        moving(self, "waypoint")
+        require_moving_speed(self, "waypoint")
         if self.min_pause_s > self.max_pause_s:
             raise ValueError(
                 f"min_pause_s is {self.min_pause_s:g}, but max_pause_s is {self.max_pause_s:g}; "
@@ -52,50 +52,50 @@ class Waypoint(SpeedRange):
             )
         return self
 
-    def legs(self, journey: Journey) -> Legs:
-        """Movements and pauses in turn, as many as the duration needs."""
-        reach = Reach(journey.area.period_m, self.reach_m)
-        first = self._first(journey, reach)
+    def legs(self, context: MobilityContext) -> Legs:
+        """Draws movements and pauses in turn, as many as the duration needs."""
+        reach = WaypointVectors(context.area.period_m, self.reach_m)
+        first = self._first(context, reach)
         count = _FIRST_LEGS
         while True:
             move, speed, pause = (
-                torch.cat(pair) for pair in zip(first, self._next(journey, reach, count), strict=True)
+                torch.cat(pair) for pair in zip(first, self._next(context, reach, count), strict=True)
             )
             took = torch.hypot(move[..., 0], move[..., 1]) / speed
             shortest_s = float((took + pause).sum(0).min())
-            if shortest_s > journey.duration_s:
-                return self._in_turn(journey, move, took, pause)
+            if shortest_s > context.duration_s:
+                return self._in_turn(context, move, took, pause)
             count *= 2
             if count > MAX_LEGS:
-                raise too_many(count * journey.duration_s / max(shortest_s, 1e-9), "raise reach_m or the pauses")
+                raise too_many_legs(count * context.duration_s / max(shortest_s, 1e-9), "raise reach_m or the pauses")
 
-    def _in_turn(self, journey: Journey, move: Tensor, took: Tensor, pause: Tensor) -> Legs:
-        """Movements ``[L, U, 2]`` of duration ``[L, U]`` and pauses ``[L, U]``, one after the other."""
+    def _in_turn(self, context: MobilityContext, move: Tensor, took: Tensor, pause: Tensor) -> Legs:
+        """Movements ``[Lg, U, 2]`` of duration ``[Lg, U]`` and pauses ``[Lg, U]``, one after the other."""
         velocity = torch.where(took[..., None] > 0.0, move / took[..., None], torch.zeros_like(move))
         rest = torch.zeros_like(move)
-        legs = chain(
-            journey,
+        legs = consecutive_legs(
+            context,
             torch.stack((took, pause), 1).flatten(0, 1),
             torch.stack((move, rest), 1).flatten(0, 1),
             torch.stack((velocity, rest), 1).flatten(0, 1),
         )
-        return trim(legs, journey.duration_s)
+        return trim(legs, context.duration_s)
 
-    def _next(self, journey: Journey, reach: Reach, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _next(self, context: MobilityContext, reach: WaypointVectors, count: int) -> tuple[Tensor, Tensor, Tensor]:
         """Movements ``[count, U, 2]``, speeds and pauses ``[count, U]``."""
-        draw = journey.draw("waypoint", (count, journey.users, 4))  # leg by leg: a longer run only appends
+        draw = context.draw("waypoint", (count, context.users, 4))  # leg by leg: a longer run only appends
         pause = self.min_pause_s + draw[..., 3] * (self.max_pause_s - self.min_pause_s)
         return reach.vectors(draw[..., 0], draw[..., 1]), self.speed_mps(draw[..., 2]), pause
 
-    def _first(self, journey: Journey, reach: Reach) -> tuple[Tensor, Tensor, Tensor]:
+    def _first(self, context: MobilityContext, reach: WaypointVectors) -> tuple[Tensor, Tensor, Tensor]:
         """What is left of the leg or the pause that the start falls into, as :meth:`_next` with ``count = 1``."""
-        draw = journey.draw("waypoint/start", (journey.users, 6))
+        draw = context.draw("waypoint/start", (context.users, 6))
         if self.start == "fresh":
-            nothing = torch.zeros(1, journey.users, dtype=torch.float64)
-            return torch.zeros(1, journey.users, 2, dtype=torch.float64), nothing + 1.0, nothing
+            nothing = torch.zeros(1, context.users, dtype=torch.float64)
+            return torch.zeros(1, context.users, 2, dtype=torch.float64), nothing + 1.0, nothing
         left = draw[:, 3]
         move = left[:, None] * reach.vectors(draw[:, 0], draw[:, 1], seen_on_the_way=True)
-        speed = self.speed_on_the_way_mps(draw[:, 2])
+        speed = self.stationary_speed_mps(draw[:, 2])
         low, high = self.min_pause_s, self.max_pause_s
         pause = low + draw[:, 4] * (high - low)
         pausing_s, moving_s = 0.5 * (low + high), reach.mean_m * self.mean_slowness
@@ -105,8 +105,8 @@ class Waypoint(SpeedRange):
         return move[None], speed[None], torch.where(pauses, pause_now, pause)[None]
 
 
-class Reach:
-    """Uniform vectors to the places of a periodic plane, each by its nearest image, and within a reach.
+class WaypointVectors:
+    """Draws uniform vectors to the points of a periodic plane, each by its nearest image, and within a reach.
 
     In polar coordinates: ``R(angle)`` is the border of the cell of all points nearer to 0 than to any of its images.
     The area within an angle grows like ``R^2 / 2``; weighted by the vectors' length, it grows like ``R^3 / 3``.
@@ -123,12 +123,12 @@ class Reach:
         self.mean_m = float(2.0 / 3.0 * self.border_m.pow(3).mean() / self.border_m.square().mean())
 
     def vectors(self, turn: Tensor, length: Tensor, seen_on_the_way: bool = False) -> Tensor:
-        """Vectors ``[..., 2]`` from two uniform numbers ``[...]`` each.
+        """Computes vectors ``[..., 2]`` from two uniform numbers ``[...]`` each.
 
         Args:
             turn: sets the angle.
             length: sets the length.
-            seen_on_the_way: weighted by their length, as those of legs are on which users are met.
+            seen_on_the_way: weighted by their length, as those of legs are on which UEs are met.
         """
         power = 3 if seen_on_the_way else 2
         weight = self.border_m.pow(power)

@@ -1,4 +1,4 @@
-"""Replay of recorded trajectories, linear in between the points."""
+"""Replays recorded trajectories, linear between their points."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from ..settings import STRICT
-from .area import Area, Endless, fold
-from .base import MAX_LEGS, Journey, too_many
+from .area import Area, EndlessPlane, wrap_position
+from .base import MAX_LEGS, MobilityContext, too_many_legs
 from .trajectory import Legs, trim
-from .trajectory_file import TrackError, Tracks, read_tracks
+from .trajectory_file import RecordedTrajectories, TrajectoryError, read_trajectories
 
 _CLOSED_M = 1.0
 """A trajectory that ends nearer than this to where it began can be walked in a loop."""
@@ -24,19 +24,19 @@ _CLOSED_M = 1.0
 
 @dataclass(frozen=True, config=STRICT)
 class Replay:
-    """Users who follow the trajectories of a file; the run begins at time 0 of the file.
+    """Moves UEs along the trajectories of a file; the run begins at time 0 of the file.
 
-    A user waits at his first point until its time has come.
+    A UE waits at its first point until the time of that point.
     """
 
     file: str = Field(min_length=1)
     """CSV file with the columns user (or id), time_s, x_m, y_m and, if wanted, z_m; plain or gzipped."""
     model: Literal["replay"] = "replay"
-    """Name of the model of motion."""
+    """Name of the mobility model."""
     max_gap_s: float = Field(default=60.0, gt=0.0, le=86400.0)
     """Longest time between two points of a user."""
     order: Literal["file", "random"] = "file"
-    """Who follows which trajectory: user 0 the file's first, and so on, or by lot in each drop."""
+    """Which user follows which trajectory: user 0 the file's first, and so on, or at random in each drop."""
     if_fewer: Literal["refuse", "cycle"] = "refuse"
     """If the file has fewer trajectories than there are users: refuse, or begin again with the first one."""
     at_end: Literal["refuse", "hold", "loop", "reverse"] = "refuse"
@@ -45,53 +45,53 @@ class Replay:
     outside: Literal["refuse", "fold"] = "refuse"
     """If a trajectory leaves the area: refuse, or fold it back by the area's mirrors or images."""
 
-    def legs(self, journey: Journey) -> Legs:
-        """The trajectories of the file as legs.
+    def legs(self, context: MobilityContext) -> Legs:
+        """Converts the trajectories of the file to legs.
 
         Raises:
-            TrackError: the file cannot be used, has too few users, leaves the area or is too short.
+            TrajectoryError: the file cannot be used, has too few UEs, leaves the area or is too short.
         """
         tracks = _tracks(self.file, self.max_gap_s)
-        self._check(tracks, journey)
+        self._check(tracks, context)
         once, length_s = _legs_of(tracks)
-        which = self._assign(journey, len(tracks.names))
+        which = self._assign(context, len(tracks.names))
         once = Legs(once.start_s[:, which], once.origin_m[:, which], once.velocity_mps[:, which])
         wait_s = once.start_s[:, :, :1]
-        legs = self._beyond_the_end(once, length_s[which], journey.duration_s)
-        return trim(_with_heights(_waiting(legs, wait_s), journey.start_m), journey.duration_s)
+        legs = self._beyond_the_end(once, length_s[which], context.duration_s)
+        return trim(_with_heights(_waiting(legs, wait_s), context.start_m), context.duration_s)
 
-    def _check(self, tracks: Tracks, journey: Journey) -> None:
-        if len(tracks.names) < journey.users and self.if_fewer == "refuse":
-            raise TrackError(
-                f"{tracks.path}: {len(tracks.names)} trajectories for {journey.users} users; lower the users' count, "
+    def _check(self, tracks: RecordedTrajectories, context: MobilityContext) -> None:
+        if len(tracks.names) < context.users and self.if_fewer == "refuse":
+            raise TrajectoryError(
+                f"{tracks.path}: {len(tracks.names)} trajectories for {context.users} users; lower the users' count, "
                 "or set if_fewer to 'cycle', so that several users follow the same one."
             )
         if self.outside == "refuse":
-            _require_inside(tracks, journey.area)
+            _require_inside(tracks, context.area)
         begins = np.diff(tracks.user, prepend=-1) != 0
-        if (point := tracks.first(begins & (tracks.time_s >= journey.duration_s))) is not None:
+        if (point := tracks.first(begins & (tracks.time_s >= context.duration_s))) is not None:
             name, begin_s = tracks.names[tracks.user[point]], tracks.time_s[point]
             raise tracks.error(
                 point,
-                f"user '{name}' begins at time_s {begin_s:.10g}, but the run ends at {journey.duration_s:g} s; times "
+                f"user '{name}' begins at time_s {begin_s:.10g}, but the run ends at {context.duration_s:g} s; times "
                 "are in seconds from the start of the run: subtract the first one, or lengthen the run.",
             )
         last = np.append(np.diff(tracks.user) != 0, True)
-        if self.at_end == "refuse" and (point := tracks.first(last & (tracks.time_s < journey.duration_s))) is not None:
+        if self.at_end == "refuse" and (point := tracks.first(last & (tracks.time_s < context.duration_s))) is not None:
             name, end_s = tracks.names[tracks.user[point]], tracks.time_s[point]
             raise tracks.error(
                 point,
-                f"user '{name}' ends at time_s {end_s:g}, before the run, which takes {journey.duration_s:g} s; "
+                f"user '{name}' ends at time_s {end_s:g}, before the run, which takes {context.duration_s:g} s; "
                 "shorten the run, or set at_end to 'hold', 'loop' or 'reverse'.",
             )
         if self.at_end == "loop":
             _require_closed(tracks, last)
 
     def require_heights(self, low_m: float, high_m: float, allowed: str) -> None:
-        """Refuse a file with users elsewhere than above ``low_m`` and not above ``high_m``, as ``allowed`` says.
+        """Refuses a file with UEs outside of the heights above ``low_m`` and up to ``high_m``, as ``allowed`` says.
 
         Raises:
-            TrackError: the file, the line, the user and his height.
+            TrajectoryError: the file, the line, the UE and its height.
         """
         tracks = _tracks(self.file, self.max_gap_s)
         height = tracks.position_m[:, 2]
@@ -99,13 +99,13 @@ class Replay:
             name = tracks.names[tracks.user[point]]
             raise tracks.error(point, f"user '{name}' is at z_m {height[point]:g}, but {allowed}.")
 
-    def _assign(self, journey: Journey, known: int) -> Tensor:
-        """Trajectory of each user, ``[U]`` int64."""
-        turn = torch.arange(journey.users) % known
-        return journey.draw("replay", (known,)).argsort()[turn] if self.order == "random" else turn
+    def _assign(self, context: MobilityContext, known: int) -> Tensor:
+        """Trajectory of each UE, ``[U]`` int64."""
+        turn = torch.arange(context.users) % known
+        return context.draw("replay", (known,)).argsort()[turn] if self.order == "random" else turn
 
     def _beyond_the_end(self, once: Legs, length_s: Tensor, duration_s: float) -> Legs:
-        """The same trajectories to the end of the run: ``[1, U]`` users of ``length_s`` ``[U]`` each."""
+        """Repeats trajectories to the end of the run: ``[1, U]`` UEs of ``length_s`` ``[U]`` each."""
         if self.at_end in ("refuse", "hold"):
             return once
         back = self.at_end == "reverse"
@@ -113,30 +113,30 @@ class Replay:
         period_s = length_s[None, :, None] * (2.0 if back else 1.0)
         laps = 1 + int(duration_s / float(period_s.min()))
         if laps * part.start_s.shape[2] > MAX_LEGS:
-            raise too_many(laps * part.start_s.shape[2], "set at_end to 'hold'")
+            raise too_many_legs(laps * part.start_s.shape[2], "set at_end to 'hold'")
         late_s = (torch.arange(laps, dtype=torch.float64) * period_s)[..., None]  # [1, U, laps, 1]
         start_s = (part.start_s[:, :, None] + late_s).flatten(2)
         return _sorted(start_s, *(x.repeat(1, 1, laps, 1) for x in (part.origin_m, part.velocity_mps)))
 
 
 @lru_cache(maxsize=16)
-def _read(path: Path, max_gap_s: float, _modified_ns: int, _size: int) -> Tracks:
-    return read_tracks(path, max_gap_s)
+def _read(path: Path, max_gap_s: float, _modified_ns: int, _size: int) -> RecordedTrajectories:
+    return read_trajectories(path, max_gap_s)
 
 
-def _tracks(file: str, max_gap_s: float) -> Tracks:
+def _tracks(file: str, max_gap_s: float) -> RecordedTrajectories:
     """Read once per process while the file does not change."""
     path = Path(file).absolute()
     try:
         status = path.stat()
     except OSError as error:
-        raise TrackError(f"{path}: cannot be read: {error.strerror}.") from None
+        raise TrajectoryError(f"{path}: cannot be read: {error.strerror}.") from None
     return _read(path, max_gap_s, status.st_mtime_ns, status.st_size)
 
 
-def _require_inside(tracks: Tracks, area: Area) -> None:
+def _require_inside(tracks: RecordedTrajectories, area: Area) -> None:
     plane = torch.from_numpy(tracks.position_m[:, :2])
-    inside = fold(area.topology, plane) if isinstance(area, Endless) else area.inside(plane)
+    inside = wrap_position(area.topology, plane) if isinstance(area, EndlessPlane) else area.inside(plane)
     away = (inside - plane).abs().amax(-1).numpy() > 1e-6
     if (point := tracks.first(away)) is not None:
         x, y = tracks.position_m[point, :2]
@@ -148,7 +148,7 @@ def _require_inside(tracks: Tracks, area: Area) -> None:
         )
 
 
-def _require_closed(tracks: Tracks, last: np.ndarray) -> None:
+def _require_closed(tracks: RecordedTrajectories, last: np.ndarray) -> None:
     begin = np.searchsorted(tracks.user, np.arange(len(tracks.names)))
     end = np.flatnonzero(last)
     apart_m = np.linalg.norm(np.nan_to_num(tracks.position_m[end] - tracks.position_m[begin]), axis=1)
@@ -158,13 +158,13 @@ def _require_closed(tracks: Tracks, last: np.ndarray) -> None:
         user = tracks.user[point]
         raise tracks.error(
             point,
-            f"user '{tracks.names[user]}' ends {apart_m[user]:.4g} m from where he began, so that a loop would jump; "
+            f"user '{tracks.names[user]}' ends {apart_m[user]:.4g} m from its start, so that a loop would jump; "
             "set at_end to 'reverse' or 'hold'.",
         )
 
 
-def _legs_of(tracks: Tracks) -> tuple[Legs, Tensor]:
-    """A leg for each point, the last one standing still, ``[1, n, L]``; and how long each trajectory takes ``[n]``."""
+def _legs_of(tracks: RecordedTrajectories) -> tuple[Legs, Tensor]:
+    """A leg for each point, the last one standing still, ``[1, n, Lg]``; and how long each trajectory takes ``[n]``."""
     time_s, point = torch.from_numpy(tracks.time_s), torch.from_numpy(tracks.position_m)
     user = torch.from_numpy(tracks.user)
     count = torch.from_numpy(tracks.points)
@@ -182,7 +182,7 @@ def _legs_of(tracks: Tracks) -> tuple[Legs, Tensor]:
 
 
 def _on_the_move(once: Legs) -> tuple[Legs, Tensor]:
-    """Without the last leg of each trajectory, in which the user stands still; and when each leg ends."""
+    """Without the last leg of each trajectory, in which the UE stands still; and when each leg ends."""
     end_s = torch.cat((once.start_s[:, :, 1:], torch.full_like(once.start_s[:, :, :1], torch.inf)), 2)
     start_s = torch.where(torch.isfinite(end_s), once.start_s, torch.inf)
     return Legs(start_s, once.origin_m, once.velocity_mps), end_s
@@ -215,7 +215,7 @@ def _waiting(legs: Legs, wait_s: Tensor) -> Legs:
 
 
 def _with_heights(legs: Legs, start_m: Tensor) -> Legs:
-    """Where the file has no heights, those of the users."""
+    """Where the file has no heights, those of the UEs."""
     height = start_m[:, :, None, 2:]
     flat = legs.origin_m[..., 2:].isnan()
     z = torch.where(flat, height, legs.origin_m[..., 2:])

@@ -1,4 +1,4 @@
-"""Where every user is at any time: straight legs, looked up and not stepped through."""
+"""Computes the position of every UE at any time from straight legs, which are looked up."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from .area import Area
 
 @dataclass(frozen=True)
 class Legs:
-    """Straight movements of constant velocity in the plane of an area; those of a user follow each other."""
+    """Holds straight movements of constant velocity in the plane of an area; those of a UE follow each other."""
 
-    start_s: Tensor  # [B, U, L] float64, ascending, the first not after 0, inf where there is no further leg
-    origin_m: Tensor  # [B, U, L, 3] where the leg starts
-    velocity_mps: Tensor  # [B, U, L, 3]
+    start_s: Tensor  # [B, U, Lg] float64, ascending, the first not after 0, inf where there is no further leg
+    origin_m: Tensor  # [B, U, Lg, 3] where the leg starts
+    velocity_mps: Tensor  # [B, U, Lg, 3]
 
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Positions and velocities as pure functions of time."""
+    """Computes positions and velocities as pure functions of time."""
 
     legs: Legs
     area: Area
     duration_s: float  # nothing is known beyond
 
     def position_m(self, t_s: Tensor) -> Tensor:
-        """Where the users are, continuous in time, float64 ``[B, U, T, 3]`` for times ``[T]`` in seconds.
+        """Computes positions in m, continuous in time, float64 ``[B, U, T, 3]`` for times ``[T]`` in seconds.
 
-        With wrap-around these may lie outside of the cluster, in one of its images: see :func:`phy.mobility.fold`.
+        With wrap-around a position may lie in an image of the cluster: see :func:`phy.mobility.wrap_position`.
 
         Raises:
             ValueError: a time before 0 or after the duration (checked on the CPU only).
@@ -40,7 +40,7 @@ class Trajectory:
         return torch.cat((self.area.inside(plane[..., :2]), plane[..., 2:]), -1)
 
     def velocity_mps(self, t_s: Tensor) -> Tensor:
-        """Derivative of the position, float64 ``[B, U, T, 3]``; where a leg ends that of the next one.
+        """Computes velocities in m/s, float64 ``[B, U, T, 3]``; where a leg ends that of the next one.
 
         Raises:
             ValueError: as :meth:`position_m`.
@@ -49,7 +49,7 @@ class Trajectory:
         return torch.cat((velocity[..., :2] * self.area.flip(plane[..., :2]), velocity[..., 2:]), -1)
 
     def to(self, device: torch.device) -> Trajectory:
-        """The same trajectories on another device."""
+        """Moves the trajectories to another device."""
         legs = Legs(*(part.to(device) for part in (self.legs.start_s, self.legs.origin_m, self.legs.velocity_mps)))
         return Trajectory(legs, self.area, self.duration_s)
 
@@ -70,13 +70,13 @@ class Trajectory:
 
 
 def trim(legs: Legs, duration_s: float) -> Legs:
-    """Leave out the legs that nobody begins within the duration."""
+    """Drops the legs that no UE begins within the duration."""
     needed = int((legs.start_s <= duration_s).sum(-1).max())
     return Legs(*(part[:, :, :needed].contiguous() for part in (legs.start_s, legs.origin_m, legs.velocity_mps)))
 
 
 def stack(parts: Sequence[Legs]) -> Legs:
-    """Several drops side by side."""
+    """Stacks the legs of several drops."""
     longest = max(part.start_s.shape[2] for part in parts)
     even = [_pad(part, longest) for part in parts]
     return Legs(
@@ -87,11 +87,11 @@ def stack(parts: Sequence[Legs]) -> Legs:
 
 
 def join(parts: Sequence[Trajectory], members: Sequence[Tensor]) -> Trajectory:
-    """Trajectories of groups of users put together to those of all users.
+    """Joins the trajectories of groups of UEs to those of all UEs.
 
     Args:
         parts: one for each group, in the same area.
-        members: ``[U_g]`` int64 for each group, the numbers of its users; all together 0 .. U - 1, each once.
+        members: ``[U_g]`` int64 for each group, the numbers of its UEs; all together 0 .. U - 1, each once.
 
     Raises:
         ValueError: the members are not a permutation of 0 .. U - 1, or do not fit the parts.

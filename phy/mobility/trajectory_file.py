@@ -1,7 +1,7 @@
-"""Recorded trajectories: a file of who was where, and when.
+"""Reads recorded trajectories: a file of positions of UEs over time.
 
 A CSV file with the columns ``user`` (or ``id``), ``time_s``, ``x_m``, ``y_m`` and, if wanted, ``z_m``; others are
-ignored. Rows of several users may alternate, those of one user are in the order of time. Or floating car data of SUMO
+ignored. Rows of several UEs may alternate, those of one UE are in the order of time. Or floating car data of SUMO
 (``--fcd-output``), as XML or as the CSV file that SUMO's ``xml2csv.py`` makes of it; vehicles and persons that are seen
 once only are passed over there, as they leave or arrive.
 """
@@ -15,12 +15,12 @@ from xml.parsers import expat
 import numpy as np
 from numpy.typing import NDArray
 
-from ..csv_file import Floats, Form, Table, TableError, read_table, read_text
+from ..csv_file import FileFormat, Floats, TableError, TextTable, read_table, read_text
 from .base import MAX_SPEED_KMH
 
 Ints = NDArray[np.int64]
 
-_FORM = Form(
+_FORM = FileFormat(
     kind="a trajectory file with the columns user (or id), time_s, x_m, y_m and, if wanted, z_m",
     required=("time_s", "x_m", "y_m"),
     aliases={
@@ -34,47 +34,47 @@ _FORM = Form(
 _SUMO_COLUMNS = ("user", "time_s", "x_m", "y_m", "z_m")
 
 
-class TrackError(TableError):
-    """A trajectory file that cannot be used. Says which file, where possible which line, and what to do."""
+class TrajectoryError(TableError):
+    """Reports a trajectory file that cannot be used: which file, where possible which line, and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
-class Tracks:
-    """The points of a file, those of a user together and in the order of time."""
+class RecordedTrajectories:
+    """Holds the points of a file, those of a UE together and in the order of time."""
 
     path: Path
-    names: tuple[str, ...]  # [n] of the users, in the order in which they first appear
-    user: Ints  # [p] number of each point's user, ascending
+    names: tuple[str, ...]  # [n] of the UEs, in the order in which they first appear
+    user: Ints  # [p] number of each point's UE, ascending
     time_s: Floats  # [p]
     position_m: Floats  # [p, 3], z is NaN where the file has none
     line: Ints  # [p] of the file
 
     @property
     def points(self) -> Ints:
-        """Points of each user, ``[n]``."""
+        """Counts the points of each UE, ``[n]``."""
         return np.bincount(self.user, minlength=len(self.names))
 
-    def error(self, point: int, message: str) -> TrackError:
-        """An error in the line of one point."""
-        return TrackError(f"{self.path}, line {self.line[point]}: {message}")
+    def error(self, point: int, message: str) -> TrajectoryError:
+        """Builds an error in the line of one point."""
+        return TrajectoryError(f"{self.path}, line {self.line[point]}: {message}")
 
     def first(self, bad: NDArray[np.bool_]) -> int | None:
-        """The point of those marked that stands first in the file."""
+        """Finds the point of those marked that stands first in the file; None where none is marked."""
         found = np.flatnonzero(bad)
         return int(found[self.line[found].argmin()]) if len(found) else None
 
 
-def read_tracks(path: str | Path, max_gap_s: float = 60.0) -> Tracks:
-    """Read and check a file, plain or gzipped.
+def read_trajectories(path: str | Path, max_gap_s: float = 60.0) -> RecordedTrajectories:
+    """Reads and checks a file, plain or gzipped.
 
     Args:
         path: the file.
-        max_gap_s: longest time between two points of a user.
+        max_gap_s: longest time between two points of a UE.
 
     Raises:
-        TrackError: the file is missing, empty, binary, cut off or has other columns; an entry is not a finite number; a
-            time is negative, occurs twice or goes back; a gap is longer than ``max_gap_s``; a user moves faster than
-            500 km/h from point to point, or has a single point.
+        TrajectoryError: the file is missing, empty, binary, cut off or has other columns; an entry is not a finite
+            number; a time is negative, occurs twice or goes back; a gap is longer than ``max_gap_s``; a UE moves faster
+            than 500 km/h from point to point, or has a single point.
     """
     tracks = _parse(Path(path).absolute())
     _require_times(tracks, max_gap_s)
@@ -82,7 +82,7 @@ def read_tracks(path: str | Path, max_gap_s: float = 60.0) -> Tracks:
     return tracks
 
 
-def _parse(path: Path) -> Tracks:
+def _parse(path: Path) -> RecordedTrajectories:
     table, by_sumo = _table(path)
     names = _users(table)
     time_s = table.numbers("time_s", low=0.0, hint="Times count from 0, the start of the run.")
@@ -93,24 +93,24 @@ def _parse(path: Path) -> Tracks:
     user = np.array([number[name] for name in names], dtype=np.int64)
     order = np.argsort(user, kind="stable")
     position, lines = np.column_stack(place), np.array(table.line, dtype=np.int64)
-    tracks = Tracks(path, tuple(number), user[order], time_s[order], position[order], lines[order])
+    tracks = RecordedTrajectories(path, tuple(number), user[order], time_s[order], position[order], lines[order])
     return tracks if not by_sumo else _seen_twice(tracks)
 
 
-def _table(path: Path) -> tuple[Table, bool]:
+def _table(path: Path) -> tuple[TextTable, bool]:
     """The rows of a file, and whether SUMO wrote it."""
-    text = read_text(path, TrackError)
+    text = read_text(path, TrajectoryError)
     if text.lstrip().startswith("<"):
         return _of_xml(path, text), True
     by_sumo = "timestep_time" in text.partition("\n")[0]
-    table = read_table(path, _FORM, TrackError)
+    table = read_table(path, _FORM, TrajectoryError)
     if not by_sumo or "user" not in table.columns:
         return table, False
-    there = [row for row, name in enumerate(table.columns["user"]) if name.strip()]  # at some times nobody is
-    return table.those(there), True
+    there = [row for row, name in enumerate(table.columns["user"]) if name.strip()]  # at some times there are none
+    return table.select_rows(there), True
 
 
-def _of_xml(path: Path, text: str) -> Table:
+def _of_xml(path: Path, text: str) -> TextTable:
     """Vehicles and persons of SUMO's floating car data."""
     parser, time_s = expat.ParserCreate(), ""
     rows: list[tuple[str, ...]] = []
@@ -125,32 +125,34 @@ def _of_xml(path: Path, text: str) -> Table:
             lines.append(parser.CurrentLineNumber)
 
     def refuse(*_: object) -> None:
-        raise TrackError(f"{path}, line {parser.CurrentLineNumber}: SUMO's floating car data declares no entities.")
+        raise TrajectoryError(
+            f"{path}, line {parser.CurrentLineNumber}: SUMO's floating car data declares no entities."
+        )
 
     parser.StartElementHandler, parser.EntityDeclHandler = start, refuse
     try:
         parser.Parse(text, True)
     except expat.ExpatError as error:
-        raise TrackError(
+        raise TrajectoryError(
             f"{path}, line {error.lineno}: not a whole XML file ({expat.ErrorString(error.code)})."
         ) from None
     if not rows:
-        raise TrackError(
+        raise TrajectoryError(
             f"{path}: there is no vehicle and no person; floating car data of SUMO (--fcd-output) is expected."
         )
     columns = dict(zip(_SUMO_COLUMNS, zip(*rows, strict=True), strict=True))
     if not any(columns["z_m"]):
         del columns["z_m"]
-    return Table(path, tuple(lines), columns, TrackError)
+    return TextTable(path, tuple(lines), columns, TrajectoryError)
 
 
-def _seen_twice(tracks: Tracks) -> Tracks:
-    """Without users of a single point."""
+def _seen_twice(tracks: RecordedTrajectories) -> RecordedTrajectories:
+    """Without UEs of a single point."""
     many = tracks.points > 1
     if not many.any():
-        raise TrackError(f"{tracks.path}: nobody is there at two times; a trajectory needs two points.")
+        raise TrajectoryError(f"{tracks.path}: no user is there at two times; a trajectory needs two points.")
     kept, number = many[tracks.user], np.cumsum(many) - 1
-    return Tracks(
+    return RecordedTrajectories(
         tracks.path,
         tuple(name for name, is_kept in zip(tracks.names, many, strict=True) if is_kept),
         number[tracks.user[kept]],
@@ -160,20 +162,20 @@ def _seen_twice(tracks: Tracks) -> Tracks:
     )
 
 
-def _users(table: Table) -> list[str]:
+def _users(table: TextTable) -> list[str]:
     """Whose point each row is."""
-    who = [name for name in ("user", "id") if name in table.columns]
-    if len(who) != 1:
-        wrong = "there is a column user and a column id; leave one of them out." if who else "no column user (or id)."
-        raise TrackError(f"{table.path}, line 1: {wrong}")
-    names = [entry.strip() for entry in table.columns[who[0]]]
+    found = [name for name in ("user", "id") if name in table.columns]
+    if len(found) != 1:
+        wrong = "there is a column user and a column id; leave one of them out." if found else "no column user (or id)."
+        raise TrajectoryError(f"{table.path}, line 1: {wrong}")
+    names = [entry.strip() for entry in table.columns[found[0]]]
     if "" in names:
         raise table.error(names.index(""), "the user has no name.")
     return names
 
 
-def _require_times(tracks: Tracks, max_gap_s: float) -> None:
-    same = np.diff(tracks.user, prepend=-1) == 0  # a point with one of the same user before it
+def _require_times(tracks: RecordedTrajectories, max_gap_s: float) -> None:
+    same = np.diff(tracks.user, prepend=-1) == 0  # a point with one of the same UE before it
     step_s = np.diff(tracks.time_s, prepend=0.0)
     if (point := tracks.first(same & (step_s == 0.0))) is not None:
         name = tracks.names[tracks.user[point]]
@@ -190,10 +192,12 @@ def _require_times(tracks: Tracks, max_gap_s: float) -> None:
         )
     if (point := tracks.first((tracks.points == 1)[tracks.user])) is not None:
         name = tracks.names[tracks.user[point]]
-        raise tracks.error(point, f"user '{name}' has a single point; a trajectory needs two, or take him out.")
+        raise tracks.error(
+            point, f"user '{name}' has a single point; a trajectory needs two; add one, or leave this user out."
+        )
 
 
-def _require_speeds(tracks: Tracks) -> None:
+def _require_speeds(tracks: RecordedTrajectories) -> None:
     same = np.diff(tracks.user, prepend=-1) == 0
     way = np.diff(np.nan_to_num(tracks.position_m), axis=0, prepend=np.zeros((1, 3)))
     step_s = np.where(same, np.diff(tracks.time_s, prepend=-1.0), 1.0)

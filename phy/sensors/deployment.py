@@ -1,4 +1,4 @@
-"""Where sensors stand: uniform, on a grid, in clusters, or where a file says."""
+"""Draws positions of sensor nodes: uniform, on a grid, in clusters, or from a file."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _FARTHEST_M = 1e6  # of a node from the origin, as of the sink
 
 
 @dataclass(frozen=True, config=STRICT)
-class FieldSettings:
-    """The field and the places of its nodes."""
+class DeploymentSettings:
+    """Holds the sensor area and how its nodes are placed."""
 
     width_m: float = Field(default=100.0, gt=0, le=1e5)
     """Extent in x, from 0."""
@@ -39,8 +39,8 @@ class FieldSettings:
     """CSV file with the columns id, x, y in m, for the placement ``file``."""
 
 
-def place_nodes(drops: Drops, field: FieldSettings) -> Tensor:
-    """Positions of the nodes in m, float64 ``[B, N, 2]``; the streams are "wsn/place" and "wsn/parents".
+def place_nodes(drops: Drops, field: DeploymentSettings) -> Tensor:
+    """Draws positions of the nodes in m, float64 ``[B, N, 2]``; the streams are "wsn/place" and "wsn/parents".
 
     Raises:
         ValueError: the file of positions cannot be used.
@@ -55,7 +55,7 @@ def place_nodes(drops: Drops, field: FieldSettings) -> Tensor:
 
 
 def read_positions(file: str | None) -> list[tuple[float, float]]:
-    """Positions in the order of a CSV file with the columns id, x and y, in m; other columns are ignored.
+    """Reads positions in the order of a CSV file with the columns id, x and y, in m; other columns are ignored.
 
     Raises:
         ValueError: the file is missing or a line of it cannot be used; the line is named.
@@ -121,7 +121,7 @@ def _metres(text: str | None, name: str, where: str) -> float:
     return value
 
 
-def _grid(field: FieldSettings, extent: Tensor) -> Tensor:
+def _grid(field: DeploymentSettings, extent: Tensor) -> Tensor:
     """Cell centres of the grid whose cells are nearest to squares, row by row, ``[N, 2]``."""
     columns = max(1, round(math.sqrt(field.nodes * field.width_m / field.height_m)))
     rows = math.ceil(field.nodes / columns)
@@ -130,7 +130,7 @@ def _grid(field: FieldSettings, extent: Tensor) -> Tensor:
     return cell / torch.tensor([columns, rows], dtype=torch.float64) * extent
 
 
-def _clustered(drops: Drops, field: FieldSettings, extent: Tensor) -> Tensor:
+def _clustered(drops: Drops, field: DeploymentSettings, extent: Tensor) -> Tensor:
     parent = uniform(drops.keys("wsn/parents"), (field.parents, 2)) * extent
     draw = uniform(drops.keys("wsn/place"), (field.nodes, 3))
     whose = (draw[..., 0] * field.parents).long()

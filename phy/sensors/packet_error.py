@@ -1,4 +1,4 @@
-"""Whether a sensor's packet gets through: log-distance path loss with shadowing and an IEEE 802.15.4 receiver.
+"""Computes the packet success of sensor links: log-distance path loss with shadowing and an IEEE 802.15.4 receiver.
 
 The receiver is that of the 2.4 GHz O-QPSK PHY of 250 kbit/s, whose bit error rate over the SINR is
 ``8/15 1/16 sum_{k=2}^{16} (-1)^k C(16, k) exp(20 SINR (1/k - 1))`` (IEEE 802.15.4-2006, Annex E.4.1.8).
@@ -20,7 +20,7 @@ from ..settings import STRICT
 
 @dataclass(frozen=True, config=STRICT)
 class SensorLinkSettings:
-    """Loss of packets in the air."""
+    """Holds the radio link of sensors, on which packets are lost."""
 
     model: Literal["none", "log_distance"] = "none"
     """Nothing is lost, or path loss, shadowing and the receiver decide."""
@@ -37,10 +37,11 @@ class SensorLinkSettings:
 
 
 def packet_success(link: SensorLinkSettings, drops: Drops, parent: Tensor, hop_m2: Tensor, bits: int) -> Tensor:
-    """Probability that what each node sends is received, float64 ``[B, N]``; the stream is "wsn/shadowing".
+    """Computes the probability that a packet of each node is received, float64 ``[B, N]``; the stream is
+    "wsn/shadowing".
 
     Args:
-        link: the air.
+        link: the radio link.
         drops: the batch.
         parent: int64 ``[B, N]``, -1 for the sink. A pair has one shadowing in both directions.
         hop_m2: ``[B, N]`` square of the distance.
@@ -56,7 +57,7 @@ def packet_success(link: SensorLinkSettings, drops: Drops, parent: Tensor, hop_m
 
 
 def bit_error_rate(snr: Tensor) -> Tensor:
-    """Bit error rate of the 802.15.4 O-QPSK receiver at linear SINRs, of their shape."""
+    """Computes the bit error rate of the 802.15.4 O-QPSK receiver at linear SINRs, of their shape."""
     total = torch.zeros_like(snr)
     for k in range(2, 17):
         total = total + (-1) ** k * math.comb(16, k) * torch.exp(20.0 * snr * (1.0 / k - 1.0))

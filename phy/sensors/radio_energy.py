@@ -1,4 +1,4 @@
-"""What a sensor's radio spends on a bit: the first-order model and the one of two slopes.
+"""Computes the energy that a sensor's radio spends on a bit: the first-order model and the one of two slopes.
 
     transmit: E_elec + eps_fs d^2  up to d0 = sqrt(eps_fs / eps_mp),  E_elec + eps_mp d^4  beyond;  receive: E_elec
 
@@ -19,7 +19,7 @@ from ..settings import STRICT
 
 @dataclass(frozen=True, config=STRICT)
 class SensorRadioSettings:
-    """Energy of a sensor's radio; the defaults are the model of two slopes."""
+    """Holds the energy of a sensor's radio; the defaults are the model of two slopes."""
 
     electronics_j_per_bit: float = Field(default=50e-9, ge=0, le=1e-3)
     """Electronics of the transmitter, and of the receiver, for each bit (E_elec)."""
@@ -32,14 +32,14 @@ class SensorRadioSettings:
 
     @property
     def crossover_m(self) -> float:
-        """Distance at which the slopes meet, in m; infinite where there is but one."""
+        """Returns the distance in m at which the slopes meet; infinite where there is only one."""
         if self.amplifier_j_per_bit_m4 is None:
             return float("inf")
         return float((self.amplifier_j_per_bit_m2 / self.amplifier_j_per_bit_m4) ** 0.5)
 
 
 def transmit_j_per_bit(radio: SensorRadioSettings, distance_m2: Tensor) -> Tensor:
-    """Energy of sending a bit over a distance whose *square* is given in m^2, of its shape."""
+    """Computes the energy of sending a bit over a distance whose *square* is given in m^2, of its shape."""
     near = radio.amplifier_j_per_bit_m2 * distance_m2
     if radio.amplifier_j_per_bit_m4 is not None:
         far = radio.amplifier_j_per_bit_m4 * distance_m2 * distance_m2

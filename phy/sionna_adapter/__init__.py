@@ -7,4 +7,5 @@
 | ``moving`` | UEs that move |
 | ``large_scale_state`` | Sionna's rays in our large-scale state |
 | ``ray_fading`` | fading on given rays |
+| ``cost`` | memory and time of all this, estimated beforehand |
 """

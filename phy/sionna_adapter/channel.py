@@ -1,9 +1,10 @@
-"""The channel of a batch of drops from Sionna's TR 38.901 models, for cross-checks of :mod:`phy.channel.channel`.
+"""Builds the channel of a batch of drops from Sionna's TR 38.901 models, for cross-checks of
+:mod:`phy.channel.channel`.
 
-The same sites, users, powers, noise and attachment; who is indoors or in a car, how deep and behind which wall belongs
-to the user and is the same, too (:func:`phy.tr38901.large_scale.draw_inside`). Line of sight, path loss, large-scale
-parameters, clusters, rays and what antennas make of them are Sionna's. Its scenario holds sites, not cells: the sectors
-of a site share all but their antennas' directions and the initial phases.
+Sites, UEs, powers, noise and attachment are the same; the indoor state of a UE (indoors or in a car, depth, wall loss)
+is the same, too (:func:`phy.tr38901.large_scale.draw_indoor_state`). Line of sight, path loss, large-scale parameters,
+clusters, rays and antenna gains are Sionna's. Its scenario holds sites, not cells: the sectors of a site share all but
+the directions of their antennas and the initial phases.
 
 Sionna keeps nothing between two calls and draws from one generator of the whole process. So each drop's rays are drawn
 once, from a seed of its own, and the generators are left as they were found. Sionna gives the amplitude of each ray at
@@ -28,24 +29,22 @@ from ..channel.channel import Channel, ChannelPlan, place_users, stack_channels
 from ..channel.fading import FadingSettings
 from ..random import Drops, stream_key, uniform
 from ..topology.sites import displacement
-from ..tr38901.large_scale import Inside, PropagationSettings, draw_inside
+from ..tr38901.large_scale import IndoorState, PropagationSettings, draw_indoor_state
+from ..tr38901.lsp_tables import RAYS
 from ..tr38901.pathloss import Link, check_validity
 from ..units import SPEED_OF_LIGHT_MPS
-from .ray_fading import RAYS, RayFading, path_delays, ray_order
+from .ray_fading import RayFading, path_delays, ray_order
 
 _SPEC = {"v19": "19.2", "v16": "16.1"}
 _ELEMENTS_AT_ONCE = 1 << 18  # rays times antenna elements whose amplitudes Sionna computes at once, to bound memory
-MOST_CLUSTERS = 20
-"""Of a link (TR 38.901 Table 7.5-6)."""
-_LIBRARY_BYTES = 200e6
 _EXACT = {"precision": "double", "device": "cpu"}
 _ELEMENT = SectorAntennaSettings()
 
 
-def require_possible(
+def require_sionna_support(
     propagation: PropagationSettings, antenna: SectorAntennaSettings, fading: FadingSettings, rays_only: bool = False
 ) -> None:
-    """Refuse what Sionna cannot draw.
+    """Refuses settings that Sionna cannot draw.
 
     Args:
         propagation: of the scenario.
@@ -83,8 +82,7 @@ def require_possible(
 
 
 def build_sionna_channel(drops: Drops, plan: ChannelPlan, device: torch.device, dtype: torch.dtype) -> Channel:
-    """Draw the channel of each drop on the CPU in double precision, then move it; as
-    :func:`phy.channel.channel.build_channel`.
+    """Draws the channel of each drop on the CPU in double precision, then moves it.
 
     Args:
         drops: the batch.
@@ -93,9 +91,9 @@ def build_sionna_channel(drops: Drops, plan: ChannelPlan, device: torch.device, 
         dtype: float32 or float64, in which it is evaluated.
 
     Raises:
-        ValueError: what :func:`require_possible` refuses; users outside the heights of the path-loss model.
+        ValueError: what :func:`require_sionna_support` refuses; UEs outside the heights of the path-loss model.
     """
-    require_possible(plan.propagation, plan.antenna, plan.fading)
+    require_sionna_support(plan.propagation, plan.antenna, plan.fading)
     cpu, once = torch.device("cpu"), list(dict.fromkeys(drops.ids))  # allocators side by side share their drops
     drawn = stack_channels([_build_drop(drop, plan).to(cpu, dtype) for drop in Drops(drops.seed, tuple(once)).single()])
     which = torch.tensor([once.index(number) for number in drops.ids])
@@ -104,59 +102,31 @@ def build_sionna_channel(drops: Drops, plan: ChannelPlan, device: torch.device, 
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What the channel of a drop takes, about, on one CPU thread."""
-
-    stored_bytes: float  # as long as it is in use
-    setup_bytes: float  # more while it is drawn, one drop at a time; and the library
-    setup_s: float
-    slot_s: float
-
-
-def cost(users: int, sites: int, cells: int, prbs: int, item_bytes: int) -> Cost:
-    """Estimate from the counts of rays; times as measured on one thread of a 2-core machine in 2026.
-
-    Args:
-        users: of a drop.
-        sites: N.
-        cells: C.
-        prbs: K.
-        item_bytes: of a real number, 4 or 8.
-    """
-    rays, paths = 1 + MOST_CLUSTERS * RAYS, MOST_CLUSTERS + 5
-    links, ways = users * cells, users * sites
-    steering = 2 * paths * prbs
-    stored = links * (2 * rays + 4 * prbs * 10) * item_bytes + ways * (8 * rays + steering * item_bytes)
-    drawn = links * rays * 14 + ways * (rays * 12 + 2 * steering + 3 * 7 * users)
-    return Cost(2.0 * stored, 8.0 * drawn + _LIBRARY_BYTES, 1.1e-3 * links, 4.5e-6 * links)
-
-
-@dataclass(frozen=True)
 class SionnaLinks:
-    """One drop as Sionna sees it: its objects, and what stays of the links; tensors ``[1, N, U, ...]``."""
+    """Holds Sionna's objects of one drop, and what is constant of its links; tensors ``[1, Si, U, ...]``."""
 
     scenario: Any  # SystemLevelScenario with sites for base stations
     lsp: Any  # LSP
-    rays: Any  # Rays; initial phases of each cell, [1, C, U, L, 20, 4]
+    rays: Any  # Rays; initial phases of each cell, [1, C, U, Cl, 20, 4]
     velocity_mps: Tensor  # [1, U, 3]
-    gain: Tensor  # [1, N, U] linear, between isotropic antennas
+    gain: Tensor  # [1, Si, U] linear, between isotropic antennas
 
 
 def draw_links(drop: Drops, plan: ChannelPlan, position: Tensor) -> SionnaLinks:
-    """Let Sionna draw line of sight, large-scale parameters and rays of one drop.
+    """Draws line of sight, large-scale parameters and rays of one drop by Sionna.
 
     Args:
         drop: one drop.
         plan: of the channel.
-        position: of the users, ``[1, U, 3]``.
+        position: of the UEs, ``[1, U, 3]``.
     """
-    with own_generator(drop) as generator:
+    with seeded_generator(drop) as generator:
         from sionna.phy.channel.tr38901 import LSPGenerator, RaysGenerator
 
-        inside = draw_inside(drop, plan.propagation, plan.users)
-        velocity, scenario = velocity_mps(drop, plan), scenario_of(plan)
+        indoor_state = draw_indoor_state(drop, plan.propagation, plan.users)
+        velocity, scenario = velocity_mps(drop, plan), sionna_scenario(plan)
         los = {"random": "random", "always": True, "never": False}[plan.propagation.los]
-        set_topology(scenario, plan, position, inside, los)
+        set_topology(scenario, plan, position, indoor_state, los)
         large, small = LSPGenerator(scenario), RaysGenerator(scenario)
         large.topology_updated_callback()
         small.topology_updated_callback()
@@ -164,7 +134,7 @@ def draw_links(drop: Drops, plan: ChannelPlan, position: Tensor) -> SionnaLinks:
         rays = small(lsp)
         shape = (1, plan.topology.cells, *rays.aoa.shape[2:], 4)
         rays.phases = 2.0 * math.pi * torch.rand(shape, dtype=torch.float64, generator=generator) - math.pi
-    loss = scenario.basic_pathloss + inside.loss_db[:, None]
+    loss = scenario.basic_pathloss + indoor_state.loss_db[:, None]
     shadowing = lsp.sf if plan.propagation.shadowing else torch.ones_like(lsp.sf)
     return SionnaLinks(scenario, lsp, rays, velocity, torch.pow(10.0, -loss / 10.0) * shadowing)
 
@@ -172,24 +142,24 @@ def draw_links(drop: Drops, plan: ChannelPlan, position: Tensor) -> SionnaLinks:
 def _build_drop(drop: Drops, plan: ChannelPlan) -> Channel:
     position, home = place_users(drop, plan)
     links = draw_links(drop, plan, position)
-    sorted_ = strongest_first(links.rays)
+    sorted_ = sorted_by_power(links.rays)
     amplitude = amplitudes(plan, links, sorted_)
     snr = amplitude.abs().square().sum(-1).flatten(2)
     steering = steering_of(plan, links, sorted_)
     which = torch.zeros(1, dtype=torch.int64)
     fading = RayFading(amplitude, _doppler_hz(plan, links, sorted_), steering, which)
-    return Channel(snr, home if plan.attachment == "home" else snr.argmax(-1), position, fading)
+    return Channel(snr, home if plan.attachment == "cell_area" else snr.argmax(-1), position, fading)
 
 
-def set_topology(scenario: Any, plan: ChannelPlan, position: Tensor, inside: Inside, los: Any) -> None:
-    """Put sites and users into Sionna's scenario; velocities are of no concern to it.
+def set_topology(scenario: Any, plan: ChannelPlan, position: Tensor, indoor_state: IndoorState, los: Any) -> None:
+    """Puts sites and UEs into Sionna's scenario; it does not read velocities.
 
     Args:
-        scenario: of :func:`scenario_of`.
+        scenario: of :func:`sionna_scenario`.
         plan: of the channel.
-        position: of the users, ``[1, U, 3]``.
-        inside: who is indoors or in a car.
-        los: line of sight as Sionna takes it, for example bool ``[1, N, U]``.
+        position: of the UEs, ``[1, U, 3]``.
+        indoor_state: of the UEs, indoors or in a car.
+        los: line of sight as Sionna takes it, for example bool ``[1, Si, U]``.
     """
     topology, propagation = plan.topology, plan.propagation
     path = displacement(topology, position)
@@ -197,24 +167,24 @@ def set_topology(scenario: Any, plan: ChannelPlan, position: Tensor, inside: Ins
     heights = (topology.site_m[:, 2].expand_as(distance), position[..., 2:].expand_as(distance))
     check_validity(propagation.model, Link(distance, *heights, propagation.carrier_hz))
     still, office = torch.zeros_like(position), propagation.model == "inh"
-    more: dict[str, Any] = {} if office else {"distance_2d_in": inside.depth_m}
+    more: dict[str, Any] = {} if office else {"distance_2d_in": indoor_state.depth_m}
     if propagation.model == "rma":
-        more["in_car"] = inside.in_car
+        more["in_car"] = indoor_state.in_car
     scenario.set_topology(
         ut_loc=position,
         bs_loc=sites,
         ut_orientations=still,
         bs_orientations=torch.zeros_like(sites),
         ut_velocities=still,
-        in_state=inside.indoor | office,
+        in_state=indoor_state.indoor | office,
         los=los,
         bs_virtual_loc=(position[:, :, None] - path).transpose(1, 2).contiguous(),
         **more,
     )
 
 
-def scenario_of(plan: ChannelPlan) -> Any:
-    """Sionna's scenario; it adds neither path loss nor walls to the rays, as these are taken from it apart."""
+def sionna_scenario(plan: ChannelPlan) -> Any:
+    """Builds Sionna's scenario; path loss and wall loss are taken from it separately, not added to the rays."""
     from sionna.phy.channel.tr38901 import InHScenario, RMaScenario, UMaScenario, UMiScenario
 
     settings, phone = plan.propagation, _phone(plan)
@@ -241,7 +211,7 @@ def _phone(plan: ChannelPlan) -> Any:
 
 
 def _column(plan: ChannelPlan) -> tuple[Any, Tensor]:
-    """Antenna of a cell and the weights of its elements, complex ``[M]`` of unit power, zero where not of the port."""
+    """Antenna of a cell and the weights of its elements, complex ``[A]`` of unit power, zero where not of the port."""
     from sionna.phy.channel.tr38901 import PanelArray
 
     settings, carrier_hz = plan.antenna, plan.propagation.carrier_hz
@@ -266,13 +236,13 @@ def _column(plan: ChannelPlan) -> tuple[Any, Tensor]:
 
 
 def power_order(rays: Any) -> Tensor:
-    """Clusters ``[1, N, U, L]`` in the order of their powers, int64."""
+    """Computes the order of clusters by falling power, int64 ``[1, Si, U, Cl]``."""
     order: Tensor = rays.powers.argsort(dim=-1, descending=True, stable=True)
     return order
 
 
-def strongest_first(rays: Any) -> Any:
-    """The same rays in the order of :class:`phy.sionna_adapter.ray_fading.RayFading`, still by cluster."""
+def sorted_by_power(rays: Any) -> Any:
+    """Sorts rays into the order of :class:`phy.sionna_adapter.ray_fading.RayFading`, still by cluster."""
     from sionna.phy.channel.tr38901 import Rays
 
     order = power_order(rays)
@@ -292,7 +262,9 @@ def strongest_first(rays: Any) -> Any:
 
 
 def amplitudes(plan: ChannelPlan, links: SionnaLinks, rays: Any) -> Tensor:
-    """Of every ray at time 0 through the antennas, of the SNR's square root, complex ``[1, U, N, S, R]``."""
+    """Computes the amplitude of every ray at time 0 through the antennas, in units of the SNR's square root, complex
+    ``[1, U, Si, Se, Rl]``.
+    """
     from sionna.phy.channel.tr38901 import ChannelCoefficientsGenerator
 
     column, weights = _column(plan)
@@ -313,7 +285,7 @@ def amplitudes(plan: ChannelPlan, links: SionnaLinks, rays: Any) -> Tensor:
 
 
 def steering_of(plan: ChannelPlan, links: SionnaLinks, rays: Any) -> Tensor:
-    """Phase of each path on each PRB, complex ``[1, U, N, P, K]``, of rays that stand strongest first."""
+    """Computes the phase of each path on each PRB, complex ``[1, U, Si, P, K]``, of rays that stand strongest first."""
     delay = path_delays(rays.delays, 1e-9 * links.scenario.get_param("cDS")).transpose(1, 2)
     steering: Tensor = torch.exp(-2j * math.pi * delay[..., None] * plan.frequency_hz)
     return steering
@@ -336,7 +308,7 @@ def _one_by_one(plan: ChannelPlan, rays: Any, users: slice) -> Any:
 
 
 def _sight(plan: ChannelPlan, links: SionnaLinks, users: slice) -> Any:
-    """Where the cells and some users are to each other."""
+    """Where the cells and some UEs are to each other."""
     from sionna.phy.channel.tr38901 import channel_coefficients
 
     site, scenario, antenna = plan.topology.cell_site, links.scenario, plan.antenna
@@ -358,7 +330,7 @@ _ANGLES = ("los_aoa", "los_aod", "los_zoa", "los_zod")
 
 
 def _doppler_hz(plan: ChannelPlan, links: SionnaLinks, rays: Any) -> Tensor:
-    """Of every ray, ``[1, U, N, R]``: the velocity's part towards where it comes from, over the wavelength."""
+    """Doppler shift of every ray, ``[1, U, Si, Rl]``: the velocity towards its origin, over the wavelength."""
     azimuth, zenith = (torch.deg2rad(getattr(links.scenario, name))[..., None] for name in ("los_aoa", "los_zoa"))
     azimuth = torch.cat((azimuth, rays.aoa.flatten(3)), -1)
     zenith = torch.cat((zenith, rays.zoa.flatten(3)), -1)
@@ -368,7 +340,7 @@ def _doppler_hz(plan: ChannelPlan, links: SionnaLinks, rays: Any) -> Tensor:
 
 
 def velocity_mps(drop: Drops, plan: ChannelPlan) -> Tensor:
-    """Each user walks at his speed in a direction of his own, ``[1, U, 3]``."""
+    """Draws the velocity of each UE: its speed in a random direction, ``[1, U, 3]``."""
     heading = 2.0 * math.pi * uniform(drop.keys("sionna/heading"), (plan.users,))
     speed = plan.speed_mps.double()
     return torch.stack((speed * heading.cos(), speed * heading.sin(), torch.zeros_like(heading)), -1)
@@ -380,8 +352,8 @@ def _is_standard(antenna: SectorAntennaSettings) -> bool:
 
 
 @contextmanager
-def own_generator(drop: Drops) -> Iterator[torch.Generator]:
-    """Sionna's generator, seeded for this drop; it and torch's own are given back as they were."""
+def seeded_generator(drop: Drops) -> Iterator[torch.Generator]:
+    """Yields Sionna's generator, seeded for this drop; it and torch's own are restored afterwards."""
     with torch.random.fork_rng(devices=[]):
         from sionna.phy import config
 

@@ -1,10 +1,9 @@
-"""Channel matrices on Sionna's rays: what :mod:`phy.sionna_adapter.channel` draws, seen by panels of antennas.
+"""Builds channel matrices on Sionna's rays: those of :mod:`phy.sionna_adapter.channel` through panels of antennas.
 
 Line of sight, path loss, large-scale parameters, clusters and rays are Sionna's, and belong to sites; the cells of a
-site have phases of their own. What panels make of rays is :func:`phy.tr38901.coefficients.steer`, which makes the same
-matrices of the same rays as Sionna's coefficients through its own arrays (a test holds them together). Each user's
-panel looks into a direction of its own and walks at his speed in another; who hears whom how well is the mean over
-ports and rays.
+site have phases of their own. :func:`phy.tr38901.coefficients.steer` applies the panels to the rays; its matrices equal
+those of Sionna's coefficients on the same rays (a test compares them). The panel of each UE has a random bearing, and
+its velocity a random direction; the mean SNR of a link is the mean over ports and rays.
 """
 
 from __future__ import annotations
@@ -14,19 +13,26 @@ from dataclasses import fields
 import torch
 from torch import Tensor
 
-from ..channel.channel import Channel, ChannelPlan, no_fading, place_users, stack_channels
-from ..channel.matrices import Ends, MimoChannel, MimoPlan, attitudes, steer_links, strongest, tones_of
+from ..channel.channel import Channel, ChannelPlan, flat_fading, place_users, stack_channels
+from ..channel.matrices import (
+    LinkEnds,
+    MimoChannel,
+    MimoPlan,
+    cluster_phases,
+    draw_orientations,
+    steer_links,
+)
+from ..link.dominant_interferers import strongest_cells
 from ..random import Drops
 from ..tr38901.coefficients import MimoRays, SteeredRays, with_sub_clusters
-from .channel import SionnaLinks, draw_links, require_possible
-from .ray_fading import RAYS
+from ..tr38901.lsp_tables import RAYS
+from .channel import SionnaLinks, draw_links, require_sionna_support
 
-_LINKS_AT_ONCE = 256  # that are steered before the cells are chosen that a user hears
+_LINKS_AT_ONCE = 256  # that are steered before the cells are chosen that a UE hears
 
 
 def build_sionna_matrices(drops: Drops, plan: ChannelPlan, device: torch.device, dtype: torch.dtype) -> Channel:
-    """Draw the channel of each drop on the CPU in double precision, then move it; as
-    :func:`phy.channel.channel.build_channel`.
+    """Draws the channel of each drop on the CPU in double precision, then moves it.
 
     Args:
         drops: the batch.
@@ -35,68 +41,68 @@ def build_sionna_matrices(drops: Drops, plan: ChannelPlan, device: torch.device,
         dtype: float32 or float64, in which it is evaluated.
 
     Raises:
-        ValueError: what :func:`phy.sionna_adapter.channel.require_possible` refuses; users outside the heights of the
-            path-loss model.
+        ValueError: settings that :func:`phy.sionna_adapter.channel.require_sionna_support` refuses; UEs outside the
+            heights of the path-loss model.
     """
-    require_possible(plan.propagation, plan.antenna, plan.fading)
+    require_sionna_support(plan.propagation, plan.antenna, plan.fading)
     parts = {number: _build_drop(Drops(drops.seed, (number,)), plan, dtype) for number in dict.fromkeys(drops.ids)}
     return stack_channels([parts[number] for number in drops.ids]).to(device, dtype)
 
 
 def _build_drop(drop: Drops, plan: ChannelPlan, dtype: torch.dtype) -> Channel:
     position, home = place_users(drop, plan)
-    links, matrices = draw_links(drop, plan, position), plan.mimo
+    links, matrices = draw_links(drop, plan, position), plan.mimo_plan
     assert matrices is not None
-    bearing, _ = attitudes(drop, plan.speed_mps)
+    bearing, _ = draw_orientations(drop, plan.speed_mps)
     at_once = max(1, _LINKS_AT_ONCE // plan.topology.cells)
     parts = []
     for first in range(0, plan.users, at_once):
         users = slice(first, first + at_once)
-        fixed = home[:, users] if plan.attachment == "home" else None
+        fixed = home[:, users] if plan.attachment == "cell_area" else None
         parts.append(_some_users(plan, matrices, links, users, bearing[:, users], fixed))
     rays = [part[0] for part in parts]
     steered = SteeredRays(*(torch.cat([getattr(few, field.name) for few in rays], 1) for field in fields(SteeredRays)))
     snr, serving, heard = (torch.cat([part[1][n] for part in parts], 1) for n in range(3))
     mimo = MimoChannel(
-        matrices.antennas,
+        matrices.settings,
         steered,
-        tones_of(steered, plan.frequency_hz, torch.float64),
+        cluster_phases(steered, plan.frequency_hz, torch.float64),
         heard,
         snr.scatter(2, heard, 0.0),
     )
-    channel = Channel(snr, serving, position, no_fading(snr, len(plan.frequency_hz)), mimo)
+    channel = Channel(snr, serving, position, flat_fading(snr, len(plan.frequency_hz)), mimo)
     return channel.to(torch.device("cpu"), dtype)
 
 
 def _some_users(
     plan: ChannelPlan, matrices: MimoPlan, links: SionnaLinks, users: slice, bearing: Tensor, fixed: Tensor | None
 ) -> tuple[SteeredRays, tuple[Tensor, Tensor, Tensor]]:
-    """Rays ``[1, u, J]`` from the cells that some users hear; mean SNR ``[1, u, C]``, serving and heard cells."""
+    """Rays ``[1, u, J]`` from the cells that some UEs hear; mean SNR ``[1, u, C]``, serving and heard cells."""
     steered, count = _steered(plan, matrices, links, users, bearing), bearing.shape[1]
     snr = _mean_power(steered)
     serving = snr.argmax(-1) if fixed is None else fixed
-    heard = strongest(snr, serving, matrices.antennas.heard_cells)
+    heard = strongest_cells(snr, serving, matrices.settings.heard_cells)
     place = torch.zeros_like(heard), torch.arange(count)[:, None].expand_as(heard), heard
     chosen = SteeredRays(*(getattr(steered, field.name)[place] for field in fields(SteeredRays)))
     return chosen, (snr, serving, heard)
 
 
 def mean_snr(plan: ChannelPlan, links: SionnaLinks, bearing: Tensor) -> Tensor:
-    """Mean over ports and rays of the SNR of all links, ``[1, U, C]``.
+    """Computes the mean over ports and rays of the SNR of all links, ``[1, U, C]``.
 
     Args:
         plan: of the channel, with panels.
         links: of a drop.
-        bearing: of the users' panels, ``[1, U]``.
+        bearing: of the UEs' panels, ``[1, U]``.
     """
-    matrices, at_once = plan.mimo, max(1, _LINKS_AT_ONCE // plan.topology.cells)
+    matrices, at_once = plan.mimo_plan, max(1, _LINKS_AT_ONCE // plan.topology.cells)
     assert matrices is not None
     blocks = [slice(first, first + at_once) for first in range(0, plan.users, at_once)]
     return torch.cat([_mean_power(_steered(plan, matrices, links, few, bearing[:, few])) for few in blocks], 1)
 
 
 def rays_of(plan: ChannelPlan, links: SionnaLinks, user: Tensor, cell: Tensor) -> tuple[MimoRays, Tensor]:
-    """Sionna's rays of some links and their c_DS, ``[1, ...]``; strong clusters not split.
+    """Converts Sionna's rays of some links, and their c_DS, ``[1, ...]``; strong clusters are not split.
 
     Args:
         plan: of the channel.
@@ -124,11 +130,11 @@ def rays_of(plan: ChannelPlan, links: SionnaLinks, user: Tensor, cell: Tensor) -
 
 
 def _steered(plan: ChannelPlan, matrices: MimoPlan, links: SionnaLinks, users: slice, bearing: Tensor) -> SteeredRays:
-    """Rays ``[1, u, C]`` of some users' links to all cells as the panels see them."""
+    """Rays ``[1, u, C]`` of some UEs' links to all cells as the panels see them."""
     cells, count = plan.topology.cells, bearing.shape[1]
     user = torch.arange(plan.users)[users, None].expand(count, cells)
     cell = torch.arange(cells).expand(count, cells)
-    ends = Ends(
+    ends = LinkEnds(
         boresight_rad=plan.topology.azimuth_rad.expand(1, count, cells),
         bearing_rad=bearing[..., None].expand(1, count, cells),
         velocity_mps=links.velocity_mps[:, users, None].expand(1, count, cells, 3),
@@ -139,9 +145,9 @@ def _steered(plan: ChannelPlan, matrices: MimoPlan, links: SionnaLinks, users: s
 
 
 def _mean_power(rays: SteeredRays) -> Tensor:
-    """Mean over ports and time of the power of links ``[..., N, ...]``."""
-    left = rays.rx.unflatten(-1, (-1, 2)).movedim(-2, -3)  # [..., N, M, Nr, 2]
-    each = left @ rays.tx.unflatten(-2, (-1, 2))  # [..., N, M, Nr, Nt]
+    """Mean over ports and time of the power of links ``[..., Cl, ...]``."""
+    left = rays.rx.unflatten(-1, (-1, 2)).movedim(-2, -3)  # [..., Cl, Ra, Nr, 2]
+    each = left @ rays.tx.unflatten(-2, (-1, 2))  # [..., Cl, Ra, Nr, Nt]
     power: Tensor = each.abs().square().sum((-4, -3)).mean((-2, -1))
     return power
 

@@ -1,6 +1,6 @@
-"""Small-scale fading of given rays: each with an amplitude, a Doppler shift and a delay of its own.
+"""Computes small-scale fading of given rays, each with an amplitude, a Doppler shift and a delay of its own.
 
-The response of user u to sector s of site n on PRB k at time t is
+The response of UE u to sector s of site n on PRB k at time t is
 
     h[u,n,s,k](t) = sum_p exp(-j 2 pi f_k tau[u,n,p]) sum_{r in p} a[u,n,s,r] exp(j 2 pi nu[u,n,r] t),
 
@@ -19,40 +19,36 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-RAYS = 20
-"""Rays of a cluster."""
-SUB_CLUSTERS = ((0, 1, 2, 3, 4, 5, 6, 7, 18, 19), (8, 9, 10, 11, 16, 17), (12, 13, 14, 15))
-"""Rays of the sub-clusters of a strong cluster, in the order of Table 7.5-3 (TR 38.901 Table 7.5-5)."""
-SUB_CLUSTER_DELAYS = (0.0, 1.28, 2.56)
-"""Delays of the sub-clusters in units of the cluster's delay spread c_DS (TR 38.901 equation 7.5-26)."""
-STRONG = 2
-"""Clusters with sub-clusters."""
+from ..tr38901.lsp_tables import RAYS, STRONG_CLUSTERS, SUB_CLUSTER_DELAYS, SUB_CLUSTERS
 
-_RAYS_AT_ONCE = 1 << 18  # of all links of a block of users, to bound the memory of a slot
+_RAYS_AT_ONCE = 1 << 18  # of all links of a block of UEs, to bound the memory of a slot
 
 
 @dataclass(frozen=True)
 class RayFading:
-    """Rays of D drops with L clusters a link, ready to be evaluated at any time for a batch of B that may repeat them.
+    """Holds rays of Bd drops with Cl clusters a link, to be evaluated at any time for a batch of B that may repeat
+    drops.
 
     Rays stand in the order: the direct one, those of the strongest cluster, of the second, of all others; within
-    a cluster sub-cluster by sub-cluster. ``R = 1 + 20 L`` rays have ``P = 1 + 6 + L - 2`` delays.
+    a cluster sub-cluster by sub-cluster. ``Rl = 1 + 20 Cl`` rays have ``P = 1 + 6 + Cl - 2`` delays.
     """
 
-    rays: Tensor  # [D, U, N, S, R] complex amplitudes, of the SNR's square root
-    doppler_hz: Tensor  # [D, U, N, R] float64
-    steering: Tensor  # [D, U, N, P, K] complex, exp(-j 2 pi f tau)
+    rays: Tensor  # [Bd, U, Si, Se, Rl] complex amplitudes, of the SNR's square root
+    doppler_hz: Tensor  # [Bd, U, Si, Rl] float64
+    steering: Tensor  # [Bd, U, Si, P, K] complex, exp(-j 2 pi f tau)
     which: Tensor  # [B] int64, of the D drops
     error: float = 0.0
-    faded: None = None  # all links are there
+    dominant: None = None  # all links are there
 
     @property
     def to_prbs(self) -> Tensor:
-        """Real and imaginary part on each PRB are the coordinates, ``[2K, 2K]``."""
+        """Returns the unit matrix ``[2K, 2K]``: coordinates are real and imaginary part on each PRB."""
         return torch.eye(2 * self.steering.shape[-1], dtype=self.rays.real.dtype, device=self.rays.device)
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
-        """Response of every link at the start of each slot, ``[B, U, T, C * 2K]``: real, then imaginary parts."""
+        """Computes the response of every link at the start of each slot, ``[B, U, T, C * 2K]``: real, then imaginary
+        parts.
+        """
         drops, users, sites, sectors, _ = self.rays.shape
         width = sites * sectors * 2 * self.steering.shape[-1]
         out = self.rays.real.new_empty((drops, users, slots, width))
@@ -66,12 +62,12 @@ class RayFading:
         return out[self.which]
 
     def to(self, device: torch.device, dtype: torch.dtype) -> RayFading:
-        """The same on another device; Doppler shifts stay in float64."""
+        """Moves the fading to another device; Doppler shifts stay in float64."""
         rays, steering = (values.to(device, dtype.to_complex()) for values in (self.rays, self.steering))
         return RayFading(rays, self.doppler_hz.to(device), steering, self.which.to(device), self.error)
 
-    def beside(self, others: Sequence[RayFading]) -> RayFading:
-        """One batch of this one and others, drop after drop."""
+    def stacked_with(self, others: Sequence[RayFading]) -> RayFading:
+        """Stacks this batch and others, drop after drop."""
         parts, which, drops = (self, *others), [], 0
         for part in parts:
             which.append(part.which + drops)
@@ -85,18 +81,18 @@ class RayFading:
         )
 
     def _response(self, drop: int, users: slice, time_s: float) -> Tensor:
-        """Of some users of a drop at one time, complex ``[U, N, S, K]``."""
+        """Of some UEs of a drop at one time, complex ``[U, Si, Se, K]``."""
         turns = self.doppler_hz[drop, users] * time_s
         return path_response(self.rays[drop, users], turns, self.steering[drop, users])
 
 
 def path_response(rays: Tensor, turns: Tensor, steering: Tensor) -> Tensor:
-    """Response of users' links, complex ``[U, N, S, K]``.
+    """Computes the response of UEs' links, complex ``[U, Si, Se, K]``.
 
     Args:
-        rays: amplitudes ``[U, N, S, R]`` in the order of :class:`RayFading`.
-        turns: that each of them has made, ``[U, N, R]`` float64.
-        steering: ``[U, N, P, K]``.
+        rays: amplitudes ``[U, Si, Se, Rl]`` in the order of :class:`RayFading`.
+        turns: that each of them has made, ``[U, Si, Rl]`` float64.
+        steering: ``[U, Si, P, K]``.
     """
     phase = (2.0 * math.pi * (turns - turns.floor())).to(rays.real.dtype)
     turned = rays * torch.polar(torch.ones_like(phase), phase)[:, :, None]
@@ -104,25 +100,25 @@ def path_response(rays: Tensor, turns: Tensor, steering: Tensor) -> Tensor:
 
 
 def path_delays(cluster_delay_s: Tensor, spread_s: Tensor) -> Tensor:
-    """Delays ``[..., P]`` of the paths of links.
+    """Computes the delays ``[..., P]`` of the paths of links.
 
     Args:
-        cluster_delay_s: of the clusters, strongest first, ``[..., L]``.
+        cluster_delay_s: of the clusters, strongest first, ``[..., Cl]``.
         spread_s: c_DS, delay spread within the strong clusters, ``[...]``.
     """
     offset = spread_s[..., None, None] * cluster_delay_s.new_tensor(SUB_CLUSTER_DELAYS)
-    strong = (cluster_delay_s[..., :STRONG, None] + offset).flatten(-2)
-    return torch.cat((torch.zeros_like(strong[..., :1]), strong, cluster_delay_s[..., STRONG:]), -1)
+    strong = (cluster_delay_s[..., :STRONG_CLUSTERS, None] + offset).flatten(-2)
+    return torch.cat((torch.zeros_like(strong[..., :1]), strong, cluster_delay_s[..., STRONG_CLUSTERS:]), -1)
 
 
 def ray_order() -> list[int]:
-    """Rays of a cluster, sub-cluster by sub-cluster."""
+    """Returns the rays of a cluster, sub-cluster by sub-cluster."""
     return [ray for rays in SUB_CLUSTERS for ray in rays]
 
 
 def _paths(rays: Tensor) -> Tensor:
-    """Sum over the rays of each path, ``[..., R]`` to ``[..., P]``."""
-    strong = rays[..., 1 : 1 + STRONG * RAYS].unflatten(-1, (STRONG, RAYS))
+    """Sum over the rays of each path, ``[..., Rl]`` to ``[..., P]``."""
+    strong = rays[..., 1 : 1 + STRONG_CLUSTERS * RAYS].unflatten(-1, (STRONG_CLUSTERS, RAYS))
     parts = [part.sum(-1) for part in strong.split([len(rays) for rays in SUB_CLUSTERS], -1)]
-    weak = rays[..., 1 + STRONG * RAYS :].unflatten(-1, (-1, RAYS)).sum(-1)
+    weak = rays[..., 1 + STRONG_CLUSTERS * RAYS :].unflatten(-1, (-1, RAYS)).sum(-1)
     return torch.cat((rays[..., :1], torch.stack(parts, -1).flatten(-2), weak), -1)

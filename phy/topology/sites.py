@@ -1,5 +1,5 @@
-"""Where the base stations stand: a hexagonal grid of sites with one or three sectors, with or without wrap-around, or
-a hall with base stations under its ceiling.
+"""Computes positions of base stations: a hexagonal grid of sites with one or three sectors, with or without
+wrap-around, or a hall with base stations under its ceiling.
 
 The grid is that of TR 38.901 clause 7.8 and ITU-R M.2412: with three sectors, each boresight points at a
 neighbouring site. A site's own area is the hexagon of all points nearer to it than to another site of the
@@ -32,7 +32,7 @@ _RINGS = {1: 0, 7: 1, 19: 2}  # sites of a full hexagonal cluster: 1, 1 + 6, 1 +
 
 @settings_dataclass(frozen=True, config=STRICT)
 class TopologySettings:
-    """Sites, sectors and heights of the network."""
+    """Holds sites, sectors and heights of the network."""
 
     layout: Literal["hexagonal", "single", "indoor"] = "hexagonal"
     """Hexagonal grid of sites, a single site that knows no others, or a hall of 120 m x 50 m with two rows of six."""
@@ -47,7 +47,7 @@ class TopologySettings:
     wrap_around: bool = True
     """Repeat a cluster of 7 or 19 sites without end, so that no cell lies at an edge."""
     min_distance_m: float = Field(default=35.0, ge=0.0)
-    """Least horizontal distance of a user from his site: 35 for UMa and RMa, 10 for UMi, 0 indoors (clause 7.2)."""
+    """Least horizontal distance of a user from the site: 35 for UMa and RMa, 10 for UMi, 0 indoors (clause 7.2)."""
 
     @model_validator(mode="after")
     def _check_min_distance(self) -> Self:
@@ -66,40 +66,40 @@ class TopologySettings:
 
     @property
     def site_count(self) -> int:
-        """Number of sites that the layout has."""
+        """Returns the number of sites that the layout has."""
         return {"single": 1, "hexagonal": self.sites, "indoor": HALL_SITES[0] * HALL_SITES[1]}[self.layout]
 
 
 @dataclass(frozen=True)
 class Topology:
-    """A network's sites and cells; cell index = site * sectors + sector. Lengths in m, float64."""
+    """Holds a network's sites and cells; cell index = site * sectors + sector. Lengths in m, float64."""
 
-    site_m: Tensor  # [N, 3] positions of the antennas
+    site_m: Tensor  # [Si, 3] positions of the antennas
     cell_site: Tensor  # [C] int64, site of each cell
     azimuth_rad: Tensor  # [C] boresight, anticlockwise from the x axis; 0 (without meaning) for one sector
     shift_m: Tensor  # [W, 2] translations of the cluster's images, the first is zero
     isd_m: float
     sectors: int
-    hall: bool = False  # users are in a hall, not in hexagons
+    hall: bool = False  # UEs are in a hall, not in hexagons
 
     @property
     def omnidirectional(self) -> bool:
-        """Whether the cells radiate alike in all directions, whatever the antenna."""
+        """Returns whether the cells radiate alike in all directions, whatever the antenna."""
         return self.sectors == 1 and not self.hall
 
     @property
     def sites(self) -> int:
-        """Number of sites N."""
+        """Returns the number of sites Si."""
         return len(self.site_m)
 
     @property
     def cells(self) -> int:
-        """Number of cells C."""
+        """Returns the number of cells C."""
         return len(self.cell_site)
 
 
 def build_topology(settings: TopologySettings) -> Topology:
-    """Sites around the origin, the centre one first, then ring by ring anticlockwise."""
+    """Builds sites around the origin, the centre one first, then ring by ring anticlockwise."""
     sites, sectors = settings.site_count, settings.sectors
     hall = settings.layout == "indoor"
     rings = 0 if hall else _RINGS[sites]
@@ -119,14 +119,14 @@ def build_topology(settings: TopologySettings) -> Topology:
 
 
 def displacement(topology: Topology, user_m: Tensor) -> Tensor:
-    """Vector from each site to each user in m, by the image of the site that is horizontally nearest.
+    """Computes the vector from each site to each UE in m, by the image of the site that is horizontally nearest.
 
     Args:
         topology: the network.
         user_m: positions ``[B, U, 3]``; with wrap-around they must lie within the cluster's hexagons.
 
     Returns:
-        ``[B, U, N, 3]``.
+        ``[B, U, Si, 3]``.
     """
     offset = user_m[:, :, None, :] - topology.site_m
     images = offset[..., None, :2] - topology.shift_m

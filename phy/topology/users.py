@@ -1,10 +1,10 @@
-"""Where the users stand, and which of them are indoors.
+"""Draws positions of UEs, uniform over the area of each cell or of the network.
 
-Users are drawn without rejection. A hexagon falls into twelve congruent right triangles around its site, a third of
+UEs are drawn without rejection. A hexagon falls into twelve congruent right triangles around its site, a third of
 it into four. In a triangle with apothem ``a``, cut by a disc of radius ``m`` around the site, the points at angles
 within ``psi`` of the apothem have the area ``(a^2 tan(psi) - m^2 psi) / 2``. A uniform number times the whole area
 gives the angle by Newton's method, a second one the squared distance between ``m^2`` and ``(a / cos(psi))^2``. So the
-users are exactly uniform outside the disc, each from a fixed count of random numbers.
+UEs are exactly uniform outside the disc, each from a fixed count of random numbers.
 """
 
 from __future__ import annotations
@@ -15,24 +15,22 @@ import torch
 from torch import Tensor
 
 from ..random import uniform
-from ..tr38901.pathloss import PathLossModel
 from .sites import HALL_M, HALL_SITES, Topology
 
 _NEWTON_STEPS = 8
-_INDOOR_REACH_M: dict[PathLossModel, float] = {"uma": 25.0, "umi": 25.0, "rma": 10.0, "inh": 0.0, "free_space": 0.0}
 
 
 def place_per_cell(
     keys: Tensor, topology: Topology, per_cell: int, min_distance_m: float, height_m: float
 ) -> tuple[Tensor, Tensor]:
-    """The same number of users in every cell, uniform over the cell's own area, ordered cell by cell.
+    """Draws the same number of UEs in every cell, uniform over the cell's own area, ordered cell by cell.
 
     Args:
         keys: int64 ``[B]``, from :meth:`phy.random.Drops.keys`.
         topology: the network.
-        per_cell: users of each cell.
+        per_cell: UEs of each cell.
         min_distance_m: least horizontal distance from the own site, less than half the inter-site distance.
-        height_m: height of every user.
+        height_m: height of every UE.
 
     Returns:
         Positions in m, float64 ``[B, U, 3]``, and the cell each was drawn in, int64 ``[B, U]``; U = cells * per_cell.
@@ -48,39 +46,13 @@ def place_per_cell(
 def place_uniform(
     keys: Tensor, topology: Topology, users: int, min_distance_m: float, height_m: float
 ) -> tuple[Tensor, Tensor]:
-    """Users uniform over the union of all hexagons: the cells have equal areas, so each user draws a cell first.
+    """Draws UEs uniform over the union of all hexagons: the cells have equal areas, so each UE draws a cell first.
 
-    Arguments, results and errors as for :func:`place_per_cell`, with U = users.
+    Arguments, results and errors as for :func:`place_per_cell`, with U = UEs.
     """
     draws = uniform(keys, (users, 4))
     home = (draws[..., 0] * topology.cells).long()
     return _place(draws, home, topology, min_distance_m, height_m), home
-
-
-def draw_indoor(keys: Tensor, users: int, share: float) -> Tensor:
-    """Which users are indoors, bool ``[B, U]``: each one with probability ``share`` (TR 38.901 Table 7.2-1)."""
-    return uniform(keys, (users,)) < share
-
-
-def indoor_height_m(keys: Tensor, users: int, floors: tuple[int, int], ground_m: float) -> Tensor:
-    """Height of users indoors, ``3 (n_fl - 1) + ground`` in m, ``[B, U]`` (TR 38.901 Table 7.2-1, with ground 1.5 m).
-
-    A user's floor is uniform from 1 to the floors of his building, which are uniform between the two given.
-    """
-    draw = uniform(keys, (users, 2))
-    low, high = floors
-    building = low + torch.floor(draw[..., 0] * (high - low + 1))
-    return ground_m + 3.0 * torch.floor(draw[..., 1] * building)
-
-
-def indoor_distance_m(keys: Tensor, users: int, model: PathLossModel, legacy: bool = False) -> Tensor:
-    """Horizontal distance from the outer wall to an indoor user, d_2D-in in m, ``[B, U]``.
-
-    TR 38.901 clause 7.4.3.1: the smaller of two uniform draws between 0 and 25 m (UMa, UMi) or 10 m (RMa), one value
-    per user; in the legacy model of Table 7.4.3-3 a single one. Free space knows no buildings: 0.
-    """
-    draws = uniform(keys, (users, 2))
-    return _INDOOR_REACH_M[model] * (draws[..., 0] if legacy else draws.amin(dim=-1))
 
 
 def _place(draws: Tensor, home: Tensor, topology: Topology, min_distance_m: float, height_m: float) -> Tensor:
@@ -105,7 +77,7 @@ def _place(draws: Tensor, home: Tensor, topology: Topology, min_distance_m: floa
 
 
 def _in_the_hall(draws: Tensor, home: Tensor, topology: Topology, height_m: float) -> Tensor:
-    """Uniform in the part of the hall that is nearest to the user's site: an equal rectangle for each."""
+    """Uniform in the part of the hall that is nearest to the UE's site: an equal rectangle for each."""
     size = draws.new_tensor([HALL_M[0] / HALL_SITES[0], HALL_M[1] / HALL_SITES[1]])
     index = topology.cell_site[home]
     place = torch.stack((index % HALL_SITES[0], torch.div(index, HALL_SITES[0], rounding_mode="floor")), -1)
@@ -115,7 +87,7 @@ def _in_the_hall(draws: Tensor, home: Tensor, topology: Topology, height_m: floa
 
 
 def _triangles(topology: Topology, draw: Tensor) -> tuple[Tensor, Tensor]:
-    """For each user a triangle of the cell: its apothem's angle from the boresight, and the side on which it lies."""
+    """For each UE a triangle of the cell: its apothem's angle from the boresight, and the side on which it lies."""
     if topology.sectors == 1:  # the six sides of the hexagon, both halves; the "boresight" is the x axis
         apothem_deg = [30.0 + 60.0 * (t // 2) for t in range(12)]
         side = [1.0, -1.0] * 6

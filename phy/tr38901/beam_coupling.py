@@ -1,8 +1,8 @@
-"""Power between every beam of every cell and every beam of every user, summed over the rays of the links.
+"""Computes the power between every beam of every cell and every beam of every UE, summed over the rays of the links.
 
 Each ray has the gain of both ends in its own directions (TR 36.873 equation 8.1-1, RSRP between two beams). Delays,
 powers and departures are those of :mod:`phy.tr38901.coupling_gain`, so that a single beam of the base station and an
-isotropic user give the same gain as there; arrivals follow the draws of :mod:`phy.tr38901.link_clusters`.
+isotropic UE give the same gain as there; arrivals follow the draws of :mod:`phy.tr38901.link_clusters`.
 """
 
 from __future__ import annotations
@@ -18,35 +18,37 @@ from ..antenna.element import polarization_gain
 from ..random import Drops, normal, uniform
 from . import cluster_angles
 from .cluster_directions import LinkStatistics, cluster_directions, direct_ray
-from .large_scale import Air, SiteLinks
-from .lsp_tables import RAYS, State, zod_offset_deg, zsd_log10
+from .large_scale import LargeScaleModel, SiteLinks
+from .lsp_tables import RAYS, PropagationState, zod_offset_deg, zsd_log10
 from .pathloss import Link
-from .rays import ClusterDirections, fold_zenith
+from .rays import ClusterDirections, wrap_zenith
 
-_INDOORS = 2  # column of the state of users indoors
+_INDOORS = 2  # column of the state of UEs indoors
 _GAINS_AT_ONCE = 1 << 20  # of all rays and beams of some links: they stay in the cache
 _SINGLE = torch.float32
 
 
 class Pattern(Protocol):
-    """Linear gain of each beam of an antenna towards directions from its bearing: ``[...]`` twice to ``[..., Q]``."""
+    """Computes the linear gain of each beam of an antenna towards directions from its bearing: ``[...]`` twice to
+    ``[..., Q]``.
+    """
 
     def __call__(self, azimuth_rad: Tensor, zenith_rad: Tensor, /) -> Tensor: ...
 
 
 @dataclass(frozen=True)
-class Ends:
-    """Antennas of both ends."""
+class LinkEnds:
+    """Holds the antennas of both ends."""
 
     base: Pattern
-    boresight_rad: Tensor  # [S] of the sectors of a site
+    boresight_rad: Tensor  # [Se] of the sectors of a site
     user: Pattern
-    bearing_rad: Tensor  # [U] of the users' antennas
+    bearing_rad: Tensor  # [U] of the UEs' antennas
 
 
 @dataclass(frozen=True)
 class _Random:
-    """What is random in the clusters, ``[1, U, N, L, ...]``."""
+    """What is random in the clusters, ``[1, U, Si, Cl, ...]``."""
 
     normals: Tensor  # [..., 6]
     sides: Tensor  # [..., 4]
@@ -57,29 +59,30 @@ class _Random:
 class _Rays:
     """Rays of R links, the direct one last."""
 
-    weight: Tensor  # [R, K] share of what isotropic antennas receive
-    aod: Tensor  # [R, K] and the others
+    weight: Tensor  # [R, Rl] share of what isotropic antennas receive
+    aod: Tensor  # [R, Rl] and the others
     zod: Tensor
     aoa: Tensor
     zoa: Tensor
 
 
-def beam_power(drop: Drops, air: Air, links: SiteLinks, ends: Ends) -> Tensor:
-    """Linear gain ``[U, C, Q, A]`` between beams Q of the cells and beams A of the users, walls and shadowing included.
+def beam_power(drop: Drops, model: LargeScaleModel, links: SiteLinks, ends: LinkEnds) -> Tensor:
+    """Computes the linear gain ``[U, C, Q, Qu]`` between beams Q of the cells and beams Qu of the UEs, walls and
+    shadowing included.
 
     Args:
         drop: one drop.
-        air: of that drop, with clusters; the polarization of its plan's antenna is that of the cells' ports.
+        model: of that drop, with clusters; the polarization of its plan's antenna is that of the cells' ports.
         links: of :func:`phy.tr38901.large_scale.site_links`.
         ends: antennas of both ends.
     """
-    random = _draw(drop, air, links)
+    random = _draw(drop, model, links)
     users, sites = links.power.shape[1:]
     found: Tensor | None = None
-    for number, state in enumerate(air.plan.states):
+    for number, state in enumerate(model.plan.propagation_states):
         rows = (links.column == number).nonzero(as_tuple=True)
         for part in zip(*(index.split(_rows_at_once(state, ends)) for index in rows), strict=True):
-            power = _between(_rays(air, links, random, part, number), ends, part[1])
+            power = _between(_rays(model, links, random, part, number), ends, part[1])
             power = power.double() * links.power[part][:, None, None, None]
             if found is None:
                 found = power.new_zeros(users, sites, *power.shape[1:])
@@ -88,34 +91,34 @@ def beam_power(drop: Drops, air: Air, links: SiteLinks, ends: Ends) -> Tensor:
     return found.flatten(1, 2)
 
 
-def _rows_at_once(state: State, ends: Ends) -> int:
+def _rows_at_once(state: PropagationState, ends: LinkEnds) -> int:
     one = torch.zeros(1)
     beams = ends.base(one, one).shape[-1] * len(ends.boresight_rad) + ends.user(one, one).shape[-1]
     return max(1, _GAINS_AT_ONCE // (beams * state.clusters * RAYS))
 
 
-def _draw(drop: Drops, air: Air, links: SiteLinks) -> _Random:
+def _draw(drop: Drops, model: LargeScaleModel, links: SiteLinks) -> _Random:
     departure = links.draws.normal.double()
     shape = tuple(departure.shape[1:4])
     arrival = normal(drop.keys("mimo/arrival"), (*shape, 2))
     side = uniform(drop.keys("mimo/sides"), (*shape, 4))
     pairing = uniform(drop.keys("beams/pairing"), (*shape, 3))
-    if air.plan.sums_rays:
+    if model.plan.sums_rays:
         side = torch.cat((links.draws.uniform[..., :2], side[..., 2:]), -1)
         pairing = torch.cat((links.draws.uniform[..., 2:], pairing[..., 1:]), -1)
     signs = torch.where(side < 0.5, 1.0, -1.0).double()
     return _Random(torch.cat((departure, arrival), -1), signs, pairing)
 
 
-def _rays(air: Air, links: SiteLinks, random: _Random, rows: tuple[Tensor, ...], column: int) -> _Rays:
+def _rays(model: LargeScaleModel, links: SiteLinks, random: _Random, rows: tuple[Tensor, ...], column: int) -> _Rays:
     """Of links that are all in one state: twenty of each cluster, and the direct one."""
-    state = air.plan.states[column]
-    statistics = _statistics(air, links, rows, column)
+    state = model.plan.propagation_states[column]
+    statistics = _statistics(model, links, rows, column)
     indoor = column == _INDOORS
     made = cluster_directions(state, statistics, random.normals[rows], random.sides[rows], indoor=indoor)
     count = state.clusters
     line = direct_ray(state, statistics)
-    scattered, direct = polarization_gain(air.plan.antenna, state.xpr_db)
+    scattered, direct = polarization_gain(model.plan.antenna, state.xpr_db)
     share = made.power[:, :count] * (scattered / (1.0 + line.k_factor) / RAYS)[:, None]
     weight = torch.cat((share.repeat_interleave(RAYS, 1), (direct * line.k_factor / (1.0 + line.k_factor))[:, None]), 1)
     turned = _around(state, made, statistics.median_zsd_deg, random.pairing[rows][:, :count])
@@ -124,7 +127,7 @@ def _rays(air: Air, links: SiteLinks, random: _Random, rows: tuple[Tensor, ...],
     return _Rays(weight.to(_SINGLE), *every)
 
 
-def _around(state: State, made: ClusterDirections, median_zsd_deg: Tensor, pairing: Tensor) -> list[Tensor]:
+def _around(state: PropagationState, made: ClusterDirections, median_zsd_deg: Tensor, pairing: Tensor) -> list[Tensor]:
     """Directions of the rays around those of their clusters, ``[R, clusters * 20]`` each: AOD, ZOD, AOA, ZOA."""
     count = state.clusters
     asd, asa, zsa = (math.radians(spread) for spread in state.cluster_spread_deg)
@@ -135,24 +138,24 @@ def _around(state: State, made: ClusterDirections, median_zsd_deg: Tensor, pairi
     def near(centre: Tensor, offsets: Tensor) -> Tensor:
         return centre[:, :count, None] + offsets
 
-    aod, zod = near(made.aod, asd * offset), fold_zenith(near(made.zod, zsd * paired[0]))
-    aoa, zoa = near(made.aoa, asa * paired[1]), fold_zenith(near(made.zoa, zsa * paired[2]))
+    aod, zod = near(made.aod, asd * offset), wrap_zenith(near(made.zod, zsd * paired[0]))
+    aoa, zoa = near(made.aoa, asa * paired[1]), wrap_zenith(near(made.zoa, zsa * paired[2]))
     return [rays.flatten(1) for rays in (aod, zod, aoa, zoa)]
 
 
-def _between(rays: _Rays, ends: Ends, user: Tensor) -> Tensor:
-    """``[R, S, Q, A]``, float32: sums over rays."""
+def _between(rays: _Rays, ends: LinkEnds, user: Tensor) -> Tensor:
+    """``[R, Se, Q, Qu]``, float32: sums over rays."""
     boresight = ends.boresight_rad.to(_SINGLE)[:, None]
     zenith = rays.zod[:, None].expand(-1, len(boresight), -1)
-    sent = ends.base(rays.aod[:, None] - boresight, zenith) * rays.weight[:, None, :, None]  # [R, S, K, Q]
-    heard = ends.user(rays.aoa - ends.bearing_rad.to(_SINGLE)[user][:, None], rays.zoa)  # [R, K, A]
+    sent = ends.base(rays.aod[:, None] - boresight, zenith) * rays.weight[:, None, :, None]  # [R, Se, Rl, Q]
+    heard = ends.user(rays.aoa - ends.bearing_rad.to(_SINGLE)[user][:, None], rays.zoa)  # [R, Rl, Qu]
     sectors, beams = sent.shape[1], sent.shape[3]
     found: Tensor = torch.bmm(sent.transpose(2, 3).flatten(1, 2), heard)
     return found.view(-1, sectors, beams, heard.shape[-1])
 
 
-def _statistics(air: Air, links: SiteLinks, rows: tuple[Tensor, ...], column: int) -> LinkStatistics:
-    propagation, geometry = air.plan.propagation, links.geometry
+def _statistics(model: LargeScaleModel, links: SiteLinks, rows: tuple[Tensor, ...], column: int) -> LinkStatistics:
+    propagation, geometry = model.plan.propagation, links.geometry
     link = geometry.link
     base, environment = (torch.as_tensor(x)[rows] for x in (link.bs_height_m, link.environment_height_m))
     link = Link(link.distance_2d_m[rows], base, link.ue_height_m[rows], link.carrier_hz, environment)

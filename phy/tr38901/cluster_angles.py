@@ -1,8 +1,8 @@
-"""Clusters and rays of links: delays, powers, directions of departure, and what an antenna makes of them.
+"""Computes clusters and rays of links: delays, powers, directions of departure, and the gain of an antenna over them.
 
-TR 38.901 clause 7.5, steps 5 to 9. The arrays of this file have one row for each link, all of one state, with L
+TR 38.901 clause 7.5, steps 5 to 9. The arrays of this file have one row for each link, all of one state, with Cl
 clusters of 20 rays. Whatever is random enters as normal numbers, which the caller takes from fields over the plane,
-so that a link's clusters follow its user; the numbers of a cluster belong to its rank in delay, not to its identity,
+so that a link's clusters follow its UE; the numbers of a cluster belong to its rank in delay, not to its identity,
 and delays that cross do not make the rays jump. Clusters 25 dB below the strongest are kept (the standard drops them
 to save time).
 """
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..antenna.element import SectorAntennaSettings, gain_db
 from ..random import uniform
-from .lsp_tables import RAYS, State
+from .lsp_tables import RAYS, PropagationState
 
 DRAWS = 4
 """Normal numbers of a cluster: delay, shadowing, and the jitter of its azimuth and zenith angle of departure."""
@@ -32,15 +32,15 @@ _SINGLE = torch.float32
 
 @dataclass(frozen=True)
 class Clusters:
-    """Delays and powers of the scattered rays of some links."""
+    """Holds delays and powers of the scattered rays of some links."""
 
-    delay_s: Tensor  # [R, L]
-    power: Tensor  # [R, L], of unit sum; zero beyond the state's number of clusters
+    delay_s: Tensor  # [R, Cl]
+    power: Tensor  # [R, Cl], of unit sum; zero beyond the state's number of clusters
 
 
 @dataclass(frozen=True)
-class Spreads:
-    """What the directions of departure of some links follow from, in degrees, ``[R]`` each."""
+class AngularSpreads:
+    """Holds the parameters of the directions of departure of some links, in degrees, ``[R]`` each."""
 
     azimuth: Tensor  # ASD
     zenith: Tensor  # ZSD
@@ -51,15 +51,17 @@ class Spreads:
     k_db: Tensor | None  # of links in line of sight
 
 
-def clusters(state: State, delay_spread_s: Tensor, k_db: Tensor | None, draws: Tensor, most: int) -> Clusters:
-    """Delays ascending from zero and powers (equations 7.5-1 to 7.5-6).
+def clusters(
+    state: PropagationState, delay_spread_s: Tensor, k_db: Tensor | None, draws: Tensor, most: int
+) -> Clusters:
+    """Computes delays ascending from zero and powers (equations 7.5-1 to 7.5-6).
 
     Args:
         state: of all the links.
         delay_spread_s: ``[R]``.
         k_db: ``[R]`` of links in line of sight, whose delays are scaled; None for all others.
-        draws: normal numbers ``[R, L, 2]`` for delay and shadowing.
-        most: size L of the result, at least the state's number of clusters.
+        draws: normal numbers ``[R, Cl, 2]`` for delay and shadowing.
+        most: size Cl of the result, at least the state's number of clusters.
     """
     count, r = state.clusters, state.delay_scaling
     scale = (r * delay_spread_s)[:, None]
@@ -76,19 +78,21 @@ def clusters(state: State, delay_spread_s: Tensor, k_db: Tensor | None, draws: T
 
 
 def los_delay_scaling(k_db: Tensor) -> Tensor:
-    """Divisor of the delays of links in line of sight with K-factor K in dB (equation 7.5-3)."""
+    """Computes the divisor of the delays of links in line of sight with K-factor K in dB (equation 7.5-3)."""
     return (0.7705 - 0.0433 * k_db + 0.0002 * k_db**2 + 0.000017 * k_db**3).clamp(min=0.1)
 
 
-def departures_deg(state: State, power: Tensor, spreads: Spreads, draws: Tensor, side: Tensor) -> tuple[Tensor, Tensor]:
-    """Azimuth and zenith angle of each cluster in degrees, ``[R, L]`` each (equations 7.5-9 to 7.5-19).
+def cluster_angles_deg(
+    state: PropagationState, power: Tensor, spreads: AngularSpreads, draws: Tensor, side: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Computes azimuth and zenith angle of each cluster in degrees, ``[R, Cl]`` each (equations 7.5-9 to 7.5-19).
 
     Args:
         state: of all the links.
-        power: of the clusters ``[R, L]``, without the direct ray.
+        power: of the clusters ``[R, Cl]``, without the direct ray.
         spreads: of the links.
-        draws: normal numbers ``[R, L, 2]`` for azimuth and zenith.
-        side: 1 or -1 for each cluster's azimuth and zenith ``[R, L, 2]``.
+        draws: normal numbers ``[R, Cl, 2]`` for azimuth and zenith.
+        side: 1 or -1 for each cluster's azimuth and zenith ``[R, Cl, 2]``.
     """
     azimuth_scale, zenith_scale = (torch.full_like(spreads.azimuth, c) for c in state.angle_scaling)
     if spreads.k_db is not None:
@@ -111,16 +115,21 @@ def departures_deg(state: State, power: Tensor, spreads: Spreads, draws: Tensor,
 
 
 def mean_gains(
-    state: State, antenna: SectorAntennaSettings, boresight_rad: Tensor, spreads: Spreads, angles: tuple[Tensor, ...]
+    state: PropagationState,
+    antenna: SectorAntennaSettings,
+    boresight_rad: Tensor,
+    spreads: AngularSpreads,
+    angles: tuple[Tensor, ...],
 ) -> Tensor:
-    """Mean gain of each sector's antenna over the 20 rays of each cluster, linear, float64 ``[R, S, L]``.
+    """Computes the mean gain of each sector's antenna over the 20 rays of each cluster, linear, float64
+    ``[R, Se, Cl]``.
 
     Args:
         state: of all the links.
         antenna: of the sectors.
-        boresight_rad: ``[S]``.
+        boresight_rad: ``[Se]``.
         spreads: of the links.
-        angles: of the clusters in degrees and the pairing of their rays: azimuth, zenith, integers, ``[R, L]`` each.
+        angles: of the clusters in degrees and the pairing of their rays: azimuth, zenith, integers, ``[R, Cl]`` each.
     """
     rows = max(1, _RAYS_AT_ONCE // (len(boresight_rad) * angles[0].shape[1] * RAYS))
     parts = zip(*(part.split(rows) for part in (*angles, spreads.median_zenith)), strict=True)
@@ -128,7 +137,7 @@ def mean_gains(
 
 
 def _mean_gains(
-    state: State,
+    state: PropagationState,
     antenna: SectorAntennaSettings,
     boresight_rad: Tensor,
     azimuth: Tensor,
@@ -147,7 +156,7 @@ def _mean_gains(
 
 @functools.cache
 def ray_offsets() -> Tensor:
-    """Offsets of a cluster's rays for a spread of one degree, Table 7.5-3, ``[20]``."""
+    """Returns the offsets of a cluster's rays for a spread of one degree, Table 7.5-3, ``[20]``."""
     half = torch.tensor(_OFFSETS, dtype=torch.float64)
     return torch.stack((half, -half), 1).flatten()
 
@@ -160,12 +169,14 @@ def _pairings() -> Tensor:
 
 
 def pairing_index(draw: Tensor) -> Tensor:
-    """Which pairing a uniform number means."""
+    """Computes the index of the pairing that a uniform number stands for."""
     return (draw * _COUPLINGS).long()
 
 
 def paired_offsets(draw: Tensor) -> Tensor:
-    """Offsets of a cluster's rays in the random order that a uniform number ``[...]`` means, ``[..., 20]``."""
+    """Returns the offsets of a cluster's rays in the random order that a uniform number ``[...]`` stands for,
+    ``[..., 20]``.
+    """
     return _pairings()[pairing_index(draw)]
 
 

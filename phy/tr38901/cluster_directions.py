@@ -1,4 +1,5 @@
-"""Clusters of links at both ends from their large-scale parameters: TR 38.901 clause 7.5, steps 5 to 7, for matrices.
+"""Computes clusters of links at both ends from their large-scale parameters, for matrices (TR 38.901 clause 7.5, steps
+5 to 7).
 
 The delays, powers and departures are those of :mod:`phy.tr38901.cluster_angles`; arrivals follow the same equations
 with the spreads of the arrival angles.
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from . import cluster_angles
-from .lsp_tables import NAMES, State
+from .lsp_tables import NAMES, PropagationState
 from .rays import ClusterDirections, ClusterSpreads, DirectRay
 
 DRAWS = 6
@@ -25,7 +26,7 @@ SIDES = 4
 
 @dataclass(frozen=True)
 class LinkStatistics:
-    """What the clusters of R links of one state follow from."""
+    """Holds the parameters of the clusters of R links of one state."""
 
     values: Tensor  # [R, 7] parameters in the order of phy.tr38901.lsp_tables.NAMES
     median_zsd_deg: Tensor  # [R] 10 ** mean of log10 ZSD
@@ -35,14 +36,14 @@ class LinkStatistics:
     distance_m: Tensor  # [R]
 
 
-def direct_ray(state: State, links: LinkStatistics) -> DirectRay:
-    """The direct rays; they arrive from where the base station is."""
+def direct_ray(state: PropagationState, links: LinkStatistics) -> DirectRay:
+    """Computes the direct rays, which arrive from the direction of the base station."""
     k = 10.0 ** (links.values[:, NAMES.index("K")] / 10.0) if state.k_db else torch.zeros_like(links.aod)
     return DirectRay(k, links.aod, links.zod, links.aod + math.pi, math.pi - links.zod, links.distance_m)
 
 
-def cluster_spreads(state: State, links: LinkStatistics) -> ClusterSpreads:
-    """How rays spread within the clusters of these links."""
+def cluster_spreads(state: PropagationState, links: LinkStatistics) -> ClusterSpreads:
+    """Computes how rays spread within the clusters of links."""
     like = torch.ones_like(links.aod)
     asd, asa, zsa = state.cluster_spread_deg
     mean, sigma = state.xpr_db
@@ -50,19 +51,19 @@ def cluster_spreads(state: State, links: LinkStatistics) -> ClusterSpreads:
 
 
 def cluster_directions(
-    state: State, links: LinkStatistics, normals: Tensor, sides: Tensor, indoor: bool = False
+    state: PropagationState, links: LinkStatistics, normals: Tensor, sides: Tensor, indoor: bool = False
 ) -> ClusterDirections:
-    """Delays, powers and directions of the clusters.
+    """Computes delays, powers and directions of the clusters.
 
     Args:
         state: of all the links.
         links: R of them.
         normals: normal numbers ``[R, L, DRAWS]`` with L at least the state's number of clusters.
         sides: 1 or -1, ``[R, L, SIDES]``.
-        indoor: rays arrive around the horizontal, as they do at users indoors (equation 7.5-16).
+        indoor: rays arrive around the horizontal, as they do at UEs indoors (equation 7.5-16).
 
     Returns:
-        ``[R, L]`` each; clusters beyond the state's number have no power.
+        ``[R, Cl]`` each; clusters beyond the state's number have no power.
     """
     most, count = normals.shape[1], state.clusters
     spread = {name: 10.0 ** links.values[:, NAMES.index(name)] for name in ("DS", "ASD", "ASA", "ZSD", "ZSA")}
@@ -77,9 +78,11 @@ def cluster_directions(
     )
     found: list[Tensor] = []
     for end, (azimuth, zenith, los_azimuth, los_zenith, offset) in enumerate(ends):
-        of_end = cluster_angles.Spreads(azimuth, zenith, links.median_zsd_deg, los_azimuth, los_zenith, offset, k_db)
+        of_end = cluster_angles.AngularSpreads(
+            azimuth, zenith, links.median_zsd_deg, los_azimuth, los_zenith, offset, k_db
+        )
         jitter = normals[:, :count, 2 + 2 * end : 4 + 2 * end]
         side = sides[:, :count, 2 * end : 2 + 2 * end]
-        found += cluster_angles.departures_deg(state, power, of_end, jitter, side)
+        found += cluster_angles.cluster_angles_deg(state, power, of_end, jitter, side)
     aod, zod, aoa, zoa = (torch.nn.functional.pad(torch.deg2rad(angle), (0, most - count)) for angle in found)
     return ClusterDirections(made.delay_s, made.power, aod, zod, aoa, zoa)

@@ -1,6 +1,6 @@
-"""MIMO channel matrices of chosen links from their rays, TR 38.901 clause 7.5, step 11.
+"""Computes MIMO channel matrices of chosen links from their rays (TR 38.901 clause 7.5, step 11).
 
-The channel between all ports of all links is too big to hold: 570 users x 57 cells x 50 PRBs x 4 x 32 ports are
+The channel between all ports of all links is too big to hold: 570 UEs x 57 cells x 50 PRBs x 4 x 32 ports are
 1.7 GB in single precision. So rays are kept as angles, and matrices are made for the links that are asked for: pick
 the links (:meth:`MimoRays.pick`), apply the panels once (:func:`steer`), evaluate at PRBs and times
 (:meth:`SteeredRays.response`). The leading axes ``...`` of all tensors are those of the links, in any number.
@@ -16,28 +16,24 @@ from torch import Tensor
 
 from ..antenna.panel import PanelSettings, port_fields, unit_vector
 from ..units import SPEED_OF_LIGHT_MPS
-
-# Rays of a strong cluster that make up each of its three sub-clusters, and their delays (TR 38.901 Table 7.5-5).
-_SUB_CLUSTERS = ((0, 1, 2, 3, 4, 5, 6, 7, 18, 19), (8, 9, 10, 11, 16, 17), (12, 13, 14, 15))
-_SUB_CLUSTER_DELAYS = (0.0, 1.28, 2.56)
-_SUB_CLUSTER_RAYS = 20
+from .lsp_tables import RAYS, STRONG_CLUSTERS, SUB_CLUSTER_DELAYS, SUB_CLUSTERS
 
 
 @dataclass(frozen=True)
 class MimoRays:
-    """Rays of links in N clusters of M, downlink: they depart at the base station and arrive at the UE.
+    """Holds the rays of links in Cl clusters of Ra, downlink: they depart at the base station and arrive at the UE.
 
     Angles in rad and global axes. The rays of a link sum up to unit power; the direct ray is beside them.
     """
 
-    delay_s: Tensor  # [..., N] after the direct ray
-    power: Tensor  # [..., N, M] of each ray, unit sum over N and M; 0 for a ray that is not there
-    aod: Tensor  # [..., N, M] azimuth of departure
-    zod: Tensor  # [..., N, M] zenith of departure
-    aoa: Tensor  # [..., N, M] azimuth of arrival, the direction from which the ray comes
-    zoa: Tensor  # [..., N, M] zenith of arrival
-    xpr: Tensor  # [..., N, M] cross-polarization power ratio, linear
-    phases: Tensor  # [..., N, M, 2, 2] rad: theta-theta, theta-phi; phi-theta, phi-phi
+    delay_s: Tensor  # [..., Cl] after the direct ray
+    power: Tensor  # [..., Cl, Ra] of each ray, unit sum over both; 0 for a ray that is not there
+    aod: Tensor  # [..., Cl, Ra] azimuth of departure
+    zod: Tensor  # [..., Cl, Ra] zenith of departure
+    aoa: Tensor  # [..., Cl, Ra] azimuth of arrival, the direction from which the ray comes
+    zoa: Tensor  # [..., Cl, Ra] zenith of arrival
+    xpr: Tensor  # [..., Cl, Ra] cross-polarization power ratio, linear
+    phases: Tensor  # [..., Cl, Ra, 2, 2] rad: theta-theta, theta-phi; phi-theta, phi-phi
     k_factor: Tensor  # [...] linear, 0 without a direct ray
     los_aod: Tensor  # [...]
     los_zod: Tensor  # [...]
@@ -46,25 +42,27 @@ class MimoRays:
     distance_m: Tensor  # [...] length of the direct ray
 
     def pick(self, *index: Tensor) -> MimoRays:
-        """The rays of some links: ``rays.pick(drop, user, cell)`` with int64 indices of one shape."""
+        """Selects the rays of some links: ``rays.pick(drop, user, cell)`` with int64 indices of one shape."""
         return MimoRays(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
 
 
 @dataclass(frozen=True)
 class SteeredRays:
-    """Rays as the ports of two panels see them."""
+    """Holds rays through the ports of two panels."""
 
-    rx: Tensor  # [..., N, Nr, 2M] fields of the receiving ports, times the ray's amplitude
-    tx: Tensor  # [..., N, 2M, Nt] fields of the transmitting ports behind the polarization matrix
-    doppler_hz: Tensor  # [..., N, M] float64
-    delay_s: Tensor  # [..., N]
+    rx: Tensor  # [..., Cl, Nr, 2Ra] fields of the receiving ports, times the ray's amplitude
+    tx: Tensor  # [..., Cl, 2Ra, Nt] fields of the transmitting ports behind the polarization matrix
+    doppler_hz: Tensor  # [..., Cl, Ra] float64
+    delay_s: Tensor  # [..., Cl]
 
     def taps(self, time_s: Tensor) -> Tensor:
-        """Coefficients of the clusters at times ``[T]``, ``[..., N, T, Nr, Nt]`` (TR 38.901 equation 7.5-22)."""
+        """Computes coefficients of the clusters at times ``[T]``, ``[..., Cl, T, Nr, Nt]`` (TR 38.901
+        equation 7.5-22).
+        """
         return self.turned(self.doppler_hz[..., None, :] * time_s[:, None])
 
     def turned(self, turns: Tensor) -> Tensor:
-        """The same after so many turns of each ray, ``[..., N, T, M]`` float64."""
+        """Computes coefficients of the clusters after turns ``[..., Cl, T, Ra]``, float64, of each ray."""
         phase = 2.0 * math.pi * (turns - turns.floor())
         rotating = torch.complex(phase.cos(), phase.sin()).to(self.rx.dtype).repeat_interleave(2, -1)
         left = self.rx[..., None, :, :] * rotating[..., None, :]
@@ -72,7 +70,7 @@ class SteeredRays:
         return product
 
     def response(self, frequency_hz: Tensor, time_s: Tensor) -> Tensor:
-        """Channel matrices ``H``, so that ``y = H x``, complex ``[..., T, K, Nr, Nt]``.
+        """Computes channel matrices ``H``, so that ``y = H x``, complex ``[..., T, K, Nr, Nt]``.
 
         Args:
             frequency_hz: ``[K]`` relative to the carrier, for example of the PRBs asked for.
@@ -87,15 +85,17 @@ class SteeredRays:
 
 
 @dataclass(frozen=True)
-class End:
-    """One end of the links: its panel and how that is turned."""
+class LinkEnd:
+    """Holds one end of the links: its panel and the orientation of that."""
 
     panel: PanelSettings
     orientation_rad: Tensor  # [..., 3], see phy.antenna.panel
 
 
-def steer(rays: MimoRays, base: End, ue: End, velocity_mps: Tensor, carrier_hz: float, gain: Tensor) -> SteeredRays:
-    """Apply the panels of both ends to rays: all of the channel matrix that does not depend on frequency and time.
+def steer(
+    rays: MimoRays, base: LinkEnd, ue: LinkEnd, velocity_mps: Tensor, carrier_hz: float, gain: Tensor
+) -> SteeredRays:
+    """Applies the panels of both ends to rays: all of the channel matrix that does not depend on frequency and time.
 
     TR 38.901 equations 7.5-22 (scattered rays), 7.5-29 (direct ray) and 7.5-30 (both, by the K-factor). The direct ray
     becomes one cluster more, without delay and with one ray.
@@ -103,8 +103,8 @@ def steer(rays: MimoRays, base: End, ue: End, velocity_mps: Tensor, carrier_hz: 
     Args:
         rays: of the links ``[...]``.
         base: panel of the base station, orientation ``[..., 3]``.
-        ue: panel of the user, orientation ``[..., 3]``.
-        velocity_mps: of the user ``[..., 3]``.
+        ue: panel of the UE, orientation ``[..., 3]``.
+        velocity_mps: of the UE ``[..., 3]``.
         carrier_hz: carrier frequency.
         gain: ``[...]`` mean power of the links between isotropic antennas, for example their SNR.
     """
@@ -125,7 +125,8 @@ def steer(rays: MimoRays, base: End, ue: End, velocity_mps: Tensor, carrier_hz: 
 
 
 def with_sub_clusters(rays: MimoRays, cluster_delay_spread_s: Tensor) -> MimoRays:
-    """Split the two strongest clusters into three sub-clusters each: N + 4 clusters (TR 38.901 Table 7.5-5).
+    """Splits the two strongest clusters into three sub-clusters each, which makes Cl + 4 clusters (TR 38.901 Table
+    7.5-5).
 
     Args:
         rays: in clusters of 20.
@@ -135,18 +136,18 @@ def with_sub_clusters(rays: MimoRays, cluster_delay_spread_s: Tensor) -> MimoRay
         ValueError: clusters of another size, for which the standard names no sub-clusters.
     """
     size = rays.power.shape[-1]
-    if size != _SUB_CLUSTER_RAYS:
+    if size != RAYS:
         raise ValueError(
-            f"sub-clusters are defined for clusters of {_SUB_CLUSTER_RAYS} rays (TR 38.901 Table 7.5-5), "
-            f"but these have {size}; draw {_SUB_CLUSTER_RAYS}, or do without sub-clusters"
+            f"sub-clusters are defined for clusters of {RAYS} rays (TR 38.901 Table 7.5-5), "
+            f"but these have {size}; draw {RAYS}, or do without sub-clusters"
         )
     member = torch.zeros((3, size), dtype=rays.power.dtype, device=rays.power.device)
-    for row, group in enumerate(_SUB_CLUSTERS):
+    for row, group in enumerate(SUB_CLUSTERS):
         member[row, list(group)] = 1.0
     order = split_order(rays)
-    strong = order[..., -2:]
+    strong = order[..., -STRONG_CLUSTERS:]
     part = _parts(rays.delay_s, strong)
-    offset = torch.tensor(_SUB_CLUSTER_DELAYS, dtype=rays.delay_s.dtype, device=strong.device)[part.clamp(min=0)]
+    offset = torch.tensor(SUB_CLUSTER_DELAYS, dtype=rays.delay_s.dtype, device=strong.device)[part.clamp(min=0)]
     spread = cluster_delay_spread_s[..., None] * offset
     whole = torch.ones_like(member[:1])
     weight = torch.cat((member, whole))[part]  # part -1 is the whole cluster
@@ -160,21 +161,23 @@ def with_sub_clusters(rays: MimoRays, cluster_delay_spread_s: Tensor) -> MimoRay
 
 
 def split_order(rays: MimoRays) -> Tensor:
-    """Which cluster each of the N + 4 comes from that :func:`with_sub_clusters` makes, int64 ``[..., N + 4]``."""
-    strong = rays.power.sum(-1).topk(2, -1).indices
+    """Computes which cluster each of the Cl + 4 comes from that :func:`with_sub_clusters` makes, int64
+    ``[..., Cl + 4]``.
+    """
+    strong = rays.power.sum(-1).topk(STRONG_CLUSTERS, -1).indices
     order = torch.cat((torch.arange(rays.power.shape[-2], device=strong.device).expand(rays.delay_s.shape), strong), -1)
     return torch.cat((order, strong), -1)
 
 
 def _parts(delay: Tensor, strong: Tensor) -> Tensor:
-    """Which sub-cluster each of the N + 4 clusters is, int64: -1 for those that stay whole."""
+    """Which sub-cluster each of the Cl + 4 clusters is, int64: -1 for those that stay whole."""
     first = torch.full_like(delay, -1, dtype=torch.int64).scatter(-1, strong, 0)
     more = [torch.full_like(strong, part) for part in (1, 2)]
     return torch.cat((first, *more), -1)
 
 
-def _steer(rays: MimoRays, base: End, ue: End, wave_velocity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Fields ``[..., N, M, Nr, 2]``, polarization times fields ``[..., N, M, 2, Nt]``, Doppler ``[..., N, M]``."""
+def _steer(rays: MimoRays, base: LinkEnd, ue: LinkEnd, wave_velocity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Fields ``[..., Cl, Ra, Nr, 2]``, polarization times fields ``[..., Cl, Ra, 2, Nt]``, Doppler shifts."""
     over_rays = (..., None, None, slice(None))
     left = port_fields(ue.panel, ue.orientation_rad[over_rays], rays.aoa, rays.zoa)
     depart = port_fields(base.panel, base.orientation_rad[over_rays], rays.aod, rays.zod)
@@ -198,10 +201,10 @@ def _direct(rays: MimoRays, carrier_hz: float) -> MimoRays:
 
 
 def _columns(left: Tensor) -> Tensor:
-    """``[..., M, Nr, 2]`` as ``[..., Nr, 2M]``."""
+    """``[..., Ra, Nr, 2]`` as ``[..., Nr, 2Ra]``."""
     return left.movedim(-2, -3).flatten(-2)
 
 
 def _rows(right: Tensor) -> Tensor:
-    """``[..., M, 2, Nt]`` as ``[..., 2M, Nt]``."""
+    """``[..., Ra, 2, Nt]`` as ``[..., 2Ra, Nt]``."""
     return right.flatten(-3, -2)

@@ -1,4 +1,4 @@
-"""From clusters to the power that each cell's antenna sends along them, summed over the states that a link is in."""
+"""Computes the power that each cell's antenna sends along clusters, summed over the states that a link is in."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from torch import Tensor
 
 from ..antenna.element import SectorAntennaSettings, gain_db, polarization_gain
 from . import cluster_angles
-from .large_scale_plan import AirPlan, Geometry
-from .lsp_tables import NAMES, State, zod_offset_deg, zsd_log10
+from .large_scale_plan import Geometry, LargeScalePlan
+from .lsp_tables import NAMES, PropagationState, zod_offset_deg, zsd_log10
 from .pathloss import Link
 
 K, DS, ASD, ZSD = (NAMES.index(name) for name in ("K", "DS", "ASD", "ZSD"))
 
 
 @dataclass(frozen=True)
-class Draws:
-    """What is random in the clusters of all links."""
+class ClusterDraws:
+    """Holds the random numbers of the clusters of all links."""
 
-    normal: Tensor  # [B, U, N, L, 4] delay, shadowing, azimuth, zenith
-    uniform: Tensor  # [B, U, N, L, 3] sides of azimuth and zenith, pairing of the rays; L = 0 where no rays are summed
+    normal: Tensor  # [B, U, Si, Cl, 4] delay, shadowing, azimuth, zenith
+    uniform: Tensor  # [B, U, Si, Cl, 3] sides of azimuth, zenith; pairing of the rays; Cl = 0 where none are summed
 
 
 @dataclass(frozen=True)
-class Rays:
-    """Power of links as it arrives, over what isotropic antennas would receive without any loss."""
+class RayPower:
+    """Holds the received power of links, relative to isotropic antennas without any loss."""
 
-    scattered: Tensor  # [B, U, N, S, L]
-    direct: Tensor  # [B, U, N, S]
-    delay_s: Tensor  # [B, U, N, L] of the clusters in the state that contributes most
+    scattered: Tensor  # [B, U, Si, Se, Cl]
+    direct: Tensor  # [B, U, Si, Se]
+    delay_s: Tensor  # [B, U, Si, Cl] of the clusters in the state that contributes most
 
 
 @dataclass(frozen=True)
 class _Links:
     """Links that are, at least in part, in one state; R of them, one row each."""
 
-    rows: tuple[Tensor, ...]  # drop, user and site of each
-    state: State
+    rows: tuple[Tensor, ...]  # drop, UE and site of each
+    state: PropagationState
     share: Tensor  # [R] share of line of sight of the outdoor part, in the eyes of this state
     values: Tensor  # [R, 7] its parameters
     power: Tensor  # [R] what the state carries
@@ -51,28 +51,32 @@ class _Links:
 
     @property
     def k(self) -> Tensor:
-        """The same, linear; 0 without line of sight."""
+        """K-factor, linear; 0 without line of sight."""
         return torch.zeros_like(self.power) if self.k_db is None else torch.pow(10.0, self.k_db / 10.0)
 
 
 def sum_rays(
-    plan: AirPlan, geometry: Geometry, draws: Draws | None, values: tuple[Tensor, ...], power: tuple[Tensor, ...]
-) -> Rays:
-    """Power of every link: the clusters with the mean gain over their rays, and the direct ray.
+    plan: LargeScalePlan,
+    geometry: Geometry,
+    draws: ClusterDraws | None,
+    values: tuple[Tensor, ...],
+    power: tuple[Tensor, ...],
+) -> RayPower:
+    """Computes the power of every link: the clusters with the mean gain over their rays, and the direct ray.
 
     Args:
         plan: antennas and states.
         geometry: of the links.
-        draws: None where nobody asks for clusters.
-        values: parameters of the links in each state, ``[B, U, N, 7]``.
-        power: what each state carries between isotropic antennas, ``[B, U, N]``; 0 where a link is not in it.
+        draws: None where clusters are not needed.
+        values: parameters of the links in each state, ``[B, U, Si, 7]``.
+        power: what each state carries between isotropic antennas, ``[B, U, Si]``; 0 where a link is not in it.
     """
     shape, sectors, most = power[0].shape, plan.topology.sectors, max(plan.most_clusters, 1)
     new = power[0].new_zeros
-    out = Rays(new((*shape, sectors, most)), new((*shape, sectors)), new((*shape, most)))
+    out = RayPower(new((*shape, sectors, most)), new((*shape, sectors)), new((*shape, most)))
     line = _direct_gain(plan, geometry)
     strongest = torch.stack(power).argmax(0)
-    for column, state in enumerate(plan.states):
+    for column, state in enumerate(plan.propagation_states):
         rows = (power[column] > 0.0).nonzero(as_tuple=True)
         if len(rows[0]) == 0:
             continue
@@ -83,7 +87,9 @@ def sum_rays(
     return out
 
 
-def _add(out: Rays, plan: AirPlan, geometry: Geometry, links: _Links, draws: Draws | None, line: Tensor) -> None:
+def _add(
+    out: RayPower, plan: LargeScalePlan, geometry: Geometry, links: _Links, draws: ClusterDraws | None, line: Tensor
+) -> None:
     """Add what one state contributes; ``line`` is the gain along the direct line."""
     rows, state, k = links.rows, links.state, links.k
     scattered, direct = polarization_gain(plan.antenna, state.xpr_db)
@@ -102,13 +108,18 @@ def _add(out: Rays, plan: AirPlan, geometry: Geometry, links: _Links, draws: Dra
 
 
 def _ray_gain(
-    plan: AirPlan, geometry: Geometry, links: _Links, draws: Draws, made: cluster_angles.Clusters, drawn: Tensor
+    plan: LargeScalePlan,
+    geometry: Geometry,
+    links: _Links,
+    draws: ClusterDraws,
+    made: cluster_angles.Clusters,
+    drawn: Tensor,
 ) -> Tensor:
-    """Mean gain over the rays of each cluster, ``[R, S, L]``."""
+    """Mean gain over the rays of each cluster, ``[R, Se, Cl]``."""
     rows, state, model = links.rows, links.state, plan.propagation.model
     link = _rows_of(geometry.link, rows)
     median_zenith = zsd_log10(model, plan.propagation.parameters, link, links.share)[0]
-    spreads = cluster_angles.Spreads(
+    spreads = cluster_angles.AngularSpreads(
         azimuth=torch.pow(10.0, links.values[:, ASD]),
         zenith=torch.pow(10.0, links.values[:, ZSD]),
         median_zenith=torch.pow(10.0, median_zenith),
@@ -120,7 +131,7 @@ def _ray_gain(
     count = state.clusters
     uniform = draws.uniform[rows][:, :count]
     side = torch.where(uniform[..., :2] < 0.5, 1.0, -1.0)
-    directions = cluster_angles.departures_deg(state, made.power[:, :count], spreads, drawn[:, :count, 2:], side)
+    directions = cluster_angles.cluster_angles_deg(state, made.power[:, :count], spreads, drawn[:, :count, 2:], side)
     boresight = plan.topology.azimuth_rad[: plan.topology.sectors]
     parts = (*directions, cluster_angles.pairing_index(uniform[..., 2]))
     gain = cluster_angles.mean_gains(state, plan.antenna, boresight, spreads, parts)
@@ -133,8 +144,8 @@ def _rows_of(link: Link, rows: tuple[Tensor, ...]) -> Link:
     return Link(link.distance_2d_m[rows], *heights, link.carrier_hz, environment)
 
 
-def _direct_gain(plan: AirPlan, geometry: Geometry) -> Tensor:
-    """Gain of each sector's antenna along the direct line, linear, ``[B, U, N, S]``."""
+def _direct_gain(plan: LargeScalePlan, geometry: Geometry) -> Tensor:
+    """Gain of each sector's antenna along the direct line, linear, ``[B, U, Si, Se]``."""
     azimuth = geometry.azimuth_rad[..., None] - plan.topology.azimuth_rad[: plan.topology.sectors]
     zenith = geometry.zenith_rad[..., None].expand_as(azimuth)
     antenna = SectorAntennaSettings(kind="omni") if plan.topology.omnidirectional else plan.antenna

@@ -1,9 +1,10 @@
-"""Large-scale state of all links as a function of where the users are.
+"""Computes the large-scale state of all links as a function of the positions of the UEs.
 
-:func:`draw_air` draws once per drop whatever is random; :meth:`Air.at` is a pure function of the users' positions. Line
-of sight, shadowing, spreads, K-factor and clusters are fields over the plane (:mod:`phy.tr38901.spatial_correlation`),
-the same for whoever stands there, so that they follow a moving user continuously and are fresh many decorrelation
-distances away. Whether a user is indoors or in a car, how deep, and behind which wall, belongs to the user.
+:func:`draw_large_scale_model` draws all random numbers of a drop once; :meth:`LargeScaleModel.at` is a pure function of
+the UEs' positions. Line of sight, shadowing, spreads, K-factor and clusters are correlated random processes over the
+plane (:mod:`phy.tr38901.spatial_correlation`), the same for every UE at a place, so that they follow a moving UE
+continuously and are independent many decorrelation distances away. Whether a UE is indoors or in a car, its distance
+from the wall and the wall's loss belong to the UE.
 
 The power of a link is the sum over its rays, each with the antenna's gain in its own direction (TR 36.873 equation
 8.1-1), so that walls of houses light up the sectors that look elsewhere.
@@ -20,16 +21,16 @@ from torch import Tensor
 from ..antenna.element import SectorAntennaSettings
 from ..random import Drops, uniform
 from ..topology.sites import Topology, displacement
-from ..topology.users import draw_indoor, indoor_distance_m, indoor_height_m
 from . import cluster_angles
-from .coupling_gain import Draws, sum_rays
-from .large_scale_plan import AirPlan, Geometry
+from .coupling_gain import ClusterDraws, sum_rays
+from .indoor import draw_indoor, indoor_distance_m, indoor_height_m
+from .large_scale_plan import Geometry, LargeScalePlan
 from .los import LOS_DECORRELATION_M, los_probability, soft_los
-from .lsp_tables import NAMES, mixing, moments, sigma_db, states, zsd_log10
+from .lsp_tables import NAMES, cross_correlation_root, moments, propagation_states, sigma_db, zsd_log10
 from .pathloss import Edition, Link, PathLossModel, environment_height_m, path_losses_db
 from .penetration import car_loss_db, check_car_validity, penetration_loss_db
 from .settings import PropagationSettings
-from .spatial_correlation import Waves, draw_amplitudes, draw_waves
+from .spatial_correlation import PlaneWaves, draw_amplitudes, draw_waves
 
 NO_DIRECT_PATH_DB = -100.0
 """K-factor of a link without a direct path; free space, which has nothing else, has the opposite."""
@@ -44,40 +45,40 @@ CLUSTER_DECORRELATION_M: dict[PathLossModel, tuple[float, float]] = {
 """Decorrelation distance of what is random in a cluster, users outdoors and indoors (TR 38.901 Table 7.6.3.1-2)."""
 
 __all__ = [
-    "Air",
-    "AirPlan",
     "LargeScale",
+    "LargeScaleModel",
+    "LargeScalePlan",
     "PropagationSettings",
     "SiteLinks",
     "delay_spread_log10",
-    "draw_air",
-    "draw_inside",
+    "draw_indoor_state",
+    "draw_large_scale_model",
     "large_scale",
-    "raised",
+    "place_on_floors",
     "site_links",
 ]
 
 
 @dataclass(frozen=True)
 class LargeScale:
-    """What stays of a link while its user moves by less than a few metres; float64."""
+    """Holds the large-scale state of links, constant while the UE moves by less than a few metres; float64."""
 
     gain_db: Tensor  # [B, U, C] coupling gain: antennas - path loss - walls + shadowing, without transmit power
-    los: Tensor  # [B, U, N] bool, a direct path reaches the user: outdoors and in line of sight
+    los: Tensor  # [B, U, Si] bool, a direct path reaches the UE: outdoors and in line of sight
     indoor: Tensor  # [B, U] bool
-    k_factor_db: Tensor  # [B, U, N] Rician K-factor between isotropic antennas, -100 where there is no direct path
-    delay_spread_s: Tensor  # [B, U, N] rms delay spread
-    distance_m: Tensor  # [B, U, N] 3D distance to the nearest image of the site
-    spreads_deg: Tensor  # [B, U, N, 4] ASD, ASA, ZSD, ZSA
-    shadowing_db: Tensor  # [B, U, N] positive where more is received
+    k_factor_db: Tensor  # [B, U, Si] Rician K-factor between isotropic antennas, -100 where there is no direct path
+    delay_spread_s: Tensor  # [B, U, Si] rms delay spread
+    distance_m: Tensor  # [B, U, Si] 3D distance to the nearest image of the site
+    spreads_deg: Tensor  # [B, U, Si, 4] ASD, ASA, ZSD, ZSA
+    shadowing_db: Tensor  # [B, U, Si] positive where more is received
     cell_k_db: Tensor  # [B, U, C] K-factor as the cell's antenna makes it
-    cluster_delay_s: Tensor  # [B, U, N, L] delays of the clusters; L = 0 where they were not asked for
-    cluster_power: Tensor  # [B, U, C, L] their shares of the scattered power, as the cell's antenna makes them
+    cluster_delay_s: Tensor  # [B, U, Si, Cl] delays of the clusters; Cl = 0 where they are not needed
+    cluster_power: Tensor  # [B, U, C, Cl] their shares of the scattered power, as the cell's antenna makes them
 
 
 @dataclass(frozen=True)
-class Inside:
-    """What of a link belongs to the user alone; each ``[B, U]``."""
+class IndoorState:
+    """Holds the part of a link's state that belongs to the UE alone; each ``[B, U]``."""
 
     indoor: Tensor  # bool
     depth_m: Tensor  # horizontal distance from the wall
@@ -86,67 +87,70 @@ class Inside:
 
 
 @dataclass(frozen=True)
-class Air:
-    """All that is drawn once per drop; amplitudes of fields have the shape ``[B, 2W, ...]``."""
+class LargeScaleModel:
+    """Holds all random numbers that are drawn once per drop; amplitudes of processes have the shape
+    ``[B, 2W, ...]``.
+    """
 
-    plan: AirPlan
-    waves: Waves
-    parameters: Tensor  # [B, 2W, N, 7] fields of NAMES
-    common: Tensor  # [B, 2W, 1] field of shadowing that the sites share
-    line: Tensor  # [B, 2W, N] fields of line of sight
-    cluster: Tensor  # [B, 2W, N * L * 4] float32, fields of clusters; none of them where no clusters are needed
+    plan: LargeScalePlan
+    waves: PlaneWaves
+    parameters: Tensor  # [B, 2W, Si, 7] processes of NAMES
+    common: Tensor  # [B, 2W, 1] process of shadowing that the sites share
+    line: Tensor  # [B, 2W, Si] processes of line of sight
+    cluster: Tensor  # [B, 2W, Si * Cl * 4] float32, processes of clusters; none where no clusters are needed
     indoor: Tensor  # [B, U] bool
     depth_m: Tensor  # [B, U] horizontal distance from the wall
     extra_loss_db: Tensor  # [B, U] wall or car
-    environment: Tensor  # [B, U, N, 2] uniform, for UMa's environment height
-    side: Tensor  # [B, U, N, L, 3] uniform: sides of a cluster's azimuth and zenith, and its rays' pairing
+    environment: Tensor  # [B, U, Si, 2] uniform, for UMa's environment height
+    side: Tensor  # [B, U, Si, Cl, 3] uniform: sides of a cluster's azimuth and zenith, and its rays' pairing
 
-    def at(self, user_m: Tensor, unfolded_m: Tensor | None = None) -> LargeScale:
-        """The state of all links with users at ``[B, U, 3]`` in m, float64.
+    def at(self, user_m: Tensor, unwrapped_m: Tensor | None = None) -> LargeScale:
+        """Computes the state of all links with UEs at ``[B, U, 3]`` in m, float64.
 
         Args:
             user_m: positions; with wrap-around inside the cluster's hexagons.
-            unfolded_m: where the fields are taken, for users whose walk led over the border of the cluster: their
+            unwrapped_m: where the processes are evaluated, for UEs that moved over the border of the cluster: their
                 positions without the translations that brought them back. Left out, ``user_m``.
 
         Raises:
-            ValueError: a user above 22.5 m in a terrestrial model.
+            ValueError: a UE above 22.5 m in a terrestrial model.
         """
-        return _evaluate(self, user_m, user_m if unfolded_m is None else unfolded_m)
+        return _evaluate(self, user_m, user_m if unwrapped_m is None else unwrapped_m)
 
 
-def draw_air(drops: Drops, plan: AirPlan) -> Air:
-    """Draw the air of one drop, or of several.
+def draw_large_scale_model(drops: Drops, plan: LargeScalePlan) -> LargeScaleModel:
+    """Draws the large-scale model of one drop, or of several.
 
     Streams: "waves", "parameters", "los", "clusters", "cluster_sides", "environment_height", "indoor",
     "indoor_distance", "penetration", "car".
 
     Args:
         drops: the batch, B.
-        plan: network, propagation, antennas and number of users.
+        plan: network, propagation, antennas and number of UEs.
     """
     settings, users, sites = plan.propagation, plan.users, plan.topology.sites
     waves = draw_waves(drops.keys("waves"), _distances(plan))
-    inside = draw_inside(drops, settings, users)
+    indoor_state = draw_indoor_state(drops, settings, users)
     most = plan.most_clusters
     batch = len(drops)
-    return Air(
+    return LargeScaleModel(
         plan=plan,
         waves=waves,
         parameters=draw_amplitudes(drops.keys("parameters"), waves, sites * len(NAMES)).view(batch, -1, sites, 7),
         common=draw_amplitudes(drops.keys("shadowing/common"), waves, 1),
         line=draw_amplitudes(drops.keys("los"), waves, sites),
         cluster=draw_amplitudes(drops.keys("clusters"), waves, sites * most * cluster_angles.DRAWS).float(),
-        indoor=inside.indoor,
-        depth_m=inside.depth_m,
-        extra_loss_db=inside.loss_db,
+        indoor=indoor_state.indoor,
+        depth_m=indoor_state.depth_m,
+        extra_loss_db=indoor_state.loss_db,
         environment=uniform(drops.keys("environment_height"), (users, sites, 2)),
         side=uniform(drops.keys("cluster_sides"), (users, sites, most if plan.sums_rays else 0, 3)),
     )
 
 
-def draw_inside(drops: Drops, settings: PropagationSettings, users: int) -> Inside:
-    """Who is indoors or in a car, how deep, and behind what; the same whoever draws the rest of the channel.
+def draw_indoor_state(drops: Drops, settings: PropagationSettings, users: int) -> IndoorState:
+    """Draws which UEs are indoors or in a car, their depth and the loss; the same whatever provider draws the rest of
+    the channel.
 
     Streams: "indoor", "indoor_distance", "penetration", "in_car", "car".
     """
@@ -164,7 +168,7 @@ def draw_inside(drops: Drops, settings: PropagationSettings, users: int) -> Insi
     if settings.in_car_share > 0.0:
         check_car_validity(settings.carrier_hz)
     in_car = ~indoor & (uniform(drops.keys("in_car"), (users,)) < settings.in_car_share)
-    return Inside(indoor, depth, in_car, wall + car_loss_db(drops.keys("car"), in_car, settings.car))
+    return IndoorState(indoor, depth, in_car, wall + car_loss_db(drops.keys("car"), in_car, settings.car))
 
 
 def large_scale(
@@ -175,7 +179,7 @@ def large_scale(
     antenna: SectorAntennaSettings,
     clusters: bool = False,
 ) -> LargeScale:
-    """The state of the links of users who stay where they are: :func:`draw_air` and :meth:`Air.at`, drop by drop.
+    """Computes the large-scale state of links of UEs that do not move, drop by drop.
 
     Args:
         drops: the batch, B.
@@ -186,44 +190,45 @@ def large_scale(
         clusters: give the delays and powers of the clusters, too.
 
     Raises:
-        ValueError: a user above 22.5 m in a terrestrial model.
+        ValueError: a UE above 22.5 m in a terrestrial model.
     """
-    plan = AirPlan(topology, settings, antenna, user_m.shape[1], clusters)
-    parts = [draw_air(drop, plan).at(user_m[b : b + 1]) for b, drop in enumerate(drops.single())]
+    plan = LargeScalePlan(topology, settings, antenna, user_m.shape[1], clusters)
+    parts = [draw_large_scale_model(drop, plan).at(user_m[b : b + 1]) for b, drop in enumerate(drops.single())]
     names = [f.name for f in fields(LargeScale)]
     return LargeScale(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
 
 
 @dataclass(frozen=True)
 class SiteLinks:
-    """Links to sites between isotropic antennas, each in the state that carries most of it."""
+    """Holds the links to sites between isotropic antennas, each in the state that carries most of its power."""
 
     geometry: Geometry
-    column: Tensor  # [B, U, N] int64, of the state among those of the plan: LOS, NLOS, O2I
-    values: Tensor  # [B, U, N, 7] parameters in that state, in the order of NAMES
-    power: Tensor  # [B, U, N] linear gain, walls and shadowing included
-    draws: Draws  # what is random in the clusters
+    column: Tensor  # [B, U, Si] int64, of the state among those of the plan: LOS, NLOS, O2I
+    values: Tensor  # [B, U, Si, 7] parameters in that state, in the order of NAMES
+    power: Tensor  # [B, U, Si] linear gain, walls and shadowing included
+    draws: ClusterDraws  # what is random in the clusters
 
 
-def site_links(air: Air, user_m: Tensor, unfolded_m: Tensor | None = None) -> SiteLinks:
-    """What clusters at both ends follow from, with users at ``[B, U, 3]`` in m; the air must have been drawn with them.
+def site_links(model: LargeScaleModel, user_m: Tensor, unwrapped_m: Tensor | None = None) -> SiteLinks:
+    """Computes the links that clusters at both ends follow from, with UEs at ``[B, U, 3]`` in m; the model must have
+    clusters.
 
     Args:
-        air: of :func:`draw_air`.
+        model: of :func:`draw_large_scale_model`.
         user_m: positions, with wrap-around inside the cluster's hexagons.
-        unfolded_m: as in :meth:`Air.at`.
+        unwrapped_m: as in :meth:`LargeScaleModel.at`.
     """
-    geometry = _geometry(air, user_m, user_m if unfolded_m is None else unfolded_m)
-    values = tuple(_parameters(air, geometry, column) for column in range(3))
-    power = torch.stack(_power(air, geometry, values))
+    geometry = _geometry(model, user_m, user_m if unwrapped_m is None else unwrapped_m)
+    values = tuple(_parameters(model, geometry, column) for column in range(3))
+    power = torch.stack(_power(model, geometry, values))
     column = power.argmax(0)
     own = torch.stack(values).take_along_dim(column[None, ..., None], 0)[0]
-    walls = torch.pow(10.0, -air.extra_loss_db / 10.0)
-    return SiteLinks(geometry, column, own, power.sum(0) * walls[..., None], _cluster_draws(air, geometry))
+    walls = torch.pow(10.0, -model.extra_loss_db / 10.0)
+    return SiteLinks(geometry, column, own, power.sum(0) * walls[..., None], _cluster_draws(model, geometry))
 
 
-def raised(drops: Drops, user_m: Tensor, settings: PropagationSettings) -> Tensor:
-    """Positions ``[B, U, 3]`` with the users indoors on their floors, where the settings have floors."""
+def place_on_floors(drops: Drops, user_m: Tensor, settings: PropagationSettings) -> Tensor:
+    """Raises the UEs indoors of positions ``[B, U, 3]`` to their floors, where the settings have floors."""
     if settings.indoor_floors is None:
         return user_m
     users = user_m.shape[1]
@@ -235,29 +240,29 @@ def raised(drops: Drops, user_m: Tensor, settings: PropagationSettings) -> Tenso
 def delay_spread_log10(
     model: PathLossModel, carrier_hz: float, edition: Edition = "v19"
 ) -> tuple[tuple[float, float], ...]:
-    """Mean and standard deviation of ``log10(delay spread / s)`` in LOS, NLOS and O2I, TR 38.901 Table 7.5-6.
+    """Returns mean and standard deviation of ``log10(delay spread / s)`` in LOS, NLOS and O2I, TR 38.901 Table 7.5-6.
 
     Free space, not in the table, has 1 ns.
     """
-    return tuple(moments(state, model, carrier_hz)[2] for state in states(model, edition))
+    return tuple(moments(state, model, carrier_hz)[2] for state in propagation_states(model, edition))
 
 
-def _evaluate(air: Air, user_m: Tensor, unfolded_m: Tensor) -> LargeScale:
-    plan = air.plan
-    geometry = _geometry(air, user_m, unfolded_m)
-    values = tuple(_parameters(air, geometry, column) for column in range(3))
-    power = _power(air, geometry, values)
-    los = ~air.indoor[..., None] & (geometry.clear >= 0.5)
-    column = torch.where(los, 0, torch.where(air.indoor[..., None], 2, 1))[..., None]
+def _evaluate(model: LargeScaleModel, user_m: Tensor, unwrapped_m: Tensor) -> LargeScale:
+    plan = model.plan
+    geometry = _geometry(model, user_m, unwrapped_m)
+    values = tuple(_parameters(model, geometry, column) for column in range(3))
+    power = _power(model, geometry, values)
+    los = ~model.indoor[..., None] & (geometry.clear >= 0.5)
+    column = torch.where(los, 0, torch.where(model.indoor[..., None], 2, 1))[..., None]
     own = torch.where(column == 0, values[0], torch.where(column == 1, values[1], values[2]))
-    found = sum_rays(plan, geometry, _cluster_draws(air, geometry) if plan.most_clusters else None, values, power)
+    found = sum_rays(plan, geometry, _cluster_draws(model, geometry) if plan.most_clusters else None, values, power)
     scattered, direct = found.scattered.sum(-1).flatten(2), found.direct.flatten(2)
-    total = (scattered + direct) * torch.pow(10.0, -air.extra_loss_db / 10.0)[..., None]
+    total = (scattered + direct) * torch.pow(10.0, -model.extra_loss_db / 10.0)[..., None]
     spreads = torch.pow(10.0, own[..., 2:])
     return LargeScale(
         gain_db=10.0 * torch.log10(total.clamp_min(1e-40)),
         los=los,
-        indoor=air.indoor,
+        indoor=model.indoor,
         k_factor_db=torch.where(los, own[..., 1], NO_DIRECT_PATH_DB),
         delay_spread_s=spreads[..., 0],
         distance_m=geometry.path.norm(dim=-1),
@@ -269,12 +274,12 @@ def _evaluate(air: Air, user_m: Tensor, unfolded_m: Tensor) -> LargeScale:
     )
 
 
-def _power(air: Air, geometry: Geometry, values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """What each state carries between isotropic antennas, without walls: ``[B, U, N]``, 0 where a link is not in it."""
-    settings, clear = air.plan.propagation, geometry.clear
+def _power(model: LargeScaleModel, geometry: Geometry, values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Power of each state between isotropic antennas, without walls, ``[B, U, Si]``; 0 where a link is not in it."""
+    settings, clear = model.plan.propagation, geometry.clear
     losses = path_losses_db(settings.model, geometry.link, settings.parameters, settings.large_cells)
     open_air, blocked = (torch.pow(10.0, -loss / 10.0) for loss in losses)
-    within = air.indoor[..., None].double()
+    within = model.indoor[..., None].double()
     carried = (
         (1.0 - within) * clear * open_air,
         (1.0 - within) * (1.0 - clear) * blocked,
@@ -293,48 +298,48 @@ def _ratio_db(direct: Tensor, scattered: Tensor) -> Tensor:
     return (10.0 * torch.log10(ratio.clamp_min(1e-10))).clamp_max(-NO_DIRECT_PATH_DB)
 
 
-def _geometry(air: Air, user_m: Tensor, unfolded_m: Tensor) -> Geometry:
-    topology, settings = air.plan.topology, air.plan.propagation
+def _geometry(model: LargeScaleModel, user_m: Tensor, unwrapped_m: Tensor) -> Geometry:
+    topology, settings = model.plan.topology, model.plan.propagation
     path = displacement(topology, user_m)
     distance = torch.hypot(path[..., 0], path[..., 1])
     ue_height = user_m[..., 2:].expand_as(distance)
-    environment = environment_height_m(air.environment, distance, ue_height)
+    environment = environment_height_m(model.environment, distance, ue_height)
     link = Link(distance, topology.site_m[:, 2].expand_as(distance), ue_height, settings.carrier_hz, environment)
-    table = air.waves.table(unfolded_m[..., :2])
+    table = model.waves.table(unwrapped_m[..., :2])
     return Geometry(
         link=link,
         path=path,
         waves=table,
         azimuth_rad=torch.atan2(path[..., 1], path[..., 0]),
         zenith_rad=torch.atan2(distance, path[..., 2]),
-        clear=_line_of_sight(air, link, table),
+        clear=_line_of_sight(model, link, table),
     )
 
 
-def _line_of_sight(air: Air, link: Link, table: Tensor) -> Tensor:
-    """Share of line of sight of the outdoor part ``[B, U, N]``: 1 where a field is below the quantile of P_LOS."""
-    settings, distance = air.plan.propagation, link.distance_2d_m
+def _line_of_sight(model: LargeScaleModel, link: Link, table: Tensor) -> Tensor:
+    """Share of line of sight of the outdoor part ``[B, U, Si]``: 1 where a process is below the quantile of P_LOS."""
+    settings, distance = model.plan.propagation, link.distance_2d_m
     if settings.los != "random" or settings.model == "free_space":
         return torch.full_like(distance, float(settings.los != "never"))
-    outside = (distance - air.depth_m[..., None]).clamp_min(0.0)
+    outside = (distance - model.depth_m[..., None]).clamp_min(0.0)
     probability = los_probability(settings.model, outside, link.ue_height_m, settings.los_office)
     soft, far_m = settings.los_transition == "soft", LOS_DECORRELATION_M[settings.model]
-    weights = air.waves.smooth_weights(far_m) if soft else air.waves.weights(far_m)
-    margin = torch.special.ndtri(probability) - table @ (air.line * weights[..., None])
+    weights = model.waves.smooth_weights(far_m) if soft else model.waves.weights(far_m)
+    margin = torch.special.ndtri(probability) - table @ (model.line * weights[..., None])
     return soft_los(margin, settings.carrier_hz) if soft else (margin > 0.0).double()
 
 
-def _parameters(air: Air, geometry: Geometry, column: int) -> Tensor:
-    """The seven parameters of links in one state, ``[B, U, N, 7]``: decibels, and logarithms of spreads."""
-    settings, state, link = air.plan.propagation, air.plan.states[column], geometry.link
-    weights = torch.stack([air.waves.weights(d) for d in state.decorrelation_m], -1)  # [B, 2W, 7]
-    amplitudes = air.parameters * weights[:, :, None]
+def _parameters(model: LargeScaleModel, geometry: Geometry, column: int) -> Tensor:
+    """The seven parameters of links in one state, ``[B, U, Si, 7]``: decibels, and logarithms of spreads."""
+    settings, state, link = model.plan.propagation, model.plan.propagation_states[column], geometry.link
+    weights = torch.stack([model.waves.weights(d) for d in state.decorrelation_m], -1)  # [B, 2W, 7]
+    amplitudes = model.parameters * weights[:, :, None]
     drawn = (geometry.waves @ amplitudes.flatten(2)).view(*link.distance_2d_m.shape, len(NAMES))
     if settings.site_correlation > 0.0:
-        common = geometry.waves @ (air.common * weights[..., :1])
+        common = geometry.waves @ (model.common * weights[..., :1])
         own = math.sqrt(1.0 - settings.site_correlation) * drawn[..., 0] + math.sqrt(settings.site_correlation) * common
         drawn = torch.cat((own[..., None], drawn[..., 1:]), -1)
-    drawn = drawn @ mixing(state).T
+    drawn = drawn @ cross_correlation_root(state).T
     mean, sigma = torch.tensor(moments(state, settings.model, settings.carrier_hz), dtype=torch.float64).unbind(-1)
     values = mean + sigma * drawn
     share = (torch.ones_like, torch.zeros_like, torch.clone)[column](geometry.clear)
@@ -351,18 +356,18 @@ def _parameters(air: Air, geometry: Geometry, column: int) -> Tensor:
     return values
 
 
-def _cluster_draws(air: Air, geometry: Geometry) -> Draws:
-    outdoors, indoors = (air.waves.weights(d)[:, None] for d in CLUSTER_DECORRELATION_M[air.plan.propagation.model])
-    weights = torch.where(air.indoor[..., None], indoors, outdoors)
-    drawn = (geometry.waves * weights).float() @ air.cluster
-    return Draws(drawn.view(*geometry.clear.shape, -1, cluster_angles.DRAWS), air.side)
+def _cluster_draws(model: LargeScaleModel, geometry: Geometry) -> ClusterDraws:
+    outdoors, indoors = (model.waves.weights(d)[:, None] for d in CLUSTER_DECORRELATION_M[model.plan.propagation.model])
+    weights = torch.where(model.indoor[..., None], indoors, outdoors)
+    drawn = (geometry.waves * weights).float() @ model.cluster
+    return ClusterDraws(drawn.view(*geometry.clear.shape, -1, cluster_angles.DRAWS), model.side)
 
 
-def _distances(plan: AirPlan) -> list[float]:
+def _distances(plan: LargeScalePlan) -> list[float]:
     """All decorrelation distances that fields of this plan have."""
     model = plan.propagation.model
-    inside = plan.states if plan.propagation.indoor_share > 0.0 else plan.states[:2]
-    return [d for state in inside for d in state.decorrelation_m] + [
+    reached = plan.propagation_states if plan.propagation.indoor_share > 0.0 else plan.propagation_states[:2]
+    return [d for state in reached for d in state.decorrelation_m] + [
         LOS_DECORRELATION_M[model],
         *CLUSTER_DECORRELATION_M[model],
     ]

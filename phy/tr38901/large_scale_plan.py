@@ -1,4 +1,4 @@
-"""Holds what the large-scale state of a drop follows from, and where its UEs are."""
+"""Holds the parameters of the large-scale state of a drop, and the geometry of its links."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from torch import Tensor
 
 from ..antenna.element import SectorAntennaSettings
 from ..topology.sites import Topology
-from .lsp_tables import State, states
+from .lsp_tables import PropagationState, propagation_states
 from .pathloss import Link
 from .settings import PropagationSettings
 
 
 @dataclass(frozen=True)
-class AirPlan:
-    """Everything that the air of a drop follows from, besides the drop's number."""
+class LargeScalePlan:
+    """Holds everything that the large-scale model of a drop follows from, besides the drop's number."""
 
     topology: Topology
     propagation: PropagationSettings
@@ -25,28 +25,28 @@ class AirPlan:
 
     @property
     def sums_rays(self) -> bool:
-        """Whether the antenna's gain is a sum over rays; else it is that of the direct line."""
+        """Returns whether the antenna's gain is a sum over rays; else it is that of the direct line."""
         points = self.antenna.kind == "sector" and not self.topology.omnidirectional
         return points and self.propagation.antenna_gain == "rays" and self.propagation.model != "free_space"
 
     @property
-    def states(self) -> tuple[State, State, State]:
-        """Parameters of LOS, NLOS and O2I links."""
-        return states(self.propagation.model, self.propagation.parameters)
+    def propagation_states(self) -> tuple[PropagationState, PropagationState, PropagationState]:
+        """Returns the parameters of LOS, NLOS and O2I links."""
+        return propagation_states(self.propagation.model, self.propagation.parameters)
 
     @property
     def most_clusters(self) -> int:
-        """Clusters for which a link has room; none where nobody asks for them."""
-        return max(state.clusters for state in self.states) if self.clusters or self.sums_rays else 0
+        """Returns the most clusters of a link; 0 where clusters are not needed."""
+        return max(state.clusters for state in self.propagation_states) if self.clusters or self.sums_rays else 0
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where the users are, seen from the sites."""
+    """Holds the directions and distances from the sites to the UEs."""
 
-    link: Link  # [B, U, N]
-    path: Tensor  # [B, U, N, 3]
+    link: Link  # [B, U, Si]
+    path: Tensor  # [B, U, Si, 3]
     waves: Tensor  # [B, U, 2W]
-    azimuth_rad: Tensor  # [B, U, N] of departure along the direct line
-    zenith_rad: Tensor  # [B, U, N]
-    clear: Tensor  # [B, U, N] share of line of sight of the outdoor part
+    azimuth_rad: Tensor  # [B, U, Si] of departure along the direct line
+    zenith_rad: Tensor  # [B, U, Si]
+    clear: Tensor  # [B, U, Si] share of line of sight of the outdoor part

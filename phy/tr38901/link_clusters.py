@@ -1,4 +1,4 @@
-"""Rays of the links between users and the cells that they hear best, from the large-scale state of the drop.
+"""Draws rays of the links between UEs and the cells that they receive best, from the large-scale state of the drop.
 
 Delays, powers and departures follow the same draws as those of the antenna's large-scale gain
 (:mod:`phy.tr38901.coupling_gain`), so that the mean power of a matrix is that gain; arrivals, cross-polarization and
@@ -16,53 +16,53 @@ from torch import Tensor
 from ..random import Drops, normal, uniform
 from .cluster_directions import LinkStatistics, cluster_directions, cluster_spreads, direct_ray
 from .coefficients import MimoRays, with_sub_clusters
-from .large_scale import Air, SiteLinks
+from .large_scale import LargeScaleModel, SiteLinks
 from .lsp_tables import zod_offset_deg, zsd_log10
 from .pathloss import Link, PathLossModel
 from .rays import ClusterDirections, ClusterSpreads, DirectRay, draw_rays
 
 _UNSPECIFIED_S = 3.91e-9  # TR 38.901 clause 7.5, step 11
 _MICRO_S = (5e-9, 11e-9, 11e-9)
-_INDOORS = 2  # column of the state of users indoors
+_INDOORS = 2  # column of the state of UEs indoors
 
 
-def heard_rays(drop: Drops, air: Air, links: SiteLinks, site: Tensor) -> MimoRays:
-    """Rays ``[1, U, J]`` of each user's links to some cells, sub-clusters included.
+def rays_of_heard_cells(drop: Drops, model: LargeScaleModel, links: SiteLinks, site: Tensor) -> MimoRays:
+    """Draws the rays ``[1, U, J]`` of each UE's links to some cells, sub-clusters included.
 
     Args:
         drop: one drop.
-        air: of that drop.
+        model: of that drop.
         links: all links to sites, from :func:`phy.tr38901.large_scale.site_links`.
         site: int64 ``[1, U, J]``, that of each cell; cells of a site share their clusters, but no phases.
     """
     user = torch.arange(site.shape[1])[None, :, None].expand_as(site)
-    clusters, spreads, direct, spread_s = link_clusters(drop, air, links, user, site)
+    clusters, spreads, direct, spread_s = link_clusters(drop, model, links, user, site)
     return with_sub_clusters(draw_rays(drop, clusters, spreads, direct), spread_s)
 
 
 def link_clusters(
-    drop: Drops, air: Air, links: SiteLinks, user: Tensor, site: Tensor
+    drop: Drops, model: LargeScaleModel, links: SiteLinks, user: Tensor, site: Tensor
 ) -> tuple[ClusterDirections, ClusterSpreads, DirectRay, Tensor]:
-    """Clusters, spreads within them, direct rays and c_DS ``[1, ...]`` of some links.
+    """Computes clusters, spreads within them, direct rays and c_DS ``[1, ...]`` of some links.
 
     Args:
         drop: one drop.
-        air: of that drop.
+        model: of that drop.
         links: all links to sites.
         user: int64 ``[1, ...]``.
         site: likewise.
     """
     place = (torch.zeros_like(site), user, site)
     column = links.column[place]
-    normals, sides = _draws(drop, air, links)
+    normals, sides = _draws(drop, model, links)
     normals, sides = normals[place], sides[place]
     clusters, spreads, direct = _empty(site, normals.shape[-2])
     spread_s = torch.zeros(site.shape, dtype=torch.float64)
-    for number, state in enumerate(air.plan.states):
+    for number, state in enumerate(model.plan.propagation_states):
         rows = (column == number).nonzero(as_tuple=True)
         if len(rows[0]) == 0:
             continue
-        these = _statistics(air, links, tuple(index[rows] for index in place), number)
+        these = _statistics(model, links, tuple(index[rows] for index in place), number)
         made = cluster_directions(state, these, normals[rows], sides[rows], indoor=number == _INDOORS)
         for out, of_state in (
             (clusters, made),
@@ -71,12 +71,14 @@ def link_clusters(
         ):
             for field in fields(out):
                 getattr(out, field.name)[rows] = getattr(of_state, field.name)
-        spread_s[rows] = cluster_delay_spread_s(air.plan.propagation.model, air.plan.propagation.carrier_hz)[number]
+        spread_s[rows] = cluster_delay_spread_s(model.plan.propagation.model, model.plan.propagation.carrier_hz)[number]
     return clusters, spreads, direct, spread_s
 
 
 def cluster_delay_spread_s(model: PathLossModel, carrier_hz: float) -> tuple[float, float, float]:
-    """Delay spread within a cluster, c_DS, in LOS, NLOS and O2I (TR 38.901 Table 7.5-6, 3.91 ns where it has none)."""
+    """Returns the delay spread within a cluster, c_DS, in LOS, NLOS and O2I (TR 38.901 Table 7.5-6, 3.91 ns where it
+    has none).
+    """
     if model == "umi":
         return _MICRO_S
     if model == "uma":
@@ -85,20 +87,20 @@ def cluster_delay_spread_s(model: PathLossModel, carrier_hz: float) -> tuple[flo
     return (_UNSPECIFIED_S,) * 3
 
 
-def _draws(drop: Drops, air: Air, links: SiteLinks) -> tuple[Tensor, Tensor]:
-    """Normal numbers ``[1, U, N, L, DRAWS]`` and sides ``[1, U, N, L, SIDES]`` of all clusters."""
+def _draws(drop: Drops, model: LargeScaleModel, links: SiteLinks) -> tuple[Tensor, Tensor]:
+    """Normal numbers ``[1, U, Si, Cl, DRAWS]`` and sides ``[1, U, Si, Cl, SIDES]`` of all clusters."""
     departure = links.draws.normal.double()
     shape = tuple(departure.shape[1:4])
     arrival = normal(drop.keys("mimo/arrival"), (*shape, 2))
     side = uniform(drop.keys("mimo/sides"), (*shape, 4))
-    if air.plan.sums_rays:
+    if model.plan.sums_rays:
         side = torch.cat((links.draws.uniform[..., :2], side[..., 2:]), -1)
     return torch.cat((departure, arrival), -1), torch.where(side < 0.5, 1.0, -1.0).double()
 
 
-def _statistics(air: Air, links: SiteLinks, place: tuple[Tensor, ...], column: int) -> LinkStatistics:
+def _statistics(model: LargeScaleModel, links: SiteLinks, place: tuple[Tensor, ...], column: int) -> LinkStatistics:
     """Of the links at ``place``, all in the state of ``column``."""
-    propagation, geometry = air.plan.propagation, links.geometry
+    propagation, geometry = model.plan.propagation, links.geometry
     link = _at(geometry.link, place)
     share = (torch.ones_like, torch.zeros_like, torch.clone)[column](geometry.clear[place])
     return LinkStatistics(

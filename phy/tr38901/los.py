@@ -1,4 +1,4 @@
-"""Probability of line of sight, TR 38.901 Table 7.4.2-1, and how fast the state changes with position."""
+"""Computes the probability of line of sight (TR 38.901 Table 7.4.2-1), and how fast the state changes with position."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ Office = Literal["mixed", "open", "hotspot"]
 def los_probability(
     model: PathLossModel, distance_2d_out_m: Tensor, ue_height_m: Tensor, office: Office = "mixed"
 ) -> Tensor:
-    """Probability that the outdoor part of a link is in line of sight, TR 38.901 Table 7.4.2-1.
+    """Computes the probability that the outdoor part of a link is in line of sight, TR 38.901 Table 7.4.2-1.
 
     Args:
         model: scenario; free space gives 1.
         distance_2d_out_m: horizontal distance outdoors, d_2D-out = d_2D - d_2D-in, in m ``[...]``.
-        ue_height_m: height of the user in m, up to 23 m, ``[...]``; it matters above 13 m in UMa.
+        ue_height_m: height of the UE in m, up to 23 m, ``[...]``; it matters above 13 m in UMa.
         office: which office, where the model is "inh".
 
     Returns:
@@ -53,7 +53,7 @@ def los_probability(
 
 
 def soft_los(margin: Tensor, carrier_hz: float) -> Tensor:
-    """Share of line of sight between 0 and 1 while a user walks from one state to the other, ``[...]``.
+    """Computes the share of line of sight between 0 and 1 while a UE moves from one state to the other, ``[...]``.
 
     TR 38.901 clause 7.6.3.3: ``1/2 + arctan(sqrt(20 / lambda) margin) / pi``. That never quite reaches its ends; ours:
     its first and last twentieth are cut off, with the slope falling to nothing there, so that most links are

@@ -1,11 +1,11 @@
-"""Parameters of links in TR 38.901 Table 7.5-6, of all parts: UMa, UMi street canyon, RMa, indoor office.
+"""Tabulates parameters of links, TR 38.901 Table 7.5-6, of all parts: UMa, UMi street canyon, RMa, indoor office.
 
 Three editions. ``v19`` is TR 38.901 V19.2, whose measurements between 7 and 24 GHz narrowed UMa's departure angles.
 ``v16`` is V14.1 to V18, and at the same time channel model B of ITU-R M.2412, with which 3GPP evaluated itself.
 ``imt2020_a`` is channel model A of M.2412, for 0.5 to 6 GHz: it differs from ``v16`` indoors (Tables A1-4, A1-16 and
 A1-17 of its Annex 1) and in UMi's path loss and shadowing; for UMa and RMa the two agree below 6 GHz.
 
-Everywhere the states of a link are numbered 0 for LOS, 1 for NLOS and 2 for indoor users served from outside (O2I), and
+Everywhere the states of a link are numbered 0 for LOS, 1 for NLOS and 2 for indoor UEs served from outside (O2I), and
 its seven parameters stand in the order of :data:`NAMES`. Spreads are logarithms to base 10, of seconds and degrees.
 """
 
@@ -24,14 +24,26 @@ NAMES = ("SF", "K", "DS", "ASD", "ASA", "ZSD", "ZSA")
 """Shadow fading and K-factor in dB, then logarithms of delay, azimuth and zenith spreads (D departure, A arrival)."""
 
 RAYS = 20
-"""Rays of a cluster."""
+"""Rays of a cluster (TR 38.901 Table 7.5-6)."""
+
+MOST_CLUSTERS = 20
+"""Most clusters of a link (TR 38.901 Table 7.5-6)."""
+
+SUB_CLUSTERS = ((0, 1, 2, 3, 4, 5, 6, 7, 18, 19), (8, 9, 10, 11, 16, 17), (12, 13, 14, 15))
+"""Rays of the sub-clusters of a strong cluster, in the order of Table 7.5-3 (TR 38.901 Table 7.5-5)."""
+
+SUB_CLUSTER_DELAYS = (0.0, 1.28, 2.56)
+"""Delays of the sub-clusters in units of the cluster's delay spread c_DS (TR 38.901 equation 7.5-26)."""
+
+STRONG_CLUSTERS = 2
+"""Clusters of a link that are split into sub-clusters, the strongest ones (TR 38.901 clause 7.5, step 11)."""
 
 _Log = tuple[float, float, float, float]  # mean = a x + b, sigma = c x + d, with x the logarithm of the frequency
 
 
 @dataclass(frozen=True)
-class State:
-    """One column of the table."""
+class PropagationState:
+    """Holds one column of the table."""
 
     ds: _Log
     asd: _Log
@@ -50,7 +62,9 @@ class State:
 
     @property
     def angle_scaling(self) -> tuple[float, float]:
-        """C_phi and C_theta without line of sight, Tables 7.5-2 and 7.5-4; M.2412 where azimuths are Laplacian."""
+        """Returns C_phi and C_theta without line of sight, Tables 7.5-2 and 7.5-4; M.2412 where azimuths
+        are Laplacian.
+        """
         azimuth = _C_PHI_LAPLACIAN if self.laplacian else _C_PHI
         return azimuth[self.clusters], _C_THETA[self.clusters]
 
@@ -59,7 +73,7 @@ _C_PHI = {10: 1.090, 11: 1.123, 12: 1.146, 15: 1.211, 19: 1.273, 20: 1.289}
 _C_THETA = {10: 0.957, 11: 1.031, 12: 1.104, 15: 1.1088, 19: 1.184, 20: 1.178}
 _C_PHI_LAPLACIAN = {15: 1.434, 19: 1.501}
 
-_OUTDOOR_TO_INDOOR = State(
+_OUTDOOR_TO_INDOOR = PropagationState(
     ds=(0, -6.62, 0, 0.32), asd=(0, 1.25, 0, 0.42), asa=(0, 1.76, 0, 0.16), zsa=(0, 1.01, 0, 0.43),
     sigma_sf_db=7.0, k_db=None, xpr_db=(9, 5), clusters=12, delay_scaling=2.2, cluster_shadowing_db=4,
     cluster_spread_deg=(5, 8, 3), decorrelation_m=(7, 7, 10, 11, 17, 25, 25),
@@ -67,7 +81,7 @@ _OUTDOOR_TO_INDOOR = State(
 )  # fmt: skip
 
 _UMA = (
-    State(
+    PropagationState(
         ds=(-0.0963, -6.955, 0, 0.66), asd=(0.1114, 1.06, 0, 0.28), asa=(0, 1.81, 0, 0.20), zsa=(0, 0.95, 0, 0.16),
         sigma_sf_db=4.0, k_db=(9, 3.5), xpr_db=(8, 4), clusters=12, delay_scaling=2.5, cluster_shadowing_db=3,
         cluster_spread_deg=(5, 11, 7), decorrelation_m=(37, 12, 30, 18, 15, 15, 15),
@@ -75,7 +89,7 @@ _UMA = (
             0, -0.4, -0.5, -0.5, 0, -0.8,  -0.4, 0, -0.2, 0, 0,  0.4, 0.8, -0.2, 0,  0, 0.5, 0,  -0.3, 0.4,  0
         ),
     ),
-    State(
+    PropagationState(
         ds=(-0.204, -6.28, 0, 0.39), asd=(-0.1144, 1.5, 0, 0.28), asa=(-0.27, 2.08, 0, 0.11),
         zsa=(-0.3236, 1.512, 0, 0.16),
         sigma_sf_db=6.0, k_db=None, xpr_db=(7, 3), clusters=20, delay_scaling=2.3, cluster_shadowing_db=3,
@@ -86,7 +100,7 @@ _UMA = (
 )  # fmt: skip
 
 _UMI = (
-    State(
+    PropagationState(
         ds=(-0.24, -7.14, 0, 0.38), asd=(-0.05, 1.21, 0, 0.41), asa=(-0.08, 1.73, 0.014, 0.28),
         zsa=(-0.1, 0.73, -0.04, 0.34),
         sigma_sf_db=4.0, k_db=(9, 5), xpr_db=(9, 3), clusters=12, delay_scaling=3.0, cluster_shadowing_db=3,
@@ -95,7 +109,7 @@ _UMI = (
             0.5, -0.4, -0.5, -0.4, 0, 0,  -0.7, -0.2, -0.3, 0, 0,  0.5, 0.8, 0, 0.2,  0.4, 0.5, 0.3,  0, 0,  0
         ),
     ),
-    State(
+    PropagationState(
         ds=(-0.24, -6.83, 0.16, 0.28), asd=(-0.23, 1.53, 0.11, 0.33), asa=(-0.08, 1.81, 0.05, 0.3),
         zsa=(-0.04, 0.92, -0.07, 0.41),
         sigma_sf_db=7.82, k_db=None, xpr_db=(8, 3), clusters=19, delay_scaling=2.1, cluster_shadowing_db=3,
@@ -106,7 +120,7 @@ _UMI = (
 )  # fmt: skip
 
 _RMA = (
-    State(
+    PropagationState(
         ds=(0, -7.49, 0, 0.55), asd=(0, 0.90, 0, 0.38), asa=(0, 1.52, 0, 0.24), zsa=(0, 0.47, 0, 0.40),
         sigma_sf_db=4.0, k_db=(7, 4), xpr_db=(12, 4), clusters=11, delay_scaling=3.8, cluster_shadowing_db=3,
         cluster_spread_deg=(2, 3, 3), decorrelation_m=(37, 40, 50, 25, 35, 15, 15),
@@ -114,7 +128,7 @@ _RMA = (
             0, -0.5, 0, 0, 0.01, -0.17,  0, 0, 0, 0, -0.02,  0, 0, -0.05, 0.27,  0, 0.73, -0.14,  -0.20, 0.24,  -0.07
         ),
     ),
-    State(
+    PropagationState(
         ds=(0, -7.43, 0, 0.48), asd=(0, 0.95, 0, 0.45), asa=(0, 1.52, 0, 0.13), zsa=(0, 0.58, 0, 0.37),
         sigma_sf_db=8.0, k_db=None, xpr_db=(7, 3), clusters=10, delay_scaling=1.7, cluster_shadowing_db=3,
         cluster_spread_deg=(2, 3, 3), decorrelation_m=(120, 120, 36, 30, 40, 50, 50),
@@ -122,7 +136,7 @@ _RMA = (
             0, -0.5, 0.6, 0, -0.04, -0.25,  0, 0, 0, 0, 0,  -0.4, 0, -0.10, -0.40,  0, 0.42, -0.27,  -0.18, 0.26,  -0.27
         ),
     ),
-    State(
+    PropagationState(
         ds=(0, -7.47, 0, 0.24), asd=(0, 0.67, 0, 0.18), asa=(0, 1.66, 0, 0.21), zsa=(0, 0.93, 0, 0.22),
         sigma_sf_db=8.0, k_db=None, xpr_db=(7, 3), clusters=10, delay_scaling=1.7, cluster_shadowing_db=3,
         cluster_spread_deg=(2, 3, 3), decorrelation_m=(120, 120, 36, 30, 40, 50, 50),
@@ -130,7 +144,7 @@ _RMA = (
     ),
 )  # fmt: skip
 
-_INH_LOS = State(
+_INH_LOS = PropagationState(
     ds=(-0.01, -7.692, 0, 0.18), asd=(0, 1.60, 0, 0.18), asa=(-0.19, 1.781, 0.12, 0.119),
     zsa=(-0.26, 1.44, -0.04, 0.264),
     sigma_sf_db=3.0, k_db=(7, 4), xpr_db=(11, 4), clusters=15, delay_scaling=3.6, cluster_shadowing_db=6,
@@ -139,7 +153,7 @@ _INH_LOS = State(
         0.5, -0.8, -0.4, -0.5, 0.2, 0.3,  -0.5, 0, 0, 0, 0.1,  0.6, 0.8, 0.1, 0.2,  0.4, 0.5, 0,  0, 0.5,  0
     ),
 )  # fmt: skip
-_INH_NLOS = State(
+_INH_NLOS = PropagationState(
     ds=(-0.28, -7.173, 0.10, 0.055), asd=(0, 1.62, 0, 0.25), asa=(-0.11, 1.863, 0.12, 0.059),
     zsa=(-0.15, 1.387, -0.09, 0.746),
     sigma_sf_db=8.03, k_db=None, xpr_db=(10, 4), clusters=19, delay_scaling=3.0, cluster_shadowing_db=3,
@@ -153,14 +167,14 @@ _NONE = replace(
 )  # fmt: skip
 _FREE_SPACE = (replace(_NONE, k_db=(100, 0)), _NONE, _NONE)
 
-_V16: dict[PathLossModel, tuple[State, State, State]] = {
+_V16: dict[PathLossModel, tuple[PropagationState, PropagationState, PropagationState]] = {
     "uma": _UMA,
     "umi": _UMI,
     "rma": _RMA,
-    "inh": (_INH_LOS, _INH_NLOS, _INH_NLOS),  # nobody indoors is served from outside
+    "inh": (_INH_LOS, _INH_NLOS, _INH_NLOS),  # no UE indoors is served from outside
     "free_space": _FREE_SPACE,
 }
-_V19: dict[PathLossModel, tuple[State, State, State]] = {
+_V19: dict[PathLossModel, tuple[PropagationState, PropagationState, PropagationState]] = {
     **_V16,
     "uma": (
         replace(_UMA[0], ds=(-0.0794, -7.067, 0.026, 0.57), asd=(0, 0.92, 0, 0.31), asa=(0, 1.76, 0, 0.19),
@@ -180,7 +194,7 @@ _V19: dict[PathLossModel, tuple[State, State, State]] = {
 _INH_A_NLOS = replace(
     _INH_NLOS, ds=(0, -7.41, 0, 0.14), asa=(0, 1.77, 0, 0.16), zsa=(0, 1.26, 0, 0.67), sigma_sf_db=4.0, laplacian=True
 )
-_IMT2020_A: dict[PathLossModel, tuple[State, State, State]] = {
+_IMT2020_A: dict[PathLossModel, tuple[PropagationState, PropagationState, PropagationState]] = {
     **_V16,
     "umi": (replace(_UMI[0], sigma_sf_db=3.0), replace(_UMI[1], sigma_sf_db=4.0), _OUTDOOR_TO_INDOOR),
     "inh": (
@@ -189,7 +203,7 @@ _IMT2020_A: dict[PathLossModel, tuple[State, State, State]] = {
         _INH_A_NLOS,
     ),
 }
-_TABLES: dict[Edition, dict[PathLossModel, tuple[State, State, State]]] = {
+_TABLES: dict[Edition, dict[PathLossModel, tuple[PropagationState, PropagationState, PropagationState]]] = {
     "v19": _V19,
     "v16": _V16,
     "imt2020_a": _IMT2020_A,
@@ -199,13 +213,15 @@ _SIGMA_ZSD_OFFICE_A = (0.41, 0.36)
 _RMA_SIGMA_BEYOND_BREAKPOINT_DB = 6.0
 
 
-def states(model: PathLossModel, edition: Edition = "v19") -> tuple[State, State, State]:
-    """Parameters of a scenario in LOS, NLOS and O2I."""
+def propagation_states(
+    model: PathLossModel, edition: Edition = "v19"
+) -> tuple[PropagationState, PropagationState, PropagationState]:
+    """Returns the parameters of a scenario in LOS, NLOS and O2I."""
     return _TABLES[edition][model]
 
 
 def log_frequency(model: PathLossModel, carrier_hz: float) -> float:
-    """What the table's means and sigmas are linear in: of UMa ``log10(f)`` from 6 GHz up, else ``log10(1 + f)``.
+    """Computes the variable of the table's means and sigmas: for UMa ``log10(f)`` from 6 GHz up, else ``log10(1 + f)``.
 
     f in GHz, at least 2 in UMi and 6 indoors (notes 6 and 7 of the table); RMa does not depend on it.
     """
@@ -213,8 +229,10 @@ def log_frequency(model: PathLossModel, carrier_hz: float) -> float:
     return math.log10(max(ghz, 6.0)) if model == "uma" else math.log10(1.0 + max(ghz, 2.0 if model == "umi" else 6.0))
 
 
-def moments(state: State, model: PathLossModel, carrier_hz: float) -> tuple[tuple[float, float], ...]:
-    """Mean and sigma of each parameter in the order of :data:`NAMES`; ZSD, which depends on distance, as 0 and 0."""
+def moments(state: PropagationState, model: PathLossModel, carrier_hz: float) -> tuple[tuple[float, float], ...]:
+    """Computes mean and sigma of each parameter in the order of :data:`NAMES`; ZSD, which depends on distance, as 0 and
+    0.
+    """
     x = log_frequency(model, carrier_hz)
     spread = {name: (a * x + b, c * x + d) for name, (a, b, c, d) in _logs(state).items()}
     k = state.k_db or (0.0, 0.0)
@@ -222,7 +240,7 @@ def moments(state: State, model: PathLossModel, carrier_hz: float) -> tuple[tupl
 
 
 def sigma_db(model: PathLossModel, link: Link, column: Tensor, edition: Edition = "v19") -> Tensor:
-    """Standard deviation of shadowing in dB ``[...]``, Tables 7.4.1-1 and 7.5-6; free space has none.
+    """Computes the standard deviation of shadowing in dB ``[...]``, Tables 7.4.1-1 and 7.5-6; free space has none.
 
     Args:
         model: scenario.
@@ -230,7 +248,7 @@ def sigma_db(model: PathLossModel, link: Link, column: Tensor, edition: Edition 
         column: int64 ``[...]``, state of each link.
         edition: of the tables.
     """
-    table = [state.sigma_sf_db for state in states(model, edition)]
+    table = [state.sigma_sf_db for state in propagation_states(model, edition)]
     sigma = link.distance_2d_m.new_tensor(table)[column]
     if model == "rma":
         far = (column == 0) & (link.distance_2d_m > breakpoint_m("rma", link))
@@ -239,8 +257,9 @@ def sigma_db(model: PathLossModel, link: Link, column: Tensor, edition: Edition 
 
 
 @functools.lru_cache(maxsize=64)
-def mixing(state: State) -> Tensor:
-    """Symmetric square root of the cross-correlations ``[7, 7]``: independent normal fields times it are correlated.
+def cross_correlation_root(state: PropagationState) -> Tensor:
+    """Computes the symmetric square root of the cross-correlations ``[7, 7]``: independent normal processes times it
+    are correlated.
 
     TR 38.901 clause 7.5, step 4.
     """
@@ -255,14 +274,14 @@ def mixing(state: State) -> Tensor:
 
 
 def zsd_log10(model: PathLossModel, edition: Edition, link: Link, los_share: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and sigma of ``log10(ZSD / degree)``, TR 38.901 Tables 7.5-7 to 7.5-10 (M.2412 Table A1-17).
+    """Computes mean and sigma of ``log10(ZSD / degree)``, TR 38.901 Tables 7.5-7 to 7.5-10 (M.2412 Table A1-17).
 
     Args:
         model: scenario.
         edition: of the tables.
         link: geometry ``[...]``.
         los_share: ``[...]``, 1 for line of sight outdoors, 0 without, and between them while one turns into the other;
-            users indoors have the columns of their outdoor state.
+            UEs indoors have the columns of their outdoor state.
     """
     clear, blocked = _zsd_means(model, edition, link)
     sigma = _SIGMA_ZSD_OFFICE_A if model == "inh" and edition == "imt2020_a" else _sigma_zsd(model, link.carrier_hz)
@@ -270,7 +289,9 @@ def zsd_log10(model: PathLossModel, edition: Edition, link: Link, los_share: Ten
 
 
 def zod_offset_deg(model: PathLossModel, link: Link, los_share: Tensor) -> Tensor:
-    """Offset of the zenith angles of departure in degrees ``[...]`` (same tables), none in line of sight."""
+    """Computes the offset of the zenith angles of departure in degrees ``[...]`` (same tables), none in
+    line of sight.
+    """
     distance, height = link.distance_2d_m, link.ue_height_m
     if model == "uma":
         f = log_frequency("uma", link.carrier_hz)
@@ -310,5 +331,5 @@ def _sigma_zsd(model: PathLossModel, carrier_hz: float) -> tuple[float, float]:
     return known.get(model, (0.0, 0.0))
 
 
-def _logs(state: State) -> dict[str, _Log]:
+def _logs(state: PropagationState) -> dict[str, _Log]:
     return {"DS": state.ds, "ASD": state.asd, "ASA": state.asa, "ZSA": state.zsa}

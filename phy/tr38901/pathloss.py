@@ -1,7 +1,8 @@
-"""Path loss of TR 38.901 Table 7.4.1-1 (UMa, UMi street canyon, RMa, indoor office), free space and log distance.
+"""Computes the path loss of TR 38.901 Table 7.4.1-1 (UMa, UMi street canyon, RMa, indoor office), free space and log
+distance.
 
 All losses are positive dB between isotropic antennas, without shadowing, walls and cars. Where a link leaves the range
-that the table states, the formula is extrapolated with a warning; users in the air are refused.
+that the table states, the formula is extrapolated with a warning; UEs in the air are refused.
 
 ITU-R M.2412 has two variants, both here: its channel model A for 0.5 to 6 GHz, which has other formulas for UMi and
 the indoor hotspot, and the large cells of its rural scenario (LMLC).
@@ -35,7 +36,7 @@ LARGE_CELL_DB = 12.0  # by which M.2412's rural large cells (LMLC) lose less wit
 
 @dataclass(frozen=True)
 class Link:
-    """Geometry of links from base stations to users; the tensors broadcast to one shape, usually [B, U, N]."""
+    """Holds the geometry of links from base stations to UEs; the tensors broadcast to one shape, usually [B, U, Si]."""
 
     distance_2d_m: Tensor  # horizontal distance
     bs_height_m: Tensor
@@ -45,7 +46,7 @@ class Link:
 
     @property
     def distance_3d_m(self) -> Tensor:
-        """Length of the direct line."""
+        """Computes the length of the direct line."""
         return torch.hypot(self.distance_2d_m, self.bs_height_m - self.ue_height_m)
 
 
@@ -69,7 +70,7 @@ _LARGE_CELLS = _Validity((0.5e9, 30e9), (10.0, 21000.0), (10.0, 150.0), (1.0, 10
 
 
 def path_loss_db(model: PathLossModel, link: Link, los: Tensor, edition: Edition = "v19") -> Tensor:
-    """Basic path loss PL_b in dB, TR 38.901 Table 7.4.1-1, after :func:`check_validity`.
+    """Computes the basic path loss PL_b in dB, TR 38.901 Table 7.4.1-1, after :func:`check_validity`.
 
     Args:
         model: scenario.
@@ -87,7 +88,8 @@ def path_loss_db(model: PathLossModel, link: Link, los: Tensor, edition: Edition
 def path_losses_db(
     model: PathLossModel, link: Link, edition: Edition = "v19", large_cells: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Path loss in dB with and without line of sight, each ``[...]``; arguments as for :func:`path_loss_db`.
+    """Computes the path loss in dB with and without line of sight, each ``[...]``; arguments as for
+    :func:`path_loss_db`.
 
     Args:
         model: scenario.
@@ -106,18 +108,22 @@ def path_losses_db(
 
 
 def free_space_db(distance_m: Tensor, carrier_hz: float) -> Tensor:
-    """Free-space loss ``20 log10(4 pi d f / c)`` in dB; distances below 1 m count as 1 m."""
+    """Computes the free-space loss ``20 log10(4 pi d f / c)`` in dB; distances below 1 m count as 1 m."""
     return 20.0 * torch.log10(distance_m.clamp_min(1.0) * (4.0 * math.pi * carrier_hz / SPEED_OF_LIGHT_MPS))
 
 
 def log_distance_db(distance_m: Tensor, carrier_hz: float, exponent: float, reference_m: float = 1.0) -> Tensor:
-    """Free-space loss at ``reference_m``, then ``10 * exponent`` dB per decade; nearer distances count as it."""
+    """Computes the free-space loss at ``reference_m``, then ``10 * exponent`` dB per decade; nearer distances count as
+    it.
+    """
     reference_db = free_space_db(distance_m.new_tensor(reference_m), carrier_hz)
     return reference_db + 10.0 * exponent * torch.log10((distance_m / reference_m).clamp_min(1.0))
 
 
 def breakpoint_m(model: Literal["uma", "umi", "rma"], link: Link) -> Tensor:
-    """Distance in m beyond which a LOS link loses 40 dB per decade (TR 38.901 Table 7.4.1-1, notes 1 and 5)."""
+    """Computes the distance in m beyond which a LOS link loses 40 dB per decade (TR 38.901 Table 7.4.1-1, notes 1 and
+    5).
+    """
     per_wavelength = link.carrier_hz / SPEED_OF_LIGHT_MPS
     if model == "rma":
         return 2.0 * math.pi * link.bs_height_m * link.ue_height_m * per_wavelength
@@ -126,9 +132,9 @@ def breakpoint_m(model: Literal["uma", "umi", "rma"], link: Link) -> Tensor:
 
 
 def environment_height_m(draw: Tensor, distance_2d_m: Tensor, ue_height_m: Tensor) -> Tensor:
-    """Effective environment height h_E of UMa in m (TR 38.901 Table 7.4.1-1, note 1).
+    """Computes the effective environment height h_E of UMa in m (TR 38.901 Table 7.4.1-1, note 1).
 
-    1 m for users up to 13 m. Above that it is 1 m with probability ``1 / (1 + C)``, which falls with height, and
+    1 m for UEs up to 13 m. Above that it is 1 m with probability ``1 / (1 + C)``, which falls with height, and
     otherwise one of 12, 15, ... up to ``h_UT - 1.5``.
 
     Args:
@@ -143,23 +149,25 @@ def environment_height_m(draw: Tensor, distance_2d_m: Tensor, ue_height_m: Tenso
 
 
 def uma_height_gain(ue_height_m: Tensor) -> Tensor:
-    """Growth of UMa's LOS probability with height, C'(h_UT): 0 up to 13 m (TR 38.901 Table 7.4.2-1)."""
+    """Computes the growth of UMa's LOS probability with height, C'(h_UT): 0 up to 13 m (TR 38.901 Table 7.4.2-1)."""
     return torch.pow((ue_height_m - 13.0).clamp_min(0.0) / 10.0, 1.5)
 
 
 def uma_distance_gain(distance_2d_m: Tensor) -> Tensor:
-    """The factor that goes with :func:`uma_height_gain`, g(d_2D): 0 up to 18 m (TR 38.901 Table 7.4.1-1, note 1)."""
+    """Computes the factor that goes with :func:`uma_height_gain`, g(d_2D): 0 up to 18 m (TR 38.901 Table 7.4.1-1, note
+    1).
+    """
     gain = 1.25 * (distance_2d_m / 100.0) ** 3 * torch.exp(-distance_2d_m / 150.0)
     return torch.where(distance_2d_m > 18.0, gain, 0.0)
 
 
 def check_validity(model: PathLossModel, link: Link, large_cells: bool = False) -> None:
-    """Refuse users and base stations in the air, and warn where a link leaves the range of TR 38.901 Table 7.4.1-1.
+    """Refuses UEs and base stations in the air, and warns where a link leaves the range of TR 38.901 Table 7.4.1-1.
 
     The warnings' texts are constant, so that Python's default filter shows each once.
 
     Raises:
-        ValueError: a user above 22.5 m, a base station above 150 m, or one of them at or below UMa's and UMi's
+        ValueError: a UE above 22.5 m, a base station above 150 m, or one of them at or below UMa's and UMi's
             environment height of 1 m.
     """
     if model == "free_space":
@@ -183,7 +191,7 @@ def check_validity(model: PathLossModel, link: Link, large_cells: bool = False) 
 
 
 def require_base_height(model: PathLossModel, height_m: float) -> None:
-    """Refuse a base station where a terrestrial model makes no sense.
+    """Refuses a base station height at which a terrestrial model makes no sense.
 
     Raises:
         ValueError: it stands above 150 m, or at or below UMa's and UMi's environment height of 1 m.

@@ -1,4 +1,4 @@
-"""Loss into buildings and cars, TR 38.901 clauses 7.4.3.1 and 7.4.3.2.
+"""Computes the loss into buildings and cars, TR 38.901 clauses 7.4.3.1 and 7.4.3.2.
 
 Buildings have a low or a high loss, or are a mixture of both. The legacy model (20 dB through the wall, Table 7.4.3-3)
 is that of TR 36.873, and of ITU-R M.2412's channel model A, for UMa and UMi below 6 GHz.
@@ -32,7 +32,8 @@ CAR_HZ = (0.6e9, 60e9)
 
 
 def wall_loss_db(model: Literal["low", "high"], carrier_hz: float, edition: Edition = "v19") -> float:
-    """Loss through the outer wall PL_tw in dB: 30 or 70 % glass, the rest concrete (Tables 7.4.3-1 and 7.4.3-2).
+    """Computes the loss through the outer wall PL_tw in dB: 30 or 70 % glass, the rest concrete (Tables 7.4.3-1 and
+    7.4.3-2).
 
     V19 of TR 38.901 measured glass that reflects infrared anew: 25.4 + 0.11 f dB, which was 23 + 0.3 f before.
     """
@@ -55,17 +56,18 @@ def penetration_loss_db(
     high_loss_share: float = 0.5,
     edition: Edition = "v19",
 ) -> Tensor:
-    """Loss from outdoors to each user, ``PL_tw + 0.5 d_2D-in + N(0, sigma_P^2)`` in dB (TR 38.901 equation 7.4-2).
+    """Draws the loss from outdoors to each UE, ``PL_tw + 0.5 d_2D-in + N(0, sigma_P^2)`` in dB (TR 38.901 equation
+    7.4-2).
 
-    The random part (4.4 dB low, 6.5 dB high, none in the legacy model) is one per user, the same to all base stations.
+    The random part (4.4 dB low, 6.5 dB high, none in the legacy model) is one per UE, the same to all base stations.
 
     Args:
         keys: int64 ``[B]``.
         model: building type; "none" costs nothing.
         carrier_hz: carrier frequency.
-        indoor: bool ``[B, U]``; users outdoors lose nothing.
+        indoor: bool ``[B, U]``; UEs outdoors lose nothing.
         indoor_distance_m: d_2D-in ``[B, U]``.
-        high_loss_share: share of users indoors in buildings of high loss, where the model is "mixed".
+        high_loss_share: share of UEs indoors in buildings of high loss, where the model is "mixed".
         edition: of the tables.
 
     Returns:
@@ -84,7 +86,7 @@ def penetration_loss_db(
 
 
 def car_loss_db(keys: Tensor, in_car: Tensor, model: CarModel = "standard") -> Tensor:
-    """Loss into cars ``N(9, 5^2)`` in dB, one per user, ``[B, U]`` (TR 38.901 clause 7.4.3.2); 0.6 to 60 GHz.
+    """Draws the loss into cars ``N(9, 5^2)`` in dB, one per UE, ``[B, U]`` (TR 38.901 clause 7.4.3.2); 0.6 to 60 GHz.
 
     Args:
         keys: int64 ``[B]``.
@@ -96,7 +98,7 @@ def car_loss_db(keys: Tensor, in_car: Tensor, model: CarModel = "standard") -> T
 
 
 def check_car_validity(carrier_hz: float) -> None:
-    """Warn where the loss into cars is taken beyond 0.6 to 60 GHz (TR 38.901 clause 7.4.3.2)."""
+    """Warns where the loss into cars is computed outside of 0.6 to 60 GHz (TR 38.901 clause 7.4.3.2)."""
     if not CAR_HZ[0] <= carrier_hz <= CAR_HZ[1]:
         warnings.warn(
             "loss into cars is extrapolated: TR 38.901 clause 7.4.3.2 states it for 0.6 to 60 GHz, and the carrier "

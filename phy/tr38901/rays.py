@@ -1,4 +1,4 @@
-"""Rays of links from their clusters: TR 38.901 clause 7.5, the rays of step 7 and steps 8 to 10.
+"""Draws rays of links from their clusters: TR 38.901 clause 7.5, the rays of step 7 and steps 8 to 10.
 
 A cluster has 20 rays around its direction at each end, paired at random with each other; each ray has a
 cross-polarization ratio and four phases. All of it is keyed by drop and by the streams "mimo/pairing", "mimo/xpr" and
@@ -21,10 +21,10 @@ from .lsp_tables import RAYS
 
 @dataclass(frozen=True)
 class ClusterDirections:
-    """Clusters of links, ``[B, ..., N]`` each, downlink, angles in rad and global axes."""
+    """Holds clusters of links, ``[B, ..., Cl]`` each, downlink, angles in rad and global axes."""
 
     delay_s: Tensor
-    power: Tensor  # unit sum over N, 0 for a cluster that is not there
+    power: Tensor  # unit sum over Cl, 0 for a cluster that is not there
     aod: Tensor
     zod: Tensor
     aoa: Tensor
@@ -33,7 +33,7 @@ class ClusterDirections:
 
 @dataclass(frozen=True)
 class ClusterSpreads:
-    """How the rays of a link's clusters spread, ``[B, ...]`` each (TR 38.901 Tables 7.5-6 to 7.5-11)."""
+    """Holds how the rays of a link's clusters spread, ``[B, ...]`` each (TR 38.901 Tables 7.5-6 to 7.5-11)."""
 
     asd_deg: Tensor  # c_ASD
     zsd_deg: Tensor  # 3/8 of 10 ** mean of log10 ZSD
@@ -45,7 +45,7 @@ class ClusterSpreads:
 
 @dataclass(frozen=True)
 class DirectRay:
-    """The direct rays of links, ``[B, ...]`` each, angles in rad and global axes."""
+    """Holds the direct rays of links, ``[B, ...]`` each, angles in rad and global axes."""
 
     k_factor: Tensor  # linear, 0 without line of sight
     aod: Tensor
@@ -57,15 +57,15 @@ class DirectRay:
 
 @dataclass(frozen=True)
 class RayDraws:
-    """What is random in the rays of links."""
+    """Holds the random numbers of the rays of links."""
 
-    pairing: Tensor  # [B, ..., N, 3, 20] uniform; the order of each row pairs the angles
-    xpr: Tensor  # [B, ..., N, 20] normal
-    phase: Tensor  # [B, ..., N, 20, 2, 2] uniform
+    pairing: Tensor  # [B, ..., Cl, 3, 20] uniform; the order of each row pairs the angles
+    xpr: Tensor  # [B, ..., Cl, 20] normal
+    phase: Tensor  # [B, ..., Cl, 20, 2, 2] uniform
 
 
 def draw_rays(drops: Drops, clusters: ClusterDirections, spreads: ClusterSpreads, direct: DirectRay) -> MimoRays:
-    """Rays of all links in the batch, random numbers drawn anew.
+    """Draws the rays of all links in the batch.
 
     Args:
         drops: the batch, B.
@@ -83,12 +83,13 @@ def draw_rays(drops: Drops, clusters: ClusterDirections, spreads: ClusterSpreads
 
 
 def draw_links(drop: Drops, link: Tensor, clusters: int) -> RayDraws:
-    """What is random in the rays of some links ``[1, R]`` of one drop, the same whichever of them are asked for.
+    """Draws the random numbers of the rays of some links ``[1, R]`` of one drop, the same whichever of them are asked
+    for.
 
     Args:
         drop: one drop.
         link: int64 ``[R]``, number of each link.
-        clusters: N.
+        clusters: number of clusters Cl.
     """
 
     def keys(stream: str, size: int) -> Tensor:
@@ -102,7 +103,7 @@ def draw_links(drop: Drops, link: Tensor, clusters: int) -> RayDraws:
 
 
 def make_rays(draws: RayDraws, clusters: ClusterDirections, spreads: ClusterSpreads, direct: DirectRay) -> MimoRays:
-    """Rays of links (equations 7.5-13, 7.5-18, 7.5-20, 7.5-21, and random phases).
+    """Computes the rays of links (equations 7.5-13, 7.5-18, 7.5-20, 7.5-21, and random phases).
 
     Args:
         draws: what is random in them.
@@ -122,9 +123,9 @@ def make_rays(draws: RayDraws, clusters: ClusterDirections, spreads: ClusterSpre
         delay_s=clusters.delay_s,
         power=(clusters.power / RAYS)[..., None].expand_as(xpr_db),
         aod=around(clusters.aod, spreads.asd_deg, offset),
-        zod=fold_zenith(around(clusters.zod, spreads.zsd_deg, paired[..., 0, :])),
+        zod=wrap_zenith(around(clusters.zod, spreads.zsd_deg, paired[..., 0, :])),
         aoa=around(clusters.aoa, spreads.asa_deg, paired[..., 1, :]),
-        zoa=fold_zenith(around(clusters.zoa, spreads.zsa_deg, paired[..., 2, :])),
+        zoa=wrap_zenith(around(clusters.zoa, spreads.zsa_deg, paired[..., 2, :])),
         xpr=torch.pow(10.0, xpr_db / 10.0),
         phases=(2.0 * turn - 1.0) * math.pi,
         k_factor=direct.k_factor,
@@ -136,6 +137,6 @@ def make_rays(draws: RayDraws, clusters: ClusterDirections, spreads: ClusterSpre
     )
 
 
-def fold_zenith(zenith_rad: Tensor) -> Tensor:
-    """Zenith angles of any size as those in [0, pi]: beyond pi they are taken as 2 pi less themselves (step 7)."""
+def wrap_zenith(zenith_rad: Tensor) -> Tensor:
+    """Maps zenith angles of any size to [0, pi]: beyond pi they are taken as 2 pi less themselves (step 7)."""
     return (torch.remainder(zenith_rad + math.pi, 2.0 * math.pi) - math.pi).abs()

@@ -1,4 +1,4 @@
-"""Settings of the propagation between base stations and users."""
+"""Declares the settings of the propagation between base stations and UEs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HIGHEST_FLOOR = 8  # 3 (8 - 1) + 1.5 m is the greatest height of the terrestria
 
 @dataclass(frozen=True, config=STRICT)
 class PropagationSettings:
-    """Large-scale propagation between base stations and users."""
+    """Holds the large-scale propagation between base stations and UEs."""
 
     model: PathLossModel = "uma"
     """Scenario of TR 38.901 (urban macro, urban micro street canyon, rural macro, indoor office), or free space."""
@@ -41,7 +41,7 @@ class PropagationSettings:
     indoor_floors: tuple[int, int] | None = None
     """Fewest and most floors of buildings, 4 and 8 in TR 38.901; users stand on any. Left out, all at ue_height_m."""
     in_car_share: float = Field(default=0.0, ge=0.0, le=1.0)
-    """Probability that a user who is not indoors is in a car."""
+    """Probability that a UE that is not indoors is in a car."""
     car: CarModel = "standard"
     """Loss into cars (TR 38.901 7.4.3.2): 9 dB, or 20 dB with metallised windows, with sigma 5 dB."""
     ue_height_m: float = Field(default=1.5, gt=0.1, le=1000.0)
@@ -49,7 +49,7 @@ class PropagationSettings:
     los: Literal["random", "always", "never"] = "random"
     """Line of sight of the outdoor part of the links: by its probability, or the same for all."""
     los_transition: Literal["hard", "soft"] | None = None
-    """How line of sight ends: at once, or over tens of metres (TR 38.901 7.6.3.3). Left out, soft if any users move."""
+    """How line of sight ends: abruptly, or over tens of metres (TR 38.901 7.6.3.3). Left out, soft if users move."""
     office: Literal["mixed", "open"] = "mixed"
     """Office of the model inh: partitioned, or open (TR 38.901 Table 7.4.2-1)."""
     large_cells: bool = False
@@ -57,7 +57,7 @@ class PropagationSettings:
 
     @property
     def los_office(self) -> Office:
-        """Whose probability of line of sight holds indoors."""
+        """Returns the office whose probability of line of sight holds indoors."""
         return "hotspot" if self.parameters == "imt2020_a" else self.office
 
     @model_validator(mode="after")
@@ -80,7 +80,7 @@ class PropagationSettings:
             raise ValueError("los is 'never', but free_space has nothing that could block; choose another model")
         if self.model == "inh" and self.indoor_share > 0.0:
             raise ValueError(
-                f"indoor_share is {self.indoor_share:g}, but in model 'inh' everybody shares the hall with the base "
+                f"indoor_share is {self.indoor_share:g}, but in model 'inh' all users share the hall with the base "
                 "stations; leave it at 0"
             )
         if self.large_cells and self.model != "rma":

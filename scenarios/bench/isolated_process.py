@@ -9,21 +9,19 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..families.workload import Workload
 from ..running.worker_pool import pool, submit
-from ..running.worker_warnings import Warned, pass_on, recorded
-from .workloads import WORKLOADS, Workload
+from ..running.worker_warnings import RecordedWarning, recorded, warn_again
+from .case import Case, workload_of
 
-if TYPE_CHECKING:
-    from .bench import Case
-
-_KNOWN: set[Warned] = set()  # what measurements have warned of so far
+_KNOWN: set[RecordedWarning] = set()  # what measurements have warned of so far
 _LOOK_S = 1e-3  # between two looks whether the others have come
 
 
-def apart(function: Callable[[Case], dict[str, Any]], case: Case) -> dict[str, Any] | None:
-    """A row, measured in a process of its own or added up over several; None where memory ran out, which is said aloud.
+def measure_alone(function: Callable[[Case], dict[str, Any]], case: Case) -> dict[str, Any] | None:
+    """Measures a row in a process of its own, or adds it up over several; None with a warning where memory ran out.
 
     Args:
         function: run in every process, with the case; may :func:`meet` the others.
@@ -47,20 +45,20 @@ def apart(function: Callable[[Case], dict[str, Any]], case: Case) -> dict[str, A
             )
             return None
     for _, told in found:
-        pass_on(told, _KNOWN)
+        warn_again(told, _KNOWN)
     rows = [row for row, _ in found]
-    return rows[0] if workers == 1 else _added_up(rows, WORKLOADS[case.workload])
+    return rows[0] if workers == 1 else _added_up(rows, workload_of(case))
 
 
-def _recorded(function: Callable[[Case], dict[str, Any]], case: Case) -> tuple[dict[str, Any], list[Warned]]:
+def _recorded(function: Callable[[Case], dict[str, Any]], case: Case) -> tuple[dict[str, Any], list[RecordedWarning]]:
     """In a process of a measurement: the row, and what was warned of on the way."""
     with recorded() as told:
         row = function(case)
     return row, told
 
 
-def meet(case: Case, point: str) -> None:
-    """Wait until all processes of a measurement have come to this point."""
+def wait_for_others(case: Case, point: str) -> None:
+    """Waits until all processes of a measurement have come to this point."""
     if case.meeting is None:
         return
     (case.meeting / f"{point}-{os.getpid()}").touch()

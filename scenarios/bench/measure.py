@@ -1,4 +1,4 @@
-"""One measurement of ``fairwave bench``, in a process of its own: time, memory, counts, what the machine can copy."""
+"""Makes one measurement of ``fairwave bench``, in a process of its own: time, memory, counts, copy bandwidth."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,10 @@ from phy.random import Drops
 
 from .. import families
 from ..config.loading import load
-from .bench import Case, as_scenario
-from .isolated_process import meet
+from ..families.workload import Workload
+from .case import Case, as_scenario, workload_of
+from .isolated_process import wait_for_others
 from .operation_counts import Counts, count
-from .workloads import WORKLOADS, Downlink, Workload
 
 _WINDOWS = 5  # timed; the median counts
 _WINDOW_S = 0.6  # length of each, about
@@ -38,7 +37,7 @@ _COPY_BYTES = {"cpu": 1 << 28, "cuda": 1 << 31}  # far more than caches hold
 
 
 def measure(case: Case) -> dict[str, Any]:
-    """Measure in this process; a row with exactly the keys that every row of the workload has.
+    """Measures in this process; returns a row with exactly the keys that every row of the workload has.
 
     Raises:
         MemoryError: of the machine or the GPU.
@@ -50,7 +49,7 @@ def measure(case: Case) -> dict[str, Any]:
 
 
 def _measure(case: Case) -> dict[str, Any]:
-    options, workload = case.options, WORKLOADS[case.workload]
+    options, workload = case.options, workload_of(case)
     device = options.device
     use_threads(options.threads)
     if options.compiled is False:
@@ -58,14 +57,14 @@ def _measure(case: Case) -> dict[str, Any]:
     began = time.perf_counter()
     problem, allocator = prepare(workload, case)
     setup_s = time.perf_counter() - began
-    meet(case, "ready")  # windows of about a length take about as many steps while the others are at it, too
+    wait_for_others(case, "ready")  # windows of about a length take about as many steps while the others are at it, too
     steps = max(10, int(_WINDOW_S * 10 / _window_seconds(problem, allocator, 10, device)))
-    meet(case, "set")
+    wait_for_others(case, "set")
     rate = steps * case.drops / _window_seconds(problem, allocator, steps, device)
     compiled, peak_bytes = is_compiled(problem), peak_memory(device)  # before counting and copying, which take some too
-    meet(case, "timed")
+    wait_for_others(case, "timed")
     (counts,) = count(problem, allocator)
-    meet(case, "counted")
+    wait_for_others(case, "counted")
     return {
         "workload": case.workload,
         "mode": case.mode,
@@ -84,19 +83,19 @@ def _measure(case: Case) -> dict[str, Any]:
 
 
 def prepare(workload: Workload, case: Case, distinct: int = _DISTINCT) -> tuple[Any, Any]:
-    """Problem and allocator of a measurement; of a larger batch only ``distinct`` drops are drawn, and repeated."""
+    """Makes problem and allocator of a measurement; of a larger batch ``distinct`` drops are drawn and repeated."""
     scenario = load(as_scenario(workload, case))
     family = families.find(scenario.family)
-    different = distinct if case.drops % distinct == 0 and isinstance(workload, Downlink) else case.drops
+    different = distinct if case.drops % distinct == 0 and workload.repeatable else case.drops
     drops = Drops(scenario.seed, tuple(range(different)))
     problem = family.build(scenario, drops, torch.device(case.options.device), torch.float32)
     if different < case.drops:
-        problem = _repeated(problem, case.drops // different)
+        problem = workload.repeated(problem, case.drops // different)
     return problem, resolve(scenario.allocators[0].name, family.allocator_family)
 
 
 def use_threads(asked: int | None) -> None:
-    """So many threads on a CPU; left open, what OMP_NUM_THREADS says, or one, as in a run."""
+    """Sets the threads on a CPU; left open, to what OMP_NUM_THREADS says, or one, as in a run."""
     if asked is not None or not os.environ.get("OMP_NUM_THREADS"):
         torch.set_num_threads(asked or 1)
 
@@ -117,7 +116,7 @@ def copy_bandwidth(device: str) -> float:
 
 
 def peak_memory(device: str) -> int:
-    """The most that this process has held so far.
+    """Returns the most memory that this process has held so far, in bytes.
 
     Of the kernel where it tells: what ``getrusage`` says begins with the peak of the process that started this one.
     """
@@ -132,7 +131,7 @@ def peak_memory(device: str) -> int:
 
 
 def window_ends(problem: Any, allocator: Any, span: Span, device: str) -> list[float]:
-    """When each window of a run ended, in seconds."""
+    """Runs a problem and returns when each window ended, in seconds."""
     ends: list[float] = []
 
     def note(_: int) -> None:
@@ -161,18 +160,6 @@ def _roofline(workload: Workload, counts: Counts, rate: float, drops: int, bandw
         "copy_bytes_per_s": round(bandwidth),
         "share_of_copy": round(moved * workload.parts * rate / bandwidth, 4),
     }
-
-
-def _repeated(problem: Any, times: int) -> Any:
-    """The problem with each of its drops so many times, as if they were different ones."""
-    from mac.scheduling.problem import SchedulingProblem
-    from phy.channel.channel import stack_channels
-
-    parts = problem.engine.parts
-    channel = stack_channels([parts.channel] * times)
-    drops = Drops(parts.drops.seed, parts.drops.ids * times)
-    engine = type(problem.engine)(replace(parts, drops=drops, channel=channel))
-    return SchedulingProblem(engine, problem.books.power, problem.repair)
 
 
 def _seconds(work: Callable[[], object], device: str) -> float:

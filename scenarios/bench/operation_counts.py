@@ -1,4 +1,4 @@
-"""What the slot loop asks of a machine, counted instead of timed: the same on every machine, busy or not.
+"""Counts what the slot loop asks of a machine, instead of timing it: the same on every machine, busy or not.
 
 A dispatch mode of torch sees every operation below autograd with its tensors. Views launch nothing and count nothing.
 Of the others
@@ -36,6 +36,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from mac.core.contracts import HasEngine
 from mac.core.loop import Span, run
 from phy.numerics.jit import Loop
 
@@ -67,15 +68,15 @@ class Counts:
 
     @property
     def moved_bytes(self) -> int:
-        """Read and written."""
+        """Bytes read and written."""
         return self.read_bytes + self.written_bytes
 
     def per_slot(self) -> dict[str, float]:
-        """Everything for one slot."""
+        """Returns everything for one slot."""
         return {name: getattr(self, name) / self.slots for name in NAMES}
 
     def since(self, before: Counts, slots: int) -> Counts:
-        """What came after ``before``, in so many slots."""
+        """Returns what came after ``before``, in so many slots."""
         return Counts(slots, *(getattr(self, name) - getattr(before, name) for name in NAMES))
 
 
@@ -101,7 +102,7 @@ class Counting(TorchDispatchMode):
 
     @property
     def counts(self) -> Counts:
-        """So far; whoever knows what a slot is adds the slots."""
+        """Counts so far; the caller adds the number of slots."""
         return replace(Counts(**self._totals), host_syncs=self._totals["host_syncs"] + self._calls.count)
 
     def __enter__(self) -> Counting:
@@ -159,7 +160,7 @@ class _HostCalls(TorchFunctionMode):
 
 
 def count(problem: Any, allocator: Any, windows: int = 1) -> list[Counts]:
-    """Count what the loop of a run does in some stretches of slots, one after the other.
+    """Counts what the loop of a run does in some stretches of slots, one after the other.
 
     A stretch has all that comes back in the loop: whole blocks of slots with what is prepared for each of them, every
     report, and the end of a window of the results. A stretch is run beforehand and not counted.
@@ -178,10 +179,10 @@ def count(problem: Any, allocator: Any, windows: int = 1) -> list[Counts]:
 
 
 def stretch(problem: Any) -> tuple[int, int]:
-    """Intervals after which everything in the loop has come back, and the slots in them; of a sensor field, rounds."""
-    engine = getattr(problem, "engine", None)
-    if engine is None:
+    """Finds the intervals after which everything in the loop has come back, and the slots or steps in them."""
+    if not isinstance(problem, HasEngine):
         return _ROUNDS, _ROUNDS
+    engine = problem.engine
     per_interval: int = getattr(problem, "slots", 1)
     slots = math.lcm(engine.parts.block_slots, engine.parts.link.report_period_slots, per_interval)
     return slots // per_interval, slots
@@ -189,14 +190,14 @@ def stretch(problem: Any) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Graphs:
-    """What torch.compile made of some work."""
+    """Says what torch.compile made of some work."""
 
     graphs: int
     breaks: int  # places at which a graph ended because something could not be compiled
 
 
 def graphs(work: Callable[[], object]) -> Graphs:
-    """Do some work whose compiled parts have not run yet, and say into how many graphs they fell."""
+    """Does some work whose compiled parts have not run yet, and counts into how many graphs they fell."""
     from torch._dynamo.utils import counters
 
     counters.clear()
@@ -227,7 +228,7 @@ class _Operation:
         return self.name not in _NO_KERNEL
 
     def counts(self) -> dict[str, int]:
-        """Of this operation."""
+        """Counts this operation."""
         allocated = {"allocated_bytes": self._allocated_bytes()}
         if not self.launches:
             return allocated

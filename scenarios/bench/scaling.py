@@ -1,4 +1,4 @@
-"""What a slot costs for each user as networks and batches grow: ``fairwave bench --scaling``."""
+"""Measures what a slot costs for each user as networks and batches grow: ``fairwave bench --scaling``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .. import families
 from ..config.loading import load
 from ..errors import ScenarioError
 from ..running import memory
-from .bench import Case, Options, as_scenario, has_fast, require
-from .isolated_process import apart
-from .workloads import SCALES
+from .bench import require
+from .case import Case, Options, as_scenario, scaling_workloads, workload_of
+from .isolated_process import measure_alone
 
 BATCHES = (1, 8, 64, 512)
 _SLOTS = 10  # of a window: those whose fading is prepared at once
@@ -23,7 +23,7 @@ _DISTINCT = 2  # drops that are drawn; larger batches repeat them
 
 
 def scaling(options: Options, progress: Callable[[str], None] | None = None) -> list[dict[str, Any]]:
-    """A row for every network of :data:`SCALES` and every batch, in a process of its own.
+    """Measures a row for every network of :func:`.case.scaling_workloads` and every batch, in a process of its own.
 
     Keys: users, cells, prbs, drops, mode, us_per_user_slot, slots_per_s summed over drops, memory_bytes that the batch
     added to a bare process, and skipped: None, or why there is nothing of the others.
@@ -38,27 +38,30 @@ def scaling(options: Options, progress: Callable[[str], None] | None = None) -> 
     require(options)
     if options.workers > 1:
         raise ScenarioError(f"--scaling measures one process alone, given --workers {options.workers}; leave it out")
-    offered = [mode for mode in ("exact", "fast") if mode == "exact" or has_fast(next(iter(SCALES.values())))]
+    scales = scaling_workloads()
+    offered = [
+        mode for mode in ("exact", "fast") if mode == "exact" or all(one.fast is not None for one in scales.values())
+    ]
     if options.mode not in (*offered, "both"):
         raise ScenarioError(f"--scaling has no mode '{options.mode}'; take --mode exact")
     modes = offered if options.mode == "both" else [options.mode]
     batches = BATCHES if options.drops is None else (options.drops,)
     rows = []
-    for mode, name, drops in itertools.product(modes, SCALES, batches):
+    for mode, name, drops in itertools.product(modes, scales, batches):
         if progress:
-            progress(f"{SCALES[name].users} users, {mode}, {drops} drop{'s' if drops > 1 else ''}")
+            progress(f"{scales[name].sizes()['users']} users, {mode}, {drops} drop{'s' if drops > 1 else ''}")
         rows.append(_row(Case(name, drops, mode, options)))
     return rows
 
 
 def measure(case: Case) -> dict[str, float]:
-    """One cell of the table, in this process."""
+    """Measures one entry of the table, in this process."""
     import torch
 
     from .measure import peak_memory, prepare, use_threads
 
     use_threads(case.options.threads)
-    workload, device = SCALES[case.workload], case.options.device
+    workload, device = workload_of(case), case.options.device
     bare = peak_memory(device)
     problem, allocator = prepare(workload, case, _DISTINCT)
     try:
@@ -67,7 +70,7 @@ def measure(case: Case) -> dict[str, float]:
         raise MemoryError(str(error)) from None
     rate = _SLOTS * case.drops / seconds
     return {
-        "us_per_user_slot": round(1e6 / rate / workload.users, 3),
+        "us_per_user_slot": round(1e6 / rate / workload.sizes()["users"], 3),
         "slots_per_s": round(rate, 2),
         "memory_bytes": peak_memory(device) - bare,
     }
@@ -75,11 +78,11 @@ def measure(case: Case) -> dict[str, float]:
 
 def _row(case: Case) -> dict[str, Any]:
     """A row of the table, measured where it fits."""
-    workload = SCALES[case.workload]
+    workload = workload_of(case)
     own = {**workload.sizes(), "drops": case.drops, "mode": case.mode}
     nothing = dict.fromkeys(("us_per_user_slot", "slots_per_s", "memory_bytes"))
     reason = _too_large(case)
-    found = apart(measure, case) if reason is None else None
+    found = measure_alone(measure, case) if reason is None else None
     if found is None:
         return {**own, **nothing, "skipped": reason or "memory ran out"}
     return {**own, **found, "skipped": None}
@@ -87,7 +90,7 @@ def _row(case: Case) -> dict[str, Any]:
 
 def _too_large(case: Case) -> str | None:
     """Why memory has no room for a batch; None where it has."""
-    scenario = load(as_scenario(SCALES[case.workload], case))
+    scenario = load(as_scenario(workload_of(case), case))
     device = case.options.device
     need, free = families.find(scenario.family).estimate_bytes(scenario, case.drops), memory.available_bytes(device)
     if need <= memory.SHARE * free:

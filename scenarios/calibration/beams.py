@@ -1,6 +1,6 @@
-"""Coupling gain and geometry where cells or users point beams: :mod:`scenarios.calibration.calibration` with panels.
+"""Computes coupling gain and geometry where cells or users point beams: :mod:`.measurement` with panels.
 
-A user attaches to the best pair of his and the cells' beams by port 0 (RP-180524) and keeps his own beam; other cells
+A user attaches to the best pair of its and the cells' beams by port 0 (RP-180524) and keeps its own beam; other cells
 point anywhere in their sets of beams, at random for each user, or (ours, for comparison) at users of their own.
 """
 
@@ -13,12 +13,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from phy.antenna.beams import BeamPanelSettings, beam_gains, polarization_of, turns_rad
+from phy.antenna.beams import BeamPanelSettings, beam_gains, panel_bearings_rad, port_polarization
 from phy.antenna.element import SectorAntennaSettings, gain_db
 from phy.random import Drops, uniform
 from phy.topology.sites import Topology
-from phy.tr38901.beam_coupling import Ends, Pattern, beam_power
-from phy.tr38901.large_scale import AirPlan, draw_air, site_links
+from phy.tr38901.beam_coupling import LinkEnds, Pattern, beam_power
+from phy.tr38901.large_scale import LargeScalePlan, draw_large_scale_model, site_links
 from phy.tr38901.settings import PropagationSettings
 from phy.units import db_to_linear
 
@@ -27,7 +27,7 @@ Interference = Literal["random_beam", "served_user"]
 
 @dataclass(frozen=True)
 class BeamNetwork:
-    """A network and the antennas of both ends."""
+    """Describes a network and the antennas of both ends."""
 
     topology: Topology
     propagation: PropagationSettings
@@ -38,12 +38,12 @@ class BeamNetwork:
     @property
     def port(self) -> SectorAntennaSettings:
         """Antenna of the cells as the air is drawn for it: of a panel, its polarization alone matters."""
-        return self.antenna if self.cell is None else SectorAntennaSettings(polarization=polarization_of(self.cell))
+        return self.antenna if self.cell is None else SectorAntennaSettings(polarization=port_polarization(self.cell))
 
 
 @dataclass(frozen=True)
 class BeamLinks:
-    """Linear gains of one drop."""
+    """Holds linear gains of one drop."""
 
     cell_gain: Tensor  # [U, C] of the best pair of beams
     gain: Tensor  # [U, C, Q, A] between all beams
@@ -55,16 +55,18 @@ def beam_links(drop: Drops, network: BeamNetwork, user_m: Tensor) -> BeamLinks:
     Streams: those of the air and of :mod:`phy.tr38901.beam_coupling`, "ue_bearing".
     """
     topology, users = network.topology, user_m.shape[1]
-    plan = AirPlan(topology, network.propagation, network.port, users, clusters=True)
-    air = draw_air(drop, plan)
+    plan = LargeScalePlan(topology, network.propagation, network.port, users, clusters=True)
+    model = draw_large_scale_model(drop, plan)
     bearing = 2.0 * torch.pi * uniform(drop.keys("ue_bearing"), (users,))[0]
-    ends = Ends(_cell_pattern(network), topology.azimuth_rad[: topology.sectors], _user_pattern(network.user), bearing)
-    gain = beam_power(drop, air, site_links(air, user_m), ends)
+    ends = LinkEnds(
+        _cell_pattern(network), topology.azimuth_rad[: topology.sectors], _user_pattern(network.user), bearing
+    )
+    gain = beam_power(drop, model, site_links(model, user_m), ends)
     return BeamLinks(gain.flatten(2).amax(-1), gain)
 
 
 def heard_gains(drop: Drops, links: BeamLinks, serving: Tensor, interference: Interference) -> Tensor:
-    """Gain ``[U, C]`` of every cell to every user while each cell points at somebody, in the users' own beams.
+    """Draws the gain ``[U, C]`` of every cell to every user while each cell points at a UE, in the UEs' own beams.
 
     Args:
         drop: one drop; stream "interfering_beams".
@@ -98,5 +100,5 @@ def _cell_pattern(network: BeamNetwork) -> Pattern:
 def _user_pattern(panel: BeamPanelSettings | None) -> Pattern:
     if panel is None:
         return lambda azimuth, zenith: torch.ones_like(azimuth * zenith)[..., None]
-    turns = turns_rad(panel)
+    turns = panel_bearings_rad(panel)
     return lambda azimuth, zenith: torch.cat([beam_gains(panel, azimuth - turn, zenith) for turn in turns], -1)

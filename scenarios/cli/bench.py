@@ -13,7 +13,8 @@ from ..errors import ScenarioError
 
 def bench(
     workloads: Annotated[
-        list[str] | None, typer.Argument(help="W1, W2, W3, wsn-100, wsn-1000, wsn-10000, or several.")
+        list[str] | None,
+        typer.Argument(help="One or several, such as W1; no name is answered with all of them."),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     drops: Annotated[
@@ -35,13 +36,15 @@ def bench(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")] = False,
 ) -> None:
-    """Measure speed on fixed workloads: slots per second of downlinks, rounds per second of sensor fields."""
+    """Measure speed on fixed workloads: steps per second, such as slots of a downlink."""
     from ..bench import bench as measuring
+    from ..bench.case import Options
+    from ..bench.case import workloads as known_workloads
     from ..running.progress import status
 
     if bool(workloads) == scaling:
-        raise ScenarioError("name workloads (W1, W2, W3, wsn-100, wsn-1000, wsn-10000), or else take --scaling alone")
-    options = measuring.Options(device, drops, mode=mode or "both", compiled=compiled, threads=threads, workers=workers)
+        raise ScenarioError(f"name workloads ({', '.join(known_workloads())}), or else take --scaling alone")
+    options = Options(device, drops, mode=mode or "both", compiled=compiled, threads=threads, workers=workers)
     with status() as tell:
         if workloads:
             rows = measuring.bench(workloads, options, tell)

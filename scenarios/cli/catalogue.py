@@ -1,4 +1,4 @@
-"""What there is to choose from: allocators, scenarios, calibrations, metrics, traffic models."""
+"""Lists what there is to choose from: allocators, scenarios, calibrations, metrics, traffic models."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ _TRAFFIC = Path(mac.__file__).parent / "traffic"
 
 
 def allocators() -> Rows:
-    """Built-in and installed allocators of every family."""
+    """Lists built-in and installed allocators of every family."""
     from allocators.registry import available, describe
 
+    families.every()
     return [
         {"name": name, "family": family, "description": describe(name, family)}
         for family in sorted(families.names())
@@ -45,6 +46,7 @@ def details(name: str) -> Rows:
     from allocators.construction import load
     from allocators.registry import available, families_of, unknown_anywhere
 
+    families.every()
     found = {family: available(family)[name] for family in families_of(name)}
     if ":" in name:
         found = {"module:Class": name}
@@ -98,9 +100,9 @@ def _texts(made: Any) -> dict[str, str]:
 def scenarios() -> Rows:
     """Presets."""
     rows = []
-    for path in sorted(loading.PRESETS.glob("*.yaml")):
+    for name, path in loading.preset_files(loading.PRESETS).items():
         data = yaml12.read(path)
-        rows.append({"name": path.stem, "family": _family(data), "description": data.get("description", "")})
+        rows.append({"name": name, "family": _family(data), "description": data.get("description", "")})
     return rows
 
 
@@ -113,7 +115,7 @@ def _family(data: dict[str, Any]) -> str:
 
 def calibrations() -> Rows:
     """Configurations of ``fairwave calibrate``."""
-    rows = [(path.stem, yaml12.read(path)) for path in sorted(loading.CALIBRATIONS.glob("*.yaml"))]
+    rows = [(name, yaml12.read(path)) for name, path in loading.preset_files(loading.CALIBRATIONS).items()]
     described = [(name, bool(data.get("reference")), data.get("description", "")) for name, data in rows]
     return [{"name": name, "reference": "yes" if ref else "no", "description": text} for name, ref, text in described]
 
@@ -122,6 +124,7 @@ def metrics() -> Rows:
     """Metrics, in the order of the tables."""
     from mac.metrics.registry import available_metrics
 
+    families.every()
     return [
         {"name": metric.name, "unit": metric.unit, "better": metric.better, "description": metric.description}
         for metric in available_metrics()
@@ -129,11 +132,14 @@ def metrics() -> Rows:
 
 
 def traffic() -> Rows:
-    """Traffic models, read from their source: importing them would import torch, which takes its time."""
-    from allocators.construction import installed
+    """Lists traffic models, read from their source: importing them would import torch, which is slow."""
+    from allocators.construction import installed_plug_ins
 
     rows = [row for path in sorted(_TRAFFIC.glob("*.py")) for row in _models(path)]
-    rows += [{"name": name, "description": f"plug-in {where}"} for name, where in installed("fairwave.traffic").items()]
+    rows += [
+        {"name": name, "description": f"plug-in {where}"}
+        for name, where in installed_plug_ins("fairwave.traffic").items()
+    ]
     return sorted(rows, key=lambda row: str(row["name"]))
 
 

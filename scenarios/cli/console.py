@@ -1,4 +1,4 @@
-"""What the command line says to people: tables, a few sentences, where things lie."""
+"""Prints what the command line says to people: tables, a few sentences, where results are."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from rich.console import Console
 from rich.table import Table
 
 from ..errors import ScenarioError
-from ..families.wsn.censored_deaths import unreached
-from ..results.timing import cost_sentences, costs
+from ..results.timing import decision_time_sentences, decision_times
 from ..running.memory import human_bytes
 
 if TYPE_CHECKING:
-    from ..results.bounds import Bounded
+    from ..results.bounds import BoundReport
     from ..results.result import Result
     from ..running.plan import Plan
 
 
 def stdout() -> Console:
-    """The console for results; wide where nobody looks, so that no table is folded in a pipe."""
+    """Makes the console for results; wide in a pipe, so that no table is folded there."""
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     return console if console.is_terminal else Console(highlight=False, soft_wrap=True, emoji=False, width=200)
 
@@ -30,22 +29,22 @@ def _stderr() -> Console:
 
 
 def complain(message: str) -> None:
-    """One error on stderr, without a traceback."""
+    """Prints one error on stderr, without a traceback."""
     _stderr().print(f"[red]error:[/red] {_escaped(message)}")
 
 
 def warn(message: str) -> None:
-    """One warning on stderr, in one line."""
+    """Prints one warning on stderr, in one line."""
     _stderr().print(f"[yellow]warning:[/yellow] {_escaped(' '.join(message.split()))}")
 
 
 def say(message: str) -> None:
-    """One remark on stderr, out of the way of what stdout carries."""
+    """Prints one remark on stderr, out of the way of what stdout carries."""
     _stderr().print(_escaped(message))
 
 
 def show_result(result: Result) -> None:
-    """The comparison, what tells the allocators apart, and where the results lie."""
+    """Prints the comparison, what tells the allocators apart, and where the results are."""
     console = stdout()
     scenario = result.settings
     many = f", mean over {counted(len(scenario.variants), 'variant')}" if scenario.variants else ""
@@ -57,18 +56,18 @@ def show_result(result: Result) -> None:
     ]
     headings = [str(heading).replace(" [", "\n[") for heading in ("allocator", *frame.columns)]
     _print_wrapped(console, title, headings, rows)
-    for what, how_much in (*result.account(), *unreached(result)):
+    for what, how_much in (*result.account(), *result.notes()):
         console.print(_escaped(f"{what}: {how_much}"))
     if scenario.variants:
         _by_variant(result, console)
-    for sentence in (*paired_sentences(result), *cost_sentences(costs(result))):
+    for sentence in (*paired_sentences(result), *decision_time_sentences(decision_times(result))):
         console.print(_escaped(sentence))
     folder = _escaped(str(result.run_dir))
     console.print(f"\nResults: {folder} (metrics.csv, plots/, shards/). A page of it: fairwave report {folder}")
 
 
-def show_bound(found: Bounded) -> None:
-    """A bound, and how near the allocators of a run came."""
+def show_bound(found: BoundReport) -> None:
+    """Prints a bound, and how near the allocators of a run came."""
     from mac.metrics.intervals import summary
 
     mean, (low, high) = summary(found.per_drop)
@@ -88,7 +87,7 @@ def show_bound(found: Bounded) -> None:
 
 
 def paired_sentences(result: Result) -> list[str]:
-    """What the paired intervals say of the first headline metric: the best allocator against each other one."""
+    """Writes what the paired intervals say of the first headline metric: the best allocator against each other one."""
     from mac.metrics.registry import metric_named
 
     if not result.headline or len(result.allocators) < 2:
@@ -105,7 +104,7 @@ def paired_sentences(result: Result) -> list[str]:
 
 
 def show_plan(plan: Plan) -> None:
-    """What a run would do, for ``--dry-run``."""
+    """Prints what a run would do, for ``--dry-run``."""
     console, data = stdout(), plan.to_json()
     workers = data["workers"]
     times = f"{data['warmup_intervals']} warm-up + {data['intervals']} of {data['interval_s']:g} s"
@@ -125,7 +124,7 @@ def show_plan(plan: Plan) -> None:
 
 
 def show_rows(title: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Plain rows as a table; one for each set of columns."""
+    """Prints plain rows as a table; one for each set of columns."""
     for columns in dict.fromkeys(map(tuple, rows)):
         alike = [row for row in rows if tuple(row) == columns]
         cells = [tuple("" if value is None else str(value) for value in row.values()) for row in alike]
@@ -134,7 +133,7 @@ def show_rows(title: str, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def show_overview(topics: Mapping[str, Sequence[dict[str, Any]]]) -> None:
-    """How much there is of each topic, and the names; what fits a screen."""
+    """Prints how much there is of each topic, and the names, as far as they fit a screen."""
     rows = [(topic, str(len(there)), ", ".join(str(row["name"]) for row in there)) for topic, there in topics.items()]
     console = stdout()
     for topic, number, names in rows:
@@ -144,7 +143,7 @@ def show_overview(topics: Mapping[str, Sequence[dict[str, Any]]]) -> None:
 
 
 def show_details(found: dict[str, Any]) -> None:
-    """One allocator: its parameters, what it says of itself, and where it stands."""
+    """Prints one allocator: its parameters, its documentation, and its file."""
     console = stdout()
     console.print(_escaped(f"{found['name']} ({found['family']}): {found['source']}\n\n{found['documentation']}\n"))
     if found["parameters"]:
@@ -164,12 +163,12 @@ def show_details(found: dict[str, Any]) -> None:
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """``1 drop``, ``2 drops``."""
+    """Writes ``1 drop``, ``2 drops``."""
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def human_time(seconds: float) -> str:
-    """``45 s``, ``3.2 min``, ``1.5 h``."""
+    """Writes ``45 s``, ``3.2 min``, ``1.5 h``."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

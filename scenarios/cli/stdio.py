@@ -1,4 +1,4 @@
-"""Standard streams: fit for use when a command begins, and stdout kept to what a command is asked for."""
+"""Makes standard streams usable, and keeps stdout to what a command is asked for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import TextIO
+
+from ..errors import ScenarioError, message_of
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _PLAIN = {"±": "+-", "µ": "u", "²": "^2", "⁴": "^4", "→": "->", "–": "-", "∞": "inf"}  # noqa: RUF001
@@ -104,7 +107,7 @@ def warnings_in_one_line() -> Iterator[None]:
 
 @contextmanager
 def chatter_on_stderr(wanted: bool = True) -> Iterator[None]:
-    """What plug-ins and libraries print on stdout while the block runs goes to stderr, be it from Python or from C."""
+    """Sends what plug-ins and libraries print on stdout while the block runs to stderr, from Python and from C."""
     if not wanted:
         yield
         return
@@ -118,3 +121,15 @@ def chatter_on_stderr(wanted: bool = True) -> Iterator[None]:
         sys.stdout.flush()
         os.dup2(kept, _STDOUT)
         os.close(kept)
+
+
+@contextmanager
+def kept_in(folder: Path) -> Iterator[None]:
+    """Says where the results of a run are when printing them fails."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ScenarioError(f"{message_of(error)}; the results are whole in {folder}") from None

@@ -1,4 +1,4 @@
-"""From a preset's name, a file or a mapping to a validated scenario and its variants."""
+"""Loads scenarios: from a preset's name, a file or a mapping to a validated scenario and its variants."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from .. import families
 from ..errors import ScenarioError, did_you_mean, is_unicode, shown
+from ..families.schema import ScenarioBase, folder_name
 from . import yaml12
 from .merging import merge
-from .schema import ScenarioBase, folder_name
 from .validation_messages import Layer, explain, origin_of_message, tag_at
 
 PRESETS = Path(__file__).parents[1] / "presets"
@@ -32,11 +32,11 @@ Source = str | Path | Mapping[str, Any] | ScenarioBase
 
 
 def load(source: Source, /, **overrides: Any) -> ScenarioBase:
-    """A scenario, checked, with everything that it extends.
+    """Loads a scenario with everything that it extends, and checks it.
 
     Args:
         source: name of a preset, path of a YAML file, a mapping, or a scenario to be varied.
-        overrides: settings that replace the source's: ``load("slicing-quickstart", drops=2, **{"users.0.count": 3})``.
+        overrides: settings that replace the source's: ``load("mine.yaml", drops=2, **{"users.0.count": 3})``.
 
     Raises:
         ScenarioError: what is wrong, where, and what is allowed; all problems of a source at once.
@@ -46,7 +46,7 @@ def load(source: Source, /, **overrides: Any) -> ScenarioBase:
 
 
 def load_with_options(source: Source, settings: Sequence[str], options: Mapping[str, Any]) -> ScenarioBase:
-    """A scenario with ``--set key=value`` settings and named options laid upon it, in this order."""
+    """Loads a scenario with ``--set key=value`` settings and named options laid upon it, in this order."""
     layers = _layers(source)
     layers += [Layer(f"--set {text}", setting(text), Path.cwd()) for text in settings]
     layers += [Layer(f"--{key.replace('_', '-')}", {key: value}) for key, value in options.items()]
@@ -54,7 +54,7 @@ def load_with_options(source: Source, settings: Sequence[str], options: Mapping[
 
 
 def from_layers(layers: Sequence[Layer]) -> ScenarioBase:
-    """Merge, find the family, validate, and validate each variant."""
+    """Merges layers, finds the family, validates the scenario and each of its variants."""
     family = _family(layers)
     scenario = _validated(_merged(layers, family), layers, family)
     for name in scenario.variants:
@@ -64,7 +64,7 @@ def from_layers(layers: Sequence[Layer]) -> ScenarioBase:
 
 
 def variant(scenario: ScenarioBase, name: str | None, origin: str | None = None) -> ScenarioBase:
-    """The scenario as its variant ``name`` has it; the scenario itself where ``name`` is None.
+    """Returns the scenario as its variant ``name`` has it; the scenario itself where ``name`` is None.
 
     Args:
         scenario: that has the variant.
@@ -88,18 +88,18 @@ def variant(scenario: ScenarioBase, name: str | None, origin: str | None = None)
 
 
 def variants(scenario: ScenarioBase) -> dict[str | None, ScenarioBase]:
-    """All variants by name, in the order of the file; the scenario itself under None where it has none."""
+    """Returns all variants by name, in the order of the file; the scenario itself under None where it has none."""
     names: list[str | None] = list(scenario.variants) or [None]
     return {name: variant(scenario, name) for name in names}
 
 
 def resolved(scenario: ScenarioBase) -> dict[str, Any]:
-    """Everything that the scenario says, defaults included, as plain values for YAML or JSON."""
+    """Returns everything that the scenario says, defaults included, as plain values for YAML or JSON."""
     return scenario.model_dump(mode="json")
 
 
 def scenario_hash(scenario: ScenarioBase) -> str:
-    """Sixteen hex digits that name the results: equal for scenarios that give the same ones."""
+    """Computes sixteen hex digits that name the results: equal for scenarios that give the same ones."""
     data = {key: value for key, value in resolved(scenario).items() if key not in UNHASHED}
     text = json.dumps(data, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -107,16 +107,21 @@ def scenario_hash(scenario: ScenarioBase) -> str:
 
 def presets() -> dict[str, str]:
     """Names of the presets and what they describe, in alphabetical order."""
-    return {path.stem: str(yaml12.read(path).get("description", "")) for path in sorted(PRESETS.glob("*.yaml"))}
+    return {name: str(yaml12.read(path).get("description", "")) for name, path in preset_files(PRESETS).items()}
+
+
+def preset_files(folder: Path) -> dict[str, Path]:
+    """Finds the presets of a folder and of the folders in it: name -> file, in alphabetical order."""
+    return {path.stem: path for path in sorted(folder.rglob("*.yaml"), key=lambda path: path.stem)}
 
 
 def json_schema(family: str) -> dict[str, Any]:
-    """JSON schema of the scenario files of a family, for editors.
+    """Makes the JSON schema of the scenario files of a family, for editors.
 
     Raises:
         ScenarioError: there is no such family.
     """
-    schema = families.find(family).scenario_type.model_json_schema()
+    schema = families.find(family).schema.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     extends = {"type": "string", "description": "A preset's name or a file, relative to this one, whose settings hold."}
     schema["properties"] = {"extends": extends, **schema["properties"]}
@@ -130,7 +135,7 @@ def json_schema(family: str) -> dict[str, Any]:
 
 
 def json_schemas() -> dict[str, Any]:
-    """JSON schema of any scenario file: which of the families' schemas holds follows from its ``family``."""
+    """Makes the JSON schema of any scenario file: its ``family`` chooses among the schemas of families."""
     branches = [{**json_schema(name), "$id": f"urn:fairwave:{name}"} for name in sorted(families.names())]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "fairwave scenario", "oneOf": branches}
 
@@ -146,7 +151,7 @@ def _family(layers: Sequence[Layer]) -> families.Family:
 
 
 def _merged(layers: Sequence[Layer], family: families.Family) -> dict[str, Any]:
-    schema = _schema(family.scenario_type)
+    schema = _schema(family.schema)
     data: dict[str, Any] = {}
     for layer in layers:
         try:
@@ -179,10 +184,10 @@ def _validated(data: Mapping[str, Any], layers: Sequence[Layer], family: familie
         # Strict on JSON: no text for a number, no boolean for a number, but a list for a tuple.
         text = json.dumps(data, default=_plain)
         folders = [layer.folder for layer in reversed(layers) if layer.folder is not None]
-        scenario = family.scenario_type.model_validate_json(text, strict=True, context={"folders": folders})
+        scenario = family.schema.model_validate_json(text, strict=True, context={"folders": folders})
         family.clock(scenario)
     except ValidationError as error:
-        raise explain(error, data, layers, _schema(family.scenario_type)) from None
+        raise explain(error, data, layers, _schema(family.schema)) from None
     except ScenarioError as error:
         raise ScenarioError(f"{origin_of_message(str(error), data, layers)}: {error}") from None
     return scenario
@@ -234,7 +239,7 @@ def _layers(source: Source) -> list[Layer]:
 
 
 def layers_of_file(name: str, presets: Path) -> list[Layer]:
-    """What a preset or file says and everything that it extends, lowest first.
+    """Reads what a preset or file says and everything that it extends, lowest first.
 
     Args:
         name: of a preset, or path of a YAML file.
@@ -248,7 +253,9 @@ def layers_of_file(name: str, presets: Path) -> list[Layer]:
 
 def _file_layers(path: Path, chain: tuple[Path, ...], presets: Path) -> list[Layer]:
     if path in chain:
-        names = " -> ".join(p.stem if p.parent == presets else str(p) for p in (*chain[chain.index(path) :], path))
+        names = " -> ".join(
+            p.stem if p.is_relative_to(presets) else str(p) for p in (*chain[chain.index(path) :], path)
+        )
         raise ScenarioError(f"{chain[0]}: 'extends' goes in a circle: {names}")
     data = yaml12.read(path)
     if not isinstance(data, dict):
@@ -281,11 +288,11 @@ def _extended(data: dict[str, Any], origin: str, folder: Path, chain: tuple[Path
 
 def _path(name: str, folder: Path, where: str, presets: Path) -> Path:
     """The file that a name or path means: what looks like a path is one, anything else is a preset."""
-    preset = presets / f"{name}.yaml"
+    known = preset_files(presets)
     looks_like_a_path = name.endswith((".yaml", ".yml")) or "/" in name
     try:
-        if not looks_like_a_path and preset.is_file():
-            return preset
+        if not looks_like_a_path and name in known:
+            return known[name]
         path = (folder / name).resolve()
         is_file, is_folder = path.is_file(), path.is_dir()
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
@@ -299,12 +306,11 @@ def _path(name: str, folder: Path, where: str, presets: Path) -> Path:
         raise ScenarioError(f"{where}{name} is a pipe or a device, not a scenario file")
     if looks_like_a_path:
         raise ScenarioError(f"{where}there is no scenario file {name}")
-    known = [preset.stem for preset in presets.glob("*.yaml")]
     raise ScenarioError(f"{where}there is no preset or file '{name}'{did_you_mean(name, known)}")
 
 
 def setting(text: str) -> dict[str, Any]:
-    """What ``--set key=value`` says."""
+    """Parses ``--set key=value``."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ScenarioError(f"--set {text}: write it as dotted.key=value, for example --set duration_s=2")

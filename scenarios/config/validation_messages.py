@@ -13,13 +13,14 @@ from pydantic_core import ErrorDetails
 
 from ..errors import ScenarioError, did_you_mean, shown
 from .merging import expand
+from .renamed_keys import renamed_key, renamed_value
 
 Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One source of settings: a file, ``--set``, a variant; later layers override earlier ones."""
+    """Holds one source of settings: a file, ``--set``, a variant; later layers override earlier ones."""
 
     origin: str
     data: Any
@@ -27,7 +28,7 @@ class Layer:
 
 
 def explain(error: ValidationError, data: Any, layers: Sequence[Layer], schema: Json) -> ScenarioError:
-    """The error to show for settings that do not fit their schema, one line for each problem.
+    """Makes the error to show for settings that do not fit their schema, one line for each problem.
 
     Args:
         error: what pydantic said.
@@ -54,7 +55,7 @@ def _sentence(detail: ErrorDetails, data: Any, layers: Sequence[Layer], schema: 
 
 
 def origin_of(path: Sequence[str], data: Any, layers: Sequence[Layer]) -> str:
-    """Where the setting at ``path`` comes from, or, where nobody gives it, the nearest one that is around it.
+    """Says where the setting at ``path`` comes from, or, where it is not given, the nearest one around it.
 
     Args:
         path: keys and indices from the top.
@@ -73,7 +74,7 @@ def origin_of(path: Sequence[str], data: Any, layers: Sequence[Layer]) -> str:
 
 
 def origin_of_message(message: str, data: Any, layers: Sequence[Layer]) -> str:
-    """The uppermost layer that gives any of the settings that a message names, as ``'duration_s' must be ...``."""
+    """Finds the uppermost layer that gives any setting that a message names, as ``'duration_s' must be ...``."""
     paths = _paths_in(message, data)
     for layer in reversed(layers):
         over = expand(layer.data)
@@ -109,6 +110,8 @@ def _first_key(message: str) -> tuple[str, ...]:
 def _problem(detail: ErrorDetails, path: tuple[str, ...], schema: Json, data: Any) -> str:
     kind, dotted, given = detail["type"], ".".join(path), detail["input"]
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        if (new := renamed_key(path)) is not None:
+            return f"the key '{dotted}' was renamed; write {new}"
         return f"unknown key '{dotted}'{did_you_mean(path[-1], keys_at(schema, path[:-1], data))}"
     if kind in ("missing", "missing_argument"):
         return f"'{dotted}' is missing{_about(schema, path)}"
@@ -125,6 +128,8 @@ def _problem(detail: ErrorDetails, path: tuple[str, ...], schema: Json, data: An
     message = _plain(detail["msg"])
     if kind in ("value_error", "assertion_error"):
         return f"'{dotted}': {message}" if dotted else message
+    if (new := renamed_value(path, given)) is not None:
+        message += f" (the value '{given}' was renamed; write {new})"
     return f"'{dotted}' {message}, given {shown(given)}{_about(schema, path)}"
 
 
@@ -185,7 +190,7 @@ def _step(data: Any, part: str) -> tuple[Any] | None:
 
 
 def nodes_at(schema: Json, path: Sequence[str], data: Any = None) -> list[Json]:
-    """The schemas that may hold at ``path``; several where a union leaves it open and no tag in ``data`` decides."""
+    """Finds the schemas that may hold at ``path``; several where a union is open and no tag in ``data`` decides."""
     nodes = _branches(schema, schema, data)
     for part in path:
         data = (_step(data, part) or (None,))[0]
@@ -194,17 +199,17 @@ def nodes_at(schema: Json, path: Sequence[str], data: Any = None) -> list[Json]:
 
 
 def keys_at(schema: Json, path: Sequence[str], data: Any = None) -> list[str]:
-    """The keys that a mapping at ``path`` may have, each once."""
+    """Lists the keys that a mapping at ``path`` may have, each once."""
     return list(dict.fromkeys(key for node in nodes_at(schema, path, data) for key in node.get("properties", {})))
 
 
 def keys_of_tags(schema: Json, path: Sequence[str]) -> list[str]:
-    """The values that the tag of the union at ``path`` may take."""
+    """Lists the values that the tag of the union at ``path`` may take."""
     return [tag for node in nodes_at(schema, path) for tag in node.get("discriminator", {}).get("mapping", {})]
 
 
 def tag_at(schema: Json, path: Sequence[str]) -> str | None:
-    """The key that tells the types of the union at ``path`` apart; None where there is no such union."""
+    """Finds the key that tells the types of the union at ``path`` apart; None where there is no such union."""
     tags = (node["discriminator"]["propertyName"] for node in nodes_at(schema, path) if "discriminator" in node)
     return next(tags, None)
 

@@ -1,4 +1,4 @@
-"""YAML as fairwave reads it: the core schema of YAML 1.2, no key twice.
+"""Reads and writes YAML: the core schema of YAML 1.2, no key twice.
 
 PyYAML follows YAML 1.1, which reads ``3.5e9`` and ``30e3`` as text, ``no`` as false, ``1:30`` as ninety and the key
 ``0_1_2`` as ten. Here numbers, booleans and null are those of YAML 1.2 (section 10.3.2), every other plain scalar is
@@ -132,7 +132,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def parse(text: str, origin: str) -> Any:
-    """The value that a YAML text holds.
+    """Parses a YAML text.
 
     Args:
         text: one YAML document.
@@ -202,7 +202,7 @@ def _not_yaml(error: yaml.MarkedYAMLError, origin: str) -> ScenarioError:
 
 
 def read(path: Path) -> Any:
-    """The value that a YAML file holds.
+    """Reads a YAML file.
 
     Raises:
         ScenarioError: the file is missing, unreadable, not UTF-8 or not YAML.
@@ -217,5 +217,5 @@ def read(path: Path) -> Any:
 
 
 def dump(data: Any) -> str:
-    """``data`` as YAML that :func:`parse` reads back as the same values."""
+    """Writes ``data`` as YAML that :func:`parse` reads back as the same values."""
     return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120))

@@ -1,1 +1,8 @@
-"""Draws results."""
+"""Draws results.
+
+| module | contains |
+|---|---|
+| ``figures`` | plots of runs of all families |
+| ``style`` | colours, markers, intervals, headlines |
+| ``user_groups`` | numbers of users by group |
+"""

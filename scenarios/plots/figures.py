@@ -1,7 +1,7 @@
-"""Plots of a run, drawn only from its folder. Every function returns a matplotlib figure and touches no global state.
+"""Draws plots of a run from its folder alone. Functions return matplotlib figures and touch no global state.
 
 One allocator has one colour, marker and line style in all plots of a run, by its place in the run's list. The colours
-are those of Okabe and Ito, told apart by colour-blind readers; slices have colours of their own (after Paul Tol).
+are those of Okabe and Ito, told apart by colour-blind readers.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -23,11 +22,10 @@ from mac.metrics.satisfaction import has_targets, satisfaction_per_user
 from mac.metrics.throughput import rate_per_user
 from mac.metrics.windows import MBIT, Array
 
+from .. import families
 from ..errors import ScenarioError
-from ..families.wsn.map import plot_clusters
-from ..families.wsn.plots import plot_alive, plot_energy_balance
-from ..families.wsn.rounds import has_rounds
-from ..results.shards import write_atomically
+from ..families import RunPlot
+from ..files import write_atomically
 from .style import (
     BAR,
     WIDTH_IN,
@@ -47,38 +45,13 @@ from .style import (
 from .user_groups import users_by_group
 
 if TYPE_CHECKING:
-    import xarray as xr
+    from ..run_result import RunResult
 
-_SLICE_COLOURS = ("#88CCEE", "#DDCC77", "#CC6677", "#44AA99", "#AA4499", "#999933", "#BBBBBB")
 _MOST_POINTS = 200  # of a curve or a cloud; more are thinned to evenly spaced quantiles
 
 
-class RunResult(Protocol):
-    """What plots and report read of a run."""
-
-    @property
-    def run_dir(self) -> Path: ...
-    @property
-    def scenario(self) -> dict[str, Any]: ...
-    @property
-    def meta(self) -> dict[str, Any]: ...
-    @property
-    def metrics(self) -> pd.DataFrame: ...
-    @property
-    def paired(self) -> pd.DataFrame: ...
-    @property
-    def per_drop(self) -> pd.DataFrame: ...
-    @property
-    def allocators(self) -> list[str]: ...
-    @property
-    def variants(self) -> list[str | None]: ...
-    @property
-    def headline(self) -> list[str]: ...
-    def to_xarray(self, allocator: str, variant: str | None = None) -> xr.Dataset: ...
-
-
 def plot_rate_cdf(result: RunResult, variant: str | None = None) -> Figure:
-    """Which share of the users got at most which mean rate, one panel per group of users, one curve per allocator.
+    """Draws which share of the users got at most which mean rate, a panel per group, a curve per allocator.
 
     Args:
         result: the run.
@@ -102,7 +75,7 @@ def plot_rate_cdf(result: RunResult, variant: str | None = None) -> Figure:
 
 
 def plot_satisfaction(result: RunResult, variant: str | None = None) -> Figure:
-    """Satisfaction of every user (dots) and its mean with the 95 % interval over drops, a panel per group.
+    """Draws the satisfaction of every user (dots) and its mean with the 95 % interval, a panel per group.
 
     Args:
         result: the run, of a scenario in which users have targets.
@@ -110,7 +83,7 @@ def plot_satisfaction(result: RunResult, variant: str | None = None) -> Figure:
     """
     values = users_by_group(result, variant, satisfaction_per_user)
     judged = {name: clouds for name, clouds in values.items() if any(len(cloud) for cloud in clouds.values())}
-    values = judged or {"": {}}  # an empty panel where nobody asked for anything
+    values = judged or {"": {}}  # an empty panel where no user has a target
     rows = 1.6 + 0.42 * len(result.allocators)
     figure, panels = _panels(list(values), height_in=rows)
     shown = shown_variant(result, variant)
@@ -131,7 +104,7 @@ def plot_satisfaction(result: RunResult, variant: str | None = None) -> Figure:
 
 
 def plot_fairness_throughput(result: RunResult, variant: str | None = None) -> Figure:
-    """Jain's index against the mean, of rates (left) and of served over asked bits (right), with 95 % intervals."""
+    """Draws Jain's index against the mean, of rates and of served over asked bits, with 95 % intervals."""
     pairs = [("rate_mean", "jain_rate"), ("served_share", "jain_served_share")]
     known = set(result.metrics["metric"][result.metrics["mean"].notna()])
     pairs = [pair for pair in pairs if known.issuperset(pair)] or pairs[:1]
@@ -150,39 +123,8 @@ def plot_fairness_throughput(result: RunResult, variant: str | None = None) -> F
     return figure
 
 
-def plot_quotas(result: RunResult, variant: str | None = None, drop: int = 0) -> Figure:
-    """Share of the carrier that each slice holds over time, a panel per allocator, mean over cells.
-
-    Args:
-        result: the run, of the slicing family.
-        variant: the variant to show; the first one if not given.
-        drop: place of the drop to show. A mean over drops would hide how often quotas move.
-    """
-    variant = result.variants[0] if variant is None else variant
-    columns = 1 if len(result.allocators) == 1 else 2
-    rows = math.ceil(len(result.allocators) / columns)
-    figure = Plot(figsize=(WIDTH_IN, 1.2 + 1.75 * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel().tolist()
-    for axes, allocator in zip(grid, result.allocators, strict=False):
-        dataset = result.to_xarray(allocator, variant)
-        _stack(axes, dataset.isel({"drop": drop}))
-        axes.set_title(allocator, loc="left", fontsize=11)
-    for axes in grid[len(result.allocators) :]:
-        axes.set_visible(False)
-    for axes in grid[: len(result.allocators)][-columns:]:
-        axes.tick_params(labelbottom=True)
-    for axes in grid[columns * (rows - 1) :]:
-        axes.set_xlabel("time [s]")
-    figure.supylabel("share of the cell's PRBs", fontsize=11)
-    legend_below(figure, grid[0])
-    where = f"drop {int(dataset['drop'][drop])}" + (", mean over cells" if dataset.sizes["cell"] > 1 else "")
-    where = f"{where}, variant {variant}" if variant else where
-    headline(figure, f"Quotas over time: how each allocator splits the carrier ({where})")
-    return figure
-
-
 def plot_variants(result: RunResult, metric: str | None = None) -> Figure:
-    """One metric in every variant and over all of them, mean and 95 % interval per allocator.
+    """Draws one metric in every variant and over all of them, mean and 95 % interval per allocator.
 
     Args:
         result: the run, of a scenario with variants.
@@ -217,26 +159,48 @@ def plot_variants(result: RunResult, metric: str | None = None) -> Figure:
     return figure
 
 
-def applicable_plots(result: RunResult) -> dict[str, Callable[[], Figure]]:
-    """The plots that this run has the data for, by the name of their file."""
+PLOTS: dict[str, RunPlot] = {
+    "variants": RunPlot(
+        plot_variants,
+        "The headline metric in every variant, and their mean.",
+        lambda result, dataset: bool(result.metrics["variant"].notna().any()),
+    ),
+    "satisfaction": RunPlot(
+        plot_satisfaction,
+        "In which share of the windows each user got what was promised. Many dots far left mean that some users pay "
+        "for a good mean.",
+        lambda result, dataset: "packets" in dataset and has_targets(dataset),
+    ),
+    "rate_cdf": RunPlot(
+        plot_rate_cdf,
+        "Read it at a height: the rate that this share of the users does not exceed. Where curves coincide, the wider "
+        "one lies below.",
+        lambda result, dataset: "served_bits" in dataset,
+    ),
+    "fairness_throughput": RunPlot(
+        plot_fairness_throughput,
+        "Left: rates, which favour users that ask for much. Right: what was served of what was asked.",
+        lambda result, dataset: set(result.metrics["metric"]) >= {"rate_mean", "jain_rate"},
+    ),
+}
+"""Plots of runs of all families, by the name of their file."""
+
+
+def plots_of(result: RunResult) -> dict[str, RunPlot]:
+    """Lists the plots that a run has the data for, by the name of their file: the general ones, then its family's."""
+    family = families.find(result.scenario["family"])
+    general = {name: plot for name, plot in PLOTS.items() if name not in family.unsuitable_plots}
     dataset = result.to_xarray(result.allocators[0], result.variants[0])
-    metrics = set(result.metrics["metric"])
-    field = has_rounds(dataset)
-    applies: dict[str, tuple[bool, Callable[..., Figure]]] = {
-        "variants": (bool(result.metrics["variant"].notna().any()), plot_variants),
-        "satisfaction": ("packets" in dataset and has_targets(dataset), plot_satisfaction),
-        "rate_cdf": ("served_bits" in dataset and not field, plot_rate_cdf),
-        "fairness_throughput": (metrics >= {"rate_mean", "jain_rate"} and not field, plot_fairness_throughput),
-        "quotas": ("slice_prbs" in dataset, plot_quotas),
-        "alive": (field, plot_alive),
-        "clusters": (field and bool((dataset["life_rounds"] > 0).any()), plot_clusters),
-        "energy_balance": (field, plot_energy_balance),
-    }
-    return {name: partial(draw, result) for name, (does, draw) in applies.items() if does}
+    return {name: plot for name, plot in {**general, **family.plots}.items() if plot.applies(result, dataset)}
+
+
+def applicable_plots(result: RunResult) -> dict[str, Callable[[], Figure]]:
+    """Lists what draws the plots that a run has the data for, by the name of their file."""
+    return {name: partial(plot.draw, result) for name, plot in plots_of(result).items()}
 
 
 def save_plots(result: RunResult, folder: Path) -> list[Path]:
-    """Write each plot that applies as PNG and SVG into ``folder`` (made if missing); the paths, in order.
+    """Writes each plot that applies as PNG and SVG into ``folder``; returns the paths, in order.
 
     Raises:
         ScenarioError: the folder cannot be written or is full; no part of a plot is left there.
@@ -303,17 +267,3 @@ def _cross(axes: Axes, result: RunResult, allocator: str, metrics: tuple[str, st
     style = style_of(result, allocator)
     axes.errorbar(x["mean"], y["mean"], xerr=error_bars(x), yerr=error_bars(y), color=style.colour, marker=style.marker,
                   label=allocator, **BAR)  # fmt: skip
-
-
-def _stack(axes: Axes, dataset: xr.Dataset) -> None:
-    """Shares of the slices, one on top of the other; what nobody holds stays white."""
-    prbs = dataset["slice_prbs"].transpose("window", "cell", "slice").mean("cell").to_numpy()
-    share = prbs / float(dataset.attrs["prbs"])
-    end = dataset["time_s"].to_numpy()
-    edges = np.concatenate([[end[0] - float(dataset.attrs["window_s"])], end])
-    top = np.concatenate([np.zeros((len(share), 1)), np.cumsum(share, axis=1)], axis=1)
-    for index, name in enumerate(dataset["slice_name"].to_numpy().tolist()):
-        colour = _SLICE_COLOURS[index % len(_SLICE_COLOURS)]
-        axes.stairs(top[:, index + 1], edges, baseline=top[:, index], fill=True, color=colour, label=str(name))
-        axes.stairs(top[:, index + 1], edges, color="white", lw=0.8, baseline=None)
-    axes.set(ylim=(0, 1), xlim=(edges[0], edges[-1]))

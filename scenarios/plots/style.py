@@ -1,4 +1,4 @@
-"""What all plots of a run share: sizes, an allocator's colour, marker and line style, intervals, headlines."""
+"""Defines what all plots of a run share: sizes, an allocator's colour and marker, intervals, headlines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mac.metrics.registry import metric_named
 from mac.metrics.windows import Array
 
 if TYPE_CHECKING:
-    from .figures import RunResult
+    from ..run_result import RunResult
 
 WIDTH_IN, DPI = 10.0, 120  # 1200 pixels
 _COLOURS = (
@@ -42,7 +42,7 @@ BAR: dict[str, Any] = {"markersize": 7, "markeredgecolor": "white", "markeredgew
 
 
 class Plot(Figure):
-    """A figure that a notebook shows without pyplot."""
+    """Makes a figure that a notebook shows without pyplot."""
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
@@ -51,7 +51,7 @@ class Plot(Figure):
 
 
 def picture(figure: Figure, kind: str) -> bytes:
-    """The figure as a ``png``, ``svg`` or ``pdf`` file, the same bytes every time."""
+    """Writes the figure as a ``png``, ``svg`` or ``pdf`` file, the same bytes every time."""
     buffer = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "fairwave"}):
         figure.savefig(buffer, format=kind, dpi=DPI, metadata=_SIGNED[kind])
@@ -68,7 +68,7 @@ _SIGNED: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Style:
-    """How one allocator looks in all plots of a run."""
+    """Says how one allocator looks in all plots of a run."""
 
     colour: str
     marker: str
@@ -76,13 +76,13 @@ class Style:
 
 
 def style_of(result: RunResult, allocator: str) -> Style:
-    """Colour (Okabe and Ito's eight, then two of Paul Tol's), marker and dash, by the place in the run's list."""
+    """Chooses colour (Okabe and Ito's eight, two of Paul Tol's), marker and dash by the place in the run's list."""
     index = result.allocators.index(allocator)
     return Style(_COLOURS[index % len(_COLOURS)], _MARKERS[index % len(_MARKERS)], _DASHES[index % len(_DASHES)])
 
 
 def mean_bar(axes: Axes, place: float, row: pd.Series | None, style: Style, label: str | None = None) -> None:
-    """A marker at the mean and a bar over the interval."""
+    """Draws a marker at the mean and a bar over the interval."""
     if row is None or not np.isfinite(row["mean"]):
         return
     axes.errorbar(row["mean"], place, xerr=error_bars(row), color=style.colour, marker=style.marker, label=label,
@@ -90,13 +90,13 @@ def mean_bar(axes: Axes, place: float, row: pd.Series | None, style: Style, labe
 
 
 def error_bars(row: pd.Series) -> Array | None:
-    """Lengths of the bar below and above the mean, ``[2, 1]``; None where there is no interval."""
+    """Computes the bar's lengths below and above the mean, ``[2, 1]``; None where there is no interval."""
     half = np.array([[row["mean"] - row["ci95_low"]], [row["ci95_high"] - row["mean"]]], dtype=np.float64)
     return half if np.isfinite(half).all() else None
 
 
 def summary_row(result: RunResult, metric: str, allocator: str, variant: str | None) -> pd.Series | None:
-    """Mean and interval of a metric, None where it was not measured."""
+    """Finds mean and interval of a metric; None where it was not measured."""
     table = result.metrics
     same = table["variant"].isna() if variant is None else table["variant"] == variant
     found = table[same & (table["metric"] == metric) & (table["allocator"] == allocator)]
@@ -104,32 +104,32 @@ def summary_row(result: RunResult, metric: str, allocator: str, variant: str | N
 
 
 def shown_variant(result: RunResult, variant: str | None) -> str | None:
-    """The variant whose summary stands for the plot: the mean over all of them if there are any."""
+    """Chooses the variant whose summary stands for the plot: the mean over all of them if there are any."""
     if variant is None and result.metrics["variant"].notna().any():
         return ALL
     return variant
 
 
 def axis_label(metric: str) -> str:
-    """``fnd [rounds]: first node dead``."""
+    """Writes a metric as an axis has it: ``rate_mean [Mbit/s]: mean over users of their mean rate``."""
     found = metric_named(metric)
     unit = "" if found.unit == "1" else f" [{found.unit}]"
     return f"{metric}{unit}: {found.description.split(',')[0]}"
 
 
 def legend_below(figure: Figure, axes: Axes) -> None:
-    """The labels of one panel below all of them, five in a row."""
+    """Writes the labels of one panel below all of them, five in a row."""
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 5), frameon=False, fontsize=10)
 
 
 def headline(figure: Figure, text: str) -> None:
-    """The sentence above a plot."""
+    """Writes the sentence above a plot."""
     figure.suptitle(text, fontsize=12.5, fontweight="bold")
 
 
 def of_variants(result: RunResult, variant: str | None, what: str) -> str:
-    """Which variants a plot shows, in brackets; nothing where the scenario has none."""
+    """Names the variants that a plot shows, in brackets; nothing where the scenario has none."""
     if variant is not None and variant != ALL:
         return f" (variant {variant})"
     if all(name is None for name in result.variants):

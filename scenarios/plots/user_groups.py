@@ -1,4 +1,4 @@
-"""Numbers of users by their group, as plots show them."""
+"""Collects numbers of users by their group, as plots show them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from mac.metrics.windows import Array, group_masks
 if TYPE_CHECKING:
     import xarray as xr
 
-    from .figures import RunResult
+    from ..run_result import RunResult
 
 ByGroup = dict[str, dict[str, Array]]
 
 
 def users_by_group(result: RunResult, variant: str | None, value: Callable[[xr.Dataset], Array]) -> ByGroup:
-    """``value(dataset) [D, U]`` flattened over drops, users and variants: group -> allocator -> numbers, no NaN.
+    """Flattens ``value(dataset) [D, U]`` over drops, users, variants: group -> allocator -> numbers, no NaN.
 
     Groups stand in the scenario's order, also where the first variant leaves one of them out.
     """

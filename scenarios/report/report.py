@@ -1,4 +1,4 @@
-"""One self-contained HTML page about a run: table, paired differences, plots, scenario, versions. No network needed."""
+"""Writes one self-contained HTML page about a run: table, paired differences, plots, scenario, versions."""
 
 from __future__ import annotations
 
@@ -18,38 +18,22 @@ import yaml
 from mac.metrics.intervals import ALL
 from mac.metrics.registry import METRICS, PLUGGED, metric_named
 
+from .. import families
 from ..errors import ScenarioError
-from ..families.wsn.censored_deaths import unreached
-from ..families.wsn.map import plot_clusters
-from ..families.wsn.rounds import RoundChoice
-from ..plots.figures import RunResult, applicable_plots
+from ..files import write_atomically
+from ..plots.figures import applicable_plots, plots_of
 from ..plots.style import picture
 from ..results.result import Result
 from ..results.run_folder import require_ours
-from ..results.shards import write_atomically
+from ..run_result import RunResult
 from ..running.write_outputs import unfinished
 
 _GLANCE = 7  # metrics that stand side by side in the table beside an account
-_CAPTIONS = {
-    "variants": "The headline metric in every variant, and their mean.",
-    "satisfaction": "In which share of the windows each user got what was promised. Many dots far left mean that some "
-    "users pay for a good mean.",
-    "rate_cdf": "Read it at a height: the rate that this share of the users does not exceed. Where curves coincide, "
-    "the wider one lies below.",
-    "fairness_throughput": "Left: rates, which favour whoever asks for much. Right: what was served of what was asked.",
-    "quotas": "Who may use which part of the carrier. White is held by nobody.",
-    "alive": "A curve that stays up and then falls steeply is of a field that was drained evenly. A hollow mark: in "
-    "some drop that death had not come when the run ended.",
-    "clusters": "The charge of each node when the round was over, and who sent to whom in it. Where nodes are dead "
-    "or dark, somebody paid for the others. Another round or drop: fairwave report RUN --round 300 --drop 1.",
-    "energy_balance": "Left: 0 if all nodes had the same charge when the first one died. Right: all energy spent in "
-    "the run over all packets that reached the sink; where a bar ends beyond the axis, its parts are given in figures.",
-}
 
 
 @dataclass(frozen=True)
 class Value:
-    """A cell of a table: text, and whether it is the best of its row or not told apart from the best."""
+    """Holds a cell of a table: text, and whether it is the best of its row or not told apart from the best."""
 
     text: str
     best: bool = False
@@ -58,7 +42,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table."""
+    """Holds a row of a table."""
 
     label: str
     unit: str
@@ -67,8 +51,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """One paired difference and what it says."""
+class PairedDifference:
+    """Holds a paired difference and what it says."""
 
     metric: str
     unit: str
@@ -81,59 +65,66 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Section:
+    """Holds a table of the run's family."""
+
+    title: str
+    note: str
+    headings: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
 class Picture:
-    """A plot as it stands in the page."""
+    """Holds a plot as it stands in the page."""
 
     name: str
     caption: str
     data: str  # base64 of an SVG file
 
 
-def write_report(
-    result: RunResult, path: str | Path | None = None, choice: RoundChoice | None = None, force: bool = False
-) -> Path:
-    """Write the page and return its path.
+def write_report(result: RunResult, path: str | Path | None = None, force: bool = False) -> Path:
+    """Writes the page and returns its path.
 
     Args:
         result: the run.
         path: where to; ``report.html`` in the run folder if not given.
-        choice: the round that the map of a sensor field shows.
         force: overwrite what is there even if it is no earlier page.
 
     Raises:
-        ScenarioError: ``path`` is a folder or somebody else's file, or cannot be written; or there is no such round.
+        ScenarioError: ``path`` is a folder or somebody else's file, or cannot be written.
     """
     target = Path(path) if path is not None else result.run_dir / "report.html"
     if target.is_dir():
         raise ScenarioError(f"{target} is a folder; name a file, such as {target / 'report.html'}")
     require_ours(target, force)
-    write_atomically(target, render(result, choice).encode(errors="backslashreplace"))  # a path need not be text
+    write_atomically(target, render(result).encode(errors="backslashreplace"))  # a path need not be text
     return target
 
 
-def render(result: RunResult, choice: RoundChoice | None = None) -> str:
-    """The page as text. Everything that comes from the run is escaped."""
+def render(result: RunResult) -> str:
+    """Renders the page as text. Everything that comes from the run is escaped."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.get_template("report.html.j2").render(**_content(result, choice))
+    return environment.get_template("report.html.j2").render(**_content(result))
 
 
 def comparison(result: RunResult, metrics: list[str], variant: str | None) -> list[Row]:
-    """A row per metric, a value per allocator; the best is marked, and who is not told apart from it."""
+    """Makes a row per metric with a value per allocator; marks the best, and those not told apart from it."""
     return [row for metric in metrics if (row := _row(result, metric, metric, variant)) is not None]
 
 
-def differences(result: RunResult, metrics: list[str], variant: str | None) -> list[Pair]:
-    """Every paired difference of the given metrics, with a verdict: which of the two is higher or better."""
+def differences(result: RunResult, metrics: list[str], variant: str | None) -> list[PairedDifference]:
+    """Lists every paired difference of the given metrics, with a verdict: which of the two is higher or better."""
     table = _of(result.paired, variant)
     rows = [row for metric in metrics for row in table[table["metric"] == metric].to_dict("records")]
-    return [_pair(row) for row in rows]
+    return [_paired_difference(row) for row in rows]
 
 
 def number(mean: float, half: float = math.nan, digits: int | None = None) -> str:
-    """``0.631 ± 0.018``; the decimals, if not given, are those that :func:`decimals` finds."""
+    """Writes ``0.631 ± 0.018``; the decimals, if not given, are those that :func:`decimals` finds."""
     if math.isnan(mean):
         return "–"  # noqa: RUF001  a dash, as tables have it
     if math.isinf(mean):
@@ -145,9 +136,10 @@ def number(mean: float, half: float = math.nan, digits: int | None = None) -> st
 
 
 def decimals(means: Iterable[float], halves: Iterable[float]) -> int:
-    """Decimals for a row of a table: two leading digits of the median interval, three of the mean if there is none.
+    """Chooses the decimals for a row of a table: two leading digits of the median interval.
 
-    At most four leading digits of the median mean are shown, so that an interval of rounding errors shows as zero.
+    Three of the mean, if there is no interval. At most four leading digits of the median mean are shown, so that an
+    interval of rounding errors shows as zero.
     """
     known = [half for half in halves if math.isfinite(half) and half > 0]
     sizes = [abs(mean) for mean in means if math.isfinite(mean) and mean != 0]
@@ -157,8 +149,8 @@ def decimals(means: Iterable[float], halves: Iterable[float]) -> int:
     return _places(median(sizes), 3) if sizes else 0
 
 
-def _content(result: RunResult, choice: RoundChoice | None) -> dict[str, Any]:
-    pictures = _pictures(result, choice)
+def _content(result: RunResult) -> dict[str, Any]:
+    pictures = _pictures(result)
     main = _main_variant(result)
     here = _of(result.metrics, main)
     order = [*METRICS, *PLUGGED]
@@ -177,7 +169,8 @@ def _content(result: RunResult, choice: RoundChoice | None) -> dict[str, Any]:
         "by_variant": _by_variant(result, first),
         "pairs": differences(result, [first], main),
         "more_pairs": differences(result, [name for name in headline if name != first], main),
-        "account": [*result.account(), *unreached(result)] if isinstance(result, Result) else [],
+        "account": [*result.account(), *result.notes()] if isinstance(result, Result) else [],
+        "sections": _sections(result),
         "glance": comparison(result, headline[:_GLANCE], main),
         "pictures": pictures,
         "everything": comparison(result, known, main),
@@ -235,13 +228,21 @@ def _by_variant(result: RunResult, metric: str) -> list[Row]:
     return [row for row in rows if row is not None]
 
 
-def _pair(row: dict[Any, Any]) -> Pair:
+def _paired_difference(row: dict[Any, Any]) -> PairedDifference:
     metric, mean = str(row["metric"]), float(row["mean_difference"])
     text = number(mean, (row["ci95_high"] - row["ci95_low"]) / 2)
     signed = f"+{text}" if mean > 0 else text
     unit = metric_named(metric).unit
-    return Pair(metric, "" if unit == "1" else unit, str(row["a"]), str(row["b"]), signed, int(row["drops"]),
-                _verdict(row), _significant(row))  # fmt: skip
+    return PairedDifference(
+        metric=metric,
+        unit="" if unit == "1" else unit,
+        a=str(row["a"]),
+        b=str(row["b"]),
+        difference=signed,
+        drops=int(row["drops"]),
+        verdict=_verdict(row),
+        significant=_significant(row),
+    )
 
 
 def _verdict(row: dict[Any, Any]) -> str:
@@ -259,11 +260,20 @@ def _significant(row: dict[Any, Any]) -> bool:
     return bool(row["ci95_low"] > 0 or row["ci95_high"] < 0)
 
 
-def _pictures(result: RunResult, choice: RoundChoice | None) -> list[Picture]:
-    chosen = {} if choice is None else {"clusters": plot_clusters(result, choice=choice)}  # first: it may be refused
-    figures = {name: chosen.get(name) or draw() for name, draw in applicable_plots(result).items()}
-    drawn = {name: picture(figure, "svg") for name, figure in figures.items()}
-    return [Picture(name, _CAPTIONS[name], base64.b64encode(svg).decode()) for name, svg in drawn.items()]
+def _pictures(result: RunResult) -> list[Picture]:
+    known = plots_of(result)
+    drawn = {name: picture(draw(), "svg") for name, draw in applicable_plots(result).items()}
+    return [Picture(name, known[name].caption, base64.b64encode(svg).decode()) for name, svg in drawn.items()]
+
+
+def _sections(result: RunResult) -> list[Section]:
+    """Makes the tables of the run's family; those without rows are left out."""
+    made = [(one, list(one.rows(result))) for one in families.find(result.scenario["family"]).report_sections]
+    return [
+        Section(one.title, one.note, list(rows[0]), [[str(value) for value in row.values()] for row in rows])
+        for one, rows in made
+        if rows
+    ]
 
 
 def _main_variant(result: RunResult) -> str | None:
@@ -275,14 +285,14 @@ def _of(table: pd.DataFrame, variant: str | None) -> pd.DataFrame:
 
 
 def flat(values: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """Nested mappings as (dotted key, text), for a table of facts."""
+    """Flattens nested mappings to (dotted key, text), for a table of facts."""
     if not isinstance(values, dict):
         return [(prefix, f"{values:.6g}" if isinstance(values, float) else str(values))]
     return [item for key, value in values.items() for item in flat(value, f"{prefix}.{key}" if prefix else str(key))]
 
 
 def plain(value: Any) -> Any:
-    """``value`` in the types that YAML knows: tuples as lists, paths and others as text."""
+    """Converts a value to the types that YAML knows: tuples as lists, paths and others as text."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,1 +1,15 @@
-"""Stores and reads results: shards, run folders, provenance, tables."""
+"""Stores and reads results.
+
+| module | contains |
+|---|---|
+| ``result`` | a run, read from its folder |
+| ``dataset`` | labelled arrays |
+| ``run_folder`` | the folder that a run may write to |
+| ``shards`` | one file for one variant, allocator and range of drops |
+| ``account`` | what results are counted with |
+| ``bounds`` | what no allocator can exceed |
+| ``timing`` | how long deciding takes |
+| ``provenance`` | code and device that made a shard |
+| ``read_files`` | the user's files that a run imports or opens |
+| ``content_digest`` | digests of objects by what they hold |
+"""

@@ -1,4 +1,4 @@
-"""What no allocator can beat on a scenario, and how near those of a run came."""
+"""Computes what no allocator can exceed on a scenario, and how near those of a run came."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .. import families
 from ..errors import ScenarioError
 
 if TYPE_CHECKING:
-    from ..config.schema import ScenarioBase
+    from ..families.schema import ScenarioBase
     from .result import Result
 
 
 @dataclass(frozen=True)
-class Reached:
-    """How near an allocator of a run came, over the drops of the run."""
+class BoundShare:
+    """Says how near an allocator of a run came, over the drops of the run."""
 
     allocator: str
     mean: float
@@ -30,17 +30,17 @@ class Reached:
 
 
 @dataclass(frozen=True)
-class Bounded:
-    """A bound of one metric on every drop of a scenario."""
+class BoundReport:
+    """Holds a bound of one metric on every drop of a scenario."""
 
     scenario: str
     metric: str
     meaning: str
     per_drop: tuple[float, ...]
-    reached: tuple[Reached, ...] = ()
+    reached: tuple[BoundShare, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The document that ``--json`` prints."""
+        """Returns the document that ``--json`` prints."""
         mean, (low, high) = summary(self.per_drop)
         return {
             "scenario": self.scenario,
@@ -56,8 +56,8 @@ class Bounded:
         }
 
 
-def bound(scenario: ScenarioBase) -> Bounded:
-    """The bound of a scenario's family on each of its drops.
+def bound(scenario: ScenarioBase) -> BoundReport:
+    """Computes the bound of a scenario's family on each of its drops.
 
     Raises:
         ScenarioError: the family knows no bound, or none that holds for this scenario.
@@ -72,11 +72,11 @@ def bound(scenario: ScenarioBase) -> Bounded:
         found = family.bound(scenario, Drops(scenario.seed, tuple(range(scenario.drops))))
     except ValueError as error:
         raise ScenarioError(f"{scenario.name}: {error}") from None
-    return Bounded(scenario.name, found.metric, found.meaning, tuple(map(float, found.per_drop)))
+    return BoundReport(scenario.name, found.metric, found.meaning, tuple(map(float, found.per_drop)))
 
 
-def bound_of_run(run: Result) -> Bounded:
-    """The same for a run, with the share of the bound that each of its allocators reached, drop by drop."""
+def bound_of_run(run: Result) -> BoundReport:
+    """Computes the bound for a run, with the share of the bound that each of its allocators reached, drop by drop."""
     found = bound(run.settings)
     table = run.per_drop
     table = table[table["metric"] == found.metric]
@@ -85,10 +85,10 @@ def bound_of_run(run: Result) -> Bounded:
         own = table[table["allocator"] == label].set_index("drop")["value"]
         values = own.reindex(range(len(found.per_drop))).to_numpy(dtype=np.float64)
         share, interval = summary(values / np.array(found.per_drop))
-        reached.append(Reached(label, summary(values)[0], share, interval))
-    return Bounded(found.scenario, found.metric, found.meaning, found.per_drop, tuple(reached))
+        reached.append(BoundShare(label, summary(values)[0], share, interval))
+    return BoundReport(found.scenario, found.metric, found.meaning, found.per_drop, tuple(reached))
 
 
 def is_run(name: str) -> bool:
-    """Whether this names a folder rather than a scenario."""
+    """Tells whether this names a folder rather than a scenario."""
     return Path(name).is_dir()

@@ -1,4 +1,4 @@
-"""What came out of a run, read from its folder: windows as labelled arrays, metrics as tables."""
+"""Reads what came out of a run from its folder: windows as labelled arrays, metrics as tables."""
 
 from __future__ import annotations
 
@@ -17,30 +17,22 @@ import xarray as xr
 from mac.metrics.intervals import ALL, paired, summarise
 from mac.metrics.registry import metric_named, metric_table
 
+from .. import families
 from ..config.loading import resolved, scenario_hash
 from ..errors import ScenarioError, did_you_mean
-from ..families import account_of
+from ..families.schema import plugged_metrics
+from .account import account_of
+from .dataset import join
 from .run_folder import scenario_of, why_nothing
-from .shards import Cell, Shard, read_shard, whole_shards
-from .timing import costs
+from .shards import RunKey, Shard, read_shard, whole_shards
+from .timing import decision_times
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from mac.core.recorder import Windows
-    from phy.random import Drops
-
-    from ..config.schema import Clock
-    from ..families import Labels
-    from ..families.wsn.rounds import RoundChoice
 
 _HEADLINE = (
-    "fnd",
-    "hnd",
-    "lnd",
-    "packets_per_joule",
     "satisfaction",
-    "tractor_score",
     "rate_mean",
     "rate_p5",
     "jain_rate",
@@ -49,7 +41,7 @@ _HEADLINE = (
     "prb_utilisation",
     "repairs",
 )
-"""Metrics of the first table where a scenario names none, as far as they apply."""
+"""Metrics of the first table where a scenario names none, as far as they apply; the family's own stand before them."""
 
 _KEPT_BYTES = 500_000_000
 
@@ -57,17 +49,19 @@ DROP_COLUMNS = ["variant", "allocator", "drop", "metric", "unit", "value"]
 
 
 class Result:
-    """A run, finished or not.
+    """Reads a run, finished or not.
 
     Attributes:
         run_dir: the run folder that everything is read from.
         settings: what ran, as loaded.
+        family: the kind of problem that it was.
         meta: versions, device, wall times; empty while the run is unfinished.
     """
 
     def __init__(self, run_dir: str | Path) -> None:
         self.run_dir = Path(run_dir)
         self.settings = scenario_of(self.run_dir)
+        self.family = families.find(self.settings.family)
         meta = self.run_dir / "meta.json"
         self.meta: dict[str, Any] = _meta(meta) if meta.is_file() else {}
         self._kept: dict[Path, xr.Dataset] = {}
@@ -88,18 +82,18 @@ class Result:
         return [spec.label for spec in self.settings.allocators]
 
     @property
-    def cells(self) -> list[Cell]:
-        """Every allocator on every variant."""
-        return [Cell(variant, allocator) for variant in self.variants for allocator in self.allocators]
+    def run_keys(self) -> list[RunKey]:
+        """Lists every allocator on every variant."""
+        return [RunKey(variant, allocator) for variant in self.variants for allocator in self.allocators]
 
     @cached_property
-    def shards(self) -> dict[Cell, list[Shard]]:
-        """The whole shards of every cell."""
+    def shards(self) -> dict[RunKey, list[Shard]]:
+        """Finds the whole shards of every allocator and variant."""
         key = scenario_hash(self.settings)
-        return {cell: whole_shards(self.run_dir, cell, key, self.read) for cell in self.cells}
+        return {run_key: whole_shards(self.run_dir, run_key, key, self.read) for run_key in self.run_keys}
 
     def read(self, path: Path) -> xr.Dataset:
-        """The windows in a shard; kept in memory while all of them are small."""
+        """Reads the windows in a shard; keeps them in memory while all of them are small."""
         if path in self._kept:
             return self._kept[path].copy()
         dataset = read_shard(path)
@@ -109,13 +103,13 @@ class Result:
 
     @property
     def complete(self) -> bool:
-        """Is every drop of every allocator and variant there?"""
+        """Whether every drop of every allocator and variant is there."""
         return all(sum(len(s.drops) for s in shards) == self.settings.drops for shards in self.shards.values())
 
     @cached_property
     def per_drop(self) -> pd.DataFrame:
         """Rows ``variant, allocator, drop, metric, unit, value``; variant is None where there are none."""
-        tables = [self._cell_metrics(cell) for cell in self.cells if self.shards[cell]]
+        tables = [self._cell_metrics(run_key) for run_key in self.run_keys if self.shards[run_key]]
         if not tables:
             raise ScenarioError(why_nothing(self.run_dir, self.settings))
         table = pd.concat(tables, ignore_index=True)
@@ -137,7 +131,7 @@ class Result:
         return paired(self.per_drop)
 
     def compare(self, metric: str, a: str, b: str, variant: str | None = None) -> pd.Series[Any]:
-        """The paired difference ``a - b`` in a metric: mean_difference, ci95_low, ci95_high, drops.
+        """Finds the paired difference ``a - b`` in a metric: mean_difference, ci95_low, ci95_high, drops.
 
         Args:
             metric: for example "satisfaction" or "satisfaction/embb".
@@ -172,12 +166,16 @@ class Result:
 
     @property
     def headline(self) -> list[str]:
-        """Metrics to look at first, as far as they apply: the scenario's, then the general ones."""
+        """Metrics to look at first, as far as they apply: the scenario's, then its family's, then the general ones."""
         there = set(self.metrics["metric"])
-        return [name for name in dict.fromkeys((*self.settings.headline, *_HEADLINE)) if name in there]
+        return [
+            name
+            for name in dict.fromkeys((*self.settings.headline, *self.family.headline, *_HEADLINE))
+            if name in there
+        ]
 
     def table(self, variant: str | None = None) -> pd.DataFrame:
-        """Allocators by headline metrics, each ``mean ± half the interval``.
+        """Makes a table of allocators by headline metrics, each ``mean ± half the interval``.
 
         Raises:
             ScenarioError: there is no such variant.
@@ -188,7 +186,7 @@ class Result:
         return pd.DataFrame(columns, index=pd.Index(self.allocators, name="allocator"))
 
     def to_xarray(self, allocator: str | None = None, variant: str | None = None) -> Any:
-        """The labelled arrays of the run.
+        """Reads the labelled arrays of the run.
 
         Args:
             allocator: its Dataset; left out, one Dataset with the further dimension ``allocator``.
@@ -205,51 +203,56 @@ class Result:
         parts = [self._windows(label, variant) for label in self.allocators]
         return xr.concat(parts, pd.Index(self.allocators, name="allocator"), combine_attrs="drop_conflicts")
 
-    def plot_rate_cdf(self, variant: str | None = None) -> Figure:
-        """Distribution of the users' mean rates: :func:`scenarios.plots.figures.plot_rate_cdf`, as a matplotlib figure.
+    def plot(self, name: str, variant: str | None = None, **options: Any) -> Figure:
+        """Draws a plot of this run as a matplotlib figure, which a notebook shows by itself.
 
-        A notebook shows it by itself; elsewhere ``result.plot_rate_cdf().savefig("rates.png")``.
+        Elsewhere: ``result.plot("rate_cdf").savefig("rates.png")``.
+
+        Args:
+            name: of the plot's file: "rate_cdf", or one of the family's own.
+            variant: the variant to show; the plot's own choice if not given.
+            options: further arguments of the function that draws it.
+
+        Raises:
+            ScenarioError: there is no such plot or variant, or this run has not the data for it.
         """
-        return self._plot("rate_cdf", variant)
+        from ..plots.figures import plots_of
+
+        self._require_variant(variant, [])
+        if name not in (known := plots_of(self)):
+            raise ScenarioError(f"this run has not the data for a plot '{name}'{did_you_mean(name, known)}")
+        return known[name].draw(self, variant, **options)
+
+    def plot_rate_cdf(self, variant: str | None = None) -> Figure:
+        """Draws the distribution of the users' mean rates."""
+        return self.plot("rate_cdf", variant)
 
     def plot_satisfaction(self, variant: str | None = None) -> Figure:
-        """Satisfaction of every user, and means with intervals: :func:`scenarios.plots.figures.plot_satisfaction`."""
-        return self._plot("satisfaction", variant)
+        """Draws the satisfaction of every user, and means with intervals."""
+        return self.plot("satisfaction", variant)
 
     def plot_fairness_throughput(self, variant: str | None = None) -> Figure:
-        """Jain's index against the mean: :func:`scenarios.plots.figures.plot_fairness_throughput`."""
-        return self._plot("fairness_throughput", variant)
-
-    def plot_quotas(self, variant: str | None = None, drop: int = 0) -> Figure:
-        """Shares of the slices over time: :func:`scenarios.plots.figures.plot_quotas`."""
-        return self._plot("quotas", variant, drop)
+        """Draws Jain's index against the mean."""
+        return self.plot("fairness_throughput", variant)
 
     def plot_variants(self, metric: str | None = None) -> Figure:
-        """A metric in every variant: :func:`scenarios.plots.figures.plot_variants`."""
+        """Draws a metric in every variant."""
         from ..plots.figures import plot_variants
 
         if metric is not None:
             _require(metric, set(self.metrics["metric"]), "metric")
         return plot_variants(self, metric)
 
-    def plot_alive(self, variant: str | None = None) -> Figure:
-        """Live nodes of a sensor field over rounds: :func:`scenarios.families.wsn.plots.plot_alive`."""
-        return self._plot("alive", variant)
-
-    def plot_energy_balance(self, variant: str | None = None) -> Figure:
-        """Where a sensor field's energy went: :func:`scenarios.families.wsn.plots.plot_energy_balance`."""
-        return self._plot("energy_balance", variant)
-
-    def plot_clusters(self, variant: str | None = None, choice: RoundChoice | None = None) -> Figure:
-        """Map of a round of a sensor field: :func:`scenarios.families.wsn.map.plot_clusters`."""
-        return self._plot("clusters", variant, choice)
-
     def account(self) -> list[tuple[str, str]]:
-        """What the results are counted with, as (what, how much), where the family has such an account."""
+        """Returns what the results are counted with, as (what, how much), where the family has such an account."""
         return account_of(self.settings)
 
+    def notes(self) -> list[tuple[str, str]]:
+        """Returns the family's remarks on this run, as (what, sentence)."""
+        return self.family.notes(self) if self.family.notes else []
+
     def to_json(self) -> dict[str, Any]:
-        """The run as plain values: folder, scenario, metrics, differences, times; NaN and infinity become None.
+        """Returns the run as plain values: folder, scenario, metrics, differences, times; NaN becomes None.
 
         One that is not complete says so too.
         """
@@ -258,7 +261,7 @@ class Result:
             "scenario": self.settings.name,
             "metrics": _records(self.metrics, ("variant", "allocator", "metric", "unit", "mean")),
             "paired": _records(self.paired, ("variant", "metric", "a", "b", "mean_difference")),
-            "time": [asdict(one) for one in costs(self)],
+            "time": [asdict(one) for one in decision_times(self)],
             **({} if self.complete else {"complete": False}),
         }
 
@@ -274,14 +277,6 @@ class Result:
         head, _, _ = repr(self).partition("\n")
         return f"<p>{escape(head)}</p>{self.table().to_html() if any(self.shards.values()) else ''}"
 
-    def _plot(self, name: str, variant: str | None, *more: Any) -> Figure:
-        from ..plots import figures
-
-        self._require_variant(variant, [])
-        if name not in (known := figures.applicable_plots(self)):
-            raise ScenarioError(f"this run has not the data for plot_{name}{did_you_mean(name, known)}")
-        return getattr(figures, f"plot_{name}")(self, variant, *more)  # type: ignore[no-any-return]
-
     def _require_variant(self, variant: str | None, also: Sequence[str] = (ALL,)) -> None:
         """Refuse a variant that this run does not have."""
         names = [str(name) for name in self.settings.variants]
@@ -293,66 +288,25 @@ class Result:
 
     def _windows(self, allocator: str, variant: str | None) -> xr.Dataset:
         _require(allocator, self.allocators, "allocator")
-        shards = self.shards[Cell(variant, allocator)]
+        shards = self.shards[RunKey(variant, allocator)]
         if not shards:
             raise ScenarioError(why_nothing(self.run_dir, self.settings, f" of '{allocator}'"))
         return join([self.read(shard.path) for shard in shards])
 
-    def _cell_metrics(self, cell: Cell) -> pd.DataFrame:
+    def _cell_metrics(self, run_key: RunKey) -> pd.DataFrame:
         # One drop at a time: a sum over an axis may round differently with the number of drops beside it.
-        shards = [self.read(shard.path) for shard in self.shards[cell]]
-        from ..config.schema import plugged_metrics
-
+        shards = [self.read(shard.path) for shard in self.shards[run_key]]
         more = plugged_metrics(self.settings)
         each = [shard.isel({"drop": [i]}) for shard in shards for i in range(shard.sizes["drop"])]
         tables = [metric_table(drop, more=more) for drop in each]
         table = pd.concat(tables, ignore_index=True)
         first = {metric: i for i, metric in enumerate(dict.fromkeys(table["metric"]))}
         order = np.lexsort((table["drop"].to_numpy(), table["metric"].map(first).to_numpy()))
-        return table.iloc[order].assign(variant=cell.variant, allocator=cell.allocator)
-
-
-def dataset(windows: Windows, labels: Labels, clock: Clock, drops: Drops) -> xr.Dataset:
-    """The arrays of a batch with their coordinates.
-
-    Args:
-        windows: what the loop recorded.
-        labels: the family's coordinates and attributes.
-        clock: of the scenario.
-        drops: of the batch.
-    """
-    place = np.arange(clock.intervals // clock.window)
-    window_s = clock.window * clock.interval_s
-    texts = {name: {"units": field.unit, "description": field.description} for name, field in windows.fields.items()}
-    variables = {name: (windows.dims(name), array, texts[name]) for name, array in windows.arrays.items()}
-    ends = {"description": "end of the window, counted from the end of the warm-up"}
-    own = {
-        "drop": ("drop", np.array(drops.ids, dtype=np.int64)),
-        "window": ("window", place),
-        "time_s": ("window", (place + 1) * window_s, ends),
-    }
-    named = {"interval_s": clock.interval_s, "window_s": window_s, "decisions": windows.intervals, **labels.attributes}
-    return xr.Dataset(variables, {**own, **labels.coordinates}, named)
-
-
-def join(parts: list[xr.Dataset]) -> xr.Dataset:
-    """Shards of one allocator and variant as one dataset, ordered by drop."""
-    if len(parts) == 1:
-        return parts[0]
-    joined = xr.concat(
-        parts,
-        "drop",
-        data_vars="all",
-        coords="minimal",
-        compat="override",
-        combine_attrs="drop_conflicts",
-        join="exact",
-    )
-    return joined.sortby("drop")
+        return table.iloc[order].assign(variant=run_key.variant, allocator=run_key.allocator)
 
 
 def plus_minus(row: Mapping[Any, Any]) -> str:
-    """``0.812 ± 0.015`` from a row's mean and interval; only the mean where there is no interval."""
+    """Writes ``0.812 ± 0.015`` from a row's mean and interval; only the mean where there is no interval."""
     mean, half = row["mean"], (row["ci95_high"] - row["ci95_low"]) / 2
     if not np.isfinite(mean):
         return "-"

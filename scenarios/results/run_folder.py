@@ -1,4 +1,4 @@
-"""Which folder a run writes to, and whether it may."""
+"""Chooses the folder that a run writes to, and refuses one that it may not touch."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Any
 
 from ..config import yaml12
 from ..config.loading import UNHASHED, load, resolved, scenario_hash
-from ..config.schema import ScenarioBase
 from ..errors import ScenarioError, shown
-from .provenance import Maker, foreign
-from .shards import Cell, attributes_of, clean_up, write_atomically
+from ..families.schema import ScenarioBase
+from ..files import clean_up, write_atomically
+from .provenance import Provenance, foreign
+from .shards import RunKey, attributes_of
 
 RUNS = Path("runs")
 SCENARIO_FILE = "scenario.yaml"
@@ -44,16 +45,16 @@ _MARK = "fairwave writes to this folder: it replaces the files of the run in it 
 
 
 def choose(
-    scenario: ScenarioBase, out: str | Path | None, resume: bool, made: Mapping[Cell, Maker] | None = None
+    scenario: ScenarioBase, out: str | Path | None, resume: bool, made: Mapping[RunKey, Provenance] | None = None
 ) -> Path:
-    """The folder for a run; nothing is written yet, but it can be.
+    """Chooses the folder for a run; nothing is written yet, but it can be.
 
     Args:
         scenario: what will run.
         out: the folder itself; left out, one below ``runs/`` named by the scenario and its hash.
         resume: go on in a folder that holds part of this very run; below ``runs/`` one that other code or another
             device has made is passed over.
-        made: what would compute each cell now.
+        made: what would compute each allocator and variant now.
 
     Raises:
         ScenarioError: the folder holds something else, or cannot be written.
@@ -65,7 +66,7 @@ def choose(
 
 
 def open_folder(folder: Path, scenario: ScenarioBase) -> None:
-    """Make the folder what a run writes to: the marker and the scenario in it, nothing half-written."""
+    """Makes the folder what a run writes to: the marker and the scenario in it, nothing half-written."""
     _require_free(folder)  # somebody may have put something there while the first batch ran
     write_atomically(folder / MARKER, _MARK)
     clean_up(folder, _OWN)
@@ -73,12 +74,12 @@ def open_folder(folder: Path, scenario: ScenarioBase) -> None:
 
 
 def is_marked(folder: Path) -> bool:
-    """Has fairwave made this folder for a run?"""
+    """Tells whether fairwave has made this folder for a run."""
     return (folder / MARKER).is_file()
 
 
 def scenario_of(folder: Path) -> ScenarioBase:
-    """The scenario of a run folder.
+    """Loads the scenario of a run folder.
 
     Raises:
         ScenarioError: this is no run folder.
@@ -89,7 +90,7 @@ def scenario_of(folder: Path) -> ScenarioBase:
 
 
 def require_ours(path: Path, force: bool = False, remedy: str = "or give --force to overwrite it") -> None:
-    """Refuse to overwrite a file that fairwave has not written.
+    """Refuses to overwrite a file that fairwave has not written.
 
     Args:
         path: where a page or a picture is to be written.
@@ -133,7 +134,7 @@ def why_nothing(folder: Path, scenario: ScenarioBase, of: str = "") -> str:
     return f"{folder} holds no whole shard{of} yet; finish the run with --resume"
 
 
-def _named(scenario: ScenarioBase, folder: Path, resume: bool, made: Mapping[Cell, Maker]) -> Path:
+def _named(scenario: ScenarioBase, folder: Path, resume: bool, made: Mapping[RunKey, Provenance]) -> Path:
     if folder.exists() and not folder.is_dir():
         raise ScenarioError(f"--out {folder} is a file; name a folder")
     if _is_free(folder):
@@ -175,7 +176,7 @@ def _require_free(folder: Path) -> None:
     )
 
 
-def _default(scenario: ScenarioBase, resume: bool, made: Mapping[Cell, Maker]) -> Path:
+def _default(scenario: ScenarioBase, resume: bool, made: Mapping[RunKey, Provenance]) -> Path:
     base = f"{scenario.name}-{scenario_hash(scenario)[:8]}"
     name = re.compile(rf"{re.escape(base)}(-\d+)?")
     taken = [path for path in RUNS.glob(f"{base}*") if name.fullmatch(path.name)]
@@ -183,7 +184,9 @@ def _default(scenario: ScenarioBase, resume: bool, made: Mapping[Cell, Maker]) -
         same = [path for path in taken if is_marked(path) and _is_of(path, scenario) and foreign(path, made) is None]
         if same:
             return max(same, key=lambda path: (path / SCENARIO_FILE).stat().st_mtime)
-        for unknown in dict.fromkeys(maker.unknown for maker in made.values() if maker.unknown and taken):
+        for unknown in dict.fromkeys(
+            provenance.unknown for provenance in made.values() if provenance.unknown and taken
+        ):
             warnings.warn(f"no run is gone on with, a new folder is begun: {unknown}", stacklevel=2)
     numbered = (RUNS / (base if n == 1 else f"{base}-{n}") for n in range(1, len(taken) + 2))
     return next(path for path in numbered if path not in taken)
@@ -209,7 +212,7 @@ def _probe(folder: Path) -> None:
 
 
 def differences(a: ScenarioBase, b: ScenarioBase) -> str:
-    """What two scenarios differ in: ``seed is 1 there and 2 here``, at most five of them."""
+    """Says what two scenarios differ in: ``seed is 1 there and 2 here``, at most five of them."""
     there, here = dict(_leaves(resolved(a))), dict(_leaves(resolved(b)))
     changed = [
         key for key in {**there, **here} if there.get(key) != here.get(key) and key.split(".")[0] not in UNHASHED

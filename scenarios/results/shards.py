@@ -1,4 +1,4 @@
-"""The pieces that a run leaves behind: one file for one variant, one allocator and a range of drops.
+"""Writes and reads the shards of a run: one file for one variant, one allocator and a range of drops.
 
 A shard is written under a temporary name, flushed to the disk and renamed, so what is there is whole; a digest of its
 arrays says later that it still is.
@@ -6,9 +6,7 @@ arrays says later that it still is.
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -19,50 +17,50 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ScenarioError
+from ..files import write_atomically
 
 if TYPE_CHECKING:
     import xarray as xr
 
 _NAME = re.compile(r"drops-(\d+)-(\d+)\.nc")
-_TEMPORARY = re.compile(r"\.(?P<pid>\d+)-(?P<name>.+)\.tmp")
 NO_VARIANT = "_"
 
 Reader = Callable[[Path], "xr.Dataset"]
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One allocator on one variant."""
+class RunKey:
+    """Names one allocator on one variant."""
 
     variant: str | None
     allocator: str
 
     def folder(self, run: Path) -> Path:
-        """Where its shards lie."""
+        """Returns the folder of its shards."""
         return run / "shards" / (self.variant or NO_VARIANT) / self.allocator
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A whole shard on disk."""
+    """Names a whole shard on disk."""
 
     path: Path
     drops: tuple[int, ...]
 
 
-def write_shard(run: Path, cell: Cell, dataset: xr.Dataset) -> Path:
-    """Write the windows of some consecutive drops of a cell.
+def write_shard(run: Path, run_key: RunKey, dataset: xr.Dataset) -> Path:
+    """Writes the windows of some consecutive drops of one allocator and variant.
 
     Args:
         run: the run's folder.
-        cell: whose windows these are.
+        run_key: whose windows these are.
         dataset: with the coordinate ``drop``.
 
     Raises:
         ScenarioError: the folder cannot be written or is full; no part of the shard is left there.
     """
     drops = dataset["drop"].to_numpy()
-    path = cell.folder(run) / f"drops-{drops[0]:05d}-{drops[-1]:05d}.nc"
+    path = run_key.folder(run) / f"drops-{drops[0]:05d}-{drops[-1]:05d}.nc"
     stamped = dataset.assign_attrs(digest=digest(dataset))
     compressed = {"zlib": True, "complevel": 1}
     encoding = {str(name): compressed for name, array in dataset.data_vars.items() if array.ndim}
@@ -73,7 +71,7 @@ def write_shard(run: Path, cell: Cell, dataset: xr.Dataset) -> Path:
 
 
 def read_shard(path: Path) -> xr.Dataset:
-    """The windows in a shard, in memory.
+    """Reads the windows in a shard.
 
     Raises:
         ScenarioError: the file is not a whole shard: cut short, altered, or of another format.
@@ -94,7 +92,7 @@ def read_shard(path: Path) -> xr.Dataset:
 
 
 def attributes_of(path: Path) -> dict[str, Any] | None:
-    """The attributes of a shard, without its arrays; None where the file cannot be opened."""
+    """Reads the attributes of a shard, without its arrays; None where the file cannot be opened."""
     import xarray as xr
 
     if not path.is_file():
@@ -106,30 +104,30 @@ def attributes_of(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def whole_shards(run: Path, cell: Cell, scenario_hash: str, read: Reader | None = None) -> list[Shard]:
-    """The shards of a cell that can be trusted, by first drop, each drop in one of them only.
+def whole_shards(run: Path, run_key: RunKey, scenario_hash: str, read: Reader | None = None) -> list[Shard]:
+    """Finds the shards of an allocator and variant that can be trusted, by first drop, each drop in one of them only.
 
     Args:
         run: the run's folder.
-        cell: whose shards.
+        run_key: whose shards.
         scenario_hash: of the scenario that they must be of.
         read: what reads them instead of :func:`read_shard`.
     """
     found: list[Shard] = []
     seen: set[int] = set()
-    for path in sorted(cell.folder(run).glob("drops-*.nc")):
+    for path in sorted(run_key.folder(run).glob("drops-*.nc")):
         named = _NAME.fullmatch(path.name)
         if named is None:
             continue
         drops = range(int(named[1]), int(named[2]) + 1)
-        if seen.isdisjoint(drops) and _is_of(path, cell, drops, scenario_hash, read or read_shard):
+        if seen.isdisjoint(drops) and _is_of(path, run_key, drops, scenario_hash, read or read_shard):
             found.append(Shard(path, tuple(drops)))
             seen.update(drops)
     return found
 
 
 def batches(drops: Iterable[int], size: int) -> Iterator[tuple[int, ...]]:
-    """Runs of consecutive drops, at most ``size`` each."""
+    """Cuts drops into batches of consecutive ones, at most ``size`` each."""
     batch: list[int] = []
     for drop in sorted(drops):
         if batch and (len(batch) == size or drop != batch[-1] + 1):
@@ -141,7 +139,7 @@ def batches(drops: Iterable[int], size: int) -> Iterator[tuple[int, ...]]:
 
 
 def digest(dataset: xr.Dataset) -> str:
-    """SHA-256 of the names, shapes and bits of all arrays, and of the attributes."""
+    """Computes the SHA-256 of the names, shapes and bits of all arrays, and of the attributes."""
     total = hashlib.sha256()
     for name in sorted(map(str, dataset.variables)):
         values = np.asarray(dataset[name].to_numpy())
@@ -151,55 +149,14 @@ def digest(dataset: xr.Dataset) -> str:
     return total.hexdigest()
 
 
-def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a file so that it is there as a whole or not at all.
-
-    Raises:
-        ScenarioError: the folder cannot be written or is full.
-    """
-    data = content.encode() if isinstance(content, str) else content
-    temporary = path.parent / f".{os.getpid()}-{path.name}.tmp"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        remedy = "; make room, then go on with --resume" if error.errno == errno.ENOSPC else ""
-        raise ScenarioError(f"cannot write {path}: {error.strerror or error}{remedy}") from None
-    finally:
-        if temporary.exists():
-            temporary.unlink()
-
-
-def clean_up(run: Path, own: Iterable[str]) -> None:
-    """Remove what writers that are no longer alive left half-written.
-
-    Args:
-        run: the run's folder.
-        own: names of the files and folders in it that runs write; nothing else is touched.
-    """
-    import psutil
-
-    inside = (path for name in own for path in (run / name).rglob(".*.tmp"))
-    for path in (*run.glob(".*.tmp"), *inside):
-        named = _TEMPORARY.fullmatch(path.name)
-        if named is None or (path.parent == run and named["name"] not in own):
-            continue
-        if int(named["pid"]) == os.getpid() or not psutil.pid_exists(int(named["pid"])):
-            path.unlink(missing_ok=True)
-
-
-def _is_of(path: Path, cell: Cell, drops: range, scenario_hash: str, read: Reader) -> bool:
-    """Is a file the whole shard that its place says: of this cell, these drops and this scenario, its seed included?"""
+def _is_of(path: Path, run_key: RunKey, drops: range, scenario_hash: str, read: Reader) -> bool:
+    """Tells whether a file is the whole shard that its place says: of this allocator, these drops, this scenario."""
     try:
         dataset = read(path)
     except ScenarioError:
         return False
     says = {name: dataset.attrs.get(name) for name in ("variant", "allocator", "scenario_hash")}
-    expected = {"variant": cell.variant or "", "allocator": cell.allocator, "scenario_hash": scenario_hash}
+    expected = {"variant": run_key.variant or "", "allocator": run_key.allocator, "scenario_hash": scenario_hash}
     return says == expected and dataset["drop"].to_numpy().tolist() == list(drops)
 
 

@@ -1,4 +1,4 @@
-"""One batch of a run: allocators on some drops of a variant, whose air is drawn once."""
+"""Runs one batch: allocators on some drops of a variant, whose air is drawn once."""
 
 from __future__ import annotations
 
@@ -12,35 +12,36 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mac.core import loop
-from mac.core.allocator_guard import ArmsLength, Kept
-from mac.core.stacked_allocators import SideBySide
+from mac.core.allocator_guard import AllocatorGuard, SettingsGuard
+from mac.core.stacked_allocators import StackedAllocators
 from phy.numerics.jit import CompilerError
 from phy.random import Drops
 
 from ..config.loading import scenario_hash
 from ..errors import ScenarioError
-from ..results.provenance import listening, made_from
-from ..results.result import dataset
-from ..results.shards import Cell
+from ..families import Imported
+from ..results.dataset import dataset
+from ..results.read_files import made_from, watching_files
+from ..results.shards import RunKey
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from .entrants import Contender
-    from .plan import Part, Plan
+    from .entrants import Entrant
+    from .plan import Plan, VariantPlan
     from .progress import Advance
 
-Piece = tuple[Cell, "xr.Dataset"]
+Piece = tuple[RunKey, "xr.Dataset"]
 """The windows of one allocator on the drops of a batch."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Allocators that have yet to run on some drops of a variant."""
+    """Names allocators that have yet to run on some drops of a variant."""
 
-    part: Part
+    part: VariantPlan
     drops: tuple[int, ...]
-    entrants: tuple[Contender, ...]
+    entrants: tuple[Entrant, ...]
 
     @property
     def drop_intervals(self) -> int:
@@ -49,7 +50,7 @@ class Batch:
 
 
 def run_batch(plan: Plan, batch: Batch, advance: Advance) -> Iterator[Piece]:
-    """Run the allocators of a batch, side by side where the plan says so.
+    """Runs the allocators of a batch, side by side where the plan says so.
 
     Args:
         plan: of the whole run.
@@ -63,7 +64,7 @@ def run_batch(plan: Plan, batch: Batch, advance: Advance) -> Iterator[Piece]:
     part, ids, entrants = batch.part, batch.drops, batch.entrants
     together = part.copies > 1 and len(entrants) > 1
     try:
-        with listening():
+        with watching_files():
             began = time.perf_counter()
             problem = _problem(plan, part, ids * (len(entrants) if together else 1))
             setup_s = (time.perf_counter() - began) / len(entrants)
@@ -75,7 +76,7 @@ def run_batch(plan: Plan, batch: Batch, advance: Advance) -> Iterator[Piece]:
                 windows = loop.run(problem, entrant.make(plan.family), _length(part), entrant.label, tell)
                 whole = dataset(windows, plan.family.labels(part.scenario, problem), part.clock, problem.drops)
                 timing = {**windows.timing, "setup": setup_s}
-                yield Cell(part.variant, entrant.label), _named(whole, plan, part, entrant, timing)
+                yield RunKey(part.variant, entrant.label), _named(whole, plan, part, entrant, timing)
     except (MemoryError, torch.OutOfMemoryError):
         raise ScenarioError(
             f"{plan.scenario.name}: memory ran out with {len(ids)} drops side by side; take fewer (drops_per_batch), "
@@ -87,25 +88,27 @@ def run_batch(plan: Plan, batch: Batch, advance: Advance) -> Iterator[Piece]:
 
 @contextmanager
 def threads(device: str) -> Iterator[None]:
-    """One thread on a CPU, unless OMP_NUM_THREADS asks for more; the same in each worker process.
+    """Sets one thread on a CPU, unless OMP_NUM_THREADS asks for more; the same in each worker process.
 
     Compiled loops share the drops out among threads. What is torch's own is so small in a slot that a second thread
     gains nothing there, and a busy neighbour makes it tenfold slower.
     """
-    with Kept("the run"):
+    with SettingsGuard("the run"):
         if device == "cpu" and not os.environ.get("OMP_NUM_THREADS"):
             torch.set_num_threads(1)
         yield
 
 
 def _side_by_side(
-    plan: Plan, part: Part, problem: Any, entrants: Sequence[Contender], told: tuple[Advance, float]
-) -> Iterator[tuple[Cell, xr.Dataset]]:
+    plan: Plan, part: VariantPlan, problem: Any, entrants: Sequence[Entrant], told: tuple[Advance, float]
+) -> Iterator[tuple[RunKey, xr.Dataset]]:
     """One batch in which every allocator has its own copy of the drops; what they share of the time is shared out."""
     advance, setup_s = told
-    assert plan.family.require is not None
-    held = {entrant.label: ArmsLength(entrant.make(plan.family), entrant.label) for entrant in entrants}
-    side = SideBySide(held, plan.family.require)
+    require = plan.family.require
+    assert require is not None
+    require = require.load() if isinstance(require, Imported) else require  # it is called for every decision
+    held = {entrant.label: AllocatorGuard(entrant.make(plan.family), entrant.label) for entrant in entrants}
+    side = StackedAllocators(held, require)
     tell = _counting(advance, len(problem.drops), f"{len(entrants)} allocators")
     windows = loop.run(problem, side, _length(part), "side by side", tell)
     whole = dataset(windows, plan.family.labels(part.scenario, problem), part.clock, problem.drops)
@@ -114,15 +117,15 @@ def _side_by_side(
         own = whole.isel({"drop": slice(number * drops, (number + 1) * drops)}).assign_attrs(wall_shared_by=count)
         shared = {name: seconds / count for name, seconds in windows.timing.items()}
         timing = {**shared, "setup": setup_s, "decide": side.seconds[entrant.label]}
-        yield Cell(part.variant, entrant.label), _named(own, plan, part, entrant, timing)
+        yield RunKey(part.variant, entrant.label), _named(own, plan, part, entrant, timing)
 
 
-def _problem(plan: Plan, part: Part, ids: tuple[int, ...]) -> Any:
+def _problem(plan: Plan, part: VariantPlan, ids: tuple[int, ...]) -> Any:
     dtype = torch.float64 if part.scenario.dtype == "float64" else torch.float32
     return plan.family.build(part.scenario, Drops(part.scenario.seed, ids), torch.device(plan.device), dtype)
 
 
-def _length(part: Part) -> loop.Span:
+def _length(part: VariantPlan) -> loop.Span:
     clock = part.clock
     return loop.Span(intervals=clock.intervals, warmup=clock.warmup, window=clock.window, seed=part.scenario.seed)
 
@@ -131,7 +134,9 @@ def _counting(advance: Advance, drops: int, label: str) -> Callable[[int], None]
     return lambda intervals: advance(intervals * drops, label)
 
 
-def _named(whole: xr.Dataset, plan: Plan, part: Part, entrant: Contender, timing: Mapping[str, float]) -> xr.Dataset:
+def _named(
+    whole: xr.Dataset, plan: Plan, part: VariantPlan, entrant: Entrant, timing: Mapping[str, float]
+) -> xr.Dataset:
     """The windows of one allocator, labelled with what they are of, what they were made from and what they took."""
     wall = {f"wall_{name}_s": round(seconds, 6) for name, seconds in timing.items()}
     names = {

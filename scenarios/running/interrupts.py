@@ -1,4 +1,4 @@
-"""Ctrl-C while a run goes on: never lost, and never in the middle of a file.
+"""Handles Ctrl-C while a run goes on: never lost, and never in the middle of a file.
 
 Python raises KeyboardInterrupt wherever it happens to be. In a finaliser, such as those of HDF5's objects, it is only
 printed and the run would go on; in a callback of HDF5 it comes out as a failed write.
@@ -15,20 +15,20 @@ from types import FrameType
 
 
 class Interrupts:
-    """Whether Ctrl-C was pressed, and whether that has to wait."""
+    """Records whether Ctrl-C was pressed, and whether that has to wait."""
 
     def __init__(self) -> None:
         self.asked = False
         self._shielded = False
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt if Ctrl-C was pressed at any time before."""
+        """Raises KeyboardInterrupt if Ctrl-C was pressed at any time before."""
         if self.asked:
             raise KeyboardInterrupt
 
     @contextmanager
     def shield(self) -> Iterator[None]:
-        """Let the block come to its end, then stop; a second Ctrl-C does not wait."""
+        """Lets the block come to its end, then stop; a second Ctrl-C does not wait."""
         self._shielded = True
         try:
             yield
@@ -37,7 +37,7 @@ class Interrupts:
         self.check()
 
     def handle(self, _: int, __: FrameType | None) -> None:
-        """What SIGINT calls."""
+        """Handles SIGINT."""
         waits, self.asked = self._shielded and not self.asked, True
         if not waits:
             raise KeyboardInterrupt
@@ -45,7 +45,7 @@ class Interrupts:
 
 @contextmanager
 def interrupts() -> Iterator[Interrupts]:
-    """Watch over Ctrl-C while the block runs; if it was pressed, the block ends with KeyboardInterrupt, come what may.
+    """Watches over Ctrl-C while the block runs; if it was pressed, the block ends with KeyboardInterrupt.
 
     Signals belong to the main thread, and a handler that somebody else has set stays: there Python's own ways hold.
     """
@@ -71,8 +71,8 @@ def interrupts() -> Iterator[Interrupts]:
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
-    """Keep Ctrl-C from this thread until the block is over; a process that begins meanwhile never gets one."""
+def interrupts_blocked() -> Iterator[None]:
+    """Keeps Ctrl-C from this thread until the block is over; a process that begins meanwhile never gets one."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -81,12 +81,12 @@ def held_back() -> Iterator[None]:
 
 
 def watch_from_now_on() -> None:
-    """Remember every Ctrl-C of this process, for :func:`interrupts`, unless somebody else sees to them."""
+    """Remembers every Ctrl-C of this process, for :func:`interrupts`, unless somebody else sees to them."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, Interrupts().handle)
 
 
 def ignore_from_now_on() -> None:
-    """Let no further Ctrl-C disturb a process whose exit is decided: it would only end in a traceback."""
+    """Lets no further Ctrl-C disturb a process whose exit is decided: it would only end in a traceback."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)

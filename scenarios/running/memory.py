@@ -1,4 +1,4 @@
-"""How much memory a run may take, and how many drops fit into it side by side."""
+"""Estimates how much memory a run may take, and how many drops fit into it side by side."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from ..errors import ScenarioError
 
 if TYPE_CHECKING:
-    from ..config.schema import ScenarioBase
     from ..families import Family
+    from ..families.schema import ScenarioBase
 
 SHARE = 0.8
 """Share of the free memory that a run may plan with: estimates are not exact, and others want some too."""
@@ -22,7 +22,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def available_bytes(device: str) -> int:
-    """Memory that is free now: of the GPU for "cuda", else of the machine or the container, whichever is less."""
+    """Returns the bytes that are free now: of the GPU for "cuda", else the lesser of machine and container."""
     if device == "cuda":
         import torch
 
@@ -35,7 +35,7 @@ def available_bytes(device: str) -> int:
 
 
 def fit(scenario: ScenarioBase, family: Family, device: str, free_bytes: int, workers: int = 1) -> tuple[int, int]:
-    """How many drops, and how many allocators, to simulate side by side in one batch.
+    """Chooses how many drops, and how many allocators, to simulate side by side in one batch.
 
     All allocators share a batch where the family allows it and small networks would leave the device idle. The drops
     are as many as asked for, or as is fastest, cut to what fits into memory; a warning says so. Each of several workers
@@ -72,7 +72,7 @@ def fit(scenario: ScenarioBase, family: Family, device: str, free_bytes: int, wo
 
 
 def human_bytes(count: float) -> str:
-    """``3.2 GB``: bytes in the unit that reads best."""
+    """Writes ``3.2 GB``: bytes in the unit that reads best."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

@@ -1,4 +1,4 @@
-"""What a run would do: every allocator on every variant, cut into batches of drops that fit into memory."""
+"""Plans a run: every allocator on every variant, cut into batches of drops that fit into memory."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from . import memory
 from .worker_pool import require_not_too_many
 
 if TYPE_CHECKING:
-    from ..config.schema import Clock, ScenarioBase
     from ..families import Family
+    from ..families.schema import Clock, ScenarioBase
 
 
 _WORKER_S = 4.0  # until a worker process has imported what it needs, about
 
 
 @dataclass(frozen=True)
-class Part:
-    """One variant of a run."""
+class VariantPlan:
+    """Plans one variant of a run."""
 
     variant: str | None
     scenario: ScenarioBase
@@ -41,12 +41,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that is settled before a run starts."""
+    """Holds everything that is settled before a run starts."""
 
     scenario: ScenarioBase
     family: Family
     device: str
-    parts: tuple[Part, ...]
+    parts: tuple[VariantPlan, ...]
     workers: int  # processes, no more than there are batches; 1: none but this one
 
     @property
@@ -62,7 +62,7 @@ class Plan:
         return seconds if self.workers == 1 else _WORKER_S + seconds / min(self.workers, os.cpu_count() or 1)
 
     def to_json(self) -> dict[str, Any]:
-        """The plan as plain values."""
+        """Returns the plan as plain values."""
         first = self.parts[0]
         return {
             "scenario": self.scenario.name,
@@ -85,13 +85,13 @@ class Plan:
             "seconds": round(self.seconds, 1),
         }
 
-    def _batches(self, part: Part) -> int:
+    def _batches(self, part: VariantPlan) -> int:
         """Loops to be run: allocators one after the other in a batch count one by one."""
         return _ceil(self.scenario.drops, part.drops_per_batch) * _ceil(len(self.scenario.allocators), part.copies)
 
 
 def make_plan(scenario: ScenarioBase, workers: int = 1) -> Plan:
-    """Settle device, batches and times of a scenario.
+    """Settles device, batches and times of a scenario.
 
     Args:
         scenario: what will run.
@@ -109,12 +109,12 @@ def make_plan(scenario: ScenarioBase, workers: int = 1) -> Plan:
     for name, each in named.items():
         drops, copies = memory.fit(each, family, device, free, workers)
         drops, entrants = _cut(each, drops, _ceil(workers, len(named)))
-        parts.append(_part(name, each, family, (drops, entrants, min(copies, entrants))))
+        parts.append(_variant_plan(name, each, family, (drops, entrants, min(copies, entrants))))
     return Plan(scenario, family, device, tuple(parts), min(workers, sum(part.batches for part in parts)))
 
 
 def device_of(scenario: ScenarioBase) -> str:
-    """Device that a scenario runs on: "cpu" or "cuda".
+    """Finds the device that a scenario runs on: "cpu" or "cuda".
 
     Raises:
         ScenarioError: a GPU is asked for where there is none.
@@ -148,14 +148,14 @@ def _cut(scenario: ScenarioBase, drops: int, workers: int) -> tuple[int, int]:
     return drops, _ceil(allocators, _ceil(workers, _ceil(scenario.drops, drops)))
 
 
-def _part(name: str | None, scenario: ScenarioBase, family: Family, batch: tuple[int, int, int]) -> Part:
+def _variant_plan(name: str | None, scenario: ScenarioBase, family: Family, batch: tuple[int, int, int]) -> VariantPlan:
     size, entrants, copies = batch
     full, rest = divmod(scenario.drops, size)
     seconds = full * family.estimate_seconds(scenario, size * copies)
     seconds += family.estimate_seconds(scenario, rest * copies) if rest else 0.0
     seconds *= len(scenario.allocators) / copies
     need = family.estimate_bytes(scenario, size * copies)
-    return Part(name, scenario, family.clock(scenario), size, entrants, copies, need, seconds)
+    return VariantPlan(name, scenario, family.clock(scenario), size, entrants, copies, need, seconds)
 
 
 def _ceil(count: int, of_each: int) -> int:

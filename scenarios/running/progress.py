@@ -1,4 +1,4 @@
-"""A bar with rate and time left: on stderr in a terminal, as a widget in a notebook, silent elsewhere."""
+"""Shows a bar with rate and time left: on stderr in a terminal, as a widget in a notebook, silent elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Advance = Callable[[int, str], None]
 
 @contextmanager
 def progress_bar(total: int, wanted: bool = True, unit: str = "interval") -> Iterator[Advance]:
-    """Show how far ``total`` steps have come while the block runs."""
+    """Shows how far ``total`` steps have come while the block runs."""
     if not wanted or total <= 0:
         yield _silent
     elif in_notebook():
@@ -28,7 +28,7 @@ def progress_bar(total: int, wanted: bool = True, unit: str = "interval") -> Ite
 
 @contextmanager
 def status() -> Iterator[Callable[[str], None]]:
-    """A line in a terminal that says what is being done, for work whose length is unknown."""
+    """Shows a line in a terminal that says what is being done, for work whose length is unknown."""
     if not _in_terminal():
         yield lambda what: None
         return
@@ -61,7 +61,7 @@ def _in_terminal() -> bool:
 
 
 def in_notebook() -> bool:
-    """Does this code run in a Jupyter kernel?"""
+    """Tells whether this code runs in a Jupyter kernel."""
     shell = sys.modules.get("IPython")
     instance = shell.get_ipython() if shell is not None else None
     return instance is not None and "IPKernelApp" in instance.config

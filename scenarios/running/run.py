@@ -1,4 +1,4 @@
-"""Run a scenario: every allocator on the same air and the same traffic, into a folder of whole shards."""
+"""Runs a scenario: every allocator on the same air and the same traffic, into a folder of whole shards."""
 
 from __future__ import annotations
 
@@ -6,28 +6,30 @@ import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mac.core.allocator_guard import settled
+from mac.core.allocator_guard import default_settings
 
 from .. import families
 from ..config.loading import Source, load, scenario_hash
-from ..results.provenance import Maker, listening, makers
+from ..results.provenance import Provenance
+from ..results.read_files import watching_files
 from ..results.result import Result
 from ..results.run_folder import choose, open_folder
-from ..results.shards import Cell, batches, whole_shards, write_shard
+from ..results.shards import RunKey, batches, whole_shards, write_shard
 from .batch import Batch, Piece, run_batch, threads
-from .entrants import Contender, Given, as_settings, check, contenders, counting_as_before
+from .entrants import Entrant, Given, as_settings, check, contents_kept, entrants_of
 from .interrupts import Interrupts, interrupts
-from .plan import Part, Plan, make_plan
+from .options import Options
+from .plan import Plan, VariantPlan, make_plan
+from .plan_provenance import provenances
 from .progress import Advance, progress_bar
-from .worker_dispatch import shared_out
+from .worker_dispatch import run_in_workers
 from .write_outputs import finish
 
 if TYPE_CHECKING:
-    from ..config.schema import ScenarioBase
+    from ..families.schema import ScenarioBase
 
 
 def run(
@@ -42,7 +44,7 @@ def run(
     workers: int = 1,
     **overrides: Any,
 ) -> Result:
-    """Compare allocators on a scenario.
+    """Compares allocators on a scenario.
 
     Args:
         scenario: name of a preset, path of a YAML file, a mapping, or what :func:`scenarios.load` returned.
@@ -55,7 +57,7 @@ def run(
         workers: processes that batches of drops are shared out among; 1: none but this one. No result depends on it,
             with one exception: of an allocator given as an object each batch gets a fresh copy, whereas in one process
             the object itself decides on all batches. One whose ``reset`` leaves something standing may tell the two.
-        overrides: settings that replace the scenario's: ``run("slicing-quickstart", drops=2, seed=1)``.
+        overrides: settings that replace the scenario's: ``run("mine.yaml", drops=2, seed=1)``.
 
     Raises:
         ScenarioError: a setting, an allocator's name or the folder cannot be used; nothing has been written.
@@ -65,32 +67,20 @@ def run(
     if allocators is not None:
         overrides["allocators"], things = as_settings(allocators)
     settled = load(scenario, **overrides)
-    return execute(settled, contenders(settled, things), Options(out, resume, progress, plots, workers))
+    return execute(settled, entrants_of(settled, things), Options(out, resume, progress, plots, workers))
 
 
-@dataclass(frozen=True)
-class Options:
-    """How a run is carried out; none of it changes a result."""
-
-    out: str | Path | None = None
-    resume: bool = False
-    progress: bool = True
-    plots: bool = True
-    workers: int = 1
-    command: str | None = None  # as typed, for the run's meta.json
-
-
-def execute(scenario: ScenarioBase, entrants: Sequence[Contender], options: Options) -> Result:
-    """Check everything, then run what is missing, then write the tables and plots."""
+def execute(scenario: ScenarioBase, entrants: Sequence[Entrant], options: Options) -> Result:
+    """Checks everything, then runs what is missing, then writes the tables and plots."""
     began = time.perf_counter()
-    with _saying_what_is_kept() as folders, interrupts() as ctrl_c, counting_as_before(entrants), settled():
-        with listening(anew=True):
+    with _saying_what_is_kept() as folders, interrupts() as ctrl_c, contents_kept(entrants), default_settings():
+        with watching_files(anew=True):
             family = families.find(scenario.family)
             check(entrants, family)
             plan = make_plan(scenario, options.workers)
             for part in plan.parts:
                 family.check(part.scenario)
-        made = makers(plan, entrants)
+        made = provenances(plan, entrants)
         folder = choose(scenario, options.out, options.resume, made)
         folders.append(folder)
         todo = [batch for part in plan.parts for batch in _todo(folder, plan, part, entrants)]
@@ -113,17 +103,22 @@ def _saying_what_is_kept() -> Iterator[list[Path]]:
 
 
 def _simulate(
-    folder: Path, plan: Plan, todo: Sequence[Batch], made: Mapping[Cell, Maker], ctrl_c: Interrupts, progress: bool
+    folder: Path,
+    plan: Plan,
+    todo: Sequence[Batch],
+    made: Mapping[RunKey, Provenance],
+    ctrl_c: Interrupts,
+    progress: bool,
 ) -> None:
-    """Run what is missing, and write each shard as soon as it is there."""
+    """Runs what is missing, and writes each shard as soon as it is there."""
     ctrl_c.check()
     total = sum(batch.drop_intervals for batch in todo)
     with progress_bar(total, progress) as advance, _results(plan, todo, _stopping(advance, ctrl_c)) as pieces:
         first = list(itertools.islice(pieces, 1))
         open_folder(folder, plan.scenario)  # not before: a run that fails at once leaves nothing behind
-        for cell, windows in itertools.chain(first, pieces):
+        for run_key, windows in itertools.chain(first, pieces):
             with ctrl_c.shield():
-                write_shard(folder, cell, windows.assign_attrs(made[cell].attributes()))
+                write_shard(folder, run_key, windows.assign_attrs(made[run_key].attributes()))
     ctrl_c.check()
 
 
@@ -131,7 +126,7 @@ def _simulate(
 def _results(plan: Plan, todo: Sequence[Batch], advance: Advance) -> Iterator[Iterator[Piece]]:
     """What the batches come to: one after the other here, or several at the same time in workers."""
     if min(plan.workers, len(todo)) > 1:
-        with shared_out(plan, todo, advance) as pieces:
+        with run_in_workers(plan, todo, advance) as pieces:
             yield pieces
     else:
         yield (piece for batch in todo for piece in run_batch(plan, batch, advance))
@@ -147,12 +142,12 @@ def _stopping(advance: Advance, ctrl_c: Interrupts) -> Advance:
     return checked
 
 
-def _todo(folder: Path, plan: Plan, part: Part, entrants: Sequence[Contender]) -> list[Batch]:
-    """What is still missing of a variant, in the plan's batches."""
+def _todo(folder: Path, plan: Plan, part: VariantPlan, entrants: Sequence[Entrant]) -> list[Batch]:
+    """Finds what is still missing of a variant, in the plan's batches."""
     key = scenario_hash(plan.scenario)
-    missing_by_batch: dict[tuple[int, ...], list[Contender]] = {}
+    missing_by_batch: dict[tuple[int, ...], list[Entrant]] = {}
     for entrant in entrants:
-        shards = whole_shards(folder, Cell(part.variant, entrant.label), key)
+        shards = whole_shards(folder, RunKey(part.variant, entrant.label), key)
         missing = set(range(plan.scenario.drops)) - {drop for shard in shards for drop in shard.drops}
         for drops in batches(missing, part.drops_per_batch):
             missing_by_batch.setdefault(drops, []).append(entrant)

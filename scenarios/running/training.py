@@ -1,4 +1,4 @@
-"""Training of an allocator that learns: the very runs of a scenario, on drops that no run of it ever sees."""
+"""Trains an allocator that learns: the very runs of a scenario, on drops that no run of it ever sees."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mac.core import loop
-from mac.core.plugin_traceback import plug_in_line, told
+from mac.core.contracts import LearningAllocator
+from mac.core.plugin_traceback import describe_error, plug_in_line
 from phy.random import Drops
 
 from .. import families
 from ..errors import ScenarioError
-from .entrants import Contender
+from .entrants import Entrant
 from .plan import make_plan
 
 if TYPE_CHECKING:
-    from ..config.schema import ScenarioBase
+    from ..families.schema import ScenarioBase
 
 _FIRST_DROP = 1_000_000
 """Drops from here on are for training: a scenario has none of these numbers."""
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What a training was."""
+class TrainingSummary:
+    """Sums up a training."""
 
     allocator: str
     episodes: int
@@ -36,8 +37,10 @@ class Trained:
     checkpoint: Path
 
 
-def train(scenario: ScenarioBase, episodes: int, out: Path, progress: Callable[[int], None] | None = None) -> Trained:
-    """Train the one allocator that a scenario names, and write what it learned.
+def train(
+    scenario: ScenarioBase, episodes: int, out: Path, progress: Callable[[int], None] | None = None
+) -> TrainingSummary:
+    """Trains the one allocator that a scenario names, and write what it learned.
 
     An allocator that learns has a parameter ``learning`` and a method ``save(path)``; ``reset`` keeps what it has
     learned while ``learning`` is set.
@@ -76,20 +79,22 @@ def train(scenario: ScenarioBase, episodes: int, out: Path, progress: Callable[[
         if progress:
             progress(episode + 1)
     _write(allocator, out)
-    return Trained(scenario.allocators[0].label, episodes, scenario.drops, out)
+    return TrainingSummary(scenario.allocators[0].label, episodes, scenario.drops, out)
 
 
-def _learner(scenario: ScenarioBase, family: families.Family) -> Any:
+def _learner(scenario: ScenarioBase, family: families.Family) -> LearningAllocator[Any, Any]:
     spec = scenario.allocators[0]
-    made = Contender(spec).make(family)
-    if not hasattr(made, "learning") or not callable(getattr(made, "save", None)):
+    made = Entrant(spec).make(family)
+    if not isinstance(made, LearningAllocator):
         raise ScenarioError(
             f"allocator '{spec.label}' does not learn: it has no parameter 'learning' and no method save(path)"
         )
-    return Contender(spec.model_copy(update={"params": {**spec.params, "learning": True}})).make(family)
+    learning = Entrant(spec.model_copy(update={"params": {**spec.params, "learning": True}}))
+    learner: LearningAllocator[Any, Any] = learning.make(family)
+    return learner
 
 
-def _write(allocator: Any, out: Path) -> None:
+def _write(allocator: LearningAllocator[Any, Any], out: Path) -> None:
     partial = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         allocator.save(partial)
@@ -97,7 +102,7 @@ def _write(allocator: Any, out: Path) -> None:
     except OSError as error:
         raise ScenarioError(f"the checkpoint {out} cannot be written: {error.strerror}; choose another --out") from None
     except Exception as error:
-        what = f"{told(error)}{plug_in_line(error)}"
+        what = f"{describe_error(error)}{plug_in_line(error)}"
         raise ScenarioError(f"the checkpoint {out} was not written: save() raised {what}") from error
     finally:
         partial.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What happens in a worker process of a run."""
+"""Runs batches in a worker process."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from pathlib import Path
 
 import numpy as np
 
-from mac.core.allocator_guard import settled
+from mac.core.allocator_guard import default_settings
 
-from ..results.provenance import listening
+from ..results.read_files import watching_files
 from .batch import Piece, run_batch, threads
-from .worker_pickling import unpacked
-from .worker_warnings import Warned, recorded
+from .worker_pickling import unpickled_batch
+from .worker_warnings import RecordedWarning, recorded
 
 
 @dataclass(frozen=True)
-class Done:
-    """What a batch came to: all its pieces, or those before an error."""
+class BatchResult:
+    """Holds what a batch came to: all its pieces, or those before an error."""
 
     pieces: Sequence[Piece]
-    warnings: Sequence[Warned]
+    warnings: Sequence[RecordedWarning]
     error: Exception | None
 
 
-def work(parcel: bytes, counts: Path, number: int) -> Done:
-    """Run a batch.
+def run_pickled_batch(pickle_of_batch: bytes, counts: Path, number: int) -> BatchResult:
+    """Runs a batch.
 
     Args:
-        parcel: the batch, from :func:`scenarios.running.worker_pickling.packed`.
+        pickle_of_batch: the batch, from :func:`scenarios.running.worker_pickling.pickled_batches`.
         counts: file of int64, one a batch, for the drop-intervals that are done.
         number: of the batch.
     """
@@ -45,14 +45,14 @@ def work(parcel: bytes, counts: Path, number: int) -> Done:
     error = None
     with recorded() as told:
         try:
-            with listening():
-                plan, batch = unpacked(parcel)
-            with settled(), threads(plan.device):
+            with watching_files():
+                plan, batch = unpickled_batch(pickle_of_batch)
+            with default_settings(), threads(plan.device):
                 pieces.extend(run_batch(plan, batch, advance))  # those before an error stay
         except Exception as failure:
             error = _portable(failure)
     sys.stdout.flush()  # what plug-ins print: a worker is killed in the end
-    return Done(pieces, told, error)
+    return BatchResult(pieces, told, error)
 
 
 def _portable(error: Exception) -> Exception:

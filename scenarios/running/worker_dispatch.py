@@ -1,4 +1,4 @@
-"""Batches of a run shared out among processes.
+"""Runs the batches of a plan in several processes.
 
 A slot of a small network gains nothing from a second thread; a second process runs another batch. Workers get pickled
 batches and hand back windows; files are written by the run alone. The processes are those of loky, which need no
@@ -17,10 +17,10 @@ import numpy as np
 
 from ..errors import ScenarioError
 from .batch import Batch, Piece
-from .worker import Done, work
-from .worker_pickling import packed
+from .worker import BatchResult, run_pickled_batch
+from .worker_pickling import pickled_batches
 from .worker_pool import pool, submit
-from .worker_warnings import Warned, pass_on
+from .worker_warnings import RecordedWarning, warn_again
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -30,8 +30,8 @@ _LOOK_S = 0.1  # between two looks at how far the workers are, and whether Ctrl-
 
 
 @contextmanager
-def shared_out(plan: Plan, todo: Sequence[Batch], advance: Advance) -> Iterator[Iterator[Piece]]:
-    """Run batches in the plan's number of workers, or fewer where there are fewer batches.
+def run_in_workers(plan: Plan, todo: Sequence[Batch], advance: Advance) -> Iterator[Iterator[Piece]]:
+    """Runs batches in the plan's number of workers, or fewer where there are fewer batches.
 
     Args:
         plan: of the whole run.
@@ -44,18 +44,20 @@ def shared_out(plan: Plan, todo: Sequence[Batch], advance: Advance) -> Iterator[
     Raises:
         ScenarioError: an allocator cannot be sent to a worker, or a worker died; and what a batch itself raises.
     """
-    parcels = packed(plan, todo)
+    pickled = pickled_batches(plan, todo)
     workers = min(plan.workers, len(todo))
     with pool(workers) as (executor, folder):
         file = folder / "drop-intervals"  # done, of each batch
         counts = np.memmap(file, np.int64, "w+", shape=(len(todo),))
-        batches = [(parcel, file, number) for number, parcel in enumerate(parcels)]
-        yield _collected(submit(executor, work, batches), counts, lambda count: advance(count, f"{workers} workers"))
+        batches = [(pickle_of_batch, file, number) for number, pickle_of_batch in enumerate(pickled)]
+        yield _collected(
+            submit(executor, run_pickled_batch, batches), counts, lambda count: advance(count, f"{workers} workers")
+        )
 
 
-def _collected(waiting: set[Future[Done]], counts: Any, advance: Callable[[int], None]) -> Iterator[Piece]:
+def _collected(waiting: set[Future[BatchResult]], counts: Any, advance: Callable[[int], None]) -> Iterator[Piece]:
     """Pieces as they come, and the warnings that came with them, each once."""
-    before, known = 0, set[Warned]()
+    before, known = 0, set[RecordedWarning]()
     while waiting:
         ended, waiting = wait(waiting, _LOOK_S, FIRST_COMPLETED)
         so_far = int(counts.sum())
@@ -63,13 +65,13 @@ def _collected(waiting: set[Future[Done]], counts: Any, advance: Callable[[int],
         before = so_far
         for future in ended:
             done = _result(future)
-            pass_on(done.warnings, known)
+            warn_again(done.warnings, known)
             yield from done.pieces
             if done.error is not None:
                 raise done.error
 
 
-def _result(future: Future[Done]) -> Done:
+def _result(future: Future[BatchResult]) -> BatchResult:
     try:
         return future.result()
     except BrokenProcessPool:

@@ -1,4 +1,4 @@
-"""Batches on their way to worker processes, pickled."""
+"""Pickles batches on their way to worker processes."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mac.core.plugin_traceback import told
+from mac.core.plugin_traceback import describe_error
 
 from ..errors import ScenarioError
 from .batch import Batch
 
 if TYPE_CHECKING:
     from ..families import Family
-    from .entrants import Contender
-    from .plan import Part, Plan
+    from .entrants import Entrant
+    from .plan import Plan, VariantPlan
 
 
 @dataclass(frozen=True)
-class _Parcel:
+class _PickledBatch:
     """Allocators are pickled one by one, so that one that does not arrive can be named."""
 
     plan: Plan
-    part: Part
+    part: VariantPlan
     drops: tuple[int, ...]
     entrants: Mapping[str, bytes]
 
 
-def packed(plan: Plan, todo: Sequence[Batch]) -> list[bytes]:
-    """Each batch as a worker gets it.
+def pickled_batches(plan: Plan, todo: Sequence[Batch]) -> list[bytes]:
+    """Pickles each batch as a worker gets it.
 
     Raises:
         ScenarioError: naming an allocator or a family that cannot be pickled.
@@ -39,20 +39,20 @@ def packed(plan: Plan, todo: Sequence[Batch]) -> list[bytes]:
     pickled = {label: _pickled(entrant, f"allocator '{label}'") for label, entrant in who.items()}
     return [
         _pickled(
-            _Parcel(plan, batch.part, batch.drops, {one.label: pickled[one.label] for one in batch.entrants}),
+            _PickledBatch(plan, batch.part, batch.drops, {one.label: pickled[one.label] for one in batch.entrants}),
             f"the family '{plan.family.name}'",
         )
         for batch in todo
     ]
 
 
-def unpacked(parcel: bytes) -> tuple[Plan, Batch]:
-    """The plan and a batch of it, in a worker; allocators that were given as objects are fresh copies.
+def unpickled_batch(pickle_of_batch: bytes) -> tuple[Plan, Batch]:
+    """Unpickles the plan and a batch of it, in a worker; allocators that were given as objects are fresh copies.
 
     Raises:
         ScenarioError: naming an allocator whose class cannot be imported here.
     """
-    sent: _Parcel = pickle.loads(parcel)
+    sent: _PickledBatch = pickle.loads(pickle_of_batch)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what importing and making an allocator warns of, the run itself has shown
         entrants = tuple(_arrived(label, pickled, sent.plan.family) for label, pickled in sent.entrants.items())
@@ -62,10 +62,10 @@ def unpacked(parcel: bytes) -> tuple[Plan, Batch]:
 _MET: set[bytes] = set()  # allocators that this worker has made before
 
 
-def _arrived(label: str, pickled: bytes, family: Family) -> Contender:
+def _arrived(label: str, pickled: bytes, family: Family) -> Entrant:
     """An allocator, which is made once when this worker first meets it, so that its module is imported."""
     try:
-        entrant: Contender = pickle.loads(pickled)
+        entrant: Entrant = pickle.loads(pickled)
     except Exception as error:  # its module may fail in any way when it is imported
         raise ScenarioError(_not_sent(f"allocator '{label}'", error)) from None
     if pickled not in _MET:
@@ -85,6 +85,6 @@ def _pickled(thing: object, name: str) -> bytes:
 
 def _not_sent(name: str, error: Exception) -> str:
     return (
-        f"{name} cannot be sent to worker processes ({told(error)}); let it hold nothing that cannot be pickled before "
-        "reset(), take a class that can be imported, or leave workers out"
+        f"{name} cannot be sent to worker processes ({describe_error(error)}); let it hold nothing that cannot be "
+        "pickled before reset(), take a class that can be imported, or leave workers out"
     )

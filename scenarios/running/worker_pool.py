@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from ..errors import ScenarioError
-from .interrupts import held_back
+from .interrupts import interrupts_blocked
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ _ENVIRONMENT = {"LOKY_MAX_MEMORY_LEAK_SIZE": "1e18"}  # else loky restarts worke
 
 
 def require_not_too_many(name: str, count: int) -> None:
-    """Refuse so many processes or threads that they could only be in each other's way, or take all that there are.
+    """Refuses so many processes or threads that they could only be in each other's way, or take all that there are.
 
     Args:
         name: of what is counted, as it was given.
@@ -46,7 +46,7 @@ def require_not_too_many(name: str, count: int) -> None:
 
 @contextmanager
 def pool(workers: int) -> Iterator[tuple[Executor, Path]]:
-    """New processes, ended with the block whatever they are at, and an empty folder that goes with them.
+    """Starts processes that end with the block whatever they are at, and an empty folder that goes with them.
 
     They find plug-ins where this process finds them, and Ctrl-C is not theirs to see.
     """
@@ -58,14 +58,14 @@ def pool(workers: int) -> Iterator[tuple[Executor, Path]]:
         try:
             yield executor, Path(folder)
         finally:
-            with held_back():
+            with interrupts_blocked():
                 executor.shutdown(kill_workers=True)
 
 
 def submit(executor: Executor, work: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> set[Future[T]]:
-    """Have ``work`` done with each of these arguments."""
+    """Submits ``work`` with each of these arguments."""
     multiprocessing.resource_tracker.ensure_running()  # as it starts, it would let Ctrl-C through again
-    with held_back():
+    with interrupts_blocked():
         return {executor.submit(work, *each) for each in arguments}
 
 

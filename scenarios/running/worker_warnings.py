@@ -1,4 +1,4 @@
-"""Warnings that arise in another process and are shown by this one, each once."""
+"""Records the warnings of another process, and shows them in this one, each once."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Warned:
-    """A warning that was recorded."""
+class RecordedWarning:
+    """Holds a warning that was recorded."""
 
     text: str
     category: type[Warning]
@@ -19,19 +19,19 @@ class Warned:
 
 
 @contextmanager
-def recorded() -> Iterator[list[Warned]]:
-    """Record the warnings of the block instead of showing them; the list is filled at its end, each warning once."""
-    told: list[Warned] = []
+def recorded() -> Iterator[list[RecordedWarning]]:
+    """Records the warnings of the block instead of showing them; the list is filled at its end, each warning once."""
+    told: list[RecordedWarning] = []
     with warnings.catch_warnings(record=True) as caught:
         try:
             yield told
         finally:
-            each = (Warned(str(one.message), one.category, one.filename, one.lineno) for one in caught)
+            each = (RecordedWarning(str(one.message), one.category, one.filename, one.lineno) for one in caught)
             told.extend(dict.fromkeys(each))
 
 
-def pass_on(told: Iterable[Warned], known: set[Warned]) -> None:
-    """Warn of what is not known yet, so that this process' filters hold, and know it from now on."""
+def warn_again(told: Iterable[RecordedWarning], known: set[RecordedWarning]) -> None:
+    """Warns of what is not known yet, so that the filters of this process hold, and adds it to ``known``."""
     for one in told:
         if one not in known:
             known.add(one)

@@ -1,4 +1,4 @@
-"""The end of a run: tables, plots and what made them, written beside the shards."""
+"""Writes tables, plots and what made them beside the shards of a finished run."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from phy.numerics.jit import backend_name
 
 from ..config.loading import scenario_hash
 from ..errors import ScenarioError
+from ..files import write_atomically
 from ..results.provenance import code_digest, device_name, versions
-from ..results.shards import batches, write_atomically
+from ..results.shards import batches
 
 if TYPE_CHECKING:
     from ..results.result import Result
+    from .options import Options
     from .plan import Plan
-    from .run import Options
 
 PARTS = ("setup", "observe", "decide", "step")
 
 
 def finish(result: Result, plan: Plan, options: Options, wall_s: float) -> Result:
-    """Write metrics.csv, summary.csv, paired.csv, meta.json and, if wanted, the plots of a finished run.
+    """Writes metrics.csv, summary.csv, paired.csv, meta.json and, if wanted, the plots of a finished run.
 
     Args:
         result: the run.
@@ -52,12 +53,12 @@ def finish(result: Result, plan: Plan, options: Options, wall_s: float) -> Resul
 
 
 def unfinished(result: Result) -> list[str]:
-    """What is missing of a run, a phrase for each cell: ``Even, variant few: 2 of 4 drops (2-3)``."""
+    """Says what is missing of a run, by allocator and variant: ``Even, variant few: 2 of 4 drops (2-3)``."""
     phrases = []
-    for cell, shards in result.shards.items():
+    for run_key, shards in result.shards.items():
         missing = set(range(result.settings.drops)) - {drop for shard in shards for drop in shard.drops}
         if missing:
-            where = f"{cell.allocator}, variant {cell.variant}" if cell.variant else cell.allocator
+            where = f"{run_key.allocator}, variant {run_key.variant}" if run_key.variant else run_key.allocator
             phrases.append(f"{where}: {len(missing)} of {result.settings.drops} drops ({_ranges(missing)})")
     return phrases
 
@@ -92,12 +93,12 @@ def _wall(result: Result) -> dict[str, Any]:
     """Seconds spent in each part, in total and per allocator, as the shards tell; they add up over workers."""
     total = dict.fromkeys(PARTS, 0.0)
     each: dict[str, dict[str, float]] = {label: dict.fromkeys(PARTS, 0.0) for label in result.allocators}
-    for cell, shards in result.shards.items():
+    for run_key, shards in result.shards.items():
         for shard in shards:
             attributes = result.read(shard.path).attrs
             for part in PARTS:
                 seconds = float(attributes[f"wall_{part}_s"])
                 total[part] += seconds
-                each[cell.allocator][part] += seconds
+                each[run_key.allocator][part] += seconds
     rounded = {label: {part: round(s, 3) for part, s in parts.items()} for label, parts in each.items()}
     return {**{part: round(s, 3) for part, s in total.items()}, "allocators": rounded}

@@ -20,8 +20,8 @@ from allocators.contract.check import CheckReport, check_allocator
 from allocators.scheduling.max_rate import MaxRate
 from allocators.scheduling.round_robin import RoundRobin
 from allocators.slicing.equal import Equal
-from mac.scheduling.types import SchedulingDecision, SchedulingObservation
-from mac.slicing.types import SlicingDecision
+from mac.scheduling import SchedulingDecision, SchedulingObservation
+from mac.slicing import SlicingDecision
 from scenarios.cli.main import app
 
 EVERY = [(name, family) for family in registry.families() for name in registry.available(family)]

@@ -193,7 +193,7 @@ def test_fairwave_is_measured_by_its_own_bench(
     peers: ModuleType, base: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from scenarios.bench import measure as measuring
-    from scenarios.bench.bench import Case, Options
+    from scenarios.bench.case import Case, Options
 
     def measure(case: Case) -> dict[str, Any]:
         return {"slots_per_s": 7.0, "asked": asked.append(case)}

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mac.scheduling.types import SchedulingContext, SchedulingObservation
+from mac.scheduling import SchedulingContext, SchedulingObservation
 from phy.random import Drops
 
 

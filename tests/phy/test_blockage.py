@@ -13,24 +13,24 @@ from scipy import stats
 from torch import Tensor
 
 from phy.blockage import (
+    BlockageScript,
     BlockageSettings,
-    RegionsSettings,
-    ScreensSettings,
-    Script,
+    ModelASettings,
+    ModelBSettings,
     ScriptedSettings,
+    build_script,
     depth_m,
-    draw_regions,
-    draw_screens,
-    edge,
+    draw_blocking_regions,
+    draw_blocking_screens,
+    edge_contribution,
+    model_a_loss_db,
+    model_b_loss_db,
     path_loss_db,
-    regions_loss_db,
     screen_loss_db,
-    screens_loss_db,
     scripted_loss_db,
-    write_script,
 )
 from phy.blockage.model_a import _at
-from phy.mobility import RectangleSettings, area_of, fold
+from phy.mobility import RectangleSettings, area_of, wrap_position
 from phy.random import Drops, uniform
 from phy.topology.sites import TopologySettings, build_topology, displacement
 from phy.topology.users import place_per_cell
@@ -50,9 +50,9 @@ def f64(values: Any) -> Tensor:
 
 def test_grazing_a_half_plane_costs_6_db() -> None:
     """A screen that ends on the path and has its other edges far away takes half of the field."""
-    far = edge(f64(1.0), f64(1e9), WAVELENGTH_M)
+    far = edge_contribution(f64(1.0), f64(1e9), WAVELENGTH_M)
     assert float(far) == pytest.approx(0.5, abs=1e-5)
-    grazing = edge(f64(1.0), f64(0.0), WAVELENGTH_M) + far
+    grazing = edge_contribution(f64(1.0), f64(0.0), WAVELENGTH_M) + far
     assert float(screen_loss_db(grazing, 2 * far)) == pytest.approx(20 * math.log10(2), abs=1e-3)
 
 
@@ -63,7 +63,9 @@ def test_deep_shadow_follows_the_knife_edge() -> None:
     ``20 log10(pi^2 sqrt(pi) v / 4)``, 0.2 dB less.
     """
     for detour in (1.0, 10.0, 100.0):
-        covered = edge(f64(1.0), f64(detour), WAVELENGTH_M) + 0.5  # one edge above the path, the others far away
+        covered = (
+            edge_contribution(f64(1.0), f64(detour), WAVELENGTH_M) + 0.5
+        )  # one edge above the path, the others far away
         loss = float(screen_loss_db(covered, f64(1.0)))
         v = 2.0 * math.sqrt(detour / WAVELENGTH_M)
         assert loss == pytest.approx(20 * math.log10(v) + 13.0, abs=0.3)
@@ -73,7 +75,7 @@ def test_the_shadow_of_a_half_plane_follows_p526() -> None:
     """ITU-R P.526: J(v) = 6.9 + 20 log10(sqrt((v - 0.1)^2 + 1) + v - 0.1), within 1.2 dB from v = 0 to 10."""
     for v in (0.0, 0.2, 0.5, 1.0, 2.4, 5.0, 10.0):
         detour = WAVELENGTH_M * v**2 / 4.0
-        loss = float(screen_loss_db(edge(f64(v), f64(detour), WAVELENGTH_M) + 0.5, f64(1.0)))
+        loss = float(screen_loss_db(edge_contribution(f64(v), f64(detour), WAVELENGTH_M) + 0.5, f64(1.0)))
         assert loss == pytest.approx(6.9 + 20 * math.log10(math.hypot(v - 0.1, 1.0) + v - 0.1), abs=1.2)
 
 
@@ -124,43 +126,43 @@ def test_a_bypassing_screen_changes_nothing_suddenly() -> None:
 
 
 def test_screens_move_through_the_network() -> None:
-    settings = ScreensSettings(count=60, width_m=4.8, height_m=4.0)
-    screens = draw_screens(DROPS, settings, area_of(TOPOLOGY), 50.0)
+    settings = ModelBSettings(count=60, width_m=4.8, height_m=4.0)
+    screens = draw_blocking_screens(DROPS, settings, area_of(TOPOLOGY), 50.0)
     user = place_per_cell(DROPS.keys("placement"), TOPOLOGY, 4, 35.0, 1.5)[0]
     towards = -displacement(TOPOLOGY, user)
-    now, later = (screens_loss_db(screens, user, towards, t_s, 3.5e9) for t_s in (0.0, 50.0))
+    now, later = (model_b_loss_db(screens, user, towards, t_s, 3.5e9) for t_s in (0.0, 50.0))
     assert now.shape == (3, 84, 7)
     assert (now >= 0.0).all() and not torch.equal(now, later)
-    soon = screens_loss_db(screens, user, towards, 0.001, 3.5e9)
+    soon = model_b_loss_db(screens, user, towards, 0.001, 3.5e9)
     assert (now - soon).abs().max() < 1.0
-    alone = draw_screens(Drops(4, (6,)), settings, area_of(TOPOLOGY), 50.0)
+    alone = draw_blocking_screens(Drops(4, (6,)), settings, area_of(TOPOLOGY), 50.0)
     position = torch.tensor([7.0])
     assert torch.equal(alone.trajectory.position_m(position)[0], screens.trajectory.position_m(position)[1])
 
 
 def test_screens_are_seen_across_the_border_of_the_cluster() -> None:
     """A translation of the cluster changes nothing, whether the user is moved alone or with the screen beside him."""
-    settings = ScreensSettings(count=200, width_m=5.0, height_m=5.0)
-    screens = draw_screens(DROPS, settings, area_of(TOPOLOGY), 1.0)
+    settings = ModelBSettings(count=200, width_m=5.0, height_m=5.0)
+    screens = draw_blocking_screens(DROPS, settings, area_of(TOPOLOGY), 1.0)
     near = screens.trajectory.position_m(torch.tensor([0.0]))[:, :30, 0] + f64([-2.0, -1.0, 1.5])
     towards = f64([100.0, 50.0, 20.0]).expand(3, 30, 1, 3)
-    here = screens_loss_db(screens, near, towards, 0.0, 3.5e9)
+    here = model_b_loss_db(screens, near, towards, 0.0, 3.5e9)
     assert (here > 1.0).any()
-    assert torch.allclose(screens_loss_db(screens, fold(TOPOLOGY, near), towards, 0.0, 3.5e9), here, atol=1e-6)
+    assert torch.allclose(model_b_loss_db(screens, wrap_position(TOPOLOGY, near), towards, 0.0, 3.5e9), here, atol=1e-6)
     step = torch.cat((TOPOLOGY.shift_m[3], f64([0.0])))
-    assert torch.allclose(screens_loss_db(screens, near + step, towards, 0.0, 3.5e9), here, atol=1e-6)
+    assert torch.allclose(model_b_loss_db(screens, near + step, towards, 0.0, 3.5e9), here, atol=1e-6)
 
 
 # Model A
 
 
 def test_regions_as_a_loop_words_them() -> None:
-    settings = RegionsSettings(self_blocking="none", blockers=6, environment="indoor")
-    regions = draw_regions(DROPS, settings, 8)
+    settings = ModelASettings(self_blocking="none", blockers=6, environment="indoor")
+    regions = draw_blocking_regions(DROPS, settings, 8)
     position = torch.zeros((3, 8, 3), dtype=torch.float64)
     direction = uniform(DROPS.keys("direction"), (8, 40, 2))
     azimuth, zenith = 2 * math.pi * direction[..., 0], math.radians(60.0) + math.radians(60.0) * direction[..., 1]
-    loss = regions_loss_db(regions, position, 3.0, azimuth, zenith, 28e9)
+    loss = model_a_loss_db(regions, position, 3.0, azimuth, zenith, 28e9)
     middle, width, height = (torch.rad2deg(value) for value in _at(regions, position, 3.0))
     for b in range(3):
         for u in range(8):
@@ -176,7 +178,7 @@ def test_regions_as_a_loop_words_them() -> None:
 
 
 def test_region_sizes_and_directions() -> None:
-    regions = draw_regions(Drops(1, (0,)), RegionsSettings(), 3000)
+    regions = draw_blocking_regions(Drops(1, (0,)), ModelASettings(), 3000)
     azimuth, width, height = (value.flatten().numpy() for value in _at(regions, torch.zeros((1, 3000, 3)), 0.0))
     assert stats.kstest(azimuth / (2 * math.pi), "uniform").pvalue > 1e-3
     assert stats.kstest((width * 180 / math.pi - 5.0) / 10.0, "uniform").pvalue > 1e-3
@@ -186,7 +188,7 @@ def test_region_sizes_and_directions() -> None:
 @pytest.mark.parametrize(("metres", "seconds"), [(2.0, 0.0), (10.0, 0.0), (0.0, 5.0), (5.0, 5.0), (30.0, 0.0)])
 def test_regions_forget_like_an_exponential(metres: float, seconds: float) -> None:
     """10 m, or 10 m over the blockers' 3 km/h, which is 12 s; correlation of the Gaussian below the uniform number."""
-    regions = draw_regions(Drops(2, (0,)), RegionsSettings(), 1500)
+    regions = draw_blocking_regions(Drops(2, (0,)), ModelASettings(), 1500)
     here = torch.zeros((1, 1500, 3), dtype=torch.float64)
     there = here + f64([0.6 * metres, 0.8 * metres, 0.0])
     before, after = _gauss(regions, here, 0.0), _gauss(regions, there, seconds)
@@ -199,13 +201,13 @@ def _gauss(regions: Any, position_m: Tensor, t_s: float) -> Tensor:
 
 
 def test_a_step_of_a_centimetre_changes_little() -> None:
-    settings = RegionsSettings(blockers=4)
-    regions = draw_regions(Drops(2, (0,)), settings, 300)
+    settings = ModelASettings(blockers=4)
+    regions = draw_blocking_regions(Drops(2, (0,)), settings, 300)
     walk = f64([[0.01 * step, 0.0, 1.5] for step in range(400)])
     azimuth = 2 * math.pi * uniform(torch.tensor([3]), (300, 5))
     zenith = torch.full_like(azimuth, math.radians(92.0))
     loss = torch.stack(
-        [regions_loss_db(regions, place.expand(1, 300, 3), 0.0, azimuth, zenith, 3.5e9) for place in walk]
+        [model_a_loss_db(regions, place.expand(1, 300, 3), 0.0, azimuth, zenith, 3.5e9) for place in walk]
     )
     assert loss.diff(dim=0).abs().max() < 1.5  # the standard cuts a blocker off where it still has up to 0.5 dB
     assert loss.max() > 5.0
@@ -215,17 +217,17 @@ def test_a_step_of_a_centimetre_changes_little() -> None:
     ("hold", "centre", "wide", "height"), [("portrait", 260, 120, 100), ("landscape", 40, 160, 110)]
 )
 def test_the_users_own_region(hold: Any, centre: float, wide: float, height: float) -> None:
-    regions = draw_regions(DROPS, RegionsSettings(self_blocking=hold, blockers=0), 5)
+    regions = draw_blocking_regions(DROPS, ModelASettings(self_blocking=hold, blockers=0), 5)
     angles = torch.deg2rad(f64([0.0, 0.5 * wide, 0.5 * wide - 5.5, 0.5 * wide + 5.5, 180.0]))
     azimuth = regions.heading_rad[..., None] + math.radians(centre) + angles
-    loss = regions_loss_db(
+    loss = model_a_loss_db(
         regions, torch.zeros((3, 5, 3)), 0.0, azimuth, torch.full_like(azimuth, math.radians(height)), 3.5e9
     )
     assert torch.allclose(loss, f64([30.0, 15.0, 30.0, 0.0, 0.0]).expand_as(loss), atol=1e-6)
-    up = regions_loss_db(regions, torch.zeros((3, 5, 3)), 0.0, azimuth, torch.zeros_like(azimuth), 3.5e9)
+    up = model_a_loss_db(regions, torch.zeros((3, 5, 3)), 0.0, azimuth, torch.zeros_like(azimuth), 3.5e9)
     assert (up == 0.0).all()
-    sharp = draw_regions(DROPS, RegionsSettings(self_blocking=hold, blockers=0, edge_deg=0.0), 5)
-    level = regions_loss_db(sharp, torch.zeros((3, 5, 3)), 0.0, azimuth, torch.full_like(azimuth, 1.745), 3.5e9)
+    sharp = draw_blocking_regions(DROPS, ModelASettings(self_blocking=hold, blockers=0, edge_deg=0.0), 5)
+    level = model_a_loss_db(sharp, torch.zeros((3, 5, 3)), 0.0, azimuth, torch.full_like(azimuth, 1.745), 3.5e9)
     assert set(level.unique().tolist()) == {0.0, 30.0}
 
 
@@ -233,22 +235,22 @@ def test_regions_of_a_drop_alone_and_in_a_batch() -> None:
     position = 100.0 * uniform(DROPS.keys("where"), (9, 3))
     azimuth = 2 * math.pi * uniform(DROPS.keys("direction"), (9, 4))
     zenith = torch.full_like(azimuth, 1.6)
-    whole = draw_regions(DROPS, RegionsSettings(), 9)
-    alone = draw_regions(Drops(4, (6,)), RegionsSettings(), 9)
+    whole = draw_blocking_regions(DROPS, ModelASettings(), 9)
+    alone = draw_blocking_regions(Drops(4, (6,)), ModelASettings(), 9)
     assert torch.equal(alone.wave[0], whole.wave[1]) and torch.equal(alone.phase[0], whole.phase[1])
-    one = regions_loss_db(alone, position[1:2], 2.0, azimuth[1:2], zenith[1:2], 3.5e9)
-    assert torch.allclose(one[0], regions_loss_db(whole, position, 2.0, azimuth, zenith, 3.5e9)[1], atol=1e-9)
+    one = model_a_loss_db(alone, position[1:2], 2.0, azimuth[1:2], zenith[1:2], 3.5e9)
+    assert torch.allclose(one[0], model_a_loss_db(whole, position, 2.0, azimuth, zenith, 3.5e9)[1], atol=1e-9)
 
 
 # Script
 
 
-def script(*events: dict[str, Any], groups: list[str] | None = None) -> Script:
+def script(*events: dict[str, Any], groups: list[str] | None = None) -> BlockageScript:
     settings = TypeAdapter(ScriptedSettings).validate_python({"events": events})
-    return write_script(settings, TOPOLOGY, groups or ["a"] * 4)
+    return build_script(settings, TOPOLOGY, groups or ["a"] * 4)
 
 
-def loss_at(what: Script, xy: list[tuple[float, float]], t_s: float = 0.0) -> Tensor:
+def loss_at(what: BlockageScript, xy: list[tuple[float, float]], t_s: float = 0.0) -> Tensor:
     return scripted_loss_db(what, f64([[[x, y, 1.5] for x, y in xy]]), t_s)
 
 
@@ -335,7 +337,7 @@ def test_a_region_at_the_border_of_the_cluster_is_seen_from_both_sides() -> None
         + border
     )
     position = torch.cat((way, torch.ones_like(way[:, :1])), -1)[None]
-    folded = fold(TOPOLOGY, position)
+    folded = wrap_position(TOPOLOGY, position)
     assert (folded - position).abs().max() > 500.0  # the way does cross the border
     loss = scripted_loss_db(what, folded, 0.0)[0, :, 0]
     assert loss[1000] == 25.0 and loss[0] == 0.0 and loss[-1] == 0.0

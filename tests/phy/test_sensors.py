@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from phy.random import Drops, pair_normal, uniform
-from phy.sensors.deployment import FieldSettings, place_nodes
+from phy.sensors.deployment import DeploymentSettings, place_nodes
 from phy.sensors.packet_error import SensorLinkSettings, bit_error_rate, packet_success
 from phy.sensors.radio_energy import SensorRadioSettings, transmit_j_per_bit
 
@@ -30,21 +30,21 @@ def test_two_slopes_meet_and_have_their_numbers() -> None:
 
 
 def test_uniform_fields_fill_their_area() -> None:
-    place = place_nodes(DROPS, FieldSettings(width_m=200.0, height_m=50.0, nodes=500))
+    place = place_nodes(DROPS, DeploymentSettings(width_m=200.0, height_m=50.0, nodes=500))
     assert place.shape == (40, 500, 2)
     assert place.flatten(0, 1).mean(0).tolist() == pytest.approx([100.0, 25.0], rel=0.02)
     assert place.flatten(0, 1).std(0).tolist() == pytest.approx([200 / 12**0.5, 50 / 12**0.5], rel=0.02)
 
 
 def test_a_grid_is_a_grid() -> None:
-    place = place_nodes(Drops(1, (0, 1)), FieldSettings(placement="grid", nodes=50, width_m=100, height_m=50))
+    place = place_nodes(Drops(1, (0, 1)), DeploymentSettings(placement="grid", nodes=50, width_m=100, height_m=50))
     rows = [[5.0 + 10 * (n % 10), 5.0 + 10 * (n // 10)] for n in range(50)]
     assert place[0].flatten().tolist() == pytest.approx([axis for row in rows for axis in row])
     assert torch.equal(place[0], place[1])
 
 
 def test_clustered_nodes_stand_around_their_parents() -> None:
-    settings = FieldSettings(placement="clustered", nodes=400, parents=4, parent_radius_m=10.0)
+    settings = DeploymentSettings(placement="clustered", nodes=400, parents=4, parent_radius_m=10.0)
     place = place_nodes(DROPS, settings)
     parent = uniform(DROPS.keys("wsn/parents"), (4, 2)) * 100.0
     assert (place >= 0).all() and (place <= 100).all()

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from phy.random import Drops
 from phy.topology.sites import Topology, TopologySettings, build_topology, displacement
-from phy.topology.users import draw_indoor, indoor_distance_m, place_per_cell, place_uniform
+from phy.topology.users import place_per_cell, place_uniform
+from phy.tr38901.indoor import draw_indoor, indoor_distance_m
 
 DROPS = Drops(7, (0, 1))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,24 @@ ROOMS = ("phy", "mac", "allocators", "scenarios")
 MOST_ENTRIES = 20
 FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 EXTRAS = {"tensorflow", "keras", "sionna_rt"}
+
+WORDS = {
+    "wsn": "wsn fnd hnd lnd lifetime lifetimes sink sinks sensor sensors cluster clusters leach graphml",
+    "slicing": "slicing slice slices quota quotas tractor rbg rbgs",
+}
+"""What only one family speaks of, in lower case."""
+
+CORE = (
+    *(f"scenarios/{name}" for name in ("bench", "cli", "config", "plots", "report", "results", "running")),
+    *(f"scenarios/families/{name}.py" for name in ("family", "schema", "workload")),
+    *(f"scenarios/{name}.py" for name in ("__init__", "errors", "files", "run_result")),
+    "mac/core",
+    "mac/metrics",
+    "allocators/registry.py",
+    "allocators/construction.py",
+    "allocators/contract",
+)
+"""What serves all families, and knows none of them."""
 
 
 def module(path: Path) -> str:
@@ -106,6 +126,39 @@ def test_sub_packages_import_one_way() -> None:
     assert circles == []
 
 
+def pieces(path: Path) -> Iterator[tuple[int, str]]:
+    """Names, numbers, strings and comments of a source, or the lines of any other file, each with its line."""
+    if path.suffix != ".py":
+        yield from enumerate(path.read_text("utf-8").splitlines(), 1)
+        return
+    with path.open("rb") as file:
+        for token in tokenize.tokenize(file.readline):
+            if not (token.type == tokenize.NAME and token.string == "slice"):  # Python's own
+                yield token.start[0], token.string
+
+
+def core_files() -> Iterator[Path]:
+    for name in CORE:
+        place = ROOT / name
+        yield from [place] if place.is_file() else sorted((*place.rglob("*.py"), *place.rglob("*.j2")))
+
+
+@pytest.mark.parametrize("path", list(core_files()), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_core_speaks_of_no_family(path: Path) -> None:
+    """Names, comments, docstrings and strings count; ``slice_prbs`` and ``SensorField`` hold a word."""
+    words = {word: family for family, texts in WORDS.items() for word in texts.split()}
+    for line, text in pieces(path):
+        parts = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).lower())
+        for word in words.keys() & set(parts):
+            raise AssertionError(f"line {line} speaks of '{word}', a word of the family {words[word]}")
+
+
+def test_the_core_is_there() -> None:
+    assert len(list(core_files())) > 60 and all((ROOT / name).exists() for name in CORE)
+    with pytest.raises(AssertionError, match="a word of the family wsn"):
+        test_the_core_speaks_of_no_family(ROOT / "scenarios" / "families" / "wsn" / "plots.py")
+
+
 def test_tests_stand_alone() -> None:
     """What tests share lies in tests/support and tests/oracles; a folder of tests has no ``__init__.py``."""
     assert not list((ROOT / "tests").rglob("__init__.py"))
@@ -114,6 +167,60 @@ def test_tests_stand_alone() -> None:
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not any(name.startswith("test_") for name in names), f"{path.name}, line {node.lineno}"
+
+
+DESCRIBED = ("phy",)
+"""Rooms whose public docstrings are read below; a room joins them when its docstrings hold."""
+
+NOT_YET_DESCRIBED = ("phy/numerics/", "phy/link/sinr.py", "phy/link/sinr_numba.py")
+
+_VERBS = """
+Adds Applies Builds Checks Chooses Collects Computes Converts Counts Declares Describes Draws Drops Estimates Evaluates
+Finds Folds Holds Joins Keeps Loads Looks Maps Moves Names Provides Puts Raises Reads Rearranges Refuses Replaces
+Replays Reports Returns Selects Sorts Splits Stacks Tabulates Translates Warns Yields
+"""
+VERBS = frozenset(_VERBS.split())
+"""Words with which the docstring of a public module, class or function may begin; a new verb is added here."""
+
+PERSONS = re.compile(r"\b(he|his|him|himself|who|whom|whoever|nobody|somebody|everybody)\b", re.IGNORECASE)
+"""Words for persons, which a UE is not."""
+
+described = pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for path in FILES
+        if path.relative_to(ROOT).parts[0] in DESCRIBED
+        and not str(path.relative_to(ROOT)).startswith(NOT_YET_DESCRIBED)
+    ],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+
+
+def public_docstrings(node: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Full name and docstring of a module or class and of everything public in it that has one."""
+    for inner in node.body:
+        if isinstance(inner, ast.ClassDef | ast.FunctionDef) and not inner.name.startswith("_"):
+            text = ast.get_docstring(inner)
+            if text is not None:
+                yield prefix + inner.name, text
+            if isinstance(inner, ast.ClassDef):
+                yield from public_docstrings(inner, f"{prefix}{inner.name}.")
+
+
+@described
+def test_public_docstrings_begin_with_a_verb(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"))
+    docstrings = [("the module", ast.get_docstring(tree) or ""), *public_docstrings(tree)]
+    others = {name: text.partition("\n")[0] for name, text in docstrings if text.split(" ", 1)[0] not in VERBS}
+    assert others == {}
+
+
+@described
+def test_text_speaks_of_no_persons(path: Path) -> None:
+    """Docstrings, comments and messages alike: a UE is an "it"."""
+    lines = path.read_text("utf-8").splitlines()
+    assert [line.strip() for line in lines if PERSONS.search(line)] == []
 
 
 @by_file

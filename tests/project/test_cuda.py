@@ -27,7 +27,7 @@ FULL = [{"name": "busy", "count": 4, "traffic": {"model": "full_buffer"}}]
 CITIES: dict[str, Scenario] = {
     "on PRBs": city(users=FULL, duration_s=0.2),
     "in a folded basis": city(users=FULL, carrier={"prbs": 51}, fading={"directions": 30}, duration_s=0.2),
-    "some interferers fade": city(users=FULL, fading={"faded_interferers": 2}, duration_s=0.2),
+    "some interferers fade": city(users=FULL, fading={"dominant_interferers": 2}, duration_s=0.2),
     "queues": city(duration_s=0.2),
     "one cell": city(topology={"layout": "single", "wrap_around": False}, duration_s=0.2),
 }

@@ -101,7 +101,7 @@ def test_list() -> None:
 
 def test_list_tells_what_an_allocator_takes() -> None:
     (found,) = document("list", "allocators", "proportional_fair")
-    assert found["family"] == "scheduling" and found["documentation"].startswith("Proportional fair per PRB")
+    assert found["family"] == "scheduling" and found["documentation"].startswith("Gives each PRB to the UE")
     assert found["source"].startswith("allocators.scheduling.proportional_fair:ProportionalFair, ")
     assert found["parameters"][0] == {
         "name": "time_constant_s", "type": "float", "default": 0.1, "description": "Time constant of the average.",

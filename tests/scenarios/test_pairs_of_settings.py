@@ -46,8 +46,8 @@ HELD = frozenset(("family", "name", "description", "variants", "allocators", "de
 """What a run is called, what it compares, how long it is and where it runs."""
 BESIDE = {
     ("topology.layout", "indoor"): {"topology.isd_m": 20, "topology.min_distance_m": 0},
-    ("antennas.base.polarizations", 2): {"antennas.base.ports": 2},
-    ("antennas.ue.polarizations", 2): {"antennas.ue.ports": 2},
+    ("mimo.base.polarizations", 2): {"mimo.base.ports": 2},
+    ("mimo.ue.polarizations", 2): {"mimo.ue.ports": 2},
 }
 NEVER = {"scheduling": {"uplink.delta_mcs=True"}, "slicing": {"uplink.delta_mcs=True"}, "wsn": {"on_infeasible=repair"}}
 """Choices that the schema shares with what is no scenario, where they are always refused."""

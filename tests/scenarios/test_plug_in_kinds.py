@@ -16,7 +16,7 @@ from mac.metrics.registry import PLUGGED
 from phy.random import Drops
 from scenarios import ScenarioError, families, load, run
 from scenarios.cli import catalogue
-from scenarios.families.cellular import traffic
+from scenarios.families.cellular import traffic_settings as traffic
 
 SOURCE = '''
 from dataclasses import dataclass

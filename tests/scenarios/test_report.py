@@ -21,6 +21,7 @@ from numpy.testing import assert_allclose
 
 from mac.metrics import intervals
 from scenarios.errors import ScenarioError
+from scenarios.families.slicing.plots import plot_quotas
 from scenarios.plots import figures
 from scenarios.report import report
 
@@ -110,7 +111,7 @@ def test_fairness_crosses_stand_at_the_means(mixes: FakeResult) -> None:
 
 
 def test_quotas_fill_the_carrier(single: FakeResult) -> None:
-    axes = figures.plot_quotas(single).axes[0]
+    axes = plot_quotas(single).axes[0]
     steps = [patch.get_data() for patch in axes.patches if patch.get_label() in ("mmtc", "urllc", "embb")]
     assert len(steps) == 3
     assert_allclose(steps[0].values, 9 / 50)  # three RBGs of three PRBs
@@ -144,7 +145,7 @@ def test_one_variant_can_be_chosen(mixes: FakeResult) -> None:
         figures.plot_rate_cdf,
         figures.plot_satisfaction,
         figures.plot_fairness_throughput,
-        figures.plot_quotas,
+        plot_quotas,
     ):
         figure = draw(mixes, "0_2_1")
         assert isinstance(figure, Figure) and "0_2_1" in figure.get_suptitle()
@@ -160,12 +161,12 @@ def test_a_run_of_one_drop_and_allocator_has_plots_and_a_report(tmp_path: Path) 
 
 def test_pictures_are_the_same_every_time(single: FakeResult) -> None:
     for kind in ("png", "svg"):
-        first, second = (figures.picture(figures.plot_quotas(single), kind) for _ in range(2))
+        first, second = (figures.picture(plot_quotas(single), kind) for _ in range(2))
         assert first == second
 
 
 def test_figures_show_themselves_in_a_notebook_without_pyplot(single: FakeResult) -> None:
-    assert figures.plot_quotas(single)._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
+    assert plot_quotas(single)._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
     code = "import sys, scenarios.plots.figures, scenarios.report.report; print('matplotlib.pyplot' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
@@ -198,9 +199,8 @@ def test_everything_is_escaped(tmp_path: Path) -> None:
         def to_xarray(self, allocator: str, variant: str | None = None):
             return super().to_xarray("expert" if allocator == evil else allocator, variant)
 
-    run = Evil(
-        tmp_path, ["equal", evil], scenario={"name": evil, evil: [evil]}, meta={evil: evil, "versions": {evil: evil}}
-    )
+    scenario = {"name": evil, "family": "slicing", evil: [evil]}
+    run = Evil(tmp_path, ["equal", evil], scenario=scenario, meta={evil: evil, "versions": {evil: evil}})
     text = report.render(run)
     assert "<script" not in text and "alert(&#39;x&#39;)" in text
 

@@ -17,7 +17,7 @@ from phy.antenna.element import gain_db
 from phy.channel.channel import Channel, ChannelPlan, build_channel, place_users
 from phy.link.sinr import sinr
 from phy.random import Drops
-from phy.sionna_adapter.channel import amplitudes, build_sionna_channel, draw_links, strongest_first
+from phy.sionna_adapter.channel import amplitudes, build_sionna_channel, draw_links, sorted_by_power
 from phy.sionna_adapter.ray_fading import RayFading
 from phy.topology.sites import displacement
 from phy.units import SPEED_OF_LIGHT_MPS
@@ -68,7 +68,7 @@ def test_gain_of_the_column_is_that_of_our_antenna() -> None:
     direct = []
     for one in (of, bare):
         links = draw_links(drop, one, position)
-        direct.append(amplitudes(one, links, strongest_first(links.rays))[0, :, :, :, 0].flatten(1).T.abs().square())
+        direct.append(amplitudes(one, links, sorted_by_power(links.rays))[0, :, :, :, 0].flatten(1).T.abs().square())
     path = displacement(of.topology, position)[0, :, 0]
     azimuth = torch.atan2(path[:, 1], path[:, 0]) - of.topology.azimuth_rad[:, None]
     zenith = torch.atan2(torch.hypot(path[:, 0], path[:, 1]), path[:, 2]).expand_as(azimuth)
@@ -152,7 +152,7 @@ def test_autocorrelation_over_time() -> None:
     fading = cast(RayFading, channel.fading)
     h, power = response(channel, 0, 7, 2e-3)[:, :, 0, :, 0], fading.rays[:, :, 0, 0].abs().square()
     drawn = [draw_links(drop, of, place_users(drop, of)[0]).rays for drop in Drops(1, ids).single()]
-    scattered = torch.cat([strongest_first(rays).zoa[:, 0].flatten(2) for rays in drawn])
+    scattered = torch.cat([sorted_by_power(rays).zoa[:, 0].flatten(2) for rays in drawn])
     share = power[..., 1:] / power.sum(-1, keepdim=True)
     for lag in range(1, 7):
         turns = SPEED_MPS * CARRIER_HZ / SPEED_OF_LIGHT_MPS * lag * 2e-3

@@ -15,7 +15,7 @@ from phy.topology.sites import TopologySettings, build_topology, displacement
 from phy.topology.users import place_uniform
 from phy.tr38901.large_scale import PropagationSettings, large_scale
 from phy.tr38901.los import los_probability
-from phy.tr38901.lsp_tables import NAMES, moments, sigma_db, states, zod_offset_deg, zsd_log10
+from phy.tr38901.lsp_tables import NAMES, moments, propagation_states, sigma_db, zod_offset_deg, zsd_log10
 from phy.tr38901.pathloss import Link, PathLossModel, path_loss_db
 from phy.tr38901.penetration import penetration_loss_db
 
@@ -57,17 +57,17 @@ def scenario(model: str, carrier_hz: float, o2i: str = "low") -> Any:
     return kind(carrier_hz, o2i_model=o2i, **common)
 
 
-def place(of: Any, model: str, user_height_m: float, distance_m: Tensor, **states: Any) -> Any:
+def place(of: Any, model: str, user_height_m: float, distance_m: Tensor, **propagation_states: Any) -> Any:
     """Users at distances ``[U]`` or ``[B, U]`` on a line away from one base station."""
     x = torch.atleast_2d(distance_m)
     user = torch.stack([x, torch.zeros_like(x), torch.full_like(x, user_height_m)], dim=-1)
     base = torch.tensor([0.0, 0.0, BS_HEIGHT_M[model]], dtype=torch.float64).expand(len(x), 1, 3)
     outdoors = torch.zeros(x.shape, dtype=torch.bool)
     if model == "rma":
-        states["in_car"] = outdoors
-    states.setdefault("in_state", outdoors)
+        propagation_states["in_car"] = outdoors
+    propagation_states.setdefault("in_state", outdoors)
     still = torch.zeros_like(user)
-    of.set_topology(user, base, still, torch.zeros_like(base), still, **states)
+    of.set_topology(user, base, still, torch.zeros_like(base), still, **propagation_states)
     return of
 
 
@@ -105,14 +105,14 @@ def test_penetration(model: PathLossModel, o2i: str, carrier_hz: float) -> None:
 
     distance = torch.full((100, 40), 300.0, dtype=torch.float64)
     depth = torch.linspace(0.0, 8.0, 40, dtype=torch.float64).expand(100, -1)
-    inside = torch.ones(100, 40, dtype=torch.bool)
+    indoor_state = torch.ones(100, 40, dtype=torch.bool)
     theirs = scenario(model, carrier_hz, o2i)
-    place(theirs, model, 1.5, distance, in_state=inside, los=False, distance_2d_in=depth)
+    place(theirs, model, 1.5, distance, in_state=indoor_state, los=False, distance_2d_in=depth)
     generator = LSPGenerator(theirs)
     generator.topology_updated_callback()
     sampled = (generator.sample_pathloss() - theirs.basic_pathloss)[:, 0]
     keys = Drops(1, tuple(range(100))).keys("wall")
-    ours = penetration_loss_db(keys, o2i, carrier_hz, inside, depth)  # type: ignore[arg-type]
+    ours = penetration_loss_db(keys, o2i, carrier_hz, indoor_state, depth)  # type: ignore[arg-type]
     assert ours.mean().item() == pytest.approx(sampled.mean().item(), abs=4.5 * 6.5 * math.sqrt(2.0 / 4000))
     assert ours.std().item() == pytest.approx(sampled.std().item(), rel=0.07)
 
@@ -136,10 +136,10 @@ def test_laws_of_large_scale_parameters(model: PathLossModel, carrier_hz: float)
     """Means and sigmas of all seven at every distance, LOS, NLOS and indoors, and the offset of the zenith angles."""
     theirs = scenario(model, carrier_hz)
     at = link(model, 1.5, DISTANCE_M, carrier_hz)
-    for column, (los, inside) in enumerate(((True, False), (False, False), (False, True))):
-        place(theirs, model, 1.5, DISTANCE_M, los=los, in_state=torch.full((1, 50), inside))
+    for column, (los, indoor_state) in enumerate(((True, False), (False, False), (False, True))):
+        place(theirs, model, 1.5, DISTANCE_M, los=los, in_state=torch.full((1, 50), indoor_state))
         share = torch.full_like(DISTANCE_M, float(los))
-        laws = dict(zip(NAMES, moments(states(model)[column], model, carrier_hz), strict=True))
+        laws = dict(zip(NAMES, moments(propagation_states(model)[column], model, carrier_hz), strict=True))
         zenith = zsd_log10(model, "v19", at, share)
         for i, name in enumerate(SIONNA_ORDER):
             mean, sigma = zenith if name == "ZSD" else (torch.full_like(share, value) for value in laws[name])
@@ -154,9 +154,9 @@ def test_laws_of_large_scale_parameters(model: PathLossModel, carrier_hz: float)
 
 
 @pytest.mark.parametrize(
-    ("model", "los", "inside"), [("uma", True, False), ("uma", False, False), ("umi", False, True)]
+    ("model", "los", "indoor_state"), [("uma", True, False), ("uma", False, False), ("umi", False, True)]
 )
-def test_distributions_and_cross_correlations(model: PathLossModel, los: bool, inside: bool) -> None:
+def test_distributions_and_cross_correlations(model: PathLossModel, los: bool, indoor_state: bool) -> None:
     """Delay and angular spreads, K-factor and shadowing of many independent users, drawn by both.
 
     Quantiles 5 to 95 % of each within what 3000 samples leave open, and the correlations between them.
@@ -168,7 +168,11 @@ def test_distributions_and_cross_correlations(model: PathLossModel, los: bool, i
     angle = 2.0 * math.pi * torch.arange(users, dtype=torch.float64) / users
     ring = torch.stack((300.0 * angle.cos(), 300.0 * angle.sin(), torch.full_like(angle, 1.5)), -1)
     settings = PropagationSettings(
-        model=model, los="always" if los else "never", indoor_share=float(inside), o2i="none", antenna_gain="direct"
+        model=model,
+        los="always" if los else "never",
+        indoor_share=float(indoor_state),
+        o2i="none",
+        antenna_gain="direct",
     )
     seen = large_scale(drops, topology, ring.expand(150, -1, -1), settings, SectorAntennaSettings(kind="omni"))
     spreads = seen.spreads_deg[:, :, 0].log10().unbind(-1)
@@ -178,7 +182,7 @@ def test_distributions_and_cross_correlations(model: PathLossModel, los: bool, i
 
     theirs = scenario(model, 3.5e9)
     far = torch.full((3000, 1), 300.0, dtype=torch.float64)
-    place(theirs, model, 1.5, far, los=los, in_state=torch.full((3000, 1), inside))
+    place(theirs, model, 1.5, far, los=los, in_state=torch.full((3000, 1), indoor_state))
     generator = LSPGenerator(theirs)
     generator.topology_updated_callback()
     drawn = generator()

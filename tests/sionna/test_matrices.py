@@ -14,21 +14,21 @@ from sionna_panel_cases import UE, apart, of_sionna
 import scenarios
 from phy.antenna.panel import PanelSettings
 from phy.channel.channel import Channel, ChannelPlan, place_users
-from phy.channel.matrices import MimoChannel, attitudes
-from phy.link.mimo_settings import AntennaSettings
+from phy.channel.matrices import MimoChannel, draw_orientations
+from phy.link.mimo_settings import MimoSettings
 from phy.random import Drops
 from phy.sionna_adapter.channel import draw_links
 from phy.sionna_adapter.matrices import build_sionna_matrices
 
 COLUMNS = PanelSettings(
     rows=4, columns=2, polarizations=2, ports=8, row_spacing_wavelengths=0.7, element="sector",
-    electrical_tilt_deg=99.0, downtilt_deg=5.0,
+    electrical_tilt_deg=99.0, mechanical_tilt_deg=5.0,
 )  # fmt: skip
 OMNI = PanelSettings(columns=2, polarizations=2, ports=4)
 
 
 def panels(of: ChannelPlan, base: PanelSettings, **more: Any) -> ChannelPlan:
-    return replace(of, antennas=AntennaSettings(base=base, ue=UE, **more))
+    return replace(of, mimo=MimoSettings(base=base, ue=UE, **more))
 
 
 def matrices(channel: Channel) -> MimoChannel:
@@ -53,21 +53,21 @@ def test_equals_what_sionna_makes_of_the_same_rays_and_panels(
     mimo = matrices(build_sionna_matrices(drop, of, CPU, torch.float64))
     ours = torch.stack([mimo.matrices(0, n * 5e-3) for n in range(3)])  # [T, U, K, J, Nr, Nt]
     links = draw_links(drop, of, place_users(drop, of)[0])
-    assert apart(ours, of_sionna(of, links, attitudes(drop, of.speed_mps)[0], 3), mimo.heard[0]) < 1e-5
+    assert apart(ours, of_sionna(of, links, draw_orientations(drop, of.speed_mps)[0], 3), mimo.heard[0]) < 1e-5
 
 
 def test_powers_cells_and_a_drop_in_a_batch() -> None:
     """Gains are the mean over ports of the rays' powers; the strongest serves and stands first."""
     of = panels(plan(3, {"sites": 1}, prbs=24, indoor_share=0.5), COLUMNS, heard_cells=2)
     batch, alone = (build_sionna_matrices(Drops(1, ids), of, CPU, torch.float32) for ids in ((4, 7, 4), (7,)))
-    held, around = matrices(batch).held(40, 1e-3)
-    assert torch.equal(held[1], matrices(alone).held(40, 1e-3)[0][0]) and torch.equal(held[0], held[2])
+    held, around = matrices(batch).at_slot(40, 1e-3)
+    assert torch.equal(held[1], matrices(alone).at_slot(40, 1e-3)[0][0]) and torch.equal(held[0], held[2])
     assert torch.equal(batch.mean_snr[1], alone.mean_snr[0]) and torch.equal(batch.serving, batch.mean_snr.argmax(-1))
     assert torch.equal(around.heard[..., 0], batch.serving)
-    times = [matrices(alone).held(30 * n, 1e-3)[0].abs().square().mean((2, 4, 5)) for n in range(40)]
+    times = [matrices(alone).at_slot(30 * n, 1e-3)[0].abs().square().mean((2, 4, 5)) for n in range(40)]
     ratio = torch.stack(times).mean(0) / alone.mean_snr.gather(2, matrices(alone).heard)
     assert float(10 * ratio.mean().log10()) == pytest.approx(0.0, abs=0.4)
-    home = build_sionna_matrices(Drops(1, (7,)), replace(of, attachment="home"), CPU, torch.float32)
+    home = build_sionna_matrices(Drops(1, (7,)), replace(of, attachment="cell_area"), CPU, torch.float32)
     assert home.serving[0].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     assert torch.equal(matrices(home).heard[..., 0], home.serving)
 
@@ -77,7 +77,7 @@ def test_a_scenario_runs_on_it(tmp_path: Path) -> None:
     change: dict[str, Any] = {
         "channel.provider": "sionna", "topology.sectors": 1, "users.ftp.count": 1, "carrier.prbs": 6,
         "users.ftp.traffic": {"model": "full_buffer"},
-        "antennas": {"base": base, "ue": {"polarizations": 2, "ports": 2, "polarization_slant_deg": 0}},
+        "mimo": {"base": base, "ue": {"polarizations": 2, "ports": 2, "polarization_slant_deg": 0}},
     }  # fmt: skip
     result = scenarios.run(
         "scheduling-macro", out=tmp_path / "out", drops=1, duration_s=0.04, warmup_s=0.0, window_s=0.02,

@@ -15,8 +15,8 @@ from torch import Tensor
 from phy.antenna.panel import PanelSettings
 from phy.random import Drops, normal, uniform
 from phy.tr38901.cluster_directions import DRAWS, SIDES, LinkStatistics, cluster_directions, cluster_spreads, direct_ray
-from phy.tr38901.coefficients import End, MimoRays, steer, with_sub_clusters
-from phy.tr38901.lsp_tables import NAMES, states
+from phy.tr38901.coefficients import LinkEnd, MimoRays, steer, with_sub_clusters
+from phy.tr38901.lsp_tables import NAMES, propagation_states
 from phy.tr38901.rays import draw_rays
 
 CARRIER_HZ = 3.5e9
@@ -53,7 +53,7 @@ def uma() -> tuple[Any, Any, Tensor]:
 
 def ours(model: Any, indices: Tensor, state: int) -> tuple[MimoRays, Tensor]:
     """Rays of the links of one state, with the large-scale parameters of Sionna's, and their c_DS."""
-    scenario, lsp, kind = model._scenario, model._lsp, states("uma", "v19")[state]
+    scenario, lsp, kind = model._scenario, model._lsp, propagation_states("uma", "v19")[state]
 
     def of(tensor: Tensor) -> Tensor:
         return tensor[:, 0].flatten()[indices]
@@ -80,7 +80,7 @@ def response(rays: MimoRays, spread: Tensor) -> Tensor:
     ue = PanelSettings(polarizations=2, ports=2, polarization_slant_deg=0.0)
     zero = torch.zeros((len(spread), 3), dtype=torch.float64)
     one = torch.ones(len(spread), dtype=torch.float64)
-    steered = steer(with_sub_clusters(rays, spread), End(base, zero), End(ue, zero), zero, CARRIER_HZ, one)
+    steered = steer(with_sub_clusters(rays, spread), LinkEnd(base, zero), LinkEnd(ue, zero), zero, CARRIER_HZ, one)
     return steered.response(FREQUENCY_HZ, torch.zeros(1, dtype=torch.float64))[:, 0]
 
 

@@ -17,11 +17,11 @@ from torch import Tensor
 
 import scenarios
 from phy.channel.channel import Channel
-from phy.channel.moving_matrices import MovingMatrices, build_moving_matrices
+from phy.channel.moving_matrices import MovingMatrices, build_moving_channel
 from phy.random import Drops
 from phy.sionna_adapter.channel import SionnaLinks
 from phy.sionna_adapter.large_scale_state import rays_in_state
-from phy.sionna_adapter.moving import SionnaCourse, build_moving_sionna
+from phy.sionna_adapter.moving import SionnaMovingDrop, build_moving_sionna_channel
 from phy.topology.sites import displacement
 from phy.tr38901.large_scale import site_links
 from phy.units import SPEED_OF_LIGHT_MPS
@@ -30,7 +30,7 @@ from scenarios.errors import ScenarioError
 from scenarios.families.cellular import engine_factory
 from scenarios.families.cellular import scenario as cellular
 from scenarios.families.cellular.mobility import motion_plan
-from scenarios.families.scheduling.family import SchedulingScenario
+from scenarios.families.scheduling.scenario import SchedulingScenario
 
 pytest.importorskip("sionna.phy.channel.tr38901")
 
@@ -44,8 +44,8 @@ WALL: dict[str, Any] = {"model": "scripted", "events": [{"loss_db": 10.0, "cells
 def case_of(mobility: dict[str, Any] = WALK, users: int = 1, **more: Any) -> SchedulingScenario:
     """Users of one kind, a state of the air every 20 ms."""
     group = {**BASE["users"][0], "count": users, "mobility": mobility}
-    data = {**BASE, "channel": {"provider": "sionna"}, "users": [group], "carrier": {"prbs": 4}}
-    data |= {"propagation": {"indoor_share": 0.3}, "topology": {"sectors": 1}, "motion": {"update_s": 0.02}}
+    data = {**BASE, "channel": {"provider": "sionna", "update_s": 0.02}, "users": [group], "carrier": {"prbs": 4}}
+    data |= {"propagation": {"indoor_share": 0.3}, "topology": {"sectors": 1}}
     loaded = load({**data, **more})
     assert isinstance(loaded, SchedulingScenario)
     return loaded
@@ -56,29 +56,31 @@ def build(
 ) -> Channel:
     shape = cellular.Shape(families.find("scheduling").clock(case), 1, (0,) * len(case.users))
     plan, motion = engine_factory.channel_plan(case), motion_plan(case, shape)
-    return (build_moving_matrices if ours else build_moving_sionna)(Drops(1, ids), plan, motion, CPU, dtype)
+    return (build_moving_channel if ours else build_moving_sionna_channel)(Drops(1, ids), plan, motion, CPU, dtype)
 
 
-def course_of(channel: Channel) -> SionnaCourse:
-    course: SionnaCourse = channel.fading.courses[0]  # type: ignore[attr-defined]
-    return course
+def course_of(channel: Channel) -> SionnaMovingDrop:
+    moving_drop: SionnaMovingDrop = channel.fading.moving_drops[0]  # type: ignore[attr-defined]
+    return moving_drop
 
 
-def way_of(course: SionnaCourse, time_s: float) -> Tensor:
+def way_of(moving_drop: SionnaMovingDrop, time_s: float) -> Tensor:
     """Where users are, ``[U, 3]``; who stays is taken to walk at his nominal speed."""
     now = torch.tensor([time_s], dtype=torch.float64)
-    walked = course.links(0).velocity_mps[0] * time_s
-    return course.position_m(now)[0, :, 0] + walked * course.stays[:, None]
+    walked = moving_drop.links(0).velocity_mps[0] * time_s
+    return moving_drop.position_m(now)[0, :, 0] + walked * moving_drop.is_static[:, None]
 
 
-def turns_by_loops(course: SionnaCourse, time_s: float) -> Tensor:
+def turns_by_loops(moving_drop: SionnaMovingDrop, time_s: float) -> Tensor:
     """Turns of all scattered rays since the start, one state, link and ray after the other, ``[U, N, M]``."""
-    update_s, last = course.motion.update_s, int(time_s / course.motion.update_s + 1e-9)
-    rays = [course.links(number).rays for number in range(last + 2)]
+    update_s, last = moving_drop.motion.update_s, int(time_s / moving_drop.motion.update_s + 1e-9)
+    rays = [moving_drop.links(number).rays for number in range(last + 2)]
     azimuth, zenith = ([getattr(state, name)[0].flatten(2).tolist() for state in rays] for name in ("aoa", "zoa"))
     stops = [number * update_s for number in range(last + 1)] + [time_s]
-    way = [way_of(course, stop).tolist() for stop in stops]
-    turns = torch.zeros((course.plan.users, course.plan.topology.sites, len(azimuth[0][0][0])), dtype=torch.float64)
+    way = [way_of(moving_drop, stop).tolist() for stop in stops]
+    turns = torch.zeros(
+        (moving_drop.plan.users, moving_drop.plan.topology.sites, len(azimuth[0][0][0])), dtype=torch.float64
+    )
     for user, site, ray in torch.cartesian_prod(*(torch.arange(n) for n in turns.shape)).tolist():
         made = 0.0
         for number in range(last + 1):
@@ -92,17 +94,23 @@ def turns_by_loops(course: SionnaCourse, time_s: float) -> Tensor:
     return turns
 
 
-def at(course: SionnaCourse, number: int, turns: Tensor, time_s: float) -> SionnaLinks:
+def at(moving_drop: SionnaMovingDrop, number: int, turns: Tensor, time_s: float) -> SionnaLinks:
     """Rays of a state whose phases are those of a time: turned, and the direct path as long as it then is."""
-    links = course.links(number)
-    whole = turns.transpose(0, 1)[course.plan.topology.cell_site].unflatten(-1, (-1, 20))[None, ..., None]
+    links = moving_drop.links(number)
+    whole = turns.transpose(0, 1)[moving_drop.plan.topology.cell_site].unflatten(-1, (-1, 20))[None, ..., None]
     names = ("delays", "powers", "aoa", "aod", "zoa", "zod", "xpr")
     rays = type(links.rays)(
         **{name: getattr(links.rays, name) for name in names}, phases=links.rays.phases + 2.0 * math.pi * whole
     )
-    here = way_of(course, time_s) * ~course.stays[:, None] + way_of(course, 0.0) * course.stays[:, None]
-    path = displacement(course.plan.topology, course._folded(here[None]))[0]  # [U, N, 3]
-    length, walked = path.norm(dim=-1), (way_of(course, time_s) - way_of(course, 0.0)) * course.stays[:, None]
+    here = (
+        way_of(moving_drop, time_s) * ~moving_drop.is_static[:, None]
+        + way_of(moving_drop, 0.0) * moving_drop.is_static[:, None]
+    )
+    path = displacement(moving_drop.plan.topology, moving_drop._wrapped(here[None]))[0]  # [U, N, 3]
+    length, walked = (
+        path.norm(dim=-1),
+        (way_of(moving_drop, time_s) - way_of(moving_drop, 0.0)) * moving_drop.is_static[:, None],
+    )
     length = length + (path * walked[:, None]).sum(-1) / length
     same = {name: getattr(links.scenario, name) for name in ("los", "los_aoa", "los_aod", "los_zoa", "los_zod")}
     scenario = SimpleNamespace(get_param=links.scenario.get_param, distance_3d=length.T[None], **same)
@@ -122,13 +130,13 @@ def test_equals_what_sionna_makes_of_the_rays_of_both_states(
     mobility: dict[str, Any], more: dict[str, Any], slot: int
 ) -> None:
     """Its own coefficients at one instant, after turns that loops add up; users in the open and behind walls."""
-    course = course_of(channel := build(case_of(mobility, **more)))
+    moving_drop = course_of(channel := build(case_of(mobility, **more)))
     ours = one_antenna.response(channel, slot, 1, SLOT_S)[0]
     number, share, time_s = slot // 20, slot % 20 / 20, slot * SLOT_S
-    turns = turns_by_loops(course, time_s)
+    turns = turns_by_loops(moving_drop, time_s)
     theirs = torch.zeros_like(ours)
     for state, weight in ((number, 1.0 - share), (number + 1, share)):
-        theirs += weight * one_antenna.of_sionna(course.plan, at(course, state, turns, time_s), 1, 1.0)
+        theirs += weight * one_antenna.of_sionna(moving_drop.plan, at(moving_drop, state, turns, time_s), 1, 1.0)
     if "blockage" in more:
         theirs[:, 0] *= 10.0 ** (-10.0 / 20.0)
     assert one_antenna.apart(ours, theirs) < 1e-5
@@ -137,22 +145,22 @@ def test_equals_what_sionna_makes_of_the_rays_of_both_states(
 @pytest.mark.parametrize("slot", [40, 53])
 def test_matrices_equal_what_sionna_makes_of_the_rays_of_both_states(slot: int) -> None:
     """As above with panels and direct rays, through Sionna's arrays of the same elements; all cells are heard."""
-    course = course_of(channel := build(case_of(antennas={**PANELS, "heard_cells": 7}, propagation={"los": "always"})))
+    moving_drop = course_of(channel := build(case_of(mimo={**PANELS, "heard_cells": 7}, propagation={"los": "always"})))
     assert isinstance(channel.mimo, MovingMatrices)
-    ours, around = channel.mimo.held(slot, SLOT_S)
+    ours, around = channel.mimo.at_slot(slot, SLOT_S)
     number, share, time_s = slot // 20, slot % 20 / 20, slot * SLOT_S
-    turns, bearing = turns_by_loops(course, time_s), channel.mimo.courses[0]._bearing[None]
+    turns, bearing = turns_by_loops(moving_drop, time_s), channel.mimo.moving_drops[0]._bearing[None]
     theirs = torch.zeros((), dtype=torch.complex128)
     for state, weight in ((number, 1.0 - share), (number + 1, share)):
-        links = at(course, state, turns, time_s)
-        theirs = theirs + weight * panels.of_sionna(course.plan, links, bearing, 1)
+        links = at(moving_drop, state, turns, time_s)
+        theirs = theirs + weight * panels.of_sionna(moving_drop.plan, links, bearing, 1)
     assert panels.apart(ours, theirs, around.heard[0]) < 1e-5
 
 
-@pytest.mark.parametrize("antennas", [None, PANELS])
-def test_the_large_scale_state_is_ours(antennas: dict[str, Any] | None) -> None:
+@pytest.mark.parametrize("mimo", [None, PANELS])
+def test_the_large_scale_state_is_ours(mimo: dict[str, Any] | None) -> None:
     """Between isotropic antennas mean SNRs equal those of our provider, at every state, with a wall in the way."""
-    case = case_of(blockage=[WALL], antennas=antennas and {"base": {}, "ue": {}})
+    case = case_of(blockage=[WALL], mimo=mimo and {"base": {}, "ue": {}})
     theirs, ours = build(case), build(case, ours=True)
     apart = 10.0 * torch.log10(theirs.mean_snr / ours.mean_snr)
     assert float(apart.abs().max()) < 1e-9
@@ -193,12 +201,12 @@ def test_antennas_are_summed_over_sionnas_rays() -> None:
 
 def test_a_centimetre_changes_nothing_visible() -> None:
     """From state to state a centimetre: gains of sectors, directions of the rays by their power."""
-    case = case_of(users=20, topology=SECTORS, motion={"update_s": 1e-3})
-    course, gain, azimuth, power = course_of(build(case)), [], [], []
+    case = case_of(users=20, topology=SECTORS, channel={"provider": "sionna", "update_s": 1e-3})
+    moving_drop, gain, azimuth, power = course_of(build(case)), [], [], []
     for number in range(6):
-        gain.append(course.state(number)[0].gain_db)
-        azimuth.append(course.links(number).rays.aoa)
-        power.append(course.links(number).rays.powers[..., None] / 20)
+        gain.append(moving_drop.state(number)[0].gain_db)
+        azimuth.append(moving_drop.links(number).rays.aoa)
+        power.append(moving_drop.links(number).rays.powers[..., None] / 20)
     step_db = torch.stack(gain).diff(dim=0).abs()
     assert float(step_db.mean()) < 0.03 and float(step_db.max()) < 0.3
     turn = torch.remainder(torch.stack(azimuth).diff(dim=0) + math.pi, 2 * math.pi) - math.pi
@@ -208,13 +216,13 @@ def test_a_centimetre_changes_nothing_visible() -> None:
 
 def test_sionna_asks_for_as_many_numbers_whatever_the_state() -> None:
     """Line of sight taken from a link leaves the others as they are, and its own random numbers, too."""
-    course = course_of(build(case_of(propagation={"los": "always"})))
-    _, way, place = course.where(0)
-    state = site_links(course.air, place, way)
+    moving_drop = course_of(build(case_of(propagation={"los": "always"})))
+    _, way, place = moving_drop.position_at_state(0)
+    state = site_links(moving_drop.large_scale, place, way)
     column = state.column.clone()
     column[0, 2, 4] = 1
     before, after = (
-        rays_in_state(course.drop, course.plan, replace(state, column=of), place, course._inside)
+        rays_in_state(moving_drop.drop, moving_drop.plan, replace(state, column=of), place, moving_drop._indoor_state)
         for of in (state.column, column)
     )
     others = torch.ones((7, 7), dtype=torch.bool)  # [N, U]
@@ -243,19 +251,19 @@ def test_fading_is_slower_where_rays_arrive_in_clusters() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("antennas", [None, PANELS])
-def test_a_drop_alone_is_the_drop_in_a_batch(antennas: dict[str, Any] | None, dtype: torch.dtype) -> None:
-    case = case_of(antennas=antennas, topology={**SECTORS, "sectors": 1}, users=3)
+@pytest.mark.parametrize("mimo", [None, PANELS])
+def test_a_drop_alone_is_the_drop_in_a_batch(mimo: dict[str, Any] | None, dtype: torch.dtype) -> None:
+    case = case_of(mimo=mimo, topology={**SECTORS, "sectors": 1}, users=3)
     alone, batch = build(case, (2,), dtype), build(case, (0, 2, 2), dtype)
     assert torch.equal(alone.mean_snr[0], batch.mean_snr[1])
     first: list[Tensor] = []
     for slot in (5, 45, 30, 5):
-        if antennas is None:
+        if mimo is None:
             block = batch.fading.coordinates(slot - 2, 5, SLOT_S)[:, :, 2]
             seen, many = alone.fading.coordinates(slot, 1, SLOT_S)[:, :, 0], block
         else:
             assert alone.mimo is not None and batch.mimo is not None
-            seen, many = alone.mimo.held(slot, SLOT_S)[0], batch.mimo.held(slot, SLOT_S)[0]
+            seen, many = alone.mimo.at_slot(slot, SLOT_S)[0], batch.mimo.at_slot(slot, SLOT_S)[0]
         assert seen.dtype in (dtype, dtype.to_complex())
         assert torch.equal(seen[0], many[1]) and torch.equal(seen[0], many[2]) and not torch.equal(seen[0], many[0])
         first.append(seen)
@@ -264,12 +272,11 @@ def test_a_drop_alone_is_the_drop_in_a_batch(antennas: dict[str, Any] | None, dt
 
 RUN: dict[str, Any] = {
     **BASE,
-    "channel": {"provider": "sionna"},
+    "channel": {"provider": "sionna", "update_s": 0.02},
     "topology": {"sectors": 1},
     "carrier": {"prbs": 6},
     "duration_s": 0.04,
     "window_s": 0.02,
-    "motion": {"update_s": 0.02},
     "handover": {},
     "blockage": [WALL, {"model": "regions"}],
 }
@@ -281,7 +288,7 @@ RUN["users"] = [
 
 @pytest.mark.parametrize("kind", ["downlink", "uplink", "panels"])
 def test_a_scenario_of_walkers_handovers_and_blockage_runs(kind: str, tmp_path: Path) -> None:
-    data = {**RUN, "antennas": PANELS} if kind == "panels" else RUN
+    data = {**RUN, "mimo": PANELS} if kind == "panels" else RUN
     if kind == "uplink":
         data = {**RUN, "carrier": {"prbs": 6, "direction": "uplink"}}
     result = scenarios.run(data, out=tmp_path / "run", progress=False, plots=False)

@@ -7,9 +7,9 @@ import torch
 
 from mac.engine.engine import Engine
 from mac.engine.state import COUNTERS, CellState
+from mac.scheduling import SchedulingDecision, SchedulingObservation
 from mac.scheduling.observe import observe
-from mac.scheduling.types import SchedulingDecision, SchedulingObservation
-from mac.traffic.packets import Arrivals, ordered
+from mac.traffic.packets import Arrivals, sort_packets
 from phy.random import Drops, stream_key, uniform
 
 NAMES = {name: row for row, name in enumerate(COUNTERS)}
@@ -44,5 +44,5 @@ def packets(drops: Drops, users: int, slots: int, share: float, size: int) -> Ar
         comes = uniform(key, (slots, users))[0].numpy() < share
         slot, user = np.nonzero(comes)
         bytes_ = (uniform(key, (len(slot),), start=slots * users)[0].numpy() * size).astype(np.int64) + 1
-        parts.append(ordered(slot.astype(np.int64), user.astype(np.int64), bytes_))
+        parts.append(sort_packets(slot.astype(np.int64), user.astype(np.int64), bytes_))
     return Arrivals(tuple(parts))

@@ -15,7 +15,7 @@ from mac.traffic.packets import Arrivals
 from phy.antenna.element import SectorAntennaSettings
 from phy.channel.channel import Channel, ChannelPlan, build_channel
 from phy.channel.fading import FadingSettings
-from phy.link.mimo_settings import AntennaSettings
+from phy.link.mimo_settings import MimoSettings
 from phy.random import Drops
 from phy.topology.sites import TopologySettings, build_topology
 from phy.tr38901.large_scale import PropagationSettings
@@ -30,9 +30,9 @@ def channel(
     sites: int = 7,
     dtype: torch.dtype = torch.float32,
     fading: str = "rays",
-    attachment: str = "home",
+    attachment: str = "cell_area",
     device: torch.device = CPU,
-    antennas: AntennaSettings | None = None,
+    antennas: MimoSettings | None = None,
 ) -> Channel:
     layout = "single" if sites == 1 else "hexagonal"
     topology = build_topology(
@@ -79,7 +79,7 @@ def engine(
         slices=int(slices.max()) + 1,
         queue_bytes=queue_bytes,
     )
-    layers = 1 if air_.mimo is None else air_.mimo.antennas.layers
+    layers = 1 if air_.mimo is None else air_.mimo.settings.layers
     tables = link_tables(carrier, link, air_.mean_snr.device, air_.mean_snr.dtype, layers)
     parts = Parts(drops, carrier, link, harq or HarqSettings(), air_, tables, crowd, arrivals, block_slots)
-    return engine_kind(None if air_.mimo is None else air_.mimo.antennas)(parts)
+    return engine_kind(None if air_.mimo is None else air_.mimo.settings)(parts)

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from mac.engine.engine import Engine
 from mac.handover.a3 import COUNTERS
-from mac.handover.serving_plan import Itinerary
-from mac.scheduling.types import SchedulingDecision
+from mac.handover.serving_plan import ServingPlan
+from mac.scheduling import SchedulingDecision
 from phy.random import Drops
 
 PERIOD, AWAY = 20, 7
 
 
-def wandering(tested: Engine, slots: int) -> Itinerary:
+def wandering(tested: Engine, slots: int) -> ServingPlan:
     """At every other measurement a third of the users moves on to the next cell, and is away for a while."""
     count = slots // PERIOD + 1
     drop = torch.tensor([d % 3 for d in tested.parts.drops.ids])[:, None, None]
@@ -32,7 +32,7 @@ def wandering(tested: Engine, slots: int) -> Itinerary:
     counts = torch.zeros((len(serving), count, len(COUNTERS), tested.shape[1]), dtype=torch.float64)
     counts[:, :, COUNTERS.index("handovers")] = moved.double()
     counts[:, :, COUNTERS.index("interruption_s")] = moved * AWAY * 1e-3
-    return Itinerary(PERIOD, serving, back, counts)
+    return ServingPlan(PERIOD, serving, back, counts)
 
 
 def mobile(drops: Drops, slots: int, saturated: bool = False, **more: Any) -> Engine:

@@ -14,7 +14,7 @@ from mac.link_adaptation import harq
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
 from mac.link_adaptation.tables import link_tables
-from mac.traffic.packets import Arrivals, Packets, ordered
+from mac.traffic.packets import Arrivals, Packets, sort_packets
 from phy.antenna.element import SectorAntennaSettings
 from phy.channel.channel import ChannelPlan, build_channel
 from phy.channel.fading import FadingSettings
@@ -34,7 +34,7 @@ class Case:
     mcs_table: int = 1
     numerology: int = 0
     prbs: int = 4
-    attachment: str = "home"
+    attachment: str = "cell_area"
     power_dbm: float = 46.0
     full: tuple[int, ...] = ()  # users who always have data
     offset_db: float = 0.0  # of the outer loop at the start: high ones make blocks fail
@@ -74,8 +74,8 @@ def arrivals(drops: Drops) -> Packets:
     comes = uniform(key, (SLOTS + BLOCK, 6))[0] < 0.5
     slot, user = (part.numpy() for part in comes.nonzero().unbind(1))
     size = (uniform(key, (len(slot),), 10_000)[0] * 400).long().numpy() + 1
-    one = ordered(slot, user, size)
-    return ordered(
+    one = sort_packets(slot, user, size)
+    return sort_packets(
         torch.tensor([*one.slot, *one.slot[::7]]).numpy(),
         torch.tensor([*one.user, *one.user[::7]]).numpy(),
         torch.tensor([*one.bytes, *one.bytes[::7]]).numpy(),

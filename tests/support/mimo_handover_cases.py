@@ -20,7 +20,7 @@ PANELS = {"base": {"columns": 2, "polarizations": 2, "ports": 4}, "ue": UE, "hea
 
 
 def engine(ids: tuple[int, ...] = (0,), **more: Any) -> MimoEngine:
-    case = load(SCENARIO, antennas={**PANELS, **more}, **{"handover.interruption_ms": 3.0, "motion.update_s": 0.05})
+    case = load(SCENARIO, mimo={**PANELS, **more}, **{"handover.interruption_ms": 3.0, "channel.update_s": 0.05})
     assert isinstance(case, scenario.CellularScenario)
     shape = scenario.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
     made = engine_factory.engine(case, Drops(3, ids), shape, torch.device("cpu"), torch.float32)

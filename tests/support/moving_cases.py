@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from phy.channel.channel import Channel
-from phy.channel.moving import MovingFading, build_moving_channel
-from phy.mobility import Trajectory, fold
+from phy.channel.moving import MovingFading, build_moving_single_antenna_channel
+from phy.mobility import Trajectory, wrap_position
 from phy.random import Drops
 from phy.topology.sites import TopologySettings, build_topology
 from scenarios import load
@@ -17,7 +17,7 @@ from scenarios.families import find
 from scenarios.families.cellular import engine_factory
 from scenarios.families.cellular import scenario as cellular
 from scenarios.families.cellular.mobility import motion_plan
-from scenarios.families.scheduling.family import SchedulingScenario
+from scenarios.families.scheduling.scenario import SchedulingScenario
 
 CPU, SLOT_S = torch.device("cpu"), 1e-3
 
@@ -44,7 +44,7 @@ def scenario(**changes: Any) -> SchedulingScenario:
 def moving(case: SchedulingScenario, ids: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64) -> Channel:
     shape = cellular.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
     plan, motion = engine_factory.channel_plan(case), motion_plan(case, shape)
-    return build_moving_channel(Drops(1, ids), plan, motion, CPU, dtype)
+    return build_moving_single_antenna_channel(Drops(1, ids), plan, motion, CPU, dtype)
 
 
 def linear(speed_kmh: float, **more: Any) -> dict[str, Any]:
@@ -78,5 +78,5 @@ def crossings(walk: Trajectory) -> list[tuple[int, float]]:
 
 
 def _apart(walk: Trajectory, t_s: Tensor) -> Tensor:
-    place = fold(TOPOLOGY, walk.position_m(t_s))
+    place = wrap_position(TOPOLOGY, walk.position_m(t_s))
     return (place[:, :, 1:] - place[:, :, :-1]).norm(dim=-1) > 100.0

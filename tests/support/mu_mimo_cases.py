@@ -6,9 +6,9 @@ import torch
 from engine_factory import engine
 
 from mac.engine.radio.mu_mimo import SharedEngine
-from mac.scheduling.types import SchedulingDecision, SchedulingObservation
+from mac.scheduling import SchedulingDecision, SchedulingObservation
 from phy.antenna.panel import PanelSettings
-from phy.link.mimo_settings import AntennaSettings
+from phy.link.mimo_settings import MimoSettings
 from phy.random import Drops
 
 CROSSED = PanelSettings(polarizations=2, ports=2, polarization_slant_deg=0.0)
@@ -17,12 +17,12 @@ CROSSED = PanelSettings(polarizations=2, ports=2, polarization_slant_deg=0.0)
 EIGHT = PanelSettings(columns=4, polarizations=2, ports=8)
 
 
-SHARED = AntennaSettings(
+SHARED = MimoSettings(
     base=EIGHT, ue=CROSSED, heard_cells=3, refresh_slots=4, precoding="zf", users_per_prb=3, receiver="lmmse"
 )
 
 
-def shared(drops: Drops, antennas: AntennaSettings, **more: object) -> SharedEngine:
+def shared(drops: Drops, antennas: MimoSettings, **more: object) -> SharedEngine:
     made = engine(drops, antennas=antennas, **more)  # type: ignore[arg-type]
     assert isinstance(made, SharedEngine)
     return made

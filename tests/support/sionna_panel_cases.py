@@ -56,15 +56,15 @@ def apart(ours: Tensor, theirs: Tensor, heard: Tensor) -> float:
 
 def of_sionna(of: ChannelPlan, links: SionnaLinks, bearing: Tensor, times: int) -> Tensor:
     """Sionna's own coefficients through arrays of the same elements ``[T, U, K, C, Nr, Nt]``, every 5 ms."""
-    assert of.mimo is not None
-    base, site, scenario, rays = of.mimo.antennas.base, of.topology.cell_site, links.scenario, links.rays
+    assert of.mimo_plan is not None
+    base, site, scenario, rays = of.mimo_plan.settings.base, of.topology.cell_site, links.scenario, links.rays
     names = ("delays", "powers", "aoa", "aod", "zoa", "zod", "xpr")
     of_cells = sionna_38901.Rays(**{n: getattr(rays, n)[:, site] for n in names}, phases=rays.phases)
     angles = {n: torch.deg2rad(getattr(scenario, n)[:, site]) for n in ("los_aoa", "los_aod", "los_zoa", "los_zod")}
     from sionna.phy.channel.tr38901.channel_coefficients import Topology as Sight
 
     azimuth = of.topology.azimuth_rad
-    tilt = torch.full_like(azimuth, math.radians(base.downtilt_deg))
+    tilt = torch.full_like(azimuth, math.radians(base.mechanical_tilt_deg))
     sight = Sight(
         velocities=links.velocity_mps, moving_end="rx", los=scenario.los[:, site],
         distance_3d=scenario.distance_3d[:, site], tx_orientations=torch.stack((azimuth, tilt, 0 * tilt), -1)[None],

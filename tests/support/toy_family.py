@@ -18,8 +18,8 @@ from torch import Tensor
 
 from mac.core.contracts import Field, InfeasibleDecision, Outcome
 from phy.random import Drops, uniform
-from scenarios.config.schema import Clock, Model, ScenarioBase, clock
 from scenarios.families import Family, Labels
+from scenarios.families.schema import Clock, Model, ScenarioBase, clock
 
 
 class Pipe(Model):

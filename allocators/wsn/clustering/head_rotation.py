@@ -1,4 +1,7 @@
-"""Who has been head in the current epoch, and the random choice of heads with a probability each: LEACH and its kin."""
+"""Draws heads with a probability each, so that each node is head once in an epoch (LEACH, SEP, DEEC).
+
+B drops, N nodes.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from mac.wsn.types import WsnContext, WsnObservation
+from mac.wsn import WsnContext, WsnObservation
 from phy.random import uniform
 
 _WHOLE = 1e-9  # of a round: closer to a whole number is that number
@@ -15,15 +18,15 @@ _WHOLE = 1e-9  # of a round: closer to a whole number is that number
 Epoch = Literal["exact", "nearest", "up"]
 
 
-class Rotation:
-    """Every node is head once in its own epoch of ``1 / p`` rounds.
+class HeadRotation:
+    """Draws heads so that every node is head once in its own epoch of ``1 / p`` rounds.
 
     In round r a node that was not head in its current epoch, which began at the last multiple of 1/p, is so with
 
         T = p / (1 - p (r mod 1/p)).
 
     Where 1/p is no whole number, epochs are as the equation has them (``exact``: of 10/3 rounds, so 4, 3, 3, 4 and so
-    on; the last round of each makes heads of all who are left), or rounded to the ``nearest`` whole number, as in
+    on; in the last round of each all nodes left are heads), or rounded to the ``nearest`` whole number, as in
     many programs (some nodes are then never head in an epoch that is shorter than 1/p), or ``up``.
 
     Source: Heinzelman, Chandrakasan, Balakrishnan, HICSS 2000, equation 2; with a probability of its own for each
@@ -42,7 +45,7 @@ class Rotation:
         self._last = torch.full_like(context.initial_j, -1.0)  # round in which a node was head last
 
     def elect(self, observation: WsnObservation, probability: Tensor) -> Tensor:
-        """Heads of the round, bool ``[B, N]``.
+        """Draws the heads of the round, bool ``[B, N]``.
 
         Args:
             observation: of the round.
@@ -52,13 +55,13 @@ class Rotation:
         epoch = self._rounds(1.0 / probability)
         began = (now / epoch + _WHOLE).floor() * epoch
         threshold = probability / (1.0 - probability * (now - began)).clamp(min=1e-12)
-        luck = uniform(self._keys, (self._nodes,), start=now * self._nodes)
-        chosen = observation.alive & (self._last < (began - _WHOLE).ceil()) & (luck < threshold)
+        draw = uniform(self._keys, (self._nodes,), start=now * self._nodes)
+        chosen = observation.alive & (self._last < (began - _WHOLE).ceil()) & (draw < threshold)
         self._last = self._last.masked_fill(chosen, now)
         return chosen
 
     def _rounds(self, exact: Tensor) -> Tensor:
-        """Length of an epoch, from 1/p; what is whole but for rounding is whole."""
+        """Computes the length of an epoch in rounds, from 1/p; what is whole but for rounding is whole."""
         if self._epoch == "nearest":
             return (exact + 0.5).floor()
         up = (exact - _WHOLE).ceil()

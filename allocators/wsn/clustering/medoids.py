@@ -1,21 +1,24 @@
-"""What heads that the sink chooses have in common: clusters by alternating assignment and centre, all drops at once."""
+"""Computes clusters by alternating assignment and centre, for all drops at once: heads that a sink chooses.
+
+B drops, N nodes; a cluster is known by a number, its label.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from mac.wsn.node_geometry import apart_m2
+from mac.wsn.node_geometry import squared_distance_m2
 
-from .nearest_head import nearest
+from .nearest_head import find_nearest_head
 
 
-def members_mean(label: Tensor, member: Tensor, position_m: Tensor, clusters: int) -> Tensor:
-    """Mean position of the members of each cluster, ``[B, clusters, 2]``; 0 where it has none.
+def cluster_means(label: Tensor, member: Tensor, position_m: Tensor, clusters: int) -> Tensor:
+    """Computes the mean position of the members of each cluster, ``[B, clusters, 2]``; 0 where it has none.
 
     Args:
         label: int64 ``[B, N]`` cluster of each node.
-        member: bool ``[B, N]`` who counts.
+        member: bool ``[B, N]``, nodes that count.
         position_m: ``[B, N, 2]``.
         clusters: how many labels there are.
     """
@@ -26,8 +29,8 @@ def members_mean(label: Tensor, member: Tensor, position_m: Tensor, clusters: in
     return torch.stack(sums, -1)[:, :-1]
 
 
-def least_of_each(label: Tensor, allowed: Tensor, cost: Tensor, clusters: int) -> Tensor:
-    """The cheapest allowed member of each cluster, bool ``[B, N]``; the first among equals."""
+def cheapest_member(label: Tensor, allowed: Tensor, cost: Tensor, clusters: int) -> Tensor:
+    """Finds the allowed member of least cost in each cluster, bool ``[B, N]``; ties go to the lowest number."""
     column = torch.where(allowed, label, clusters)
     best = cost.new_full((len(label), clusters + 1), torch.inf)
     best = best.scatter_reduce(1, column, torch.where(allowed, cost, torch.inf), "amin")
@@ -39,35 +42,36 @@ def least_of_each(label: Tensor, allowed: Tensor, cost: Tensor, clusters: int) -
     return tied & (own == first.gather(1, column))
 
 
-def medoids(position_m: Tensor, alive: Tensor, eligible: Tensor, start: Tensor, turns: int) -> Tensor:
-    """Heads with a small sum of squared distances to the nearest, bool ``[B, N]``: assign, then move each head.
+def medoids(position_m: Tensor, alive: Tensor, eligible: Tensor, start: Tensor, iterations: int) -> Tensor:
+    """Chooses heads with a small sum of squared distances to the nearest, bool ``[B, N]``: assign, then move each head.
 
     The best head of a cluster is the eligible member nearest to the members' mean, exactly, because the sum of squared
-    distances to a point is that to the mean and a multiple of the squared distance from it. So no turn makes it worse.
+    distances to a point is that to the mean and a multiple of the squared distance from it. So no iteration makes it
+    worse.
 
     Args:
         position_m: ``[B, N, 2]``.
-        alive: bool ``[B, N]`` who has to be near a head.
-        eligible: bool ``[B, N]`` who may be one.
-        start: bool ``[B, N]`` eligible heads to begin with.
-        turns: how often both is done.
+        alive: bool ``[B, N]``, nodes that need a head nearby.
+        eligible: bool ``[B, N]``, nodes that may be heads.
+        start: bool ``[B, N]``, eligible heads to begin with.
+        iterations: how often both is done.
     """
     heads, nodes = start, alive.shape[1]
-    for _ in range(turns):
-        label = nearest(position_m, heads).head.clamp(min=0)
-        mean = members_mean(label, alive, position_m, nodes)
-        apart = apart_m2(position_m, mean.gather(1, label[..., None].expand(-1, -1, 2)))
-        heads = least_of_each(label, eligible & alive, apart, nodes)
+    for _ in range(iterations):
+        label = find_nearest_head(position_m, heads).head.clamp(min=0)
+        mean = cluster_means(label, alive, position_m, nodes)
+        distance = squared_distance_m2(position_m, mean.gather(1, label[..., None].expand(-1, -1, 2)))
+        heads = cheapest_member(label, eligible & alive, distance, nodes)
     return heads
 
 
-def draw(keys_uniform: Tensor, eligible: Tensor, count: Tensor) -> Tensor:
-    """``count`` of the eligible nodes by lot, bool ``[B, N]``; all of them where there are fewer.
+def draw_nodes(numbers: Tensor, eligible: Tensor, count: Tensor) -> Tensor:
+    """Draws ``count`` of the eligible nodes, bool ``[B, N]``; all of them where there are fewer.
 
     Args:
-        keys_uniform: ``[B, N]`` numbers in (0, 1).
+        numbers: ``[B, N]`` random numbers in (0, 1).
         eligible: bool ``[B, N]``.
         count: int64 ``[B, 1]``.
     """
-    rank = torch.where(eligible, keys_uniform, 2.0).argsort(1).argsort(1)
+    rank = torch.where(eligible, numbers, 2.0).argsort(1).argsort(1)
     return eligible & (rank < count)

@@ -56,7 +56,7 @@ class CompiledSlot:
             limit_db=parts.link.outer_loop_limit_db,
         )
         batch, users = engine.shape
-        self._faded = parts.channel.fading.faded
+        self._faded = parts.channel.fading.dominant
         everyone = torch.arange(engine.cells).expand(batch, users, -1)
         self._cell = (everyone if self._faded is None else self._faded.cell).contiguous().numpy()
         self._no_rest = np.empty((batch, 0, engine.prbs), self._kind)

@@ -17,9 +17,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from phy.link.mimo_settings import AntennaSettings
-from phy.link.mu_mimo import co_precoder, co_scheduled_sinr, dominant_direction, expected_sinr, similarity
-from phy.link.receiver import Heard, post_combining_sinr
+from phy.link.mimo_settings import MimoSettings
+from phy.link.mu_mimo import channel_similarity, co_scheduled_sinr, dominant_direction, expected_sinr, mu_precoder
+from phy.link.receiver import ScheduledChannels, post_combining_sinr
 from phy.numerics import log_grid
 
 from ...link_adaptation import harq
@@ -31,7 +31,7 @@ from .su_mimo import MimoEngine, around_of
 _LEAST_DB, _MOST_DB, _STEPS = -23.0, 40.0, 2  # range of a reported SINR, and steps a dB (TS 38.133 Table 10.1.16.1-1)
 
 
-def engine_kind(antennas: AntennaSettings | None) -> type[Engine]:
+def engine_kind(antennas: MimoSettings | None) -> type[Engine]:
     """The engine that a scenario's antennas need."""
     if antennas is None:
         return Engine
@@ -62,7 +62,7 @@ class SharedEngine(MimoEngine):
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
-        antennas = self.mimo.antennas
+        antennas = self.mimo.settings
         self._most, self._regularized = antennas.users_per_prb, antennas.precoding == "rzf"
         floor = (10 * log_grid.centres().log10() * _STEPS).floor() / _STEPS
         steps = torch.pow(10.0, floor.clamp(_LEAST_DB, _MOST_DB) / 10)
@@ -85,7 +85,7 @@ class SharedEngine(MimoEngine):
         """Squared correlations of the users of a cell, on the PRBs that stand for the carrier, ``[B, U, U]``."""
         report, serving = _directed(state), state.attached.serving
         length = report.sinr[:, :, self._searched, None].sqrt()
-        alike = torch.stack([similarity(drop) for drop in report.rows[:, :, self._searched] / length])
+        alike = torch.stack([channel_similarity(drop) for drop in report.rows[:, :, self._searched] / length])
         return alike * (serving[:, :, None] == serving[:, None])
 
     # The slot, part by part.
@@ -107,7 +107,7 @@ class SharedEngine(MimoEngine):
         """Precoder ``[C, K, Nt, M]`` of one drop, and the bits ``[C, M, K]`` that each user is expected to receive."""
         who = user.clamp(min=0)
         rows = (report.rows[drop][who, self._prb] * willing[..., None]).transpose(1, 2)
-        precoder = co_precoder(rows, self._regularized)
+        precoder = mu_precoder(rows, self._regularized)
         expected = self.parts.tables.adaptation.bits_of_sinr[log_grid.index(expected_sinr(rows, precoder))]
         accompanied = willing.sum(1, keepdim=True) > 1
         bits = torch.where(accompanied, expected.transpose(1, 2), report.bits[drop][who, self._prb])
@@ -149,8 +149,10 @@ class SharedEngine(MimoEngine):
         """SINR ``[C, M, K]`` of the users of each PRB, ``user`` ``[C, M, K]``."""
         around = around_of(state.block)
         rest = (around.rest_snr[drop] @ activity)[user, self._prb]
-        heard = Heard(state.block.coordinates[drop][user, self._prb][None], around.heard[drop][user][None], rest[None])
-        return co_scheduled_sinr(heard, sent[None], self.mimo.antennas.receiver)[0]
+        heard = ScheduledChannels(
+            state.block.coordinates[drop][user, self._prb][None], around.heard[drop][user][None], rest[None]
+        )
+        return co_scheduled_sinr(heard, sent[None], self.mimo.settings.receiver)[0]
 
     def _measure(self, moment: Moment, seen: Tensor) -> DirectionReport:  # type: ignore[override]
         drops = [self._alone(b, moment.block, seen[b]) for b in range(self.shape[0])]
@@ -162,7 +164,7 @@ class SharedEngine(MimoEngine):
         own, disturbed = block.coordinates[drop][:, :, 0], self._disturbance(drop, block, activity)
         direction = dominant_direction(own)
         precoder = direction.conj()[..., None]
-        gamma = post_combining_sinr(own, precoder, disturbed, self.mimo.antennas.receiver)[..., 0]
+        gamma = post_combining_sinr(own, precoder, disturbed, self.mimo.settings.receiver)[..., 0]
         sinr = self._sinr_steps[log_grid.index(gamma)]
         return self.parts.tables.adaptation.report(gamma), sinr, direction * sinr.sqrt()[..., None]
 

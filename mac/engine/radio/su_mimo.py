@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 
 from phy.antenna.codebook import Codebook, panel_codebook
-from phy.channel.matrices import Around, Matrices
+from phy.channel.matrices import HeardCells, Matrices
 from phy.link.precoding import best_entry
 from phy.link.receiver import (
-    Heard,
+    ScheduledChannels,
     average_covariance,
     downlink_sinr,
-    layers_mean,
+    mean_over_layers,
     post_combining_sinr,
     white_covariance,
     whiten,
@@ -63,8 +63,8 @@ class MimoEngine(Engine):
             raise ValueError("the channel has no matrices; build it with antennas, or use mac.engine.engine.Engine")
         self.mimo: Matrices = parts.channel.mimo
         if parts.itinerary is not None:
-            self.mimo = self.mimo.served(parts.itinerary.serving, parts.itinerary.period_slots)
-        antennas, complex_type = self.mimo.antennas, self.dtype.to_complex()
+            self.mimo = self.mimo.with_serving(parts.itinerary.serving, parts.itinerary.period_slots)
+        antennas, complex_type = self.mimo.settings, self.dtype.to_complex()
         self.layers, self._svd = antennas.layers, antennas.precoding != "codebook"
         self._formats = len(parts.tables.adaptation.threshold_db)
         self._fading_slots = max(n for n in range(1, antennas.refresh_slots + 1) if parts.block_slots % n == 0)
@@ -79,9 +79,9 @@ class MimoEngine(Engine):
         step = max(1, -(-self.prbs // antennas.search_prbs))
         self._searched = slice((self.prbs - 1) % step // 2, None, step)
 
-    def _fading(self, first_slot: int) -> tuple[Tensor, Around | None]:
+    def _fading(self, first_slot: int) -> tuple[Tensor, HeardCells | None]:
         """Matrices ``[B, U, K, J, Nr, Nt]`` that are held from a slot on, and whose they are."""
-        return self.mimo.held(first_slot, self.parts.carrier.slot_s)
+        return self.mimo.at_slot(first_slot, self.parts.carrier.slot_s)
 
     def _hand_over(self, state: CellState, plan: Timetable) -> CellState:
         """Where users may change their cells, matrices are renewed at once, as the own cell stands first in them."""
@@ -110,7 +110,7 @@ class MimoEngine(Engine):
         gamma, precoder = (torch.stack(both) for both in zip(*parts, strict=True))
         block = torch.nn.functional.pad(grant.mcs, (0, 1)).gather(1, grant.holder)
         carried = mapping.of(gamma.flatten(1, 2), block[..., None])
-        carried = layers_mean(carried, precoder.flatten(1, 2))
+        carried = mean_over_layers(carried, precoder.flatten(1, 2))
         mean = self._per_user(grant.holder, carried) / grant.prbs.clamp(min=1.0)
         return mapping.inverse(mean, grant.mcs), activity
 
@@ -126,8 +126,10 @@ class MimoEngine(Engine):
         precoder = precoder * self._scale[rank][..., None, :]
         around = around_of(state.block)
         rest = (around.rest_snr[drop] @ activity)[user, self._prb]
-        heard = Heard(state.block.coordinates[drop][user, self._prb][None], around.heard[drop][user][None], rest[None])
-        gamma = downlink_sinr(heard, precoder[None], activity[None], self.mimo.antennas.receiver)[0]
+        heard = ScheduledChannels(
+            state.block.coordinates[drop][user, self._prb][None], around.heard[drop][user][None], rest[None]
+        )
+        gamma = downlink_sinr(heard, precoder[None], activity[None], self.mimo.settings.receiver)[0]
         return gamma, precoder
 
     def _air(self, block: Block, slot: int) -> Tensor:
@@ -168,7 +170,7 @@ class MimoEngine(Engine):
     def _bits(self, own: Tensor, disturbed: Tensor, columns: Tensor, more: int) -> Tensor:
         """Bits ``[U, K]`` that the CQIs of ``more + 1`` layers promise."""
         precoder = (columns[:, :, more if columns.shape[2] > 1 else 0] * self._scale[more])[..., : more + 1]
-        gamma = post_combining_sinr(own, precoder, disturbed, self.mimo.antennas.receiver)
+        gamma = post_combining_sinr(own, precoder, disturbed, self.mimo.settings.receiver)
         return self.parts.tables.adaptation.report(gamma.movedim(-1, 0).contiguous()).sum(0)
 
     def _singular(self, white: Tensor) -> Tensor:
@@ -189,7 +191,7 @@ def _ranked(report: Report) -> RankReport:
     return report
 
 
-def around_of(block: Block) -> Around:
+def around_of(block: Block) -> HeardCells:
     """Whose matrices a block holds."""
     assert block.around is not None
     return block.around

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from phy.link.folded_response import unfold
-from phy.link.uplink_sinr import heard, holder_links, own_links, steering_of_prbs
+from phy.link.uplink_sinr import own_links, scheduled_links, signal_and_interference, steering_of_prbs
 from phy.numerics import log_grid
 
 from ...link_adaptation import harq
@@ -81,8 +81,8 @@ class UplinkEngine(Engine):
         user = grant.holder.clamp(max=self.shape[1] - 1)
         power = self.powers.on(grant.prbs, state.slot).gather(1, user).view(activity.shape)
         by_prb = user.view(activity.shape).transpose(1, 2).contiguous()
-        links = holder_links(moment.air, self._steering, by_prb)
-        signal, disturbed = heard(links, (power * activity).transpose(1, 2))
+        links = scheduled_links(moment.air, self._steering, by_prb)
+        signal, disturbed = signal_and_interference(links, (power * activity).transpose(1, 2))
         return self._over_prbs(grant, (signal / disturbed).flatten(1)), disturbed
 
     def _seen(self, moment: Moment, activity: Tensor) -> Tensor:

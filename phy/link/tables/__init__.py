@@ -1,4 +1,4 @@
-"""Data files of the link, each with its provenance inside, read as package resources."""
+"""Loads the data files of the link, each with its provenance inside, as package resources."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 
 def load_arrays(name: str) -> dict[str, NDArray[Any]]:
-    """Arrays of the data file ``name``.npz by name; ``provenance`` is a JSON text."""
+    """Loads the arrays of the data file ``name``.npz by name; ``provenance`` is a JSON text."""
     with np.load(BytesIO(files(__name__).joinpath(f"{name}.npz").read_bytes())) as arrays:
         return dict(arrays)
 
 
 def load_json(name: str) -> dict[str, Any]:
-    """Content of the data file ``name``.json; ``provenance`` tells where it is from."""
+    """Loads the data file ``name``.json; its ``provenance`` says where it is from."""
     content: dict[str, Any] = json.loads(files(__name__).joinpath(f"{name}.json").read_text(encoding="utf-8"))
     return content

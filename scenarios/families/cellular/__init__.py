@@ -1,1 +1,18 @@
-"""Provides what the families of a cellular carrier share: the schema, the engine, the estimates."""
+"""Provides what the families of a cellular carrier share.
+
+| module | contains |
+|---|---|
+| ``sections`` | the sections of a scenario |
+| ``users`` | groups of users |
+| ``scenario`` | sections that fit together |
+| ``traffic_settings`` | traffic models in scenario files |
+| ``shape`` | what a family adds: its clock, and the slice of each group |
+| ``engine_factory`` | the engine of a batch of drops |
+| ``mobility`` | trajectories and serving cells |
+| ``traffic`` | packets of a drop |
+| ``uplink`` | checks and path losses of an uplink |
+| ``dominant_interferers`` | checks of ``fading.dominant_interferers`` |
+| ``named_files`` | files that a scenario names |
+| ``labels`` | coordinates of the results |
+| ``estimates``, ``mimo_estimates`` | memory and time of a batch |
+"""

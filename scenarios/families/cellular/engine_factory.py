@@ -13,11 +13,11 @@ from mac.engine.radio.uplink import UplinkEngine
 from mac.engine.state import Parts, Users
 from mac.link_adaptation.tables import link_tables
 from phy.channel.channel import Channel, ChannelPlan, build_channel
-from phy.channel.moving_matrices import build_moving_matrices
+from phy.channel.moving_matrices import build_moving_channel
 from phy.random import Drops
 from phy.sionna_adapter.channel import build_sionna_channel
 from phy.sionna_adapter.matrices import build_sionna_matrices
-from phy.sionna_adapter.moving import build_moving_sionna
+from phy.sionna_adapter.moving import build_moving_sionna_channel
 from phy.topology.sites import build_topology
 from phy.units import kmh_to_mps
 
@@ -37,10 +37,10 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
         dtype: float32 or float64.
     """
     channel = _channel(scenario, drops, shape, place, dtype)
-    layers = 1 if scenario.antennas is None else scenario.antennas.layers
+    layers = 1 if scenario.mimo is None else scenario.mimo.layers
     tables = link_tables(scenario.carrier, scenario.link, place, dtype, layers)
     itinerary = mobility.itinerary(scenario, channel, shape)
-    kind = UplinkEngine if scenario.carrier.direction == "uplink" else engine_kind(scenario.antennas)
+    kind = UplinkEngine if scenario.carrier.direction == "uplink" else engine_kind(scenario.mimo)
     return kind(
         Parts(
             drops=drops,
@@ -72,7 +72,7 @@ def channel_plan(scenario: CellularScenario) -> ChannelPlan:
         speed_mps=_per_user(scenario, [kmh_to_mps(group.speed_kmh) for group in scenario.users]),
         frequency_hz=scenario.carrier.prb_frequency_hz(),
         snr_at_unit_gain=scenario.carrier.snr_at_unit_gain,
-        antennas=scenario.antennas,
+        mimo=scenario.mimo,
     )
 
 
@@ -82,10 +82,10 @@ def _channel(
     """The channel of a batch of drops, from whoever is to draw it."""
     plan, by_sionna = channel_plan(scenario), scenario.channel.provider == "sionna"
     if scenario.on_the_way:
-        build_moving = build_moving_sionna if by_sionna else build_moving_matrices
+        build_moving = build_moving_sionna_channel if by_sionna else build_moving_channel
         return build_moving(drops, plan, mobility.motion_plan(scenario, shape), place, dtype)
     if by_sionna:
-        build = build_sionna_channel if plan.antennas is None else build_sionna_matrices
+        build = build_sionna_channel if plan.mimo is None else build_sionna_matrices
         return build(drops, plan, place, dtype)
     return build_channel(drops, plan, place, dtype)
 

@@ -1,4 +1,4 @@
-"""What a batch of drops on a cellular carrier takes: memory, time, and how many drops are best side by side."""
+"""Estimates what a batch of drops on a cellular carrier takes: memory, time, and the best number of drops."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from mac.traffic import TraceReplay
 from mac.traffic.queue_delay import BIN_EDGES_S
 from phy.antenna.element import SectorAntennaSettings
 from phy.channel.channel import ChannelPlan, frequency_basis
-from phy.channel.fading import FadingSettings, carried_on
-from phy.sionna_adapter.channel import Cost, cost
-from phy.sionna_adapter.moving import moving_cost
+from phy.channel.fading import FadingSettings, numbers_per_ray
+from phy.sionna_adapter.cost import Cost, channel_cost, moving_channel_cost
 from phy.topology.sites import TopologySettings, build_topology
 from phy.tr38901.large_scale import PropagationSettings
+from phy.tr38901.lsp_tables import MOST_CLUSTERS
 
 from .dominant_interferers import faded_links
 from .mimo_estimates import Crowd, mimo_bytes, mimo_seconds
-from .scenario import LONGEST_BLOCK, CellularScenario, Shape, UserGroup
+from .scenario import CellularScenario
+from .shape import LONGEST_BLOCK, Shape
+from .users import UserGroup
 
 _FULLEST, _MORE = 2, 6  # users of the fullest cell at any time, about: so many times the mean, and some
-_CLUSTERS = 20  # of a link, at most (TR 38.901 Table 7.5-6)
 _TABLE_BYTES = 60_000_000  # link tables and the library code that a first run loads
 _FIELDS = 18  # arrays of the results per user and window, about
 _PACKET_BYTES = 24  # slot, user and size of a packet
@@ -34,13 +35,13 @@ _PACKET_SETUP_BYTES = 120  # what making and sorting the packets of a drop takes
 
 
 def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
-    """Memory of a batch: rays and their values, reports, queues' histories, results, and the setup of a drop."""
+    """Estimates the memory of a batch: rays, their values, reports, queues' histories, results, setup of a drop."""
     item = 8 if scenario.dtype == "float64" else 4
     users, prbs = scenario.users_per_cell * scenario.cells, scenario.carrier.prbs
     links, basis = users * scenario.cells, _basis_size(scenario)
     rays = scenario.fading.directions
     air = _air_bytes(scenario, shape, item)
-    draws: float = links * 16 * (_CLUSTERS * (basis + rays) + 2 * rays * basis)
+    draws: float = links * 16 * (MOST_CLUSTERS * (basis + rays) + 2 * rays * basis)
     reports = users * prbs * (scenario.link.report_delay_slots + 12) * item
     queues = users * (3 * 1024 + 8 * LONGEST_BLOCK) * 8
     if scenario.moves:  # two states, put together, and the making of the next one
@@ -54,10 +55,10 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     if scenario.handover is not None:
         results += _itinerary_bytes(scenario, shape)
     setup = _TABLE_BYTES + draws + _PACKET_SETUP_BYTES * arrivals
-    if scenario.antennas is not None and scenario.channel.provider == "sionna" and not scenario.on_the_way:
+    if scenario.mimo is not None and scenario.channel.provider == "sionna" and not scenario.on_the_way:
         air = 0.0  # its rays live in the matrices
     crowd = _crowd(scenario)
-    drop, once = (0, 0) if scenario.antennas is None else mimo_bytes(scenario.antennas, crowd, item)
+    drop, once = (0, 0) if scenario.mimo is None else mimo_bytes(scenario.mimo, crowd, item)
     drop += _uplink_bytes(scenario, shape, item)
     return int(drops * (air + reports + queues + _PACKET_BYTES * arrivals + results + drop) + setup + once)
 
@@ -66,7 +67,7 @@ def _air_bytes(scenario: CellularScenario, shape: Shape, item: int) -> float:
     """Rays of a drop, their sums in the slots of two blocks, and a slot's on PRBs, which a GPU makes of all users."""
     links, prbs = scenario.users_per_cell * scenario.cells * faded_links(scenario), scenario.carrier.prbs
     rays, size = 2 * scenario.fading.directions, 2 * _basis_size(scenario)
-    carried = carried_on(rays, links, size, 2 * prbs)
+    carried = numbers_per_ray(rays, links, size, 2 * prbs)
     slots = slots_of(links * carried, shape.block_slots)
     made = 2 * 2 * prbs if carried == size else 0  # the product with the folded basis, and what is opened of it
     return float(links * (carried * (rays + BLOCKS * slots) + made) * item)
@@ -81,15 +82,15 @@ def _itinerary_bytes(scenario: CellularScenario, shape: Shape) -> int:
 
 
 def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> float:
-    """Time of one allocator on one CPU thread: what a slot costs anyhow, and what each link and PRB adds."""
+    """Estimates the time of one allocator on one CPU thread: what a slot costs, and what each link and PRB adds."""
     users = scenario.users_per_cell * scenario.cells
-    if scenario.antennas is not None:
-        seconds = shape.total_slots * (1e-3 + drops * mimo_seconds(scenario.antennas, _crowd(scenario)))
+    if scenario.mimo is not None:
+        seconds = shape.total_slots * (1e-3 + drops * mimo_seconds(scenario.mimo, _crowd(scenario)))
         return seconds + (drops * _sionna_seconds(scenario, shape) if scenario.channel.provider == "sionna" else 0.0)
     per_slot = 4e-4 + drops * (_air_seconds(scenario, users) + users * 1e-6)
     if scenario.moves:  # a new state of all links now and then, and once more for the itinerary
         states = 1.0 if scenario.handover is None else 1.5
-        per_slot += states * drops * users * scenario.cells * 6e-5 * scenario.carrier.slot_s / scenario.motion.update_s
+        per_slot += states * drops * users * scenario.cells * 6e-5 * scenario.carrier.slot_s / scenario.channel.update_s
     if scenario.channel.provider == "fairwave":
         return shape.total_slots * per_slot
     more = _sionna_cost(scenario).slot_s
@@ -97,7 +98,7 @@ def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> fl
 
 
 def _air_seconds(scenario: CellularScenario, users: int) -> float:
-    """What the links of a slot take: those of all users on a downlink, of whoever holds a PRB on an uplink."""
+    """Estimates the links of a slot: those of all users on a downlink, of the users that hold a PRB on an uplink."""
     cells, prbs = scenario.cells, scenario.carrier.prbs
     if scenario.carrier.direction == "downlink":
         return users * faded_links(scenario) * prbs * 4e-9
@@ -117,7 +118,7 @@ def _uplink_bytes(scenario: CellularScenario, shape: Shape, item: int) -> int:
 
 
 def _crowd(scenario: CellularScenario) -> Crowd:
-    update_s = scenario.motion.update_s if scenario.on_the_way else math.inf
+    update_s = scenario.channel.update_s if scenario.on_the_way else math.inf
     users = scenario.users_per_cell * scenario.cells
     return Crowd(users, scenario.cells, scenario.carrier.prbs, scenario.link, update_s / scenario.carrier.slot_s)
 
@@ -126,8 +127,8 @@ def _sionna_cost(scenario: CellularScenario) -> Cost:
     counts = (scenario.users_per_cell * scenario.cells, scenario.topology.site_count, scenario.cells)
     prbs, item = scenario.carrier.prbs, 8 if scenario.dtype == "float64" else 4
     if scenario.on_the_way:
-        return moving_cost(counts, prbs, item, scenario.antennas is not None)
-    return cost(*counts, prbs, item)
+        return moving_channel_cost(counts, prbs, item, scenario.mimo is not None)
+    return channel_cost(*counts, prbs, item)
 
 
 def _sionna_seconds(scenario: CellularScenario, shape: Shape) -> float:
@@ -136,12 +137,12 @@ def _sionna_seconds(scenario: CellularScenario, shape: Shape) -> float:
     if not scenario.on_the_way:
         return once
     ahead = scenario.handover is not None or scenario.carrier.direction == "uplink"
-    states = shape.total_slots * scenario.carrier.slot_s / scenario.motion.update_s + 1.0
+    states = shape.total_slots * scenario.carrier.slot_s / scenario.channel.update_s + 1.0
     return once * states * (2.0 if ahead else 1.0)
 
 
 def best_batch(scenario: CellularScenario, device: str) -> int:
-    """Drops side by side: until a slot's arrays fill a cache, or keep a GPU busy."""
+    """Chooses the drops side by side: until a slot's arrays fill a cache, or keep a GPU busy."""
     links = scenario.users_per_cell * scenario.cells * faded_links(scenario) * scenario.carrier.prbs
     return max(1, min(64, 400_000 // links) if device == "cpu" else min(1024, 400_000_000 // links))
 
@@ -168,7 +169,7 @@ def _cached_basis_size(carrier: CarrierSettings, propagation: PropagationSetting
         fading=fading,
         users_per_cell=1,
         placement="per_cell",
-        attachment="home",
+        attachment="cell_area",
         min_distance_m=0.0,
         speed_mps=torch.zeros(1),
         frequency_hz=carrier.prb_frequency_hz(),

@@ -1,4 +1,4 @@
-"""Memory and time that panels of antennas take, before anything is built."""
+"""Estimates memory and time that panels of antennas take, before anything is built."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import math
 from dataclasses import dataclass
 
 from mac.link_adaptation.adaptation import LinkSettings
-from phy.link.mimo_settings import AntennaSettings
-from phy.tr38901.lsp_tables import RAYS
+from phy.link.mimo_settings import MimoSettings
+from phy.tr38901.lsp_tables import MOST_CLUSTERS, RAYS
 
-_CLUSTERS = 25  # of a link, at most: 20, four more for sub-clusters, the direct ray
+_CLUSTERS = MOST_CLUSTERS + 5  # of a link, at most: four more for sub-clusters, the direct ray
 _AT_ONCE = 32  # users whose rays are steered at once
 _TURNING_BYTES = 200  # of a ray of two states: waves, how they change, turns
 
 
 @dataclass(frozen=True)
 class Crowd:
-    """Who the matrices are for."""
+    """Says for how many users, cells and PRBs the matrices are."""
 
     users: int  # of a drop
     cells: int
     prbs: int
     link: LinkSettings
-    update_slots: float = math.inf  # from one state of the air to the next; endless where nobody moves
+    update_slots: float = math.inf  # from one state of the air to the next; endless where no user moves
 
     @property
     def moves(self) -> bool:
@@ -30,8 +30,8 @@ class Crowd:
         return self.update_slots < math.inf
 
 
-def mimo_bytes(antennas: AntennaSettings, crowd: Crowd, item: int) -> tuple[int, int]:
-    """Memory of the matrices of a drop, and of setting one up: steered rays, tones, matrices, reports with precoders.
+def mimo_bytes(antennas: MimoSettings, crowd: Crowd, item: int) -> tuple[int, int]:
+    """Estimates the memory of a drop's matrices, and of setting one up: rays, tones, matrices, precoders.
 
     Args:
         antennas: panels and precoding.
@@ -54,8 +54,8 @@ def mimo_bytes(antennas: AntennaSettings, crowd: Crowd, item: int) -> tuple[int,
     return steered + matrices + reports, searched + setup + shared
 
 
-def mimo_seconds(antennas: AntennaSettings, crowd: Crowd) -> float:
-    """Time of a slot of one drop on one CPU thread, from measurements at 50 PRBs, 2 x 4 and 4 x 32 ports.
+def mimo_seconds(antennas: MimoSettings, crowd: Crowd) -> float:
+    """Estimates a slot of one drop on one CPU thread, from measurements at 50 PRBs, 2 x 4 and 4 x 32 ports.
 
     Args:
         antennas: panels and precoding.

@@ -1,4 +1,4 @@
-"""Motion and handovers of the families on a cellular carrier: from their scenarios to trajectories and itineraries."""
+"""Makes trajectories and serving cells over time from cellular scenarios."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from mac.handover.a3 import rules as handover_rules
-from mac.handover.serving_plan import Itinerary, follow, period_slots
+from mac.handover.serving_plan import ServingPlan, period_slots, plan_drop
 from phy.channel.channel import Channel
 from phy.channel.moving import MotionPlan, MovingFading
 from phy.mobility import Replay, Static, area_of, trajectories
@@ -20,11 +20,12 @@ from phy.tr38901.settings import PropagationSettings
 from ...errors import ScenarioError
 
 if TYPE_CHECKING:
-    from .scenario import CellularScenario, Shape
+    from .scenario import CellularScenario
+    from .shape import Shape
 
 
-def itinerary(scenario: CellularScenario, channel: Channel, shape: Shape) -> Itinerary | None:
-    """Who is served by whom over the run, drop by drop; the same whatever the allocators do."""
+def itinerary(scenario: CellularScenario, channel: Channel, shape: Shape) -> ServingPlan | None:
+    """Computes the serving cells over the run, drop by drop; the same whatever the allocators do."""
     if scenario.handover is None:
         return None
     assert isinstance(channel.fading, MovingFading)
@@ -32,25 +33,26 @@ def itinerary(scenario: CellularScenario, channel: Channel, shape: Shape) -> Iti
     rules = handover_rules(scenario.handover, scenario.cells, scenario.carrier.slot_s, cpu)
     slots = range(0, shape.total_slots, period_slots(scenario.measurements, rules.slot_s))
     plans = [
-        follow(course.drop, course.snr(slots), scenario.measurements, rules, serving)
-        for course, serving in channel.fading.starts(channel.serving.to(cpu))
+        plan_drop(moving_drop.drop, moving_drop.snr(slots), scenario.measurements, rules, serving)
+        for moving_drop, serving in channel.fading.starts(channel.serving.to(cpu))
     ]
     row = list(channel.fading.row)
-    parts = zip(*((plan.serving, plan.back, plan.counts) for plan in plans), strict=True)
-    return Itinerary(plans[0].period_slots, *(torch.cat(part)[row] for part in parts))
+    parts = zip(*((plan.serving, plan.served_from_slot, plan.counts) for plan in plans), strict=True)
+    return ServingPlan(plans[0].period_slots, *(torch.cat(part)[row] for part in parts))
 
 
 def propagation(scenario: CellularScenario) -> PropagationSettings:
-    """The scenario's, in which line of sight ends softly for users who move, unless it says how it ends."""
+    """Returns the scenario's propagation, where line of sight ends softly for moving users unless it says how."""
     said = scenario.propagation.los_transition
     moves = any(group.count and not isinstance(group.mobility, Static) for group in scenario.users)
     return replace(scenario.propagation, los_transition=said or ("soft" if moves else "hard"))
 
 
 def motion_plan(scenario: CellularScenario, shape: Shape) -> MotionPlan:
-    """Who moves how, and what stands in the way."""
+    """Says how the users move, and what stands in the way."""
     return MotionPlan(
-        settings=scenario.motion,
+        update_interval_s=scenario.channel.update_s,
+        area=scenario.mobility_area,
         groups=tuple(group.name for group in scenario.users),
         models=tuple(group.mobility for group in scenario.users),
         group_of_user=scenario.group_of_user(),
@@ -71,12 +73,12 @@ def _require_heights(scenario: CellularScenario, replay: Replay) -> None:
 
 
 def check_trajectories(scenario: CellularScenario, shape: Shape) -> None:
-    """Read every trajectory file that the scenario names, and walk the whole run.
+    """Reads every trajectory file that the scenario names, and walk the whole run.
 
     Raises:
         ScenarioError: files that are missing or cannot be used, and the group that follows them.
     """
-    area = area_of(build_topology(scenario.topology), scenario.motion.area)
+    area = area_of(build_topology(scenario.topology), scenario.mobility_area)
     duration_s = shape.total_slots * scenario.carrier.slot_s
     for number, group in enumerate(scenario.users):
         if group.count:

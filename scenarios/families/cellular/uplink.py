@@ -1,4 +1,4 @@
-"""The uplink of the families on a cellular carrier: what their scenarios may ask, and path losses over a run."""
+"""Checks the uplink of cellular scenarios, and computes path losses over a run."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import torch
 
 from mac.engine.uplink_power import UplinkPlan, UplinkSettings, path_loss_db
 from mac.handover.a3 import slots_of
-from mac.handover.serving_plan import Itinerary
+from mac.handover.serving_plan import ServingPlan
 from mac.traffic import TraceReplay
 from phy.channel.channel import Channel
 from phy.channel.moving import MovingFading
 
 if TYPE_CHECKING:
-    from .scenario import CellularScenario, Shape
+    from .sections import CellularSections
+    from .shape import Shape
 
 
-def check(scenario: CellularScenario) -> None:
-    """Whether the section `uplink` and what else the scenario says fit the carrier's direction.
+def check(scenario: CellularSections) -> None:
+    """Checks that the section `uplink` and what else the scenario says fit the carrier's direction.
 
     Raises:
         ValueError: they do not.
@@ -30,9 +31,9 @@ def check(scenario: CellularScenario) -> None:
                 "uplink out"
             )
         return
-    if scenario.antennas is not None:
+    if scenario.mimo is not None:
         raise ValueError(
-            "antennas are given, but an uplink (carrier.direction) is computed between single antennas; leave antennas "
+            "mimo is given, but an uplink (carrier.direction) is computed between single antennas; leave mimo "
             "out, or set carrier.direction to 'downlink'"
         )
     for number, group in enumerate(scenario.users):
@@ -44,9 +45,9 @@ def check(scenario: CellularScenario) -> None:
 
 
 def uplink_plan(
-    scenario: CellularScenario, channel: Channel, itinerary: Itinerary | None, shape: Shape
+    scenario: CellularSections, channel: Channel, itinerary: ServingPlan | None, shape: Shape
 ) -> UplinkPlan | None:
-    """Path losses to the serving cells, taken with each measurement where anything moves; None on a downlink."""
+    """Computes path losses to the serving cells, with each measurement where anything moves; None on a downlink."""
     if scenario.carrier.direction == "downlink":
         return None
     carrier, serving = scenario.carrier, channel.serving.cpu()
@@ -57,9 +58,9 @@ def uplink_plan(
     period = slots_of(scenario.measurements.period_ms / 1e3, carrier.slot_s)
     slots, row = torch.arange(0, shape.total_slots, period), channel.fading.row
     parts = []
-    for number, course in enumerate(channel.fading.courses):
+    for number, moving_drop in enumerate(channel.fading.moving_drops):
         first = row.index(number)
         held = serving[first].expand(len(slots), -1) if itinerary is None else itinerary.serving[first]
-        samples = zip(course.snr(slots.tolist()), held, strict=True)
+        samples = zip(moving_drop.snr(slots.tolist()), held, strict=True)
         parts.append(torch.stack([path_loss_db(snr, cells, carrier) for snr, cells in samples]))
     return UplinkPlan(scenario.uplink, torch.stack(parts, 1)[:, list(row)], period)

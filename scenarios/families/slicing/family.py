@@ -1,153 +1,34 @@
-"""The slicing family: every report, how many RBGs each slice has; a scheduler works below it every slot."""
+"""Registers the family of slicing: at every report, how many RBGs each slice has; a scheduler works below it."""
 
 from __future__ import annotations
 
-from typing import Any
+from mac.slicing.tractor_score import METRICS
 
-import numpy as np
-import torch
-from pydantic import Field, model_validator
+from ..family import Family, Imported, RunPlot
 
-from mac.core.allocator_guard import ArmsLength
-from mac.core.contracts import Allocator
-from mac.core.plugin_traceback import plug_in_line, said
-from mac.scheduling.feasible import require_slicing
-from mac.scheduling.types import SchedulingDecision, SchedulingObservation
-from mac.slicing.problem import SlicingProblem, SlicingSettings
-from mac.slicing.types import SlicingContext
-from phy.random import Drops
-
-from ...config.schema import Clock, clock
-from ...errors import ScenarioError, did_you_mean
-from .. import Family, Labels
-from ..cellular import engine_factory, estimates
-from ..cellular import scenario as cellular
-from ..cellular.scenario import CellularScenario, Shape, UserGroup
-
-
-class SlicingUsers(UserGroup):
-    """Users who are alike and belong to one slice."""
-
-    slice: str
-    """Name of their slice, one of `slicing.slices`."""
-
-
-class SlicingScenario(CellularScenario):
-    """Slice controllers compared on one carrier."""
-
-    users: tuple[SlicingUsers, ...] = Field(min_length=1)
-    """Groups of users."""
-    slicing: SlicingSettings = Field(default_factory=SlicingSettings)
-    """Slices, the controller's clock and rules, the scheduler below it."""
-
-    @model_validator(mode="after")
-    def _slices_are_known(self) -> SlicingScenario:
-        names = [one.name for one in self.slicing.slices]
-        if len(set(names)) < len(names):
-            raise ValueError(f"slicing.slices: two slices have the same name ({', '.join(names)})")
-        for i, group in enumerate(self.users):
-            if group.slice not in names:
-                raise ValueError(f"users.{i}.slice is '{group.slice}'{did_you_mean(group.slice, names)}")
-        return self
-
-    @model_validator(mode="after")
-    def _least_quotas_fit(self) -> SlicingScenario:
-        rbgs = -(-self.carrier.prbs // self.slicing.rbg_prbs)
-        least = self.slicing.min_rbg * len(self.slicing.slices)
-        if least > rbgs:
-            raise ValueError(
-                f"slicing.min_rbg is {self.slicing.min_rbg}, which {len(self.slicing.slices)} slices cannot all have: "
-                f"{self.carrier.prbs} PRBs make {rbgs} RBGs of {self.slicing.rbg_prbs}; lower min_rbg or rbg_prbs"
-            )
-        return self
-
-
-def _clock(scenario: SlicingScenario) -> Clock:
-    slots = scenario.slicing.interval_s / scenario.carrier.slot_s
-    if abs(slots - round(slots)) > 1e-6 or round(slots) < 1:
-        raise ScenarioError(
-            f"'slicing.interval_s' must be a whole number of slots of {scenario.carrier.slot_s:g} s, "
-            f"given {scenario.slicing.interval_s:g}"
-        )
-    return clock(scenario, scenario.slicing.interval_s, scenario.slicing.interval_s)
-
-
-def _shape(scenario: SlicingScenario) -> Shape:
-    names = [one.name for one in scenario.slicing.slices]
-    return Shape(
-        clock=_clock(scenario),
-        slots=round(scenario.slicing.interval_s / scenario.carrier.slot_s),
-        slice_of_group=tuple(names.index(group.slice) for group in scenario.users),
-        slices=len(names),
-    )
-
-
-def _scheduler(scenario: SlicingScenario) -> Allocator[SchedulingObservation, SchedulingDecision]:
-    from allocators.registry import resolve
-
-    settings = scenario.slicing
-    found: Allocator[Any, Any] = resolve(settings.scheduler, "scheduling", dict(settings.scheduler_params))
-    return ArmsLength(found, f"{settings.scheduler} (slicing.scheduler)")
-
-
-def _check(scenario: SlicingScenario) -> None:
-    cellular.check_files(scenario, _shape(scenario))
-    try:
-        _scheduler(scenario)
-    except Exception as error:  # a plug-in's module may raise anything at all when it is imported
-        raise ScenarioError(
-            f"slicing.scheduler '{scenario.slicing.scheduler}': {said(error)}{plug_in_line(error)}"
-        ) from error
-
-
-def _build(scenario: SlicingScenario, drops: Drops, device: torch.device, dtype: torch.dtype) -> SlicingProblem:
-    engine = engine_factory.engine(scenario, drops, _shape(scenario), device, dtype)
-    repair = scenario.on_infeasible == "repair"
-    return SlicingProblem(engine, scenario.slicing, _scheduler(scenario), scenario.power, repair)
-
-
-def _context(scenario: SlicingScenario) -> SlicingContext:
-    settings, carrier = scenario.slicing, scenario.carrier
-    return SlicingContext(
-        drops=Drops(scenario.seed, (0,)),
-        cells=scenario.cells,
-        slices=tuple(one.name for one in settings.slices),
-        services=tuple(one.service for one in settings.slices),
-        prbs=carrier.prbs,
-        rbg_prbs=settings.rbg_prbs,
-        rbgs=-(-carrier.prbs // settings.rbg_prbs),
-        min_rbg=settings.min_rbg,
-        interval_s=settings.interval_s,
-        slot_s=carrier.slot_s,
-        device=torch.device("cpu"),
-        dtype=torch.float32,
-        lent=settings.unused == "lent",
-    )
-
-
-def _labels(scenario: SlicingScenario, problem: SlicingProblem) -> Labels:
-    slices, shape = scenario.slicing.slices, _shape(scenario)
-    services = [slices[place].service for place in shape.slice_of_group]
-    common = cellular.labels(scenario, problem.engine, services, shape)
-    own = {
-        "slice_id": (("user",), problem.engine.parts.users.slice_id.numpy()),
-        "slice_name": (("slice",), np.array([one.name for one in slices])),
-    }
-    return Labels({**common.coordinates, **own}, common.attributes)
-
+_SCENARIO = "scenarios.families.slicing.scenario"
 
 FAMILY = Family(
     name="slicing",
     allocator_family="slicing",
-    scenario_type=SlicingScenario,
-    clock=_clock,
-    check=_check,
-    build=_build,
-    labels=_labels,
-    estimate_bytes=lambda scenario, drops: estimates.estimate_bytes(scenario, drops, _shape(scenario)),
-    estimate_seconds=lambda scenario, drops: estimates.estimate_seconds(scenario, drops, _shape(scenario)),
-    best_batch=estimates.best_batch,
-    account=cellular.account,
-    require=require_slicing,
-    context=_context,
+    scenario_type=Imported(f"{_SCENARIO}:SlicingScenario"),
+    clock=Imported(f"{_SCENARIO}:clock_of"),
+    check=Imported(f"{_SCENARIO}:check"),
+    build=Imported(f"{_SCENARIO}:build"),
+    labels=Imported(f"{_SCENARIO}:labels"),
+    estimate_bytes=Imported(f"{_SCENARIO}:estimate_bytes"),
+    estimate_seconds=Imported(f"{_SCENARIO}:estimate_seconds"),
+    best_batch=Imported("scenarios.families.cellular.estimates:best_batch"),
+    account=Imported("scenarios.families.cellular.labels:account"),
+    require=Imported("mac.slicing.feasible:require_slicing"),
+    context=Imported(f"{_SCENARIO}:context"),
+    metrics=METRICS,
+    headline=("satisfaction", "tractor_score"),
+    plots={
+        "quotas": RunPlot(
+            Imported("scenarios.families.slicing.plots:plot_quotas"),
+            "Who may use which part of the carrier. White is held by no slice.",
+            lambda result, dataset: "slice_prbs" in dataset,
+        )
+    },
 )

@@ -1,17 +1,17 @@
-"""Deaths that had not come when a run ended: told beside every mean, which they make too low."""
+"""Tells of deaths that had not come when a run ended, beside every mean, which they make too low."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ...results.result import Result
+    from ...run_result import RunResult
 
 _DEATHS = ("fnd", "hnd", "lnd")
 
 
-def unreached(result: Result) -> list[tuple[str, str]]:
-    """Which deaths had not come in how many drops of which allocators, as (metric, sentence); empty where all had."""
+def censored_deaths(result: RunResult) -> list[tuple[str, str]]:
+    """Says which deaths had not come in how many drops, as (metric, sentence); empty where all had."""
     lines = []
     for metric in _DEATHS:
         rows = result.per_drop[result.per_drop["metric"] == metric]

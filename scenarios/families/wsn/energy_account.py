@@ -1,4 +1,4 @@
-"""The energy account of a sensor field in words, which stands beside every lifetime so that it can be compared."""
+"""Writes the energy account of a sensor field, which stands beside every lifetime so that it can be compared."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Line = tuple[str, str]
 def account_lines(
     account: AccountSettings, radio: SensorRadioSettings, battery: BatterySettings, link: SensorLinkSettings
 ) -> list[Line]:
-    """What a round charges to a node, as (what, how much)."""
+    """Lists what a round charges to a node, as (what, how much)."""
     return [
         ("packet", f"{account.packet_bits} bits of payload, {_header(account.header_bits)}"),
         ("radio", _radio(radio)),
@@ -25,7 +25,7 @@ def account_lines(
 
 
 def sink_line(sink: SinkSettings) -> Line:
-    """Where packets go."""
+    """Says where packets go."""
     place = f"({sink.x_m:g}, {sink.y_m:g}) m"
     if sink.orbit_radius_m == 0.0:
         return "sink", f"at {place}"
@@ -33,7 +33,7 @@ def sink_line(sink: SinkSettings) -> Line:
 
 
 def sensing_line(sensing: SensingSettings) -> Line:
-    """Who has a packet in a round."""
+    """Says which nodes have a packet in a round."""
     if sensing.model == "random":
         return "sensing", f"a packet of each live node with a probability of {sensing.probability:g} a round"
     if sensing.model == "events":
@@ -43,14 +43,14 @@ def sensing_line(sensing: SensingSettings) -> Line:
 
 
 def failures_line(failures: FailureSettings) -> Line:
-    """What else kills a node."""
+    """Says what else kills a node."""
     if failures.mean_life_rounds is None:
         return "failures", "none: nodes die of empty batteries alone"
     return "failures", f"nodes also break, after {failures.mean_life_rounds:g} rounds on average"
 
 
 def joules(value: float) -> str:
-    """``50 nJ``: three digits and a prefix; joules from 0.1 J on, as batteries are told."""
+    """Writes ``50 nJ``: three digits and a prefix; joules from 0.1 J on, as batteries are told."""
     if value >= 0.1:
         return f"{value:.3g} J"
     for size, prefix in ((1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p")):

@@ -1,222 +1,76 @@
-"""The family of sensor fields: every round, which nodes are cluster heads, and who sends to whom."""
+"""Registers the family of sensor fields: every round, which nodes are cluster heads, and who sends to whom."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from mac.wsn.lifetime_metrics import METRICS
 
-from allocators.wsn.lifetime_bound import lifetime_bound
-from mac.metrics.satisfaction import Sla
-from mac.wsn.energy_ledger import CAUSES
-from mac.wsn.problem import WsnParts, WsnProblem
-from mac.wsn.settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
-from mac.wsn.types import WsnContext
-from phy.random import Drops
-from phy.sensors.deployment import FieldSettings, place_nodes, read_positions
-from phy.sensors.packet_error import SensorLinkSettings
-from phy.sensors.radio_energy import SensorRadioSettings
+from ..family import Family, Imported, RunPlot
+from .workloads import WORKLOADS
 
-from ...config.schema import Clock, ScenarioBase, clock, whole
-from ...errors import ScenarioError
-from .. import Bound, Family, Labels
-from .energy_account import account_lines, failures_line, sensing_line, sink_line
+if TYPE_CHECKING:
+    import xarray as xr
 
-_WINDOWS = 100  # of a run, where the scenario does not say
-_FIELDS = 16  # arrays of the results per node and window, about
-_BYTES = 700  # of a node during a round
-_LISTED = 60  # distances to heads held at once per node
+    from ...run_result import RunResult
+
+_SCENARIO = "scenarios.families.wsn.scenario"
 
 
-class WsnScenario(ScenarioBase):
-    """Cluster-head selectors compared on fields of sensors."""
-
-    duration_s: float = Field(default=3000.0, gt=0, le=1e9)
-    """Rounds times ``round_s``: a field that has died before ends the run."""
-    round_s: float = Field(default=1.0, gt=0, le=1e6)
-    """Time from one round to the next; with one second, times are numbers of rounds."""
-    field: FieldSettings = Field(default_factory=FieldSettings)
-    """Where the nodes stand."""
-    sink: SinkSettings = Field(default_factory=SinkSettings)
-    """Where packets go."""
-    radio: SensorRadioSettings = Field(default_factory=SensorRadioSettings)
-    """Energy of a bit."""
-    account: AccountSettings = Field(default_factory=AccountSettings)
-    """What else a round costs."""
-    battery: BatterySettings = Field(default_factory=BatterySettings)
-    """Charge at the start, harvesting."""
-    sensing: SensingSettings = Field(default_factory=SensingSettings)
-    """Who has a packet in a round."""
-    failures: FailureSettings = Field(default_factory=FailureSettings)
-    """Nodes that break."""
-    link: SensorLinkSettings = Field(default_factory=SensorLinkSettings)
-    """Loss of packets in the air."""
-    sla: Sla = Field(default_factory=Sla)
-    """What each node was promised; left out, satisfaction is the share of its packets that arrive."""
-
-    @field_validator("field")
-    @classmethod
-    def _beside_the_scenario(cls, field: FieldSettings, info: ValidationInfo) -> FieldSettings:
-        """A file of positions that lies beside the scenario is named by its full path."""
-        if field.file is not None and field.placement != "file":
-            raise ValueError(
-                f"file is {field.file}, and placement is '{field.placement}', so that nobody would read it; set "
-                "placement to file, or leave file out"
-            )
-        if field.file is None or not info.context:
-            return field
-        folders: list[Path] = info.context["folders"]
-        path = next((folder / field.file for folder in folders if (folder / field.file).is_file()), None)
-        return FieldSettings(**{**field.__dict__, "file": str(path or field.file)})
-
-    @model_validator(mode="after")
-    def _no_warm_up(self) -> WsnScenario:
-        if self.warmup_s:
-            raise ValueError("warmup_s must be 0: a field's life begins with full batteries; leave it out")
-        return self
-
-    @model_validator(mode="after")
-    def _no_repair(self) -> WsnScenario:
-        if self.on_infeasible != "error":
-            raise ValueError("on_infeasible must be error: of a sensor field, no decision is repaired; leave it out")
-        return self
-
-    @property
-    def nodes(self) -> int:
-        """Sensors of a field."""
-        return len(read_positions(self.field.file)) if self.field.placement == "file" else self.field.nodes
+def _has_rounds(result: RunResult, dataset: xr.Dataset) -> bool:
+    return {"life_rounds", "parent", "head", "left_j"} <= set(map(str, dataset.variables))
 
 
-def _clock(scenario: WsnScenario) -> Clock:
-    rounds = whole(scenario.duration_s, scenario.round_s, "duration_s", "rounds")
-    if scenario.window_s is None:
-        window = max(1, rounds // _WINDOWS)
-        return Clock(interval_s=scenario.round_s, warmup=0, intervals=rounds // window * window, window=window)
-    return clock(scenario, scenario.round_s, scenario.window_s)
-
-
-def _check(scenario: WsnScenario) -> None:
-    field = scenario.field
-    if field.placement != "file":
-        return
-    try:
-        places = np.array(read_positions(field.file))
-    except ValueError as error:
-        raise ScenarioError(f"{scenario.name}: field: {error}") from None
-    outside = ((places < 0) | (places > [field.width_m, field.height_m])).any(axis=1).sum()
-    if outside and scenario.sensing.model == "events":
-        raise ScenarioError(
-            f"{scenario.name}: {outside} of {len(places)} nodes of {field.file} lie outside of the field, 0 to "
-            f"{field.width_m:g} m by 0 to {field.height_m:g} m, where the events are; set field.width_m and "
-            "field.height_m, or move the nodes"
-        )
-
-
-def _build(scenario: WsnScenario, drops: Drops, device: torch.device, dtype: torch.dtype) -> WsnProblem:
-    """Energies are float64 whatever ``dtype`` says: the ledger must add up."""
-    return WsnProblem(
-        WsnParts(
-            drops=drops,
-            position_m=place_nodes(drops, scenario.field),
-            extent_m=(scenario.field.width_m, scenario.field.height_m),
-            radio=scenario.radio,
-            account=scenario.account,
-            battery=scenario.battery,
-            sensing=scenario.sensing,
-            sink=scenario.sink,
-            failures=scenario.failures,
-            link=scenario.link,
-            round_s=scenario.round_s,
-            device=device,
-        )
-    )
-
-
-def _context(scenario: WsnScenario) -> WsnContext:
-    _check(scenario)
-    drops = Drops(scenario.seed, (0,))
-    context: WsnContext = _build(scenario, drops, torch.device("cpu"), torch.float64).context
-    return context
-
-
-def _labels(scenario: WsnScenario, problem: WsnProblem) -> Labels:
-    nodes = problem.context.nodes
-    coordinates: dict[str, tuple[tuple[str, ...], Any]] = {
-        "user": (("user",), np.arange(nodes)),
-        "cause": (("cause",), np.array(CAUSES)),
-        "x_m": (("drop", "user"), problem.position_m[..., 0].cpu().numpy()),
-        "y_m": (("drop", "user"), problem.position_m[..., 1].cpu().numpy()),
-        "initial_j": (("drop", "user"), problem.initial_j.cpu().numpy()),
-    }
-    attributes: Mapping[str, str | int | float] = {
-        "round_s": scenario.round_s,
-        "sink_x_m": scenario.sink.x_m,
-        "sink_y_m": scenario.sink.y_m,
-        "width_m": scenario.field.width_m,
-        "height_m": scenario.field.height_m,
-    }
-    return Labels(coordinates, attributes)
-
-
-def _estimate_bytes(scenario: WsnScenario, drops: int) -> int:
-    clock = _clock(scenario)
-    return drops * scenario.nodes * (_BYTES + 8 * _LISTED + 8 * _FIELDS * (clock.intervals // clock.window))
-
-
-def _estimate_seconds(scenario: WsnScenario, drops: int) -> float:
-    return _clock(scenario).intervals * (7e-4 + drops * scenario.nodes * 2.5e-7)
-
-
-def _best_batch(scenario: WsnScenario, device: str) -> int:
-    return max(1, min(128, 20_000 // scenario.nodes) if device == "cpu" else min(4096, 10_000_000 // scenario.nodes))
-
-
-def _bound(scenario: WsnScenario, drops: Drops) -> Bound:
-    """The linear program of the lifetime, where it holds."""
-    for wrong, setting in (
-        (scenario.battery.harvest_j > 0, "battery.harvest_j must be 0"),
-        (scenario.sink.orbit_radius_m > 0, "sink.orbit_radius_m must be 0"),
-        (scenario.sensing.model != "every_round", "sensing.model must be every_round"),
-        (
-            scenario.radio.aggregation_j_per_bit > scenario.radio.electronics_j_per_bit,
-            "radio.aggregation_j_per_bit must be at most radio.electronics_j_per_bit, so that fusing is cheaper",
-        ),
-    ):
-        if wrong:
-            raise ValueError(f"the bound of the lifetime does not hold here: {setting}")
-    context = _build(scenario, drops, torch.device("cpu"), torch.float64).context
-    sink = (scenario.sink.x_m, scenario.sink.y_m)
-    return Bound("fnd", lifetime_bound(context, sink, float(scenario.account.packet_bits)).tolist(), _BOUNDED)
-
-
-_BOUNDED = (
-    "No protocol has its first death later in which every live node sends a packet each round, with what it received "
-    "fused into it or beside it. A linear program over the rounds in which each node sends to each other one; it "
-    "relaxes that these are whole, that the ways of a round make a tree, and that heads fuse their own packets."
-)
-
-
-def _account(scenario: WsnScenario) -> list[tuple[str, str]]:
-    lines = account_lines(scenario.account, scenario.radio, scenario.battery, scenario.link)
-    return [*lines, sink_line(scenario.sink), sensing_line(scenario.sensing), failures_line(scenario.failures)]
+def _somebody_lived(result: RunResult, dataset: xr.Dataset) -> bool:
+    return _has_rounds(result, dataset) and bool((dataset["life_rounds"] > 0).any())
 
 
 FAMILY = Family(
     name="wsn",
     allocator_family="wsn",
-    scenario_type=WsnScenario,
-    clock=_clock,
-    check=_check,
-    build=_build,
-    labels=_labels,
-    estimate_bytes=_estimate_bytes,
-    estimate_seconds=_estimate_seconds,
-    best_batch=_best_batch,
-    context=_context,
-    bound=_bound,
-    account=_account,
+    scenario_type=Imported(f"{_SCENARIO}:WsnScenario"),
+    clock=Imported(f"{_SCENARIO}:clock_of"),
+    check=Imported(f"{_SCENARIO}:check"),
+    build=Imported(f"{_SCENARIO}:build"),
+    labels=Imported(f"{_SCENARIO}:labels"),
+    estimate_bytes=Imported(f"{_SCENARIO}:estimate_bytes"),
+    estimate_seconds=Imported(f"{_SCENARIO}:estimate_seconds"),
+    best_batch=Imported(f"{_SCENARIO}:best_batch"),
+    context=Imported(f"{_SCENARIO}:context"),
+    bound=Imported(f"{_SCENARIO}:bound"),
+    account=Imported(f"{_SCENARIO}:account"),
+    metrics=METRICS,
+    headline=("fnd", "hnd", "lnd", "packets_per_joule"),
+    notes=Imported("scenarios.families.wsn.censored_deaths:censored_deaths"),
+    plots={
+        "alive": RunPlot(
+            Imported("scenarios.families.wsn.plots:plot_alive"),
+            "A curve that stays up and then falls steeply is of a field that was drained evenly. A hollow mark: in "
+            "some drop that death had not come when the run ended.",
+            _has_rounds,
+        ),
+        "clusters": RunPlot(
+            Imported("scenarios.families.wsn.map:plot_clusters"),
+            "The charge of each node when the round was over, and who sent to whom in it. Where nodes are dead "
+            "or dark, somebody paid for the others. Another round or drop: fairwave wsn map RUN --round 300 --drop 1.",
+            _somebody_lived,
+        ),
+        "energy_balance": RunPlot(
+            Imported("scenarios.families.wsn.plots:plot_energy_balance"),
+            "Left: 0 if all nodes had the same charge when the first one died. Right: all energy spent in the run over "
+            "all packets that reached the sink; where a bar ends beyond the axis, its parts are given in figures.",
+            _has_rounds,
+        ),
+    },
+    unsuitable_plots=("rate_cdf", "fairness_throughput"),
+    workloads=WORKLOADS,
+    commands=Imported("scenarios.families.wsn.commands:make_app"),
+    moved_options={
+        "--round": "fairwave wsn map RUN --round N",
+        "--allocator": "fairwave wsn map RUN --allocator NAME",
+        "--drop": "fairwave wsn map RUN --drop N",
+        "--variant": "fairwave wsn map RUN --variant NAME",
+        "--map": "fairwave wsn map RUN --out FILE",
+        "--graphml": "fairwave wsn graph RUN --out FILE",
+    },
 )

@@ -1,4 +1,4 @@
-"""The tree of a round as a networkx graph, and as a GraphML file for Gephi, yEd, igraph or networkx itself."""
+"""Makes the tree of a round: a networkx graph, or a GraphML file for Gephi, yEd, igraph or networkx."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from mac.metrics.windows import Array
 from phy.sensors.radio_energy import transmit_j_per_bit
 
 from ...errors import ScenarioError
-from ...results.shards import write_atomically
+from ...files import write_atomically
 from .rounds import RoundChoice, RoundView, views
 
 if TYPE_CHECKING:
-    from ...plots.figures import RunResult
+    from ...run_result import RunResult
 
 SINK = "sink"
 """Name of the sink's node; sensors are "0", "1", ..."""
 
 
 def round_graph(view: RoundView) -> nx.DiGraph:
-    """Who sends to whom in a round: an edge from each live node to its parent, the root is the sink.
+    """Makes the tree of a round: an edge from each live node to its parent; the root is the sink.
 
     Nodes have ``x_m``, ``y_m``, ``residual_j`` (charge after the round), ``alive`` (when the round began) and ``head``,
     both 0 or 1, and ``hops`` (to the sink; -1 for the dead, who have no edge). Edges have ``distance_m``
@@ -59,19 +59,19 @@ def round_graph(view: RoundView) -> nx.DiGraph:
 
 
 def packet_j(view: RoundView, distance_m: Array) -> Array:
-    """What a node's radio spends on sending one packet over these distances, in J."""
+    """Computes what a node's radio spends on sending one packet over these distances, in J."""
     account = view.scenario.account
     bit = transmit_j_per_bit(view.scenario.radio, torch.as_tensor(distance_m) ** 2).numpy()
     return np.asarray(bit * (account.packet_bits + account.header_bits), dtype=np.float64)
 
 
 def hops(graph: nx.DiGraph) -> dict[str, int]:
-    """Hops from each node to the sink; nodes without a way to it are left out."""
+    """Counts the hops from each node to the sink; nodes without a way to it are left out."""
     return dict(nx.single_source_shortest_path_length(graph.reverse(copy=False), SINK))
 
 
 def write_graphml(view: RoundView, path: str | Path) -> Path:
-    """Write the tree of a round as GraphML and return the path.
+    """Writes the tree of a round as GraphML and returns the path.
 
     Raises:
         ScenarioError: ``path`` is a folder, or cannot be written.
@@ -86,7 +86,7 @@ def write_graphml(view: RoundView, path: str | Path) -> Path:
 
 
 def save_round(result: RunResult, choice: RoundChoice, path: str | Path) -> Path:
-    """:func:`write_graphml` of the one round that was chosen.
+    """Writes the one round that was chosen as GraphML: :func:`write_graphml`.
 
     Raises:
         ScenarioError: as :func:`.field_rounds.views`; or the run has several allocators, and none or more was chosen.

@@ -1,4 +1,4 @@
-"""A round of a sensor field as a map: charges, heads, and who sends to whom; a panel per allocator."""
+"""Draws a round of a sensor field as a map: charges, heads, links; a panel per allocator."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from matplotlib.lines import Line2D
 from mac.metrics.windows import Array
 
 from ...errors import ScenarioError
+from ...files import write_atomically
 from ...plots.style import WIDTH_IN, Plot, headline, picture
-from ...results.shards import write_atomically
 from .graph import hops, round_graph
 from .rounds import RoundChoice, RoundView, views
 
 if TYPE_CHECKING:
-    from ...plots.figures import RunResult
+    from ...run_result import RunResult
 
 _MAP = "viridis"
 _MANY = 500  # nodes; more are drawn smaller, and as pixels in an SVG too
@@ -33,7 +33,7 @@ _LINK, _TO_SINK = "0.55", "#D55E00"
 
 
 def plot_clusters(result: RunResult, variant: str | None = None, choice: RoundChoice | None = None) -> Figure:
-    """Charges, heads and links of one round of one drop, a panel per allocator.
+    """Draws charges, heads and links of one round of one drop, a panel per allocator.
 
     Args:
         result: the run, of a sensor field.
@@ -70,7 +70,7 @@ def plot_clusters(result: RunResult, variant: str | None = None, choice: RoundCh
 
 
 def save_map(result: RunResult, choice: RoundChoice, path: str | Path) -> Path:
-    """Write the map of a round as PNG, SVG or PDF, by the file's ending, and return the path.
+    """Writes the map of a round as PNG, SVG or PDF, by the file's ending, and returns the path.
 
     Raises:
         ScenarioError: as :func:`plot_clusters`; or the file has another ending or cannot be written.
@@ -82,7 +82,7 @@ def save_map(result: RunResult, choice: RoundChoice, path: str | Path) -> Path:
 
 
 def kind_of(path: Path) -> str:
-    """``png``, ``svg`` or ``pdf``, by the file's ending.
+    """Returns ``png``, ``svg`` or ``pdf``, by the file's ending.
 
     Raises:
         ScenarioError: it has another ending.

@@ -1,4 +1,4 @@
-"""Plots of sensor fields: how long they live, what a round looks like, where the energy went."""
+"""Draws sensor fields: how long they live, and where the energy went."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from ...plots.figures import RunResult
+    from ...run_result import RunResult
 
 _POINTS = 400  # of a curve
 _DEATHS = {"fnd": ("o", "FND: first node dead"), "hnd": ("D", "HND: half of them"), "lnd": ("s", "LND: the last one")}
@@ -29,7 +29,7 @@ _CAUSES = {"transmit": "#CC6677", "receive": "#88CCEE", "aggregate": "#DDCC77", 
 
 
 def plot_alive(result: RunResult, variant: str | None = None) -> Figure:
-    """Live nodes and packets delivered over rounds, means over drops with 95 % intervals, and when nodes died.
+    """Draws live nodes and packets delivered over rounds, means over drops with 95 % intervals, and deaths.
 
     Args:
         result: the run, of a sensor field.
@@ -63,7 +63,7 @@ def plot_alive(result: RunResult, variant: str | None = None) -> Figure:
 
 
 def plot_energy_balance(result: RunResult, variant: str | None = None) -> Figure:
-    """How unevenly charges were spread when the first node died, and what a delivered packet cost, by cause.
+    """Draws how unevenly charges were spread at the first death, and what a delivered packet cost, by cause.
 
     Args:
         result: the run, of a sensor field.
@@ -95,7 +95,7 @@ def plot_energy_balance(result: RunResult, variant: str | None = None) -> Figure
 
 
 def packet_costs_mj(dataset: xr.Dataset) -> dict[str, float]:
-    """Energy spent in the whole run over packets delivered, by cause, mean over drops in mJ; NaN without packets."""
+    """Computes the energy of a run over packets delivered, by cause, mean over drops in mJ; NaN without packets."""
     spent = read(dataset, "ledger_j", ("drop", "cause", "user")).sum(axis=2)
     packets = total(dataset, "packets").sum(axis=1)
     names = map(str, dataset["cause"].to_numpy().tolist())
@@ -103,7 +103,7 @@ def packet_costs_mj(dataset: xr.Dataset) -> dict[str, float]:
 
 
 def alive_after(dataset: xr.Dataset, rounds: Array) -> Array:
-    """Live nodes of each drop after so many rounds, ``[D, R]``."""
+    """Counts the live nodes of each drop after so many rounds, ``[D, R]``."""
     died = death_round(dataset)
     gone = [np.searchsorted(drop[~np.isnan(drop)], rounds, side="right") for drop in died]
     return np.asarray(died.shape[1] - np.stack(gone), dtype=np.float64)

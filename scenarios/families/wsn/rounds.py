@@ -1,4 +1,4 @@
-"""One round of one sensor field of a finished run: who lived, who led, who sent to whom, what was left.
+"""Finds one round of one sensor field of a finished run: live nodes, heads, links, charges.
 
 The last round of every window stands in the run's folder. Any other one is played again: a drop is a function of the
 scenario and its seed, so the same rounds come out, to the bit on the same kind of device.
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from mac.core import loop
 from mac.metrics.windows import Array, Mask, read
+from mac.wsn import NO_WAY
 from mac.wsn.lifetime_metrics import first_node_dead
-from mac.wsn.types import NO_WAY
 from phy.random import Drops
 from phy.sensors.deployment import place_nodes
 
@@ -24,18 +24,18 @@ from ... import families
 from ...config.loading import variant as variant_of
 from ...errors import ScenarioError, did_you_mean
 from ...results.result import Result
-from ...running.entrants import Contender, contenders
+from ...running.entrants import Entrant, entrants_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ...plots.figures import RunResult
-    from .family import WsnScenario
+    from ...run_result import RunResult
+    from .scenario import WsnScenario
 
 
 @dataclass(frozen=True)
 class RoundChoice:
-    """Which round to look at; what is left out is chosen by :func:`views`."""
+    """Names a round to look at; what is left out is chosen by :func:`views`."""
 
     round: int | None = None
     """Counted from 1."""
@@ -46,7 +46,7 @@ class RoundChoice:
 
 @dataclass(frozen=True)
 class RoundView:
-    """A round of one drop with one allocator; N nodes."""
+    """Holds a round of one drop with one allocator; N nodes."""
 
     allocator: str
     variant: str | None
@@ -61,26 +61,12 @@ class RoundView:
 
     @property
     def sink_m(self) -> tuple[float, float]:
-        """Where the sink is in this round."""
+        """Position of the sink in this round, in m."""
         return self.scenario.sink.place_m(self.round - 1)
 
 
-def has_rounds(dataset: xr.Dataset) -> bool:
-    """Is this the run of a sensor field?"""
-    return {"life_rounds", "parent", "head", "left_j"} <= set(map(str, dataset.variables))
-
-
-def chosen(
-    round_: int | None, allocators: str | None, drop: int | None, variant: str | None, asked: bool = False
-) -> RoundChoice | None:
-    """A choice from a command's options, allocators separated by commas; None where nothing was chosen or asked for."""
-    labels = tuple(name.strip() for name in (allocators or "").split(",") if name.strip())
-    choice = RoundChoice(round_, labels, drop, variant)
-    return choice if asked or choice != RoundChoice() else None
-
-
 def views(result: RunResult, choice: RoundChoice) -> list[RoundView]:
-    """The same round of the same drop with each allocator.
+    """Finds the same round of the same drop with each allocator.
 
     Args:
         result: the run.
@@ -100,24 +86,24 @@ def views(result: RunResult, choice: RoundChoice) -> list[RoundView]:
     round_ = choice.round if choice.round is not None else _telling(ones)
     _require_life(ones, round_, drop)
     scenario = cast("WsnScenario", variant_of(run.settings, variant))
-    known = {entrant.label: entrant for entrant in contenders(run.settings)}
+    known = {entrant.label: entrant for entrant in entrants_of(run.settings)}
     return [_view(scenario, known[label], dataset, round_) for label, dataset in ones.items()]
 
 
 def last_rounds(dataset: xr.Dataset) -> Array:
-    """Last round in which any node lived, ``[D]``; 0 where all were dead from the start."""
+    """Finds the last round in which any node lived, ``[D]``; 0 where all were dead from the start."""
     return np.asarray(read(dataset, "life_rounds", ("drop", "user")).max(axis=1), dtype=np.float64)
 
 
 def window_rounds(dataset: xr.Dataset) -> int:
-    """Rounds of a window."""
+    """Counts the rounds of a window."""
     return round(float(dataset.attrs["window_s"]) / float(dataset.attrs["round_s"]))
 
 
 def _a_field(result: RunResult, variant: str | None) -> Result:
     if isinstance(result, Result):
-        any_variant = _variant(result, variant)
-        if has_rounds(result.to_xarray(result.allocators[0], any_variant)):
+        _variant(result, variant)
+        if result.settings.family == "wsn":
             return result
     raise ScenarioError(
         f"{result.run_dir} is the run of no sensor field: rounds, clusters and graphs are of the family wsn"
@@ -173,7 +159,7 @@ def _require_life(ones: dict[str, xr.Dataset], round_: int, drop: int) -> None:
         raise ScenarioError(f"{where}: there is no live node in round {round_}, {why}; choose a round from 1 to {last}")
 
 
-def _view(scenario: WsnScenario, entrant: Contender, dataset: xr.Dataset, round_: int) -> RoundView:
+def _view(scenario: WsnScenario, entrant: Entrant, dataset: xr.Dataset, round_: int) -> RoundView:
     """From the folder where the round ends a window or the field is dead, else played again."""
     life = read(dataset, "life_rounds", ("drop", "user"))[0]
     alive = life >= round_
@@ -209,7 +195,7 @@ def _require_same_places(scenario: WsnScenario, drop: int, position_m: Array) ->
 
 
 def _replayed(
-    scenario: WsnScenario, entrant: Contender, drop: int, round_: int, alive: Mask
+    scenario: WsnScenario, entrant: Entrant, drop: int, round_: int, alive: Mask
 ) -> tuple[Array, Array, Array]:
     """Parents, heads and charges of a round, after all rounds before it have been played again."""
     family = families.find(scenario.family)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from oracles_scheduling import Shape, assign_loops, moved, only, slot
 
 from allocators.scheduling.assign import assign
-from mac.scheduling.types import SchedulingObservation
+from mac.scheduling import SchedulingObservation
 
 shapes = st.builds(
     Shape,

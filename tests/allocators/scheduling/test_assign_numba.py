@@ -14,10 +14,10 @@ from oracles_scheduling import Shape, assign_loops, context, slot
 from torch import Tensor
 
 from allocators.scheduling.assign import assign, assign_rows
-from allocators.scheduling.cell_layout import Roster
+from allocators.scheduling.cell_layout import CellLayout
 from allocators.scheduling.round_robin import RoundRobin
+from mac.scheduling import SchedulingObservation
 from mac.scheduling.feasible import _breached, _breaches
-from mac.scheduling.types import SchedulingObservation
 
 shapes = st.builds(
     Shape,
@@ -49,8 +49,8 @@ def bids(observation: SchedulingObservation, seed: int, flat: bool, dtype: torch
 
 
 def in_torch(metric: Tensor, observation: SchedulingObservation, passes: int, saturated: bool) -> Tensor:
-    roster = Roster.of(observation)
-    return assign_rows(roster.rows(metric), roster, observation, passes, saturated).user
+    roster = CellLayout.of(observation)
+    return assign_rows(roster.by_place(metric), roster, observation, passes, saturated).user
 
 
 @settings(max_examples=300, deadline=None)

@@ -13,8 +13,8 @@ from oracles_scheduling import Shape, context, slot
 from allocators.contract.check import check_allocator
 from allocators.scheduling.mu_proportional_fair import MultiUserProportionalFair
 from allocators.scheduling.proportional_fair import ProportionalFair
+from mac.scheduling import SchedulingContext, SchedulingObservation
 from mac.scheduling.feasible import require_scheduling
-from mac.scheduling.types import SchedulingContext, SchedulingObservation
 from phy.numerics import log_grid
 from scenarios import run
 
@@ -46,7 +46,7 @@ def observed(shape: Shape, seed: int, **given: Any) -> SchedulingObservation:
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("limit", [0.2, 0.6])
 def test_partners_equal_plain_loops(seed: int, limit: float) -> None:
-    """Everybody always has data: the holder as proportional fair has him, then those who bring the sum furthest."""
+    """All UEs always have data: the holder of proportional fair, then the UEs that raise the sum most."""
     need = torch.full((SHAPE.batch, SHAPE.users), float(SHAPE.prbs)).double()
     seen = observed(SHAPE, seed, need_prbs=need)
     tested, single = MultiUserProportionalFair(max_similarity=limit), ProportionalFair()
@@ -88,10 +88,10 @@ def test_nobody_is_on_more_prbs_than_he_needs_and_only_where_he_may(seed: int) -
     tested.reset(sharing(shape, 3), 1)
     found = require_scheduling(tested.decide(seen), seen, sharing(shape, 3))  # slices and PRBs are checked here
     assert found.partners is not None and (found.partners >= 0).any()
-    everybody = torch.cat((found.user[..., None], found.partners), -1)
+    members = torch.cat((found.user[..., None], found.partners), -1)
     for b in range(shape.batch):
         for user in range(shape.users):
-            assert int((everybody[b] == user).sum()) <= float(seen.need_prbs[b, user])
+            assert int((members[b] == user).sum()) <= float(seen.need_prbs[b, user])
 
 
 def test_where_prbs_have_one_user_it_is_proportional_fair() -> None:
@@ -129,7 +129,7 @@ def test_runs_side_by_side_with_allocators_that_share_nothing(tmp_path: Any) -> 
         "scheduling-macro",
         ["proportional_fair", "mu_proportional_fair"],
         out=tmp_path / "run",
-        antennas=PANELS,
+        mimo=PANELS,
         **SMALL,
         **{"topology.sites": 1, "topology.wrap_around": False, "topology.sectors": 1, "antenna.kind": "sector",
            "users.ftp.count": 6, "users.ftp.traffic": {"model": "full_buffer"}, "users.ftp.speed_kmh": 0.0},
@@ -149,7 +149,7 @@ def test_slices_share_prbs_within_themselves(scheduler: str, tmp_path: Any) -> N
         "slicing-quickstart",
         ["equal"],
         out=tmp_path / "run",
-        antennas=PANELS,
+        mimo=PANELS,
         **{**SMALL, "duration_s": 0.5, "drops": 1, "antenna.kind": "sector", "slicing.scheduler": scheduler},
     )
     found = result.to_xarray("equal")

@@ -21,7 +21,7 @@ from allocators.scheduling.proportional_fair import ProportionalFair
 from allocators.scheduling.round_robin import RoundRobin
 from allocators.scheduling.served_average import ServedAverage
 from allocators.scheduling.water_filling import WaterFilling
-from mac.scheduling.types import SchedulingDecision, SchedulingObservation
+from mac.scheduling import SchedulingDecision, SchedulingObservation
 
 INF = math.inf
 ONE_CELL = Shape(1, 4, 1, 6)
@@ -98,7 +98,7 @@ class TestRoundRobin:
 
     def test_leftovers_go_to_the_next_in_the_circle(self) -> None:
         observation = one_cell(need_prbs=torch.tensor([[1.0, 6.0, 0.0, 6.0]]))
-        # Circle 0 1 3: turns 0 1 3 0 1 3; user 0 needs one PRB only, so his second turn falls to user 1.
+        # Circle 0 1 3: turns 0 1 3 0 1 3; user 0 needs one PRB only, so its second turn falls to user 1.
         assert made(RoundRobin()).decide(observation).user.tolist() == [[[0, 1, 3, 1, 1, 3]]]
 
     def test_goes_on_where_it_stopped_when_users_come_and_go(self) -> None:

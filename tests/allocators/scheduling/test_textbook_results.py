@@ -20,7 +20,7 @@ NAMES = ("round_robin", "proportional_fair", "max_rate", "water_filling")
 
 @dataclass(frozen=True)
 class Compared:
-    """What an allocator did in two drops, and which cell served whom."""
+    """What an allocator did in two drops, and the serving cell of each UE."""
 
     windows: Windows
     serving: np.ndarray  # [B, U]
@@ -110,14 +110,14 @@ def group(name: str, count: int, rate_bps: float, delay_s: float) -> dict[str, o
 
 
 def test_m_lwdf_meets_deadlines_that_others_miss() -> None:
-    """Near the capacity of the cells; beyond it nobody can, and far below everybody does."""
+    """Near the capacity of the cells; beyond it no allocator can, and far below all do."""
     late = {name: late_share(name, [group("ue", 6, 1.1e6, 0.05)]) for name in ("m_lwdf", *NAMES[:3])}
     assert late["m_lwdf"] < 0.7 * min(late[name] for name in NAMES[:3])
     assert late["m_lwdf"] < 0.4 * late["round_robin"]
 
 
 def test_earliest_deadline_prefers_the_urgent() -> None:
-    """Half of the users have 20 ms, half a second: the urgent are rarely late, and nobody else has reason to be."""
+    """Half of the users have 20 ms, half a second: urgent UEs are rarely late, and no other UE has reason to be."""
     mixed = [group("urgent", 3, 0.8e6, 0.02), group("patient", 3, 1.4e6, 1.0)]
     late = {name: late_share(name, mixed) for name in ("earliest_deadline", "round_robin")}
     assert late["earliest_deadline"] < 0.7 * late["round_robin"]

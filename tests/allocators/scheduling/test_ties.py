@@ -12,9 +12,9 @@ from oracles_scheduling import Shape, assign_loops, context, only, slot
 
 from allocators.scheduling.max_rate import MaxRate
 from allocators.scheduling.round_robin import RoundRobin
-from allocators.scheduling.slice_groups import Lots
+from allocators.scheduling.slice_groups import TieBreaker
 from allocators.scheduling.water_filling import WaterFilling
-from mac.scheduling.types import SchedulingObservation
+from mac.scheduling import SchedulingObservation
 from phy.random import Drops, uniform
 
 SHAPE = Shape(3, 8, 2, 6)
@@ -160,7 +160,7 @@ def test_borrowed_prbs_go_by_lot_among_equals(kind: type, slices: list[int]) -> 
 def test_padding_stays_at_the_end() -> None:
     shape = Shape(1, 5, 2, 3)
     seen = slot(shape, serving=torch.tensor([[0, 0, 1, 0, 0]]))
-    orders = [Lots(context(shape)).ordered(replace(seen, slot=number)).roster[0].tolist() for number in range(20)]
+    orders = [TieBreaker(context(shape)).reorder(replace(seen, slot=number)).roster[0].tolist() for number in range(20)]
     assert all(sorted(first) == [0, 1, 3, 4] and second == [2, 5, 5, 5] for first, second in orders)
     assert len({tuple(first) for first, _ in orders}) > 10
 

@@ -18,10 +18,10 @@ from allocators.slicing.apportionment import apportion
 from allocators.slicing.demand_proportional import DemandProportional
 from allocators.slicing.equal import Equal
 from allocators.slicing.max_weight import MaxWeight
-from allocators.slicing.rrm_policy import Ratios, RrmPolicy
+from allocators.slicing.rrm_policy import PolicyRatios, RrmPolicy
 from allocators.slicing.tractor_expert import TractorExpert
 from allocators.slicing.tractor_random import TractorRandom
-from mac.slicing.types import SlicingContext, SlicingObservation
+from mac.slicing import SlicingContext, SlicingObservation
 from phy.random import Drops
 
 TRACTOR = SlicingContext(
@@ -81,7 +81,7 @@ class TestApportion:
         assert sum(got) == total
         assert all(a <= x <= b for a, x, b in zip(low, got, high, strict=True))
         assert all(abs(x - real) < 1 + 1e-6 for x, real in zip(got, exact, strict=True))
-        # Largest remainder: nobody was rounded up who had a smaller fraction than one who was rounded down.
+        # Largest remainder: no slice was rounded up with a smaller fraction than one that was rounded down.
         up = [real - math.floor(real) for x, real in zip(got, exact, strict=True) if x - real > 1e-6]
         down = [real - math.floor(real) for x, real in zip(got, exact, strict=True) if real - x > 1e-6]
         assert not up or not down or min(up) >= max(down) - 1e-6
@@ -227,7 +227,7 @@ class TestMaxWeight:
 
 class TestRrmPolicy:
     def policy(self, **ratios: tuple[float, float, float]) -> RrmPolicy:
-        return RrmPolicy(policies={name: Ratios(*values) for name, values in ratios.items()})
+        return RrmPolicy(policies={name: PolicyRatios(*values) for name, values in ratios.items()})
 
     def context(self) -> SlicingContext:
         return dataclasses.replace(TRACTOR, rbgs=20, prbs=60)
@@ -253,7 +253,7 @@ class TestRrmPolicy:
             assert rbg == [2, quota, 18 - quota]  # two dedicated RBGs stay
 
     def test_need_is_that_of_the_demand_that_counts(self) -> None:
-        policy = RrmPolicy(policies={"urllc": Ratios(0, 40, 100)}, demand="arrived")
+        policy = RrmPolicy(policies={"urllc": PolicyRatios(0, 40, 100)}, demand="arrived")
         observation = report(self.context(), arrived_bits=[3e8, 300 * 3e3, 3e9], requested_prbs=[1.0, 1e9, 1.0])
         assert decided(policy, observation, self.context())[1] == 4
 
@@ -324,9 +324,9 @@ class TestRrmPolicy:
 
     def test_ratios_must_be_nested_and_fit(self) -> None:
         with pytest.raises(ValueError, match="must not decrease"):
-            Ratios(20, 10, 100)
+            PolicyRatios(20, 10, 100)
         with pytest.raises(ValueError, match="must not decrease"):
-            Ratios(0, 50, 40)
+            PolicyRatios(0, 50, 40)
         with pytest.raises(ValueError, match=r"add up to 110 %.*100 %"):
             self.policy(mmtc=(0, 60, 100), embb=(0, 50, 100))
 

@@ -1,4 +1,4 @@
-"""The bound of the lifetime: closed forms, nobody above it, and its command."""
+"""The bound of the lifetime: closed forms, no protocol above it, and its command."""
 
 from __future__ import annotations
 

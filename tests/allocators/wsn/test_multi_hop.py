@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from allocators.registry import resolve
-from mac.wsn.types import SINK
+from mac.wsn import SINK
 from phy.random import Drops
 from phy.sensors.radio_energy import SensorRadioSettings
 from scenarios import families, load, run

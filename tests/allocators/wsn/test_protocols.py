@@ -13,12 +13,12 @@ import torch
 
 from allocators.registry import resolve
 from allocators.wsn.clustering.medoids import medoids
-from allocators.wsn.clustering.nearest_head import nearest
+from allocators.wsn.clustering.nearest_head import find_nearest_head
 from allocators.wsn.pegasis import greedy_chain
-from allocators.wsn.q_table import Table, state_of
+from allocators.wsn.q_table import QTable, Transitions, state_of
 from allocators.wsn.volunteers_dilemma import equilibrium
+from mac.wsn import SINK
 from mac.wsn.problem import CAUSES, WsnProblem
-from mac.wsn.types import SINK
 from phy.random import Drops, uniform
 from phy.sensors.radio_energy import transmit_j_per_bit
 from scenarios import families, load
@@ -73,16 +73,16 @@ def test_larger_clusters_volunteer_less() -> None:
 
 def test_learning_finds_the_values_of_a_known_process(tmp_path: Path) -> None:
     """Two states: leading in state 0 pays 1 and leads to state 1; in state 1 everything pays 0 and leads back."""
-    table, step = Table.empty(), (0.2, 0.5)
+    table = QTable.empty()
     state, action = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 1])
     reward, after = torch.tensor([0.0, 1.0, 0.0, 0.0], dtype=torch.float64), torch.tensor([0, 1, 0, 0])
     for _ in range(300):
-        table.learn(state, action, reward, after, step)
+        table.learn(Transitions(state, action, reward, after), 0.2, 0.5)
     best = 1.0 / (1.0 - 0.25)  # V0 = 1 + 0.5 V1, V1 = 0.5 V0
     assert table.values[:2].flatten().tolist() == pytest.approx([0.5 * best, best, 0.5 * best, 0.5 * best])
     assert float(table.advantage(torch.tensor(0))) == pytest.approx(0.5 * best)
     table.save(tmp_path / "table.npz")
-    assert torch.equal(Table.load(tmp_path / "table.npz").values, table.values)
+    assert torch.equal(QTable.load(tmp_path / "table.npz").values, table.values)
 
 
 def test_states_differ_by_charge_distance_and_history() -> None:
@@ -124,7 +124,7 @@ def test_as_published_an_epoch_is_one_over_p_rounds_on_average(p: float, rounds:
 
 
 def test_an_epoch_may_be_rounded() -> None:
-    """Of 10/3 rounds: in 4 everybody leads once; in 3 all but (1 - .3)(1 - .3/.7)(1 - .3/.4) = 0.1."""
+    """Of 10/3 rounds: in 4 every node leads once; in 3 all but (1 - .3)(1 - .3/.7)(1 - .3/.4) = 0.1."""
     problem = fields(nodes=200, battery={"initial_j": 1e3})
     assert (heads_over(problem, "leach", 12, p=0.3, epoch="up") == 3).all()
     shorter = heads_over(problem, "leach", 30, p=0.3, epoch="nearest").double()
@@ -164,7 +164,7 @@ def test_the_nearest_head_is_that_of_plain_loops() -> None:
     place = fields(nodes=40, drops=3).position_m
     chosen = torch.zeros((3, 40), dtype=torch.bool)
     chosen[0, [3, 17, 39]], chosen[1, 5] = True, True
-    found = nearest(place, chosen)
+    found = find_nearest_head(place, chosen)
     for drop, node in itertools.product(range(3), range(40)):
         apart = {
             h: math.dist(place[drop, node].tolist(), place[drop, h].tolist()) for h in range(40) if chosen[drop, h]
@@ -244,7 +244,9 @@ def test_moving_heads_to_medoids_never_makes_clusters_wider() -> None:
     place, alive = fields(nodes=60).position_m, torch.ones((2, 60), dtype=torch.bool)
     start = torch.zeros_like(alive)
     start[:, :6] = True
-    wide = [nearest(place, medoids(place, alive, alive, start, turns)).distance_m2.sum(1) for turns in range(6)]
+    wide = [
+        find_nearest_head(place, medoids(place, alive, alive, start, turns)).distance_m2.sum(1) for turns in range(6)
+    ]
     assert all((after <= before + 1e-9).all() for before, after in itertools.pairwise(wide))
     assert wide[-1].sum() < 0.8 * wide[0].sum()
 

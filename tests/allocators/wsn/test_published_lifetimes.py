@@ -16,7 +16,7 @@ from mac.core.loop import Span, run
 from mac.wsn.problem import WsnParts, WsnProblem
 from mac.wsn.settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
 from phy.random import Drops
-from phy.sensors.deployment import FieldSettings, place_nodes
+from phy.sensors.deployment import DeploymentSettings, place_nodes
 from phy.sensors.packet_error import SensorLinkSettings
 from phy.sensors.radio_energy import SensorRadioSettings
 
@@ -26,17 +26,21 @@ DROPS = Drops(1, tuple(range(12)))
 
 def field(sink: tuple[float, float] = (50.0, 50.0), **battery: Any) -> WsnProblem:
     """100 nodes on 100 x 100 m, two slopes, packets of 4000 bits."""
-    return _problem(FieldSettings(), sink, SensorRadioSettings(), 4000, BatterySettings(**battery))
+    return _problem(DeploymentSettings(), sink, SensorRadioSettings(), 4000, BatterySettings(**battery))
 
 
 def hicss(initial_j: float) -> WsnProblem:
     """100 nodes on 50 x 50 m, the sink 100 m below, first order, packets of 2000 bits."""
-    square = FieldSettings(width_m=50.0, height_m=50.0)
+    square = DeploymentSettings(width_m=50.0, height_m=50.0)
     return _problem(square, (25.0, -100.0), FIRST_ORDER, 2000, BatterySettings(initial_j=initial_j))
 
 
 def _problem(
-    place: FieldSettings, sink: tuple[float, float], radio: SensorRadioSettings, bits: int, battery: BatterySettings
+    place: DeploymentSettings,
+    sink: tuple[float, float],
+    radio: SensorRadioSettings,
+    bits: int,
+    battery: BatterySettings,
 ) -> WsnProblem:
     return WsnProblem(
         WsnParts(

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from mac.core import loop
-from mac.core.allocator_guard import ArmsLength
+from mac.core.allocator_guard import AllocatorGuard
 from mac.core.contracts import AllocatorError, Field, Outcome
-from mac.core.stacked_allocators import SideBySide
+from mac.core.stacked_allocators import StackedAllocators
 from phy.random import Drops
 
 
@@ -80,7 +80,7 @@ class Fine:
 
 
 def spoilt(method: str, deed: Callable[[Any], Any]) -> Fine:
-    """A fine allocator whose method does something else from its second call on, or at once in reset()."""
+    """A fine allocator with a method that does something else from its second call on, or at once in reset()."""
     allocator: Any = Fine()
     own, calls = getattr(allocator, method), []
 
@@ -145,8 +145,8 @@ class Unspeakable(Exception):
 def test_an_error_whose_text_raises_is_told_by_its_type(method: str) -> None:
     said = r"raised Unspeakable: its text cannot be shown, Unspeakable.__str__ raised SystemExit \(tests/"
     assert re.search(said, complaint(spoilt(method, raises(Unspeakable()))))
-    held = {"good": ArmsLength(Fine(), "good"), "bad": ArmsLength(spoilt(method, raises(Unspeakable())), "bad")}
-    assert complaint(SideBySide(held, lambda decision, *_: decision)).startswith("allocator bad: ")
+    held = {"good": AllocatorGuard(Fine(), "good"), "bad": AllocatorGuard(spoilt(method, raises(Unspeakable())), "bad")}
+    assert complaint(StackedAllocators(held, lambda decision, *_: decision)).startswith("allocator bad: ")
 
 
 @pytest.mark.parametrize(
@@ -209,11 +209,11 @@ def test_an_observation_that_is_a_tensor_is_watched_too() -> None:
             return observation.add_(1)
 
     with pytest.raises(ValueError, match="wrote into the observation"):
-        ArmsLength(Writes(), "x").decide(torch.zeros(3))
+        AllocatorGuard(Writes(), "x").decide(torch.zeros(3))
     with torch.inference_mode():
         frozen = torch.zeros(3)
     with pytest.raises(ValueError, match="wrote into the observation"):
-        ArmsLength(Writes()).decide(frozen)
+        AllocatorGuard(Writes()).decide(frozen)
     assert not frozen.any()
 
 
@@ -222,13 +222,13 @@ def test_side_by_side_the_culprit_is_named(deed: Callable[[Any], Any]) -> None:
     def require(decision: Said, observation: Seen, context: Any) -> Said:
         return decision
 
-    held = {"good": ArmsLength(Fine(), "good"), "bad": ArmsLength(spoilt("decide", deed), "bad")}
-    assert complaint(SideBySide(held, require)).startswith("allocator bad: ")
+    held = {"good": AllocatorGuard(Fine(), "good"), "bad": AllocatorGuard(spoilt("decide", deed), "bad")}
+    assert complaint(StackedAllocators(held, require)).startswith("allocator bad: ")
 
 
 @pytest.mark.parametrize("method", ["reset", "decide"])
 def test_an_allocator_inside_the_problem_is_named(method: str) -> None:
-    helper = ArmsLength(spoilt(method, raises(SystemExit(0))), "inner (slicing.scheduler)")
+    helper = AllocatorGuard(spoilt(method, raises(SystemExit(0))), "inner (slicing.scheduler)")
     text = complaint(Fine(), helper)
     assert text.startswith("allocator inner (slicing.scheduler): it raised SystemExit: 0 (")
     assert "(drops 4-5" in text

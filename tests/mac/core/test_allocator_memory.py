@@ -11,7 +11,7 @@ import torch
 from engine_cases import rotate
 from engine_factory import engine
 
-from mac.core.allocator_guard import ArmsLength
+from mac.core.allocator_guard import AllocatorGuard
 from mac.core.allocator_memory import StateUsedUp, recall, remember
 from mac.scheduling.observe import observe
 from mac.scheduling.types import SchedulingObservation
@@ -53,7 +53,7 @@ class Offers(Locked):
 @pytest.mark.parametrize("kind", [Counts, Offers])
 @pytest.mark.parametrize("guarded", [False, True])
 def test_what_it_remembered_comes_back_as_often_as_it_is_asked_for(kind: type[Counts], guarded: bool) -> None:
-    allocator: Any = ArmsLength(kind()) if guarded else kind()
+    allocator: Any = AllocatorGuard(kind()) if guarded else kind()
     allocator.reset(None, 0)
     allocator.decide(None)
     memory = remember(allocator)

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from allocators.registry import resolve
-from mac.core.allocator_guard import ArmsLength, copied
+from mac.core.allocator_guard import AllocatorGuard, copy_of
 from mac.core.contracts import AllocatorError
 from mac.core.loop import Span, run
 from mac.core.recorder import Windows
-from mac.core.stacked_allocators import SideBySide
+from mac.core.stacked_allocators import StackedAllocators
 from phy.random import Drops
 from scenarios import families, load
 
@@ -41,12 +41,12 @@ class Twin:
         self.inner, self.in_decide, self.in_reset = resolve(OWN[family], family), in_decide, in_reset
 
     def reset(self, context: Any, seed: int) -> None:
-        self.inner.reset(copied(context), seed)
+        self.inner.reset(copy_of(context), seed)
         if self.in_reset:
             self.in_reset(context)
 
     def decide(self, observation: Any) -> Any:
-        decision = self.inner.decide(copied(observation))
+        decision = self.inner.decide(copy_of(observation))
         if self.in_decide:
             self.in_decide(observation)
         return decision
@@ -181,30 +181,30 @@ def test_side_by_side_nobody_changes_what_others_see_or_said(family: str, deed: 
         seen.append(observation)
 
     made = [Buffered(family), Buffered(family)] if deed == "buffer" else [Twin(family), Twin(family, later)]
-    held = {str(number): ArmsLength(one, str(number)) for number, one in enumerate((*made, Twin(family)))}
+    held = {str(number): AllocatorGuard(one, str(number)) for number, one in enumerate((*made, Twin(family)))}
     require = families.find(family).require
     if require is None:
         pytest.skip(f"allocators of the family {family} run one after the other")
-    together = run(problem(family, 3), SideBySide(held, require), SPAN[family])
+    together = run(problem(family, 3), StackedAllocators(held, require), SPAN[family])
     for first in (0, 2, 4):
         assert_equal(together, innocent(family), slice(first, first + 2))
 
 
 def test_a_scheduler_inside_slices_is_held_off_too() -> None:
     tested = problem("slicing")
-    tested.scheduler = ArmsLength(Twin("scheduling", WRITES["numpy"]), "inner (slicing.scheduler)")
+    tested.scheduler = AllocatorGuard(Twin("scheduling", WRITES["numpy"]), "inner (slicing.scheduler)")
     with pytest.raises(AllocatorError, match=r"inner \(slicing.scheduler\).*decide\(\) wrote into observation\.\w+"):
         run(tested, resolve("equal", "slicing"), SPAN["slicing"])
 
 
 def test_allocators_of_fairwaves_own_see_the_tensors_themselves() -> None:
-    """They pay nothing; one whose method was replaced on the object is a plug-in."""
+    """Own allocators get no copies; one with a method replaced on the object is a plug-in."""
     tested, seen = problem("scheduling"), []
     observation = tested.observe(tested.start())
     own = resolve("round_robin", "scheduling")
-    assert ArmsLength(own)._trusted and not ArmsLength(Twin("scheduling"))._trusted
+    assert AllocatorGuard(own)._trusted and not AllocatorGuard(Twin("scheduling"))._trusted
     own.decide = seen.append
-    held = ArmsLength(own)
+    held = AllocatorGuard(own)
     held.reset(tested.context, 1)
     held.decide(observation)
     assert seen[0].rate_bits is not observation.rate_bits and torch.equal(seen[0].rate_bits, observation.rate_bits)

@@ -22,8 +22,8 @@ from mac.engine.engine import Engine
 from mac.engine.state import COUNTERS
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.tables import link_tables
+from mac.scheduling import SchedulingDecision
 from mac.scheduling.observe import observe
-from mac.scheduling.types import SchedulingDecision
 from phy.link.mcs import mcs_table
 from phy.link.tables import load_arrays
 

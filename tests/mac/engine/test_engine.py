@@ -12,8 +12,8 @@ from mac.carrier import CarrierSettings
 from mac.engine.state import COUNTERS, CellState
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
+from mac.scheduling import SchedulingDecision
 from mac.scheduling.observe import observe
-from mac.scheduling.types import SchedulingDecision
 from phy.link.sinr import sinr
 from phy.random import Drops, uniform
 

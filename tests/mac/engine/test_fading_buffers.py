@@ -13,10 +13,10 @@ from mac.engine.state import CellState
 from mac.scheduling.observe import observe
 from phy.random import Drops
 from scenarios import families
-from scenarios.bench.bench import Case, Options, as_scenario
-from scenarios.bench.workloads import WORKLOADS
+from scenarios.bench.case import Case, Options, as_scenario
 from scenarios.config.loading import load
-from scenarios.config.schema import ScenarioBase
+from scenarios.families.scheduling.workloads import WORKLOADS
+from scenarios.families.schema import ScenarioBase
 from scenarios.running import memory
 
 PEAKS = {

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from mac.handover.a3 import UNSERVED
 from mac.link_adaptation import harq
+from mac.scheduling import SchedulingDecision
 from mac.scheduling.observe import observe
-from mac.scheduling.types import SchedulingDecision
 from phy.random import Drops
 from scenarios import load, run
 from scenarios.errors import ScenarioError
@@ -48,7 +48,7 @@ def test_who_is_away_gets_nothing_and_comes_back_with_reports_of_the_new_cell() 
         observation = observe(tested, state)
         number = slot // PERIOD
         assert torch.equal(observation.serving, plan.serving[:, number])
-        away = plan.back[:, number] > slot
+        away = plan.served_from_slot[:, number] > slot
         assert torch.equal(observation.need_prbs[away], torch.zeros_like(observation.need_prbs[away]))
         assert not observation.rate_bits[away].any() and not observation.retransmits[away].any()
         if slot % PERIOD == 0 and slot:
@@ -61,7 +61,7 @@ def test_who_is_away_gets_nothing_and_comes_back_with_reports_of_the_new_cell() 
         state, outcome = tested.step(state, everybody(observation.roster, tested), observation.need_prbs)
         assert not outcome.counters[NAMES["served_bits"]][away].any()
         if (slot + 1) % PERIOD == AWAY + 5:
-            again = plan.back[:, number] == number * PERIOD + AWAY
+            again = plan.served_from_slot[:, number] == number * PERIOD + AWAY
             assert not again.any() or (observe(tested, state).need_prbs[again] > 0).any()
 
 
@@ -73,7 +73,7 @@ def test_what_is_granted_to_who_is_away_is_told_apart_and_costs_no_power() -> No
     row, away_seen = tested.counters.index(UNSERVED), 0
     for slot in range(150):
         observation = observe(tested, state)
-        away = plan.back[:, slot // PERIOD] > slot
+        away = plan.served_from_slot[:, slot // PERIOD] > slot
         first = observation.roster.gather(2, _first_of(observation.roster, away, tested.shape[1]))
         user = torch.where(first < tested.shape[1], first, -1).expand(-1, -1, tested.prbs).contiguous()
         state, outcome = tested.step(state, SchedulingDecision(user), observation.need_prbs)

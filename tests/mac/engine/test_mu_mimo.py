@@ -21,7 +21,7 @@ from mac.link_adaptation.harq import MCS, HarqSettings
 from mac.scheduling.feasible import require_scheduling
 from mac.scheduling.observe import context_of, observe
 from phy.antenna.panel import PanelSettings
-from phy.link.mimo_settings import AntennaSettings
+from phy.link.mimo_settings import MimoSettings
 from phy.random import Drops
 
 RZF = replace(SHARED, precoding="rzf", receiver="mrc")
@@ -47,7 +47,7 @@ def directed(state: CellState) -> DirectionReport:
 
 
 @pytest.mark.parametrize("antennas", [SHARED, RZF], ids=["zf lmmse", "rzf mrc"])
-def test_a_slot_equals_plain_loops(antennas: AntennaSettings) -> None:
+def test_a_slot_equals_plain_loops(antennas: MimoSettings) -> None:
     """Seven cells with one, two, three users or nobody on a PRB; three cells heard one by one, four as mean powers."""
     tested = shared(Drops(5, (2,)), antennas, dtype=torch.float64)
     state = tested.start()
@@ -139,7 +139,7 @@ def test_four_users_carry_more_than_two_layers_of_one() -> None:
     base = PanelSettings(rows=2, columns=8, polarizations=2, ports=32)
     rate, users = {}, {}
     for name, more in (("svd", {}), ("zf", {"users_per_prb": 4}), ("rzf", {"users_per_prb": 4}), ("one", {})):
-        antennas = AntennaSettings(
+        antennas = MimoSettings(
             base=base, ue=CROSSED, refresh_slots=1, precoding="zf" if name == "one" else name, **more
         )  # type: ignore[arg-type]
         tested = engine(Drops(4, (0,)), antennas=antennas, sites=1, per_cell=10, link=FRESH)
@@ -158,7 +158,7 @@ def test_four_users_carry_more_than_two_layers_of_one() -> None:
 
 @pytest.mark.parametrize("antennas", [SHARED, RZF], ids=["zf", "rzf"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_drop_alone_is_the_drop_in_a_batch_bit_for_bit(antennas: AntennaSettings, dtype: torch.dtype) -> None:
+def test_a_drop_alone_is_the_drop_in_a_batch_bit_for_bit(antennas: MimoSettings, dtype: torch.dtype) -> None:
     ends = [drive(shared(drops, antennas, dtype=dtype), 20) for drops in (Drops(1, (3,)), Drops(1, (0, 1, 3)))]
     (one, one_sum), (many, many_sum) = ends
     assert torch.equal(one_sum[:, 0], many_sum[:, 2])

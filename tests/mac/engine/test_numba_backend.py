@@ -21,8 +21,8 @@ from mac.engine.backends.numba_slot import CompiledSlot
 from mac.engine.engine import Engine
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
+from mac.scheduling import SchedulingDecision, SchedulingObservation
 from mac.scheduling.observe import observe
-from mac.scheduling.types import SchedulingDecision, SchedulingObservation
 from phy.numerics import threads
 from phy.random import Drops
 
@@ -58,9 +58,9 @@ CASES: dict[str, Scenario] = {
     "EESM": city(link={"effective_sinr": "eesm"}),
     "users out of range": city(topology={"isd_m": 20000, "wrap_around": False}),
     "empty cells": city(placement="uniform", users=[{"name": "few", "count": 1, "traffic": {"model": "full_buffer"}}]),
-    "two interferers fade": city(fading={"faded_interferers": 2}),
-    "no interferer fades": city(fading={"faded_interferers": 0}),
-    "nineteen interferers fade": city(topology={"sectors": 3}, fading={"faded_interferers": 19}),
+    "two interferers fade": city(fading={"dominant_interferers": 2}),
+    "no interferer fades": city(fading={"dominant_interferers": 0}),
+    "nineteen interferers fade": city(topology={"sectors": 3}, fading={"dominant_interferers": 19}),
     "moving users": moving(),
     "handovers": moving(
         handover={"time_to_trigger_ms": 40, "hysteresis_db": 0.5, "offset_db": 0.5},

@@ -16,9 +16,9 @@ from mac.carrier import CarrierSettings
 from mac.engine.outcome import Books
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
+from mac.scheduling import SchedulingDecision
 from mac.scheduling.observe import context_of, observe
-from mac.scheduling.types import SchedulingDecision
-from mac.traffic.packets import Arrivals, ordered
+from mac.traffic.packets import Arrivals, sort_packets
 from phy.link.bler import load_bler
 from phy.power_consumption import PowerSettings
 from phy.random import Drops
@@ -74,7 +74,7 @@ def test_one_user_near_the_site_reaches_the_peak_rate_and_not_shannons() -> None
 @pytest.mark.parametrize("luck", [True, False])
 def test_a_lone_packet_takes_a_slot_or_a_round_trip_more(numerology: int, luck: bool) -> None:
     """It arrives in slot 3 and is sent in it. An outer loop far too high makes the first attempt fail."""
-    packet = ordered(np.array([3], dtype=np.int64), np.array([0], dtype=np.int64), 300)
+    packet = sort_packets(np.array([3], dtype=np.int64), np.array([0], dtype=np.int64), 300)
     tested = engine(
         Drops(1, (0,)), Arrivals((packet,)), CarrierSettings(prbs=50, numerology=numerology),
         LinkSettings(outer_loop_limit_db=40.0), HarqSettings(round_trip_slots=6), per_cell=1, sites=1, fading="none",
@@ -99,7 +99,9 @@ def test_packets_of_one_block_each_wait_as_in_a_slotted_queue(load: float) -> No
     luck, parts, delays = np.random.default_rng(1), [], 0
     for _ in drops.ids:
         number = luck.poisson(load, slots)
-        parts.append(ordered(np.repeat(np.arange(slots), number), np.zeros(number.sum(), dtype=np.int64), 36_896 // 8))
+        parts.append(
+            sort_packets(np.repeat(np.arange(slots), number), np.zeros(number.sum(), dtype=np.int64), 36_896 // 8)
+        )
         ahead = 0
         for come in number.tolist():
             delays += sum(range(ahead + 1, ahead + come + 1))

@@ -13,8 +13,8 @@ from mac.engine.engine import Engine
 from mac.engine.state import CellState
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import in_flight_bytes
+from mac.scheduling import SchedulingDecision, SchedulingObservation
 from mac.scheduling.observe import observe
-from mac.scheduling.types import SchedulingDecision, SchedulingObservation
 
 CASES = {
     "one user": Case(users=1),

@@ -21,18 +21,16 @@ from mac.link_adaptation.harq import MCS, HarqSettings
 from mac.scheduling.observe import observe
 from phy.antenna.panel import PanelSettings
 from phy.link.mcs import mcs_table
-from phy.link.mimo_settings import AntennaSettings
+from phy.link.mimo_settings import MimoSettings
 from phy.link.sinr import received_power
 from phy.link.tables import load_arrays
 from phy.random import Drops
 
-SINGLE = AntennaSettings(base=PanelSettings(), ue=PanelSettings(), heard_cells=7, refresh_slots=1)
+SINGLE = MimoSettings(base=PanelSettings(), ue=PanelSettings(), heard_cells=7, refresh_slots=1)
 CROSSED = PanelSettings(polarizations=2, ports=2, polarization_slant_deg=0.0)
-FOUR = AntennaSettings(
-    base=PanelSettings(columns=2, polarizations=2, ports=4), ue=CROSSED, heard_cells=3, refresh_slots=4
-)
-SVD = AntennaSettings(base=FOUR.base, ue=CROSSED, heard_cells=3, refresh_slots=4, precoding="svd", receiver="mrc")
-FULL = AntennaSettings(
+FOUR = MimoSettings(base=PanelSettings(columns=2, polarizations=2, ports=4), ue=CROSSED, heard_cells=3, refresh_slots=4)
+SVD = MimoSettings(base=FOUR.base, ue=CROSSED, heard_cells=3, refresh_slots=4, precoding="svd", receiver="mrc")
+FULL = MimoSettings(
     base=PanelSettings(columns=2, polarizations=2, ports=4),
     ue=PanelSettings(columns=2, polarizations=2, ports=4),
     heard_cells=2,
@@ -44,7 +42,7 @@ def levels_db(power: torch.Tensor) -> torch.Tensor:
     return (10 * power.flatten().double().log10()).quantile(LEVELS)
 
 
-def mimo(drops: Drops, antennas: AntennaSettings, **more: object) -> MimoEngine:
+def mimo(drops: Drops, antennas: MimoSettings, **more: object) -> MimoEngine:
     made = engine(drops, antennas=antennas, **more)  # type: ignore[arg-type]
     assert isinstance(made, MimoEngine)
     return made
@@ -93,7 +91,7 @@ def test_matrices_have_the_mean_power_of_the_large_scale_gain(model: str) -> Non
 
     change = {"topology.sites": 7, "users.ftp.count": 5, "carrier.prbs": 6, "propagation.model": model}
     heights = {"topology.bs_height_m": {"uma": 25.0, "umi": 10.0, "rma": 35.0}[model]}
-    scenario = load("scheduling-macro", **change, **heights, antennas={"heard_cells": 21})
+    scenario = load("scheduling-macro", **change, **heights, mimo={"heard_cells": 21})
     made = build_channel(Drops(1, (0,)), channel_plan(scenario), torch.device("cpu"), torch.float32)
     assert made.mimo is not None
     power = torch.stack([made.mimo.matrices(b, 0.0) for b in range(1)]).abs().square().mean((2, 4, 5))
@@ -105,8 +103,8 @@ def test_matrices_have_the_mean_power_of_the_large_scale_gain(model: str) -> Non
 def test_more_antennas_carry_more() -> None:
     """Outdoors, seven cells: 2 x 4 carries more than 1 x 1, less than four times as much; MRC less than LMMSE."""
     rate = {}
-    svd = AntennaSettings(base=FOUR.base, ue=CROSSED, precoding="svd", refresh_slots=1)
-    mrc = AntennaSettings(base=FOUR.base, ue=CROSSED, receiver="mrc")
+    svd = MimoSettings(base=FOUR.base, ue=CROSSED, precoding="svd", refresh_slots=1)
+    mrc = MimoSettings(base=FOUR.base, ue=CROSSED, receiver="mrc")
     for name, antennas in (("1x1", SINGLE), ("2x4", FOUR), ("svd", svd), ("mrc", mrc)):
         tested = engine(Drops(4, (0, 1)), antennas=antennas, link=LinkSettings(report_delay_slots=1))
         rate[name] = float(drive(tested, 40)[1][NAMES["served_bits"]].sum())
@@ -117,7 +115,7 @@ def test_more_antennas_carry_more() -> None:
 
 @pytest.mark.parametrize("antennas", [FOUR, SVD], ids=["codebook", "svd"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_drop_alone_is_the_drop_in_a_batch_bit_for_bit(antennas: AntennaSettings, dtype: torch.dtype) -> None:
+def test_a_drop_alone_is_the_drop_in_a_batch_bit_for_bit(antennas: MimoSettings, dtype: torch.dtype) -> None:
     ends = [drive(mimo(drops, antennas, dtype=dtype), 25) for drops in (Drops(1, (3,)), Drops(1, (0, 1, 2, 3)))]
     (one, one_sum), (many, many_sum) = ends
     assert torch.equal(one_sum[:, 0], many_sum[:, 3])
@@ -130,7 +128,7 @@ def test_a_drop_alone_is_the_drop_in_a_batch_bit_for_bit(antennas: AntennaSettin
 
 
 @pytest.mark.parametrize("antennas", [FOUR, SVD, FULL], ids=["codebook", "svd", "4x4"])
-def test_precoders_spend_the_cells_power_whatever_the_rank(antennas: AntennaSettings) -> None:
+def test_precoders_spend_the_cells_power_whatever_the_rank(antennas: MimoSettings) -> None:
     tested = mimo(Drops(2, (0,)), antennas)
     report = ranked(tested.start())
     assert int(report.rank.min()) >= 1 and 1 < int(report.rank.max()) <= antennas.layers

@@ -15,8 +15,8 @@ from torch import Tensor
 from mac.engine.radio.su_mimo import RankReport, around_of
 from mac.engine.state import CellState
 from mac.link_adaptation import harq
+from mac.scheduling import SchedulingDecision
 from mac.scheduling.observe import observe
-from mac.scheduling.types import SchedulingDecision
 from scenarios import run
 
 
@@ -78,7 +78,7 @@ def test_a_drop_alone_is_the_drop_in_a_batch() -> None:
 
 
 def test_every_allocator_sees_the_same_handovers(tmp_path: Path) -> None:
-    case = {**SCENARIO, "antennas": {**PANELS, "refresh_slots": 10}, "duration_s": 0.3, "drops": 1}
+    case = {**SCENARIO, "mimo": {**PANELS, "refresh_slots": 10}, "duration_s": 0.3, "drops": 1}
     case["link"] = {"report_period_slots": 10}
     result = run(case, out=tmp_path / "run", progress=False, plots=False)
     one, other = (result.to_xarray(name) for name in ("round_robin", "max_rate"))

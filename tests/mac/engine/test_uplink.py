@@ -18,12 +18,12 @@ from mac.engine.radio.uplink import UplinkEngine
 from mac.engine.state import COUNTERS, CellState, Parts
 from mac.engine.uplink_power import UplinkPlan, UplinkSettings, path_loss_db
 from mac.link_adaptation.adaptation import LinkSettings
+from mac.scheduling import SchedulingDecision
 from mac.scheduling.observe import context_of, observe
-from mac.scheduling.types import SchedulingDecision
 from phy.channel.fading import Fading
 from phy.link.folded_response import unfold
 from phy.link.power_control import prb_power, transmit_power_dbm, uplink_sinr
-from phy.link.uplink_sinr import heard, holder_links, steering_of_prbs
+from phy.link.uplink_sinr import scheduled_links, signal_and_interference, steering_of_prbs
 from phy.random import Drops, uniform
 
 LIMITED = UplinkSettings(p0_dbm=-60.0, alpha=0.8, max_power_dbm=10.0, spread_db=6.0)
@@ -106,20 +106,20 @@ def test_what_cells_hear_is_the_sinr_of_power_control() -> None:
     coordinates = state.block.coordinates[:, :, 0]
     response = coordinates.unflatten(-1, (7, -1)) @ to_prbs
     gain = response[..., :12].square() + response[..., 12:].square()
-    holder = (uniform(torch.tensor([1, 2]), (7, 12)) * 5).long() - 1  # nobody, or one of the four of the cell
-    holder = torch.where(holder < 0, holder, holder + 4 * torch.arange(7)[:, None])
-    prbs = torch.nn.functional.one_hot(holder.flatten(1) + 1, 29).sum(1)[:, 1:].double()
+    scheduled = (uniform(torch.tensor([1, 2]), (7, 12)) * 5).long() - 1  # nobody, or one of the four of the cell
+    scheduled = torch.where(scheduled < 0, scheduled, scheduled + 4 * torch.arange(7)[:, None])
+    prbs = torch.nn.functional.one_hot(scheduled.flatten(1) + 1, 29).sum(1)[:, 1:].double()
     power = tested.powers.on(prbs, 0)
     dbm = transmit_power_dbm(MILD, tested.parts.uplink.path_loss_db[0], prbs)  # type: ignore[union-attr]
     reference_dbm = 30.0 + 10.0 * np.log10(tested.powers.reference_w)
     used = prbs > 0
     torch.testing.assert_close(power[used], prb_power(dbm, prbs, reference_dbm)[used])
-    by_prb = holder.clamp(min=0).transpose(1, 2).contiguous()
-    sent = power.gather(1, holder.clamp(min=0).flatten(1)).view(holder.shape) * (holder >= 0)
-    signal, disturbed = heard(
-        holder_links(coordinates, steering_of_prbs(to_prbs), by_prb), sent.transpose(1, 2).contiguous()
+    by_prb = scheduled.clamp(min=0).transpose(1, 2).contiguous()
+    sent = power.gather(1, scheduled.clamp(min=0).flatten(1)).view(scheduled.shape) * (scheduled >= 0)
+    signal, disturbed = signal_and_interference(
+        scheduled_links(coordinates, steering_of_prbs(to_prbs), by_prb), sent.transpose(1, 2).contiguous()
     )
-    torch.testing.assert_close(signal / disturbed, uplink_sinr(gain, holder, power))
+    torch.testing.assert_close(signal / disturbed, uplink_sinr(gain, scheduled, power))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -12,25 +12,26 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from mac.handover import a3
-from mac.handover.a3 import COUNTERS, HandoverSettings, HandoverState, Rules, attached, rules, start, update
+from mac.handover.a3 import COUNTERS, HandoverRules, HandoverState, LinkSinr, attached, rules, start, update
+from mac.handover.settings import HandoverSettings
 from phy.random import Drops, normal
 
 CPU = torch.device("cpu")
 SLOT_S = 1e-3
 
 
-def make(cells: int = 2, **settings: Any) -> Rules:
+def make(cells: int = 2, **settings: Any) -> HandoverRules:
     return rules(HandoverSettings(**settings), cells, SLOT_S, CPU)
 
 
 def run(
-    levels: list[list[float]], rule: Rules, period: int = 40, sinr_db: float = 10.0
+    levels: list[list[float]], rule: HandoverRules, period: int = 40, sinr_db: float = 10.0
 ) -> tuple[HandoverState, Tensor]:
     """One user, who begins in cell 0, through a list of measurements; every state's counts, ``[T, 6]``."""
     state, counts = attached(torch.zeros((1, 1), dtype=torch.int64), len(levels[0])), []
     for number, level in enumerate(levels):
         filtered = torch.tensor([[level]], dtype=torch.float64)
-        state, events = update(state, filtered, torch.tensor([[sinr_db]]), number * period, rule)
+        state, events = update(state, filtered, LinkSinr.same(torch.tensor([[sinr_db]])), number * period, rule)
         counts.append(events[:, 0, 0])
     return state, torch.stack(counts)
 
@@ -68,7 +69,7 @@ def test_the_same_as_a_loop(name: str, memory: float) -> None:
     total = torch.zeros((len(COUNTERS), 2, users), dtype=torch.float64)
     for sample in range(samples):
         slot = sample * period
-        state, counts = update(state, level[sample], sinr[sample], slot, rule)
+        state, counts = update(state, level[sample], LinkSinr.same(sinr[sample]), slot, rule)
         total += counts
         for b, row in enumerate(loop):
             for u, user in enumerate(row):
@@ -83,7 +84,7 @@ def test_the_same_as_a_loop(name: str, memory: float) -> None:
         assert total[2:4].sum() > 20
 
 
-def _clock(rule: Rules) -> Clock:
+def _clock(rule: HandoverRules) -> Clock:
     own = rule.settings
     return Clock(
         own.offset_db, own.hysteresis_db, rule.cell_offset_db.tolist(), rule.time_to_trigger, rule.preparation,
@@ -99,10 +100,10 @@ def _same(state: HandoverState, loop: list[list[User]], slot: int) -> None:
         return otherwise if value is None else value
 
     assert torch.equal(state.serving, grid(lambda user: user.serving))
-    assert torch.equal(state.back, grid(lambda user: user.back))
-    assert torch.equal(state.target, grid(lambda user: known(user.target, a3.NOBODY)))
+    assert torch.equal(state.served_from_slot, grid(lambda user: user.back))
+    assert torch.equal(state.target, grid(lambda user: known(user.target, a3.NO_CELL)))
     assert torch.equal(state.command, grid(lambda user: known(user.command, a3.FAR)))
-    assert torch.equal(state.previous, grid(lambda user: known(user.previous, a3.NOBODY)))
+    assert torch.equal(state.previous, grid(lambda user: known(user.previous, a3.NO_CELL)))
     present = state.served(slot)
     bad = grid(lambda user: known(user.bad_since, a3.FAR))
     assert torch.equal(state.out_of_sync[present], bad[present])
@@ -113,8 +114,8 @@ def test_a_drop_is_the_same_alone_and_in_a_batch() -> None:
     rule = make(4)
     batch, alone = start(level[0]), start(level[0, 1:2])
     for sample in range(80):
-        batch, counts = update(batch, level[sample], sinr[sample], sample * 40, rule)
-        alone, own = update(alone, level[sample, 1:2], sinr[sample, 1:2], sample * 40, rule)
+        batch, counts = update(batch, level[sample], LinkSinr.same(sinr[sample]), sample * 40, rule)
+        alone, own = update(alone, level[sample, 1:2], LinkSinr.same(sinr[sample, 1:2]), sample * 40, rule)
         assert torch.equal(counts[:, 1:2], own)
     assert torch.equal(batch.serving[1:2], alone.serving)
 
@@ -134,7 +135,7 @@ def test_timing_of_a_handover() -> None:
     assert happened == [2 + 16 + 5]
     state, counts = run(levels[: happened[0] + 1], rule, period=10)
     assert state.serving.item() == 1
-    assert state.back.item() == 230 + 40
+    assert state.served_from_slot.item() == 230 + 40
     assert not state.served(269).any() and state.served(270).all()
     assert counts.sum(0).tolist() == pytest.approx([1, 0, 0, 0, 0.04, 0.27])
 
@@ -164,7 +165,7 @@ def test_leaving_withdraws_the_preparation(level: float, withdrawn: bool) -> Non
     """Prepared at -70 over -80; leaving needs Mn + Hys < Mp + Off, that is Mn < -79."""
     rule = make(time_to_trigger_ms=0, preparation_ms=200.0, offset_db=2.0, hysteresis_db=1.0)
     state, _ = run([[-80.0, -70.0], [-80.0, level]], rule)
-    assert bool(state.target.item() == a3.NOBODY) is withdrawn
+    assert bool(state.target.item() == a3.NO_CELL) is withdrawn
 
 
 def test_ping_pong_is_a_quick_return() -> None:
@@ -183,7 +184,7 @@ def test_radio_link_failure_after_t310() -> None:
     state, counts = run([[-80.0, -79.0]] * 6, rule, sinr_db=-9.0)
     assert counts[:, 3].tolist() == [0, 0, 0, 0, 0, 1]
     assert state.serving.item() == 1  # heard best, though A3 never entered
-    assert state.back.item() == 400
+    assert state.served_from_slot.item() == 400
     assert counts.sum(0).tolist() == pytest.approx([0, 0, 0, 1, 0.2, 0.2])
 
 
@@ -194,7 +195,7 @@ def test_between_qout_and_qin_the_timer_keeps_its_state() -> None:
         state = attached(torch.zeros((1, 1), dtype=torch.int64), 2)
         for number, value in enumerate([first, *sinr[1:]]):
             level = torch.tensor([[[-70.0, -90.0]]])
-            state, counts = update(state, level, torch.tensor([[value]]), 40 * number, rule)
+            state, counts = update(state, level, LinkSinr.same(torch.tensor([[value]])), 40 * number, rule)
         assert bool(counts[3].item()) is failed
 
 
@@ -202,7 +203,7 @@ def test_a_command_over_a_broken_link_is_lost() -> None:
     rule = make(time_to_trigger_ms=0, preparation_ms=80.0, t310_ms=1000, qout_db=-8.0)
     state, counts = run([[-80.0, -70.0]] * 3, rule, sinr_db=-9.0)
     assert counts.sum(0)[:4].tolist() == [0, 0, 1, 0]
-    assert state.serving.item() == 1 and state.previous.item() == a3.NOBODY
+    assert state.serving.item() == 1 and state.previous.item() == a3.NO_CELL
 
 
 def test_nothing_happens_while_nobody_serves() -> None:

@@ -10,7 +10,8 @@ import torch
 from pydantic import ValidationError
 from scipy import stats
 
-from mac.handover.measurements import Measurements, MeasurementSettings, error_table, first, sample_db, update
+from mac.handover.measurements import Measurements, error_table, first, sample_db, update
+from mac.handover.settings import MeasurementSettings
 from phy.random import Drops
 
 CPU = torch.device("cpu")

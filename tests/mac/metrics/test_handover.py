@@ -37,7 +37,7 @@ def test_every_counter_is_described() -> None:
 
 
 @pytest.mark.parametrize(
-    ("metric", "everybody", "car", "foot"),
+    ("metric", "every_user", "car", "foot"),
     [
         (handover.handover_rate, 2.0, 5.0, 0.5),
         (handover.ping_pong_share, 2 / 6, 2 / 5, 0.0),
@@ -48,9 +48,9 @@ def test_every_counter_is_described() -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_values(metric: Any, everybody: float, car: float, foot: float) -> None:
+def test_values(metric: Any, every_user: float, car: float, foot: float) -> None:
     values = metric(dataset())
-    assert [values[name][0] for name in ("", "car", "foot")] == pytest.approx([everybody, car, foot])
+    assert [values[name][0] for name in ("", "car", "foot")] == pytest.approx([every_user, car, foot])
     quiet = values[""][1]
     rates = (handover.handover_rate, handover.link_failure_rate, handover.interruption_share)
     assert quiet == 0.0 if metric in rates else math.isnan(quiet)

@@ -92,7 +92,7 @@ def test_undefined_shares_poison_no_mean_and_no_interval() -> None:
 
 @cache
 def played(traffic: str, folder: Path) -> Result:
-    """One cell with four users of the same traffic, to whom 1 Mbit/s is promised."""
+    """One cell with four users of the same traffic, with an agreed rate of 1 Mbit/s."""
     return run(
         "scheduling-macro",
         ["max_rate", "round_robin"],

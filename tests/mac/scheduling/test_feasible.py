@@ -10,11 +10,12 @@ from engine_cases import rotate
 from engine_factory import engine
 
 from mac.core.contracts import InfeasibleDecision
+from mac.scheduling import SchedulingDecision
 from mac.scheduling.decision_check import DecisionCheck
-from mac.scheduling.feasible import repair_scheduling, require_scheduling, require_slicing
+from mac.scheduling.feasible import repair_scheduling, require_scheduling
 from mac.scheduling.observe import context_of, observe
-from mac.scheduling.types import SchedulingDecision
-from mac.slicing.types import SlicingContext, SlicingDecision
+from mac.slicing import SlicingContext, SlicingDecision
+from mac.slicing.feasible import require_slicing
 from phy.random import Drops
 
 

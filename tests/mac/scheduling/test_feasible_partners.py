@@ -11,10 +11,10 @@ from mu_mimo_cases import SHARED, all_share, shared
 from mac.core.contracts import InfeasibleDecision
 from mac.core.stacked_allocators import concatenate
 from mac.engine.radio.mu_mimo import SharedEngine
+from mac.scheduling import SchedulingDecision
 from mac.scheduling.feasible import repair_partners, repair_scheduling, require_scheduling
 from mac.scheduling.observe import context_of, observe
 from mac.scheduling.problem import SchedulingProblem
-from mac.scheduling.types import SchedulingDecision
 from phy.power_consumption import PowerSettings
 from phy.random import Drops
 

@@ -14,17 +14,19 @@ from torch import Tensor
 
 from allocators import registry
 from allocators.slicing.equal import Equal
-from allocators.slicing.rrm_policy import Ratios, RrmPolicy
+from allocators.slicing.rrm_policy import PolicyRatios, RrmPolicy
 from mac.carrier import CarrierSettings
 from mac.core.contracts import AllocatorError
 from mac.core.loop import Span, run
 from mac.core.recorder import Windows
-from mac.core.stacked_allocators import SideBySide
-from mac.scheduling.feasible import repair_scheduling, repair_slicing, require_slicing
+from mac.core.stacked_allocators import StackedAllocators
+from mac.scheduling import SchedulingContext, SchedulingDecision, SchedulingObservation
+from mac.scheduling.feasible import repair_scheduling
 from mac.scheduling.observe import Quotas, observe
-from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
-from mac.slicing.problem import SlicingProblem, SlicingSettings
-from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing.feasible import repair_slicing, require_slicing
+from mac.slicing.problem import SlicingProblem
+from mac.slicing.settings import SlicingSettings
 from phy.power_consumption import PowerSettings
 from phy.random import Drops
 from scenarios import families
@@ -53,7 +55,7 @@ class Constant:
 
 
 class Watched:
-    """A scheduler whose decisions are kept with what was observed."""
+    """Keeps the decisions of a scheduler with what it observed."""
 
     def __init__(self, scheduler: Any) -> None:
         self.scheduler = scheduler
@@ -69,7 +71,7 @@ class Watched:
         return decision
 
     def held(self) -> Tensor:
-        """Slice of the holder of each PRB in each slot, S where nobody, ``[slots, B, C, K]``."""
+        """Slice of the holder of each PRB in each slot, S without one, ``[T, B, C, K]``."""
         return torch.stack([self._slices(slice_id, user) for slice_id, _, user in self.seen])
 
     def _slices(self, slice_id: Tensor, user: Tensor) -> Tensor:
@@ -118,7 +120,7 @@ def test_kept_rbgs_of_an_idle_slice_stay_idle(scheduler: str) -> None:
     lent = torch.cat((held[..., :3], held[..., 18:]), -1)
     assert (lent == 0).all()
     assert (held[..., 9:12] == 0).double().mean() > 0.8
-    assert (held[..., 3:9] == 1).any()  # whose they are may use them
+    assert (held[..., 3:9] == 1).any()  # their own slice may use them
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
@@ -157,7 +159,7 @@ def test_a_limit_of_each_cell_is_its_own() -> None:
 
 
 def rrm(**ratios: tuple[float, float, float]) -> RrmPolicy:
-    return RrmPolicy(policies={name: Ratios(*values) for name, values in ratios.items()})
+    return RrmPolicy(policies={name: PolicyRatios(*values) for name, values in ratios.items()})
 
 
 SCENARIO: dict[str, Any] = {
@@ -242,7 +244,7 @@ def test_side_by_side_with_an_allocator_without_limits_is_one_after_the_other() 
         scenario = load(SCENARIO)
         family, cpu = families.find("slicing"), torch.device("cpu")
         both = family.build(scenario, Drops(1, (4, 5, 4, 5)), cpu, torch.float32)
-        together = run(both, SideBySide(entrants, require_slicing), Span(intervals=4))
+        together = run(both, StackedAllocators(entrants, require_slicing), Span(intervals=4))
         for number, allocator in enumerate(entrants.values()):
             one = family.build(scenario, Drops(1, (4, 5)), cpu, torch.float32)
             alone = run(one, allocator, Span(intervals=4))

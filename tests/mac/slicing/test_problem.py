@@ -13,11 +13,12 @@ from mac.carrier import CarrierSettings
 from mac.core.contracts import AllocatorError, InfeasibleDecision
 from mac.core.loop import Span, run
 from mac.core.recorder import Windows
-from mac.core.stacked_allocators import SideBySide
-from mac.scheduling.feasible import require_slicing
-from mac.scheduling.types import SchedulingContext, SchedulingDecision, SchedulingObservation
-from mac.slicing.problem import SlicingProblem, SlicingSettings
-from mac.slicing.types import SlicingContext, SlicingDecision, SlicingObservation
+from mac.core.stacked_allocators import StackedAllocators
+from mac.scheduling import SchedulingContext, SchedulingDecision, SchedulingObservation
+from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
+from mac.slicing.feasible import require_slicing
+from mac.slicing.problem import SlicingProblem
+from mac.slicing.settings import SlicingSettings
 from phy.power_consumption import PowerSettings
 from phy.random import Drops
 
@@ -25,7 +26,7 @@ SLICES = [0, 1, 2, 2]
 
 
 class FirstInNeed:
-    """Each PRB to the first user of the cell who may hold it and has data; what is left, to whom it may be lent."""
+    """Gives each PRB to the first UE of the cell that may hold it and has data; others to UEs that may borrow them."""
 
     def reset(self, context: SchedulingContext, seed: int) -> None:
         self.prbs = context.prbs
@@ -154,7 +155,7 @@ def rows(windows: Windows, name: str, first: int, last: int) -> torch.Tensor:
 def test_side_by_side_is_one_after_the_other() -> None:
     plan, one, two = Span(intervals=8), Constant([1, 1, 2]), Constant([2, 1, 1])
     alone = [run(problem(Drops(1, (4, 5))), each, plan) for each in (one, two)]
-    together = run(problem(Drops(1, (4, 5, 4, 5))), SideBySide({"one": one, "two": two}, require_slicing), plan)
+    together = run(problem(Drops(1, (4, 5, 4, 5))), StackedAllocators({"one": one, "two": two}, require_slicing), plan)
     for number, windows in enumerate(alone):
         for name in windows.arrays:
             both = rows(together, name, 2 * number, 2 * number + 2)
@@ -162,7 +163,7 @@ def test_side_by_side_is_one_after_the_other() -> None:
 
 
 def test_side_by_side_blames_the_right_one() -> None:
-    pair = SideBySide({"good": Constant(), "bad": Constant([5, 5, 5])}, require_slicing)
+    pair = StackedAllocators({"good": Constant(), "bad": Constant([5, 5, 5])}, require_slicing)
     with pytest.raises(AllocatorError, match=r"allocator bad: decision not allowed: .*\(drop 4, interval 0"):
         run(problem(Drops(1, (4, 4))), pair, Span(intervals=1), "good|bad")
 
@@ -171,7 +172,7 @@ def test_settings_that_do_not_fit_are_named() -> None:
     tested = engine(Drops(1, (0,)), None, CarrierSettings(prbs=6), sites=1, per_cell=3)
     with pytest.raises(ValueError, match=r"slicing.interval_s: 0.0105 s is no whole number of slots"):
         SlicingProblem(tested, SlicingSettings(interval_s=0.0105), FirstInNeed(), PowerSettings())
-    with pytest.raises(ValueError, match=r"slicing.min_rbg: 3 slices of at least 1 RBGs do not fit 1 RBGs"):
+    with pytest.raises(ValueError, match=r"slicing.min_rbg is 1: 3 slices that keep at least 1 RBGs each do not fit"):
         SlicingProblem(tested, SlicingSettings(rbg_prbs=6), FirstInNeed(), PowerSettings())
 
 

@@ -23,7 +23,7 @@ from mac.traffic import (
     merge,
     on_off,
 )
-from mac.traffic.packets import none, ordered, slot_of
+from mac.traffic.packets import no_packets, slot_of, sort_packets
 from phy.random import stream_key
 
 KEY = stream_key(7, 3, "traffic")
@@ -206,11 +206,11 @@ def test_block_refuses_users_that_do_not_exist():
 
 
 def test_merge_orders_by_slot_and_shifts_users():
-    first = ordered(np.array([5, 0, 5]), np.array([1, 0, 0]), np.array([10, 20, 30]))
-    second = ordered(np.array([5, 1]), np.array([0, 0]), 7)
+    first = sort_packets(np.array([5, 0, 5]), np.array([1, 0, 0]), np.array([10, 20, 30]))
+    second = sort_packets(np.array([5, 1]), np.array([0, 0]), 7)
     both = merge([first, second], [2, 0])
     np.testing.assert_array_equal(triples(both), [[0, 1, 5, 5, 5], [2, 0, 0, 2, 3], [20, 7, 7, 30, 10]])
-    assert len(merge([], [])) == 0 == len(merge([none()], [4]))
+    assert len(merge([], [])) == 0 == len(merge([no_packets()], [4]))
     with pytest.raises(ValueError, match="one first_user for each part"):
         merge([first], [])
 

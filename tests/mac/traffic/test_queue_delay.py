@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mac.traffic.packets import Arrivals, ordered
+from mac.traffic.packets import Arrivals, sort_packets
 from mac.traffic.queue_delay import BIN_EDGES_S, DelayLedger
 from phy.random import uniform
 
@@ -49,7 +49,7 @@ def draw(user: int, slots: int, burst: int) -> tuple[list[tuple[int, int]], list
 def arrivals_of(packets: list[list[tuple[int, int]]]) -> Arrivals:
     """One drop, whose users have these packets ``(slot, bytes)``."""
     flat = [(slot, user, size) for user, own in enumerate(packets) for slot, size in own]
-    return Arrivals((ordered(*np.array(flat, dtype=np.int64).reshape(-1, 3).T),))
+    return Arrivals((sort_packets(*np.array(flat, dtype=np.int64).reshape(-1, 3).T),))
 
 
 def arrived_in(arrivals: Arrivals, slot: int, block: int, users: int) -> Tensor:

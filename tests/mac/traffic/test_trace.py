@@ -223,8 +223,8 @@ def test_missing_files_and_folders_are_named(tmp_path):
 def test_no_packet_in_the_chosen_direction(tmp_path):
     path = write(tmp_path / "t.csv", down(0, 200), up(1, 70))
     with pytest.raises(TraceError, match=r"t\.csv: no uplink packet with payload for the UE 172\.30\.1\.1"):
-        TraceReplay(files=(str(path),), direction="uplink").located()
-    assert TraceReplay(files=(str(path),)).located().files == (str(path),)
+        TraceReplay(files=(str(path),), direction="uplink").locate()
+    assert TraceReplay(files=(str(path),)).locate().files == (str(path),)
 
 
 def test_patterns_are_searched_folder_by_folder(tmp_path, monkeypatch):
@@ -289,15 +289,15 @@ def test_expected_packets(tmp_path):
 def test_located_fixes_the_files_and_finds_bad_ones(tmp_path, monkeypatch):
     model = TraceReplay(files=("*.csv",), loop=False, speed=2.0)
     with pytest.raises(TraceError, match="no file matches"):
-        model.located([tmp_path])
+        model.locate([tmp_path])
     path = write(tmp_path / "t[0].csv", *GOOD)
-    found = model.located([tmp_path])
+    found = model.locate([tmp_path])
     assert found == dataclasses.replace(model, files=(str(path),))
     monkeypatch.chdir("/")
     assert len(found.packets(KEY, 3, 5000, SLOT_S)) > 0
     write(tmp_path / "bad.csv", down(0, -5))
     with pytest.raises(TraceError, match=r"bad\.csv, line 2: Length is -5"):
-        model.located([tmp_path])
+        model.locate([tmp_path])
 
 
 def test_mean_rate_is_known_when_the_files_are(tmp_path):
@@ -344,13 +344,13 @@ def test_a_single_packet_repeats_every_second(tmp_path):
 def test_users_choose_among_the_files_evenly(tmp_path):
     for name in range(4):
         write(tmp_path / f"{name}.csv", down(0, 171 + name), down(1, 171 + name))
-    model = TraceReplay(files=("*.csv",)).located([tmp_path])
+    model = TraceReplay(files=("*.csv",)).locate([tmp_path])
     packets = model.packets(KEY, 16_000, 2000, SLOT_S)
     chosen = np.bincount(packets.bytes - 101, minlength=4)
     assert chosen.sum() == 16_000 * 2  # a packet a second: 2 in a lap of 2 s
     np.testing.assert_allclose(chosen / 32_000, 0.25, atol=0.02)
     of_user = packets.bytes[np.argsort(packets.user, kind="stable")].reshape(16_000, 2)
-    np.testing.assert_array_equal(of_user[:, 0], of_user[:, 1])  # a user stays with his file
+    np.testing.assert_array_equal(of_user[:, 0], of_user[:, 1])  # a UE keeps its file
 
 
 @needs_raw
@@ -383,7 +383,7 @@ def test_replay_of_a_real_trace_equals_slow_loops(direction):
 
 @needs_raw
 def test_real_traces_replay_at_their_mean_rate():
-    model = TraceReplay(files=tuple(str(path) for path in RAW)).located()
+    model = TraceReplay(files=tuple(str(path) for path in RAW)).locate()
     packets = model.packets(KEY, 400, 200_000, SLOT_S)
     rate_bps = 8 * packets.bytes.sum() / 400 / 200.0
     assert 5e3 < model.mean_rate_bps < 5e5

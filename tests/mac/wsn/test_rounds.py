@@ -14,12 +14,12 @@ from torch import Tensor
 from allocators.registry import available, resolve
 from mac.core.contracts import InfeasibleDecision
 from mac.core.loop import Span, run
+from mac.wsn import Control, WsnDecision
 from mac.wsn.energy_ledger import CAUSES
 from mac.wsn.problem import WsnParts, WsnProblem
 from mac.wsn.settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
-from mac.wsn.types import Control, WsnDecision
 from phy.random import Drops, uniform
-from phy.sensors.deployment import FieldSettings, place_nodes
+from phy.sensors.deployment import DeploymentSettings, place_nodes
 from phy.sensors.packet_error import SensorLinkSettings
 from phy.sensors.radio_energy import SensorRadioSettings
 from scenarios import families, load
@@ -32,7 +32,7 @@ def problem(ids: tuple[int, ...] = (0, 1, 2), nodes: int = 15, **parts: Any) -> 
     drops = Drops(4, ids)
     defaults = {
         "drops": drops,
-        "position_m": place_nodes(drops, FieldSettings(nodes=nodes)),
+        "position_m": place_nodes(drops, DeploymentSettings(nodes=nodes)),
         "extent_m": (100.0, 100.0),
         "radio": SensorRadioSettings(),
         "account": ACCOUNT,
@@ -48,7 +48,7 @@ def problem(ids: tuple[int, ...] = (0, 1, 2), nodes: int = 15, **parts: Any) -> 
 
 
 def any_tree(drops: Drops, nodes: int) -> WsnDecision:
-    """Everybody sends to a node of a lower number or to the sink; a third of them fuse."""
+    """Sends each node's packets to a node of a lower number or to the sink; a third of the nodes fuse."""
     luck = uniform(drops.keys("tree"), (2, nodes))
     parent = (luck[:, 0] * (torch.arange(nodes) + 1)).long() - 1
     return WsnDecision(parent, luck[:, 1] < 0.33)

@@ -12,13 +12,13 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from phy.antenna.beams import BeamPanelSettings, beam_gains, polarization_of, turns_rad
+from phy.antenna.beams import BeamPanelSettings, beam_gains, panel_bearings_rad, port_polarization
 from phy.antenna.element import SectorAntennaSettings, element_gain_db, gain_db
 from phy.random import Drops, uniform
 from phy.topology.sites import Topology, TopologySettings, build_topology
 from phy.topology.users import place_per_cell
-from phy.tr38901.beam_coupling import Ends, Pattern, beam_power
-from phy.tr38901.large_scale import AirPlan, PropagationSettings, draw_air, large_scale, site_links
+from phy.tr38901.beam_coupling import LinkEnds, Pattern, beam_power
+from phy.tr38901.large_scale import LargeScalePlan, PropagationSettings, draw_large_scale_model, large_scale, site_links
 from phy.units import db_to_linear
 
 DROP = Drops(4, (2,))
@@ -119,11 +119,11 @@ def network(model: str, **settings: Any) -> tuple[Topology, PropagationSettings,
 def power(
     topology: Topology, propagation: PropagationSettings, user: Tensor, base: Pattern, terminal: Pattern
 ) -> Tensor:
-    plan = AirPlan(topology, propagation, SectorAntennaSettings(polarization="slant"), user.shape[1])
-    air = draw_air(DROP, plan)
+    plan = LargeScalePlan(topology, propagation, SectorAntennaSettings(polarization="slant"), user.shape[1])
+    model = draw_large_scale_model(DROP, plan)
     bearing = 2.0 * math.pi * uniform(DROP.keys("ue_bearing"), (user.shape[1],))[0]
-    ends = Ends(base, topology.azimuth_rad[: topology.sectors], terminal, bearing)
-    return beam_power(DROP, air, site_links(air, user), ends)
+    ends = LinkEnds(base, topology.azimuth_rad[: topology.sectors], terminal, bearing)
+    return beam_power(DROP, model, site_links(model, user), ends)
 
 
 @pytest.mark.parametrize("model", ["uma", "rma", "inh"])
@@ -183,9 +183,9 @@ def test_any_drop_alone_and_more_beams_change_nothing() -> None:
 
 
 def test_polarization_and_turns() -> None:
-    assert polarization_of(TWELVE) == "slant"
-    assert polarization_of(BeamPanelSettings(polarizations=1)) == "vertical"
-    assert turns_rad(USER) == [0.0, math.pi]
+    assert port_polarization(TWELVE) == "slant"
+    assert port_polarization(BeamPanelSettings(polarizations=1)) == "vertical"
+    assert panel_bearings_rad(USER) == [0.0, math.pi]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from oracles_antennas import type_one_beam
 
-from phy.antenna.codebook import STANDARD_GRIDS, beams, dft_codebook, oversampling, panel_codebook, type_one
+from phy.antenna.codebook import STANDARD_GRIDS, beams, dft_codebook, oversampling, panel_codebook, type_1_codebook
 from phy.antenna.panel import PanelSettings, port_positions, steering
 
 GRIDS = [(ports, n1, n2) for ports, grids in STANDARD_GRIDS.items() for n1, n2 in grids]
@@ -24,7 +24,7 @@ def test_grids_are_those_of_the_standard() -> None:
 @pytest.mark.parametrize(("ports", "n1", "n2"), GRIDS)
 def test_columns_are_orthogonal_and_of_equal_norm(ports: int, n1: int, n2: int) -> None:
     for rank in range(1, min(8, ports) + 1):
-        entries = type_one(n1, n2, rank).entries
+        entries = type_1_codebook(n1, n2, rank).entries
         assert entries.shape[1:] == (ports, rank)
         gram = entries.mH @ entries
         torch.testing.assert_close(gram, (torch.eye(rank, dtype=gram.dtype) / rank).expand_as(gram), atol=1e-12, rtol=0)
@@ -46,12 +46,12 @@ def test_columns_are_orthogonal_and_of_equal_norm(ports: int, n1: int, n2: int) 
     ],
 )
 def test_counts(grid: tuple[int, int], counts: tuple[int, ...]) -> None:
-    assert tuple(len(type_one(*grid, rank).entries) for rank in range(1, len(counts) + 1)) == counts
+    assert tuple(len(type_1_codebook(*grid, rank).entries) for rank in range(1, len(counts) + 1)) == counts
 
 
 def test_two_ports() -> None:
     """TS 38.214 Table 5.2.2.2.1-1, entry by entry."""
-    one, two = type_one(1, 1, 1).entries, type_one(1, 1, 2).entries
+    one, two = type_1_codebook(1, 1, 1).entries, type_1_codebook(1, 1, 2).entries
     expected = np.array([[1, 1], [1, 1j], [1, -1], [1, -1j]]) / math.sqrt(2)
     np.testing.assert_allclose(one[..., 0].numpy(), expected, atol=1e-15)
     np.testing.assert_allclose(two[0].numpy(), np.array([[1, 1], [1, -1]]) / 2, atol=1e-15)
@@ -59,7 +59,7 @@ def test_two_ports() -> None:
 
 
 def entry(n1: int, n2: int, rank: int, pmi: tuple[int, int, int, int]) -> np.ndarray:
-    book = type_one(n1, n2, rank)
+    book = type_1_codebook(n1, n2, rank)
     (where,) = torch.nonzero((book.pmi == torch.tensor(pmi)).all(1)).flatten().tolist()
     return book.entries[where].numpy()
 
@@ -174,10 +174,10 @@ def test_dft_codebook_is_a_grid_of_beams() -> None:
 
 def test_bad_ranks() -> None:
     with pytest.raises(ValueError, match=r"rank is 3, but a codebook of 2 ports has ranks 1 to 2"):
-        type_one(1, 1, 3)
+        type_1_codebook(1, 1, 3)
     with pytest.raises(ValueError, match=r"rank is 9, but a codebook of 32 ports has ranks 1 to 8"):
-        type_one(4, 4, 9)
+        type_1_codebook(4, 4, 9)
     with pytest.raises(ValueError, match=r"n1 is 2 and n2 is 4, but n1 is the longer side; swap them"):
-        type_one(2, 4, 1)
+        type_1_codebook(2, 4, 1)
     with pytest.raises(ValueError, match=r"rank is 0"):
         panel_codebook(PanelSettings(), 0)

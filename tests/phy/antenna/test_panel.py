@@ -98,7 +98,7 @@ def test_orientation(turned: tuple[float, float, float]) -> None:
 
 
 def test_downtilt_looks_down() -> None:
-    settings = PanelSettings(bearing_deg=10.0, downtilt_deg=12.0)
+    settings = PanelSettings(bearing_deg=10.0, mechanical_tilt_deg=12.0)
     orientation = orientation_rad(settings, torch.tensor([0.5], dtype=torch.float64))
     ahead = rotation(orientation)[0] @ torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
     assert math.degrees(math.acos(float(ahead[2]))) == pytest.approx(102.0)

@@ -12,11 +12,11 @@ from moving_cases import crossings, fading, linear, moving, scenario
 from torch import Tensor
 
 from phy.antenna.element import SectorAntennaSettings
-from phy.mobility import Linear, Trajectory, area_of, fold, trajectories
+from phy.mobility import Linear, Trajectory, area_of, trajectories, wrap_position
 from phy.random import Drops
 from phy.topology.sites import TopologySettings, build_topology, displacement
 from phy.topology.users import place_per_cell
-from phy.tr38901.large_scale import Air, AirPlan, LargeScale, draw_air
+from phy.tr38901.large_scale import LargeScale, LargeScaleModel, LargeScalePlan, draw_large_scale_model
 from phy.tr38901.settings import PropagationSettings
 
 TOPOLOGY = build_topology(TopologySettings())
@@ -30,16 +30,18 @@ def walkers(users: int, duration_s: float) -> Trajectory:
     return trajectories(DROP, speed, start[:, :users], area_of(TOPOLOGY), duration_s)
 
 
-def air_of(users: int, **changes: Any) -> Air:
+def air_of(users: int, **changes: Any) -> LargeScaleModel:
     settings = PropagationSettings(carrier_hz=2e9, **{"los_transition": "soft", **changes})
-    return draw_air(DROP, AirPlan(TOPOLOGY, settings, SectorAntennaSettings(), users))
+    return draw_large_scale_model(DROP, LargeScalePlan(TOPOLOGY, settings, SectorAntennaSettings(), users))
 
 
-def two_states(air: Air, walk: Trajectory, t_s: float, step_m: float = 0.01) -> tuple[LargeScale, LargeScale, Tensor]:
+def two_states(
+    model: LargeScaleModel, walk: Trajectory, t_s: float, step_m: float = 0.01
+) -> tuple[LargeScale, LargeScale, Tensor]:
     """State here and a centimetre on, and of which sites another image is nearest then, ``[1, U, N]``."""
     way = walk.position_m(torch.tensor([t_s, t_s + step_m / SPEED_MPS], dtype=torch.float64))
-    place = fold(TOPOLOGY, way)
-    one, two = (air.at(place[:, :, n], way[:, :, n]) for n in (0, 1))
+    place = wrap_position(TOPOLOGY, way)
+    one, two = (model.at(place[:, :, n], way[:, :, n]) for n in (0, 1))
     path = [displacement(TOPOLOGY, place[:, :, n]) for n in (0, 1)]
     return one, two, (path[0] - path[1]).norm(dim=-1) > 1.0
 
@@ -53,11 +55,11 @@ def sinr_db(gain_db: Tensor, cell: Tensor) -> Tensor:
 @pytest.mark.parametrize("indoor_share", [0.0, 0.5])
 def test_a_centimetre_anywhere_on_the_way(indoor_share: float) -> None:
     """12 users over 600 m, the ends of lines of sight and the border of the cluster among them."""
-    walk, air = walkers(12, 61.0), air_of(12, indoor_share=indoor_share)
+    walk, model = walkers(12, 61.0), air_of(12, indoor_share=indoor_share)
     steps: dict[str, list[Tensor]] = {"gain": [], "spread": [], "k": [], "sinr": []}
     ends, before = 0, None
     for t_s in torch.linspace(0.0, 60.0, 75).tolist():
-        one, two, jump = two_states(air, walk, t_s)
+        one, two, jump = two_states(model, walk, t_s)
         cells = ~jump.repeat_interleave(3, -1)
         same = (one.los == two.los) & ~jump
         ends += 0 if before is None else int((one.los[~one.indoor] != before.los[~one.indoor]).sum())
@@ -86,10 +88,10 @@ def test_soft_ends_of_line_of_sight_are_not_frayed() -> None:
     walk = walkers(12, 61.0)
     share, changes = {}, {}
     for end in ("hard", "soft"):
-        air = air_of(12, los_transition=end)
+        model = air_of(12, los_transition=end)
         way = walk.position_m(torch.arange(0.0, 50.0, 0.25, dtype=torch.float64))  # every 2.5 m
-        place = fold(TOPOLOGY, way)
-        los = torch.stack([air.at(place[:, :, n], way[:, :, n]).los[0] for n in range(way.shape[2])])
+        place = wrap_position(TOPOLOGY, way)
+        los = torch.stack([model.at(place[:, :, n], way[:, :, n]).los[0] for n in range(way.shape[2])])
         share[end], changes[end] = float(los.double().mean()), int((los[1:] != los[:-1]).sum())
     assert share["soft"] == pytest.approx(share["hard"], abs=0.03)
     assert 20 < changes["soft"] < 0.4 * changes["hard"]
@@ -97,10 +99,10 @@ def test_soft_ends_of_line_of_sight_are_not_frayed() -> None:
 
 def test_where_another_image_of_a_site_comes_nearer() -> None:
     """Half-way between two images of a site its sectors turn by 20 dB and more, far below what serves a user there."""
-    walk, air = walkers(21, 61.0), air_of(21)
+    walk, model = walkers(21, 61.0), air_of(21)
     found = 0
     fine = torch.arange(0.0, 60.0, 0.1, dtype=torch.float64)
-    place = fold(TOPOLOGY, walk.position_m(fine))
+    place = wrap_position(TOPOLOGY, walk.position_m(fine))
     path = displacement(TOPOLOGY, place.flatten(1, 2)).unflatten(1, place.shape[1:3])
     jumps = (path[:, :, 1:] - path[:, :, :-1]).norm(dim=-1)[0] > 100.0  # [U, T - 1, N]
     for user, number, site in jumps.nonzero().tolist()[::9][:24]:
@@ -108,7 +110,7 @@ def test_where_another_image_of_a_site_comes_nearer() -> None:
         while high - low > 1e-4:
             middle = 0.5 * (low + high)
             low, high = (low, middle) if two_states_jump(walk, low, middle)[user, site] else (middle, high)
-        one, two, jump = two_states(air, walk, low - 2e-4)
+        one, two, jump = two_states(model, walk, low - 2e-4)
         if not jump[0, user, site]:
             continue
         found += 1
@@ -121,18 +123,18 @@ def test_where_another_image_of_a_site_comes_nearer() -> None:
 
 
 def two_states_jump(walk: Trajectory, before_s: float, after_s: float) -> Tensor:
-    place = fold(TOPOLOGY, walk.position_m(torch.tensor([before_s, after_s], dtype=torch.float64)))
+    place = wrap_position(TOPOLOGY, walk.position_m(torch.tensor([before_s, after_s], dtype=torch.float64)))
     path = [displacement(TOPOLOGY, place[:, :, n]) for n in (0, 1)]
     return (path[0] - path[1]).norm(dim=-1)[0] > 1.0
 
 
 def test_over_the_border_of_the_cluster_in_a_run() -> None:
     """At 36 km/h a slot is a centimetre: SINR and response step no more where a user is folded back than elsewhere."""
-    case = scenario(**linear(36.0), **{"users.all.count": 1, "motion.update_s": 0.05, "duration_s": 30.0})
+    case = scenario(**linear(36.0), **{"users.all.count": 1, "channel.update_s": 0.05, "duration_s": 30.0})
     for model in ("none", "rays"):
         channel = moving(case.model_copy(update={"fading": replace(case.fading, model=model)}))
-        course = fading(channel).courses[0]
-        border = [(user, t_s) for user, t_s in crossings(course.walk) if t_s > 0.1]
+        moving_drop = fading(channel).moving_drops[0]
+        border = [(user, t_s) for user, t_s in crossings(moving_drop.trajectory) if t_s > 0.1]
         assert len(border) >= 3
         for user, t_s in border[:4]:
             first = round(t_s / 1e-3) - 25
@@ -152,10 +154,10 @@ def test_far_on_the_way_everything_is_fresh_and_as_it_should_be() -> None:
     """Users who walk on through image after image: 2 km later nothing is as it was, and laws are what they were."""
     walk = walkers(21, 801.0)
     states = []
-    air = air_of(21, los_transition="hard")
+    model = air_of(21, los_transition="hard")
     for t_s in range(0, 801, 100):  # every kilometre
         way = walk.position_m(torch.tensor([float(t_s)], dtype=torch.float64))[:, :, 0]
-        states.append(air.at(fold(TOPOLOGY, way), way))
+        states.append(model.at(wrap_position(TOPOLOGY, way), way))
     clear = torch.stack([state.los for state in states])
     blocked = torch.stack([state.shadowing_db for state in states])[~clear]
     assert abs(float(blocked.mean())) < 0.8 and float(blocked.std()) == pytest.approx(6.0, rel=0.12)
@@ -170,7 +172,7 @@ def test_far_on_the_way_everything_is_fresh_and_as_it_should_be() -> None:
 def _expected_los(walk: Trajectory, times: list[int]) -> float:
     from phy.tr38901.los import los_probability
 
-    place = fold(TOPOLOGY, walk.position_m(torch.tensor([float(t) for t in times], dtype=torch.float64)))
+    place = wrap_position(TOPOLOGY, walk.position_m(torch.tensor([float(t) for t in times], dtype=torch.float64)))
     path = displacement(TOPOLOGY, place.flatten(1, 2))
     distance = torch.hypot(path[..., 0], path[..., 1])
     return float(los_probability("uma", distance, torch.full_like(distance, 1.5)).mean())

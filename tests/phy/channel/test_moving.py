@@ -26,7 +26,7 @@ def power(channel: Channel, first: int, slots: int) -> Tensor:
 
 
 def test_who_stays_has_the_air_of_a_scenario_without_motion() -> None:
-    case = scenario(**{"motion.update_s": 0.02})
+    case = scenario(**{"channel.update_s": 0.02})
     still, moved = build_channel(Drops(1, (0,)), engine_factory.channel_plan(case), CPU, torch.float64), moving(case)
     assert torch.equal(still.mean_snr, moved.mean_snr) and torch.equal(still.serving, moved.serving)
     for first in (0, 15, 400):
@@ -37,9 +37,9 @@ def test_who_stays_has_the_air_of_a_scenario_without_motion() -> None:
 
 def test_straight_along_the_axis_turns_as_the_nominal_speed_does() -> None:
     channel = moving(scenario(**linear(90.0, heading_deg=0.0), **{"users.all.speed_kmh": 90.0}))
-    course, t_s = fading(channel).courses[0], torch.linspace(0.0, 0.9, 7, dtype=torch.float64)
-    rays = course.rays(0, torch.float64)[0]
-    turns = course.turns(t_s, rays)
+    moving_drop, t_s = fading(channel).moving_drops[0], torch.linspace(0.0, 0.9, 7, dtype=torch.float64)
+    rays = moving_drop.rays(0, torch.float64)[0]
+    turns = moving_drop.turns(t_s, rays)
     assert torch.allclose(turns, rays.doppler_hz[:, :, None] * t_s[:, None], atol=1e-6)
 
 
@@ -57,7 +57,7 @@ def test_a_drop_alone_is_the_drop_in_a_batch(dtype: torch.dtype) -> None:
 def test_nothing_jumps_from_one_state_to_the_next(los: str) -> None:
     """From slot to slot the response changes by the turn of its phasors, and over an update by no more."""
     speed = 30.0
-    channel = moving(scenario(**linear(speed), **{"propagation.los": los, "motion.update_s": 0.05}))
+    channel = moving(scenario(**linear(speed), **{"propagation.los": los, "channel.update_s": 0.05}))
     response = channel.fading.coordinates(0, 400, SLOT_S)[0]  # [U, T, W]
     size = response.square().sum(-1).mean(1).sqrt()
     step = response.diff(dim=1).norm(dim=-1) / size[:, None]
@@ -71,10 +71,10 @@ def test_nothing_jumps_from_one_state_to_the_next(los: str) -> None:
 def test_autocorrelation_along_a_path_is_a_bessel_function() -> None:
     """J0(2 pi s / lambda) over the way s, in the mean over links; across updates, for users who turn."""
     model = {"model": "gauss_markov", "speed_kmh": 20.0, "deviation_kmh": 5.0, "alpha": 0.8, "step_s": 0.05}
-    case = scenario(**{"users.all.mobility": model, "users.all.count": 5, "motion.update_s": 0.03})
+    case = scenario(**{"users.all.mobility": model, "users.all.count": 5, "channel.update_s": 0.03})
     channel = moving(case)
     response = channel.fading.coordinates(0, 300, SLOT_S)[0]
-    way = fading(channel).courses[0].walk.position_m(torch.arange(300) * SLOT_S)[0]
+    way = fading(channel).moving_drops[0].trajectory.position_m(torch.arange(300) * SLOT_S)[0]
     unit = response / channel.mean_snr[0].sqrt().repeat_interleave(response.shape[-1] // 21, -1)[:, None]
     size = unit.shape[-1] // 42  # D
     flat = torch.complex(unit.unflatten(-1, (21, 2, size))[..., 0, :], unit.unflatten(-1, (21, 2, size))[..., 1, :])
@@ -89,10 +89,10 @@ def test_autocorrelation_along_a_path_is_a_bessel_function() -> None:
 @pytest.mark.parametrize("changes", [linear(120.0), {"blockage": [{"model": "regions"}]}, {"handover": {}}])
 def test_without_fading_a_link_has_its_mean_power(changes: dict[str, Any], dtype: torch.dtype) -> None:
     """At the time of a state the power on each PRB is the mean SNR that the state's gain says, and no more."""
-    case = scenario(**changes, **{"fading.model": "none", "motion.update_s": 0.05})
+    case = scenario(**changes, **{"fading.model": "none", "channel.update_s": 0.05})
     channel = moving(case, dtype=dtype)
-    course = fading(channel).courses[0]
-    for slot, snr in zip((0, 50, 400), course.snr((0, 50, 400)), strict=True):
+    moving_drop = fading(channel).moving_drops[0]
+    for slot, snr in zip((0, 50, 400), moving_drop.snr((0, 50, 400)), strict=True):
         coordinates = channel.fading.coordinates(slot, 1, SLOT_S)[0, :, 0]  # [U, C * 2]
         assert coordinates.dtype == dtype and coordinates.shape[-1] == 2 * 21
         real, imaginary = channel.fading.to_prbs.to(dtype).split(12, 1)
@@ -105,10 +105,12 @@ def test_without_fading_a_link_has_its_mean_power(changes: dict[str, Any], dtype
 def test_power_between_two_states_is_that_of_a_state_taken_there(speed_kmh: float) -> None:
     """Interpolated half-way, where it is worst, the mean power of a link errs by some tenths of a dB."""
     case = scenario(**linear(speed_kmh), **{"users.all.count": 5, "propagation.los": "random"})
-    course = fading(moving(case)).courses[0]
-    fine = replace(course.motion, settings=replace(course.motion.settings, update_s=0.05))
-    direct = type(course)(course.drop, course.plan, fine, course.basis)
-    (one, _), (other, _), (there, _) = (c.rays(n, torch.float64) for c, n in ((course, 0), (course, 1), (direct, 1)))
+    moving_drop = fading(moving(case)).moving_drops[0]
+    fine = replace(moving_drop.motion, update_interval_s=0.05)
+    direct = type(moving_drop)(moving_drop.drop, moving_drop.plan, fine, moving_drop.basis)
+    (one, _), (other, _), (there, _) = (
+        c.rays(n, torch.float64) for c, n in ((moving_drop, 0), (moving_drop, 1), (direct, 1))
+    )
     between = (0.5 * (one.rays + other.rays)).unflatten(-1, (21, -1)).square().sum((2, 4))
     true = there.rays.unflatten(-1, (21, -1)).square().sum((2, 4))
     error_db = 10.0 * torch.log10(between / true)
@@ -124,7 +126,7 @@ def test_a_corner_takes_25_db_within_metres(tmp_path: Path) -> None:
     corner = {"loss_db": 25.0, "rectangle": {"west_m": 100, "south_m": 0, "east_m": 200, "north_m": 80}}
     event = {**corner, "transition_m": 4.0, "cells": [0, 1, 2]}
     blockage = [{"model": "scripted", "events": [event]}]
-    changes: dict[str, Any] = {"users.all.mobility": replay, "motion.update_s": 0.02}
+    changes: dict[str, Any] = {"users.all.mobility": replay, "channel.update_s": 0.02}
     open_, blocked = (moving(scenario(blockage=way, **changes)) for way in ([], blockage))
     loss_db = 10.0 * torch.log10(power(open_, 0, 1000) / power(blocked, 0, 1000))
     assert float(loss_db[..., 3:].abs().max()) < 1e-6
@@ -136,8 +138,8 @@ def test_a_corner_takes_25_db_within_metres(tmp_path: Path) -> None:
 
 
 def test_states_in_between_are_linear_in_decibels() -> None:
-    course = fading(moving(scenario(**linear(120.0)))).courses[0]
-    snr = 10.0 * torch.log10(torch.stack(list(course.snr([0, 25, 100, 150, 200]))))
+    moving_drop = fading(moving(scenario(**linear(120.0)))).moving_drops[0]
+    snr = 10.0 * torch.log10(torch.stack(list(moving_drop.snr([0, 25, 100, 150, 200]))))
     assert torch.allclose(snr[1], 0.75 * snr[0] + 0.25 * snr[2])
     assert torch.allclose(snr[3], 0.5 * snr[2] + 0.5 * snr[4])
 
@@ -162,7 +164,7 @@ def test_every_model_of_motion_and_of_blockage_runs(tmp_path: Path) -> None:
         {"model": "screens", "count": 5},
         {"model": "scripted", "events": [{"loss_db": 20.0, "groups": ["g1"], "cells": [0]}]},
     ]
-    data = {**BASE, "users": users, "blockage": blockage, "duration_s": 0.1, "motion": {"update_s": 0.03}}
+    data = {**BASE, "users": users, "blockage": blockage, "duration_s": 0.1, "channel": {"update_s": 0.03}}
     result = run(data, out=tmp_path / "run", progress=False, plots=False)
     assert result.per_drop.query("metric == 'rate_mean'").value.item() > 0.0
 
@@ -199,14 +201,14 @@ def test_bad_input(tmp_path: Path) -> None:
     says("line 3: user 'a' is at z_m 40, but users of 'uma' are above 1 m and up to", **{"users.all.mobility": replay})
     track.write_text("user,time_s,x_m,y_m\na,0,0,50\na,0.5,2,50\n")
     says("before the run, which takes 1 s", **{"users.all.mobility": replay})
-    says("'home' means nothing", **{"users.all.mobility": replay, "attachment": "home"})
+    says("'cell_area' means nothing", **{"users.all.mobility": replay, "attachment": "cell_area"})
     says("'users.0.mobility.model' is 'teleport'", **{"users.all.mobility": {"model": "teleport"}})
     event: dict[str, Any] = {"loss_db": 10.0, "cells": [21]}
     says("blockage.0: blockage event 0 names the cell 21", blockage=[{"model": "scripted", "events": [event]}])
     event = {"loss_db": 10.0, "groups": ["nobody"]}
     says("nobody", blockage=[{"model": "scripted", "events": [event]}])
-    says("update_s", **{"motion.update_s": 0.0})
-    says("less than 1 m wide", motion={"area": {"west_m": 0.0, "south_m": 0.0, "east_m": 0.0, "north_m": 5.0}})
+    says("update_s", **{"channel.update_s": 0.0})
+    says("less than 1 m wide", mobility_area={"west_m": 0.0, "south_m": 0.0, "east_m": 0.0, "north_m": 5.0})
 
 
 def test_an_event_after_the_end_is_told() -> None:

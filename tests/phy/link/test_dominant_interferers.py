@@ -21,7 +21,7 @@ from mac.engine.engine import Engine
 from mac.scheduling.problem import SchedulingProblem
 from phy.channel.channel import Channel, build_channel
 from phy.link import sinr_numba
-from phy.link.dominant_interferers import Faded, strongest
+from phy.link.dominant_interferers import DominantLinks, dominant_links
 from phy.link.sinr import received_power, sinr, sinr_at_once
 from phy.numerics import log_grid
 from phy.random import Drops
@@ -37,7 +37,7 @@ SMALL: dict[str, Any] = {
     "topology.sectors": 1,
     "carrier.prbs": 6,
     "users.ftp.count": 2,
-    "attachment": "home",
+    "attachment": "cell_area",
     "duration_s": 0.1,
     "warmup_s": 0,
 }
@@ -46,7 +46,7 @@ BOTH = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["fl
 
 
 def small(faded: int | None, **change: Any) -> CellularScenario:
-    scenario = load("scheduling-macro", **{**SMALL, "fading.faded_interferers": faded, **change})
+    scenario = load("scheduling-macro", **{**SMALL, "fading.dominant_interferers": faded, **change})
     assert isinstance(scenario, CellularScenario)
     return scenario
 
@@ -61,14 +61,14 @@ def busy(seed: int, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     return (3.0 * drawn - 1.0).clamp(0.0, 1.0).to(dtype)
 
 
-def heard(air: Channel, activity: Tensor, slot: int = 7) -> Tensor:
-    fading = air.fading
+def heard(channel: Channel, activity: Tensor, slot: int = 7) -> Tensor:
+    fading = channel.fading
     coordinates = fading.coordinates(slot, 1, 1e-3)[:, :, 0]
-    return sinr(coordinates, fading.to_prbs, air.serving, activity, fading.faded)
+    return sinr(coordinates, fading.to_prbs, channel.serving, activity, fading.dominant)
 
 
 def compiled_sinr(
-    coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor, faded: Faded | None, drops: range
+    coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor, faded: DominantLinks | None, drops: range
 ) -> Tensor:
     """As :func:`phy.link.sinr.sinr`, by compiled loops; NaN in the rows of drops that were not asked for."""
     batch, users, _ = coordinates.shape
@@ -86,11 +86,11 @@ def compiled_sinr(
     return out
 
 
-def heard_compiled(air: Channel, activity: Tensor, slot: int = 7) -> Tensor:
-    fading = air.fading
+def heard_compiled(channel: Channel, activity: Tensor, slot: int = 7) -> Tensor:
+    fading = channel.fading
     coordinates = fading.coordinates(slot, 1, 1e-3)[:, :, 0]
     drops = range(len(activity))
-    return compiled_sinr(coordinates, fading.to_prbs, air.serving, activity, fading.faded, drops)
+    return compiled_sinr(coordinates, fading.to_prbs, channel.serving, activity, fading.dominant, drops)
 
 
 def gathered(values: Tensor, cell: Tensor, size: int) -> Tensor:
@@ -110,7 +110,7 @@ def test_the_strongest_fade_and_the_own_cell_before_them(interferers: int, dtype
     snr = torch.randint(0, 4, (2, 40, 9), generator=rng).to(dtype)  # four levels, so that every user has ties
     serving = torch.randint(0, 9, (2, 40), generator=rng)
     snr.scatter_(2, serving[:, :20, None], -0.0)  # the own cell is the weakest of half of the users
-    faded = strongest(snr, serving, interferers)
+    faded = dominant_links(snr, serving, interferers)
     assert faded.cell.dtype == torch.int64 and faded.rest_snr.dtype == dtype
     for b in range(2):
         wanted = oracle.chosen(snr[b].tolist(), serving[b], interferers)
@@ -125,10 +125,10 @@ def test_the_rays_are_those_of_the_exact_mode(dtype: torch.dtype) -> None:
     drops = Drops(1, (0, 4))
     crowd = {"users.ftp.count": 5}  # more than are drawn at once
     exact, some = channel(None, drops, dtype, **crowd), channel(2, drops, dtype, **crowd)
-    assert exact.fading.faded is None and some.fading.faded is not None
+    assert exact.fading.dominant is None and some.fading.dominant is not None
     assert torch.equal(some.mean_snr, exact.mean_snr) and torch.equal(some.serving, exact.serving)
-    assert some.fading.faded.cell.shape == (2, 35, 3)
-    rays = gathered(exact.fading.rays, some.fading.faded.cell, len(exact.fading.to_prbs))
+    assert some.fading.dominant.cell.shape == (2, 35, 3)
+    rays = gathered(exact.fading.rays, some.fading.dominant.cell, len(exact.fading.to_prbs))
     assert torch.equal(some.fading.rays, rays)
     assert torch.equal(some.fading.doppler_hz, exact.fading.doppler_hz)
 
@@ -150,12 +150,12 @@ def test_sinr_is_that_of_plain_loops(interferers: int, dtype: torch.dtype, near:
         np.testing.assert_allclose(got[0].double().numpy(), np.array(wanted), rtol=near)
 
 
-def made_up(interferers: int, prbs: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Faded, Tensor]:
+def made_up(interferers: int, prbs: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, DominantLinks, Tensor]:
     """Coordinates, basis, own cells, who fades and activity of 2 drops, 37 users, 24 cells."""
     rng = torch.Generator().manual_seed(interferers)
     snr = (torch.randn((2, 37, 24), generator=rng, dtype=torch.float64) * 3).exp().to(dtype)
     serving = torch.randint(0, 24, (2, 37), generator=rng)
-    faded = strongest(snr, serving, interferers)
+    faded = dominant_links(snr, serving, interferers)
     scale = snr.gather(2, faded.cell).sqrt().repeat_interleave(8, 2)
     coordinates = torch.randn((2, 37, (interferers + 1) * 8), generator=rng, dtype=dtype) * scale
     to_prbs = torch.randn((8, 2 * prbs), generator=rng, dtype=dtype)
@@ -220,7 +220,7 @@ def test_all_users_at_once_hear_the_same(interferers: int, dtype: torch.dtype, n
 def test_where_all_fade_the_sinr_is_exact(dtype: torch.dtype, near: float) -> None:
     exact = channel(None, Drops(1, (0, 1)), dtype)
     size, activity = len(exact.fading.to_prbs), busy(5, 2, 7, 6, dtype=dtype)
-    faded = strongest(exact.mean_snr, exact.serving, 6)
+    faded = dominant_links(exact.mean_snr, exact.serving, 6)
     assert not faded.rest_snr.any()
     coordinates = exact.fading.coordinates(7, 1, 1e-3)
     some = gathered(coordinates, faded.cell, size)[:, :, 0]
@@ -232,7 +232,7 @@ def test_where_all_fade_the_sinr_is_exact(dtype: torch.dtype, near: float) -> No
 def test_as_many_as_there_are_others_is_exact(interferers: int) -> None:
     drop = Drops(1, (2,))
     exact, asked = channel(None, drop), channel(interferers, drop)
-    assert asked.fading.faded is None
+    assert asked.fading.dominant is None
     assert torch.equal(asked.fading.rays, exact.fading.rays)
 
 
@@ -299,15 +299,15 @@ def test_estimates_know_that_fewer_links_fade() -> None:
 def test_mean_interference_is_that_of_the_exact_mode(interferers: int) -> None:
     drops = Drops(3, tuple(range(12)))
     exact, some = channel(None, drops), channel(interferers, drops)
-    assert some.fading.faded is not None
+    assert some.fading.dominant is not None
     activity = busy(8, 12, 7, 6)
     mean = torch.zeros(12, 14, 7, dtype=torch.float64)
     for slot in range(0, 2000, 50):
         coordinates = exact.fading.coordinates(slot, 1, 1e-3)[:, :, 0]
         power = torch.stack([received_power(drop, exact.fading.to_prbs, 7) for drop in coordinates])
         mean += (power * activity[:, None]).mean(-1) / 40
-    left_out = some.fading.faded.rest_snr > 0
-    ratio = (mean * left_out).sum(-1) / some.fading.faded.interference(activity).mean(-1)
+    left_out = some.fading.dominant.rest_snr > 0
+    ratio = (mean * left_out).sum(-1) / some.fading.dominant.interference(activity).mean(-1)
     per_drop = ratio.mean(1)
     error = float(per_drop.std() / len(per_drop) ** 0.5)
     assert error < 0.03
@@ -315,8 +315,7 @@ def test_mean_interference_is_that_of_the_exact_mode(interferers: int) -> None:
 
 
 @pytest.fixture
-def benchmark_(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(ROOT))
+def benchmark_() -> ModuleType:
     return importlib.import_module("benchmarks.approximations.dominant_interferers")
 
 
@@ -339,10 +338,10 @@ def test_quantiles_of_histograms_are_those_of_the_values(benchmark_: ModuleType)
 
 
 def test_what_a_basis_leaves_out_goes_to_nothing(benchmark_: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    basis_error = importlib.import_module("benchmarks.approximations.delay_basis")
-    monkeypatch.setattr(basis_error, "ERRORS", (0.3, 0.003, basis_error._NOTHING))
+    delay_basis = importlib.import_module("benchmarks.approximations.delay_basis")
+    monkeypatch.setattr(delay_basis, "ERRORS", (0.3, 0.003, delay_basis._NOTHING))
     plan = channel_plan(small(None, **{"users.ftp.count": 5, "carrier.prbs": 25}))
-    found, sizes = basis_error.histograms(plan, 1e-3, 3)
+    found, sizes = delay_basis.histograms(plan, 1e-3, 3)
     assert sizes == sorted(sizes) and sizes[-2:] == [25, 25]
     (most, least, nothing), _ = found.errors()
     assert not nothing.any() and 0 < np.abs(least).max() < 0.15 < np.abs(most).max()
@@ -363,7 +362,7 @@ def test_quantiles_are_within_a_tenth_of_a_db_where_few_fade(benchmark_: ModuleT
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no fading": ({"fading.model": "none"}, "fading.model is 'none'"),
-    "panels": ({"antennas": {}, "topology.sectors": 3}, "antennas are given"),
+    "panels": ({"mimo": {}, "topology.sectors": 3}, "mimo is given"),
     "uplink": ({"carrier.direction": "uplink"}, "carrier.direction is 'uplink'"),
     "Sionna": ({"channel.provider": "sionna"}, "channel.provider is 'sionna'"),
     "motion": (
@@ -383,19 +382,21 @@ def test_what_needs_all_links_is_refused(case: str) -> None:
         small(3, **change)
     lines = str(caught.value).splitlines()
     assert len(lines) == 1
-    assert re.search(rf"fading\.faded_interferers is 3, but {reason}.*; leave fading\.faded_interferers out$", lines[0])
+    assert re.search(
+        rf"fading\.dominant_interferers is 3, but {reason}.*; leave fading\.dominant_interferers out$", lines[0]
+    )
 
 
 def test_who_moves_but_is_not_there_does_not_matter() -> None:
     walk = {"model": "linear", "min_speed_kmh": 3, "max_speed_kmh": 3}
     group = {"name": "walk", "count": 0, "mobility": walk, "traffic": {"model": "full_buffer"}}
     stay = {"name": "stay", "count": 1, "traffic": {"model": "full_buffer"}}
-    load("scheduling-macro", **{"fading.faded_interferers": 3, "users": [group, stay]})
+    load("scheduling-macro", **{"fading.dominant_interferers": 3, "users": [group, stay]})
     with pytest.raises(ScenarioError, match=r"users\.0\.mobility"):
-        load("scheduling-macro", **{"fading.faded_interferers": 3, "users": [{**group, "count": 1}, stay]})
+        load("scheduling-macro", **{"fading.dominant_interferers": 3, "users": [{**group, "count": 1}, stay]})
 
 
 @pytest.mark.parametrize(("given", "why"), [(-1, "greater than or equal to 0"), (1.5, "integer"), ("few", "integer")])
 def test_a_number_is_whole_and_not_negative(given: object, why: str) -> None:
-    with pytest.raises(ScenarioError, match=rf"'fading\.faded_interferers' must be .*{why}.*, given"):
-        small(None, **{"fading.faded_interferers": given})
+    with pytest.raises(ScenarioError, match=rf"'fading\.dominant_interferers' must be .*{why}.*, given"):
+        small(None, **{"fading.dominant_interferers": given})

@@ -8,15 +8,15 @@ import pytest
 import torch
 from fading_cases import SPREADS, frequencies
 
-from phy.channel.fading import karhunen_loeve, steering_matrix
-from phy.link.folded_response import fold, opened, unfold
+from phy.channel.delay_basis import karhunen_loeve_basis, steering_matrix
+from phy.link.folded_response import fold, unfold, unfold_product
 from phy.link.sinr import on_prbs
 
 WIDTHS = [1, 2, 3, 12, 25, 50, 100]
 
 
 def whole(prbs: int) -> torch.Tensor:
-    return steering_matrix(karhunen_loeve(frequencies(prbs), SPREADS, 0.03))
+    return steering_matrix(karhunen_loeve_basis(frequencies(prbs), SPREADS, 0.03))
 
 
 @pytest.mark.parametrize("prbs", WIDTHS)
@@ -32,14 +32,14 @@ def test_responses_are_those_of_the_whole_matrix(prbs: int) -> None:
 
 @pytest.mark.parametrize("prbs", WIDTHS)
 def test_functions_are_conjugates_on_either_side_of_the_carrier(prbs: int) -> None:
-    basis = karhunen_loeve(frequencies(prbs), SPREADS, 0.0)
+    basis = karhunen_loeve_basis(frequencies(prbs), SPREADS, 0.0)
     assert torch.equal(basis.vectors, basis.vectors.conj().flip(0))
     assert not basis.coordinates.imag.any()
 
 
 @pytest.mark.parametrize("prbs", [12, 25])
 def test_a_full_basis_carries_every_delay_exactly(prbs: int) -> None:
-    basis = karhunen_loeve(frequencies(prbs), SPREADS, 0.0)
+    basis = karhunen_loeve_basis(frequencies(prbs), SPREADS, 0.0)
     turns = frequencies(prbs)[:, None] * basis.delay_s
     expected = torch.polar(torch.ones_like(turns), -2 * math.pi * turns)
     torch.testing.assert_close(basis.vectors @ basis.coordinates.T, expected, rtol=0, atol=1e-9)
@@ -50,7 +50,7 @@ def test_opening_is_the_sum_over_even_and_odd_parts() -> None:
     even, odd, z = torch.tensor([3.0, -1.0, 2.0]), torch.tensor([0.5, 4.0]), 2.0 - 3.0j
     product = torch.stack([torch.cat((part * even, part * odd)) for part in (z.real, z.imag)])
     expected = [z * complex(3, 0.5), z * complex(-1, 4), z * 2, z * complex(-1, -4), z * complex(3, -0.5)]
-    assert opened(product)[0].tolist() == [h.real for h in expected] + [h.imag for h in expected]
+    assert unfold_product(product)[0].tolist() == [h.real for h in expected] + [h.imag for h in expected]
 
 
 def test_what_is_not_symmetric_stays_whole() -> None:
@@ -64,4 +64,4 @@ def test_what_is_not_symmetric_stays_whole() -> None:
 
 def test_a_carrier_off_the_middle_is_refused() -> None:
     with pytest.raises(ValueError, match="symmetrically"):
-        karhunen_loeve(frequencies(12) + 90e3, SPREADS, 0.03)
+        karhunen_loeve_basis(frequencies(12) + 90e3, SPREADS, 0.03)

@@ -9,7 +9,7 @@ import torch
 
 from phy.antenna.element import gain_db
 from phy.antenna.panel import PanelSettings, port_response
-from phy.link.mimo_settings import AntennaSettings, port_antenna
+from phy.link.mimo_settings import MimoSettings, port_antenna
 from phy.random import Drops
 from phy.tr38901.link_clusters import cluster_delay_spread_s
 from scenarios import families, load
@@ -17,7 +17,7 @@ from scenarios.errors import ScenarioError
 
 
 @pytest.mark.parametrize(
-    ("antennas", "says"),
+    ("mimo", "says"),
     [
         ({"max_rank": 3}, "carry 1 to 2 layers"),
         ({"base": {"rows": 8, "ports": 3}}, "can have 1, 2, 4 or 8"),
@@ -34,9 +34,9 @@ from scenarios.errors import ScenarioError
         ({"heard_cells": 0}, "heard_cells"),
     ],
 )
-def test_bad_antennas_are_refused(antennas: dict[str, Any], says: str) -> None:
+def test_bad_antennas_are_refused(mimo: dict[str, Any], says: str) -> None:
     with pytest.raises(ScenarioError, match=says):
-        load("scheduling-macro", antennas=antennas)
+        load("scheduling-macro", mimo=mimo)
 
 
 @pytest.mark.parametrize(
@@ -49,24 +49,24 @@ def test_bad_antennas_are_refused(antennas: dict[str, Any], says: str) -> None:
 )
 def test_sections_that_do_not_go_together_are_refused(change: dict[str, Any], says: str) -> None:
     with pytest.raises(ScenarioError, match=says):
-        load("scheduling-macro", antennas={}, **change)
+        load("scheduling-macro", mimo={}, **change)
 
 
 def test_slices_are_served_by_panels_too() -> None:
     """The preset's own antenna is put back to its defaults, as the refusal says."""
     panels = {"base": {"columns": 2, "polarizations": 2, "ports": 4}}
     with pytest.raises(ScenarioError, match=r"antenna\.kind: sector"):
-        load("slicing-quickstart", antennas=panels)
-    scenario = load("slicing-quickstart", antennas=panels, **{"antenna.kind": "sector", "carrier.prbs": 12})
+        load("slicing-quickstart", mimo=panels)
+    scenario = load("slicing-quickstart", mimo=panels, **{"antenna.kind": "sector", "carrier.prbs": 12})
     problem = families.find("slicing").build(scenario, Drops(1, (0,)), torch.device("cpu"), torch.float32)
     report = problem.start().cells.reports[0]
     assert int(report.rank.max()) == 2 and bool((report.mean_bits > 0).all())
 
 
 def test_layers_are_as_many_as_both_ends_have_ports() -> None:
-    assert AntennaSettings().layers == 2
-    assert AntennaSettings(base=PanelSettings(columns=8, ports=8), ue=PanelSettings(columns=8, ports=8)).layers == 4
-    assert AntennaSettings(max_rank=1).layers == 1
+    assert MimoSettings().layers == 2
+    assert MimoSettings(base=PanelSettings(columns=8, ports=8), ue=PanelSettings(columns=8, ports=8)).layers == 4
+    assert MimoSettings(max_rank=1).layers == 1
 
 
 @pytest.mark.parametrize("rows", [1, 4, 8])
@@ -98,7 +98,7 @@ def test_the_estimate_of_memory_covers_what_is_held(precoding: str) -> None:
         "element": "sector",
         "row_spacing_wavelengths": 0.8,
     }
-    scenario = load("scheduling-macro", antennas={"base": base, "precoding": precoding}, **change)
+    scenario = load("scheduling-macro", mimo={"base": base, "precoding": precoding}, **change)
     family = families.find("scheduling")
     problem = family.build(scenario, Drops(1, (0, 1)), torch.device("cpu"), torch.float32)
     state, mimo = problem.start(), problem.engine.parts.channel.mimo

@@ -8,7 +8,7 @@ import torch
 from oracles_mu_mimo import precoder_loops
 from torch import Tensor
 
-from phy.link.mu_mimo import co_precoder, dominant_direction, expected_sinr, similarity
+from phy.link.mu_mimo import channel_similarity, dominant_direction, expected_sinr, mu_precoder
 from phy.link.precoding import mrt
 
 
@@ -40,7 +40,7 @@ def test_precoders_equal_loops_and_nobody_gets_nothing(regularized: bool) -> Non
     rows = 3 * channels(7, 4, 8)
     there = torch.arange(4) <= torch.arange(7)[:, None] % 4
     rows = rows * there[..., None]
-    found = co_precoder(rows, regularized)
+    found = mu_precoder(rows, regularized)
     power = found.abs().square().sum(-2)
     torch.testing.assert_close(power, there / there.sum(-1, keepdim=True).double())
     for number in range(7):
@@ -60,13 +60,13 @@ def leakage(rows: Tensor, precoder: Tensor) -> tuple[Tensor, Tensor]:
 
 def test_regularised_zero_forcing_lies_between_maximum_ratio_and_zero_forcing() -> None:
     rows = 3 * channels(40, 4, 6)
-    forced, between, ratio = (leakage(rows, w) for w in (co_precoder(rows, False), co_precoder(rows, True), mrt(rows)))
+    forced, between, ratio = (leakage(rows, w) for w in (mu_precoder(rows, False), mu_precoder(rows, True), mrt(rows)))
     assert (forced[1] < 1e-20).all()
     assert (forced[1] < between[1]).all() and (between[1] < ratio[1]).all()
     assert (forced[0] < between[0]).all() and float((between[0] < ratio[0]).double().mean()) > 0.95
-    for scale, other in ((1e5, co_precoder(rows, False)), (1e-5, mrt(rows))):  # the limits of high and low SINR
-        torch.testing.assert_close(co_precoder(scale * rows, True), other, atol=1e-4, rtol=0)
-    best = [expected_sinr(rows, w).log1p().sum(-1).mean() for w in (co_precoder(rows, False), co_precoder(rows, True))]
+    for scale, other in ((1e5, mu_precoder(rows, False)), (1e-5, mrt(rows))):  # the limits of high and low SINR
+        torch.testing.assert_close(mu_precoder(scale * rows, True), other, atol=1e-4, rtol=0)
+    best = [expected_sinr(rows, w).log1p().sum(-1).mean() for w in (mu_precoder(rows, False), mu_precoder(rows, True))]
     assert best[1] > best[0]
 
 
@@ -74,12 +74,12 @@ def test_the_expected_sinr_is_the_reported_one_alone_and_split_in_company() -> N
     rows = 10 * channels(9, 1, 8)
     alone = rows.abs().square().sum(-1)
     for regularized in (False, True):
-        torch.testing.assert_close(expected_sinr(rows, co_precoder(rows, regularized)), alone)
+        torch.testing.assert_close(expected_sinr(rows, mu_precoder(rows, regularized)), alone)
     pair = 10 * channels(9, 2, 8, seed=1)
     power = pair.abs().square().sum(-1)
     unit = pair / power.sqrt()[..., None]
     correlation = up_to_phase(unit[:, 0], unit[:, 1])[:, None]
-    torch.testing.assert_close(expected_sinr(pair, co_precoder(pair, False)), power / 2 * (1 - correlation))
+    torch.testing.assert_close(expected_sinr(pair, mu_precoder(pair, False)), power / 2 * (1 - correlation))
 
 
 @pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
@@ -87,14 +87,14 @@ def test_users_whom_nothing_parts_get_finite_precoders(dtype: torch.dtype) -> No
     one = channels(5, 1, 4, dtype=dtype)
     rows = torch.cat((one, 7 * one, one), 1)
     for regularized in (False, True):
-        precoder = co_precoder(rows, regularized)
+        precoder = mu_precoder(rows, regularized)
         assert torch.isfinite(torch.view_as_real(precoder)).all()
         assert (expected_sinr(rows, precoder) <= 0.51 * rows.abs().square().sum(-1)).all()
 
 
 def test_single_precision_forces_zeros_too() -> None:
     rows = 100 * channels(50, 4, 32)
-    leak = (rows @ co_precoder(rows.to(torch.complex64), False).to(torch.complex128)).abs().square()
+    leak = (rows @ mu_precoder(rows.to(torch.complex64), False).to(torch.complex128)).abs().square()
     leak = leak.masked_fill(torch.eye(4, dtype=torch.bool), 0.0)
     assert float(leak.max()) < 1e-4  # of noise, at an SINR of 50 dB
 
@@ -102,7 +102,7 @@ def test_single_precision_forces_zeros_too() -> None:
 def test_similarity_is_the_mean_squared_correlation() -> None:
     rows = channels(5, 3, 4)
     unit = rows / torch.linalg.vector_norm(rows, dim=-1, keepdim=True)
-    found = similarity(unit)
+    found = channel_similarity(unit)
     for i in range(5):
         for j in range(5):
             each = [abs(np.vdot(unit[i, k].numpy(), unit[j, k].numpy())) ** 2 for k in range(3)]

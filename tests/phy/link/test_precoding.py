@@ -10,7 +10,7 @@ import torch
 from oracles_antennas import lmmse_sinr as oracle_lmmse
 from torch import Tensor
 
-from phy.antenna.codebook import Codebook, panel_codebook, type_one
+from phy.antenna.codebook import Codebook, panel_codebook, type_1_codebook
 from phy.antenna.panel import PanelSettings
 from phy.link.precoding import (
     best_entry,
@@ -118,7 +118,7 @@ def oracle_choice(h: np.ndarray, entries: np.ndarray) -> tuple[int, float]:
 @pytest.mark.parametrize("rank", [1, 2, 3, 4])
 def test_choice_of_an_entry(rank: int) -> None:
     h = 2 * channels(3, 5, 4, 8)
-    book = type_one(2, 2, rank)
+    book = type_1_codebook(2, 2, rank)
     ours = best_entry(h, book)
     for user in range(3):
         index, rate = oracle_choice(h[user].numpy(), book.entries.numpy())
@@ -145,7 +145,7 @@ def test_choice_of_a_rank() -> None:
 
 
 def test_report_has_one_beam_and_a_cophasing_a_subband() -> None:
-    h, book = channels(10, 4, 2, 2, 8), type_one(2, 2, 2)
+    h, book = channels(10, 4, 2, 2, 8), type_1_codebook(2, 2, 2)
     report, free = best_report(h, book), best_entry(h, book)
     pmi = book.pmi[report.index]
     assert report.index.shape == (10, 4)
@@ -168,7 +168,7 @@ def test_choice_turns_away_from_interference() -> None:
     h = channels(6, 1, 2, 4)
     g = 30 * channels(6, 2, 1, seed=9)
     covariance = torch.eye(2) + g @ g.mH
-    book = type_one(2, 1, 1)
+    book = type_1_codebook(2, 1, 1)
     blind = best_entry(h, book).precoder
     aware = best_entry(whiten(h, covariance[:, None]), book).precoder
     gain = lmmse_sinr(h[:, 0] @ aware, covariance) / lmmse_sinr(h[:, 0] @ blind, covariance)
@@ -176,7 +176,7 @@ def test_choice_turns_away_from_interference() -> None:
 
 
 def test_parts_of_a_codebook_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    h, book = channels(2, 3, 2, 8), type_one(4, 1, 2)
+    h, book = channels(2, 3, 2, 8), type_1_codebook(4, 1, 2)
     whole = best_entry(h, book)
     monkeypatch.setattr("phy.link.precoding._ENTRIES_BYTES", 5000)
     parts = best_entry(h, book)
@@ -185,7 +185,7 @@ def test_parts_of_a_codebook_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_alone_as_in_a_batch() -> None:
     h = channels(7, 5, 4, 16).to(torch.complex64)
-    books = [type_one(4, 2, rank).to(torch.device("cpu"), torch.complex64) for rank in (1, 2, 3)]
+    books = [type_1_codebook(4, 2, rank).to(torch.device("cpu"), torch.complex64) for rank in (1, 2, 3)]
     together, alone = best_rank(h, books), best_rank(h[3:4], books)
     for name in ("rank", "index", "precoder", "rate"):
         assert torch.equal(getattr(together, name)[3:4], getattr(alone, name))

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from phy.link.precoding import eigen_precoder, mrt, zero_forcing
 from phy.link.receiver import (
-    Heard,
+    ScheduledChannels,
     average_covariance,
     downlink_sinr,
     interference_covariance,
     inverse_diagonal,
-    layers_mean,
     lmmse_sinr,
+    mean_over_layers,
     mrc_sinr,
     post_combining_sinr,
     white_covariance,
@@ -115,7 +115,7 @@ def test_one_antenna_at_each_end_is_the_sinr_of_the_slot_engine() -> None:
     user = torch.tensor([3, 1, 5]).expand(batch, cells)  # the scheduled one of cells 0, 1, 2
     heard = torch.stack([torch.arange(cells).roll(-c) for c in range(cells)])  # own cell first
     pairs = h[torch.arange(batch)[:, None, None], user[:, :, None], heard]  # [B, C, J, K]
-    mine = Heard(
+    mine = ScheduledChannels(
         channel=pairs.movedim(-1, 2)[..., None, None],
         cell=heard[None, :, None].expand(batch, cells, prbs, cells),
         rest=torch.zeros((batch, cells, prbs), dtype=torch.float64),
@@ -135,15 +135,17 @@ def test_downlink_in_loops() -> None:
     cell = torch.stack([torch.arange(cells).roll(-c)[:heard] for c in range(cells)])
     cell = cell[None, :, None].expand(batch, cells, prbs, heard)
     rest = uniform(torch.tensor([3, 4]), (cells, prbs))
-    ours = downlink_sinr(Heard(channel, cell, rest), precoder, activity)
+    ours = downlink_sinr(ScheduledChannels(channel, cell, rest), precoder, activity)
     theirs = oracle_downlink(*(x.numpy() for x in (channel, cell, rest, precoder, activity)))
     np.testing.assert_allclose(ours.numpy(), theirs, rtol=1e-9, atol=1e-12)
     assert bool((ours[:, 1, :, 1] == 0).all())
     single = downlink_sinr(
-        Heard(channel.to(torch.complex64), cell, rest.float()), precoder.to(torch.complex64), activity.float()
+        ScheduledChannels(channel.to(torch.complex64), cell, rest.float()),
+        precoder.to(torch.complex64),
+        activity.float(),
     )
     torch.testing.assert_close(single.double(), ours, rtol=1e-4, atol=1e-5)
-    alone = downlink_sinr(Heard(channel[1:], cell[1:], rest[1:]), precoder[1:], activity[1:])
+    alone = downlink_sinr(ScheduledChannels(channel[1:], cell[1:], rest[1:]), precoder[1:], activity[1:])
     assert torch.equal(alone, ours[1:])
 
 
@@ -215,7 +217,7 @@ def test_mean_over_layers_in_use() -> None:
     w = torch.zeros((2, 4, 3), dtype=torch.complex128)
     w[0, 0, 0] = w[0, 1, 1] = 1.0
     values = torch.tensor([[1.0, 3.0, 9.0], [1.0, 3.0, 9.0]], dtype=torch.float64)
-    assert layers_mean(values, w).tolist() == [2.0, 0.0]
+    assert mean_over_layers(values, w).tolist() == [2.0, 0.0]
 
 
 def test_alone_as_in_a_batch() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from phy.link import sinr as link
 from phy.link import sinr_numba
-from phy.link.dominant_interferers import Faded, strongest
+from phy.link.dominant_interferers import DominantLinks, dominant_links
 from phy.link.folded_response import unfold
 from phy.link.sinr_numba import Heard, Links
 from phy.numerics import log_grid
@@ -129,9 +129,9 @@ def test_sinr_is_that_of_torch_where_some_links_fade(
     require_reports(heard)
 
 
-def part_of(coordinates: Tensor, serving: Tensor, some: int) -> Faded:
+def part_of(coordinates: Tensor, serving: Tensor, some: int) -> DominantLinks:
     loud = coordinates.view(*coordinates.shape[:2], -1, 8).square().mean(-1)
-    return strongest(loud, serving, some)
+    return dominant_links(loud, serving, some)
 
 
 def sinr_of_plain_numbers(coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor) -> Array:

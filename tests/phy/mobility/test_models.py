@@ -20,17 +20,17 @@ from phy.mobility import (
     Manhattan,
     MobilityModel,
     MobilitySettings,
+    RandomWaypoint,
     Rectangle,
     RectangleSettings,
     Static,
     Trajectory,
-    Waypoint,
     area_of,
-    fold,
     join,
     trajectories,
+    wrap_position,
 )
-from phy.mobility.random_waypoint import Reach
+from phy.mobility.random_waypoint import WaypointVectors
 from phy.random import Drops, uniform
 from phy.topology.sites import TopologySettings, build_topology, displacement
 from phy.topology.users import place_per_cell
@@ -41,7 +41,7 @@ AREAS = {"endless": area_of(TOPOLOGY), "box": area_of(TOPOLOGY, BOX)}
 MODELS: dict[str, MobilityModel] = {
     "static": Static(),
     "linear": Linear(min_speed_kmh=0.0, max_speed_kmh=500.0),
-    "waypoint": Waypoint(min_speed_kmh=2.0, max_speed_kmh=120.0, max_pause_s=3.0, reach_m=60.0),
+    "waypoint": RandomWaypoint(min_speed_kmh=2.0, max_speed_kmh=120.0, max_pause_s=3.0, reach_m=60.0),
     "manhattan": Manhattan(min_speed_kmh=20.0, max_speed_kmh=60.0, block_x_m=50.0, block_y_m=80.0),
     "gauss_markov": GaussMarkov(speed_kmh=30.0, deviation_kmh=10.0, step_s=0.7),
 }
@@ -138,7 +138,7 @@ def test_a_rectangle_is_not_left(name: str) -> None:
 def test_fold_keeps_everybody_in_the_cluster_and_displacements_continuous(sites: Any) -> None:
     topology = build_topology(TopologySettings(sites=sites, sectors=1))
     spread = 6000.0 * (uniform(torch.tensor([1]), (4000, 3)) - 0.5)
-    folded = fold(topology, spread)
+    folded = wrap_position(topology, spread)
     assert torch.equal(folded[..., 2], spread[..., 2])
     site = topology.site_m[:, :2].tolist()
     assert all(in_cluster(xy, site, topology.isd_m) for xy in folded[0, ::20, :2].tolist())
@@ -154,7 +154,7 @@ def test_a_folded_walk_makes_no_jump_in_the_geometry() -> None:
         DROPS, Linear(max_speed_kmh=500.0, min_speed_kmh=500.0), starts(DROPS, 1), AREAS["endless"], 30.0
     )
     fine = times(30.0, 1501)
-    folded = fold(TOPOLOGY, path.position_m(fine))
+    folded = wrap_position(TOPOLOGY, path.position_m(fine))
     jumps = (folded[:, :, 1:] - folded[:, :, :-1]).norm(dim=-1) > 100.0
     assert jumps.sum() > 100  # the fold is passed often ...
     distance = displacement(TOPOLOGY, folded.flatten(1, 2)).norm(dim=-1).unflatten(1, folded.shape[1:3])
@@ -169,7 +169,7 @@ def test_without_wrap_around_users_stay_in_the_box_around_the_hexagons() -> None
     assert area.size_m.tolist() == pytest.approx([2 * (500 * math.sqrt(0.75) + 500 / math.sqrt(3)), 1500.0])
     somewhere = starts(DROPS)
     assert torch.allclose(area.inside(somewhere[..., :2]), somewhere[..., :2], atol=1e-9)
-    assert fold(topology, somewhere) is somewhere
+    assert wrap_position(topology, somewhere) is somewhere
 
 
 def test_users_of_a_hall_stay_in_it() -> None:
@@ -186,7 +186,7 @@ def test_users_of_a_hall_stay_in_it() -> None:
     "model",
     [
         Linear(min_speed_kmh=100.0, max_speed_kmh=500.0),
-        Waypoint(min_speed_kmh=50.0, max_speed_kmh=500.0, max_pause_s=5.0),
+        RandomWaypoint(min_speed_kmh=50.0, max_speed_kmh=500.0, max_pause_s=5.0),
         GaussMarkov(speed_kmh=200.0, deviation_kmh=60.0),
     ],
     ids=lambda model: model.model,
@@ -199,7 +199,7 @@ def test_who_starts_uniform_stays_uniform(model: MobilityModel, area: str) -> No
     for t_s in (0.0, 7.0, 60.0):
         xy = path.position_m(torch.tensor([t_s]))[0, :, 0, :2]
         if area == "endless":
-            site = displacement(TOPOLOGY, fold(TOPOLOGY, torch.cat((xy, xy[:, :1]), -1))[None])[0, ..., :2]
+            site = displacement(TOPOLOGY, wrap_position(TOPOLOGY, torch.cat((xy, xy[:, :1]), -1))[None])[0, ..., :2]
             count = torch.bincount(site.norm(dim=-1).argmin(-1), minlength=7)
         else:
             cell = ((xy[:, 0] + 300.0) / 200.0).long() * 3 + ((xy[:, 1] + 200.0) / 150.0).long()
@@ -215,13 +215,13 @@ def area_uniform(area: str, users: int) -> Tensor:
 
 def test_waypoint_is_stationary_from_the_start() -> None:
     """Speeds, pauses and what is left of a leg have the same law at the beginning and much later."""
-    model = Waypoint(min_speed_kmh=5.0, max_speed_kmh=100.0, min_pause_s=1.0, max_pause_s=9.0, reach_m=80.0)
+    model = RandomWaypoint(min_speed_kmh=5.0, max_speed_kmh=100.0, min_pause_s=1.0, max_pause_s=9.0, reach_m=80.0)
     path = trajectories(Drops(4, (0,)), model, area_uniform("endless", 20_000), AREAS["endless"], 400.0)
     early, late = speed_kmh(path, torch.tensor([0.0, 390.0]))[0].T.numpy()
     assert stats.ks_2samp(early, late).pvalue > 1e-3
     # time-stationary law: density of the speed in proportion to 1/v, so that its mean is (b - a) / ln(b / a)
-    moving = early[early > 0.0]
-    assert moving.mean() == pytest.approx(95.0 / math.log(20.0), rel=0.02)
+    require_moving_speed = early[early > 0.0]
+    assert require_moving_speed.mean() == pytest.approx(95.0 / math.log(20.0), rel=0.02)
     mean_leg_s = (2 / 3 * 80.0) * 3.6 * math.log(20.0) / 95.0
     assert (early == 0.0).mean() == pytest.approx(5.0 / (5.0 + mean_leg_s), abs=0.008)
     shift = path.position_m(torch.tensor([0.0, 5.0, 395.0, 400.0]))
@@ -230,7 +230,7 @@ def test_waypoint_is_stationary_from_the_start() -> None:
 
 
 def test_fresh_waypoints_begin_a_leg() -> None:
-    model = Waypoint(min_speed_kmh=50.0, max_speed_kmh=100.0, min_pause_s=100.0, max_pause_s=100.0, start="fresh")
+    model = RandomWaypoint(min_speed_kmh=50.0, max_speed_kmh=100.0, min_pause_s=100.0, max_pause_s=100.0, start="fresh")
     path = trajectories(Drops(3, (0,)), model, area_uniform("endless", 2000), AREAS["endless"], 1.0)
     speed = speed_kmh(path, torch.tensor([0.0]))
     assert speed.min() >= 50.0 - 1e-9
@@ -239,7 +239,7 @@ def test_fresh_waypoints_begin_a_leg() -> None:
 
 @pytest.mark.parametrize("area", AREAS)
 def test_reach_draws_uniform_places(area: str) -> None:
-    reach = Reach(AREAS[area].period_m, None)
+    reach = WaypointVectors(AREAS[area].period_m, None)
     draw = uniform(torch.tensor([4]), (100_000, 2))[0]
     vector = reach.vectors(draw[:, 0], draw[:, 1])
     part = (vector @ torch.linalg.inv(AREAS[area].period_m)).remainder(1.0)

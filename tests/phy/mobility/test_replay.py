@@ -11,7 +11,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from phy.mobility import RectangleSettings, Replay, TrackError, Trajectory, area_of, read_tracks, trajectories
+from phy.mobility import (
+    RectangleSettings,
+    Replay,
+    Trajectory,
+    TrajectoryError,
+    area_of,
+    read_trajectories,
+    trajectories,
+)
 from phy.random import Drops
 from phy.topology.sites import TopologySettings, build_topology
 
@@ -55,7 +63,7 @@ def test_other_columns_heights_spaces_and_gzip(tmp_path: Path) -> None:
         file_of(tmp_path, gzip.compress(("\ufeff" + text).encode()), "tracks.csv.gz"),
     ):
         assert at(play(path, 1, 1.0), 0.5)[0, 0].tolist() == [[2.0, 3.0, 4.0]]
-        assert read_tracks(path).names == ("7",)
+        assert read_trajectories(path).names == ("7",)
 
 
 def test_hold_loop_and_reverse(tmp_path: Path) -> None:
@@ -100,7 +108,7 @@ def test_folded_by_the_area(tmp_path: Path) -> None:
     far = file_of(tmp_path, HEADER + "a,0,0,0\na,9,100,0\n")
     start = torch.zeros((1, 1, 3), dtype=torch.float64)
     box = area_of(TOPOLOGY, RectangleSettings(west_m=-50.0, south_m=-50.0, east_m=50.0, north_m=50.0))
-    with pytest.raises(TrackError, match=r"line 3: user 'a' is at \(100, 0\) m, outside of the area"):
+    with pytest.raises(TrajectoryError, match=r"line 3: user 'a' is at \(100, 0\) m, outside of the area"):
         trajectories(Drops(1, (0,)), Replay(str(far)), start, box, 9.0)
     path = trajectories(Drops(1, (0,)), Replay(str(far), outside="fold"), start, box, 9.0)
     assert at(path, 4.5, 9.0)[0, 0, :, 0].tolist() == [50.0, 0.0]
@@ -141,8 +149,8 @@ def test_folded_by_the_area(tmp_path: Path) -> None:
 )
 def test_bad_files(tmp_path: Path, text: str | bytes, words: str) -> None:
     path = file_of(tmp_path, text)
-    with pytest.raises(TrackError) as caught:
-        read_tracks(path)
+    with pytest.raises(TrajectoryError) as caught:
+        read_trajectories(path)
     message = str(caught.value)
     assert words in message
     assert message.startswith(f"{path}")
@@ -151,9 +159,9 @@ def test_bad_files(tmp_path: Path, text: str | bytes, words: str) -> None:
 
 def test_missing_files_and_folders(tmp_path: Path) -> None:
     for path in (tmp_path / "none.csv", tmp_path):
-        with pytest.raises(TrackError, match="cannot be read"):
-            read_tracks(path)
-        with pytest.raises(TrackError, match=r"cannot be read"):
+        with pytest.raises(TrajectoryError, match="cannot be read"):
+            read_trajectories(path)
+        with pytest.raises(TrajectoryError, match=r"cannot be read"):
             play(path)
 
 
@@ -167,21 +175,21 @@ def test_500_kmh_are_still_accepted(tmp_path: Path) -> None:
     [
         ({}, 3, 20.0, "2 trajectories for 3 users; lower the users' count, or set if_fewer to 'cycle'"),
         ({}, 2, 30.0, "line 6: user 'a' ends at time_s 20, before the run, which takes 30 s; shorten the run, or set"),
-        ({"at_end": "loop"}, 2, 30.0, "line 6: user 'a' ends 30 m from where he began, so that a loop would jump"),
+        ({"at_end": "loop"}, 2, 30.0, "line 6: user 'a' ends 30 m from its start, so that a loop would jump"),
         ({"max_gap_s": 5.0}, 2, 20.0, "line 4: user 'a' was last seen 10 s before, but max_gap_s is 5"),
     ],
 )
 def test_files_that_do_not_suit_the_run(
     tmp_path: Path, settings: dict[str, Any], users: int, duration_s: float, words: str
 ) -> None:
-    with pytest.raises(TrackError) as caught:
+    with pytest.raises(TrajectoryError) as caught:
         play(file_of(tmp_path, TWO), users, duration_s, **settings)
     assert words in str(caught.value)
 
 
 def test_positions_outside_the_cluster(tmp_path: Path) -> None:
     path = file_of(tmp_path, HEADER + "a,0,5000,0\nb,0,0,0\nb,9,9,9\na,9,5000,9\n")
-    with pytest.raises(TrackError, match=r"line 2: user 'a' is at \(5000, 0\) m, outside of the area"):
+    with pytest.raises(TrajectoryError, match=r"line 2: user 'a' is at \(5000, 0\) m, outside of the area"):
         play(path, 2, 9.0)
     assert at(play(path, 2, 9.0, outside="fold"), 0)[0, 0, 0, 0] == 5000.0  # a place in the endless plane
 
@@ -197,7 +205,9 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
 def test_who_begins_after_the_run(tmp_path: Path, begin_s: float) -> None:
     """A clock that counts from 1970 would have everybody wait at his first point, without a word."""
     late = file_of(tmp_path, TWO + f"c,{begin_s:.0f},0,0\nc,{begin_s + 5:.0f},5,0\n")
-    with pytest.raises(TrackError, match=rf"line 8: user 'c' begins at time_s {begin_s:.0f}, but the run ends at 20 s"):
+    with pytest.raises(
+        TrajectoryError, match=rf"line 8: user 'c' begins at time_s {begin_s:.0f}, but the run ends at 20 s"
+    ):
         play(late, at_end="hold")
 
 
@@ -205,9 +215,9 @@ def test_heights(tmp_path: Path) -> None:
     path = file_of(tmp_path, "user,time_s,x_m,y_m,z_m\na,0,0,0,1.5\na,1,0,0,30\nb,0,0,0,0.5\nb,1,0,0,1.5\n")
     replay = Replay(str(path))
     replay.require_heights(0.0, 30.0, "never seen")
-    with pytest.raises(TrackError, match="line 3: user 'a' is at z_m 30, but they are low"):
+    with pytest.raises(TrajectoryError, match="line 3: user 'a' is at z_m 30, but they are low"):
         replay.require_heights(0.0, 22.5, "they are low")
-    with pytest.raises(TrackError, match=r"line 4: user 'b' is at z_m 0\.5, but they are high"):
+    with pytest.raises(TrajectoryError, match=r"line 4: user 'b' is at z_m 0\.5, but they are high"):
         replay.require_heights(1.0, 30.0, "they are high")
     flat = Replay(str(file_of(tmp_path, TWO, "flat.csv")))
     flat.require_heights(1.0, 2.0, "of the users")  # no heights in the file
@@ -242,7 +252,7 @@ FCD_CSV = """timestep_time;vehicle_angle;vehicle_id;vehicle_lane;vehicle_x;vehic
 )
 def test_floating_car_data_of_sumo(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
-    tracks = read_tracks(tmp_path / name)
+    tracks = read_trajectories(tmp_path / name)
     assert tracks.names == ("car", "ann")
     assert tracks.user.tolist() == [0, 0, 1, 1] and tracks.time_s.tolist() == [1.0, 2.0, 1.0, 2.0]
     assert tracks.position_m[:, :2].tolist() == [[10.0, 5.0], [20.0, 5.0], [1.0, 2.0], [1.0, 3.0]]
@@ -262,6 +272,6 @@ def test_floating_car_data_of_sumo(tmp_path: Path, name: str, text: str) -> None
 )  # fmt: skip
 def test_bad_floating_car_data_is_named(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "fcd.xml").write_text(text)
-    with pytest.raises(TrackError) as caught:
-        read_tracks(tmp_path / "fcd.xml")
+    with pytest.raises(TrajectoryError) as caught:
+        read_trajectories(tmp_path / "fcd.xml")
     assert f"fcd.xml{',' if said.startswith('line') else ':'} {said}" in str(caught.value)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from phy.antenna.panel import PanelSettings
 from phy.random import normal, uniform
-from phy.tr38901.coefficients import End, MimoRays, steer, with_sub_clusters
+from phy.tr38901.coefficients import LinkEnd, MimoRays, steer, with_sub_clusters
 from phy.units import SPEED_OF_LIGHT_MPS
 
 FREQUENCY_HZ = (torch.arange(12, dtype=torch.float64) - 5.5) * 180e3
@@ -51,8 +51,8 @@ def draw(shape: tuple[int, ...], clusters: int = 9, rays: int = 20, los: bool = 
     )
 
 
-def end(panel: PanelSettings, shape: tuple[int, ...], seed: int) -> End:
-    return End(panel, uniform(torch.tensor([seed]), (*shape, 3))[0] - 0.5)
+def end(panel: PanelSettings, shape: tuple[int, ...], seed: int) -> LinkEnd:
+    return LinkEnd(panel, uniform(torch.tensor([seed]), (*shape, 3))[0] - 0.5)
 
 
 def velocity(shape: tuple[int, ...]) -> Tensor:
@@ -129,7 +129,7 @@ def test_sionna_makes_the_same_matrices_of_the_same_rays(split: bool) -> None:
     spread = torch.full(shape, 4e-9, dtype=torch.float64)
     ours_of = with_sub_clusters(rays, spread) if split else rays
     steered = steer(
-        ours_of, End(BASE, orientation), end(UE, shape, 6), velocity(shape), CARRIER_HZ, torch.ones(shape).double()
+        ours_of, LinkEnd(BASE, orientation), end(UE, shape, 6), velocity(shape), CARRIER_HZ, torch.ones(shape).double()
     )
     ours = steered.response(FREQUENCY_HZ, TIME_S)
     assert ours.shape == (3, 2, 3, 12, 4, 16)
@@ -153,7 +153,7 @@ def test_sub_clusters_keep_rays_and_power() -> None:
 def test_mean_power_is_the_gain() -> None:
     """Isotropic antennas: upright ones see theta to theta alone, two crossed ones at each end see all there is."""
     rays = draw((1500,), los=False)
-    upright = End(ONE, torch.zeros((1500, 3)).double())
+    upright = LinkEnd(ONE, torch.zeros((1500, 3)).double())
     steered = steer(rays, upright, upright, velocity((1500,)), CARRIER_HZ, torch.full((1500,), 9.0).double())
     assert float(steered.response(FREQUENCY_HZ[:1], TIME_S[:1]).abs().square().mean()) == pytest.approx(9.0, rel=0.05)
     both = PanelSettings(polarizations=2, ports=2)
@@ -180,7 +180,7 @@ def test_autocorrelation_is_that_of_the_directions() -> None:
     rays = draw((links,), clusters=2, rays=10, los=False)
     rays = MimoRays(**{**rays.__dict__, "zoa": torch.full_like(rays.zoa, math.pi / 2)})
     speed = torch.tensor([10.0, 0.0, 0.0], dtype=torch.float64).expand(links, 3)
-    still = End(ONE, torch.zeros((links, 3), dtype=torch.float64))
+    still = LinkEnd(ONE, torch.zeros((links, 3), dtype=torch.float64))
     steered = steer(rays, still, still, speed, CARRIER_HZ, torch.ones(links).double())
     time = torch.tensor([0.0, 1e-3, 2e-3, 4e-3, 8e-3], dtype=torch.float64)
     h = steered.response(FREQUENCY_HZ[:1], time)[:, :, 0, 0, 0]
@@ -201,18 +201,18 @@ def test_picked_links_are_those_links() -> None:
 def test_single_precision_and_alone_as_in_a_batch() -> None:
     rays = draw((6,))
     single = MimoRays(**{name: value.float() for name, value in rays.__dict__.items()})
-    ends = [End(p, torch.zeros((6, 3))) for p in (BASE, UE)]
+    ends = [LinkEnd(p, torch.zeros((6, 3))) for p in (BASE, UE)]
     steered = steer(single, *ends, torch.zeros((6, 3)), CARRIER_HZ, torch.ones(6))
     h = steered.response(FREQUENCY_HZ, TIME_S)
     assert h.dtype == torch.complex64
     double = steer(
-        rays, *(End(e.panel, e.orientation_rad.double()) for e in ends), torch.zeros((6, 3)).double(), CARRIER_HZ,
+        rays, *(LinkEnd(e.panel, e.orientation_rad.double()) for e in ends), torch.zeros((6, 3)).double(), CARRIER_HZ,
         torch.ones(6).double(),
     ).response(FREQUENCY_HZ, TIME_S)  # fmt: skip
     error = (h - double).abs().square().mean() / double.abs().square().mean()
     assert float(error) < 1e-8
     alone = steer(
-        single.pick(torch.tensor([4])), *(End(e.panel, e.orientation_rad[:1]) for e in ends), torch.zeros((1, 3)),
+        single.pick(torch.tensor([4])), *(LinkEnd(e.panel, e.orientation_rad[:1]) for e in ends), torch.zeros((1, 3)),
         CARRIER_HZ, torch.ones(1),
     ).response(FREQUENCY_HZ, TIME_S)  # fmt: skip
     assert torch.equal(alone[0], h[4])

@@ -19,8 +19,16 @@ from phy.random import Drops, normal, uniform
 from phy.topology.sites import TopologySettings, build_topology
 from phy.topology.users import place_per_cell
 from phy.tr38901 import cluster_angles
-from phy.tr38901.large_scale import Air, AirPlan, LargeScale, PropagationSettings, draw_air, large_scale, raised
-from phy.tr38901.lsp_tables import states
+from phy.tr38901.large_scale import (
+    LargeScale,
+    LargeScaleModel,
+    LargeScalePlan,
+    PropagationSettings,
+    draw_large_scale_model,
+    large_scale,
+    place_on_floors,
+)
+from phy.tr38901.lsp_tables import propagation_states
 from phy.tr38901.pathloss import PathLossModel, path_loss_db
 
 DROP = Drops(3, (1,))
@@ -36,18 +44,18 @@ NETWORKS: dict[str, TopologySettings] = {
 
 @pytest.mark.parametrize(("model", "column", "k_db"), [("uma", 0, 6.0), ("uma", 1, None), ("rma", 2, None)])
 def test_gains_equal_the_loop(model: PathLossModel, column: int, k_db: float | None) -> None:
-    state, rows, boresight = states(model, "v16")[column], 6, [30.0, 150.0, -90.0]
+    state, rows, boresight = propagation_states(model, "v16")[column], 6, [30.0, 150.0, -90.0]
     draw = normal(torch.tensor([5]), (rows, 20, 4))[0]
     side = torch.where(uniform(torch.tensor([6]), (rows, 20, 2))[0] < 0.5, 1.0, -1.0).double()
     pick = cluster_angles.pairing_index(uniform(torch.tensor([7]), (rows, 20))[0])
     asd, zsd = (torch.linspace(low, high, rows, dtype=torch.float64) for low, high in ((3.0, 60.0), (0.5, 12.0)))
     spread, k = torch.full((rows,), 2e-7).double(), None if k_db is None else torch.full((rows,), k_db).double()
     made = cluster_angles.clusters(state, spread, k, draw[..., :2], 20)
-    spreads = cluster_angles.Spreads(
+    spreads = cluster_angles.AngularSpreads(
         asd, zsd, torch.full_like(asd, 2.4), torch.full_like(asd, 70.0), torch.full_like(asd, 96.0), 0 * asd - 2.0, k
     )
     n = state.clusters
-    found = cluster_angles.departures_deg(state, made.power[:, :n], spreads, draw[:, :n, 2:], side[:, :n])
+    found = cluster_angles.cluster_angles_deg(state, made.power[:, :n], spreads, draw[:, :n, 2:], side[:, :n])
     gain = cluster_angles.mean_gains(
         state, ANTENNA, torch.deg2rad(torch.tensor(boresight)), spreads, (*found, pick[:, :n])
     )
@@ -74,20 +82,22 @@ def test_pairings_are_permutations() -> None:
     assert cluster_angles.ray_offsets().square().mean().sqrt().item() == pytest.approx(1.0, abs=1e-3)
 
 
-def air(model: str, users: int = 40, antenna: SectorAntennaSettings = ANTENNA, **settings: Any) -> tuple[Air, Tensor]:
+def drawn_model(
+    model: str, users: int = 40, antenna: SectorAntennaSettings = ANTENNA, **settings: Any
+) -> tuple[LargeScaleModel, Tensor]:
     topology = build_topology(NETWORKS[model])
     propagation = PropagationSettings(model=model, **settings)  # type: ignore[arg-type]
-    plan = AirPlan(topology, propagation, antenna, users)
+    plan = LargeScalePlan(topology, propagation, antenna, users)
     per_cell = -(-users // topology.cells)
     position = place_per_cell(DROP.keys("place"), topology, per_cell, NETWORKS[model].min_distance_m, 1.5)[0]
-    return draw_air(DROP, plan), position[:, :users]
+    return draw_large_scale_model(DROP, plan), position[:, :users]
 
 
 @pytest.mark.parametrize("model", list(NETWORKS))
 def test_rays_of_isotropic_antennas_carry_exactly_the_power_of_the_link(model: str) -> None:
     """Loss and shadowing are all that is left; an element with 0 dBi everywhere goes through the sums over rays."""
     flat = SectorAntennaSettings(max_gain_dbi=0.0, front_to_back_db=0.0, vertical_elements=1)
-    drawn, position = air(model, antenna=flat)
+    drawn, position = drawn_model(model, antenna=flat)
     seen = drawn.at(position)
     loss = path_loss_db(model, _link(drawn, position), seen.los)  # type: ignore[arg-type]
     expected = (seen.shadowing_db - loss)[..., drawn.plan.topology.cell_site]
@@ -98,7 +108,7 @@ def test_rays_of_isotropic_antennas_carry_exactly_the_power_of_the_link(model: s
     assert torch.allclose(seen.cluster_power.sum(-1), torch.ones(()).double())
 
 
-def _link(drawn: Air, position: Tensor) -> Any:
+def _link(drawn: LargeScaleModel, position: Tensor) -> Any:
     from phy.tr38901.large_scale import _geometry
 
     return _geometry(drawn, position, position).link
@@ -111,7 +121,7 @@ def test_polarization_costs_half_of_the_direct_ray_and_less_of_the_others() -> N
     many = 7.0 + 3.0 * normal(torch.tensor([1]), (200_000,))
     assert scattered == pytest.approx(0.5 * (1.0 + float((10 ** (-many / 10)).mean())), rel=2e-3)
     assert direct == 0.5
-    drawn, position = air("uma")
+    drawn, position = drawn_model("uma")
     turned = dataclasses.replace(drawn, plan=dataclasses.replace(drawn.plan, antenna=slant))
     lost = drawn.at(position).gain_db - turned.at(position).gain_db
     assert lost.min() > 1.8 and lost.max() < 3.02
@@ -119,7 +129,7 @@ def test_polarization_costs_half_of_the_direct_ray_and_less_of_the_others() -> N
 
 def test_scattering_lights_up_the_sectors_that_look_elsewhere() -> None:
     """Behind a sector the direct line is 30 dB down; the rays of a link without line of sight are so only in part."""
-    drawn, position = air("uma", los="never")
+    drawn, position = drawn_model("uma", los="never")
     direct = dataclasses.replace(drawn.plan.propagation, antenna_gain="direct")
     straight = dataclasses.replace(drawn, plan=dataclasses.replace(drawn.plan, propagation=direct))
     rays, line = drawn.at(position).gain_db, straight.at(position).gain_db
@@ -132,7 +142,7 @@ def test_scattering_lights_up_the_sectors_that_look_elsewhere() -> None:
 @pytest.mark.parametrize("model", list(NETWORKS))
 def test_one_centimetre_changes_nothing_visible(model: str) -> None:
     """Line of sight that ends softly, some users indoors, all gains summed over rays."""
-    drawn, here = air(model, indoor_share=0.0 if model == "inh" else 0.4, los_transition="soft")
+    drawn, here = drawn_model(model, indoor_share=0.0 if model == "inh" else 0.4, los_transition="soft")
     there = here + torch.tensor([0.006, -0.008, 0.0])
     one, two = drawn.at(here), drawn.at(there)
     for before, after in ((one.gain_db, two.gain_db), (one.shadowing_db, two.shadowing_db)):
@@ -153,7 +163,7 @@ def test_a_walk_has_no_jumps() -> None:
 
     Without wrap-around, where a far site is seen from its other side at the border of the cluster.
     """
-    drawn, here = air("umi", users=3, los_transition="soft")
+    drawn, here = drawn_model("umi", users=3, los_transition="soft")
     alone_plan = dataclasses.replace(
         drawn.plan, topology=build_topology(dataclasses.replace(NETWORKS["umi"], wrap_around=False))
     )
@@ -173,7 +183,7 @@ def test_a_walk_has_no_jumps() -> None:
 
 def test_far_away_everything_is_fresh() -> None:
     """Users who moved by 40 decorrelation distances: uncorrelated, and with the same distributions."""
-    drawn, here = air("uma", users=400)
+    drawn, here = drawn_model("uma", users=400)
     there = here.flip(1)  # each takes the place of another
     one, two = drawn.at(here), drawn.at(there)
     for name in ("shadowing_db", "delay_spread_s"):
@@ -185,7 +195,7 @@ def test_far_away_everything_is_fresh() -> None:
 
 
 def test_fields_are_taken_where_they_are_said_to_be() -> None:
-    drawn, here = air("uma", users=30)
+    drawn, here = drawn_model("uma", users=30)
     away = here + torch.tensor([4000.0, 300.0, 0.0])
     folded, plain = drawn.at(here, away), drawn.at(here)
     assert torch.equal(folded.distance_m, plain.distance_m)
@@ -194,7 +204,7 @@ def test_fields_are_taken_where_they_are_said_to_be() -> None:
 
 
 def test_users_on_one_spot_see_the_same_air() -> None:
-    drawn, here = air("uma", users=2)
+    drawn, here = drawn_model("uma", users=2)
     seen = drawn.at(here[:, :1].expand(-1, 2, -1))
     # Not bit for bit: on some processors a row of a product is rounded according to its place in the block.
     torch.testing.assert_close(seen.shadowing_db[:, 0], seen.shadowing_db[:, 1], rtol=1e-12, atol=1e-12)
@@ -226,7 +236,7 @@ def test_fading_has_the_power_and_the_clusters_that_the_antenna_makes() -> None:
     power = received_power(channel.fading.coordinates(0, 1, 1e-3)[0, :, 0], channel.fading.to_prbs, SMALL.cells)
     ratio = power.mean(-1) / channel.mean_snr[0]
     assert ratio.mean().item() == pytest.approx(1.0, abs=0.03)
-    seen = draw_air(DROP, plan.air).at(channel.position_m)
+    seen = draw_large_scale_model(DROP, plan.large_scale).at(channel.position_m)
     assert torch.allclose(10.0 ** (seen.gain_db / 10.0) * 1e12, channel.mean_snr)
     sectors = seen.cluster_power.view(users, 7, 3, -1)
     assert (sectors[:, :, 0] - sectors[:, :, 1]).abs().max() > 0.3
@@ -237,16 +247,16 @@ def test_floors_and_cars() -> None:
     drops = Drops(2, tuple(range(20)))
     ground = torch.zeros(20, 500, 3, dtype=torch.float64) + 1.5
     settings = PropagationSettings(indoor_share=0.5, indoor_floors=(4, 8), in_car_share=1.0)
-    height = raised(drops, ground, settings)[..., 2]
+    height = place_on_floors(drops, ground, settings)[..., 2]
     inside = height > 1.5
     assert 0.30 < inside.double().mean() < 0.46  # indoors, but on the first floor
     floors = ((height - 1.5) / 3.0).round()
     assert torch.allclose(height, 1.5 + 3.0 * floors) and floors.max() == 7.0
-    plan = AirPlan(SMALL, settings, ANTENNA, 500, clusters=False)
-    drawn = draw_air(drops, plan)
+    plan = LargeScalePlan(SMALL, settings, ANTENNA, 500, clusters=False)
+    drawn = draw_large_scale_model(drops, plan)
     cars = drawn.extra_loss_db[~drawn.indoor]
     assert (cars.mean().item(), cars.std().item()) == pytest.approx((9.0, 5.0), abs=0.3)
-    assert raised(drops, ground, PropagationSettings(indoor_share=0.5)) is ground
+    assert place_on_floors(drops, ground, PropagationSettings(indoor_share=0.5)) is ground
 
 
 @pytest.mark.parametrize(

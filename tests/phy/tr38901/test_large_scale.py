@@ -12,7 +12,8 @@ from torch import Tensor
 from phy.antenna.element import SectorAntennaSettings
 from phy.random import Drops
 from phy.topology.sites import Topology, TopologySettings, build_topology
-from phy.topology.users import indoor_distance_m, place_per_cell
+from phy.topology.users import place_per_cell
+from phy.tr38901.indoor import indoor_distance_m
 from phy.tr38901.large_scale import LargeScale, PropagationSettings, delay_spread_log10, large_scale
 from phy.tr38901.los import los_probability
 from phy.tr38901.pathloss import PathLossModel, free_space_db

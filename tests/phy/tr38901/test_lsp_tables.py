@@ -12,12 +12,12 @@ import torch
 
 from phy.tr38901.lsp_tables import (
     NAMES,
-    State,
+    PropagationState,
+    cross_correlation_root,
     log_frequency,
-    mixing,
     moments,
+    propagation_states,
     sigma_db,
-    states,
     zod_offset_deg,
     zsd_log10,
 )
@@ -38,7 +38,7 @@ def sionna(edition: Edition, model: str, column: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("edition", "model", "column"), CASES)
 def test_every_number_of_the_table(edition: Edition, model: PathLossModel, column: int) -> None:
-    ours, theirs = states(model, edition)[column], sionna(edition, model, column)
+    ours, theirs = propagation_states(model, edition)[column], sionna(edition, model, column)
     for name, law in (("DS", ours.ds), ("ASD", ours.asd), ("ASA", ours.asa), ("ZSA", ours.zsa)):
         keys = (f"mu{name}a", f"mu{name}c", f"sigma{name}a", f"sigma{name}c")
         assert law == tuple(theirs[key] for key in keys), name
@@ -55,7 +55,7 @@ def test_every_number_of_the_table(edition: Edition, model: PathLossModel, colum
     assert correlations(ours) == {pair: theirs[pair] for pair in correlations(ours)}
 
 
-def correlations(state: State) -> dict[str, float]:
+def correlations(state: PropagationState) -> dict[str, float]:
     """As Sionna names them: ASD and ASA before DS, and so on."""
     order = ("ZSD", "ZSA", "ASD", "ASA", "DS", "SF", "K")
     table = iter(state.correlation)
@@ -71,17 +71,17 @@ def correlations(state: State) -> dict[str, float]:
 @pytest.mark.parametrize("edition", ["v16", "v19", "imt2020_a"])
 @pytest.mark.parametrize("model", [*SPELLED, "free_space"])
 def test_square_root_of_the_correlations(edition: Edition, model: PathLossModel) -> None:
-    for state in states(model, edition):
-        matrix = mixing(state) @ mixing(state).T
+    for state in propagation_states(model, edition):
+        matrix = cross_correlation_root(state) @ cross_correlation_root(state).T
         assert torch.allclose(matrix.diagonal(), torch.ones(7, dtype=torch.float64), atol=1e-9)
         row, column = torch.triu_indices(7, 7, offset=1).unbind()
         assert matrix[row, column].tolist() == pytest.approx(list(state.correlation), abs=1e-9)
 
 
 def test_channel_model_a_differs_where_it_should() -> None:
-    assert states("uma", "imt2020_a") == states("uma", "v16")
-    assert states("rma", "imt2020_a") == states("rma", "v16")
-    clear, blocked, _ = states("inh", "imt2020_a")
+    assert propagation_states("uma", "imt2020_a") == propagation_states("uma", "v16")
+    assert propagation_states("rma", "imt2020_a") == propagation_states("rma", "v16")
+    clear, blocked, _ = propagation_states("inh", "imt2020_a")
     assert (clear.sigma_sf_db, blocked.sigma_sf_db) == (3.0, 4.0)
     assert clear.laplacian and clear.angle_scaling[0] == 1.434 and blocked.angle_scaling[0] == 1.501
 
@@ -89,7 +89,7 @@ def test_channel_model_a_differs_where_it_should() -> None:
 def test_frequency_is_clipped_as_the_notes_say() -> None:
     assert log_frequency("uma", 0.7e9) == math.log10(6.0) and log_frequency("uma", 28e9) == math.log10(28.0)
     assert log_frequency("umi", 0.7e9) == math.log10(3.0) and log_frequency("inh", 4e9) == math.log10(7.0)
-    mean, sigma = moments(states("umi", "v16")[1], "umi", 28e9)[2]
+    mean, sigma = moments(propagation_states("umi", "v16")[1], "umi", 28e9)[2]
     assert (mean, sigma) == pytest.approx((-0.24 * math.log10(29) - 6.83, 0.16 * math.log10(29) + 0.28))
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from phy.random import Drops, uniform
 from phy.tr38901.coefficients import MimoRays
-from phy.tr38901.rays import ClusterDirections, ClusterSpreads, DirectRay, draw_rays, fold_zenith
+from phy.tr38901.rays import ClusterDirections, ClusterSpreads, DirectRay, draw_rays, wrap_zenith
 
 DROPS = Drops(4, (0, 1, 2))
 SHAPE = (3, 50)
@@ -73,4 +73,4 @@ def test_a_drop_is_the_same_alone() -> None:
 
 def test_zenith_is_folded() -> None:
     given = torch.tensor([-0.1, 0.2, math.pi + 0.3], dtype=torch.float64)
-    torch.testing.assert_close(fold_zenith(given), torch.tensor([0.1, 0.2, math.pi - 0.3], dtype=torch.float64))
+    torch.testing.assert_close(wrap_zenith(given), torch.tensor([0.1, 0.2, math.pi - 0.3], dtype=torch.float64))

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from phy.random import Drops
-from phy.tr38901.lsp_tables import states
+from phy.tr38901.lsp_tables import propagation_states
 from phy.tr38901.pathloss import PathLossModel
-from phy.tr38901.spatial_correlation import draw_amplitudes, draw_waves, field
+from phy.tr38901.spatial_correlation import correlated_normal, draw_amplitudes, draw_waves
 
 MANY = Drops(11, tuple(range(3000)))
 
@@ -21,7 +21,9 @@ def test_unit_variance_and_exponential_autocorrelation(decorrelation_m: float) -
     d = decorrelation_m
     lags = [0.0, 0.5 * d, d, 2.0 * d]
     points = [[310.0 + lag, -95.0] for lag in lags] + [[310.0 - 0.6 * lag, -95.0 + 0.8 * lag] for lag in lags]
-    values = field(MANY.keys("field"), torch.tensor(points, dtype=torch.float64).expand(len(MANY), -1, -1), d)
+    values = correlated_normal(
+        MANY.keys("field"), torch.tensor(points, dtype=torch.float64).expand(len(MANY), -1, -1), d
+    )
     assert values.mean(0).abs().max() < 4.5 / math.sqrt(len(MANY))
     assert (values.var(0) - 1.0).abs().max() < 4.5 * math.sqrt(2.0 / len(MANY))
     correlation = torch.corrcoef(values.T)[0].reshape(2, 4)
@@ -30,7 +32,9 @@ def test_unit_variance_and_exponential_autocorrelation(decorrelation_m: float) -
 
 
 def test_gaussian() -> None:
-    values = field(MANY.keys("field"), torch.tensor([[[40.0, 7.0]]]).double().expand(len(MANY), -1, -1), 37.0).flatten()
+    values = correlated_normal(
+        MANY.keys("field"), torch.tensor([[[40.0, 7.0]]]).double().expand(len(MANY), -1, -1), 37.0
+    ).flatten()
     share = [(values.abs() < z).double().mean().item() for z in (0.6745, 1.0, 2.0)]
     assert share == pytest.approx([0.5, 0.6827, 0.9545], abs=0.03)
     assert (values**4).mean().item() == pytest.approx(3.0, abs=0.5)
@@ -39,8 +43,8 @@ def test_gaussian() -> None:
 def test_one_drop_looks_like_the_ensemble() -> None:
     """A single field averaged over a wide area: 256 waves are enough for one drop to have the right statistics."""
     x = torch.rand(2000, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 4000.0
-    here = field(Drops(1, (0,)).keys("field"), x[None], 37.0)[0]
-    there = field(Drops(1, (0,)).keys("field"), x[None] + torch.tensor([37.0, 0.0]), 37.0)[0]
+    here = correlated_normal(Drops(1, (0,)).keys("field"), x[None], 37.0)[0]
+    there = correlated_normal(Drops(1, (0,)).keys("field"), x[None] + torch.tensor([37.0, 0.0]), 37.0)[0]
     assert here.var().item() == pytest.approx(1.0, abs=0.2)
     assert torch.corrcoef(torch.stack([here, there]))[0, 1].item() == pytest.approx(math.exp(-1), abs=0.1)
 
@@ -48,7 +52,7 @@ def test_one_drop_looks_like_the_ensemble() -> None:
 @pytest.mark.parametrize("model", ["uma", "umi", "rma", "inh"])
 def test_fields_that_share_waves_keep_their_own_autocorrelation(model: PathLossModel) -> None:
     """All decorrelation distances of a scenario at once, which differ by up to a factor of eight."""
-    distances = sorted({d for state in states(model) for d in state.decorrelation_m})
+    distances = sorted({d for state in propagation_states(model) for d in state.decorrelation_m})
     waves = draw_waves(MANY.keys("waves"), distances)
     amplitudes = draw_amplitudes(MANY.keys("amplitudes"), waves, 1)
     for d in distances:

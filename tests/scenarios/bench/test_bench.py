@@ -12,10 +12,10 @@ import torch
 from typer.testing import CliRunner
 
 from scenarios.bench import bench, measure, scaling
-from scenarios.bench.bench import Case, Options
-from scenarios.bench.workloads import WORKLOADS
+from scenarios.bench.case import Case, Options
 from scenarios.cli.main import app
 from scenarios.errors import ScenarioError
+from scenarios.families.scheduling.workloads import WORKLOADS
 from scenarios.running import memory
 
 KEYS = ["workload", "mode", "compiled", "cells", "users", "prbs", "drops", "threads", "workers", "device",
@@ -32,7 +32,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pretend(monkeypatch: pytest.MonkeyPatch, measured: Callable[[Case], dict[str, Any] | None]) -> None:
     """Rows from ``measured`` instead of a process of their own."""
-    monkeypatch.setattr(bench, "apart", lambda _, case: measured(case))
+    monkeypatch.setattr(bench, "measure_alone", lambda _, case: measured(case))
 
 
 def test_a_row_has_exactly_the_keys_that_were_promised(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +80,6 @@ def test_both_modes_are_measured_where_there_are_two(monkeypatch: pytest.MonkeyP
         return {"workload": case.workload, "mode": case.mode, "drops": case.drops, **rate}
 
     pretend(monkeypatch, measured)
-    monkeypatch.setattr(bench, "has_fast", lambda workload: workload.faded_interferers is not None)
     monkeypatch.setattr(bench, "_that_fit", lambda case: case.drops)
     modes = [(row["workload"], row["mode"]) for row in bench.bench(["W1", "wsn-100"], Options(drops=1))]
     assert modes == [("W1", "exact"), ("W1", "fast"), ("wsn-100", "exact")]
@@ -90,7 +89,7 @@ def test_both_modes_are_measured_where_there_are_two(monkeypatch: pytest.MonkeyP
 def test_modes_and_compiling_are_settings_of_the_scenario() -> None:
     case = Case("W2", 3, "fast", Options(compiled=False))
     scenario = bench.as_scenario(WORKLOADS["W2"], case)
-    assert scenario["fading"] == {"faded_interferers": 3}
+    assert scenario["fading"] == {"dominant_interferers": 3}
     assert "fading" not in bench.as_scenario(WORKLOADS["W2"], Case("W2", 3, "exact", Options()))
 
 
@@ -149,7 +148,7 @@ def test_workloads_of_two_kinds_have_a_table_each(monkeypatch: pytest.MonkeyPatc
 
 def test_scaling_leaves_out_what_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {"us_per_user_slot": 2.0, "slots_per_s": 100.0, "memory_bytes": 10**8}
-    monkeypatch.setattr(scaling, "apart", lambda *_: dict(found))
+    monkeypatch.setattr(scaling, "measure_alone", lambda *_: dict(found))
     monkeypatch.setattr(memory, "available_bytes", lambda _: int(8e9))
     rows = scaling.scaling(Options(mode="exact"))
     fits = {(row["users"], row["drops"]) for row in rows if row["skipped"] is None}

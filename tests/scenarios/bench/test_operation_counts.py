@@ -12,8 +12,8 @@ from allocators.registry import resolve
 from phy.random import Drops
 from scenarios import families
 from scenarios.bench.operation_counts import Counting, Counts, count, graphs
-from scenarios.bench.workloads import WORKLOADS
 from scenarios.config.loading import load
+from scenarios.families.scheduling.workloads import WORKLOADS
 
 F = 4  # bytes of a float32
 I = 8  # of an int64  # noqa: E741

@@ -14,8 +14,8 @@ import torch
 from typer.testing import CliRunner
 
 from scenarios.bench import bench
-from scenarios.bench.bench import Case, Options
-from scenarios.bench.isolated_process import apart, meet
+from scenarios.bench.case import Case, Options
+from scenarios.bench.isolated_process import measure_alone, wait_for_others
 from scenarios.cli.bench import _show
 from scenarios.cli.main import app
 from scenarios.running import memory
@@ -42,11 +42,11 @@ def row(case: Case, rate: float, share: float) -> dict[str, Any]:
 
 def test_what_processes_do_at_the_same_time_is_added_up(tmp_path: Path) -> None:
     def measured(case: Case) -> dict[str, Any]:
-        meet(case, "here")
+        wait_for_others(case, "here")
         first = min(case.meeting.glob("here-*")).name == f"here-{os.getpid()}"  # type: ignore[union-attr]
         return row(case, *((100.0, 0.2) if first else (300.0, 0.4)))
 
-    found = apart(measured, TWO)
+    found = measure_alone(measured, TWO)
     assert found is not None
     assert (found["workers"], found["drops"], found["peak_memory_bytes"]) == (2, 4, 2000)
     assert (found["slots_per_s"], found["cell_slots_per_s"], found["setup_s"]) == (400.0, 2800.0, 3.0)
@@ -55,19 +55,21 @@ def test_what_processes_do_at_the_same_time_is_added_up(tmp_path: Path) -> None:
 
 def test_nobody_waits_for_one_that_failed() -> None:
     def measured(case: Case) -> dict[str, Any]:
-        meet(case, "here")
+        wait_for_others(case, "here")
         if min(case.meeting.glob("here-*")).name == f"here-{os.getpid()}":  # type: ignore[union-attr]
             raise MemoryError
-        meet(case, "there")
+        wait_for_others(case, "there")
         return {}
 
     with pytest.warns(UserWarning, match="W1: memory ran out with 4 drops in each of 2 workers side by side"):
-        assert apart(measured, TWO) is None
+        assert measure_alone(measured, TWO) is None
 
 
 def test_one_waits_until_the_other_has_come(tmp_path: Path) -> None:
-    meet(Case("W1", 4, "exact", Options()), "alone")
-    thread = threading.Thread(target=meet, args=(Case("W1", 4, "exact", Options(workers=2), tmp_path), "here"))
+    wait_for_others(Case("W1", 4, "exact", Options()), "alone")
+    thread = threading.Thread(
+        target=wait_for_others, args=(Case("W1", 4, "exact", Options(workers=2), tmp_path), "here")
+    )
     thread.start()
     thread.join(0.05)
     assert thread.is_alive()
@@ -83,7 +85,7 @@ def test_batches_must_fit_into_each_workers_share_of_the_memory(monkeypatch: pyt
         measured.append(case.drops)
         return row(case, float(case.drops), 0.1)
 
-    monkeypatch.setattr(bench, "apart", note)
+    monkeypatch.setattr(bench, "measure_alone", note)
     free = int((2e8 * memory.SHARE + memory.WORKER_BYTES) * 2 / memory.SHARE)  # 200 MB for each of two
     monkeypatch.setattr(memory, "available_bytes", lambda _: free)
     with pytest.warns(UserWarning, match=r"drops_per_batch 32 -> 4: .* by each of 2 workers"):

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from phy.random import Drops
 from scenarios.calibration.beams import BeamLinks, heard_gains
-from scenarios.calibration.calibration import Calibration, calibrate, load_calibration
+from scenarios.calibration.measurement import calibrate
+from scenarios.calibration.settings import Calibration, load_calibration
 from scenarios.cli.main import app
 from scenarios.errors import ScenarioError
 
@@ -121,7 +122,7 @@ def test_margin_and_home_lower_the_coupling_gain() -> None:
 
     best = mean()
     assert best > mean("handover_margin_db=3") > best - 3.0
-    assert mean("attachment=home") < best
+    assert mean("attachment=cell_area") < best
 
 
 def test_a_reference_of_ones_own_replaces_that_of_the_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,15 +10,9 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from scenarios.calibration.calibration import (
-    PERCENTILES,
-    QUANTITIES,
-    calibrate,
-    load_calibration,
-    require_place,
-    save_plot,
-    wideband_geometry_db,
-)
+from scenarios.calibration.measurement import PERCENTILES, QUANTITIES, calibrate, wideband_geometry_db
+from scenarios.calibration.plot import require_place, save_plot
+from scenarios.calibration.settings import load_calibration
 from scenarios.cli.main import app
 from scenarios.config.loading import CALIBRATIONS
 from scenarios.errors import ScenarioError
@@ -55,7 +49,7 @@ def test_the_direct_line_alone_would_miss_the_bar() -> None:
     assert found[50] - settings.reference.mean("geometry_db")[50] > BAR_DB["geometry_db"]
 
 
-@pytest.mark.parametrize("path", sorted(CALIBRATIONS.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(CALIBRATIONS.rglob("*.yaml")), ids=lambda path: path.stem)
 def test_every_preset_loads_and_says_what_it_is(path: Path) -> None:
     settings = load_calibration(path.stem)
     assert settings.name == path.stem
@@ -96,7 +90,7 @@ def test_a_file_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_handover_margin_and_home_attachment_lower_the_coupling_gain() -> None:
     best, margin, home = (
         calibrate(load_calibration("calibration-inh", settings, {"drops": 4})).coupling_gain_db.mean().item()
-        for settings in ([], ["handover_margin_db=3"], ["attachment=home"])
+        for settings in ([], ["handover_margin_db=3"], ["attachment=cell_area"])
     )
     assert best > margin > best - 3.0
     assert home < best

@@ -18,14 +18,14 @@ import scenarios
 from allocators.scheduling.round_robin import RoundRobin
 from mac.core.contracts import AllocatorError
 from mac.metrics.registry import metric_table
-from mac.scheduling.types import SchedulingDecision, SchedulingObservation
+from mac.scheduling import SchedulingDecision, SchedulingObservation
 from phy.random import Drops
 from scenarios import families, load
 from scenarios.config.loading import resolved, variant
 from scenarios.errors import ScenarioError
 from scenarios.families.cellular import engine_factory
 from scenarios.families.cellular import traffic as arriving
-from scenarios.running import entrants as contenders
+from scenarios.running import entrants as running_entrants
 from scenarios.running.plan import make_plan
 
 run = functools.partial(scenarios.run, progress=False, plots=False)
@@ -169,7 +169,7 @@ class Greedy:
         self.rbgs = context.rbgs
 
     def decide(self, observation: Any) -> Any:
-        from mac.slicing.types import SlicingDecision
+        from mac.slicing import SlicingDecision
 
         return SlicingDecision(torch.full_like(observation.rbg, self.rbgs))
 
@@ -298,16 +298,16 @@ def test_an_allocator_that_writes_into_what_it_sees_is_refused_before_it_changes
 def test_what_an_allocator_finds_at_its_reset_is_found_before_a_run(tmp_path: Path) -> None:
     wrong = {"name": "rrm_policy", "params": {"policies": {"video": {"minimum": 30}}}}
     scenario = load("slicing-quickstart", allocators=["equal", wrong])
-    entrants = contenders.contenders(scenario)
+    entrants = running_entrants.entrants_of(scenario)
     with pytest.raises(ScenarioError, match=r"allocator 'rrm_policy': rrm_policy: policies names the slice 'video'"):
-        contenders.check(entrants, families.find("slicing"))
+        running_entrants.check(entrants, families.find("slicing"))
     slices = [{"name": "a", "service": "embb"}]
     users = [{"name": "u", "slice": "a", "traffic": {"model": "full_buffer"}}]
     wrong["params"] = {"policies": {"embb": {"minimum": 30}}}
     change = {"few": {"slicing": {"slices": slices}, "users": users}}
     varied = load("slicing-quickstart", allocators=[wrong], variants=change)
     with pytest.raises(ScenarioError, match=r"allocator 'rrm_policy' \(variant 'few'\): .* only a"):
-        contenders.check(contenders.contenders(varied), families.find("slicing"))
+        running_entrants.check(running_entrants.entrants_of(varied), families.find("slicing"))
 
 
 def test_the_context_of_that_trial_is_that_of_a_run() -> None:

@@ -108,8 +108,8 @@ def test_the_power_of_users_who_move_follows_the_cell_that_serves_them() -> None
     plan, itinerary = tested.parts.uplink, tested.parts.itinerary
     assert plan is not None and itinerary is not None
     fading: Any = tested.parts.channel.fading
-    for row, course in enumerate(fading.courses):
-        snr = list(course.snr(range(0, 400, plan.period_slots)))
+    for row, moving_drop in enumerate(fading.moving_drops):
+        snr = list(moving_drop.snr(range(0, 400, plan.period_slots)))
         for number in (0, 5, 9):
             own = snr[number].gather(-1, itinerary.serving[row, number][:, None])[:, 0]
             loss = 10 * (tested.parts.carrier.snr_at_unit_gain / own).log10()
@@ -174,7 +174,7 @@ def test_estimates_hold_for_uplinks() -> None:
     ("source", "change", "says"),
     [
         ("scheduling-macro", {"uplink.alpha": 0.6}, "uplink is given, but carrier.direction is 'downlink'; set"),
-        ("uplink-macro", {"antennas": {}}, "antennas are given, but an uplink"),
+        ("uplink-macro", {"mimo": {}}, "mimo is given, but an uplink"),
         ("uplink-macro", {"uplink.alpha": 0.55}, "alpha is 0.55, but it can be signalled as one of 0, 0.4"),
         ("uplink-macro", {"uplink.delta_mcs": True}, "delta_mcs is true, but in a run the MCS follows from the power"),
         ("uplink-macro", {"uplink.spread_db": -1}, "spread_db"),

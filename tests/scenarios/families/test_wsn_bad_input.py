@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from allocators.contract.check import check_allocator
 from allocators.registry import available, resolve
-from allocators.wsn.q_table import STATES, Table
+from allocators.wsn.q_table import STATES, QTable
 from mac.core import loop
 from mac.core.contracts import AllocatorError
-from mac.wsn.types import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
+from mac.wsn import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from phy.random import Drops
 from phy.sensors.deployment import read_positions
 from scenarios import families, load
@@ -26,6 +26,7 @@ from scenarios.cli.console import show_result
 from scenarios.cli.main import app
 from scenarios.errors import ScenarioError
 from scenarios.families.wsn import rounds
+from scenarios.results.account import account_of
 
 EVERY = sorted(available("wsn"))
 TINY: dict[str, Any] = {
@@ -249,7 +250,7 @@ def test_options_keep_the_contract_on_hostile_fields(name: str, params: dict[str
 
 def _damaged(folder: Path) -> dict[str, Path]:
     good = folder / "good.npz"
-    Table.empty().save(good)
+    QTable.empty().save(good)
     whole, values = good.read_bytes(), np.zeros((STATES, 2))
     texts = {"garbage": b"garbage", "empty": b"", "cut": whole[:200], "flipped": whole[:300] + b"\xff" + whole[301:]}
     for name, text in texts.items():
@@ -266,11 +267,11 @@ def _damaged(folder: Path) -> dict[str, Path]:
 
 def test_checkpoints(tmp_path: Path) -> None:
     paths = _damaged(tmp_path)
-    assert (Table.load(paths.pop("good")).values == 0).all()
+    assert (QTable.load(paths.pop("good")).values == 0).all()
     paths |= {"none": tmp_path / "none.npz", "folder": tmp_path}
     for name, path in paths.items():
         with pytest.raises(ValueError, match="fairwave train") as raised:
-            Table.load(path)
+            QTable.load(path)
         assert str(path) in str(raised.value), name
         spec = {"name": "game_learning", "params": {"checkpoint": str(path)}}
         if name in ("none", "cut"):
@@ -315,12 +316,16 @@ def test_a_bound_where_nothing_costs_anything() -> None:
     assert told.exit_code == 2 and "a round costs nothing" in told.stderr
 
 
-def test_neither_the_graph_nor_the_map_where_one_cannot_be(tmp_path: Path) -> None:
+def test_options_that_the_report_once_had_name_the_new_command(tmp_path: Path) -> None:
     folder = run(TINY, out=tmp_path / "run").run_dir
-    graph, image = tmp_path / "round.graphml", tmp_path / "map.gif"
-    told = CliRunner().invoke(app, ["report", str(folder), "--graphml", str(graph), "--map", str(image)])
-    assert told.exit_code == 2 and "a map is a .png, .svg or .pdf file" in " ".join(told.stderr.split())
-    assert not graph.exists() and not image.exists()
+    for option, command in (("--map", "wsn map RUN --out"), ("--graphml=x", "wsn graph RUN"), ("--round", "--round N")):
+        told = CliRunner().invoke(app, ["report", str(folder), option, str(tmp_path / "x.png")])
+        sentence = " ".join(told.stderr.split())
+        assert told.exit_code == 2 and told.stdout == "" and "any more; take: fairwave wsn" in sentence
+        assert command in sentence
+    told = CliRunner().invoke(app, ["report", str(folder), "--fource"])
+    assert told.exit_code == 2 and "report has no option --fource; did you mean '--force'?" in told.stderr
+    assert not (tmp_path / "x.png").exists() and not (folder / "report.html").exists()
 
 
 def _windows(name: str, params: dict[str, Any], settings: dict[str, Any]) -> Any:
@@ -367,10 +372,10 @@ def test_deaths_that_have_not_come_are_told(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_what_else_shortens_lives_stands_beside_them() -> None:
-    plain = dict(families.account_of(load(TINY)))
+    plain = dict(account_of(load(TINY)))
     assert plain["failures"].startswith("none") and plain["sensing"] == "a packet of each live node every round"
     odd = load(TINY, sensing={"model": "events"}, failures={"mean_life_rounds": 300})
-    told = dict(families.account_of(odd))
+    told = dict(account_of(odd))
     assert "within 20 m of an event" in told["sensing"] and "after 300 rounds on average" in told["failures"]
 
 

@@ -23,11 +23,11 @@ from scenarios.families.wsn import rounds as field_rounds
 from scenarios.families.wsn.graph import SINK, round_graph, write_graphml
 from scenarios.families.wsn.map import plot_clusters
 from scenarios.families.wsn.plots import alive_after, packet_costs_mj, plot_alive, plot_energy_balance
-from scenarios.families.wsn.rounds import RoundChoice, RoundView, chosen, views
+from scenarios.families.wsn.rounds import RoundChoice, RoundView, views
 from scenarios.plots import figures
 from scenarios.plots.style import style_of
 from scenarios.results.result import Result
-from scenarios.running.entrants import contenders
+from scenarios.running.entrants import entrants_of
 
 NODES, WINDOW = 12, 10
 FIELD: dict[str, Any] = {
@@ -59,8 +59,8 @@ def view(result: Result, allocator: str, round_: int, drop: int = 1) -> RoundVie
     return one
 
 
-def report(*arguments: object) -> Any:
-    return CliRunner().invoke(app, ["report", *map(str, arguments)])
+def fairwave(*arguments: object) -> Any:
+    return CliRunner().invoke(app, [*map(str, arguments)])
 
 
 def test_a_field_has_its_plots_and_no_others(tiny: Result, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_causes_add_up_to_what_a_delivered_packet_cost(tiny: Result) -> None:
 
 @pytest.mark.parametrize("allocator", ["direct", "leach", "pegasis"])
 def test_a_round_played_again_is_the_recorded_one(tiny: Result, allocator: str) -> None:
-    entrant = next(one for one in contenders(tiny.settings) if one.label == allocator)
+    entrant = next(one for one in entrants_of(tiny.settings) if one.label == allocator)
     for drop in range(3):
         recorded = view(tiny, allocator, 2 * WINDOW, drop)
         again = field_rounds._replayed(recorded.scenario, entrant, drop, 2 * WINDOW, recorded.alive)
@@ -151,7 +151,7 @@ def test_the_round_that_is_shown_by_default_ends_a_window(tiny: Result) -> None:
 
 def test_an_allocator_that_decides_otherwise_when_played_again_is_found(tiny: Result) -> None:
     of_direct = view(tiny, "direct", 45)
-    leach = next(one for one in contenders(tiny.settings) if one.label == "leach")
+    leach = next(one for one in entrants_of(tiny.settings) if one.label == "leach")
     with pytest.raises(
         ScenarioError, match="leach, drop 1: played again, other nodes live in round 45 than in the run"
     ):
@@ -215,23 +215,24 @@ def test_a_mobile_sink_is_where_it_was_in_that_round(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--round", 0), "rounds are counted from 1, given 0; choose a round from 1 to"),
-        (("--round", 119, "--allocator", "direct"), "direct, drop 0: there is no live node in round 119, the last"),
-        (("--allocator", "leech"), "unknown allocator 'leech'; did you mean 'leach'?"),
-        (("--drop", 7), "drop 7 is not in the run with direct, leach, pegasis: choose from 0 to 2"),
-        (("--variant", "cold"), "unknown variant 'cold'; this run has none"),
-        (("--graphml", "x"), "a graph is the tree of one allocator: choose with --allocator from direct, leach"),
-        (("--graphml", ".", "--allocator", "leach"), ". is a folder; name a file"),
-        (("--map", "field.gif"), "a map is a .png, .svg or .pdf file, given field.gif"),
+        (("map", "--round", 0), "rounds are counted from 1, given 0; choose a round from 1 to"),
+        (("map", "--round", 119, "--allocator", "direct"), "direct, drop 0: there is no live node in round 119,"),
+        (("graph", "--allocator", "leech"), "unknown allocator 'leech'; did you mean 'leach'?"),
+        (("graph", "--drop", 7), "drop 7 is not in the run with direct, leach, pegasis: choose from 0 to 2"),
+        (("map", "--variant", "cold"), "unknown variant 'cold'; this run has none"),
+        (("graph", "--out", "x"), "a graph is the tree of one allocator: choose with --allocator from direct, leach"),
+        (("graph", "--out", ".", "--allocator", "leach"), ". is a folder; name a file"),
+        (("map", "--out", "field.gif"), "a map is a .png, .svg or .pdf file, given field.gif"),
     ],
 )  # fmt: skip
-def test_bad_choices_get_one_sentence(tiny: Result, tmp_path: Path, options: tuple[object, ...], sentence: str) -> None:
-    page = tmp_path / "page.html"
-    result = report(tiny.run_dir, "--out", page, *options)
+def test_bad_choices_get_one_sentence(tiny: Result, options: tuple[object, ...], sentence: str) -> None:
+    before = set(tiny.run_dir.iterdir())
+    command, *rest = options
+    result = fairwave("wsn", command, tiny.run_dir, *rest)
     assert result.exit_code == 2 and result.stdout == ""
     message = " ".join(result.stderr.split())
     assert message.startswith(f"error: {sentence}") and "Traceback" not in message
-    assert not page.exists() and not Path("x").exists()
+    assert set(tiny.run_dir.iterdir()) == before and not Path("x").exists()
 
 
 def test_a_dead_field_has_plots_but_no_round(dead: Result, tmp_path: Path) -> None:
@@ -245,16 +246,18 @@ def test_a_dead_field_has_plots_but_no_round(dead: Result, tmp_path: Path) -> No
 def test_a_run_of_no_sensor_field_has_no_rounds(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="is the run of no sensor field"):
         views(FakeResult(tmp_path, ["equal"]), RoundChoice())  # type: ignore[arg-type]
-    assert chosen(None, None, None, None) is None
-    assert chosen(None, " a, b", 1, None) == RoundChoice(None, ("a", "b"), 1)
 
 
-def test_the_report_has_the_account_and_the_graph(tiny: Result, tmp_path: Path) -> None:
-    chosen = ("--allocator", "leach", "--round", 13, "--drop", 2, "--graphml", tmp_path / "g.xml", "--map",
-              tmp_path / "map.pdf")  # fmt: skip
-    result = report(tiny.run_dir, "--out", tmp_path / "page.html", *chosen)
-    assert result.exit_code == 0, result.output
-    assert result.stdout.split() == [str(tmp_path / name) for name in ("page.html", "g.xml", "map.pdf")]
+def test_the_report_has_the_account_and_a_round_is_drawn_or_written(tiny: Result, tmp_path: Path) -> None:
+    chosen = ("--allocator", "leach", "--round", 13, "--drop", 2)
+    for arguments, file in (
+        (("report", tiny.run_dir), "page.html"),
+        (("wsn", "graph", tiny.run_dir, *chosen), "g.xml"),
+        (("wsn", "map", tiny.run_dir, *chosen), "map.pdf"),
+    ):
+        result = fairwave(*arguments, "--out", tmp_path / file)
+        assert result.exit_code == 0, result.output
+        assert result.stdout.split() == [str(tmp_path / file)]
     assert (tmp_path / "map.pdf").read_bytes().startswith(b"%PDF")
     assert nx.read_graphml(tmp_path / "g.xml").graph["round"] == 13
     page = (tmp_path / "page.html").read_text()
@@ -265,14 +268,14 @@ def test_the_report_has_the_account_and_the_graph(tiny: Result, tmp_path: Path) 
 
 
 def test_a_graph_alone_comes_without_a_page(tiny: Result, tmp_path: Path) -> None:
-    result = report(tiny.run_dir, "--graphml", tmp_path / "g.xml", "--allocator", "leach", "--json")
+    result = fairwave("wsn", "graph", tiny.run_dir, "--out", tmp_path / "g.xml", "--allocator", "leach", "--json")
     assert json.loads(result.stdout) == {"run_dir": str(tiny.run_dir), "graphml": str(tmp_path / "g.xml")}
     assert (tmp_path / "g.xml").exists() and not (tiny.run_dir / "report.html").exists()
 
 
 def test_the_account_tells_what_variants_change(tmp_path: Path) -> None:
     from scenarios import load
-    from scenarios.families import account_of
+    from scenarios.results.account import account_of
 
     two = {"off": {"account.control_bits": 0}, "on": {"account.control_bits": 200, "link.model": "log_distance"}}
     told = dict(account_of(load({**FIELD, "variants": two, "radio": {"amplifier_j_per_bit_m4": None}})))

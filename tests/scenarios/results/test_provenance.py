@@ -20,11 +20,11 @@ import torch
 import toy_family
 from run_helpers import Toy, refused, run
 
-from mac.core.plugin_traceback import is_users
+from mac.core.plugin_traceback import is_user_file
 from scenarios import load
-from scenarios.results.provenance import UnknownContentError, _named_digest
+from scenarios.results.content_digest import UnknownContentError, content_digest
+from scenarios.results.provenance import named_digest
 from scenarios.results.shards import read_shard
-from scenarios.running.entrants import content_digest
 
 CHANGED = "holds shards of other code or data than this"
 
@@ -141,9 +141,9 @@ def test_files_that_a_scenario_names_count(toy: Toy, monkeypatch: pytest.MonkeyP
     assert "other code than this" in refused(toy, out="out", resume=True)
     Path("tracks.csv").write_text("time_s,id,x_m,y_m\n0,a,0,0\n")
     scenario = load("mobility-macro", **{"users.0.mobility": {"model": "replay", "file": "tracks.csv"}})
-    before = _named_digest(scenario)
+    before = named_digest(scenario)
     Path("tracks.csv").write_text("time_s,id,x_m,y_m\n0,a,1,0\n")
-    assert _named_digest(scenario) != before
+    assert named_digest(scenario) != before
 
 
 def test_a_scheduler_below_slices_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +225,7 @@ def test_a_circle_has_a_digest() -> None:
 
 SCRIPT = """
 import sys
-from scenarios.running.entrants import content_digest
+from scenarios.results.content_digest import content_digest
 GAIN = int(sys.argv[1])
 def helper(x):
     return x * GAIN
@@ -277,6 +277,6 @@ def test_an_object_that_cannot_be_compared_is_not_resumed(toy: Toy) -> None:
 def test_whose_a_file_is(tmp_path: Path) -> None:
     cached = str(tmp_path / "__pycache__" / "a.pyc")
     for theirs in (json.__file__, np.__file__, run.func.__code__.co_filename, "/proc/self/stat", cached):
-        assert not is_users(theirs)
+        assert not is_user_file(theirs)
     for mine in (__file__, toy_family.__file__, str(tmp_path / "data.csv")):
-        assert is_users(mine)
+        assert is_user_file(mine)

@@ -18,7 +18,7 @@ from scenarios.errors import ScenarioError
 from scenarios.plots.style import picture
 from scenarios.report.report import write_report
 from scenarios.results.run_folder import require_ours
-from scenarios.results.shards import Cell, batches, read_shard, whole_shards, write_shard
+from scenarios.results.shards import RunKey, batches, read_shard, whole_shards, write_shard
 
 
 def test_default_folders_are_numbered_and_resumed(toy: Toy) -> None:
@@ -79,7 +79,7 @@ def test_pipes_and_deep_nesting_in_a_run_folder_are_damage(toy: Toy) -> None:
     shard = Path("out/shards/_/Even/drops-00000-00003.nc")
     shard.unlink()
     os.mkfifo(shard)
-    assert [found.drops for found in Result("out").shards[Cell(None, "Even")]] == [(4, 5)]
+    assert [found.drops for found in Result("out").shards[RunKey(None, "Even")]] == [(4, 5)]
     pd.testing.assert_frame_equal(run(toy, out="out", resume=True).per_drop, whole, check_exact=True)
     Path("out/meta.json").write_text("[" * 100_000)
     with pytest.raises(ScenarioError, match=r"meta\.json is damaged"):
@@ -109,7 +109,7 @@ def test_damaged_shards_are_not_trusted(toy: Toy) -> None:
     altered.to_netcdf(second, engine="h5netcdf")
     (folder / ".999999-drops-00000-00003.nc.tmp").write_bytes(b"half")
     (folder / "drops-00004-00009.nc").write_bytes(good)
-    assert whole_shards(Path("out"), Cell(None, "Even"), result.to_xarray("Greedy").attrs["scenario_hash"]) == []
+    assert whole_shards(Path("out"), RunKey(None, "Even"), result.to_xarray("Greedy").attrs["scenario_hash"]) == []
     assert not Result("out").complete
     resumed = run(toy, out="out", resume=True)
     assert resumed.complete
@@ -185,9 +185,9 @@ def test_a_shard_in_the_place_of_another_one_is_not_believed(toy: Toy) -> None:
 def test_a_shard_that_is_lost_while_the_run_goes_on_is_told(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     from scenarios.running import run as running
 
-    def write_and_lose(folder: Path, cell: Cell, windows: xr.Dataset) -> Path:
-        path = write_shard(folder, cell, windows)
-        if cell.allocator == "Even" and int(windows["drop"][0]) == 0:
+    def write_and_lose(folder: Path, run_key: RunKey, windows: xr.Dataset) -> Path:
+        path = write_shard(folder, run_key, windows)
+        if run_key.allocator == "Even" and int(windows["drop"][0]) == 0:
             path.unlink()
         return path
 

@@ -12,7 +12,7 @@ import scenarios
 from scenarios import load
 from scenarios.errors import ScenarioError
 from scenarios.results import provenance
-from scenarios.results.shards import Cell, read_shard, write_shard
+from scenarios.results.shards import RunKey, read_shard, write_shard
 
 Toy = dict[str, Any]
 
@@ -29,7 +29,7 @@ def stale(folder: Path, **attributes: str) -> None:
     """As if other code or another device had written the shards of a run."""
     for path in folder.rglob("*.nc"):
         windows = read_shard(path).assign_attrs(attributes)
-        write_shard(folder, Cell(None, path.parent.name), windows)
+        write_shard(folder, RunKey(None, path.parent.name), windows)
 
 
 @pytest.mark.parametrize(("attribute", "says"), [("code", "other code than this"), ("device", "another device, tpu,")])
@@ -91,6 +91,6 @@ def test_the_contents_of_traces_count(tmp_path: Path, monkeypatch: pytest.Monkey
     Path("a.csv").write_text("1")
     traffic = {"model": "trace_replay", "files": ["a.csv"]}
     scenario = load("slicing-quickstart", **{"users.embb.traffic": traffic})
-    before = provenance._trace_digest(scenario)
+    before = provenance.trace_digest(scenario)
     Path("a.csv").write_text("2")
-    assert provenance._trace_digest(scenario) != before
+    assert provenance.trace_digest(scenario) != before

@@ -12,16 +12,16 @@ from typer.testing import CliRunner
 
 from scenarios.cli.main import app
 from scenarios.config import yaml12
-from scenarios.results.shards import Cell, Shard
-from scenarios.results.timing import Cost, cost_sentences, costs, human_us
+from scenarios.results.shards import RunKey, Shard
+from scenarios.results.timing import DecisionTime, decision_time_sentences, decision_times, human_us
 
 
 def told(*shards: dict[str, Any], drops: int = 2) -> Any:
     """As much of a result as costs are read from: shards of one allocator, with these attributes."""
     by_path = {Path(str(number)): SimpleNamespace(attrs=attributes) for number, attributes in enumerate(shards)}
-    cell = Cell(None, "mine")
-    pieces = {cell: [Shard(path, tuple(range(drops))) for path in by_path]}
-    return SimpleNamespace(allocators=["mine"], cells=[cell], shards=pieces, read=by_path.__getitem__)
+    run_key = RunKey(None, "mine")
+    pieces = {run_key: [Shard(path, tuple(range(drops))) for path in by_path]}
+    return SimpleNamespace(allocators=["mine"], run_keys=[run_key], shards=pieces, read=by_path.__getitem__)
 
 
 def times(observe: float, decide: float, step: float, decisions: int) -> dict[str, Any]:
@@ -30,21 +30,23 @@ def times(observe: float, decide: float, step: float, decisions: int) -> dict[st
 
 def test_shares_and_microseconds_of_a_decision_follow_from_the_shards() -> None:
     result = told(times(1.0, 2.0, 3.0, 1000), times(1.0, 1.0, 2.0, 500))
-    assert costs(result) == [Cost("mine", 0.2, 0.3, 0.5, 2000.0, 2.0, 1)]
-    assert costs(told({**times(1.0, 1.0, 2.0, 500), "wall_shared_by": 3}))[0].shared_by == 3
+    assert decision_times(result) == [DecisionTime("mine", 0.2, 0.3, 0.5, 2000.0, 2.0, 1)]
+    assert decision_times(told({**times(1.0, 1.0, 2.0, 500), "wall_shared_by": 3}))[0].shared_by == 3
 
 
 def test_shards_that_tell_no_times_have_no_cost() -> None:
-    assert costs(told({"wall_decide_s": 1.0})) == []
-    assert cost_sentences([]) == []
+    assert decision_times(told({"wall_decide_s": 1.0})) == []
+    assert decision_time_sentences([]) == []
 
 
 def test_a_line_an_allocator_and_one_on_what_is_shared() -> None:
-    alone = Cost("mine", 0.004, 0.1, 0.896, 45.2, 1.0, 1)
-    assert cost_sentences([alone]) == [
+    alone = DecisionTime("mine", 0.004, 0.1, 0.896, 45.2, 1.0, 1)
+    assert decision_time_sentences([alone]) == [
         "time of mine  observe 0.4 %, decide 10.0 %, step 89.6 %; a decision for 1 drop takes 45.2 us"
     ]
-    lines = cost_sentences([Cost("a", 0.0, 0.5, 0.5, 1234.0, 8.0, 2), Cost("long", 0.0, 0.5, 0.5, 2e6, 8.0, 2)])
+    lines = decision_time_sentences(
+        [DecisionTime("a", 0.0, 0.5, 0.5, 1234.0, 8.0, 2), DecisionTime("long", 0.0, 0.5, 0.5, 2e6, 8.0, 2)]
+    )
     assert lines == [
         "time of a     observe 0.0 %, decide 50.0 %, step 50.0 %; a decision for 8 drops takes 1.23 ms",
         "time of long  observe 0.0 %, decide 50.0 %, step 50.0 %; a decision for 8 drops takes 2 s",
@@ -72,7 +74,7 @@ def test_allocators_side_by_side_say_so(tmp_path: Path) -> None:
     found = run(
         "slicing-quickstart", ["equal", "max_weight"], drops=1, duration_s=0.25, warmup_s=0, out=tmp_path / "out"
     )
-    first, second = costs(found)
+    first, second = decision_times(found)
     assert first.shared_by == second.shared_by == 2
     assert first.us_per_decision != second.us_per_decision
     attributes = [found.read(shard.path).attrs for shards in found.shards.values() for shard in shards]

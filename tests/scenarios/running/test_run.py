@@ -138,8 +138,8 @@ def test_results_draw_themselves(toy: Toy) -> None:
     for figure in (plain.plot_rate_cdf(), plain.plot_fairness_throughput()):
         assert len(figure.axes) == 2
         assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
-    with pytest.raises(ScenarioError, match=r"not the data for plot_quotas.* one of: fairness_throughput, rate_cdf"):
-        plain.plot_quotas()
+    with pytest.raises(ScenarioError, match=r"no.* data for a plot 'quotas'.* one of: fairness_throughput, rate_cdf"):
+        plain.plot("quotas")
     with pytest.raises(ScenarioError, match="no variants"):
         plain.plot_variants()
     toy["variants"] = {"few": {"users": 2}, "fast": {"pipe.rate_bps": 2e6}}

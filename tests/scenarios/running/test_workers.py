@@ -31,11 +31,11 @@ from scenarios.errors import ScenarioError
 from scenarios.results.shards import read_shard
 from scenarios.running import memory
 from scenarios.running.batch import Batch
-from scenarios.running.entrants import as_settings, contenders
+from scenarios.running.entrants import as_settings, entrants_of
 from scenarios.running.plan import make_plan
-from scenarios.running.worker import Done, work
+from scenarios.running.worker import BatchResult, run_pickled_batch
 from scenarios.running.worker_dispatch import _collected
-from scenarios.running.worker_pickling import packed
+from scenarios.running.worker_pickling import pickled_batches
 
 
 def arrays(folder: str) -> dict[str, xr.Dataset]:
@@ -43,13 +43,13 @@ def arrays(folder: str) -> dict[str, xr.Dataset]:
     found: dict[str, list[xr.Dataset]] = {}
     for path in sorted(Path(folder).rglob("*.nc")):
         found.setdefault(f"{path.parent.parent.name}/{path.parent.name}", []).append(read_shard(path).drop_attrs())
-    return {cell: xr.concat(shards, "drop", data_vars="minimal") for cell, shards in found.items()}
+    return {run_key: xr.concat(shards, "drop", data_vars="minimal") for run_key, shards in found.items()}
 
 
 def alike(one: str, other: str) -> bool:
     """Are all arrays and the tables of two runs the same, bit for bit?"""
     here, there = arrays(one), arrays(other)
-    same = here.keys() == there.keys() and all(here[cell].identical(there[cell]) for cell in here)
+    same = here.keys() == there.keys() and all(here[run_key].identical(there[run_key]) for run_key in here)
     return same and all(
         Path(one, name).read_bytes() == Path(other, name).read_bytes() for name in ("metrics.csv", "paired.csv")
     )
@@ -160,7 +160,7 @@ def a_batch(scenario: Toy, allocators: dict[str, object]) -> bytes:
     settings, things = as_settings(allocators)
     settled = load(scenario, allocators=settings, drops_per_batch=2)
     plan = make_plan(settled, 2)
-    return packed(plan, [Batch(plan.parts[0], (0, 1), tuple(contenders(settled, things)))])[0]
+    return pickled_batches(plan, [Batch(plan.parts[0], (0, 1), tuple(entrants_of(settled, things)))])[0]
 
 
 def test_an_allocator_whose_class_cannot_be_imported_is_named(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +170,7 @@ def test_an_allocator_whose_class_cannot_be_imported_is_named(toy: Toy, monkeypa
     batch = a_batch(toy, {"mine": module.Mine()})  # type: ignore[attr-defined]
     monkeypatch.delitem(sys.modules, "only_here")
     np.memmap("counts", np.int64, "w+", shape=(1,))
-    error = work(batch, Path("counts"), 0).error
+    error = run_pickled_batch(batch, Path("counts"), 0).error
     why = "ModuleNotFoundError: No module named 'only_here'"
     assert isinstance(error, ScenarioError)
     assert str(error).startswith(f"allocator 'mine' cannot be sent to worker processes ({why}); ")
@@ -190,7 +190,7 @@ def test_an_error_that_cannot_travel_is_told_all_the_same(toy: Toy, monkeypatch:
     batch = a_batch(toy, {"even": toy_family.Even()})
     np.memmap("counts", np.int64, "w+", shape=(1,))
     monkeypatch.setattr("scenarios.running.worker.run_batch", fails)
-    error = work(batch, Path("counts"), 0).error
+    error = run_pickled_batch(batch, Path("counts"), 0).error
     assert type(error) is RuntimeError and str(error) == "1 is not 2"
 
 
@@ -242,16 +242,16 @@ def test_a_worker_that_dies_is_one_sentence(toy: Toy) -> None:
 def test_workers_count_what_they_have_done_and_the_bar_follows(toy: Toy) -> None:
     batch = a_batch(toy, {"even": toy_family.Even()})
     np.memmap("counts", np.int64, "w+", shape=(3,))
-    assert work(batch, Path("counts"), 1).error is None
+    assert run_pickled_batch(batch, Path("counts"), 1).error is None
     counts = np.memmap("counts", np.int64, "r+")
     assert counts.tolist() == [0, 2 * 5, 0], "two drops, five intervals"
-    ends, seen = Future[Done](), list[int]()
+    ends, seen = Future[BatchResult](), list[int]()
 
     def advance(count: int) -> None:
         seen.append(count)
         counts[2] += 7
         if len(seen) == 3:
-            ends.set_result(Done([], [], None))
+            ends.set_result(BatchResult([], [], None))
 
     assert list(_collected({ends}, counts, advance)) == []
     assert seen == [10, 7, 7, 7]

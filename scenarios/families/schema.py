@@ -1,4 +1,4 @@
-"""What every scenario says, of whatever family: how long, how often, with which allocators and variants."""
+"""Defines what every scenario says, of whatever family: how long, how often, which allocators and variants."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def _make_known(name: str) -> None:
     """Load the metric of a plug-in; any other is known."""
     if name.partition("/")[0] in METRICS:
         return
-    from allocators.construction import installed, load, made_with
+    from allocators.construction import installed_plug_ins, load, make_plug_in
 
     base = name.partition("/")[0]
-    if ":" not in base and base not in (points := installed("fairwave.metrics")):
+    if ":" not in base and base not in (points := installed_plug_ins("fairwave.metrics")):
         return
     thing = load(base if ":" in base else points[base])
-    plug_in(base, made_with(thing, base, {}, "metric", ("compute(dataset)",)))
+    plug_in(base, make_plug_in(thing, base, {}, "metric", ("compute(dataset)",)))
 
 
 def plugged_metrics(scenario: ScenarioBase) -> list[str]:
@@ -146,7 +146,7 @@ class ScenarioBase(Model):
 
 @dataclass(frozen=True)
 class Clock:
-    """How long a drop runs, counted in decision intervals."""
+    """Says how long a drop runs, counted in decision intervals."""
 
     interval_s: float
     warmup: int
@@ -155,7 +155,7 @@ class Clock:
 
 
 def clock(scenario: ScenarioBase, interval_s: float, window_s: float) -> Clock:
-    """The times of a scenario as counts of intervals.
+    """Converts the times of a scenario to counts of intervals.
 
     Args:
         scenario: whose duration, warm-up and window are counted.
@@ -175,7 +175,7 @@ def clock(scenario: ScenarioBase, interval_s: float, window_s: float) -> Clock:
 
 
 def whole(time_s: float, unit_s: float, key: str, units: str) -> int:
-    """A time as a count of units.
+    """Converts a time to a count of units.
 
     Raises:
         ScenarioError: it is no whole number of them; the nearest one is told.
@@ -190,7 +190,7 @@ def whole(time_s: float, unit_s: float, key: str, units: str) -> int:
 
 
 def distinct(labels: list[str]) -> list[str]:
-    """The labels with ``-2``, ``-3`` behind those that stood before."""
+    """Appends ``-2``, ``-3`` to labels that stood before."""
     seen: set[str] = set()
     out = []
     for label in labels:

@@ -1,0 +1,32 @@
+"""Defines a metric: one number per drop from the windows of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from .windows import Array, Values
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Better = Literal["higher", "lower"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number per drop (and per group of users) from a windows dataset."""
+
+    name: str
+    unit: str  # "1" for a pure number
+    description: str
+    better: Better | None  # None: neither is better by itself
+    compute: Callable[[xr.Dataset], Array | Values]  # [D], or one [D] per group with "" for all users
+    needs: tuple[str, ...]  # variables, coordinates and attributes without which it does not apply
+    applies: Callable[[xr.Dataset], bool] = lambda dataset: True
+
+    def fits(self, dataset: xr.Dataset) -> bool:
+        """Can this metric be computed from ``dataset``?"""
+        known = {*map(str, dataset.variables), *map(str, dataset.attrs)}
+        return known.issuperset(self.needs) and self.applies(dataset)

@@ -1,0 +1,78 @@
+"""The commands that read a finished run: ``report``, ``bound``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import ScenarioError, did_you_mean
+from .options import Drops, Force, Json, RunFolder, Seed, Sets, load_scenario, print_json
+
+if TYPE_CHECKING:
+    from ..families import Family
+
+_REPORT_OPTIONS = ("--out", "--force", "--json")
+
+
+def report(
+    context: typer.Context,
+    run_dir: RunFolder,
+    out: Annotated[Path | None, typer.Option(help="The page; left out, report.html in the run folder.")] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Write one self-contained HTML page: table, plots, resolved scenario, versions."""
+    from ..report.report import write_report
+    from ..results.result import Result
+    from ..running.write_outputs import unfinished
+    from .console import warn
+
+    result = Result(run_dir)
+    _refuse(context.args, result.family)
+    page = write_report(result, out, force)
+    if missing := unfinished(result):
+        warn(f"{run_dir} is unfinished; missing or damaged: {'; '.join(missing)}")
+    if as_json:
+        print_json({"run_dir": str(run_dir), "report": str(page)})
+    else:
+        typer.echo(str(page))
+
+
+def bound(
+    scenario: Annotated[str, typer.Argument(help="A preset's name, a YAML file, or a run folder.")],
+    set_: Sets = None,
+    seed: Seed = None,
+    drops: Drops = None,
+    as_json: Json = False,
+) -> None:
+    """Say what no allocator can beat on a scenario, and how near those of a run came."""
+    from ..results.bounds import bound as bound_of
+    from ..results.bounds import bound_of_run, is_run
+    from ..results.result import Result
+    from .console import show_bound
+
+    if not is_run(scenario):
+        found = bound_of(load_scenario(scenario, set_, {"seed": seed, "drops": drops}))
+    elif set_ or seed is not None or drops is not None:
+        raise ScenarioError(f"{scenario} is a run folder and its scenario settled; leave out --set, --seed and --drops")
+    else:
+        found = bound_of_run(Result(scenario))
+    print_json(found.to_json()) if as_json else show_bound(found)
+
+
+def _refuse(arguments: list[str], family: Family) -> None:
+    """Refuses what ``report`` does not know; names the command that took over an option of former versions.
+
+    Raises:
+        ScenarioError: there is such an argument.
+    """
+    for given in arguments:
+        option = given.partition("=")[0]
+        if option in family.moved_options:
+            raise ScenarioError(f"report has no option {option} any more; take: {family.moved_options[option]}")
+        if option.startswith("-"):
+            raise ScenarioError(f"report has no option {option}{did_you_mean(option, _REPORT_OPTIONS)}")
+    if arguments:
+        raise ScenarioError(f"report takes one run folder, given {arguments[0]} beside it")

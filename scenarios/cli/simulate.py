@@ -1,0 +1,137 @@
+"""The commands that simulate, or check what would be simulated: ``run``, ``validate``, ``train``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .options import (
+    Allocators,
+    Device,
+    Drops,
+    Json,
+    Out,
+    PerBatch,
+    Scenario,
+    Seed,
+    Sets,
+    Workers,
+    load_scenario,
+    names_in,
+    print_json,
+)
+from .stdio import chatter_on_stderr, kept_in
+
+
+def run(
+    scenario: Scenario,
+    allocators: Allocators = None,
+    set_: Sets = None,
+    seed: Seed = None,
+    drops: Drops = None,
+    drops_per_batch: PerBatch = None,
+    device: Device = None,
+    workers: Workers = 1,
+    out: Out = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was cut off.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run, with memory and time; write nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare allocators on a scenario; leave a table, plots and a folder of results."""
+    options = {"seed": seed, "drops": drops, "drops_per_batch": drops_per_batch, "device": device,
+               "allocators": names_in(allocators)}  # fmt: skip
+    settled = load_scenario(scenario, set_, options)
+    if dry_run:
+        _dry_run(settled, workers, as_json)
+        return
+    from ..running.entrants import entrants_of
+    from ..running.options import Options
+    from ..running.run import execute
+    from .console import show_result
+
+    command = shlex.join(["fairwave", *sys.argv[1:]])
+    with chatter_on_stderr(as_json):
+        options_of_run = Options(out, resume, command=command, workers=workers)
+        result = execute(settled, entrants_of(settled), options_of_run)
+    with kept_in(result.run_dir):
+        print_json(result.to_json()) if as_json else show_result(result)
+
+
+def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> None:
+    """Check a scenario file, its variants, allocators and traces, without running it."""
+    settled = load_scenario(scenario, set_, {})
+    from .. import families
+    from ..config.loading import scenario_hash, variants
+    from ..running import entrants
+
+    family = families.find(settled.family)
+    with chatter_on_stderr(as_json):
+        entrants.check(entrants.entrants_of(settled), family)
+        for each in variants(settled).values():
+            family.check(each)
+    report: dict[str, Any] = {
+        "valid": True,
+        "scenario": settled.name,
+        "family": settled.family,
+        "hash": scenario_hash(settled),
+        "variants": list(settled.variants),
+        "allocators": [spec.label for spec in settled.allocators],
+        "notes": settled.notes(),
+    }
+    if as_json:
+        print_json(report)
+        return
+    for note in report["notes"]:
+        typer.echo(f"note: {note}")
+    labels = ", ".join(spec.label for spec in settled.allocators)
+    typer.echo(f"{scenario} is valid: {_variants(len(settled.variants))}; allocators {labels}")
+
+
+def train(
+    scenario: Scenario,
+    out: Annotated[Path, typer.Option(help="File of the checkpoint.")],
+    allocators: Annotated[str | None, typer.Option(help="The allocator to train.")] = None,
+    episodes: Annotated[int, typer.Option(min=1, help="Runs of the scenario, each on fresh drops.")] = 10,
+    set_: Sets = None,
+    seed: Seed = None,
+    drops: Drops = None,
+    as_json: Json = False,
+) -> None:
+    """Train an allocator that learns, on drops that no run sees, and write what it learned."""
+    from ..running.training import train as train_allocator
+    from .console import counted
+
+    settled = load_scenario(scenario, set_, {"seed": seed, "drops": drops, "allocators": names_in(allocators)})
+    with chatter_on_stderr(as_json):
+        done = train_allocator(settled, episodes, out, lambda count: print(f"{count} of {episodes}", file=sys.stderr))
+    if as_json:
+        print_json({**done.__dict__, "checkpoint": str(done.checkpoint)})
+    else:
+        what = f"{counted(done.episodes, 'episode')} of {counted(done.drops, 'drop')}"
+        print(f"{done.allocator}: {what}; what it learned is in {done.checkpoint}")
+
+
+def _dry_run(settled: Any, workers: int, as_json: bool) -> None:
+    from .. import families
+    from ..running import entrants
+    from ..running.plan import make_plan
+    from .console import show_plan
+
+    with chatter_on_stderr(as_json):
+        entrants.check(entrants.entrants_of(settled), families.find(settled.family))
+        plan = make_plan(settled, workers)
+        for part in plan.parts:
+            plan.family.check(part.scenario)
+    print_json(plan.to_json()) if as_json else show_plan(plan)
+
+
+def _variants(number: int) -> str:
+    from .console import counted
+
+    return counted(number, "variant") if number else "no variants"

@@ -1,0 +1,71 @@
+"""Says what the arrays of a cellular run mean, and what its metrics are counted with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mac.engine.engine import Engine
+from mac.slicing.settings import Service
+from mac.traffic.queue_delay import BIN_EDGES_S
+
+from ..family import Labels
+from .scenario import CellularScenario
+from .shape import Shape
+
+
+def account(scenario: CellularScenario) -> list[tuple[str, str]]:
+    """Says what metrics make of full-buffer users, as (what, how much); empty where there are none."""
+    full = [group.name for group in scenario.users if group.traffic.full_buffer and group.count]
+    if not full:
+        return []
+    names = ", ".join(full)
+    return [
+        ("full-buffer users", f"{names}: rate targets judge what was served; served shares are not defined (what they "
+         "ask for has no end), nor are delays (they have no packets)")
+    ]  # fmt: skip
+
+
+def labels(scenario: CellularScenario, engine: Engine, services: Sequence[Service], shape: Shape) -> Labels:
+    """Makes the coordinates and attributes that all cellular families have.
+
+    Args:
+        scenario: whose groups name and judge the users.
+        engine: whose cells serve them.
+        services: kind of service of each group.
+        shape: what the family adds.
+    """
+    slas = [group.sla for group in scenario.users]
+    per_group: Mapping[str, Sequence[Any]] = {
+        "group": [group.name for group in scenario.users],
+        "service": services,
+        "full_buffer": [group.traffic.full_buffer for group in scenario.users],
+        "sla_rate_bps": [_or_nan(sla.rate_bps) for sla in slas],
+        "sla_desired_bps": [_or_nan(sla.desired_rate_bps) for sla in slas],
+        "sla_delay_s": [_or_nan(sla.delay_s) for sla in slas],
+        "sla_loss": [_or_nan(sla.loss) for sla in slas],
+    }
+    which = scenario.group_of_user().numpy()
+    coordinates: dict[str, tuple[tuple[str, ...], Any]] = {
+        name: (("user",), np.array(values)[which]) for name, values in per_group.items()
+    }
+    coordinates["user"] = (("user",), np.arange(len(which)))
+    coordinates["cell"] = (("cell",), np.arange(scenario.cells))
+    coordinates["serving"] = (("drop", "user"), engine.serving.cpu().numpy())
+    coordinates["delay_edge_s"] = (("delay_bin",), np.array(BIN_EDGES_S))
+    attributes = {
+        "slot_s": scenario.carrier.slot_s,
+        "slots_per_window": shape.window_slots,
+        "prbs": scenario.carrier.prbs,
+        "cells": scenario.cells,
+    }
+    if scenario.on_infeasible == "repair":
+        attributes["mends"] = 1  # only then does a count of repairs mean anything
+    return Labels(coordinates, attributes)
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -1,0 +1,98 @@
+"""Defines the workloads of ``fairwave bench``: saturated downlinks of several sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Downlink:
+    """Describes a saturated downlink: full-buffer users at 3 km/h, each served by the cell in whose area it stands."""
+
+    sites: int
+    sectors: int
+    prbs: int
+    batches: tuple[int, ...]
+    users_per_cell: int = 10
+    dominant_interferers: int | None = None
+    window_s: float = 1.0
+    allocator: str = "proportional_fair"
+    rate: str = "slots_per_s"
+    words: tuple[str, str] = ("slot", "cell_slot")
+    repeatable: bool = True
+
+    @property
+    def cells(self) -> int:
+        """Cells of the network."""
+        return self.sites * self.sectors
+
+    @property
+    def users(self) -> int:
+        """Users of the network."""
+        return self.cells * self.users_per_cell
+
+    @property
+    def parts(self) -> int:
+        """Cells."""
+        return self.cells
+
+    @property
+    def fast(self) -> Mapping[str, Any] | None:
+        """Fading of the strongest interferers alone; None where the workload names no number of them."""
+        return (
+            None
+            if self.dominant_interferers is None
+            else {"fading": {"dominant_interferers": self.dominant_interferers}}
+        )
+
+    def repeated(self, problem: Any, times: int) -> Any:
+        """Returns the problem with each of its drops so many times, as if they were different ones."""
+        from mac.scheduling.problem import SchedulingProblem
+        from phy.channel.channel import stack_channels
+
+        parts = problem.engine.parts
+        channel = stack_channels([parts.channel] * times)
+        drops = replace(parts.drops, ids=parts.drops.ids * times)
+        engine = type(problem.engine)(replace(parts, drops=drops, channel=channel))
+        return SchedulingProblem(engine, problem.books.power, problem.repair)
+
+    def sizes(self) -> dict[str, int]:
+        """Cells, users and PRBs."""
+        return {"cells": self.cells, "users": self.users, "prbs": self.prbs}
+
+    def more(self, rate: float) -> dict[str, float]:
+        """Slots of all cells."""
+        return {"cell_slots_per_s": round(rate * self.cells, 1)}
+
+    def scenario(self, allocator: str, drops: int) -> dict[str, Any]:
+        """Returns the scenario as a mapping."""
+        return {
+            "name": "bench",
+            "family": "scheduling",
+            "drops": drops,
+            "duration_s": 1.0,
+            "window_s": self.window_s,
+            "allocators": [allocator],
+            "topology": {"layout": "hexagonal", "sites": self.sites, "sectors": self.sectors, "wrap_around": True},
+            "carrier": {"prbs": self.prbs},
+            "attachment": "cell_area",
+            "users": [{"name": "ue", "count": self.users_per_cell, "traffic": {"model": "full_buffer"}}],
+        }
+
+
+WORKLOADS: dict[str, Downlink] = {
+    "W1": Downlink(sites=7, sectors=1, prbs=50, batches=(1, 8, 32), dominant_interferers=3),
+    "W2": Downlink(sites=7, sectors=3, prbs=100, batches=(1, 4, 8), dominant_interferers=3),
+    "W3": Downlink(sites=19, sectors=3, prbs=100, batches=(1, 2), dominant_interferers=3),
+}
+"""7 cells x 10 UE on 50 PRB, 21 x 10 on 100 and 57 x 10 on 100, slots of 1 ms."""
+
+SCALES: dict[str, Downlink] = {
+    f"{sites * sectors * users}": Downlink(
+        sites, sectors, prbs=50, batches=(1,), users_per_cell=users, dominant_interferers=3, window_s=0.01
+    )
+    for sites, sectors, users in ((7, 1, 10), (7, 3, 10), (19, 3, 10), (19, 3, 36))
+}
+"""Networks of 70, 210, 570 and 2052 users on 50 PRBs, to see how the cost of a slot grows with them."""

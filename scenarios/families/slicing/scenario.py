@@ -1,0 +1,128 @@
+"""Defines the scenarios of slicing, and makes their problems: every report, how many RBGs each slice has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+
+from mac.core.allocator_guard import AllocatorGuard
+from mac.core.contracts import Allocator
+from mac.core.plugin_traceback import error_text, plug_in_line
+from mac.scheduling import SchedulingDecision, SchedulingObservation
+from mac.slicing import SlicingContext
+from mac.slicing.problem import SlicingProblem
+from mac.slicing.settings import SlicingSettings
+from phy.random import Drops
+
+from ...errors import ScenarioError, did_you_mean
+from ..cellular import engine_factory, estimates, named_files
+from ..cellular import labels as cellular_labels
+from ..cellular.scenario import CellularScenario
+from ..cellular.shape import Shape
+from ..cellular.users import UserGroup
+from ..family import Labels
+from ..schema import Clock, clock
+
+
+class SlicingUsers(UserGroup):
+    """Users who are alike and belong to one slice."""
+
+    slice: str
+    """Name of their slice, one of `slicing.slices`."""
+
+
+class SlicingScenario(CellularScenario):
+    """Slice controllers compared on one carrier."""
+
+    users: tuple[SlicingUsers, ...] = Field(min_length=1)
+    """Groups of users."""
+    slicing: SlicingSettings = Field(default_factory=SlicingSettings)
+    """Slices, the controller's clock and rules, the scheduler below it."""
+
+    @model_validator(mode="after")
+    def _slices_are_known(self) -> SlicingScenario:
+        names = [one.name for one in self.slicing.slices]
+        if len(set(names)) < len(names):
+            raise ValueError(f"slicing.slices: two slices have the same name ({', '.join(names)})")
+        for i, group in enumerate(self.users):
+            if group.slice not in names:
+                raise ValueError(f"users.{i}.slice is '{group.slice}'{did_you_mean(group.slice, names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _least_quotas_fit(self) -> SlicingScenario:
+        self.slicing.rbgs(self.carrier.prbs)
+        return self
+
+
+def clock_of(scenario: SlicingScenario) -> Clock:
+    try:
+        scenario.slicing.slots(scenario.carrier.slot_s)
+    except ValueError as error:
+        raise ScenarioError(str(error)) from None
+    return clock(scenario, scenario.slicing.interval_s, scenario.slicing.interval_s)
+
+
+def _shape(scenario: SlicingScenario) -> Shape:
+    names = [one.name for one in scenario.slicing.slices]
+    return Shape(
+        clock=clock_of(scenario),
+        slots=scenario.slicing.slots(scenario.carrier.slot_s),
+        slice_of_group=tuple(names.index(group.slice) for group in scenario.users),
+        slices=len(names),
+    )
+
+
+def _scheduler(scenario: SlicingScenario) -> Allocator[SchedulingObservation, SchedulingDecision]:
+    from allocators.registry import resolve
+
+    settings = scenario.slicing
+    found: Allocator[Any, Any] = resolve(settings.scheduler, "scheduling", dict(settings.scheduler_params))
+    return AllocatorGuard(found, f"{settings.scheduler} (slicing.scheduler)")
+
+
+def check(scenario: SlicingScenario) -> None:
+    named_files.check_files(scenario, _shape(scenario))
+    try:
+        _scheduler(scenario)
+    except Exception as error:  # a plug-in's module may raise anything at all when it is imported
+        raise ScenarioError(
+            f"slicing.scheduler '{scenario.slicing.scheduler}': {error_text(error)}{plug_in_line(error)}"
+        ) from error
+
+
+def build(scenario: SlicingScenario, drops: Drops, device: torch.device, dtype: torch.dtype) -> SlicingProblem:
+    engine = engine_factory.engine(scenario, drops, _shape(scenario), device, dtype)
+    repair = scenario.on_infeasible == "repair"
+    return SlicingProblem(engine, scenario.slicing, _scheduler(scenario), scenario.power, repair)
+
+
+def context(scenario: SlicingScenario) -> SlicingContext:
+    drops = Drops(scenario.seed, (0,))
+    return SlicingContext.of(
+        scenario.slicing, scenario.carrier, drops, scenario.cells, torch.device("cpu"), torch.float32
+    )
+
+
+def labels(scenario: SlicingScenario, problem: SlicingProblem) -> Labels:
+    slices, shape = scenario.slicing.slices, _shape(scenario)
+    services = [slices[place].service for place in shape.slice_of_group]
+    common = cellular_labels.labels(scenario, problem.engine, services, shape)
+    own = {
+        "slice_id": (("user",), problem.engine.parts.users.slice_id.numpy()),
+        "slice_name": (("slice",), np.array([one.name for one in slices])),
+    }
+    return Labels({**common.coordinates, **own}, common.attributes)
+
+
+def estimate_bytes(scenario: SlicingScenario, drops: int) -> int:
+    """Estimates the memory of a batch."""
+    return estimates.estimate_bytes(scenario, drops, _shape(scenario))
+
+
+def estimate_seconds(scenario: SlicingScenario, drops: int) -> float:
+    """Estimates the time of one allocator for a batch, on one CPU thread."""
+    return estimates.estimate_seconds(scenario, drops, _shape(scenario))

@@ -1,0 +1,50 @@
+"""Defines what ``fairwave bench`` needs to know of a workload."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+
+class Workload(Protocol):
+    """Describes a fixed scenario whose speed is measured."""
+
+    @property
+    def batches(self) -> tuple[int, ...]:
+        """Numbers of drops to try on a CPU, one first."""
+
+    @property
+    def allocator(self) -> str:
+        """The allocator that decides where no other is named."""
+
+    @property
+    def rate(self) -> str:
+        """Key of the result: what is counted per second, summed over drops."""
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """What a step is called, and one part of a step, such as a slot and a cell's slot."""
+
+    @property
+    def parts(self) -> int:
+        """Parts of a step."""
+
+    @property
+    def fast(self) -> Mapping[str, Any] | None:
+        """Settings of the mode ``fast``, laid upon the scenario; None where there is no such mode."""
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a large batch may consist of a few drops, repeated by :meth:`repeated`."""
+
+    def scenario(self, allocator: str, drops: int) -> dict[str, Any]:
+        """Returns the scenario as a mapping."""
+
+    def sizes(self) -> dict[str, int]:
+        """Returns what tables print of it."""
+
+    def more(self, rate: float) -> dict[str, float]:
+        """Returns further rates that follow from the first."""
+
+    def repeated(self, problem: Any, times: int) -> Any:
+        """Returns the problem with each of its drops so many times, as if they were different ones."""

@@ -1,0 +1,18 @@
+"""Defines how a run is carried out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Options:
+    """Says how a run is carried out; none of it changes a result."""
+
+    out: str | Path | None = None
+    resume: bool = False
+    progress: bool = True
+    plots: bool = True
+    workers: int = 1
+    command: str | None = None  # as typed, for the run's meta.json

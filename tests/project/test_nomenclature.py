@@ -1,0 +1,126 @@
+"""Shape comments use the letters of ``docs/reference/nomenclature.md``, each where its table allows it.
+
+Read are ``# [B, U, K]`` in comments and ``[B, U, K]`` in docstrings of the rooms below ``scenarios/``.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "reference" / "nomenclature.md"
+FILES = sorted(path for room in ("phy", "mac", "allocators") for path in (ROOT / room).rglob("*.py"))
+_BRACKETS = re.compile(r"(?<![\w\])])\[([^\[\]]{1,80})\]")
+_TERM = re.compile(r"\.\.\.|\*?(?!exp\()[\w '*+/()-]+")
+_LETTER = re.compile(r"(?<![A-Za-z_])\d*([A-Z][a-z]?)(?![A-Za-z_])")
+
+TO_BE_RENAMED = {
+    "allocators/scheduling/assign.py": "G",
+    "mac/engine/backends/numba_kernels.py": "P",
+    "mac/engine/radio/su_mimo.py": "R",
+    "mac/link_adaptation/tables.py": "Nl",
+    "mac/metrics/registry.py": "D",
+    "mac/traffic/queue_delay.py": "E",
+    "mac/wsn/lifetime_metrics.py": "D",
+    "phy/antenna/codebook.py": "W",
+    "phy/blockage/model_a.py": "W",
+    "phy/link/sinr_numba.py": "N",
+    "phy/mobility/random_waypoint.py": "A",
+    "phy/numerics/log_grid.py": "R",
+    "phy/sionna_adapter/channel.py": "P",
+    "phy/sionna_adapter/moving.py": "P",
+    "phy/sionna_adapter/ray_fading.py": "P",
+    "phy/topology/sites.py": "W",
+    "phy/tr38901/cluster_directions.py": "L",
+    "phy/tr38901/large_scale.py": "W",
+    "phy/tr38901/large_scale_plan.py": "W",
+    "phy/tr38901/spatial_correlation.py": "W",
+}
+"""File -> letters in it that do not follow the table yet, with one reason for all: to be renamed.
+
+An entry goes when its file is put right; no entry is added.
+"""
+
+
+def table() -> dict[str, tuple[str, ...]]:
+    """Letter -> the folders in which it may stand; an empty name allows it everywhere."""
+    rows = PAGE.read_text("utf-8").partition("<!-- letters -->")[2].partition("<!-- /letters -->")[0].splitlines()
+    found: dict[str, tuple[str, ...]] = {}
+    for row in rows:
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        if len(cells) == 4 and cells[0].startswith("`"):
+            letter = cells[0].strip("`")
+            assert letter not in found, f"{letter} has two rows"
+            found[letter] = ("",) if cells[3] == "everywhere" else tuple(re.findall(r"`([^`]+)`", cells[3]))
+    return found
+
+
+LETTERS = table()
+
+
+def prose(source: str) -> Iterator[tuple[int, str]]:
+    """Line and text of every comment and docstring."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.lineno, node.value.value
+
+
+def letters(source: str) -> Iterator[tuple[int, str, str]]:
+    """Line, letter and shape of every letter in a shape comment."""
+    for line, text in prose(source):
+        for match in _BRACKETS.finditer(text):
+            if all(_TERM.fullmatch(term.strip()) for term in match[1].split(",")):
+                for letter in _LETTER.findall(match[1]):
+                    yield line + text.count("\n", 0, match.start()), letter, match[0]
+
+
+def allowed(letter: str, file: str) -> bool:
+    return any(file.startswith(folder) for folder in LETTERS.get(letter, ()))
+
+
+def wrong(path: Path) -> dict[str, list[str]]:
+    """Letters of a file that the table does not allow there -> where."""
+    file = path.relative_to(ROOT).as_posix()
+    found: dict[str, list[str]] = {}
+    for line, letter, shape in letters(path.read_text("utf-8")):
+        if not allowed(letter, file):
+            found.setdefault(letter, []).append(f"line {line}: {shape}")
+    return found
+
+
+def test_the_table_is_read() -> None:
+    assert {"B", "T", "U", "C", "K", "S"} <= set(LETTERS) and LETTERS["B"] == ("",)
+    assert all((ROOT / folder).exists() for folders in LETTERS.values() for folder in folders)
+
+
+def test_shapes_are_found() -> None:
+    text = '"""Of ``[B, 2K]``."""\nx: Tensor  # [B, U, C * 2D] and h[u,c]\n\n\ndef f():\n    """[..., Nt, L]"""\n'
+    assert [(line, letter) for line, letter, _ in letters(text)] == [
+        *((2, letter) for letter in "BUCD"),
+        *((1, letter) for letter in "BK"),
+        *((6, letter) for letter in ("Nt", "L")),
+    ]
+    assert not allowed("Z", "phy/link/sinr.py") and not allowed("S", "phy/link/sinr.py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_letters_have_one_meaning(path: Path) -> None:
+    pending = TO_BE_RENAMED.get(path.relative_to(ROOT).as_posix(), "").split()
+    assert {letter: where for letter, where in wrong(path).items() if letter not in pending} == {}
+
+
+def test_names_of_quantities_are_those_of_the_code() -> None:
+    words = {word for path in FILES for word in re.findall(r"\w+", path.read_text("utf-8"))}
+    rows = PAGE.read_text("utf-8").partition("## Quantities")[2].splitlines()
+    named = {name for row in rows if row.startswith("|") for name in re.findall(r"`(\w+)`", row.split("|")[2])}
+    assert len(named) > 30 and named - words == set()
