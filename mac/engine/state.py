@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
+import torch
 from torch import Tensor
 
 from phy.channel.channel import Channel
@@ -177,6 +178,32 @@ class SlotObservation:
     head_of_line: Callable[[], Tensor]  # computes the age of the oldest waiting byte, [B, U] in s
     sinr: Tensor | None = None  # [B, U, K] reported SINR of each PRB sent to one UE alone; None unless PRBs are shared
     alike: Callable[[], Tensor] | None = None  # computes the squared correlation of UEs' directions, [B, U, U]
+
+
+class SlotEngine(Protocol):
+    """Offers the constants of an engine and the torch form of its slots to the other forms."""
+
+    @property
+    def parts(self) -> Parts: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    @property
+    def cells(self) -> int: ...
+    @property
+    def prbs(self) -> int: ...
+    @property
+    def dtype(self) -> torch.dtype: ...
+    @property
+    def endless_bytes(self) -> Tensor: ...
+
+    def need(self, state: CellState) -> Tensor:
+        """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
+
+    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
+        """Sends what was decided."""
+
+    def measure(self, seen: Tensor) -> Report:
+        """Returns the report of the SINR ``[B, U, K]``."""
 
 
 class SlotBackend(Protocol):

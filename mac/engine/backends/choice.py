@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 from phy.numerics.jit import BackendName, backend_name
 
-from ..state import SlotBackend
+from ..state import SlotBackend, SlotEngine
 from .torch_compile import TracedSlot
 from .torch_slot import TorchSlot
 
 if TYPE_CHECKING:
     import torch
-
-    from ..engine import Engine
 
 
 def choose(device: torch.device, has_loops: bool) -> BackendName:
@@ -26,7 +24,7 @@ def choose(device: torch.device, has_loops: bool) -> BackendName:
     return backend_name(device.type) if has_loops else "torch"
 
 
-def make(name: BackendName, engine: Engine) -> SlotBackend:
+def make(name: BackendName, engine: SlotEngine) -> SlotBackend:
     """Returns the form of a name for an engine.
 
     Raises:

@@ -6,8 +6,6 @@ arrays that fit a cache, instead of two hundred calls.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,11 +16,8 @@ from phy.numerics.jit import BackendName
 from phy.numerics.threads import share_out
 
 from ...link_adaptation.harq import HarqState
-from ..state import COUNTERS, Carried, CellState, Moment, Report
+from ..state import COUNTERS, Carried, CellState, Moment, Report, SlotEngine
 from . import numba_kernels as slots
-
-if TYPE_CHECKING:
-    from ..engine import Engine
 
 
 class CompiledSlot:
@@ -30,7 +25,7 @@ class CompiledSlot:
 
     name: BackendName = "numba"
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: SlotEngine) -> None:
         parts = engine.parts
         self.engine = engine
         tables, adaptation = parts.tables, parts.tables.adaptation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,10 +12,7 @@ from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from phy.numerics.jit import BackendName, CompilerError
 
-from ..state import Carried, CellState, Moment
-
-if TYPE_CHECKING:
-    from ..engine import Engine
+from ..state import Carried, CellState, Moment, SlotEngine
 
 
 class TracedSlot:
@@ -30,7 +27,7 @@ class TracedSlot:
 
     name: BackendName = "torch.compile"
 
-    def __init__(self, engine: Engine, compiler: str | Callable[..., Any] = "inductor") -> None:
+    def __init__(self, engine: SlotEngine, compiler: str | Callable[..., Any] = "inductor") -> None:
         self.engine = engine
         self._traced = torch.compile(_of_its_own(engine.carry_out), dynamic=False, fullgraph=True, backend=compiler)
 

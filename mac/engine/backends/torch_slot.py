@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor
 
 from phy.numerics.jit import BackendName
 
-from ..state import Carried, CellState, Moment
-
-if TYPE_CHECKING:
-    from ..engine import Engine
+from ..state import Carried, CellState, Moment, SlotEngine
 
 
 class TorchSlot:
@@ -19,7 +14,7 @@ class TorchSlot:
 
     name: BackendName = "torch"
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: SlotEngine) -> None:
         self.engine = engine
 
     def need(self, state: CellState) -> Tensor:
