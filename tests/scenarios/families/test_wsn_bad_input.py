@@ -116,7 +116,7 @@ def test_a_file_that_has_changed_since_the_run(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match=r"nodes stand elsewhere now: .*motes.csv has changed"):
         rounds.views(result, rounds.RoundChoice(round=7))
     assert rounds.views(result, rounds.RoundChoice(round=10))[0].position_m[1, 1] == 30
-    assert "a file that the scenario names has changed" in refused(scenario, out=tmp_path / "out", resume=True)
+    assert "motes.csv has changed since" in refused(scenario, out=tmp_path / "out", resume=True)
 
 
 @pytest.mark.parametrize(
