@@ -26,9 +26,9 @@ __all__ = ["SlicingContext", "SlicingDecision", "SlicingObservation"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports a type when it is asked for: what lists metrics imports this package, and need not wait for torch."""
+    """Imports a type at its first use, so that the metrics of this family need no torch."""
     if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     from . import types
 
     return getattr(types, name)

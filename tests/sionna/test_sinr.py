@@ -21,6 +21,7 @@ from sionna_networks import (
     TIMES,
     Network,
     correlation,
+    network_of,
     quantiles,
     sinr_db,
     sionna_38901,
@@ -33,6 +34,11 @@ from phy.random import Drops, uniform
 from phy.topology.sites import TopologySettings, build_topology
 from phy.tr38901.large_scale import PropagationSettings, large_scale
 from phy.units import SPEED_OF_LIGHT_MPS
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return network_of("uma", Drops(1, tuple(range(DROPS))))
 
 
 def test_sinr_of_every_prb(network: Network) -> None:

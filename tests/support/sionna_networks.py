@@ -107,11 +107,6 @@ def network_of(model: str, drops: Drops) -> Network:
     return Network(channel, ours, theirs, ~scale.los & ~scale.indoor[..., None])
 
 
-@pytest.fixture(scope="module")
-def network() -> Network:
-    return network_of("uma", Drops(1, tuple(range(DROPS))))
-
-
 def sinr_db(network: Network, response: Tensor, slot: int) -> Tensor:
     """SINR ``[B, U, K]`` in dB in one slot with every cell at full load, in plain arithmetic."""
     power = network.channel.mean_snr[..., None] * response[:, :, :, slot].abs().square()

@@ -158,7 +158,7 @@ def test_codes_drawn_after_the_fit_err_as_the_page_says(monkeypatch: pytest.Monk
     for row in rows:
         said = stored(row["order"], row["rate_1024"] / 1024, row["bits"], row["bits"] / row["coded"])
         errors.append(np.subtract(said, _likeliest(np.array(row["points"]))))
-    page = (ROOT / "docs" / "link-tables.md").read_text(encoding="utf-8").partition("| second set")[2]
+    page = (ROOT / "docs" / "models" / "link-tables.md").read_text(encoding="utf-8").partition("| second set")[2]
     for level, error in zip(("0.1", "0.01"), np.abs(errors).T, strict=True):
         rms, largest = re.search(rf"\| all \| 60 \| {level} \| ([\d.]+) dB \| ([\d.]+) dB", page).groups()  # type: ignore[union-attr]
         assert float(rms) == pytest.approx(np.sqrt(np.mean(error**2)), abs=0.002)

@@ -175,7 +175,7 @@ def test_500_kmh_are_still_accepted(tmp_path: Path) -> None:
     [
         ({}, 3, 20.0, "2 trajectories for 3 users; lower the users' count, or set if_fewer to 'cycle'"),
         ({}, 2, 30.0, "line 6: user 'a' ends at time_s 20, before the run, which takes 30 s; shorten the run, or set"),
-        ({"at_end": "loop"}, 2, 30.0, "line 6: user 'a' ends 30 m from where he began, so that a loop would jump"),
+        ({"at_end": "loop"}, 2, 30.0, "line 6: user 'a' ends 30 m from its start, so that a loop would jump"),
         ({"max_gap_s": 5.0}, 2, 20.0, "line 4: user 'a' was last seen 10 s before, but max_gap_s is 5"),
     ],
 )
