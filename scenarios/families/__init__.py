@@ -89,7 +89,8 @@ def make_known(family: Family) -> None:
     from mac.metrics import registry as metric_registry
 
     allocator_registry.register(family.allocator_family, family.allocators, family.contract)
-    metric_registry.register(family.metrics)
+    metrics = family.metrics
+    metric_registry.register(metrics.load() if isinstance(metrics, Imported) else metrics)
 
 
 def names() -> dict[str, str]:

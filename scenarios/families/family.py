@@ -145,7 +145,7 @@ class Family:
     account: Callable[[Any], list[tuple[str, str]]] | None = None
     allocators: Mapping[str, str] = field(default_factory=dict)
     contract: str | None = None
-    metrics: tuple[Metric, ...] = ()
+    metrics: tuple[Metric, ...] | Imported = ()
     headline: tuple[str, ...] = ()
     notes: Callable[[RunResult], list[tuple[str, str]]] | None = None
     plots: Mapping[str, RunPlot] = field(default_factory=dict)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from mac.slicing.tractor_score import METRICS
-
 from ..family import Family, Imported, RunPlot
 
 _SCENARIO = "scenarios.families.slicing.scenario"
@@ -22,7 +20,7 @@ FAMILY = Family(
     account=Imported("scenarios.families.cellular.labels:account"),
     require=Imported("mac.slicing.feasible:require_slicing"),
     context=Imported(f"{_SCENARIO}:context"),
-    metrics=METRICS,
+    metrics=Imported("mac.slicing.tractor_score:METRICS"),
     headline=("satisfaction", "tractor_score"),
     plots={
         "quotas": RunPlot(

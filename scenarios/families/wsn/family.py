@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mac.wsn.lifetime_metrics import METRICS
-
 from ..family import Family, Imported, RunPlot
 from .workloads import WORKLOADS
 
@@ -39,7 +37,7 @@ FAMILY = Family(
     context=Imported(f"{_SCENARIO}:context"),
     bound=Imported(f"{_SCENARIO}:bound"),
     account=Imported(f"{_SCENARIO}:account"),
-    metrics=METRICS,
+    metrics=Imported("mac.wsn.lifetime_metrics:METRICS"),
     headline=("fnd", "hnd", "lnd", "packets_per_joule"),
     notes=Imported("scenarios.families.wsn.censored_deaths:censored_deaths"),
     plots={

@@ -324,7 +324,8 @@ def test_other_groups_and_their_order_leave_the_traffic_of_a_group_as_it_was() -
 
     def arrived(*names: str) -> dict[str, list[list[int]]]:
         """Bytes of each group by slot and user, as they arrive in the first cell."""
-        scenario = load({**MACRO, "users": [groups[name] for name in names]})
+        network = {key: value for key, value in MACRO.items() if not key.startswith("users.")}
+        scenario = load({**network, "users": [groups[name] for name in names]})
         packets = arriving._packets_of_drop(scenario, 7, 1, 50)
         found: dict[str, list[list[int]]] = {name: [] for name in names}
         for slot, user, size in zip(packets.slot.tolist(), packets.user.tolist(), packets.bytes.tolist(), strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def test_a_file_that_has_changed_since_the_run(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match=r"nodes stand elsewhere now: .*motes.csv has changed"):
         rounds.views(result, rounds.RoundChoice(round=7))
     assert rounds.views(result, rounds.RoundChoice(round=10))[0].position_m[1, 1] == 30
-    assert "a file of positions has changed" in refused(scenario, out=tmp_path / "out", resume=True)
+    assert "motes.csv has changed since" in refused(scenario, out=tmp_path / "out", resume=True)
 
 
 @pytest.mark.parametrize(
@@ -291,6 +292,7 @@ def test_checkpoints(tmp_path: Path) -> None:
 )
 def test_training(arguments: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "test_wsn_bad_input", sys.modules[__name__])
     short = ["--set", "duration_s=3", "--set", "field.nodes=5", "--drops", "1", "--episodes", "1"]
     told = CliRunner().invoke(app, ["train", "wsn-field", "--out", "c.npz", *short, *arguments])
     assert told.exit_code == 2 and says in " ".join(told.stderr.split()), told.stderr
