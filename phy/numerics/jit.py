@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,9 @@ SWITCH = "FAIRWAVE_COMPILE"
 """Environment variable; 0 leaves everything to torch."""
 
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # with which numba highlights what it says
+
+
 class CompilerError(RuntimeError):
     """A compiler failed, or what it made; the text says how to do without."""
 
@@ -37,7 +41,7 @@ class CompilerError(RuntimeError):
             compiler: numba or torch.compile.
             error: what was raised.
         """
-        reason = " ".join(str(error).strip().split("\n\n")[0].split())[:200]
+        reason = " ".join(_COLOUR.sub("", str(error)).strip().split("\n\n")[0].split())[:200]
         return cls(
             f"{compiler} failed ({type(error).__name__}: {reason}); set {SWITCH}=0 to compute the same without it, "
             "which takes longer"
