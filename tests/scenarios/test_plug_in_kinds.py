@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from mac.metrics.registry import Metric
-from mac.traffic.packets import Packets, ordered
+from mac.traffic.packets import Packets, sort_packets
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Steady:
         if self.deed == "dtype":
             torch.set_default_dtype(torch.float64)
         slot, user = np.meshgrid(np.arange(0, slots, self.every), np.arange(users))
-        return ordered(slot.ravel(), user.ravel(), self.size)
+        return sort_packets(slot.ravel(), user.ravel(), self.size)
 
 
 class Silent:

@@ -82,7 +82,7 @@ class PluggedTraffic(Model):
         if not isinstance(found, Packets):
             raise ScenarioError(
                 f"traffic model '{self.model}': packets() must return mac.traffic.packets.Packets, "
-                f"not {type(found).__name__}: see mac.traffic.packets.ordered"
+                f"not {type(found).__name__}: see mac.traffic.packets.sort_packets"
             )
         for name, values, least, most in (
             ("slot", found.slot, 0, slots - 1),
