@@ -166,7 +166,7 @@ def _first_ones(won: Tensor, group: Tensor, allowed: Tensor) -> tuple[Tensor, Te
     Args:
         won: bool ``[B, C, K]``.
         group: who has won each PRB, ``[B, C, K]``.
-        allowed: PRBs of each group, ``[B, C, G]``.
+        allowed: PRBs of each group, ``[B, C, groups]``.
     """
     of = group[:, :, None]
     count = torch.zeros((*allowed.shape, won.shape[-1]), dtype=_COUNT, device=won.device)

@@ -29,9 +29,9 @@ class LinkTables:
     """
 
     re_per_prb: int  # resource elements for data in a PRB and slot
-    block_bytes: Tensor  # [Nl * I * (K + 1)] float64, bytes of a transport block
-    code_blocks: Tensor  # [Nl * I * (K + 1)] int64
-    bler_row: Tensor  # [Nl * I * (K + 1)] int64, row of the block among the curves
+    block_bytes: Tensor  # [L * I * (K + 1)] float64, bytes of a transport block
+    code_blocks: Tensor  # [L * I * (K + 1)] int64
+    bler_row: Tensor  # [L * I * (K + 1)] int64, row of the block among the curves
     bler_curves: Tensor  # [curves, log_grid.SIZE] BLER of a code block, at its code rate with CRC
     mapping: SinrMapping  # of every format
     adaptation: LinkAdaptation

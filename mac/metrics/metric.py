@@ -22,7 +22,7 @@ class Metric:
     unit: str  # "1" for a pure number
     description: str
     better: Better | None  # None: neither is better by itself
-    compute: Callable[[xr.Dataset], Array | Values]  # [D], or one [D] per group with "" for all users
+    compute: Callable[[xr.Dataset], Array | Values]  # [B], or one [B] per group with "" for all users
     needs: tuple[str, ...]  # variables, coordinates and attributes without which it does not apply
     applies: Callable[[xr.Dataset], bool] = lambda dataset: True
 

@@ -40,7 +40,7 @@ class DelayReport:
     packets: Tensor  # [B, U]
     delay_s: Tensor  # [B, U] sum over the packets
     late: Tensor  # [B, U] packets later than the user's budget
-    bins: Tensor  # [B, U, E] packets by delay, edges BIN_EDGES_S
+    bins: Tensor  # [B, U, bins] packets by delay, edges BIN_EDGES_S
 
 
 @dataclass(frozen=True, eq=False)

@@ -64,7 +64,7 @@ class Codebook:
     """Holds all precoders of one rank for one panel."""
 
     entries: Tensor  # [Ce, Np, rank] complex128, columns orthogonal, of norm rank^-1/2
-    pmi: Tensor  # [W, 4] int64: i_1,1 i_1,2 i_1,3 i_2 of the standard, i_2 fastest
+    pmi: Tensor  # [combinations, 4] int64: i_1,1 i_1,2 i_1,3 i_2 of the standard, i_2 fastest
     cophasings: int  # values of i_2
 
     @property
@@ -126,7 +126,7 @@ def type_1_codebook(n1: int, n2: int, rank: int) -> Codebook:
     if half:
         entries = _half_beams(beams(n1 // 2, n2, o1, o2, first, second), _phasor(i13, 8), phi, rank)
     else:
-        shift = torch.tensor(offsets)[i13]  # [W, beams, 2]
+        shift = torch.tensor(offsets)[i13]  # [combinations, beams, 2]
         v = beams(n1, n2, o1, o2, first[:, None] + shift[..., 0], second[:, None] + shift[..., 1])
         entries = torch.stack([_layer(v, phi, *layer) for layer in _LAYERS[rank]], -1)
     return Codebook(entries / math.sqrt(rank * ports), pmi, cophasings)
@@ -223,7 +223,7 @@ def _ranges(n1: int, n2: int, rank: int, half: bool) -> tuple[int, int]:
 
 
 def _product(*sizes: int) -> Tensor:
-    """All combinations of indices below ``sizes``, the last fastest, int64 ``[W, len(sizes)]``."""
+    """All combinations of indices below ``sizes``, the last fastest, int64 ``[combinations, len(sizes)]``."""
     return torch.cartesian_prod(*(torch.arange(size) for size in sizes))
 
 

@@ -57,8 +57,8 @@ class BlockingRegions:
 
     settings: ModelASettings
     heading_rad: Tensor  # [B, U] which way a UE faces
-    wave: Tensor  # [B, U, Bk, 3, W, 3] float64: wave numbers along x and y in 1/m, angular frequency in 1/s
-    phase: Tensor  # [B, U, Bk, 3, W]
+    wave: Tensor  # [B, U, Bk, 3, waves, 3] float64: wave numbers along x and y in 1/m, angular frequency in 1/s
+    phase: Tensor  # [B, U, Bk, 3, waves]
 
     def to(self, device: torch.device) -> BlockingRegions:
         """Moves the regions to another device."""

@@ -21,7 +21,7 @@ _TOGETHER = 16  # cells summed up before they are added to the others, which is 
 class Links(NamedTuple):
     """What users of B drops hear."""
 
-    cell: Array  # [B, U, N] int64, which cell each link leads to; the own one first, where some cells have no link
+    cell: Array  # [B, U, J] int64, which cell each link leads to; the own one first, where some cells have no link
     serving: Array  # [B, U] int64
     activity: Array  # [B, C, K]
     rest: Array  # [B, U, K] interference of the cells that have no link here; [B, 0, K] where all have
@@ -45,7 +45,7 @@ def hear(
         b: the drop.
         start: its first user here.
         stop: the first who is not.
-        response: ``[R, 2K]`` real and imaginary part of the users' links, N rows a user; ``[2R, K]`` where folded.
+        response: ``[R, 2K]`` real and imaginary part of the users' links, J rows a UE; ``[2R, K]`` where folded.
         prb: ``[K]`` the PRBs in the order in which they are computed, see :func:`in_order`.
         links: of all drops, their activity in this order.
         bits_of_sinr: on the log grid.
@@ -148,7 +148,7 @@ def sinr(drops: range, coordinates: Tensor, to_prbs: Tensor, links: Links, bits_
 
     Args:
         drops: those to look at.
-        coordinates: ``[B, U, N * 2D]`` of one slot, of all drops, like what follows.
+        coordinates: ``[B, U, J * 2D]`` of one slot, of all drops, like what follows.
         to_prbs: ``[2D, 2K]``, or folded; D = 0 where the coordinates are those on PRBs.
         links: whose coordinates these are, and what disturbs them.
         bits_of_sinr: bits reported for a PRB, on the log grid.

@@ -116,7 +116,7 @@ class WaypointVectors:
         steps = [(i, j) for i in range(-2, 3) for j in range(-2, 3) if (i, j) != (0, 0)]
         image = torch.tensor(steps, dtype=torch.float64) @ period_m
         self.angle = torch.linspace(0.0, 2.0 * math.pi, _ANGLES + 1, dtype=torch.float64)
-        along = torch.stack((self.angle.cos(), self.angle.sin()), -1) @ image.T  # [A + 1, images]
+        along = torch.stack((self.angle.cos(), self.angle.sin()), -1) @ image.T  # [angles + 1, images]
         half = 0.5 * image.square().sum(-1)
         border = torch.where(along > 1e-9, half / along.clamp(min=1e-9), torch.inf).amin(-1)
         self.border_m = border if reach_m is None else border.clamp(max=reach_m)

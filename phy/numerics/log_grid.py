@@ -41,7 +41,7 @@ def gather(table: Tensor, row: Tensor, power: Tensor) -> Tensor:
     """Value of ``table[row]`` at each power, in the shape and dtype of ``power``.
 
     Args:
-        table: ``[R, SIZE]``, contiguous.
+        table: ``[curves, SIZE]``, contiguous.
         row: integers in ``[0, R)``, of a shape that broadcasts to that of ``power``.
         power: non-negative, linear.
     """

@@ -285,7 +285,7 @@ def amplitudes(plan: ChannelPlan, links: SionnaLinks, rays: Any) -> Tensor:
 
 
 def steering_of(plan: ChannelPlan, links: SionnaLinks, rays: Any) -> Tensor:
-    """Computes the phase of each path on each PRB, complex ``[1, U, Si, P, K]``, of rays that stand strongest first."""
+    """Computes the phase of each path on each PRB, complex ``[1, U, Si, paths, K]``, strongest rays first."""
     delay = path_delays(rays.delays, 1e-9 * links.scenario.get_param("cDS")).transpose(1, 2)
     steering: Tensor = torch.exp(-2j * math.pi * delay[..., None] * plan.frequency_hz)
     return steering

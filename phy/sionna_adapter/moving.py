@@ -54,7 +54,7 @@ class RayState:
     rays: Tensor  # [U, Si, Se, Rl] complex amplitudes, strongest clusters first, with the phases of the start
     order: Tensor  # [U, Si, Ra] int64, number of each of these among the rays as they were drawn
     wave: Tensor  # [U, Si, Ra, 3] turns a metre along the axes, as drawn
-    steering: Tensor  # [U, Si, P, K] complex, phase of each path on each PRB
+    steering: Tensor  # [U, Si, paths, K] complex, phase of each path on each PRB
 
     def response(self, turns: Tensor, direct: Tensor) -> Tensor:
         """Computes responses ``[U, Si, Se, K]`` after turns ``[U, Si, Ra]`` of the rays and ``[U, Si]`` of the direct

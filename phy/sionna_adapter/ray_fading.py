@@ -35,7 +35,7 @@ class RayFading:
 
     rays: Tensor  # [Bd, U, Si, Se, Rl] complex amplitudes, of the SNR's square root
     doppler_hz: Tensor  # [Bd, U, Si, Rl] float64
-    steering: Tensor  # [Bd, U, Si, P, K] complex, exp(-j 2 pi f tau)
+    steering: Tensor  # [Bd, U, Si, paths, K] complex, exp(-j 2 pi f tau)
     which: Tensor  # [B] int64, of the D drops
     error: float = 0.0
     dominant: None = None  # all links are there
@@ -92,7 +92,7 @@ def path_response(rays: Tensor, turns: Tensor, steering: Tensor) -> Tensor:
     Args:
         rays: amplitudes ``[U, Si, Se, Rl]`` in the order of :class:`RayFading`.
         turns: that each of them has made, ``[U, Si, Rl]`` float64.
-        steering: ``[U, Si, P, K]``.
+        steering: ``[U, Si, paths, K]``.
     """
     phase = (2.0 * math.pi * (turns - turns.floor())).to(rays.real.dtype)
     turned = rays * torch.polar(torch.ones_like(phase), phase)[:, :, None]
@@ -100,7 +100,7 @@ def path_response(rays: Tensor, turns: Tensor, steering: Tensor) -> Tensor:
 
 
 def path_delays(cluster_delay_s: Tensor, spread_s: Tensor) -> Tensor:
-    """Computes the delays ``[..., P]`` of the paths of links.
+    """Computes the delays ``[..., paths]`` of the paths of links.
 
     Args:
         cluster_delay_s: of the clusters, strongest first, ``[..., Cl]``.
@@ -117,7 +117,7 @@ def ray_order() -> list[int]:
 
 
 def _paths(rays: Tensor) -> Tensor:
-    """Sum over the rays of each path, ``[..., Rl]`` to ``[..., P]``."""
+    """Sum over the rays of each path, ``[..., Rl]`` to ``[..., paths]``."""
     strong = rays[..., 1 : 1 + STRONG_CLUSTERS * RAYS].unflatten(-1, (STRONG_CLUSTERS, RAYS))
     parts = [part.sum(-1) for part in strong.split([len(rays) for rays in SUB_CLUSTERS], -1)]
     weak = rays[..., 1 + STRONG_CLUSTERS * RAYS :].unflatten(-1, (-1, RAYS)).sum(-1)

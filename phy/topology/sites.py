@@ -77,7 +77,7 @@ class Topology:
     site_m: Tensor  # [Si, 3] positions of the antennas
     cell_site: Tensor  # [C] int64, site of each cell
     azimuth_rad: Tensor  # [C] boresight, anticlockwise from the x axis; 0 (without meaning) for one sector
-    shift_m: Tensor  # [W, 2] translations of the cluster's images, the first is zero
+    shift_m: Tensor  # [images, 2] translations of the cluster's images, the first is zero
     isd_m: float
     sectors: int
     hall: bool = False  # UEs are in a hall, not in hexagons

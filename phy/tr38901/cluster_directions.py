@@ -58,8 +58,8 @@ def cluster_directions(
     Args:
         state: of all the links.
         links: R of them.
-        normals: normal numbers ``[R, L, DRAWS]`` with L at least the state's number of clusters.
-        sides: 1 or -1, ``[R, L, SIDES]``.
+        normals: normal numbers ``[R, Cl, DRAWS]`` with L at least the state's number of clusters.
+        sides: 1 or -1, ``[R, Cl, SIDES]``.
         indoor: rays arrive around the horizontal, as they do at UEs indoors (equation 7.5-16).
 
     Returns:

@@ -89,15 +89,15 @@ class IndoorState:
 @dataclass(frozen=True)
 class LargeScaleModel:
     """Holds all random numbers that are drawn once per drop; amplitudes of processes have the shape
-    ``[B, 2W, ...]``.
+    ``[B, 2 * waves, ...]``.
     """
 
     plan: LargeScalePlan
     waves: PlaneWaves
-    parameters: Tensor  # [B, 2W, Si, 7] processes of NAMES
-    common: Tensor  # [B, 2W, 1] process of shadowing that the sites share
-    line: Tensor  # [B, 2W, Si] processes of line of sight
-    cluster: Tensor  # [B, 2W, Si * Cl * 4] float32, processes of clusters; none where no clusters are needed
+    parameters: Tensor  # [B, 2 * waves, Si, 7] processes of NAMES
+    common: Tensor  # [B, 2 * waves, 1] process of shadowing that the sites share
+    line: Tensor  # [B, 2 * waves, Si] processes of line of sight
+    cluster: Tensor  # [B, 2 * waves, Si * Cl * 4] float32, processes of clusters; none where no clusters are needed
     indoor: Tensor  # [B, U] bool
     depth_m: Tensor  # [B, U] horizontal distance from the wall
     extra_loss_db: Tensor  # [B, U] wall or car
@@ -332,7 +332,7 @@ def _line_of_sight(model: LargeScaleModel, link: Link, table: Tensor) -> Tensor:
 def _parameters(model: LargeScaleModel, geometry: Geometry, column: int) -> Tensor:
     """The seven parameters of links in one state, ``[B, U, Si, 7]``: decibels, and logarithms of spreads."""
     settings, state, link = model.plan.propagation, model.plan.propagation_states[column], geometry.link
-    weights = torch.stack([model.waves.weights(d) for d in state.decorrelation_m], -1)  # [B, 2W, 7]
+    weights = torch.stack([model.waves.weights(d) for d in state.decorrelation_m], -1)  # [B, 2 * waves, 7]
     amplitudes = model.parameters * weights[:, :, None]
     drawn = (geometry.waves @ amplitudes.flatten(2)).view(*link.distance_2d_m.shape, len(NAMES))
     if settings.site_correlation > 0.0:

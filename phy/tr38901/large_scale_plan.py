@@ -46,7 +46,7 @@ class Geometry:
 
     link: Link  # [B, U, Si]
     path: Tensor  # [B, U, Si, 3]
-    waves: Tensor  # [B, U, 2W]
+    waves: Tensor  # [B, U, 2 * waves]
     azimuth_rad: Tensor  # [B, U, Si] of departure along the direct line
     zenith_rad: Tensor  # [B, U, Si]
     clear: Tensor  # [B, U, Si] share of line of sight of the outdoor part

@@ -39,18 +39,18 @@ _GOLDEN = 0.5 * (3.0 - math.sqrt(5.0))  # of a turn
 class PlaneWaves:
     """Holds the plane waves of each drop."""
 
-    number_rad_m: Tensor  # [B, W, 2]
-    exact: Tensor  # [B, W] length of the wave number before the shortest waves were drawn out
+    number_rad_m: Tensor  # [B, waves, 2]
+    exact: Tensor  # [B, waves] length of the wave number before the shortest waves were drawn out
     highest: float  # greatest wave number
     middle_m: float  # decorrelation distance from whose spectrum they were drawn
 
     def table(self, xy: Tensor) -> Tensor:
-        """Computes cosines and sines of all waves at positions in m ``[B, U, 2]``: float64 ``[B, U, 2W]``."""
+        """Computes cosines and sines of all waves at positions in m ``[B, U, 2]``: float64 ``[B, U, 2 * waves]``."""
         phase = xy @ self.number_rad_m.transpose(1, 2)
         return torch.cat((torch.cos(phase), torch.sin(phase)), -1)
 
     def weights(self, decorrelation_m: float) -> Tensor:
-        """Computes ``sqrt(p_w)`` for a decorrelation distance, for cosines and sines, ``[B, 2W]``."""
+        """Computes ``sqrt(p_w)`` for a decorrelation distance, for cosines and sines, ``[B, 2 * waves]``."""
         number = self.exact.clamp_max(self.highest)
         tail = (1.0 + (number * self.middle_m) ** 2) / (1.0 + (number * decorrelation_m) ** 2)
         density = (decorrelation_m / self.middle_m) ** 2 * tail**1.5  # ratio of the spectra
@@ -68,7 +68,7 @@ class PlaneWaves:
 
 
 def _roots(power: Tensor) -> Tensor:
-    """Square roots of powers ``[B, W]`` that are brought to the sum 1, for cosines and sines, ``[B, 2W]``."""
+    """Square roots of powers ``[B, waves]``, brought to the sum 1, for cosines and sines, ``[B, 2 * waves]``."""
     root = (power / power.sum(1, keepdim=True)).sqrt()
     return torch.cat((root, root), 1)
 
@@ -98,7 +98,7 @@ def draw_waves(keys: Tensor, decorrelation_m: Sequence[float], waves: int = WAVE
 
 def draw_amplitudes(keys: Tensor, waves: PlaneWaves, fields: int) -> Tensor:
     """Draws amplitudes of the cosines and sines of independent processes, of unit power a wave: float64
-    ``[B, 2W, count]``.
+    ``[B, 2 * waves, count]``.
     """
     phase = 2.0 * math.pi * uniform(keys, (waves.exact.shape[1], fields))
     return math.sqrt(2.0) * torch.cat((torch.cos(phase), torch.sin(phase)), 1)

@@ -18,7 +18,7 @@ ByGroup = dict[str, dict[str, Array]]
 
 
 def users_by_group(result: RunResult, variant: str | None, value: Callable[[xr.Dataset], Array]) -> ByGroup:
-    """Flattens ``value(dataset) [D, U]`` over drops, users, variants: group -> allocator -> numbers, no NaN.
+    """Flattens ``value(dataset) [B, U]`` over drops, users, variants: group -> allocator -> numbers, no NaN.
 
     Groups stand in the scenario's order, also where the first variant leaves one of them out.
     """

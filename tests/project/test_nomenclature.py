@@ -21,33 +21,6 @@ _BRACKETS = re.compile(r"(?<![\w\])])\[([^\[\]]{1,80})\]")
 _TERM = re.compile(r"\.\.\.|\*?(?!exp\()[\w '*+/()-]+")
 _LETTER = re.compile(r"(?<![A-Za-z_])\d*([A-Z][a-z]?)(?![A-Za-z_])")
 
-TO_BE_RENAMED = {
-    "allocators/scheduling/assign.py": "G",
-    "mac/engine/backends/numba_kernels.py": "P",
-    "mac/engine/radio/su_mimo.py": "R",
-    "mac/link_adaptation/tables.py": "Nl",
-    "mac/metrics/registry.py": "D",
-    "mac/traffic/queue_delay.py": "E",
-    "mac/wsn/lifetime_metrics.py": "D",
-    "phy/antenna/codebook.py": "W",
-    "phy/blockage/model_a.py": "W",
-    "phy/link/sinr_numba.py": "N",
-    "phy/mobility/random_waypoint.py": "A",
-    "phy/numerics/log_grid.py": "R",
-    "phy/sionna_adapter/channel.py": "P",
-    "phy/sionna_adapter/moving.py": "P",
-    "phy/sionna_adapter/ray_fading.py": "P",
-    "phy/topology/sites.py": "W",
-    "phy/tr38901/cluster_directions.py": "L",
-    "phy/tr38901/large_scale.py": "W",
-    "phy/tr38901/large_scale_plan.py": "W",
-    "phy/tr38901/spatial_correlation.py": "W",
-}
-"""File -> letters in it that do not follow the table yet, with one reason for all: to be renamed.
-
-An entry goes when its file is put right; no entry is added.
-"""
-
 
 def table() -> dict[str, tuple[str, ...]]:
     """Letter -> the folders in which it may stand; an empty name allows it everywhere."""
@@ -115,8 +88,7 @@ def test_shapes_are_found() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_letters_have_one_meaning(path: Path) -> None:
-    pending = TO_BE_RENAMED.get(path.relative_to(ROOT).as_posix(), "").split()
-    assert {letter: where for letter, where in wrong(path).items() if letter not in pending} == {}
+    assert wrong(path) == {}
 
 
 def test_names_of_quantities_are_those_of_the_code() -> None:

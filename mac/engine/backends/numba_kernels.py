@@ -47,7 +47,7 @@ class Queues(NamedTuple):
     endless: Array
     outer_loop_db: Array
     arrived: Array  # [2, B, U]
-    blocks: Array  # [B, U, P, 6]
+    blocks: Array  # [B, U, processes, 6]
     process: Array
     usable: Array
     retransmits: Array

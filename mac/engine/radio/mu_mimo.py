@@ -6,7 +6,7 @@ precoder of each PRB, by zero-forcing or its regularised form over the users on 
 expects each of them to have, from which the MCS of a new block is chosen. What users then receive is the truth: the
 channel of the slot, the other users of the PRB, and what the other cells really send.
 
-Users of a PRB stand on an axis M behind that of the cells: ``[B, C, M, K]``, the holder first.
+Users of a PRB stand on an axis Uk behind that of the cells: ``[B, C, Uk, K]``, the holder first.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class DirectionReport(Report):
 
 @dataclass(frozen=True)
 class SharedGrant(Grant):
-    """Tensors of a grant with the axis M, ``[B, C, M, K]`` or flat, and what is sent."""
+    """Tensors of a grant with the axis Uk, ``[B, C, Uk, K]`` or flat, and what is sent."""
 
-    precoder: Tensor  # [B, C, K, Nt, M] complex
+    precoder: Tensor  # [B, C, K, Nt, Uk] complex
 
 
 class SharedEngine(MimoEngine):
@@ -77,7 +77,7 @@ class SharedEngine(MimoEngine):
         return replace(observation, sinr=_directed(state).sinr, alike=partial(self._similarity, state))
 
     def _holders(self, decision: SlotDecision) -> Tensor:
-        """Returns the UEs on each PRB, ``[B, C, M, K]``, the holder first."""
+        """Returns the UEs on each PRB, ``[B, C, Uk, K]``, the holder first."""
         holder = decision.user[:, :, None]
         return holder if decision.partners is None else torch.cat((holder, decision.partners.movedim(-1, 2)), 2)
 
@@ -91,7 +91,7 @@ class SharedEngine(MimoEngine):
     # The slot, part by part.
 
     def _grant(self, state: CellState, user: Tensor) -> SharedGrant:
-        """As the engine's, for ``user`` ``[B, C, M, K]``, with MCS for the company that each user is in."""
+        """As the engine's, for ``user`` ``[B, C, Uk, K]``, with MCS for the company that each user is in."""
         grant, queue = super()._grant(state, user), state.harq
         willing = queue.usable & (queue.retransmits | (state.waiting_bytes > 0))
         willing = torch.nn.functional.pad(willing, (0, 1)).gather(1, grant.holder).view(user.shape)
@@ -104,7 +104,7 @@ class SharedEngine(MimoEngine):
         return SharedGrant(**{**made, "mcs": mcs}, precoder=precoder)
 
     def _shared(self, report: DirectionReport, drop: int, user: Tensor, willing: Tensor) -> tuple[Tensor, Tensor]:
-        """Precoder ``[C, K, Nt, M]`` of one drop, and the bits ``[C, M, K]`` that each user is expected to receive."""
+        """Returns the precoder ``[C, K, Nt, Uk]`` of one drop, and the bits ``[C, Uk, K]`` expected of each UE."""
         who = user.clamp(min=0)
         rows = (report.rows[drop][who, self._prb] * willing[..., None]).transpose(1, 2)
         precoder = mu_precoder(rows, self._regularized)
@@ -131,7 +131,7 @@ class SharedEngine(MimoEngine):
         return attempt, activity, activity
 
     def _receive(self, state: CellState, grant: Grant, activity: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
-        """Effective SINR of each user's block over its PRBs; ``activity`` ``[B, C, M, K]`` is that of users.
+        """Effective SINR of each user's block over its PRBs; ``activity`` ``[B, C, Uk, K]`` is that of users.
 
         Reports measure at the activity of the cells, ``[B, C, K]``.
         """
@@ -146,7 +146,7 @@ class SharedEngine(MimoEngine):
         return mapping.inverse(mean, grant.mcs), cells
 
     def _drop_users(self, drop: int, state: CellState, user: Tensor, sent: Tensor, activity: Tensor) -> Tensor:
-        """SINR ``[C, M, K]`` of the users of each PRB, ``user`` ``[C, M, K]``."""
+        """SINR ``[C, Uk, K]`` of the users of each PRB, ``user`` ``[C, Uk, K]``."""
         around = around_of(state.block)
         rest = (around.rest_snr[drop] @ activity)[user, self._prb]
         heard = ScheduledChannels(

@@ -44,7 +44,7 @@ class RankReport(Report):
     """
 
     rank: Tensor  # [B, U] int64
-    columns: Tensor  # [B, U, 1 or K, R, Nt, L] complex
+    columns: Tensor  # [B, U, 1 or K, ranks, Nt, L] complex
 
 
 class MimoEngine(Engine):
@@ -75,7 +75,7 @@ class MimoEngine(Engine):
         even = used / used.sum(-1, keepdim=True).sqrt()
         self._scale = even if self._svd else used  # [rank - 1, L]
         ports = torch.eye(antennas.base.ports, self.layers, dtype=complex_type, device=self.device)
-        self._first_ports = ports.expand(1, -1, -1) if self._svd else ports * even[:, None]  # [R, Nt, L]
+        self._first_ports = ports.expand(1, -1, -1) if self._svd else ports * even[:, None]  # [ranks, Nt, L]
         step = max(1, -(-self.prbs // antennas.search_prbs))
         self._searched = slice((self.prbs - 1) % step // 2, None, step)
 
@@ -179,7 +179,7 @@ class MimoEngine(Engine):
         return right[..., : self.layers, :].mH[:, :, None].contiguous()
 
     def _searched_columns(self, white: Tensor) -> Tensor:
-        """Entries of the codebook of each rank, ``[U, 1, R, Nt, L]``, zero in columns beyond the rank."""
+        """Entries of the codebook of each rank, ``[U, 1, ranks, Nt, L]``, zero in columns beyond the rank."""
         sample = white[:, self._searched].contiguous()
         entries = [best_entry(sample, book).precoder for book in self._books]
         padded = [torch.nn.functional.pad(entry, (0, self.layers - entry.shape[-1])) for entry in entries]

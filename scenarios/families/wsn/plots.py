@@ -103,7 +103,7 @@ def packet_costs_mj(dataset: xr.Dataset) -> dict[str, float]:
 
 
 def alive_after(dataset: xr.Dataset, rounds: Array) -> Array:
-    """Counts the live nodes of each drop after so many rounds, ``[D, R]``."""
+    """Counts the live nodes of each drop after so many rounds, ``[B, rounds]``."""
     died = death_round(dataset)
     gone = [np.searchsorted(drop[~np.isnan(drop)], rounds, side="right") for drop in died]
     return np.asarray(died.shape[1] - np.stack(gone), dtype=np.float64)
@@ -130,7 +130,7 @@ def _delivered(axes: Axes, dataset: xr.Dataset, style: Style) -> None:
 
 
 def _band(axes: Axes, rounds: Array, values: Array, style: Style) -> None:
-    """Mean over drops of ``[D, R]`` with its interval."""
+    """Mean over drops of ``[B, rounds]`` with its interval."""
     means, intervals = zip(*(summary(column) for column in values.T), strict=True)
     low, high = np.clip(np.array(intervals).T, 0, values.max())
     axes.plot(rounds, means, color=style.colour, linestyle=style.dash, lw=1.8)

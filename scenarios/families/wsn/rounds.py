@@ -91,7 +91,7 @@ def views(result: RunResult, choice: RoundChoice) -> list[RoundView]:
 
 
 def last_rounds(dataset: xr.Dataset) -> Array:
-    """Finds the last round in which any node lived, ``[D]``; 0 where all were dead from the start."""
+    """Finds the last round in which any node lived, ``[B]``; 0 where all were dead from the start."""
     return np.asarray(read(dataset, "life_rounds", ("drop", "user")).max(axis=1), dtype=np.float64)
 
 
