@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from backend_cases import torch_alone
 
 import scenarios
 from scenarios import load
@@ -47,6 +49,17 @@ def test_shards_of_other_code_or_another_device_are_not_resumed(toy: Toy, attrib
     written = {path: path.stat().st_mtime_ns for path in second.rglob("*.nc")}
     assert run(toy, resume=True).run_dir == second
     assert written == {path: path.stat().st_mtime_ns for path in second.rglob("*.nc")}, "and only once"
+
+
+def test_shards_of_another_backend_are_not_resumed(toy: Toy) -> None:
+    run(toy, out="out")
+    assert json.loads(Path("out/meta.json").read_text("utf-8"))["backend"] == "numba"
+    with torch_alone():
+        text = refused(toy, out="out", resume=True)
+        assert "shards that numba computed" in text and "unset FAIRWAVE_COMPILE, or start a new folder" in text
+        assert run(toy, out="torch").complete
+    assert json.loads(Path("torch/meta.json").read_text("utf-8"))["backend"] == "torch"
+    assert "set FAIRWAVE_COMPILE=0, or start a new folder" in refused(toy, out="torch", resume=True)
 
 
 def test_an_allocator_that_was_edited_is_run_anew(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
