@@ -85,7 +85,8 @@ def _in_plain(error: UnicodeError) -> tuple[str, int]:
 
 @contextmanager
 def warnings_in_one_line() -> Iterator[None]:
-    """Warnings while the block runs go to stderr as one line each; where they arose is told of libraries' only."""
+    """Prints each different warning of the block once, in one line on stderr, with its place if it is a library's."""
+    printed: set[str] = set()
 
     def show(
         message: Warning | str,
@@ -98,7 +99,10 @@ def warnings_in_one_line() -> Iterator[None]:
         from .console import warn
 
         place = "" if category is UserWarning else f" ({category.__name__}: {filename}, line {lineno})"
-        warn(f"{message}{place}")
+        text = f"{message}{place}"
+        if text not in printed:
+            printed.add(text)
+            warn(text)
 
     with warnings.catch_warnings():
         warnings.showwarning = show

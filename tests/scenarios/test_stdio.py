@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scenarios.cli.stdio import warnings_in_one_line
 from scenarios.config import yaml12
 
 Toy = dict[str, Any]
@@ -78,3 +80,10 @@ def test_a_current_folder_that_is_gone_is_said(tmp_path: Path) -> None:
                           check=False, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.endswith("error: the current folder is no longer there; change to another one\n")
+
+
+def test_a_warning_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings_in_one_line():
+        for number in (1, 2, 1):
+            warnings.warn(f"group {number} stands still", stacklevel=1)
+    assert capsys.readouterr().err.splitlines() == ["warning: group 1 stands still", "warning: group 2 stands still"]
