@@ -1,4 +1,4 @@
-"""The carrier: its numerology, bandwidth, power and the resource elements that a PRB has for data."""
+"""Describes the carrier: its numerology, bandwidth, power and the resource elements that a PRB has for data."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ _FR2: tuple[dict[float, int], ...] = (
 
 
 def prbs_of_bandwidth(bandwidth_hz: float, numerology: int) -> list[int]:
-    """PRBs that a channel bandwidth may have: none, one, or those below 7.125 and above 24.25 GHz where they differ."""
+    """Lists the PRBs that a channel bandwidth may have: none, one, or two (below 7.125, above 24.25 GHz)."""
     mhz = round(bandwidth_hz / 1e6, 6)
     return list(dict.fromkeys(table[numerology][mhz] for table in (_FR1, _FR2) if mhz in table[numerology]))
 
 
 @settings(frozen=True, config=STRICT)
 class CarrierSettings:
-    """One NR carrier (TS 38.211), the same in all cells."""
+    """Describes one NR carrier (TS 38.211), the same in all cells."""
 
     direction: Literal["downlink", "uplink"] = "downlink"
-    """Who sends: the cells, or the users with power control, as the section `uplink` says."""
+    """Direction of the data: sent by the cells, or by the UEs with power control, as the section `uplink` says."""
     prbs: int = Field(default=50, ge=1, le=275)
     """Physical resource blocks."""
     bandwidth_hz: float | None = Field(default=None, gt=0)
@@ -108,29 +108,29 @@ class CarrierSettings:
 
     @property
     def slot_s(self) -> float:
-        """Length of a slot in seconds."""
+        """Computes the length of a slot in seconds."""
         return 1e-3 / 2**self.numerology
 
     @property
     def prb_hz(self) -> float:
-        """Bandwidth of a PRB in Hz."""
+        """Computes the bandwidth of a PRB in Hz."""
         return SUBCARRIERS * 15e3 * 2**self.numerology
 
     @property
     def tx_power_w(self) -> float:
-        """Power of a cell with all PRBs in use, in watts."""
+        """Computes the power of a cell with all PRBs in use, in watts."""
         return float(dbm_to_w(self.tx_power_dbm))
 
     @property
     def load_power_w(self) -> float:
-        """What a cell radiates with all PRBs in use for data: nothing on an uplink."""
+        """Computes the power in watts that a cell radiates with all PRBs in use for data; 0 on an uplink."""
         return self.tx_power_w if self.direction == "downlink" else 0.0
 
     @property
     def snr_at_unit_gain(self) -> float:
-        """Power of a PRB over the noise of a PRB if nothing were lost on the way."""
+        """Computes the power of a PRB over the noise of a PRB without path loss, linear."""
         return self.tx_power_w / self.prbs / float(noise_power_w(self.prb_hz, self.noise_figure_db))
 
     def prb_frequency_hz(self) -> Tensor:
-        """Centre of each PRB relative to the carrier's centre, float64 ``[K]``."""
+        """Computes the centre of each PRB relative to the carrier's centre, float64 ``[K]`` in Hz."""
         return (torch.arange(self.prbs, dtype=torch.float64) - (self.prbs - 1) / 2) * self.prb_hz

@@ -1,4 +1,4 @@
-"""Guards a run against an allocator: copies what it observes and decides, restores settings, names it in errors.
+"""Copies what an allocator observes and decides, restores settings that it changes, and names it in errors.
 
 An observation holds the engine's own tensors, shared by all allocators of a run. A plug-in gets a copy of them, so that
 no way of writing (``.numpy()``, ``.data``, ``as_strided``, an old observation that it kept) changes the state of the

@@ -1,4 +1,4 @@
-"""Takes and puts back what an allocator remembers, so that the state of a problem that calls one can be stepped again.
+"""Copies and restores what an allocator remembers, so that the state of a problem that calls one can be stepped again.
 
 What an allocator remembers are its attributes. An allocator whose attributes cannot be copied, or are dear to copy,
 offers ``snapshot`` and ``restore`` (:class:`HasSnapshot`).
@@ -15,13 +15,13 @@ from .allocator_guard import AllocatorGuard
 
 @runtime_checkable
 class HasSnapshot(Protocol):
-    """Offers what it remembers as a value."""
+    """Provides what it remembers as a value."""
 
     def snapshot(self) -> object:
         """Returns what it remembers; later decisions must not change it."""
 
     def restore(self, snapshot: object, /) -> None:
-        """Goes back to what it remembered when it returned ``snapshot``, which may happen many times."""
+        """Restores what it remembered when it returned ``snapshot``, which may happen many times."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class AllocatorMemory:
 
 
 class StateUsedUp(ValueError):
-    """A state was stepped again, but what the allocator inside its problem remembered is gone."""
+    """Reports a state that is stepped again after the memory of the allocator inside its problem is gone."""
 
 
 def remember(allocator: Any) -> AllocatorMemory:

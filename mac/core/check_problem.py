@@ -28,7 +28,7 @@ Dec = TypeVar("Dec")
 
 
 class StateNotAValue(AssertionError):
-    """The state of a problem changes after it was returned, or does not determine what follows from it."""
+    """Reports a problem whose state changes after it was returned, or does not determine what follows from it."""
 
 
 def check_problem(

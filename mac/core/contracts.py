@@ -1,4 +1,4 @@
-"""Defines the contract between a problem, which knows the truth, and an allocator, which sees what a controller could.
+"""Declares the interface of a problem, which knows all, and an allocator, which observes what a controller could.
 
 B drops, U UEs or other users of a family. Letters of shapes have one meaning in the whole tree, see
 docs/reference/nomenclature.md.
@@ -55,7 +55,7 @@ class SlotTotals:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one interval did, as sums over the interval."""
+    """Holds the results of one interval, as sums over the interval."""
 
     served_bits: Tensor  # [B, U] bits delivered without error
     demand_bits: Tensor  # [B, U] bits that arrived
@@ -101,7 +101,7 @@ class HasEngine(Protocol):
 
 
 class Problem(Protocol[State, ObsOut, DecIn]):
-    """Keeps a family's clock, truth and account."""
+    """Keeps a family's clock, state and outcomes."""
 
     @property
     def interval_s(self) -> float: ...
@@ -124,11 +124,11 @@ class Problem(Protocol[State, ObsOut, DecIn]):
 
 @runtime_checkable
 class HasBackend(Protocol):
-    """A problem that computes its intervals in one of several forms, chosen when it is built."""
+    """Computes intervals in one of several forms, chosen when the problem is built."""
 
     @property
     def backend(self) -> str:
-        """Name of the form: numba, torch or torch.compile."""
+        """Returns the name of the form: numba, torch or torch.compile."""
 
 
 CORE_FIELDS: Mapping[str, Field] = {

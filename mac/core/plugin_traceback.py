@@ -70,7 +70,7 @@ def _noted(error: BaseException, what: str) -> str | None:
 
 
 def is_own(thing: object) -> bool:
-    """Tells whether an object is of a class of fairwave's own, without methods put on it by others."""
+    """Returns whether an object is of a class of fairwave's own, without methods put on it by others."""
     kind = type(thing)
     module = sys.modules.get(kind.__module__)
     file = getattr(module, "__file__", None)
@@ -115,7 +115,7 @@ def _short(filename: str) -> str:
 
 
 def is_user_file(path: str) -> bool:
-    """Tells whether a file is a user's own: not of Python, an installed package, fairwave, the system or a cache."""
+    """Returns whether a file is a user's own: not of Python, an installed package, fairwave, the system or a cache."""
     packages = any(part in (*_PACKAGES, "__pycache__") for part in Path(path).parts)
     return not packages and not path.startswith(_not_of_user())
 

@@ -21,7 +21,7 @@ from .plugin_traceback import note_allocator
 
 
 class StackedAllocators:
-    """Decides by several allocators, for a batch whose drops are repeated once for each.
+    """Combines several allocators' decisions, for a batch whose drops are repeated once for each.
 
     Args:
         allocators: by name; the first decides for the first ``B / n`` rows of the batch, and so on.
@@ -72,7 +72,7 @@ def select(batch: Any, rows: slice) -> Any:
 
 
 def concatenate(parts: list[Any]) -> Any:
-    """Concatenates dataclasses of tensors along the batch."""
+    """Joins dataclasses of tensors along the batch."""
     names = [field.name for field in fields(parts[0])]
     joined = {name: [getattr(part, name) for part in parts] for name in names}
     return replace(

@@ -1,4 +1,4 @@
-"""What becomes of a state of the slot engine when users change their cells."""
+"""Computes the state of the slot engine after UEs change their cells."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _GRANTED = COUNTERS.index("granted_prbs")
 
 
 def hand_over(state: CellState, plan: Timetable, forgotten: Callable[[Report, Tensor], Report]) -> CellState:
-    """New cells where a measurement brings them; who is served by nobody can neither send nor repeat anything.
+    """Moves UEs to new cells where a measurement says so; a UE without a cell can neither send nor repeat anything.
 
     Args:
         state: at the start of the slot.
-        plan: who is served by whom.
+        plan: which cell serves each UE.
         forgotten: makes of a report and a mask ``[B, U]`` the report where it is 1, and nothing where it is 0.
     """
     if plan.measures(state.slot):
@@ -41,7 +41,7 @@ def with_handovers(counters: Tensor, slot: int, plan: Timetable) -> Tensor:
 def _moved(
     state: CellState, attached: Attached, moved: Tensor, forgotten: Callable[[Report, Tensor], Report]
 ) -> CellState:
-    """What was in flight goes back into the queue; the outer loop and the reports begin anew with the new cell."""
+    """Returns to the queue what was in flight; the outer loop and the reports begin anew with the new cell."""
     returned = torch.where(moved, harq.in_flight_bytes(state.harq), 0.0)
     blocks = state.harq.blocks.masked_fill(moved[..., None, None], 0.0)
     kept = (~moved).to(state.outer_loop_db.dtype)

@@ -1,6 +1,6 @@
-"""The slot engine: one carrier, C cells, B drops; what a decision on PRBs does to radio links, blocks and queues.
+"""Computes what a decision on PRBs does to radio links, blocks and queues: one carrier, C cells, B drops.
 
-A slot runs ``observe -> (a scheduler decides) -> step``. Nothing in it loops over users, cells or PRBs, branches on a
+A slot runs ``observe -> (a scheduler decides) -> step``. Nothing in it loops over UEs, cells or PRBs, branches on a
 tensor or reads one back; what a block of slots needs (phasors, arrivals, random numbers) is prepared for the block at
 once. Transcendental functions, whose last bit may depend on where in a batch a number stands, stay out of the slot:
 they are tables, read by one gather. The one exception is the power in :func:`phy.link.bler.transport_bler`, in float64.
@@ -46,11 +46,11 @@ from .state import (
     SlotOutcome,
 )
 
-_ALWAYS_BYTES = 2.0**40  # what a full-buffer user has waiting
+_ALWAYS_BYTES = 2.0**40  # what a full-buffer UE has waiting
 
 
 class Engine:
-    """See the module's text. Holds what is constant over a run; everything that changes is in :class:`CellState`."""
+    """Computes slots; it holds what is constant over a run, and what changes is in :class:`CellState`."""
 
     def __init__(self, parts: Parts) -> None:
         if type(self) is Engine:
@@ -84,7 +84,7 @@ class Engine:
         self._luck_keys = parts.drops.keys("decoding").to(self.device)
 
     def start(self) -> CellState:
-        """Slot 0: first arrivals queued, first reports measured with every cell at full load."""
+        """Returns the state of slot 0: first arrivals queued, first reports measured with every cell at full load."""
         block = self._prepare(0)
         ledger = None
         if self.parts.arrivals is not None and block.arrivals is not None:
@@ -130,7 +130,7 @@ class Engine:
 
         Args:
             state: as the decision's maker observed it.
-            decision: who holds which PRB; checked beforehand (:mod:`mac.scheduling.feasible`).
+            decision: which UE holds each PRB; checked beforehand (:mod:`mac.scheduling.feasible`).
             need_prbs: as observed in this slot; counted as requested.
         """
         moment = self._moment(state.slot, state.block, state.attached.serving)
@@ -151,11 +151,11 @@ class Engine:
         return state, SlotOutcome(counters, carried.active_prbs, delays)
 
     def backlog_bits(self, state: CellState) -> Tensor:
-        """Bits that wait for a first transmission or a repetition, ``[B, U]``."""
+        """Computes the bits that wait for a first transmission or a repetition, ``[B, U]``."""
         return 8 * (state.waiting_bytes - self.endless_bytes + harq.in_flight_bytes(state.harq))
 
     def oldest_s(self, state: CellState) -> Tensor:
-        """Age of the oldest byte that waits for its first transmission, ``[B, U]``; 0 where none does."""
+        """Computes the age of the oldest byte not yet sent, ``[B, U]`` in s; 0 where none waits."""
         return self._head_of_line(state)
 
     # The slot, part by part.
@@ -180,7 +180,7 @@ class Engine:
         return block.coordinates[:, :, slot - block.fading_slot]
 
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
-        """Sends what was decided; of tensors alone, so that it can be traced. The torch form of a slot."""
+        """Transmits what was decided, in the torch form of a slot; from tensors only, so that it can be traced."""
         grant = self._grant(state, user)
         attempt, seen, active = self._transmit(state, grant, moment)
         first = attempt.sent & ~state.harq.retransmits
@@ -213,17 +213,17 @@ class Engine:
         )
 
     def need(self, state: CellState) -> Tensor:
-        """PRBs that would empty each user's queue or repeat the lost block, ``[B, U]``."""
+        """Computes the PRBs that would empty each UE's queue or repeat its lost block, ``[B, U]``."""
         mean, queue = state.reports[0].mean_bits, state.harq
         need = (state.waiting_bytes * 8 / mean.clamp(min=LEAST_BITS)).ceil_().clamp_(max=self.prbs)
         need = torch.where(queue.usable & (mean > 0), need, self._zero)
         return torch.where(queue.retransmits, queue.current[..., harq.PRBS], need)
 
     def _grant(self, state: CellState, user: Tensor) -> Grant:
-        """PRBs, reported rate and MCS of each user, from the holder of each PRB."""
+        """PRBs, reported rate and MCS of each UE, from the holder of each PRB."""
         users, queue = self.shape[1], state.harq
         held = user >= 0
-        holder = torch.where(held, user, users).flatten(1)  # nobody is user U
+        holder = torch.where(held, user, users).flatten(1)  # a PRB without holder is UE U's
         place = (user.clamp(min=0) * self.prbs).add_(self._prb).flatten(1)  # of (user, PRB) in a flat [U * K]
         prbs = self._per_user(holder, self._one.expand(holder.shape))
         rate = self._per_user(holder, state.reports[0].bits.flatten(1).gather(1, place))
@@ -232,7 +232,7 @@ class Engine:
         return Grant(held, holder, place, prbs, mcs)
 
     def _choose(self, state: CellState, mean_bits: Tensor, prbs: Tensor) -> Tensor:
-        """MCS of each user's new block from the mean of what was reported for its PRBs, and their number."""
+        """MCS of each UE's new block from the mean of what was reported for its PRBs, and their number."""
         return self.parts.tables.adaptation.choose_mcs(mean_bits, state.outer_loop_db)
 
     def _transmit(self, state: CellState, grant: Grant, moment: Moment) -> tuple[Attempt, Tensor, Tensor]:
@@ -258,7 +258,7 @@ class Engine:
         return attempt, seen, activity
 
     def _receive(self, state: CellState, grant: Grant, activity: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
-        """Effective SINR of each user's block, and what reports measure: the SINR ``[B, U, K]``."""
+        """Effective SINR of each UE's block, and what reports measure: the SINR ``[B, U, K]``."""
         gamma = self._seen(moment, activity)
         return self._effective_sinr(grant, gamma), gamma
 
@@ -267,11 +267,11 @@ class Engine:
         return padded.gather(1, grant.holder).view(grant.held.shape)
 
     def _effective_sinr(self, grant: Grant, gamma: Tensor) -> Tensor:
-        """One SINR for all PRBs of a user, by the mean of what each PRB carries."""
+        """One SINR for all PRBs of a UE, by the mean of what each PRB carries."""
         return self._over_prbs(grant, gamma.flatten(1).gather(1, grant.place))
 
     def _over_prbs(self, grant: Grant, gamma: Tensor) -> Tensor:
-        """The same from the SINR ``[B, C * K]`` of whoever holds each PRB."""
+        """The same from the SINR ``[B, C * K]`` of the holder of each PRB."""
         mapping = self.parts.tables.mapping
         mcs = torch.nn.functional.pad(grant.mcs, (0, 1)).gather(1, grant.holder)
         carried = mapping.of(gamma, mcs)
@@ -283,7 +283,7 @@ class Engine:
         return counters
 
     def _per_user(self, holder: Tensor, values: Tensor) -> Tensor:
-        """Sum over the PRBs that each user holds, ``[B, U]``."""
+        """Sum over the PRBs that each UE holds, ``[B, U]``."""
         batch, users = self.shape
         out = values.new_zeros((batch, users + 1))
         return out.scatter_add_(1, holder, values)[:, :users]
@@ -294,7 +294,7 @@ class Engine:
         return sinr(moment.air, fading.to_prbs, moment.serving, activity, fading.dominant)
 
     def _heard(self, state: CellState) -> Report:
-        """The reports in use; those of users whom nobody serves say nothing."""
+        """The reports in use; those of UEs that no cell serves are empty."""
         report, back = state.reports[0], state.attached.back
         if back is None:
             return report
@@ -305,12 +305,12 @@ class Engine:
         return self.measure(seen)
 
     def measure(self, seen: Tensor) -> Report:
-        """Report of the SINR ``[B, U, K]``. The mean is a sum in float64, which no order of the PRBs changes."""
+        """Returns the report of the SINR ``[B, U, K]``; no order of PRBs changes its mean, a sum in float64."""
         bits = self.parts.tables.adaptation.report(seen)
         return Report(bits, (bits.sum(-1, dtype=torch.float64) / self.prbs).to(bits.dtype))
 
     def _report(self, moment: Moment, seen: Tensor) -> Report:
-        """What users report of the slot that has just been sent."""
+        """What UEs report of the slot that has just been sent."""
         return self._measure(moment, seen)
 
     def _advance(self, state: CellState) -> tuple[CellState, DelayReport | None]:

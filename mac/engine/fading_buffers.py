@@ -56,18 +56,18 @@ class FadingBuffers:
 
 
 def slots_at_once(fading: SmallScale, block_slots: int) -> int:
-    """Slots of a block whose fading is computed at once, which reads all rays once; a divisor of the block."""
+    """Computes the slots whose fading is computed at once, which reads all rays once; a divisor of the block."""
     return slots_of(fading.rays.shape[1] * fading.rays.shape[-1] if isinstance(fading, Fading) else 0, block_slots)
 
 
 def slots_of(numbers: int, block_slots: int) -> int:
-    """Slots at once where ``numbers`` carry a drop's links in a slot; 0 where they set no bound."""
+    """Computes the slots at once where a drop's links take ``numbers`` numbers a slot; 0 sets no bound."""
     most = min(_SLOTS, max(1, _NUMBERS // max(1, numbers)))
     return max(n for n in range(1, most + 1) if block_slots % n == 0)
 
 
 def on_prbs(parts: Parts) -> Parts:
-    """The parts with fading on PRBs, where that is quicker to read, or else in a basis that is folded, if it can be."""
+    """Returns the parts with fading on PRBs where that is quicker to read, or else in a basis, folded if possible."""
     fading = parts.channel.fading
     if not isinstance(fading, Fading) or fading.to_prbs.shape[1] == parts.carrier.prbs:  # folded before
         return parts

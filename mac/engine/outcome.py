@@ -1,4 +1,4 @@
-"""What the families of a cellular carrier report alike."""
+"""Computes the outcomes that all families of a cellular carrier report."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OF_DELAYS = frozenset(("packets", "delay_s", "late_packets", "delay_packets"))
 
 
 def fields_of(engine: Engine) -> Mapping[str, Field]:
-    """Extras of the outcomes of a carrier; those of handovers and of an uplink where there are any."""
+    """Returns the extras of a carrier's outcomes; those of handovers and of an uplink where there are any."""
     parts = engine.parts
     more = ({} if parts.itinerary is None else a3.FIELDS), ({} if parts.uplink is None else uplink_power.FIELDS)
     return {**FIELDS, **more[0], **more[1]}
@@ -56,7 +56,7 @@ class Books:
         self.no_delays = DelayReport(zero, zero, zero, bins)
 
     def outcome(self, state: CellState, slot: SlotOutcome, slots: int, more: Mapping[str, Extra]) -> Outcome:
-        """The outcome of ``slots`` slots that ended in ``state``.
+        """Computes the outcome of ``slots`` slots that ended in ``state``.
 
         Args:
             state: the cells after the last of them.
@@ -94,7 +94,7 @@ class Books:
 
 
 def add_reports(total: DelayReport | None, more: DelayReport | None) -> DelayReport | None:
-    """Sum of two reports, either of which may be missing."""
+    """Adds two reports, either of which may be missing."""
     if total is None or more is None:
         return total or more
     return DelayReport(

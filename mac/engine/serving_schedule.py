@@ -1,4 +1,4 @@
-"""An itinerary as the slot loop reads it: serving cells and rosters of every measurement, on the device."""
+"""Holds serving cells and rosters of every measurement on the device, as the slot loop reads them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _AT_ONCE = 16  # measurements whose rosters are made at once
 
 
 class Timetable:
-    """All rosters have one number of places M, that of the fullest cell of the whole run; nothing is read back."""
+    """Holds an itinerary on the device; nothing is read back.
+
+    All rosters have one number of places M, that of the fullest cell of the whole run.
+    """
 
     def __init__(self, itinerary: ServingPlan, cells: int, device: torch.device) -> None:
         plan = itinerary.to(torch.device("cpu"))
@@ -29,24 +32,24 @@ class Timetable:
         self._none = torch.zeros_like(self._counts[0])
 
     def measures(self, slot: int) -> bool:
-        """Whether a measurement is taken at the start of the slot."""
+        """Returns whether a measurement is taken at the start of the slot."""
         return slot % self.period == 0 and slot // self.period <= self.last
 
     def attached(self, slot: int) -> Attached:
-        """Who is served by whom in a slot."""
+        """Returns which cell serves each UE in a slot."""
         number = self._number(slot)
         return Attached(self._serving[number], self._rosters[number], self._back[number])
 
     def back(self, slot: int) -> Tensor:
-        """Slot from which each user is served, ``[B, U]``."""
+        """Returns the slot from which each UE is served, int64 ``[B, U]``."""
         return self._back[self._number(slot)]
 
     def moved(self, slot: int) -> Tensor:
-        """Who changed his cell, or lost it and found it again, at the measurement in the slot, bool ``[B, U]``."""
+        """Returns which UEs changed or lost their cell at the measurement in the slot, bool ``[B, U]``."""
         return self._moved[self._number(slot)]
 
     def counts(self, slot: int) -> Tensor:
-        """What happened at the start of the slot, float64 ``[len(COUNTERS), B, U]``."""
+        """Returns the counts of events at the start of the slot, float64 ``[len(COUNTERS), B, U]``."""
         return self._counts[self._number(slot)] if self.measures(slot) else self._none
 
     def _number(self, slot: int) -> int:
@@ -54,7 +57,7 @@ class Timetable:
 
 
 def roster(serving: Tensor, cells: int) -> Tensor:
-    """Users of each cell in ascending order, padded with U, ``[B, C, M]`` int64 with M of the fullest cell."""
+    """Lists the UEs of each cell in ascending order, padded with U, int64 ``[B, C, M]`` with M of the fullest cell."""
     batch, users = serving.shape
     member = serving[:, None, :] == torch.arange(cells, device=serving.device)[:, None]
     most = max(1, int(member.sum(-1).max()))

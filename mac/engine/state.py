@@ -1,4 +1,4 @@
-"""What the slot engine is made of, and what it hands from slot to slot."""
+"""Declares the parts of the slot engine, and the state that it passes from slot to slot."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ COUNTERS = (
 )
 """Rows of :attr:`SlotOutcome.counters`."""
 LEAST_BITS = 1e-9
-"""Divisor in place of the bits of a PRB where a user is out of range."""
+"""Divisor in place of the bits of a PRB where a UE is out of range."""
 
 
 @dataclass(frozen=True)
 class Users:
-    """Users of every drop of the batch."""
+    """Describes the UEs of every drop of the batch."""
 
     full_buffer: Tensor  # [U] bool
     delay_budget_s: Tensor  # [U] float64, inf without a budget
     slice_id: Tensor  # [U] int64
     slices: int
-    queue_bytes: float  # room of each user's queue
+    queue_bytes: float  # room of each UE's queue
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What an engine is made of."""
+    """Holds the parts of an engine."""
 
     drops: Drops
     carrier: CarrierSettings
@@ -60,16 +60,16 @@ class Parts:
     channel: Channel
     tables: LinkTables
     users: Users
-    arrivals: Arrivals | None  # None where every user is full-buffer
+    arrivals: Arrivals | None  # None where every UE is full-buffer
     block_slots: int
-    itinerary: ServingPlan | None = None  # None where everybody keeps his cell
+    itinerary: ServingPlan | None = None  # None where every UE keeps its cell
     uplink: UplinkPlan | None = None  # None on a downlink
     backend: BackendName | None = None  # form in which slots are computed; None: the quickest one that is allowed
 
 
 @dataclass(frozen=True)
 class Report:
-    """A channel report in bits that a PRB would carry in a slot."""
+    """Holds a channel report in bits that a PRB would carry in a slot."""
 
     bits: Tensor  # [B, U, K]
     mean_bits: Tensor  # [B, U] over the carrier
@@ -77,16 +77,16 @@ class Report:
 
 @dataclass(frozen=True)
 class Attached:
-    """Who is served by whom, from one measurement to the next."""
+    """Holds which cell serves each UE from one measurement to the next."""
 
     serving: Tensor  # [B, U] int64
     roster: Tensor  # [B, C, M] int64, UEs of each cell in ascending order, padded with U
-    back: Tensor | None  # [B, U] int64, slot from which a user is served; None where everybody is all the time
+    back: Tensor | None  # [B, U] int64, slot from which a UE is served; None where all are all the time
 
 
 @dataclass(frozen=True)
 class CellState:
-    """A batch of drops at the start of a slot, the arrivals of that slot already queued."""
+    """Holds the state of a batch of drops at the start of a slot, the arrivals of that slot already queued."""
 
     slot: int
     waiting_bytes: Tensor  # [B, U] float64, not yet sent
@@ -114,7 +114,7 @@ class CellState:
 
 @dataclass(frozen=True)
 class Block:
-    """What the slots of a block need, prepared for all at once."""
+    """Holds what the slots of a block need, prepared for all at once."""
 
     first_slot: int
     coordinates: Tensor  # [B, U, T, C * 2D] of the slots from fading_slot on
@@ -127,7 +127,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Moment:
-    """One slot of a block. What is compiled reads the tensors only: a number of Python would be part of the code."""
+    """Holds one slot of a block. Compiled code reads the tensors only: a number of Python would be part of the code."""
 
     slot: int
     block: Block
@@ -135,33 +135,33 @@ class Moment:
     luck: Tensor  # [B, U]
     air: Tensor  # [B, U, C * 2D] coordinates of the slot; with panels those of the block
     serving: Tensor  # [B, U] int64
-    measured: bool  # whether users report in this slot
+    measured: bool  # whether UEs report in this slot
 
 
 @dataclass(frozen=True)
 class Carried:
-    """What one slot did with a decision."""
+    """Holds the result of a decision in one slot."""
 
     waiting_bytes: Tensor  # [B, U]
     sent_bytes: Tensor  # [B, U] since the start
     harq: HarqState
     outer_loop_db: Tensor  # [B, U]
     served_bits: Tensor  # [B, U]
-    report: Report | None  # None where nobody measured
+    report: Report | None  # None where no UE measured
     counters: Tensor  # [n, B, U] float64
     active_prbs: Tensor  # [B, C] float64
 
 
 class SlotDecision(Protocol):
-    """Which UE holds each PRB of each cell."""
+    """Names the UE that holds each PRB of each cell."""
 
     @property
     def user(self) -> Tensor:
-        """Holder of each PRB, ``[B, C, K]`` int64, -1 for nobody."""
+        """Returns the holder of each PRB, int64 ``[B, C, K]``, -1 for none."""
 
     @property
     def partners(self) -> Tensor | None:
-        """Further UEs on each PRB, ``[B, C, K, M - 1]`` int64, -1 for nobody; None: every PRB has one."""
+        """Returns the further UEs on each PRB, int64 ``[B, C, K, M - 1]``, -1 for none; None: every PRB has one."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class SlotObservation:
 
 
 class SlotEngine(Protocol):
-    """Offers the constants of an engine and the torch form of its slots to the other forms."""
+    """Provides the constants of an engine and the torch form of its slots to the other forms."""
 
     @property
     def parts(self) -> Parts: ...
@@ -200,7 +200,7 @@ class SlotEngine(Protocol):
         """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
 
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
-        """Sends what was decided."""
+        """Transmits what was decided."""
 
     def measure(self, seen: Tensor) -> Report:
         """Returns the report of the SINR ``[B, U, K]``."""
@@ -216,12 +216,12 @@ class SlotBackend(Protocol):
         """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
 
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
-        """Sends what was decided."""
+        """Transmits what was decided."""
 
 
 @dataclass(frozen=True)
 class SlotOutcome:
-    """What one slot did."""
+    """Holds the results of one slot."""
 
     counters: Tensor  # [len(COUNTERS), B, U] float64
     active_prbs: Tensor  # [B, C] float64, PRBs that carried data
@@ -230,10 +230,10 @@ class SlotOutcome:
 
 @dataclass(frozen=True)
 class Grant:
-    """A decision as the users see it."""
+    """Holds a decision by PRB and by UE."""
 
     held: Tensor  # [B, C, K] bool
-    holder: Tensor  # [B, C * K] int64, U where nobody
+    holder: Tensor  # [B, C * K] int64, U where none
     place: Tensor  # [B, C * K] int64, of (holder, PRB) in a flat [U * K]
     prbs: Tensor  # [B, U]
     mcs: Tensor  # [B, U] int64

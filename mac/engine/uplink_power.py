@@ -1,4 +1,4 @@
-"""The uplink of a carrier: what a scenario may set, path losses over a run, and what is counted of who sends how."""
+"""Computes the power of UEs on an uplink; declares its settings, its path losses over a run and its counters."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ FIELDS: Mapping[str, Field] = {
 
 @settings(frozen=True, config=STRICT)
 class UplinkSettings(UplinkPowerSettings):
-    """Power of the users and noise of the cells, where the carrier's direction is uplink."""
+    """Sets the power of the UEs and the noise of the cells, where the carrier's direction is uplink."""
 
     noise_figure_db: float = Setting(default=5.0, ge=0, le=30)
     """Noise figure of the base station."""
     spread_db: float = Setting(default=6.0, ge=0, le=30)
-    """How far the power on a PRB may fall below what the open loop asks for, so that a user at his greatest power is
+    """How far the power on a PRB may fall below what the open loop asks for, so that a UE at its greatest power is
     asked to send on more PRBs; 0 asks for no more than the power allows."""
 
     @model_validator(mode="after")
@@ -55,7 +55,7 @@ class UplinkSettings(UplinkPowerSettings):
 
 @dataclass(frozen=True)
 class UplinkPlan:
-    """Path losses between users and the cells that serve them, measured every ``period_slots``."""
+    """Holds path losses between UEs and the cells that serve them, measured every ``period_slots``."""
 
     settings: UplinkSettings
     path_loss_db: Tensor  # [M, B, U] float64 on the CPU
@@ -63,11 +63,11 @@ class UplinkPlan:
 
 
 class Powers:
-    """Power of every user on each of his PRBs, over the power to which the channel's SNRs are normalised.
+    """Computes the power of every UE on each of its PRBs, over the power to which the channel's SNRs are normalised.
 
     Args:
         plan: power control and path losses.
-        carrier: whose cells' power on a PRB the channel's SNRs suppose, at a user's noise figure.
+        carrier: whose cells' power on a PRB the channel's SNRs suppose, at a UE's noise figure.
         device: of the tables.
         dtype: of the tables.
     """
@@ -86,19 +86,19 @@ class Powers:
         self._room = self._fit.clamp(min=1.0)
 
     def open_loop(self, slot: int) -> Tensor:
-        """Power on a PRB of a user who has no more of them than his power allows, ``[B, U]``."""
+        """Returns the power on a PRB of a UE that has no more PRBs than its power allows, ``[B, U]``."""
         return self._open[self._number(slot)]
 
     def room(self, slot: int) -> Tensor:
-        """PRBs up to which a user keeps that power, at least 1, ``[B, U]``; not whole."""
+        """Returns the PRBs up to which a UE keeps that power, at least 1, ``[B, U]``; not whole."""
         return self._room[self._number(slot)]
 
     def limits(self, prbs: Tensor, slot: int) -> Tensor:
-        """Who has less on each of so many PRBs than the open loop asks for, bool ``[B, U]``."""
+        """Returns which UEs have less on each of so many PRBs than the open loop asks for, bool ``[B, U]``."""
         return prbs > self._fit[self._number(slot)]
 
     def on(self, prbs: Tensor, slot: int) -> Tensor:
-        """Power on each of so many PRBs, ``[B, U]``: min(open loop, P_CMAX / M)."""
+        """Computes the power on each of so many PRBs, ``[B, U]``: min(open loop, P_CMAX / M)."""
         return torch.minimum(self.open_loop(slot), self.greatest / prbs.clamp(min=1.0))
 
     def _number(self, slot: int) -> int:
@@ -106,7 +106,9 @@ class Powers:
 
 
 def path_loss_db(mean_snr: Tensor, serving: Tensor, carrier: CarrierSettings) -> Tensor:
-    """Loss from the serving cell's reference signal, ``[..., U]`` float64: antennas and shadowing, not fast fading.
+    """Computes the loss in dB from the serving cell's reference signal, float64 ``[..., U]``, without fast fading.
+
+    Antennas and shadowing are included.
 
     Args:
         mean_snr: linear ``[..., U, C]``, of a channel built for this carrier.

@@ -112,7 +112,7 @@ class LinkSinr:
 
     @classmethod
     def same(cls, sinr_db: Tensor) -> Self:
-        """Takes one SINR ``[B, U]`` in dB for both comparisons."""
+        """Uses one SINR ``[B, U]`` in dB for both comparisons."""
         return cls(sinr_db, sinr_db)
 
 

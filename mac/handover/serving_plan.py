@@ -113,7 +113,7 @@ class LinkMonitor:
         self._samples: deque[tuple[Tensor, Tensor]] = deque(maxlen=max(self._counts))
 
     def add(self, snr: Tensor) -> None:
-        """Takes one more sample of the SNR of all links, linear ``[U, C]``."""
+        """Adds one more sample of the SNR of all links, linear ``[U, C]``."""
         self._samples.append((snr, snr.sum(-1)))
 
     def sinr_of(self, serving: Tensor) -> LinkSinr:

@@ -1,4 +1,4 @@
-"""Settings of measurements and handovers, by the names and values of TS 38.331."""
+"""Declares the settings of measurements and handovers, by the names and values of TS 38.331."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class HandoverSettings:
     preparation_ms: float = Field(default=40.0, ge=0.0, le=10_000.0)
     """From the report to the command."""
     interruption_ms: float = Field(default=40.0, ge=0.0, le=10_000.0)
-    """From the command until the new cell serves the user."""
+    """From the command until the new cell serves the UE."""
     qout_db: float = Field(default=-8.0, ge=-20.0, le=10.0)
     """SINR below which a link is out of sync."""
     qin_db: float = Field(default=-6.0, ge=-20.0, le=10.0)
@@ -69,7 +69,7 @@ class HandoverSettings:
     t310_ms: Literal[0, 50, 100, 200, 500, 1000, 2000, 4000, 6000] = 1000
     """How long a link may be out of sync until it has failed."""
     reestablishment_ms: float = Field(default=200.0, ge=0.0, le=60_000.0)
-    """From a failure until a cell serves the user again."""
+    """From a failure until a cell serves the UE again."""
     min_stay_s: float = Field(default=1.0, ge=0.0, le=60.0)
     """A stay shorter than that, between a handover and the one back, makes a ping-pong."""
 

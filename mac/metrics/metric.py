@@ -1,4 +1,4 @@
-"""Defines a metric: one number per drop from the windows of a run."""
+"""Declares a metric: one number per drop from the windows of a run."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Better = Literal["higher", "lower"]
 
 @dataclass(frozen=True)
 class Metric:
-    """One number per drop (and per group of users) from a windows dataset."""
+    """Computes one number per drop (and per group of UEs) from a windows dataset."""
 
     name: str
     unit: str  # "1" for a pure number
     description: str
     better: Better | None  # None: neither is better by itself
-    compute: Callable[[xr.Dataset], Array | Values]  # [B], or one [B] per group with "" for all users
+    compute: Callable[[xr.Dataset], Array | Values]  # [B], or one [B] per group with "" for all UEs
     needs: tuple[str, ...]  # variables, coordinates and attributes without which it does not apply
     applies: Callable[[xr.Dataset], bool] = lambda dataset: True
 
     def fits(self, dataset: xr.Dataset) -> bool:
-        """Can this metric be computed from ``dataset``?"""
+        """Returns whether this metric can be computed from ``dataset``."""
         known = {*map(str, dataset.variables), *map(str, dataset.attrs)}
         return known.issuperset(self.needs) and self.applies(dataset)

@@ -123,7 +123,7 @@ PLUGGED: dict[str, Metric] = {}
 
 
 def register(metrics: Iterable[Metric]) -> None:
-    """Makes a family's metrics known; a name that is there already keeps its place.
+    """Adds a family's metrics to those available; a name that is there already keeps its place.
 
     Raises:
         ValueError: a name is that of a metric of the core.
@@ -136,7 +136,7 @@ def register(metrics: Iterable[Metric]) -> None:
 
 
 def plug_in(name: str, thing: object) -> None:
-    """Make a plug-in's metric known.
+    """Adds a plug-in's metric to those available.
 
     Args:
         name: as the scenario and the tables name it.
@@ -184,12 +184,12 @@ def _checked(name: str, compute: Callable[[xr.Dataset], Any], dataset: xr.Datase
 
 
 def available_metrics() -> tuple[Metric, ...]:
-    """All metrics, in the order in which tables show them."""
+    """Returns all metrics, in the order in which tables show them."""
     return tuple(METRICS.values())
 
 
 def metric_named(name: str) -> Metric:
-    """The metric of a table's row; a group after a slash is ignored (``satisfaction/embb``).
+    """Finds the metric of a table's row; a group after a slash is ignored (``satisfaction/embb``).
 
     Raises:
         ValueError: if there is no such metric; the message names the nearest one.
@@ -204,7 +204,7 @@ def metric_named(name: str) -> Metric:
 
 
 def metric_table(dataset: xr.Dataset, names: Iterable[str] | None = None, more: Iterable[str] = ()) -> pd.DataFrame:
-    """Metrics of every drop, as rows ``drop, metric, unit, value``; those that do not apply are left out.
+    """Tabulates the metrics of every drop in rows ``drop, metric, unit, value``; those that do not apply are left out.
 
     Args:
         dataset: windows of one allocator and variant, with the dimensions drop, window, user.

@@ -77,7 +77,7 @@ class _Targets:
 
 
 def sla_met(dataset: xr.Dataset) -> Array:
-    """Tells where the agreement was met: 1 or 0, NaN where not counted, ``[B, W, U]``.
+    """Returns where the agreement was met: 1 or 0, NaN where not counted, ``[B, W, U]``.
 
     Three clauses, of which those with a target must all hold:
 
@@ -155,7 +155,7 @@ def satisfaction_zone(dataset: xr.Dataset, logistic: bool = False) -> Values:
 
 
 def has_targets(dataset: xr.Dataset, rates: bool = False) -> bool:
-    """Tells whether any UE has a target (``rates``: an adequate or desired rate)."""
+    """Returns whether any UE has a target (``rates``: an adequate or desired rate)."""
     targets = _targets(dataset)
     return bool((targets.any_rate if rates else targets.any).any())
 

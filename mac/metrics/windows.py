@@ -76,7 +76,7 @@ def mean_of_users(dataset: xr.Dataset, per_user: Array) -> Values:
 
 
 def only_judged(dataset: xr.Dataset, values: Values, judged: Mask) -> Values:
-    """Leaves out the groups in which no UE is judged; ``judged [U]``."""
+    """Drops the groups in which no UE is judged; ``judged [U]``."""
     return {name: values[name] for name, mask in group_masks(dataset).items() if (mask & judged).any()}
 
 

@@ -1,7 +1,7 @@
-"""A decision is never trusted: what it must look like and what it may claim, checked before it acts.
+"""Checks a scheduling decision before it is carried out: its shape, its type and its values.
 
-Shapes and types cost nothing and are checked at once. Values are checked on the device; only on a CPU, where reading
-a number back is free, does every decision get its verdict at once.
+Shapes and types are checked at once, at no cost. Values are checked on the device; only on a CPU, where reading a
+number back is free, is every decision judged at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .types import SchedulingContext, SchedulingDecision, SchedulingObservation
 def require_scheduling(
     decision: object, observation: SchedulingObservation, context: SchedulingContext
 ) -> SchedulingDecision:
-    """The decision, if each PRB is held by nobody or by a user of that cell who may hold it.
+    """Returns the decision if each PRB is held by no UE or by a UE of that cell that may hold it.
 
     Raises:
         InfeasibleDecision: with the drop where a value is at fault.
@@ -34,7 +34,7 @@ def require_scheduling(
 def repair_scheduling(
     decision: object, observation: SchedulingObservation, context: SchedulingContext
 ) -> tuple[Tensor, Tensor]:
-    """Take back every PRB whose holder is not allowed. Returns ``user [B, C, K]`` and the breaches of each drop.
+    """Replaces every holder that is not allowed by -1. Returns ``user [B, C, K]`` and the breaches of each drop.
 
     Nothing is read back from the device.
 
@@ -49,9 +49,9 @@ def repair_scheduling(
 def repair_partners(
     decision: SchedulingDecision, user: Tensor, observation: SchedulingObservation, context: SchedulingContext
 ) -> tuple[Tensor, Tensor] | None:
-    """Take back every partner who may not share the PRB. Returns ``partners`` and the breaches of each drop.
+    """Replaces every partner that may not share the PRB by -1. Returns ``partners`` and the breaches of each drop.
 
-    None where every PRB has one user. Nothing is read back from the device.
+    None where every PRB has one UE. Nothing is read back from the device.
 
     Args:
         decision: whose holders are mended.
@@ -77,7 +77,7 @@ def _holders(decision: object, context: SchedulingContext) -> Tensor:
 
 
 def _partners(decision: object, context: SchedulingContext) -> Tensor | None:
-    """Partners of the right shape and type, of nobody where none are named; None where every PRB has one user."""
+    """Partners of the right shape and type, -1 where none are named; None where every PRB has one UE."""
     assert isinstance(decision, SchedulingDecision)
     if context.users_per_prb == 1:
         if decision.partners is not None:
@@ -124,7 +124,7 @@ def _breaches(user: Tensor, observation: SchedulingObservation) -> Tensor:
 
 
 def _forbidden(user: Tensor, observation: SchedulingObservation) -> Tensor:
-    """Where a PRB is held by somebody who does not exist, whom another cell serves, or who may not hold it."""
+    """Where a PRB is held by a UE that does not exist, that another cell serves, or that may not hold it."""
     known = user.clamp(0, observation.serving.shape[1] - 1)
     home = observation.serving.gather(1, known.flatten(1)).view(user.shape)
     fine = (known == user) & (home == torch.arange(user.shape[1], device=user.device)[:, None])
@@ -154,7 +154,7 @@ def _explain(user: Tensor, observation: SchedulingObservation, place: tuple[int,
 
 
 def _partner_breaches(user: Tensor, partners: Tensor, observation: SchedulingObservation) -> Tensor:
-    """Where a partner could not hold the PRB himself, is on it twice, has nobody to share with, or another slice."""
+    """Where a partner could not hold the PRB itself, is on it twice, has no UE to share with, or another slice."""
     alone = torch.stack([_forbidden(one, observation) for one in partners.unbind(-1)], -1)
     everybody = torch.cat((user[..., None], partners), -1)
     equal = everybody[..., 1:, None] == everybody[..., None, :]

@@ -1,4 +1,6 @@
-"""Whether anybody holds a PRB that he may not hold, as a loop; the torch form is in :mod:`mac.scheduling.feasible`."""
+"""Checks in a loop whether a UE holds a PRB that it may not hold; the torch form is in
+:mod:`mac.scheduling.feasible`.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,12 @@ _NO_LIMIT = np.empty((0, 0, 0), np.int64)
 
 
 def masks(observation: SchedulingObservation) -> tuple[Array, Array]:
-    """PRBs that each user may hold, and those that he may borrow, ``[B, U, K]`` bool; without rows where not given."""
+    """Returns the PRBs that each UE may hold, and those it may borrow, bool ``[B, U, K]``; no rows if not given."""
     return _array(observation.owned, observation), _array(observation.borrowable, observation)
 
 
 def limits(observation: SchedulingObservation) -> tuple[Array, Array]:
-    """Slice of each user ``[B, U]``, and PRBs that each slice may hold ``[B, C, S]``; without rows where not given."""
+    """Returns each UE's slice ``[B, U]``, and the PRBs that each slice may hold ``[B, C, S]``; no rows if not given."""
     most = observation.most_prbs
     return observation.slice_id.contiguous().numpy(), _NO_LIMIT if most is None else most.contiguous().numpy()
 
@@ -35,12 +37,12 @@ def _array(mask: Tensor | None, observation: SchedulingObservation) -> Array:
 
 @Loop
 def breached(user: Array, serving: Array, owned: Array, lent: Array, slice_id: Array, most: Array) -> bool:
-    """Whether a PRB is held by somebody who does not exist, whom another cell serves, or who may not hold it.
+    """Returns whether a PRB is held by a UE that does not exist, that another cell serves, or that may not hold it.
 
-    Or whether a slice holds more than its most.
+    Also true where a slice holds more than its most.
 
     Args:
-        user: ``[B, C, K]``, -1 for nobody.
+        user: ``[B, C, K]``, -1 for none.
         serving: ``[B, U]``.
         owned: ``[B, U, K]`` bool, see :func:`masks`.
         lent: likewise.

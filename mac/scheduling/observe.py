@@ -1,4 +1,4 @@
-"""Makes what a scheduler sees of what a base station knows, and of the quotas of slices."""
+"""Builds a scheduler's observation from what a base station knows and the quotas of slices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .types import SchedulingContext, SchedulingObservation
 
 @dataclass(frozen=True)
 class Quotas:
-    """Says which PRBs each UE may hold in a slot; see :class:`mac.scheduling.types.SchedulingObservation`."""
+    """Holds which PRBs each UE may hold in a slot; see :class:`mac.scheduling.types.SchedulingObservation`."""
 
     owned: Tensor | None = None  # [B, U, K] bool
     borrowable: Tensor | None = None  # [B, U, K] bool

@@ -1,4 +1,4 @@
-"""The scheduling family: every slot, which user holds each PRB of each cell."""
+"""Runs the scheduling family: in every slot, a decision names the UE that holds each PRB of each cell."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SchedulingState:
 
 
 class SchedulingProblem:
-    """One decision a slot on a batch of drops.
+    """Runs a batch of drops with one decision a slot.
 
     Args:
         engine: the carrier.
@@ -44,12 +44,12 @@ class SchedulingProblem:
 
     @property
     def interval_s(self) -> float:
-        """A slot."""
+        """Returns the length of a slot in seconds."""
         return self.engine.parts.carrier.slot_s
 
     @property
     def fields(self) -> Mapping[str, Field]:
-        """Extras of the outcome."""
+        """Returns the extras of the outcome."""
         return fields_of(self.engine)
 
     @property
@@ -59,12 +59,12 @@ class SchedulingProblem:
 
     @property
     def backend(self) -> str:
-        """Name of the form in which slots are computed: numba, torch or torch.compile."""
+        """Returns the name of the form in which slots are computed: numba, torch or torch.compile."""
         return self.engine.backend.name
 
     @property
     def context(self) -> SchedulingContext:
-        """What allocators are reset with."""
+        """Returns the context with which allocators are reset."""
         return self.check.context
 
     def start(self) -> SchedulingState:

@@ -1,4 +1,4 @@
-"""Defines what a scheduler is given at ``reset``, observes in each slot, and decides.
+"""Declares what a scheduler is given at ``reset``, observes in each slot, and decides.
 
 B drops, U UEs, C cells, K PRBs, S slices; M places of a cell, as many as the fullest cell of the batch has UEs.
 """

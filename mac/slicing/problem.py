@@ -1,4 +1,4 @@
-"""The slicing family: every report, how many RBGs each slice of a cell has; a scheduler works below it every slot.
+"""Runs the slicing family: a decision a report sets the RBGs of each slice of a cell; a scheduler decides every slot.
 
 RBGs are dealt out in the order of the slices from the lowest frequency on. PRBs that the slice's users do not need are
 lost, or lent to users of the other slices of the cell, as set, within the limits of the decision.
@@ -45,7 +45,7 @@ class SlicingState:
 
 @dataclass(frozen=True)
 class _Shares:
-    """Who may hold what during an interval."""
+    """Holds which slice may hold which PRBs during an interval."""
 
     owner: Tensor  # [B, C, K] int64, slice that owns each PRB; S where none does
     lent: Tensor | None  # [B, C, K] bool, PRBs that other slices may borrow; None: none
@@ -63,10 +63,10 @@ class _Tally:
 
 
 class SlicingProblem:
-    """One decision a report on a batch of drops.
+    """Runs a batch of drops with one decision a report.
 
     Args:
-        engine: the carrier; its users' ``slice_id`` are places in ``settings.slices``.
+        engine: the carrier; its UEs' ``slice_id`` are places in ``settings.slices``.
         settings: clock and rules.
         scheduler: the scheduling allocator inside the slices.
         power: energy model of a base station.
@@ -95,12 +95,12 @@ class SlicingProblem:
 
     @property
     def interval_s(self) -> float:
-        """Time between decisions."""
+        """Returns the time between decisions in seconds."""
         return self.settings.interval_s
 
     @property
     def fields(self) -> Mapping[str, Field]:
-        """Extras of the outcome."""
+        """Returns the extras of the outcome."""
         return {
             **fields_of(self.engine),
             "rbg": Field(("cell", "slice"), "RBG", "last", "quota in force"),
@@ -114,19 +114,19 @@ class SlicingProblem:
 
     @property
     def backend(self) -> str:
-        """Name of the form in which slots are computed: numba, torch or torch.compile."""
+        """Returns the name of the form in which slots are computed: numba, torch or torch.compile."""
         return self.engine.backend.name
 
     @property
     def context(self) -> SlicingContext:
-        """What allocators are reset with."""
+        """Returns the context with which allocators are reset."""
         engine = self.engine
         return SlicingContext.of(
             self.settings, engine.parts.carrier, self.drops, engine.cells, engine.device, engine.dtype
         )
 
     def start(self) -> SlicingState:
-        """Slot 0, RBGs dealt out equally, the remainder to the first slices."""
+        """Returns the state of slot 0, with RBGs divided equally and the remainder given to the first slices."""
         self.scheduler.reset(self.check.context, self.drops.seed)
         cells, slices = self.engine.start(), len(self.settings.slices)
         place = torch.arange(slices, device=self.engine.device)
@@ -156,7 +156,7 @@ class SlicingProblem:
         )
 
     def step(self, state: SlicingState, decision: SlicingDecision, /) -> tuple[SlicingState, Outcome]:
-        """Check the decision, set the quotas and run the interval's slots under them."""
+        """Checks the decision, sets the quotas and runs the interval's slots under them."""
         decided, mended = self._decided(state, decision)
         rbg, shares = decided.rbg, self._shares(decided)
         if state.memory is not self._now:
@@ -173,7 +173,7 @@ class SlicingProblem:
         return SlicingState(cells, rbg, tally.counters, state.interval + 1, self._now), outcome
 
     def owner(self, rbg: Tensor) -> Tensor:
-        """Slice that owns each PRB, ``[B, C, K]``; S where none does."""
+        """Returns the slice that owns each PRB, ``[B, C, K]``; S where none does."""
         return (self._rbg_of_prb()[:, None] >= rbg.cumsum(-1)[..., None, :]).sum(-1)
 
     def _rbg_of_prb(self) -> Tensor:
@@ -232,7 +232,7 @@ class SlicingProblem:
         return cells, tally
 
     def _by_slice(self, values: Tensor, group: Tensor) -> Tensor:
-        """Sum over the users of each slice in each cell, ``[B, C, S]`` from ``[B, U]``."""
+        """Sum over the UEs of each slice in each cell, ``[B, C, S]`` from ``[B, U]``."""
         batch, slices = values.shape[0], len(self.settings.slices)
         out = values.new_zeros((batch, self.engine.cells * slices))
         return out.scatter_add_(1, group, values).view(batch, self.engine.cells, slices)

@@ -1,4 +1,4 @@
-"""Settings of the slicing family: slices, clock and rules of the slice controller, and what follows of them."""
+"""Declares the settings of the slicing family: slices, clock and rules of the slice controller, and derived values."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def tractor_score(dataset: xr.Dataset) -> Values:
 
 
 def has_services(dataset: xr.Dataset) -> bool:
-    """Tells whether all UEs belong to services that the score has."""
+    """Returns whether all UEs belong to services that the score has."""
     return set(dataset["service"].to_numpy().astype(str).tolist()) <= set(SERVICES)
 
 

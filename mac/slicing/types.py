@@ -1,4 +1,4 @@
-"""Defines what a slice controller is given at ``reset``, observes at each report, and decides.
+"""Declares what a slice controller is given at ``reset``, observes at each report, and decides.
 
 B drops, C cells, S slices.
 """
@@ -44,7 +44,7 @@ class SlicingContext:
         device: torch.device,
         dtype: torch.dtype,
     ) -> SlicingContext:
-        """Makes the context of a carrier with these slices.
+        """Builds the context of a carrier with these slices.
 
         Raises:
             ValueError: the least quotas of the slices do not fit.

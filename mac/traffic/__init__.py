@@ -52,7 +52,7 @@ class TrafficModel(Protocol):
 
     @property
     def full_buffer(self) -> bool:
-        """Tells whether the UEs always have data, and no packets are made."""
+        """Returns whether the UEs always have data, and no packets are made."""
         ...
 
     @property

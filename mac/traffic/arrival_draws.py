@@ -64,7 +64,7 @@ def before_slot(slot: Ints, slots: int) -> tuple[Ints, Ints]:
 
 
 def concatenate_arrivals(parts: list[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
-    """Concatenates arrays of slots and UEs, also if there are none."""
+    """Joins arrays of slots and UEs, also if there are none."""
     empty = np.zeros(0, dtype=np.int64)
     slots, users = zip(*[(empty, empty), *parts], strict=True)
     return np.concatenate(slots), np.concatenate(users)

@@ -13,7 +13,7 @@ from .packets import Packets, no_packets
 
 @dataclass(frozen=True, config=STRICT)
 class FullBuffer:
-    """Refills the queue as fast as it is served: there are always data to send.
+    """Keeps the queue full: there are always data to send.
 
     The traffic of the 3GPP full-buffer evaluations (TR 36.814 Annex A.2.1.3.2). There are no packets; the engine
     refills the queues of UEs with ``full_buffer`` true.

@@ -1,4 +1,4 @@
-"""How old the bytes of a queue are, and how long packets took, from two curves: bytes admitted and bytes resolved.
+"""Computes the age of a queue's bytes and the delays of packets from two curves: bytes admitted and bytes resolved.
 
 Queues are first in, first out, so a packet is through when the resolved curve reaches its last byte; if it arrived in
 slot s and that happens in slot t, it took ``t + 1 - s`` slots. Packets of one slot and user follow each other in the
@@ -35,11 +35,11 @@ BIN_EDGES_S = (
 
 @dataclass(frozen=True)
 class DelayReport:
-    """Packets completed in a block of slots."""
+    """Reports the packets completed in a block of slots."""
 
     packets: Tensor  # [B, U]
     delay_s: Tensor  # [B, U] sum over the packets
-    late: Tensor  # [B, U] packets later than the user's budget
+    late: Tensor  # [B, U] packets later than the UE's budget
     bins: Tensor  # [B, U, bins] packets by delay, edges BIN_EDGES_S
 
 
@@ -78,7 +78,7 @@ class QueueCurves:
 
         Args:
             arrivals: from which the packets of each block are read.
-            shape: drops and users.
+            shape: drops and UEs.
             block: slots of a block.
             device: of all tensors.
         """
@@ -152,7 +152,7 @@ class DelayLedger:
 
         Args:
             arrivals: from which the packets of each block are read.
-            shape: drops and users.
+            shape: drops and UEs.
             block: slots of a block.
             arrived: bytes and packets that arrive in each slot of the first block, ``[T, 2, B, U]`` float64.
         """
@@ -183,7 +183,7 @@ class DelayLedger:
 
         Args:
             slot_s: length of a slot in s.
-            budget_slots: delay budget of each user, ``[B, U]``.
+            budget_slots: delay budget of each UE, ``[B, U]``.
             arrived: bytes and packets that arrive in each slot of the next block, ``[T, 2, B, U]`` float64.
         """
         full = _FullBlock.of(self)
@@ -206,7 +206,7 @@ class _FullBlock:
         curves = ledger.curves
         admitted = torch.cat((curves.admitted, torch.stack(ledger.admitted, -1)), -1)
         bytes_ = admitted[..., -curves.block - 1 :].diff()
-        # A packet without bytes ends where the one before it does, and that may be another user's.
+        # A packet without bytes ends where the one before it does, and that may be another UE's.
         before = curves.bytes_before[..., curves.fine :], curves.packets_before[..., curves.fine :]
         packets = _within(curves, *before, bytes_).minimum(curves.arrived)
         slot = curves.first_slot + torch.arange(curves.block, device=admitted.device)

@@ -128,7 +128,7 @@ class Payment:
 
 
 def drain_batteries(energy_j: Tensor, asked: Tensor, need: Tensor) -> Payment:
-    """Takes the energy of a round from the batteries.
+    """Subtracts the energy of a round from the batteries.
 
     A node that cannot pay for all of it pays what it has, in proportion to the causes, and fails in that round.
 

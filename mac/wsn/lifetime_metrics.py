@@ -1,4 +1,4 @@
-"""Life of a sensor field: when nodes died, how evenly, and what the batteries were spent on.
+"""Computes lifetime metrics of a sensor field: when nodes died, how evenly, and what the energy was spent on.
 
 Rounds are counted from 1: a node that dies in its first round has lived for one. Where a death has not come by the end
 of the run, it is NaN.
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def death_round(dataset: xr.Dataset) -> Array:
-    """Round in which each node died, ascending, ``[B, N]``; NaN of those that live."""
+    """Computes the rounds in which nodes died, ascending, ``[B, N]``; NaN for those that live."""
     life = read(dataset, "life_rounds", ("drop", "user"))
     parent = read(dataset, "parent")[:, -1]
     left = read(dataset, "left_j")[:, -1]
@@ -28,39 +28,39 @@ def death_round(dataset: xr.Dataset) -> Array:
 
 
 def first_node_dead(dataset: xr.Dataset) -> Array:
-    """Round of the first death, ``[B]``."""
+    """Computes the round of the first death, ``[B]``."""
     return death_round(dataset)[:, 0]
 
 
 def half_nodes_dead(dataset: xr.Dataset) -> Array:
-    """Round in which half of the nodes (rounded up) are dead, ``[B]``."""
+    """Computes the round in which half of the nodes (rounded up) are dead, ``[B]``."""
     died = death_round(dataset)
     return died[:, (died.shape[1] + 1) // 2 - 1]
 
 
 def last_node_dead(dataset: xr.Dataset) -> Array:
-    """Round of the last death, ``[B]``."""
+    """Computes the round of the last death, ``[B]``."""
     return death_round(dataset)[:, -1]
 
 
 def spread(dataset: xr.Dataset) -> Array:
-    """Rounds from the first death to the last, ``[B]``."""
+    """Counts the rounds from the first death to the last, ``[B]``."""
     died = death_round(dataset)
     return np.asarray(died[:, -1] - died[:, 0], dtype=np.float64)
 
 
 def packets_per_joule(dataset: xr.Dataset) -> Array:
-    """Packets delivered over energy spent, ``[B]``."""
+    """Computes packets delivered over energy spent, ``[B]`` in 1/J."""
     return divide(add(total(dataset, "packets")), add(read(dataset, "energy_j", ("drop", "window"))))
 
 
 def delivered(dataset: xr.Dataset) -> Array:
-    """Packets delivered in the whole run, ``[B]``."""
+    """Counts the packets delivered in the whole run, ``[B]``."""
     return add(total(dataset, "packets"))
 
 
 def energy_variance(dataset: xr.Dataset) -> Array:
-    """Variance of the charges after the round of the first death, ``[B]`` in mJ^2."""
+    """Computes the variance of the charges after the round of the first death, ``[B]`` in mJ^2."""
     return 1e6 * read(dataset, "spread_at_first_death_j2", ("drop", "window"))[:, -1]
 
 

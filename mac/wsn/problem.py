@@ -122,7 +122,7 @@ class WsnProblem:
         return FIELDS
 
     def start(self) -> WsnState:
-        """Starts at round 0 with full charges; nodes without charge are dead."""
+        """Returns the state of round 0 with full charges; nodes without charge are dead."""
         alive = self.initial_j > 0
         nothing = torch.full(self.shape[:1], math.nan, dtype=torch.float64, device=self.parts.device)
         return self._observed(0, self.initial_j, alive & (self._break_round > 0), nothing)

@@ -51,7 +51,7 @@ def packet_loads(up: Tensor, head: Tensor, own: Tensor) -> PacketLoads:
 
 
 def is_delivered(up: Tensor, passes: Tensor) -> Tensor:
-    """Tells whose packets reach the sink, bool ``[B, N]``: those of nodes on whose whole route sending succeeds.
+    """Returns whose packets reach the sink, bool ``[B, N]``: those of nodes on whose whole route sending succeeds.
 
     Args:
         up: of :func:`parent_column`.
@@ -66,7 +66,7 @@ def is_delivered(up: Tensor, passes: Tensor) -> Tensor:
 
 
 def ends_at_sink(up: Tensor) -> Tensor:
-    """Tells which routes end at the sink, bool ``[B, N]``; not those on a circle or on the way to one.
+    """Returns which routes end at the sink, bool ``[B, N]``; not those on a circle or on the way to one.
 
     Pointers are doubled, so that N hops take log2(N) steps.
 

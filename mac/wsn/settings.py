@@ -1,4 +1,4 @@
-"""Settings of sensor fields: energy account, batteries, sensing, sink, failures."""
+"""Declares the settings of sensor fields: energy account, batteries, sensing, sink, failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Defines what a cluster-head selector is given at ``reset``, observes in each round, and decides.
+"""Declares what a cluster-head selector is given at ``reset``, observes in each round, and decides.
 
 B drops, N nodes; the sink is node -1.
 """

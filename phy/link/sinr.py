@@ -1,4 +1,4 @@
-"""SINR of every user on every PRB, with interference from the PRBs that the other cells really use."""
+"""Computes the SINR of every UE on every PRB, with interference from the PRBs that the other cells use."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from torch import Tensor
 from .dominant_interferers import DominantLinks
 from .folded_response import unfold_product
 
-_SINGLE_CELL_ROWS = 256  # users of a block where there is but one cell
+_SINGLE_CELL_ROWS = 256  # UEs of a block where there is one cell only
 _VECTORS = 64  # numbers that fill the vectors of any CPU that are summed up side by side
-_BLOCK_BYTES = 1 << 20  # working set of one block of users on a CPU: what its second-level cache holds
+_BLOCK_BYTES = 1 << 20  # working set of one block of UEs on a CPU: what its second-level cache holds
 
 
 def sinr(
     coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor, faded: DominantLinks | None = None
 ) -> Tensor:
-    """Downlink SINR as each user's own cell would serve it now, ``[B, U, K]`` linear.
+    """Computes the downlink SINR of each UE if its own cell served it now, ``[B, U, K]`` linear.
 
         gamma[u,k] = |h[u,s(u),k]|^2 / (1 + sum_{c != s(u)} activity[c,k] |h[u,c,k]|^2)
 
@@ -48,14 +48,14 @@ def sinr(
 
 
 def at_once(coordinates: Tensor) -> bool:
-    """Whether all users of all drops are one block: on a GPU, whose memory asks for none, and where code is traced."""
+    """Returns whether all UEs of all drops are one block: on a GPU, whose memory needs none, and in traced code."""
     return coordinates.device.type != "cpu" or torch.compiler.is_compiling()
 
 
 def sinr_at_once(
     coordinates: Tensor, to_prbs: Tensor, serving: Tensor, activity: Tensor, faded: DominantLinks | None
 ) -> Tensor:
-    """:func:`sinr` in as few operations as can be, whatever the batch; equal up to rounding."""
+    """Computes :func:`sinr` in as few operations as possible, whatever the batch; equal up to rounding."""
     batch, users, _ = coordinates.shape
     cells, prbs = activity.shape[1:]
     links = cells if faded is None else faded.cell.shape[2]
@@ -73,7 +73,7 @@ def sinr_at_once(
 
 
 def snr(coordinates: Tensor, to_prbs: Tensor) -> Tensor:
-    """The SINR of a single cell, where nobody interferes: the users of all drops in blocks of one fixed shape."""
+    """Computes the SINR of a single cell, ``[B, U, K]`` linear, without interference, in blocks of one fixed shape."""
     batch, users, size = coordinates.shape
     rows = coordinates.reshape(-1, size)
     short = -len(rows) % _SINGLE_CELL_ROWS
@@ -83,7 +83,7 @@ def snr(coordinates: Tensor, to_prbs: Tensor) -> Tensor:
 
 
 def on_prbs(coordinates: Tensor, to_prbs: Tensor, links: int) -> Tensor:
-    """Real and imaginary part on each PRB, a row a link, ``[R, 2K]`` from ``[..., links * 2D]``."""
+    """Computes real and imaginary part on each PRB, a row a link, ``[R, 2K]`` from ``[..., links * 2D]``."""
     if len(to_prbs) == 0:
         return coordinates.reshape(-1, to_prbs.shape[1])
     product = torch.mm(coordinates.reshape(-1, len(to_prbs)), to_prbs)
@@ -91,12 +91,12 @@ def on_prbs(coordinates: Tensor, to_prbs: Tensor, links: int) -> Tensor:
 
 
 def is_folded(coordinates: Tensor, to_prbs: Tensor, links: int) -> bool:
-    """Whether the matrix is folded, whose coordinates ``[..., links * 2D]`` these are."""
+    """Returns whether the matrix is folded, whose coordinates ``[..., links * 2D]`` these are."""
     return coordinates.shape[-1] == 2 * links * len(to_prbs)
 
 
 def received_power(coordinates: Tensor, to_prbs: Tensor, cells: int) -> Tensor:
-    """Received power of every link on every PRB over the noise of a PRB, ``[U, C, K]`` from ``[U, C * 2D]``."""
+    """Computes each link's received power on each PRB over a PRB's noise, ``[U, C, K]`` from ``[U, C * 2D]``."""
     response = on_prbs(coordinates, to_prbs, cells).square()
     prbs = response.shape[1] // 2
     return (response[:, :prbs] + response[:, prbs:]).view(-1, cells, prbs)
@@ -140,5 +140,5 @@ def _summed(power: Tensor) -> Tensor:
 
 
 def rows_at_once(coordinates: Tensor, cells: int, prbs: int) -> int:
-    """Users of a block: as many as the cache holds."""
+    """Computes the number of UEs of a block: as many as the cache holds."""
     return max(1, _BLOCK_BYTES // (cells * 2 * prbs * coordinates.element_size()))

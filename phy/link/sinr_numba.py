@@ -1,4 +1,6 @@
-"""What users hear, as one pass over the responses of their links; the torch form is :mod:`phy.link.sinr`."""
+"""Computes SINR and reports of UEs in one pass over the responses of their links; the torch form is
+:mod:`phy.link.sinr`.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ _TOGETHER = 16  # cells summed up before they are added to the others, which is 
 
 
 class Links(NamedTuple):
-    """What users of B drops hear."""
+    """Describes the links of the UEs of B drops."""
 
     cell: Array  # [B, U, J] int64, which cell each link leads to; the own one first, where some cells have no link
     serving: Array  # [B, U] int64
@@ -28,7 +30,7 @@ class Links(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """What is written."""
+    """Holds the arrays that :func:`hear` writes."""
 
     sinr: Array  # [B, U, K]
     bits: Array  # [B, U, K] reported for each PRB
@@ -39,13 +41,13 @@ class Heard(NamedTuple):
 def hear(
     b: int, start: int, stop: int, response: Array, prb: Array, links: Links, bits_of_sinr: Array, out: Heard
 ) -> None:
-    """SINR of some users of a drop on every PRB, as :func:`phy.link.sinr.sinr` gives it, and their reports.
+    """Computes the SINR of some UEs of a drop on every PRB, as :func:`phy.link.sinr.sinr` does, and their reports.
 
     Args:
         b: the drop.
-        start: its first user here.
-        stop: the first who is not.
-        response: ``[R, 2K]`` real and imaginary part of the users' links, J rows a UE; ``[2R, K]`` where folded.
+        start: its first UE here.
+        stop: the first UE after them.
+        response: ``[R, 2K]`` real and imaginary part of the UEs' links, J rows a UE; ``[2R, K]`` where folded.
         prb: ``[K]`` the PRBs in the order in which they are computed, see :func:`in_order`.
         links: of all drops, their activity in this order.
         bits_of_sinr: on the log grid.
@@ -99,7 +101,7 @@ hear.touches = _touches
 
 @Loop
 def report(start: int, stop: int, sinr: Array, bits_of_sinr: Array, bits: Array, mean_bits: Array) -> None:
-    """Bits reported for each PRB, and their mean over the carrier, of some drops from the SINR ``[B, U, K]``."""
+    """Computes the bits reported for each PRB, and their mean over PRBs, of some drops from the SINR ``[B, U, K]``."""
     for b in range(start, stop):
         for u in range(sinr.shape[1]):
             mean_bits[b, u] = _reported(sinr[b, u], bits_of_sinr, bits[b, u])
@@ -107,7 +109,7 @@ def report(start: int, stop: int, sinr: Array, bits_of_sinr: Array, bits: Array,
 
 @cache
 def in_order(prbs: int, folded: bool) -> Array:
-    """The PRBs in the order in which powers are computed, ``[K]``: on either side from the outside in, where folded."""
+    """Returns the PRBs ``[K]`` in the order in which powers are computed: each side from the outside in, if folded."""
     prb, high = np.arange(prbs), prbs - prbs // 2
     return np.concatenate((prb[:high], prb[: high - 1 : -1])) if folded else prb
 
@@ -144,7 +146,7 @@ def _reported(sinr: Array, bits_of_sinr: Array, bits: Array) -> Any:
 
 
 def sinr(drops: range, coordinates: Tensor, to_prbs: Tensor, links: Links, bits_of_sinr: Array, out: Heard) -> None:
-    """:func:`phy.link.sinr.sinr` of several cells on a CPU, number for number, and the reports.
+    """Computes :func:`phy.link.sinr.sinr` of several cells on a CPU, with the same numbers, and the reports.
 
     Args:
         drops: those to look at.
@@ -162,7 +164,7 @@ def sinr(drops: range, coordinates: Tensor, to_prbs: Tensor, links: Links, bits_
             hear(b, 0, users, of_drop[b].numpy(), prb, links, bits_of_sinr, out)
         return
     rows = min(users, rows_at_once(coordinates, count, prbs))
-    each = 2 * count if folded else count  # rows of a user
+    each = 2 * count if folded else count  # rows of a UE
     if folded:
         links = links._replace(activity=links.activity.take(prb, 2))
     response = coordinates.new_empty((rows * each, to_prbs.shape[1]))

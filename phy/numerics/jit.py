@@ -31,7 +31,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # with which numba highlights what it s
 
 
 class CompilerError(RuntimeError):
-    """A compiler failed, or what it made; the text says how to do without."""
+    """Reports a compiler, or compiled code, that failed; the text says how to compute without it."""
 
     @classmethod
     def of(cls, compiler: str, error: BaseException) -> CompilerError:
@@ -84,7 +84,7 @@ def compiled(function: F) -> F:
 
 
 def borrowed(names: dict[str, Any]) -> str:
-    """Digest of what a module's functions are compiled with: its numbers, and the files of functions they inline."""
+    """Computes a digest of what a module's functions are compiled with: its numbers and files of inlined functions."""
     found = hashlib.sha256()
     for name, value in sorted(names.items()):
         function = getattr(value, "py_func", None)
@@ -97,7 +97,7 @@ def borrowed(names: dict[str, Any]) -> str:
 
 
 class Loop:
-    """A compiled function that torch's operations call, and that can be watched like one of them.
+    """Holds a compiled function that is called between torch's operations, and can be watched like one of them.
 
     Attributes:
         watchers: called with the name of a loop and what it touches at every call of any of them.

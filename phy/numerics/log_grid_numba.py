@@ -1,4 +1,4 @@
-"""The log grid of :mod:`phy.numerics.log_grid` for compiled loops."""
+"""Provides the log grid of :mod:`phy.numerics.log_grid` for compiled loops."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ _bits: Any = intrinsic(_as_integer)
 
 @inlined
 def grid_index(power: Any) -> Any:
-    """:func:`phy.numerics.log_grid.index` of one number."""
+    """Computes :func:`phy.numerics.log_grid.index` of one number."""
     index = (_bits(numba.float32(power)) >> _SHIFT) - _BASE
     return min(max(index, 0), _LAST)

@@ -1,8 +1,8 @@
-"""Drops shared out among threads, each a thread's from end to end.
+"""Splits the drops among threads, where one thread computes a drop from start to end.
 
-Drops do not feel each other, so that their numbers are the same on any number of threads. Compiled loops and products
-of matrices let other threads run meanwhile; torch itself keeps to one thread then, for its threads and these would
-fight for the same cores.
+Drops are independent of each other, so that their numbers are the same on any number of threads. Compiled loops and
+products of matrices let other threads run meanwhile; torch itself keeps to one thread then, for its threads and these
+would compete for the same cores.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _WORTH_A_THREAD = 1_000_000
 
 
 def share_out(work: Callable[[range], None], drops: int, of_each: int) -> None:
-    """Call ``work`` with ranges that together are all drops, at the same time where torch has several threads.
+    """Calls ``work`` with ranges that together are all drops, at the same time where torch has several threads.
 
     Args:
         work: called with a range.

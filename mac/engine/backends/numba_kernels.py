@@ -1,7 +1,7 @@
-"""A slot of the engine as loops over users and PRBs; the torch form is :class:`mac.engine.engine.Engine`, number for
-number.
+"""Computes a slot of the engine in loops over UEs and PRBs, with the numbers of the torch form,
+:class:`mac.engine.engine.Engine`.
 
-Two passes: :func:`send`, from a decision to what every user transmits, and :func:`decode`, from what was heard to
+Two passes: :func:`send`, from a decision to what every UE transmits, and :func:`decode`, from what was heard to
 blocks, counters and the outer loop. Arrays are ``[B, U]`` where nothing else is said.
 """
 
@@ -27,7 +27,7 @@ FIRST_TX, FIRST_NACK = COUNTERS.index("first_tx"), COUNTERS.index("first_nack")
 
 
 class Tables(NamedTuple):
-    """What is read by a gather; see :class:`mac.link_adaptation.tables.LinkTables`."""
+    """Holds the tables that are read by a gather; see :class:`mac.link_adaptation.tables.LinkTables`."""
 
     sinr_db_of_bits: Array
     threshold_db: Array
@@ -40,7 +40,7 @@ class Tables(NamedTuple):
 
 
 class Queues(NamedTuple):
-    """The state before the slot."""
+    """Holds the state before the slot."""
 
     waiting: Array
     sent: Array  # since the start
@@ -54,7 +54,7 @@ class Queues(NamedTuple):
 
 
 class Sending(NamedTuple):
-    """What :func:`send` writes: what each user transmits."""
+    """Holds what :func:`send` writes: what each UE transmits."""
 
     prbs: Array  # granted
     coded_prbs: Array  # of the first attempt
@@ -65,7 +65,7 @@ class Sending(NamedTuple):
 
 
 class Next(NamedTuple):
-    """What :func:`decode` writes: the state after the slot."""
+    """Holds what :func:`decode` writes: the state after the slot."""
 
     waiting: Array
     sent: Array
@@ -80,7 +80,7 @@ class Next(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """Numbers of the settings."""
+    """Holds numbers of the settings."""
 
     max_attempts: float
     round_trip_slots: float
@@ -93,7 +93,7 @@ class Rules(NamedTuple):
 def need(
     prbs: int, waiting: Array, mean_bits: Array, usable: Array, retransmits: Array, current: Array, out: Array
 ) -> None:
-    """PRBs that would empty each user's queue or repeat the lost block, as :meth:`mac.engine.engine.Engine.need`."""
+    """Computes PRBs that empty each UE's queue or repeat its lost block, as :meth:`mac.engine.engine.Engine.need`."""
     least = mean_bits.dtype.type(LEAST_BITS)
     for b in range(out.shape[0]):
         for u in range(out.shape[1]):
@@ -108,7 +108,7 @@ def need(
 
 @Loop
 def send(start: int, stop: int, user: Array, bits: Array, queues: Queues, tables: Tables, out: Sending) -> None:
-    """From the holder of each PRB ``[B, C, K]`` and the reported bits ``[B, U, K]`` to what some drops transmit."""
+    """Computes what some drops transmit from each PRB's holder ``[B, C, K]`` and the reported bits ``[B, U, K]``."""
     _, cells, prbs = user.shape
     rate = np.empty(bits.shape[1], bits.dtype)
     one = bits.dtype.type(1.0)
@@ -136,7 +136,7 @@ def send(start: int, stop: int, user: Array, bits: Array, queues: Queues, tables
 
 @compiled
 def _format(b: int, prbs: int, rate: Array, queues: Queues, tables: Tables, out: Sending) -> None:
-    """MCS, PRBs and bytes of each user's block of a drop."""
+    """MCS, PRBs and bytes of each UE's block of a drop."""
     again, usable, process, blocks = queues.retransmits[b], queues.usable[b], queues.process[b], queues.blocks[b]
     waiting, offset, threshold_db = queues.waiting[b], queues.outer_loop_db[b], tables.threshold_db
     one = rate.dtype.type(1.0)
@@ -169,7 +169,7 @@ def decode(
     rules: Rules,
     out: Next,
 ) -> None:
-    """From the SINR ``[B, U, K]`` of a slot to what became of the blocks of some drops, and the state after it."""
+    """Computes which blocks of some drops are decoded from the SINR ``[B, U, K]`` of a slot, and the state after it."""
     users = sinr.shape[1]
     effective = np.empty(users, sinr.dtype)
     verdict = Verdict(np.empty(users), np.empty(users), np.empty(users, np.bool_), np.empty(users, np.bool_))
@@ -182,7 +182,7 @@ def decode(
 
 
 class Verdict(NamedTuple):
-    """What became of each user's block of one drop, all ``[U]``."""
+    """Holds whether each UE's block of one drop was decoded and what follows, all ``[U]``."""
 
     combined: Array  # SINR
     attempts: Array
@@ -195,7 +195,7 @@ class Verdict(NamedTuple):
 
 @compiled
 def _map(b: int, user: Array, sinr: Array, sending: Sending, tables: Tables, effective: Array) -> None:
-    """Effective SINR of each user's block."""
+    """Effective SINR of each UE's block."""
     _, cells, prbs = user.shape
     mcs, granted, forward, backward = sending.mcs[b], sending.prbs[b], tables.forward, tables.backward
     kind, own = sinr.dtype.type, sinr[b]

@@ -1,4 +1,5 @@
-"""A slot of a downlink with single antennas in compiled loops: :class:`mac.engine.engine.Engine`'s, number for number.
+"""Computes a slot of a downlink with single antennas in compiled loops, with the numbers of the torch form,
+:class:`mac.engine.engine.Engine`.
 
 The engine asks for it on a CPU. Products of matrices stay torch's; everything else of a slot is three passes over
 arrays that fit a cache, instead of two hundred calls.
@@ -66,7 +67,7 @@ class CompiledSlot:
         return torch.from_numpy(need)
 
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
-        """Sends what was decided; threads share the drops, of which each is one thread's from end to end."""
+        """Transmits what was decided; threads share the drops, each of which one thread computes from start to end."""
         queues, heard = _queues(state, self.engine.endless_bytes), self._heard()
         inputs = user.contiguous().numpy(), state.reports[0].bits.numpy(), need_prbs.numpy()
         sending, after = self._sending(), self._after(queues)

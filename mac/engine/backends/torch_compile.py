@@ -1,4 +1,4 @@
-"""A slot of the engine as one compiled graph, for GPUs: torch.compile of what a CPU has compiled loops for."""
+"""Computes a slot of the engine as one graph that torch.compile makes, for GPUs; a CPU has compiled loops instead."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TracedSlot:
         return self.engine.need(state)
 
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
-        """Sends what was decided; where operations are counted, operation by operation.
+        """Transmits what was decided; where operations are counted, operation by operation.
 
         Raises:
             CompilerError: it cannot be compiled, or what was compiled fails.

@@ -22,5 +22,5 @@ class TorchSlot:
         return self.engine.need(state)
 
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
-        """Sends what was decided."""
+        """Transmits what was decided."""
         return self.engine.carry_out(state, user, need_prbs, moment)

@@ -1,12 +1,12 @@
-"""The slot engine with panels whose PRBs several users of a cell may share: multi-user MIMO, a layer a user.
+"""Computes slots with panels whose PRBs several UEs of a cell may share: multi-user MIMO, one layer a UE.
 
-Every user reports his SINR of a transmission to him alone, and by reciprocity of a TDD channel the base station knows
-the direction that he hears best (:mod:`phy.link.mu_mimo`); both are as old as reports are. From them follow the
-precoder of each PRB, by zero-forcing or its regularised form over the users on it, and the SINR that the base station
-expects each of them to have, from which the MCS of a new block is chosen. What users then receive is the truth: the
-channel of the slot, the other users of the PRB, and what the other cells really send.
+Every UE reports its SINR of a transmission to it alone, and by reciprocity of a TDD channel the base station knows
+the direction that it hears best (:mod:`phy.link.mu_mimo`); both are as old as reports are. From them follow the
+precoder of each PRB, by zero-forcing or its regularised form over the UEs on it, and the SINR that the base station
+expects each of them to have, from which the MCS of a new block is chosen. What UEs then receive follows from the
+channel of the slot, the other UEs of the PRB, and what the other cells send.
 
-Users of a PRB stand on an axis Uk behind that of the cells: ``[B, C, Uk, K]``, the holder first.
+UEs of a PRB are on an axis Uk behind that of the cells: ``[B, C, Uk, K]``, the holder first.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LEAST_DB, _MOST_DB, _STEPS = -23.0, 40.0, 2  # range of a reported SINR, and st
 
 
 def engine_kind(antennas: MimoSettings | None) -> type[Engine]:
-    """The engine that a scenario's antennas need."""
+    """Chooses the engine that a scenario's antennas need."""
     if antennas is None:
         return Engine
     return SharedEngine if antennas.forces_zeros else MimoEngine
@@ -40,21 +40,21 @@ def engine_kind(antennas: MimoSettings | None) -> type[Engine]:
 
 @dataclass(frozen=True)
 class DirectionReport(Report):
-    """A report of a transmission to the user alone, and what the base station knows of his channel."""
+    """Holds a report of a transmission to the UE alone, and what the base station knows of its channel."""
 
     sinr: Tensor  # [B, U, K] in steps of half a dB
-    rows: Tensor  # [B, U, K, Nt] complex, the user's row g of phy.link.mu_mimo
+    rows: Tensor  # [B, U, K, Nt] complex, the UE's row g of phy.link.mu_mimo
 
 
 @dataclass(frozen=True)
 class SharedGrant(Grant):
-    """Tensors of a grant with the axis Uk, ``[B, C, Uk, K]`` or flat, and what is sent."""
+    """Holds a grant whose tensors have the axis Uk, ``[B, C, Uk, K]`` or flat, and the precoders."""
 
     precoder: Tensor  # [B, C, K, Nt, Uk] complex
 
 
 class SharedEngine(MimoEngine):
-    """See the module's text.
+    """Computes slots in which several UEs share a PRB.
 
     Args:
         parts: with a channel whose antennas force zeros, and tables for one layer.
@@ -82,7 +82,7 @@ class SharedEngine(MimoEngine):
         return holder if decision.partners is None else torch.cat((holder, decision.partners.movedim(-1, 2)), 2)
 
     def _similarity(self, state: CellState) -> Tensor:
-        """Squared correlations of the users of a cell, on the PRBs that stand for the carrier, ``[B, U, U]``."""
+        """Squared correlations of the UEs of a cell, on the PRBs that stand for the carrier, ``[B, U, U]``."""
         report, serving = _directed(state), state.attached.serving
         length = report.sinr[:, :, self._searched, None].sqrt()
         alike = torch.stack([channel_similarity(drop) for drop in report.rows[:, :, self._searched] / length])
@@ -91,7 +91,7 @@ class SharedEngine(MimoEngine):
     # The slot, part by part.
 
     def _grant(self, state: CellState, user: Tensor) -> SharedGrant:
-        """As the engine's, for ``user`` ``[B, C, Uk, K]``, with MCS for the company that each user is in."""
+        """As the engine's, for ``user`` ``[B, C, Uk, K]``, with MCS for the UEs with which each UE shares."""
         grant, queue = super()._grant(state, user), state.harq
         willing = queue.usable & (queue.retransmits | (state.waiting_bytes > 0))
         willing = torch.nn.functional.pad(willing, (0, 1)).gather(1, grant.holder).view(user.shape)
@@ -126,12 +126,12 @@ class SharedEngine(MimoEngine):
         return Engine._choose(self, state, mean_bits, prbs)
 
     def _transmit(self, state: CellState, grant: Grant, moment: Moment) -> tuple[Attempt, Tensor, Tensor]:
-        """A PRB counts once, however many users it has."""
+        """A PRB counts once, however many UEs it has."""
         attempt, activity, _ = super()._transmit(state, grant, moment)
         return attempt, activity, activity
 
     def _receive(self, state: CellState, grant: Grant, activity: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
-        """Effective SINR of each user's block over its PRBs; ``activity`` ``[B, C, Uk, K]`` is that of users.
+        """Effective SINR of each UE's block over its PRBs; ``activity`` ``[B, C, Uk, K]`` is that of UEs.
 
         Reports measure at the activity of the cells, ``[B, C, K]``.
         """
@@ -146,7 +146,7 @@ class SharedEngine(MimoEngine):
         return mapping.inverse(mean, grant.mcs), cells
 
     def _drop_users(self, drop: int, state: CellState, user: Tensor, sent: Tensor, activity: Tensor) -> Tensor:
-        """SINR ``[C, Uk, K]`` of the users of each PRB, ``user`` ``[C, Uk, K]``."""
+        """SINR ``[C, Uk, K]`` of the UEs of each PRB, ``user`` ``[C, Uk, K]``."""
         around = around_of(state.block)
         rest = (around.rest_snr[drop] @ activity)[user, self._prb]
         heard = ScheduledChannels(
@@ -160,7 +160,7 @@ class SharedEngine(MimoEngine):
         return DirectionReport(bits, bits.mean(-1), sinr, rows)
 
     def _alone(self, drop: int, block: Block, activity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Bits and SINR ``[U, K]`` of a PRB sent to each user alone, and his row."""
+        """Computes bits and SINR ``[U, K]`` of a PRB sent to each UE alone, and the UE's row."""
         own, disturbed = block.coordinates[drop][:, :, 0], self._disturbance(drop, block, activity)
         direction = dominant_direction(own)
         precoder = direction.conj()[..., None]

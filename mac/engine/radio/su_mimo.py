@@ -1,9 +1,9 @@
-"""The slot engine with panels of antennas: reports of rank and precoder, layers, interference by what others send.
+"""Computes slots with panels of antennas: reports of rank and precoder, layers, interference by what others send.
 
-Users measure the interference of the cells that transmit with their power spread over all ports (as on interference
+UEs measure the interference of the cells that transmit with their power spread over all ports (as on interference
 measurement resources, TS 38.214 clause 5.2.2.4), choose for every rank the precoder that is best behind it, and report
 the rank that promises most bits, its CQIs added up over layers. What is sent meets the precoders that the other cells
-really use, at the users who are scheduled and at no one else. Matrices are held for some slots.
+use, at the UEs that are scheduled and at no other. Matrices are held for some slots.
 
 Drops are computed one after the other where matrices are multiplied or compared, so that a drop is the same in every
 batch, to the last bit.
@@ -37,7 +37,7 @@ from ..state import Block, CellState, Grant, Moment, Parts, Report
 
 @dataclass(frozen=True)
 class RankReport(Report):
-    """A report with what the user asks for, and his best precoder of each other rank, for repetitions.
+    """Holds a report with the rank that the UE asks for, and its best precoder of each other rank, for repetitions.
 
     ``bits`` are those of all layers. A precoder of rank r is the entry r - 1 of the second axis of R, its first r
     columns, times the engine's scale; singular vectors have R = 1, codebooks have one PRB for all.
@@ -48,7 +48,7 @@ class RankReport(Report):
 
 
 class MimoEngine(Engine):
-    """See the module's text.
+    """Computes slots of a carrier with panels of antennas.
 
     Args:
         parts: with a channel that has matrices, and tables for as many layers as the antennas allow.
@@ -84,7 +84,7 @@ class MimoEngine(Engine):
         return self.mimo.at_slot(first_slot, self.parts.carrier.slot_s)
 
     def _hand_over(self, state: CellState, plan: Timetable) -> CellState:
-        """Where users may change their cells, matrices are renewed at once, as the own cell stands first in them."""
+        """Where UEs may change their cells, matrices are renewed at once, as the own cell stands first in them."""
         state = super()._hand_over(state, plan)
         if plan.measures(state.slot) and state.block.fading_slot != state.slot:
             state = replace(state, block=self._renewed(state.block, state.slot))
@@ -103,7 +103,7 @@ class MimoEngine(Engine):
         return mcs + (rank - 1) * self._formats
 
     def _receive(self, state: CellState, grant: Grant, activity: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
-        """Effective SINR of each user's block over its PRBs and layers; reports measure at this activity."""
+        """Effective SINR of each UE's block over its PRBs and layers; reports measure at this activity."""
         mapping = self.parts.tables.mapping
         of_holder = grant.held, grant.holder.clamp(max=self.shape[1] - 1).view(activity.shape)
         parts = [self._drop_layers(b, state, grant, of_holder[1][b], activity[b]) for b in range(self.shape[0])]
@@ -117,7 +117,7 @@ class MimoEngine(Engine):
     def _drop_layers(
         self, drop: int, state: CellState, grant: Grant, user: Tensor, activity: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """SINR ``[C, K, L]`` and precoder ``[C, K, Nt, L]`` of whoever holds each PRB, ``user`` ``[C, K]``."""
+        """SINR ``[C, K, L]`` and precoder ``[C, K, Nt, L]`` of the holder of each PRB, ``user`` ``[C, K]``."""
         report = _ranked(state.reports[0])
         rank = (grant.mcs[drop] // self._formats)[user]
         columns = report.columns[drop]
@@ -136,7 +136,7 @@ class MimoEngine(Engine):
         return block.coordinates
 
     def _seen(self, moment: Moment, activity: Tensor) -> Tensor:
-        """Users measure the cells' activity ``[B, C, K]``; the rest follows from the matrices."""
+        """UEs measure the cells' activity ``[B, C, K]``; the rest follows from the matrices."""
         return activity
 
     def _measure(self, moment: Moment, seen: Tensor) -> RankReport:
@@ -192,6 +192,6 @@ def _ranked(report: Report) -> RankReport:
 
 
 def around_of(block: Block) -> HeardCells:
-    """Whose matrices a block holds."""
+    """Returns the cells whose matrices a block holds."""
     assert block.around is not None
     return block.around

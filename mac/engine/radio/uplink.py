@@ -1,12 +1,12 @@
-"""The slot engine of an uplink: users send with power control, cells hear their own users and those of the others.
+"""Computes slots of an uplink: UEs send with power control, cells hear their own UEs and those of the others.
 
-A user who holds M PRBs sends on each with ``min(P_open, P_CMAX / M)`` (:mod:`phy.link.power_control`); cell c hears on
-PRB k its own user and whomever the other cells scheduled there. Blocks, HARQ, the outer loop and queues are those of
+A UE that holds M PRBs sends on each with ``min(P_open, P_CMAX / M)`` (:mod:`phy.link.power_control`); cell c hears on
+PRB k its own UE and those that the other cells scheduled there. Blocks, HARQ, the outer loop and queues are those of
 the downlink.
 
-Base stations know the channels of their own users on every PRB, as from sounding, and the interference that they heard
-in the slot of the measurement. A report holds, for each PRB, the CQI of a user who sends with P_open, as he does while
-he has no more PRBs than his power allows. Whoever gets more gets an MCS for the power that is then left on a PRB.
+Base stations know the channels of their own UEs on every PRB, as from sounding, and the interference that they heard
+in the slot of the measurement. A report holds, for each PRB, the CQI of a UE that sends with P_open, as it does while
+it has no more PRBs than its power allows. A UE with more PRBs gets an MCS for the power that is left on each.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ..uplink_power import COUNTERS, Powers
 
 
 class UplinkEngine(Engine):
-    """See the module's text.
+    """Computes slots of an uplink.
 
     Args:
         parts: with a plan of the uplink.
@@ -57,7 +57,7 @@ class UplinkEngine(Engine):
         self._db, self._sinr_of_bits, self._bits_of_sinr = (table.to(self.device) for table in tables)
 
     def need(self, state: CellState) -> Tensor:
-        """The fewest PRBs that carry the queue, or else the fewest that carry as much as any allowed number does.
+        """Computes the fewest PRBs ``[B, U]`` that carry the queue, or as much of it as any allowed number does.
 
         Allowed are those among which ``spread_db`` lets the power be spread.
         """
@@ -77,7 +77,7 @@ class UplinkEngine(Engine):
         return self.parts.tables.adaptation.choose_mcs(mean_bits, offset_db)
 
     def _receive(self, state: CellState, grant: Grant, activity: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
-        """Effective SINR of each user's block; reports measure what cells heard beside their users, ``[B, C, K]``."""
+        """Effective SINR of each UE's block; reports measure what cells heard beside their UEs, ``[B, C, K]``."""
         user = grant.holder.clamp(max=self.shape[1] - 1)
         power = self.powers.on(grant.prbs, state.slot).gather(1, user).view(activity.shape)
         by_prb = user.view(activity.shape).transpose(1, 2).contiguous()
@@ -86,14 +86,14 @@ class UplinkEngine(Engine):
         return self._over_prbs(grant, (signal / disturbed).flatten(1)), disturbed
 
     def _seen(self, moment: Moment, activity: Tensor) -> Tensor:
-        """SINR ``[B, U, K]`` before anybody was heard: cells disturb as all their users in turn do in the mean."""
+        """SINR ``[B, U, K]`` before any UE was heard: cells disturb as all their UEs in turn do in the mean."""
         power = self.powers.open_loop(moment.slot)
         drops = zip(self.parts.channel.mean_snr, moment.serving, power, activity, strict=True)
         disturbed = [_mean_disturbance(*drop) for drop in drops]
         return self._sounded(moment, torch.stack(disturbed))
 
     def _sounded(self, moment: Moment, disturbed: Tensor) -> Tensor:
-        """SINR ``[B, U, K]`` of every user at his own cell with the power of the open loop."""
+        """Computes the SINR ``[B, U, K]`` of every UE at its own cell with the power of the open loop."""
         links = own_links(moment.air, self._to_prbs, moment.serving)
         around = disturbed.gather(1, moment.serving[..., None].expand(links.shape))
         return links.mul_(self.powers.open_loop(moment.slot)[..., None]).div_(around)
@@ -114,12 +114,12 @@ class UplinkEngine(Engine):
 
 
 def _mean_disturbance(snr: Tensor, serving: Tensor, power: Tensor, activity: Tensor) -> Tensor:
-    """Noise and mean interference of one drop over noise, ``[C, K]``, each cell's users sending equally often.
+    """Noise and mean interference of one drop over noise, ``[C, K]``, each cell's UEs sending equally often.
 
     Args:
         snr: ``[U, C]`` mean over fading.
         serving: ``[U]``.
-        power: ``[U]`` of each user on a PRB.
+        power: ``[U]`` of each UE on a PRB.
         activity: ``[C, K]`` share of the time in which a PRB is used.
     """
     cells = len(activity)
