@@ -39,7 +39,7 @@ class FamilyAllocators:
 
 
 class UnknownAllocator(ValueError):
-    """Says that there is no allocator of that name, and which one may have been meant."""
+    """Reports that there is no allocator of that name, and which one may have been meant."""
 
 
 @functools.cache
@@ -124,7 +124,7 @@ def resolve(spec: str | object, family: str, params: Mapping[str, Any] | None = 
 
 
 def is_built_in(name: str, family: str) -> bool:
-    """Tells whether an allocator is fairwave's own, and no plug-in."""
+    """Checks whether an allocator is fairwave's own, and no plug-in."""
     return name in _own(built_in(), family)
 
 

@@ -28,7 +28,7 @@ def shown(value: object, limit: int = 80) -> str:
 
 
 def is_unicode(text: str) -> bool:
-    """Tells whether a text can be written in UTF-8; a path of other bytes, as Python holds it, cannot."""
+    """Checks whether a text can be written in UTF-8; a path of other bytes, as Python holds it, cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -37,7 +37,7 @@ def is_unicode(text: str) -> bool:
 
 
 def can_be_helped(error: Exception) -> bool:
-    """Tells whether an error is the user's to mend (bad input, a file, an allocator), and no fault of fairwave's."""
+    """Checks whether an error is the user's to mend (bad input, a file, an allocator), and no fault of fairwave's."""
     if isinstance(error, ValueError | OSError):
         return True
     from mac.core.contracts import AllocatorError

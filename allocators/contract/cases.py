@@ -1,4 +1,4 @@
-"""Defines what the contract check knows of a family: hostile cases, and what a decision must be."""
+"""Defines what the contract check knows of a family: difficult cases, and what a decision must be."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class CheckReport:
 
 
 def check_allocator(allocator_or_factory: object, family: str | None = None) -> CheckReport:
-    """Tries an allocator on all cases of its family.
+    """Checks an allocator on all cases of its family.
 
     Args:
         allocator_or_factory: a name, ``module:Class``, a class or function that makes one, or an allocator (which is

@@ -1,4 +1,4 @@
-"""Decides, slot by slot, which UE holds each PRB of each cell.
+"""Decides in every slot which UE holds each PRB of each cell.
 
 - ``round_robin``: equal air time, user after user.
 - ``proportional_fair``: rate over average rate, PRB by PRB.

@@ -1,8 +1,8 @@
-"""From a metric to a decision: who holds each PRB, the part that all schedulers share.
+"""Assigns PRBs to UEs by a metric, the part that all schedulers share.
 
-A PRB goes to that user of its cell whose metric is greatest among those who may hold it: users with something to
-send, within the PRBs of their slice. Nobody keeps more PRBs than he needs. Only comparisons and counts are made, so a
-drop gets the same answer alone and in any batch.
+A PRB goes to that UE of its cell whose metric is greatest among those that may hold it: UEs with data to send, within
+the PRBs of their slice. No UE keeps more PRBs than it needs. Only comparisons and counts are made, so a drop gets the
+same answer alone and in any batch.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from phy.numerics.jit import uses_numba
 
 from .cell_layout import CellLayout
 
-NEVER = float("-inf")  # metric of a user who may not hold the PRB
-_ANY = float("inf")  # a cap that no metric feels
+NEVER = float("-inf")  # metric of a user that may not hold the PRB
+_ANY = float("inf")  # a cap that no metric reaches
 _IN_LOOPS = (torch.float32, torch.float64)
 _COUNT = torch.int16  # of PRBs: a carrier has at most 275, and the narrowest type is the quickest
 
@@ -31,22 +31,22 @@ def assign(
     saturated: bool = False,
     weight: Tensor | None = None,
 ) -> SchedulingDecision:
-    """Give each PRB to the user with the greatest metric who may hold it and still needs it.
+    """Assigns each PRB to the user with the greatest metric that may hold it and still needs it.
 
-    In each pass every idle PRB is offered to the best user of its cell. Of the PRBs that a user wins he keeps the
-    first ones, in the order of PRBs, up to what he still needs; the others are offered again in the next pass. After
+    In each pass every idle PRB is offered to the best user of its cell. Of the PRBs that a user wins it keeps the
+    first ones, in the order of PRBs, up to what it still needs; the others are offered again in the next pass. After
     ``passes`` passes over the PRBs of the user's own slice come, where ``borrowable`` is given, as many over the PRBs
     of other slices that are still idle. What is then left stays idle. Where
     ``most_prbs`` is given, the users of a slice keep the first ones of what they would keep, up to what their slice may
     still hold.
 
-    Ties go to the user who stands first in the roster of its cell: the lowest index, or whom the lot falls on where
+    Ties go to the user that is first in the roster of its cell: the lowest index, or one drawn at random where
     the observation comes from :meth:`~allocators.scheduling.slice_groups.TieBreaker.ordered`.
 
     Args:
         metric: ``[B, U, K]``, or ``[B, U, 1]`` where all PRBs are alike; any unit, of either sign, not NaN; minus
             infinity bars the user from the PRB.
-        observation: the slot: who is where, who needs how many PRBs, whose PRBs they are.
+        observation: the slot: the users of each cell, the PRBs that each one needs, and the slices of the PRBs.
         passes: how often the PRBs are offered, at least 1.
         saturated: no need is ever met (``SchedulingContext.saturated``), so one pass without counting does it, unless
             there is a limit.
@@ -94,7 +94,9 @@ def _dealt(
 def assign_rows(
     rows: Tensor, roster: CellLayout, observation: SchedulingObservation, passes: int = 3, saturated: bool = False
 ) -> SchedulingDecision:
-    """:func:`assign` for a metric that is laid out by place already, ``[B, C, M, K]`` or ``[B, C, M, 1]``."""
+    """Assigns PRBs as :func:`assign` does, by a metric that is laid out by place already, ``[B, C, M, K]`` or
+    ``[B, C, M, 1]``.
+    """
     need = roster.need(observation)
     prbs = observation.rate_bits.shape[-1]
     masks = [observation.owned] + ([] if observation.borrowable is None else [observation.borrowable])
@@ -108,7 +110,7 @@ def assign_rows(
 
 
 def _all_at_once(rows: Tensor, roster: CellLayout, need: Tensor, masks: list[Tensor | None]) -> Tensor:
-    """The winner of each PRB, of the first mask that leaves anybody, ``[B, C, K]`` or ``[B, C, 1]``."""
+    """Returns the winner of each PRB, of the first mask that leaves any, ``[B, C, K]`` or ``[B, C, 1]``."""
     wanted = _cap(need > 0, rows)
     user: Tensor | None = None
     for mask in masks:
@@ -121,20 +123,20 @@ def _all_at_once(rows: Tensor, roster: CellLayout, need: Tensor, masks: list[Ten
 
 @dataclass(frozen=True)
 class _Limit:
-    """How many PRBs each slice of a cell may still hold."""
+    """Holds how many PRBs each slice of a cell may still hold."""
 
     slice_id: Tensor  # [B, C, M] int64
     room: Tensor  # [B, C, S]
 
     @classmethod
     def of(cls, observation: SchedulingObservation, roster: CellLayout) -> _Limit | None:
-        """At the start of a slot; None where there is no limit."""
+        """Returns the limit at the start of a slot; None where there is none."""
         if observation.most_prbs is None:
             return None
         return cls(roster.by_place(observation.slice_id), observation.most_prbs.to(_COUNT))
 
     def bar(self, need: Tensor) -> Tensor:
-        """Needs ``[B, C, M]``, 0 where the slice has no room."""
+        """Returns the needs ``[B, C, M]``, 0 where the slice has no room."""
         return torch.where(self.room.gather(2, self.slice_id) > 0, need, 0)
 
     def keep(self, won: Tensor, place: Tensor) -> tuple[Tensor, _Limit]:
@@ -146,7 +148,11 @@ class _Limit:
 def _as_needed(
     rows: Tensor, roster: CellLayout, need: Tensor, masks: list[Tensor | None], passes: int, limit: _Limit | None
 ) -> Tensor:
-    """Winners who keep no more than they need and may hold, ``passes`` passes over each of ``masks``, ``[B, C, K]``."""
+    """Finds winners that keep no more than they need and may hold, in ``passes`` passes over each of ``masks``.
+
+    Returns:
+        int64 ``[B, C, K]``, -1 for none.
+    """
     user = torch.full_like(rows[:, :, 0], -1, dtype=torch.int64)
     for mask in masks:
         offered = _within(rows, roster, mask)
@@ -161,11 +167,11 @@ def _as_needed(
 
 
 def _first_ones(won: Tensor, group: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
-    """The first PRBs of those that each group has won, up to what it is allowed, and what is left of that.
+    """Selects the first PRBs that each group has won, up to what it is allowed, and returns what is left of that.
 
     Args:
         won: bool ``[B, C, K]``.
-        group: who has won each PRB, ``[B, C, K]``.
+        group: group that has won each PRB, ``[B, C, K]``.
         allowed: PRBs of each group, ``[B, C, groups]``.
     """
     of = group[:, :, None]

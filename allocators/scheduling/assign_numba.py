@@ -1,4 +1,4 @@
-"""Who holds each PRB, as loops; the torch form is in :mod:`allocators.scheduling.assign`, number for number."""
+"""Assigns PRBs to UEs in loops; the torch form, number for number, is in :mod:`allocators.scheduling.assign`."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def deal(
     saturated: bool,
     user: Array,
 ) -> None:
-    """Give each PRB to the user with the greatest metric who may hold it and still needs it.
+    """Assigns each PRB to the user with the greatest metric that may hold it and still needs it.
 
     Args:
         metric: ``[B, U, K]``, or ``[B, U, 1]`` where all PRBs are alike.
         weight: ``[B, U]``, with which each user's metric is multiplied.
         roster: ``[B, C, M]`` users of each cell, padded with U.
         need: PRBs that each user wants, ``[B, U]``.
-        owned: ``[B, U, K]`` bool, PRBs that each user may hold; without rows where he may hold all.
-        lent: those that he may borrow; without rows where there are none.
+        owned: ``[B, U, K]`` bool, PRBs that each user may hold; without rows where it may hold all.
+        lent: those that it may borrow; without rows where there are none.
         slice_id: slice of each user, ``[B, U]``.
         most: PRBs that each slice may hold in a cell, ``[B, C, S]``; without rows where there is no limit.
         passes: how often PRBs are offered that their winner does not need.
         saturated: no need is ever met, and PRBs are offered once unless there is a limit.
-        user: ``[B, C, K]``, written; -1 for nobody.
+        user: ``[B, C, K]``, written; -1 for none.
     """
     drops, cells, prbs = user.shape
     users, places = metric.shape[1], roster.shape[2]
@@ -133,7 +133,7 @@ def _offer(
     saturated: bool,
     holder: Array,
 ) -> None:
-    """Offer every idle PRB to the best member who still needs one; he keeps the first ones, up to what he needs.
+    """Offers every idle PRB to the best member that still needs one, which keeps the first ones, up to its need.
 
     Of those that the users of a slice keep, the first ones are theirs, up to the room of the slice.
     """

@@ -1,4 +1,4 @@
-"""Hostile slots for schedulers."""
+"""Defines the difficult slots on which the contract check tries schedulers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..contract.cases import Case, CaseRandom, FamilyCheck
 
 @dataclass(frozen=True)
 class Slots:
-    """A short run with made-up reports and queues."""
+    """Describes a short run with random reports and queues."""
 
     name: str
     users: int = 9
@@ -30,13 +30,13 @@ class Slots:
     lent: bool = False  # PRBs that a slice leaves idle may be borrowed
     limited: bool = False  # and there is a limit to what a slice may hold
     saturated: bool = False
-    crowded: bool = False  # everybody in cell 0, the others are empty
+    crowded: bool = False  # all users in cell 0, the others are empty
     busy: float = 0.7  # probability that a user has data
     reach: float = 0.9  # probability that a PRB carries anything
-    sharing: int = 1  # users who may share a PRB
+    sharing: int = 1  # users that may share a PRB
 
     def play(self, drops: Drops) -> tuple[SchedulingContext, list[SchedulingObservation]]:
-        """Context and observations, made anew."""
+        """Draws the context and the observations."""
         context = SchedulingContext(
             drops=drops,
             users=self.users,

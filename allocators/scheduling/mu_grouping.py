@@ -54,7 +54,7 @@ class GroupRates:
 
     @classmethod
     def of(cls, observation: SchedulingObservation, weight: Tensor, context: SchedulingContext) -> GroupRates:
-        """Takes the reports of one slot, with a weight ``[B, U]`` of each UE's rate."""
+        """Builds the groups' rates from the reports of one slot, with a weight ``[B, U]`` of each UE's rate."""
         layout = CellLayout.of(observation)
         assert observation.sinr is not None and context.bits_of_sinr is not None
         column = layout.user.clamp(max=layout.users - 1)[:, :, None]

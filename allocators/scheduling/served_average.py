@@ -1,4 +1,4 @@
-"""The average rate at which each user has been served, the memory of proportional fair scheduling."""
+"""Computes the average rate at which each UE has been served, the state of proportional fair scheduling."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _LEAST_BITS = 1.0  # an average never falls below one bit a slot, so that dividi
 
 
 class ServedAverage:
-    """Exponential average of the bits served in a slot: ``R <- (1 - a) R + a served``, a = slot / time constant.
+    """Averages the bits served in a slot exponentially: ``R <- (1 - a) R + a served``, a = slot / time constant.
 
     It starts at what an equal share of the carrier would carry: the user's mean rate times the PRBs of all cells over
-    the number of users. So the first slots favour nobody for being near.
+    the number of users. So the first slots favour no user for being near.
 
     Source: Tse and Viswanath, Fundamentals of Wireless Communication, 2005, section 6.7.1.
     """
@@ -26,7 +26,7 @@ class ServedAverage:
         self._bits: Tensor | None = None
 
     def weight(self, observation: SchedulingObservation) -> Tensor:
-        """One over the average after counting the slot before this one, ``[B, U]`` in 1/bit. Call it once a slot."""
+        """Counts the slot before this one; returns one over the average, ``[B, U]`` in 1/bit. Call it once a slot."""
         if self._bits is None:
             self._bits = (observation.mean_rate_bits * self._start_prbs).clamp_(min=_LEAST_BITS)
             return torch.reciprocal(self._bits)

@@ -11,7 +11,7 @@ Array = np.ndarray
 
 @Loop
 def follow(served: Array, share: float, least_bits: float, bits: Array, weight: Array) -> None:
-    """Count a slot.
+    """Counts a slot in the averages.
 
     Args:
         served: float64 ``[B, U]`` bits served in it.

@@ -1,4 +1,4 @@
-"""Decides, report by report, how many RBGs each slice of a cell has until the next.
+"""Decides at every report how many RBGs each slice of a cell has until the next.
 
 - ``equal``: the same for all slices, always.
 - ``tractor_expert``: (3, 5, 9) of 17 RBGs for mMTC, URLLC, eMBB, always.

@@ -1,4 +1,4 @@
-"""Hostile reports for slice controllers."""
+"""Defines the difficult reports on which the contract check tries slice controllers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SERVICES: tuple[Service, ...] = ("mmtc", "urllc", "embb", "embb", "urllc")
 
 @dataclass(frozen=True)
 class Reports:
-    """A short run with made-up reports."""
+    """Describes a short run with random reports."""
 
     name: str
     slices: int = 3
@@ -33,7 +33,7 @@ class Reports:
     peopled: float = 0.8  # probability that a slice has users in a cell
 
     def play(self, drops: Drops) -> tuple[SlicingContext, list[SlicingObservation]]:
-        """Context and observations, made anew."""
+        """Draws the context and the observations."""
         context = SlicingContext(
             drops=drops,
             cells=self.cells,

@@ -1,4 +1,4 @@
-"""Decides, round by round, which nodes are cluster heads, and who sends to whom.
+"""Decides in every round which nodes are cluster heads, and where each node sends its packets.
 
 | module | decides |
 |---|---|

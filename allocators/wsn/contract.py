@@ -1,4 +1,4 @@
-"""Hostile fields for cluster-head selectors."""
+"""Defines the difficult fields on which the contract check tries cluster-head selectors."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..contract.cases import Case, CaseRandom, FamilyCheck
 
 @dataclass(frozen=True)
 class Fields:
-    """A short run of fields whose charges fall whatever is decided."""
+    """Describes a short run of fields whose charges fall whatever is decided."""
 
     name: str
     nodes: int = 12
     extent_m: float = 100.0
     rounds: int = 6
-    alike: bool = False  # everybody at one place
+    alike: bool = False  # all nodes at one place
     dying: float = 0.2  # probability that a node dies in a round
     living: int | None = None  # so many are alive at the start; None: all
     quiet: float = 0.0  # probability that a node senses nothing
@@ -31,7 +31,7 @@ class Fields:
     drift_m: float = 0.0  # of the sink, in a round
 
     def play(self, drops: Drops) -> tuple[WsnContext, list[WsnObservation]]:
-        """Context and observations, made anew."""
+        """Draws the context and the observations."""
         luck = CaseRandom(drops, self.name)
         place = luck("place", self.nodes, 2) * self.extent_m
         place = place[:, :1].expand(-1, self.nodes, -1).clone() if self.alike else place

@@ -49,7 +49,7 @@ class Heed:
         self._most = context.initial_j.amax(1, keepdim=True).clamp(min=1e-300)
 
     def decide(self, observation: WsnObservation) -> WsnDecision:
-        """Lets nodes offer themselves until each is head or hears of one."""
+        """Runs the iterations of HEED until each node is head or has received the offer of one."""
         alive, silence = observation.alive, torch.full_like(self._rank, torch.inf)
         chance = (self.c_prob * observation.energy_j / self._most).clamp(self.p_min, 1.0)
         final, messages = torch.zeros_like(alive), torch.zeros_like(chance)

@@ -13,7 +13,7 @@ from ..families.workload import Workload
 
 @dataclass(frozen=True)
 class Options:
-    """Says how workloads are measured."""
+    """Describes how workloads are measured."""
 
     device: str = "cpu"
     """"cpu", or "cuda" for the GPU."""

@@ -1,4 +1,4 @@
-"""Measurements in processes of their own, one or several at the same time."""
+"""Makes measurements in processes of their own, one or several at the same time."""
 
 from __future__ import annotations
 

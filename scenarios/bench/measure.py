@@ -106,7 +106,7 @@ def is_compiled(problem: Any) -> bool:
 
 
 def copy_bandwidth(device: str) -> float:
-    """Bytes a second, read and written, of a copy far larger than caches."""
+    """Measures the bytes a second, read and written, of a copy far larger than caches."""
     size = _COPY_BYTES[device]
     if device == "cuda":
         size = min(size, int(torch.cuda.mem_get_info()[0]) // 4)

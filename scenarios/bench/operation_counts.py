@@ -55,7 +55,7 @@ _ROUNDS = 20  # intervals counted of a problem without blocks of slots
 
 @dataclass(frozen=True)
 class Counts:
-    """Sums over some slots; see the module's text."""
+    """Holds sums over some slots; see the module's text."""
 
     slots: int = 0
     operations: int = 0
@@ -68,7 +68,7 @@ class Counts:
 
     @property
     def moved_bytes(self) -> int:
-        """Bytes read and written."""
+        """Sums the bytes read and written."""
         return self.read_bytes + self.written_bytes
 
     def per_slot(self) -> dict[str, float]:
@@ -190,14 +190,14 @@ def stretch(problem: Any) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Graphs:
-    """Says what torch.compile made of some work."""
+    """Describes what torch.compile made of some work."""
 
     graphs: int
     breaks: int  # places at which a graph ended because something could not be compiled
 
 
 def graphs(work: Callable[[], object]) -> Graphs:
-    """Does some work whose compiled parts have not run yet, and counts into how many graphs they fell."""
+    """Runs some work whose compiled parts have not run yet, and counts into how many graphs they fell."""
     from torch._dynamo.utils import counters
 
     counters.clear()

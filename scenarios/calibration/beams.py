@@ -37,7 +37,7 @@ class BeamNetwork:
 
     @property
     def port(self) -> SectorAntennaSettings:
-        """Antenna of the cells as the air is drawn for it: of a panel, its polarization alone matters."""
+        """Returns the antenna of the cells as the air is drawn for it: of a panel, its polarization alone matters."""
         return self.antenna if self.cell is None else SectorAntennaSettings(polarization=port_polarization(self.cell))
 
 
@@ -50,7 +50,7 @@ class BeamLinks:
 
 
 def beam_links(drop: Drops, network: BeamNetwork, user_m: Tensor) -> BeamLinks:
-    """Gains between all beams of users at ``[1, U, 3]`` in m.
+    """Computes the gains between all beams of users at ``[1, U, 3]`` in m.
 
     Streams: those of the air and of :mod:`phy.tr38901.beam_coupling`, "ue_bearing".
     """
@@ -72,7 +72,7 @@ def heard_gains(drop: Drops, links: BeamLinks, serving: Tensor, interference: In
         drop: one drop; stream "interfering_beams".
         links: of all beams.
         serving: cell of each user ``[U]``.
-        interference: other cells point anywhere in the set, or, those that serve somebody, at one of their users.
+        interference: other cells point anywhere in the set, or, those that serve any user, at one of their users.
     """
     users, cells, beams, _ = links.gain.shape
     row = torch.arange(users)

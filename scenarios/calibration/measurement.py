@@ -31,7 +31,7 @@ QUANTITIES = ("coupling_gain_db", "geometry_db")
 
 @dataclass(frozen=True)
 class CalibrationResult:
-    """Samples of all users of all drops, in dB."""
+    """Holds the samples of all users of all drops, in dB."""
 
     settings: Calibration
     coupling_gain_db: Tensor  # [drops * U]

@@ -18,7 +18,7 @@ def require_place(path: Path) -> None:
     """Refuses a place where no PNG can be written, before anything is computed.
 
     Raises:
-        ScenarioError: the folder is missing, the name is no PNG's, or it is that of somebody else's file.
+        ScenarioError: the folder is missing, the name is no PNG's, or it is that of another program's file.
     """
     if path.suffix.lower() != ".png" or path.is_dir():
         raise ScenarioError(f"--plot {path}: a plot is a PNG file; name one, such as {path.stem or 'plot'}.png")

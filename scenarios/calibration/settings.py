@@ -29,7 +29,7 @@ Percentile = Literal["5", "10", "20", "30", "40", "50", "60", "70", "80", "90", 
 
 
 class Reference(Model):
-    """What others found for the same configuration."""
+    """Holds what others found for the same configuration."""
 
     source: str
     """Where the figures stand."""
@@ -53,7 +53,7 @@ class Reference(Model):
 
 
 class Calibration(Model):
-    """A network whose large scale is to be calibrated."""
+    """Describes a network whose large scale is to be calibrated."""
 
     name: str = Field(min_length=1, pattern=r"[A-Za-z0-9][A-Za-z0-9_.+-]*$")
     """Name of the configuration; left out, the name of the file."""
@@ -103,7 +103,7 @@ class Calibration(Model):
 
     @property
     def points_beams(self) -> bool:
-        """Whether cells or users have panels."""
+        """Checks whether cells or users have panels."""
         return self.trxp_panel is not None or self.ue_panel is not None
 
     @property

@@ -1,4 +1,4 @@
-"""The command ``fairwave bench``: what it can be asked for, and its rows as people read them."""
+"""Defines the command ``fairwave bench``, and prints its rows as tables."""
 
 from __future__ import annotations
 

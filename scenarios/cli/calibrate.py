@@ -1,4 +1,4 @@
-"""The command ``fairwave calibrate``, and its result as people read it."""
+"""Defines the command ``fairwave calibrate``, and prints its result as a table."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def _texts(made: Any) -> dict[str, str]:
 
 
 def scenarios() -> Rows:
-    """Presets."""
+    """Lists the presets."""
     rows = []
     for name, path in loading.preset_files(loading.PRESETS).items():
         data = yaml12.read(path)
@@ -114,14 +114,14 @@ def _family(data: dict[str, Any]) -> str:
 
 
 def calibrations() -> Rows:
-    """Configurations of ``fairwave calibrate``."""
+    """Lists the configurations of ``fairwave calibrate``."""
     rows = [(name, yaml12.read(path)) for name, path in loading.preset_files(loading.CALIBRATIONS).items()]
     described = [(name, bool(data.get("reference")), data.get("description", "")) for name, data in rows]
     return [{"name": name, "reference": "yes" if ref else "no", "description": text} for name, ref, text in described]
 
 
 def metrics() -> Rows:
-    """Metrics, in the order of the tables."""
+    """Lists the metrics, in the order of the tables."""
     from mac.metrics.registry import available_metrics
 
     families.every()

@@ -1,4 +1,4 @@
-"""The commands of ``fairwave``. Only typer is imported here; what a command needs is imported when it runs."""
+"""Defines the commands of ``fairwave``. Only typer is imported here; what a command needs is imported when it runs."""
 
 from __future__ import annotations
 

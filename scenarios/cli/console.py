@@ -1,4 +1,4 @@
-"""Prints what the command line says to people: tables, a few sentences, where results are."""
+"""Prints what the command line shows: tables, a few sentences, where results are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mounts the commands that families bring along: ``fairwave FAMILY ...``."""
+"""Adds the commands of families: ``fairwave FAMILY ...``."""
 
 from __future__ import annotations
 

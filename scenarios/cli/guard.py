@@ -1,4 +1,4 @@
-"""Turns whatever a user can cause into one message and an exit status."""
+"""Converts errors that a user can cause into one message and an exit status."""
 
 from __future__ import annotations
 

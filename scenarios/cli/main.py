@@ -1,4 +1,4 @@
-"""Entry point of the command ``fairwave``: small, so that Ctrl-C is understood from the first moment on."""
+"""Starts the command ``fairwave``; imports little, so that Ctrl-C is handled from the first moment on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run the command; Ctrl-C ends it with status 130 while modules are still imported, and says nothing once over."""
+    """Runs the command; Ctrl-C ends it with status 130 while modules are imported, and prints nothing once over."""
     try:
         from ..running.interrupts import watch_from_now_on
 
@@ -52,7 +52,7 @@ def _no_more_interrupts() -> None:
 
 
 def __getattr__(name: str) -> object:
-    """The typer application ``app``, imported when it is asked for."""
+    """Returns the typer application ``app``, imported when it is asked for."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from .commands import app

@@ -1,4 +1,4 @@
-"""The commands that read a finished run: ``report``, ``bound``."""
+"""Defines the commands that read a finished run: ``report``, ``bound``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands that simulate, or check what would be simulated: ``run``, ``validate``, ``train``."""
+"""Defines the commands that simulate, or check what would be simulated: ``run``, ``validate``, ``train``."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def chatter_on_stderr(wanted: bool = True) -> Iterator[None]:
 
 @contextmanager
 def kept_in(folder: Path) -> Iterator[None]:
-    """Says where the results of a run are when printing them fails."""
+    """Reports where the results of a run are when printing them fails."""
     try:
         yield
         sys.stdout.flush()

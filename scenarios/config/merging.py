@@ -1,4 +1,4 @@
-"""Lays one set of settings upon another: mappings deeply, lists as a whole or item by item."""
+"""Merges one set of settings into another: mappings deeply, lists as a whole or item by item."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DEEPEST = 50  # dots of a key
 
 
 def merge(base: Any, over: Any, tag_at: TagAt = lambda path: None, path: Path = ()) -> Any:
-    """Lays ``over`` upon ``base``; neither is changed.
+    """Merges ``over`` into ``base``; neither is changed.
 
     - Mapping on mapping: key by key, deeply. Where they hold settings of different types (the tag differs), ``over``
       replaces ``base``: the keys of one type mean nothing to the other.
@@ -36,7 +36,7 @@ def merge(base: Any, over: Any, tag_at: TagAt = lambda path: None, path: Path = 
 
 
 def expand(over: Any, path: Path = ()) -> Any:
-    """Unfolds dotted keys: ``{"users.0.count": 3}`` becomes ``{"users": {"0": {"count": 3}}}``.
+    """Expands dotted keys: ``{"users.0.count": 3}`` becomes ``{"users": {"0": {"count": 3}}}``.
 
     Raises:
         ScenarioError: a setting is given twice, for example by a dotted key and within its section.

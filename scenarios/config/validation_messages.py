@@ -1,4 +1,4 @@
-"""Turns pydantic's errors into sentences: where, what was given, what is allowed, what was probably meant."""
+"""Converts pydantic's errors into sentences: where, what was given, what is allowed, what was probably meant."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _sentence(detail: ErrorDetails, data: Any, layers: Sequence[Layer], schema: 
 
 
 def origin_of(path: Sequence[str], data: Any, layers: Sequence[Layer]) -> str:
-    """Says where the setting at ``path`` comes from, or, where it is not given, the nearest one around it.
+    """Returns where the setting at ``path`` comes from, or, where it is not given, the nearest one around it.
 
     Args:
         path: keys and indices from the top.

@@ -84,7 +84,7 @@ def _make_built_in_known() -> None:
 
 
 def make_known(family: Family) -> None:
-    """Enters a family's allocators, contract and metrics where they are looked up by name."""
+    """Registers a family's allocators, contract and metrics under their names."""
     from allocators import registry as allocator_registry
     from mac.metrics import registry as metric_registry
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Imported:
-    """Stands for a function or a class that is imported when it is first used, so that a record costs no import.
+    """Represents a function or a class that is imported when it is first used, so that a record costs no import.
 
     Attributes:
         where: ``module:attribute``.
@@ -43,7 +43,7 @@ class Imported:
 
 @dataclass(frozen=True)
 class Labels:
-    """Says what the arrays of a run mean: coordinates (dimensions, values) and plain attributes."""
+    """Describes what the arrays of a run mean: coordinates (dimensions, values) and plain attributes."""
 
     coordinates: Mapping[str, tuple[tuple[str, ...], Any]]
     attributes: Mapping[str, str | int | float]
@@ -158,7 +158,7 @@ class Family:
 
     @property
     def schema(self) -> type[ScenarioBase]:
-        """The class of its scenarios, imported."""
+        """Returns the class of its scenarios, imported."""
         found = self.scenario_type
         kind: type[ScenarioBase] = found.load() if isinstance(found, Imported) else found
         return kind

@@ -1,4 +1,4 @@
-"""Defines what every scenario says, of whatever family: how long, how often, which allocators and variants."""
+"""Defines what the scenarios of all families have: how long, how often, which allocators and variants."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _LONGEST_NAME = 80
 
 
 class Model(BaseModel):
-    """A part of a scenario file: closed to unknown keys, frozen, finite, each field described by the text below it."""
+    """Describes a part of a scenario file: no unknown keys, frozen, finite, each field described by the text below."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class AllocatorSpec(Model):
-    """One allocator of a comparison."""
+    """Describes one allocator of a comparison."""
 
     name: str = Field(min_length=1)
     """A built-in name, the name of an entry point in the group `fairwave.allocators`, or `module:Class`."""
@@ -47,7 +47,7 @@ class AllocatorSpec(Model):
 
 
 def _make_known(name: str) -> None:
-    """Load the metric of a plug-in; any other is known."""
+    """Loads the metric of a plug-in; any other is known."""
     if name.partition("/")[0] in METRICS:
         return
     from allocators.construction import installed_plug_ins, load, make_plug_in
@@ -60,7 +60,7 @@ def _make_known(name: str) -> None:
 
 
 def plugged_metrics(scenario: ScenarioBase) -> list[str]:
-    """Metrics of plug-ins that a scenario names."""
+    """Lists the metrics of plug-ins that a scenario names."""
     names = (name.partition("/")[0] for name in scenario.headline)
     return [name for name in dict.fromkeys(names) if name not in METRICS]
 
@@ -73,7 +73,7 @@ NamedAllocator = Annotated[AllocatorSpec, BeforeValidator(_by_name, json_schema_
 
 
 class ScenarioBase(Model):
-    """The settings that all families share."""
+    """Holds the settings that all families share."""
 
     name: str
     """Name of the scenario and of its run folder; left out, the name of the file."""
@@ -113,7 +113,7 @@ class ScenarioBase(Model):
     """What an infeasible decision gets: an error that names it, or a repair that is counted."""
 
     def notes(self) -> list[str]:
-        """Remarks for ``validate`` on defaults that a reader may not expect, a sentence each."""
+        """Lists remarks for ``validate`` on defaults that a reader may not expect, a sentence each."""
         return []
 
     @field_validator("name")
@@ -146,7 +146,7 @@ class ScenarioBase(Model):
 
 @dataclass(frozen=True)
 class Clock:
-    """Says how long a drop runs, counted in decision intervals."""
+    """Describes how long a drop runs, counted in decision intervals."""
 
     interval_s: float
     warmup: int
@@ -204,7 +204,7 @@ def distinct(labels: list[str]) -> list[str]:
 
 
 def folder_name(text: str, otherwise: str = "allocator") -> str:
-    """Turns a text into a folder's name: other characters become dashes, the length is cut to 80.
+    """Converts a text into a folder's name: other characters become dashes, the length is cut to 80.
 
     Args:
         text: any.

@@ -11,31 +11,31 @@ class Workload(Protocol):
 
     @property
     def batches(self) -> tuple[int, ...]:
-        """Numbers of drops to try on a CPU, one first."""
+        """Lists the numbers of drops to try on a CPU, one first."""
 
     @property
     def allocator(self) -> str:
-        """The allocator that decides where no other is named."""
+        """Names the allocator that decides where no other is named."""
 
     @property
     def rate(self) -> str:
-        """Key of the result: what is counted per second, summed over drops."""
+        """Names the key of the result: what is counted per second, summed over drops."""
 
     @property
     def words(self) -> tuple[str, str]:
-        """What a step is called, and one part of a step, such as a slot and a cell's slot."""
+        """Names a step, and one part of a step, such as a slot and a cell's slot."""
 
     @property
     def parts(self) -> int:
-        """Parts of a step."""
+        """Counts the parts of a step."""
 
     @property
     def fast(self) -> Mapping[str, Any] | None:
-        """Settings of the mode ``fast``, laid upon the scenario; None where there is no such mode."""
+        """Returns settings of the mode ``fast``, merged into the scenario; None where there is no such mode."""
 
     @property
     def repeatable(self) -> bool:
-        """Whether a large batch may consist of a few drops, repeated by :meth:`repeated`."""
+        """Checks whether a large batch may consist of a few drops, repeated by :meth:`repeated`."""
 
     def scenario(self, allocator: str, drops: int) -> dict[str, Any]:
         """Returns the scenario as a mapping."""

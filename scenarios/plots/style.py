@@ -63,12 +63,12 @@ _SIGNED: dict[str, dict[str, Any]] = {
     "svg": {"Date": None, "Creator": "fairwave"},
     "pdf": {"CreationDate": None, "Creator": "fairwave"},
 }
-"""No date, and by whom: files with this sign may be overwritten."""
+"""No date, and the name of the program: files with this sign may be overwritten."""
 
 
 @dataclass(frozen=True)
 class Style:
-    """Says how one allocator looks in all plots of a run."""
+    """Describes how one allocator looks in all plots of a run."""
 
     colour: str
     marker: str

@@ -92,7 +92,7 @@ def write_report(result: RunResult, path: str | Path | None = None, force: bool 
         force: overwrite what is there even if it is no earlier page.
 
     Raises:
-        ScenarioError: ``path`` is a folder or somebody else's file, or cannot be written.
+        ScenarioError: ``path`` is a folder or a file of another program, or cannot be written.
     """
     target = Path(path) if path is not None else result.run_dir / "report.html"
     if target.is_dir():

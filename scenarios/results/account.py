@@ -1,4 +1,4 @@
-"""Tells what the results of a scenario are counted with."""
+"""Reports what the results of a scenario are counted with."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BoundShare:
-    """Says how near an allocator of a run came, over the drops of the run."""
+    """Describes how near an allocator of a run came, over the drops of the run."""
 
     allocator: str
     mean: float
@@ -90,5 +90,5 @@ def bound_of_run(run: Result) -> BoundReport:
 
 
 def is_run(name: str) -> bool:
-    """Tells whether this names a folder rather than a scenario."""
+    """Checks whether this names a folder rather than a scenario."""
     return Path(name).is_dir()

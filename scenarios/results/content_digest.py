@@ -20,7 +20,7 @@ from .read_files import require_modules
 
 
 class UnknownContentError(TypeError):
-    """Says that something holds what cannot be compared by its content."""
+    """Reports that something holds what cannot be compared by its content."""
 
 
 def content_digest(thing: object) -> str:

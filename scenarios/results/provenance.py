@@ -1,4 +1,4 @@
-"""Tells what made a shard: a digest of the code, the user's files that were imported or read, and the device.
+"""Reports what made a shard: a digest of the code, the user's files that were imported or read, and the device.
 
 Resuming mixes no two origins. What can be told before a run (fairwave, packages, an allocator and its state, the files
 that a scenario names) is the shard's attribute ``code``. What shows only as it runs, modules that are imported late and
@@ -35,7 +35,7 @@ UNKNOWN = "unknown"  # code of an allocator object whose state cannot be told
 
 @dataclass(frozen=True)
 class Provenance:
-    """Says what computes the shards of an allocator and variant, in the words of their attributes."""
+    """Describes what computes the shards of an allocator and variant, in the words of their attributes."""
 
     code: str
     device: str
@@ -48,7 +48,7 @@ class Provenance:
 
 
 def foreign(folder: Path, made: Mapping[RunKey, Provenance]) -> str | None:
-    """Says which shard in a run folder other code or another device has made; None if there is none."""
+    """Reports which shard in a run folder other code or another device has made; None if there is none."""
     known: dict[str, bool] = {}
     for run_key, provenance in made.items():
         for path in sorted(run_key.folder(folder).glob("drops-*.nc")):

@@ -56,7 +56,7 @@ class _FileWatch:
         if event == "open" and self.depth:
             name, _, flags = arguments
             if isinstance(name, str | bytes | os.PathLike) and isinstance(flags, int):
-                with contextlib.suppress(OSError, ValueError):  # whoever opens it will be told
+                with contextlib.suppress(OSError, ValueError):  # the code that opens it gets the error
                     self._note(os.path.abspath(os.fsdecode(name)), flags)
 
     def _note(self, path: str, flags: int) -> None:
@@ -111,7 +111,7 @@ def file_watch() -> _FileWatch:
 
 @contextlib.contextmanager
 def watching_files(anew: bool = False) -> Iterator[None]:
-    """Notes which files of the user's are opened in this process.
+    """Records which files of the user's are opened in this process.
 
     Args:
         anew: a run begins.
@@ -127,7 +127,7 @@ def watching_files(anew: bool = False) -> Iterator[None]:
 
 
 def require_modules(modules: Iterable[str]) -> None:
-    """Notes that the run needs these modules, imported before or not."""
+    """Records that the run needs these modules, imported before or not."""
     file_watch().roots.update(modules)
 
 

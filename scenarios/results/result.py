@@ -68,7 +68,7 @@ class Result:
 
     @property
     def scenario(self) -> dict[str, Any]:
-        """What ran, as plain values, defaults included."""
+        """Returns what ran, as plain values, defaults included."""
         return resolved(self.settings)
 
     @property
@@ -78,7 +78,7 @@ class Result:
 
     @property
     def allocators(self) -> list[str]:
-        """Labels of the allocators, in the scenario's order."""
+        """Lists the labels of the allocators, in the scenario's order."""
         return [spec.label for spec in self.settings.allocators]
 
     @property
@@ -103,12 +103,12 @@ class Result:
 
     @property
     def complete(self) -> bool:
-        """Whether every drop of every allocator and variant is there."""
+        """Checks whether every drop of every allocator and variant is there."""
         return all(sum(len(s.drops) for s in shards) == self.settings.drops for shards in self.shards.values())
 
     @cached_property
     def per_drop(self) -> pd.DataFrame:
-        """Rows ``variant, allocator, drop, metric, unit, value``; variant is None where there are none."""
+        """Lists rows ``variant, allocator, drop, metric, unit, value``; variant is None where there are none."""
         tables = [self._cell_metrics(run_key) for run_key in self.run_keys if self.shards[run_key]]
         if not tables:
             raise ScenarioError(why_nothing(self.run_dir, self.settings))
@@ -118,7 +118,7 @@ class Result:
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
-        """Mean and 95 % interval over drops, a row per variant, allocator and metric.
+        """Computes the mean and 95 % interval over drops, a row per variant, allocator and metric.
 
         Columns ``variant, allocator, metric, unit, mean, ci95_low, ci95_high, drops``; rows of the variant "all"
         follow where there are variants.
@@ -127,7 +127,7 @@ class Result:
 
     @cached_property
     def paired(self) -> pd.DataFrame:
-        """Mean and 95 % interval of the difference of every two allocators on the same drops."""
+        """Computes the mean and 95 % interval of the difference of every two allocators on the same drops."""
         return paired(self.per_drop)
 
     def compare(self, metric: str, a: str, b: str, variant: str | None = None) -> pd.Series[Any]:
@@ -160,13 +160,13 @@ class Result:
 
     @property
     def repairs(self) -> dict[str, int]:
-        """How many breaches of each allocator were mended, all drops together; empty unless the scenario asked so."""
+        """Counts the repaired breaches of each allocator over all drops; empty unless the scenario asks for repairs."""
         rows = self.per_drop[self.per_drop["metric"] == "repairs"]
         return {str(label): int(count) for label, count in rows.groupby("allocator", sort=False)["value"].sum().items()}
 
     @property
     def headline(self) -> list[str]:
-        """Metrics to look at first, as far as they apply: the scenario's, then its family's, then the general ones."""
+        """Lists the metrics to show first, if they apply: the scenario's, its family's, then the general ones."""
         there = set(self.metrics["metric"])
         return [
             name

@@ -66,15 +66,15 @@ def choose(
 
 
 def open_folder(folder: Path, scenario: ScenarioBase) -> None:
-    """Makes the folder what a run writes to: the marker and the scenario in it, nothing half-written."""
-    _require_free(folder)  # somebody may have put something there while the first batch ran
+    """Makes the folder that a run writes to: the marker and the scenario in it, nothing half-written."""
+    _require_free(folder)  # another program may have written there while the first batch ran
     write_atomically(folder / MARKER, _MARK)
     clean_up(folder, _OWN)
     write_atomically(folder / SCENARIO_FILE, yaml12.dump(resolved(scenario)))
 
 
 def is_marked(folder: Path) -> bool:
-    """Tells whether fairwave has made this folder for a run."""
+    """Checks whether fairwave has made this folder for a run."""
     return (folder / MARKER).is_file()
 
 
@@ -116,7 +116,7 @@ def _both_ends(path: Path) -> bytes:
 
 
 def why_nothing(folder: Path, scenario: ScenarioBase, of: str = "") -> str:
-    """Says why a run folder holds no whole shard that counts: the run is not finished, or the scenario is another one.
+    """Reports why a run folder holds no whole shard that counts: the run is not finished, or the scenario differs.
 
     Args:
         folder: of the run.
@@ -212,7 +212,7 @@ def _probe(folder: Path) -> None:
 
 
 def differences(a: ScenarioBase, b: ScenarioBase) -> str:
-    """Says what two scenarios differ in: ``seed is 1 there and 2 here``, at most five of them."""
+    """Reports what two scenarios differ in: ``seed is 1 there and 2 here``, at most five of them."""
     there, here = dict(_leaves(resolved(a))), dict(_leaves(resolved(b)))
     changed = [
         key for key in {**there, **here} if there.get(key) != here.get(key) and key.split(".")[0] not in UNHASHED

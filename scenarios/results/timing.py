@@ -29,7 +29,7 @@ class TimedRun(Protocol):
 
 @dataclass(frozen=True)
 class DecisionTime:
-    """Says where the time of an allocator's loops went, all its variants and drops together."""
+    """Describes where the time of an allocator's loops went, all its variants and drops together."""
 
     allocator: str
     observe: float  # share of the loop's time

@@ -45,7 +45,7 @@ class Batch:
 
     @property
     def drop_intervals(self) -> int:
-        """How much there is to do."""
+        """Counts the drop-intervals to simulate."""
         return len(self.drops) * len(self.entrants) * self.part.clock.intervals
 
 
@@ -54,7 +54,7 @@ def run_batch(plan: Plan, batch: Batch, advance: Advance) -> Iterator[Piece]:
 
     Args:
         plan: of the whole run.
-        batch: who, on which drops.
+        batch: the allocators, and the drops.
         advance: told of the drop-intervals that are done.
 
     Raises:

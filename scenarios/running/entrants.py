@@ -35,7 +35,7 @@ class Entrant:
 
     @property
     def label(self) -> str:
-        """Its name in the results."""
+        """Returns its name in the results."""
         return self.spec.label
 
     def make(self, family: Family) -> Any:
@@ -197,7 +197,7 @@ _RAN: dict[int, tuple[Any, str, str]] = {}  # by id: a weak reference to an obje
 
 @contextmanager
 def contents_kept(entrants: Sequence[Entrant]) -> Iterator[None]:
-    """Lets objects that reset() and decide() change count after a run as what they were before.
+    """Keeps the content digest of objects that reset() and decide() change as it was before the run.
 
     So the object of a run that was cut off can go on with it; if its owner changes it, it counts as another one.
     """

@@ -28,7 +28,7 @@ class Interrupts:
 
     @contextmanager
     def shield(self) -> Iterator[None]:
-        """Lets the block come to its end, then stop; a second Ctrl-C does not wait."""
+        """Delays Ctrl-C until the block is over; a second one stops at once."""
         self._shielded = True
         try:
             yield
@@ -45,9 +45,9 @@ class Interrupts:
 
 @contextmanager
 def interrupts() -> Iterator[Interrupts]:
-    """Watches over Ctrl-C while the block runs; if it was pressed, the block ends with KeyboardInterrupt.
+    """Handles Ctrl-C while the block runs; if it was pressed, the block ends with KeyboardInterrupt.
 
-    Signals belong to the main thread, and a handler that somebody else has set stays: there Python's own ways hold.
+    Signals belong to the main thread, and a handler that other code has set stays: there Python's own ways hold.
     """
     before = signal.getsignal(signal.SIGINT)
     early = getattr(before, "__self__", None)  # the command line watches from its first moment on
@@ -81,12 +81,12 @@ def interrupts_blocked() -> Iterator[None]:
 
 
 def watch_from_now_on() -> None:
-    """Remembers every Ctrl-C of this process, for :func:`interrupts`, unless somebody else sees to them."""
+    """Records every Ctrl-C of this process, for :func:`interrupts`, unless another handler is set."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, Interrupts().handle)
 
 
 def ignore_from_now_on() -> None:
-    """Lets no further Ctrl-C disturb a process whose exit is decided: it would only end in a traceback."""
+    """Keeps further Ctrl-C from a process whose exit is decided: it would only end in a traceback."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)

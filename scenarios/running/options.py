@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Options:
-    """Says how a run is carried out; none of it changes a result."""
+    """Describes how a run is carried out; none of it changes a result."""
 
     out: str | Path | None = None
     resume: bool = False

@@ -35,7 +35,7 @@ class VariantPlan:
 
     @property
     def batches(self) -> int:
-        """Batches that nothing is done of yet, each a piece of work of its own."""
+        """Counts the batches of the variant where none is done yet; each is a separate piece of work."""
         return _ceil(self.scenario.drops, self.drops_per_batch) * _ceil(len(self.scenario.allocators), self.entrants)
 
 
@@ -51,13 +51,13 @@ class Plan:
 
     @property
     def bytes(self) -> int:
-        """Memory that the largest batch needs, in every worker at the same time."""
+        """Estimates the memory that the largest batch needs, in every worker at the same time."""
         largest = max(part.bytes for part in self.parts)
         return largest if self.workers == 1 else self.workers * (largest + memory.WORKER_BYTES)
 
     @property
     def seconds(self) -> float:
-        """Time that everything takes, roughly, where each worker has a core of its own."""
+        """Estimates the time that everything takes, where each worker has a core of its own."""
         seconds = sum(part.seconds for part in self.parts)
         return seconds if self.workers == 1 else _WORKER_S + seconds / min(self.workers, os.cpu_count() or 1)
 
@@ -91,7 +91,7 @@ class Plan:
 
 
 def make_plan(scenario: ScenarioBase, workers: int = 1) -> Plan:
-    """Settles device, batches and times of a scenario.
+    """Chooses device, batches and times of a scenario.
 
     Args:
         scenario: what will run.

@@ -1,4 +1,4 @@
-"""Tells what would compute each part of a plan now, so that a run that goes on mixes no two origins."""
+"""Reports what would compute each part of a plan now, so that a run that goes on mixes no two origins."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def provenances(plan: Plan, entrants: Sequence[Entrant]) -> dict[RunKey, Provenance]:
-    """Tells what would compute each allocator and variant of a run now."""
+    """Reports what would compute each allocator and variant of a run now."""
     device, backend = device_name(plan.device), backend_name(plan.device)
     common = code_digest() + source_digest(plan.family.schema)
     require_modules([plan.family.schema.__module__])

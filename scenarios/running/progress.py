@@ -61,7 +61,7 @@ def _in_terminal() -> bool:
 
 
 def in_notebook() -> bool:
-    """Tells whether this code runs in a Jupyter kernel."""
+    """Checks whether this code runs in a Jupyter kernel."""
     shell = sys.modules.get("IPython")
     instance = shell.get_ipython() if shell is not None else None
     return instance is not None and "IPKernelApp" in instance.config

@@ -40,7 +40,7 @@ class TrainingSummary:
 def train(
     scenario: ScenarioBase, episodes: int, out: Path, progress: Callable[[int], None] | None = None
 ) -> TrainingSummary:
-    """Trains the one allocator that a scenario names, and write what it learned.
+    """Trains the one allocator that a scenario names, and writes what it learned.
 
     An allocator that learns has a parameter ``learning`` and a method ``save(path)``; ``reset`` keeps what it has
     learned while ``learning`` is set.

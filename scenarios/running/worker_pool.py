@@ -1,4 +1,4 @@
-"""Processes that work for this one and never outlive it, whichever way it ends."""
+"""Runs worker processes of this process, which never outlive it, whichever way it ends."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def require_not_too_many(name: str, count: int) -> None:
 
 @contextmanager
 def pool(workers: int) -> Iterator[tuple[Executor, Path]]:
-    """Starts processes that end with the block whatever they are at, and an empty folder that goes with them.
+    """Starts processes that end with the block whatever they compute, and makes an empty folder for the same time.
 
     They find plug-ins where this process finds them, and Ctrl-C is not theirs to see.
     """

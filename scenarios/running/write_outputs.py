@@ -53,7 +53,7 @@ def finish(result: Result, plan: Plan, options: Options, wall_s: float) -> Resul
 
 
 def unfinished(result: Result) -> list[str]:
-    """Says what is missing of a run, by allocator and variant: ``Even, variant few: 2 of 4 drops (2-3)``."""
+    """Reports what is missing of a run, by allocator and variant: ``Even, variant few: 2 of 4 drops (2-3)``."""
     phrases = []
     for run_key, shards in result.shards.items():
         missing = set(range(result.settings.drops)) - {drop for shard in shards for drop in shard.drops}

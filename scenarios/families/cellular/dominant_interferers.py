@@ -1,4 +1,4 @@
-"""Scenarios where but some interferers of each user fade (`fading.dominant_interferers`): what else they may ask."""
+"""Checks scenarios where only some interferers of each user fade (`fading.dominant_interferers`)."""
 
 from __future__ import annotations
 

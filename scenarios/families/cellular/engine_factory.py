@@ -1,4 +1,4 @@
-"""From the sections of a cellular scenario to the engine of a batch of drops."""
+"""Builds the engine of a batch of drops from the sections of a cellular scenario."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .traffic import arrivals
 
 
 def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.device, dtype: torch.dtype) -> Engine:
-    """The slot engine of a batch of drops.
+    """Builds the slot engine of a batch of drops.
 
     Args:
         scenario: what the carrier, the air and the users are.
@@ -59,7 +59,7 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
 
 
 def channel_plan(scenario: CellularScenario) -> ChannelPlan:
-    """What the channel of any drop follows from."""
+    """Builds the plan that the channel of any drop follows from."""
     return ChannelPlan(
         topology=build_topology(scenario.topology),
         propagation=mobility.propagation(scenario),
@@ -79,7 +79,7 @@ def channel_plan(scenario: CellularScenario) -> ChannelPlan:
 def _channel(
     scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.device, dtype: torch.dtype
 ) -> Channel:
-    """The channel of a batch of drops, from whoever is to draw it."""
+    """Builds the channel of a batch of drops by the provider that the scenario names."""
     plan, by_sionna = channel_plan(scenario), scenario.channel.provider == "sionna"
     if scenario.on_the_way:
         build_moving = build_moving_sionna_channel if by_sionna else build_moving_channel

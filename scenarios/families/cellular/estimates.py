@@ -107,7 +107,7 @@ def _air_seconds(scenario: CellularScenario, users: int) -> float:
 
 
 def _uplink_bytes(scenario: CellularScenario, shape: Shape, item: int) -> int:
-    """Links of who sends, powers after every measurement, and what users may be asked to send on, of a drop."""
+    """Estimates the bytes of a drop's sender links, powers after each measurement, and grants of the users."""
     if scenario.carrier.direction == "downlink":
         return 0
     users, prbs, measurements = scenario.users_per_cell * scenario.cells, scenario.carrier.prbs, 1

@@ -1,4 +1,4 @@
-"""Says what the arrays of a cellular run mean, and what its metrics are counted with."""
+"""Describes what the arrays of a cellular run mean, and what its metrics are counted with."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .shape import Shape
 
 
 def account(scenario: CellularScenario) -> list[tuple[str, str]]:
-    """Says what metrics make of full-buffer users, as (what, how much); empty where there are none."""
+    """Describes what metrics make of full-buffer users, as (what, how much); empty where there are none."""
     full = [group.name for group in scenario.users if group.traffic.full_buffer and group.count]
     if not full:
         return []

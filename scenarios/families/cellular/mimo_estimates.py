@@ -16,7 +16,7 @@ _TURNING_BYTES = 200  # of a ray of two states: waves, how they change, turns
 
 @dataclass(frozen=True)
 class Crowd:
-    """Says for how many users, cells and PRBs the matrices are."""
+    """Describes for how many users, cells and PRBs the matrices are."""
 
     users: int  # of a drop
     cells: int
@@ -26,7 +26,7 @@ class Crowd:
 
     @property
     def moves(self) -> bool:
-        """Whether matrices are interpolated between two states."""
+        """Checks whether matrices are interpolated between two states."""
         return self.update_slots < math.inf
 
 

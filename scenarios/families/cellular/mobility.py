@@ -49,7 +49,7 @@ def propagation(scenario: CellularScenario) -> PropagationSettings:
 
 
 def motion_plan(scenario: CellularScenario, shape: Shape) -> MotionPlan:
-    """Says how the users move, and what stands in the way."""
+    """Describes how the users move, where, and what blocks their links."""
     return MotionPlan(
         update_interval_s=scenario.channel.update_s,
         area=scenario.mobility_area,

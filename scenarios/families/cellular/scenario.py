@@ -26,7 +26,7 @@ __all__ = ["CellularScenario", "Shape"]
 
 
 class CellularScenario(CellularSections):
-    """One carrier, the same in all cells."""
+    """Describes one carrier, the same in all cells."""
 
     @field_validator("users")
     @classmethod

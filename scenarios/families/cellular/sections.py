@@ -70,17 +70,17 @@ class CellularSections(ScenarioBase):
 
     @property
     def cells(self) -> int:
-        """Cells of the network."""
+        """Counts the cells of the network."""
         return self.topology.site_count * self.topology.sectors
 
     @property
     def moves(self) -> bool:
-        """Whether the mean strength of any link changes with time."""
+        """Checks whether the mean strength of any link changes with time."""
         return bool(self.blockage) or any(g.count and not isinstance(g.mobility, Static) for g in self.users)
 
     @property
     def on_the_way(self) -> bool:
-        """Whether the air is taken anew as time goes on, or users may change their cell."""
+        """Checks whether the air is taken anew as time goes on, or users may change their cell."""
         return self.moves or self.handover is not None
 
     def notes(self) -> list[str]:
@@ -101,7 +101,7 @@ class CellularSections(ScenarioBase):
 
     @property
     def users_per_cell(self) -> int:
-        """Users of a cell, on average."""
+        """Counts the users of a cell, on average."""
         return sum(group.count for group in self.users)
 
 

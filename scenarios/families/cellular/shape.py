@@ -1,4 +1,4 @@
-"""Defines what a family adds to a cellular carrier: its clock, and who belongs to which slice."""
+"""Defines what a family adds to a cellular carrier: its clock, and the slice of each UE."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST_BLOCK = 50
 
 @dataclass(frozen=True)
 class Shape:
-    """Says what a family adds to the carrier: its clock, and the slice of each group."""
+    """Describes what a family adds to the carrier: its clock, and the slice of each group."""
 
     clock: Clock
     slots: int  # of an interval
@@ -22,16 +22,16 @@ class Shape:
 
     @property
     def total_slots(self) -> int:
-        """Slots of a drop, the warm-up included."""
+        """Counts the slots of a drop, the warm-up included."""
         return (self.clock.warmup + self.clock.intervals) * self.slots
 
     @property
     def window_slots(self) -> int:
-        """Slots of a window."""
+        """Counts the slots of a window."""
         return self.clock.window * self.slots
 
     @property
     def block_slots(self) -> int:
-        """The longest block, of those that the engine prepares at once, that ends wherever a window may."""
+        """Finds the longest block, of those that the engine prepares at once, that ends wherever a window may."""
         unit = self.slots if self.slots > 1 else math.gcd(self.clock.window, self.clock.warmup)
         return max(n for n in range(1, LONGEST_BLOCK + 1) if unit % n == 0)

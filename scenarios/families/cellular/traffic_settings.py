@@ -35,7 +35,7 @@ _OWN: TypeAdapter[Any] = TypeAdapter(TrafficSettings)
 
 
 class PluggedTraffic(Model):
-    """A traffic model of a plug-in: anything with ``packets(key, users, slots, slot_s)``."""
+    """Describes a traffic model of a plug-in: anything with ``packets(key, users, slots, slot_s)``."""
 
     model: str
     """The name of an entry point in the group `fairwave.traffic`, or `module:Class`."""
@@ -49,17 +49,17 @@ class PluggedTraffic(Model):
 
     @property
     def made(self) -> Any:
-        """What the plug-in's class makes of the parameters."""
+        """Returns what the plug-in's class makes of the parameters."""
         return _made(self.model, json.dumps(self.params))
 
     @property
     def full_buffer(self) -> bool:
-        """Whether the users always have data; not unless the plug-in says so."""
+        """Checks whether the users always have data; not unless the plug-in says so."""
         return bool(getattr(self.made, "full_buffer", False))
 
     @property
     def mean_rate_bps(self) -> float | None:
-        """Mean rate of each user, bit/s; None where the plug-in does not say."""
+        """Returns the mean rate of each user, bit/s; None where the plug-in does not say."""
         rate = getattr(self.made, "mean_rate_bps", None)
         return None if rate is None else float(rate)
 

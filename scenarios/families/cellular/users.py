@@ -20,14 +20,14 @@ from .traffic_settings import Traffic
 
 
 class UserGroup(Model):
-    """Users who are alike."""
+    """Describes users that are alike."""
 
     name: str = Field(min_length=1, max_length=40)
     """Name of the group in the results."""
     count: int = Field(default=1, ge=0, le=10_000)
     """Users of the group in each cell; 0 leaves the group out."""
     speed_kmh: float = Field(default=3.0, ge=0.0, le=500.0)
-    """Speed that the Doppler shifts follow of users who stay where they are (mobility: static), in km/h. The default of
+    """Speed that the Doppler shifts follow of users that do not move (mobility: static), in km/h. The default of
     3 km/h is that of 3GPP's evaluations; 0 makes a channel that does not change."""
     mobility: MobilitySettings = Field(default_factory=Static, description="How the users move: a model of motion.")
     traffic: Traffic = Field(description="What arrives for each user: a traffic model and its settings.")

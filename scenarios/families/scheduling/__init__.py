@@ -1,1 +1,1 @@
-"""The family ``scheduling``: its scenario, problem and context."""
+"""Defines the family ``scheduling``: its scenario, problem and context."""

@@ -21,14 +21,14 @@ _WINDOW_S = 0.1
 
 
 class SchedulingUsers(UserGroup):
-    """Users who are alike."""
+    """Describes users that are alike."""
 
     service: Service = "embb"
     """Kind of service, by which results may be told apart."""
 
 
 class SchedulingScenario(CellularScenario):
-    """Schedulers compared on one carrier."""
+    """Compares schedulers on one carrier."""
 
     users: tuple[SchedulingUsers, ...] = Field(min_length=1)
     """Groups of users."""

@@ -25,22 +25,22 @@ class Downlink:
 
     @property
     def cells(self) -> int:
-        """Cells of the network."""
+        """Counts the cells of the network."""
         return self.sites * self.sectors
 
     @property
     def users(self) -> int:
-        """Users of the network."""
+        """Counts the users of the network."""
         return self.cells * self.users_per_cell
 
     @property
     def parts(self) -> int:
-        """Cells."""
+        """Counts the cells."""
         return self.cells
 
     @property
     def fast(self) -> Mapping[str, Any] | None:
-        """Fading of the strongest interferers alone; None where the workload names no number of them."""
+        """Returns the settings by which only the strongest interferers fade; None where their number is not given."""
         return (
             None
             if self.dominant_interferers is None
@@ -59,11 +59,11 @@ class Downlink:
         return SchedulingProblem(engine, problem.books.power, problem.repair)
 
     def sizes(self) -> dict[str, int]:
-        """Cells, users and PRBs."""
+        """Counts the cells, users and PRBs."""
         return {"cells": self.cells, "users": self.users, "prbs": self.prbs}
 
     def more(self, rate: float) -> dict[str, float]:
-        """Slots of all cells."""
+        """Computes the rate of the slots of all cells."""
         return {"cell_slots_per_s": round(rate * self.cells, 1)}
 
     def scenario(self, allocator: str, drops: int) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""The family ``slicing``: its scenario, problem and context."""
+"""Defines the family ``slicing``: its scenario, problem and context."""

@@ -28,14 +28,14 @@ from ..schema import Clock, clock
 
 
 class SlicingUsers(UserGroup):
-    """Users who are alike and belong to one slice."""
+    """Describes users that are alike and belong to one slice."""
 
     slice: str
     """Name of their slice, one of `slicing.slices`."""
 
 
 class SlicingScenario(CellularScenario):
-    """Slice controllers compared on one carrier."""
+    """Compares slice controllers on one carrier."""
 
     users: tuple[SlicingUsers, ...] = Field(min_length=1)
     """Groups of users."""

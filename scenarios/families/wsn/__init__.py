@@ -1,1 +1,1 @@
-"""The family ``wsn``: its scenario, problem, plots and pages."""
+"""Defines the family ``wsn``: its scenario, problem, plots and pages."""

@@ -1,4 +1,4 @@
-"""Tells of deaths that had not come when a run ended, beside every mean, which they make too low."""
+"""Reports deaths that had not come when a run ended, beside every mean, which they make too low."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _DEATHS = ("fnd", "hnd", "lnd")
 
 
 def censored_deaths(result: RunResult) -> list[tuple[str, str]]:
-    """Says which deaths had not come in how many drops, as (metric, sentence); empty where all had."""
+    """Reports which deaths had not come in how many drops, as (metric, sentence); empty where all had."""
     lines = []
     for metric in _DEATHS:
         rows = result.per_drop[result.per_drop["metric"] == metric]

@@ -1,4 +1,4 @@
-"""The commands ``fairwave wsn map`` and ``fairwave wsn graph``: a round of a sensor field as a picture or a file."""
+"""Defines ``fairwave wsn map`` and ``fairwave wsn graph``: a round of a sensor field as a picture or a file."""
 
 from __future__ import annotations
 

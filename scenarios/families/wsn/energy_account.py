@@ -25,7 +25,7 @@ def account_lines(
 
 
 def sink_line(sink: SinkSettings) -> Line:
-    """Says where packets go."""
+    """Describes where packets go."""
     place = f"({sink.x_m:g}, {sink.y_m:g}) m"
     if sink.orbit_radius_m == 0.0:
         return "sink", f"at {place}"
@@ -33,7 +33,7 @@ def sink_line(sink: SinkSettings) -> Line:
 
 
 def sensing_line(sensing: SensingSettings) -> Line:
-    """Says which nodes have a packet in a round."""
+    """Describes which nodes have a packet in a round."""
     if sensing.model == "random":
         return "sensing", f"a packet of each live node with a probability of {sensing.probability:g} a round"
     if sensing.model == "events":
@@ -43,7 +43,7 @@ def sensing_line(sensing: SensingSettings) -> Line:
 
 
 def failures_line(failures: FailureSettings) -> Line:
-    """Says what else kills a node."""
+    """Describes what else ends the life of a node."""
     if failures.mean_life_rounds is None:
         return "failures", "none: nodes die of empty batteries alone"
     return "failures", f"nodes also break, after {failures.mean_life_rounds:g} rounds on average"

@@ -1,4 +1,4 @@
-"""Registers the family of sensor fields: every round, which nodes are cluster heads, and who sends to whom."""
+"""Registers the family of sensor fields: every round, which nodes are cluster heads, and where each node sends."""
 
 from __future__ import annotations
 

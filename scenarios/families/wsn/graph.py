@@ -28,7 +28,7 @@ def round_graph(view: RoundView) -> nx.DiGraph:
     """Makes the tree of a round: an edge from each live node to its parent; the root is the sink.
 
     Nodes have ``x_m``, ``y_m``, ``residual_j`` (charge after the round), ``alive`` (when the round began) and ``head``,
-    both 0 or 1, and ``hops`` (to the sink; -1 for the dead, who have no edge). Edges have ``distance_m``
+    both 0 or 1, and ``hops`` (to the sink; -1 for dead nodes, which have no edge). Edges have ``distance_m``
     and ``energy_j_per_packet``: what the sender's radio spends on a packet with its header, not what the receiver does.
     """
     account, here = view.scenario.account, view.position_m

@@ -61,7 +61,7 @@ class RoundView:
 
     @property
     def sink_m(self) -> tuple[float, float]:
-        """Position of the sink in this round, in m."""
+        """Returns the position of the sink in this round, in m."""
         return self.scenario.sink.place_m(self.round - 1)
 
 

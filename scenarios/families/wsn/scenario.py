@@ -33,7 +33,7 @@ _LISTED = 60  # distances to heads held at once per node
 
 
 class WsnScenario(ScenarioBase):
-    """Cluster-head selectors compared on fields of sensors."""
+    """Compares cluster-head selectors on fields of sensors."""
 
     duration_s: float = Field(default=3000.0, gt=0, le=1e9)
     """Rounds times ``round_s``: a field that has died before ends the run."""
@@ -50,7 +50,7 @@ class WsnScenario(ScenarioBase):
     battery: BatterySettings = Field(default_factory=BatterySettings)
     """Charge at the start, harvesting."""
     sensing: SensingSettings = Field(default_factory=SensingSettings)
-    """Who has a packet in a round."""
+    """Which nodes have a packet in a round."""
     failures: FailureSettings = Field(default_factory=FailureSettings)
     """Nodes that break."""
     link: SensorLinkSettings = Field(default_factory=SensorLinkSettings)
@@ -87,7 +87,7 @@ class WsnScenario(ScenarioBase):
 
     @property
     def nodes(self) -> int:
-        """Sensors of a field."""
+        """Counts the sensors of a field."""
         return len(read_positions(self.field.file)) if self.field.placement == "file" else self.field.nodes
 
 
@@ -117,7 +117,7 @@ def check(scenario: WsnScenario) -> None:
 
 
 def build(scenario: WsnScenario, drops: Drops, device: torch.device, dtype: torch.dtype) -> WsnProblem:
-    """Energies are float64 whatever ``dtype`` says: the ledger must add up."""
+    """Builds the problem; energies are float64 whatever ``dtype`` is, so that their sums are exact enough."""
     return WsnProblem(
         WsnParts(
             drops=drops,

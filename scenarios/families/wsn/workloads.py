@@ -20,11 +20,11 @@ class SensorField:
 
     @property
     def parts(self) -> int:
-        """Nodes."""
+        """Counts the nodes."""
         return self.nodes
 
     def repeated(self, problem: Any, times: int) -> Any:
-        """Refuses: fields are drawn one by one.
+        """Refuses to repeat drops: fields are drawn one by one.
 
         Raises:
             NotImplementedError: always.
@@ -32,11 +32,11 @@ class SensorField:
         raise NotImplementedError("drops of a sensor field are not repeated")
 
     def sizes(self) -> dict[str, int]:
-        """Nodes."""
+        """Counts the nodes."""
         return {"nodes": self.nodes}
 
     def more(self, rate: float) -> dict[str, float]:
-        """Rounds of all nodes."""
+        """Computes the rate of the rounds of all nodes."""
         return {"node_rounds_per_s": round(rate * self.nodes, 1)}
 
     def scenario(self, allocator: str, drops: int) -> dict[str, Any]:
