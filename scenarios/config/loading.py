@@ -297,7 +297,7 @@ def _path(name: str, folder: Path, where: str, presets: Path) -> Path:
         is_file, is_folder = path.is_file(), path.is_dir()
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
         problem = error.strerror if isinstance(error, OSError) else "its symbolic links go in a circle"
-        raise ScenarioError(f"{where}{shown(name)} cannot be read: {problem}") from None
+        raise ScenarioError(f"{where}{shown(name, 300)} cannot be read: {problem}") from None
     if is_file:
         return path
     if is_folder:

@@ -79,7 +79,7 @@ def grid(folder: Path, family: str) -> Grid:
 
     def check(data: dict[str, Any]) -> None:
         try:
-            scenario = found.scenario_type.model_validate_json(json.dumps(data), strict=True)
+            scenario = found.schema.model_validate_json(json.dumps(data), strict=True)
             found.clock(scenario)
             found.check(scenario)
         except ValueError as error:

@@ -43,7 +43,7 @@ def test_bad_antennas_are_refused(mimo: dict[str, Any], says: str) -> None:
     ("change", "says"),
     [
         ({"antenna.kind": "omni"}, "both given"),
-        ({"fading.model": "none"}, "need rays"),
+        ({"fading.model": "none"}, "needs rays"),
         ({"topology.sectors": 1}, "sites of one sector"),
     ],
 )

@@ -11,9 +11,9 @@ import torch
 from allocators.registry import resolve
 from phy.random import Drops
 from scenarios import families
+from scenarios.bench.case import workloads
 from scenarios.bench.operation_counts import Counting, Counts, count, graphs
 from scenarios.config.loading import load
-from scenarios.families.scheduling.workloads import WORKLOADS
 
 F = 4  # bytes of a float32
 I = 8  # of an int64  # noqa: E741
@@ -22,7 +22,8 @@ I = 8  # of an int64  # noqa: E741
 @cache
 def counted(what: str, drops: int, device: str = "cpu") -> tuple[Counts, Counts]:
     """Two stretches of slots of a workload or preset."""
-    given = WORKLOADS[what].scenario(WORKLOADS[what].allocator, drops) if what in WORKLOADS else what
+    workload = workloads().get(what)
+    given = what if workload is None else workload.scenario(workload.allocator, drops)
     shorter = {"slicing": {"interval_s": 0.05}} if what == "slicing-quickstart" else {}  # a block of slots
     scenario = load(given, drops=drops, **shorter)
     family = families.find(scenario.family)

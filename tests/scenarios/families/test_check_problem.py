@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 from golden_runs import SHORT
-from scenarios.config.schema import ScenarioBase
 from toy_family import Even, ToyProblem, ToyScenario
 
 from allocators.registry import resolve
@@ -16,6 +15,7 @@ from mac.slicing.problem import SlicingProblem
 from mac.traffic.trace_paths import resolve as find_traces
 from phy.random import Drops
 from scenarios import families, load
+from scenarios.families.schema import ScenarioBase
 
 CPU = torch.device("cpu")
 SMALL: dict[str, dict[str, Any]] = {
