@@ -108,8 +108,7 @@ class Fading:
 
     rays: Tensor  # [B, U, 2Ra, C * 2D] amplitudes, scaled to sqrt of the mean power of each link
     doppler_hz: Tensor  # [B, U, Ra] float64
-    to_prbs: Tensor  # [2D, 2K] from coordinates to real and imaginary part on each PRB, which they are where D = 0;
-    # or folded, [D, K], see phy.link.folded_response
+    to_prbs: Tensor  # [2D, 2K] from coordinates to real and imaginary part on each PRB
     error: float
     turn_rad: Tensor | None = field(default=None, kw_only=True)  # [B, U, Ra] directions, where they are asked for
     dominant: DominantLinks | None = field(
@@ -150,17 +149,18 @@ class Fading:
         return made
 
     def on_prbs(self) -> Self:
-        """Returns the same fading with responses on PRBs as coordinates: no product in a slot, but more memory for
-        rays.
+        """Returns the same fading with responses on PRBs as coordinates, ``D = K``: no product in a slot, but more
+        memory for rays.
 
         So it is where a drop's rays stay small and there are fewer of them than functions in the basis; else as it is.
         """
         size, both = self.to_prbs.shape
         drops, users, rays, width = self.rays.shape
-        if size == 0 or numbers_per_ray(rays, users * (width // size), size, both) == size:
+        if numbers_per_ray(rays, users * (width // size), size, both) == size:
             return self
-        made = [torch.mm(drop.view(-1, size), self.to_prbs) for drop in self.rays]  # of one shape in every batch
-        return replace(self, rays=torch.stack(made).view(drops, users, rays, -1), to_prbs=self.to_prbs[:0])
+        made = torch.bmm(self.rays.reshape(drops, -1, size), self.to_prbs.expand(drops, -1, -1))
+        unit = torch.eye(both, dtype=self.to_prbs.dtype, device=self.to_prbs.device)
+        return replace(self, rays=made.view(drops, users, rays, -1), to_prbs=unit)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Moves the fading to another device; Doppler shifts stay in float64."""

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import torch
 
 from mac.engine.engine import Engine
-from mac.engine.radio.mu_mimo import engine_kind
-from mac.engine.radio.uplink import UplinkEngine
 from mac.engine.state import Parts, Users
 from mac.link_adaptation.tables import link_tables
 from phy.channel.channel import Channel, ChannelPlan, build_channel
@@ -40,8 +38,7 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
     layers = 1 if scenario.mimo is None else scenario.mimo.layers
     tables = link_tables(scenario.carrier, scenario.link, place, dtype, layers)
     itinerary = mobility.itinerary(scenario, channel, shape)
-    kind = UplinkEngine if scenario.carrier.direction == "uplink" else engine_kind(scenario.mimo)
-    return kind(
+    return Engine(
         Parts(
             drops=drops,
             carrier=scenario.carrier,

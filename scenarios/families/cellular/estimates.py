@@ -8,7 +8,7 @@ import math
 import torch
 
 from mac.carrier import CarrierSettings
-from mac.engine.fading_buffers import BLOCKS, slots_of
+from mac.engine.radio.fading_buffers import BLOCKS, slots_of
 from mac.handover.a3 import COUNTERS
 from mac.handover.serving_plan import period_slots
 from mac.traffic import TraceReplay

@@ -54,7 +54,7 @@ def labels(scenario: CellularScenario, engine: Engine, services: Sequence[Servic
     }
     coordinates["user"] = (("user",), np.arange(len(which)))
     coordinates["cell"] = (("cell",), np.arange(scenario.cells))
-    coordinates["serving"] = (("drop", "user"), engine.serving.cpu().numpy())
+    coordinates["serving"] = (("drop", "user"), engine.parts.channel.serving.cpu().numpy())
     coordinates["delay_edge_s"] = (("delay_bin",), np.array(BIN_EDGES_S))
     attributes = {
         "slot_s": scenario.carrier.slot_s,

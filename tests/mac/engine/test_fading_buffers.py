@@ -6,9 +6,9 @@ import pytest
 import torch
 from engine_cases import rotate
 from engine_factory import engine
+from mac.engine.fading_buffers import slots_of
 
 from mac.engine.engine import Engine
-from mac.engine.fading_buffers import slots_of
 from mac.engine.state import CellState
 from mac.scheduling.observe import observe
 from phy.random import Drops

@@ -12,6 +12,7 @@ from engine_cases import NAMES, packets, rotate
 from engine_factory import engine
 from loop_cases import CASES, SLOTS, Case, _compare_states, by_slot, draw_holders, parts_of
 from oracles_uplink import UplinkLoops, mw
+from phy.link.folded_response import unfold
 
 from mac.carrier import CarrierSettings
 from mac.engine.radio.uplink import UplinkEngine
@@ -21,7 +22,6 @@ from mac.link_adaptation.adaptation import LinkSettings
 from mac.scheduling import SchedulingDecision
 from mac.scheduling.observe import context_of, observe
 from phy.channel.fading import Fading
-from phy.link.folded_response import unfold
 from phy.link.power_control import prb_power, transmit_power_dbm, uplink_sinr
 from phy.link.uplink_sinr import scheduled_links, signal_and_interference, steering_of_prbs
 from phy.random import Drops, uniform

@@ -9,12 +9,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from phy.link.folded_response import unfold
 from torch import Tensor
 
 from phy.link import sinr as link
 from phy.link import sinr_numba
 from phy.link.dominant_interferers import DominantLinks, dominant_links
-from phy.link.folded_response import unfold
 from phy.link.sinr_numba import Heard, Links
 from phy.numerics import log_grid
 from phy.numerics.jit import compiled

@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 from fading_cases import SPREADS, frequencies
+from phy.link.folded_response import fold, unfold, unfold_product
 
 from phy.channel.delay_basis import karhunen_loeve_basis, steering_matrix
-from phy.link.folded_response import fold, unfold, unfold_product
 from phy.link.sinr import on_prbs
 
 WIDTHS = [1, 2, 3, 12, 25, 50, 100]
