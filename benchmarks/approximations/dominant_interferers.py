@@ -24,7 +24,7 @@ from torch import Tensor
 from mac.metrics.intervals import summary
 from phy.channel.channel import Channel, ChannelPlan, build_channel
 from phy.link.dominant_interferers import dominant_links
-from phy.link.sinr import received_power
+from phy.link.response import FrequencyBasis, Response
 from phy.random import Drops, uniform
 from scenarios import load, run
 from scenarios.families.cellular.engine_factory import channel_plan
@@ -125,8 +125,8 @@ def _of_drop(drop: Drops, channel: Channel, slot_s: float, share: float, numbers
     active = uniform(drop.keys("benchmark/activity"), (_SLOTS, cells, prbs))[0] < share
     counts = np.zeros((len(numbers) + 1, round((_HIGH_DB - _LOW_DB) * _BINS_PER_DB)), np.int64)
     for slot, sent in zip(slots_of(slot_s), active, strict=True):
-        heard = fading.coordinates(slot, 1, slot_s)[0, :, 0]
-        power = received_power(heard.contiguous(), fading.to_prbs, cells)
+        coordinates = fading.coordinates(slot, 1, slot_s)[:, :, 0]
+        power = Response(coordinates, FrequencyBasis(fading.to_prbs)).power()[0]
         for row, sinr in enumerate(_sinrs(channel, power, sent.to(power.dtype), numbers)):
             counts[row] += histogram(sinr)
     return counts

@@ -97,6 +97,9 @@ class SmallScale(Protocol):
     def stacked_with(self, others: Sequence[Self]) -> Self:
         """Stacks this batch and others, drop after drop."""
 
+    def on_prbs(self) -> Self:
+        """Returns the same fading with responses on PRBs as coordinates where these cost less, else as it is."""
+
     @property
     def dominant(self) -> DominantLinks | None:
         """Returns the links that have coordinates, in place of those of all C cells; None where all fade."""

@@ -200,6 +200,10 @@ class MovingFading(Fading):
         rays = torch.cat([self.rays, *(other.rays for other in others)])
         return replace(self, rays=rays, moving_drops=moving_drops, row=row, ready={})
 
+    def on_prbs(self) -> Self:
+        """Returns the fading as it is: its rays are made while time passes."""
+        return self
+
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
         """Computes the basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
         every, end, parts = self.moving_drops[0].motion.update_slots, first_slot + slots, []

@@ -61,6 +61,10 @@ class RayFading:
                     out[drop, block, step] = torch.view_as_real(response).transpose(-1, -2).flatten(1)
         return out[self.which]
 
+    def on_prbs(self) -> RayFading:
+        """Returns the fading as it is: its coordinates are the responses on PRBs."""
+        return self
+
     def to(self, device: torch.device, dtype: torch.dtype) -> RayFading:
         """Moves the fading to another device; Doppler shifts stay in float64."""
         rays, steering = (values.to(device, dtype.to_complex()) for values in (self.rays, self.steering))

@@ -29,6 +29,7 @@ from sionna_networks import (
 from torch import Tensor
 
 from phy.antenna.element import SectorAntennaSettings
+from phy.link.response import Response, basis_of
 from phy.link.sinr import sinr
 from phy.random import Drops, uniform
 from phy.topology.sites import TopologySettings, build_topology
@@ -48,8 +49,8 @@ def test_sinr_of_every_prb(network: Network) -> None:
     """
     everything = torch.ones(DROPS, 7, CARRIER.prbs, dtype=torch.float64)
     coordinates = network.channel.fading.coordinates(0, 1, STEP_S)[:, :, 0]
-    to_prbs, serving = network.channel.fading.to_prbs, network.channel.serving
-    engine = 10 * torch.log10(sinr(coordinates, to_prbs, serving, everything))
+    response = Response(coordinates, basis_of(network.channel.fading.to_prbs))
+    engine = 10 * torch.log10(sinr(response, network.channel.serving, everything))
     assert torch.allclose(engine, sinr_db(network, network.ours, 0))
     flat = sinr_db(network, torch.ones_like(network.ours[..., :1, :]), 0)
     slots = range(TIMES)

@@ -68,7 +68,7 @@ def engine(
     **air: object,
 ) -> Engine:
     carrier, link = carrier or CarrierSettings(prbs=12), link or LinkSettings()
-    air_ = channel(drops, carrier, **air)  # type: ignore[arg-type]
+    air_ = channel(drops, carrier, **air).quick_to_read()  # type: ignore[arg-type]
     users = air_.mean_snr.shape[1]
     slices = torch.tensor(slice_id or [0] * users)
     crowd = Users(

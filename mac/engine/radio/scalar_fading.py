@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from phy.channel.fading import Fading
 from phy.link.response import PrbBasis, Response, basis_of
 
 from ..state import Parts
@@ -28,17 +27,14 @@ class ScalarResponses:
 
 
 class ScalarFading:
-    """Computes responses in the basis in which they are read at least cost: PRBs, or functions of frequency.
+    """Provides responses to a radio.
 
     Args:
         parts: of the engine.
-        on_prbs: whether the coordinates may be the responses on PRBs.
     """
 
-    def __init__(self, parts: Parts, on_prbs: bool = True) -> None:
+    def __init__(self, parts: Parts) -> None:
         fading = parts.channel.fading
-        if on_prbs and type(fading) is Fading:
-            fading = fading.on_prbs()
         self.basis: PrbBasis = basis_of(fading.to_prbs)
         self.dominant = fading.dominant
         self.slots_at_once = slots_at_once(fading, parts.block_slots)

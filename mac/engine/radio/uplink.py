@@ -47,7 +47,7 @@ class Uplink:
         if parts.uplink is None:
             raise ValueError("there is no plan of the uplink; give one, or a carrier whose direction is downlink")
         self.powers = Powers(parts.uplink, parts.carrier, parts.device, parts.dtype)
-        self.fading = ScalarFading(parts, on_prbs=False)
+        self.fading = ScalarFading(parts)
         self.slots_at_once = self.fading.slots_at_once
         self._to_prbs = parts.channel.fading.to_prbs
         self._steering, self._mean_snr = steering_of_prbs(self._to_prbs), parts.channel.mean_snr

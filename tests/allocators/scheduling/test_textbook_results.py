@@ -59,7 +59,7 @@ def compare(name: str, users: list[dict[str, object]]) -> Compared:
     )
     problem = families.find("scheduling").build(scenario, Drops(3, (0, 1)), torch.device("cpu"), torch.float32)
     windows = run(problem, resolve(name, "scheduling"), Span(intervals=1000, warmup=500, window=1000), name)
-    return Compared(windows, problem.engine.serving.numpy())
+    return Compared(windows, problem.engine.parts.channel.serving.numpy())
 
 
 def spread(values: np.ndarray) -> float:

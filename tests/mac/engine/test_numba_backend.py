@@ -1,4 +1,4 @@
-"""A slot in compiled loops has the numbers of torch, bit for bit, over many settings."""
+"""A slot in compiled loops has the decisions of torch and its numbers up to rounding, over many settings."""
 
 from __future__ import annotations
 
@@ -152,10 +152,15 @@ def test_states_are_those_of_torch(
         decision = scattered(seen, seed + slot)
         one, did = fast.step(one, decision, seen.need_prbs)
         other, has = slow.step(other, decision, observe(slow, other).need_prbs)
-        assert torch.equal(did.counters, has.counters) and torch.equal(did.active_prbs, has.active_prbs)
+        torch.testing.assert_close(did.counters, has.counters, rtol=1e-6, atol=0)
+        assert torch.equal(did.active_prbs, has.active_prbs)
     assert tensors(one).keys() == tensors(other).keys()
     for name, value in tensors(one).items():
-        assert value.dtype == tensors(other)[name].dtype and torch.equal(value, tensors(other)[name]), name
+        exact = not value.is_floating_point()
+        near = 0.0 if exact else 1e-4 if torch.float32 in (value.dtype, parts.dtype) else 1e-10
+        torch.testing.assert_close(
+            value, tensors(other)[name], rtol=near, atol=0.0, msg=lambda text, name=name: name + text
+        )
     assert one.sent_bytes.sum() > 0
 
 
@@ -179,7 +184,7 @@ def test_needs_are_those_of_torch(dtype: torch.dtype) -> None:
             reports=(report,),
             harq=replace(state.harq, current=current, **flags),
         )
-        assert torch.equal(tested.backend.need(given), tested.need(given))
+        assert torch.equal(tested.backend.need(given), tested.radio.need(given))
 
 
 def scattered(observation: SchedulingObservation, seed: int) -> SchedulingDecision:

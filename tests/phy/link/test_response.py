@@ -1,16 +1,16 @@
-"""A basis folded at the carrier gives the responses of the whole one, for odd and even numbers of PRBs."""
+"""A symmetric basis gives the responses of the whole one, for odd and even numbers of PRBs; products are plain sums."""
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
 import torch
 from fading_cases import SPREADS, frequencies
-from phy.link.folded_response import fold, unfold, unfold_product
 
 from phy.channel.delay_basis import karhunen_loeve_basis, steering_matrix
-from phy.link.sinr import on_prbs
+from phy.link.response import FrequencyBasis, OnPrbs, Response, SymmetricBasis, basis_of
 
 WIDTHS = [1, 2, 3, 12, 25, 50, 100]
 
@@ -19,15 +19,41 @@ def whole(prbs: int) -> torch.Tensor:
     return steering_matrix(karhunen_loeve_basis(frequencies(prbs), SPREADS, 0.03))
 
 
-@pytest.mark.parametrize("prbs", WIDTHS)
+@pytest.mark.parametrize("prbs", WIDTHS[1:])
 def test_responses_are_those_of_the_whole_matrix(prbs: int) -> None:
     to_prbs = whole(prbs)
-    folded, size = fold(to_prbs), len(to_prbs) // 2
-    assert folded.shape == (size, prbs)
-    rows = torch.randn((9, 3 * 2 * size), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    torch.testing.assert_close(on_prbs(rows, folded, 3), on_prbs(rows, to_prbs, 3), rtol=0, atol=1e-12)
-    assert torch.equal(unfold(folded, prbs), to_prbs)
-    assert torch.equal(unfold(to_prbs, prbs), to_prbs)
+    basis, size = basis_of(to_prbs), len(to_prbs)
+    assert isinstance(basis, SymmetricBasis) and basis.size == size and basis.matrix.shape == (size // 2, prbs)
+    rows = torch.randn((2, 9, size), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    torch.testing.assert_close(basis.on_prbs(rows), FrequencyBasis(to_prbs).on_prbs(rows), rtol=0, atol=1e-12)
+
+
+def test_a_product_is_that_of_plain_sums() -> None:
+    rng = torch.Generator().manual_seed(2)
+    to_prbs, rows = (torch.randn(shape, generator=rng, dtype=torch.float64) for shape in ((4, 10), (2, 3, 4)))
+    found = FrequencyBasis(to_prbs).on_prbs(rows)
+    for b, r, part, k in itertools.product(range(2), range(3), range(2), range(5)):
+        wanted = sum(float(rows[b, r, d]) * float(to_prbs[d, 5 * part + k]) for d in range(4))
+        assert math.isclose(float(found[b, r, part, k]), wanted, rel_tol=1e-12, abs_tol=1e-12)
+
+
+def test_coordinates_on_prbs_are_the_responses() -> None:
+    rows = torch.arange(24.0).view(2, 2, 6)
+    assert OnPrbs(3).on_prbs(rows)[1, 0].tolist() == [[12.0, 13.0, 14.0], [15.0, 16.0, 17.0]]
+    assert basis_of(torch.eye(6)) == OnPrbs(3)
+    response = Response(rows.view(1, 2, 12), OnPrbs(3))
+    assert response.power()[0, 0, 1].tolist() == [6.0**2 + 9**2, 7.0**2 + 10**2, 8.0**2 + 11**2]
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+@pytest.mark.parametrize("prbs", [12, 25])
+def test_a_drop_has_the_same_bits_in_every_batch(prbs: int, kind: torch.dtype) -> None:
+    symmetric = basis_of(whole(prbs).to(kind))
+    for basis in (symmetric, FrequencyBasis(whole(prbs).to(kind))):
+        rows = torch.randn((5, 77, basis.size), generator=torch.Generator().manual_seed(3), dtype=kind)
+        together = basis.on_prbs(rows)
+        for drop in range(5):
+            assert torch.equal(basis.on_prbs(rows[drop : drop + 1])[0], together[drop])
 
 
 @pytest.mark.parametrize("prbs", WIDTHS)
@@ -46,20 +72,19 @@ def test_a_full_basis_carries_every_delay_exactly(prbs: int) -> None:
 
 
 def test_opening_is_the_sum_over_even_and_odd_parts() -> None:
-    """Two functions on five PRBs by hand: h(f) = z (a + j b), h(-f) = z (a - j b)."""
-    even, odd, z = torch.tensor([3.0, -1.0, 2.0]), torch.tensor([0.5, 4.0]), 2.0 - 3.0j
-    product = torch.stack([torch.cat((part * even, part * odd)) for part in (z.real, z.imag)])
+    """One function on five PRBs by hand: h(f) = z (a + j b), h(-f) = z (a - j b)."""
+    basis, z = SymmetricBasis(torch.tensor([[3.0, -1.0, 2.0, 0.5, 4.0]])), 2.0 - 3.0j
     expected = [z * complex(3, 0.5), z * complex(-1, 4), z * 2, z * complex(-1, -4), z * complex(3, -0.5)]
-    assert unfold_product(product)[0].tolist() == [h.real for h in expected] + [h.imag for h in expected]
+    found = basis.on_prbs(torch.tensor([[[z.real, z.imag]]]))[0, 0]
+    assert found.tolist() == [[h.real for h in expected], [h.imag for h in expected]]
 
 
 def test_what_is_not_symmetric_stays_whole() -> None:
     for changed in ((0, 0), (0, 13), (3, 2), (-1, -1)):
         to_prbs = whole(12).clone()
         to_prbs[changed] += 1e-3
-        assert fold(to_prbs) is to_prbs
-    nothing = torch.zeros((0, 24))
-    assert fold(nothing) is nothing and unfold(nothing, 12) is nothing
+        basis = basis_of(to_prbs)
+        assert isinstance(basis, FrequencyBasis) and basis.matrix is to_prbs
 
 
 def test_a_carrier_off_the_middle_is_refused() -> None:

@@ -14,7 +14,8 @@ from engine_cases import rotate
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import scenarios
-from mac.engine.radio.uplink import UplinkEngine
+from mac.engine.engine import Engine
+from mac.engine.radio.uplink import Uplink
 from mac.scheduling.observe import observe
 from phy.random import Drops
 from scenarios import families, load
@@ -51,10 +52,10 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def built(source: str, **change: Any) -> UplinkEngine:
+def built(source: str, **change: Any) -> Engine:
     scenario = load(source, **change)
     problem = families.find(scenario.family).build(scenario, Drops(1, (0, 1)), torch.device("cpu"), torch.float32)
-    assert isinstance(problem.engine, UplinkEngine)
+    assert isinstance(problem.engine.radio, Uplink)
     return problem.engine
 
 
@@ -115,8 +116,8 @@ def test_the_power_of_users_who_move_follows_the_cell_that_serves_them() -> None
             loss = 10 * (tested.parts.carrier.snr_at_unit_gain / own).log10()
             torch.testing.assert_close(plan.path_loss_db[number, row], loss)
     assert len(plan.path_loss_db) == itinerary.serving.shape[1] == 10
-    assert not torch.equal(tested.powers.open_loop(0), tested.powers.open_loop(399))
-    assert torch.equal(tested.powers.open_loop(10_000), tested.powers.open_loop(399))
+    assert not torch.equal(tested.radio.powers.open_loop(0), tested.radio.powers.open_loop(399))
+    assert torch.equal(tested.radio.powers.open_loop(10_000), tested.radio.powers.open_loop(399))
 
 
 def test_users_move_change_their_cells_and_are_blocked() -> None:
