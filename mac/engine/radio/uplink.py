@@ -11,24 +11,24 @@ it has no more PRBs than its power allows. A UE with more PRBs gets an MCS for t
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from phy.link.response import Response
-from phy.link.uplink_sinr import own_links, scheduled_links, signal_and_interference, steering_of_prbs
 from phy.numerics import log_grid
 
 from ...link_adaptation.adaptation import LinkAdaptation
 from ..grant import Grant, Transmission
-from ..state import CellState, Moment, Parts, Report, SlotDecision
+from ..state import BlockResponse, CellState, Moment, Parts, Report, SlotDecision
 from ..uplink_power import COUNTERS, Powers
+from .base_antennas import BaseAntenna, BaseAntennas, BasePanels, HeardUplink
 from .radio import Expectation, Reception, forget_bits, need_or_repetition, reported_bits
-from .scalar_fading import ScalarFading, ScalarResponses
 
 
 class Uplink:
-    """Computes what cells receive from their UEs.
+    """Computes what cells receive from their UEs, with single antennas or with panels.
 
     Args:
         parts: with a plan of the uplink.
@@ -39,7 +39,6 @@ class Uplink:
 
     counters = COUNTERS
     users_per_prb = 1
-    follows_serving = False
     limits_need = True
     is_compiled = False
 
@@ -47,10 +46,9 @@ class Uplink:
         if parts.uplink is None:
             raise ValueError("there is no plan of the uplink; give one, or a carrier whose direction is downlink")
         self.powers = Powers(parts.uplink, parts.carrier, parts.device, parts.dtype)
-        self.fading = ScalarFading(parts)
-        self.slots_at_once = self.fading.slots_at_once
-        self._to_prbs = parts.channel.fading.to_prbs
-        self._steering, self._mean_snr = steering_of_prbs(self._to_prbs), parts.channel.mean_snr
+        self.antennas: BaseAntennas[Any] = BaseAntenna(parts) if parts.channel.mimo is None else BasePanels(parts)
+        self.slots_at_once, self.follows_serving = self.antennas.slots_at_once, self.antennas.follows_serving
+        self._mean_snr = parts.channel.mean_snr
         self._tables, self._prbs = parts.tables, parts.prbs
         self._joule = self.powers.reference_w * parts.carrier.slot_s
         self._most_spread = 10.0 ** (parts.uplink.settings.spread_db / 10.0)
@@ -58,16 +56,16 @@ class Uplink:
         tables = _curves(parts.tables.adaptation, parts.dtype)
         self._db, self._sinr_of_bits, self._bits_of_sinr = (table.to(parts.device) for table in tables)
 
-    def respond(self, first_slot: int) -> ScalarResponses:
+    def respond(self, first_slot: int) -> BlockResponse[Any]:
         """Computes the responses of links from a slot on."""
-        return self.fading.respond(first_slot)
+        return self.antennas.respond(first_slot)
 
-    def first_report(self, moment: Moment[Response]) -> Report:
+    def first_report(self, moment: Moment[Any]) -> Report:
         """Computes the report before any UE was heard: cells disturb as all their UEs in turn do in the mean."""
         power = self.powers.open_loop(moment.slot)
         drops = zip(self._mean_snr, moment.serving, power, strict=True)
         disturbed = [_mean_disturbance(*drop)[:, None].expand(-1, self._prbs) for drop in drops]
-        return self._sounded(moment, torch.stack(disturbed))
+        return self._sounded(moment, self.antennas.white(torch.stack(disturbed)))
 
     def forget(self, report: Report, kept: Tensor) -> Report:
         """Returns the report where ``kept`` ``[B, U]`` is 1, and no bits where it is 0."""
@@ -104,32 +102,29 @@ class Uplink:
         offset_db = state.outer_loop_db + self._db[log_grid.index(left)]
         return self._tables.adaptation.choose_mcs(mean_bits, offset_db)
 
-    def receive(self, moment: Moment[Response], sending: Transmission) -> Reception:
+    def receive(self, moment: Moment[Any], sending: Transmission) -> Reception:
         """Computes what each cell receives from the UE on each of its PRBs; the others disturb it."""
         grant, activity = sending.grant, sending.activity
         user = grant.holder.clamp(max=sending.mcs.shape[1] - 1)
-        power = self.powers.on(grant.prbs, moment.slot).gather(1, user).view(activity.shape)
-        by_prb = user.view(activity.shape).transpose(1, 2).contiguous()
-        links = scheduled_links(moment.response.coordinates, self._steering, by_prb)
-        signal, disturbed = signal_and_interference(links, (power * activity).transpose(1, 2))
-        effective = sending.effective_sinr(self._tables.mapping, (signal / disturbed).flatten(1))
-        report = self._sounded(moment, disturbed) if moment.measured else None
-        return Reception(effective, activity, report, self._counted(moment.slot, sending, disturbed))
+        power = self.powers.on(grant.prbs, moment.slot).gather(1, user).view(activity.shape) * activity
+        heard = self.antennas.receive(moment.response, user.view(activity.shape), power)
+        effective = sending.effective_sinr(self._tables.mapping, heard.sinr.flatten(1))
+        report = self._sounded(moment, heard.disturbance) if moment.measured else None
+        return Reception(effective, activity, report, self._counted(moment.slot, sending, heard))
 
-    def _sounded(self, moment: Moment[Response], disturbed: Tensor) -> Report:
+    def _sounded(self, moment: Moment[Any], disturbance: Tensor) -> Report:
         """Computes the report of the SINR of every UE at its own cell with the power of the open loop.
 
         Args:
             moment: the slot.
-            disturbed: ``[B, C, K]`` interference and noise over noise.
+            disturbance: interference and noise over noise, as :class:`HeardUplink` holds it.
         """
-        links = own_links(moment.response.coordinates, self._to_prbs, moment.serving)
-        around = disturbed.gather(1, moment.serving[..., None].expand(links.shape))
-        sinr = links.mul_(self.powers.open_loop(moment.slot)[..., None]).div_(around)
+        power = self.powers.open_loop(moment.slot)
+        sinr = self.antennas.sounded(moment.response, moment.serving, power, disturbance)
         bits = self._tables.adaptation.report(sinr)
         return Report(bits, (bits.sum(-1, dtype=torch.float64) / self._prbs).to(bits.dtype))
 
-    def _counted(self, slot: int, sending: Transmission, disturbed: Tensor) -> Tensor:
+    def _counted(self, slot: int, sending: Transmission, heard: HeardUplink) -> Tensor:
         """Computes the counters of an uplink, ``[rows, B, U]``."""
         grant, sent = sending.grant, sending.sent
         prbs = grant.prbs * sent
@@ -138,7 +133,7 @@ class Uplink:
             sent,
             sent & self.powers.limits(grant.prbs, slot),
             prbs,
-            grant.per_user(disturbed.flatten(1)) * sent,
+            grant.per_user(heard.rise.flatten(1)) * sent,
         )
         return torch.stack([row.to(torch.float64) for row in rows])
 

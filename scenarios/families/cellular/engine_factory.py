@@ -35,9 +35,10 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
         dtype: float32 or float64.
     """
     channel = _channel(scenario, drops, shape, place, dtype)
-    if scenario.carrier.direction == "downlink":  # which reads every link on every PRB
+    up = scenario.carrier.direction == "uplink"
+    if not up:  # a downlink reads every link on every PRB
         channel = channel.quick_to_read()
-    layers = 1 if scenario.mimo is None else scenario.mimo.layers
+    layers = 1 if scenario.mimo is None or up else scenario.mimo.layers
     tables = link_tables(scenario.carrier, scenario.link, place, dtype, layers)
     itinerary = mobility.itinerary(scenario, channel, shape)
     return Engine(

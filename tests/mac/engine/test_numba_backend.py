@@ -158,9 +158,7 @@ def test_states_are_those_of_torch(
     for name, value in tensors(one).items():
         exact = not value.is_floating_point()
         near = 0.0 if exact else 1e-4 if torch.float32 in (value.dtype, parts.dtype) else 1e-10
-        torch.testing.assert_close(
-            value, tensors(other)[name], rtol=near, atol=0.0, msg=lambda text, name=name: name + text
-        )
+        torch.testing.assert_close(value, tensors(other)[name], rtol=near, atol=0.0, msg=f"{name} differs")
     assert one.sent_bytes.sum() > 0
 
 
