@@ -32,7 +32,7 @@ def karhunen_loeve_basis(frequency_hz: Tensor, delay_spreads_s: Tensor, max_erro
     """Computes the basis outside of which responses of exponential delay profiles have the least energy.
 
     Its first function is flat, so that a direct ray, which has no delay, is carried exactly. All are symmetric about
-    the carrier, see :mod:`phy.link.folded_response`: the problem is solved in real numbers, the even and odd parts of
+    the carrier, see :mod:`phy.link.response`: the problem is solved in real numbers, the even and odd parts of
     responses.
 
     Args:
