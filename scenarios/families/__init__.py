@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 FAMILIES: dict[str, str] = {
+    "market": "scenarios.families.market.family:FAMILY",
     "scheduling": "scenarios.families.scheduling.family:FAMILY",
     "slicing": "scenarios.families.slicing.family:FAMILY",
     "wsn": "scenarios.families.wsn.family:FAMILY",

@@ -33,6 +33,7 @@ SHORT: dict[str, dict[str, Any]] = {
         "users.car.mobility": {"model": "linear", "min_speed_kmh": 300, "max_speed_kmh": 300},
     },
     "uplink-macro": {"drops": 1, "duration_s": 0.1, "warmup_s": 0, "window_s": 0.05},
+    "market-random": {"drops": 1, "duration_s": 0.3},
     "wsn-field": {"drops": 1, "duration_s": 100, "battery.initial_j": 0.03},
     "wsn-ablation": {"drops": 1, "duration_s": 100, "battery.initial_j": 0.03},
     "wsn-heterogeneous": {"drops": 1, "duration_s": 100, "battery.initial_j": 0.03},
