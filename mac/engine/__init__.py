@@ -5,7 +5,8 @@
 | ``engine`` | observe and step of a slot |
 | ``state`` | what is carried from slot to slot |
 | ``grant`` | a decision by PRB and by UE, and what UEs transmit |
-| ``radio`` | what is received: single antennas, SU-MIMO, MU-MIMO, uplink |
+| ``coordination`` | settings of cells that coordinate, and their clusters |
+| ``radio`` | what is received: single antennas, SU-MIMO, MU-MIMO, CoMP, uplink |
 | ``backends`` | a slot in torch's operations, as compiled loops, or as a compiled graph |
 | ``outcome`` | slots added up into the outcome of an interval |
 | ``cell_change``, ``serving_schedule`` | what a handover does to the state, and when |

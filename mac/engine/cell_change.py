@@ -15,16 +15,24 @@ from .state import COUNTERS, Attached, CellState, Report
 _GRANTED = COUNTERS.index("granted_prbs")
 
 
-def hand_over(state: CellState, plan: Timetable, forgotten: Callable[[Report, Tensor], Report]) -> CellState:
+def hand_over(
+    state: CellState,
+    plan: Timetable,
+    forgotten: Callable[[Report, Tensor], Report],
+    several_cells: bool,
+) -> CellState:
     """Moves UEs to new cells where a measurement says so; a UE without a cell can neither send nor repeat anything.
 
     Args:
         state: at the start of the slot.
         plan: which cell serves each UE.
         forgotten: makes of a report and a mask ``[B, U]`` the report where it is 1, and nothing where it is 0.
+        several_cells: whether other cells reach a UE that no cell serves; it then goes on.
     """
     if plan.measures(state.slot):
         state = _moved(state, plan.attached(state.slot), plan.moved(state.slot), forgotten)
+    if several_cells:
+        return state
     here = plan.back(state.slot) <= state.slot
     queue = replace(state.harq, usable=state.harq.usable & here, retransmits=state.harq.retransmits & here)
     return replace(state, harq=queue)

@@ -191,7 +191,7 @@ class Engine:
 
     def _hand_over(self, state: CellState, plan: Timetable) -> CellState:
         """Moves UEs to their new cells, and renews the response where it is of the serving cells."""
-        state = hand_over(state, plan, self.radio.forget)
+        state = hand_over(state, plan, self.radio.forget, self.radio.several_cells)
         if self.radio.follows_serving and plan.measures(state.slot) and state.block.response.first_slot != state.slot:
             state = self._renewed(state)
         return state

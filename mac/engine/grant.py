@@ -17,7 +17,7 @@ from .state import Report
 class Grant:
     """Holds which UE has which PRB. Where UEs share PRBs, an axis Uk stands behind that of the cells."""
 
-    user: Tensor  # [B, C, K] int64, -1 where none
+    user: Tensor  # [B, C, K] int64, negative where none; see with_helpers
     holder: Tensor  # [B, C * K] int64, U where none
     place: Tensor  # [B, C * K] int64, of (holder, PRB) in a flat [U * K]
     prbs: Tensor  # [B, U]
@@ -35,6 +35,23 @@ def sum_per_user(holder: Tensor, values: Tensor, users: int) -> Tensor:
     """Computes the sum of values ``[B, C * K]`` over the PRBs that each UE holds, ``[B, U]``."""
     out = values.new_zeros((len(values), users + 1))
     return out.scatter_add_(1, holder, values)[:, :users]
+
+
+def with_helpers(user: Tensor, helped: Tensor) -> Tensor:
+    """Adds cells that send what another cell sends to its UE on the same PRB: ``-2 - u`` stands for help to UE u.
+
+    A UE holds a PRB once, however many cells help.
+
+    Args:
+        user: int64 ``[B, C, K]``, -1 where none.
+        helped: int64 ``[B, C, K]`` UE that the cell helps to serve, -1 for none; only where ``user`` is -1.
+    """
+    return torch.where((helped >= 0) & (user < 0), -2 - helped, user)
+
+
+def target(user: Tensor) -> Tensor:
+    """Returns the UE to which each cell sends on each PRB, as its holder or as help, ``[B, C, K]``; -1 for none."""
+    return torch.where(user < -1, -2 - user, user)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from ..link_adaptation.harq import HarqSettings, HarqState
 from ..link_adaptation.tables import LinkTables
 from ..traffic.packets import Arrivals
 from ..traffic.queue_delay import DelayLedger, DelayReport
+from .coordination import CoordinationSettings
 from .uplink_power import UplinkPlan
 
 COUNTERS = (
@@ -64,6 +65,7 @@ class Parts:
     block_slots: int
     itinerary: ServingPlan | None = None  # None where every UE keeps its cell
     uplink: UplinkPlan | None = None  # None on a downlink
+    coordination: CoordinationSettings | None = None  # None where every cell sends to its own UEs alone
     backend: BackendName | None = None  # form in which slots are computed; None: the quickest one that is allowed
 
     @property

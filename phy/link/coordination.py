@@ -1,8 +1,8 @@
 """Computes precoders of cells that spare the UEs of other cells, and the SINR of UEs that several cells send to.
 
-A UE has one antenna. Its channel from a cell is a row h of Nt numbers, in units in which noise and all interference that
-nobody coordinates have power 1 at this UE, so that with a precoder w of power 1 the SNR is |h w|^2. A row of zeros stands
-for no UE.
+A UE has one antenna. Its channel from a cell is a row h of Nt numbers, in units in which noise and all interference
+that nobody coordinates have power 1 at this UE, so that with a precoder w of power 1 the SNR is |h w|^2. A row of zeros
+stands for no UE.
 """
 
 from __future__ import annotations
@@ -152,7 +152,8 @@ def _within_power(gram: Tensor, right: Tensor) -> Tensor:
         fits = (power / (values.clamp(min=0.0) + middle + least).square()).sum(-1, keepdim=True) <= 1.0
         low, high = torch.where(fits, low, middle), torch.where(fits, middle, high)
     scaled = part / (values.clamp(min=0.0) + high + least)
-    return (vectors @ scaled[..., None])[..., 0]
+    found: Tensor = (vectors @ scaled[..., None])[..., 0]
+    return found
 
 
 def _power(value: Tensor) -> Tensor:

@@ -82,3 +82,79 @@ def wmmse(channel: Complex, rounds: int) -> Complex:
                 root = brentq(lambda x, f=made: np.linalg.norm(f(x)) - 1.0, 1e-14, np.linalg.norm(right), xtol=1e-15)
                 sent[cell] = made(root)
     return sent
+
+
+def plan_loops(
+    rows: Complex,
+    cells: NDArray[np.int64],
+    inside: NDArray[np.bool_],
+    outside: NDArray[np.float64],
+    user: NDArray[np.int64],
+    serving: NDArray[np.int64],
+    kind: str,
+    nulls: int,
+    spared: str,
+) -> dict[tuple[int, int], Complex]:
+    """Precoder of each (cell, PRB) that sends.
+
+    Args:
+        rows: reported ``[U, K, J, Nt]``.
+        cells: ``[U, J]`` of the rows.
+        inside: ``[U, J]`` cells that coordinate for the UE.
+        outside: ``[U, K]`` interference that is not coordinated.
+        user: ``[C, K]`` holder; -1 none, -2 - u help to UE u.
+        serving: ``[U]``.
+        kind: of precoder.
+        nulls: at most.
+        spared: "bought" or "all".
+    """
+    found: dict[tuple[int, int], Complex] = {}
+
+    def row(ue: int, cell: int, prb: int) -> Complex:
+        for j in range(cells.shape[1]):
+            if cells[ue, j] == cell and inside[ue, j]:
+                return np.asarray(rows[ue, prb, j] / np.sqrt(1.0 + outside[ue, prb]))
+        return np.zeros(rows.shape[-1], dtype=complex)
+
+    for prb in range(user.shape[1]):
+        for cell in range(len(user)):
+            holder = int(user[cell, prb])
+            to = holder if holder >= 0 else -2 - holder if holder < -1 else -1
+            if to < 0:
+                continue
+            others = []
+            for other in range(len(user)):
+                victim = int(user[other, prb])
+                if victim < 0 or victim == to or (spared == "bought" and serving[victim] == other):
+                    continue
+                others.append(row(victim, cell, prb))
+            others.sort(key=lambda one: -np.linalg.norm(one))
+            found[cell, prb] = precoder(row(to, cell, prb), np.array(others[:nulls]).reshape(-1, rows.shape[-1]), kind)
+    return found
+
+
+def slot_loops(
+    channel: Complex,
+    heard: NDArray[np.int64],
+    rest_snr: NDArray[np.float64],
+    sent: dict[tuple[int, int], Complex],
+    user: NDArray[np.int64],
+    coherent: bool,
+) -> dict[tuple[int, int], float]:
+    """SINR of the holder of each (cell, PRB); ``channel`` ``[U, K, J, Nt]``, ``user`` ``[C, K]`` as above."""
+    found = {}
+    for prb in range(user.shape[1]):
+        to = {c: int(u if u >= 0 else -2 - u) for c, u in enumerate(user[:, prb]) if u != -1}
+        for cell, victim in to.items():
+            if user[cell, prb] < 0:
+                continue
+            amplitude, mine, rest = [], [], 0.0
+            for other in to:
+                place = [j for j in range(heard.shape[1]) if heard[victim, j] == other]
+                if place:
+                    amplitude.append(channel[victim, prb, place[0]] @ sent[other, prb])
+                    mine.append(to[other] == victim)
+                else:
+                    rest += rest_snr[victim, other]
+            found[cell, prb] = sinr(np.array(amplitude), np.array(mine), rest, coherent)
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..state import Parts
+from .comp import Comp
 from .mu_mimo import MuMimo
 from .radio import Radio
 from .siso_downlink import SisoDownlink
@@ -13,9 +14,11 @@ from .uplink import Uplink
 
 
 def radio_of(parts: Parts) -> Radio[Any]:
-    """Returns the radio that the direction and the antennas of the parts ask for."""
+    """Returns the radio that the direction, the antennas and the coordination of the parts ask for."""
     if parts.uplink is not None:
         return Uplink(parts)
+    if parts.coordination is not None:
+        return Comp(parts, parts.coordination)
     if parts.channel.mimo is None:
         return SisoDownlink(parts)
     return MuMimo(parts) if parts.channel.mimo.settings.forces_zeros else SuMimo(parts)

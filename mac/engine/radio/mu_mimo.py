@@ -51,6 +51,7 @@ class MuMimo:
     follows_serving = True
     limits_need = False
     is_compiled = False
+    several_cells = False
 
     def __init__(self, parts: Parts) -> None:
         self.panels = Panels(parts)

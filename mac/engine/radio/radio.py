@@ -72,6 +72,10 @@ class Radio(Protocol[R]):
     def is_compiled(self) -> bool:
         """Returns whether the backends other than torch's know this radio."""
 
+    @property
+    def several_cells(self) -> bool:
+        """Returns whether cells other than the serving one may send to a UE, also while its handover interrupts it."""
+
     def respond(self, first_slot: int) -> BlockResponse[R]:
         """Computes the responses of links from a slot on."""
 

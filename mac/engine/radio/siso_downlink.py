@@ -26,6 +26,7 @@ class SisoDownlink:
     follows_serving = False
     limits_need = False
     is_compiled = True
+    several_cells = False
 
     def __init__(self, parts: Parts) -> None:
         self.fading = ScalarFading(parts)

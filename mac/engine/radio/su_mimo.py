@@ -50,6 +50,7 @@ class SuMimo:
     follows_serving = True
     limits_need = False
     is_compiled = False
+    several_cells = False
 
     def __init__(self, parts: Parts) -> None:
         self.panels = Panels(parts)

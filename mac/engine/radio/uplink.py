@@ -41,6 +41,7 @@ class Uplink:
     users_per_prb = 1
     limits_need = True
     is_compiled = False
+    several_cells = False
 
     def __init__(self, parts: Parts) -> None:
         if parts.uplink is None:
