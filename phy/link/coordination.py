@@ -1,7 +1,7 @@
 """Computes precoders of cells that spare the UEs of other cells, and the SINR of UEs that several cells send to.
 
 A UE has one antenna. Its channel from a cell is a row h of Nt numbers, in units in which noise and all interference
-that nobody coordinates have power 1 at this UE, so that with a precoder w of power 1 the SNR is |h w|^2. A row of zeros
+that is not coordinated have power 1 at this UE, so that with a precoder w of power 1 the SNR is |h w|^2. A row of zeros
 stands for no UE.
 """
 
