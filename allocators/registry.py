@@ -58,7 +58,7 @@ def register(family: str, allocators: Mapping[str, str], contract: str | None = 
     """Makes the allocators of a family known, and the check of their contract; does nothing where both are empty.
 
     Args:
-        family: whose allocators they are; those of a family of fairwave's own stand beside its own.
+        family: the one that they belong to; those for a family of fairwave's own stand beside its own.
         allocators: name -> ``module:Class``.
         contract: ``module:attribute`` of a :class:`.contract.cases.FamilyCheck`.
     """
@@ -109,7 +109,7 @@ def resolve(spec: str | object, family: str, params: Mapping[str, Any] | None = 
     Args:
         spec: a name of :func:`available`, ``module:Class`` (looked for in the current directory too), a class, a
             function that makes one, or an allocator, which is passed through.
-        family: family whose names are meant.
+        family: the one to look in.
         params: its parameters, checked against its fields.
 
     Raises:

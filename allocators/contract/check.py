@@ -52,8 +52,8 @@ class CheckReport:
     checks: tuple[Check, ...]
 
     def __str__(self) -> str:
-        whose = f"the family {self.family}" if self.family else "every family"
-        head = f"{self.allocator} {'keeps' if self.ok else 'breaks'} the contract of {whose}"
+        families = f"the family {self.family}" if self.family else "every family"
+        head = f"{self.allocator} {'keeps' if self.ok else 'breaks'} the contract of {families}"
         rows = (f"  {'ok  ' if one.ok else 'FAIL'} {one.name}: {one.message}" for one in self.checks)
         return "\n".join([head, *rows])
 
@@ -64,7 +64,7 @@ def check_allocator(allocator_or_factory: object, family: str | None = None) -> 
     Args:
         allocator_or_factory: a name, ``module:Class``, a class or function that makes one, or an allocator (which is
             copied, and not touched).
-        family: whose contract; left out, it is found from the name, from an attribute ``family``, from the types that
+        family: of the contract; left out, it is found from the name, from an attribute ``family``, from the types that
             ``decide`` is annotated with, or by trying.
 
     Raises:

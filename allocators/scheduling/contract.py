@@ -118,7 +118,7 @@ class Slots:
 CASES = (
     Slots("one user", users=1, cells=1),
     Slots("empty cells", crowded=True),
-    Slots("nobody has data", busy=0.0),
+    Slots("no data anywhere", busy=0.0),
     Slots("zero rates everywhere", reach=0.0),
     Slots("a single PRB", prbs=1),
     Slots("always data", saturated=True),

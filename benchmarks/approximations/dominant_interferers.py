@@ -141,9 +141,9 @@ def slots_of(slot_s: float) -> range:
 def _sinrs(channel: Channel, power: Tensor, activity: Tensor, numbers: Sequence[int]) -> list[Tensor]:
     """SINR ``[U, K]`` for each number of interferers, and the exact one, of the powers ``[U, C, K]``."""
     cells, prbs = activity.shape
-    everyone = dominant_links(channel.mean_snr, channel.serving, cells - 1).cell[0]
-    signal = power.gather(1, everyone[:, :1, None].expand(-1, -1, prbs))[:, 0]
-    others = (power * activity).gather(1, everyone[:, 1:, None].expand(-1, -1, prbs))
+    strongest = dominant_links(channel.mean_snr, channel.serving, cells - 1).cell[0]
+    signal = power.gather(1, strongest[:, :1, None].expand(-1, -1, prbs))[:, 0]
+    others = (power * activity).gather(1, strongest[:, 1:, None].expand(-1, -1, prbs))
     out = []
     for number in numbers:
         rest = dominant_links(channel.mean_snr, channel.serving, number).interference(activity[None])[0]

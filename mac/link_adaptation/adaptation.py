@@ -117,7 +117,7 @@ def outer_loop(offset_db: Tensor, first: Tensor, failed: Tensor, settings: LinkS
     Args:
         offset_db: in dB, ``[B, U]``.
         first: 1 for UEs that sent a first transmission, ``[B, U]``.
-        failed: 1 for those whose first transmission failed, ``[B, U]``.
+        failed: 1 for UEs whose first transmission failed, ``[B, U]``.
         settings: step and limit.
     """
     down = settings.outer_loop_step_db

@@ -95,7 +95,7 @@ _HANDOVER = (
            handover.handover_failure_share, ("handover_failures", "handovers")),
     Metric("link_failure_rate", "1/min", "radio-link failures of a user in a minute, with those in handovers", "lower",
            handover.link_failure_rate, ("radio_link_failures", "handover_failures", "window_s")),
-    Metric("interruption_share", "1", "share of the time in which nobody served a user", "lower",
+    Metric("interruption_share", "1", "share of the time in which no cell served a user", "lower",
            handover.interruption_share, ("interruption_s", "window_s")),
     Metric("stay_mean", "s", "mean time of stay in a cell that was left", None, handover.stay_mean,
            ("stay_s", "handovers", "handover_failures", "radio_link_failures")),

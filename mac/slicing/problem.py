@@ -190,7 +190,7 @@ class SlicingProblem:
         return (SlicingDecision(state.rbg), none) if state.interval < self.settings.held_reports else (decided, mended)
 
     def _shares(self, decided: SlicingDecision) -> _Shares:
-        """Whose PRBs are whose, which of them may be lent, and how many a slice may hold in all."""
+        """Returns the slice that owns each PRB, which PRBs may be lent, and how many a slice may hold in all."""
         rbg, most, kept = decided.rbg, decided.most_rbg, decided.kept_rbg
         owner, lent, most_prbs = self.owner(rbg), None, None
         if self._lends:

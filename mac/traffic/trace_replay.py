@@ -67,7 +67,7 @@ class TraceReplay:
         return float(np.mean([lap * len(trace.bytes) for lap, trace in zip(laps, traces, strict=True)]))
 
     def locate(self, folders: Sequence[str | Path] = ()) -> TraceReplay:
-        """Returns a copy whose ``files`` are absolute paths; reads every file once, so that a bad one is found here.
+        """Returns a copy with absolute paths in ``files``; reads every file once, so that a bad one is found here.
 
         Args:
             folders: searched before the data folders, see :func:`mac.traffic.trace_paths.resolve`.

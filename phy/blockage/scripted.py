@@ -111,7 +111,7 @@ def build_script(settings: ScriptedSettings, topology: Topology, group_of_user: 
 
     Args:
         settings: the events.
-        topology: whose cells are concerned.
+        topology: of the cells concerned.
         group_of_user: name of each UE's group, U of them.
 
     Raises:

@@ -112,9 +112,7 @@ class Fading:
     # or folded, [D, K], see phy.link.folded_response
     error: float
     turn_rad: Tensor | None = field(default=None, kw_only=True)  # [B, U, Ra] directions, where they are asked for
-    dominant: DominantLinks | None = field(
-        default=None, kw_only=True
-    )  # whose links have rays; None where all C cells' have
+    dominant: DominantLinks | None = field(default=None, kw_only=True)  # links with rays; None where all have some
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
         """Computes the basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""

@@ -163,7 +163,7 @@ def _seen_twice(tracks: RecordedTrajectories) -> RecordedTrajectories:
 
 
 def _users(table: TextTable) -> list[str]:
-    """Whose point each row is."""
+    """Numbers the rows by the UE that they are of."""
     found = [name for name in ("user", "id") if name in table.columns]
     if len(found) != 1:
         wrong = "there is a column user and a column id; leave one of them out." if found else "no column user (or id)."

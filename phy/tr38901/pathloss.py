@@ -25,7 +25,7 @@ PathLossModel = Literal["uma", "umi", "rma", "inh", "free_space"]
 """Propagation scenarios: urban macro, urban micro (street canyon), rural macro, indoor office, free space."""
 
 Edition = Literal["v19", "v16", "imt2020_a"]
-"""Whose tables: TR 38.901 V19, its V14 to V18, or channel model A of ITU-R M.2412 (0.5 to 6 GHz)."""
+"""Source of the tables: TR 38.901 V19, its V14 to V18, or channel model A of ITU-R M.2412 (0.5 to 6 GHz)."""
 
 MAX_UE_HEIGHT_M = 22.5
 MAX_BS_HEIGHT_M = 150.0  # that of RMa, the greatest in the table
@@ -76,7 +76,7 @@ def path_loss_db(model: PathLossModel, link: Link, los: Tensor, edition: Edition
         model: scenario.
         link: geometry ``[...]``.
         los: bool ``[...]``, whether the outdoor part of the link is in line of sight; free space does not ask.
-        edition: whose formulas.
+        edition: source of the formulas.
 
     Returns:
         ``[...]``, dB. NLOS is never below LOS.
@@ -94,7 +94,7 @@ def path_losses_db(
     Args:
         model: scenario.
         link: geometry ``[...]``.
-        edition: whose formulas.
+        edition: source of the formulas.
         large_cells: rural cells of several kilometres as in M.2412's LMLC, where NLOS loses 12 dB less.
     """
     check_validity(model, link, large_cells)

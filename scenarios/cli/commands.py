@@ -69,7 +69,7 @@ app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options"
 @guarded
 def check(
     allocator: Annotated[str, typer.Argument(metavar="NAME|MODULE:CLASS", help="The allocator to check.")],
-    family: Annotated[str | None, typer.Option(help="Whose contract; left out, found by trying.")] = None,
+    family: Annotated[str | None, typer.Option(help="The family of the contract; left out, found by trying.")] = None,
     as_json: Json = False,
 ) -> None:
     """Check that an allocator keeps the contract: shapes, capacity, seeds, batches, devices."""

@@ -172,7 +172,7 @@ def _depth(over: Any, path: Sequence[str], data: Any) -> tuple[int, bool]:
         if inside is None and isinstance(data, Mapping) and "name" in data:
             inside = _step(over, str(data["name"]))
         if inside is None and part.isdecimal() and isinstance(over, Mapping) and not isinstance(data, Mapping):
-            # an item that something without a name has replaced: whose key was once its name
+            # an item that something without a name has replaced; its key was once its name
             inside = next(((value,) for value in over.values() if type(value) is type(data) and value == data), None)
         if inside is None:
             return depth, replaces

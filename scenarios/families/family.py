@@ -99,7 +99,7 @@ class Family:
 
     Attributes:
         name: as in a scenario's ``family``.
-        allocator_family: whose allocators it takes; a folder in ``allocators/``, or the name under which ``allocators``
+        allocator_family: the family of its allocators; a folder in ``allocators/``, or the name under which they
             are entered.
         scenario_type: the schema of its scenario files, a subclass of :class:`.schema.ScenarioBase`.
         clock: the scenario's times as counts of decision intervals.

@@ -158,7 +158,7 @@ def clock(scenario: ScenarioBase, interval_s: float, window_s: float) -> Clock:
     """Converts the times of a scenario to counts of intervals.
 
     Args:
-        scenario: whose duration, warm-up and window are counted.
+        scenario: its duration, warm-up and window are counted.
         interval_s: time between two decisions.
         window_s: length of a window where the scenario names none.
 

@@ -121,7 +121,7 @@ def why_nothing(folder: Path, scenario: ScenarioBase, of: str = "") -> str:
     Args:
         folder: of the run.
         scenario: what its scenario file says now.
-        of: whose shards are meant, as " of 'equal'".
+        of: the allocator of the shards in words, as " of 'equal'".
     """
     known = {str(found.get("scenario_hash")) for path in folder.glob("shards/*/*/drops-*.nc")
              if (found := attributes_of(path)) is not None}  # fmt: skip

@@ -152,7 +152,7 @@ def _todo(folder: Path, plan: Plan, part: VariantPlan, entrants: Sequence[Entran
         for drops in batches(missing, part.drops_per_batch):
             missing_by_batch.setdefault(drops, []).append(entrant)
     return [
-        Batch(part, drops, tuple(who[first : first + part.entrants]))
-        for drops, who in missing_by_batch.items()
-        for first in range(0, len(who), part.entrants)
+        Batch(part, drops, tuple(missing[first : first + part.entrants]))
+        for drops, missing in missing_by_batch.items()
+        for first in range(0, len(missing), part.entrants)
     ]

@@ -35,8 +35,8 @@ def pickled_batches(plan: Plan, todo: Sequence[Batch]) -> list[bytes]:
     Raises:
         ScenarioError: naming an allocator or a family that cannot be pickled.
     """
-    who = {entrant.label: entrant for batch in todo for entrant in batch.entrants}
-    pickled = {label: _pickled(entrant, f"allocator '{label}'") for label, entrant in who.items()}
+    entrants = {entrant.label: entrant for batch in todo for entrant in batch.entrants}
+    pickled = {label: _pickled(entrant, f"allocator '{label}'") for label, entrant in entrants.items()}
     return [
         _pickled(
             _PickledBatch(plan, batch.part, batch.drops, {one.label: pickled[one.label] for one in batch.entrants}),

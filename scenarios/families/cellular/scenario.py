@@ -126,7 +126,7 @@ class CellularScenario(CellularSections):
         for number, group in enumerate(self.users):
             if isinstance(group.mobility, Replay) and group.count and self.attachment == "cell_area":
                 raise ValueError(
-                    f"users.{number}.mobility: users who follow a file start where it says and not in the area of a "
+                    f"users.{number}.mobility: users that follow a file start where it says and not in the area of a "
                     "cell, so 'cell_area' means nothing to them; set attachment to 'strongest'"
                 )
         return self

@@ -92,7 +92,9 @@ class CellularSections(ScenarioBase):
         ]
         if not groups or self.fading.model == "none":
             return []
-        return [f"users who stay where they are fade as at 3 km/h unless speed_kmh says otherwise: {', '.join(groups)}"]
+        return [
+            f"users that stay where they are fade as at 3 km/h unless speed_kmh says otherwise: {', '.join(groups)}"
+        ]
 
     def group_of_user(self) -> torch.Tensor:
         """Returns the group of each user, int64 ``[U]``: cell by cell, in each in the order of the groups."""

@@ -54,11 +54,11 @@ class UserGroup(Model):
         return replace(mobility, file=_in_utf8(str(path or mobility.file)))
 
     @model_validator(mode="after")
-    def _speed_is_of_those_who_stay(self) -> UserGroup:
+    def _speed_is_of_static_users(self) -> UserGroup:
         default = type(self).model_fields["speed_kmh"].default  # a run folder's scenario.yaml holds all defaults
         if self.speed_kmh != default and not isinstance(self.mobility, Static):
             warnings.warn(
-                f"group '{self.name}' moves by its mobility, so its speed_kmh, for users who stay, has no effect",
+                f"group '{self.name}' moves by its mobility, so its speed_kmh, for users that stay, has no effect",
                 stacklevel=2,
             )
         return self

@@ -25,7 +25,7 @@ FAMILY = Family(
     plots={
         "quotas": RunPlot(
             Imported("scenarios.families.slicing.plots:plot_quotas"),
-            "Who may use which part of the carrier. White is held by no slice.",
+            "Which slice may use which part of the carrier. White is held by no slice.",
             lambda result, dataset: "slice_prbs" in dataset,
         )
     },

@@ -19,7 +19,7 @@ def _has_rounds(result: RunResult, dataset: xr.Dataset) -> bool:
     return {"life_rounds", "parent", "head", "left_j"} <= set(map(str, dataset.variables))
 
 
-def _somebody_lived(result: RunResult, dataset: xr.Dataset) -> bool:
+def _has_survivors(result: RunResult, dataset: xr.Dataset) -> bool:
     return _has_rounds(result, dataset) and bool((dataset["life_rounds"] > 0).any())
 
 
@@ -49,9 +49,9 @@ FAMILY = Family(
         ),
         "clusters": RunPlot(
             Imported("scenarios.families.wsn.map:plot_clusters"),
-            "The charge of each node when the round was over, and who sent to whom in it. Where nodes are dead "
-            "or dark, somebody paid for the others. Another round or drop: fairwave wsn map RUN --round 300 --drop 1.",
-            _somebody_lived,
+            "The charge of each node at the end of the round, and a line from each node to its parent. Where nodes are "
+            "dead or dark, some paid for the others. Another round or drop: fairwave wsn map RUN --round 300 --drop 1.",
+            _has_survivors,
         ),
         "energy_balance": RunPlot(
             Imported("scenarios.families.wsn.plots:plot_energy_balance"),

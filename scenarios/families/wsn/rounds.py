@@ -146,13 +146,13 @@ def _telling(ones: dict[str, xr.Dataset]) -> int:
 
 def _require_life(ones: dict[str, xr.Dataset], round_: int, drop: int) -> None:
     lasts = {label: int(last_rounds(dataset)[0]) for label, dataset in ones.items()}
-    who, last = max(lasts.items(), key=lambda item: item[1])
-    where = f"{who}, drop {drop}"
+    label, last = max(lasts.items(), key=lambda item: item[1])
+    where = f"{label}, drop {drop}"
     if last == 0:
         raise ScenarioError(f"{where}: every node is dead from the start, so there is no round to show")
     if round_ < 1:
         raise ScenarioError(f"rounds are counted from 1, given {round_}; choose a round from 1 to {last}")
-    dataset = ones[who]
+    dataset = ones[label]
     ended = last == window_rounds(dataset) * dataset.sizes["window"]
     if round_ > last:
         why = f"the run ends after round {last}" if ended else f"the last node dies in round {last}"

@@ -64,7 +64,7 @@ class WsnScenario(ScenarioBase):
         """A file of positions that lies beside the scenario is named by its full path."""
         if field.file is not None and field.placement != "file":
             raise ValueError(
-                f"file is {field.file}, and placement is '{field.placement}', so that nobody would read it; set "
+                f"file is {field.file}, and placement is '{field.placement}', so that it would not be read; set "
                 "placement to file, or leave file out"
             )
         if field.file is None or not info.context:
