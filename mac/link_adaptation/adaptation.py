@@ -74,7 +74,7 @@ class LinkAdaptation:
         )
 
     def _by_subband(self, bits: Tensor) -> Tensor:
-        """Takes one CQI for all PRBs of a subband: the greatest whose efficiency is not above their mean."""
+        """Chooses one CQI for all PRBs of a subband: the greatest whose efficiency is not above their mean."""
         prbs, size = bits.shape[-1], self.subband_prbs
         short = -prbs % size
         padded = torch.nn.functional.pad(bits, (0, short)).view(*bits.shape[:-1], -1, size)

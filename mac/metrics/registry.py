@@ -165,7 +165,7 @@ def plug_in(name: str, thing: object) -> None:
 
 
 def _checked(name: str, compute: Callable[[xr.Dataset], Any], dataset: xr.Dataset) -> Array | Values:
-    """What a plug-in computes, if it is one number a drop, or such numbers by group."""
+    """Returns what a plug-in computes, if it is one number a drop, or such numbers by group."""
     try:
         found = compute(dataset.copy(deep=True))
         groups = found if isinstance(found, dict) else {"": found}

@@ -77,7 +77,7 @@ def _holders(decision: object, context: SchedulingContext) -> Tensor:
 
 
 def _partners(decision: object, context: SchedulingContext) -> Tensor | None:
-    """Partners of the right shape and type, -1 where none are named; None where every PRB has one UE."""
+    """Returns partners of the right shape and type, -1 where none are named; None where every PRB has one UE."""
     assert isinstance(decision, SchedulingDecision)
     if context.users_per_prb == 1:
         if decision.partners is not None:
@@ -102,7 +102,7 @@ def _required_partners(
 
 
 def _breached(user: Tensor, observation: SchedulingObservation) -> bool:
-    """Whether there is any breach."""
+    """Returns whether there is any breach."""
     if user.device.type == "cpu" and uses_numba():
         from .feasible_numba import breached, limits, masks
 
@@ -112,7 +112,7 @@ def _breached(user: Tensor, observation: SchedulingObservation) -> bool:
 
 
 def _breaches(user: Tensor, observation: SchedulingObservation) -> Tensor:
-    """Where a holder is forbidden, or a slice already holds its most PRBs, counted from the lowest frequency on."""
+    """Finds holders that are forbidden, or beyond the most PRBs of their slice, counted from the lowest frequency."""
     bad = _forbidden(user, observation)
     if observation.most_prbs is None:
         return bad
@@ -124,7 +124,7 @@ def _breaches(user: Tensor, observation: SchedulingObservation) -> Tensor:
 
 
 def _forbidden(user: Tensor, observation: SchedulingObservation) -> Tensor:
-    """Where a PRB is held by a UE that does not exist, that another cell serves, or that may not hold it."""
+    """Finds PRBs held by a UE that does not exist, that another cell serves, or that may not hold it."""
     known = user.clamp(0, observation.serving.shape[1] - 1)
     home = observation.serving.gather(1, known.flatten(1)).view(user.shape)
     fine = (known == user) & (home == torch.arange(user.shape[1], device=user.device)[:, None])
@@ -154,7 +154,7 @@ def _explain(user: Tensor, observation: SchedulingObservation, place: tuple[int,
 
 
 def _partner_breaches(user: Tensor, partners: Tensor, observation: SchedulingObservation) -> Tensor:
-    """Where a partner could not hold the PRB itself, is on it twice, has no UE to share with, or another slice."""
+    """Finds partners that may not hold the PRB, are on it twice, have no UE to share with, or are of another slice."""
     alone = torch.stack([_forbidden(one, observation) for one in partners.unbind(-1)], -1)
     sharing = torch.cat((user[..., None], partners), -1)
     equal = sharing[..., 1:, None] == sharing[..., None, :]

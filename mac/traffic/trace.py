@@ -125,7 +125,7 @@ def _load(path: Path, _modified_ns: int, _size: int, ue_address: str, header_byt
 
 
 def _is_capture(path: Path) -> bool:
-    """Tells whether a file is a packet capture, which tools write in binary."""
+    """Returns whether a file is a packet capture, which tools write in binary."""
     return read_bytes(path, TraceError)[:4] in _CAPTURES
 
 

@@ -122,7 +122,7 @@ def _metres(text: str | None, name: str, where: str) -> float:
 
 
 def _grid(field: DeploymentSettings, extent: Tensor) -> Tensor:
-    """Cell centres of the grid whose cells are nearest to squares, row by row, ``[N, 2]``."""
+    """Computes the cell centres of the grid with cells nearest to squares, row by row, ``[N, 2]``."""
     columns = max(1, round(math.sqrt(field.nodes * field.width_m / field.height_m)))
     rows = math.ceil(field.nodes / columns)
     number = torch.arange(field.nodes)

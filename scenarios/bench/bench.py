@@ -99,7 +99,7 @@ def _rows(name: str, mode: str, options: Options, progress: Callable[[str], None
 
 
 def _cases(name: str, mode: str, options: Options) -> Iterator[Case]:
-    """One measurement for each batch that fits into memory."""
+    """Lists one measurement for each batch that fits into memory."""
     batches = workloads()[name].batches if options.device == "cpu" else CUDA_BATCHES
     seen: set[int] = set()
     for drops in (options.drops,) if options.drops is not None else batches:

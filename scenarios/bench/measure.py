@@ -143,14 +143,14 @@ def window_ends(problem: Any, allocator: Any, span: Span, device: str) -> list[f
 
 
 def _window_seconds(problem: Any, allocator: Any, slots: int, device: str) -> float:
-    """Median time of a window of so many slots."""
+    """Measures the median time of a window of so many slots."""
     span = Span(intervals=slots * (_WINDOWS + 1), warmup=_WARMUP_SLOTS, window=slots)
     ends = window_ends(problem, allocator, span, device)
     return statistics.median(after - before for before, after in itertools.pairwise(ends))
 
 
 def _roofline(workload: Workload, counts: Counts, rate: float, drops: int, bandwidth: float) -> dict[str, float]:
-    """Operations and bytes of a step, and the share of the bandwidth that they make at this rate."""
+    """Computes operations and bytes of a step, and the share of the bandwidth that they make at this rate."""
     step, part = workload.words
     moved = counts.moved_bytes / counts.slots / drops / workload.parts
     return {

@@ -108,7 +108,7 @@ class Calibration(Model):
 
     @property
     def _pairs(self) -> int:
-        """Gains between beams that a drop holds."""
+        """Counts the gains between beams that a drop holds."""
         cells = self.topology.site_count * self.topology.sectors
         sent = self.trxp_panel.beams if self.trxp_panel else 1
         heard = self.ue_panel.beams * self.ue_panel.panel_columns if self.ue_panel else 1

@@ -42,7 +42,7 @@ def list_(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """What there is to choose from."""
+    """List what there is to choose from."""
     from .catalogue import TOPICS, details
 
     if topic is not None and topic not in TOPICS:

@@ -226,7 +226,7 @@ def _mean(result: Result, metric: str, label: str, variant: str | None) -> float
 def _table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[str] | None = None
 ) -> Table:
-    """A table whose columns ``right``, by default all but the first, are aligned to the right."""
+    """Builds a table whose columns ``right``, by default all but the first, are aligned to the right."""
     table = Table(title=_escaped(title), title_justify="left")
     right = columns[1:] if right is None else right
     for column in columns:

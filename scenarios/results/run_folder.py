@@ -153,12 +153,12 @@ def _named(scenario: ScenarioBase, folder: Path, resume: bool, made: Mapping[Run
 
 
 def _is_free(folder: Path) -> bool:
-    """Is there nothing in a folder, or nothing but what a run that was killed at once has left?"""
+    """Returns whether there is nothing in a folder, or nothing but what a run that was killed at once has left."""
     return not folder.exists() or all(path.name == MARKER for path in folder.iterdir())
 
 
 def _require_free(folder: Path) -> None:
-    """Refuse a folder whose files are not for a run to replace.
+    """Refuses a folder whose files are not for a run to replace.
 
     Raises:
         ScenarioError: there is something in it and no marker; it says whether an older fairwave made it.
@@ -200,7 +200,7 @@ def _is_of(folder: Path, scenario: ScenarioBase) -> bool:
 
 
 def _probe(folder: Path) -> None:
-    """Try to write before anything runs, and leave no trace of it."""
+    """Writes a trial file before anything runs, and removes it."""
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         write_atomically(folder / f"{MARKER}-probe", b"")

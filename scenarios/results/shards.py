@@ -150,7 +150,7 @@ def digest(dataset: xr.Dataset) -> str:
 
 
 def _is_of(path: Path, run_key: RunKey, drops: range, scenario_hash: str, read: Reader) -> bool:
-    """Tells whether a file is the whole shard that its place says: of this allocator, these drops, this scenario."""
+    """Returns whether a file is the whole shard that its place says: of this allocator, these drops, this scenario."""
     try:
         dataset = read(path)
     except ScenarioError:

@@ -91,7 +91,7 @@ def execute(scenario: ScenarioBase, entrants: Sequence[Entrant], options: Option
 
 @contextmanager
 def _saying_what_is_kept() -> Iterator[list[Path]]:
-    """Ctrl-C carries a sentence on the whole shards in the run folder, if the folder is chosen and there are any."""
+    """Adds a sentence on the whole shards in the run folder to Ctrl-C, if the folder is chosen and there are any."""
     folders: list[Path] = []
     try:
         yield folders
@@ -124,7 +124,7 @@ def _simulate(
 
 @contextmanager
 def _results(plan: Plan, todo: Sequence[Batch], advance: Advance) -> Iterator[Iterator[Piece]]:
-    """What the batches come to: one after the other here, or several at the same time in workers."""
+    """Runs the batches: one after the other here, or several at the same time in workers."""
     if min(plan.workers, len(todo)) > 1:
         with run_in_workers(plan, todo, advance) as pieces:
             yield pieces
@@ -133,7 +133,7 @@ def _results(plan: Plan, todo: Sequence[Batch], advance: Advance) -> Iterator[It
 
 
 def _stopping(advance: Advance, ctrl_c: Interrupts) -> Advance:
-    """``advance`` that also stops the run where Ctrl-C was pressed and got lost."""
+    """Wraps ``advance`` so that it also stops the run where Ctrl-C was pressed and got lost."""
 
     def checked(count: int, what: str) -> None:
         ctrl_c.check()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _PickledBatch:
-    """Allocators are pickled one by one, so that one that does not arrive can be named."""
+    """Holds allocators pickled one by one, so that one that does not arrive can be named."""
 
     plan: Plan
     part: VariantPlan
@@ -63,7 +63,7 @@ _MET: set[bytes] = set()  # allocators that this worker has made before
 
 
 def _arrived(label: str, pickled: bytes, family: Family) -> Entrant:
-    """An allocator, which is made once when this worker first meets it, so that its module is imported."""
+    """Returns an allocator, made once when this worker first meets it, so that its module is imported."""
     try:
         entrant: Entrant = pickle.loads(pickled)
     except Exception as error:  # its module may fail in any way when it is imported

@@ -102,5 +102,5 @@ def _users(scenario: CellularScenario, shape: Shape) -> Users:
 
 
 def _per_user(scenario: CellularScenario, values: Sequence[float]) -> torch.Tensor:
-    """A value of each group for each user, float64 ``[U]``."""
+    """Repeats a value of each group for each user, float64 ``[U]``."""
     return torch.tensor(values, dtype=torch.float64)[scenario.group_of_user()]

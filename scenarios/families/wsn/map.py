@@ -99,7 +99,7 @@ def _panel_height(view: RoundView, columns: int) -> float:
 
 
 def _corners(view: RoundView) -> Array:
-    """What a panel shows: the field and the sink, with a margin."""
+    """Returns what a panel shows: the field and the sink, with a margin."""
     field, sink = view.scenario.field, view.scenario.sink
     around = np.array([[sink.x_m, sink.y_m]]) + sink.orbit_radius_m * np.array([[-1.0], [1.0]])
     points = np.concatenate([[[0.0, 0.0], [field.width_m, field.height_m]], around, view.position_m])

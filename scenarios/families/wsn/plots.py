@@ -110,7 +110,7 @@ def alive_after(dataset: xr.Dataset, rounds: Array) -> Array:
 
 
 def _end(dataset: xr.Dataset) -> float:
-    """Where the axis of rounds ends: a little after the last death, or with the run."""
+    """Returns where the axis of rounds ends: a little after the last death, or with the run."""
     died = death_round(dataset)
     run = round(float(dataset.attrs["window_s"]) / float(dataset.attrs["round_s"])) * dataset.sizes["window"]
     return float(run) if np.isnan(died).any() else max(1.0, 1.03 * float(died.max()))
@@ -122,7 +122,7 @@ def _curve(axes: Axes, dataset: xr.Dataset, end: float, style: Style) -> None:
 
 
 def _delivered(axes: Axes, dataset: xr.Dataset, style: Style) -> None:
-    """Thousands of packets that have reached the sink by the end of each window."""
+    """Draws the packets that have reached the sink by the end of each window, in thousands."""
     packets = read(dataset, "packets").sum(axis=2).cumsum(axis=1)
     window = float(dataset.attrs["window_s"]) / float(dataset.attrs["round_s"])
     rounds = window * np.arange(packets.shape[1] + 1)
@@ -130,7 +130,7 @@ def _delivered(axes: Axes, dataset: xr.Dataset, style: Style) -> None:
 
 
 def _band(axes: Axes, rounds: Array, values: Array, style: Style) -> None:
-    """Mean over drops of ``[B, rounds]`` with its interval."""
+    """Draws the mean over drops of ``[B, rounds]`` with its interval."""
     means, intervals = zip(*(summary(column) for column in values.T), strict=True)
     low, high = np.clip(np.array(intervals).T, 0, values.max())
     axes.plot(rounds, means, color=style.colour, linestyle=style.dash, lw=1.8)
@@ -142,7 +142,7 @@ def _rows(result: RunResult, allocator: str, variant: str | None) -> dict[str, A
 
 
 def _per_drop(result: RunResult, metric: str, allocator: str, variant: str | None) -> Array:
-    """One value for each drop."""
+    """Returns one value for each drop."""
     table: pd.DataFrame = result.per_drop
     same = table["variant"].isna() if variant is None else table["variant"] == variant
     rows = table[same & (table["metric"] == metric) & (table["allocator"] == allocator)]
@@ -150,7 +150,7 @@ def _per_drop(result: RunResult, metric: str, allocator: str, variant: str | Non
 
 
 def _deaths(axes: Axes, place: int, values: dict[str, Array], style: Style) -> None:
-    """Three marks on a line; hollow where that death has not come in every drop."""
+    """Draws three marks on a line; hollow where that death has not come in every drop."""
     means = {metric: summary(found) for metric, found in values.items()}
     known = [mean for mean, _ in means.values() if not math.isnan(mean)]
     if known:
@@ -180,7 +180,7 @@ def _spread(axes: Axes, place: int, variance_mj2: Array, style: Style) -> None:
 
 
 def _axis_end(totals: list[float]) -> float:
-    """So long that one wasteful allocator does not hide what the others do."""
+    """Chooses the end of an axis so that one wasteful allocator does not hide what the others do."""
     known = [total for total in totals if total > 0]
     return 1.15 * min(max(known), 3.0 * float(np.median(known))) if known else 1.0
 

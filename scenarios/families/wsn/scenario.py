@@ -61,7 +61,7 @@ class WsnScenario(ScenarioBase):
     @field_validator("field")
     @classmethod
     def _beside_the_scenario(cls, field: DeploymentSettings, info: ValidationInfo) -> DeploymentSettings:
-        """A file of positions that lies beside the scenario is named by its full path."""
+        """Makes the path of a file of positions beside the scenario absolute."""
         if field.file is not None and field.placement != "file":
             raise ValueError(
                 f"file is {field.file}, and placement is '{field.placement}', so that it would not be read; set "
