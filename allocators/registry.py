@@ -27,7 +27,7 @@ from .construction import BadAllocator, load, make
 GROUP = "fairwave.allocators"
 
 _REGISTERED: dict[str, FamilyAllocators] = {}
-"""What families of plug-ins have registered."""
+"""Allocators that families of plug-ins have registered."""
 
 
 @dataclass(frozen=True)

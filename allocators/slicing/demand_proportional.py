@@ -24,7 +24,7 @@ class DemandProportional:
     """
 
     demand: Demand = "requested"
-    """What counts: "requested", the PRBs that would have emptied the queues, summed over slots, so that waiting data
+    """Measure of demand: "requested", the PRBs that would have emptied the queues, summed over slots, so that waiting data
     count in every slot; or "arrived", the bits that came over the bits that a PRB carries."""
 
     def reset(self, context: SlicingContext, seed: int) -> None:

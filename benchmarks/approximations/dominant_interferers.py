@@ -57,7 +57,7 @@ PLACES = {
 
 RATES = (("mean", "mean, Mbit/s", 4), ("5 %", "5 % of users", 4), ("50 %", "50 %", 4))
 DELAY = (("delay", "delay of packets, ms", 2),)
-"""What is shown of a run, its title, and to how many digits."""
+"""Columns of the table: key, title, digits."""
 
 _LOW_DB, _HIGH_DB, _BINS_PER_DB = -60.0, 100.0, 500
 _SLOTS = 10  # of each drop

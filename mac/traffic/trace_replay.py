@@ -40,7 +40,7 @@ class TraceReplay:
     ue_address: str = Field(default=UE_ADDRESS, min_length=1)
     """Address of the UE in the traces; a packet from any other source is downlink."""
     start: Literal["begin", "random"] = "random"
-    """Where in the trace each UE starts."""
+    """Point of the trace at which each UE starts."""
     header_bytes: int = Field(default=HEADER_BYTES, ge=0, le=1000)
     """Headers contained in each packet's Length, taken off to get the payload."""
     loop: bool = True

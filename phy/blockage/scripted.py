@@ -77,7 +77,7 @@ class ScriptedSettings:
     """Holds the events of a scripted blockage."""
 
     events: tuple[BlockageEvent, ...] = Field(min_length=1, max_length=200)
-    """What happens."""
+    """Events, each a loss in a region, a time, or both."""
     model: Literal["scripted"] = "scripted"
     """Name of the model of blockage."""
 

@@ -31,9 +31,9 @@ class Manhattan(SpeedRange):
     block_y_m: float = Field(default=200.0, ge=10.0, le=10_000.0)
     """Distance of the streets that run along x."""
     street_x_m: float = Field(default=0.0, ge=-1e6, le=1e6)
-    """Where one of the streets along y lies; not used in a rectangle."""
+    """Position of one of the streets along y; not used in a rectangle."""
     street_y_m: float = Field(default=0.0, ge=-1e6, le=1e6)
-    """Where one of the streets along x lies; not used in a rectangle."""
+    """Position of one of the streets along x; not used in a rectangle."""
     turn_probability: float = Field(default=0.5, ge=0.0, le=1.0)
     """Probability of a turn at a crossing, to the left or to the right alike."""
 

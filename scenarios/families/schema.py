@@ -96,7 +96,7 @@ class ScenarioBase(Model):
     dtype: Literal["float32", "float64"] = "float32"
     """Precision of the simulation."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where it runs; auto takes a GPU where there is one."""
+    """Device to run on; auto takes a GPU where there is one."""
     allocators: tuple[NamedAllocator, ...] = Field(min_length=1)
     """Allocators to compare, each by name or as {name, label, params}."""
     variants: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
@@ -110,7 +110,7 @@ class ScenarioBase(Model):
     Those of plug-ins are named by an entry point in the group `fairwave.metrics` or as `module:Class`.
     """
     on_infeasible: Literal["error", "repair"] = "error"
-    """What an infeasible decision gets: an error that names it, or a repair that is counted."""
+    """Treatment of an infeasible decision: an error that names it, or a repair that is counted."""
 
     def notes(self) -> list[str]:
         """Lists remarks for ``validate`` on defaults that a reader may not expect, a sentence each."""

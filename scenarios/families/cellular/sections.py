@@ -58,11 +58,11 @@ class CellularSections(ScenarioBase):
     handover: HandoverSettings | None = None
     """When users change their cell; left out, every user keeps the cell of the start."""
     measurements: MeasurementSettings = Field(default_factory=MeasurementSettings)
-    """What users measure of the cells around them, for handovers."""
+    """Measurements of the cells around a user, for handovers."""
     queue_bytes: float = Field(default=5e6, ge=1500, le=1e12)
     """Room of each user's queue; what finds it full is dropped."""
     placement: Literal["per_cell", "uniform"] = "per_cell"
-    """As many users in the area of each cell, or anywhere in the network."""
+    """Placement of users: equally many in the area of each cell, or anywhere in the network."""
     attachment: Literal["cell_area", "strongest"] = "strongest"
     """Cell of each UE: the one in whose area it was placed, or the one that it receives best on average."""
     users: tuple[UserGroup, ...] = Field(min_length=1)

@@ -32,7 +32,7 @@ class UserGroup(Model):
     mobility: MobilitySettings = Field(default_factory=Static, description="How the users move: a model of motion.")
     traffic: Traffic = Field(description="What arrives for each user: a traffic model and its settings.")
     sla: Sla = Field(default_factory=Sla)
-    """What each user was promised; satisfaction is measured against it."""
+    """Promise to each user; satisfaction is measured against it."""
 
     @field_validator("traffic")
     @classmethod

@@ -40,13 +40,13 @@ class WsnScenario(ScenarioBase):
     round_s: float = Field(default=1.0, gt=0, le=1e6)
     """Time from one round to the next; with one second, times are numbers of rounds."""
     field: DeploymentSettings = Field(default_factory=DeploymentSettings)
-    """Where the nodes stand."""
+    """Positions of the nodes."""
     sink: SinkSettings = Field(default_factory=SinkSettings)
-    """Where packets go."""
+    """Position and motion of the sink, to which packets go."""
     radio: SensorRadioSettings = Field(default_factory=SensorRadioSettings)
     """Energy of a bit."""
     account: AccountSettings = Field(default_factory=AccountSettings)
-    """What else a round costs."""
+    """Lengths of packets and other costs of a round: headers, control messages, sensing, listening."""
     battery: BatterySettings = Field(default_factory=BatterySettings)
     """Charge at the start, harvesting."""
     sensing: SensingSettings = Field(default_factory=SensingSettings)
@@ -56,7 +56,7 @@ class WsnScenario(ScenarioBase):
     link: SensorLinkSettings = Field(default_factory=SensorLinkSettings)
     """Loss of packets in the air."""
     sla: Sla = Field(default_factory=Sla)
-    """What each node was promised; left out, satisfaction is the share of its packets that arrive."""
+    """Promise to each node; left out, satisfaction is the share of its packets that arrive."""
 
     @field_validator("field")
     @classmethod
