@@ -60,7 +60,7 @@ def test_images_tile_the_plane(sites: int) -> None:
 
 
 def everywhere_alike(topology: Topology, points: int = 40) -> Tensor:
-    """The same scattered points in the hexagon of every site: positions ``[N, points, 3]``."""
+    """The same scattered points in the hexagon of every site: positions ``[Si, points, 3]``."""
     keys = Drops(3, (0,)).keys("scatter")
     single = build_topology(TopologySettings(layout="single", sectors=1, isd_m=topology.isd_m))
     local, _ = place_per_cell(keys, single, points, 0.0, 0.0)

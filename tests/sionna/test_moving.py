@@ -72,7 +72,7 @@ def way_of(moving_drop: SionnaMovingDrop, time_s: float) -> Tensor:
 
 
 def turns_by_loops(moving_drop: SionnaMovingDrop, time_s: float) -> Tensor:
-    """Turns of all scattered rays since the start, one state, link and ray after the other, ``[U, N, M]``."""
+    """Turns of all scattered rays since the start, one state, link and ray after the other, ``[U, Si, Rl]``."""
     update_s, last = moving_drop.motion.update_s, int(time_s / moving_drop.motion.update_s + 1e-9)
     rays = [moving_drop.links(number).rays for number in range(last + 2)]
     azimuth, zenith = ([getattr(state, name)[0].flatten(2).tolist() for state in rays] for name in ("aoa", "zoa"))
@@ -106,7 +106,7 @@ def at(moving_drop: SionnaMovingDrop, number: int, turns: Tensor, time_s: float)
         way_of(moving_drop, time_s) * ~moving_drop.is_static[:, None]
         + way_of(moving_drop, 0.0) * moving_drop.is_static[:, None]
     )
-    path = displacement(moving_drop.plan.topology, moving_drop._wrapped(here[None]))[0]  # [U, N, 3]
+    path = displacement(moving_drop.plan.topology, moving_drop._wrapped(here[None]))[0]  # [U, Si, 3]
     length, walked = (
         path.norm(dim=-1),
         (way_of(moving_drop, time_s) - way_of(moving_drop, 0.0)) * moving_drop.is_static[:, None],
@@ -225,7 +225,7 @@ def test_sionna_asks_for_as_many_numbers_whatever_the_state() -> None:
         rays_in_state(moving_drop.drop, moving_drop.plan, replace(state, column=of), place, moving_drop._indoor_state)
         for of in (state.column, column)
     )
-    others = torch.ones((7, 7), dtype=torch.bool)  # [N, U]
+    others = torch.ones((7, 7), dtype=torch.bool)  # [Si, U]
     others[4, 2] = False
     for name in ("aoa", "aod", "zoa", "zod", "xpr", "delays", "powers"):
         assert torch.equal(getattr(before.rays, name)[0, others], getattr(after.rays, name)[0, others])

@@ -58,7 +58,7 @@ def test_nothing_jumps_from_one_state_to_the_next(los: str) -> None:
     """From slot to slot the response changes by the turn of its phasors, and over an update by no more."""
     speed = 30.0
     channel = moving(scenario(**linear(speed), **{"propagation.los": los, "channel.update_s": 0.05}))
-    response = channel.fading.coordinates(0, 400, SLOT_S)[0]  # [U, T, W]
+    response = channel.fading.coordinates(0, 400, SLOT_S)[0]  # [U, T, C * 2D]
     size = response.square().sum(-1).mean(1).sqrt()
     step = response.diff(dim=1).norm(dim=-1) / size[:, None]
     turn = 2.0 * math.pi * speed / 3.6 * SLOT_S * 3.5e9 / 3e8

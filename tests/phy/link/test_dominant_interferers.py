@@ -92,7 +92,7 @@ def heard_compiled(channel: Channel, activity: Tensor, slot: int = 7) -> Tensor:
 
 
 def gathered(values: Tensor, cell: Tensor, size: int) -> Tensor:
-    """Of ``[B, U, M, C * size]`` those of the cells ``[B, U, N]``, ``[B, U, M, N * size]``."""
+    """Values ``[B, U, rays, J * size]`` of the cells ``[B, U, J]``, out of all ``[B, U, rays, C * size]``."""
     batch, users, rows, _ = values.shape
     index = cell[:, :, None, :, None].expand(-1, -1, rows, -1, size)
     return values.view(batch, users, rows, -1, size).gather(3, index).flatten(3)
