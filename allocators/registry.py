@@ -1,12 +1,12 @@
 """Finds allocators by name: the built-in ones, those of installed plug-ins, and any class as ``module:Class``.
 
 A name stands for an import string, and nothing is imported until an allocator is made. A plug-in offers allocators by
-entry points in the group ``fairwave.allocators``, each named ``family.name``::
+entry points in the group ``fairwave.allocators``, each named after its family and itself::
 
     [project.entry-points."fairwave.allocators"]
-    "scheduling.my_scheduler" = "my_package.my_module:MyScheduler"
+    "family.mine" = "my_package.my_module:Mine"
 
-It is then used as ``my_scheduler`` wherever the family's own allocators are. Built-in names win over plug-ins.
+It is then used as ``mine`` wherever the family's own allocators are. Built-in names win over plug-ins.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Every measurement has a process of its own (:mod:`scenarios.bench.measure`), so that its peak memory is its own too.
 What is timed is everything that a run does in a step: of a carrier, fading that is new in every slot on every PRB,
-channel reports, the scheduler, the check of its decision, link adaptation, HARQ, queues, and the record. The workloads
+channel reports, the allocator, the check of its decision, link adaptation, HARQ, queues, and the record. The workloads
 are those that families declare.
 """
 

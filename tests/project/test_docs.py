@@ -79,6 +79,13 @@ def test_a_wrong_name_is_found() -> None:
     assert _missing("`phy/link/sinr.py`, phy.random.Drops, `sinr_numba.py` and (tests/phy/) are there") == []
 
 
+def test_the_tree_names_every_folder_of_the_packages() -> None:
+    page = (ROOT / "docs" / "developer" / "architecture.md").read_text("utf-8")
+    packages = [file.parent for top in _TOP.split("|")[:4] for file in (ROOT / top).glob("*/__init__.py")]
+    folders = [f"`{folder.relative_to(ROOT).as_posix()}/`" for folder in packages]
+    assert len(folders) > 25 and [folder for folder in folders if folder not in page] == []
+
+
 def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "index.md").read_text()
     assert [
