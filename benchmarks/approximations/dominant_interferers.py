@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mac.metrics.intervals import summary
+from mac.metrics.intervals import mean_interval
 from phy.channel.channel import Channel, ChannelPlan, build_channel
 from phy.link.dominant_interferers import dominant_links
 from phy.link.sinr import received_power
@@ -201,7 +201,7 @@ def print_rates(name: str, drops: int, numbers: Sequence[int]) -> None:
     place = PLACES[name]
     exact = quiet_rates(name, drops, {})
     shown = RATES + (DELAY if exact["packets"].any() else ())  # full buffers have no packets
-    levels = ", ".join(f"{title} {summary(exact[key])[0]:.{digits - 1}f}" for key, title, digits in shown)
+    levels = ", ".join(f"{title} {mean_interval(exact[key]).mean:.{digits - 1}f}" for key, title, digits in shown)
     print(f"\n{name}, {drops} drops, {place.seconds:g} s; {exact['use'].mean():.0%} of the PRBs are used")
     print(f"exact: {levels}; below, less exact\n")
     print("| N | " + " | ".join(title for _, title, _ in shown) + " | mean, % |")
@@ -215,8 +215,8 @@ def print_rates(name: str, drops: int, numbers: Sequence[int]) -> None:
 
 def difference(values: Array, digits: int) -> str:
     """Computes the mean and half of its 95 % interval."""
-    mean, (_, high) = summary(values)
-    return f"{mean:.{digits}f} +- {high - mean:.{digits}f}"
+    found = mean_interval(values)
+    return f"{found.mean:.{digits}f} +- {found.high - found.mean:.{digits}f}"
 
 
 def arguments(about: str | None, places: Sequence[str]) -> argparse.Namespace:

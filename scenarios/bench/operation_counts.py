@@ -180,12 +180,13 @@ def count(problem: Any, allocator: Any, windows: int = 1) -> list[Counts]:
 
 def stretch(problem: Any) -> tuple[int, int]:
     """Finds the intervals after which everything in the loop has come back, and the slots or steps in them."""
+    interval_s: float = problem.interval_s
     if not isinstance(problem, HasEngine):
         return _ROUNDS, _ROUNDS
     engine = problem.engine
-    per_interval: int = getattr(problem, "slots", 1)
-    slots = math.lcm(engine.parts.block_slots, engine.parts.link.report_period_slots, per_interval)
-    return slots // per_interval, slots
+    slots = round(interval_s / engine.parts.carrier.slot_s)  # of an interval
+    total = math.lcm(engine.parts.block_slots, engine.parts.link.report_period_slots, slots)
+    return total // slots, total
 
 
 @dataclass(frozen=True)

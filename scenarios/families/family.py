@@ -156,6 +156,31 @@ class Family:
     commands: Callable[[], Any] | None = None
     moved_options: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def built_in(cls, name: str, scenario_type: str) -> Family:
+        """Describes a family of fairwave's own by what its ``scenario.py`` defines; ``replace`` adds the rest.
+
+        Args:
+            name: that of its folders in ``scenarios/families`` and ``allocators``.
+            scenario_type: name of the class of its scenarios.
+        """
+
+        def imported(attribute: str) -> Imported:
+            return Imported(f"scenarios.families.{name}.scenario:{attribute}")
+
+        return cls(
+            name=name,
+            allocator_family=name,
+            scenario_type=imported(scenario_type),
+            clock=imported("clock_of"),
+            check=imported("check"),
+            build=imported("build"),
+            labels=imported("labels"),
+            estimate_bytes=imported("estimate_bytes"),
+            estimate_seconds=imported("estimate_seconds"),
+            best_batch=imported("best_batch"),
+        )
+
     @property
     def schema(self) -> type[ScenarioBase]:
         """Returns the class of its scenarios, imported."""

@@ -22,7 +22,8 @@ from phy.topology.sites import build_topology
 from phy.units import kmh_to_mps
 
 from . import mobility, uplink
-from .scenario import CellularScenario, Shape
+from .scenario import CellularScenario
+from .shape import Shape
 from .traffic import arrivals
 
 

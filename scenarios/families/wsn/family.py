@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..family import Family, Imported, RunPlot
@@ -23,17 +24,8 @@ def _has_survivors(result: RunResult, dataset: xr.Dataset) -> bool:
     return _has_rounds(result, dataset) and bool((dataset["life_rounds"] > 0).any())
 
 
-FAMILY = Family(
-    name="wsn",
-    allocator_family="wsn",
-    scenario_type=Imported(f"{_SCENARIO}:WsnScenario"),
-    clock=Imported(f"{_SCENARIO}:clock_of"),
-    check=Imported(f"{_SCENARIO}:check"),
-    build=Imported(f"{_SCENARIO}:build"),
-    labels=Imported(f"{_SCENARIO}:labels"),
-    estimate_bytes=Imported(f"{_SCENARIO}:estimate_bytes"),
-    estimate_seconds=Imported(f"{_SCENARIO}:estimate_seconds"),
-    best_batch=Imported(f"{_SCENARIO}:best_batch"),
+FAMILY = replace(
+    Family.built_in("wsn", "WsnScenario"),
     context=Imported(f"{_SCENARIO}:context"),
     bound=Imported(f"{_SCENARIO}:bound"),
     account=Imported(f"{_SCENARIO}:account"),
