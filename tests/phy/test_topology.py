@@ -54,8 +54,8 @@ def test_images_tile_the_plane(sites: int) -> None:
     shift = topology.shift_m
     assert shift.shape == (7, 2)
     assert shift[1:].norm(dim=1).tolist() == pytest.approx([500.0 * math.sqrt(sites)] * 6)
-    everyone = (topology.site_m[:, None, :2] + shift).reshape(-1, 2)
-    gaps = torch.cdist(everyone, everyone) + 1e9 * torch.eye(len(everyone), dtype=torch.float64)
+    places = (topology.site_m[:, None, :2] + shift).reshape(-1, 2)
+    gaps = torch.cdist(places, places) + 1e9 * torch.eye(len(places), dtype=torch.float64)
     assert gaps.min() == pytest.approx(500.0)
 
 

@@ -203,13 +203,19 @@ VERBS = frozenset(_VERBS.split())
 """Words with which the docstring of a module, class or function may begin; a new verb is added here."""
 
 PERSONS = re.compile(
-    r"\b(?:he|his|him|himself|she|her|whom?|whoever|(?:no|some|any|every)body|(?:some|any|every)one)\b|[\"#:(]\s*whose\b",
+    r"(?<![a-z])(?:he|his|him|himself|she|her|whom?|whoever|(?:no|some|any|every)body|(?:some|any|every)one)(?![a-z])"
+    r"|[\"#:(]\s*whose\b",
     re.IGNORECASE,
 )
 """Words for persons, which a UE, a node or an allocator is not; "whose" may stand behind a noun ("UEs whose rays")."""
 
-NOT_READ_YET = re.compile(r"mac/engine/.*|phy/link/sinr.*")
-"""Files whose words are not read for persons yet."""
+NOT_READ_YET = re.compile(
+    r"(tests/)?mac/engine/.*|phy/link/sinr.*|tests/phy/link/test_sinr.*|tests/support/handover_cases.py"
+)
+"""Files whose words are not read yet."""
+
+OF_WORDS = ("tests/project/test_architecture.py", "tests/project/test_docs.py")
+"""Tests that hold lists of such words."""
 
 
 def docstrings(tree: ast.Module) -> Iterator[tuple[str, str]]:
@@ -238,13 +244,18 @@ def test_docstrings_begin_with_a_verb(path: Path) -> None:
     assert COMMANDS.fullmatch(name) or wrong == {}
 
 
-@by_file
-def test_text_speaks_of_no_persons(path: Path) -> None:
-    """Names, docstrings, comments and messages alike: a UE is an "it"."""
-    if NOT_READ_YET.fullmatch(path.relative_to(ROOT).as_posix()):
-        return
-    lines = path.read_text("utf-8").splitlines()
-    assert [line.strip() for line in lines if PERSONS.search(line)] == []
+def test_text_speaks_of_no_persons() -> None:
+    """Names, docstrings, comments and messages, in the rooms, tests and benchmarks: a UE is an "it"."""
+    files = [path for path in tracked() if path.suffix == ".py" and str(path) not in OF_WORDS]
+    lines = {
+        f"{path}:{number}": line.strip()
+        for path in files
+        if not NOT_READ_YET.fullmatch(path.as_posix())
+        for number, line in enumerate((ROOT / path).read_text("utf-8").splitlines(), 1)
+        if PERSONS.search(line)
+    }
+    assert len(files) > 500 and lines == {}
+    assert PERSONS.search("users_who_move") and PERSONS.search("# whose links") and not PERSONS.search("UEs whose rays")
 
 
 def test_files_stay_small() -> None:

@@ -1,4 +1,4 @@
-"""``channel.provider: sionna`` with users who move, blockage and handovers: Sionna's rays in our large-scale state."""
+"""``channel.provider: sionna`` with users that move, blockage and handovers: Sionna's rays in our large-scale state."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def course_of(channel: Channel) -> SionnaMovingDrop:
 
 
 def way_of(moving_drop: SionnaMovingDrop, time_s: float) -> Tensor:
-    """Where users are, ``[U, 3]``; who stays is taken to walk at his nominal speed."""
+    """Where users are, ``[U, 3]``; one that stays is taken to walk at its nominal speed."""
     now = torch.tensor([time_s], dtype=torch.float64)
     walked = moving_drop.links(0).velocity_mps[0] * time_s
     return moving_drop.position_m(now)[0, :, 0] + walked * moving_drop.is_static[:, None]

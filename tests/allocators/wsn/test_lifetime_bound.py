@@ -79,7 +79,7 @@ def test_three_nodes_in_a_row_as_a_program_written_out(tmp_path: Path) -> None:
     assert of_places(tmp_path, *places) == math.floor(-solved.fun + 1e-6) + 1
 
 
-def test_nobody_lives_longer(tmp_path: Path) -> None:
+def test_no_protocol_lives_longer(tmp_path: Path) -> None:
     result = run(load(SMALL, allocators=sorted(available("wsn"))), out=tmp_path / "out", plots=False)
     found = bound_of_run(result)
     first = result.per_drop[result.per_drop["metric"] == "fnd"]

@@ -136,7 +136,7 @@ def test_screens_move_through_the_network() -> None:
 
 
 def test_screens_are_seen_across_the_border_of_the_cluster() -> None:
-    """A translation of the cluster changes nothing, whether the user is moved alone or with the screen beside him."""
+    """A translation of the cluster changes nothing, whether the user is moved alone or with the screen beside it."""
     settings = ModelBSettings(count=200, width_m=5.0, height_m=5.0)
     screens = draw_blocking_screens(DROPS, settings, area_of(TOPOLOGY), 1.0)
     near = screens.trajectory.position_m(torch.tensor([0.0]))[:, :30, 0] + f64([-2.0, -1.0, 1.5])

@@ -151,7 +151,7 @@ def test_over_the_border_of_the_cluster_in_a_run() -> None:
 
 
 def test_far_on_the_way_everything_is_fresh_and_as_it_should_be() -> None:
-    """Users who walk on through image after image: 2 km later nothing is as it was, and laws are what they were."""
+    """Users that walk on through image after image: 2 km later nothing is as it was, and laws are what they were."""
     walk = walkers(21, 801.0)
     states = []
     model = air_of(21, los_transition="hard")

@@ -149,7 +149,7 @@ def test_sinr_is_that_of_plain_loops(interferers: int, dtype: torch.dtype, near:
 
 
 def made_up(interferers: int, prbs: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, DominantLinks, Tensor]:
-    """Coordinates, basis, own cells, who fades and activity of 2 drops, 37 users, 24 cells."""
+    """Coordinates, basis, own cells, links that fade and activity of 2 drops, 37 users, 24 cells."""
     rng = torch.Generator().manual_seed(interferers)
     snr = (torch.randn((2, 37, 24), generator=rng, dtype=torch.float64) * 3).exp().to(dtype)
     serving = torch.randint(0, 24, (2, 37), generator=rng)

@@ -88,7 +88,7 @@ def test_traffic_and_air_are_the_same_for_every_allocator() -> None:
 
 
 @pytest.mark.parametrize("source", ["slicing-quickstart", MACRO], ids=["slicing", "scheduling"])
-def test_results_do_not_depend_on_batches_or_on_who_else_runs(source: Any) -> None:
+def test_results_do_not_depend_on_batches_or_on_what_else_runs(source: Any) -> None:
     change = SHORT if isinstance(source, str) else {}
     names = [spec.name for spec in load(source).allocators]
     assert make_plan(load(source, **change)).parts[0].copies == len(names), "they run side by side"
@@ -274,7 +274,7 @@ def test_a_scheduler_inside_the_slices_that_fails_is_named(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_allocator_that_writes_into_what_it_sees_is_refused_before_it_changes_anybody() -> None:
+def test_an_allocator_that_writes_into_what_it_sees_is_refused_before_it_changes_any_other() -> None:
     """Reports are views of the engine's state: written to, they would change this allocator's truth and the next's."""
 
     class Writes(RoundRobin):
