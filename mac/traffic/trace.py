@@ -30,7 +30,7 @@ UE_ADDRESS = "172.30.1.1"
 HEADER_BYTES = 70
 """Part of each Length that TRACTOR takes for headers."""
 MTU_BYTES = 1500
-"""Longest frame, headers included, that is one packet on the air; a longer one is a super-frame. Our choice."""
+"""Longest frame, headers included, that is one packet on the channel; a longer one is a super-frame. Our choice."""
 MAX_IP_BYTES = 65535
 """Longest IP datagram, and longest super-frame that segmentation offload makes."""
 DAY_S = 86400.0

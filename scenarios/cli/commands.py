@@ -19,7 +19,7 @@ from .stdio import chatter_on_stderr
 app = typer.Typer(
     name="fairwave",
     cls=FamilyCommands,
-    help="Which radio resource allocator serves people best, on the same air, the same traffic and the same users?",
+    help="Which radio resource allocator serves users best, on the same channel, the same traffic and the same users?",
     epilog="Start with: fairwave list scenarios, then fairwave run NAME",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

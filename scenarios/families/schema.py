@@ -82,7 +82,7 @@ class ScenarioBase(Model):
     family: str
     """The kind of problem, which decides what else may stand here."""
     seed: int = Field(default=0, ge=0, lt=2**63)
-    """Seed of everything random; the same seed gives the same air and traffic to every allocator."""
+    """Seed of everything random; the same seed gives the same channel and traffic to every allocator."""
     drops: int = Field(default=8, ge=1, le=1_000_000)
     """Independent networks simulated; results are means over them."""
     drops_per_batch: int | None = Field(default=None, ge=1)

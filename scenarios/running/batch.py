@@ -1,4 +1,4 @@
-"""Runs one batch: allocators on some drops of a variant, whose air is drawn once."""
+"""Runs one batch: allocators on some drops of a variant, whose channel is drawn once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a scenario: every allocator on the same air and the same traffic, into a folder of whole shards."""
+"""Runs a scenario: every allocator on the same channel and the same traffic, into a folder of whole shards."""
 
 from __future__ import annotations
 

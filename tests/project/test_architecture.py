@@ -245,8 +245,8 @@ def test_docstrings_begin_with_a_verb(path: Path) -> None:
 
 
 def test_text_speaks_of_no_persons() -> None:
-    """Names, docstrings, comments and messages, in the rooms, tests and benchmarks: a UE is an "it"."""
-    files = [path for path in tracked() if path.suffix == ".py" and str(path) not in OF_WORDS]
+    """Names, docstrings, comments and messages, in packages, tests, benchmarks and scenarios: a UE is an "it"."""
+    files = [path for path in tracked() if path.suffix in (".py", ".yaml", ".j2") and str(path) not in OF_WORDS]
     lines = {
         f"{path}:{number}": line.strip()
         for path in files

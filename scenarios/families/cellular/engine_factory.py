@@ -31,7 +31,7 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
     """Builds the slot engine of a batch of drops.
 
     Args:
-        scenario: what the carrier, the air and the users are.
+        scenario: describes carrier, channel and users.
         drops: of the batch.
         shape: what the family adds.
         place: device of the engine, which computes in ``dtype``.

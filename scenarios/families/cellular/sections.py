@@ -44,7 +44,7 @@ class CellularSections(ScenarioBase):
     fading: FadingSettings = Field(default_factory=FadingSettings)
     """Small-scale fading."""
     channel: ChannelSettings = Field(default_factory=ChannelSettings)
-    """Source of the channel, and how often it is taken anew where users move."""
+    """Source of the channel, and the time between its states where users move."""
     link: LinkSettings = Field(default_factory=LinkSettings)
     """Channel reports and link adaptation."""
     harq: HarqSettings = Field(default_factory=HarqSettings)
@@ -80,7 +80,7 @@ class CellularSections(ScenarioBase):
 
     @property
     def on_the_way(self) -> bool:
-        """Checks whether the air is taken anew as time goes on, or users may change their cell."""
+        """Checks whether the channel is computed anew as time goes on, or users may change their cell."""
         return self.moves or self.handover is not None
 
     def notes(self) -> list[str]:

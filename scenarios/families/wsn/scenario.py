@@ -54,7 +54,7 @@ class WsnScenario(ScenarioBase):
     failures: FailureSettings = Field(default_factory=FailureSettings)
     """Nodes that break."""
     link: SensorLinkSettings = Field(default_factory=SensorLinkSettings)
-    """Loss of packets in the air."""
+    """Loss of packets on the channel."""
     sla: Sla = Field(default_factory=Sla)
     """Promise to each node; left out, satisfaction is the share of its packets that arrive."""
 
@@ -194,9 +194,10 @@ def bound(scenario: WsnScenario, drops: Drops) -> Bound:
 
 
 _BOUNDED = (
-    "No protocol has its first death later in which every live node sends a packet each round, with what it received "
-    "fused into it or beside it. A linear program over the rounds in which each node sends to each other one; it "
-    "relaxes that these are whole, that the ways of a round make a tree, and that heads fuse their own packets."
+    "It bounds the first death of every protocol in which each live node sends one packet a round, with all that it "
+    "received fused into it or beside it: the optimum of a linear program over the numbers of rounds in which each "
+    "node sends to each other one. These need not be whole or make a tree in each round, and heads need not fuse their "
+    "own packets."
 )
 
 
