@@ -28,8 +28,8 @@ from phy.units import SPEED_OF_LIGHT_MPS
 from scenarios import families, load
 from scenarios.errors import ScenarioError
 from scenarios.families.cellular import engine_factory
-from scenarios.families.cellular import scenario as cellular
 from scenarios.families.cellular.mobility import motion_plan
+from scenarios.families.cellular.shape import Shape
 from scenarios.families.scheduling.scenario import SchedulingScenario
 
 pytest.importorskip("sionna.phy.channel.tr38901")
@@ -54,7 +54,7 @@ def case_of(mobility: dict[str, Any] = WALK, users: int = 1, **more: Any) -> Sch
 def build(
     case: SchedulingScenario, ids: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64, ours: bool = False
 ) -> Channel:
-    shape = cellular.Shape(families.find("scheduling").clock(case), 1, (0,) * len(case.users))
+    shape = Shape(families.find("scheduling").clock(case), 1, (0,) * len(case.users))
     plan, motion = engine_factory.channel_plan(case), motion_plan(case, shape)
     return (build_moving_channel if ours else build_moving_sionna_channel)(Drops(1, ids), plan, motion, CPU, dtype)
 

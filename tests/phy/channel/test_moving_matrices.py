@@ -17,9 +17,9 @@ from phy.channel.moving_matrices import MovingMatrices, build_moving_channel
 from phy.random import Drops
 from scenarios.families import find
 from scenarios.families.cellular import engine_factory
-from scenarios.families.cellular import scenario as cellular
 from scenarios.families.cellular.mimo_estimates import Crowd, mimo_bytes
 from scenarios.families.cellular.mobility import motion_plan
+from scenarios.families.cellular.shape import Shape
 from scenarios.families.scheduling.scenario import SchedulingScenario
 
 PANELS: dict[str, Any] = {
@@ -30,7 +30,7 @@ OMNI: dict[str, Any] = {"mimo": {"base": {}, "ue": {}}, "topology.sectors": 1}
 
 
 def build(case: SchedulingScenario, ids: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64) -> Channel:
-    shape = cellular.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
+    shape = Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
     return build_moving_channel(Drops(1, ids), engine_factory.channel_plan(case), motion_plan(case, shape), CPU, dtype)
 
 
