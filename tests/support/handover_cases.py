@@ -42,7 +42,7 @@ def mobile(drops: Drops, slots: int, saturated: bool = False, **more: Any) -> En
 
 
 def everybody(roster: Tensor, tested: Engine) -> SchedulingDecision:
-    """PRB k of each cell to its k-th user, whether he can use it or not."""
+    """PRB k of each cell to its k-th user, whether it can use it or not."""
     place = torch.arange(tested.prbs).clamp(max=roster.shape[-1] - 1)
     user = roster[:, :, place]
     return SchedulingDecision(torch.where(user < tested.shape[1], user, -1))
