@@ -209,11 +209,6 @@ PERSONS = re.compile(
 )
 """Words for persons, which a UE, a node or an allocator is not; "whose" may stand behind a noun ("UEs whose rays")."""
 
-NOT_READ_YET = re.compile(
-    r"(tests/)?mac/engine/.*|phy/link/sinr.*|tests/phy/link/test_sinr.*|tests/support/handover_cases.py"
-)
-"""Files whose words are not read yet."""
-
 OF_WORDS = ("tests/project/test_architecture.py", "tests/project/test_docs.py")
 """Tests that hold lists of such words."""
 
@@ -237,8 +232,6 @@ def is_value(node: ast.ClassDef | ast.FunctionDef) -> bool:
 @by_file
 def test_docstrings_begin_with_a_verb(path: Path) -> None:
     name = path.relative_to(ROOT).as_posix()
-    if NOT_READ_YET.fullmatch(name):
-        return
     found = docstrings(ast.parse(path.read_text("utf-8")))
     wrong = {name: text.partition("\n")[0] for name, text in found if text.split(" ", 1)[0] not in VERBS}
     assert COMMANDS.fullmatch(name) or wrong == {}
@@ -250,7 +243,6 @@ def test_text_speaks_of_no_persons() -> None:
     lines = {
         f"{path}:{number}": line.strip()
         for path in files
-        if not NOT_READ_YET.fullmatch(path.as_posix())
         for number, line in enumerate((ROOT / path).read_text("utf-8").splitlines(), 1)
         if PERSONS.search(line)
     }
