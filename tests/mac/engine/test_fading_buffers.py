@@ -100,7 +100,7 @@ def test_the_estimate_covers_rays_and_two_blocks(workload: str, mode: str) -> No
         state = later(tested, state, 1)
         coordinates = state.block.response.coordinates
         places[coordinates.data_ptr()] = coordinates.untyped_storage().nbytes()
-    held = sum(places.values()) + tested.radio.fading._buffers._fading.rays.untyped_storage().nbytes()
+    held = sum(places.values()) + tested.parts.channel.fading.rays.untyped_storage().nbytes()
     assert len(places) == 2
     assert held < estimated(scenario) < 1.5 * held
 
