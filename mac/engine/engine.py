@@ -174,7 +174,7 @@ class Engine:
         return Report(report.bits * here[..., None], report.mean_bits * here)
 
     def _advance(self, state: CellState) -> tuple[CellState, DelayReport | None]:
-        """Closes the slot, fetches a new block where one ends, and admits the arrivals of the next slot."""
+        """Ends the slot, fetches a new block where one ends, and admits the arrivals of the next slot."""
         ends, delays, ledger = state.slot - state.block.first_slot == self.parts.block_slots, None, state.ledger
         if ledger is not None:
             ledger = ledger.resolve(state.sent_bytes - harq.in_flight_bytes(state.harq))
@@ -200,7 +200,7 @@ class Engine:
         return state.later(block=replace(state.block, response=self.radio.respond(state.slot)))
 
     def _admit(self, state: CellState) -> CellState:
-        """Queues what arrives in the slot; what finds no room is dropped."""
+        """Adds to the queues what arrives in the slot; what does not fit is dropped."""
         if state.block.arrivals is None:
             return state
         bytes_ = state.block.arrivals[state.slot - state.block.first_slot, 0]

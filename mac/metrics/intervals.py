@@ -7,6 +7,7 @@ are compared by the interval of their *paired* difference, which the spread over
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -25,23 +26,32 @@ SUMMARY_COLUMNS = ["variant", "allocator", "metric", "unit", "mean", "ci95_low",
 PAIRED_COLUMNS = ["variant", "metric", "a", "b", "mean_difference", "ci95_low", "ci95_high", "drops"]
 
 
-def summary(values: ArrayLike) -> tuple[float, tuple[float, float]]:
+@dataclass(frozen=True)
+class MeanInterval:
+    """Holds a mean over drops and the ends of its 95 % interval, which are NaN where it is not known."""
+
+    mean: float
+    low: float = np.nan
+    high: float = np.nan
+
+
+def mean_interval(values: ArrayLike) -> MeanInterval:
     """Computes the mean of one value per drop and its 95 % Student-t interval, ``mean -+ t(0.975, n-1) s / sqrt(n)``.
 
-    NaN is not counted. The interval is (nan, nan) for a single drop, which says nothing about spread, and where a
-    value is infinite; without any value the mean is NaN too.
+    NaN is not counted. The ends are NaN for a single drop, which says nothing about spread, and where a value is
+    infinite; without any value the mean is NaN, too.
     """
     known = np.asarray(values, dtype=np.float64).ravel()
     known = known[~np.isnan(known)]
     if not known.size:
-        return np.nan, (np.nan, np.nan)
+        return MeanInterval(np.nan)
     with np.errstate(invalid="ignore"):
         mean = float(known.mean())
     if known.size < 2 or not np.isfinite(known).all():
-        return mean, (np.nan, np.nan)
+        return MeanInterval(mean)
     quantile = float(special.stdtrit(known.size - 1, 0.5 + CONFIDENCE / 2))
     half = quantile * float(known.std(ddof=1)) / float(np.sqrt(known.size))
-    return mean, (mean - half, mean + half)
+    return MeanInterval(mean, mean - half, mean + half)
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
@@ -60,9 +70,9 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for variant, part in _variants(with_all(table)):
         for (metric, allocator), group in part.groupby(["metric", "allocator"], sort=False):
-            mean, (low, high) = summary(group["value"])
+            found = mean_interval(group["value"])
             unit, drops = group["unit"].iloc[0], int(group["value"].notna().sum())
-            rows.append((variant, allocator, metric, unit, mean, low, high, drops))
+            rows.append((variant, allocator, metric, unit, found.mean, found.low, found.high, drops))
     return _with_object_variant(pd.DataFrame(rows, columns=SUMMARY_COLUMNS))
 
 
@@ -86,8 +96,8 @@ def paired(table: pd.DataFrame) -> pd.DataFrame:
             for a, b in combinations([name for name in order if name in wide.columns], 2):
                 with np.errstate(invalid="ignore"):  # infinity less infinity is NaN: no difference known
                     difference = wide[a].to_numpy(dtype=np.float64) - wide[b].to_numpy(dtype=np.float64)
-                mean, (low, high) = summary(difference)
-                rows.append((variant, metric, a, b, mean, low, high, int((~np.isnan(difference)).sum())))
+                found, drops = mean_interval(difference), int((~np.isnan(difference)).sum())
+                rows.append((variant, metric, a, b, found.mean, found.low, found.high, drops))
     return _with_object_variant(pd.DataFrame(rows, columns=PAIRED_COLUMNS))
 
 

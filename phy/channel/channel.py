@@ -185,7 +185,7 @@ def draw_plan_fading(drop: Drops, plan: ChannelPlan, request: FadingRequest) -> 
 
 
 def _dominant(plan: ChannelPlan, snr: Tensor, serving: Tensor) -> DominantLinks | None:
-    """Links that fade where the plan limits their number; None where all do."""
+    """Finds the links that fade where the plan limits their number; None where all do."""
     count = plan.fading.dominant_interferers
     return None if count is None or count >= plan.topology.cells - 1 else dominant_links(snr, serving, count)
 

@@ -82,7 +82,7 @@ def hear(
 def _touches(
     b: int, start: int, stop: int, response: Array, prb: Array, links: Links, _: Array, out: Heard
 ) -> list[tuple[Array, ...]]:
-    """What :func:`hear` reads and writes."""
+    """Returns what :func:`hear` reads and writes."""
     own = slice(start, stop)
     rest, rows = links.rest[b, own], (stop - start) * links.cell.shape[2]
     read = response[: rows * 2 * len(prb) // response.shape[1]], links.cell[b, own], links.serving[b, own], rest
@@ -101,7 +101,10 @@ def in_order(prbs: int, folded: bool) -> Array:
 
 @inlined
 def _power(row: int, response: Array, power: Array) -> None:
-    """Power of a link on each PRB, in that order. Indices of slices start at 0: only then are there vectors."""
+    """Computes the power of a link on each PRB, in that order.
+
+    Indices of slices start at 0: only then does the compiler use vectors.
+    """
     prbs = len(power)
     if response.shape[1] > prbs:
         re, im = response[row, :prbs], response[row, prbs:]
@@ -136,7 +139,7 @@ def sinr(drops: range, response: Response, links: Links, bits_of_sinr: Array, ou
     Args:
         drops: those to look at.
         response: of all drops in one slot, like what follows.
-        links: whose responses these are, and what disturbs them.
+        links: the cells of these responses, and what disturbs them.
         bits_of_sinr: bits reported for a PRB, on the log grid.
         out: written.
     """

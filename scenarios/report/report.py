@@ -205,7 +205,7 @@ def _value(found: pd.DataFrame, allocator: str, digits: int, marks: tuple[set[st
 
 
 def _best(means: pd.Series, better: str | None) -> set[str]:
-    """Allocators with the best mean, but for rounding; none where all are equal or no direction is better."""
+    """Finds the allocators with the best mean, but for rounding; none where all are equal or no direction is better."""
     known = means.dropna()
     if better is None or len(known) < 2:
         return set()
@@ -215,7 +215,7 @@ def _best(means: pd.Series, better: str | None) -> set[str]:
 
 
 def _tied(result: RunResult, metric: str, best: set[str], variant: str | None) -> set[str]:
-    """Allocators whose paired interval against the best one holds zero, or is unknown."""
+    """Finds allocators whose paired interval against the best one holds zero, or is unknown."""
     table = _of(result.paired, variant)
     rows = table[(table["metric"] == metric) & (table["a"].isin(best) | table["b"].isin(best))]
     pairs = [(str(r["a"]), str(r["b"])) for r in rows.to_dict("records") if not _significant(r)]
@@ -256,7 +256,7 @@ def _verdict(row: dict[Any, Any]) -> str:
 
 
 def _significant(row: dict[Any, Any]) -> bool:
-    """Does the interval exist and leave out zero?"""
+    """Returns whether the interval exists and leaves out zero."""
     return bool(row["ci95_low"] > 0 or row["ci95_high"] < 0)
 
 
@@ -301,5 +301,5 @@ def plain(value: Any) -> Any:
 
 
 def _places(value: float, leading: int) -> int:
-    """Decimals that show ``leading`` significant digits of a positive number, 0 to 9."""
+    """Counts the decimals that show ``leading`` significant digits of a positive number, 0 to 9."""
     return min(9, max(0, leading - 1 - math.floor(math.log10(value))))

@@ -96,7 +96,7 @@ def test_satisfaction_marks_are_the_means_of_the_table(single: FakeResult) -> No
     assert dots == 3 * 5 * 3  # drops, users, allocators
 
 
-def test_where_nobody_asked_for_anything_a_panel_is_empty(single: FakeResult, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_user_asked_for_anything_a_panel_is_empty(single: FakeResult, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "users_by_group", lambda *_: {"embb": dict.fromkeys(ALLOCATORS, np.empty(0))})
     (panel,) = figures.plot_satisfaction(single).axes
     assert panel.get_title() == "all users" and not sum(len(c.get_offsets()) for c in panel.findobj(PathCollection))
@@ -205,7 +205,7 @@ def test_everything_is_escaped(tmp_path: Path) -> None:
     assert "<script" not in text and "alert(&#39;x&#39;)" in text
 
 
-def test_the_best_is_marked_and_who_is_not_told_apart_from_it(single: FakeResult) -> None:
+def test_the_best_is_marked_and_those_not_told_apart_from_it(single: FakeResult) -> None:
     for metric in ("rate_mean", "loss_ratio"):
         (row,) = report.comparison(single, [metric], None)
         table = single.metrics[single.metrics["metric"] == metric].set_index("allocator")["mean"]
@@ -220,7 +220,7 @@ def test_the_best_is_marked_and_who_is_not_told_apart_from_it(single: FakeResult
     assert not any(value.best or value.tied for value in neither.values)
 
 
-def test_rounding_makes_nobody_the_best() -> None:
+def test_rounding_makes_none_the_best() -> None:
     almost = pd.Series({"a": 1.0, "b": 1.0 - 1e-12, "c": 0.5})
     assert report._best(almost, "higher") == {"a", "b"}
     assert report._best(almost[["a", "b"]], "higher") == set()

@@ -127,7 +127,7 @@ def test_plans_for_what_it_takes() -> None:
         assert estimate(ours, 2) < estimate(theirs, 2) < estimate(theirs, 4) < estimate(large, 4)
 
 
-def test_users_who_stand_still_see_no_change() -> None:
+def test_users_that_stand_still_see_no_change() -> None:
     channel = build(plan(2, SINGLE, speed_mps=0.0))
     assert torch.equal(channel.fading.coordinates(0, 1, 1e-3), channel.fading.coordinates(5000, 1, 1e-3))
 

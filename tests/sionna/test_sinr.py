@@ -115,7 +115,7 @@ def gains_of_sionna(azimuth_deg: float, los: bool) -> Tensor:
     height_m = column.ant_pos[:, 2]
     phase = 2 * math.pi * height_m * CARRIER_HZ / SPEED_OF_LIGHT_MPS * math.cos(math.radians(99.0))
     weights = torch.exp(-1j * phase) / math.sqrt(8.0)
-    paths, _ = model(20, 10.0)  # [B, 1, 1, 1, 8, L, T]
+    paths, _ = model(20, 10.0)  # [B, 1, 1, 1, 8, paths, T]
     ports = torch.einsum("balt,a->blt", paths[:, 0, 0, 0], weights)
     return ports.abs().square().sum(1).mean(-1)
 

@@ -41,8 +41,8 @@ def mobile(drops: Drops, slots: int, saturated: bool = False, **more: Any) -> En
     return Engine(replace(still.parts, itinerary=wandering(still, slots)))
 
 
-def everybody(roster: Tensor, tested: Engine) -> SchedulingDecision:
-    """PRB k of each cell to its k-th user, whether he can use it or not."""
+def all_in_turn(roster: Tensor, tested: Engine) -> SchedulingDecision:
+    """PRB k of each cell to its k-th user, whether it can use it or not."""
     place = torch.arange(tested.prbs).clamp(max=roster.shape[-1] - 1)
     user = roster[:, :, place]
     return SchedulingDecision(torch.where(user < tested.shape[1], user, -1))

@@ -66,8 +66,8 @@ class CompiledSlot:
         )
         batch, users = parts.shape
         self._faded = radio.fading.dominant
-        everyone = torch.arange(parts.cells).expand(batch, users, -1)
-        self._cell = (everyone if self._faded is None else self._faded.cell).contiguous().numpy()
+        all_cells = torch.arange(parts.cells).expand(batch, users, -1)
+        self._cell = (all_cells if self._faded is None else self._faded.cell).contiguous().numpy()
         self._no_rest = np.empty((batch, 0, parts.prbs), self._kind)
         rest_users = 0 if self._faded is None else users
         self._rest_of_all = torch.empty((batch, rest_users, parts.prbs), dtype=parts.dtype)  # of one slot alone
@@ -104,12 +104,12 @@ class CompiledSlot:
         )
 
     def _hear(self, drops: range, moment: Moment[Response], activity: np.ndarray, heard: Heard) -> None:
-        """SINR and reports of some drops."""
+        """Computes SINR and reports of some drops."""
         links = Links(self._cell, moment.serving.numpy(), activity, self._rest(drops, activity))
         sinr(drops, moment.response, links, self._bits_of_sinr, heard)
 
     def _rest(self, drops: range, activity: np.ndarray) -> np.ndarray:
-        """Interference of the cells that do not fade, ``[B, U, K]``, in the rows of some drops."""
+        """Computes the interference of the cells that do not fade, ``[B, U, K]``, for some drops."""
         if self._faded is None:
             return self._no_rest
         own = slice(drops.start, drops.stop)

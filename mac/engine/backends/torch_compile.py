@@ -59,7 +59,7 @@ class TracedSlot:
 
 
 def _of_its_own(method: Callable[..., Any]) -> Callable[..., Any]:
-    """The method with code that no other engine has: torch compiles a code for so many shapes, and then no more."""
+    """Returns the method with code of its own, as torch compiles one code for a limited number of shapes."""
     assert isinstance(method, MethodType)
     old = method.__func__
     own = FunctionType(old.__code__.replace(), old.__globals__, old.__name__, old.__defaults__, old.__closure__)

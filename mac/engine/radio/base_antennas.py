@@ -122,7 +122,7 @@ class BasePanels:
         return HeardUplink(sinr, covariance.diagonal(dim1=-2, dim2=-1).real.mean(-1), covariance)
 
     def _receive_drop(self, drop: int, response: MatrixResponses, user: Tensor, power: Tensor) -> tuple[Tensor, Tensor]:
-        """SINR ``[C, K]`` and covariance ``[C, K, Nt, Nt]`` of one drop."""
+        """Computes SINR ``[C, K]`` and covariance ``[C, K, Nt, Nt]`` of one drop."""
         heard = response.scheduled(drop, user, self._prb, power)
         vectors = heard.channel[0, ..., 0, :]  # [C, K, J, Nt]
         rest = response.cells.rest_snr[drop][user]

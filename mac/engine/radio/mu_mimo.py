@@ -88,7 +88,7 @@ class MuMimo:
         return SharingReport(_directed(state.reports[0]).sinr, partial(self._similarity, state))
 
     def _similarity(self, state: CellState) -> Tensor:
-        """Squared correlations of the UEs of a cell, on the PRBs that stand for the carrier, ``[B, U, U]``."""
+        """Computes squared correlations of UEs over the sampled PRBs, ``[B, U, U]``; 0 between cells."""
         report, serving, some = _directed(state.reports[0]), state.attached.serving, self.panels.searched
         length = report.sinr[:, :, some, None].sqrt()
         alike = torch.stack([channel_similarity(drop) for drop in report.rows[:, :, some] / length])
@@ -113,12 +113,12 @@ class MuMimo:
 
     def _precode(self, report: DirectionReport, drop: int, user: Tensor, willing: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the precoder ``[C, K, Nt, Uk]`` of one drop, and the bits ``[C, Uk, K]`` expected of each UE."""
-        who = user.clamp(min=0)
-        rows = (report.rows[drop][who, self._prb] * willing[..., None]).transpose(1, 2)
+        held = user.clamp(min=0)
+        rows = (report.rows[drop][held, self._prb] * willing[..., None]).transpose(1, 2)
         precoder = mu_precoder(rows, self._regularized)
         expected = self._tables.adaptation.bits_of_sinr[log_grid.index(expected_sinr(rows, precoder))]
         accompanied = willing.sum(1, keepdim=True) > 1
-        bits = torch.where(accompanied, expected.transpose(1, 2), report.bits[drop][who, self._prb])
+        bits = torch.where(accompanied, expected.transpose(1, 2), report.bits[drop][held, self._prb])
         return precoder, bits * (user >= 0)
 
     def choose_mcs(self, state: CellState, mean_bits: Tensor, prbs: Tensor) -> Tensor:
@@ -140,7 +140,7 @@ class MuMimo:
     def _co_scheduled(
         self, drop: int, response: MatrixResponses, sending: Transmission, user: Tensor, activity: Tensor
     ) -> Tensor:
-        """SINR ``[C, Uk, K]`` of the UEs of each PRB, ``user`` ``[C, Uk, K]``."""
+        """Computes the SINR ``[C, Uk, K]`` of the UEs of each PRB, ``user`` ``[C, Uk, K]``."""
         assert sending.precoder is not None
         heard = response.scheduled(drop, user, self._prb, activity)
         return co_scheduled_sinr(heard, sending.precoder[drop][None], self.panels.settings.receiver)[0]

@@ -118,7 +118,7 @@ class SuMimo:
     def _layers(
         self, drop: int, response: MatrixResponses, sending: Transmission, user: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """SINR ``[C, K, L]`` and precoder ``[C, K, Nt, L]`` of the holder of each PRB, ``user`` ``[C, K]``."""
+        """Computes SINR ``[C, K, L]`` and precoder ``[C, K, Nt, L]`` of the UE ``[C, K]`` on each PRB."""
         rank = (sending.mcs[drop] // self._formats)[user]
         columns, activity = _ranked(sending.report).columns[drop], sending.activity[drop]
         prb = self._prb if columns.shape[1] > 1 else torch.zeros_like(self._prb)
@@ -135,7 +135,7 @@ class SuMimo:
         return RankReport(bits, bits.mean(-1), rank, columns)
 
     def _report_of_drop(self, drop: int, response: MatrixResponses, activity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Bits ``[U, K]``, rank ``[U]`` and columns of the precoders of one drop."""
+        """Computes bits ``[U, K]``, rank ``[U]`` and columns of the precoders of one drop."""
         own, disturbed = response.own(drop), response.disturbance(drop, activity)
         white = whiten(own, disturbed)
         columns = self._singular(white) if self._svd else self._searched_columns(white)
@@ -150,18 +150,18 @@ class SuMimo:
         return bits, rank, columns
 
     def _bits(self, own: Tensor, disturbed: Tensor, columns: Tensor, more: int) -> Tensor:
-        """Bits ``[U, K]`` that the CQIs of ``more + 1`` layers promise."""
+        """Computes the bits ``[U, K]`` that the CQIs of ``more + 1`` layers promise."""
         precoder = (columns[:, :, more if columns.shape[2] > 1 else 0] * self._scale[more])[..., : more + 1]
         gamma = post_combining_sinr(own, precoder, disturbed, self.panels.settings.receiver)
         return self._tables.adaptation.report(gamma.movedim(-1, 0).contiguous()).sum(0)
 
     def _singular(self, white: Tensor) -> Tensor:
-        """The strongest right singular vectors of each PRB, ``[U, K, 1, Nt, L]``."""
+        """Computes the strongest right singular vectors of each PRB, ``[U, K, 1, Nt, L]``."""
         right: Tensor = torch.linalg.svd(white, full_matrices=False).Vh
         return right[..., : self.layers, :].mH[:, :, None].contiguous()
 
     def _searched_columns(self, white: Tensor) -> Tensor:
-        """Entries of the codebook of each rank, ``[U, 1, ranks, Nt, L]``, zero in columns beyond the rank."""
+        """Chooses entries of the codebook of each rank, ``[U, 1, ranks, Nt, L]``; columns beyond the rank are zero."""
         sample = white[:, self.panels.searched].contiguous()
         entries = [best_entry(sample, book).precoder for book in self._books]
         padded = [torch.nn.functional.pad(entry, (0, self.layers - entry.shape[-1])) for entry in entries]

@@ -140,7 +140,7 @@ class Uplink:
 
 
 def _mean_disturbance(snr: Tensor, serving: Tensor, power: Tensor) -> Tensor:
-    """Noise and mean interference of one drop over noise, ``[C]``, each cell's UEs sending equally often.
+    """Computes noise and mean interference over noise, ``[C]``, of one drop in which UEs of a cell send equally often.
 
     Args:
         snr: ``[U, C]`` mean over fading.
@@ -155,9 +155,9 @@ def _mean_disturbance(snr: Tensor, serving: Tensor, power: Tensor) -> Tensor:
 
 
 def _curves(adaptation: LinkAdaptation, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    """On the log grid: dB of a ratio, linear SINR of the bits of a PRB, and these of the SINR; no bits below CQI 1.
+    """Computes dB of a ratio, linear SINR of the bits of a PRB, and bits of the SINR, on the log grid.
 
-    The last two undo each other along the line between CQIs.
+    The last two are inverse to each other along the line between CQIs; below CQI 1 there are no bits.
     """
     bits, sinr_db = log_grid.edges()[1:].numpy(), adaptation.sinr_db_of_bits.double().cpu().numpy()
     least, most = (float(level) for level in (adaptation.levels[1], adaptation.levels[-1]))

@@ -20,7 +20,8 @@ from phy.topology.sites import build_topology
 from phy.units import kmh_to_mps
 
 from . import mobility, uplink
-from .scenario import CellularScenario, Shape
+from .scenario import CellularScenario
+from .shape import Shape
 from .traffic import arrivals
 
 
@@ -28,7 +29,7 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
     """Builds the slot engine of a batch of drops.
 
     Args:
-        scenario: what the carrier, the air and the users are.
+        scenario: describes carrier, channel and users.
         drops: of the batch.
         shape: what the family adds.
         place: device of the engine, which computes in ``dtype``.
@@ -102,5 +103,5 @@ def _users(scenario: CellularScenario, shape: Shape) -> Users:
 
 
 def _per_user(scenario: CellularScenario, values: Sequence[float]) -> torch.Tensor:
-    """A value of each group for each user, float64 ``[U]``."""
+    """Repeats a value of each group for each user, float64 ``[U]``."""
     return torch.tensor(values, dtype=torch.float64)[scenario.group_of_user()]

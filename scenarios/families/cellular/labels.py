@@ -33,8 +33,8 @@ def labels(scenario: CellularScenario, engine: Engine, services: Sequence[Servic
     """Makes the coordinates and attributes that all cellular families have.
 
     Args:
-        scenario: whose groups name and judge the users.
-        engine: whose cells serve them.
+        scenario: its groups name and judge the users.
+        engine: its cells serve them.
         services: kind of service of each group.
         shape: what the family adds.
     """

@@ -95,7 +95,7 @@ def test_proportional_fair_has_the_greatest_sum_of_logarithms(saturated: dict[st
     assert max(utility, key=utility.__getitem__) == "proportional_fair"
 
 
-def test_water_filling_shares_like_round_robin_where_nobody_has_enough(saturated: dict[str, Compared]) -> None:
+def test_water_filling_shares_like_round_robin_where_no_user_has_enough(saturated: dict[str, Compared]) -> None:
     assert max(spread(cell) for cell in saturated["water_filling"].in_cells("granted_prbs")) < 0.02
 
 

@@ -1,4 +1,4 @@
-"""Memory of fading is used again, never while somebody holds the block it belongs to, and known beforehand."""
+"""Memory of fading is used again, never while the block it belongs to is held, and known beforehand."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_part_of_a_block_that_is_held_stays_as_it_is(part: str) -> None:
     assert held.equal(before)
 
 
-def test_what_nobody_holds_is_written_again() -> None:
+def test_memory_that_is_free_is_written_again() -> None:
     tested = engine(Drops(1, (0, 1)))
     state, places = tested.start(), set()
     for _ in range(8):
@@ -100,7 +100,7 @@ def test_the_estimate_covers_rays_and_two_blocks(workload: str, mode: str) -> No
         state = later(tested, state, 1)
         coordinates = state.block.response.coordinates
         places[coordinates.data_ptr()] = coordinates.untyped_storage().nbytes()
-    held = sum(places.values()) + tested.radio.fading._buffers._fading.rays.untyped_storage().nbytes()
+    held = sum(places.values()) + tested.parts.channel.fading.rays.untyped_storage().nbytes()
     assert len(places) == 2
     assert held < estimated(scenario) < 1.5 * held
 

@@ -49,7 +49,7 @@ def directed(state: CellState) -> DirectionReport:
 
 @pytest.mark.parametrize("antennas", [SHARED, RZF], ids=["zf lmmse", "rzf mrc"])
 def test_a_slot_equals_plain_loops(antennas: MimoSettings) -> None:
-    """Seven cells with one, two, three users or nobody on a PRB; three cells heard one by one, four as mean powers."""
+    """Seven cells with none, one, two or three users on a PRB; three cells heard one by one, four as mean powers."""
     tested = shared(Drops(5, (2,)), antennas, dtype=torch.float64)
     state = tested.start()
     for _ in range(5):  # the reports in use are now older than the matrices
@@ -61,17 +61,17 @@ def test_a_slot_equals_plain_loops(antennas: MimoSettings) -> None:
     partners[0, 4, :3] = -1
     partners[0, 1, 2:6] = -1
     partners[0, 2, 5:, 0] = -1
-    everybody = torch.cat((user[:, :, None], partners.movedim(-1, 2)), 2)
-    grant = sent(tested, state, everybody)
+    all_users = torch.cat((user[:, :, None], partners.movedim(-1, 2)), 2)
+    grant = sent(tested, state, all_users)
     willing = state.harq.usable & (state.harq.retransmits | (state.waiting_bytes > 0))
-    there = (everybody[0] >= 0) & willing[0][everybody[0].clamp(min=0)]
+    there = (all_users[0] >= 0) & willing[0][all_users[0].clamp(min=0)]
     air, cells = state.block.response, there.any(1).to(torch.float64)
-    found = tested.radio._co_scheduled(0, air, grant, everybody[0].clamp(min=0), cells)
+    found = tested.radio._co_scheduled(0, air, grant, all_users[0].clamp(min=0), cells)
     rows, report = directed(state).rows[0].numpy(), directed(state)
     places = {
         (c, k): [m for m in range(3) if there[c, m, k]] for c in range(7) for k in range(12) if there[c, :, k].any()
     }
-    users = {(c, k): [int(everybody[0, c, m, k]) for m in some] for (c, k), some in places.items()}
+    users = {(c, k): [int(all_users[0, c, m, k]) for m in some] for (c, k), some in places.items()}
     assert {len(some) for some in users.values()} == {1, 2, 3} and len(users) < 84
     precoder = {
         (c, k): precoder_loops([rows[u, k] for u in some], antennas.precoding == "rzf")
@@ -85,7 +85,7 @@ def test_a_slot_equals_plain_loops(antennas: MimoSettings) -> None:
     for (c, k, place), sinr in slow.items():
         assert float(found[0 + c, places[c, k][place], k]) == pytest.approx(sinr[which], rel=1e-7)
     assert (found[~there] == 0).all()
-    _, bits = tested.radio._precode(report, 0, everybody[0], there)
+    _, bits = tested.radio._precode(report, 0, all_users[0], there)
     for (c, k), some in users.items():  # what the base station expects, from its rows alone
         product = np.abs(np.array([rows[u, k] for u in some]) @ precoder[c, k]) ** 2
         for m, u, row, place in zip(places[c, k], some, product, range(3), strict=False):
@@ -116,19 +116,19 @@ def test_reports_are_of_a_transmission_to_the_user_alone() -> None:
 
 @pytest.mark.parametrize("ports", [1, 2])
 def test_fresh_reports_leave_no_interference_within_the_cell(ports: int) -> None:
-    """With one receive antenna each user has his own signal and noise alone; with two no more than in the base
-    station's mind, because he may listen to something else than the row says."""
+    """With one receive antenna each user has its own signal and noise alone; with two no more than in the base
+    station's estimate, because it may listen to something else than the row says."""
     ue = PanelSettings() if ports == 1 else CROSSED
     tested = shared(Drops(2, (0, 1)), replace(SHARED, ue=ue, receiver="mrc"), sites=1, dtype=torch.float64)
     state = tested.start()
     decision = all_share(observe(tested, state), 3)
     assert decision.partners is not None
-    everybody = torch.cat((decision.user[:, :, None], decision.partners.movedim(-1, 2)), 2)
-    grant = sent(tested, state, everybody)
+    all_users = torch.cat((decision.user[:, :, None], decision.partners.movedim(-1, 2)), 2)
+    grant = sent(tested, state, all_users)
     for drop in range(2):
         full = torch.ones(1, 12).double()
-        found = tested.radio._co_scheduled(drop, state.block.response, grant, everybody[drop], full)
-        own = state.block.response.matrices[drop][everybody[drop], torch.arange(12)][..., 0, :, :]  # [C, M, K, Nr, Nt]
+        found = tested.radio._co_scheduled(drop, state.block.response, grant, all_users[drop], full)
+        own = state.block.response.matrices[drop][all_users[drop], torch.arange(12)][..., 0, :, :]  # [C, M, K, Nr, Nt]
         arriving = own @ grant.precoder[drop].movedim(-1, 1)[..., None]
         clean = arriving.abs().square().sum((-1, -2))
         if ports == 1:
@@ -185,17 +185,17 @@ def test_a_prb_counts_once_for_the_cell_and_for_each_user_on_it() -> None:
     assert (outcome.counters[NAMES["first_tx"]].view(2, 7, 4)[..., :3] == 1).all()
 
 
-def test_who_has_nothing_to_send_takes_no_power() -> None:
+def test_a_user_with_nothing_to_send_takes_no_power() -> None:
     """A partner whose process waits for feedback is as good as not there."""
     tested = shared(Drops(1, (0,)), SHARED)
     state = tested.start()
     both = all_share(observe(tested, state), 2)
-    everybody = torch.cat((both.user[:, :, None], both.partners.movedim(-1, 2)), 2)  # type: ignore[union-attr]
-    alone = torch.where(torch.arange(2)[:, None] == 0, everybody, -1)
+    all_users = torch.cat((both.user[:, :, None], both.partners.movedim(-1, 2)), 2)  # type: ignore[union-attr]
+    alone = torch.where(torch.arange(2)[:, None] == 0, all_users, -1)
     busy = state.harq.usable.clone()
     busy[:, tested.roster[0, :, 1]] = False
     waits = replace(state, harq=replace(state.harq, usable=busy))
-    for one, other in ((sent(tested, waits, everybody), sent(tested, waits, alone)),):
+    for one, other in ((sent(tested, waits, all_users), sent(tested, waits, alone)),):
         assert torch.equal(one.precoder, other.precoder)
         first = tested.roster[0, :, 0]
         assert torch.equal(one.mcs[:, first], other.mcs[:, first])
@@ -217,7 +217,7 @@ def test_allocators_that_know_nothing_of_sharing_serve_one_user_a_prb() -> None:
 
 
 def test_one_layer_of_the_singular_vectors_is_one_user_of_zero_forcing() -> None:
-    """Where nobody interferes; elsewhere the singular vectors are those behind the whitening filter."""
+    """Without interference; elsewhere the singular vectors are those behind the whitening filter."""
     svd = replace(SHARED, precoding="svd", users_per_prb=1, max_rank=1)
     rate = []
     for antennas in (svd, replace(SHARED, users_per_prb=1)):
@@ -246,8 +246,8 @@ def test_a_block_is_repeated_as_it_was_in_other_company() -> None:
         if decision.partners is None:
             decision = require_scheduling(decision, observation, context_of(tested))
         assert decision.partners is not None
-        everybody = torch.cat((decision.user[:, :, None], decision.partners.movedim(-1, 2)), 2)
-        grant = sent(tested, state, everybody)
+        all_users = torch.cat((decision.user[:, :, None], decision.partners.movedim(-1, 2)), 2)
+        grant = sent(tested, state, all_users)
         assert torch.equal(grant.mcs[again], stored[again])
         repeated += int((again & (grant.grant.prbs > 0)).sum())
         state, outcome = tested.step(state, decision, observation.need_prbs)

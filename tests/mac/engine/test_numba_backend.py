@@ -131,7 +131,7 @@ harqs = st.builds(
 def test_states_are_those_of_torch(
     link: LinkSettings, harq: HarqSettings, per_cell: int, prbs: int, sites: int, seed: int, single: bool
 ) -> None:
-    """Every tensor of the state after some slots, under decisions that grant PRBs to anybody or nobody."""
+    """Every tensor of the state after some slots, under decisions that grant PRBs to any user or none."""
     drops = Drops(seed, (0, 5))
     parts = engine(
         drops,
@@ -186,7 +186,7 @@ def test_needs_are_those_of_torch(dtype: torch.dtype) -> None:
 
 
 def scattered(observation: SchedulingObservation, seed: int) -> SchedulingDecision:
-    """Each PRB to any user of its cell, or to nobody."""
+    """Each PRB to any user of its cell, or to none."""
     luck, (batch, cells, most) = torch.Generator().manual_seed(seed), observation.roster.shape
     place = torch.randint(0, most, (batch, cells, observation.rate_bits.shape[-1]), generator=luck)
     user = observation.roster.gather(2, place)
@@ -215,7 +215,7 @@ def test_a_drop_alone_is_the_drop_in_a_batch(name: str) -> None:
 
 
 class Careless:
-    """Gives PRBs to users of any cell, to users who do not exist, and to nobody."""
+    """Gives PRBs to users of any cell, to users that do not exist, and to none."""
 
     def reset(self, context: Any, seed: int) -> None:
         self.shape, self.users = (len(context.drops), context.cells, context.prbs), context.users

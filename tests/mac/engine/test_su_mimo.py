@@ -141,7 +141,7 @@ def test_precoders_spend_the_cells_power_whatever_the_rank(antennas: MimoSetting
         assert ((power > 0).sum(-1) == rank).all()
 
 
-def test_reports_are_what_is_received_where_nobody_interferes() -> None:
+def test_reports_are_what_is_received_without_interference() -> None:
     """One cell, still users, a report of this very channel: each PRB's SINR supports the CQI that was reported."""
     tested = mimo(Drops(2, (0, 1)), FOUR, sites=1, link=LinkSettings(outer_loop_step_db=0.0))
     state = tested.start()

@@ -1,4 +1,4 @@
-"""The slot engine of an uplink: against plain loops, alone and in a batch, its powers, who is limited by them."""
+"""The slot engine of an uplink: against plain loops, alone and in a batch, its powers, which users they limit."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_what_cells_hear_is_the_sinr_of_power_control() -> None:
     coordinates = state.block.response.coordinates[:, :, 0]
     response = coordinates.unflatten(-1, (7, -1)) @ to_prbs
     gain = response[..., :12].square() + response[..., 12:].square()
-    scheduled = (uniform(torch.tensor([1, 2]), (7, 12)) * 5).long() - 1  # nobody, or one of the four of the cell
+    scheduled = (uniform(torch.tensor([1, 2]), (7, 12)) * 5).long() - 1  # none, or one of the four of the cell
     scheduled = torch.where(scheduled < 0, scheduled, scheduled + 4 * torch.arange(7)[:, None])
     prbs = torch.nn.functional.one_hot(scheduled.flatten(1) + 1, 29).sum(1)[:, 1:].double()
     power = tested.radio.powers.on(prbs, 0)
@@ -166,7 +166,7 @@ def test_more_prbs_take_power_from_each_and_lower_the_mcs() -> None:
 
 
 @pytest.mark.parametrize("spread_db", [0.0, 3.0, 30.0])
-def test_nobody_is_asked_to_send_on_more_than_his_power_may_be_spread_on(spread_db: float) -> None:
+def test_no_user_is_asked_to_send_on_more_prbs_than_its_power_may_be_spread_on(spread_db: float) -> None:
     settings = replace(LIMITED, spread_db=spread_db)
     tested = uplink(Drops(1, (0, 1)), settings, carrier=CarrierSettings(prbs=50))
     state = tested.start()
@@ -175,7 +175,7 @@ def test_nobody_is_asked_to_send_on_more_than_his_power_may_be_spread_on(spread_
     reached = state.reports[0].mean_bits > 0
     assert bool((need <= most).all()) and bool((need[reached] >= 1).all())
     if spread_db == 0.0:
-        assert torch.equal(need[reached], most[reached].double())  # he always has data
+        assert torch.equal(need[reached], most[reached].double())  # it always has data
     assert not context_of(tested).saturated
 
 

@@ -27,9 +27,9 @@ def tested() -> Engine:
 @pytest.mark.parametrize(
     ("partners", "says"),
     [
-        ([9, 28], "cell 2 gives PRB 5 to user 28, who does not exist: use 0 to 27, or -1 for nobody"),
-        ([9, -2], "to user -2, who does not exist"),
-        ([4, -1], "cell 2 gives PRB 5 to user 4, whom cell 1 serves: a partner must be allowed to hold the PRB"),
+        ([9, 28], "cell 2 gives PRB 5 to user 28, which does not exist: use 0 to 27, or -1 for none"),
+        ([9, -2], "to user -2, which does not exist"),
+        ([4, -1], "cell 2 gives PRB 5 to user 4, which cell 1 serves: a partner must be allowed to hold the PRB"),
         ([8, -1], "cell 2 gives PRB 5 to user 8 twice"),
         ([10, 10], "cell 2 gives PRB 5 to user 10 twice"),
     ],
@@ -57,7 +57,7 @@ def test_partners_need_a_holder(tested: Engine) -> None:
     decision = all_share(observation, 3)
     decision.user[0, 1, 4] = -1
     with pytest.raises(
-        InfeasibleDecision, match="cell 1 gives PRB 4 to user 5 as a partner, but to no holder: make him"
+        InfeasibleDecision, match="cell 1 gives PRB 4 to user 5 as a partner, but to no holder: make it"
     ):
         require_scheduling(decision, observation, context_of(tested))
     mended = repair_partners(decision, decision.user, observation, context_of(tested))
@@ -103,8 +103,8 @@ def test_kinds_shapes_and_types_are_told_apart(tested: Engine) -> None:
     with pytest.raises(InfeasibleDecision, match=r"partners must be None: .* context\.users_per_prb is 1"):
         require_scheduling(good, observation, single)
     assert require_scheduling(SchedulingDecision(user), observation, single).partners is None
-    nobody = require_scheduling(SchedulingDecision(user), observation, context_of(tested)).partners
-    assert nobody is not None and nobody.shape == partners.shape and (nobody == -1).all()
+    none = require_scheduling(SchedulingDecision(user), observation, context_of(tested)).partners
+    assert none is not None and none.shape == partners.shape and (none == -1).all()
 
 
 def test_decisions_side_by_side_are_put_together_with_and_without_partners(tested: Engine) -> None:

@@ -1,9 +1,8 @@
-"""Some interferers of each user fade, and the others are heard at their mean: the mode, its error, what it refuses."""
+"""Some interferers of each user fade, and the others are heard at their mean: the mode and its error."""
 
 from __future__ import annotations
 
 import importlib
-import re
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -28,7 +27,6 @@ from phy.link.sinr import sinr
 from phy.numerics import log_grid
 from phy.random import Drops
 from scenarios import families, load
-from scenarios.errors import ScenarioError
 from scenarios.families.cellular.engine_factory import channel_plan
 from scenarios.families.cellular.scenario import CellularScenario
 
@@ -43,7 +41,7 @@ SMALL: dict[str, Any] = {
     "duration_s": 0.1,
     "warmup_s": 0,
 }
-"""Seven cells, two users each, some of whom are not served by the cell that they hear best."""
+"""Seven cells, two users each, some of which are not served by the cell that they hear best."""
 BOTH = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 
 
@@ -94,13 +92,13 @@ def heard_compiled(channel: Channel, activity: Tensor, slot: int = 7) -> Tensor:
 
 
 def gathered(values: Tensor, cell: Tensor, size: int) -> Tensor:
-    """Of ``[B, U, M, C * size]`` those of the cells ``[B, U, N]``, ``[B, U, M, N * size]``."""
+    """Values ``[B, U, rays, J * size]`` of the cells ``[B, U, J]``, out of all ``[B, U, rays, C * size]``."""
     batch, users, rows, _ = values.shape
     index = cell[:, :, None, :, None].expand(-1, -1, rows, -1, size)
     return values.view(batch, users, rows, -1, size).gather(3, index).flatten(3)
 
 
-# Who fades.
+# Which cells fade.
 
 
 @BOTH
@@ -346,47 +344,3 @@ def test_quantiles_are_within_a_tenth_of_a_db_where_few_fade(benchmark_: ModuleT
     assert np.abs(error[2]).max() < 1e-3 and deviation[2].max() < 1e-3  # all fade
     half, _ = found["half"].errors()
     assert np.abs(half[1]).max() > np.abs(error[1]).max()  # where a strong cell is silent, weak ones matter
-
-
-# What it does not go with.
-
-REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "no fading": ({"fading.model": "none"}, "fading.model is 'none'"),
-    "panels": ({"mimo": {}, "topology.sectors": 3}, "mimo is given"),
-    "uplink": ({"carrier.direction": "uplink"}, "carrier.direction is 'uplink'"),
-    "Sionna": ({"channel.provider": "sionna"}, "channel.provider is 'sionna'"),
-    "motion": (
-        {"users.ftp.mobility": {"model": "linear", "min_speed_kmh": 3, "max_speed_kmh": 3}},
-        r"users\.0\.mobility lets users move",
-    ),
-    "blockage": ({"blockage": [{"model": "regions"}]}, "blockage is given"),
-    "handover": ({"handover": {}}, "handover is given"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_needs_all_links_is_refused(case: str) -> None:
-    change, reason = REFUSED[case]
-    small(None, **change)  # by itself it is allowed
-    with pytest.raises(ScenarioError) as caught:
-        small(3, **change)
-    lines = str(caught.value).splitlines()
-    assert len(lines) == 1
-    assert re.search(
-        rf"fading\.dominant_interferers is 3, but {reason}.*; leave fading\.dominant_interferers out$", lines[0]
-    )
-
-
-def test_who_moves_but_is_not_there_does_not_matter() -> None:
-    walk = {"model": "linear", "min_speed_kmh": 3, "max_speed_kmh": 3}
-    group = {"name": "walk", "count": 0, "mobility": walk, "traffic": {"model": "full_buffer"}}
-    stay = {"name": "stay", "count": 1, "traffic": {"model": "full_buffer"}}
-    load("scheduling-macro", **{"fading.dominant_interferers": 3, "users": [group, stay]})
-    with pytest.raises(ScenarioError, match=r"users\.0\.mobility"):
-        load("scheduling-macro", **{"fading.dominant_interferers": 3, "users": [{**group, "count": 1}, stay]})
-
-
-@pytest.mark.parametrize(("given", "why"), [(-1, "greater than or equal to 0"), (1.5, "integer"), ("few", "integer")])
-def test_a_number_is_whole_and_not_negative(given: object, why: str) -> None:
-    with pytest.raises(ScenarioError, match=rf"'fading\.dominant_interferers' must be .*{why}.*, given"):
-        small(None, **{"fading.dominant_interferers": given})

@@ -182,7 +182,7 @@ def test_a_walk_has_no_jumps() -> None:
 
 
 def test_far_away_everything_is_fresh() -> None:
-    """Users who moved by 40 decorrelation distances: uncorrelated, and with the same distributions."""
+    """Users that moved by 40 decorrelation distances: uncorrelated, and with the same distributions."""
     drawn, here = drawn_model("uma", users=400)
     there = here.flip(1)  # each takes the place of another
     one, two = drawn.at(here), drawn.at(there)

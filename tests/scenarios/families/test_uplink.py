@@ -75,7 +75,7 @@ def test_an_uplink_leaves_its_powers_and_its_interference() -> None:
 
 
 def test_cells_that_listen_radiate_nothing() -> None:
-    """What they draw is the static part; asleep in slots in which nobody sends, if they may sleep."""
+    """What they draw is the static part; asleep in slots in which no user sends, if they may sleep."""
     windows = run("uplink-macro", out="out", **MACRO).to_xarray("round_robin")
     np.testing.assert_allclose(windows["energy_j"], 3 * 2 * 130.0 * 0.05, rtol=1e-5)
     change = {**MACRO, "users.always.traffic": {"model": "constant_bit_rate", "rate_bps": 1e4}, "power.sleeps": True}
@@ -94,7 +94,7 @@ def test_slices_share_an_uplink() -> None:
 
 
 @pytest.mark.parametrize("source", ["uplink-macro", "slicing-quickstart"])
-def test_results_do_not_depend_on_batches_or_on_who_else_runs(source: str) -> None:
+def test_results_do_not_depend_on_batches_or_on_what_else_runs(source: str) -> None:
     sliced = {**UPLINK, "drops": 2, "duration_s": 0.25, "warmup_s": 0, "allocators": ["equal", "max_weight"]}
     change = MACRO if source == "uplink-macro" else sliced
     names = [spec.label for spec in load(source, **change).allocators]
@@ -104,7 +104,7 @@ def test_results_do_not_depend_on_batches_or_on_who_else_runs(source: str) -> No
     assert both.to_xarray(names[1]).equals(alone.to_xarray(names[1]))
 
 
-def test_the_power_of_users_who_move_follows_the_cell_that_serves_them() -> None:
+def test_the_power_of_users_that_move_follows_the_cell_that_serves_them() -> None:
     tested = built("mobility-macro", **MOBILE)
     plan, itinerary = tested.parts.uplink, tested.parts.itinerary
     assert plan is not None and itinerary is not None
