@@ -35,7 +35,7 @@ class CoordinationSettings:
     precoder: Precoder = "zf"
     """Precoder of coordinated beamforming; all other transmissions are MRT."""
     spared: Literal["bought", "all"] = "bought"
-    """Whom precoders spare: UEs that bought the PRB, or any UE of the cluster on the PRB. wmmse spares all."""
+    """UEs that precoders spare: those that bought the PRB, or any UE of the cluster on the PRB. wmmse spares all."""
     most_nulls: int | None = Field(default=None, ge=0, le=31)
     """UEs that a cell spares on a PRB, those that it disturbs most; left out, one less than its ports."""
     clusters: tuple[tuple[int, ...], ...] = ()

@@ -119,7 +119,7 @@ def unit(rows: Tensor) -> Tensor:
 
 
 def _beside(own: Tensor, spared: Tensor) -> Tensor:
-    """The part of ``own^H`` that no spared row receives, of power 1; projected twice, for depth in single precision."""
+    """Computes the part of ``own^H`` that no spared row receives, of power 1; projected twice, for depth in single precision."""
     rows = unit(spared)
     missing = (_power(rows).sum(-1) == 0).to(rows.dtype)
     gram, eps = rows @ rows.mH + torch.diag_embed(missing), torch.finfo(own.real.dtype).eps
@@ -140,7 +140,7 @@ def _solve(gram: Tensor, loading: Tensor, right: Tensor) -> Tensor:
 
 
 def _within_power(gram: Tensor, right: Tensor) -> Tensor:
-    """``(A + mu I)^-1 b`` with the least mu >= 0 at which its power is at most 1, ``[..., Nt]``."""
+    """Computes ``(A + mu I)^-1 b`` with the least mu >= 0 at which its power is at most 1, ``[..., Nt]``."""
     values, vectors = torch.linalg.eigh(gram)
     part = (vectors.mH @ right[..., None])[..., 0]
     power = _power(part)

@@ -62,6 +62,6 @@ def two_cell_rates(ports: int, snr: float) -> TwoCellRates:
 
 
 def _scaled_expn(order: int, value: float) -> float:
-    """``e^x E_n(x)`` for large x (Abramowitz, Stegun, 5.1.52)."""
+    """Computes ``e^x E_n(x)`` for large x (Abramowitz, Stegun, 5.1.52)."""
     total = value + order
     return (1.0 + order / total**2 + order * (order - 2.0 * value) / total**4) / total

@@ -10,7 +10,7 @@ Complex = NDArray[np.complex128]
 
 
 def precoder(own: Complex, spared: Complex, kind: str) -> Complex:
-    """Precoder of power 1 of one cell; ``own`` ``[Nt]``, ``spared`` ``[Uk, Nt]``; rows of zeros are nobody's."""
+    """Precoder of power 1 of one cell; ``own`` ``[Nt]``, ``spared`` ``[Uk, Nt]``; rows of zeros stand for no UE."""
     rows = np.array([row for row in spared if np.any(row)]).reshape(-1, len(own))
     if not np.any(own):
         return np.zeros_like(own)

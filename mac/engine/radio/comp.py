@@ -121,14 +121,14 @@ class Comp:
     def _plan(
         self, drop: int, report: ClusterReport, user: Tensor, willing: Tensor, serving: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Precoders ``[C, K, Nt]`` and expected bits ``[C, K]`` of one drop."""
+        """Computes precoders ``[C, K, Nt]`` and expected bits ``[C, K]`` of one drop."""
         to = _only(target(user), willing)
-        who = to.clamp(min=0)
+        ue = to.clamp(min=0)
         sends = to >= 0
-        heard = report.cells[drop][who]  # [C, K, J]
-        known = (report.coordinated[drop][who] & sends[..., None])[..., None]
-        rows = report.rows[drop][who, self._prb] * known  # [C, K, J, Nt]
-        outside = report.outside[drop][who, self._prb]
+        heard = report.cells[drop][ue]  # [C, K, J]
+        known = (report.coordinated[drop][ue] & sends[..., None])[..., None]
+        rows = report.rows[drop][ue, self._prb] * known  # [C, K, J, Nt]
+        outside = report.outside[drop][ue, self._prb]
         precoder = self._precoder(rows / (1.0 + outside).sqrt()[..., None, None], heard, to, user >= 0, serving)
         amplitude, wanted = self._amplitudes(rows, heard, precoder, to)
         gamma = received_sinr(amplitude, wanted, outside, self.settings.mode == "coherent")
@@ -136,7 +136,7 @@ class Comp:
         return precoder, bits * (sends & (user >= 0))
 
     def _precoder(self, rows: Tensor, heard: Tensor, to: Tensor, leads: Tensor, serving: Tensor) -> Tensor:
-        """Precoders ``[C, K, Nt]`` from the rows ``[C, K, J, Nt]`` of the UEs to which the cells send.
+        """Computes precoders ``[C, K, Nt]`` from the rows ``[C, K, J, Nt]`` of the UEs to which the cells send.
 
         Args:
             rows: in units of the noise and interference that is not coordinated.
@@ -159,28 +159,28 @@ class Comp:
         return coordinated_precoder(own, spared, kind).transpose(0, 1)
 
     def _crossed(self, rows: Tensor, heard: Tensor) -> Tensor:
-        """Rows ``[K, C, C, Nt]`` of the UE of each cell (first C) from each cell (second); zero where unknown."""
+        """Arranges the rows ``[K, C, C, Nt]`` of the UE of each cell (first C) from each cell (second); zero where unknown."""
         cells, prbs, _, ports = rows.shape
         place = heard.transpose(0, 1)[..., None].expand(-1, -1, -1, ports)
         empty = rows.new_zeros((prbs, cells, cells, ports))
         return empty.scatter(2, place, rows.transpose(0, 1))
 
     def _amplitudes(self, rows: Tensor, heard: Tensor, precoder: Tensor, to: Tensor) -> tuple[Tensor, Tensor]:
-        """Amplitude ``[C, K, J]`` that the UE of each PRB receives from each cell, and which send to it."""
+        """Computes the amplitude ``[C, K, J]`` that the UE of each PRB receives from each cell, and which send to it."""
         prb = self._prb[:, None]
         amplitude = (rows * precoder[heard, prb]).sum(-1)
         return amplitude, (to[heard, prb] == to[..., None]) & (to >= 0)[..., None]
 
     def _received(self, drop: int, response: MatrixResponses, sending: Transmission) -> tuple[Tensor, Tensor]:
-        """SINR ``[C, K]`` of the holder of each PRB, and the activity ``[C, K]`` of the cells, of one drop."""
+        """Computes the SINR ``[C, K]`` of the holder of each PRB, and the activity ``[C, K]`` of the cells, of one drop."""
         assert sending.precoder is not None
         user = sending.grant.user[drop]
         to = _only(target(user), sending.sent[drop])
-        who = to.clamp(min=0)
+        ue = to.clamp(min=0)
         active = sending.activity.new_ones(()) * (to >= 0)
-        rows, heard = response.matrices[drop][who, self._prb][..., 0, :], response.cells.heard[drop][who]
+        rows, heard = response.matrices[drop][ue, self._prb][..., 0, :], response.cells.heard[drop][ue]
         amplitude, wanted = self._amplitudes(rows, heard, sending.precoder[drop] * active[..., None], to)
-        rest = (response.cells.rest_snr[drop] @ active)[who, self._prb]
+        rest = (response.cells.rest_snr[drop] @ active)[ue, self._prb]
         gamma = received_sinr(amplitude, wanted, rest, self.settings.mode == "coherent")
         return gamma * active * (user >= 0), active
 
@@ -200,5 +200,5 @@ def cluster_report(report: Report) -> ClusterReport:
 
 
 def _only(to: Tensor, allowed: Tensor) -> Tensor:
-    """UEs of PRBs ``[C, K]``, -1 for those that are not allowed, bool ``[U]``."""
+    """Returns UEs of PRBs ``[C, K]``, with -1 for those that are not allowed, bool ``[U]``."""
     return torch.where((to >= 0) & allowed[to.clamp(min=0)], to, -1)

@@ -29,7 +29,7 @@ def rayleigh(*shape: int, snr: float = 1.0, seed: int = 1) -> Tensor:
 def test_precoders_are_those_of_plain_loops(kind: Literal["mrt", "zf", "rzf", "slnr"], ports: int, spared: int) -> None:
     own, others = rayleigh(6, ports, snr=5.0), rayleigh(6, spared, ports, snr=2.0, seed=2)
     if spared > 1:
-        others[2, 1] = 0.0  # nobody
+        others[2, 1] = 0.0  # no UE
     own[3] = 0.0
     found = coordinated_precoder(own, others, kind)
     wanted = [oracle.precoder(one.numpy(), rest.numpy(), kind) for one, rest in zip(own, others, strict=True)]
