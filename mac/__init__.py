@@ -10,6 +10,7 @@
 | ``metrics`` | satisfaction, fairness, rates, delays, intervals |
 | ``scheduling`` | the family that decides which UE holds each PRB, every slot |
 | ``slicing`` | the family that decides how many RBGs each slice has |
+| ``comp`` | the family that sells PRBs of a CoMP cluster to UEs in outage |
 | ``market`` | the family that decides who buys how much bandwidth, without a radio |
 | ``wsn`` | the family that decides which sensor nodes are cluster heads |
 

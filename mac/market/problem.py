@@ -110,7 +110,7 @@ class MarketProblem:
             "sold": market.at_cells(decision.quantity),
             "price": decision.prices,
             "equilibrium_shortfall": self._shortfall(market, decision),
-            "linear_bound": _linear_bound(market),
+            "linear_bound": linear_bound(market),
             "bought": bought,
             "envy_freeness": self._envy(market, decision),
             "rounds": decision.rounds.to(bought.dtype),
@@ -161,11 +161,11 @@ def _mean_market(parts: MarketParts) -> Market:
     )
 
 
-def _linear_bound(market: Market) -> Tensor:
+def linear_bound(market: Market) -> Tensor:
     """Computes the greatest sum of weights times quantities: every base station to its greatest weight, ``[B]``."""
     weights = torch.where(market.links, market.weights, 0.0).flatten(1)
     best = torch.zeros_like(market.supply).scatter_reduce(1, market.cells.flatten(1), weights, "amax")
     return (best * market.supply).sum(-1)
 
 
-__all__ = ["FIELDS", "MarketParts", "MarketProblem", "MarketState"]
+__all__ = ["FIELDS", "MarketParts", "MarketProblem", "MarketState", "linear_bound"]

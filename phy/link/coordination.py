@@ -51,17 +51,16 @@ def coordinated_precoder(own: Tensor, spared: Tensor, kind: Literal["mrt", "zf",
 
 
 def strongest_rows(rows: Tensor, most: int) -> Tensor:
-    """Keeps the strongest rows, and sets the others to zero: a cell of Nt ports can make Nt - 1 nulls.
+    """Chooses the strongest rows, ``[..., min(most, Uk), Nt]``: a cell of Nt ports can make Nt - 1 nulls.
 
     Args:
         rows: ``[..., Uk, Nt]``.
-        most: rows to keep, at least 0; of equally strong ones the first.
+        most: rows to choose, at least 0; of equally strong ones the first.
     """
     if most >= rows.shape[-2]:
         return rows
-    order = _power(rows).sum(-1).sort(dim=-1, descending=True, stable=True).indices
-    place = order.argsort(-1)
-    return rows * (place < most)[..., None]
+    order = _power(rows).sum(-1).sort(dim=-1, descending=True, stable=True).indices[..., :most]
+    return rows.gather(-2, order[..., None].expand(*order.shape, rows.shape[-1]))
 
 
 def wmmse_precoder(channel: Tensor, rounds: int = 20) -> Tensor:
@@ -119,7 +118,7 @@ def unit(rows: Tensor) -> Tensor:
 
 
 def _beside(own: Tensor, spared: Tensor) -> Tensor:
-    """Computes the part of ``own^H`` that no spared row receives, of power 1; projected twice, for depth in single precision."""
+    """Computes the part of ``own^H`` that no spared row receives, of power 1; projected twice, for deep nulls."""
     rows = unit(spared)
     missing = (_power(rows).sum(-1) == 0).to(rows.dtype)
     gram, eps = rows @ rows.mH + torch.diag_embed(missing), torch.finfo(own.real.dtype).eps

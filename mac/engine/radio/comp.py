@@ -159,20 +159,20 @@ class Comp:
         return coordinated_precoder(own, spared, kind).transpose(0, 1)
 
     def _crossed(self, rows: Tensor, heard: Tensor) -> Tensor:
-        """Arranges the rows ``[K, C, C, Nt]`` of the UE of each cell (first C) from each cell (second); zero where unknown."""
+        """Arranges rows ``[K, C, C, Nt]`` of the UE of a cell (first C) from a cell (second C); zero if unknown."""
         cells, prbs, _, ports = rows.shape
         place = heard.transpose(0, 1)[..., None].expand(-1, -1, -1, ports)
         empty = rows.new_zeros((prbs, cells, cells, ports))
         return empty.scatter(2, place, rows.transpose(0, 1))
 
     def _amplitudes(self, rows: Tensor, heard: Tensor, precoder: Tensor, to: Tensor) -> tuple[Tensor, Tensor]:
-        """Computes the amplitude ``[C, K, J]`` that the UE of each PRB receives from each cell, and which send to it."""
+        """Computes amplitudes ``[C, K, J]`` that the UE of each PRB receives from each cell, and which send to it."""
         prb = self._prb[:, None]
         amplitude = (rows * precoder[heard, prb]).sum(-1)
         return amplitude, (to[heard, prb] == to[..., None]) & (to >= 0)[..., None]
 
     def _received(self, drop: int, response: MatrixResponses, sending: Transmission) -> tuple[Tensor, Tensor]:
-        """Computes the SINR ``[C, K]`` of the holder of each PRB, and the activity ``[C, K]`` of the cells, of one drop."""
+        """Computes the SINR ``[C, K]`` of the holder of each PRB, and the activity ``[C, K]`` of the cells."""
         assert sending.precoder is not None
         user = sending.grant.user[drop]
         to = _only(target(user), sending.sent[drop])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
+from mac.engine.coordination import CoordinationSettings
 from mac.engine.engine import Engine
 from mac.engine.state import Parts, Users
 from mac.link_adaptation.tables import link_tables
@@ -25,7 +26,14 @@ from .shape import Shape
 from .traffic import arrivals
 
 
-def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.device, dtype: torch.dtype) -> Engine:
+def engine(
+    scenario: CellularScenario,
+    drops: Drops,
+    shape: Shape,
+    place: torch.device,
+    dtype: torch.dtype,
+    coordination: CoordinationSettings | None = None,
+) -> Engine:
     """Builds the slot engine of a batch of drops.
 
     Args:
@@ -34,6 +42,7 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
         shape: what the family adds.
         place: device of the engine, which computes in ``dtype``.
         dtype: float32 or float64.
+        coordination: of the cells; None where each cell sends to its own users alone.
     """
     channel = _channel(scenario, drops, shape, place, dtype)
     up = scenario.carrier.direction == "uplink"
@@ -55,6 +64,7 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
             block_slots=shape.block_slots,
             itinerary=itinerary,
             uplink=uplink.uplink_plan(scenario, channel, itinerary, shape),
+            coordination=coordination,
         )
     )
 

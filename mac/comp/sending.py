@@ -1,0 +1,74 @@
+"""Computes what a cell does in a slot with a PRB that it sold, by the mode of coordination.
+
+Of the cells that sold a PRB to a UE the one with the strongest reported channel sends; the others help it, are silent,
+or use the PRB for their own UEs. A PRB whose buyer has nothing waiting goes back to the cell's own UEs for the slot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..engine.coordination import CoordinationSettings
+from ..engine.radio.comp_report import ClusterReport
+
+
+@dataclass(frozen=True)
+class SoldSlot:
+    """Holds the use of sold PRBs in a slot."""
+
+    user: Tensor  # [B, C, K] int64, buyer to which the cell sends; -1 for none
+    helped: Tensor  # [B, C, K] int64, buyer that the cell helps to serve; -1 for none
+    free: Tensor  # [B, C, K] bool, PRBs for the cell's own UEs
+    bought: Tensor  # [B, U, K] bool, PRBs on which a UE is served by other cells
+
+    @property
+    def prbs(self) -> Tensor:
+        """Returns the PRBs of each UE from other cells, ``[B, U]``."""
+        return self.bought.sum(-1)
+
+
+def use_of_sold(settings: CoordinationSettings, sold: Tensor, report: ClusterReport, needs: Tensor) -> SoldSlot:
+    """Computes the use of sold PRBs.
+
+    Args:
+        settings: with the mode.
+        sold: int64 ``[B, C, K]``, -1 where a PRB is not sold.
+        report: in use.
+        needs: bool ``[B, U]`` UEs with something to send.
+    """
+    strength = _strength(sold, report)
+    valid = (sold >= 0) & (strength > 0) & needs.gather(1, sold.clamp(min=0).flatten(1)).view_as(sold)
+    strength = strength.masked_fill(~valid, 0.0)
+    leads = valid & _is_best(sold, strength)
+    follows = valid & ~leads
+    helped = torch.where(follows, sold, -1) if settings.sends_jointly else torch.full_like(sold, -1)
+    kept = settings.sends_jointly or settings.mode == "dynamic_point_blanking"
+    users = needs.shape[1]
+    place = torch.where(leads, sold, users)  # [B, C, K]
+    bought = torch.zeros((len(sold), users + 1, sold.shape[2]), dtype=torch.bool, device=sold.device)
+    bought = bought.scatter(1, place, True)[:, :users]
+    return SoldSlot(torch.where(leads, sold, -1), helped, ~(leads | follows) if kept else ~leads, bought)
+
+
+def _strength(sold: Tensor, report: ClusterReport) -> Tensor:
+    """Computes the power that the buyer of each PRB receives from the cell that sold it, ``[B, C, K]``."""
+    energy = report.rows.real.square().add(report.rows.imag.square()).sum(-1)  # [B, U, K, J]
+    batch, cells, prbs = sold.shape
+    drop = torch.arange(batch, device=sold.device)[:, None, None]
+    prb = torch.arange(prbs, device=sold.device)
+    ue, cell = sold.clamp(min=0), torch.arange(cells, device=sold.device)[:, None, None]
+    known = (report.cells[drop, ue] == cell) & report.coordinated[drop, ue]
+    return (energy[drop, ue, prb] * known).sum(-1)
+
+
+def _is_best(sold: Tensor, strength: Tensor) -> Tensor:
+    """Finds the cell with the greatest strength among those that sold a PRB to one UE; of equal ones the first."""
+    same = (sold[:, :, None] == sold[:, None]) & (sold >= 0)[:, None]  # [B, C, C, K]
+    cell = torch.arange(sold.shape[1], device=sold.device)
+    earlier = (cell[None, :] < cell[:, None])[..., None]
+    mine, other = strength[:, :, None], strength[:, None]
+    beaten = same & ((other > mine) | ((other == mine) & earlier))
+    return ~beaten.any(2)

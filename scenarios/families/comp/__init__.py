@@ -1,0 +1,1 @@
+"""Defines the family ``comp``: its scenario, problem and plots."""

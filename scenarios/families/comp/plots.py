@@ -1,0 +1,1 @@
+"""Draws outages of UEs in CoMP markets."""
