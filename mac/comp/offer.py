@@ -58,7 +58,8 @@ def reserve_prices(own_value: float, waiting: Tensor, granted: Tensor, serving: 
     """Computes the money that a PRB of each cell is worth to the cell's own UEs in an interval, ``[B, C]``.
 
     A proportionally fair UE of budget v with P PRBs gains v / P of log utility times budget from one more. The mean
-    over a cell's n UEs with data waiting, weighted by their PRBs, is n v over the sum of their PRBs; 0 where none waits.
+    over a cell's n UEs with data waiting, weighted by their PRBs, is n v over the sum of their PRBs; 0 if
+    none waits.
 
     Args:
         own_value: v.

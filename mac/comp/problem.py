@@ -198,12 +198,12 @@ class CompProblem:
         }
 
     def _position_m(self, cells: CellState) -> Tensor:
-        """Computes positions ``[B, U, 3]`` at the start of the slot, not wrapped."""
+        """Computes positions ``[B, U, 3]`` at the last state of the channel before the slot."""
         channel = self.engine.parts.channel
         if not isinstance(channel.fading, MovingFading):
             return channel.position_m
-        time = torch.tensor([cells.slot * self.engine.parts.carrier.slot_s], dtype=torch.float64)
-        drops = [drop.position_m(time)[0, :, 0] for drop in channel.fading.moving_drops]
+        moving = channel.fading.moving_drops
+        drops = [drop.position_at_state(cells.slot // drop.motion.update_slots)[2][0] for drop in moving]
         return torch.stack([drops[number] for number in channel.fading.row]).to(self.engine.device)
 
     def _slots(self, cells: CellState, sold: Tensor) -> tuple[CellState, _Tally]:
