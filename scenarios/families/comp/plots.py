@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mac.metrics.windows import MBIT, Array, add, divide, read
+from mac.metrics.windows import MBIT, Array, Mask, add, divide, read
 
 from ...plots.style import WIDTH_IN, Plot, headline, legend_below, style_of
 
@@ -93,9 +93,8 @@ def plot_prices(result: RunResult, variant: str | None = None) -> Figure:
     dataset = result.to_xarray(result.allocators[0], variant)
     cells = dataset.sizes["cell"]
     asked = divide(add(read(dataset, "reserve", _CELL)), cells * read(dataset, "decisions", ("drop", "window")))
-    axes.plot(
-        dataset["time_s"], np.nanmean(_with_one(asked), 0), color="0.4", ls=":", lw=2, label="reserve, mean of cells"
-    )
+    reserve = np.nanmean(_with_number(asked), 0)
+    axes.plot(dataset["time_s"], reserve, color="0.4", ls=":", lw=2, label="reserve, mean of cells")
     axes.set(xlabel="time [s]", ylabel="money per PRB and interval", xlim=(float(dataset["time_s"][0]), None))
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
@@ -120,9 +119,7 @@ def plot_cluster(result: RunResult, variant: str | None = None) -> Figure:
     axes = figure.subplots()
     _draw_map(axes, now, outage.user)
     time = float(dataset["time_s"][window])
-    headline(
-        figure, f"The cluster of UE {outage.user} at {time:g} s: its serving link is broken, other cells sell PRBs"
-    )
+    headline(figure, f"The cluster of UE {outage.user} at {time:g} s: its link is broken, other cells sell PRBs")
     return figure
 
 
@@ -131,7 +128,7 @@ def _some(result: RunResult) -> list[str]:
     return list(result.allocators[:2])
 
 
-def _runs(broken: Array) -> list[tuple[int, int]]:
+def _runs(broken: Mask) -> list[tuple[int, int]]:
     """Finds sequences of true values as pairs of first and behind the last."""
     change = np.flatnonzero(np.diff(np.concatenate([[0], broken.astype(np.int8), [0]])))
     return [(int(first), int(last)) for first, last in change.reshape(-1, 2)]
@@ -170,7 +167,7 @@ def _mean_price(dataset: xr.Dataset) -> Array:
     return divide(paid, add(add(read(dataset, "sold", _CELL)), axis=0))
 
 
-def _with_one(values: Array) -> Array:
+def _with_number(values: Array) -> Array:
     """Puts 0 where a window has no number in any drop, so that a mean has one."""
     return np.where(np.isnan(values).all(0), 0.0, values)
 

@@ -24,9 +24,10 @@ SMALL: dict[str, dict[str, Any]] = {
     "scheduling-macro": {"topology.sectors": 1, "topology.sites": 7, "carrier.prbs": 6},
     "uplink-macro": {"topology.sectors": 1, "topology.sites": 7, "carrier.prbs": 6},
     "mobility-macro": {"topology.sites": 7},
+    "comp-corner": {"comp.interval_s": 0.02, "duration_s": 0.06, "window_s": 0.02},
     "wsn-large": {"field.nodes": 200},
 }
-INTERVALS = {"scheduling": 60, "slicing": 4, "wsn": 6, "market": 3}
+INTERVALS = {"scheduling": 60, "slicing": 4, "wsn": 6, "market": 3, "comp": 3}
 """Steps of a check: they reach over a block of slots."""
 
 
