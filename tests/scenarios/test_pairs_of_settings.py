@@ -43,6 +43,8 @@ BASES: dict[str, dict[str, Any]] = {
             "field": {"nodes": 3}},
     "market": {"name": "pairs", "family": "market", "duration_s": 0.3, "drops": 1, "allocators": ["competitive"],
                "market": {"ues": 3, "base_stations": 2, "links": 2}},
+    "comp": {**CELLULAR, "family": "comp", "allocators": ["equal_share"], "topology": {"sites": 7, "sectors": 1},
+             "mimo": {"base": {"columns": 2, "ports": 2}, "ue": {"ports": 1}}, "comp": {"interval_s": 0.003}},
 }  # fmt: skip
 HELD = frozenset(("family", "name", "description", "variants", "allocators", "device", "drops_per_batch", "window_s"))
 """What a run is called, what it compares, how long it is and where it runs."""
@@ -52,7 +54,7 @@ BESIDE = {
     ("mimo.ue.polarizations", 2): {"mimo.ue.ports": 2},
 }
 NEVER = {"scheduling": {"uplink.delta_mcs=True"}, "slicing": {"uplink.delta_mcs=True"}, "wsn": {"on_infeasible=repair"},
-         "market": {"on_infeasible=repair"}}  # fmt: skip
+         "market": {"on_infeasible=repair"}, "comp": {"on_infeasible=repair", "uplink.delta_mcs=True"}}  # fmt: skip
 """Choices that the schema shares with what is no scenario, where they are always refused."""
 IN_THE_AREA = {"west_m": -500, "east_m": 500, "south_m": -500, "north_m": 500}
 
