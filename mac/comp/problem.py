@@ -31,7 +31,7 @@ from ..traffic.queue_delay import DelayReport
 from .books import FIELDS, Trade, trade_extras
 from .offer import geometry, reserve_prices, worth
 from .sale import first_prbs, sold_map, whole_prbs
-from .sending import SoldSlot, use_of_sold
+from .sending import SoldSlot, need_beside, use_of_sold
 from .settings import CompSettings
 from .types import CompContext, CompObservation
 
@@ -228,8 +228,8 @@ class CompProblem:
         owned = use.free.gather(1, home) & ~use.bought
         seen = observe(self.engine, cells, Quotas(owned))
         here = torch.ones_like(seen.retransmits) if attached.back is None else attached.back <= cells.slot
-        need = (seen.need_prbs - use.prbs).clamp(min=0.0) * here
-        return replace(seen, need_prbs=need, retransmits=seen.retransmits & here)
+        need = need_beside(seen, use.prbs, cluster_report(cells.reports[0]), self.engine.prbs)
+        return replace(seen, need_prbs=need * here, retransmits=seen.retransmits & here)
 
     def _added(self, tally: _Tally | None, slot: SlotOutcome, repairs: Tensor) -> _Tally:
         """Adds a slot; the bits of a block count for its cells in proportion to their PRBs in the slot."""

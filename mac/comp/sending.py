@@ -13,6 +13,8 @@ from torch import Tensor
 
 from ..engine.coordination import CoordinationSettings
 from ..engine.radio.comp_report import ClusterReport
+from ..engine.state import LEAST_BITS
+from ..scheduling.types import SchedulingObservation
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,25 @@ def use_of_sold(settings: CoordinationSettings, sold: Tensor, report: ClusterRep
     bought = torch.zeros((len(sold), users + 1, sold.shape[2]), dtype=torch.bool, device=sold.device)
     bought = bought.scatter(1, place, True)[:, :users]
     return SoldSlot(torch.where(leads, sold, -1), helped, ~(leads | follows) if kept else ~leads, bought)
+
+
+def need_beside(seen: SchedulingObservation, bought: Tensor, report: ClusterReport, prbs: int) -> Tensor:
+    """Computes the PRBs of its serving cell that a UE needs beside bought ones, ``[B, U]``.
+
+    Bought PRBs are taken to carry what the best cell of the cluster would.
+
+    Args:
+        seen: with queues and needs without bought PRBs.
+        bought: ``[B, U]`` number of PRBs in the slot.
+        report: in use.
+        prbs: of the carrier.
+    """
+    best = report.cell_bits.masked_fill(~report.coordinated, 0.0).amax(-1)
+    left = (seen.backlog_bits - bought * best).clamp(min=0.0)
+    rate = seen.mean_rate_bits.to(left.dtype)
+    new = (left / rate.clamp(min=LEAST_BITS)).ceil().clamp(max=prbs) * (rate > 0)
+    again = (seen.need_prbs - bought).clamp(min=0.0)
+    return torch.where(seen.retransmits, again, torch.minimum(new, seen.need_prbs))
 
 
 def _strength(sold: Tensor, report: ClusterReport) -> Tensor:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mac.metrics.windows import MBIT, Array, Mask, add, divide, read
+from mac.metrics.windows import MBIT, Array, Mask, add, divide, nan_mean, read
 
 from ...plots.style import WIDTH_IN, Plot, headline, legend_below, style_of
 
@@ -37,15 +37,16 @@ class Outage:
     def longest(cls, dataset: xr.Dataset) -> Outage:
         """Finds the longest sequence of windows with a broken serving link in which data were delivered.
 
-        Of equally long ones it is that with the most bits of other cells. Without any, it is the first window.
+        Those that begin and end within the run come first; of equally long ones that with the most bits of other cells.
+        Without any, it is the first window.
         """
         broken, other = read(dataset, "outage_s") > 0, read(dataset, "other_cell_bits")
-        best, found = (0, 0.0), cls(0, 0, 0, 0)
+        best, found = (False, 0, 0.0), cls(0, 0, 0, 0)
         for drop, user in np.ndindex(broken.shape[0], broken.shape[2]):
             for first, last in _runs(broken[drop, :, user]):
-                size = (last - first, float(other[drop, first:last, user].sum()))
-                ends = last < broken.shape[1]
-                if ends and size > best and size[1] > 0:
+                within = first > 0 and last < broken.shape[1]
+                size = (within, last - first, float(other[drop, first:last, user].sum()))
+                if size > best and size[2] > 0:
                     best, found = size, cls(drop, user, first, last - 1)
         return found
 
@@ -93,8 +94,7 @@ def plot_prices(result: RunResult, variant: str | None = None) -> Figure:
     dataset = result.to_xarray(result.allocators[0], variant)
     cells = dataset.sizes["cell"]
     asked = divide(add(read(dataset, "reserve", _CELL)), cells * read(dataset, "decisions", ("drop", "window")))
-    reserve = np.nanmean(_with_number(asked), 0)
-    axes.plot(dataset["time_s"], reserve, color="0.4", ls=":", lw=2, label="reserve, mean of cells")
+    axes.plot(dataset["time_s"], nan_mean(asked, 0), color="0.4", ls=":", lw=2, label="reserve, mean of cells")
     axes.set(xlabel="time [s]", ylabel="money per PRB and interval", xlim=(float(dataset["time_s"][0]), None))
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
@@ -115,7 +115,7 @@ def plot_cluster(result: RunResult, variant: str | None = None) -> Figure:
     outage = Outage.longest(dataset)
     window = (outage.first + outage.last) // 2
     now = dataset.isel({"drop": outage.drop, "window": window})
-    figure = Plot(figsize=(WIDTH_IN, 7.2), layout="constrained")
+    figure = Plot(figsize=(WIDTH_IN, 7.2), layout="compressed")
     axes = figure.subplots()
     _draw_map(axes, now, outage.user)
     time = float(dataset["time_s"][window])
@@ -167,11 +167,6 @@ def _mean_price(dataset: xr.Dataset) -> Array:
     return divide(paid, add(add(read(dataset, "sold", _CELL)), axis=0))
 
 
-def _with_number(values: Array) -> Array:
-    """Puts 0 where a window has no number in any drop, so that a mean has one."""
-    return np.where(np.isnan(values).all(0), 0.0, values)
-
-
 def _draw_map(axes: Axes, now: xr.Dataset, user: int) -> None:
     """Draws one window of one drop: cells, UEs, the UE in question and its serving cell."""
     x, y = now["position_x_m"].to_numpy(), now["position_y_m"].to_numpy()
@@ -179,7 +174,9 @@ def _draw_map(axes: Axes, now: xr.Dataset, user: int) -> None:
     serving, sold = int(now["serving_cell"][user]), now["sold"].to_numpy()
     broken = now["outage_s"].to_numpy() > 0
     axes.scatter(cell_x, cell_y, marker="^", s=90, color="0.5", zorder=3)
-    axes.scatter(cell_x, cell_y, marker="o", s=40 + 40 * sold, facecolors="none", edgecolors=_OTHER, lw=2, zorder=2)
+    some = sold > 0
+    size = 200 + 40 * sold[some]
+    axes.scatter(cell_x[some], cell_y[some], s=size, facecolors="none", edgecolors=_OTHER, lw=2, zorder=2)
     for number, (left, up) in enumerate(zip(cell_x, cell_y, strict=True)):
         axes.annotate(f"{number}", (left, up), xytext=(8, 8), textcoords="offset points")
     axes.scatter(x[~broken], y[~broken], s=30, color=_OLD, zorder=3)
@@ -190,10 +187,18 @@ def _draw_map(axes: Axes, now: xr.Dataset, user: int) -> None:
     axes.grid(alpha=0.3)
     kinds = (
         ("^", "0.5", "cell"),
-        ("o", _OTHER, "cell that sold PRBs (size: how many)"),
+        ("o", _OTHER, "cell that sold PRBs"),
         ("o", _OLD, "UE"),
         ("o", "#D55E00", "UE in outage"),
         ("*", "#D55E00", f"UE {user}, dashed to its serving cell"),
     )
-    marks = [Line2D([], [], marker=marker, color=colour, ls="none", label=label) for marker, colour, label in kinds]
-    axes.legend(handles=marks, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    marks = [
+        Line2D([], [], marker=marker, color=colour, ls="none", label=label, fillstyle=_fill(colour))
+        for marker, colour, label in kinds
+    ]
+    axes.figure.legend(handles=marks, loc="outside lower center", ncols=5, frameon=False)
+
+
+def _fill(colour: str) -> str:
+    """Returns how a mark of the legend is filled: sellers are rings."""
+    return "none" if colour == _OTHER else "full"
