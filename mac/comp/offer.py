@@ -44,12 +44,12 @@ def worth(
         ports: of a cell.
         settings: with the mode.
     """
-    members = int(report.coordinated.sum(-1).max())
     spares = settings.makes_nulls and settings.precoder != "mrt"
-    nulls = min(settings.nulls(ports), members - 1) if spares else 0
+    others = report.coordinated.sum(-1, keepdim=True) - 1
+    nulls = others.clamp(max=settings.nulls(ports) if spares else 0)
     inside = report.power * report.coordinated
-    others = (inside.sum(-1, keepdim=True) - inside) * (nulls == 0)
-    sinr = (ports - nulls) * report.power / (1.0 + report.outside_full[..., None] + others)
+    disturbing = (inside.sum(-1, keepdim=True) - inside) * (nulls == 0)
+    sinr = (ports - nulls) * report.power / (1.0 + report.outside_full[..., None] + disturbing)
     bits = adaptation.bits_of_sinr[log_grid.index(sinr)].to(torch.float64)
     return bits * (report.coordinated & (report.cells != serving[..., None]))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -37,16 +37,19 @@ class Outage:
     def longest(cls, dataset: xr.Dataset) -> Outage:
         """Finds the longest sequence of windows with a broken serving link in which data were delivered.
 
-        Those that begin and end within the run come first; of equally long ones that with the most bits of other cells.
+        Those that a handover ends come first, then those that begin and end within the run; of equally long ones that
+        with the most bits of other cells.
         Without any, it is the first window.
         """
-        broken, other = read(dataset, "outage_s") > 0, read(dataset, "other_cell_bits")
-        best, found = (False, 0, 0.0), cls(0, 0, 0, 0)
+        broken, other, serving = (read(dataset, name) for name in ("outage_s", "other_cell_bits", "serving_cell"))
+        best, found = (False, False, 0, 0.0), cls(0, 0, 0, 0)
         for drop, user in np.ndindex(broken.shape[0], broken.shape[2]):
-            for first, last in _runs(broken[drop, :, user]):
+            for first, last in _runs(broken[drop, :, user] > 0):
                 within = first > 0 and last < broken.shape[1]
-                size = (within, last - first, float(other[drop, first:last, user].sum()))
-                if size > best and size[2] > 0:
+                cells = serving[drop, first : last + 1, user]
+                bits = float(other[drop, first:last, user].sum())
+                size = (within and bool((cells != cells[0]).any()), within, last - first, bits)
+                if size > best and bits > 0:
                     best, found = size, cls(drop, user, first, last - 1)
         return found
 
@@ -199,6 +202,6 @@ def _draw_map(axes: Axes, now: xr.Dataset, user: int) -> None:
     axes.figure.legend(handles=marks, loc="outside lower center", ncols=5, frameon=False)
 
 
-def _fill(colour: str) -> str:
+def _fill(colour: str) -> Literal["none", "full"]:
     """Returns how a mark of the legend is filled: sellers are rings."""
     return "none" if colour == _OTHER else "full"

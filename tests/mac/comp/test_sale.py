@@ -7,12 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from mac.comp.offer import geometry, reserve_prices
+from mac.comp.offer import geometry, reserve_prices, worth
 from mac.comp.sale import first_prbs, sold_map, whole_prbs
 from mac.comp.sending import use_of_sold
 from mac.comp.settings import CompSettings
 from mac.engine.radio.comp_report import ClusterReport
+from mac.link_adaptation.adaptation import LinkAdaptation
 from mac.market import Market
+from phy.numerics import log_grid
 
 
 def market(luck: np.random.Generator, users: int = 9, cells: int = 4, links: int = 3) -> tuple[Market, Tensor]:
@@ -142,3 +144,23 @@ def test_reserve_prices_are_marginal_utilities() -> None:
     granted = torch.tensor([[3.0, 5.0, 7.0, 0.0]]).double()
     serving = torch.tensor([[0, 0, 0, 1]])
     assert reserve_prices(0.4, waiting, granted, serving, 2).tolist() == [[pytest.approx(0.1), 0.0]]
+
+
+@pytest.mark.parametrize(("mode", "nulls"), [("coordinated_beamforming", True), ("dynamic_point_selection", False)])
+def test_worth_is_the_cqi_at_the_mean_sinr(mode: str, nulls: bool) -> None:
+    """UE 0 has one cell outside of its cluster, and so one null less."""
+    seen = report(torch.Generator().manual_seed(6))
+    levels = torch.linspace(0.0, 100.0, 16).double()
+    needed = torch.logspace(-1.0, 2.0, 15).double()
+    bits_of_sinr = levels[torch.bucketize(log_grid.centres(), needed, right=True)]
+    adaptation = LinkAdaptation(bits_of_sinr, bits_of_sinr, needed, levels, 1)
+    found = worth(seen, seen.cells[..., 0], adaptation, 4, CompSettings(mode=mode))  # type: ignore[arg-type]
+    for ue in range(5):
+        inside = seen.coordinated[0, ue]
+        made = min(3, int(inside.sum()) - 1) if nulls else 0
+        for j in range(3):
+            power = seen.power[0, ue]
+            others = 0.0 if made else float(sum(power[i] for i in range(3) if i != j and inside[i]))
+            sinr = torch.tensor((4 - made) * float(power[j]) / (1.0 + float(seen.outside_full[0, ue]) + others))
+            wanted = float(bits_of_sinr[log_grid.index(sinr.double())]) if j > 0 and bool(inside[j]) else 0.0
+            assert float(found[0, ue, j]) == wanted
