@@ -19,7 +19,7 @@ def whole_prbs(market: Market, quantity: Tensor) -> Tensor:
     A cell sells as many whole PRBs as fit into what it has sold in shares.
 
     Args:
-        market: whose cells sell.
+        market: of the sellers.
         quantity: ``[B, U, J]`` PRBs, not whole.
     """
     base = (quantity + _ROUNDING).floor()

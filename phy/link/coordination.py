@@ -66,9 +66,11 @@ def strongest_rows(rows: Tensor, most: int) -> Tensor:
 def wmmse_precoder(channel: Tensor, rounds: int = 20) -> Tensor:
     """Computes precoders of all cells together that raise the sum of the rates of their UEs, ``[..., C, Nt]``.
 
-    Weighted minimum mean square error (Shi, Razaviyayn, Luo, He, 2011), a UE a cell, equal weights, each cell with a
-    power of at most 1, from MRT on; no round lowers the sum rate. It needs the channels of all cells at one place, and
-    is the strong reference of precoders that each cell computes by itself.
+    Weighted minimum mean square error, a UE a cell, equal weights, each cell with a power of at most 1, from MRT on; no
+    round lowers the sum rate. It needs the channels of all cells at one place, and is the strong reference of precoders
+    that each cell computes by itself.
+
+    Source: Shi et al., IEEE Trans. Signal Process. 59(9), 2011.
 
     Args:
         channel: ``[..., C, C, Nt]`` row of the UE of each cell (first C) from each cell (second C).
