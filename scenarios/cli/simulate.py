@@ -67,7 +67,7 @@ def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> No
     """Check a scenario file, its variants, allocators and traces, without running it."""
     settled = load_scenario(scenario, set_, {})
     from .. import families
-    from ..config.loading import scenario_hash, variants
+    from ..config.loading import followed, scenario_hash, variants
     from ..running import entrants
 
     family = families.find(settled.family)
@@ -83,12 +83,15 @@ def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> No
         "variants": list(settled.variants),
         "allocators": [spec.label for spec in settled.allocators],
         "notes": settled.notes(),
+        "followed": followed(scenario, set_ or []),
     }
     if as_json:
         print_json(report)
         return
     for note in report["notes"]:
         typer.echo(f"note: {note}")
+    if left_out := _left_out(report["followed"]):
+        typer.echo(f"note: left out, so taken from the tables of propagation.model: {left_out}")
     labels = ", ".join(spec.label for spec in settled.allocators)
     typer.echo(f"{scenario} is valid: {_variants(len(settled.variants))}; allocators {labels}")
 
@@ -129,6 +132,15 @@ def _dry_run(settled: Any, workers: int, as_json: bool) -> None:
         for part in plan.parts:
             plan.family.check(part.scenario)
     print_json(plan.to_json()) if as_json else show_plan(plan)
+
+
+def _left_out(followed: dict[str, Any]) -> str:
+    """Make a list of what follows, without the antenna, whose settings are many."""
+    return ", ".join(
+        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in followed.items()
+        if not key.startswith("antenna.")
+    )
 
 
 def _variants(number: int) -> str:
