@@ -41,7 +41,7 @@ class Deployment:
 
 @dataclass(frozen=True)
 class _Row:
-    """Values of a model, and the least and greatest in the configurations of ITU-R M.2412."""
+    """Holds values of a model, and the least and greatest in the configurations of ITU-R M.2412."""
 
     isd_m: tuple[float, float, float]
     bs_height_m: float

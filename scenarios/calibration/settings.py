@@ -183,7 +183,7 @@ def _validated(layers: Sequence[Layer]) -> Calibration:
 
 
 def _following(data: Mapping[str, Any]) -> Any:
-    """The settings, with what follows from the propagation model where they say nothing."""
+    """Returns the settings with what follows from the propagation model where they say nothing."""
     follow = model_defaults.follow(data)
     power: dict[str, Any] = follow.pop("carrier", {})
     return merge({**follow, **power}, data)

@@ -175,7 +175,7 @@ def _merged(layers: Sequence[Layer], family: families.Family) -> dict[str, Any]:
 
 
 def _left_out(data: Mapping[str, Any], family: families.Family) -> dict[str, Any]:
-    """What follows from other settings of ``data`` that it does not give: dotted key -> value."""
+    """Returns what follows from other settings of ``data`` that it does not give: dotted key -> value."""
     follow = family.schema.follow(data).items()
     given = {section: data.get(section, {}) for section, _ in follow}
     return {
@@ -187,7 +187,7 @@ def _left_out(data: Mapping[str, Any], family: families.Family) -> dict[str, Any
 
 
 def _following(data: dict[str, Any], family: families.Family) -> dict[str, Any]:
-    """The settings with what follows from them, in each variant, too, where that is something else."""
+    """Returns the settings with what follows from them, in each variant, too, where it differs."""
     schema, common = _schema(family.schema), _left_out(data, family)
     named = data.get("variants")
     if isinstance(named, Mapping):
