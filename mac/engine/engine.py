@@ -73,7 +73,7 @@ class Engine:
         ledger = None
         if self.parts.arrivals is not None and block.arrivals is not None:
             ledger = DelayLedger.start(self.parts.arrivals, self.shape, self.parts.block_slots, block.arrivals)
-        first = self.radio.first_report(self._moment(0, block, self._first.serving))
+        first = self.backend.first_report(self._moment(0, block, self._first.serving))
         state = CellState(
             slot=0,
             waiting_bytes=self.endless_bytes,
