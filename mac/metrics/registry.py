@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from ..core.plugin_traceback import describe_error, plug_in_line
 from . import delay, fairness, handover, satisfaction, throughput, uplink
-from .metric import Metric
+from .metric import ANY, NOT_NEGATIVE, SHARE, Metric
 from .windows import Array, Values
 
 if TYPE_CHECKING:
@@ -112,7 +113,21 @@ _UPLINK = (
            uplink.user_energy_per_bit, ("transmit_j", "served_bits")),
 )  # fmt: skip
 
-CORE = (*_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY, *_HANDOVER, *_UPLINK)
+_SHARES = (
+    "satisfaction", "satisfaction_zone", "satisfaction_zone_logistic", "jain_rate", "jain_served_share", "served_share",
+    "prb_utilisation", "late_share", "loss_ratio", "dropped_ratio", "lost_ratio", "bler_first_tx", "ping_pong_share",
+    "handover_failure_share", "interruption_share", "limited_share",
+)  # fmt: skip
+_UNBOUNDED = ("utility_rate_alpha1", "utility_rate_alpha2", "utility_served_share_alpha1",
+              "utility_served_share_alpha2", "transmit_power", "interference_over_thermal")  # fmt: skip
+
+
+def _with_limits(metric: Metric) -> Metric:
+    limits = SHARE if metric.name in _SHARES else ANY if metric.name in _UNBOUNDED else NOT_NEGATIVE
+    return replace(metric, limits=limits)
+
+
+CORE = tuple(map(_with_limits, (*_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY, *_HANDOVER, *_UPLINK)))
 """Metrics that any family may have whose arrays they need."""
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in CORE}
@@ -141,7 +156,7 @@ def plug_in(name: str, thing: object) -> None:
     Args:
         name: as the scenario and the tables name it.
         thing: a :class:`Metric`, or an object with ``compute(dataset)`` and, if it likes, ``unit``, ``better``,
-            ``description`` and ``needs``, whose defaults are those of a pure number of any run.
+            ``description``, ``needs`` and ``limits``, whose defaults are those of a pure number of any run.
 
     Raises:
         ValueError: it is neither.
@@ -161,6 +176,7 @@ def plug_in(name: str, thing: object) -> None:
         compute=partial(_checked, name, compute),
         needs=tuple(getattr(thing, "needs", ())),
         applies=getattr(thing, "applies", lambda dataset: True),
+        limits=getattr(thing, "limits", ANY),
     )
 
 
@@ -201,6 +217,12 @@ def metric_named(name: str) -> Metric:
         hint = f"did you mean {near[0]!r}?" if near else f"known metrics: {', '.join(known)}"
         raise ValueError(f"there is no metric {base!r}; {hint}")
     return known[base]
+
+
+def limits_of(name: str) -> tuple[float, float]:
+    """Returns the least and the greatest possible value of the metric of a table's row; of unknown ones, any."""
+    found = (METRICS | PLUGGED).get(name.partition("/")[0])
+    return ANY if found is None else found.limits
 
 
 def metric_table(dataset: xr.Dataset, names: Iterable[str] | None = None, more: Iterable[str] = ()) -> pd.DataFrame:
