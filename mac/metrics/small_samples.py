@@ -108,17 +108,23 @@ def required_drops(differences: ArrayLike) -> int | None:
     By the t-test at the observed mean and standard deviation; None where that has no answer (no difference, no spread,
     fewer than two values), and beyond 100,000.
     """
-    from statsmodels.stats.power import TTestPower
-
     known = _known(differences)
     if known.size < 2 or not np.isfinite(known).all() or np.ptp(known) == 0 or known.mean() == 0:
         return None
     effect = abs(float(known.mean())) / float(known.std(ddof=1))
     if effect < 0.01:  # some 80,000
         return None
-    if TTestPower().power(min(effect, 50.0), 3, 0.05) >= _POWER:
-        return 3
-    return math.ceil(float(np.squeeze(TTestPower().solve_power(effect_size=effect, alpha=0.05, power=_POWER))))
+    normal = float(special.ndtri(0.975) + special.ndtri(_POWER))
+    drops = max(2, math.floor((normal / effect) ** 2))  # what a known spread would need; Student's t needs some more
+    while _power(effect, drops) < _POWER:
+        drops += 1
+    return drops
+
+
+def _power(effect: float, drops: int) -> float:
+    """Computes the probability that a two-sided t-test at 5 % finds an effect, in standard deviations."""
+    quantile = float(special.stdtrit(drops - 1, 0.975))
+    return float(stats.nct.sf(quantile, drops - 1, min(effect, 50.0) * math.sqrt(drops)))
 
 
 def _known(values: ArrayLike) -> Array:

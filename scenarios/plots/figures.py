@@ -6,8 +6,7 @@ are those of Okabe and Ito, told apart by colour-blind readers.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from .. import families
 from ..errors import ScenarioError
 from ..families import RunPlot
 from ..files import write_atomically
+from .delays import plot_delay_cdf
 from .style import (
     BAR,
     WIDTH_IN,
@@ -37,6 +37,7 @@ from .style import (
     legend_below,
     mean_bar,
     of_variants,
+    panels_of,
     picture,
     shown_variant,
     style_of,
@@ -58,7 +59,7 @@ def plot_rate_cdf(result: RunResult, variant: str | None = None) -> Figure:
         variant: the variant to show; users of all variants together if not given.
     """
     values = users_by_group(result, variant, lambda dataset: rate_per_user(dataset) / MBIT)
-    figure, panels = _panels(list(values), height_in=4.6)
+    figure, panels = panels_of(list(values), height_in=4.6)
     for name, axes in panels.items():
         for allocator, rates in values[name].items():
             style = style_of(result, allocator)
@@ -85,7 +86,7 @@ def plot_satisfaction(result: RunResult, variant: str | None = None) -> Figure:
     judged = {name: clouds for name, clouds in values.items() if any(len(cloud) for cloud in clouds.values())}
     values = judged or {"": {}}  # an empty panel where no user has a target
     rows = 1.6 + 0.42 * len(result.allocators)
-    figure, panels = _panels(list(values), height_in=rows)
+    figure, panels = panels_of(list(values), height_in=rows)
     shown = shown_variant(result, variant)
     for name, axes in panels.items():
         metric = "satisfaction" if _only_group(values, name) else f"satisfaction/{name}"
@@ -177,6 +178,12 @@ PLOTS: dict[str, RunPlot] = {
         "one lies below.",
         lambda result, dataset: "served_bits" in dataset,
     ),
+    "delay_cdf": RunPlot(
+        plot_delay_cdf,
+        "Packets that were completed, by the bins of the run's histogram. Read it at a height: the delay that this "
+        "share of them does not exceed. Packets that still wait are not in it.",
+        lambda result, dataset: "delay_packets" in dataset and bool(dataset["delay_packets"].sum() > 0),
+    ),
     "fairness_throughput": RunPlot(
         plot_fairness_throughput,
         "Left: rates, which favour users that ask for much. Right: what was served of what was asked.",
@@ -226,17 +233,6 @@ def _plain_ticks(axes: Axes, least_span: float = 0.01) -> None:
 
 def _only_group(values: dict[str, Any], name: str) -> bool:
     return len(values) == 1 or not name
-
-
-def _panels(names: Sequence[str], height_in: float) -> tuple[Figure, dict[str, Axes]]:
-    """A figure with one named panel each, four in a row, all with the same vertical axis."""
-    columns = min(len(names), 4)
-    rows = math.ceil(len(names) / columns)
-    figure = Plot(figsize=(WIDTH_IN, height_in * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel().tolist()
-    for axes in grid[len(names) :]:
-        axes.set_visible(False)
-    return figure, dict(zip(names, grid, strict=False))
 
 
 def _cdf(values: Array) -> tuple[Array, Array]:

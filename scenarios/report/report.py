@@ -114,6 +114,50 @@ def render(result: RunResult) -> str:
     return environment.get_template("report.html.j2").render(**_content(result))
 
 
+def opening(result: RunResult, variant: str | None) -> str:
+    """Writes one sentence on the first headline metric: which allocator is best, and which others it beats, by how much.
+
+    ``equal has the best satisfaction, 0.913 [0.857, 0.969]: better than max_weight by 0.091 [0.046, 0.136], ...``.
+    """
+    metric = next((name for name in result.headline if metric_named(name).better), None)
+    table = _of(result.metrics, variant)
+    found = table[(table["metric"] == metric) & table["mean"].notna()].set_index("allocator")
+    if metric is None or found.empty:
+        return ""
+    lower = metric_named(metric).better == "lower"
+    best = str(found["mean"].idxmin() if lower else found["mean"].idxmax())
+    row = found.loc[best]
+    unit = metric_named(metric).unit
+    named = f"{metric} of {best}" if len(found) == 1 else f"{best} has the best {metric}"
+    text = f"{named}{': ' if len(found) == 1 else ', '}{_bracketed(row['mean'], row['ci95_low'], row['ci95_high'])}"
+    return f"{text}{'' if unit == '1' else f' {unit}'}{_against(result, metric, best, variant)}."
+
+
+def _against(result: RunResult, metric: str, best: str, variant: str | None) -> str:
+    """Writes the rest of the sentence: whom the best allocator beats beyond chance, and whom not."""
+    table = _of(result.paired, variant)
+    rows = table[(table["metric"] == metric) & ((table["a"] == best) | (table["b"] == best))].to_dict("records")
+    beaten, level = [], []
+    for row in rows:
+        other = str(row["b"] if row["a"] == best else row["a"])
+        if not is_beyond_chance(row):
+            level.append(other)
+            continue
+        low, high = sorted((abs(row["ci95_low"]), abs(row["ci95_high"])))
+        beaten.append(f"{other} by {_bracketed(abs(row['mean_difference']), low, high)}")
+    parts = [f"better than {', '.join(beaten)}"] if beaten else []
+    parts += [f"not told apart from {', '.join(level)}"] if level else []
+    return f": {'; '.join(parts)} ({int(rows[0]['drops'])} drops)" if parts else ""
+
+
+def _bracketed(mean: float, low: float, high: float) -> str:
+    """Writes ``0.913 [0.857, 0.969]``, a mean with its 95 % interval."""
+    if not math.isfinite(high - low):
+        return number(mean)
+    digits = decimals([mean], [(high - low) / 2])
+    return f"{number(mean, digits=digits)} [{number(low, digits=digits)}, {number(high, digits=digits)}]"
+
+
 def comparison(result: RunResult, metrics: list[str], variant: str | None) -> list[Row]:
     """Makes a row per metric with a value per allocator; marks the best, and those not told apart from it."""
     return [row for metric in metrics if (row := _row(result, metric, metric, variant)) is not None]
@@ -176,6 +220,8 @@ def _content(result: RunResult) -> dict[str, Any]:
         "variants": [name for name in result.variants if name is not None],
         "drops": int(result.per_drop["drop"].nunique()),
         "missing": unfinished(result) if isinstance(result, Result) else [],
+        "opening": opening(result, main),
+        "words": [metric_named(name) for name in headline],
         "drift": drift_sentence(result.drifts) if isinstance(result, Result) else None,
         "caveats": interval_sentences(result, main),
         "headline": comparison(result, headline, main),

@@ -29,7 +29,7 @@ def is_beyond_chance(row: Mapping[Any, Any]) -> bool:
 
 
 def p_text(row: Mapping[Any, Any], tests: int) -> str:
-    """Writes the p-values of a row: ``p = 0.012; p = 0.096 after Holm over 8 metrics``; empty where it was not tested."""
+    """Writes the p-values of a row, ``p = 0.012; p = 0.096 after Holm over 8 metrics``; empty where there is none."""
     if math.isnan(row["p"]):
         return ""
     by = ", signs flipped" if row["remark"] else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..cellular.plot_records import PLOTS
 from ..family import Family, Imported
 from .workloads import SCALES, WORKLOADS
 
@@ -20,6 +21,7 @@ FAMILY = Family(
     best_batch=Imported("scenarios.families.cellular.estimates:best_batch"),
     account=Imported("scenarios.families.cellular.labels:account"),
     require=Imported("mac.scheduling.feasible:require_scheduling"),
+    plots=PLOTS,
     workloads=WORKLOADS,
     scaling_workloads=SCALES,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..cellular.plot_records import PLOTS
 from ..family import Family, Imported, RunPlot
 
 _SCENARIO = "scenarios.families.slicing.scenario"
@@ -23,10 +24,11 @@ FAMILY = Family(
     metrics=Imported("mac.slicing.tractor_score:METRICS"),
     headline=("satisfaction", "tractor_score"),
     plots={
+        **PLOTS,
         "quotas": RunPlot(
             Imported("scenarios.families.slicing.plots:plot_quotas"),
             "Who may use which part of the carrier. White is held by no slice.",
             lambda result, dataset: "slice_prbs" in dataset,
-        )
+        ),
     },
 )

@@ -35,7 +35,10 @@ def normal(drops: int, trials: int = 1) -> np.ndarray:
 def flipped_by_loops(differences: list[float]) -> float:
     """Share of all sign patterns whose sum is at least as far out, on the nearer side, doubled."""
     seen = sum(differences)
-    sums = [sum(s * d for s, d in zip(signs, differences, strict=True)) for signs in product((-1, 1), repeat=len(differences))]
+    sums = [
+        sum(s * d for s, d in zip(signs, differences, strict=True))
+        for signs in product((-1, 1), repeat=len(differences))
+    ]
     above = sum(s >= seen - 1e-12 for s in sums) / len(sums)
     below = sum(s <= seen + 1e-12 for s in sums) / len(sums)
     return min(1.0, 2 * min(above, below))
@@ -68,7 +71,9 @@ def test_students_p_is_scipys() -> None:
     assert (student_p([2.0, 2.0]), student_p([0.0, 0.0])) == (0.0, 1.0) and math.isnan(student_p([1.0]))
 
 
-@pytest.mark.parametrize("values", [[1.0, 2.0, -0.5, 3.0, 0.7], [0.0, 0.0, 2.0, 1.0, 3.0, 0.0], [-1.0, -2.0, -4.0, -8.0]])
+@pytest.mark.parametrize(
+    "values", [[1.0, 2.0, -0.5, 3.0, 0.7], [0.0, 0.0, 2.0, 1.0, 3.0, 0.0], [-1.0, -2.0, -4.0, -8.0]]
+)
 def test_flipped_signs_against_loops(values: list[float]) -> None:
     assert_allclose(sign_flip_p(values), flipped_by_loops(values), rtol=1e-12)
 
@@ -104,7 +109,8 @@ def test_required_drops_have_the_power_of_the_noncentral_t() -> None:
 
     assert power(needed - 1) < 0.8 <= power(needed)
     assert required_drops([1.0, -1.0]) is None and required_drops([2.0, 2.0]) is None and required_drops([1.0]) is None
-    assert required_drops([1000.0, 1000.1]) == 3
+    assert required_drops([1000.0, 1000.1]) == 2
+    assert required_drops([1.0, -0.5, 0.2, -0.6, 0.05]) == pytest.approx((2.802 * 0.642 / 0.03) ** 2, rel=0.01)
 
 
 def test_holm_by_hand() -> None:

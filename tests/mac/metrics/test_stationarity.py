@@ -103,4 +103,4 @@ def test_small_growth_and_chance_among_many_are_not_flagged() -> None:
     chance = BacklogTrend(1e6, 0.5, LEVEL / 2)
     assert growing({"small": small}) == {}
     assert growing({"alone": chance}) == {"alone": chance}
-    assert growing({number: chance for number in range(3)}) == {}
+    assert growing(dict.fromkeys(range(3), chance)) == {}
