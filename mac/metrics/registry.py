@@ -39,9 +39,10 @@ _SATISFACTION = (
 )  # fmt: skip
 
 _FAIRNESS = (
-    Metric("jain_rate", "1", "Jain's index of the users' mean rates", "higher", fairness.jain_rate, _RATE),
-    Metric("jain_served_share", "1", "Jain's index of served over asked bits", "higher", fairness.jain_served_share,
-           _SHARE),
+    Metric("jain_rate", "1", "Jain's index of the users' mean rates: 1 if all are equal, 1/n if one of n has all",
+           "higher", fairness.jain_rate, _RATE),
+    Metric("jain_served_share", "1", "Jain's index of served over asked bits: 1 if all got the same share", "higher",
+           fairness.jain_served_share, _SHARE),
     Metric("utility_rate_alpha1", "ln(Mbit/s)", "mean logarithm of the users' rates, floor 1 kbit/s", "higher",
            partial(fairness.utility_rate, alpha=1.0), _RATE),
     Metric("utility_rate_alpha2", "s/Mbit", "minus the mean of 1/rate, floor 1 kbit/s", "higher",
@@ -54,7 +55,8 @@ _FAIRNESS = (
 
 _THROUGHPUT = (
     Metric("rate_mean", "Mbit/s", "mean over users of their mean rate", "higher", throughput.rate_mean, _RATE),
-    Metric("rate_p5", "Mbit/s", "5th percentile over users of their mean rate", "higher", throughput.rate_p5, _RATE),
+    Metric("rate_p5", "Mbit/s", "5th percentile over users of their mean rate: that of the worst served", "higher",
+           throughput.rate_p5, _RATE),
     Metric("rate_sum", "Mbit/s", "sum over users of their mean rate", "higher", throughput.rate_sum, _RATE),
     Metric("rate_cell", "Mbit/s", "sum rate over the number of cells", "higher", throughput.rate_cell,
            (*_RATE, "cells")),
@@ -74,7 +76,7 @@ _DELAY = (
     ),
     Metric("late_share", "1", "share of completed packets that took longer than the user's budget", "lower",
            delay.late_share, ("late_packets", "packets", "sla_delay_s")),
-    Metric("loss_ratio", "1", "dropped and lost over arrived bits", "lower",
+    Metric("loss_ratio", "1", "bits dropped by full queues or given up by HARQ over bits that arrived", "lower",
            lambda dataset: delay.loss_ratio(dataset, "dropped_bits", "lost_bits"),
            ("dropped_bits", "lost_bits", "demand_bits")),
     Metric("dropped_ratio", "1", "bits dropped by full queues over arrived bits", "lower",

@@ -59,15 +59,16 @@ def plot_rate_cdf(result: RunResult, variant: str | None = None) -> Figure:
         variant: the variant to show; users of all variants together if not given.
     """
     values = users_by_group(result, variant, lambda dataset: rate_per_user(dataset) / MBIT)
-    figure, panels = panels_of(list(values), height_in=4.6)
+    figure, panels = panels_of(list(values), 4.6, "mean rate of a user [Mbit/s]")
     for name, axes in panels.items():
         for allocator, rates in values[name].items():
             style = style_of(result, allocator)
             ordered, share = _cdf(rates)
             width = 3.4 - 2.0 * result.allocators.index(allocator) / len(result.allocators)
             axes.plot(ordered, share, color=style.colour, linestyle=style.dash, label=allocator, lw=width)
-        axes.set(ylim=(0, 1), xlabel="mean rate of a user [Mbit/s]", title=f"{name} users" if name else "all users")
+        axes.set(ylim=(0, 1))
         axes.set_xlim(left=0)
+        axes.locator_params(axis="x", nbins=4)
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("share of users at or below")
     legend_below(figure, figure.axes[0])
@@ -86,16 +87,14 @@ def plot_satisfaction(result: RunResult, variant: str | None = None) -> Figure:
     judged = {name: clouds for name, clouds in values.items() if any(len(cloud) for cloud in clouds.values())}
     values = judged or {"": {}}  # an empty panel where no user has a target
     rows = 1.6 + 0.42 * len(result.allocators)
-    figure, panels = panels_of(list(values), height_in=rows)
+    figure, panels = panels_of(list(values), rows, "share of windows with SLA met")
     shown = shown_variant(result, variant)
     for name, axes in panels.items():
         metric = "satisfaction" if _only_group(values, name) else f"satisfaction/{name}"
         for place, allocator in enumerate(result.allocators):
             _cloud(axes, place, values[name].get(allocator, np.empty(0)), style_of(result, allocator))
             mean_bar(axes, place, summary_row(result, metric, allocator, shown), style_of(result, allocator))
-        axes.set(
-            xlim=(-0.03, 1.03), title=f"{name} users" if name else "all users", xlabel="share of windows with SLA met"
-        )
+        axes.set(xlim=(-0.03, 1.03), xticks=(0.0, 0.25, 0.5, 0.75, 1.0), xticklabels=("0", "", "0.5", "", "1"))
         axes.set_yticks(range(len(result.allocators)), result.allocators)
         axes.set_ylim(len(result.allocators) - 0.4, -0.6)
         axes.grid(axis="x", alpha=0.3)

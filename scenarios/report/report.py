@@ -115,7 +115,7 @@ def render(result: RunResult) -> str:
 
 
 def opening(result: RunResult, variant: str | None) -> str:
-    """Writes one sentence on the first headline metric: which allocator is best, and which others it beats, by how much.
+    """Writes one sentence on the first headline metric: which allocator is best, which others it beats, by how much.
 
     ``equal has the best satisfaction, 0.913 [0.857, 0.969]: better than max_weight by 0.091 [0.046, 0.136], ...``.
     """

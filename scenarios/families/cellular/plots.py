@@ -62,8 +62,8 @@ def plot_sinr_cdf(result: RunResult, variant: str | None = None) -> Figure:
     axes = figure.subplots()
     for place, (group, mask) in enumerate(_groups(dataset).items()):
         values = np.sort(dataset["geometry_db"].transpose("drop", "user").to_numpy()[:, mask].ravel())
-        share = np.arange(1, len(values) + 1) / len(values)
-        label = f"{group} users ({len(values)})" if group else f"all {len(values)} users"
+        values, share = np.concatenate([values[:1], values]), np.arange(len(values) + 1) / len(values)
+        label = f"{group} users ({len(values) - 1})" if group else f"all {len(values) - 1} users"
         axes.step(values, share, where="post", color=_GROUP_COLOURS[place % len(_GROUP_COLOURS)], lw=1.8, label=label)
     axes.set(ylim=(0, 1.02), xlabel="SINR with all cells at full power [dB]", ylabel="share of UEs at or below")
     axes.grid(alpha=0.3)

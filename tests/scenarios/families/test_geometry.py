@@ -72,7 +72,7 @@ def test_plots_of_a_network_that_moves(moving: Result) -> None:
     dots = [c for c in plot_map(moving).axes[0].collections if isinstance(c, PathCollection)]
     assert sum(len(c.get_offsets()) for c in dots) == moving.to_xarray("round_robin").sizes["user"]
     curves = plot_sinr_cdf(moving).axes[0].get_lines()
-    assert len(curves) == 3 and sum(len(line.get_xdata()) for line in curves) == 2 * 21
+    assert len(curves) == 3 and sum(len(line.get_xdata()) - 1 for line in curves) == 2 * 21
     ways, bars = plot_mobility(moving).axes
     shown = [label.get_text() for label in bars.get_yticklabels()]
     assert len(shown) == 9 and {label.split()[0] for label in shown} == {"foot", "bicycle", "car"}
