@@ -1,4 +1,4 @@
-"""Corrects p-values for the number of tests."""
+"""Computes p-values that are corrected for the number of tests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Adjusts p-values after Holm (Scand. J. Statist. 6(2), 1979), in the same order; NaN stays and does not count.
+    """Computes p-values corrected after Holm (Scand. J. Statist. 6(2), 1979), in the same order; NaN stays and does not count.
 
     Tests whose adjusted value is at most a level have, together, a probability of at most that level of one false
     finding, however they depend on each other.

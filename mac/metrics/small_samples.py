@@ -1,4 +1,4 @@
-"""Says where Student's interval of a few drops does not hold, and computes what does.
+"""Checks where Student's interval of a few drops does not hold, and computes what does.
 
 Student's t assumes values that are about normal. It fails for values that are mostly equal (*tied*: zeros of a rare
 event, differences of 0) and for very skewed ones. ``docs/reference/intervals.md`` has the coverage of each case.

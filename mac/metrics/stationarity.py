@@ -1,4 +1,4 @@
-"""Tests whether the backlog grows over a run: then delay and loss depend on how long the run is.
+"""Checks whether the backlog grows over a run: then delay and loss depend on how long the run is.
 
 The recorded time of each drop is cut into :data:`BATCHES` batches of windows, and the backlog is averaged in each. Its
 increments from batch to batch have a mean of 0 if the queues are stationary, and a positive one if more arrives than is
