@@ -126,7 +126,7 @@ def opening(result: RunResult, variant: str | None) -> str:
         return ""
     lower = metric_named(metric).better == "lower"
     best = str(found["mean"].idxmin() if lower else found["mean"].idxmax())
-    row = found.loc[best]
+    row = found.loc[[best]].to_dict("records")[0]
     unit = metric_named(metric).unit
     named = f"{metric} of {best}" if len(found) == 1 else f"{best} has the best {metric}"
     text = f"{named}{': ' if len(found) == 1 else ', '}{_bracketed(row['mean'], row['ci95_low'], row['ci95_high'])}"
