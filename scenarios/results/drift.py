@@ -32,14 +32,14 @@ def drift_sentence(drifts: Drifts) -> str | None:
     if not drifts:
         return None
     named = [
-        f"{run_key.allocator}{f' on {run_key.variant}' if run_key.variant else ''} ({100 * trend.share:.2g} % of the "
-        "arriving bits pile up)"
-        for run_key, trend in drifts.items()
+        f"{run_key.allocator}{f' on {run_key.variant}' if run_key.variant else ''} ({100 * trend.share:.2g} %"
+        f"{' of the arriving bits pile up' if number == 0 else ''})"
+        for number, (run_key, trend) in enumerate(drifts.items())
     ]
     more = [f"{len(named) - _MOST_NAMED} more in meta.json"] if len(named) > _MOST_NAMED else []
     return (
-        f"not stationary: {', '.join([*named[:_MOST_NAMED], *more])}: delay and loss measure the run's length; lower "
-        "the load or compare rates"
+        f"not stationary: delay and loss measure the run's length for {', '.join([*named[:_MOST_NAMED], *more])}; "
+        "lower the load or compare rates"
     )
 
 

@@ -19,6 +19,7 @@ from mac.metrics.small_samples import (
     remark,
     required_drops,
     sign_flip_p,
+    skewness,
     student_p,
     tied,
 )
@@ -56,6 +57,11 @@ def test_remarks() -> None:
     assert remark([0.0] * 4) == "0 of 4 drops differ from 0" and remark([1.0] * 4) == ""
     assert remark([1, 2, 3, 4, 5, 6, 7, 100]) == "skewed" and remark([1, 2, 3, 4, 5, 6, 7, 8]) == ""
     assert remark([1.0]) == remark([]) == ""
+
+
+def test_skewness_is_scipys() -> None:
+    for row in normal(9, 20) ** 3 * 1e-30:
+        assert_allclose(skewness(row), stats.skew(row, bias=False), rtol=1e-9)
 
 
 @pytest.mark.parametrize("drops", [8, 20, 100])
@@ -111,6 +117,16 @@ def test_required_drops_have_the_power_of_the_noncentral_t() -> None:
     assert required_drops([1.0, -1.0]) is None and required_drops([2.0, 2.0]) is None and required_drops([1.0]) is None
     assert required_drops([1000.0, 1000.1]) == 2
     assert required_drops([1.0, -0.5, 0.2, -0.6, 0.05]) == pytest.approx((2.802 * 0.642 / 0.03) ** 2, rel=0.01)
+
+
+def test_holm_by_loops() -> None:
+    """A test falls at a level if it and all with smaller p-values stay below level / (number of those not yet fallen)."""
+    for p in normal(7, 50):
+        values = np.abs(np.sin(p)).tolist()
+        ordered = sorted(values)
+        for value, seen in zip(values, holm(values), strict=True):
+            least = max((7 - k) * ordered[k] for k in range(ordered.index(value) + 1))
+            assert_allclose(seen, min(1.0, least))
 
 
 def test_holm_by_hand() -> None:

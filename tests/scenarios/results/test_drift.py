@@ -32,12 +32,12 @@ def test_an_overloaded_cell_is_named_everywhere(overloaded: Result, monkeypatch:
     assert 0.5 < record["share"] < 1.0 and record["p"] < 0.01  # of 120 Mbit/s a slice carries some ten
     assert json.loads((overloaded.run_dir / "meta.json").read_text())["not_stationary"] == [record]
     sentence = drift_sentence(overloaded.drifts)
-    assert sentence is not None and "not stationary: equal (" in sentence and "the run's length" in sentence
+    assert sentence is not None and "not stationary: delay and loss measure the run's length for equal (" in sentence
     printed = Console(width=1000, record=True, soft_wrap=True)
     monkeypatch.setattr(console, "stdout", lambda: printed)
     console.show_result(overloaded)
     assert sentence in printed.export_text()
-    assert "Not stationary: equal (" in report.render(overloaded)
+    assert "length for equal (" in report.render(overloaded)
 
 
 @pytest.mark.parametrize(
