@@ -120,7 +120,7 @@ def test_required_drops_have_the_power_of_the_noncentral_t() -> None:
 
 
 def test_holm_by_loops() -> None:
-    """A test falls at a level if it and all smaller ones are below the level over the number of those that still stand."""
+    """A test falls at a level if it and all smaller ones are below the level over the number that still stands."""
     for p in normal(7, 50):
         values = np.abs(np.sin(p)).tolist()
         ordered = sorted(values)
