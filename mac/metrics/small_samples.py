@@ -57,7 +57,7 @@ def skewness(values: Array) -> float:
     n, apart = len(values), values - values.mean()
     scaled = apart / np.abs(apart).max()
     third, second = float((scaled**3).mean()), float((scaled**2).mean())
-    return third / second**1.5 * math.sqrt(n * (n - 1)) / (n - 2)
+    return float(third / second**1.5 * math.sqrt(n * (n - 1)) / (n - 2))
 
 
 def remark(values: ArrayLike) -> str:
