@@ -157,8 +157,8 @@ print(*[verdict(metric, "demand", "expert") for metric in metrics], sep="\n")
 # **No**: over all UEs the interval holds 0, so these drops do not show that reacting is better, nor that it is worse.
 # Neither do the three groups.
 #
-# Reacting without a reserve is another matter: `demand` is worse than the expert, above all for URLLC, whose promise of
-# 20 ms is broken before the next report comes. What `mine` adds is a lower bound that an empty queue does not undo.
+# Reacting without a reserve is another matter: `demand` is worse than the expert over all UEs, as eMBB bursts find a slice
+# that has just been cut down. What `mine` adds is a lower bound that an empty queue does not undo.
 #
 # Would more drops decide it? Intervals shrink with the square root of their number:
 
