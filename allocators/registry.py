@@ -1,12 +1,12 @@
 """Finds allocators by name: the built-in ones, those of installed plug-ins, and any class as ``module:Class``.
 
 A name stands for an import string, and nothing is imported until an allocator is made. A plug-in offers allocators by
-entry points in the group ``fairwave.allocators``, each named ``family.name``::
+entry points in the group ``fairwave.allocators``, each named after its family and itself::
 
     [project.entry-points."fairwave.allocators"]
-    "scheduling.my_scheduler" = "my_package.my_module:MyScheduler"
+    "family.mine" = "my_package.my_module:Mine"
 
-It is then used as ``my_scheduler`` wherever the family's own allocators are. Built-in names win over plug-ins.
+It is then used as ``mine`` wherever the family's own allocators are. Built-in names win over plug-ins.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .construction import BadAllocator, load, make
 GROUP = "fairwave.allocators"
 
 _REGISTERED: dict[str, FamilyAllocators] = {}
-"""What families of plug-ins have registered."""
+"""Allocators that families of plug-ins have registered."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def register(family: str, allocators: Mapping[str, str], contract: str | None = 
     """Makes the allocators of a family known, and the check of their contract; does nothing where both are empty.
 
     Args:
-        family: whose allocators they are; those of a family of fairwave's own stand beside its own.
+        family: the one that they belong to; those for a family of fairwave's own stand beside its own.
         allocators: name -> ``module:Class``.
         contract: ``module:attribute`` of a :class:`.contract.cases.FamilyCheck`.
     """
@@ -109,7 +109,7 @@ def resolve(spec: str | object, family: str, params: Mapping[str, Any] | None = 
     Args:
         spec: a name of :func:`available`, ``module:Class`` (looked for in the current directory too), a class, a
             function that makes one, or an allocator, which is passed through.
-        family: family whose names are meant.
+        family: the one to look in.
         params: its parameters, checked against its fields.
 
     Raises:

@@ -65,7 +65,7 @@ class CarrierSettings:
     @model_validator(mode="before")
     @classmethod
     def _prbs_follow(cls, data: Any) -> Any:
-        """PRBs of the bandwidth where no other number is given and there is but one."""
+        """Fills in the PRBs of the bandwidth where no other number is given and there is but one."""
         given = data.kwargs if isinstance(data, ArgsKwargs) else data
         if not isinstance(given, Mapping) or "prbs" in given:
             return data
@@ -98,7 +98,7 @@ class CarrierSettings:
 
     @model_serializer(mode="wrap")
     def _said_once(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without the bandwidth where none was given, and without what follows of it."""
+        """Removes the bandwidth where none was given, and what follows from it."""
         data: dict[str, Any] = handler(self)
         if self.bandwidth_hz is None:
             del data["bandwidth_hz"]

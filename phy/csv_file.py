@@ -127,7 +127,7 @@ def read_table(path: Path, form: FileFormat, failure: type[TableError] = TableEr
 
 
 def _separator(header: str, form: FileFormat) -> str:
-    """What stands between the columns of a file with this first line."""
+    """Finds what stands between the columns of a file with this first line."""
 
     def known(separator: str) -> tuple[int, bool]:
         names = form.names(header.split(separator))

@@ -93,7 +93,7 @@ def _normal(unit: Tensor) -> Tensor:
 
 
 def _unit(z: Tensor) -> Tensor:
-    """52 bits of the hash: adding a half is exact, and neither 0 nor 1 is ever drawn."""
+    """Converts 52 bits of the hash to (0, 1): adding a half is exact, and neither 0 nor 1 is ever drawn."""
     return (_shift(_mix(z), 12).to(torch.float64) + 0.5) * 2.0**-52
 
 
@@ -104,5 +104,5 @@ def _mix(z: Tensor) -> Tensor:
 
 
 def _shift(z: Tensor, bits: int) -> Tensor:
-    """Logical right shift: torch's ``>>`` on int64 copies the sign."""
+    """Shifts right logically: torch's ``>>`` on int64 copies the sign."""
     return (z >> bits) & ((1 << (64 - bits)) - 1)

@@ -30,7 +30,7 @@ _HOMES = {"load": "config.loading", "run": "running.run", "Result": "results.res
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use: the command line must answer ``--help`` without waiting for torch."""
+    """Imports on first use: the command line must answer ``--help`` without waiting for torch."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

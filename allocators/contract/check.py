@@ -52,8 +52,8 @@ class CheckReport:
     checks: tuple[Check, ...]
 
     def __str__(self) -> str:
-        whose = f"the family {self.family}" if self.family else "every family"
-        head = f"{self.allocator} {'keeps' if self.ok else 'breaks'} the contract of {whose}"
+        families = f"the family {self.family}" if self.family else "every family"
+        head = f"{self.allocator} {'keeps' if self.ok else 'breaks'} the contract of {families}"
         rows = (f"  {'ok  ' if one.ok else 'FAIL'} {one.name}: {one.message}" for one in self.checks)
         return "\n".join([head, *rows])
 
@@ -64,7 +64,7 @@ def check_allocator(allocator_or_factory: object, family: str | None = None) -> 
     Args:
         allocator_or_factory: a name, ``module:Class``, a class or function that makes one, or an allocator (which is
             copied, and not touched).
-        family: whose contract; left out, it is found from the name, from an attribute ``family``, from the types that
+        family: of the contract; left out, it is found from the name, from an attribute ``family``, from the types that
             ``decide`` is annotated with, or by trying.
 
     Raises:
@@ -98,7 +98,7 @@ def _check(name: str, findings: dict[str, str]) -> Check:
 
 
 def _try(fresh: Callable[[], Any], case: Case, contract: FamilyCheck) -> Iterator[tuple[str, str]]:
-    """What one case finds wrong, as (promise, sentence)."""
+    """Yields what one case finds wrong, as (promise, sentence)."""
     allocator = fresh()
     try:
         first, breaches = _judged_run(allocator, case, contract)
@@ -121,11 +121,11 @@ def _try(fresh: Callable[[], Any], case: Case, contract: FamilyCheck) -> Iterato
 
 
 class _Broken(Exception):
-    """An allocator raised."""
+    """Reports that an allocator raised."""
 
 
 def _run(allocator: Any, case: Case, drops: Drops) -> list[dict[str, Tensor]]:
-    """All decisions of a case."""
+    """Returns all decisions of a case."""
     context, observations = case.play(drops)
     tried = _Tried(allocator, case, context)
     tried.reset()
@@ -135,7 +135,7 @@ def _run(allocator: Any, case: Case, drops: Drops) -> list[dict[str, Tensor]]:
 def _judged_run(
     allocator: Any, case: Case, contract: FamilyCheck
 ) -> tuple[list[dict[str, Tensor]], list[tuple[str, str]]]:
-    """All decisions of a case up to the first that is not feasible, and what is wrong with them."""
+    """Returns all decisions of a case up to the first that is not feasible, and what is wrong with them."""
     context, observations = case.play(DROPS)
     true_context, untouched = case.play(DROPS)
     tried = _Tried(allocator, case, context)
@@ -155,7 +155,7 @@ def _judged_run(
 
 
 def _written(method: str, case: Case, shown: Mapping[str, tuple[object, object]]) -> list[tuple[str, str]]:
-    """A breach for each of these that is no longer what it was: what was shown and its untouched twin, by name."""
+    """Lists a breach for each value that has changed: what was shown and its untouched twin, by name."""
     changed = {name: first_difference(tensors(one), tensors(twin)) for name, (one, twin) in shown.items()}
     return [
         ("leaves the observation alone", f"in the case '{case.name}' {method}() changed {f'{name}.{what}'.rstrip('.')}")
@@ -166,7 +166,7 @@ def _written(method: str, case: Case, shown: Mapping[str, tuple[object, object]]
 
 @dataclass(frozen=True)
 class _Tried:
-    """An allocator in a case; what it raises leaves as a sentence."""
+    """Runs an allocator in a case; what it raises leaves as a sentence."""
 
     allocator: Any
     case: Case
@@ -191,7 +191,7 @@ class _Tried:
 
 
 def _parting(one: list[dict[str, Tensor]], other: list[dict[str, Tensor]]) -> int | None:
-    """The first interval in which two runs differ."""
+    """Finds the first interval in which two runs differ."""
     for interval, (left, right) in enumerate(zip(one, other, strict=True)):
         if first_difference(left, right) is not None:
             return interval
@@ -199,7 +199,7 @@ def _parting(one: list[dict[str, Tensor]], other: list[dict[str, Tensor]]) -> in
 
 
 def _maker(given: object, family: str) -> tuple[Callable[[], Any], str, str | None]:
-    """What makes a fresh allocator, its name, and why it cannot where it cannot."""
+    """Returns what makes a fresh allocator, its name, and why it cannot where it cannot."""
     if isinstance(given, str):
         registry.resolve(given, family)
         return lambda: registry.resolve(given, family), given, None
@@ -225,7 +225,7 @@ def _contract(family: str) -> FamilyCheck:
 
 
 def _guess(given: object) -> tuple[str, str]:
-    """The family of an allocator that does not say; where it fits none, an empty name and what was seen."""
+    """Finds the family of an allocator that does not say; where it fits none, an empty name and what was seen."""
     if isinstance(given, str) and ":" not in given:
         if not (families := registry.families_of(given)):
             raise BadAllocator(registry.unknown_anywhere(given))
@@ -252,7 +252,7 @@ def _only(name: str, fitting: typing.Sequence[str]) -> str:
 
 
 def _mentions(allocator: Any, contract: FamilyCheck) -> bool:
-    """Whether decide() is annotated with the family's types, as classes or, where these are not imported, by name."""
+    """Returns whether decide() is annotated with the family's types, as classes or, if not imported, by name."""
     try:
         hints = typing.get_type_hints(allocator.decide).values()
     except Exception:
@@ -262,7 +262,7 @@ def _mentions(allocator: Any, contract: FamilyCheck) -> bool:
 
 
 def _misfit(allocator: Any, contract: FamilyCheck) -> str:
-    """Why it is not of a family, whose last case it is tried on; empty where it decides something of the right type."""
+    """Says why it is not of a family, tried on its last case; empty where it decides something of the right type."""
     context, observations = contract.cases[-1].play(DROPS)
     method = "reset"
     try:

@@ -140,7 +140,7 @@ class _Limit:
         return torch.where(self.room.gather(2, self.slice_id) > 0, need, 0)
 
     def keep(self, won: Tensor, place: Tensor) -> tuple[Tensor, _Limit]:
-        """The PRBs ``[B, C, K]`` that slices have room for of those that their users have won, and what is left."""
+        """Returns the PRBs ``[B, C, K]`` won by their UEs for which slices have room, and what is left."""
         kept, room = _first_ones(won, self.slice_id.gather(2, place), self.room)
         return kept, replace(self, room=room)
 
@@ -186,5 +186,5 @@ def _within(rows: Tensor, roster: CellLayout, mask: Tensor | None) -> Tensor:
 
 
 def _cap(allowed: Tensor, like: Tensor) -> Tensor:
-    """Infinity for places that may bid, minus infinity for others: a minimum with it is quicker than a masked fill."""
+    """Returns infinity where UEs may bid, minus infinity elsewhere: a minimum with it is quicker than a masked fill."""
     return torch.where(allowed, _ANY, NEVER).to(like.dtype)[..., None]

@@ -94,7 +94,7 @@ class Slots:
 
     @staticmethod
     def _similarity(luck: Tensor, serving: Tensor) -> Tensor:
-        """Symmetric, 1 on the diagonal, 0 between cells."""
+        """Draws a matrix that is symmetric, 1 on the diagonal, 0 between cells."""
         alike = luck.minimum(luck.transpose(1, 2)).to(torch.float32)
         alike.diagonal(dim1=1, dim2=2).fill_(1.0)
         return alike * (serving[:, :, None] == serving[:, None])
@@ -106,11 +106,11 @@ class Slots:
         return owned, ~owned if self.lent else None
 
     def _owner(self) -> Tensor:
-        """Slice of each PRB. The last slice owns nothing where there are several."""
+        """Draws the slice of each PRB. The last slice owns nothing where there are several."""
         return torch.arange(self.prbs) * (self.slices - 1) // self.prbs
 
     def _most(self, luck: Tensor) -> Tensor:
-        """From what a slice owns to all PRBs."""
+        """Draws limits from what a slice owns to all PRBs."""
         own = self._owner().bincount(minlength=self.slices)
         return own + (luck * (self.prbs - own + 1)).long()
 
@@ -118,7 +118,7 @@ class Slots:
 CASES = (
     Slots("one user", users=1, cells=1),
     Slots("empty cells", crowded=True),
-    Slots("nobody has data", busy=0.0),
+    Slots("no data anywhere", busy=0.0),
     Slots("zero rates everywhere", reach=0.0),
     Slots("a single PRB", prbs=1),
     Slots("always data", saturated=True),

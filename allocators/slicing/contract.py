@@ -76,7 +76,7 @@ CASES = (
     Reports("five slices", slices=5, cells=3),
     Reports("a slice may have nothing", min_rbg=0),
     Reports("no RBG to move", prbs=9),
-    Reports("nobody has data", demand=0.0),
+    Reports("no data anywhere", demand=0.0),
     Reports("no users", peopled=0.0),
     Reports("far too much data", demand=1e9),
     Reports("a long run", intervals=30),

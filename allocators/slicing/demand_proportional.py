@@ -24,8 +24,8 @@ class DemandProportional:
     """
 
     demand: Demand = "requested"
-    """What counts: "requested", the PRBs that would have emptied the queues, summed over slots, so that waiting data
-    count in every slot; or "arrived", the bits that came over the bits that a PRB carries."""
+    """Measure of demand: "requested", the PRBs that would have emptied the queues, summed over slots, so that waiting
+    data count in every slot; or "arrived", the bits that came over the bits that a PRB carries."""
 
     def reset(self, context: SlicingContext, seed: int) -> None:
         """Checks that the least quotas fit.

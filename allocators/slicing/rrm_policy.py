@@ -64,7 +64,7 @@ class RrmPolicy:
     policies: Mapping[str, PolicyRatios] = Field(default_factory=dict)
     """Ratios by name of the slice; a slice that is not named has 0, 0 and 100 percent."""
     demand: Demand = "requested"
-    """What counts as demand, as in demand_proportional."""
+    """Measure of demand, as in demand_proportional."""
 
     def __post_init__(self) -> None:
         total = sum(ratios.minimum for ratios in self.policies.values())

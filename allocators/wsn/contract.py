@@ -69,12 +69,12 @@ CASES = (
     Fields("two nodes", nodes=2),
     Fields("all at one place", alike=True),
     Fields("one alive", living=1, dying=0.0),
-    Fields("nobody alive", living=0),
+    Fields("no node alive", living=0),
     Fields("all die", nodes=30, dying=0.6, rounds=12),
-    Fields("nobody dies", nodes=40, dying=0.0, rounds=25),
+    Fields("no node dies", nodes=40, dying=0.0, rounds=25),
     Fields("the sink in the middle", sink_m=(50.0, 50.0)),
     Fields("the sink moves away", drift_m=200.0),
-    Fields("hardly anybody senses", nodes=25, quiet=0.9),
+    Fields("hardly any node senses", nodes=25, quiet=0.9),
 )
 CHECK = FamilyCheck(
     observation=WsnObservation,

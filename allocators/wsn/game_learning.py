@@ -192,7 +192,7 @@ class GameLearning:
         return WsnDecision(parent, heads, self._messages(heads, leader))
 
     def _messages(self, heads: Tensor, leader: Tensor) -> Control:
-        """Lets each head announce itself as far as its farthest member."""
+        """Builds the announcement of each head, which reaches as far as its farthest member."""
         distance_m2 = squared_distance_to_m2(self._context.position_m, leader.clamp(min=0))
         return Control(heads.to(distance_m2.dtype), self._of_cluster(distance_m2, "amax").sqrt())
 

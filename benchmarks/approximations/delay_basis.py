@@ -28,7 +28,7 @@ from benchmarks.approximations.dominant_interferers import (
     slots_of,
 )
 from phy.channel.channel import ChannelPlan, build_channel
-from phy.link.sinr import received_power
+from phy.link.response import FrequencyBasis, Response
 from phy.random import Drops
 from scenarios.families.cellular.engine_factory import channel_plan
 from scenarios.families.scheduling.workloads import WORKLOADS
@@ -50,11 +50,11 @@ def histograms(plan: ChannelPlan, slot_s: float, drops: int) -> tuple[Histograms
 
 
 def _of_channel(channel: Any, slot_s: float) -> np.ndarray:
-    cells, prbs, counts = channel.mean_snr.shape[2], channel.fading.to_prbs.shape[1] // 2, 0
+    basis, counts = FrequencyBasis(channel.fading.to_prbs), 0
+    prbs = basis.matrix.shape[1] // 2
     own = channel.serving[0][:, None, None].expand(-1, 1, prbs)
     for slot in slots_of(slot_s):
-        heard = channel.fading.coordinates(slot, 1, slot_s)[0, :, 0].contiguous()
-        power = received_power(heard, channel.fading.to_prbs, cells)
+        power = Response(channel.fading.coordinates(slot, 1, slot_s)[:, :, 0], basis).power()[0]
         signal = power.gather(1, own)[:, 0]
         counts = counts + histogram(signal / (1.0 + power.scatter(1, own, 0.0).sum(1)))
     return counts

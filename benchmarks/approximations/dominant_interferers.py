@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mac.metrics.intervals import summary
+from mac.metrics.intervals import mean_interval
 from phy.channel.channel import Channel, ChannelPlan, build_channel
 from phy.link.dominant_interferers import dominant_links
-from phy.link.sinr import received_power
+from phy.link.response import FrequencyBasis, Response
 from phy.random import Drops, uniform
 from scenarios import load, run
 from scenarios.families.cellular.engine_factory import channel_plan
@@ -57,7 +57,7 @@ PLACES = {
 
 RATES = (("mean", "mean, Mbit/s", 4), ("5 %", "5 % of users", 4), ("50 %", "50 %", 4))
 DELAY = (("delay", "delay of packets, ms", 2),)
-"""What is shown of a run, its title, and to how many digits."""
+"""Columns of the table: key, title, digits."""
 
 _LOW_DB, _HIGH_DB, _BINS_PER_DB = -60.0, 100.0, 500
 _SLOTS = 10  # of each drop
@@ -125,8 +125,8 @@ def _of_drop(drop: Drops, channel: Channel, slot_s: float, share: float, numbers
     active = uniform(drop.keys("benchmark/activity"), (_SLOTS, cells, prbs))[0] < share
     counts = np.zeros((len(numbers) + 1, round((_HIGH_DB - _LOW_DB) * _BINS_PER_DB)), np.int64)
     for slot, sent in zip(slots_of(slot_s), active, strict=True):
-        heard = fading.coordinates(slot, 1, slot_s)[0, :, 0]
-        power = received_power(heard.contiguous(), fading.to_prbs, cells)
+        coordinates = fading.coordinates(slot, 1, slot_s)[:, :, 0]
+        power = Response(coordinates, FrequencyBasis(fading.to_prbs)).power()[0]
         for row, sinr in enumerate(_sinrs(channel, power, sent.to(power.dtype), numbers)):
             counts[row] += histogram(sinr)
     return counts
@@ -141,9 +141,9 @@ def slots_of(slot_s: float) -> range:
 def _sinrs(channel: Channel, power: Tensor, activity: Tensor, numbers: Sequence[int]) -> list[Tensor]:
     """SINR ``[U, K]`` for each number of interferers, and the exact one, of the powers ``[U, C, K]``."""
     cells, prbs = activity.shape
-    everyone = dominant_links(channel.mean_snr, channel.serving, cells - 1).cell[0]
-    signal = power.gather(1, everyone[:, :1, None].expand(-1, -1, prbs))[:, 0]
-    others = (power * activity).gather(1, everyone[:, 1:, None].expand(-1, -1, prbs))
+    strongest = dominant_links(channel.mean_snr, channel.serving, cells - 1).cell[0]
+    signal = power.gather(1, strongest[:, :1, None].expand(-1, -1, prbs))[:, 0]
+    others = (power * activity).gather(1, strongest[:, 1:, None].expand(-1, -1, prbs))
     out = []
     for number in numbers:
         rest = dominant_links(channel.mean_snr, channel.serving, number).interference(activity[None])[0]
@@ -201,7 +201,7 @@ def print_rates(name: str, drops: int, numbers: Sequence[int]) -> None:
     place = PLACES[name]
     exact = quiet_rates(name, drops, {})
     shown = RATES + (DELAY if exact["packets"].any() else ())  # full buffers have no packets
-    levels = ", ".join(f"{title} {summary(exact[key])[0]:.{digits - 1}f}" for key, title, digits in shown)
+    levels = ", ".join(f"{title} {mean_interval(exact[key]).mean:.{digits - 1}f}" for key, title, digits in shown)
     print(f"\n{name}, {drops} drops, {place.seconds:g} s; {exact['use'].mean():.0%} of the PRBs are used")
     print(f"exact: {levels}; below, less exact\n")
     print("| N | " + " | ".join(title for _, title, _ in shown) + " | mean, % |")
@@ -215,8 +215,8 @@ def print_rates(name: str, drops: int, numbers: Sequence[int]) -> None:
 
 def difference(values: Array, digits: int) -> str:
     """Computes the mean and half of its 95 % interval."""
-    mean, (_, high) = summary(values)
-    return f"{mean:.{digits}f} +- {high - mean:.{digits}f}"
+    found = mean_interval(values)
+    return f"{found.mean:.{digits}f} +- {found.high - found.mean:.{digits}f}"
 
 
 def arguments(about: str | None, places: Sequence[str]) -> argparse.Namespace:

@@ -25,8 +25,9 @@ from phy.channel.moving import MovingFading
 from phy.random import Drops
 from scenarios import load
 from scenarios.families import find
-from scenarios.families.cellular import engine_factory, scenario
+from scenarios.families.cellular import engine_factory
 from scenarios.families.cellular.scenario import CellularScenario
+from scenarios.families.cellular.shape import Shape
 
 TRACK = "user,time_s,x_m,y_m\nann,0,30,20\nann,4,74,20\n"
 CORNER = {"west_m": 50, "south_m": 0, "east_m": 90, "north_m": 60}
@@ -53,7 +54,7 @@ def engine_of(blocked: bool, folder: Path) -> Engine:
     blockage = [{"model": "scripted", "events": [EVENT]}] if blocked else []
     case = load(SCENARIO, blockage=blockage, **{"users.walkers.mobility": mobility})
     assert isinstance(case, CellularScenario)
-    shape = scenario.Shape(find("scheduling").clock(case), 1, (0,))
+    shape = Shape(find("scheduling").clock(case), 1, (0,))
     return engine_factory.engine(case, Drops(1, (0,)), shape, torch.device("cpu"), torch.float64)
 
 

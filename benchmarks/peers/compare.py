@@ -225,7 +225,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help="of W1, W2, W3; all where none is named")
     parser.add_argument("--only", action="append", metavar="NAME", help="fairwave and this peer; may be repeated")
     parser.add_argument("--seconds", type=float, default=3.0, help="that a peer is timed for in a round, about")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of everyone; the median counts")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each simulator; the median counts")
     parser.add_argument("--json", action="store_true", help="every reading, instead of the table")
     asked = parser.parse_args(given)
     asked.workloads = asked.workloads or list(SIZES)

@@ -43,7 +43,7 @@ def prepare(size: Size, batch: int) -> Session:
     users = [UserEquipment(number, **config["ue"]) for number in range(size.users)]
     env = MComCore(stations, users, config)
     env.reset(seed=1)
-    env.step(numpy.arange(size.users) // size.users_per_cell + 1)  # everyone connects; zero leaves it at that
+    env.step(numpy.arange(size.users) // size.users_per_cell + 1)  # every UE connects; zero leaves it at that
     nothing_new = numpy.zeros(size.users, dtype=int)
 
     def signs() -> dict[str, float]:

@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _seconds(arguments: list[str]) -> float:
-    """What a command takes from its start to its end."""
+    """Measures the time of a command from its start to its end."""
     here = Path(__file__).parent
     paths = os.pathsep.join(map(str, (here, here.parent)))
     began = time.perf_counter()

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mac.metrics.intervals import summary
+from mac.metrics.intervals import mean_interval
 from mac.metrics.multiple_tests import holm
 from mac.metrics.small_samples import event_share_interval, remark, sign_flip_p, student_p, tied
 from scenarios import Result
@@ -45,8 +45,8 @@ def coverage(values: Array, picked: Array) -> tuple[float, float, float]:
     """
     truth, inside, kept = float(values.mean()), [], []
     for sample in values[picked]:
-        _, (low, high) = summary(sample)
-        inside.append(low - 1e-12 <= truth <= high + 1e-12)
+        found = mean_interval(sample)
+        inside.append(found.low - 1e-12 <= truth <= found.high + 1e-12)
         kept.append(not remark(sample))
     held, plain = np.array(inside), np.array(kept)
     return float(held.mean()), float(held[plain].mean()) if plain.any() else np.nan, float(plain.mean())

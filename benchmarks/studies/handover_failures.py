@@ -23,8 +23,9 @@ from phy.channel.moving import MovingDrop
 from phy.random import Drops
 from scenarios import load
 from scenarios.families import find
-from scenarios.families.cellular import engine_factory, mobility, scenario
+from scenarios.families.cellular import engine_factory, mobility
 from scenarios.families.cellular.scenario import CellularScenario
+from scenarios.families.cellular.shape import Shape
 
 AT_ONCE = {"qout_window_ms": 0.0, "qin_window_ms": 0.0}
 SLOW = {"offset_db": 2.0, "hysteresis_db": 1.0, "time_to_trigger_ms": 160, "preparation_ms": 50.0}
@@ -64,7 +65,7 @@ CASES: list[tuple[str, str, dict[str, Any], int]] = [
 
 def levels(case: CellularScenario, drops: int) -> list[tuple[Drops, list[Tensor]]]:
     """Computes the mean SNR of all links at all measurements of each drop."""
-    shape = scenario.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
+    shape = Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
     plan, motion = engine_factory.channel_plan(case), mobility.motion_plan(case, shape)
     slots = range(0, shape.total_slots, period_slots(case.measurements, case.carrier.slot_s))
     found = []

@@ -172,7 +172,7 @@ class _Setting(NamedTuple):
 
 
 def _put_inference(_: bool) -> None:
-    """Does nothing: inference mode cannot be put back from outside of its own ``with``."""
+    """Leaves inference mode as it is: it cannot be put back from outside of its own ``with``."""
 
 
 def _put_device(device: torch.device) -> None:

@@ -121,7 +121,7 @@ def _frozen_object(value: Any, inside: tuple[int, ...]) -> Any:
 
 
 def _computes(value: Any) -> bool:
-    """Whether a value is a function that computes something on demand, as in an observation or an outcome."""
+    """Returns whether a value is a function that computes something on demand, as in an observation or an outcome."""
     if isinstance(value, partial):
         return True
     return isinstance(value, (FunctionType, MethodType)) and value.__code__.co_argcount == isinstance(value, MethodType)
@@ -147,7 +147,7 @@ def difference(one: Any, other: Any, where: str = "") -> str | None:
 
 
 def _equal(one: np.ndarray, other: np.ndarray) -> bool:
-    """Bit by bit, so that a missing value equals a missing value."""
+    """Compares bit by bit, so that a missing value equals a missing value."""
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
     return bool(np.array_equal(one, other, equal_nan=one.dtype.kind in "fc"))

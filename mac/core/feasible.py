@@ -28,7 +28,7 @@ def require_tensor(
         name: what errors call it.
         shape: that it must have.
         dtype: that it must have.
-        device: whose type it must have.
+        device: it must be of this type.
 
     Raises:
         InfeasibleDecision: it is not; the text says what was given and what is allowed.

@@ -1,43 +1,34 @@
 """Computes what a decision on PRBs does to radio links, blocks and queues: one carrier, C cells, B drops.
 
-A slot runs ``observe -> (a scheduler decides) -> step``. Nothing in it loops over UEs, cells or PRBs, branches on a
-tensor or reads one back; what a block of slots needs (phasors, arrivals, random numbers) is prepared for the block at
-once. Transcendental functions, whose last bit may depend on where in a batch a number stands, stay out of the slot:
-they are tables, read by one gather. The one exception is the power in :func:`phy.link.bler.transport_bler`, in float64.
+A slot runs ``observe -> (a scheduler decides) -> step``. The engine keeps queues, retransmissions, arrivals, delays and
+serving cells. What is received is computed by its radio (:mod:`mac.engine.radio`), and in which form a slot is computed
+is its backend (:mod:`mac.engine.backends`); both are chosen once, when it is built. What a block of slots needs
+(responses, arrivals, random numbers) is prepared for the block at once.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from phy.channel.matrices import HeardCells
-from phy.link.bler import transport_bler
-from phy.link.sinr import sinr
-from phy.numerics.log_grid import gather
 from phy.random import uniform
 
 from ..handover import a3
 from ..link_adaptation import harq
-from ..link_adaptation.adaptation import outer_loop
-from ..link_adaptation.harq import Attempt
 from ..traffic.queue_delay import DelayLedger, DelayReport
 from .backends import choice
 from .cell_change import hand_over, with_handovers
-from .fading_buffers import FadingBuffers, on_prbs, slots_at_once
+from .radio.choice import radio_of
 from .serving_schedule import Timetable, roster
 from .state import (
     COUNTERS,
-    LEAST_BITS,
     Attached,
     Block,
-    Carried,
     CellState,
-    Grant,
     Moment,
     Parts,
     Report,
@@ -46,42 +37,35 @@ from .state import (
     SlotOutcome,
 )
 
-_ALWAYS_BYTES = 2.0**40  # what a full-buffer UE has waiting
-
 
 class Engine:
-    """Computes slots; it holds what is constant over a run, and what changes is in :class:`CellState`."""
+    """Computes slots; it holds what is constant over a run, and what changes is in :class:`CellState`.
+
+    Args:
+        parts: of which it is made; the radio follows from the channel, the direction and the antennas among them.
+    """
 
     def __init__(self, parts: Parts) -> None:
-        if type(self) is Engine:
-            parts = on_prbs(parts)
-        channel, carrier = parts.channel, parts.carrier
-        self.parts, self._buffers = parts, FadingBuffers(channel)
-        self.dtype, self.device = channel.mean_snr.dtype, channel.mean_snr.device
-        self.shape = (len(parts.drops), channel.mean_snr.shape[1])
-        self.cells, self.prbs = channel.mean_snr.shape[2], carrier.prbs
-        self.serving = channel.serving
+        self.parts, self.radio = parts, radio_of(parts)
+        self.shape, self.cells, self.prbs = parts.shape, parts.cells, parts.prbs
+        self.dtype, self.device = parts.dtype, parts.device
+        self.users_per_prb = self.radio.users_per_prb
         self._plan = parts.itinerary and Timetable(parts.itinerary, self.cells, self.device)
-        if self._plan:
-            self._first = self._plan.attached(0)
-        else:
-            self._first = Attached(channel.serving, roster(channel.serving, self.cells), None)
+        self._first = self._first_cells()
         self.roster = self._first.roster
-        self.counters = COUNTERS + ((*a3.COUNTERS, a3.UNSERVED) if self._plan else ())
-        self._zero = torch.zeros(self.shape, dtype=torch.float64, device=self.device)
-        self._one = torch.ones(1, dtype=self.dtype, device=self.device)
-        self._prb = torch.arange(self.prbs, device=self.device)
-        self.slice_id = parts.users.slice_id.to(self.device).expand(self.shape).contiguous()
-        self._full = parts.users.full_buffer.to(self.device).expand(self.shape)
-        self.endless_bytes = self._full.to(torch.float64) * _ALWAYS_BYTES
-        self.saturated = bool(parts.users.full_buffer.all()) and self._plan is None  # no need is ever met
-        self.users_per_prb = 1
-        budget = parts.users.delay_budget_s.to(self.device).expand(self.shape)
+        handovers = (*a3.COUNTERS, a3.UNSERVED) if self._plan else ()
+        self.counters = (*COUNTERS, *self.radio.counters, *handovers)
+        users = parts.users
+        self.slice_id = users.slice_id.to(self.device).expand(self.shape).contiguous()
+        self.endless_bytes = parts.endless_bytes()
+        self.saturated = bool(users.full_buffer.all()) and not self._plan and not self.radio.limits_need
+        budget = users.delay_budget_s.to(self.device).expand(self.shape)
         self.delay_budget_s = budget.to(self.dtype)
-        self._budget_slots = (budget / carrier.slot_s + 1e-9).clamp(max=2.0**40).floor().long()
-        self._fading_slots = slots_at_once(channel.fading, parts.block_slots)
-        self.backend = choice.make(parts.backend or choice.choose(self.device, type(self) is Engine), self)
+        self._budget_slots = (budget / parts.carrier.slot_s + 1e-9).clamp(max=2.0**40).floor().long()
+        self._zero = torch.zeros(self.shape, dtype=torch.float64, device=self.device)
         self._luck_keys = parts.drops.keys("decoding").to(self.device)
+        name = parts.backend or choice.choose(self.device, self.radio.is_compiled)
+        self.backend = choice.make(name, parts, self.radio)
 
     def start(self) -> CellState:
         """Returns the state of slot 0: first arrivals queued, first reports measured with every cell at full load."""
@@ -89,9 +73,7 @@ class Engine:
         ledger = None
         if self.parts.arrivals is not None and block.arrivals is not None:
             ledger = DelayLedger.start(self.parts.arrivals, self.shape, self.parts.block_slots, block.arrivals)
-        everything = torch.ones((self.shape[0], self.cells, self.prbs), dtype=self.dtype, device=self.device)
-        moment = self._moment(0, block, self._first.serving)
-        first = self._measure(moment, self._seen(moment, everything))
+        first = self.radio.first_report(self._moment(0, block, self._first.serving))
         state = CellState(
             slot=0,
             waiting_bytes=self.endless_bytes,
@@ -114,15 +96,18 @@ class Engine:
 
     def observe(self, state: CellState) -> SlotObservation:
         """Returns what a base station knows at the start of the slot."""
+        sharing = self.radio.sharing(state)
         return SlotObservation(
             slot=state.slot,
             attached=state.attached,
-            report=self._heard(state),
+            report=self._report_in_use(state),
             backlog_bits=state.waiting_bytes * 8.0,
             need_prbs=self.backend.need(state),
             retransmits=state.harq.retransmits,
             served_bits=state.served_bits,
-            head_of_line=partial(self._head_of_line, state),
+            head_of_line=partial(self.oldest_s, state),
+            sinr=None if sharing is None else sharing.sinr,
+            alike=None if sharing is None else sharing.alike,
         )
 
     def step(self, state: CellState, decision: SlotDecision, need_prbs: Tensor) -> tuple[CellState, SlotOutcome]:
@@ -134,7 +119,7 @@ class Engine:
             need_prbs: as observed in this slot; counted as requested.
         """
         moment = self._moment(state.slot, state.block, state.attached.serving)
-        carried = self.backend.carry_out(state, self._holders(decision), need_prbs, moment)
+        carried = self.backend.carry_out(state, self.radio.holders(decision), need_prbs, moment)
         counters = carried.counters
         if self._plan:
             counters = with_handovers(counters, state.slot, self._plan)
@@ -156,165 +141,40 @@ class Engine:
 
     def oldest_s(self, state: CellState) -> Tensor:
         """Computes the age of the oldest byte not yet sent, ``[B, U]`` in s; 0 where none waits."""
-        return self._head_of_line(state)
+        if state.ledger is None:
+            return self._zero.to(self.dtype)
+        slots = state.ledger.age(state.sent_bytes)
+        waits = (state.waiting_bytes > 0) & (self.endless_bytes == 0)
+        return (slots * waits).to(self.dtype) * self.parts.carrier.slot_s
 
-    # The slot, part by part.
+    def _first_cells(self) -> Attached:
+        """Returns the serving cells of slot 0."""
+        if self._plan:
+            return self._plan.attached(0)
+        serving = self.parts.channel.serving
+        return Attached(serving, roster(serving, self.cells), None)
 
-    def _holders(self, decision: SlotDecision) -> Tensor:
-        """Returns the UEs on each PRB, as :meth:`_grant` takes them."""
-        return decision.user
-
-    def _moment(self, slot: int, block: Block, serving: Tensor) -> Moment:
+    def _moment(self, slot: int, block: Block, serving: Tensor) -> Moment[Any]:
         step = slot - block.first_slot
         return Moment(
             slot=slot,
-            block=block,
             time=block.time[step],
             luck=block.luck[step],
-            air=self._air(block, slot),
+            response=block.response.at(slot),
             serving=serving,
             measured=slot % self.parts.link.report_period_slots == 0,
         )
 
-    def _air(self, block: Block, slot: int) -> Tensor:
-        return block.coordinates[:, :, slot - block.fading_slot]
-
-    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
-        """Transmits what was decided, in the torch form of a slot; from tensors only, so that it can be traced."""
-        grant = self._grant(state, user)
-        attempt, seen, active = self._transmit(state, grant, moment)
-        first = attempt.sent & ~state.harq.retransmits
-        failed = first & ~attempt.decoded
-        new_bytes = torch.where(first, attempt.bytes, self._zero)
-        served = torch.where(attempt.decoded, attempt.bytes * 8, self._zero)
-        rest = state.waiting_bytes - new_bytes
-        waiting = torch.maximum(rest, self.endless_bytes)
-        counters = torch.stack(
-            (
-                served,
-                (state.arrived[0] + (waiting - rest)) * 8,
-                state.arrived[1] * 8,
-                torch.where(attempt.given_up, attempt.bytes * 8, self._zero),
-                grant.prbs.to(torch.float64),
-                need_prbs,
-                first.to(torch.float64),
-                failed.to(torch.float64),
-            )
-        )
-        return Carried(
-            waiting_bytes=waiting,
-            sent_bytes=state.sent_bytes + new_bytes,
-            harq=harq.update(state.harq, attempt, moment.time, self.parts.harq),
-            outer_loop_db=outer_loop(state.outer_loop_db, first, failed, self.parts.link),
-            served_bits=served,
-            report=self._report(moment, seen) if moment.measured else None,
-            counters=self._with_more(counters, moment, grant, attempt, seen),
-            active_prbs=active.sum(-1, dtype=torch.float64),
-        )
-
-    def need(self, state: CellState) -> Tensor:
-        """Computes the PRBs that would empty each UE's queue or repeat its lost block, ``[B, U]``."""
-        mean, queue = state.reports[0].mean_bits, state.harq
-        need = (state.waiting_bytes * 8 / mean.clamp(min=LEAST_BITS)).ceil_().clamp_(max=self.prbs)
-        need = torch.where(queue.usable & (mean > 0), need, self._zero)
-        return torch.where(queue.retransmits, queue.current[..., harq.PRBS], need)
-
-    def _grant(self, state: CellState, user: Tensor) -> Grant:
-        """PRBs, reported rate and MCS of each UE, from the holder of each PRB."""
-        users, queue = self.shape[1], state.harq
-        held = user >= 0
-        holder = torch.where(held, user, users).flatten(1)  # a PRB without holder is UE U's
-        place = (user.clamp(min=0) * self.prbs).add_(self._prb).flatten(1)  # of (user, PRB) in a flat [U * K]
-        prbs = self._per_user(holder, self._one.expand(holder.shape))
-        rate = self._per_user(holder, state.reports[0].bits.flatten(1).gather(1, place))
-        chosen = self._choose(state, rate / prbs.clamp(min=1.0), prbs)
-        mcs = torch.where(queue.retransmits, queue.current[..., harq.MCS].long(), chosen)
-        return Grant(held, holder, place, prbs, mcs)
-
-    def _choose(self, state: CellState, mean_bits: Tensor, prbs: Tensor) -> Tensor:
-        """MCS of each UE's new block from the mean of what was reported for its PRBs, and their number."""
-        return self.parts.tables.adaptation.choose_mcs(mean_bits, state.outer_loop_db)
-
-    def _transmit(self, state: CellState, grant: Grant, moment: Moment) -> tuple[Attempt, Tensor, Tensor]:
-        """Send, receive, decode. Returns the attempt, what reports measure, and the activity ``[B, C, K]``."""
-        tables, queue = self.parts.tables, state.harq
-        block, again = queue.current, queue.retransmits
-        coded_prbs = torch.where(again, block[..., harq.PRBS], grant.prbs)
-        cell = grant.mcs * (self.prbs + 1) + coded_prbs.long()
-        new = torch.minimum(tables.block_bytes[cell], state.waiting_bytes)
-        payload = torch.where(again, block[..., harq.BYTES], new)
-        sent = (payload * grant.prbs > 0) & queue.usable
-        activity = self._activity(grant, sent)
-        effective, seen = self._receive(state, grant, activity, moment)
-        own = effective * (grant.prbs / coded_prbs.clamp(min=1.0))
-        combined = torch.where(again, own + block[..., harq.SINR], own)
-        bler = gather(tables.bler_curves, tables.bler_row[cell], combined)
-        failure = transport_bler(bler, tables.code_blocks[cell])
-        decoded = sent & (moment.luck >= failure)
-        attempts = torch.where(again, block[..., harq.ATTEMPTS] + 1, self._zero + 1)
-        given_up = sent & (attempts >= self.parts.harq.max_attempts) & ~decoded
-        payload = torch.where(sent, payload, self._zero)
-        attempt = Attempt(sent, payload, grant.mcs, coded_prbs, combined, attempts, decoded, given_up)
-        return attempt, seen, activity
-
-    def _receive(self, state: CellState, grant: Grant, activity: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
-        """Effective SINR of each UE's block, and what reports measure: the SINR ``[B, U, K]``."""
-        gamma = self._seen(moment, activity)
-        return self._effective_sinr(grant, gamma), gamma
-
-    def _activity(self, grant: Grant, sent: Tensor) -> Tensor:
-        padded = torch.nn.functional.pad(sent, (0, 1)).to(self.dtype)
-        return padded.gather(1, grant.holder).view(grant.held.shape)
-
-    def _effective_sinr(self, grant: Grant, gamma: Tensor) -> Tensor:
-        """One SINR for all PRBs of a UE, by the mean of what each PRB carries."""
-        return self._over_prbs(grant, gamma.flatten(1).gather(1, grant.place))
-
-    def _over_prbs(self, grant: Grant, gamma: Tensor) -> Tensor:
-        """The same from the SINR ``[B, C * K]`` of the holder of each PRB."""
-        mapping = self.parts.tables.mapping
-        mcs = torch.nn.functional.pad(grant.mcs, (0, 1)).gather(1, grant.holder)
-        carried = mapping.of(gamma, mcs)
-        mean = self._per_user(grant.holder, carried) / grant.prbs.clamp(min=1.0)
-        return mapping.inverse(mean, grant.mcs)
-
-    def _with_more(self, counters: Tensor, moment: Moment, grant: Grant, attempt: Attempt, seen: Tensor) -> Tensor:
-        """Counters of the slot and what else an engine counts, ``[n, B, U]``."""
-        return counters
-
-    def _per_user(self, holder: Tensor, values: Tensor) -> Tensor:
-        """Sum over the PRBs that each UE holds, ``[B, U]``."""
-        batch, users = self.shape
-        out = values.new_zeros((batch, users + 1))
-        return out.scatter_add_(1, holder, values)[:, :users]
-
-    def _seen(self, moment: Moment, activity: Tensor) -> Tensor:
-        """What reports measure while cells transmit like that: the SINR ``[B, U, K]``."""
-        fading = self.parts.channel.fading
-        return sinr(moment.air, fading.to_prbs, moment.serving, activity, fading.dominant)
-
-    def _heard(self, state: CellState) -> Report:
-        """The reports in use; those of UEs that no cell serves are empty."""
+    def _report_in_use(self, state: CellState) -> Report:
+        """Returns the reports in use; those of UEs that no cell serves are empty."""
         report, back = state.reports[0], state.attached.back
         if back is None:
             return report
         here = back <= state.slot
         return Report(report.bits * here[..., None], report.mean_bits * here)
 
-    def _measure(self, moment: Moment, seen: Tensor) -> Report:
-        return self.measure(seen)
-
-    def measure(self, seen: Tensor) -> Report:
-        """Returns the report of the SINR ``[B, U, K]``; no order of PRBs changes its mean, a sum in float64."""
-        bits = self.parts.tables.adaptation.report(seen)
-        return Report(bits, (bits.sum(-1, dtype=torch.float64) / self.prbs).to(bits.dtype))
-
-    def _report(self, moment: Moment, seen: Tensor) -> Report:
-        """What UEs report of the slot that has just been sent."""
-        return self._measure(moment, seen)
-
     def _advance(self, state: CellState) -> tuple[CellState, DelayReport | None]:
-        """Closes the slot, fetches a new block where one ends, and admits the arrivals of the next slot."""
+        """Ends the slot, fetches a new block where one ends, and admits the arrivals of the next slot."""
         ends, delays, ledger = state.slot - state.block.first_slot == self.parts.block_slots, None, state.ledger
         if ledger is not None:
             ledger = ledger.resolve(state.sent_bytes - harq.in_flight_bytes(state.harq))
@@ -322,22 +182,25 @@ class Engine:
             state = state.later(block=self._prepare(state.slot))
             if ledger is not None and state.block.arrivals is not None:
                 ledger, delays = ledger.close(self.parts.carrier.slot_s, self._budget_slots, state.block.arrivals)
-        elif (state.slot - state.block.first_slot) % self._fading_slots == 0:
-            state = replace(state, block=self._renewed(state.block, state.slot))
+        elif (state.slot - state.block.first_slot) % self.radio.slots_at_once == 0:
+            state = self._renewed(state)
         state = state.later(ledger=ledger)
         if self._plan:
             state = self._hand_over(state, self._plan)
         return self._admit(state), delays
 
     def _hand_over(self, state: CellState, plan: Timetable) -> CellState:
-        return hand_over(state, plan, self._forgotten)
+        """Moves UEs to their new cells, and renews the response where it is of the serving cells."""
+        state = hand_over(state, plan, self.radio.forget)
+        if self.radio.follows_serving and plan.measures(state.slot) and state.block.response.first_slot != state.slot:
+            state = self._renewed(state)
+        return state
 
-    def _forgotten(self, report: Report, kept: Tensor) -> Report:
-        """The report where ``kept`` ``[B, U]`` is 1, and nothing where it is 0."""
-        return Report(report.bits * kept[..., None], report.mean_bits * kept)
+    def _renewed(self, state: CellState) -> CellState:
+        return state.later(block=replace(state.block, response=self.radio.respond(state.slot)))
 
     def _admit(self, state: CellState) -> CellState:
-        """Queue what arrives in the slot; what finds no room is dropped."""
+        """Adds to the queues what arrives in the slot; what does not fit is dropped."""
         if state.block.arrivals is None:
             return state
         bytes_ = state.block.arrivals[state.slot - state.block.first_slot, 0]
@@ -351,28 +214,14 @@ class Engine:
             ledger=state.ledger and state.ledger.admit(total),
         )
 
-    def _head_of_line(self, state: CellState) -> Tensor:
-        if state.ledger is None:
-            return self._zero.to(self.dtype)
-        slots = state.ledger.age(state.sent_bytes)
-        waits = (state.waiting_bytes > 0) & ~self._full
-        return (slots * waits).to(self.dtype) * self.parts.carrier.slot_s
-
     def _prepare(self, first_slot: int) -> Block:
+        """Computes what the slots of a block need: responses, random numbers, arrivals."""
         slots, users = self.parts.block_slots, self.shape[1]
         luck = uniform(self._luck_keys, (slots, users), start=first_slot * users).transpose(0, 1)
+        time = torch.arange(first_slot, first_slot + slots, dtype=torch.float64, device=self.device)
         arrivals = None
         if self.parts.arrivals is not None:
             of_block = (self.parts.arrivals.block, self.parts.arrivals.counts)
             both = torch.stack([read(first_slot, slots, users) for read in of_block])
             arrivals = both.permute(3, 0, 1, 2).to(self.device, torch.float64).contiguous()
-        fading, around = self._fading(first_slot)
-        time = torch.arange(first_slot, first_slot + slots, dtype=torch.float64, device=self.device)
-        return Block(first_slot, fading, first_slot, luck.contiguous(), time, arrivals, around)
-
-    def _renewed(self, block: Block, slot: int) -> Block:
-        fading, around = self._fading(slot)
-        return replace(block, coordinates=fading, fading_slot=slot, around=around)
-
-    def _fading(self, first_slot: int) -> tuple[Tensor, HeardCells | None]:
-        return self._buffers.coordinates(first_slot, self._fading_slots, self.parts.carrier.slot_s), None
+        return Block(first_slot, self.radio.respond(first_slot), luck.contiguous(), time, arrivals)

@@ -85,7 +85,7 @@ class Books:
         )
 
     def _energy_j(self, active_prbs: Tensor, slots: int) -> Tensor:
-        """Energy of all cells, float64 ``[B]``."""
+        """Computes the energy of all cells, float64 ``[B]``."""
         carrier = self.engine.parts.carrier
         if self.power.sleeps:
             share, duration_s = active_prbs / (carrier.prbs * slots), slots * carrier.slot_s

@@ -66,7 +66,7 @@ def roster(serving: Tensor, cells: int) -> Tensor:
 
 
 def _rosters(serving: Tensor, cells: int) -> Tensor:
-    """Rosters ``[M, B, C, places]`` of serving cells ``[B, M, U]``."""
+    """Lists the UEs of each cell, ``[M, B, C, places]`` of serving cells ``[B, M, U]``."""
     batch, count, users = serving.shape
     flat = serving.transpose(0, 1).reshape(-1, users)
     one_hot = torch.zeros((len(flat), cells), dtype=torch.int64).scatter_add_(1, flat, torch.ones_like(flat))

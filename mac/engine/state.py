@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
 
 from phy.channel.channel import Channel
-from phy.channel.matrices import HeardCells
 from phy.numerics.jit import BackendName
 from phy.random import Drops
 
@@ -34,6 +33,7 @@ COUNTERS = (
     "first_nack",
 )
 """Rows of :attr:`SlotOutcome.counters`."""
+_ALWAYS_BYTES = 2.0**40  # what a full-buffer UE has waiting
 LEAST_BITS = 1e-9
 """Divisor in place of the bits of a PRB where a UE is out of range."""
 
@@ -65,6 +65,35 @@ class Parts:
     itinerary: ServingPlan | None = None  # None where every UE keeps its cell
     uplink: UplinkPlan | None = None  # None on a downlink
     backend: BackendName | None = None  # form in which slots are computed; None: the quickest one that is allowed
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Returns the numbers of drops and of UEs."""
+        return len(self.drops), self.channel.mean_snr.shape[1]
+
+    @property
+    def cells(self) -> int:
+        """Returns the number of cells."""
+        return self.channel.mean_snr.shape[2]
+
+    @property
+    def prbs(self) -> int:
+        """Returns the number of PRBs."""
+        return self.carrier.prbs
+
+    @property
+    def device(self) -> torch.device:
+        """Returns the device of all tensors of a slot."""
+        return self.channel.mean_snr.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Returns the type of powers, SINRs and reports."""
+        return self.channel.mean_snr.dtype
+
+    def endless_bytes(self) -> Tensor:
+        """Returns what always waits in the queue of each UE, float64 ``[B, U]``: 0 but for full-buffer UEs."""
+        return self.users.full_buffer.to(self.device).expand(self.shape) * _ALWAYS_BYTES
 
 
 @dataclass(frozen=True)
@@ -112,28 +141,39 @@ class CellState:
         return after
 
 
+R_co = TypeVar("R_co", covariant=True)
+
+
+class BlockResponse(Protocol[R_co]):
+    """Describes the responses of links in some slots of a block."""
+
+    @property
+    def first_slot(self) -> int:
+        """Returns the first of these slots."""
+
+    def at(self, slot: int) -> R_co:
+        """Returns what the radio reads in a slot."""
+
+
 @dataclass(frozen=True)
 class Block:
     """Holds what the slots of a block need, prepared for all at once."""
 
     first_slot: int
-    coordinates: Tensor  # [B, U, T, C * 2D] of the slots from fading_slot on
-    fading_slot: int
+    response: BlockResponse[Any]
     luck: Tensor  # [T, B, U] uniform numbers that decide on decoding
     time: Tensor  # [T] float64, number of each slot
     arrivals: Tensor | None  # [T, 2, B, U] float64: bytes, packets
-    around: HeardCells | None = None  # with panels: whose matrices the coordinates are
 
 
 @dataclass(frozen=True)
-class Moment:
+class Moment(Generic[R_co]):
     """Holds one slot of a block. Compiled code reads the tensors only: a number of Python would be part of the code."""
 
     slot: int
-    block: Block
     time: Tensor  # [] float64, the slot
     luck: Tensor  # [B, U]
-    air: Tensor  # [B, U, C * 2D] coordinates of the slot; with panels those of the block
+    response: R_co  # of the radio's own type
     serving: Tensor  # [B, U] int64
     measured: bool  # whether UEs report in this slot
 
@@ -180,32 +220,6 @@ class SlotObservation:
     alike: Callable[[], Tensor] | None = None  # computes the squared correlation of UEs' directions, [B, U, U]
 
 
-class SlotEngine(Protocol):
-    """Provides the constants of an engine and the torch form of its slots to the other forms."""
-
-    @property
-    def parts(self) -> Parts: ...
-    @property
-    def shape(self) -> tuple[int, int]: ...
-    @property
-    def cells(self) -> int: ...
-    @property
-    def prbs(self) -> int: ...
-    @property
-    def dtype(self) -> torch.dtype: ...
-    @property
-    def endless_bytes(self) -> Tensor: ...
-
-    def need(self, state: CellState) -> Tensor:
-        """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
-
-    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
-        """Transmits what was decided."""
-
-    def measure(self, seen: Tensor) -> Report:
-        """Returns the report of the SINR ``[B, U, K]``."""
-
-
 class SlotBackend(Protocol):
     """Computes slots in one form."""
 
@@ -215,7 +229,7 @@ class SlotBackend(Protocol):
     def need(self, state: CellState) -> Tensor:
         """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
 
-    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
+    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment[Any]) -> Carried:
         """Transmits what was decided."""
 
 
@@ -226,14 +240,3 @@ class SlotOutcome:
     counters: Tensor  # [len(COUNTERS), B, U] float64
     active_prbs: Tensor  # [B, C] float64, PRBs that carried data
     delays: DelayReport | None  # of a whole block, at its last slot
-
-
-@dataclass(frozen=True)
-class Grant:
-    """Holds a decision by PRB and by UE."""
-
-    held: Tensor  # [B, C, K] bool
-    holder: Tensor  # [B, C * K] int64, U where none
-    place: Tensor  # [B, C * K] int64, of (holder, PRB) in a flat [U * K]
-    prbs: Tensor  # [B, U]
-    mcs: Tensor  # [B, U] int64

@@ -26,9 +26,9 @@ COUNTERS = ("transmit_j", "sent_slots", "limited_slots", "sent_prbs", "thermal_r
 FIELDS: Mapping[str, Field] = {
     "transmit_j": Field(("user",), "J", "sum", "energy that the user radiated"),
     "sent_slots": Field(("user",), "1", "sum", "slots in which the user sent"),
-    "limited_slots": Field(("user",), "1", "sum", "slots in which his greatest power held him below the open loop"),
+    "limited_slots": Field(("user",), "1", "sum", "slots in which P_CMAX held the user below the open loop"),
     "sent_prbs": Field(("user",), "PRB", "sum", "PRBs on which the user sent, summed over slots"),
-    "thermal_rise": Field(("user",), "PRB", "sum", "(interference + noise) / noise at his cell, summed over these"),
+    "thermal_rise": Field(("user",), "PRB", "sum", "(interference + noise) / noise at its cell, summed over these"),
 }
 """How the counters are recorded."""
 
@@ -67,7 +67,7 @@ class Powers:
 
     Args:
         plan: power control and path losses.
-        carrier: whose cells' power on a PRB the channel's SNRs suppose, at a UE's noise figure.
+        carrier: the power of its cells on a PRB and the noise figure of UEs, which the channel's SNRs suppose.
         device: of the tables.
         dtype: of the tables.
     """
@@ -113,13 +113,13 @@ def path_loss_db(mean_snr: Tensor, serving: Tensor, carrier: CarrierSettings) ->
     Args:
         mean_snr: linear ``[..., U, C]``, of a channel built for this carrier.
         serving: int64 ``[..., U]``.
-        carrier: whose power and noise the SNR supposes.
+        carrier: its power and noise are what the SNR supposes.
     """
     own = mean_snr.double().gather(-1, serving[..., None])[..., 0]
     return 10.0 * torch.log10(carrier.snr_at_unit_gain / own)
 
 
 def _fit(settings: UplinkSettings, loss_db: Tensor, numerology: int) -> Tensor:
-    """PRBs on which the greatest power meets the open loop of TS 38.213 clause 7.1.1; less than 1 far away."""
+    """Computes the PRBs on which P_CMAX meets the open loop of TS 38.213 clause 7.1.1; less than 1 far away."""
     asked_dbm = settings.p0_dbm + 10.0 * math.log10(2**numerology) + settings.alpha * loss_db
     return torch.pow(10.0, (settings.max_power_dbm - asked_dbm) / 10.0)

@@ -74,7 +74,7 @@ class LinkAdaptation:
         )
 
     def _by_subband(self, bits: Tensor) -> Tensor:
-        """Takes one CQI for all PRBs of a subband: the greatest whose efficiency is not above their mean."""
+        """Chooses one CQI for all PRBs of a subband: the greatest whose efficiency is not above their mean."""
         prbs, size = bits.shape[-1], self.subband_prbs
         short = -prbs % size
         padded = torch.nn.functional.pad(bits, (0, short)).view(*bits.shape[:-1], -1, size)
@@ -117,7 +117,7 @@ def outer_loop(offset_db: Tensor, first: Tensor, failed: Tensor, settings: LinkS
     Args:
         offset_db: in dB, ``[B, U]``.
         first: 1 for UEs that sent a first transmission, ``[B, U]``.
-        failed: 1 for those whose first transmission failed, ``[B, U]``.
+        failed: 1 for UEs whose first transmission failed, ``[B, U]``.
         settings: step and limit.
     """
     down = settings.outer_loop_step_db

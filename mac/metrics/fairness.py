@@ -103,7 +103,7 @@ def utility_served_share(dataset: xr.Dataset, alpha: float) -> Values:
 
 
 def _shared(values: Values, dataset: xr.Dataset) -> Values:
-    """Leaves out groups of one UE, whose index is always 1."""
+    """Removes groups of one UE, whose index is always 1."""
     if "group" not in dataset.coords:
         return values
     names = dataset["group"].to_numpy().astype(str).tolist()

@@ -7,6 +7,7 @@ are compared by the interval of their *paired* difference, which the spread over
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -45,23 +46,32 @@ FEW_DROPS = 3
 """Up to so many drops the number of drops that a difference needs is told."""
 
 
-def summary(values: ArrayLike) -> tuple[float, tuple[float, float]]:
+@dataclass(frozen=True)
+class MeanInterval:
+    """Holds a mean over drops and the ends of its 95 % interval, which are NaN where it is not known."""
+
+    mean: float
+    low: float = np.nan
+    high: float = np.nan
+
+
+def mean_interval(values: ArrayLike) -> MeanInterval:
     """Computes the mean of one value per drop and its 95 % Student-t interval, ``mean -+ t(0.975, n-1) s / sqrt(n)``.
 
-    NaN is not counted. The interval is (nan, nan) for a single drop, which says nothing about spread, and where a
-    value is infinite; without any value the mean is NaN too.
+    NaN is not counted. The ends are NaN for a single drop, which says nothing about spread, and where a value is
+    infinite; without any value the mean is NaN, too.
     """
     known = np.asarray(values, dtype=np.float64).ravel()
     known = known[~np.isnan(known)]
     if not known.size:
-        return np.nan, (np.nan, np.nan)
+        return MeanInterval(np.nan)
     with np.errstate(invalid="ignore"):
         mean = float(known.mean())
     if known.size < 2 or not np.isfinite(known).all():
-        return mean, (np.nan, np.nan)
+        return MeanInterval(mean)
     quantile = float(special.stdtrit(known.size - 1, 0.5 + CONFIDENCE / 2))
     half = quantile * float(known.std(ddof=1)) / float(np.sqrt(known.size))
-    return mean, (mean - half, mean + half)
+    return MeanInterval(mean, mean - half, mean + half)
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
@@ -82,10 +92,10 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for variant, part in _variants(with_all(table)):
         for (metric, allocator), group in part.groupby(["metric", "allocator"], sort=False):
-            mean, interval = summary(group["value"])
-            interval = _cut(interval, limits_of(str(metric)))
+            found = _cut(mean_interval(group["value"]), limits_of(str(metric)))
             unit, drops = group["unit"].iloc[0], int(group["value"].notna().sum())
-            rows.append((variant, allocator, metric, unit, mean, *interval, drops, remark(group["value"])))
+            why = remark(group["value"])
+            rows.append((variant, allocator, metric, unit, found.mean, found.low, found.high, drops, why))
     return _with_object_variant(pd.DataFrame(rows, columns=SUMMARY_COLUMNS))
 
 
@@ -120,13 +130,12 @@ def paired(table: pd.DataFrame, headline: Collection[str] = ()) -> pd.DataFrame:
 
 def _difference(values: Floats, metric: str, tested: bool) -> tuple[float | int | str | None, ...]:
     """Computes the columns of a row of :func:`paired` from ``mean_difference`` on; ``p_holm`` is still missing."""
-    mean, interval = summary(values)
     low, high = limits_of(metric)
-    interval = _cut(interval, (low - high, high - low))
+    found = _cut(mean_interval(values), (low - high, high - low))
     drops, why = int((~np.isnan(values)).sum()), remark(values)
     p = np.nan if not tested else sign_flip_p(values) if why else student_p(values)
     needed = required_drops(values) if tested and 2 <= drops <= FEW_DROPS else None
-    return mean, *interval, drops, p, np.nan, needed, why
+    return found.mean, found.low, found.high, drops, p, np.nan, needed, why
 
 
 def _corrected(table: pd.DataFrame) -> pd.DataFrame:
@@ -137,10 +146,14 @@ def _corrected(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(p_holm=corrected, needed_drops=table["needed_drops"].astype("Int64"))
 
 
-def _cut(interval: tuple[float, float], limits: tuple[float, float]) -> tuple[float, float]:
+def _cut(found: MeanInterval, limits: tuple[float, float]) -> MeanInterval:
     """Cuts an interval to what the metric can be; NaN stays."""
-    low, high = interval
-    return max(low, limits[0]) if low == low else low, min(high, limits[1]) if high == high else high
+    low, high = found.low, found.high
+    return MeanInterval(
+        found.mean,
+        max(low, limits[0]) if low == low else low,
+        min(high, limits[1]) if high == high else high,
+    )
 
 
 def with_all(table: pd.DataFrame) -> pd.DataFrame:

@@ -98,7 +98,7 @@ _HANDOVER = (
            handover.handover_failure_share, ("handover_failures", "handovers")),
     Metric("link_failure_rate", "1/min", "radio-link failures of a user in a minute, with those in handovers", "lower",
            handover.link_failure_rate, ("radio_link_failures", "handover_failures", "window_s")),
-    Metric("interruption_share", "1", "share of the time in which nobody served a user", "lower",
+    Metric("interruption_share", "1", "share of the time in which no cell served a user", "lower",
            handover.interruption_share, ("interruption_s", "window_s")),
     Metric("stay_mean", "s", "mean time of stay in a cell that was left", None, handover.stay_mean,
            ("stay_s", "handovers", "handover_failures", "radio_link_failures")),
@@ -183,7 +183,7 @@ def plug_in(name: str, thing: object) -> None:
 
 
 def _checked(name: str, compute: Callable[[xr.Dataset], Any], dataset: xr.Dataset) -> Array | Values:
-    """What a plug-in computes, if it is one number a drop, or such numbers by group."""
+    """Returns what a plug-in computes, if it is one number a drop, or such numbers by group."""
     try:
         found = compute(dataset.copy(deep=True))
         groups = found if isinstance(found, dict) else {"": found}

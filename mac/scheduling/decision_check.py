@@ -72,6 +72,6 @@ class DecisionCheck:
             row = int(total.argmax())
             times = f"slots {slot - self.block_slots} to {slot - 1}"
             raise InfeasibleDecision(
-                f"{int(total[row])} PRBs went to users who may not hold them, in {times}", self.context.drops.ids[row]
+                f"{int(total[row])} PRBs went to users that may not hold them, in {times}", self.context.drops.ids[row]
             )
         return total

@@ -54,7 +54,7 @@ def repair_partners(
     None where every PRB has one UE. Nothing is read back from the device.
 
     Args:
-        decision: whose holders are mended.
+        decision: the decision to mend.
         user: the holders that are left, ``[B, C, K]``.
         observation: as the decision's maker observed it.
         context: of the run.
@@ -77,7 +77,7 @@ def _holders(decision: object, context: SchedulingContext) -> Tensor:
 
 
 def _partners(decision: object, context: SchedulingContext) -> Tensor | None:
-    """Partners of the right shape and type, -1 where none are named; None where every PRB has one UE."""
+    """Returns partners of the right shape and type, -1 where none are named; None where every PRB has one UE."""
     assert isinstance(decision, SchedulingDecision)
     if context.users_per_prb == 1:
         if decision.partners is not None:
@@ -102,7 +102,7 @@ def _required_partners(
 
 
 def _breached(user: Tensor, observation: SchedulingObservation) -> bool:
-    """Whether there is any breach."""
+    """Returns whether there is any breach."""
     if user.device.type == "cpu" and uses_numba():
         from .feasible_numba import breached, limits, masks
 
@@ -112,7 +112,7 @@ def _breached(user: Tensor, observation: SchedulingObservation) -> bool:
 
 
 def _breaches(user: Tensor, observation: SchedulingObservation) -> Tensor:
-    """Where a holder is forbidden, or a slice already holds its most PRBs, counted from the lowest frequency on."""
+    """Finds holders that are forbidden, or beyond the most PRBs of their slice, counted from the lowest frequency."""
     bad = _forbidden(user, observation)
     if observation.most_prbs is None:
         return bad
@@ -124,7 +124,7 @@ def _breaches(user: Tensor, observation: SchedulingObservation) -> Tensor:
 
 
 def _forbidden(user: Tensor, observation: SchedulingObservation) -> Tensor:
-    """Where a PRB is held by a UE that does not exist, that another cell serves, or that may not hold it."""
+    """Finds PRBs held by a UE that does not exist, that another cell serves, or that may not hold it."""
     known = user.clamp(0, observation.serving.shape[1] - 1)
     home = observation.serving.gather(1, known.flatten(1)).view(user.shape)
     fine = (known == user) & (home == torch.arange(user.shape[1], device=user.device)[:, None])
@@ -137,10 +137,10 @@ def _explain(user: Tensor, observation: SchedulingObservation, place: tuple[int,
     drop, cell, prb = place
     held, users = int(user[place]), observation.serving.shape[1]
     if not -1 <= held < users:
-        return f"cell {cell} gives PRB {prb} to user {held}, who does not exist: use 0 to {users - 1}, or -1 for nobody"
+        return f"cell {cell} gives PRB {prb} to user {held}, which does not exist: use 0 to {users - 1}, or -1 for none"
     home = int(observation.serving[drop, held])
     if home != cell:
-        return f"cell {cell} gives PRB {prb} to user {held}, whom cell {home} serves"
+        return f"cell {cell} gives PRB {prb} to user {held}, which cell {home} serves"
     if bool(_forbidden(user, observation)[place]):
         lent = "" if observation.borrowable is None else " and is not lent to it"
         return f"user {held} holds PRB {prb}, which is not its slice's{lent}"
@@ -154,14 +154,14 @@ def _explain(user: Tensor, observation: SchedulingObservation, place: tuple[int,
 
 
 def _partner_breaches(user: Tensor, partners: Tensor, observation: SchedulingObservation) -> Tensor:
-    """Where a partner could not hold the PRB itself, is on it twice, has no UE to share with, or another slice."""
+    """Finds partners that may not hold the PRB, are on it twice, have no UE to share with, or are of another slice."""
     alone = torch.stack([_forbidden(one, observation) for one in partners.unbind(-1)], -1)
-    everybody = torch.cat((user[..., None], partners), -1)
-    equal = everybody[..., 1:, None] == everybody[..., None, :]
+    sharing = torch.cat((user[..., None], partners), -1)
+    equal = sharing[..., 1:, None] == sharing[..., None, :]
     before = torch.ones(equal.shape[-2:], dtype=torch.bool, device=equal.device).tril()
     bad = (equal & before).any(-1) | (user == -1)[..., None]
     if observation.owned is not None:
-        of = _slices(everybody, observation)
+        of = _slices(sharing, observation)
         bad = bad | (of[..., 1:] != of[..., :1])
     return alone | (bad & (partners != -1))
 
@@ -178,12 +178,12 @@ def _explain_partner(user: Tensor, partners: Tensor, observation: SchedulingObse
         return _explain(one, observation, (drop, cell, prb)) + ": a partner must be allowed to hold the PRB"
     held, partner = int(user[drop, cell, prb]), int(partners[place])
     if held == -1:
-        return f"cell {cell} gives PRB {prb} to user {partner} as a partner, but to no holder: make him the holder"
+        return f"cell {cell} gives PRB {prb} to user {partner} as a partner, but to no holder: make it the holder"
     if partner in [held, *partners[drop, cell, prb, :number].tolist()]:
         return f"cell {cell} gives PRB {prb} to user {partner} twice"
-    mine, his = (int(observation.slice_id[drop, one]) for one in (held, partner))
+    own, other = (int(observation.slice_id[drop, one]) for one in (held, partner))
     return (
-        f"cell {cell} gives PRB {prb} to user {held} of slice {mine} and user {partner} of slice {his}: only users of "
+        f"cell {cell} gives PRB {prb} to user {held} of slice {own} and user {partner} of slice {other}: only users of "
         "one slice share a PRB"
     )
 

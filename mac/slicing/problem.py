@@ -177,11 +177,11 @@ class SlicingProblem:
         return (self._rbg_of_prb()[:, None] >= rbg.cumsum(-1)[..., None, :]).sum(-1)
 
     def _rbg_of_prb(self) -> Tensor:
-        """Number of the RBG that each PRB belongs to, ``[K]``."""
+        """Returns the number of the RBG that each PRB belongs to, ``[K]``."""
         return torch.arange(self.engine.prbs, device=self.engine.device) // self.settings.rbg_prbs
 
     def _decided(self, state: SlicingState, decision: SlicingDecision) -> tuple[SlicingDecision, Tensor]:
-        """The decision in force and the breaches ``[B]`` that were mended in it."""
+        """Returns the decision in force and the breaches ``[B]`` that were mended in it."""
         none = torch.zeros(self.engine.shape[0], dtype=torch.int64, device=self.engine.device)
         if self.repair:
             decided, mended = repair_slicing(decision, self.context)
@@ -190,7 +190,7 @@ class SlicingProblem:
         return (SlicingDecision(state.rbg), none) if state.interval < self.settings.held_reports else (decided, mended)
 
     def _shares(self, decided: SlicingDecision) -> _Shares:
-        """Whose PRBs are whose, which of them may be lent, and how many a slice may hold in all."""
+        """Returns the slice that owns each PRB, which PRBs may be lent, and how many a slice may hold in all."""
         rbg, most, kept = decided.rbg, decided.most_rbg, decided.kept_rbg
         owner, lent, most_prbs = self.owner(rbg), None, None
         if self._lends:
@@ -200,7 +200,7 @@ class SlicingProblem:
         return _Shares(owner, lent, most_prbs)
 
     def _kept(self, rbg: Tensor, kept: Tensor) -> Tensor:
-        """Whether a PRB is among those that its slice never lends, bool ``[B, C, K]``."""
+        """Returns whether a PRB is among those that its slice never lends, bool ``[B, C, K]``."""
         number, first = self._rbg_of_prb()[:, None], (rbg.cumsum(-1) - rbg)[..., None, :]
         return ((number >= first) & (number < first + kept[..., None, :])).any(-1)
 
@@ -232,7 +232,7 @@ class SlicingProblem:
         return cells, tally
 
     def _by_slice(self, values: Tensor, group: Tensor) -> Tensor:
-        """Sum over the UEs of each slice in each cell, ``[B, C, S]`` from ``[B, U]``."""
+        """Sums over the UEs of each slice in each cell, ``[B, C, S]`` from ``[B, U]``."""
         batch, slices = values.shape[0], len(self.settings.slices)
         out = values.new_zeros((batch, self.engine.cells * slices))
         return out.scatter_add_(1, group, values).view(batch, self.engine.cells, slices)

@@ -38,7 +38,7 @@ class SlicingSettings:
     min_rbg: int = Field(default=1, ge=0, le=275)
     """RBGs that every slice keeps."""
     unused: Literal["lost", "lent"] = "lost"
-    """What becomes of PRBs that a slice does not need. They are lent within the limits of the decision."""
+    """Use of PRBs that a slice does not need. They are lent within the limits of the decision."""
     held_reports: int = Field(default=0, ge=0)
     """Reports before the first decision counts; until then the quotas are equal."""
     scheduler: str = "proportional_fair"

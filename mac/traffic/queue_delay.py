@@ -257,7 +257,7 @@ class _FullBlock:
         return torch.where(column == fine + curves.past, packets, 0.0)
 
     def _came_before(self, slots: int) -> Tensor:
-        """Packets that had come so many slots before the end of each slot of the block, ``[B, U, block]``."""
+        """Counts packets that had come so many slots before the end of each slot of the block, ``[B, U, block]``."""
         curves = self.curves
         first = curves.fine + 1 - slots
         if first >= 0:
@@ -266,7 +266,7 @@ class _FullBlock:
         return self.packets.index_select(-1, self._column(end - slots))
 
     def _column(self, step: Tensor) -> Tensor:
-        """Column of a slot that is counted from the first of the block, which may lie before it."""
+        """Returns the column of a slot counted from the first of the block, which may lie before it."""
         time = self.curves.fine + step
         column = torch.where(time < 0, time.div(self.curves.block, rounding_mode="floor"), time)
         return (self.curves.past + column).clamp(min=0)
@@ -283,7 +283,7 @@ def _continued(sums: Tensor, more: Tensor) -> Tensor:
 
 
 def _later(through: Tensor, came: Tensor) -> Tensor:
-    """Packets that were completed in the block and had come before a time that moves with its slots, ``[B, U]``.
+    """Counts packets completed in the block that had come before a time that moves with its slots, ``[B, U]``.
 
     Args:
         through: packets completed until the start of the block and until the end of each slot, ``[B, U, block + 1]``.
@@ -293,5 +293,5 @@ def _later(through: Tensor, came: Tensor) -> Tensor:
 
 
 def _before(values: Tensor) -> Tensor:
-    """Sum of all values that come before each one, in the order of the dimensions; exact for whole numbers."""
+    """Sums all values that come before each one, in the order of the dimensions; exact for whole numbers."""
     return values.flatten().cumsum(0).view(values.shape) - values

@@ -30,7 +30,7 @@ UE_ADDRESS = "172.30.1.1"
 HEADER_BYTES = 70
 """Part of each Length that TRACTOR takes for headers."""
 MTU_BYTES = 1500
-"""Longest frame, headers included, that is one packet on the air; a longer one is a super-frame. Our choice."""
+"""Longest frame, headers included, that is one packet on the channel; a longer one is a super-frame. Our choice."""
 MAX_IP_BYTES = 65535
 """Longest IP datagram, and longest super-frame that segmentation offload makes."""
 DAY_S = 86400.0
@@ -125,7 +125,7 @@ def _load(path: Path, _modified_ns: int, _size: int, ue_address: str, header_byt
 
 
 def _is_capture(path: Path) -> bool:
-    """Tells whether a file is a packet capture, which tools write in binary."""
+    """Returns whether a file is a packet capture, which tools write in binary."""
     return read_bytes(path, TraceError)[:4] in _CAPTURES
 
 

@@ -40,7 +40,7 @@ class TraceReplay:
     ue_address: str = Field(default=UE_ADDRESS, min_length=1)
     """Address of the UE in the traces; a packet from any other source is downlink."""
     start: Literal["begin", "random"] = "random"
-    """Where in the trace each UE starts."""
+    """Point of the trace at which each UE starts."""
     header_bytes: int = Field(default=HEADER_BYTES, ge=0, le=1000)
     """Headers contained in each packet's Length, taken off to get the payload."""
     loop: bool = True
@@ -67,7 +67,7 @@ class TraceReplay:
         return float(np.mean([lap * len(trace.bytes) for lap, trace in zip(laps, traces, strict=True)]))
 
     def locate(self, folders: Sequence[str | Path] = ()) -> TraceReplay:
-        """Returns a copy whose ``files`` are absolute paths; reads every file once, so that a bad one is found here.
+        """Returns a copy with absolute paths in ``files``; reads every file once, so that a bad one is found here.
 
         Args:
             folders: searched before the data folders, see :func:`mac.traffic.trace_paths.resolve`.

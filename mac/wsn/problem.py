@@ -167,7 +167,7 @@ class WsnProblem:
         return round_costs(round_, radio, account, control)
 
     def _received(self, state: WsnState, round_: RoundTraffic) -> Tensor:
-        """Draws whose sending is received, bool ``[B, N]``."""
+        """Draws for each node whether its packets are received, bool ``[B, N]``."""
         if self.parts.link.model == "none":
             return round_.alive
         draw = uniform(self._keys["wsn/loss"], self.shape[1:], start=state.round * self.shape[1])

@@ -51,7 +51,7 @@ def packet_loads(up: Tensor, head: Tensor, own: Tensor) -> PacketLoads:
 
 
 def is_delivered(up: Tensor, passes: Tensor) -> Tensor:
-    """Returns whose packets reach the sink, bool ``[B, N]``: those of nodes on whose whole route sending succeeds.
+    """Finds the nodes from which packets reach the sink, bool ``[B, N]``: sending succeeds on their whole route.
 
     Args:
         up: of :func:`parent_column`.

@@ -18,17 +18,17 @@ class AccountSettings:
     packet_bits: int = Field(default=4000, ge=1, le=10_000_000)
     """Payload of a packet; each node that senses something has one a round."""
     header_bits: int = Field(default=0, ge=0, le=100_000)
-    """Sent with every packet on every hop, and of no use to the sink."""
+    """Header of a packet, sent on every hop and of no use to the sink."""
     control_bits: int = Field(default=0, ge=0, le=100_000)
     """Length of a control message (announcement, joining, report to the sink); 0: control costs nothing."""
     fuse_own: bool = True
     """A head pays aggregation for its own packet as for those that it receives, unless its protocol says otherwise."""
     sense_j: float = Field(default=0.0, ge=0, le=1e3)
-    """Sensing, for each packet that a node makes."""
+    """Energy of sensing, for each packet that a node makes."""
     idle_j: float = Field(default=0.0, ge=0, le=1e3)
-    """Staying alive for a round."""
+    """Energy of a live node for a round, whatever it does."""
     listen_j: float = Field(default=0.0, ge=0, le=1e3)
-    """Keeping the receiver on for a round, for a node to which others may send."""
+    """Energy of the receiver, kept on for a round by a node to which others may send."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -56,9 +56,9 @@ class SensingSettings:
     model: Literal["every_round", "random", "events"] = "every_round"
     """All nodes; each with a probability; or those near an event of the round."""
     probability: float = Field(default=1.0, ge=0, le=1)
-    """Of the model ``random``."""
+    """Probability that a node has a packet in a round (model ``random``)."""
     event_radius_m: float = Field(default=20.0, gt=0, le=1e5)
-    """Of the model ``events``: how far from an event a node still senses it. One event a round, anywhere."""
+    """Distance from an event at which a node still senses it (model ``events``). One event a round, anywhere."""
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -117,7 +117,7 @@ def beam_gains(panel: BeamPanelSettings, azimuth_rad: Tensor, zenith_rad: Tensor
 
 
 def _in_axes(panel: BeamPanelSettings, azimuth_rad: Tensor, zenith_rad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """A direction's components along the panel's normal, to its left and upwards in its plane."""
+    """Computes a direction's components along the panel's normal, to its left and upwards in its plane."""
     up, out = torch.cos(zenith_rad), torch.sin(zenith_rad)
     forward, sideways = out * torch.cos(azimuth_rad), out * torch.sin(azimuth_rad)
     if panel.mechanical_tilt_deg == 0.0:
@@ -132,7 +132,7 @@ def _aims(panel: BeamPanelSettings, like: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _array_gain(count: int, spacing_wavelengths: float, difference: Tensor) -> Tensor:
-    """``|sum_k exp(j 2 pi k d x)|^2 / K`` of K elements in a line, which is ``sin(K y)^2 / (K sin(y)^2)``."""
+    """Computes ``|sum_k exp(j 2 pi k d x)|^2 / K`` of K elements in a line, which is ``sin(K y)^2 / (K sin(y)^2)``."""
     if count == 1:
         return torch.ones_like(difference)
     half = math.pi * spacing_wavelengths * difference

@@ -167,13 +167,13 @@ def beams(n1: int, n2: int, o1: int, o2: int, first: Tensor, second: Tensor) -> 
 
 
 def _phasor(step: Tensor, steps: int) -> Tensor:
-    """``exp(j 2 pi step / steps)``."""
+    """Computes ``exp(j 2 pi step / steps)``."""
     phase = step.to(torch.float64) * (2 * math.pi / steps)
     return torch.polar(torch.ones_like(phase), phase)
 
 
 def _layer(v: Tensor, phi: Tensor, beam: int, sign: int, cophased: bool) -> Tensor:
-    """One layer ``[Ce, Np]`` from the beams ``[Ce, beams, Np / 2]``."""
+    """Builds one layer ``[Ce, Np]`` from the beams ``[Ce, beams, Np / 2]``."""
     other = sign * (phi if cophased else torch.ones_like(phi))
     return torch.cat((v[:, beam], other[:, None] * v[:, beam]), -1)
 
@@ -188,7 +188,7 @@ def _half_beams(v: Tensor, theta: Tensor, phi: Tensor, rank: int) -> Tensor:
 
 
 def _offsets(n1: int, n2: int, rank: int) -> list[tuple[tuple[int, int], ...]]:
-    """Beams of an entry relative to (i_1,1, i_1,2), for each i_1,3."""
+    """Lists the beams of an entry relative to (i_1,1, i_1,2), for each i_1,3."""
     o1, o2 = oversampling(n1, n2)
     if rank == 1:
         return [((0, 0),)]
@@ -204,7 +204,7 @@ def _offsets(n1: int, n2: int, rank: int) -> list[tuple[tuple[int, int], ...]]:
 
 
 def _second_beams(n1: int, n2: int) -> list[tuple[int, int]]:
-    """(k1, k2) of each i_1,3 for two layers (TS 38.214 Table 5.2.2.2.1-3)."""
+    """Lists (k1, k2) of each i_1,3 for two layers (TS 38.214 Table 5.2.2.2.1-3)."""
     o1, o2 = oversampling(n1, n2)
     if n2 == 1:
         return [(k * o1, 0) for k in range(min(n1, 4))]
@@ -212,7 +212,7 @@ def _second_beams(n1: int, n2: int) -> list[tuple[int, int]]:
 
 
 def _ranges(n1: int, n2: int, rank: int, half: bool) -> tuple[int, int]:
-    """Number of i_1,1 and i_1,2."""
+    """Counts i_1,1 and i_1,2."""
     o1, o2 = oversampling(n1, n2)
     first, second = n1 * o1, n2 * o2
     if half or (rank >= 7 and (n1, n2) == (4, 1)):
@@ -223,7 +223,7 @@ def _ranges(n1: int, n2: int, rank: int, half: bool) -> tuple[int, int]:
 
 
 def _product(*sizes: int) -> Tensor:
-    """All combinations of indices below ``sizes``, the last fastest, int64 ``[combinations, len(sizes)]``."""
+    """Lists all combinations of indices below ``sizes``, the last fastest, int64 ``[combinations, len(sizes)]``."""
     return torch.cartesian_prod(*(torch.arange(size) for size in sizes))
 
 

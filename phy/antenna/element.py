@@ -127,7 +127,7 @@ def element_gain_db(settings: ElementSettings, azimuth_rad: Tensor, zenith_rad: 
 
 
 def _column_gain_db(settings: SectorAntennaSettings, zenith_rad: Tensor) -> Tensor:
-    """Array factor ``|sum_m exp(j 2 pi m d (cos zenith - cos tilt))|^2 / M`` in dB; weights of unit power.
+    """Computes the array factor ``|sum_m exp(j 2 pi m d (cos zenith - cos tilt))|^2 / M`` in dB; weights of unit power.
 
     The sum is ``sin(M x) / sin(x)`` with x half the phase from element to element.
     """
@@ -143,7 +143,7 @@ def _column_gain_db(settings: SectorAntennaSettings, zenith_rad: Tensor) -> Tens
 
 
 def _tilted(tilt_rad: float, azimuth_rad: Tensor, zenith_rad: Tensor) -> tuple[Tensor, Tensor]:
-    """Azimuth and zenith angle in the axes of a panel that leans down (TR 38.901 equations 7.1-7 and 7.1-8)."""
+    """Computes azimuth and zenith angle in the axes of a panel that is tilted (TR 38.901 equations 7.1-7 and 7.1-8)."""
     sin_tilt, cos_tilt = math.sin(tilt_rad), math.cos(tilt_rad)
     up, out = torch.cos(zenith_rad), torch.sin(zenith_rad)
     forward, sideways = out * torch.cos(azimuth_rad), out * torch.sin(azimuth_rad)

@@ -203,7 +203,7 @@ def port_fields(settings: PanelSettings, orientation_rad: Tensor, azimuth_rad: T
 
 
 def _grid(settings: PanelSettings, rows: int, row_spacing: float) -> Tensor:
-    """Places of one polarization, columns slow and rows fast, around the origin."""
+    """Computes the positions of one polarization, columns slow and rows fast, around the origin."""
     y = (torch.arange(settings.columns, dtype=torch.float64) - (settings.columns - 1) / 2)[:, None]
     z = (torch.arange(rows, dtype=torch.float64) - (rows - 1) / 2)[None]
     y, z = torch.broadcast_tensors(y * settings.column_spacing_wavelengths, z * row_spacing)
@@ -217,7 +217,7 @@ def _element_amplitude(settings: PanelSettings, azimuth_rad: Tensor, zenith_rad:
 
 
 def _column_amplitude(settings: PanelSettings, zenith_rad: Tensor) -> Tensor:
-    """Real array factor of the elements of a port about their centre, its square up to their number."""
+    """Computes the real array factor of a port's elements about their centre; its square is at most their number."""
     count = settings.rows_per_port
     if count == 1:
         return torch.ones_like(zenith_rad)
@@ -228,7 +228,7 @@ def _column_amplitude(settings: PanelSettings, zenith_rad: Tensor) -> Tensor:
 
 
 def _turn(orientation_rad: Tensor, azimuth_rad: Tensor, zenith_rad: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the angle psi from local to global polarization (TR 38.901 equation 7.1-15)."""
+    """Computes cosine and sine of the angle psi from local to global polarization (TR 38.901 equation 7.1-15)."""
     alpha, beta, gamma = orientation_rad.unbind(-1)
     turn = azimuth_rad - alpha
     cos_zenith, sin_zenith = torch.cos(zenith_rad), torch.sin(zenith_rad)

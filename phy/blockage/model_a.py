@@ -106,7 +106,7 @@ def model_a_loss_db(
 
 
 def _draw(drop: Drops, settings: ModelASettings, users: int, stream: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Heading, waves and phases of one drop."""
+    """Draws heading, waves and phases of one drop."""
     heading = 2.0 * math.pi * uniform(drop.keys(f"{stream}/heading"), (users,))
     draw = uniform(drop.keys(f"{stream}/regions"), (users, settings.blockers, 3, _WAVES, 4))
     scale_m = _CORRELATION_M[settings.environment]
@@ -122,7 +122,7 @@ def _draw(drop: Drops, settings: ModelASettings, users: int, stream: str) -> tup
 
 
 def _at(regions: BlockingRegions, position_m: Tensor, t_s: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Direction, width and height of every region at a place and time, ``[B, U, Bk]`` in rad."""
+    """Computes direction, width and height of every region at a place and time, ``[B, U, Bk]`` in rad."""
     x, y = position_m[:, :, None, None, None, 0], position_m[:, :, None, None, None, 1]
     wave = regions.wave
     angle = wave[..., 0] * x + wave[..., 1] * y + wave[..., 2] * t_s + regions.phase
@@ -145,7 +145,7 @@ def _own_loss_db(regions: BlockingRegions, azimuth_rad: Tensor, zenith_rad: Tens
 
 
 def _rise(depth: Tensor, width: float) -> Tensor:
-    """0 outside, 1 inside, smooth over the width around the border."""
+    """Computes a ramp, 0 outside and 1 inside, smooth over the width around the border."""
     if width == 0.0:
         return (depth > 0.0).to(depth.dtype)
     x = (0.5 + depth / width).clamp(0.0, 1.0)

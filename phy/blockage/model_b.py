@@ -109,12 +109,12 @@ def path_loss_db(
     across = unit[..., 0] * offset_m[:, :, None, :, 1] - unit[..., 1] * offset_m[:, :, None, :, 0]
 
     def above(side: Tensor) -> Tensor:
-        """Seen from above, an edge that many metres beside the path."""
+        """Computes the contribution of an edge seen from above, that many metres beside the path."""
         detour = torch.hypot(along, side) + torch.hypot(reach - along, side) - reach
         return edge_contribution(side, detour, wavelength_m)
 
     def beside(level: Tensor) -> Tensor:
-        """Seen from the side, an edge that many metres above the UE."""
+        """Computes the contribution of an edge seen from the side, that many metres above the UE."""
         detour = torch.hypot(along, level) + torch.hypot(reach - along, climb - level) - torch.hypot(reach, climb)
         return edge_contribution(level - climb * along / reach, detour, wavelength_m)
 
@@ -126,7 +126,7 @@ def path_loss_db(
 
 
 def _nearest(area: Area, offset_m: Tensor) -> Tensor:
-    """Vectors to the nearest images, where the plane repeats."""
+    """Returns the vectors to the nearest images, where the plane repeats."""
     if not isinstance(area, EndlessPlane):
         return offset_m
     period = area.period_m.to(offset_m)

@@ -77,7 +77,7 @@ class ScriptedSettings:
     """Holds the events of a scripted blockage."""
 
     events: tuple[BlockageEvent, ...] = Field(min_length=1, max_length=200)
-    """What happens."""
+    """Events, each a loss in a region, a time, or both."""
     model: Literal["scripted"] = "scripted"
     """Name of the model of blockage."""
 
@@ -111,7 +111,7 @@ def build_script(settings: ScriptedSettings, topology: Topology, group_of_user: 
 
     Args:
         settings: the events.
-        topology: whose cells are concerned.
+        topology: of the cells concerned.
         group_of_user: name of each UE's group, U of them.
 
     Raises:
@@ -166,7 +166,7 @@ def depth_m(corner_m: Tensor, point_m: Tensor) -> Tensor:
 
 
 def _ramp(way: Tensor, width: Tensor) -> Tensor:
-    """From 0 at 0 to 1 at the width; a step at 0 where there is no width."""
+    """Computes a ramp from 0 at 0 to 1 at the width; a step at 0 where there is no width."""
     x = (way / torch.where(width > 0.0, width, 1.0)).clamp(0.0, 1.0)
     return torch.where(width > 0.0, x * x * (3.0 - 2.0 * x), (way >= 0.0).to(way.dtype))
 
@@ -176,7 +176,7 @@ def _column(values: list[float]) -> Tensor:
 
 
 def _polygons(events: Sequence[BlockageEvent], topology: Topology) -> tuple[Tensor, Tensor]:
-    """Events of the polygons ``[Pg, E]`` and their corners ``[Pg, Sd, 2]``: a polygon for each image in reach."""
+    """Returns each polygon's event, one-hot ``[Pg, E]``, and corners ``[Pg, Sd, 2]``; one for each image in reach."""
     sides = max(1, *(len(event.corners_m) for event in events))
     site = topology.site_m[:, :2]
     owner, corners = [], []
@@ -193,7 +193,7 @@ def _polygons(events: Sequence[BlockageEvent], topology: Topology) -> tuple[Tens
 
 
 def _even(corners: tuple[Corner, ...], sides: int) -> list[Corner]:
-    """As many corners for all: the last one again and again."""
+    """Repeats the last corner of shorter polygons, so that all have equally many."""
     some = list(corners) or [(0.0, 0.0)]
     return some + some[-1:] * (sides - len(some))
 
@@ -225,7 +225,7 @@ def _cells(event: BlockageEvent, number: int, cells: int) -> Tensor:
 
 
 def _require_simple(corners: tuple[Corner, ...]) -> None:
-    """Refuse polygons without area and those whose sides cross."""
+    """Refuses polygons without area and those whose sides cross."""
     count = len(corners)
     sides = [(corners[i], corners[(i + 1) % count]) for i in range(count)]
     if abs(sum(a[0] * b[1] - a[1] * b[0] for a, b in sides)) < 1e-6:

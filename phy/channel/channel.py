@@ -94,6 +94,10 @@ class Channel:
     fading: SmallScale
     mimo: Matrices | None = None  # where there are panels; nothing fades in ``fading`` then
 
+    def quick_to_read(self) -> Channel:
+        """Returns the same channel with responses on PRBs as coordinates of its fading, where these cost less."""
+        return replace(self, fading=self.fading.on_prbs())
+
     def to(self, device: torch.device, dtype: torch.dtype) -> Channel:
         """Moves the channel to another device."""
         fading = self.fading.to(device, dtype)
@@ -181,7 +185,7 @@ def draw_plan_fading(drop: Drops, plan: ChannelPlan, request: FadingRequest) -> 
 
 
 def _dominant(plan: ChannelPlan, snr: Tensor, serving: Tensor) -> DominantLinks | None:
-    """Links that fade where the plan limits their number; None where all do."""
+    """Finds the links that fade where the plan limits their number; None where all do."""
     count = plan.fading.dominant_interferers
     return None if count is None or count >= plan.topology.cells - 1 else dominant_links(snr, serving, count)
 

@@ -32,7 +32,7 @@ def karhunen_loeve_basis(frequency_hz: Tensor, delay_spreads_s: Tensor, max_erro
     """Computes the basis outside of which responses of exponential delay profiles have the least energy.
 
     Its first function is flat, so that a direct ray, which has no delay, is carried exactly. All are symmetric about
-    the carrier, see :mod:`phy.link.folded_response`: the problem is solved in real numbers, the even and odd parts of
+    the carrier, see :mod:`phy.link.response`: the problem is solved in real numbers, the even and odd parts of
     responses.
 
     Args:
@@ -62,9 +62,9 @@ def karhunen_loeve_basis(frequency_hz: Tensor, delay_spreads_s: Tensor, max_erro
 
 
 def _parts(frequency_hz: Tensor, delay_s: Tensor) -> Tensor:
-    """Responses of delays below the carrier, ``[K, Dg]``: real parts, that on the carrier if any, imaginary parts.
+    """Computes the responses of delays below the carrier, ``[K, Dg]``: real parts, on the carrier, imaginary parts.
 
-    Both sides of the carrier are in it: those below it count twice in power.
+    Rows below the carrier stand for both sides of it and count twice in power; one on the carrier is there if K is odd.
     """
     low, turn = len(frequency_hz) // 2, 2 * math.pi * frequency_hz[:, None] * delay_s
     even, odd = torch.cos(turn), -torch.sin(turn)
@@ -72,7 +72,7 @@ def _parts(frequency_hz: Tensor, delay_s: Tensor) -> Tensor:
 
 
 def _of_parts(parts: Tensor) -> Tensor:
-    """Complex functions on all PRBs from what :func:`_parts` keeps of them, ``[K, D]``."""
+    """Rebuilds complex functions on all PRBs from what :func:`_parts` keeps of them, ``[K, D]``."""
     low = len(parts) // 2
     lower = torch.complex(parts[:low], parts[len(parts) - low :]) * 2**-0.5
     return torch.cat((lower, parts[low : len(parts) - low].to(lower.dtype), lower.conj().flip(0)))

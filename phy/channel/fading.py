@@ -97,6 +97,9 @@ class SmallScale(Protocol):
     def stacked_with(self, others: Sequence[Self]) -> Self:
         """Stacks this batch and others, drop after drop."""
 
+    def on_prbs(self) -> Self:
+        """Returns the same fading with responses on PRBs as coordinates where these cost less, else as it is."""
+
     @property
     def dominant(self) -> DominantLinks | None:
         """Returns the links that have coordinates, in place of those of all C cells; None where all fade."""
@@ -108,13 +111,10 @@ class Fading:
 
     rays: Tensor  # [B, U, 2Ra, C * 2D] amplitudes, scaled to sqrt of the mean power of each link
     doppler_hz: Tensor  # [B, U, Ra] float64
-    to_prbs: Tensor  # [2D, 2K] from coordinates to real and imaginary part on each PRB, which they are where D = 0;
-    # or folded, [D, K], see phy.link.folded_response
+    to_prbs: Tensor  # [2D, 2K] from coordinates to real and imaginary part on each PRB
     error: float
     turn_rad: Tensor | None = field(default=None, kw_only=True)  # [B, U, Ra] directions, where they are asked for
-    dominant: DominantLinks | None = field(
-        default=None, kw_only=True
-    )  # whose links have rays; None where all C cells' have
+    dominant: DominantLinks | None = field(default=None, kw_only=True)  # links with rays; None where all have some
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
         """Computes the basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
@@ -150,17 +150,18 @@ class Fading:
         return made
 
     def on_prbs(self) -> Self:
-        """Returns the same fading with responses on PRBs as coordinates: no product in a slot, but more memory for
-        rays.
+        """Returns the same fading with responses on PRBs as coordinates, ``D = K``: no product in a slot, but more
+        memory for rays.
 
         So it is where a drop's rays stay small and there are fewer of them than functions in the basis; else as it is.
         """
         size, both = self.to_prbs.shape
         drops, users, rays, width = self.rays.shape
-        if size == 0 or numbers_per_ray(rays, users * (width // size), size, both) == size:
+        if numbers_per_ray(rays, users * (width // size), size, both) == size:
             return self
-        made = [torch.mm(drop.view(-1, size), self.to_prbs) for drop in self.rays]  # of one shape in every batch
-        return replace(self, rays=torch.stack(made).view(drops, users, rays, -1), to_prbs=self.to_prbs[:0])
+        made = torch.bmm(self.rays.reshape(drops, -1, size), self.to_prbs.expand(drops, -1, -1))
+        unit = torch.eye(both, dtype=self.to_prbs.dtype, device=self.to_prbs.device)
+        return replace(self, rays=made.view(drops, users, rays, -1), to_prbs=unit)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Moves the fading to another device; Doppler shifts stay in float64."""
@@ -237,7 +238,7 @@ def direct_rays(drops: Drops, links: FadingLinks, power: Tensor) -> Tensor:
 
 
 def _rays(drops: Drops, request: FadingRequest, turn: Tensor, block: slice) -> Tensor:
-    """Amplitudes of a block of UEs, complex128 ``[B, block, C, Ra, D]``."""
+    """Computes amplitudes of a block of UEs, complex128 ``[B, block, C, Ra, D]``."""
     some, power, basis = request.links.of_users(block), request.power[:, block], request.basis
     amplitude = _amplitudes(drops, some.share, turn.shape[-1], block.start)
     index = grid_index(some.delay_s, basis)
@@ -258,26 +259,26 @@ def _of_cells(rays: Tensor, cell: Tensor) -> Tensor:
 
 
 def _amplitudes(drops: Drops, share: Tensor, directions: int, first_user: int) -> Tensor:
-    """Amplitude of each ray, ``[B, U, C, Ra, Cl]`` complex: equal power in all directions, random phase."""
+    """Draws the amplitude of each ray, ``[B, U, C, Ra, Cl]`` complex: equal power in all directions, random phase."""
     shape = (*share.shape[1:-1], directions, share.shape[-1])
     phase = uniform(drops.keys("fading/phase"), shape, first_user * math.prod(shape[1:]))
     return torch.polar((share / directions).sqrt()[..., None, :].expand_as(phase), 2 * math.pi * phase)
 
 
 def _per_site(amplitude: Tensor, links: FadingLinks) -> Tensor:
-    """``[B, U, C, Ra, Cl]`` as ``[B, U, Si, cells of a site * Ra, Cl]``."""
+    """Rearranges ``[B, U, C, Ra, Cl]`` to ``[B, U, Si, cells of a site * Ra, Cl]``."""
     sites = links.delay_s.shape[2]
     return amplitude.view(*amplitude.shape[:2], sites, -1, amplitude.shape[-1])
 
 
 def _kept(links: FadingLinks, energy: Tensor) -> Tensor:
-    """Share of each link's scattered power that the basis carries, to be made good: ``[B, U, C]``."""
+    """Computes the share of each link's scattered power that the basis carries, to be made good: ``[B, U, C]``."""
     cells = links.share.shape[2] // energy.shape[2]
     return (links.share * energy.repeat_interleave(cells, 2)).sum(-1)
 
 
 def _line_of_sight(drops: Drops, links: FadingLinks, turn: Tensor, amplitude: Tensor, first_user: int) -> Tensor:
-    """Amplitude of the direct ray, ``[B, U, C, Ra]``, in the nearest of the Ra directions to that of the cell."""
+    """Computes the direct ray's amplitude ``[B, U, C, Ra]``, in that of the Ra directions nearest to the cell's."""
     offset = torch.cos(turn[:, :, None, :] - links.azimuth_rad[..., None])
     nearest = offset == offset.amax(-1, keepdim=True)
     shape = tuple(amplitude.shape[1:])
@@ -286,7 +287,7 @@ def _line_of_sight(drops: Drops, links: FadingLinks, turn: Tensor, amplitude: Te
 
 
 def _as_real(rays: Tensor) -> Tensor:
-    """``[B, U, C, Ra, D]`` complex to ``[B, U, 2Ra, C * 2D]``: rows for cosines and sines of the phasors."""
+    """Rearranges ``[B, U, C, Ra, D]`` complex to ``[B, U, 2Ra, C * 2D]``: rows for cosines and sines of the phasors."""
     batch, users, cells, directions, size = rays.shape
     cosine = torch.cat((rays.real, rays.imag), -1)
     sine = torch.cat((-rays.imag, rays.real), -1)

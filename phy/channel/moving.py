@@ -200,6 +200,10 @@ class MovingFading(Fading):
         rays = torch.cat([self.rays, *(other.rays for other in others)])
         return replace(self, rays=rays, moving_drops=moving_drops, row=row, ready={})
 
+    def on_prbs(self) -> Self:
+        """Returns the fading as it is: its rays are made while time passes."""
+        return self
+
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
         """Computes the basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
         every, end, parts = self.moving_drops[0].motion.update_slots, first_slot + slots, []
@@ -210,11 +214,11 @@ class MovingFading(Fading):
         return parts[0] if len(parts) == 1 else torch.cat(parts, 2)
 
     def _between(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
-        """Coordinates of slots between two states."""
+        """Interpolates coordinates of slots between two states."""
         every = self.moving_drops[0].motion.update_slots
         time = torch.arange(first_slot, first_slot + slots, dtype=torch.float64) * slot_s
         share = (torch.arange(first_slot, first_slot + slots, dtype=torch.float64) / every) - first_slot // every
-        found = [self._of_course(moving_drop, first_slot // every, time, share) for moving_drop in self.moving_drops]
+        found = [self._phasors_of(moving_drop, first_slot // every, time, share) for moving_drop in self.moving_drops]
         rows = torch.tensor(self.row)
         phasors, direct = (torch.cat(part)[rows].to(self.rays.device) for part in zip(*found, strict=True))
         rays = self._rays(first_slot // every)
@@ -225,7 +229,7 @@ class MovingFading(Fading):
         return product
 
     def _rays(self, number: int) -> Tensor:
-        """Rays of a state and of the next one, ``[B, U, 4Ra, C * 2D]``; put together once."""
+        """Joins the rays of a state and of the next one, ``[B, U, 4Ra, C * 2D]``, once."""
         if number not in self.ready:
             both = [
                 [moving_drop.rays(n, self.rays.dtype)[0].rays for n in (number, number + 1)]
@@ -236,8 +240,8 @@ class MovingFading(Fading):
             self.ready[number] = stacked.to(self.rays.device)
         return self.ready[number]
 
-    def _of_course(self, moving_drop: MovingDrop, number: int, time: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-        """Phasors ``[1, U, T, 4Ra]`` and direct rays ``[1, U, T, C, 2]`` of one drop."""
+    def _phasors_of(self, moving_drop: MovingDrop, number: int, time: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+        """Computes phasors ``[1, U, T, 4Ra]`` and direct rays ``[1, U, T, C, 2]`` of one drop."""
         dtype = self.rays.dtype
         (before, direct), (_, direct_after) = (moving_drop.rays(n, dtype) for n in (number, number + 1))
         turns = moving_drop.turns(time, before)
@@ -285,7 +289,7 @@ def initial_state(moving_drop: MovingDrop) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _trajectory(drop: Drops, plan: ChannelPlan, motion: MotionPlan, start: Tensor) -> Trajectory:
-    """The trajectory of all UEs; each group has its own random numbers."""
+    """Draws the trajectory of all UEs; each group has its own random numbers."""
     area = area_of(plan.topology, motion.area)
     parts, members = [], []
     for name, model, own in zip(motion.groups, motion.models, motion.members(), strict=True):
@@ -296,7 +300,7 @@ def _trajectory(drop: Drops, plan: ChannelPlan, motion: MotionPlan, start: Tenso
 
 
 def _loss(drop: Drops, plan: ChannelPlan, motion: MotionPlan, number: int) -> Any:
-    """Loss of every link in dB as a function of positions, not wrapped and wrapped, and time, ``[1, U, C]``."""
+    """Returns every link's loss in dB ``[1, U, C]`` as a function of positions, not wrapped and wrapped, and time."""
     blockage, carrier_hz = motion.blockage[number], plan.propagation.carrier_hz
     topology, stream = plan.topology, f"blockage/{number}"
 

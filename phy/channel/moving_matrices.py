@@ -117,7 +117,7 @@ class MimoState:
 
 @dataclass(frozen=True)
 class _Rays:
-    """Links in one state; splitting the strong ones of Cw clusters and adding the direct ray makes Cl."""
+    """Holds links in one state; splitting the strong ones of Cw clusters and adding the direct ray makes Cl."""
 
     rx: Tensor  # [R, Cl, Nr, 2Ra]
     tx: Tensor  # [R, Cl, 2Ra, Nt]
@@ -134,7 +134,7 @@ class _Rays:
 
 @dataclass(frozen=True)
 class _Known:
-    """Rays of a state that were made for another set of cells."""
+    """Holds rays of a state that were made for another set of cells."""
 
     heard: Tensor  # [U, J]
     rays: _Rays
@@ -142,7 +142,7 @@ class _Known:
 
 @dataclass(frozen=True)
 class _Segment:
-    """From one state to the next with one set of cells."""
+    """Describes the way from one state to the next with one set of cells."""
 
     slot: int  # first
     number: int  # of the state at its beginning
@@ -154,7 +154,7 @@ class _Segment:
 
 @dataclass(frozen=True)
 class _Joined:
-    """The clusters of both states side by side, 2Cl, on the device; ``[U, J, 2Cl, ...]``."""
+    """Holds the clusters of both states side by side, 2Cl, on the device; ``[U, J, 2Cl, ...]``."""
 
     rays: SteeredRays
     tones: Tensor  # [U, J, K, 2Cl]
@@ -198,7 +198,7 @@ class MovingDropMatrices:
         return matrices, made.heard, self._rest(segment, share)
 
     def _moved(self, segment: _Segment, time_s: float, share: float) -> Tensor:
-        """Turns that the way since the segment's state makes, ``[U, J, 2Cl, Ra]``."""
+        """Computes the turns of the way since the segment's first state, ``[U, J, 2Cl, Ra]``."""
         state, made, now = self._states[segment.number], segment.joined, torch.tensor([time_s], dtype=torch.float64)
         way = (self.moving_drop.position_m(now)[:, :, 0] - state.way_m)[0]
         direct = (self._direct(now) - state.direct).gather(1, segment.heard)
@@ -210,7 +210,7 @@ class MovingDropMatrices:
         return turns
 
     def _rest(self, segment: _Segment, share: float) -> Tensor:
-        """Mean power of the cells that are not heard one by one ``[U, C]``, linear in dB between states."""
+        """Computes the mean power of cells without matrices ``[U, C]``, linear in dB between states."""
         gain_db = [self._states[number].gain_db[0] for number in (segment.number, segment.number + 1)]
         between = gain_db[0] * (1.0 - share) + gain_db[1] * share
         snr = self.plan.snr_at_unit_gain * torch.pow(10.0, between / 10.0)
@@ -219,7 +219,7 @@ class MovingDropMatrices:
     # Segments.
 
     def _segment_of(self, slot: int) -> _Segment:
-        """The segment of a slot, after all before it."""
+        """Returns the segment of a slot; makes all segments before it first."""
         if self._segment is None or slot < self._segment.slot:
             self._segment = self._next(0, None)
         while (then := self._end(self._segment)) <= slot:
@@ -246,7 +246,7 @@ class MovingDropMatrices:
         return _Segment(slot, number, heard, before, after, self._join(heard, before, after, number))
 
     def _fill(self, known: _Known | None, heard: Tensor, make: Callable[[Tensor, Tensor, Tensor], _Rays]) -> _Rays:
-        """Rays of all links ``[U * J]``: those that are known, the others made."""
+        """Joins the rays of all links ``[U * J]``: copies those that are known, makes the others."""
         user = torch.arange(len(heard))[:, None].expand_as(heard).flatten()
         cell = heard.flatten()
         if known is None:
@@ -273,11 +273,11 @@ class MovingDropMatrices:
         return MimoState(number, links, scale.gain_db, blocked, way, self._direct(now))
 
     def _direct(self, now: Tensor) -> Tensor:
-        """Turns of the direct rays of UEs that move ``[U, C]``; those of others follow from their Doppler shifts."""
+        """Computes turns ``[U, C]`` of the direct rays of UEs that move; those of others follow from Doppler shifts."""
         return self.moving_drop.direct_turns(now)[0, :, 0].masked_fill(self.moving_drop.is_static[:, None], 0.0)
 
     def _rays(self, state: MimoState, user: Tensor, cell: Tensor, last: tuple[MimoState, _Rays] | None) -> _Rays:
-        """Rays of R links in a state, with the turns that they have made since the last one."""
+        """Computes rays of R links in a state, with the turns that they have made since the last one."""
         rays, spread_s = self._links(state, user, cell)
         wave = self._wave(rays)[0]
         turns = torch.zeros(wave.shape[:-1], dtype=torch.float64)
@@ -291,7 +291,7 @@ class MovingDropMatrices:
         return _Rays(steered.rx[0], steered.tx[0], steered.doppler_hz[0], tones[0], order, wave, turns)
 
     def _links(self, state: MimoState, user: Tensor, cell: Tensor) -> tuple[MimoRays, Tensor]:
-        """Rays ``[1, R]`` of links in a state with the phases of the start, and c_DS ``[1, R]``."""
+        """Computes the rays ``[1, R]`` of links in a state with the phases of the start, and c_DS ``[1, R]``."""
         moving_drop, topology = self.moving_drop, self.moving_drop.plan.topology
         links = user[None], topology.cell_site[cell][None]
         clusters, spreads, direct, spread_s = link_clusters(
@@ -309,13 +309,13 @@ class MovingDropMatrices:
         return steer_links(self.plan, carrier_hz, rays, ends, gain[None], self.target.dtype)
 
     def _wave(self, rays: MimoRays) -> Tensor:
-        """Turns a metre of each ray along the axes, ``[..., Cl, Ra, 3]``."""
+        """Computes the turns per metre of each ray along the axes, ``[..., Cl, Ra, 3]``."""
         wave_number: float = self.moving_drop.plan.propagation.carrier_hz / SPEED_OF_LIGHT_MPS
         turns: Tensor = unit_vector(rays.aoa, rays.zoa) * wave_number
         return turns
 
     def _join(self, heard: Tensor, before: _Rays, after: _Rays, number: int) -> _Joined:
-        """Both states' clusters side by side, on the device."""
+        """Joins the clusters of both states, on the device."""
         here, there = self._states[number], self._states[number + 1]
         user = torch.arange(len(heard)).repeat_interleave(heard.shape[1])
         made = _way_turns(before.wave, after.wave, (there.way_m - here.way_m)[0, user])
@@ -326,7 +326,7 @@ class MovingDropMatrices:
             return both.view(*shape, *both.shape[1:])
 
         def split(values: Tensor, order: Tensor) -> Tensor:
-            """Of the clusters after splitting; the direct ray, which has turns of its own, gets none."""
+            """Rearranges clusters to those after splitting; the direct ray, which has turns of its own, gets none."""
             picked = torch.take_along_dim(values, order.view(*order.shape, *(1,) * (values.ndim - 2)), 1)
             return torch.cat((picked, torch.zeros_like(picked[:, :1])), 1)
 
@@ -372,5 +372,5 @@ def with_matrices(
 
 
 def _way_turns(wave: Tensor, later: Tensor, way_m: Tensor) -> Tensor:
-    """Turns ``[R, Cw, Ra]`` of rays from one state to the next, by ways ``[R, 3]``."""
+    """Computes turns ``[R, Cw, Ra]`` of rays from one state to the next, by ways ``[R, 3]``."""
     return (0.5 * (wave + later) * way_m[:, None, None]).sum(-1)

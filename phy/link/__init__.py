@@ -2,10 +2,11 @@
 
 | module | computes | clause |
 |---|---|---|
+| ``response`` | responses of links on PRBs from coordinates in a basis | ours |
 | ``sinr``, ``sinr_numba`` | SINR of every UE on every PRB, in torch and as compiled loops | - |
-| ``uplink_sinr``, ``power_control`` | SINR at the base station; transmit power of UEs | TS 38.213 7.1.1 |
+| ``uplink_sinr``, ``uplink_mimo`` | SINR at base stations with a single antenna, and with panels | - |
+| ``power_control`` | transmit power of UEs | TS 38.213 7.1.1 |
 | ``dominant_interferers`` | which links fade and which are heard at their mean | ours |
-| ``folded_response`` | responses stored as even and odd parts | ours |
 | ``precoding``, ``receiver``, ``mu_mimo`` | precoders, post-combining SINR, several UEs on a PRB | TS 38.214 5.2.2 |
 | ``mimo_settings`` | panels, layers, precoding and receiver of a scenario | - |
 | ``effective_sinr`` | one SINR for a block over many PRBs | TR 38.901 agnostic; MIESM, EESM |

@@ -205,13 +205,13 @@ def cqi_threshold(cqi: CqiTable, bler: BlerTable, target: float = 0.1) -> Tensor
 
 
 def _curves(order: Tensor | int, rate: Tensor, bits: Tensor) -> Tensor:
-    """BLER on the log grid of code blocks of a code rate that is the MCS's, too: it chooses the base graph."""
+    """Computes the BLER of code blocks on the log grid; their code rate is the MCS's, which chooses the base graph."""
     graph = base_graph(bits - _SHORT_CRC_BITS, rate)
     return _waterfall(*load_thresholds().of(torch.as_tensor(order), graph, rate, bits))
 
 
 def _least_snr(curves: Tensor, target: float) -> Tensor:
-    """Least linear SNR of the log grid at which the BLER ``[..., loggrid.SIZE]`` is at most the target."""
+    """Finds the least linear SNR of the log grid at which the BLER ``[..., loggrid.SIZE]`` is at most the target."""
     first = (curves <= target).to(torch.int8).argmax(dim=-1)
     return log_grid.centres().to(first.device)[first]
 
@@ -221,13 +221,13 @@ def _log_odds(rate: Tensor) -> Tensor:
 
 
 def _between(nodes: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
-    """Place of the node below each number, and how far it lies to the next; held at the ends."""
+    """Finds the node below each number and the distance to the next one, as a share; held at the ends."""
     low = (torch.searchsorted(nodes, at.contiguous(), right=True) - 1).clamp_(0, len(nodes) - 2)
     return low, ((at - nodes[low]) / (nodes[low + 1] - nodes[low])).clamp_(0.0, 1.0)
 
 
 def _waterfall(ten_db: Tensor, one_db: Tensor) -> Tensor:
-    """BLER on the log grid ``[..., loggrid.SIZE]``: Q(z) with z linear in the SNR in dB through BLER 0.1 and 0.01."""
+    """Computes BLER ``[..., loggrid.SIZE]`` on the log grid: Q(z), z linear in SNR in dB through BLER 0.1 and 0.01."""
     snr_db = torch.from_numpy(10.0 * np.log10(log_grid.centres().numpy()))
     z = _Z_10 + (snr_db - ten_db[..., None]) * ((_Z_01 - _Z_10) / (one_db - ten_db)[..., None])
     bler: Tensor = torch.special.ndtr(-z)

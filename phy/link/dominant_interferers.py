@@ -7,7 +7,7 @@ up, and so nearly average out by themselves. The error is measured in docs/model
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,19 +25,13 @@ class DominantLinks:
         """Moves the links to another device."""
         return DominantLinks(self.cell.to(device), self.rest_snr.to(device, dtype))
 
-    def interference(self, activity: Tensor, drops: Iterable[int] | None = None, out: Tensor | None = None) -> Tensor:
-        """Computes the power of the cells that do not fade on every PRB, ``[B, U, K]``.
+    def interference(self, activity: Tensor) -> Tensor:
+        """Computes the power of the cells that do not fade on every PRB, ``[B, U, K]``; a drop as in every batch.
 
         Args:
             activity: ``[B, C, K]``.
-            drops: rows to compute; left out, all.
-            out: written, if given.
         """
-        if out is None:
-            out = activity.new_empty((*self.rest_snr.shape[:2], activity.shape[2]))
-        for b in range(len(activity)) if drops is None else drops:  # of one shape in every batch
-            torch.mm(self.rest_snr[b], activity[b], out=out[b])
-        return out
+        return torch.bmm(self.rest_snr, activity)
 
 
 def strongest_cells(mean_snr: Tensor, serving: Tensor, count: int) -> Tensor:

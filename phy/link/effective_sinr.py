@@ -88,7 +88,7 @@ def sinr_mapping(kind: Kind, table: McsTable) -> SinrMapping:
 
 
 def _miesm(table: McsTable) -> SinrMapping:
-    """Forward from the data file, backward by interpolation of log SINR over log odds."""
+    """Builds MIESM: forward from the data file, backward by interpolation of log SINR over log odds."""
     data = load_arrays("mutual_information")
     log_sinr = np.log(data["sinr"])
     log_odds = _odds().log().numpy()
@@ -115,7 +115,7 @@ def require_betas(kind: Kind, mcs_table: int) -> None:
 
 
 def _eesm(table: McsTable) -> SinrMapping:
-    """Both ways in closed form."""
+    """Builds EESM, both ways in closed form."""
     require_betas("eesm", table.index)
     betas = load_json("eesm_beta")["beta"]
     beta = torch.tensor(betas[str(table.index)], dtype=torch.float64)[:, None]
@@ -123,5 +123,5 @@ def _eesm(table: McsTable) -> SinrMapping:
 
 
 def _odds() -> Tensor:
-    """Odds at which the backward tables are computed, float64 ``[Bn]``, from 2**-14 to 2**14."""
+    """Returns the odds at which the backward tables are computed, float64 ``[Bn]``, from 2**-14 to 2**14."""
     return log_grid.centres() * ODDS_SCALE

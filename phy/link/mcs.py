@@ -84,7 +84,7 @@ def cqi_table(index: int) -> CqiTable:
 
 
 def _columns(tables: dict[int, _Blocks], index: int, name: str) -> tuple[Tensor, Tensor]:
-    """Modulation order and code rate of each row of a table."""
+    """Reads modulation order and code rate of each row of a table."""
     if index not in tables:
         raise ValueError(f"{name} table {index!r} does not exist; use one of {', '.join(map(str, tables))}")
     rows = [(order, rate / 1024) for order, rates in tables[index] for rate in rates]

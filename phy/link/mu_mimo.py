@@ -111,6 +111,6 @@ def channel_similarity(directions: Tensor) -> Tensor:
 
 
 def _unit(rows: Tensor) -> Tensor:
-    """Rows of length 1; those of zeros stay."""
+    """Scales rows to length 1; those of zeros stay."""
     length = (rows.real.square() + rows.imag.square()).sum(-1, keepdim=True).sqrt()
     return rows / torch.where(length > 0, length, torch.ones_like(length))

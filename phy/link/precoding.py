@@ -169,7 +169,7 @@ def _all_rates(channel: Tensor, codebook: Codebook) -> Tensor:
 
 
 def _rates(channel: Tensor, entries: Tensor) -> Tensor:
-    """Rate of each entry ``[..., Ce]`` from ``[..., K, Nr, Nt]`` and ``[Ce, Nt, L]``."""
+    """Computes the rate of each entry ``[..., Ce]`` from ``[..., K, Nr, Nt]`` and ``[Ce, Nt, L]``."""
     count, ports, layers = entries.shape
     flat = entries.transpose(0, 1).reshape(ports, count * layers)
     arriving = (channel @ flat).unflatten(-1, (count, layers)).movedim(-2, -3)  # [..., K, Ce, Nr, L]
@@ -181,7 +181,7 @@ def _rates(channel: Tensor, entries: Tensor) -> Tensor:
 
 
 def _gram(arriving: Tensor) -> Tensor:
-    """``G^H G``, for two layers without the detour over many small products."""
+    """Computes ``G^H G``, for two layers without the detour over many small products."""
     if arriving.shape[-1] != 2:
         gram: Tensor = arriving.mH @ arriving
         return gram
@@ -192,7 +192,7 @@ def _gram(arriving: Tensor) -> Tensor:
 
 
 def _parts(channel: Tensor, entries: Tensor) -> tuple[Tensor, ...]:
-    """The codebook in parts that bound the memory of searching it."""
+    """Splits the codebook into parts that bound the memory of searching it."""
     one = channel.shape[:-1].numel() * entries.shape[-1] * channel.element_size()
     parts: tuple[Tensor, ...] = entries.split(max(1, _ENTRIES_BYTES // max(one, 1)))
     return parts
@@ -204,7 +204,7 @@ def _inverted(rows: Tensor, loading: Tensor) -> Tensor:
 
 
 def _share_power(columns: Tensor) -> Tensor:
-    """Columns scaled to equal powers of sum 1; those of zeros stay."""
+    """Scales columns to equal powers of sum 1; those of zeros stay."""
     power = _power(columns).sum(-2, keepdim=True)
     used = power > 0
     share = used.sum(-1, keepdim=True).clamp(min=1) * power

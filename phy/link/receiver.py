@@ -171,7 +171,7 @@ def inverse_diagonal(matrix: Tensor) -> Tensor:
 
 
 def _outer(arriving: Tensor, power: Tensor) -> Tensor:
-    """``sum_j p_j G_j G_j^H`` over the third axis from the end, with J and L in one product."""
+    """Computes ``sum_j p_j G_j G_j^H`` over the third axis from the end, with J and L in one product."""
     weighted = arriving * power[..., None, None].sqrt()
     columns = weighted.movedim(-3, -2).flatten(-2)
     return columns @ columns.mH

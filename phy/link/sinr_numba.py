@@ -13,11 +13,11 @@ from torch import Tensor
 
 from ..numerics.jit import Loop, inlined
 from ..numerics.log_grid_numba import grid_index
-from .sinr import is_folded, rows_at_once
+from .response import FrequencyBasis, OnPrbs, Response, SymmetricBasis
 
 Array = np.ndarray
 
-_TOGETHER = 16  # cells summed up before they are added to the others, which is how torch sums
+_BLOCK_BYTES = 1 << 20  # working set of one block of UEs on a CPU: what its second-level cache holds
 
 
 class Links(NamedTuple):
@@ -55,18 +55,13 @@ def hear(
     """
     count, prbs = links.cell.shape[2], links.activity.shape[2]
     kind = response.dtype
-    part, total, power, own = np.empty(prbs, kind), np.empty(prbs, kind), np.empty(prbs, kind), np.empty(prbs, kind)
-    one, first = part.dtype.type(1.0), 1 if links.rest.shape[1] else 0
+    part, power, own = np.empty(prbs, kind), np.empty(prbs, kind), np.empty(prbs, kind)
+    one, rest = part.dtype.type(1.0), links.rest.shape[1] > 0
     for u in range(start, stop):
         gamma, serving = out.sinr[b, u], links.serving[b, u]
         part[:] = 0.0
-        total[:] = 0.0
         for n in range(count):
             c = links.cell[b, u, n]
-            if n > first and (n - first) % _TOGETHER == 0:
-                for k in range(prbs):
-                    total[k] += part[k]
-                    part[k] = 0.0
             _power((u - start) * count + n, response, power)
             if c == serving:
                 own[:] = power
@@ -74,9 +69,7 @@ def hear(
                 share = links.activity[b, c]
                 for k in range(prbs):
                     part[k] += power[k] * share[k]
-        for k in range(prbs):
-            part[k] += total[k]
-        if first:
+        if rest:
             for k in range(prbs):
                 part[k] += links.rest[b, u, prb[k]]
         for k in range(prbs):
@@ -89,7 +82,7 @@ def hear(
 def _touches(
     b: int, start: int, stop: int, response: Array, prb: Array, links: Links, _: Array, out: Heard
 ) -> list[tuple[Array, ...]]:
-    """What :func:`hear` reads and writes."""
+    """Returns what :func:`hear` reads and writes."""
     own = slice(start, stop)
     rest, rows = links.rest[b, own], (stop - start) * links.cell.shape[2]
     read = response[: rows * 2 * len(prb) // response.shape[1]], links.cell[b, own], links.serving[b, own], rest
@@ -97,14 +90,6 @@ def _touches(
 
 
 hear.touches = _touches
-
-
-@Loop
-def report(start: int, stop: int, sinr: Array, bits_of_sinr: Array, bits: Array, mean_bits: Array) -> None:
-    """Computes the bits reported for each PRB, and their mean over PRBs, of some drops from the SINR ``[B, U, K]``."""
-    for b in range(start, stop):
-        for u in range(sinr.shape[1]):
-            mean_bits[b, u] = _reported(sinr[b, u], bits_of_sinr, bits[b, u])
 
 
 @cache
@@ -116,7 +101,10 @@ def in_order(prbs: int, folded: bool) -> Array:
 
 @inlined
 def _power(row: int, response: Array, power: Array) -> None:
-    """Power of a link on each PRB, in that order. Indices of slices start at 0: only then are there vectors."""
+    """Computes the power of a link on each PRB, in that order.
+
+    Indices of slices start at 0: only then does the compiler use vectors.
+    """
     prbs = len(power)
     if response.shape[1] > prbs:
         re, im = response[row, :prbs], response[row, prbs:]
@@ -145,33 +133,41 @@ def _reported(sinr: Array, bits_of_sinr: Array, bits: Array) -> Any:
     return total / len(sinr)
 
 
-def sinr(drops: range, coordinates: Tensor, to_prbs: Tensor, links: Links, bits_of_sinr: Array, out: Heard) -> None:
-    """Computes :func:`phy.link.sinr.sinr` of several cells on a CPU, with the same numbers, and the reports.
+def sinr(drops: range, response: Response, links: Links, bits_of_sinr: Array, out: Heard) -> None:
+    """Computes :func:`phy.link.sinr.sinr` of some drops on a CPU, and the reports.
 
     Args:
         drops: those to look at.
-        coordinates: ``[B, U, J * 2D]`` of one slot, of all drops, like what follows.
-        to_prbs: ``[2D, 2K]``, or folded; D = 0 where the coordinates are those on PRBs.
-        links: whose coordinates these are, and what disturbs them.
+        response: of all drops in one slot, like what follows.
+        links: the cells of these responses, and what disturbs them.
         bits_of_sinr: bits reported for a PRB, on the log grid.
         out: written.
     """
-    users, (_, _, count), prbs = coordinates.shape[1], links.cell.shape, links.activity.shape[2]
-    size, folded = len(to_prbs) or 2 * prbs, is_folded(coordinates, to_prbs, count)
-    of_drop, prb = coordinates.reshape(len(coordinates), -1, size).unbind(), in_order(prbs, folded)
-    if len(to_prbs) == 0:
+    users, prbs, basis = response.coordinates.shape[1], links.activity.shape[2], response.basis
+    folded = isinstance(basis, SymmetricBasis)
+    prb = in_order(prbs, folded)
+    if isinstance(basis, OnPrbs):
+        rows_of_drop = response.coordinates.reshape(len(response.coordinates), -1, basis.size).unbind()
         for b in drops:
-            hear(b, 0, users, of_drop[b].numpy(), prb, links, bits_of_sinr, out)
+            hear(b, 0, users, rows_of_drop[b].numpy(), prb, links, bits_of_sinr, out)
         return
-    rows = min(users, rows_at_once(coordinates, count, prbs))
-    each = 2 * count if folded else count  # rows of a UE
+    assert isinstance(basis, FrequencyBasis | SymmetricBasis)
+    of_drop = response.coordinates.reshape(len(response.coordinates), -1, len(basis.matrix)).unbind()
+    rows = min(users, users_at_once(response.coordinates, links.cell.shape[2], prbs))
+    each = of_drop[0].shape[0] // users  # rows of a UE
     if folded:
         links = links._replace(activity=links.activity.take(prb, 2))
-    response = coordinates.new_empty((rows * each, to_prbs.shape[1]))
-    array = response.numpy()
+    product = response.coordinates.new_empty((rows * each, basis.matrix.shape[1]))
+    array = product.numpy()
     for b in drops:  # blocks of one fixed shape round alike in every batch
         for start in range(0, users, rows):
             stop = min(start + rows, users)
-            into = response if stop - start == rows else response[: (stop - start) * each]
-            torch.mm(of_drop[b] if rows == users else of_drop[b][start * each : stop * each], to_prbs, out=into)
+            into = product if stop - start == rows else product[: (stop - start) * each]
+            own = of_drop[b] if rows == users else of_drop[b][start * each : stop * each]
+            torch.mm(own, basis.matrix, out=into)
             hear(b, start, stop, array, prb, links, bits_of_sinr, out)
+
+
+def users_at_once(coordinates: Tensor, links: int, prbs: int) -> int:
+    """Computes the number of UEs of a block: as many as the cache holds."""
+    return max(1, _BLOCK_BYTES // (links * 2 * prbs * coordinates.element_size()))

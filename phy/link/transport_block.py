@@ -107,7 +107,7 @@ def _check(name: str, value: int, highest: int) -> None:
 
 
 def _small_size(information: Tensor) -> Tensor:
-    """Step 3 of TS 38.214 5.1.3.2: the smallest size of Table 5.1.3.2-1 that is no less than N'_info, int64."""
+    """Computes step 3 of TS 38.214 5.1.3.2: the smallest size of Table 5.1.3.2-1 that is at least N'_info, int64."""
     step = torch.exp2((_floor_log2(information) - 6).clamp(min=3))
     quantised = (step * torch.floor(information / step)).clamp(24, _SMALL_BLOCK_BITS)
     sizes = torch.tensor(_sizes(), dtype=torch.int64)
@@ -115,7 +115,7 @@ def _small_size(information: Tensor) -> Tensor:
 
 
 def _large_size(information: Tensor, rate: Tensor) -> Tensor:
-    """Step 4 of TS 38.214 5.1.3.2: whole bytes in code blocks of equal size, int64."""
+    """Computes step 4 of TS 38.214 5.1.3.2: whole bytes in code blocks of equal size, int64."""
     rest = (information - _CRC_BITS).clamp(min=1)
     step = torch.exp2(_floor_log2(rest) - 5)
     quantised = (step * torch.floor(rest / step + 0.5)).clamp(min=3840)  # ties are rounded up
@@ -126,7 +126,7 @@ def _large_size(information: Tensor, rate: Tensor) -> Tensor:
 
 
 def _segments(bits: Tensor, graph: Tensor) -> tuple[Tensor, Tensor]:
-    """Number and size of the code blocks (TS 38.212 5.2.2), CRC of the block by 7.2.1."""
+    """Computes number and size of the code blocks (TS 38.212 5.2.2), CRC of the block by 7.2.1."""
     largest = torch.where(graph == 2, 3840, 8448)
     total = bits + torch.where(bits > _SMALL_BLOCK_BITS, _CRC_BITS, 16)
     blocks = torch.where(total <= largest, 1, _ceil_div(total, largest - _CRC_BITS))
@@ -134,7 +134,7 @@ def _segments(bits: Tensor, graph: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _floor_log2(value: Tensor) -> Tensor:
-    """Exact floor of the binary logarithm of a positive float64, read from its exponent; -1 for zero."""
+    """Computes the exact floor of the binary logarithm of a positive float64, read from its exponent; -1 for zero."""
     return torch.frexp(value).exponent.to(torch.float64) - 1
 
 

@@ -79,7 +79,7 @@ def own_links(coordinates: Tensor, to_prbs: Tensor, serving: Tensor) -> Tensor:
 
 
 def _prbs_at_once(coordinates: Tensor, prbs: int, numbers: int) -> int:
-    """PRBs of a block whose links are ``numbers`` each: as many as the cache holds on a CPU, all of them elsewhere."""
+    """Returns the PRBs of a block of links of ``numbers`` each: as many as a CPU's cache holds, all elsewhere."""
     if coordinates.device.type != "cpu":
         return prbs
     return max(1, min(prbs, _BLOCK_BYTES // (numbers * coordinates.element_size())))

@@ -49,7 +49,7 @@ class GaussMarkov:
         return consecutive_legs(context, took, velocity * self.step_s, velocity)
 
     def _velocities(self, context: MobilityContext, count: int) -> Tensor:
-        """Velocity of each step, ``[count, U, 2]``."""
+        """Draws the velocity of each step, ``[count, U, 2]``."""
         angle = 2.0 * math.pi * context.draw("gauss_markov/heading", (context.users,))
         mean = self.speed_kmh / 3.6 * torch.stack((angle.cos(), angle.sin()), -1)
         shock = self.deviation_kmh / 3.6 * normal(context.keys("gauss_markov"), (count, context.users, 2))[0]

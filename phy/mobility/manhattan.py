@@ -31,9 +31,9 @@ class Manhattan(SpeedRange):
     block_y_m: float = Field(default=200.0, ge=10.0, le=10_000.0)
     """Distance of the streets that run along x."""
     street_x_m: float = Field(default=0.0, ge=-1e6, le=1e6)
-    """Where one of the streets along y lies; not used in a rectangle."""
+    """Position of one of the streets along y; not used in a rectangle."""
     street_y_m: float = Field(default=0.0, ge=-1e6, le=1e6)
-    """Where one of the streets along x lies; not used in a rectangle."""
+    """Position of one of the streets along x; not used in a rectangle."""
     turn_probability: float = Field(default=0.5, ge=0.0, le=1.0)
     """Probability of a turn at a crossing, to the left or to the right alike."""
 
@@ -72,17 +72,17 @@ class Manhattan(SpeedRange):
         return area.corner_m + 0.5 * block, block
 
     def _along_x(self, context: MobilityContext, block: Tensor) -> Tensor:
-        """Which UEs start on a street along x, bool ``[U]``: as many as are there at a random time."""
+        """Draws which UEs start on a street along x, bool ``[U]``: as many as are there at a random time."""
         share = block[0] / block.sum() if self.turn_probability > 0.0 else 0.5
         return context.draw("manhattan/start", (context.users, 3))[:, 0] < share
 
     def _snap(self, context: MobilityContext, street: Tensor, block: Tensor, way: Tensor) -> Tensor:
-        """Starting points on the nearest street of the way's direction, ``[U, 2]``."""
+        """Moves starting points to the nearest street of the way's direction, ``[U, 2]``."""
         start = context.start_m[0, :, :2]
         return torch.where(way != 0.0, start, street + ((start - street) / block).round() * block)
 
     def _route(self, context: MobilityContext, street: Tensor, block: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """Crossing at the end of each leg in blocks and unit vector along it, both ``[Lg, U, 2]``."""
+        """Draws the crossing at the end of each leg in blocks and the unit vector along it, both ``[Lg, U, 2]``."""
         forward = context.draw("manhattan/start", (context.users, 3))[:, 1] < 0.5
         first = torch.where(self._along_x(context, block), 0, 1) + torch.where(forward, 0, 2)
         draw = context.draw("manhattan/turn", (count - 1, context.users))

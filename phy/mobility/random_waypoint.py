@@ -70,7 +70,7 @@ class RandomWaypoint(SpeedRange):
                 raise too_many_legs(count * context.duration_s / max(shortest_s, 1e-9), "raise reach_m or the pauses")
 
     def _in_turn(self, context: MobilityContext, move: Tensor, took: Tensor, pause: Tensor) -> Legs:
-        """Movements ``[Lg, U, 2]`` of duration ``[Lg, U]`` and pauses ``[Lg, U]``, one after the other."""
+        """Joins movements ``[Lg, U, 2]`` of duration ``[Lg, U]`` and pauses ``[Lg, U]``, one after the other."""
         velocity = torch.where(took[..., None] > 0.0, move / took[..., None], torch.zeros_like(move))
         rest = torch.zeros_like(move)
         legs = consecutive_legs(
@@ -82,13 +82,13 @@ class RandomWaypoint(SpeedRange):
         return trim(legs, context.duration_s)
 
     def _next(self, context: MobilityContext, reach: WaypointVectors, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Movements ``[count, U, 2]``, speeds and pauses ``[count, U]``."""
+        """Draws movements ``[count, U, 2]``, speeds and pauses ``[count, U]``."""
         draw = context.draw("waypoint", (count, context.users, 4))  # leg by leg: a longer run only appends
         pause = self.min_pause_s + draw[..., 3] * (self.max_pause_s - self.min_pause_s)
         return reach.vectors(draw[..., 0], draw[..., 1]), self.speed_mps(draw[..., 2]), pause
 
     def _first(self, context: MobilityContext, reach: WaypointVectors) -> tuple[Tensor, Tensor, Tensor]:
-        """What is left of the leg or the pause that the start falls into, as :meth:`_next` with ``count = 1``."""
+        """Draws the rest of the leg or pause in which the start falls, as :meth:`_next` with ``count = 1``."""
         draw = context.draw("waypoint/start", (context.users, 6))
         if self.start == "fresh":
             nothing = torch.zeros(1, context.users, dtype=torch.float64)

@@ -100,7 +100,7 @@ class Replay:
             raise tracks.error(point, f"user '{name}' is at z_m {height[point]:g}, but {allowed}.")
 
     def _assign(self, context: MobilityContext, known: int) -> Tensor:
-        """Trajectory of each UE, ``[U]`` int64."""
+        """Chooses the trajectory of each UE, ``[U]`` int64."""
         turn = torch.arange(context.users) % known
         return context.draw("replay", (known,)).argsort()[turn] if self.order == "random" else turn
 
@@ -125,7 +125,7 @@ def _read(path: Path, max_gap_s: float, _modified_ns: int, _size: int) -> Record
 
 
 def _tracks(file: str, max_gap_s: float) -> RecordedTrajectories:
-    """Read once per process while the file does not change."""
+    """Reads a file once per process while it does not change."""
     path = Path(file).absolute()
     try:
         status = path.stat()
@@ -164,7 +164,7 @@ def _require_closed(tracks: RecordedTrajectories, last: np.ndarray) -> None:
 
 
 def _legs_of(tracks: RecordedTrajectories) -> tuple[Legs, Tensor]:
-    """A leg for each point, the last one standing still, ``[1, n, Lg]``; and how long each trajectory takes ``[n]``."""
+    """Builds a leg for each point, the last one at rest, ``[1, n, Lg]``, and each trajectory's duration ``[n]``."""
     time_s, point = torch.from_numpy(tracks.time_s), torch.from_numpy(tracks.position_m)
     user = torch.from_numpy(tracks.user)
     count = torch.from_numpy(tracks.points)
@@ -182,14 +182,14 @@ def _legs_of(tracks: RecordedTrajectories) -> tuple[Legs, Tensor]:
 
 
 def _on_the_move(once: Legs) -> tuple[Legs, Tensor]:
-    """Without the last leg of each trajectory, in which the UE stands still; and when each leg ends."""
+    """Removes the last leg of each trajectory, in which the UE stands still; returns also the end of each leg."""
     end_s = torch.cat((once.start_s[:, :, 1:], torch.full_like(once.start_s[:, :, :1], torch.inf)), 2)
     start_s = torch.where(torch.isfinite(end_s), once.start_s, torch.inf)
     return Legs(start_s, once.origin_m, once.velocity_mps), end_s
 
 
 def _and_back(once: Legs) -> Legs:
-    """The way and then the same way back, without the last leg of each."""
+    """Appends the same way back, without the last leg of each."""
     ahead, end_s = _on_the_move(once)
     moves = torch.isfinite(end_s)
     over_s = torch.where(moves, end_s, 0.0).amax(-1, keepdim=True)
@@ -208,14 +208,14 @@ def _sorted(start_s: Tensor, origin_m: Tensor, velocity_mps: Tensor) -> Legs:
 
 
 def _waiting(legs: Legs, wait_s: Tensor) -> Legs:
-    """With a leg of no velocity before the first point."""
+    """Puts a leg of no velocity before the first point."""
     origin = torch.cat((legs.origin_m[:, :, :1], legs.origin_m), 2)
     velocity = torch.cat((torch.zeros_like(legs.velocity_mps[:, :, :1]), legs.velocity_mps), 2)
     return Legs(torch.cat((torch.zeros_like(wait_s), legs.start_s), 2), origin, velocity)
 
 
 def _with_heights(legs: Legs, start_m: Tensor) -> Legs:
-    """Where the file has no heights, those of the UEs."""
+    """Gives points the heights of the UEs where the file has none."""
     height = start_m[:, :, None, 2:]
     flat = legs.origin_m[..., 2:].isnan()
     z = torch.where(flat, height, legs.origin_m[..., 2:])

@@ -54,7 +54,7 @@ class Trajectory:
         return Trajectory(legs, self.area, self.duration_s)
 
     def _at(self, t_s: Tensor) -> tuple[Tensor, Tensor]:
-        """Point of the plane and velocity there, both ``[B, U, T, 3]``."""
+        """Returns the point of the plane and the velocity there, both ``[B, U, T, 3]``."""
         legs, time = self.legs, t_s.to(torch.float64)
         if time.device.type == "cpu" and bool(((time < 0.0) | (time > self.duration_s)).any()):
             raise ValueError(

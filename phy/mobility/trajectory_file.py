@@ -98,7 +98,7 @@ def _parse(path: Path) -> RecordedTrajectories:
 
 
 def _table(path: Path) -> tuple[TextTable, bool]:
-    """The rows of a file, and whether SUMO wrote it."""
+    """Reads the rows of a file, and whether SUMO wrote it."""
     text = read_text(path, TrajectoryError)
     if text.lstrip().startswith("<"):
         return _of_xml(path, text), True
@@ -111,7 +111,7 @@ def _table(path: Path) -> tuple[TextTable, bool]:
 
 
 def _of_xml(path: Path, text: str) -> TextTable:
-    """Vehicles and persons of SUMO's floating car data."""
+    """Reads vehicles and persons of SUMO's floating car data."""
     parser, time_s = expat.ParserCreate(), ""
     rows: list[tuple[str, ...]] = []
     lines: list[int] = []
@@ -147,7 +147,7 @@ def _of_xml(path: Path, text: str) -> TextTable:
 
 
 def _seen_twice(tracks: RecordedTrajectories) -> RecordedTrajectories:
-    """Without UEs of a single point."""
+    """Drops UEs of a single point."""
     many = tracks.points > 1
     if not many.any():
         raise TrajectoryError(f"{tracks.path}: no user is there at two times; a trajectory needs two points.")
@@ -163,7 +163,7 @@ def _seen_twice(tracks: RecordedTrajectories) -> RecordedTrajectories:
 
 
 def _users(table: TextTable) -> list[str]:
-    """Whose point each row is."""
+    """Reads the name of each row's UE."""
     found = [name for name in ("user", "id") if name in table.columns]
     if len(found) != 1:
         wrong = "there is a column user and a column id; leave one of them out." if found else "no column user (or id)."

@@ -15,7 +15,7 @@ _SHIFT, _BASE, _LAST = log_grid.SHIFT, log_grid.BASE, log_grid.SIZE - 1
 
 
 def _as_integer(_context: Any, value: Any) -> Any:
-    """The 32 bits of a float32 as an integer."""
+    """Reads the 32 bits of a float32 as an integer."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], context.get_value_type(types.int32))

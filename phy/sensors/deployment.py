@@ -122,7 +122,7 @@ def _metres(text: str | None, name: str, where: str) -> float:
 
 
 def _grid(field: DeploymentSettings, extent: Tensor) -> Tensor:
-    """Cell centres of the grid whose cells are nearest to squares, row by row, ``[N, 2]``."""
+    """Computes the cell centres of the grid with cells nearest to squares, row by row, ``[N, 2]``."""
     columns = max(1, round(math.sqrt(field.nodes * field.width_m / field.height_m)))
     rows = math.ceil(field.nodes / columns)
     number = torch.arange(field.nodes)
@@ -133,8 +133,8 @@ def _grid(field: DeploymentSettings, extent: Tensor) -> Tensor:
 def _clustered(drops: Drops, field: DeploymentSettings, extent: Tensor) -> Tensor:
     parent = uniform(drops.keys("wsn/parents"), (field.parents, 2)) * extent
     draw = uniform(drops.keys("wsn/place"), (field.nodes, 3))
-    whose = (draw[..., 0] * field.parents).long()
+    number = (draw[..., 0] * field.parents).long()
     radius, turn = field.parent_radius_m * draw[..., 1].sqrt(), 2.0 * math.pi * draw[..., 2]
     offset = torch.stack((radius * turn.cos(), radius * turn.sin()), -1)
-    place = parent.gather(1, whose[..., None].expand(-1, -1, 2)) + offset
+    place = parent.gather(1, number[..., None].expand(-1, -1, 2)) + offset
     return torch.minimum(place.clamp(min=0.0), extent)

@@ -211,7 +211,7 @@ def _phone(plan: ChannelPlan) -> Any:
 
 
 def _column(plan: ChannelPlan) -> tuple[Any, Tensor]:
-    """Antenna of a cell and the weights of its elements, complex ``[A]`` of unit power, zero where not of the port."""
+    """Returns the antenna of a cell and the weights of its elements, complex ``[A]`` of unit power, 0 off the port."""
     from sionna.phy.channel.tr38901 import PanelArray
 
     settings, carrier_hz = plan.antenna, plan.propagation.carrier_hz
@@ -292,7 +292,7 @@ def steering_of(plan: ChannelPlan, links: SionnaLinks, rays: Any) -> Tensor:
 
 
 def _one_by_one(plan: ChannelPlan, rays: Any, users: slice) -> Any:
-    """Each ray as a cluster of one, after an empty cluster to which Sionna adds the direct ray; numbers as delays."""
+    """Makes each ray a cluster, after an empty one to which Sionna adds the direct ray; their delays are numbers."""
     from sionna.phy.channel.tr38901 import Rays
 
     site = plan.topology.cell_site
@@ -308,7 +308,7 @@ def _one_by_one(plan: ChannelPlan, rays: Any, users: slice) -> Any:
 
 
 def _sight(plan: ChannelPlan, links: SionnaLinks, users: slice) -> Any:
-    """Where the cells and some UEs are to each other."""
+    """Computes the directions and distances between the cells and some UEs."""
     from sionna.phy.channel.tr38901 import channel_coefficients
 
     site, scenario, antenna = plan.topology.cell_site, links.scenario, plan.antenna
@@ -330,7 +330,7 @@ _ANGLES = ("los_aoa", "los_aod", "los_zoa", "los_zod")
 
 
 def _doppler_hz(plan: ChannelPlan, links: SionnaLinks, rays: Any) -> Tensor:
-    """Doppler shift of every ray, ``[1, U, Si, Rl]``: the velocity towards its origin, over the wavelength."""
+    """Computes every ray's Doppler shift ``[1, U, Si, Rl]``: the velocity towards its origin over the wavelength."""
     azimuth, zenith = (torch.deg2rad(getattr(links.scenario, name))[..., None] for name in ("los_aoa", "los_zoa"))
     azimuth = torch.cat((azimuth, rays.aoa.flatten(3)), -1)
     zenith = torch.cat((zenith, rays.zoa.flatten(3)), -1)

@@ -55,7 +55,7 @@ def rays_in_state(
 
 
 def _parameters(links: SiteLinks) -> Any:
-    """The large-scale parameters as Sionna takes them, ``[1, Si, U]`` each."""
+    """Rearranges the large-scale parameters as Sionna takes them, ``[1, Si, U]`` each."""
     from sionna.phy.channel.tr38901 import LSP
 
     def of(name: str) -> Tensor:

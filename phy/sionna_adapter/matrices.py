@@ -77,7 +77,7 @@ def _build_drop(drop: Drops, plan: ChannelPlan, dtype: torch.dtype) -> Channel:
 def _some_users(
     plan: ChannelPlan, matrices: MimoPlan, links: SionnaLinks, users: slice, bearing: Tensor, fixed: Tensor | None
 ) -> tuple[SteeredRays, tuple[Tensor, Tensor, Tensor]]:
-    """Rays ``[1, u, J]`` from the cells that some UEs hear; mean SNR ``[1, u, C]``, serving and heard cells."""
+    """Draws rays ``[1, u, J]`` from the cells that some UEs hear; mean SNR ``[1, u, C]``, serving and heard cells."""
     steered, count = _steered(plan, matrices, links, users, bearing), bearing.shape[1]
     snr = _mean_power(steered)
     serving = snr.argmax(-1) if fixed is None else fixed
@@ -130,7 +130,7 @@ def rays_of(plan: ChannelPlan, links: SionnaLinks, user: Tensor, cell: Tensor) -
 
 
 def _steered(plan: ChannelPlan, matrices: MimoPlan, links: SionnaLinks, users: slice, bearing: Tensor) -> SteeredRays:
-    """Rays ``[1, u, C]`` of some UEs' links to all cells as the panels see them."""
+    """Computes the rays ``[1, u, C]`` of some UEs' links to all cells as the panels see them."""
     cells, count = plan.topology.cells, bearing.shape[1]
     user = torch.arange(plan.users)[users, None].expand(count, cells)
     cell = torch.arange(cells).expand(count, cells)
@@ -145,7 +145,7 @@ def _steered(plan: ChannelPlan, matrices: MimoPlan, links: SionnaLinks, users: s
 
 
 def _mean_power(rays: SteeredRays) -> Tensor:
-    """Mean over ports and time of the power of links ``[..., Cl, ...]``."""
+    """Computes the mean over ports and time of the power of links ``[..., Cl, ...]``."""
     left = rays.rx.unflatten(-1, (-1, 2)).movedim(-2, -3)  # [..., Cl, Ra, Nr, 2]
     each = left @ rays.tx.unflatten(-2, (-1, 2))  # [..., Cl, Ra, Nr, Nt]
     power: Tensor = each.abs().square().sum((-4, -3)).mean((-2, -1))

@@ -57,7 +57,7 @@ class RayState:
     steering: Tensor  # [U, Si, paths, K] complex, phase of each path on each PRB
 
     def response(self, turns: Tensor, direct: Tensor) -> Tensor:
-        """Computes responses ``[U, Si, Se, K]`` after turns ``[U, Si, Ra]`` of the rays and ``[U, Si]`` of the direct
+        """Computes responses ``[U, Si, Se, K]``.
         ones.
         """
         ordered = torch.cat((direct[..., None], torch.take_along_dim(turns, self.order, -1)), -1)
@@ -76,7 +76,7 @@ class RayState:
 
 @dataclass(frozen=True)
 class _Segment:
-    """From one state to the next."""
+    """Describes the way from one state to the next."""
 
     number: int  # of the state at its beginning
     target: DeviceAndType
@@ -85,7 +85,7 @@ class _Segment:
     turns: Tensor  # [U, Si, Ra] of the rays up to its beginning
 
     def response(self, moved: Tensor, direct: Tensor, share: float) -> Tensor:
-        """Responses ``[U, Si, Se, K]``.
+        """Computes responses ``[U, Si, Se, K]``.
 
         Args:
             moved: way since the beginning ``[U, 3]``.
@@ -159,7 +159,7 @@ class SionnaMovingDrop(MovingDrop):
         return self._direct(t_s)[..., self.plan.topology.cell_site]
 
     def _direct(self, t_s: Tensor) -> Tensor:
-        """Turns of the direct rays to sites ``[1, U, T, Si]``."""
+        """Computes the turns of the direct rays to sites ``[1, U, T, Si]``."""
         way = self.position_m(t_s)
         path = displacement(self.plan.topology, self._wrapped(way).flatten(1, 2)).unflatten(1, way.shape[1:3])
         length = path.norm(dim=-1)
@@ -168,24 +168,24 @@ class SionnaMovingDrop(MovingDrop):
         return turns
 
     def _walked(self, t_s: Tensor) -> Tensor:
-        """Path since the start, ``[U, T, 3]``; of UEs that do not move that of their nominal speed."""
+        """Computes the path since the start, ``[U, T, 3]``; of UEs that do not move that of their nominal speed."""
         moved = (self.position_m(t_s) - self.start_m[:, :, None])[0]
         return moved + self._velocity[:, None] * t_s[:, None]
 
     def _blocked(self, number: int) -> Tensor:
-        """Share of the power that nothing keeps away in a state, ``[1, U, C]``."""
+        """Computes the share of the power that blockage leaves in a state, ``[1, U, C]``."""
         t_s, way, place = self.position_at_state(number)
         return torch.pow(10.0, -self.blocked_db(way, place, t_s) / 10.0)
 
     def _snr(self, number: int) -> Tensor:
-        """Mean SNR of a state, ``[1, U, C]``."""
+        """Computes the mean SNR of a state, ``[1, U, C]``."""
         if self.plan.mimo is None:
             return self.ray_state(number).rays.abs().square().sum(-1).flatten(1)[None]
         bearing, _ = draw_orientations(self.drop, self.plan.speed_mps)
         return mean_snr(self.plan, self.links(number), bearing) * self._blocked(number)
 
     def _segment_of(self, number: int, target: DeviceAndType) -> _Segment:
-        """The leg from a state on, after all before it."""
+        """Returns the segment from a state on; makes all segments before it first."""
         segment = self._segment
         if segment is None or segment.target != target or number < segment.number:
             before, after = (self.ray_state(n).to(target) for n in (0, 1))
@@ -256,7 +256,7 @@ def build_moving_sionna_channel(
 
 
 def _ray_state(plan: ChannelPlan, links: SionnaLinks, blocked: Tensor) -> RayState:
-    """Rays through single antennas; ``blocked`` is the share of the power that is left, ``[1, U, C]``."""
+    """Draws rays through single antennas; ``blocked`` is the share of the power that is left, ``[1, U, C]``."""
     ordered = sorted_by_power(links.rays)
     amplitude = amplitudes(plan, links, ordered)[0] * blocked[0].sqrt().view(plan.users, *_grid(plan), 1)
     turns = links.scenario.distance_3d[0].T * _wave_number(plan)
@@ -268,18 +268,18 @@ def _ray_state(plan: ChannelPlan, links: SionnaLinks, blocked: Tensor) -> RaySta
 
 
 def _way_turns(before: RayState, after: RayState, moved: Tensor, share: float) -> Tensor:
-    """Turns of the rays on a way ``[U, 3]`` that ends a share of the segment after its beginning, ``[U, Si, Ra]``."""
+    """Computes the rays' turns ``[U, Si, Ra]`` on a way ``[U, 3]`` that ends a share of the segment after its start."""
     at = [torch.bmm(state.wave.flatten(1, 2), moved[..., None]) for state in (before, after)]
     return ((1.0 - 0.5 * share) * at[0] + 0.5 * share * at[1]).view(before.wave.shape[:-1])
 
 
 def _beside(kept: dict[int, Any], number: int) -> dict[int, Any]:
-    """What is kept of the states next to one."""
+    """Returns what is kept of the states next to one."""
     return {other: value for other, value in kept.items() if abs(other - number) == 1}
 
 
 def _every_prb(plan: ChannelPlan) -> DelayBasis:
-    """The basis whose coordinates are the responses themselves."""
+    """Builds the basis in which coordinates are the responses themselves."""
     unit = torch.eye(len(plan.frequency_hz), dtype=torch.complex128)
     return DelayBasis(unit, torch.zeros(1, dtype=torch.float64), unit.sum(0, keepdim=True), 0.0)
 

@@ -61,6 +61,10 @@ class RayFading:
                     out[drop, block, step] = torch.view_as_real(response).transpose(-1, -2).flatten(1)
         return out[self.which]
 
+    def on_prbs(self) -> RayFading:
+        """Returns the fading as it is: its coordinates are the responses on PRBs."""
+        return self
+
     def to(self, device: torch.device, dtype: torch.dtype) -> RayFading:
         """Moves the fading to another device; Doppler shifts stay in float64."""
         rays, steering = (values.to(device, dtype.to_complex()) for values in (self.rays, self.steering))
@@ -81,7 +85,7 @@ class RayFading:
         )
 
     def _response(self, drop: int, users: slice, time_s: float) -> Tensor:
-        """Of some UEs of a drop at one time, complex ``[U, Si, Se, K]``."""
+        """Computes the responses of some UEs of a drop at one time, complex ``[U, Si, Se, K]``."""
         turns = self.doppler_hz[drop, users] * time_s
         return path_response(self.rays[drop, users], turns, self.steering[drop, users])
 
@@ -117,7 +121,7 @@ def ray_order() -> list[int]:
 
 
 def _paths(rays: Tensor) -> Tensor:
-    """Sum over the rays of each path, ``[..., Rl]`` to ``[..., paths]``."""
+    """Sums over the rays of each path, ``[..., Rl]`` to ``[..., paths]``."""
     strong = rays[..., 1 : 1 + STRONG_CLUSTERS * RAYS].unflatten(-1, (STRONG_CLUSTERS, RAYS))
     parts = [part.sum(-1) for part in strong.split([len(rays) for rays in SUB_CLUSTERS], -1)]
     weak = rays[..., 1 + STRONG_CLUSTERS * RAYS :].unflatten(-1, (-1, RAYS)).sum(-1)

@@ -136,7 +136,7 @@ def displacement(topology: Topology, user_m: Tensor) -> Tensor:
 
 
 def _ceiling() -> Tensor:
-    """Positions of the hall's sites, row by row; the hall's middle is the origin."""
+    """Places the hall's sites row by row; the hall's middle is the origin."""
     across = torch.arange(HALL_SITES[1], dtype=torch.float64) - 0.5 * (HALL_SITES[1] - 1)
     along = torch.arange(HALL_SITES[0], dtype=torch.float64) - 0.5 * (HALL_SITES[0] - 1)
     y, x = torch.meshgrid(across, along, indexing="ij")
@@ -144,7 +144,7 @@ def _ceiling() -> Tensor:
 
 
 def _cluster(rings: int) -> list[tuple[int, int]]:
-    """Axial coordinates of all grid points up to ``rings`` steps from the origin, ring by ring, anticlockwise."""
+    """Lists axial coordinates of all grid points up to ``rings`` steps from the origin, ring by ring, anticlockwise."""
     span = range(-rings, rings + 1)
     points = [(q, r) for q in span for r in span if abs(q + r) <= rings]
     return sorted(points, key=lambda p: (_steps(*p), _angle(*p)))
@@ -155,12 +155,12 @@ def _steps(q: int, r: int) -> int:
 
 
 def _angle(q: int, r: int) -> float:
-    """Angle of a grid point from the first axis, in [0, 2 pi); the two axes are 60 degrees apart."""
+    """Computes the angle of a grid point from the first axis, in [0, 2 pi); the two axes are 60 degrees apart."""
     return math.atan2(r * math.sqrt(0.75), q + 0.5 * r) % (2.0 * math.pi)
 
 
 def _images(rings: int) -> list[tuple[int, int]]:
-    """The six translations that lay clusters of ``rings`` rings side by side: (n + 1, n), turned by 60 degrees each."""
+    """Lists the six shifts that lay clusters of ``rings`` rings side by side: (n + 1, n), in steps of 60 degrees."""
     q, r = rings + 1, rings
     turned = []
     for _ in range(6):
@@ -170,7 +170,7 @@ def _images(rings: int) -> list[tuple[int, int]]:
 
 
 def _lattice(axial: list[tuple[int, int]]) -> Tensor:
-    """Positions ``[len(axial), 2]`` of grid points, in inter-site distances."""
+    """Computes positions ``[len(axial), 2]`` of grid points, in inter-site distances."""
     axes = [FIRST_AXIS_RAD, FIRST_AXIS_RAD + math.pi / 3.0]
     basis = torch.tensor([[math.cos(a), math.sin(a)] for a in axes], dtype=torch.float64)
     return torch.tensor(axial, dtype=torch.float64) @ basis

@@ -56,7 +56,7 @@ def place_uniform(
 
 
 def _place(draws: Tensor, home: Tensor, topology: Topology, min_distance_m: float, height_m: float) -> Tensor:
-    """Positions ``[B, U, 3]`` from four uniform numbers each (the first is the cell's, where it is drawn)."""
+    """Computes positions ``[B, U, 3]`` from four uniform numbers each (the first is the cell's, where it is drawn)."""
     if topology.hall:
         return _in_the_hall(draws, home, topology, height_m)
     apothem = 0.5 * topology.isd_m
@@ -77,7 +77,7 @@ def _place(draws: Tensor, home: Tensor, topology: Topology, min_distance_m: floa
 
 
 def _in_the_hall(draws: Tensor, home: Tensor, topology: Topology, height_m: float) -> Tensor:
-    """Uniform in the part of the hall that is nearest to the UE's site: an equal rectangle for each."""
+    """Places UEs uniformly in the part of the hall nearest to their site: an equal rectangle for each."""
     size = draws.new_tensor([HALL_M[0] / HALL_SITES[0], HALL_M[1] / HALL_SITES[1]])
     index = topology.cell_site[home]
     place = torch.stack((index % HALL_SITES[0], torch.div(index, HALL_SITES[0], rounding_mode="floor")), -1)
@@ -87,7 +87,7 @@ def _in_the_hall(draws: Tensor, home: Tensor, topology: Topology, height_m: floa
 
 
 def _triangles(topology: Topology, draw: Tensor) -> tuple[Tensor, Tensor]:
-    """For each UE a triangle of the cell: its apothem's angle from the boresight, and the side on which it lies."""
+    """Chooses a triangle of the cell for each UE: its apothem's angle from the boresight, and the side it lies on."""
     if topology.sectors == 1:  # the six sides of the hexagon, both halves; the "boresight" is the x axis
         apothem_deg = [30.0 + 60.0 * (t // 2) for t in range(12)]
         side = [1.0, -1.0] * 6
@@ -98,7 +98,7 @@ def _triangles(topology: Topology, draw: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _angle_in_triangle(share: Tensor, disc: float) -> Tensor:
-    """Angle from the apothem below which ``share`` of the area lies; ``disc`` is ``(m / a)^2``.
+    """Computes the angle from the apothem below which ``share`` of the area lies; ``disc`` is ``(m / a)^2``.
 
     ``tan(psi) - disc * psi`` is convex, so Newton's method from the upper end falls to the root without overshooting.
     """

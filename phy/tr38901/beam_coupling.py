@@ -48,7 +48,7 @@ class LinkEnds:
 
 @dataclass(frozen=True)
 class _Random:
-    """What is random in the clusters, ``[1, U, Si, Cl, ...]``."""
+    """Holds what is random in the clusters, ``[1, U, Si, Cl, ...]``."""
 
     normals: Tensor  # [..., 6]
     sides: Tensor  # [..., 4]
@@ -57,7 +57,7 @@ class _Random:
 
 @dataclass(frozen=True)
 class _Rays:
-    """Rays of R links, the direct one last."""
+    """Holds the rays of R links, the direct one last."""
 
     weight: Tensor  # [R, Rl] share of what isotropic antennas receive
     aod: Tensor  # [R, Rl] and the others
@@ -111,7 +111,7 @@ def _draw(drop: Drops, model: LargeScaleModel, links: SiteLinks) -> _Random:
 
 
 def _rays(model: LargeScaleModel, links: SiteLinks, random: _Random, rows: tuple[Tensor, ...], column: int) -> _Rays:
-    """Of links that are all in one state: twenty of each cluster, and the direct one."""
+    """Computes the rays of links in one state: twenty of each cluster, and the direct one."""
     state = model.plan.propagation_states[column]
     statistics = _statistics(model, links, rows, column)
     indoor = column == _INDOORS
@@ -128,7 +128,7 @@ def _rays(model: LargeScaleModel, links: SiteLinks, random: _Random, rows: tuple
 
 
 def _around(state: PropagationState, made: ClusterDirections, median_zsd_deg: Tensor, pairing: Tensor) -> list[Tensor]:
-    """Directions of the rays around those of their clusters, ``[R, clusters * 20]`` each: AOD, ZOD, AOA, ZOA."""
+    """Computes the ray directions around their clusters', ``[R, clusters * 20]`` each: AOD, ZOD, AOA, ZOA."""
     count = state.clusters
     asd, asa, zsa = (math.radians(spread) for spread in state.cluster_spread_deg)
     zsd = torch.deg2rad(0.375 * median_zsd_deg)[:, None, None]
@@ -144,7 +144,7 @@ def _around(state: PropagationState, made: ClusterDirections, median_zsd_deg: Te
 
 
 def _between(rays: _Rays, ends: LinkEnds, user: Tensor) -> Tensor:
-    """``[R, Se, Q, Qu]``, float32: sums over rays."""
+    """Sums over rays, ``[R, Se, Q, Qu]``, float32."""
     boresight = ends.boresight_rad.to(_SINGLE)[:, None]
     zenith = rays.zod[:, None].expand(-1, len(boresight), -1)
     sent = ends.base(rays.aod[:, None] - boresight, zenith) * rays.weight[:, None, :, None]  # [R, Se, Rl, Q]

@@ -163,7 +163,7 @@ def ray_offsets() -> Tensor:
 
 @functools.cache
 def _pairings() -> Tensor:
-    """Zenith offsets in the order in which they pair with the azimuth offsets, ``[couplings, 20]`` (step 8)."""
+    """Returns the zenith offsets in the order in which they pair with azimuth offsets, ``[couplings, 20]`` (step 8)."""
     order = uniform(torch.tensor([20], dtype=torch.int64), (_COUPLINGS, RAYS))[0].argsort(-1)
     return ray_offsets().to(_SINGLE)[order]
 
@@ -181,7 +181,7 @@ def paired_offsets(draw: Tensor) -> Tensor:
 
 
 def _los_azimuth_scaling(k_db: Tensor, laplacian: bool) -> Tensor:
-    """Equation 7.5-10, and its like of M.2412's channel model A for Laplacian azimuths."""
+    """Computes equation 7.5-10, and its like of M.2412's channel model A for Laplacian azimuths."""
     if laplacian:
         return 0.9275 + 0.0439 * k_db - 0.0071 * k_db**2 + 0.0002 * k_db**3
     return 1.1035 - 0.028 * k_db - 0.002 * k_db**2 + 0.0001 * k_db**3

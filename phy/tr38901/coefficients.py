@@ -170,14 +170,14 @@ def split_order(rays: MimoRays) -> Tensor:
 
 
 def _parts(delay: Tensor, strong: Tensor) -> Tensor:
-    """Which sub-cluster each of the Cl + 4 clusters is, int64: -1 for those that stay whole."""
+    """Numbers the sub-cluster of each of the Cl + 4 clusters, int64: -1 for those that stay whole."""
     first = torch.full_like(delay, -1, dtype=torch.int64).scatter(-1, strong, 0)
     more = [torch.full_like(strong, part) for part in (1, 2)]
     return torch.cat((first, *more), -1)
 
 
 def _steer(rays: MimoRays, base: LinkEnd, ue: LinkEnd, wave_velocity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Fields ``[..., Cl, Ra, Nr, 2]``, polarization times fields ``[..., Cl, Ra, 2, Nt]``, Doppler shifts."""
+    """Computes fields ``[..., Cl, Ra, Nr, 2]``, polarization times fields ``[..., Cl, Ra, 2, Nt]``, Doppler shifts."""
     over_rays = (..., None, None, slice(None))
     left = port_fields(ue.panel, ue.orientation_rad[over_rays], rays.aoa, rays.zoa)
     depart = port_fields(base.panel, base.orientation_rad[over_rays], rays.aod, rays.zod)
@@ -191,7 +191,7 @@ def _steer(rays: MimoRays, base: LinkEnd, ue: LinkEnd, wave_velocity: Tensor) ->
 
 
 def _direct(rays: MimoRays, carrier_hz: float) -> MimoRays:
-    """The direct rays as clusters of one: phases of TR 38.901 equation 7.5-29, no cross-polarization."""
+    """Builds the direct rays as clusters of one: phases of TR 38.901 equation 7.5-29, no cross-polarization."""
     turns = rays.distance_m.to(torch.float64) * (carrier_hz / SPEED_OF_LIGHT_MPS)
     phase = (-2.0 * math.pi * (turns - turns.floor())).to(rays.aod.dtype)
     phases = torch.stack((phase, 0.0 * phase, 0.0 * phase, phase + math.pi), -1).unflatten(-1, (2, 2))
@@ -201,10 +201,10 @@ def _direct(rays: MimoRays, carrier_hz: float) -> MimoRays:
 
 
 def _columns(left: Tensor) -> Tensor:
-    """``[..., Ra, Nr, 2]`` as ``[..., Nr, 2Ra]``."""
+    """Rearranges ``[..., Ra, Nr, 2]`` to ``[..., Nr, 2Ra]``."""
     return left.movedim(-2, -3).flatten(-2)
 
 
 def _rows(right: Tensor) -> Tensor:
-    """``[..., Ra, 2, Nt]`` as ``[..., 2Ra, Nt]``."""
+    """Rearranges ``[..., Ra, 2, Nt]`` to ``[..., 2Ra, Nt]``."""
     return right.flatten(-3, -2)

@@ -35,7 +35,7 @@ class RayPower:
 
 @dataclass(frozen=True)
 class _Links:
-    """Links that are, at least in part, in one state; R of them, one row each."""
+    """Holds links that are, at least in part, in one state; R of them, one row each."""
 
     rows: tuple[Tensor, ...]  # drop, UE and site of each
     state: PropagationState
@@ -46,12 +46,12 @@ class _Links:
 
     @property
     def k_db(self) -> Tensor | None:
-        """K-factor of links in line of sight."""
+        """Returns the K-factor of links in line of sight."""
         return self.values[:, K] if self.state.k_db else None
 
     @property
     def k(self) -> Tensor:
-        """K-factor, linear; 0 without line of sight."""
+        """Computes the K-factor, linear; 0 without line of sight."""
         return torch.zeros_like(self.power) if self.k_db is None else torch.pow(10.0, self.k_db / 10.0)
 
 
@@ -90,7 +90,7 @@ def sum_rays(
 def _add(
     out: RayPower, plan: LargeScalePlan, geometry: Geometry, links: _Links, draws: ClusterDraws | None, line: Tensor
 ) -> None:
-    """Add what one state contributes; ``line`` is the gain along the direct line."""
+    """Adds what one state contributes; ``line`` is the gain along the direct line."""
     rows, state, k = links.rows, links.state, links.k
     scattered, direct = polarization_gain(plan.antenna, state.xpr_db)
     out.direct[rows] += (direct * links.power * k / (1.0 + k))[:, None] * line
@@ -115,7 +115,7 @@ def _ray_gain(
     made: cluster_angles.Clusters,
     drawn: Tensor,
 ) -> Tensor:
-    """Mean gain over the rays of each cluster, ``[R, Se, Cl]``."""
+    """Computes the mean gain over the rays of each cluster, ``[R, Se, Cl]``."""
     rows, state, model = links.rows, links.state, plan.propagation.model
     link = _rows_of(geometry.link, rows)
     median_zenith = zsd_log10(model, plan.propagation.parameters, link, links.share)[0]
@@ -145,7 +145,7 @@ def _rows_of(link: Link, rows: tuple[Tensor, ...]) -> Link:
 
 
 def _direct_gain(plan: LargeScalePlan, geometry: Geometry) -> Tensor:
-    """Gain of each sector's antenna along the direct line, linear, ``[B, U, Si, Se]``."""
+    """Computes the gain of each sector's antenna along the direct line, linear, ``[B, U, Si, Se]``."""
     azimuth = geometry.azimuth_rad[..., None] - plan.topology.azimuth_rad[: plan.topology.sectors]
     zenith = geometry.zenith_rad[..., None].expand_as(azimuth)
     antenna = SectorAntennaSettings(kind="omni") if plan.topology.omnidirectional else plan.antenna

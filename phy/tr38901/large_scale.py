@@ -275,7 +275,7 @@ def _evaluate(model: LargeScaleModel, user_m: Tensor, unwrapped_m: Tensor) -> La
 
 
 def _power(model: LargeScaleModel, geometry: Geometry, values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Power of each state between isotropic antennas, without walls, ``[B, U, Si]``; 0 where a link is not in it."""
+    """Computes the power of each state between isotropic antennas, without walls, ``[B, U, Si]``; 0 of other states."""
     settings, clear = model.plan.propagation, geometry.clear
     losses = path_losses_db(settings.model, geometry.link, settings.parameters, settings.large_cells)
     open_air, blocked = (torch.pow(10.0, -loss / 10.0) for loss in losses)
@@ -317,7 +317,7 @@ def _geometry(model: LargeScaleModel, user_m: Tensor, unwrapped_m: Tensor) -> Ge
 
 
 def _line_of_sight(model: LargeScaleModel, link: Link, table: Tensor) -> Tensor:
-    """Share of line of sight of the outdoor part ``[B, U, Si]``: 1 where a process is below the quantile of P_LOS."""
+    """Computes the LOS share of the outdoor part ``[B, U, Si]``: 1 where a process is below the quantile of P_LOS."""
     settings, distance = model.plan.propagation, link.distance_2d_m
     if settings.los != "random" or settings.model == "free_space":
         return torch.full_like(distance, float(settings.los != "never"))
@@ -330,7 +330,7 @@ def _line_of_sight(model: LargeScaleModel, link: Link, table: Tensor) -> Tensor:
 
 
 def _parameters(model: LargeScaleModel, geometry: Geometry, column: int) -> Tensor:
-    """The seven parameters of links in one state, ``[B, U, Si, 7]``: decibels, and logarithms of spreads."""
+    """Draws the seven parameters of links in one state, ``[B, U, Si, 7]``: decibels, and logarithms of spreads."""
     settings, state, link = model.plan.propagation, model.plan.propagation_states[column], geometry.link
     weights = torch.stack([model.waves.weights(d) for d in state.decorrelation_m], -1)  # [B, 2 * waves, 7]
     amplitudes = model.parameters * weights[:, :, None]
@@ -364,7 +364,7 @@ def _cluster_draws(model: LargeScaleModel, geometry: Geometry) -> ClusterDraws:
 
 
 def _distances(plan: LargeScalePlan) -> list[float]:
-    """All decorrelation distances that fields of this plan have."""
+    """Collects all decorrelation distances of this plan's fields."""
     model = plan.propagation.model
     reached = plan.propagation_states if plan.propagation.indoor_share > 0.0 else plan.propagation_states[:2]
     return [d for state in reached for d in state.decorrelation_m] + [

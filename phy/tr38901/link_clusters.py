@@ -88,7 +88,7 @@ def cluster_delay_spread_s(model: PathLossModel, carrier_hz: float) -> tuple[flo
 
 
 def _draws(drop: Drops, model: LargeScaleModel, links: SiteLinks) -> tuple[Tensor, Tensor]:
-    """Normal numbers ``[1, U, Si, Cl, DRAWS]`` and sides ``[1, U, Si, Cl, SIDES]`` of all clusters."""
+    """Draws normal numbers ``[1, U, Si, Cl, DRAWS]`` and sides ``[1, U, Si, Cl, SIDES]`` of all clusters."""
     departure = links.draws.normal.double()
     shape = tuple(departure.shape[1:4])
     arrival = normal(drop.keys("mimo/arrival"), (*shape, 2))
@@ -99,7 +99,7 @@ def _draws(drop: Drops, model: LargeScaleModel, links: SiteLinks) -> tuple[Tenso
 
 
 def _statistics(model: LargeScaleModel, links: SiteLinks, place: tuple[Tensor, ...], column: int) -> LinkStatistics:
-    """Of the links at ``place``, all in the state of ``column``."""
+    """Returns the statistics of the links at ``place``, all in the state of ``column``."""
     propagation, geometry = model.plan.propagation, links.geometry
     link = _at(geometry.link, place)
     share = (torch.ones_like, torch.zeros_like, torch.clone)[column](geometry.clear[place])
@@ -120,7 +120,7 @@ def _at(link: Link, place: tuple[Tensor, ...]) -> Link:
 
 
 def _empty(site: Tensor, most: int) -> tuple[ClusterDirections, ClusterSpreads, DirectRay]:
-    """Room for all links."""
+    """Allocates memory for all links."""
 
     def room(count: int, *more: int) -> list[Tensor]:
         return [torch.zeros((*site.shape, *more), dtype=torch.float64) for _ in range(count)]

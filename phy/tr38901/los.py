@@ -69,7 +69,7 @@ def soft_los(margin: Tensor, carrier_hz: float) -> Tensor:
 
 
 def _office(distance_m: Tensor, office: Office) -> Tensor:
-    """Two exponentials: near the base station, and beyond the first rows of desks or walls."""
+    """Computes the probability from two exponentials: near the base station, and beyond the first desks or walls."""
     if office == "hotspot":  # M.2412 Table A1-9, channel model A
         return torch.exp(-(distance_m - 18.0).clamp_min(0.0) / 27.0).clamp_min(0.5)
     start, near, bend, far, level = (1.2, 4.7, 6.5, 32.6, 0.32) if office == "mixed" else (5.0, 70.8, 49.0, 211.7, 0.54)
@@ -78,6 +78,6 @@ def _office(distance_m: Tensor, office: Office) -> Tensor:
 
 
 def _urban(distance_m: Tensor, scale_m: float) -> Tensor:
-    """1 up to 18 m, then ``18/d + exp(-d/scale) (1 - 18/d)``."""
+    """Computes the probability: 1 up to 18 m, then ``18/d + exp(-d/scale) (1 - 18/d)``."""
     near = 18.0 / distance_m.clamp_min(18.0)
     return near + torch.exp(-distance_m / scale_m) * (1.0 - near)

@@ -307,7 +307,7 @@ def zod_offset_deg(model: PathLossModel, link: Link, los_share: Tensor) -> Tenso
 
 
 def _zsd_means(model: PathLossModel, edition: Edition, link: Link) -> tuple[Tensor, Tensor]:
-    """With and without line of sight."""
+    """Computes the mean of log10(ZSD) with and without line of sight."""
     km, rise = link.distance_2d_m / 1000.0, link.ue_height_m - link.bs_height_m
     tall = 0.01 * (link.ue_height_m - 1.5)
     if model == "uma":
@@ -324,7 +324,7 @@ def _zsd_means(model: PathLossModel, edition: Edition, link: Link) -> tuple[Tens
 
 
 def _sigma_zsd(model: PathLossModel, carrier_hz: float) -> tuple[float, float]:
-    """With and without line of sight."""
+    """Returns the standard deviation of log10(ZSD) with and without line of sight."""
     if model == "inh":
         return 0.13 * log_frequency("inh", carrier_hz) + 0.30, 0.36
     known: dict[PathLossModel, tuple[float, float]] = {"uma": (0.40, 0.49), "umi": (0.35, 0.35), "rma": (0.34, 0.30)}

@@ -25,7 +25,7 @@ PathLossModel = Literal["uma", "umi", "rma", "inh", "free_space"]
 """Propagation scenarios: urban macro, urban micro (street canyon), rural macro, indoor office, free space."""
 
 Edition = Literal["v19", "v16", "imt2020_a"]
-"""Whose tables: TR 38.901 V19, its V14 to V18, or channel model A of ITU-R M.2412 (0.5 to 6 GHz)."""
+"""Source of the tables: TR 38.901 V19, its V14 to V18, or channel model A of ITU-R M.2412 (0.5 to 6 GHz)."""
 
 MAX_UE_HEIGHT_M = 22.5
 MAX_BS_HEIGHT_M = 150.0  # that of RMa, the greatest in the table
@@ -52,7 +52,7 @@ class Link:
 
 @dataclass(frozen=True)
 class _Validity:
-    """Range of a model, TR 38.901 Table 7.4.1-1 and its note on frequency."""
+    """Holds the range of a model, TR 38.901 Table 7.4.1-1 and its note on frequency."""
 
     carrier_hz: tuple[float, float]
     distance_2d_m: tuple[float, float]
@@ -76,7 +76,7 @@ def path_loss_db(model: PathLossModel, link: Link, los: Tensor, edition: Edition
         model: scenario.
         link: geometry ``[...]``.
         los: bool ``[...]``, whether the outdoor part of the link is in line of sight; free space does not ask.
-        edition: whose formulas.
+        edition: source of the formulas.
 
     Returns:
         ``[...]``, dB. NLOS is never below LOS.
@@ -94,7 +94,7 @@ def path_losses_db(
     Args:
         model: scenario.
         link: geometry ``[...]``.
-        edition: whose formulas.
+        edition: source of the formulas.
         large_cells: rural cells of several kilometres as in M.2412's LMLC, where NLOS loses 12 dB less.
     """
     check_validity(model, link, large_cells)
@@ -223,7 +223,7 @@ def _ghz_db(link: Link, slope: float = 20.0) -> float:
 
 
 def _two_slopes(link: Link, model: Literal["uma", "umi"], level_db: float, slope_db: float, bend: float) -> Tensor:
-    """LOS loss that bends to 40 dB per decade at the breakpoint, continuous there: the common form of UMa and UMi."""
+    """Computes the LOS loss of UMa and UMi; it bends to 40 dB per decade at the breakpoint, where it is continuous."""
     bp = breakpoint_m(model, link)
     decades = torch.log10(link.distance_3d_m)
     beyond = 40.0 * decades - bend * torch.log10(bp.square() + (link.bs_height_m - link.ue_height_m).square())
@@ -253,7 +253,7 @@ def _rma_los(link: Link) -> Tensor:
 
 
 def _rma_near(distance_m: Tensor, link: Link) -> Tensor:
-    """PL1 of RMa at a 3D distance."""
+    """Computes PL1 of RMa at a 3D distance."""
     roofs = math.pow(BUILDING_HEIGHT_M, 1.72)
     decades = torch.log10(distance_m)
     spread = 20.0 * (decades + math.log10(40.0 * math.pi / 3.0)) + _ghz_db(link)

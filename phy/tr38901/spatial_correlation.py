@@ -68,7 +68,7 @@ class PlaneWaves:
 
 
 def _roots(power: Tensor) -> Tensor:
-    """Square roots of powers ``[B, waves]``, brought to the sum 1, for cosines and sines, ``[B, 2 * waves]``."""
+    """Computes roots of powers ``[B, waves]``, scaled to the sum 1, for cosines and sines, ``[B, 2 * waves]``."""
     root = (power / power.sum(1, keepdim=True)).sqrt()
     return torch.cat((root, root), 1)
 

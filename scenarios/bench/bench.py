@@ -2,7 +2,7 @@
 
 Every measurement has a process of its own (:mod:`scenarios.bench.measure`), so that its peak memory is its own too.
 What is timed is everything that a run does in a step: of a carrier, fading that is new in every slot on every PRB,
-channel reports, the scheduler, the check of its decision, link adaptation, HARQ, queues, and the record. The workloads
+channel reports, the allocator, the check of its decision, link adaptation, HARQ, queues, and the record. The workloads
 are those that families declare.
 """
 
@@ -99,7 +99,7 @@ def _rows(name: str, mode: str, options: Options, progress: Callable[[str], None
 
 
 def _cases(name: str, mode: str, options: Options) -> Iterator[Case]:
-    """One measurement for each batch that fits into memory."""
+    """Lists one measurement for each batch that fits into memory."""
     batches = workloads()[name].batches if options.device == "cpu" else CUDA_BATCHES
     seen: set[int] = set()
     for drops in (options.drops,) if options.drops is not None else batches:

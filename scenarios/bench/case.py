@@ -40,7 +40,7 @@ class Case:
     mode: str
     options: Options
     meeting: Path | None = None
-    """Where the processes of the measurement wait for each other; None where there is but one."""
+    """Folder in which the processes of the measurement wait for each other; None where there is but one."""
 
 
 def workloads() -> dict[str, Workload]:

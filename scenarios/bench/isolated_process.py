@@ -51,7 +51,7 @@ def measure_alone(function: Callable[[Case], dict[str, Any]], case: Case) -> dic
 
 
 def _recorded(function: Callable[[Case], dict[str, Any]], case: Case) -> tuple[dict[str, Any], list[RecordedWarning]]:
-    """In a process of a measurement: the row, and what was warned of on the way."""
+    """Measures in a process of its own; returns the row, and what was warned of on the way."""
     with recorded() as told:
         row = function(case)
     return row, told
@@ -67,7 +67,7 @@ def wait_for_others(case: Case, point: str) -> None:
 
 
 def _added_up(rows: Sequence[dict[str, Any]], workload: Workload) -> dict[str, Any]:
-    """One row of what several processes did at the same time: rates, bandwidths and memory of all together."""
+    """Joins what several processes did at the same time to one row: rates, bandwidths and memory of all together."""
     rate = sum(row[workload.rate] for row in rows)
     bandwidth = sum(row["copy_bytes_per_s"] for row in rows)
     return {

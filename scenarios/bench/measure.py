@@ -22,7 +22,7 @@ from phy.random import Drops
 
 from .. import families
 from ..config.loading import load
-from ..families.workload import Workload
+from ..families.workload import RepeatableWorkload, Workload
 from .case import Case, as_scenario, workload_of
 from .isolated_process import wait_for_others
 from .operation_counts import Counts, count
@@ -86,11 +86,11 @@ def prepare(workload: Workload, case: Case, distinct: int = _DISTINCT) -> tuple[
     """Makes problem and allocator of a measurement; of a larger batch ``distinct`` drops are drawn and repeated."""
     scenario = load(as_scenario(workload, case))
     family = families.find(scenario.family)
-    different = distinct if case.drops % distinct == 0 and workload.repeatable else case.drops
-    drops = Drops(scenario.seed, tuple(range(different)))
+    drawn = distinct if isinstance(workload, RepeatableWorkload) and case.drops % distinct == 0 else case.drops
+    drops = Drops(scenario.seed, tuple(range(drawn)))
     problem = family.build(scenario, drops, torch.device(case.options.device), torch.float32)
-    if different < case.drops:
-        problem = workload.repeated(problem, case.drops // different)
+    if drawn < case.drops and isinstance(workload, RepeatableWorkload):
+        problem = workload.repeated(problem, case.drops // drawn)
     return problem, resolve(scenario.allocators[0].name, family.allocator_family)
 
 
@@ -143,14 +143,14 @@ def window_ends(problem: Any, allocator: Any, span: Span, device: str) -> list[f
 
 
 def _window_seconds(problem: Any, allocator: Any, slots: int, device: str) -> float:
-    """Median time of a window of so many slots."""
+    """Measures the median time of a window of so many slots."""
     span = Span(intervals=slots * (_WINDOWS + 1), warmup=_WARMUP_SLOTS, window=slots)
     ends = window_ends(problem, allocator, span, device)
     return statistics.median(after - before for before, after in itertools.pairwise(ends))
 
 
 def _roofline(workload: Workload, counts: Counts, rate: float, drops: int, bandwidth: float) -> dict[str, float]:
-    """Operations and bytes of a step, and the share of the bandwidth that they make at this rate."""
+    """Computes operations and bytes of a step, and the share of the bandwidth that they make at this rate."""
     step, part = workload.words
     moved = counts.moved_bytes / counts.slots / drops / workload.parts
     return {

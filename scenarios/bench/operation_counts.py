@@ -117,7 +117,7 @@ class Counting(TorchDispatchMode):
         super().__exit__(*error)  # type: ignore[no-untyped-call]
 
     def _note_loop(self, name: str, arguments: Sequence[Any]) -> None:
-        """A compiled loop; half of its bytes are taken as written."""
+        """Counts a compiled loop; half of its bytes are taken as written."""
         given = [argument for argument in arguments if type(argument).__name__ != "Tables"]
         sizes = [leaf.nbytes for leaf in tree_leaves(given) if isinstance(leaf, np.ndarray)]
         elements = [leaf.size for leaf in tree_leaves(given) if isinstance(leaf, np.ndarray)]
@@ -131,7 +131,7 @@ class Counting(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """The operation, counted."""
+        """Runs the operation and counts it."""
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
         if not func.is_view:  # nor writes, nor launches anything
@@ -180,12 +180,13 @@ def count(problem: Any, allocator: Any, windows: int = 1) -> list[Counts]:
 
 def stretch(problem: Any) -> tuple[int, int]:
     """Finds the intervals after which everything in the loop has come back, and the slots or steps in them."""
+    interval_s: float = problem.interval_s
     if not isinstance(problem, HasEngine):
         return _ROUNDS, _ROUNDS
     engine = problem.engine
-    per_interval: int = getattr(problem, "slots", 1)
-    slots = math.lcm(engine.parts.block_slots, engine.parts.link.report_period_slots, per_interval)
-    return slots // per_interval, slots
+    slots = round(interval_s / engine.parts.carrier.slot_s)  # of an interval
+    total = math.lcm(engine.parts.block_slots, engine.parts.link.report_period_slots, slots)
+    return total // slots, total
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,7 @@ def graphs(work: Callable[[], object]) -> Graphs:
 
 @dataclass(frozen=True)
 class _Operation:
-    """One operation that is no view, and its tensors."""
+    """Describes one operation that is no view, and its tensors."""
 
     func: Any
     name: str
@@ -258,7 +259,7 @@ class _Operation:
         return sum(self._touched(tensor) for tensor in self.made)
 
     def _touched(self, tensor: Tensor) -> int:
-        """Bytes of a tensor that the operation comes by: of tables and targets no more than what goes out or in."""
+        """Counts the bytes of a tensor that an operation touches: of tables and targets no more than goes out or in."""
         if tensor is self.args[0] and self.name in _LOOKS_UP:
             return min(_bytes(tensor), sum(map(_bytes, self.made)))
         if tensor is self.args[0] and self.name in _SCATTERS:
@@ -284,19 +285,19 @@ class _Operation:
 
 
 def _tensors(tree: Any) -> list[Tensor]:
-    """The tensors in arguments or results, each once."""
+    """Lists the tensors in arguments or results, each once."""
     found = (leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor))
     return list({id(tensor): tensor for tensor in found}.values())
 
 
 def _targets(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
-    """Arguments that an operation without a result writes to."""
+    """Lists the arguments that an operation without a result writes to."""
     written = [(n, one.name) for n, one in enumerate(func._schema.arguments) if one.is_write]
     return [kwargs[name] if name in kwargs else args[n] for n, name in written]
 
 
 def _bytes(tensor: Tensor) -> int:
-    """As the tensor lies in memory: what is expanded counts once."""
+    """Counts the bytes of a tensor as it lies in memory: what is expanded counts once."""
     if tensor.layout != torch.strided:
         return tensor.numel() * tensor.element_size()
     sizes = [size for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride or not size]

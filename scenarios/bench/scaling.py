@@ -77,7 +77,7 @@ def measure(case: Case) -> dict[str, float]:
 
 
 def _row(case: Case) -> dict[str, Any]:
-    """A row of the table, measured where it fits."""
+    """Builds a row of the table, measured where it fits."""
     workload = workload_of(case)
     own = {**workload.sizes(), "drops": case.drops, "mode": case.mode}
     nothing = dict.fromkeys(("us_per_user_slot", "slots_per_s", "memory_bytes"))
@@ -89,7 +89,7 @@ def _row(case: Case) -> dict[str, Any]:
 
 
 def _too_large(case: Case) -> str | None:
-    """Why memory has no room for a batch; None where it has."""
+    """Says why memory has no room for a batch; None where it has."""
     scenario = load(as_scenario(workload_of(case), case))
     device = case.options.device
     need, free = families.find(scenario.family).estimate_bytes(scenario, case.drops), memory.available_bytes(device)
@@ -100,7 +100,7 @@ def _too_large(case: Case) -> str | None:
 
 
 def _window_seconds(problem: Any, allocator: Any, device: str) -> float:
-    """Median time of a window, of as many as there is patience for."""
+    """Measures the median time of a window, of as many as the time allows."""
     from mac.core.loop import Span
 
     from .measure import window_ends

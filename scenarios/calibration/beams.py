@@ -37,7 +37,7 @@ class BeamNetwork:
 
     @property
     def port(self) -> SectorAntennaSettings:
-        """Returns the antenna of the cells as the air is drawn for it: of a panel, its polarization alone matters."""
+        """Returns the antenna for which the channel is drawn: of a panel, only its polarization matters."""
         return self.antenna if self.cell is None else SectorAntennaSettings(polarization=port_polarization(self.cell))
 
 
@@ -52,7 +52,7 @@ class BeamLinks:
 def beam_links(drop: Drops, network: BeamNetwork, user_m: Tensor) -> BeamLinks:
     """Computes the gains between all beams of users at ``[1, U, 3]`` in m.
 
-    Streams: those of the air and of :mod:`phy.tr38901.beam_coupling`, "ue_bearing".
+    Streams: those of the channel and of :mod:`phy.tr38901.beam_coupling`, "ue_bearing".
     """
     topology, users = network.topology, user_m.shape[1]
     plan = LargeScalePlan(topology, network.propagation, network.port, users, clusters=True)

@@ -114,7 +114,7 @@ def _measure_beams(
 
 
 def _attached(drop: Drops, gain_db: Tensor, margin_db: float) -> Tensor:
-    """The strongest cell, or with a margin any one of those within it, each as likely as the others."""
+    """Chooses the strongest cell, or with a margin any one of those within it, each with equal probability."""
     if margin_db == 0.0:
         return gain_db.argmax(-1)
     near = gain_db >= gain_db.amax(-1, keepdim=True) - margin_db

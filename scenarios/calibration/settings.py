@@ -32,15 +32,15 @@ class Reference(Model):
     """Holds what others found for the same configuration."""
 
     source: str
-    """Where the figures stand."""
+    """Source of the figures."""
     coupling_gain_db: dict[Percentile, float] = Field(default_factory=dict)
-    """Mean over companies at each percentile."""
+    """Mean coupling gain over companies, at each percentile."""
     geometry_db: dict[Percentile, float] = Field(default_factory=dict)
-    """The same of the downlink geometry."""
+    """Mean geometry in the downlink over companies, at each percentile."""
     coupling_gain_range_db: dict[Percentile, tuple[float, float]] = Field(default_factory=dict)
-    """Least and greatest of the companies."""
+    """Least and greatest coupling gain of the companies."""
     geometry_range_db: dict[Percentile, tuple[float, float]] = Field(default_factory=dict)
-    """The same of the downlink geometry."""
+    """Least and greatest geometry in the downlink of the companies."""
 
     def mean(self, quantity: str) -> dict[int, float]:
         """Returns the mean of a quantity by percentile."""
@@ -76,7 +76,7 @@ class Calibration(Model):
     ue_panel: BeamPanelSettings | None = None
     """Panels with analogue beams of every user, turned at random about the vertical; none is isotropic."""
     interference: Interference = "random_beam"
-    """Where other cells point: in a random beam of their set, or at a random one of the users they serve."""
+    """Beams of other cells: a random one of their set, or the one for a random user that they serve."""
     bandwidth_hz: float = Field(default=10e6, ge=1e5, le=1e10)
     """Bandwidth over which power and noise are spread."""
     tx_power_dbm: float = Field(default=46.0, ge=-30, le=70)
@@ -86,7 +86,7 @@ class Calibration(Model):
     users_per_cell: int = Field(default=10, ge=1, le=1000)
     """Users of a cell, on average."""
     placement: Literal["per_cell", "uniform"] = "per_cell"
-    """As many users in the area of each cell, or anywhere in the network."""
+    """Placement of users: equally many in the area of each cell, or anywhere in the network."""
     attachment: Literal["strongest", "cell_area"] = "strongest"
     """Each user's cell: the one whose port 0 is received best, or the one in whose area it stands."""
     handover_margin_db: float = Field(default=0.0, ge=0.0, le=20.0)
@@ -108,7 +108,7 @@ class Calibration(Model):
 
     @property
     def _pairs(self) -> int:
-        """Gains between beams that a drop holds."""
+        """Counts the gains between beams that a drop holds."""
         cells = self.topology.site_count * self.topology.sectors
         sent = self.trxp_panel.beams if self.trxp_panel else 1
         heard = self.ue_panel.beams * self.ue_panel.panel_columns if self.ue_panel else 1

@@ -69,7 +69,7 @@ _SAID_ABOVE = ("threads", "workers", "device")
 
 
 def _show(rows: Sequence[dict[str, Any]]) -> None:
-    """Rows as a table; one for each set of columns."""
+    """Prints rows as a table; one for each set of columns."""
     from .console import counted, say, show_rows
 
     first = rows[0]
@@ -87,7 +87,7 @@ def _heading(key: str) -> str:
 
 
 def _shown(key: str, value: Any) -> Any:
-    """A value as people read it."""
+    """Formats a value for people to read."""
     from ..running.memory import human_bytes
 
     if key == "compiled":
@@ -100,7 +100,7 @@ def _shown(key: str, value: Any) -> Any:
 
 
 def _show_scaling(rows: Sequence[dict[str, Any]]) -> None:
-    """Users down, drops across, a table for each mode; what did not fit is named."""
+    """Prints a table for each mode, users down and drops across; what did not fit is named."""
     from .console import counted, say, show_rows
 
     for mode in dict.fromkeys(row["mode"] for row in rows):

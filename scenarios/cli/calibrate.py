@@ -23,7 +23,7 @@ def calibrate(
     plot: Annotated[Path | None, typer.Option(help="Where to draw it, as PNG; left out, NAME.png here.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Coupling gain and downlink geometry of a network, against 3GPP's self-evaluation where that is known."""
+    """Compute coupling gain and downlink geometry of a network, against 3GPP's self-evaluation where that is known."""
     from ..calibration.measurement import calibrate as run_calibration
     from ..calibration.plot import require_place, save_plot
     from ..calibration.settings import load_calibration

@@ -67,7 +67,7 @@ def _details(name: str, family: str, place: str, made: Any) -> dict[str, Any]:
 
 
 def _fields(made: Any) -> Sequence[Any]:
-    """The fields of a dataclass that its caller may give."""
+    """Lists the fields of a dataclass that its caller may give."""
     return [field for field in dataclasses.fields(made) if field.init] if dataclasses.is_dataclass(made) else []
 
 
@@ -86,7 +86,7 @@ def _parameter(field: Any, texts: dict[str, str]) -> dict[str, Any]:
 
 
 def _texts(made: Any) -> dict[str, str]:
-    """The text below each field of a class, in one line."""
+    """Returns the text below each field of a class, in one line."""
     if not inspect.isclass(made):
         return {}
     tree = ast.parse(textwrap.dedent(inspect.getsource(made)))
@@ -107,7 +107,7 @@ def scenarios() -> Rows:
 
 
 def _family(data: dict[str, Any]) -> str:
-    """A preset's own, or that of the preset that it extends."""
+    """Returns a preset's own family, or that of the preset that it extends."""
     while "family" not in data:
         data = yaml12.read(loading.PRESETS / f"{data['extends']}.yaml")
     return str(data["family"])
@@ -144,7 +144,7 @@ def traffic() -> Rows:
 
 
 def _models(path: Path) -> Rows:
-    """Classes with a field ``model: Literal[name]`` and the first line of what they say of themselves."""
+    """Lists classes with a field ``model: Literal[name]`` and the first line of their docstrings."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     rows = []
     for node in (node for node in tree.body if isinstance(node, ast.ClassDef)):

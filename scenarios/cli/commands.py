@@ -19,7 +19,7 @@ from .stdio import chatter_on_stderr
 app = typer.Typer(
     name="fairwave",
     cls=FamilyCommands,
-    help="Which radio resource allocator serves people best, on the same air, the same traffic and the same users?",
+    help="Which radio resource allocator serves users best, on the same channel, the same traffic and the same users?",
     epilog="Start with: fairwave list scenarios, then fairwave run NAME",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -42,7 +42,7 @@ def list_(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """What there is to choose from."""
+    """List what there is to choose from."""
     from .catalogue import TOPICS, details
 
     if topic is not None and topic not in TOPICS:
@@ -69,7 +69,7 @@ app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options"
 @guarded
 def check(
     allocator: Annotated[str, typer.Argument(metavar="NAME|MODULE:CLASS", help="The allocator to check.")],
-    family: Annotated[str | None, typer.Option(help="Whose contract; left out, found by trying.")] = None,
+    family: Annotated[str | None, typer.Option(help="The family of the contract; left out, found by trying.")] = None,
     as_json: Json = False,
 ) -> None:
     """Check that an allocator keeps the contract: shapes, capacity, seeds, batches, devices."""

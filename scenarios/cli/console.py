@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -74,18 +75,17 @@ def show_result(result: Result) -> None:
 
 def show_bound(found: BoundReport) -> None:
     """Prints a bound, and how near the allocators of a run came."""
-    from mac.metrics.intervals import summary
+    from mac.metrics.intervals import mean_interval
 
-    mean, (low, high) = summary(found.per_drop)
+    most = mean_interval(found.per_drop)
     drops = counted(len(found.per_drop), "drop")
-    spread = "" if low != low else f" ± {(high - low) / 2:.2g}"
+    spread = "" if math.isnan(most.low) else f" ± {(most.high - most.low) / 2:.2g}"
     console = stdout()
-    console.print(f"{found.scenario}: {found.metric} is at most {mean:.6g}{spread}, mean over {drops}")
+    console.print(f"{found.scenario}: {found.metric} is at most {most.mean:.6g}{spread}, mean over {drops}")
     if found.reached:
         rows = [
-            (one.allocator, f"{one.mean:.5g}", f"{100 * one.share:.1f} %",
-             "" if one.share_interval[0] != one.share_interval[0]
-             else f"{100 * one.share_interval[0]:.1f} to {100 * one.share_interval[1]:.1f} %")
+            (one.allocator, f"{one.mean:.5g}", f"{100 * one.share.mean:.1f} %",
+             "" if math.isnan(one.share.low) else f"{100 * one.share.low:.1f} to {100 * one.share.high:.1f} %")
             for one in found.reached
         ]  # fmt: skip
         console.print(_table("", ["allocator", found.metric, "of the bound", "95 % interval"], rows))
@@ -237,7 +237,7 @@ def _mean(result: Result, metric: str, label: str, variant: str | None) -> float
 def _table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[str] | None = None
 ) -> Table:
-    """A table whose columns ``right``, by default all but the first, are aligned to the right."""
+    """Builds a table whose columns ``right``, by default all but the first, are aligned to the right."""
     table = Table(title=_escaped(title), title_justify="left")
     right = columns[1:] if right is None else right
     for column in columns:

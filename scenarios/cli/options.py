@@ -16,7 +16,7 @@ Sets = Annotated[
         "--set", metavar="KEY=VALUE", help="Override one setting: `duration_s=2`, `users.embb.count=3`. Repeatable."
     ),
 ]
-Seed = Annotated[int | None, typer.Option(help="Seed of air and traffic.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of channel and traffic.")]
 Drops = Annotated[int | None, typer.Option(help="Independent networks to simulate.")]
 PerBatch = Annotated[
     int | None, typer.Option("--drops-per-batch", help="How many of them side by side; changes speed only.")

@@ -16,7 +16,7 @@ from ..errors import ScenarioError, message_of
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _PLAIN = {"±": "+-", "µ": "u", "²": "^2", "⁴": "^4", "→": "->", "–": "-", "∞": "inf"}  # noqa: RUF001
-"""What stands for a character that a stream's encoding does not have; others are escaped, as in ``\\u03c0``."""
+"""Replacements for characters that a stream's encoding does not have; others are escaped, as in ``\\u03c0``."""
 
 
 def mend_streams() -> frozenset[int]:

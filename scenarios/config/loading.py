@@ -168,7 +168,7 @@ def _merged(layers: Sequence[Layer], family: families.Family) -> dict[str, Any]:
 
 
 def _chosen_variants(base: dict[str, Any], over: Any) -> Any:
-    """A layer's own variants replace those below it; a list of names chooses among them."""
+    """Replaces the variants of lower layers by a layer's own; a list of names chooses among them."""
     if over is None:
         return base
     if not isinstance(over, list):
@@ -224,7 +224,7 @@ def _require_plain(value: Any, path: tuple[str, ...] = ()) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's numbers and paths as JSON has them."""
+    """Converts NumPy's numbers and paths to what JSON has."""
     if isinstance(value, Path):
         return str(value)
     return resolved(value) if isinstance(value, ScenarioBase) else value.tolist()
@@ -267,7 +267,7 @@ def _file_layers(path: Path, chain: tuple[Path, ...], presets: Path) -> list[Lay
 
 
 def _name_of(path: Path, said: bool) -> str:
-    """The name of a scenario whose file gives none: that of the file, as far as a folder may have it."""
+    """Names a scenario whose file gives no name: after the file, as far as a folder may have that name."""
     name = folder_name(path.stem, "scenario")
     if name != path.stem and said:
         warnings.warn(f"{path}: no folder can be called {shown(path.stem)}, so the scenario's name is '{name}'; set "
@@ -287,7 +287,7 @@ def _extended(data: dict[str, Any], origin: str, folder: Path, chain: tuple[Path
 
 
 def _path(name: str, folder: Path, where: str, presets: Path) -> Path:
-    """The file that a name or path means: what looks like a path is one, anything else is a preset."""
+    """Finds the file that a name or path means: what looks like a path is one, anything else is a preset."""
     known = preset_files(presets)
     looks_like_a_path = name.endswith((".yaml", ".yml")) or "/" in name
     try:

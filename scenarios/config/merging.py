@@ -55,7 +55,7 @@ def expand(over: Any, path: Path = ()) -> Any:
 
 
 def _union(one: Any, other: Any, path: Path) -> Any:
-    """What two keys of one source say together."""
+    """Joins what two keys of one source say."""
     if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
         raise ScenarioError(
             f"'{'.'.join(path)}' is given twice here, as {shown(one)} and as {shown(other)}: "

@@ -42,7 +42,7 @@ def explain(error: ValidationError, data: Any, layers: Sequence[Layer], schema: 
 
 
 def _follows(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
-    """A list is called too short after its items were refused: that says nothing new."""
+    """Returns whether a message says nothing new: a list is called too short after its items were refused."""
     here = detail["loc"]
     return detail["type"] == "too_short" and any(d["loc"][: len(here)] == here and d is not detail for d in details)
 
@@ -84,7 +84,7 @@ def origin_of_message(message: str, data: Any, layers: Sequence[Layer]) -> str:
 
 
 def _paths_in(message: str, data: Any) -> list[tuple[str, ...]]:
-    """The settings that a message names: dotted keys, and bare ones that stand beside the first or at the top."""
+    """Lists the settings that a message names: dotted keys, and bare ones beside the first or at the top."""
     first = _first_key(message)
     named = [tuple(word.split(".")) for word in re.findall(r"[a-z]\w*(?:\.\w+)*", message)]
     beside = [first[:-1] + path for path in named if len(path) == 1 and "_" in path[0]]
@@ -103,7 +103,7 @@ def _is_there(path: Sequence[str], data: Any) -> bool:
 
 
 def _first_key(message: str) -> tuple[str, ...]:
-    """The dotted key with which a message on more than one setting begins."""
+    """Returns the dotted key with which a message on more than one setting begins."""
     return tuple(message.partition(" ")[0].strip("':").split("."))
 
 
@@ -147,7 +147,7 @@ def _about(schema: Json, path: tuple[str, ...]) -> str:
 
 
 def _real_path(location: tuple[int | str, ...], data: Any) -> tuple[str, ...]:
-    """The keys of the file: pydantic's location also holds the tags of unions, which stand nowhere in the data."""
+    """Returns the keys of the file: pydantic's location also holds tags of unions, which are not in the data."""
     path: list[str] = []
     for i, part in enumerate(location):
         inside = _step(data, str(part))
@@ -160,7 +160,7 @@ def _real_path(location: tuple[int | str, ...], data: Any) -> tuple[str, ...]:
 
 
 def _depth(over: Any, path: Sequence[str], data: Any) -> tuple[int, bool]:
-    """How much of ``path`` a layer speaks of, and whether it replaces what lower layers say there, as lists do.
+    """Returns how much of ``path`` a layer speaks of, and whether it replaces what lower layers say there, as lists do.
 
     A layer may pick an item of a list by the name that the item has in ``data``.
     """
@@ -172,7 +172,7 @@ def _depth(over: Any, path: Sequence[str], data: Any) -> tuple[int, bool]:
         if inside is None and isinstance(data, Mapping) and "name" in data:
             inside = _step(over, str(data["name"]))
         if inside is None and part.isdecimal() and isinstance(over, Mapping) and not isinstance(data, Mapping):
-            # an item that something without a name has replaced: whose key was once its name
+            # an item that something without a name has replaced; its key was once its name
             inside = next(((value,) for value in over.values() if type(value) is type(data) and value == data), None)
         if inside is None:
             return depth, replaces
@@ -181,7 +181,7 @@ def _depth(over: Any, path: Sequence[str], data: Any) -> tuple[int, bool]:
 
 
 def _step(data: Any, part: str) -> tuple[Any] | None:
-    """What stands at a key or index of a mapping or list, in a tuple; None where nothing does."""
+    """Returns the value at a key or index of a mapping or list, in a tuple; None where there is none."""
     if isinstance(data, Mapping):
         return (data[part],) if part in data else None
     if isinstance(data, list | tuple) and part.isdecimal() and int(part) < len(data):
@@ -225,7 +225,7 @@ def _child(node: Json, part: str) -> list[Json]:
 
 
 def _branches(node: Json, root: Json, data: Any = None) -> list[Json]:
-    """The node itself and everything that it refers to or is a union of; of a union only what the tag says."""
+    """Yields the node itself and all that it refers to or is a union of; of a union only what the tag says."""
     found = [node]
     if "$ref" in node:
         found += _branches(root["$defs"][node["$ref"].rsplit("/", 1)[-1]], root, data)

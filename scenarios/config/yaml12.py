@@ -31,7 +31,7 @@ _MOST_VALUES = 500_000  # in a file with its aliases written out: aliases of ali
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe loader with the resolvers and the tags of YAML 1.2's core schema."""
+    """Loads safely, with the resolvers and the tags of YAML 1.2's core schema."""
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 -- PyYAML's way of giving a loader its own
     yaml_constructors: ClassVar[dict[Any, Any]] = {}

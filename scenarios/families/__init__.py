@@ -78,7 +78,7 @@ def record(name: object) -> Family:
 
 @functools.cache
 def _make_built_in_known() -> None:
-    """Metrics of one family may be named where another one runs, so all of fairwave's own are known at once."""
+    """Registers the metrics of all built-in families: a scenario of one may name those of another."""
     for where in _BUILT_IN.values():
         make_known(Imported(where).load())
 

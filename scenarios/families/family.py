@@ -99,7 +99,7 @@ class Family:
 
     Attributes:
         name: as in a scenario's ``family``.
-        allocator_family: whose allocators it takes; a folder in ``allocators/``, or the name under which ``allocators``
+        allocator_family: the family of its allocators; a folder in ``allocators/``, or the name under which they
             are entered.
         scenario_type: the schema of its scenario files, a subclass of :class:`.schema.ScenarioBase`.
         clock: the scenario's times as counts of decision intervals.
@@ -155,6 +155,31 @@ class Family:
     scaling_workloads: Mapping[str, Workload] = field(default_factory=dict)
     commands: Callable[[], Any] | None = None
     moved_options: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def built_in(cls, name: str, scenario_type: str) -> Family:
+        """Describes a family of fairwave's own by what its ``scenario.py`` defines; ``replace`` adds the rest.
+
+        Args:
+            name: that of its folders in ``scenarios/families`` and ``allocators``.
+            scenario_type: name of the class of its scenarios.
+        """
+
+        def imported(attribute: str) -> Imported:
+            return Imported(f"scenarios.families.{name}.scenario:{attribute}")
+
+        return cls(
+            name=name,
+            allocator_family=name,
+            scenario_type=imported(scenario_type),
+            clock=imported("clock_of"),
+            check=imported("check"),
+            build=imported("build"),
+            labels=imported("labels"),
+            estimate_bytes=imported("estimate_bytes"),
+            estimate_seconds=imported("estimate_seconds"),
+            best_batch=imported("best_batch"),
+        )
 
     @property
     def schema(self) -> type[ScenarioBase]:

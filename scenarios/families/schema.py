@@ -82,7 +82,7 @@ class ScenarioBase(Model):
     family: str
     """The kind of problem, which decides what else may stand here."""
     seed: int = Field(default=0, ge=0, lt=2**63)
-    """Seed of everything random; the same seed gives the same air and traffic to every allocator."""
+    """Seed of everything random; the same seed gives the same channel and traffic to every allocator."""
     drops: int = Field(default=8, ge=1, le=1_000_000)
     """Independent networks simulated; results are means over them."""
     drops_per_batch: int | None = Field(default=None, ge=1)
@@ -96,7 +96,7 @@ class ScenarioBase(Model):
     dtype: Literal["float32", "float64"] = "float32"
     """Precision of the simulation."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where it runs; auto takes a GPU where there is one."""
+    """Device to run on; auto takes a GPU where there is one."""
     allocators: tuple[NamedAllocator, ...] = Field(min_length=1)
     """Allocators to compare, each by name or as {name, label, params}."""
     variants: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
@@ -110,7 +110,7 @@ class ScenarioBase(Model):
     Those of plug-ins are named by an entry point in the group `fairwave.metrics` or as `module:Class`.
     """
     on_infeasible: Literal["error", "repair"] = "error"
-    """What an infeasible decision gets: an error that names it, or a repair that is counted."""
+    """Treatment of an infeasible decision: an error that names it, or a repair that is counted."""
 
     def notes(self) -> list[str]:
         """Lists remarks for ``validate`` on defaults that a reader may not expect, a sentence each."""
@@ -158,7 +158,7 @@ def clock(scenario: ScenarioBase, interval_s: float, window_s: float) -> Clock:
     """Converts the times of a scenario to counts of intervals.
 
     Args:
-        scenario: whose duration, warm-up and window are counted.
+        scenario: its duration, warm-up and window are counted.
         interval_s: time between two decisions.
         window_s: length of a window where the scenario names none.
 

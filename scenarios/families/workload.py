@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class Workload(Protocol):
@@ -33,10 +33,6 @@ class Workload(Protocol):
     def fast(self) -> Mapping[str, Any] | None:
         """Returns settings of the mode ``fast``, merged into the scenario; None where there is no such mode."""
 
-    @property
-    def repeatable(self) -> bool:
-        """Checks whether a large batch may consist of a few drops, repeated by :meth:`repeated`."""
-
     def scenario(self, allocator: str, drops: int) -> dict[str, Any]:
         """Returns the scenario as a mapping."""
 
@@ -45,6 +41,11 @@ class Workload(Protocol):
 
     def more(self, rate: float) -> dict[str, float]:
         """Returns further rates that follow from the first."""
+
+
+@runtime_checkable
+class RepeatableWorkload(Workload, Protocol):
+    """Describes a workload in which a large batch may consist of a few drops, repeated."""
 
     def repeated(self, problem: Any, times: int) -> Any:
         """Returns the problem with each of its drops so many times, as if they were different ones."""

@@ -222,7 +222,7 @@ def save_plots(result: RunResult, folder: Path) -> list[Path]:
 
 
 def _plain_ticks(axes: Axes, least_span: float = 0.01) -> None:
-    """Few ticks, their full values, and no axis so short that only rounding is to be seen."""
+    """Sets few ticks, their full values, and no axis so short that only rounding is to be seen."""
     axes.ticklabel_format(useOffset=False)
     axes.locator_params(nbins=5)
     for low, high, limit in ((*axes.get_xlim(), axes.set_xlim), (*axes.get_ylim(), axes.set_ylim)):
@@ -235,7 +235,7 @@ def _only_group(values: dict[str, Any], name: str) -> bool:
 
 
 def _cdf(values: Array) -> tuple[Array, Array]:
-    """Sorted values and the share at or below each, beginning at 0; long ones thinned."""
+    """Returns sorted values and the share at or below each, beginning at 0; long ones thinned."""
     ordered = _thinned(values)
     share = np.arange(1, len(ordered) + 1) / max(len(ordered), 1)
     return np.repeat(ordered, 2), np.stack([np.concatenate([[0.0], share[:-1]]), share], axis=1).ravel()
@@ -249,7 +249,7 @@ def _thinned(values: Array) -> Array:
 
 
 def _cloud(axes: Axes, place: float, values: Array, style: Style) -> None:
-    """A dot per user, spread over the row by a fixed pattern so that equal values can be told apart."""
+    """Draws a dot per user, spread over the row by a fixed pattern so that equal values can be told apart."""
     points = _thinned(values)
     spread = (np.arange(len(points)) * 0.618) % 1.0 - 0.5
     axes.scatter(points, place + 0.5 * spread, s=9, color=style.colour, alpha=0.3, linewidths=0, zorder=2)

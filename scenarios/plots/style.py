@@ -41,7 +41,7 @@ _DASHES = ("-", "--", "-.", ":")
 
 BAR: dict[str, Any] = {"markersize": 7, "markeredgecolor": "white", "markeredgewidth": 0.8, "capsize": 3.5,
                        "elinewidth": 2, "linestyle": "none", "zorder": 4}  # fmt: skip
-"""Of a mean with its interval."""
+"""Error bar of a mean with its interval."""
 
 
 class Plot(Figure):

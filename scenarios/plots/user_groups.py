@@ -50,14 +50,14 @@ def histograms_by_group(result: RunResult, variant: str | None, name: str) -> By
 
 
 def _group_order(result: RunResult) -> dict[str, int]:
-    """Place of each group in the scenario's users, as far as it has any with names."""
+    """Returns the position of each group in the scenario's users, as far as it has any with names."""
     users = result.scenario.get("users")
     groups = [group for group in users if isinstance(group, Mapping)] if isinstance(users, list | tuple) else []
     return {str(group.get("name")): place for place, group in enumerate(groups)}
 
 
 def _group_panels(dataset: xr.Dataset) -> dict[str, Any]:
-    """Users of each group; where the dataset has one group only, it is named all the same."""
+    """Splits users by group; where the dataset has one group only, it is named all the same."""
     masks = group_masks(dataset)
     if len(masks) > 1:
         return {name: mask for name, mask in masks.items() if name}

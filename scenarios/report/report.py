@@ -134,7 +134,7 @@ def opening(result: RunResult, variant: str | None) -> str:
 
 
 def _against(result: RunResult, metric: str, best: str, variant: str | None) -> str:
-    """Writes the rest of the sentence: whom the best allocator beats beyond chance, and whom not."""
+    """Writes the rest of the sentence: what the best allocator beats beyond chance, and what it does not."""
     table = _of(result.paired, variant)
     rows = table[(table["metric"] == metric) & ((table["a"] == best) | (table["b"] == best))].to_dict("records")
     beaten, level = [], []
@@ -266,7 +266,7 @@ def _value(found: pd.DataFrame, allocator: str, digits: int, marks: tuple[set[st
 
 
 def _best(means: pd.Series, better: str | None) -> set[str]:
-    """Allocators with the best mean, but for rounding; none where all are equal or no direction is better."""
+    """Finds the allocators with the best mean, but for rounding; none where all are equal or no direction is better."""
     known = means.dropna()
     if better is None or len(known) < 2:
         return set()
@@ -276,7 +276,7 @@ def _best(means: pd.Series, better: str | None) -> set[str]:
 
 
 def _tied(result: RunResult, metric: str, best: set[str], variant: str | None) -> set[str]:
-    """Allocators whose paired interval against the best one holds zero, or is unknown."""
+    """Finds allocators whose paired interval against the best one holds zero, or is unknown."""
     table = _of(result.paired, variant)
     rows = table[(table["metric"] == metric) & (table["a"].isin(best) | table["b"].isin(best))]
     pairs = [(str(r["a"]), str(r["b"])) for r in rows.to_dict("records") if not is_beyond_chance(r)]
@@ -360,5 +360,5 @@ def plain(value: Any) -> Any:
 
 
 def _places(value: float, leading: int) -> int:
-    """Decimals that show ``leading`` significant digits of a positive number, 0 to 9."""
+    """Counts the decimals that show ``leading`` significant digits of a positive number, 0 to 9."""
     return min(9, max(0, leading - 1 - math.floor(math.log10(value))))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mac.metrics.intervals import summary
+from mac.metrics.intervals import MeanInterval, mean_interval
 from phy.random import Drops
 
 from .. import families
@@ -25,8 +25,7 @@ class BoundShare:
 
     allocator: str
     mean: float
-    share: float
-    share_interval: tuple[float, float]
+    share: MeanInterval
 
 
 @dataclass(frozen=True)
@@ -41,16 +40,20 @@ class BoundReport:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the document that ``--json`` prints."""
-        mean, (low, high) = summary(self.per_drop)
+        most = mean_interval(self.per_drop)
         return {
             "scenario": self.scenario,
             "metric": self.metric,
-            "bound": mean,
-            "ci95": [low, high],
+            "bound": most.mean,
+            "ci95": [most.low, most.high],
             "per_drop": list(self.per_drop),
             "meaning": self.meaning,
             "allocators": {
-                one.allocator: {"mean": one.mean, "share": one.share, "share_ci95": list(one.share_interval)}
+                one.allocator: {
+                    "mean": one.mean,
+                    "share": one.share.mean,
+                    "share_ci95": [one.share.low, one.share.high],
+                }
                 for one in self.reached
             },
         }
@@ -84,8 +87,8 @@ def bound_of_run(run: Result) -> BoundReport:
     for label in run.allocators:
         own = table[table["allocator"] == label].set_index("drop")["value"]
         values = own.reindex(range(len(found.per_drop))).to_numpy(dtype=np.float64)
-        share, interval = summary(values / np.array(found.per_drop))
-        reached.append(BoundShare(label, summary(values)[0], share, interval))
+        share = mean_interval(values / np.array(found.per_drop))
+        reached.append(BoundShare(label, mean_interval(values).mean, share))
     return BoundReport(found.scenario, found.metric, found.meaning, found.per_drop, tuple(reached))
 
 

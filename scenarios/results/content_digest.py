@@ -36,7 +36,7 @@ def content_digest(thing: object) -> str:
 
 
 class _Contents:
-    """Digests of values by what they hold; equal for equal values, in any process."""
+    """Computes digests of values by what they hold; equal for equal values, in any process."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[object, str]] = {}  # each value is kept, so that no other one gets its id
@@ -58,7 +58,7 @@ class _Contents:
         return self._known[id(value)][1]
 
     def _parts(self, value: Any, where: str) -> Iterator[str]:
-        """Digests of what a value is made of."""
+        """Yields digests of what a value is made of."""
         if type(value) in (list, tuple):
             yield from (self.of(item, f"{where}[{i}]") for i, item in enumerate(value))
         elif isinstance(value, set | frozenset):
@@ -81,7 +81,7 @@ class _Contents:
             yield from self._reduced(value, where)
 
     def _class(self, kind: type, where: str) -> Iterator[str]:
-        """A class by its name; a user's also by what is in it, which may not be what its file says."""
+        """Describes a class by its name; a user's also by what is in it, which may not be what its file says."""
         yield f"{kind.__module__}.{kind.__qualname__}"
         if not _is_users(kind):
             return
@@ -96,7 +96,7 @@ class _Contents:
                     raise
 
     def _function(self, function: types.FunctionType, where: str) -> Iterator[str]:
-        """A function by its name; a user's also by its code, and by the globals that it names if no file has them."""
+        """Describes a function by its name; a user's also by its code, and by the globals it names that no file has."""
         yield f"{function.__module__}.{function.__qualname__}"
         if not _is_users(function):
             return
@@ -116,7 +116,7 @@ class _Contents:
                 yield self.of(constant, where)
 
     def _reduced(self, value: Any, where: str) -> Iterator[str]:
-        """Anything else by what pickle keeps of it."""
+        """Describes anything else by what pickle keeps of it."""
         try:
             parts = value.__reduce_ex__(4)
         except Exception as error:  # an object may refuse in any way
@@ -145,7 +145,7 @@ def _of_tensor(tensor: torch.Tensor) -> str:
 
 
 def _wrapped(value: object) -> object | None:
-    """What is in a descriptor, or in what a decorator of functools or numba has made; None in anything else."""
+    """Returns what is in a descriptor, or in what a decorator of functools or numba has made; None in anything else."""
     if isinstance(value, property):
         return [value.fget, value.fset, value.fdel]
     if isinstance(value, staticmethod | classmethod):
@@ -165,14 +165,14 @@ def _contents_of(cell: types.CellType) -> object:
 
 
 def _globals_of(code: types.CodeType) -> Iterator[str]:
-    """Global names that a function, and any function within it, looks up."""
+    """Lists global names that a function, and any function within it, looks up."""
     names = (step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
     inner = (constant for constant in code.co_consts if isinstance(constant, types.CodeType))
     yield from dict.fromkeys(itertools.chain(names, *map(_globals_of, inner)))
 
 
 def _is_users(thing: type | types.FunctionType) -> bool:
-    """Is a class or function the user's, of a file, a script, a notebook, or made within another function?"""
+    """Returns whether a class or function is the user's: of a file, script, notebook, or made in another function."""
     file = _file_of(thing)
     require_modules([str(thing.__module__)])
     if file is None:
@@ -181,12 +181,12 @@ def _is_users(thing: type | types.FunctionType) -> bool:
 
 
 def _has_file(thing: type | types.FunctionType) -> bool:
-    """Does the file of a module, which counts among what was imported, hold everything that it names?"""
+    """Returns whether the file of a module, which counts among what was imported, holds everything that it names."""
     return _file_of(thing) is not None
 
 
 def _file_of(thing: type | types.FunctionType) -> str | None:
-    """Absolute path of the module's file; None in a script, a notebook, or of a module that is built in."""
+    """Returns the absolute path of the module's file; None in a script, a notebook, or of a module that is built in."""
     module = sys.modules.get(str(thing.__module__))
     file = None if module is None or thing.__module__ == "__main__" else vars(module).get("__file__")
     return os.path.abspath(file) if isinstance(file, str) else None

@@ -61,7 +61,7 @@ def foreign(folder: Path, made: Mapping[RunKey, Provenance]) -> str | None:
 
 
 def _difference(found: Mapping[str, Any], provenance: Provenance, folder: Path, known: dict[str, bool]) -> str | None:
-    """Why a shard with these attributes is not of this provenance; ``known`` says which files are as they were."""
+    """Says why a shard with these attributes is not of this provenance; ``known`` says which files are unchanged."""
     if found.get("device", provenance.device) != provenance.device:
         return (
             f"{folder} holds shards of another device, {found['device']}, than this, {provenance.device}, which "
@@ -97,13 +97,13 @@ def _difference(found: Mapping[str, Any], provenance: Provenance, folder: Path, 
 
 
 def _recorded(attributes: Mapping[str, Any]) -> dict[str, str]:
-    """The files that a shard was made from, with their digests; none in a shard of an older fairwave."""
+    """Reads the files that a shard was made from, with their digests; none in a shard of an older fairwave."""
     found: dict[str, str] = json.loads(attributes.get("made_from", "{}"))
     return found
 
 
 def _is_as_it_was(name: str, digest: str, folder: Path) -> bool:
-    """Has a file the contents that it had, and has this process imported no other ones from there?"""
+    """Returns whether a file has the contents that it had, and this process imported no other ones from there."""
     places = [Path(name)] if os.path.isabs(name) else [base / name for base in (Path.cwd(), *folder.absolute().parents)]
     path = next((place for place in places if place.is_file()), None)
     return path is not None and file_digest(path) == digest == file_watch().imported().get(str(path), digest)

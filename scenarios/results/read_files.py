@@ -69,7 +69,7 @@ class _FileWatch:
             self.readers[path] = (digest, frozenset(_modules_above(sys._getframe(2))))
 
     def begin(self) -> None:
-        """Begins a run."""
+        """Starts recording for a run."""
         self.roots.clear()
         self.reads.clear()
         self.imported()
@@ -139,7 +139,7 @@ def made_from() -> str:
 
 
 def _import_of(module: ModuleType, spec: object) -> _Import | None:
-    """A module as it is now; None if it is not the user's. A script or notebook has code of its own for that."""
+    """Describes a module as it is now; None if it is not the user's. Scripts and notebooks have code of their own."""
     if module.__name__ == "__main__":
         return _Import(spec, "", None, frozenset(_named_in(module)))
     file = vars(module).get("__file__")
@@ -153,7 +153,7 @@ def _import_of(module: ModuleType, spec: object) -> _Import | None:
 
 
 def _named_in(module: ModuleType) -> Iterator[str]:
-    """Modules of what a module's names stand for; a package has names of all its modules, needed or not."""
+    """Lists modules of what a module's names stand for; a package has names of all its modules, needed or not."""
     for value in list(vars(module).values()):
         name = str(value.__name__ if isinstance(value, ModuleType) else type(value).__module__)
         if not name.startswith(f"{module.__name__}."):
@@ -163,7 +163,7 @@ def _named_in(module: ModuleType) -> Iterator[str]:
 
 
 def _said_in(module: ModuleType, path: Path) -> Iterator[str]:
-    """Modules that a source imports anywhere, in a function or by a call too."""
+    """Lists modules that a source imports anywhere, in a function or by a call too."""
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):  # machine code, or an archive
@@ -181,7 +181,7 @@ def _said_in(module: ModuleType, path: Path) -> Iterator[str]:
 
 
 def _modules_above(frame: FrameType | None) -> Iterator[str]:
-    """Modules of the functions that are at work, up to where fairwave called them."""
+    """Lists modules of the functions that are at work, up to where fairwave called them."""
     while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] not in ROOMS:
         yield str(frame.f_globals.get("__name__"))
         frame = frame.f_back

@@ -305,7 +305,7 @@ class Result:
         return f"<p>{escape(head)}</p>{self.table().to_html() if any(self.shards.values()) else ''}"
 
     def _require_variant(self, variant: str | None, also: Sequence[str] = (ALL,)) -> None:
-        """Refuse a variant that this run does not have."""
+        """Refuses a variant that this run does not have."""
         names = [str(name) for name in self.settings.variants]
         if variant is not None:
             _require(variant, [*names, *also] if names else [], "variant")

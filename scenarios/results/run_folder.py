@@ -121,7 +121,7 @@ def why_nothing(folder: Path, scenario: ScenarioBase, of: str = "") -> str:
     Args:
         folder: of the run.
         scenario: what its scenario file says now.
-        of: whose shards are meant, as " of 'equal'".
+        of: the allocator of the shards in words, as " of 'equal'".
     """
     known = {str(found.get("scenario_hash")) for path in folder.glob("shards/*/*/drops-*.nc")
              if (found := attributes_of(path)) is not None}  # fmt: skip
@@ -153,12 +153,12 @@ def _named(scenario: ScenarioBase, folder: Path, resume: bool, made: Mapping[Run
 
 
 def _is_free(folder: Path) -> bool:
-    """Is there nothing in a folder, or nothing but what a run that was killed at once has left?"""
+    """Returns whether there is nothing in a folder, or nothing but what a run that was killed at once has left."""
     return not folder.exists() or all(path.name == MARKER for path in folder.iterdir())
 
 
 def _require_free(folder: Path) -> None:
-    """Refuse a folder whose files are not for a run to replace.
+    """Refuses a folder whose files are not for a run to replace.
 
     Raises:
         ScenarioError: there is something in it and no marker; it says whether an older fairwave made it.
@@ -200,7 +200,7 @@ def _is_of(folder: Path, scenario: ScenarioBase) -> bool:
 
 
 def _probe(folder: Path) -> None:
-    """Try to write before anything runs, and leave no trace of it."""
+    """Writes a trial file before anything runs, and removes it."""
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         write_atomically(folder / f"{MARKER}-probe", b"")

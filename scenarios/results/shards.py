@@ -53,7 +53,7 @@ def write_shard(run: Path, run_key: RunKey, dataset: xr.Dataset) -> Path:
 
     Args:
         run: the run's folder.
-        run_key: whose windows these are.
+        run_key: variant and allocator of these windows.
         dataset: with the coordinate ``drop``.
 
     Raises:
@@ -109,7 +109,7 @@ def whole_shards(run: Path, run_key: RunKey, scenario_hash: str, read: Reader | 
 
     Args:
         run: the run's folder.
-        run_key: whose shards.
+        run_key: variant and allocator of the shards.
         scenario_hash: of the scenario that they must be of.
         read: what reads them instead of :func:`read_shard`.
     """
@@ -150,7 +150,7 @@ def digest(dataset: xr.Dataset) -> str:
 
 
 def _is_of(path: Path, run_key: RunKey, drops: range, scenario_hash: str, read: Reader) -> bool:
-    """Tells whether a file is the whole shard that its place says: of this allocator, these drops, this scenario."""
+    """Returns whether a file is the whole shard that its place says: of this allocator, these drops, this scenario."""
     try:
         dataset = read(path)
     except ScenarioError:

@@ -87,7 +87,7 @@ def _decision_time(label: str, shards: Sequence[dict[str, Any]]) -> DecisionTime
 
 
 def _attributes(result: TimedRun, label: str) -> list[dict[str, Any]]:
-    """Attributes of an allocator's shards, with their number of drops; of those that tell all times."""
+    """Yields attributes of an allocator's shards that tell all times, with their number of drops."""
     needed = {"decisions", *(f"wall_{part}_s" for part in PARTS)}
     shards = [shard for run_key in result.run_keys if run_key.allocator == label for shard in result.shards[run_key]]
     told = [{**result.read(shard.path).attrs, "drops": len(shard.drops)} for shard in shards]

@@ -1,4 +1,4 @@
-"""Runs one batch: allocators on some drops of a variant, whose air is drawn once."""
+"""Runs one batch: allocators on some drops of a variant, whose channel is drawn once."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def threads(device: str) -> Iterator[None]:
 def _side_by_side(
     plan: Plan, part: VariantPlan, problem: Any, entrants: Sequence[Entrant], told: tuple[Advance, float]
 ) -> Iterator[tuple[RunKey, xr.Dataset]]:
-    """One batch in which every allocator has its own copy of the drops; what they share of the time is shared out."""
+    """Runs one batch with a copy of the drops for each allocator; what they share of the time is divided equally."""
     advance, setup_s = told
     require = plan.family.require
     assert require is not None
@@ -137,7 +137,7 @@ def _counting(advance: Advance, drops: int, label: str) -> Callable[[int], None]
 def _named(
     whole: xr.Dataset, plan: Plan, part: VariantPlan, entrant: Entrant, timing: Mapping[str, float]
 ) -> xr.Dataset:
-    """The windows of one allocator, labelled with what they are of, what they were made from and what they took."""
+    """Labels the windows of one allocator with what they are of, what they were made from and what they took."""
     wall = {f"wall_{name}_s": round(seconds, 6) for name, seconds in timing.items()}
     names = {
         "family": plan.scenario.family,

@@ -135,7 +135,7 @@ def check(entrants: Sequence[Entrant], family: Family) -> None:
 
 
 def _shared(made: Mapping[str, Any]) -> list[str]:
-    """A sentence on each object that goes by two labels: allocators run side by side, each with a memory of its own."""
+    """Lists objects that go by two labels, a sentence each: allocators side by side have each a memory of their own."""
     return [
         f"the allocators '{one}' and '{other}' are one and the same {type(made[one]).__name__} object, and what one "
         "remembers would change what the other decides: give each an object of its own, or the class"
@@ -173,7 +173,7 @@ def _labelled(setting: dict[str, Any], label: str) -> dict[str, Any]:
 
 
 def _parameters(thing: object) -> dict[str, Any]:
-    """The fields of a dataclass that are plain values: they go into the run folder, so that it says what ran."""
+    """Returns the fields of a dataclass that are plain values; they go into the run folder, which says what ran."""
     if not dataclasses.is_dataclass(thing):
         return {}
     values = {field.name: getattr(thing, field.name, None) for field in dataclasses.fields(thing) if field.init}

@@ -16,7 +16,7 @@ SHARE = 0.8
 """Share of the free memory that a run may plan with: estimates are not exact, and others want some too."""
 
 WORKER_BYTES = 300_000_000
-"""What a worker process takes beside its batch: Python, torch and the other packages, about."""
+"""Memory of a worker process without its batch: Python, torch and the other packages, about."""
 
 _CGROUP = Path("/sys/fs/cgroup")
 

@@ -86,7 +86,7 @@ class Plan:
         }
 
     def _batches(self, part: VariantPlan) -> int:
-        """Loops to be run: allocators one after the other in a batch count one by one."""
+        """Counts the loops to be run: allocators one after the other in a batch count one by one."""
         return _ceil(self.scenario.drops, part.drops_per_batch) * _ceil(len(self.scenario.allocators), part.copies)
 
 

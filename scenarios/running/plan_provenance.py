@@ -45,7 +45,7 @@ def provenances(plan: Plan, entrants: Sequence[Entrant]) -> dict[RunKey, Provena
 
 
 def _content_of(entrant: Entrant, plan: Plan) -> tuple[str, str]:
-    """Digest of what decides in an allocator's place, and why there is none, if there is none."""
+    """Computes the digest of what decides in an allocator's place; says why there is none, if there is none."""
     try:
         return entrant.content(plan.family), ""
     except UnknownContentError as error:

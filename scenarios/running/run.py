@@ -1,4 +1,4 @@
-"""Runs a scenario: every allocator on the same air and the same traffic, into a folder of whole shards."""
+"""Runs a scenario: every allocator on the same channel and the same traffic, into a folder of whole shards."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def execute(scenario: ScenarioBase, entrants: Sequence[Entrant], options: Option
 
 @contextmanager
 def _saying_what_is_kept() -> Iterator[list[Path]]:
-    """Ctrl-C carries a sentence on the whole shards in the run folder, if the folder is chosen and there are any."""
+    """Adds a sentence on the whole shards in the run folder to Ctrl-C, if the folder is chosen and there are any."""
     folders: list[Path] = []
     try:
         yield folders
@@ -124,7 +124,7 @@ def _simulate(
 
 @contextmanager
 def _results(plan: Plan, todo: Sequence[Batch], advance: Advance) -> Iterator[Iterator[Piece]]:
-    """What the batches come to: one after the other here, or several at the same time in workers."""
+    """Runs the batches: one after the other here, or several at the same time in workers."""
     if min(plan.workers, len(todo)) > 1:
         with run_in_workers(plan, todo, advance) as pieces:
             yield pieces
@@ -133,7 +133,7 @@ def _results(plan: Plan, todo: Sequence[Batch], advance: Advance) -> Iterator[It
 
 
 def _stopping(advance: Advance, ctrl_c: Interrupts) -> Advance:
-    """``advance`` that also stops the run where Ctrl-C was pressed and got lost."""
+    """Wraps ``advance`` so that it also stops the run where Ctrl-C was pressed and got lost."""
 
     def checked(count: int, what: str) -> None:
         ctrl_c.check()
@@ -152,7 +152,7 @@ def _todo(folder: Path, plan: Plan, part: VariantPlan, entrants: Sequence[Entran
         for drops in batches(missing, part.drops_per_batch):
             missing_by_batch.setdefault(drops, []).append(entrant)
     return [
-        Batch(part, drops, tuple(who[first : first + part.entrants]))
-        for drops, who in missing_by_batch.items()
-        for first in range(0, len(who), part.entrants)
+        Batch(part, drops, tuple(missing[first : first + part.entrants]))
+        for drops, missing in missing_by_batch.items()
+        for first in range(0, len(missing), part.entrants)
     ]

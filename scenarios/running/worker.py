@@ -56,7 +56,7 @@ def run_pickled_batch(pickle_of_batch: bytes, counts: Path, number: int) -> Batc
 
 
 def _portable(error: Exception) -> Exception:
-    """An error that the run can raise, with the place where it arose as a note."""
+    """Makes an error that the run can raise, with the place where it arose as a note."""
     error.add_note(f"In a worker process:\n{traceback.format_exc()}")
     try:
         pickle.loads(pickle.dumps(error))

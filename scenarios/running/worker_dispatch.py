@@ -56,7 +56,7 @@ def run_in_workers(plan: Plan, todo: Sequence[Batch], advance: Advance) -> Itera
 
 
 def _collected(waiting: set[Future[BatchResult]], counts: Any, advance: Callable[[int], None]) -> Iterator[Piece]:
-    """Pieces as they come, and the warnings that came with them, each once."""
+    """Yields pieces as they come; collects the warnings that came with them, each once."""
     before, known = 0, set[RecordedWarning]()
     while waiting:
         ended, waiting = wait(waiting, _LOOK_S, FIRST_COMPLETED)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _PickledBatch:
-    """Allocators are pickled one by one, so that one that does not arrive can be named."""
+    """Holds allocators pickled one by one, so that one that does not arrive can be named."""
 
     plan: Plan
     part: VariantPlan
@@ -35,8 +35,8 @@ def pickled_batches(plan: Plan, todo: Sequence[Batch]) -> list[bytes]:
     Raises:
         ScenarioError: naming an allocator or a family that cannot be pickled.
     """
-    who = {entrant.label: entrant for batch in todo for entrant in batch.entrants}
-    pickled = {label: _pickled(entrant, f"allocator '{label}'") for label, entrant in who.items()}
+    entrants = {entrant.label: entrant for batch in todo for entrant in batch.entrants}
+    pickled = {label: _pickled(entrant, f"allocator '{label}'") for label, entrant in entrants.items()}
     return [
         _pickled(
             _PickledBatch(plan, batch.part, batch.drops, {one.label: pickled[one.label] for one in batch.entrants}),
@@ -63,7 +63,7 @@ _MET: set[bytes] = set()  # allocators that this worker has made before
 
 
 def _arrived(label: str, pickled: bytes, family: Family) -> Entrant:
-    """An allocator, which is made once when this worker first meets it, so that its module is imported."""
+    """Returns an allocator, made once when this worker first meets it, so that its module is imported."""
     try:
         entrant: Entrant = pickle.loads(pickled)
     except Exception as error:  # its module may fail in any way when it is imported

@@ -75,7 +75,7 @@ def _begin(path: list[str], parent: int, folder: str) -> None:
 
 
 def _end_with(parent: int, folder: str) -> None:
-    """End this process when its parent is no more, even one that was killed and could not tidy up."""
+    """Ends this process when its parent is no more, even one that was killed and could not tidy up."""
     while os.getppid() == parent:
         time.sleep(_PARENT_S)
     shutil.rmtree(folder, ignore_errors=True)

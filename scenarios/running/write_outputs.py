@@ -65,7 +65,7 @@ def unfinished(result: Result) -> list[str]:
 
 
 def _ranges(numbers: set[int]) -> str:
-    """``0-3, 7``."""
+    """Formats numbers as ``0-3, 7``."""
     runs = [(batch[0], batch[-1]) for batch in batches(numbers, len(numbers))]
     return ", ".join(f"{first}-{last}" if last > first else f"{first}" for first, last in runs)
 
@@ -92,7 +92,7 @@ def _meta(result: Result, plan: Plan, command: str | None, wall_s: float) -> dic
 
 
 def _wall(result: Result) -> dict[str, Any]:
-    """Seconds spent in each part, in total and per allocator, as the shards tell; they add up over workers."""
+    """Sums seconds spent in each part, in total and per allocator, as the shards tell; they add up over workers."""
     total = dict.fromkeys(PARTS, 0.0)
     each: dict[str, dict[str, float]] = {label: dict.fromkeys(PARTS, 0.0) for label in result.allocators}
     for run_key, shards in result.shards.items():

@@ -186,7 +186,7 @@ class Locked(Scheduler):
         (WrongShape, "feasible", "must have shape"),
         (WrongType, "feasible", "must have dtype torch.int64, not torch.int32"),
         (NotANumber, "feasible", "must have dtype torch.int64, not torch.float32"),
-        (Negative, "feasible", "user -2, who does not exist"),
+        (Negative, "feasible", "user -2, which does not exist"),
         (NotATensor, "feasible", "must be a torch tensor, not list"),
         (WrongDevice, "feasible", "must be on cpu, not meta"),
         (UserTooMany, "feasible", "does not exist"),

@@ -73,7 +73,7 @@ def test_a_mode_of_fairwave_has_ratios_of_its_own(peers: ModuleType, base: Modul
     }
 
 
-def test_who_fails_has_a_sentence_in_the_cell_and_no_ratio(peers: ModuleType, base: ModuleType) -> None:
+def test_a_failed_peer_has_a_sentence_in_the_cell_and_no_ratio(peers: ModuleType, base: ModuleType) -> None:
     results = {("fairwave", "W1"): figures(peers, {1: [9.0]}), ("other", "W1"): figures(peers, {}, "ValueError: no")}
     assert cells(peers.table([peers.OURS[0], peer(base)], ["W1"], results))["other"][1:3] == ["ValueError: no", ""]
     turned = {("fairwave", "W1"): results["other", "W1"], ("other", "W1"): results["fairwave", "W1"]}
@@ -81,7 +81,7 @@ def test_who_fails_has_a_sentence_in_the_cell_and_no_ratio(peers: ModuleType, ba
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
-def test_who_is_not_installed_is_told_and_the_rest_runs(
+def test_a_peer_that_is_not_installed_is_named_and_the_rest_runs(
     form: list[str],
     peers: ModuleType,
     base: ModuleType,
@@ -210,10 +210,10 @@ def test_sizes_are_those_of_the_bench(peers: ModuleType) -> None:
     assert sizes == {"W1": (7, 70, 50), "W2": (21, 210, 100), "W3": (57, 570, 100)}
 
 
-def test_everyone_says_what_it_models(peers: ModuleType) -> None:
-    everyone = [*peers.OURS, *peers.PEERS]
-    assert len({one.name for one in everyone}) == len(everyone)
-    for one in everyone:
+def test_simulators_says_what_it_models(peers: ModuleType) -> None:
+    simulators = [*peers.OURS, *peers.PEERS]
+    assert len({one.name for one in simulators}) == len(simulators)
+    for one in simulators:
         assert one.models and one.lacks and "|" not in one.models + one.lacks
         assert set(one.batches) <= set(peers.SIZES) and all(one.tried(name)[0] == 1 for name in peers.SIZES)
 

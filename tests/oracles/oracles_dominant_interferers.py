@@ -25,7 +25,7 @@ def chosen(mean_snr, serving, interferers):  # type: ignore[no-untyped-def]
 
 
 def powers(rays, doppler_hz, to_prbs, time_s):  # type: ignore[no-untyped-def]
-    """``[U][C][K]`` from the rays of one drop, ``[U, 2M, C * 2D]``: cosines' rows, real and imaginary parts."""
+    """``[U][C][K]`` from the rays of one drop, ``[U, 2Ra, C * 2D]``: cosines' rows, real and imaginary parts."""
     users, directions = doppler_hz.shape
     size, both = to_prbs.shape[0] // 2, to_prbs.shape[1]
     out = []

@@ -178,7 +178,7 @@ class LoopEngine:
             user.packets += [Packet(self.slot, end) for end in ends if end <= user.admitted]
 
     def step(self, holders: list[list[int]]) -> dict[str, list[float]]:
-        """Carry out who holds each PRB of each cell; returns the counters of the slot."""
+        """Carry out the holder of each PRB of each cell; returns the counters of the slot."""
         held: list[list[int]] = [[] for _ in self.users]
         for row in holders:
             for prb, number in enumerate(row):

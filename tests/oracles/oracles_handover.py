@@ -25,7 +25,7 @@ class Clock:
 
 @dataclass
 class User:
-    """A user and everything that happened to him."""
+    """A user and everything that happened to it."""
 
     serving: int
     previous: int | None = None
@@ -43,7 +43,7 @@ class User:
 
     def measure(self, slot: int, level: Sequence[float], sinr: float, clock: Clock) -> None:
         """One measurement of all cells."""
-        if slot < self.back:  # nobody serves him, nothing runs
+        if slot < self.back:  # no cell serves it, nothing runs
             return
         if sinr > clock.qin:
             self.bad_since = None

@@ -23,7 +23,7 @@ def windows(
     rng = np.random.default_rng(seed)
     shape = (drops, count, users)
     demand = rng.integers(0, 400_000, shape) * (rng.random(shape) < 0.7)
-    demand[:, :, users - 1] = 0  # a user who never asks for anything
+    demand[:, :, users - 1] = 0  # a user that never asks for anything
     before = np.zeros(shape, dtype=np.int64)
     served, dropped, lost, after = (np.zeros(shape, dtype=np.int64) for _ in range(4))
     waiting = rng.integers(0, 50_000, (drops, users)) * (np.arange(users) < 2)  # some begin with a queue

@@ -1,4 +1,4 @@
-"""Several users on a PRB in plain loops, float64: precoders, and what everybody receives."""
+"""Several users on a PRB in plain loops, float64: precoders, and what each user receives."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def slot(shape: Shape, seed: int = 0, dtype: torch.dtype = torch.float64, **give
     need = given.get("need_prbs", whole(0, shape.prbs, *size).to(dtype) * whole(0, 1, *size))
     owned = borrowable = None
     if shape.slices > 1:
-        owner = whole(0, shape.slices, shape.batch, shape.cells, shape.prbs)  # slice S: nobody's
+        owner = whole(0, shape.slices, shape.batch, shape.cells, shape.prbs)  # slice S: of no slice
         home = serving[..., None].expand(*size, shape.prbs)
         owned = owner.gather(1, home) == slice_id[..., None]
         borrowable = ~owned if shape.lent else None
@@ -167,7 +167,7 @@ def _offer(holder: Tensor, metric: Tensor, of: Slots, need: list[int], mask: Ten
 
 
 def water_filling_loops(need: list[int], prbs: int) -> list[int]:
-    """Max-min fair whole numbers by giving one PRB at a time to whoever has least and wants more, sorted."""
+    """Max-min fair whole numbers by giving one PRB at a time to the user that has least and wants more, sorted."""
     share = [0] * len(need)
     for _ in range(prbs):
         open_to = [u for u in range(len(need)) if share[u] < need[u]]

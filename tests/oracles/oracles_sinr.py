@@ -8,7 +8,7 @@ import math
 def sinr(rays, doppler_hz, to_prbs, serving, activity, time_s):  # type: ignore[no-untyped-def]
     """``[U][K]`` from the rays of one drop, straight from the sums of phy.channel.fading's text.
 
-    Args: rays ``[U, 2M, C * 2D]``, doppler_hz ``[U, M]``, to_prbs ``[2D, 2K]``, serving ``[U]``, activity ``[C, K]``.
+    Args: rays ``[U, 2Ra, C * 2D]``, doppler_hz ``[U, Ra]``, to_prbs ``[2D, 2K]``, serving ``[U]``, activity ``[C, K]``.
     """
     users, directions = doppler_hz.shape
     cells, prbs = activity.shape

@@ -35,7 +35,7 @@ def read_trace(path: Path, ue: str = "172.30.1.1", header: int = 70) -> list[tup
 
 
 def replay(events: list[tuple[float, int]], duration_s: float, offset_s: float, horizon_s: float) -> dict[int, int]:
-    """Bytes of each 1 ms slot of one listener who starts at ``offset_s`` and plays in a loop."""
+    """Bytes of each 1 ms slot of one listener that starts at ``offset_s`` and plays in a loop."""
     slots: dict[int, int] = {}
     lap = 0
     while lap * duration_s - offset_s < horizon_s:

@@ -84,8 +84,8 @@ class UplinkLoops(LoopEngine):
         return (real * real + imag * imag) / self.unit
 
     def measure(self, activity: list[list[float]]) -> list[list[float]]:
-        """Reports of the slot; ``sinr`` is that of the users who hold the PRBs."""
-        everybody = range(len(self.users))
+        """Reports of the slot; ``sinr`` is that of the users that hold the PRBs."""
+        numbers = range(len(self.users))
         held = [0] * len(self.users)
         for row in self.holders or []:
             for user in row:
@@ -95,7 +95,7 @@ class UplinkLoops(LoopEngine):
             [self.disturbance(cell, prb, activity, held) for prb in range(self.prbs)] for cell in range(self.cells)
         ]
         self.sinr, reports = [], []
-        for user in everybody:
+        for user in numbers:
             home = self.serving[user]
             links = [self.gain(user, home, prb) for prb in range(self.prbs)]
             own = [h / self.disturbed[home][prb] for prb, h in enumerate(links)]
@@ -104,7 +104,7 @@ class UplinkLoops(LoopEngine):
         return reports
 
     def disturbance(self, cell: int, prb: int, activity: list[list[float]], held: list[int]) -> float:
-        """Noise and what the other cells' users send there, in mW; before anybody sent, their users' mean."""
+        """Noise and what the other cells' users send there, in mW; before any user sent, their users' mean."""
         total = self.noise_mw
         for other in range(self.cells):
             if other == cell:

@@ -54,13 +54,13 @@ def test_images_tile_the_plane(sites: int) -> None:
     shift = topology.shift_m
     assert shift.shape == (7, 2)
     assert shift[1:].norm(dim=1).tolist() == pytest.approx([500.0 * math.sqrt(sites)] * 6)
-    everyone = (topology.site_m[:, None, :2] + shift).reshape(-1, 2)
-    gaps = torch.cdist(everyone, everyone) + 1e9 * torch.eye(len(everyone), dtype=torch.float64)
+    places = (topology.site_m[:, None, :2] + shift).reshape(-1, 2)
+    gaps = torch.cdist(places, places) + 1e9 * torch.eye(len(places), dtype=torch.float64)
     assert gaps.min() == pytest.approx(500.0)
 
 
 def everywhere_alike(topology: Topology, points: int = 40) -> Tensor:
-    """The same scattered points in the hexagon of every site: positions ``[N, points, 3]``."""
+    """The same scattered points in the hexagon of every site: positions ``[Si, points, 3]``."""
     keys = Drops(3, (0,)).keys("scatter")
     single = build_topology(TopologySettings(layout="single", sectors=1, isd_m=topology.isd_m))
     local, _ = place_per_cell(keys, single, points, 0.0, 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,12 +69,21 @@ def test_a_ue_is_it(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_files_and_modules_that_it_names_exist(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    files = re.findall(r"`((?:phy|mac|allocators|scenarios|tests|benchmarks|docs)/[\w/.-]+)`", text)
-    assert [name for name in files if not (ROOT / name).exists()] == []
-    assert [
-        name for name in re.findall(r"`((?:phy|mac|allocators|scenarios)\.[\w.]+)`", text) if not _found(name)
-    ] == []
+    """In prose, snippets and commands: paths from the root, bare names of files, modules and what is in them."""
+    assert _missing(page.read_text(encoding="utf-8")) == []
+
+
+def test_a_wrong_name_is_found() -> None:
+    text = "`phy/sinr.py`, mac.core.nothing, python -m benchmarks.figures.motions and `sinr_cuda.py` are not there"
+    assert _missing(text) == ["phy/sinr.py", "mac.core.nothing", "benchmarks.figures.motions", "sinr_cuda.py"]
+    assert _missing("`phy/link/sinr.py`, phy.random.Drops, `sinr_numba.py` and (tests/phy/) are there") == []
+
+
+def test_the_tree_names_every_folder_of_the_packages() -> None:
+    page = (ROOT / "docs" / "developer" / "architecture.md").read_text("utf-8")
+    packages = [file.parent for top in _TOP.split("|")[:4] for file in (ROOT / top).glob("*/__init__.py")]
+    folders = [f"`{folder.relative_to(ROOT).as_posix()}/`" for folder in packages]
+    assert len(folders) > 25 and [folder for folder in folders if folder not in page] == []
 
 
 def test_every_page_is_in_the_index() -> None:
@@ -132,6 +142,25 @@ def test_a_wrong_command_is_found(tmp_path: Path) -> None:
         page.write_text(f"<!-- test: parse -->\n```bash\n{text}\n```\n")
         with pytest.raises(Exception, match=r"rum|scenario|--drop|deno|devel|wget"):
             run_page(page)
+
+
+_TOP = "phy|mac|allocators|scenarios|benchmarks"
+_NOT_OURS = {"mine.py", "xml2csv.py"}  # a file that the reader writes, a script of SUMO
+
+
+def _missing(text: str) -> list[str]:
+    """Paths, modules and bare file names of a text that are not in this repository."""
+    paths = re.findall(rf"(?<![\w./-])((?:{_TOP}|tests|docs|notebooks)/[\w/.-]*[\w/])", text)
+    modules = re.findall(rf"(?<![\w./-])((?:{_TOP})\.[a-z_]\w*(?:\.\w+)*)", text)
+    files = set(re.findall(r"`(\w+\.(?:py|c|npz|jsonl))`", text)) - _NOT_OURS
+    missing = [path for path in paths if not (ROOT / path).exists() and "NAME" not in path]
+    return missing + [name for name in modules if not _found(name)] + sorted(files - _file_names())
+
+
+@functools.cache
+def _file_names() -> frozenset[str]:
+    folders = (*_TOP.split("|"), "tests", "docs", "notebooks")
+    return frozenset(path.name for folder in folders for path in (ROOT / folder).rglob("*"))
 
 
 def _found(name: str) -> bool:

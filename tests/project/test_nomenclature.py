@@ -1,6 +1,6 @@
 """Shape comments use the letters of ``docs/reference/nomenclature.md``, each where its table allows it.
 
-Read are ``# [B, U, K]`` in comments and ``[B, U, K]`` in docstrings of the rooms below ``scenarios/``.
+Read are ``# [B, U, K]`` in comments and ``[B, U, K]`` in docstrings, of the four packages and of their tests.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "nomenclature.md"
-FILES = sorted(path for room in ("phy", "mac", "allocators") for path in (ROOT / room).rglob("*.py"))
+ROOMS = ("phy", "mac", "allocators", "scenarios")
+FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 _BRACKETS = re.compile(r"(?<![\w\])])\[([^\[\]]{1,80})\]")
 _TERM = re.compile(r"\.\.\.|\*?(?!exp\()[\w '*+/()-]+")
 _LETTER = re.compile(r"(?<![A-Za-z_])\d*([A-Z][a-z]?)(?![A-Za-z_])")
@@ -58,7 +60,11 @@ def letters(source: str) -> Iterator[tuple[int, str, str]]:
 
 
 def allowed(letter: str, file: str) -> bool:
-    return any(file.startswith(folder) for folder in LETTERS.get(letter, ()))
+    """A test may use the letters of what it tests; oracles and helpers serve several folders and may use any."""
+    if file.startswith(("tests/oracles/", "tests/support/", "tests/project/")):
+        return letter in LETTERS
+    tested = file.removeprefix("tests/").replace("sionna/", "phy/sionna_adapter/")
+    return any(tested.startswith(folder) for folder in LETTERS.get(letter, ()))
 
 
 def wrong(path: Path) -> dict[str, list[str]]:
@@ -84,9 +90,11 @@ def test_shapes_are_found() -> None:
         *((6, letter) for letter in ("Nt", "L")),
     ]
     assert not allowed("Z", "phy/link/sinr.py") and not allowed("S", "phy/link/sinr.py")
+    assert not allowed("S", "tests/phy/link/test_mcs.py") and allowed("I", "tests/phy/link/test_mcs.py")
+    assert allowed("S", "tests/oracles/oracles_sinr.py") and not allowed("Z", "tests/oracles/oracles_sinr.py")
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("path", [*FILES, *TESTS], ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_letters_have_one_meaning(path: Path) -> None:
     assert wrong(path) == {}
 

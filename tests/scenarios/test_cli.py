@@ -134,8 +134,8 @@ def test_no_part_of_a_message_becomes_a_picture(pipe: str) -> None:
     assert "'x:A:b'" in refused("run", pipe, "--allocators", "x:A:b")
 
 
-def test_validate_says_at_which_speed_users_fade_who_set_none() -> None:
-    note = "users who stay where they are fade as at 3 km/h unless speed_kmh says otherwise: mmtc, urllc, embb"
+def test_validate_says_at_which_speed_users_without_one_fade() -> None:
+    note = "users that stay where they are fade as at 3 km/h unless speed_kmh says otherwise: mmtc, urllc, embb"
     assert document("validate", "slicing-quickstart")["notes"] == [note]
     assert note in " ".join(fairwave("validate", "slicing-quickstart").stdout.split())
     set_by_hand = ("--set", "users.embb.speed_kmh=0")

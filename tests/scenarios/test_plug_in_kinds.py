@@ -177,7 +177,7 @@ def test_metrics_by_import_string_and_entry_point(monkeypatch: pytest.MonkeyPatc
     assert made.headline[:3] == names
     assert table["kinds:Asked"] == pytest.approx(50 * 300 * 8 / 1e6)
     assert table["gigabits"] == pytest.approx(float(windows["served_bits"].sum(("window", "user")).mean()) / 1e9)
-    assert "gigabits" not in set(result(**SMALL, out="p").metrics.metric)  # nobody else's run shows them
+    assert "gigabits" not in set(result(**SMALL, out="p").metrics.metric)  # no other run shows them
 
 
 def test_a_metric_works_on_a_copy() -> None:

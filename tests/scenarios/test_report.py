@@ -103,7 +103,7 @@ def test_satisfaction_marks_are_the_means_of_the_table(single: FakeResult) -> No
     assert dots == 3 * 5 * 3  # drops, users, allocators
 
 
-def test_where_nobody_asked_for_anything_a_panel_is_empty(single: FakeResult, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_user_asked_for_anything_a_panel_is_empty(single: FakeResult, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "users_by_group", lambda *_: {"embb": dict.fromkeys(ALLOCATORS, np.empty(0))})
     (panel,) = figures.plot_satisfaction(single).axes
     assert panel.get_title() == "all users" and not sum(len(c.get_offsets()) for c in panel.findobj(PathCollection))
@@ -212,7 +212,7 @@ def test_everything_is_escaped(tmp_path: Path) -> None:
     assert "<script" not in text and "alert(&#39;x&#39;)" in text
 
 
-def test_the_best_is_marked_and_who_is_not_told_apart_from_it(single: FakeResult) -> None:
+def test_the_best_is_marked_and_those_not_told_apart_from_it(single: FakeResult) -> None:
     for metric in ("rate_mean", "loss_ratio"):
         (row,) = report.comparison(single, [metric], None)
         table = single.metrics[single.metrics["metric"] == metric].set_index("allocator")["mean"]
@@ -227,7 +227,7 @@ def test_the_best_is_marked_and_who_is_not_told_apart_from_it(single: FakeResult
     assert not any(value.best or value.tied for value in neither.values)
 
 
-def test_rounding_makes_nobody_the_best() -> None:
+def test_rounding_makes_none_the_best() -> None:
     almost = pd.Series({"a": 1.0, "b": 1.0 - 1e-12, "c": 0.5})
     assert report._best(almost, "higher") == {"a", "b"}
     assert report._best(almost[["a", "b"]], "higher") == set()
@@ -274,7 +274,7 @@ def test_a_row_has_as_many_decimals_as_its_median_interval_deserves() -> None:
     assert report.decimals([math.inf], [math.nan]) == 0
 
 
-def test_the_page_opens_with_who_won(single: FakeResult, mixes: FakeResult) -> None:
+def test_the_page_opens_with_the_best_allocator(single: FakeResult, mixes: FakeResult) -> None:
     sentence = report.opening(single, None)
     row = single.metrics[single.metrics["metric"] == "tractor_score"].set_index("allocator")
     best = row["mean"].idxmax()

@@ -15,6 +15,7 @@ from torch import Tensor
 import scenarios
 from phy.antenna.element import gain_db
 from phy.channel.channel import Channel, ChannelPlan, build_channel, place_users
+from phy.link.response import Response, basis_of
 from phy.link.sinr import sinr
 from phy.random import Drops
 from phy.sionna_adapter.channel import amplitudes, build_sionna_channel, draw_links, sorted_by_power
@@ -126,7 +127,7 @@ def test_plans_for_what_it_takes() -> None:
         assert estimate(ours, 2) < estimate(theirs, 2) < estimate(theirs, 4) < estimate(large, 4)
 
 
-def test_users_who_stand_still_see_no_change() -> None:
+def test_users_that_stand_still_see_no_change() -> None:
     channel = build(plan(2, SINGLE, speed_mps=0.0))
     assert torch.equal(channel.fading.coordinates(0, 1, 1e-3), channel.fading.coordinates(5000, 1, 1e-3))
 
@@ -169,8 +170,8 @@ LEVELS = torch.tensor([0.05, 0.25, 0.5, 0.75, 0.95], dtype=torch.float64)
 def full_load_db(channel: Channel, prbs: int) -> Tensor:
     batch, _, cells = channel.mean_snr.shape
     everything = torch.ones(batch, cells, prbs, dtype=channel.mean_snr.dtype)
-    values = channel.fading.coordinates(0, 1, 1e-3)[:, :, 0]
-    return 10 * torch.log10(sinr(values, channel.fading.to_prbs, channel.serving, everything)).double()
+    response = Response(channel.fading.coordinates(0, 1, 1e-3)[:, :, 0], basis_of(channel.fading.to_prbs))
+    return 10 * torch.log10(sinr(response, channel.serving, everything)).double()
 
 
 def test_sinr_of_sectors() -> None:

@@ -1,4 +1,4 @@
-"""``channel.provider: sionna`` with users who move, blockage and handovers: Sionna's rays in our large-scale state."""
+"""``channel.provider: sionna`` with users that move, blockage and handovers: Sionna's rays in our large-scale state."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from phy.units import SPEED_OF_LIGHT_MPS
 from scenarios import families, load
 from scenarios.errors import ScenarioError
 from scenarios.families.cellular import engine_factory
-from scenarios.families.cellular import scenario as cellular
 from scenarios.families.cellular.mobility import motion_plan
+from scenarios.families.cellular.shape import Shape
 from scenarios.families.scheduling.scenario import SchedulingScenario
 
 pytest.importorskip("sionna.phy.channel.tr38901")
@@ -54,7 +54,7 @@ def case_of(mobility: dict[str, Any] = WALK, users: int = 1, **more: Any) -> Sch
 def build(
     case: SchedulingScenario, ids: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64, ours: bool = False
 ) -> Channel:
-    shape = cellular.Shape(families.find("scheduling").clock(case), 1, (0,) * len(case.users))
+    shape = Shape(families.find("scheduling").clock(case), 1, (0,) * len(case.users))
     plan, motion = engine_factory.channel_plan(case), motion_plan(case, shape)
     return (build_moving_channel if ours else build_moving_sionna_channel)(Drops(1, ids), plan, motion, CPU, dtype)
 
@@ -65,14 +65,14 @@ def course_of(channel: Channel) -> SionnaMovingDrop:
 
 
 def way_of(moving_drop: SionnaMovingDrop, time_s: float) -> Tensor:
-    """Where users are, ``[U, 3]``; who stays is taken to walk at his nominal speed."""
+    """Where users are, ``[U, 3]``; one that stays is taken to walk at its nominal speed."""
     now = torch.tensor([time_s], dtype=torch.float64)
     walked = moving_drop.links(0).velocity_mps[0] * time_s
     return moving_drop.position_m(now)[0, :, 0] + walked * moving_drop.is_static[:, None]
 
 
 def turns_by_loops(moving_drop: SionnaMovingDrop, time_s: float) -> Tensor:
-    """Turns of all scattered rays since the start, one state, link and ray after the other, ``[U, N, M]``."""
+    """Turns of all scattered rays since the start, one state, link and ray after the other, ``[U, Si, Rl]``."""
     update_s, last = moving_drop.motion.update_s, int(time_s / moving_drop.motion.update_s + 1e-9)
     rays = [moving_drop.links(number).rays for number in range(last + 2)]
     azimuth, zenith = ([getattr(state, name)[0].flatten(2).tolist() for state in rays] for name in ("aoa", "zoa"))
@@ -106,7 +106,7 @@ def at(moving_drop: SionnaMovingDrop, number: int, turns: Tensor, time_s: float)
         way_of(moving_drop, time_s) * ~moving_drop.is_static[:, None]
         + way_of(moving_drop, 0.0) * moving_drop.is_static[:, None]
     )
-    path = displacement(moving_drop.plan.topology, moving_drop._wrapped(here[None]))[0]  # [U, N, 3]
+    path = displacement(moving_drop.plan.topology, moving_drop._wrapped(here[None]))[0]  # [U, Si, 3]
     length, walked = (
         path.norm(dim=-1),
         (way_of(moving_drop, time_s) - way_of(moving_drop, 0.0)) * moving_drop.is_static[:, None],
@@ -225,7 +225,7 @@ def test_sionna_asks_for_as_many_numbers_whatever_the_state() -> None:
         rays_in_state(moving_drop.drop, moving_drop.plan, replace(state, column=of), place, moving_drop._indoor_state)
         for of in (state.column, column)
     )
-    others = torch.ones((7, 7), dtype=torch.bool)  # [N, U]
+    others = torch.ones((7, 7), dtype=torch.bool)  # [Si, U]
     others[4, 2] = False
     for name in ("aoa", "aod", "zoa", "zod", "xpr", "delays", "powers"):
         assert torch.equal(getattr(before.rays, name)[0, others], getattr(after.rays, name)[0, others])

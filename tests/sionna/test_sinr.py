@@ -29,6 +29,7 @@ from sionna_networks import (
 from torch import Tensor
 
 from phy.antenna.element import SectorAntennaSettings
+from phy.link.response import Response, basis_of
 from phy.link.sinr import sinr
 from phy.random import Drops, uniform
 from phy.topology.sites import TopologySettings, build_topology
@@ -48,8 +49,8 @@ def test_sinr_of_every_prb(network: Network) -> None:
     """
     everything = torch.ones(DROPS, 7, CARRIER.prbs, dtype=torch.float64)
     coordinates = network.channel.fading.coordinates(0, 1, STEP_S)[:, :, 0]
-    to_prbs, serving = network.channel.fading.to_prbs, network.channel.serving
-    engine = 10 * torch.log10(sinr(coordinates, to_prbs, serving, everything))
+    response = Response(coordinates, basis_of(network.channel.fading.to_prbs))
+    engine = 10 * torch.log10(sinr(response, network.channel.serving, everything))
     assert torch.allclose(engine, sinr_db(network, network.ours, 0))
     flat = sinr_db(network, torch.ones_like(network.ours[..., :1, :]), 0)
     slots = range(TIMES)
@@ -114,7 +115,7 @@ def gains_of_sionna(azimuth_deg: float, los: bool) -> Tensor:
     height_m = column.ant_pos[:, 2]
     phase = 2 * math.pi * height_m * CARRIER_HZ / SPEED_OF_LIGHT_MPS * math.cos(math.radians(99.0))
     weights = torch.exp(-1j * phase) / math.sqrt(8.0)
-    paths, _ = model(20, 10.0)  # [B, 1, 1, 1, 8, L, T]
+    paths, _ = model(20, 10.0)  # [B, 1, 1, 1, 8, paths, T]
     ports = torch.einsum("balt,a->blt", paths[:, 0, 0, 0], weights)
     return ports.abs().square().sum(1).mean(-1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -101,13 +102,39 @@ def same(one: Arrays, other: Arrays) -> None:
         assert np.array_equal(values, other[name]), name
 
 
+class Recorded:
+    """An allocator whose decisions are kept."""
+
+    def __init__(self, allocator: Any) -> None:
+        self.allocator = allocator
+        self.decisions: list[tuple[torch.Tensor, ...]] = []
+
+    def reset(self, context: Any, seed: int) -> None:
+        self.allocator.reset(context, seed)
+        self.decisions.clear()
+
+    def decide(self, observation: Any) -> Any:
+        decision = self.allocator.decide(observation)
+        kept = (getattr(decision, one.name) for one in fields(decision))
+        self.decisions.append(tuple(value.clone() for value in kept if isinstance(value, torch.Tensor)))
+        return decision
+
+
 def both(
     scenario: Scenario, ids: tuple[int, ...] = (0, 1), dtype: torch.dtype = torch.float32, allocator: Any = None
 ) -> Arrays:
-    """The arrays of a run, which are those of torch alone."""
-    fast = arrays(scenario, ids, dtype, allocator)
+    """The arrays of a run, with the decisions of torch alone, and its numbers to one in a million."""
+    family = find(load(scenario).family)
+    one, other = (Recorded(allocator or _allocator(scenario["allocators"][0], family)) for _ in range(2))
+    fast = arrays(scenario, ids, dtype, one)
     with torch_alone():
-        slow = arrays(scenario, ids, dtype, allocator, compiled=False)
-    same(fast, slow)
+        slow = arrays(scenario, ids, dtype, other, compiled=False)
+    assert len(one.decisions) == len(other.decisions) > 0
+    for slot, (mine, theirs) in enumerate(zip(one.decisions, other.decisions, strict=True)):
+        assert all(torch.equal(a, b) for a, b in zip(mine, theirs, strict=True)), slot
+    assert fast.keys() == slow.keys()
+    for name, values in fast.items():
+        assert values.dtype == slow[name].dtype
+        np.testing.assert_allclose(values, slow[name], rtol=1e-6, err_msg=name)
     assert fast["served_bits"].sum() > 0
     return fast

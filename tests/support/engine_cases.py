@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from mac.engine.backends.torch_slot import TorchSlot
 from mac.engine.engine import Engine
+from mac.engine.grant import Transmission
 from mac.engine.state import COUNTERS, CellState
 from mac.scheduling import SchedulingDecision, SchedulingObservation
 from mac.scheduling.observe import observe
@@ -34,6 +36,12 @@ def drive(tested: Engine, slots: int) -> tuple[CellState, torch.Tensor]:
         state, outcome = tested.step(state, rotate(observation), observation.need_prbs)
         total += outcome.counters
     return state, total
+
+
+def sent(tested: Engine, state: CellState, user: torch.Tensor) -> Transmission:
+    """What UEs transmit after a decision, ``user`` as the radio's ``holders`` gives it."""
+    slot = TorchSlot(tested.parts, tested.radio)
+    return slot._send(state, slot._grant(user))[0]
 
 
 def packets(drops: Drops, users: int, slots: int, share: float, size: int) -> Arrivals:

@@ -6,7 +6,6 @@ import torch
 
 from mac.carrier import CarrierSettings
 from mac.engine.engine import Engine
-from mac.engine.radio.mu_mimo import engine_kind
 from mac.engine.state import Parts, Users
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
@@ -69,7 +68,7 @@ def engine(
     **air: object,
 ) -> Engine:
     carrier, link = carrier or CarrierSettings(prbs=12), link or LinkSettings()
-    air_ = channel(drops, carrier, **air)  # type: ignore[arg-type]
+    air_ = channel(drops, carrier, **air).quick_to_read()  # type: ignore[arg-type]
     users = air_.mean_snr.shape[1]
     slices = torch.tensor(slice_id or [0] * users)
     crowd = Users(
@@ -82,4 +81,4 @@ def engine(
     layers = 1 if air_.mimo is None else air_.mimo.settings.layers
     tables = link_tables(carrier, link, air_.mean_snr.device, air_.mean_snr.dtype, layers)
     parts = Parts(drops, carrier, link, harq or HarqSettings(), air_, tables, crowd, arrivals, block_slots)
-    return engine_kind(None if air_.mimo is None else air_.mimo.settings)(parts)
+    return Engine(parts)

@@ -25,7 +25,7 @@ def wandering(tested: Engine, slots: int) -> ServingPlan:
     drop = torch.tensor([d % 3 for d in tested.parts.drops.ids])[:, None, None]
     user, number = torch.arange(tested.shape[1]), torch.arange(count)[:, None]
     hops = (number // 2 + (user + drop) % 3) // 3
-    serving = (tested.serving[:, None] + hops) % tested.cells
+    serving = (tested.parts.channel.serving[:, None] + hops) % tested.cells
     moved = torch.zeros_like(serving, dtype=torch.bool)
     moved[:, 1:] = serving[:, 1:] != serving[:, :-1]
     back = torch.where(moved, number * PERIOD + AWAY, 0).cummax(1).values
@@ -41,8 +41,8 @@ def mobile(drops: Drops, slots: int, saturated: bool = False, **more: Any) -> En
     return Engine(replace(still.parts, itinerary=wandering(still, slots)))
 
 
-def everybody(roster: Tensor, tested: Engine) -> SchedulingDecision:
-    """PRB k of each cell to its k-th user, whether he can use it or not."""
+def all_in_turn(roster: Tensor, tested: Engine) -> SchedulingDecision:
+    """PRB k of each cell to its k-th user, whether it can use it or not."""
     place = torch.arange(tested.prbs).clamp(max=roster.shape[-1] - 1)
     user = roster[:, :, place]
     return SchedulingDecision(torch.where(user < tested.shape[1], user, -1))

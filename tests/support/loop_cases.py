@@ -36,7 +36,7 @@ class Case:
     prbs: int = 4
     attachment: str = "cell_area"
     power_dbm: float = 46.0
-    full: tuple[int, ...] = ()  # users who always have data
+    full: tuple[int, ...] = ()  # users that always have data
     offset_db: float = 0.0  # of the outer loop at the start: high ones make blocks fail
 
 
@@ -133,7 +133,7 @@ def by_slot(parts: Parts) -> dict[tuple[int, int], list[int]]:
 
 
 def draw_holders(serving: list[int], slot: int, prbs: int) -> list[list[int]]:
-    """Whom each PRB of each cell is given to: any of the cell's users, or (one time in five) nobody.
+    """Holder of each PRB of each cell: any of the cell's users, or (one time in five) none.
 
     Every third slot one draw decides for all PRBs of a cell.
     """

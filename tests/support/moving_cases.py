@@ -15,8 +15,8 @@ from phy.topology.sites import TopologySettings, build_topology
 from scenarios import load
 from scenarios.families import find
 from scenarios.families.cellular import engine_factory
-from scenarios.families.cellular import scenario as cellular
 from scenarios.families.cellular.mobility import motion_plan
+from scenarios.families.cellular.shape import Shape
 from scenarios.families.scheduling.scenario import SchedulingScenario
 
 CPU, SLOT_S = torch.device("cpu"), 1e-3
@@ -42,7 +42,7 @@ def scenario(**changes: Any) -> SchedulingScenario:
 
 
 def moving(case: SchedulingScenario, ids: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64) -> Channel:
-    shape = cellular.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
+    shape = Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
     plan, motion = engine_factory.channel_plan(case), motion_plan(case, shape)
     return build_moving_single_antenna_channel(Drops(1, ids), plan, motion, CPU, dtype)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from engine_factory import engine
 
-from mac.engine.radio.mu_mimo import SharedEngine
+from mac.engine.engine import Engine
+from mac.engine.radio.mu_mimo import MuMimo
 from mac.scheduling import SchedulingDecision, SchedulingObservation
 from phy.antenna.panel import PanelSettings
 from phy.link.mimo_settings import MimoSettings
@@ -22,9 +23,9 @@ SHARED = MimoSettings(
 )
 
 
-def shared(drops: Drops, antennas: MimoSettings, **more: object) -> SharedEngine:
+def shared(drops: Drops, antennas: MimoSettings, **more: object) -> Engine:
     made = engine(drops, antennas=antennas, **more)  # type: ignore[arg-type]
-    assert isinstance(made, SharedEngine)
+    assert isinstance(made.radio, MuMimo)
     return made
 
 

@@ -87,7 +87,7 @@ def rays_of_sionna(plan: ChannelPlan, user: Tensor, indoor: Tensor, los: Tensor)
     model.set_topology(
         user, sites, still, torch.zeros_like(sites), velocity, indoor, los=los.transpose(1, 2), bs_virtual_loc=images
     )
-    paths, delay = model(TIMES, 1 / STEP_S)  # [B, U, 1, C, 1, L, T], [B, U, C, L]
+    paths, delay = model(TIMES, 1 / STEP_S)  # [B, U, 1, C, 1, paths, T], [B, U, C, paths]
     frequency = CARRIER.prb_frequency_hz()
     turn = torch.exp(-2j * math.pi * delay[..., None] * frequency)
     return torch.einsum("buclt,buclk->buctk", paths[:, :, 0, :, 0], turn)

@@ -1,4 +1,4 @@
-"""A family in one file: one pipe, users who share it, a decision a second. Proves that a family is one more file.
+"""A family in one file: one pipe, users that share it, a decision a second. Proves that a family is one more file.
 
 Its randomness is that of the real ones: a pure function of seed, drop, stream and counter.
 """
@@ -86,7 +86,7 @@ class ToyProblem:
 
 
 class Even:
-    """Everybody the same share."""
+    """Gives each user the same share."""
 
     def reset(self, context: ToyContext, seed: int) -> None:
         self.users = context.users
@@ -97,7 +97,7 @@ class Even:
 
 @dataclass
 class Greedy:
-    """Who asks most gets most."""
+    """Gives most to the user that asks most."""
 
     power: float = 2.0
 

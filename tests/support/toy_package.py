@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def waiting(dataset: xr.Dataset) -> Any:
-    """Mean backlog of a user, ``[D]`` in kbit."""
+    """Mean backlog of a user, ``[B]`` in kbit."""
     return dataset["backlog_bits"].mean(("window", "user")).to_numpy() / 1e3
 
 
@@ -60,7 +60,6 @@ class Pipes:
     rate: str = "seconds_per_s"
     words: tuple[str, str] = ("second", "user_second")
     fast: None = None
-    repeatable: bool = False
 
     @property
     def parts(self) -> int:
@@ -74,9 +73,6 @@ class Pipes:
 
     def scenario(self, allocator: str, drops: int) -> dict[str, Any]:
         return {"name": "pipes", "family": "toy", "drops": drops, "users": self.users, "allocators": [allocator]}
-
-    def repeated(self, problem: Any, times: int) -> Any:
-        raise NotImplementedError
 
 
 def require(decision: Any, demand: Tensor, context: object) -> None:

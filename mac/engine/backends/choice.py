@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from phy.numerics.jit import BackendName, backend_name
 
-from ..state import SlotBackend, SlotEngine
+from ..radio.radio import Radio
+from ..state import Parts, SlotBackend
 from .torch_compile import TracedSlot
 from .torch_slot import TorchSlot
 
@@ -14,26 +15,27 @@ if TYPE_CHECKING:
     import torch
 
 
-def choose(device: torch.device, has_loops: bool) -> BackendName:
+def choose(device: torch.device, is_compiled: bool) -> BackendName:
     """Returns the quickest form that FAIRWAVE_COMPILE allows.
 
     Args:
         device: of the engine.
-        has_loops: whether there are compiled forms of the engine's radio.
+        is_compiled: whether there are compiled forms of the engine's radio.
     """
-    return backend_name(device.type) if has_loops else "torch"
+    return backend_name(device.type) if is_compiled else "torch"
 
 
-def make(name: BackendName, engine: SlotEngine) -> SlotBackend:
+def make(name: BackendName, parts: Parts, radio: Radio[Any]) -> SlotBackend:
     """Returns the form of a name for an engine.
 
     Raises:
         phy.numerics.jit.CompilerError: numba cannot be imported.
+        ValueError: there is no such form of the radio.
     """
     if name == "torch":
-        return TorchSlot(engine)
+        return TorchSlot(parts, radio)
     if name == "torch.compile":
-        return TracedSlot(engine)
+        return TracedSlot(parts, radio)
     from .numba_slot import CompiledSlot  # numba takes long to import
 
-    return CompiledSlot(engine)
+    return CompiledSlot(parts, radio)

@@ -136,7 +136,7 @@ def send(start: int, stop: int, user: Array, bits: Array, queues: Queues, tables
 
 @compiled
 def _format(b: int, prbs: int, rate: Array, queues: Queues, tables: Tables, out: Sending) -> None:
-    """MCS, PRBs and bytes of each UE's block of a drop."""
+    """Computes MCS, PRBs and bytes of each UE's block of a drop."""
     again, usable, process, blocks = queues.retransmits[b], queues.usable[b], queues.process[b], queues.blocks[b]
     waiting, offset, threshold_db = queues.waiting[b], queues.outer_loop_db[b], tables.threshold_db
     one = rate.dtype.type(1.0)
@@ -195,7 +195,7 @@ class Verdict(NamedTuple):
 
 @compiled
 def _map(b: int, user: Array, sinr: Array, sending: Sending, tables: Tables, effective: Array) -> None:
-    """Effective SINR of each UE's block."""
+    """Computes the effective SINR of each UE's block."""
     _, cells, prbs = user.shape
     mcs, granted, forward, backward = sending.mcs[b], sending.prbs[b], tables.forward, tables.backward
     kind, own = sinr.dtype.type, sinr[b]
@@ -224,7 +224,7 @@ def _judge(
     rules: Rules,
     out: Verdict,
 ) -> None:
-    """Decoded, given up, or to be repeated."""
+    """Decides whether each block is decoded, given up, or to be repeated."""
     curves, row, code_blocks = tables.bler_curves, tables.bler_row, tables.code_blocks
     granted, coded, mcs, payload = sending.prbs[b], sending.coded_prbs[b], sending.mcs[b], sending.payload[b]
     again, process, blocks = queues.retransmits[b], queues.process[b], queues.blocks[b]
@@ -246,7 +246,7 @@ def _judge(
 
 @compiled
 def _write_blocks(b: int, ready: float, queues: Queues, sending: Sending, verdict: Verdict, out: Next) -> None:
-    """Every block into its process."""
+    """Writes every block into its process."""
     before, after, process = queues.blocks[b], out.blocks[b], queues.process[b]
     coded, mcs, payload = sending.coded_prbs[b], sending.mcs[b], sending.payload[b]
     for u in range(len(before)):
@@ -262,7 +262,7 @@ def _write_blocks(b: int, ready: float, queues: Queues, sending: Sending, verdic
 
 @compiled
 def _count(b: int, need: Array, queues: Queues, sending: Sending, verdict: Verdict, rules: Rules, out: Next) -> None:
-    """Queues, counters and the outer loop."""
+    """Computes queues, counters and the outer loop."""
     waiting_before, again, endless, sent = queues.waiting[b], queues.retransmits[b], queues.endless[b], queues.sent[b]
     offset_before, arrived, payload = queues.outer_loop_db[b], queues.arrived, sending.payload[b]
     waiting_after, offset_after, counters = out.waiting[b], out.outer_loop_db[b], out.counters
@@ -290,7 +290,7 @@ def _count(b: int, need: Array, queues: Queues, sending: Sending, verdict: Verdi
 
 @compiled
 def _choose_process(b: int, slot: float, out: Next) -> None:
-    """:func:`mac.link_adaptation.harq.choose` for the coming slot."""
+    """Chooses the process of the coming slot, as :func:`mac.link_adaptation.harq.choose`."""
     blocks, current = out.blocks[b], out.current[b]
     process, usable, retransmits = out.process[b], out.usable[b], out.retransmits[b]
     for u in range(len(blocks)):

@@ -7,28 +7,41 @@ arrays that fit a cache, instead of two hundred calls.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from phy.link.sinr import snr
-from phy.link.sinr_numba import Heard, Links, report, sinr
+from phy.link.response import Response
+from phy.link.sinr_numba import Heard, Links, sinr
 from phy.numerics.jit import BackendName
 from phy.numerics.threads import share_out
 
 from ...link_adaptation.harq import HarqState
-from ..state import COUNTERS, Carried, CellState, Moment, Report, SlotEngine
+from ..radio.radio import Radio
+from ..radio.siso_downlink import SisoDownlink
+from ..state import COUNTERS, Carried, CellState, Moment, Parts, Report
 from . import numba_kernels as slots
 
 
 class CompiledSlot:
-    """Computes slots in compiled loops, with the tables and rules of an engine."""
+    """Computes slots in compiled loops, with the tables and rules of an engine.
+
+    Args:
+        parts: of the engine.
+        radio: of the engine.
+
+    Raises:
+        ValueError: the radio is another than a downlink with single antennas.
+    """
 
     name: BackendName = "numba"
 
-    def __init__(self, engine: SlotEngine) -> None:
-        parts = engine.parts
-        self.engine = engine
+    def __init__(self, parts: Parts, radio: Radio[Any]) -> None:
+        if not isinstance(radio, SisoDownlink):
+            raise ValueError(f"loops compute a downlink with single antennas, not {type(radio).__name__}; use torch")
+        self._parts, self._radio, self._endless_bytes = parts, radio, parts.endless_bytes()
         tables, adaptation = parts.tables, parts.tables.adaptation
         self._tables = slots.Tables(
             sinr_db_of_bits=adaptation.sinr_db_of_bits.numpy(),
@@ -51,24 +64,24 @@ class CompiledSlot:
             step_change_db=-up - down,
             limit_db=parts.link.outer_loop_limit_db,
         )
-        batch, users = engine.shape
-        self._faded = parts.channel.fading.dominant
-        everyone = torch.arange(engine.cells).expand(batch, users, -1)
-        self._cell = (everyone if self._faded is None else self._faded.cell).contiguous().numpy()
-        self._no_rest = np.empty((batch, 0, engine.prbs), self._kind)
+        batch, users = parts.shape
+        self._faded = radio.fading.dominant
+        all_cells = torch.arange(parts.cells).expand(batch, users, -1)
+        self._cell = (all_cells if self._faded is None else self._faded.cell).contiguous().numpy()
+        self._no_rest = np.empty((batch, 0, parts.prbs), self._kind)
         rest_users = 0 if self._faded is None else users
-        self._rest_of_all = torch.empty((batch, rest_users, engine.prbs), dtype=engine.dtype)  # of one slot alone
+        self._rest_of_all = torch.empty((batch, rest_users, parts.prbs), dtype=parts.dtype)  # of one slot alone
 
     def need(self, state: CellState) -> Tensor:
         """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
-        need, queue, prbs = np.empty(self.engine.shape), state.harq, self.engine.prbs
+        need, queue, prbs = np.empty(self._parts.shape), state.harq, self._parts.prbs
         known = state.waiting_bytes, state.reports[0].mean_bits, queue.usable, queue.retransmits, queue.current
         slots.need(prbs, *(tensor.contiguous().numpy() for tensor in known), need)
         return torch.from_numpy(need)
 
-    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
+    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment[Response]) -> Carried:
         """Transmits what was decided; threads share the drops, each of which one thread computes from start to end."""
-        queues, heard = _queues(state, self.engine.endless_bytes), self._heard()
+        queues, heard = _queues(state, self._endless_bytes), self._heard()
         inputs = user.contiguous().numpy(), state.reports[0].bits.numpy(), need_prbs.numpy()
         sending, after = self._sending(), self._after(queues)
 
@@ -77,7 +90,7 @@ class CompiledSlot:
             self._hear(drops, moment, sending.activity, heard)
             self._decode(drops, moment, inputs, (queues, sending, heard), after)
 
-        share_out(some, len(user), self._cell[0].size * self.engine.prbs)
+        share_out(some, len(user), self._cell[0].size * self._parts.prbs)
         waiting, sent, outer_loop_db, *queue, served, counters = map(torch.from_numpy, after)
         return Carried(
             waiting_bytes=waiting,
@@ -90,29 +103,24 @@ class CompiledSlot:
             active_prbs=torch.from_numpy(sending.active_prbs),
         )
 
-    def _hear(self, drops: range, moment: Moment, activity: np.ndarray, heard: Heard) -> None:
-        """SINR and reports of some drops."""
-        to_prbs = self.engine.parts.channel.fading.to_prbs
-        if self.engine.cells == 1:
-            own = slice(drops.start, drops.stop)
-            heard.sinr[own] = snr(moment.air[own], to_prbs).numpy()
-            report(drops.start, drops.stop, heard.sinr, self._bits_of_sinr, heard.bits, heard.mean_bits)
-            return
+    def _hear(self, drops: range, moment: Moment[Response], activity: np.ndarray, heard: Heard) -> None:
+        """Computes SINR and reports of some drops."""
         links = Links(self._cell, moment.serving.numpy(), activity, self._rest(drops, activity))
-        sinr(drops, moment.air, to_prbs, links, self._bits_of_sinr, heard)
+        sinr(drops, moment.response, links, self._bits_of_sinr, heard)
 
     def _rest(self, drops: range, activity: np.ndarray) -> np.ndarray:
-        """Interference of the cells that do not fade, ``[B, U, K]``, in the rows of some drops."""
+        """Computes the interference of the cells that do not fade, ``[B, U, K]``, for some drops."""
         if self._faded is None:
             return self._no_rest
-        self._faded.interference(torch.from_numpy(activity), drops, self._rest_of_all)
+        own = slice(drops.start, drops.stop)
+        torch.bmm(self._faded.rest_snr[own], torch.from_numpy(activity[own]), out=self._rest_of_all[own])
         array: np.ndarray = self._rest_of_all.numpy()
         return array
 
     def _decode(
         self,
         drops: range,
-        moment: Moment,
+        moment: Moment[Response],
         inputs: tuple[np.ndarray, np.ndarray, np.ndarray],
         so_far: tuple[slots.Queues, slots.Sending, Heard],
         after: slots.Next,
@@ -123,17 +131,17 @@ class CompiledSlot:
         slots.decode(drops.start, drops.stop, user, sinr, luck, need, time, *about, after)
 
     def _report(self, heard: Heard) -> Report:
-        if self.engine.parts.tables.adaptation.subband_prbs > 1:
-            return self.engine.measure(torch.from_numpy(heard.sinr))
+        if self._parts.tables.adaptation.subband_prbs > 1:
+            return self._radio.report(torch.from_numpy(heard.sinr))
         return Report(torch.from_numpy(heard.bits), torch.from_numpy(heard.mean_bits))
 
     def _heard(self) -> Heard:
-        shape, kind = (*self.engine.shape, self.engine.prbs), self._kind
+        shape, kind = (*self._parts.shape, self._parts.prbs), self._kind
         return Heard(np.empty(shape, kind), np.empty(shape, kind), np.empty(shape[:2], kind))
 
     def _sending(self) -> slots.Sending:
-        shape, engine = self.engine.shape, self.engine
-        kind, per_prb = self._kind, (shape[0], engine.cells, engine.prbs)
+        shape, kind = self._parts.shape, self._kind
+        per_prb = shape[0], self._parts.cells, self._parts.prbs
         return slots.Sending(
             prbs=np.empty(shape, kind),
             coded_prbs=np.empty(shape),
@@ -144,7 +152,7 @@ class CompiledSlot:
         )
 
     def _after(self, queues: slots.Queues) -> slots.Next:
-        shape = self.engine.shape
+        shape = self._parts.shape
         return slots.Next(
             waiting=np.empty(shape),
             sent=np.empty(shape),

@@ -12,7 +12,9 @@ from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from phy.numerics.jit import BackendName, CompilerError
 
-from ..state import Carried, CellState, Moment, SlotEngine
+from ..radio.radio import Radio
+from ..state import Carried, CellState, Moment, Parts
+from .torch_slot import TorchSlot
 
 
 class TracedSlot:
@@ -21,21 +23,23 @@ class TracedSlot:
     Every shape is fixed and nothing is read back, so that the graph has no breaks.
 
     Args:
-        engine: whose slots these are.
+        parts: of the engine.
+        radio: of the engine.
         compiler: torch.compile's ``backend``.
     """
 
     name: BackendName = "torch.compile"
 
-    def __init__(self, engine: SlotEngine, compiler: str | Callable[..., Any] = "inductor") -> None:
-        self.engine = engine
-        self._traced = torch.compile(_of_its_own(engine.carry_out), dynamic=False, fullgraph=True, backend=compiler)
+    def __init__(self, parts: Parts, radio: Radio[Any], compiler: str | Callable[..., Any] = "inductor") -> None:
+        self._slot = TorchSlot(parts, radio)
+        own = _of_its_own(self._slot.carry_out)
+        self._traced = torch.compile(own, dynamic=False, fullgraph=True, backend=compiler)
 
     def need(self, state: CellState) -> Tensor:
         """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
-        return self.engine.need(state)
+        return self._slot.need(state)
 
-    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment) -> Carried:
+    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment[Any]) -> Carried:
         """Transmits what was decided; where operations are counted, operation by operation.
 
         Raises:
@@ -44,7 +48,7 @@ class TracedSlot:
         """
         slot = state, user, need_prbs, moment
         if is_in_torch_dispatch_mode():
-            return self.engine.carry_out(*slot)
+            return self._slot.carry_out(*slot)
         try:
             carried: Carried = self._traced(*slot)
         except torch.OutOfMemoryError:
@@ -55,7 +59,7 @@ class TracedSlot:
 
 
 def _of_its_own(method: Callable[..., Any]) -> Callable[..., Any]:
-    """The method with code that no other engine has: torch compiles a code for so many shapes, and then no more."""
+    """Returns the method with code of its own, as torch compiles one code for a limited number of shapes."""
     assert isinstance(method, MethodType)
     old = method.__func__
     own = FunctionType(old.__code__.replace(), old.__globals__, old.__name__, old.__defaults__, old.__closure__)

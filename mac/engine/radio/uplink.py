@@ -1,4 +1,4 @@
-"""Computes slots of an uplink: UEs send with power control, cells hear their own UEs and those of the others.
+"""Computes what cells receive on an uplink from UEs that send with power control.
 
 A UE that holds M PRBs sends on each with ``min(P_open, P_CMAX / M)`` (:mod:`phy.link.power_control`); cell c hears on
 PRB k its own UE and those that the other cells scheduled there. Blocks, HARQ, the outer loop and queues are those of
@@ -11,25 +11,24 @@ it has no more PRBs than its power allows. A UE with more PRBs gets an MCS for t
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from phy.link.folded_response import unfold
-from phy.link.uplink_sinr import own_links, scheduled_links, signal_and_interference, steering_of_prbs
 from phy.numerics import log_grid
 
-from ...link_adaptation import harq
 from ...link_adaptation.adaptation import LinkAdaptation
-from ...link_adaptation.harq import Attempt
-from .. import state as cells
-from ..engine import Engine
-from ..state import CellState, Grant, Moment, Parts, Report
+from ..grant import Grant, Transmission
+from ..state import BlockResponse, CellState, Moment, Parts, Report, SlotDecision
 from ..uplink_power import COUNTERS, Powers
+from .base_antennas import BaseAntenna, BaseAntennas, BasePanels, HeardUplink
+from .radio import Expectation, Reception, forget_bits, need_or_repetition, reported_bits
 
 
-class UplinkEngine(Engine):
-    """Computes slots of an uplink.
+class Uplink:
+    """Computes what cells receive from their UEs, with single antennas or with panels.
 
     Args:
         parts: with a plan of the uplink.
@@ -38,101 +37,126 @@ class UplinkEngine(Engine):
         ValueError: there is none.
     """
 
+    counters = COUNTERS
+    users_per_prb = 1
+    limits_need = True
+    is_compiled = False
+
     def __init__(self, parts: Parts) -> None:
-        super().__init__(parts)
         if parts.uplink is None:
-            raise ValueError("there is no plan of the uplink; give one, or use mac.engine.engine.Engine")
-        self.powers = Powers(parts.uplink, parts.carrier, self.device, self.dtype)
-        base = len(cells.COUNTERS)
-        self.counters = (*self.counters[:base], *COUNTERS, *self.counters[base:])
-        self.saturated = False  # power may meet a need that data never would
-        to_prbs = unfold(parts.channel.fading.to_prbs, parts.carrier.prbs)
-        if len(to_prbs) == 0:  # of a downlink's engine, whose coordinates are those on PRBs
-            to_prbs = torch.eye(to_prbs.shape[1], dtype=to_prbs.dtype, device=to_prbs.device)
-        self._to_prbs, self._steering = to_prbs, steering_of_prbs(to_prbs)
+            raise ValueError("there is no plan of the uplink; give one, or a carrier whose direction is downlink")
+        self.powers = Powers(parts.uplink, parts.carrier, parts.device, parts.dtype)
+        self.antennas: BaseAntennas[Any] = BaseAntenna(parts) if parts.channel.mimo is None else BasePanels(parts)
+        self.slots_at_once, self.follows_serving = self.antennas.slots_at_once, self.antennas.follows_serving
+        self._mean_snr = parts.channel.mean_snr
+        self._tables, self._prbs = parts.tables, parts.prbs
         self._joule = self.powers.reference_w * parts.carrier.slot_s
         self._most_spread = 10.0 ** (parts.uplink.settings.spread_db / 10.0)
-        self._counts = torch.arange(1, self.prbs + 1, dtype=self.dtype, device=self.device)
-        tables = _curves(parts.tables.adaptation, self.dtype)
-        self._db, self._sinr_of_bits, self._bits_of_sinr = (table.to(self.device) for table in tables)
+        self._counts = torch.arange(1, parts.prbs + 1, dtype=parts.dtype, device=parts.device)
+        tables = _curves(parts.tables.adaptation, parts.dtype)
+        self._db, self._sinr_of_bits, self._bits_of_sinr = (table.to(parts.device) for table in tables)
+
+    def respond(self, first_slot: int) -> BlockResponse[Any]:
+        """Computes the responses of links from a slot on."""
+        return self.antennas.respond(first_slot)
+
+    def first_report(self, moment: Moment[Any]) -> Report:
+        """Computes the report before any UE was heard: cells disturb as all their UEs in turn do in the mean."""
+        power = self.powers.open_loop(moment.slot)
+        drops = zip(self._mean_snr, moment.serving, power, strict=True)
+        disturbed = [_mean_disturbance(*drop)[:, None].expand(-1, self._prbs) for drop in drops]
+        return self._sounded(moment, self.antennas.white(torch.stack(disturbed)))
+
+    def forget(self, report: Report, kept: Tensor) -> Report:
+        """Returns the report where ``kept`` ``[B, U]`` is 1, and no bits where it is 0."""
+        return forget_bits(report, kept)
+
+    def sharing(self, state: CellState) -> None:
+        """Returns None: PRBs are not shared."""
 
     def need(self, state: CellState) -> Tensor:
         """Computes the fewest PRBs ``[B, U]`` that carry the queue, or as much of it as any allowed number does.
 
         Allowed are those among which ``spread_db`` lets the power be spread.
         """
-        mean, queue, room = state.reports[0].mean_bits, state.harq, self.powers.room(state.slot)[..., None]
+        mean, room = state.reports[0].mean_bits, self.powers.room(state.slot)[..., None]
         left = (room / self._counts).clamp_(max=1.0)  # of the power on a PRB, for 1 to K of them
         sinr = self._sinr_of_bits[log_grid.index(mean)][..., None]
         bits = torch.where(left < 1.0, self._bits_of_sinr[log_grid.index(sinr * left)], mean[..., None])
         bits = (bits * self._counts).masked_fill_(left * self._most_spread < 1.0, 0.0).cummax(-1).values
         wanted = torch.minimum(bits[..., -1], state.waiting_bytes * 8)
         need = (bits < wanted[..., None]).sum(-1) + (wanted > 0)
-        need = torch.where(queue.usable & (mean > 0), need, self._zero)
-        return torch.where(queue.retransmits, queue.current[..., harq.PRBS], need)
+        return need_or_repetition(state, need, state.harq.usable & (mean > 0))
 
-    def _choose(self, state: CellState, mean_bits: Tensor, prbs: Tensor) -> Tensor:
+    def holders(self, decision: SlotDecision) -> Tensor:
+        """Returns the UE on each PRB, ``[B, C, K]``."""
+        return decision.user
+
+    def expect(self, state: CellState, grant: Grant) -> Expectation:
+        """Returns the reported bits of each PRB that a UE holds, at the power of the open loop."""
+        return reported_bits(state, grant)
+
+    def choose_mcs(self, state: CellState, mean_bits: Tensor, prbs: Tensor) -> Tensor:
+        """Chooses the MCS for the power that is left on each of so many PRBs, int64 ``[B, U]``."""
         left = (self.powers.room(state.slot) / prbs.clamp(min=1.0)).clamp_(max=1.0)
         offset_db = state.outer_loop_db + self._db[log_grid.index(left)]
-        return self.parts.tables.adaptation.choose_mcs(mean_bits, offset_db)
+        return self._tables.adaptation.choose_mcs(mean_bits, offset_db)
 
-    def _receive(self, state: CellState, grant: Grant, activity: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
-        """Effective SINR of each UE's block; reports measure what cells heard beside their UEs, ``[B, C, K]``."""
-        user = grant.holder.clamp(max=self.shape[1] - 1)
-        power = self.powers.on(grant.prbs, state.slot).gather(1, user).view(activity.shape)
-        by_prb = user.view(activity.shape).transpose(1, 2).contiguous()
-        links = scheduled_links(moment.air, self._steering, by_prb)
-        signal, disturbed = signal_and_interference(links, (power * activity).transpose(1, 2))
-        return self._over_prbs(grant, (signal / disturbed).flatten(1)), disturbed
+    def receive(self, moment: Moment[Any], sending: Transmission) -> Reception:
+        """Computes what each cell receives from the UE on each of its PRBs; the others disturb it."""
+        grant, activity = sending.grant, sending.activity
+        user = grant.holder.clamp(max=sending.mcs.shape[1] - 1)
+        power = self.powers.on(grant.prbs, moment.slot).gather(1, user).view(activity.shape) * activity
+        heard = self.antennas.receive(moment.response, user.view(activity.shape), power)
+        effective = sending.effective_sinr(self._tables.mapping, heard.sinr.flatten(1))
+        report = self._sounded(moment, heard.disturbance) if moment.measured else None
+        return Reception(effective, activity, report, self._counted(moment.slot, sending, heard))
 
-    def _seen(self, moment: Moment, activity: Tensor) -> Tensor:
-        """SINR ``[B, U, K]`` before any UE was heard: cells disturb as all their UEs in turn do in the mean."""
+    def _sounded(self, moment: Moment[Any], disturbance: Tensor) -> Report:
+        """Computes the report of the SINR of every UE at its own cell with the power of the open loop.
+
+        Args:
+            moment: the slot.
+            disturbance: interference and noise over noise, as :class:`HeardUplink` holds it.
+        """
         power = self.powers.open_loop(moment.slot)
-        drops = zip(self.parts.channel.mean_snr, moment.serving, power, activity, strict=True)
-        disturbed = [_mean_disturbance(*drop) for drop in drops]
-        return self._sounded(moment, torch.stack(disturbed))
+        sinr = self.antennas.sounded(moment.response, moment.serving, power, disturbance)
+        bits = self._tables.adaptation.report(sinr)
+        return Report(bits, (bits.sum(-1, dtype=torch.float64) / self._prbs).to(bits.dtype))
 
-    def _sounded(self, moment: Moment, disturbed: Tensor) -> Tensor:
-        """Computes the SINR ``[B, U, K]`` of every UE at its own cell with the power of the open loop."""
-        links = own_links(moment.air, self._to_prbs, moment.serving)
-        around = disturbed.gather(1, moment.serving[..., None].expand(links.shape))
-        return links.mul_(self.powers.open_loop(moment.slot)[..., None]).div_(around)
-
-    def _report(self, moment: Moment, seen: Tensor) -> Report:
-        return self._measure(moment, self._sounded(moment, seen))
-
-    def _with_more(self, counters: Tensor, moment: Moment, grant: Grant, attempt: Attempt, seen: Tensor) -> Tensor:
-        prbs = grant.prbs * attempt.sent
+    def _counted(self, slot: int, sending: Transmission, heard: HeardUplink) -> Tensor:
+        """Computes the counters of an uplink, ``[rows, B, U]``."""
+        grant, sent = sending.grant, sending.sent
+        prbs = grant.prbs * sent
         rows = (
-            self.powers.on(grant.prbs, moment.slot) * prbs * self._joule,
-            attempt.sent,
-            attempt.sent & self.powers.limits(grant.prbs, moment.slot),
+            self.powers.on(grant.prbs, slot) * prbs * self._joule,
+            sent,
+            sent & self.powers.limits(grant.prbs, slot),
             prbs,
-            self._per_user(grant.holder, seen.flatten(1)) * attempt.sent,
+            grant.per_user(heard.rise.flatten(1)) * sent,
         )
-        return torch.cat((counters, torch.stack([row.to(torch.float64) for row in rows])))
+        return torch.stack([row.to(torch.float64) for row in rows])
 
 
-def _mean_disturbance(snr: Tensor, serving: Tensor, power: Tensor, activity: Tensor) -> Tensor:
-    """Noise and mean interference of one drop over noise, ``[C, K]``, each cell's UEs sending equally often.
+def _mean_disturbance(snr: Tensor, serving: Tensor, power: Tensor) -> Tensor:
+    """Computes noise and mean interference over noise, ``[C]``, of one drop in which UEs of a cell send equally often.
 
     Args:
         snr: ``[U, C]`` mean over fading.
         serving: ``[U]``.
         power: ``[U]`` of each UE on a PRB.
-        activity: ``[C, K]`` share of the time in which a PRB is used.
     """
-    cells = len(activity)
+    cells = snr.shape[1]
     members = power.new_zeros(cells).index_add_(0, serving, torch.ones_like(power))
     share = power / members[serving]
     from_cell = power.new_zeros((cells, cells)).index_add_(0, serving, share[:, None] * snr).fill_diagonal_(0.0)
-    return (from_cell.T @ activity).add_(1.0)
+    return from_cell.sum(0).add_(1.0)
 
 
 def _curves(adaptation: LinkAdaptation, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    """On the log grid: dB of a ratio, linear SINR of the bits of a PRB, and these of the SINR; no bits below CQI 1.
+    """Computes dB of a ratio, linear SINR of the bits of a PRB, and bits of the SINR, on the log grid.
 
-    The last two undo each other along the line between CQIs.
+    The last two are inverse to each other along the line between CQIs; below CQI 1 there are no bits.
     """
     bits, sinr_db = log_grid.edges()[1:].numpy(), adaptation.sinr_db_of_bits.double().cpu().numpy()
     least, most = (float(level) for level in (adaptation.levels[1], adaptation.levels[-1]))

@@ -33,7 +33,7 @@ def faded_links(scenario: CellularSections) -> int:
 
 
 def _against(scenario: CellularSections) -> dict[str, bool]:
-    """What speaks against it, and whether it is so."""
+    """Lists what the setting does not go with, and whether the scenario has it."""
     moving = [f"users.{n}" for n, g in enumerate(scenario.users) if g.count and not isinstance(g.mobility, Static)]
     movers = next(iter(moving), "users")
     return {

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import torch
 
 from mac.engine.engine import Engine
-from mac.engine.radio.mu_mimo import engine_kind
-from mac.engine.radio.uplink import UplinkEngine
 from mac.engine.state import Parts, Users
 from mac.link_adaptation.tables import link_tables
 from phy.channel.channel import Channel, ChannelPlan, build_channel
@@ -22,7 +20,8 @@ from phy.topology.sites import build_topology
 from phy.units import kmh_to_mps
 
 from . import mobility, uplink
-from .scenario import CellularScenario, Shape
+from .scenario import CellularScenario
+from .shape import Shape
 from .traffic import arrivals
 
 
@@ -30,18 +29,20 @@ def engine(scenario: CellularScenario, drops: Drops, shape: Shape, place: torch.
     """Builds the slot engine of a batch of drops.
 
     Args:
-        scenario: what the carrier, the air and the users are.
+        scenario: describes carrier, channel and users.
         drops: of the batch.
         shape: what the family adds.
         place: device of the engine, which computes in ``dtype``.
         dtype: float32 or float64.
     """
     channel = _channel(scenario, drops, shape, place, dtype)
-    layers = 1 if scenario.mimo is None else scenario.mimo.layers
+    up = scenario.carrier.direction == "uplink"
+    if not up:  # a downlink reads every link on every PRB
+        channel = channel.quick_to_read()
+    layers = 1 if scenario.mimo is None or up else scenario.mimo.layers
     tables = link_tables(scenario.carrier, scenario.link, place, dtype, layers)
     itinerary = mobility.itinerary(scenario, channel, shape)
-    kind = UplinkEngine if scenario.carrier.direction == "uplink" else engine_kind(scenario.mimo)
-    return kind(
+    return Engine(
         Parts(
             drops=drops,
             carrier=scenario.carrier,
@@ -102,5 +103,5 @@ def _users(scenario: CellularScenario, shape: Shape) -> Users:
 
 
 def _per_user(scenario: CellularScenario, values: Sequence[float]) -> torch.Tensor:
-    """A value of each group for each user, float64 ``[U]``."""
+    """Repeats a value of each group for each user, float64 ``[U]``."""
     return torch.tensor(values, dtype=torch.float64)[scenario.group_of_user()]

@@ -8,7 +8,7 @@ import math
 import torch
 
 from mac.carrier import CarrierSettings
-from mac.engine.fading_buffers import BLOCKS, slots_of
+from mac.engine.radio.fading_buffers import BLOCKS, slots_of
 from mac.handover.a3 import COUNTERS
 from mac.handover.serving_plan import period_slots
 from mac.traffic import TraceReplay
@@ -64,7 +64,7 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
 
 
 def _air_bytes(scenario: CellularScenario, shape: Shape, item: int) -> float:
-    """Rays of a drop, their sums in the slots of two blocks, and a slot's on PRBs, which a GPU makes of all users."""
+    """Estimates rays of a drop, their sums in two blocks, and a slot's on PRBs, which a GPU makes of all users."""
     links, prbs = scenario.users_per_cell * scenario.cells * faded_links(scenario), scenario.carrier.prbs
     rays, size = 2 * scenario.fading.directions, 2 * _basis_size(scenario)
     carried = numbers_per_ray(rays, links, size, 2 * prbs)
@@ -74,7 +74,7 @@ def _air_bytes(scenario: CellularScenario, shape: Shape, item: int) -> float:
 
 
 def _itinerary_bytes(scenario: CellularScenario, shape: Shape) -> int:
-    """What is kept of a drop's itinerary, and of the timetable made of it: users and rosters of every measurement."""
+    """Estimates what is kept of a drop's serving schedule: users and rosters of every measurement."""
     users, slot_s = scenario.users_per_cell * scenario.cells, scenario.carrier.slot_s
     measurements = -(-shape.total_slots // period_slots(scenario.measurements, slot_s))
     places = scenario.cells * (_FULLEST * scenario.users_per_cell + _MORE)
@@ -132,7 +132,7 @@ def _sionna_cost(scenario: CellularScenario) -> Cost:
 
 
 def _sionna_seconds(scenario: CellularScenario, shape: Shape) -> float:
-    """What drawing a drop takes: once, or at every state, and again for an itinerary or the powers of an uplink."""
+    """Estimates drawing a drop: once, or at every state, and again for a serving plan or the powers of an uplink."""
     once = _sionna_cost(scenario).setup_s
     if not scenario.on_the_way:
         return once
@@ -148,7 +148,7 @@ def best_batch(scenario: CellularScenario, device: str) -> int:
 
 
 def _packets(group: UserGroup, time_s: float) -> float:
-    """Packets that arrive for a group of a cell; of 500 bytes where a model does not say."""
+    """Estimates the packets that arrive for a group of a cell; of 500 bytes where a model does not say."""
     traffic = group.traffic
     if isinstance(traffic, TraceReplay):
         return group.count * traffic.expected_packets(time_s)

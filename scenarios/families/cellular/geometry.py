@@ -70,6 +70,6 @@ def _window_ends(shape: Shape) -> Tensor:
 
 
 def _tracks(fading: MovingFading, topology: Topology, time_s: Tensor) -> np.ndarray[Any, Any]:
-    """Positions at some times, inside the cluster, float32 ``[B, W, U, 2]``."""
+    """Computes positions at some times, inside the cluster, float32 ``[B, W, U, 2]``."""
     tracks = [wrap_position(topology, moving.position_m(time_s)[0]).transpose(0, 1) for moving in fading.moving_drops]
     return torch.stack(tracks)[list(fading.row), ..., :2].float().numpy()

@@ -34,8 +34,8 @@ def labels(scenario: CellularScenario, engine: Engine, services: Sequence[Servic
     """Makes the coordinates and attributes that all cellular families have.
 
     Args:
-        scenario: whose groups name and judge the users.
-        engine: whose cells serve them.
+        scenario: its groups name and judge the users.
+        engine: its cells serve them.
         services: kind of service of each group.
         shape: what the family adds.
     """
@@ -55,7 +55,7 @@ def labels(scenario: CellularScenario, engine: Engine, services: Sequence[Servic
     }
     coordinates["user"] = (("user",), np.arange(len(which)))
     coordinates["cell"] = (("cell",), np.arange(scenario.cells))
-    coordinates["serving"] = (("drop", "user"), engine.serving.cpu().numpy())
+    coordinates["serving"] = (("drop", "user"), engine.parts.channel.serving.cpu().numpy())
     coordinates.update(geometry_coordinates(scenario, engine, shape))
     coordinates["delay_edge_s"] = (("delay_bin",), np.array(BIN_EDGES_S))
     attributes = {

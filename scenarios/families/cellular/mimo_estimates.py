@@ -22,7 +22,7 @@ class Crowd:
     cells: int
     prbs: int
     link: LinkSettings
-    update_slots: float = math.inf  # from one state of the air to the next; endless where no user moves
+    update_slots: float = math.inf  # from one state of the channel to the next; endless where no user moves
 
     @property
     def moves(self) -> bool:

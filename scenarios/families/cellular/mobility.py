@@ -63,7 +63,7 @@ def motion_plan(scenario: CellularScenario, shape: Shape) -> MotionPlan:
 
 
 def _require_heights(scenario: CellularScenario, replay: Replay) -> None:
-    """Heights that the propagation model holds for (TR 38.901 Table 7.4.1-1)."""
+    """Checks heights against those of the propagation model (TR 38.901 Table 7.4.1-1)."""
     model = scenario.propagation.model
     low_m = 1.0 if model in ("uma", "umi") else 0.0
     high_m = float("inf") if model == "free_space" else MAX_UE_HEIGHT_M

@@ -105,7 +105,7 @@ def plot_mobility(result: RunResult, variant: str | None = None, drop: int = 0) 
 
 
 def _windows(result: RunResult, variant: str | None) -> xr.Dataset:
-    """Windows of the first allocator: where UEs are is the same for all."""
+    """Returns the windows of the first allocator: where UEs are is the same for all."""
     return result.to_xarray(result.allocators[0], result.variants[0] if variant is None else variant)
 
 
@@ -150,7 +150,7 @@ def _most_handed_over(dataset: xr.Dataset) -> list[tuple[int, str]]:
 
 
 def _broken(dataset: xr.Dataset, user: int) -> tuple[Array, Array]:
-    """The way of a UE, broken where wrap-around moves it to the other side of the network."""
+    """Returns the way of a UE, broken where wrap-around moves it to the other side of the network."""
     way = np.stack(
         [dataset[f"track_{axis}_m"].transpose("window", "user").to_numpy()[:, user] for axis in "xy"], axis=1
     )

@@ -19,10 +19,7 @@ from phy.tr38901.pathloss import require_base_height
 
 from . import dominant_interferers, uplink
 from .sections import CellularSections, group_names
-from .shape import Shape
 from .users import UserGroup
-
-__all__ = ["CellularScenario", "Shape"]
 
 
 class CellularScenario(CellularSections):
@@ -80,7 +77,7 @@ class CellularScenario(CellularSections):
         return self
 
     @model_validator(mode="after")
-    def _somebody_is_there(self) -> CellularScenario:
+    def _some_user_is_there(self) -> CellularScenario:
         if self.users_per_cell == 0:
             raise ValueError("there are no users: every group's count is 0")
         return self
@@ -126,7 +123,7 @@ class CellularScenario(CellularSections):
         for number, group in enumerate(self.users):
             if isinstance(group.mobility, Replay) and group.count and self.attachment == "cell_area":
                 raise ValueError(
-                    f"users.{number}.mobility: users who follow a file start where it says and not in the area of a "
+                    f"users.{number}.mobility: users that follow a file start where it says and not in the area of a "
                     "cell, so 'cell_area' means nothing to them; set attachment to 'strongest'"
                 )
         return self

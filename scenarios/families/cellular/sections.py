@@ -44,7 +44,7 @@ class CellularSections(ScenarioBase):
     fading: FadingSettings = Field(default_factory=FadingSettings)
     """Small-scale fading."""
     channel: ChannelSettings = Field(default_factory=ChannelSettings)
-    """Source of the channel, and how often it is taken anew where users move."""
+    """Source of the channel, and the time between its states where users move."""
     link: LinkSettings = Field(default_factory=LinkSettings)
     """Channel reports and link adaptation."""
     harq: HarqSettings = Field(default_factory=HarqSettings)
@@ -58,11 +58,11 @@ class CellularSections(ScenarioBase):
     handover: HandoverSettings | None = None
     """When users change their cell; left out, every user keeps the cell of the start."""
     measurements: MeasurementSettings = Field(default_factory=MeasurementSettings)
-    """What users measure of the cells around them, for handovers."""
+    """Measurements of the cells around a user, for handovers."""
     queue_bytes: float = Field(default=5e6, ge=1500, le=1e12)
     """Room of each user's queue; what finds it full is dropped."""
     placement: Literal["per_cell", "uniform"] = "per_cell"
-    """As many users in the area of each cell, or anywhere in the network."""
+    """Placement of users: equally many in the area of each cell, or anywhere in the network."""
     attachment: Literal["cell_area", "strongest"] = "strongest"
     """Cell of each UE: the one in whose area it was placed, or the one that it receives best on average."""
     users: tuple[UserGroup, ...] = Field(min_length=1)
@@ -80,7 +80,7 @@ class CellularSections(ScenarioBase):
 
     @property
     def on_the_way(self) -> bool:
-        """Checks whether the air is taken anew as time goes on, or users may change their cell."""
+        """Checks whether the channel is computed anew as time goes on, or users may change their cell."""
         return self.moves or self.handover is not None
 
     def notes(self) -> list[str]:
@@ -92,7 +92,9 @@ class CellularSections(ScenarioBase):
         ]
         if not groups or self.fading.model == "none":
             return []
-        return [f"users who stay where they are fade as at 3 km/h unless speed_kmh says otherwise: {', '.join(groups)}"]
+        return [
+            f"users that stay where they are fade as at 3 km/h unless speed_kmh says otherwise: {', '.join(groups)}"
+        ]
 
     def group_of_user(self) -> torch.Tensor:
         """Returns the group of each user, int64 ``[U]``: cell by cell, in each in the order of the groups."""

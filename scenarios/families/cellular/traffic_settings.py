@@ -98,7 +98,7 @@ class PluggedTraffic(Model):
 
 
 def _plugged(value: Any, own: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-    """A plug-in's model by its name, any other by fairwave's rules."""
+    """Validates a plug-in's model by its name, any other by fairwave's rules."""
     model = value.get("model") if isinstance(value, Mapping) else None
     if isinstance(value, PluggedTraffic):
         return value

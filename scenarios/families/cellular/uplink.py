@@ -12,6 +12,7 @@ from mac.handover.serving_plan import ServingPlan
 from mac.traffic import TraceReplay
 from phy.channel.channel import Channel
 from phy.channel.moving import MovingFading
+from phy.link.mimo_settings import MimoSettings
 
 if TYPE_CHECKING:
     from .sections import CellularSections
@@ -31,16 +32,26 @@ def check(scenario: CellularSections) -> None:
                 "uplink out"
             )
         return
-    if scenario.mimo is not None:
-        raise ValueError(
-            "mimo is given, but an uplink (carrier.direction) is computed between single antennas; leave mimo "
-            "out, or set carrier.direction to 'downlink'"
-        )
+    _check_panels(scenario)
     for number, group in enumerate(scenario.users):
         if isinstance(group.traffic, TraceReplay) and group.count and group.traffic.direction != "uplink":
             raise ValueError(
                 f"users.{number}.traffic.direction is '{group.traffic.direction}', but carrier.direction is 'uplink', "
                 "where users send; set it to 'uplink' to replay what the UE of the trace sent"
+            )
+
+
+def _check_panels(scenario: CellularSections) -> None:
+    """Checks that nothing of `mimo` asks for more than one UE and one layer a PRB."""
+    if scenario.mimo is None:
+        return
+    plain = MimoSettings()
+    for name in ("precoding", "max_rank", "users_per_prb"):
+        value = getattr(scenario.mimo, name)
+        if value != getattr(plain, name):
+            raise ValueError(
+                f"mimo.{name} is {value!r}, but carrier.direction is 'uplink', where a PRB has one UE that sends one "
+                f"layer from its first port; leave mimo.{name} out"
             )
 
 

@@ -32,12 +32,12 @@ class UserGroup(Model):
     mobility: MobilitySettings = Field(default_factory=Static, description="How the users move: a model of motion.")
     traffic: Traffic = Field(description="What arrives for each user: a traffic model and its settings.")
     sla: Sla = Field(default_factory=Sla)
-    """What each user was promised; satisfaction is measured against it."""
+    """Promise to each user; satisfaction is measured against it."""
 
     @field_validator("traffic")
     @classmethod
     def _beside_the_scenario(cls, traffic: TrafficModel, info: ValidationInfo) -> TrafficModel:
-        """Traces that lie beside the scenario file are named by their full path, so that a run folder can be moved."""
+        """Makes paths of traces beside the scenario file absolute, so that a run folder can be moved."""
         if not isinstance(traffic, TraceReplay) or not info.context:
             return traffic
         folders: list[Path] = info.context["folders"]
@@ -46,7 +46,7 @@ class UserGroup(Model):
     @field_validator("mobility")
     @classmethod
     def _trajectories_beside_the_scenario(cls, mobility: MobilitySettings, info: ValidationInfo) -> MobilitySettings:
-        """Likewise a file of trajectories."""
+        """Makes the path of a file of trajectories beside the scenario file absolute."""
         if not isinstance(mobility, Replay) or not info.context:
             return mobility
         folders: list[Path] = info.context["folders"]
@@ -54,11 +54,11 @@ class UserGroup(Model):
         return replace(mobility, file=_in_utf8(str(path or mobility.file)))
 
     @model_validator(mode="after")
-    def _speed_is_of_those_who_stay(self) -> UserGroup:
+    def _speed_is_of_static_users(self) -> UserGroup:
         default = type(self).model_fields["speed_kmh"].default  # a run folder's scenario.yaml holds all defaults
         if self.speed_kmh != default and not isinstance(self.mobility, Static):
             warnings.warn(
-                f"group '{self.name}' moves by its mobility, so its speed_kmh, for users who stay, has no effect",
+                f"group '{self.name}' moves by its mobility, so its speed_kmh, for users that stay, has no effect",
                 stacklevel=2,
             )
         return self
@@ -75,7 +75,7 @@ class UserGroup(Model):
 
 
 def _beside(pattern: str, folders: Sequence[Path]) -> str:
-    """The pattern in the first folder that has a match; as it stands where none has, for the data folders."""
+    """Returns the pattern in the first folder that has a match; as it is where none has, for the data folders."""
     if Path(pattern).is_absolute():
         return pattern
     return _in_utf8(
@@ -84,7 +84,7 @@ def _beside(pattern: str, folders: Sequence[Path]) -> str:
 
 
 def _in_utf8(path: str) -> str:
-    """The path, which the run's scenario.yaml will name.
+    """Returns the path if it is text, as the run's scenario.yaml will name it.
 
     Raises:
         ValueError: it is not text.

@@ -21,7 +21,6 @@ class Downlink:
     allocator: str = "proportional_fair"
     rate: str = "slots_per_s"
     words: tuple[str, str] = ("slot", "cell_slot")
-    repeatable: bool = True
 
     @property
     def cells(self) -> int:

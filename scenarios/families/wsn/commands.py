@@ -54,14 +54,14 @@ def draw_map(
 def write_graph(
     run_dir: RunFolder,
     round_: Round = None,
-    allocator: Annotated[str | None, typer.Option(help="The allocator whose tree it is.")] = None,
+    allocator: Annotated[str | None, typer.Option(help="The allocator that made the tree.")] = None,
     drop: Drop = None,
     variant: Variant = None,
     out: Annotated[Path | None, typer.Option(help="A file; left out, round.graphml in the run folder.")] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Write who sends to whom in a round as GraphML, for Gephi, yEd, igraph or networkx."""
+    """Write the routes of a round, from each node to its parent, as GraphML, for Gephi, yEd, igraph or networkx."""
     from ...results.result import Result
     from ...results.run_folder import require_ours
     from .graph import save_round

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..family import Family, Imported, RunPlot
@@ -19,21 +20,12 @@ def _has_rounds(result: RunResult, dataset: xr.Dataset) -> bool:
     return {"life_rounds", "parent", "head", "left_j"} <= set(map(str, dataset.variables))
 
 
-def _somebody_lived(result: RunResult, dataset: xr.Dataset) -> bool:
+def _has_survivors(result: RunResult, dataset: xr.Dataset) -> bool:
     return _has_rounds(result, dataset) and bool((dataset["life_rounds"] > 0).any())
 
 
-FAMILY = Family(
-    name="wsn",
-    allocator_family="wsn",
-    scenario_type=Imported(f"{_SCENARIO}:WsnScenario"),
-    clock=Imported(f"{_SCENARIO}:clock_of"),
-    check=Imported(f"{_SCENARIO}:check"),
-    build=Imported(f"{_SCENARIO}:build"),
-    labels=Imported(f"{_SCENARIO}:labels"),
-    estimate_bytes=Imported(f"{_SCENARIO}:estimate_bytes"),
-    estimate_seconds=Imported(f"{_SCENARIO}:estimate_seconds"),
-    best_batch=Imported(f"{_SCENARIO}:best_batch"),
+FAMILY = replace(
+    Family.built_in("wsn", "WsnScenario"),
     context=Imported(f"{_SCENARIO}:context"),
     bound=Imported(f"{_SCENARIO}:bound"),
     account=Imported(f"{_SCENARIO}:account"),
@@ -49,9 +41,9 @@ FAMILY = Family(
         ),
         "clusters": RunPlot(
             Imported("scenarios.families.wsn.map:plot_clusters"),
-            "The charge of each node when the round was over, and who sent to whom in it. Where nodes are dead "
-            "or dark, somebody paid for the others. Another round or drop: fairwave wsn map RUN --round 300 --drop 1.",
-            _somebody_lived,
+            "The charge of each node at the end of the round, and a line from each node to its parent. Where nodes are "
+            "dead or dark, some paid for the others. Another round or drop: fairwave wsn map RUN --round 300 --drop 1.",
+            _has_survivors,
         ),
         "energy_balance": RunPlot(
             Imported("scenarios.families.wsn.plots:plot_energy_balance"),

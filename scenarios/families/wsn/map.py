@@ -99,7 +99,7 @@ def _panel_height(view: RoundView, columns: int) -> float:
 
 
 def _corners(view: RoundView) -> Array:
-    """What a panel shows: the field and the sink, with a margin."""
+    """Returns what a panel shows: the field and the sink, with a margin."""
     field, sink = view.scenario.field, view.scenario.sink
     around = np.array([[sink.x_m, sink.y_m]]) + sink.orbit_radius_m * np.array([[-1.0], [1.0]])
     points = np.concatenate([[[0.0, 0.0], [field.width_m, field.height_m]], around, view.position_m])
@@ -147,9 +147,9 @@ def _links(axes: Axes, view: RoundView) -> None:
 def _nodes(axes: Axes, view: RoundView, colours: ScalarMappable) -> None:
     many = len(view.alive) > _MANY
     size, line = (2.5, 0.3) if many else (20.0, 0.8)
-    for who, mark, factor, edge in ((view.alive & ~view.head, "o", 1.0, "none"), (view.head, "s", 1.9, "black")):
-        x, y = view.position_m[who].T
-        cloud = axes.scatter(x, y, c=colours.to_rgba(view.charge_j[who]), s=factor * size, marker=mark,
+    for some, mark, factor, edge in ((view.alive & ~view.head, "o", 1.0, "none"), (view.head, "s", 1.9, "black")):
+        x, y = view.position_m[some].T
+        cloud = axes.scatter(x, y, c=colours.to_rgba(view.charge_j[some]), s=factor * size, marker=mark,
                              edgecolors=edge, linewidths=line, zorder=3)  # fmt: skip
         cloud.set_rasterized(many)
     x, y = view.position_m[~view.alive].T

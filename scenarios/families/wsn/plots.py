@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mac.metrics.intervals import summary
+from mac.metrics.intervals import MeanInterval, mean_interval
 from mac.metrics.windows import Array, divide, read, total
 from mac.wsn.lifetime_metrics import death_round
 
@@ -99,7 +99,7 @@ def packet_costs_mj(dataset: xr.Dataset) -> dict[str, float]:
     spent = read(dataset, "ledger_j", ("drop", "cause", "user")).sum(axis=2)
     packets = total(dataset, "packets").sum(axis=1)
     names = map(str, dataset["cause"].to_numpy().tolist())
-    return {name: 1e3 * summary(divide(spent[:, i], packets))[0] for i, name in enumerate(names)}
+    return {name: 1e3 * mean_interval(divide(spent[:, i], packets)).mean for i, name in enumerate(names)}
 
 
 def alive_after(dataset: xr.Dataset, rounds: Array) -> Array:
@@ -110,7 +110,7 @@ def alive_after(dataset: xr.Dataset, rounds: Array) -> Array:
 
 
 def _end(dataset: xr.Dataset) -> float:
-    """Where the axis of rounds ends: a little after the last death, or with the run."""
+    """Returns where the axis of rounds ends: a little after the last death, or with the run."""
     died = death_round(dataset)
     run = round(float(dataset.attrs["window_s"]) / float(dataset.attrs["round_s"])) * dataset.sizes["window"]
     return float(run) if np.isnan(died).any() else max(1.0, 1.03 * float(died.max()))
@@ -122,7 +122,7 @@ def _curve(axes: Axes, dataset: xr.Dataset, end: float, style: Style) -> None:
 
 
 def _delivered(axes: Axes, dataset: xr.Dataset, style: Style) -> None:
-    """Thousands of packets that have reached the sink by the end of each window."""
+    """Draws the packets that have reached the sink by the end of each window, in thousands."""
     packets = read(dataset, "packets").sum(axis=2).cumsum(axis=1)
     window = float(dataset.attrs["window_s"]) / float(dataset.attrs["round_s"])
     rounds = window * np.arange(packets.shape[1] + 1)
@@ -130,10 +130,10 @@ def _delivered(axes: Axes, dataset: xr.Dataset, style: Style) -> None:
 
 
 def _band(axes: Axes, rounds: Array, values: Array, style: Style) -> None:
-    """Mean over drops of ``[B, rounds]`` with its interval."""
-    means, intervals = zip(*(summary(column) for column in values.T), strict=True)
-    low, high = np.clip(np.array(intervals).T, 0, values.max())
-    axes.plot(rounds, means, color=style.colour, linestyle=style.dash, lw=1.8)
+    """Draws the mean over drops of ``[B, rounds]`` with its interval."""
+    found = [mean_interval(column) for column in values.T]
+    low, high = np.clip([[one.low for one in found], [one.high for one in found]], 0, values.max())
+    axes.plot(rounds, [one.mean for one in found], color=style.colour, linestyle=style.dash, lw=1.8)
     axes.fill_between(rounds, low, high, color=style.colour, alpha=0.2, lw=0)
 
 
@@ -142,7 +142,7 @@ def _rows(result: RunResult, allocator: str, variant: str | None) -> dict[str, A
 
 
 def _per_drop(result: RunResult, metric: str, allocator: str, variant: str | None) -> Array:
-    """One value for each drop."""
+    """Returns one value for each drop."""
     table: pd.DataFrame = result.per_drop
     same = table["variant"].isna() if variant is None else table["variant"] == variant
     rows = table[same & (table["metric"] == metric) & (table["allocator"] == allocator)]
@@ -150,17 +150,17 @@ def _per_drop(result: RunResult, metric: str, allocator: str, variant: str | Non
 
 
 def _deaths(axes: Axes, place: int, values: dict[str, Array], style: Style) -> None:
-    """Three marks on a line; hollow where that death has not come in every drop."""
-    means = {metric: summary(found) for metric, found in values.items()}
-    known = [mean for mean, _ in means.values() if not math.isnan(mean)]
+    """Draws three marks on a line; hollow where that death has not come in every drop."""
+    means = {metric: mean_interval(found) for metric, found in values.items()}
+    known = [found.mean for found in means.values() if not math.isnan(found.mean)]
     if known:
         axes.plot([min(known), max(known)], [place, place], color=style.colour, linestyle=style.dash, lw=1.2)
-    for metric, (mean, (low, high)) in means.items():
-        if math.isnan(mean):
+    for metric, found in means.items():
+        if math.isnan(found.mean):
             continue
-        bar = None if math.isnan(low) else [[mean - low], [high - mean]]
         hollow = {"markerfacecolor": "white", "markeredgecolor": style.colour} if np.isnan(values[metric]).any() else {}
-        axes.errorbar(mean, place, xerr=bar, color=style.colour, marker=_DEATHS[metric][0], **{**BAR, **hollow})
+        marker = {"marker": _DEATHS[metric][0], **BAR, **hollow}
+        axes.errorbar(found.mean, place, xerr=_bar(found), color=style.colour, **marker)
     if not known:
         axes.text(0.01, place, "no node has died", transform=axes.get_yaxis_transform(), va="center", color="0.4")
 
@@ -170,17 +170,23 @@ def _death_marks() -> list[Line2D]:
 
 
 def _spread(axes: Axes, place: int, variance_mj2: Array, style: Style) -> None:
-    mean, (low, high) = summary(np.sqrt(variance_mj2))
-    if math.isnan(mean):
+    found = mean_interval(np.sqrt(variance_mj2))
+    if math.isnan(found.mean):
         axes.text(0.01, place, "no node has died", transform=axes.get_yaxis_transform(), va="center", color="0.4")
         return
-    bar = None if math.isnan(low) else [[mean - max(low, 0.0)], [high - mean]]
-    axes.barh(place, mean, height=0.12, color=style.colour, alpha=0.5)
-    axes.errorbar(mean, place, xerr=bar, color=style.colour, marker="o", **BAR)
+    axes.barh(place, found.mean, height=0.12, color=style.colour, alpha=0.5)
+    axes.errorbar(found.mean, place, xerr=_bar(found, least=0.0), color=style.colour, marker="o", **BAR)
+
+
+def _bar(found: MeanInterval, least: float = -math.inf) -> list[list[float]] | None:
+    """Returns the lengths of an error bar, which does not reach below ``least``; None without an interval."""
+    if math.isnan(found.low):
+        return None
+    return [[found.mean - max(found.low, least)], [found.high - found.mean]]
 
 
 def _axis_end(totals: list[float]) -> float:
-    """So long that one wasteful allocator does not hide what the others do."""
+    """Chooses the end of an axis so that one wasteful allocator does not hide what the others do."""
     known = [total for total in totals if total > 0]
     return 1.15 * min(max(known), 3.0 * float(np.median(known))) if known else 1.0
 

@@ -111,7 +111,7 @@ def _a_field(result: RunResult, variant: str | None) -> Result:
 
 
 def _variant(result: RunResult, variant: str | None) -> str | None:
-    """The variant's name; the first one where none is given."""
+    """Returns the variant's name; the first one where none is given."""
     if variant is None:
         return result.variants[0]
     if variant not in result.variants:
@@ -134,7 +134,7 @@ def _drop(windows: dict[str, xr.Dataset], drop: int | None) -> int:
 
 
 def _telling(ones: dict[str, xr.Dataset]) -> int:
-    """The end of a window by which about half of the allocators have lost a node."""
+    """Returns the end of a window by which about half of the allocators have lost a node."""
     rounds = window_rounds(next(iter(ones.values())))
     ends = min(dataset.sizes["window"] for dataset in ones.values()) * rounds
     deaths = [float(first_node_dead(dataset)[0]) for dataset in ones.values()]
@@ -146,13 +146,13 @@ def _telling(ones: dict[str, xr.Dataset]) -> int:
 
 def _require_life(ones: dict[str, xr.Dataset], round_: int, drop: int) -> None:
     lasts = {label: int(last_rounds(dataset)[0]) for label, dataset in ones.items()}
-    who, last = max(lasts.items(), key=lambda item: item[1])
-    where = f"{who}, drop {drop}"
+    label, last = max(lasts.items(), key=lambda item: item[1])
+    where = f"{label}, drop {drop}"
     if last == 0:
         raise ScenarioError(f"{where}: every node is dead from the start, so there is no round to show")
     if round_ < 1:
         raise ScenarioError(f"rounds are counted from 1, given {round_}; choose a round from 1 to {last}")
-    dataset = ones[who]
+    dataset = ones[label]
     ended = last == window_rounds(dataset) * dataset.sizes["window"]
     if round_ > last:
         why = f"the run ends after round {last}" if ended else f"the last node dies in round {last}"
@@ -160,7 +160,7 @@ def _require_life(ones: dict[str, xr.Dataset], round_: int, drop: int) -> None:
 
 
 def _view(scenario: WsnScenario, entrant: Entrant, dataset: xr.Dataset, round_: int) -> RoundView:
-    """From the folder where the round ends a window or the field is dead, else played again."""
+    """Reads a round from the folder where it ends a window or the field is dead, else plays it again."""
     life = read(dataset, "life_rounds", ("drop", "user"))[0]
     alive = life >= round_
     position = np.stack([read(dataset, name, ("drop", "user"))[0] for name in ("x_m", "y_m")], axis=-1)
@@ -197,7 +197,7 @@ def _require_same_places(scenario: WsnScenario, drop: int, position_m: Array) ->
 def _replayed(
     scenario: WsnScenario, entrant: Entrant, drop: int, round_: int, alive: Mask
 ) -> tuple[Array, Array, Array]:
-    """Parents, heads and charges of a round, after all rounds before it have been played again."""
+    """Computes parents, heads and charges of a round by playing all rounds before it again."""
     family = families.find(scenario.family)
     dtype = torch.float64 if scenario.dtype == "float64" else torch.float32
     problem = family.build(scenario, Drops(scenario.seed, (drop,)), torch.device("cpu"), dtype)

@@ -40,13 +40,13 @@ class WsnScenario(ScenarioBase):
     round_s: float = Field(default=1.0, gt=0, le=1e6)
     """Time from one round to the next; with one second, times are numbers of rounds."""
     field: DeploymentSettings = Field(default_factory=DeploymentSettings)
-    """Where the nodes stand."""
+    """Positions of the nodes."""
     sink: SinkSettings = Field(default_factory=SinkSettings)
-    """Where packets go."""
+    """Position and motion of the sink, to which packets go."""
     radio: SensorRadioSettings = Field(default_factory=SensorRadioSettings)
     """Energy of a bit."""
     account: AccountSettings = Field(default_factory=AccountSettings)
-    """What else a round costs."""
+    """Lengths of packets and other costs of a round: headers, control messages, sensing, listening."""
     battery: BatterySettings = Field(default_factory=BatterySettings)
     """Charge at the start, harvesting."""
     sensing: SensingSettings = Field(default_factory=SensingSettings)
@@ -54,17 +54,17 @@ class WsnScenario(ScenarioBase):
     failures: FailureSettings = Field(default_factory=FailureSettings)
     """Nodes that break."""
     link: SensorLinkSettings = Field(default_factory=SensorLinkSettings)
-    """Loss of packets in the air."""
+    """Loss of packets on the channel."""
     sla: Sla = Field(default_factory=Sla)
-    """What each node was promised; left out, satisfaction is the share of its packets that arrive."""
+    """Promise to each node; left out, satisfaction is the share of its packets that arrive."""
 
     @field_validator("field")
     @classmethod
     def _beside_the_scenario(cls, field: DeploymentSettings, info: ValidationInfo) -> DeploymentSettings:
-        """A file of positions that lies beside the scenario is named by its full path."""
+        """Makes the path of a file of positions beside the scenario absolute."""
         if field.file is not None and field.placement != "file":
             raise ValueError(
-                f"file is {field.file}, and placement is '{field.placement}', so that nobody would read it; set "
+                f"file is {field.file}, and placement is '{field.placement}', so that it would not be read; set "
                 "placement to file, or leave file out"
             )
         if field.file is None or not info.context:
@@ -194,9 +194,10 @@ def bound(scenario: WsnScenario, drops: Drops) -> Bound:
 
 
 _BOUNDED = (
-    "No protocol has its first death later in which every live node sends a packet each round, with what it received "
-    "fused into it or beside it. A linear program over the rounds in which each node sends to each other one; it "
-    "relaxes that these are whole, that the ways of a round make a tree, and that heads fuse their own packets."
+    "It bounds the first death of every protocol in which each live node sends one packet a round, with all that it "
+    "received fused into it or beside it: the optimum of a linear program over the numbers of rounds in which each "
+    "node sends to each other one. These need not be whole or make a tree in each round, and heads need not fuse their "
+    "own packets."
 )
 
 

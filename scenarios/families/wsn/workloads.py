@@ -16,20 +16,11 @@ class SensorField:
     rate: str = "rounds_per_s"
     words: tuple[str, str] = ("round", "node_round")
     fast: None = None
-    repeatable: bool = False
 
     @property
     def parts(self) -> int:
         """Counts the nodes."""
         return self.nodes
-
-    def repeated(self, problem: Any, times: int) -> Any:
-        """Refuses to repeat drops: fields are drawn one by one.
-
-        Raises:
-            NotImplementedError: always.
-        """
-        raise NotImplementedError("drops of a sensor field are not repeated")
 
     def sizes(self) -> dict[str, int]:
         """Counts the nodes."""

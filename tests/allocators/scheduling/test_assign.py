@@ -54,7 +54,7 @@ def test_a_drop_alone_is_the_drop_in_the_batch(shape: Shape, seed: int, saturate
         assert torch.equal(alone[0], together[drop])
 
 
-def test_a_winner_keeps_his_first_prbs_and_the_rest_are_offered_again() -> None:
+def test_a_winner_keeps_its_first_prbs_and_the_rest_are_offered_again() -> None:
     observation = slot(
         Shape(1, 3, 1, 6), serving=torch.zeros(1, 3, dtype=torch.int64), need_prbs=torch.tensor([[1.0, 9.0, 2.0]])
     )

@@ -161,7 +161,7 @@ def test_a_metric_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
 
 
 def decision(observation: SchedulingObservation, seed: int, wrong: bool) -> Tensor:
-    """Who holds each PRB: users of the cell or nobody; and, if wrong, here and there anybody at all."""
+    """Holder of each PRB: a user of the cell or none; and, if wrong, here and there any user at all."""
     luck, (batch, cells, most) = torch.Generator().manual_seed(seed), observation.roster.shape
     size, users = (batch, cells, observation.rate_bits.shape[-1]), observation.serving.shape[1]
     user = observation.roster.gather(2, torch.randint(0, most, size, generator=luck))
@@ -169,9 +169,9 @@ def decision(observation: SchedulingObservation, seed: int, wrong: bool) -> Tens
     if not wrong:
         return user
     kinds = torch.tensor([-1, -2, -5, -(2**62), users, users + 3, 2**62, *range(users)])
-    anybody = kinds[torch.randint(0, len(kinds), size, generator=luck)]
+    wrongly = kinds[torch.randint(0, len(kinds), size, generator=luck)]
     seldom = torch.rand(size, generator=luck) < 1.5 / user.numel()
-    return torch.where(seldom, anybody, user)
+    return torch.where(seldom, wrongly, user)
 
 
 @settings(max_examples=200, deadline=None)
@@ -234,8 +234,8 @@ def test_every_single_wrong_prb_is_found(lent: bool) -> None:
                     if not wrong and u >= 0:
                         assert observation.owned is not None
                         mine = bool(observation.owned[b, u, k])
-                        his = observation.borrowable is not None and bool(observation.borrowable[b, u, k])
-                        wrong = not mine and not his
+                        lent = observation.borrowable is not None and bool(observation.borrowable[b, u, k])
+                        wrong = not mine and not lent
                     assert _breached(user, observation) == wrong
                     caught += wrong
     assert caught > 50

@@ -81,7 +81,7 @@ def test_partners_equal_plain_loops(seed: int, limit: float) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_nobody_is_on_more_prbs_than_he_needs_and_only_where_he_may(seed: int) -> None:
+def test_no_user_is_on_more_prbs_than_it_needs_or_where_it_may_not_be(seed: int) -> None:
     shape = Shape(batch=2, users=16, cells=2, prbs=10, slices=2, lent=True)
     seen = observed(shape, seed)
     tested = MultiUserProportionalFair(max_similarity=0.9)

@@ -225,7 +225,7 @@ class TestEarliestDeadline:
             fields = {"rate_bits": rate, "mean_rate_bits": mean, "delay_budget_s": torch.full((1, 4), budget)}
             assert self.order(**fields) == [1, 3, 2, 0]
 
-    def test_a_repetition_goes_first_unless_nobody_waits_for_it(self) -> None:
+    def test_a_repetition_goes_first_unless_no_user_waits_for_it(self) -> None:
         budget = torch.tensor([[INF, 0.1, 0.1, 0.1]])
         age = torch.tensor([[0.0, 0.05, 0.0, 0.02]])
         again = torch.tensor([[True, False, True, False]])
@@ -319,7 +319,7 @@ def test_never_waits_for_the_device(name: str, saturated: bool) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", sorted(registry.available("scheduling")))
-def test_no_user_exceeds_his_need_and_none_goes_without_while_prbs_idle(name: str, dtype: torch.dtype) -> None:
+def test_no_user_exceeds_its_need_and_none_goes_without_while_prbs_idle(name: str, dtype: torch.dtype) -> None:
     shape = Shape(2, 10, 2, 15)
     allocator = registry.resolve(name, "scheduling", {"passes": 10})
     allocator.reset(context(shape, dtype=dtype), 0)

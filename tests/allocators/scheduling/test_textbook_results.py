@@ -59,7 +59,7 @@ def compare(name: str, users: list[dict[str, object]]) -> Compared:
     )
     problem = families.find("scheduling").build(scenario, Drops(3, (0, 1)), torch.device("cpu"), torch.float32)
     windows = run(problem, resolve(name, "scheduling"), Span(intervals=1000, warmup=500, window=1000), name)
-    return Compared(windows, problem.engine.serving.numpy())
+    return Compared(windows, problem.engine.parts.channel.serving.numpy())
 
 
 def spread(values: np.ndarray) -> float:
@@ -95,7 +95,7 @@ def test_proportional_fair_has_the_greatest_sum_of_logarithms(saturated: dict[st
     assert max(utility, key=utility.__getitem__) == "proportional_fair"
 
 
-def test_water_filling_shares_like_round_robin_where_nobody_has_enough(saturated: dict[str, Compared]) -> None:
+def test_water_filling_shares_like_round_robin_where_no_user_has_enough(saturated: dict[str, Compared]) -> None:
     assert max(spread(cell) for cell in saturated["water_filling"].in_cells("granted_prbs")) < 0.02
 
 

@@ -1,4 +1,4 @@
-"""Who gets what among equals: lots, and the schedulers in which they decide."""
+"""Ties between equals: lots, and the schedulers in which they decide."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_max_rate_equals_plain_loops_over_users_by_lot(saturated: bool) -> None:
 
 
 def even(found: list[int], among: list[int], slots: int) -> None:
-    """So many PRBs each, but for chance: five standard deviations of who is first in so many slots."""
+    """So many PRBs each, but for chance: five standard deviations of the number of slots in which a user is first."""
     total, share = sum(found), 1 / len(among)
     for user, count in enumerate(found):
         expected = total * share if user in among else 0
@@ -106,14 +106,14 @@ def test_equals_get_equally_much_under_max_rate(users: int, saturated: bool) -> 
 
 
 @pytest.mark.parametrize("pair", [(0, 1), (3, 4), (2, 9)])
-def test_whoever_the_equals_are(pair: tuple[int, int]) -> None:
+def test_whichever_users_are_equal(pair: tuple[int, int]) -> None:
     shape = Shape(1, 10, 1, 4)
     rate = torch.full((1, 10, 4), 100.0, dtype=torch.float64)
     rate[:, list(pair)] = 400.0
     even(totals(made(MaxRate(), shape), shape, 400, rate_bits=rate), list(pair), 400)
 
 
-def test_equals_on_one_prb_who_are_best_on_another_each() -> None:
+def test_equals_on_one_prb_that_are_best_on_another_each() -> None:
     """Three users get a PRB of their own in every slot, and the fourth goes by lot."""
     shape = Shape(1, 3, 1, 4)
     rate = 100.0 * (1 + torch.eye(3, 4, dtype=torch.float64))[None]

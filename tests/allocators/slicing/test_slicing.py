@@ -290,7 +290,7 @@ class TestRrmPolicy:
         capped = self.policy(mmtc=(0, 0, 20), urllc=(0, 0, 20), embb=(0, 0, 22))
         assert self.shares(capped, [1.0, 1.0, 1.0]) == [4, 4, 4]
 
-    def test_everybody_counts_alike_where_nobody_has_demand(self) -> None:
+    def test_all_slices_count_alike_where_none_has_demand(self) -> None:
         assert self.shares(self.policy(), [0.0, 0.0, 0.0]) == [7, 7, 6]
         assert self.shares(self.policy(urllc=(0, 60, 100)), [0.0, 0.0, 0.0]) == [4, 12, 4]
 

@@ -61,7 +61,7 @@ def _problem(
 
 
 def deaths(problem: WsnProblem, name: str, **params: Any) -> NDArray[np.float64]:
-    """Rounds of death, ascending, ``[D, N]``."""
+    """Rounds of death, ascending, ``[B, N]``."""
     windows = run(problem, resolve(name, "wsn", params), Span(intervals=3000, window=3000)).arrays
     assert (windows["left_j"] == 0).all()
     return np.asarray(np.sort(windows["life_rounds"], 1), dtype=np.float64)

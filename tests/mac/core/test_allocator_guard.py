@@ -289,7 +289,7 @@ def test_before_the_first_interval_no_time_is_told() -> None:
     assert "interval" not in str(caught.value) and "time" not in str(caught.value)
 
 
-def test_the_problems_own_failure_is_not_blamed_on_anybody() -> None:
+def test_the_problems_own_failure_is_not_blamed_on_an_allocator() -> None:
     problem = Problem()
     problem.step = lambda state, decision: sys.intern(3)  # type: ignore
     with pytest.raises(TypeError):

@@ -171,7 +171,7 @@ def test_a_decision_may_stand_in_a_buffer_that_is_used_again(family: str) -> Non
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("deed", ["buffer", "old observation"])
-def test_side_by_side_nobody_changes_what_others_see_or_said(family: str, deed: str) -> None:
+def test_side_by_side_no_allocator_changes_what_others_see_or_said(family: str, deed: str) -> None:
     """The second of three writes; each of them gets what it gets alone."""
     Buffered.buffer, seen = {}, []  # type: ignore[var-annotated]
 

@@ -1,8 +1,8 @@
 """The slot engine against a loop over users, cells and PRBs: queues, HARQ, adaptation, blocks and delays, slot by slot.
 
 Three sectors of a site with two users each and four PRBs, or 14 to send blocks of several code blocks. The decisions
-are drawn, not made: they give PRBs to users who have nothing to send, whose processes all wait, or whose block was sent
-on another number of PRBs.
+are drawn, not made: they give PRBs to users that have nothing to send, whose processes all wait, or whose block was
+sent on another number of PRBs.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
 from mac.scheduling import SchedulingDecision
 from mac.scheduling.observe import observe
+from phy.link.response import Response, basis_of
 from phy.link.sinr import sinr
 from phy.random import Drops, uniform
 
@@ -24,7 +25,7 @@ def test_sinr_equals_plain_loops() -> None:
     key = torch.tensor([7])
     activity = (uniform(key, (7, 6)) < 0.6).to(torch.float64)
     coordinates = air.fading.coordinates(37, 2, carrier.slot_s)[:, :, 1]
-    fast = sinr(coordinates, air.fading.to_prbs, air.serving, activity)[0]
+    fast = sinr(Response(coordinates, basis_of(air.fading.to_prbs)), air.serving, activity)[0]
     slow = sinr_loops(
         air.fading.rays[0], air.fading.doppler_hz[0], air.fading.to_prbs, air.serving[0], activity[0], 38e-3
     )
@@ -144,7 +145,7 @@ def test_traffic_and_air_do_not_depend_on_the_decisions() -> None:
         observation = observe(tested, busy)
         busy, out_busy = tested.step(busy, rotate(observation), observation.need_prbs)
         lazy, out_lazy = tested.step(lazy, idle, observation.need_prbs)
-        assert torch.equal(busy.block.coordinates, lazy.block.coordinates)
+        assert torch.equal(busy.block.response.coordinates, lazy.block.response.coordinates)
         assert torch.equal(out_busy.counters[NAMES["demand_bits"]], out_lazy.counters[NAMES["demand_bits"]])
     assert out_lazy.counters[NAMES["served_bits"]].sum() == 0
 

@@ -1,4 +1,4 @@
-"""Memory of fading is used again, never while somebody holds the block it belongs to, and known beforehand."""
+"""Memory of fading is used again, never while the block it belongs to is held, and known beforehand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from engine_cases import rotate
 from engine_factory import engine
 
 from mac.engine.engine import Engine
-from mac.engine.fading_buffers import slots_of
+from mac.engine.radio.fading_buffers import slots_of
 from mac.engine.state import CellState
 from mac.scheduling.observe import observe
 from phy.random import Drops
@@ -40,11 +40,11 @@ def later(tested: Engine, state: CellState, slots: int) -> CellState:
 def test_a_block_that_is_held_stays_as_it_is() -> None:
     tested = engine(Drops(1, (0, 1)))
     held = tested.start()
-    before = held.block.coordinates.clone()
+    before = held.block.response.coordinates.clone()
     first, again = (later(tested, held, 4 * tested.parts.block_slots).block for _ in range(2))
-    assert held.block.coordinates.equal(before)
-    assert first.coordinates.equal(again.coordinates)
-    assert first.coordinates.data_ptr() != held.block.coordinates.data_ptr()
+    assert held.block.response.coordinates.equal(before)
+    assert first.response.coordinates.equal(again.response.coordinates)
+    assert first.response.coordinates.data_ptr() != held.block.response.coordinates.data_ptr()
 
 
 @pytest.mark.parametrize("part", ["coordinates", "view", "array", "air"])
@@ -52,25 +52,25 @@ def test_a_part_of_a_block_that_is_held_stays_as_it_is(part: str) -> None:
     """The tensor alone, a view of it, an array that shares its memory, and what a slot reads."""
     tested = engine(Drops(1, (0, 1)))
     state = later(tested, tested.start(), 3)
-    held: torch.Tensor = state.block.coordinates
+    held: torch.Tensor = state.block.response.coordinates
     if part == "view":
         held = held[:, 1:, 2]
     elif part == "array":
         held = torch.from_numpy(held[:, 1:].numpy())
     elif part == "air":
-        held = tested._moment(state.slot, state.block, state.attached.serving).air
+        held = tested._moment(state.slot, state.block, state.attached.serving).response.coordinates
     before = held.clone()
     later(tested, state, 6 * tested.parts.block_slots)
     state = later(tested, tested.start(), 6 * tested.parts.block_slots)
     assert held.equal(before)
 
 
-def test_what_nobody_holds_is_written_again() -> None:
+def test_memory_that_is_free_is_written_again() -> None:
     tested = engine(Drops(1, (0, 1)))
     state, places = tested.start(), set()
     for _ in range(8):
         state = later(tested, state, tested.parts.block_slots)
-        places.add(state.block.coordinates.data_ptr())
+        places.add(state.block.response.coordinates.data_ptr())
     assert len(places) <= 2
 
 
@@ -98,7 +98,8 @@ def test_the_estimate_covers_rays_and_two_blocks(workload: str, mode: str) -> No
     state, places = tested.start(), {}
     for _ in range(3 * tested.parts.block_slots):
         state = later(tested, state, 1)
-        places[state.block.coordinates.data_ptr()] = state.block.coordinates.untyped_storage().nbytes()
+        coordinates = state.block.response.coordinates
+        places[coordinates.data_ptr()] = coordinates.untyped_storage().nbytes()
     held = sum(places.values()) + tested.parts.channel.fading.rays.untyped_storage().nbytes()
     assert len(places) == 2
     assert held < estimated(scenario) < 1.5 * held

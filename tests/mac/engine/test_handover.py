@@ -1,4 +1,4 @@
-"""The slot engine with handovers: its books, the queue, reports and processes of who changes his cell."""
+"""The slot engine with handovers: its books, the queue, reports and processes of UEs that change their cell."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from engine_cases import NAMES, rotate
-from handover_cases import AWAY, NAMED, PERIOD, SCENARIO, everybody, mobile
+from handover_cases import AWAY, NAMED, PERIOD, SCENARIO, all_in_turn, mobile
 from torch import Tensor
 
 from mac.handover.a3 import UNSERVED
@@ -40,7 +40,7 @@ def test_no_bit_is_made_or_lost(saturated: bool) -> None:
     assert returned.sum() > 0 and counted["served_bits"].sum() > 0
 
 
-def test_who_is_away_gets_nothing_and_comes_back_with_reports_of_the_new_cell() -> None:
+def test_a_user_away_gets_nothing_and_comes_back_with_reports_of_the_new_cell() -> None:
     tested = mobile(Drops(1, (0, 1)), 200, saturated=True)
     plan, state = tested.parts.itinerary, tested.start()
     assert plan is not None
@@ -58,15 +58,15 @@ def test_who_is_away_gets_nothing_and_comes_back_with_reports_of_the_new_cell() 
             assert not torch.stack([report.mean_bits for report in state.reports])[:, moved].any()
         members = observation.roster < tested.shape[1]
         assert torch.equal(members.sum(-1), torch.nn.functional.one_hot(observation.serving, 7).sum(1))
-        state, outcome = tested.step(state, everybody(observation.roster, tested), observation.need_prbs)
+        state, outcome = tested.step(state, all_in_turn(observation.roster, tested), observation.need_prbs)
         assert not outcome.counters[NAMES["served_bits"]][away].any()
         if (slot + 1) % PERIOD == AWAY + 5:
             again = plan.served_from_slot[:, number] == number * PERIOD + AWAY
             assert not again.any() or (observe(tested, state).need_prbs[again] > 0).any()
 
 
-def test_what_is_granted_to_who_is_away_is_told_apart_and_costs_no_power() -> None:
-    """One user alone holds all PRBs of his cell while he is away: nothing granted, nothing sent, no PRB in use."""
+def test_what_is_granted_to_users_away_is_told_apart_and_costs_no_power() -> None:
+    """One user alone holds all PRBs of its cell while it is away: nothing granted, nothing sent, no PRB in use."""
     tested = mobile(Drops(1, (0, 1)), 200, saturated=True)
     plan, state = tested.parts.itinerary, tested.start()
     assert plan is not None
@@ -89,7 +89,7 @@ def test_what_is_granted_to_who_is_away_is_told_apart_and_costs_no_power() -> No
 
 
 def _first_of(roster: Tensor, away: Tensor, users: int) -> Tensor:
-    """Place of a user in each cell's roster who is away, or else of the first one, ``[B, C, 1]``."""
+    """Place of a user in each cell's roster that is away, or else of the first one, ``[B, C, 1]``."""
     gone = torch.nn.functional.pad(away, (0, 1)).gather(1, roster.flatten(1)).view(roster.shape)
     return gone.to(torch.int64).argmax(-1, keepdim=True)
 

@@ -7,14 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from engine_cases import NAMES, rotate
+from engine_cases import NAMES, rotate, sent
 from engine_factory import engine
 from mu_mimo_cases import CROSSED, SHARED, all_share, shared
 from oracles_mu_mimo import precoder_loops, slot_loops
 
 from allocators.scheduling.mu_proportional_fair import MultiUserProportionalFair
-from mac.engine.radio.mu_mimo import DirectionReport, SharedEngine
-from mac.engine.radio.su_mimo import MimoEngine
+from mac.engine.engine import Engine
+from mac.engine.radio.mu_mimo import DirectionReport, MuMimo
+from mac.engine.radio.su_mimo import SuMimo
 from mac.engine.state import COUNTERS, CellState
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import MCS, HarqSettings
@@ -28,7 +29,7 @@ RZF = replace(SHARED, precoding="rzf", receiver="mrc")
 FRESH = LinkSettings(report_delay_slots=1)
 
 
-def drive(tested: SharedEngine, slots: int) -> tuple[CellState, torch.Tensor]:
+def drive(tested: Engine, slots: int) -> tuple[CellState, torch.Tensor]:
     allocator = MultiUserProportionalFair()
     allocator.reset(context_of(tested), 1)
     state, total = tested.start(), torch.zeros(len(COUNTERS), *tested.shape, dtype=torch.float64)
@@ -48,7 +49,7 @@ def directed(state: CellState) -> DirectionReport:
 
 @pytest.mark.parametrize("antennas", [SHARED, RZF], ids=["zf lmmse", "rzf mrc"])
 def test_a_slot_equals_plain_loops(antennas: MimoSettings) -> None:
-    """Seven cells with one, two, three users or nobody on a PRB; three cells heard one by one, four as mean powers."""
+    """Seven cells with none, one, two or three users on a PRB; three cells heard one by one, four as mean powers."""
     tested = shared(Drops(5, (2,)), antennas, dtype=torch.float64)
     state = tested.start()
     for _ in range(5):  # the reports in use are now older than the matrices
@@ -60,30 +61,31 @@ def test_a_slot_equals_plain_loops(antennas: MimoSettings) -> None:
     partners[0, 4, :3] = -1
     partners[0, 1, 2:6] = -1
     partners[0, 2, 5:, 0] = -1
-    everybody = torch.cat((user[:, :, None], partners.movedim(-1, 2)), 2)
-    grant = tested._grant(state, everybody)
+    all_users = torch.cat((user[:, :, None], partners.movedim(-1, 2)), 2)
+    grant = sent(tested, state, all_users)
     willing = state.harq.usable & (state.harq.retransmits | (state.waiting_bytes > 0))
-    there = (everybody[0] >= 0) & willing[0][everybody[0].clamp(min=0)]
-    found = tested._drop_users(0, state, everybody[0].clamp(min=0), grant.precoder[0], there.any(1).to(torch.float64))
+    there = (all_users[0] >= 0) & willing[0][all_users[0].clamp(min=0)]
+    air, cells = state.block.response, there.any(1).to(torch.float64)
+    found = tested.radio._co_scheduled(0, air, grant, all_users[0].clamp(min=0), cells)
     rows, report = directed(state).rows[0].numpy(), directed(state)
     places = {
         (c, k): [m for m in range(3) if there[c, m, k]] for c in range(7) for k in range(12) if there[c, :, k].any()
     }
-    users = {(c, k): [int(everybody[0, c, m, k]) for m in some] for (c, k), some in places.items()}
+    users = {(c, k): [int(all_users[0, c, m, k]) for m in some] for (c, k), some in places.items()}
     assert {len(some) for some in users.values()} == {1, 2, 3} and len(users) < 84
     precoder = {
         (c, k): precoder_loops([rows[u, k] for u in some], antennas.precoding == "rzf")
         for (c, k), some in users.items()
     }
-    mimo = tested.mimo
+    mimo = air.cells
     slow = slot_loops(
-        state.block.coordinates[0].numpy(), mimo.heard[0].numpy(), mimo.rest_snr[0].numpy(), precoder, users
+        state.block.response.matrices[0].numpy(), mimo.heard[0].numpy(), mimo.rest_snr[0].numpy(), precoder, users
     )
     which = 0 if antennas.receiver == "lmmse" else 1
     for (c, k, place), sinr in slow.items():
         assert float(found[0 + c, places[c, k][place], k]) == pytest.approx(sinr[which], rel=1e-7)
     assert (found[~there] == 0).all()
-    _, bits = tested._shared(report, 0, everybody[0], there)
+    _, bits = tested.radio._precode(report, 0, all_users[0], there)
     for (c, k), some in users.items():  # what the base station expects, from its rows alone
         product = np.abs(np.array([rows[u, k] for u in some]) @ precoder[c, k]) ** 2
         for m, u, row, place in zip(places[c, k], some, product, range(3), strict=False):
@@ -96,8 +98,8 @@ def test_a_slot_equals_plain_loops(antennas: MimoSettings) -> None:
 def test_reports_are_of_a_transmission_to_the_user_alone() -> None:
     tested = shared(Drops(5, (2,)), SHARED, dtype=torch.float64)
     state = tested.start()
-    channel = state.block.coordinates[0].numpy()
-    mimo, report = tested.mimo, directed(state)
+    channel = state.block.response.matrices[0].numpy()
+    mimo, report = state.block.response.cells, directed(state)
     for user in range(0, 28, 5):
         for prb in (0, 7):
             own = channel[user, prb, 0]
@@ -114,18 +116,19 @@ def test_reports_are_of_a_transmission_to_the_user_alone() -> None:
 
 @pytest.mark.parametrize("ports", [1, 2])
 def test_fresh_reports_leave_no_interference_within_the_cell(ports: int) -> None:
-    """With one receive antenna each user has his own signal and noise alone; with two no more than in the base
-    station's mind, because he may listen to something else than the row says."""
+    """With one receive antenna each user has its own signal and noise alone; with two no more than in the base
+    station's estimate, because it may listen to something else than the row says."""
     ue = PanelSettings() if ports == 1 else CROSSED
     tested = shared(Drops(2, (0, 1)), replace(SHARED, ue=ue, receiver="mrc"), sites=1, dtype=torch.float64)
     state = tested.start()
     decision = all_share(observe(tested, state), 3)
     assert decision.partners is not None
-    everybody = torch.cat((decision.user[:, :, None], decision.partners.movedim(-1, 2)), 2)
-    grant = tested._grant(state, everybody)
+    all_users = torch.cat((decision.user[:, :, None], decision.partners.movedim(-1, 2)), 2)
+    grant = sent(tested, state, all_users)
     for drop in range(2):
-        found = tested._drop_users(drop, state, everybody[drop], grant.precoder[drop], torch.ones(1, 12).double())
-        own = state.block.coordinates[drop][everybody[drop], torch.arange(12)][..., 0, :, :]  # [C, M, K, Nr, Nt]
+        full = torch.ones(1, 12).double()
+        found = tested.radio._co_scheduled(drop, state.block.response, grant, all_users[drop], full)
+        own = state.block.response.matrices[drop][all_users[drop], torch.arange(12)][..., 0, :, :]  # [C, M, K, Nr, Nt]
         arriving = own @ grant.precoder[drop].movedim(-1, 1)[..., None]
         clean = arriving.abs().square().sum((-1, -2))
         if ports == 1:
@@ -182,17 +185,17 @@ def test_a_prb_counts_once_for_the_cell_and_for_each_user_on_it() -> None:
     assert (outcome.counters[NAMES["first_tx"]].view(2, 7, 4)[..., :3] == 1).all()
 
 
-def test_who_has_nothing_to_send_takes_no_power() -> None:
+def test_a_user_with_nothing_to_send_takes_no_power() -> None:
     """A partner whose process waits for feedback is as good as not there."""
     tested = shared(Drops(1, (0,)), SHARED)
     state = tested.start()
     both = all_share(observe(tested, state), 2)
-    everybody = torch.cat((both.user[:, :, None], both.partners.movedim(-1, 2)), 2)  # type: ignore[union-attr]
-    alone = torch.where(torch.arange(2)[:, None] == 0, everybody, -1)
+    all_users = torch.cat((both.user[:, :, None], both.partners.movedim(-1, 2)), 2)  # type: ignore[union-attr]
+    alone = torch.where(torch.arange(2)[:, None] == 0, all_users, -1)
     busy = state.harq.usable.clone()
     busy[:, tested.roster[0, :, 1]] = False
     waits = replace(state, harq=replace(state.harq, usable=busy))
-    for one, other in ((tested._grant(waits, everybody), tested._grant(waits, alone)),):
+    for one, other in ((sent(tested, waits, all_users), sent(tested, waits, alone)),):
         assert torch.equal(one.precoder, other.precoder)
         first = tested.roster[0, :, 0]
         assert torch.equal(one.mcs[:, first], other.mcs[:, first])
@@ -214,12 +217,12 @@ def test_allocators_that_know_nothing_of_sharing_serve_one_user_a_prb() -> None:
 
 
 def test_one_layer_of_the_singular_vectors_is_one_user_of_zero_forcing() -> None:
-    """Where nobody interferes; elsewhere the singular vectors are those behind the whitening filter."""
+    """Without interference; elsewhere the singular vectors are those behind the whitening filter."""
     svd = replace(SHARED, precoding="svd", users_per_prb=1, max_rank=1)
     rate = []
     for antennas in (svd, replace(SHARED, users_per_prb=1)):
         tested = engine(Drops(3, (0,)), antennas=antennas, sites=1, link=FRESH, dtype=torch.float64)
-        assert type(tested) is (MimoEngine if antennas is svd else SharedEngine)
+        assert type(tested.radio) is (SuMimo if antennas is svd else MuMimo)
         state, total = tested.start(), 0.0
         for _ in range(15):
             observation = observe(tested, state)
@@ -243,10 +246,10 @@ def test_a_block_is_repeated_as_it_was_in_other_company() -> None:
         if decision.partners is None:
             decision = require_scheduling(decision, observation, context_of(tested))
         assert decision.partners is not None
-        everybody = torch.cat((decision.user[:, :, None], decision.partners.movedim(-1, 2)), 2)
-        grant = tested._grant(state, everybody)
+        all_users = torch.cat((decision.user[:, :, None], decision.partners.movedim(-1, 2)), 2)
+        grant = sent(tested, state, all_users)
         assert torch.equal(grant.mcs[again], stored[again])
-        repeated += int((again & (grant.prbs > 0)).sum())
+        repeated += int((again & (grant.grant.prbs > 0)).sum())
         state, outcome = tested.step(state, decision, observation.need_prbs)
         combined += float((outcome.counters[NAMES["served_bits"]] * again).sum())
     assert repeated > 5 and combined > 0

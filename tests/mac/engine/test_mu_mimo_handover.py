@@ -6,15 +6,16 @@ import torch
 from mimo_handover_cases import engine
 
 from allocators.scheduling.mu_proportional_fair import MultiUserProportionalFair
-from mac.engine.radio.mu_mimo import DirectionReport, SharedEngine
+from mac.engine.engine import Engine
+from mac.engine.radio.mu_mimo import DirectionReport, MuMimo
 from mac.engine.state import CellState
 from mac.scheduling.feasible import require_scheduling
 from mac.scheduling.observe import context_of, observe
 
 
-def drive(ids: tuple[int, ...], slots: int) -> tuple[SharedEngine, CellState, torch.Tensor, int]:
+def drive(ids: tuple[int, ...], slots: int) -> tuple[Engine, CellState, torch.Tensor, int]:
     tested = engine(ids, precoding="rzf", users_per_prb=2)
-    assert isinstance(tested, SharedEngine)
+    assert isinstance(tested.radio, MuMimo)
     allocator, state, moves = MultiUserProportionalFair(max_similarity=0.9), tested.start(), 0
     allocator.reset(context_of(tested), 1)
     total = torch.zeros(len(tested.counters), *tested.shape, dtype=torch.float64)

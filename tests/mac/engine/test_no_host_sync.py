@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from handover_cases import PERIOD, everybody, mobile
+from handover_cases import PERIOD, all_in_turn, mobile
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mac.scheduling.observe import observe
@@ -61,6 +61,6 @@ def test_slots_between_and_at_measurements(saturated: bool) -> None:
         for _ in range(slots):
             observation = observe(tested, state)
             assert observation.head_of_line().shape == tested.shape
-            state, outcome = tested.step(state, everybody(observation.roster, tested), observation.need_prbs)
+            state, outcome = tested.step(state, all_in_turn(observation.roster, tested), observation.need_prbs)
             handovers = handovers + outcome.counters[tested.counters.index("handovers")].sum()
     assert handovers.item() > 10

@@ -1,4 +1,4 @@
-"""A slot in compiled loops has the numbers of torch, bit for bit, over many settings."""
+"""A slot in compiled loops has the decisions of torch and its numbers up to rounding, over many settings."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ harqs = st.builds(
 def test_states_are_those_of_torch(
     link: LinkSettings, harq: HarqSettings, per_cell: int, prbs: int, sites: int, seed: int, single: bool
 ) -> None:
-    """Every tensor of the state after some slots, under decisions that grant PRBs to anybody or nobody."""
+    """Every tensor of the state after some slots, under decisions that grant PRBs to any user or none."""
     drops = Drops(seed, (0, 5))
     parts = engine(
         drops,
@@ -152,10 +152,13 @@ def test_states_are_those_of_torch(
         decision = scattered(seen, seed + slot)
         one, did = fast.step(one, decision, seen.need_prbs)
         other, has = slow.step(other, decision, observe(slow, other).need_prbs)
-        assert torch.equal(did.counters, has.counters) and torch.equal(did.active_prbs, has.active_prbs)
+        torch.testing.assert_close(did.counters, has.counters, rtol=1e-6, atol=0)
+        assert torch.equal(did.active_prbs, has.active_prbs)
     assert tensors(one).keys() == tensors(other).keys()
     for name, value in tensors(one).items():
-        assert value.dtype == tensors(other)[name].dtype and torch.equal(value, tensors(other)[name]), name
+        exact = not value.is_floating_point()
+        near = 0.0 if exact else 1e-4 if torch.float32 in (value.dtype, parts.dtype) else 1e-10
+        torch.testing.assert_close(value, tensors(other)[name], rtol=near, atol=0.0, msg=f"{name} differs")
     assert one.sent_bytes.sum() > 0
 
 
@@ -179,11 +182,11 @@ def test_needs_are_those_of_torch(dtype: torch.dtype) -> None:
             reports=(report,),
             harq=replace(state.harq, current=current, **flags),
         )
-        assert torch.equal(tested.backend.need(given), tested.need(given))
+        assert torch.equal(tested.backend.need(given), tested.radio.need(given))
 
 
 def scattered(observation: SchedulingObservation, seed: int) -> SchedulingDecision:
-    """Each PRB to any user of its cell, or to nobody."""
+    """Each PRB to any user of its cell, or to none."""
     luck, (batch, cells, most) = torch.Generator().manual_seed(seed), observation.roster.shape
     place = torch.randint(0, most, (batch, cells, observation.rate_bits.shape[-1]), generator=luck)
     user = observation.roster.gather(2, place)
@@ -212,7 +215,7 @@ def test_a_drop_alone_is_the_drop_in_a_batch(name: str) -> None:
 
 
 class Careless:
-    """Gives PRBs to users of any cell, to users who do not exist, and to nobody."""
+    """Gives PRBs to users of any cell, to users that do not exist, and to none."""
 
     def reset(self, context: Any, seed: int) -> None:
         self.shape, self.users = (len(context.drops), context.cells, context.prbs), context.users

@@ -62,8 +62,8 @@ def test_one_user_near_the_site_reaches_the_peak_rate_and_not_shannons() -> None
     tested = engine(Drops(1, (0,)), carrier=TEN_MHZ, per_cell=1, sites=1, fading="none")
     state, _ = drive(tested, 150)  # the outer loop climbs
     observation = observe(tested, state)
-    all_his = SchedulingDecision(torch.zeros(1, 1, 50, dtype=torch.int64))
-    _, outcome = tested.step(state, all_his, observation.need_prbs)
+    whole = SchedulingDecision(torch.zeros(1, 1, 50, dtype=torch.int64))
+    _, outcome = tested.step(state, whole, observation.need_prbs)
     served = outcome.counters[NAMES["served_bits"]].item()
     assert tested.parts.channel.mean_snr.item() > 100
     assert served == 36_896
@@ -83,9 +83,9 @@ def test_a_lone_packet_takes_a_slot_or_a_round_trip_more(numerology: int, luck: 
     amplitude.mul_(math.sqrt(2.0) / amplitude.abs().max())  # an SNR of 3 dB
     state = tested.start()
     state = type(state)(**{**state.__dict__, "outer_loop_db": torch.full((1, 1), -3.0 if luck else 4.5)})
-    all_his = SchedulingDecision(torch.zeros(1, 1, 50, dtype=torch.int64))
+    whole = SchedulingDecision(torch.zeros(1, 1, 50, dtype=torch.int64))
     for _ in range(20):
-        state, outcome = tested.step(state, all_his, observe(tested, state).need_prbs)
+        state, outcome = tested.step(state, whole, observe(tested, state).need_prbs)
     assert outcome.delays is not None
     assert outcome.delays.packets.item() == 1
     slots = 1 if luck else 1 + 6
@@ -122,7 +122,7 @@ def test_packets_of_one_block_each_wait_as_in_a_slotted_queue(load: float) -> No
             took += torch.stack((outcome.delays.packets.sum(), outcome.delays.delay_s.sum()))
     total, waiting = sum(map(len, parts)), tested.backlog_bits(state).sum().item() / 36_896
     assert took[0].item() == total - waiting
-    assert took[1].item() / 1e-3 / total == pytest.approx(delays / total, rel=0.01)  # but for those who wait
+    assert took[1].item() / 1e-3 / total == pytest.approx(delays / total, rel=0.01)  # but for those that wait
     assert took[1].item() / 1e-3 / total == pytest.approx(1 + load / (2 * (1 - load)), rel=0.1)
 
 
@@ -130,8 +130,8 @@ def test_a_cell_at_full_load_draws_447_w_and_12_microjoules_a_bit() -> None:
     """2 x 130 W + 4.7 x 39.8 W over 36.9 Mbit/s; a site of three such cells is the 1.35 kW of the source."""
     tested = engine(Drops(1, (0,)), carrier=TEN_MHZ, per_cell=1, sites=1, fading="none")
     state, _ = drive(tested, 150)
-    all_his = SchedulingDecision(torch.zeros(1, 1, 50, dtype=torch.int64))
-    state, slot = tested.step(state, all_his, observe(tested, state).need_prbs)
+    whole = SchedulingDecision(torch.zeros(1, 1, 50, dtype=torch.int64))
+    state, slot = tested.step(state, whole, observe(tested, state).need_prbs)
     outcome = Books(tested, PowerSettings()).outcome(state, slot, 1, {})
     assert outcome.energy_j.item() / 1e-3 == pytest.approx(260 + 4.7 * 39.81, abs=0.1)
     assert outcome.energy_j.item() / outcome.served_bits.item() == pytest.approx(12.1e-6, rel=0.01)

@@ -83,7 +83,9 @@ def test_a_drop_is_the_same_in_every_batch_and_keeps_its_books(name: str) -> Non
     waiting = torch.zeros_like(flying) if case.saturated else state.waiting_bytes - state.arrived[0] + state.arrived[1]
     assert torch.allclose(demand - dropped, served + lost + 8 * (waiting + flying))
     most = engine.parts.tables.block_bytes.max() * 8 * SLOTS
-    cell = torch.zeros(engine.shape[0], engine.cells, dtype=torch.float64).scatter_add_(1, engine.serving, served)
+    cell = torch.zeros(engine.shape[0], engine.cells, dtype=torch.float64).scatter_add_(
+        1, engine.parts.channel.serving, served
+    )
     assert (cell <= most).all()
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 import torch
-from engine_cases import NAMES, drive, rotate
+from engine_cases import NAMES, drive, rotate, sent
 from engine_factory import channel, engine
 from oracles_bler import bin_centre, block_error, thresholds_db
 from oracles_engine import bin_of
 
 from mac.carrier import CarrierSettings
 from mac.engine.engine import Engine
-from mac.engine.radio.su_mimo import MimoEngine, RankReport
+from mac.engine.radio.siso_downlink import SisoDownlink
+from mac.engine.radio.su_mimo import RankReport, SuMimo
 from mac.engine.state import CellState
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import MCS, HarqSettings
@@ -22,7 +24,7 @@ from mac.scheduling.observe import observe
 from phy.antenna.panel import PanelSettings
 from phy.link.mcs import mcs_table
 from phy.link.mimo_settings import MimoSettings
-from phy.link.sinr import received_power
+from phy.link.response import FrequencyBasis, Response
 from phy.link.tables import load_arrays
 from phy.random import Drops
 
@@ -42,9 +44,9 @@ def levels_db(power: torch.Tensor) -> torch.Tensor:
     return (10 * power.flatten().double().log10()).quantile(LEVELS)
 
 
-def mimo(drops: Drops, antennas: MimoSettings, **more: object) -> MimoEngine:
+def mimo(drops: Drops, antennas: MimoSettings, **more: object) -> Engine:
     made = engine(drops, antennas=antennas, **more)  # type: ignore[arg-type]
-    assert isinstance(made, MimoEngine)
+    assert isinstance(made.radio, SuMimo)
     return made
 
 
@@ -61,7 +63,7 @@ def test_one_antenna_hears_what_the_engine_without_panels_hears() -> None:
     panels = channel(drops, carrier, per_cell=10, antennas=SINGLE)
     assert torch.equal(plain.mean_snr, panels.mean_snr) and plain.mimo is None and panels.mimo is not None
     rays = plain.fading.coordinates(0, 1, 1e-3)[:, :, 0]
-    theirs = torch.stack([received_power(drop, plain.fading.to_prbs, 7) for drop in rays])
+    theirs = Response(rays, FrequencyBasis(plain.fading.to_prbs)).power()
     ours = torch.stack([panels.mimo.matrices(b, 0.0) for b in range(10)])[..., 0, 0].abs().square().movedim(2, 3)
     mean = panels.mean_snr.gather(2, panels.mimo.heard)
     assert float((ours.mean(-1) / mean).mean()) == pytest.approx(1.0, abs=0.01)
@@ -134,24 +136,25 @@ def test_precoders_spend_the_cells_power_whatever_the_rank(antennas: MimoSetting
     assert int(report.rank.min()) >= 1 and 1 < int(report.rank.max()) <= antennas.layers
     for rank in range(1, antennas.layers + 1):
         columns = report.columns[..., rank - 1 if report.columns.shape[3] > 1 else 0, :, :]
-        power = (columns * tested._scale[rank - 1]).abs().square().sum(-2)
+        power = (columns * tested.radio._scale[rank - 1]).abs().square().sum(-2)
         torch.testing.assert_close(power.sum(-1), torch.ones_like(power[..., 0]), rtol=1e-5, atol=0)
         assert ((power > 0).sum(-1) == rank).all()
 
 
-def test_reports_are_what_is_received_where_nobody_interferes() -> None:
+def test_reports_are_what_is_received_without_interference() -> None:
     """One cell, still users, a report of this very channel: each PRB's SINR supports the CQI that was reported."""
     tested = mimo(Drops(2, (0, 1)), FOUR, sites=1, link=LinkSettings(outer_loop_step_db=0.0))
     state = tested.start()
     observation = observe(tested, state)
-    grant = tested._grant(state, rotate(observation).user)
+    sending = replace(sent(tested, state, rotate(observation).user), activity=torch.ones((2, 1, 12)))
     moment = tested._moment(state.slot, state.block, state.attached.serving)
-    _, seen = tested._receive(state, grant, torch.ones((2, 1, 12)), moment)
-    report = tested._measure(moment, seen)
+    report = tested.radio.receive(moment, sending).report
+    assert isinstance(report, RankReport)
     assert torch.equal(report.bits, state.reports[0].bits) and torch.equal(report.rank, ranked(state).rank)
-    gamma, _ = tested._drop_layers(0, state, grant, grant.holder[0].view(1, 12), seen[0])
+    holder = sending.grant.holder[0]
+    gamma, _ = tested.radio._layers(0, moment.response, sending, holder.view(1, 12))
     bits = tested.parts.tables.adaptation.report(gamma.movedim(-1, 0).contiguous()).sum(0)[0]
-    promised = report.bits[0, grant.holder[0], torch.arange(12)]
+    promised = report.bits[0, holder, torch.arange(12)]
     assert int((bits - promised).abs().max() > 1e-3) == 0
 
 
@@ -164,10 +167,10 @@ def test_a_block_is_repeated_with_the_layers_it_was_made_for() -> None:
     formats, differed = set(), False
     for _ in range(40):
         again, stored = state.harq.retransmits, state.harq.current[..., MCS].long()
-        grant = tested._grant(state, rotate(observe(tested, state)).user)
+        grant = sent(tested, state, rotate(observe(tested, state)).user)
         assert torch.equal(grant.mcs[again], stored[again])
-        differed |= bool((grant.mcs // tested._formats + 1 != ranked(state).rank).any())
-        formats |= set((grant.mcs // tested._formats).unique().tolist())
+        differed |= bool((grant.mcs // tested.radio._formats + 1 != ranked(state).rank).any())
+        formats |= set((grant.mcs // tested.radio._formats).unique().tolist())
         state, _ = tested.step(state, rotate(observe(tested, state)), observe(tested, state).need_prbs)
     assert differed and len(formats) > 1 and max(formats) < FULL.layers
 
@@ -197,7 +200,7 @@ def test_matrices_are_held_and_then_renewed() -> None:
     tested = mimo(Drops(1, (0,)), FOUR, block_slots=20)
     state, seen = tested.start(), []
     for _ in range(9):
-        seen.append(state.block.coordinates)
+        seen.append(state.block.response.matrices)
         observation = observe(tested, state)
         state, _ = tested.step(state, rotate(observation), observation.need_prbs)
     changed = [not torch.equal(a, b) for a, b in itertools.pairwise(seen)]
@@ -206,6 +209,6 @@ def test_matrices_are_held_and_then_renewed() -> None:
 
 def test_an_engine_without_panels_knows_nothing_of_them() -> None:
     plain = engine(Drops(1, (0,)))
-    assert type(plain) is Engine and plain.parts.channel.mimo is None
+    assert type(plain.radio) is SisoDownlink and plain.parts.channel.mimo is None
     with pytest.raises(ValueError, match="build it with antennas"):
-        MimoEngine(plain.parts)
+        SuMimo(plain.parts)

@@ -12,7 +12,7 @@ from handover_cases import NAMED, SCENARIO
 from mimo_handover_cases import PANELS, engine
 from torch import Tensor
 
-from mac.engine.radio.su_mimo import RankReport, around_of
+from mac.engine.radio.su_mimo import RankReport
 from mac.engine.state import CellState
 from mac.link_adaptation import harq
 from mac.scheduling import SchedulingDecision
@@ -39,8 +39,8 @@ def test_users_hear_their_own_cell_first_and_begin_with_new_reports(precoding: s
     state, total, moves = tested.start(), torch.zeros(len(tested.counters), *tested.shape, dtype=torch.float64), 0
     returned = torch.zeros(tested.shape, dtype=torch.float64)
     for _ in range(300):
-        before, held = state.attached.serving, state.block.fading_slot
-        around = around_of(state.block)
+        before, held = state.attached.serving, state.block.response.first_slot
+        around = state.block.response.cells
         assert torch.equal(around.heard[..., 0], before)
         assert not around.rest_snr.gather(2, around.heard).any()
         observation = observe(tested, state)
@@ -50,10 +50,10 @@ def test_users_hear_their_own_cell_first_and_begin_with_new_reports(precoding: s
         moved = state.attached.serving != before
         moves += int(moved.sum())
         if moved.any():
-            assert state.slot > held and state.block.fading_slot == state.slot
+            assert state.slot > held and state.block.response.first_slot == state.slot
             for report in reports(state):
                 assert not report.bits[moved].any() and (report.rank[moved] == 1).all()
-                power = (report.columns[moved] * tested._scale[:, None][: report.columns.shape[3]]).abs().square()
+                power = (report.columns[moved] * tested.radio._scale[:, None][: report.columns.shape[3]]).abs().square()
                 assert float(power[:, :, 0, :, 0].sum(-1).min()) == pytest.approx(1.0)
             returned += flying * moved
         queued = tested.backlog_bits(state) - 8 * (state.arrived[0] - state.arrived[1])

@@ -14,9 +14,8 @@ from mac.carrier import CarrierSettings
 from mac.engine.backends.torch_compile import TracedSlot
 from mac.engine.engine import Engine
 from mac.scheduling.observe import observe
-from phy.link.sinr import sinr, sinr_at_once
 from phy.numerics.jit import CompilerError
-from phy.random import Drops, uniform
+from phy.random import Drops
 from scenarios.bench.operation_counts import Counting, graphs
 
 
@@ -39,7 +38,7 @@ def drive(tested: Engine, slots: int) -> list[torch.Tensor]:
 
 
 def traced(tested: Engine, backend: Any = "eager") -> Engine:
-    tested.backend = TracedSlot(tested, backend)
+    tested.backend = TracedSlot(tested.parts, tested.radio, backend)
     return tested
 
 
@@ -53,15 +52,6 @@ def test_a_slot_is_one_graph_without_breaks() -> None:
 def test_the_graph_makes_the_numbers_of_the_slot() -> None:
     for one, other in zip(drive(plain(), 12), drive(traced(plain()), 12), strict=True):
         assert torch.allclose(one, other, rtol=1e-6)
-
-
-def test_all_at_once_is_the_same_up_to_rounding() -> None:
-    channel = engine(Drops(3, (0, 1)), carrier=CarrierSettings(prbs=25)).parts.channel
-    coordinates = channel.fading.coordinates(5, 1, 1e-3)[:, :, 0]
-    cells = channel.mean_snr.shape[2]
-    activity = uniform(Drops(3, (0, 1)).keys("activity"), (cells, 25)).to(coordinates.dtype)
-    given = coordinates, channel.fading.to_prbs, channel.serving, activity
-    assert torch.allclose(sinr(*given), sinr_at_once(*given, None), rtol=2e-5)
 
 
 def test_where_compiling_fails_one_sentence_says_how_to_do_without() -> None:

@@ -1,4 +1,4 @@
-"""The slot engine of an uplink: against plain loops, alone and in a batch, its powers, who is limited by them."""
+"""The slot engine of an uplink: against plain loops, alone and in a batch, its powers, which users they limit."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from loop_cases import CASES, SLOTS, Case, _compare_states, by_slot, draw_holder
 from oracles_uplink import UplinkLoops, mw
 
 from mac.carrier import CarrierSettings
-from mac.engine.radio.uplink import UplinkEngine
+from mac.engine.engine import Engine
+from mac.engine.radio.uplink import Uplink
 from mac.engine.state import COUNTERS, CellState, Parts
 from mac.engine.uplink_power import UplinkPlan, UplinkSettings, path_loss_db
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.scheduling import SchedulingDecision
 from mac.scheduling.observe import context_of, observe
 from phy.channel.fading import Fading
-from phy.link.folded_response import unfold
 from phy.link.power_control import prb_power, transmit_power_dbm, uplink_sinr
 from phy.link.uplink_sinr import scheduled_links, signal_and_interference, steering_of_prbs
 from phy.random import Drops, uniform
@@ -30,19 +30,19 @@ LIMITED = UplinkSettings(p0_dbm=-60.0, alpha=0.8, max_power_dbm=10.0, spread_db=
 MILD = UplinkSettings(p0_dbm=-95.0, alpha=0.9)
 
 
-def sending(parts: Parts, settings: UplinkSettings) -> UplinkEngine:
+def sending(parts: Parts, settings: UplinkSettings) -> Engine:
     """An uplink of these parts."""
     both = zip(parts.channel.mean_snr, parts.channel.serving, strict=True)
     loss = torch.stack([path_loss_db(snr, serving, parts.carrier) for snr, serving in both])
     carrier = replace(parts.carrier, direction="uplink")
-    return UplinkEngine(replace(parts, carrier=carrier, uplink=UplinkPlan(settings, loss[None])))
+    return Engine(replace(parts, carrier=carrier, uplink=UplinkPlan(settings, loss[None])))
 
 
-def uplink(drops: Drops, settings: UplinkSettings = MILD, arrivals: Any = None, **more: Any) -> UplinkEngine:
+def uplink(drops: Drops, settings: UplinkSettings = MILD, arrivals: Any = None, **more: Any) -> Engine:
     return sending(engine(drops, arrivals, **more).parts, settings)
 
 
-def drive(tested: UplinkEngine, slots: int, decide: Any = rotate) -> tuple[CellState, torch.Tensor]:
+def drive(tested: Engine, slots: int, decide: Any = rotate) -> tuple[CellState, torch.Tensor]:
     state = tested.start()
     total = torch.zeros(len(tested.counters), *tested.shape, dtype=torch.float64)
     for _ in range(slots):
@@ -84,7 +84,7 @@ def test_every_slot_is_that_of_plain_loops(name: str, settings: UplinkSettings) 
     assert short <= total / 50  # the engine reads its line off a grid
 
 
-def _compare_counts(tested: UplinkEngine, loops: UplinkLoops, rows: torch.Tensor, holders: list[list[int]]) -> None:
+def _compare_counts(tested: Engine, loops: UplinkLoops, rows: torch.Tensor, holders: list[list[int]]) -> None:
     sent, slot_s = rows[1].tolist(), tested.parts.carrier.slot_s
     for user in range(6):
         mine = [(cell, prb) for cell, row in enumerate(holders) for prb, one in enumerate(row) if one == user]
@@ -102,16 +102,16 @@ def test_what_cells_hear_is_the_sinr_of_power_control() -> None:
     """The links of holders alone give what :func:`phy.link.power_control.uplink_sinr` gives from those of all users."""
     tested = uplink(Drops(3, (0, 1)), dtype=torch.float64)
     assert isinstance(tested.parts.channel.fading, Fading)
-    state, to_prbs = tested.start(), unfold(tested.parts.channel.fading.to_prbs, 12)
-    coordinates = state.block.coordinates[:, :, 0]
+    state, to_prbs = tested.start(), tested.parts.channel.fading.to_prbs
+    coordinates = state.block.response.coordinates[:, :, 0]
     response = coordinates.unflatten(-1, (7, -1)) @ to_prbs
     gain = response[..., :12].square() + response[..., 12:].square()
-    scheduled = (uniform(torch.tensor([1, 2]), (7, 12)) * 5).long() - 1  # nobody, or one of the four of the cell
+    scheduled = (uniform(torch.tensor([1, 2]), (7, 12)) * 5).long() - 1  # none, or one of the four of the cell
     scheduled = torch.where(scheduled < 0, scheduled, scheduled + 4 * torch.arange(7)[:, None])
     prbs = torch.nn.functional.one_hot(scheduled.flatten(1) + 1, 29).sum(1)[:, 1:].double()
-    power = tested.powers.on(prbs, 0)
+    power = tested.radio.powers.on(prbs, 0)
     dbm = transmit_power_dbm(MILD, tested.parts.uplink.path_loss_db[0], prbs)  # type: ignore[union-attr]
-    reference_dbm = 30.0 + 10.0 * np.log10(tested.powers.reference_w)
+    reference_dbm = 30.0 + 10.0 * np.log10(tested.radio.powers.reference_w)
     used = prbs > 0
     torch.testing.assert_close(power[used], prb_power(dbm, prbs, reference_dbm)[used])
     by_prb = scheduled.clamp(min=0).transpose(1, 2).contiguous()
@@ -141,8 +141,9 @@ def test_a_drop_alone_is_the_drop_in_a_batch_bit_for_bit(
 def test_full_compensation_equals_what_is_received_and_none_what_is_sent() -> None:
     for alpha, p0 in ((1.0, -100.0), (0.0, -10.0)):
         tested = uplink(Drops(1, (0,)), UplinkSettings(p0_dbm=p0, alpha=alpha, max_power_dbm=35.0), dtype=torch.float64)
-        sent_dbm = 30.0 + 10.0 * torch.log10(tested.powers.on(torch.full((1, 28), 2.0), 0) * tested.powers.reference_w)
-        own = tested.parts.channel.mean_snr.gather(-1, tested.serving[..., None])[..., 0]
+        powers = tested.radio.powers
+        sent_dbm = 30.0 + 10.0 * torch.log10(powers.on(torch.full((1, 28), 2.0), 0) * powers.reference_w)
+        own = tested.parts.channel.mean_snr.gather(-1, tested.parts.channel.serving[..., None])[..., 0]
         gain_db = 10.0 * torch.log10(own / tested.parts.carrier.snr_at_unit_gain)
         constant = sent_dbm + gain_db if alpha == 1.0 else sent_dbm
         torch.testing.assert_close(constant, torch.full_like(constant, p0))
@@ -152,29 +153,29 @@ def test_full_compensation_equals_what_is_received_and_none_what_is_sent() -> No
 
 def test_more_prbs_take_power_from_each_and_lower_the_mcs() -> None:
     tested = uplink(Drops(1, (0, 1)), LIMITED, carrier=CarrierSettings(prbs=50), dtype=torch.float64)
-    room, wide = tested.powers.room(0), torch.full(tested.shape, 50.0, dtype=torch.float64)
+    room, wide = tested.radio.powers.room(0), torch.full(tested.shape, 50.0, dtype=torch.float64)
     assert float(room.min()) == 1.0 and bool(((room > 1) & (room < 50)).any())
-    one, all_ = tested.powers.on(torch.ones_like(wide), 0), tested.powers.on(wide, 0)
+    one, all_ = tested.radio.powers.on(torch.ones_like(wide), 0), tested.radio.powers.on(wide, 0)
     torch.testing.assert_close(all_ * 50, torch.minimum(one * 50, torch.full_like(one, mw(10) / 1e3)
-                                                        / tested.powers.reference_w))  # fmt: skip
+                                                        / tested.radio.powers.reference_w))  # fmt: skip
     state = tested.start()
     bits = state.reports[0].mean_bits
-    narrow_mcs, wide_mcs = tested._choose(state, bits, torch.ones_like(wide)), tested._choose(state, bits, wide)
+    narrow_mcs, wide_mcs = (tested.radio.choose_mcs(state, bits, prbs) for prbs in (torch.ones_like(wide), wide))
     lowered = (narrow_mcs > wide_mcs) | (wide_mcs == 0)
     assert bool(lowered[room < 20].all()) and bool((narrow_mcs == wide_mcs)[room >= 50].all())
 
 
 @pytest.mark.parametrize("spread_db", [0.0, 3.0, 30.0])
-def test_nobody_is_asked_to_send_on_more_than_his_power_may_be_spread_on(spread_db: float) -> None:
+def test_no_user_is_asked_to_send_on_more_prbs_than_its_power_may_be_spread_on(spread_db: float) -> None:
     settings = replace(LIMITED, spread_db=spread_db)
     tested = uplink(Drops(1, (0, 1)), settings, carrier=CarrierSettings(prbs=50))
     state = tested.start()
-    need, room = observe(tested, state).need_prbs, tested.powers.room(0)
+    need, room = observe(tested, state).need_prbs, tested.radio.powers.room(0)
     most = (room * mw(spread_db) * (1 + 1e-6)).floor().clamp(max=50)
     reached = state.reports[0].mean_bits > 0
     assert bool((need <= most).all()) and bool((need[reached] >= 1).all())
     if spread_db == 0.0:
-        assert torch.equal(need[reached], most[reached].double())  # he always has data
+        assert torch.equal(need[reached], most[reached].double())  # it always has data
     assert not context_of(tested).saturated
 
 
@@ -212,7 +213,7 @@ def test_a_lone_cell_hears_noise_alone() -> None:
     rows = {name: total[row] for row, name in enumerate(tested.counters)}
     assert torch.equal(rows["thermal_rise"], rows["sent_prbs"]) and rows["served_bits"].sum() > 0
     with pytest.raises(ValueError, match=r"no plan of the uplink; give one"):
-        UplinkEngine(engine(Drops(1, (0,)), sites=1).parts)
+        Uplink(engine(Drops(1, (0,)), sites=1).parts)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU on this machine")

@@ -27,7 +27,7 @@ def make(cells: int = 2, **settings: Any) -> HandoverRules:
 def run(
     levels: list[list[float]], rule: HandoverRules, period: int = 40, sinr_db: float = 10.0
 ) -> tuple[HandoverState, Tensor]:
-    """One user, who begins in cell 0, through a list of measurements; every state's counts, ``[T, 6]``."""
+    """One user, which begins in cell 0, through a list of measurements; every state's counts, ``[T, 6]``."""
     state, counts = attached(torch.zeros((1, 1), dtype=torch.int64), len(levels[0])), []
     for number, level in enumerate(levels):
         filtered = torch.tensor([[level]], dtype=torch.float64)
@@ -206,7 +206,7 @@ def test_a_command_over_a_broken_link_is_lost() -> None:
     assert state.serving.item() == 1 and state.previous.item() == a3.NO_CELL
 
 
-def test_nothing_happens_while_nobody_serves() -> None:
+def test_nothing_happens_while_no_cell_serves() -> None:
     rule = make(3, time_to_trigger_ms=0, preparation_ms=0.0, interruption_ms=400.0)
     levels = [[-80.0, -70.0, -90.0]] + [[-80.0, -70.0, -50.0]] * 9
     _, counts = run(levels, rule)

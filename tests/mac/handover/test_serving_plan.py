@@ -53,7 +53,7 @@ def test_a_drop_is_the_same_alone_and_in_a_batch() -> None:
             assert torch.equal(one[0], all_of_them[row])
 
 
-def test_users_who_drive_on_are_handed_over() -> None:
+def test_users_that_drive_on_are_handed_over() -> None:
     """1 km in 30 s through cells of 500 m: one to four handovers each, no link fails, few ping-pongs."""
     snr = snr_on_the_way(DROPS)
     plan = plan_serving(DROPS, snr, SETTINGS, RULES)
@@ -64,7 +64,7 @@ def test_users_who_drive_on_are_handed_over() -> None:
     assert counts["radio_link_failures"] + counts["handover_failures"] < 0.1 * counts["handovers"]
     changes = (plan.serving[:, 1:] != plan.serving[:, :-1]).sum()
     assert changes == counts["handovers"] + _moved_by_failure(plan)
-    # and who is not at a border is served by the best cell
+    # and a user that is not at a border is served by the best cell
     best = snr.argmax(-1)
     assert (plan.serving == best).double().mean() > 0.85
 
@@ -74,7 +74,7 @@ def _moved_by_failure(plan: ServingPlan) -> int:
     return int((failed & (plan.serving[:, 1:] != plan.serving[:, :-1])).sum())
 
 
-def test_who_stands_still_stays() -> None:
+def test_a_user_at_rest_keeps_its_cell() -> None:
     snr = snr_on_the_way(DROPS, speed_kmh=0.0, duration_s=8.0)
     plan = plan_serving(DROPS, snr, MeasurementSettings(error_db=0.0), RULES)
     assert torch.equal(plan.serving, snr.argmax(-1))

@@ -83,7 +83,7 @@ def test_metrics_of_a_dataset_equal_the_loops(of_share: bool) -> None:
         assert_allclose(utility[name], [oracle.utility(r, 1.0) for r in rows], rtol=1e-9)
 
 
-def test_served_share_leaves_out_who_asked_for_nothing() -> None:
+def test_served_share_leaves_out_users_without_demand() -> None:
     ds = oracle.windows()
     assert np.isnan(fairness.served_share_per_user(ds)[:, -1]).all()
     expected = oracle.by_user(ds, lambda d, u: oracle.served_share(ds, d, u))

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from mac.metrics.intervals import PAIRED_COLUMNS, SUMMARY_COLUMNS, paired, summarise, summary
+from mac.metrics.intervals import PAIRED_COLUMNS, SUMMARY_COLUMNS, MeanInterval, mean_interval, paired, summarise
 from phy import random
 
 NAN, INF = float("nan"), float("inf")
@@ -29,27 +29,27 @@ def pick(frame: pd.DataFrame, **where: str | None) -> pd.Series:
 def test_interval_equals_scipys() -> None:
     for count in (2, 3, 8, 40):
         values = random.normal(random.Drops(1, (count,)).keys("test"), (count,)).numpy()[0] * 3 + 7
-        mean, interval = summary(values)
+        found = mean_interval(values)
         expected = stats.t.interval(0.95, count - 1, loc=np.mean(values), scale=stats.sem(values))
-        assert_allclose([mean, *interval], [np.mean(values), *expected], rtol=1e-10)
+        assert_allclose([found.mean, found.low, found.high], [np.mean(values), *expected], rtol=1e-10)
 
 
 @pytest.mark.parametrize("drops", [2, 5, 20])
 def test_interval_covers_the_truth_95_times_in_100(drops: int) -> None:
     trials = 20_000
     values = random.normal(random.Drops(2, (drops,)).keys("coverage"), (trials, drops)).numpy()[0] + 3.0
-    inside = [low <= 3.0 <= high for _, (low, high) in map(summary, values)]
+    inside = [found.low <= 3.0 <= found.high for found in map(mean_interval, values)]
     assert abs(np.mean(inside) - 0.95) < 4 * np.sqrt(0.95 * 0.05 / trials)
 
 
 def test_few_values() -> None:
-    assert_allclose(summary([4.0])[0], 4.0)
-    assert np.isnan(summary([4.0])[1]).all()
-    assert np.isnan([summary([])[0], *summary([NAN, NAN])[1]]).all()
-    assert_allclose(summary([1.0, NAN, 3.0])[1], summary([1.0, 3.0])[1])
-    assert summary([2.0, 2.0, 2.0]) == (2.0, (2.0, 2.0))
-    mean, interval = summary([1.0, INF])
-    assert mean == INF and np.isnan(interval).all()
+    assert mean_interval([4.0]).mean == 4.0
+    for known in ([4.0], [], [NAN, NAN], [1.0, INF]):
+        assert np.isnan([mean_interval(known).low, mean_interval(known).high]).all()
+    assert np.isnan([mean_interval([]).mean, mean_interval([NAN, NAN]).mean]).all()
+    assert mean_interval([1.0, NAN, 3.0]) == mean_interval([1.0, 3.0])
+    assert mean_interval([2.0, 2.0, 2.0]) == MeanInterval(2.0, 2.0, 2.0)
+    assert mean_interval([1.0, INF]).mean == INF
 
 
 def test_summary_without_variants() -> None:
@@ -66,8 +66,8 @@ def test_all_is_the_mean_of_each_drops_mean_over_variants() -> None:
     found = summarise(table([(v, "p", d, "x", value) for (v, d), value in values.items()]))
     assert list(found["variant"]) == ["u", "v", "all"]
     assert_allclose(pick(found, variant="all")["mean"], 4.5)
-    expected = summary([3.0, 6.0])[1]
-    assert_allclose(pick(found, variant="all")[["ci95_low", "ci95_high"]].astype(float), expected)
+    expected = mean_interval([3.0, 6.0])
+    assert_allclose(pick(found, variant="all")[["ci95_low", "ci95_high"]].astype(float), [expected.low, expected.high])
 
 
 def test_all_needs_every_variant_of_a_drop_that_knows_the_metric() -> None:

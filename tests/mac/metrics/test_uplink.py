@@ -43,7 +43,7 @@ def test_by_hand(windows: xr.Dataset) -> None:
     assert [float(energy[name][0]) for name in ("", "near")] == pytest.approx([20.2e3 / 20e3, 0.2e3 / 1e3])
 
 
-def test_rows_and_who_never_sends(windows: xr.Dataset) -> None:
+def test_rows_and_users_that_never_send(windows: xr.Dataset) -> None:
     names = ["transmit_power", "limited_share", "interference_over_thermal", "user_energy_per_bit"]
     assert len(metric_table(windows, names)) == 4 * 3
     silent = windows.isel(user=[2])

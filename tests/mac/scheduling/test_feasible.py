@@ -22,10 +22,10 @@ from phy.random import Drops
 @pytest.mark.parametrize(
     ("user", "says"),
     [
-        (28, "cell 2 gives PRB 5 to user 28, who does not exist: use 0 to 27, or -1 for nobody"),
-        (-2, "to user -2, who does not exist"),
-        (2**62, "who does not exist"),
-        (4, "cell 2 gives PRB 5 to user 4, whom cell 1 serves"),
+        (28, "cell 2 gives PRB 5 to user 28, which does not exist: use 0 to 27, or -1 for none"),
+        (-2, "to user -2, which does not exist"),
+        (2**62, "which does not exist"),
+        (4, "cell 2 gives PRB 5 to user 4, which cell 1 serves"),
     ],
 )
 def test_a_forbidden_holder_is_named(user: int, says: str) -> None:
@@ -61,7 +61,7 @@ def test_a_deferred_verdict_comes_at_the_end_of_the_block() -> None:
     for slot in range(1, 4):
         breaches = check.judge(breaches, one, slot)
     with pytest.raises(
-        InfeasibleDecision, match="4 PRBs went to users who may not hold them, in slots 0 to 3"
+        InfeasibleDecision, match="4 PRBs went to users that may not hold them, in slots 0 to 3"
     ) as caught:
         check.judge(breaches, one, 4)
     assert caught.value.drop == 8

@@ -10,7 +10,7 @@ from mu_mimo_cases import SHARED, all_share, shared
 
 from mac.core.contracts import InfeasibleDecision
 from mac.core.stacked_allocators import concatenate
-from mac.engine.radio.mu_mimo import SharedEngine
+from mac.engine.engine import Engine
 from mac.scheduling import SchedulingDecision
 from mac.scheduling.feasible import repair_partners, repair_scheduling, require_scheduling
 from mac.scheduling.observe import context_of, observe
@@ -20,21 +20,21 @@ from phy.random import Drops
 
 
 @pytest.fixture(scope="module")
-def tested() -> SharedEngine:
+def tested() -> Engine:
     return shared(Drops(1, (3, 8)), SHARED)  # seven cells of four users, three on a PRB
 
 
 @pytest.mark.parametrize(
     ("partners", "says"),
     [
-        ([9, 28], "cell 2 gives PRB 5 to user 28, who does not exist: use 0 to 27, or -1 for nobody"),
-        ([9, -2], "to user -2, who does not exist"),
-        ([4, -1], "cell 2 gives PRB 5 to user 4, whom cell 1 serves: a partner must be allowed to hold the PRB"),
+        ([9, 28], "cell 2 gives PRB 5 to user 28, which does not exist: use 0 to 27, or -1 for none"),
+        ([9, -2], "to user -2, which does not exist"),
+        ([4, -1], "cell 2 gives PRB 5 to user 4, which cell 1 serves: a partner must be allowed to hold the PRB"),
         ([8, -1], "cell 2 gives PRB 5 to user 8 twice"),
         ([10, 10], "cell 2 gives PRB 5 to user 10 twice"),
     ],
 )
-def test_a_forbidden_partner_is_named_and_taken_back(tested: SharedEngine, partners: list[int], says: str) -> None:
+def test_a_forbidden_partner_is_named_and_taken_back(tested: Engine, partners: list[int], says: str) -> None:
     observation = observe(tested, tested.start())
     decision = all_share(observation, 3)
     assert decision.partners is not None
@@ -52,12 +52,12 @@ def test_a_forbidden_partner_is_named_and_taken_back(tested: SharedEngine, partn
     assert int((mended[0] != decision.partners).sum()) == 1
 
 
-def test_partners_need_a_holder(tested: SharedEngine) -> None:
+def test_partners_need_a_holder(tested: Engine) -> None:
     observation = observe(tested, tested.start())
     decision = all_share(observation, 3)
     decision.user[0, 1, 4] = -1
     with pytest.raises(
-        InfeasibleDecision, match="cell 1 gives PRB 4 to user 5 as a partner, but to no holder: make him"
+        InfeasibleDecision, match="cell 1 gives PRB 4 to user 5 as a partner, but to no holder: make it"
     ):
         require_scheduling(decision, observation, context_of(tested))
     mended = repair_partners(decision, decision.user, observation, context_of(tested))
@@ -65,7 +65,7 @@ def test_partners_need_a_holder(tested: SharedEngine) -> None:
     assert (mended[0][0, 1, 4] == -1).all()
 
 
-def test_only_users_of_one_slice_share(tested: SharedEngine) -> None:
+def test_only_users_of_one_slice_share(tested: Engine) -> None:
     observation = observe(tested, tested.start())
     slices = torch.tensor([0, 0, 1, 1] * 7).expand(2, -1)
     everything = torch.ones_like(observation.rate_bits, dtype=torch.bool)
@@ -84,7 +84,7 @@ def test_only_users_of_one_slice_share(tested: SharedEngine) -> None:
         require_scheduling(SchedulingDecision(decision.user, padded), mine, context_of(tested))
 
 
-def test_kinds_shapes_and_types_are_told_apart(tested: SharedEngine) -> None:
+def test_kinds_shapes_and_types_are_told_apart(tested: Engine) -> None:
     observation = observe(tested, tested.start())
     good = all_share(observation, 3)
     user, partners = good.user, good.partners
@@ -103,18 +103,18 @@ def test_kinds_shapes_and_types_are_told_apart(tested: SharedEngine) -> None:
     with pytest.raises(InfeasibleDecision, match=r"partners must be None: .* context\.users_per_prb is 1"):
         require_scheduling(good, observation, single)
     assert require_scheduling(SchedulingDecision(user), observation, single).partners is None
-    nobody = require_scheduling(SchedulingDecision(user), observation, context_of(tested)).partners
-    assert nobody is not None and nobody.shape == partners.shape and (nobody == -1).all()
+    none = require_scheduling(SchedulingDecision(user), observation, context_of(tested)).partners
+    assert none is not None and none.shape == partners.shape and (none == -1).all()
 
 
-def test_decisions_side_by_side_are_put_together_with_and_without_partners(tested: SharedEngine) -> None:
+def test_decisions_side_by_side_are_put_together_with_and_without_partners(tested: Engine) -> None:
     decision = all_share(observe(tested, tested.start()), 3)
     assert concatenate([decision, decision]).partners.shape == (4, 7, 12, 2)
     assert concatenate([SchedulingDecision(decision.user)] * 2).partners is None
 
 
 @pytest.mark.parametrize("repair", [True, False])
-def test_a_run_refuses_partners_or_mends_and_counts_them(tested: SharedEngine, repair: bool) -> None:
+def test_a_run_refuses_partners_or_mends_and_counts_them(tested: Engine, repair: bool) -> None:
     problem = SchedulingProblem(tested, PowerSettings(), repair=repair)
     state = problem.start()
     decision = all_share(problem.observe(state), 3)

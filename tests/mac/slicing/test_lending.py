@@ -84,7 +84,7 @@ class Watched:
 
 
 def problem(scheduler: Any, sites: int = 1, rbg_prbs: int = 3, min_rbg: int = 0, **changes: Any) -> SlicingProblem:
-    """20 PRBs; in each cell two users of slice 0 who always wait, one of slice 1 who seldom does, none of slice 2."""
+    """20 PRBs; in each cell two users of slice 0 that always wait, one of slice 1 that seldom does, none of slice 2."""
     drops = Drops(1, (0, 1))
     users = 3 * sites
     arrivals = packets(drops, users, 200, 0.05, 60)
@@ -104,7 +104,7 @@ def played(scheduler: str, allocator: Any, **how: Any) -> Watched:
 
 @pytest.mark.parametrize("sites", [1, 7])
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
-def test_a_slice_holds_its_most_and_no_more_whoever_schedules(scheduler: str, sites: int) -> None:
+def test_a_slice_holds_its_most_and_no_more_under_any_scheduler(scheduler: str, sites: int) -> None:
     """Slice 0 owns 1 RBG and may hold 3, of 7: 9 PRBs, although 20 are idle but for what slice 1 sends now and then."""
     held = played(scheduler, Constant([1, 3, 3], [3, 7, 7]), sites=sites).prbs(0)
     assert int(held.max()) == 9
@@ -221,7 +221,7 @@ def test_a_policys_dedicated_prbs_are_not_lent_and_its_minimum_is() -> None:
 
 
 def test_a_limit_goes_along_with_a_handover() -> None:
-    """Who comes into another cell finds that cell's limits."""
+    """A user that comes into another cell finds that cell's limits."""
     moving = {"model": "linear", "min_speed_kmh": 300, "max_speed_kmh": 300}
     users = [{**group, "mobility": moving, "count": 8} for group in SCENARIO["users"]]
     top = {

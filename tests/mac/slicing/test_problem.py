@@ -1,4 +1,4 @@
-"""The slicing problem: quotas, who may hold what, what is lost or lent, its books, and several allocators at once."""
+"""The slicing problem: quotas, PRBs that a user may hold, loss and lending, books, and several allocators at once."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def test_of_a_burst_that_is_cut_off_those_count_that_found_room() -> None:
     expect(played, 0, [1, 2, 1])
 
 
-def test_a_packet_without_bytes_counts_for_nobody_else() -> None:
+def test_a_packet_without_bytes_counts_for_no_other_user() -> None:
     played = play(arrivals_of([[(1, 100)], [(1, 50)], [(1, 0), (2, 40)]]), torch.full((5, 3), 100), 5)
     expect(played, 0, [1])
     expect(played, 1, [1])

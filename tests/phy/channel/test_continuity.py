@@ -38,7 +38,7 @@ def air_of(users: int, **changes: Any) -> LargeScaleModel:
 def two_states(
     model: LargeScaleModel, walk: Trajectory, t_s: float, step_m: float = 0.01
 ) -> tuple[LargeScale, LargeScale, Tensor]:
-    """State here and a centimetre on, and of which sites another image is nearest then, ``[1, U, N]``."""
+    """State here and a centimetre on, and of which sites another image is nearest then, ``[1, U, Si]``."""
     way = walk.position_m(torch.tensor([t_s, t_s + step_m / SPEED_MPS], dtype=torch.float64))
     place = wrap_position(TOPOLOGY, way)
     one, two = (model.at(place[:, :, n], way[:, :, n]) for n in (0, 1))
@@ -104,7 +104,7 @@ def test_where_another_image_of_a_site_comes_nearer() -> None:
     fine = torch.arange(0.0, 60.0, 0.1, dtype=torch.float64)
     place = wrap_position(TOPOLOGY, walk.position_m(fine))
     path = displacement(TOPOLOGY, place.flatten(1, 2)).unflatten(1, place.shape[1:3])
-    jumps = (path[:, :, 1:] - path[:, :, :-1]).norm(dim=-1)[0] > 100.0  # [U, T - 1, N]
+    jumps = (path[:, :, 1:] - path[:, :, :-1]).norm(dim=-1)[0] > 100.0  # [U, T - 1, Si]
     for user, number, site in jumps.nonzero().tolist()[::9][:24]:
         low, high = float(fine[number]), float(fine[number + 1])
         while high - low > 1e-4:
@@ -151,7 +151,7 @@ def test_over_the_border_of_the_cluster_in_a_run() -> None:
 
 
 def test_far_on_the_way_everything_is_fresh_and_as_it_should_be() -> None:
-    """Users who walk on through image after image: 2 km later nothing is as it was, and laws are what they were."""
+    """Users that walk on through image after image: 2 km later nothing is as it was, and laws are what they were."""
     walk = walkers(21, 801.0)
     states = []
     model = air_of(21, los_transition="hard")

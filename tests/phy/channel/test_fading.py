@@ -12,7 +12,7 @@ from scipy.special import j0
 
 from phy.channel.delay_basis import karhunen_loeve_basis
 from phy.channel.fading import FadingLinks, FadingRequest, FadingSettings, draw_fading
-from phy.link.sinr import received_power
+from phy.link.response import FrequencyBasis, Response
 from phy.random import Drops, normal
 from phy.tr38901.cluster_angles import clusters
 from phy.tr38901.lsp_tables import propagation_states
@@ -89,7 +89,8 @@ def test_power_and_rice_statistics(k_db: float, fourth: float) -> None:
     power = 10.0 ** torch.linspace(-3, 3, users * cells, dtype=torch.float64).view(1, users, cells)
     basis = karhunen_loeve_basis(frequencies(24), SPREADS, 0.03)
     fading = draw_fading(DROP, FadingRequest(links(users, cells, k_db), basis, FadingSettings(), power, torch.float64))
-    seen = received_power(fading.coordinates(7, 1, 1e-3)[0, :, 0], fading.to_prbs, cells) / power[0, ..., None]
+    heard = Response(fading.coordinates(7, 1, 1e-3)[:, :, 0], FrequencyBasis(fading.to_prbs))
+    seen = heard.power()[0] / power[0, ..., None]
     assert seen.mean().item() == pytest.approx(1.0, abs=0.03)
     assert (seen.square().mean() / seen.mean().square()).item() == pytest.approx(fourth, rel=0.05)
 

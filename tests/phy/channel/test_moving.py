@@ -25,7 +25,7 @@ def power(channel: Channel, first: int, slots: int) -> Tensor:
     return coordinates.unflatten(-1, (channel.mean_snr.shape[2], -1)).square().sum(-1)
 
 
-def test_who_stays_has_the_air_of_a_scenario_without_motion() -> None:
+def test_a_user_at_rest_has_the_air_of_a_scenario_without_motion() -> None:
     case = scenario(**{"channel.update_s": 0.02})
     still, moved = build_channel(Drops(1, (0,)), engine_factory.channel_plan(case), CPU, torch.float64), moving(case)
     assert torch.equal(still.mean_snr, moved.mean_snr) and torch.equal(still.serving, moved.serving)
@@ -58,7 +58,7 @@ def test_nothing_jumps_from_one_state_to_the_next(los: str) -> None:
     """From slot to slot the response changes by the turn of its phasors, and over an update by no more."""
     speed = 30.0
     channel = moving(scenario(**linear(speed), **{"propagation.los": los, "channel.update_s": 0.05}))
-    response = channel.fading.coordinates(0, 400, SLOT_S)[0]  # [U, T, W]
+    response = channel.fading.coordinates(0, 400, SLOT_S)[0]  # [U, T, C * 2D]
     size = response.square().sum(-1).mean(1).sqrt()
     step = response.diff(dim=1).norm(dim=-1) / size[:, None]
     turn = 2.0 * math.pi * speed / 3.6 * SLOT_S * 3.5e9 / 3e8
@@ -69,7 +69,7 @@ def test_nothing_jumps_from_one_state_to_the_next(los: str) -> None:
 
 
 def test_autocorrelation_along_a_path_is_a_bessel_function() -> None:
-    """J0(2 pi s / lambda) over the way s, in the mean over links; across updates, for users who turn."""
+    """J0(2 pi s / lambda) over the way s, in the mean over links; across updates, for users that turn."""
     model = {"model": "gauss_markov", "speed_kmh": 20.0, "deviation_kmh": 5.0, "alpha": 0.8, "step_s": 0.05}
     case = scenario(**{"users.all.mobility": model, "users.all.count": 5, "channel.update_s": 0.03})
     channel = moving(case)
@@ -120,7 +120,7 @@ def test_power_between_two_states_is_that_of_a_state_taken_there(speed_kmh: floa
 
 
 def test_a_corner_takes_25_db_within_metres(tmp_path: Path) -> None:
-    """Who walks at 36 km/h round a corner of 4 m, half of it on either side of x = 100 m, hears 25 dB less."""
+    """A user that walks at 36 km/h round a corner of 4 m, half of it on either side of x = 100 m, hears 25 dB less."""
     (tmp_path / "walk.csv").write_text("user,time_s,x_m,y_m\nann,0,95,40\nann,1,105,40\n")
     replay = {"model": "replay", "file": str(tmp_path / "walk.csv"), "if_fewer": "cycle"}
     corner = {"loss_db": 25.0, "rectangle": {"west_m": 100, "south_m": 0, "east_m": 200, "north_m": 80}}
@@ -169,12 +169,12 @@ def test_every_model_of_motion_and_of_blockage_runs(tmp_path: Path) -> None:
     assert result.per_drop.query("metric == 'rate_mean'").value.item() > 0.0
 
 
-def test_line_of_sight_ends_softly_for_those_who_move() -> None:
+def test_line_of_sight_ends_softly_for_users_that_move() -> None:
     def end(**changes: Any) -> str | None:
         return engine_factory.channel_plan(scenario(**changes)).propagation.los_transition
 
     assert end() == "hard" and end(**linear(30.0)) == "soft"
-    assert end(blockage=[{"model": "regions"}]) == "hard"  # somebody stands in the way, but nobody moves
+    assert end(blockage=[{"model": "regions"}]) == "hard"  # something stands in the way, but no user moves
     assert end(**linear(30.0), **{"propagation.los_transition": "hard"}) == "hard"
     assert end(**{"propagation.los_transition": "soft"}) == "soft"
 
@@ -205,8 +205,8 @@ def test_bad_input(tmp_path: Path) -> None:
     says("'users.0.mobility.model' is 'teleport'", **{"users.all.mobility": {"model": "teleport"}})
     event: dict[str, Any] = {"loss_db": 10.0, "cells": [21]}
     says("blockage.0: blockage event 0 names the cell 21", blockage=[{"model": "scripted", "events": [event]}])
-    event = {"loss_db": 10.0, "groups": ["nobody"]}
-    says("nobody", blockage=[{"model": "scripted", "events": [event]}])
+    event = {"loss_db": 10.0, "groups": ["absent"]}
+    says("absent", blockage=[{"model": "scripted", "events": [event]}])
     says("update_s", **{"channel.update_s": 0.0})
     says("less than 1 m wide", mobility_area={"west_m": 0.0, "south_m": 0.0, "east_m": 0.0, "north_m": 5.0})
 

@@ -17,9 +17,9 @@ from phy.channel.moving_matrices import MovingMatrices, build_moving_channel
 from phy.random import Drops
 from scenarios.families import find
 from scenarios.families.cellular import engine_factory
-from scenarios.families.cellular import scenario as cellular
 from scenarios.families.cellular.mimo_estimates import Crowd, mimo_bytes
 from scenarios.families.cellular.mobility import motion_plan
+from scenarios.families.cellular.shape import Shape
 from scenarios.families.scheduling.scenario import SchedulingScenario
 
 PANELS: dict[str, Any] = {
@@ -30,7 +30,7 @@ OMNI: dict[str, Any] = {"mimo": {"base": {}, "ue": {}}, "topology.sectors": 1}
 
 
 def build(case: SchedulingScenario, ids: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64) -> Channel:
-    shape = cellular.Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
+    shape = Shape(find("scheduling").clock(case), 1, (0,) * len(case.users))
     return build_moving_channel(Drops(1, ids), engine_factory.channel_plan(case), motion_plan(case, shape), CPU, dtype)
 
 
@@ -44,8 +44,8 @@ def matrices(channel: Channel, *slots: int) -> Tensor:
     return torch.stack([moving(channel).at_slot(slot, SLOT_S)[0][0] for slot in slots])
 
 
-def test_who_stays_sees_what_users_see_without_motion() -> None:
-    """The same powers in the mean and at the quantiles; nothing changes where nobody walks, whatever the state."""
+def test_a_user_at_rest_sees_what_users_see_without_motion() -> None:
+    """The same powers in the mean and at the quantiles; nothing changes where no user walks, whatever the state."""
     still = {"users.all.speed_kmh": 0.0, "users.all.count": 6, "propagation.los": "random"}
     case = scenario(**PANELS, **still, **{"channel.update_s": 0.2})
     one, other = (
@@ -68,7 +68,7 @@ def test_who_stays_sees_what_users_see_without_motion() -> None:
     torch.testing.assert_close(moving(one).at_slot(355, SLOT_S)[0], ours)
 
 
-def test_who_stays_walks_on_the_spot_as_without_motion() -> None:
+def test_a_user_at_rest_walks_on_the_spot_as_without_motion() -> None:
     """The Doppler shifts of the nominal speed, across states: the turns of two parts add up to that of the whole."""
     case = scenario(**OMNI, **{"users.all.speed_kmh": 30.0, "channel.update_s": 0.02, "propagation.los": "always"})
     channel = build(case)
@@ -106,7 +106,7 @@ def test_nothing_jumps_from_one_state_to_the_next(los: str) -> None:
 
 
 def test_the_field_along_a_path_turns_as_its_rays_do() -> None:
-    """Users who turn, across states: autocorrelation over the way, against the drawn rays and a Bessel function."""
+    """Users that turn, across states: autocorrelation over the way, against the drawn rays and a Bessel function."""
     model = {"model": "gauss_markov", "speed_kmh": 20.0, "deviation_kmh": 5.0, "alpha": 0.8, "step_s": 0.05}
     case = scenario(
         **OMNI, **{"users.all.mobility": model, "users.all.count": 10, "channel.update_s": 0.03, "carrier.prbs": 3}
@@ -193,7 +193,7 @@ def test_other_cells_are_their_mean_power() -> None:
 
 @pytest.mark.parametrize("where", ["within a state", "at a state"])
 def test_cells_change_when_users_do(where: str) -> None:
-    """Who moves on hears the new cell first from that slot on; matrices that stay in are the same, to rounding."""
+    """A moving user hears the new cell first from that slot on; matrices that stay in are the same, to rounding."""
     case = scenario(**PANELS, **linear(30.0), **{"users.all.count": 1})
     channel = build(case)
     slot = 140 if where == "within a state" else 200

@@ -1,4 +1,4 @@
-"""Users who walk over the border of the cluster: the air does not jump, as its fields follow the unfolded walk."""
+"""Users that walk over the border of the cluster: the air does not jump, as its fields follow the unfolded walk."""
 
 from __future__ import annotations
 

@@ -103,7 +103,8 @@ def test_the_estimate_of_memory_covers_what_is_held(precoding: str) -> None:
     problem = family.build(scenario, Drops(1, (0, 1)), torch.device("cpu"), torch.float32)
     state, mimo = problem.start(), problem.engine.parts.channel.mimo
     steered = mimo.steered
-    tensors = [steered.rx, steered.tx, steered.doppler_hz, steered.delay_s, mimo.tones, state.cells.block.coordinates]
+    matrices = state.cells.block.response.matrices
+    tensors = [steered.rx, steered.tx, steered.doppler_hz, steered.delay_s, mimo.tones, matrices]
     columns = state.cells.reports[0].columns
     held = sum(t.numel() * t.element_size() for t in tensors) / 2
     held += 5 * columns.numel() * columns.element_size() / 2

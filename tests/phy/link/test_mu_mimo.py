@@ -36,7 +36,7 @@ def test_a_row_is_the_channel_behind_its_dominant_left_singular_vector(receiving
 
 
 @pytest.mark.parametrize("regularized", [False, True])
-def test_precoders_equal_loops_and_nobody_gets_nothing(regularized: bool) -> None:
+def test_precoders_equal_loops_and_no_user_gets_nothing(regularized: bool) -> None:
     rows = 3 * channels(7, 4, 8)
     there = torch.arange(4) <= torch.arange(7)[:, None] % 4
     rows = rows * there[..., None]
@@ -83,7 +83,7 @@ def test_the_expected_sinr_is_the_reported_one_alone_and_split_in_company() -> N
 
 
 @pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
-def test_users_whom_nothing_parts_get_finite_precoders(dtype: torch.dtype) -> None:
+def test_users_of_equal_rows_get_finite_precoders(dtype: torch.dtype) -> None:
     one = channels(5, 1, 4, dtype=dtype)
     rows = torch.cat((one, 7 * one, one), 1)
     for regularized in (False, True):

@@ -76,7 +76,7 @@ def test_headroom() -> None:
 
 
 def network(cells: int = 4, users: int = 11, prbs: int = 6, batch: int = 3) -> tuple[Tensor, Tensor, Tensor]:
-    """Gains, holders (some PRBs are nobody's) and powers."""
+    """Gains, holders (some PRBs have none) and powers."""
     keys = torch.arange(batch)
     gain = 10 ** (3 * uniform(keys + 10, (users, cells, prbs)) - 1)
     holder = (uniform(keys + 20, (cells, prbs)) * (users + 2)).long() - 2

@@ -84,8 +84,8 @@ def test_post_equalization_sinr_of_sionna(cells: int) -> None:
     )
     effective = h @ w[:, None]  # [B, user, cell, symbol, subcarrier, antenna, layer]
     expected = theirs(effective.permute(0, 1, 5, 2, 6, 3, 4), torch.ones(1).double())
-    everybody = torch.arange(cells)
-    others = torch.stack([everybody.roll(-u)[1:] for u in everybody])  # [C, J]
+    numbers = torch.arange(cells)
+    others = torch.stack([numbers.roll(-u)[1:] for u in numbers])  # [C, J]
     seen = torch.stack([effective[:, u, others[u]] for u in range(cells)], 1)  # [B, C, J, T, K, Nr, L]
     seen = seen.movedim(2, 4)
     covariance = interference_covariance(

@@ -135,7 +135,7 @@ def test_a_rectangle_is_not_left(name: str) -> None:
 
 
 @pytest.mark.parametrize("sites", [7, 19])
-def test_fold_keeps_everybody_in_the_cluster_and_displacements_continuous(sites: Any) -> None:
+def test_fold_keeps_all_users_in_the_cluster_and_displacements_continuous(sites: Any) -> None:
     topology = build_topology(TopologySettings(sites=sites, sectors=1))
     spread = 6000.0 * (uniform(torch.tensor([1]), (4000, 3)) - 0.5)
     folded = wrap_position(topology, spread)
@@ -159,7 +159,7 @@ def test_a_folded_walk_makes_no_jump_in_the_geometry() -> None:
     assert jumps.sum() > 100  # the fold is passed often ...
     distance = displacement(TOPOLOGY, folded.flatten(1, 2)).norm(dim=-1).unflatten(1, folded.shape[1:3])
     per_step = 500.0 / 3.6 * float(fine[1])
-    assert (distance[:, :, 1:] - distance[:, :, :-1]).abs().max() <= per_step + 1e-6  # ... and nobody notices
+    assert (distance[:, :, 1:] - distance[:, :, :-1]).abs().max() <= per_step + 1e-6  # ... and nothing jumps
 
 
 def test_without_wrap_around_users_stay_in_the_box_around_the_hexagons() -> None:
@@ -192,7 +192,7 @@ def test_users_of_a_hall_stay_in_it() -> None:
     ids=lambda model: model.model,
 )
 @pytest.mark.parametrize("area", AREAS)
-def test_who_starts_uniform_stays_uniform(model: MobilityModel, area: str) -> None:
+def test_a_uniform_start_stays_uniform(model: MobilityModel, area: str) -> None:
     drops = Drops(2, (0,))
     start = area_uniform(area, 12_000)
     path = trajectories(drops, model, start, AREAS[area], 60.0)
@@ -301,7 +301,7 @@ def test_manhattan_turns_as_stated() -> None:
     cross = before[..., 0] * after[..., 1] - before[..., 1] * after[..., 0]
     assert float((cross > 1.0).double().mean()) == pytest.approx(0.15, abs=0.006)
     assert float((cross < -1.0).double().mean()) == pytest.approx(0.15, abs=0.006)
-    assert float(((before * after).sum(-1) < -1.0).double().mean()) == 0.0  # nobody turns round
+    assert float(((before * after).sum(-1) < -1.0).double().mean()) == 0.0  # no user turns round
 
 
 def test_manhattan_is_stationary_from_the_start() -> None:

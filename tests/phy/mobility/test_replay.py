@@ -48,7 +48,7 @@ def test_linear_in_between(tmp_path: Path) -> None:
     path = play(file_of(tmp_path, TWO))
     expected = [[0, 0], [6, 8], [30, 40], [30, 20], [30, 0]]
     assert torch.allclose(at(path, 0, 2, 10, 15, 20)[0, 0, :, :2], torch.tensor(expected, dtype=torch.float64))
-    late = [[100, 50], [100, 50], [100, 60]]  # waits for his first point
+    late = [[100, 50], [100, 50], [100, 60]]  # waits for its first point
     assert torch.allclose(at(path, 0, 2, 3)[0, 1, :, :2], torch.tensor(late, dtype=torch.float64))
     assert (at(path, 0, 7)[..., 2] == 1.5).all()  # no heights in the file: those of the users
     velocity = path.velocity_mps(torch.tensor([1.0, 11.0]))[0, :, :, :2]
@@ -94,7 +94,7 @@ def test_velocity_is_the_derivative_of_position(tmp_path: Path) -> None:
     assert moved.norm(dim=-1).max() <= 10.0 + 1e-6
 
 
-def test_who_follows_whom(tmp_path: Path) -> None:
+def test_which_user_follows_which_trajectory(tmp_path: Path) -> None:
     text = HEADER + "".join(f"{name},0,{x},0\n{name},9,{x},5\n" for x, name in enumerate("qwertyuiop"))
     path = file_of(tmp_path, text)
     assert at(play(path, 4, 9.0), 0)[0, :, 0, 0].tolist() == [0, 1, 2, 3]  # in the order of the file
@@ -202,8 +202,8 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("begin_s", [20.0, 1_700_000_000.0])
-def test_who_begins_after_the_run(tmp_path: Path, begin_s: float) -> None:
-    """A clock that counts from 1970 would have everybody wait at his first point, without a word."""
+def test_a_user_that_begins_after_the_run(tmp_path: Path, begin_s: float) -> None:
+    """A clock that counts from 1970 would have all users wait at their first points, without a word."""
     late = file_of(tmp_path, TWO + f"c,{begin_s:.0f},0,0\nc,{begin_s + 5:.0f},5,0\n")
     with pytest.raises(
         TrajectoryError, match=rf"line 8: user 'c' begins at time_s {begin_s:.0f}, but the run ends at 20 s"

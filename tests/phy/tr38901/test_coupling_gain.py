@@ -14,7 +14,7 @@ from torch import Tensor
 from phy.antenna.element import SectorAntennaSettings, polarization_gain
 from phy.channel.channel import ChannelPlan, build_channel
 from phy.channel.fading import FadingSettings
-from phy.link.sinr import received_power
+from phy.link.response import FrequencyBasis, Response
 from phy.random import Drops, normal, uniform
 from phy.topology.sites import TopologySettings, build_topology
 from phy.topology.users import place_per_cell
@@ -182,7 +182,7 @@ def test_a_walk_has_no_jumps() -> None:
 
 
 def test_far_away_everything_is_fresh() -> None:
-    """Users who moved by 40 decorrelation distances: uncorrelated, and with the same distributions."""
+    """Users that moved by 40 decorrelation distances: uncorrelated, and with the same distributions."""
     drawn, here = drawn_model("uma", users=400)
     there = here.flip(1)  # each takes the place of another
     one, two = drawn.at(here), drawn.at(there)
@@ -233,7 +233,8 @@ def test_fading_has_the_power_and_the_clusters_that_the_antenna_makes() -> None:
         frequency_hz=(torch.arange(50, dtype=torch.float64) - 24.5) * 180e3, snr_at_unit_gain=1e12,
     )  # fmt: skip
     channel = build_channel(DROP, plan, torch.device("cpu"), torch.float64)
-    power = received_power(channel.fading.coordinates(0, 1, 1e-3)[0, :, 0], channel.fading.to_prbs, SMALL.cells)
+    basis = FrequencyBasis(channel.fading.to_prbs)
+    power = Response(channel.fading.coordinates(0, 1, 1e-3)[:, :, 0], basis).power()[0]
     ratio = power.mean(-1) / channel.mean_snr[0]
     assert ratio.mean().item() == pytest.approx(1.0, abs=0.03)
     seen = draw_large_scale_model(DROP, plan.large_scale).at(channel.position_m)

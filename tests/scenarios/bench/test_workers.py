@@ -53,7 +53,7 @@ def test_what_processes_do_at_the_same_time_is_added_up(tmp_path: Path) -> None:
     assert (found["copy_bytes_per_s"], found["share_of_copy"]) == (4000.0, 0.35), "0.2 of 1000 and 0.4 of 3000"
 
 
-def test_nobody_waits_for_one_that_failed() -> None:
+def test_no_process_waits_for_one_that_failed() -> None:
     def measured(case: Case) -> dict[str, Any]:
         wait_for_others(case, "here")
         if min(case.meeting.glob("here-*")).name == f"here-{os.getpid()}":  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""Calibrations with beams, and the other rows of RP-180524: means of the companies, who points where, bad input."""
+"""Calibrations with beams, and the other rows of RP-180524: means of the companies, directions of beams, bad input."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_high_loss_glass_is_that_of_the_edition() -> None:
     assert old < new - 2.0
 
 
-def test_who_points_where_by_hand() -> None:
+def test_directions_of_beams_by_hand() -> None:
     """Three users, two cells, three beams of a cell, two of a user."""
     gain = torch.arange(1.0, 37.0, dtype=torch.float64).view(3, 2, 3, 2)
     gain[0, 0, 1, 1], gain[1, 0, 2, 0], gain[2, 1, 0, 1] = 100.0, 200.0, 300.0  # the best pairs
@@ -87,8 +87,8 @@ def test_who_points_where_by_hand() -> None:
     assert both == {float(gain[2, 0, 1, 1]), float(gain[2, 0, 2, 1])}
     anywhere = {float(heard_gains(Drops(0, (d,)), links, serving, "random_beam")[2, 0]) for d in range(30)}
     assert anywhere == set(gain[2, 0, :, 1].tolist())
-    nobody = heard_gains(Drops(0, (0,)), links, torch.tensor([0, 0, 0]), "served_user")
-    assert nobody.shape == (3, 2) and bool((nobody > 0.0).all())
+    unserved = heard_gains(Drops(0, (0,)), links, torch.tensor([0, 0, 0]), "served_user")
+    assert unserved.shape == (3, 2) and bool((unserved > 0.0).all())
 
 
 def test_beams_raise_gain_and_geometry_and_pointing_at_users_lowers_the_latter() -> None:

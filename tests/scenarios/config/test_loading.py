@@ -287,7 +287,7 @@ def test_only_the_keys_of_the_model_in_force_are_named() -> None:
     assert text.endswith("one of: model, off_s, on_s, packet_bytes, rate_bps"), text
 
 
-def test_what_nobody_says_is_blamed_on_the_file(toy: Toy, tmp_path: Path) -> None:
+def test_what_no_source_says_is_blamed_on_the_file(toy: Toy, tmp_path: Path) -> None:
     del toy["allocators"]
     path = write(tmp_path / "bare.yaml", toy)
     with pytest.raises(ScenarioError, match=r"bare\.yaml: 'allocators' is missing"):

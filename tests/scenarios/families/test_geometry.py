@@ -1,4 +1,4 @@
-"""Where cells and UEs are, how well UEs hear their cell, who serves them: against loops; and the plots of it."""
+"""Where cells and UEs are, how well UEs hear their cell, which cell serves them: against loops; and the plots of it."""
 
 from __future__ import annotations
 

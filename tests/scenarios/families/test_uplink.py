@@ -14,7 +14,8 @@ from engine_cases import rotate
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import scenarios
-from mac.engine.radio.uplink import UplinkEngine
+from mac.engine.engine import Engine
+from mac.engine.radio.uplink import Uplink
 from mac.scheduling.observe import observe
 from phy.random import Drops
 from scenarios import families, load
@@ -51,10 +52,10 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def built(source: str, **change: Any) -> UplinkEngine:
+def built(source: str, **change: Any) -> Engine:
     scenario = load(source, **change)
     problem = families.find(scenario.family).build(scenario, Drops(1, (0, 1)), torch.device("cpu"), torch.float32)
-    assert isinstance(problem.engine, UplinkEngine)
+    assert isinstance(problem.engine.radio, Uplink)
     return problem.engine
 
 
@@ -74,7 +75,7 @@ def test_an_uplink_leaves_its_powers_and_its_interference() -> None:
 
 
 def test_cells_that_listen_radiate_nothing() -> None:
-    """What they draw is the static part; asleep in slots in which nobody sends, if they may sleep."""
+    """What they draw is the static part; asleep in slots in which no user sends, if they may sleep."""
     windows = run("uplink-macro", out="out", **MACRO).to_xarray("round_robin")
     np.testing.assert_allclose(windows["energy_j"], 3 * 2 * 130.0 * 0.05, rtol=1e-5)
     change = {**MACRO, "users.always.traffic": {"model": "constant_bit_rate", "rate_bps": 1e4}, "power.sleeps": True}
@@ -93,7 +94,7 @@ def test_slices_share_an_uplink() -> None:
 
 
 @pytest.mark.parametrize("source", ["uplink-macro", "slicing-quickstart"])
-def test_results_do_not_depend_on_batches_or_on_who_else_runs(source: str) -> None:
+def test_results_do_not_depend_on_batches_or_on_what_else_runs(source: str) -> None:
     sliced = {**UPLINK, "drops": 2, "duration_s": 0.25, "warmup_s": 0, "allocators": ["equal", "max_weight"]}
     change = MACRO if source == "uplink-macro" else sliced
     names = [spec.label for spec in load(source, **change).allocators]
@@ -103,7 +104,7 @@ def test_results_do_not_depend_on_batches_or_on_who_else_runs(source: str) -> No
     assert both.to_xarray(names[1]).equals(alone.to_xarray(names[1]))
 
 
-def test_the_power_of_users_who_move_follows_the_cell_that_serves_them() -> None:
+def test_the_power_of_users_that_move_follows_the_cell_that_serves_them() -> None:
     tested = built("mobility-macro", **MOBILE)
     plan, itinerary = tested.parts.uplink, tested.parts.itinerary
     assert plan is not None and itinerary is not None
@@ -115,8 +116,8 @@ def test_the_power_of_users_who_move_follows_the_cell_that_serves_them() -> None
             loss = 10 * (tested.parts.carrier.snr_at_unit_gain / own).log10()
             torch.testing.assert_close(plan.path_loss_db[number, row], loss)
     assert len(plan.path_loss_db) == itinerary.serving.shape[1] == 10
-    assert not torch.equal(tested.powers.open_loop(0), tested.powers.open_loop(399))
-    assert torch.equal(tested.powers.open_loop(10_000), tested.powers.open_loop(399))
+    assert not torch.equal(tested.radio.powers.open_loop(0), tested.radio.powers.open_loop(399))
+    assert torch.equal(tested.radio.powers.open_loop(10_000), tested.radio.powers.open_loop(399))
 
 
 def test_users_move_change_their_cells_and_are_blocked() -> None:

@@ -148,7 +148,7 @@ def test_settings(settings: dict[str, Any], says: str, tmp_path: Path, monkeypat
 
 
 class Own:
-    """Everybody to the sink, but for what ``change`` does."""
+    """All nodes to the sink, but for what ``change`` does."""
 
     def reset(self, context: WsnContext, seed: int) -> None:
         self.context = context
@@ -358,7 +358,7 @@ def test_every_protocol_at_the_edge(settings: dict[str, Any], living: int) -> No
 
 @pytest.mark.parametrize("name", ["leach", "sep", "deec", "leach_c", "kmeans", "game_learning"])
 def test_heads_are_never_more_than_nodes(name: str) -> None:
-    """p = 1: at first all charges are the same, and everybody leads."""
+    """p = 1: at first all charges are the same, and all nodes lead."""
     heads = _windows(name, {"p": 1.0}, {"battery.initial_j": 1.0, "window_s": 1.0})["heads"]
     assert (heads[:, 0] <= 4 * 8).all() and (heads >= 1).all()
     assert name in ("deec", "leach_c") or (heads == 4 * 8).all()  # which lead by charge over the mean

@@ -101,7 +101,7 @@ def test_a_death_that_has_not_come_in_every_drop_is_hollow(tmp_path: Path) -> No
     assert [face == "white" for face in faces] == [False, False, True]
 
 
-def test_where_nobody_has_died_that_is_said(tmp_path: Path) -> None:
+def test_where_no_node_has_died_that_is_said(tmp_path: Path) -> None:
     full = {**FIELD, "duration_s": 20, "allocators": ["leach"], "battery": {"initial_j": 1.0}, "drops": 1}
     result = run(full, out=tmp_path / "run", progress=False, plots=False)
     assert alive_after(result.to_xarray("leach"), np.array([0.0, 20.0])).tolist() == [[NODES, NODES]]

@@ -129,7 +129,7 @@ def test_a_file_that_a_module_read_in_an_earlier_run_counts(toy: Toy) -> None:
 
 
 def test_files_that_a_scenario_names_count(toy: Toy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Whoever opens them, and however: a checkpoint, tracks, anything that a value names."""
+    """Whatever opens them, and however: a checkpoint, tracks, anything that a value names."""
     monkeypatch.chdir(tmp_path)
     named = Path("named.bin")
     body = "    def __init__(self, checkpoint: str) -> None:\n        pass"

@@ -236,11 +236,11 @@ def test_a_folder_that_is_filled_while_the_first_batch_runs_is_left_alone(
 
 
 def test_a_run_folder_keeps_what_is_not_the_runs(toy: Toy) -> None:
-    """What killed writers left of the run's own files goes; anything of somebody else's stays, hidden or not."""
+    """What killed writers left of the run's own files goes; anything else stays, hidden or not."""
     run(toy, out="out")
     mine = {"notes.md", "sub/metrics.csv", ".1-notes.md.tmp", "sub/.1-metrics.csv.tmp", ".tmp", ".1-.tmp"}
     left = {".1-metrics.csv.tmp", "shards/_/Even/.1-drops-00000-00003.nc.tmp", "plots/.1-rate_cdf.svg.tmp"}
-    gone = nobodys_pid()
+    gone = unused_pid()
     for name in {*mine, *left}:
         path = Path("out") / name.replace(".1-", f".{gone}-")
         path.parent.mkdir(exist_ok=True)
@@ -250,7 +250,7 @@ def test_a_run_folder_keeps_what_is_not_the_runs(toy: Toy) -> None:
     assert mine <= there and not left & there
 
 
-def nobodys_pid() -> int:
+def unused_pid() -> int:
     """A number that no process has."""
     import psutil
 

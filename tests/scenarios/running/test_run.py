@@ -60,7 +60,7 @@ def test_the_arrays_open_with_xarray(toy: Toy) -> None:
     )
 
 
-def test_results_do_not_depend_on_batches_or_on_who_else_runs(toy: Toy) -> None:
+def test_results_do_not_depend_on_batches_or_on_what_else_runs(toy: Toy) -> None:
     whole = run(toy, out="whole").per_drop
     for name, size in (("ones", 1), ("fives", 5), ("all", 100)):
         cut = run(toy, out=name, drops_per_batch=size).per_drop
@@ -270,7 +270,7 @@ def test_batches_are_cut_to_the_memory_that_is_free(toy: Toy) -> None:
 _CHILD = """
 import sys
 import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs in the background inherits that Ctrl-C is ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background inherits that Ctrl-C is ignored
 sys.path.insert(0, {tests!r})
 from scenarios import families
 families.FAMILIES["toy"] = "toy_family:FAMILY"

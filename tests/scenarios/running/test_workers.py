@@ -1,4 +1,4 @@
-"""Several processes for a run: not a bit changes, whatever goes wrong is one sentence, and nobody stays behind."""
+"""Several processes for a run: not a bit changes, whatever goes wrong is one sentence, and no process stays behind."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ def test_results_are_those_of_one_process(toy: Toy, monkeypatch: pytest.MonkeyPa
         raise AssertionError("a batch ran in the parent")
 
     toy["variants"] = {"few": {"users": 2}, "fast": {"pipe.rate_bps": 2e6}}
-    who = {"mine": toy_family.Greedy(3.0), "even": "toy_family:Even"}
-    run(toy, who, out="one", drops=3)
+    allocators = {"mine": toy_family.Greedy(3.0), "even": "toy_family:Even"}
+    run(toy, allocators, out="one", drops=3)
     monkeypatch.setattr("scenarios.running.run.run_batch", nothing_here)
-    run(toy, who, out="two", drops=3, drops_per_batch=2, workers=2)
+    run(toy, allocators, out="two", drops=3, drops_per_batch=2, workers=2)
     assert alike("one", "two")
     assert len(files(Path("two/shards"))) > len(files(Path("one/shards")))
     assert json.loads(Path("two/meta.json").read_text())["workers"] == 2
@@ -260,7 +260,7 @@ def test_workers_count_what_they_have_done_and_the_bar_follows(toy: Toy) -> None
 START = """
 import sys
 import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs in the background inherits that Ctrl-C is ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background inherits that Ctrl-C is ignored
 sys.path.insert(0, {tests!r})
 from scenarios import families
 families.FAMILIES["toy"] = "toy_family:FAMILY"
@@ -282,7 +282,7 @@ def wait_for(what: Callable[[], bool]) -> None:
 
 
 def cut_off(how: signal.Signals) -> tuple[int | None, str, str]:
-    """Go on with a run in two workers until there is one more shard, then send a signal; nobody stays behind."""
+    """Go on with a run in two workers until there is one more shard, then send a signal; no process stays behind."""
     before = len(list(Path("out").rglob("*.nc")))
     child = start("slow.yaml", "--out", "out", "--workers", "2", "--resume")
     wait_for(lambda: len(list(Path("out").rglob("*.nc"))) > before or child.poll() is not None)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from phy.channel.channel import Channel
 from phy.channel.fading import Fading, SmallScale
-from phy.link.folded_response import fold
-
-from .state import Parts
 
 BLOCKS = 2
 """Blocks in memory at a time: the one in use, and the next one while it is made."""
@@ -29,13 +24,12 @@ class FadingBuffers:
     coordinates or an array that shares them is dropped. On a GPU torch itself uses memory again.
 
     Args:
-        channel: of the engine; memory is used again where rays of single antennas are drawn once for the whole run.
+        fading: memory is used again where its rays are drawn once for the whole run.
     """
 
-    def __init__(self, channel: Channel) -> None:
-        self._fading: SmallScale = channel.fading
-        drawn_once = type(channel.fading) is Fading and channel.mimo is None
-        self._reuses = drawn_once and channel.mean_snr.device.type == "cpu"
+    def __init__(self, fading: SmallScale) -> None:
+        self._fading = fading
+        self._reuses = type(fading) is Fading and fading.rays.device.type == "cpu"
         self._free: list[np.ndarray] = []
 
     def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
@@ -64,13 +58,3 @@ def slots_of(numbers: int, block_slots: int) -> int:
     """Computes the slots at once where a drop's links take ``numbers`` numbers a slot; 0 sets no bound."""
     most = min(_SLOTS, max(1, _NUMBERS // max(1, numbers)))
     return max(n for n in range(1, most + 1) if block_slots % n == 0)
-
-
-def on_prbs(parts: Parts) -> Parts:
-    """Returns the parts with fading on PRBs where that is quicker to read, or else in a basis, folded if possible."""
-    fading = parts.channel.fading
-    if not isinstance(fading, Fading) or fading.to_prbs.shape[1] == parts.carrier.prbs:  # folded before
-        return parts
-    fading = fading.on_prbs() if type(fading) is Fading else fading
-    fading = replace(fading, to_prbs=fold(fading.to_prbs))
-    return replace(parts, channel=replace(parts.channel, fading=fading))

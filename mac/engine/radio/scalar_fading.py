@@ -1,0 +1,46 @@
+"""Computes the responses of links between single antennas, some slots of a block at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from phy.link.response import PrbBasis, Response, basis_of
+
+from ..state import Parts
+from .fading_buffers import FadingBuffers, slots_at_once
+
+
+@dataclass(frozen=True)
+class ScalarResponses:
+    """Holds the coordinates of every link in the slots from ``first_slot`` on."""
+
+    first_slot: int
+    coordinates: Tensor  # [B, U, T, J * size]
+    fading: ScalarFading
+
+    def at(self, slot: int) -> Response:
+        """Returns the responses in one slot."""
+        coordinates = self.coordinates[:, :, slot - self.first_slot]
+        return Response(coordinates, self.fading.basis, self.fading.dominant)
+
+
+class ScalarFading:
+    """Provides responses to a radio.
+
+    Args:
+        parts: of the engine.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        fading = parts.channel.fading
+        self.basis: PrbBasis = basis_of(fading.to_prbs)
+        self.dominant = fading.dominant
+        self.slots_at_once = slots_at_once(fading, parts.block_slots)
+        self._buffers, self._slot_s = FadingBuffers(fading), parts.carrier.slot_s
+
+    def respond(self, first_slot: int) -> ScalarResponses:
+        """Computes the responses of links from a slot on."""
+        coordinates = self._buffers.coordinates(first_slot, self.slots_at_once, self._slot_s)
+        return ScalarResponses(first_slot, coordinates, self)
