@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from .options import (
     Allocators,
     Device,
     Drops,
+    Force,
     Json,
     Out,
     PerBatch,
@@ -104,6 +106,7 @@ def train(
     set_: Sets = None,
     seed: Seed = None,
     drops: Drops = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Train an allocator that learns, on drops that no run sees, and write what it learned."""
@@ -112,12 +115,16 @@ def train(
 
     settled = load_scenario(scenario, set_, {"seed": seed, "drops": drops, "allocators": names_in(allocators)})
     with chatter_on_stderr(as_json):
-        done = train_allocator(settled, episodes, out, lambda count: print(f"{count} of {episodes}", file=sys.stderr))
+        done = train_allocator(settled, episodes, out, _tell(episodes), force)
     if as_json:
         print_json({**done.__dict__, "checkpoint": str(done.checkpoint)})
     else:
         what = f"{counted(done.episodes, 'episode')} of {counted(done.drops, 'drop')}"
         print(f"{done.allocator}: {what}; what it learned is in {done.checkpoint}")
+
+
+def _tell(episodes: int) -> Callable[[int], None]:
+    return lambda count: print(f"{count} of {episodes}", file=sys.stderr)
 
 
 def _dry_run(settled: Any, workers: int, as_json: bool) -> None:
