@@ -177,14 +177,14 @@ COMMANDS = re.compile(r"scenarios/(cli/\w+|families/\w+/commands)\.py")
 """Files of commands, whose docstrings are the help of the command line: those say what to do ("Compare ...")."""
 
 _VERBS = """
-Adds Adjusts Appends Applies Arranges Assigns Attaches Averages Bargains Bids Breaks Builds Calls Checks Chooses
-Collects Combines Compares Compiles Computes Converts Copies Counts Cuts Decides Declares Defines Delays Describes
-Divides Draws Drops Ends Estimates Evaluates Expands Filters Finds Flattens Folds Follows Fuses Gives Handles Holds
-Imports Joins Keeps Learns Lists Loads Looks Makes Maps Measures Merges Moves Names Notes Numbers Orders Parses Passes
-Pickles Plans Posts Prepares Prints Provides Puts Raises Ranks Reads Rearranges Records Refuses Registers Removes
-Renders Repeats Replaces Replays Reports Represents Resets Responds Restores Returns Routes Runs Scales Schedules
-Selects Sells Sends Sets Shares Shows Solves Sorts Splits Stacks Starts Steps Stores Submits Subtracts Sums Tabulates
-Trains Translates Transmits Unpickles Updates Uses Waits Warns Writes Yields
+Adds Adjusts Appends Applies Arranges Assigns Attaches Auctions Averages Bargains Bids Breaks Builds Calls Checks
+Chooses Collects Combines Compares Compiles Computes Converts Copies Counts Cuts Decides Declares Defines Delays
+Describes Divides Draws Drops Ends Estimates Evaluates Expands Filters Finds Flattens Folds Follows Fuses Gives Handles
+Holds Imports Joins Keeps Learns Lists Loads Looks Makes Maps Matches Maximises Measures Merges Moves Names Notes
+Numbers Orders Parses Passes Pickles Plans Posts Prepares Prints Provides Puts Raises Ranks Reads Rearranges Records
+Refuses Registers Remembers Removes Renders Repeats Replaces Replays Reports Represents Resets Responds Restores Returns
+Routes Runs Scales Schedules Selects Sells Sends Serves Sets Shares Shows Solves Sorts Splits Stacks Starts Steps Stores
+Submits Subtracts Sums Tabulates Trains Translates Transmits Unpickles Updates Uses Waits Warns Writes Yields
 """
 VERBS = frozenset(_VERBS.split())
 """Words with which the docstring of a public module, class or function may begin; a new verb is added here."""
