@@ -60,7 +60,7 @@ def match_pairs(
     for request in np.flatnonzero(resource >= 0):
         left[resource[request]] -= demand[request]
         places[resource[request]] -= 1
-    rows, columns = np.arange(users), np.arange(count)
+    rows, columns, below = np.arange(users), np.arange(count), np.inf
     while True:
         rows = rows[resource[rows] < 0]
         columns = columns[places[columns] > 0]
@@ -69,26 +69,26 @@ def match_pairs(
         if not len(rows) or not len(columns):
             return resource
         whole = len(rows) == users and len(columns) == count
-        values = score if whole else score[np.ix_(rows, columns)]
-        chosen, last = _best(values)
-        if not len(chosen):
-            return resource
+        chosen, below = _best((score if whole else score[np.ix_(rows, columns)]).reshape(-1), below)
         loop()(rows[chosen // len(columns)] * count + columns[chosen % len(columns)], demand, left, places, resource)
-        if last:
+        if below == -np.inf:
             return resource
 
 
-def _best(values: NDArray[np.floating]) -> tuple[NDArray[np.int64], bool]:
-    """Returns the indices of the best pairs, best first and all of the last value, and whether none are left."""
-    flat = values.reshape(-1)
-    want = max(_CHUNK, flat.size // 16)
-    if flat.size <= 2 * want:
-        chosen = np.flatnonzero(flat > -np.inf)
-        return chosen[np.argsort(-flat[chosen], kind="stable")], True
-    threshold = np.partition(flat, flat.size - want)[flat.size - want]
-    last = not threshold > -np.inf
-    chosen = np.flatnonzero(flat > -np.inf if last else flat >= threshold)
-    return chosen[np.argsort(-flat[chosen], kind="stable")], last
+def _best(values: NDArray[np.floating], below: float) -> tuple[NDArray[np.int64], float]:
+    """Returns the indices of the best pairs below a score, best first and all of the last score, and that score.
+
+    What has once been looked at and did not fit never fits later. Minus infinity: no pairs are left.
+    """
+    open_ = np.flatnonzero((values < below) & (values > -np.inf))
+    scores = values[open_]
+    want = max(_CHUNK, len(scores) // 16)
+    if len(scores) <= 2 * want:
+        return open_[np.argsort(-scores, kind="stable")], -np.inf
+    threshold = float(np.partition(scores, len(scores) - want)[len(scores) - want])
+    best = scores >= threshold
+    chosen = open_[best]
+    return chosen[np.argsort(-scores[best], kind="stable")], threshold
 
 
 def _floats(values: Tensor) -> NDArray[np.float64]:

@@ -124,7 +124,7 @@ def _equal_units(table: Floats, mechanism: str, units: int) -> AuctionResult:
     order = order[flat[order] > 0]
     winning, losing = order[:units], order[units:]
     count = np.bincount(bidder[winning], minlength=len(table))
-    worth = np.bincount(bidder[winning], weights=flat[winning], minlength=len(table))
+    worth = np.bincount(bidder[winning], weights=flat[winning], minlength=len(table)).astype(np.float64)
     payments: Floats = np.zeros(len(table))
     if mechanism in ("first_price", "greedy"):
         payments = worth
