@@ -84,11 +84,18 @@ def _best(values: NDArray[np.floating], below: float) -> tuple[NDArray[np.int64]
     scores = values[open_]
     want = max(_CHUNK, len(scores) // 16)
     if len(scores) <= 2 * want:
-        return open_[np.argsort(-scores, kind="stable")], -np.inf
+        return open_[_descending(scores)], -np.inf
     threshold = float(np.partition(scores, len(scores) - want)[len(scores) - want])
     best = scores >= threshold
     chosen = open_[best]
-    return chosen[np.argsort(-scores[best], kind="stable")], threshold
+    return chosen[_descending(scores[best])], threshold
+
+
+def _descending(scores: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Sorts with equal scores in their order; the quick sort does not keep it and serves where no two are equal."""
+    order: NDArray[np.int64] = np.argsort(-scores)
+    ranked = scores[order]
+    return order if (ranked[1:] < ranked[:-1]).all() else np.argsort(-scores, kind="stable")
 
 
 def _floats(values: Tensor) -> NDArray[np.float64]:
