@@ -43,6 +43,10 @@ BASES: dict[str, dict[str, Any]] = {
             "field": {"nodes": 3}},
     "uav": {"name": "pairs", "family": "uav", "duration_s": 0.3, "interval_s": 0.1, "drops": 1,
             "allocators": ["random_walk"], "uavs": {"count": 2}, "users": [{"name": "all", "count": 2}]},
+    "auction": {"name": "pairs", "family": "auction", "duration_s": 3, "drops": 1, "allocators": ["mohaf"],
+                "auction": {"requests": 4, "resources": 2}},
+    "market": {"name": "pairs", "family": "market", "duration_s": 0.3, "drops": 1, "allocators": ["competitive"],
+               "market": {"ues": 3, "base_stations": 2, "links": 2}},
 }  # fmt: skip
 HELD = frozenset(("family", "name", "description", "variants", "allocators", "device", "drops_per_batch", "window_s"))
 """What a run is called, what it compares, how long it is and where it runs."""
@@ -59,6 +63,7 @@ NEVER["uav"] = {  # which need a value for each hour or user, and a place within
     "uavs.start_m=[[1, 1, 1]]",
     "uavs.start_height_m=1",
 }
+NEVER |= {"auction": {"on_infeasible=repair"}, "market": {"on_infeasible=repair"}}
 """Choices that the schema shares with what is no scenario, where they are always refused."""
 IN_THE_AREA = {"west_m": -500, "east_m": 500, "south_m": -500, "north_m": 500}
 
