@@ -11,8 +11,10 @@
 | ``scheduling`` | the family that decides which UE holds each PRB, every slot |
 | ``slicing`` | the family that decides how many RBGs each slice has |
 | ``comp`` | the family that sells PRBs of a CoMP cluster to UEs in outage |
+| ``auction`` | the family that decides which request is served by which resource |
 | ``market`` | the family that decides who buys how much bandwidth, without a radio |
 | ``wsn`` | the family that decides which sensor nodes are cluster heads |
+| ``uav`` | the family that decides how UAVs fly and which users they serve |
 
 Beside them: ``carrier`` (numerology, PRBs, power of a carrier).
 """

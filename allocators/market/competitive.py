@@ -32,3 +32,11 @@ class Competitive:
     def decide(self, observation: MarketObservation) -> MarketDecision:
         """Computes the equilibrium."""
         return competitive_equilibrium(observation.market, self.rounds, self.tolerance)
+
+
+@dataclass(config=PARAMETERS)
+class CoarseCompetitive(Competitive):
+    """Finds the prices of the market equilibrium to a mean optimality gap of 1e-3: what ``fairwave bench`` times."""
+
+    tolerance: float = Field(default=1e-3, gt=0, le=1)
+    """Gap to the optimum at which it stops."""

@@ -118,6 +118,15 @@ class GameLearning:
         """
         self._learned().save(path)
 
+    @staticmethod
+    def is_checkpoint(path: str | Path) -> bool:
+        """Checks whether a file is a checkpoint of this allocator."""
+        try:
+            QTable.load(path)
+        except ValueError:
+            return False
+        return True
+
     def _learned(self) -> QTable:
         if self._table is None:
             raise ValueError("game_learning has no table before its first reset")

@@ -69,7 +69,7 @@ def scenario(name: str, **change: Any) -> Any:
     """Builds a workload of the bench or a preset, with changes."""
     if name in WORKLOADS:
         return load(WORKLOADS[name].scenario("proportional_fair", 1), **change)
-    return load(name, **change)
+    return load(name, **{"users.ftp.traffic.files_per_s": 1.5, **change})  # the load of the figures in docs/
 
 
 # Quantiles of the SINR.

@@ -40,7 +40,7 @@ SCENARIO: dict[str, Any] = {
     "allocators": ["proportional_fair"],
     "topology": {"sites": 7, "sectors": 1, "isd_m": 200, "min_distance_m": 10, "bs_height_m": 10},
     "propagation": {"model": "umi", "carrier_hz": 3.5e9, "indoor_share": 0},
-    "carrier": {"prbs": 12},
+    "carrier": {"prbs": 12, "tx_power_dbm": 46},
     "channel": {"update_s": 0.04},
     "handover": {},
     "users": [{"name": "walkers", "traffic": {"model": "full_buffer"}}],

@@ -35,7 +35,7 @@ def main() -> None:
     run(problem, allocator, Span(intervals=100, window=100))  # loops are compiled on the way
     engine, clocks = problem.engine, defaultdict[str, float](float)
     for part, owner, name in (
-        ("fading of the slots to come", engine, "_fading"),
+        ("fading of the slots to come", engine.radio, "respond"),
         ("products with the basis", numba_slot.torch, "mm"),
         ("SINR and reports", engine.backend, "_hear"),
         ("from PRBs to blocks", numba_kernels, "send"),

@@ -80,7 +80,8 @@ class LearningAllocator(Allocator[ObsIn, DecOut], Protocol[ObsIn, DecOut]):
     """Learns while it runs, and saves what it has learned; what `fairwave train` asks of an allocator.
 
     ``learning`` is a parameter of it. While it is true, ``reset`` keeps what was learned; otherwise ``reset`` forgets.
-    What was learned is loaded by a parameter of the allocator's own, such as ``checkpoint``.
+    What was learned is loaded by a parameter of the allocator's own, such as ``checkpoint``. With a method
+    ``is_checkpoint(path) -> bool``, which it need not have, a training may overwrite an earlier checkpoint.
     """
 
     learning: bool

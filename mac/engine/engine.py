@@ -23,6 +23,7 @@ from ..traffic.queue_delay import DelayLedger, DelayReport
 from .backends import choice
 from .cell_change import hand_over, with_handovers
 from .radio.choice import radio_of
+from .radio.radio import Radio
 from .serving_schedule import Timetable, roster
 from .state import (
     COUNTERS,
@@ -42,11 +43,12 @@ class Engine:
     """Computes slots; it holds what is constant over a run, and what changes is in :class:`CellState`.
 
     Args:
-        parts: of which it is made; the radio follows from the channel, the direction and the antennas among them.
+        parts: of which it is made.
+        radio: what is received how; left out, the one that direction and antennas of the parts ask for.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self.parts, self.radio = parts, radio_of(parts)
+    def __init__(self, parts: Parts, radio: Radio[Any] | None = None) -> None:
+        self.parts, self.radio = parts, radio or radio_of(parts)
         self.shape, self.cells, self.prbs = parts.shape, parts.cells, parts.prbs
         self.dtype, self.device = parts.dtype, parts.device
         self.users_per_prb = self.radio.users_per_prb
@@ -73,7 +75,7 @@ class Engine:
         ledger = None
         if self.parts.arrivals is not None and block.arrivals is not None:
             ledger = DelayLedger.start(self.parts.arrivals, self.shape, self.parts.block_slots, block.arrivals)
-        first = self.radio.first_report(self._moment(0, block, self._first.serving))
+        first = self.backend.first_report(self._moment(0, block, self._first.serving))
         state = CellState(
             slot=0,
             waiting_bytes=self.endless_bytes,

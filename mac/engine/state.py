@@ -228,6 +228,9 @@ class SlotBackend(Protocol):
     @property
     def name(self) -> BackendName: ...
 
+    def first_report(self, moment: Moment[Any]) -> Report:
+        """Computes the report of the first slot, with every cell at full load."""
+
     def need(self, state: CellState) -> Tensor:
         """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
 

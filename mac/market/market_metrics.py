@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def _mean(dataset: xr.Dataset, name: str) -> Array:
     """Averages an extra of each drop over intervals, ``[B]``."""
-    return divide(add(read(dataset, name, ("drop", "window"))), add(read(dataset, "decisions", ("drop", "window"))))
+    return divide(add(read(dataset, name, ("drop", "window"))), add(read(dataset, "markets", ("drop", "window"))))
 
 
 def nash_ratio(dataset: xr.Dataset) -> Array:
@@ -39,7 +39,7 @@ def envy(dataset: xr.Dataset) -> Array:
 
 def revenue(dataset: xr.Dataset) -> Array:
     """Computes the money paid in an interval, ``[B]``."""
-    return divide(add(total(dataset, "paid")), add(read(dataset, "decisions", ("drop", "window"))))
+    return divide(add(total(dataset, "paid")), add(read(dataset, "markets", ("drop", "window"))))
 
 
 def budget_spent(dataset: xr.Dataset) -> Array:
@@ -59,16 +59,16 @@ def settled(dataset: xr.Dataset) -> Array:
 
 METRICS = (
     Metric("nash_ratio", "1", "geometric mean of utilities over that of the market equilibrium", "higher", nash_ratio,
-           ("equilibrium_shortfall", "decisions")),
+           ("equilibrium_shortfall", "markets")),
     Metric("welfare_ratio", "1", "sum of bought rates over its maximum", "higher", welfare_ratio,
            ("bought", "linear_bound")),
     Metric("envy_freeness", "1", "least ratio of a UE's own purchase to that of another UE, in its own eyes", "higher",
-           envy, ("envy_freeness", "decisions")),
-    Metric("revenue", "money", "paid in an interval", None, revenue, ("paid", "decisions")),
+           envy, ("envy_freeness", "markets")),
+    Metric("revenue", "money", "paid in an interval", None, revenue, ("paid", "markets")),
     Metric("budget_spent", "1", "money paid over budgets", None, budget_spent, ("paid", "budget")),
     Metric("market_rounds", "rounds", "exchanges of messages until agreement", "lower", rounds,
-           ("rounds", "decisions")),
+           ("rounds", "markets")),
     Metric("settled_share", "1", "intervals in which the mechanism settled", "higher", settled,
-           ("settled", "decisions")),
+           ("settled", "markets")),
 )  # fmt: skip
 """Metrics of markets, as the family registers them."""

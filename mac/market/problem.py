@@ -35,7 +35,7 @@ FIELDS: Mapping[str, Field] = {
     "envy_freeness": Field((), "1", "sum", "least ratio of own purchase to that of another UE"),
     "rounds": Field((), "1", "sum", "exchanges of messages"),
     "settled": Field((), "1", "sum", "intervals in which the mechanism settled"),
-    "decisions": Field((), "1", "sum", "intervals"),
+    "markets": Field((), "1", "sum", "intervals"),
 }
 
 
@@ -115,7 +115,7 @@ class MarketProblem:
             "envy_freeness": self._envy(market, decision),
             "rounds": decision.rounds.to(bought.dtype),
             "settled": decision.converged.to(bought.dtype),
-            "decisions": torch.ones_like(bought[:, 0]),
+            "markets": torch.ones_like(bought[:, 0]),
         }
         return Outcome(_BITS * bought, nothing, nothing, nothing, nothing[:, 0], extras)
 

@@ -10,5 +10,8 @@
 | ``delay`` | delays of packets, their quantiles, losses, BLER | - |
 | ``handover`` | handovers, ping-pongs, failures, interruptions | TR 36.839 5.2.1 |
 | ``uplink`` | transmit power, interference over thermal | - |
+| ``stationarity`` | growth of the backlog, its test | - |
+| ``small_samples`` | tied and skewed values, exact p-values, drops that a difference needs | Clopper and Pearson 1934 |
+| ``multiple_tests`` | correction for the number of tests | Holm 1979 |
 | ``intervals`` | means over drops, 95 % intervals, paired differences | - |
 """

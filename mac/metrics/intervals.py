@@ -6,7 +6,7 @@ are compared by the interval of their *paired* difference, which the spread over
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -15,6 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from .multiple_tests import holm
+from .registry import limits_of
+from .small_samples import remark, required_drops, sign_flip_p, student_p
+from .windows import Array as Floats
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -22,8 +27,23 @@ CONFIDENCE = 0.95
 ALL = "all"
 """Name of the variant that stands for the mean over all variants of a scenario."""
 
-SUMMARY_COLUMNS = ["variant", "allocator", "metric", "unit", "mean", "ci95_low", "ci95_high", "drops"]
-PAIRED_COLUMNS = ["variant", "metric", "a", "b", "mean_difference", "ci95_low", "ci95_high", "drops"]
+SUMMARY_COLUMNS = ["variant", "allocator", "metric", "unit", "mean", "ci95_low", "ci95_high", "drops", "remark"]
+PAIRED_COLUMNS = [
+    "variant",
+    "metric",
+    "a",
+    "b",
+    "mean_difference",
+    "ci95_low",
+    "ci95_high",
+    "drops",
+    "p",
+    "p_holm",
+    "needed_drops",
+    "remark",
+]
+FEW_DROPS = 3
+"""Up to so many drops the number of drops that a difference needs is told."""
 
 
 @dataclass(frozen=True)
@@ -61,30 +81,38 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
         table: rows ``variant, allocator, drop, metric, unit, value``; ``variant`` is None where there are none.
 
     Returns:
-        Rows ``variant, allocator, metric, unit, mean, ci95_low, ci95_high, drops``, in the order of first
-        appearance; ``drops`` counts the values that are not NaN. Where the scenario has variants, rows of the
-        variant ``"all"`` follow: mean over drops of the per-drop mean over variants (see :func:`with_all`).
+        Rows ``variant, allocator, metric, unit, mean, ci95_low, ci95_high, drops, remark``, in the order of first
+        appearance; ``drops`` counts the values that are not NaN. Intervals are cut to the metric's limits. ``remark``
+        says why Student's interval does not hold (:func:`mac.metrics.small_samples.remark`), and is empty where it
+        does. Where the scenario has variants, rows of the variant ``"all"`` follow: mean over drops of the per-drop
+        mean over variants (see :func:`with_all`).
     """
     import pandas as pd
 
     rows = []
     for variant, part in _variants(with_all(table)):
         for (metric, allocator), group in part.groupby(["metric", "allocator"], sort=False):
-            found = mean_interval(group["value"])
+            found = _cut(mean_interval(group["value"]), limits_of(str(metric)))
             unit, drops = group["unit"].iloc[0], int(group["value"].notna().sum())
-            rows.append((variant, allocator, metric, unit, found.mean, found.low, found.high, drops))
+            why = remark(group["value"])
+            rows.append((variant, allocator, metric, unit, found.mean, found.low, found.high, drops, why))
     return _with_object_variant(pd.DataFrame(rows, columns=SUMMARY_COLUMNS))
 
 
-def paired(table: pd.DataFrame) -> pd.DataFrame:
+def paired(table: pd.DataFrame, headline: Collection[str] = ()) -> pd.DataFrame:
     """Computes the interval of the difference ``a - b`` of every two allocators, over the drops that both have.
 
     Args:
         table: as for :func:`summarise`.
+        headline: metrics that are tested; the others have intervals only.
 
     Returns:
-        Rows ``variant, metric, a, b, mean_difference, ci95_low, ci95_high, drops``, ``a`` before ``b`` in order of
-        appearance. A drop in which either value is NaN is left out; ``drops`` counts those that remain.
+        Rows ``variant, metric, a, b, mean_difference, ci95_low, ci95_high, drops, p, p_holm, needed_drops, remark``,
+        ``a`` before ``b`` in order of appearance. A drop in which either value is NaN is left out; ``drops`` counts
+        those that remain. Intervals are cut to the possible differences. ``p`` is that of Student's paired test, or of
+        flipped signs where there is a ``remark``; ``p_holm`` is corrected for the headline metrics of the same two
+        allocators and variant. ``needed_drops`` is the estimate of :func:`mac.metrics.small_samples.required_drops`
+        where there are two or three drops.
     """
     import pandas as pd
 
@@ -96,9 +124,36 @@ def paired(table: pd.DataFrame) -> pd.DataFrame:
             for a, b in combinations([name for name in order if name in wide.columns], 2):
                 with np.errstate(invalid="ignore"):  # infinity less infinity is NaN: no difference known
                     difference = wide[a].to_numpy(dtype=np.float64) - wide[b].to_numpy(dtype=np.float64)
-                found, drops = mean_interval(difference), int((~np.isnan(difference)).sum())
-                rows.append((variant, metric, a, b, found.mean, found.low, found.high, drops))
-    return _with_object_variant(pd.DataFrame(rows, columns=PAIRED_COLUMNS))
+                rows.append((variant, metric, a, b, *_difference(difference, str(metric), metric in headline)))
+    return _with_object_variant(_corrected(pd.DataFrame(rows, columns=PAIRED_COLUMNS)))
+
+
+def _difference(values: Floats, metric: str, tested: bool) -> tuple[float | int | str | None, ...]:
+    """Computes the columns of a row of :func:`paired` from ``mean_difference`` on; ``p_holm`` is still missing."""
+    low, high = limits_of(metric)
+    found = _cut(mean_interval(values), (low - high, high - low))
+    drops, why = int((~np.isnan(values)).sum()), remark(values)
+    p = np.nan if not tested else sign_flip_p(values) if why else student_p(values)
+    needed = required_drops(values) if tested and 2 <= drops <= FEW_DROPS else None
+    return found.mean, found.low, found.high, drops, p, np.nan, needed, why
+
+
+def _corrected(table: pd.DataFrame) -> pd.DataFrame:
+    """Fills ``p_holm``: corrected for the tests of the same allocators and variant."""
+    corrected = table["p_holm"].to_numpy(dtype=np.float64, copy=True)
+    for rows in table.groupby(["variant", "a", "b"], sort=False, dropna=False).indices.values():
+        corrected[rows] = holm(table["p"].to_numpy(dtype=np.float64)[rows].tolist())
+    return table.assign(p_holm=corrected, needed_drops=table["needed_drops"].astype("Int64"))
+
+
+def _cut(found: MeanInterval, limits: tuple[float, float]) -> MeanInterval:
+    """Cuts an interval to what the metric can be; NaN stays."""
+    low, high = found.low, found.high
+    return MeanInterval(
+        found.mean,
+        max(low, limits[0]) if low == low else low,
+        min(high, limits[1]) if high == high else high,
+    )
 
 
 def with_all(table: pd.DataFrame) -> pd.DataFrame:

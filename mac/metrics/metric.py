@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Better = Literal["higher", "lower"]
+ANY = (-math.inf, math.inf)
+SHARE = (0.0, 1.0)
+NOT_NEGATIVE = (0.0, math.inf)
+"""Limits of a metric."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Metric:
     compute: Callable[[xr.Dataset], Array | Values]  # [B], or one [B] per group with "" for all UEs
     needs: tuple[str, ...]  # variables, coordinates and attributes without which it does not apply
     applies: Callable[[xr.Dataset], bool] = lambda dataset: True
+    limits: tuple[float, float] = ANY  # least and greatest possible value; intervals are cut there
 
     def fits(self, dataset: xr.Dataset) -> bool:
         """Returns whether this metric can be computed from ``dataset``."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from ..core.plugin_traceback import describe_error, plug_in_line
 from . import delay, fairness, handover, satisfaction, throughput, uplink
-from .metric import Metric
+from .metric import ANY, NOT_NEGATIVE, SHARE, Metric
 from .windows import Array, Values
 
 if TYPE_CHECKING:
@@ -38,9 +39,10 @@ _SATISFACTION = (
 )  # fmt: skip
 
 _FAIRNESS = (
-    Metric("jain_rate", "1", "Jain's index of the users' mean rates", "higher", fairness.jain_rate, _RATE),
-    Metric("jain_served_share", "1", "Jain's index of served over asked bits", "higher", fairness.jain_served_share,
-           _SHARE),
+    Metric("jain_rate", "1", "Jain's index of the users' mean rates: 1 if all are equal, 1/n if one of n has all",
+           "higher", fairness.jain_rate, _RATE),
+    Metric("jain_served_share", "1", "Jain's index of served over asked bits: 1 if all got the same share", "higher",
+           fairness.jain_served_share, _SHARE),
     Metric("utility_rate_alpha1", "ln(Mbit/s)", "mean logarithm of the users' rates, floor 1 kbit/s", "higher",
            partial(fairness.utility_rate, alpha=1.0), _RATE),
     Metric("utility_rate_alpha2", "s/Mbit", "minus the mean of 1/rate, floor 1 kbit/s", "higher",
@@ -53,7 +55,8 @@ _FAIRNESS = (
 
 _THROUGHPUT = (
     Metric("rate_mean", "Mbit/s", "mean over users of their mean rate", "higher", throughput.rate_mean, _RATE),
-    Metric("rate_p5", "Mbit/s", "5th percentile over users of their mean rate", "higher", throughput.rate_p5, _RATE),
+    Metric("rate_p5", "Mbit/s", "5th percentile over users of their mean rate: that of the worst served", "higher",
+           throughput.rate_p5, _RATE),
     Metric("rate_sum", "Mbit/s", "sum over users of their mean rate", "higher", throughput.rate_sum, _RATE),
     Metric("rate_cell", "Mbit/s", "sum rate over the number of cells", "higher", throughput.rate_cell,
            (*_RATE, "cells")),
@@ -73,7 +76,7 @@ _DELAY = (
     ),
     Metric("late_share", "1", "share of completed packets that took longer than the user's budget", "lower",
            delay.late_share, ("late_packets", "packets", "sla_delay_s")),
-    Metric("loss_ratio", "1", "dropped and lost over arrived bits", "lower",
+    Metric("loss_ratio", "1", "bits dropped by full queues or given up by HARQ over bits that arrived", "lower",
            lambda dataset: delay.loss_ratio(dataset, "dropped_bits", "lost_bits"),
            ("dropped_bits", "lost_bits", "demand_bits")),
     Metric("dropped_ratio", "1", "bits dropped by full queues over arrived bits", "lower",
@@ -112,7 +115,21 @@ _UPLINK = (
            uplink.user_energy_per_bit, ("transmit_j", "served_bits")),
 )  # fmt: skip
 
-CORE = (*_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY, *_HANDOVER, *_UPLINK)
+_SHARES = (
+    "satisfaction", "satisfaction_zone", "satisfaction_zone_logistic", "jain_rate", "jain_served_share", "served_share",
+    "prb_utilisation", "late_share", "loss_ratio", "dropped_ratio", "lost_ratio", "bler_first_tx", "ping_pong_share",
+    "handover_failure_share", "interruption_share", "limited_share",
+)  # fmt: skip
+_UNBOUNDED = ("utility_rate_alpha1", "utility_rate_alpha2", "utility_served_share_alpha1",
+              "utility_served_share_alpha2", "transmit_power", "interference_over_thermal")  # fmt: skip
+
+
+def _with_limits(metric: Metric) -> Metric:
+    limits = SHARE if metric.name in _SHARES else ANY if metric.name in _UNBOUNDED else NOT_NEGATIVE
+    return replace(metric, limits=limits)
+
+
+CORE = tuple(map(_with_limits, (*_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY, *_HANDOVER, *_UPLINK)))
 """Metrics that any family may have whose arrays they need."""
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in CORE}
@@ -141,7 +158,7 @@ def plug_in(name: str, thing: object) -> None:
     Args:
         name: as the scenario and the tables name it.
         thing: a :class:`Metric`, or an object with ``compute(dataset)`` and, if it likes, ``unit``, ``better``,
-            ``description`` and ``needs``, whose defaults are those of a pure number of any run.
+            ``description``, ``needs`` and ``limits``, whose defaults are those of a pure number of any run.
 
     Raises:
         ValueError: it is neither.
@@ -161,6 +178,7 @@ def plug_in(name: str, thing: object) -> None:
         compute=partial(_checked, name, compute),
         needs=tuple(getattr(thing, "needs", ())),
         applies=getattr(thing, "applies", lambda dataset: True),
+        limits=getattr(thing, "limits", ANY),
     )
 
 
@@ -201,6 +219,12 @@ def metric_named(name: str) -> Metric:
         hint = f"did you mean {near[0]!r}?" if near else f"known metrics: {', '.join(known)}"
         raise ValueError(f"there is no metric {base!r}; {hint}")
     return known[base]
+
+
+def limits_of(name: str) -> tuple[float, float]:
+    """Returns the least and the greatest possible value of the metric of a table's row; of unknown ones, any."""
+    found = (METRICS | PLUGGED).get(name.partition("/")[0])
+    return ANY if found is None else found.limits
 
 
 def metric_table(dataset: xr.Dataset, names: Iterable[str] | None = None, more: Iterable[str] = ()) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..metrics.metric import Metric
+from ..metrics.metric import SHARE, Metric
 from ..metrics.windows import MBIT, Array, Values, divide, nan_mean, read, saturated, with_named_masks
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def _slice_id(dataset: xr.Dataset) -> NDArray[np.int64]:
 
 
 METRICS = (
-    Metric("tractor_score", "1", "TRACTOR trial score: mean over users of the mean over reports, per slice", "higher",
-           tractor_score, ("backlog_bits", "served_bits", "granted_prbs", "requested_prbs", "slice_prbs", "serving",
-                           "slice_id", "slice_name", "service", "window_s"), has_services),
+    Metric("tractor_score", "1", "TRACTOR's score of backlog and rate, from 0 to 1, mean over reports and users",
+           "higher", tractor_score, ("backlog_bits", "served_bits", "granted_prbs", "requested_prbs", "slice_prbs",
+                                     "serving", "slice_id", "slice_name", "service", "window_s"), has_services, SHARE),
 )  # fmt: skip
 """Metrics of slicing, as the family registers them."""

@@ -6,11 +6,12 @@ of the run, it is NaN.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..metrics.metric import Metric
+from ..metrics.metric import NOT_NEGATIVE, Metric
 from ..metrics.windows import Array, add, divide, read, total
 
 if TYPE_CHECKING:
@@ -66,15 +67,19 @@ def energy_variance(dataset: xr.Dataset) -> Array:
 
 _LIFE = ("life_rounds", "left_j", "parent", "window_s", "round_s")
 
-METRICS = (
-    Metric("fnd", "rounds", "first node dead", "higher", first_node_dead, _LIFE),
-    Metric("hnd", "rounds", "half of the nodes dead", "higher", half_nodes_dead, _LIFE),
-    Metric("lnd", "rounds", "last node dead", "higher", last_node_dead, _LIFE),
-    Metric("death_spread", "rounds", "from the first death to the last", "lower", spread, _LIFE),
-    Metric("energy_variance_fnd", "mJ^2", "variance of the charges after the round of the first death", "lower",
-           energy_variance, ("spread_at_first_death_j2",)),
-    Metric("packets_delivered", "1", "packets that reached the sink", "higher", delivered, ("packets", "life_rounds")),
-    Metric("packets_per_joule", "1/J", "packets delivered over energy spent", "higher", packets_per_joule,
-           ("packets", "energy_j", "life_rounds")),
+METRICS = tuple(
+    replace(metric, limits=NOT_NEGATIVE)
+    for metric in (
+        Metric("fnd", "rounds", "first node dead", "higher", first_node_dead, _LIFE),
+        Metric("hnd", "rounds", "half of the nodes dead", "higher", half_nodes_dead, _LIFE),
+        Metric("lnd", "rounds", "last node dead", "higher", last_node_dead, _LIFE),
+        Metric("death_spread", "rounds", "from the first death to the last", "lower", spread, _LIFE),
+        Metric("energy_variance_fnd", "mJ^2", "variance of the charges after the round of the first death", "lower",
+               energy_variance, ("spread_at_first_death_j2",)),
+        Metric("packets_delivered", "1", "packets that reached the sink", "higher", delivered,
+               ("packets", "life_rounds")),
+        Metric("packets_per_joule", "1/J", "packets delivered over energy spent", "higher", packets_per_joule,
+               ("packets", "energy_j", "life_rounds")),
+    )
 )  # fmt: skip
 """Metrics of sensor fields, as the family registers them."""

@@ -3,6 +3,7 @@
 | module | computes | clause |
 |---|---|---|
 | ``settings`` | scenario and options of the model | 7.2 |
+| ``environments`` | distances, heights and powers of networks | 7.2, 7.8 |
 | ``los`` | probability of line of sight | 7.4.2 |
 | ``pathloss`` | path loss | 7.4.1 |
 | ``penetration`` | loss into buildings and cars | 7.4.3 |

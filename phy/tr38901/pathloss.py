@@ -183,11 +183,46 @@ def check_validity(model: PathLossModel, link: Link, large_cells: bool = False) 
     base = _range(link.bs_height_m)
     for height_m in base:
         require_base_height(model, height_m)
-    valid = _LARGE_CELLS if large_cells else _VALIDITY[model]
-    _warn_outside(model, "carrier frequency (Hz)", (link.carrier_hz, link.carrier_hz), valid.carrier_hz)
-    _warn_outside(model, "horizontal distance (m)", _range(link.distance_2d_m), valid.distance_2d_m)
-    _warn_outside(model, "height of the base station (m)", base, valid.bs_height_m)
-    _warn_outside(model, "height of the user (m)", (low, high), valid.ue_height_m)
+    for text in range_warnings(model, link.carrier_hz, base, (low, high)):
+        warnings.warn(text, stacklevel=3)
+    valid = (_LARGE_CELLS if large_cells else _VALIDITY[model]).distance_2d_m
+    near, far = _range(link.distance_2d_m)
+    if near < valid[0] or far > valid[1]:
+        warnings.warn(
+            f"path-loss model '{model}' is extrapolated: TR 38.901 Table 7.4.1-1 states a horizontal distance (m) of "
+            f"{valid[0]:g} to {valid[1]:g}, and some links lie outside",
+            stacklevel=3,
+        )
+
+
+def range_warnings(
+    model: PathLossModel, carrier_hz: float, bs_height_m: tuple[float, float], ue_height_m: tuple[float, float]
+) -> list[str]:
+    """Lists which settings leave the range of TR 38.901 Table 7.4.1-1, one sentence each, with the key of a scenario.
+
+    Args:
+        model: scenario; free space has no range.
+        carrier_hz: carrier frequency.
+        bs_height_m: least and greatest height of the base stations.
+        ue_height_m: least and greatest height of the UEs.
+    """
+    if model == "free_space":
+        return []
+    valid = _VALIDITY[model]
+    texts = []
+    for key, given, allowed, unit in (
+        ("propagation.carrier_hz", (carrier_hz, carrier_hz), valid.carrier_hz, "Hz"),
+        ("topology.bs_height_m", bs_height_m, valid.bs_height_m, "m"),
+        ("propagation.ue_height_m", ue_height_m, valid.ue_height_m, "m"),
+    ):
+        if given[0] < allowed[0] or given[1] > allowed[1]:
+            outside = given[0] if given[0] < allowed[0] else given[1]
+            span = f"{allowed[0]:g}" if allowed[0] == allowed[1] else f"{allowed[0]:g} to {allowed[1]:g}"
+            texts.append(
+                f"{key} is {outside:g}, but path-loss model '{model}' holds for {span} {unit} (TR 38.901 Table "
+                "7.4.1-1), and is extrapolated"
+            )
+    return texts
 
 
 def require_base_height(model: PathLossModel, height_m: float) -> None:
@@ -207,15 +242,6 @@ def require_base_height(model: PathLossModel, height_m: float) -> None:
 
 def _range(values: Tensor) -> tuple[float, float]:
     return (float(values.min()), float(values.max())) if values.numel() else (math.inf, -math.inf)
-
-
-def _warn_outside(model: str, quantity: str, given: tuple[float, float], valid: tuple[float, float]) -> None:
-    if given[0] < valid[0] or given[1] > valid[1]:
-        warnings.warn(
-            f"path-loss model '{model}' is extrapolated: TR 38.901 Table 7.4.1-1 states a {quantity} of "
-            f"{valid[0]:g} to {valid[1]:g}, and some links lie outside",
-            stacklevel=4,
-        )
 
 
 def _ghz_db(link: Link, slope: float = 20.0) -> float:

@@ -19,6 +19,7 @@ from ..config.loading import CALIBRATIONS, layers_of_file, setting
 from ..config.merging import merge
 from ..config.validation_messages import Layer, explain
 from ..errors import ScenarioError
+from ..families.cellular import model_defaults
 from ..families.schema import Model
 from .beams import Interference
 
@@ -176,6 +177,13 @@ def _validated(layers: Sequence[Layer]) -> Calibration:
         except ScenarioError as error:
             raise ScenarioError(f"{layer.origin}: {error}") from None
     try:
-        return Calibration.model_validate_json(json.dumps(data, default=str), strict=True)
+        return Calibration.model_validate_json(json.dumps(_following(data), default=str), strict=True)
     except ValidationError as error:
         raise explain(error, data, layers, Calibration.model_json_schema()) from None
+
+
+def _following(data: Mapping[str, Any]) -> Any:
+    """Returns the settings with what follows from the propagation model where they say nothing."""
+    follow = model_defaults.follow(data)
+    power: dict[str, Any] = follow.pop("carrier", {})
+    return merge({**follow, **power}, data)

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ..errors import ScenarioError
+from ..results.caveats import interval_sentences, is_beyond_chance, needed_text, p_text, tests_of
+from ..results.drift import drift_sentence
 from ..results.timing import decision_time_sentences, decision_times
 from ..running.memory import human_bytes
 
@@ -57,12 +59,16 @@ def show_result(result: Result) -> None:
     ]
     headings = [str(heading).replace(" [", "\n[") for heading in ("allocator", *frame.columns)]
     _print_wrapped(console, title, headings, rows)
+    for sentence in interval_sentences(result, "all" if scenario.variants else None):
+        console.print(_escaped(sentence))
     for what, how_much in (*result.account(), *result.notes()):
         console.print(_escaped(f"{what}: {how_much}"))
     if scenario.variants:
         _by_variant(result, console)
     for sentence in (*paired_sentences(result), *decision_time_sentences(decision_times(result))):
         console.print(_escaped(sentence))
+    if drift := drift_sentence(result.drifts):
+        console.print(f"[yellow]{_escaped(drift)}[/yellow]")
     folder = _escaped(str(result.run_dir))
     console.print(f"\nResults: {folder} (metrics.csv, plots/, shards/). A page of it: fairwave report {folder}")
 
@@ -208,13 +214,18 @@ def _by_variant(result: Result, console: Console) -> None:
 
 
 def _sentence(result: Result, metric: str, best: str, other: str, variant: str | None) -> str:
-    row = result.compare(metric, best, other, variant)
+    row = result.compare(metric, best, other, variant).to_dict()
     low, high = row["ci95_low"], row["ci95_high"]
     text = f"{metric}: {best} - {other} = {row['mean_difference']:+.4g}"
     if low != low:
-        return f"{text} (one drop has no interval)"
-    verdict = "no difference to tell" if low <= 0 <= high else "a difference beyond chance"
-    return f"{text}, 95 % interval [{low:+.4g}, {high:+.4g}] over {row['drops']} paired drops: {verdict}"
+        return f"{text} (one drop has no interval; take --drops 8)"
+    verdict = "a difference beyond chance" if is_beyond_chance(row) else "no difference to tell"
+    tests = tests_of(result.paired, {**row, "a": best, "b": other}) or tests_of(
+        result.paired, {**row, "a": other, "b": best}
+    )
+    whole = f"{text}, 95 % interval [{low:+.4g}, {high:+.4g}] over {row['drops']} paired drops: {verdict}"
+    aside = "; ".join(part for part in (p_text(row, tests), str(row["remark"]), needed_text(row)) if part)
+    return f"{whole} ({aside})" if aside else whole
 
 
 def _mean(result: Result, metric: str, label: str, variant: str | None) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from .options import (
     Allocators,
     Device,
     Drops,
+    Force,
     Json,
     Out,
     PerBatch,
@@ -67,7 +69,7 @@ def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> No
     """Check a scenario file, its variants, allocators and traces, without running it."""
     settled = load_scenario(scenario, set_, {})
     from .. import families
-    from ..config.loading import scenario_hash, variants
+    from ..config.loading import followed, scenario_hash, variants
     from ..running import entrants
 
     family = families.find(settled.family)
@@ -83,12 +85,15 @@ def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> No
         "variants": list(settled.variants),
         "allocators": [spec.label for spec in settled.allocators],
         "notes": settled.notes(),
+        "followed": followed(scenario, set_ or []),
     }
     if as_json:
         print_json(report)
         return
     for note in report["notes"]:
         typer.echo(f"note: {note}")
+    if left_out := _left_out(report["followed"]):
+        typer.echo(f"note: left out, so taken from the tables of propagation.model: {left_out}")
     labels = ", ".join(spec.label for spec in settled.allocators)
     typer.echo(f"{scenario} is valid: {_variants(len(settled.variants))}; allocators {labels}")
 
@@ -101,6 +106,7 @@ def train(
     set_: Sets = None,
     seed: Seed = None,
     drops: Drops = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Train an allocator that learns, on drops that no run sees, and write what it learned."""
@@ -109,12 +115,16 @@ def train(
 
     settled = load_scenario(scenario, set_, {"seed": seed, "drops": drops, "allocators": names_in(allocators)})
     with chatter_on_stderr(as_json):
-        done = train_allocator(settled, episodes, out, lambda count: print(f"{count} of {episodes}", file=sys.stderr))
+        done = train_allocator(settled, episodes, out, _tell(episodes), force)
     if as_json:
         print_json({**done.__dict__, "checkpoint": str(done.checkpoint)})
     else:
         what = f"{counted(done.episodes, 'episode')} of {counted(done.drops, 'drop')}"
         print(f"{done.allocator}: {what}; what it learned is in {done.checkpoint}")
+
+
+def _tell(episodes: int) -> Callable[[int], None]:
+    return lambda count: print(f"{count} of {episodes}", file=sys.stderr)
 
 
 def _dry_run(settled: Any, workers: int, as_json: bool) -> None:
@@ -129,6 +139,15 @@ def _dry_run(settled: Any, workers: int, as_json: bool) -> None:
         for part in plan.parts:
             plan.family.check(part.scenario)
     print_json(plan.to_json()) if as_json else show_plan(plan)
+
+
+def _left_out(followed: dict[str, Any]) -> str:
+    """Make a list of what follows, without the antenna, whose settings are many."""
+    return ", ".join(
+        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in followed.items()
+        if not key.startswith("antenna.")
+    )
 
 
 def _variants(number: int) -> str:

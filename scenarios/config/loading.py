@@ -16,7 +16,7 @@ from .. import families
 from ..errors import ScenarioError, did_you_mean, is_unicode, shown
 from ..families.schema import ScenarioBase, folder_name
 from . import yaml12
-from .merging import merge
+from .merging import expand, merge
 from .validation_messages import Layer, explain, origin_of_message, tag_at
 
 PRESETS = Path(__file__).parents[1] / "presets"
@@ -53,10 +53,17 @@ def load_with_options(source: Source, settings: Sequence[str], options: Mapping[
     return from_layers(layers)
 
 
+def followed(source: Source, settings: Sequence[str] = ()) -> dict[str, Any]:
+    """Lists the settings that a source and ``--set`` settings leave out, and that follow from others: key -> value."""
+    layers = [*_layers(source), *(Layer(f"--set {text}", setting(text), Path.cwd()) for text in settings)]
+    family = _family(layers)
+    return _left_out(_merged(layers, family), family)
+
+
 def from_layers(layers: Sequence[Layer]) -> ScenarioBase:
     """Merges layers, finds the family, validates the scenario and each of its variants."""
     family = _family(layers)
-    scenario = _validated(_merged(layers, family), layers, family)
+    scenario = _validated(_following(_merged(layers, family), family), layers, family)
     for name in scenario.variants:
         holders = [layer.origin for layer in layers if isinstance(layer.data, Mapping) and "variants" in layer.data]
         variant(scenario, name, holders[-1])
@@ -165,6 +172,35 @@ def _merged(layers: Sequence[Layer], family: families.Family) -> dict[str, Any]:
             raise ScenarioError(f"{layer.origin}: this is nested too deeply, or holds itself") from None
         data = {**data, "variants": named} if named else data
     return data
+
+
+def _left_out(data: Mapping[str, Any], family: families.Family) -> dict[str, Any]:
+    """Returns what follows from other settings of ``data`` that it does not give: dotted key -> value."""
+    follow = family.schema.follow(data).items()
+    given = {section: data.get(section, {}) for section, _ in follow}
+    return {
+        f"{section}.{key}": value
+        for section, values in follow
+        for key, value in values.items()
+        if isinstance(given[section], Mapping) and key not in given[section]
+    }
+
+
+def _following(data: dict[str, Any], family: families.Family) -> dict[str, Any]:
+    """Returns the settings with what follows from them, in each variant, too, where it differs."""
+    schema, common = _schema(family.schema), _left_out(data, family)
+    named = data.get("variants")
+    if isinstance(named, Mapping):
+        every = {}
+        for name, change in named.items():
+            every[name] = change
+            if isinstance(change, Mapping) and change:
+                own = _left_out(merge({**data, "variants": {}}, change, lambda path: tag_at(schema, path)), family)
+                others = {key: value for key, value in own.items() if value != common.get(key)}
+                every[name] = {**change, **others}
+        data = {**data, "variants": every}
+    filled: dict[str, Any] = merge(expand(common), data)
+    return filled
 
 
 def _chosen_variants(base: dict[str, Any], over: Any) -> Any:

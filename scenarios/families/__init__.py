@@ -37,9 +37,11 @@ __all__ = [
 
 FAMILIES: dict[str, str] = {
     "comp": "scenarios.families.comp.family:FAMILY",
+    "auction": "scenarios.families.auction.family:FAMILY",
     "market": "scenarios.families.market.family:FAMILY",
     "scheduling": "scenarios.families.scheduling.family:FAMILY",
     "slicing": "scenarios.families.slicing.family:FAMILY",
+    "uav": "scenarios.families.uav.family:FAMILY",
     "wsn": "scenarios.families.wsn.family:FAMILY",
 }
 """Name of a family -> where its record is; imported when it is first asked for.

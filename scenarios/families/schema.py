@@ -112,6 +112,15 @@ class ScenarioBase(Model):
     on_infeasible: Literal["error", "repair"] = "error"
     """Treatment of an infeasible decision: an error that names it, or a repair that is counted."""
 
+    @classmethod
+    def follow(cls, data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Lists the settings that follow from others where a file leaves them out, by section and key.
+
+        Args:
+            data: settings as given, not yet checked.
+        """
+        return {}
+
     def notes(self) -> list[str]:
         """Lists remarks for ``validate`` on defaults that a reader may not expect, a sentence each."""
         return []

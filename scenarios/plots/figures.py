@@ -6,8 +6,7 @@ are those of Okabe and Ito, told apart by colour-blind readers.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from .. import families
 from ..errors import ScenarioError
 from ..families import RunPlot
 from ..files import write_atomically
+from .delays import plot_delay_cdf
 from .style import (
     BAR,
     WIDTH_IN,
@@ -37,6 +37,7 @@ from .style import (
     legend_below,
     mean_bar,
     of_variants,
+    panels_of,
     picture,
     shown_variant,
     style_of,
@@ -58,15 +59,16 @@ def plot_rate_cdf(result: RunResult, variant: str | None = None) -> Figure:
         variant: the variant to show; users of all variants together if not given.
     """
     values = users_by_group(result, variant, lambda dataset: rate_per_user(dataset) / MBIT)
-    figure, panels = _panels(list(values), height_in=4.6)
+    figure, panels = panels_of(list(values), 4.6, "mean rate of a user [Mbit/s]")
     for name, axes in panels.items():
         for allocator, rates in values[name].items():
             style = style_of(result, allocator)
             ordered, share = _cdf(rates)
             width = 3.4 - 2.0 * result.allocators.index(allocator) / len(result.allocators)
             axes.plot(ordered, share, color=style.colour, linestyle=style.dash, label=allocator, lw=width)
-        axes.set(ylim=(0, 1), xlabel="mean rate of a user [Mbit/s]", title=f"{name} users" if name else "all users")
+        axes.set(ylim=(0, 1))
         axes.set_xlim(left=0)
+        axes.locator_params(axis="x", nbins=4)
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("share of users at or below")
     legend_below(figure, figure.axes[0])
@@ -85,16 +87,14 @@ def plot_satisfaction(result: RunResult, variant: str | None = None) -> Figure:
     judged = {name: clouds for name, clouds in values.items() if any(len(cloud) for cloud in clouds.values())}
     values = judged or {"": {}}  # an empty panel where no user has a target
     rows = 1.6 + 0.42 * len(result.allocators)
-    figure, panels = _panels(list(values), height_in=rows)
+    figure, panels = panels_of(list(values), rows, "share of windows with SLA met")
     shown = shown_variant(result, variant)
     for name, axes in panels.items():
         metric = "satisfaction" if _only_group(values, name) else f"satisfaction/{name}"
         for place, allocator in enumerate(result.allocators):
             _cloud(axes, place, values[name].get(allocator, np.empty(0)), style_of(result, allocator))
             mean_bar(axes, place, summary_row(result, metric, allocator, shown), style_of(result, allocator))
-        axes.set(
-            xlim=(-0.03, 1.03), title=f"{name} users" if name else "all users", xlabel="share of windows with SLA met"
-        )
+        axes.set(xlim=(-0.03, 1.03), xticks=(0.0, 0.25, 0.5, 0.75, 1.0), xticklabels=("0", "", "0.5", "", "1"))
         axes.set_yticks(range(len(result.allocators)), result.allocators)
         axes.set_ylim(len(result.allocators) - 0.4, -0.6)
         axes.grid(axis="x", alpha=0.3)
@@ -177,6 +177,12 @@ PLOTS: dict[str, RunPlot] = {
         "one lies below.",
         lambda result, dataset: "served_bits" in dataset,
     ),
+    "delay_cdf": RunPlot(
+        plot_delay_cdf,
+        "Packets that were completed, by the bins of the run's histogram. Read it at a height: the delay that this "
+        "share of them does not exceed. Packets that still wait are not in it.",
+        lambda result, dataset: "delay_packets" in dataset and bool(dataset["delay_packets"].sum() > 0),
+    ),
     "fairness_throughput": RunPlot(
         plot_fairness_throughput,
         "Left: rates, which favour users that ask for much. Right: what was served of what was asked.",
@@ -226,17 +232,6 @@ def _plain_ticks(axes: Axes, least_span: float = 0.01) -> None:
 
 def _only_group(values: dict[str, Any], name: str) -> bool:
     return len(values) == 1 or not name
-
-
-def _panels(names: Sequence[str], height_in: float) -> tuple[Figure, dict[str, Axes]]:
-    """Makes a figure with one named panel each, four in a row, all with the same vertical axis."""
-    columns = min(len(names), 4)
-    rows = math.ceil(len(names) / columns)
-    figure = Plot(figsize=(WIDTH_IN, height_in * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel().tolist()
-    for axes in grid[len(names) :]:
-        axes.set_visible(False)
-    return figure, dict(zip(names, grid, strict=False))
 
 
 def _cdf(values: Array) -> tuple[Array, Array]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +118,20 @@ def axis_label(metric: str) -> str:
     found = metric_named(metric)
     unit = "" if found.unit == "1" else f" [{found.unit}]"
     return f"{metric}{unit}: {found.description.split(',')[0]}"
+
+
+def panels_of(names: Sequence[str], height_in: float, label: str) -> tuple[Figure, dict[str, Axes]]:
+    """Makes a figure with one named panel each, four in a row, with the same vertical axis and label below."""
+    columns = min(len(names), 4)
+    rows = math.ceil(len(names) / columns)
+    figure = Plot(figsize=(WIDTH_IN, height_in * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel().tolist()
+    for axes in grid[len(names) :]:
+        axes.set_visible(False)
+    for name, axes in zip(names, grid, strict=False):
+        axes.set_title(f"{name} users" if name else "all users", fontsize=12 if columns < 4 else 10)
+        axes.set_xlabel(label if columns < 4 else textwrap.fill(label, 20))
+    return figure, dict(zip(names, grid, strict=False))
 
 
 def legend_below(figure: Figure, axes: Axes) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mac.metrics.windows import Array, group_masks
+from mac.metrics.windows import Array, group_masks, read
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,6 +33,20 @@ def users_by_group(result: RunResult, variant: str | None, value: Callable[[xr.D
     order = _group_order(result)
     names = sorted(collected, key=lambda name: order.get(name, len(order)))
     return {name: {a: np.concatenate(v) for a, v in collected[name].items()} for name in names}
+
+
+def histograms_by_group(result: RunResult, variant: str | None, name: str) -> ByGroup:
+    """Adds up histograms ``(drop, user, delay_bin)`` over drops, users and variants: group -> allocator -> counts."""
+    found: ByGroup = {}
+    for allocator in result.allocators:
+        for shown in result.variants if variant is None else [variant]:
+            dataset = result.to_xarray(allocator, shown)
+            counts = read(dataset, name, ("user", "drop", "delay_bin")).sum(axis=1)
+            for group, mask in _group_panels(dataset).items():
+                of_group = found.setdefault(group, {})
+                of_group[allocator] = of_group.get(allocator, 0.0) + counts[mask].sum(axis=0)
+    order = _group_order(result)
+    return {name: found[name] for name in sorted(found, key=lambda name: order.get(name, len(order)))}
 
 
 def _group_order(result: RunResult) -> dict[str, int]:

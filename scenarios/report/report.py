@@ -23,7 +23,9 @@ from ..errors import ScenarioError
 from ..files import write_atomically
 from ..plots.figures import applicable_plots, plots_of
 from ..plots.style import picture
-from ..results.result import Result
+from ..results.caveats import interval_sentences, is_beyond_chance, needed_text, p_text, tests_of
+from ..results.drift import drift_sentence
+from ..results.result import Result, is_cut
 from ..results.run_folder import require_ours
 from ..run_result import RunResult
 from ..running.write_outputs import unfinished
@@ -60,6 +62,7 @@ class PairedDifference:
     b: str
     difference: str
     drops: int
+    tests: str  # p-values, empty where the metric was not tested
     verdict: str
     significant: bool
 
@@ -111,6 +114,50 @@ def render(result: RunResult) -> str:
     return environment.get_template("report.html.j2").render(**_content(result))
 
 
+def opening(result: RunResult, variant: str | None) -> str:
+    """Writes one sentence on the first headline metric: which allocator is best, which others it beats, by how much.
+
+    ``equal has the best satisfaction, 0.913 [0.857, 0.969]: better than max_weight by 0.091 [0.046, 0.136], ...``.
+    """
+    metric = next((name for name in result.headline if metric_named(name).better), None)
+    table = _of(result.metrics, variant)
+    found = table[(table["metric"] == metric) & table["mean"].notna()].set_index("allocator")
+    if metric is None or found.empty:
+        return ""
+    lower = metric_named(metric).better == "lower"
+    best = str(found["mean"].idxmin() if lower else found["mean"].idxmax())
+    row = found.loc[[best]].to_dict("records")[0]
+    unit = metric_named(metric).unit
+    named = f"{metric} of {best}" if len(found) == 1 else f"{best} has the best {metric}"
+    text = f"{named}{': ' if len(found) == 1 else ', '}{_bracketed(row['mean'], row['ci95_low'], row['ci95_high'])}"
+    return f"{text}{'' if unit == '1' else f' {unit}'}{_against(result, metric, best, variant)}."
+
+
+def _against(result: RunResult, metric: str, best: str, variant: str | None) -> str:
+    """Writes the rest of the sentence: what the best allocator beats beyond chance, and what it does not."""
+    table = _of(result.paired, variant)
+    rows = table[(table["metric"] == metric) & ((table["a"] == best) | (table["b"] == best))].to_dict("records")
+    beaten, level = [], []
+    for row in rows:
+        other = str(row["b"] if row["a"] == best else row["a"])
+        if not is_beyond_chance(row):
+            level.append(other)
+            continue
+        low, high = sorted((abs(row["ci95_low"]), abs(row["ci95_high"])))
+        beaten.append(f"{other} by {_bracketed(abs(row['mean_difference']), low, high)}")
+    parts = [f"better than {', '.join(beaten)}"] if beaten else []
+    parts += [f"not told apart from {', '.join(level)}"] if level else []
+    return f": {'; '.join(parts)} ({int(rows[0]['drops'])} drops)" if parts else ""
+
+
+def _bracketed(mean: float, low: float, high: float) -> str:
+    """Writes ``0.913 [0.857, 0.969]``, a mean with its 95 % interval."""
+    if not math.isfinite(high - low):
+        return number(mean)
+    digits = decimals([mean], [(high - low) / 2])
+    return f"{number(mean, digits=digits)} [{number(low, digits=digits)}, {number(high, digits=digits)}]"
+
+
 def comparison(result: RunResult, metrics: list[str], variant: str | None) -> list[Row]:
     """Makes a row per metric with a value per allocator; marks the best, and those not told apart from it."""
     return [row for metric in metrics if (row := _row(result, metric, metric, variant)) is not None]
@@ -120,7 +167,7 @@ def differences(result: RunResult, metrics: list[str], variant: str | None) -> l
     """Lists every paired difference of the given metrics, with a verdict: which of the two is higher or better."""
     table = _of(result.paired, variant)
     rows = [row for metric in metrics for row in table[table["metric"] == metric].to_dict("records")]
-    return [_paired_difference(row) for row in rows]
+    return [_paired_difference(row, tests_of(table, row)) for row in rows]
 
 
 def number(mean: float, half: float = math.nan, digits: int | None = None) -> str:
@@ -133,6 +180,15 @@ def number(mean: float, half: float = math.nan, digits: int | None = None) -> st
     if not math.isfinite(half):
         return f"{mean:,.{digits}f}"
     return f"{mean:,.{digits}f} ± {f'{half:,.{digits}f}' if half else '0'}"
+
+
+def with_interval(mean: float, low: float, high: float, digits: int | None = None) -> str:
+    """Writes ``0.631 ± 0.018``, or ``0.012 [0.000, 0.031]`` where the interval is cut at a limit of the metric."""
+    half = (high - low) / 2
+    if not (math.isfinite(mean) and math.isfinite(half) and is_cut(mean, low, high)):
+        return number(mean, half, digits)
+    digits = decimals([mean], [half]) if digits is None else digits
+    return f"{number(mean, digits=digits)} [{number(low, digits=digits)}, {number(high, digits=digits)}]"
 
 
 def decimals(means: Iterable[float], halves: Iterable[float]) -> int:
@@ -156,7 +212,7 @@ def _content(result: RunResult) -> dict[str, Any]:
     order = [*METRICS, *PLUGGED]
     known = sorted(dict.fromkeys(here["metric"]), key=lambda name: order.index(name.partition("/")[0]))
     headline, first = result.headline, result.headline[0]
-    facts = [(name, text) for name, text in flat(result.meta) if not name.startswith("versions.")]
+    facts = [(name, text) for name, text in flat(result.meta) if not name.startswith(("versions.", "not_stationary"))]
     return {
         "name": str(result.scenario.get("name", result.run_dir.name)),
         "folder": result.run_dir.name,
@@ -164,6 +220,10 @@ def _content(result: RunResult) -> dict[str, Any]:
         "variants": [name for name in result.variants if name is not None],
         "drops": int(result.per_drop["drop"].nunique()),
         "missing": unfinished(result) if isinstance(result, Result) else [],
+        "opening": opening(result, main),
+        "words": [metric_named(name) for name in headline],
+        "drift": drift_sentence(result.drifts) if isinstance(result, Result) else None,
+        "caveats": interval_sentences(result, main),
         "headline": comparison(result, headline, main),
         "first": first,
         "by_variant": _by_variant(result, first),
@@ -201,7 +261,8 @@ def _value(found: pd.DataFrame, allocator: str, digits: int, marks: tuple[set[st
     row = found.loc[[allocator]].to_dict("records")[0]
     best, tied = marks
     close = allocator in tied and math.isfinite(row["mean"])
-    return Value(number(row["mean"], row["half"], digits), allocator in best, close)
+    text = with_interval(row["mean"], row["ci95_low"], row["ci95_high"], digits)
+    return Value(f"{text}*" if row["remark"] else text, allocator in best, close)
 
 
 def _best(means: pd.Series, better: str | None) -> set[str]:
@@ -218,7 +279,7 @@ def _tied(result: RunResult, metric: str, best: set[str], variant: str | None) -
     """Finds allocators whose paired interval against the best one holds zero, or is unknown."""
     table = _of(result.paired, variant)
     rows = table[(table["metric"] == metric) & (table["a"].isin(best) | table["b"].isin(best))]
-    pairs = [(str(r["a"]), str(r["b"])) for r in rows.to_dict("records") if not _significant(r)]
+    pairs = [(str(r["a"]), str(r["b"])) for r in rows.to_dict("records") if not is_beyond_chance(r)]
     return {name for pair in pairs for name in pair if name not in best}
 
 
@@ -228,9 +289,9 @@ def _by_variant(result: RunResult, metric: str) -> list[Row]:
     return [row for row in rows if row is not None]
 
 
-def _paired_difference(row: dict[Any, Any]) -> PairedDifference:
+def _paired_difference(row: dict[Any, Any], tests: int) -> PairedDifference:
     metric, mean = str(row["metric"]), float(row["mean_difference"])
-    text = number(mean, (row["ci95_high"] - row["ci95_low"]) / 2)
+    text = with_interval(mean, row["ci95_low"], row["ci95_high"])
     signed = f"+{text}" if mean > 0 else text
     unit = metric_named(metric).unit
     return PairedDifference(
@@ -240,24 +301,22 @@ def _paired_difference(row: dict[Any, Any]) -> PairedDifference:
         b=str(row["b"]),
         difference=signed,
         drops=int(row["drops"]),
+        tests=p_text(row, tests),
         verdict=_verdict(row),
-        significant=_significant(row),
+        significant=is_beyond_chance(row),
     )
 
 
 def _verdict(row: dict[Any, Any]) -> str:
     if math.isnan(row["ci95_low"]):
         return "no interval: too few drops"
-    if not _significant(row):
-        return "identical" if row["ci95_low"] == row["ci95_high"] == 0 else "not told apart"
+    if not is_beyond_chance(row):
+        if row["ci95_low"] == row["ci95_high"] == 0:
+            return "identical"
+        return "; ".join(part for part in ("not told apart", str(row["remark"]), needed_text(row)) if part)
     higher, lower = (row["a"], row["b"]) if row["mean_difference"] > 0 else (row["b"], row["a"])
     better = metric_named(str(row["metric"])).better
     return f"{higher} is higher" if better is None else f"{higher if better == 'higher' else lower} is better"
-
-
-def _significant(row: dict[Any, Any]) -> bool:
-    """Returns whether the interval exists and leaves out zero."""
-    return bool(row["ci95_low"] > 0 or row["ci95_high"] < 0)
 
 
 def _pictures(result: RunResult) -> list[Picture]:

@@ -22,7 +22,9 @@ from ..config.loading import resolved, scenario_hash
 from ..errors import ScenarioError, did_you_mean
 from ..families.schema import plugged_metrics
 from .account import account_of
+from .caveats import interval_sentences
 from .dataset import join
+from .drift import Drifts, drift_records, find_drifts
 from .run_folder import scenario_of, why_nothing
 from .shards import RunKey, Shard, read_shard, whole_shards
 from .timing import decision_times
@@ -44,6 +46,19 @@ _HEADLINE = (
 """Metrics of the first table where a scenario names none, as far as they apply; the family's own stand before them."""
 
 _KEPT_BYTES = 500_000_000
+
+_PAIRED_KEYS = (
+    "variant",
+    "metric",
+    "a",
+    "b",
+    "mean_difference",
+    "drops",
+    "p",
+    "p_holm",
+    "needed_drops",
+    "remark",
+)
 
 DROP_COLUMNS = ["variant", "allocator", "drop", "metric", "unit", "value"]
 
@@ -120,18 +135,28 @@ class Result:
     def metrics(self) -> pd.DataFrame:
         """Computes the mean and 95 % interval over drops, a row per variant, allocator and metric.
 
-        Columns ``variant, allocator, metric, unit, mean, ci95_low, ci95_high, drops``; rows of the variant "all"
+        Columns ``variant, allocator, metric, unit, mean, ci95_low, ci95_high, drops, remark``; rows of variant "all"
         follow where there are variants.
         """
         return summarise(self.per_drop)
 
     @cached_property
     def paired(self) -> pd.DataFrame:
-        """Computes the mean and 95 % interval of the difference of every two allocators on the same drops."""
-        return paired(self.per_drop)
+        """Computes the difference of every two allocators on the same drops: interval, p-value, remarks.
+
+        Columns as of :func:`mac.metrics.intervals.paired`; the headline metrics are tested, with Holm's correction.
+        """
+        return paired(self.per_drop, self.headline)
+
+    @cached_property
+    def drifts(self) -> Drifts:
+        """Finds allocators and variants whose backlog grows, so that delay and loss depend on the run's length."""
+        return find_drifts(
+            {run_key: (self.read(shard.path) for shard in shards) for run_key, shards in self.shards.items()}
+        )
 
     def compare(self, metric: str, a: str, b: str, variant: str | None = None) -> pd.Series[Any]:
-        """Finds the paired difference ``a - b`` in a metric: mean_difference, ci95_low, ci95_high, drops.
+        """Finds the paired difference ``a - b`` in a metric: mean_difference, ci95_low, ci95_high, drops, p, p_holm.
 
         Args:
             metric: for example "satisfaction" or "satisfaction/embb".
@@ -175,7 +200,7 @@ class Result:
         ]
 
     def table(self, variant: str | None = None) -> pd.DataFrame:
-        """Makes a table of allocators by headline metrics, each ``mean ± half the interval``.
+        """Makes a table of allocators by headline metrics, each ``mean ± half the interval``, ``*``: it does not hold.
 
         Raises:
             ScenarioError: there is no such variant.
@@ -259,9 +284,11 @@ class Result:
         return {
             "run_dir": str(self.run_dir),
             "scenario": self.settings.name,
-            "metrics": _records(self.metrics, ("variant", "allocator", "metric", "unit", "mean")),
-            "paired": _records(self.paired, ("variant", "metric", "a", "b", "mean_difference")),
+            "metrics": _records(self.metrics, ("variant", "allocator", "metric", "unit", "mean", "drops", "remark")),
+            "paired": _records(self.paired, _PAIRED_KEYS),
+            "notes": interval_sentences(self, self._shown(None)),
             "time": [asdict(one) for one in decision_times(self)],
+            "not_stationary": drift_records(self.drifts),
             **({} if self.complete else {"complete": False}),
         }
 
@@ -306,13 +333,25 @@ class Result:
 
 
 def plus_minus(row: Mapping[Any, Any]) -> str:
-    """Writes ``0.812 ± 0.015`` from a row's mean and interval; only the mean where there is no interval."""
-    mean, half = row["mean"], (row["ci95_high"] - row["ci95_low"]) / 2
+    """Writes ``0.812 ± 0.015`` from a row's mean and interval; only the mean where there is no interval.
+
+    ``0.012 [0, 0.031]`` where the interval is cut at the metric's limits, and a ``*`` where it does not hold.
+    """
+    mean, low, high = row["mean"], row["ci95_low"], row["ci95_high"]
     if not np.isfinite(mean):
         return "-"
     digits = min(4, max(0, 2 - int(np.floor(np.log10(abs(mean)))))) if mean else 3
-    text = f"{mean:.{digits}f}"
-    return f"{text} ± {half:.{digits}f}" if np.isfinite(half) else text
+    text, mark = f"{mean:.{digits}f}", "*" if row["remark"] else ""
+    if not np.isfinite(high - low):
+        return text + mark
+    if is_cut(mean, low, high):
+        return f"{text} [{low:.{digits}f}, {high:.{digits}f}]{mark}"
+    return f"{text} ± {(high - low) / 2:.{digits}f}{mark}"
+
+
+def is_cut(mean: float, low: float, high: float) -> bool:
+    """Checks whether an interval was cut at a limit of the metric: its mean is not in the middle."""
+    return abs((high - mean) - (mean - low)) > 1e-6 * (high - low)
 
 
 def _meta(path: Path) -> dict[str, Any]:
@@ -351,6 +390,8 @@ def _records(table: pd.DataFrame, keys: tuple[str, ...]) -> list[dict[str, Any]]
 
 
 def _plain(value: Any) -> Any:
+    if value is pd.NA:
+        return None
     if isinstance(value, float | np.floating):
         return float(value) if np.isfinite(value) else None
     return value

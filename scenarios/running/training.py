@@ -38,7 +38,11 @@ class TrainingSummary:
 
 
 def train(
-    scenario: ScenarioBase, episodes: int, out: Path, progress: Callable[[int], None] | None = None
+    scenario: ScenarioBase,
+    episodes: int,
+    out: Path,
+    progress: Callable[[int], None] | None = None,
+    force: bool = False,
 ) -> TrainingSummary:
     """Trains the one allocator that a scenario names, and writes what it learned.
 
@@ -50,9 +54,11 @@ def train(
         episodes: runs of the scenario's length, each on fresh drops.
         out: the checkpoint's file; written when all is done, never half.
         progress: told the number of episodes done.
+        force: overwrite the file even if it is no earlier checkpoint of the allocator.
 
     Raises:
-        ScenarioError: there is not one allocator, it does not learn, there are variants, or the file cannot be written.
+        ScenarioError: there is not one allocator, it does not learn, there are variants, the file cannot be written, or
+            it is there and no earlier checkpoint.
         mac.core.contracts.AllocatorError: the allocator failed.
     """
     if len(scenario.allocators) != 1:
@@ -66,6 +72,7 @@ def train(
         raise ScenarioError(f"there is no folder {out.parent} for the checkpoint; make it, or choose another --out")
     family, plan = families.find(scenario.family), make_plan(scenario)
     allocator = _learner(scenario, family)
+    _require_checkpoint(allocator, out, force)
     part = plan.parts[0]
     batch, clock = part.drops_per_batch, part.clock
     dtype = torch.float64 if scenario.dtype == "float64" else torch.float32
@@ -92,6 +99,21 @@ def _learner(scenario: ScenarioBase, family: families.Family) -> LearningAllocat
     learning = Entrant(spec.model_copy(update={"params": {**spec.params, "learning": True}}))
     learner: LearningAllocator[Any, Any] = learning.make(family)
     return learner
+
+
+def _require_checkpoint(allocator: LearningAllocator[Any, Any], out: Path, force: bool) -> None:
+    """Refuses to overwrite a file that is no earlier checkpoint of the allocator.
+
+    Raises:
+        ScenarioError: there is such a file.
+    """
+    known = getattr(allocator, "is_checkpoint", None)
+    if force or not out.exists() or (callable(known) and known(out)):
+        return
+    raise ScenarioError(
+        f"--out {out} is there already and no earlier checkpoint of this allocator; name another file, or give --force "
+        "to overwrite it"
+    )
 
 
 def _write(allocator: LearningAllocator[Any, Any], out: Path) -> None:

@@ -12,6 +12,7 @@ from phy.numerics.jit import backend_name
 from ..config.loading import scenario_hash
 from ..errors import ScenarioError
 from ..files import write_atomically
+from ..results.drift import drift_records
 from ..results.provenance import code_digest, device_name, versions
 from ..results.shards import batches
 
@@ -76,6 +77,7 @@ def _meta(result: Result, plan: Plan, command: str | None, wall_s: float) -> dic
         "seed": plan.scenario.seed,
         "drops": plan.scenario.drops,
         "complete": result.complete,
+        "not_stationary": drift_records(result.drifts),
         "drops_per_batch": plan.parts[0].drops_per_batch,
         "device": device_name(plan.device),
         "backend": backend_name(plan.device),

@@ -11,7 +11,7 @@ from run_markdown import ROOT, clean_imports, run_page
 from typer.testing import CliRunner
 
 README = ROOT / "README.md"
-_NUMBER = re.compile(r"(-?[\d.]+)(?: ± ([\d.]+))?")
+_NUMBER = re.compile(r"(-?[\d.]+)(?: ± ([\d.]+)| \[([\d.]+), ([\d.]+)\])?\*?")
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,8 @@ def _cells(text: str, border: str) -> list[list[str]]:
 def _numbers(cell: str) -> tuple[float, float]:
     found = _NUMBER.fullmatch(cell)
     assert found is not None, cell
-    return float(found[1]), float(found[2] or 0.0)
+    half = float(found[4]) - float(found[1]) if found[4] else float(found[2] or 0.0)  # where it is cut, the upper half
+    return float(found[1]), half
 
 
 def _words(sentence: str) -> str:

@@ -50,7 +50,7 @@ def pipe(toy: Toy) -> str:
 
 def test_run_prints_one_document(pipe: str) -> None:
     run = document("run", pipe, "--out", "out", "--seed", 3, "--set", "users=2", "--drops", 3)
-    assert list(run) == ["run_dir", "scenario", "metrics", "paired", "time"]
+    assert list(run) == ["run_dir", "scenario", "metrics", "paired", "notes", "time", "not_stationary"]
     assert (run["run_dir"], run["scenario"]) == ("out", "toy")
     assert {row["allocator"] for row in run["metrics"]} == {"Even", "Greedy"}
     assert {(row["a"], row["b"]) for row in run["paired"]} == {("Even", "Greedy")}

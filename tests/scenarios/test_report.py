@@ -8,6 +8,7 @@ import re
 import struct
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -46,7 +47,7 @@ def page(mixes: FakeResult) -> str:
 
 def test_every_plot_that_applies_is_saved_as_png_and_svg(mixes: FakeResult, tmp_path: Path) -> None:
     paths = figures.save_plots(mixes, tmp_path / "new" / "plots")
-    names = ["variants", "satisfaction", "rate_cdf", "fairness_throughput", "quotas"]
+    names = ["variants", "satisfaction", "rate_cdf", "delay_cdf", "fairness_throughput", "quotas"]
     assert [path.name for path in paths] == [f"{name}.{kind}" for name in names for kind in ("png", "svg")]
     for path in paths:
         if path.suffix == ".png":
@@ -56,7 +57,13 @@ def test_every_plot_that_applies_is_saved_as_png_and_svg(mixes: FakeResult, tmp_
 
 
 def test_plots_without_data_are_left_out(single: FakeResult) -> None:
-    assert list(figures.applicable_plots(single)) == ["satisfaction", "rate_cdf", "fairness_throughput", "quotas"]
+    assert list(figures.applicable_plots(single)) == [
+        "satisfaction",
+        "rate_cdf",
+        "delay_cdf",
+        "fairness_throughput",
+        "quotas",
+    ]
 
     class Bare(FakeResult):
         def to_xarray(self, allocator: str, variant: str | None = None):
@@ -64,7 +71,7 @@ def test_plots_without_data_are_left_out(single: FakeResult) -> None:
             return windows.drop_vars(["rbg", "slice_prbs", *[c for c in windows.coords if str(c).startswith("sla_")]])
 
     bare = Bare(single.run_dir, ALLOCATORS)
-    assert list(figures.applicable_plots(bare)) == ["rate_cdf", "fairness_throughput"]
+    assert list(figures.applicable_plots(bare)) == ["rate_cdf", "delay_cdf", "fairness_throughput"]
 
 
 def test_one_allocator_has_one_colour_everywhere(single: FakeResult) -> None:
@@ -154,7 +161,7 @@ def test_one_variant_can_be_chosen(mixes: FakeResult) -> None:
 
 def test_a_run_of_one_drop_and_allocator_has_plots_and_a_report(tmp_path: Path) -> None:
     alone = FakeResult(tmp_path, ["expert"], drops=1)
-    assert len(figures.save_plots(alone, tmp_path)) == 8
+    assert len(figures.save_plots(alone, tmp_path)) == 10
     text = report.render(alone)
     assert "no interval" in text and "Paired differences" not in text and "nan" not in text.lower()
 
@@ -181,7 +188,7 @@ def test_the_report_lies_in_the_run_folder_or_where_told(single: FakeResult, tmp
 def test_the_report_needs_nothing_from_outside(page: str) -> None:
     assert not re.findall(r"""(?:https?:)?//[a-z]|<script|<link|@import|src=["'](?!data:)""", page)
     pictures = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)
-    assert len(pictures) == 5
+    assert len(pictures) == 6
     for data in pictures:
         ElementTree.fromstring(base64.b64decode(data))
 
@@ -265,3 +272,51 @@ def test_a_row_has_as_many_decimals_as_its_median_interval_deserves() -> None:
     assert report.decimals([0.5, 0.6, 0.7], [0.011, 0.02, 0.3]) == 3
     assert report.decimals([12.0], [math.nan]) == 1
     assert report.decimals([math.inf], [math.nan]) == 0
+
+
+def test_the_page_opens_with_the_best_allocator(single: FakeResult, mixes: FakeResult) -> None:
+    sentence = report.opening(single, None)
+    row = single.metrics[single.metrics["metric"] == "tractor_score"].set_index("allocator")
+    best = row["mean"].idxmax()
+    assert sentence.startswith(f"{best} has the best tractor_score, {row.loc[best, 'mean']:.2f} [")
+    others = set(ALLOCATORS) - {best}
+    assert all(other in sentence for other in others) and sentence.endswith("(3 drops).")
+    text = report.render(single)
+    assert text.index("has the best tractor_score") < text.index("<h2>Comparison</h2>")
+    assert "has the best" in report.opening(mixes, "all")
+
+
+def test_the_sentence_counts_only_differences_beyond_chance(single: FakeResult) -> None:
+    told = single.paired.assign(p_holm=0.01, mean_difference=0.2, ci95_low=0.1, ci95_high=0.3)
+
+    class Won(FakeResult):
+        paired = told
+
+    class Lost(FakeResult):
+        paired = told.assign(p_holm=0.2)
+
+    won, lost = (report.opening(kind(single.run_dir, ALLOCATORS), None) for kind in (Won, Lost))
+    assert "better than" in won and "by 0.20 [0.10, 0.30]" in won and "not told apart" not in won
+    assert "not told apart from" in lost and "better than" not in lost
+
+
+def test_labels_of_four_groups_do_not_collide(single: FakeResult) -> None:
+    class Four(FakeResult):
+        def to_xarray(self, allocator: str, variant: str | None = None):
+            windows = super().to_xarray(allocator, variant)
+            names = np.array(["smartphones", "bicycle couriers", "vehicles", "sensors-indoor"])
+            return windows.assign_coords(group=("user", names[np.arange(windows.sizes["user"]) % 4]))
+
+    four = Four(single.run_dir, ALLOCATORS)
+    for draw in (figures.plot_satisfaction, figures.plot_rate_cdf, figures.plot_delay_cdf):
+        figure = draw(four)
+        figure.canvas.draw()
+        assert len(figure.axes) == 4
+        labels = [axes.xaxis.label for axes in figure.axes] + [axes.title for axes in figure.axes]
+        boxes = [label.get_window_extent() for label in labels]
+        legends = [legend.get_window_extent() for legend in figure.legends]
+        for i, box in enumerate(boxes):
+            assert not any(box.overlaps(other) for other in boxes[i + 1 :] + legends), (draw.__name__, labels[i])
+        for axes in figure.axes:
+            ticks = [tick.get_window_extent() for tick in axes.get_xticklabels() if tick.get_text()]
+            assert not any(one.overlaps(other) for one, other in pairwise(ticks))

@@ -72,6 +72,15 @@ class CompiledSlot:
         rest_users = 0 if self._faded is None else users
         self._rest_of_all = torch.empty((batch, rest_users, parts.prbs), dtype=parts.dtype)  # of one slot alone
 
+    def first_report(self, moment: Moment[Response]) -> Report:
+        """Computes the report of the first slot, with every cell at full load."""
+        heard, (batch, _) = self._heard(), self._parts.shape
+        activity = np.ones((batch, self._parts.cells, self._parts.prbs), self._kind)
+        share_out(
+            lambda drops: self._hear(drops, moment, activity, heard), batch, self._cell[0].size * self._parts.prbs
+        )
+        return self._report(heard)
+
     def need(self, state: CellState) -> Tensor:
         """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
         need, queue, prbs = np.empty(self._parts.shape), state.harq, self._parts.prbs

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 from phy.numerics.jit import BackendName, CompilerError
 
 from ..radio.radio import Radio
-from ..state import Carried, CellState, Moment, Parts
+from ..state import Carried, CellState, Moment, Parts, Report
 from .torch_slot import TorchSlot
 
 
@@ -34,6 +34,10 @@ class TracedSlot:
         self._slot = TorchSlot(parts, radio)
         own = _of_its_own(self._slot.carry_out)
         self._traced = torch.compile(own, dynamic=False, fullgraph=True, backend=compiler)
+
+    def first_report(self, moment: Moment[Any]) -> Report:
+        """Computes the report of the first slot, with every cell at full load, operation by operation."""
+        return self._slot.first_report(moment)
 
     def need(self, state: CellState) -> Tensor:
         """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""

@@ -22,7 +22,7 @@ from ...link_adaptation.adaptation import outer_loop
 from ...link_adaptation.harq import Attempt
 from ..grant import Grant, Transmission, sum_per_user
 from ..radio.radio import Radio
-from ..state import Carried, CellState, Moment, Parts
+from ..state import Carried, CellState, Moment, Parts, Report
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,10 @@ class TorchSlot:
         self._zero = torch.zeros(parts.shape, dtype=torch.float64, device=parts.device)
         self._one = torch.ones(1, dtype=parts.dtype, device=parts.device)
         self._prb = torch.arange(parts.prbs, device=parts.device)
+
+    def first_report(self, moment: Moment[Any]) -> Report:
+        """Computes the report of the first slot, with every cell at full load."""
+        return self._radio.first_report(moment)
 
     def need(self, state: CellState) -> Tensor:
         """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from phy.link.dominant_interferers import DominantLinks
 from phy.link.response import PrbBasis, Response, basis_of
 
 from ..state import Parts
@@ -18,12 +19,12 @@ class ScalarResponses:
 
     first_slot: int
     coordinates: Tensor  # [B, U, T, J * size]
-    fading: ScalarFading
+    basis: PrbBasis
+    dominant: DominantLinks | None  # which cells the J links lead to; None: each of the C cells has one
 
     def at(self, slot: int) -> Response:
         """Returns the responses in one slot."""
-        coordinates = self.coordinates[:, :, slot - self.first_slot]
-        return Response(coordinates, self.fading.basis, self.fading.dominant)
+        return Response(self.coordinates[:, :, slot - self.first_slot], self.basis, self.dominant)
 
 
 class ScalarFading:
@@ -43,4 +44,4 @@ class ScalarFading:
     def respond(self, first_slot: int) -> ScalarResponses:
         """Computes the responses of links from a slot on."""
         coordinates = self._buffers.coordinates(first_slot, self.slots_at_once, self._slot_s)
-        return ScalarResponses(first_slot, coordinates, self)
+        return ScalarResponses(first_slot, coordinates, self.basis, self.dominant)

@@ -4,6 +4,7 @@
 |---|---|
 | ``sections`` | the sections of a scenario |
 | ``users`` | groups of users |
+| ``model_defaults`` | what follows from the propagation model |
 | ``scenario`` | sections that fit together |
 | ``traffic_settings`` | traffic models in scenario files |
 | ``shape`` | what a family adds: its clock, and the slice of each group |

@@ -13,6 +13,7 @@ from mac.slicing.settings import Service
 from mac.traffic.queue_delay import BIN_EDGES_S
 
 from ..family import Labels
+from .geometry import geometry_coordinates
 from .scenario import CellularScenario
 from .shape import Shape
 
@@ -55,6 +56,7 @@ def labels(scenario: CellularScenario, engine: Engine, services: Sequence[Servic
     coordinates["user"] = (("user",), np.arange(len(which)))
     coordinates["cell"] = (("cell",), np.arange(scenario.cells))
     coordinates["serving"] = (("drop", "user"), engine.parts.channel.serving.cpu().numpy())
+    coordinates.update(geometry_coordinates(scenario, engine, shape))
     coordinates["delay_edge_s"] = (("delay_bin",), np.array(BIN_EDGES_S))
     attributes = {
         "slot_s": scenario.carrier.slot_s,

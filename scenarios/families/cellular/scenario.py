@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from pydantic import field_validator, model_validator
@@ -13,17 +14,23 @@ from phy.antenna.element import SectorAntennaSettings
 from phy.blockage import ScriptedSettings, build_script
 from phy.link.effective_sinr import require_betas
 from phy.mobility import Replay
+from phy.power_consumption import energy_j
 from phy.sionna_adapter.channel import require_sionna_support
 from phy.topology.sites import build_topology
 from phy.tr38901.pathloss import require_base_height
 
-from . import dominant_interferers, uplink
+from . import dominant_interferers, model_defaults, uplink
 from .sections import CellularSections, group_names
 from .users import UserGroup
 
 
 class CellularScenario(CellularSections):
     """Describes one carrier, the same in all cells."""
+
+    @classmethod
+    def follow(cls, data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Lists what a network of the propagation model has, by section and key."""
+        return model_defaults.follow(data)
 
     @field_validator("users")
     @classmethod
@@ -74,6 +81,21 @@ class CellularScenario(CellularSections):
     @model_validator(mode="after")
     def _base_stations_stand_where_the_model_holds(self) -> CellularScenario:
         require_base_height(self.propagation.model, self.topology.bs_height_m)
+        return self
+
+    @model_validator(mode="after")
+    def _transceivers_radiate_the_power(self) -> CellularScenario:
+        try:
+            energy_j(self.power, torch.zeros(1), self.carrier.load_power_w, self.carrier.slot_s)
+        except ValueError as error:
+            dbm = self.carrier.tx_power_dbm
+            raise ValueError(f"carrier.tx_power_dbm is {dbm:g}, but {error} (power.transceivers)") from None
+        return self
+
+    @model_validator(mode="after")
+    def _warn_of_what_contradicts_the_model(self) -> CellularScenario:
+        for text in model_defaults.warnings_of(self):
+            warnings.warn(text, stacklevel=2)
         return self
 
     @model_validator(mode="after")

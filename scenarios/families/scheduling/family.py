@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..cellular.plot_records import PLOTS
 from ..family import Family, Imported
 from .workloads import SCALES, WORKLOADS
 
@@ -12,6 +13,7 @@ FAMILY = replace(
     best_batch=Imported("scenarios.families.cellular.estimates:best_batch"),
     account=Imported("scenarios.families.cellular.labels:account"),
     require=Imported("mac.scheduling.feasible:require_scheduling"),
+    plots=PLOTS,
     workloads=WORKLOADS,
     scaling_workloads=SCALES,
 )

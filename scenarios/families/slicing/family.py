@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..cellular.plot_records import PLOTS
 from ..family import Family, Imported, RunPlot
 
 FAMILY = replace(
@@ -15,10 +16,11 @@ FAMILY = replace(
     metrics=Imported("mac.slicing.tractor_score:METRICS"),
     headline=("satisfaction", "tractor_score"),
     plots={
+        **PLOTS,
         "quotas": RunPlot(
             Imported("scenarios.families.slicing.plots:plot_quotas"),
             "Which slice may use which part of the carrier. White is held by no slice.",
             lambda result, dataset: "slice_prbs" in dataset,
-        )
+        ),
     },
 )

@@ -29,6 +29,7 @@ SMALL: dict[str, tuple[str, dict[str, Any]]] = {
     "wsn": ("wsn-field", {}),
     "market": ("market-random", {}),
     "comp": ("comp-corner", {"carrier": {"prbs": 6}, "comp": {"interval_s": 0.01}, "warmup_s": 0, "window_s": 0.01}),
+    "auction": ("auction-synthetic", {"auction": {"requests": 12, "resources": 3}}),
 }
 OWN = {
     "scheduling": "proportional_fair",
@@ -36,6 +37,7 @@ OWN = {
     "wsn": "leach",
     "market": "competitive",
     "comp": "equal_share",
+    "auction": "mohaf",
 }
 SPAN = {
     "scheduling": Span(40, window=20),
@@ -43,6 +45,7 @@ SPAN = {
     "wsn": Span(20, window=10),
     "market": Span(4, window=2),
     "comp": Span(4, window=2),
+    "auction": Span(4, window=2),
 }
 FAMILIES = tuple(SMALL)
 Deed = Callable[[Any], object]

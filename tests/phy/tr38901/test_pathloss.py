@@ -115,9 +115,9 @@ def test_users_below_the_environment_height_are_refused() -> None:
     [
         ("uma", 5001.0, 3.5e9, 1.5, "horizontal distance"),
         ("umi", 9.0, 3.5e9, 1.5, "horizontal distance"),
-        ("rma", 500.0, 40e9, 1.5, "carrier frequency"),
-        ("umi", 100.0, 0.4e9, 1.5, "carrier frequency"),
-        ("rma", 500.0, 3.5e9, 11.0, "height of the user"),
+        ("rma", 500.0, 40e9, 1.5, "propagation.carrier_hz is 4e+10"),
+        ("umi", 100.0, 0.4e9, 1.5, "propagation.carrier_hz is 4e+08"),
+        ("rma", 500.0, 3.5e9, 11.0, "propagation.ue_height_m is 11"),
     ],
 )
 def test_extrapolation_warns_once(

@@ -95,9 +95,11 @@ def test_variants_and_their_mean(toy: Toy) -> None:
 
 def test_json_is_exactly_as_promised(toy: Toy) -> None:
     document = run(toy, out="out", drops=1).to_json()
-    assert list(document) == ["run_dir", "scenario", "metrics", "paired", "time"]
-    assert all(list(row) == ["variant", "allocator", "metric", "unit", "mean", "ci95"] for row in document["metrics"])
-    assert all(list(row) == ["variant", "metric", "a", "b", "mean_difference", "ci95"] for row in document["paired"])
+    assert list(document) == ["run_dir", "scenario", "metrics", "paired", "notes", "time", "not_stationary"]
+    ours = ["variant", "allocator", "metric", "unit", "mean", "drops", "remark", "ci95"]
+    assert all(list(row) == ours for row in document["metrics"])
+    pairs = ["variant", "metric", "a", "b", "mean_difference", "drops", "p", "p_holm", "needed_drops", "remark", "ci95"]
+    assert all(list(row) == pairs for row in document["paired"])
     assert {row["variant"] for row in document["metrics"]} == {None}
     assert all(row["ci95"] == [None, None] for row in document["metrics"]), "one drop has no interval"
     json.dumps(document, allow_nan=False)

@@ -1,0 +1,93 @@
+"""Writes what limits the intervals and verdicts of a run: tied and skewed values, few drops, many metrics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from mac.metrics.intervals import with_all
+from mac.metrics.small_samples import event_share_interval, tied
+
+if TYPE_CHECKING:
+    from ..run_result import RunResult
+
+LEVEL = 0.05
+"""Of a difference beyond chance, after Holm's correction over the headline metrics."""
+
+
+def is_beyond_chance(row: Mapping[Any, Any]) -> bool:
+    """Checks a row of the paired table: by the corrected p-value where it has one, else by the interval.
+
+    A metric that is not in the headline, and whose values are tied or skewed, is never beyond chance.
+    """
+    if not math.isnan(row["p_holm"]):
+        return bool(row["p_holm"] <= LEVEL)
+    return not row["remark"] and bool(row["ci95_low"] > 0 or row["ci95_high"] < 0)
+
+
+def p_text(row: Mapping[Any, Any], tests: int) -> str:
+    """Writes the p-values of a row, ``p = 0.012; p = 0.096 after Holm over 8 metrics``; empty where there is none."""
+    if math.isnan(row["p"]):
+        return ""
+    by = ", signs flipped" if row["remark"] else ""
+    corrected = f"; {_p(row['p_holm'])} after Holm over {tests} metrics" if tests > 1 else ""
+    return f"{_p(row['p'])}{by}{corrected}"
+
+
+def needed_text(row: Mapping[Any, Any]) -> str:
+    """Writes how many drops a difference of this size needs; empty where that was not estimated or is not needed."""
+    needed = row["needed_drops"]
+    if pd.isna(needed) or int(needed) <= int(row["drops"]):
+        return ""
+    return f"to tell a difference of this size, take about {int(needed)} drops"
+
+
+def tests_of(table: pd.DataFrame, row: Mapping[Any, Any]) -> int:
+    """Counts the headline metrics that were tested for the two allocators and the variant of a row."""
+    same = (table["a"] == row["a"]) & (table["b"] == row["b"])
+    if "variant" in row:
+        variant = row["variant"]
+        same &= table["variant"] == variant if isinstance(variant, str) else table["variant"].isna()
+    return int(table.loc[same, "p"].notna().sum())
+
+
+def interval_sentences(result: RunResult, variant: str | None) -> list[str]:
+    """Writes a sentence for each headline metric that has values whose Student interval does not hold.
+
+    Args:
+        result: the run.
+        variant: as in the table that the sentences stand below.
+    """
+    table = result.metrics
+    here = table["variant"].isna() if variant is None else table["variant"] == variant
+    shown = table[here & table["metric"].isin(result.headline) & (table["remark"] != "")]
+    if shown.empty:
+        return []
+    values = with_all(result.per_drop)
+    values = values[values["variant"].isna() if variant is None else values["variant"] == variant]
+    return [_of_metric(metric, shown, values) for metric in result.headline if (shown["metric"] == metric).any()]
+
+
+def _of_metric(metric: str, shown: pd.DataFrame, values: pd.DataFrame) -> str:
+    labels: dict[str, list[str]] = {}
+    for row in shown[shown["metric"] == metric].to_dict("records"):
+        one = values[(values["metric"] == metric) & (values["allocator"] == row["allocator"])]
+        labels.setdefault(f"{row['remark']}{_share(one['value'])}", []).append(str(row["allocator"]))
+    parts = "; ".join(f"{', '.join(names)}: {what}" for what, names in labels.items())
+    return f"* {metric}: {parts}. Student's interval does not hold."
+
+
+def _share(values: pd.Series) -> str:
+    """Writes the share of drops in which a value differs from the common one, if this is 0: the event is rare."""
+    found = tied(values)
+    if found is None or found[2] != 0:
+        return ""
+    low, high = event_share_interval(found[0], found[1])
+    return f" (95 % interval of this share: {low:.2g} to {high:.2g})"
+
+
+def _p(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
