@@ -38,10 +38,17 @@ def hand_over(
     return replace(state, harq=queue)
 
 
-def with_handovers(counters: Tensor, slot: int, plan: Timetable) -> Tensor:
-    """Returns the counters with rows for handovers, and for PRBs granted to UEs that no cell serves in the slot."""
+def with_handovers(counters: Tensor, slot: int, plan: Timetable, several_cells: bool) -> Tensor:
+    """Returns the counters with rows for handovers, and for PRBs granted to UEs that no cell serves in the slot.
+
+    Args:
+        counters: of the slot, ``[rows, B, U]``.
+        slot: its number.
+        plan: which cell serves each UE.
+        several_cells: whether other cells reach a UE that no cell serves, so that its PRBs are of use.
+    """
     granted = counters[_GRANTED]
-    unserved = granted * (plan.back(slot) > slot)
+    unserved = torch.zeros_like(granted) if several_cells else granted * (plan.back(slot) > slot)
     granted = (granted - unserved)[None]
     return torch.cat((counters[:_GRANTED], granted, counters[_GRANTED + 1 :], plan.counts(slot), unserved[None]))
 

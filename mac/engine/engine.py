@@ -124,7 +124,7 @@ class Engine:
         carried = self.backend.carry_out(state, self.radio.holders(decision), need_prbs, moment)
         counters = carried.counters
         if self._plan:
-            counters = with_handovers(counters, state.slot, self._plan)
+            counters = with_handovers(counters, state.slot, self._plan, self.radio.several_cells)
         state = state.later(
             slot=state.slot + 1,
             waiting_bytes=carried.waiting_bytes,

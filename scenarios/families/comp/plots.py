@@ -74,7 +74,7 @@ def plot_corner(result: RunResult, variant: str | None = None) -> Figure:
     figure.supylabel("rate [Mbit/s]", fontsize=11)
     legend_below(figure, grid[0])
     where = f"UE {outage.user} of drop {int(dataset['drop'][outage.drop])}"
-    headline(figure, f"A broken link: {where} gets its rate from other cells until the handover is through")
+    headline(figure, f"A broken link: {where} buys from other cells while its serving link is broken")
     return figure
 
 

@@ -64,6 +64,20 @@ def test_ues_in_outage_buy_from_other_cells_of_their_cluster_alone() -> None:
     assert float(bits.sum()) > 0 and bool((bits <= served + 1e-6).all())
 
 
+def test_a_ue_whose_handover_interrupts_it_is_served_by_other_cells() -> None:
+    """Weak UEs lose their cells at a measurement and have none for the rest of the run."""
+    lost = {"handover.qout_db": 10, "handover.qin_db": 10, "handover.t310_ms": 0, "handover.qout_window_ms": 0}
+    made = problem(**lost, **{"handover.reestablishment_ms": 1000, "comp.interval_s": 0.02})
+    seen, outcomes, state = play(made, "equal_share")
+    assert state.cells.attached.back is not None
+    gone = state.cells.attached.back > state.cells.slot
+    assert int(gone.sum()) >= 3 and bool(seen[-1].outage[gone].all())
+    other, served = outcomes[-1].extras["other_cell_bits"], outcomes[-1].served_bits
+    assert float(served[gone].sum()) > 0 and torch.allclose(other[gone], served[gone])
+    granted = outcomes[-1].totals.by_name()["granted_prbs"]
+    assert torch.equal(granted[gone], outcomes[-1].totals.by_name()["other_cell_prbs"][gone])
+
+
 def test_outages_do_not_depend_on_the_mechanism_and_without_comp_nothing_is_bought() -> None:
     one, outcomes, _ = play(problem(), "no_comp")
     other, _, _ = play(problem(), "equal_share")
