@@ -66,7 +66,21 @@ NEVER["uav"] = {  # which need a value for each hour or user, and a place within
     "uavs.start_height_m=1",
 }
 NEVER |= {"auction": {"on_infeasible=repair"}, "market": {"on_infeasible=repair"}}
-NEVER["comp"] = {"on_infeasible=repair", "uplink.delta_mcs=True"}
+NEVER["comp"] = {  # which needs panels that send one layer to UEs of one port
+    "antenna.kind=omni",
+    "antenna.polarization=slant",
+    "carrier.direction=uplink",
+    "fading.dominant_interferers=1",
+    "fading.model=none",
+    "mimo.max_rank=1",
+    "mimo.precoding=rzf",
+    "mimo.precoding=svd",
+    "mimo.precoding=zf",
+    "mimo.ue.polarizations=2",
+    "mimo=None",
+    "on_infeasible=repair",
+    "uplink.delta_mcs=True",
+}
 """Choices that the schema shares with what is no scenario, where they are always refused."""
 IN_THE_AREA = {"west_m": -500, "east_m": 500, "south_m": -500, "north_m": 500}
 
