@@ -26,7 +26,7 @@ FIELDS: Mapping[str, Field] = {
     "other_cell_bits": Field(_USER, "bit", "sum", "bits delivered by cells other than the serving one"),
     "outage_s": Field(_USER, "s", "sum", "time in which the serving link was broken"),
     "outage_bits": Field(_USER, "bit", "sum", "bits delivered in that time"),
-    "serving_cell": Field(_USER, "1", "last", "number of the serving cell"),
+    "attached_cell": Field(_USER, "1", "last", "number of the serving cell"),
     "position_x_m": Field(_USER, "m", "last", "position"),
     "position_y_m": Field(_USER, "m", "last", "position"),
     "utility": Field(_USER, "1", "sum", "utility of what a UE bought"),

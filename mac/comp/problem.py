@@ -192,7 +192,7 @@ class CompProblem:
             "outage_s": outage * self.interval_s,
             "outage_bits": outage * tally.counters[_SERVED],
             "other_cell_bits": tally.other_bits,
-            "serving_cell": cells.attached.serving.to(torch.float64),
+            "attached_cell": cells.attached.serving.to(torch.float64),
             "position_x_m": lambda: self._position_m(cells)[..., 0],
             "position_y_m": lambda: self._position_m(cells)[..., 1],
         }
