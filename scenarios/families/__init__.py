@@ -38,6 +38,7 @@ __all__ = [
 FAMILIES: dict[str, str] = {
     "scheduling": "scenarios.families.scheduling.family:FAMILY",
     "slicing": "scenarios.families.slicing.family:FAMILY",
+    "uav": "scenarios.families.uav.family:FAMILY",
     "wsn": "scenarios.families.wsn.family:FAMILY",
 }
 """Name of a family -> where its record is; imported when it is first asked for.

@@ -1,0 +1,65 @@
+"""Computes what base stations on the ground do to UAVs and their users: interference and backhaul.
+
+B drops, V UAVs, U users, Si sites.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from phy.air_to_ground.tr36777 import mean_path_loss_db
+from phy.topology.sites import build_topology
+from phy.tr38901.los import los_probability
+from phy.tr38901.pathloss import Link, path_losses_db
+from phy.units import db_to_linear, dbm_to_w
+
+from .settings import RadioSettings, TerrestrialSettings
+from .types import UavContext
+
+
+class Terrestrial:
+    """Holds base stations around the middle of an area."""
+
+    def __init__(self, settings: TerrestrialSettings, radio: RadioSettings, area_m: tuple[float, float]) -> None:
+        self.settings, self.radio = settings, radio
+        middle = torch.tensor([0.5 * area_m[0], 0.5 * area_m[1], 0.0], dtype=torch.float64)
+        self.site_m = build_topology(settings.topology).site_m + middle  # [Si, 3]
+
+    def noise_rise(self, user_m: Tensor, context: UavContext) -> Tensor:
+        """Computes noise and interference of all base stations over noise, linear, ``[B, U]``.
+
+        The path loss of TR 38.901 is averaged over line of sight in dB.
+
+        Args:
+            user_m: positions, ``[B, U, 2]``.
+            context: of the users' height.
+        """
+        site = self.site_m.to(user_m)
+        distance = torch.linalg.vector_norm(user_m[:, :, None] - site[:, :2], dim=-1).clamp(min=10.0)  # [B, U, Si]
+        height = torch.full_like(distance, context.user_height_m)
+        link = Link(distance, site[:, 2].expand_as(distance), height, self.radio.carrier_hz)
+        clear, blocked = path_losses_db(self.settings.model, link)
+        los = los_probability(self.settings.model, distance, height)
+        gain = db_to_linear(-(los * clear + (1.0 - los) * blocked))
+        power = dbm_to_w(self.settings.power_dbm) * self.settings.load / self.radio.noise_w
+        return 1.0 + power * gain.sum(-1)
+
+    def backhaul_bps(self, uav_m: Tensor, bandwidth_hz: float) -> Tensor:
+        """Computes the rate at which each UAV gets data from the base station of least loss, ``[B, V]`` in bit/s.
+
+        Shannon's rate at the mean path loss of TR 36.777, without interference, at the power of a base station.
+
+        Args:
+            uav_m: positions, ``[B, V, 3]``.
+            bandwidth_hz: of each UAV.
+        """
+        site = self.site_m.to(uav_m)
+        distance = torch.linalg.vector_norm(uav_m[:, :, None, :2] - site[:, :2], dim=-1)  # [B, V, Si]
+        height = uav_m[..., 2, None].expand_as(distance)
+        rise = height - site[:, 2]
+        settings = self.settings
+        loss = mean_path_loss_db(settings.model, self.radio.carrier_hz, distance, height, rise, settings.blend_m)
+        noise = dbm_to_w(self.radio.noise_dbm_per_hz) * bandwidth_hz
+        snr = db_to_linear(-loss.amin(-1)) * (dbm_to_w(settings.power_dbm) / noise)
+        return bandwidth_hz * torch.log2(1.0 + snr)

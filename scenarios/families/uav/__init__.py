@@ -1,0 +1,1 @@
+"""Defines the family of flying base stations for scenarios, the command line, plots and reports."""
