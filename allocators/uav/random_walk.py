@@ -1,4 +1,4 @@
-"""Flies in random directions."""
+"""Moves UAVs in random directions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from phy.settings import PARAMETERS
 
 @dataclass(config=PARAMETERS)
 class RandomWalk:
-    """Draws a new direction for each UAV every few seconds, and flies level at a constant share of the greatest speed.
+    """Draws a new direction for each UAV every few seconds; UAVs fly level at a constant share of the greatest speed.
 
     Powers, association and shares follow the rules of the scenario.
     """

@@ -28,5 +28,5 @@ class StaticGrid:
         self._context, self._target = context, even_grid(context, height)
 
     def decide(self, observation: UavObservation) -> UavDecision:
-        """Flies to the points, and hovers there."""
+        """Sends the UAVs to the points, where they hover."""
         return UavDecision(fly_towards(self._context, observation.position_m, self._target))

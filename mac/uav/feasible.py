@@ -33,6 +33,8 @@ def require_uav(decision: object, observation: UavObservation, context: UavConte
         InfeasibleDecision: they are not; it names the drop where a value is at fault.
     """
     checked = _require_tensors(decision, context)
+    if _is_plain(checked, context):
+        return checked
     for breach in _breaches(checked, observation, context):
         raise_where(breach.bad, context.drops, breach.explain)
     return checked
@@ -58,6 +60,15 @@ def repair_uav(decision: object, observation: UavObservation, context: UavContex
         if not any(bool(one.bad.any()) for one in _breaches(mended, observation, context)):
             break
     return mended, count
+
+
+def _is_plain(decision: UavDecision, context: UavContext) -> bool:
+    """Checks quickly whether a decision is allowed that says nothing but velocities."""
+    if decision.power_w is not None or decision.serving is not None or decision.share is not None:
+        return False
+    squared = decision.velocity_mps.square()
+    level, climb = squared[..., 0] + squared[..., 1], squared[..., 2]
+    return bool((level <= context.speed_mps**2).all()) and bool((climb <= context.climb_mps**2).all())
 
 
 def _require_tensors(decision: object, context: UavContext) -> UavDecision:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FlightLimits:
     """Holds the limits of flight."""
 
@@ -30,6 +30,7 @@ class FlightLimits:
     zones_m: tuple[tuple[float, float, float, float], ...]  # least x, least y, greatest x, greatest y
     acceleration_mps2: float | None
     interval_s: float
+    collision_m: float = 0.0  # two UAVs nearer than this collide
 
 
 @dataclass(frozen=True)

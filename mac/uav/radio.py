@@ -1,7 +1,8 @@
-"""Computes the downlink of UAVs: mean SNR of all links, association, SINR and spectral efficiency of the serving ones.
+"""Computes the downlink of UAVs: SNR of all links, association, SINR, rates and bits.
 
 All UAVs use one band, with the same power density over it, so that the SINR of a user does not depend on its share.
 Interference is averaged over fading and over the band: a UAV that uses the part rho of its band counts with rho (ours).
+The form in compiled loops is :mod:`mac.uav.radio_numba`.
 
 B drops, V UAVs, U users.
 """
@@ -20,13 +21,13 @@ from phy.air_to_ground.rician import fading_power, k_factor_db
 from phy.air_to_ground.settings import AirToGroundSettings
 from phy.random import normal
 
-from .settings import RadioSettings
+from .sharing import served_count, shares
 from .types import UNSERVED, UavContext
 
 
 @dataclass(frozen=True)
 class Air:
-    """Holds the channel of an interval."""
+    """Holds the mean channel of all links."""
 
     snr: Tensor  # [B, V, U] mean SNR at full power over the whole band, linear
     elevation_rad: Tensor  # [B, V, U] of the UAVs, as users see them
@@ -34,12 +35,44 @@ class Air:
 
 
 @dataclass(frozen=True)
-class Serving:
-    """Holds the serving links of an interval."""
+class Draws:
+    """Holds where the random numbers of an interval come from."""
 
-    uav: Tensor  # [B, U] int64, the serving UAV, 0 where there is none
-    served: Tensor  # [B, U] bool, whether there is one
-    power: Tensor  # [B, V] over the greatest power
+    keys: Tensor  # [B] int64
+    interval: int
+
+
+@dataclass(frozen=True)
+class Downlink:
+    """Holds what UAVs send in an interval."""
+
+    snr: Tensor  # [B, V, U]
+    uav_m: Tensor  # [B, V, 3]
+    user_m: Tensor  # [B, U, 2]
+    power: Tensor  # [B, V] over the greatest power, 0 out of service
+    serving: Tensor | None  # [B, U] int64
+    share: Tensor | None  # [B, V, U]
+    waiting_bits: Tensor  # [B, U]
+    noise_rise: Tensor  # [B, U] noise and terrestrial interference over noise
+    past_bps: Tensor  # [B, U] what a mean rate keeps of its past
+    limit_bits: Tensor | None  # [B, V] that reach a UAV
+    draws: Draws
+
+
+@dataclass(frozen=True)
+class Service:
+    """Holds what users got in an interval."""
+
+    uav: Tensor  # [B, U] int64, UNSERVED where none serves or no data wait
+    bits: Tensor  # [B, U]
+    covered: Tensor  # [B, U] 1 where the serving UAV has the SINR of coverage, else 0
+    sends: Tensor  # [B, V] bool, whether a UAV serves any user
+
+
+def reference_snr(context: UavContext) -> float:
+    """Computes the SNR at full power over the whole band at 1 m in free space."""
+    radio = context.radio
+    return free_space_factor(radio.carrier_hz) * radio.power_w / radio.noise_w
 
 
 def measure_air(context: UavContext, uav_m: Tensor, user_m: Tensor) -> Air:
@@ -50,54 +83,104 @@ def measure_air(context: UavContext, uav_m: Tensor, user_m: Tensor) -> Air:
         uav_m: positions of the UAVs, ``[B, V, 3]``.
         user_m: positions of the users, ``[B, U, 2]``.
     """
-    x = uav_m[..., 0, None] - user_m[:, None, :, 0]
-    y = uav_m[..., 1, None] - user_m[:, None, :, 1]
-    squared = x * x + y * y
+    squared = squared_level_m2(uav_m, user_m)
     height = uav_m[..., 2, None] - context.user_height_m
     elevation = torch.atan2(height, squared.sqrt())
-    reference = free_space_factor(context.radio.carrier_hz) * context.radio.power_w / context.radio.noise_w
-    snr = excess_gain(context.channel, elevation) * (reference / (squared + height * height))
+    snr = excess_gain(context.channel, elevation) * (reference_snr(context) / (squared + height * height))
     return Air(snr, elevation, squared)
 
 
-def associate(radio: RadioSettings, air: Air, power: Tensor, active: Tensor, wants: Tensor) -> Tensor:
+def squared_level_m2(uav_m: Tensor, user_m: Tensor) -> Tensor:
+    """Computes the squared horizontal distance of all links, ``[B, V, U]`` in m^2."""
+    x = uav_m[..., 0, None] - user_m[:, None, :, 0]
+    y = uav_m[..., 1, None] - user_m[:, None, :, 1]
+    return x * x + y * y
+
+
+def associate(context: UavContext, snr: Tensor, places: tuple[Tensor, Tensor], power: Tensor, wants: Tensor) -> Tensor:
     """Chooses the serving UAV of each user by the rule of the scenario, int64 ``[B, U]``.
 
     Users without data or beyond ``coverage_radius_m`` are not served, nor those that are not among the ``max_users``
-    strongest of their UAV.
+    strongest (or nearest) of their UAV.
 
     Args:
-        radio: the rule.
-        air: the channel.
-        power: of each UAV over the greatest power, ``[B, V]``.
-        active: whether a UAV is in service, bool ``[B, V]``.
+        context: the rule.
+        snr: of all links, ``[B, V, U]``.
+        places: of the UAVs ``[B, V, 3]`` and the users ``[B, U, 2]``.
+        power: of each UAV over the greatest power, ``[B, V]``; 0 out of service.
         wants: whether a user has data, bool ``[B, U]``.
     """
-    merit = air.snr * power[..., None] if radio.association == "strongest" else -air.squared_m2
-    merit = torch.where(active[..., None], merit, -torch.inf)
+    radio = context.radio
+    strength = snr * power[..., None]
+    merit = strength
+    if radio.association == "nearest":
+        merit = torch.where(strength > 0, 1.0 / squared_level_m2(*places).clamp(min=1e-12), 0.0)
     best, uav = merit.max(1)
-    served = wants & (best > (0.0 if radio.association == "strongest" else -torch.inf))
+    served = wants & (best > 0)
     if radio.coverage_radius_m is not None:
-        served &= air.squared_m2.gather(1, uav[:, None])[:, 0] <= radio.coverage_radius_m**2
+        served = served & within_radius(context, places, uav)
     if radio.max_users is not None:
-        served &= _among_the_strongest(radio.max_users, uav, served, best, power.shape[1])
+        served = served & _among_the_best(radio.max_users, uav, served, best, power.shape[1])
     return torch.where(served, uav, UNSERVED)
 
 
-def serving_sinr(air: Air, link: Serving, used: Tensor, noise_rise: Tensor) -> Tensor:
-    """Computes the mean SINR of each user from its serving UAV, linear, ``[B, U]``.
+def within_radius(context: UavContext, places: tuple[Tensor, Tensor], uav: Tensor) -> Tensor:
+    """Checks whether a user is within the coverage radius of a UAV, bool ``[B, U]``.
 
     Args:
-        air: the channel.
-        link: the serving UAVs and their powers.
-        used: part of its band that each UAV uses, ``[B, V]``.
-        noise_rise: noise and terrestrial interference over noise, ``[B, U]``.
+        context: the radius; without one all are.
+        places: of the UAVs ``[B, V, 3]`` and the users ``[B, U, 2]``.
+        uav: of each user, int64 ``[B, U]``; UNSERVED counts as UAV 0.
     """
-    at = link.uav[:, None]
-    signal = (air.snr.gather(1, at) * link.power.gather(1, link.uav)[:, None])[:, 0]
-    received = air.snr * (link.power * used)[..., None]
-    interference = received.scatter(1, at, 0.0).sum(1)  # without the serving one, so that nothing cancels
-    return signal / (interference + noise_rise)
+    radius = math.inf if context.radio.coverage_radius_m is None else context.radio.coverage_radius_m
+    return _of_serving(squared_level_m2(*places), uav.clamp(min=0)) <= radius**2
+
+
+def serve(context: UavContext, link: Downlink) -> Service:
+    """Computes serving UAVs, bits and coverage of an interval.
+
+    A user gets ``share * bandwidth * efficiency(SINR) * T`` bits, at most those that wait; the bits of a UAV beyond
+    what its backhaul carries are cut in proportion.
+
+    Args:
+        context: radio and channel.
+        link: what UAVs send.
+    """
+    radio, channel, kind = context.radio, context.channel, link.snr.dtype
+    wants = link.waiting_bits > 0
+    uav = link.serving
+    if uav is None:
+        uav = associate(context, link.snr, (link.uav_m, link.user_m), link.power, wants)
+    index, served = uav.clamp(min=0), (uav >= 0) & wants
+    count = served_count(index, served, context.uavs, kind)
+    used = (count > 0).to(kind) if link.share is None else link.share.sum(-1)
+    sinr = torch.where(uav >= 0, serving_sinr(link, index, used), 0.0)
+    efficiency = _efficiency(context, link, index, sinr)
+    if link.share is None:
+        share = shares(context, index, served, efficiency, link.past_bps)
+    else:
+        share = torch.where(served, _of_serving(link.share, index), 0.0)
+    bits = torch.minimum(share * efficiency * (radio.bandwidth_hz * context.interval_s), link.waiting_bits)
+    covered = (uav >= 0) & (sinr >= 10.0 ** (radio.covered_sinr_db / 10.0))
+    if link.limit_bits is not None:
+        total = torch.zeros_like(link.power).scatter_add_(1, index, bits)
+        cut = link.limit_bits / torch.maximum(total, link.limit_bits).clamp(min=1e-30)
+        bits = bits * cut.gather(1, index)
+    return Service(torch.where(served, uav, UNSERVED), bits, covered.to(kind), count > 0)
+
+
+def serving_sinr(link: Downlink, uav: Tensor, used: Tensor) -> Tensor:
+    """Computes the mean SINR of each user from a UAV, linear, ``[B, U]``.
+
+    Args:
+        link: what UAVs send.
+        uav: the UAV of each user, int64 ``[B, U]``.
+        used: part of its band that each UAV uses, ``[B, V]``.
+    """
+    signal = _of_serving(link.snr, uav) * link.power.gather(1, uav)
+    received = link.snr * (link.power * used)[..., None]
+    interference = received.scatter(1, uav[:, None], 0.0).sum(1)  # without the serving one, so that nothing cancels
+    return signal / (interference + link.noise_rise)
 
 
 def spectral_efficiency(channel: AirToGroundSettings, elevation_rad: Tensor, sinr: Tensor) -> Tensor:
@@ -113,38 +196,34 @@ def spectral_efficiency(channel: AirToGroundSettings, elevation_rad: Tensor, sin
     return mean_spectral_efficiency(k_factor_db(channel, elevation_rad), sinr)
 
 
-def sampled_efficiency(channel: AirToGroundSettings, air: Air, link: Serving, sinr: Tensor, draws: Draws) -> Tensor:
-    """Computes the mean spectral efficiency over samples of fading, in bit/s/Hz, ``[B, U]``.
+def _efficiency(context: UavContext, link: Downlink, uav: Tensor, sinr: Tensor) -> Tensor:
+    place = link.uav_m.gather(1, uav[..., None].expand(-1, -1, 3))
+    level = torch.hypot(place[..., 0] - link.user_m[..., 0], place[..., 1] - link.user_m[..., 1])
+    elevation = torch.atan2(place[..., 2] - context.user_height_m, level)
+    if context.channel.fading != "sampled":
+        return spectral_efficiency(context.channel, elevation, sinr)
+    return _sampled_efficiency(context, link.draws, uav, (elevation, sinr))
 
-    The samples of a link in an interval are the same whichever links are used.
 
-    Args:
-        channel: the fading, and how many samples.
-        air: the channel.
-        link: the serving UAVs.
-        sinr: mean SINR, ``[B, U]``.
-        draws: keys and interval.
-    """
-    uavs, users = air.snr.shape[1:]
-    shape = (uavs, users, channel.samples, 2)
+def _sampled_efficiency(context: UavContext, draws: Draws, uav: Tensor, serving: tuple[Tensor, Tensor]) -> Tensor:
+    """The mean over samples; those of a link in an interval are the same whichever links are used."""
+    elevation, sinr = serving
+    samples = context.channel.samples
+    shape = (context.uavs, context.users, samples, 2)
     draw = normal(draws.keys, shape, draws.interval * math.prod(shape)).to(sinr.dtype)
-    own = draw.gather(1, link.uav[:, None, :, None, None].expand(-1, -1, -1, *shape[2:]))[:, 0]
-    elevation = air.elevation_rad.gather(1, link.uav[:, None])[:, 0]
-    power = fading_power(k_factor_db(channel, elevation), own)
-    return torch.log1p(sinr[..., None] * power).sum(-1) * (1.0 / (channel.samples * math.log(2.0)))
+    own = draw.gather(1, uav[:, None, :, None, None].expand(-1, -1, -1, samples, 2))[:, 0]
+    power = fading_power(k_factor_db(context.channel, elevation), own)
+    return torch.log1p(sinr[..., None] * power).sum(-1) * (1.0 / (samples * math.log(2.0)))
 
 
-@dataclass(frozen=True)
-class Draws:
-    """Holds where the random numbers of an interval come from."""
-
-    keys: Tensor  # [B] int64
-    interval: int
+def _of_serving(values: Tensor, uav: Tensor) -> Tensor:
+    """The value of each user's UAV, ``[B, U]`` of ``[B, V, U]``."""
+    return values.gather(1, uav[:, None])[:, 0]
 
 
-def _among_the_strongest(most: int, uav: Tensor, served: Tensor, strength: Tensor, uavs: int) -> Tensor:
-    """Whether a user is among the ``most`` strongest of its UAV, bool ``[B, U]``."""
-    order = torch.where(served, strength, -torch.inf).argsort(dim=1, descending=True, stable=True)
+def _among_the_best(most: int, uav: Tensor, served: Tensor, merit: Tensor, uavs: int) -> Tensor:
+    """Whether a user is among the ``most`` best of its UAV, bool ``[B, U]``."""
+    order = torch.where(served, merit, -torch.inf).argsort(dim=1, descending=True, stable=True)
     mine = torch.nn.functional.one_hot(uav.gather(1, order), uavs) * served.gather(1, order)[..., None]
     rank = (mine.cumsum(1) * mine).sum(-1)  # from 1 along the order
     chosen = (rank >= 1) & (rank <= most)

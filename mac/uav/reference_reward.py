@@ -9,18 +9,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .radio import Serving
-from .sharing import served_count
+from .radio import Service
 
 COLLISION = -5.0
 
 
-def reference_reward(rate: Tensor, link: Serving, near: Tensor, pairs: tuple[Tensor, Tensor]) -> Tensor:
+def reference_reward(rate: Tensor, service: Service, near: Tensor, pairs: tuple[Tensor, Tensor]) -> Tensor:
     """Computes the reward of each UAV, ``[B, V]``.
 
     Args:
         rate: of each user in any unit, ``[B, U]``.
-        link: the serving UAVs.
+        service: whom UAVs serve.
         near: whether a pair of UAVs collides, bool ``[B, pairs]``.
         pairs: UAVs of each pair, int64 ``[pairs]`` twice.
     """
@@ -29,8 +28,8 @@ def reference_reward(rate: Tensor, link: Serving, near: Tensor, pairs: tuple[Ten
     users = rate.shape[1]
     jain = total.square() / (users * squares).clamp(min=1e-30)
     common = jain * total / users
-    busy = served_count(link, link.power.shape[1]) > 0
-    hit = torch.zeros_like(link.power)
+    busy = service.sends
+    hit = rate.new_zeros(busy.shape)
     for side in pairs:
         hit = hit.index_add(1, side, near.to(hit.dtype))
     return torch.where(hit > 0, COLLISION, torch.where(busy, common[:, None], 0.0))

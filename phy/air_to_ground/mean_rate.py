@@ -21,8 +21,8 @@ from ..numerics import log_grid
 Array = NDArray[np.float64]
 
 K_LOW_DB, K_HIGH_DB, K_STEPS = -20.0, 40.0, 5  # rows of a dB
-_COARSE = 3  # bits: eight columns an octave
-_COLUMNS = log_grid.SIZE >> _COARSE
+COARSE = 3  # bits of the index of the log grid that are left out: eight columns an octave
+COLUMNS = log_grid.SIZE >> COARSE
 _PANELS = 24  # of the integral, each with _NODES nodes
 _NODES = 10
 _TAIL = 7.0  # standard deviations of the amplitude beyond the direct ray
@@ -35,9 +35,9 @@ def mean_spectral_efficiency(k_db: Tensor, sinr: Tensor) -> Tensor:
         k_db: K-factor in dB, of a shape that broadcasts to that of ``sinr``; beyond -20 to 40 dB the end row holds.
         sinr: mean SINR gamma, linear, at least 0; below -30 dB the first column holds, above 54 dB the last.
     """
-    row = ((k_db - K_LOW_DB) * K_STEPS + 0.5).to(torch.int32).clamp_(0, _rows() - 1)
-    index = (log_grid.index(sinr) >> _COARSE) + row * _COLUMNS
-    factor = _factors(sinr.device).index_select(0, index.reshape(-1)).view(index.shape)
+    row = ((k_db - K_LOW_DB) * K_STEPS + 0.5).to(torch.int32).clamp_(0, rows() - 1)
+    index = (log_grid.index(sinr) >> COARSE) + row * COLUMNS
+    factor = factor_table(sinr.device).index_select(0, index.reshape(-1)).view(index.shape)
     return torch.log1p(sinr * factor.to(sinr.dtype)) * (1.0 / float(np.log(2.0)))
 
 
@@ -71,15 +71,16 @@ def _graded_nodes() -> tuple[Array, Array]:
     return (low + 0.5 * width * (1.0 + point)).ravel(), (0.5 * width * weight).ravel()
 
 
-def _rows() -> int:
+def rows() -> int:
+    """Counts the K-factors of the table."""
     return round((K_HIGH_DB - K_LOW_DB) * K_STEPS) + 1
 
 
 @cache
-def _factors(device: torch.device) -> Tensor:
-    """The table of c, float32 ``[rows * columns]``."""
-    edges = log_grid.edges().numpy()[:: 1 << _COARSE]
+def factor_table(device: torch.device) -> Tensor:
+    """Computes the table of the factor c, float32 ``[rows * columns]``: a row a K-factor, a column a mean SINR."""
+    edges = log_grid.edges().numpy()[:: 1 << COARSE]
     gamma = np.sqrt(edges[1:] * edges[:-1])
-    k = 10.0 ** (np.linspace(K_LOW_DB, K_HIGH_DB, _rows()) / 10.0)
+    k = 10.0 ** (np.linspace(K_LOW_DB, K_HIGH_DB, rows()) / 10.0)
     factor = np.expm1(mean_log2(k, gamma) * np.log(2.0)) / gamma
     return torch.from_numpy(factor.astype(np.float32)).reshape(-1).to(device)

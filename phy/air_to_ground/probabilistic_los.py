@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..units import SPEED_OF_LIGHT_MPS
+from ..units import SPEED_OF_LIGHT_MPS, db_to_linear
 from .settings import AirToGroundSettings, EnvironmentName
 
 _NEPER = math.log(10.0) / 10.0  # of a decibel of power
@@ -63,12 +63,12 @@ def excess_gain(settings: AirToGroundSettings, elevation_rad: Tensor) -> Tensor:
     place = ENVIRONMENTS[settings.environment]
     if settings.form == "as_published":
         los = los_probability(place, elevation_rad)
-        low, high = 10.0 ** (place.los_db / 20.0), 10.0 ** (place.nlos_db / 20.0)
-        return 1.0 / (high + los * (low - high))
+        clear, blocked = (db_to_linear(0.5 * loss_db) for loss_db in (place.los_db, place.nlos_db))
+        return 1.0 / (blocked + los * (clear - blocked))
     los = los_probability(place, elevation_rad * (180.0 / math.pi))
     if settings.average == "gain":
-        low, high = 10.0 ** (-place.nlos_db / 10.0), 10.0 ** (-place.los_db / 10.0)
-        return low + los * (high - low)
+        blocked, clear = (db_to_linear(-loss_db) for loss_db in (place.nlos_db, place.los_db))
+        return blocked + los * (clear - blocked)
     return torch.exp(-_NEPER * (place.nlos_db + los * (place.los_db - place.nlos_db)))
 
 

@@ -328,7 +328,7 @@ class TestFamily:
 
     def test_is_asked_for_where_several_fit(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(check, "_misfit", lambda allocator, contract: "")
-        with pytest.raises(ValueError, match="scheduling, slicing, wsn: say --family scheduling or"):
+        with pytest.raises(ValueError, match="scheduling, slicing, uav, wsn: say --family scheduling or"):
             check_allocator(Neither)
 
     def test_of_an_entry_point_without_one_is_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,248 @@
+"""Computes the downlink of UAVs in compiled loops, drop by drop; the torch form is :mod:`mac.uav.radio`."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from phy.air_to_ground.elevation_table import ROOT, STEPS
+from phy.air_to_ground.mean_rate import COARSE, COLUMNS, K_LOW_DB, K_STEPS
+from phy.numerics.jit import Loop, inlined
+from phy.numerics.log_grid_numba import grid_index
+
+Array = np.ndarray
+
+EQUAL, MAX_MIN, PROPORTIONAL_FAIR = 0, 1, 2
+_SCALE = STEPS / ROOT
+_TWO = 1.0 / math.log(2.0)
+_MOST_STEPS = 64  # of Newton's method, which ends when no user falls out any more
+
+
+class Asked(NamedTuple):
+    """Describes what UAVs send in an interval."""
+
+    snr: Array  # [B, V, U]
+    uav_m: Array  # [B, V, 3]
+    user_m: Array  # [B, U, 2]
+    power: Array  # [B, V] over the greatest power, 0 out of service
+    serving: Array  # [B, U] int64; no rows where the strongest serves
+    share: Array  # [B, V, U]; no rows where a rule holds
+    waiting: Array  # [B, U] bits
+    rise: Array  # [B, U] noise and terrestrial interference over noise
+    past: Array  # [B, U] bit/s that a mean rate keeps
+    limit: Array  # [B, V] bits that reach a UAV; no rows where there is no limit
+
+
+class Numbers(NamedTuple):
+    """Holds the constants of the radio."""
+
+    user_height_m: float
+    rule: int
+    growth: float  # bit/s of a mean rate for a share and an efficiency of 1
+    band_bits: float  # bits of the whole band in an interval at an efficiency of 1
+    covered: float  # least SINR of coverage, linear
+    fades: bool
+
+
+class Given(NamedTuple):
+    """Holds the arrays that :func:`serve` writes."""
+
+    uav: Array  # [B, U] int64, -1 where none serves or no data wait
+    bits: Array  # [B, U]
+    covered: Array  # [B, U] 1 or 0
+    sends: Array  # [B, V] bool
+
+
+@Loop
+def measure(uav_m: Array, user_m: Array, user_height_m: float, gain: Array, reference: float, snr: Array) -> None:
+    """Computes the mean SNR of all links, as :func:`mac.uav.radio.measure_air` does.
+
+    Args:
+        uav_m: ``[B, V, 3]``.
+        user_m: ``[B, U, 2]``.
+        user_height_m: of all users.
+        gain: excess gain by elevation, in the dtype of the SNR.
+        reference: SNR at 1 m in free space.
+        snr: ``[B, V, U]``, written.
+    """
+    kind, users = snr.dtype.type, user_m.shape[1]
+    x, y = np.empty(users, snr.dtype), np.empty(users, snr.dtype)
+    place, inverse = np.empty(users, snr.dtype), np.empty(users, snr.dtype)
+    one, half, root, scale, factor = kind(1.0), kind(0.5), kind(ROOT), kind(_SCALE), kind(reference)
+    for b in range(uav_m.shape[0]):
+        for u in range(users):
+            x[u], y[u] = user_m[b, u, 0], user_m[b, u, 1]
+        for v in range(uav_m.shape[1]):
+            here_x, here_y, height = uav_m[b, v, 0], uav_m[b, v, 1], uav_m[b, v, 2] - kind(user_height_m)
+            rise = height * height
+            for u in range(users):
+                off_x, off_y = here_x - x[u], here_y - y[u]
+                level = off_x * off_x + off_y * off_y
+                share = one / (level + rise)
+                sine, cosine = rise * share, level * share
+                t = math.sqrt(min(sine, cosine))
+                place[u] = (t if sine < half else root - t) * scale
+                inverse[u] = factor * share
+            for u in range(users):
+                i = int(place[u])
+                part = place[u] - kind(i)
+                snr[b, v, u] = (gain[i] + part * (gain[i + 1] - gain[i])) * inverse[u]
+
+
+@Loop
+def serve(asked: Asked, numbers: Numbers, k_db: Array, factor: Array, given: Given) -> None:
+    """Computes serving UAVs, bits and coverage of an interval.
+
+    Args:
+        asked: what UAVs send.
+        numbers: constants of the radio.
+        k_db: K-factor by elevation.
+        factor: table of :mod:`phy.air_to_ground.mean_rate`.
+        given: written.
+    """
+    drops, uavs, users = asked.snr.shape
+    served, used = np.empty(uavs, np.int64), np.empty(uavs)
+    efficiency, share, total = np.empty(users), np.empty(users), np.empty(uavs)
+    for b in range(drops):
+        _associate(b, asked, given.uav)
+        served[:] = 0
+        for u in range(users):
+            if given.uav[b, u] >= 0 and asked.waiting[b, u] > 0:
+                served[given.uav[b, u]] += 1
+        for v in range(uavs):
+            given.sends[b, v] = served[v] > 0
+            used[v] = 1.0 if served[v] > 0 else 0.0
+            if len(asked.share):
+                used[v] = asked.share[b, v].sum()
+        for u in range(users):
+            v = given.uav[b, u]
+            sinr = _sinr(b, u, v, asked, used) if v >= 0 else 0.0
+            given.covered[b, u] = 1.0 if v >= 0 and sinr >= numbers.covered else 0.0
+            efficiency[u] = _efficiency(sinr, _k_factor(b, u, v, asked, numbers, k_db), factor, numbers.fades)
+            if v >= 0 and not asked.waiting[b, u] > 0:
+                given.uav[b, u] = -1
+        if len(asked.share):
+            for u in range(users):
+                share[u] = asked.share[b, given.uav[b, u], u] if given.uav[b, u] >= 0 else 0.0
+        else:
+            _share(b, asked, numbers, given.uav, served, efficiency, share)
+        total[:] = 0.0
+        for u in range(users):
+            bits = min(share[u] * efficiency[u] * numbers.band_bits, float(asked.waiting[b, u]))
+            given.bits[b, u] = bits
+            if given.uav[b, u] >= 0:
+                total[given.uav[b, u]] += bits
+        if len(asked.limit):
+            for u in range(users):
+                v = given.uav[b, u]
+                if v >= 0 and total[v] > asked.limit[b, v]:
+                    given.bits[b, u] *= asked.limit[b, v] / total[v]
+
+
+@inlined
+def _associate(b: int, asked: Asked, uav: Array) -> None:
+    """Copies the decision, or finds the strongest UAV of each user with data, the first of equal ones."""
+    uavs, users = asked.snr.shape[1:]
+    if len(asked.serving):
+        for u in range(users):
+            uav[b, u] = asked.serving[b, u]
+        return
+    for u in range(users):
+        best, chosen = 0.0, -1
+        for v in range(uavs):
+            strength = float(asked.snr[b, v, u] * asked.power[b, v])
+            if strength > best:
+                best, chosen = strength, v
+        uav[b, u] = chosen if asked.waiting[b, u] > 0 else -1
+
+
+@inlined
+def _sinr(b: int, u: int, v: int, asked: Asked, used: Array) -> float:
+    interference = float(asked.rise[b, u])
+    for other in range(asked.snr.shape[1]):
+        if other != v:
+            interference += float(asked.snr[b, other, u]) * asked.power[b, other] * used[other]
+    return float(asked.snr[b, v, u]) * asked.power[b, v] / interference
+
+
+@inlined
+def _k_factor(b: int, u: int, v: int, asked: Asked, numbers: Numbers, k_db: Array) -> float:
+    if v < 0 or not numbers.fades:
+        return 0.0
+    off_x = float(asked.uav_m[b, v, 0]) - float(asked.user_m[b, u, 0])
+    off_y = float(asked.uav_m[b, v, 1]) - float(asked.user_m[b, u, 1])
+    height = float(asked.uav_m[b, v, 2]) - numbers.user_height_m
+    level, rise = off_x * off_x + off_y * off_y, height * height
+    t = math.sqrt(min(level, rise) / (level + rise))
+    place = (t if rise < level else ROOT - t) * _SCALE
+    i = int(place)
+    return float(k_db[i] + (place - i) * (k_db[i + 1] - k_db[i]))
+
+
+@inlined
+def _efficiency(sinr: float, k_db: float, factor: Array, fades: bool) -> float:
+    """Computes :func:`phy.air_to_ground.mean_rate.mean_spectral_efficiency` of one link."""
+    if not fades:
+        return math.log1p(sinr) * _TWO
+    row = int((k_db - K_LOW_DB) * K_STEPS + 0.5)
+    return math.log1p(sinr * factor[(grid_index(sinr) >> COARSE) + row * COLUMNS]) * _TWO
+
+
+@inlined
+def _share(
+    b: int, asked: Asked, numbers: Numbers, uav: Array, served: Array, efficiency: Array, share: Array
+) -> None:
+    """Computes :func:`mac.uav.sharing.shares` of a drop."""
+    users, uavs = len(share), len(served)
+    weight = np.zeros(uavs)
+    for u in range(users):
+        v = uav[b, u]
+        share[u] = 0.0
+        if v < 0:
+            continue
+        if numbers.rule == EQUAL:
+            share[u] = 1.0 / served[v]
+        elif numbers.rule == MAX_MIN and efficiency[u] > 0.0:
+            share[u] = 1.0 / max(efficiency[u], 1e-12)
+            weight[v] += share[u]
+    if numbers.rule == MAX_MIN:
+        for u in range(users):
+            if uav[b, u] >= 0:
+                share[u] /= max(weight[uav[b, u]], 1e-30)
+    elif numbers.rule == PROPORTIONAL_FAIR:
+        _fill(b, asked, numbers, uav, efficiency, share)
+
+
+@inlined
+def _fill(b: int, asked: Asked, numbers: Numbers, uav: Array, efficiency: Array, share: Array) -> None:
+    """Fills the band of each UAV up to a common level over the users' floors."""
+    users, uavs = len(share), asked.snr.shape[1]
+    floor, level = np.empty(users), np.full(uavs, np.inf)
+    total, count = np.empty(uavs), np.empty(uavs, np.int64)
+    for u in range(users):
+        floor[u] = asked.past[b, u] / max(numbers.growth * efficiency[u], 1e-12)
+    for _ in range(_MOST_STEPS):
+        total[:] = 1.0
+        count[:] = 0
+        for u in range(users):
+            v = uav[b, u]
+            if v >= 0 and floor[u] < level[v]:
+                total[v] += floor[u]
+                count[v] += 1
+        settled = True
+        for v in range(uavs):
+            new = total[v] / max(count[v], 1)
+            settled = settled and new == level[v]
+            level[v] = new
+        if settled:
+            break
+    total[:] = 0.0
+    for u in range(users):
+        if uav[b, u] >= 0:
+            share[u] = max(0.0, level[uav[b, u]] - floor[u])
+            total[uav[b, u]] += share[u]
+    for u in range(users):
+        if uav[b, u] >= 0:
+            share[u] /= max(total[uav[b, u]], 1e-30)
