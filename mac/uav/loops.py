@@ -147,6 +147,4 @@ def _bounds(limits: FlightLimits) -> flight_numba.Bounds:
 @cache
 def _rotor(rotor: RotorSettings) -> flight_numba.Rotor:
     drag = 0.5 * rotor.drag_ratio * rotor.air_kg_m3 * rotor.solidity * rotor.disc_m2
-    return flight_numba.Rotor(
-        rotor.blade_w, rotor.induced_w, rotor.tip_mps, rotor.induced_mps, drag, rotor.weight_n
-    )
+    return flight_numba.Rotor(rotor.blade_w, rotor.induced_w, rotor.tip_mps, rotor.induced_mps, drag, rotor.weight_n)

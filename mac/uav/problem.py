@@ -278,9 +278,7 @@ class UavProblem:
         error = normal(self.drops.keys("uav/position"), (self.context.users, 2)) * sigma
         return error.to(self.parts.device, self.parts.dtype)
 
-    def _outcome(
-        self, state: UavState, left: UserData, service: Service, spent: tuple[Flown, Tensor]
-    ) -> Outcome:
+    def _outcome(self, state: UavState, left: UserData, service: Service, spent: tuple[Flown, Tensor]) -> Outcome:
         (flown, repairs), served, waiting = spent, service.bits, left.waiting_bits
         extras: dict[str, Extra] = {
             "flight_j": flown.flight_j,

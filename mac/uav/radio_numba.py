@@ -191,9 +191,7 @@ def _efficiency(sinr: float, k_db: float, factor: Array, fades: bool) -> float:
 
 
 @inlined
-def _share(
-    b: int, asked: Asked, numbers: Numbers, uav: Array, served: Array, efficiency: Array, share: Array
-) -> None:
+def _share(b: int, asked: Asked, numbers: Numbers, uav: Array, served: Array, efficiency: Array, share: Array) -> None:
     """Computes :func:`mac.uav.sharing.shares` of a drop."""
     users, uavs = len(share), len(served)
     weight = np.zeros(uavs)

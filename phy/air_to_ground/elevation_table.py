@@ -1,8 +1,7 @@
 """Tabulates what depends on the elevation alone, for compiled loops: excess gain and K-factor without trigonometry.
 
 The table runs over ``t = sin(theta)`` up to 45 degrees and ``t = sqrt(2) - cos(theta)`` beyond, both of which follow
-from the squares of height and distance by one division and one root. Between its points it is linear, to 1e-5 of the
-gain.
+from the squares of height and distance by one division and one root. Between its points it is linear, to 1e-4 dB.
 """
 
 from __future__ import annotations

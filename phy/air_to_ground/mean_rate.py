@@ -45,7 +45,7 @@ def mean_log2(k: Array, gamma: Array) -> Array:
     """Computes E log2(1 + gamma abs(h)^2) by quadrature, ``[K-factors, SINRs]``.
 
     Args:
-        k: linear K-factors.
+        k: linear K-factors, at most 10^4.
         gamma: linear mean SINRs.
     """
     from scipy.special import i0e  # here, as it takes half a second

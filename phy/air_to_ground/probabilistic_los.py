@@ -30,12 +30,13 @@ class Environment:
 
 
 ENVIRONMENTS: dict[EnvironmentName, Environment] = {
+    "free_space": Environment(0.0, 0.0, 0.0, 0.0),
     "suburban": Environment(4.88, 0.43, 0.1, 21.0),
     "urban": Environment(9.61, 0.16, 1.0, 20.0),
     "dense_urban": Environment(12.08, 0.11, 1.6, 23.0),
     "high_rise": Environment(27.23, 0.08, 2.3, 34.0),
 }
-"""Parameters at 2 GHz."""
+"""Parameters at 2 GHz; with a = 0 line of sight is certain."""
 
 
 def los_probability(environment: Environment, elevation_deg: Tensor) -> Tensor:

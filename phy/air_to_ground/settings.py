@@ -9,8 +9,8 @@ from pydantic.dataclasses import dataclass
 
 from ..settings import STRICT
 
-EnvironmentName = Literal["suburban", "urban", "dense_urban", "high_rise"]
-"""Environments of Al-Hourani et al. 2014."""
+EnvironmentName = Literal["free_space", "suburban", "urban", "dense_urban", "high_rise"]
+"""Free space, and the environments of Al-Hourani et al. 2014."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -18,7 +18,7 @@ class AirToGroundSettings:
     """Sets path loss and fading between a UAV and a ground user."""
 
     environment: EnvironmentName = "urban"
-    """Parameters of the line of sight and of the excess losses: suburban, urban, dense_urban, high_rise."""
+    """Parameters of the line of sight and of the excess losses; in free space line of sight is certain."""
     average: Literal["loss", "gain"] = "loss"
     """What is averaged over line of sight: the loss in dB, as published, or the gain. They differ by decibels."""
     form: Literal["corrected", "as_published"] = "corrected"

@@ -1,0 +1,96 @@
+"""One interval of flying base stations in plain loops, float64."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from phy.air_to_ground.mean_rate import mean_log2
+from phy.air_to_ground.probabilistic_los import ENVIRONMENTS
+
+C = 299_792_458.0
+
+
+def snr(context, uav, user) -> float:
+    """Mean SNR of one link at full power; ``uav`` (x, y, z), ``user`` (x, y)."""
+    level = math.hypot(uav[0] - user[0], uav[1] - user[1])
+    height = uav[2] - context.user_height_m
+    place = ENVIRONMENTS[context.channel.environment]
+    degrees = math.degrees(math.atan2(height, level))
+    los = 1.0 / (1.0 + place.a * math.exp(-place.b * (degrees - place.a)))
+    free = 20.0 * math.log10(4.0 * math.pi * context.radio.carrier_hz * math.hypot(level, height) / C)
+    if context.channel.average == "loss":
+        loss = free + los * place.los_db + (1.0 - los) * place.nlos_db
+    else:
+        gain = los * 10 ** (-place.los_db / 10.0) + (1.0 - los) * 10 ** (-place.nlos_db / 10.0)
+        loss = free - 10.0 * math.log10(gain)
+    noise_dbm = context.radio.noise_dbm_per_hz + 10.0 * math.log10(context.radio.bandwidth_hz)
+    return 10.0 ** ((context.radio.power_dbm - loss - noise_dbm) / 10.0)
+
+
+def efficiency(context, uav, user, sinr: float) -> float:
+    if context.channel.fading == "none":
+        return math.log2(1.0 + sinr)
+    level = math.hypot(uav[0] - user[0], uav[1] - user[1])
+    degrees = math.degrees(math.atan2(uav[2] - context.user_height_m, level))
+    low, high = context.channel.k_horizon_db, context.channel.k_zenith_db
+    k = 10.0 ** ((low + (high - low) * degrees / 90.0) / 10.0)
+    return float(mean_log2(np.array([k]), np.array([sinr]))[0, 0])
+
+
+def shares(rule: str, efficiencies: list[float], past: list[float], growth: float) -> list[float]:
+    """Shares of one UAV's band among the users that it serves."""
+    n = len(efficiencies)
+    if rule == "equal":
+        return [1.0 / n] * n
+    if rule == "max_min":
+        total = sum(1.0 / e for e in efficiencies)
+        return [1.0 / e / total for e in efficiencies]
+    floors = [p / (growth * e) for p, e in zip(past, efficiencies, strict=True)]
+    low, high = 0.0, max(floors) + 1.0
+    for _ in range(200):  # bisection of the level
+        middle = 0.5 * (low + high)
+        if sum(max(0.0, middle - f) for f in floors) > 1.0:
+            high = middle
+        else:
+            low = middle
+    return [max(0.0, low - f) for f in floors]
+
+
+def interval(context, uavs, users, waiting, power, serving=None, share=None, past=None, rise=None):
+    """Serving UAV, bits and SINR of each user of one drop."""
+    drops_snr = [[snr(context, uav, user) for user in users] for uav in uavs]
+    count = range(len(users))
+    if serving is None:
+        received = [[drops_snr[v][u] * power[v] for v in range(len(uavs))] for u in count]
+        serving = [int(np.argmax(received[u])) if waiting[u] > 0 and max(received[u]) > 0 else -1 for u in count]
+    busy = [any(serving[u] == v and waiting[u] > 0 for u in count) for v in range(len(uavs))]
+    used = [float(b) for b in busy] if share is None else [sum(share[v]) for v in range(len(uavs))]
+    rise = [1.0] * len(users) if rise is None else rise
+    past = [0.0] * len(users) if past is None else past
+    sinr, rates = [0.0] * len(users), [0.0] * len(users)
+    for u in count:
+        v = serving[u]
+        if v >= 0:
+            others = sum(drops_snr[w][u] * power[w] * used[w] for w in range(len(uavs)) if w != v)
+            sinr[u] = drops_snr[v][u] * power[v] / (rise[u] + others)
+    growth = context.radio.bandwidth_hz * min(1.0, context.interval_s / context.radio.memory_s)
+    for v in range(len(uavs)):
+        mine = [u for u in count if serving[u] == v and waiting[u] > 0]
+        efficiencies = [efficiency(context, uavs[v], users[u], sinr[u]) for u in mine]
+        if not mine:
+            continue
+        part = shares(context.radio.sharing, efficiencies, [past[u] for u in mine], growth) if share is None else None
+        for place, u in enumerate(mine):
+            got = share[v][u] if part is None else part[place]
+            rates[u] = got * efficiencies[place] * context.radio.bandwidth_hz
+    bits = [min(rates[u] * context.interval_s, waiting[u]) for u in count]
+    return serving, bits, sinr
+
+
+def power_w(speed: float, climb: float = 0.0) -> float:
+    """Rotary-wing power with the constants of the defaults, as published, and 20 N times the climb."""
+    p0, pi, tip, v0, d0, rho, s, a = 79.86, 88.63, 120.0, 4.03, 0.6, 1.225, 0.05, 0.503
+    induced = math.sqrt(math.sqrt(1 + speed**4 / (4 * v0**4)) - speed**2 / (2 * v0**2))
+    return p0 * (1 + 3 * speed**2 / tip**2) + pi * induced + 0.5 * d0 * rho * s * a * speed**3 + 20.0 * max(climb, 0.0)
