@@ -1,4 +1,4 @@
-"""Decides in every interval how UAVs fly, and where it is more than a trajectory, whom they serve and how.
+"""Decides in every interval how UAVs fly, and where an allocator says so, which users they serve and how.
 
 | module | decides |
 |---|---|

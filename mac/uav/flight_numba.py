@@ -1,4 +1,4 @@
-"""Computes flight, energies and collisions of an interval in compiled loops; the torch form is :mod:`mac.uav.flight`."""
+"""Computes flight, energies and collisions in compiled loops; the torch form is :mod:`mac.uav.flight`."""
 
 from __future__ import annotations
 

@@ -127,6 +127,7 @@ def _numbers(context: UavContext) -> radio_numba.Numbers:
         growth_bps(context),
         radio.bandwidth_hz * context.interval_s,
         10.0 ** (radio.covered_sinr_db / 10.0),
+        0.0 if radio.least_sinr_db is None else 10.0 ** (radio.least_sinr_db / 10.0),
         context.channel.fading != "none",
     )
 

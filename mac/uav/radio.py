@@ -146,7 +146,7 @@ def serve(context: UavContext, link: Downlink) -> Service:
         context: radio and channel.
         link: what UAVs send.
     """
-    radio, channel, kind = context.radio, context.channel, link.snr.dtype
+    radio, kind = context.radio, link.snr.dtype
     wants = link.waiting_bits > 0
     uav = link.serving
     if uav is None:
@@ -155,7 +155,9 @@ def serve(context: UavContext, link: Downlink) -> Service:
     count = served_count(index, served, context.uavs, kind)
     used = (count > 0).to(kind) if link.share is None else link.share.sum(-1)
     sinr = torch.where(uav >= 0, serving_sinr(link, index, used), 0.0)
-    efficiency = _efficiency(context, link, index, sinr)
+    if radio.least_sinr_db is not None:
+        served = served & (sinr >= 10.0 ** (radio.least_sinr_db / 10.0))
+    efficiency = torch.where(served, _efficiency(context, link, index, sinr), 0.0)
     if link.share is None:
         share = shares(context, index, served, efficiency, link.past_bps)
     else:

@@ -43,6 +43,7 @@ class Numbers(NamedTuple):
     growth: float  # bit/s of a mean rate for a share and an efficiency of 1
     band_bits: float  # bits of the whole band in an interval at an efficiency of 1
     covered: float  # least SINR of coverage, linear
+    least: float  # below this SINR, linear, a user gets nothing
     fades: bool
 
 
@@ -121,8 +122,9 @@ def serve(asked: Asked, numbers: Numbers, k_db: Array, factor: Array, given: Giv
             sinr = _sinr(b, u, v, asked, used) if v >= 0 else 0.0
             given.covered[b, u] = 1.0 if v >= 0 and sinr >= numbers.covered else 0.0
             efficiency[u] = _efficiency(sinr, _k_factor(b, u, v, asked, numbers, k_db), factor, numbers.fades)
-            if v >= 0 and not asked.waiting[b, u] > 0:
+            if v >= 0 and not (asked.waiting[b, u] > 0 and sinr >= numbers.least):
                 given.uav[b, u] = -1
+                served[v] -= asked.waiting[b, u] > 0
         if len(asked.share):
             for u in range(users):
                 share[u] = asked.share[b, given.uav[b, u], u] if given.uav[b, u] >= 0 else 0.0

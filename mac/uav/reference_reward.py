@@ -19,7 +19,7 @@ def reference_reward(rate: Tensor, service: Service, near: Tensor, pairs: tuple[
 
     Args:
         rate: of each user in any unit, ``[B, U]``.
-        service: whom UAVs serve.
+        service: which users UAVs serve.
         near: whether a pair of UAVs collides, bool ``[B, pairs]``.
         pairs: UAVs of each pair, int64 ``[pairs]`` twice.
     """

@@ -123,6 +123,8 @@ class RadioSettings:
     """Greatest number of users that a UAV serves at a time; null: any number."""
     coverage_radius_m: float | None = Field(default=None, gt=0)
     """Greatest horizontal distance of a user that a UAV serves; null: any distance."""
+    least_sinr_db: float | None = Field(default=-10.0, ge=-100, le=50)
+    """Below this SINR a user gets nothing, and no rule gives it a share (ours); null: rates fall towards 0."""
     covered_sinr_db: float = Field(default=0.0, ge=-50, le=50)
     """A user is covered while its SINR is at least this."""
 

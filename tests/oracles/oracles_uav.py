@@ -59,7 +59,7 @@ def shares(rule: str, efficiencies: list[float], past: list[float], growth: floa
 
 
 def interval(context, uavs, users, waiting, power, serving=None, share=None, past=None, rise=None):
-    """Serving UAV, bits and SINR of each user of one drop."""
+    """Serving UAV (-1 where the user gets nothing), bits and SINR of each user of one drop."""
     drops_snr = [[snr(context, uav, user) for user in users] for uav in uavs]
     count = range(len(users))
     if serving is None:
@@ -70,6 +70,7 @@ def interval(context, uavs, users, waiting, power, serving=None, share=None, pas
     rise = [1.0] * len(users) if rise is None else rise
     past = [0.0] * len(users) if past is None else past
     sinr, rates = [0.0] * len(users), [0.0] * len(users)
+    least = 0.0 if context.radio.least_sinr_db is None else 10.0 ** (context.radio.least_sinr_db / 10.0)
     for u in count:
         v = serving[u]
         if v >= 0:
@@ -77,7 +78,7 @@ def interval(context, uavs, users, waiting, power, serving=None, share=None, pas
             sinr[u] = drops_snr[v][u] * power[v] / (rise[u] + others)
     growth = context.radio.bandwidth_hz * min(1.0, context.interval_s / context.radio.memory_s)
     for v in range(len(uavs)):
-        mine = [u for u in count if serving[u] == v and waiting[u] > 0]
+        mine = [u for u in count if serving[u] == v and waiting[u] > 0 and sinr[u] >= least]
         efficiencies = [efficiency(context, uavs[v], users[u], sinr[u]) for u in mine]
         if not mine:
             continue
@@ -86,7 +87,8 @@ def interval(context, uavs, users, waiting, power, serving=None, share=None, pas
             got = share[v][u] if part is None else part[place]
             rates[u] = got * efficiencies[place] * context.radio.bandwidth_hz
     bits = [min(rates[u] * context.interval_s, waiting[u]) for u in count]
-    return serving, bits, sinr
+    got = [v if v >= 0 and waiting[u] > 0 and sinr[u] >= least else -1 for u, v in enumerate(serving)]
+    return got, bits, sinr
 
 
 def power_w(speed: float, climb: float = 0.0) -> float:

@@ -1,4 +1,4 @@
-"""Registers the family of flying base stations: every second, how UAVs fly and whom they serve."""
+"""Registers the family of flying base stations: every second, how UAVs fly and which users they serve."""
 
 from __future__ import annotations
 

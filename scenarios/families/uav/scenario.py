@@ -33,6 +33,7 @@ from .start import require_start, start_positions
 from .users import GroundGroup, RunLength, ground_users
 
 _WINDOWS = 100  # of a run, where the scenario does not say
+_TRIED = 64  # drops whose random starts are tried beforehand
 _LINK_BYTES = 60  # of a link during an interval
 _FIELDS = 12  # arrays of the results per user and window, about
 
@@ -144,11 +145,15 @@ def clock_of(scenario: UavScenario) -> Clock:
 
 
 def check(scenario: UavScenario) -> None:
-    """Reads the files that the scenario names.
+    """Reads the files that the scenario names, and draws the starts of some drops.
 
     Raises:
-        ScenarioError: a file of tracks or traces cannot be used.
+        ScenarioError: a file of tracks or traces cannot be used, or no start outside of the no-fly zones was found.
     """
+    try:
+        start_positions(scenario.uavs, scenario.area, Drops(scenario.seed, tuple(range(min(scenario.drops, _TRIED)))))
+    except ValueError as error:
+        raise ScenarioError(f"{scenario.name}: {error}") from None
     for number, group in enumerate(scenario.users):
         try:
             ground_users(

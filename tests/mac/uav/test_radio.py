@@ -54,9 +54,28 @@ def test_an_interval_is_that_of_plain_loops(rule: str, said: tuple[int, int, int
             uav, bits, sinr = oracle.interval(context, *place, waiting, power, serving, share, past)
             assert outcome.extras["serving_uav"][b].tolist() == uav
             assert outcome.served_bits[b].numpy() == pytest.approx(np.array(bits), rel=0.006, abs=1.0)  # of the table
-            covered = [float(v >= 0 and s >= 1.0) for v, s in zip(uav, sinr, strict=True)]
+            covered = [float(s >= 1.0) for s in sinr]
             assert outcome.extras["covered"][b].tolist() == covered
         state = after
+
+
+def test_users_below_the_least_sinr_get_nothing_and_no_share() -> None:
+    for form in ("numba", "torch"):
+        few, all_ = problem(radio__least_sinr_db=5.0), problem(radio__least_sinr_db=None)
+        few.backend = all_.backend = form
+        still = UavDecision(torch.zeros((2, 4, 3), dtype=torch.float64))
+        (_, one), (_, other) = (p.step(p.start(), still) for p in (few, all_))
+        uavs = [outcome.extras["serving_uav"] for outcome in (one, other)]
+        sinr = [oracle.interval(few.context, few._start_m[b].tolist(), few.start().user_m[b].tolist(), [1.0] * 60, [1.0] * 4)[2]
+                for b in range(2)]  # fmt: skip
+        weak = torch.tensor(sinr) < 10**0.5
+        assert bool(weak.any()) and torch.equal(uavs[0] == -1, weak) and not (uavs[1] == -1).any()
+        assert not one.served_bits[weak].any()
+        for b, v in itertools.product(range(2), range(4)):
+            mine, kept = uavs[1][b] == v, uavs[0][b] == v
+            if kept.any():
+                ratio = one.served_bits[b][kept] / other.served_bits[b][kept]
+                assert ratio.tolist() == pytest.approx([float(mine.sum() / kept.sum())] * int(kept.sum()))
 
 
 def links(one, state, decision):
@@ -132,7 +151,7 @@ def test_shares_of_a_rule_add_up_to_one(rule: str) -> None:
         wide = measure_air(one.context, link.uav_m, link.user_m)
         assert wide.snr.shape == (2, 4, 60)
         for b in range(2):
-            _, bits, sinr = oracle.interval(
+            _, _, sinr = oracle.interval(
                 one.context, link.uav_m[b].tolist(), link.user_m[b].tolist(), [1.0] * 60, [1.0] * 4
             )
             places = [link.uav_m[b, v].tolist() for v in given.uav[b].tolist()]
@@ -211,6 +230,7 @@ def test_between_two_users_the_middle_is_best_up_to_a_distance(power_dbm: float,
             channel__fading="none",
             radio__power_dbm=power_dbm,
             radio__noise_dbm_per_hz=-100.0 if power_dbm < 0 else -167.0,
+            radio__least_sinr_db=None,
         )
         line = np.stack([500.0 + np.linspace(-1.2 * a, 1.2 * a, 961), np.full(961, 500.0), np.full(961, 100.0)], -1)
         rate = bits_at(one, line).sum(1)
