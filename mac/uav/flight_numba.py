@@ -163,7 +163,7 @@ def _power(mean: Array, rotor: Rotor) -> float:
     ratio = squared / (2.0 * rotor.induced_mps * rotor.induced_mps)
     level = rotor.blade_w * (1.0 + 3.0 / (rotor.tip_mps * rotor.tip_mps) * squared)
     level += rotor.induced_w / math.sqrt(math.sqrt(1.0 + ratio * ratio) + ratio)
-    return level + rotor.drag * squared * math.sqrt(squared) + rotor.weight_n * max(mean[2], 0.0)
+    return float(level + rotor.drag * squared * math.sqrt(squared) + rotor.weight_n * max(mean[2], 0.0))
 
 
 @inlined

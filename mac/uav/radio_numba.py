@@ -166,7 +166,7 @@ def _sinr(b: int, u: int, v: int, asked: Asked, used: Array) -> float:
     for other in range(asked.snr.shape[1]):
         if other != v:
             interference += float(asked.snr[b, other, u]) * asked.power[b, other] * used[other]
-    return float(asked.snr[b, v, u]) * asked.power[b, v] / interference
+    return float(asked.snr[b, v, u] * asked.power[b, v] / interference)
 
 
 @inlined

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from ..family import Family, Imported
+from typing import TYPE_CHECKING
+
+from ..family import Family, Imported, RunPlot
+from .workloads import WORKLOADS
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from ...run_result import RunResult
 
 _SCENARIO = "scenarios.families.uav.scenario"
+
+
+def _has_flights(result: RunResult, dataset: xr.Dataset) -> bool:
+    return {"uav_m", "user_m", "served_bits"} <= set(map(str, dataset.variables))
+
 
 FAMILY = Family(
     name="uav",
@@ -21,4 +34,24 @@ FAMILY = Family(
     account=Imported(f"{_SCENARIO}:account"),
     metrics=Imported("mac.uav.flight_metrics:METRICS"),
     headline=("rate_sum", "rate_p5", "jain_rate", "coverage", "bits_per_joule"),
+    plots={
+        "trajectories": RunPlot(
+            Imported("scenarios.families.uav.plots:plot_trajectories"),
+            "One drop: where UAVs flew, and the mean rate of each user over the run. Another drop: "
+            "result.plot('trajectories', drop=3).",
+            _has_flights,
+        ),
+        "rate_energy": RunPlot(
+            Imported("scenarios.families.uav.plots:plot_rate_energy"),
+            "How fast an allocator gets to its rate, and what it flies for it.",
+            _has_flights,
+        ),
+        "animation": RunPlot(
+            Imported("scenarios.families.uav.animation:plot_animation"),
+            "One drop as a film of twelve seconds. As a GIF file: fairwave uav animate RUN --drop 3.",
+            _has_flights,
+        ),
+    },
+    workloads=WORKLOADS,
+    commands=Imported("scenarios.families.uav.commands:make_app"),
 )

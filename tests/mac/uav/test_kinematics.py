@@ -16,6 +16,7 @@ from mac.uav.kinematics import FlightLimits, closest_approach_m
 from mac.uav.settings import RotorSettings
 
 SPEED, CLIMB = 20.0, 5.0
+MOTION = ("position_m", "velocity_mps", "battery_j")
 FORMS = {"torch": fly_interval, "loops": loops.fly_interval}
 
 
@@ -83,8 +84,8 @@ def test_loops_agree_with_torch(acceleration: float | None) -> None:
             form(bounds, RotorSettings(), m, wanted, radio_w)
             for form, m in zip(FORMS.values(), (one, other), strict=True)
         )
-        for x, y in ((a.motion.position_m, b.motion.position_m), (a.motion.velocity_mps, b.motion.velocity_mps),
-                     (a.motion.battery_j, b.motion.battery_j), (a.flight_j, b.flight_j), (a.radio_j, b.radio_j)):  # fmt: skip
+        pairs = [(getattr(a.motion, name), getattr(b.motion, name)) for name in MOTION]
+        for x, y in (*pairs, (a.flight_j, b.flight_j), (a.radio_j, b.radio_j)):
             assert x.numpy() == pytest.approx(y.numpy(), rel=1e-9, abs=1e-9)
         assert torch.equal(a.near, b.near)
         one, other = a.motion, b.motion

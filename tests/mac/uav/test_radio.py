@@ -66,8 +66,9 @@ def test_users_below_the_least_sinr_get_nothing_and_no_share() -> None:
         still = UavDecision(torch.zeros((2, 4, 3), dtype=torch.float64))
         (_, one), (_, other) = (p.step(p.start(), still) for p in (few, all_))
         uavs = [outcome.extras["serving_uav"] for outcome in (one, other)]
-        sinr = [oracle.interval(few.context, few._start_m[b].tolist(), few.start().user_m[b].tolist(), [1.0] * 60, [1.0] * 4)[2]
-                for b in range(2)]  # fmt: skip
+        state = few.start()
+        places = [(state.motion.position_m[b].tolist(), state.user_m[b].tolist()) for b in range(2)]
+        sinr = [oracle.interval(few.context, *place, [1.0] * 60, [1.0] * 4)[2] for place in places]
         weak = torch.tensor(sinr) < 10**0.5
         assert bool(weak.any()) and torch.equal(uavs[0] == -1, weak) and not (uavs[1] == -1).any()
         assert not one.served_bits[weak].any()
