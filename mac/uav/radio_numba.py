@@ -92,6 +92,17 @@ def measure(uav_m: Array, user_m: Array, user_height_m: float, gain: Array, refe
                 snr[b, v, u] = (gain[i] + part * (gain[i + 1] - gain[i])) * inverse[u]
 
 
+class Scratch(NamedTuple):
+    """Holds what the loops remember of the users of a drop, in float64."""
+
+    best: Array  # [U] greatest received power
+    signal: Array  # [U] received power of the serving UAV
+    sinr: Array  # [U]
+    place: Array  # [U] in the tables by elevation
+    efficiency: Array  # [U] bit/s/Hz
+    share: Array  # [U]
+
+
 @Loop
 def serve(asked: Asked, numbers: Numbers, k_db: Array, factor: Array, given: Given) -> None:
     """Computes serving UAVs, bits and coverage of an interval.
@@ -105,9 +116,9 @@ def serve(asked: Asked, numbers: Numbers, k_db: Array, factor: Array, given: Giv
     """
     drops, uavs, users = asked.snr.shape
     served, used = np.empty(uavs, np.int64), np.empty(uavs)
-    efficiency, share, total = np.empty(users), np.empty(users), np.empty(uavs)
+    own = Scratch(np.empty(users), np.empty(users), np.empty(users), np.empty(users), np.empty(users), np.empty(users))
     for b in range(drops):
-        _associate(b, asked, given.uav)
+        _associate(b, asked, own, given.uav)
         served[:] = 0
         for u in range(users):
             if given.uav[b, u] >= 0 and asked.waiting[b, u] > 0:
@@ -117,79 +128,107 @@ def serve(asked: Asked, numbers: Numbers, k_db: Array, factor: Array, given: Giv
             used[v] = 1.0 if served[v] > 0 else 0.0
             if len(asked.share):
                 used[v] = asked.share[b, v].sum()
+        _hear(b, asked, used, given.uav, own)
+        if numbers.fades:
+            _look_up(b, asked, numbers, given.uav, own)
         for u in range(users):
-            v = given.uav[b, u]
-            sinr = _sinr(b, u, v, asked, used) if v >= 0 else 0.0
+            v, sinr = given.uav[b, u], own.sinr[u]
             given.covered[b, u] = 1.0 if v >= 0 and sinr >= numbers.covered else 0.0
-            efficiency[u] = _efficiency(sinr, _k_factor(b, u, v, asked, numbers, k_db), factor, numbers.fades)
+            own.efficiency[u] = _efficiency(own.place[u], sinr, k_db, factor, numbers.fades)
             if v >= 0 and not (asked.waiting[b, u] > 0 and sinr >= numbers.least):
                 given.uav[b, u] = -1
                 served[v] -= asked.waiting[b, u] > 0
         if len(asked.share):
             for u in range(users):
-                share[u] = asked.share[b, given.uav[b, u], u] if given.uav[b, u] >= 0 else 0.0
+                own.share[u] = asked.share[b, given.uav[b, u], u] if given.uav[b, u] >= 0 else 0.0
         else:
-            _share(b, asked, numbers, given.uav, served, efficiency, share)
-        total[:] = 0.0
-        for u in range(users):
-            bits = min(share[u] * efficiency[u] * numbers.band_bits, float(asked.waiting[b, u]))
-            given.bits[b, u] = bits
-            if given.uav[b, u] >= 0:
-                total[given.uav[b, u]] += bits
-        if len(asked.limit):
-            for u in range(users):
-                v = given.uav[b, u]
-                if v >= 0 and total[v] > asked.limit[b, v]:
-                    given.bits[b, u] *= asked.limit[b, v] / total[v]
+            _share(b, asked, numbers, given.uav, served, own.efficiency, own.share)
+        _deliver(b, asked, numbers, own, given)
 
 
 @inlined
-def _associate(b: int, asked: Asked, uav: Array) -> None:
+def _associate(b: int, asked: Asked, own: Scratch, uav: Array) -> None:
     """Copies the decision, or finds the strongest UAV of each user with data, the first of equal ones."""
     uavs, users = asked.snr.shape[1:]
     if len(asked.serving):
         for u in range(users):
             uav[b, u] = asked.serving[b, u]
         return
+    own.best[:] = 0.0
     for u in range(users):
-        best, chosen = 0.0, -1
-        for v in range(uavs):
-            strength = float(asked.snr[b, v, u] * asked.power[b, v])
-            if strength > best:
-                best, chosen = strength, v
-        uav[b, u] = chosen if asked.waiting[b, u] > 0 else -1
+        uav[b, u] = -1
+    for v in range(uavs):
+        power = asked.power[b, v]
+        for u in range(users):
+            strength = float(asked.snr[b, v, u] * power)
+            stronger = strength > own.best[u]
+            own.best[u] = strength if stronger else own.best[u]
+            uav[b, u] = v if stronger else uav[b, u]
+    for u in range(users):
+        if not asked.waiting[b, u] > 0:
+            uav[b, u] = -1
 
 
 @inlined
-def _sinr(b: int, u: int, v: int, asked: Asked, used: Array) -> float:
-    interference = float(asked.rise[b, u])
-    for other in range(asked.snr.shape[1]):
-        if other != v:
-            interference += float(asked.snr[b, other, u]) * asked.power[b, other] * used[other]
-    return float(asked.snr[b, v, u] * asked.power[b, v] / interference)
+def _hear(b: int, asked: Asked, used: Array, uav: Array, own: Scratch) -> None:
+    """Computes the SINR of each user, 0 where no UAV serves it."""
+    uavs, users = asked.snr.shape[1:]
+    for u in range(users):
+        own.sinr[u] = asked.rise[b, u]  # noise and interference at first
+        own.signal[u] = 0.0
+    for v in range(uavs):
+        power = float(asked.power[b, v])
+        for u in range(users):
+            received = asked.snr[b, v, u] * power
+            serves = uav[b, u] == v
+            own.signal[u] += received if serves else 0.0
+            own.sinr[u] += 0.0 if serves else received * used[v]
+    for u in range(users):
+        own.sinr[u] = own.signal[u] / own.sinr[u]
 
 
 @inlined
-def _k_factor(b: int, u: int, v: int, asked: Asked, numbers: Numbers, k_db: Array) -> float:
-    if v < 0 or not numbers.fades:
-        return 0.0
-    off_x = float(asked.uav_m[b, v, 0]) - float(asked.user_m[b, u, 0])
-    off_y = float(asked.uav_m[b, v, 1]) - float(asked.user_m[b, u, 1])
-    height = float(asked.uav_m[b, v, 2]) - numbers.user_height_m
-    level, rise = off_x * off_x + off_y * off_y, height * height
-    t = math.sqrt(min(level, rise) / (level + rise))
-    place = (t if rise < level else ROOT - t) * _SCALE
-    i = int(place)
-    return float(k_db[i] + (place - i) * (k_db[i + 1] - k_db[i]))
+def _look_up(b: int, asked: Asked, numbers: Numbers, uav: Array, own: Scratch) -> None:
+    """Finds the place of each serving link in the tables by elevation."""
+    for u in range(len(own.place)):
+        v = max(uav[b, u], 0)
+        off_x = float(asked.uav_m[b, v, 0]) - float(asked.user_m[b, u, 0])
+        off_y = float(asked.uav_m[b, v, 1]) - float(asked.user_m[b, u, 1])
+        height = float(asked.uav_m[b, v, 2]) - numbers.user_height_m
+        own.place[u] = off_x * off_x + off_y * off_y
+        own.best[u] = height * height
+    for u in range(len(own.place)):
+        level, rise = own.place[u], own.best[u]
+        t = math.sqrt(min(level, rise) / (level + rise))
+        own.place[u] = (t if rise < level else ROOT - t) * _SCALE
 
 
 @inlined
-def _efficiency(sinr: float, k_db: float, factor: Array, fades: bool) -> float:
+def _efficiency(place: float, sinr: float, k_db: Array, factor: Array, fades: bool) -> float:
     """Computes :func:`phy.air_to_ground.mean_rate.mean_spectral_efficiency` of one link."""
     if not fades:
-        return math.log1p(sinr) * _TWO
-    row = int((k_db - K_LOW_DB) * K_STEPS + 0.5)
-    return math.log1p(sinr * factor[(grid_index(sinr) >> COARSE) + row * COLUMNS]) * _TWO
+        return math.log(1.0 + sinr) * _TWO
+    i = int(place)
+    k = k_db[i] + (place - i) * (k_db[i + 1] - k_db[i])
+    row = int((k - K_LOW_DB) * K_STEPS + 0.5)
+    return math.log(1.0 + sinr * factor[(grid_index(sinr) >> COARSE) + row * COLUMNS]) * _TWO
+
+
+@inlined
+def _deliver(b: int, asked: Asked, numbers: Numbers, own: Scratch, given: Given) -> None:
+    """Writes the bits of each user, at most those that wait and those that reach its UAV."""
+    total = np.zeros(asked.snr.shape[1])
+    for u in range(len(own.share)):
+        bits = min(own.share[u] * own.efficiency[u] * numbers.band_bits, float(asked.waiting[b, u]))
+        given.bits[b, u] = bits
+        if given.uav[b, u] >= 0:
+            total[given.uav[b, u]] += bits
+    if not len(asked.limit):
+        return
+    for u in range(len(own.share)):
+        v = given.uav[b, u]
+        if v >= 0 and total[v] > asked.limit[b, v]:
+            given.bits[b, u] *= asked.limit[b, v] / total[v]
 
 
 @inlined
