@@ -5,6 +5,7 @@
 | ``scheduling`` | which UE holds each PRB |
 | ``slicing`` | how many RBGs each slice has |
 | ``wsn`` | which nodes are cluster heads, and which head each node joins |
+| ``uav`` | how UAVs fly and which users they serve |
 | ``contract`` | nothing: checks that an allocator keeps the contract of its family |
 
 Beside them: ``registry`` (allocators by name), ``construction`` (an allocator from its name and parameters).

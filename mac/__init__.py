@@ -11,6 +11,7 @@
 | ``scheduling`` | the family that decides which UE holds each PRB, every slot |
 | ``slicing`` | the family that decides how many RBGs each slice has |
 | ``wsn`` | the family that decides which sensor nodes are cluster heads |
+| ``uav`` | the family that decides how UAVs fly and which users they serve |
 
 Beside them: ``carrier`` (numerology, PRBs, power of a carrier).
 """

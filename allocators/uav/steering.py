@@ -5,12 +5,11 @@ B drops, V UAVs.
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from mac.uav import UavContext
+from mac.uav.even_grid import even_points
 
 
 def fly_towards(context: UavContext, position_m: Tensor, target_m: Tensor) -> Tensor:
@@ -35,20 +34,12 @@ def fly_towards(context: UavContext, position_m: Tensor, target_m: Tensor) -> Te
 def even_grid(context: UavContext, height_m: float | None = None) -> Tensor:
     """Computes the middles of a grid of equal cells, one for each UAV, ``[V, 3]``.
 
-    As many columns as make the cells nearly square; a last row that is not full is spread over the whole width.
-
     Args:
         context: of the area and the number of UAVs.
         height_m: of the points; the middle of the allowed heights if not given.
     """
-    x_m, y_m = context.area_m
-    columns = min(context.uavs, max(1, round(math.sqrt(context.uavs * x_m / y_m))))
-    rows = math.ceil(context.uavs / columns)
     z = sum(context.height_m) / 2 if height_m is None else height_m
-    points = []
-    for row in range(rows):
-        here = min(columns, context.uavs - row * columns)
-        points += [((column + 0.5) * x_m / here, (row + 0.5) * y_m / rows, z) for column in range(here)]
+    points = [(x, y, z) for x, y in even_points(context.uavs, context.area_m)]
     return torch.tensor(points, dtype=context.dtype, device=context.device)
 
 

@@ -13,12 +13,16 @@
 | ``types`` | the four above |
 | ``problem`` | an interval of a batch of drops |
 | ``feasible`` | checks and repairs of decisions |
+| ``flight`` | flight, energies, batteries and collisions of an interval |
 | ``kinematics`` | speed, acceleration, fence and no-fly zones |
 | ``propulsion`` | power of a rotary wing |
-| ``radio`` | SNR, SINR and spectral efficiency of the links |
+| ``radio`` | SNR, association, SINR and bits of an interval |
 | ``sharing`` | shares of a band by a rule: equal, proportional fair, max-min |
+| ``loops``, ``radio_numba``, ``flight_numba`` | radio and flight in compiled loops |
 | ``ground`` | positions and data of the ground users over time |
 | ``terrestrial`` | interference and backhaul of base stations on the ground |
+| ``even_grid`` | points that are evenly spread |
+| ``reference_reward`` | reward of the environment of uav-reference |
 | ``flight_metrics`` | coverage, energies, collisions, spread of rates |
 """
 

@@ -8,7 +8,6 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from phy.settings import STRICT
-from phy.topology.sites import TopologySettings
 from phy.units import dbm_to_w
 
 Rectangle = tuple[float, float, float, float]
@@ -169,10 +168,12 @@ class BackhaulSettings:
 class TerrestrialSettings:
     """Sets base stations on the ground, around the middle of the area, with antennas that radiate alike everywhere."""
 
-    topology: TopologySettings = Field(
-        default_factory=lambda: TopologySettings(sectors=1, wrap_around=False),
-        description="Sites, their distance and height; one sector, no wrap-around.",
-    )
+    sites: Literal[1, 7, 19] = 7
+    """Number of base stations, on a hexagonal grid."""
+    isd_m: float = Field(default=500.0, ge=10.0, le=100_000.0)
+    """Distance between sites."""
+    bs_height_m: float = Field(default=25.0, gt=0.0, le=150.0)
+    """Height of the antennas above ground: 35 for RMa, 25 for UMa, 10 for UMi."""
     model: Literal["rma", "uma", "umi"] = "uma"
     """Path loss to users (TR 38.901) and to UAVs (TR 36.777)."""
     power_dbm: float = Field(default=43.0, ge=-30, le=80)
@@ -181,9 +182,3 @@ class TerrestrialSettings:
     """Share of the band and time in which a base station transmits: what users receive of it as interference."""
     blend_m: float = Field(default=10.0, ge=0, le=100)
     """Height over which the line of sight of TR 36.777 is blended into 1 at the upper end of its formula."""
-
-    @model_validator(mode="after")
-    def _plain(self) -> TerrestrialSettings:
-        if self.topology.sectors != 1 or self.topology.wrap_around or self.topology.layout == "indoor":
-            raise ValueError("topology must have sectors: 1 and wrap_around: false, and cannot be indoor")
-        return self

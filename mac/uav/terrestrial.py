@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from phy.air_to_ground.tr36777 import mean_path_loss_db
-from phy.topology.sites import build_topology
+from phy.topology.sites import TopologySettings, build_topology
 from phy.tr38901.los import los_probability
 from phy.tr38901.pathloss import Link, path_losses_db
 from phy.units import db_to_linear, dbm_to_w
@@ -24,7 +24,15 @@ class Terrestrial:
     def __init__(self, settings: TerrestrialSettings, radio: RadioSettings, area_m: tuple[float, float]) -> None:
         self.settings, self.radio = settings, radio
         middle = torch.tensor([0.5 * area_m[0], 0.5 * area_m[1], 0.0], dtype=torch.float64)
-        self.site_m = build_topology(settings.topology).site_m + middle  # [Si, 3]
+        layout = TopologySettings(
+            sites=settings.sites,
+            sectors=1,
+            isd_m=settings.isd_m,
+            bs_height_m=settings.bs_height_m,
+            wrap_around=False,
+            min_distance_m=0.0,
+        )
+        self.site_m = build_topology(layout).site_m + middle  # [Si, 3]
 
     def noise_rise(self, user_m: Tensor, context: UavContext) -> Tensor:
         """Computes noise and interference of all base stations over noise, linear, ``[B, U]``.

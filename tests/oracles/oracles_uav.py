@@ -1,13 +1,19 @@
-"""One interval of flying base stations in plain loops, float64."""
+"""One interval of flying base stations in plain loops, float64; and the small problems that it is compared with."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+import torch
 
+from mac.uav.problem import UavProblem
 from phy.air_to_ground.mean_rate import mean_log2
 from phy.air_to_ground.probabilistic_los import ENVIRONMENTS
+from phy.random import Drops
+from scenarios import load
+from scenarios.families import find
 
 C = 299_792_458.0
 
@@ -96,3 +102,21 @@ def power_w(speed: float, climb: float = 0.0) -> float:
     p0, pi, tip, v0, d0, rho, s, a = 79.86, 88.63, 120.0, 4.03, 0.6, 1.225, 0.05, 0.503
     induced = math.sqrt(math.sqrt(1 + speed**4 / (4 * v0**4)) - speed**2 / (2 * v0**2))
     return p0 * (1 + 3 * speed**2 / tip**2) + pi * induced + 0.5 * d0 * rho * s * a * speed**3 + 20.0 * max(climb, 0.0)
+
+
+def scenario(**changes: Any) -> Any:
+    """The preset uav-hotspot, changed by dotted keys."""
+    return load(
+        "uav-hotspot", **{"duration_s": 20, "drops": 2, **{k.replace("__", "."): v for k, v in changes.items()}}
+    )
+
+
+def problem(drops: tuple[int, ...] = (0, 1), dtype: torch.dtype = torch.float64, **changes: Any) -> UavProblem:
+    made: UavProblem = find("uav").build(scenario(**changes), Drops(1, drops), torch.device("cpu"), dtype)
+    return made
+
+
+def points(*places: tuple[float, float], **more: Any) -> list[dict[str, Any]]:
+    """One group of users at given places."""
+    group = {"name": "all", "count": len(places), "placement": "points", "points_m": [list(p) for p in places]}
+    return [{**group, **more}]

@@ -20,6 +20,7 @@ EXTRAS = {"tensorflow", "keras", "sionna_rt"}
 
 WORDS = {
     "wsn": "wsn fnd hnd lnd lifetime lifetimes sink sinks sensor sensors cluster clusters leach graphml",
+    "uav": "uav uavs drone drones propulsion rotor hover hovers",
     "slicing": "slicing slice slices quota quotas tractor rbg rbgs",
     "scheduling": "scheduling scheduler schedulers",
 }

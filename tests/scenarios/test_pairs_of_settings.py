@@ -41,6 +41,8 @@ BASES: dict[str, dict[str, Any]] = {
     },
     "wsn": {"name": "pairs", "family": "wsn", "duration_s": 3, "drops": 1, "allocators": ["leach"],
             "field": {"nodes": 3}},
+    "uav": {"name": "pairs", "family": "uav", "duration_s": 3, "drops": 1, "allocators": ["random_walk"],
+            "uavs": {"count": 2}, "users": [{"name": "all", "count": 2}]},
 }  # fmt: skip
 HELD = frozenset(("family", "name", "description", "variants", "allocators", "device", "drops_per_batch", "window_s"))
 """What a run is called, what it compares, how long it is and where it runs."""
@@ -48,8 +50,15 @@ BESIDE = {
     ("topology.layout", "indoor"): {"topology.isd_m": 20, "topology.min_distance_m": 0},
     ("mimo.base.polarizations", 2): {"mimo.base.ports": 2},
     ("mimo.ue.polarizations", 2): {"mimo.ue.ports": 2},
+    ("backhaul.model", "terrestrial"): {"terrestrial": {}},
 }
 NEVER = {"scheduling": {"uplink.delta_mcs=True"}, "slicing": {"uplink.delta_mcs=True"}, "wsn": {"on_infeasible=repair"}}
+NEVER["uav"] = {  # which need a value for each hour or user, and a place within the area
+    "users.0.day=[1]",
+    "users.0.placement=points",
+    "uavs.start_m=[[1, 1, 1]]",
+    "uavs.start_height_m=1",
+}
 """Choices that the schema shares with what is no scenario, where they are always refused."""
 IN_THE_AREA = {"west_m": -500, "east_m": 500, "south_m": -500, "north_m": 500}
 

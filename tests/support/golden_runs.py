@@ -55,11 +55,14 @@ SHORT: dict[str, dict[str, Any]] = {
     "wsn-heterogeneous": {"drops": 1, "duration_s": 100, "battery.initial_j": 0.03},
     "wsn-hicss": {"drops": 1, "duration_s": 100, "battery.initial_j": 0.05},
     "wsn-large": {"drops": 1, "duration_s": 10, "window_s": 5, "field.nodes": 2000},
+    "uav-hotspot": {"drops": 1, "duration_s": 40},
+    "uav-disaster": {"drops": 1, "duration_s": 20, "users.0.count": 80, "users.1.count": 20},
+    "uav-reference": {"drops": 1, "duration_s": 200},
 }
 """What is cut short of each preset so that the test is quick; everything else is the preset's own."""
 
 
-KEPT_VARIANTS = ("0_1_2", "3_2_3")
+KEPT_VARIANTS = ("0_1_2", "3_2_3", "as_published", "corrected")
 
 
 def metrics(preset: str, seed: int) -> dict[str, float | None]:

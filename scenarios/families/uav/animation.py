@@ -1,4 +1,4 @@
-"""Animates one drop: UAVs over the map of users, whose colour is their rate at the time.
+"""Draws an animation of one drop: UAVs over the map of users, whose colour is their rate at the time.
 
 As SVG the animation is part of the picture (SMIL), so that a page that holds it plays without a network and without
 scripts. As PNG it is four moments of it, as GIF a film.

@@ -243,7 +243,7 @@ def estimate_seconds(scenario: UavScenario, drops: int) -> float:
     """Estimates the time of one allocator and batch."""
     times = clock_of(scenario)
     links = scenario.uavs.count * scenario.count
-    return (times.intervals + times.warmup) * (8e-4 + drops * links * 1e-7)
+    return (times.intervals + times.warmup) * (8e-4 + drops * links * 4e-8)
 
 
 def best_batch(scenario: UavScenario, device: str) -> int:

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from mac.uav.even_grid import even_points
 from mac.uav.settings import FlightArea, UavFleet
 from phy.random import Drops, uniform
 
@@ -70,13 +71,7 @@ def _given(fleet: UavFleet, area: FlightArea) -> list[tuple[float, float, float]
     height = _height(fleet, area)
     if fleet.start == "corner":
         return _corner(fleet, area, height)
-    columns = min(fleet.count, max(1, round(math.sqrt(fleet.count * area.x_m / area.y_m))))
-    rows = math.ceil(fleet.count / columns)
-    points = []
-    for row in range(rows):
-        here = min(columns, fleet.count - row * columns)
-        points += [((c + 0.5) * area.x_m / here, (row + 0.5) * area.y_m / rows, height) for c in range(here)]
-    return points
+    return [(x, y, height) for x, y in even_points(fleet.count, (area.x_m, area.y_m))]
 
 
 def _corner(fleet: UavFleet, area: FlightArea, height: float) -> list[tuple[float, float, float]]:

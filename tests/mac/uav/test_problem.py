@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from uav_cases import points, problem, scenario
+from oracles_uav import points, problem, scenario
 
 from allocators.registry import resolve
 from mac.core.check_problem import check_problem

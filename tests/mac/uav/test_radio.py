@@ -10,7 +10,7 @@ import numpy as np
 import oracles_uav as oracle
 import pytest
 import torch
-from uav_cases import points, problem
+from oracles_uav import points, problem
 
 from mac.uav import UavDecision, loops
 from mac.uav.radio import measure_air, serve

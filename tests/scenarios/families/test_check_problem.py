@@ -26,7 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "mobility-macro": {"topology.sites": 7},
     "wsn-large": {"field.nodes": 200},
 }
-INTERVALS = {"scheduling": 60, "slicing": 4, "wsn": 6}
+INTERVALS = {"scheduling": 60, "slicing": 4, "uav": 8, "wsn": 6}
 """Steps of a check: they reach over a block of slots."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from uav_cases import points, problem
+from oracles_uav import points, problem
 
 from allocators.registry import resolve
 from mac.core.loop import Span, run

@@ -42,7 +42,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"backhaul.model": "terrestrial", "terrestrial": {}, "area.max_height_m": 400},
         r"UAVs fly at 50 to 400 m, but uma of TR 36.777 holds from 22.5 to 300 m",
     ),
-    "sectors": ({"terrestrial": {"topology": {"sectors": 3}}}, r"topology must have sectors: 1"),
+    "sites": ({"terrestrial": {"sites": 3}}, r"terrestrial.sites"),
     "users above UAVs": ({"user_height_m": 60}, r"UAVs fly above the users, whose user_height_m is 60"),
     "two averages": (
         {"channel.form": "as_published", "channel.average": "gain"},
@@ -90,7 +90,7 @@ def test_tracks_that_cannot_be_followed(tmp_path: Path, rows: str, text: str) ->
 
 def test_tracks_are_followed(tmp_path: Path) -> None:
     import torch
-    from uav_cases import problem
+    from oracles_uav import problem
 
     file = tmp_path / "tracks.csv"
     file.write_text("user,time_s,x_m,y_m\na,0,10,10\na,40,50,10\n")
