@@ -116,7 +116,7 @@ def ground_users(
         parts = [
             trajectories(
                 drops, group.mobility, torch.nn.functional.pad(start, (0, 1), value=height_m), rectangle,
-                run.intervals * run.interval_s, f"uav/mobility/{group.name}"
+                (run.intervals - 1) * run.interval_s, f"uav/mobility/{group.name}"
             )
             for group, start in zip(present, starts, strict=True)
         ]  # fmt: skip
@@ -133,6 +133,7 @@ class RunLength(Model):
     """Holds how long a run is, and at what time of day it begins."""
 
     intervals: int
+    """Those of the run and one more, whose start is observed at the end."""
     interval_s: float
     start_hour: float = 0.0
     pace: float = 1.0

@@ -88,6 +88,12 @@ def test_tracks_that_cannot_be_followed(tmp_path: Path, rows: str, text: str) ->
         checked(users=[group])
 
 
+def test_tracks_may_end_with_the_run(tmp_path: Path) -> None:
+    file = tmp_path / "tracks.csv"
+    file.write_text("user,time_s,x_m,y_m\na,0,10,10\na,40,50,10\n")
+    checked(duration_s=40, users=[{"name": "all", "count": 1, "mobility": {"model": "replay", "file": str(file)}}])
+
+
 def test_tracks_are_followed(tmp_path: Path) -> None:
     import torch
     from oracles_uav import problem
