@@ -41,8 +41,8 @@ BASES: dict[str, dict[str, Any]] = {
     },
     "wsn": {"name": "pairs", "family": "wsn", "duration_s": 3, "drops": 1, "allocators": ["leach"],
             "field": {"nodes": 3}},
-    "uav": {"name": "pairs", "family": "uav", "duration_s": 0.3, "interval_s": 0.1, "drops": 1, "allocators": ["random_walk"],
-            "uavs": {"count": 2}, "users": [{"name": "all", "count": 2}]},
+    "uav": {"name": "pairs", "family": "uav", "duration_s": 0.3, "interval_s": 0.1, "drops": 1,
+            "allocators": ["random_walk"], "uavs": {"count": 2}, "users": [{"name": "all", "count": 2}]},
 }  # fmt: skip
 HELD = frozenset(("family", "name", "description", "variants", "allocators", "device", "drops_per_batch", "window_s"))
 """What a run is called, what it compares, how long it is and where it runs."""
