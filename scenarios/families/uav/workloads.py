@@ -59,7 +59,7 @@ class Fleet:
 
 
 WORKLOADS: dict[str, Fleet] = {
-    "uav-4x60": Fleet(4, 60, (1, 64, 256)),
+    "uav": Fleet(4, 60, (1, 64, 256)),
     "uav-10x500": Fleet(10, 500, (1, 16)),
     "uav-50x5000": Fleet(50, 5000, (1, 2)),
 }
