@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 from typer.testing import CliRunner
 
-from scenarios import run
+from scenarios import load, run
 from scenarios.cli.main import app
+from scenarios.families import find
 from scenarios.families.uav.animation import SECONDS, plot_animation
 from scenarios.families.uav.flights import flights_view, shown_allocators
 from scenarios.plots.style import picture
@@ -119,3 +120,13 @@ def test_a_file_of_another_program_is_not_overwritten(result: Result, tmp_path: 
     target.write_bytes(b"GIF89a mine")
     done = CliRunner().invoke(app, ["uav", "animate", str(result.run_dir), "--out", str(target)])
     assert done.exit_code == 2 and target.read_bytes() == b"GIF89a mine"
+
+
+@pytest.mark.parametrize("name", ["uav", "uav-10x500"])
+def test_workloads_are_scenarios(name: str) -> None:
+    workload = find("uav").workloads[name]
+    scenario = load(workload.scenario(workload.allocator, 2))
+    assert (scenario.uavs.count, scenario.count) == tuple(workload.sizes().values())
+    density = scenario.uavs.count / (scenario.area.x_m * scenario.area.y_m)
+    assert density == pytest.approx(4e-6) and workload.parts == scenario.uavs.count * scenario.count
+    assert find("uav").clock(scenario).intervals == 10
