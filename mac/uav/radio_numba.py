@@ -142,7 +142,7 @@ def serve(asked: Asked, numbers: Numbers, k_db: Array, factor: Array, given: Giv
             for u in range(users):
                 own.share[u] = asked.share[b, given.uav[b, u], u] if given.uav[b, u] >= 0 else 0.0
         else:
-            _share(b, asked, numbers, given.uav, served, own.efficiency, own.share)
+            _share(b, asked, numbers, given.uav, served, own)
         _deliver(b, asked, numbers, own, given)
 
 
@@ -232,9 +232,10 @@ def _deliver(b: int, asked: Asked, numbers: Numbers, own: Scratch, given: Given)
 
 
 @inlined
-def _share(b: int, asked: Asked, numbers: Numbers, uav: Array, served: Array, efficiency: Array, share: Array) -> None:
+def _share(b: int, asked: Asked, numbers: Numbers, uav: Array, served: Array, own: Scratch) -> None:
     """Computes :func:`mac.uav.sharing.shares` of a drop."""
-    users, uavs = len(share), len(served)
+    users, uavs = len(own.share), len(served)
+    efficiency, share = own.efficiency, own.share
     weight = np.zeros(uavs)
     for u in range(users):
         v = uav[b, u]
@@ -251,12 +252,13 @@ def _share(b: int, asked: Asked, numbers: Numbers, uav: Array, served: Array, ef
             if uav[b, u] >= 0:
                 share[u] /= max(weight[uav[b, u]], 1e-30)
     elif numbers.rule == PROPORTIONAL_FAIR:
-        _fill(b, asked, numbers, uav, efficiency, share)
+        _fill(b, asked, numbers, uav, own)
 
 
 @inlined
-def _fill(b: int, asked: Asked, numbers: Numbers, uav: Array, efficiency: Array, share: Array) -> None:
+def _fill(b: int, asked: Asked, numbers: Numbers, uav: Array, own: Scratch) -> None:
     """Fills the band of each UAV up to a common level over the users' floors."""
+    efficiency, share = own.efficiency, own.share
     users, uavs = len(share), asked.snr.shape[1]
     floor, level = np.empty(users), np.full(uavs, np.inf)
     total, count = np.empty(uavs), np.empty(uavs, np.int64)
