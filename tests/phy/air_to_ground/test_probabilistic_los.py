@@ -88,6 +88,14 @@ def test_reference_environment_as_published_and_corrected() -> None:
         assert loss - shift == pytest.approx(expected, abs=5e-3)
 
 
+def test_placement_matters_less_as_published() -> None:
+    """From straight below to 100 m away: 3.0 dB, the distance alone; by the formula 8.2 dB."""
+    for form, expected in (("as_published", 3.0), ("corrected", 8.2)):
+        settings = AirToGroundSettings(environment="dense_urban", form=form)
+        near, far = (float(path_loss_db(settings, 2.4e9, number(level), number(100.0))) for level in (0.0, 100.0))
+        assert far - near == pytest.approx(expected, abs=0.05)
+
+
 def test_free_space_has_no_excess() -> None:
     gain = excess_gain(AirToGroundSettings(environment="free_space"), torch.linspace(0, 1.5, 50))
     assert torch.equal(gain, torch.ones(50))
