@@ -190,7 +190,7 @@ def _of_share(share: Tensor, serving: Tensor | None, context: UavContext) -> lis
 
 
 def _rank(serving: Tensor, uavs: int) -> Tensor:
-    """Number of each user among those of its UAV, from 1 in their order, int64 ``[B, U]``; 0 where none serves it."""
+    """Numbers each user among those of its UAV, from 1 in their order, int64 ``[B, U]``; 0 where none serves it."""
     mine = serving[..., None] == torch.arange(uavs, device=serving.device)
     return (mine.cumsum(1) * mine).sum(-1)
 

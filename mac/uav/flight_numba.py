@@ -131,7 +131,7 @@ def _fence(b: int, v: int, craft: Craft, bounds: Bounds, aim: Array, new: Array)
 
 @inlined
 def _avoid(b: int, v: int, z: int, craft: Craft, bounds: Bounds, new: Array) -> None:
-    """Limits the speed towards the side of a zone behind which the UAV can stay most easily."""
+    """Reduces the speed towards the side of a zone behind which the UAV can stay most easily."""
     chosen, best = 0, -np.inf
     for side in range(4):
         room, towards = _to_side(b, v, z, side, craft, bounds)

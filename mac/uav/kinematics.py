@@ -81,7 +81,7 @@ def closest_approach_m(start_m: Tensor, end_m: Tensor, one: Tensor, other: Tenso
 
 
 def _accelerated(limits: FlightLimits, velocity: Tensor, wanted: Tensor) -> Tensor:
-    """The velocity nearest to the wanted one on the straight line to it, which keeps within the limits of speed."""
+    """Computes the velocity nearest to the wanted one on the straight line to it, within the limits of speed."""
     if limits.acceleration_mps2 is None:
         return wanted
     change = wanted - velocity
@@ -91,7 +91,7 @@ def _accelerated(limits: FlightLimits, velocity: Tensor, wanted: Tensor) -> Tens
 
 
 def _limit(limits: FlightLimits, room: Tensor, towards: Tensor) -> Tensor:
-    """The greatest speed towards a border at the end of the interval, with so much room and speed at its start."""
+    """Computes the greatest speed towards a border at the end of the interval from room and speed at its start."""
     time = limits.interval_s
     if limits.acceleration_mps2 is None:
         return room.clamp(min=0.0) / time
@@ -103,7 +103,7 @@ def _limit(limits: FlightLimits, room: Tensor, towards: Tensor) -> Tensor:
 def _around(
     limits: FlightLimits, zone: tuple[float, float, float, float], position: Tensor, velocity: Tensor, new: Tensor
 ) -> Tensor:
-    """Limits the speed towards one side of a zone: the side behind which the UAV can stay most easily."""
+    """Reduces the speed towards one side of a zone: the side behind which the UAV can stay most easily."""
     west, south, east, north = zone
     x, y = position[..., 0], position[..., 1]
     room = torch.stack((west - x, x - east, south - y, y - north), -1)  # [B, V, sides]

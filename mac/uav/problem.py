@@ -108,7 +108,7 @@ class UavProblem:
         self._one, self._other = pairs_of(parts.fleet.count, device)
         drops, uavs, users = len(parts.drops), parts.fleet.count, self.context.users
         self._others = ~torch.eye(uavs, dtype=torch.bool, device=device).expand(drops, -1, -1)
-        self._everyone = torch.ones((drops, users), dtype=torch.bool, device=device)
+        self._all_known = torch.ones((drops, users), dtype=torch.bool, device=device)
         self._nothing = torch.zeros((drops, users), dtype=dtype, device=device)
         self._error_m = self._errors()
         self._quiet = self._nothing + 1.0
@@ -237,7 +237,7 @@ class UavProblem:
             snr = snr * active[..., None]
         if sensing.heard_snr_db is not None:
             snr = torch.where(snr >= 10.0 ** (sensing.heard_snr_db / 10.0), snr, 0.0)
-        place, known = user_m if self._error_m is None else user_m + self._error_m, self._everyone
+        place, known = user_m if self._error_m is None else user_m + self._error_m, self._all_known
         if sensing.positions == "heard":
             known = (snr > 0).any(1)
             place = torch.where(known[..., None], place, 0.5 * self.limits.high_m[:2])

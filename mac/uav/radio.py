@@ -208,7 +208,7 @@ def _efficiency(context: UavContext, link: Downlink, uav: Tensor, sinr: Tensor) 
 
 
 def _sampled_efficiency(context: UavContext, draws: Draws, uav: Tensor, serving: tuple[Tensor, Tensor]) -> Tensor:
-    """The mean over samples; those of a link in an interval are the same whichever links are used."""
+    """Averages over samples; those of a link in an interval are the same whichever links are used."""
     elevation, sinr = serving
     samples = context.channel.samples
     shape = (context.uavs, context.users, samples, 2)
@@ -219,12 +219,12 @@ def _sampled_efficiency(context: UavContext, draws: Draws, uav: Tensor, serving:
 
 
 def _of_serving(values: Tensor, uav: Tensor) -> Tensor:
-    """The value of each user's UAV, ``[B, U]`` of ``[B, V, U]``."""
+    """Selects the value of each user's UAV, ``[B, U]`` of ``[B, V, U]``."""
     return values.gather(1, uav[:, None])[:, 0]
 
 
 def _among_the_best(most: int, uav: Tensor, served: Tensor, merit: Tensor, uavs: int) -> Tensor:
-    """Whether a user is among the ``most`` best of its UAV, bool ``[B, U]``."""
+    """Checks whether a user is among the ``most`` best of its UAV, bool ``[B, U]``."""
     order = torch.where(served, merit, -torch.inf).argsort(dim=1, descending=True, stable=True)
     mine = torch.nn.functional.one_hot(uav.gather(1, order), uavs) * served.gather(1, order)[..., None]
     rank = (mine.cumsum(1) * mine).sum(-1)  # from 1 along the order

@@ -147,7 +147,7 @@ class SensingSettings:
     heard_snr_db: float | None = Field(default=None, ge=-100, le=100)
     """Least SNR at full power at which a user's channel is measured; null: any."""
     positions: Literal["all", "heard"] = "all"
-    """Whose positions are known: those of all users, or those that some UAV hears."""
+    """Positions that are known: those of all users, or those of users that some UAV hears."""
     position_error_m: float = Field(default=0.0, ge=0, le=1e4)
     """Standard deviation of the error of a reported position along each axis; each user keeps its error."""
 

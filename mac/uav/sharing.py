@@ -65,7 +65,7 @@ def growth_bps(context: UavContext) -> float:
 
 
 def _water_filling(uav: Tensor, served: Tensor, floor: Tensor, uavs: int) -> Tensor:
-    """The shares ``max(0, level - floor)`` that add up to 1 for each UAV, by Newton's method from above.
+    """Computes the shares ``max(0, level - floor)`` that add up to 1 for each UAV, by Newton's method from above.
 
     The sum is convex and grows with the level, so that the level falls to the root without passing it.
     """

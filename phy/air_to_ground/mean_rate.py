@@ -64,7 +64,7 @@ def mean_log2(k: Array, gamma: Array) -> Array:
 
 
 def _graded_nodes() -> tuple[Array, Array]:
-    """Gauss-Legendre nodes and weights on (0, 1): half of the panels grow towards 0, the others are of one length."""
+    """Computes Gauss-Legendre nodes and weights on (0, 1); panels near 0 shrink towards it."""
     point, weight = np.polynomial.legendre.leggauss(_NODES)
     edges = np.concatenate(([0.0], np.geomspace(1e-6, 0.04, _PANELS // 4), np.linspace(0.04, 1.0, _PANELS)[1:]))
     low, width = edges[:-1, None], np.diff(edges)[:, None]

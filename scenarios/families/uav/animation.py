@@ -153,13 +153,13 @@ def _moment(axes: Any, view: FlightsView, frame: int, norm: LogNorm) -> None:
 
 
 def _frames(view: FlightsView) -> list[int]:
-    """Moments that are shown: ends of windows, evenly spread."""
+    """Chooses the moments that are shown: ends of windows, evenly spread."""
     last = len(view.time_s) - 1
     return [int(frame) for frame in np.unique(np.linspace(0, last, min(FRAMES, last + 1)).round())]
 
 
 def _panel(view: FlightsView, norm: LogNorm) -> str:
-    """One panel: border, zones, users, paths, UAVs."""
+    """Draws one panel: border, zones, users, paths, UAVs."""
     scale = _PANEL / view.extent_m[0]
     depth = view.extent_m[1] * scale
     frames = _frames(view)
@@ -210,7 +210,7 @@ def _uavs(view: FlightsView, frames: list[int], place: tuple[float, float]) -> l
 
 
 def _clock(view: FlightsView, width: float, height: float) -> str:
-    """The time, one text a moment, and a bar that grows."""
+    """Draws the time, one text a moment, and a bar that grows."""
     frames = _frames(view)
     texts = []
     for place, frame in enumerate(frames):
@@ -224,7 +224,7 @@ def _clock(view: FlightsView, width: float, height: float) -> str:
 
 
 def _scale(norm: LogNorm, width: float, height: float) -> str:
-    """The colours of rates with the ends of their scale."""
+    """Draws the colours of rates with the ends of their scale."""
     stops = "".join(
         f'<stop offset="{place}%" stop-color="{to_hex(colormaps[COLOURS](place / 100))}"/>'
         for place in range(0, 101, 10)

@@ -61,7 +61,7 @@ def shown_allocators(result: RunResult, variant: str | None, most: int = SHOWN) 
 
     Args:
         result: the run.
-        variant: whose results decide.
+        variant: the one that decides.
         most: how many at most.
     """
     if len(result.allocators) <= most:

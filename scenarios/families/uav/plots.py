@@ -11,7 +11,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from mac.metrics.intervals import summary
+from mac.metrics.intervals import mean_interval
 from mac.metrics.windows import MBIT, Array, read
 
 from ...plots.style import WIDTH_IN, Plot, Style, headline, legend_below, style_of
@@ -139,9 +139,10 @@ def _map(axes: Axes, view: FlightsView, norm: LogNorm) -> None:
 
 
 def _band(axes: Axes, time: Array, values: Array, style: Style, label: str) -> None:
-    """Mean over drops of ``[B, W]`` with its interval."""
-    means, intervals = zip(*(summary(column) for column in values.T), strict=True)
-    low, high = np.clip(np.array(intervals, dtype=np.float64).T, 0, None)
+    """Draws the mean over drops of ``[B, W]`` with its interval."""
+    found = [mean_interval(column) for column in values.T]
+    means = [one.mean for one in found]
+    low, high = (np.maximum([getattr(one, end) for one in found], 0.0) for end in ("low", "high"))
     axes.plot(time, means, color=style.colour, linestyle=style.dash, lw=1.6, label=label)
     axes.fill_between(time, low, high, color=style.colour, alpha=0.15, lw=0)
 

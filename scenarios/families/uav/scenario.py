@@ -273,7 +273,7 @@ def account(scenario: UavScenario) -> list[tuple[str, str]]:
 
 
 def _length(scenario: UavScenario) -> RunLength:
-    """The intervals of a run and one more, whose start is observed at the end."""
+    """Counts the intervals of a run and one more, whose start is observed at the end."""
     times = clock_of(scenario)
     return RunLength(
         intervals=times.warmup + times.intervals + 1,

@@ -65,7 +65,7 @@ def _require_place(number: int, place: tuple[float, float, float], area: FlightA
 
 
 def _given(fleet: UavFleet, area: FlightArea) -> list[tuple[float, float, float]]:
-    """The starts that do not depend on the drop."""
+    """Lists the starts that do not depend on the drop."""
     if fleet.start_m is not None:
         return list(fleet.start_m)
     height = _height(fleet, area)
@@ -75,7 +75,7 @@ def _given(fleet: UavFleet, area: FlightArea) -> list[tuple[float, float, float]
 
 
 def _corner(fleet: UavFleet, area: FlightArea, height: float) -> list[tuple[float, float, float]]:
-    """A square at the corner, its points twice the distance of a collision apart and at least 10 m."""
+    """Places UAVs in a square at the corner, twice the distance of a collision apart and at least 10 m."""
     step = max(10.0, 2.0 * fleet.collision_m)
     columns = math.ceil(math.sqrt(fleet.count))
     points = [(number % columns * step, number // columns * step, height) for number in range(fleet.count)]
@@ -83,7 +83,7 @@ def _corner(fleet: UavFleet, area: FlightArea, height: float) -> list[tuple[floa
 
 
 def _random(fleet: UavFleet, area: FlightArea, drops: Drops) -> Tensor:
-    """The first of many draws that lies in no zone."""
+    """Draws many places for each UAV, and takes the first that lies in no zone."""
     extent = torch.tensor([area.x_m, area.y_m], dtype=torch.float64)
     place = uniform(drops.keys("uav/start"), (fleet.count, _TRIES, 2)) * extent
     free = torch.ones(place.shape[:-1], dtype=torch.bool)

@@ -64,7 +64,7 @@ class GroundGroup(Model):
     @field_validator("mobility")
     @classmethod
     def _tracks_beside_the_scenario(cls, mobility: MobilitySettings, info: ValidationInfo) -> MobilitySettings:
-        """A file of tracks that lies beside the scenario is named by its full path."""
+        """Names a file of tracks that lies beside the scenario by its full path."""
         if not isinstance(mobility, Replay) or not info.context:
             return mobility
         folders: list[Path] = info.context["folders"]
@@ -74,7 +74,7 @@ class GroundGroup(Model):
     @field_validator("traffic")
     @classmethod
     def _traces_beside_the_scenario(cls, traffic: TrafficModel, info: ValidationInfo) -> TrafficModel:
-        """Likewise files of traces."""
+        """Names files of traces likewise."""
         if not isinstance(traffic, TraceReplay) or not info.context:
             return traffic
         folders: list[Path] = info.context["folders"]
@@ -176,7 +176,7 @@ def _packets_of_drop(groups: Sequence[GroundGroup], seed: int, drop: int, run: R
 
 
 def _beside(pattern: str, folders: Sequence[Path]) -> str:
-    """The pattern in the first folder that has a match; as it stands where none has, for the data folders."""
+    """Returns the pattern in the first folder that has a match; as it stands where none has, for the data folders."""
     if Path(pattern).is_absolute():
         return pattern
     return next((str(folder / pattern) for folder in folders if match_files(folder.absolute() / pattern)), pattern)

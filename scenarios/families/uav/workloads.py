@@ -17,20 +17,11 @@ class Fleet:
     rate: str = "steps_per_s"
     words: tuple[str, str] = ("step", "link_step")
     fast: None = None
-    repeatable: bool = False
 
     @property
     def parts(self) -> int:
         """Counts the links of UAVs and users."""
         return self.uavs * self.users
-
-    def repeated(self, problem: Any, times: int) -> Any:
-        """Refuses to repeat drops: they are drawn fast enough.
-
-        Raises:
-            NotImplementedError: always.
-        """
-        raise NotImplementedError("drops of flying base stations are not repeated")
 
     def sizes(self) -> dict[str, int]:
         """Counts UAVs and users."""

@@ -175,7 +175,7 @@ def test_a_terrestrial_network_interferes() -> None:
     assert float(after.served_bits.sum()) < float(before.served_bits.sum())
 
 
-def test_few_users_and_a_radius_limit_who_is_served() -> None:
+def test_few_users_and_a_radius_limit_service() -> None:
     one = problem(radio__max_users=5, radio__coverage_radius_m=200)
     state = one.start()
     _, outcome = one.step(state, still(one))

@@ -74,7 +74,7 @@ def test_loss_is_that_of_plain_arithmetic(name: str, average: str) -> None:
 
 
 def test_the_two_averages_differ_by_decibels() -> None:
-    """At 20 degrees in urban surroundings 5.4 dB: whoever compares must say which is used."""
+    """At 20 degrees in urban surroundings 5.4 dB: a comparison must say which is used."""
     one, other = (plain_loss_db("urban", 20.0, 300.0, 2e9, average) for average in ("loss", "gain"))
     assert one - other > 5.0
 
