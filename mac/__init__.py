@@ -10,6 +10,8 @@
 | ``metrics`` | satisfaction, fairness, rates, delays, intervals |
 | ``scheduling`` | the family that decides which UE holds each PRB, every slot |
 | ``slicing`` | the family that decides how many RBGs each slice has |
+| ``auction`` | the family that decides which request is served by which resource |
+| ``market`` | the family that decides who buys how much bandwidth, without a radio |
 | ``wsn`` | the family that decides which sensor nodes are cluster heads |
 
 Beside them: ``carrier`` (numerology, PRBs, power of a carrier).

@@ -36,6 +36,8 @@ __all__ = [
 ]
 
 FAMILIES: dict[str, str] = {
+    "auction": "scenarios.families.auction.family:FAMILY",
+    "market": "scenarios.families.market.family:FAMILY",
     "scheduling": "scenarios.families.scheduling.family:FAMILY",
     "slicing": "scenarios.families.slicing.family:FAMILY",
     "wsn": "scenarios.families.wsn.family:FAMILY",

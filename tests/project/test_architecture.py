@@ -189,15 +189,16 @@ COMMANDS = re.compile(r"scenarios/(cli/\w+|families/\w+/commands)\.py")
 """Files of commands, whose docstrings are the help of the command line: those say what to do ("Compare ...")."""
 
 _VERBS = """
-Adds Allocates Appends Applies Arranges Assigns Attaches Averages Breaks Builds Calls Carries Checks Chooses Collects
-Combines Compares Compiles Computes Converts Copies Counts Cuts Decides Declares Defines Delays Describes Divides
-Draws Drops Ends Estimates Evaluates Expands Fills Filters Finds Flattens Folds Formats Fuses Gives Handles Holds
-Imports Interpolates Joins Keeps Labels Learns Leaves Lists Loads Looks Makes Maps Measures Merges Moves Names Notes
-Numbers Offers Orders Parses Passes Pickles Places Plans Prepares Prints Provides Puts Raises Ranks Reads Rearranges
-Rebuilds Records Reduces Refuses Registers Removes Renders Repeats Replaces Replays Reports Represents Resets Restores
-Returns Rounds Routes Runs Says Scales Schedules Selects Sends Sets Shares Shifts Shows Solves Sorts Splits Stacks
-Starts Steps Stores Submits Subtracts Sums Tabulates Trains Translates Transmits Turns Unpickles Updates Uses
-Validates Waits Warns Withdraws Wraps Writes Yields
+Adds Adjusts Allocates Appends Applies Arranges Assigns Attaches Auctions Averages Bargains Bids Breaks Builds Calls
+Carries Checks Chooses Collects Combines Compares Compiles Computes Converts Copies Counts Cuts Decides Declares Defines
+Delays Describes Divides Draws Drops Ends Estimates Evaluates Expands Fills Filters Finds Flattens Folds Follows Formats
+Fuses Gives Handles Holds Imports Interpolates Joins Keeps Labels Learns Leaves Lists Loads Looks Makes Maps Matches
+Maximises Measures Merges Moves Names Notes Numbers Offers Orders Parses Passes Pickles Places Plans Posts Prepares
+Prints Provides Puts Raises Ranks Reads Rearranges Rebuilds Records Reduces Refuses Registers Remembers Removes Renders
+Repeats Replaces Replays Reports Represents Resets Responds Restores Returns Rounds Routes Runs Says Scales Schedules
+Selects Sells Sends Serves Sets Shares Shifts Shows Solves Sorts Splits Stacks Starts Steps Stores Submits Subtracts
+Sums Tabulates Trains Translates Transmits Turns Unpickles Updates Uses Validates Waits Warns Withdraws Wraps Writes
+Yields
 """
 VERBS = frozenset(_VERBS.split())
 """Words with which the docstring of a module, class or function may begin; a new verb is added here."""

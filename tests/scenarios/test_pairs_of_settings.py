@@ -41,6 +41,10 @@ BASES: dict[str, dict[str, Any]] = {
     },
     "wsn": {"name": "pairs", "family": "wsn", "duration_s": 3, "drops": 1, "allocators": ["leach"],
             "field": {"nodes": 3}},
+    "auction": {"name": "pairs", "family": "auction", "duration_s": 3, "drops": 1, "allocators": ["mohaf"],
+                "auction": {"requests": 4, "resources": 2}},
+    "market": {"name": "pairs", "family": "market", "duration_s": 0.3, "drops": 1, "allocators": ["competitive"],
+               "market": {"ues": 3, "base_stations": 2, "links": 2}},
 }  # fmt: skip
 HELD = frozenset(("family", "name", "description", "variants", "allocators", "device", "drops_per_batch", "window_s"))
 """What a run is called, what it compares, how long it is and where it runs."""
@@ -49,7 +53,8 @@ BESIDE = {
     ("mimo.base.polarizations", 2): {"mimo.base.ports": 2},
     ("mimo.ue.polarizations", 2): {"mimo.ue.ports": 2},
 }
-NEVER = {"scheduling": {"uplink.delta_mcs=True"}, "slicing": {"uplink.delta_mcs=True"}, "wsn": {"on_infeasible=repair"}}
+NEVER = {"scheduling": {"uplink.delta_mcs=True"}, "slicing": {"uplink.delta_mcs=True"}, "wsn": {"on_infeasible=repair"},
+         "auction": {"on_infeasible=repair"}, "market": {"on_infeasible=repair"}}  # fmt: skip
 """Choices that the schema shares with what is no scenario, where they are always refused."""
 IN_THE_AREA = {"west_m": -500, "east_m": 500, "south_m": -500, "north_m": 500}
 

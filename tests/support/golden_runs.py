@@ -50,6 +50,9 @@ SHORT: dict[str, dict[str, Any]] = {
     },
     "scheduling-rural": {"drops": 1, "duration_s": 0.1, "warmup_s": 0, "window_s": 0.05},
     "scheduling-urllc": {"drops": 1, "duration_s": 0.05, "warmup_s": 0, "window_s": 0.025},
+    "auction-google2011": {"drops": 1, "allocators": ["mohaf", "greedy", "optimal"]},
+    "auction-synthetic": {"drops": 2, "duration_s": 2},
+    "market-random": {"drops": 1, "duration_s": 0.3},
     "wsn-field": {"drops": 1, "duration_s": 100, "battery.initial_j": 0.03},
     "wsn-ablation": {"drops": 1, "duration_s": 100, "battery.initial_j": 0.03},
     "wsn-heterogeneous": {"drops": 1, "duration_s": 100, "battery.initial_j": 0.03},
@@ -59,7 +62,7 @@ SHORT: dict[str, dict[str, Any]] = {
 """What is cut short of each preset so that the test is quick; everything else is the preset's own."""
 
 
-KEPT_VARIANTS = ("0_1_2", "3_2_3")
+KEPT_VARIANTS = ("0_1_2", "3_2_3", "as-published")
 
 
 def metrics(preset: str, seed: int) -> dict[str, float | None]:

@@ -27,9 +27,23 @@ SMALL: dict[str, tuple[str, dict[str, Any]]] = {
     "scheduling": ("scheduling-macro", {"topology": {"sites": 1}, "users": [{"name": "a", "count": 3, **BUSY}]}),
     "slicing": ("slicing-quickstart", {"slicing": {"interval_s": 0.01}}),
     "wsn": ("wsn-field", {}),
+    "market": ("market-random", {}),
+    "auction": ("auction-synthetic", {"auction": {"requests": 12, "resources": 3}}),
 }
-OWN = {"scheduling": "proportional_fair", "slicing": "demand_proportional", "wsn": "leach"}
-SPAN = {"scheduling": Span(40, window=20), "slicing": Span(8, window=4), "wsn": Span(20, window=10)}
+OWN = {
+    "scheduling": "proportional_fair",
+    "slicing": "demand_proportional",
+    "wsn": "leach",
+    "market": "competitive",
+    "auction": "mohaf",
+}
+SPAN = {
+    "scheduling": Span(40, window=20),
+    "slicing": Span(8, window=4),
+    "wsn": Span(20, window=10),
+    "market": Span(4, window=2),
+    "auction": Span(4, window=2),
+}
 FAMILIES = tuple(SMALL)
 Deed = Callable[[Any], object]
 

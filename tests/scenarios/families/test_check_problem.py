@@ -26,7 +26,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "mobility-macro": {"topology.sites": 7},
     "wsn-large": {"field.nodes": 200},
 }
-INTERVALS = {"scheduling": 60, "slicing": 4, "wsn": 6}
+DATA = {"slicing-tractor": "tractor/raw/embb*.csv", "auction-google2011": "google2011/part-00000-of-00500.csv.gz"}
+INTERVALS = {"scheduling": 60, "slicing": 4, "wsn": 6, "market": 3, "auction": 3}
 """Steps of a check: they reach over a block of slots."""
 
 
@@ -45,11 +46,11 @@ def check(scenario: ScenarioBase, allocator: str | None = None, intervals: int |
 
 @pytest.mark.parametrize("preset", SHORT)
 def test_the_state_of_every_preset_is_a_value(preset: str) -> None:
-    if preset == "slicing-tractor":
+    if preset in DATA:
         try:
-            find_traces(("tractor/raw/embb*.csv",), ())
+            find_traces((DATA[preset],), ())
         except ValueError:
-            pytest.skip("the TRACTOR traces are neither in $FAIRWAVE_DATA nor in ../shared/data")
+            pytest.skip(f"{DATA[preset]} is neither in $FAIRWAVE_DATA nor in ../shared/data")
     check(scenario_of(preset))
 
 

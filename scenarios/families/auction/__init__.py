@@ -1,0 +1,1 @@
+"""Defines the family ``auction``: its scenario, problem, commands and workloads."""

@@ -1,0 +1,1 @@
+"""Defines the family ``market``: its scenario, problem, commands and workloads."""
