@@ -1,4 +1,4 @@
-"""Decisions on markets that sell or pay too much are refused, and by whom is said."""
+"""Decisions on markets that sell or pay too much are refused, with the UE or the base station named."""
 
 from __future__ import annotations
 
