@@ -1,0 +1,62 @@
+"""Flies all UAVs on one circle around the middle of the area."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from mac.uav import UavContext, UavDecision, UavObservation
+from phy.settings import PARAMETERS
+
+from .placement.hover_points import hover_height_m
+
+
+@dataclass(config=PARAMETERS)
+class CircularSweep:
+    """Circles around the middle of the area, UAVs evenly spread over the circle, at a constant speed.
+
+    Each UAV aims at a point that moves along the circle: with the speed of that point, and what closes the gap to it in
+    two intervals. It looks at no user. Powers, association and shares follow the rules of the scenario.
+
+    Source: Wu, Zeng, Zhang, "Joint trajectory and communication design for multi-UAV enabled wireless networks", IEEE
+    Trans. Wireless Commun. 17(3), 2018, starts from circular trajectories. Ours: one circle for all, which by default
+    halves the largest disc in the area: its radius is that of the disc over sqrt(2).
+    """
+
+    radius_m: float | None = Field(default=None, gt=0)
+    """Radius of the circle; null: half of the shorter side of the area over sqrt(2)."""
+    speed_share: float = Field(default=0.5, gt=0, le=0.9)
+    """Speed over the greatest horizontal speed; the rest is for catching up."""
+    height_m: float | None = Field(default=None, gt=0)
+    """Height of flight, within the allowed heights; null: the middle of these."""
+
+    def reset(self, context: UavContext, seed: int) -> None:
+        """Computes the circle."""
+        self._context = context
+        self._radius_m = self.radius_m or 0.5 * min(context.area_m) / math.sqrt(2.0)
+        self._height_m = hover_height_m(context, self.height_m)
+        self._phase = 2.0 * math.pi * torch.arange(context.uavs, dtype=torch.float64) / context.uavs
+
+    def decide(self, observation: UavObservation) -> UavDecision:
+        """Follows the points on the circle."""
+        context, place = self._context, observation.position_m.to(torch.float64)
+        speed = self.speed_share * context.speed_mps
+        point, along = self._points(observation.interval, speed)
+        gap = (point.to(place.device) - place) / (2.0 * context.interval_s)
+        plane = gap[..., :2] + along.to(place.device)
+        level = plane.square().sum(-1, keepdim=True).sqrt()
+        plane = plane * (context.speed_mps / level.clamp(min=context.speed_mps))
+        climb = gap[..., 2:].clamp(-context.climb_mps, context.climb_mps)
+        return UavDecision(torch.cat((plane, climb), -1).to(context.dtype))
+
+    def _points(self, interval: int, speed: float) -> tuple[Tensor, Tensor]:
+        """The points that UAVs follow, ``[V, 3]``, and their velocities ``[V, 2]``."""
+        x_m, y_m = self._context.area_m
+        angle = self._phase + interval * self._context.interval_s * speed / self._radius_m
+        cos, sin = torch.cos(angle), torch.sin(angle)
+        place = (0.5 * x_m + self._radius_m * cos, 0.5 * y_m + self._radius_m * sin)
+        return torch.stack((*place, torch.full_like(cos, self._height_m)), -1), speed * torch.stack((-sin, cos), -1)

@@ -1,0 +1,87 @@
+"""Flies each UAV to the largest unmet demand."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from mac.uav import UavContext, UavDecision, UavObservation
+from phy.settings import PARAMETERS
+
+from .placement.hover_points import at_height, hover_height_m
+from .placement.known_users import KnownUsers
+from .placement.user_clusters import squared_m2
+from .steering import even_grid, fly_towards
+
+
+@dataclass(config=PARAMETERS)
+class GreedyDemand:
+    """Picks targets greedily: the known user around whom most demand is unmet, then the next without the demand met.
+
+    The unmet demand of a user is the data that wait for it, over the most that wait for any; of a user that always has
+    data it is what its mean rate lacks to the best mean rate, over that rate. Each target goes to the nearest UAV that
+    is free, and the demand within ``reach_m`` of it counts as met. Targets are kept for ``hold_s``. A UAV without target
+    flies to its point of the even grid. Powers, association and shares follow the rules of the scenario.
+
+    Source: a common baseline; the measure of unmet demand, the reach and the time for which targets are kept are ours.
+    """
+
+    reach_m: float = Field(default=150.0, gt=0, le=1e5)
+    """Horizontal distance from a target within which demand counts as met by its UAV."""
+    hold_s: float = Field(default=20.0, gt=0, le=1e6)
+    """Time for which targets are kept."""
+    height_m: float | None = Field(default=None, gt=0)
+    """Height of flight, within the allowed heights; null: the middle of these."""
+
+    def reset(self, context: UavContext, seed: int) -> None:
+        """Forgets users and targets."""
+        self._context, self._users = context, KnownUsers(context)
+        self._every = max(1, round(self.hold_s / context.interval_s))
+        self._height_m = hover_height_m(context, self.height_m)
+        self._target = at_height(context, even_grid(context)[:, :2], self._height_m)
+
+    def decide(self, observation: UavObservation) -> UavDecision:
+        """Flies the UAVs to their targets."""
+        self._users.update(observation)
+        if observation.interval % self._every == 0:
+            unmet = unmet_demand(observation) * self._users.weight
+            place = self._targets(observation, unmet)
+            self._target = at_height(self._context, place, self._height_m)
+        return UavDecision(fly_towards(self._context, observation.position_m, self._target))
+
+    def _targets(self, observation: UavObservation, unmet: Tensor) -> Tensor:
+        """Chooses the targets one after the other, float64 ``[B, V, 2]``."""
+        users = self._users.place_m
+        near = (squared_m2(users, users) <= self.reach_m**2).to(torch.float64)
+        uav_m = observation.position_m[..., :2].to(torch.float64)
+        free = observation.active
+        place = even_grid(self._context)[:, :2].to(torch.float64).expand_as(uav_m)
+        for _ in range(self._context.uavs):
+            around = (near * unmet[:, None]).sum(-1)
+            best = torch.where(unmet > 0, around, -1.0).argmax(1, keepdim=True)
+            target = users.gather(1, best[..., None].expand(-1, -1, 2))
+            away = torch.where(free, squared_m2(uav_m, target)[..., 0], torch.inf)
+            one = torch.nn.functional.one_hot(away.argmin(1), self._context.uavs).bool()
+            taken = one & free & (unmet > 0).any(1, keepdim=True)
+            place = torch.where(taken[..., None], target, place)
+            free = free & ~taken
+            met = near.gather(1, best[..., None].expand(-1, -1, near.shape[2]))[:, 0]
+            unmet = unmet * (1.0 - met * taken.any(1, keepdim=True))
+        return place
+
+
+def unmet_demand(observation: UavObservation) -> Tensor:
+    """Computes the unmet demand of each user, 0 to 1, float64 ``[B, U]``.
+
+    Args:
+        observation: with the data that wait, and the mean rates.
+    """
+    waiting, mean = (one.to(torch.float64) for one in (observation.waiting_bits, observation.mean_rate_bps))
+    full = torch.isinf(waiting)
+    bits = torch.where(full, 0.0, waiting)
+    rate = torch.where(full, mean, 0.0)
+    best = rate.amax(1, keepdim=True)
+    lacking = torch.where(best > 0, 1.0 - rate / best.clamp(min=1e-30), 1.0)
+    return torch.where(full, lacking, bits / bits.amax(1, keepdim=True).clamp(min=1e-30))

@@ -1,0 +1,64 @@
+"""Computes the proportional fair association of users and UAVs.
+
+B drops, V UAVs, U users.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mac.uav.types import UNSERVED
+
+from .links import Links
+
+Array = NDArray[np.float64]
+
+_SPARE = 1.5  # places of a UAV at first, over an even load
+
+
+def associate_fairly(links: Links, wants: Tensor, most: int | None) -> Tensor:
+    """Associates users so that the sum of the logarithms of their rates is greatest, int64 ``[B, U]``.
+
+    With equal shares, which are the proportional fair ones, a user of a UAV that serves n gets the spectral efficiency
+    over n. The sum over users is that of ``log efficiency`` less ``n log n`` of each UAV; as ``n log n`` is convex, the
+    n-th place at a UAV costs ``n log n - (n - 1) log(n - 1)``, and the best association is an assignment of users to
+    places (``scipy.optimize.linear_sum_assignment``), exactly. The objective is that of Ye, Rong, Chen, Al-Shalash,
+    Caramanis, Andrews, "User association for load balancing in heterogeneous cellular networks", IEEE Trans. Wireless
+    Commun. 12(6), 2013; the places are ours. Users beyond ``most`` for each UAV are not served.
+
+    Args:
+        links: of all users and UAVs.
+        wants: users that have data, bool ``[B, U]``.
+        most: users of a UAV at most.
+    """
+    gain = torch.where(links.usable, links.efficiency, 0.0).clamp(min=1e-12).log()
+    able = (links.usable & wants[:, None]).any(1)
+    serving = torch.full_like(able, UNSERVED, dtype=torch.int64)
+    for drop in range(len(able)):
+        user = able[drop].nonzero()[:, 0]
+        if len(user) == 0:
+            continue
+        uav = _of_drop(gain[drop][:, user].T.cpu().numpy(), len(user) if most is None else most)
+        serving[drop, user] = torch.from_numpy(uav).to(serving.device)
+    return torch.where(links.usable.gather(1, serving.clamp(min=0)[:, None])[:, 0], serving, UNSERVED)
+
+
+def _of_drop(gain: Array, most: int) -> NDArray[np.int64]:
+    """The UAV of each user, -1 for none, of ``[U, V]``. Places are added while some UAV has used up its own."""
+    from scipy.optimize import linear_sum_assignment  # here, as it takes half a second
+
+    users, uavs = gain.shape
+    places = min(most, int(np.ceil(_SPARE * users / uavs)))
+    while True:
+        number = np.arange(1.0, places + 1.0)
+        load = number * np.log(number)
+        cost = (np.diff(load, prepend=0.0) - gain[:, :, None]).reshape(users, -1)
+        row, column = linear_sum_assignment(cost)
+        uav = np.full(users, UNSERVED, dtype=np.int64)
+        uav[row] = column // places
+        if places >= min(most, users) or np.bincount(uav[row], minlength=uavs).max() < places:
+            return uav
+        places = min(most, users, 2 * places)
