@@ -11,6 +11,8 @@
 | ``greedy_demand`` | UAVs fly to the largest unmet demand |
 | ``fly_hover_fly`` | UAVs fly from stop to stop and hover at each |
 | ``lloyd_pf`` | UAVs fly to the centroids of their users; fair association and shares |
+| ``alternating`` | trajectory and association in turns, by successive convex approximation |
+| ``flight_bound`` | nothing: bounds what one UAV can deliver from above |
 
 ``steering`` computes velocities towards points, ``placement`` what several of them need; ``contract`` has the checks.
 """
@@ -28,6 +30,7 @@ ALLOCATORS = {
     "greedy_demand": "allocators.uav.greedy_demand:GreedyDemand",
     "fly_hover_fly": "allocators.uav.fly_hover_fly:FlyHoverFly",
     "lloyd_pf": "allocators.uav.lloyd_pf:LloydPf",
+    "alternating": "allocators.uav.alternating:Alternating",
 }
 """Name -> ``module:Class``; nothing is imported until an allocator is made."""
 

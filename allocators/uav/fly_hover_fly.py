@@ -51,6 +51,8 @@ class FlyHoverFly:
         self._stop_draw = uniform(keys, (context.uavs, self.stops), start=context.uavs)
         self._homes = HoverPoints(context, self._plan, self.plan_s, self.height_m)
         self._every = max(1, round(self.plan_s / context.interval_s))
+        zero = torch.zeros((len(context.drops), context.uavs), dtype=torch.float64, device=context.device)
+        self._at, self._left_s = zero.to(torch.int64), zero
 
     def decide(self, observation: UavObservation) -> UavDecision:
         """Flies the UAVs to their stops, or lets them hover."""

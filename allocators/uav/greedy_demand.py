@@ -22,8 +22,8 @@ class GreedyDemand:
 
     The unmet demand of a user is the data that wait for it, over the most that wait for any; of a user that always has
     data it is what its mean rate lacks to the best mean rate, over that rate. Each target goes to the nearest UAV that
-    is free, and the demand within ``reach_m`` of it counts as met. Targets are kept for ``hold_s``. A UAV without target
-    flies to its point of the even grid. Powers, association and shares follow the rules of the scenario.
+    is free, and the demand within ``reach_m`` of it counts as met. Targets are kept for ``hold_s``. A UAV without
+    target flies to its point of the even grid. Powers, association and shares follow the rules of the scenario.
 
     Source: a common baseline; the measure of unmet demand, the reach and the time for which targets are kept are ours.
     """

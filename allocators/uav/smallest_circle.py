@@ -20,8 +20,8 @@ class SmallestCircle:
     """Hovers over the centre of the smallest circle around all users; several UAVs over those of clusters of users.
 
     With one UAV at a fixed height and equal shares the centre maximises the least rate, because the rate falls with the
-    distance, and the farthest user is nearest there. With several UAVs users join the nearest centre and centres move to
-    the middles of the smallest circles, in turns, from the centres of k-means (ours: a local optimum of the k-centre
+    distance, and the farthest user is nearest there. With several UAVs users join the nearest centre and centres move
+    to the middles of the smallest circles, in turns, from the centres of k-means (ours: a local optimum of the k-centre
     problem). Powers, association and shares follow the rules of the scenario.
 
     Source: Lyu, Zeng, Zhang, Lim, "Placement optimization of UAV-mounted mobile base stations", IEEE Commun. Lett.

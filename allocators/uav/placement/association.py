@@ -5,18 +5,55 @@ B drops, V UAVs, U users.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mac.uav import UavContext, UavObservation
 from mac.uav.types import UNSERVED
 
-from .links import Links
+from .known_users import KnownUsers
+from .links import Links, measure_links
 
 Array = NDArray[np.float64]
 
 _SPARE = 1.5  # places of a UAV at first, over an even load
+
+
+@dataclass(frozen=True)
+class Associated:
+    """Holds whom UAVs serve in an interval."""
+
+    serving: Tensor  # [B, U] int64, UNSERVED where none does
+    efficiency: Tensor  # [B, U] bit/s/Hz from the serving UAV
+
+
+class FairAssociation:
+    """Keeps the association of users, made anew every so often at the present positions.
+
+    Args:
+        context: of the run.
+        every_s: time between two associations.
+    """
+
+    def __init__(self, context: UavContext, every_s: float) -> None:
+        self._context = context
+        self._every = max(1, round(every_s / context.interval_s))
+        self._serving = torch.full((len(context.drops), context.users), UNSERVED, device=context.device)
+
+    def update(self, observation: UavObservation, users: KnownUsers) -> Associated:
+        """Associates the users where it is time; leaves out those that their UAV can no longer serve."""
+        snr, uav_m = observation.snr.to(torch.float64), observation.position_m.to(torch.float64)
+        links = measure_links(self._context, snr, uav_m, users.place_m, observation.noise_rise)
+        if observation.interval % self._every == 0:
+            wants = observation.waiting_bits > 0
+            self._serving = associate_fairly(links, wants, self._context.radio.max_users)
+        index = self._serving.clamp(min=0)[:, None]
+        served = (self._serving >= 0) & links.usable.gather(1, index)[:, 0]
+        return Associated(torch.where(served, self._serving, UNSERVED), links.efficiency.gather(1, index)[:, 0])
 
 
 def associate_fairly(links: Links, wants: Tensor, most: int | None) -> Tensor:

@@ -6,7 +6,6 @@ B drops, V UAVs, U users.
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from mac.uav import UavContext, UavObservation
 

@@ -33,9 +33,9 @@ class Packing:
 def pack_circles(circles: int) -> Packing:
     """Computes a packing.
 
-    Up to 19 circles the radius is maximised from rings of points (SLSQP): the optimal or best known packing. Beyond, the
-    middles are the points of a triangular lattice that are nearest to one of its points (ours), which is optimal for 7
-    and 19 and dense in the limit.
+    Up to 19 circles the radius is maximised from rings of points (SLSQP): the optimal or best known packing. Beyond,
+    the middles are the points of a triangular lattice that are nearest to one of its points (ours), which is optimal
+    for 7 and 19 and dense in the limit.
 
     Args:
         circles: their number, at least 1.
