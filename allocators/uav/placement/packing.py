@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 MOST_SOLVED = 19  # circles up to which the packing is solved for; beyond, a triangular lattice
 _ITERATIONS = 300
-_TURNS = (0.0, 0.1, 0.3)  # rad, between the rings of a start
+_ASKEW = np.array((0.001, 0.03))  # between the rings of a start
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +49,20 @@ def pack_circles(circles: int) -> Packing:
 
 
 def _starts(circles: int) -> list[Array]:
+    """Rings of points: two, and three of which the innermost is one point or none; not quite symmetric."""
     inner = range(circles // 2 + 1)
-    return [np.concatenate((_ring(circles - few, 0.75, 0.0), _ring(few, 0.3, turn)))
-            for few in inner for turn in _TURNS]  # fmt: skip
+    two = [np.concatenate((_ring(circles - few, 0.75), _ring(few, 0.3) + _ASKEW)) for few in inner]
+    three = [
+        np.concatenate((_ring(circles - few - one, 0.8), _ring(few, 0.45) + _ASKEW, np.zeros((one, 2))))
+        for one in (0, 1)
+        for few in inner
+        if few + one < circles
+    ]
+    return two + three
 
 
-def _ring(points: int, radius: float, turn: float) -> Array:
-    angle = turn + 2.0 * math.pi * np.arange(points) / max(points, 1)
+def _ring(points: int, radius: float) -> Array:
+    angle = 2.0 * math.pi * np.arange(points) / max(points, 1)
     return radius * np.stack((np.cos(angle), np.sin(angle)), -1)
 
 
