@@ -20,6 +20,8 @@ from .placement.user_clusters import best_clusters, draw_starts
 from .placement.waypoints import Mission, climb_utility, measure_way, within_reach
 from .steering import even_grid, fly_towards
 
+_TURNS = 30  # of k-means
+
 
 @dataclass(config=PARAMETERS)
 class Alternating:
@@ -27,10 +29,11 @@ class Alternating:
 
     In turns: with the trajectory given, each user is associated with one UAV, exactly
     (``scipy.optimize.linear_sum_assignment``); with the association given, the trajectory climbs by successive convex
-    approximation (``placement.waypoints``). No turn makes it worse. A plan takes the better of two starts, the rest of
-    the plan before and the straight way to the centres of k-means. In flight the association is made anew every
-    ``associate_s`` at the present channel. Powers and shares follow the rules of the scenario; the plan counts with
-    equal shares and with UAVs that all transmit. Users that are not known do not count.
+    approximation (``placement.waypoints``). No turn makes it worse. A plan takes the better of two starts: the straight
+    way to the centres of k-means, and the rest of the plan before, at first the straight way to users. In flight the
+    association is made anew every ``associate_s`` at the present channel. Powers and shares follow the rules of the
+    scenario; the plan counts with equal shares, with UAVs that all transmit, and with no limit of acceleration. Users
+    that are not known do not count.
 
     Source: the blocks and the bound of Wu, Zeng, Zhang, "Joint trajectory and communication design for multi-UAV
     enabled wireless networks", IEEE Trans. Wireless Commun. 17(3), 2018. Ours: proportional fairness in place of
@@ -41,8 +44,8 @@ class Alternating:
     """Time that a plan looks ahead."""
     waypoints: int = Field(default=6, ge=1, le=200)
     """Waypoints of a UAV in that time."""
-    plan_s: float = Field(default=30.0, gt=0, le=1e6)
-    """Time between two plans."""
+    plan_s: float | None = Field(default=None, gt=0, le=1e6)
+    """Time between two plans; null: the horizon, so that plans are flown to their ends."""
     associate_s: float = Field(default=5.0, gt=0, le=1e6)
     """Time between two associations in flight."""
     turns: int = Field(default=3, ge=1, le=100)
@@ -59,7 +62,7 @@ class Alternating:
         self._height_m = hover_height_m(context, self.height_m)
         keys = context.drops.keys(f"allocator/alternating/{seed}").to(context.device)
         self._draw = uniform(keys, (context.uavs,))
-        self._every = max(1, round(self.plan_s / context.interval_s))
+        self._every = max(1, round((self.plan_s or self.horizon_s) / context.interval_s))
         self._leg_s = self.horizon_s / self.waypoints
         self._way: Tensor | None = None
 
@@ -91,7 +94,9 @@ class Alternating:
             observation.position_m[..., :2].to(torch.float64), observation.active, self._height_m,
             context.speed_mps * self._leg_s,
         )  # fmt: skip
-        first, second = (self._climbed(mission, start) for start in (self._rest(mission), self._straight(mission)))
+        centres, seeds = self._straight(mission)
+        starts = (seeds if self._way is None else self._rest(self._way), centres)
+        first, second = (self._climbed(mission, start) for start in starts)
         better = (second[1] > first[1]) | (mission.weight.sum(1) == 0)
         return torch.where(better[:, None, None, None], second[0], first[0])
 
@@ -107,24 +112,23 @@ class Alternating:
                     break
         return way, value
 
-    def _rest(self, mission: Mission) -> Tensor:
-        """What is left of the plan before, and hovering after it; hovering where there is none."""
-        if self._way is None:
-            return mission.start_m[:, None].expand(-1, self.waypoints, -1, -1)
+    def _rest(self, way_m: Tensor) -> Tensor:
+        """What is left of the plan before, and hovering after it."""
         shift = round(self._every * self._context.interval_s / self._leg_s)
         number = (torch.arange(self.waypoints) + shift).clamp(max=self.waypoints - 1)
-        return self._way[:, number]
+        return way_m[:, number]
 
-    def _straight(self, mission: Mission) -> Tensor:
-        """The way to the centres of k-means; to the even grid for UAVs without users."""
+    def _straight(self, mission: Mission) -> tuple[Tensor, Tensor]:
+        """The ways to the centres of k-means and to its seeds, which are users; to the even grid without users."""
         grid = even_grid(self._context)[:, :2].to(torch.float64).expand_as(mission.start_m)
+        seeds = draw_starts(mission.user_m, mission.weight, self._draw)
         count = mission.active.sum(1, keepdim=True)
-        starts = torch.stack((grid, draw_starts(mission.user_m, mission.weight, self._draw)), 1)
-        found = best_clusters(mission.user_m, mission.weight, starts, count, 30)
+        found = best_clusters(mission.user_m, mission.weight, torch.stack((grid, seeds), 1), count, _TURNS)
         filled = found.size > 0
-        point = torch.where(filled[..., None], found.centre_m, grid)
-        mine = match_points(mission.start_m, point, mission.active, filled)
-        return mine[:, None].expand(-1, self.waypoints, -1, -1)
+        centres = torch.where(filled[..., None], found.centre_m, grid)
+        ways = [match_points(mission.start_m, point, mission.active, filled) for point in (centres, seeds)]
+        centre, seed = (way[:, None].expand(-1, self.waypoints, -1, -1) for way in ways)
+        return centre, seed
 
 
 def associate_way(mission: Mission, way_m: Tensor) -> Tensor:

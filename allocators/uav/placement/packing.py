@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 MOST_SOLVED = 19  # circles up to which the packing is solved for; beyond, a triangular lattice
 _ITERATIONS = 300
-_ASKEW = np.array((0.001, 0.03))  # between the rings of a start
+_ASKEW = 0.1  # rad, turn between the rings of a start; a hundredth of it is their shift
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +51,9 @@ def pack_circles(circles: int) -> Packing:
 def _starts(circles: int) -> list[Array]:
     """Rings of points: two, and three of which the innermost is one point or none; not quite symmetric."""
     inner = range(circles // 2 + 1)
-    two = [np.concatenate((_ring(circles - few, 0.75), _ring(few, 0.3) + _ASKEW)) for few in inner]
+    two = [np.concatenate((_ring(circles - few, 0.75), _ring(few, 0.3, _ASKEW))) for few in inner]
     three = [
-        np.concatenate((_ring(circles - few - one, 0.8), _ring(few, 0.45) + _ASKEW, np.zeros((one, 2))))
+        np.concatenate((_ring(circles - few - one, 0.8), _ring(few, 0.45, _ASKEW), _ring(one, 0.15, 2.0 * _ASKEW)))
         for one in (0, 1)
         for few in inner
         if few + one < circles
@@ -61,9 +61,9 @@ def _starts(circles: int) -> list[Array]:
     return two + three
 
 
-def _ring(points: int, radius: float) -> Array:
-    angle = 2.0 * math.pi * np.arange(points) / max(points, 1)
-    return radius * np.stack((np.cos(angle), np.sin(angle)), -1)
+def _ring(points: int, radius: float, askew: float = 0.0) -> Array:
+    angle = askew + 2.0 * math.pi * np.arange(points) / max(points, 1)
+    return radius * np.stack((np.cos(angle), np.sin(angle)), -1) + 0.01 * askew
 
 
 def _solve(start: Array) -> Packing:
