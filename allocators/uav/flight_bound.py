@@ -16,6 +16,7 @@ from phy.air_to_ground.probabilistic_los import excess_gain
 Array = NDArray[np.float64]
 
 _MOST_CELLS = 250_000
+_SLACK = 1.0 + 1e-9  # of distances, for rounding
 
 
 def flight_bound(
@@ -31,10 +32,10 @@ def flight_bound(
 
         V_t(i) = f(i) + max over reachable j of V_{t+1}(j),   f(i) = bandwidth T max_u w_u efficiency(distance(i, u)).
 
-    So it holds for continuous flight with any acceleration, whatever data wait, and falls towards the optimum of such
-    flights without limit of acceleration as ``step_m`` gets smaller. Cells that lie within a no-fly zone are left out.
-    It is exact to the rounding of the table of fading (0.01 bit/s/Hz). For any weights that add up to 1 it also bounds
-    the bits of the user that gets least.
+    At time t only cells within ``speed t`` of the start count. So it holds for continuous flight with any acceleration,
+    whatever data wait, and falls towards the optimum of such flights without limit of acceleration as ``step_m`` gets
+    smaller. Cells that lie within a no-fly zone are left out. It is exact to the rounding of the table of fading (0.01
+    bit/s/Hz). For any weights that add up to 1 it also bounds the bits of the user that gets least.
 
     Args:
         context: of a run with one UAV at a fixed height and without sampled fading.
@@ -74,10 +75,13 @@ def _of_drop(context: UavContext, start: Tensor, user_m: Tensor, step_m: float, 
     from scipy.ndimage import maximum_filter  # here, as it takes half a second
 
     gain = cell_bits(context, user_m, step_m, weight)
-    footprint = _reachable(context.speed_mps * context.interval_s, step_m)
+    interval_m = context.speed_mps * context.interval_s
+    footprint = _reachable(interval_m, step_m)
+    away_m = _gaps(context, start[None], step_m).sum(-1)[..., 0].sqrt().numpy()
     value = np.zeros_like(gain)
-    for _ in range(context.intervals - 1):
-        value = maximum_filter(gain + value, footprint=footprint, mode="constant", cval=-np.inf)
+    for number in range(context.intervals - 1, 0, -1):
+        there = np.where(away_m <= number * interval_m * _SLACK, gain + value, -np.inf)
+        value = maximum_filter(there, footprint=footprint, mode="constant", cval=-np.inf)
     column, row = (min(int(start[axis] / step_m), gain.shape[axis] - 1) for axis in (0, 1))
     at_start = float((weight * _bits(context, (user_m - start[:2]).square().sum(-1))).max())
     return at_start + float(value[column, row])
@@ -92,18 +96,23 @@ def cell_bits(context: UavContext, user_m: Tensor, step_m: float, weight: Tensor
         step_m: side of a cell.
         weight: of each user, ``[U]``.
     """
-    gaps = []
-    for axis in (0, 1):
-        low = torch.arange(math.ceil(context.area_m[axis] / step_m), dtype=torch.float64) * step_m
-        place = user_m[:, axis]
-        gaps.append(torch.maximum(low[:, None] - place, place - low[:, None] - step_m).clamp(min=0.0).square())
-    squared = gaps[0][:, None] + gaps[1][None]  # [columns, rows, U]
+    squared = _gaps(context, user_m, step_m).sum(-1)  # [columns, rows, U]
     best = np.asarray((weight * _bits(context, squared)).amax(-1).numpy(), dtype=np.float64)
     x, y = (np.arange(side) * step_m for side in best.shape)
     for west, south, east, north in context.no_fly_m:
         inside = np.outer((x >= west) & (x + step_m <= east), (y >= south) & (y + step_m <= north))
         best = np.where(inside, -np.inf, best)
     return best
+
+
+def _gaps(context: UavContext, place_m: Tensor, step_m: float) -> Tensor:
+    """The squared distances of all cells from places along x and y, ``[columns, rows, places, 2]``."""
+    gaps = []
+    for axis in (0, 1):
+        low = torch.arange(math.ceil(context.area_m[axis] / step_m), dtype=torch.float64) * step_m
+        place = place_m[:, axis]
+        gaps.append(torch.maximum(low[:, None] - place, place - low[:, None] - step_m).clamp(min=0.0).square())
+    return torch.stack(torch.broadcast_tensors(gaps[0][:, None], gaps[1][None]), -1)
 
 
 def _bits(context: UavContext, squared: Tensor) -> Tensor:
@@ -119,4 +128,4 @@ def _reachable(most_m: float, step_m: float) -> NDArray[np.bool_]:
     """The cells around a cell, some point of which is within reach of some point of it."""
     reach = math.floor(most_m / step_m) + 1
     gap = np.maximum(np.abs(np.arange(-reach, reach + 1)) - 1, 0) * step_m
-    return np.asarray(np.hypot(gap[:, None], gap[None]) <= most_m * (1.0 + 1e-9))
+    return np.asarray(np.hypot(gap[:, None], gap[None]) <= most_m * _SLACK)

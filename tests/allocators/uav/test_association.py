@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import torch
+from oracles_uav import points, problem
 from torch import Tensor
-from uav_cases import points, problem
 from uav_flights import place, served_bits, states
 
 from allocators.uav.lloyd_pf import LloydPf

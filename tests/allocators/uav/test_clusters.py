@@ -8,8 +8,8 @@ from itertools import permutations, product
 
 import pytest
 import torch
+from oracles_uav import points, problem
 from torch import Tensor
-from uav_cases import points, problem
 from uav_flights import place, states
 
 from allocators.uav.capacitated_kmeans import CapacitatedKMeans, bounded_labels

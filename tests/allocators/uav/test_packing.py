@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pytest
 import torch
-from uav_cases import problem
+from oracles_uav import problem
 from uav_flights import states
 
 from allocators.uav.circle_packing import CirclePacking

@@ -10,8 +10,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles_uav import points, problem
 from torch import Tensor
-from uav_cases import points, problem
 from uav_flights import place, states
 
 from allocators.uav.placement.enclosing_circle import enclosing_circle
