@@ -13,6 +13,7 @@ from mac.uav import UavContext, UavDecision, UavObservation
 from phy.settings import PARAMETERS
 
 from .placement.hover_points import hover_height_m
+from .placement.matching import match_points
 
 
 @dataclass(config=PARAMETERS)
@@ -39,24 +40,34 @@ class CircularSweep:
         self._context = context
         self._radius_m = self.radius_m or 0.5 * min(context.area_m) / math.sqrt(2.0)
         self._height_m = hover_height_m(context, self.height_m)
-        self._phase = 2.0 * math.pi * torch.arange(context.uavs, dtype=torch.float64) / context.uavs
+        self._phase: Tensor | None = None
 
     def decide(self, observation: UavObservation) -> UavDecision:
-        """Follows the points on the circle."""
+        """Follows the points on the circle; which UAV follows which is chosen at the first decision."""
         context, place = self._context, observation.position_m.to(torch.float64)
+        if self._phase is None:
+            self._phase = self._phases(place)
         speed = self.speed_share * context.speed_mps
-        point, along = self._points(observation.interval, speed)
-        gap = (point.to(place.device) - place) / (2.0 * context.interval_s)
-        plane = gap[..., :2] + along.to(place.device)
+        angle = self._phase + observation.interval * context.interval_s * speed / self._radius_m
+        gap = (self._points(angle) - place) / (2.0 * context.interval_s)
+        along = speed * torch.stack((-torch.sin(angle), torch.cos(angle)), -1)
+        plane = gap[..., :2] + along
         level = plane.square().sum(-1, keepdim=True).sqrt()
         plane = plane * (context.speed_mps / level.clamp(min=context.speed_mps))
         climb = gap[..., 2:].clamp(-context.climb_mps, context.climb_mps)
         return UavDecision(torch.cat((plane, climb), -1).to(context.dtype))
 
-    def _points(self, interval: int, speed: float) -> tuple[Tensor, Tensor]:
-        """The points that UAVs follow, ``[V, 3]``, and their velocities ``[V, 2]``."""
+    def _phases(self, position_m: Tensor) -> Tensor:
+        """Gives each UAV one of evenly spread angles, so that the sum of the ways there is least, ``[B, V]``."""
+        number = torch.arange(self._context.uavs, dtype=torch.float64, device=position_m.device)
+        even = self._points(2.0 * math.pi * number / self._context.uavs).expand_as(position_m)
+        everyone = torch.ones_like(even[..., 0], dtype=torch.bool)
+        x, y = match_points(position_m, even[..., :2], everyone, everyone).unbind(-1)
+        return torch.atan2(y - 0.5 * self._context.area_m[1], x - 0.5 * self._context.area_m[0])
+
+    def _points(self, angle: Tensor) -> Tensor:
+        """The points on the circle at angles, ``[..., 3]``."""
         x_m, y_m = self._context.area_m
-        angle = self._phase + interval * self._context.interval_s * speed / self._radius_m
         cos, sin = torch.cos(angle), torch.sin(angle)
         place = (0.5 * x_m + self._radius_m * cos, 0.5 * y_m + self._radius_m * sin)
-        return torch.stack((*place, torch.full_like(cos, self._height_m)), -1), speed * torch.stack((-sin, cos), -1)
+        return torch.stack((*place, torch.full_like(cos, self._height_m)), -1)
