@@ -45,15 +45,22 @@ class FairAssociation:
         self._serving = torch.full((len(context.drops), context.users), UNSERVED, device=context.device)
 
     def update(self, observation: UavObservation, users: KnownUsers) -> Associated:
-        """Associates the users where it is time; leaves out those that their UAV can no longer serve."""
+        """Associates the users where it is time.
+
+        A user that its UAV can no longer serve gets the best other one; with ``radio.max_users`` none.
+        """
         snr, uav_m = observation.snr.to(torch.float64), observation.position_m.to(torch.float64)
         links = measure_links(self._context, snr, uav_m, users.place_m, observation.noise_rise)
         if observation.interval % self._every == 0:
-            wants = observation.waiting_bits > 0
-            self._serving = associate_fairly(links, wants, self._context.radio.max_users)
-        index = self._serving.clamp(min=0)[:, None]
-        served = (self._serving >= 0) & links.usable.gather(1, index)[:, 0]
-        return Associated(torch.where(served, self._serving, UNSERVED), links.efficiency.gather(1, index)[:, 0])
+            everyone = torch.ones_like(users.weight, dtype=torch.bool)  # data may come before the next association
+            self._serving = associate_fairly(links, everyone, self._context.radio.max_users)
+        serving = self._serving
+        served = (serving >= 0) & links.usable.gather(1, serving.clamp(min=0)[:, None])[:, 0]
+        if self._context.radio.max_users is None:
+            best, strongest = torch.where(links.usable, links.efficiency, -1.0).max(1)
+            serving, served = torch.where(served, serving, strongest), served | (best >= 0)
+        efficiency = links.efficiency.gather(1, serving.clamp(min=0)[:, None])[:, 0]
+        return Associated(torch.where(served, serving, UNSERVED), efficiency)
 
 
 def associate_fairly(links: Links, wants: Tensor, most: int | None) -> Tensor:

@@ -10,8 +10,9 @@ its band equally. Around the present trajectory it is replaced by a concave func
 
 With the slopes ``k = -c dR/ds > 0``, where c is that of the logarithm, and the gradient g of the second part, the
 maximum is at ``(sum k w + g / 2) / sum k``: a centroid of the UAV's users, pushed away from those of others. Ours too:
-waypoints are then brought within reach of each other, and the step is cut down until the true utility grows, because
-with probabilistic line of sight rates are not convex in s everywhere. Slopes are those without fading.
+waypoints are then brought within reach of each other, UAVs that would meet keep their old ways, and the step is cut
+down until the true utility grows, because with probabilistic line of sight rates are not convex in s everywhere. Slopes
+are those without fading.
 
 B drops, V UAVs, U users.
 """
@@ -32,6 +33,7 @@ from .user_clusters import squared_m2
 
 STEPS = (1.0, 0.5, 0.25, 0.125)  # of the way to the maximum of the concave function
 _GAIN = 1e-6  # of the utility, below which a step is not taken
+_CLEAR = 2.0  # distances of a collision between two UAVs at a waypoint
 _LEAST = 1e-6  # bit/s/Hz, of a user that gets nothing
 _NUDGE = 1e-4  # relative, of the squared distance in the difference quotient of its SNR
 
@@ -95,7 +97,7 @@ def climb_utility(mission: Mission, way_m: Tensor, serving: Tensor) -> tuple[Ten
     aim = _maximum(mission, signals, way_m, serving)
     way, value = way_m, before
     for step in STEPS:
-        tried = within_reach(mission, way_m + step * (aim - way_m))
+        tried = _apart(mission, way_m, within_reach(mission, way_m + step * (aim - way_m)))
         found = utility(mission, measure_way(mission, tried), serving)
         taken = (value == before) & (found > before + _GAIN)
         way = torch.where(taken[:, None, None, None], tried, way)
@@ -115,6 +117,14 @@ def within_reach(mission: Mission, way_m: Tensor) -> Tensor:
         place = place + leg * (mission.leg_m / long.clamp(min=mission.leg_m))
         found.append(place)
     return torch.stack(found, 1)
+
+
+def _apart(mission: Mission, before_m: Tensor, way_m: Tensor) -> Tensor:
+    """Keeps the old ways of UAVs that would come near to others at a waypoint, ``[B, waypoints, V, 2]``."""
+    apart = (way_m[:, :, :, None] - way_m[:, :, None]).square().sum(-1)
+    other = ~torch.eye(way_m.shape[2], dtype=torch.bool, device=way_m.device)
+    near = (apart < (_CLEAR * mission.context.collision_m) ** 2) & other
+    return torch.where(near.any(-1).any(1)[:, None, :, None], before_m, way_m)
 
 
 def _maximum(mission: Mission, signals: Signals, way_m: Tensor, serving: Tensor) -> Tensor:
