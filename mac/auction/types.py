@@ -51,7 +51,7 @@ class AuctionObservation:
 
 @dataclass(frozen=True)
 class AuctionDecision:
-    """Holds who is served by what, and for how much."""
+    """Holds the resource of each request and what it pays."""
 
     resource: Tensor  # [B, U] int64, or UNSERVED
     price: Tensor  # [B, U] money; 0 where not served
