@@ -67,7 +67,7 @@ class Alternating:
         self._way: Tensor | None = None
 
     def decide(self, observation: UavObservation) -> UavDecision:
-        """Flies along the plan; decides the association."""
+        """Decides velocities along the plan, and the association."""
         self._users.update(observation)
         if self._way is None or observation.interval % self._every == 0:
             self._way, self._begin = self._planned(observation), observation.interval
@@ -101,7 +101,7 @@ class Alternating:
         return torch.where(better[:, None, None, None], second[0], first[0])
 
     def _climbed(self, mission: Mission, start_m: Tensor) -> tuple[Tensor, Tensor]:
-        """Alternates from a start: trajectories and their utilities."""
+        """Alternates the two steps from a start; returns trajectories and their utilities."""
         way = within_reach(mission, start_m)
         for _ in range(self.turns):
             serving = associate_way(mission, way)
@@ -113,13 +113,13 @@ class Alternating:
         return way, value
 
     def _rest(self, way_m: Tensor) -> Tensor:
-        """What is left of the plan before, and hovering after it."""
+        """Returns what is left of the plan before, and hovering after it."""
         shift = round(self._every * self._context.interval_s / self._leg_s)
         number = (torch.arange(self.waypoints) + shift).clamp(max=self.waypoints - 1)
         return way_m[:, number]
 
     def _straight(self, mission: Mission) -> tuple[Tensor, Tensor]:
-        """The ways to the centres of k-means and to its seeds, which are users; to the even grid without users."""
+        """Returns the ways to the centres of k-means and to its seeds; without users those to the even grid."""
         grid = even_grid(self._context)[:, :2].to(torch.float64).expand_as(mission.start_m)
         seeds = draw_starts(mission.user_m, mission.weight, self._draw)
         count = mission.active.sum(1, keepdim=True)

@@ -54,7 +54,7 @@ class CirclePacking:
         """Flies the UAVs to the points; which UAV to which is chosen at the first decision."""
         if self._target is None:
             points = self._points.expand(len(self._context.drops), -1, -1)
-            everyone = torch.ones_like(points[..., 0], dtype=torch.bool)
-            mine = match_points(observation.position_m, points[..., :2], everyone, everyone)
+            every = torch.ones_like(points[..., 0], dtype=torch.bool)
+            mine = match_points(observation.position_m, points[..., :2], every, every)
             self._target = torch.cat((mine, points[..., 2:]), -1)
         return UavDecision(fly_towards(self._context, observation.position_m, self._target))

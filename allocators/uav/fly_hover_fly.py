@@ -29,7 +29,7 @@ class FlyHoverFly:
     association and shares follow the rules of the scenario.
 
     Source: the protocol of Zeng, Xu, Zhang, "Energy minimization for wireless communication with rotary-wing UAV", IEEE
-    Trans. Wireless Commun. 18(4), 2019. Ours: stops by k-means, hovering times, no limit on who is served in flight.
+    Trans. Wireless Commun. 18(4), 2019. Ours: stops by k-means, hovering times, users are served in flight, too.
     """
 
     stops: int = Field(default=3, ge=1, le=6)
@@ -95,7 +95,7 @@ class FlyHoverFly:
         self._left_s = self._time_s[..., 0]
 
     def _stops(self, home: Tensor, user_m: Tensor, weight: Tensor, active: Tensor) -> Clusters:
-        """Clusters the users of each UAV, drops and UAVs in one row."""
+        """Computes clusters of the users of each UAV, drops and UAVs in one row."""
         out_of_reach = torch.where(active[..., None], home, torch.inf)
         label = nearest(out_of_reach, user_m, torch.full_like(active[:, :1], active.shape[1], dtype=torch.int64))[0]
         number = torch.arange(active.shape[1], device=home.device)[:, None]

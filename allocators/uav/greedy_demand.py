@@ -18,7 +18,7 @@ from .steering import even_grid, fly_towards
 
 @dataclass(config=PARAMETERS)
 class GreedyDemand:
-    """Picks targets greedily: the known user around whom most demand is unmet, then the next without the demand met.
+    """Chooses targets greedily: the known user around which most demand is unmet, then the next without the demand met.
 
     The unmet demand of a user is the data that wait for it, over the most that wait for any; of a user that always has
     data it is what its mean rate lacks to the best mean rate, over that rate. Each target goes to the nearest UAV that
@@ -36,7 +36,7 @@ class GreedyDemand:
     """Height of flight, within the allowed heights; null: the middle of these."""
 
     def reset(self, context: UavContext, seed: int) -> None:
-        """Forgets users and targets."""
+        """Resets users and targets."""
         self._context, self._users = context, KnownUsers(context)
         self._every = max(1, round(self.hold_s / context.interval_s))
         self._height_m = hover_height_m(context, self.height_m)

@@ -16,7 +16,7 @@ from .placement.user_clusters import best_clusters, draw_starts
 
 @dataclass(config=PARAMETERS)
 class KMeansPlacement:
-    """Clusters the users by k-means, one cluster for each UAV in service, and hovers over the centres.
+    """Hovers over the centres of clusters of users by k-means, one cluster for each UAV in service.
 
     The clusters of least inertia of several starts are kept: those before, and ``starts`` drawn by k-means++. UAVs are
     matched to centres by the least sum of distances. Powers, association and shares follow the rules of the scenario.

@@ -25,7 +25,7 @@ _SPARE = 1.5  # places of a UAV at first, over an even load
 
 @dataclass(frozen=True)
 class Associated:
-    """Holds whom UAVs serve in an interval."""
+    """Holds the users that UAVs serve in an interval."""
 
     serving: Tensor  # [B, U] int64, UNSERVED where none does
     efficiency: Tensor  # [B, U] bit/s/Hz from the serving UAV
@@ -84,7 +84,10 @@ def associate_fairly(links: Links, wants: Tensor, most: int | None) -> Tensor:
 
 
 def _of_drop(gain: Array, most: int) -> NDArray[np.int64]:
-    """The UAV of each user, -1 for none, of ``[U, V]``. Places are added while some UAV has used up its own."""
+    """Returns the UAV of each user, -1 for none, from ``[U, V]``.
+
+    Places are added while some UAV has used up its own.
+    """
     from scipy.optimize import linear_sum_assignment  # here, as it takes half a second
 
     users, uavs = gain.shape

@@ -89,7 +89,10 @@ def mean_rate(mission: Mission, signals: Signals, serving: Tensor) -> Tensor:
 
 
 def climb_utility(mission: Mission, way_m: Tensor, serving: Tensor) -> tuple[Tensor, Tensor]:
-    """Takes one step: the trajectories ``[B, waypoints, V, 2]`` and their utilities ``[B]``, never less than before."""
+    """Improves the trajectories by one step; returns them and their utilities, never less than before.
+
+    Shapes are ``[B, waypoints, V, 2]`` and ``[B]``.
+    """
     signals = measure_way(mission, way_m)
     before = utility(mission, signals, serving)
     aim = _maximum(mission, signals, way_m, serving)
@@ -106,7 +109,7 @@ def climb_utility(mission: Mission, way_m: Tensor, serving: Tensor) -> tuple[Ten
 
 
 def within_reach(mission: Mission, way_m: Tensor) -> Tensor:
-    """Brings each waypoint into the area and within reach of the one before, ``[B, waypoints, V, 2]``."""
+    """Moves each waypoint into the area and within reach of the one before, ``[B, waypoints, V, 2]``."""
     area = torch.tensor(mission.context.area_m, dtype=way_m.dtype, device=way_m.device)
     place, found = mission.start_m, []
     for number in range(way_m.shape[1]):
@@ -118,7 +121,7 @@ def within_reach(mission: Mission, way_m: Tensor) -> Tensor:
 
 
 def _maximum(mission: Mission, signals: Signals, way_m: Tensor, serving: Tensor) -> Tensor:
-    """The waypoints at which the concave function is greatest, ``[B, waypoints, V, 2]``."""
+    """Computes the waypoints at which the concave function is greatest, ``[B, waypoints, V, 2]``."""
     rate = mean_rate(mission, signals, serving).clamp(min=_LEAST)
     value = mission.weight * _share(mission, serving) / (rate * (math.log(2.0) * way_m.shape[1]))  # [B, U]
     mine = _mine(mission, serving)[:, None]
@@ -135,30 +138,30 @@ def _maximum(mission: Mission, signals: Signals, way_m: Tensor, serving: Tensor)
 
 
 def _axes(mission: Mission, way_m: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Coordinates of users ``[B, 1, 1, U]`` and waypoints ``[B, waypoints, V, 1]`` along x and y."""
+    """Returns the coordinates of users ``[B, 1, 1, U]`` and waypoints ``[B, waypoints, V, 1]`` along x and y."""
     return [(mission.user_m[:, None, None, :, axis], way_m[..., axis, None]) for axis in (0, 1)]
 
 
 def _mine(mission: Mission, serving: Tensor) -> Tensor:
-    """Whether a UAV serves a user that counts, bool ``[B, V, U]``."""
+    """Returns whether a UAV serves a user that counts, bool ``[B, V, U]``."""
     number = torch.arange(mission.context.uavs, device=serving.device)[:, None]
     return (serving[:, None] == number) & (mission.weight > 0)[:, None]
 
 
 def _share(mission: Mission, serving: Tensor) -> Tensor:
-    """The equal share of each user, ``[B, U]``; 0 where not served."""
+    """Computes the equal share of each user, ``[B, U]``; 0 where not served."""
     load = _mine(mission, serving).sum(-1).clamp(min=1).gather(1, serving.clamp(min=0))
     return torch.where(serving >= 0, 1.0 / load.to(mission.weight.dtype), 0.0)
 
 
 def _of_serving(values: Tensor, serving: Tensor) -> Tensor:
-    """The value of each user's UAV, ``[B, waypoints, U]`` of ``[B, waypoints, V, U]``."""
+    """Returns the value of each user's UAV, ``[B, waypoints, U]``, from ``[B, waypoints, V, U]``."""
     index = serving.clamp(min=0)[:, None, None].expand(-1, values.shape[1], 1, -1)
     return values.gather(2, index)[:, :, 0]
 
 
 def _snr(mission: Mission, squared: Tensor) -> Tensor:
-    """The mean SNR at squared horizontal distances, 0 from UAVs out of service."""
+    """Computes the mean SNR at squared horizontal distances, 0 from UAVs out of service."""
     context = mission.context
     above = mission.height_m - context.user_height_m
     gain = excess_gain(context.channel, _elevation(mission, squared))
@@ -166,7 +169,7 @@ def _snr(mission: Mission, squared: Tensor) -> Tensor:
 
 
 def _slope(mission: Mission, signals: Signals) -> Tensor:
-    """The derivative of the SNR with respect to the squared distance, by a difference quotient, per m^2."""
+    """Computes the derivative of the SNR with respect to the squared distance, by a difference quotient, per m^2."""
     squared = signals.squared_m2
     step = _NUDGE * (squared + mission.height_m**2)
     return (_snr(mission, squared + step) - signals.snr) / step
