@@ -11,7 +11,7 @@
 | ``scheduling`` | the family that decides which UE holds each PRB, every slot |
 | ``slicing`` | the family that decides how many RBGs each slice has |
 | ``auction`` | the family that decides which request is served by which resource |
-| ``market`` | the family that decides who buys how much bandwidth, without a radio |
+| ``market`` | the family that decides how much bandwidth each buyer gets, without a radio |
 | ``wsn`` | the family that decides which sensor nodes are cluster heads |
 | ``uav`` | the family that decides how UAVs fly and which users they serve |
 

@@ -24,10 +24,10 @@ class Timetable:
         self.period = plan.period_slots
         self.last = plan.serving.shape[1] - 1
         rosters = _rosters(plan.serving, cells)
-        self._serving = plan.serving.transpose(0, 1).contiguous().to(device)  # [M, B, U]
+        self._serving = plan.serving.transpose(0, 1).contiguous().to(device)  # [Tm, B, U]
         self._back = plan.served_from_slot.transpose(0, 1).contiguous().to(device)
-        self._rosters = rosters.to(device)  # [M, B, C, places]
-        self._counts = plan.counts.permute(1, 2, 0, 3).contiguous().to(device)  # [M, counters, B, U]
+        self._rosters = rosters.to(device)  # [Tm, B, C, M]
+        self._counts = plan.counts.permute(1, 2, 0, 3).contiguous().to(device)  # [Tm, counters, B, U]
         self._moved = self._counts[:, _STAY].sum(1) > 0
         self._none = torch.zeros_like(self._counts[0])
 
@@ -66,7 +66,7 @@ def roster(serving: Tensor, cells: int) -> Tensor:
 
 
 def _rosters(serving: Tensor, cells: int) -> Tensor:
-    """Lists the UEs of each cell, ``[M, B, C, places]`` of serving cells ``[B, M, U]``."""
+    """Lists the UEs of each cell, ``[Tm, B, C, M]``, from serving cells ``[B, Tm, U]``."""
     batch, count, users = serving.shape
     flat = serving.transpose(0, 1).reshape(-1, users)
     one_hot = torch.zeros((len(flat), cells), dtype=torch.int64).scatter_add_(1, flat, torch.ones_like(flat))

@@ -201,7 +201,7 @@ class SlotDecision(Protocol):
 
     @property
     def partners(self) -> Tensor | None:
-        """Returns the further UEs on each PRB, int64 ``[B, C, K, M - 1]``, -1 for none; None: every PRB has one."""
+        """Returns the further UEs on each PRB, int64 ``[B, C, K, Uk - 1]``, -1 for none; None: every PRB has one."""
 
 
 @dataclass(frozen=True)

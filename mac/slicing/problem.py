@@ -139,7 +139,7 @@ class SlicingProblem:
         return SlicingState(cells, rbg, totals, 0, self._now)
 
     def observe(self, state: SlicingState, /) -> SlicingObservation:
-        """Reports of the last interval."""
+        """Returns the observation of the last interval."""
         rate = state.cells.reports[0].mean_bits.to(torch.float64)
         group = state.cells.attached.serving * len(self.settings.slices) + self.engine.slice_id
         members = self._by_slice(self._one, group)

@@ -113,7 +113,7 @@ def scenario_hash(scenario: ScenarioBase) -> str:
 
 
 def presets() -> dict[str, str]:
-    """Names of the presets and what they describe, in alphabetical order."""
+    """Lists the presets and what they describe, in alphabetical order."""
     return {name: str(yaml12.read(path).get("description", "")) for name, path in preset_files(PRESETS).items()}
 
 

@@ -1,4 +1,4 @@
-"""Registers the family of markets without a radio: who buys how much bandwidth from which base station."""
+"""Registers the family of markets without a radio: how much bandwidth each UE buys from which base station."""
 
 from __future__ import annotations
 
