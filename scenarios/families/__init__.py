@@ -4,6 +4,7 @@
 |---|---|
 | ``family`` | ``Family``, the record of everything that the rest of fairwave knows of a family |
 | ``schema`` | what the scenario of every family says |
+| ``renamed`` | keys of scenario files that once had another name |
 | ``workload`` | what ``fairwave bench`` measures |
 | ``cellular`` | what the families on a cellular carrier share |
 | one folder for each family | its record and what belongs to it |
@@ -20,6 +21,7 @@ from mac.core.plugin_traceback import describe_error, plug_in_line
 
 from ..errors import ScenarioError, did_you_mean, shown
 from .family import Bound, Family, Imported, Labels, ReportSection, RunPlot
+from .renamed import Renamed
 
 __all__ = [
     "FAMILIES",
@@ -27,6 +29,7 @@ __all__ = [
     "Family",
     "Imported",
     "Labels",
+    "Renamed",
     "ReportSection",
     "RunPlot",
     "every",

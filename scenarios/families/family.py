@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .renamed import Renamed
+
 if TYPE_CHECKING:
     import torch
     import xarray as xr
@@ -126,6 +128,7 @@ class Family:
         workloads: what ``fairwave bench`` measures, by name.
         scaling_workloads: what ``fairwave bench --scaling`` measures, smallest first.
         commands: makes a typer application, mounted as ``fairwave <name>``.
+        renamed: keys and values of its scenario files that once had another name; the old ones are refused.
         moved_options: options that ``fairwave report`` once had for its runs -> the command to take instead.
     """
 
@@ -154,6 +157,7 @@ class Family:
     workloads: Mapping[str, Workload] = field(default_factory=dict)
     scaling_workloads: Mapping[str, Workload] = field(default_factory=dict)
     commands: Callable[[], Any] | None = None
+    renamed: Renamed = field(default_factory=Renamed)
     moved_options: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod

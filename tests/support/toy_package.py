@@ -19,7 +19,7 @@ from allocators.contract.cases import Case, CaseRandom, FamilyCheck
 from mac.core.contracts import InfeasibleDecision
 from mac.metrics.metric import Metric
 from phy.random import Drops
-from scenarios.families import ReportSection, RunPlot
+from scenarios.families import Renamed, ReportSection, RunPlot
 from scenarios.plots.style import Plot
 
 if TYPE_CHECKING:
@@ -121,4 +121,5 @@ FAMILY = replace(
     report_sections=(ReportSection("Longest queues", longest, "In any drop and window."),),
     workloads={"pipes-4": Pipes(4)},
     commands=make_app,
+    renamed=Renamed(keys={"capacity_bps": "pipe.rate_bps"}),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..cellular.plot_records import PLOTS
+from ..cellular.renamed_keys import RENAMED
 from ..family import Family, Imported
 from .workloads import SCALES, WORKLOADS
 
@@ -12,6 +13,7 @@ FAMILY = replace(
     Family.built_in("scheduling", "SchedulingScenario"),
     best_batch=Imported("scenarios.families.cellular.estimates:best_batch"),
     account=Imported("scenarios.families.cellular.labels:account"),
+    renamed=RENAMED,
     require=Imported("mac.scheduling.feasible:require_scheduling"),
     plots=PLOTS,
     workloads=WORKLOADS,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..cellular.plot_records import PLOTS
+from ..cellular.renamed_keys import RENAMED
 from ..family import Family, Imported, RunPlot
 
 FAMILY = replace(
     Family.built_in("slicing", "SlicingScenario"),
     best_batch=Imported("scenarios.families.cellular.estimates:best_batch"),
     account=Imported("scenarios.families.cellular.labels:account"),
+    renamed=RENAMED,
     require=Imported("mac.slicing.feasible:require_slicing"),
     context=Imported("scenarios.families.slicing.scenario:context"),
     metrics=Imported("mac.slicing.tractor_score:METRICS"),
