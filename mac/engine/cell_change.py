@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from ..link_adaptation import harq
-from .serving_schedule import Timetable
-from .state import COUNTERS, Attached, CellState, Report
+from .serving_schedule import ServingSchedule
+from .state import COUNTERS, CellState, Report, ServingCells
 
 _GRANTED = COUNTERS.index("granted_prbs")
 
 
-def hand_over(state: CellState, plan: Timetable, forgotten: Callable[[Report, Tensor], Report]) -> CellState:
+def hand_over(state: CellState, plan: ServingSchedule, forgotten: Callable[[Report, Tensor], Report]) -> CellState:
     """Moves UEs to new cells where a measurement says so; a UE without a cell can neither send nor repeat anything.
 
     Args:
@@ -30,7 +30,7 @@ def hand_over(state: CellState, plan: Timetable, forgotten: Callable[[Report, Te
     return replace(state, harq=queue)
 
 
-def with_handovers(counters: Tensor, slot: int, plan: Timetable) -> Tensor:
+def with_handovers(counters: Tensor, slot: int, plan: ServingSchedule) -> Tensor:
     """Returns the counters with rows for handovers, and for PRBs granted to UEs that no cell serves in the slot."""
     granted = counters[_GRANTED]
     unserved = granted * (plan.back(slot) > slot)
@@ -39,7 +39,7 @@ def with_handovers(counters: Tensor, slot: int, plan: Timetable) -> Tensor:
 
 
 def _moved(
-    state: CellState, attached: Attached, moved: Tensor, forgotten: Callable[[Report, Tensor], Report]
+    state: CellState, attached: ServingCells, moved: Tensor, forgotten: Callable[[Report, Tensor], Report]
 ) -> CellState:
     """Returns to the queue what was in flight; the outer loop and the reports begin anew with the new cell."""
     returned = torch.where(moved, harq.in_flight_bytes(state.harq), 0.0)

@@ -7,20 +7,20 @@ from torch import Tensor
 
 from ..handover.a3 import COUNTERS
 from ..handover.serving_plan import ServingPlan
-from .state import Attached
+from .state import ServingCells
 
 _STAY = [COUNTERS.index(name) for name in ("handovers", "handover_failures", "radio_link_failures")]
 _AT_ONCE = 16  # measurements whose rosters are made at once
 
 
-class Timetable:
-    """Holds an itinerary on the device; nothing is read back.
+class ServingSchedule:
+    """Holds a serving plan on the device; nothing is read back.
 
     All rosters have one number of places M, that of the fullest cell of the whole run.
     """
 
-    def __init__(self, itinerary: ServingPlan, cells: int, device: torch.device) -> None:
-        plan = itinerary.to(torch.device("cpu"))
+    def __init__(self, serving_plan: ServingPlan, cells: int, device: torch.device) -> None:
+        plan = serving_plan.to(torch.device("cpu"))
         self.period = plan.period_slots
         self.last = plan.serving.shape[1] - 1
         rosters = _rosters(plan.serving, cells)
@@ -35,10 +35,10 @@ class Timetable:
         """Returns whether a measurement is taken at the start of the slot."""
         return slot % self.period == 0 and slot // self.period <= self.last
 
-    def attached(self, slot: int) -> Attached:
+    def attached(self, slot: int) -> ServingCells:
         """Returns which cell serves each UE in a slot."""
         number = self._number(slot)
-        return Attached(self._serving[number], self._rosters[number], self._back[number])
+        return ServingCells(self._serving[number], self._rosters[number], self._back[number])
 
     def back(self, slot: int) -> Tensor:
         """Returns the slot from which each UE is served, int64 ``[B, U]``."""

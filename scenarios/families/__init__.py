@@ -20,15 +20,15 @@ from importlib.metadata import entry_points
 from mac.core.plugin_traceback import describe_error, plug_in_line
 
 from ..errors import ScenarioError, did_you_mean, shown
-from .family import Bound, Family, Imported, Labels, ReportSection, RunPlot
+from .family import Bound, Family, Labels, LazyImport, ReportSection, RunPlot
 from .renamed import Renamed
 
 __all__ = [
     "FAMILIES",
     "Bound",
     "Family",
-    "Imported",
     "Labels",
+    "LazyImport",
     "Renamed",
     "ReportSection",
     "RunPlot",
@@ -76,7 +76,7 @@ def record(name: object) -> Family:
     known = names()
     if not isinstance(name, str) or name not in known:
         raise ScenarioError(f"unknown family {shown(name)}{did_you_mean(str(name), known)}")
-    family = Imported(known[name]).load()
+    family = LazyImport(known[name]).load()
     if not isinstance(family, Family):
         raise ScenarioError(f"the family '{name}' at {known[name]} is no scenarios.families.Family")
     return family
@@ -86,7 +86,7 @@ def record(name: object) -> Family:
 def _make_built_in_known() -> None:
     """Registers the metrics of all built-in families: a scenario of one may name those of another."""
     for where in _BUILT_IN.values():
-        make_known(Imported(where).load())
+        make_known(LazyImport(where).load())
 
 
 def make_known(family: Family) -> None:
@@ -96,7 +96,7 @@ def make_known(family: Family) -> None:
 
     allocator_registry.register(family.allocator_family, family.allocators, family.contract)
     metrics = family.metrics
-    metric_registry.register(metrics.load() if isinstance(metrics, Imported) else metrics)
+    metric_registry.register(metrics.load() if isinstance(metrics, LazyImport) else metrics)
 
 
 def names() -> dict[str, str]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Imported:
+class LazyImport:
     """Represents a function or a class that is imported when it is first used, so that a record costs no import.
 
     Attributes:
@@ -134,7 +134,7 @@ class Family:
 
     name: str
     allocator_family: str
-    scenario_type: type[ScenarioBase] | Imported
+    scenario_type: type[ScenarioBase] | LazyImport
     clock: Callable[[Any], Clock]
     check: Callable[[Any], None]
     build: Callable[[Any, Drops, torch.device, torch.dtype], Problem[Any, Any, Any]]
@@ -148,7 +148,7 @@ class Family:
     account: Callable[[Any], list[tuple[str, str]]] | None = None
     allocators: Mapping[str, str] = field(default_factory=dict)
     contract: str | None = None
-    metrics: tuple[Metric, ...] | Imported = ()
+    metrics: tuple[Metric, ...] | LazyImport = ()
     headline: tuple[str, ...] = ()
     notes: Callable[[RunResult], list[tuple[str, str]]] | None = None
     plots: Mapping[str, RunPlot] = field(default_factory=dict)
@@ -169,8 +169,8 @@ class Family:
             scenario_type: name of the class of its scenarios.
         """
 
-        def imported(attribute: str) -> Imported:
-            return Imported(f"scenarios.families.{name}.scenario:{attribute}")
+        def imported(attribute: str) -> LazyImport:
+            return LazyImport(f"scenarios.families.{name}.scenario:{attribute}")
 
         return cls(
             name=name,
@@ -189,5 +189,5 @@ class Family:
     def schema(self) -> type[ScenarioBase]:
         """Returns the class of its scenarios, imported."""
         found = self.scenario_type
-        kind: type[ScenarioBase] = found.load() if isinstance(found, Imported) else found
+        kind: type[ScenarioBase] = found.load() if isinstance(found, LazyImport) else found
         return kind

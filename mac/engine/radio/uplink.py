@@ -21,7 +21,7 @@ from phy.numerics import log_grid
 
 from ...link_adaptation.adaptation import LinkAdaptation
 from ..grant import Grant, Transmission
-from ..state import BlockResponse, CellState, Moment, Parts, Report, SlotDecision
+from ..state import BlockResponse, CellState, EngineParts, Report, SlotDecision, SlotInputs
 from ..uplink_power import COUNTERS, Powers
 from .base_antennas import BaseAntenna, BaseAntennas, BasePanels, HeardUplink
 from .radio import Expectation, Reception, forget_bits, need_or_repetition, reported_bits
@@ -42,7 +42,7 @@ class Uplink:
     limits_need = True
     is_compiled = False
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: EngineParts) -> None:
         if parts.uplink is None:
             raise ValueError("there is no plan of the uplink; give one, or a carrier whose direction is downlink")
         self.powers = Powers(parts.uplink, parts.carrier, parts.device, parts.dtype)
@@ -60,7 +60,7 @@ class Uplink:
         """Computes the responses of links from a slot on."""
         return self.antennas.respond(first_slot)
 
-    def first_report(self, moment: Moment[Any]) -> Report:
+    def first_report(self, moment: SlotInputs[Any]) -> Report:
         """Computes the report before any UE was heard: cells disturb as all their UEs in turn do in the mean."""
         power = self.powers.open_loop(moment.slot)
         drops = zip(self._mean_snr, moment.serving, power, strict=True)
@@ -102,7 +102,7 @@ class Uplink:
         offset_db = state.outer_loop_db + self._db[log_grid.index(left)]
         return self._tables.adaptation.choose_mcs(mean_bits, offset_db)
 
-    def receive(self, moment: Moment[Any], sending: Transmission) -> Reception:
+    def receive(self, moment: SlotInputs[Any], sending: Transmission) -> Reception:
         """Computes what each cell receives from the UE on each of its PRBs; the others disturb it."""
         grant, activity = sending.grant, sending.activity
         user = grant.holder.clamp(max=sending.mcs.shape[1] - 1)
@@ -112,7 +112,7 @@ class Uplink:
         report = self._sounded(moment, heard.disturbance) if moment.measured else None
         return Reception(effective, activity, report, self._counted(moment.slot, sending, heard))
 
-    def _sounded(self, moment: Moment[Any], disturbance: Tensor) -> Report:
+    def _sounded(self, moment: SlotInputs[Any], disturbance: Tensor) -> Report:
         """Computes the report of the SINR of every UE at its own cell with the power of the open loop.
 
         Args:

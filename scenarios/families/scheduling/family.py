@@ -6,15 +6,15 @@ from dataclasses import replace
 
 from ..cellular.plot_records import PLOTS
 from ..cellular.renamed_keys import RENAMED
-from ..family import Family, Imported
+from ..family import Family, LazyImport
 from .workloads import SCALES, WORKLOADS
 
 FAMILY = replace(
     Family.built_in("scheduling", "SchedulingScenario"),
-    best_batch=Imported("scenarios.families.cellular.estimates:best_batch"),
-    account=Imported("scenarios.families.cellular.labels:account"),
+    best_batch=LazyImport("scenarios.families.cellular.estimates:best_batch"),
+    account=LazyImport("scenarios.families.cellular.labels:account"),
     renamed=RENAMED,
-    require=Imported("mac.scheduling.feasible:require_scheduling"),
+    require=LazyImport("mac.scheduling.feasible:require_scheduling"),
     plots=PLOTS,
     workloads=WORKLOADS,
     scaling_workloads=SCALES,

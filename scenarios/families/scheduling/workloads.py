@@ -55,7 +55,7 @@ class Downlink:
         channel = stack_channels([parts.channel] * times)
         drops = replace(parts.drops, ids=parts.drops.ids * times)
         engine = type(problem.engine)(replace(parts, drops=drops, channel=channel))
-        return SchedulingProblem(engine, problem.books.power, problem.repair)
+        return SchedulingProblem(engine, problem.outcomes.power, problem.repair)
 
     def sizes(self) -> dict[str, int]:
         """Counts the cells, users and PRBs."""
