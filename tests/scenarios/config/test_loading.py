@@ -352,7 +352,7 @@ def test_json_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
     for preset in ("slicing-quickstart", "slicing-tractor"):
-        file = Path(__file__).parents[3] / "scenarios" / "presets" / f"{preset}.yaml"
+        file = Path(__file__).parents[3] / "scenarios" / "presets" / "slicing" / f"{preset}.yaml"
         assert list(validator.iter_errors(yaml12.read(file))) == []
     assert list(validator.iter_errors({"family": "slicing", "sed": 1}))
     assert validator.is_valid({"family": "slicing", "extends": "slicing-quickstart", "drops": 2})
