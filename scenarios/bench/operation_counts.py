@@ -146,7 +146,7 @@ class Counting(TorchDispatchMode):
 
 
 class _HostCalls(TorchFunctionMode):
-    """Calls that would copy to the host on a GPU, and are no operation on tensors that lie there already."""
+    """Counts calls that would copy to the host on a GPU, and are no operation on tensors that lie there already."""
 
     def __init__(self) -> None:
         super().__init__()
