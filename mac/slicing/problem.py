@@ -1,4 +1,4 @@
-"""Runs the slicing family: a decision a report sets the RBGs of each slice of a cell; a scheduler decides every slot.
+"""Runs the slicing family: an allocator sets the RBGs of each slice at every report; a scheduler decides every slot.
 
 RBGs are dealt out in the order of the slices from the lowest frequency on. PRBs that the slice's users do not need are
 lost, or lent to users of the other slices of the cell, as set, within the limits of the decision.

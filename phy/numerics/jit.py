@@ -24,8 +24,9 @@ BackendName = Literal["numba", "torch", "torch.compile"]
 """Names of the forms in which slots are computed: compiled loops, torch's operations, torch's operations compiled."""
 
 SWITCH = "FAIRWAVE_COMPILE"
-"""Environment variable; 0 leaves everything to torch."""
+"""Environment variable; 0, off or false leaves everything to torch; 1, on, true or nothing does not."""
 
+_SAYS = {"": True, "1": True, "on": True, "true": True, "0": False, "off": False, "false": False}
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # with which numba highlights what it says
 
@@ -49,8 +50,19 @@ class CompilerError(RuntimeError):
 
 
 def wanted() -> bool:
-    """Returns whether anything is to be compiled, on a CPU or a GPU: unless the environment says no."""
-    return os.environ.get(SWITCH) != "0"
+    """Returns whether anything is to be compiled, on a CPU or a GPU: unless the environment says no.
+
+    Raises:
+        ValueError: the environment says neither yes nor no.
+    """
+    given = os.environ.get(SWITCH, "")
+    says = _SAYS.get(given.strip().lower())
+    if says is None:
+        raise ValueError(
+            f"the environment variable {SWITCH} is {given[:40]!r}; set it to 0 (or off, false) to compile nothing, to "
+            "1 (or on, true) to compile, or unset it"
+        )
+    return says
 
 
 @cache

@@ -1,5 +1,6 @@
-"""Computes a slot of the engine in loops over UEs and PRBs, with the numbers of the torch form,
-:class:`mac.engine.engine.Engine`.
+"""Computes a slot of the engine in loops over UEs and PRBs, as the torch form does.
+
+The torch form is :class:`mac.engine.backends.torch_slot.TorchSlot`.
 
 Two passes: :func:`send`, from a decision to what every UE transmits, and :func:`decode`, from what was heard to
 blocks, counters and the outer loop. Arrays are ``[B, U]`` where nothing else is said.

@@ -1,5 +1,6 @@
-"""Computes a slot of a downlink with single antennas in compiled loops, with the numbers of the torch form,
-:class:`mac.engine.engine.Engine`.
+"""Computes a slot of a downlink with single antennas in compiled loops, as the torch form does.
+
+The torch form is :class:`mac.engine.backends.torch_slot.TorchSlot`.
 
 The engine asks for it on a CPU. Products of matrices stay torch's; everything else of a slot is three passes over
 arrays that fit a cache, instead of two hundred calls.

@@ -29,7 +29,7 @@ class HeardUplink:
 
 
 class BaseAntennas(Protocol[R]):
-    """Describes the antennas of the cells; ``R`` is what they read of the air in a slot."""
+    """Describes the antennas of the cells; ``R`` is the type of the channel's responses in a slot."""
 
     @property
     def slots_at_once(self) -> int:

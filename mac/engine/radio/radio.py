@@ -46,7 +46,7 @@ class SharingReport:
 
 
 class Radio(Protocol[R]):
-    """Computes what is received; ``R`` is what it reads of the air in a slot."""
+    """Computes what is received; ``R`` is the type of the channel's responses in a slot."""
 
     @property
     def counters(self) -> tuple[str, ...]:

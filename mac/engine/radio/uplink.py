@@ -1,6 +1,6 @@
 """Computes what cells receive on an uplink from UEs that send with power control.
 
-A UE that holds M PRBs sends on each with ``min(P_open, P_CMAX / M)`` (:mod:`phy.link.power_control`); cell c hears on
+A UE that holds n PRBs sends on each with ``min(P_open, P_CMAX / n)`` (:mod:`phy.link.power_control`); cell c hears on
 PRB k its own UE and those that the other cells scheduled there. Blocks, HARQ, the outer loop and queues are those of
 the downlink.
 
@@ -61,7 +61,7 @@ class Uplink:
         return self.antennas.respond(first_slot)
 
     def first_report(self, moment: SlotInputs[Any]) -> Report:
-        """Computes the report before any UE was heard: cells disturb as all their UEs in turn do in the mean."""
+        """Computes the report before any UE was heard, with the interference of each cell averaged over all its UEs."""
         power = self.powers.open_loop(moment.slot)
         drops = zip(self._mean_snr, moment.serving, power, strict=True)
         disturbed = [_mean_disturbance(*drop)[:, None].expand(-1, self._prbs) for drop in drops]
@@ -75,9 +75,10 @@ class Uplink:
         """Returns None: PRBs are not shared."""
 
     def need(self, state: CellState) -> Tensor:
-        """Computes the fewest PRBs ``[B, U]`` that carry the queue, or as much of it as any allowed number does.
+        """Computes the fewest PRBs ``[B, U]`` that carry the whole queue.
 
-        Allowed are those among which ``spread_db`` lets the power be spread.
+        ``spread_db`` limits the PRBs over which a UE may spread its power. Where no number of PRBs within this limit
+        carries the whole queue, it is the fewest that carry the greatest part of it.
         """
         mean, room = state.reports[0].mean_bits, self.powers.room(state.slot)[..., None]
         left = (room / self._counts).clamp_(max=1.0)  # of the power on a PRB, for 1 to K of them
