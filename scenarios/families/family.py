@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..run_result import RunResult
     from .schema import Clock, ScenarioBase
-    from .workload import Workload
+    from .workload import ScalingWorkload, Workload
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class Family:
     unsuitable_plots: tuple[str, ...] = ()
     report_sections: tuple[ReportSection, ...] = ()
     workloads: Mapping[str, Workload] = field(default_factory=dict)
-    scaling_workloads: Mapping[str, Workload] = field(default_factory=dict)
+    scaling_workloads: Mapping[str, ScalingWorkload] = field(default_factory=dict)
     commands: Callable[[], Any] | None = None
     renamed: Renamed = field(default_factory=Renamed)
     moved_options: Mapping[str, str] = field(default_factory=dict)

@@ -21,6 +21,7 @@ class Downlink:
     allocator: str = "proportional_fair"
     rate: str = "slots_per_s"
     words: tuple[str, str] = ("slot", "cell_slot")
+    scale: tuple[str, str] = ("users", "user")
 
     @property
     def cells(self) -> int:
