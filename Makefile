@@ -1,7 +1,7 @@
 # make demo   environment, installation, one comparison of allocators
 # make test   environment, installation, linters, types, tests
 # make docs   environment, installation, the documentation as a site: build/site/index.html
-# make sionna-agrees   of these tests, those that compare the air with Sionna's
+# make sionna-agrees   of these tests, those that compare the channel with Sionna's
 # All are safe to repeat; the environment is only made anew where pyproject.toml or constraints.txt changed.
 
 SHELL := /bin/sh

@@ -6,7 +6,7 @@
 | ``slicing`` | how many RBGs each slice has |
 | ``comp`` | which UE in outage buys how many PRBs from which cell of its cluster |
 | ``auction`` | which request is served by which resource, and what it pays |
-| ``market`` | who buys how much bandwidth at which price |
+| ``market`` | how much bandwidth each buyer gets, at which price |
 | ``wsn`` | which nodes are cluster heads, and which head each node joins |
 | ``uav`` | how UAVs fly and which users they serve |
 | ``contract`` | nothing: checks that an allocator keeps the contract of its family |

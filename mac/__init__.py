@@ -12,7 +12,7 @@
 | ``slicing`` | the family that decides how many RBGs each slice has |
 | ``comp`` | the family that sells PRBs of a CoMP cluster to UEs in outage |
 | ``auction`` | the family that decides which request is served by which resource |
-| ``market`` | the family that decides who buys how much bandwidth, without a radio |
+| ``market`` | the family that decides how much bandwidth each buyer gets, without a radio |
 | ``wsn`` | the family that decides which sensor nodes are cluster heads |
 | ``uav`` | the family that decides how UAVs fly and which users they serve |
 

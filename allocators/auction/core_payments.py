@@ -53,7 +53,7 @@ def nearest_core_payments(bids: Bids, chosen: NDArray[np.int64], vcg: Floats) ->
 
 
 def _nearest(vcg: Floats, worth: Floats, rows: Floats, limits: Floats) -> Floats:
-    """Minimises the sum of payments, then the distance to VCG, with ``rows p >= limits`` and VCG <= p <= worth."""
+    """Finds the least sum of payments, then the distance to VCG, with ``rows p >= limits`` and VCG <= p <= worth."""
     from scipy.optimize import linprog, minimize
 
     bounds = list(zip(vcg, np.maximum(worth, vcg), strict=True))

@@ -27,7 +27,7 @@ def match(score: Tensor, seen: AuctionObservation, context: AuctionContext, one_
     Args:
         score: of each pair, ``[B, U, Rs]``; minus infinity for pairs that are not allowed.
         seen: demands and capacities.
-        context: whose rules say how many requests a resource may serve.
+        context: of the run; its rules say how many requests a resource may serve.
         one_each: a resource serves one request; None: as the rules say.
     """
     one_each = context.as_published if one_each is None else one_each

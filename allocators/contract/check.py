@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mac.core.allocator_guard import AttributeHints, SettingsGuard
 from mac.core.plugin_traceback import describe_error, error_text, plug_in_line
+from phy.numerics.jit import wanted
 from phy.random import Drops
 
 from .. import registry
@@ -68,8 +69,10 @@ def check_allocator(allocator_or_factory: object, family: str | None = None) -> 
             ``decide`` is annotated with, or by trying.
 
     Raises:
-        ValueError: there is no such allocator, it cannot be made, or it may be of several families.
+        ValueError: there is no such allocator, it cannot be made, it may be of several families, or the environment
+            does not say whether to compile (:data:`phy.numerics.jit.SWITCH`).
     """
+    wanted()  # before an allocator that compiles is blamed for it
     family, tried = (family, "") if family else _guess(allocator_or_factory)
     if not family:
         return _of_no_family(allocator_or_factory, tried)

@@ -67,7 +67,7 @@ CASES = (
     Markets("one UE", users=1),
     Markets("no seller's bids", reserve=0.0),
     Markets("high reserve prices", reserve=3.0),
-    Markets("nobody values anything", absent=1.0),
+    Markets("no UE values anything", absent=1.0),
     Markets("many links are missing", users=12, absent=0.6),
     Markets("base stations without supply", empty=2),
     Markets("no base station has supply", empty=4),

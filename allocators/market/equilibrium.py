@@ -143,7 +143,7 @@ class LogBids:
         return MarketDecision(quantity, spend, torch.where(prices > TINY, prices, 0.0), one, one.bool())
 
     def _shares(self, bids: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalises shares of budgets; returns them and the logarithm of what they were divided by."""
+        """Scales shares of budgets to 1; returns them and the logarithm of what they were divided by."""
         top = bids.amax(-1, keepdim=True)
         shares = (bids - top).exp() * self._is_link
         total = shares.sum(-1, keepdim=True).clamp(min=TINY)

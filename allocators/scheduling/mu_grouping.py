@@ -97,7 +97,7 @@ class GroupRates:
         return total
 
     def within_need(self, group: Group, place: Tensor, won: Tensor) -> Tensor:
-        """Selects of the PRBs that a UE has won the first ones, up to what it still needs, bool ``[B, C, K]``."""
+        """Selects the first of the PRBs that a UE has won, up to what it still needs, bool ``[B, C, K]``."""
         count = torch.zeros(self.sinr.shape, dtype=torch.int16, device=won.device)
         count = count.scatter_(2, place[:, :, None], won.to(torch.int16)[:, :, None]).cumsum(-1, dtype=torch.int16)
         return count.gather(2, place[:, :, None])[:, :, 0] <= group.need.gather(2, place)

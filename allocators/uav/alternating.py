@@ -25,7 +25,7 @@ _TURNS = 30  # of k-means
 
 @dataclass(config=PARAMETERS)
 class Alternating:
-    """Maximises the sum of the logarithms of the users' mean rates over a horizon of waypoints, and repeats it.
+    """Plans for the greatest sum of the logarithms of the users' mean rates over a horizon, again and again.
 
     In turns: with the trajectory given, each user is associated with one UAV, exactly
     (``scipy.optimize.linear_sum_assignment``); with the association given, the trajectory climbs by successive convex
@@ -67,7 +67,7 @@ class Alternating:
         self._way: Tensor | None = None
 
     def decide(self, observation: UavObservation) -> UavDecision:
-        """Flies along the plan; decides the association."""
+        """Decides velocities along the plan, and the association."""
         self._users.update(observation)
         if self._way is None or observation.interval % self._every == 0:
             self._way, self._begin = self._planned(observation), observation.interval
@@ -78,7 +78,7 @@ class Alternating:
         return UavDecision(velocity, serving=self._association.update(observation, self._users).serving)
 
     def _in_time(self, position_m: Tensor, target_m: Tensor, left_s: float) -> Tensor:
-        """Flies to a waypoint no faster than is needed to be there in time, ``[B, V, 3]``."""
+        """Computes the velocity to a waypoint, no faster than is needed to be there in time, ``[B, V, 3]``."""
         velocity = fly_towards(self._context, position_m, target_m)
         speed = velocity[..., :2].square().sum(-1, keepdim=True).sqrt()
         need = (target_m - position_m)[..., :2].square().sum(-1, keepdim=True).sqrt()
@@ -101,7 +101,7 @@ class Alternating:
         return torch.where(better[:, None, None, None], second[0], first[0])
 
     def _climbed(self, mission: Mission, start_m: Tensor) -> tuple[Tensor, Tensor]:
-        """Alternates from a start: trajectories and their utilities."""
+        """Computes trajectories in turns from a start, and their utilities."""
         way = within_reach(mission, start_m)
         for _ in range(self.turns):
             serving = associate_way(mission, way)
@@ -113,13 +113,13 @@ class Alternating:
         return way, value
 
     def _rest(self, way_m: Tensor) -> Tensor:
-        """What is left of the plan before, and hovering after it."""
+        """Returns what is left of the plan before, and hovering after it."""
         shift = round(self._every * self._context.interval_s / self._leg_s)
         number = (torch.arange(self.waypoints) + shift).clamp(max=self.waypoints - 1)
         return way_m[:, number]
 
     def _straight(self, mission: Mission) -> tuple[Tensor, Tensor]:
-        """The ways to the centres of k-means and to its seeds, which are users; to the even grid without users."""
+        """Computes the ways to the centres and seeds (users) of k-means; without users to the even grid."""
         grid = even_grid(self._context)[:, :2].to(torch.float64).expand_as(mission.start_m)
         seeds = draw_starts(mission.user_m, mission.weight, self._draw)
         count = mission.active.sum(1, keepdim=True)
@@ -132,7 +132,7 @@ class Alternating:
 
 
 def associate_way(mission: Mission, way_m: Tensor) -> Tensor:
-    """Associates users with one UAV each for a whole trajectory, by their mean rates along it, int64 ``[B, U]``."""
+    """Chooses one UAV for each user for a whole trajectory, by their mean rates along it, int64 ``[B, U]``."""
     signals = measure_way(mission, way_m)
     mean = signals.efficiency.mean(1)
     links = Links(mean, (mean > 0) & mission.active[..., None])

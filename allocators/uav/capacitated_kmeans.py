@@ -20,7 +20,7 @@ from .placement.user_clusters import best_clusters, draw_starts, means, squared_
 
 @dataclass(config=PARAMETERS)
 class CapacitatedKMeans:
-    """Clusters the users so that no cluster has more than ``capacity`` users, and hovers over the centres.
+    """Keeps UAVs over the centres of clusters of users, none of which has more than ``capacity`` users.
 
     It alternates two exact steps from the centres of k-means: users are assigned to places in clusters so that the sum
     of squared distances is least (``scipy.optimize.linear_sum_assignment``), and centres move to the means. Powers,
@@ -47,7 +47,7 @@ class CapacitatedKMeans:
         self._points = HoverPoints(context, self._plan, self.plan_s, self.height_m)
 
     def decide(self, observation: UavObservation) -> UavDecision:
-        """Flies the UAVs to the centres."""
+        """Sends the UAVs to the centres."""
         return UavDecision(self._points.fly(observation))
 
     def _plan(self, fleet: Fleet) -> Points:

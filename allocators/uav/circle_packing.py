@@ -21,7 +21,7 @@ from .steering import fly_towards
 
 @dataclass(config=PARAMETERS)
 class CirclePacking:
-    """Packs as many equal circles as there are UAVs in a disc in the middle of the area; UAVs hover over their middles.
+    """Places UAVs over the middles of equal circles, one for each, packed in a disc in the middle of the area.
 
     The height lets the border of a circle see its UAV at the elevation of the largest coverage, within the allowed
     heights. It looks at no user. Powers, association and shares follow the rules of the scenario.
@@ -51,10 +51,10 @@ class CirclePacking:
         self._points = at_height(context, place, hover_height_m(context, height))
 
     def decide(self, observation: UavObservation) -> UavDecision:
-        """Flies the UAVs to the points; which UAV to which is chosen at the first decision."""
+        """Sends the UAVs to the points; which UAV to which is chosen at the first decision."""
         if self._target is None:
             points = self._points.expand(len(self._context.drops), -1, -1)
-            everyone = torch.ones_like(points[..., 0], dtype=torch.bool)
-            mine = match_points(observation.position_m, points[..., :2], everyone, everyone)
+            all_uavs = torch.ones_like(points[..., 0], dtype=torch.bool)
+            mine = match_points(observation.position_m, points[..., :2], all_uavs, all_uavs)
             self._target = torch.cat((mine, points[..., 2:]), -1)
         return UavDecision(fly_towards(self._context, observation.position_m, self._target))

@@ -1,4 +1,4 @@
-"""Flies all UAVs on one circle around the middle of the area."""
+"""Moves all UAVs along one circle around the middle of the area."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .placement.matching import match_points
 
 @dataclass(config=PARAMETERS)
 class CircularSweep:
-    """Circles around the middle of the area, UAVs evenly spread over the circle, at a constant speed.
+    """Moves UAVs on a circle around the middle of the area, evenly spread over it, at a constant speed.
 
     Each UAV aims at a point that moves along the circle: with the speed of that point, and what closes the gap to it in
     two intervals. It looks at no user. Powers, association and shares follow the rules of the scenario.
@@ -43,7 +43,7 @@ class CircularSweep:
         self._phase: Tensor | None = None
 
     def decide(self, observation: UavObservation) -> UavDecision:
-        """Follows the points on the circle; which UAV follows which is chosen at the first decision."""
+        """Decides velocities after the points on the circle, which are dealt out at the first decision."""
         context, place = self._context, observation.position_m.to(torch.float64)
         if self._phase is None:
             self._phase = self._phases(place)
@@ -61,12 +61,12 @@ class CircularSweep:
         """Gives each UAV one of evenly spread angles, so that the sum of the ways there is least, ``[B, V]``."""
         number = torch.arange(self._context.uavs, dtype=torch.float64, device=position_m.device)
         even = self._points(2.0 * math.pi * number / self._context.uavs).expand_as(position_m)
-        everyone = torch.ones_like(even[..., 0], dtype=torch.bool)
-        x, y = match_points(position_m, even[..., :2], everyone, everyone).unbind(-1)
+        all_uavs = torch.ones_like(even[..., 0], dtype=torch.bool)
+        x, y = match_points(position_m, even[..., :2], all_uavs, all_uavs).unbind(-1)
         return torch.atan2(y - 0.5 * self._context.area_m[1], x - 0.5 * self._context.area_m[0])
 
     def _points(self, angle: Tensor) -> Tensor:
-        """The points on the circle at angles, ``[..., 3]``."""
+        """Computes the points on the circle at angles, ``[..., 3]``."""
         x_m, y_m = self._context.area_m
         cos, sin = torch.cos(angle), torch.sin(angle)
         place = (0.5 * x_m + self._radius_m * cos, 0.5 * y_m + self._radius_m * sin)

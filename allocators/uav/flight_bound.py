@@ -106,7 +106,7 @@ def cell_bits(context: UavContext, user_m: Tensor, step_m: float, weight: Tensor
 
 
 def _gaps(context: UavContext, place_m: Tensor, step_m: float) -> Tensor:
-    """The squared distances of all cells from places along x and y, ``[columns, rows, places, 2]``."""
+    """Computes the squared distances of all cells from places along x and y, ``[columns, rows, places, 2]``."""
     gaps = []
     for axis in (0, 1):
         low = torch.arange(math.ceil(context.area_m[axis] / step_m), dtype=torch.float64) * step_m
@@ -116,7 +116,7 @@ def _gaps(context: UavContext, place_m: Tensor, step_m: float) -> Tensor:
 
 
 def _bits(context: UavContext, squared: Tensor) -> Tensor:
-    """The bits of a user that has the whole band for an interval, by its squared horizontal distance."""
+    """Computes the bits of a user that has the whole band for an interval, by its squared horizontal distance."""
     above = context.height_m[0] - context.user_height_m
     elevation = torch.atan2(torch.full_like(squared, above), squared.sqrt())
     snr = excess_gain(context.channel, elevation) * (reference_snr(context) / (squared + above**2))
@@ -125,7 +125,7 @@ def _bits(context: UavContext, squared: Tensor) -> Tensor:
 
 
 def _reachable(most_m: float, step_m: float) -> NDArray[np.bool_]:
-    """The cells around a cell, some point of which is within reach of some point of it."""
+    """Finds the cells around a cell, some point of which is within reach of some point of it."""
     reach = math.floor(most_m / step_m) + 1
     gap = np.maximum(np.abs(np.arange(-reach, reach + 1)) - 1, 0) * step_m
     return np.asarray(np.hypot(gap[:, None], gap[None]) <= most_m * _SLACK)

@@ -1,4 +1,4 @@
-"""Flies each UAV from stop to stop, and hovers at each for a while."""
+"""Sends each UAV from stop to stop, and lets it hover at each for a while."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _ARRIVED_M = 5.0  # a stop is reached within this distance
 
 @dataclass(config=PARAMETERS)
 class FlyHoverFly:
-    """Flies each UAV around a tour of stops; it hovers at each for a time in proportion to the users there.
+    """Sends each UAV around a tour of stops; it hovers at each for a time in proportion to the users there.
 
     Users are clustered by k-means, a cluster for each UAV, and the users of a cluster again, a cluster for each stop. A
     tour is the shortest closed way through its stops, found by trying all. A UAV begins at its nearest stop. Powers,
     association and shares follow the rules of the scenario.
 
     Source: the protocol of Zeng, Xu, Zhang, "Energy minimization for wireless communication with rotary-wing UAV", IEEE
-    Trans. Wireless Commun. 18(4), 2019. Ours: stops by k-means, hovering times, no limit on who is served in flight.
+    Trans. Wireless Commun. 18(4), 2019. Ours: stops by k-means, hovering times, no limit on service in flight.
     """
 
     stops: int = Field(default=3, ge=1, le=6)
@@ -55,7 +55,7 @@ class FlyHoverFly:
         self._at, self._left_s = zero.to(torch.int64), zero
 
     def decide(self, observation: UavObservation) -> UavDecision:
-        """Flies the UAVs to their stops, or lets them hover."""
+        """Sends the UAVs to their stops, or lets them hover."""
         home = self._homes.fly(observation)
         if observation.interval % self._every == 0:
             self._make_tours(observation)
@@ -95,7 +95,7 @@ class FlyHoverFly:
         self._left_s = self._time_s[..., 0]
 
     def _stops(self, home: Tensor, user_m: Tensor, weight: Tensor, active: Tensor) -> Clusters:
-        """Clusters the users of each UAV, drops and UAVs in one row."""
+        """Makes clusters of the users of each UAV, drops and UAVs in one row."""
         out_of_reach = torch.where(active[..., None], home, torch.inf)
         label = nearest(out_of_reach, user_m, torch.full_like(active[:, :1], active.shape[1], dtype=torch.int64))[0]
         number = torch.arange(active.shape[1], device=home.device)[:, None]

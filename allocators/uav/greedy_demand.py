@@ -1,4 +1,4 @@
-"""Flies each UAV to the largest unmet demand."""
+"""Sends each UAV to the largest unmet demand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .steering import even_grid, fly_towards
 
 @dataclass(config=PARAMETERS)
 class GreedyDemand:
-    """Picks targets greedily: the known user around whom most demand is unmet, then the next without the demand met.
+    """Selects targets greedily: the known user around which most demand is unmet, then the next without the demand met.
 
     The unmet demand of a user is the data that wait for it, over the most that wait for any; of a user that always has
     data it is what its mean rate lacks to the best mean rate, over that rate. Each target goes to the nearest UAV that
@@ -36,14 +36,14 @@ class GreedyDemand:
     """Height of flight, within the allowed heights; null: the middle of these."""
 
     def reset(self, context: UavContext, seed: int) -> None:
-        """Forgets users and targets."""
+        """Resets users and targets."""
         self._context, self._users = context, KnownUsers(context)
         self._every = max(1, round(self.hold_s / context.interval_s))
         self._height_m = hover_height_m(context, self.height_m)
         self._target = at_height(context, even_grid(context)[:, :2], self._height_m)
 
     def decide(self, observation: UavObservation) -> UavDecision:
-        """Flies the UAVs to their targets."""
+        """Sends the UAVs to their targets."""
         self._users.update(observation)
         if observation.interval % self._every == 0:
             unmet = unmet_demand(observation) * self._users.weight

@@ -16,7 +16,7 @@ from .placement.user_clusters import best_clusters, draw_starts
 
 @dataclass(config=PARAMETERS)
 class KMeansPlacement:
-    """Clusters the users by k-means, one cluster for each UAV in service, and hovers over the centres.
+    """Keeps UAVs over the centres of clusters of users by k-means, one cluster for each UAV in service.
 
     The clusters of least inertia of several starts are kept: those before, and ``starts`` drawn by k-means++. UAVs are
     matched to centres by the least sum of distances. Powers, association and shares follow the rules of the scenario.
@@ -41,7 +41,7 @@ class KMeansPlacement:
         self._points = HoverPoints(context, self._plan, self.plan_s, self.height_m)
 
     def decide(self, observation: UavObservation) -> UavDecision:
-        """Flies the UAVs to the centres."""
+        """Sends the UAVs to the centres."""
         return UavDecision(self._points.fly(observation))
 
     def _plan(self, fleet: Fleet) -> Points:

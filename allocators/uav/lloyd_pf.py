@@ -22,10 +22,10 @@ from .steering import fly_towards
 
 @dataclass(config=PARAMETERS)
 class LloydPf:
-    """Alternates as it flies: users choose UAVs by proportional fairness, and UAVs fly to the centroids of their users.
+    """Chooses UAVs for users by proportional fairness, and sends UAVs to the centroids of their users, in turns.
 
     The association maximises the sum of the logarithms of rates at the present positions; it is made anew every
-    ``plan_s``. The band of a UAV is shared by proportional fairness over mean rates. A UAV that serves nobody stays.
+    ``plan_s``. The band of a UAV is shared by proportional fairness over mean rates. A UAV without users stays.
 
     Source: Lloyd, "Least squares quantization in PCM", IEEE Trans. Inf. Theory 28(2), 1982, with the association of Ye
     et al. 2013 (see ``placement.association``) in place of the nearest centre; their combination is ours.
@@ -37,14 +37,14 @@ class LloydPf:
     """Height of flight, within the allowed heights; null: the middle of these."""
 
     def reset(self, context: UavContext, seed: int) -> None:
-        """Forgets users and association."""
+        """Resets users and association."""
         self._context, self._users = context, KnownUsers(context)
         self._association = FairAssociation(context, self.plan_s)
         self._height_m = hover_height_m(context, self.height_m)
         self._fair = replace(context, radio=replace(context.radio, sharing="proportional_fair"))
 
     def decide(self, observation: UavObservation) -> UavDecision:
-        """Flies the UAVs to the centroids; decides association and shares."""
+        """Sends the UAVs to the centroids; decides association and shares."""
         self._users.update(observation)
         found = self._association.update(observation, self._users)
         uav, served = found.serving.clamp(min=0), found.serving >= 0

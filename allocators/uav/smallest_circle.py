@@ -17,7 +17,7 @@ from .placement.user_clusters import best_clusters, draw_starts, nearest
 
 @dataclass(config=PARAMETERS)
 class SmallestCircle:
-    """Hovers over the centre of the smallest circle around all users; several UAVs over those of clusters of users.
+    """Keeps a UAV over the centre of the smallest circle around all users; several UAVs over those of clusters.
 
     With one UAV at a fixed height and equal shares the centre maximises the least rate, because the rate falls with the
     distance, and the farthest user is nearest there. With several UAVs users join the nearest centre and centres move
@@ -42,7 +42,7 @@ class SmallestCircle:
         self._points = HoverPoints(context, self._plan, self.plan_s, self.height_m)
 
     def decide(self, observation: UavObservation) -> UavDecision:
-        """Flies the UAVs to the centres."""
+        """Sends the UAVs to the centres."""
         return UavDecision(self._points.fly(observation))
 
     def _plan(self, fleet: Fleet) -> Points:

@@ -62,7 +62,7 @@ def along(engine: Engine) -> tuple[Tensor, Tensor, Tensor]:
     """Computes for UE 0 in every slot the SINR over the carrier in dB with fading and without, and its cell, each
     ``[T]``.
     """
-    plan, fading = engine.parts.itinerary, engine.parts.channel.fading
+    plan, fading = engine.parts.serving_plan, engine.parts.channel.fading
     assert plan is not None and isinstance(fading, MovingFading)
     slots = plan.period_slots * plan.serving.shape[1]
     cell = plan.serving[0, :, 0].repeat_interleave(plan.period_slots)[:slots]

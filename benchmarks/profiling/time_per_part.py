@@ -41,7 +41,7 @@ def main() -> None:
         ("from PRBs to blocks", numba_kernels, "send"),
         ("decoding, HARQ, queues, counters", engine.backend, "_decode"),
         ("allocator", allocator, "decide"),
-        ("books of the slot", problem.books, "outcome"),
+        ("outcome of the slot", problem.outcomes, "outcome"),
         ("record", Recorder, "add"),
     ):
         _clocked(clocks, part, owner, name)

@@ -51,7 +51,7 @@ class AuctionObservation:
 
 @dataclass(frozen=True)
 class AuctionDecision:
-    """Holds who is served by what, and for how much."""
+    """Holds the resource that serves each request, and its price."""
 
     resource: Tensor  # [B, U] int64, or UNSERVED
     price: Tensor  # [B, U] money; 0 where not served

@@ -19,7 +19,7 @@ from ..core.allocator_memory import AllocatorMemory, recall, remember
 from ..core.contracts import Allocator, Extra, Field, Outcome
 from ..engine.engine import Engine
 from ..engine.grant import with_helpers
-from ..engine.outcome import Books, add_reports, fields_of
+from ..engine.outcome import OutcomeBuilder, add_reports, fields_of
 from ..engine.radio.comp import Comp, cluster_report
 from ..engine.state import COUNTERS, CellState, SlotOutcome
 from ..market import Market, MarketDecision
@@ -88,7 +88,7 @@ class CompProblem:
         if not isinstance(engine.radio, Comp):
             raise ValueError("the cells of this engine do not coordinate; build it with coordination settings")
         self.engine, self.settings, self.scheduler = engine, settings, scheduler
-        self.books, self._equilibrium = Books(engine, power), equilibrium
+        self.outcomes, self._equilibrium = OutcomeBuilder(engine, power), equilibrium
         self.check = DecisionCheck.of(context_of(engine), engine.parts.block_slots, repair=False)
         self.slots, self._sold = settings.slots(engine.parts.carrier.slot_s), settings.sold_prbs(engine.prbs)
         self._budgets = budgets.to(engine.device, torch.float64).expand(engine.shape)
@@ -173,7 +173,7 @@ class CompProblem:
         trade = Trade(seen, decision, prbs, self._equilibrium)
         more = {**trade_extras(trade), **self._of_radio(seen, cells, tally)}
         slots = SlotOutcome(tally.counters, tally.active_prbs, tally.delays)
-        outcome = self.books.outcome(cells, slots, self.slots, more)
+        outcome = self.outcomes.outcome(cells, slots, self.slots, more)
         own = tally.counters[_SERVED] - tally.other_bits
         own_prbs = tally.counters[_GRANTED] - tally.counters[self._other]
         return CompState(cells, own, own_prbs, state.interval + 1, self._now), outcome

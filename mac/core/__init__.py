@@ -9,6 +9,6 @@
 | ``allocator_guard`` | copies and checks around an allocator that is not trusted |
 | ``allocator_memory`` | what an allocator remembers, taken and put back |
 | ``check_problem`` | the check that the state of a problem is a value |
-| ``stacked_allocators`` | allocators that decide for one drop each, as one for a batch |
+| ``stacked_allocators`` | several allocators, each for its own rows of drops, as one for a batch |
 | ``plugin_traceback`` | the line of a plug-in at which an error arose |
 """

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from ..link_adaptation import harq
-from .serving_schedule import Timetable
-from .state import COUNTERS, Attached, CellState, Report
+from .serving_schedule import ServingSchedule
+from .state import COUNTERS, CellState, Report, ServingCells
 
 _GRANTED = COUNTERS.index("granted_prbs")
 
 
 def hand_over(
     state: CellState,
-    plan: Timetable,
+    plan: ServingSchedule,
     forgotten: Callable[[Report, Tensor], Report],
     several_cells: bool,
 ) -> CellState:
@@ -38,7 +38,7 @@ def hand_over(
     return replace(state, harq=queue)
 
 
-def with_handovers(counters: Tensor, slot: int, plan: Timetable, several_cells: bool) -> Tensor:
+def with_handovers(counters: Tensor, slot: int, plan: ServingSchedule, several_cells: bool) -> Tensor:
     """Returns the counters with rows for handovers, and for PRBs granted to UEs that no cell serves in the slot.
 
     Args:
@@ -54,7 +54,7 @@ def with_handovers(counters: Tensor, slot: int, plan: Timetable, several_cells: 
 
 
 def _moved(
-    state: CellState, attached: Attached, moved: Tensor, forgotten: Callable[[Report, Tensor], Report]
+    state: CellState, attached: ServingCells, moved: Tensor, forgotten: Callable[[Report, Tensor], Report]
 ) -> CellState:
     """Returns to the queue what was in flight; the outer loop and the reports begin anew with the new cell."""
     returned = torch.where(moved, harq.in_flight_bytes(state.harq), 0.0)

@@ -24,16 +24,16 @@ from .backends import choice
 from .cell_change import hand_over, with_handovers
 from .radio.choice import radio_of
 from .radio.radio import Radio
-from .serving_schedule import Timetable, roster
+from .serving_schedule import ServingSchedule, roster
 from .state import (
     COUNTERS,
-    Attached,
     Block,
     CellState,
-    Moment,
-    Parts,
+    EngineParts,
     Report,
+    ServingCells,
     SlotDecision,
+    SlotInputs,
     SlotObservation,
     SlotOutcome,
 )
@@ -47,12 +47,12 @@ class Engine:
         radio: what is received how; left out, the one that direction and antennas of the parts ask for.
     """
 
-    def __init__(self, parts: Parts, radio: Radio[Any] | None = None) -> None:
+    def __init__(self, parts: EngineParts, radio: Radio[Any] | None = None) -> None:
         self.parts, self.radio = parts, radio or radio_of(parts)
         self.shape, self.cells, self.prbs = parts.shape, parts.cells, parts.prbs
         self.dtype, self.device = parts.dtype, parts.device
         self.users_per_prb = self.radio.users_per_prb
-        self._plan = parts.itinerary and Timetable(parts.itinerary, self.cells, self.device)
+        self._plan = parts.serving_plan and ServingSchedule(parts.serving_plan, self.cells, self.device)
         self._first = self._first_cells()
         self.roster = self._first.roster
         handovers = (*a3.COUNTERS, a3.UNSERVED) if self._plan else ()
@@ -149,19 +149,19 @@ class Engine:
         waits = (state.waiting_bytes > 0) & (self.endless_bytes == 0)
         return (slots * waits).to(self.dtype) * self.parts.carrier.slot_s
 
-    def _first_cells(self) -> Attached:
+    def _first_cells(self) -> ServingCells:
         """Returns the serving cells of slot 0."""
         if self._plan:
             return self._plan.attached(0)
         serving = self.parts.channel.serving
-        return Attached(serving, roster(serving, self.cells), None)
+        return ServingCells(serving, roster(serving, self.cells), None)
 
-    def _moment(self, slot: int, block: Block, serving: Tensor) -> Moment[Any]:
+    def _moment(self, slot: int, block: Block, serving: Tensor) -> SlotInputs[Any]:
         step = slot - block.first_slot
-        return Moment(
+        return SlotInputs(
             slot=slot,
             time=block.time[step],
-            luck=block.luck[step],
+            draws=block.draws[step],
             response=block.response.at(slot),
             serving=serving,
             measured=slot % self.parts.link.report_period_slots == 0,
@@ -191,7 +191,7 @@ class Engine:
             state = self._hand_over(state, self._plan)
         return self._admit(state), delays
 
-    def _hand_over(self, state: CellState, plan: Timetable) -> CellState:
+    def _hand_over(self, state: CellState, plan: ServingSchedule) -> CellState:
         """Moves UEs to their new cells, and renews the response where it is of the serving cells."""
         state = hand_over(state, plan, self.radio.forget, self.radio.several_cells)
         if self.radio.follows_serving and plan.measures(state.slot) and state.block.response.first_slot != state.slot:
@@ -219,11 +219,11 @@ class Engine:
     def _prepare(self, first_slot: int) -> Block:
         """Computes what the slots of a block need: responses, random numbers, arrivals."""
         slots, users = self.parts.block_slots, self.shape[1]
-        luck = uniform(self._luck_keys, (slots, users), start=first_slot * users).transpose(0, 1)
+        draws = uniform(self._luck_keys, (slots, users), start=first_slot * users).transpose(0, 1)
         time = torch.arange(first_slot, first_slot + slots, dtype=torch.float64, device=self.device)
         arrivals = None
         if self.parts.arrivals is not None:
             of_block = (self.parts.arrivals.block, self.parts.arrivals.counts)
             both = torch.stack([read(first_slot, slots, users) for read in of_block])
             arrivals = both.permute(3, 0, 1, 2).to(self.device, torch.float64).contiguous()
-        return Block(first_slot, self.radio.respond(first_slot), luck.contiguous(), time, arrivals)
+        return Block(first_slot, self.radio.respond(first_slot), draws.contiguous(), time, arrivals)

@@ -38,11 +38,11 @@ _OF_DELAYS = frozenset(("packets", "delay_s", "late_packets", "delay_packets"))
 def fields_of(engine: Engine) -> Mapping[str, Field]:
     """Returns the extras of a carrier's outcomes; those of handovers and of an uplink where there are any."""
     parts = engine.parts
-    more = ({} if parts.itinerary is None else a3.FIELDS), ({} if parts.uplink is None else uplink_power.FIELDS)
+    more = ({} if parts.serving_plan is None else a3.FIELDS), ({} if parts.uplink is None else uplink_power.FIELDS)
     return {**FIELDS, **more[0], **more[1]}
 
 
-class Books:
+class OutcomeBuilder:
     """Adds up slots into the outcome of an interval."""
 
     def __init__(self, engine: Engine, power: PowerSettings) -> None:

@@ -7,27 +7,27 @@ from torch import Tensor
 
 from ..handover.a3 import COUNTERS
 from ..handover.serving_plan import ServingPlan
-from .state import Attached
+from .state import ServingCells
 
 _STAY = [COUNTERS.index(name) for name in ("handovers", "handover_failures", "radio_link_failures")]
 _AT_ONCE = 16  # measurements whose rosters are made at once
 
 
-class Timetable:
-    """Holds an itinerary on the device; nothing is read back.
+class ServingSchedule:
+    """Holds a serving plan on the device; nothing is read back.
 
     All rosters have one number of places M, that of the fullest cell of the whole run.
     """
 
-    def __init__(self, itinerary: ServingPlan, cells: int, device: torch.device) -> None:
-        plan = itinerary.to(torch.device("cpu"))
+    def __init__(self, serving_plan: ServingPlan, cells: int, device: torch.device) -> None:
+        plan = serving_plan.to(torch.device("cpu"))
         self.period = plan.period_slots
         self.last = plan.serving.shape[1] - 1
         rosters = _rosters(plan.serving, cells)
-        self._serving = plan.serving.transpose(0, 1).contiguous().to(device)  # [M, B, U]
+        self._serving = plan.serving.transpose(0, 1).contiguous().to(device)  # [Tm, B, U]
         self._back = plan.served_from_slot.transpose(0, 1).contiguous().to(device)
-        self._rosters = rosters.to(device)  # [M, B, C, places]
-        self._counts = plan.counts.permute(1, 2, 0, 3).contiguous().to(device)  # [M, counters, B, U]
+        self._rosters = rosters.to(device)  # [Tm, B, C, M]
+        self._counts = plan.counts.permute(1, 2, 0, 3).contiguous().to(device)  # [Tm, counters, B, U]
         self._moved = self._counts[:, _STAY].sum(1) > 0
         self._none = torch.zeros_like(self._counts[0])
 
@@ -35,10 +35,10 @@ class Timetable:
         """Returns whether a measurement is taken at the start of the slot."""
         return slot % self.period == 0 and slot // self.period <= self.last
 
-    def attached(self, slot: int) -> Attached:
+    def attached(self, slot: int) -> ServingCells:
         """Returns which cell serves each UE in a slot."""
         number = self._number(slot)
-        return Attached(self._serving[number], self._rosters[number], self._back[number])
+        return ServingCells(self._serving[number], self._rosters[number], self._back[number])
 
     def back(self, slot: int) -> Tensor:
         """Returns the slot from which each UE is served, int64 ``[B, U]``."""
@@ -66,7 +66,7 @@ def roster(serving: Tensor, cells: int) -> Tensor:
 
 
 def _rosters(serving: Tensor, cells: int) -> Tensor:
-    """Lists the UEs of each cell, ``[M, B, C, places]`` of serving cells ``[B, M, U]``."""
+    """Lists the UEs of each cell, ``[Tm, B, C, M]``, from serving cells ``[B, Tm, U]``."""
     batch, count, users = serving.shape
     flat = serving.transpose(0, 1).reshape(-1, users)
     one_hot = torch.zeros((len(flat), cells), dtype=torch.int64).scatter_add_(1, flat, torch.ones_like(flat))

@@ -51,7 +51,7 @@ class Users:
 
 
 @dataclass(frozen=True)
-class Parts:
+class EngineParts:
     """Holds the parts of an engine."""
 
     drops: Drops
@@ -63,7 +63,7 @@ class Parts:
     users: Users
     arrivals: Arrivals | None  # None where every UE is full-buffer
     block_slots: int
-    itinerary: ServingPlan | None = None  # None where every UE keeps its cell
+    serving_plan: ServingPlan | None = None  # None where every UE keeps its cell
     uplink: UplinkPlan | None = None  # None on a downlink
     coordination: CoordinationSettings | None = None  # None where every cell sends to its own UEs alone
     backend: BackendName | None = None  # form in which slots are computed; None: the quickest one that is allowed
@@ -107,7 +107,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Attached:
+class ServingCells:
     """Holds which cell serves each UE from one measurement to the next."""
 
     serving: Tensor  # [B, U] int64
@@ -130,7 +130,7 @@ class CellState:
     arrived: Tensor  # [2, B, U] float64: bytes arrived and bytes dropped in this slot
     ledger: DelayLedger | None
     block: Block
-    attached: Attached
+    attached: ServingCells
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         """Returns the state itself, in which nothing is ever written."""
@@ -163,25 +163,25 @@ class Block:
 
     first_slot: int
     response: BlockResponse[Any]
-    luck: Tensor  # [T, B, U] uniform numbers that decide on decoding
+    draws: Tensor  # [T, B, U] uniform numbers that decide on decoding
     time: Tensor  # [T] float64, number of each slot
     arrivals: Tensor | None  # [T, 2, B, U] float64: bytes, packets
 
 
 @dataclass(frozen=True)
-class Moment(Generic[R_co]):
+class SlotInputs(Generic[R_co]):
     """Holds one slot of a block. Compiled code reads the tensors only: a number of Python would be part of the code."""
 
     slot: int
     time: Tensor  # [] float64, the slot
-    luck: Tensor  # [B, U]
+    draws: Tensor  # [B, U]
     response: R_co  # of the radio's own type
     serving: Tensor  # [B, U] int64
     measured: bool  # whether UEs report in this slot
 
 
 @dataclass(frozen=True)
-class Carried:
+class SlotResult:
     """Holds the result of a decision in one slot."""
 
     waiting_bytes: Tensor  # [B, U]
@@ -203,7 +203,7 @@ class SlotDecision(Protocol):
 
     @property
     def partners(self) -> Tensor | None:
-        """Returns the further UEs on each PRB, int64 ``[B, C, K, M - 1]``, -1 for none; None: every PRB has one."""
+        """Returns the further UEs on each PRB, int64 ``[B, C, K, Uk - 1]``, -1 for none; None: every PRB has one."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ class SlotObservation:
     """Holds what a base station knows at the start of a slot."""
 
     slot: int
-    attached: Attached
+    attached: ServingCells
     report: Report  # nothing where no cell serves the UE
     backlog_bits: Tensor  # [B, U] bits waiting for a first transmission
     need_prbs: Tensor  # [B, U] PRBs that would empty the queue or repeat the lost block
@@ -228,13 +228,13 @@ class SlotBackend(Protocol):
     @property
     def name(self) -> BackendName: ...
 
-    def first_report(self, moment: Moment[Any]) -> Report:
+    def first_report(self, moment: SlotInputs[Any]) -> Report:
         """Computes the report of the first slot, with every cell at full load."""
 
     def need(self, state: CellState) -> Tensor:
         """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
 
-    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment[Any]) -> Carried:
+    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: SlotInputs[Any]) -> SlotResult:
         """Transmits what was decided."""
 
 

@@ -58,7 +58,7 @@ class UplinkPlan:
     """Holds path losses between UEs and the cells that serve them, measured every ``period_slots``."""
 
     settings: UplinkSettings
-    path_loss_db: Tensor  # [M, B, U] float64 on the CPU
+    path_loss_db: Tensor  # [Tm, B, U] float64 on the CPU
     period_slots: int = 1
 
 
@@ -98,7 +98,7 @@ class Powers:
         return prbs > self._fit[self._number(slot)]
 
     def on(self, prbs: Tensor, slot: int) -> Tensor:
-        """Computes the power on each of so many PRBs, ``[B, U]``: min(open loop, P_CMAX / M)."""
+        """Computes the power on each of so many PRBs, ``[B, U]``: min(open loop, P_CMAX / n)."""
         return torch.minimum(self.open_loop(slot), self.greatest / prbs.clamp(min=1.0))
 
     def _number(self, slot: int) -> int:

@@ -10,6 +10,8 @@
 |---|---|
 | ``types`` | the three above |
 | ``problem`` | ``SchedulingProblem``: checks a decision and transmits a slot |
+| ``observe`` | the observation of a slot, with the quotas of slices |
+| ``decision_check`` | when decisions are checked: at once, at the end of a block, or with repair |
 | ``feasible``, ``feasible_numba`` | checks and repairs of decisions, in torch and compiled |
 """
 

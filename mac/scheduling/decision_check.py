@@ -34,7 +34,7 @@ class DecisionCheck:
 
     @classmethod
     def of(cls, context: SchedulingContext, block_slots: int, repair: bool) -> DecisionCheck:
-        """Returns the check that repairs, or else the earliest that the device can have."""
+        """Returns the check that repairs; without ``repair`` the immediate one on a CPU, the deferred one on a GPU."""
         at_once: Mode = "immediate" if context.device.type == "cpu" else "deferred"
         return cls(context, block_slots, "repair" if repair else at_once)
 

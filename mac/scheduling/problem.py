@@ -12,7 +12,7 @@ from phy.random import Drops
 
 from ..core.contracts import Field, Outcome
 from ..engine.engine import Engine
-from ..engine.outcome import Books, fields_of
+from ..engine.outcome import OutcomeBuilder, fields_of
 from ..engine.state import CellState
 from .decision_check import DecisionCheck
 from .observe import context_of, observe
@@ -39,7 +39,7 @@ class SchedulingProblem:
 
     def __init__(self, engine: Engine, power: PowerSettings, repair: bool = False) -> None:
         self.engine, self.repair = engine, repair
-        self.books = Books(engine, power)
+        self.outcomes = OutcomeBuilder(engine, power)
         self.check = DecisionCheck.of(context_of(engine), engine.parts.block_slots, repair)
 
     @property
@@ -84,7 +84,7 @@ class SchedulingProblem:
         settled, repairs = self.check.settle(decision, state.observation)
         cells, slot = self.engine.step(state.cells, settled, state.observation.need_prbs)
         breaches = self.check.judge(state.breaches, repairs, cells.slot)
-        return self._observed(cells, breaches), self.books.outcome(cells, slot, 1, {"repairs": repairs})
+        return self._observed(cells, breaches), self.outcomes.outcome(cells, slot, 1, {"repairs": repairs})
 
     def _observed(self, cells: CellState, breaches: Tensor) -> SchedulingState:
         return SchedulingState(cells, observe(self.engine, cells), breaches)

@@ -1,4 +1,4 @@
-"""Runs the slicing family: a decision a report sets the RBGs of each slice of a cell; a scheduler decides every slot.
+"""Runs the slicing family: an allocator sets the RBGs of each slice at every report; a scheduler decides every slot.
 
 RBGs are dealt out in the order of the slices from the lowest frequency on. PRBs that the slice's users do not need are
 lost, or lent to users of the other slices of the cell, as set, within the limits of the decision.
@@ -18,7 +18,7 @@ from phy.random import Drops
 from ..core.allocator_memory import AllocatorMemory, recall, remember
 from ..core.contracts import Allocator, Field, Outcome
 from ..engine.engine import Engine
-from ..engine.outcome import Books, add_reports, fields_of
+from ..engine.outcome import OutcomeBuilder, add_reports, fields_of
 from ..engine.state import COUNTERS, CellState, SlotOutcome
 from ..scheduling.decision_check import DecisionCheck
 from ..scheduling.observe import Quotas, context_of, observe
@@ -85,7 +85,7 @@ class SlicingProblem:
         repair: bool = False,
     ) -> None:
         self.engine, self.settings, self.scheduler, self.repair = engine, settings, scheduler, repair
-        self.books = Books(engine, power)
+        self.outcomes = OutcomeBuilder(engine, power)
         self.check = DecisionCheck.of(context_of(engine), engine.parts.block_slots, repair)
         self.slots = settings.slots(engine.parts.carrier.slot_s)
         self.rbgs = settings.rbgs(engine.prbs)
@@ -139,7 +139,7 @@ class SlicingProblem:
         return SlicingState(cells, rbg, totals, 0, self._now)
 
     def observe(self, state: SlicingState, /) -> SlicingObservation:
-        """Reports of the last interval."""
+        """Returns the observation of the last interval."""
         rate = state.cells.reports[0].mean_bits.to(torch.float64)
         group = state.cells.attached.serving * len(self.settings.slices) + self.engine.slice_id
         members = self._by_slice(self._one, group)
@@ -169,7 +169,7 @@ class SlicingProblem:
         prbs = (shares.owner[..., None] == place).sum(2)
         more = {"repairs": tally.repairs, "rbg": rbg, "slice_prbs": prbs}
         slots = SlotOutcome(tally.counters, tally.active_prbs, tally.delays)
-        outcome = self.books.outcome(cells, slots, self.slots, more)
+        outcome = self.outcomes.outcome(cells, slots, self.slots, more)
         return SlicingState(cells, rbg, tally.counters, state.interval + 1, self._now), outcome
 
     def owner(self, rbg: Tensor) -> Tensor:

@@ -87,7 +87,7 @@ class Arrivals:
         return torch.from_numpy(out.reshape(len(self.drops), users, slots))
 
     def _entries(self, start: int, slots: int, users: int) -> Iterator[tuple[Ints, Ints]]:
-        """Yields of each drop's packets in those slots the index in a flat ``[users * slots]``, and the bytes."""
+        """Yields for each drop the indices of its packets in a flat ``[users * slots]``, and their bytes."""
         for packets in self.drops:
             first, last = np.searchsorted(packets.slot, (start, start + slots))
             user = packets.user[first:last]

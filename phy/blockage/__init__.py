@@ -1,4 +1,12 @@
-"""Computes the attenuation of links by blockage: models A and B of TR 38.901 clause 7.6.4, and scheduled events."""
+"""Computes the attenuation of links by blockage.
+
+| module | computes | clause |
+|---|---|---|
+| ``model_a`` | loss in blocked directions around each UE | TR 38.901 7.6.4.1 |
+| ``model_b`` | loss by upright screens that move | TR 38.901 7.6.4.2 |
+| ``knife_edge`` | diffraction at the edges of a screen | TR 38.901 7.6.4 |
+| ``scripted`` | losses that a scenario schedules, by position or time | - |
+"""
 
 from __future__ import annotations
 

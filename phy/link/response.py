@@ -40,7 +40,7 @@ class PrbBasis(Protocol):
 
 @dataclass(frozen=True)
 class OnPrbs:
-    """Holds that coordinates are the real parts on all PRBs, and then the imaginary parts."""
+    """Represents a basis whose coordinates are the responses: real parts on all PRBs, then imaginary parts."""
 
     prbs: int
 

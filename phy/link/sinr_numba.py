@@ -29,7 +29,7 @@ class Links(NamedTuple):
     rest: Array  # [B, U, K] interference of the cells that have no link here; [B, 0, K] where all have
 
 
-class Heard(NamedTuple):
+class SinrAndReports(NamedTuple):
     """Holds the arrays that :func:`hear` writes."""
 
     sinr: Array  # [B, U, K]
@@ -39,7 +39,7 @@ class Heard(NamedTuple):
 
 @Loop
 def hear(
-    b: int, start: int, stop: int, response: Array, prb: Array, links: Links, bits_of_sinr: Array, out: Heard
+    b: int, start: int, stop: int, response: Array, prb: Array, links: Links, bits_of_sinr: Array, out: SinrAndReports
 ) -> None:
     """Computes the SINR of some UEs of a drop on every PRB, as :func:`phy.link.sinr.sinr` does, and their reports.
 
@@ -80,7 +80,7 @@ def hear(
 
 
 def _touches(
-    b: int, start: int, stop: int, response: Array, prb: Array, links: Links, _: Array, out: Heard
+    b: int, start: int, stop: int, response: Array, prb: Array, links: Links, _: Array, out: SinrAndReports
 ) -> list[tuple[Array, ...]]:
     """Returns what :func:`hear` reads and writes."""
     own = slice(start, stop)
@@ -133,7 +133,7 @@ def _reported(sinr: Array, bits_of_sinr: Array, bits: Array) -> Any:
     return total / len(sinr)
 
 
-def sinr(drops: range, response: Response, links: Links, bits_of_sinr: Array, out: Heard) -> None:
+def sinr(drops: range, response: Response, links: Links, bits_of_sinr: Array, out: SinrAndReports) -> None:
     """Computes :func:`phy.link.sinr.sinr` of some drops on a CPU, and the reports.
 
     Args:

@@ -1,6 +1,17 @@
 """Computes positions and velocities of UEs as pure functions of time.
 
 A model is a settings dataclass with ``legs(context)``, which draws the straight legs of one drop's UEs once.
+
+| module | computes | source |
+|---|---|---|
+| ``static_and_linear`` | no motion, or a constant velocity | - |
+| ``random_waypoint`` | legs to random points, with pauses | Le Boudec and Vojnovic 2005 |
+| ``manhattan`` | motion on a grid of streets | UMTS 30.03 B.1.4.1.2.2 |
+| ``gauss_markov`` | a velocity with memory | Liang and Haas 1999 |
+| ``replay``, ``trajectory_file`` | recorded trajectories, and their files | - |
+| ``trajectory`` | the position of every UE at any time, from legs | - |
+| ``area`` | where UEs may move, and what happens at the border | - |
+| ``base`` | the input of models, and what several of them share | - |
 """
 
 from __future__ import annotations

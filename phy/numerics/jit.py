@@ -24,8 +24,9 @@ BackendName = Literal["numba", "torch", "torch.compile"]
 """Names of the forms in which slots are computed: compiled loops, torch's operations, torch's operations compiled."""
 
 SWITCH = "FAIRWAVE_COMPILE"
-"""Environment variable; 0 leaves everything to torch."""
+"""Environment variable; 0, off or false leaves everything to torch; 1, on, true or nothing does not."""
 
+_SAYS = {"": True, "1": True, "on": True, "true": True, "0": False, "off": False, "false": False}
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # with which numba highlights what it says
 
@@ -49,8 +50,19 @@ class CompilerError(RuntimeError):
 
 
 def wanted() -> bool:
-    """Returns whether anything is to be compiled, on a CPU or a GPU: unless the environment says no."""
-    return os.environ.get(SWITCH) != "0"
+    """Returns whether anything is to be compiled, on a CPU or a GPU: unless the environment says no.
+
+    Raises:
+        ValueError: the environment says neither yes nor no.
+    """
+    given = os.environ.get(SWITCH, "")
+    says = _SAYS.get(given.strip().lower())
+    if says is None:
+        raise ValueError(
+            f"the environment variable {SWITCH} is {given[:40]!r}; set it to 0 (or off, false) to compile nothing, to "
+            "1 (or on, true) to compile, or unset it"
+        )
+    return says
 
 
 @cache
@@ -75,9 +87,10 @@ def compiled(function: F) -> F:
     numba = _numba()
     try:
         made: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-        # Numba compiles anew where the function's own file has changed; this is for what comes from other files.
+        # Numba compiles anew where the function's own file has changed. Here what comes from other files counts, too, and
+        # the version is compared before anything is unpickled, which fails where a type has another name today.
         kept = made._cache._cache_file
-        kept._source_stamp = (kept._source_stamp, borrowed(function.__globals__))
+        kept._version = f"{kept._version} {kept._source_stamp} {borrowed(function.__globals__)}"
     except (RuntimeError, AttributeError, OSError):  # no folder to keep it in, or no telling when it is out of date
         made = numba.njit(nogil=True, error_model="numpy")(function)
     return cast(F, made)

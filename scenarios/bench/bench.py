@@ -111,7 +111,7 @@ def _cases(name: str, mode: str, options: Options) -> Iterator[Case]:
 
 
 def _that_fit(case: Case) -> int:
-    """Drops of a batch that memory has room for; says so where they are fewer."""
+    """Returns how many drops of a batch memory has room for; says so where they are fewer."""
     from .. import families
     from ..config.loading import load
     from ..running import memory

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import families
 from ..errors import ScenarioError, did_you_mean
-from ..families.workload import Workload
+from ..families.workload import ScalingWorkload, Workload
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,13 @@ def workloads() -> dict[str, Workload]:
     return {name: workload for family in families.every() for name, workload in family.workloads.items()}
 
 
-def scaling_workloads() -> dict[str, Workload]:
-    """Collects the workloads of ``fairwave bench --scaling`` of all families, by name."""
-    return {name: workload for family in families.every() for name, workload in family.scaling_workloads.items()}
+def scaling_workloads() -> dict[str, ScalingWorkload]:
+    """Collects the workloads of ``fairwave bench --scaling`` of all families, by family and name: ``family-name``."""
+    return {
+        f"{family.name}-{name}": workload
+        for family in families.every()
+        for name, workload in family.scaling_workloads.items()
+    }
 
 
 def workload_of(case: Case) -> Workload:

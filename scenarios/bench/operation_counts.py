@@ -48,7 +48,7 @@ _INDEXED = ("index", "index_put", "index_put_")
 _LOOKS_UP = {"gather", "index", "index_select", "take", "embedding"}
 _SCATTERS = {"scatter_", "scatter_add_", "scatter_reduce_", "index_add_", "index_put_", "index_copy_"}
 _OVERWRITES = {"copy_", "fill_", "zero_", "zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"}
-"""Blind to what stood in their first argument."""
+"""Operations that do not read their first argument: they overwrite it, or take only its shape."""
 _PRODUCTS = {packet.__name__: flops for packet, flops in flop_registry.items()}
 _ROUNDS = 20  # intervals counted of a problem without blocks of slots
 
@@ -146,7 +146,7 @@ class Counting(TorchDispatchMode):
 
 
 class _HostCalls(TorchFunctionMode):
-    """Calls that would copy to the host on a GPU, and are no operation on tensors that lie there already."""
+    """Counts calls that would copy to the host on a GPU, and are no operation on tensors that lie there already."""
 
     def __init__(self) -> None:
         super().__init__()

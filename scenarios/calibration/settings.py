@@ -20,6 +20,7 @@ from ..config.merging import merge
 from ..config.validation_messages import Layer, explain
 from ..errors import ScenarioError
 from ..families.cellular import model_defaults
+from ..families.cellular.renamed_keys import RENAMED
 from ..families.schema import Model
 from .beams import Interference
 
@@ -179,7 +180,7 @@ def _validated(layers: Sequence[Layer]) -> Calibration:
     try:
         return Calibration.model_validate_json(json.dumps(_following(data), default=str), strict=True)
     except ValidationError as error:
-        raise explain(error, data, layers, Calibration.model_json_schema()) from None
+        raise explain(error, data, layers, Calibration.model_json_schema(), RENAMED) from None
 
 
 def _following(data: Mapping[str, Any]) -> Any:

@@ -32,7 +32,7 @@ def bench(
         int, typer.Option(metavar="N", help="Processes that do the same at the same time; their rates are added up.")
     ] = 1,
     scaling: Annotated[
-        bool, typer.Option("--scaling", help="Instead: cost per user-slot over 70 to 2052 users and 1 to 512 drops.")
+        bool, typer.Option("--scaling", help="Instead: cost of a step over growing networks and 1 to 512 drops.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")] = False,
 ) -> None:
@@ -100,22 +100,38 @@ def _shown(key: str, value: Any) -> Any:
 
 
 def _show_scaling(rows: Sequence[dict[str, Any]]) -> None:
-    """Prints a table for each mode, users down and drops across; what did not fit is named."""
+    """Prints a table for each family and mode, sizes down and drops across; what did not fit is named."""
     from .console import counted, say, show_rows
 
-    for mode in dict.fromkeys(row["mode"] for row in rows):
-        own = [row for row in rows if row["mode"] == mode]
-        table = {row["users"]: {"users": row["users"], "cells": row["cells"]} for row in own}
+    for family, mode in dict.fromkeys((row["family"], row["mode"]) for row in rows):
+        own = [row for row in rows if (row["family"], row["mode"]) == (family, mode)]
+        growing, fixed = _sizes(own)
+        table: dict[tuple[Any, ...], dict[str, Any]] = {}
         for row in own:
-            table[row["users"]][counted(row["drops"], "drop")] = _cell(row)
-        title = f"microseconds per user and slot, and memory of the batch ({mode}, {own[0]['prbs']} PRBs)"
-        show_rows(title, list(table.values()))
-    for row in rows:
-        if row["skipped"]:
-            say(f"{row['users']} users x {counted(row['drops'], 'drop')} ({row['mode']}) left out: {row['skipped']}")
+            line = table.setdefault(tuple(row[key] for key in growing), {key: row[key] for key in growing})
+            line[counted(row["drops"], "drop")] = _scaling_entry(row)
+        settings = ", ".join([mode, *(f"{own[0][key]} {key}" for key in fixed)])
+        cost = _heading(_cost_key(own[0]).removeprefix("us_per_"))
+        show_rows(f"{family}: microseconds per {cost}, and memory of the batch ({settings})", list(table.values()))
+        for row in own:
+            if row["skipped"]:
+                sizes = ", ".join(f"{row[key]} {key}" for key in growing)
+                say(f"{sizes} x {counted(row['drops'], 'drop')} ({mode}) left out: {row['skipped']}")
 
 
-def _cell(row: dict[str, Any]) -> str:
+def _sizes(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[str]]:
+    """Returns the sizes that differ between rows of a table, all of them where none does, and the others."""
+    keys = list(rows[0])
+    sizes = keys[keys.index("family") + 1 : keys.index("drops")]
+    growing = [key for key in sizes if len({row[key] for row in rows}) > 1] or sizes
+    return growing, [key for key in sizes if key not in growing]
+
+
+def _cost_key(row: dict[str, Any]) -> str:
+    return next(key for key in row if key.startswith("us_per_"))
+
+
+def _scaling_entry(row: dict[str, Any]) -> str:
     from ..running.memory import human_bytes
 
-    return "-" if row["skipped"] else f"{row['us_per_user_slot']:.2f}  {human_bytes(row['memory_bytes'])}"
+    return "-" if row["skipped"] else f"{row[_cost_key(row)]:.2f}  {human_bytes(row['memory_bytes'])}"

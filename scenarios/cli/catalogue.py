@@ -108,8 +108,9 @@ def scenarios() -> Rows:
 
 def _family(data: dict[str, Any]) -> str:
     """Returns a preset's own family, or that of the preset that it extends."""
+    files = loading.preset_files(loading.PRESETS)
     while "family" not in data:
-        data = yaml12.read(loading.PRESETS / f"{data['extends']}.yaml")
+        data = yaml12.read(files[data["extends"]])
     return str(data["family"])
 
 

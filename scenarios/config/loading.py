@@ -113,7 +113,7 @@ def scenario_hash(scenario: ScenarioBase) -> str:
 
 
 def presets() -> dict[str, str]:
-    """Names of the presets and what they describe, in alphabetical order."""
+    """Lists the presets and what they describe, in alphabetical order."""
     return {name: str(yaml12.read(path).get("description", "")) for name, path in preset_files(PRESETS).items()}
 
 
@@ -223,7 +223,7 @@ def _validated(data: Mapping[str, Any], layers: Sequence[Layer], family: familie
         scenario = family.schema.model_validate_json(text, strict=True, context={"folders": folders})
         family.clock(scenario)
     except ValidationError as error:
-        raise explain(error, data, layers, _schema(family.schema)) from None
+        raise explain(error, data, layers, _schema(family.schema), family.renamed) from None
     except ScenarioError as error:
         raise ScenarioError(f"{origin_of_message(str(error), data, layers)}: {error}") from None
     return scenario

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from ..errors import ScenarioError, did_you_mean, shown
+from ..families.renamed import Renamed
 from .merging import expand
-from .renamed_keys import renamed_key, renamed_value
 
 Json = Mapping[str, Any]
 
@@ -27,7 +27,9 @@ class Layer:
     folder: Path | None = None  # where relative file names of this source are looked for first
 
 
-def explain(error: ValidationError, data: Any, layers: Sequence[Layer], schema: Json) -> ScenarioError:
+def explain(
+    error: ValidationError, data: Any, layers: Sequence[Layer], schema: Json, renamed: Renamed
+) -> ScenarioError:
     """Makes the error to show for settings that do not fit their schema, one line for each problem.
 
     Args:
@@ -35,9 +37,10 @@ def explain(error: ValidationError, data: Any, layers: Sequence[Layer], schema: 
         data: the settings it was given.
         layers: where they came from, lowest first; the uppermost that holds the key is named.
         schema: JSON schema of the settings.
+        renamed: keys and values that once had another name.
     """
     details = error.errors(include_url=False)
-    lines = [_sentence(detail, data, layers, schema) for detail in details if not _follows(detail, details)]
+    lines = [_sentence(detail, data, layers, schema, renamed) for detail in details if not _follows(detail, details)]
     return ScenarioError("\n".join(dict.fromkeys(lines)))
 
 
@@ -47,9 +50,9 @@ def _follows(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
     return detail["type"] == "too_short" and any(d["loc"][: len(here)] == here and d is not detail for d in details)
 
 
-def _sentence(detail: ErrorDetails, data: Any, layers: Sequence[Layer], schema: Json) -> str:
+def _sentence(detail: ErrorDetails, data: Any, layers: Sequence[Layer], schema: Json, renamed: Renamed) -> str:
     path = _real_path(detail["loc"], data)
-    problem = _problem(detail, path, schema, data)
+    problem = _problem(detail, path, schema, data, renamed)
     origin = origin_of(path, data, layers) if path else origin_of_message(problem, data, layers)
     return f"{origin}: {problem}"
 
@@ -107,10 +110,10 @@ def _first_key(message: str) -> tuple[str, ...]:
     return tuple(message.partition(" ")[0].strip("':").split("."))
 
 
-def _problem(detail: ErrorDetails, path: tuple[str, ...], schema: Json, data: Any) -> str:
+def _problem(detail: ErrorDetails, path: tuple[str, ...], schema: Json, data: Any, renamed: Renamed) -> str:
     kind, dotted, given = detail["type"], ".".join(path), detail["input"]
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        if (new := renamed_key(path)) is not None:
+        if (new := renamed.key(path)) is not None:
             return f"the key '{dotted}' was renamed; write {new}"
         return f"unknown key '{dotted}'{did_you_mean(path[-1], keys_at(schema, path[:-1], data))}"
     if kind in ("missing", "missing_argument"):
@@ -128,7 +131,7 @@ def _problem(detail: ErrorDetails, path: tuple[str, ...], schema: Json, data: An
     message = _plain(detail["msg"])
     if kind in ("value_error", "assertion_error"):
         return f"'{dotted}': {message}" if dotted else message
-    if (new := renamed_value(path, given)) is not None:
+    if (new := renamed.value(path, given)) is not None:
         message += f" (the value '{given}' was renamed; write {new})"
     return f"'{dotted}' {message}, given {shown(given)}{_about(schema, path)}"
 

@@ -4,6 +4,7 @@
 |---|---|
 | ``family`` | ``Family``, the record of everything that the rest of fairwave knows of a family |
 | ``schema`` | what the scenario of every family says |
+| ``renamed`` | keys of scenario files that once had another name |
 | ``workload`` | what ``fairwave bench`` measures |
 | ``cellular`` | what the families on a cellular carrier share |
 | one folder for each family | its record and what belongs to it |
@@ -19,14 +20,16 @@ from importlib.metadata import entry_points
 from mac.core.plugin_traceback import describe_error, plug_in_line
 
 from ..errors import ScenarioError, did_you_mean, shown
-from .family import Bound, Family, Imported, Labels, ReportSection, RunPlot
+from .family import Bound, Family, Labels, LazyImport, ReportSection, RunPlot
+from .renamed import Renamed
 
 __all__ = [
     "FAMILIES",
     "Bound",
     "Family",
-    "Imported",
     "Labels",
+    "LazyImport",
+    "Renamed",
     "ReportSection",
     "RunPlot",
     "every",
@@ -74,7 +77,7 @@ def record(name: object) -> Family:
     known = names()
     if not isinstance(name, str) or name not in known:
         raise ScenarioError(f"unknown family {shown(name)}{did_you_mean(str(name), known)}")
-    family = Imported(known[name]).load()
+    family = LazyImport(known[name]).load()
     if not isinstance(family, Family):
         raise ScenarioError(f"the family '{name}' at {known[name]} is no scenarios.families.Family")
     return family
@@ -84,7 +87,7 @@ def record(name: object) -> Family:
 def _make_built_in_known() -> None:
     """Registers the metrics of all built-in families: a scenario of one may name those of another."""
     for where in _BUILT_IN.values():
-        make_known(Imported(where).load())
+        make_known(LazyImport(where).load())
 
 
 def make_known(family: Family) -> None:
@@ -94,7 +97,7 @@ def make_known(family: Family) -> None:
 
     allocator_registry.register(family.allocator_family, family.allocators, family.contract)
     metrics = family.metrics
-    metric_registry.register(metrics.load() if isinstance(metrics, Imported) else metrics)
+    metric_registry.register(metrics.load() if isinstance(metrics, LazyImport) else metrics)
 
 
 def names() -> dict[str, str]:

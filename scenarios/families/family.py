@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .renamed import Renamed
+
 if TYPE_CHECKING:
     import torch
     import xarray as xr
@@ -18,11 +20,11 @@ if TYPE_CHECKING:
 
     from ..run_result import RunResult
     from .schema import Clock, ScenarioBase
-    from .workload import Workload
+    from .workload import ScalingWorkload, Workload
 
 
 @dataclass(frozen=True)
-class Imported:
+class LazyImport:
     """Represents a function or a class that is imported when it is first used, so that a record costs no import.
 
     Attributes:
@@ -126,12 +128,13 @@ class Family:
         workloads: what ``fairwave bench`` measures, by name.
         scaling_workloads: what ``fairwave bench --scaling`` measures, smallest first.
         commands: makes a typer application, mounted as ``fairwave <name>``.
+        renamed: keys and values of its scenario files that once had another name; the old ones are refused.
         moved_options: options that ``fairwave report`` once had for its runs -> the command to take instead.
     """
 
     name: str
     allocator_family: str
-    scenario_type: type[ScenarioBase] | Imported
+    scenario_type: type[ScenarioBase] | LazyImport
     clock: Callable[[Any], Clock]
     check: Callable[[Any], None]
     build: Callable[[Any, Drops, torch.device, torch.dtype], Problem[Any, Any, Any]]
@@ -145,15 +148,16 @@ class Family:
     account: Callable[[Any], list[tuple[str, str]]] | None = None
     allocators: Mapping[str, str] = field(default_factory=dict)
     contract: str | None = None
-    metrics: tuple[Metric, ...] | Imported = ()
+    metrics: tuple[Metric, ...] | LazyImport = ()
     headline: tuple[str, ...] = ()
     notes: Callable[[RunResult], list[tuple[str, str]]] | None = None
     plots: Mapping[str, RunPlot] = field(default_factory=dict)
     unsuitable_plots: tuple[str, ...] = ()
     report_sections: tuple[ReportSection, ...] = ()
     workloads: Mapping[str, Workload] = field(default_factory=dict)
-    scaling_workloads: Mapping[str, Workload] = field(default_factory=dict)
+    scaling_workloads: Mapping[str, ScalingWorkload] = field(default_factory=dict)
     commands: Callable[[], Any] | None = None
+    renamed: Renamed = field(default_factory=Renamed)
     moved_options: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -165,8 +169,8 @@ class Family:
             scenario_type: name of the class of its scenarios.
         """
 
-        def imported(attribute: str) -> Imported:
-            return Imported(f"scenarios.families.{name}.scenario:{attribute}")
+        def imported(attribute: str) -> LazyImport:
+            return LazyImport(f"scenarios.families.{name}.scenario:{attribute}")
 
         return cls(
             name=name,
@@ -185,5 +189,5 @@ class Family:
     def schema(self) -> type[ScenarioBase]:
         """Returns the class of its scenarios, imported."""
         found = self.scenario_type
-        kind: type[ScenarioBase] = found.load() if isinstance(found, Imported) else found
+        kind: type[ScenarioBase] = found.load() if isinstance(found, LazyImport) else found
         return kind

@@ -43,6 +43,14 @@ class Workload(Protocol):
         """Returns further rates that follow from the first."""
 
 
+class ScalingWorkload(Workload, Protocol):
+    """Describes one of several scenarios of growing size."""
+
+    @property
+    def scale(self) -> tuple[str, str]:
+        """Names the key of ``sizes`` that grows, and one of what it counts, such as users and user."""
+
+
 @runtime_checkable
 class RepeatableWorkload(Workload, Protocol):
     """Describes a workload in which a large batch may consist of a few drops, repeated."""

@@ -19,7 +19,7 @@ from phy.random import Drops
 
 from ..config.loading import scenario_hash
 from ..errors import ScenarioError
-from ..families import Imported
+from ..families import LazyImport
 from ..results.dataset import dataset
 from ..results.read_files import made_from, watching_files
 from ..results.shards import RunKey
@@ -106,7 +106,7 @@ def _side_by_side(
     advance, setup_s = told
     require = plan.family.require
     assert require is not None
-    require = require.load() if isinstance(require, Imported) else require  # it is called for every decision
+    require = require.load() if isinstance(require, LazyImport) else require  # it is called for every decision
     held = {entrant.label: AllocatorGuard(entrant.make(plan.family), entrant.label) for entrant in entrants}
     side = StackedAllocators(held, require)
     tell = _counting(advance, len(problem.drops), f"{len(entrants)} allocators")

@@ -139,7 +139,7 @@ def _require_workers(workers: object, device: str) -> None:
 
 
 def _cut(scenario: ScenarioBase, drops: int, workers: int) -> tuple[int, int]:
-    """Drops and allocators of a batch, so that a variant's workers share them evenly: fewer drops first."""
+    """Returns drops and allocators of a batch, so that a variant's workers share them evenly: fewer drops first."""
     allocators = len(scenario.allocators)
     if workers == 1:
         return drops, allocators

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from phy.numerics.jit import backend_name
 
 from ..config.loading import resolved
+from ..errors import ScenarioError
 from ..results.content_digest import UnknownContentError
 from ..results.provenance import (
     UNKNOWN,
@@ -29,8 +30,12 @@ if TYPE_CHECKING:
 
 
 def provenances(plan: Plan, entrants: Sequence[Entrant]) -> dict[RunKey, Provenance]:
-    """Reports what would compute each allocator and variant of a run now."""
-    device, backend = device_name(plan.device), backend_name(plan.device)
+    """Reports what would compute each allocator and variant of a run now.
+
+    Raises:
+        ScenarioError: the environment does not say whether to compile.
+    """
+    device, backend = device_name(plan.device), _backend_of(plan)
     common = code_digest() + source_digest(plan.family.schema)
     require_modules([plan.family.schema.__module__])
     contents = {entrant.label: _content_of(entrant, plan) for entrant in entrants}
@@ -42,6 +47,13 @@ def provenances(plan: Plan, entrants: Sequence[Entrant]) -> dict[RunKey, Provena
             code = hashlib.sha256(f"{common} {content} {files}".encode()).hexdigest()[:16]
             found[RunKey(part.variant, label)] = Provenance(UNKNOWN if unknown else code, device, backend, unknown)
     return found
+
+
+def _backend_of(plan: Plan) -> str:
+    try:
+        return backend_name(plan.device)
+    except ValueError as error:
+        raise ScenarioError(str(error)) from None
 
 
 def _content_of(entrant: Entrant, plan: Plan) -> tuple[str, str]:

@@ -31,7 +31,7 @@ def recorded() -> Iterator[list[RecordedWarning]]:
 
 
 def warn_again(told: Iterable[RecordedWarning], known: set[RecordedWarning]) -> None:
-    """Warns of what is not known yet, so that the filters of this process hold, and adds it to ``known``."""
+    """Repeats the warnings that are not in ``known`` by the filters of this process, and adds them to it."""
     for one in told:
         if one not in known:
             known.add(one)

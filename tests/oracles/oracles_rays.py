@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
+from typing import Any
 
+import torch
 from oracles_geometry import antenna_gain_db
+from torch import Tensor
+
+from phy.antenna.panel import PanelSettings
+from phy.units import SPEED_OF_LIGHT_MPS
+
+CARRIER_HZ = 3.5e9
 
 OFFSETS = [0.0447, 0.1413, 0.2492, 0.3715, 0.5129, 0.6797, 0.8844, 1.1481, 1.5195, 2.1551]
 
@@ -55,3 +63,17 @@ def mean_gain(state, azimuth, zenith, paired, median_zsd, boresight_deg, column)
         ray_azimuth = azimuth + state.cluster_spread_deg[0] * offset - boresight_deg
         total += 10 ** (antenna_gain_db(ray_azimuth, ray_zenith, *column) / 10)
     return total / len(offsets)
+
+
+def order_in(array: Any, panel: PanelSettings) -> Tensor:
+    """The order in which Sionna lists the elements of a panel."""
+    from phy.antenna.panel import element_positions
+
+    ours = element_positions(panel)
+    theirs = array.ant_pos / (SPEED_OF_LIGHT_MPS / CARRIER_HZ)
+    second = torch.zeros(panel.elements)
+    second[array.ant_ind_pol2] = 1
+    mine = torch.arange(panel.elements) // (panel.elements // 2)
+    distance = (ours[:, None] - theirs).norm(dim=-1) + (mine[:, None] != second).double()
+    assert float(distance.min(1).values.max()) < 1e-6
+    return distance.argmin(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from backend_cases import arrays, city, torch_alone
 
+from allocators.contract.check import check_allocator
 from allocators.scheduling import assign_numba
 from mac.engine.backends import numba_kernels
 from mac.scheduling import feasible_numba
@@ -76,6 +78,32 @@ def test_a_switch_that_is_off_asks_for_no_numba(monkeypatch: pytest.MonkeyPatch)
 def test_the_form_follows_from_the_switch_and_the_device(switch: str | None, device: str, name: str) -> None:
     with torch_alone() if switch == "0" else nullcontext():
         assert jit.backend_name(device) == name
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [("", True), ("1", True), ("on", True), ("True", True), ("0", False), ("off", False), (" FALSE ", False)],
+)
+def test_the_switch_is_read(given: str, says: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(jit.SWITCH, given)
+    assert jit.wanted() == says
+
+
+@pytest.mark.parametrize("given", ["no", "2", "-", "torch"])
+def test_a_switch_that_says_neither_is_refused(given: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(jit.SWITCH, given)
+    sentence = (
+        f"the environment variable FAIRWAVE_COMPILE is '{given}'; set it to 0 (or off, false) to compile nothing, to 1 "
+        "(or on, true) to compile, or unset it"
+    )
+    jit.uses_numba.cache_clear()
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        jit.backend_name("cpu")
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        check_allocator("round_robin", "scheduling")
+    with pytest.raises(ScenarioError, match=f"^{re.escape(sentence)}$"):
+        run(load(SMALL), out=tmp_path / "out", progress=False, plots=False)
+    assert not (tmp_path / "out").exists()
 
 
 def failing(error: Exception) -> Callable[..., Any]:

@@ -51,5 +51,5 @@ def test_torch_is_pinned_in_the_constraints() -> None:
 def test_every_room_carries_its_types_and_data() -> None:
     for room in ROOMS:
         assert (ROOT / room / "py.typed").is_file()
-    assert list((ROOT / "scenarios" / "presets").glob("*.yaml"))
+    assert list((ROOT / "scenarios" / "presets").rglob("*.yaml"))
     assert not (ROOT / "tests" / "__init__.py").exists()

@@ -15,10 +15,13 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import json
 from typer.testing import CliRunner
-from scenarios.bench import measure
+from scenarios.bench import measure, scaling
 from scenarios.cli.main import app
 
 measure._WINDOW_S, measure._WARMUP_SLOTS, measure._COPY_BYTES = 1e-3, 1, {"cpu": 1 << 20}
+
+alone = scaling.measure_alone
+scaling.measure_alone = lambda work, case: alone(work, case) if case.workload.startswith("toy-") else None
 
 def told(*arguments):
     found = CliRunner().invoke(app, list(arguments))
@@ -30,10 +33,11 @@ print(json.dumps({
     "metrics": told("list", "metrics", "--json"),
     "run": told("run", "pipe.yaml", "--out", "out", "--workers", "2"),
     "report": told("report", "out"),
-    "check": told("check", "greedy"),
+    "check": told("check", "greedy", "--family", "toy"),
     "own": told("toy", "rate"),
     "unknown": told("bench", "W9"),
     "bench": told("bench", "pipes-4", "--drops", "2", "--json"),
+    "scaling": told("bench", "--scaling", "--drops", "2", "--mode", "exact", "--json"),
 }))
 """
 
@@ -76,3 +80,5 @@ def test_a_family_is_its_own_folder_and_one_entry_point(installed: dict[str, str
     assert told["own"]["stdout"].strip() == "1e+06 bit/s"
     assert "pipes-4" in told["unknown"]["stderr"]
     assert {row["workload"] for row in json.loads(told["bench"]["stdout"])} == {"pipes-4"}
+    scales = [row for row in json.loads(told["scaling"]["stdout"]) if row["family"] == "toy"]
+    assert [row["users"] for row in scales] == [4, 40] and all(row["us_per_user_second"] > 0 for row in scales)

@@ -6,7 +6,7 @@ import torch
 
 from mac.carrier import CarrierSettings
 from mac.engine.engine import Engine
-from mac.engine.state import Parts, Users
+from mac.engine.state import EngineParts, Users
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
 from mac.link_adaptation.tables import link_tables
@@ -80,5 +80,5 @@ def engine(
     )
     layers = 1 if air_.mimo is None else air_.mimo.settings.layers
     tables = link_tables(carrier, link, air_.mean_snr.device, air_.mean_snr.dtype, layers)
-    parts = Parts(drops, carrier, link, harq or HarqSettings(), air_, tables, crowd, arrivals, block_slots)
+    parts = EngineParts(drops, carrier, link, harq or HarqSettings(), air_, tables, crowd, arrivals, block_slots)
     return Engine(parts)

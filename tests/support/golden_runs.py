@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from scenarios.config.loading import PRESETS, preset_files
+
 FOLDER = Path(__file__).parents[1] / "project" / "golden"
 SEEDS = (1, 2, 3)
 SHORT: dict[str, dict[str, Any]] = {
@@ -35,7 +37,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "uplink-macro": {"drops": 1, "duration_s": 0.1, "warmup_s": 0, "window_s": 0.05},
     "comp-corner": {
         "drops": 1,
-        "duration_s": 0.15,
+        "duration_s": 0.1,
         "warmup_s": 0,
         "window_s": 0.05,
         "allocators": ["no_comp", "trading_post", "cluster_pf", "equal_share"],
@@ -92,9 +94,14 @@ def metrics(preset: str, seed: int) -> dict[str, float | None]:
         return {f"{row.variant}/{row.allocator}/{row.metric}": _plain(row.mean) for row in rows}
 
 
+def file_of(preset: str) -> Path:
+    """The file of a preset's stored metrics, in the folder of the same name as the preset's."""
+    return FOLDER / preset_files(PRESETS)[preset].parent.name / f"{preset}.json"
+
+
 def stored(preset: str) -> dict[str, dict[str, float | None]]:
     """What the metrics were when they were last meant to change, by seed."""
-    found: dict[str, dict[str, float | None]] = json.loads((FOLDER / f"{preset}.json").read_text())
+    found: dict[str, dict[str, float | None]] = json.loads(file_of(preset).read_text())
     return found
 
 
@@ -105,5 +112,5 @@ def _plain(value: float) -> float | None:
 if __name__ == "__main__":
     for name in SHORT:
         runs = {str(seed): metrics(name, seed) for seed in SEEDS}
-        (FOLDER / f"{name}.json").write_text(json.dumps(runs, indent=1) + "\n")
+        file_of(name).write_text(json.dumps(runs, indent=1) + "\n")
         print(name, len(runs["1"]), "metrics")

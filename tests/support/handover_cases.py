@@ -38,7 +38,7 @@ def wandering(tested: Engine, slots: int) -> ServingPlan:
 def mobile(drops: Drops, slots: int, saturated: bool = False, **more: Any) -> Engine:
     arrivals = None if saturated else packets(drops, 28, slots + 50, 0.5, 3000)
     still = engine(drops, arrivals, **more)
-    return Engine(replace(still.parts, itinerary=wandering(still, slots)))
+    return Engine(replace(still.parts, serving_plan=wandering(still, slots)))
 
 
 def all_in_turn(roster: Tensor, tested: Engine) -> SchedulingDecision:

@@ -9,7 +9,7 @@ import torch
 from oracles_engine import LoopEngine
 
 from mac.carrier import CarrierSettings
-from mac.engine.state import Parts, Users
+from mac.engine.state import EngineParts, Users
 from mac.link_adaptation import harq
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
@@ -82,7 +82,7 @@ def arrivals(drops: Drops) -> Packets:
     )
 
 
-def parts_of(case: Case) -> Parts:
+def parts_of(case: Case) -> EngineParts:
     drops, carrier = (
         Drops(5, (2,)),
         CarrierSettings(
@@ -104,7 +104,7 @@ def parts_of(case: Case) -> Parts:
     )
     full = torch.tensor([user in case.full for user in range(6)])
     users = Users(full, torch.full((6,), 5e-3, dtype=torch.float64), torch.zeros(6, dtype=torch.int64), 1, 1500.0)
-    return Parts(
+    return EngineParts(
         drops,
         carrier,
         case.link,
@@ -122,7 +122,7 @@ def _without(packets: Packets, users: tuple[int, ...]) -> Packets:
     return Packets(packets.slot[keep], packets.user[keep], packets.bytes[keep])
 
 
-def by_slot(parts: Parts) -> dict[tuple[int, int], list[int]]:
+def by_slot(parts: EngineParts) -> dict[tuple[int, int], list[int]]:
     """Sizes of the packets by slot and user."""
     out: dict[tuple[int, int], list[int]] = {}
     if parts.arrivals is not None:

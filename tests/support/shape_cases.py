@@ -10,7 +10,7 @@ from engine_cases import packets
 
 from mac.carrier import CarrierSettings
 from mac.engine.engine import Engine
-from mac.engine.state import Parts, Users
+from mac.engine.state import EngineParts, Users
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
 from mac.link_adaptation.tables import link_tables
@@ -73,4 +73,4 @@ def build(case: Case, ids: tuple[int, ...]) -> Engine:
     )
     arrivals = None if case.saturated else packets(drops, users, SLOTS + 20, 0.4, 3000)
     channel, tables = build_channel(drops, plan, CPU, case.dtype), link_tables(carrier, case.link, CPU, case.dtype)
-    return Engine(Parts(drops, carrier, case.link, HarqSettings(), channel, tables, crowd, arrivals, 15))
+    return Engine(EngineParts(drops, carrier, case.link, HarqSettings(), channel, tables, crowd, arrivals, 15))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from ray_order import order_in
+from oracles_rays import order_in
 from sionna_cases import CARRIER_HZ
 from torch import Tensor
 

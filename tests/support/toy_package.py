@@ -19,7 +19,7 @@ from allocators.contract.cases import Case, CaseRandom, FamilyCheck
 from mac.core.contracts import InfeasibleDecision
 from mac.metrics.metric import Metric
 from phy.random import Drops
-from scenarios.families import ReportSection, RunPlot
+from scenarios.families import Renamed, ReportSection, RunPlot
 from scenarios.plots.style import Plot
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Pipes:
     allocator: str = "even"
     rate: str = "seconds_per_s"
     words: tuple[str, str] = ("second", "user_second")
+    scale: tuple[str, str] = ("users", "user")
     fast: None = None
 
     @property
@@ -120,5 +121,7 @@ FAMILY = replace(
     unsuitable_plots=("fairness_throughput",),
     report_sections=(ReportSection("Longest queues", longest, "In any drop and window."),),
     workloads={"pipes-4": Pipes(4)},
+    scaling_workloads={"70": Pipes(4), "210": Pipes(40)},
     commands=make_app,
+    renamed=Renamed(keys={"capacity_bps": "pipe.rate_bps"}),
 )

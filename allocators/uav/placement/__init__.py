@@ -1,9 +1,9 @@
-"""Computes what several allocators of flying base stations share: where UAVs should be, and whom they serve.
+"""Computes what several allocators of flying base stations share: where UAVs should be, and which users they serve.
 
 | module | computes |
 |---|---|
 | ``known_users`` | the last reported position of each user |
-| ``hover_points`` | points where UAVs hover, made anew every so often, and who flies to which |
+| ``hover_points`` | points where UAVs hover, made anew every so often, and which UAV flies to which |
 | ``matching`` | which UAV flies to which point |
 | ``packing`` | equal circles packed densely in a circle |
 | ``user_clusters`` | clusters of users by k-means |

@@ -25,7 +25,7 @@ _SPARE = 1.5  # places of a UAV at first, over an even load
 
 @dataclass(frozen=True)
 class Associated:
-    """Holds whom UAVs serve in an interval."""
+    """Holds the serving UAV of each user in an interval."""
 
     serving: Tensor  # [B, U] int64, UNSERVED where none does
     efficiency: Tensor  # [B, U] bit/s/Hz from the serving UAV
@@ -45,19 +45,26 @@ class FairAssociation:
         self._serving = torch.full((len(context.drops), context.users), UNSERVED, device=context.device)
 
     def update(self, observation: UavObservation, users: KnownUsers) -> Associated:
-        """Associates the users where it is time; leaves out those that their UAV can no longer serve."""
+        """Updates the association where it is time.
+
+        A user that its UAV can no longer serve gets the best other one; with ``radio.max_users`` none.
+        """
         snr, uav_m = observation.snr.to(torch.float64), observation.position_m.to(torch.float64)
         links = measure_links(self._context, snr, uav_m, users.place_m, observation.noise_rise)
         if observation.interval % self._every == 0:
-            wants = observation.waiting_bits > 0
-            self._serving = associate_fairly(links, wants, self._context.radio.max_users)
-        index = self._serving.clamp(min=0)[:, None]
-        served = (self._serving >= 0) & links.usable.gather(1, index)[:, 0]
-        return Associated(torch.where(served, self._serving, UNSERVED), links.efficiency.gather(1, index)[:, 0])
+            all_users = torch.ones_like(users.weight, dtype=torch.bool)  # data may come before the next association
+            self._serving = associate_fairly(links, all_users, self._context.radio.max_users)
+        serving = self._serving
+        served = (serving >= 0) & links.usable.gather(1, serving.clamp(min=0)[:, None])[:, 0]
+        if self._context.radio.max_users is None:
+            best, strongest = torch.where(links.usable, links.efficiency, -1.0).max(1)
+            serving, served = torch.where(served, serving, strongest), served | (best >= 0)
+        efficiency = links.efficiency.gather(1, serving.clamp(min=0)[:, None])[:, 0]
+        return Associated(torch.where(served, serving, UNSERVED), efficiency)
 
 
 def associate_fairly(links: Links, wants: Tensor, most: int | None) -> Tensor:
-    """Associates users so that the sum of the logarithms of their rates is greatest, int64 ``[B, U]``.
+    """Chooses a UAV for each user so that the sum of the logarithms of their rates is greatest, int64 ``[B, U]``.
 
     With equal shares, which are the proportional fair ones, a user of a UAV that serves n gets the spectral efficiency
     over n. The sum over users is that of ``log efficiency`` less ``n log n`` of each UAV; as ``n log n`` is convex, the
@@ -84,7 +91,7 @@ def associate_fairly(links: Links, wants: Tensor, most: int | None) -> Tensor:
 
 
 def _of_drop(gain: Array, most: int) -> NDArray[np.int64]:
-    """The UAV of each user, -1 for none, of ``[U, V]``. Places are added while some UAV has used up its own."""
+    """Chooses the UAV of each user, -1 for none, of ``[U, V]``. Places are added while some UAV has used up its own."""
     from scipy.optimize import linear_sum_assignment  # here, as it takes half a second
 
     users, uavs = gain.shape

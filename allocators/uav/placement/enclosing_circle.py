@@ -40,7 +40,7 @@ def enclosing_circle(point_m: Tensor, member: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _smallest(four: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The basis, centre and squared radius of the smallest circle around four points, the last on its border."""
+    """Finds the basis, centre and squared radius of the smallest circle around four points, the last on its border."""
     bases = four[:, torch.tensor(_BASES)]  # [sets, bases, 3, 2]
     centre = _circumcentre(bases)
     squared = (bases[:, :, 2] - centre).square().sum(-1)
@@ -52,7 +52,7 @@ def _smallest(four: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _circumcentre(three: Tensor) -> Tensor:
-    """The centre of the smallest circle through three points, the last two of which may be equal.
+    """Computes the centre of the smallest circle through three points, the last two of which may be equal.
 
     Points on a line have none, and get one at infinity.
     """

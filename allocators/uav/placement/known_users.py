@@ -1,4 +1,4 @@
-"""Remembers the last reported position of each user.
+"""Keeps the last reported position of each user.
 
 B drops, V UAVs, U users.
 """
@@ -11,7 +11,7 @@ from mac.uav import UavContext, UavObservation
 
 
 class KnownUsers:
-    """Holds the users of whom a position was ever reported; a user that is no longer heard keeps its last one.
+    """Holds the users with a position that was ever reported; a user that is no longer heard keeps its last one.
 
     Args:
         context: of the run.
@@ -22,10 +22,10 @@ class KnownUsers:
         self.place_m = torch.zeros((drops, users, 2), dtype=torch.float64, device=context.device)
         """Last reported position, ``[B, U, 2]``."""
         self.weight = torch.zeros((drops, users), dtype=torch.float64, device=context.device)
-        """1 for users of whom a position is known, else 0, ``[B, U]``."""
+        """1 for users with a known position, else 0, ``[B, U]``."""
 
     def update(self, observation: UavObservation) -> None:
-        """Takes over the positions that the interval reports."""
+        """Stores the positions that the interval reports."""
         known = observation.known
         self.place_m = torch.where(known[..., None], observation.user_m.to(torch.float64), self.place_m)
         self.weight = torch.where(known, 1.0, self.weight)

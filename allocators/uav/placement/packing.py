@@ -49,7 +49,7 @@ def pack_circles(circles: int) -> Packing:
 
 
 def _starts(circles: int) -> list[Array]:
-    """Rings of points: two, and three of which the innermost is one point or none; not quite symmetric."""
+    """Makes rings of points: two, and three of which the innermost is one point or none; not quite symmetric."""
     inner = range(circles // 2 + 1)
     two = [np.concatenate((_ring(circles - few, 0.75), _ring(few, 0.3, _ASKEW))) for few in inner]
     three = [
@@ -67,7 +67,7 @@ def _ring(points: int, radius: float, askew: float = 0.0) -> Array:
 
 
 def _solve(start: Array) -> Packing:
-    """The packing of greatest radius near to the start; the variables are all centres and then the radius."""
+    """Computes the packing of greatest radius near to the start; the variables are all centres and then the radius."""
     from scipy.optimize import minimize  # here, as it takes half a second
 
     circles = len(start)
@@ -97,7 +97,7 @@ def _solve(start: Array) -> Packing:
 
 
 def _fitted(centre: Array) -> Packing:
-    """The packing of these centres, scaled to fill the circle of radius 1."""
+    """Makes the packing of these centres, scaled to fill the circle of radius 1."""
     one, other = np.triu_indices(len(centre), 1)
     radius = 0.5 * float(np.sqrt(np.square(centre[one] - centre[other]).sum(1).min()))
     scale = 1.0 / (radius + float(np.sqrt(np.square(centre).sum(1).max())))

@@ -1,4 +1,4 @@
-"""Improves trajectories of UAVs for proportional fairness, by successive convex approximation.
+"""Makes better trajectories of UAVs for proportional fairness, by successive convex approximation.
 
 The utility of a drop is the sum over users of the logarithm of their mean rate over the waypoints, where a UAV shares
 its band equally. Around the present trajectory it is replaced by a concave function of each waypoint q:
@@ -10,8 +10,9 @@ its band equally. Around the present trajectory it is replaced by a concave func
 
 With the slopes ``k = -c dR/ds > 0``, where c is that of the logarithm, and the gradient g of the second part, the
 maximum is at ``(sum k w + g / 2) / sum k``: a centroid of the UAV's users, pushed away from those of others. Ours too:
-waypoints are then brought within reach of each other, and the step is cut down until the true utility grows, because
-with probabilistic line of sight rates are not convex in s everywhere. Slopes are those without fading.
+waypoints are then brought within reach of each other, UAVs that would meet keep their old ways, and the step is cut
+down until the true utility grows, because with probabilistic line of sight rates are not convex in s everywhere. Slopes
+are those without fading.
 
 B drops, V UAVs, U users.
 """
@@ -32,6 +33,7 @@ from .user_clusters import squared_m2
 
 STEPS = (1.0, 0.5, 0.25, 0.125)  # of the way to the maximum of the concave function
 _GAIN = 1e-6  # of the utility, below which a step is not taken
+_CLEAR = 2.0  # distances of a collision between two UAVs at a waypoint
 _LEAST = 1e-6  # bit/s/Hz, of a user that gets nothing
 _NUDGE = 1e-4  # relative, of the squared distance in the difference quotient of its SNR
 
@@ -89,13 +91,13 @@ def mean_rate(mission: Mission, signals: Signals, serving: Tensor) -> Tensor:
 
 
 def climb_utility(mission: Mission, way_m: Tensor, serving: Tensor) -> tuple[Tensor, Tensor]:
-    """Takes one step: the trajectories ``[B, waypoints, V, 2]`` and their utilities ``[B]``, never less than before."""
+    """Computes one step: trajectories ``[B, waypoints, V, 2]`` and their utilities ``[B]``, never less than before."""
     signals = measure_way(mission, way_m)
     before = utility(mission, signals, serving)
     aim = _maximum(mission, signals, way_m, serving)
     way, value = way_m, before
     for step in STEPS:
-        tried = within_reach(mission, way_m + step * (aim - way_m))
+        tried = _apart(mission, way_m, within_reach(mission, way_m + step * (aim - way_m)))
         found = utility(mission, measure_way(mission, tried), serving)
         taken = (value == before) & (found > before + _GAIN)
         way = torch.where(taken[:, None, None, None], tried, way)
@@ -106,7 +108,7 @@ def climb_utility(mission: Mission, way_m: Tensor, serving: Tensor) -> tuple[Ten
 
 
 def within_reach(mission: Mission, way_m: Tensor) -> Tensor:
-    """Brings each waypoint into the area and within reach of the one before, ``[B, waypoints, V, 2]``."""
+    """Moves each waypoint into the area and within reach of the one before, ``[B, waypoints, V, 2]``."""
     area = torch.tensor(mission.context.area_m, dtype=way_m.dtype, device=way_m.device)
     place, found = mission.start_m, []
     for number in range(way_m.shape[1]):
@@ -117,8 +119,16 @@ def within_reach(mission: Mission, way_m: Tensor) -> Tensor:
     return torch.stack(found, 1)
 
 
+def _apart(mission: Mission, before_m: Tensor, way_m: Tensor) -> Tensor:
+    """Keeps the old ways of UAVs that would come near to others at a waypoint, ``[B, waypoints, V, 2]``."""
+    apart = (way_m[:, :, :, None] - way_m[:, :, None]).square().sum(-1)
+    other = ~torch.eye(way_m.shape[2], dtype=torch.bool, device=way_m.device)
+    near = (apart < (_CLEAR * mission.context.collision_m) ** 2) & other
+    return torch.where(near.any(-1).any(1)[:, None, :, None], before_m, way_m)
+
+
 def _maximum(mission: Mission, signals: Signals, way_m: Tensor, serving: Tensor) -> Tensor:
-    """The waypoints at which the concave function is greatest, ``[B, waypoints, V, 2]``."""
+    """Computes the waypoints at which the concave function is greatest, ``[B, waypoints, V, 2]``."""
     rate = mean_rate(mission, signals, serving).clamp(min=_LEAST)
     value = mission.weight * _share(mission, serving) / (rate * (math.log(2.0) * way_m.shape[1]))  # [B, U]
     mine = _mine(mission, serving)[:, None]
@@ -135,30 +145,30 @@ def _maximum(mission: Mission, signals: Signals, way_m: Tensor, serving: Tensor)
 
 
 def _axes(mission: Mission, way_m: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Coordinates of users ``[B, 1, 1, U]`` and waypoints ``[B, waypoints, V, 1]`` along x and y."""
+    """Returns the coordinates of users ``[B, 1, 1, U]`` and waypoints ``[B, waypoints, V, 1]`` along x and y."""
     return [(mission.user_m[:, None, None, :, axis], way_m[..., axis, None]) for axis in (0, 1)]
 
 
 def _mine(mission: Mission, serving: Tensor) -> Tensor:
-    """Whether a UAV serves a user that counts, bool ``[B, V, U]``."""
+    """Checks whether a UAV serves a user that counts, bool ``[B, V, U]``."""
     number = torch.arange(mission.context.uavs, device=serving.device)[:, None]
     return (serving[:, None] == number) & (mission.weight > 0)[:, None]
 
 
 def _share(mission: Mission, serving: Tensor) -> Tensor:
-    """The equal share of each user, ``[B, U]``; 0 where not served."""
+    """Computes the equal share of each user, ``[B, U]``; 0 where not served."""
     load = _mine(mission, serving).sum(-1).clamp(min=1).gather(1, serving.clamp(min=0))
     return torch.where(serving >= 0, 1.0 / load.to(mission.weight.dtype), 0.0)
 
 
 def _of_serving(values: Tensor, serving: Tensor) -> Tensor:
-    """The value of each user's UAV, ``[B, waypoints, U]`` of ``[B, waypoints, V, U]``."""
+    """Returns the value of each user's UAV, ``[B, waypoints, U]`` of ``[B, waypoints, V, U]``."""
     index = serving.clamp(min=0)[:, None, None].expand(-1, values.shape[1], 1, -1)
     return values.gather(2, index)[:, :, 0]
 
 
 def _snr(mission: Mission, squared: Tensor) -> Tensor:
-    """The mean SNR at squared horizontal distances, 0 from UAVs out of service."""
+    """Computes the mean SNR at squared horizontal distances, 0 from UAVs out of service."""
     context = mission.context
     above = mission.height_m - context.user_height_m
     gain = excess_gain(context.channel, _elevation(mission, squared))
@@ -166,7 +176,7 @@ def _snr(mission: Mission, squared: Tensor) -> Tensor:
 
 
 def _slope(mission: Mission, signals: Signals) -> Tensor:
-    """The derivative of the SNR with respect to the squared distance, by a difference quotient, per m^2."""
+    """Computes the derivative of the SNR with respect to the squared distance, by a difference quotient, per m^2."""
     squared = signals.squared_m2
     step = _NUDGE * (squared + mission.height_m**2)
     return (_snr(mission, squared + step) - signals.snr) / step

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from phy.numerics.jit import BackendName, backend_name
 
 from ..radio.radio import Radio
-from ..state import Parts, SlotBackend
+from ..state import EngineParts, SlotBackend
 from .torch_compile import TracedSlot
 from .torch_slot import TorchSlot
 
@@ -25,7 +25,7 @@ def choose(device: torch.device, is_compiled: bool) -> BackendName:
     return backend_name(device.type) if is_compiled else "torch"
 
 
-def make(name: BackendName, parts: Parts, radio: Radio[Any]) -> SlotBackend:
+def make(name: BackendName, parts: EngineParts, radio: Radio[Any]) -> SlotBackend:
     """Returns the form of a name for an engine.
 
     Raises:

@@ -1,5 +1,6 @@
-"""Computes a slot of the engine in loops over UEs and PRBs, with the numbers of the torch form,
-:class:`mac.engine.engine.Engine`.
+"""Computes a slot of the engine in loops over UEs and PRBs, as the torch form does.
+
+The torch form is :class:`mac.engine.backends.torch_slot.TorchSlot`.
 
 Two passes: :func:`send`, from a decision to what every UE transmits, and :func:`decode`, from what was heard to
 blocks, counters and the outer loop. Arrays are ``[B, U]`` where nothing else is said.
@@ -64,7 +65,7 @@ class Sending(NamedTuple):
     active_prbs: Array  # [B, C] float64
 
 
-class Next(NamedTuple):
+class NextState(NamedTuple):
     """Holds what :func:`decode` writes: the state after the slot."""
 
     waiting: Array
@@ -160,14 +161,14 @@ def decode(
     stop: int,
     user: Array,
     sinr: Array,
-    luck: Array,
+    draws: Array,
     need: Array,
     time: float,
     queues: Queues,
     sending: Sending,
     tables: Tables,
     rules: Rules,
-    out: Next,
+    out: NextState,
 ) -> None:
     """Computes which blocks of some drops are decoded from the SINR ``[B, U, K]`` of a slot, and the state after it."""
     users = sinr.shape[1]
@@ -175,7 +176,7 @@ def decode(
     verdict = Verdict(np.empty(users), np.empty(users), np.empty(users, np.bool_), np.empty(users, np.bool_))
     for b in range(start, stop):
         _map(b, user, sinr, sending, tables, effective)
-        _judge(b, user.shape[2], luck, effective, queues, sending, tables, rules, verdict)
+        _judge(b, user.shape[2], draws, effective, queues, sending, tables, rules, verdict)
         _write_blocks(b, time + rules.round_trip_slots, queues, sending, verdict, out)
         _count(b, need, queues, sending, verdict, rules, out)
         _choose_process(b, time + 1.0, out)
@@ -216,7 +217,7 @@ def _map(b: int, user: Array, sinr: Array, sending: Sending, tables: Tables, eff
 def _judge(
     b: int,
     prbs: int,
-    luck: Array,
+    draws: Array,
     effective: Array,
     queues: Queues,
     sending: Sending,
@@ -239,13 +240,13 @@ def _judge(
         cell = mcs[u] * (prbs + 1) + int(coded[u])
         bler, count = np.float64(curves[row[cell], grid_index(combined)]), code_blocks[cell]
         failure = 1.0 - (1.0 - bler if count == 1 else (1.0 - bler) ** np.float64(count))
-        decoded = luck[b, u] >= failure
+        decoded = draws[b, u] >= failure
         out.combined[u], out.attempts[u], out.decoded[u] = combined, attempts, decoded
         out.given_up[u] = attempts >= rules.max_attempts and not decoded
 
 
 @compiled
-def _write_blocks(b: int, ready: float, queues: Queues, sending: Sending, verdict: Verdict, out: Next) -> None:
+def _write_blocks(b: int, ready: float, queues: Queues, sending: Sending, verdict: Verdict, out: NextState) -> None:
     """Writes every block into its process."""
     before, after, process = queues.blocks[b], out.blocks[b], queues.process[b]
     coded, mcs, payload = sending.coded_prbs[b], sending.mcs[b], sending.payload[b]
@@ -261,7 +262,9 @@ def _write_blocks(b: int, ready: float, queues: Queues, sending: Sending, verdic
 
 
 @compiled
-def _count(b: int, need: Array, queues: Queues, sending: Sending, verdict: Verdict, rules: Rules, out: Next) -> None:
+def _count(
+    b: int, need: Array, queues: Queues, sending: Sending, verdict: Verdict, rules: Rules, out: NextState
+) -> None:
     """Computes queues, counters and the outer loop."""
     waiting_before, again, endless, sent = queues.waiting[b], queues.retransmits[b], queues.endless[b], queues.sent[b]
     offset_before, arrived, payload = queues.outer_loop_db[b], queues.arrived, sending.payload[b]
@@ -289,7 +292,7 @@ def _count(b: int, need: Array, queues: Queues, sending: Sending, verdict: Verdi
 
 
 @compiled
-def _choose_process(b: int, slot: float, out: Next) -> None:
+def _choose_process(b: int, slot: float, out: NextState) -> None:
     """Chooses the process of the coming slot, as :func:`mac.link_adaptation.harq.choose`."""
     blocks, current = out.blocks[b], out.current[b]
     process, usable, retransmits = out.process[b], out.usable[b], out.retransmits[b]

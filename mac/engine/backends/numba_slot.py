@@ -1,5 +1,6 @@
-"""Computes a slot of a downlink with single antennas in compiled loops, with the numbers of the torch form,
-:class:`mac.engine.engine.Engine`.
+"""Computes a slot of a downlink with single antennas in compiled loops, as the torch form does.
+
+The torch form is :class:`mac.engine.backends.torch_slot.TorchSlot`.
 
 The engine asks for it on a CPU. Products of matrices stay torch's; everything else of a slot is three passes over
 arrays that fit a cache, instead of two hundred calls.
@@ -14,14 +15,14 @@ import torch
 from torch import Tensor
 
 from phy.link.response import Response
-from phy.link.sinr_numba import Heard, Links, sinr
+from phy.link.sinr_numba import Links, SinrAndReports, sinr
 from phy.numerics.jit import BackendName
 from phy.numerics.threads import share_out
 
 from ...link_adaptation.harq import HarqState
 from ..radio.radio import Radio
 from ..radio.siso_downlink import SisoDownlink
-from ..state import COUNTERS, Carried, CellState, Moment, Parts, Report
+from ..state import COUNTERS, CellState, EngineParts, Report, SlotInputs, SlotResult
 from . import numba_kernels as slots
 
 
@@ -38,7 +39,7 @@ class CompiledSlot:
 
     name: BackendName = "numba"
 
-    def __init__(self, parts: Parts, radio: Radio[Any]) -> None:
+    def __init__(self, parts: EngineParts, radio: Radio[Any]) -> None:
         if not isinstance(radio, SisoDownlink):
             raise ValueError(f"loops compute a downlink with single antennas, not {type(radio).__name__}; use torch")
         self._parts, self._radio, self._endless_bytes = parts, radio, parts.endless_bytes()
@@ -72,7 +73,7 @@ class CompiledSlot:
         rest_users = 0 if self._faded is None else users
         self._rest_of_all = torch.empty((batch, rest_users, parts.prbs), dtype=parts.dtype)  # of one slot alone
 
-    def first_report(self, moment: Moment[Response]) -> Report:
+    def first_report(self, moment: SlotInputs[Response]) -> Report:
         """Computes the report of the first slot, with every cell at full load."""
         heard, (batch, _) = self._heard(), self._parts.shape
         activity = np.ones((batch, self._parts.cells, self._parts.prbs), self._kind)
@@ -88,7 +89,7 @@ class CompiledSlot:
         slots.need(prbs, *(tensor.contiguous().numpy() for tensor in known), need)
         return torch.from_numpy(need)
 
-    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment[Response]) -> Carried:
+    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: SlotInputs[Response]) -> SlotResult:
         """Transmits what was decided; threads share the drops, each of which one thread computes from start to end."""
         queues, heard = _queues(state, self._endless_bytes), self._heard()
         inputs = user.contiguous().numpy(), state.reports[0].bits.numpy(), need_prbs.numpy()
@@ -101,7 +102,7 @@ class CompiledSlot:
 
         share_out(some, len(user), self._cell[0].size * self._parts.prbs)
         waiting, sent, outer_loop_db, *queue, served, counters = map(torch.from_numpy, after)
-        return Carried(
+        return SlotResult(
             waiting_bytes=waiting,
             sent_bytes=sent,
             harq=HarqState(*queue),
@@ -112,7 +113,7 @@ class CompiledSlot:
             active_prbs=torch.from_numpy(sending.active_prbs),
         )
 
-    def _hear(self, drops: range, moment: Moment[Response], activity: np.ndarray, heard: Heard) -> None:
+    def _hear(self, drops: range, moment: SlotInputs[Response], activity: np.ndarray, heard: SinrAndReports) -> None:
         """Computes SINR and reports of some drops."""
         links = Links(self._cell, moment.serving.numpy(), activity, self._rest(drops, activity))
         sinr(drops, moment.response, links, self._bits_of_sinr, heard)
@@ -129,24 +130,24 @@ class CompiledSlot:
     def _decode(
         self,
         drops: range,
-        moment: Moment[Response],
+        moment: SlotInputs[Response],
         inputs: tuple[np.ndarray, np.ndarray, np.ndarray],
-        so_far: tuple[slots.Queues, slots.Sending, Heard],
-        after: slots.Next,
+        so_far: tuple[slots.Queues, slots.Sending, SinrAndReports],
+        after: slots.NextState,
     ) -> None:
         (user, _, need), (queues, sending, heard) = inputs, so_far
-        luck, time, sinr = moment.luck.numpy(), float(moment.slot), heard.sinr
+        draws, time, sinr = moment.draws.numpy(), float(moment.slot), heard.sinr
         about = queues, sending, self._tables, self._rules
-        slots.decode(drops.start, drops.stop, user, sinr, luck, need, time, *about, after)
+        slots.decode(drops.start, drops.stop, user, sinr, draws, need, time, *about, after)
 
-    def _report(self, heard: Heard) -> Report:
+    def _report(self, heard: SinrAndReports) -> Report:
         if self._parts.tables.adaptation.subband_prbs > 1:
             return self._radio.report(torch.from_numpy(heard.sinr))
         return Report(torch.from_numpy(heard.bits), torch.from_numpy(heard.mean_bits))
 
-    def _heard(self) -> Heard:
+    def _heard(self) -> SinrAndReports:
         shape, kind = (*self._parts.shape, self._parts.prbs), self._kind
-        return Heard(np.empty(shape, kind), np.empty(shape, kind), np.empty(shape[:2], kind))
+        return SinrAndReports(np.empty(shape, kind), np.empty(shape, kind), np.empty(shape[:2], kind))
 
     def _sending(self) -> slots.Sending:
         shape, kind = self._parts.shape, self._kind
@@ -160,9 +161,9 @@ class CompiledSlot:
             active_prbs=np.empty(per_prb[:2]),
         )
 
-    def _after(self, queues: slots.Queues) -> slots.Next:
+    def _after(self, queues: slots.Queues) -> slots.NextState:
         shape = self._parts.shape
-        return slots.Next(
+        return slots.NextState(
             waiting=np.empty(shape),
             sent=np.empty(shape),
             outer_loop_db=np.empty(shape, self._kind),

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 from phy.numerics.jit import BackendName, CompilerError
 
 from ..radio.radio import Radio
-from ..state import Carried, CellState, Moment, Parts, Report
+from ..state import CellState, EngineParts, Report, SlotInputs, SlotResult
 from .torch_slot import TorchSlot
 
 
@@ -30,12 +30,12 @@ class TracedSlot:
 
     name: BackendName = "torch.compile"
 
-    def __init__(self, parts: Parts, radio: Radio[Any], compiler: str | Callable[..., Any] = "inductor") -> None:
+    def __init__(self, parts: EngineParts, radio: Radio[Any], compiler: str | Callable[..., Any] = "inductor") -> None:
         self._slot = TorchSlot(parts, radio)
         own = _of_its_own(self._slot.carry_out)
         self._traced = torch.compile(own, dynamic=False, fullgraph=True, backend=compiler)
 
-    def first_report(self, moment: Moment[Any]) -> Report:
+    def first_report(self, moment: SlotInputs[Any]) -> Report:
         """Computes the report of the first slot, with every cell at full load, operation by operation."""
         return self._slot.first_report(moment)
 
@@ -43,7 +43,7 @@ class TracedSlot:
         """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
         return self._slot.need(state)
 
-    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment[Any]) -> Carried:
+    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: SlotInputs[Any]) -> SlotResult:
         """Transmits what was decided; where operations are counted, operation by operation.
 
         Raises:
@@ -54,7 +54,7 @@ class TracedSlot:
         if is_in_torch_dispatch_mode():
             return self._slot.carry_out(*slot)
         try:
-            carried: Carried = self._traced(*slot)
+            carried: SlotResult = self._traced(*slot)
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # a compiler may fail in any way

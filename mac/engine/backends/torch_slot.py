@@ -22,7 +22,7 @@ from ...link_adaptation.adaptation import outer_loop
 from ...link_adaptation.harq import Attempt
 from ..grant import Grant, Transmission, sum_per_user
 from ..radio.radio import Radio
-from ..state import Carried, CellState, Moment, Parts, Report
+from ..state import CellState, EngineParts, Report, SlotInputs, SlotResult
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class TorchSlot:
 
     name: BackendName = "torch"
 
-    def __init__(self, parts: Parts, radio: Radio[Any]) -> None:
+    def __init__(self, parts: EngineParts, radio: Radio[Any]) -> None:
         self._parts, self._radio = parts, radio
         self._users, self._prbs = parts.shape[1], parts.prbs
         self._endless_bytes = parts.endless_bytes()
@@ -52,7 +52,7 @@ class TorchSlot:
         self._one = torch.ones(1, dtype=parts.dtype, device=parts.device)
         self._prb = torch.arange(parts.prbs, device=parts.device)
 
-    def first_report(self, moment: Moment[Any]) -> Report:
+    def first_report(self, moment: SlotInputs[Any]) -> Report:
         """Computes the report of the first slot, with every cell at full load."""
         return self._radio.first_report(moment)
 
@@ -60,7 +60,7 @@ class TorchSlot:
         """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
         return self._radio.need(state)
 
-    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: Moment[Any]) -> Carried:
+    def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: SlotInputs[Any]) -> SlotResult:
         """Transmits what was decided.
 
         Args:
@@ -71,7 +71,7 @@ class TorchSlot:
         """
         sending, blocks = self._send(state, self._grant(user))
         received = self._radio.receive(moment, sending)
-        attempt = self._decode(state, sending, blocks, received.effective_sinr, moment.luck)
+        attempt = self._decode(state, sending, blocks, received.effective_sinr, moment.draws)
         first = attempt.sent & ~state.harq.retransmits
         failed = first & ~attempt.decoded
         new_bytes = torch.where(first, attempt.bytes, self._zero)
@@ -90,7 +90,7 @@ class TorchSlot:
                 failed.to(torch.float64),
             )
         )
-        return Carried(
+        return SlotResult(
             waiting_bytes=waiting,
             sent_bytes=state.sent_bytes + new_bytes,
             harq=harq.update(state.harq, attempt, moment.time, self._parts.harq),
@@ -125,7 +125,7 @@ class TorchSlot:
         return sending, TransportBlocks(row, coded_prbs, torch.where(sent, payload, self._zero))
 
     def _decode(
-        self, state: CellState, sending: Transmission, blocks: TransportBlocks, effective_sinr: Tensor, luck: Tensor
+        self, state: CellState, sending: Transmission, blocks: TransportBlocks, effective_sinr: Tensor, draws: Tensor
     ) -> Attempt:
         """Computes which blocks are decoded, soft bits of earlier attempts added, and which are given up."""
         tables, old, again = self._parts.tables, state.harq.current, state.harq.retransmits
@@ -133,7 +133,7 @@ class TorchSlot:
         combined = torch.where(again, own + old[..., harq.SINR], own)
         bler = gather(tables.bler_curves, tables.bler_row[blocks.row], combined)
         failure = transport_bler(bler, tables.code_blocks[blocks.row])
-        decoded = sending.sent & (luck >= failure)
+        decoded = sending.sent & (draws >= failure)
         attempts = torch.where(again, old[..., harq.ATTEMPTS] + 1, self._zero + 1)
         given_up = sending.sent & (attempts >= self._parts.harq.max_attempts) & ~decoded
         return Attempt(

@@ -12,7 +12,7 @@ from phy.link.response import Response
 from phy.link.uplink_mimo import disturbance_covariance, received_sinr
 from phy.link.uplink_sinr import own_links, scheduled_links, signal_and_interference, steering_of_prbs
 
-from ..state import BlockResponse, Parts
+from ..state import BlockResponse, EngineParts
 from .panels import MatrixResponses, Panels
 from .scalar_fading import ScalarFading, ScalarResponses
 
@@ -29,7 +29,7 @@ class HeardUplink:
 
 
 class BaseAntennas(Protocol[R]):
-    """Describes the antennas of the cells; ``R`` is what they read of the air in a slot."""
+    """Describes the antennas of the cells; ``R`` is the type of the channel's responses in a slot."""
 
     @property
     def slots_at_once(self) -> int:
@@ -70,7 +70,7 @@ class BaseAntenna:
 
     follows_serving = False
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: EngineParts) -> None:
         self._fading, self._to_prbs = ScalarFading(parts), parts.channel.fading.to_prbs
         self.slots_at_once, self._steering = self._fading.slots_at_once, steering_of_prbs(self._to_prbs)
 
@@ -101,7 +101,7 @@ class BasePanels:
 
     follows_serving = True
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: EngineParts) -> None:
         self._panels = Panels(parts)
         self.slots_at_once, self._receiver = self._panels.slots_at_once, self._panels.settings.receiver
         self._prb = torch.arange(parts.prbs, device=parts.device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..state import Parts
+from ..state import EngineParts
 from .comp import Comp
 from .mu_mimo import MuMimo
 from .radio import Radio
@@ -13,7 +13,7 @@ from .su_mimo import SuMimo
 from .uplink import Uplink
 
 
-def radio_of(parts: Parts) -> Radio[Any]:
+def radio_of(parts: EngineParts) -> Radio[Any]:
     """Returns the radio that the direction, the antennas and the coordination of the parts ask for."""
     if parts.uplink is not None:
         return Uplink(parts)

@@ -25,7 +25,7 @@ from phy.numerics import log_grid
 
 from ..coordination import CoordinationSettings
 from ..grant import Grant, Transmission, target
-from ..state import LEAST_BITS, CellState, Moment, Parts, Report, SlotDecision
+from ..state import LEAST_BITS, CellState, EngineParts, Report, SlotDecision, SlotInputs
 from .comp_report import ClusterMeasurement, ClusterReport
 from .panels import MatrixResponses, Panels
 from .radio import Expectation, Reception, forget_bits, need_or_repetition
@@ -49,7 +49,7 @@ class Comp:
     is_compiled = False
     several_cells = True
 
-    def __init__(self, parts: Parts, settings: CoordinationSettings) -> None:
+    def __init__(self, parts: EngineParts, settings: CoordinationSettings) -> None:
         self.panels, self.settings = Panels(parts), settings
         antennas = self.panels.settings
         if antennas.ue.ports != 1:
@@ -68,7 +68,7 @@ class Comp:
         """Computes the matrices that are held from a slot on."""
         return self.panels.respond(first_slot)
 
-    def first_report(self, moment: Moment[MatrixResponses]) -> ClusterReport:
+    def first_report(self, moment: SlotInputs[MatrixResponses]) -> ClusterReport:
         """Computes the report of the first slot, with every cell at full load."""
         return self._measurement.report(moment.response, self._full.expand(len(moment.serving), -1, -1))
 
@@ -108,7 +108,7 @@ class Comp:
         precoder, bits = (torch.stack(part) for part in zip(*drops, strict=True))
         return Expectation(bits.flatten(1), precoder)
 
-    def receive(self, moment: Moment[MatrixResponses], sending: Transmission) -> Reception:
+    def receive(self, moment: SlotInputs[MatrixResponses], sending: Transmission) -> Reception:
         """Computes the SINR of the UE on each PRB; reports measure at the activity of the cells."""
         assert sending.precoder is not None
         user = sending.grant.user
@@ -184,7 +184,7 @@ class Comp:
         gamma = received_sinr(amplitude, wanted, rest, self.settings.mode == "coherent")
         return gamma * active * (user >= 0), active
 
-    def _counted(self, moment: Moment[MatrixResponses], sending: Transmission) -> Tensor:
+    def _counted(self, moment: SlotInputs[MatrixResponses], sending: Transmission) -> Tensor:
         """Computes the PRBs that each UE had of cells other than its own, ``[1, B, U]``."""
         grant = sending.grant
         home = grant.of_holders(moment.serving)

@@ -22,7 +22,7 @@ from phy.link.receiver import post_combining_sinr
 from phy.numerics import log_grid
 
 from ..grant import Grant, Transmission
-from ..state import CellState, Moment, Parts, Report, SlotDecision
+from ..state import CellState, EngineParts, Report, SlotDecision, SlotInputs
 from .panels import MatrixResponses, Panels
 from .radio import Expectation, Reception, SharingReport, forget_bits, need_of_queue
 
@@ -53,7 +53,7 @@ class MuMimo:
     is_compiled = False
     several_cells = False
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: EngineParts) -> None:
         self.panels = Panels(parts)
         self.slots_at_once, antennas = self.panels.slots_at_once, self.panels.settings
         self.users_per_prb, self._regularized = antennas.users_per_prb, antennas.precoding == "rzf"
@@ -67,7 +67,7 @@ class MuMimo:
         """Computes the matrices that are held from a slot on."""
         return self.panels.respond(first_slot)
 
-    def first_report(self, moment: Moment[MatrixResponses]) -> DirectionReport:
+    def first_report(self, moment: SlotInputs[MatrixResponses]) -> DirectionReport:
         """Computes the report of the first slot, with every cell at full load."""
         batch = len(moment.serving)
         return self._report(moment.response, self._sinr_steps.new_ones((batch, self._cells, self._prbs)))
@@ -125,7 +125,7 @@ class MuMimo:
         """Chooses the MCS whose bits the expectation and the outer loop promise, int64 ``[B, U]``."""
         return self._tables.adaptation.choose_mcs(mean_bits, state.outer_loop_db)
 
-    def receive(self, moment: Moment[MatrixResponses], sending: Transmission) -> Reception:
+    def receive(self, moment: SlotInputs[MatrixResponses], sending: Transmission) -> Reception:
         """Computes the SINR of the UEs on each PRB; reports measure at the activity of the cells.
 
         A PRB counts as active once, however many UEs it has.

@@ -13,7 +13,7 @@ from torch import Tensor
 from phy.channel.matrices import HeardCells, Matrices
 from phy.link.receiver import ScheduledChannels, average_covariance, white_covariance, with_noise
 
-from ..state import Parts
+from ..state import EngineParts
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,12 @@ class Panels:
         ValueError: the channel has none.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: EngineParts) -> None:
         if parts.channel.mimo is None:
             raise ValueError("the channel has no matrices; build it with antennas, or leave out the antennas")
         self._matrices: Matrices = parts.channel.mimo
-        if parts.itinerary is not None:
-            self._matrices = self._matrices.with_serving(parts.itinerary.serving, parts.itinerary.period_slots)
+        if parts.serving_plan is not None:
+            self._matrices = self._matrices.with_serving(parts.serving_plan.serving, parts.serving_plan.period_slots)
         self.settings, self._slot_s = self._matrices.settings, parts.carrier.slot_s
         refresh = self.settings.refresh_slots
         self.slots_at_once = max(n for n in range(1, refresh + 1) if parts.block_slots % n == 0)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...link_adaptation import harq
 from ..grant import Grant, Transmission
-from ..state import LEAST_BITS, BlockResponse, CellState, Moment, Report, SlotDecision
+from ..state import LEAST_BITS, BlockResponse, CellState, Report, SlotDecision, SlotInputs
 
 R = TypeVar("R")
 
@@ -46,7 +46,7 @@ class SharingReport:
 
 
 class Radio(Protocol[R]):
-    """Computes what is received; ``R`` is what it reads of the air in a slot."""
+    """Computes what is received; ``R`` is the type of the channel's responses in a slot."""
 
     @property
     def counters(self) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ class Radio(Protocol[R]):
     def respond(self, first_slot: int) -> BlockResponse[R]:
         """Computes the responses of links from a slot on."""
 
-    def first_report(self, moment: Moment[R]) -> Report:
+    def first_report(self, moment: SlotInputs[R]) -> Report:
         """Computes the report of the first slot, with every cell at full load."""
 
     def forget(self, report: Report, kept: Tensor) -> Report:
@@ -106,7 +106,7 @@ class Radio(Protocol[R]):
             prbs: ``[B, U]`` their number.
         """
 
-    def receive(self, moment: Moment[R], sending: Transmission) -> Reception:
+    def receive(self, moment: SlotInputs[R], sending: Transmission) -> Reception:
         """Computes what is received, and the report of the slot where one is due."""
 
 

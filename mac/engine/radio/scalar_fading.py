@@ -9,7 +9,7 @@ from torch import Tensor
 from phy.link.dominant_interferers import DominantLinks
 from phy.link.response import PrbBasis, Response, basis_of
 
-from ..state import Parts
+from ..state import EngineParts
 from .fading_buffers import FadingBuffers, slots_at_once
 
 
@@ -34,7 +34,7 @@ class ScalarFading:
         parts: of the engine.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: EngineParts) -> None:
         fading = parts.channel.fading
         self.basis: PrbBasis = basis_of(fading.to_prbs)
         self.dominant = fading.dominant

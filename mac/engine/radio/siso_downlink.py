@@ -9,7 +9,7 @@ from phy.link.response import Response
 from phy.link.sinr import sinr
 
 from ..grant import Grant, Transmission
-from ..state import CellState, Moment, Parts, Report, SlotDecision
+from ..state import CellState, EngineParts, Report, SlotDecision, SlotInputs
 from .radio import Expectation, Reception, forget_bits, need_of_queue, reported_bits
 from .scalar_fading import ScalarFading, ScalarResponses
 
@@ -28,7 +28,7 @@ class SisoDownlink:
     is_compiled = True
     several_cells = False
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: EngineParts) -> None:
         self.fading = ScalarFading(parts)
         self.slots_at_once = self.fading.slots_at_once
         self._tables, self._prbs, self._cells = parts.tables, parts.prbs, parts.cells
@@ -37,7 +37,7 @@ class SisoDownlink:
         """Computes the responses of links from a slot on."""
         return self.fading.respond(first_slot)
 
-    def first_report(self, moment: Moment[Response]) -> Report:
+    def first_report(self, moment: SlotInputs[Response]) -> Report:
         """Computes the report of the first slot, with every cell at full load."""
         batch = len(moment.serving)
         full = moment.response.coordinates.new_ones((batch, self._cells, self._prbs))
@@ -71,7 +71,7 @@ class SisoDownlink:
         """Chooses the MCS whose bits the report and the outer loop promise, int64 ``[B, U]``."""
         return self._tables.adaptation.choose_mcs(mean_bits, state.outer_loop_db)
 
-    def receive(self, moment: Moment[Response], sending: Transmission) -> Reception:
+    def receive(self, moment: SlotInputs[Response], sending: Transmission) -> Reception:
         """Computes the SINR of all UEs on all PRBs, of which those scheduled decode and all report."""
         gamma = sinr(moment.response, moment.serving, sending.activity)
         held = gamma.flatten(1).gather(1, sending.grant.place)

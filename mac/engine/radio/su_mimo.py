@@ -18,7 +18,7 @@ from phy.link.precoding import best_entry
 from phy.link.receiver import downlink_sinr, post_combining_sinr, whiten
 
 from ..grant import Grant, Transmission
-from ..state import CellState, Moment, Parts, Report, SlotDecision
+from ..state import CellState, EngineParts, Report, SlotDecision, SlotInputs
 from .panels import MatrixResponses, Panels
 from .radio import Expectation, Reception, forget_bits, need_of_queue, reported_bits
 
@@ -52,7 +52,7 @@ class SuMimo:
     is_compiled = False
     several_cells = False
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: EngineParts) -> None:
         self.panels = Panels(parts)
         self.slots_at_once = self.panels.slots_at_once
         antennas, complex_type, device = self.panels.settings, parts.dtype.to_complex(), parts.device
@@ -73,7 +73,7 @@ class SuMimo:
         """Computes the matrices that are held from a slot on."""
         return self.panels.respond(first_slot)
 
-    def first_report(self, moment: Moment[MatrixResponses]) -> RankReport:
+    def first_report(self, moment: SlotInputs[MatrixResponses]) -> RankReport:
         """Computes the report of the first slot, with every cell at full load."""
         batch = len(moment.serving)
         return self._report(moment.response, self._scale.new_ones((batch, self._cells, self._prbs)))
@@ -106,7 +106,7 @@ class SuMimo:
         mcs = self._tables.adaptation.choose_mcs(mean_bits / rank, state.outer_loop_db)
         return mcs + (rank - 1) * self._formats
 
-    def receive(self, moment: Moment[MatrixResponses], sending: Transmission) -> Reception:
+    def receive(self, moment: SlotInputs[MatrixResponses], sending: Transmission) -> Reception:
         """Computes what the layers of scheduled UEs achieve; reports measure at the activity of the slot."""
         activity, users = sending.activity, sending.mcs.shape[1]
         user = sending.grant.holder.clamp(max=users - 1).view(activity.shape)

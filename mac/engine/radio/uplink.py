@@ -1,6 +1,6 @@
 """Computes what cells receive on an uplink from UEs that send with power control.
 
-A UE that holds M PRBs sends on each with ``min(P_open, P_CMAX / M)`` (:mod:`phy.link.power_control`); cell c hears on
+A UE that holds n PRBs sends on each with ``min(P_open, P_CMAX / n)`` (:mod:`phy.link.power_control`); cell c hears on
 PRB k its own UE and those that the other cells scheduled there. Blocks, HARQ, the outer loop and queues are those of
 the downlink.
 
@@ -21,7 +21,7 @@ from phy.numerics import log_grid
 
 from ...link_adaptation.adaptation import LinkAdaptation
 from ..grant import Grant, Transmission
-from ..state import BlockResponse, CellState, Moment, Parts, Report, SlotDecision
+from ..state import BlockResponse, CellState, EngineParts, Report, SlotDecision, SlotInputs
 from ..uplink_power import COUNTERS, Powers
 from .base_antennas import BaseAntenna, BaseAntennas, BasePanels, HeardUplink
 from .radio import Expectation, Reception, forget_bits, need_or_repetition, reported_bits
@@ -43,7 +43,7 @@ class Uplink:
     is_compiled = False
     several_cells = False
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: EngineParts) -> None:
         if parts.uplink is None:
             raise ValueError("there is no plan of the uplink; give one, or a carrier whose direction is downlink")
         self.powers = Powers(parts.uplink, parts.carrier, parts.device, parts.dtype)
@@ -61,8 +61,8 @@ class Uplink:
         """Computes the responses of links from a slot on."""
         return self.antennas.respond(first_slot)
 
-    def first_report(self, moment: Moment[Any]) -> Report:
-        """Computes the report before any UE was heard: cells disturb as all their UEs in turn do in the mean."""
+    def first_report(self, moment: SlotInputs[Any]) -> Report:
+        """Computes the report before any UE was heard, with the interference of each cell averaged over all its UEs."""
         power = self.powers.open_loop(moment.slot)
         drops = zip(self._mean_snr, moment.serving, power, strict=True)
         disturbed = [_mean_disturbance(*drop)[:, None].expand(-1, self._prbs) for drop in drops]
@@ -76,9 +76,10 @@ class Uplink:
         """Returns None: PRBs are not shared."""
 
     def need(self, state: CellState) -> Tensor:
-        """Computes the fewest PRBs ``[B, U]`` that carry the queue, or as much of it as any allowed number does.
+        """Computes the fewest PRBs ``[B, U]`` that carry the whole queue.
 
-        Allowed are those among which ``spread_db`` lets the power be spread.
+        ``spread_db`` limits the PRBs over which a UE may spread its power. Where no number of PRBs within this limit
+        carries the whole queue, it is the fewest that carry the greatest part of it.
         """
         mean, room = state.reports[0].mean_bits, self.powers.room(state.slot)[..., None]
         left = (room / self._counts).clamp_(max=1.0)  # of the power on a PRB, for 1 to K of them
@@ -103,7 +104,7 @@ class Uplink:
         offset_db = state.outer_loop_db + self._db[log_grid.index(left)]
         return self._tables.adaptation.choose_mcs(mean_bits, offset_db)
 
-    def receive(self, moment: Moment[Any], sending: Transmission) -> Reception:
+    def receive(self, moment: SlotInputs[Any], sending: Transmission) -> Reception:
         """Computes what each cell receives from the UE on each of its PRBs; the others disturb it."""
         grant, activity = sending.grant, sending.activity
         user = grant.holder.clamp(max=sending.mcs.shape[1] - 1)
@@ -113,7 +114,7 @@ class Uplink:
         report = self._sounded(moment, heard.disturbance) if moment.measured else None
         return Reception(effective, activity, report, self._counted(moment.slot, sending, heard))
 
-    def _sounded(self, moment: Moment[Any], disturbance: Tensor) -> Report:
+    def _sounded(self, moment: SlotInputs[Any], disturbance: Tensor) -> Report:
         """Computes the report of the SINR of every UE at its own cell with the power of the open loop.
 
         Args:

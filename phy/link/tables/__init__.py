@@ -1,4 +1,11 @@
-"""Loads the data files of the link, each with its provenance inside, as package resources."""
+"""Loads the data files of the link, each with its provenance inside, as package resources.
+
+| file | holds |
+|---|---|
+| ``bler.npz`` | SNR of a code block in AWGN at block error rates of 0.1 and 0.01 |
+| ``mutual_information.npz`` | mutual information of modulations, for MIESM |
+| ``eesm_beta.json`` | beta of each MCS, for EESM |
+"""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def auction(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Auction resources to bidders who each want one of them: winners, payments, welfare."""
+    """Auction resources to bidders that each want one of them: winners, payments, welfare."""
     from allocators.auction import solve_auction
 
     from ...cli.number_table import read_numbers

@@ -14,6 +14,7 @@
 | ``uplink`` | checks and path losses of an uplink |
 | ``dominant_interferers`` | checks of ``fading.dominant_interferers`` |
 | ``named_files`` | files that a scenario names |
+| ``renamed_keys`` | keys that once had another name |
 | ``labels`` | coordinates of the results |
 | ``estimates``, ``mimo_estimates`` | memory and time of a batch |
 """

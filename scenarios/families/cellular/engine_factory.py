@@ -9,7 +9,7 @@ import torch
 
 from mac.engine.coordination import CoordinationSettings
 from mac.engine.engine import Engine
-from mac.engine.state import Parts, Users
+from mac.engine.state import EngineParts, Users
 from mac.link_adaptation.tables import link_tables
 from phy.channel.channel import Channel, ChannelPlan, build_channel
 from phy.channel.moving_matrices import build_moving_channel
@@ -50,9 +50,9 @@ def engine(
         channel = channel.quick_to_read()
     layers = 1 if scenario.mimo is None or up else scenario.mimo.layers
     tables = link_tables(scenario.carrier, scenario.link, place, dtype, layers)
-    itinerary = mobility.itinerary(scenario, channel, shape)
+    serving_plan = mobility.serving_plan(scenario, channel, shape)
     return Engine(
-        Parts(
+        EngineParts(
             drops=drops,
             carrier=scenario.carrier,
             link=scenario.link,
@@ -62,8 +62,8 @@ def engine(
             users=_users(scenario, shape),
             arrivals=arrivals(scenario, drops, shape.total_slots),
             block_slots=shape.block_slots,
-            itinerary=itinerary,
-            uplink=uplink.uplink_plan(scenario, channel, itinerary, shape),
+            serving_plan=serving_plan,
+            uplink=uplink.uplink_plan(scenario, channel, serving_plan, shape),
             coordination=coordination,
         )
     )

@@ -22,7 +22,7 @@ from phy.tr38901.large_scale import PropagationSettings
 from phy.tr38901.lsp_tables import MOST_CLUSTERS
 
 from .dominant_interferers import faded_links
-from .mimo_estimates import Crowd, mimo_bytes, mimo_seconds
+from .mimo_estimates import NetworkSize, mimo_bytes, mimo_seconds
 from .scenario import CellularScenario
 from .shape import LONGEST_BLOCK, Shape
 from .users import UserGroup
@@ -40,30 +40,30 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     users, prbs = scenario.users_per_cell * scenario.cells, scenario.carrier.prbs
     links, basis = users * scenario.cells, _basis_size(scenario)
     rays = scenario.fading.directions
-    air = _air_bytes(scenario, shape, item)
+    channel = _channel_bytes(scenario, shape, item)
     draws: float = links * 16 * (MOST_CLUSTERS * (basis + rays) + 2 * rays * basis)
     reports = users * prbs * (scenario.link.report_delay_slots + 12) * item
     queues = users * (3 * 1024 + 8 * LONGEST_BLOCK) * 8
     if scenario.moves:  # two states, put together, and the making of the next one
-        air += 3 * links * 2 * basis * 2 * rays * item
+        channel += 3 * links * 2 * basis * 2 * rays * item
     if scenario.channel.provider == "sionna":
-        air, draws = _sionna_cost(scenario).stored_bytes, _sionna_cost(scenario).setup_bytes
+        channel, draws = _sionna_cost(scenario).stored_bytes, _sionna_cost(scenario).setup_bytes
     seconds = shape.total_slots * scenario.carrier.slot_s
     arrivals = sum(_packets(group, seconds) for group in scenario.users) * scenario.cells
     windows = shape.clock.intervals // shape.clock.window
     results = users * (2 * _FIELDS * windows + len(BIN_EDGES_S)) * 8
     if scenario.handover is not None:
-        results += _itinerary_bytes(scenario, shape)
+        results += _serving_plan_bytes(scenario, shape)
     setup = _TABLE_BYTES + draws + _PACKET_SETUP_BYTES * arrivals
     if scenario.mimo is not None and scenario.channel.provider == "sionna" and not scenario.on_the_way:
-        air = 0.0  # its rays live in the matrices
+        channel = 0.0  # its rays live in the matrices
     crowd = _crowd(scenario)
     drop, once = (0, 0) if scenario.mimo is None else mimo_bytes(scenario.mimo, crowd, item)
     drop += _uplink_bytes(scenario, shape, item)
-    return int(drops * (air + reports + queues + _PACKET_BYTES * arrivals + results + drop) + setup + once)
+    return int(drops * (channel + reports + queues + _PACKET_BYTES * arrivals + results + drop) + setup + once)
 
 
-def _air_bytes(scenario: CellularScenario, shape: Shape, item: int) -> float:
+def _channel_bytes(scenario: CellularScenario, shape: Shape, item: int) -> float:
     """Estimates rays of a drop, their sums in two blocks, and a slot's on PRBs, which a GPU makes of all users."""
     links, prbs = scenario.users_per_cell * scenario.cells * faded_links(scenario), scenario.carrier.prbs
     rays, size = 2 * scenario.fading.directions, 2 * _basis_size(scenario)
@@ -73,7 +73,7 @@ def _air_bytes(scenario: CellularScenario, shape: Shape, item: int) -> float:
     return float(links * (carried * (rays + BLOCKS * slots) + made) * item)
 
 
-def _itinerary_bytes(scenario: CellularScenario, shape: Shape) -> int:
+def _serving_plan_bytes(scenario: CellularScenario, shape: Shape) -> int:
     """Estimates what is kept of a drop's serving schedule: users and rosters of every measurement."""
     users, slot_s = scenario.users_per_cell * scenario.cells, scenario.carrier.slot_s
     measurements = -(-shape.total_slots // period_slots(scenario.measurements, slot_s))
@@ -87,8 +87,8 @@ def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> fl
     if scenario.mimo is not None:
         seconds = shape.total_slots * (1e-3 + drops * mimo_seconds(scenario.mimo, _crowd(scenario)))
         return seconds + (drops * _sionna_seconds(scenario, shape) if scenario.channel.provider == "sionna" else 0.0)
-    per_slot = 4e-4 + drops * (_air_seconds(scenario, users) + users * 1e-6)
-    if scenario.moves:  # a new state of all links now and then, and once more for the itinerary
+    per_slot = 4e-4 + drops * (_channel_seconds(scenario, users) + users * 1e-6)
+    if scenario.moves:  # a new state of all links now and then, and once more for the serving plan
         states = 1.0 if scenario.handover is None else 1.5
         per_slot += states * drops * users * scenario.cells * 6e-5 * scenario.carrier.slot_s / scenario.channel.update_s
     if scenario.channel.provider == "fairwave":
@@ -97,7 +97,7 @@ def estimate_seconds(scenario: CellularScenario, drops: int, shape: Shape) -> fl
     return shape.total_slots * (per_slot + drops * more) + drops * _sionna_seconds(scenario, shape)
 
 
-def _air_seconds(scenario: CellularScenario, users: int) -> float:
+def _channel_seconds(scenario: CellularScenario, users: int) -> float:
     """Estimates the links of a slot: those of all users on a downlink, of the users that hold a PRB on an uplink."""
     cells, prbs = scenario.cells, scenario.carrier.prbs
     if scenario.carrier.direction == "downlink":
@@ -117,10 +117,10 @@ def _uplink_bytes(scenario: CellularScenario, shape: Shape, item: int) -> int:
     return 3 * prbs * scenario.cells**2 * item + measurements * users * (8 + 4 * item) + 6 * users * prbs * item
 
 
-def _crowd(scenario: CellularScenario) -> Crowd:
+def _crowd(scenario: CellularScenario) -> NetworkSize:
     update_s = scenario.channel.update_s if scenario.on_the_way else math.inf
     users = scenario.users_per_cell * scenario.cells
-    return Crowd(users, scenario.cells, scenario.carrier.prbs, scenario.link, update_s / scenario.carrier.slot_s)
+    return NetworkSize(users, scenario.cells, scenario.carrier.prbs, scenario.link, update_s / scenario.carrier.slot_s)
 
 
 def _sionna_cost(scenario: CellularScenario) -> Cost:

@@ -45,7 +45,7 @@ def geometry_coordinates(scenario: CellularScenario, engine: Engine, shape: Shap
     if scenario.moves and isinstance(channel.fading, MovingFading):
         track = _tracks(channel.fading, topology, ends * scenario.carrier.slot_s)
         found |= {"track_x_m": (windowed, track[..., 0]), "track_y_m": (windowed, track[..., 1])}
-    if (plan := engine.parts.itinerary) is not None:
+    if (plan := engine.parts.serving_plan) is not None:
         found["serving_cell"] = (windowed, plan.serving.cpu()[:, (ends - 1) // plan.period_slots].numpy())
     return found
 

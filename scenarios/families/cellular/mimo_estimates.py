@@ -15,7 +15,7 @@ _TURNING_BYTES = 200  # of a ray of two states: waves, how they change, turns
 
 
 @dataclass(frozen=True)
-class Crowd:
+class NetworkSize:
     """Describes for how many users, cells and PRBs the matrices are."""
 
     users: int  # of a drop
@@ -30,7 +30,7 @@ class Crowd:
         return self.update_slots < math.inf
 
 
-def mimo_bytes(antennas: MimoSettings, crowd: Crowd, item: int) -> tuple[int, int]:
+def mimo_bytes(antennas: MimoSettings, crowd: NetworkSize, item: int) -> tuple[int, int]:
     """Estimates the memory of a drop's matrices, and of setting one up: rays, tones, matrices, precoders.
 
     Args:
@@ -54,7 +54,7 @@ def mimo_bytes(antennas: MimoSettings, crowd: Crowd, item: int) -> tuple[int, in
     return steered + matrices + reports, searched + setup + shared
 
 
-def mimo_seconds(antennas: MimoSettings, crowd: Crowd) -> float:
+def mimo_seconds(antennas: MimoSettings, crowd: NetworkSize) -> float:
     """Estimates a slot of one drop on one CPU thread, from measurements at 50 PRBs, 2 x 4 and 4 x 32 ports.
 
     Args:

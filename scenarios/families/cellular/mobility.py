@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .shape import Shape
 
 
-def itinerary(scenario: CellularScenario, channel: Channel, shape: Shape) -> ServingPlan | None:
+def serving_plan(scenario: CellularScenario, channel: Channel, shape: Shape) -> ServingPlan | None:
     """Computes the serving cells over the run, drop by drop; the same whatever the allocators do."""
     if scenario.handover is None:
         return None

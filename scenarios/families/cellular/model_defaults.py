@@ -34,8 +34,8 @@ def follow(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     Args:
         data: settings as given, not yet checked; what cannot be read as a model or a carrier frequency is left alone.
     """
-    air = _section(data, "propagation")
-    model, carrier_hz = air.get("model", "uma"), air.get("carrier_hz", PropagationSettings().carrier_hz)
+    propagation = _section(data, "propagation")
+    model, carrier_hz = propagation.get("model", "uma"), propagation.get("carrier_hz", PropagationSettings().carrier_hz)
     if model not in get_args(PathLossModel) or not isinstance(carrier_hz, int | float):
         return {}
     layout = _section(data, "topology").get("layout", "indoor" if model == "inh" else "hexagonal")
@@ -59,16 +59,16 @@ def follow(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def warnings_of(scenario: CellularSections) -> list[str]:
     """Lists what contradicts the tables of the scenario's propagation model, a sentence each."""
-    topology, air, carrier = scenario.topology, scenario.propagation, scenario.carrier
+    topology, propagation, carrier = scenario.topology, scenario.propagation, scenario.carrier
     there = Environment(
         isd_m=topology.isd_m,
         bs_height_m=topology.bs_height_m,
         min_distance_m=topology.min_distance_m,
-        ue_height_m=air.ue_height_m,
+        ue_height_m=propagation.ue_height_m,
         tx_power_dbm=carrier.tx_power_dbm,
         noise_figure_db=carrier.noise_figure_db,
     )
-    return contradictions(Deployment(air.model, air.carrier_hz, there, topology.layout))
+    return contradictions(Deployment(propagation.model, propagation.carrier_hz, there, topology.layout))
 
 
 def _section(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:

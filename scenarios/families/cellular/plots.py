@@ -137,7 +137,7 @@ def _cells(axes: Axes, dataset: xr.Dataset, numbers: bool = False) -> None:
 
 
 def _most_handed_over(dataset: xr.Dataset) -> list[tuple[int, str]]:
-    """Numbers and groups of the UEs that are shown, as many of each group."""
+    """Returns numbers and groups of the UEs that are shown, as many of each group."""
     groups = _groups(dataset)
     moved = np.zeros(dataset.sizes["user"])
     if "serving_cell" in dataset.coords:

@@ -56,7 +56,7 @@ def _check_panels(scenario: CellularSections) -> None:
 
 
 def uplink_plan(
-    scenario: CellularSections, channel: Channel, itinerary: ServingPlan | None, shape: Shape
+    scenario: CellularSections, channel: Channel, serving_plan: ServingPlan | None, shape: Shape
 ) -> UplinkPlan | None:
     """Computes path losses to the serving cells, with each measurement where anything moves; None on a downlink."""
     if scenario.carrier.direction == "downlink":
@@ -71,7 +71,7 @@ def uplink_plan(
     parts = []
     for number, moving_drop in enumerate(channel.fading.moving_drops):
         first = row.index(number)
-        held = serving[first].expand(len(slots), -1) if itinerary is None else itinerary.serving[first]
+        held = serving[first].expand(len(slots), -1) if serving_plan is None else serving_plan.serving[first]
         samples = zip(moving_drop.snr(slots.tolist()), held, strict=True)
         parts.append(torch.stack([path_loss_db(snr, cells, carrier) for snr, cells in samples]))
     return UplinkPlan(scenario.uplink, torch.stack(parts, 1)[:, list(row)], period)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..cellular.plot_records import PLOTS
-from ..family import Family, Imported
+from ..cellular.renamed_keys import RENAMED
+from ..family import Family, LazyImport
 from .workloads import SCALES, WORKLOADS
 
 FAMILY = replace(
     Family.built_in("scheduling", "SchedulingScenario"),
-    best_batch=Imported("scenarios.families.cellular.estimates:best_batch"),
-    account=Imported("scenarios.families.cellular.labels:account"),
-    require=Imported("mac.scheduling.feasible:require_scheduling"),
+    best_batch=LazyImport("scenarios.families.cellular.estimates:best_batch"),
+    account=LazyImport("scenarios.families.cellular.labels:account"),
+    renamed=RENAMED,
+    require=LazyImport("mac.scheduling.feasible:require_scheduling"),
     plots=PLOTS,
     workloads=WORKLOADS,
     scaling_workloads=SCALES,

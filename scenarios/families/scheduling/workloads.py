@@ -21,6 +21,7 @@ class Downlink:
     allocator: str = "proportional_fair"
     rate: str = "slots_per_s"
     words: tuple[str, str] = ("slot", "cell_slot")
+    scale: tuple[str, str] = ("users", "user")
 
     @property
     def cells(self) -> int:
@@ -55,7 +56,7 @@ class Downlink:
         channel = stack_channels([parts.channel] * times)
         drops = replace(parts.drops, ids=parts.drops.ids * times)
         engine = type(problem.engine)(replace(parts, drops=drops, channel=channel))
-        return SchedulingProblem(engine, problem.books.power, problem.repair)
+        return SchedulingProblem(engine, problem.outcomes.power, problem.repair)
 
     def sizes(self) -> dict[str, int]:
         """Counts the cells, users and PRBs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..family import Family, Imported, RunPlot
+from ..family import Family, LazyImport, RunPlot
 from .workloads import WORKLOADS
 
 if TYPE_CHECKING:
@@ -22,36 +22,36 @@ def _has_flights(result: RunResult, dataset: xr.Dataset) -> bool:
 FAMILY = Family(
     name="uav",
     allocator_family="uav",
-    scenario_type=Imported(f"{_SCENARIO}:UavScenario"),
-    clock=Imported(f"{_SCENARIO}:clock_of"),
-    check=Imported(f"{_SCENARIO}:check"),
-    build=Imported(f"{_SCENARIO}:build"),
-    labels=Imported(f"{_SCENARIO}:labels"),
-    estimate_bytes=Imported(f"{_SCENARIO}:estimate_bytes"),
-    estimate_seconds=Imported(f"{_SCENARIO}:estimate_seconds"),
-    best_batch=Imported(f"{_SCENARIO}:best_batch"),
-    context=Imported(f"{_SCENARIO}:context"),
-    account=Imported(f"{_SCENARIO}:account"),
-    metrics=Imported("mac.uav.flight_metrics:METRICS"),
+    scenario_type=LazyImport(f"{_SCENARIO}:UavScenario"),
+    clock=LazyImport(f"{_SCENARIO}:clock_of"),
+    check=LazyImport(f"{_SCENARIO}:check"),
+    build=LazyImport(f"{_SCENARIO}:build"),
+    labels=LazyImport(f"{_SCENARIO}:labels"),
+    estimate_bytes=LazyImport(f"{_SCENARIO}:estimate_bytes"),
+    estimate_seconds=LazyImport(f"{_SCENARIO}:estimate_seconds"),
+    best_batch=LazyImport(f"{_SCENARIO}:best_batch"),
+    context=LazyImport(f"{_SCENARIO}:context"),
+    account=LazyImport(f"{_SCENARIO}:account"),
+    metrics=LazyImport("mac.uav.flight_metrics:METRICS"),
     headline=("rate_sum", "rate_p5", "jain_rate", "coverage", "bits_per_joule"),
     plots={
         "trajectories": RunPlot(
-            Imported("scenarios.families.uav.plots:plot_trajectories"),
+            LazyImport("scenarios.families.uav.plots:plot_trajectories"),
             "One drop: where UAVs flew, and the mean rate of each user over the run. Another drop: "
             "result.plot('trajectories', drop=3).",
             _has_flights,
         ),
         "rate_energy": RunPlot(
-            Imported("scenarios.families.uav.plots:plot_rate_energy"),
+            LazyImport("scenarios.families.uav.plots:plot_rate_energy"),
             "How fast an allocator gets to its rate, and what it flies for it.",
             _has_flights,
         ),
         "animation": RunPlot(
-            Imported("scenarios.families.uav.animation:plot_animation"),
+            LazyImport("scenarios.families.uav.animation:plot_animation"),
             "One drop as a film of twelve seconds. As a GIF file: fairwave uav animate RUN --drop 3.",
             _has_flights,
         ),
     },
     workloads=WORKLOADS,
-    commands=Imported("scenarios.families.uav.commands:make_app"),
+    commands=LazyImport("scenarios.families.uav.commands:make_app"),
 )

@@ -66,12 +66,12 @@ def plot_rate_energy(result: RunResult, variant: str | None = None) -> Figure:
     top, middle, below = figure.subplots(3, 1, sharex=True)
     for name in result.allocators:
         dataset, style = result.to_xarray(name, variant), style_of(result, name)
-        window_s = float(dataset.attrs["window_s"])
+        window_s, named = float(dataset.attrs["window_s"]), (name, min(0.15, 0.6 / len(result.allocators)))
         time = np.asarray(window_s * (np.arange(dataset.sizes["window"]) + 0.5), dtype=np.float64)
         rate = read(dataset, "served_bits") / window_s / MBIT
-        _band(top, time, rate.sum(axis=2), style, name)
-        _band(middle, time, np.percentile(rate, 5, axis=2), style, name)
-        _band(below, time, read(dataset, "energy_j", ("drop", "window")) / window_s, style, name)
+        _band(top, time, rate.sum(axis=2), style, named)
+        _band(middle, time, np.percentile(rate, 5, axis=2), style, named)
+        _band(below, time, read(dataset, "energy_j", ("drop", "window")) / window_s, style, named)
     top.set(ylabel="sum rate [Mbit/s]", ylim=(0, None))
     middle.set(ylabel="5th percentile of\nuser rates [Mbit/s]", ylim=(0, None))
     below.set(ylabel="power of all UAVs [W]", xlabel="time [s]", ylim=(0, None))
@@ -138,13 +138,14 @@ def _map(axes: Axes, view: FlightsView, norm: LogNorm) -> None:
     axes.set_title(f"{view.allocator}: {total:.3g} Mbit/s", fontsize=11)
 
 
-def _band(axes: Axes, time: Array, values: Array, style: Style, label: str) -> None:
-    """Draws the mean over drops of ``[B, W]`` with its interval."""
+def _band(axes: Axes, time: Array, values: Array, style: Style, named: tuple[str, float]) -> None:
+    """Draws the mean over drops of ``[B, W]`` with its interval, as faint as ``named`` says beside the label."""
+    label, alpha = named
     found = [mean_interval(column) for column in values.T]
     means = [one.mean for one in found]
     low, high = (np.maximum([getattr(one, end) for one in found], 0.0) for end in ("low", "high"))
     axes.plot(time, means, color=style.colour, linestyle=style.dash, lw=1.6, label=label)
-    axes.fill_between(time, low, high, color=style.colour, alpha=0.15, lw=0)
+    axes.fill_between(time, low, high, color=style.colour, alpha=alpha, lw=0)
 
 
 def _where(variant: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..family import Family, Imported, RunPlot
+from ..family import Family, LazyImport, RunPlot
 from .workloads import WORKLOADS
 
 if TYPE_CHECKING:
@@ -26,27 +26,27 @@ def _has_survivors(result: RunResult, dataset: xr.Dataset) -> bool:
 
 FAMILY = replace(
     Family.built_in("wsn", "WsnScenario"),
-    context=Imported(f"{_SCENARIO}:context"),
-    bound=Imported(f"{_SCENARIO}:bound"),
-    account=Imported(f"{_SCENARIO}:account"),
-    metrics=Imported("mac.wsn.lifetime_metrics:METRICS"),
+    context=LazyImport(f"{_SCENARIO}:context"),
+    bound=LazyImport(f"{_SCENARIO}:bound"),
+    account=LazyImport(f"{_SCENARIO}:account"),
+    metrics=LazyImport("mac.wsn.lifetime_metrics:METRICS"),
     headline=("fnd", "hnd", "lnd", "packets_per_joule"),
-    notes=Imported("scenarios.families.wsn.censored_deaths:censored_deaths"),
+    notes=LazyImport("scenarios.families.wsn.censored_deaths:censored_deaths"),
     plots={
         "alive": RunPlot(
-            Imported("scenarios.families.wsn.plots:plot_alive"),
+            LazyImport("scenarios.families.wsn.plots:plot_alive"),
             "A curve that stays up and then falls steeply is of a field that was drained evenly. A hollow mark: in "
             "some drop that death had not come when the run ended.",
             _has_rounds,
         ),
         "clusters": RunPlot(
-            Imported("scenarios.families.wsn.map:plot_clusters"),
+            LazyImport("scenarios.families.wsn.map:plot_clusters"),
             "The charge of each node at the end of the round, and a line from each node to its parent. Where nodes are "
             "dead or dark, some paid for the others. Another round or drop: fairwave wsn map RUN --round 300 --drop 1.",
             _has_survivors,
         ),
         "energy_balance": RunPlot(
-            Imported("scenarios.families.wsn.plots:plot_energy_balance"),
+            LazyImport("scenarios.families.wsn.plots:plot_energy_balance"),
             "Left: 0 if all nodes had the same charge when the first one died. Right: all energy spent in the run over "
             "all packets that reached the sink; where a bar ends beyond the axis, its parts are given in figures.",
             _has_rounds,
@@ -54,7 +54,7 @@ FAMILY = replace(
     },
     unsuitable_plots=("rate_cdf", "fairness_throughput"),
     workloads=WORKLOADS,
-    commands=Imported("scenarios.families.wsn.commands:make_app"),
+    commands=LazyImport("scenarios.families.wsn.commands:make_app"),
     moved_options={
         "--round": "fairwave wsn map RUN --round N",
         "--allocator": "fairwave wsn map RUN --allocator NAME",

@@ -49,7 +49,7 @@ def test_three_equal_prbs() -> None:
     assert solve_auction(table, "uniform").payments == [10, 5, 0]  # 5 is the best bid that loses
     assert solve_auction(table, "first_price", units=3).payments == [16, 8, 0]
     assert solve_auction(table, "optimal", units=3).payments == [0, 0, 0]
-    assert solve_auction(table, "uniform", units=9).payments == [0, 0, 0]  # more units than anyone wants
+    assert solve_auction(table, "uniform", units=9).payments == [0, 0, 0]  # more units than are wanted
 
 
 def test_greedy_guarantees_a_half_and_no_more() -> None:
@@ -151,7 +151,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert found["winners"] == [[0], [1], None] and found["payments"] == pytest.approx([6, 6, 0])
 
 
-def test_nobody_bids_and_one_bidder_for_everything(tmp_path: Path) -> None:
+def test_no_bids_and_one_bidder_for_everything(tmp_path: Path) -> None:
     for mechanism in MECHANISMS:
         found = json.loads(auction(tmp_path, "0,0\n0,0\n", "--mechanism", mechanism, "--json").stdout)
         assert found["welfare"] == 0 and found["payments"] == [0, 0]

@@ -1,4 +1,4 @@
-"""Clusters of users and who flies where, against enumeration."""
+"""Clusters of users and which UAV flies where, against enumeration."""
 
 from __future__ import annotations
 

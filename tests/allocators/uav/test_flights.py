@@ -106,7 +106,7 @@ def test_greedy_uavs_take_the_crowds_in_their_order() -> None:
     assert len(flown) == 61
 
 
-def test_greedy_goes_on_to_those_who_wait() -> None:
+def test_greedy_goes_on_to_users_that_wait() -> None:
     """One UAV, full buffers: after some time at the crowd the single user is the one that lacks most."""
     places = [(150, 150), (160, 150), (150, 160), (900, 900), (905, 900)]
     one = problem((0,), users=points(*places), uavs__count=1, duration_s=300)

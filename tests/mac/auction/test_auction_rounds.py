@@ -155,7 +155,7 @@ def test_prices_follow_utilisation() -> None:
     nothing = replace(decision, resource=torch.full_like(decision.resource, -1), price=torch.zeros_like(decision.price))
     for _ in range(8):
         after, _ = built.step(after, nothing)
-    assert float(after.price_factor.max()) == pytest.approx(0.5)  # nobody buys: down to the least
+    assert float(after.price_factor.max()) == pytest.approx(0.5)  # no request buys: down to the least
 
 
 CONTEXT = AuctionContext(Drops(1, (4,)), 2, 2, False, (0.3, 0.3, 0.2, 0.2), torch.device("cpu"))

@@ -42,7 +42,7 @@ def test_no_bit_is_made_or_lost(saturated: bool) -> None:
 
 def test_a_user_away_gets_nothing_and_comes_back_with_reports_of_the_new_cell() -> None:
     tested = mobile(Drops(1, (0, 1)), 200, saturated=True)
-    plan, state = tested.parts.itinerary, tested.start()
+    plan, state = tested.parts.serving_plan, tested.start()
     assert plan is not None
     for slot in range(180):
         observation = observe(tested, state)
@@ -68,7 +68,7 @@ def test_a_user_away_gets_nothing_and_comes_back_with_reports_of_the_new_cell() 
 def test_what_is_granted_to_users_away_is_told_apart_and_costs_no_power() -> None:
     """One user alone holds all PRBs of its cell while it is away: nothing granted, nothing sent, no PRB in use."""
     tested = mobile(Drops(1, (0, 1)), 200, saturated=True)
-    plan, state = tested.parts.itinerary, tested.start()
+    plan, state = tested.parts.serving_plan, tested.start()
     assert plan is not None
     row, away_seen = tested.counters.index(UNSERVED), 0
     for slot in range(150):

@@ -1,4 +1,4 @@
-"""The slot loop with an itinerary never waits for its device: nothing in it reads a tensor's value."""
+"""The slot loop with an serving plan never waits for its device: nothing in it reads a tensor's value."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from shape_cases import Case, build
 
 from allocators.scheduling.proportional_fair import ProportionalFair
 from mac.carrier import CarrierSettings
-from mac.engine.outcome import Books
+from mac.engine.outcome import OutcomeBuilder
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.link_adaptation.harq import HarqSettings
 from mac.scheduling import SchedulingDecision
@@ -132,7 +132,7 @@ def test_a_cell_at_full_load_draws_447_w_and_12_microjoules_a_bit() -> None:
     state, _ = drive(tested, 150)
     whole = SchedulingDecision(torch.zeros(1, 1, 50, dtype=torch.int64))
     state, slot = tested.step(state, whole, observe(tested, state).need_prbs)
-    outcome = Books(tested, PowerSettings()).outcome(state, slot, 1, {})
+    outcome = OutcomeBuilder(tested, PowerSettings()).outcome(state, slot, 1, {})
     assert outcome.energy_j.item() / 1e-3 == pytest.approx(260 + 4.7 * 39.81, abs=0.1)
     assert outcome.energy_j.item() / outcome.served_bits.item() == pytest.approx(12.1e-6, rel=0.01)
 

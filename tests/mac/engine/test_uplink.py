@@ -16,7 +16,7 @@ from oracles_uplink import UplinkLoops, mw
 from mac.carrier import CarrierSettings
 from mac.engine.engine import Engine
 from mac.engine.radio.uplink import Uplink
-from mac.engine.state import COUNTERS, CellState, Parts
+from mac.engine.state import COUNTERS, CellState, EngineParts
 from mac.engine.uplink_power import UplinkPlan, UplinkSettings, path_loss_db
 from mac.link_adaptation.adaptation import LinkSettings
 from mac.scheduling import SchedulingDecision
@@ -30,7 +30,7 @@ LIMITED = UplinkSettings(p0_dbm=-60.0, alpha=0.8, max_power_dbm=10.0, spread_db=
 MILD = UplinkSettings(p0_dbm=-95.0, alpha=0.9)
 
 
-def sending(parts: Parts, settings: UplinkSettings) -> Engine:
+def sending(parts: EngineParts, settings: UplinkSettings) -> Engine:
     """An uplink of these parts."""
     both = zip(parts.channel.mean_snr, parts.channel.serving, strict=True)
     loss = torch.stack([path_loss_db(snr, serving, parts.carrier) for snr, serving in both])

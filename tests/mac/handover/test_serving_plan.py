@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from mac.engine.serving_schedule import Timetable
+from mac.engine.serving_schedule import ServingSchedule
 from mac.handover import a3, measurements
 from mac.handover.a3 import LinkSinr, rules
 from mac.handover.serving_plan import ServingPlan, period_slots, plan_drop, plan_serving
@@ -148,7 +148,7 @@ def test_no_more_than_some_samples_are_held() -> None:
 
 
 def test_what_is_kept_of_an_itinerary_is_in_the_estimate() -> None:
-    """Users and rosters of every measurement, in the itinerary and in the timetable that the slot loop reads."""
+    """Users and rosters of every measurement, in the serving plan and in the timetable that the slot loop reads."""
     from scenarios import load
     from scenarios.families import find
 
@@ -158,7 +158,7 @@ def test_what_is_kept_of_an_itinerary_is_in_the_estimate() -> None:
     estimated = estimate(walks, 1) - estimate(stays, 1)
     serving = (torch.arange(63) // 3).expand(1, 500, 63).contiguous()
     plan = ServingPlan(40, serving, serving * 0, torch.zeros((1, 500, len(a3.COUNTERS), 63), dtype=torch.float64))
-    table = Timetable(plan, 21, torch.device("cpu"))
+    table = ServingSchedule(plan, 21, torch.device("cpu"))
     tensors = [
         plan.serving,
         plan.served_from_slot,

@@ -1,4 +1,4 @@
-"""Decisions on markets that sell or pay too much are refused, and by whom is said."""
+"""Decisions on markets that sell or pay too much are refused, and the message names the seller or buyer."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mac.metrics.registry import _HANDOVER, _UPLINK, METRICS, available_metrics, metric_named, metric_table
+from mac.uav import flight_metrics
 from mac.wsn import lifetime_metrics
 
 
@@ -21,7 +22,8 @@ def test_rows_of_a_slicing_run() -> None:
     assert list(table.columns) == ["drop", "metric", "unit", "value"]
     assert not table.duplicated(["drop", "metric"]).any()
     assert set(table["drop"]) == {5, 6, 7}  # the names of the drops, not their places
-    elsewhere = {metric.name for metric in (*_HANDOVER, *_UPLINK, *lifetime_metrics.METRICS)}  # there are none here
+    others = (*_HANDOVER, *_UPLINK, *lifetime_metrics.METRICS, *flight_metrics.METRICS)  # there are none here
+    elsewhere = {metric.name for metric in others}
     assert {name.partition("/")[0] for name in table["metric"]} == set(METRICS) - elsewhere
     assert {"satisfaction/phones", "delay_p99/robots", "tractor_score/meters"} <= set(table["metric"])
     rows = table[table["metric"] == "satisfaction/meters"].sort_values("drop")

@@ -17,7 +17,7 @@ from phy.channel.moving_matrices import MovingMatrices, build_moving_channel
 from phy.random import Drops
 from scenarios.families import find
 from scenarios.families.cellular import engine_factory
-from scenarios.families.cellular.mimo_estimates import Crowd, mimo_bytes
+from scenarios.families.cellular.mimo_estimates import NetworkSize, mimo_bytes
 from scenarios.families.cellular.mobility import motion_plan
 from scenarios.families.cellular.shape import Shape
 from scenarios.families.scheduling.scenario import SchedulingScenario
@@ -241,7 +241,7 @@ def test_the_estimate_of_memory_covers_what_is_held() -> None:
     tensors = [value for part in parts for value in vars(part).values() if isinstance(value, Tensor)]
     held = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
     for update_slots in (100.0, float("inf")):
-        crowd = Crowd(channel.mean_snr.shape[1], 7, 12, LinkSettings(), update_slots)
+        crowd = NetworkSize(channel.mean_snr.shape[1], 7, 12, LinkSettings(), update_slots)
         found.append(mimo_bytes(case.mimo, crowd, 4)[0])
     assert held < found[0] < 3 * held
     assert found[1] < held / 2

@@ -15,7 +15,7 @@ from phy.link import sinr_numba
 from phy.link.dominant_interferers import DominantLinks, dominant_links
 from phy.link.response import FrequencyBasis, Response, SymmetricBasis
 from phy.link.sinr import sinr
-from phy.link.sinr_numba import Heard, Links
+from phy.link.sinr_numba import Links, SinrAndReports
 from phy.numerics import log_grid
 from phy.numerics.jit import compiled
 from phy.numerics.log_grid_numba import grid_index
@@ -78,10 +78,12 @@ def scene(
     return response, serving, torch.rand((1, cells, prbs), generator=luck, dtype=dtype)
 
 
-def hear(response: Response, serving: Tensor, activity: Tensor) -> Heard:
+def hear(response: Response, serving: Tensor, activity: Tensor) -> SinrAndReports:
     """What the users of all drops hear."""
     (drops, users, _), prbs, table = response.coordinates.shape, activity.shape[2], TABLE.to(activity.dtype).numpy()
-    out = Heard(*(np.full(size, np.nan, table.dtype) for size in ((drops, users, prbs),) * 2 + ((drops, users),)))
+    out = SinrAndReports(
+        *(np.full(size, np.nan, table.dtype) for size in ((drops, users, prbs),) * 2 + ((drops, users),))
+    )
     some = response.dominant
     cell = torch.arange(activity.shape[1]).expand(drops, users, -1).contiguous() if some is None else some.cell
     rest = activity.new_empty((drops, 0, prbs)) if some is None else some.interference(activity)
@@ -90,13 +92,13 @@ def hear(response: Response, serving: Tensor, activity: Tensor) -> Heard:
     return out
 
 
-def require_sinr(heard: Heard, wanted: Tensor) -> None:
+def require_sinr(heard: SinrAndReports, wanted: Tensor) -> None:
     """Equality up to rounding."""
     rtol = 2e-5 if wanted.dtype == torch.float32 else 1e-13
     np.testing.assert_allclose(heard.sinr, wanted.numpy(), rtol=rtol, atol=1e-12)
 
 
-def require_reports(heard: Heard) -> None:
+def require_reports(heard: SinrAndReports) -> None:
     bits = TABLE.numpy().astype(heard.sinr.dtype)[log_grid.index(torch.from_numpy(heard.sinr)).numpy()]
     assert np.array_equal(heard.bits, bits)
     rtol = 1e-6 if bits.dtype == np.float32 else 1e-14
@@ -186,7 +188,7 @@ def test_hear_in_machine_code_is_hear_in_python(folded: bool, kind: type[np.floa
     more = luck.random((2, users if rest else 0, prbs)).astype(kind)
     links, table = Links(cell, serving, activity, more), TABLE.numpy().astype(kind)
     size = (2, users, prbs)
-    outs = [Heard(*(np.full(shape, np.nan, kind) for shape in (size, size, size[:2]))) for _ in range(2)]
+    outs = [SinrAndReports(*(np.full(shape, np.nan, kind) for shape in (size, size, size[:2]))) for _ in range(2)]
     given = 1, first, users, response, sinr_numba.in_order(prbs, folded), links, table
     sinr_numba.hear(*given, outs[0])
     with pytest.MonkeyPatch.context() as patch:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from ray_order import CARRIER_HZ, order_in
+from oracles_rays import CARRIER_HZ, order_in
 from scipy.special import j0
 from torch import Tensor
 

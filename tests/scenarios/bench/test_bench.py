@@ -11,6 +11,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from scenarios import families
 from scenarios.bench import bench, measure, scaling
 from scenarios.bench.case import Case, Options
 from scenarios.cli.main import app
@@ -162,9 +163,40 @@ def test_scaling_leaves_out_what_does_not_fit(monkeypatch: pytest.MonkeyPatch) -
     assert document == rows
 
 
+def test_scales_of_several_families_have_modes_and_tables_of_their_own(
+    toy: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The toy has names that another family has too, no mode ``fast``, and neither cells nor PRBs nor slots."""
+
+    def measured(_: object, case: Case) -> dict[str, Any] | None:
+        if case.workload.startswith("toy-"):
+            return scaling.measure(case)
+        return {"us_per_user_slot": 2.0, "slots_per_s": 100.0, "memory_bytes": 10**8}
+
+    monkeypatch.setitem(families.FAMILIES, "toy", "toy_package:FAMILY")
+    monkeypatch.setattr(scaling, "measure_alone", measured)
+    monkeypatch.setattr(memory, "available_bytes", lambda _: int(8e9))
+    rows = scaling.scaling(Options(drops=2))
+    found = [(row["family"], row["users"], row["mode"]) for row in rows]
+    downlinks = [("scheduling", users, "exact") for users in (70, 210, 570, 2052)]
+    assert sorted(found) == sorted(
+        [*downlinks, *((*one[:2], "fast") for one in downlinks), ("toy", 4, "exact"), ("toy", 40, "exact")]
+    )
+    pipe = next(row for row in rows if row["family"] == "toy" and row["users"] == 40)
+    assert list(pipe) == [
+        "family", "users", "drops", "mode", "us_per_user_second", "seconds_per_s", "memory_bytes", "skipped",
+    ]  # fmt: skip
+    assert pipe["us_per_user_second"] == pytest.approx(1e6 / pipe["seconds_per_s"] / 40, abs=1e-3)
+    assert {row["family"] for row in scaling.scaling(Options(drops=2, mode="fast"))} == {"scheduling"}
+    told = CliRunner().invoke(app, ["bench", "--scaling", "--drops", "2", "--mode", "exact"])
+    assert told.exit_code == 0, told.output
+    assert "scheduling: microseconds per user slot, and memory of the batch (exact, 50 prbs)" in told.stdout
+    assert "toy: microseconds per user second, and memory of the batch (exact)" in told.stdout
+
+
 def test_a_cell_of_the_table_of_scales_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scaling, "_ENOUGH_S", 0.0)
-    found = scaling.measure(Case("70", 4, "exact", Options()))
+    found = scaling.measure(Case("scheduling-70", 4, "exact", Options()))
     assert found["us_per_user_slot"] == pytest.approx(1e6 / found["slots_per_s"] / 70, rel=0.01)
 
 
@@ -172,7 +204,7 @@ def test_a_cell_of_the_table_of_scales_is_measured(monkeypatch: pytest.MonkeyPat
     ("arguments", "part"),
     [
         (["W9"], "unknown workload 'W9'"),
-        ([], "name workloads (W1, W2, W3"),
+        ([], "W1, W2, W3, "),
         (["W1", "--scaling"], "or else take --scaling alone"),
         (["W1", "--device", "tpu"], "--device must be cpu or cuda, given 'tpu'"),
         (["W1", "--mode", "quick"], "--mode must be exact, fast or both, given 'quick'"),

@@ -154,7 +154,7 @@ def test_a_slot_takes_no_more_than_it_did(
     ("what", "of_each_drop"),
     [
         ("W1", 1.1),  # the SINR of each drop is a loop of its own
-        ("slicing-quickstart", 1),  # users of all drops in blocks of 256
+        ("slicing-quickstart", 1.1),
     ],
 )
 def test_more_drops_launch_hardly_more_operations(what: str, of_each_drop: float) -> None:

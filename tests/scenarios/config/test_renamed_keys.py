@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from scenarios import load
+from scenarios import families, load
 from scenarios.calibration.settings import load_calibration
-from scenarios.config.renamed_keys import RENAMED_KEYS, RENAMED_VALUES
 from scenarios.errors import ScenarioError
+from scenarios.families.cellular.renamed_keys import RENAMED
 
 SCREENS = {"model": "screens", "count": 2, "motion": {"model": "static"}}
 OLD: dict[str, tuple[dict[str, Any], str]] = {
@@ -48,11 +48,11 @@ def test_an_old_key_is_refused_and_the_new_one_named(case: str) -> None:
 
 
 def test_every_renamed_key_is_tried() -> None:
-    assert {case.partition(",")[0] for case in OLD} == set(RENAMED_KEYS)
+    assert {case.partition(",")[0] for case in OLD} == set(RENAMED.keys)
 
 
 def test_an_old_value_is_refused_and_the_new_one_named(tmp_path: Path) -> None:
-    assert set(RENAMED_VALUES) == {("attachment", "home")}
+    assert set(RENAMED.values) == {("attachment", "home")}
     said = r"'attachment' must be 'cell_area' or 'strongest' \(the value 'home' was renamed; write cell_area\)"
     with pytest.raises(ScenarioError, match=said):
         load("scheduling-macro", attachment="home")
@@ -71,3 +71,27 @@ def test_an_old_scenario_file_is_named(tmp_path: Path) -> None:
 def test_a_key_of_the_same_name_elsewhere_is_only_unknown() -> None:
     with pytest.raises(ScenarioError, match=r"unknown key 'topology\.antennas'"):
         load("scheduling-macro", **{"topology.antennas": 1})
+
+
+@pytest.mark.parametrize("key", RENAMED.keys)
+def test_a_renamed_key_of_another_family_is_only_unknown(key: str, toy: dict[str, Any]) -> None:
+    for source in ("wsn-field", toy):
+        with pytest.raises(ScenarioError, match="unknown key") as caught:
+            load(source, **{key: 2})
+        assert "renamed" not in str(caught.value)
+
+
+def test_a_renamed_value_of_another_family_is_no_hint(toy: dict[str, Any]) -> None:
+    with pytest.raises(ScenarioError, match="unknown key 'attachment'") as caught:
+        load(toy, attachment="home")
+    assert "renamed" not in str(caught.value)
+
+
+def test_a_family_of_a_package_has_renamed_keys_of_its_own(
+    toy: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(families.FAMILIES, "toy", "toy_package:FAMILY")
+    with pytest.raises(ScenarioError, match=r"the key 'capacity_bps' was renamed; write pipe\.rate_bps"):
+        load(toy, capacity_bps=2e6)
+    with pytest.raises(ScenarioError, match="unknown key 'capacity_bps'"):
+        load("scheduling-macro", capacity_bps=2e6)

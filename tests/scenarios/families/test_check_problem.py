@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from golden_runs import SHORT
-from toy_family import Even, ToyProblem, ToyScenario
+from toy_family import Even, ToyProblem, ToyScenario, ToyState
 
 from allocators.registry import resolve
-from mac.core.check_problem import StateNotAValue, check_problem
+from mac.core.check_problem import NotComparable, StateNotAValue, check_problem
 from mac.slicing.problem import SlicingProblem
 from mac.traffic.trace_paths import resolve as find_traces
 from phy.random import Drops
@@ -115,14 +119,112 @@ class StartsAnew(ToyProblem):
         return self._state(self.starts)
 
 
+class StartsLate(ToyProblem):
+    """Starts elsewhere once it was stepped."""
+
+    steps = 0
+
+    def start(self) -> Any:
+        return self._state(min(self.steps, 1) * 7)
+
+    def step(self, state: Any, decision: torch.Tensor, /) -> Any:
+        self.steps += 1
+        return super().step(state, decision)
+
+
+class ReplacesContext(ToyProblem):
+    """Tells allocators of one more user at each step."""
+
+    def step(self, state: Any, decision: torch.Tensor, /) -> Any:
+        self.context = replace(self.context, users=self.context.users + 1)
+        return super().step(state, decision)
+
+
 @pytest.mark.parametrize(
     ("kind", "says"),
     [
         (Writes, "wrote into the state of step 3: state.demand_bits differs"),
         (Remembers, "step 3 gave another outcome when its state was stepped again: served_bits differs"),
         (StartsAnew, "start.. gave two different states: state.interval differs"),
+        (StartsLate, "start.. gave another state after steps: state.interval differs"),
+        (ReplacesContext, r"steps changed problem\.context: users differs"),
     ],
 )
 def test_a_problem_whose_state_is_no_value_is_found_out(kind: type[ToyProblem], says: str) -> None:
     with pytest.raises(StateNotAValue, match=says):
         check_problem(toy(kind), Even())
+
+
+@dataclass(frozen=True)
+class NotingState(ToyState):
+    """Holds something more, which steps hand on."""
+
+    seen: Any = None
+
+
+def noting(make: Callable[[], Any], write: Callable[[Any, int], object]) -> type[ToyProblem]:
+    """Makes a problem whose steps write into what its state holds, or only read it."""
+
+    class Noting(ToyProblem):
+        def start(self) -> Any:
+            first = super().start()
+            return NotingState(first.interval, first.demand_bits, make())
+
+        def step(self, state: Any, decision: torch.Tensor, /) -> Any:
+            after, outcome = super().step(state, decision)
+            write(state.seen, state.interval)
+            return NotingState(after.interval, after.demand_bits, state.seen), outcome
+
+    return Noting
+
+
+class Slotted:
+    """Has no ``__dict__``."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+def count_up(seen: Any, interval: int) -> None:
+    seen.count += 1
+
+
+HOLDS: dict[str, tuple[Callable[[], Any], Callable[[Any, int], object]]] = {
+    "slots": (Slotted, count_up),
+    "set": (set, lambda seen, interval: seen.add((interval, len(seen)))),
+    "deque": (deque, lambda seen, interval: seen.append(interval)),
+    "bytearray": (bytearray, lambda seen, interval: seen.append(interval)),
+    "list": (list, lambda seen, interval: seen.append(interval)),
+    "dict": (dict, lambda seen, interval: seen.update({interval: len(seen)})),
+    "bfloat16": (lambda: torch.ones(3, dtype=torch.bfloat16), lambda seen, interval: seen.add_(1)),
+    "sparse": (lambda: torch.eye(3).to_sparse(), lambda seen, interval: seen.mul_(2)),
+}
+
+
+@pytest.mark.parametrize("what", HOLDS)
+def test_whatever_a_state_holds_is_looked_into(what: str) -> None:
+    make, write = HOLDS[what]
+    check_problem(toy(noting(make, lambda seen, interval: None)), Even())
+    with pytest.raises(StateNotAValue, match=r"wrote into the state of step 3: state\.seen(\.count)? differs"):
+        check_problem(toy(noting(make, write)), Even())
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: pd.DataFrame({"a": [1, 2]}), r"state\.seen is a DataFrame, which cannot be compared: hold it as"),
+        (lambda: [iter([1, 2])], r"state\.seen\[0\] is a list_iterator, which cannot be compared"),
+        (lambda: torch.ones(2, device="meta"), r"state\.seen is a tensor of torch\.float32, .* on meta, which cannot"),
+    ],
+)
+def test_what_cannot_be_compared_is_named(make: Callable[[], Any], says: str) -> None:
+    with pytest.raises(NotComparable, match=says):
+        check_problem(toy(noting(make, lambda seen, interval: None)), Even())
+
+
+@pytest.mark.parametrize("intervals", [0, -3])
+def test_a_check_without_steps_is_refused(intervals: int) -> None:
+    with pytest.raises(ValueError, match=f"intervals must be 1 or more, given {intervals}"):
+        check_problem(toy(), Even(), intervals=intervals)

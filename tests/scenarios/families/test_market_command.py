@@ -43,7 +43,7 @@ def test_the_table_says_whether_it_settled(tmp_path: Path) -> None:
     assert "settled after" in market(tmp_path, "5,1\n1,3\n", "--budgets", "3,1").stdout
 
 
-def test_a_base_station_for_which_nobody_bids_or_that_has_nothing(tmp_path: Path) -> None:
+def test_a_base_station_without_bids_or_without_supply(tmp_path: Path) -> None:
     for mechanism in ("competitive", "trading_post", "proportional_response", "tatonnement", "bargaining"):
         options = ("--budgets", "1,2", "--mechanism", mechanism, "--reserve", ".1,.5,.1", "--supply", "1,1,0", "--json")
         found = json.loads(market(tmp_path, "2,0,1\n1,0,3\n", *options).stdout)

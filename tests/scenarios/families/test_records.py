@@ -11,12 +11,12 @@ import pytest
 
 from allocators.registry import available, contracts
 from scenarios import families
-from scenarios.families import Family, Imported
+from scenarios.families import Family, LazyImport
 
 
-def imported(value: Any) -> list[Imported]:
+def imported(value: Any) -> list[LazyImport]:
     """Everything that a record, or a part of one, imports late."""
-    if isinstance(value, Imported):
+    if isinstance(value, LazyImport):
         return [value]
     if isinstance(value, dict):
         return [one for inner in value.values() for one in imported(inner)]

@@ -106,16 +106,16 @@ def test_results_do_not_depend_on_batches_or_on_what_else_runs(source: str) -> N
 
 def test_the_power_of_users_that_move_follows_the_cell_that_serves_them() -> None:
     tested = built("mobility-macro", **MOBILE)
-    plan, itinerary = tested.parts.uplink, tested.parts.itinerary
-    assert plan is not None and itinerary is not None
+    plan, serving_plan = tested.parts.uplink, tested.parts.serving_plan
+    assert plan is not None and serving_plan is not None
     fading: Any = tested.parts.channel.fading
     for row, moving_drop in enumerate(fading.moving_drops):
         snr = list(moving_drop.snr(range(0, 400, plan.period_slots)))
         for number in (0, 5, 9):
-            own = snr[number].gather(-1, itinerary.serving[row, number][:, None])[:, 0]
+            own = snr[number].gather(-1, serving_plan.serving[row, number][:, None])[:, 0]
             loss = 10 * (tested.parts.carrier.snr_at_unit_gain / own).log10()
             torch.testing.assert_close(plan.path_loss_db[number, row], loss)
-    assert len(plan.path_loss_db) == itinerary.serving.shape[1] == 10
+    assert len(plan.path_loss_db) == serving_plan.serving.shape[1] == 10
     assert not torch.equal(tested.radio.powers.open_loop(0), tested.radio.powers.open_loop(399))
     assert torch.equal(tested.radio.powers.open_loop(10_000), tested.radio.powers.open_loop(399))
 
