@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from phy.channel.moving import MovingFading
 from phy.power_consumption import PowerSettings
 from phy.random import Drops
 
@@ -171,7 +170,7 @@ class CompProblem:
         cells, tally = self._slots(state.cells, sold)
         self._now = remember(self.scheduler)
         trade = Trade(seen, decision, prbs, self._equilibrium)
-        more = {**trade_extras(trade), **self._of_radio(seen, cells, tally)}
+        more = {**trade_extras(trade), **self._of_radio(seen, tally)}
         slots = SlotOutcome(tally.counters, tally.active_prbs, tally.delays)
         outcome = self.outcomes.outcome(cells, slots, self.slots, more)
         own = tally.counters[_SERVED] - tally.other_bits
@@ -184,7 +183,7 @@ class CompProblem:
         below: Tensor = found < 10.0 ** (self.settings.outage_db / 10.0)
         return below if cells.attached.back is None else below | (cells.attached.back > cells.slot)
 
-    def _of_radio(self, seen: CompObservation, cells: CellState, tally: _Tally) -> dict[str, Extra]:
+    def _of_radio(self, seen: CompObservation, tally: _Tally) -> dict[str, Extra]:
         """Collects the extras that do not concern the trade."""
         outage = seen.outage.to(torch.float64)
         return {
@@ -192,19 +191,7 @@ class CompProblem:
             "outage_s": outage * self.interval_s,
             "outage_bits": outage * tally.counters[_SERVED],
             "other_cell_bits": tally.other_bits,
-            "attached_cell": cells.attached.serving.to(torch.float64),
-            "position_x_m": lambda: self._position_m(cells)[..., 0],
-            "position_y_m": lambda: self._position_m(cells)[..., 1],
         }
-
-    def _position_m(self, cells: CellState) -> Tensor:
-        """Computes positions ``[B, U, 3]`` at the last state of the channel before the slot."""
-        channel = self.engine.parts.channel
-        if not isinstance(channel.fading, MovingFading):
-            return channel.position_m
-        moving = channel.fading.moving_drops
-        drops = [drop.position_at_state(cells.slot // drop.motion.update_slots)[2][0] for drop in moving]
-        return torch.stack([drops[number] for number in channel.fading.row]).to(self.engine.device)
 
     def _slots(self, cells: CellState, sold: Tensor) -> tuple[CellState, _Tally]:
         """Runs the slots of an interval."""

@@ -43,7 +43,7 @@ def geometry_coordinates(scenario: CellularScenario, engine: Engine, shape: Shap
         found["geometry_db"] = (("drop", "user"), geometry_db(channel.mean_snr, channel.serving))
     ends, windowed = _window_ends(shape), ("drop", "window", "user")
     if scenario.moves and isinstance(channel.fading, MovingFading):
-        track = _tracks(channel.fading, topology, ends * scenario.carrier.slot_s)
+        track = _tracks(channel.fading, topology, ends.double() * scenario.carrier.slot_s)
         found |= {"track_x_m": (windowed, track[..., 0]), "track_y_m": (windowed, track[..., 1])}
     if (plan := engine.parts.serving_plan) is not None:
         found["serving_cell"] = (windowed, plan.serving.cpu()[:, (ends - 1) // plan.period_slots].numpy())

@@ -26,7 +26,7 @@ FAMILY = replace(
             LazyImport(f"{_PLOTS}:plot_corner"),
             "One UE through its longest outage: the rate from its serving cell, before and after the handover, and "
             "from the cells of its cluster. Shaded: the serving link is broken.",
-            lambda result, dataset: "outage_s" in dataset,
+            lambda result, dataset: "outage_s" in dataset and "serving_cell" in dataset.coords,
         ),
         "prices": RunPlot(
             LazyImport(f"{_PLOTS}:plot_prices"),
@@ -36,7 +36,7 @@ FAMILY = replace(
         "cluster": RunPlot(
             LazyImport(f"{_PLOTS}:plot_cluster"),
             "Cells and UEs in the middle of the same outage.",
-            lambda result, dataset: "position_x_m" in dataset,
+            lambda result, dataset: "track_x_m" in dataset.coords and "serving_cell" in dataset.coords,
         ),
     },
 )

@@ -41,7 +41,7 @@ class Outage:
         with the most bits of other cells.
         Without any, it is the first window.
         """
-        broken, other, serving = (read(dataset, name) for name in ("outage_s", "other_cell_bits", "attached_cell"))
+        broken, other, serving = (read(dataset, name) for name in ("outage_s", "other_cell_bits", "serving_cell"))
         best, found = (False, False, 0, 0.0), cls(0, 0, 0, 0)
         for drop, user in np.ndindex(broken.shape[0], broken.shape[2]):
             for first, last in _runs(broken[drop, :, user] > 0):
@@ -144,7 +144,7 @@ def _stack(axes: Axes, dataset: xr.Dataset, outage: Outage) -> None:
     some = slice(max(0, outage.first - around), min(len(end), outage.last + 1 + around))
     served, other, serving = (
         read(dataset, name)[outage.drop, some, outage.user]
-        for name in ("served_bits", "other_cell_bits", "attached_cell")
+        for name in ("served_bits", "other_cell_bits", "serving_cell")
     )
     broken = read(dataset, "outage_s")[outage.drop, some, outage.user] / window_s
     edges = np.concatenate([[end[some][0] - window_s], end[some]])
@@ -172,9 +172,9 @@ def _mean_price(dataset: xr.Dataset) -> Array:
 
 def _draw_map(axes: Axes, now: xr.Dataset, user: int) -> None:
     """Draws one window of one drop: cells, UEs, the UE in question and its serving cell."""
-    x, y = now["position_x_m"].to_numpy(), now["position_y_m"].to_numpy()
+    x, y = now["track_x_m"].to_numpy(), now["track_y_m"].to_numpy()
     cell_x, cell_y = now["cell_x_m"].to_numpy(), now["cell_y_m"].to_numpy()
-    serving, sold = int(now["attached_cell"][user]), now["sold"].to_numpy()
+    serving, sold = int(now["serving_cell"][user]), now["sold"].to_numpy()
     broken = now["outage_s"].to_numpy() > 0
     axes.scatter(cell_x, cell_y, marker="^", s=90, color="0.5", zorder=3)
     some = sold > 0

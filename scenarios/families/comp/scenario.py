@@ -20,7 +20,6 @@ from mac.scheduling import SchedulingDecision, SchedulingObservation
 from mac.slicing.settings import Service
 from phy.link.mimo_settings import MimoSettings
 from phy.random import Drops
-from phy.topology.sites import build_topology
 
 from ...errors import ScenarioError
 from ..cellular import engine_factory, estimates, named_files
@@ -163,11 +162,7 @@ def context(scenario: CompScenario) -> CompContext:
 
 def labels(scenario: CompScenario, problem: CompProblem) -> Labels:
     services = [group.service for group in scenario.users]
-    common = cellular_labels.labels(scenario, problem.engine, services, _shape(scenario))
-    topology = build_topology(scenario.topology)
-    site = topology.site_m[topology.cell_site].numpy()
-    own = {"cell_x_m": (("cell",), site[:, 0]), "cell_y_m": (("cell",), site[:, 1])}
-    return Labels({**common.coordinates, **own}, common.attributes)
+    return cellular_labels.labels(scenario, problem.engine, services, _shape(scenario))
 
 
 def account(scenario: CompScenario) -> list[tuple[str, str]]:
