@@ -40,7 +40,7 @@ FIELDS: Mapping[str, Field] = {
     "envy_freeness": Field((), "1", "sum", "least ratio of own purchase to that of another UE"),
     "rounds": Field((), "1", "sum", "exchanges of messages"),
     "settled": Field((), "1", "sum", "intervals in which the mechanism settled"),
-    "decisions": Field((), "1", "sum", "intervals with buyers"),
+    "markets": Field((), "1", "sum", "intervals with buyers"),
 }
 
 
@@ -81,7 +81,7 @@ def trade_extras(trade: Trade) -> dict[str, Extra]:
         "envy_freeness": envy_freeness(market, decision.quantity) * there,
         "rounds": decision.rounds * there,
         "settled": decision.converged * there,
-        "decisions": there,
+        "markets": there,
     }
 
 

@@ -58,7 +58,7 @@ def below_minimum_share(dataset: xr.Dataset) -> Values:
 
 def total_pf_ratio(dataset: xr.Dataset) -> Array:
     """Computes the geometric mean of total rates over its greatest value, mean over intervals with buyers, ``[B]``."""
-    missed = divide(add(read(dataset, "total_shortfall", _TRADE)), add(read(dataset, "decisions", _TRADE)))
+    missed = divide(add(read(dataset, "total_shortfall", _TRADE)), add(read(dataset, "markets", _TRADE)))
     return np.asarray(np.exp(-np.maximum(missed, 0.0)), dtype=np.float64)
 
 
@@ -78,7 +78,7 @@ METRICS = (
            below_minimum_share, ("outage_s", "served_bits", "backlog_bits", "sla_rate_bps")),
     Metric("outage_share", "1", "time in which the serving link is broken", None, outage_share, ("outage_s",)),
     Metric("total_pf_ratio", "1", "geometric mean of total rates over that of proportional fairness", "higher",
-           total_pf_ratio, ("total_shortfall", "decisions")),
+           total_pf_ratio, ("total_shortfall", "markets")),
     Metric("rounding_loss", "1", "part of the rate bought in shares that whole PRBs lose", "lower", rounding_loss,
            ("bought", "bought_whole")),
 )  # fmt: skip

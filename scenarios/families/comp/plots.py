@@ -96,7 +96,7 @@ def plot_prices(result: RunResult, variant: str | None = None) -> Figure:
             axes.plot(dataset["time_s"], price, color=style.colour, linestyle=style.dash, label=allocator, lw=2)
     dataset = result.to_xarray(result.allocators[0], variant)
     cells = dataset.sizes["cell"]
-    asked = divide(add(read(dataset, "reserve", _CELL)), cells * read(dataset, "decisions", ("drop", "window")))
+    asked = divide(add(read(dataset, "reserve", _CELL)), cells * read(dataset, "markets", ("drop", "window")))
     axes.plot(dataset["time_s"], nan_mean(asked, 0), color="0.4", ls=":", lw=2, label="reserve, mean of cells")
     axes.set(xlabel="time [s]", ylabel="money per PRB and interval", xlim=(float(dataset["time_s"][0]), None))
     axes.set_ylim(bottom=0)
