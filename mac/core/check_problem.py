@@ -9,8 +9,8 @@
 - no step writes into a state that exists already, and none replaces or changes the problem's context.
 
 It compares tensors, arrays, numbers, text, dataclasses, mappings, lists, tuples, sets and objects by their attributes.
-Tensors are compared on the CPU; an observation may share them with the state, so whoever calls ``problem.observe``
-directly must not write into it (:mod:`mac.core.loop` hands plug-ins copies).
+Tensors are compared on the CPU. An observation may share them with the state: code that calls ``problem.observe`` must
+not write into it (:mod:`mac.core.loop` hands plug-ins copies).
 """
 
 from __future__ import annotations

@@ -87,8 +87,8 @@ def compiled(function: F) -> F:
     numba = _numba()
     try:
         made: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-        # Numba compiles anew where the function's own file has changed. Here what comes from other files counts, too, and
-        # the version is compared before anything is unpickled, which fails where a type has another name today.
+        # Numba compiles anew where the function's own file has changed. Here what comes from other files counts, too,
+        # and the version is compared before anything is unpickled, which fails where a type has another name today.
         kept = made._cache._cache_file
         kept._version = f"{kept._version} {kept._source_stamp} {borrowed(function.__globals__)}"
     except (RuntimeError, AttributeError, OSError):  # no folder to keep it in, or no telling when it is out of date

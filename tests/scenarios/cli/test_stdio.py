@@ -18,7 +18,7 @@ Toy = dict[str, Any]
 
 _CODE = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
+sys.path.insert(0, {str(Path(__file__).parents[2] / "support")!r})
 from scenarios import families
 families.FAMILIES["toy"] = "toy_family:FAMILY"
 from scenarios.cli.main import main

@@ -26,7 +26,7 @@ from phy.numerics.jit import CompilerError
 from scenarios import load, run
 from scenarios.errors import ScenarioError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SMALL = city(duration_s=0.02, carrier={"prbs": 5})
 
 

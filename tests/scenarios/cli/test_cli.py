@@ -246,7 +246,7 @@ def test_what_a_plug_in_prints_stays_out_of_the_document(pipe: str, tmp_path: Pa
     Path("chatty.py").write_text(CHATTER)
     code = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
+sys.path.insert(0, {str(Path(__file__).parents[2] / "support")!r})
 from scenarios import families
 families.FAMILIES["toy"] = "toy_family:FAMILY"
 from scenarios.cli.main import main

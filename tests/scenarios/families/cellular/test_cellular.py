@@ -185,7 +185,7 @@ def test_a_scenario_that_cannot_fit_is_refused() -> None:
     assert not Path("out").exists()
 
 
-BESIDE = Path(__file__).resolve().parents[4] / "shared" / "data"
+BESIDE = Path(__file__).resolve().parents[5] / "shared" / "data"
 DATA = Path(os.environ.get("FAIRWAVE_DATA", BESIDE))
 
 
