@@ -79,7 +79,8 @@ def test_nothing_is_created_or_lost() -> None:
 
 
 def test_traffic_and_air_are_the_same_for_every_allocator() -> None:
-    both = run("slicing-quickstart", ["equal", "max_weight"], out="both", **SHORT).to_xarray()
+    crowd = {"users.embb.count": 20}  # so many that quotas matter
+    both = run("slicing-quickstart", ["equal", "max_weight"], out="both", **SHORT, **crowd).to_xarray()
     for name in ("demand_bits", "serving"):
         first, second = (both[name].sel(allocator=label) if "allocator" in both[name].dims else both[name]
                          for label in ("equal", "max_weight"))  # fmt: skip
