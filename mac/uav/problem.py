@@ -23,7 +23,7 @@ from .ground import GroundPlan, GroundUsers
 from .kinematics import FlightLimits
 from .radio import Downlink, Draws, Service, associate, measure_air, serve, within_radius
 from .reference_reward import reference_reward
-from .settings import BackhaulSettings, FlightArea, RadioSettings, RotorSettings, SensingSettings, UavFleet
+from .settings import BackhaulSettings, FlightArea, RadioSettings, RotorSettings, UavFleet, UavSensingSettings
 from .sharing import kept_share
 from .terrestrial import Terrestrial
 from .types import UNSERVED, UavContext, UavDecision, UavObservation
@@ -58,7 +58,7 @@ class UavParts:
     rotor: RotorSettings
     radio: RadioSettings
     channel: AirToGroundSettings
-    sensing: SensingSettings
+    sensing: UavSensingSettings
     backhaul: BackhaulSettings
     terrestrial: Terrestrial | None
     ground: GroundUsers

@@ -139,7 +139,7 @@ class RadioSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
-class SensingSettings:
+class UavSensingSettings:
     """Sets what UAVs know of each other and of users."""
 
     neighbour_range_m: float | None = Field(default=None, gt=0)

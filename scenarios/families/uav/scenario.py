@@ -17,9 +17,9 @@ from mac.uav.settings import (
     FlightArea,
     RadioSettings,
     RotorSettings,
-    SensingSettings,
     TerrestrialSettings,
     UavFleet,
+    UavSensingSettings,
 )
 from mac.uav.terrestrial import Terrestrial
 from phy.air_to_ground.settings import AirToGroundSettings
@@ -64,7 +64,7 @@ class UavScenario(ScenarioBase):
     """Downlink of the UAVs."""
     channel: AirToGroundSettings = Field(default_factory=AirToGroundSettings)
     """Path loss and fading between UAVs and users."""
-    sensing: SensingSettings = Field(default_factory=SensingSettings)
+    sensing: UavSensingSettings = Field(default_factory=UavSensingSettings)
     """What UAVs know of each other and of users."""
     backhaul: BackhaulSettings = Field(default_factory=BackhaulSettings)
     """How much data reaches a UAV."""
