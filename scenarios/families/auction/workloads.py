@@ -17,20 +17,11 @@ class AuctionSize:
     rate: str = "auctions_per_s"
     words: tuple[str, str] = ("auction", "request")
     fast: None = None
-    repeatable: bool = False
 
     @property
     def parts(self) -> int:
         """Counts the requests."""
         return self.requests
-
-    def repeated(self, problem: Any, times: int) -> Any:
-        """Refuses to repeat drops: auctions are drawn one by one.
-
-        Raises:
-            NotImplementedError: always.
-        """
-        raise NotImplementedError("drops of an auction are not repeated")
 
     def sizes(self) -> dict[str, int]:
         """Counts resources and requests."""

@@ -16,20 +16,11 @@ class MarketSize:
     rate: str = "markets_per_s"
     words: tuple[str, str] = ("market", "ue")
     fast: None = None
-    repeatable: bool = False
 
     @property
     def parts(self) -> int:
         """Counts the UEs."""
         return self.ues
-
-    def repeated(self, problem: Any, times: int) -> Any:
-        """Refuses to repeat drops: markets are drawn one by one.
-
-        Raises:
-            NotImplementedError: always.
-        """
-        raise NotImplementedError("drops of a market are not repeated")
 
     def sizes(self) -> dict[str, int]:
         """Counts UEs and base stations."""
