@@ -29,7 +29,7 @@ EVERY = [(name, family) for family in registry.families() for name in registry.a
 
 @pytest.mark.parametrize(("name", "family"), EVERY)
 def test_every_allocator_keeps_the_contract(name: str, family: str) -> None:
-    report = check_allocator(name)
+    report = check_allocator(name, family)
     assert report.family == family
     assert report.ok, str(report)
 
