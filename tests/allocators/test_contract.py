@@ -292,7 +292,7 @@ class Neither(Unannotated):
 
 
 class TestFamily:
-    @pytest.mark.parametrize("given", [Unannotated, Unannotated(), Stated, MaxRate, MaxRate(), "max_rate"])
+    @pytest.mark.parametrize("given", [Unannotated, Unannotated(), Stated, MaxRate, MaxRate(), "m_lwdf"])
     def test_is_found(self, given: object) -> None:
         report = check_allocator(given)
         assert report.family == "scheduling" and report.ok, str(report)
@@ -328,8 +328,12 @@ class TestFamily:
 
     def test_is_asked_for_where_several_fit(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(check, "_misfit", lambda allocator, contract: "")
-        with pytest.raises(ValueError, match="scheduling, slicing, uav, wsn: say --family scheduling or"):
+        with pytest.raises(ValueError, match="scheduling, slicing, uav, wsn: say --family auction or"):
             check_allocator(Neither)
+
+    def test_is_asked_for_where_a_name_is_of_several(self) -> None:
+        with pytest.raises(ValueError, match="families comp, scheduling: say --family comp or --family scheduling"):
+            check_allocator("max_rate")
 
     def test_of_an_entry_point_without_one_is_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
         points = [EntryPoint("nofam", "nowhere:Mine", registry.GROUP)]

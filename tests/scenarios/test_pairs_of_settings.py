@@ -57,6 +57,7 @@ BESIDE = {
     ("mimo.base.polarizations", 2): {"mimo.base.ports": 2},
     ("mimo.ue.polarizations", 2): {"mimo.ue.ports": 2},
     ("backhaul.model", "terrestrial"): {"terrestrial": {}},
+    ("auction.mode", "as-published"): {"duration_s": 1},
 }
 NEVER = {"scheduling": {"uplink.delta_mcs=True"}, "slicing": {"uplink.delta_mcs=True"}, "wsn": {"on_infeasible=repair"}}
 NEVER["uav"] = {  # which need a value for each hour or user, and a place within the area
@@ -107,6 +108,10 @@ def fitting(folder: Path, family: str) -> dict[str, Any]:
 def grid(folder: Path, family: str) -> Grid:
     """All choices of a family; what slicing shares with scheduling is tried there."""
     base, fits, found = BASES[family], fitting(folder, family), families.find(family)
+    if family == "auction":
+        requests = folder / "requests.csv"
+        requests.write_text("".join(f"{t},,{t},0,a,{t % 4},a,a\n" for t in range(12)))
+        base = {**base, "auction": {**base["auction"], "files": [str(requests)]}}
 
     def check(data: dict[str, Any]) -> None:
         try:

@@ -202,8 +202,8 @@ def test_a_scenario_runs_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     windows = [one.to_xarray("equal") for one in (result, again, ours)]
     assert windows[0].equals(windows[1])
     assert float(windows[0]["served_bits"].sum()) > 1e5
-    assert windows[0]["demand_bits"].equals(windows[2]["demand_bits"])
-    assert not windows[0]["served_bits"].equals(windows[2]["served_bits"])
+    assert (windows[0]["demand_bits"].values == windows[2]["demand_bits"].values).all()
+    assert (windows[0]["served_bits"].values != windows[2]["served_bits"].values).any()
 
 
 @pytest.mark.parametrize(("sectors", "users"), [(1, 2), (3, 1)])  # seven sites

@@ -40,6 +40,7 @@ def follow(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         return {}
     layout = _section(data, "topology").get("layout", "indoor" if model == "inh" else "hexagonal")
     hall = model == "inh" and layout == "indoor"
+    ceiling = hall and data.get("mimo") is None and _section(data, "antenna").get("kind", "sector") == "sector"
     found = environment(model, carrier_hz)
     antenna = SectorAntennaSettings()
     usual = {key: getattr(antenna, key) for key in _CEILING}
@@ -53,7 +54,7 @@ def follow(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         },
         "propagation": {"ue_height_m": found.ue_height_m},
         "carrier": {"tx_power_dbm": found.tx_power_dbm, "noise_figure_db": found.noise_figure_db},
-        "antenna": _CEILING if hall and data.get("mimo") is None else usual,
+        "antenna": _CEILING if ceiling else usual,
     }
 
 

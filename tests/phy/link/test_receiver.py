@@ -27,6 +27,7 @@ from phy.link.receiver import (
     whiten,
     with_noise,
 )
+from phy.link.response import OnPrbs, Response
 from phy.link.sinr import sinr
 from phy.random import normal, uniform
 
@@ -110,8 +111,8 @@ def test_one_antenna_at_each_end_is_the_sinr_of_the_slot_engine() -> None:
     h = 4 * channels(batch, users, cells, prbs)
     serving = torch.arange(users).expand(batch, users) % cells
     activity = (uniform(torch.tensor([5, 6]), (cells, prbs)) > 0.3).double()
-    coordinates = torch.cat((h.real, h.imag), -1).flatten(2)
-    theirs = sinr(coordinates, torch.eye(2 * prbs, dtype=torch.float64), serving, activity)
+    response = Response(torch.cat((h.real, h.imag), -1).flatten(2), OnPrbs(prbs))
+    theirs = sinr(response, serving, activity)
     user = torch.tensor([3, 1, 5]).expand(batch, cells)  # the scheduled one of cells 0, 1, 2
     heard = torch.stack([torch.arange(cells).roll(-c) for c in range(cells)])  # own cell first
     pairs = h[torch.arange(batch)[:, None, None], user[:, :, None], heard]  # [B, C, J, K]

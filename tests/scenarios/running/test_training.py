@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from click.testing import Result as Told
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from allocators.wsn.q_table import QTable
 from scenarios.cli.main import app
@@ -14,10 +13,9 @@ from scenarios.cli.main import app
 SHORT = ["--set", "duration_s=3", "--set", "field.nodes=5", "--drops", "1", "--episodes", "1"]
 
 
-def train(out: Path, *arguments: str) -> Told:
-    return CliRunner().invoke(
-        app, ["train", "wsn-field", "--allocators", "game_learning", "--out", str(out), *SHORT, *arguments]
-    )
+def train(out: Path, *arguments: str) -> Result:
+    command = ["train", "wsn-field", "--allocators", "game_learning", "--out", str(out)]
+    return CliRunner().invoke(app, [*command, *SHORT, *arguments])
 
 
 def test_an_earlier_checkpoint_is_replaced(tmp_path: Path) -> None:

@@ -92,6 +92,8 @@ def test_a_hall_has_antennas_that_look_at_the_floor() -> None:
     panels = cellular(propagation={"model": "inh"}, mimo={"base": {"polarizations": 2, "ports": 2}})
     assert panels.antenna == SectorAntennaSettings() and panels.mimo is not None
     assert cellular(propagation={"model": "uma"}).antenna == SectorAntennaSettings()
+    omni = cellular(propagation={"model": "inh"}, antenna={"kind": "omni"})
+    assert omni.antenna == SectorAntennaSettings(kind="omni")
 
 
 def test_variants_follow_their_own_model_and_survive_a_run_folder() -> None:
