@@ -26,12 +26,14 @@ class Bids:
         contents: resources of each column.
         resources: their number.
         singles: whether column j is resource j alone.
+        copies: equal units of each resource, ``[Rs]``; a resource may then be in a bundle several times. None: one.
     """
 
     values: Floats
     contents: tuple[NDArray[np.int64], ...]
     resources: int
     singles: bool
+    copies: NDArray[np.int64] | None = None
 
     @classmethod
     def of(cls, values: Floats, bundles: Sequence[Sequence[int]] | None) -> Bids:
@@ -78,7 +80,8 @@ def best_bids(bids: Bids) -> NDArray[np.int64]:
     holder = np.repeat(pairs, [len(bids.contents[one]) for one in column])
     once = csr_array((np.ones(len(pairs)), (bidder, pairs)), shape=(len(found), len(pairs)))
     apart = csr_array((np.ones(len(held)), (held, holder)), shape=(bids.resources, len(pairs)))
-    limits = [LinearConstraint(once, ub=1.0), LinearConstraint(apart, ub=1.0)]
+    most = 1.0 if bids.copies is None else bids.copies
+    limits = [LinearConstraint(once, ub=1.0), LinearConstraint(apart, ub=most)]
     solved = milp(-bids.values[bidder, column], integrality=np.ones(len(pairs)), bounds=Bounds(0, 1),
                   constraints=limits, options={"mip_rel_gap": 0.0})  # fmt: skip
     if solved.x is None:
