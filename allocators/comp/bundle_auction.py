@@ -32,7 +32,7 @@ from ..market.bargaining import equal_quantity
 from .prb_auction import auction_decision
 
 _MOST_BUYERS = 40  # of a drop; integer programs take seconds beyond
-_MOST_CELLS = 4  # of which a UE's bundles are made, those worth most to it, so that there are 15 sets
+_MOST_CELLS = 3  # of which a UE's bundles are made, those worth most to it, so that there are 7 sets
 
 
 def bundle_values(market: Market, lots: Tensor, lot: Tensor) -> Tensor:
@@ -104,7 +104,7 @@ class VcgNearest:
     are ours.
     """
 
-    lots: int = Field(default=3, ge=1, le=20)
+    lots: int = Field(default=2, ge=1, le=20)
     """Lots in which a cell offers its PRBs; there may be one or more beyond where these do not come out even."""
 
     def reset(self, context: CompContext, seed: int) -> None:
