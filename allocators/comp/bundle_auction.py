@@ -2,8 +2,8 @@
 
 Cells offer lots of PRBs. A UE bids for bundles: the same number of lots of every cell in a set of its cluster. A bundle
 is worth B R / (R + E) to it, with its budget B, the rate R of the bundle and the rate E of an equal share: half of the
-budget for an equal share, and never more than the budget (ours). With quasi-linear utility it is min(R, B). Each UE gets
-one bundle at most. Sellers bid their reserve price for every PRB, so that UEs bid what exceeds it.
+budget for an equal share, and never more than the budget (ours). With quasi-linear utility it is min(R, B). Each UE
+gets one bundle at most. Sellers bid their reserve price for every PRB, so that UEs bid what exceeds it.
 
 U UEs, C cells, J cells that a UE hears, n bundles of a UE.
 """

@@ -106,7 +106,7 @@ def uniform_payments(market: Market, found: Clearing) -> Tensor:
 
 
 def auction_decision(market: Market, won: Tensor, paid: Tensor) -> MarketDecision:
-    """Makes the decision of an auction of one round; the price of a cell is the mean, or the reserve if nothing is sold.
+    """Makes the decision of an auction of one round; a cell's price is the mean, or the reserve if nothing is sold.
 
     Args:
         market: the markets.
@@ -141,7 +141,7 @@ class UniformPrice:
 
 @dataclass(config=PARAMETERS)
 class Vcg:
-    """Auctions the PRBs of each cell by Vickrey's rule: a UE that wins n of them pays the n best rejected bids of others.
+    """Auctions the PRBs of each cell by Vickrey's rule: a UE that wins n pays the n best rejected bids of others.
 
     To bid its true values is then best for a UE in each cell's auction.
 

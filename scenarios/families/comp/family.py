@@ -33,6 +33,11 @@ FAMILY = replace(
             "Price of a PRB and its reserve, mean over the cells that sold anything.",
             lambda result, dataset: "price" in dataset,
         ),
+        "supply_and_demand": RunPlot(
+            LazyImport(f"{_PLOTS}:plot_supply_and_demand"),
+            "PRBs that cells offer to UEs in outage and PRBs sold; budgets of these UEs and money paid; a market each.",
+            lambda result, dataset: "offered" in dataset,
+        ),
         "cluster": RunPlot(
             LazyImport(f"{_PLOTS}:plot_cluster"),
             "Cells and UEs in the middle of the same outage.",

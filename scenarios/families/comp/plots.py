@@ -106,6 +106,37 @@ def plot_prices(result: RunResult, variant: str | None = None) -> Figure:
     return figure
 
 
+def plot_supply_and_demand(result: RunResult, variant: str | None = None) -> Figure:
+    """Draws PRBs offered and sold, and money offered and paid, in each market, mean over drops.
+
+    Args:
+        result: the run, of the family comp.
+        variant: the variant to show; the first one if not given.
+    """
+    variant = result.variants[0] if variant is None else variant
+    figure = Plot(figsize=(WIDTH_IN, 6.4), layout="constrained")
+    panels = figure.subplots(2, 1, sharex=True)
+    first = result.to_xarray(result.allocators[0], variant)
+    names = (("offered", "sold", "PRB", _CELL), ("budget", "paid", "money", ("drop", "window", "user")))
+    for axes, (offered, traded, unit, over) in zip(panels, names, strict=True):
+        time_s = first["time_s"].to_numpy()
+        axes.fill_between(time_s, _per_market(first, offered, over), step="mid", color=_OUTAGE, label="offered")
+        for allocator in result.allocators:
+            values = _per_market(result.to_xarray(allocator, variant), traded, over)
+            if np.nansum(values) > 0:
+                style = style_of(result, allocator)
+                axes.plot(time_s, values, color=style.colour, linestyle=style.dash, label=allocator, lw=2)
+        axes.set(ylabel=unit, xlim=(time_s[0], time_s[-1]))
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+    panels[0].set_title("PRBs that cells offer to UEs in outage, and sell", loc="left", fontsize=11)
+    panels[1].set_title("Budgets of these UEs, and what they pay", loc="left", fontsize=11)
+    panels[1].set_xlabel("time [s]")
+    legend_below(figure, panels[0])
+    headline(figure, "Supply and demand in a market, mean over drops")
+    return figure
+
+
 def plot_cluster(result: RunResult, variant: str | None = None) -> Figure:
     """Draws cells and UEs in the middle of the outage that ``corner`` shows.
 
@@ -168,6 +199,12 @@ def _mean_price(dataset: xr.Dataset) -> Array:
     """Computes money over PRBs of all drops, ``[windows]``; NaN where nothing is sold."""
     paid = add(add(read(dataset, "paid")), axis=0)
     return divide(paid, add(add(read(dataset, "sold", _CELL)), axis=0))
+
+
+def _per_market(dataset: xr.Dataset, name: str, over: tuple[str, ...]) -> Array:
+    """Sums a record over cells or UEs and averages it over the markets of all drops, ``[windows]``; 0 without any."""
+    total = add(add(read(dataset, name, over)), axis=0)
+    return np.nan_to_num(divide(total, add(read(dataset, "markets", ("drop", "window")), axis=0)))
 
 
 def _draw_map(axes: Axes, now: xr.Dataset, user: int) -> None:
