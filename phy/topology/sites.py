@@ -37,7 +37,7 @@ class TopologySettings:
     layout: Literal["hexagonal", "single", "indoor"] = "hexagonal"
     """Hexagonal grid of sites, a single site that knows no others, or a hall of 120 m x 50 m with two rows of six."""
     sites: Literal[1, 7, 19, 37, 61, 91, 127, 169, 217] = 7
-    """Number of sites of the hexagonal layout, a whole number of rings around the first; a single layout has one, a hall
+    """Number of sites of the hexagonal layout, whole rings around the first; a single layout has one, a hall
     twelve."""
     sectors: Literal[1, 3] = 3
     """Cells of each site; outside of a hall, a site of one cell is omnidirectional, whatever the antenna."""

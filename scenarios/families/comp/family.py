@@ -7,6 +7,7 @@ from dataclasses import replace
 from ..cellular.plot_records import PLOTS
 from ..cellular.renamed_keys import RENAMED
 from ..family import Family, LazyImport, RunPlot
+from .workloads import WORKLOADS
 
 _SCENARIO = "scenarios.families.comp.scenario"
 _PLOTS = "scenarios.families.comp.plots"
@@ -19,6 +20,7 @@ FAMILY = replace(
     require=LazyImport("mac.market.feasible:require_market_decision"),
     context=LazyImport(f"{_SCENARIO}:context"),
     metrics=LazyImport("mac.comp.comp_metrics:METRICS"),
+    workloads=WORKLOADS,
     headline=("outage_rate", "own_rate", "below_minimum_share", "satisfaction", "nash_ratio", "total_pf_ratio"),
     plots={
         **PLOTS,

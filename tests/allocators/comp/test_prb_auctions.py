@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from allocators.auction import solve_auction
-from allocators.comp.bundle_auction import sold_bundles
+from allocators.comp.bundle_auction import VcgNearest, sold_bundles
 from allocators.comp.prb_auction import (
     auction_decision,
     clear,
@@ -15,7 +15,8 @@ from allocators.comp.prb_auction import (
     uniform_payments,
     vcg_payments,
 )
-from mac.market import Market, Utility
+from mac.comp import CompObservation
+from mac.market import Market, MarketObservation, Utility
 
 
 def market(bids: torch.Tensor, cells: torch.Tensor, supply: list[int], reserve: float = 0.0) -> Market:
@@ -82,7 +83,7 @@ def test_quasi_linear_bids_are_the_worth_of_a_prb_until_the_budget_ends() -> Non
 
 
 def test_core_payments_of_bundles() -> None:
-    """Two UEs that want one cell each, worth 10, and one that wants both for 12: VCG takes 2 and 2, the core 6 and 6."""
+    """Two UEs that want one cell each, worth 10, and one that wants both for 12: VCG takes 2 and 2, the core 6 each."""
     one, other, both = np.array([0]), np.array([1]), np.array([0, 1])
     values = np.array([[10.0, 0, 0], [0, 10.0, 0], [0, 0, 12.0]])
     chosen, paid = sold_bundles(values, [one, other, both] * 3, np.array([1, 1]))
@@ -97,3 +98,30 @@ def test_bundles_of_several_lots_of_one_cell() -> None:
     chosen, paid = sold_bundles(values, lots, np.array([3]))
     assert chosen.tolist() == [1, 0, -1]
     assert paid == pytest.approx([9.0, 4.0, 0.0], abs=1e-6)
+
+
+def test_more_buyers_than_integer_programs_can_serve_get_one_sentence() -> None:
+    buyers = 41
+    made = Market.dense(
+        torch.ones(1, buyers, 1).double(),
+        torch.ones(1, buyers).double(),
+        torch.full((1, 1), 8.0).double(),
+        torch.zeros(1, 1).double(),
+    )
+    seen = CompObservation(
+        **vars(MarketObservation.of(0, made)),
+        serving=torch.zeros(1, buyers, dtype=torch.int64),
+        outage=torch.ones(1, buyers, dtype=torch.bool),
+        serving_rate=torch.zeros(1, buyers).double(),
+    )
+    with pytest.raises(
+        ValueError, match="vcg_nearest has 41 UEs that want PRBs at once, and solves auctions of up to 40"
+    ):
+        VcgNearest().decide(seen)
+
+
+def test_nobody_bids() -> None:
+    made = market(torch.zeros(1, 3, 2, 4).double(), torch.zeros(1, 3, 2, dtype=torch.int64), [3], reserve=0.2)
+    found = clear(made, torch.zeros(1, 3, 2, 4).double())
+    assert int(found.won.sum()) == 0 and float(vcg_payments(made, found).sum()) == 0.0
+    assert auction_decision(made, found.won, uniform_payments(made, found)).prices.tolist() == [[0.2]]
