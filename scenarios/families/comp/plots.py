@@ -191,7 +191,10 @@ def _stack(axes: Axes, dataset: xr.Dataset, outage: Outage) -> None:
         axes.stairs(low + value, edges, baseline=low, fill=True, color=colour, label=label)
         low = low + value
     top = max(float(low.max()) * 1.1, 1e-3)
-    axes.fill_between(np.repeat(edges, 2)[1:-1], 0, np.repeat(broken, 2) * top, color=_OUTAGE, zorder=0, label="outage")
+    whole = axes.get_xaxis_transform()  # from the bottom to the top of the panel
+    axes.fill_between(
+        np.repeat(edges, 2)[1:-1], 0, np.repeat(broken, 2), transform=whole, color=_OUTAGE, zorder=0, label="outage"
+    )
     axes.set(ylim=(0, max(top, axes.get_ylim()[1])), xlim=(edges[0], edges[-1]))
 
 
