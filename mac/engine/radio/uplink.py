@@ -20,14 +20,15 @@ from torch import Tensor
 from phy.numerics import log_grid
 
 from ...link_adaptation.adaptation import LinkAdaptation
-from ..grant import Grant, Transmission
-from ..state import BlockResponse, CellState, EngineParts, Report, SlotDecision, SlotInputs
+from ..grant import Transmission
+from ..state import BlockResponse, CellState, EngineParts, Report, SlotInputs
 from ..uplink_power import COUNTERS, Powers
 from .base_antennas import BaseAntenna, BaseAntennas, BasePanels, HeardUplink
-from .radio import Expectation, Reception, forget_bits, need_or_repetition, reported_bits
+from .radio import Reception, need_or_repetition
+from .radio_base import RadioBase
 
 
-class Uplink:
+class Uplink(RadioBase):
     """Computes what cells receive from their UEs, with single antennas or with panels.
 
     Args:
@@ -38,19 +39,16 @@ class Uplink:
     """
 
     counters = COUNTERS
-    users_per_prb = 1
     limits_need = True
-    is_compiled = False
-    several_cells = False
 
     def __init__(self, parts: EngineParts) -> None:
         if parts.uplink is None:
             raise ValueError("there is no plan of the uplink; give one, or a carrier whose direction is downlink")
+        super().__init__(parts)
         self.powers = Powers(parts.uplink, parts.carrier, parts.device, parts.dtype)
         self.antennas: BaseAntennas[Any] = BaseAntenna(parts) if parts.channel.mimo is None else BasePanels(parts)
         self.slots_at_once, self.follows_serving = self.antennas.slots_at_once, self.antennas.follows_serving
         self._mean_snr = parts.channel.mean_snr
-        self._tables, self._prbs = parts.tables, parts.prbs
         self._joule = self.powers.reference_w * parts.carrier.slot_s
         self._most_spread = 10.0 ** (parts.uplink.settings.spread_db / 10.0)
         self._counts = torch.arange(1, parts.prbs + 1, dtype=parts.dtype, device=parts.device)
@@ -68,13 +66,6 @@ class Uplink:
         disturbed = [_mean_disturbance(*drop)[:, None].expand(-1, self._prbs) for drop in drops]
         return self._sounded(moment, self.antennas.white(torch.stack(disturbed)))
 
-    def forget(self, report: Report, kept: Tensor) -> Report:
-        """Returns the report where ``kept`` ``[B, U]`` is 1, and no bits where it is 0."""
-        return forget_bits(report, kept)
-
-    def sharing(self, state: CellState) -> None:
-        """Returns None: PRBs are not shared."""
-
     def need(self, state: CellState) -> Tensor:
         """Computes the fewest PRBs ``[B, U]`` that carry the whole queue.
 
@@ -89,14 +80,6 @@ class Uplink:
         wanted = torch.minimum(bits[..., -1], state.waiting_bytes * 8)
         need = (bits < wanted[..., None]).sum(-1) + (wanted > 0)
         return need_or_repetition(state, need, state.harq.usable & (mean > 0))
-
-    def holders(self, decision: SlotDecision) -> Tensor:
-        """Returns the UE on each PRB, ``[B, C, K]``."""
-        return decision.user
-
-    def expect(self, state: CellState, grant: Grant) -> Expectation:
-        """Returns the reported bits of each PRB that a UE holds, at the power of the open loop."""
-        return reported_bits(state, grant)
 
     def choose_mcs(self, state: CellState, mean_bits: Tensor, prbs: Tensor) -> Tensor:
         """Chooses the MCS for the power that is left on each of so many PRBs, int64 ``[B, U]``."""

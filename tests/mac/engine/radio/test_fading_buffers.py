@@ -8,7 +8,7 @@ from engine_cases import rotate
 from engine_factory import engine
 
 from mac.engine.engine import Engine
-from mac.engine.radio.fading_buffers import slots_of
+from mac.engine.radio.fading_buffers import slots_at_once
 from mac.engine.state import CellState
 from mac.scheduling.observe import observe
 from phy.random import Drops
@@ -106,7 +106,7 @@ def test_the_estimate_covers_rays_and_two_blocks(workload: str, mode: str) -> No
 
 
 def test_slots_at_once_keep_their_bounds() -> None:
-    assert [slots_of(numbers, 50) for numbers in (0, 1_000_000, 1_000_001, 2_500_000, 25_000_000, 10**9)] == [
+    assert [slots_at_once(numbers, 50) for numbers in (0, 1_000_000, 1_000_001, 2_500_000, 25_000_000, 10**9)] == [
         *(25, 25, 10, 10, 1, 1)
     ]
-    assert slots_of(1, 8) == 8
+    assert slots_at_once(1, 8) == 8
