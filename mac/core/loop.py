@@ -52,7 +52,7 @@ def run(
     Raises:
         AllocatorError: the allocator raised, decided what is not allowed, or wrote into what it observed.
     """
-    clock, recorder = _Clock(), Recorder(problem.fields, span.window)
+    clock, recorder = _Clock(), Recorder(problem.array_specs, span.window)
     guarded = AllocatorGuard(allocator)
     with _AttributeErrors(name, "reset()", problem):
         guarded.reset(problem.context, span.seed)

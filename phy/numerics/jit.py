@@ -175,6 +175,7 @@ def _numba() -> Any:
     except Exception as error:  # numba refuses versions of NumPy with other kinds of errors, too
         raise CompilerError.of("numba, which compiles the loops of a slot,", error) from error
     if CompileTime.compiler is None:
-        CompileTime.import_s, CompileTime.compiler = perf_counter() - began, event.TimingListener()
-        event.register("numba:compile", CompileTime.compiler)
+        timed: Any = event  # numba is not annotated
+        CompileTime.import_s, CompileTime.compiler = perf_counter() - began, timed.TimingListener()
+        timed.register("numba:compile", CompileTime.compiler)
     return numba

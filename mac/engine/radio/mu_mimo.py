@@ -77,7 +77,7 @@ class MuMimo(RadioBase):
         return DirectionReport(bare.bits, bare.mean_bits, sinr, torch.where(stays[..., None], old.rows, first))
 
     def sharing(self, state: CellState) -> SharingReport | None:
-        """Returns reported SINRs and how alike the UEs' directions are; None where a PRB has one UE."""
+        """Returns reported SINRs and the similarity of the UEs' directions; None where a PRB has one UE."""
         if self.users_per_prb == 1:
             return None
         return SharingReport(_directed(state.reports[0]).sinr, partial(self._similarity, state))
@@ -86,8 +86,8 @@ class MuMimo(RadioBase):
         """Computes squared correlations of UEs over the sampled PRBs, ``[B, U, U]``; 0 between cells."""
         report, serving, some = _directed(state.reports[0]), state.attached.serving, self.panels.searched
         length = report.sinr[:, :, some, None].sqrt()
-        alike = torch.stack([channel_similarity(drop) for drop in report.rows[:, :, some] / length])
-        return alike * (serving[:, :, None] == serving[:, None])
+        similarity = torch.stack([channel_similarity(drop) for drop in report.rows[:, :, some] / length])
+        return similarity * (serving[:, :, None] == serving[:, None])
 
     def holders(self, decision: SlotDecision) -> Tensor:
         """Returns the UEs on each PRB, ``[B, C, Uk, K]``, the holder first."""

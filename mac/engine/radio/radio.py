@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...link_adaptation import harq
 from ..grant import Grant, Transmission
-from ..state import LEAST_BITS, BlockResponse, CellState, Report, SlotDecision, SlotInputs
+from ..state import LEAST_BITS, CellState, Report, SlotBlockResponse, SlotDecision, SlotInputs
 
 R = TypeVar("R")
 
@@ -42,7 +42,7 @@ class SharingReport:
     """Holds what a scheduler that lets UEs share PRBs is told."""
 
     sinr: Tensor  # [B, U, K] of a PRB sent to the UE alone
-    alike: Callable[[], Tensor]  # computes the squared correlation of UEs' directions, [B, U, U]
+    similarity: Callable[[], Tensor]  # computes the squared correlation of UEs' directions, [B, U, U]
 
 
 class Radio(Protocol[R]):
@@ -76,7 +76,7 @@ class Radio(Protocol[R]):
     def several_cells(self) -> bool:
         """Returns whether cells other than the serving one may send to a UE, also while its handover interrupts it."""
 
-    def respond(self, first_slot: int) -> BlockResponse[R]:
+    def respond(self, first_slot: int) -> SlotBlockResponse[R]:
         """Computes the responses of links from a slot on."""
 
     def first_report(self, moment: SlotInputs[R]) -> Report:

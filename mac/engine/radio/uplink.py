@@ -21,7 +21,7 @@ from phy.numerics import log_grid
 
 from ...link_adaptation.adaptation import LinkAdaptation
 from ..grant import Transmission
-from ..state import BlockResponse, CellState, EngineParts, Report, SlotInputs
+from ..state import CellState, EngineParts, Report, SlotBlockResponse, SlotInputs
 from ..uplink_power import COUNTERS, Powers
 from .base_antennas import BaseAntenna, BaseAntennas, BasePanels, HeardUplink
 from .radio import Reception, need_or_repetition
@@ -55,7 +55,7 @@ class Uplink(RadioBase):
         tables = _curves(parts.tables.adaptation, parts.dtype)
         self._db, self._sinr_of_bits, self._bits_of_sinr = (table.to(parts.device) for table in tables)
 
-    def respond(self, first_slot: int) -> BlockResponse[Any]:
+    def respond(self, first_slot: int) -> SlotBlockResponse[Any]:
         """Computes the responses of links from a slot on."""
         return self.antennas.respond(first_slot)
 
@@ -146,7 +146,7 @@ def _curves(adaptation: LinkAdaptation, dtype: torch.dtype) -> tuple[Tensor, Ten
     bits, sinr_db = log_grid.edges()[1:].numpy(), adaptation.sinr_db_of_bits.double().cpu().numpy()
     least, most = (float(level) for level in (adaptation.levels[1], adaptation.levels[-1]))
     lower_db = 10.0 * log_grid.edges()[:-1].log10()  # 0 dB for a ratio of exactly 1
-    back = np.interp(10.0 * log_grid.centres().log10().numpy(), sinr_db, bits)
-    back = np.where(back < 0.99 * least, 0.0, np.minimum(back, most))
-    forth = 10.0 ** (np.minimum(sinr_db, log_grid.OCTAVE_HIGH * 3.0) / 10.0)
-    return lower_db.to(dtype), torch.from_numpy(forth).to(dtype), torch.from_numpy(back).to(dtype)
+    carried = np.interp(10.0 * log_grid.centres().log10().numpy(), sinr_db, bits)
+    carried = np.where(carried < 0.99 * least, 0.0, np.minimum(carried, most))
+    sinr = 10.0 ** (np.minimum(sinr_db, log_grid.OCTAVE_HIGH * 3.0) / 10.0)
+    return lower_db.to(dtype), torch.from_numpy(sinr).to(dtype), torch.from_numpy(carried).to(dtype)

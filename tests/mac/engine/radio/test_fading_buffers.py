@@ -13,7 +13,7 @@ from mac.engine.state import CellState
 from mac.scheduling.observe import observe
 from phy.random import Drops
 from scenarios import families
-from scenarios.bench.case import Case, Options, as_scenario
+from scenarios.bench.case import BenchCase, BenchOptions, as_scenario
 from scenarios.config.loading import load
 from scenarios.families.scheduling.workloads import WORKLOADS
 from scenarios.families.schema import ScenarioBase
@@ -75,7 +75,7 @@ def test_memory_that_is_free_is_written_again() -> None:
 
 
 def scenario_of(workload: str, mode: str) -> ScenarioBase:
-    return load(as_scenario(WORKLOADS[workload], Case(workload, 4, mode, Options())))
+    return load(as_scenario(WORKLOADS[workload], BenchCase(workload, 4, mode, BenchOptions())))
 
 
 def estimated(scenario: ScenarioBase) -> float:
