@@ -7,7 +7,7 @@
 | ``model_defaults`` | what follows from the propagation model |
 | ``scenario`` | sections that fit together |
 | ``traffic_settings`` | traffic models in scenario files |
-| ``shape`` | what a family adds: its clock, and the slice of each group |
+| ``shape`` | what a family adds: its clock, the slice of each group, a scheduler below its decisions |
 | ``engine_factory`` | the engine of a batch of drops |
 | ``mobility`` | trajectories and serving cells |
 | ``traffic`` | packets of a drop |
