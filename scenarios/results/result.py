@@ -40,7 +40,6 @@ _HEADLINE = (
     "jain_rate",
     "delay_p95",
     "loss_ratio",
-    "prb_utilisation",
     "repairs",
 )
 """Metrics of the first table where a scenario names none, as far as they apply; the family's own stand before them."""

@@ -2,6 +2,7 @@
 
 | module | contains |
 |---|---|
+| ``family`` | what the records of these families have in common |
 | ``sections`` | the sections of a scenario |
 | ``users`` | groups of users |
 | ``model_defaults`` | what follows from the propagation model |
@@ -16,5 +17,6 @@
 | ``named_files`` | files that a scenario names |
 | ``renamed_keys`` | keys that once had another name |
 | ``labels`` | coordinates of the results |
+| ``geometry``, ``plots`` | plots of cells, SINR and ways |
 | ``estimates``, ``mimo_estimates`` | memory and time of a batch |
 """

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from mac.engine.metrics import handover
 from mac.handover.a3 import ARRAY_SPECS, COUNTERS, UNSERVED
-from mac.metrics import handover
 
 # Two drops, two windows of 30 s, three users; only the first drop has any handover.
 COUNTS = {

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from mac.engine.metrics import uplink
 from mac.engine.uplink_power import ARRAY_SPECS, COUNTERS
-from mac.metrics import uplink
 from mac.metrics.registry import metric_table
 
 # One drop, two windows, three users; the last one never sends. Slots of 1 ms.
