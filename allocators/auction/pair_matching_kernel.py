@@ -16,7 +16,7 @@ def match_best_first(
     one_each: bool,
     resource: NDArray[np.int64],
 ) -> None:
-    """Takes the pair of the highest score that is still possible, again and again.
+    """Matches the pair of the highest score that is still possible, again and again.
 
     Each request waits with its best pair. Where its resource has no room left when its turn comes, the request looks
     for its best pair anew; what did not fit never fits later.

@@ -47,7 +47,7 @@ def allowed_pairs(seen: AuctionObservation) -> Tensor:
 
     Bool ``[B, U, Rs]``.
     """
-    return _in_blocks(seen, lambda some: _allowed(some, _distance_m(some)), torch.bool)
+    return _in_blocks(seen, _allowed, torch.bool)
 
 
 def allowed_utility(seen: AuctionObservation, context: AuctionContext) -> Tensor:
@@ -62,7 +62,7 @@ def allowed_utility(seen: AuctionObservation, context: AuctionContext) -> Tensor
 
 def count_allowed(seen: AuctionObservation) -> Tensor:
     """Counts the allowed pairs of each drop, int64 ``[B]``."""
-    counts = (_allowed(some, _distance_m(some)).sum((1, 2)) for _, some in _blocks(seen))
+    counts = (_allowed(some).sum((1, 2)) for _, some in _blocks(seen))
     return torch.stack(list(counts)).sum(0)
 
 
@@ -115,9 +115,13 @@ def _utility(seen: AuctionObservation, context: AuctionContext, distance_m: Tens
     return weights[0] * saved + weights[1] * quality + alike[0] + alike[1]
 
 
-def _allowed(seen: AuctionObservation, distance_m: Tensor) -> Tensor:
+def _allowed(seen: AuctionObservation, distance_m: Tensor | None = None) -> Tensor:
     """Checks pairs; a condition that the worst resource meets for the most demanding request is met by all."""
-    allowed = distance_m <= seen.most_distance_m[..., None]
+    shape = (*seen.demand.shape, seen.capacity.shape[1])
+    allowed = torch.ones(shape, dtype=torch.bool, device=seen.demand.device)
+    farthest = 2.0 * (seen.position_m.abs().max() + seen.request_position_m.abs().max())  # more than any distance
+    if not bool(farthest <= seen.most_distance_m.min()):
+        allowed = (_distance_m(seen) if distance_m is None else distance_m) <= seen.most_distance_m[..., None]
     for has, needs in (
         (seen.capacity, seen.demand),
         (seen.reliability, seen.least_reliability),

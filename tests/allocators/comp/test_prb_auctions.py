@@ -120,7 +120,7 @@ def test_more_buyers_than_integer_programs_can_serve_get_one_sentence() -> None:
         VcgNearest().decide(seen)
 
 
-def test_nobody_bids() -> None:
+def test_an_auction_without_bids_sells_nothing() -> None:
     made = market(torch.zeros(1, 3, 2, 4).double(), torch.zeros(1, 3, 2, dtype=torch.int64), [3], reserve=0.2)
     found = clear(made, torch.zeros(1, 3, 2, 4).double())
     assert int(found.won.sum()) == 0 and float(vcg_payments(made, found).sum()) == 0.0
