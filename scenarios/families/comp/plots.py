@@ -109,6 +109,8 @@ def plot_prices(result: RunResult, variant: str | None = None) -> Figure:
 def plot_supply_and_demand(result: RunResult, variant: str | None = None) -> Figure:
     """Draws PRBs offered and sold, and money offered and paid, in each market, mean over drops.
 
+    What is offered depends a little on the allocator, as UEs without data waiting do not buy: the greatest is drawn.
+
     Args:
         result: the run, of the family comp.
         variant: the variant to show; the first one if not given.
@@ -116,16 +118,17 @@ def plot_supply_and_demand(result: RunResult, variant: str | None = None) -> Fig
     variant = result.variants[0] if variant is None else variant
     figure = Plot(figsize=(WIDTH_IN, 6.4), layout="constrained")
     panels = figure.subplots(2, 1, sharex=True)
-    first = result.to_xarray(result.allocators[0], variant)
+    runs = {allocator: result.to_xarray(allocator, variant) for allocator in result.allocators}
+    time_s = runs[result.allocators[0]]["time_s"].to_numpy()
     names = (("offered", "sold", "PRB", _CELL), ("budget", "paid", "money", ("drop", "window", "user")))
     for axes, (offered, traded, unit, over) in zip(panels, names, strict=True):
-        time_s = first["time_s"].to_numpy()
-        axes.fill_between(time_s, _per_market(first, offered, over), step="mid", color=_OUTAGE, label="offered")
-        for allocator in result.allocators:
-            values = _per_market(result.to_xarray(allocator, variant), traded, over)
-            if np.nansum(values) > 0:
-                style = style_of(result, allocator)
-                axes.plot(time_s, values, color=style.colour, linestyle=style.dash, label=allocator, lw=2)
+        most = np.max([_per_market(run, offered, over) for run in runs.values()], axis=0)
+        axes.fill_between(time_s, most, step="mid", color=_OUTAGE, label="offered")
+        for allocator, run in runs.items():
+            values = _per_market(run, traded, over)
+            if values.sum() > 0:
+                look = style_of(result, allocator)
+                axes.step(time_s, values, where="mid", color=look.colour, ls=look.dash, label=allocator, lw=2)
         axes.set(ylabel=unit, xlim=(time_s[0], time_s[-1]))
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
