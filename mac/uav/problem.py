@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from phy.air_to_ground.settings import AirToGroundSettings
+from phy.air_to_ground.shadowing import draw_shadowing
 from phy.numerics.jit import backend_name
 from phy.random import Drops, normal
 
@@ -21,7 +22,7 @@ from .feasible import repair_uav, require_uav
 from .flight import Flown, Motion, fly_interval, pairs_of
 from .ground import GroundPlan, GroundUsers
 from .kinematics import FlightLimits
-from .radio import Downlink, Draws, Service, associate, measure_air, serve, within_radius
+from .radio import Downlink, Draws, Service, associate, measure_air, serve, shadowing_gain, within_radius
 from .reference_reward import reference_reward
 from .settings import BackhaulSettings, FlightArea, RadioSettings, RotorSettings, UavFleet, UavSensingSettings
 from .sharing import kept_share
@@ -41,6 +42,9 @@ FIELDS: Mapping[str, Field] = {
     "user_m": Field(("user", "plane"), "m", "last", "position at the window's end"),
     "serving_uav": Field(("user",), "1", "last", "serving UAV in the window's last interval; -1: none"),
     "repairs": Field((), "1", "sum", "values of decisions that were repaired"),
+}
+TERRESTRIAL_FIELDS: Mapping[str, Field] = {
+    "site_rise_db": Field((), "dB", "sum", "what UAVs raise the noise of base stations by, mean over these, summed"),
 }
 REFERENCE_FIELDS: Mapping[str, Field] = {
     "reference_reward": Field(("uav",), "1", "sum", "reward of the reference environment, summed over intervals"),
@@ -112,6 +116,9 @@ class UavProblem:
         self._nothing = torch.zeros((drops, users), dtype=dtype, device=device)
         self._error_m = self._errors()
         self._quiet = self._nothing + 1.0
+        self._shadowing = None
+        if parts.channel.shadowed:
+            self._shadowing = draw_shadowing(parts.drops.keys("uav/shadowing").to(device), parts.channel.decorrelation_m)
 
     @property
     def interval_s(self) -> float:
@@ -121,7 +128,9 @@ class UavProblem:
     @property
     def fields(self) -> Mapping[str, Field]:
         """Returns the descriptions of the outcome's extras."""
-        return {**FIELDS, **REFERENCE_FIELDS} if self.parts.reference_reward else FIELDS
+        network = TERRESTRIAL_FIELDS if self.parts.terrestrial is not None else {}
+        reward = REFERENCE_FIELDS if self.parts.reference_reward else {}
+        return {**FIELDS, **network, **reward}
 
     def start(self) -> UavState:
         """Returns the state of interval 0: UAVs stand in the air with full batteries."""
@@ -148,10 +157,15 @@ class UavProblem:
             decision = require_uav(decision, state.observation, self.context)
         link = self._downlink(state, decision)
         service = self._serve(link)
-        flown = self._fly(state, decision, link, service)
+        radiated_w = (link.power * service.sends).to(torch.float64) * self.context.power_w
+        flown = self._fly(state, decision, radiated_w)
         left = self._after(state, service)
         ahead = self._observed(state.interval + 1, flown.motion, left)
-        return ahead, self._outcome(state, left, service, (flown, repairs))
+        outcome = self._outcome(state, left, service, (flown, repairs))
+        if self.parts.terrestrial is not None:
+            rise = self.parts.terrestrial.site_rise_db(state.motion.position_m, radiated_w)
+            outcome = replace(outcome, extras={**outcome.extras, "site_rise_db": rise})
+        return ahead, outcome
 
     def _downlink(self, state: UavState, decision: UavDecision) -> Downlink:
         """Describes what UAVs send."""
@@ -198,9 +212,8 @@ class UavProblem:
         assert self.parts.terrestrial is not None
         return self.parts.terrestrial.backhaul_bps(position, backhaul.bandwidth_hz) * self.parts.interval_s
 
-    def _fly(self, state: UavState, decision: UavDecision, link: Downlink, service: Service) -> Flown:
-        radiated = (link.power * service.sends).to(torch.float64) * self.context.power_w
-        consumed = radiated * (1.0 / self.parts.radio.efficiency)
+    def _fly(self, state: UavState, decision: UavDecision, radiated_w: Tensor) -> Flown:
+        consumed = radiated_w * (1.0 / self.parts.radio.efficiency)
         if self.backend == "numba":
             from . import loops
 
@@ -225,6 +238,8 @@ class UavProblem:
             snr = loops.measure_snr(self.context, motion.position_m, user_m)
         else:
             snr = measure_air(self.context, motion.position_m, user_m).snr
+        if self._shadowing is not None:
+            snr = snr * shadowing_gain(self.context, self._shadowing, motion.position_m, user_m)
         data = replace(left, arrived_bits=arrived, waiting_bits=left.waiting_bits + arrived)
         return UavState(interval, motion, snr, user_m, data, self._told(interval, motion, data, (snr, user_m)))
 

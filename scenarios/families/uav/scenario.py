@@ -119,7 +119,7 @@ class UavScenario(ScenarioBase):
     def _terrestrial_fits(self) -> UavScenario:
         if self.backhaul.model == "terrestrial" and self.terrestrial is None:
             raise ValueError("backhaul.model is 'terrestrial', but there is no terrestrial network; give one or fix it")
-        if self.backhaul.model == "terrestrial" and self.terrestrial is not None:
+        if self.terrestrial is not None:
             try:
                 require_heights(self.terrestrial.model, self.area.min_height_m, self.area.max_height_m)
             except ValueError as error:
@@ -168,7 +168,8 @@ def build(scenario: UavScenario, drops: Drops, device: torch.device, dtype: torc
     """Builds the problem of a batch of drops."""
     terrestrial = None
     if scenario.terrestrial is not None:
-        terrestrial = Terrestrial(scenario.terrestrial, scenario.radio, _extent(scenario))
+        keys = drops.keys("uav/terrestrial").to(device)
+        terrestrial = Terrestrial(scenario.terrestrial, scenario.radio, _extent(scenario), keys)
     length = _length(scenario)
     return UavProblem(
         UavParts(
@@ -263,9 +264,14 @@ def account(scenario: UavScenario) -> list[tuple[str, str]]:
         "sampled": f"Rician, {channel.samples} samples of a link and interval",
         "none": "none",
     }[channel.fading]
+    shadowing = "none"
+    if channel.shadowed:
+        shadowing = (f"{channel.shadowing_los_db:g} dB with line of sight, {channel.shadowing_nlos_db:g} dB without, "
+                     f"decorrelation {channel.decorrelation_m:g} m (ours)")  # fmt: skip
     return [
         ("path loss", f"line of sight by elevation, {channel.environment.replace('_', ' ')}, {average}"),
         ("fading", fading),
+        ("shadowing", shadowing),
         ("band", f"{radio.bandwidth_hz / 1e6:g} MHz at {radio.carrier_hz / 1e9:g} GHz, one band for all UAVs, "
          f"{radio.power_dbm:g} dBm each"),
         ("propulsion", f"rotary wing, climbing costs {scenario.rotor.weight_n:g} N times the climb (ours)"),
