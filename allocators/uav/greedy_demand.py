@@ -17,6 +17,7 @@ from .steering import even_grid, fly_towards
 
 _DISTANCES = 1 << 18  # held at a time
 
+
 @dataclass(config=PARAMETERS)
 class GreedyDemand:
     """Selects targets greedily: the known user around which most demand is unmet, then the next without the demand met.

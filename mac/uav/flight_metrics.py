@@ -74,10 +74,7 @@ def empty_batteries(dataset: xr.Dataset) -> Array:
 
 
 def site_noise_rise(dataset: xr.Dataset) -> Array:
-    """Computes noise and interference of UAVs over noise at base stations, mean over these and intervals, ``[B]`` in dB.
-
-    It is the mean of values in dB.
-    """
+    """Computes noise and interference of UAVs over noise at base stations, the mean of values in dB, ``[B]``."""
     intervals = duration_s(dataset) / float(dataset.attrs["interval_s"])
     return add(read(dataset, "site_rise_db", ("drop", "window"))) / intervals
 

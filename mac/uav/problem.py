@@ -118,7 +118,9 @@ class UavProblem:
         self._quiet = self._nothing + 1.0
         self._shadowing = None
         if parts.channel.shadowed:
-            self._shadowing = draw_shadowing(parts.drops.keys("uav/shadowing").to(device), parts.channel.decorrelation_m)
+            self._shadowing = draw_shadowing(
+                parts.drops.keys("uav/shadowing").to(device), parts.channel.decorrelation_m
+            )
 
     @property
     def interval_s(self) -> float:

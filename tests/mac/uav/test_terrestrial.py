@@ -13,6 +13,7 @@ from mac.uav import UavDecision
 USERS = points((700, 500), (500, 300))
 SITE = {"terrestrial": {"sites": 1, "load": 0.25}, "users": USERS}  # at (500, 500), 25 m high
 START = {"uavs__count": 1, "uavs__start_m": [[500, 800, 60]]}
+BASE_M = {"rma": 35.0, "uma": 25.0, "umi": 10.0}
 SHADOWED = {"channel__shadowing_los_db": 2.0, "channel__shadowing_nlos_db": 8.0}
 
 
@@ -57,7 +58,7 @@ def test_uavs_raise_the_noise_of_a_base_station_by_hand() -> None:
     ("umi", max(5.0 * math.exp(-0.01 * 60), 2.0), 8.0),
 ])  # fmt: skip
 def test_backhaul_has_the_shadowing_of_its_model(model: str, clear_db: float, blocked_db: float) -> None:
-    network = {"sites": 1, "model": model, "blend_m": 0.0, "bs_height_m": {"rma": 35.0, "uma": 25.0, "umi": 10.0}[model]}
+    network = {"sites": 1, "model": model, "blend_m": 0.0, "bs_height_m": BASE_M[model]}
     plain_one, shadowed = (
         problem(tuple(range(400)), users=USERS, **START, terrestrial={**network, "shadowing": on}, duration_s=1)
         for on in (False, True)
