@@ -5,10 +5,10 @@ The process is a sum of waves over both ends of a link at once,
     f(x, y) = sqrt(2 / W) sum_w cos(k_w . x + q_w . y + phase_w),
 
 with x the position of the UAV and y that on the ground, so that it needs no grid, is the same for UAVs at one place,
-and changes smoothly as either end moves. Its correlation is ``exp(-|dx| / D) exp(-|dy| / D)``: at each end the exponential
-one of Gudmundson, "Correlation model for shadow fading in mobile radio systems", Electronics Letters 27(23), 1991; the
-product is ours. Wave numbers of such a correlation are multivariate Cauchy, normal numbers over another one. As in
-:mod:`phy.tr38901.spatial_correlation`, waves shorter than 5 m are drawn out to that length.
+and changes smoothly as either end moves. Its correlation is ``exp(-|dx| / D) exp(-|dy| / D)``: at each end the
+exponential one of Gudmundson, "Correlation model for shadow fading in mobile radio systems", Electronics Letters
+27(23), 1991; the product is ours. Wave numbers of such a correlation are multivariate Cauchy, normal numbers over
+another one. As in :mod:`phy.tr38901.spatial_correlation`, waves shorter than 5 m are drawn out to that length.
 
 B drops, V UAVs, P points on the ground, W waves.
 """
