@@ -23,6 +23,7 @@ from mac.uav.settings import (
 )
 from mac.uav.terrestrial import Terrestrial
 from phy.air_to_ground.settings import AirToGroundSettings
+from phy.air_to_ground.shadowing import WAVES
 from phy.air_to_ground.tr36777 import require_heights
 from phy.random import Drops
 
@@ -35,6 +36,7 @@ from .users import GroundGroup, RunLength, ground_users
 _WINDOWS = 100  # of a run, where the scenario does not say
 _TRIED = 64  # drops whose random starts are tried beforehand
 _LINK_BYTES = 60  # of a link during an interval
+_SHADOWED_S = 1e-6  # time of a link and interval with shadowing, about
 _FIELDS = 12  # arrays of the results per user and window, about
 
 
@@ -237,14 +239,16 @@ def estimate_bytes(scenario: UavScenario, drops: int) -> int:
     links = scenario.uavs.count * scenario.count
     per_user = 8 * _FIELDS * (times.intervals // times.window) + 64 * 24
     samples = 16 * scenario.channel.samples if scenario.channel.fading == "sampled" else 0
-    return drops * (links * (_LINK_BYTES + samples) + scenario.count * per_user)
+    waves = 2 * WAVES * 16 * (scenario.uavs.count + scenario.count) if scenario.channel.shadowed else 0
+    return drops * (links * (_LINK_BYTES + samples) + scenario.count * per_user + waves)
 
 
 def estimate_seconds(scenario: UavScenario, drops: int) -> float:
     """Estimates the time of one allocator and batch."""
     times = clock_of(scenario)
     links = scenario.uavs.count * scenario.count
-    return (times.intervals + times.warmup) * (8e-4 + drops * links * 4e-8)
+    per_link = _SHADOWED_S if scenario.channel.shadowed else 4e-8
+    return (times.intervals + times.warmup) * (8e-4 + drops * links * per_link)
 
 
 def best_batch(scenario: UavScenario, device: str) -> int:
