@@ -63,8 +63,8 @@ def draw_shadowing(keys: Tensor, decorrelation_m: float, waves: int = WAVES) -> 
         waves: number of waves W.
     """
     draw = normal(keys, (waves, 7))
-    ends = [_cauchy(part, decorrelation_m) for part in (draw[..., :4], draw[..., 4:])]
-    return LinkShadowing(*ends, 2.0 * math.pi * uniform(~keys, (waves,)))
+    uav, ground = (_cauchy(part, decorrelation_m) for part in (draw[..., :4], draw[..., 4:]))
+    return LinkShadowing(uav, ground, 2.0 * math.pi * uniform(~keys, (waves,)))
 
 
 def _cauchy(draw: Tensor, decorrelation_m: float) -> Tensor:
