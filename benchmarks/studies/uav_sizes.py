@@ -1,5 +1,5 @@
-"""Measures how the time of an interval of the family uav grows with UAVs and users, as docs/developer/performance.md
-states: ``python -m benchmarks.studies.uav_sizes``.
+"""Measures how the time of an interval of the family uav grows with UAVs and users: ``python -m
+benchmarks.studies.uav_sizes``.
 
 One drop on one thread, users with full buffers around hotspots at the density of ``fairwave bench uav``. Prints a
 Markdown table: time of a step without and with shadowing, mean time of a decision of ``greedy_demand`` over 20
