@@ -2,15 +2,15 @@
 
 The process is a sum of waves over both ends of a link at once,
 
-    f(x, y) = sqrt(2 / W) sum_w cos(k_w . x + q_w . y + phase_w),
+    f(x, y) = sqrt(2 / n) sum_w cos(k_w . x + q_w . y + phase_w),
 
-with x the position of the UAV and y that on the ground, so that it needs no grid, is the same for UAVs at one place,
-and changes smoothly as either end moves. Its correlation is ``exp(-|dx| / D) exp(-|dy| / D)``: at each end the
+with n waves, x the position of the UAV and y that on the ground, so that it needs no grid, is the same for UAVs at one
+place, and changes smoothly as either end moves. Its correlation is ``exp(-|dx| / D) exp(-|dy| / D)``: at each end the
 exponential one of Gudmundson, "Correlation model for shadow fading in mobile radio systems", Electronics Letters
 27(23), 1991; the product is ours. Wave numbers of such a correlation are multivariate Cauchy, normal numbers over
 another one. As in :mod:`phy.tr38901.spatial_correlation`, waves shorter than 5 m are drawn out to that length.
 
-B drops, V UAVs, P points on the ground, W waves.
+B drops, V UAVs.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ WAVES = 64
 class LinkShadowing:
     """Holds the waves of each drop, float64."""
 
-    uav_rad_m: Tensor  # [B, W, 3] wave numbers k over the position of the UAV
-    ground_rad_m: Tensor  # [B, W, 2] wave numbers q over the position on the ground
-    phase_rad: Tensor  # [B, W]
+    uav_rad_m: Tensor  # [B, waves, 3] wave numbers k over the position of the UAV
+    ground_rad_m: Tensor  # [B, waves, 2] wave numbers q over the position on the ground
+    phase_rad: Tensor  # [B, waves]
 
     def at(self, uav_m: Tensor, ground_m: Tensor) -> Tensor:
-        """Computes the process, of mean 0 and variance 1, ``[B, V, P]`` in the dtype of the positions of the UAVs.
+        """Computes the process, of mean 0 and variance 1, ``[B, V, points]`` in the dtype of the positions of the UAVs.
 
         The sum runs over the waves one after the other, so that a drop has the same bits in any batch.
 
         Args:
             uav_m: positions of the UAVs, ``[B, V, 3]``.
-            ground_m: positions on the ground, ``[B, P, 2]``.
+            ground_m: positions on the ground, ``[B, points, 2]``.
         """
-        above = _phases(uav_m, self.uav_rad_m) + self.phase_rad[:, :, None]  # [B, W, V]
-        below = _phases(ground_m, self.ground_rad_m)  # [B, W, P]
+        above = _phases(uav_m, self.uav_rad_m) + self.phase_rad[:, :, None]  # [B, waves, V]
+        below = _phases(ground_m, self.ground_rad_m)  # [B, waves, points]
         left = torch.cat((torch.cos(above), -torch.sin(above)), 1).to(uav_m.dtype)
         right = torch.cat((torch.cos(below), torch.sin(below)), 1).to(uav_m.dtype)
         total = torch.zeros_like(left[:, 0, :, None] * right[:, 0, None])
@@ -75,7 +75,9 @@ def _cauchy(draw: Tensor, decorrelation_m: float) -> Tensor:
 
 
 def _phases(place_m: Tensor, number: Tensor) -> Tensor:
-    """Computes the scalar products of wave numbers ``[B, W, axes]`` and positions ``[B, P, axes]``, ``[B, W, P]``."""
+    """Computes the scalar products ``[B, waves, points]`` of wave numbers ``[B, waves, axes]`` and positions
+    ``[B, points, axes]``.
+    """
     place = place_m.to(torch.float64)
     parts = [number[..., axis, None] * place[:, None, :, axis] for axis in range(number.shape[-1])]
     return sum(parts[1:], parts[0])

@@ -74,7 +74,7 @@ def test_backhaul_has_the_shadowing_of_its_model(model: str, clear_db: float, bl
 
 @pytest.mark.parametrize("backend", ["numba", "torch"])
 def test_shadowing_of_users_stays_with_the_places(backend: str) -> None:
-    """While nobody moves it stays; after a metre it has changed by little, after 200 m it is another one."""
+    """While UAVs and users stand it stays; after a metre it has changed by little, after 200 m it is another one."""
     bare, one = (problem(tuple(range(20)), users=points((700, 500), (500, 300)), **START, **more)
                  for more in ({}, SHADOWED))  # fmt: skip
     bare.backend = one.backend = backend
