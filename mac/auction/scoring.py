@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -74,7 +75,7 @@ def with_resource(seen: AuctionObservation, resource: Tensor) -> AuctionObservat
         resource: int64 ``[B, U]``; -1 stands for none, for which the first one is taken.
     """
     index = resource.clamp(min=0)
-    parts = {name: _chosen(getattr(seen, name), index) for name in _OF_RESOURCES}
+    parts: dict[str, Any] = {name: _chosen(getattr(seen, name), index) for name in _OF_RESOURCES}
     alone = {name: getattr(seen, name).flatten(0, 1)[:, None] for name in _OF_REQUESTS}
     return replace(seen, **parts, **alone)
 
