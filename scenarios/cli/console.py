@@ -114,6 +114,7 @@ def show_plan(plan: Plan) -> None:
     console, data = stdout(), plan.to_json()
     workers = data["workers"]
     times = f"{data['warmup_intervals']} warm-up + {data['intervals']} of {data['interval_s']:g} s"
+    where = "one CPU thread" if workers == 1 else "these workers"
     together = f"{counted(data['drops_per_batch'], 'drop')} x {counted(data['allocators_per_batch'], 'allocator')}"
     rows = [
         ("scenario", f"{data['scenario']} ({data['family']}, hash {data['hash'][:8]})"),
@@ -124,7 +125,7 @@ def show_plan(plan: Plan) -> None:
         ("device", f"{data['device']}, {data['dtype']}"),
         ("workers", f"{workers}, each a process of its own" if workers > 1 else "1, this process"),
         ("memory", f"about {human_bytes(data['memory_bytes'])}{' in all' if workers > 1 else ''}"),
-        ("time", f"about {human_time(data['seconds'])} on {'one CPU thread' if workers == 1 else 'these workers'}"),
+        ("time", f"about {human_time(data['seconds'])} on {where}, slow decisions not counted"),
     ]
     console.print(_table("Dry run: nothing is simulated or written", ("", "plan"), rows, right=()))
 
