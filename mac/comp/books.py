@@ -32,6 +32,7 @@ ARRAY_SPECS: Mapping[str, ArraySpec] = {
     "bought": ArraySpec(_USER, "Mbit/s", "sum", "expected rate of the shares that a UE bought"),
     "bought_whole": ArraySpec(_USER, "Mbit/s", "sum", "expected rate of the whole PRBs that it got for them"),
     "sold": ArraySpec(_CELL, "PRB", "sum", "PRBs that a cell sold"),
+    "offered": ArraySpec(_CELL, "PRB", "sum", "PRBs that a cell offered while a UE could buy from it"),
     "price": ArraySpec(_CELL, "money", "sum", "price of a PRB, summed over intervals with buyers"),
     "reserve": ArraySpec(_CELL, "money", "sum", "reserve price of a PRB, summed over intervals with buyers"),
     "equilibrium_shortfall": ArraySpec((), "1", "sum", "logarithm by which utilities miss the market equilibrium"),
@@ -39,6 +40,7 @@ ARRAY_SPECS: Mapping[str, ArraySpec] = {
     "linear_bound": ArraySpec((), "Mbit/s", "sum", "greatest sum of expected rates"),
     "envy_freeness": ArraySpec((), "1", "sum", "least ratio of own purchase to that of another UE"),
     "rounds": ArraySpec((), "1", "sum", "exchanges of messages"),
+    "messages": ArraySpec((), "1", "sum", "messages of UEs to cells and back: two a round and link"),
     "settled": ArraySpec((), "1", "sum", "intervals in which the mechanism settled"),
     "markets": ArraySpec((), "1", "sum", "intervals with buyers"),
 }
@@ -73,6 +75,7 @@ def trade_extras(trade: Trade) -> dict[str, Extra]:
         "bought": (worth * decision.quantity).sum(-1),
         "bought_whole": (worth * trade.prbs).sum(-1),
         "sold": market.at_cells(decision.quantity),
+        "offered": market.supply * (market.at_cells(links.to(market.supply.dtype)) > 0),
         "price": decision.prices * of_cells,
         "reserve": market.reserve * of_cells,
         "equilibrium_shortfall": missed,
@@ -80,6 +83,7 @@ def trade_extras(trade: Trade) -> dict[str, Extra]:
         "linear_bound": linear_bound(market),
         "envy_freeness": envy_freeness(market, decision.quantity) * there,
         "rounds": decision.rounds * there,
+        "messages": market.messages(decision.rounds) * there,
         "settled": decision.converged * there,
         "markets": there,
     }

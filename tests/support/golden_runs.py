@@ -45,6 +45,16 @@ SHORT: dict[str, dict[str, Any]] = {
         "users.foot.count": 0,
         "comp.outage_db": 6,
     },
+    "comp-stress": {
+        "duration_s": 0.02,
+        "warmup_s": 0,
+        "window_s": 0.01,
+        "allocators": ["no_comp", "vcg", "uniform_price"],
+        "topology.sites": 7,
+        "carrier.prbs": 8,
+        "comp.interval_s": 0.01,
+        "users.foot.count": 3,
+    },
     "scheduling-street": {
         "drops": 1,
         "duration_s": 0.02,

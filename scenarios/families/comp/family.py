@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ..cellular.family import HEADLINE, METRICS, PLOTS, cellular_family
 from ..family import LazyImport, RunPlot
+from .workloads import WORKLOADS
 
 _SCENARIO = "scenarios.families.comp.scenario"
 _PLOTS = "scenarios.families.comp.plots"
@@ -16,6 +17,7 @@ FAMILY = replace(
     require=LazyImport("mac.market.feasible:require_market_decision"),
     context=LazyImport(f"{_SCENARIO}:context"),
     metrics=(METRICS, LazyImport("mac.comp.comp_metrics:METRICS")),
+    workloads=WORKLOADS,
     headline=(
         "outage_rate",
         "own_rate",
@@ -37,6 +39,11 @@ FAMILY = replace(
             LazyImport(f"{_PLOTS}:plot_prices"),
             "Price of a PRB and its reserve, mean over the cells that sold anything.",
             lambda result, dataset: "price" in dataset,
+        ),
+        "supply_and_demand": RunPlot(
+            LazyImport(f"{_PLOTS}:plot_supply_and_demand"),
+            "PRBs that cells offer to UEs in outage and PRBs sold; budgets of these UEs and money paid; a market each.",
+            lambda result, dataset: "offered" in dataset,
         ),
         "cluster": RunPlot(
             LazyImport(f"{_PLOTS}:plot_cluster"),
