@@ -25,6 +25,7 @@ FIELDS: Mapping[str, Field] = {
     "other_cell_prbs": Field(_USER, "PRB", "sum", "PRBs from cells other than the serving one, summed over slots"),
     "other_cell_bits": Field(_USER, "bit", "sum", "bits delivered by cells other than the serving one"),
     "outage_s": Field(_USER, "s", "sum", "time in which the serving link was broken"),
+    "serving_sinr_db": Field(_USER, "dB", "last", "mean SINR of the serving link, all cells at full load"),
     "outage_bits": Field(_USER, "bit", "sum", "bits delivered in that time"),
     "utility": Field(_USER, "1", "sum", "utility of what a UE bought"),
     "paid": Field(_USER, "money", "sum", "money that a UE paid"),

@@ -13,6 +13,7 @@
 | ``carrier_slices`` | which slice owns, keeps and lends which PRBs of a cell, also beside PRBs that are sold |
 | ``problem`` | ``SlicingProblem``: sets the quotas and runs a scheduler under them |
 | ``feasible`` | checks and repairs of decisions |
+| ``slice_metrics`` | the metrics of slices |
 | ``tractor_score`` | the score of TRACTOR (arXiv 2312.07896) |
 """
 

@@ -15,7 +15,7 @@ FAMILY = replace(
     renamed=RENAMED,
     require=LazyImport("mac.slicing.feasible:require_slicing"),
     context=LazyImport("scenarios.families.slicing.scenario:context"),
-    metrics=LazyImport("mac.slicing.tractor_score:METRICS"),
+    metrics=LazyImport("mac.slicing.slice_metrics:METRICS"),
     headline=("satisfaction", "tractor_score"),
     plots={
         **PLOTS,
