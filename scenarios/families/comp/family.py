@@ -30,9 +30,9 @@ FAMILY = replace(
         ),
         "ue": RunPlot(
             LazyImport("scenarios.families.comp.ue_plot:plot_ue"),
-            "Ten seconds of the UE with the longest outage, or the whole of a shorter run: serving cell, mean SINR of the "
-            "serving link with all cells at full load, rate by where it comes from, what was paid, and in which windows "
-            "the promise was kept. Dotted: a change of the serving cell. White in the last panel: nothing was asked for.",
+            "Ten seconds of the UE with the longest outage, or the whole of a shorter run: serving cell, mean SINR of "
+            "the serving link with all cells at full load, rate by where it comes from, money paid, and the windows in "
+            "which the promise was kept (white: nothing was asked for). Dotted: a change of the serving cell.",
             lambda result, dataset: "serving_sinr_db" in dataset and "serving_cell" in dataset.coords,
         ),
         "prices": RunPlot(

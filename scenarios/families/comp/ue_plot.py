@@ -1,4 +1,4 @@
-"""Draws some seconds of one UE in a CoMP market: serving cell, SINR, rate by source, money paid, promise kept or not."""
+"""Draws some seconds of one UE in a CoMP market: serving cell, SINR, rate by source, money paid, promise."""
 
 from __future__ import annotations
 
