@@ -33,14 +33,15 @@ class Stretch:
     drop: int
     user: int
     windows: slice
+    outage_db: float
 
     @classmethod
-    def around(cls, dataset: xr.Dataset, outage: Outage) -> Stretch:
+    def around(cls, dataset: xr.Dataset, outage: Outage, outage_db: float) -> Stretch:
         """Chooses ten seconds with an outage in their middle, or what the run has of them."""
         count = dataset.sizes["window"]
         most = min(count, round(_SHOWN_S / float(dataset.attrs["window_s"])))
         first = min(max(0, (outage.first + outage.last + 1 - most) // 2), count - most)
-        return cls(dataset, outage.drop, outage.user, slice(first, first + most))
+        return cls(dataset, outage.drop, outage.user, slice(first, first + most), outage_db)
 
     @property
     def edges(self) -> Array:
@@ -72,7 +73,7 @@ def plot_ue(result: RunResult, variant: str | None = None) -> Figure:
     """
     variant = result.variants[0] if variant is None else variant
     allocator, dataset = _seller(result, variant)
-    stretch = Stretch.around(dataset, Outage.longest(dataset))
+    stretch = Stretch.around(dataset, Outage.longest(dataset), float(result.scenario["comp"]["outage_db"]))
     figure = Plot(figsize=(WIDTH_IN, 9.6), layout="constrained")
     grid = figure.subplots(5, 1, sharex=True, height_ratios=[1.0, 1.0, 1.5, 0.9, 0.5]).tolist()
     for axes, draw in zip(grid, (_cells, _sinr, _rates, _money, _promise), strict=True):
@@ -81,7 +82,7 @@ def plot_ue(result: RunResult, variant: str | None = None) -> Figure:
     grid[-1].set(xlabel="time [s]", xlim=(stretch.edges[0], stretch.edges[-1]))
     figure.align_ylabels(grid)
     handles = [
-        Patch(color=_OUTAGE, label="outage: the serving link is broken"),
+        Patch(color=_OUTAGE, label="outage (in a part of the window at least)"),
         Patch(color=_SERVING, label="from its serving cell"),
         Patch(color=_BOUGHT, label="bought from other cells"),
         Patch(color=_KEPT, label="promise kept"),
@@ -127,7 +128,9 @@ def _cells(axes: Axes, stretch: Stretch) -> None:
 
 def _sinr(axes: Axes, stretch: Stretch) -> None:
     axes.stairs(stretch.of("serving_sinr_db"), stretch.edges, baseline=None, color=_SERVING, lw=2)
+    axes.axhline(stretch.outage_db, color="0.35", ls="--", lw=1.2, label="outage below")
     axes.set_ylabel("mean SINR of\nserving link [dB]")
+    _legend(axes)
 
 
 def _rates(axes: Axes, stretch: Stretch) -> None:
@@ -141,14 +144,21 @@ def _rates(axes: Axes, stretch: Stretch) -> None:
     if np.isfinite(promised):
         axes.axhline(promised, color=_KEPT, ls="--", lw=1.5, label="promised rate")
     axes.set(ylabel="rate [Mbit/s]", ylim=(0, None))
-    axes.legend(loc="upper right", fontsize=9, ncols=2)
+    _legend(axes)
 
 
 def _money(axes: Axes, stretch: Stretch) -> None:
     axes.stairs(stretch.of("paid"), stretch.edges, fill=True, color=_BOUGHT)
     axes.stairs(stretch.of("budget"), stretch.edges, baseline=None, color="black", lw=1, label="budget")
     axes.set(ylabel="paid in a\nwindow [money]", ylim=(0, None))
-    axes.legend(loc="upper right", fontsize=9)
+    _legend(axes)
+
+
+def _legend(axes: Axes) -> None:
+    """Writes the names of lines above what is drawn."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.25 * (high - low))
+    axes.legend(loc="upper right", fontsize=9, ncols=2, frameon=False)
 
 
 def _promise(axes: Axes, stretch: Stretch) -> None:
