@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..results.result import Result
     from ..running.plan import Plan
 
-_MOST_ROWS = 12  # of differences between variants; all of them stand in paired_variants.csv
+_MOST_ROWS, _MOST_METRICS = 12, 7  # of differences between variants; all of them stand in paired_variants.csv
 
 
 def stdout() -> Console:
@@ -217,10 +217,11 @@ def _by_variant(result: Result, console: Console) -> None:
 
 
 def _variant_differences(result: Result, console: Console) -> None:
-    """Prints what the first variant has more than each other one, in the headline metrics; few rows only."""
+    """Prints what the first variant has more than each other one in the first headline metrics; few rows only."""
     table = result.paired_variants
     shown = [name for name in result.headline if (table["metric"] == name).any()]
     keys = list(dict.fromkeys(zip(table["allocator"], table["b"], strict=True)))
+    shown = shown[:_MOST_METRICS]
     if not shown or len(keys) > _MOST_ROWS:
         return
     rows = {(row["allocator"], row["b"], row["metric"]): _difference(row) for row in table.to_dict("records")}
