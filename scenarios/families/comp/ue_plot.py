@@ -82,7 +82,7 @@ def plot_ue(result: RunResult, variant: str | None = None) -> Figure:
     grid[-1].set(xlabel="time [s]", xlim=(stretch.edges[0], stretch.edges[-1]))
     figure.align_ylabels(grid)
     handles = [
-        Patch(color=_OUTAGE, label="outage (in a part of the window at least)"),
+        Patch(color=_OUTAGE, label="outage in the window"),
         Patch(color=_SERVING, label="from its serving cell"),
         Patch(color=_BOUGHT, label="bought from other cells"),
         Patch(color=_KEPT, label="promise kept"),
@@ -107,7 +107,7 @@ def _title(stretch: Stretch, allocator: str, variant: str | None) -> str:
     group = str(dataset["group"].to_numpy()[stretch.user])
     where = f"UE {stretch.user} (group {group}) of drop {int(dataset['drop'][stretch.drop])}"
     shown = f"{allocator}, variant {variant}" if variant else allocator
-    return f"{edges[-1] - edges[0]:.3g} seconds of {where}: {shown}"
+    return f"{edges[-1] - edges[0]:.3g} s of {where}: {shown}"
 
 
 def _shade(axes: Axes, stretch: Stretch) -> None:
