@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..core.allocator_memory import AllocatorMemory, recall, remember
-from ..core.contracts import Allocator, Extra, Field, InfeasibleDecision
+from ..core.contracts import Allocator, ArraySpec, Extra, InfeasibleDecision
 from ..engine.engine import Engine
 from ..engine.state import COUNTERS, CellState
 from ..scheduling.observe import Quotas
@@ -22,9 +22,9 @@ from ..slicing.carrier_slices import CarrierSlices, Shares
 from ..slicing.feasible import required_quotas
 from ..slicing.settings import SliceRules
 
-FIELDS: Mapping[str, Field] = {
-    "rbg": Field(("cell", "slice"), "RBG", "last", "quota in force"),
-    "slice_prbs": Field(("cell", "slice"), "PRB", "last", "what is left of the quota beside PRBs that are sold"),
+ARRAY_SPECS: Mapping[str, ArraySpec] = {
+    "rbg": ArraySpec(("cell", "slice"), "RBG", "last", "quota in force"),
+    "slice_prbs": ArraySpec(("cell", "slice"), "PRB", "last", "what is left of the quota beside PRBs that are sold"),
 }
 _SERVED, _GRANTED, _REQUESTED = (COUNTERS.index(name) for name in ("served_bits", "granted_prbs", "requested_prbs"))
 

@@ -17,7 +17,6 @@ from mac.core.allocator_guard import AllocatorGuard
 from mac.core.contracts import Allocator
 from mac.core.plugin_traceback import error_text, plug_in_line
 from mac.market import Market
-from mac.scheduling import SchedulingDecision, SchedulingObservation
 from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
 from mac.slicing.settings import Service
 from phy.link.mimo_settings import MimoSettings
@@ -27,10 +26,10 @@ from ...errors import ScenarioError, did_you_mean
 from ..cellular import engine_factory, estimates, named_files
 from ..cellular import labels as cellular_labels
 from ..cellular.scenario import CellularScenario
-from ..cellular.shape import Shape
+from ..cellular.shape import Shape, check_scheduler, clock_of_interval, scheduler_below
 from ..cellular.users import UserGroup
 from ..family import Labels
-from ..schema import Clock, clock
+from ..schema import Clock
 
 _MOST_PORTS = 8
 _ROUNDS, _TOLERANCE = 1000, 1e-4  # of the equilibria with which trades are compared
@@ -164,11 +163,7 @@ class CompScenario(CellularScenario):
 
 
 def clock_of(scenario: CompScenario) -> Clock:
-    try:
-        scenario.comp.slots(scenario.carrier.slot_s)
-    except ValueError as error:
-        raise ScenarioError(str(error)) from None
-    return clock(scenario, scenario.comp.interval_s, scenario.comp.interval_s)
+    return clock_of_interval(scenario, scenario.comp, scenario.carrier.slot_s)
 
 
 def _shape(scenario: CompScenario) -> Shape:
@@ -183,43 +178,33 @@ def _slice_of_group(scenario: CompScenario) -> tuple[int, ...]:
     return tuple(scenario.slice_names.index(group.slice) for group in scenario.users if group.slice is not None)
 
 
-def _scheduler(scenario: CompScenario) -> Allocator[SchedulingObservation, SchedulingDecision]:
-    settings = scenario.comp
-    return _resolved(settings.scheduler, "scheduling", settings.scheduler_params, "comp.scheduler")
-
-
 def _policy(slicing: CompSliceSettings) -> Allocator[SlicingObservation, SlicingDecision]:
-    return _resolved(slicing.policy, "slicing", slicing.policy_params, "slicing.policy")
-
-
-def _resolved(name: str, family: str, params: dict[str, Any], key: str) -> Allocator[Any, Any]:
-    """Makes an allocator that works below the market.
-
-    Raises:
-        ScenarioError: it cannot be made; it names the key.
-    """
     from allocators.registry import resolve
 
-    try:
-        return AllocatorGuard(resolve(name, family, dict(params)), f"{name} ({key})")
-    except Exception as error:  # a plug-in's module may raise anything at all when it is imported
-        raise ScenarioError(f"{key} '{name}': {error_text(error)}{plug_in_line(error)}") from error
+    found: Allocator[Any, Any] = resolve(slicing.policy, "slicing", dict(slicing.policy_params))
+    return AllocatorGuard(found, f"{slicing.policy} (slicing.policy)")
 
 
 def check(scenario: CompScenario) -> None:
     """Reads every file that the scenario names, makes the scheduler, and tries the slice controller."""
     named_files.check_files(scenario, _shape(scenario))
-    _scheduler(scenario)
-    if scenario.slicing is None:
-        return
-    policy, cpu = _policy(scenario.slicing), torch.device("cpu")
-    drops = Drops(scenario.seed, (0,))
-    tried = SlicingContext.of(scenario.slicing, scenario.carrier, drops, scenario.cells, cpu, torch.float32)
+    check_scheduler(scenario.comp, "comp.scheduler")
+    if scenario.slicing is not None:
+        _check_policy(scenario, scenario.slicing)
+
+
+def _check_policy(scenario: CompScenario, slicing: CompSliceSettings) -> None:
+    """Makes the slice controller and resets it.
+
+    Raises:
+        ScenarioError: it cannot be made, or refuses the carrier.
+    """
+    drops, cpu = Drops(scenario.seed, (0,)), torch.device("cpu")
     try:
-        policy.reset(tried, scenario.seed)
-    except Exception as error:
-        text = f"slicing.policy_params of '{scenario.slicing.policy}': {error_text(error)}{plug_in_line(error)}"
-        raise ScenarioError(text) from error
+        tried = SlicingContext.of(slicing, scenario.carrier, drops, scenario.cells, cpu, torch.float32)
+        _policy(slicing).reset(tried, scenario.seed)
+    except Exception as error:  # a plug-in's module may raise anything at all when it is imported
+        raise ScenarioError(f"slicing.policy '{slicing.policy}': {error_text(error)}{plug_in_line(error)}") from error
 
 
 def build(scenario: CompScenario, drops: Drops, device: torch.device, dtype: torch.dtype) -> CompProblem:
@@ -231,7 +216,7 @@ def build(scenario: CompScenario, drops: Drops, device: torch.device, dtype: tor
     slicing, slices = scenario.slicing, None
     if slicing is not None:
         slices = SliceControl(engine, slicing, _policy(slicing), scenario.comp.interval_s)
-    scheduling = OwnScheduling(_scheduler(scenario), slices)
+    scheduling = OwnScheduling(scheduler_below(scenario.comp, "comp.scheduler"), slices)
     return CompProblem(engine, scenario.comp, budgets, scheduling, scenario.power, reference)
 
 
