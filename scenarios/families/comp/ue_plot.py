@@ -111,7 +111,7 @@ def _title(stretch: Stretch, allocator: str, variant: str | None) -> str:
 
 
 def _shade(axes: Axes, stretch: Stretch) -> None:
-    """Marks the windows with an outage, and handovers by lines."""
+    """Shows windows with an outage in grey, and handovers as lines."""
     broken, edges = stretch.of("outage_s") > 0, stretch.edges
     for begin, end in zip(edges[:-1][broken], edges[1:][broken], strict=True):
         axes.axvspan(begin, end, color=_OUTAGE, lw=0, zorder=0)
