@@ -90,7 +90,7 @@ def test_slices_may_name_users_without_having_quotas() -> None:
     assert labels["slice_name"][1].tolist() == ["embb", "urllc", "mmtc"]
     assert labels["slice_id"][1][:4].tolist() == [0, 0, 1, 2] and not made.engine.slice_id.any()
     assert labels["service"][1][:4].tolist() == ["embb", "embb", "urllc", "mmtc"]
-    assert "rbg" not in made.fields
+    assert "rbg" not in made.array_specs
 
 
 @pytest.mark.parametrize(
