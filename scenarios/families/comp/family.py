@@ -35,6 +35,13 @@ FAMILY = replace(
             "from the cells of its cluster. Shaded: the serving link is broken.",
             lambda result, dataset: "outage_s" in dataset and "serving_cell" in dataset.coords,
         ),
+        "ue": RunPlot(
+            LazyImport("scenarios.families.comp.ue_plot:plot_ue"),
+            "Ten seconds of the UE with the longest outage, or the whole of a shorter run: serving cell, mean SINR of "
+            "the serving link with all cells at full load, rate by where it comes from, money paid, and the windows in "
+            "which the promise was kept (white: nothing was asked for). Dotted: a change of the serving cell.",
+            lambda result, dataset: "serving_sinr_db" in dataset and "serving_cell" in dataset.coords,
+        ),
         "prices": RunPlot(
             LazyImport(f"{_PLOTS}:plot_prices"),
             "Price of a PRB and its reserve, mean over the cells that sold anything.",

@@ -11,7 +11,7 @@ FAMILY = replace(
     cellular_family("slicing", "SlicingScenario"),
     require=LazyImport("mac.slicing.feasible:require_slicing"),
     context=LazyImport("scenarios.families.slicing.scenario:context"),
-    metrics=(METRICS, LazyImport("mac.slicing.tractor_score:METRICS")),
+    metrics=(METRICS, LazyImport("mac.slicing.slice_metrics:METRICS")),
     headline=("satisfaction", "tractor_score", *HEADLINE),
     plots={
         **PLOTS,
