@@ -19,6 +19,7 @@ FAMILY = replace(
     require=LazyImport("mac.market.feasible:require_market_decision"),
     context=LazyImport(f"{_SCENARIO}:context"),
     metrics=LazyImport("mac.comp.comp_metrics:METRICS"),
+    environment=LazyImport("scenarios.families.comp.environment:ENVIRONMENT"),
     headline=("outage_rate", "own_rate", "below_minimum_share", "satisfaction", "nash_ratio", "total_pf_ratio"),
     plots={
         **PLOTS,

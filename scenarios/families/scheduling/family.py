@@ -16,6 +16,7 @@ FAMILY = replace(
     renamed=RENAMED,
     require=LazyImport("mac.scheduling.feasible:require_scheduling"),
     plots=PLOTS,
+    environment=LazyImport("scenarios.families.scheduling.environment:ENVIRONMENT"),
     workloads=WORKLOADS,
     scaling_workloads=SCALES,
 )

@@ -17,6 +17,7 @@ FAMILY = replace(
     context=LazyImport("scenarios.families.slicing.scenario:context"),
     metrics=LazyImport("mac.slicing.tractor_score:METRICS"),
     headline=("satisfaction", "tractor_score"),
+    environment=LazyImport("scenarios.families.slicing.environment:ENVIRONMENT"),
     plots={
         **PLOTS,
         "quotas": RunPlot(

@@ -53,5 +53,6 @@ FAMILY = Family(
         ),
     },
     workloads=WORKLOADS,
+    environment=LazyImport("scenarios.families.uav.environment:ENVIRONMENT"),
     commands=LazyImport("scenarios.families.uav.commands:make_app"),
 )
