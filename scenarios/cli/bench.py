@@ -14,7 +14,7 @@ from ..errors import ScenarioError
 def bench(
     workloads: Annotated[
         list[str] | None,
-        typer.Argument(help="One or several, such as W1; no name is answered with all of them."),
+        typer.Argument(help="One or several, such as W1 or env-wsn; no name is answered with all of them."),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     drops: Annotated[
@@ -40,10 +40,12 @@ def bench(
     from ..bench import bench as measuring
     from ..bench.case import Options
     from ..bench.case import workloads as known_workloads
+    from ..bench.environments import environment_workloads
     from ..running.progress import status
 
     if bool(workloads) == scaling:
-        raise ScenarioError(f"name workloads ({', '.join(known_workloads())}), or else take --scaling alone")
+        known = ", ".join([*known_workloads(), *environment_workloads()])
+        raise ScenarioError(f"name workloads ({known}), or else take --scaling alone")
     options = Options(device, drops, mode=mode or "both", compiled=compiled, threads=threads, workers=workers)
     with status() as tell:
         if workloads:
@@ -76,6 +78,10 @@ def _show(rows: Sequence[dict[str, Any]]) -> None:
     title = f"bench on {first['device']}, {counted(first['threads'], 'thread')}"
     title += f" in each of {first['workers']} workers, added up" if first["workers"] > 1 else ""
     show_rows(title, [{_heading(k): _shown(k, v) for k, v in row.items() if k not in _SAID_ABOVE} for row in rows])
+    if any("time_over_loop" in row for row in rows):
+        say("Time over loop: that of the steps of an environment over that of as many intervals of a run's loop.")
+    if all("time_over_loop" in row for row in rows):
+        return
     say(
         "Rates are summed over the drops of a batch. Bytes are what operations read and write: how they are counted "
         "stands in benchmarks/README.md."

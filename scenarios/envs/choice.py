@@ -35,10 +35,12 @@ def environment_of(family: Family) -> Environment:
 
 def rewards_of(environment: Environment) -> dict[str, Reward]:
     """Lists the rewards of a family by name, those that are metrics of an interval first."""
-    metrics = {name: metric_named(name) for name in environment.metrics}
-    signed = {
-        name: Reward(partial(metric_reward, metric=one), one.unit, one.description) for name, one in metrics.items()
-    }
+    signed = {}
+    for name in environment.metrics:
+        metric = metric_named(name)
+        sign = "minus the" if metric.better == "lower" else "the"
+        text = f"{sign} metric of this name of the interval: {metric.description}"
+        signed[name] = Reward(partial(metric_reward, metric=metric), metric.unit, text)
     return {**signed, **environment.rewards}
 
 

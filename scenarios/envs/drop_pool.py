@@ -38,6 +38,11 @@ class DropPool:
             return coming.result()
         return self._draw(numbers)
 
+    def wait(self) -> None:
+        """Waits until what is drawn ahead is there."""
+        if self._ahead is not None:
+            self._ahead[1].result()
+
     def close(self) -> None:
         """Stops drawing."""
         self._forget()

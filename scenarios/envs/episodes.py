@@ -18,7 +18,7 @@ from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from torch import Tensor
 
 from ..errors import ScenarioError
-from ..families.environment import Scene
+from ..families.environment import FeatureStack, Scene
 from .drop_pool import DropPool
 from .task import Sizes, Task, View, one_thread
 from .training_drops import training_drop
@@ -57,6 +57,7 @@ class Cohort:
     """Holds drops whose episodes began together."""
 
     scene: Scene
+    stack: FeatureStack  # computes the features
     state: Any
     observation: Any
     interval: int
@@ -98,17 +99,17 @@ class Episodes:
         self.sizes: Sizes = task.sizes()
         self.state = EpisodesState((), (None,) * count, (0,) * count, (True,) * count)
         self.closed = False
-        self._pool = DropPool(task.draw)
+        self.pool = DropPool(task.draw)
 
     def clone(self) -> Episodes:
         """Returns environments of the same state, which go on by themselves."""
         other = object.__new__(Episodes)
-        other.__dict__.update(self.__dict__, _pool=DropPool(self.task.draw))
+        other.__dict__.update(self.__dict__, pool=DropPool(self.task.draw))
         return other
 
     def close(self) -> None:
         """Stops drawing; nothing can be done afterwards."""
-        self._pool.close()
+        self.pool.close()
         self.closed = True
 
     def begin(self, envs: Sequence[int], seeds: Sequence[int | None]) -> None:
@@ -128,9 +129,9 @@ class Episodes:
             number[env] = 0 if seed is not None or kept[env] is None else number[env] + 1
             kept[env] = seed if seed is not None else kept[env] if kept[env] is not None else secrets.randbits(32)
             over[env] = False
-        fresh = self._cohort(envs, self._pool.take(_drops(envs, kept, number)))
+        fresh = self._cohort(envs, self.pool.take(_drops(envs, kept, number)))
         if self._draws_ahead and len(envs) == self.count:
-            self._pool.draw_ahead(_drops(envs, kept, [one + 1 for one in number]))
+            self.pool.draw_ahead(_drops(envs, kept, [one + 1 for one in number]))
         stay = [_without(cohort, set(envs)) for cohort in self.state.cohorts]
         cohorts = (*(cohort for cohort in stay if cohort is not None), fresh)
         self.state = EpisodesState(cohorts, tuple(kept), tuple(number), tuple(over))
@@ -206,11 +207,12 @@ class Episodes:
         with torch.no_grad(), one_thread(self.task.device):
             state = scene.problem.start()
             observation = scene.problem.observe(state)
-            view = self.task.view(scene, observation)
+            stack = self.task.stack(scene)
+            view = self.task.view(stack, observation)
         count, device = len(envs), view.features.device
         none = torch.zeros(count, dtype=torch.bool, device=device)
         step = Step(view, torch.zeros(count, dtype=torch.float64, device=device), none, none, none.long())
-        return Cohort(scene, state, observation, 0, tuple(envs), step)
+        return Cohort(scene, stack, state, observation, 0, tuple(envs), step)
 
     def _advanced(self, cohort: Cohort, actions: Tensor) -> Cohort:
         """Steps all drops of a cohort; those that have been left act by zeros."""
@@ -222,12 +224,12 @@ class Episodes:
         decision, projected = task.actions.decide(actions, cohort.observation, scene.context)
         state, outcome = problem.step(cohort.state, decision)
         observation, interval = problem.observe(state), cohort.interval + 1
-        view = task.view(scene, observation)
+        view = task.view(cohort.stack, observation)
         reward = _reward(task.reward.compute(outcome, scene), view.live)
         terminated = ~view.live.any(1)
         truncated = torch.full_like(terminated, interval >= task.intervals) & ~terminated
         step = Step(view, reward, terminated, truncated, projected)
-        return Cohort(scene, state, observation, interval, cohort.envs, step)
+        return replace(cohort, state=state, observation=observation, interval=interval, step=step)
 
     def _joined(self, of: Callable[[Step], Tensor]) -> Tensor:
         """Brings what each cohort has into the order of the environments, ``[N, ...]``."""

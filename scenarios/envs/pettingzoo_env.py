@@ -70,7 +70,8 @@ class PettingZooEnv(ParallelEnv[str, Any, Any]):
 
     def state(self) -> np.ndarray:
         """Returns the features of all agents in one row."""
-        return array_of(flat_features(self.episodes.last()))[0]
+        row: np.ndarray = array_of(flat_features(self.episodes.last()))[0]
+        return row
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[ByAgent, ByAgent]:
         """Begins an episode: with a seed its first one, without the next one; or goes back to ``options["state"]``.

@@ -16,7 +16,7 @@ from phy.random import Drops
 from .. import families
 from ..config.loading import load, variant
 from ..errors import ScenarioError, did_you_mean
-from ..families.environment import Actions, Environment, Feature, Reward, Scene, stacked
+from ..families.environment import Actions, Environment, Feature, FeatureStack, Reward, Scene
 from ..running import memory
 from ..running.plan import device_of
 from .choice import Named, environment_of, find_actions, find_features, find_reward
@@ -39,7 +39,7 @@ class Options:
     variant: str | None = None
     """Variant of the scenario; left out, the scenario itself."""
     features: Sequence[Named | Feature] | None = None
-    """Names of features, or functions of (observation, context), also as ``module:function``; left out, the usual ones."""
+    """Names of features, or functions of (observation, context), also as ``module:function``; left out, the usual."""
     actions: str | Actions | None = None
     """Mapping of actions to decisions; left out, the family's first."""
     reward: Named | Reward | None = None
@@ -147,19 +147,22 @@ class Task:
             problem = self.family.build(self.scenario, Drops(self.scenario.seed, numbers), self.device, dtype)
             return Scene(self.scenario, problem, self.family.labels)
 
-    def view(self, scene: Scene, observation: Any) -> View:
+    def stack(self, scene: Scene) -> FeatureStack:
+        """Returns what computes the features of an episode."""
+        context = scene.context
+        return FeatureStack(self.features, context, len(scene.problem.drops), self.environment.agents(context))
+
+    def view(self, stack: FeatureStack, observation: Any) -> View:
         """Computes what agents are given.
 
         Raises:
             ValueError: a feature is of another shape.
         """
-        drops, context, described = len(scene.problem.drops), scene.context, self.environment
-        agents = described.agents(context)
-        values = stacked(self.features, observation, context, drops, agents)
-        if described.live is None:
-            live = torch.ones((drops, agents), dtype=torch.bool, device=values.device)
+        values, context = stack(observation), stack.context
+        if self.environment.live is None:
+            live = torch.ones(values.shape[:2], dtype=torch.bool, device=values.device)
         else:
-            live = described.live(observation, context)
+            live = self.environment.live(observation, context)
         mask = None if self.actions.mask is None else self.actions.mask(observation, context)
         return View(values, live, mask)
 
@@ -172,7 +175,7 @@ class Task:
         scene = self.draw((training_drop(0, 0),))
         with torch.no_grad(), one_thread(self.device):
             seen = scene.problem.observe(scene.problem.start())
-            view = _settled(self.view, scene, seen)
+            view = _settled(self.view, self.stack(scene), seen)
             _require_finite(self.features, seen, scene)
             return Sizes(view.features.shape[1], view.features.shape[2], self.actions.size(seen, scene.context))
 
@@ -204,9 +207,9 @@ def one_thread(device: torch.device) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _settled(view: Callable[[Scene, Any], View], scene: Scene, seen: Any) -> View:
+def _settled(view: Callable[[FeatureStack, Any], View], stack: FeatureStack, seen: Any) -> View:
     try:
-        return view(scene, seen)
+        return view(stack, seen)
     except ScenarioError:
         raise
     except ValueError as error:

@@ -38,7 +38,8 @@ class TorchRLEnv(EnvBase):
         super().__init__(device=task.device, batch_size=torch.Size([num_envs]))
         self.task = task
         self.episodes = Episodes(task, num_envs, asked.draw_ahead)
-        self.num_envs, self._first_seed = num_envs, None
+        self.num_envs = num_envs
+        self._first_seed: int | None = None
         agent, sizes = task.environment.agent, self.episodes.sizes
         self.group = f"{agent}s"
         self.group_map = {self.group: [f"{agent}_{number}" for number in range(sizes.agents)]}

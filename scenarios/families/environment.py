@@ -65,11 +65,13 @@ class Feature:
             agents of a drop; finite.
         unit: of the numbers.
         description: what they are.
+        constant: they follow from the context alone and are computed once.
     """
 
     compute: Callable[[Any, Any], Tensor]
     unit: str
     description: str
+    constant: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,18 +166,32 @@ def by_agent(values: Tensor, drops: int, agents: int, name: str) -> Tensor:
     return values.to(torch.float32)
 
 
-def stacked(features: Mapping[str, Feature], observation: Any, context: Any, drops: int, agents: int) -> Tensor:
-    """Computes the numbers of all features one after the other, float32 ``[B, agents, numbers]``.
+class FeatureStack:
+    """Computes the numbers of features one after the other.
 
     Args:
         features: in this order.
-        observation: of the interval.
         context: of the run.
         drops: B.
         agents: how many there are.
-
-    Raises:
-        ValueError: a feature is of another shape.
     """
-    parts = [by_agent(one.compute(observation, context), drops, agents, name) for name, one in features.items()]
-    return torch.cat(parts, -1)
+
+    def __init__(self, features: Mapping[str, Feature], context: Any, drops: int, agents: int) -> None:
+        self.features, self.context, self.drops, self.agents = features, context, drops, agents
+        self._constant: dict[str, Tensor] = {}
+
+    def __call__(self, observation: Any) -> Tensor:
+        """Computes the numbers of each agent, float32 ``[B, agents, numbers]``.
+
+        Raises:
+            ValueError: a feature is of another shape.
+        """
+        return torch.cat([self._numbers(name, one, observation) for name, one in self.features.items()], -1)
+
+    def _numbers(self, name: str, feature: Feature, observation: Any) -> Tensor:
+        if name in self._constant:
+            return self._constant[name]
+        found = by_agent(feature.compute(observation, self.context), self.drops, self.agents, name)
+        if feature.constant:
+            self._constant[name] = found
+        return found

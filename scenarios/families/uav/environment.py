@@ -16,20 +16,16 @@ _POOR_BPS = 1e4  # added to a rate before users are weighed by its inverse, so t
 _ROUNDING = 1e-5
 
 
-def _extent(seen: UavObservation, context: UavContext) -> Tensor:
-    return seen.position_m.new_tensor(context.area_m)
-
-
 def _position(seen: UavObservation, context: UavContext) -> Tensor:
     low, high = context.height_m
-    plane = 2.0 * seen.position_m[..., :2] / _extent(seen, context) - 1.0
-    height = 2.0 * (seen.position_m[..., 2:] - low) / max(high - low, 1.0) - 1.0
-    return torch.cat((plane, height), -1)
+    x, y, height = seen.position_m.unbind(-1)
+    scaled = x / context.area_m[0], y / context.area_m[1], (height - low) / max(high - low, 1.0)
+    return 2.0 * torch.stack(scaled, -1) - 1.0
 
 
 def _velocity(seen: UavObservation, context: UavContext) -> Tensor:
-    greatest = (context.speed_mps, context.speed_mps, max(context.climb_mps, 1e-3))
-    return seen.velocity_mps / seen.velocity_mps.new_tensor(greatest)
+    plane, climb = seen.velocity_mps[..., :2], seen.velocity_mps[..., 2:]
+    return torch.cat((plane / context.speed_mps, climb / max(context.climb_mps, 1e-3)), -1)
 
 
 def _battery(seen: UavObservation, context: UavContext) -> Tensor:
@@ -38,9 +34,8 @@ def _battery(seen: UavObservation, context: UavContext) -> Tensor:
 
 def _strongest(seen: UavObservation, context: UavContext) -> Tensor:
     """Finds the users that receive each UAV strongest, ``[B, V, U]``."""
-    best = seen.snr.argmax(1, keepdim=True)
-    own = torch.arange(context.uavs, device=seen.snr.device)[:, None] == best
-    return (own & (seen.snr > 0)).to(seen.snr.dtype)
+    best = seen.snr.amax(1, keepdim=True)
+    return ((seen.snr == best) & (best > 0)).to(seen.snr.dtype)
 
 
 def _users(seen: UavObservation, context: UavContext) -> Tensor:
@@ -52,29 +47,31 @@ def _centre(seen: UavObservation, context: UavContext) -> Tensor:
 
 
 def _poor(seen: UavObservation, context: UavContext) -> Tensor:
-    weight = 1.0 / (seen.mean_rate_bps + _POOR_BPS)
-    return _towards(seen, context, weight[:, None].expand(-1, context.uavs, -1))
+    return _towards(seen, context, 1.0 / (seen.mean_rate_bps + _POOR_BPS)[:, None])
 
 
 def _towards(seen: UavObservation, context: UavContext, weight: Tensor) -> Tensor:
     """Computes the way from each UAV to the weighted mean of users' positions, over the area; 0 without any."""
-    total = weight.sum(-1, keepdim=True)
-    mean = torch.stack([(weight * seen.user_m[:, None, :, axis]).sum(-1) for axis in (0, 1)], -1)
-    away = mean / total.clamp(min=1e-30) - seen.position_m[..., :2]
-    return torch.where(total > 0, away, 0.0) / _extent(seen, context)
+    total = weight.sum(-1)
+    there, total = total > 0, total.clamp(min=1e-30)
+    ways = [
+        ((weight * seen.user_m[:, None, :, axis]).sum(-1) / total - seen.position_m[..., axis]) / context.area_m[axis]
+        for axis in (0, 1)
+    ]
+    return torch.stack(ways, -1) * there[..., None]
 
 
 def _nearest(seen: UavObservation, context: UavContext) -> Tensor:
-    away = seen.position_m[:, None, :, :2] - seen.position_m[:, :, None, :2]  # [B, V, V, 2]
-    far = torch.where(seen.neighbour, away.square().sum(-1), torch.inf)
-    found = far.argmin(-1)[..., None, None].expand(-1, -1, 1, 2)
-    there = seen.neighbour.any(-1)[..., None]
-    return torch.where(there, away.gather(2, found)[:, :, 0], 0.0) / _extent(seen, context)
+    ways = [seen.position_m[:, None, :, axis] - seen.position_m[:, :, None, axis] for axis in (0, 1)]  # [B, V, V] each
+    far = torch.where(seen.neighbour, ways[0].square() + ways[1].square(), torch.inf)
+    found, there = far.argmin(-1, keepdim=True), seen.neighbour.any(-1)
+    parts = [(way.gather(-1, found)[..., 0] / context.area_m[axis]) * there for axis, way in enumerate(ways)]
+    return torch.stack(parts, -1)
 
 
 def _user_position(seen: UavObservation, context: UavContext) -> Tensor:
-    places = 2.0 * seen.user_m / _extent(seen, context) - 1.0
-    return places.flatten(1)[:, None].expand(-1, context.uavs, -1)
+    places = [2.0 * seen.user_m[..., axis] / context.area_m[axis] - 1.0 for axis in (0, 1)]
+    return torch.stack(places, -1).flatten(1)[:, None].expand(-1, context.uavs, -1)
 
 
 def _user_rate(seen: UavObservation, context: UavContext) -> Tensor:

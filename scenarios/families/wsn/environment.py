@@ -43,7 +43,7 @@ FEATURES = {
     "energy_beside": Feature(_energy_beside, "1", "charge over the mean of the live nodes, cut at 10"),
     "alive": Feature(_alive, "1", "whether the node lives"),
     "sensed": Feature(_sensed, "1", "whether the node has a packet in this round"),
-    "position": Feature(_position, "1", "x and y, from -1 to 1 over the field"),
+    "position": Feature(_position, "1", "x and y, from -1 to 1 over the field", constant=True),
     "sink": Feature(_sink, "1", "distance to the sink over the field's longer side"),
 }
 
@@ -74,7 +74,8 @@ def _own_packet(outcome: Outcome, scene: Scene) -> Tensor:
 
 
 def _energy_saved(outcome: Outcome, scene: Scene) -> Tensor:
-    return -outcome.energy_j / scene.context.initial_j.sum(1).clamp(min=1e-30)
+    whole: Tensor = scene.context.initial_j.sum(1)
+    return -outcome.energy_j / whole.clamp(min=1e-30)
 
 
 ENVIRONMENT = Environment(
