@@ -37,6 +37,20 @@ def prbs_of_bandwidth(bandwidth_hz: float, numerology: int) -> list[int]:
     return list(dict.fromkeys(table[numerology][mhz] for table in (_FR1, _FR2) if mhz in table[numerology]))
 
 
+def slots_of_interval(interval_s: float, slot_s: float, key: str) -> int:
+    """Returns the number of slots of ``slot_s`` seconds in an interval.
+
+    Raises:
+        ValueError: it is no whole number; the message names the ``key`` of the interval in scenario files.
+    """
+    slots = round(interval_s / slot_s)
+    if abs(slots * slot_s - interval_s) > 1e-9 or slots < 1:
+        raise ValueError(
+            f"{key}: {interval_s:g} s is no whole number of slots of {slot_s:g} s; use a multiple of {slot_s:g} s"
+        )
+    return slots
+
+
 @settings(frozen=True, config=STRICT)
 class CarrierSettings:
     """Describes one NR carrier (TS 38.211), the same in all cells."""

@@ -36,7 +36,7 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-def can_be_helped(error: Exception) -> bool:
+def is_user_error(error: Exception) -> bool:
     """Checks whether an error is the user's to mend (bad input, a file, an allocator), and no fault of fairwave's."""
     if isinstance(error, ValueError | OSError):
         return True

@@ -20,7 +20,7 @@ class Auctions:
     Attributes:
         largest: demands are drawn from 0 to this.
         floor: least reliability and availability.
-        alike: whether all resources are the same.
+        identical: whether all resources are the same.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Auctions:
     largest: float = 0.6
     floor: float = 0.0
     budget: float = 50.0
-    alike: bool = False
+    identical: bool = False
     as_published: bool = False
     dtype: torch.dtype = torch.float64
 
@@ -44,7 +44,7 @@ class Auctions:
 
     def _round(self, luck: CaseRandom, number: int) -> AuctionObservation:
         drawn = luck("resources", self.resources, 8)
-        drawn = (drawn[:, :1] if self.alike else drawn).expand(-1, self.resources, -1).to(self.dtype)
+        drawn = (drawn[:, :1] if self.identical else drawn).expand(-1, self.resources, -1).to(self.dtype)
         demand = (self.largest * luck("demand", self.requests, interval=number)).to(self.dtype)
         place = 200.0 * luck("place", self.requests, 2, interval=number).to(self.dtype) - 100.0
         floor = torch.full_like(demand, self.floor)
@@ -75,7 +75,7 @@ CASES = (
     Auctions("demands that no resource has", largest=5.0),
     Auctions("floors that no resource meets", floor=1.0),
     Auctions("budgets that pay for nothing", budget=1e-6),
-    Auctions("all resources alike", alike=True),
+    Auctions("all resources identical", identical=True),
     Auctions("as published", as_published=True),
     Auctions("many requests", requests=24, resources=5),
     Auctions("single precision", requests=20, dtype=torch.float32),

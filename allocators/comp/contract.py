@@ -15,7 +15,7 @@ from ..contract.cases import Case, CaseRandom, FamilyCheck
 
 
 @dataclass(frozen=True)
-class Clusters:
+class CompMarkets:
     """Describes a short run of random CoMP markets.
 
     Attributes:
@@ -67,16 +67,16 @@ class Clusters:
 
 
 CASES = (
-    Clusters("some UEs in outage"),
-    Clusters("one UE and one other cell", users=1, cells=2, heard=2, outage=1.0),
-    Clusters("no UE in outage", outage=0.0),
-    Clusters("all UEs in outage", outage=1.0),
-    Clusters("nothing in range", out_of_range=1.0),
-    Clusters("one PRB to sell", sold=1, users=12),
-    Clusters("no cell sells", sold=0),
-    Clusters("no reserve prices", reserve=0.0),
-    Clusters("high reserve prices", reserve=10.0),
-    Clusters("nothing served before", served=False, outage=1.0),
+    CompMarkets("some UEs in outage"),
+    CompMarkets("one UE and one other cell", users=1, cells=2, heard=2, outage=1.0),
+    CompMarkets("no UE in outage", outage=0.0),
+    CompMarkets("all UEs in outage", outage=1.0),
+    CompMarkets("nothing in range", out_of_range=1.0),
+    CompMarkets("one PRB to sell", sold=1, users=12),
+    CompMarkets("no cell sells", sold=0),
+    CompMarkets("no reserve prices", reserve=0.0),
+    CompMarkets("high reserve prices", reserve=10.0),
+    CompMarkets("nothing served before", served=False, outage=1.0),
 )
 CHECK = FamilyCheck(
     observation=CompObservation,

@@ -29,7 +29,7 @@ class Markets:
     users: int = 6
     cells: int = 4
     links: int = 3
-    intervals: int = 3
+    intervals: int = 2
     absent: float = 0.0
     empty: int = 0
     poor: float = 0.0

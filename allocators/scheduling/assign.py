@@ -57,7 +57,7 @@ def assign(
     """
     _require(metric, weight, observation)
     if metric.device.type == "cpu" and metric.dtype in _IN_LOOPS and uses_numba():
-        return SchedulingDecision(_dealt(metric, weight, observation, passes, saturated))
+        return SchedulingDecision(_assigned(metric, weight, observation, passes, saturated))
     if weight is not None:
         metric = metric * weight[..., None]
     roster = CellLayout.of(observation)
@@ -75,19 +75,19 @@ def _require(metric: Tensor, weight: Tensor | None, observation: SchedulingObser
         )
 
 
-def _dealt(
+def _assigned(
     metric: Tensor, weight: Tensor | None, observation: SchedulingObservation, passes: int, saturated: bool
 ) -> Tensor:
     """Computes the holder of each PRB in compiled loops, ``[B, C, K]``."""
     from mac.scheduling.feasible_numba import limits, masks
 
-    from .assign_numba import deal
+    from .assign_numba import assign_prbs
 
     places, bids = observation.roster.contiguous().numpy(), metric.detach().contiguous().numpy()
     factor = np.ones(bids.shape[:2], bids.dtype) if weight is None else weight.detach().contiguous().numpy()
     need = observation.need_prbs.contiguous().numpy()
     user = np.empty((*places.shape[:2], observation.rate_bits.shape[2]), np.int64)
-    deal(bids, factor, places, need, *masks(observation), *limits(observation), passes, saturated, user)
+    assign_prbs(bids, factor, places, need, *masks(observation), *limits(observation), passes, saturated, user)
     return torch.from_numpy(user)
 
 

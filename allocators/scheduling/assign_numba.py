@@ -12,7 +12,7 @@ _NEVER = float("-inf")
 
 
 @Loop
-def deal(
+def assign_prbs(
     metric: Array,
     weight: Array,
     roster: Array,

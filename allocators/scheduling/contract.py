@@ -82,7 +82,7 @@ class Slots:
             most_prbs=self._most(draw("most", self.cells, self.slices)) if self.limited else None,
             head_of_line=lambda: (0.15 * draw("age", self.users) * (need > 0)).to(torch.float32),
             sinr=None if self.sharing == 1 else rate_bits / 6,
-            alike=None
+            similarity_of=None
             if self.sharing == 1
             else lambda: self._similarity(draw("alike", self.users, self.users), serving),
         )
@@ -95,9 +95,9 @@ class Slots:
     @staticmethod
     def _similarity(luck: Tensor, serving: Tensor) -> Tensor:
         """Draws a matrix that is symmetric, 1 on the diagonal, 0 between cells."""
-        alike = luck.minimum(luck.transpose(1, 2)).to(torch.float32)
-        alike.diagonal(dim1=1, dim2=2).fill_(1.0)
-        return alike * (serving[:, :, None] == serving[:, None])
+        similarity = luck.minimum(luck.transpose(1, 2)).to(torch.float32)
+        similarity.diagonal(dim1=1, dim2=2).fill_(1.0)
+        return similarity * (serving[:, :, None] == serving[:, None])
 
     def _owned(self, slice_id: Tensor) -> tuple[Tensor | None, Tensor | None]:
         if self.slices == 1:

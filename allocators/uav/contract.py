@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mac.uav import UavContext, UavDecision, UavObservation
 from mac.uav.feasible import require_uav
-from mac.uav.radio import measure_air
+from mac.uav.radio import measure_mean_links
 from mac.uav.settings import RadioSettings
 from phy.air_to_ground.settings import AirToGroundSettings
 from phy.random import Drops
@@ -26,7 +26,7 @@ class Flights:
     users: int = 12
     extent_m: float = 1000.0
     intervals: int = 6
-    alike: bool = False  # all users at one place
+    one_place: bool = False  # all users at one place
     together: bool = False  # all UAVs at one place
     silent: float = 0.0  # probability that a user has nothing to send
     unknown: float = 0.0  # probability that a user's position is not known, and that it is not heard
@@ -64,7 +64,7 @@ class Flights:
     def _intervals(self, context: UavContext, luck: CaseRandom) -> list[UavObservation]:
         seen = []
         place = luck("place", self.users, 2) * self.extent_m
-        place = place[:, :1].expand(-1, self.users, -1) if self.alike else place
+        place = place[:, :1].expand(-1, self.users, -1) if self.one_place else place
         place = place.to(context.dtype).clone()
         active = torch.ones((len(place), self.uavs), dtype=torch.bool)
         for number in range(self.intervals):
@@ -81,7 +81,7 @@ class Flights:
         uav = low + luck("uav", self.uavs, 3, interval=number).to(context.dtype) * span
         uav = uav[:, :1].expand(-1, self.uavs, -1).clone() if self.together else uav
         known = luck("unknown", self.users, interval=number) >= self.unknown
-        snr = measure_air(context, uav, place).snr * active[..., None] * known[:, None]
+        snr = measure_mean_links(context, uav, place).snr * active[..., None] * known[:, None]
         quiet = luck("silent", self.users, interval=number) < self.silent
         waiting = torch.where(quiet, 0.0, torch.inf if self.full else 1e6 * luck("bits", self.users, interval=number))
         rate = luck("rate", self.users, interval=number).to(context.dtype) * 1e6
@@ -107,7 +107,7 @@ CASES = (
     Flights("one UAV and one user", uavs=1, users=1),
     Flights("one UAV and many users", uavs=1, users=40),
     Flights("more UAVs than users", uavs=5, users=2),
-    Flights("all users at one place", alike=True),
+    Flights("all users at one place", one_place=True),
     Flights("all UAVs at one place", together=True),
     Flights("no user wants anything", silent=1.0),
     Flights("some users want nothing", silent=0.5),

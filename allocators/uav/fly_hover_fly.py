@@ -14,7 +14,7 @@ from phy.random import uniform
 from phy.settings import PARAMETERS
 
 from .placement.hover_points import Fleet, HoverPoints, Points, at_height, hover_height_m
-from .placement.user_clusters import Clusters, best_clusters, draw_starts, kmeans, nearest
+from .placement.user_clusters import UserClusters, best_clusters, draw_starts, kmeans, nearest
 from .steering import fly_towards
 
 _ARRIVED_M = 5.0  # a stop is reached within this distance
@@ -94,7 +94,7 @@ class FlyHoverFly:
         self._at = torch.zeros(shape[:2], dtype=torch.int64, device=home.device)
         self._left_s = self._time_s[..., 0]
 
-    def _stops(self, home: Tensor, user_m: Tensor, weight: Tensor, active: Tensor) -> Clusters:
+    def _stops(self, home: Tensor, user_m: Tensor, weight: Tensor, active: Tensor) -> UserClusters:
         """Makes clusters of the users of each UAV, drops and UAVs in one row."""
         out_of_reach = torch.where(active[..., None], home, torch.inf)
         label = nearest(out_of_reach, user_m, torch.full_like(active[:, :1], active.shape[1], dtype=torch.int64))[0]
@@ -106,7 +106,7 @@ class FlyHoverFly:
         return kmeans(users, flat, start, count.repeat_interleave(active.shape[1], 0), self.turns)
 
 
-def order_tours(start_m: Tensor, stops: Clusters) -> tuple[Tensor, Tensor]:
+def order_tours(start_m: Tensor, stops: UserClusters) -> tuple[Tensor, Tensor]:
     """Orders stops along the shortest closed tour that begins at the nearest, stops without users last.
 
     Args:

@@ -16,14 +16,14 @@ from ..contract.cases import Case, CaseRandom, FamilyCheck
 
 
 @dataclass(frozen=True)
-class Fields:
+class SensorFields:
     """Describes a short run of fields whose charges fall whatever is decided."""
 
     name: str
     nodes: int = 12
     extent_m: float = 100.0
     rounds: int = 6
-    alike: bool = False  # all nodes at one place
+    one_place: bool = False  # all nodes at one place
     dying: float = 0.2  # probability that a node dies in a round
     living: int | None = None  # so many are alive at the start; None: all
     quiet: float = 0.0  # probability that a node senses nothing
@@ -34,7 +34,7 @@ class Fields:
         """Draws the context and the observations."""
         luck = CaseRandom(drops, self.name)
         place = luck("place", self.nodes, 2) * self.extent_m
-        place = place[:, :1].expand(-1, self.nodes, -1).clone() if self.alike else place
+        place = place[:, :1].expand(-1, self.nodes, -1).clone() if self.one_place else place
         alive = torch.ones((len(drops), self.nodes), dtype=torch.bool)
         if self.living is not None:
             alive = luck("living", self.nodes).argsort(1).argsort(1) < self.living
@@ -65,16 +65,16 @@ class Fields:
 
 
 CASES = (
-    Fields("one node", nodes=1, dying=0.0),
-    Fields("two nodes", nodes=2),
-    Fields("all at one place", alike=True),
-    Fields("one alive", living=1, dying=0.0),
-    Fields("no node alive", living=0),
-    Fields("all die", nodes=30, dying=0.6, rounds=12),
-    Fields("no node dies", nodes=40, dying=0.0, rounds=25),
-    Fields("the sink in the middle", sink_m=(50.0, 50.0)),
-    Fields("the sink moves away", drift_m=200.0),
-    Fields("hardly any node senses", nodes=25, quiet=0.9),
+    SensorFields("one node", nodes=1, dying=0.0),
+    SensorFields("two nodes", nodes=2),
+    SensorFields("all at one place", one_place=True),
+    SensorFields("one alive", living=1, dying=0.0),
+    SensorFields("no node alive", living=0),
+    SensorFields("all die", nodes=30, dying=0.6, rounds=12),
+    SensorFields("no node dies", nodes=40, dying=0.0, rounds=25),
+    SensorFields("the sink in the middle", sink_m=(50.0, 50.0)),
+    SensorFields("the sink moves away", drift_m=200.0),
+    SensorFields("hardly any node senses", nodes=25, quiet=0.9),
 )
 CHECK = FamilyCheck(
     observation=WsnObservation,

@@ -129,9 +129,9 @@ class Fairwave(Simulator):
     def measure(self, size: Size, batch: int, seconds: float) -> Reading:
         """Returns a row of ``fairwave bench``."""
         from scenarios.bench import measure as measuring
-        from scenarios.bench.case import Case, Options
+        from scenarios.bench.case import BenchCase, BenchOptions
 
-        return Reading(measuring.measure(Case(size.name, batch, self.mode, Options()))["slots_per_s"])
+        return Reading(measuring.measure(BenchCase(size.name, batch, self.mode, BenchOptions()))["slots_per_s"])
 
 
 def around(angle: float, share: float, nearest_m: float, farthest_m: float) -> tuple[float, float]:

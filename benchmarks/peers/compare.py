@@ -25,9 +25,9 @@ from typing import Any
 from benchmarks.peers import isaac_net, mobile_env, sionna_sys
 from benchmarks.peers.base import Fairwave, Reading, Simulator, Size
 from scenarios.errors import ScenarioError, did_you_mean
-from scenarios.families.scheduling.workloads import WORKLOADS, Downlink
+from scenarios.families.scheduling.workloads import WORKLOADS, DownlinkSize
 
-DOWNLINKS = {name: workload for name, workload in WORKLOADS.items() if isinstance(workload, Downlink)}
+DOWNLINKS = {name: workload for name, workload in WORKLOADS.items() if isinstance(workload, DownlinkSize)}
 SIZES = {name: Size(name, its.sites, its.sectors, its.prbs, its.users_per_cell) for name, its in DOWNLINKS.items()}
 OURS: list[Simulator] = [
     Fairwave(

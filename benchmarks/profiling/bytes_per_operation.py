@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 
 from mac.core.loop import Span, run
-from scenarios.bench.case import Case, Options
+from scenarios.bench.case import BenchCase, BenchOptions
 from scenarios.bench.measure import prepare, use_threads
 from scenarios.bench.operation_counts import Counting, stretch
 from scenarios.families.scheduling.workloads import WORKLOADS
@@ -27,7 +27,9 @@ def main() -> None:
     given = parser.parse_args()
     workload = WORKLOADS[given.workload]
     use_threads(None)
-    problem, allocator = prepare(workload, Case(given.workload, given.drops, given.mode, Options(given.device)))
+    problem, allocator = prepare(
+        workload, BenchCase(given.workload, given.drops, given.mode, BenchOptions(given.device))
+    )
     intervals, slots = stretch(problem)
     ends: list[tuple[dict[str, int], dict[str, int]]] = []
     with Counting() as counting:

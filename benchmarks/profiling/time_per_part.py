@@ -17,7 +17,7 @@ import torch
 from mac.core.loop import Span, run
 from mac.core.recorder import Recorder
 from mac.engine.backends import numba_kernels, numba_slot
-from scenarios.bench.case import Case, Options
+from scenarios.bench.case import BenchCase, BenchOptions
 from scenarios.bench.measure import prepare
 from scenarios.families.scheduling.workloads import WORKLOADS
 
@@ -31,7 +31,9 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=500)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    problem, allocator = prepare(WORKLOADS[given.workload], Case(given.workload, given.drops, given.mode, Options()))
+    problem, allocator = prepare(
+        WORKLOADS[given.workload], BenchCase(given.workload, given.drops, given.mode, BenchOptions())
+    )
     run(problem, allocator, Span(intervals=100, window=100))  # loops are compiled on the way
     engine, clocks = problem.engine, defaultdict[str, float](float)
     for part, owner, name in (

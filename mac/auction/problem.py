@@ -13,22 +13,22 @@ from torch import Tensor
 
 from phy.random import Drops
 
-from ..core.contracts import Field, Outcome
+from ..core.contracts import ArraySpec, Outcome
 from .feasible import require_auction_decision
 from .scoring import allowed_pairs, of_resource, pair_utility
 from .settings import AuctionSettings
 from .sources import Requests, Resources, drawn_requests, drawn_resources, published
 from .types import AuctionContext, AuctionDecision, AuctionObservation
 
-FIELDS: Mapping[str, Field] = {
-    "score": Field(("user",), "1", "sum", "utility of a served request; as published, what its mechanism claims"),
-    "served": Field(("user",), "1", "sum", "whether a request was served"),
-    "revenue": Field((), "money", "sum", "money paid; as published, price times demand"),
-    "feasible_bids": Field((), "1", "sum", "pairs of request and resource that are allowed"),
-    "requests": Field((), "1", "sum", "requests"),
-    "utilisation": Field((), "1", "sum", "demand served over capacity, summed over rounds"),
-    "rounds": Field((), "1", "sum", "rounds"),
-    "price_factor": Field((), "1", "last", "mean factor on unit costs after the round"),
+ARRAY_SPECS: Mapping[str, ArraySpec] = {
+    "score": ArraySpec(("user",), "1", "sum", "utility of a served request; as published, what its mechanism claims"),
+    "served": ArraySpec(("user",), "1", "sum", "whether a request was served"),
+    "revenue": ArraySpec((), "money", "sum", "money paid; as published, price times demand"),
+    "feasible_bids": ArraySpec((), "1", "sum", "pairs of request and resource that are allowed"),
+    "requests": ArraySpec((), "1", "sum", "requests"),
+    "utilisation": ArraySpec((), "1", "sum", "demand served over capacity, summed over rounds"),
+    "rounds": ArraySpec((), "1", "sum", "rounds"),
+    "price_factor": ArraySpec((), "1", "last", "mean factor on unit costs after the round"),
 }
 
 
@@ -76,9 +76,9 @@ class AuctionProblem:
         return self.parts.round_s
 
     @property
-    def fields(self) -> Mapping[str, Field]:
+    def array_specs(self) -> Mapping[str, ArraySpec]:
         """Returns the descriptions of the outcome's extras."""
-        return FIELDS
+        return ARRAY_SPECS
 
     def start(self) -> AuctionState:
         """Returns round 0, in which all factors are 1."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..core.contracts import Extra, Field
+from ..core.contracts import ArraySpec, Extra
 from ..market import Market, MarketDecision, Utility
 from ..market.equilibrium_gap import envy_freeness, equilibrium_gap
 from ..market.problem import linear_bound
@@ -21,26 +21,26 @@ from ..market.utility import utilities
 from .types import CompObservation
 
 _USER, _CELL = ("user",), ("cell",)
-FIELDS: Mapping[str, Field] = {
-    "other_cell_prbs": Field(_USER, "PRB", "sum", "PRBs from cells other than the serving one, summed over slots"),
-    "other_cell_bits": Field(_USER, "bit", "sum", "bits delivered by cells other than the serving one"),
-    "outage_s": Field(_USER, "s", "sum", "time in which the serving link was broken"),
-    "outage_bits": Field(_USER, "bit", "sum", "bits delivered in that time"),
-    "utility": Field(_USER, "1", "sum", "utility of what a UE bought"),
-    "paid": Field(_USER, "money", "sum", "money that a UE paid"),
-    "budget": Field(_USER, "money", "sum", "money that a UE had"),
-    "bought": Field(_USER, "Mbit/s", "sum", "expected rate of the shares that a UE bought"),
-    "bought_whole": Field(_USER, "Mbit/s", "sum", "expected rate of the whole PRBs that it got for them"),
-    "sold": Field(_CELL, "PRB", "sum", "PRBs that a cell sold"),
-    "price": Field(_CELL, "money", "sum", "price of a PRB, summed over intervals with buyers"),
-    "reserve": Field(_CELL, "money", "sum", "reserve price of a PRB, summed over intervals with buyers"),
-    "equilibrium_shortfall": Field((), "1", "sum", "logarithm by which utilities miss the market equilibrium"),
-    "total_shortfall": Field((), "1", "sum", "logarithm by which total rates miss proportional fairness"),
-    "linear_bound": Field((), "Mbit/s", "sum", "greatest sum of expected rates"),
-    "envy_freeness": Field((), "1", "sum", "least ratio of own purchase to that of another UE"),
-    "rounds": Field((), "1", "sum", "exchanges of messages"),
-    "settled": Field((), "1", "sum", "intervals in which the mechanism settled"),
-    "markets": Field((), "1", "sum", "intervals with buyers"),
+ARRAY_SPECS: Mapping[str, ArraySpec] = {
+    "other_cell_prbs": ArraySpec(_USER, "PRB", "sum", "PRBs from cells other than the serving one, summed over slots"),
+    "other_cell_bits": ArraySpec(_USER, "bit", "sum", "bits delivered by cells other than the serving one"),
+    "outage_s": ArraySpec(_USER, "s", "sum", "time in which the serving link was broken"),
+    "outage_bits": ArraySpec(_USER, "bit", "sum", "bits delivered in that time"),
+    "utility": ArraySpec(_USER, "1", "sum", "utility of what a UE bought"),
+    "paid": ArraySpec(_USER, "money", "sum", "money that a UE paid"),
+    "budget": ArraySpec(_USER, "money", "sum", "money that a UE had"),
+    "bought": ArraySpec(_USER, "Mbit/s", "sum", "expected rate of the shares that a UE bought"),
+    "bought_whole": ArraySpec(_USER, "Mbit/s", "sum", "expected rate of the whole PRBs that it got for them"),
+    "sold": ArraySpec(_CELL, "PRB", "sum", "PRBs that a cell sold"),
+    "price": ArraySpec(_CELL, "money", "sum", "price of a PRB, summed over intervals with buyers"),
+    "reserve": ArraySpec(_CELL, "money", "sum", "reserve price of a PRB, summed over intervals with buyers"),
+    "equilibrium_shortfall": ArraySpec((), "1", "sum", "logarithm by which utilities miss the market equilibrium"),
+    "total_shortfall": ArraySpec((), "1", "sum", "logarithm by which total rates miss proportional fairness"),
+    "linear_bound": ArraySpec((), "Mbit/s", "sum", "greatest sum of expected rates"),
+    "envy_freeness": ArraySpec((), "1", "sum", "least ratio of own purchase to that of another UE"),
+    "rounds": ArraySpec((), "1", "sum", "exchanges of messages"),
+    "settled": ArraySpec((), "1", "sum", "intervals in which the mechanism settled"),
+    "markets": ArraySpec((), "1", "sum", "intervals with buyers"),
 }
 
 

@@ -28,7 +28,7 @@ def geometry(report: ClusterReport, serving: Tensor) -> Tensor:
     return own / (total - own)
 
 
-def worth(
+def prb_value_bits(
     report: ClusterReport, serving: Tensor, adaptation: LinkAdaptation, ports: int, settings: CoordinationSettings
 ) -> Tensor:
     """Computes the expected bits of a PRB and slot from each cell that a UE hears, float64 ``[B, U, J]``.

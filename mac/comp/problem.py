@@ -15,10 +15,10 @@ from phy.power_consumption import PowerSettings
 from phy.random import Drops
 
 from ..core.allocator_memory import AllocatorMemory, recall, remember
-from ..core.contracts import Allocator, Extra, Field, Outcome
+from ..core.contracts import Allocator, ArraySpec, Extra, Outcome
 from ..engine.engine import Engine
 from ..engine.grant import with_helpers
-from ..engine.outcome import OutcomeBuilder, add_reports, fields_of
+from ..engine.outcome import OutcomeBuilder, add_reports, array_specs_of
 from ..engine.radio.comp import Comp, cluster_report
 from ..engine.state import COUNTERS, CellState, SlotOutcome
 from ..market import Market, MarketDecision
@@ -27,10 +27,10 @@ from ..scheduling.decision_check import DecisionCheck
 from ..scheduling.observe import Quotas, context_of, observe
 from ..scheduling.types import SchedulingDecision, SchedulingObservation
 from ..traffic.queue_delay import DelayReport
-from .books import FIELDS, Trade, trade_extras
-from .offer import geometry, reserve_prices, worth
+from .books import ARRAY_SPECS, Trade, trade_extras
+from .offer import geometry, prb_value_bits, reserve_prices
 from .sale import first_prbs, sold_map, whole_prbs
-from .sending import SoldSlot, need_beside, use_of_sold
+from .sending import SoldPrbUse, need_beside, sold_prb_use
 from .settings import CompSettings
 from .types import CompContext, CompObservation
 
@@ -104,9 +104,9 @@ class CompProblem:
         return self.settings.interval_s
 
     @property
-    def fields(self) -> Mapping[str, Field]:
+    def array_specs(self) -> Mapping[str, ArraySpec]:
         """Returns the extras of the outcome."""
-        return {**fields_of(self.engine), **FIELDS}
+        return {**array_specs_of(self.engine), **ARRAY_SPECS}
 
     @property
     def drops(self) -> Drops:
@@ -138,7 +138,7 @@ class CompProblem:
         adaptation, slot_s = engine.parts.tables.adaptation, engine.parts.carrier.slot_s
         outage = self._outage(cells)
         waiting = engine.backlog_bits(cells) + 8 * engine.endless_bytes > 0
-        bits = worth(report, serving, adaptation, self._ports, self.settings)
+        bits = prb_value_bits(report, serving, adaptation, self._ports, self.settings)
         held = state.own_prbs / self.slots
         reserve = reserve_prices(self.settings.own_value, waiting & ~outage, held, serving, engine.cells)
         return CompObservation(
@@ -181,7 +181,9 @@ class CompProblem:
         """Finds the UEs in outage, bool ``[B, U]``; it does not depend on what allocators do."""
         found = geometry(cluster_report(cells.reports[0]), cells.attached.serving)
         below: Tensor = found < 10.0 ** (self.settings.outage_db / 10.0)
-        return below if cells.attached.back is None else below | (cells.attached.back > cells.slot)
+        return (
+            below if cells.attached.served_from_slot is None else below | (cells.attached.served_from_slot > cells.slot)
+        )
 
     def _of_radio(self, seen: CompObservation, tally: _Tally) -> dict[str, Extra]:
         """Collects the extras that do not concern the trade."""
@@ -198,9 +200,9 @@ class CompProblem:
         tally, breaches = None, self.check.none
         for _ in range(self.slots):
             needs = self.engine.backend.need(cells)
-            use = use_of_sold(self.settings, sold, cluster_report(cells.reports[0]), needs > 0)
+            use = sold_prb_use(self.settings, sold, cluster_report(cells.reports[0]), needs > 0)
             seen = self._seen_by_scheduler(cells, use)
-            decision, repairs = self.check.settle(self.scheduler.decide(seen), seen)
+            decision, repairs = self.check.enforce(self.scheduler.decide(seen), seen)
             both = torch.where(use.user >= 0, use.user, decision.user)
             cells, slot = self.engine.step(cells, SchedulingDecision(with_helpers(both, use.helped)), needs)
             breaches = self.check.judge(breaches, repairs, cells.slot)
@@ -208,13 +210,17 @@ class CompProblem:
         assert tally is not None
         return cells, tally
 
-    def _seen_by_scheduler(self, cells: CellState, use: SoldSlot) -> SchedulingObservation:
+    def _seen_by_scheduler(self, cells: CellState, use: SoldPrbUse) -> SchedulingObservation:
         """Returns what the scheduler sees: PRBs that are not sold, and needs that bought PRBs do not cover."""
         attached = cells.attached
         home = attached.serving[..., None].expand(-1, -1, self.engine.prbs)
         owned = use.free.gather(1, home) & ~use.bought
         seen = observe(self.engine, cells, Quotas(owned))
-        here = torch.ones_like(seen.retransmits) if attached.back is None else attached.back <= cells.slot
+        here = (
+            torch.ones_like(seen.retransmits)
+            if attached.served_from_slot is None
+            else attached.served_from_slot <= cells.slot
+        )
         need = need_beside(seen, use.prbs, cluster_report(cells.reports[0]), self.engine.prbs)
         return replace(seen, need_prbs=need * here, retransmits=seen.retransmits & here)
 

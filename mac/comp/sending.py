@@ -18,7 +18,7 @@ from ..scheduling.types import SchedulingObservation
 
 
 @dataclass(frozen=True)
-class SoldSlot:
+class SoldPrbUse:
     """Holds the use of sold PRBs in a slot."""
 
     user: Tensor  # [B, C, K] int64, buyer to which the cell sends; -1 for none
@@ -32,7 +32,7 @@ class SoldSlot:
         return self.bought.sum(-1)
 
 
-def use_of_sold(settings: CoordinationSettings, sold: Tensor, report: ClusterReport, needs: Tensor) -> SoldSlot:
+def sold_prb_use(settings: CoordinationSettings, sold: Tensor, report: ClusterReport, needs: Tensor) -> SoldPrbUse:
     """Computes the use of sold PRBs.
 
     Args:
@@ -52,7 +52,7 @@ def use_of_sold(settings: CoordinationSettings, sold: Tensor, report: ClusterRep
     place = torch.where(leads, sold, users)  # [B, C, K]
     bought = torch.zeros((len(sold), users + 1, sold.shape[2]), dtype=torch.bool, device=sold.device)
     bought = bought.scatter(1, place, True)[:, :users]
-    return SoldSlot(torch.where(leads, sold, -1), helped, ~(leads | follows) if kept else ~leads, bought)
+    return SoldPrbUse(torch.where(leads, sold, -1), helped, ~(leads | follows) if kept else ~leads, bought)
 
 
 def need_beside(seen: SchedulingObservation, bought: Tensor, report: ClusterReport, prbs: int) -> Tensor:

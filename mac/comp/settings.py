@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from phy.settings import STRICT
 
+from ..carrier import slots_of_interval
 from ..engine.coordination import CoordinationSettings
 from ..market import Utility
 
@@ -67,10 +68,4 @@ class CompSettings(CoordinationSettings):
         Raises:
             ValueError: it is no whole number.
         """
-        slots = round(self.interval_s / slot_s)
-        if abs(slots * slot_s - self.interval_s) > 1e-9 or slots < 1:
-            raise ValueError(
-                f"comp.interval_s: {self.interval_s:g} s is no whole number of slots of {slot_s:g} s; use a multiple "
-                f"of {slot_s:g} s"
-            )
-        return slots
+        return slots_of_interval(self.interval_s, slot_s, "comp.interval_s")

@@ -2,7 +2,7 @@
 
 | module | provides |
 |---|---|
-| ``contracts`` | ``Problem``, ``Allocator``, ``Outcome``, the fields of an outcome, the errors |
+| ``contracts`` | ``Problem``, ``Allocator``, ``Outcome``, descriptions of its arrays, the errors |
 | ``loop`` | observe, decide, step, record |
 | ``feasible`` | checks that all families share: shapes, types, first breach |
 | ``recorder`` | outcomes of intervals added up into windows |

@@ -27,8 +27,8 @@ Extra = Tensor | Callable[[], Tensor]
 
 
 @dataclass(frozen=True)
-class Field:
-    """Describes one extra of an :class:`Outcome`: its labels, its unit, how the intervals of a window are combined.
+class ArraySpec:
+    """Describes one array of an :class:`Outcome`: its labels, its unit, how the intervals of a window are combined.
 
     ``dims`` are the labels of its dimensions after the drop, for example ``("user",)`` or ``("cell",)``.
     ``sum`` adds up the intervals of a window, ``last`` keeps the newest, ``total`` adds up the whole run.
@@ -44,12 +44,12 @@ class Field:
 class SlotTotals:
     """Holds sums of an interval in one tensor, which is added up at once: quick where intervals are short."""
 
-    names: tuple[str, ...]  # of fields that are sums of [B, ...], those of every outcome included
+    names: tuple[str, ...]  # of arrays that are sums of [B, ...], those of every outcome included
     values: Tensor  # [len(names), B, ...]
-    zero: frozenset[str] = frozenset()  # further fields that are zero everywhere and need not be added up
+    zero: frozenset[str] = frozenset()  # further arrays that are zero everywhere and need not be added up
 
     def by_name(self) -> dict[str, Tensor]:
-        """Returns each field, ``[B, ...]``."""
+        """Returns each array, ``[B, ...]``."""
         return dict(zip(self.names, self.values.unbind(0), strict=True))
 
 
@@ -62,8 +62,8 @@ class Outcome:
     packets: Tensor  # [B, U] packets whose last bit was delivered
     delay_s: Tensor  # [B, U] sum of those packets' delays
     energy_j: Tensor  # [B] energy spent by the network
-    extras: Mapping[str, Extra] = field(default_factory=dict)  # described by Problem.fields
-    totals: SlotTotals | None = None  # more fields, and a quicker way to some; leave it out unless intervals are slots
+    extras: Mapping[str, Extra] = field(default_factory=dict)  # described by Problem.array_specs
+    totals: SlotTotals | None = None  # more arrays, and a quicker way to some; leave it out unless intervals are slots
     over: bool = False  # nothing can happen any more in any drop: every interval to come would be all zeros
 
 
@@ -108,7 +108,7 @@ class Problem(Protocol[State, ObsOut, DecIn]):
     def interval_s(self) -> float: ...
 
     @property
-    def fields(self) -> Mapping[str, Field]: ...
+    def array_specs(self) -> Mapping[str, ArraySpec]: ...
 
     @property
     def drops(self) -> Drops: ...
@@ -132,14 +132,14 @@ class HasBackend(Protocol):
         """Returns the name of the form: numba, torch or torch.compile."""
 
 
-CORE_FIELDS: Mapping[str, Field] = {
-    "served_bits": Field(("user",), "bit", "sum", "bits delivered without error"),
-    "demand_bits": Field(("user",), "bit", "sum", "bits that arrived"),
-    "packets": Field(("user",), "1", "sum", "packets completed"),
-    "delay_s": Field(("user",), "s", "sum", "sum of the delays of the packets completed"),
-    "energy_j": Field((), "J", "sum", "energy spent by the network"),
+CORE_ARRAY_SPECS: Mapping[str, ArraySpec] = {
+    "served_bits": ArraySpec(("user",), "bit", "sum", "bits delivered without error"),
+    "demand_bits": ArraySpec(("user",), "bit", "sum", "bits that arrived"),
+    "packets": ArraySpec(("user",), "1", "sum", "packets completed"),
+    "delay_s": ArraySpec(("user",), "s", "sum", "sum of the delays of the packets completed"),
+    "energy_j": ArraySpec((), "J", "sum", "energy spent by the network"),
 }
-"""The fields of every outcome, whatever the family."""
+"""The arrays of every outcome, whatever the family."""
 
 
 class AllocatorError(RuntimeError):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from time import perf_counter
 from types import TracebackType
 from typing import Any, TypeVar
 
-from phy.numerics.jit import CompilerError
+from phy.numerics.jit import CompilerError, run_clock_s
 
 from .allocator_guard import AllocatorGuard
 from .contracts import Allocator, AllocatorError, InfeasibleDecision, Problem
@@ -53,7 +52,7 @@ def run(
     Raises:
         AllocatorError: the allocator raised, decided what is not allowed, or wrote into what it observed.
     """
-    clock, recorder = _Clock(), Recorder(problem.fields, span.window)
+    clock, recorder = _Clock(), Recorder(problem.array_specs, span.window)
     guarded = AllocatorGuard(allocator)
     with _AttributeErrors(name, "reset()", problem):
         guarded.reset(problem.context, span.seed)
@@ -76,7 +75,7 @@ def run(
 
 @dataclass
 class _Clock:
-    """Measures the seconds spent in each phase of the loop."""
+    """Measures the seconds spent in each phase of the loop, without those in which numba compiles."""
 
     seconds: dict[str, float] = field(default_factory=lambda: {"observe": 0.0, "decide": 0.0, "step": 0.0})
     decisions: int = 0
@@ -88,11 +87,11 @@ class _Clock:
         return self
 
     def __enter__(self) -> None:
-        self._start = perf_counter()
+        self._start = run_clock_s()
 
     def __exit__(self, *error: object) -> None:
         if error[0] is None:
-            self.seconds[self._phase] += perf_counter() - self._start
+            self.seconds[self._phase] += run_clock_s() - self._start
             self.decisions += self._phase == "decide"
 
 

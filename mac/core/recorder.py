@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .contracts import CORE_FIELDS, Extra, Field, Outcome, SlotTotals
+from .contracts import CORE_ARRAY_SPECS, ArraySpec, Extra, Outcome, SlotTotals
 
 
 @dataclass(frozen=True)
@@ -17,29 +17,29 @@ class Windows:
     """Holds arrays by name, labels of their dimensions (``drop`` first), units, and the run's time in seconds."""
 
     arrays: Mapping[str, np.ndarray]
-    fields: Mapping[str, Field]
+    array_specs: Mapping[str, ArraySpec]
     timing: Mapping[str, float]
     intervals: int = 0  # that were run, the warm-up included
 
     def dims(self, name: str) -> tuple[str, ...]:
         """Returns the labels of an array's dimensions."""
-        field = self.fields[name]
-        time = () if field.combine == "total" else ("window",)
-        return ("drop", *time, *field.dims)
+        spec = self.array_specs[name]
+        time = () if spec.combine == "total" else ("window",)
+        return ("drop", *time, *spec.dims)
 
 
 class Recorder:
     """Adds up outcomes on the device and moves them to the host once a window."""
 
-    def __init__(self, fields: Mapping[str, Field], window: int) -> None:
-        self.fields = {**CORE_FIELDS, **fields}
+    def __init__(self, array_specs: Mapping[str, ArraySpec], window: int) -> None:
+        self.array_specs = {**CORE_ARRAY_SPECS, **array_specs}
         self.window = window
         self._intervals = 0
         self._sums: dict[str, Tensor] = {}
         self._totals: dict[str, Tensor] = {}
         self._rows: SlotTotals | None = None
         self._windows: dict[str, list[np.ndarray]] = {
-            name: [] for name, field in self.fields.items() if field.combine != "total"
+            name: [] for name, spec in self.array_specs.items() if spec.combine != "total"
         }
 
     def add(self, outcome: Outcome) -> bool:
@@ -49,14 +49,14 @@ class Recorder:
         ends = self._intervals % self.window == 0
         if rows is not None:
             self._add_rows(rows)
-        for name, field in self.fields.items():
+        for name, spec in self.array_specs.items():
             if rows is not None and name in rows.names:
                 continue
-            if field.combine == "last":
+            if spec.combine == "last":
                 if ends:
                     self._windows[name].append(_host(values[name]))
                 continue
-            into = self._sums if field.combine == "sum" else self._totals
+            into = self._sums if spec.combine == "sum" else self._totals
             if rows is None or name not in rows.zero or name not in into:
                 self._accumulate(into, name, values[name])
         if ends:
@@ -73,16 +73,16 @@ class Recorder:
         """Moves the sums of a window that ends to the host."""
         if self._rows is not None:
             found = self._rows.by_name()
-            self._sums.update({name: total for name, total in found.items() if name in self.fields})
+            self._sums.update({name: total for name, total in found.items() if name in self.array_specs})
         for name, total in self._sums.items():
             self._windows[name].append(_host(total))
         self._sums, self._rows = {}, None
 
     def rest(self, outcome: Outcome, intervals: int) -> None:
         """Adds intervals in which nothing happens any more: sums of zeros, and the last values as they are."""
-        lasts = {name for name, field in self.fields.items() if field.combine == "last"}
+        lasts = {name for name, spec in self.array_specs.items() if spec.combine == "last"}
         nothing = {name: _zero(value) for name, value in _values(outcome).items() if name not in lasts}
-        served, demand, packets, delay, energy = (nothing.pop(name) for name in CORE_FIELDS)
+        served, demand, packets, delay, energy = (nothing.pop(name) for name in CORE_ARRAY_SPECS)
         still = Outcome(served, demand, packets, delay, energy, {**outcome.extras, **nothing})
         for _ in range(intervals):
             self.add(still)
@@ -91,7 +91,7 @@ class Recorder:
         """Returns all complete windows."""
         arrays = {name: np.stack(parts, axis=1) for name, parts in self._windows.items()}
         arrays.update({name: _host(total) for name, total in self._totals.items()})
-        return Windows(arrays, self.fields, timing, intervals)
+        return Windows(arrays, self.array_specs, timing, intervals)
 
     @staticmethod
     def _accumulate(into: dict[str, Tensor], name: str, value: Extra) -> None:

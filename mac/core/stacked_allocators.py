@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
-from time import perf_counter
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from phy.numerics.jit import run_clock_s
 from phy.random import Drops
 
 from .contracts import Allocator
@@ -50,9 +50,9 @@ class StackedAllocators:
         decisions = []
         for name, allocator in self.allocators.items():
             view = select(observation, self._rows[name])
-            start = perf_counter()
+            start = run_clock_s()
             decision = self._call(name, allocator.decide, view)
-            self.seconds[name] += perf_counter() - start
+            self.seconds[name] += run_clock_s() - start
             decisions.append(self._call(name, self.require, decision, view, self._contexts[name]))
         return concatenate(decisions)
 

@@ -9,6 +9,7 @@
 | ``radio`` | what is received: single antennas, SU-MIMO, MU-MIMO, CoMP, uplink |
 | ``backends`` | a slot in torch's operations, as compiled loops, or as a compiled graph |
 | ``outcome`` | slots added up into the outcome of an interval |
+| ``metrics`` | metrics of what it records: use of PRBs, handovers, uplink |
 | ``cell_change``, ``serving_schedule`` | what a handover does to the state, and when |
 | ``uplink_power`` | transmit power of UEs, slot by slot |
 """

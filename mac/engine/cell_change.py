@@ -33,7 +33,7 @@ def hand_over(
         state = _moved(state, plan.attached(state.slot), plan.moved(state.slot), forgotten)
     if several_cells:
         return state
-    here = plan.back(state.slot) <= state.slot
+    here = plan.served_from_slot(state.slot) <= state.slot
     queue = replace(state.harq, usable=state.harq.usable & here, retransmits=state.harq.retransmits & here)
     return replace(state, harq=queue)
 
@@ -48,7 +48,7 @@ def with_handovers(counters: Tensor, slot: int, plan: ServingSchedule, several_c
         several_cells: whether other cells reach a UE that no cell serves, so that its PRBs are of use.
     """
     granted = counters[_GRANTED]
-    unserved = torch.zeros_like(granted) if several_cells else granted * (plan.back(slot) > slot)
+    unserved = torch.zeros_like(granted) if several_cells else granted * (plan.served_from_slot(slot) > slot)
     granted = (granted - unserved)[None]
     return torch.cat((counters[:_GRANTED], granted, counters[_GRANTED + 1 :], plan.counts(slot), unserved[None]))
 

@@ -27,11 +27,11 @@ from .radio.radio import Radio
 from .serving_schedule import ServingSchedule, roster
 from .state import (
     COUNTERS,
-    Block,
     CellState,
     EngineParts,
     Report,
     ServingCells,
+    SlotBlock,
     SlotDecision,
     SlotInputs,
     SlotObservation,
@@ -109,7 +109,7 @@ class Engine:
             served_bits=state.served_bits,
             head_of_line=partial(self.oldest_s, state),
             sinr=None if sharing is None else sharing.sinr,
-            alike=None if sharing is None else sharing.alike,
+            similarity=None if sharing is None else sharing.similarity,
         )
 
     def step(self, state: CellState, decision: SlotDecision, need_prbs: Tensor) -> tuple[CellState, SlotOutcome]:
@@ -156,7 +156,7 @@ class Engine:
         serving = self.parts.channel.serving
         return ServingCells(serving, roster(serving, self.cells), None)
 
-    def _moment(self, slot: int, block: Block, serving: Tensor) -> SlotInputs[Any]:
+    def _moment(self, slot: int, block: SlotBlock, serving: Tensor) -> SlotInputs[Any]:
         step = slot - block.first_slot
         return SlotInputs(
             slot=slot,
@@ -169,10 +169,10 @@ class Engine:
 
     def _report_in_use(self, state: CellState) -> Report:
         """Returns the reports in use; those of UEs that no cell serves are empty."""
-        report, back = state.reports[0], state.attached.back
-        if back is None:
+        report, served_from_slot = state.reports[0], state.attached.served_from_slot
+        if served_from_slot is None:
             return report
-        here = back <= state.slot
+        here = served_from_slot <= state.slot
         return Report(report.bits * here[..., None], report.mean_bits * here)
 
     def _advance(self, state: CellState) -> tuple[CellState, DelayReport | None]:
@@ -216,7 +216,7 @@ class Engine:
             ledger=state.ledger and state.ledger.admit(total),
         )
 
-    def _prepare(self, first_slot: int) -> Block:
+    def _prepare(self, first_slot: int) -> SlotBlock:
         """Computes what the slots of a block need: responses, random numbers, arrivals."""
         slots, users = self.parts.block_slots, self.shape[1]
         draws = uniform(self._luck_keys, (slots, users), start=first_slot * users).transpose(0, 1)
@@ -226,4 +226,4 @@ class Engine:
             of_block = (self.parts.arrivals.block, self.parts.arrivals.counts)
             both = torch.stack([read(first_slot, slots, users) for read in of_block])
             arrivals = both.permute(3, 0, 1, 2).to(self.device, torch.float64).contiguous()
-        return Block(first_slot, self.radio.respond(first_slot), draws.contiguous(), time, arrivals)
+        return SlotBlock(first_slot, self.radio.respond(first_slot), draws.contiguous(), time, arrivals)

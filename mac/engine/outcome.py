@@ -9,37 +9,40 @@ from torch import Tensor
 
 from phy.power_consumption import PowerSettings, energy_j
 
-from ..core.contracts import Extra, Field, Outcome, SlotTotals
+from ..core.contracts import ArraySpec, Extra, Outcome, SlotTotals
 from ..handover import a3
 from ..traffic.queue_delay import BIN_EDGES_S, DelayReport
 from . import uplink_power
 from .engine import Engine
 from .state import COUNTERS, CellState, SlotOutcome
 
-FIELDS: Mapping[str, Field] = {
-    "dropped_bits": Field(("user",), "bit", "sum", "bits that found the queue full"),
-    "lost_bits": Field(("user",), "bit", "sum", "bits that HARQ gave up"),
-    "granted_prbs": Field(("user",), "PRB", "sum", "PRBs granted, summed over slots"),
-    "requested_prbs": Field(("user",), "PRB", "sum", "PRBs that would have emptied the queue, summed over slots"),
-    "first_tx": Field(("user",), "1", "sum", "first transmissions of a block"),
-    "first_nack": Field(("user",), "1", "sum", "first transmissions that were not decoded"),
-    "late_packets": Field(("user",), "1", "sum", "packets completed after the user's delay budget"),
-    "backlog_bits": Field(("user",), "bit", "last", "bits waiting or in flight at the window's end"),
-    "oldest_s": Field(("user",), "s", "last", "age of the oldest waiting byte at the window's end"),
-    "used_prbs": Field(("cell",), "PRB", "sum", "PRBs that carried data, summed over slots"),
-    "repairs": Field((), "1", "sum", "claims of the allocator that were taken back"),
-    "delay_packets": Field(("user", "delay_bin"), "1", "total", "packets by delay"),
+ARRAY_SPECS: Mapping[str, ArraySpec] = {
+    "dropped_bits": ArraySpec(("user",), "bit", "sum", "bits that found the queue full"),
+    "lost_bits": ArraySpec(("user",), "bit", "sum", "bits that HARQ gave up"),
+    "granted_prbs": ArraySpec(("user",), "PRB", "sum", "PRBs granted, summed over slots"),
+    "requested_prbs": ArraySpec(("user",), "PRB", "sum", "PRBs that would have emptied the queue, summed over slots"),
+    "first_tx": ArraySpec(("user",), "1", "sum", "first transmissions of a block"),
+    "first_nack": ArraySpec(("user",), "1", "sum", "first transmissions that were not decoded"),
+    "late_packets": ArraySpec(("user",), "1", "sum", "packets completed after the user's delay budget"),
+    "backlog_bits": ArraySpec(("user",), "bit", "last", "bits waiting or in flight at the window's end"),
+    "oldest_s": ArraySpec(("user",), "s", "last", "age of the oldest waiting byte at the window's end"),
+    "used_prbs": ArraySpec(("cell",), "PRB", "sum", "PRBs that carried data, summed over slots"),
+    "repairs": ArraySpec((), "1", "sum", "claims of the allocator that were taken back"),
+    "delay_packets": ArraySpec(("user", "delay_bin"), "1", "total", "packets by delay"),
 }
 _SERVED, _DEMAND = COUNTERS.index("served_bits"), COUNTERS.index("demand_bits")
 _NONE: frozenset[str] = frozenset()
 _OF_DELAYS = frozenset(("packets", "delay_s", "late_packets", "delay_packets"))
 
 
-def fields_of(engine: Engine) -> Mapping[str, Field]:
+def array_specs_of(engine: Engine) -> Mapping[str, ArraySpec]:
     """Returns the extras of a carrier's outcomes; those of handovers and of an uplink where there are any."""
     parts = engine.parts
-    more = ({} if parts.serving_plan is None else a3.FIELDS), ({} if parts.uplink is None else uplink_power.FIELDS)
-    return {**FIELDS, **more[0], **more[1]}
+    more = (
+        ({} if parts.serving_plan is None else a3.ARRAY_SPECS),
+        ({} if parts.uplink is None else uplink_power.ARRAY_SPECS),
+    )
+    return {**ARRAY_SPECS, **more[0], **more[1]}
 
 
 class OutcomeBuilder:

@@ -25,7 +25,7 @@ class ServingSchedule:
         self.last = plan.serving.shape[1] - 1
         rosters = _rosters(plan.serving, cells)
         self._serving = plan.serving.transpose(0, 1).contiguous().to(device)  # [Tm, B, U]
-        self._back = plan.served_from_slot.transpose(0, 1).contiguous().to(device)
+        self._served_from_slot = plan.served_from_slot.transpose(0, 1).contiguous().to(device)
         self._rosters = rosters.to(device)  # [Tm, B, C, M]
         self._counts = plan.counts.permute(1, 2, 0, 3).contiguous().to(device)  # [Tm, counters, B, U]
         self._moved = self._counts[:, _STAY].sum(1) > 0
@@ -38,11 +38,11 @@ class ServingSchedule:
     def attached(self, slot: int) -> ServingCells:
         """Returns which cell serves each UE in a slot."""
         number = self._number(slot)
-        return ServingCells(self._serving[number], self._rosters[number], self._back[number])
+        return ServingCells(self._serving[number], self._rosters[number], self._served_from_slot[number])
 
-    def back(self, slot: int) -> Tensor:
+    def served_from_slot(self, slot: int) -> Tensor:
         """Returns the slot from which each UE is served, int64 ``[B, U]``."""
-        return self._back[self._number(slot)]
+        return self._served_from_slot[self._number(slot)]
 
     def moved(self, slot: int) -> Tensor:
         """Returns which UEs changed or lost their cell at the measurement in the slot, bool ``[B, U]``."""

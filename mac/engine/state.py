@@ -112,7 +112,7 @@ class ServingCells:
 
     serving: Tensor  # [B, U] int64
     roster: Tensor  # [B, C, M] int64, UEs of each cell in ascending order, padded with U
-    back: Tensor | None  # [B, U] int64, slot from which a UE is served; None where all are all the time
+    served_from_slot: Tensor | None  # [B, U] int64, slot from which a UE is served; None where all are all the time
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class CellState:
     served_bits: Tensor  # [B, U] float64, in the last slot
     arrived: Tensor  # [2, B, U] float64: bytes arrived and bytes dropped in this slot
     ledger: DelayLedger | None
-    block: Block
+    block: SlotBlock
     attached: ServingCells
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
@@ -146,7 +146,7 @@ class CellState:
 R_co = TypeVar("R_co", covariant=True)
 
 
-class BlockResponse(Protocol[R_co]):
+class SlotBlockResponse(Protocol[R_co]):
     """Describes the responses of links in some slots of a block."""
 
     @property
@@ -158,11 +158,11 @@ class BlockResponse(Protocol[R_co]):
 
 
 @dataclass(frozen=True)
-class Block:
+class SlotBlock:
     """Holds what the slots of a block need, prepared for all at once."""
 
     first_slot: int
-    response: BlockResponse[Any]
+    response: SlotBlockResponse[Any]
     draws: Tensor  # [T, B, U] uniform numbers that decide on decoding
     time: Tensor  # [T] float64, number of each slot
     arrivals: Tensor | None  # [T, 2, B, U] float64: bytes, packets
@@ -219,7 +219,7 @@ class SlotObservation:
     served_bits: Tensor  # [B, U] bits acknowledged in the last slot
     head_of_line: Callable[[], Tensor]  # computes the age of the oldest waiting byte, [B, U] in s
     sinr: Tensor | None = None  # [B, U, K] reported SINR of each PRB sent to one UE alone; None unless PRBs are shared
-    alike: Callable[[], Tensor] | None = None  # computes the squared correlation of UEs' directions, [B, U, U]
+    similarity: Callable[[], Tensor] | None = None  # computes the squared correlation of UEs' directions, [B, U, U]
 
 
 class SlotBackend(Protocol):

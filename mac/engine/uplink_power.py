@@ -18,17 +18,17 @@ from phy.settings import STRICT
 from phy.units import dbm_to_w
 
 from ..carrier import CarrierSettings
-from ..core.contracts import Field
+from ..core.contracts import ArraySpec
 
 COUNTERS = ("transmit_j", "sent_slots", "limited_slots", "sent_prbs", "thermal_rise")
 """Rows that an uplink adds to the counters of a slot."""
 
-FIELDS: Mapping[str, Field] = {
-    "transmit_j": Field(("user",), "J", "sum", "energy that the user radiated"),
-    "sent_slots": Field(("user",), "1", "sum", "slots in which the user sent"),
-    "limited_slots": Field(("user",), "1", "sum", "slots in which P_CMAX held the user below the open loop"),
-    "sent_prbs": Field(("user",), "PRB", "sum", "PRBs on which the user sent, summed over slots"),
-    "thermal_rise": Field(("user",), "PRB", "sum", "(interference + noise) / noise at its cell, summed over these"),
+ARRAY_SPECS: Mapping[str, ArraySpec] = {
+    "transmit_j": ArraySpec(("user",), "J", "sum", "energy that the user radiated"),
+    "sent_slots": ArraySpec(("user",), "1", "sum", "slots in which the user sent"),
+    "limited_slots": ArraySpec(("user",), "1", "sum", "slots in which P_CMAX held the user below the open loop"),
+    "sent_prbs": ArraySpec(("user",), "PRB", "sum", "PRBs on which the user sent, summed over slots"),
+    "thermal_rise": ArraySpec(("user",), "PRB", "sum", "(interference + noise) / noise at its cell, summed over these"),
 }
 """How the counters are recorded."""
 

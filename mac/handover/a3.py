@@ -37,7 +37,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ..core.contracts import Field
+from ..core.contracts import ArraySpec
 from .settings import HandoverSettings
 
 COUNTERS = (
@@ -53,14 +53,14 @@ COUNTERS = (
 UNSERVED = "unserved_prbs"
 """Row of the engine's counters behind these: PRBs granted to UEs that no cell served; they carry nothing."""
 
-FIELDS: Mapping[str, Field] = {
-    "handovers": Field(("user",), "1", "sum", "handovers that were carried out"),
-    "ping_pongs": Field(("user",), "1", "sum", "handovers back to the cell before after too short a stay"),
-    "handover_failures": Field(("user",), "1", "sum", "handovers that failed, from the event on until the command"),
-    "radio_link_failures": Field(("user",), "1", "sum", "links that failed without a handover under way"),
-    "interruption_s": Field(("user",), "s", "sum", "time served by no cell, counted where it begins"),
-    "stay_s": Field(("user",), "s", "sum", "time of stay in the cells that were left"),
-    UNSERVED: Field(("user",), "PRB", "sum", "PRBs granted while no cell served; not in granted_prbs, not sent"),
+ARRAY_SPECS: Mapping[str, ArraySpec] = {
+    "handovers": ArraySpec(("user",), "1", "sum", "handovers that were carried out"),
+    "ping_pongs": ArraySpec(("user",), "1", "sum", "handovers back to the cell before after too short a stay"),
+    "handover_failures": ArraySpec(("user",), "1", "sum", "handovers that failed, from the event on until the command"),
+    "radio_link_failures": ArraySpec(("user",), "1", "sum", "links that failed without a handover under way"),
+    "interruption_s": ArraySpec(("user",), "s", "sum", "time served by no cell, counted where it begins"),
+    "stay_s": ArraySpec(("user",), "s", "sum", "time of stay in the cells that were left"),
+    UNSERVED: ArraySpec(("user",), "PRB", "sum", "PRBs granted while no cell served; not in granted_prbs, not sent"),
 }
 """How the counters are recorded."""
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from phy.random import Drops, normal, uniform
 
-from ..core.contracts import Field, Outcome
+from ..core.contracts import ArraySpec, Outcome
 from .equilibrium_gap import envy_freeness, equilibrium_gap
 from .feasible import require_market_decision
 from .settings import MarketSettings
@@ -23,19 +23,19 @@ from .utility import utilities
 _BITS = 1e6  # served bits of a unit of weight times quantity, so that rates are in Mbit/s
 MOST_ENVY = 2000  # UEs up to which envy, a matter of pairs, is computed
 
-FIELDS: Mapping[str, Field] = {
-    "utility": Field(("user",), "1", "sum", "utility of what a UE bought"),
-    "paid": Field(("user",), "money", "sum", "money that a UE paid"),
-    "budget": Field(("user",), "money", "sum", "money that a UE had"),
-    "sold": Field(("cell",), "1", "sum", "units that a base station sold"),
-    "price": Field(("cell",), "money", "sum", "price of a unit, summed over intervals"),
-    "equilibrium_shortfall": Field((), "1", "sum", "logarithm by which utilities miss the market equilibrium"),
-    "linear_bound": Field((), "1", "sum", "greatest sum of weights times quantities"),
-    "bought": Field(("user",), "1", "sum", "weights times quantities"),
-    "envy_freeness": Field((), "1", "sum", "least ratio of own purchase to that of another UE"),
-    "rounds": Field((), "1", "sum", "exchanges of messages"),
-    "settled": Field((), "1", "sum", "intervals in which the mechanism settled"),
-    "markets": Field((), "1", "sum", "intervals"),
+ARRAY_SPECS: Mapping[str, ArraySpec] = {
+    "utility": ArraySpec(("user",), "1", "sum", "utility of what a UE bought"),
+    "paid": ArraySpec(("user",), "money", "sum", "money that a UE paid"),
+    "budget": ArraySpec(("user",), "money", "sum", "money that a UE had"),
+    "sold": ArraySpec(("cell",), "1", "sum", "units that a base station sold"),
+    "price": ArraySpec(("cell",), "money", "sum", "price of a unit, summed over intervals"),
+    "equilibrium_shortfall": ArraySpec((), "1", "sum", "logarithm by which utilities miss the market equilibrium"),
+    "linear_bound": ArraySpec((), "1", "sum", "greatest sum of weights times quantities"),
+    "bought": ArraySpec(("user",), "1", "sum", "weights times quantities"),
+    "envy_freeness": ArraySpec((), "1", "sum", "least ratio of own purchase to that of another UE"),
+    "rounds": ArraySpec((), "1", "sum", "exchanges of messages"),
+    "settled": ArraySpec((), "1", "sum", "intervals in which the mechanism settled"),
+    "markets": ArraySpec((), "1", "sum", "intervals"),
 }
 
 
@@ -79,9 +79,9 @@ class MarketProblem:
         return self.parts.interval_s
 
     @property
-    def fields(self) -> Mapping[str, Field]:
+    def array_specs(self) -> Mapping[str, ArraySpec]:
         """Returns the descriptions of the outcome's extras."""
-        return FIELDS
+        return ARRAY_SPECS
 
     def start(self) -> MarketState:
         """Returns the market of interval 0."""
@@ -168,4 +168,4 @@ def linear_bound(market: Market) -> Tensor:
     return (best * market.supply).sum(-1)
 
 
-__all__ = ["FIELDS", "MarketParts", "MarketProblem", "MarketState", "linear_bound"]
+__all__ = ["ARRAY_SPECS", "MarketParts", "MarketProblem", "MarketState", "linear_bound"]

@@ -6,10 +6,8 @@
 | ``windows`` | arrays of a dataset, sums and means over UEs | - |
 | ``satisfaction`` | service level agreements, zone of tolerance | arXiv 2307.03867 |
 | ``fairness`` | Jain's index, alpha-fair utility | DEC-TR-301; Mo and Walrand 2000 |
-| ``throughput`` | rates, use of PRBs, energy per bit | - |
+| ``throughput`` | rates, energy per bit | - |
 | ``delay`` | delays of packets, their quantiles, losses, BLER | - |
-| ``handover`` | handovers, ping-pongs, failures, interruptions | TR 36.839 5.2.1 |
-| ``uplink`` | transmit power, interference over thermal | - |
 | ``stationarity`` | growth of the backlog, its test | - |
 | ``small_samples`` | tied and skewed values, exact p-values, drops that a difference needs | Clopper and Pearson 1934 |
 | ``multiple_tests`` | correction for the number of tests | Holm 1979 |

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.plugin_traceback import describe_error, plug_in_line
-from . import delay, fairness, handover, satisfaction, throughput, uplink
+from . import delay, fairness, satisfaction, throughput
 from .metric import ANY, NOT_NEGATIVE, SHARE, Metric
 from .windows import Array, Values
 
@@ -61,8 +61,6 @@ _THROUGHPUT = (
     Metric("rate_cell", "Mbit/s", "sum rate over the number of cells", "higher", throughput.rate_cell,
            (*_RATE, "cells")),
     Metric("served_share", "1", "served over asked bits, mean over users", "higher", fairness.served_share, _SHARE),
-    Metric("prb_utilisation", "1", "share of the PRB-slots that carried data", None, throughput.prb_utilisation,
-           ("used_prbs", "prbs", "slots_per_window")),
     Metric("energy_per_bit", "µJ/bit", "energy spent over bits delivered", "lower", throughput.energy_per_bit,
            ("energy_j", "served_bits")),
 )  # fmt: skip
@@ -89,39 +87,12 @@ _DELAY = (
            "lower", throughput.repairs, ("repairs", "mends")),
 )  # fmt: skip
 
-_HANDOVER = (
-    Metric("handover_rate", "1/min", "handovers of a user in a minute", "lower", handover.handover_rate,
-           ("handovers", "window_s")),
-    Metric("ping_pong_share", "1", "share of the handovers that went back too soon", "lower",
-           handover.ping_pong_share, ("ping_pongs", "handovers")),
-    Metric("handover_failure_share", "1", "failed handovers over all that were tried", "lower",
-           handover.handover_failure_share, ("handover_failures", "handovers")),
-    Metric("link_failure_rate", "1/min", "radio-link failures of a user in a minute, with those in handovers", "lower",
-           handover.link_failure_rate, ("radio_link_failures", "handover_failures", "window_s")),
-    Metric("interruption_share", "1", "share of the time in which no cell served a user", "lower",
-           handover.interruption_share, ("interruption_s", "window_s")),
-    Metric("stay_mean", "s", "mean time of stay in a cell that was left", None, handover.stay_mean,
-           ("stay_s", "handovers", "handover_failures", "radio_link_failures")),
-)  # fmt: skip
-
-_UPLINK = (
-    Metric("transmit_power", "dBm", "mean power of a user while it sends, mean over users", None,
-           uplink.transmit_power, ("transmit_j", "sent_slots", "slot_s")),
-    Metric("limited_share", "1", "share of its slots in which the greatest power held a user below the open loop", None,
-           uplink.limited_share, ("limited_slots", "sent_slots")),
-    Metric("interference_over_thermal", "dB", "interference and noise over noise at the cells, on the PRBs in use",
-           None, uplink.interference_over_thermal, ("thermal_rise", "sent_prbs")),
-    Metric("user_energy_per_bit", "µJ/bit", "energy that users radiated over bits delivered", "lower",
-           uplink.user_energy_per_bit, ("transmit_j", "served_bits")),
-)  # fmt: skip
-
 _SHARES = (
     "satisfaction", "satisfaction_zone", "satisfaction_zone_logistic", "jain_rate", "jain_served_share", "served_share",
-    "prb_utilisation", "late_share", "loss_ratio", "dropped_ratio", "lost_ratio", "bler_first_tx", "ping_pong_share",
-    "handover_failure_share", "interruption_share", "limited_share",
+    "late_share", "loss_ratio", "dropped_ratio", "lost_ratio", "bler_first_tx",
 )  # fmt: skip
 _UNBOUNDED = ("utility_rate_alpha1", "utility_rate_alpha2", "utility_served_share_alpha1",
-              "utility_served_share_alpha2", "transmit_power", "interference_over_thermal")  # fmt: skip
+              "utility_served_share_alpha2")  # fmt: skip
 
 
 def _with_limits(metric: Metric) -> Metric:
@@ -129,7 +100,7 @@ def _with_limits(metric: Metric) -> Metric:
     return replace(metric, limits=limits)
 
 
-CORE = tuple(map(_with_limits, (*_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY, *_HANDOVER, *_UPLINK)))
+CORE = tuple(map(_with_limits, (*_SATISFACTION, *_THROUGHPUT, *_FAIRNESS, *_DELAY)))
 """Metrics that any family may have whose arrays they need."""
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in CORE}

@@ -1,4 +1,4 @@
-"""Computes rates, the use of PRBs, energy per bit, and the number of repaired decisions."""
+"""Computes rates, energy per bit, and the number of repaired decisions."""
 
 from __future__ import annotations
 
@@ -37,14 +37,6 @@ def rate_sum(dataset: xr.Dataset) -> Values:
 def rate_cell(dataset: xr.Dataset) -> Array:
     """Divides the sum rate by the number of cells, ``[B]`` in Mbit/s."""
     return rate_sum(dataset)[""] / float(dataset.attrs["cells"])
-
-
-def prb_utilisation(dataset: xr.Dataset) -> Array:
-    """Computes the share of all PRB-slots of all cells that carried data, ``[B]``."""
-    used = read(dataset, "used_prbs", ("drop", "window", "cell"))
-    slots = float(dataset.attrs["slots_per_window"]) * dataset.sizes["window"]
-    whole = float(dataset.attrs["prbs"]) * slots * dataset.sizes["cell"]
-    return add(add(used)) / whole
 
 
 def energy_per_bit(dataset: xr.Dataset) -> Array:

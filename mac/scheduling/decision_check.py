@@ -38,7 +38,7 @@ class DecisionCheck:
         at_once: Mode = "immediate" if context.device.type == "cpu" else "deferred"
         return cls(context, block_slots, "repair" if repair else at_once)
 
-    def settle(
+    def enforce(
         self, decision: SchedulingDecision, observation: SchedulingObservation
     ) -> tuple[SchedulingDecision, Tensor]:
         """Returns the decision that is carried out, and the breaches ``[B]`` that were taken back.

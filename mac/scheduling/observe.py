@@ -61,6 +61,6 @@ def observe(engine: Engine, cells: CellState, quotas: Quotas = ALL) -> Schedulin
         borrowable=quotas.borrowable,
         head_of_line=known.head_of_line,
         sinr=known.sinr,
-        alike=known.alike,
+        similarity_of=known.similarity,
         most_prbs=quotas.most_prbs,
     )

@@ -10,9 +10,9 @@ from torch import Tensor
 from phy.power_consumption import PowerSettings
 from phy.random import Drops
 
-from ..core.contracts import Field, Outcome
+from ..core.contracts import ArraySpec, Outcome
 from ..engine.engine import Engine
-from ..engine.outcome import OutcomeBuilder, fields_of
+from ..engine.outcome import OutcomeBuilder, array_specs_of
 from ..engine.state import CellState
 from .decision_check import DecisionCheck
 from .observe import context_of, observe
@@ -48,9 +48,9 @@ class SchedulingProblem:
         return self.engine.parts.carrier.slot_s
 
     @property
-    def fields(self) -> Mapping[str, Field]:
+    def array_specs(self) -> Mapping[str, ArraySpec]:
         """Returns the extras of the outcome."""
-        return fields_of(self.engine)
+        return array_specs_of(self.engine)
 
     @property
     def drops(self) -> Drops:
@@ -81,7 +81,7 @@ class SchedulingProblem:
         Raises:
             InfeasibleDecision: unless it is to be repaired; see :class:`mac.scheduling.decision_check.DecisionCheck`.
         """
-        settled, repairs = self.check.settle(decision, state.observation)
+        settled, repairs = self.check.enforce(decision, state.observation)
         cells, slot = self.engine.step(state.cells, settled, state.observation.need_prbs)
         breaches = self.check.judge(state.breaches, repairs, cells.slot)
         return self._observed(cells, breaches), self.outcomes.outcome(cells, slot, 1, {"repairs": repairs})

@@ -55,7 +55,7 @@ class SchedulingObservation:
     head_of_line: Callable[[], Tensor]  # computes head_of_line_s on demand
     sinr: Tensor | None = None  # [B, U, K] reported SINR of each PRB sent to this UE alone, linear; None unless PRBs
     # may be shared
-    alike: Callable[[], Tensor] | None = None  # computes similarity on demand
+    similarity_of: Callable[[], Tensor] | None = None  # computes similarity on demand
     most_prbs: Tensor | None = None  # [B, C, S] int64, PRBs that the UEs of a slice may hold in a cell, borrowed ones
     # included; never fewer than it owns. None: no limit
 
@@ -74,9 +74,9 @@ class SchedulingObservation:
         Raises:
             ValueError: PRBs have one UE each in this run.
         """
-        if self.alike is None:
+        if self.similarity_of is None:
             raise ValueError("similarity is known where context.users_per_prb is greater than 1")
-        return self.alike()
+        return self.similarity_of()
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from phy.power_consumption import PowerSettings
 from phy.random import Drops
 
 from ..core.allocator_memory import AllocatorMemory, recall, remember
-from ..core.contracts import Allocator, Field, Outcome
+from ..core.contracts import Allocator, ArraySpec, Outcome
 from ..engine.engine import Engine
-from ..engine.outcome import OutcomeBuilder, add_reports, fields_of
+from ..engine.outcome import OutcomeBuilder, add_reports, array_specs_of
 from ..engine.state import COUNTERS, CellState, SlotOutcome
 from ..scheduling.decision_check import DecisionCheck
 from ..scheduling.observe import Quotas, context_of, observe
@@ -99,12 +99,12 @@ class SlicingProblem:
         return self.settings.interval_s
 
     @property
-    def fields(self) -> Mapping[str, Field]:
+    def array_specs(self) -> Mapping[str, ArraySpec]:
         """Returns the extras of the outcome."""
         return {
-            **fields_of(self.engine),
-            "rbg": Field(("cell", "slice"), "RBG", "last", "quota in force"),
-            "slice_prbs": Field(("cell", "slice"), "PRB", "last", "quota in force"),
+            **array_specs_of(self.engine),
+            "rbg": ArraySpec(("cell", "slice"), "RBG", "last", "quota in force"),
+            "slice_prbs": ArraySpec(("cell", "slice"), "PRB", "last", "quota in force"),
         }
 
     @property
@@ -216,7 +216,7 @@ class SlicingProblem:
         tally, quotas, breaches = None, self._quotas(cells, shares), self.check.none
         for _ in range(self.slots):
             observation, attached = observe(self.engine, cells, quotas), cells.attached
-            decision, repairs = self.check.settle(self.scheduler.decide(observation), observation)
+            decision, repairs = self.check.enforce(self.scheduler.decide(observation), observation)
             cells, slot = self.engine.step(cells, decision, observation.need_prbs)
             breaches = self.check.judge(breaches, repairs, cells.slot)
             if cells.attached is not attached:

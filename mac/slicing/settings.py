@@ -9,6 +9,8 @@ from pydantic.dataclasses import dataclass
 
 from phy.settings import STRICT
 
+from ..carrier import slots_of_interval
+
 Service = Literal["embb", "urllc", "mmtc"]
 
 
@@ -67,13 +69,7 @@ class SlicingSettings:
         Raises:
             ValueError: it is no whole number.
         """
-        slots = round(self.interval_s / slot_s)
-        if abs(slots * slot_s - self.interval_s) > 1e-9 or slots < 1:
-            raise ValueError(
-                f"slicing.interval_s: {self.interval_s:g} s is no whole number of slots of {slot_s:g} s; "
-                f"use a multiple of {slot_s:g} s"
-            )
-        return slots
+        return slots_of_interval(self.interval_s, slot_s, "slicing.interval_s")
 
 
 def count_rbgs(prbs: int, rbg_prbs: int) -> int:

@@ -25,7 +25,7 @@ class Motion:
 
 
 @dataclass(frozen=True)
-class Flown:
+class FlightResult:
     """Holds the results of an interval."""
 
     motion: Motion  # at its end
@@ -43,7 +43,7 @@ def pairs_of(uavs: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 def fly_interval(
     limits: FlightLimits, rotor: RotorSettings, motion: Motion, wanted_mps: Tensor, radio_w: Tensor
-) -> Flown:
+) -> FlightResult:
     """Computes the interval. A UAV without charge stays where it is, at rest.
 
     Args:
@@ -65,4 +65,4 @@ def fly_interval(
     near = closest_approach_m(motion.position_m, position, one, other) < limits.collision_m
     near = near & active[:, one] & active[:, other]
     held = (flight.held & active).sum(1).to(position.dtype)
-    return Flown(Motion(position, flight.velocity_mps * flies, left), flight_j, radio_j, held, near)
+    return FlightResult(Motion(position, flight.velocity_mps * flies, left), flight_j, radio_j, held, near)

@@ -12,7 +12,7 @@ from phy.numerics.jit import Loop, inlined
 Array = np.ndarray
 
 
-class Craft(NamedTuple):
+class FleetArrays(NamedTuple):
     """Describes the UAVs at the start of an interval."""
 
     position_m: Array  # [B, V, 3]
@@ -44,7 +44,7 @@ class Rotor(NamedTuple):
     weight_n: float
 
 
-class Landed(NamedTuple):
+class FlightArrays(NamedTuple):
     """Holds the arrays that :func:`fly` writes."""
 
     position_m: Array  # [B, V, 3]
@@ -57,7 +57,7 @@ class Landed(NamedTuple):
 
 
 @Loop
-def fly(craft: Craft, bounds: Bounds, rotor: Rotor, landed: Landed) -> None:
+def fly(craft: FleetArrays, bounds: Bounds, rotor: Rotor, landed: FlightArrays) -> None:
     """Computes the flight of all UAVs.
 
     Args:
@@ -91,7 +91,7 @@ def fly(craft: Craft, bounds: Bounds, rotor: Rotor, landed: Landed) -> None:
 
 
 @inlined
-def _stay(b: int, v: int, craft: Craft, landed: Landed) -> None:
+def _stay(b: int, v: int, craft: FleetArrays, landed: FlightArrays) -> None:
     for a in range(3):
         landed.position_m[b, v, a] = craft.position_m[b, v, a]
         landed.velocity_mps[b, v, a] = 0.0
@@ -101,7 +101,7 @@ def _stay(b: int, v: int, craft: Craft, landed: Landed) -> None:
 
 
 @inlined
-def _accelerate(b: int, v: int, craft: Craft, bounds: Bounds, aim: Array) -> None:
+def _accelerate(b: int, v: int, craft: FleetArrays, bounds: Bounds, aim: Array) -> None:
     """Finds the velocity nearest to the wanted one on the straight line to it."""
     most = 0.0
     for a in range(3):
@@ -122,7 +122,7 @@ def _limit(room: float, towards: float, bounds: Bounds) -> float:
 
 
 @inlined
-def _fence(b: int, v: int, craft: Craft, bounds: Bounds, aim: Array, new: Array) -> None:
+def _fence(b: int, v: int, craft: FleetArrays, bounds: Bounds, aim: Array, new: Array) -> None:
     for a in range(3):
         place, speed = float(craft.position_m[b, v, a]), float(craft.velocity_mps[b, v, a])
         down = _limit(place - bounds.low_m[a], -speed, bounds)
@@ -130,7 +130,7 @@ def _fence(b: int, v: int, craft: Craft, bounds: Bounds, aim: Array, new: Array)
 
 
 @inlined
-def _avoid(b: int, v: int, z: int, craft: Craft, bounds: Bounds, new: Array) -> None:
+def _avoid(b: int, v: int, z: int, craft: FleetArrays, bounds: Bounds, new: Array) -> None:
     """Reduces the speed towards the side of a zone behind which the UAV can stay most easily."""
     chosen, best = 0, -np.inf
     for side in range(4):
@@ -147,7 +147,7 @@ def _avoid(b: int, v: int, z: int, craft: Craft, bounds: Bounds, new: Array) -> 
 
 
 @inlined
-def _to_side(b: int, v: int, z: int, side: int, craft: Craft, bounds: Bounds) -> tuple[float, float]:
+def _to_side(b: int, v: int, z: int, side: int, craft: FleetArrays, bounds: Bounds) -> tuple[float, float]:
     """Computes the distance to a side (west, east, south, north), and the speed towards it."""
     a = side // 2
     place, speed = float(craft.position_m[b, v, a]), float(craft.velocity_mps[b, v, a])
@@ -167,7 +167,7 @@ def _power(mean: Array, rotor: Rotor) -> float:
 
 
 @inlined
-def _spend(b: int, v: int, craft: Craft, bounds: Bounds, power_w: float, landed: Landed) -> None:
+def _spend(b: int, v: int, craft: FleetArrays, bounds: Bounds, power_w: float, landed: FlightArrays) -> None:
     charge = craft.battery_j[b, v]
     radio = min(craft.radio_w[b, v] * bounds.interval_s, charge)
     flight = min(power_w * bounds.interval_s, charge - radio)
@@ -177,7 +177,7 @@ def _spend(b: int, v: int, craft: Craft, bounds: Bounds, power_w: float, landed:
 
 
 @inlined
-def _meet(b: int, craft: Craft, bounds: Bounds, landed: Landed) -> None:
+def _meet(b: int, craft: FleetArrays, bounds: Bounds, landed: FlightArrays) -> None:
     """Finds pairs of UAVs in service that come nearer than allowed on straight paths."""
     uavs, pair = craft.battery_j.shape[1], 0
     for one in range(uavs):
@@ -188,7 +188,7 @@ def _meet(b: int, craft: Craft, bounds: Bounds, landed: Landed) -> None:
 
 
 @inlined
-def _closest(b: int, one: int, other: int, craft: Craft, landed: Landed) -> float:
+def _closest(b: int, one: int, other: int, craft: FleetArrays, landed: FlightArrays) -> float:
     along, change2 = 0.0, 0.0
     for a in range(3):
         apart = float(craft.position_m[b, one, a]) - float(craft.position_m[b, other, a])

@@ -14,7 +14,7 @@ from phy.air_to_ground.mean_rate import factor_table
 from phy.air_to_ground.settings import AirToGroundSettings
 
 from . import flight_numba, radio_numba
-from .flight import Flown, Motion
+from .flight import FlightResult, Motion
 from .kinematics import FlightLimits
 from .radio import Downlink, Service, reference_snr
 from .settings import RotorSettings
@@ -32,7 +32,7 @@ _RULES = {
 
 
 def measure_snr(context: UavContext, uav_m: Tensor, user_m: Tensor) -> Tensor:
-    """Computes the mean SNR of all links, ``[B, V, U]``, see :func:`mac.uav.radio.measure_air`."""
+    """Computes the mean SNR of all links, ``[B, V, U]``, see :func:`mac.uav.radio.measure_mean_links`."""
     snr = uav_m.new_empty((*uav_m.shape[:2], user_m.shape[1]))
     gain = _gain(context.channel, uav_m.dtype)
     arrays = (_array(uav_m), _array(user_m))
@@ -51,7 +51,7 @@ def serve(context: UavContext, link: Downlink) -> Service:
     """Computes serving UAVs, bits and coverage of an interval, see :func:`mac.uav.radio.serve`."""
     kind = link.snr.dtype
     nothing = np.empty((0, 0, 0), link.snr.numpy().dtype)
-    asked = radio_numba.Asked(
+    asked = radio_numba.DownlinkArrays(
         _array(link.snr),
         _array(link.uav_m),
         _array(link.user_m),
@@ -67,16 +67,16 @@ def serve(context: UavContext, link: Downlink) -> Service:
     uav = torch.empty(shape, dtype=torch.int64)
     bits, covered = torch.empty(shape, dtype=kind), torch.empty(shape, dtype=kind)
     sends = torch.empty(link.power.shape, dtype=torch.bool)
-    given = radio_numba.Given(uav.numpy(), bits.numpy(), covered.numpy(), sends.numpy())
+    given = radio_numba.ServiceArrays(uav.numpy(), bits.numpy(), covered.numpy(), sends.numpy())
     radio_numba.serve(asked, _numbers(context), elevation_table(context.channel).k_db, _factor(), given)
     return Service(uav, bits, covered, sends)
 
 
 def fly_interval(
     limits: FlightLimits, rotor: RotorSettings, motion: Motion, wanted_mps: Tensor, radio_w: Tensor
-) -> Flown:
+) -> FlightResult:
     """Computes an interval of all UAVs, see :func:`mac.uav.flight.fly_interval`."""
-    craft = flight_numba.Craft(
+    craft = flight_numba.FleetArrays(
         _array(motion.position_m),
         _array(motion.velocity_mps),
         _array(wanted_mps),
@@ -89,7 +89,7 @@ def fly_interval(
     flight_j, radio_j = torch.empty_like(after.battery_j), torch.empty_like(after.battery_j)
     held = motion.position_m.new_empty(drops)
     near = torch.empty((drops, uavs * (uavs - 1) // 2), dtype=torch.bool)
-    landed = flight_numba.Landed(
+    landed = flight_numba.FlightArrays(
         after.position_m.numpy(),
         after.velocity_mps.numpy(),
         after.battery_j.numpy(),
@@ -99,7 +99,7 @@ def fly_interval(
         near.numpy(),
     )
     flight_numba.fly(craft, _bounds(limits), _rotor(rotor), landed)
-    return Flown(after, flight_j, radio_j, held, near)
+    return FlightResult(after, flight_j, radio_j, held, near)
 
 
 def _array(tensor: Tensor) -> Array:
@@ -119,9 +119,9 @@ def _factor() -> Array:
     return array
 
 
-def _numbers(context: UavContext) -> radio_numba.Numbers:
+def _numbers(context: UavContext) -> radio_numba.RadioConstants:
     radio = context.radio
-    return radio_numba.Numbers(
+    return radio_numba.RadioConstants(
         context.user_height_m,
         _RULES[radio.sharing],
         growth_bps(context),

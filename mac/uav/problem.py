@@ -16,34 +16,34 @@ from phy.air_to_ground.settings import AirToGroundSettings
 from phy.numerics.jit import backend_name
 from phy.random import Drops, normal
 
-from ..core.contracts import Extra, Field, Outcome
+from ..core.contracts import ArraySpec, Extra, Outcome
 from .feasible import repair_uav, require_uav
-from .flight import Flown, Motion, fly_interval, pairs_of
+from .flight import FlightResult, Motion, fly_interval, pairs_of
 from .ground import GroundPlan, GroundUsers
 from .kinematics import FlightLimits
-from .radio import Downlink, Draws, Service, associate, measure_air, serve, within_radius
+from .radio import Downlink, Draws, Service, associate, measure_mean_links, serve, within_radius
 from .reference_reward import reference_reward
 from .settings import BackhaulSettings, FlightArea, RadioSettings, RotorSettings, UavFleet, UavSensingSettings
 from .sharing import kept_share
 from .terrestrial import Terrestrial
 from .types import UNSERVED, UavContext, UavDecision, UavObservation
 
-FIELDS: Mapping[str, Field] = {
-    "flight_j": Field(("uav",), "J", "sum", "energy of propulsion"),
-    "radio_j": Field(("uav",), "J", "sum", "energy of the transmitters"),
-    "battery_j": Field(("uav",), "J", "last", "charge at the window's end"),
-    "collisions": Field((), "1", "sum", "pairs of UAVs that came too near to each other, summed over intervals"),
-    "held": Field((), "1", "sum", "UAVs whose velocity the fence or a no-fly zone changed, summed over intervals"),
-    "covered": Field(("user",), "1", "sum", "intervals in which the user had at least the SINR of coverage"),
-    "first_service_s": Field(("user",), "s", "last", "when the user first got data; inf before"),
-    "backlog_bits": Field(("user",), "bit", "last", "bits that wait at the window's end"),
-    "uav_m": Field(("uav", "axis"), "m", "last", "position at the window's end"),
-    "user_m": Field(("user", "plane"), "m", "last", "position at the window's end"),
-    "serving_uav": Field(("user",), "1", "last", "serving UAV in the window's last interval; -1: none"),
-    "repairs": Field((), "1", "sum", "values of decisions that were repaired"),
+ARRAY_SPECS: Mapping[str, ArraySpec] = {
+    "flight_j": ArraySpec(("uav",), "J", "sum", "energy of propulsion"),
+    "radio_j": ArraySpec(("uav",), "J", "sum", "energy of the transmitters"),
+    "battery_j": ArraySpec(("uav",), "J", "last", "charge at the window's end"),
+    "collisions": ArraySpec((), "1", "sum", "pairs of UAVs that came too near to each other, summed over intervals"),
+    "held": ArraySpec((), "1", "sum", "UAVs whose velocity the fence or a no-fly zone changed, summed over intervals"),
+    "covered": ArraySpec(("user",), "1", "sum", "intervals in which the user had at least the SINR of coverage"),
+    "first_service_s": ArraySpec(("user",), "s", "last", "when the user first got data; inf before"),
+    "backlog_bits": ArraySpec(("user",), "bit", "last", "bits that wait at the window's end"),
+    "uav_m": ArraySpec(("uav", "axis"), "m", "last", "position at the window's end"),
+    "user_m": ArraySpec(("user", "plane"), "m", "last", "position at the window's end"),
+    "serving_uav": ArraySpec(("user",), "1", "last", "serving UAV in the window's last interval; -1: none"),
+    "repairs": ArraySpec((), "1", "sum", "values of decisions that were repaired"),
 }
-REFERENCE_FIELDS: Mapping[str, Field] = {
-    "reference_reward": Field(("uav",), "1", "sum", "reward of the reference environment, summed over intervals"),
+REFERENCE_ARRAY_SPECS: Mapping[str, ArraySpec] = {
+    "reference_reward": ArraySpec(("uav",), "1", "sum", "reward of the reference environment, summed over intervals"),
 }
 
 
@@ -119,9 +119,9 @@ class UavProblem:
         return self.parts.interval_s
 
     @property
-    def fields(self) -> Mapping[str, Field]:
+    def array_specs(self) -> Mapping[str, ArraySpec]:
         """Returns the descriptions of the outcome's extras."""
-        return {**FIELDS, **REFERENCE_FIELDS} if self.parts.reference_reward else FIELDS
+        return {**ARRAY_SPECS, **REFERENCE_ARRAY_SPECS} if self.parts.reference_reward else ARRAY_SPECS
 
     def start(self) -> UavState:
         """Returns the state of interval 0: UAVs stand in the air with full batteries."""
@@ -198,7 +198,7 @@ class UavProblem:
         assert self.parts.terrestrial is not None
         return self.parts.terrestrial.backhaul_bps(position, backhaul.bandwidth_hz) * self.parts.interval_s
 
-    def _fly(self, state: UavState, decision: UavDecision, link: Downlink, service: Service) -> Flown:
+    def _fly(self, state: UavState, decision: UavDecision, link: Downlink, service: Service) -> FlightResult:
         radiated = (link.power * service.sends).to(torch.float64) * self.context.power_w
         consumed = radiated * (1.0 / self.parts.radio.efficiency)
         if self.backend == "numba":
@@ -224,7 +224,7 @@ class UavProblem:
 
             snr = loops.measure_snr(self.context, motion.position_m, user_m)
         else:
-            snr = measure_air(self.context, motion.position_m, user_m).snr
+            snr = measure_mean_links(self.context, motion.position_m, user_m).snr
         data = replace(left, arrived_bits=arrived, waiting_bits=left.waiting_bits + arrived)
         return UavState(interval, motion, snr, user_m, data, self._told(interval, motion, data, (snr, user_m)))
 
@@ -278,7 +278,9 @@ class UavProblem:
         error = normal(self.drops.keys("uav/position"), (self.context.users, 2)) * sigma
         return error.to(self.parts.device, self.parts.dtype)
 
-    def _outcome(self, state: UavState, left: UserData, service: Service, spent: tuple[Flown, Tensor]) -> Outcome:
+    def _outcome(
+        self, state: UavState, left: UserData, service: Service, spent: tuple[FlightResult, Tensor]
+    ) -> Outcome:
         (flown, repairs), served, waiting = spent, service.bits, left.waiting_bits
         extras: dict[str, Extra] = {
             "flight_j": flown.flight_j,

@@ -26,7 +26,7 @@ from .types import UNSERVED, UavContext
 
 
 @dataclass(frozen=True)
-class Air:
+class MeanLinks:
     """Holds the mean channel of all links."""
 
     snr: Tensor  # [B, V, U] mean SNR at full power over the whole band, linear
@@ -75,7 +75,7 @@ def reference_snr(context: UavContext) -> float:
     return free_space_factor(radio.carrier_hz) * radio.power_w / radio.noise_w
 
 
-def measure_air(context: UavContext, uav_m: Tensor, user_m: Tensor) -> Air:
+def measure_mean_links(context: UavContext, uav_m: Tensor, user_m: Tensor) -> MeanLinks:
     """Computes the mean channel of all links.
 
     Args:
@@ -87,7 +87,7 @@ def measure_air(context: UavContext, uav_m: Tensor, user_m: Tensor) -> Air:
     height = uav_m[..., 2, None] - context.user_height_m
     elevation = torch.atan2(height, squared.sqrt())
     snr = excess_gain(context.channel, elevation) * (reference_snr(context) / (squared + height * height))
-    return Air(snr, elevation, squared)
+    return MeanLinks(snr, elevation, squared)
 
 
 def squared_level_m2(uav_m: Tensor, user_m: Tensor) -> Tensor:

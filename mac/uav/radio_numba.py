@@ -20,7 +20,7 @@ _TWO = 1.0 / math.log(2.0)
 _MOST_STEPS = 64  # of Newton's method, which ends when no user falls out any more
 
 
-class Asked(NamedTuple):
+class DownlinkArrays(NamedTuple):
     """Describes what UAVs send in an interval."""
 
     snr: Array  # [B, V, U]
@@ -35,7 +35,7 @@ class Asked(NamedTuple):
     limit: Array  # [B, V] bits that reach a UAV; no rows where there is no limit
 
 
-class Numbers(NamedTuple):
+class RadioConstants(NamedTuple):
     """Holds the constants of the radio."""
 
     user_height_m: float
@@ -47,7 +47,7 @@ class Numbers(NamedTuple):
     fades: bool
 
 
-class Given(NamedTuple):
+class ServiceArrays(NamedTuple):
     """Holds the arrays that :func:`serve` writes."""
 
     uav: Array  # [B, U] int64, -1 where none serves or no data wait
@@ -58,7 +58,7 @@ class Given(NamedTuple):
 
 @Loop
 def measure(uav_m: Array, user_m: Array, user_height_m: float, gain: Array, reference: float, snr: Array) -> None:
-    """Computes the mean SNR of all links, as :func:`mac.uav.radio.measure_air` does.
+    """Computes the mean SNR of all links, as :func:`mac.uav.radio.measure_mean_links` does.
 
     Args:
         uav_m: ``[B, V, 3]``.
@@ -104,7 +104,7 @@ class Scratch(NamedTuple):
 
 
 @Loop
-def serve(asked: Asked, numbers: Numbers, k_db: Array, factor: Array, given: Given) -> None:
+def serve(asked: DownlinkArrays, numbers: RadioConstants, k_db: Array, factor: Array, given: ServiceArrays) -> None:
     """Computes serving UAVs, bits and coverage of an interval.
 
     Args:
@@ -147,7 +147,7 @@ def serve(asked: Asked, numbers: Numbers, k_db: Array, factor: Array, given: Giv
 
 
 @inlined
-def _associate(b: int, asked: Asked, own: Scratch, uav: Array) -> None:
+def _associate(b: int, asked: DownlinkArrays, own: Scratch, uav: Array) -> None:
     """Copies the decision, or finds the strongest UAV of each user with data, the first of equal ones."""
     uavs, users = asked.snr.shape[1:]
     if len(asked.serving):
@@ -170,7 +170,7 @@ def _associate(b: int, asked: Asked, own: Scratch, uav: Array) -> None:
 
 
 @inlined
-def _hear(b: int, asked: Asked, used: Array, uav: Array, own: Scratch) -> None:
+def _hear(b: int, asked: DownlinkArrays, used: Array, uav: Array, own: Scratch) -> None:
     """Computes the SINR of each user, 0 where no UAV serves it."""
     uavs, users = asked.snr.shape[1:]
     for u in range(users):
@@ -188,7 +188,7 @@ def _hear(b: int, asked: Asked, used: Array, uav: Array, own: Scratch) -> None:
 
 
 @inlined
-def _look_up(b: int, asked: Asked, numbers: Numbers, uav: Array, own: Scratch) -> None:
+def _look_up(b: int, asked: DownlinkArrays, numbers: RadioConstants, uav: Array, own: Scratch) -> None:
     """Finds the place of each serving link in the tables by elevation."""
     for u in range(len(own.place)):
         v = max(uav[b, u], 0)
@@ -215,7 +215,7 @@ def _efficiency(place: float, sinr: float, k_db: Array, factor: Array, fades: bo
 
 
 @inlined
-def _deliver(b: int, asked: Asked, numbers: Numbers, own: Scratch, given: Given) -> None:
+def _deliver(b: int, asked: DownlinkArrays, numbers: RadioConstants, own: Scratch, given: ServiceArrays) -> None:
     """Writes the bits of each user, at most those that wait and those that reach its UAV."""
     total = np.zeros(asked.snr.shape[1])
     for u in range(len(own.share)):
@@ -232,7 +232,7 @@ def _deliver(b: int, asked: Asked, numbers: Numbers, own: Scratch, given: Given)
 
 
 @inlined
-def _share(b: int, asked: Asked, numbers: Numbers, uav: Array, served: Array, own: Scratch) -> None:
+def _share(b: int, asked: DownlinkArrays, numbers: RadioConstants, uav: Array, served: Array, own: Scratch) -> None:
     """Computes :func:`mac.uav.sharing.shares` of a drop."""
     users, uavs = len(own.share), len(served)
     efficiency, share = own.efficiency, own.share
@@ -256,7 +256,7 @@ def _share(b: int, asked: Asked, numbers: Numbers, uav: Array, served: Array, ow
 
 
 @inlined
-def _fill(b: int, asked: Asked, numbers: Numbers, uav: Array, own: Scratch) -> None:
+def _fill(b: int, asked: DownlinkArrays, numbers: RadioConstants, uav: Array, own: Scratch) -> None:
     """Fills the band of each UAV up to a common level over the users' floors."""
     efficiency, share = own.efficiency, own.share
     users, uavs = len(share), asked.snr.shape[1]

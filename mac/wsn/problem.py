@@ -20,7 +20,7 @@ from phy.random import Drops, uniform
 from phy.sensors.packet_error import SensorLinkSettings, packet_success
 from phy.sensors.radio_energy import SensorRadioSettings
 
-from ..core.contracts import Field, Outcome
+from ..core.contracts import ArraySpec, Outcome
 from .energy_ledger import CAUSES, Payment, RoundTraffic, control_j, drain_batteries, round_costs
 from .feasible import require_wsn
 from .node_geometry import squared_distance_m2, squared_hop_m2
@@ -30,16 +30,18 @@ from .types import NO_WAY, WsnContext, WsnDecision, WsnObservation
 
 _EMPTY = 1e-12  # of the initial charge: what is left of a subtraction of equals
 
-FIELDS: Mapping[str, Field] = {
-    "life_rounds": Field(("user",), "1", "total", "rounds that a node began alive"),
-    "ledger_j": Field(("cause", "user"), "J", "total", "energy that a node spent, by cause"),
-    "harvested_j": Field(("user",), "J", "total", "energy that a node gained"),
-    "left_j": Field(("user",), "J", "last", "charge at the window's end"),
-    "alive": Field((), "1", "last", "live nodes at the window's end"),
-    "heads": Field((), "1", "sum", "heads, summed over rounds"),
-    "parent": Field(("user",), "1", "last", "parent in the window's last round: a node, -1 the sink, -2 none"),
-    "head": Field(("user",), "1", "last", "whether a node was head in the window's last round"),
-    "spread_at_first_death_j2": Field((), "J^2", "last", "variance of the charges after the round of the first death"),
+ARRAY_SPECS: Mapping[str, ArraySpec] = {
+    "life_rounds": ArraySpec(("user",), "1", "total", "rounds that a node began alive"),
+    "ledger_j": ArraySpec(("cause", "user"), "J", "total", "energy that a node spent, by cause"),
+    "harvested_j": ArraySpec(("user",), "J", "total", "energy that a node gained"),
+    "left_j": ArraySpec(("user",), "J", "last", "charge at the window's end"),
+    "alive": ArraySpec((), "1", "last", "live nodes at the window's end"),
+    "heads": ArraySpec((), "1", "sum", "heads, summed over rounds"),
+    "parent": ArraySpec(("user",), "1", "last", "parent in the window's last round: a node, -1 the sink, -2 none"),
+    "head": ArraySpec(("user",), "1", "last", "whether a node was head in the window's last round"),
+    "spread_at_first_death_j2": ArraySpec(
+        (), "J^2", "last", "variance of the charges after the round of the first death"
+    ),
 }
 
 
@@ -117,9 +119,9 @@ class WsnProblem:
         return self.parts.round_s
 
     @property
-    def fields(self) -> Mapping[str, Field]:
+    def array_specs(self) -> Mapping[str, ArraySpec]:
         """Returns the descriptions of the outcome's extras."""
-        return FIELDS
+        return ARRAY_SPECS
 
     def start(self) -> WsnState:
         """Returns the state of round 0 with full charges; nodes without charge are dead."""
@@ -254,4 +256,4 @@ def initial_charge(drops: Drops, battery: BatterySettings, nodes: int) -> Tensor
     return charge * (1.0 + battery.spread * (2.0 * uniform(drops.keys("wsn/charge"), (nodes,)) - 1.0))
 
 
-__all__ = ["CAUSES", "FIELDS", "WsnParts", "WsnProblem", "WsnState", "initial_charge"]
+__all__ = ["ARRAY_SPECS", "CAUSES", "WsnParts", "WsnProblem", "WsnState", "initial_charge"]

@@ -20,7 +20,7 @@ _NEPER = math.log(10.0) / 10.0  # of a decibel of power
 
 
 @dataclass(frozen=True)
-class Environment:
+class LosParameters:
     """Holds the parameters of an environment."""
 
     a: float  # of the line of sight, in degrees
@@ -29,17 +29,17 @@ class Environment:
     nlos_db: float  # excess loss without
 
 
-ENVIRONMENTS: dict[EnvironmentName, Environment] = {
-    "free_space": Environment(0.0, 0.0, 0.0, 0.0),
-    "suburban": Environment(4.88, 0.43, 0.1, 21.0),
-    "urban": Environment(9.61, 0.16, 1.0, 20.0),
-    "dense_urban": Environment(12.08, 0.11, 1.6, 23.0),
-    "high_rise": Environment(27.23, 0.08, 2.3, 34.0),
+ENVIRONMENTS: dict[EnvironmentName, LosParameters] = {
+    "free_space": LosParameters(0.0, 0.0, 0.0, 0.0),
+    "suburban": LosParameters(4.88, 0.43, 0.1, 21.0),
+    "urban": LosParameters(9.61, 0.16, 1.0, 20.0),
+    "dense_urban": LosParameters(12.08, 0.11, 1.6, 23.0),
+    "high_rise": LosParameters(27.23, 0.08, 2.3, 34.0),
 }
 """Parameters at 2 GHz; with a = 0 line of sight is certain."""
 
 
-def los_probability(environment: Environment, elevation_deg: Tensor) -> Tensor:
+def los_probability(environment: LosParameters, elevation_deg: Tensor) -> Tensor:
     """Computes the probability of line of sight, ``1 / (1 + a exp(-b (theta - a)))``.
 
     Args:

@@ -88,8 +88,23 @@ class SmallScale(Protocol):
     def error(self) -> float:
         """Returns the share of the mean energy outside of the basis."""
 
-    def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
-        """Computes the basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
+    @property
+    def slot_shape(self) -> tuple[int, int, int]:
+        """Returns B, U and C * 2D, the shape of the coordinates of one slot."""
+
+    @property
+    def writes_into(self) -> bool:
+        """Returns whether :meth:`coordinates` writes into memory that it is given, and is quicker by it."""
+
+    def coordinates(self, first_slot: int, slots: int, slot_s: float, out: Tensor | None = None) -> Tensor:
+        """Computes the basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``.
+
+        Args:
+            first_slot: first slot.
+            slots: number of slots.
+            slot_s: length of a slot.
+            out: memory for the result, of its shape; without ``writes_into`` it is left alone.
+        """
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Moves the fading to another device."""
@@ -116,12 +131,19 @@ class Fading:
     turn_rad: Tensor | None = field(default=None, kw_only=True)  # [B, U, Ra] directions, where they are asked for
     dominant: DominantLinks | None = field(default=None, kw_only=True)  # links with rays; None where all have some
 
-    def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
-        """Computes the basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
-        return self.evaluate(first_slot, slots, slot_s)
+    @property
+    def slot_shape(self) -> tuple[int, int, int]:
+        """Returns B, U and C * 2D, the shape of the coordinates of one slot."""
+        batch, users, _, width = self.rays.shape
+        return batch, users, width
 
-    def evaluate(self, first_slot: int, slots: int, slot_s: float, out: Tensor | None = None) -> Tensor:
-        """Computes :meth:`coordinates` into memory that exists already.
+    @property
+    def writes_into(self) -> bool:
+        """Returns whether the rays are on the CPU; on a GPU torch itself uses memory again."""
+        return self.rays.device.type == "cpu"
+
+    def coordinates(self, first_slot: int, slots: int, slot_s: float, out: Tensor | None = None) -> Tensor:
+        """Computes the basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``.
 
         Args:
             first_slot: first slot.
@@ -129,7 +151,7 @@ class Fading:
             slot_s: length of a slot.
             out: result of an earlier call of the same shape, to be overwritten; new memory takes longer than the sum.
         """
-        batch, users, _, width = self.rays.shape
+        batch, users, width = self.slot_shape
         time = torch.arange(first_slot, first_slot + slots, dtype=torch.float64, device=self.rays.device) * slot_s
         turns = self.doppler_hz[:, :, None, :] * time[:, None]
         phase = 2 * math.pi * (turns - turns.floor())

@@ -149,23 +149,23 @@ def draw_mimo(
     gain = plan.snr_at_unit_gain * links.power.gather(2, site)
     boresight = model.plan.topology.azimuth_rad[heard]
     bearing, velocity = draw_orientations(drop, plan.speed_mps)
-    ends = LinkEnds(boresight, bearing[..., None].expand_as(gain), velocity[:, :, None].expand(*gain.shape, 3))
+    ends = LinkOrientations(boresight, bearing[..., None].expand_as(gain), velocity[:, :, None].expand(*gain.shape, 3))
     steered = steer_links(plan, model.plan.propagation.carrier_hz, rays, ends, gain, dtype)
     tones = cluster_phases(steered, plan.frequency_hz, dtype)
     return MimoChannel(plan.settings, steered, tones, heard, snr.scatter(2, heard, 0.0))
 
 
 @dataclass(frozen=True)
-class LinkEnds:
+class LinkOrientations:
     """Holds the orientations of both ends of links, and the velocity of the UE."""
 
     boresight_rad: Tensor  # [1, R, ...] of the cell
     bearing_rad: Tensor  # [1, R, ...] of the UE's panel
     velocity_mps: Tensor  # [1, R, ..., 3]
 
-    def select(self, rows: slice) -> LinkEnds:
+    def select(self, rows: slice) -> LinkOrientations:
         """Selects some rows."""
-        return LinkEnds(self.boresight_rad[:, rows], self.bearing_rad[:, rows], self.velocity_mps[:, rows])
+        return LinkOrientations(self.boresight_rad[:, rows], self.bearing_rad[:, rows], self.velocity_mps[:, rows])
 
 
 def draw_orientations(drop: Drops, speed_mps: Tensor) -> tuple[Tensor, Tensor]:
@@ -183,7 +183,7 @@ def cluster_phases(steered: SteeredRays, frequency_hz: Tensor, dtype: torch.dtyp
 
 
 def steer_links(
-    plan: MimoPlan, carrier_hz: float, rays: MimoRays, ends: LinkEnds, gain: Tensor, dtype: torch.dtype
+    plan: MimoPlan, carrier_hz: float, rays: MimoRays, ends: LinkOrientations, gain: Tensor, dtype: torch.dtype
 ) -> SteeredRays:
     """Applies the panels to rays, some rows at a time.
 

@@ -186,6 +186,11 @@ class MovingFading(Fading):
     row: tuple[int, ...] = ()  # index of the drop of each row of the batch
     ready: dict[int, Tensor] = field(default_factory=dict, compare=False)  # rays in force, by the number of their state
 
+    @property
+    def writes_into(self) -> bool:
+        """Returns False: rays of two states are joined."""
+        return False
+
     def starts(self, serving: Tensor) -> list[tuple[MovingDrop, Tensor]]:
         """Returns each drop with its row of the batch's ``serving``, ``[1, U]``."""
         return [(moving_drop, serving[self.row.index(n)][None]) for n, moving_drop in enumerate(self.moving_drops)]
@@ -204,7 +209,7 @@ class MovingFading(Fading):
         """Returns the fading as it is: its rays are made while time passes."""
         return self
 
-    def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
+    def coordinates(self, first_slot: int, slots: int, slot_s: float, out: Tensor | None = None) -> Tensor:
         """Computes the basis coordinates of every link at the start of each slot, ``[B, U, T, C * 2D]``."""
         every, end, parts = self.moving_drops[0].motion.update_slots, first_slot + slots, []
         while first_slot < end:

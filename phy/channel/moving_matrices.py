@@ -34,7 +34,7 @@ from ..tr38901.link_clusters import link_clusters
 from ..tr38901.rays import draw_links, make_rays
 from ..units import SPEED_OF_LIGHT_MPS
 from .channel import Channel, ChannelPlan
-from .matrices import HeardCells, LinkEnds, MimoPlan, cluster_phases, draw_orientations, steer_links
+from .matrices import HeardCells, LinkOrientations, MimoPlan, cluster_phases, draw_orientations, steer_links
 from .moving import MotionPlan, MovingDrop, MovingFading, build_moving_single_antenna_channel
 
 
@@ -54,7 +54,7 @@ class DeviceAndType:
 
 
 @dataclass(frozen=True)
-class ServingCells:
+class ServingTimeline:
     """Holds the serving cells of one drop over time."""
 
     serving: Tensor  # [Tm, U] int64, from each measurement to the next
@@ -92,7 +92,7 @@ class MovingMatrices:
     def with_serving(self, serving: Tensor, period_slots: int) -> MovingMatrices:
         """Returns the matrices of UEs whose cells ``[B, Tm, U]`` change at every ``period_slots`` slots."""
         first = [self.row.index(number) for number in range(len(self.moving_drops))]
-        cells = [ServingCells(serving[row].cpu(), period_slots) for row in first]
+        cells = [ServingTimeline(serving[row].cpu(), period_slots) for row in first]
         return replace(
             self, moving_drops=tuple(c.with_serving(of) for c, of in zip(self.moving_drops, cells, strict=True))
         )
@@ -166,7 +166,7 @@ class _Joined:
 class MovingDropMatrices:
     """Computes the matrices of one drop whose UEs move; rays are made on the CPU in float64."""
 
-    def __init__(self, moving_drop: MovingDrop, plan: MimoPlan, cells: ServingCells, target: DeviceAndType) -> None:
+    def __init__(self, moving_drop: MovingDrop, plan: MimoPlan, cells: ServingTimeline, target: DeviceAndType) -> None:
         self.moving_drop, self.plan, self.cells, self.target = moving_drop, plan, cells, target
         self._every = moving_drop.motion.update_slots
         bearing, velocity = draw_orientations(moving_drop.drop, plan.speed_mps)
@@ -174,7 +174,7 @@ class MovingDropMatrices:
         self._states: dict[int, MimoState] = {}
         self._segment: _Segment | None = None
 
-    def with_serving(self, cells: ServingCells) -> MovingDropMatrices:
+    def with_serving(self, cells: ServingTimeline) -> MovingDropMatrices:
         """Returns the matrices of the same drop with other serving cells."""
         return type(self)(self.moving_drop, self.plan, cells, self.target)
 
@@ -304,7 +304,7 @@ class MovingDropMatrices:
         topology = self.moving_drop.plan.topology
         power = state.links.power[0, user, topology.cell_site[cell]]
         gain = self.plan.snr_at_unit_gain * power * torch.pow(10.0, -state.blocked_db[0, user, cell] / 10.0)
-        ends = LinkEnds(topology.azimuth_rad[cell][None], self._bearing[user][None], self._velocity[user][None])
+        ends = LinkOrientations(topology.azimuth_rad[cell][None], self._bearing[user][None], self._velocity[user][None])
         carrier_hz = self.moving_drop.plan.propagation.carrier_hz
         return steer_links(self.plan, carrier_hz, rays, ends, gain[None], self.target.dtype)
 
@@ -366,7 +366,7 @@ def with_matrices(
     target = DeviceAndType(device, dtype)
     starts = channel.fading.starts(channel.serving.cpu())
     moving_drops = tuple(
-        kind(moving_drop, plan.mimo_plan, ServingCells(serving, 1), target) for moving_drop, serving in starts
+        kind(moving_drop, plan.mimo_plan, ServingTimeline(serving, 1), target) for moving_drop, serving in starts
     )
     return replace(channel, mimo=MovingMatrices(plan.mimo_plan.settings, moving_drops, channel.fading.row))
 

@@ -26,7 +26,7 @@ from torch import Tensor
 from ..numerics import log_grid
 from .mcs import CqiTable, McsTable, mcs_table
 from .tables import load_arrays
-from .transport_block import TransportBlocks, base_graph
+from .transport_block import TransportBlockTable, base_graph
 
 _Z_10, _Z_01 = 1.2815515655446004, 2.3263478740408408  # where the normal distribution's tail is 0.1 and 0.01
 _LEAST = 1e-9
@@ -147,7 +147,7 @@ def load_bler(mcs_table_index: int) -> BlerTable:
     return BlerTable(table, bits, _curves(order, rate, size).unflatten(0, (len(table), len(bits))))
 
 
-def block_curves(table: McsTable, blocks: Sequence[TransportBlocks]) -> tuple[Tensor, Tensor]:
+def block_curves(table: McsTable, blocks: Sequence[TransportBlockTable]) -> tuple[Tensor, Tensor]:
     """Computes the BLER of the code blocks that are really sent: with their CRC, in the coded bits that their resources
     hold.
 

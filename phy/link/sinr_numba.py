@@ -20,7 +20,7 @@ Array = np.ndarray
 _BLOCK_BYTES = 1 << 20  # working set of one block of UEs on a CPU: what its second-level cache holds
 
 
-class Links(NamedTuple):
+class CellLinks(NamedTuple):
     """Describes the links of the UEs of B drops."""
 
     cell: Array  # [B, U, J] int64, which cell each link leads to; the own one first, where some cells have no link
@@ -30,7 +30,7 @@ class Links(NamedTuple):
 
 
 class SinrAndReports(NamedTuple):
-    """Holds the arrays that :func:`hear` writes."""
+    """Holds the arrays that :func:`sinr_and_reports` writes."""
 
     sinr: Array  # [B, U, K]
     bits: Array  # [B, U, K] reported for each PRB
@@ -38,8 +38,15 @@ class SinrAndReports(NamedTuple):
 
 
 @Loop
-def hear(
-    b: int, start: int, stop: int, response: Array, prb: Array, links: Links, bits_of_sinr: Array, out: SinrAndReports
+def sinr_and_reports(
+    b: int,
+    start: int,
+    stop: int,
+    response: Array,
+    prb: Array,
+    links: CellLinks,
+    bits_of_sinr: Array,
+    out: SinrAndReports,
 ) -> None:
     """Computes the SINR of some UEs of a drop on every PRB, as :func:`phy.link.sinr.sinr` does, and their reports.
 
@@ -80,16 +87,16 @@ def hear(
 
 
 def _touches(
-    b: int, start: int, stop: int, response: Array, prb: Array, links: Links, _: Array, out: SinrAndReports
+    b: int, start: int, stop: int, response: Array, prb: Array, links: CellLinks, _: Array, out: SinrAndReports
 ) -> list[tuple[Array, ...]]:
-    """Returns what :func:`hear` reads and writes."""
+    """Returns what :func:`sinr_and_reports` reads and writes."""
     own = slice(start, stop)
     rest, rows = links.rest[b, own], (stop - start) * links.cell.shape[2]
     read = response[: rows * 2 * len(prb) // response.shape[1]], links.cell[b, own], links.serving[b, own], rest
     return [(*read, links.activity[b]), tuple(values[b, own] for values in out)]
 
 
-hear.touches = _touches
+sinr_and_reports.touches = _touches
 
 
 @cache
@@ -133,7 +140,7 @@ def _reported(sinr: Array, bits_of_sinr: Array, bits: Array) -> Any:
     return total / len(sinr)
 
 
-def sinr(drops: range, response: Response, links: Links, bits_of_sinr: Array, out: SinrAndReports) -> None:
+def sinr(drops: range, response: Response, links: CellLinks, bits_of_sinr: Array, out: SinrAndReports) -> None:
     """Computes :func:`phy.link.sinr.sinr` of some drops on a CPU, and the reports.
 
     Args:
@@ -149,7 +156,7 @@ def sinr(drops: range, response: Response, links: Links, bits_of_sinr: Array, ou
     if isinstance(basis, OnPrbs):
         rows_of_drop = response.coordinates.reshape(len(response.coordinates), -1, basis.size).unbind()
         for b in drops:
-            hear(b, 0, users, rows_of_drop[b].numpy(), prb, links, bits_of_sinr, out)
+            sinr_and_reports(b, 0, users, rows_of_drop[b].numpy(), prb, links, bits_of_sinr, out)
         return
     assert isinstance(basis, FrequencyBasis | SymmetricBasis)
     of_drop = response.coordinates.reshape(len(response.coordinates), -1, len(basis.matrix)).unbind()
@@ -165,7 +172,7 @@ def sinr(drops: range, response: Response, links: Links, bits_of_sinr: Array, ou
             into = product if stop - start == rows else product[: (stop - start) * each]
             own = of_drop[b] if rows == users else of_drop[b][start * each : stop * each]
             torch.mm(own, basis.matrix, out=into)
-            hear(b, start, stop, array, prb, links, bits_of_sinr, out)
+            sinr_and_reports(b, start, stop, array, prb, links, bits_of_sinr, out)
 
 
 def users_at_once(coordinates: Tensor, links: int, prbs: int) -> int:

@@ -23,7 +23,7 @@ _SIZE_RUNS = (
 
 
 @dataclass(frozen=True)
-class TransportBlocks:
+class TransportBlockTable:
     """Holds the transport blocks of every MCS on every number of PRBs; all zeros where there is no PRB."""
 
     bits: Tensor  # [I, K + 1] int64, transport block size
@@ -64,7 +64,7 @@ def resource_elements_per_prb(symbols: int, dmrs_re: int, overhead_re: int = 0) 
     return min(MAX_RE_PER_PRB, elements)
 
 
-def transport_blocks(table: McsTable, max_prbs: int, re_per_prb: int, layers: int = 1) -> TransportBlocks:
+def transport_blocks(table: McsTable, max_prbs: int, re_per_prb: int, layers: int = 1) -> TransportBlockTable:
     """Tabulates transport block sizes (TS 38.214 5.1.3.2) and code blocks (TS 38.212 5.2.2 and 7.2.2), ``[I, K + 1]``.
 
     Args:
@@ -89,7 +89,7 @@ def transport_blocks(table: McsTable, max_prbs: int, re_per_prb: int, layers: in
     some = prbs > 0
     coded = prbs * (table.modulation_order[:, None] * layers * re_per_prb)
     sent = blocks * block_bits / coded.clamp(min=1)
-    return TransportBlocks(bits * some, blocks * some, block_bits * some, sent * some, graph)
+    return TransportBlockTable(bits * some, blocks * some, block_bits * some, sent * some, graph)
 
 
 def base_graph(transport_block_bits: Tensor, rate: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from time import perf_counter
 from typing import Any, ClassVar, Literal, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -76,6 +77,29 @@ def backend_name(device: str) -> BackendName:
     if device == "cpu":
         return "numba" if uses_numba() else "torch"
     return "torch.compile" if wanted() else "torch"
+
+
+def run_clock_s() -> float:
+    """Returns the seconds of a clock that stands still while this process imports numba or compiles with it.
+
+    Only differences have a meaning. What is compiled is kept on disk, so compiling is no part of what a computation
+    costs; reading it from there, some milliseconds a function, is counted.
+    """
+    compiling = CompileTime.compiler
+    compiling_s = compiling.duration if compiling is not None and compiling.done else 0.0
+    return perf_counter() - CompileTime.import_s - float(compiling_s)
+
+
+class CompileTime:
+    """Holds what :func:`run_clock_s` leaves out.
+
+    Attributes:
+        import_s: seconds that the import of numba took.
+        compiler: numba's own timer of its compiler; None before numba is imported.
+    """
+
+    import_s: ClassVar[float] = 0.0
+    compiler: ClassVar[Any] = None
 
 
 def compiled(function: F) -> F:
@@ -144,8 +168,14 @@ def inlined(function: F) -> F:
 
 
 def _numba() -> Any:
+    began = perf_counter()
     try:
         import numba
+        from numba.core import event
     except Exception as error:  # numba refuses versions of NumPy with other kinds of errors, too
         raise CompilerError.of("numba, which compiles the loops of a slot,", error) from error
+    if CompileTime.compiler is None:
+        timed: Any = event  # numba is not annotated
+        CompileTime.import_s, CompileTime.compiler = perf_counter() - began, timed.TimingListener()
+        timed.register("numba:compile", CompileTime.compiler)
     return numba

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..channel.channel import Channel, ChannelPlan, flat_fading, place_users, stack_channels
 from ..channel.matrices import (
-    LinkEnds,
+    LinkOrientations,
     MimoChannel,
     MimoPlan,
     cluster_phases,
@@ -134,7 +134,7 @@ def _steered(plan: ChannelPlan, matrices: MimoPlan, links: SionnaLinks, users: s
     cells, count = plan.topology.cells, bearing.shape[1]
     user = torch.arange(plan.users)[users, None].expand(count, cells)
     cell = torch.arange(cells).expand(count, cells)
-    ends = LinkEnds(
+    ends = LinkOrientations(
         boresight_rad=plan.topology.azimuth_rad.expand(1, count, cells),
         bearing_rad=bearing[..., None].expand(1, count, cells),
         velocity_mps=links.velocity_mps[:, users, None].expand(1, count, cells, 3),

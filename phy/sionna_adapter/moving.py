@@ -208,7 +208,7 @@ class SionnaFading(MovingFading):
     PRB.
     """
 
-    def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
+    def coordinates(self, first_slot: int, slots: int, slot_s: float, out: Tensor | None = None) -> Tensor:
         """Computes the response of every link at the start of each slot, ``[B, U, T, C * 2K]``."""
         target, parts = DeviceAndType(self.rays.device, self.rays.dtype), []
         for moving_drop in self.moving_drops:

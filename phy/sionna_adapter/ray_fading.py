@@ -45,21 +45,31 @@ class RayFading:
         """Returns the unit matrix ``[2K, 2K]``: coordinates are real and imaginary part on each PRB."""
         return torch.eye(2 * self.steering.shape[-1], dtype=self.rays.real.dtype, device=self.rays.device)
 
-    def coordinates(self, first_slot: int, slots: int, slot_s: float) -> Tensor:
+    @property
+    def slot_shape(self) -> tuple[int, int, int]:
+        """Returns B, U and C * 2K, the shape of the coordinates of one slot."""
+        _, users, sites, sectors, _ = self.rays.shape
+        return len(self.which), users, sites * sectors * 2 * self.steering.shape[-1]
+
+    @property
+    def writes_into(self) -> bool:
+        """Returns False: rows of the batch that repeat a drop are copies."""
+        return False
+
+    def coordinates(self, first_slot: int, slots: int, slot_s: float, out: Tensor | None = None) -> Tensor:
         """Computes the response of every link at the start of each slot, ``[B, U, T, C * 2K]``: real, then imaginary
         parts.
         """
-        drops, users, sites, sectors, _ = self.rays.shape
-        width = sites * sectors * 2 * self.steering.shape[-1]
-        out = self.rays.real.new_empty((drops, users, slots, width))
+        drops, (_, users, width) = len(self.rays), self.slot_shape
+        made = self.rays.real.new_empty((drops, users, slots, width))
         at_once = max(1, _RAYS_AT_ONCE // self.rays[0, 0].numel())
         for drop in range(drops):
             for first in range(0, users, at_once):
                 block = slice(first, first + at_once)
                 for step in range(slots):
                     response = self._response(drop, block, (first_slot + step) * slot_s)
-                    out[drop, block, step] = torch.view_as_real(response).transpose(-1, -2).flatten(1)
-        return out[self.which]
+                    made[drop, block, step] = torch.view_as_real(response).transpose(-1, -2).flatten(1)
+        return made[self.which]
 
     def on_prbs(self) -> RayFading:
         """Returns the fading as it is: its coordinates are the responses on PRBs."""

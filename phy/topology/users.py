@@ -58,7 +58,7 @@ def place_uniform(
 def _place(draws: Tensor, home: Tensor, topology: Topology, min_distance_m: float, height_m: float) -> Tensor:
     """Computes positions ``[B, U, 3]`` from four uniform numbers each (the first is the cell's, where it is drawn)."""
     if topology.hall:
-        return _in_the_hall(draws, home, topology, height_m)
+        return _in_hall(draws, home, topology, height_m)
     apothem = 0.5 * topology.isd_m
     if not 0.0 <= min_distance_m < apothem:
         raise ValueError(
@@ -76,7 +76,7 @@ def _place(draws: Tensor, home: Tensor, topology: Topology, min_distance_m: floa
     return torch.stack([x, y, torch.full_like(x, height_m)], dim=-1)
 
 
-def _in_the_hall(draws: Tensor, home: Tensor, topology: Topology, height_m: float) -> Tensor:
+def _in_hall(draws: Tensor, home: Tensor, topology: Topology, height_m: float) -> Tensor:
     """Places UEs uniformly in the part of the hall nearest to their site: an equal rectangle for each."""
     size = draws.new_tensor([HALL_M[0] / HALL_SITES[0], HALL_M[1] / HALL_SITES[1]])
     index = topology.cell_site[home]

@@ -18,7 +18,7 @@ _LOUDER_DB = 6.0  # ours: a power so far above the table's is told
 
 
 @dataclass(frozen=True)
-class Environment:
+class EvaluationParameters:
     """Holds the assumptions of one scenario at one carrier frequency."""
 
     isd_m: float
@@ -35,7 +35,7 @@ class Deployment:
 
     model: PathLossModel
     carrier_hz: float
-    environment: Environment
+    environment: EvaluationParameters
     layout: str  # "indoor" is the hall of TR 38.901 Table 7.2-2
 
 
@@ -62,10 +62,10 @@ _ROWS: dict[PathLossModel, _Row] = {
 cells (6000 m), the least that of its dense urban macro cells (200 m)."""
 
 
-def environment(model: PathLossModel, carrier_hz: float) -> Environment:
+def environment(model: PathLossModel, carrier_hz: float) -> EvaluationParameters:
     """Returns what a network of a scenario has; free space, in no table, has the values of UMa."""
     row, high = _ROWS.get(model, _ROWS["uma"]), carrier_hz > ABOVE_HZ
-    return Environment(
+    return EvaluationParameters(
         isd_m=row.isd_m[0],
         bs_height_m=row.bs_height_m,
         min_distance_m=row.min_distance_m[0],

@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import ScenarioError, did_you_mean
 from ..families.workload import Workload
 from ..running.worker_pool import require_not_too_many
-from .case import Case, Options, as_scenario, workload_of, workloads
+from .case import BenchCase, BenchOptions, as_scenario, workload_of, workloads
 from .environments import DROPS, environment_workloads, measure_environment
 from .isolated_process import measure_alone
 from .measure import measure
@@ -25,7 +25,7 @@ CUDA_BATCHES = (1, 64, 512, 4096)
 
 
 def bench(
-    chosen: Sequence[str], options: Options | None = None, progress: Callable[[str], None] | None = None
+    chosen: Sequence[str], options: BenchOptions | None = None, progress: Callable[[str], None] | None = None
 ) -> list[dict[str, Any]]:
     """Measures workloads; for each mode a row of one drop, and one of the batch of drops that does most a second.
 
@@ -41,7 +41,7 @@ def bench(
     Raises:
         ScenarioError: no such workload, device or mode, less than one drop, thread or worker, or workers on a GPU.
     """
-    options = options or Options()
+    options = options or BenchOptions()
     require(options)
     known, of_environments = workloads(), environment_workloads()
     for name in chosen:
@@ -57,17 +57,17 @@ def bench(
     return rows
 
 
-def _environment_row(name: str, options: Options, progress: Callable[[str], None] | None) -> dict[str, Any]:
+def _environment_row(name: str, options: BenchOptions, progress: Callable[[str], None] | None) -> dict[str, Any]:
     drops = options.drops or DROPS
     if progress:
         progress(f"{name}, {drops} environments")
-    row = measure_alone(measure_environment, Case(name, drops, "exact", options))
+    row = measure_alone(measure_environment, BenchCase(name, drops, "exact", options))
     if row is None:
         raise ScenarioError(f"{name} could not be measured for want of memory; take fewer --drops")
     return row
 
 
-def require(options: Options) -> None:
+def require(options: BenchOptions) -> None:
     """Refuses what cannot be measured.
 
     Raises:
@@ -102,7 +102,7 @@ def _modes(name: str, workload: Workload, asked: str) -> tuple[str, ...]:
     return (asked,)
 
 
-def _rows(name: str, mode: str, options: Options, progress: Callable[[str], None] | None) -> list[dict[str, Any]]:
+def _rows(name: str, mode: str, options: BenchOptions, progress: Callable[[str], None] | None) -> list[dict[str, Any]]:
     workload = workloads()[name]
     rows = []
     for case in _cases(name, mode, options):
@@ -116,19 +116,19 @@ def _rows(name: str, mode: str, options: Options, progress: Callable[[str], None
     return [row for row in rows if row["drops"] == 1 or row is best]
 
 
-def _cases(name: str, mode: str, options: Options) -> Iterator[Case]:
+def _cases(name: str, mode: str, options: BenchOptions) -> Iterator[BenchCase]:
     """Lists one measurement for each batch that fits into memory."""
     batches = workloads()[name].batches if options.device == "cpu" else CUDA_BATCHES
     seen: set[int] = set()
     for drops in (options.drops,) if options.drops is not None else batches:
-        case = Case(name, drops, mode, options)
+        case = BenchCase(name, drops, mode, options)
         case = replace(case, drops=_that_fit(case))
         if case.drops not in seen:
             yield case
         seen.add(case.drops)
 
 
-def _that_fit(case: Case) -> int:
+def _that_fit(case: BenchCase) -> int:
     """Returns how many drops of a batch memory has room for; says so where they are fewer."""
     from .. import families
     from ..config.loading import load

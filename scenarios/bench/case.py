@@ -12,7 +12,7 @@ from ..families.workload import ScalingWorkload, Workload
 
 
 @dataclass(frozen=True)
-class Options:
+class BenchOptions:
     """Describes how workloads are measured."""
 
     device: str = "cpu"
@@ -32,13 +32,13 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Case:
+class BenchCase:
     """Describes one measurement."""
 
     workload: str
     drops: int
     mode: str
-    options: Options
+    options: BenchOptions
     meeting: Path | None = None
     """Folder in which the processes of the measurement wait for each other; None where there is but one."""
 
@@ -57,7 +57,7 @@ def scaling_workloads() -> dict[str, ScalingWorkload]:
     }
 
 
-def workload_of(case: Case) -> Workload:
+def workload_of(case: BenchCase) -> Workload:
     """Finds the workload that a case measures.
 
     Raises:
@@ -69,7 +69,7 @@ def workload_of(case: Case) -> Workload:
     return known[case.workload]
 
 
-def as_scenario(workload: Workload, case: Case) -> dict[str, Any]:
+def as_scenario(workload: Workload, case: BenchCase) -> dict[str, Any]:
     """Returns the scenario of a measurement: the workload's own in the case's mode."""
     options = case.options
     return {

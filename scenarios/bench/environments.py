@@ -16,7 +16,7 @@ import torch
 
 from .. import families
 from ..errors import ScenarioError
-from .case import Case
+from .case import BenchCase
 from .measure import use_threads
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def environment_workloads() -> dict[str, str]:
     return {f"{PREFIX}{family.name}": family.name for family in families.every() if family.environment is not None}
 
 
-def measure_environment(case: Case) -> dict[str, Any]:
+def measure_environment(case: BenchCase) -> dict[str, Any]:
     """Measures in this process; returns a row.
 
     Raises:

@@ -14,13 +14,13 @@ from typing import Any
 from ..families.workload import Workload
 from ..running.worker_pool import pool, submit
 from ..running.worker_warnings import RecordedWarning, recorded, warn_again
-from .case import Case, workload_of
+from .case import BenchCase, workload_of
 
 _KNOWN: set[RecordedWarning] = set()  # what measurements have warned of so far
 _LOOK_S = 1e-3  # between two looks whether the others have come
 
 
-def measure_alone(function: Callable[[Case], dict[str, Any]], case: Case) -> dict[str, Any] | None:
+def measure_alone(function: Callable[[BenchCase], dict[str, Any]], case: BenchCase) -> dict[str, Any] | None:
     """Measures a row in a process of its own, or adds it up over several; None with a warning where memory ran out.
 
     Args:
@@ -50,14 +50,16 @@ def measure_alone(function: Callable[[Case], dict[str, Any]], case: Case) -> dic
     return rows[0] if workers == 1 else _added_up(rows, workload_of(case))
 
 
-def _recorded(function: Callable[[Case], dict[str, Any]], case: Case) -> tuple[dict[str, Any], list[RecordedWarning]]:
+def _recorded(
+    function: Callable[[BenchCase], dict[str, Any]], case: BenchCase
+) -> tuple[dict[str, Any], list[RecordedWarning]]:
     """Measures in a process of its own; returns the row, and what was warned of on the way."""
     with recorded() as told:
         row = function(case)
     return row, told
 
 
-def wait_for_others(case: Case, point: str) -> None:
+def wait_for_others(case: BenchCase, point: str) -> None:
     """Waits until all processes of a measurement have come to this point."""
     if case.meeting is None:
         return
@@ -81,6 +83,6 @@ def _added_up(rows: Sequence[dict[str, Any]], workload: Workload) -> dict[str, A
     }
 
 
-def _drops(case: Case) -> str:
+def _drops(case: BenchCase) -> str:
     workers = case.options.workers
     return f"{case.drops} drops" + (f" in each of {workers} workers" if workers > 1 else "")

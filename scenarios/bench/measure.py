@@ -23,7 +23,7 @@ from phy.random import Drops
 from .. import families
 from ..config.loading import load
 from ..families.workload import RepeatableWorkload, Workload
-from .case import Case, as_scenario, workload_of
+from .case import BenchCase, as_scenario, workload_of
 from .isolated_process import wait_for_others
 from .operation_counts import Counts, count
 
@@ -36,7 +36,7 @@ _COPIES = 9  # timed; the median counts
 _COPY_BYTES = {"cpu": 1 << 28, "cuda": 1 << 31}  # far more than caches hold
 
 
-def measure(case: Case) -> dict[str, Any]:
+def measure(case: BenchCase) -> dict[str, Any]:
     """Measures in this process; returns a row with exactly the keys that every row of the workload has.
 
     Raises:
@@ -48,7 +48,7 @@ def measure(case: Case) -> dict[str, Any]:
         raise MemoryError(str(error)) from None
 
 
-def _measure(case: Case) -> dict[str, Any]:
+def _measure(case: BenchCase) -> dict[str, Any]:
     options, workload = case.options, workload_of(case)
     device = options.device
     use_threads(options.threads)
@@ -82,7 +82,7 @@ def _measure(case: Case) -> dict[str, Any]:
     }
 
 
-def prepare(workload: Workload, case: Case, distinct: int = _DISTINCT) -> tuple[Any, Any]:
+def prepare(workload: Workload, case: BenchCase, distinct: int = _DISTINCT) -> tuple[Any, Any]:
     """Makes problem and allocator of a measurement; of a larger batch ``distinct`` drops are drawn and repeated."""
     scenario = load(as_scenario(workload, case))
     family = families.find(scenario.family)

@@ -13,7 +13,7 @@ from ..errors import ScenarioError
 from ..families.workload import ScalingWorkload
 from ..running import memory
 from .bench import require
-from .case import Case, Options, as_scenario, scaling_workloads
+from .case import BenchCase, BenchOptions, as_scenario, scaling_workloads
 from .isolated_process import measure_alone
 
 BATCHES = (1, 8, 64, 512)
@@ -23,7 +23,7 @@ _ENOUGH_S = 3.0  # of windows
 _DISTINCT = 2  # drops that are drawn; larger batches repeat them
 
 
-def scaling(options: Options, progress: Callable[[str], None] | None = None) -> list[dict[str, Any]]:
+def scaling(options: BenchOptions, progress: Callable[[str], None] | None = None) -> list[dict[str, Any]]:
     """Measures a row for every one of :func:`.case.scaling_workloads` and every batch, in a process of its own.
 
     Keys: family, those of the workload's ``sizes``, drops, mode, the cost of a step (us_per_user_slot for users and
@@ -51,15 +51,15 @@ def scaling(options: Options, progress: Callable[[str], None] | None = None) -> 
     return rows
 
 
-def _cases(options: Options) -> Iterator[Case]:
+def _cases(options: BenchOptions) -> Iterator[BenchCase]:
     """Lists what is measured: of each mode the workloads that have it."""
     batches = BATCHES if options.drops is None else (options.drops,)
     for mode in ("exact", "fast") if options.mode == "both" else (options.mode,):
         named = [name for name, one in scaling_workloads().items() if mode == "exact" or one.fast is not None]
-        yield from (Case(name, drops, mode, options) for name, drops in itertools.product(named, batches))
+        yield from (BenchCase(name, drops, mode, options) for name, drops in itertools.product(named, batches))
 
 
-def measure(case: Case) -> dict[str, float]:
+def measure(case: BenchCase) -> dict[str, float]:
     """Measures one entry of the table, in this process."""
     import torch
 
@@ -86,7 +86,7 @@ def _cost(workload: ScalingWorkload) -> str:
     return f"us_per_{workload.scale[1]}_{workload.words[0]}"
 
 
-def _row(case: Case) -> dict[str, Any]:
+def _row(case: BenchCase) -> dict[str, Any]:
     """Builds a row of the table, measured where it fits."""
     workload = scaling_workloads()[case.workload]
     family = as_scenario(workload, case)["family"]
@@ -99,7 +99,7 @@ def _row(case: Case) -> dict[str, Any]:
     return {**own, **found, "skipped": None}
 
 
-def _too_large(case: Case) -> str | None:
+def _too_large(case: BenchCase) -> str | None:
     """Says why memory has no room for a batch; None where it has."""
     scenario = load(as_scenario(scaling_workloads()[case.workload], case))
     device = case.options.device

@@ -38,7 +38,7 @@ def bench(
 ) -> None:
     """Measure speed on fixed workloads: steps per second, such as slots of a downlink."""
     from ..bench import bench as measuring
-    from ..bench.case import Options
+    from ..bench.case import BenchOptions
     from ..bench.case import workloads as known_workloads
     from ..bench.environments import environment_workloads
     from ..running.progress import status
@@ -46,7 +46,7 @@ def bench(
     if bool(workloads) == scaling:
         known = ", ".join([*known_workloads(), *environment_workloads()])
         raise ScenarioError(f"name workloads ({known}), or else take --scaling alone")
-    options = Options(device, drops, mode=mode or "both", compiled=compiled, threads=threads, workers=workers)
+    options = BenchOptions(device, drops, mode=mode or "both", compiled=compiled, threads=threads, workers=workers)
     with status() as tell:
         if workloads:
             rows = measuring.bench(workloads, options, tell)
@@ -72,17 +72,17 @@ _SAID_ABOVE = ("threads", "workers", "device")
 
 def _show(rows: Sequence[dict[str, Any]]) -> None:
     """Prints rows as a table; one for each set of columns."""
-    from .console import counted, say, show_rows
+    from .console import counted, print_remark, show_rows
 
     first = rows[0]
     title = f"bench on {first['device']}, {counted(first['threads'], 'thread')}"
     title += f" in each of {first['workers']} workers, added up" if first["workers"] > 1 else ""
     show_rows(title, [{_heading(k): _shown(k, v) for k, v in row.items() if k not in _SAID_ABOVE} for row in rows])
     if any("time_over_loop" in row for row in rows):
-        say("Time over loop: that of the steps of an environment over that of as many intervals of a run's loop.")
+        print_remark("Time over loop: that of an environment's steps over that of as many intervals of a run's loop.")
     if all("time_over_loop" in row for row in rows):
         return
-    say(
+    print_remark(
         "Rates are summed over the drops of a batch. Bytes are what operations read and write: how they are counted "
         "stands in benchmarks/README.md."
     )
@@ -107,7 +107,7 @@ def _shown(key: str, value: Any) -> Any:
 
 def _show_scaling(rows: Sequence[dict[str, Any]]) -> None:
     """Prints a table for each family and mode, sizes down and drops across; what did not fit is named."""
-    from .console import counted, say, show_rows
+    from .console import counted, print_remark, show_rows
 
     for family, mode in dict.fromkeys((row["family"], row["mode"]) for row in rows):
         own = [row for row in rows if (row["family"], row["mode"]) == (family, mode)]
@@ -122,7 +122,7 @@ def _show_scaling(rows: Sequence[dict[str, Any]]) -> None:
         for row in own:
             if row["skipped"]:
                 sizes = ", ".join(f"{row[key]} {key}" for key in growing)
-                say(f"{sizes} x {counted(row['drops'], 'drop')} ({mode}) left out: {row['skipped']}")
+                print_remark(f"{sizes} x {counted(row['drops'], 'drop')} ({mode}) left out: {row['skipped']}")
 
 
 def _sizes(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[str]]:

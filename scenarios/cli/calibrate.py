@@ -40,7 +40,7 @@ def calibrate(
 def show_calibration(result: CalibrationResult, plot: Path) -> None:
     """Prints both distributions as a table, beside the reference where there is one."""
     from ..calibration.measurement import PERCENTILES, QUANTITIES
-    from .console import say, show_rows
+    from .console import print_remark, show_rows
 
     reference = result.settings.reference
     rows = []
@@ -56,21 +56,21 @@ def show_calibration(result: CalibrationResult, plot: Path) -> None:
     _say_chance(result)
     if reference is not None:
         changed = f", of the configuration without --set {' '.join(result.changed)}" if result.changed else ""
-        say(f"Reference: {reference.source}{changed}")
-    say(f"Plot: {plot}")
+        print_remark(f"Reference: {reference.source}{changed}")
+    print_remark(f"Plot: {plot}")
 
 
 def _say_chance(result: CalibrationResult) -> None:
     """Prints how far other drops would move the result."""
     from ..calibration.measurement import QUANTITIES
-    from .console import say
+    from .console import print_remark
 
     if result.settings.drops > 1:
         parts = []
         for quantity, name in zip(QUANTITIES, ("coupling gain", "geometry"), strict=True):
             errors = " / ".join(f"{error:.2f}" for error in result.standard_errors(quantity, (5, 50, 95)))
             parts.append(f"{name} {errors} dB")
-        say(f"Standard errors at 5 / 50 / 95 %: {', '.join(parts)}")
+        print_remark(f"Standard errors at 5 / 50 / 95 %: {', '.join(parts)}")
 
 
 def _beside(reference: Reference, quantity: str, short: str, percentile: int, found: float) -> dict[str, str]:

@@ -14,7 +14,7 @@ from .guard import guarded
 from .options import Json, print_json
 from .read import bound, report
 from .simulate import run, train, validate
-from .stdio import chatter_on_stderr
+from .stdio import stdout_to_stderr
 
 app = typer.Typer(
     name="fairwave",
@@ -86,7 +86,7 @@ def check(
 
     from .. import families
 
-    with chatter_on_stderr(as_json):
+    with stdout_to_stderr(as_json):
         families.every()
         findings = check_allocator(allocator, family)
     print_json(_as_plain(findings)) if as_json else typer.echo(str(findings))

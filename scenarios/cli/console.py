@@ -31,7 +31,7 @@ def _stderr() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)  # emoji: a module may be called a:b
 
 
-def complain(message: str) -> None:
+def print_error(message: str) -> None:
     """Prints one error on stderr, without a traceback."""
     _stderr().print(f"[red]error:[/red] {_escaped(message)}")
 
@@ -41,7 +41,7 @@ def warn(message: str) -> None:
     _stderr().print(f"[yellow]warning:[/yellow] {_escaped(' '.join(message.split()))}")
 
 
-def say(message: str) -> None:
+def print_remark(message: str) -> None:
     """Prints one remark on stderr, out of the way of what stdout carries."""
     _stderr().print(_escaped(message))
 
@@ -89,7 +89,7 @@ def show_bound(found: BoundReport) -> None:
             for one in found.reached
         ]  # fmt: skip
         console.print(_table("", ["allocator", found.metric, "of the bound", "95 % interval"], rows))
-    say(found.meaning)
+    print_remark(found.meaning)
 
 
 def paired_sentences(result: Result) -> list[str]:

@@ -9,8 +9,8 @@ from typing import NoReturn, ParamSpec
 
 import typer
 
-from ..errors import can_be_helped, message_of
-from ..running.interrupts import ignore_from_now_on
+from ..errors import is_user_error, message_of
+from ..running.interrupts import ignore_interrupts
 from .stdio import warnings_in_one_line
 
 P = ParamSpec("P")
@@ -28,10 +28,10 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except BrokenPipeError:  # the reader, such as head, has had enough: typer ends the command without a word
             raise
         except KeyboardInterrupt as stop:
-            ignore_from_now_on()
+            ignore_interrupts()
             _stop("; ".join(["interrupted", *map(str, stop.args)]), 130)
         except Exception as error:
-            if not can_be_helped(error):
+            if not is_user_error(error):
                 raise
             _stop(message_of(error), 2)
 
@@ -39,7 +39,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def _stop(message: str, status: int) -> NoReturn:
-    from .console import complain
+    from .console import print_error
 
-    complain(message)
+    print_error(message)
     raise typer.Exit(status)

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 def main() -> None:
     """Runs the command; Ctrl-C ends it with status 130 while modules are imported, and prints nothing once over."""
     try:
-        from ..running.interrupts import watch_from_now_on
+        from ..running.interrupts import record_interrupts
 
-        watch_from_now_on()  # one that an import swallows stops the run nevertheless
+        record_interrupts()  # one that an import swallows stops the run nevertheless
         _mend_streams()
         from .commands import app
 
@@ -46,9 +46,9 @@ def _mend_streams() -> None:
 
 
 def _no_more_interrupts() -> None:
-    from ..running.interrupts import ignore_from_now_on
+    from ..running.interrupts import ignore_interrupts
 
-    ignore_from_now_on()
+    ignore_interrupts()
 
 
 def __getattr__(name: str) -> object:

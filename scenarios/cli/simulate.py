@@ -26,7 +26,7 @@ from .options import (
     names_in,
     print_json,
 )
-from .stdio import chatter_on_stderr, kept_in
+from .stdio import kept_in, stdout_to_stderr
 
 
 def run(
@@ -53,13 +53,13 @@ def run(
         _dry_run(settled, workers, as_json)
         return
     from ..running.entrants import entrants_of
-    from ..running.options import Options
+    from ..running.options import RunOptions
     from ..running.run import execute
     from .console import show_result
 
     command = shlex.join(["fairwave", *sys.argv[1:]])
-    with chatter_on_stderr(as_json):
-        options_of_run = Options(out, resume, command=command, workers=workers)
+    with stdout_to_stderr(as_json):
+        options_of_run = RunOptions(out, resume, command=command, workers=workers)
         result = execute(settled, entrants_of(settled), options_of_run)
     with kept_in(result.run_dir):
         print_json(result.to_json()) if as_json else show_result(result)
@@ -73,7 +73,7 @@ def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> No
     from ..running import entrants
 
     family = families.find(settled.family)
-    with chatter_on_stderr(as_json):
+    with stdout_to_stderr(as_json):
         entrants.check(entrants.entrants_of(settled), family)
         for each in variants(settled).values():
             family.check(each)
@@ -114,7 +114,7 @@ def train(
     from .console import counted
 
     settled = load_scenario(scenario, set_, {"seed": seed, "drops": drops, "allocators": names_in(allocators)})
-    with chatter_on_stderr(as_json):
+    with stdout_to_stderr(as_json):
         done = train_allocator(settled, episodes, out, _tell(episodes), force)
     if as_json:
         print_json({**done.__dict__, "checkpoint": str(done.checkpoint)})
@@ -133,7 +133,7 @@ def _dry_run(settled: Any, workers: int, as_json: bool) -> None:
     from ..running.plan import make_plan
     from .console import show_plan
 
-    with chatter_on_stderr(as_json):
+    with stdout_to_stderr(as_json):
         entrants.check(entrants.entrants_of(settled), families.find(settled.family))
         plan = make_plan(settled, workers)
         for part in plan.parts:

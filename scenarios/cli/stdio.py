@@ -110,7 +110,7 @@ def warnings_in_one_line() -> Iterator[None]:
 
 
 @contextmanager
-def chatter_on_stderr(wanted: bool = True) -> Iterator[None]:
+def stdout_to_stderr(wanted: bool = True) -> Iterator[None]:
     """Sends what plug-ins and libraries print on stdout while the block runs to stderr, from Python and from C."""
     if not wanted:
         yield

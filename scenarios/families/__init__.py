@@ -96,8 +96,8 @@ def make_known(family: Family) -> None:
     from mac.metrics import registry as metric_registry
 
     allocator_registry.register(family.allocator_family, family.allocators, family.contract)
-    metrics = family.metrics
-    metric_registry.register(metrics.load() if isinstance(metrics, LazyImport) else metrics)
+    for metrics in (family.metrics,) if isinstance(family.metrics, LazyImport) else family.metrics:
+        metric_registry.register(metrics.load() if isinstance(metrics, LazyImport) else (metrics,))
 
 
 def names() -> dict[str, str]:

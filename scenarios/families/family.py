@@ -120,7 +120,8 @@ class Family:
         allocators: its allocators by name, as ``module:Class``; those of fairwave's own families stand in
             ``allocators/<family>/__init__.py``.
         contract: ``module:attribute`` of its :class:`allocators.contract.cases.FamilyCheck`, likewise.
-        metrics: metrics beside those of :data:`mac.metrics.registry.CORE`, which apply where their arrays are.
+        metrics: metrics beside those of :data:`mac.metrics.registry.CORE`, which apply where their arrays are;
+            a lazy import stands for a tuple of them.
         headline: metrics that stand first in its tables where a scenario names none; the general ones follow.
         notes: remarks on a finished run, as (what, sentence), printed beside the account.
         plots: plots of its runs, by the name of their file; they follow the general ones.
@@ -150,7 +151,7 @@ class Family:
     account: Callable[[Any], list[tuple[str, str]]] | None = None
     allocators: Mapping[str, str] = field(default_factory=dict)
     contract: str | None = None
-    metrics: tuple[Metric, ...] | LazyImport = ()
+    metrics: tuple[Metric | LazyImport, ...] | LazyImport = ()
     headline: tuple[str, ...] = ()
     notes: Callable[[RunResult], list[tuple[str, str]]] | None = None
     plots: Mapping[str, RunPlot] = field(default_factory=dict)

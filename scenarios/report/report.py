@@ -114,7 +114,7 @@ def render(result: RunResult) -> str:
     return environment.get_template("report.html.j2").render(**_content(result))
 
 
-def opening(result: RunResult, variant: str | None) -> str:
+def headline_sentence(result: RunResult, variant: str | None) -> str:
     """Writes one sentence on the first headline metric: which allocator is best, which others it beats, by how much.
 
     ``equal has the best satisfaction, 0.913 [0.857, 0.969]: better than max_weight by 0.091 [0.046, 0.136], ...``.
@@ -220,7 +220,7 @@ def _content(result: RunResult) -> dict[str, Any]:
         "variants": [name for name in result.variants if name is not None],
         "drops": int(result.per_drop["drop"].nunique()),
         "missing": unfinished(result) if isinstance(result, Result) else [],
-        "opening": opening(result, main),
+        "opening": headline_sentence(result, main),
         "words": [metric_named(name) for name in headline],
         "drift": drift_sentence(result.drifts) if isinstance(result, Result) else None,
         "caveats": interval_sentences(result, main),

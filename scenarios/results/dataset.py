@@ -26,7 +26,7 @@ def dataset(windows: Windows, labels: Labels, clock: Clock, drops: Drops) -> xr.
     """
     place = np.arange(clock.intervals // clock.window)
     window_s = clock.window * clock.interval_s
-    texts = {name: {"units": field.unit, "description": field.description} for name, field in windows.fields.items()}
+    texts = {name: {"units": spec.unit, "description": spec.description} for name, spec in windows.array_specs.items()}
     variables = {name: (windows.dims(name), array, texts[name]) for name, array in windows.arrays.items()}
     ends = {"description": "end of the window, counted from the end of the warm-up"}
     own = {

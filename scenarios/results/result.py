@@ -25,7 +25,7 @@ from .account import account_of
 from .caveats import interval_sentences
 from .dataset import join
 from .drift import Drifts, drift_records, find_drifts
-from .run_folder import scenario_of, why_nothing
+from .run_folder import explain_no_shards, scenario_of
 from .shards import RunKey, Shard, read_shard, whole_shards
 from .timing import decision_times
 
@@ -40,7 +40,6 @@ _HEADLINE = (
     "jain_rate",
     "delay_p95",
     "loss_ratio",
-    "prb_utilisation",
     "repairs",
 )
 """Metrics of the first table where a scenario names none, as far as they apply; the family's own stand before them."""
@@ -126,7 +125,7 @@ class Result:
         """Lists rows ``variant, allocator, drop, metric, unit, value``; variant is None where there are none."""
         tables = [self._cell_metrics(run_key) for run_key in self.run_keys if self.shards[run_key]]
         if not tables:
-            raise ScenarioError(why_nothing(self.run_dir, self.settings))
+            raise ScenarioError(explain_no_shards(self.run_dir, self.settings))
         table = pd.concat(tables, ignore_index=True)
         variant = table["variant"].astype(object)
         return table.assign(variant=variant.where(variant.notna(), None))[DROP_COLUMNS]
@@ -317,7 +316,7 @@ class Result:
         _require(allocator, self.allocators, "allocator")
         shards = self.shards[RunKey(variant, allocator)]
         if not shards:
-            raise ScenarioError(why_nothing(self.run_dir, self.settings, f" of '{allocator}'"))
+            raise ScenarioError(explain_no_shards(self.run_dir, self.settings, f" of '{allocator}'"))
         return join([self.read(shard.path) for shard in shards])
 
     def _cell_metrics(self, run_key: RunKey) -> pd.DataFrame:

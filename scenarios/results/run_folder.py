@@ -115,7 +115,7 @@ def _both_ends(path: Path) -> bytes:
         return begin + file.read(_SIGNED_BYTES)
 
 
-def why_nothing(folder: Path, scenario: ScenarioBase, of: str = "") -> str:
+def explain_no_shards(folder: Path, scenario: ScenarioBase, of: str = "") -> str:
     """Reports why a run folder holds no whole shard that counts: the run is not finished, or the scenario differs.
 
     Args:

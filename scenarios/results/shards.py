@@ -10,7 +10,6 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,9 +63,7 @@ def write_shard(run: Path, run_key: RunKey, dataset: xr.Dataset) -> Path:
     stamped = dataset.assign_attrs(digest=digest(dataset))
     compressed = {"zlib": True, "complevel": 1}
     encoding = {str(name): compressed for name, array in dataset.data_vars.items() if array.ndim}
-    buffer = BytesIO()
-    stamped.to_netcdf(buffer, engine="h5netcdf", encoding=encoding)
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, bytes(stamped.to_netcdf(engine="netcdf4", encoding=encoding)))
     return path
 
 
@@ -81,7 +78,7 @@ def read_shard(path: Path) -> xr.Dataset:
     if not path.is_file():  # a pipe would be waited for
         raise ScenarioError(f"{path} is not a whole shard: it is no file")
     try:
-        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as opened:
+        with xr.open_dataset(path, engine="netcdf4", decode_times=False) as opened:
             dataset: xr.Dataset = opened.load()
     except Exception as error:  # a damaged file can fail in any way inside HDF5
         raise ScenarioError(f"{path} is not a whole shard ({type(error).__name__}: {error})") from None
@@ -98,7 +95,7 @@ def attributes_of(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as opened:
+        with xr.open_dataset(path, engine="netcdf4", decode_times=False) as opened:
             return {str(name): value for name, value in opened.attrs.items()}
     except Exception:  # as in read_shard
         return None

@@ -80,13 +80,13 @@ def interrupts_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def watch_from_now_on() -> None:
+def record_interrupts() -> None:
     """Records every Ctrl-C of this process, for :func:`interrupts`, unless another handler is set."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, Interrupts().handle)
 
 
-def ignore_from_now_on() -> None:
+def ignore_interrupts() -> None:
     """Keeps further Ctrl-C from a process whose exit is decided: it would only end in a traceback."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Options:
+class RunOptions:
     """Describes how a run is carried out; none of it changes a result."""
 
     out: str | Path | None = None

@@ -21,7 +21,7 @@ from ..results.shards import RunKey, batches, whole_shards, write_shard
 from .batch import Batch, Piece, run_batch, threads
 from .entrants import Entrant, Given, as_settings, check, contents_kept, entrants_of
 from .interrupts import Interrupts, interrupts
-from .options import Options
+from .options import RunOptions
 from .plan import Plan, VariantPlan, make_plan
 from .plan_provenance import provenances
 from .progress import Advance, progress_bar
@@ -67,10 +67,10 @@ def run(
     if allocators is not None:
         overrides["allocators"], things = as_settings(allocators)
     settled = load(scenario, **overrides)
-    return execute(settled, entrants_of(settled, things), Options(out, resume, progress, plots, workers))
+    return execute(settled, entrants_of(settled, things), RunOptions(out, resume, progress, plots, workers))
 
 
-def execute(scenario: ScenarioBase, entrants: Sequence[Entrant], options: Options) -> Result:
+def execute(scenario: ScenarioBase, entrants: Sequence[Entrant], options: RunOptions) -> Result:
     """Checks everything, then runs what is missing, then writes the tables and plots."""
     began = time.perf_counter()
     with _saying_what_is_kept() as folders, interrupts() as ctrl_c, contents_kept(entrants), default_settings():

@@ -18,13 +18,13 @@ from ..results.shards import batches
 
 if TYPE_CHECKING:
     from ..results.result import Result
-    from .options import Options
+    from .options import RunOptions
     from .plan import Plan
 
 PARTS = ("setup", "observe", "decide", "step")
 
 
-def finish(result: Result, plan: Plan, options: Options, wall_s: float) -> Result:
+def finish(result: Result, plan: Plan, options: RunOptions, wall_s: float) -> Result:
     """Writes metrics.csv, summary.csv, paired.csv, meta.json and, if wanted, the plots of a finished run.
 
     Args:

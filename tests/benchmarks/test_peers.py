@@ -193,16 +193,16 @@ def test_fairwave_is_measured_by_its_own_bench(
     peers: ModuleType, base: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from scenarios.bench import measure as measuring
-    from scenarios.bench.case import Case, Options
+    from scenarios.bench.case import BenchCase, BenchOptions
 
-    def measure(case: Case) -> dict[str, Any]:
+    def measure(case: BenchCase) -> dict[str, Any]:
         return {"slots_per_s": 7.0, "asked": asked.append(case)}
 
     asked: list[Any] = []
     monkeypatch.setattr(measuring, "measure", measure)
     fast = base.Fairwave(name="f", distribution="f", models="", lacks="", mode="fast")
     assert fast.measure(peers.SIZES["W2"], 4, 1.0).slots_per_s == 7.0
-    assert asked == [Case("W2", 4, "fast", Options())]
+    assert asked == [BenchCase("W2", 4, "fast", BenchOptions())]
 
 
 def test_sizes_are_those_of_the_bench(peers: ModuleType) -> None:

@@ -75,6 +75,6 @@ def test_a_run_on_a_gpu_is_that_of_the_cpu_in_the_mean(name: str) -> None:
 
 @pytest.mark.parametrize("mode", ["exact", "fast"])
 def test_the_bench_measures_a_gpu(mode: str) -> None:
-    row = measure.measure(bench.Case("W1", 64, mode, bench.Options(device="cuda")))
+    row = measure.measure(bench.BenchCase("W1", 64, mode, bench.BenchOptions(device="cuda")))
     assert row["compiled"] and row["cell_slots_per_s"] > 0 and row["copy_bytes_per_s"] > 0
     assert row["host_syncs_per_slot"] < 1  # verdicts at the end of a block, and windows

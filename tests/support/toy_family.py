@@ -16,7 +16,7 @@ import torch
 from pydantic import Field as Limits
 from torch import Tensor
 
-from mac.core.contracts import Field, InfeasibleDecision, Outcome
+from mac.core.contracts import ArraySpec, InfeasibleDecision, Outcome
 from phy.random import Drops, uniform
 from scenarios.families import Family, Labels
 from scenarios.families.schema import Clock, Model, ScenarioBase, clock
@@ -60,7 +60,7 @@ class ToyProblem:
     def __init__(self, scenario: ToyScenario, drops: Drops, dtype: torch.dtype) -> None:
         self.scenario, self.drops, self.dtype = scenario, drops, dtype
         self.interval_s = scenario.interval_s
-        self.fields: Mapping[str, Field] = {"backlog_bits": Field(("user",), "bit", "last", "not served")}
+        self.array_specs: Mapping[str, ArraySpec] = {"backlog_bits": ArraySpec(("user",), "bit", "last", "not served")}
         self.context = ToyContext(drops, scenario.users)
 
     def start(self) -> ToyState:

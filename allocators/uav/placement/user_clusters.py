@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Clusters:
+class UserClusters:
     """Holds clusters of users."""
 
     centre_m: Tensor  # [problems, V, 2]
@@ -28,7 +28,7 @@ def squared_m2(centre_m: Tensor, user_m: Tensor) -> Tensor:
     return x * x + y * y
 
 
-def kmeans(user_m: Tensor, weight: Tensor, start_m: Tensor, count: Tensor, turns: int) -> Clusters:
+def kmeans(user_m: Tensor, weight: Tensor, start_m: Tensor, count: Tensor, turns: int) -> UserClusters:
     """Computes clusters by Lloyd's iteration; a cluster that loses all its users keeps its centre.
 
     Args:
@@ -47,7 +47,7 @@ def kmeans(user_m: Tensor, weight: Tensor, start_m: Tensor, count: Tensor, turns
         centre = moved
     label, squared = nearest(centre, user_m, count)
     size = _sums(label, weight, centre.shape[1])
-    return Clusters(centre, label, size, (squared * weight).sum(1))
+    return UserClusters(centre, label, size, (squared * weight).sum(1))
 
 
 def nearest(centre_m: Tensor, user_m: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
@@ -92,7 +92,7 @@ def draw_starts(user_m: Tensor, weight: Tensor, draw: Tensor) -> Tensor:
     return torch.cat(chosen, 1)
 
 
-def best_clusters(user_m: Tensor, weight: Tensor, starts_m: Tensor, count: Tensor, turns: int) -> Clusters:
+def best_clusters(user_m: Tensor, weight: Tensor, starts_m: Tensor, count: Tensor, turns: int) -> UserClusters:
     """Computes clusters from several starts and keeps those of least inertia; the first of equals.
 
     Args:
@@ -107,7 +107,7 @@ def best_clusters(user_m: Tensor, weight: Tensor, starts_m: Tensor, count: Tenso
     found = kmeans(every[0], every[1], starts_m.flatten(0, 1), every[2], turns)
     best = found.inertia.view(-1, starts).argmin(1)
     row = torch.arange(len(user_m), device=user_m.device) * starts + best
-    return Clusters(found.centre_m[row], found.label[row], found.size[row], found.inertia[row])
+    return UserClusters(found.centre_m[row], found.label[row], found.size[row], found.inertia[row])
 
 
 def _sums(label: Tensor, value: Tensor, clusters: int) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from phy.link.response import Response
-from phy.link.sinr_numba import Links, SinrAndReports, sinr
+from phy.link.sinr_numba import CellLinks, SinrAndReports, sinr
 from phy.numerics.jit import BackendName
 from phy.numerics.threads import share_out
 
@@ -115,7 +115,7 @@ class CompiledSlot:
 
     def _hear(self, drops: range, moment: SlotInputs[Response], activity: np.ndarray, heard: SinrAndReports) -> None:
         """Computes SINR and reports of some drops."""
-        links = Links(self._cell, moment.serving.numpy(), activity, self._rest(drops, activity))
+        links = CellLinks(self._cell, moment.serving.numpy(), activity, self._rest(drops, activity))
         sinr(drops, moment.response, links, self._bits_of_sinr, heard)
 
     def _rest(self, drops: range, activity: np.ndarray) -> np.ndarray:

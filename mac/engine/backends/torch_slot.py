@@ -26,7 +26,7 @@ from ..state import CellState, EngineParts, Report, SlotInputs, SlotResult
 
 
 @dataclass(frozen=True)
-class TransportBlocks:
+class SentBlocks:
     """Holds the block that each UE sends or repeats, all ``[B, U]``."""
 
     row: Tensor  # int64, of the tables of blocks
@@ -107,7 +107,7 @@ class TorchSlot:
         place = (user.clamp(min=0) * self._prbs).add_(self._prb).flatten(1)
         return Grant(user, holder, place, sum_per_user(holder, self._one.expand(holder.shape), self._users))
 
-    def _send(self, state: CellState, grant: Grant) -> tuple[Transmission, TransportBlocks]:
+    def _send(self, state: CellState, grant: Grant) -> tuple[Transmission, SentBlocks]:
         """Computes the block of each UE, new or repeated, and which PRBs carry it."""
         tables, queue = self._parts.tables, state.harq
         old, again = queue.current, queue.retransmits
@@ -122,10 +122,10 @@ class TorchSlot:
         sent = (payload * grant.prbs > 0) & queue.usable
         activity = grant.of_holders(sent.to(self._one.dtype))
         sending = Transmission(grant, mcs, sent, activity, state.reports[0], expected.precoder)
-        return sending, TransportBlocks(row, coded_prbs, torch.where(sent, payload, self._zero))
+        return sending, SentBlocks(row, coded_prbs, torch.where(sent, payload, self._zero))
 
     def _decode(
-        self, state: CellState, sending: Transmission, blocks: TransportBlocks, effective_sinr: Tensor, draws: Tensor
+        self, state: CellState, sending: Transmission, blocks: SentBlocks, effective_sinr: Tensor, draws: Tensor
     ) -> Attempt:
         """Computes which blocks are decoded, soft bits of earlier attempts added, and which are given up."""
         tables, old, again = self._parts.tables, state.harq.current, state.harq.retransmits

@@ -3,6 +3,7 @@
 | module | computes |
 |---|---|
 | ``radio`` | what an engine asks of its radio |
+| ``radio_base`` | what most radios have in common |
 | ``choice`` | which radio an engine has |
 | ``siso_downlink`` | single antennas at both ends, to UEs |
 | ``su_mimo`` | panels of antennas, one UE a PRB, one or more layers |

@@ -12,7 +12,7 @@ from phy.link.response import Response
 from phy.link.uplink_mimo import disturbance_covariance, received_sinr
 from phy.link.uplink_sinr import own_links, scheduled_links, signal_and_interference, steering_of_prbs
 
-from ..state import BlockResponse, EngineParts
+from ..state import EngineParts, SlotBlockResponse
 from .panels import MatrixResponses, Panels
 from .scalar_fading import ScalarFading, ScalarResponses
 
@@ -39,7 +39,7 @@ class BaseAntennas(Protocol[R]):
     def follows_serving(self) -> bool:
         """Returns whether a response is of the serving cells."""
 
-    def respond(self, first_slot: int) -> BlockResponse[object]:
+    def respond(self, first_slot: int) -> SlotBlockResponse[object]:
         """Computes the responses of links from a slot on."""
 
     def white(self, disturbed: Tensor) -> Tensor:

@@ -25,13 +25,14 @@ from phy.numerics import log_grid
 
 from ..coordination import CoordinationSettings
 from ..grant import Grant, Transmission, target
-from ..state import LEAST_BITS, CellState, EngineParts, Report, SlotDecision, SlotInputs
+from ..state import CellState, EngineParts, Report, SlotInputs
 from .comp_report import ClusterMeasurement, ClusterReport
 from .panels import MatrixResponses, Panels
-from .radio import Expectation, Reception, forget_bits, need_or_repetition
+from .radio import Expectation, Reception, forget_bits, need_at
+from .radio_base import RadioBase
 
 
-class Comp:
+class Comp(RadioBase):
     """Computes transmissions of coordinated cells, one UE a PRB and cell.
 
     Args:
@@ -43,13 +44,10 @@ class Comp:
     """
 
     counters = ("other_cell_prbs",)
-    users_per_prb = 1
-    follows_serving = True
-    limits_need = False
-    is_compiled = False
     several_cells = True
 
     def __init__(self, parts: EngineParts, settings: CoordinationSettings) -> None:
+        super().__init__(parts)
         self.panels, self.settings = Panels(parts), settings
         antennas = self.panels.settings
         if antennas.ue.ports != 1:
@@ -57,7 +55,6 @@ class Comp:
         settings.require_cells(parts.cells)
         settings.require_ports(antennas.base.ports)
         self.slots_at_once, self._nulls = self.panels.slots_at_once, settings.nulls(antennas.base.ports)
-        self._tables, self._cells, self._prbs = parts.tables, parts.cells, parts.prbs
         self._prb = torch.arange(parts.prbs, device=parts.device)
         self._cell = torch.arange(parts.cells, device=parts.device)
         together = settings.together(parts.cells, parts.device)
@@ -77,9 +74,6 @@ class Comp:
         bare = forget_bits(report, kept)
         return replace(cluster_report(report), bits=bare.bits, mean_bits=bare.mean_bits)
 
-    def sharing(self, state: CellState) -> None:
-        """Returns None: a PRB of a cell is not shared."""
-
     def need(self, state: CellState) -> Tensor:
         """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``.
 
@@ -87,17 +81,7 @@ class Comp:
         """
         report = cluster_report(state.reports[0])
         best = report.cell_bits.masked_fill(~report.coordinated, 0.0).amax(-1)
-        mean = torch.where(report.mean_bits > 0, report.mean_bits, best)
-        need = (state.waiting_bytes * 8 / mean.clamp(min=LEAST_BITS)).ceil_().clamp_(max=self._prbs)
-        return need_or_repetition(state, need, state.harq.usable & (mean > 0))
-
-    def holders(self, decision: SlotDecision) -> Tensor:
-        """Returns the UE on each PRB, ``[B, C, K]``, and the cells that help."""
-        return decision.user
-
-    def choose_mcs(self, state: CellState, mean_bits: Tensor, prbs: Tensor) -> Tensor:
-        """Chooses the MCS whose bits the expectation and the outer loop promise, int64 ``[B, U]``."""
-        return self._tables.adaptation.choose_mcs(mean_bits, state.outer_loop_db)
+        return need_at(state, torch.where(report.mean_bits > 0, report.mean_bits, best), self._prbs)
 
     def expect(self, state: CellState, grant: Grant) -> Expectation:
         """Computes the precoder of each PRB ``[B, C, K, Nt]``, and the bits expected of the UE on it."""

@@ -24,7 +24,8 @@ from phy.numerics import log_grid
 from ..grant import Grant, Transmission
 from ..state import CellState, EngineParts, Report, SlotDecision, SlotInputs
 from .panels import MatrixResponses, Panels
-from .radio import Expectation, Reception, SharingReport, forget_bits, need_of_queue
+from .radio import Expectation, Reception, SharingReport, forget_bits
+from .radio_base import RadioBase
 
 _LEAST_DB, _MOST_DB, _STEPS = -23.0, 40.0, 2  # range of a reported SINR, and steps a dB (TS 38.133 Table 10.1.16.1-1)
 
@@ -37,7 +38,7 @@ class DirectionReport(Report):
     rows: Tensor  # [B, U, K, Nt] complex, the UE's row g of phy.link.mu_mimo
 
 
-class MuMimo:
+class MuMimo(RadioBase):
     """Computes several UEs a PRB.
 
     Args:
@@ -47,17 +48,11 @@ class MuMimo:
         ValueError: the channel has no matrices.
     """
 
-    counters: tuple[str, ...] = ()
-    follows_serving = True
-    limits_need = False
-    is_compiled = False
-    several_cells = False
-
     def __init__(self, parts: EngineParts) -> None:
+        super().__init__(parts)
         self.panels = Panels(parts)
         self.slots_at_once, antennas = self.panels.slots_at_once, self.panels.settings
         self.users_per_prb, self._regularized = antennas.users_per_prb, antennas.precoding == "rzf"
-        self._tables, self._cells, self._prbs = parts.tables, parts.cells, parts.prbs
         self._prb = torch.arange(parts.prbs, device=parts.device)
         floor = (10 * log_grid.centres().log10() * _STEPS).floor() / _STEPS
         steps = torch.pow(10.0, floor.clamp(_LEAST_DB, _MOST_DB) / 10)
@@ -82,7 +77,7 @@ class MuMimo:
         return DirectionReport(bare.bits, bare.mean_bits, sinr, torch.where(stays[..., None], old.rows, first))
 
     def sharing(self, state: CellState) -> SharingReport | None:
-        """Returns reported SINRs and how alike the UEs' directions are; None where a PRB has one UE."""
+        """Returns reported SINRs and the similarity of the UEs' directions; None where a PRB has one UE."""
         if self.users_per_prb == 1:
             return None
         return SharingReport(_directed(state.reports[0]).sinr, partial(self._similarity, state))
@@ -91,12 +86,8 @@ class MuMimo:
         """Computes squared correlations of UEs over the sampled PRBs, ``[B, U, U]``; 0 between cells."""
         report, serving, some = _directed(state.reports[0]), state.attached.serving, self.panels.searched
         length = report.sinr[:, :, some, None].sqrt()
-        alike = torch.stack([channel_similarity(drop) for drop in report.rows[:, :, some] / length])
-        return alike * (serving[:, :, None] == serving[:, None])
-
-    def need(self, state: CellState) -> Tensor:
-        """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
-        return need_of_queue(state, self._prbs)
+        similarity = torch.stack([channel_similarity(drop) for drop in report.rows[:, :, some] / length])
+        return similarity * (serving[:, :, None] == serving[:, None])
 
     def holders(self, decision: SlotDecision) -> Tensor:
         """Returns the UEs on each PRB, ``[B, C, Uk, K]``, the holder first."""
@@ -120,10 +111,6 @@ class MuMimo:
         accompanied = willing.sum(1, keepdim=True) > 1
         bits = torch.where(accompanied, expected.transpose(1, 2), report.bits[drop][held, self._prb])
         return precoder, bits * (user >= 0)
-
-    def choose_mcs(self, state: CellState, mean_bits: Tensor, prbs: Tensor) -> Tensor:
-        """Chooses the MCS whose bits the expectation and the outer loop promise, int64 ``[B, U]``."""
-        return self._tables.adaptation.choose_mcs(mean_bits, state.outer_loop_db)
 
     def receive(self, moment: SlotInputs[MatrixResponses], sending: Transmission) -> Reception:
         """Computes the SINR of the UEs on each PRB; reports measure at the activity of the cells.

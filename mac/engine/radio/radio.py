@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...link_adaptation import harq
 from ..grant import Grant, Transmission
-from ..state import LEAST_BITS, BlockResponse, CellState, Report, SlotDecision, SlotInputs
+from ..state import LEAST_BITS, CellState, Report, SlotBlockResponse, SlotDecision, SlotInputs
 
 R = TypeVar("R")
 
@@ -42,7 +42,7 @@ class SharingReport:
     """Holds what a scheduler that lets UEs share PRBs is told."""
 
     sinr: Tensor  # [B, U, K] of a PRB sent to the UE alone
-    alike: Callable[[], Tensor]  # computes the squared correlation of UEs' directions, [B, U, U]
+    similarity: Callable[[], Tensor]  # computes the squared correlation of UEs' directions, [B, U, U]
 
 
 class Radio(Protocol[R]):
@@ -76,7 +76,7 @@ class Radio(Protocol[R]):
     def several_cells(self) -> bool:
         """Returns whether cells other than the serving one may send to a UE, also while its handover interrupts it."""
 
-    def respond(self, first_slot: int) -> BlockResponse[R]:
+    def respond(self, first_slot: int) -> SlotBlockResponse[R]:
         """Computes the responses of links from a slot on."""
 
     def first_report(self, moment: SlotInputs[R]) -> Report:
@@ -110,16 +110,16 @@ class Radio(Protocol[R]):
         """Computes what is received, and the report of the slot where one is due."""
 
 
-def reported_bits(state: CellState, grant: Grant) -> Expectation:
-    """Returns the reported bits of each PRB that a UE holds."""
-    return Expectation(state.reports[0].bits.flatten(1).gather(1, grant.place))
+def need_at(state: CellState, mean_bits: Tensor, prbs: int) -> Tensor:
+    """Computes the PRBs that would empty each UE's queue or repeat its lost block, ``[B, U]``.
 
-
-def need_of_queue(state: CellState, prbs: int) -> Tensor:
-    """Computes the PRBs that would empty each UE's queue or repeat its lost block, ``[B, U]``."""
-    mean, queue = state.reports[0].mean_bits, state.harq
-    need = (state.waiting_bytes * 8 / mean.clamp(min=LEAST_BITS)).ceil_().clamp_(max=prbs)
-    return need_or_repetition(state, need, queue.usable & (mean > 0))
+    Args:
+        state: with queues and HARQ.
+        mean_bits: ``[B, U]`` that a PRB carries.
+        prbs: K, the most that a UE may need.
+    """
+    need = (state.waiting_bytes * 8 / mean_bits.clamp(min=LEAST_BITS)).ceil_().clamp_(max=prbs)
+    return need_or_repetition(state, need, state.harq.usable & (mean_bits > 0))
 
 
 def need_or_repetition(state: CellState, need: Tensor, reachable: Tensor) -> Tensor:

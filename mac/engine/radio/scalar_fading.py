@@ -38,7 +38,8 @@ class ScalarFading:
         fading = parts.channel.fading
         self.basis: PrbBasis = basis_of(fading.to_prbs)
         self.dominant = fading.dominant
-        self.slots_at_once = slots_at_once(fading, parts.block_slots)
+        _, users, width = fading.slot_shape
+        self.slots_at_once = slots_at_once(users * width, parts.block_slots)
         self._buffers, self._slot_s = FadingBuffers(fading), parts.carrier.slot_s
 
     def respond(self, first_slot: int) -> ScalarResponses:

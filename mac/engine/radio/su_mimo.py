@@ -17,10 +17,11 @@ from phy.antenna.codebook import Codebook, panel_codebook
 from phy.link.precoding import best_entry
 from phy.link.receiver import downlink_sinr, post_combining_sinr, whiten
 
-from ..grant import Grant, Transmission
-from ..state import CellState, EngineParts, Report, SlotDecision, SlotInputs
+from ..grant import Transmission
+from ..state import CellState, EngineParts, Report, SlotInputs
 from .panels import MatrixResponses, Panels
-from .radio import Expectation, Reception, forget_bits, need_of_queue, reported_bits
+from .radio import Reception, forget_bits
+from .radio_base import RadioBase
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class RankReport(Report):
     columns: Tensor  # [B, U, 1 or K, ranks, Nt, L] complex
 
 
-class SuMimo:
+class SuMimo(RadioBase):
     """Computes one UE a PRB with one or more layers.
 
     Args:
@@ -45,19 +46,12 @@ class SuMimo:
         ValueError: the channel has none.
     """
 
-    counters: tuple[str, ...] = ()
-    users_per_prb = 1
-    follows_serving = True
-    limits_need = False
-    is_compiled = False
-    several_cells = False
-
     def __init__(self, parts: EngineParts) -> None:
+        super().__init__(parts)
         self.panels = Panels(parts)
         self.slots_at_once = self.panels.slots_at_once
         antennas, complex_type, device = self.panels.settings, parts.dtype.to_complex(), parts.device
         self.layers, self._svd = antennas.layers, antennas.precoding != "codebook"
-        self._tables, self._cells, self._prbs = parts.tables, parts.cells, parts.prbs
         self._prb = torch.arange(parts.prbs, device=device)
         self._formats = len(parts.tables.adaptation.threshold_db)
         ranks = range(1, self.layers + 1)
@@ -84,21 +78,6 @@ class SuMimo:
         rank = torch.where(stays, old.rank, 1)
         columns = torch.where(stays[..., None, None, None, None], old.columns, self._first_ports)
         return replace(old, bits=bare.bits, mean_bits=bare.mean_bits, rank=rank, columns=columns)
-
-    def sharing(self, state: CellState) -> None:
-        """Returns None: PRBs are not shared."""
-
-    def need(self, state: CellState) -> Tensor:
-        """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
-        return need_of_queue(state, self._prbs)
-
-    def holders(self, decision: SlotDecision) -> Tensor:
-        """Returns the UE on each PRB, ``[B, C, K]``."""
-        return decision.user
-
-    def expect(self, state: CellState, grant: Grant) -> Expectation:
-        """Returns the reported bits of each PRB that a UE holds."""
-        return reported_bits(state, grant)
 
     def choose_mcs(self, state: CellState, mean_bits: Tensor, prbs: Tensor) -> Tensor:
         """Chooses the MCS of each layer of the reported rank; rows of a rank follow those of the lower ones."""

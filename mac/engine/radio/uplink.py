@@ -20,14 +20,15 @@ from torch import Tensor
 from phy.numerics import log_grid
 
 from ...link_adaptation.adaptation import LinkAdaptation
-from ..grant import Grant, Transmission
-from ..state import BlockResponse, CellState, EngineParts, Report, SlotDecision, SlotInputs
+from ..grant import Transmission
+from ..state import CellState, EngineParts, Report, SlotBlockResponse, SlotInputs
 from ..uplink_power import COUNTERS, Powers
 from .base_antennas import BaseAntenna, BaseAntennas, BasePanels, HeardUplink
-from .radio import Expectation, Reception, forget_bits, need_or_repetition, reported_bits
+from .radio import Reception, need_or_repetition
+from .radio_base import RadioBase
 
 
-class Uplink:
+class Uplink(RadioBase):
     """Computes what cells receive from their UEs, with single antennas or with panels.
 
     Args:
@@ -38,26 +39,23 @@ class Uplink:
     """
 
     counters = COUNTERS
-    users_per_prb = 1
     limits_need = True
-    is_compiled = False
-    several_cells = False
 
     def __init__(self, parts: EngineParts) -> None:
         if parts.uplink is None:
             raise ValueError("there is no plan of the uplink; give one, or a carrier whose direction is downlink")
+        super().__init__(parts)
         self.powers = Powers(parts.uplink, parts.carrier, parts.device, parts.dtype)
         self.antennas: BaseAntennas[Any] = BaseAntenna(parts) if parts.channel.mimo is None else BasePanels(parts)
         self.slots_at_once, self.follows_serving = self.antennas.slots_at_once, self.antennas.follows_serving
         self._mean_snr = parts.channel.mean_snr
-        self._tables, self._prbs = parts.tables, parts.prbs
         self._joule = self.powers.reference_w * parts.carrier.slot_s
         self._most_spread = 10.0 ** (parts.uplink.settings.spread_db / 10.0)
         self._counts = torch.arange(1, parts.prbs + 1, dtype=parts.dtype, device=parts.device)
         tables = _curves(parts.tables.adaptation, parts.dtype)
         self._db, self._sinr_of_bits, self._bits_of_sinr = (table.to(parts.device) for table in tables)
 
-    def respond(self, first_slot: int) -> BlockResponse[Any]:
+    def respond(self, first_slot: int) -> SlotBlockResponse[Any]:
         """Computes the responses of links from a slot on."""
         return self.antennas.respond(first_slot)
 
@@ -67,13 +65,6 @@ class Uplink:
         drops = zip(self._mean_snr, moment.serving, power, strict=True)
         disturbed = [_mean_disturbance(*drop)[:, None].expand(-1, self._prbs) for drop in drops]
         return self._sounded(moment, self.antennas.white(torch.stack(disturbed)))
-
-    def forget(self, report: Report, kept: Tensor) -> Report:
-        """Returns the report where ``kept`` ``[B, U]`` is 1, and no bits where it is 0."""
-        return forget_bits(report, kept)
-
-    def sharing(self, state: CellState) -> None:
-        """Returns None: PRBs are not shared."""
 
     def need(self, state: CellState) -> Tensor:
         """Computes the fewest PRBs ``[B, U]`` that carry the whole queue.
@@ -89,14 +80,6 @@ class Uplink:
         wanted = torch.minimum(bits[..., -1], state.waiting_bytes * 8)
         need = (bits < wanted[..., None]).sum(-1) + (wanted > 0)
         return need_or_repetition(state, need, state.harq.usable & (mean > 0))
-
-    def holders(self, decision: SlotDecision) -> Tensor:
-        """Returns the UE on each PRB, ``[B, C, K]``."""
-        return decision.user
-
-    def expect(self, state: CellState, grant: Grant) -> Expectation:
-        """Returns the reported bits of each PRB that a UE holds, at the power of the open loop."""
-        return reported_bits(state, grant)
 
     def choose_mcs(self, state: CellState, mean_bits: Tensor, prbs: Tensor) -> Tensor:
         """Chooses the MCS for the power that is left on each of so many PRBs, int64 ``[B, U]``."""
@@ -163,7 +146,7 @@ def _curves(adaptation: LinkAdaptation, dtype: torch.dtype) -> tuple[Tensor, Ten
     bits, sinr_db = log_grid.edges()[1:].numpy(), adaptation.sinr_db_of_bits.double().cpu().numpy()
     least, most = (float(level) for level in (adaptation.levels[1], adaptation.levels[-1]))
     lower_db = 10.0 * log_grid.edges()[:-1].log10()  # 0 dB for a ratio of exactly 1
-    back = np.interp(10.0 * log_grid.centres().log10().numpy(), sinr_db, bits)
-    back = np.where(back < 0.99 * least, 0.0, np.minimum(back, most))
-    forth = 10.0 ** (np.minimum(sinr_db, log_grid.OCTAVE_HIGH * 3.0) / 10.0)
-    return lower_db.to(dtype), torch.from_numpy(forth).to(dtype), torch.from_numpy(back).to(dtype)
+    carried = np.interp(10.0 * log_grid.centres().log10().numpy(), sinr_db, bits)
+    carried = np.where(carried < 0.99 * least, 0.0, np.minimum(carried, most))
+    sinr = 10.0 ** (np.minimum(sinr_db, log_grid.OCTAVE_HIGH * 3.0) / 10.0)
+    return lower_db.to(dtype), torch.from_numpy(sinr).to(dtype), torch.from_numpy(carried).to(dtype)

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..family import Family, LazyImport
 from .workloads import WORKLOADS
 
 _SCENARIO = "scenarios.families.auction.scenario"
 
-FAMILY = Family(
-    name="auction",
-    allocator_family="auction",
-    scenario_type=LazyImport(f"{_SCENARIO}:AuctionScenario"),
-    clock=LazyImport(f"{_SCENARIO}:clock_of"),
-    check=LazyImport(f"{_SCENARIO}:check"),
-    build=LazyImport(f"{_SCENARIO}:build"),
-    labels=LazyImport(f"{_SCENARIO}:labels"),
-    estimate_bytes=LazyImport(f"{_SCENARIO}:estimate_bytes"),
-    estimate_seconds=LazyImport(f"{_SCENARIO}:estimate_seconds"),
-    best_batch=LazyImport(f"{_SCENARIO}:best_batch"),
+FAMILY = replace(
+    Family.built_in("auction", "AuctionScenario"),
     context=LazyImport(f"{_SCENARIO}:context"),
     account=LazyImport(f"{_SCENARIO}:account"),
     metrics=LazyImport("mac.auction.auction_metrics:METRICS"),

@@ -8,7 +8,7 @@ import math
 import torch
 
 from mac.carrier import CarrierSettings
-from mac.engine.radio.fading_buffers import BLOCKS, slots_of
+from mac.engine.radio.fading_buffers import BLOCKS, slots_at_once
 from mac.handover.a3 import COUNTERS
 from mac.handover.serving_plan import period_slots
 from mac.traffic import TraceReplay
@@ -68,7 +68,7 @@ def _channel_bytes(scenario: CellularScenario, shape: Shape, item: int) -> float
     links, prbs = scenario.users_per_cell * scenario.cells * faded_links(scenario), scenario.carrier.prbs
     rays, size = 2 * scenario.fading.directions, 2 * _basis_size(scenario)
     carried = numbers_per_ray(rays, links, size, 2 * prbs)
-    slots = slots_of(links * carried, shape.block_slots)
+    slots = slots_at_once(links * carried, shape.block_slots)
     made = 2 * 2 * prbs if carried == size else 0  # the product with the folded basis, and what is opened of it
     return float(links * (carried * (rays + BLOCKS * slots) + made) * item)
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from phy.antenna.element import SectorAntennaSettings
 from phy.topology.sites import TopologySettings
-from phy.tr38901.environments import Deployment, Environment, contradictions, environment
+from phy.tr38901.environments import Deployment, EvaluationParameters, contradictions, environment
 from phy.tr38901.pathloss import PathLossModel
 from phy.tr38901.settings import PropagationSettings
 
@@ -61,7 +61,7 @@ def follow(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def warnings_of(scenario: CellularSections) -> list[str]:
     """Lists what contradicts the tables of the scenario's propagation model, a sentence each."""
     topology, propagation, carrier = scenario.topology, scenario.propagation, scenario.carrier
-    there = Environment(
+    there = EvaluationParameters(
         isd_m=topology.isd_m,
         bs_height_m=topology.bs_height_m,
         min_distance_m=topology.min_distance_m,

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..cellular.plot_records import PLOTS
-from ..cellular.renamed_keys import RENAMED
-from ..family import Family, LazyImport, RunPlot
+from ..cellular.family import HEADLINE, METRICS, PLOTS, cellular_family
+from ..family import LazyImport, RunPlot
 
 _SCENARIO = "scenarios.families.comp.scenario"
 _PLOTS = "scenarios.families.comp.plots"
 
 FAMILY = replace(
-    Family.built_in("comp", "CompScenario"),
-    best_batch=LazyImport("scenarios.families.cellular.estimates:best_batch"),
+    cellular_family("comp", "CompScenario"),
     account=LazyImport(f"{_SCENARIO}:account"),
-    renamed=RENAMED,
     require=LazyImport("mac.market.feasible:require_market_decision"),
     context=LazyImport(f"{_SCENARIO}:context"),
-    metrics=LazyImport("mac.comp.comp_metrics:METRICS"),
+    metrics=(METRICS, LazyImport("mac.comp.comp_metrics:METRICS")),
+    headline=(
+        "outage_rate",
+        "own_rate",
+        "below_minimum_share",
+        "satisfaction",
+        "nash_ratio",
+        "total_pf_ratio",
+        *HEADLINE,
+    ),
     environment=LazyImport("scenarios.families.comp.environment:ENVIRONMENT"),
-    headline=("outage_rate", "own_rate", "below_minimum_share", "satisfaction", "nash_ratio", "total_pf_ratio"),
     plots={
         **PLOTS,
         "corner": RunPlot(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
@@ -12,23 +10,18 @@ from allocators.market.equilibrium import competitive_equilibrium
 from mac.comp import CompContext
 from mac.comp.problem import CompProblem
 from mac.comp.settings import CompSettings
-from mac.core.allocator_guard import AllocatorGuard
-from mac.core.contracts import Allocator
-from mac.core.plugin_traceback import error_text, plug_in_line
 from mac.market import Market
-from mac.scheduling import SchedulingDecision, SchedulingObservation
 from mac.slicing.settings import Service
 from phy.link.mimo_settings import MimoSettings
 from phy.random import Drops
 
-from ...errors import ScenarioError
 from ..cellular import engine_factory, estimates, named_files
 from ..cellular import labels as cellular_labels
 from ..cellular.scenario import CellularScenario
-from ..cellular.shape import Shape
+from ..cellular.shape import Shape, check_scheduler, clock_of_interval, scheduler_below
 from ..cellular.users import UserGroup
 from ..family import Labels
-from ..schema import Clock, clock
+from ..schema import Clock
 
 _MOST_PORTS = 8
 _ROUNDS, _TOLERANCE = 1000, 1e-4  # of the equilibria with which trades are compared
@@ -108,11 +101,7 @@ class CompScenario(CellularScenario):
 
 
 def clock_of(scenario: CompScenario) -> Clock:
-    try:
-        scenario.comp.slots(scenario.carrier.slot_s)
-    except ValueError as error:
-        raise ScenarioError(str(error)) from None
-    return clock(scenario, scenario.comp.interval_s, scenario.comp.interval_s)
+    return clock_of_interval(scenario, scenario.comp, scenario.carrier.slot_s)
 
 
 def _shape(scenario: CompScenario) -> Shape:
@@ -120,23 +109,10 @@ def _shape(scenario: CompScenario) -> Shape:
     return Shape(clock_of(scenario), slots, slice_of_group=(0,) * len(scenario.users))
 
 
-def _scheduler(scenario: CompScenario) -> Allocator[SchedulingObservation, SchedulingDecision]:
-    from allocators.registry import resolve
-
-    settings = scenario.comp
-    found: Allocator[Any, Any] = resolve(settings.scheduler, "scheduling", dict(settings.scheduler_params))
-    return AllocatorGuard(found, f"{settings.scheduler} (comp.scheduler)")
-
-
 def check(scenario: CompScenario) -> None:
     """Reads every file that the scenario names, and makes the scheduler."""
     named_files.check_files(scenario, _shape(scenario))
-    try:
-        _scheduler(scenario)
-    except Exception as error:  # a plug-in's module may raise anything at all when it is imported
-        raise ScenarioError(
-            f"comp.scheduler '{scenario.comp.scheduler}': {error_text(error)}{plug_in_line(error)}"
-        ) from error
+    check_scheduler(scenario.comp, "comp.scheduler")
 
 
 def build(scenario: CompScenario, drops: Drops, device: torch.device, dtype: torch.dtype) -> CompProblem:
@@ -145,7 +121,9 @@ def build(scenario: CompScenario, drops: Drops, device: torch.device, dtype: tor
     budgets = torch.tensor([group.budget for group in scenario.users], dtype=torch.float64)
     reference = _equilibrium_prices if scenario.compare_with_optima else None
     budgets = budgets[scenario.group_of_user()]
-    return CompProblem(engine, scenario.comp, budgets, _scheduler(scenario), scenario.power, reference)
+    return CompProblem(
+        engine, scenario.comp, budgets, scheduler_below(scenario.comp, "comp.scheduler"), scenario.power, reference
+    )
 
 
 def _equilibrium_prices(market: Market) -> Tensor:

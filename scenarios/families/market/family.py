@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..family import Family, LazyImport
 from .workloads import WORKLOADS
 
 _SCENARIO = "scenarios.families.market.scenario"
 
-FAMILY = Family(
-    name="market",
-    allocator_family="market",
-    scenario_type=LazyImport(f"{_SCENARIO}:MarketScenario"),
-    clock=LazyImport(f"{_SCENARIO}:clock_of"),
-    check=LazyImport(f"{_SCENARIO}:check"),
-    build=LazyImport(f"{_SCENARIO}:build"),
-    labels=LazyImport(f"{_SCENARIO}:labels"),
-    estimate_bytes=LazyImport(f"{_SCENARIO}:estimate_bytes"),
-    estimate_seconds=LazyImport(f"{_SCENARIO}:estimate_seconds"),
-    best_batch=LazyImport(f"{_SCENARIO}:best_batch"),
+FAMILY = replace(
+    Family.built_in("market", "MarketScenario"),
     require=LazyImport("mac.market.feasible:require_market_decision"),
     context=LazyImport(f"{_SCENARIO}:context"),
     account=LazyImport(f"{_SCENARIO}:account"),

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Downlink:
+class DownlinkSize:
     """Describes a saturated downlink: full-buffer users at 3 km/h, each served by the cell in whose area it stands."""
 
     sites: int
@@ -82,15 +82,15 @@ class Downlink:
         }
 
 
-WORKLOADS: dict[str, Downlink] = {
-    "W1": Downlink(sites=7, sectors=1, prbs=50, batches=(1, 8, 32), dominant_interferers=3),
-    "W2": Downlink(sites=7, sectors=3, prbs=100, batches=(1, 4, 8), dominant_interferers=3),
-    "W3": Downlink(sites=19, sectors=3, prbs=100, batches=(1, 2), dominant_interferers=3),
+WORKLOADS: dict[str, DownlinkSize] = {
+    "W1": DownlinkSize(sites=7, sectors=1, prbs=50, batches=(1, 8, 32), dominant_interferers=3),
+    "W2": DownlinkSize(sites=7, sectors=3, prbs=100, batches=(1, 4, 8), dominant_interferers=3),
+    "W3": DownlinkSize(sites=19, sectors=3, prbs=100, batches=(1, 2), dominant_interferers=3),
 }
 """7 cells x 10 UE on 50 PRB, 21 x 10 on 100 and 57 x 10 on 100, slots of 1 ms."""
 
-SCALES: dict[str, Downlink] = {
-    f"{sites * sectors * users}": Downlink(
+SCALES: dict[str, DownlinkSize] = {
+    f"{sites * sectors * users}": DownlinkSize(
         sites, sectors, prbs=50, batches=(1,), users_per_cell=users, dominant_interferers=3, window_s=0.01
     )
     for sites, sectors, users in ((7, 1, 10), (7, 3, 10), (19, 3, 10), (19, 3, 36))

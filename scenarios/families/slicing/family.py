@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..cellular.plot_records import PLOTS
-from ..cellular.renamed_keys import RENAMED
-from ..family import Family, LazyImport, RunPlot
+from ..cellular.family import HEADLINE, METRICS, PLOTS, cellular_family
+from ..family import LazyImport, RunPlot
 
 FAMILY = replace(
-    Family.built_in("slicing", "SlicingScenario"),
-    best_batch=LazyImport("scenarios.families.cellular.estimates:best_batch"),
-    account=LazyImport("scenarios.families.cellular.labels:account"),
-    renamed=RENAMED,
+    cellular_family("slicing", "SlicingScenario"),
     require=LazyImport("mac.slicing.feasible:require_slicing"),
     context=LazyImport("scenarios.families.slicing.scenario:context"),
-    metrics=LazyImport("mac.slicing.tractor_score:METRICS"),
-    headline=("satisfaction", "tractor_score"),
+    metrics=(METRICS, LazyImport("mac.slicing.tractor_score:METRICS")),
+    headline=("satisfaction", "tractor_score", *HEADLINE),
     environment=LazyImport("scenarios.families.slicing.environment:ENVIRONMENT"),
     plots={
         **PLOTS,

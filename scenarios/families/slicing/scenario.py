@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from pydantic import Field, model_validator
 
-from mac.core.allocator_guard import AllocatorGuard
-from mac.core.contracts import Allocator
-from mac.core.plugin_traceback import error_text, plug_in_line
-from mac.scheduling import SchedulingDecision, SchedulingObservation
 from mac.slicing import SlicingContext
 from mac.slicing.problem import SlicingProblem
 from mac.slicing.settings import SlicingSettings
 from phy.random import Drops
 
-from ...errors import ScenarioError, did_you_mean
+from ...errors import did_you_mean
 from ..cellular import engine_factory, estimates, named_files
 from ..cellular import labels as cellular_labels
 from ..cellular.scenario import CellularScenario
-from ..cellular.shape import Shape
+from ..cellular.shape import Shape, check_scheduler, clock_of_interval, scheduler_below
 from ..cellular.users import UserGroup
 from ..family import Labels
-from ..schema import Clock, clock
+from ..schema import Clock
 
 
 class SlicingUsers(UserGroup):
@@ -59,11 +53,7 @@ class SlicingScenario(CellularScenario):
 
 
 def clock_of(scenario: SlicingScenario) -> Clock:
-    try:
-        scenario.slicing.slots(scenario.carrier.slot_s)
-    except ValueError as error:
-        raise ScenarioError(str(error)) from None
-    return clock(scenario, scenario.slicing.interval_s, scenario.slicing.interval_s)
+    return clock_of_interval(scenario, scenario.slicing, scenario.carrier.slot_s)
 
 
 def _shape(scenario: SlicingScenario) -> Shape:
@@ -76,28 +66,17 @@ def _shape(scenario: SlicingScenario) -> Shape:
     )
 
 
-def _scheduler(scenario: SlicingScenario) -> Allocator[SchedulingObservation, SchedulingDecision]:
-    from allocators.registry import resolve
-
-    settings = scenario.slicing
-    found: Allocator[Any, Any] = resolve(settings.scheduler, "scheduling", dict(settings.scheduler_params))
-    return AllocatorGuard(found, f"{settings.scheduler} (slicing.scheduler)")
-
-
 def check(scenario: SlicingScenario) -> None:
     named_files.check_files(scenario, _shape(scenario))
-    try:
-        _scheduler(scenario)
-    except Exception as error:  # a plug-in's module may raise anything at all when it is imported
-        raise ScenarioError(
-            f"slicing.scheduler '{scenario.slicing.scheduler}': {error_text(error)}{plug_in_line(error)}"
-        ) from error
+    check_scheduler(scenario.slicing, "slicing.scheduler")
 
 
 def build(scenario: SlicingScenario, drops: Drops, device: torch.device, dtype: torch.dtype) -> SlicingProblem:
     engine = engine_factory.engine(scenario, drops, _shape(scenario), device, dtype)
     repair = scenario.on_infeasible == "repair"
-    return SlicingProblem(engine, scenario.slicing, _scheduler(scenario), scenario.power, repair)
+    return SlicingProblem(
+        engine, scenario.slicing, scheduler_below(scenario.slicing, "slicing.scheduler"), scenario.power, repair
+    )
 
 
 def context(scenario: SlicingScenario) -> SlicingContext:

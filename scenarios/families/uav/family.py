@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..family import Family, LazyImport, RunPlot
@@ -19,17 +20,8 @@ def _has_flights(result: RunResult, dataset: xr.Dataset) -> bool:
     return {"uav_m", "user_m", "served_bits"} <= set(map(str, dataset.variables))
 
 
-FAMILY = Family(
-    name="uav",
-    allocator_family="uav",
-    scenario_type=LazyImport(f"{_SCENARIO}:UavScenario"),
-    clock=LazyImport(f"{_SCENARIO}:clock_of"),
-    check=LazyImport(f"{_SCENARIO}:check"),
-    build=LazyImport(f"{_SCENARIO}:build"),
-    labels=LazyImport(f"{_SCENARIO}:labels"),
-    estimate_bytes=LazyImport(f"{_SCENARIO}:estimate_bytes"),
-    estimate_seconds=LazyImport(f"{_SCENARIO}:estimate_seconds"),
-    best_batch=LazyImport(f"{_SCENARIO}:best_batch"),
+FAMILY = replace(
+    Family.built_in("uav", "UavScenario"),
     context=LazyImport(f"{_SCENARIO}:context"),
     account=LazyImport(f"{_SCENARIO}:account"),
     metrics=LazyImport("mac.uav.flight_metrics:METRICS"),

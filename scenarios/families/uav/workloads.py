@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Fleet:
+class FleetSize:
     """Describes UAVs that serve users with full buffers around hotspots, rates averaged over fading."""
 
     uavs: int
@@ -49,9 +49,9 @@ class Fleet:
         }
 
 
-WORKLOADS: dict[str, Fleet] = {
-    "uav": Fleet(4, 60, (1, 64, 256)),
-    "uav-10x500": Fleet(10, 500, (1, 16)),
-    "uav-50x5000": Fleet(50, 5000, (1, 2)),
+WORKLOADS: dict[str, FleetSize] = {
+    "uav": FleetSize(4, 60, (1, 64, 256)),
+    "uav-10x500": FleetSize(10, 500, (1, 16)),
+    "uav-50x5000": FleetSize(50, 5000, (1, 2)),
 }
 """At one density of UAVs."""

@@ -40,7 +40,7 @@ def observed(shape: Shape, seed: int, **given: Any) -> SchedulingObservation:
     made = slot(shape, seed, **given)
     similarity = alike(shape, made.serving, seed)
     sinr = 10 ** (3 * torch.rand(made.rate_bits.shape, generator=torch.Generator().manual_seed(seed)).double())
-    return replace(made, sinr=sinr, alike=lambda: similarity)
+    return replace(made, sinr=sinr, similarity_of=lambda: similarity)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -17,7 +17,7 @@ from allocators.uav.kmeans_placement import KMeansPlacement
 from allocators.uav.placement import waypoints
 from allocators.uav.placement.waypoints import Mission, climb_utility, measure_way, utility, within_reach
 from mac.uav.problem import UavProblem
-from mac.uav.radio import measure_air, spectral_efficiency
+from mac.uav.radio import measure_mean_links, spectral_efficiency
 
 DROPS = (0, 1, 2)
 
@@ -43,7 +43,7 @@ def test_signals_are_those_of_the_family() -> None:
     found = measure_way(given, way)
     for number in range(3):
         uav = torch.nn.functional.pad(way[:, number], (0, 1), value=100.0)
-        air = measure_air(given.context, uav, given.user_m)
+        air = measure_mean_links(given.context, uav, given.user_m)
         sinr = air.snr / (air.snr.sum(1, keepdim=True) - air.snr + 1.0)
         assert found.snr[:, number] == pytest.approx(air.snr, rel=1e-12)
         expected = spectral_efficiency(given.context.channel, air.elevation_rad, sinr)
@@ -112,7 +112,7 @@ def lone(places: list[tuple[float, float]], **changes: Any) -> UavProblem:
 def sum_of_logs(one: UavProblem, x: Tensor, y: Tensor) -> Tensor:
     """The sum of log rates with the UAV at each of many points, from the family's channel."""
     uav = torch.stack((x, y, torch.full_like(x, 100.0)), -1)[:, None]
-    air = measure_air(one.context, uav, one.start().user_m.expand(len(x), -1, -1))
+    air = measure_mean_links(one.context, uav, one.start().user_m.expand(len(x), -1, -1))
     return spectral_efficiency(one.context.channel, air.elevation_rad[:, 0], air.snr[:, 0]).log().sum(1)
 
 

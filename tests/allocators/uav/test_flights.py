@@ -15,7 +15,7 @@ from allocators.uav.circular_sweep import CircularSweep
 from allocators.uav.fly_hover_fly import FlyHoverFly, order_tours
 from allocators.uav.greedy_demand import GreedyDemand, unmet_demand
 from allocators.uav.placement.known_users import KnownUsers
-from allocators.uav.placement.user_clusters import Clusters
+from allocators.uav.placement.user_clusters import UserClusters
 from phy.random import Drops, uniform
 
 KEYS = Drops(5, tuple(range(20))).keys("test")
@@ -44,7 +44,7 @@ def test_tours_are_the_shortest_closed_ones_from_the_nearest_stop() -> None:
     size = torch.where(uniform(KEYS, (5,), 40) < 0.7, 3.0, 0.0).to(torch.float64)
     size[:, 0] = 1.0
     none = torch.zeros(20, dtype=torch.int64)
-    found, order = order_tours(start, Clusters(stop, none[:, None], size, none.to(torch.float64)))
+    found, order = order_tours(start, UserClusters(stop, none[:, None], size, none.to(torch.float64)))
     for drop in range(20):
         real = [s for s in range(5) if size[drop, s] > 0]
         first = min(real, key=lambda s: math.dist(stop[drop, s], start[drop]))

@@ -17,7 +17,7 @@ from uav_flights import place, states
 from allocators.uav.placement.enclosing_circle import enclosing_circle
 from allocators.uav.smallest_circle import SmallestCircle
 from mac.uav import UavContext
-from mac.uav.radio import measure_air, spectral_efficiency
+from mac.uav.radio import measure_mean_links, spectral_efficiency
 
 Point = tuple[float, float]
 
@@ -68,7 +68,7 @@ def efficiencies(context: UavContext, x: Tensor, y: Tensor, places: list[Point])
     """Spectral efficiency of users with one UAV at each of many points, ``[points, U]``."""
     uav = torch.stack((x, y, torch.full_like(x, context.height_m[0])), -1)[:, None]
     user = torch.tensor(places, dtype=torch.float64).expand(len(x), -1, -1)
-    air = measure_air(context, uav, user)
+    air = measure_mean_links(context, uav, user)
     return spectral_efficiency(context.channel, air.elevation_rad[:, 0], air.snr[:, 0])
 
 

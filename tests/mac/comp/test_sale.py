@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from mac.comp.offer import geometry, reserve_prices, worth
+from mac.comp.offer import geometry, prb_value_bits, reserve_prices
 from mac.comp.sale import first_prbs, sold_map, whole_prbs
-from mac.comp.sending import use_of_sold
+from mac.comp.sending import sold_prb_use
 from mac.comp.settings import CompSettings
 from mac.engine.radio.comp_report import ClusterReport
 from mac.link_adaptation.adaptation import LinkAdaptation
@@ -106,7 +106,7 @@ def test_use_of_sold_prbs_equals_plain_loops(mode: str) -> None:
     seen = report(luck)
     sold = torch.randint(-1, 5, (1, 4, 6), generator=luck)
     needs = torch.tensor([[True, True, True, False, True]])
-    use = use_of_sold(CompSettings(mode=mode), sold, seen, needs)  # type: ignore[arg-type]
+    use = sold_prb_use(CompSettings(mode=mode), sold, seen, needs)  # type: ignore[arg-type]
     for prb in range(6):
         strength: dict[int, dict[int, float]] = {}
         for cell in range(4):
@@ -154,7 +154,7 @@ def test_worth_is_the_cqi_at_the_mean_sinr(mode: str, nulls: bool) -> None:
     needed = torch.logspace(-1.0, 2.0, 15).double()
     bits_of_sinr = levels[torch.bucketize(log_grid.centres(), needed, right=True)]
     adaptation = LinkAdaptation(bits_of_sinr, bits_of_sinr, needed, levels, 1)
-    found = worth(seen, seen.cells[..., 0], adaptation, 4, CompSettings(mode=mode))  # type: ignore[arg-type]
+    found = prb_value_bits(seen, seen.cells[..., 0], adaptation, 4, CompSettings(mode=mode))  # type: ignore[arg-type]
     for ue in range(5):
         inside = seen.coordinated[0, ue]
         made = min(3, int(inside.sum()) - 1) if nulls else 0

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mac.core import loop
 from mac.core.allocator_guard import AllocatorGuard
-from mac.core.contracts import AllocatorError, Field, Outcome
+from mac.core.contracts import AllocatorError, ArraySpec, Outcome
 from mac.core.stacked_allocators import StackedAllocators
 from phy.random import Drops
 
@@ -44,7 +44,7 @@ class Problem:
     """Serves what is decided; shows its own truth. May have a helper of its own, as slices have their scheduler."""
 
     interval_s = 0.5
-    fields: Mapping[str, Field] = {}
+    array_specs: Mapping[str, ArraySpec] = {}
 
     def __init__(self, helper: Any = None) -> None:
         self.drops = Drops(1, (4, 5))

@@ -75,8 +75,14 @@ def problem(family: str, times: int = 1) -> Any:
     return families.find(family).build(load(preset, **settings), drops, torch.device("cpu"), torch.float32)
 
 
+@cache
+def shared_problem(family: str) -> Any:
+    """Returns a problem that is made once, as a run changes nothing of it."""
+    return problem(family)
+
+
 def played(family: str, allocator: Any) -> Windows:
-    return run(problem(family), allocator, SPAN[family], "mine")
+    return run(shared_problem(family), allocator, SPAN[family], "mine")
 
 
 @cache

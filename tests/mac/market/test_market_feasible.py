@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 import torch
 
-from allocators.contract.check import check_allocator
-from allocators.registry import available, resolve
 from mac.core.contracts import InfeasibleDecision
 from mac.market import Market, MarketContext, MarketDecision, MarketObservation
 from mac.market.feasible import require_market_decision
@@ -53,12 +51,3 @@ def test_a_good_decision_passes() -> None:
 def test_a_bad_one_is_refused(decision: Any, says: str) -> None:
     with pytest.raises(InfeasibleDecision, match=says):
         require_market_decision(decision, OBSERVATION, CONTEXT)
-
-
-@pytest.mark.parametrize("name", sorted(available("market")))
-def test_every_mechanism_keeps_the_contract(name: str) -> None:
-    from scenarios import families
-
-    families.find("market")
-    report = check_allocator(resolve(name, "market"), "market")
-    assert report.ok, report

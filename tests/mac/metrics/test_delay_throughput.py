@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
+from mac.engine.metrics.cellular_metrics import prb_utilisation
 from mac.metrics import delay, throughput
 
 
@@ -40,11 +41,11 @@ def test_units_of_rate() -> None:
 def test_prb_utilisation_and_energy(ds: xr.Dataset) -> None:
     for d in range(ds.sizes["drop"]):
         used = sum(float(x) for x in ds["used_prbs"].values[d].ravel())
-        assert_allclose(throughput.prb_utilisation(ds)[d], used / (50 * 250 * 12 * 2))
+        assert_allclose(prb_utilisation(ds)[d], used / (50 * 250 * 12 * 2))
         bits = sum(float(x) for x in ds["served_bits"].values[d].ravel())
         joule = sum(float(x) for x in ds["energy_j"].values[d].ravel())
         assert_allclose(throughput.energy_per_bit(ds)[d], joule / bits * 1e6)
-    assert (throughput.prb_utilisation(ds) <= 1).all()
+    assert (prb_utilisation(ds) <= 1).all()
 
 
 def test_energy_per_bit_of_nothing_is_undefined(ds: xr.Dataset) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mac.uav import loops
-from mac.uav.flight import Flown, Motion, fly_interval
+from mac.uav.flight import FlightResult, Motion, fly_interval
 from mac.uav.kinematics import FlightLimits, closest_approach_m
 from mac.uav.settings import RotorSettings
 
@@ -25,7 +25,7 @@ def limits(acceleration: float | None, interval_s: float, zones: tuple = ()) -> 
     return FlightLimits(low.double(), high.double(), zones, acceleration, interval_s, 5.0)
 
 
-def flown(form: str, bounds: FlightLimits, motion: Motion, wanted: torch.Tensor) -> Flown:
+def flown(form: str, bounds: FlightLimits, motion: Motion, wanted: torch.Tensor) -> FlightResult:
     return FORMS[form](bounds, RotorSettings(), motion, wanted, torch.zeros_like(motion.battery_j))
 
 

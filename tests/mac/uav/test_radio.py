@@ -13,7 +13,7 @@ import torch
 from oracles_uav import points, problem
 
 from mac.uav import UavDecision, loops
-from mac.uav.radio import measure_air, serve
+from mac.uav.radio import measure_mean_links, serve
 
 RULES = ["equal", "proportional_fair", "max_min"]
 
@@ -109,7 +109,7 @@ def test_snr_of_loops_and_torch_agree(dtype: torch.dtype) -> None:
     uav = torch.from_numpy(rng.uniform([0, 0, 50], [1000, 1000, 150], (2, 4, 3))).to(dtype)
     user = torch.from_numpy(rng.uniform(0, 1000, (2, 60, 2))).to(dtype)
     user[:, 0] = uav[:, 0, :2]  # straight below
-    exact = measure_air(one.context, uav.double(), user.double()).snr
+    exact = measure_mean_links(one.context, uav.double(), user.double()).snr
     assert (loops.measure_snr(one.context, uav, user).double() / exact).numpy() == pytest.approx(1.0, abs=3e-5)
     plain = oracle.snr(one.context, uav[0, 1].tolist(), user[0, 7].tolist())
     assert float(exact[0, 1, 7]) == pytest.approx(plain, rel=1e-9)
@@ -149,7 +149,7 @@ def test_shares_of_a_rule_add_up_to_one(rule: str) -> None:
     link = links(one, state, UavDecision(torch.zeros((2, 4, 3), dtype=torch.float64)))
     for form in (serve, loops.serve):
         given = form(one.context, link)
-        wide = measure_air(one.context, link.uav_m, link.user_m)
+        wide = measure_mean_links(one.context, link.uav_m, link.user_m)
         assert wide.snr.shape == (2, 4, 60)
         for b in range(2):
             _, _, sinr = oracle.interval(
@@ -200,7 +200,7 @@ def bits_at(one, places: np.ndarray) -> torch.Tensor:
     """Bits of each user with one UAV at each of many places, ``[places, U]``: each place is a drop."""
     state = one.start()
     position = torch.from_numpy(places)[:, None]
-    snr = measure_air(one.context, position, state.user_m.expand(len(places), -1, -1)).snr
+    snr = measure_mean_links(one.context, position, state.user_m.expand(len(places), -1, -1)).snr
     link = links(one, state, UavDecision(torch.zeros((1, 1, 3), dtype=torch.float64)))
     wide = {name: getattr(link, name).expand(len(places), *getattr(link, name).shape[1:])
             for name in ("user_m", "power", "waiting_bits", "noise_rise", "past_bps")}  # fmt: skip

@@ -80,7 +80,7 @@ def compiled_sinr(response: Response, serving: Tensor, activity: Tensor, drops: 
         cell, rest = torch.arange(cells).expand(batch, users, -1).contiguous(), activity.new_empty((batch, 0, prbs))
     else:
         cell, rest = faded.cell, faded.interference(activity)
-    links = sinr_numba.Links(cell.numpy(), serving.numpy(), activity.numpy(), rest.numpy())
+    links = sinr_numba.CellLinks(cell.numpy(), serving.numpy(), activity.numpy(), rest.numpy())
     out = torch.full((batch, users, prbs), torch.nan, dtype=activity.dtype)
     heard = sinr_numba.SinrAndReports(out.numpy(), torch.empty_like(out).numpy(), torch.empty_like(out[..., 0]).numpy())
     no_reports = torch.zeros(log_grid.SIZE, dtype=activity.dtype).numpy()

@@ -15,7 +15,7 @@ from phy.link import sinr_numba
 from phy.link.dominant_interferers import DominantLinks, dominant_links
 from phy.link.response import FrequencyBasis, Response, SymmetricBasis
 from phy.link.sinr import sinr
-from phy.link.sinr_numba import Links, SinrAndReports
+from phy.link.sinr_numba import CellLinks, SinrAndReports
 from phy.numerics import log_grid
 from phy.numerics.jit import compiled
 from phy.numerics.log_grid_numba import grid_index
@@ -87,7 +87,7 @@ def hear(response: Response, serving: Tensor, activity: Tensor) -> SinrAndReport
     some = response.dominant
     cell = torch.arange(activity.shape[1]).expand(drops, users, -1).contiguous() if some is None else some.cell
     rest = activity.new_empty((drops, 0, prbs)) if some is None else some.interference(activity)
-    links = Links(cell.numpy(), serving.numpy(), activity.numpy(), rest.numpy())
+    links = CellLinks(cell.numpy(), serving.numpy(), activity.numpy(), rest.numpy())
     sinr_numba.sinr(range(drops), response, links, table, out)
     return out
 
@@ -186,15 +186,15 @@ def test_hear_in_machine_code_is_hear_in_python(folded: bool, kind: type[np.floa
     serving = cell[..., 0 if rest else 7].copy()
     activity = luck.random((2, 24, prbs)).astype(kind)
     more = luck.random((2, users if rest else 0, prbs)).astype(kind)
-    links, table = Links(cell, serving, activity, more), TABLE.numpy().astype(kind)
+    links, table = CellLinks(cell, serving, activity, more), TABLE.numpy().astype(kind)
     size = (2, users, prbs)
     outs = [SinrAndReports(*(np.full(shape, np.nan, kind) for shape in (size, size, size[:2]))) for _ in range(2)]
     given = 1, first, users, response, sinr_numba.in_order(prbs, folded), links, table
-    sinr_numba.hear(*given, outs[0])
+    sinr_numba.sinr_and_reports(*given, outs[0])
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(vars(sinr_numba), "_reported", reported)
         patch.setitem(vars(sinr_numba), "_power", sinr_numba._power.py_func)
-        in_python(sinr_numba.hear)(*given, outs[1])
+        in_python(sinr_numba.sinr_and_reports)(*given, outs[1])
     for fast, slow in zip(*outs, strict=True):
         assert np.array_equal(fast, slow, equal_nan=True)
         written = ~np.isnan(fast)

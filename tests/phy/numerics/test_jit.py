@@ -119,7 +119,7 @@ def typing_error() -> Exception:
     return TypingError("Failed in nopython mode pipeline\n\nand much more")
 
 
-KERNELS = ("need", "send", "decode", "hear", "deal", "breached")
+KERNELS = ("need", "send", "decode", "sinr_and_reports", "assign_prbs", "breached")
 
 
 def break_one(kernel: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,13 +160,13 @@ SCRIPT = """
 import warnings
 warnings.simplefilter("error", UserWarning)
 import numpy as np, torch
-from allocators.scheduling.assign_numba import deal
+from allocators.scheduling.assign_numba import assign_prbs
 need, none = np.array([[2.0, 9.0]]), np.empty((0, 0, 0), np.bool_)
 user = np.empty((1, 1, 4), np.int64)
 bids, equal = np.array([[[3.0], [1.0]]], np.float32), np.ones((1, 2), np.float32)
 no_limit = np.zeros((1, 2), np.int64), np.empty((0, 0, 0), np.int64)
-deal(bids, equal, np.array([[[0, 1]]]), need, none, none, *no_limit, 3, False, user)
-print(user.tolist(), type(getattr(deal, "machine_code", deal)._cache).__name__)
+assign_prbs(bids, equal, np.array([[[0, 1]]]), need, none, none, *no_limit, 3, False, user)
+print(user.tolist(), type(getattr(assign_prbs, "machine_code", assign_prbs)._cache).__name__)
 """
 
 

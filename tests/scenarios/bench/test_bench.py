@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from scenarios import families
 from scenarios.bench import bench, environments, measure, scaling
-from scenarios.bench.case import Case, Options
+from scenarios.bench.case import BenchCase, BenchOptions
 from scenarios.cli.main import app
 from scenarios.errors import ScenarioError
 from scenarios.families.scheduling.workloads import WORKLOADS
@@ -31,14 +31,14 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "_COPY_BYTES", {"cpu": 1 << 20})
 
 
-def pretend(monkeypatch: pytest.MonkeyPatch, measured: Callable[[Case], dict[str, Any] | None]) -> None:
+def pretend(monkeypatch: pytest.MonkeyPatch, measured: Callable[[BenchCase], dict[str, Any] | None]) -> None:
     """Rows from ``measured`` instead of a process of their own."""
     monkeypatch.setattr(bench, "measure_alone", lambda _, case: measured(case))
 
 
 def test_a_row_has_exactly_the_keys_that_were_promised(monkeypatch: pytest.MonkeyPatch) -> None:
     at_once(monkeypatch)
-    row = measure.measure(Case("W1", 2, "exact", Options(allocator="round_robin")))
+    row = measure.measure(BenchCase("W1", 2, "exact", BenchOptions(allocator="round_robin")))
     assert list(row) == KEYS
     assert (row["cells"], row["users"], row["prbs"], row["drops"]) == (7, 70, 50, 2)
     assert (row["mode"], row["compiled"], row["threads"]) == ("exact", True, 1)
@@ -48,14 +48,14 @@ def test_a_row_has_exactly_the_keys_that_were_promised(monkeypatch: pytest.Monke
 
 def test_sensor_fields_are_counted_in_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     at_once(monkeypatch)
-    row = measure.measure(Case("wsn-100", 2, "exact", Options()))
+    row = measure.measure(BenchCase("wsn-100", 2, "exact", BenchOptions()))
     assert (row["nodes"], row["drops"]) == (100, 2)
     assert row["rounds_per_s"] > 0 and row["node_rounds_per_s"] == pytest.approx(100 * row["rounds_per_s"], rel=1e-3)
     assert row["operations_per_round"] > 0 and row["bytes_per_node_round"] > 0
 
 
 def test_a_large_batch_repeats_the_drops_that_were_drawn() -> None:
-    problem, _ = measure.prepare(WORKLOADS["W1"], Case("W1", 6, "exact", Options()), distinct=2)
+    problem, _ = measure.prepare(WORKLOADS["W1"], BenchCase("W1", 6, "exact", BenchOptions()), distinct=2)
     assert problem.drops.ids == (0, 1) * 3
     snr = problem.engine.parts.channel.mean_snr
     assert torch.equal(snr[0], snr[4]) and not torch.equal(snr[0], snr[1])
@@ -65,46 +65,46 @@ def test_a_large_batch_repeats_the_drops_that_were_drawn() -> None:
 def test_a_row_for_one_drop_and_one_for_the_best_batch(
     best: int, rows: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def measured(case: Case) -> dict[str, Any]:
+    def measured(case: BenchCase) -> dict[str, Any]:
         rate = 9.0 if case.drops == best else 7.0 - case.drops / 100
         return {"workload": case.workload, "drops": case.drops, "slots_per_s": rate}
 
     pretend(monkeypatch, measured)
-    exact = Options(mode="exact")
+    exact = BenchOptions(mode="exact")
     assert [(row["workload"], row["drops"]) for row in bench.bench(["W1", "W2"], exact)] == rows
     assert [row["drops"] for row in bench.bench(["W1"], replace(exact, drops=4))] == [4]
 
 
 def test_both_modes_are_measured_where_there_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    def measured(case: Case) -> dict[str, Any]:
+    def measured(case: BenchCase) -> dict[str, Any]:
         rate = {"slots_per_s": 9.0} if case.workload == "W1" else {"rounds_per_s": 9.0}
         return {"workload": case.workload, "mode": case.mode, "drops": case.drops, **rate}
 
     pretend(monkeypatch, measured)
     monkeypatch.setattr(bench, "_that_fit", lambda case: case.drops)
-    modes = [(row["workload"], row["mode"]) for row in bench.bench(["W1", "wsn-100"], Options(drops=1))]
+    modes = [(row["workload"], row["mode"]) for row in bench.bench(["W1", "wsn-100"], BenchOptions(drops=1))]
     assert modes == [("W1", "exact"), ("W1", "fast"), ("wsn-100", "exact")]
-    assert [row["mode"] for row in bench.bench(["W1"], Options(drops=1, mode="fast"))] == ["fast"]
+    assert [row["mode"] for row in bench.bench(["W1"], BenchOptions(drops=1, mode="fast"))] == ["fast"]
 
 
 def test_modes_and_compiling_are_settings_of_the_scenario() -> None:
-    case = Case("W2", 3, "fast", Options(compiled=False))
+    case = BenchCase("W2", 3, "fast", BenchOptions(compiled=False))
     scenario = bench.as_scenario(WORKLOADS["W2"], case)
     assert scenario["fading"] == {"dominant_interferers": 3}
-    assert "fading" not in bench.as_scenario(WORKLOADS["W2"], Case("W2", 3, "exact", Options()))
+    assert "fading" not in bench.as_scenario(WORKLOADS["W2"], BenchCase("W2", 3, "exact", BenchOptions()))
 
 
 def test_batches_are_cut_to_what_fits_and_said_aloud(monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[int] = []
 
-    def row(case: Case) -> dict[str, Any]:
+    def row(case: BenchCase) -> dict[str, Any]:
         measured.append(case.drops)
         return {"workload": "W1", "drops": case.drops, "slots_per_s": float(case.drops)}
 
     pretend(monkeypatch, row)
     monkeypatch.setattr(memory, "available_bytes", lambda _: int(2e8))
     with pytest.warns(UserWarning, match=r"drops_per_batch 32 -> 4: needs about .* of the 200 MB free on the cpu"):
-        bench.bench(["W1"], Options(mode="exact"))
+        bench.bench(["W1"], BenchOptions(mode="exact"))
     assert measured == [1, 4]
 
 
@@ -114,28 +114,28 @@ def test_the_free_memory_of_a_gpu_is_its_own(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     measured: list[int] = []
 
-    def row(case: Case) -> dict[str, Any]:
+    def row(case: BenchCase) -> dict[str, Any]:
         measured.append(case.drops)
         return {"workload": "W1", "drops": case.drops, "slots_per_s": float(case.drops)}
 
     pretend(monkeypatch, row)
     with pytest.warns(UserWarning, match=r"drops_per_batch 4096 -> 4: needs about .* free on the cuda"):
-        bench.bench(["W1"], Options(device="cuda", mode="exact"))
+        bench.bench(["W1"], BenchOptions(device="cuda", mode="exact"))
     assert measured == [1, 4], "64, 512 and 4096 are all cut to 4, which is measured once"
 
 
 def test_a_batch_for_which_memory_runs_out_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    def row(case: Case) -> dict[str, Any] | None:
+    def row(case: BenchCase) -> dict[str, Any] | None:
         return None if case.drops > 1 else {"workload": "W1", "drops": 1, "slots_per_s": 1.0}
 
     pretend(monkeypatch, row)
-    assert [one["drops"] for one in bench.bench(["W1"], Options(mode="exact"))] == [1]
+    assert [one["drops"] for one in bench.bench(["W1"], BenchOptions(mode="exact"))] == [1]
     with pytest.raises(ScenarioError, match="W1 could not be measured for want of memory"):
-        bench.bench(["W1"], Options(mode="exact", drops=2))
+        bench.bench(["W1"], BenchOptions(mode="exact", drops=2))
 
 
 def test_workloads_of_two_kinds_have_a_table_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    def measured(case: Case) -> dict[str, Any]:
+    def measured(case: BenchCase) -> dict[str, Any]:
         own: dict[str, Any] = {"cells": 7, "slots_per_s": 5.0}
         if case.workload != "W1":
             own = {"nodes": 100, "rounds_per_s": 9.0}
@@ -151,7 +151,7 @@ def test_scaling_leaves_out_what_does_not_fit(monkeypatch: pytest.MonkeyPatch) -
     found = {"us_per_user_slot": 2.0, "slots_per_s": 100.0, "memory_bytes": 10**8}
     monkeypatch.setattr(scaling, "measure_alone", lambda *_: dict(found))
     monkeypatch.setattr(memory, "available_bytes", lambda _: int(8e9))
-    rows = scaling.scaling(Options(mode="exact"))
+    rows = scaling.scaling(BenchOptions(mode="exact"))
     fits = {(row["users"], row["drops"]) for row in rows if row["skipped"] is None}
     assert len(rows) == 16 and fits == {(70, 1), (70, 8), (70, 64), (70, 512), (210, 1), (210, 8), (210, 64),
                                         (570, 1), (570, 8), (2052, 1)}  # fmt: skip
@@ -168,7 +168,7 @@ def test_scales_of_several_families_have_modes_and_tables_of_their_own(
 ) -> None:
     """The toy has names that another family has too, no mode ``fast``, and neither cells nor PRBs nor slots."""
 
-    def measured(_: object, case: Case) -> dict[str, Any] | None:
+    def measured(_: object, case: BenchCase) -> dict[str, Any] | None:
         if case.workload.startswith("toy-"):
             return scaling.measure(case)
         return {"us_per_user_slot": 2.0, "slots_per_s": 100.0, "memory_bytes": 10**8}
@@ -176,7 +176,7 @@ def test_scales_of_several_families_have_modes_and_tables_of_their_own(
     monkeypatch.setitem(families.FAMILIES, "toy", "toy_package:FAMILY")
     monkeypatch.setattr(scaling, "measure_alone", measured)
     monkeypatch.setattr(memory, "available_bytes", lambda _: int(8e9))
-    rows = scaling.scaling(Options(drops=2))
+    rows = scaling.scaling(BenchOptions(drops=2))
     found = [(row["family"], row["users"], row["mode"]) for row in rows]
     downlinks = [("scheduling", users, "exact") for users in (70, 210, 570, 2052)]
     assert sorted(found) == sorted(
@@ -187,7 +187,7 @@ def test_scales_of_several_families_have_modes_and_tables_of_their_own(
         "family", "users", "drops", "mode", "us_per_user_second", "seconds_per_s", "memory_bytes", "skipped",
     ]  # fmt: skip
     assert pipe["us_per_user_second"] == pytest.approx(1e6 / pipe["seconds_per_s"] / 40, abs=1e-3)
-    assert {row["family"] for row in scaling.scaling(Options(drops=2, mode="fast"))} == {"scheduling"}
+    assert {row["family"] for row in scaling.scaling(BenchOptions(drops=2, mode="fast"))} == {"scheduling"}
     told = CliRunner().invoke(app, ["bench", "--scaling", "--drops", "2", "--mode", "exact"])
     assert told.exit_code == 0, told.output
     assert "scheduling: microseconds per user slot, and memory of the batch (exact, 50 prbs)" in told.stdout
@@ -196,7 +196,7 @@ def test_scales_of_several_families_have_modes_and_tables_of_their_own(
 
 def test_a_cell_of_the_table_of_scales_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scaling, "_ENOUGH_S", 0.0)
-    found = scaling.measure(Case("scheduling-70", 4, "exact", Options()))
+    found = scaling.measure(BenchCase("scheduling-70", 4, "exact", BenchOptions()))
     assert found["us_per_user_slot"] == pytest.approx(1e6 / found["slots_per_s"] / 70, rel=0.01)
 
 
@@ -236,10 +236,10 @@ def test_environments_are_measured_beside_the_loop(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(environments, "_WINDOW_S", 1e-3)
     monkeypatch.setattr(environments, "_WINDOWS", 1)
     pretend(monkeypatch, environments.measure_environment)
-    (row,) = bench.bench(["env-uav"], Options(drops=2))
+    (row,) = bench.bench(["env-uav"], BenchOptions(drops=2))
     assert row["environments"] == 2 and row["scenario"] == "uav-hotspot"
     assert row["steps_per_s"] > 0 and row["loop_intervals_per_s"] > 0 and row["time_over_loop"] > 0
     with pytest.raises(ScenarioError, match="did you mean 'env-uav'"):
         bench.bench(["env-uaf"])
     with pytest.raises(ScenarioError, match="leave --workers out"):
-        bench.bench(["env-uav"], Options(workers=2))
+        bench.bench(["env-uav"], BenchOptions(workers=2))

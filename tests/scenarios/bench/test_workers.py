@@ -14,17 +14,17 @@ import torch
 from typer.testing import CliRunner
 
 from scenarios.bench import bench
-from scenarios.bench.case import Case, Options
+from scenarios.bench.case import BenchCase, BenchOptions
 from scenarios.bench.isolated_process import measure_alone, wait_for_others
 from scenarios.cli.bench import _show
 from scenarios.cli.main import app
 from scenarios.running import memory
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # whatever name pytest gave it, workers need not import it
-TWO = Case("W1", 4, "exact", Options(workers=2))
+TWO = BenchCase("W1", 4, "exact", BenchOptions(workers=2))
 
 
-def row(case: Case, rate: float, share: float) -> dict[str, Any]:
+def row(case: BenchCase, rate: float, share: float) -> dict[str, Any]:
     return {
         "workload": case.workload,
         "drops": case.drops,
@@ -41,7 +41,7 @@ def row(case: Case, rate: float, share: float) -> dict[str, Any]:
 
 
 def test_what_processes_do_at_the_same_time_is_added_up(tmp_path: Path) -> None:
-    def measured(case: Case) -> dict[str, Any]:
+    def measured(case: BenchCase) -> dict[str, Any]:
         wait_for_others(case, "here")
         first = min(case.meeting.glob("here-*")).name == f"here-{os.getpid()}"  # type: ignore[union-attr]
         return row(case, *((100.0, 0.2) if first else (300.0, 0.4)))
@@ -54,7 +54,7 @@ def test_what_processes_do_at_the_same_time_is_added_up(tmp_path: Path) -> None:
 
 
 def test_no_process_waits_for_one_that_failed() -> None:
-    def measured(case: Case) -> dict[str, Any]:
+    def measured(case: BenchCase) -> dict[str, Any]:
         wait_for_others(case, "here")
         if min(case.meeting.glob("here-*")).name == f"here-{os.getpid()}":  # type: ignore[union-attr]
             raise MemoryError
@@ -66,9 +66,9 @@ def test_no_process_waits_for_one_that_failed() -> None:
 
 
 def test_one_waits_until_the_other_has_come(tmp_path: Path) -> None:
-    wait_for_others(Case("W1", 4, "exact", Options()), "alone")
+    wait_for_others(BenchCase("W1", 4, "exact", BenchOptions()), "alone")
     thread = threading.Thread(
-        target=wait_for_others, args=(Case("W1", 4, "exact", Options(workers=2), tmp_path), "here")
+        target=wait_for_others, args=(BenchCase("W1", 4, "exact", BenchOptions(workers=2), tmp_path), "here")
     )
     thread.start()
     thread.join(0.05)
@@ -81,7 +81,7 @@ def test_one_waits_until_the_other_has_come(tmp_path: Path) -> None:
 def test_batches_must_fit_into_each_workers_share_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[int] = []
 
-    def note(_: object, case: Case) -> dict[str, Any]:
+    def note(_: object, case: BenchCase) -> dict[str, Any]:
         measured.append(case.drops)
         return row(case, float(case.drops), 0.1)
 
@@ -89,7 +89,7 @@ def test_batches_must_fit_into_each_workers_share_of_the_memory(monkeypatch: pyt
     free = int((2e8 * memory.SHARE + memory.WORKER_BYTES) * 2 / memory.SHARE)  # 200 MB for each of two
     monkeypatch.setattr(memory, "available_bytes", lambda _: free)
     with pytest.warns(UserWarning, match=r"drops_per_batch 32 -> 4: .* by each of 2 workers"):
-        bench.bench(["W1"], Options(mode="exact", workers=2))
+        bench.bench(["W1"], BenchOptions(mode="exact", workers=2))
     assert measured == [1, 4], "as one process has with 200 MB"
 
 

@@ -275,7 +275,7 @@ def test_a_row_has_as_many_decimals_as_its_median_interval_deserves() -> None:
 
 
 def test_the_page_opens_with_the_best_allocator(single: FakeResult, mixes: FakeResult) -> None:
-    sentence = report.opening(single, None)
+    sentence = report.headline_sentence(single, None)
     row = single.metrics[single.metrics["metric"] == "tractor_score"].set_index("allocator")
     best = row["mean"].idxmax()
     assert sentence.startswith(f"{best} has the best tractor_score, {row.loc[best, 'mean']:.2f} [")
@@ -283,7 +283,7 @@ def test_the_page_opens_with_the_best_allocator(single: FakeResult, mixes: FakeR
     assert all(other in sentence for other in others) and sentence.endswith("(3 drops).")
     text = report.render(single)
     assert text.index("has the best tractor_score") < text.index("<h2>Comparison</h2>")
-    assert "has the best" in report.opening(mixes, "all")
+    assert "has the best" in report.headline_sentence(mixes, "all")
 
 
 def test_the_sentence_counts_only_differences_beyond_chance(single: FakeResult) -> None:
@@ -295,7 +295,7 @@ def test_the_sentence_counts_only_differences_beyond_chance(single: FakeResult) 
     class Lost(FakeResult):
         paired = told.assign(p_holm=0.2)
 
-    won, lost = (report.opening(kind(single.run_dir, ALLOCATORS), None) for kind in (Won, Lost))
+    won, lost = (report.headline_sentence(kind(single.run_dir, ALLOCATORS), None) for kind in (Won, Lost))
     assert "better than" in won and "by 0.20 [0.10, 0.30]" in won and "not told apart" not in won
     assert "not told apart from" in lost and "better than" not in lost
 

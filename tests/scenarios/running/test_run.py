@@ -45,7 +45,7 @@ def test_a_run_folder_holds_everything(toy: Toy) -> None:
 
 def test_the_arrays_open_with_xarray(toy: Toy) -> None:
     result = run(toy, out="out")
-    with xr.open_dataset("out/shards/_/Even/drops-00000-00003.nc", engine="h5netcdf") as shard:
+    with xr.open_dataset("out/shards/_/Even/drops-00000-00003.nc", engine="netcdf4") as shard:
         assert dict(shard.sizes) == {"drop": 4, "window": 5, "user": 4}
         assert shard.attrs["allocator"] == "Even"
         assert shard["served_bits"].attrs["units"] == "bit"

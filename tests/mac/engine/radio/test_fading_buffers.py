@@ -8,12 +8,12 @@ from engine_cases import rotate
 from engine_factory import engine
 
 from mac.engine.engine import Engine
-from mac.engine.radio.fading_buffers import slots_of
+from mac.engine.radio.fading_buffers import slots_at_once
 from mac.engine.state import CellState
 from mac.scheduling.observe import observe
 from phy.random import Drops
 from scenarios import families
-from scenarios.bench.case import Case, Options, as_scenario
+from scenarios.bench.case import BenchCase, BenchOptions, as_scenario
 from scenarios.config.loading import load
 from scenarios.families.scheduling.workloads import WORKLOADS
 from scenarios.families.schema import ScenarioBase
@@ -75,7 +75,7 @@ def test_memory_that_is_free_is_written_again() -> None:
 
 
 def scenario_of(workload: str, mode: str) -> ScenarioBase:
-    return load(as_scenario(WORKLOADS[workload], Case(workload, 4, mode, Options())))
+    return load(as_scenario(WORKLOADS[workload], BenchCase(workload, 4, mode, BenchOptions())))
 
 
 def estimated(scenario: ScenarioBase) -> float:
@@ -106,7 +106,7 @@ def test_the_estimate_covers_rays_and_two_blocks(workload: str, mode: str) -> No
 
 
 def test_slots_at_once_keep_their_bounds() -> None:
-    assert [slots_of(numbers, 50) for numbers in (0, 1_000_000, 1_000_001, 2_500_000, 25_000_000, 10**9)] == [
+    assert [slots_at_once(numbers, 50) for numbers in (0, 1_000_000, 1_000_001, 2_500_000, 25_000_000, 10**9)] == [
         *(25, 25, 10, 10, 1, 1)
     ]
-    assert slots_of(1, 8) == 8
+    assert slots_at_once(1, 8) == 8

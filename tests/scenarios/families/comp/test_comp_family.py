@@ -8,8 +8,7 @@ import pytest
 import torch
 from golden_runs import SHORT
 
-from allocators.contract.check import check_allocator
-from allocators.registry import available, resolve
+from allocators.registry import resolve
 from mac.comp import CompObservation
 from mac.comp.problem import CompProblem, CompState
 from mac.engine.radio.comp import cluster_report
@@ -44,11 +43,6 @@ def play(made: CompProblem, allocator: str, intervals: int = 3) -> tuple[list[Co
     return seen, outcomes, state
 
 
-@pytest.mark.parametrize("name", sorted(available("comp")))
-def test_every_mechanism_keeps_the_contract(name: str) -> None:
-    check_allocator(name, "comp")
-
-
 def test_ues_in_outage_buy_from_other_cells_of_their_cluster_alone() -> None:
     made = problem()
     seen, outcomes, _ = play(made, "trading_post")
@@ -69,8 +63,8 @@ def test_a_ue_whose_handover_interrupts_it_is_served_by_other_cells() -> None:
     lost = {"handover.qout_db": 10, "handover.qin_db": 10, "handover.t310_ms": 0, "handover.qout_window_ms": 0}
     made = problem(**lost, **{"handover.reestablishment_ms": 1000, "comp.interval_s": 0.02})
     seen, outcomes, state = play(made, "equal_share")
-    assert state.cells.attached.back is not None
-    gone = state.cells.attached.back > state.cells.slot
+    assert state.cells.attached.served_from_slot is not None
+    gone = state.cells.attached.served_from_slot > state.cells.slot
     assert int(gone.sum()) >= 3 and bool(seen[-1].outage[gone].all())
     other, served = outcomes[-1].extras["other_cell_bits"], outcomes[-1].served_bits
     assert float(served[gone].sum()) > 0 and torch.allclose(other[gone], served[gone])

@@ -1,8 +1,11 @@
-"""Names the plots of families on a cellular carrier, without importing what draws them."""
+"""Describes what the records of families on a cellular carrier have in common, without importing what it names."""
 
 from __future__ import annotations
 
-from ..family import LazyImport, RunPlot
+from dataclasses import replace
+
+from ..family import Family, LazyImport, RunPlot
+from .renamed_keys import RENAMED
 
 PLOTS = {
     "map": RunPlot(
@@ -25,3 +28,22 @@ PLOTS = {
     ),
 }
 """Plots of families on a cellular carrier, by the name of their file."""
+
+METRICS = LazyImport("mac.engine.metrics.cellular_metrics:METRICS")
+"""Metrics that only they have."""
+
+HEADLINE = ("satisfaction", "rate_mean", "rate_p5", "jain_rate", "delay_p95", "loss_ratio", "prb_utilisation")
+"""Metrics that stand first in their tables."""
+
+
+def cellular_family(name: str, scenario_type: str) -> Family:
+    """Describes a family on a cellular carrier as :meth:`Family.built_in` does; ``replace`` adds the rest."""
+    return replace(
+        Family.built_in(name, scenario_type),
+        best_batch=LazyImport("scenarios.families.cellular.estimates:best_batch"),
+        account=LazyImport("scenarios.families.cellular.labels:account"),
+        renamed=RENAMED,
+        metrics=METRICS,
+        headline=HEADLINE,
+        plots=PLOTS,
+    )

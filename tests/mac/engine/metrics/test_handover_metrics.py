@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mac.handover.a3 import COUNTERS, FIELDS, UNSERVED
-from mac.metrics import handover
+from mac.engine.metrics import handover
+from mac.handover.a3 import ARRAY_SPECS, COUNTERS, UNSERVED
 
 # Two drops, two windows of 30 s, three users; only the first drop has any handover.
 COUNTS = {
@@ -33,7 +33,7 @@ def dataset() -> xr.Dataset:
 
 
 def test_every_counter_is_described() -> None:
-    assert tuple(FIELDS) == (*COUNTERS, UNSERVED) and tuple(COUNTS) == COUNTERS
+    assert tuple(ARRAY_SPECS) == (*COUNTERS, UNSERVED) and tuple(COUNTS) == COUNTERS
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .windows import Values, duration_s, ratio_of_users, total
+from ...metrics.windows import Values, duration_s, ratio_of_users, total
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mac.engine.uplink_power import COUNTERS, FIELDS
-from mac.metrics import uplink
+from mac.engine.metrics import uplink
+from mac.engine.uplink_power import ARRAY_SPECS, COUNTERS
 from mac.metrics.registry import metric_table
 
 # One drop, two windows, three users; the last one never sends. Slots of 1 ms.
@@ -29,7 +29,7 @@ def windows() -> xr.Dataset:
 
 
 def test_by_hand(windows: xr.Dataset) -> None:
-    assert set(COUNTERS) == set(FIELDS) == set(COUNTED) - {"served_bits"}
+    assert set(COUNTERS) == set(ARRAY_SPECS) == set(COUNTED) - {"served_bits"}
     power = uplink.transmit_power(windows)  # 0.1 W and 0.2 W
     expected = {"": 0.15, "near": 0.1, "far": 0.2}
     assert {name: float(v[0]) for name, v in power.items()} == pytest.approx(
