@@ -31,7 +31,7 @@ def metric_reward(outcome: Outcome, scene: Scene, metric: Metric) -> Tensor:
         ScenarioError: the metric does not apply to the scenario.
     """
     problem = scene.problem
-    recorder = Recorder(problem.fields, 1)
+    recorder = Recorder(problem.array_specs, 1)
     recorder.add(outcome)
     labels = Labels(
         {name: one for name, one in scene.labels.coordinates.items() if "window" not in one[0]}, scene.labels.attributes
