@@ -1,7 +1,7 @@
 """Measures environments: steps per second through Gymnasium's vector interface, beside the loop of a run.
 
 Both make the same decisions on as many drops, turn by turn, so that a busy machine slows both. The workload
-``env-wsn`` is the environment of the family ``wsn`` on its usual scenario, and so on.
+``env-FAMILY`` is the environment of a family on its usual scenario.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from ..errors import ScenarioError
 def bench(
     workloads: Annotated[
         list[str] | None,
-        typer.Argument(help="One or several, such as W1 or env-wsn; no name is answered with all of them."),
+        typer.Argument(help="One or several, such as W1; no name is answered with all of them."),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     drops: Annotated[

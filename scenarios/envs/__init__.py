@@ -1,6 +1,6 @@
 """Offers every family as an environment for learners; importing this registers them with Gymnasium.
 
-``gymnasium.make("scenarios.envs:fairwave/Wsn-v0")``, and ``make_vec`` with ``num_envs``.
+``gymnasium.make("scenarios.envs:fairwave/NAME-v0")``, or ``make_vec`` with ``num_envs``; NAME is that of a family.
 
 | module | answers |
 |---|---|

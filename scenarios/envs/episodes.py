@@ -140,7 +140,7 @@ class Episodes:
         """Runs an interval of all environments but those that have just begun.
 
         Args:
-            actions: that the spaces allow, ``[N, agents, numbers]`` float32, or int64 ``[N, agents]``.
+            actions: that the spaces allow, ``[B, agents, numbers]`` float32, or int64 ``[B, agents]``.
             waiting: environments that have begun in this step, in cohorts of their own.
 
         Raises:
@@ -232,7 +232,7 @@ class Episodes:
         return replace(cohort, state=state, observation=observation, interval=interval, step=step)
 
     def _joined(self, of: Callable[[Step], Tensor]) -> Tensor:
-        """Brings what each cohort has into the order of the environments, ``[N, ...]``."""
+        """Brings what each cohort has into the order of the environments, ``[B, ...]``."""
         joined: Tensor | None = None
         for cohort in self.state.cohorts:
             values = of(cohort.step)

@@ -33,7 +33,7 @@ def action_space(task: Task, sizes: Sizes, agents: int) -> Space[Any]:
 
 
 def read_actions(given: Any, episodes: Episodes) -> Tensor:
-    """Reads the actions of all environments, ``[N, agents, numbers]`` float32, or choices, int64 ``[N, agents]``.
+    """Reads the actions of all environments, ``[B, agents, numbers]`` float32, or choices, int64 ``[B, agents]``.
 
     Args:
         given: array or tensor of the batched action space, one row an environment.
@@ -85,12 +85,12 @@ def _numbers(values: Tensor) -> Tensor:
 
 
 def array_of(values: Tensor) -> np.ndarray:
-    """Returns a copy of a tensor as an array, so that nobody who writes into it writes into a state."""
+    """Returns a copy of a tensor as an array, so that writing into it changes no state."""
     return np.array(values.cpu().numpy())
 
 
 def flat_features(step: Step) -> Tensor:
-    """Returns the features of all agents in one row, ``[N, agents * numbers]``."""
+    """Returns the features of all agents in one row, ``[B, agents * numbers]``."""
     return step.view.features.flatten(1)
 
 

@@ -19,8 +19,8 @@ class TorchRLEnv(EnvBase):
     """Runs environments side by side, the batch of a tensordict.
 
     The agents are one group, named in the plural of what an agent is, with a dimension of its own: ``observation
-    [N, agents, numbers]``, ``action``, ``reward [N, agents, 1]`` and, where choices may be closed, ``action_mask``.
-    ``done``, ``terminated`` and ``truncated`` are ``[N, 1]`` of the whole network, ``projected`` counts actions that
+    [B, agents, numbers]``, ``action``, ``reward [B, agents, 1]`` and, where choices may be closed, ``action_mask``.
+    ``done``, ``terminated`` and ``truncated`` are ``[B, 1]`` of the whole network, ``projected`` counts actions that
     were projected to what is feasible.
 
     Args:

@@ -18,7 +18,6 @@ from torch import Tensor
 if TYPE_CHECKING:
     from mac.core.contracts import Outcome, Problem
 
-    from .family import Labels
     from .schema import ScenarioBase
 
 
@@ -28,11 +27,11 @@ class Scene:
     Args:
         scenario: of the episode.
         problem: built of it, for the drops of the episode.
-        labels: computes :class:`.family.Labels` of the two.
+        labels: computes the coordinates and attributes of the results (``Labels``) of the two.
     """
 
     def __init__(
-        self, scenario: ScenarioBase, problem: Problem[Any, Any, Any], labels: Callable[[Any, Any], Labels]
+        self, scenario: ScenarioBase, problem: Problem[Any, Any, Any], labels: Callable[[Any, Any], Any]
     ) -> None:
         self.scenario, self.problem, self._labels = scenario, problem, labels
         self.context: Any = problem.context
@@ -41,7 +40,7 @@ class Scene:
         self._kept: dict[str, Tensor] = {}
 
     @cached_property
-    def labels(self) -> Labels:
+    def labels(self) -> Any:
         """Returns the coordinates and attributes that the results of a run would have."""
         return self._labels(self.scenario, self.problem)
 

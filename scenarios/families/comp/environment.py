@@ -9,8 +9,8 @@ from mac.comp import CompContext, CompObservation
 from mac.core.contracts import Outcome
 from mac.market import MarketDecision
 
-from ..cellular.rewards import REWARDS, value_of
 from ..environment import Actions, Environment, Feature, Reward, Scene
+from ..rate_rewards import REWARDS, value_of
 
 _MBIT = 1e6
 _TINY = 1e-30

@@ -8,8 +8,8 @@ from torch import Tensor
 from allocators.scheduling.assign import assign
 from mac.scheduling import SchedulingContext, SchedulingDecision, SchedulingObservation
 
-from ..cellular.rewards import REWARDS
 from ..environment import Actions, Environment, Feature
+from ..rate_rewards import REWARDS
 
 _MBIT = 1e6
 _MOST_MBIT = 100.0  # more backlog than that, as of a full buffer, looks the same

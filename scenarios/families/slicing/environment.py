@@ -8,8 +8,8 @@ from torch import Tensor
 from allocators.slicing.apportionment import apportion
 from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
 
-from ..cellular.rewards import REWARDS
 from ..environment import Actions, Environment, Feature
+from ..rate_rewards import REWARDS
 
 _MBIT = 1e6
 

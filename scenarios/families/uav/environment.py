@@ -10,6 +10,7 @@ from mac.uav import UavContext, UavDecision, UavObservation
 
 from ...errors import ScenarioError
 from ..environment import Actions, Environment, Feature, Reward, Scene
+from ..rate_rewards import RATES
 
 _MBIT = 1e6
 _POOR_BPS = 1e4  # added to a rate before users are weighed by its inverse, so that rate 0 is not all that counts (ours)
@@ -122,14 +123,6 @@ def _head_for(actions: Tensor, seen: UavObservation, context: UavContext) -> tup
     return UavDecision(torch.where(able, velocity, 0.0)), (~able).flatten(1).sum(1)
 
 
-def _rate(outcome: Outcome, scene: Scene) -> Tensor:
-    return outcome.served_bits.mean(1) / (scene.interval_s * _MBIT)
-
-
-def _log_rate(outcome: Outcome, scene: Scene) -> Tensor:
-    return torch.log1p(outcome.served_bits / (scene.interval_s * _MBIT)).mean(1)
-
-
 def _coverage(outcome: Outcome, scene: Scene) -> Tensor:
     covered = outcome.extras["covered"]
     assert isinstance(covered, Tensor)
@@ -171,8 +164,7 @@ ENVIRONMENT = Environment(
     },
     reward="log_rate",
     rewards={
-        "rate": Reward(_rate, "Mbit/s", "mean rate of a user"),
-        "log_rate": Reward(_log_rate, "1", "mean of log(1 + rate in Mbit/s) over users"),
+        **RATES,
         "coverage": Reward(_coverage, "1", "share of the users that are covered"),
         "efficiency": Reward(_efficiency, "kbit/J", "bits served over energy spent"),
         "reference": Reward(_reference, "1", "of each UAV: that of the reference environment, where it is recorded"),

@@ -49,7 +49,7 @@ FEATURES = {
 
 
 def _open_roles(seen: WsnObservation, context: WsnContext) -> Tensor:
-    """Finds who may be a head, bool ``[B, N, 2]``."""
+    """Finds the nodes that may be heads, bool ``[B, N, 2]``."""
     return torch.stack((torch.ones_like(seen.alive), seen.alive), -1)
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from scenarios import families
+from scenarios import families, load
+from scenarios.envs.choice import environment_of
 
 _OVERRIDES: dict[str, dict[str, Any]] = {
     "slicing": {"duration_s": 0.02, "warmup_s": 0.01, "window_s": 0.01, "slicing.interval_s": 0.01, "carrier.prbs": 10},
@@ -30,6 +31,11 @@ def small(family: str, **options: Any) -> dict[str, Any]:
     """Options of a small environment; one that stands not above has its usual scenario."""
     overrides = {**_OVERRIDES.get(family, {}), **options.pop("overrides", {})}
     return {"overrides": overrides, "draw_ahead": False, **options}
+
+
+def takes_long(family: str) -> bool:
+    """Whether the usual scenario has panels, whose slots are not compiled."""
+    return getattr(load(environment_of(families.find(family)).scenario), "mimo", None) is not None
 
 
 def own_feature(seen: Any, context: Any) -> Tensor:

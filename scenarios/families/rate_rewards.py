@@ -1,4 +1,4 @@
-"""Computes the rewards that the families on a cellular carrier share. B drops, U UEs."""
+"""Computes rewards of rates and queues, which several families share. B drops, U UEs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mac.core.contracts import Extra, Outcome
 
-from ..environment import Reward, Scene
+from .environment import Reward, Scene
 
 _MBIT = 1e6
 
@@ -34,8 +34,14 @@ def value_of(extra: Extra) -> Tensor:
     return extra if isinstance(extra, Tensor) else extra()
 
 
-REWARDS = {
+RATES = {
     "rate": Reward(rate_mbps, "Mbit/s", "mean rate of a UE"),
     "log_rate": Reward(log_rate, "1", "mean of log(1 + rate in Mbit/s) over UEs"),
+}
+"""For any family whose outcomes have served bits."""
+
+REWARDS = {
+    **RATES,
     "backlog": Reward(backlog, "Mbit", "minus the mean backlog of UEs without a full buffer"),
 }
+"""For families on a cellular carrier."""
