@@ -71,22 +71,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "wsn-hicss": {"drops": 1, "duration_s": 100, "battery.initial_j": 0.05},
     "wsn-large": {"drops": 1, "duration_s": 10, "window_s": 5, "field.nodes": 2000},
     "uav-hotspot": {"drops": 1, "duration_s": 40},
-    "uav-disaster": {  # without circle_packing, whose solver for ten circles is exact to 1e-5 only
-        "drops": 1,
-        "duration_s": 20,
-        "users.0.count": 80,
-        "users.1.count": 20,
-        "allocators": [
-            "static_grid",
-            "random_walk",
-            "circular_sweep",
-            "kmeans_placement",
-            "greedy_demand",
-            "fly_hover_fly",
-            {"name": "lloyd_pf", "params": {"plan_s": 30}},
-            {"name": "alternating", "params": {"associate_s": 30}},
-        ],
-    },
+    "uav-disaster": {"drops": 1, "duration_s": 20, "users.0.count": 80, "users.1.count": 20},
     "uav-reference": {"drops": 1, "duration_s": 200},
 }
 """What is cut short of each preset so that the test is quick; everything else is the preset's own."""

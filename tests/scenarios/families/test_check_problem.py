@@ -28,6 +28,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "scheduling-macro": {"topology.sectors": 1, "topology.sites": 7, "carrier.prbs": 6},
     "uplink-macro": {"topology.sectors": 1, "topology.sites": 7, "carrier.prbs": 6},
     "mobility-macro": {"topology.sites": 7},
+    "scheduling-urllc": {"topology.sectors": 1},
     "comp-corner": {"comp.interval_s": 0.02, "duration_s": 0.06, "window_s": 0.02},
     "wsn-large": {"field.nodes": 200},
 }
