@@ -150,6 +150,7 @@ def show_overview(topics: Mapping[str, Sequence[dict[str, Any]]]) -> None:
         text = names if len(names) < 160 else names[: names.rfind(", ", 0, 150)] + ", ..."
         console.print(f"{topic} ({number}): {text}")
     console.print("\nMore: fairwave list TOPIC, or fairwave list allocators NAME")
+    console.print("Of environments: fairwave list features, actions or rewards")
 
 
 def show_details(found: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ FAMILY = replace(
         "total_pf_ratio",
         *HEADLINE,
     ),
+    environment=LazyImport("scenarios.families.comp.environment:ENVIRONMENT"),
     plots={
         **PLOTS,
         "corner": RunPlot(

@@ -13,6 +13,7 @@ FAMILY = replace(
     context=LazyImport("scenarios.families.slicing.scenario:context"),
     metrics=(METRICS, LazyImport("mac.slicing.slice_metrics:METRICS")),
     headline=("satisfaction", "tractor_score", *HEADLINE),
+    environment=LazyImport("scenarios.families.slicing.environment:ENVIRONMENT"),
     plots={
         **PLOTS,
         "quotas": RunPlot(
