@@ -19,7 +19,7 @@ from mac.uav.problem import UavProblem
 from phy.random import Drops
 from scenarios import load
 from scenarios.families import find
-from scenarios.families.uav.workloads import Fleet
+from scenarios.families.uav.workloads import FleetSize
 
 SIZES = ((4, 60), (10, 500), (20, 1000), (30, 2500), (50, 5000))
 INTERVALS = 20
@@ -28,7 +28,7 @@ INTERVALS = 20
 def make(uavs: int, users: int, shadowing_db: float) -> UavProblem:
     """Builds the problem of one drop."""
     scenario = load(
-        Fleet(uavs, users, (1,)).scenario("greedy_demand", 1), **{"channel.shadowing_nlos_db": shadowing_db}
+        FleetSize(uavs, users, (1,)).scenario("greedy_demand", 1), **{"channel.shadowing_nlos_db": shadowing_db}
     )
     problem: UavProblem = find("uav").build(scenario, Drops(1, (0,)), torch.device("cpu"), torch.float32)
     return problem

@@ -25,6 +25,7 @@ ARRAY_SPECS: Mapping[str, ArraySpec] = {
     "other_cell_prbs": ArraySpec(_USER, "PRB", "sum", "PRBs from cells other than the serving one, summed over slots"),
     "other_cell_bits": ArraySpec(_USER, "bit", "sum", "bits delivered by cells other than the serving one"),
     "outage_s": ArraySpec(_USER, "s", "sum", "time in which the serving link was broken"),
+    "serving_sinr_db": ArraySpec(_USER, "dB", "last", "mean SINR of the serving link, all cells at full load"),
     "outage_bits": ArraySpec(_USER, "bit", "sum", "bits delivered in that time"),
     "utility": ArraySpec(_USER, "1", "sum", "utility of what a UE bought"),
     "paid": ArraySpec(_USER, "money", "sum", "money that a UE paid"),

@@ -54,6 +54,17 @@ SHORT: dict[str, dict[str, Any]] = {
         "comp.interval_s": 0.01,
         "users.foot.count": 3,
     },
+    "city-evening": {
+        "drops": 1,
+        "duration_s": 0.08,
+        "warmup_s": 0,
+        "window_s": 0.04,
+        "allocators": ["bargaining", "equal_share"],
+        "carrier.prbs": 12,
+        "comp.interval_s": 0.02,
+        "comp.outage_db": 6,
+        "slicing.interval_s": 0.04,
+    },
     "scheduling-street": {
         "drops": 1,
         "duration_s": 0.02,
@@ -86,7 +97,7 @@ SHORT: dict[str, dict[str, Any]] = {
 """What is cut short of each preset so that the test is quick; everything else is the preset's own."""
 
 
-KEPT_VARIANTS = ("0_1_2", "3_2_3", "as_published", "as-published", "corrected")
+KEPT_VARIANTS = ("0_1_2", "3_2_3", "as_published", "as-published", "corrected", "everything", "no-slices")
 
 
 def metrics(preset: str, seed: int) -> dict[str, float | None]:

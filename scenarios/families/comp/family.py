@@ -27,6 +27,7 @@ FAMILY = replace(
         "total_pf_ratio",
         *HEADLINE,
     ),
+    environment=LazyImport("scenarios.families.comp.environment:ENVIRONMENT"),
     plots={
         **PLOTS,
         "corner": RunPlot(
@@ -34,6 +35,13 @@ FAMILY = replace(
             "One UE through its longest outage: the rate from its serving cell, before and after the handover, and "
             "from the cells of its cluster. Shaded: the serving link is broken.",
             lambda result, dataset: "outage_s" in dataset and "serving_cell" in dataset.coords,
+        ),
+        "ue": RunPlot(
+            LazyImport("scenarios.families.comp.ue_plot:plot_ue"),
+            "Ten seconds of the UE with the longest outage, or the whole of a shorter run: serving cell, mean SINR of "
+            "the serving link with all cells at full load, rate by where it comes from, money paid, and the windows in "
+            "which the promise was kept (white: nothing was asked for). Dotted: a change of the serving cell.",
+            lambda result, dataset: "serving_sinr_db" in dataset and "serving_cell" in dataset.coords,
         ),
         "prices": RunPlot(
             LazyImport(f"{_PLOTS}:plot_prices"),
