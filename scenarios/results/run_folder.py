@@ -61,7 +61,7 @@ def choose(
     """
     made = made or {}
     folder = _named(scenario, Path(out), resume, made) if out is not None else _default(scenario, resume, made)
-    _probe(folder)
+    probe(folder)
     return folder
 
 
@@ -199,8 +199,12 @@ def _is_of(folder: Path, scenario: ScenarioBase) -> bool:
         return False
 
 
-def _probe(folder: Path) -> None:
-    """Writes a trial file before anything runs, and removes it."""
+def probe(folder: Path) -> None:
+    """Writes a trial file before anything runs, and removes it.
+
+    Raises:
+        ScenarioError: the folder cannot be written or is full.
+    """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         write_atomically(folder / f"{MARKER}-probe", b"")

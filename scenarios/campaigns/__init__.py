@@ -1,0 +1,15 @@
+"""Runs sweeps: one scenario at many points, and what a paper shows of it.
+
+| module | contains |
+|---|---|
+| ``points`` | what varies, expanded into points |
+| ``definition`` | sweep files and the option ``--vary`` |
+| ``sweep`` | all points checked, then run |
+| ``shared_network`` | whether the drawn network stays the same along a key |
+| ``sweep_folder`` | the folder of a sweep |
+| ``sweep_result`` | a sweep, read from its folder |
+| ``figure`` | curves and bars for a paper |
+| ``rounding`` | numbers with as many digits as their interval allows |
+| ``table`` | tables for a paper |
+| ``page`` | the HTML page of a sweep |
+"""
