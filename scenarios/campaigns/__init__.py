@@ -8,7 +8,8 @@
 | ``shared_network`` | whether the drawn network stays the same along a key |
 | ``sweep_folder`` | the folder of a sweep |
 | ``sweep_result`` | a sweep, read from its folder |
-| ``figure`` | curves and bars for a paper |
+| ``selection`` | what lies on the axes of a figure |
+| ``figure``, ``figure_file`` | curves and bars for a paper; PDF, SVG, PNG, PGF |
 | ``rounding`` | numbers with as many digits as their interval allows |
 | ``table`` | tables for a paper |
 | ``page`` | the HTML page of a sweep |

@@ -118,9 +118,10 @@ def space_of(how: str, given: Any, origin: str) -> Space:
 
 def value_text(value: Any) -> str:
     """Writes a value as labels and axes show it: numbers and texts as they are, anything else as JSON."""
-    if isinstance(value, str):
-        return value
-    return f"{value:g}" if isinstance(value, float) else json.dumps(value, default=str)
+    plain = value.item() if hasattr(value, "item") else value
+    if isinstance(plain, str):
+        return plain
+    return f"{plain:g}".replace("e+0", "e").replace("e-0", "e-") if isinstance(plain, float) else json.dumps(plain)
 
 
 def _lists(given: Any, where: str) -> dict[str, list[Any]]:

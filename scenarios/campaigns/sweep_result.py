@@ -134,6 +134,7 @@ class Sweep:
         """
         known = list(dict.fromkeys(self.per_drop["metric"]))
         if name not in known:
+            known = [one for one in known if ("/" in one) == ("/" in name)]
             raise ScenarioError(f"the runs of {self.folder} (family {self.record['family']}) have no metric '{name}'"
                                 f"{did_you_mean(name, known)}")  # fmt: skip
 

@@ -93,17 +93,22 @@ def figure(
     ] = None,
     variant: Variant = None,
     kind: Annotated[str, typer.Option(help="line, or bar.")] = "line",
-    width: Annotated[str, typer.Option(help="one or two columns of a paper (3.5 or 7.16 inch), or inches.")] = "one",
+    interval: Annotated[str, typer.Option(help="Intervals of lines: bar or band.")] = "bar",
+    width: Annotated[
+        str | None, typer.Option(help="one or two columns of a paper (3.5 or 7.16 inch), or inches; two for panels.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="PDF, SVG, PNG or PGF; left out, a PDF in the sweep's folder.")] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Draw a metric of a sweep against a key as a figure for a paper, with 95 % intervals."""
-    from ..campaigns.figure import draw, save_figure
+    from ..campaigns.figure import draw
+    from ..campaigns.figure_file import save_figure
     from ..campaigns.sweep_result import load_sweep
 
     found = load_sweep(folder)
-    drawn = draw(found, x, y, by=by, columns=columns, at=_at(at or []), variant=variant, kind=kind, width=width)
+    drawn = draw(found, x, y, by=by, columns=columns, at=_at(at or []), variant=variant, kind=kind,
+                 interval=interval, width=width)  # fmt: skip
     path = save_figure(drawn, out or folder / "figures" / f"{drawn.get_label()}.pdf", force)
     print_json({"figure": str(path)}) if as_json else typer.echo(str(path))
 

@@ -38,7 +38,8 @@ _SIGNS = (
     b"Software\0fairwave",  # PNG
     b"<dc:title>fairwave</dc:title>",  # SVG
     b"/Creator (fairwave)",  # PDF
-    b"<!-- fairwave -->",  # GraphML
+    b"<!-- fairwave -->",  # GraphML, Markdown
+    b"% fairwave\n",  # LaTeX
 )
 _SIGNED_BYTES = 4096  # signs stand that near to a file's beginning or end
 _MARK = "fairwave writes to this folder: it replaces the files of the run in it and leaves all others alone.\n"
