@@ -12,7 +12,7 @@ from ..config.loading import Source, from_layers, layers_of, scenario_hash, sett
 from ..config.validation_messages import Layer
 from ..errors import ScenarioError
 from ..families.schema import ScenarioBase
-from .points import HOWS, Point, Space, space_of
+from .points import HOWS, Point, Space, space_of, value_text
 
 _MOST_TOLD = 5  # wrong points that a message names
 
@@ -104,7 +104,7 @@ def checked_scenarios(definition: Definition, points: Sequence[Point]) -> list[S
     seen: dict[str, Point] = {}
     for point, scenario in zip(points, scenarios, strict=True):
         if (twin := seen.setdefault(scenario_hash(scenario), point)) is not point:
-            keys = [key for key, value in point.settings.items() if twin.settings[key] != value]
+            keys = [key for key, value in point.settings.items() if value_text(twin.settings[key]) != value_text(value)]
             raise ScenarioError(f"{' and '.join(map(repr, keys))} varies nothing: {twin.origin} and {point.origin} are "
                                 "one and the same scenario; leave one of them out")  # fmt: skip
     return scenarios
@@ -142,5 +142,7 @@ def _space(named: Sequence[tuple[str, str, Any]], vary: Any, how: str, origin: s
     if not vary:
         return space
     if not kind == how == "grid":
-        raise ScenarioError(f"{file}: --vary adds to a 'grid', and this file has '{kind}'; write the values in the file")
+        raise ScenarioError(
+            f"{file}: --vary adds to a 'grid', and this file has '{kind}'; write the values in the file"
+        )
     return space_of("grid", {**space.values, **vary}, "the sweep")

@@ -30,7 +30,7 @@ KINDS = ("line", "bar")
 INTERVALS = ("bar", "band")
 _HEIGHT_IN = 2.4
 _MOST_TICKS = 9
-_SPREAD = 20  # from so large a ratio of the largest to the least value on, a horizontal axis is logarithmic
+SPREAD = 20  # from so large a ratio of the largest to the least value on, a horizontal axis is logarithmic
 _HATCHES = ("", "///", "...", "xxx", "\\\\\\", "---", "+++", "ooo")
 _PRINT: dict[str, Any] = {"font.size": 8, "axes.labelsize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7,
                           "legend.fontsize": 7, "axes.titlesize": 8, "lines.linewidth": 1.1, "axes.linewidth": 0.6,
@@ -131,7 +131,7 @@ def _bars_of(rows: pd.DataFrame) -> Any:
 
 def _ticks(panel: Panel, values: Sequence[Any], places: Any, numeric: bool) -> None:
     """Sets a tick at each value where there are few; a wide range of numbers gets a logarithmic axis."""
-    if numeric and min(values) > 0 and max(values) / min(values) >= _SPREAD:
+    if numeric and min(values) > 0 and max(values) / min(values) >= SPREAD:
         panel.set_xscale("log")
     if not numeric or len(values) <= _MOST_TICKS:
         panel.xaxis.set_major_locator(FixedLocator(places.tolist()))

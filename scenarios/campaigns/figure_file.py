@@ -47,8 +47,8 @@ def _pgf(figure: Figure) -> bytes:
     """Writes macros for LaTeX's package pgf; LaTeX itself measures the texts."""
     system = next((name for name in _TEX if shutil.which(name)), None)
     if system is None:
-        raise ScenarioError(f"PGF needs LaTeX, which measures the texts: none of {', '.join(_TEX)} is on the path; take "
-                            "pdf, which LaTeX includes as well")  # fmt: skip
+        raise ScenarioError(f"PGF needs LaTeX, which measures the texts: none of {', '.join(_TEX)} is on the path; "
+                            "take pdf, which LaTeX includes as well")  # fmt: skip
     texts: list[Text] = [text for text in figure.findobj(Text) if isinstance(text, Text)]
     before = [text.get_text() for text in texts]
     buffer = io.BytesIO()

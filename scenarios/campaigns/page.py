@@ -21,6 +21,7 @@ from ..files import write_atomically
 from ..plots.style import style_at
 from ..results.result import Result
 from ..results.run_folder import require_ours
+from .figure import SPREAD
 from .points import value_text
 from .selection import is_numeric
 from .sweep_folder import PAGE
@@ -73,6 +74,7 @@ def render(sweep: Sweep) -> str:
         command=sweep.record.get("command"),
         versions=first.meta.get("versions", {}) if first else {},
         data=_script(_data(sweep)),
+        spread=SPREAD,
         plotly=Markup(_plotly()),
     )
 

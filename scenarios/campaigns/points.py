@@ -130,7 +130,9 @@ def _lists(given: Any, where: str) -> dict[str, list[Any]]:
     values = {}
     for key, column in given.items():
         if not isinstance(column, Sequence) or isinstance(column, str) or not column:
-            raise ScenarioError(f"{where}: '{key}' must be a list of values, such as [5, 10, 20], given {shown(column)}")
+            raise ScenarioError(
+                f"{where}: '{key}' must be a list of values, such as [5, 10, 20], given {shown(column)}"
+            )
         values[str(key)] = list(column)
     return values
 

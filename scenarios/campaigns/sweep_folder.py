@@ -1,6 +1,6 @@
 """Chooses, opens and reads the folder of a sweep: a marker, a table of the points, and a run folder for each of them.
 
-    sweeps/<scenario>-<hash>/.fairwave-sweep  sweep.json  points.csv  metrics.csv  report.html  points/<what>-<hash>/
+sweeps/<scenario>-<hash>/.fairwave-sweep  sweep.json  points.csv  metrics.csv  report.html  points/<what>-<hash>/
 """
 
 from __future__ import annotations
@@ -131,8 +131,8 @@ def _named(definition: Definition, folder: Path, resume: bool) -> Path:
         )
     if (known := _json(folder / RECORD).get("hash")) not in (None, definition.hash):
         raise ScenarioError(
-            f"{folder} holds a sweep of another scenario (hash {known}, this one {definition.hash}): with --resume what "
-            "varies may change, but not what all points share; name another folder"
+            f"{folder} holds a sweep of another scenario (hash {known}, this one {definition.hash}): with --resume "
+            "what varies may change, but not what all points share; name another folder"
         )
     return folder
 

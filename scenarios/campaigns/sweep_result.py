@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -244,7 +243,9 @@ def unmoved(sweep: Sweep) -> list[str]:
 def _metrics_of(folder: Path) -> pd.DataFrame:
     """Reads the metrics of every drop as the finished run has written them."""
     try:
-        table = pd.read_csv(folder / "metrics.csv", float_precision="round_trip", dtype={"variant": object})
+        table = pd.read_csv(
+            folder / "metrics.csv", dtype={"variant": object}, converters={"value": lambda text: float(text or "nan")}
+        )
     except (OSError, ValueError) as error:
         raise ScenarioError(f"{folder / 'metrics.csv'} is damaged ({error}); --resume writes it anew") from None
     return table.assign(variant=table["variant"].where(table["variant"].notna(), None))

@@ -45,8 +45,9 @@ def make_table(source: Sweep | Result, metrics: Sequence[str] = (), variant: str
         variant: to show; the mean over variants if left out.
 
     Returns:
-        Rows ``<keys>, allocator, metric, unit, mean, ci95_low, ci95_high, drops, p_holm, best, tied``. ``p_holm`` is that
-        of the comparison with the best of the point; ``tied`` says that it is not told apart from the best, at 5 %.
+        Rows ``<keys>, allocator, metric, unit, mean, ci95_low, ci95_high, drops, remark, best, p_holm, tied``.
+        ``p_holm`` is that of the comparison with the best of the point; ``tied`` says that it is not told apart from
+        the best, at 5 %.
 
     Raises:
         ScenarioError: there is no such metric or variant.
@@ -133,8 +134,7 @@ def _point(table: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str], var
             compared = best is not None and math.isfinite(row["mean"])
             rows.append({**row, "best": row["allocator"] == best, "p": p, "compared": compared})
     settings = {key: table[key].iloc[0] for key in keys}
-    columns = ["allocator", "metric", "unit", "mean", "ci95_low", "ci95_high", "drops", "remark", "p", "best", "compared"]
-    frame = pd.DataFrame(rows)[columns]
+    frame = pd.DataFrame(rows).drop(columns="variant")
     return pd.concat([pd.DataFrame(settings, index=frame.index), frame], axis=1)
 
 
@@ -143,7 +143,7 @@ def _of(table: pd.DataFrame, variant: str | None) -> pd.DataFrame:
 
 
 def _best(rows: pd.DataFrame, metric: str) -> str | None:
-    """Finds the allocator with the best mean; None where neither direction is better, or there is nothing to compare."""
+    """Finds the allocator with the best mean; None where neither direction is better, or there is but one mean."""
     better, known = metric_named(metric).better, rows[np.isfinite(rows["mean"])].set_index("allocator")["mean"]
     if better is None or len(known) < 2:
         return None
@@ -192,7 +192,9 @@ def _note(table: pd.DataFrame) -> str:
         tests = int(table["p_holm"].notna().sum())
         corrected = f", Holm over {tests} comparisons" if tests > 1 else ""
         text += f" Bold: best. ≈: not told apart from the best (paired test at 5 %{corrected})."
-    return text + (" *: the interval does not hold, values are tied or skewed." if (table["remark"] != "").any() else "")
+    return text + (
+        " *: the interval does not hold, values are tied or skewed." if (table["remark"] != "").any() else ""
+    )
 
 
 def _markdown(layout: _Layout, note: str) -> str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ScenarioError
 from .options import (
     Allocators,
     Device,
@@ -17,7 +16,6 @@ from .options import (
     Force,
     Json,
     PerBatch,
-    Scenario,
     Seed,
     Sets,
     Workers,
@@ -38,7 +36,9 @@ Variant = Annotated[str | None, typer.Option(help="A variant; left out, the mean
 
 
 def sweep(
-    scenario: Annotated[str, typer.Argument(help="A preset's name, a scenario file, or a file with grid, zip or list.")],
+    scenario: Annotated[
+        str, typer.Argument(help="A preset's name, a scenario file, or a file with grid, zip or list.")
+    ],
     vary: Annotated[
         list[str] | None,
         typer.Option("--vary", metavar="KEY=V,V,...", help="Vary a setting: `users.embb.count=5,10,20`. Repeatable."),
@@ -84,7 +84,9 @@ def sweep(
 
 def figure(
     folder: Folder,
-    x: Annotated[str | None, typer.Option(help="The key of the horizontal axis; left out, the first that varies.")] = None,
+    x: Annotated[
+        str | None, typer.Option(help="The key of the horizontal axis; left out, the first that varies.")
+    ] = None,
     y: Annotated[str | None, typer.Option(help="The metric; left out, the first of the headline.")] = None,
     by: Annotated[str, typer.Option(help="What curves differ in: allocator, or a key.")] = "allocator",
     columns: Annotated[str | None, typer.Option(help="The key that panels side by side differ in.")] = None,
@@ -97,7 +99,9 @@ def figure(
     width: Annotated[
         str | None, typer.Option(help="one or two columns of a paper (3.5 or 7.16 inch), or inches; two for panels.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="PDF, SVG, PNG or PGF; left out, a PDF in the sweep's folder.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="PDF, SVG, PNG or PGF; left out, a PDF in the sweep's folder.")
+    ] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -115,7 +119,9 @@ def figure(
 
 def table(
     folder: Annotated[Path, typer.Argument(help="A run folder, or the folder of a sweep.")],
-    metrics: Annotated[str | None, typer.Option(help="Comma-separated metrics; left out, those of the headline.")] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="Comma-separated metrics; left out, those of the headline.")
+    ] = None,
     format_: Annotated[str, typer.Option("--format", help="latex, markdown or csv.")] = "markdown",
     variant: Variant = None,
     out: Annotated[Path | None, typer.Option(help="A file; left out, the table is printed.")] = None,
