@@ -32,7 +32,7 @@ _HEIGHT_IN = 2.4
 _MOST_TICKS = 9
 SPREAD = 20  # from so large a ratio of the largest to the least value on, a horizontal axis is logarithmic
 _HATCHES = ("", "///", "...", "xxx", "\\\\\\", "---", "+++", "ooo")
-_PRINT: dict[str, Any] = {"font.size": 8, "axes.labelsize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7,
+_PRINT: Any = {"font.size": 8, "axes.labelsize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7,
                           "legend.fontsize": 7, "axes.titlesize": 8, "lines.linewidth": 1.1, "axes.linewidth": 0.6,
                           "lines.markersize": 4, "hatch.linewidth": 0.5, "grid.linewidth": 0.4,
                           "mathtext.default": "regular"}  # fmt: skip

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.text import Text
 
 from ..errors import ScenarioError, did_you_mean
@@ -44,20 +45,25 @@ def save_figure(figure: Figure, path: str | Path, force: bool = False) -> Path:
 
 
 def _pgf(figure: Figure) -> bytes:
-    """Writes macros for LaTeX's package pgf; LaTeX itself measures the texts."""
+    """Writes macros for LaTeX's package pgf; LaTeX itself measures the texts. Bars have no hatches, which hang it."""
     system = next((name for name in _TEX if shutil.which(name)), None)
     if system is None:
         raise ScenarioError(f"PGF needs LaTeX, which measures the texts: none of {', '.join(_TEX)} is on the path; "
                             "take pdf, which LaTeX includes as well")  # fmt: skip
     texts: list[Text] = [text for text in figure.findobj(Text) if isinstance(text, Text)]
-    before = [text.get_text() for text in texts]
+    bars: list[Patch] = [bar for bar in figure.findobj(Patch) if isinstance(bar, Patch) and bar.get_hatch()]
+    before, hatches = [text.get_text() for text in texts], [bar.get_hatch() for bar in bars]
     buffer = io.BytesIO()
     try:
         for text in texts:
             text.set_text("".join(_SPECIAL.get(letter, letter) for letter in text.get_text()))
+        for bar in bars:
+            bar.set_hatch("")
         with mpl.rc_context({"pgf.texsystem": system, "pgf.rcfonts": False}):
             figure.savefig(buffer, format="pgf")
     finally:
         for text, words in zip(texts, before, strict=True):
             text.set_text(words)
-    return b"% fairwave\n" + buffer.getvalue()
+        for bar, hatch in zip(bars, hatches, strict=True):
+            bar.set_hatch(hatch or "")
+    return b"% fairwave\n\\providecommand{\\mathdefault}[1]{#1}\n" + buffer.getvalue()

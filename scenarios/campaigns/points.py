@@ -107,7 +107,7 @@ def space_of(how: str, given: Any, origin: str) -> Space:
     if how == "zip" and len(set(counts.values())) > 1:
         told = ", ".join(f"{key} has {count}" for key, count in counts.items())
         raise ScenarioError(f"{where} pairs values one by one, so all keys have equally many: {told}")
-    space = Space(how, values)  # type: ignore[arg-type]  # one of HOWS, as checked above
+    space = Space(how, values)
     if space.size > MOST_POINTS:
         product = " x ".join(map(str, counts.values()))
         raise ScenarioError(f"{where} has {product if how == 'grid' else ''} = {space.size:,} points; at most "

@@ -105,7 +105,8 @@ def _first_metric(sweep: Sweep) -> str:
 def _is(column: pd.Series[Any], value: Any) -> pd.Series[bool]:
     if value is None:
         return column.isna()
-    return (column == value) | (column.map(value_text) == value_text(value))
+    same: pd.Series[bool] = (column == value) | (column.map(value_text) == value_text(value))
+    return same
 
 
 def _require_one_each(table: pd.DataFrame, axes: Axes, keys: Sequence[str]) -> None:

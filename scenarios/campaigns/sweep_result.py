@@ -109,10 +109,10 @@ class Sweep:
 
     def summary(self, table: pd.DataFrame) -> pd.DataFrame:
         """Computes mean and interval of a part of :attr:`per_drop`, as :attr:`metrics` has them."""
-        settings = {one.point.number: one for one in self.done}
         parts = [
-            _with_settings(summarise(part[DROP_COLUMNS]), settings[number], self.keys)
-            for number, part in table.groupby(POINT, sort=False)
+            _with_settings(summarise(part[DROP_COLUMNS]), one, self.keys)
+            for one in self.done
+            if len(part := table[table[POINT] == one.point.number])
         ]
         return pd.concat(parts, ignore_index=True)
 

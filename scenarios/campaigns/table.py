@@ -30,6 +30,7 @@ from .sweep_folder import is_sweep
 from .sweep_result import POINT, Sweep
 
 FORMATS = ("latex", "markdown", "csv")
+_SUFFIXES = {".tex": "latex", ".md": "markdown", ".csv": "csv"}
 _MOST_METRICS = 4  # of a run's headline, where none is asked for: more do not fit a column
 _LATEX = {"\\": r"\textbackslash{}", "_": r"\_", "&": r"\&", "%": r"\%", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}",
           "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "µ": r"$\mu$", "∞": r"$\infty$",
@@ -82,6 +83,17 @@ def table_text(folder: str | Path, metrics: Sequence[str], form: str, variant: s
         return table.drop(columns="remark").to_csv(index=False)
     layout = _layout(table, keys)
     return _latex(layout, _note(table)) if form == "latex" else _markdown(layout, _note(table))
+
+
+def form_of(path: Path) -> str:
+    """Finds the format of a table by the suffix of its file.
+
+    Raises:
+        ScenarioError: another suffix than ``.tex``, ``.md`` and ``.csv``.
+    """
+    if path.suffix not in _SUFFIXES:
+        raise ScenarioError(f"{path}: the suffix tells the format of a table{did_you_mean(path.suffix, _SUFFIXES)}")
+    return _SUFFIXES[path.suffix]
 
 
 def write_table(text: str, path: Path, force: bool = False) -> Path:

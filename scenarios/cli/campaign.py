@@ -102,6 +102,9 @@ def figure(
     out: Annotated[
         Path | None, typer.Option(help="PDF, SVG, PNG or PGF; left out, a PDF in the sweep's folder.")
     ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Write the table of the metric, too: a .tex, .md or .csv file.")
+    ] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -109,12 +112,17 @@ def figure(
     from ..campaigns.figure import draw
     from ..campaigns.figure_file import save_figure
     from ..campaigns.sweep_result import load_sweep
+    from ..campaigns.table import form_of, table_text, write_table
 
     found = load_sweep(folder)
+    form = form_of(table) if table is not None else ""
     drawn = draw(found, x, y, by=by, columns=columns, at=_at(at or []), variant=variant, kind=kind,
                  interval=interval, width=width)  # fmt: skip
-    path = save_figure(drawn, out or folder / "figures" / f"{drawn.get_label()}.pdf", force)
-    print_json({"figure": str(path)}) if as_json else typer.echo(str(path))
+    paths = {"figure": save_figure(drawn, out or folder / "figures" / f"{drawn.get_label()}.pdf", force)}
+    if table is not None:
+        paths["table"] = write_table(table_text(folder, [y] if y else [], form, variant), table, force)
+    told = {what: str(path) for what, path in paths.items()}
+    print_json(told) if as_json else typer.echo("\n".join(told.values()))
 
 
 def table(
