@@ -155,7 +155,7 @@ def _all_curves(sweep: Sweep, by: str) -> list[Any]:
     """Lists what curves can be, so that one keeps its colour in every figure of the sweep."""
     if by == ALLOCATOR:
         return sweep.allocators
-    return sweep.variants if by == VARIANT else list(dict.fromkeys(sweep.metrics[by]))
+    return sweep.variants if by == VARIANT else list(sweep.metrics[by].unique())
 
 
 def _metric_label(metric: str) -> str:

@@ -109,8 +109,8 @@ def space_of(how: str, given: Any, origin: str) -> Space:
         raise ScenarioError(f"{where} pairs values one by one, so all keys have equally many: {told}")
     space = Space(how, values)
     if space.size > MOST_POINTS:
-        product = " x ".join(map(str, counts.values()))
-        raise ScenarioError(f"{where} has {product if how == 'grid' else ''} = {space.size:,} points; at most "
+        product = f"{' x '.join(map(str, counts.values()))} = " if how == "grid" else ""
+        raise ScenarioError(f"{where} has {product}{space.size:,} points; at most "
                             f"{MOST_POINTS:,}, each a run; take fewer values, or pairs of them (zip)")  # fmt: skip
     _require_distinct(space, where)
     return space

@@ -40,7 +40,8 @@ class StoredPoint:
     def is_done(self) -> bool:
         """Checks whether the run in the folder is complete, and that of this very scenario."""
         meta = _json(self.folder / "meta.json")
-        return bool(meta.get("complete")) and meta.get("hash") == self.hash
+        there = all((self.folder / name).is_file() for name in ("metrics.csv", "summary.csv"))
+        return there and bool(meta.get("complete")) and meta.get("hash") == self.hash
 
 
 def choose(definition: Definition, out: str | Path | None, resume: bool) -> Path:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xarray as xr
 
-from mac.metrics.intervals import ALL, summarise, with_all
+from mac.metrics.intervals import ALL, with_all
 from mac.metrics.registry import metric_named
 
 from .. import families
@@ -94,36 +94,27 @@ class Sweep:
         Raises:
             ScenarioError: no point is done.
         """
-        if not self.done:
-            raise ScenarioError(f"no point of {self.folder} is done yet; go on with --resume")
-        tables = [_with_settings(_metrics_of(one.folder), one, self.keys) for one in self.done]
-        return pd.concat(tables, ignore_index=True)
+        return self._joined("metrics.csv", ("value",))
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
-        """Computes mean and 95 % interval over drops, a row per point, variant, allocator and metric.
+        """Lists mean and 95 % interval over drops, as the runs have them: a row per point, variant, allocator, metric.
 
         Columns ``point, <keys>, variant, allocator, metric, unit, mean, ci95_low, ci95_high, drops, remark``.
-        """
-        return self.summary(self.per_drop)
 
-    def summary(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Computes mean and interval of a part of :attr:`per_drop`, as :attr:`metrics` has them."""
-        parts = [
-            _with_settings(summarise(part[DROP_COLUMNS]), one, self.keys)
-            for one in self.done
-            if len(part := table[table[POINT] == one.point.number])
-        ]
-        return pd.concat(parts, ignore_index=True)
+        Raises:
+            ScenarioError: no point is done.
+        """
+        return self._joined("summary.csv", ("mean", "ci95_low", "ci95_high")).fillna({"remark": ""})
 
     def metric(self, name: str) -> pd.DataFrame:
-        """Computes mean and interval of one metric, a row per point, variant and allocator.
+        """Lists mean and interval of one metric, a row per point, variant and allocator.
 
         Raises:
             ScenarioError: the runs do not have it.
         """
         self.require_metric(name)
-        return self.summary(self.per_drop[self.per_drop["metric"] == name])
+        return self.metrics[self.metrics["metric"] == name].reset_index(drop=True)
 
     def require_metric(self, name: str) -> None:
         """Refuses a metric that these runs do not have.
@@ -131,7 +122,7 @@ class Sweep:
         Raises:
             ScenarioError: naming those that they have.
         """
-        known = list(dict.fromkeys(self.per_drop["metric"]))
+        known = list(dict.fromkeys(self.metrics["metric"]))
         if name not in known:
             known = [one for one in known if ("/" in one) == ("/" in name)]
             raise ScenarioError(f"the runs of {self.folder} (family {self.record['family']}) have no metric '{name}'"
@@ -145,13 +136,13 @@ class Sweep:
     @property
     def allocators(self) -> list[str]:
         """Lists the labels of the allocators, in the order of the runs."""
-        return list(dict.fromkeys(self.per_drop["allocator"]))
+        return list(dict.fromkeys(self.metrics["allocator"]))
 
     @property
     def variants(self) -> list[str | None]:
         """Names of the variants, the mean over them first; ``[None]`` where the scenario has none."""
-        names = [str(name) for name in self.per_drop["variant"].dropna().unique()]
-        return [ALL, *names] if names else [None]
+        names = [str(name) for name in self.metrics["variant"].dropna().unique()]
+        return [ALL, *(name for name in names if name != ALL)] if names else [None]
 
     def to_xarray(self) -> xr.Dataset:
         """Reads the metrics of every drop as one Dataset, a variable per metric.
@@ -177,6 +168,13 @@ class Sweep:
         for name, array in dataset.data_vars.items():
             array.attrs.update(units=metric_named(str(name)).unit, description=metric_named(str(name)).description)
         return dataset.assign_attrs(scenario=self.name, family=self.record["family"])
+
+    def _joined(self, name: str, numbers: Sequence[str]) -> pd.DataFrame:
+        """Joins a table of the runs of all points that are done."""
+        if not self.done:
+            raise ScenarioError(f"no point of {self.folder} is done yet; go on with --resume")
+        tables = [_with_settings(_table_of(one.folder / name, numbers), one, self.keys) for one in self.done]
+        return pd.concat(tables, ignore_index=True)
 
     def plot(self, x: str | None = None, y: str | None = None, **options: Any) -> Figure:
         """Draws a figure for a paper, as :func:`.figure.draw`."""
@@ -240,14 +238,14 @@ def unmoved(sweep: Sweep) -> list[str]:
     return found
 
 
-def _metrics_of(folder: Path) -> pd.DataFrame:
-    """Reads the metrics of every drop as the finished run has written them."""
+def _table_of(path: Path, numbers: Sequence[str]) -> pd.DataFrame:
+    """Reads a table as the finished run has written it, each number bit for bit."""
     try:
-        table = pd.read_csv(
-            folder / "metrics.csv", dtype={"variant": object}, converters={"value": lambda text: float(text or "nan")}
-        )
+        exact = {name: lambda text: float(text or "nan") for name in numbers}
+        table = pd.read_csv(path, dtype={"variant": object}, converters=exact)
     except (OSError, ValueError) as error:
-        raise ScenarioError(f"{folder / 'metrics.csv'} is damaged ({error}); --resume writes it anew") from None
+        remedy = f"delete {path.parent / 'meta.json'}, and --resume writes it anew"
+        raise ScenarioError(f"{path} is damaged ({error}); {remedy}") from None
     return table.assign(variant=table["variant"].where(table["variant"].notna(), None))
 
 
