@@ -1,4 +1,4 @@
-"""Writes one self-contained HTML page about a sweep: curves to hover and to filter, its points, what failed.
+"""Writes one self-contained HTML page about a sweep: curves to look at closely and to filter, its points, what failed.
 
 Plotly's script is embedded, so the page needs no network.
 """

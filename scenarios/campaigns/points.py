@@ -129,11 +129,12 @@ def _lists(given: Any, where: str) -> dict[str, list[Any]]:
         raise ScenarioError(f"{where} must be a mapping from dotted keys to lists of values, given {shown(given)}")
     values = {}
     for key, column in given.items():
+        column = column.tolist() if hasattr(column, "tolist") else column  # of NumPy and pandas
         if not isinstance(column, Sequence) or isinstance(column, str) or not column:
             raise ScenarioError(
                 f"{where}: '{key}' must be a list of values, such as [5, 10, 20], given {shown(column)}"
             )
-        values[str(key)] = list(column)
+        values[str(key)] = [value.item() if hasattr(value, "item") else value for value in column]
     return values
 
 

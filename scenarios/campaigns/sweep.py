@@ -101,7 +101,7 @@ def sweep(
     workers: int = 1,
     **overrides: Any,
 ) -> Sweep:
-    """Runs a scenario at many points: ``sweep("slicing-quickstart", {"users.embb.count": [1, 3, 5]})``.
+    """Runs a scenario at many points: ``sweep("mine.yaml", {"users.embb.count": [1, 3, 5]})``.
 
     Args:
         scenario: as for :func:`scenarios.run`; a file may say what varies by ``grid``, ``zip`` or ``list``.

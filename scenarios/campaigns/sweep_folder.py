@@ -1,4 +1,4 @@
-"""Chooses, opens and reads the folder of a sweep: a marker, a table of the points, and a run folder for each of them.
+"""Keeps the folder of a sweep: a marker, a table of the points, and a run folder for each of them.
 
 sweeps/<scenario>-<hash>/.fairwave-sweep  sweep.json  points.csv  metrics.csv  report.html  points/<what>-<hash>/
 """

@@ -195,7 +195,7 @@ class Sweep:
 
 
 def load_sweep(folder: str | Path) -> Sweep:
-    """Opens the folder of a sweep.
+    """Reads the folder of a sweep.
 
     Raises:
         ScenarioError: it is none.

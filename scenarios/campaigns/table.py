@@ -170,7 +170,7 @@ def _p(differences: pd.DataFrame, metric: str, best: str | None, other: str) -> 
 
 
 def _layout(table: pd.DataFrame, keys: list[str]) -> _Layout:
-    """Lays a table out: of one metric allocators side by side, of several the metrics."""
+    """Arranges a table: of one metric allocators side by side, of several the metrics."""
     metrics = list(dict.fromkeys(table["metric"]))
     alone = len(metrics) == 1 and bool(keys)
     names, across = (keys, "allocator") if alone else ([*keys, "allocator"], "metric")

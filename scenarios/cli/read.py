@@ -21,7 +21,7 @@ def report(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Write one self-contained HTML page: table, plots, resolved scenario, versions; of a sweep, curves to hover."""
+    """Write one self-contained HTML page: table, plots, resolved scenario, versions; of a sweep, curves to filter."""
     from ..campaigns.sweep_folder import is_sweep
     from ..report.report import write_report
     from ..results.result import Result

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from scenarios import ScenarioError
@@ -31,6 +32,8 @@ def test_a_grid_has_every_combination_and_a_zip_pairs() -> None:
     pairs = space_of("zip", {"a": [1, 2], "b": [10, 20]}, "here")
     rows = space_of("list", [{"a": 1, "b": 10}, {"a": 2, "b": 20}], "here")
     assert list(pairs.points()) == list(rows.points()) and pairs.size == 2
+    numbers = space_of("grid", {"a": np.array([1, 2]), "b": [np.float64(0.5)], "c": range(2)}, "here").values
+    assert numbers == {"a": [1, 2], "b": [0.5], "c": [0, 1]} and type(numbers["b"][0]) is float
 
 
 def test_values_on_the_command_line_are_those_of_yaml() -> None:
