@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes as Panel
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.transforms import ScaledTranslation
 
 from mac.metrics.registry import metric_named
 
@@ -30,6 +31,7 @@ KINDS = ("line", "bar")
 INTERVALS = ("bar", "band")
 _HEIGHT_IN = 2.4
 _MOST_TICKS = 9
+_ASIDE_IN = 2 / 72  # between curves of one place
 SPREAD = 20  # from so large a ratio of the largest to the least value on, a horizontal axis is logarithmic
 _HATCHES = ("", "///", "...", "xxx", "\\\\\\", "---", "+++", "ooo")
 _PRINT: Any = {"font.size": 8, "axes.labelsize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7,
@@ -97,7 +99,8 @@ def _panel(panel: Panel, sweep: Sweep, table: pd.DataFrame, axes: Axes, kind: st
         rows = table[table[axes.by] == curve].set_index(axes.x).reindex(values)
         look, label = names.index(curve), value_text(curve)
         if kind == "line":
-            _line(panel, places, rows, look, label, interval)
+            side = index - (len(curves) - 1) / 2 if interval == "bar" else 0.0
+            _line(panel, places, rows, (look, side), label, interval)
         else:
             _bars(panel, places + 0.8 * ((index + 0.5) / len(curves) - 0.5), rows, 0.8 / len(curves), look, label)
     _ticks(panel, values, places, numeric)
@@ -106,13 +109,16 @@ def _panel(panel: Panel, sweep: Sweep, table: pd.DataFrame, axes: Axes, kind: st
     panel.set_axisbelow(True)
 
 
-def _line(panel: Panel, places: Any, rows: pd.DataFrame, look: int, label: str, interval: str) -> None:
-    style, bars = style_at(look), interval == "bar"
+def _line(panel: Panel, places: Any, rows: pd.DataFrame, look: tuple[int, float], label: str, interval: str) -> None:
+    """Draws a curve, moved sideways by some points, without a change of its data, so that intervals do not hide."""
+    number, side = look
+    style, bars = style_at(number), interval == "bar"
+    aside = ScaledTranslation(_ASIDE_IN * side, 0, panel.figure.dpi_scale_trans)
     known = rows["mean"].notna().to_numpy()
     rows, places = rows[known], places[known]
     panel.errorbar(places, rows["mean"], yerr=_bars_of(rows) if bars else None, color=style.colour, marker=style.marker,
                    linestyle=style.dash, label=label, capsize=2, elinewidth=0.8, capthick=0.8,
-                   markeredgecolor="white", markeredgewidth=0.4)  # fmt: skip
+                   markeredgecolor="white", markeredgewidth=0.4, transform=panel.transData + aside)  # fmt: skip
     if not bars:
         panel.fill_between(places, rows["ci95_low"], rows["ci95_high"], color=style.colour, alpha=0.2, linewidth=0)
 

@@ -105,7 +105,8 @@ class Sweep:
         Raises:
             ScenarioError: no point is done.
         """
-        return self._joined("summary.csv", ("mean", "ci95_low", "ci95_high")).fillna({"remark": ""})
+        table = self._joined("summary.csv", ("mean", "ci95_low", "ci95_high"))
+        return table.assign(remark=[text if isinstance(text, str) else "" for text in table["remark"]])
 
     def metric(self, name: str) -> pd.DataFrame:
         """Lists mean and interval of one metric, a row per point, variant and allocator.

@@ -28,7 +28,7 @@ const choose = (id, text) => {
 };
 note("first");
 choose("at:pipe.rate_bps", "2e6"); note("rate");
-choose("by", "users"); choose("x", "pipe.rate_bps"); note("axes");
+choose("x", "pipe.rate_bps"); choose("by", "users"); note("axes");
 choose("y", "jain_rate"); note("metric");
 const name = document.querySelector("#plot .legendtoggle");
 for (const kind of ["mousedown", "mouseup"]) name.dispatchEvent(new MouseEvent(kind, {bubbles: true}));
