@@ -116,9 +116,11 @@ def _line(panel: Panel, places: Any, rows: pd.DataFrame, look: tuple[int, float]
     aside = ScaledTranslation(_ASIDE_IN * side, 0, panel.figure.dpi_scale_trans)
     known = rows["mean"].notna().to_numpy()
     rows, places = rows[known], places[known]
-    panel.errorbar(places, rows["mean"], yerr=_bars_of(rows) if bars else None, color=style.colour, marker=style.marker,
-                   linestyle=style.dash, label=label, capsize=2, elinewidth=0.8, capthick=0.8,
-                   markeredgecolor="white", markeredgewidth=0.4, transform=panel.transData + aside)  # fmt: skip
+    drawn = panel.errorbar(places, rows["mean"], yerr=_bars_of(rows) if bars else None, color=style.colour,
+                           marker=style.marker, linestyle=style.dash, label=label, capsize=2, elinewidth=0.8,
+                           capthick=0.8, markeredgecolor="white", markeredgewidth=0.4)  # fmt: skip
+    for artist in drawn.get_children():  # its limits are those of the data
+        artist.set_transform(panel.transData + aside)
     if not bars:
         panel.fill_between(places, rows["ci95_low"], rows["ci95_high"], color=style.colour, alpha=0.2, linewidth=0)
 

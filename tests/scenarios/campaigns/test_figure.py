@@ -33,6 +33,8 @@ def test_a_curve_holds_means_and_intervals(made: Sweep) -> None:
             np.testing.assert_allclose(line.get_ydata(orig=False), rows["mean"])
             ends = np.array(segments.get_segments())[:, :, 1]
             np.testing.assert_allclose(ends, rows[["ci95_low", "ci95_high"]])
+            assert axes.get_ylim()[0] <= ends.min() and ends.max() <= axes.get_ylim()[1]
+            assert axes.get_xlim()[0] < 2 and axes.get_xlim()[1] > 40
 
 
 def test_curves_differ_in_more_than_colour(made: Sweep) -> None:
