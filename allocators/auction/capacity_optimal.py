@@ -9,7 +9,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mac.auction import AuctionContext, AuctionDecision, AuctionObservation
-from mac.auction.scoring import allowed_pairs, asked_price, of_resource, pair_utility
+from mac.auction.scoring import allowed_utility, chosen_price, chosen_utility
 from phy.settings import PARAMETERS
 
 from .optimal import best_assignment
@@ -107,14 +107,15 @@ class CapacityOptimal:
     def decide(self, observation: AuctionObservation) -> AuctionDecision:
         """Solves an integer program for each drop."""
         seen, context = observation, self._context
-        utility, allowed = pair_utility(seen, context), allowed_pairs(seen)
+        utility = allowed_utility(seen, context)
         found = []
         for drop in range(len(utility)):
-            values, may = utility[drop].cpu().numpy().astype(np.float64), allowed[drop].cpu().numpy()
+            values = utility[drop].cpu().numpy().astype(np.float64)
+            may = values > -np.inf
             if context.as_published:
                 found.append(best_assignment(values, may))
                 continue
             demand, capacity = (part[drop].cpu().numpy().astype(np.float64) for part in (seen.demand, seen.capacity))
             found.append(best_packing(values, demand, capacity, may, self.gap))
         resource = torch.from_numpy(np.stack(found)).to(context.device)
-        return AuctionDecision(resource, of_resource(asked_price(seen), resource), of_resource(utility, resource))
+        return AuctionDecision(resource, chosen_price(seen, resource), chosen_utility(seen, context, resource))

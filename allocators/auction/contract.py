@@ -77,8 +77,8 @@ CASES = (
     Auctions("budgets that pay for nothing", budget=1e-6),
     Auctions("all resources identical", identical=True),
     Auctions("as published", as_published=True),
-    Auctions("many requests", requests=24, resources=5),
-    Auctions("single precision", requests=20, dtype=torch.float32),
+    Auctions("many requests", requests=16, resources=3),
+    Auctions("single precision", dtype=torch.float32),
 )
 CHECK = FamilyCheck(
     observation=AuctionObservation,

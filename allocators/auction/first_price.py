@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mac.auction import AuctionContext, AuctionDecision, AuctionObservation
-from mac.auction.scoring import allowed_pairs, asked_price, of_resource
+from mac.auction.scoring import allowed_pairs, asked_price, chosen_price
 from phy.random import uniform
 from phy.settings import PARAMETERS
 
@@ -37,4 +37,4 @@ class FirstPrice:
         seen, context = observation, self._context
         resource = match(offers(seen), seen, context)
         draw = uniform(self._keys, (context.requests,), start=seen.interval * context.requests)
-        return AuctionDecision(resource, of_resource(asked_price(seen), resource), (0.3 + 0.5 * draw).to(seen.demand))
+        return AuctionDecision(resource, chosen_price(seen, resource), (0.3 + 0.5 * draw).to(seen.demand))

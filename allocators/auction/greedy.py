@@ -8,7 +8,7 @@ import torch
 from pydantic.dataclasses import dataclass
 
 from mac.auction import AuctionContext, AuctionDecision, AuctionObservation
-from mac.auction.scoring import allowed_pairs, asked_price, of_resource, pair_utility
+from mac.auction.scoring import allowed_utility, chosen_price
 from phy.settings import PARAMETERS
 
 from .first_price import offers
@@ -36,9 +36,7 @@ class Greedy:
     def decide(self, observation: AuctionObservation) -> AuctionDecision:
         """Matches in the order of prices or utilities."""
         seen, context = observation, self._context
-        pairs = offers(seen)
-        if self.by == "utility":
-            pairs = torch.where(allowed_pairs(seen), pair_utility(seen, context), -torch.inf)
+        pairs = allowed_utility(seen, context) if self.by == "utility" else offers(seen)
         resource = match(pairs, seen, context)
         claimed = torch.full_like(seen.demand, _PUBLISHED)
-        return AuctionDecision(resource, of_resource(asked_price(seen), resource), claimed)
+        return AuctionDecision(resource, chosen_price(seen, resource), claimed)

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mac.auction import AuctionContext, AuctionDecision, AuctionObservation
-from mac.auction.scoring import allowed_pairs, asked_price, of_resource, pair_utility
+from mac.auction.scoring import allowed_utility, chosen_price, chosen_utility
 from phy.settings import PARAMETERS
 
 from .pair_matching import match_pairs
@@ -45,11 +45,9 @@ class Mohaf:
     def decide(self, observation: AuctionObservation) -> AuctionDecision:
         """Matches within clusters, then the rest."""
         seen, context = observation, self._context
-        utility = pair_utility(seen, context)
-        score = torch.where(allowed_pairs(seen), utility, -torch.inf)
+        score = allowed_utility(seen, context)
         resource = torch.stack([self._matched(score, seen, drop) for drop in range(len(score))])
-        won = of_resource(utility, resource)
-        asked = of_resource(asked_price(seen), resource)
+        won, asked = chosen_utility(seen, context, resource), chosen_price(seen, resource)
         if context.as_published:
             asked = asked * _PUBLISHED_FACTOR
         price = asked * (0.8 + 0.4 * won) if self.utility_price else asked
@@ -77,7 +75,9 @@ def _same_cluster(resources: NDArray[np.float64], requests: NDArray[np.float64],
         members = own[None] == np.arange(clusters)[:, None]
         means = members @ resources / np.maximum(members.sum(1, keepdims=True), 1)
         centres = np.where(members.any(1, keepdims=True), means, centres)
-        own = _nearest(resources, centres)
+        before, own = own, _nearest(resources, centres)
+        if (own == before).all():
+            break
     found: NDArray[np.bool_] = _nearest(requests, centres)[:, None] == own[None]
     return found
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
 from mac.auction import AuctionContext, AuctionDecision, AuctionObservation
-from mac.auction.scoring import allowed_pairs, asked_price, of_resource, pair_utility
+from mac.auction.scoring import allowed_utility, chosen_price, chosen_utility
 from phy.settings import PARAMETERS
 
 
@@ -43,9 +43,7 @@ class Optimal:
     def decide(self, observation: AuctionObservation) -> AuctionDecision:
         """Solves an assignment problem for each drop."""
         seen, context = observation, self._context
-        utility, allowed = pair_utility(seen, context), allowed_pairs(seen)
-        found = [
-            best_assignment(utility[drop].cpu().numpy(), allowed[drop].cpu().numpy()) for drop in range(len(utility))
-        ]
+        utility = allowed_utility(seen, context).cpu().numpy()
+        found = [best_assignment(values, values > -np.inf) for values in utility]
         resource = torch.from_numpy(np.stack(found)).to(context.device)
-        return AuctionDecision(resource, of_resource(asked_price(seen), resource), of_resource(utility, resource))
+        return AuctionDecision(resource, chosen_price(seen, resource), chosen_utility(seen, context, resource))

@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
+import heapq
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def match_in_order(
-    pair: NDArray[np.int64],
+def match_best_first(
+    score: NDArray[np.floating],
     demand: NDArray[np.float64],
     left: NDArray[np.float64],
-    places: NDArray[np.int64],
+    one_each: bool,
     resource: NDArray[np.int64],
 ) -> None:
-    """Gives each pair its resource if the request has none yet and the resource still has room.
+    """Matches the pair of the highest score that is still possible, again and again.
+
+    Each request waits with its best pair. Where its resource has no room left when its turn comes, the request looks
+    for its best pair anew; what did not fit never fits later.
 
     Args:
-        pair: request times the number of resources plus resource, best first.
+        score: ``[U, Rs]``; minus infinity for pairs that are not allowed.
         demand: of the requests, ``[U]``.
         left: capacity of the resources, ``[Rs]``; reduced.
-        places: requests that each resource may still serve, ``[Rs]``; reduced.
+        one_each: a resource serves one request.
         resource: of each request, ``[U]``, -1 for none; written.
     """
-    count = len(left)
-    for at in range(len(pair)):
-        i = pair[at] // count
-        j = pair[at] - i * count
-        if resource[i] < 0 and places[j] > 0 and left[j] >= demand[i]:
+    waiting = [(-np.inf, request, -1) for request in range(len(demand)) if resource[request] < 0]
+    most = left.max()  # room of a resource
+    while len(waiting) > 0:
+        _, i, j = heapq.heappop(waiting)
+        if demand[i] > most:
+            continue
+        if j >= 0 and left[j] >= demand[i]:
             resource[i] = j
-            left[j] -= demand[i]
-            places[j] -= 1
+            largest = left[j] == most
+            left[j] = -1.0 if one_each else left[j] - demand[i]
+            if largest:
+                most = left.max()
+            continue
+        best, at = -np.inf, -1
+        for other in range(len(left)):
+            if score[i, other] > best and left[other] >= demand[i]:
+                best, at = score[i, other], other
+        if at >= 0:
+            heapq.heappush(waiting, (-best, i, at))
 
 
 def loop() -> Any:
@@ -40,7 +55,7 @@ def loop() -> Any:
 
     global _loop
     if _loop is None:
-        _loop = Loop(match_in_order) if uses_numba() else match_in_order
+        _loop = Loop(match_best_first) if uses_numba() else match_best_first
     return _loop
 
 

@@ -6,7 +6,7 @@ import torch
 from pydantic.dataclasses import dataclass
 
 from mac.auction import AuctionContext, AuctionDecision, AuctionObservation
-from mac.auction.scoring import allowed_pairs, asked_price, of_resource
+from mac.auction.scoring import allowed_pairs, chosen_price
 from phy.random import uniform
 from phy.settings import PARAMETERS
 
@@ -33,4 +33,4 @@ class RandomOrder:
         draw = uniform(self._keys, shape, start=seen.interval * shape[0] * shape[1]).to(seen.demand)
         resource = match(torch.where(allowed_pairs(seen), draw, -torch.inf), seen, context)
         claim = 0.2 + 0.4 * uniform(self._claims, shape[:1], start=seen.interval * shape[0])
-        return AuctionDecision(resource, of_resource(asked_price(seen), resource), claim.to(seen.demand))
+        return AuctionDecision(resource, chosen_price(seen, resource), claim.to(seen.demand))

@@ -6,7 +6,7 @@ import torch
 from pydantic.dataclasses import dataclass
 
 from mac.auction import AuctionContext, AuctionDecision, AuctionObservation
-from mac.auction.scoring import asked_price, of_resource, pair_utility
+from mac.auction.scoring import chosen_price, chosen_utility
 from phy.settings import PARAMETERS
 
 from .first_price import offers
@@ -31,8 +31,8 @@ class Vickrey:
         pairs = offers(seen)
         resource = match(pairs, seen, context)
         losers = torch.where((resource >= 0)[..., None], -torch.inf, pairs).amax(1)
-        own = of_resource(asked_price(seen), resource)
+        own = chosen_price(seen, resource)
         rival = losers.gather(1, resource.clamp(min=0))
         price = torch.where(rival > -torch.inf, torch.minimum(rival, own), own)
-        won = of_resource(pair_utility(seen, context), resource)
+        won = chosen_utility(seen, context, resource)
         return AuctionDecision(resource, torch.where(resource >= 0, price, 0.0), won)

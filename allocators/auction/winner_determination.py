@@ -16,6 +16,8 @@ from .optimal import best_assignment
 
 Floats = NDArray[np.float64]
 
+_WHOLE = 1e-9  # from a whole number, up to which one counts as such
+
 
 @dataclass(frozen=True)
 class Bids:
@@ -26,12 +28,14 @@ class Bids:
         contents: resources of each column.
         resources: their number.
         singles: whether column j is resource j alone.
+        copies: equal units of each resource, ``[Rs]``; a resource may then be in a bundle several times. None: one.
     """
 
     values: Floats
     contents: tuple[NDArray[np.int64], ...]
     resources: int
     singles: bool
+    copies: NDArray[np.int64] | None = None
 
     @classmethod
     def of(cls, values: Floats, bundles: Sequence[Sequence[int]] | None) -> Bids:
@@ -66,8 +70,7 @@ def best_bids(bids: Bids) -> NDArray[np.int64]:
     """Finds the column that each bidder wins in the allocation of the greatest value, -1 for none, ``[U]``."""
     if bids.singles:
         return best_assignment(bids.values, bids.values > 0)
-    from scipy.optimize import Bounds, LinearConstraint, milp
-    from scipy.sparse import csr_array
+    from scipy.sparse import csr_array, vstack
 
     bidder, column = np.nonzero(bids.values > 0)
     found = np.full(len(bids.values), -1)
@@ -78,14 +81,29 @@ def best_bids(bids: Bids) -> NDArray[np.int64]:
     holder = np.repeat(pairs, [len(bids.contents[one]) for one in column])
     once = csr_array((np.ones(len(pairs)), (bidder, pairs)), shape=(len(found), len(pairs)))
     apart = csr_array((np.ones(len(held)), (held, holder)), shape=(bids.resources, len(pairs)))
-    limits = [LinearConstraint(once, ub=1.0), LinearConstraint(apart, ub=1.0)]
-    solved = milp(-bids.values[bidder, column], integrality=np.ones(len(pairs)), bounds=Bounds(0, 1),
-                  constraints=limits, options={"mip_rel_gap": 0.0})  # fmt: skip
-    if solved.x is None:
-        raise RuntimeError(f"HiGHS found no allocation: {solved.message}")
-    won = solved.x > 0.5
+    copies = np.ones(bids.resources) if bids.copies is None else bids.copies
+    won = _best_packing(bids.values[bidder, column], vstack([once, apart]), np.append(np.ones(len(found)), copies))
     found[bidder[won]] = column[won]
     return found
+
+
+def _best_packing(worth: Floats, load: Any, most: Floats) -> NDArray[np.bool_]:
+    """Maximises the worth of what is taken with ``load @ taken <= most``; the linear relaxation is often whole already.
+
+    Raises:
+        RuntimeError: the solver failed.
+    """
+    from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+
+    relaxed = linprog(-worth, A_ub=load, b_ub=most, bounds=(0.0, 1.0), method="highs-ds")
+    if relaxed.x is not None and np.abs(relaxed.x - np.round(relaxed.x)).max() < _WHOLE:
+        return np.asarray(relaxed.x > 0.5)
+    limit = LinearConstraint(load, ub=most)
+    solved = milp(-worth, integrality=np.ones(len(worth)), bounds=Bounds(0, 1), constraints=limit,
+                  options={"mip_rel_gap": 0.0})  # fmt: skip
+    if solved.x is None:
+        raise RuntimeError(f"HiGHS found no allocation: {solved.message}")
+    return np.asarray(solved.x > 0.5)
 
 
 def welfare_of(bids: Bids, chosen: NDArray[np.int64]) -> float:

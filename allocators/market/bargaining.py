@@ -27,7 +27,7 @@ def bargain(market: Market) -> MarketDecision:
     Args:
         market: the markets.
     """
-    equal, value = _equal_share(market), _values(market)
+    equal, value = equal_quantity(market), unit_values(market)
     reserve = market.at_links(market.reserve)
     agreed = market.links & (value >= reserve)
     price = torch.where(agreed, (value + reserve) / 2.0, 0.0)
@@ -62,16 +62,17 @@ def highest_price_first(market: Market, price: Tensor, asked: Tensor) -> Tensor:
     return torch.zeros_like(served).scatter_(1, order, served).view(price.shape)
 
 
-def _equal_share(market: Market) -> Tensor:
+def equal_quantity(market: Market) -> Tensor:
+    """Computes what each link would have if base stations were shared evenly among their UEs, ``[B, U, J]``."""
     links = market.links.to(market.budgets.dtype)
     return links * market.at_links(market.supply / market.at_cells(links).clamp(min=1.0))
 
 
-def _values(market: Market) -> Tensor:
-    """Computes what a unit of each link is worth to its UE in money, ``[B, U, J]``."""
+def unit_values(market: Market) -> Tensor:
+    """Computes what a unit of each link beside an equal share is worth to its UE in money, ``[B, U, J]``."""
     if market.utility.keeps_money:
         return market.weights
-    equal, rho = _equal_share(market), market.utility.exponent
+    equal, rho = equal_quantity(market), market.utility.exponent
     log_worth = market.weights.clamp(min=TINY).log() + (rho - 1.0) * equal.clamp(min=TINY).log()
     if market.utility.kind == "log":
         total = torch.where(market.links, market.weights, 0.0).sum(-1, keepdim=True)

@@ -73,9 +73,9 @@ CASES = (
     Markets("no base station has supply", empty=4),
     Markets("UEs without money", users=9, poor=0.5),
     Markets("weights of many sizes", users=15, spread=4.0),
-    Markets("logarithmic", utility=Utility("log"), absent=0.3),
-    Markets("substitutes", utility=Utility("ces", 0.7)),
-    Markets("complements", utility=Utility("ces", -1.5)),
+    Markets("logarithmic", users=4, cells=3, links=2, utility=Utility("log"), absent=0.3),
+    Markets("substitutes", users=4, cells=3, links=2, utility=Utility("ces", 0.7)),
+    Markets("complements", users=4, cells=3, links=2, utility=Utility("ces", -1.5)),
     Markets("money has worth", utility=Utility("quasilinear"), spread=2.0),
     Markets("single precision", users=20, dtype=torch.float32),
 )

@@ -38,14 +38,14 @@ def flight_bound(
     bit/s/Hz). For any weights that add up to 1 it also bounds the bits of the user that gets least.
 
     Args:
-        context: of a run with one UAV at a fixed height and without sampled fading.
+        context: of a run with one UAV at a fixed height, without sampled fading and shadowing.
         start_m: ``[B, 1, 3]``.
         user_m: ``[B, U, 2]``.
         step_m: side of a cell.
         weight: of each user, at least 0, ``[U]``; 1 for all if not given.
 
     Raises:
-        ValueError: several UAVs, heights that differ, sampled fading, or too many cells.
+        ValueError: several UAVs, heights that differ, sampled fading, shadowing, or too many cells.
     """
     _require_small(context, step_m)
     weights = torch.ones(context.users, dtype=torch.float64) if weight is None else weight.to(torch.float64)
@@ -66,6 +66,8 @@ def _require_small(context: UavContext, step_m: float) -> None:
         )
     if context.channel.fading == "sampled":
         raise ValueError("the bound is for mean rates; set channel.fading to 'average' or 'none'")
+    if context.channel.shadowed:
+        raise ValueError("the bound is for links without shadowing; set channel.shadowing_los_db and _nlos_db to 0")
     cells = math.prod(math.ceil(side / step_m) for side in context.area_m)
     if cells > _MOST_CELLS:
         raise ValueError(f"the bound is for at most {_MOST_CELLS} cells, and step_m {step_m:g} makes {cells}")

@@ -15,6 +15,8 @@ from .placement.known_users import KnownUsers
 from .placement.user_clusters import squared_m2
 from .steering import even_grid, fly_towards
 
+_DISTANCES = 1 << 18  # held at a time
+
 
 @dataclass(config=PARAMETERS)
 class GreedyDemand:
@@ -54,12 +56,11 @@ class GreedyDemand:
     def _targets(self, observation: UavObservation, unmet: Tensor) -> Tensor:
         """Chooses the targets one after the other, float64 ``[B, V, 2]``."""
         users = self._users.place_m
-        near = (squared_m2(users, users) <= self.reach_m**2).to(torch.float64)
+        around = demand_around(users, unmet, self.reach_m)
         uav_m = observation.position_m[..., :2].to(torch.float64)
         free = observation.active
         place = even_grid(self._context)[:, :2].to(torch.float64).expand_as(uav_m)
         for _ in range(self._context.uavs):
-            around = (near * unmet[:, None]).sum(-1)
             best = torch.where(unmet > 0, around, -1.0).argmax(1, keepdim=True)
             target = users.gather(1, best[..., None].expand(-1, -1, 2))
             away = torch.where(free, squared_m2(uav_m, target)[..., 0], torch.inf)
@@ -67,9 +68,31 @@ class GreedyDemand:
             taken = one & free & (unmet > 0).any(1, keepdim=True)
             place = torch.where(taken[..., None], target, place)
             free = free & ~taken
-            met = near.gather(1, best[..., None].expand(-1, -1, near.shape[2]))[:, 0]
-            unmet = unmet * (1.0 - met * taken.any(1, keepdim=True))
+            away = torch.where(taken.any(1, keepdim=True), squared_m2(users, target)[..., 0], torch.inf)
+            unmet = torch.where(away <= self.reach_m**2, 0.0, unmet)
+            changed = (away <= (2.001 * self.reach_m) ** 2).any(0).nonzero()[:, 0]
+            around = around.index_copy(1, changed, demand_around(users, unmet, self.reach_m, changed))
         return place
+
+
+def demand_around(place_m: Tensor, unmet: Tensor, reach_m: float, chosen: Tensor | None = None) -> Tensor:
+    """Computes the unmet demand within reach of users, float64 ``[B, chosen]``.
+
+    The distances of a few users to all others are held at a time, so that the memory is linear in the users.
+
+    Args:
+        place_m: positions of all users, float64 ``[B, U, 2]``.
+        unmet: unmet demand of each, float64 ``[B, U]``.
+        reach_m: horizontal distance.
+        chosen: numbers of the users around which it is computed, int64; all if not given.
+    """
+    around = place_m if chosen is None else place_m[:, chosen]
+    rows = max(1, _DISTANCES // max(1, unmet.numel()))
+    parts = [
+        torch.where(squared_m2(part, place_m) <= reach_m**2, unmet[:, None], 0.0).sum(-1)
+        for part in around.split(rows, 1)
+    ]
+    return torch.cat(parts, 1)
 
 
 def unmet_demand(observation: UavObservation) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 
 from ..core.contracts import InfeasibleDecision
 from ..core.feasible import raise_where, require_tensor
-from .scoring import allowed_pairs, of_resource
+from .scoring import allowed_pairs, with_resource
 from .types import AuctionContext, AuctionDecision, AuctionObservation
 
 _ROUNDING = 1e-6  # relative
@@ -40,7 +40,7 @@ def require_auction_decision(
             f"{float(seen.budget[at]):g}, and 0 where it is not served"
         ),
     )
-    allowed = of_resource(allowed_pairs(seen).to(price.dtype), resource) > 0
+    allowed = allowed_pairs(with_resource(seen, resource)).view(shape)
     raise_where(
         served & ~allowed,
         drops,

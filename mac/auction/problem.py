@@ -15,7 +15,7 @@ from phy.random import Drops
 
 from ..core.contracts import ArraySpec, Outcome
 from .feasible import require_auction_decision
-from .scoring import allowed_pairs, of_resource, pair_utility
+from .scoring import chosen_utility, count_allowed
 from .settings import AuctionSettings
 from .sources import Requests, Resources, drawn_requests, drawn_resources, published
 from .types import AuctionContext, AuctionDecision, AuctionObservation
@@ -122,7 +122,7 @@ class AuctionProblem:
 
     def _outcome(self, seen: AuctionObservation, decision: AuctionDecision, used: Tensor, factor: Tensor) -> Outcome:
         served = (decision.resource >= 0).to(seen.demand.dtype)
-        score = of_resource(pair_utility(seen, self.context), decision.resource)
+        score = chosen_utility(seen, self.context, decision.resource)
         if self._as_published and self.parts.settings.claimed_scores and decision.claimed is not None:
             score = torch.where(served > 0, decision.claimed, 0.0)
         paid = decision.price * seen.demand if self._as_published else decision.price
@@ -132,7 +132,7 @@ class AuctionProblem:
             "score": score,
             "served": served,
             "revenue": (paid * served).sum(1),
-            "feasible_bids": allowed_pairs(seen).sum((1, 2)).to(torch.float64),
+            "feasible_bids": count_allowed(seen).to(torch.float64),
             "requests": count * self.context.requests,
             "utilisation": used.sum(1) / self.context.resources,
             "rounds": count,

@@ -13,6 +13,7 @@
 | ``offer`` | outage of UEs, worth of PRBs, reserve prices |
 | ``sale`` | whole PRBs of shares, and which PRBs these are |
 | ``sending`` | what a cell does in a slot with a PRB that it sold |
+| ``slice_control`` | quotas of slices on the PRBs that cells do not sell |
 | ``problem`` | ``CompProblem``: sells, and runs a scheduler beside what is sold |
 | ``comp_metrics`` | rates in an outage, what own UEs lose, loss by whole PRBs |
 """

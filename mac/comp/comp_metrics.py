@@ -20,6 +20,7 @@ from ..metrics.windows import (
     read,
     total,
 )
+from ..slicing.slice_metrics import SLICE_SATISFACTION
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -81,5 +82,6 @@ METRICS = (
            total_pf_ratio, ("total_shortfall", "markets")),
     Metric("rounding_loss", "1", "part of the rate bought in shares that whole PRBs lose", "lower", rounding_loss,
            ("bought", "bought_whole")),
+    SLICE_SATISFACTION,
 )  # fmt: skip
 """Metrics of CoMP markets, as the family registers them."""

@@ -1,5 +1,7 @@
 """Runs the market of CoMP clusters: a decision an interval sells PRBs; a scheduler decides on the rest every slot.
 
+Where the carrier has slices, the scheduler works within their quotas, which concern the PRBs that are not sold.
+
 B drops, U UEs, C cells, J cells that a UE hears, K PRBs.
 """
 
@@ -26,16 +28,20 @@ from ..market.feasible import require_market_decision
 from ..scheduling.decision_check import DecisionCheck
 from ..scheduling.observe import Quotas, context_of, observe
 from ..scheduling.types import SchedulingDecision, SchedulingObservation
+from ..slicing.carrier_slices import Shares
 from ..traffic.queue_delay import DelayReport
 from .books import ARRAY_SPECS, Trade, trade_extras
 from .offer import geometry, prb_value_bits, reserve_prices
 from .sale import first_prbs, sold_map, whole_prbs
 from .sending import SoldPrbUse, need_beside, sold_prb_use
 from .settings import CompSettings
+from .slice_control import ARRAY_SPECS as SLICE_SPECS
+from .slice_control import SliceControl, SliceState
 from .types import CompContext, CompObservation
 
 _SERVED, _GRANTED = COUNTERS.index("served_bits"), COUNTERS.index("granted_prbs")
 _MBIT = 1e6
+_LEAST_SINR = 1e-6  # stands for a serving cell that is not heard at all
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,15 @@ class CompState:
     own_prbs: Tensor  # [B, U] float64, summed over slots
     interval: int
     memory: AllocatorMemory
+    slices: SliceState | None = None  # None where the carrier is not sliced
+
+
+@dataclass(frozen=True)
+class OwnScheduling:
+    """Holds what decides on the PRBs that a cell does not sell."""
+
+    scheduler: Allocator[SchedulingObservation, SchedulingDecision]
+    slices: SliceControl | None = None  # None: the carrier is not sliced
 
 
 @dataclass
@@ -67,7 +82,7 @@ class CompProblem:
         engine: the carrier, with the radio of coordinated cells.
         settings: clock, coordination and sale.
         budgets: money of each UE for an interval, ``[U]``.
-        scheduler: the scheduling allocator for what is not sold.
+        scheduling: the scheduling allocator, and the slices, for what is not sold.
         power: energy model of a base station.
         equilibrium: returns the prices of the market equilibrium, ``[B, C]``; None: nothing is compared with it.
 
@@ -80,13 +95,14 @@ class CompProblem:
         engine: Engine,
         settings: CompSettings,
         budgets: Tensor,
-        scheduler: Allocator[SchedulingObservation, SchedulingDecision],
+        scheduling: OwnScheduling,
         power: PowerSettings,
         equilibrium: Callable[[Market], Tensor] | None = None,
     ) -> None:
         if not isinstance(engine.radio, Comp):
             raise ValueError("the cells of this engine do not coordinate; build it with coordination settings")
-        self.engine, self.settings, self.scheduler = engine, settings, scheduler
+        self.engine, self.settings = engine, settings
+        self.scheduler, self.slices = scheduling.scheduler, scheduling.slices
         self.outcomes, self._equilibrium = OutcomeBuilder(engine, power), equilibrium
         self.check = DecisionCheck.of(context_of(engine), engine.parts.block_slots, repair=False)
         self.slots, self._sold = settings.slots(engine.parts.carrier.slot_s), settings.sold_prbs(engine.prbs)
@@ -106,7 +122,8 @@ class CompProblem:
     @property
     def array_specs(self) -> Mapping[str, ArraySpec]:
         """Returns the extras of the outcome."""
-        return {**array_specs_of(self.engine), **ARRAY_SPECS}
+        sliced = {} if self.slices is None else SLICE_SPECS
+        return {**array_specs_of(self.engine), **ARRAY_SPECS, **sliced}
 
     @property
     def drops(self) -> Drops:
@@ -129,7 +146,9 @@ class CompProblem:
         """Returns the state of slot 0, in which nothing was served yet."""
         self.scheduler.reset(self.check.context, self.drops.seed)
         self._now = remember(self.scheduler)
-        return CompState(self.engine.start(), self._zero, self._zero, 0, self._now)
+        cells = self.engine.start()
+        slices = None if self.slices is None else self.slices.start(cells)
+        return CompState(cells, self._zero, self._zero, 0, self._now, slices)
 
     def observe(self, state: CompState, /) -> CompObservation:
         """Returns the market of the interval, from reports in use and queues."""
@@ -146,7 +165,7 @@ class CompProblem:
             weights=bits / (slot_s * _MBIT),
             cells=report.cells,
             budgets=self._budgets * (outage & waiting),
-            supply=torch.full_like(reserve, float(self._sold)),
+            supply=self._supply(state).expand_as(reserve).to(reserve.dtype),
             reserve=reserve,
             utility=self.settings.kind,
             serving=serving,
@@ -167,15 +186,38 @@ class CompProblem:
         self._now = None
         prbs = whole_prbs(seen.market, decision.quantity)
         sold = sold_map(prbs, seen.cells, self.engine.cells, self.engine.prbs, self._offset)
-        cells, tally = self._slots(state.cells, sold)
+        shares = self._shares(state, sold)
+        cells, tally = self._slots(state.cells, sold, shares)
         self._now = remember(self.scheduler)
         trade = Trade(seen, decision, prbs, self._equilibrium)
-        more = {**trade_extras(trade), **self._of_radio(seen, tally)}
+        more = {**trade_extras(trade), **self._of_radio(state, seen, tally), **self._of_slices(state, sold, shares)}
         slots = SlotOutcome(tally.counters, tally.active_prbs, tally.delays)
         outcome = self.outcomes.outcome(cells, slots, self.slots, more)
         own = tally.counters[_SERVED] - tally.other_bits
         own_prbs = tally.counters[_GRANTED] - tally.counters[self._other]
-        return CompState(cells, own, own_prbs, state.interval + 1, self._now), outcome
+        slices = state.slices
+        if self.slices is not None and slices is not None:
+            slices = self.slices.later(slices, cells, tally.counters, tally.other_bits)
+        return CompState(cells, own, own_prbs, state.interval + 1, self._now, slices), outcome
+
+    def _supply(self, state: CompState) -> Tensor:
+        """Returns the PRBs that each cell sells at most, ``[1, 1]`` or ``[B, C]``."""
+        most = torch.full((1, 1), self._sold, dtype=torch.int64, device=self.engine.device)
+        if self.slices is None or state.slices is None:
+            return most
+        return torch.minimum(most, self.slices.sellable(state.slices))
+
+    def _shares(self, state: CompState, sold: Tensor) -> Shares | None:
+        """Returns which slice may hold which PRBs beside those that are sold; None where the carrier is not sliced."""
+        if self.slices is None or state.slices is None:
+            return None
+        return self.slices.shares(state.slices, sold >= 0)
+
+    def _of_slices(self, state: CompState, sold: Tensor, shares: Shares | None) -> dict[str, Extra]:
+        """Collects quotas, and what is left of them beside PRBs that are sold."""
+        if self.slices is None or state.slices is None or shares is None:
+            return {}
+        return self.slices.recorded(state.slices, sold >= 0, shares)
 
     def _outage(self, cells: CellState) -> Tensor:
         """Finds the UEs in outage, bool ``[B, U]``; it does not depend on what allocators do."""
@@ -185,23 +227,25 @@ class CompProblem:
             below if cells.attached.served_from_slot is None else below | (cells.attached.served_from_slot > cells.slot)
         )
 
-    def _of_radio(self, seen: CompObservation, tally: _Tally) -> dict[str, Extra]:
+    def _of_radio(self, state: CompState, seen: CompObservation, tally: _Tally) -> dict[str, Extra]:
         """Collects the extras that do not concern the trade."""
         outage = seen.outage.to(torch.float64)
+        sinr = geometry(cluster_report(state.cells.reports[0]), seen.serving).to(torch.float64)
         return {
             "repairs": tally.repairs,
             "outage_s": outage * self.interval_s,
             "outage_bits": outage * tally.counters[_SERVED],
             "other_cell_bits": tally.other_bits,
+            "serving_sinr_db": 10.0 * sinr.clamp(min=_LEAST_SINR).log10(),
         }
 
-    def _slots(self, cells: CellState, sold: Tensor) -> tuple[CellState, _Tally]:
+    def _slots(self, cells: CellState, sold: Tensor, shares: Shares | None) -> tuple[CellState, _Tally]:
         """Runs the slots of an interval."""
         tally, breaches = None, self.check.none
         for _ in range(self.slots):
             needs = self.engine.backend.need(cells)
             use = sold_prb_use(self.settings, sold, cluster_report(cells.reports[0]), needs > 0)
-            seen = self._seen_by_scheduler(cells, use)
+            seen = self._seen_by_scheduler(cells, use, shares)
             decision, repairs = self.check.enforce(self.scheduler.decide(seen), seen)
             both = torch.where(use.user >= 0, use.user, decision.user)
             cells, slot = self.engine.step(cells, SchedulingDecision(with_helpers(both, use.helped)), needs)
@@ -210,12 +254,12 @@ class CompProblem:
         assert tally is not None
         return cells, tally
 
-    def _seen_by_scheduler(self, cells: CellState, use: SoldPrbUse) -> SchedulingObservation:
+    def _seen_by_scheduler(self, cells: CellState, use: SoldPrbUse, shares: Shares | None) -> SchedulingObservation:
         """Returns what the scheduler sees: PRBs that are not sold, and needs that bought PRBs do not cover."""
         attached = cells.attached
         home = attached.serving[..., None].expand(-1, -1, self.engine.prbs)
-        owned = use.free.gather(1, home) & ~use.bought
-        seen = observe(self.engine, cells, Quotas(owned))
+        free = use.free.gather(1, home) & ~use.bought
+        seen = observe(self.engine, cells, self._quotas(cells, free, shares))
         here = (
             torch.ones_like(seen.retransmits)
             if attached.served_from_slot is None
@@ -223,6 +267,10 @@ class CompProblem:
         )
         need = need_beside(seen, use.prbs, cluster_report(cells.reports[0]), self.engine.prbs)
         return replace(seen, need_prbs=need * here, retransmits=seen.retransmits & here)
+
+    def _quotas(self, cells: CellState, free: Tensor, shares: Shares | None) -> Quotas:
+        """Returns which of its free PRBs, bool ``[B, U, K]``, each UE may hold and borrow."""
+        return Quotas(free) if self.slices is None or shares is None else self.slices.quotas(cells, free, shares)
 
     def _added(self, tally: _Tally | None, slot: SlotOutcome, repairs: Tensor) -> _Tally:
         """Adds a slot; the bits of a block count for its cells in proportion to their PRBs in the slot."""

@@ -12,6 +12,7 @@ from phy.settings import STRICT
 from ..carrier import slots_of_interval
 from ..engine.coordination import CoordinationSettings
 from ..market import Utility
+from ..slicing.settings import SliceRules
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -69,3 +70,17 @@ class CompSettings(CoordinationSettings):
             ValueError: it is no whole number.
         """
         return slots_of_interval(self.interval_s, slot_s, "comp.interval_s")
+
+
+@dataclass(frozen=True, config=STRICT)
+class CompSliceSettings(SliceRules):
+    """Sets slices of the PRBs that cells do not sell, and what decides on their quotas.
+
+    What a cell sells is taken out of what its slices may lend, in proportion; what they keep for themselves (dedicated
+    RBGs of `rrm_policy`) is not sold. The scheduler inside the slices is `comp.scheduler`.
+    """
+
+    policy: str = "equal"
+    """Slice controller: a slicing allocator's name or module:Class. It decides every `slicing.interval_s`."""
+    policy_params: dict[str, Any] = Field(default_factory=dict)
+    """Its parameters."""

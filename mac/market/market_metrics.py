@@ -52,6 +52,11 @@ def rounds(dataset: xr.Dataset) -> Array:
     return _mean(dataset, "rounds")
 
 
+def messages(dataset: xr.Dataset) -> Array:
+    """Computes the messages between UEs and base stations in an interval, ``[B]``."""
+    return _mean(dataset, "messages")
+
+
 def settled(dataset: xr.Dataset) -> Array:
     """Computes the share of intervals in which the mechanism settled, ``[B]``."""
     return _mean(dataset, "settled")
@@ -68,6 +73,8 @@ METRICS = (
     Metric("budget_spent", "1", "money paid over budgets", None, budget_spent, ("paid", "budget")),
     Metric("market_rounds", "rounds", "exchanges of messages until agreement", "lower", rounds,
            ("rounds", "markets")),
+    Metric("market_messages", "messages", "between UEs and base stations until agreement", "lower", messages,
+           ("messages", "markets")),
     Metric("settled_share", "1", "intervals in which the mechanism settled", "higher", settled,
            ("settled", "markets")),
 )  # fmt: skip

@@ -34,6 +34,7 @@ ARRAY_SPECS: Mapping[str, ArraySpec] = {
     "bought": ArraySpec(("user",), "1", "sum", "weights times quantities"),
     "envy_freeness": ArraySpec((), "1", "sum", "least ratio of own purchase to that of another UE"),
     "rounds": ArraySpec((), "1", "sum", "exchanges of messages"),
+    "messages": ArraySpec((), "1", "sum", "messages of UEs to base stations and back: two a round and link"),
     "settled": ArraySpec((), "1", "sum", "intervals in which the mechanism settled"),
     "markets": ArraySpec((), "1", "sum", "intervals"),
 }
@@ -114,6 +115,7 @@ class MarketProblem:
             "bought": bought,
             "envy_freeness": self._envy(market, decision),
             "rounds": decision.rounds.to(bought.dtype),
+            "messages": market.messages(decision.rounds).to(bought.dtype),
             "settled": decision.converged.to(bought.dtype),
             "markets": torch.ones_like(bought[:, 0]),
         }

@@ -78,6 +78,14 @@ class Market:
         """Returns the links on which something can be bought, bool ``[B, U, J]``."""
         return (self.weights > 0) & (self.at_links(self.supply) > 0) & (self.budgets[..., None] > 0)
 
+    def messages(self, rounds: Tensor) -> Tensor:
+        """Counts messages: in a round each UE tells each of its base stations something and hears something, ``[B]``.
+
+        Args:
+            rounds: ``[B]``.
+        """
+        return 2.0 * rounds * self.links.flatten(1).sum(1)
+
     def at_links(self, values: Tensor) -> Tensor:
         """Returns the value of each link's base station, ``[B, U, J]``.
 

@@ -1,4 +1,4 @@
-"""Computes means over drops with 95 % intervals, and differences between allocators drop by drop.
+"""Computes means over drops with 95 % intervals, and differences between allocators or variants drop by drop.
 
 Drops are independent networks, so Student's t applies to their values. Two allocators run on the same drops, so they
 are compared by the interval of their *paired* difference, which the spread over drops does not widen.
@@ -6,7 +6,7 @@ are compared by the interval of their *paired* difference, which the spread over
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -28,8 +28,7 @@ ALL = "all"
 """Name of the variant that stands for the mean over all variants of a scenario."""
 
 SUMMARY_COLUMNS = ["variant", "allocator", "metric", "unit", "mean", "ci95_low", "ci95_high", "drops", "remark"]
-PAIRED_COLUMNS = [
-    "variant",
+_DIFFERENCE_COLUMNS = [
     "metric",
     "a",
     "b",
@@ -42,6 +41,8 @@ PAIRED_COLUMNS = [
     "needed_drops",
     "remark",
 ]
+PAIRED_COLUMNS = ["variant", *_DIFFERENCE_COLUMNS]
+PAIRED_VARIANTS_COLUMNS = ["allocator", *_DIFFERENCE_COLUMNS]
 FEW_DROPS = 3
 """Up to so many drops the number of drops that a difference needs is told."""
 
@@ -116,19 +117,62 @@ def paired(table: pd.DataFrame, headline: Collection[str] = ()) -> pd.DataFrame:
     """
     import pandas as pd
 
-    order = list(dict.fromkeys(table["allocator"]))
+    pairs = list(combinations(dict.fromkeys(table["allocator"]), 2))
     rows = []
     for variant, part in _variants(with_all(table)):
-        for metric, group in part.groupby("metric", sort=False):
-            wide = group.pivot(index="drop", columns="allocator", values="value")
-            for a, b in combinations([name for name in order if name in wide.columns], 2):
+        rows += [(variant, *row) for row in _differences(part, "allocator", pairs, headline)]
+    return _with_object_variant(_corrected(pd.DataFrame(rows, columns=PAIRED_COLUMNS), "variant"))
+
+
+def paired_variants(table: pd.DataFrame, headline: Collection[str] = ()) -> pd.DataFrame:
+    """Computes the interval of the difference ``a - b`` of the first variant to every other one, by allocator.
+
+    Drops of one number have the same seeds in all variants: what a variant leaves as it is, both have alike.
+
+    Args:
+        table: as for :func:`summarise`.
+        headline: as for :func:`paired`.
+
+    Returns:
+        Rows ``allocator, metric, a, b, ...``, from ``mean_difference`` on as of :func:`paired`; ``a`` is the first
+        variant. ``p_holm`` is corrected for the headline metrics of the same two variants and allocator. None where
+        there are no two variants.
+    """
+    import pandas as pd
+
+    known = table[table["variant"].notna()]
+    names = list(dict.fromkeys(known["variant"]))
+    rows = []
+    for allocator, part in known.groupby("allocator", sort=False):
+        pairs = [(names[0], other) for other in names[1:]]
+        rows += [(allocator, *row) for row in _differences(part, "variant", pairs, headline)]
+    return _corrected(pd.DataFrame(rows, columns=PAIRED_VARIANTS_COLUMNS), "allocator")
+
+
+_Row = tuple[float | int | str | None, ...]
+
+
+def _differences(
+    part: pd.DataFrame, column: str, pairs: Sequence[tuple[str, str]], headline: Collection[str]
+) -> Iterator[_Row]:
+    """Yields metric, a, b and the columns of their difference, for all metrics that both of a pair have.
+
+    Args:
+        part: rows of one variant, or of one allocator.
+        column: the other one of the two, by which rows are paired.
+        pairs: of its values.
+        headline: metrics that are tested.
+    """
+    for metric, group in part.groupby("metric", sort=False):
+        wide = group.pivot(index="drop", columns=column, values="value")
+        for a, b in pairs:
+            if a in wide.columns and b in wide.columns:
                 with np.errstate(invalid="ignore"):  # infinity less infinity is NaN: no difference known
                     difference = wide[a].to_numpy(dtype=np.float64) - wide[b].to_numpy(dtype=np.float64)
-                rows.append((variant, metric, a, b, *_difference(difference, str(metric), metric in headline)))
-    return _with_object_variant(_corrected(pd.DataFrame(rows, columns=PAIRED_COLUMNS)))
+                yield str(metric), a, b, *_difference(difference, str(metric), metric in headline)
 
 
-def _difference(values: Floats, metric: str, tested: bool) -> tuple[float | int | str | None, ...]:
+def _difference(values: Floats, metric: str, tested: bool) -> _Row:
     """Computes the columns of a row of :func:`paired` from ``mean_difference`` on; ``p_holm`` is still missing."""
     low, high = limits_of(metric)
     found = _cut(mean_interval(values), (low - high, high - low))
@@ -138,10 +182,10 @@ def _difference(values: Floats, metric: str, tested: bool) -> tuple[float | int 
     return found.mean, found.low, found.high, drops, p, np.nan, needed, why
 
 
-def _corrected(table: pd.DataFrame) -> pd.DataFrame:
-    """Fills ``p_holm``: corrected for the tests of the same allocators and variant."""
+def _corrected(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Fills ``p_holm``: corrected for the tests of the same two, and the same value of ``column``."""
     corrected = table["p_holm"].to_numpy(dtype=np.float64, copy=True)
-    for rows in table.groupby(["variant", "a", "b"], sort=False, dropna=False).indices.values():
+    for rows in table.groupby([column, "a", "b"], sort=False, dropna=False).indices.values():
         corrected[rows] = holm(table["p"].to_numpy(dtype=np.float64)[rows].tolist())
     return table.assign(p_holm=corrected, needed_drops=table["needed_drops"].astype("Int64"))
 

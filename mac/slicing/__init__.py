@@ -10,8 +10,10 @@
 |---|---|
 | ``settings`` | slices, clock and rules, and what follows of them: number of RBGs, slots of an interval |
 | ``types`` | the three above |
+| ``carrier_slices`` | which slice owns, keeps and lends which PRBs of a cell, also beside PRBs that are sold |
 | ``problem`` | ``SlicingProblem``: sets the quotas and runs a scheduler under them |
 | ``feasible`` | checks and repairs of decisions |
+| ``slice_metrics`` | the metrics of slices |
 | ``tractor_score`` | the score of TRACTOR (arXiv 2312.07896) |
 """
 

@@ -1,4 +1,4 @@
-"""Declares the settings of the slicing family: slices, clock and rules of the slice controller, and derived values."""
+"""Declares the settings of slices and their controller: names, clock and rules, and derived values."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _TRACTOR_SLICES = (SliceSettings("mmtc", "mmtc"), SliceSettings("urllc", "urllc"
 
 
 @dataclass(frozen=True, config=STRICT)
-class SlicingSettings:
-    """Sets the slice controller's clock and rules."""
+class SliceRules:
+    """Sets the slices of a carrier, and the clock and the rules of their quotas."""
 
     slices: tuple[SliceSettings, ...] = Field(default=_TRACTOR_SLICES, min_length=1, max_length=16)
     """Slices, in the order in which they lie on the carrier."""
@@ -41,17 +41,25 @@ class SlicingSettings:
     """RBGs that every slice keeps."""
     unused: Literal["lost", "lent"] = "lost"
     """Use of PRBs that a slice does not need. They are lent within the limits of the decision."""
-    held_reports: int = Field(default=0, ge=0)
-    """Reports before the first decision counts; until then the quotas are equal."""
-    scheduler: str = "proportional_fair"
-    """Scheduler inside the slices: a scheduling allocator's name or module:Class."""
-    scheduler_params: dict[str, Any] = Field(default_factory=dict)
-    """Its parameters."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Lists the names of the slices."""
+        return tuple(one.name for one in self.slices)
 
     @property
     def lends(self) -> bool:
         """Returns whether PRBs that a slice does not need go to the others."""
         return self.unused == "lent"
+
+    def require_distinct(self) -> None:
+        """Checks the names of the slices.
+
+        Raises:
+            ValueError: two are equal.
+        """
+        if len(set(self.names)) < len(self.names):
+            raise ValueError(f"slicing.slices: two slices have the same name ({', '.join(self.names)})")
 
     def rbgs(self, prbs: int) -> int:
         """Returns the number of RBGs of a carrier of ``prbs`` PRBs.
@@ -70,6 +78,18 @@ class SlicingSettings:
             ValueError: it is no whole number.
         """
         return slots_of_interval(self.interval_s, slot_s, "slicing.interval_s")
+
+
+@dataclass(frozen=True, config=STRICT)
+class SlicingSettings(SliceRules):
+    """Sets the slice controller's clock and rules, and the scheduler below it."""
+
+    held_reports: int = Field(default=0, ge=0)
+    """Reports before the first decision counts; until then the quotas are equal."""
+    scheduler: str = "proportional_fair"
+    """Scheduler inside the slices: a scheduling allocator's name or module:Class."""
+    scheduler_params: dict[str, Any] = Field(default_factory=dict)
+    """Its parameters."""
 
 
 def count_rbgs(prbs: int, rbg_prbs: int) -> int:

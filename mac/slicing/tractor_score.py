@@ -85,4 +85,4 @@ METRICS = (
            "higher", tractor_score, ("backlog_bits", "served_bits", "granted_prbs", "requested_prbs", "slice_prbs",
                                      "serving", "slice_id", "slice_name", "service", "window_s"), has_services, SHARE),
 )  # fmt: skip
-"""Metrics of slicing, as the family registers them."""
+"""The score as a metric."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from phy.random import Drops
 
 from ..carrier import CarrierSettings
-from .settings import Service, SlicingSettings
+from .settings import Service, SliceRules
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class SlicingContext:
     @classmethod
     def of(
         cls,
-        settings: SlicingSettings,
+        settings: SliceRules,
         carrier: CarrierSettings,
         drops: Drops,
         cells: int,
@@ -52,7 +52,7 @@ class SlicingContext:
         return cls(
             drops=drops,
             cells=cells,
-            slices=tuple(one.name for one in settings.slices),
+            slices=settings.names,
             services=tuple(one.service for one in settings.slices),
             prbs=carrier.prbs,
             rbg_prbs=settings.rbg_prbs,

@@ -73,6 +73,12 @@ def empty_batteries(dataset: xr.Dataset) -> Array:
     return add((left <= 0).astype(np.float64))
 
 
+def site_noise_rise(dataset: xr.Dataset) -> Array:
+    """Computes noise and interference of UAVs over noise at base stations, the mean of values in dB, ``[B]``."""
+    intervals = duration_s(dataset) / float(dataset.attrs["interval_s"])
+    return add(read(dataset, "site_rise_db", ("drop", "window"))) / intervals
+
+
 def reference_reward(dataset: xr.Dataset) -> Array:
     """Computes the reward of the reference environment, mean over UAVs of the sum over intervals, ``[B]``."""
     reward = read(dataset, "reference_reward", ("drop", "window", "uav"))
@@ -106,6 +112,8 @@ METRICS = (
            ("held",)),
     Metric("empty_batteries", "1", "UAVs that were out of service at the end", "lower", empty_batteries,
            ("battery_j",)),
+    Metric("site_noise_rise", "dB", "noise and interference of UAVs over noise at base stations", "lower",
+           site_noise_rise, ("site_rise_db", "interval_s")),
     Metric("reference_reward", "1", "reward of the reference environment, summed over intervals", "higher",
            reference_reward, ("reference_reward",)),
 )  # fmt: skip

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from phy.air_to_ground.settings import AirToGroundSettings
+from phy.air_to_ground.shadowing import draw_shadowing
 from phy.numerics.jit import backend_name
 from phy.random import Drops, normal
 
@@ -21,7 +22,7 @@ from .feasible import repair_uav, require_uav
 from .flight import FlightResult, Motion, fly_interval, pairs_of
 from .ground import GroundPlan, GroundUsers
 from .kinematics import FlightLimits
-from .radio import Downlink, Draws, Service, associate, measure_mean_links, serve, within_radius
+from .radio import Downlink, Draws, Service, associate, measure_mean_links, serve, shadowing_gain, within_radius
 from .reference_reward import reference_reward
 from .settings import BackhaulSettings, FlightArea, RadioSettings, RotorSettings, UavFleet, UavSensingSettings
 from .sharing import kept_share
@@ -41,6 +42,9 @@ ARRAY_SPECS: Mapping[str, ArraySpec] = {
     "user_m": ArraySpec(("user", "plane"), "m", "last", "position at the window's end"),
     "serving_uav": ArraySpec(("user",), "1", "last", "serving UAV in the window's last interval; -1: none"),
     "repairs": ArraySpec((), "1", "sum", "values of decisions that were repaired"),
+}
+TERRESTRIAL_ARRAY_SPECS: Mapping[str, ArraySpec] = {
+    "site_rise_db": ArraySpec((), "dB", "sum", "noise rise by UAVs at base stations, mean over these, summed"),
 }
 REFERENCE_ARRAY_SPECS: Mapping[str, ArraySpec] = {
     "reference_reward": ArraySpec(("uav",), "1", "sum", "reward of the reference environment, summed over intervals"),
@@ -112,6 +116,11 @@ class UavProblem:
         self._nothing = torch.zeros((drops, users), dtype=dtype, device=device)
         self._error_m = self._errors()
         self._quiet = self._nothing + 1.0
+        self._shadowing = None
+        if parts.channel.shadowed:
+            self._shadowing = draw_shadowing(
+                parts.drops.keys("uav/shadowing").to(device), parts.channel.decorrelation_m
+            )
 
     @property
     def interval_s(self) -> float:
@@ -121,7 +130,9 @@ class UavProblem:
     @property
     def array_specs(self) -> Mapping[str, ArraySpec]:
         """Returns the descriptions of the outcome's extras."""
-        return {**ARRAY_SPECS, **REFERENCE_ARRAY_SPECS} if self.parts.reference_reward else ARRAY_SPECS
+        network = TERRESTRIAL_ARRAY_SPECS if self.parts.terrestrial is not None else {}
+        reward = REFERENCE_ARRAY_SPECS if self.parts.reference_reward else {}
+        return {**ARRAY_SPECS, **network, **reward}
 
     def start(self) -> UavState:
         """Returns the state of interval 0: UAVs stand in the air with full batteries."""
@@ -148,10 +159,15 @@ class UavProblem:
             decision = require_uav(decision, state.observation, self.context)
         link = self._downlink(state, decision)
         service = self._serve(link)
-        flown = self._fly(state, decision, link, service)
+        radiated_w = (link.power * service.sends).to(torch.float64) * self.context.power_w
+        flown = self._fly(state, decision, radiated_w)
         left = self._after(state, service)
         ahead = self._observed(state.interval + 1, flown.motion, left)
-        return ahead, self._outcome(state, left, service, (flown, repairs))
+        outcome = self._outcome(state, left, service, (flown, repairs))
+        if self.parts.terrestrial is not None:
+            rise = self.parts.terrestrial.site_rise_db(state.motion.position_m, radiated_w)
+            outcome = replace(outcome, extras={**outcome.extras, "site_rise_db": rise})
+        return ahead, outcome
 
     def _downlink(self, state: UavState, decision: UavDecision) -> Downlink:
         """Describes what UAVs send."""
@@ -198,9 +214,8 @@ class UavProblem:
         assert self.parts.terrestrial is not None
         return self.parts.terrestrial.backhaul_bps(position, backhaul.bandwidth_hz) * self.parts.interval_s
 
-    def _fly(self, state: UavState, decision: UavDecision, link: Downlink, service: Service) -> FlightResult:
-        radiated = (link.power * service.sends).to(torch.float64) * self.context.power_w
-        consumed = radiated * (1.0 / self.parts.radio.efficiency)
+    def _fly(self, state: UavState, decision: UavDecision, radiated_w: Tensor) -> FlightResult:
+        consumed = radiated_w * (1.0 / self.parts.radio.efficiency)
         if self.backend == "numba":
             from . import loops
 
@@ -225,6 +240,8 @@ class UavProblem:
             snr = loops.measure_snr(self.context, motion.position_m, user_m)
         else:
             snr = measure_mean_links(self.context, motion.position_m, user_m).snr
+        if self._shadowing is not None:
+            snr = snr * shadowing_gain(self.context, self._shadowing, motion.position_m, user_m)
         data = replace(left, arrived_bits=arrived, waiting_bits=left.waiting_bits + arrived)
         return UavState(interval, motion, snr, user_m, data, self._told(interval, motion, data, (snr, user_m)))
 

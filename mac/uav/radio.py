@@ -16,10 +16,12 @@ import torch
 from torch import Tensor
 
 from phy.air_to_ground.mean_rate import mean_spectral_efficiency
-from phy.air_to_ground.probabilistic_los import excess_gain, free_space_factor
+from phy.air_to_ground.probabilistic_los import excess_gain, free_space_factor, shadowing_sigma_db
 from phy.air_to_ground.rician import fading_power, k_factor_db
 from phy.air_to_ground.settings import AirToGroundSettings
+from phy.air_to_ground.shadowing import LinkShadowing
 from phy.random import normal
+from phy.units import db_to_linear
 
 from .sharing import served_count, shares
 from .types import UNSERVED, UavContext
@@ -88,6 +90,20 @@ def measure_mean_links(context: UavContext, uav_m: Tensor, user_m: Tensor) -> Me
     elevation = torch.atan2(height, squared.sqrt())
     snr = excess_gain(context.channel, elevation) * (reference_snr(context) / (squared + height * height))
     return MeanLinks(snr, elevation, squared)
+
+
+def shadowing_gain(context: UavContext, shadowing: LinkShadowing, uav_m: Tensor, user_m: Tensor) -> Tensor:
+    """Computes the gain of shadowing of all links, linear, ``[B, V, U]``; it has the mean 0 in dB.
+
+    Args:
+        context: channel and users' height.
+        shadowing: of the drops.
+        uav_m: positions of the UAVs, ``[B, V, 3]``.
+        user_m: positions of the users, ``[B, U, 2]``.
+    """
+    height = uav_m[..., 2, None] - context.user_height_m
+    elevation = torch.atan2(height, squared_level_m2(uav_m, user_m).sqrt())
+    return db_to_linear(shadowing_sigma_db(context.channel, elevation) * shadowing.at(uav_m, user_m))
 
 
 def squared_level_m2(uav_m: Tensor, user_m: Tensor) -> Tensor:

@@ -182,3 +182,7 @@ class TerrestrialSettings:
     """Share of the band and time in which a base station transmits: what users receive of it as interference."""
     blend_m: float = Field(default=10.0, ge=0, le=100)
     """Height over which the line of sight of TR 36.777 is blended into 1 at the upper end of its formula."""
+    shadowing: bool = False
+    """Add the shadowing of TR 36.777 to links between UAVs and base stations."""
+    decorrelation_m: float = Field(default=50.0, ge=5, le=100_000)
+    """Distance that a UAV moves until the correlation of the shadowing of its links has fallen to 1/e (ours)."""

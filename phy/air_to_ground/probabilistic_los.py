@@ -2,7 +2,7 @@
 "Optimal LAP altitude for maximum coverage", IEEE Wireless Commun. Lett. 3(6), 2014).
 
 With theta the elevation in degrees, P_LOS = 1 / (1 + a exp(-b (theta - a))), and the loss is that of free space plus
-eta_LOS or eta_NLOS. Shadowing is not part of the mean loss.
+eta_LOS or eta_NLOS. Shadowing is not part of the mean loss; its standard deviations are settings.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..units import SPEED_OF_LIGHT_MPS, db_to_linear
 from .settings import AirToGroundSettings, EnvironmentName
+from .shadowing import mixed_sigma_db
 
 _NEPER = math.log(10.0) / 10.0  # of a decibel of power
 
@@ -71,6 +72,18 @@ def excess_gain(settings: AirToGroundSettings, elevation_rad: Tensor) -> Tensor:
         blocked, clear = (db_to_linear(-loss_db) for loss_db in (place.nlos_db, place.los_db))
         return blocked + los * (clear - blocked)
     return torch.exp(-_NEPER * (place.nlos_db + los * (place.los_db - place.nlos_db)))
+
+
+def shadowing_sigma_db(settings: AirToGroundSettings, elevation_rad: Tensor) -> Tensor:
+    """Computes the standard deviation of shadowing averaged over line of sight, in dB, of any shape.
+
+    Args:
+        settings: environment, and the standard deviations with and without line of sight.
+        elevation_rad: elevation of the UAV as the user sees it.
+    """
+    unit = 1.0 if settings.form == "as_published" else 180.0 / math.pi
+    los = los_probability(ENVIRONMENTS[settings.environment], elevation_rad * unit)
+    return mixed_sigma_db(los, settings.shadowing_los_db, settings.shadowing_nlos_db)
 
 
 def free_space_factor(carrier_hz: float) -> float:

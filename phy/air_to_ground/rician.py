@@ -1,8 +1,8 @@
 """Computes the Rician K-factor by elevation, and draws samples of the fading.
 
-K rises with the elevation theta from K_0 at the horizon to K_90 at the zenith: K = K_0 exp(theta b), linear in dB.
-The defaults 5 and 15 dB are those of Azari, Rosas, Chen, Pollin, "Ultra reliable UAV communication using altitude and
-cooperation diversity", IEEE Trans. Commun. 66(1), 2018.
+K rises with the elevation theta from K_0 at the horizon to K_90 at the zenith: K = K_0 exp(theta b), linear in dB
+(Azari, Rosas, Chen, Pollin, "Ultra reliable UAV communication using altitude and cooperation diversity", IEEE Trans.
+Commun. 66(1), 2018). The defaults 5 and 15 dB are ours.
 """
 
 from __future__ import annotations

@@ -32,6 +32,18 @@ class AirToGroundSettings:
     samples: int = Field(default=10, ge=1, le=10_000)
     """Samples of a link in an interval, of the fading ``sampled``."""
 
+    shadowing_los_db: float = Field(default=0.0, ge=0, le=40)
+    """Standard deviation of shadowing with line of sight (ours, as is the next); 0 and 0: no shadowing."""
+    shadowing_nlos_db: float = Field(default=0.0, ge=0, le=40)
+    """Standard deviation of shadowing without line of sight."""
+    decorrelation_m: float = Field(default=50.0, ge=5, le=100_000)
+    """Distance that a UAV or user moves until the correlation of the shadowing of its links has fallen to 1/e."""
+
+    @property
+    def shadowed(self) -> bool:
+        """Tells whether links are shadowed."""
+        return self.shadowing_los_db > 0 or self.shadowing_nlos_db > 0
+
     @model_validator(mode="after")
     def _one_error_at_a_time(self) -> AirToGroundSettings:
         if self.form == "as_published" and self.average != "loss":

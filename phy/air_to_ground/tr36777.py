@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..tr38901.pathloss import free_space_db
+from .shadowing import mixed_sigma_db
 
 AerialModel = Literal["rma", "uma", "umi"]
 """RMa-AV, UMa-AV, UMi-AV."""
@@ -129,6 +130,21 @@ def mean_path_loss_db(
     clear, blocked = path_losses_db(model, carrier_hz, torch.hypot(distance_2d_m, rise_m), height_m)
     los = los_probability(model, distance_2d_m, height_m, blend_m)
     return los * clear + (1.0 - los) * blocked
+
+
+def mean_shadowing_sigma_db(
+    model: AerialModel, distance_2d_m: Tensor, height_m: Tensor, blend_m: float = 0.0
+) -> Tensor:
+    """Computes the standard deviation of shadowing averaged over line of sight, in dB.
+
+    Args:
+        model: scenario.
+        distance_2d_m: horizontal distance.
+        height_m: height of the UAV above ground.
+        blend_m: see :func:`los_probability`.
+    """
+    los = los_probability(model, distance_2d_m, height_m, blend_m)
+    return mixed_sigma_db(los, *shadowing_sigma_db(model, height_m))
 
 
 def shadowing_sigma_db(model: AerialModel, height_m: Tensor) -> tuple[Tensor, Tensor]:

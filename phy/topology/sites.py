@@ -27,7 +27,7 @@ HALL_M = (120.0, 50.0)
 HALL_SITES = (6, 2)
 HALL_SPACING_M = 20.0
 
-_RINGS = {1: 0, 7: 1, 19: 2}  # sites of a full hexagonal cluster: 1, 1 + 6, 1 + 6 + 12
+_RINGS = {1 + 3 * rings * (rings + 1): rings for rings in range(9)}  # sites of a full hexagonal cluster
 
 
 @settings_dataclass(frozen=True, config=STRICT)
@@ -36,8 +36,9 @@ class TopologySettings:
 
     layout: Literal["hexagonal", "single", "indoor"] = "hexagonal"
     """Hexagonal grid of sites, a single site that knows no others, or a hall of 120 m x 50 m with two rows of six."""
-    sites: Literal[1, 7, 19] = 7
-    """Number of sites of the hexagonal layout; a single layout has one, a hall twelve."""
+    sites: Literal[1, 7, 19, 37, 61, 91, 127, 169, 217] = 7
+    """Number of sites of the hexagonal layout, whole rings around the first; a single layout has one, a hall
+    twelve."""
     sectors: Literal[1, 3] = 3
     """Cells of each site; outside of a hall, a site of one cell is omnidirectional, whatever the antenna."""
     isd_m: float = Field(default=500.0, ge=10.0, le=100_000.0)
@@ -45,7 +46,7 @@ class TopologySettings:
     bs_height_m: float = Field(default=25.0, gt=0.0, le=1000.0)
     """Height of the antennas above ground: 25 for UMa, 10 for UMi, 35 for RMa, 3 indoors (TR 38.901 clause 7.2)."""
     wrap_around: bool = True
-    """Repeat a cluster of 7 or 19 sites without end, so that no cell lies at an edge."""
+    """Repeat the cluster of sites without end, so that no cell lies at an edge."""
     min_distance_m: float = Field(default=35.0, ge=0.0)
     """Least horizontal distance of a user from the site: 35 for UMa and RMa, 10 for UMi, 0 indoors (clause 7.2)."""
 

@@ -16,6 +16,7 @@ from ..errors import ScenarioError, did_you_mean
 from ..families.workload import Workload
 from ..running.worker_pool import require_not_too_many
 from .case import BenchCase, BenchOptions, as_scenario, workload_of, workloads
+from .environments import DROPS, environment_workloads, measure_environment
 from .isolated_process import measure_alone
 from .measure import measure
 
@@ -28,11 +29,12 @@ def bench(
 ) -> list[dict[str, Any]]:
     """Measures workloads; for each mode a row of one drop, and one of the batch of drops that does most a second.
 
-    Slots of a batch are summed over its drops. There is one row where a batch is given or one drop alone is fastest.
+    Slots of a batch are summed over its drops. There is one row where a batch is given or one drop alone is fastest,
+    and of an environment.
     Batches that memory has no room for are cut to what fits, with a warning.
 
     Args:
-        chosen: names of :func:`.case.workloads`.
+        chosen: names of :func:`.case.workloads`, or of :func:`.environments.environment_workloads`.
         options: how.
         progress: told in a few words what is being measured.
 
@@ -41,12 +43,28 @@ def bench(
     """
     options = options or BenchOptions()
     require(options)
-    known = workloads()
+    known, of_environments = workloads(), environment_workloads()
     for name in chosen:
-        if name not in known:
-            raise ScenarioError(f"unknown workload '{name}'{did_you_mean(name, known)}")
-    modes = {name: _modes(name, known[name], options.mode) for name in chosen}
-    return [row for name in chosen for mode in modes[name] for row in _rows(name, mode, options, progress)]
+        if name not in known and name not in of_environments:
+            raise ScenarioError(f"unknown workload '{name}'{did_you_mean(name, {**known, **of_environments})}")
+    modes = {name: _modes(name, known[name], options.mode) for name in chosen if name in known}
+    rows = []
+    for name in chosen:
+        if name in known:
+            rows += [row for mode in modes[name] for row in _rows(name, mode, options, progress)]
+        else:
+            rows.append(_environment_row(name, options, progress))
+    return rows
+
+
+def _environment_row(name: str, options: BenchOptions, progress: Callable[[str], None] | None) -> dict[str, Any]:
+    drops = options.drops or DROPS
+    if progress:
+        progress(f"{name}, {drops} environments")
+    row = measure_alone(measure_environment, BenchCase(name, drops, "exact", options))
+    if row is None:
+        raise ScenarioError(f"{name} could not be measured for want of memory; take fewer --drops")
+    return row
 
 
 def require(options: BenchOptions) -> None:

@@ -11,6 +11,7 @@
 | ``calibrate`` | ``calibrate`` |
 | ``family_commands`` | commands that families bring along |
 | ``catalogue`` | what there is to choose from |
+| ``environment_catalogue`` | what environments offer to learners |
 | ``console`` | tables and sentences for people |
 | ``options`` | options that several commands have |
 | ``guard`` | errors as one message and an exit status |

@@ -40,10 +40,12 @@ def bench(
     from ..bench import bench as measuring
     from ..bench.case import BenchOptions
     from ..bench.case import workloads as known_workloads
+    from ..bench.environments import environment_workloads
     from ..running.progress import status
 
     if bool(workloads) == scaling:
-        raise ScenarioError(f"name workloads ({', '.join(known_workloads())}), or else take --scaling alone")
+        known = ", ".join([*known_workloads(), *environment_workloads()])
+        raise ScenarioError(f"name workloads ({known}), or else take --scaling alone")
     options = BenchOptions(device, drops, mode=mode or "both", compiled=compiled, threads=threads, workers=workers)
     with status() as tell:
         if workloads:
@@ -76,6 +78,10 @@ def _show(rows: Sequence[dict[str, Any]]) -> None:
     title = f"bench on {first['device']}, {counted(first['threads'], 'thread')}"
     title += f" in each of {first['workers']} workers, added up" if first["workers"] > 1 else ""
     show_rows(title, [{_heading(k): _shown(k, v) for k, v in row.items() if k not in _SAID_ABOVE} for row in rows])
+    if any("time_over_loop" in row for row in rows):
+        print_remark("Time over loop: that of an environment's steps over that of as many intervals of a run's loop.")
+    if all("time_over_loop" in row for row in rows):
+        return
     print_remark(
         "Rates are summed over the drops of a batch. Bytes are what operations read and write: how they are counted "
         "stands in benchmarks/README.md."

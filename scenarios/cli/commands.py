@@ -39,7 +39,10 @@ app.command()(guarded(table))
 def list_(
     topic: Annotated[
         str | None,
-        typer.Argument(help="allocators, scenarios, calibrations, metrics or traffic; left out, an overview."),
+        typer.Argument(
+            help="allocators, scenarios, calibrations, metrics, traffic, or, of environments, features, actions or "
+            "rewards; left out, an overview."
+        ),
     ] = None,
     name: Annotated[
         str | None, typer.Argument(help="With allocators: one of them, its parameters, description and source.")
@@ -48,19 +51,25 @@ def list_(
 ) -> None:
     """List what there is to choose from."""
     from .catalogue import TOPICS, details
+    from .environment_catalogue import TOPICS as OF_ENVIRONMENTS
 
-    if topic is not None and topic not in TOPICS:
-        raise ScenarioError(f"unknown topic '{topic}'{did_you_mean(topic, TOPICS)}")
+    if topic in OF_ENVIRONMENTS and name is None:
+        _show_rows(topic, OF_ENVIRONMENTS[topic](), as_json)
+        return
+    if topic is not None and topic not in {**TOPICS, **OF_ENVIRONMENTS}:
+        raise ScenarioError(f"unknown topic '{topic}'{did_you_mean(topic, {**TOPICS, **OF_ENVIRONMENTS})}")
     if name is not None:
         _show_details(topic, details(name) if topic == "allocators" else [], as_json)
         return
     chosen = {name: rows() for name, rows in TOPICS.items() if topic in (None, name)}
-    if as_json:
-        print_json(chosen[topic] if topic else chosen)
-        return
-    from .console import show_overview, show_rows
+    if topic is not None:
+        _show_rows(topic, chosen[topic], as_json)
+    elif as_json:
+        print_json(chosen)
+    else:
+        from .console import show_overview
 
-    show_rows(topic, chosen[topic]) if topic else show_overview(chosen)
+        show_overview(chosen)
 
 
 app.command()(guarded(validate))
@@ -104,6 +113,16 @@ def schema(
     from ..config.loading import json_schema, json_schemas
 
     print_json(json_schema(family) if family else json_schemas())
+
+
+def _show_rows(topic: str, rows: list[dict[str, Any]], as_json: bool) -> None:
+    """Prints what there is of a topic."""
+    if as_json:
+        print_json(rows)
+        return
+    from .console import show_rows
+
+    show_rows(topic, rows)
 
 
 def _show_details(topic: str | None, found: list[dict[str, Any]], as_json: bool) -> None:

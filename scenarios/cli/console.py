@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ..results.result import Result
     from ..running.plan import Plan
 
+_MOST_ROWS, _MOST_METRICS = 12, 7  # of differences between variants; all of them stand in paired_variants.csv
+
 
 def stdout() -> Console:
     """Makes the console for results; wide in a pipe, so that no table is folded there."""
@@ -65,6 +67,7 @@ def show_result(result: Result) -> None:
         console.print(_escaped(f"{what}: {how_much}"))
     if scenario.variants:
         _by_variant(result, console)
+        _variant_differences(result, console)
     for sentence in (*paired_sentences(result), *decision_time_sentences(decision_times(result))):
         console.print(_escaped(sentence))
     if drift := drift_sentence(result.drifts):
@@ -114,6 +117,7 @@ def show_plan(plan: Plan) -> None:
     console, data = stdout(), plan.to_json()
     workers = data["workers"]
     times = f"{data['warmup_intervals']} warm-up + {data['intervals']} of {data['interval_s']:g} s"
+    where = "one CPU thread" if workers == 1 else "these workers"
     together = f"{counted(data['drops_per_batch'], 'drop')} x {counted(data['allocators_per_batch'], 'allocator')}"
     rows = [
         ("scenario", f"{data['scenario']} ({data['family']}, hash {data['hash'][:8]})"),
@@ -124,7 +128,7 @@ def show_plan(plan: Plan) -> None:
         ("device", f"{data['device']}, {data['dtype']}"),
         ("workers", f"{workers}, each a process of its own" if workers > 1 else "1, this process"),
         ("memory", f"about {human_bytes(data['memory_bytes'])}{' in all' if workers > 1 else ''}"),
-        ("time", f"about {human_time(data['seconds'])} on {'one CPU thread' if workers == 1 else 'these workers'}"),
+        ("time", f"about {human_time(data['seconds'])} on {where}, slow decisions not counted"),
     ]
     console.print(_table("Dry run: nothing is simulated or written", ("", "plan"), rows, right=()))
 
@@ -165,6 +169,7 @@ def show_overview(topics: Mapping[str, Sequence[dict[str, Any]]]) -> None:
         text = names if len(names) < 160 else names[: names.rfind(", ", 0, 150)] + ", ..."
         console.print(f"{topic} ({number}): {text}")
     console.print("\nMore: fairwave list TOPIC, or fairwave list allocators NAME")
+    console.print("Of environments: fairwave list features, actions or rewards")
 
 
 def show_details(found: dict[str, Any]) -> None:
@@ -230,6 +235,37 @@ def _by_variant(result: Result, console: Console) -> None:
     names = [*result.settings.variants, "all"]
     body = [(variant, *(cells.get((label, variant), "-") for label in result.allocators)) for variant in names]
     _print_wrapped(console, f"{metric} by variant", ("variant", *result.allocators), body)
+
+
+def _variant_differences(result: Result, console: Console) -> None:
+    """Prints what the first variant has more than each other one in the first headline metrics; few rows only."""
+    table = result.paired_variants
+    shown = [name for name in result.headline if (table["metric"] == name).any()]
+    keys = list(dict.fromkeys(zip(table["allocator"], table["b"], strict=True)))
+    shown = shown[:_MOST_METRICS]
+    if not shown or len(keys) > _MOST_ROWS:
+        return
+    rows = {(row["allocator"], row["b"], row["metric"]): _difference(row) for row in table.to_dict("records")}
+    several = len(result.allocators) > 1
+    body = [
+        (
+            f"{allocator}: {other}" if several else str(other),
+            *(rows.get((allocator, other, name), "-") for name in shown),
+        )
+        for allocator, other in keys
+    ]
+    title = f"{table['a'].iloc[0]} less each other variant, on the same drops (95 % interval; ! beyond chance)"
+    _print_wrapped(console, title, ("less", *(name.replace("/", "/\n") for name in shown)), body)
+
+
+def _difference(row: Mapping[Any, Any]) -> str:
+    """Writes ``+0.12 [0.02, 0.22] !``."""
+    mean, low, high = row["mean_difference"], row["ci95_low"], row["ci95_high"]
+    if math.isnan(mean):
+        return "-"
+    if math.isnan(low):
+        return f"{mean:+.3g}"
+    return f"{mean:+.3g} [{low:+.2g}, {high:+.2g}]{' !' if is_beyond_chance(row) else ''}"
 
 
 def _sentence(result: Result, metric: str, best: str, other: str, variant: str | None) -> str:

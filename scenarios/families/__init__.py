@@ -5,6 +5,7 @@
 | ``family`` | ``Family``, the record of everything that the rest of fairwave knows of a family |
 | ``schema`` | what the scenario of every family says |
 | ``renamed`` | keys of scenario files that once had another name |
+| ``environment``, ``rate_rewards`` | what learners need to know of a family; rewards that several share |
 | ``workload`` | what ``fairwave bench`` measures |
 | ``cellular`` | what the families on a cellular carrier share |
 | one folder for each family | its record and what belongs to it |

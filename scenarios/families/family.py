@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from phy.random import Drops
 
     from ..run_result import RunResult
+    from .environment import Environment
     from .schema import Clock, ScenarioBase
     from .workload import ScalingWorkload, Workload
 
@@ -128,6 +129,7 @@ class Family:
         report_sections: tables of the report, below the account.
         workloads: what ``fairwave bench`` measures, by name.
         scaling_workloads: what ``fairwave bench --scaling`` measures, smallest first.
+        environment: what learners need to know of it: agents, features, actions, rewards. None: it has no environment.
         commands: makes a typer application, mounted as ``fairwave <name>``.
         renamed: keys and values of its scenario files that once had another name; the old ones are refused.
         moved_options: options that ``fairwave report`` once had for its runs -> the command to take instead.
@@ -157,6 +159,7 @@ class Family:
     report_sections: tuple[ReportSection, ...] = ()
     workloads: Mapping[str, Workload] = field(default_factory=dict)
     scaling_workloads: Mapping[str, ScalingWorkload] = field(default_factory=dict)
+    environment: Environment | LazyImport | None = None
     commands: Callable[[], Any] | None = None
     renamed: Renamed = field(default_factory=Renamed)
     moved_options: Mapping[str, str] = field(default_factory=dict)

@@ -65,6 +65,7 @@ class PairedDifference:
     tests: str  # p-values, empty where the metric was not tested
     verdict: str
     significant: bool
+    allocator: str = ""  # of a difference between variants
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,13 @@ def differences(result: RunResult, metrics: list[str], variant: str | None) -> l
     return [_paired_difference(row, tests_of(table, row)) for row in rows]
 
 
+def variant_differences(result: RunResult, metrics: list[str]) -> list[PairedDifference]:
+    """Lists the paired differences of the first variant to every other one in the given metrics, by allocator."""
+    table = result.paired_variants
+    rows = [row for metric in metrics for row in table[table["metric"] == metric].to_dict("records")]
+    return [_paired_difference(row, tests_of(table, row)) for row in rows]
+
+
 def number(mean: float, half: float = math.nan, digits: int | None = None) -> str:
     """Writes ``0.631 ± 0.018``; the decimals, if not given, are those that :func:`decimals` finds."""
     if math.isnan(mean):
@@ -229,6 +237,8 @@ def _content(result: RunResult) -> dict[str, Any]:
         "by_variant": _by_variant(result, first),
         "pairs": differences(result, [first], main),
         "more_pairs": differences(result, [name for name in headline if name != first], main),
+        "variant_pairs": variant_differences(result, [first]),
+        "more_variant_pairs": variant_differences(result, [name for name in headline if name != first]),
         "account": [*result.account(), *result.notes()] if isinstance(result, Result) else [],
         "sections": _sections(result),
         "glance": comparison(result, headline[:_GLANCE], main),
@@ -304,6 +314,7 @@ def _paired_difference(row: dict[Any, Any], tests: int) -> PairedDifference:
         tests=p_text(row, tests),
         verdict=_verdict(row),
         significant=is_beyond_chance(row),
+        allocator=str(row.get("allocator", "")),
     )
 
 

@@ -7,6 +7,7 @@
 | ``run_folder`` | the folder that a run may write to |
 | ``shards`` | one file for one variant, allocator and range of drops |
 | ``account`` | what results are counted with |
+| ``as_json`` | tables as plain values |
 | ``bounds`` | what no allocator can exceed |
 | ``timing`` | how long deciding takes |
 | ``provenance`` | code and device that made a shard |

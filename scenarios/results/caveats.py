@@ -46,11 +46,13 @@ def needed_text(row: Mapping[Any, Any]) -> str:
 
 
 def tests_of(table: pd.DataFrame, row: Mapping[Any, Any]) -> int:
-    """Counts the headline metrics that were tested for the two allocators and the variant of a row."""
+    """Counts the headline metrics that were tested for the two allocators or variants of a row."""
     same = (table["a"] == row["a"]) & (table["b"] == row["b"])
     if "variant" in row:
         variant = row["variant"]
         same &= table["variant"] == variant if isinstance(variant, str) else table["variant"].isna()
+    if "allocator" in row:
+        same &= table["allocator"] == row["allocator"]
     return int(table.loc[same, "p"].notna().sum())
 
 

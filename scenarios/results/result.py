@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mac.metrics.intervals import ALL, paired, summarise
+from mac.metrics.intervals import ALL, paired, paired_variants, summarise
 from mac.metrics.registry import metric_named, metric_table
 
 from .. import families
@@ -22,6 +22,7 @@ from ..config.loading import resolved, scenario_hash
 from ..errors import ScenarioError, did_you_mean
 from ..families.schema import plugged_metrics
 from .account import account_of
+from .as_json import tables_as_json
 from .caveats import interval_sentences
 from .dataset import join
 from .drift import Drifts, drift_records, find_drifts
@@ -45,19 +46,6 @@ _HEADLINE = (
 """Metrics of the first table where a scenario names none, as far as they apply; the family's own stand before them."""
 
 _KEPT_BYTES = 500_000_000
-
-_PAIRED_KEYS = (
-    "variant",
-    "metric",
-    "a",
-    "b",
-    "mean_difference",
-    "drops",
-    "p",
-    "p_holm",
-    "needed_drops",
-    "remark",
-)
 
 DROP_COLUMNS = ["variant", "allocator", "drop", "metric", "unit", "value"]
 
@@ -146,6 +134,14 @@ class Result:
         Columns as of :func:`mac.metrics.intervals.paired`; the headline metrics are tested, with Holm's correction.
         """
         return paired(self.per_drop, self.headline)
+
+    @cached_property
+    def paired_variants(self) -> pd.DataFrame:
+        """Computes the difference of the first variant to every other one on the same drops, by allocator.
+
+        Columns as of :func:`mac.metrics.intervals.paired_variants`; without rows unless there are two variants.
+        """
+        return paired_variants(self.per_drop, self.headline)
 
     @cached_property
     def drifts(self) -> Drifts:
@@ -283,8 +279,7 @@ class Result:
         return {
             "run_dir": str(self.run_dir),
             "scenario": self.settings.name,
-            "metrics": _records(self.metrics, ("variant", "allocator", "metric", "unit", "mean", "drops", "remark")),
-            "paired": _records(self.paired, _PAIRED_KEYS),
+            **tables_as_json(self),
             "notes": interval_sentences(self, self._shown(None)),
             "time": [asdict(one) for one in decision_times(self)],
             "not_stationary": drift_records(self.drifts),
@@ -379,18 +374,3 @@ def _heading(metric: str) -> str:
 
 def _column(rows: pd.DataFrame) -> dict[str, str]:
     return {str(row["allocator"]): plus_minus(row) for row in rows.to_dict("records")}
-
-
-def _records(table: pd.DataFrame, keys: tuple[str, ...]) -> list[dict[str, Any]]:
-    return [
-        {**{key: _plain(row[key]) for key in keys}, "ci95": [_plain(row["ci95_low"]), _plain(row["ci95_high"])]}
-        for row in table.to_dict("records")
-    ]
-
-
-def _plain(value: Any) -> Any:
-    if value is pd.NA:
-        return None
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return value

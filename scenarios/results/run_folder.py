@@ -27,6 +27,7 @@ _OWN = (
     "metrics.csv",
     "summary.csv",
     "paired.csv",
+    "paired_variants.csv",
     "meta.json",
     "report.html",
     "plots",

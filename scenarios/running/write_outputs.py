@@ -25,7 +25,9 @@ PARTS = ("setup", "observe", "decide", "step")
 
 
 def finish(result: Result, plan: Plan, options: RunOptions, wall_s: float) -> Result:
-    """Writes metrics.csv, summary.csv, paired.csv, meta.json and, if wanted, the plots of a finished run.
+    """Writes the tables of a finished run, meta.json and, if wanted, the plots.
+
+    The tables are metrics.csv, summary.csv, paired.csv and, where there are two variants, paired_variants.csv.
 
     Args:
         result: the run.
@@ -37,7 +39,10 @@ def finish(result: Result, plan: Plan, options: RunOptions, wall_s: float) -> Re
         ScenarioError: shards that the run has written are gone or damaged; the tables are of the others, and meta.json
             says that they are not complete.
     """
-    for name, table in (("metrics", result.per_drop), ("summary", result.metrics), ("paired", result.paired)):
+    tables = {"metrics": result.per_drop, "summary": result.metrics, "paired": result.paired}
+    if len(result.settings.variants) > 1:
+        tables["paired_variants"] = result.paired_variants
+    for name, table in tables.items():
         write_atomically(result.run_dir / f"{name}.csv", table.to_csv(index=False))
     result.meta = _meta(result, plan, options.command, wall_s)
     write_atomically(result.run_dir / "meta.json", json.dumps(result.meta, indent=2) + "\n")

@@ -27,8 +27,8 @@ WORDS = {
 """What only one family speaks of, in lower case."""
 
 CORE = (
-    *(f"scenarios/{name}" for name in ("bench", "cli", "config", "plots", "report", "results", "running")),
-    *(f"scenarios/families/{name}.py" for name in ("family", "schema", "workload")),
+    *(f"scenarios/{name}" for name in ("bench", "cli", "config", "envs", "plots", "report", "results", "running")),
+    *(f"scenarios/families/{name}.py" for name in ("environment", "family", "schema", "workload")),
     *(f"scenarios/{name}.py" for name in ("__init__", "errors", "files", "run_result")),
     "mac/core",
     "mac/metrics",
@@ -190,16 +190,17 @@ COMMANDS = re.compile(r"scenarios/(cli/\w+|families/\w+/commands)\.py")
 """Files of commands, whose docstrings are the help of the command line: those say what to do ("Compare ...")."""
 
 _VERBS = """
-Adds Adjusts Allocates Alternates Appends Applies Arranges Assigns Associates Attaches Auctions Averages Bargains Bids
-Breaks Builds Calls Carries Checks Chooses Collects Combines Compares Compiles Computes Converts Copies Counts Cuts
-Decides Declares Defines Delays Describes Divides Draws Drops Ends Estimates Evaluates Expands Fills Filters Finds
-Flattens Flies Folds Follows Formats Fuses Gives Handles Holds Hovers Imports Improves Interpolates Joins Keeps Labels
-Learns Leaves Lists Loads Looks Makes Maps Matches Maximises Measures Merges Minimises Moves Names Normalises Notes
-Numbers Offers Orders Packs Parses Passes Pickles Places Plans Posts Prepares Prints Provides Puts Raises Ranks Reads
-Rearranges Rebuilds Records Reduces Refuses Registers Remembers Removes Renders Repeats Replaces Replays Reports
-Represents Resets Responds Restores Returns Rounds Routes Runs Says Scales Schedules Selects Sells Sends Serves Sets
-Shares Shifts Shows Solves Sorts Splits Stacks Starts Steps Stores Submits Subtracts Sums Tabulates Trains Translates
-Transmits Turns Unpickles Updates Uses Validates Waits Warns Withdraws Wraps Writes Yields
+Adapts Adds Adjusts Allocates Alternates Appends Applies Arranges Assigns Associates Attaches Auctions Averages
+Bargains Begins Bids Breaks Brings Builds Calls Carries Checks Chooses Collects Combines Compares Compiles Computes
+Converts Copies Counts Cuts Decides Declares Defines Delays Describes Divides Draws Drops Ends Estimates Evaluates
+Expands Fills Filters Finds Flattens Flies Folds Follows Formats Fuses Gives Handles Holds Hovers Imports Improves
+Interpolates Joins Keeps Labels Learns Leaves Lists Loads Looks Makes Maps Matches Maximises Measures Merges Minimises
+Moves Names Normalises Notes Numbers Offers Opens Orders Packs Parses Passes Pays Pickles Places Plans Posts Prepares
+Prints Provides Puts Raises Ranks Reads Rearranges Rebuilds Records Reduces Refuses Registers Remembers Removes
+Renders Repeats Replaces Replays Reports Represents Resets Responds Restores Returns Rounds Routes Runs Says Scales
+Schedules Selects Sells Sends Serves Sets Settles Shares Shifts Shows Solves Sorts Splits Stacks Starts Steps Stops
+Stores Submits Subtracts Sums Tabulates Takes Tells Trains Translates Transmits Turns Unpickles Updates Uses Validates
+Waits Warns Withdraws Wraps Writes Yields
 """
 VERBS = frozenset(_VERBS.split())
 """Words with which the docstring of a module, class or function may begin; a new verb is added here."""

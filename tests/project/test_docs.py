@@ -108,7 +108,8 @@ def test_every_picture_is_shown_with_a_command_that_exists() -> None:
     """The gallery shows all pictures; of the drawing of the architecture the source is the picture itself."""
     page = ROOT / "docs" / "gallery.md"
     text = page.read_text("utf-8")
-    pictures = {path.name for path in (ROOT / "docs" / "images").iterdir()} - {"architecture.svg"}
+    folder = ROOT / "docs" / "images"
+    pictures = {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")} - {"architecture.svg"}
     assert set(re.findall(r"\(images/([^)]*)\)\]", text)) == pictures
     for entry in re.findall(r"<div markdown>\n(.*?)\n</div>", text, re.DOTALL):
         commands = re.findall(r"`((?:fairwave|python -m) [^`]*)`", entry)

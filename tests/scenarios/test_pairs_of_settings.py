@@ -102,6 +102,8 @@ def fitting(folder: Path, family: str) -> dict[str, Any]:
         "users": [0],
         "cells": [0],
         "bandwidth_hz": 5e6,  # 11 PRBs at numerology 1
+        "slicing": {"interval_s": 0.003, "slices": [{"name": "all", "service": "embb"}]},
+        "slice": "all",
     }
 
 

@@ -145,3 +145,7 @@ class FakeResult:
     @cached_property
     def paired(self) -> pd.DataFrame:
         return intervals.paired(self.per_drop)
+
+    @property
+    def paired_variants(self) -> pd.DataFrame:
+        return intervals.paired_variants(self.per_drop)

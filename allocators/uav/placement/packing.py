@@ -35,7 +35,7 @@ def pack_circles(circles: int) -> Packing:
 
     Up to 19 circles the radius is maximised from rings of points (SLSQP): the optimal or best known packing. Beyond,
     the middles are the points of a triangular lattice that are nearest to one of its points (ours), which is optimal
-    for 7 and 19 and dense in the limit.
+    for 7 and 19 and dense in the limit. A circle at the border lies at angle 0.
 
     Args:
         circles: their number, at least 1.
@@ -45,7 +45,21 @@ def pack_circles(circles: int) -> Packing:
     if circles > MOST_SOLVED:
         return _lattice(circles)
     found = [_solve(start) for start in _starts(circles)]
-    return max(found, key=lambda packing: round(packing.radius, 9))
+    return _turned(max(found, key=lambda packing: round(packing.radius, 9)))
+
+
+def _turned(packing: Packing) -> Packing:
+    """Turns and mirrors a packing so that its centres do not depend on rounding errors of the solver.
+
+    Of all ways to bring a circle of the border to angle 0 it takes the one whose sorted centres come last.
+    """
+    z = packing.centre @ np.array([1.0, 1.0j])
+    border = z[np.abs(z) > np.abs(z).max() - 1e-7]
+    ways = [one * np.exp(-1j * np.angle(first)) for one, firsts in ((z, border), (z.conj(), border.conj()))
+            for first in firsts]  # fmt: skip
+    ordered = [way[np.lexsort((way.imag.round(6), way.real.round(6)))] for way in ways]
+    best = max(ordered, key=lambda way: tuple(np.stack((way.real, way.imag), -1).round(6).ravel()))
+    return Packing(np.stack((best.real, best.imag), -1), packing.radius)
 
 
 def _starts(circles: int) -> list[Array]:

@@ -69,5 +69,21 @@ def labels(scenario: CellularScenario, engine: Engine, services: Sequence[Servic
     return Labels(coordinates, attributes)
 
 
+def with_slices(common: Labels, scenario: CellularScenario, places: Sequence[int], names: Sequence[str]) -> Labels:
+    """Adds the slices of UEs.
+
+    Args:
+        common: labels without slices.
+        scenario: with the groups.
+        places: place of the slice of each group in ``names``.
+        names: of the slices.
+    """
+    own = {
+        "slice_id": (("user",), np.array(places)[scenario.group_of_user().numpy()]),
+        "slice_name": (("slice",), np.array(names)),
+    }
+    return Labels({**common.coordinates, **own}, common.attributes)
+
+
 def _or_nan(value: float | None) -> float:
     return math.nan if value is None else value

@@ -106,6 +106,40 @@ def plot_prices(result: RunResult, variant: str | None = None) -> Figure:
     return figure
 
 
+def plot_supply_and_demand(result: RunResult, variant: str | None = None) -> Figure:
+    """Draws PRBs offered and sold, and money offered and paid, in each market, mean over drops.
+
+    What is offered depends a little on the allocator, as UEs without data waiting do not buy: the greatest is drawn.
+
+    Args:
+        result: the run, of the family comp.
+        variant: the variant to show; the first one if not given.
+    """
+    variant = result.variants[0] if variant is None else variant
+    figure = Plot(figsize=(WIDTH_IN, 6.4), layout="constrained")
+    panels = figure.subplots(2, 1, sharex=True)
+    runs = {allocator: result.to_xarray(allocator, variant) for allocator in result.allocators}
+    time_s = runs[result.allocators[0]]["time_s"].to_numpy()
+    names = (("offered", "sold", "PRB", _CELL), ("budget", "paid", "money", ("drop", "window", "user")))
+    for axes, (offered, traded, unit, over) in zip(panels, names, strict=True):
+        most = np.max([_per_market(run, offered, over) for run in runs.values()], axis=0)
+        axes.fill_between(time_s, most, step="mid", color=_OUTAGE, label="offered")
+        for allocator, run in runs.items():
+            values = _per_market(run, traded, over)
+            if values.sum() > 0:
+                look = style_of(result, allocator)
+                axes.step(time_s, values, where="mid", color=look.colour, ls=look.dash, label=allocator, lw=2)
+        axes.set(ylabel=unit, xlim=(time_s[0], time_s[-1]))
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+    panels[0].set_title("PRBs that cells offer to UEs in outage, and sell", loc="left", fontsize=11)
+    panels[1].set_title("Budgets of these UEs, and what they pay", loc="left", fontsize=11)
+    panels[1].set_xlabel("time [s]")
+    legend_below(figure, panels[0])
+    headline(figure, "Supply and demand in a market, mean over drops")
+    return figure
+
+
 def plot_cluster(result: RunResult, variant: str | None = None) -> Figure:
     """Draws cells and UEs in the middle of the outage that ``corner`` shows.
 
@@ -160,7 +194,10 @@ def _stack(axes: Axes, dataset: xr.Dataset, outage: Outage) -> None:
         axes.stairs(low + value, edges, baseline=low, fill=True, color=colour, label=label)
         low = low + value
     top = max(float(low.max()) * 1.1, 1e-3)
-    axes.fill_between(np.repeat(edges, 2)[1:-1], 0, np.repeat(broken, 2) * top, color=_OUTAGE, zorder=0, label="outage")
+    whole = axes.get_xaxis_transform()  # from the bottom to the top of the panel
+    axes.fill_between(
+        np.repeat(edges, 2)[1:-1], 0, np.repeat(broken, 2), transform=whole, color=_OUTAGE, zorder=0, label="outage"
+    )
     axes.set(ylim=(0, max(top, axes.get_ylim()[1])), xlim=(edges[0], edges[-1]))
 
 
@@ -168,6 +205,12 @@ def _mean_price(dataset: xr.Dataset) -> Array:
     """Computes money over PRBs of all drops, ``[windows]``; NaN where nothing is sold."""
     paid = add(add(read(dataset, "paid")), axis=0)
     return divide(paid, add(add(read(dataset, "sold", _CELL)), axis=0))
+
+
+def _per_market(dataset: xr.Dataset, name: str, over: tuple[str, ...]) -> Array:
+    """Sums a record over cells or UEs and averages it over the markets of all drops, ``[windows]``; 0 without any."""
+    total = add(add(read(dataset, name, over)), axis=0)
+    return np.nan_to_num(divide(total, add(read(dataset, "markets", ("drop", "window")), axis=0)))
 
 
 def _draw_map(axes: Axes, now: xr.Dataset, user: int) -> None:

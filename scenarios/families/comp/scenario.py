@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from allocators.market.equilibrium import competitive_equilibrium
 from mac.comp import CompContext
-from mac.comp.problem import CompProblem
-from mac.comp.settings import CompSettings
+from mac.comp.problem import CompProblem, OwnScheduling
+from mac.comp.settings import CompSettings, CompSliceSettings
+from mac.comp.slice_control import SliceControl, markets_of
+from mac.core.allocator_guard import AllocatorGuard
+from mac.core.contracts import Allocator
+from mac.core.plugin_traceback import error_text, plug_in_line
 from mac.market import Market
+from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
 from mac.slicing.settings import Service
 from phy.link.mimo_settings import MimoSettings
 from phy.random import Drops
 
+from ...errors import ScenarioError, did_you_mean
 from ..cellular import engine_factory, estimates, named_files
 from ..cellular import labels as cellular_labels
 from ..cellular.scenario import CellularScenario
@@ -30,8 +38,10 @@ _ROUNDS, _TOLERANCE = 1000, 1e-4  # of the equilibria with which trades are comp
 class CompUsers(UserGroup):
     """Describes users that are alike."""
 
-    service: Service = "embb"
-    """Kind of service, by which results may be told apart."""
+    service: Service | None = None
+    """Kind of service, by which results may be told apart; left out, that of its slice, or `embb`."""
+    slice: str | None = None
+    """Name of their slice, one of `slicing.slices`. Without `slicing` it only tells results apart."""
     budget: float = Field(default=1.0, ge=0, le=1e9)
     """Money of each user for the PRBs of an interval; what is not spent is lost. 0: it never buys."""
 
@@ -43,6 +53,8 @@ class CompScenario(CellularScenario):
     """Groups of users."""
     comp: CompSettings = Field(default_factory=CompSettings)
     """Coordination of cells, and what they sell."""
+    slicing: CompSliceSettings | None = None
+    """Slices of the PRBs that cells do not sell, and their quotas; left out, all users share them."""
     compare_with_optima: bool = True
     """Compute the market equilibrium and proportional fairness on total rates in each interval with buyers."""
 
@@ -92,6 +104,56 @@ class CompScenario(CellularScenario):
         return self
 
     @model_validator(mode="after")
+    def _slices_have_users(self) -> CompScenario:
+        named = [group.slice for group in self.users]
+        if self.slicing is None:
+            if None in named and any(named):
+                number = named.index(None)
+                raise ValueError(f"users.{number}.slice is missing; name the slice of every group, or of none")
+            return self
+        self.slicing.require_distinct()
+        for number, group in enumerate(self.users):
+            self._require_slice(number, group)
+        if empty := [name for name in self.slicing.names if name not in named]:
+            raise ValueError(
+                f"slicing.slices names '{empty[0]}', but no group of users belongs to it (users.N.slice); leave it out"
+            )
+        self.slicing.rbgs(self.carrier.prbs)
+        markets_of(self.slicing.interval_s, self.comp.interval_s)
+        return self
+
+    def _require_slice(self, number: int, group: CompUsers) -> None:
+        """Checks that a group's slice is there and of its service."""
+        assert self.slicing is not None
+        if group.slice is None:
+            raise ValueError(
+                f"users.{number}.slice is missing, but slicing is given; name one of {', '.join(self.slicing.names)}, "
+                "or leave slicing out"
+            )
+        if group.slice not in self.slicing.names:
+            raise ValueError(f"users.{number}.slice is '{group.slice}'{did_you_mean(group.slice, self.slicing.names)}")
+        of_slice = self.slicing.slices[self.slicing.names.index(group.slice)].service
+        if group.service not in (None, of_slice):
+            raise ValueError(
+                f"users.{number}.service is '{group.service}', but its slice '{group.slice}' is of service "
+                f"'{of_slice}'; leave service out, or set it to that"
+            )
+
+    @property
+    def slice_names(self) -> tuple[str, ...]:
+        """Lists the slices to which groups of users belong; none where they name none."""
+        if self.slicing is not None:
+            return self.slicing.names
+        return tuple(dict.fromkeys(group.slice for group in self.users if group.slice is not None))
+
+    def service_of(self, group: CompUsers) -> Service:
+        """Returns the kind of service of a group."""
+        if group.service is not None:
+            return group.service
+        of_slices = {} if self.slicing is None else {one.name: one.service for one in self.slicing.slices}
+        return of_slices.get(group.slice or "", "embb")
+
+    @model_validator(mode="after")
     def _trade_is_possible(self) -> CompScenario:
         if self.on_infeasible != "error":
             raise ValueError("on_infeasible must be error: no trade is repaired; leave it out")
@@ -106,13 +168,43 @@ def clock_of(scenario: CompScenario) -> Clock:
 
 def _shape(scenario: CompScenario) -> Shape:
     slots = scenario.comp.slots(scenario.carrier.slot_s)
-    return Shape(clock_of(scenario), slots, slice_of_group=(0,) * len(scenario.users))
+    if scenario.slicing is None:
+        return Shape(clock_of(scenario), slots, slice_of_group=(0,) * len(scenario.users))
+    return Shape(clock_of(scenario), slots, _slice_of_group(scenario), len(scenario.slicing.slices))
+
+
+def _slice_of_group(scenario: CompScenario) -> tuple[int, ...]:
+    """Returns the place of each group's slice in ``slice_names``."""
+    return tuple(scenario.slice_names.index(group.slice) for group in scenario.users if group.slice is not None)
+
+
+def _policy(slicing: CompSliceSettings) -> Allocator[SlicingObservation, SlicingDecision]:
+    from allocators.registry import resolve
+
+    found: Allocator[Any, Any] = resolve(slicing.policy, "slicing", dict(slicing.policy_params))
+    return AllocatorGuard(found, f"{slicing.policy} (slicing.policy)")
 
 
 def check(scenario: CompScenario) -> None:
-    """Reads every file that the scenario names, and makes the scheduler."""
+    """Reads every file that the scenario names, makes the scheduler, and tries the slice controller."""
     named_files.check_files(scenario, _shape(scenario))
     check_scheduler(scenario.comp, "comp.scheduler")
+    if scenario.slicing is not None:
+        _check_policy(scenario, scenario.slicing)
+
+
+def _check_policy(scenario: CompScenario, slicing: CompSliceSettings) -> None:
+    """Makes the slice controller and resets it.
+
+    Raises:
+        ScenarioError: it cannot be made, or refuses the carrier.
+    """
+    drops, cpu = Drops(scenario.seed, (0,)), torch.device("cpu")
+    try:
+        tried = SlicingContext.of(slicing, scenario.carrier, drops, scenario.cells, cpu, torch.float32)
+        _policy(slicing).reset(tried, scenario.seed)
+    except Exception as error:  # a plug-in's module may raise anything at all when it is imported
+        raise ScenarioError(f"slicing.policy '{slicing.policy}': {error_text(error)}{plug_in_line(error)}") from error
 
 
 def build(scenario: CompScenario, drops: Drops, device: torch.device, dtype: torch.dtype) -> CompProblem:
@@ -121,9 +213,11 @@ def build(scenario: CompScenario, drops: Drops, device: torch.device, dtype: tor
     budgets = torch.tensor([group.budget for group in scenario.users], dtype=torch.float64)
     reference = _equilibrium_prices if scenario.compare_with_optima else None
     budgets = budgets[scenario.group_of_user()]
-    return CompProblem(
-        engine, scenario.comp, budgets, scheduler_below(scenario.comp, "comp.scheduler"), scenario.power, reference
-    )
+    slicing, slices = scenario.slicing, None
+    if slicing is not None:
+        slices = SliceControl(engine, slicing, _policy(slicing), scenario.comp.interval_s)
+    scheduling = OwnScheduling(scheduler_below(scenario.comp, "comp.scheduler"), slices)
+    return CompProblem(engine, scenario.comp, budgets, scheduling, scenario.power, reference)
 
 
 def _equilibrium_prices(market: Market) -> Tensor:
@@ -139,8 +233,12 @@ def context(scenario: CompScenario) -> CompContext:
 
 
 def labels(scenario: CompScenario, problem: CompProblem) -> Labels:
-    services = [group.service for group in scenario.users]
-    return cellular_labels.labels(scenario, problem.engine, services, _shape(scenario))
+    """Returns the coordinates and attributes of results; slices are told apart also where they have no quotas."""
+    services = [scenario.service_of(group) for group in scenario.users]
+    common = cellular_labels.labels(scenario, problem.engine, services, _shape(scenario))
+    if not scenario.slice_names:
+        return common
+    return cellular_labels.with_slices(common, scenario, _slice_of_group(scenario), scenario.slice_names)
 
 
 def account(scenario: CompScenario) -> list[tuple[str, str]]:
@@ -160,6 +258,10 @@ def account(scenario: CompScenario) -> list[tuple[str, str]]:
             f"while its mean SINR is below {comp.outage_db:g} dB or its handover interrupts it"
         )
         rows.append(("market", how))
+    if scenario.slicing is not None:
+        slicing = scenario.slicing
+        how = f"{', '.join(slicing.names)}: {slicing.policy} every {slicing.interval_s:g} s"
+        rows.append(("slices", f"{how}; quotas concern what a cell does not sell, unused PRBs are {slicing.unused}"))
     return rows + cellular_labels.account(scenario)
 
 

@@ -11,6 +11,7 @@ from .workloads import SCALES, WORKLOADS
 FAMILY = replace(
     cellular_family("scheduling", "SchedulingScenario"),
     require=LazyImport("mac.scheduling.feasible:require_scheduling"),
+    environment=LazyImport("scenarios.families.scheduling.environment:ENVIRONMENT"),
     workloads=WORKLOADS,
     scaling_workloads=SCALES,
 )

@@ -11,8 +11,9 @@ FAMILY = replace(
     cellular_family("slicing", "SlicingScenario"),
     require=LazyImport("mac.slicing.feasible:require_slicing"),
     context=LazyImport("scenarios.families.slicing.scenario:context"),
-    metrics=(METRICS, LazyImport("mac.slicing.tractor_score:METRICS")),
+    metrics=(METRICS, LazyImport("mac.slicing.slice_metrics:METRICS")),
     headline=("satisfaction", "tractor_score", *HEADLINE),
+    environment=LazyImport("scenarios.families.slicing.environment:ENVIRONMENT"),
     plots={
         **PLOTS,
         "quotas": RunPlot(

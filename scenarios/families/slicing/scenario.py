@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from pydantic import Field, model_validator
 
@@ -38,9 +37,8 @@ class SlicingScenario(CellularScenario):
 
     @model_validator(mode="after")
     def _slices_are_known(self) -> SlicingScenario:
-        names = [one.name for one in self.slicing.slices]
-        if len(set(names)) < len(names):
-            raise ValueError(f"slicing.slices: two slices have the same name ({', '.join(names)})")
+        self.slicing.require_distinct()
+        names = self.slicing.names
         for i, group in enumerate(self.users):
             if group.slice not in names:
                 raise ValueError(f"users.{i}.slice is '{group.slice}'{did_you_mean(group.slice, names)}")
@@ -57,7 +55,7 @@ def clock_of(scenario: SlicingScenario) -> Clock:
 
 
 def _shape(scenario: SlicingScenario) -> Shape:
-    names = [one.name for one in scenario.slicing.slices]
+    names = scenario.slicing.names
     return Shape(
         clock=clock_of(scenario),
         slots=scenario.slicing.slots(scenario.carrier.slot_s),
@@ -90,11 +88,7 @@ def labels(scenario: SlicingScenario, problem: SlicingProblem) -> Labels:
     slices, shape = scenario.slicing.slices, _shape(scenario)
     services = [slices[place].service for place in shape.slice_of_group]
     common = cellular_labels.labels(scenario, problem.engine, services, shape)
-    own = {
-        "slice_id": (("user",), problem.engine.parts.users.slice_id.numpy()),
-        "slice_name": (("slice",), np.array([one.name for one in slices])),
-    }
-    return Labels({**common.coordinates, **own}, common.attributes)
+    return cellular_labels.with_slices(common, scenario, shape.slice_of_group, scenario.slicing.names)
 
 
 def estimate_bytes(scenario: SlicingScenario, drops: int) -> int:

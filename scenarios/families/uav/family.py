@@ -45,5 +45,6 @@ FAMILY = replace(
         ),
     },
     workloads=WORKLOADS,
+    environment=LazyImport("scenarios.families.uav.environment:ENVIRONMENT"),
     commands=LazyImport("scenarios.families.uav.commands:make_app"),
 )

@@ -23,6 +23,7 @@ from mac.uav.settings import (
 )
 from mac.uav.terrestrial import Terrestrial
 from phy.air_to_ground.settings import AirToGroundSettings
+from phy.air_to_ground.shadowing import WAVES
 from phy.air_to_ground.tr36777 import require_heights
 from phy.random import Drops
 
@@ -35,6 +36,7 @@ from .users import GroundGroup, RunLength, ground_users
 _WINDOWS = 100  # of a run, where the scenario does not say
 _TRIED = 64  # drops whose random starts are tried beforehand
 _LINK_BYTES = 60  # of a link during an interval
+_SHADOWED_S = 1e-6  # time of a link and interval with shadowing, about
 _FIELDS = 12  # arrays of the results per user and window, about
 
 
@@ -119,7 +121,7 @@ class UavScenario(ScenarioBase):
     def _terrestrial_fits(self) -> UavScenario:
         if self.backhaul.model == "terrestrial" and self.terrestrial is None:
             raise ValueError("backhaul.model is 'terrestrial', but there is no terrestrial network; give one or fix it")
-        if self.backhaul.model == "terrestrial" and self.terrestrial is not None:
+        if self.terrestrial is not None:
             try:
                 require_heights(self.terrestrial.model, self.area.min_height_m, self.area.max_height_m)
             except ValueError as error:
@@ -168,7 +170,8 @@ def build(scenario: UavScenario, drops: Drops, device: torch.device, dtype: torc
     """Builds the problem of a batch of drops."""
     terrestrial = None
     if scenario.terrestrial is not None:
-        terrestrial = Terrestrial(scenario.terrestrial, scenario.radio, _extent(scenario))
+        keys = drops.keys("uav/terrestrial").to(device)
+        terrestrial = Terrestrial(scenario.terrestrial, scenario.radio, _extent(scenario), keys)
     length = _length(scenario)
     return UavProblem(
         UavParts(
@@ -236,14 +239,16 @@ def estimate_bytes(scenario: UavScenario, drops: int) -> int:
     links = scenario.uavs.count * scenario.count
     per_user = 8 * _FIELDS * (times.intervals // times.window) + 64 * 24
     samples = 16 * scenario.channel.samples if scenario.channel.fading == "sampled" else 0
-    return drops * (links * (_LINK_BYTES + samples) + scenario.count * per_user)
+    waves = 2 * WAVES * 16 * (scenario.uavs.count + scenario.count) if scenario.channel.shadowed else 0
+    return drops * (links * (_LINK_BYTES + samples) + scenario.count * per_user + waves)
 
 
 def estimate_seconds(scenario: UavScenario, drops: int) -> float:
     """Estimates the time of one allocator and batch."""
     times = clock_of(scenario)
     links = scenario.uavs.count * scenario.count
-    return (times.intervals + times.warmup) * (8e-4 + drops * links * 4e-8)
+    per_link = _SHADOWED_S if scenario.channel.shadowed else 4e-8
+    return (times.intervals + times.warmup) * (8e-4 + drops * links * per_link)
 
 
 def best_batch(scenario: UavScenario, device: str) -> int:
@@ -263,9 +268,14 @@ def account(scenario: UavScenario) -> list[tuple[str, str]]:
         "sampled": f"Rician, {channel.samples} samples of a link and interval",
         "none": "none",
     }[channel.fading]
+    shadowing = "none"
+    if channel.shadowed:
+        shadowing = (f"{channel.shadowing_los_db:g} dB with line of sight, {channel.shadowing_nlos_db:g} dB without, "
+                     f"decorrelation {channel.decorrelation_m:g} m (ours)")  # fmt: skip
     return [
         ("path loss", f"line of sight by elevation, {channel.environment.replace('_', ' ')}, {average}"),
         ("fading", fading),
+        ("shadowing", shadowing),
         ("band", f"{radio.bandwidth_hz / 1e6:g} MHz at {radio.carrier_hz / 1e9:g} GHz, one band for all UAVs, "
          f"{radio.power_dbm:g} dBm each"),
         ("propulsion", f"rotary wing, climbing costs {scenario.rotor.weight_n:g} N times the climb (ours)"),

@@ -54,6 +54,7 @@ FAMILY = replace(
     },
     unsuitable_plots=("rate_cdf", "fairness_throughput"),
     workloads=WORKLOADS,
+    environment=LazyImport("scenarios.families.wsn.environment:ENVIRONMENT"),
     commands=LazyImport("scenarios.families.wsn.commands:make_app"),
     moved_options={
         "--round": "fairwave wsn map RUN --round N",

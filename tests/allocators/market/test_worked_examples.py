@@ -142,3 +142,14 @@ def test_the_shares_of_all_mechanisms_and_utilities_are_feasible_and_certified()
             assert float(solution.deviation_gain.max()) < 1e-3, what
         if mechanism == "trading_post":
             assert bool(solution.converged.all()) and float(solution.deviation_gain.max()) <= 1e-6, what
+
+
+@pytest.mark.parametrize("supply", [[1, 1], [0, 0]])
+def test_where_nothing_is_wanted_or_sold_all_settle_at_once(supply: list[float]) -> None:
+    from allocators.market.solver import MECHANISMS
+
+    weights = [[0, 0], [0, 0]] if sum(supply) else [[2, 1], [1, 3]]
+    for mechanism in MECHANISMS:
+        solution = solve_market(weights, [1, 2], supply, [0.1, 0.1], "linear", mechanism)
+        assert bool(solution.converged) and int(solution.rounds) == 1, mechanism
+        assert float(solution.spend.sum()) == float(solution.shares.sum()) == 0.0, mechanism

@@ -122,6 +122,7 @@ def test_cells_within_a_no_fly_zone_are_left_out() -> None:
     ({"uavs__count": 2}, 10.0, r"one UAV, and the run has 2 \(uavs.count\)"),
     ({"area__max_height_m": 90.0}, 10.0, "fixed height, and UAVs may fly at 60 to 90 m"),
     ({"channel__fading": "sampled"}, 10.0, "set channel.fading to 'average' or 'none'"),
+    ({"channel__shadowing_nlos_db": 6.0}, 10.0, "links without shadowing"),
     ({}, 0.1, "step_m 0.1 makes 16000000"),
 ])  # fmt: skip
 def test_what_it_is_not_for_is_refused(changes: dict[str, Any], step_m: float, message: str) -> None:

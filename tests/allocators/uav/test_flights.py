@@ -11,9 +11,10 @@ import torch
 from oracles_uav import points, problem
 from uav_flights import place, states
 
+from allocators.uav import greedy_demand
 from allocators.uav.circular_sweep import CircularSweep
 from allocators.uav.fly_hover_fly import FlyHoverFly, order_tours
-from allocators.uav.greedy_demand import GreedyDemand, unmet_demand
+from allocators.uav.greedy_demand import GreedyDemand, demand_around, unmet_demand
 from allocators.uav.placement.known_users import KnownUsers
 from allocators.uav.placement.user_clusters import UserClusters
 from phy.random import Drops, uniform
@@ -104,6 +105,41 @@ def test_greedy_uavs_take_the_crowds_in_their_order() -> None:
     ends = sorted(place(first[-1])[0].tolist())
     assert math.dist(ends[0], (155, 155)) < 12 and math.dist(ends[1], (855, 805)) < 12
     assert len(flown) == 61
+
+
+def test_demand_around_users_in_plain_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Distances held some users at a time, for all users or chosen ones, are those of every pair of users."""
+    monkeypatch.setattr(greedy_demand, "_DISTANCES", 40)
+    place_m, unmet = 500.0 * uniform(KEYS[:2], (11, 2)), uniform(KEYS[2:4], (11,))
+    chosen = torch.tensor([7, 0, 3])
+    for drop in range(2):
+        spots = place_m[drop].tolist()
+        around = [sum(unmet[drop, v].item() for v in range(11) if math.dist(spots[u], spots[v]) <= 150.0)
+                  for u in range(11)]  # fmt: skip
+        assert demand_around(place_m, unmet, 150.0)[drop].tolist() == pytest.approx(around)
+        some = demand_around(place_m, unmet, 150.0, chosen)[drop].tolist()
+        assert some == pytest.approx([around[u] for u in chosen])
+
+
+def test_greedy_targets_in_plain_loops() -> None:
+    """Target after target, each where most demand is left within reach, as with a table of all pairs of users."""
+    spots = scattered(40)
+    one = problem((0,), uavs__count=3, users=points(*spots))
+    allocator, seen = GreedyDemand(reach_m=120.0), one.start().observation
+    allocator.reset(one.context, 0)
+    allocator.decide(seen)
+    left, targets = set(range(40)), []
+    for _ in range(3):
+        best = max(range(40), key=lambda u: sum(math.dist(spots[u], spots[v]) <= 120.0 for v in left) * (u in left))
+        targets.append(spots[best])
+        left = {v for v in left if math.dist(spots[best], spots[v]) > 120.0}
+    assert sorted(map(tuple, allocator._target[0, :, :2].tolist())) == sorted(targets)
+
+
+def scattered(count: int) -> list[tuple[float, float]]:
+    """Draws points of an area of 1000 m."""
+    drawn = (1000.0 * uniform(KEYS[:1], (count, 2))[0]).round()
+    return [(float(x), float(y)) for x, y in drawn]
 
 
 def test_greedy_goes_on_to_users_that_wait() -> None:

@@ -8,7 +8,16 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from mac.metrics.intervals import PAIRED_COLUMNS, SUMMARY_COLUMNS, MeanInterval, mean_interval, paired, summarise
+from mac.metrics.intervals import (
+    PAIRED_COLUMNS,
+    PAIRED_VARIANTS_COLUMNS,
+    SUMMARY_COLUMNS,
+    MeanInterval,
+    mean_interval,
+    paired,
+    paired_variants,
+    summarise,
+)
 from phy import random
 
 NAN, INF = float("nan"), float("inf")
@@ -122,3 +131,24 @@ def test_one_allocator_has_no_pairs_and_nothing_has_no_rows() -> None:
     assert list(paired(table([(None, "p", 0, "x", 1.0)])).columns) == PAIRED_COLUMNS
     assert len(paired(table([(None, "p", 0, "x", 1.0)]))) == 0
     assert len(summarise(table([]))) == len(paired(table([]))) == 0
+
+
+def test_the_first_variant_is_paired_with_each_other_one_by_allocator() -> None:
+    """The spread of the drops, which all variants share, is in no interval."""
+    rows = [
+        (v, a, d, "x", 50.0 * d + {"u": 3.0, "v": 1.0, "w": 4.0}[v] * {"p": 1, "q": 2}[a] + 0.1 * d * (v == "v"))
+        for v in "uvw"
+        for a in "pq"
+        for d in range(4)
+    ]
+    rows += [("w", "p", 0, "y", 1.0)]
+    found = paired_variants(table(rows), ["x"])
+    assert list(found.columns) == PAIRED_VARIANTS_COLUMNS
+    assert list(zip(found["allocator"], found["a"], found["b"], strict=True)) == [
+        ("p", "u", "v"), ("p", "u", "w"), ("q", "u", "v"), ("q", "u", "w"),
+    ]  # fmt: skip
+    assert_allclose(found["mean_difference"], [1.85, -1.0, 3.85, -2.0])
+    wanted = stats.ttest_1samp([2.0, 1.9, 1.8, 1.7], 0.0)
+    first, interval = pick(found, allocator="p", b="v"), wanted.confidence_interval(0.95)
+    assert_allclose(first[["ci95_low", "ci95_high", "p"]].astype(float), [interval.low, interval.high, wanted.pvalue])
+    assert len(paired_variants(table([(None, "p", 0, "x", 1.0)]))) == len(paired_variants(table([]))) == 0

@@ -68,10 +68,10 @@ def problem(drops: Drops, unused: str = "lost", repair: bool = False) -> Slicing
 
 def test_rbgs_lie_side_by_side_in_the_order_of_the_slices() -> None:
     tested = problem(Drops(1, (0,)))
-    assert tested.rbgs == 4
-    owner = tested.owner(torch.tensor([[[1, 1, 2]]]))
+    assert tested.slices.rbgs == 4
+    owner = tested.slices.owner(torch.tensor([[[1, 1, 2]]]))
     assert owner[0, 0].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2]
-    left_over = tested.owner(torch.tensor([[[2, 1, 0]]]))
+    left_over = tested.slices.owner(torch.tensor([[[2, 1, 0]]]))
     assert left_over[0, 0].tolist() == [0, 0, 0, 0, 0, 0, 1, 1, 1, 3, 3]
 
 

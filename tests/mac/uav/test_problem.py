@@ -32,7 +32,7 @@ def still(one: Any) -> UavDecision:
     {"channel__fading": "sampled", "channel__samples": 3},
     {"uavs__battery_j": 900.0},
     {"sensing__positions": "heard", "sensing__heard_snr_db": 20, "sensing__neighbour_range_m": 300},
-    {"terrestrial": {}, "backhaul__model": "terrestrial"},
+    {"terrestrial": {"shadowing": True}, "backhaul__model": "terrestrial", "channel__shadowing_nlos_db": 6},
     {"radio__max_users": 5, "radio__coverage_radius_m": 200, "radio__association": "nearest"},
 ])  # fmt: skip
 @pytest.mark.parametrize("backend", ["numba", "torch"])

@@ -104,6 +104,25 @@ def power_w(speed: float, climb: float = 0.0) -> float:
     return p0 * (1 + 3 * speed**2 / tip**2) + pi * induced + 0.5 * d0 * rho * s * a * speed**3 + 20.0 * max(climb, 0.0)
 
 
+def tr36777(model: str, h: float, d: float, d3: float) -> tuple[float, float, float]:
+    """P_LOS and both losses of TR 36.777 at 2 GHz, at height h and the distances d and d3."""
+    lg, f = math.log10, 20 * math.log10(2.0)
+    if model == "rma":
+        p1, d1 = max(15021 * lg(h) - 16053, 1000), max(1350.8 * lg(h) - 1602, 18)
+        los = max(23.9 - 1.8 * lg(h), 20) * lg(d3) + 20 * lg(40 * math.pi / 3) + f
+        nlos = max(los, -12 + (35 - 5.3 * lg(h)) * lg(d3) + 20 * lg(40 * math.pi / 3) + f)
+    elif model == "uma":
+        p1, d1 = 4300 * lg(h) - 3800, max(460 * lg(h) - 700, 18)
+        los = 28 + 22 * lg(d3) + f
+        nlos = -17.5 + (46 - 7 * lg(h)) * lg(d3) + 20 * lg(40 * math.pi / 3) + f
+    else:
+        p1, d1 = 233.98 * lg(h) - 0.95, max(294.05 * lg(h) - 432.94, 18)
+        los = max(20 * lg(4 * math.pi * 2e9 * d3 / 299_792_458), 30.9 + (22.25 - 0.5 * lg(h)) * lg(d3) + f)
+        nlos = max(los, 32.4 + (43.2 - 7.6 * lg(h)) * lg(d3) + f)
+    seen = 1.0 if d <= d1 else d1 / d + math.exp(-d / p1) * (1 - d1 / d)
+    return seen, los, nlos
+
+
 def scenario(**changes: Any) -> Any:
     """The preset uav-hotspot, changed by dotted keys."""
     return load(

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from oracles_uav import tr36777
 
 from phy.air_to_ground.tr36777 import (
     HEIGHTS,
@@ -36,25 +37,6 @@ def test_anchors(
     assert losses == pytest.approx(expected[1:], abs=5e-4)
 
 
-def plain(model: str, h: float, d: float, d3: float) -> tuple[float, float, float]:
-    """P_LOS and both losses at 2 GHz, in plain arithmetic."""
-    lg, f = math.log10, 20 * math.log10(2.0)
-    if model == "rma":
-        p1, d1 = max(15021 * lg(h) - 16053, 1000), max(1350.8 * lg(h) - 1602, 18)
-        los = max(23.9 - 1.8 * lg(h), 20) * lg(d3) + 20 * lg(40 * math.pi / 3) + f
-        nlos = max(los, -12 + (35 - 5.3 * lg(h)) * lg(d3) + 20 * lg(40 * math.pi / 3) + f)
-    elif model == "uma":
-        p1, d1 = 4300 * lg(h) - 3800, max(460 * lg(h) - 700, 18)
-        los = 28 + 22 * lg(d3) + f
-        nlos = -17.5 + (46 - 7 * lg(h)) * lg(d3) + 20 * lg(40 * math.pi / 3) + f
-    else:
-        p1, d1 = 233.98 * lg(h) - 0.95, max(294.05 * lg(h) - 432.94, 18)
-        los = max(20 * lg(4 * math.pi * 2e9 * d3 / 299_792_458), 30.9 + (22.25 - 0.5 * lg(h)) * lg(d3) + f)
-        nlos = max(los, 32.4 + (43.2 - 7.6 * lg(h)) * lg(d3) + f)
-    seen = 1.0 if d <= d1 else d1 / d + math.exp(-d / p1) * (1 - d1 / d)
-    return seen, los, nlos
-
-
 @pytest.mark.parametrize("model", ["rma", "uma", "umi"])
 def test_formulas_are_those_of_plain_arithmetic(model: str) -> None:
     known = HEIGHTS[model]
@@ -63,7 +45,7 @@ def test_formulas_are_those_of_plain_arithmetic(model: str) -> None:
             distance_3d = math.hypot(distance, height - 20.0)
             los = float(los_probability(model, number(distance), number(height)))
             losses = (float(x) for x in path_losses_db(model, 2e9, number(distance_3d), number(height)))
-            assert (los, *losses) == pytest.approx(plain(model, height, distance, distance_3d), rel=1e-9)
+            assert (los, *losses) == pytest.approx(tr36777(model, height, distance, distance_3d), rel=1e-9)
 
 
 def test_line_of_sight_jumps_in_the_standard_and_is_blended_here() -> None:

@@ -20,7 +20,7 @@ def network(sites: int = 7, sectors: int = 3, wrap: bool = True, isd_m: float = 
     return build_topology(TopologySettings(sites=sites, sectors=sectors, wrap_around=wrap, isd_m=isd_m))
 
 
-@pytest.mark.parametrize("sites", [1, 7, 19])
+@pytest.mark.parametrize("sites", [1, 7, 19, 37])
 @pytest.mark.parametrize("sectors", [1, 3])
 def test_sites_and_cells(sites: int, sectors: int) -> None:
     topology = network(sites, sectors)
@@ -47,7 +47,7 @@ def test_single_layout_knows_no_others() -> None:
     assert topology.shift_m.tolist() == [[0.0, 0.0]]
 
 
-@pytest.mark.parametrize("sites", [7, 19])
+@pytest.mark.parametrize("sites", [7, 19, 37])
 def test_images_tile_the_plane(sites: int) -> None:
     """The sites of all images together are points of the grid, none twice, with a density of one cluster each."""
     topology = network(sites)
@@ -67,7 +67,7 @@ def everywhere_alike(topology: Topology, points: int = 40) -> Tensor:
     return topology.site_m[:, None] * torch.tensor([1.0, 1.0, 0.0]) + local
 
 
-@pytest.mark.parametrize("sites", [7, 19])
+@pytest.mark.parametrize("sites", [7, 19, 37])
 def test_with_wrap_around_every_cell_sees_the_same_geometry(sites: int) -> None:
     topology = network(sites)
     user = everywhere_alike(topology)
@@ -80,7 +80,7 @@ def test_with_wrap_around_every_cell_sees_the_same_geometry(sites: int) -> None:
     assert without[-1] > 1.2 * without[0]  # the test can tell: without wrap-around the edge differs from the centre
 
 
-@pytest.mark.parametrize("sites", [1, 7, 19])
+@pytest.mark.parametrize("sites", [1, 7, 19, 37])
 @pytest.mark.parametrize("wrap", [True, False])
 def test_displacement_equals_the_loop(sites: int, wrap: bool) -> None:
     topology = network(sites, wrap=wrap)

@@ -12,7 +12,7 @@ import torch
 from typer.testing import CliRunner
 
 from scenarios import families
-from scenarios.bench import bench, measure, scaling
+from scenarios.bench import bench, environments, measure, scaling
 from scenarios.bench.case import BenchCase, BenchOptions
 from scenarios.cli.main import app
 from scenarios.errors import ScenarioError
@@ -230,3 +230,16 @@ def test_a_gpu_that_is_not_there_is_refused() -> None:
     for form in ([], ["--json"]):
         told = CliRunner().invoke(app, ["bench", "W1", "--device", "cuda", *form])
         assert told.exit_code == 2 and told.stdout == "" and "finds no GPU here" in " ".join(told.stderr.split())
+
+
+def test_environments_are_measured_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environments, "_WINDOW_S", 1e-3)
+    monkeypatch.setattr(environments, "_WINDOWS", 1)
+    pretend(monkeypatch, environments.measure_environment)
+    (row,) = bench.bench(["env-uav"], BenchOptions(drops=2))
+    assert row["environments"] == 2 and row["scenario"] == "uav-hotspot"
+    assert row["steps_per_s"] > 0 and row["loop_intervals_per_s"] > 0 and row["time_over_loop"] > 0
+    with pytest.raises(ScenarioError, match="did you mean 'env-uav'"):
+        bench.bench(["env-uaf"])
+    with pytest.raises(ScenarioError, match="leave --workers out"):
+        bench.bench(["env-uav"], BenchOptions(workers=2))

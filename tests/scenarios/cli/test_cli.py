@@ -100,6 +100,17 @@ def test_list() -> None:
     assert "did you mean 'metrics'" in refused("list", "metric")
 
 
+def test_list_of_environments() -> None:
+    """Left out of the overview, which must not wait for torch."""
+    found = {topic: document("list", topic) for topic in ("features", "actions", "rewards")}
+    for topic, rows in found.items():
+        assert all(row["name"] and row["family"] and row["description"] for row in rows)
+        assert rows[0]["name"] in fairwave("list", topic).stdout
+    usual = [row["family"] for row in found["rewards"] if row["usual"] == "yes"]
+    assert sorted(usual) == sorted({row["family"] for row in found["features"]}), "one of each family"
+    assert "did you mean 'rewards'" in refused("list", "reward")
+
+
 def test_list_tells_what_an_allocator_takes() -> None:
     (found,) = document("list", "allocators", "proportional_fair")
     assert found["family"] == "scheduling" and found["documentation"].startswith("Gives each PRB to the UE")

@@ -28,7 +28,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "scheduling-macro": {"topology.sectors": 1, "topology.sites": 7, "carrier.prbs": 6},
     "uplink-macro": {"topology.sectors": 1, "topology.sites": 7, "carrier.prbs": 6},
     "mobility-macro": {"topology.sites": 7},
+    "scheduling-urllc": {"topology.sectors": 1},
     "comp-corner": {"comp.interval_s": 0.02, "duration_s": 0.06, "window_s": 0.02},
+    "city-evening": {"comp.interval_s": 0.02, "slicing.interval_s": 0.04, "duration_s": 0.08, "window_s": 0.04},
     "wsn-large": {"field.nodes": 200},
 }
 DATA = {"slicing-tractor": "tractor/raw/embb*.csv", "auction-google2011": "google2011/part-00000-of-00500.csv.gz"}

@@ -133,6 +133,17 @@ def test_variants_are_shown_with_their_mean(mixes: FakeResult) -> None:
     assert "Mbit/s" in figures.plot_variants(mixes, "rate_mean").axes[0].get_xlabel()
 
 
+def test_the_page_has_the_differences_of_the_first_variant_to_the_others(mixes: FakeResult, page: str) -> None:
+    first, *others = mixes.variants
+    _, part = page.split("<h2>Paired differences between variants</h2>")
+    shown = part[: part.index("<h2>")]
+    for allocator in mixes.allocators:
+        for other in others:
+            assert (
+                f"<td>{allocator}</td><td>{mixes.headline[0]}" in shown and f"<td>{first} \u2212 {other}</td>" in shown
+            )
+
+
 def test_variants_cannot_be_shown_of_a_run_without_any(single: FakeResult) -> None:
     with pytest.raises(ScenarioError, match="this run has no variants to compare"):
         figures.plot_variants(single)

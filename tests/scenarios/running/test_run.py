@@ -80,6 +80,9 @@ def test_variants_and_their_mean(toy: Toy) -> None:
     toy["variants"] = {"few": {"users": 2}, "fast": {"pipe.rate_bps": 2e6}}
     result = run(toy, out="out")
     assert result.variants == ["few", "fast"]
+    written = pd.read_csv(result.run_dir / "paired_variants.csv")
+    assert set(zip(written["a"], written["b"], strict=True)) == {("few", "fast")}
+    assert set(written["allocator"]) == set(result.allocators) and len(result.to_json()["paired_variants"]) > 0
     assert (Path("out/shards/few/Even")).is_dir()
     assert set(result.metrics["variant"]) == {"few", "fast", "all"}
     rate = result.per_drop[(result.per_drop["metric"] == "rate_mean") & (result.per_drop["allocator"] == "Even")]

@@ -1,0 +1,280 @@
+"""Runs a batch of environments, each an episode on a drop of its own, side by side.
+
+Environments that begin together are a *cohort*: one problem, whose drops are stepped at once. Where some begin anew
+while others go on, as batteries end at different times, there are several cohorts; a drop that its environment has left
+is stepped with its cohort, and counts no more. N environments have the same episodes in one batch as alone.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+from torch import Tensor
+
+from ..errors import ScenarioError
+from ..families.environment import FeatureStack, Scene
+from .drop_pool import DropPool
+from .task import Sizes, Task, View, one_thread
+from .training_drops import training_drop
+
+_LEFT = -1
+
+
+@dataclass(frozen=True)
+class Step:
+    """Holds what an interval led to."""
+
+    view: View
+    reward: Tensor  # [B] or [B, agents] float64
+    terminated: Tensor  # [B] bool
+    truncated: Tensor  # [B] bool
+    projected: Tensor  # [B] int64, actions that were projected to what is feasible
+
+    @property
+    def over(self) -> Tensor:
+        """Finds the episodes that have ended, bool ``[B]``."""
+        return self.terminated | self.truncated
+
+    @property
+    def network_reward(self) -> Tensor:
+        """Returns one reward a drop, ``[B]``: the mean over the agents where each has its own."""
+        return self.reward if self.reward.dim() == 1 else self.reward.sum(1) / self.reward.shape[1]
+
+    @property
+    def agent_reward(self) -> Tensor:
+        """Returns the reward of each agent, ``[B, agents]``: that of the drop where they share one."""
+        return self.reward if self.reward.dim() == 2 else self.reward[:, None].expand_as(self.view.live)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Holds drops whose episodes began together."""
+
+    scene: Scene
+    stack: FeatureStack  # computes the features
+    state: Any
+    observation: Any
+    interval: int
+    envs: tuple[int, ...]  # environment of each drop, or that it has left
+    step: Step  # that led here
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """Lists the drops that count, int64."""
+        return torch.tensor([row for row, env in enumerate(self.envs) if env != _LEFT], device=self.scene.device)
+
+    @cached_property
+    def places(self) -> Tensor:
+        """Lists the environments of the drops that count, int64."""
+        return torch.tensor([env for env in self.envs if env != _LEFT], device=self.scene.device)
+
+
+@dataclass(frozen=True)
+class EpisodesState:
+    """Holds where a batch of environments is; a value, which may be put back at any time."""
+
+    cohorts: tuple[Cohort, ...]
+    seeds: tuple[int | None, ...]  # of each environment
+    episodes: tuple[int, ...]  # that each began since its seed was set
+    over: tuple[bool, ...]  # whether each has to begin anew
+
+
+class Episodes:
+    """Runs environments side by side.
+
+    Args:
+        task: what they are.
+        count: how many.
+        draw_ahead: draw the drops of the next episodes while the present ones run.
+    """
+
+    def __init__(self, task: Task, count: int, draw_ahead: bool = True) -> None:
+        self.task, self.count, self._draws_ahead = task, count, draw_ahead
+        self.sizes: Sizes = task.sizes()
+        self.state = EpisodesState((), (None,) * count, (0,) * count, (True,) * count)
+        self.closed = False
+        self.pool = DropPool(task.draw)
+
+    def clone(self) -> Episodes:
+        """Returns environments of the same state, which go on by themselves."""
+        other = object.__new__(Episodes)
+        other.__dict__.update(self.__dict__, pool=DropPool(self.task.draw))
+        return other
+
+    def close(self) -> None:
+        """Stops drawing; nothing can be done afterwards."""
+        self.pool.close()
+        self.closed = True
+
+    def begin(self, envs: Sequence[int], seeds: Sequence[int | None]) -> None:
+        """Begins a new episode in each of some environments.
+
+        Args:
+            envs: which, in ascending order.
+            seeds: of each; None: the next episode of the seed that it has, or of one drawn at random.
+
+        Raises:
+            ClosedEnvironmentError: they are closed.
+            ScenarioError: a seed is out of range.
+        """
+        self._require_open()
+        kept, number, over = list(self.state.seeds), list(self.state.episodes), list(self.state.over)
+        for env, seed in zip(envs, seeds, strict=True):
+            number[env] = 0 if seed is not None or kept[env] is None else number[env] + 1
+            kept[env] = seed if seed is not None else kept[env] if kept[env] is not None else secrets.randbits(32)
+            over[env] = False
+        fresh = self._cohort(envs, self.pool.take(_drops(envs, kept, number)))
+        if self._draws_ahead and len(envs) == self.count:
+            self.pool.draw_ahead(_drops(envs, kept, [one + 1 for one in number]))
+        stay = [_without(cohort, set(envs)) for cohort in self.state.cohorts]
+        cohorts = (*(cohort for cohort in stay if cohort is not None), fresh)
+        self.state = EpisodesState(cohorts, tuple(kept), tuple(number), tuple(over))
+
+    def step(self, actions: Tensor, waiting: Sequence[int] = ()) -> Step:
+        """Runs an interval of all environments but those that have just begun.
+
+        Args:
+            actions: that the spaces allow, ``[B, agents, numbers]`` float32, or int64 ``[B, agents]``.
+            waiting: environments that have begun in this step, in cohorts of their own.
+
+        Raises:
+            ClosedEnvironmentError: they are closed.
+            ResetNeeded: one has ended, or was never reset.
+        """
+        self.require_begun()
+        idle = set(waiting)
+        with torch.no_grad(), one_thread(self.task.device):
+            cohorts = tuple(
+                cohort if idle and idle.issuperset(cohort.envs) else self._advanced(cohort, actions)
+                for cohort in self.state.cohorts
+            )
+            self.state = replace(self.state, cohorts=cohorts)
+            step = self.last()
+            if bool(step.over.any()):
+                self.state = replace(self.state, over=tuple(step.over.tolist()))
+            return step
+
+    def put(self, state: EpisodesState) -> None:
+        """Puts a state back.
+
+        Raises:
+            ClosedEnvironmentError: the environments are closed.
+        """
+        self._require_open()
+        self.state = state
+
+    def require_begun(self) -> None:
+        """Refuses to go on where an episode has not begun or has ended.
+
+        Raises:
+            ClosedEnvironmentError: the environments are closed.
+            ResetNeeded: which one needs a reset.
+        """
+        self._require_open()
+        if any(self.state.over):
+            env = self.state.over.index(True)
+            began = self.state.seeds[env] is not None
+            which = f"environment {env}" if self.count > 1 else "the environment"
+            raise ResetNeeded(f"{which} {'has ended its episode' if began else 'has not begun'}: call reset() first")
+
+    def last(self) -> Step:
+        """Returns the last step of every environment: of those that have just begun, one without a reward."""
+        steps = [cohort.step for cohort in self.state.cohorts]
+        if len(steps) == 1 and self.state.cohorts[0].envs == tuple(range(self.count)):
+            return steps[0]
+        mask = None if steps[0].view.mask is None else self._joined(lambda step: _tensor(step.view.mask))
+        view = View(self._joined(lambda step: step.view.features), self._joined(lambda step: step.view.live), mask)
+        shared = all(step.reward.dim() == 1 for step in steps)
+        return Step(
+            view,
+            self._joined(lambda step: step.reward if shared else step.agent_reward),
+            self._joined(lambda step: step.terminated),
+            self._joined(lambda step: step.truncated),
+            self._joined(lambda step: step.projected),
+        )
+
+    def _require_open(self) -> None:
+        if self.closed:
+            raise ClosedEnvironmentError("this environment is closed: make a new one")
+
+    def _cohort(self, envs: Sequence[int], scene: Scene) -> Cohort:
+        with torch.no_grad(), one_thread(self.task.device):
+            state = scene.problem.start()
+            observation = scene.problem.observe(state)
+            stack = self.task.stack(scene)
+            view = self.task.view(stack, observation)
+        count, device = len(envs), view.features.device
+        none = torch.zeros(count, dtype=torch.bool, device=device)
+        step = Step(view, torch.zeros(count, dtype=torch.float64, device=device), none, none, none.long())
+        return Cohort(scene, stack, state, observation, 0, tuple(envs), step)
+
+    def _advanced(self, cohort: Cohort, actions: Tensor) -> Cohort:
+        """Steps all drops of a cohort; those that have been left act by zeros."""
+        task, scene, problem = self.task, cohort.scene, cohort.scene.problem
+        if cohort.envs != tuple(range(self.count)):
+            own = actions.new_zeros((len(cohort.envs), *actions.shape[1:]))
+            own[cohort.rows] = actions[cohort.places]
+            actions = own
+        decision, projected = task.actions.decide(actions, cohort.observation, scene.context)
+        state, outcome = problem.step(cohort.state, decision)
+        observation, interval = problem.observe(state), cohort.interval + 1
+        view = task.view(cohort.stack, observation)
+        reward = _reward(task.reward.compute(outcome, scene), view.live)
+        terminated = ~view.live.any(1)
+        truncated = torch.full_like(terminated, interval >= task.intervals) & ~terminated
+        step = Step(view, reward, terminated, truncated, projected)
+        return replace(cohort, state=state, observation=observation, interval=interval, step=step)
+
+    def _joined(self, of: Callable[[Step], Tensor]) -> Tensor:
+        """Brings what each cohort has into the order of the environments, ``[B, ...]``."""
+        joined: Tensor | None = None
+        for cohort in self.state.cohorts:
+            values = of(cohort.step)
+            joined = values.new_zeros((self.count, *values.shape[1:])) if joined is None else joined
+            joined[cohort.places] = values[cohort.rows]
+        assert joined is not None
+        return joined
+
+
+def _reward(values: Any, live: Tensor) -> Tensor:
+    """Returns a reward in float64.
+
+    Raises:
+        ScenarioError: it is no tensor of one number a drop or a drop and agent.
+    """
+    if isinstance(values, Tensor) and values.shape in (live.shape[:1], live.shape):
+        return values.to(torch.float64)
+    given = f"the shape {list(values.shape)}" if isinstance(values, Tensor) else f"the type {type(values).__name__}"
+    raise ScenarioError(
+        f"the reward has {given}; it must be a tensor [{len(live)}], one number a drop, or {list(live.shape)}, "
+        "one for each agent"
+    )
+
+
+def _drops(envs: Sequence[int], seeds: Sequence[int | None], episodes: Sequence[int]) -> tuple[int, ...]:
+    """Numbers the drops of environments."""
+    return tuple(training_drop(_seed(seeds[env]), episodes[env]) for env in envs)
+
+
+def _seed(seed: int | None) -> int:
+    assert seed is not None
+    return seed
+
+
+def _tensor(mask: Tensor | None) -> Tensor:
+    assert mask is not None
+    return mask
+
+
+def _without(cohort: Cohort, envs: set[int]) -> Cohort | None:
+    """Returns a cohort that some environments have left; None where no drop counts any more."""
+    stay = tuple(_LEFT if env in envs else env for env in cohort.envs)
+    if stay == cohort.envs:
+        return cohort
+    return replace(cohort, envs=stay) if any(env != _LEFT for env in stay) else None

@@ -1,0 +1,35 @@
+"""Reads the options of a reset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import ScenarioError, did_you_mean
+from .episodes import Episodes, EpisodesState
+
+
+def require_known(options: Mapping[str, Any] | None, known: tuple[str, ...]) -> None:
+    """Refuses options that an interface does not have.
+
+    Raises:
+        ScenarioError: which one; the nearest is named.
+    """
+    for name in options or {}:
+        if name not in known:
+            raise ScenarioError(f"reset() has no option '{name}'{did_you_mean(name, known)}")
+
+
+def put_back(episodes: Episodes, options: Mapping[str, Any] | None) -> bool:
+    """Puts ``options["state"]`` back where it is given; returns whether it was.
+
+    Raises:
+        ScenarioError: the state is none of these environments.
+    """
+    state = (options or {}).get("state")
+    if state is None:
+        return False
+    if not isinstance(state, EpisodesState) or len(state.seeds) != episodes.count or not state.cohorts:
+        raise ScenarioError("options['state'] must be the state of an environment of this kind that was reset")
+    episodes.put(state)
+    return True
