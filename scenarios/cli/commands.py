@@ -13,8 +13,9 @@ from .family_commands import FamilyCommands
 from .guard import guarded
 from .options import Json, print_json
 from .read import bound, report
-from .simulate import run, train, validate
+from .simulate import run, validate
 from .stdio import stdout_to_stderr
+from .train import train
 
 app = typer.Typer(
     name="fairwave",

@@ -1,4 +1,4 @@
-"""Lets a network decide: features in, actions out, projected to what is allowed. B drops."""
+"""Computes decisions by a trained network: features in, actions out, projected to what is allowed. B drops."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Policy:
         self.decide(problem.observe(problem.start()))
 
     def _output(self, numbers: Tensor, size: int) -> Tensor:
-        """Asks the network, ``[B, agents, size]``."""
+        """Computes the network's output, ``[B, agents, size]``."""
         drops, agents, width = numbers.shape
         self._require_trained_for(numbers, size)
         inputs = self.network.inputs
@@ -129,9 +129,9 @@ class Policy:
         return found.reshape(shape)
 
     def _project(self, values: Tensor, observation: Any) -> tuple[Tensor, Tensor]:
-        """Projects outputs to the space of actions, and counts what lay beyond, int64 ``[B]``.
+        """Cuts outputs to the space of actions, and counts what lay beyond, int64 ``[B]``.
 
-        Numbers are cut at -1 and 1. Of choices the greatest that is open is taken.
+        Numbers end at -1 and 1. Of choices the greatest that is open is taken.
         """
         if not self.actions.choices:
             return values.clamp(-1.0, 1.0), (values.abs() > 1.0).flatten(1).sum(1)
