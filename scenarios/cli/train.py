@@ -114,5 +114,5 @@ def _compared(settled: Any, label: str, policy: Path) -> Any:
 
     mine = AllocatorSpec(name=f"torch:{policy}", label=label)
     rivals = [spec for spec in settled.allocators if spec.label != label]
-    whole = settled.model_copy(update={"allocators": [*rivals, mine]})
+    whole = settled.model_copy(update={"allocators": (*rivals, mine)})
     return execute(whole, entrants_of(whole), RunOptions())

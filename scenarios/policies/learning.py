@@ -19,19 +19,17 @@ from .. import families
 from ..config.loading import scenario_hash
 from ..envs.choice import environment_of
 from ..envs.sb3_vec_env import Sb3VecEnv
-from ..envs.task import Task
 from ..errors import ScenarioError, did_you_mean
-from .network import TrainedFor
-from .policy_file import write_policy
-from .sb3_networks import network_of
+from .saving import save_policy
 
 if TYPE_CHECKING:
     from ..families.schema import ScenarioBase
 
 ALGORITHMS: dict[str, Any] = {"ppo": PPO, "dqn": DQN, "sac": SAC}
 _CHOICES = {"ppo": None, "dqn": True, "sac": False}  # whether actions must be choices; None: either
-_ROLLOUT = 2048  # steps of all environments between two updates of PPO (ours; that of its authors for one)
-_UPDATES = 32  # batches of a rollout (ours)
+_ROLLOUT = 2048  # most steps of all environments between two updates of PPO (that of its authors for one environment)
+_UPDATES = 20  # of PPO, at least, in a short training (ours)
+_BATCH = 64  # steps of a gradient of PPO, as of its authors
 _BUFFER = 100_000  # steps that DQN and SAC keep (ours)
 _SEEDS = 1 << 31
 
@@ -99,7 +97,7 @@ def train_policy(
         learner = _learner(scenario, training, env, folder, resume)
         if (left := training.steps - learner.num_timesteps) > 0:
             learner.learn(left, callback=_Checkpoints(folder, training.steps, tell), reset_num_timesteps=False)
-        write_policy(out, network_of(learner), _facts(env.unwrapped.task, env.unwrapped.episodes.sizes, training))
+        save_policy(out, env, learner)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"what is learned so far is in {folder}; --resume goes on") from None
     finally:
@@ -174,8 +172,8 @@ def _learner(scenario: ScenarioBase, training: Training, env: Any, folder: Path,
 def _options(training: Training) -> dict[str, Any]:
     if training.algorithm != "ppo":
         return {"buffer_size": min(_BUFFER, max(training.steps, 1000))}
-    per_env = max(2, min(_ROLLOUT, training.steps) // training.envs)
-    return {"n_steps": per_env, "batch_size": max(2, per_env * training.envs // _UPDATES)}
+    per_env = max(2, min(_ROLLOUT, training.steps // _UPDATES) // training.envs)
+    return {"n_steps": per_env, "batch_size": min(_BATCH, per_env * training.envs)}
 
 
 def _comparable(scenario: ScenarioBase, training: Training) -> dict[str, Any]:
@@ -189,20 +187,6 @@ def _require_same(before: dict[str, Any], now: dict[str, Any], folder: Path) -> 
         if before.get(name) != value:
             what = "another scenario" if name == "scenario" else f"{name} {before.get(name)}, and now {name} is {value}"
             raise ScenarioError(f"{folder} holds a training with {what}: --resume goes on with the same one only")
-
-
-def _facts(task: Task, sizes: Any, training: Training) -> TrainedFor:
-    scene = task.draw((0,))  # only its sizes count
-    stack = task.stack(scene)
-    stack(scene.problem.observe(scene.problem.start()))
-    return TrainedFor(
-        family=task.family.name,
-        scenario=task.scenario.name,
-        agents=sizes.agents,
-        features=stack.widths,
-        actions=str(training.actions),
-        size=sizes.actions,
-    )
 
 
 class _Checkpoints(BaseCallback):

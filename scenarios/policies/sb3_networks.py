@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from torch import nn
@@ -30,7 +31,7 @@ def _copied(*parts: nn.Module, squash: bool = False) -> Mlp:
     layers = [one for part in parts for one in part.modules() if isinstance(one, nn.Linear)]
     relu = any(isinstance(one, nn.ReLU) for part in parts for one in part.modules())
     sizes = [layers[0].in_features, *(one.out_features for one in layers)]
-    if any(one.in_features != before.out_features for before, one in zip(layers[:-1], layers[1:], strict=True)):
+    if any(one.in_features != before.out_features for before, one in itertools.pairwise(layers)):
         raise ValueError("the policy is no chain of linear layers: write its network by torch.save or TorchScript")
     network = Mlp(sizes, "relu" if relu else "tanh", squash)
     for mine, trained in zip(network.layers, layers, strict=True):
