@@ -65,6 +65,7 @@ def _factor(covariance: Tensor) -> Tensor:
     """Computes F of ``R = F F^H``, lower triangular, ``[..., Nr, Nr]``; where R is singular by rounding, of R plus the
     size of the rounding errors.
     """
+    factor: Tensor
     factor, failed = torch.linalg.cholesky_ex(covariance, check_errors=False)
     if not bool(failed.any()):
         return factor
