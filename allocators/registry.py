@@ -7,6 +7,8 @@ entry points in the group ``fairwave.allocators``, each named after its family a
     "family.mine" = "my_package.my_module:Mine"
 
 It is then used as ``mine`` wherever the family's own allocators are. Built-in names win over plug-ins.
+
+A name may also be a kind of file and its path, such as ``torch:policy.pt``, where that kind is registered.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ GROUP = "fairwave.allocators"
 
 _REGISTERED: dict[str, FamilyAllocators] = {}
 """Allocators that families of plug-ins have registered."""
+
+_FILE_KINDS: dict[str, str] = {}
+"""Kinds of files that hold an allocator -> ``module:function`` that makes it of (file, family, further parameters)."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,22 @@ def register(family: str, allocators: Mapping[str, str], contract: str | None = 
         _REGISTERED[family] = FamilyAllocators(allocators, contract)
 
 
+def register_file_kinds(kinds: Mapping[str, str]) -> None:
+    """Makes kinds of files known that hold an allocator: ``kind:path`` is then a name of it.
+
+    Args:
+        kinds: kind -> ``module:function``, called with the parameters ``file``, ``family`` and those of the allocator.
+    """
+    _FILE_KINDS.update(kinds)
+
+
+def file_of(name: object) -> str | None:
+    """Returns the path in a name such as ``torch:policy.pt``; None for any other name."""
+    if not isinstance(name, str) or name.partition(":")[0] not in _FILE_KINDS:
+        return None
+    return name.partition(":")[2] or None
+
+
 def contracts() -> dict[str, str]:
     """Returns where the contract check of each family is, as ``module:attribute``; of those that have one."""
     known = {**_REGISTERED, **built_in()}
@@ -91,7 +112,7 @@ def describe(name: str, family: str) -> str:
     Raises:
         UnknownAllocator: no such name.
     """
-    module, _, attribute = _import_string(name, family).partition(":")
+    module, _, attribute = import_string(name, family).partition(":")
     try:
         spec = importlib.util.find_spec(module)
         tree = ast.parse(Path(spec.origin).read_text("utf-8")) if spec and spec.origin else ast.Module([], [])
@@ -108,7 +129,7 @@ def resolve(spec: str | object, family: str, params: Mapping[str, Any] | None = 
 
     Args:
         spec: a name of :func:`available`, ``module:Class`` (looked for in the current directory too), a class, a
-            function that makes one, or an allocator, which is passed through.
+            function that makes one, an allocator, which is passed through, or a file as ``kind:path``.
         family: the one to look in.
         params: its parameters, checked against its fields.
 
@@ -119,8 +140,12 @@ def resolve(spec: str | object, family: str, params: Mapping[str, Any] | None = 
     if not isinstance(spec, str):
         label = getattr(spec, "__name__", type(spec).__name__)
         return make(spec, label, params or {})
+    params = params or {}
+    if (file := file_of(spec)) is not None:
+        _require_params_of_file(spec, params)
+        return make(load(import_string(spec, family)), spec, {**params, "file": file, "family": family})
     label = spec.rpartition(":")[2]
-    return make(load(_import_string(spec, family)), label, params or {})
+    return make(load(import_string(spec, family)), label, params)
 
 
 def is_built_in(name: str, family: str) -> bool:
@@ -141,11 +166,23 @@ def unknown_anywhere(name: str) -> str:
     return f"there is no allocator '{name}'{_near(name, known)} one of: {', '.join(known)}, or module:Class"
 
 
+def _require_params_of_file(name: str, params: Mapping[str, Any]) -> None:
+    if taken := [one for one in ("file", "family") if one in params]:
+        raise BadAllocator(f"{name}: the parameter {taken[0]} follows from the name and the scenario; leave it out")
+
+
 def _own(table: Mapping[str, FamilyAllocators], family: str) -> Mapping[str, str]:
     return table[family].allocators if family in table else {}
 
 
-def _import_string(name: str, family: str) -> str:
+def import_string(name: str, family: str) -> str:
+    """Returns where a name's class, or the function that makes it, is, as ``module:attribute``.
+
+    Raises:
+        UnknownAllocator: no such name.
+    """
+    if file_of(name) is not None:
+        return _FILE_KINDS[name.partition(":")[0]]
     if ":" in name:
         return name
     if is_built_in(name, family):  # without looking through everything that is installed

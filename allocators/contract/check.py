@@ -59,7 +59,9 @@ class CheckReport:
         return "\n".join([head, *rows])
 
 
-def check_allocator(allocator_or_factory: object, family: str | None = None) -> CheckReport:
+def check_allocator(
+    allocator_or_factory: object, family: str | None = None, cases: tuple[Case, ...] | None = None
+) -> CheckReport:
     """Checks an allocator on all cases of its family.
 
     Args:
@@ -67,6 +69,7 @@ def check_allocator(allocator_or_factory: object, family: str | None = None) -> 
             copied, and not touched).
         family: of the contract; left out, it is found from the name, from an attribute ``family``, from the types that
             ``decide`` is annotated with, or by trying.
+        cases: to take in place of the family's, for an allocator that fits only networks of some size.
 
     Raises:
         ValueError: there is no such allocator, it cannot be made, it may be of several families, or the environment
@@ -79,7 +82,7 @@ def check_allocator(allocator_or_factory: object, family: str | None = None) -> 
     contract = _contract(family)
     fresh, label, copies = _maker(allocator_or_factory, family)
     findings: dict[str, str] = {} if copies is None else {"can be made again": copies}
-    for case in contract.cases:
+    for case in contract.cases if cases is None else cases:
         for name, message in _try(fresh, case, contract):
             findings.setdefault(name, message)
     return CheckReport(label, family, not findings, tuple(_check(name, findings) for name in _PROMISES))

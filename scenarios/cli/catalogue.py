@@ -44,12 +44,12 @@ def details(name: str) -> Rows:
         ScenarioError: there is none of that name.
     """
     from allocators.construction import load
-    from allocators.registry import available, families_of, unknown_anywhere
+    from allocators.registry import available, families_of, import_string, unknown_anywhere
 
     families.every()
     found = {family: available(family)[name] for family in families_of(name)}
     if ":" in name:
-        found = {"module:Class": name}
+        found = {"module:Class": import_string(name, "")}
     if not found:
         raise ScenarioError(unknown_anywhere(name))
     return [_details(name, family, place, load(place)) for family, place in found.items()]

@@ -14,8 +14,9 @@ from .family_commands import FamilyCommands
 from .guard import guarded
 from .options import Json, print_json
 from .read import bound, report
-from .simulate import run, train, validate
+from .simulate import run, validate
 from .stdio import stdout_to_stderr
+from .train import train
 
 app = typer.Typer(
     name="fairwave",
@@ -81,18 +82,30 @@ app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options"
 @app.command()
 @guarded
 def check(
-    allocator: Annotated[str, typer.Argument(metavar="NAME|MODULE:CLASS", help="The allocator to check.")],
+    allocator: Annotated[
+        str, typer.Argument(metavar="NAME|MODULE:CLASS", help="The allocator to check, or a policy as `torch:FILE`.")
+    ],
     family: Annotated[str | None, typer.Option(help="The family of the contract; left out, found by trying.")] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="Of a policy: the scenario to check it on; left out, that of its training.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check that an allocator keeps the contract: shapes, capacity, seeds, batches, devices."""
     from allocators.contract.check import check_allocator
+    from allocators.registry import file_of
 
     from .. import families
+    from ..policies.contract import check_policy
 
     with stdout_to_stderr(as_json):
         families.every()
-        findings = check_allocator(allocator, family)
+        if file_of(allocator) is not None:
+            findings = check_policy(allocator, family, scenario)
+        elif scenario is not None:
+            raise ScenarioError("--scenario goes with a policy, such as torch:policy.pt")
+        else:
+            findings = check_allocator(allocator, family)
     print_json(_as_plain(findings)) if as_json else typer.echo(str(findings))
     if not findings.ok:
         raise typer.Exit(2)

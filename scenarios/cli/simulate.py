@@ -1,11 +1,9 @@
-"""Defines the commands that simulate, or check what would be simulated: ``run``, ``validate``, ``train``."""
+"""Defines the commands that simulate, or check what would be simulated: ``run``, ``validate``."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +12,6 @@ from .options import (
     Allocators,
     Device,
     Drops,
-    Force,
     Json,
     Out,
     PerBatch,
@@ -96,35 +93,6 @@ def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> No
         typer.echo(f"note: left out, so taken from the tables of propagation.model: {left_out}")
     labels = ", ".join(spec.label for spec in settled.allocators)
     typer.echo(f"{scenario} is valid: {_variants(len(settled.variants))}; allocators {labels}")
-
-
-def train(
-    scenario: Scenario,
-    out: Annotated[Path, typer.Option(help="File of the checkpoint.")],
-    allocators: Annotated[str | None, typer.Option(help="The allocator to train.")] = None,
-    episodes: Annotated[int, typer.Option(min=1, help="Runs of the scenario, each on fresh drops.")] = 10,
-    set_: Sets = None,
-    seed: Seed = None,
-    drops: Drops = None,
-    force: Force = False,
-    as_json: Json = False,
-) -> None:
-    """Train an allocator that learns, on drops that no run sees, and write what it learned."""
-    from ..running.training import train as train_allocator
-    from .console import counted
-
-    settled = load_scenario(scenario, set_, {"seed": seed, "drops": drops, "allocators": names_in(allocators)})
-    with stdout_to_stderr(as_json):
-        done = train_allocator(settled, episodes, out, _tell(episodes), force)
-    if as_json:
-        print_json({**done.__dict__, "checkpoint": str(done.checkpoint)})
-    else:
-        what = f"{counted(done.episodes, 'episode')} of {counted(done.drops, 'drop')}"
-        print(f"{done.allocator}: {what}; what it learned is in {done.checkpoint}")
-
-
-def _tell(episodes: int) -> Callable[[int], None]:
-    return lambda count: print(f"{count} of {episodes}", file=sys.stderr)
 
 
 def _dry_run(settled: Any, workers: int, as_json: bool) -> None:

@@ -53,6 +53,8 @@ FAMILIES: dict[str, str] = {
 Installed packages may add families by entry points in the group ``fairwave.families``.
 """
 
+FILE_KINDS = {kind: f"scenarios.policies.allocator:{kind}_policy" for kind in ("torch", "onnx", "keras")}
+"""Kinds of files that hold a trained network -> what makes an allocator of it; ``torch:policy.pt`` is a name."""
 
 _BUILT_IN = dict(FAMILIES)
 
@@ -96,6 +98,7 @@ def make_known(family: Family) -> None:
     from allocators import registry as allocator_registry
     from mac.metrics import registry as metric_registry
 
+    allocator_registry.register_file_kinds(FILE_KINDS)
     allocator_registry.register(family.allocator_family, family.allocators, family.contract)
     for metrics in (family.metrics,) if isinstance(family.metrics, LazyImport) else family.metrics:
         metric_registry.register(metrics.load() if isinstance(metrics, LazyImport) else (metrics,))

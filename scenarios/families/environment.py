@@ -178,6 +178,8 @@ class FeatureStack:
     def __init__(self, features: Mapping[str, Feature], context: Any, drops: int, agents: int) -> None:
         self.features, self.context, self.drops, self.agents = features, context, drops, agents
         self._constant: dict[str, Tensor] = {}
+        self.widths: dict[str, int] = {}
+        """Numbers of each feature for an agent, once they were computed."""
 
     def __call__(self, observation: Any) -> Tensor:
         """Computes the numbers of each agent, float32 ``[B, agents, numbers]``.
@@ -185,7 +187,9 @@ class FeatureStack:
         Raises:
             ValueError: a feature is of another shape.
         """
-        return torch.cat([self._numbers(name, one, observation) for name, one in self.features.items()], -1)
+        found = {name: self._numbers(name, one, observation) for name, one in self.features.items()}
+        self.widths = {name: values.shape[-1] for name, values in found.items()}
+        return torch.cat(list(found.values()), -1)
 
     def _numbers(self, name: str, feature: Feature, observation: Any) -> Tensor:
         if name in self._constant:

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mac.core.plugin_traceback import describe_error, error_text, plug_in_line
@@ -17,6 +18,7 @@ from .. import families
 from ..errors import ScenarioError
 from ..results.content_digest import UnknownContentError, content_digest
 from ..results.provenance import source_digest
+from ..results.read_files import file_digest
 
 if TYPE_CHECKING:
     from ..families import Family
@@ -57,34 +59,43 @@ class Entrant:
     def content(self, family: Family) -> str:
         """Computes the digest of what decides: of an object its class and state, of a name the file that defines it.
 
+        Of the file of a trained network its contents count, too.
+
         Raises:
             UnknownContentError: the object holds what cannot be compared by its content.
         """
         from allocators.construction import load
-        from allocators.registry import available
+        from allocators.registry import file_of, import_string
 
         if self.given is not None:
             return _before_running(self.given)
         name = self.spec.name
-        return source_digest(load(name if ":" in name else available(family.allocator_family)[name]))
+        file = file_of(name)
+        network = file_digest(Path(file)) or "" if file else ""
+        return source_digest(load(import_string(name, family.allocator_family))) + network
 
     def try_reset(self, made: Any, family: Family) -> None:
         """Resets an allocator of fairwave's own as each variant would; plug-ins' resets may be slow, or leave traces.
 
+        A trained network decides once, on a drop that no run has.
+
         Raises:
             ScenarioError: it refuses the scenario, for example a policy for something that it does not have.
         """
-        from allocators.registry import is_built_in
+        from allocators.registry import file_of, is_built_in
 
         from ..config.loading import variants
 
-        own = self.given is None and is_built_in(self.spec.name, family.allocator_family)
-        if not own or self.scenario is None or family.context is None:
+        if self.given is not None or self.scenario is None:
+            return
+        from_file = file_of(self.spec.name) is not None
+        own = is_built_in(self.spec.name, family.allocator_family) and family.context is not None
+        if not own and not from_file:
             return
         for name, scenario in variants(self.scenario).items():
-            context = family.context(scenario)  # what is wrong with this is no allocator's fault
+            context = family.context(scenario) if family.context and own else None  # a fault here is no allocator's
             try:
-                made.reset(context, scenario.seed)
+                made.try_on(scenario) if from_file else made.reset(context, scenario.seed)
             except ValueError as error:
                 where = f" (variant '{name}')" if name else ""
                 raise ScenarioError(f"allocator '{self.label}'{where}: {error}") from error

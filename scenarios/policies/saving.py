@@ -1,0 +1,56 @@
+"""Saves what a learner of any library has learned in an environment as a policy file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..envs.task import Task
+from ..errors import ScenarioError
+from .network import TrainedFor
+from .policy_file import Mlp, write_policy
+from .sb3_networks import network_of
+
+
+def save_policy(path: str | Path, env: Any, network: Any) -> None:
+    """Writes a policy file, to be used as ``torch:FILE`` wherever the name of an allocator stands.
+
+    Args:
+        path: of the file, which is overwritten.
+        env: any environment of fairwave, also within wrappers that have ``unwrapped``.
+        network: a :class:`.policy_file.Mlp`, or a learner of Stable-Baselines3: PPO, DQN or SAC.
+
+    Raises:
+        ScenarioError: a feature or the mapping of actions has no name by which a run could find it.
+        ValueError: a learner's policy is no chain of linear layers.
+    """
+    inner = getattr(env, "unwrapped", env)
+    found = network if isinstance(network, Mlp) else network_of(network)
+    write_policy(Path(path), found, trained_for(inner.task, inner.episodes.sizes))
+
+
+def trained_for(task: Task, sizes: Any) -> TrainedFor:
+    """Describes a task as a policy file holds it.
+
+    Raises:
+        ScenarioError: a feature or the mapping of actions has no name by which a run could find it.
+    """
+    for name in task.features:
+        if name not in task.environment.features and ":" not in name:
+            raise ScenarioError(
+                f"the feature '{name}' has no name in a file: give it to the environment as module:name"
+            )
+    named = [name for name, one in task.environment.actions.items() if one is task.actions]
+    if not named:
+        raise ScenarioError("actions of your own have no name in a policy file: write the network by torch.save")
+    scene = task.draw((0,))  # only its sizes count
+    stack = task.stack(scene)
+    stack(scene.problem.observe(scene.problem.start()))
+    return TrainedFor(
+        family=task.family.name,
+        scenario=task.scenario.name,
+        agents=sizes.agents,
+        features=stack.widths,
+        actions=named[0],
+        size=sizes.actions,
+    )
