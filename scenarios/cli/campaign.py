@@ -25,8 +25,8 @@ from .options import (
 from .stdio import kept_in, stdout_to_stderr
 
 if TYPE_CHECKING:
-    from ..campaigns.sweep import PlannedSweep
     from ..campaigns.load_sweep import Sweep
+    from ..campaigns.sweep import PlannedSweep
 
 _FAILED = 1  # exit status where points failed and the others are kept
 
