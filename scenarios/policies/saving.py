@@ -1,4 +1,4 @@
-"""Saves what a learner of any library has learned in an environment as a policy file."""
+"""Writes what a learner of any library has learned in an environment as a policy file."""
 
 from __future__ import annotations
 
