@@ -6,6 +6,7 @@
 | ``config`` | what does a scenario file say |
 | ``running`` | how is it run |
 | ``results`` | what came out |
+| ``campaigns`` | what came out at many points |
 | ``plots``, ``report`` | what does it look like |
 | ``bench`` | how fast is it |
 | ``calibration`` | does the channel agree with 3GPP's |
@@ -19,14 +20,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .campaigns.sweep import sweep
+    from .campaigns.sweep_result import Sweep, load_sweep
     from .config.loading import load
     from .errors import ScenarioError
     from .results.result import Result
     from .running.run import run
 
-__all__ = ["Result", "ScenarioError", "load", "run"]
+__all__ = ["Result", "ScenarioError", "Sweep", "load", "load_sweep", "run", "sweep"]
 
-_HOMES = {"load": "config.loading", "run": "running.run", "Result": "results.result", "ScenarioError": "errors"}
+_HOMES = {
+    "load": "config.loading",
+    "run": "running.run",
+    "sweep": "campaigns.sweep",
+    "load_sweep": "campaigns.sweep_result",
+    "Result": "results.result",
+    "Sweep": "campaigns.sweep_result",
+    "ScenarioError": "errors",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -54,11 +54,28 @@ def whiten(channel: Tensor, covariance: Tensor) -> Tensor:
 
     Args:
         channel: ``[..., Nr, Nt]``.
-        covariance: interference plus noise, ``[..., Nr, Nr]``, positive definite.
+        covariance: interference plus noise, ``[..., Nr, Nr]``, positive definite but for rounding: in single precision
+            interference 70 dB above the noise hides it, and takes its rounding errors for noise then.
     """
-    factor = torch.linalg.cholesky_ex(covariance.to(channel.dtype), check_errors=False).L
-    white: Tensor = torch.linalg.solve_triangular(factor, channel, upper=False)
+    white: Tensor = torch.linalg.solve_triangular(_factor(covariance.to(channel.dtype)), channel, upper=False)
     return white
+
+
+def _factor(covariance: Tensor) -> Tensor:
+    """Computes F of ``R = F F^H``, lower triangular, ``[..., Nr, Nr]``; where R is singular by rounding, of R plus the
+    size of the rounding errors.
+    """
+    factor: Tensor
+    factor, failed = torch.linalg.cholesky_ex(covariance, check_errors=False)
+    if not bool(failed.any()):
+        return factor
+    antennas = covariance.shape[-1]
+    rounding = 8 * antennas * torch.finfo(covariance.dtype).eps
+    error = rounding * covariance.diagonal(dim1=-2, dim2=-1).real.mean(-1)
+    regular = covariance + error[..., None, None] * torch.eye(
+        antennas, dtype=covariance.dtype, device=covariance.device
+    )
+    return torch.where(failed[..., None, None] > 0, torch.linalg.cholesky(regular), factor)
 
 
 def lmmse_sinr(effective: Tensor, covariance: Tensor | None = None) -> Tensor:

@@ -5,6 +5,7 @@
 | ``main`` | the entry point, and Ctrl-C from the first moment on |
 | ``commands`` | the application, ``list``, ``check``, ``schema`` |
 | ``simulate`` | ``run``, ``validate``, ``train`` |
+| ``campaign`` | ``sweep``, ``figure``, ``table`` |
 | ``read`` | ``report``, ``bound`` |
 | ``bench`` | ``bench`` |
 | ``calibrate`` | ``calibrate`` |

@@ -9,6 +9,7 @@ import typer
 from ..errors import ScenarioError, did_you_mean
 from .bench import bench
 from .calibrate import calibrate
+from .campaign import figure, sweep, table
 from .family_commands import FamilyCommands
 from .guard import guarded
 from .options import Json, print_json
@@ -29,6 +30,9 @@ app = typer.Typer(
 )
 
 app.command()(guarded(run))
+app.command()(guarded(sweep))
+app.command()(guarded(figure))
+app.command()(guarded(table))
 
 
 @app.command(name="list")

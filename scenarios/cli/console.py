@@ -133,6 +133,25 @@ def show_plan(plan: Plan) -> None:
     console.print(_table("Dry run: nothing is simulated or written", ("", "plan"), rows, right=()))
 
 
+def show_sweep_plan(data: Mapping[str, Any]) -> None:
+    """Prints what a sweep would do, for ``--dry-run``."""
+    console = stdout()
+    varied = [(key, ", ".join(map(str, values))) for key, values in data["values"].items()]
+    rows = [
+        ("scenario", data["scenario"]),
+        *varied,
+        ("points", f"{data['points']} ({data['how']}); {data['done']} done before"),
+        ("allocators", ", ".join(data["allocators"])),
+        ("drops", f"{data['drops']} at each point"),
+        ("folder", data["folder"]),
+        ("memory", f"about {human_bytes(data['memory_bytes'])}"),
+        ("time", f"about {human_time(data['seconds'])} on one CPU thread"),
+    ]
+    console.print(_table("Dry run: nothing is simulated or written", ("", "plan"), rows, right=()))
+    for network in data["networks"].values():
+        console.print(_escaped(network["sentence"]))
+
+
 def show_rows(title: str, rows: Sequence[dict[str, Any]]) -> None:
     """Prints plain rows as a table; one for each set of columns."""
     for columns in dict.fromkeys(map(tuple, rows)):

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ..errors import ScenarioError, did_you_mean
-from .options import Drops, Force, Json, RunFolder, Seed, Sets, load_scenario, print_json
-
-if TYPE_CHECKING:
-    from ..families import Family
+from .options import Drops, Force, Json, Seed, Sets, load_scenario, print_json
 
 _REPORT_OPTIONS = ("--out", "--force", "--json")
 
 
 def report(
     context: typer.Context,
-    run_dir: RunFolder,
+    run_dir: Annotated[Path, typer.Argument(help="A run folder, or the folder of a sweep.")],
     out: Annotated[Path | None, typer.Option(help="The page; left out, report.html in the run folder.")] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Write one self-contained HTML page: table, plots, resolved scenario, versions."""
+    """Write one self-contained HTML page: table, plots, resolved scenario, versions; of a sweep, curves to filter."""
+    from ..campaigns.sweep_folder import is_sweep
     from ..report.report import write_report
     from ..results.result import Result
     from ..running.write_outputs import unfinished
     from .console import warn
 
+    if is_sweep(run_dir):
+        _report_sweep(context.args, run_dir, out, force, as_json)
+        return
     result = Result(run_dir)
-    _refuse(context.args, result.family)
+    _refuse(context.args, result.family.moved_options)
     page = write_report(result, out, force)
     if missing := unfinished(result):
         warn(f"{run_dir} is unfinished; missing or damaged: {'; '.join(missing)}")
@@ -62,7 +64,21 @@ def bound(
     print_json(found.to_json()) if as_json else show_bound(found)
 
 
-def _refuse(arguments: list[str], family: Family) -> None:
+def _report_sweep(arguments: list[str], folder: Path, out: Path | None, force: bool, as_json: bool) -> None:
+    """Writes the page of a sweep."""
+    from ..campaigns.page import write_page
+    from ..campaigns.sweep_result import load_sweep
+    from .console import warn
+
+    _refuse(arguments, {})
+    sweep = load_sweep(folder)
+    page = write_page(sweep, out, force)
+    if not sweep.complete:
+        warn(f"{folder} is unfinished: {len(sweep.stored) - len(sweep.done)} of {len(sweep.stored)} points are missing")
+    print_json({"sweep": str(folder), "report": str(page)}) if as_json else typer.echo(str(page))
+
+
+def _refuse(arguments: list[str], moved_options: Mapping[str, str]) -> None:
     """Refuses what ``report`` does not know; names the command that took over an option of former versions.
 
     Raises:
@@ -70,8 +86,8 @@ def _refuse(arguments: list[str], family: Family) -> None:
     """
     for given in arguments:
         option = given.partition("=")[0]
-        if option in family.moved_options:
-            raise ScenarioError(f"report has no option {option} any more; take: {family.moved_options[option]}")
+        if option in moved_options:
+            raise ScenarioError(f"report has no option {option} any more; take: {moved_options[option]}")
         if option.startswith("-"):
             raise ScenarioError(f"report has no option {option}{did_you_mean(option, _REPORT_OPTIONS)}")
     if arguments:

@@ -96,16 +96,12 @@ def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> No
 
 
 def _dry_run(settled: Any, workers: int, as_json: bool) -> None:
-    from .. import families
-    from ..running import entrants
-    from ..running.plan import make_plan
+    from ..running.entrants import entrants_of
+    from ..running.run import checked_plan
     from .console import show_plan
 
     with stdout_to_stderr(as_json):
-        entrants.check(entrants.entrants_of(settled), families.find(settled.family))
-        plan = make_plan(settled, workers)
-        for part in plan.parts:
-            plan.family.check(part.scenario)
+        plan = checked_plan(settled, entrants_of(settled), workers)
     print_json(plan.to_json()) if as_json else show_plan(plan)
 
 

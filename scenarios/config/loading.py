@@ -41,13 +41,13 @@ def load(source: Source, /, **overrides: Any) -> ScenarioBase:
     Raises:
         ScenarioError: what is wrong, where, and what is allowed; all problems of a source at once.
     """
-    layers = [*_layers(source), *([Layer("overrides", overrides, Path.cwd())] if overrides else [])]
+    layers = [*layers_of(source), *([Layer("overrides", overrides, Path.cwd())] if overrides else [])]
     return from_layers(layers)
 
 
 def load_with_options(source: Source, settings: Sequence[str], options: Mapping[str, Any]) -> ScenarioBase:
     """Loads a scenario with ``--set key=value`` settings and named options laid upon it, in this order."""
-    layers = _layers(source)
+    layers = layers_of(source)
     layers += [Layer(f"--set {text}", setting(text), Path.cwd()) for text in settings]
     layers += [Layer(f"--{key.replace('_', '-')}", {key: value}) for key, value in options.items()]
     return from_layers(layers)
@@ -55,7 +55,7 @@ def load_with_options(source: Source, settings: Sequence[str], options: Mapping[
 
 def followed(source: Source, settings: Sequence[str] = ()) -> dict[str, Any]:
     """Lists the settings that a source and ``--set`` settings leave out, and that follow from others: key -> value."""
-    layers = [*_layers(source), *(Layer(f"--set {text}", setting(text), Path.cwd()) for text in settings)]
+    layers = [*layers_of(source), *(Layer(f"--set {text}", setting(text), Path.cwd()) for text in settings)]
     family = _family(layers)
     return _left_out(_merged(layers, family), family)
 
@@ -266,7 +266,12 @@ def _plain(value: Any) -> Any:
     return resolved(value) if isinstance(value, ScenarioBase) else value.tolist()
 
 
-def _layers(source: Source) -> list[Layer]:
+def layers_of(source: Source) -> list[Layer]:
+    """Reads what a source says and everything that it extends, lowest first.
+
+    Raises:
+        ScenarioError: there is no such preset or file, or it cannot be read.
+    """
     if isinstance(source, ScenarioBase):
         return [Layer(source.name, resolved(source))]
     if isinstance(source, Mapping):

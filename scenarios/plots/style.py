@@ -53,11 +53,11 @@ class Plot(Figure):
         return buffer.getvalue()
 
 
-def picture(figure: Figure, kind: str) -> bytes:
+def picture(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
     """Writes the figure as a ``png``, ``svg`` or ``pdf`` file, the same bytes every time."""
     buffer = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "fairwave"}):
-        figure.savefig(buffer, format=kind, dpi=DPI, metadata=_SIGNED[kind])
+    with mpl.rc_context({"svg.hashsalt": "fairwave", "pdf.fonttype": 42}):
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=_SIGNED[kind])
     return buffer.getvalue()
 
 
@@ -78,10 +78,14 @@ class Style:
     dash: str
 
 
-def style_of(result: RunResult, allocator: str) -> Style:
-    """Chooses colour (Okabe and Ito's eight, two of Paul Tol's), marker and dash by the place in the run's list."""
-    index = result.allocators.index(allocator)
+def style_at(index: int) -> Style:
+    """Chooses colour (Okabe and Ito's eight, two of Paul Tol's), marker and dash by the place in a list."""
     return Style(_COLOURS[index % len(_COLOURS)], _MARKERS[index % len(_MARKERS)], _DASHES[index % len(_DASHES)])
+
+
+def style_of(result: RunResult, allocator: str) -> Style:
+    """Chooses the style of an allocator by its place in the run's list."""
+    return style_at(result.allocators.index(allocator))
 
 
 def mean_bar(axes: Axes, place: float, row: pd.Series | None, style: Style, label: str | None = None) -> None:

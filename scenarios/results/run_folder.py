@@ -39,7 +39,8 @@ _SIGNS = (
     b"Software\0fairwave",  # PNG
     b"<dc:title>fairwave</dc:title>",  # SVG
     b"/Creator (fairwave)",  # PDF
-    b"<!-- fairwave -->",  # GraphML
+    b"<!-- fairwave -->",  # GraphML, Markdown
+    b"% fairwave\n",  # LaTeX
 )
 _SIGNED_BYTES = 4096  # signs stand that near to a file's beginning or end
 _MARK = "fairwave writes to this folder: it replaces the files of the run in it and leaves all others alone.\n"
@@ -62,7 +63,7 @@ def choose(
     """
     made = made or {}
     folder = _named(scenario, Path(out), resume, made) if out is not None else _default(scenario, resume, made)
-    _probe(folder)
+    probe(folder)
     return folder
 
 
@@ -200,8 +201,12 @@ def _is_of(folder: Path, scenario: ScenarioBase) -> bool:
         return False
 
 
-def _probe(folder: Path) -> None:
-    """Writes a trial file before anything runs, and removes it."""
+def probe(folder: Path) -> None:
+    """Writes a trial file before anything runs, and removes it.
+
+    Raises:
+        ScenarioError: the folder cannot be written or is full.
+    """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         write_atomically(folder / f"{MARKER}-probe", b"")

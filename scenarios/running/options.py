@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from .progress import Advance
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -16,3 +18,4 @@ class RunOptions:
     plots: bool = True
     workers: int = 1
     command: str | None = None  # as typed, for the run's meta.json
+    advance: Advance | None = None  # told of progress in place of a bar of the run's own

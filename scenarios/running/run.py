@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,18 +75,28 @@ def execute(scenario: ScenarioBase, entrants: Sequence[Entrant], options: RunOpt
     began = time.perf_counter()
     with _saying_what_is_kept() as folders, interrupts() as ctrl_c, contents_kept(entrants), default_settings():
         with watching_files(anew=True):
-            family = families.find(scenario.family)
-            check(entrants, family)
-            plan = make_plan(scenario, options.workers)
-            for part in plan.parts:
-                family.check(part.scenario)
+            plan = checked_plan(scenario, entrants, options.workers)
         made = provenances(plan, entrants)
         folder = choose(scenario, options.out, options.resume, made)
         folders.append(folder)
         todo = [batch for part in plan.parts for batch in _todo(folder, plan, part, entrants)]
         with threads(plan.device):
-            _simulate(folder, plan, todo, made, ctrl_c, options.progress)
+            _simulate(folder, plan, todo, made, ctrl_c, options)
             return finish(Result(folder), plan, options, time.perf_counter() - began)
+
+
+def checked_plan(scenario: ScenarioBase, entrants: Sequence[Entrant], workers: int = 1) -> Plan:
+    """Checks allocators, and what each variant names outside of itself, and plans the run; nothing is written.
+
+    Raises:
+        ScenarioError: an allocator, a file, the device, the memory or the workers cannot be used.
+    """
+    family = families.find(scenario.family)
+    check(entrants, family)
+    plan = make_plan(scenario, workers)
+    for part in plan.parts:
+        family.check(part.scenario)
+    return plan
 
 
 @contextmanager
@@ -108,12 +118,13 @@ def _simulate(
     todo: Sequence[Batch],
     made: Mapping[RunKey, Provenance],
     ctrl_c: Interrupts,
-    progress: bool,
+    options: RunOptions,
 ) -> None:
     """Runs what is missing, and writes each shard as soon as it is there."""
     ctrl_c.check()
     total = sum(batch.drop_intervals for batch in todo)
-    with progress_bar(total, progress) as advance, _results(plan, todo, _stopping(advance, ctrl_c)) as pieces:
+    bar = nullcontext(options.advance) if options.advance else progress_bar(total, options.progress)
+    with bar as advance, _results(plan, todo, _stopping(advance, ctrl_c)) as pieces:
         first = list(itertools.islice(pieces, 1))
         open_folder(folder, plan.scenario)  # not before: a run that fails at once leaves nothing behind
         for run_key, windows in itertools.chain(first, pieces):

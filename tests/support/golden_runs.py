@@ -47,7 +47,6 @@ SHORT: dict[str, dict[str, Any]] = {
     },
     "comp-stress": {
         "duration_s": 0.02,
-        "warmup_s": 0,
         "window_s": 0.01,
         "allocators": ["no_comp", "vcg", "uniform_price"],
         "topology.sites": 7,

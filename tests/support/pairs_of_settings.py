@@ -18,7 +18,7 @@ from scenarios.errors import ScenarioError
 LEFT_OUT = object()
 """Value of an axis that the value of another one leaves no room for."""
 MOST_OF_A_GRID = 4
-"""Numbers of an enumeration that are all tried; of a longer one, which is a quantity on a grid, the ends."""
+"""Numbers of an enumeration that are all tried; of a longer one, a quantity on a grid, the two least and the default."""
 
 Place = tuple[str | int, ...]
 Choice = tuple[int, int]  # axis, number of its value
@@ -101,13 +101,15 @@ class Choices:
         if "enum" in node:
             values = list(node["enum"])
             long = len(values) > MOST_OF_A_GRID and not any(isinstance(value, str) for value in values)
-            return [values[0], values[-1]] if long else values
+            return values[:2] if long else values
         if node.get("type") == "boolean":
             return [True, False]
         return [self.example(node, place[-1] if place else "")]
 
     def _axis(self, place: Place, values: list[Any], node: Mapping[str, Any], under: tuple[Place, int] | None) -> Axis:
         given = _at(self.base, place, node.get("default", LEFT_OUT))
+        if given in node.get("enum", ()) and given not in values:  # further up on a grid
+            values = [given, *values]
         default = values.index(given) if given in values else 0
         if under is None:
             return Axis(place, tuple(values), default)

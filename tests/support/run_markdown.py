@@ -3,7 +3,7 @@
 A comment right above a fenced block, which a rendered page does not show, says how the test treats it:
 
 - ``<!-- test: file mine.py -->``: the block is a file that the reader saves under this name
-- ``<!-- test: add --drops 1 -->``: these arguments are added to each ``fairwave run``, so that the test is quick
+- ``<!-- test: add --drops 1 -->``: these arguments are added to each ``fairwave run`` and ``sweep``, for a quick test
 - ``<!-- test: parse -->``: commands are checked against the command line, and not run
 - ``<!-- test: fails -->``: each command must end with exit status 2
 
@@ -98,7 +98,7 @@ def run_command(block: Block, command: str) -> str:
     if block.how == "parse":
         _parse(arguments)
         return ""
-    if block.how.startswith("add ") and arguments[0] == "run":
+    if block.how.startswith("add ") and arguments[0] in ("run", "sweep"):
         arguments += shlex.split(block.how.removeprefix("add "))
     from scenarios.cli.main import app
 

@@ -224,3 +224,18 @@ def test_mean_over_layers_in_use() -> None:
 def test_alone_as_in_a_batch() -> None:
     effective, covariance = channels(16, 4, 2).to(torch.complex64), disturbed(16, antennas=4).to(torch.complex64)
     assert torch.equal(lmmse_sinr(effective, covariance)[7:8], lmmse_sinr(effective[7:8], covariance[7:8]))
+
+
+def test_interference_that_hides_the_noise_from_single_precision_leaves_finite_channels() -> None:
+    """Rank-one interference 60 to 120 dB above the noise; up to 60 dB what it leaves is that of double precision."""
+    strong = channels(200, 2, 1, seed=11)
+    own = channels(200, 2, 2, seed=12)
+    for level_db in (60, 90, 120):
+        loud = 10 ** (level_db / 20) * strong
+        exact = whiten(own, with_noise(loud @ loud.mH))
+        single = loud.to(torch.complex64)
+        seen = whiten(own.to(torch.complex64), with_noise(single @ single.mH))
+        assert bool(torch.isfinite(torch.view_as_real(seen)).all())
+        if level_db == 60:
+            power, expected = (x.abs().square().sum((-2, -1)).double() for x in (seen, exact))
+            assert float((10 * torch.log10(power / expected)).abs().quantile(0.9)) < 1.0

@@ -1,0 +1,242 @@
+"""Runs a sweep: checks all points, then runs those that are missing, each into a run folder of its own."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..config.loading import Source
+from ..errors import ScenarioError, is_user_error, message_of
+from ..results.provenance import foreign
+from ..results.read_files import watching_files
+from ..results.run_folder import probe
+from ..running.entrants import Given, as_settings, contents_kept, entrants_of
+from ..running.interrupts import interrupts
+from ..running.options import RunOptions
+from ..running.plan_provenance import provenances
+from ..running.progress import progress_bar, status
+from ..running.run import checked_plan, execute
+from .definition import Definition, checked_scenarios, define, raise_problems
+from .shared_network import SharedNetwork, shared_networks
+from .sweep_folder import StoredPoint, choose, open_folder, record_of, stored
+from .sweep_result import Sweep, write_tables
+
+if TYPE_CHECKING:
+    from ..families.schema import ScenarioBase
+    from ..running.plan import Plan
+    from ..running.progress import Advance
+
+
+@dataclass(frozen=True)
+class PlannedPoint:
+    """Describes a point that was checked and planned."""
+
+    stored: StoredPoint
+    scenario: ScenarioBase
+    plan: Plan
+
+    @property
+    def drop_intervals(self) -> int:
+        """Counts what a whole run of the point simulates."""
+        each = sum(part.clock.intervals for part in self.plan.parts)
+        return each * self.scenario.drops * len(self.scenario.allocators)
+
+
+@dataclass(frozen=True)
+class PlannedSweep:
+    """Holds everything that is settled before a sweep starts."""
+
+    folder: Path
+    definition: Definition
+    points: Sequence[PlannedPoint]
+    networks: Sequence[SharedNetwork]
+
+    @property
+    def missing(self) -> list[PlannedPoint]:
+        """Lists the points whose run is not complete."""
+        return [point for point in self.points if not point.stored.is_done]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the plan as plain values; time and memory are those of the points that are missing."""
+        missing, space = self.missing, self.definition.space
+        drops = {point.scenario.drops for point in self.points}
+        return {
+            "scenario": self.definition.base.name,
+            "folder": str(self.folder),
+            "how": space.how,
+            "values": {key: list(values) for key, values in space.values.items()},
+            "points": len(self.points),
+            "done": len(self.points) - len(missing),
+            "drops": max(drops) if len(drops) == 1 else sorted(drops),
+            "allocators": [spec.label for spec in self.definition.base.allocators],
+            "memory_bytes": max((point.plan.bytes for point in missing), default=0),
+            "seconds": round(sum(point.plan.seconds for point in missing), 1),
+            "networks": {one.key: {"same": one.same, "sentence": one.sentence()} for one in self.networks},
+        }
+
+
+RunPoint = Callable[[PlannedPoint, Sequence[object | None], RunOptions], object]
+"""Runs one point into its folder; whatever else computes points takes the place of :func:`run_point`."""
+
+
+def run_point(point: PlannedPoint, things: Sequence[object | None], options: RunOptions) -> object:
+    """Runs what is missing of a point, as any run with ``--resume``."""
+    return execute(point.scenario, entrants_of(point.scenario, things), options)
+
+
+def sweep(
+    scenario: Source,
+    /,
+    vary: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]] | None = None,
+    *,
+    how: str = "grid",
+    allocators: Sequence[Given] | Mapping[str, Given] | Given | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    workers: int = 1,
+    **overrides: Any,
+) -> Sweep:
+    """Runs a scenario at many points: ``sweep("mine.yaml", {"users.embb.count": [1, 3, 5]})``.
+
+    Args:
+        scenario: as for :func:`scenarios.run`; a file may say what varies by ``grid``, ``zip`` or ``list``.
+        vary: dotted keys with their values; for ``how="list"`` a list of points, each a mapping.
+        how: the values combine: ``grid`` every combination, ``zip`` the first values, the second ones, ..., ``list``.
+        allocators: as for :func:`scenarios.run`, the same at all points.
+        out: the folder; left out, a new one below ``sweeps/``.
+        resume: go on with a sweep of this scenario: points that are done are kept, whatever else varies now.
+        progress: show a bar over all points.
+        workers: processes that share the batches of each point.
+        overrides: settings of all points.
+
+    Raises:
+        ScenarioError: a point, key, allocator or the folder cannot be used; nothing has been written. A point that
+            fails while it runs is told by :attr:`.Sweep.failed` and a warning.
+    """
+    things: list[object | None] = []
+    if allocators is not None:
+        overrides["allocators"], things = as_settings(allocators)
+    planned = plan_sweep(define(scenario, vary, how, **overrides), out, resume, workers, things)
+    done = execute_sweep(planned, RunOptions(progress=progress, workers=workers), things)
+    for label, message in done.failed.items():
+        warnings.warn(f"{label} failed: {message}", stacklevel=2)
+    return done
+
+
+def plan_sweep(
+    definition: Definition,
+    out: str | Path | None = None,
+    resume: bool = False,
+    workers: int = 1,
+    things: Sequence[object | None] = (),
+) -> PlannedSweep:
+    """Checks every point, plans its run and finds its folder; nothing is written.
+
+    Args:
+        definition: what varies.
+        out: as for :func:`sweep`.
+        resume: as for :func:`sweep`.
+        workers: as for :func:`sweep`.
+        things: objects that stand for allocators, as of :func:`scenarios.running.entrants.as_settings`.
+
+    Raises:
+        ScenarioError: points that cannot run, or whose run in the folder was made by other code.
+    """
+    points = list(definition.space.points())
+    with status() as say:
+        say(f"checking {len(points)} points")
+        scenarios = checked_scenarios(definition, points)
+        folder = choose(definition, out, resume)
+        planned, problems = [], list[str]()
+        for one, scenario in zip(stored(folder, points, scenarios), scenarios, strict=True):
+            try:
+                planned.append(PlannedPoint(one, scenario, _checked(one, scenario, workers, things)))
+            except (ScenarioError, ValueError) as error:
+                problems.append(f"{one.point.origin}: {error}")
+        raise_problems(problems, len(points))
+        networks = shared_networks(points, scenarios)
+    return PlannedSweep(folder, definition, planned, networks)
+
+
+def execute_sweep(
+    planned: PlannedSweep,
+    options: RunOptions,
+    things: Sequence[object | None] = (),
+    run_one: RunPoint = run_point,
+) -> Sweep:
+    """Runs the points that are missing, and writes the tables of all that are there.
+
+    Args:
+        planned: the sweep.
+        options: how runs are carried out; their folders are the sweep's.
+        things: as for :func:`plan_sweep`.
+        run_one: what runs a point.
+
+    Raises:
+        ScenarioError: the folder cannot be written any more.
+        KeyboardInterrupt: with a sentence on what is kept.
+    """
+    record = record_of(planned.definition, [point.stored for point in planned.points])
+    record["networks"] = planned.to_json()["networks"]
+    record["command"] = options.command
+    missing, failed = planned.missing, dict[str, str]()
+    open_folder(planned.folder, record)
+    total = sum(point.drop_intervals for point in missing)
+    bar = nullcontext(options.advance) if options.advance else progress_bar(total, options.progress)
+    with bar as advance, interrupts():
+        for place, point in enumerate(missing, 1):
+            told = _Counted(advance, f"point {place} of {len(missing)}: ")
+            if error := _failure(planned.folder, point, things, _of_point(point, options, told), run_one):
+                failed[point.stored.point.label] = error
+            told.finish(point.drop_intervals)
+    open_folder(planned.folder, {**record, "failed": failed})
+    return write_tables(Sweep(planned.folder))
+
+
+class _Counted:
+    """Passes on the progress of a point, and what of it was done before when it ends."""
+
+    def __init__(self, advance: Advance, prefix: str) -> None:
+        self.advance, self.prefix, self.count = advance, prefix, 0
+
+    def __call__(self, count: int, what: str) -> None:
+        """Counts what a run tells."""
+        self.count += count
+        self.advance(count, self.prefix + what)
+
+    def finish(self, total: int) -> None:
+        """Counts the rest."""
+        self.advance(total - self.count, self.prefix)
+
+
+def _of_point(point: PlannedPoint, options: RunOptions, advance: Advance) -> RunOptions:
+    return RunOptions(point.stored.folder, True, False, False, options.workers, options.command, advance)
+
+
+def _failure(
+    folder: Path, point: PlannedPoint, things: Sequence[object | None], options: RunOptions, run_one: RunPoint
+) -> str:
+    """Runs a point; says why it failed, if it did. What would fail every other point, too, stops the sweep."""
+    try:
+        run_one(point, things, options)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"what is done is kept in {folder}, and --resume goes on from it") from None
+    except Exception as error:  # a plug-in may raise anything at all, and the other points are not to be lost
+        probe(folder)
+        return message_of(error) if is_user_error(error) else f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _checked(one: StoredPoint, scenario: ScenarioBase, workers: int, things: Sequence[object | None]) -> Plan:
+    """Plans the run of a point, and refuses a folder in which other code has run it."""
+    entrants = entrants_of(scenario, things)
+    with contents_kept(entrants), watching_files(anew=True):
+        plan = checked_plan(scenario, entrants, workers)
+        if one.folder.exists() and (mixed := foreign(one.folder, provenances(plan, entrants))):
+            raise ScenarioError(mixed)
+    return plan

@@ -1,0 +1,189 @@
+"""Defines the commands on many points, and on what a paper shows: ``sweep``, ``figure``, ``table``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import (
+    Allocators,
+    Device,
+    Drops,
+    Force,
+    Json,
+    PerBatch,
+    Seed,
+    Sets,
+    Workers,
+    names_in,
+    print_json,
+)
+from .stdio import kept_in, stdout_to_stderr
+
+if TYPE_CHECKING:
+    from ..campaigns.sweep import PlannedSweep
+    from ..campaigns.sweep_result import Sweep
+
+_FAILED = 1  # exit status where points failed and the others are kept
+
+Folder = Annotated[Path, typer.Argument(help="The folder of a sweep.")]
+Metrics = Annotated[str | None, typer.Option(help="Comma-separated metrics; left out, the first of the headline.")]
+Variant = Annotated[str | None, typer.Option(help="A variant; left out, the mean over variants.")]
+
+
+def sweep(
+    scenario: Annotated[
+        str, typer.Argument(help="A preset's name, a scenario file, or a file with grid, zip or list.")
+    ],
+    vary: Annotated[
+        list[str] | None,
+        typer.Option("--vary", metavar="KEY=V,V,...", help="Vary a setting: `users.embb.count=5,10,20`. Repeatable."),
+    ] = None,
+    allocators: Allocators = None,
+    set_: Sets = None,
+    seed: Seed = None,
+    drops: Drops = None,
+    drops_per_batch: PerBatch = None,
+    device: Device = None,
+    workers: Workers = 1,
+    out: Annotated[Path | None, typer.Option(help="The folder; left out, a new one below sweeps/.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a sweep of this scenario; only points that are new run.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say which points would run, with memory and time; write nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a scenario at many points: every combination of the values of some settings."""
+    from ..campaigns.definition import define, varied
+    from ..campaigns.sweep import execute_sweep, plan_sweep
+    from ..running.options import RunOptions
+
+    options = {"seed": seed, "drops": drops, "drops_per_batch": drops_per_batch, "device": device,
+               "allocators": names_in(allocators)}  # fmt: skip
+    given = {key: value for key, value in options.items() if value is not None}
+    with stdout_to_stderr(as_json):
+        definition = define(scenario, varied(vary or []), "grid", set_ or [], **given)
+        planned = plan_sweep(definition, out, resume, workers)
+        if not dry_run:
+            command = shlex.join(["fairwave", *sys.argv[1:]])
+            done = execute_sweep(planned, RunOptions(command=command, workers=workers))
+    if dry_run:
+        _show_plan(planned, as_json)
+        return
+    with kept_in(planned.folder):
+        _show_sweep(done, planned, as_json)
+    if not done.complete:
+        raise typer.Exit(_FAILED)
+
+
+def figure(
+    folder: Folder,
+    x: Annotated[
+        str | None, typer.Option(help="The key of the horizontal axis; left out, the first that varies.")
+    ] = None,
+    y: Annotated[str | None, typer.Option(help="The metric; left out, the first of the headline.")] = None,
+    by: Annotated[str, typer.Option(help="What curves differ in: allocator, or a key.")] = "allocator",
+    columns: Annotated[str | None, typer.Option(help="The key that panels side by side differ in.")] = None,
+    at: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Fix a key that is on no axis. Repeatable.")
+    ] = None,
+    variant: Variant = None,
+    kind: Annotated[str, typer.Option(help="line, or bar.")] = "line",
+    interval: Annotated[str, typer.Option(help="Intervals of lines: bar or band.")] = "bar",
+    width: Annotated[
+        str | None, typer.Option(help="one or two columns of a paper (3.5 or 7.16 inch), or inches; two for panels.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="PDF, SVG, PNG or PGF; left out, a PDF in the sweep's folder.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Write the table of the metric, too: a .tex, .md or .csv file.")
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Draw a metric of a sweep against a key as a figure for a paper, with 95 % intervals."""
+    from ..campaigns.figure import draw
+    from ..campaigns.figure_file import save_figure
+    from ..campaigns.sweep_result import load_sweep
+    from ..campaigns.table import form_of, table_text, write_table
+
+    found = load_sweep(folder)
+    form = form_of(table) if table is not None else ""
+    drawn = draw(found, x, y, by=by, columns=columns, at=_at(at or []), variant=variant, kind=kind,
+                 interval=interval, width=width)  # fmt: skip
+    paths = {"figure": save_figure(drawn, out or folder / "figures" / f"{drawn.get_label()}.pdf", force)}
+    if table is not None:
+        paths["table"] = write_table(table_text(folder, [y] if y else [], form, variant), table, force)
+    told = {what: str(path) for what, path in paths.items()}
+    print_json(told) if as_json else typer.echo("\n".join(told.values()))
+
+
+def table(
+    folder: Annotated[Path, typer.Argument(help="A run folder, or the folder of a sweep.")],
+    metrics: Annotated[
+        str | None, typer.Option(help="Comma-separated metrics; left out, those of the headline.")
+    ] = None,
+    format_: Annotated[str, typer.Option("--format", help="latex, markdown or csv.")] = "markdown",
+    variant: Variant = None,
+    out: Annotated[Path | None, typer.Option(help="A file; left out, the table is printed.")] = None,
+    force: Force = False,
+) -> None:
+    """Make a table for a paper: means with intervals, the best in bold, what is not told apart from it marked."""
+    from ..campaigns.table import table_text, write_table
+
+    text = table_text(folder, names_in(metrics) or [], format_, variant)
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        typer.echo(str(write_table(text, out, force)))
+
+
+def _at(texts: list[str]) -> dict[str, Any]:
+    from ..config.loading import setting
+
+    found: dict[str, Any] = {}
+    for text in texts:
+        found |= setting(text)
+    return found
+
+
+def _show_plan(planned: PlannedSweep, as_json: bool) -> None:
+    from .console import show_sweep_plan
+
+    data = planned.to_json()
+    if as_json:
+        print_json(data)
+        return
+    show_sweep_plan(data)
+
+
+def _show_sweep(done: Sweep, planned: PlannedSweep, as_json: bool) -> None:
+    """Prints how many points there are, which failed, and what stays the same along each key."""
+    from ..campaigns.sweep_result import unmoved
+    from .console import counted, print_error, print_remark, warn
+
+    failed = done.failed
+    idle = unmoved(done) if done.done else []
+    if as_json:
+        print_json({"sweep": str(done.folder), "points": len(done.stored), "done": len(done.done), "failed": failed,
+                    "networks": done.record["networks"], "unmoved": idle})  # fmt: skip
+    else:
+        typer.echo(f"{done.name}: {counted(len(done.stored), 'point')}, {len(done.done)} done")
+        for network in planned.networks:
+            typer.echo(network.sentence())
+        folder = shlex.quote(str(done.folder))
+        typer.echo(f"\nResults: {done.folder} (metrics.csv, points/). Next: fairwave figure {folder}, "
+                   f"fairwave table {folder}, fairwave report {folder}")  # fmt: skip
+    for key in idle:
+        warn(f"'{key}' changed no metric: the results are the same at all of its values")
+    for label, message in failed.items():
+        print_error(f"{label} failed: {message}")
+    if failed:
+        print_remark(f"{counted(len(failed), 'point')} failed, the others are kept; --resume tries them again")

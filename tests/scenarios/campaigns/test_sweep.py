@@ -1,0 +1,176 @@
+"""Sweeps, their folders, and that what is done is never computed twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import toy_family
+
+from scenarios import Result, ScenarioError, Sweep, load_sweep, run, sweep
+from scenarios.campaigns import sweep as sweep_module
+from scenarios.campaigns.sweep_result import unmoved
+
+TOY: dict[str, Any] = {
+    "name": "toy",
+    "family": "toy",
+    "drops": 2,
+    "duration_s": 2.0,
+    "allocators": ["toy_family:Even", {"name": "toy_family:Greedy", "params": {"power": 3.0}}],
+}
+
+
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Numbers of the points that run from now on."""
+    numbers: list[int] = []
+
+    def counted(point: sweep_module.PlannedPoint, *rest: Any) -> object:
+        numbers.append(point.stored.point.number)
+        return sweep_module.run_point(point, *rest)
+
+    monkeypatch.setattr(sweep_module.execute_sweep, "__defaults__", ((), counted))
+    return numbers
+
+
+def test_a_point_is_a_run(made: Sweep, here: Path) -> None:
+    assert made.complete and len(made.points) == 6 and set(made.points["state"]) == {"done"}
+    point = made.result(users=4, **{"pipe.rate_bps": 2e6})
+    assert isinstance(point, Result) and point.complete and point.settings.users == 4  # type: ignore[attr-defined]
+    alone = run({**point.scenario}, out="alone", plots=False)
+    pd.testing.assert_frame_equal(point.per_drop, alone.per_drop, check_exact=True)
+    with pytest.raises(ScenarioError, match="2 points"):
+        made.result(users=4)
+
+
+def test_results_open_as_one_dataset_and_as_tables(made: Sweep) -> None:
+    dataset = load_sweep(made.folder).to_xarray()
+    assert dict(dataset.sizes) == {"users": 3, "pipe.rate_bps": 2, "allocator": 2, "drop": 3}
+    assert dataset["rate_mean"].attrs["units"] == "Mbit/s"
+    chosen = dataset["rate_mean"].sel({"users": 40, "pipe.rate_bps": 1e6, "allocator": "Greedy"})
+    rows = made.result(users=40, **{"pipe.rate_bps": 1e6}).per_drop.query("metric == 'rate_mean'")
+    expected = rows[rows["allocator"] == "Greedy"]["value"]
+    np.testing.assert_array_equal(chosen, expected)
+    table = made.metric("rate_mean")
+    assert list(table.columns[:3]) == ["point", "users", "pipe.rate_bps"] and len(table) == 12
+    assert np.isclose(table.query("users == 40 and allocator == 'Greedy'")["mean"].iloc[0], expected.mean())
+    assert len(pd.read_csv(made.folder / "metrics.csv")) == len(made.metrics)
+    with pytest.raises(ScenarioError, match=r"no metric 'rate_maen'; did you mean 'rate_mean'"):
+        made.metric("rate_maen")
+
+
+def test_what_is_drawn_stays_the_same_where_it_does_not_depend_on_the_key(made: Sweep) -> None:
+    said = {key: one["sentence"] for key, one in made.record["networks"].items()}
+    assert "users (2 against 40): for the users that both have the same demand_bits" in said["users"]
+    assert said["pipe.rate_bps"].endswith("other demand_bits")
+    definition = sweep_module.define(TOY, {"allocators.1.params.power": [1.0, 2.0]})
+    (network,) = sweep_module.plan_sweep(definition, "unused").networks
+    assert network.same and "the same drops at all values" in network.sentence()
+
+
+def test_a_new_value_computes_only_what_is_new(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = computed(monkeypatch)
+    first = sweep(TOY, {"users": [2, 8]})
+    before = first.per_drop
+    again = sweep(TOY, {"users": [2, 4, 8]}, resume=True)
+    assert again.folder == first.folder and numbers == [1, 2, 2]
+    assert again.points["users"].tolist() == [2, 4, 8]
+    kept = again.per_drop.query("users != 4").drop(columns="point").reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, before.drop(columns="point"), check_exact=True)
+    assert sweep(TOY, {"users": [2, 8]}).folder != first.folder  # without resume a new one
+    with pytest.raises(ScenarioError, match="give --resume"):
+        sweep(TOY, {"users": [2]}, out=first.folder)
+    with pytest.raises(ScenarioError, match="another scenario"):
+        sweep({**TOY, "seed": 5}, {"users": [2]}, out=first.folder, resume=True)
+
+
+def test_points_that_fail_are_told_and_the_others_kept(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fails = {**TOY, "allocators": ["toy_family:TooMuch"]}  # from the fourth interval on
+    with pytest.warns(UserWarning, match=r"duration_s=4 failed: .*shares must be positive"):
+        found = sweep(fails, {"duration_s": [1.0, 4.0, 2.0]}, out="out")
+    assert found.points["state"].tolist() == ["done", "failed", "done"] and not found.complete
+    assert list(found.failed) == ["duration_s=4"] and found.per_drop["duration_s"].nunique() == 2
+    assert np.isnan(found.to_xarray()["rate_mean"].sel(duration_s=4.0)).all()
+    monkeypatch.setattr(toy_family.TooMuch, "decide", toy_family.Even.decide)
+    again = computed(monkeypatch)
+    sweep(fails, {"duration_s": [1.0, 4.0, 2.0]}, out="out", resume=True)
+    assert again == [2] and load_sweep("out").failed == {}
+
+
+def test_a_wrong_point_stops_the_sweep_before_the_first_run(here: Path) -> None:
+    with pytest.raises(ScenarioError, match=r"point 2 \(trace=no.csv\): trace: there is no file no.csv"):
+        sweep({**TOY, "users": 2}, {"trace": [None, "no.csv"]}, out="out")
+    assert not Path("out").exists()
+    with pytest.raises(ScenarioError, match=r"point 2 .*no_such"):
+        sweep(TOY, {"allocators.1.params.power": [1.0, "no_such"]}, out="out")
+    assert not Path("out").exists()
+
+
+def test_folders_of_others_are_left_alone(here: Path) -> None:
+    Path("mine").mkdir()
+    Path("mine/notes.txt").write_text("mine")
+    with pytest.raises(ScenarioError, match="no sweep of fairwave's"):
+        sweep(TOY, {"users": [2]}, out="mine")
+    assert [path.name for path in Path("mine").iterdir()] == ["notes.txt"]
+    with pytest.raises(ScenarioError, match="is no sweep"):
+        load_sweep("mine")
+
+
+def test_a_full_store_stops_the_sweep(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> object:
+        monkeypatch.setattr(sweep_module, "probe", probe)
+        raise ScenarioError("cannot write shard: No space left on device")
+
+    def probe(folder: Path) -> None:
+        raise ScenarioError(f"cannot write {folder}: No space left on device")
+
+    monkeypatch.setattr(sweep_module.execute_sweep, "__defaults__", ((), full))
+    with pytest.raises(ScenarioError, match="No space left"):
+        sweep(TOY, {"users": [2, 4]}, out="out")
+
+
+def test_pairs_have_one_dimension(here: Path) -> None:
+    found = sweep({**TOY, "variants": {"a": {}, "b": {"seed": 7}}}, {"users": [2, 4], "duration_s": [1.0, 2.0]},
+                  how="zip", out="out")  # fmt: skip
+    dataset = found.to_xarray()
+    assert dict(dataset.sizes) == {"point": 2, "variant": 3, "allocator": 2, "drop": 2}
+    assert dataset["users"].to_numpy().tolist() == [2, 4]
+    mean = dataset["rate_mean"].sel(variant=["a", "b"]).mean("variant")
+    np.testing.assert_allclose(dataset["rate_mean"].sel(variant="all"), mean)
+
+
+def test_a_key_that_changes_no_metric_is_told(here: Path) -> None:
+    found = sweep(TOY, {"bytes_per_drop": [1000, 2000], "users": [2, 4]}, out="out")
+    assert unmoved(found) == ["bytes_per_drop"]
+
+
+def test_a_killed_sweep_goes_on(here: Path) -> None:
+    slow = {**TOY, "drops": 1, "allocators": ["toy_family:Slow"], "duration_s": 6.0}
+    script = (
+        f"import sys; sys.path[:0] = {sys.path!r}\n"
+        "from scenarios import families, sweep\n"
+        "families.FAMILIES['toy'] = 'toy_family:FAMILY'\n"
+        f"sweep({slow!r}, {{'users': [2, 4, 8, 16, 32]}}, out='out')\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script]) as process:
+        for _ in range(3000):
+            if list(Path("out").glob("points/*/meta.json")) or process.poll() is not None:
+                break
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+    done = {one.folder for one in load_sweep("out").done}
+    assert 1 <= len(done) < 5
+    before = {folder: (folder / "metrics.csv").stat().st_mtime_ns for folder in done}
+    whole = sweep(slow, {"users": [2, 4, 8, 16, 32]}, out="out", resume=True)
+    assert whole.complete
+    assert before == {folder: (folder / "metrics.csv").stat().st_mtime_ns for folder in done}
+    alone = run({**slow, "users": 8}, out="alone", plots=False).per_drop
+    there = whole.per_drop.query("users == 8")[alone.columns].reset_index(drop=True)
+    pd.testing.assert_frame_equal(there, alone, check_exact=True)
