@@ -156,7 +156,8 @@ def _learner(scenario: ScenarioBase, training: Training, env: Any, folder: Path,
     if resume:
         _require_same(json.loads(file.read_text("utf-8")), settings, folder)
         learner = kind.load(folder / "checkpoint.zip", env=env, device="cpu")
-        learner.learning_starts = learner.num_timesteps + getattr(learner, "learning_starts", 0)
+        if training.algorithm != "ppo":  # whose replay buffer fills anew
+            learner.learning_starts += learner.num_timesteps
         env.seed((scenario.seed + learner.num_timesteps) % _SEEDS)
         return learner
     folder.mkdir(exist_ok=True)
