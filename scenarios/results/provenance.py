@@ -175,9 +175,11 @@ def _patterns(value: Any) -> Iterator[list[str]]:
 
 
 def named_digest(scenario: ScenarioBase) -> str:
-    """Computes the digest of all files that a value in a scenario names: checkpoints, tracks, positions."""
+    """Computes the digest of all files that a value in a scenario names: checkpoints, networks, tracks, positions."""
+    from allocators.registry import file_of
+
     names = dict.fromkeys(texts_in(resolved(scenario)))
-    found = {name: digest for name in names if (digest := file_digest(Path(name))) is not None}
+    found = {name: digest for name in names if (digest := file_digest(Path(file_of(name) or name))) is not None}
     return _digest(json.dumps(found).encode())
 
 

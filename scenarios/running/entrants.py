@@ -9,7 +9,6 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mac.core.plugin_traceback import describe_error, error_text, plug_in_line
@@ -18,7 +17,6 @@ from .. import families
 from ..errors import ScenarioError
 from ..results.content_digest import UnknownContentError, content_digest
 from ..results.provenance import source_digest
-from ..results.read_files import file_digest
 
 if TYPE_CHECKING:
     from ..families import Family
@@ -59,20 +57,15 @@ class Entrant:
     def content(self, family: Family) -> str:
         """Computes the digest of what decides: of an object its class and state, of a name the file that defines it.
 
-        Of the file of a trained network its contents count, too.
-
         Raises:
             UnknownContentError: the object holds what cannot be compared by its content.
         """
         from allocators.construction import load
-        from allocators.registry import file_of, import_string
+        from allocators.registry import import_string
 
         if self.given is not None:
             return _before_running(self.given)
-        name = self.spec.name
-        file = file_of(name)
-        network = file_digest(Path(file)) or "" if file else ""
-        return source_digest(load(import_string(name, family.allocator_family))) + network
+        return source_digest(load(import_string(self.spec.name, family.allocator_family)))
 
     def try_reset(self, made: Any, family: Family) -> None:
         """Resets an allocator of fairwave's own as each variant would; plug-ins' resets may be slow, or leave traces.
