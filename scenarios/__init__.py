@@ -20,8 +20,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .campaigns.load_sweep import Sweep, load_sweep
     from .campaigns.sweep import sweep
-    from .campaigns.sweep_result import Sweep, load_sweep
     from .config.loading import load
     from .errors import ScenarioError
     from .results.result import Result
@@ -33,9 +33,9 @@ _HOMES = {
     "load": "config.loading",
     "run": "running.run",
     "sweep": "campaigns.sweep",
-    "load_sweep": "campaigns.sweep_result",
+    "load_sweep": "campaigns.load_sweep",
     "Result": "results.result",
-    "Sweep": "campaigns.sweep_result",
+    "Sweep": "campaigns.load_sweep",
     "ScenarioError": "errors",
 }
 

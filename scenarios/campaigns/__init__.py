@@ -12,5 +12,6 @@
 | ``figure``, ``figure_file`` | curves and bars for a paper; PDF, SVG, PNG, PGF |
 | ``rounding`` | numbers with as many digits as their interval allows |
 | ``table`` | tables for a paper |
+| ``load_sweep`` | a sweep for Python code: results, figures, tables |
 | ``page`` | the HTML page of a sweep |
 """

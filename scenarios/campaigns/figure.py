@@ -24,7 +24,7 @@ from ..errors import ScenarioError, did_you_mean, shown
 from ..plots.style import Plot, error_bars, style_at
 from .points import value_text
 from .selection import ALLOCATOR, VARIANT, Axes, axes_of, is_numeric, select, values_of
-from .sweep_result import Sweep
+from .sweep_result import SweepResult
 
 WIDTHS_IN = {"one": 3.5, "two": 7.16}
 KINDS = ("line", "bar")
@@ -41,7 +41,7 @@ _PRINT: Any = {"font.size": 8, "axes.labelsize": 8, "xtick.labelsize": 7, "ytick
 
 
 def draw(
-    sweep: Sweep,
+    sweep: SweepResult,
     x: str | None = None,
     y: str | None = None,
     *,
@@ -89,7 +89,7 @@ def draw(
     return figure
 
 
-def _panel(panel: Panel, sweep: Sweep, table: pd.DataFrame, axes: Axes, kind: str, interval: str) -> None:
+def _panel(panel: Panel, sweep: SweepResult, table: pd.DataFrame, axes: Axes, kind: str, interval: str) -> None:
     """Draws the curves or the groups of bars of one panel."""
     values, curves = values_of(sweep, table, axes.x), values_of(sweep, table, axes.by)
     names = _all_curves(sweep, axes.by)
@@ -159,7 +159,7 @@ def _legend(figure: Figure, panel: Panel) -> None:
                   handlelength=2.6, columnspacing=1.2)  # fmt: skip
 
 
-def _all_curves(sweep: Sweep, by: str) -> list[Any]:
+def _all_curves(sweep: SweepResult, by: str) -> list[Any]:
     """Lists what curves can be, so that one keeps its colour in every figure of the sweep."""
     if by == ALLOCATOR:
         return sweep.allocators

@@ -25,7 +25,7 @@ from .figure import SPREAD
 from .points import value_text
 from .selection import is_numeric
 from .sweep_folder import PAGE
-from .sweep_result import Sweep, unmoved
+from .sweep_result import SweepResult, unmoved
 
 _MOST_ROWS = 200_000  # of the page's data; where there are more, only the headline metrics are in it
 _SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v": "triangle-down", "P": "cross",
@@ -34,7 +34,7 @@ _DASHES = {"-": "solid", "--": "dash", "-.": "dashdot", ":": "dot"}
 _STYLES = 10
 
 
-def write_page(sweep: Sweep, path: str | Path | None = None, force: bool = False) -> Path:
+def write_page(sweep: SweepResult, path: str | Path | None = None, force: bool = False) -> Path:
     """Writes the page and returns its path.
 
     Args:
@@ -53,7 +53,7 @@ def write_page(sweep: Sweep, path: str | Path | None = None, force: bool = False
     return target
 
 
-def render(sweep: Sweep) -> str:
+def render(sweep: SweepResult) -> str:
     """Renders the page as text. Everything that comes from the sweep is escaped."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(
@@ -89,7 +89,7 @@ def _plotly() -> str:
     return str(get_plotlyjs())
 
 
-def _data(sweep: Sweep) -> dict[str, Any]:
+def _data(sweep: SweepResult) -> dict[str, Any]:
     """Collects what the page draws: the names and values of axes, and a row for each mean."""
     table = sweep.metrics
     if len(table) > _MOST_ROWS:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..errors import ScenarioError, did_you_mean, shown
 from .points import value_text
-from .sweep_result import Sweep
+from .sweep_result import SweepResult
 
 ALLOCATOR, VARIANT = "allocator", "variant"
 
@@ -40,7 +40,7 @@ class Axes:
 
 
 def axes_of(
-    sweep: Sweep, x: str | None, y: str | None, by: str, columns: str | None, at: Mapping[str, Any] | None
+    sweep: SweepResult, x: str | None, y: str | None, by: str, columns: str | None, at: Mapping[str, Any] | None
 ) -> Axes:
     """Checks the names of axes, and finds those that are left out: the first key that varies, the first metric.
 
@@ -60,8 +60,8 @@ def axes_of(
     return chosen
 
 
-def select(sweep: Sweep, axes: Axes, variant: str | None = None) -> pd.DataFrame:
-    """Selects the rows of a figure, as :attr:`.Sweep.metrics` has them: one for each place on the axes.
+def select(sweep: SweepResult, axes: Axes, variant: str | None = None) -> pd.DataFrame:
+    """Selects the rows of a figure, as :attr:`.SweepResult.metrics` has them: one for each place on the axes.
 
     Args:
         sweep: the sweep.
@@ -85,7 +85,7 @@ def select(sweep: Sweep, axes: Axes, variant: str | None = None) -> pd.DataFrame
     return table
 
 
-def values_of(sweep: Sweep, table: pd.DataFrame, name: str) -> list[Any]:
+def values_of(sweep: SweepResult, table: pd.DataFrame, name: str) -> list[Any]:
     """Lists the values of an axis that a table has: numbers by size, others in the order of the sweep."""
     there = list(dict.fromkeys(table[name].dropna()))
     return sorted(there) if is_numeric(there) else there
@@ -96,7 +96,7 @@ def is_numeric(values: Sequence[Any]) -> bool:
     return all(pd.api.types.is_number(value) and not isinstance(value, bool) for value in values)
 
 
-def _first_metric(sweep: Sweep) -> str:
+def _first_metric(sweep: SweepResult) -> str:
     if not sweep.headline:
         raise ScenarioError(f"no point of {sweep.folder} is done, or no metric applies; go on with --resume")
     return sweep.headline[0]

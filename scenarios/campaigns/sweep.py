@@ -21,9 +21,10 @@ from ..running.plan_provenance import provenances
 from ..running.progress import progress_bar, status
 from ..running.run import checked_plan, execute
 from .definition import Definition, checked_scenarios, define, raise_problems
+from .load_sweep import Sweep, load_sweep
 from .shared_network import SharedNetwork, shared_networks
 from .sweep_folder import StoredPoint, choose, open_folder, record_of, stored
-from .sweep_result import Sweep, write_tables
+from .sweep_result import write_tables
 
 if TYPE_CHECKING:
     from ..families.schema import ScenarioBase
@@ -195,7 +196,9 @@ def execute_sweep(
                 failed[point.stored.point.label] = error
             told.finish(point.drop_intervals)
     open_folder(planned.folder, {**record, "failed": failed})
-    return write_tables(Sweep(planned.folder))
+    done = load_sweep(planned.folder)
+    write_tables(done)
+    return done
 
 
 class _Counted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -20,13 +20,10 @@ from ..results.result import DROP_COLUMNS, Result
 from .points import value_text
 from .sweep_folder import METRICS, TABLE, StoredPoint, points_in, read_record
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 POINT = "point"
 
 
-class Sweep:
+class SweepResult:
     """Reads a sweep, finished or not; points that are not complete are left out of metrics.
 
     Attributes:
@@ -177,34 +174,13 @@ class Sweep:
         tables = [_with_settings(_table_of(one.folder / name, numbers), one, self.keys) for one in self.done]
         return pd.concat(tables, ignore_index=True)
 
-    def plot(self, x: str | None = None, y: str | None = None, **options: Any) -> Figure:
-        """Draws a figure for a paper, as :func:`.figure.draw`."""
-        from .figure import draw
-
-        return draw(self, x, y, **options)
-
-    def table(self, metrics: Sequence[str] = (), **options: Any) -> pd.DataFrame:
-        """Makes a table for a paper, as :func:`.table.make_table`."""
-        from .table import make_table
-
-        return make_table(self, metrics, **options)
-
     def __repr__(self) -> str:
         varied = ", ".join(f"{key}: {len(set(map(value_text, values)))} values" for key, values in self.values.items())
         state = "" if self.complete else f", {len(self.stored) - len(self.done)} of them not done"
         return f"Sweep of '{self.name}': {len(self.stored)} points ({self.how} of {varied}){state}, in {self.folder}"
 
 
-def load_sweep(folder: str | Path) -> Sweep:
-    """Reads the folder of a sweep.
-
-    Raises:
-        ScenarioError: it is none.
-    """
-    return Sweep(folder)
-
-
-def write_tables(sweep: Sweep) -> Sweep:
+def write_tables(sweep: SweepResult) -> None:
     """Writes points.csv and metrics.csv into the folder of a sweep.
 
     Raises:
@@ -213,11 +189,10 @@ def write_tables(sweep: Sweep) -> Sweep:
     write_atomically(sweep.folder / TABLE, sweep.points.to_csv(index=False))
     if sweep.done:
         write_atomically(sweep.folder / METRICS, sweep.metrics.to_csv(index=False))
-    return sweep
 
 
 def with_all_of_points(table: pd.DataFrame) -> pd.DataFrame:
-    """Adds rows of the variant ``all`` to each point of :attr:`Sweep.per_drop`, where there are variants."""
+    """Adds rows of the variant ``all`` to each point of :attr:`SweepResult.per_drop`, where there are variants."""
     if table["variant"].isna().all():
         return table
     settings = table.drop(columns=DROP_COLUMNS).drop_duplicates()
@@ -225,7 +200,7 @@ def with_all_of_points(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True).merge(settings, on=POINT)
 
 
-def unmoved(sweep: Sweep) -> list[str]:
+def unmoved(sweep: SweepResult) -> list[str]:
     """Finds keys that changed no metric: at every two points that differ in such a key alone all numbers are equal."""
     table = sweep.per_drop
     columns = [column for column in DROP_COLUMNS if column != "unit"]

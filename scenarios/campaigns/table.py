@@ -27,7 +27,7 @@ from ..results.run_folder import require_ours
 from .points import value_text
 from .rounding import rounded
 from .sweep_folder import is_sweep
-from .sweep_result import POINT, Sweep
+from .sweep_result import POINT, SweepResult
 
 FORMATS = ("latex", "markdown", "csv")
 _SUFFIXES = {".tex": "latex", ".md": "markdown", ".csv": "csv"}
@@ -37,7 +37,7 @@ _LATEX = {"\\": r"\textbackslash{}", "_": r"\_", "&": r"\&", "%": r"\%", "#": r"
           "≈": r"$^{\approx}$", "↑": r"$\uparrow$", "↓": r"$\downarrow$"}  # fmt: skip
 
 
-def make_table(source: Sweep | Result, metrics: Sequence[str] = (), variant: str | None = None) -> pd.DataFrame:
+def make_table(source: SweepResult | Result, metrics: Sequence[str] = (), variant: str | None = None) -> pd.DataFrame:
     """Computes what a table shows.
 
     Args:
@@ -53,9 +53,9 @@ def make_table(source: Sweep | Result, metrics: Sequence[str] = (), variant: str
     Raises:
         ScenarioError: there is no such metric or variant.
     """
-    keys = source.keys if isinstance(source, Sweep) else []
-    chosen = list(metrics) or source.headline[: 1 if isinstance(source, Sweep) else _MOST_METRICS]
-    table = source.per_drop if isinstance(source, Sweep) else source.per_drop.assign(point=1)
+    keys = source.keys if isinstance(source, SweepResult) else []
+    chosen = list(metrics) or source.headline[: 1 if isinstance(source, SweepResult) else _MOST_METRICS]
+    table = source.per_drop if isinstance(source, SweepResult) else source.per_drop.assign(point=1)
     known = list(dict.fromkeys(table["metric"]))
     for name in chosen:
         if name not in known:
@@ -76,9 +76,9 @@ def table_text(folder: str | Path, metrics: Sequence[str], form: str, variant: s
     """
     if form not in FORMATS:
         raise ScenarioError(f"--format is {shown(form)}{did_you_mean(form, FORMATS)}")
-    source: Sweep | Result = Sweep(folder) if is_sweep(Path(folder)) else Result(folder)
+    source: SweepResult | Result = SweepResult(folder) if is_sweep(Path(folder)) else Result(folder)
     table = make_table(source, metrics, variant)
-    keys = source.keys if isinstance(source, Sweep) else []
+    keys = source.keys if isinstance(source, SweepResult) else []
     if form == "csv":
         return table.drop(columns="remark").to_csv(index=False)
     layout = _layout(table, keys)

@@ -25,8 +25,8 @@ from .options import (
 from .stdio import kept_in, stdout_to_stderr
 
 if TYPE_CHECKING:
+    from ..campaigns.load_sweep import Sweep
     from ..campaigns.sweep import PlannedSweep
-    from ..campaigns.sweep_result import Sweep
 
 _FAILED = 1  # exit status where points failed and the others are kept
 
@@ -111,7 +111,7 @@ def figure(
     """Draw a metric of a sweep against a key as a figure for a paper, with 95 % intervals."""
     from ..campaigns.figure import draw
     from ..campaigns.figure_file import save_figure
-    from ..campaigns.sweep_result import load_sweep
+    from ..campaigns.load_sweep import load_sweep
     from ..campaigns.table import form_of, table_text, write_table
 
     found = load_sweep(folder)

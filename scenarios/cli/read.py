@@ -66,8 +66,8 @@ def bound(
 
 def _report_sweep(arguments: list[str], folder: Path, out: Path | None, force: bool, as_json: bool) -> None:
     """Writes the page of a sweep."""
+    from ..campaigns.load_sweep import load_sweep
     from ..campaigns.page import write_page
-    from ..campaigns.sweep_result import load_sweep
     from .console import warn
 
     _refuse(arguments, {})

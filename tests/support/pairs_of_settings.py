@@ -18,7 +18,7 @@ from scenarios.errors import ScenarioError
 LEFT_OUT = object()
 """Value of an axis that the value of another one leaves no room for."""
 MOST_OF_A_GRID = 4
-"""Numbers of an enumeration that are all tried; of a longer one, a quantity on a grid, the two least and the default."""
+"""Numbers of an enumeration that are all tried; of a longer one, which is a quantity on a grid, the two least."""
 
 Place = tuple[str | int, ...]
 Choice = tuple[int, int]  # axis, number of its value

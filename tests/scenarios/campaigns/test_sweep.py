@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -151,26 +149,35 @@ def test_a_key_that_changes_no_metric_is_told(here: Path) -> None:
     assert unmoved(found) == ["bytes_per_drop"]
 
 
-def test_a_killed_sweep_goes_on(here: Path) -> None:
-    slow = {**TOY, "drops": 1, "allocators": ["toy_family:Slow"], "duration_s": 6.0}
-    script = (
-        f"import sys; sys.path[:0] = {sys.path!r}\n"
-        "from scenarios import families, sweep\n"
-        "families.FAMILIES['toy'] = 'toy_family:FAMILY'\n"
-        f"sweep({slow!r}, {{'users': [2, 4, 8, 16, 32]}}, out='out')\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", script]) as process:
-        for _ in range(3000):
-            if list(Path("out").glob("points/*/meta.json")) or process.poll() is not None:
-                break
-            time.sleep(0.02)
-        os.kill(process.pid, signal.SIGKILL)
-    done = {one.folder for one in load_sweep("out").done}
-    assert 1 <= len(done) < 5
-    before = {folder: (folder / "metrics.csv").stat().st_mtime_ns for folder in done}
-    whole = sweep(slow, {"users": [2, 4, 8, 16, 32]}, out="out", resume=True)
-    assert whole.complete
-    assert before == {folder: (folder / "metrics.csv").stat().st_mtime_ns for folder in done}
-    alone = run({**slow, "users": 8}, out="alone", plots=False).per_drop
+_KILLED = """
+import os, signal, sys
+from dataclasses import replace
+sys.path[:0] = {path!r}
+from scenarios import families, sweep
+from scenarios.campaigns import sweep as module
+
+def kill(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def run_or_die(point, things, options):
+    dies = point.stored.point.number == 3
+    return module.run_point(point, things, replace(options, advance=kill) if dies else options)
+
+families.FAMILIES["toy"] = "toy_family:FAMILY"
+module.execute_sweep.__defaults__ = ((), run_or_die)
+sweep({toy!r}, {{"users": [2, 4, 8, 16]}}, out="out")
+"""
+
+
+def test_a_killed_sweep_goes_on(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is killed in the middle of the third point."""
+    killed = subprocess.run([sys.executable, "-c", _KILLED.format(path=sys.path, toy=TOY)], capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    before = load_sweep("out")
+    assert before.points["state"].tolist() == ["done", "done", "missing", "missing"]
+    numbers = computed(monkeypatch)
+    whole = sweep(TOY, {"users": [2, 4, 8, 16]}, out="out", resume=True)
+    assert whole.complete and numbers == [3, 4]
+    alone = run({**TOY, "users": 8}, out="alone", plots=False).per_drop
     there = whole.per_drop.query("users == 8")[alone.columns].reset_index(drop=True)
     pd.testing.assert_frame_equal(there, alone, check_exact=True)
