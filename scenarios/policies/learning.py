@@ -156,7 +156,7 @@ def _learner(scenario: ScenarioBase, training: Training, env: Any, folder: Path,
     if resume:
         _require_same(json.loads(file.read_text("utf-8")), settings, folder)
         learner = kind.load(folder / "checkpoint.zip", env=env, device="cpu")
-        if training.algorithm != "ppo":  # the replay buffer of the others fills anew
+        if training.algorithm != "ppo":  # the replay buffer begins empty
             learner.learning_starts += learner.num_timesteps
         env.seed((scenario.seed + learner.num_timesteps) % _SEEDS)
         return learner
