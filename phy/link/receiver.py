@@ -54,8 +54,9 @@ def whiten(channel: Tensor, covariance: Tensor) -> Tensor:
 
     Args:
         channel: ``[..., Nr, Nt]``.
-        covariance: interference plus noise, ``[..., Nr, Nr]``, positive definite but for rounding: in single precision
-            interference 70 dB above the noise hides it, and takes its rounding errors for noise then.
+        covariance: interference plus noise, ``[..., Nr, Nr]``, positive definite but for rounding. In single precision
+            nine of ten powers are within 0.5 dB where interference is 60 dB above the noise; further up rounding
+            errors take the place of the noise.
     """
     white: Tensor = torch.linalg.solve_triangular(_factor(covariance.to(channel.dtype)), channel, upper=False)
     return white
@@ -63,11 +64,11 @@ def whiten(channel: Tensor, covariance: Tensor) -> Tensor:
 
 def _factor(covariance: Tensor) -> Tensor:
     """Computes F of ``R = F F^H``, lower triangular, ``[..., Nr, Nr]``; where R is singular by rounding, of R plus the
-    size of the rounding errors.
+    size of the rounding errors. On a GPU both are computed, as a look at what failed would make the host wait.
     """
     factor: Tensor
     factor, failed = torch.linalg.cholesky_ex(covariance, check_errors=False)
-    if not bool(failed.any()):
+    if not covariance.is_cuda and not bool(failed.any()):
         return factor
     antennas = covariance.shape[-1]
     rounding = 8 * antennas * torch.finfo(covariance.dtype).eps
@@ -75,7 +76,7 @@ def _factor(covariance: Tensor) -> Tensor:
     regular = covariance + error[..., None, None] * torch.eye(
         antennas, dtype=covariance.dtype, device=covariance.device
     )
-    return torch.where(failed[..., None, None] > 0, torch.linalg.cholesky(regular), factor)
+    return torch.where(failed[..., None, None] > 0, torch.linalg.cholesky_ex(regular).L, factor)
 
 
 def lmmse_sinr(effective: Tensor, covariance: Tensor | None = None) -> Tensor:

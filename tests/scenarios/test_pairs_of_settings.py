@@ -108,7 +108,7 @@ def fitting(folder: Path, family: str) -> dict[str, Any]:
 
 
 def grid(folder: Path, family: str) -> Grid:
-    """All choices of a family; what slicing and comp share with scheduling is tried there."""
+    """All choices of a family; what slicing shares with scheduling is tried there."""
     base, fits, found = BASES[family], fitting(folder, family), families.find(family)
     if family == "auction":
         requests = folder / "requests.csv"
@@ -125,7 +125,7 @@ def grid(folder: Path, family: str) -> Grid:
 
     axes = Choices(json_schema(family), base, HELD, fits).axes()
     own = None
-    if family in ("slicing", "comp"):
+    if family == "slicing":
         shared = Choices(json_schema("scheduling"), BASES["scheduling"], HELD, fits).axes()
         own = {str(axis) for axis in axes} - {str(axis) for axis in shared}
     return Grid(base, axes, check, own, BESIDE)
