@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,20 @@ from ..errors import ScenarioError, is_user_error, message_of
 from ..results.provenance import foreign
 from ..results.read_files import watching_files
 from ..results.run_folder import probe
+from ..results.store import Store, open_store
 from ..running.entrants import Given, as_settings, contents_kept, entrants_of
+from ..running.executors.opening import executor_options, open_cluster, site_of
+from ..running.executors.options import ExecutorOptions
+from ..running.executors.site import Site
 from ..running.interrupts import interrupts
 from ..running.options import RunOptions
 from ..running.plan_provenance import provenances
 from ..running.progress import progress_bar, status
 from ..running.run import checked_plan, execute
+from .claimed_points import POLL_S, PointClaims
 from .definition import Definition, checked_scenarios, define, raise_problems
 from .load_sweep import Sweep, load_sweep
+from .point_pool import PointPool
 from .shared_network import SharedNetwork, shared_networks
 from .sweep_folder import StoredPoint, choose, open_folder, record_of, stored
 from .sweep_result import write_tables
@@ -55,6 +62,12 @@ class PlannedSweep:
     definition: Definition
     points: Sequence[PlannedPoint]
     networks: Sequence[SharedNetwork]
+    store: Store | None = None  # that the folder is a copy of
+
+    @property
+    def place(self) -> str:
+        """Names where the sweep is: its folder, or its URL."""
+        return str(self.folder) if self.store is None else self.store.url
 
     @property
     def missing(self) -> list[PlannedPoint]:
@@ -67,7 +80,7 @@ class PlannedSweep:
         drops = {point.scenario.drops for point in self.points}
         return {
             "scenario": self.definition.base.name,
-            "folder": str(self.folder),
+            "folder": self.place,
             "how": space.how,
             "values": {key: list(values) for key, values in space.values.items()},
             "points": len(self.points),
@@ -99,7 +112,8 @@ def sweep(
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
-    workers: int = 1,
+    workers: int | None = None,
+    executor: str | ExecutorOptions = "local",
     **overrides: Any,
 ) -> Sweep:
     """Runs a scenario at many points: ``sweep("mine.yaml", {"users.embb.count": [1, 3, 5]})``.
@@ -109,10 +123,11 @@ def sweep(
         vary: dotted keys with their values; for ``how="list"`` a list of points, each a mapping.
         how: the values combine: ``grid`` every combination, ``zip`` the first values, the second ones, ..., ``list``.
         allocators: as for :func:`scenarios.run`, the same at all points.
-        out: the folder; left out, a new one below ``sweeps/``.
+        out: the folder, a path or a URL that fsspec knows; left out, a new one below ``sweeps/``.
         resume: go on with a sweep of this scenario: points that are done are kept, whatever else varies now.
         progress: show a bar over all points.
-        workers: processes that share the batches of each point.
+        workers: processes that share the batches of all points.
+        executor: as for :func:`scenarios.run`.
         overrides: settings of all points.
 
     Raises:
@@ -122,8 +137,11 @@ def sweep(
     things: list[object | None] = []
     if allocators is not None:
         overrides["allocators"], things = as_settings(allocators)
-    planned = plan_sweep(define(scenario, vary, how, **overrides), out, resume, workers, things)
-    done = execute_sweep(planned, RunOptions(progress=progress, workers=workers), things)
+    where = executor_options(executor)
+    with open_cluster(where, workers) as cluster:
+        site = site_of(cluster, workers)
+        planned = plan_sweep(define(scenario, vary, how, **overrides), out, resume, site, things)
+        done = execute_sweep(planned, RunOptions(progress=progress, workers=site.workers, cluster=cluster), things)
     for label, message in done.failed.items():
         warnings.warn(f"{label} failed: {message}", stacklevel=2)
     return done
@@ -133,7 +151,7 @@ def plan_sweep(
     definition: Definition,
     out: str | Path | None = None,
     resume: bool = False,
-    workers: int = 1,
+    on: int | Site = 1,
     things: Sequence[object | None] = (),
 ) -> PlannedSweep:
     """Checks every point, plans its run and finds its folder; nothing is written.
@@ -142,7 +160,7 @@ def plan_sweep(
         definition: what varies.
         out: as for :func:`sweep`.
         resume: as for :func:`sweep`.
-        workers: as for :func:`sweep`.
+        on: workers that share the batches of all points; a number is one of processes of this machine.
         things: objects that stand for allocators, as of :func:`scenarios.running.entrants.as_settings`.
 
     Raises:
@@ -152,16 +170,18 @@ def plan_sweep(
     with status() as say:
         say(f"checking {len(points)} points")
         scenarios = checked_scenarios(definition, points)
-        folder = choose(definition, out, resume)
+        store = open_store(out)
+        folder = choose(definition, out if store is None else store.folder, resume)
+        runs = 1 if on == 1 or on == Site() else len(points)
         planned, problems = [], list[str]()
         for one, scenario in zip(stored(folder, points, scenarios), scenarios, strict=True):
             try:
-                planned.append(PlannedPoint(one, scenario, _checked(one, scenario, workers, things)))
+                planned.append(PlannedPoint(one, scenario, _checked(one, scenario, (on, runs), things)))
             except (ScenarioError, ValueError) as error:
                 problems.append(f"{one.point.origin}: {error}")
         raise_problems(problems, len(points))
         networks = shared_networks(points, scenarios)
-    return PlannedSweep(folder, definition, planned, networks)
+    return PlannedSweep(folder, definition, planned, networks, store)
 
 
 def execute_sweep(
@@ -189,16 +209,56 @@ def execute_sweep(
     open_folder(planned.folder, record)
     total = sum(point.drop_intervals for point in missing)
     bar = nullcontext(options.advance) if options.advance else progress_bar(total, options.progress)
-    with bar as advance, interrupts():
-        for place, point in enumerate(missing, 1):
-            told = _Counted(advance, f"point {place} of {len(missing)}: ")
-            if error := _failure(planned.folder, point, things, _of_point(point, options, told), run_one):
-                failed[point.stored.point.label] = error
-            told.finish(point.drop_intervals)
+    claims = PointClaims(planned.folder, planned.store)
+    with bar as advance, interrupts() as ctrl_c, claims.held(), _kept_in(planned.place):
+        options = replace(options, advance=advance, store=planned.store)
+        if run_one is run_point and (options.cluster is not None or (options.workers or 1) > 1):
+            pool = PointPool(planned.folder, things, options, len(missing))
+            workers = min(options.workers or 1, sum(part.batches for point in missing for part in point.plan.parts))
+            pool.run(claims.claimed(missing, pool.count_done), workers, ctrl_c)
+            failed |= pool.failed
+        else:
+            failed |= _one_by_one(planned, claims, things, options, run_one)
     open_folder(planned.folder, {**record, "failed": failed})
     done = load_sweep(planned.folder)
     write_tables(done)
+    if planned.store is not None:
+        planned.store.push(planned.folder)
+    if done.complete:
+        claims.clear()
     return done
+
+
+@contextmanager
+def _kept_in(place: str) -> Iterator[None]:
+    """Adds to Ctrl-C where what is done is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"what is done is kept in {place}, and --resume goes on from it") from None
+
+
+def _one_by_one(
+    planned: PlannedSweep,
+    claims: PointClaims,
+    things: Sequence[object | None],
+    options: RunOptions,
+    run_one: RunPoint,
+) -> dict[str, str]:
+    """Runs the points that no other coordinator has, one after the other; says which failed, and why."""
+    assert options.advance is not None
+    advance, failed, total = options.advance, dict[str, str](), len(planned.missing)
+    place = 0
+    for point in claims.claimed(planned.missing, lambda point: advance(point.drop_intervals, "")):
+        if point is None:
+            time.sleep(POLL_S)
+            continue
+        place += 1
+        told = _Counted(advance, f"point {place} of {total}: ")
+        if error := _failure(planned.folder, point, things, _of_point(point, options, told), run_one):
+            failed[point.stored.point.label] = error
+        told.finish(point.drop_intervals)
+    return failed
 
 
 class _Counted:
@@ -218,7 +278,8 @@ class _Counted:
 
 
 def _of_point(point: PlannedPoint, options: RunOptions, advance: Advance) -> RunOptions:
-    return RunOptions(point.stored.folder, True, False, False, options.workers, options.command, advance)
+    return replace(options, out=point.stored.folder, resume=True, progress=False, plots=False, claimed=True,
+                   advance=advance)  # fmt: skip
 
 
 def _failure(
@@ -227,19 +288,19 @@ def _failure(
     """Runs a point; says why it failed, if it did. What would fail every other point, too, stops the sweep."""
     try:
         run_one(point, things, options)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"what is done is kept in {folder}, and --resume goes on from it") from None
     except Exception as error:  # a plug-in may raise anything at all, and the other points are not to be lost
         probe(folder)
         return message_of(error) if is_user_error(error) else f"{type(error).__name__}: {error}"
     return ""
 
 
-def _checked(one: StoredPoint, scenario: ScenarioBase, workers: int, things: Sequence[object | None]) -> Plan:
+def _checked(
+    one: StoredPoint, scenario: ScenarioBase, on: tuple[int | Site, int], things: Sequence[object | None]
+) -> Plan:
     """Plans the run of a point, and refuses a folder in which other code has run it."""
     entrants = entrants_of(scenario, things)
     with contents_kept(entrants), watching_files(anew=True):
-        plan = checked_plan(scenario, entrants, workers)
+        plan = checked_plan(scenario, entrants, *on)
         if one.folder.exists() and (mixed := foreign(one.folder, provenances(plan, entrants))):
             raise ScenarioError(mixed)
     return plan

@@ -11,14 +11,20 @@ import typer
 
 from .options import (
     Allocators,
+    DaskAddress,
     Device,
     Drops,
+    Executor,
     Force,
     Json,
+    NumGpus,
     PerBatch,
+    RayAddress,
     Seed,
     Sets,
+    Slurm,
     Workers,
+    executor_of,
     names_in,
     print_json,
 )
@@ -49,8 +55,13 @@ def sweep(
     drops: Drops = None,
     drops_per_batch: PerBatch = None,
     device: Device = None,
-    workers: Workers = 1,
-    out: Annotated[Path | None, typer.Option(help="The folder; left out, a new one below sweeps/.")] = None,
+    workers: Workers = None,
+    executor: Executor = "local",
+    ray_address: RayAddress = None,
+    dask_address: DaskAddress = None,
+    num_gpus: NumGpus = 0.0,
+    slurm: Slurm = None,
+    out: Annotated[Path | None, typer.Option(help="The folder, or a URL; left out, a new one below sweeps/.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a sweep of this scenario; only points that are new run.")
     ] = False,
@@ -62,21 +73,25 @@ def sweep(
     """Run a scenario at many points: every combination of the values of some settings."""
     from ..campaigns.definition import define, varied
     from ..campaigns.sweep import execute_sweep, plan_sweep
+    from ..running.executors.opening import open_cluster, site_of
     from ..running.options import RunOptions
 
     options = {"seed": seed, "drops": drops, "drops_per_batch": drops_per_batch, "device": device,
                "allocators": names_in(allocators)}  # fmt: skip
     given = {key: value for key, value in options.items() if value is not None}
+    where = executor_of(executor, ray_address, dask_address, num_gpus, slurm)
     with stdout_to_stderr(as_json):
         definition = define(scenario, varied(vary or []), "grid", set_ or [], **given)
-        planned = plan_sweep(definition, out, resume, workers)
-        if not dry_run:
-            command = shlex.join(["fairwave", *sys.argv[1:]])
-            done = execute_sweep(planned, RunOptions(command=command, workers=workers))
+        with open_cluster(where, workers) as cluster:
+            site = site_of(cluster, workers)
+            planned = plan_sweep(definition, out, resume, site)
+            if not dry_run:
+                command = shlex.join(["fairwave", *sys.argv[1:]])
+                done = execute_sweep(planned, RunOptions(command=command, workers=site.workers, cluster=cluster))
     if dry_run:
         _show_plan(planned, as_json)
         return
-    with kept_in(planned.folder):
+    with kept_in(planned.place):
         _show_sweep(done, planned, as_json)
     if not done.complete:
         raise typer.Exit(_FAILED)
@@ -172,14 +187,14 @@ def _show_sweep(done: Sweep, planned: PlannedSweep, as_json: bool) -> None:
     failed = done.failed
     idle = unmoved(done) if done.done else []
     if as_json:
-        print_json({"sweep": str(done.folder), "points": len(done.stored), "done": len(done.done), "failed": failed,
+        print_json({"sweep": planned.place, "points": len(done.stored), "done": len(done.done), "failed": failed,
                     "networks": done.record["networks"], "unmoved": idle})  # fmt: skip
     else:
         typer.echo(f"{done.name}: {counted(len(done.stored), 'point')}, {len(done.done)} done")
         for network in planned.networks:
             typer.echo(network.sentence())
-        folder = shlex.quote(str(done.folder))
-        typer.echo(f"\nResults: {done.folder} (metrics.csv, points/). Next: fairwave figure {folder}, "
+        folder = shlex.quote(planned.place)
+        typer.echo(f"\nResults: {planned.place} (metrics.csv, points/). Next: fairwave figure {folder}, "
                    f"fairwave table {folder}, fairwave report {folder}")  # fmt: skip
     for key in idle:
         warn(f"'{key}' changed no metric: the results are the same at all of its values")

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .options import (
     Allocators,
+    DaskAddress,
     Device,
     Drops,
+    Executor,
     Json,
+    NumGpus,
     Out,
     PerBatch,
+    RayAddress,
     Scenario,
     Seed,
     Sets,
+    Slurm,
     Workers,
+    executor_of,
     load_scenario,
     names_in,
     print_json,
 )
 from .stdio import kept_in, stdout_to_stderr
+
+if TYPE_CHECKING:
+    from ..running.executors.options import ExecutorOptions
 
 
 def run(
@@ -34,7 +43,12 @@ def run(
     drops: Drops = None,
     drops_per_batch: PerBatch = None,
     device: Device = None,
-    workers: Workers = 1,
+    workers: Workers = None,
+    executor: Executor = "local",
+    ray_address: RayAddress = None,
+    dask_address: DaskAddress = None,
+    num_gpus: NumGpus = 0.0,
+    slurm: Slurm = None,
     out: Out = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was cut off.")] = False,
     dry_run: Annotated[
@@ -46,8 +60,9 @@ def run(
     options = {"seed": seed, "drops": drops, "drops_per_batch": drops_per_batch, "device": device,
                "allocators": names_in(allocators)}  # fmt: skip
     settled = load_scenario(scenario, set_, options)
+    where = executor_of(executor, ray_address, dask_address, num_gpus, slurm)
     if dry_run:
-        _dry_run(settled, workers, as_json)
+        _dry_run(settled, where, workers, as_json)
         return
     from ..running.entrants import entrants_of
     from ..running.options import RunOptions
@@ -56,9 +71,9 @@ def run(
 
     command = shlex.join(["fairwave", *sys.argv[1:]])
     with stdout_to_stderr(as_json):
-        options_of_run = RunOptions(out, resume, command=command, workers=workers)
+        options_of_run = RunOptions(out, resume, command=command, workers=workers, executor=where)
         result = execute(settled, entrants_of(settled), options_of_run)
-    with kept_in(result.run_dir):
+    with kept_in(result.place):
         print_json(result.to_json()) if as_json else show_result(result)
 
 
@@ -95,13 +110,14 @@ def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> No
     typer.echo(f"{scenario} is valid: {_variants(len(settled.variants))}; allocators {labels}")
 
 
-def _dry_run(settled: Any, workers: int, as_json: bool) -> None:
+def _dry_run(settled: Any, where: ExecutorOptions, workers: int | None, as_json: bool) -> None:
     from ..running.entrants import entrants_of
+    from ..running.executors.opening import open_cluster, site_of
     from ..running.run import checked_plan
     from .console import show_plan
 
-    with stdout_to_stderr(as_json):
-        plan = checked_plan(settled, entrants_of(settled), workers)
+    with stdout_to_stderr(as_json), open_cluster(where, workers) as cluster:
+        plan = checked_plan(settled, entrants_of(settled), site_of(cluster, workers))
     print_json(plan.to_json()) if as_json else show_plan(plan)
 
 
