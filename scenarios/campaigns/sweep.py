@@ -15,7 +15,7 @@ from ..errors import ScenarioError, is_user_error, message_of
 from ..results.provenance import foreign
 from ..results.read_files import watching_files
 from ..results.run_folder import probe
-from ..results.store import Store, open_store
+from ..results.store import Store, open_store, urls_in_errors
 from ..running.entrants import Given, as_settings, contents_kept, entrants_of
 from ..running.executors.opening import executor_options, open_cluster, site_of
 from ..running.executors.options import ExecutorOptions
@@ -171,7 +171,8 @@ def plan_sweep(
         say(f"checking {len(points)} points")
         scenarios = checked_scenarios(definition, points)
         store = open_store(out)
-        folder = choose(definition, out if store is None else store.folder, resume)
+        with urls_in_errors(store):
+            folder = choose(definition, out if store is None else store.folder, resume)
         runs = 1 if on == 1 or on == Site() else len(points)
         planned, problems = [], list[str]()
         for one, scenario in zip(stored(folder, points, scenarios), scenarios, strict=True):
@@ -206,7 +207,7 @@ def execute_sweep(
     record["networks"] = planned.to_json()["networks"]
     record["command"] = options.command
     missing, failed = planned.missing, dict[str, str]()
-    open_folder(planned.folder, record)
+    _write_record(planned, record)
     total = sum(point.drop_intervals for point in missing)
     bar = nullcontext(options.advance) if options.advance else progress_bar(total, options.progress)
     claims = PointClaims(planned.folder, planned.store)
@@ -219,14 +220,21 @@ def execute_sweep(
             failed |= pool.failed
         else:
             failed |= _one_by_one(planned, claims, things, options, run_one)
-    open_folder(planned.folder, {**record, "failed": failed})
+    _write_record(planned, {**record, "failed": failed})
     done = load_sweep(planned.folder)
+    done.place = planned.place
     write_tables(done)
     if planned.store is not None:
-        planned.store.push(planned.folder)
+        planned.store.push_files(planned.folder)
     if done.complete:
         claims.clear()
     return done
+
+
+def _write_record(planned: PlannedSweep, record: dict[str, Any]) -> None:
+    open_folder(planned.folder, record)
+    if planned.store is not None:
+        planned.store.push_files(planned.folder)
 
 
 @contextmanager

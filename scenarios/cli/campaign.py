@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _FAILED = 1  # exit status where points failed and the others are kept
 
-Folder = Annotated[Path, typer.Argument(help="The folder of a sweep.")]
+Folder = Annotated[Path, typer.Argument(help="The folder of a sweep, or its URL.")]
 Metrics = Annotated[str | None, typer.Option(help="Comma-separated metrics; left out, the first of the headline.")]
 Variant = Annotated[str | None, typer.Option(help="A variant; left out, the mean over variants.")]
 
@@ -128,12 +128,14 @@ def figure(
     from ..campaigns.figure_file import save_figure
     from ..campaigns.load_sweep import load_sweep
     from ..campaigns.table import form_of, table_text, write_table
+    from ..results.store import local_copy, url_of
 
+    kept, folder = Path() if url_of(folder) else folder, local_copy(folder)
     found = load_sweep(folder)
     form = form_of(table) if table is not None else ""
     drawn = draw(found, x, y, by=by, columns=columns, at=_at(at or []), variant=variant, kind=kind,
                  interval=interval, width=width)  # fmt: skip
-    paths = {"figure": save_figure(drawn, out or folder / "figures" / f"{drawn.get_label()}.pdf", force)}
+    paths = {"figure": save_figure(drawn, out or kept / "figures" / f"{drawn.get_label()}.pdf", force)}
     if table is not None:
         paths["table"] = write_table(table_text(folder, [y] if y else [], form, variant), table, force)
     told = {what: str(path) for what, path in paths.items()}
@@ -141,7 +143,7 @@ def figure(
 
 
 def table(
-    folder: Annotated[Path, typer.Argument(help="A run folder, or the folder of a sweep.")],
+    folder: Annotated[Path, typer.Argument(help="A run folder or the folder of a sweep, or its URL.")],
     metrics: Annotated[
         str | None, typer.Option(help="Comma-separated metrics; left out, those of the headline.")
     ] = None,
@@ -152,7 +154,9 @@ def table(
 ) -> None:
     """Make a table for a paper: means with intervals, the best in bold, what is not told apart from it marked."""
     from ..campaigns.table import table_text, write_table
+    from ..results.store import local_copy
 
+    folder = local_copy(folder)
     text = table_text(folder, names_in(metrics) or [], format_, variant)
     if out is None:
         typer.echo(text, nl=False)

@@ -82,12 +82,10 @@ class Claims:
         for path in (*self._mine.values(), self._own):
             self._remove(path)
         self._mine.clear()
-        for folder in (f"{self.root}/owners", self.root):
+        made = [Path(self.root).parent] if self._made_folder else []
+        for folder in (Path(self.root, "owners"), Path(self.root), *made) if _is_local(self.files) else ():
             with suppress(OSError):  # not empty: others are at work
-                self.files.rmdir(folder)
-        local = Path(self.root).parent
-        if self._made_folder and not any(local.iterdir()):
-            local.rmdir()
+                folder.rmdir()
 
     def clear(self) -> None:
         """Removes the claims of all coordinators, once all work is done."""

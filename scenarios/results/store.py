@@ -102,7 +102,7 @@ class Store:
             return {Path(path).name for path in self.files.find(folder, maxdepth=1)}
 
     def push(self, path: Path) -> None:
-        """Uploads a file of the copy, or all files of a folder but shards, which were uploaded before.
+        """Uploads a file of the copy, or the files of a run's folder but shards, which were uploaded before.
 
         Raises:
             ScenarioError: the store cannot be written or is full.
@@ -123,6 +123,12 @@ class Store:
             self.files.put_file(str(path), partial)
             self.files.mv(partial, target)
 
+    def push_files(self, folder: Path) -> None:
+        """Uploads the files of a folder of the copy, but not those of folders in it."""
+        for path in sorted(folder.iterdir()):
+            if path.is_file():
+                self.push(path)
+
     def _relative(self, path: str) -> str:
         return path.removeprefix(self.files._strip_protocol(self.root)).lstrip("/")
 
@@ -139,16 +145,38 @@ class Store:
 
 
 def open_store(out: object) -> Store | None:
-    """Opens the store that a URL names, and reads what is there but shards; None for a path.
+    """Opens the store that a URL names to write it, and reads what is there but shards; None for a path.
 
     Raises:
         ScenarioError: the store cannot be read or written.
     """
-    url = url_of(out)
+    store = store_to_read(out)
+    if store is not None:
+        store.probe()
+    return store
+
+
+@contextmanager
+def urls_in_errors(store: Store | None) -> Iterator[None]:
+    """Names the URL instead of its copy in errors of the block."""
+    try:
+        yield
+    except ScenarioError as error:
+        if store is None:
+            raise
+        raise ScenarioError(str(error).replace(str(store.folder), store.url)) from None
+
+
+def store_to_read(place: object) -> Store | None:
+    """Opens the store that a URL names, without its shards, to read it; None for a path.
+
+    Raises:
+        ScenarioError: the store cannot be read.
+    """
+    url = url_of(place)
     if url is None:
         return None
     store = Store(url)
-    store.probe()
     store.pull(without="shards")
     return store
 
@@ -159,9 +187,8 @@ def local_copy(place: str | Path) -> Path:
     Raises:
         ScenarioError: the store cannot be read.
     """
-    url = url_of(place)
-    if url is None:
+    store = store_to_read(place)
+    if store is None:
         return Path(place)
-    store = Store(url)
     store.pull()
     return store.folder

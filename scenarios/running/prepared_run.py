@@ -14,7 +14,7 @@ from ..results.provenance import Provenance
 from ..results.read_files import required_modules
 from ..results.run_folder import choose, open_folder
 from ..results.shards import RunKey, batches, drops_of, whole_shards, write_shard
-from ..results.store import Store, open_store
+from ..results.store import Store, open_store, urls_in_errors
 from .batch import Batch, Piece
 from .entrants import Entrant
 from .plan import Plan, VariantPlan
@@ -133,7 +133,8 @@ def prepared(plan: Plan, entrants: Sequence[Entrant], options: RunOptions) -> It
         out = store.folder
     elif store is not None:
         store.pull(_relative(Path(str(out)), store))
-    folder = choose(plan.scenario, out, options.resume, made)
+    with urls_in_errors(store):
+        folder = choose(plan.scenario, out, options.resume, made)
     claims = None
     if not options.claimed:
         claims = local_claims(folder) if store is None else Claims(store.files, store.root)

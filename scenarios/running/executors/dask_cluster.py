@@ -11,7 +11,7 @@ import distributed
 
 from ...errors import ScenarioError
 from ..worker import BatchResult
-from .executor import LostBatchError, Ticket
+from .executor import LostBatchError, Ticket, polled
 from .machines import cluster_site, require_reachable
 from .node import capacity, opened, origin, remote_work
 from .options import ExecutorOptions
@@ -34,13 +34,9 @@ class _Dask:
         task: Ticket = self._client.submit(self._work, batch, self._origin, pure=False, retries=0)
         return task
 
-    def ended(self, tickets: Collection[Ticket], wait_s: float, /) -> Collection[Ticket]:
+    def ended(self, tickets: Collection[Any], wait_s: float, /) -> Collection[Ticket]:
         """Waits for the first of these batches that ends, and returns all that have ended."""
-        try:
-            done: Collection[Ticket] = distributed.wait(list(tickets), wait_s, "FIRST_COMPLETED").done
-        except (distributed.TimeoutError, TimeoutError):
-            return []
-        return done
+        return polled(tickets, wait_s)
 
     def result(self, ticket: Any, /) -> BatchResult:
         """Returns what a batch came to.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Hashable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from ..worker import BatchResult
@@ -15,6 +16,14 @@ Ticket = Hashable
 
 class LostBatchError(Exception):
     """Reports that the process or machine that computed a batch is gone; the batch can be computed again."""
+
+
+def polled(tickets: Collection[Any], wait_s: float) -> Collection[Ticket]:
+    """Waits for the first of these batches, each with a method ``done``, and returns all that have ended."""
+    until = time.monotonic() + wait_s
+    while not (done := [ticket for ticket in tickets if ticket.done()]) and time.monotonic() < until:
+        time.sleep(wait_s / 4)
+    return done
 
 
 class Executor(Protocol):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from ...errors import ScenarioError
 from ...results.provenance import device_name
 from ..memory import available_bytes
 from ..worker import BatchResult
-from .executor import LostBatchError, Ticket
+from .executor import LostBatchError, Ticket, polled
 from .machines import cluster_site
 from .node import capacity, opened, origin, remote_work
 from .options import ExecutorOptions
@@ -45,10 +44,7 @@ class _Slurm:
 
     def ended(self, tickets: Collection[Any], wait_s: float, /) -> Collection[Ticket]:
         """Waits for the first of these batches that ends, and returns all that have ended."""
-        until = time.monotonic() + wait_s
-        while not (done := [job for job in tickets if job.done()]) and time.monotonic() < until:
-            time.sleep(wait_s / 4)
-        return done
+        return polled(tickets, wait_s)
 
     def result(self, ticket: Any, /) -> BatchResult:
         """Returns what a batch came to.
