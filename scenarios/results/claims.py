@@ -89,7 +89,8 @@ class Claims:
 
     def clear(self) -> None:
         """Removes the claims of all coordinators, once all work is done."""
-        with suppress(FileNotFoundError):
+        self.release()
+        with suppress(OSError):  # another coordinator shows a sign of life meanwhile, and removes it in the end
             self.files.rm(self.root, recursive=True)
 
     @property
