@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from .config.loading import load
     from .errors import ScenarioError
     from .results.result import Result
+    from .running.executors.options import ExecutorOptions
     from .running.run import run
 
-__all__ = ["Result", "ScenarioError", "Sweep", "load", "load_sweep", "run", "sweep"]
+__all__ = ["ExecutorOptions", "Result", "ScenarioError", "Sweep", "load", "load_sweep", "run", "sweep"]
 
 _HOMES = {
     "load": "config.loading",
@@ -35,6 +36,7 @@ _HOMES = {
     "sweep": "campaigns.sweep",
     "load_sweep": "campaigns.load_sweep",
     "Result": "results.result",
+    "ExecutorOptions": "running.executors.options",
     "Sweep": "campaigns.load_sweep",
     "ScenarioError": "errors",
 }

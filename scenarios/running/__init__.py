@@ -4,6 +4,7 @@
 |---|---|
 | ``run`` | a whole run |
 | ``options`` | how it is carried out |
+| ``prepared_run`` | a run that is planned, and what its batches come to |
 | ``plan`` | variants, batches, device |
 | ``plan_provenance`` | what would compute each part of a plan |
 | ``entrants`` | the allocators that are compared |
@@ -13,6 +14,7 @@
 | ``interrupts`` | Ctrl-C |
 | ``training`` | allocators that learn |
 | ``worker_pool`` | processes that end with this one |
-| ``worker_dispatch``, ``worker_pickling``, ``worker``, ``worker_warnings`` | batches in these processes |
+| ``worker_pickling``, ``worker``, ``worker_warnings`` | batches in these processes |
+| ``executors`` | batches in these processes, or on a cluster |
 | ``write_outputs`` | tables and plots of a finished run |
 """

@@ -105,7 +105,7 @@ def make_plan(scenario: ScenarioBase, on: int | Site = 1, runs: int = 1) -> Plan
         ScenarioError: there is no such device, the scenario does not fit into memory, or so many workers cannot be.
     """
     site = on if isinstance(on, Site) else Site(on)
-    family, device = families.find(scenario.family), site.device or device_of(scenario)
+    family, device = families.find(scenario.family), _far_device(scenario, site) or device_of(scenario)
     if site.free_bytes is None:
         _require_workers(site.workers, device)
     named = variants(scenario)
@@ -118,6 +118,14 @@ def make_plan(scenario: ScenarioBase, on: int | Site = 1, runs: int = 1) -> Plan
         parts.append(_variant_plan(name, each, family, (drops, entrants, min(copies, entrants))))
     most = workers if runs > 1 else min(workers, sum(part.batches for part in parts))
     return Plan(scenario, family, device, tuple(parts), most, site.device_name)
+
+
+def _far_device(scenario: ScenarioBase, site: Site) -> str | None:
+    """Returns the device of far workers, which must be the one that the scenario asks for."""
+    if site.device is not None and scenario.device not in ("auto", site.device):
+        what = "take no GPU; give --num-gpus 1" if site.device == "cpu" else "take GPUs; leave --num-gpus out"
+        raise ScenarioError(f"device '{scenario.device}' was asked for, but batches on the cluster {what}")
+    return site.device
 
 
 def _fit(scenario: ScenarioBase, family: Family, device: str, site: Site) -> tuple[int, int]:
