@@ -32,13 +32,13 @@ def kill_after_the_first_shard(kill: Callable[[], None]) -> threading.Thread:
 
 def same_as_here(toy: Toy, where: ExecutorOptions, kill: Callable[[], None]) -> None:
     """Runs on a cluster, of which a process or machine is killed, and here, and compares every bit."""
-    toy.update(drops_per_batch=1, duration_s=4.0)
+    toy.update(drops=4, drops_per_batch=1, duration_s=4.0)
     thread = kill_after_the_first_shard(kill)
     far = run(toy, ALLOCATORS, out="far", executor=where)
     thread.join()
     here = run(toy, ALLOCATORS, out="here")
     assert far.complete and far.per_drop.equals(here.per_drop)
-    assert sweep({**toy, "drops": 2}, {"users": [2, 4]}, out="sweep", executor=where).complete
+    assert sweep({**toy, "drops": 1}, {"users": [2, 4]}, out="sweep", executor=where).complete
 
 
 def test_ray_loses_a_node(toy: Toy) -> None:
