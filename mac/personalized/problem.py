@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from phy.power_consumption import PowerSettings
-from phy.random import Drops
 
 from ..core.contracts import ArraySpec, Outcome
 from ..engine.engine import Engine
+from ..engine.engine_problem import EngineProblem
 from ..engine.outcome import OutcomeBuilder, add_reports, array_specs_of
 from ..engine.state import COUNTERS, CellState, SlotOutcome
 from ..scheduling.types import SchedulingDecision
@@ -55,7 +55,7 @@ class PersonalizedState:
     interval: int
 
 
-class PersonalizedProblem:
+class PersonalizedProblem(EngineProblem):
     """Runs a batch of drops with one decision an interval.
 
     Args:
@@ -94,16 +94,6 @@ class PersonalizedProblem:
     def array_specs(self) -> Mapping[str, ArraySpec]:
         """Returns the extras of the outcome."""
         return {**array_specs_of(self.engine), **ARRAY_SPECS}
-
-    @property
-    def drops(self) -> Drops:
-        """Returns the drops of the batch."""
-        return self.engine.parts.drops
-
-    @property
-    def backend(self) -> str:
-        """Returns the name of the form in which slots are computed."""
-        return self.engine.backend.name
 
     @property
     def context(self) -> PersonalizedContext:
