@@ -23,7 +23,7 @@ from scenarios.results.read_files import watching_files
 from scenarios.running.entrants import entrants_of
 from scenarios.running.executors.executor import Executor
 from scenarios.running.executors.local import local_processes
-from scenarios.running.executors.opening import open_cluster
+from scenarios.running.executors.opening import open_remote
 from scenarios.running.executors.options import ExecutorOptions
 from scenarios.running.options import RunOptions
 from scenarios.running.prepared_run import PreparedRun, prepared
@@ -58,7 +58,7 @@ def opened(name: str) -> Iterator[Executor]:
         with local_processes(2) as executor:
             yield executor
         return
-    with _cluster(name) as options, open_cluster(options, 2) as cluster:
+    with _cluster(name) as options, open_remote(options, 2) as remote:
         assert cluster is not None
         yield cluster
 

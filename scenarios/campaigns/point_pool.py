@@ -56,8 +56,8 @@ class PointPool:
         Raises:
             ScenarioError: the folder cannot be written, or the cluster cannot compute.
         """
-        cluster = self.options.cluster
-        with nullcontext(cluster) if cluster is not None else local_processes(workers) as executor:
+        remote = self.options.remote
+        with nullcontext(remote) if remote is not None else local_processes(workers) as executor:
             for job, result in computed(executor, self._jobs(points), self._advance):
                 ctrl_c.check()
                 with ctrl_c.shield():

@@ -17,7 +17,7 @@ from ..results.read_files import watching_files
 from ..results.run_folder import probe
 from ..results.store import Store, open_store, urls_in_errors
 from ..running.entrants import Given, as_settings, contents_kept, entrants_of
-from ..running.executors.opening import executor_options, open_cluster, site_of
+from ..running.executors.opening import executor_options, open_remote, site_of
 from ..running.executors.options import ExecutorOptions
 from ..running.executors.site import Site
 from ..running.interrupts import interrupts
@@ -138,10 +138,10 @@ def sweep(
     if allocators is not None:
         overrides["allocators"], things = as_settings(allocators)
     where = executor_options(executor)
-    with open_cluster(where, workers) as cluster:
-        site = site_of(cluster, workers)
+    with open_remote(where, workers) as remote:
+        site = site_of(remote, workers)
         planned = plan_sweep(define(scenario, vary, how, **overrides), out, resume, site, things)
-        done = execute_sweep(planned, RunOptions(progress=progress, workers=site.workers, cluster=cluster), things)
+        done = execute_sweep(planned, RunOptions(progress=progress, workers=site.workers, remote=remote), things)
     for label, message in done.failed.items():
         warnings.warn(f"{label} failed: {message}", stacklevel=2)
     return done
@@ -213,7 +213,7 @@ def execute_sweep(
     claims = PointClaims(planned.folder, planned.store)
     with bar as advance, interrupts() as ctrl_c, claims.held(), _kept_in(planned.place):
         options = replace(options, advance=advance, store=planned.store)
-        if run_one is run_point and (options.cluster is not None or (options.workers or 1) > 1):
+        if run_one is run_point and (options.remote is not None or (options.workers or 1) > 1):
             pool = PointPool(planned.folder, things, options, len(missing))
             workers = min(options.workers or 1, sum(part.batches for point in missing for part in point.plan.parts))
             pool.run(claims.claimed(missing, pool.count_done), workers, ctrl_c)

@@ -73,7 +73,7 @@ def sweep(
     """Run a scenario at many points: every combination of the values of some settings."""
     from ..campaigns.definition import define, varied
     from ..campaigns.sweep import execute_sweep, plan_sweep
-    from ..running.executors.opening import open_cluster, site_of
+    from ..running.executors.opening import open_remote, site_of
     from ..running.options import RunOptions
 
     options = {"seed": seed, "drops": drops, "drops_per_batch": drops_per_batch, "device": device,
@@ -82,12 +82,12 @@ def sweep(
     where = executor_of(executor, ray_address, dask_address, num_gpus, slurm)
     with stdout_to_stderr(as_json):
         definition = define(scenario, varied(vary or []), "grid", set_ or [], **given)
-        with open_cluster(where, workers) as cluster:
-            site = site_of(cluster, workers)
+        with open_remote(where, workers) as remote:
+            site = site_of(remote, workers)
             planned = plan_sweep(definition, out, resume, site)
             if not dry_run:
                 command = shlex.join(["fairwave", *sys.argv[1:]])
-                done = execute_sweep(planned, RunOptions(command=command, workers=site.workers, cluster=cluster))
+                done = execute_sweep(planned, RunOptions(command=command, workers=site.workers, remote=remote))
     if dry_run:
         _show_plan(planned, as_json)
         return

@@ -30,19 +30,20 @@ Workers = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Processes that batches of drops are shared out among; left out, 1, or those of a cluster.",
+        help="Processes that batches of drops are shared out among; left out, 1, or those of other machines.",
     ),
 ]
 Executor = Annotated[str, typer.Option(help="What computes batches: local, ray, dask or slurm; changes speed only.")]
 RayAddress = Annotated[
     str | None,
-    typer.Option("--ray-address", metavar="ADDRESS", help="Ray cluster, HOST:PORT; left out, the one here."),
+    typer.Option("--ray-address", metavar="ADDRESS", help="Head node of Ray, HOST:PORT; left out, the one here."),
 ]
 DaskAddress = Annotated[
     str | None, typer.Option("--dask-address", metavar="ADDRESS", help="tcp://HOST:PORT of a Dask scheduler.")
 ]
 NumGpus = Annotated[
-    float, typer.Option("--num-gpus", metavar="N", help="GPUs of a cluster that each batch takes, such as 1 or 0.5.")
+    float,
+    typer.Option("--num-gpus", metavar="N", help="GPUs that each batch takes on other machines, such as 1 or 0.5."),
 ]
 Slurm = Annotated[
     list[str] | None,

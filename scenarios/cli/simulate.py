@@ -112,12 +112,12 @@ def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> No
 
 def _dry_run(settled: Any, where: ExecutorOptions, workers: int | None, as_json: bool) -> None:
     from ..running.entrants import entrants_of
-    from ..running.executors.opening import open_cluster, site_of
+    from ..running.executors.opening import open_remote, site_of
     from ..running.run import checked_plan
     from .console import show_plan
 
-    with stdout_to_stderr(as_json), open_cluster(where, workers) as cluster:
-        plan = checked_plan(settled, entrants_of(settled), site_of(cluster, workers))
+    with stdout_to_stderr(as_json), open_remote(where, workers) as remote:
+        plan = checked_plan(settled, entrants_of(settled), site_of(remote, workers))
     print_json(plan.to_json()) if as_json else show_plan(plan)
 
 

@@ -1,6 +1,6 @@
 """Claims pieces of work in a folder that several coordinators share, so that none of them is computed twice.
 
-``.fairwave-claims/owners/ID`` says who a coordinator is, and changes every few seconds while it is alive;
+``.fairwave-claims/owners/ID`` tells the process of a coordinator, and changes every few seconds while it is alive;
 ``.fairwave-claims/UNIT.N`` says which coordinator computes a piece of work. It is made by an exclusive create, so that
 one coordinator succeeds. A claim of a coordinator that is gone stays, and the next one is ``UNIT.N+1``.
 

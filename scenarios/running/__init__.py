@@ -15,6 +15,6 @@
 | ``training`` | allocators that learn |
 | ``worker_pool`` | processes that end with this one |
 | ``worker_pickling``, ``worker``, ``worker_warnings`` | batches in these processes |
-| ``executors`` | batches in these processes, or on a cluster |
+| ``executors`` | batches in these processes, or on other machines |
 | ``write_outputs`` | tables and plots of a finished run |
 """

@@ -19,10 +19,10 @@ class RunOptions:
     resume: bool = False
     progress: bool = True
     plots: bool = True
-    workers: int | None = None  # left out: 1 here, all processors of a cluster
+    workers: int | None = None  # left out: 1 here, all processors of other machines
     command: str | None = None  # as typed, for the run's meta.json
     advance: Advance | None = None  # told of progress in place of a bar of the run's own
     executor: ExecutorOptions = field(default_factory=ExecutorOptions)
-    cluster: Executor | None = None  # an open one
+    remote: Executor | None = None  # an open one
     store: Store | None = None  # that ``out`` is a copy of
     claimed: bool = False  # the whole run is this coordinator's already

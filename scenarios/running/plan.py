@@ -124,7 +124,7 @@ def _far_device(scenario: ScenarioBase, site: Site) -> str | None:
     """Returns the device of far workers, which must be the one that the scenario asks for."""
     if site.device is not None and scenario.device not in ("auto", site.device):
         what = "take no GPU; give --num-gpus 1" if site.device == "cpu" else "take GPUs; leave --num-gpus out"
-        raise ScenarioError(f"device '{scenario.device}' was asked for, but batches on the cluster {what}")
+        raise ScenarioError(f"device '{scenario.device}' was asked for, but batches on other machines {what}")
     return site.device
 
 

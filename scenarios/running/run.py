@@ -19,7 +19,7 @@ from .entrants import Entrant, Given, as_settings, check, contents_kept, entrant
 from .executors.dispatch import Job, computed
 from .executors.executor import Executor
 from .executors.local import local_processes
-from .executors.opening import executor_options, open_cluster, site_of
+from .executors.opening import executor_options, open_remote, site_of
 from .executors.options import ExecutorOptions
 from .executors.site import Site
 from .interrupts import Interrupts, interrupts
@@ -62,7 +62,7 @@ def run(
         workers: processes that batches of drops are shared out among; 1: none but this one. No result depends on it,
             with one exception: of an allocator given as an object each batch gets a fresh copy, whereas in one process
             the object itself decides on all batches. One whose ``reset`` leaves something standing may tell the two.
-            Left out, 1; on a cluster all its processors.
+            Left out, 1; on other machines all their processors.
         executor: ``local``, ``ray``, ``dask`` or ``slurm``, or where to find it as
             :class:`scenarios.ExecutorOptions`; no result depends on it.
         overrides: settings that replace the scenario's: ``run("mine.yaml", drops=2, seed=1)``.
@@ -87,13 +87,13 @@ def execute(scenario: ScenarioBase, entrants: Sequence[Entrant], options: RunOpt
         interrupts() as ctrl_c,
         contents_kept(entrants),
         default_settings(),
-        open_cluster(options.executor, options.workers, options.cluster) as cluster,
+        open_remote(options.executor, options.workers, options.remote) as remote,
     ):
         with watching_files(anew=True):
-            plan = checked_plan(scenario, entrants, site_of(cluster, options.workers))
-        with prepared(plan, entrants, options) as run, threads(plan.device if cluster is None else "cpu"):
+            plan = checked_plan(scenario, entrants, site_of(remote, options.workers))
+        with prepared(plan, entrants, options) as run, threads(plan.device if remote is None else "cpu"):
             runs.append(run)
-            _simulate(run, cluster, ctrl_c, options)
+            _simulate(run, remote, ctrl_c, options)
             return complete(run, options, began)
 
 
@@ -138,14 +138,14 @@ def _saying_what_is_kept() -> Iterator[list[PreparedRun]]:
         raise KeyboardInterrupt(f"whole shards are kept in {kept[0]}, and --resume goes on from them") from None
 
 
-def _simulate(run: PreparedRun, cluster: Executor | None, ctrl_c: Interrupts, options: RunOptions) -> None:
+def _simulate(run: PreparedRun, remote: Executor | None, ctrl_c: Interrupts, options: RunOptions) -> None:
     """Runs what is missing, and waits for what other coordinators compute of it."""
     todo = run.todo()
     ctrl_c.check()
     total = sum(batch.drop_intervals for batch in todo)
     with nullcontext(options.advance) if options.advance else progress_bar(total, options.progress) as advance:
         while todo:
-            _compute(run, todo, cluster, ctrl_c, _stopping(advance, ctrl_c))
+            _compute(run, todo, remote, ctrl_c, _stopping(advance, ctrl_c))
             if not run.refused:
                 break
             advance(0, "waiting for another coordinator")
@@ -155,17 +155,17 @@ def _simulate(run: PreparedRun, cluster: Executor | None, ctrl_c: Interrupts, op
 
 
 def _compute(
-    run: PreparedRun, todo: Sequence[Batch], cluster: Executor | None, ctrl_c: Interrupts, advance: Advance
+    run: PreparedRun, todo: Sequence[Batch], remote: Executor | None, ctrl_c: Interrupts, advance: Advance
 ) -> None:
     """Computes the batches that no other coordinator has, and writes each shard as soon as it is there."""
     workers = min(run.plan.workers, len(todo))
-    if cluster is None and workers == 1:
+    if remote is None and workers == 1:
         for batch in run.claimed(todo):
             for piece in run_batch(run.plan, batch, advance):
                 with ctrl_c.shield():
                     run.write([piece])
         return
-    with nullcontext(cluster) if cluster is not None else local_processes(workers) as executor:
+    with nullcontext(remote) if remote is not None else local_processes(workers) as executor:
         pickled_batches(run.plan, todo[:1])  # refuses what cannot be sent before anything is claimed
         for _, result in computed(executor, _jobs(run, todo), lambda count: advance(count, f"{workers} workers")):
             with ctrl_c.shield():

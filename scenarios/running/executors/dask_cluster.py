@@ -87,7 +87,7 @@ def dask_executor(options: ExecutorOptions, workers: int | None) -> Iterator[_Da
 
 
 def _site(client: Any, workers: int | None) -> Site:
-    """Asks every worker what it is."""
+    """Reads what every worker says of itself."""
     info = client.scheduler_info(n_workers=-1)["workers"]
     _require_same_python(client)
     told = client.run(remote_work(), b"", origin(), on_error="return")

@@ -33,7 +33,7 @@ def executor_options(given: str | ExecutorOptions) -> ExecutorOptions:
 
 
 @contextmanager
-def open_cluster(
+def open_remote(
     options: ExecutorOptions, workers: int | None, opened: Executor | None = None
 ) -> Iterator[Executor | None]:
     """Connects to a cluster while the block runs; None where batches are computed on this machine.
@@ -53,9 +53,9 @@ def open_cluster(
         yield executor
 
 
-def site_of(cluster: Executor | None, workers: int | None) -> Site:
+def site_of(remote: Executor | None, workers: int | None) -> Site:
     """Returns what a plan is made for."""
-    return cluster.site if cluster is not None else Site(1 if workers is None else workers)
+    return cluster.site if remote is not None else Site(1 if workers is None else workers)
 
 
 def _cluster(options: ExecutorOptions, workers: int | None) -> AbstractContextManager[Executor | None]:

@@ -91,7 +91,7 @@ def ray_executor(options: ExecutorOptions, workers: int | None) -> Iterator[_Ray
 
 
 def _site(workers: int | None, num_gpus: float) -> Site:
-    """Asks every machine what it is."""
+    """Reads what every machine says of itself."""
     nodes = [node for node in ray.nodes() if node["Alive"]]
     if num_gpus:
         nodes = [node for node in nodes if node["Resources"].get("GPU", 0) >= num_gpus]
