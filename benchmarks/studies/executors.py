@@ -59,8 +59,8 @@ def opened(name: str) -> Iterator[Executor]:
             yield executor
         return
     with _cluster(name) as options, open_remote(options, 2) as remote:
-        assert cluster is not None
-        yield cluster
+        assert remote is not None
+        yield remote
 
 
 @contextmanager

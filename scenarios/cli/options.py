@@ -39,7 +39,7 @@ RayAddress = Annotated[
     typer.Option("--ray-address", metavar="ADDRESS", help="Head node of Ray, HOST:PORT; left out, the one here."),
 ]
 DaskAddress = Annotated[
-    str | None, typer.Option("--dask-address", metavar="ADDRESS", help="tcp://HOST:PORT of a Dask scheduler.")
+    str | None, typer.Option("--dask-address", metavar="ADDRESS", help="Head node of Dask, tcp://HOST:PORT.")
 ]
 NumGpus = Annotated[
     float,

@@ -34,6 +34,7 @@ def remote_work() -> Work:
     """Makes the function that is sent to another machine; it needs nothing there but Python."""
 
     def work(batch: bytes, told: dict[str, Any]) -> bytes:
+        import importlib
         import os
         import sys
 
@@ -42,13 +43,14 @@ def remote_work() -> Work:
         if os.path.isdir(told["folder"]):
             os.chdir(told["folder"])
         try:
-            from scenarios.running.executors.node import answered
+            here = importlib.import_module("scenarios.running.executors.node")
         except ImportError as error:
             import json
             import platform
 
             return json.dumps({"machine": platform.node(), "missing": str(error)}).encode()
-        return answered(batch, told)
+        answer: bytes = here.answered(batch, told)
+        return answer
 
     return work
 

@@ -55,7 +55,7 @@ def open_remote(
 
 def site_of(remote: Executor | None, workers: int | None) -> Site:
     """Returns what a plan is made for."""
-    return cluster.site if remote is not None else Site(1 if workers is None else workers)
+    return remote.site if remote is not None else Site(1 if workers is None else workers)
 
 
 def _cluster(options: ExecutorOptions, workers: int | None) -> AbstractContextManager[Executor | None]:
