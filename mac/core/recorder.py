@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ class Windows:
     array_specs: Mapping[str, ArraySpec]
     timing: Mapping[str, float]
     intervals: int = 0  # that were run, the warm-up included
+    counts: Mapping[str, np.ndarray] = field(default_factory=dict)  # of the allocator, of its decisions: [B] by name
 
     def dims(self, name: str) -> tuple[str, ...]:
         """Returns the labels of an array's dimensions."""
@@ -87,11 +88,13 @@ class Recorder:
         for _ in range(intervals):
             self.add(still)
 
-    def windows(self, timing: Mapping[str, float], intervals: int = 0) -> Windows:
+    def windows(
+        self, timing: Mapping[str, float], intervals: int = 0, counts: Mapping[str, np.ndarray] | None = None
+    ) -> Windows:
         """Returns all complete windows."""
         arrays = {name: np.stack(parts, axis=1) for name, parts in self._windows.items()}
         arrays.update({name: _host(total) for name, total in self._totals.items()})
-        return Windows(arrays, self.array_specs, timing, intervals)
+        return Windows(arrays, self.array_specs, timing, intervals, counts or {})
 
     @staticmethod
     def _accumulate(into: dict[str, Tensor], name: str, value: Extra) -> None:

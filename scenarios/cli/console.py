@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..errors import ScenarioError
-from ..results.caveats import interval_sentences, is_beyond_chance, needed_text, p_text, tests_of
+from ..results.caveats import count_sentences, interval_sentences, is_beyond_chance, needed_text, p_text, tests_of
 from ..results.drift import drift_sentence
 from ..results.timing import decision_time_sentences, decision_times
 from ..running.memory import human_bytes
@@ -61,7 +61,7 @@ def show_result(result: Result) -> None:
     ]
     headings = [str(heading).replace(" [", "\n[") for heading in ("allocator", *frame.columns)]
     _print_wrapped(console, title, headings, rows)
-    for sentence in interval_sentences(result, "all" if scenario.variants else None):
+    for sentence in (*interval_sentences(result, "all" if scenario.variants else None), *count_sentences(result)):
         console.print(_escaped(sentence))
     for what, how_much in (*result.account(), *result.notes()):
         console.print(_escaped(f"{what}: {how_much}"))

@@ -82,6 +82,10 @@ class Policy:
         self.projected = self.projected + beyond + infeasible
         return decision
 
+    def decision_counts(self) -> dict[str, Tensor]:
+        """Returns how many actions were projected since ``reset``, of each drop."""
+        return {"projected": self.projected}
+
     def try_on(self, scenario: Any) -> None:
         """Decides once on a drop of a scenario that no run has, so that what does not fit is found before a run.
 

@@ -35,6 +35,10 @@ def dataset(windows: Windows, labels: Labels, clock: Clock, drops: Drops) -> xr.
         "time_s": ("window", (place + 1) * window_s, ends),
     }
     named = {"interval_s": clock.interval_s, "window_s": window_s, "decisions": windows.intervals, **labels.attributes}
+    if windows.counts:
+        own["count"] = ("count", np.array(list(windows.counts), dtype=str))
+        words = {"units": "1", "description": "what the allocator counted of its decisions"}
+        variables["counts"] = (("drop", "count"), np.stack(list(windows.counts.values()), axis=1), words)
     return xr.Dataset(variables, {**own, **labels.coordinates}, named)
 
 
