@@ -166,6 +166,8 @@ class Policy:
         facts = self.network.trained_for
         before = ", ".join(f"{name} {count}" for name, count in facts.features.items()) if facts else ""
         trained = f"; it was trained on {before}" if before else ""
+        if missing := [name for name in (facts.features if facts else ()) if name not in self._stack.widths]:
+            trained += f": missing {', '.join(missing)}"
         return f"here are {agents} {self.environment.agent}s with {width} numbers each ({listed}){trained}"
 
 

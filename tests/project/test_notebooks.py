@@ -94,7 +94,10 @@ AS_SHIPPED = {
         r"4 allocators x 4 drops of 3 s",
         r"mine - expert, satisfaction/embb: .*: cannot be told from 0",
     ],
-    "02_slicing_by_learning": [],
+    "02_slicing_by_learning": [
+        r"ppo - demand_proportional, satisfaction: .*: better",
+        *(rf"ppo - {rule}, satisfaction: .*: cannot be told from 0" for rule in ("tractor_expert", "max_weight")),
+    ],
     "03_write_an_allocator": [
         *(rf"alpha_{a} - alpha_{b}, rate_mean: .*: less" for a, b in (("0.5", "0"), ("2", "1"), ("4", "2"))),
         *(rf"alpha_{a} - alpha_{b}, rate_p5: .*: more" for a, b in (("0.5", "0"), ("2", "1"), ("4", "2"))),
