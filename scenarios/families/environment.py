@@ -123,6 +123,8 @@ class Environment:
         metrics: metrics that mean something over a single interval; each is a reward of its own name, too.
         reward: name of the usual reward.
         usual: names of the features that an environment takes where a user names none; empty: all.
+        graph: name of the feature that tells which other agents are in range, ``[B, agents, agents]`` of 0 and 1; None:
+            there is none.
         live: (observation, context) -> agents that can still act, bool ``[B, agents]``; an episode whose agents have
             all ended is over. None: all agents live until the time ends.
     """
@@ -136,6 +138,7 @@ class Environment:
     rewards: Mapping[str, Reward] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
     usual: tuple[str, ...] = ()
+    graph: str | None = None
     live: Callable[[Any, Any], Tensor] | None = None
 
 
