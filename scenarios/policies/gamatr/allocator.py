@@ -8,14 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ... import families
-from ...envs.choice import environment_of, find_actions, find_features
-from ...families.environment import FeatureStack
+from ..allocator import Policy
+from ..network import Network
 from .policy_file import read_team
 from .rollout import split
 
 
-class GraphPolicies:
+class GraphPolicies(Policy):
     """Decides as the means of the agents' policies say, for all drops of a batch.
 
     Networks compute in float64, drop by drop, so that a drop has the same results in any batch.
@@ -29,17 +28,8 @@ class GraphPolicies:
     """
 
     def __init__(self, file: str, family: str) -> None:
-        self.actors, self.trained_for = read_team(Path(file))
-        self.label, facts = file, self.trained_for
-        if family not in ("", facts.family):
-            raise ValueError(
-                f"{file} was trained for the family '{facts.family}' (on {facts.scenario}), and this is one of "
-                f"'{family}'"
-            )
-        self.environment = environment_of(families.find(facts.family))
-        self.features = find_features(self.environment, list(facts.features))
-        self.actions = find_actions(self.environment, facts.actions)
-        self.projected = torch.zeros(0, dtype=torch.int64)
+        self.actors, facts = read_team(Path(file))
+        super().__init__(Network(self.actors[0].embed, None, facts), file, family)
 
     def reset(self, context: Any, seed: int) -> None:
         """Starts on the drops of a context with empty memories; the seed changes nothing.
@@ -47,17 +37,15 @@ class GraphPolicies:
         Raises:
             ValueError: the scenario has another number of agents.
         """
-        drops, agents = len(context.drops), self.environment.agents(context)
-        if agents != self.trained_for.agents:
+        super().reset(context, seed)
+        facts, agents = self.network.trained_for, self.environment.agents(context)
+        if facts is not None and agents != facts.agents:
             raise ValueError(
-                f"{self.label} was trained on {self.trained_for.scenario} for {self.trained_for.agents} "
-                f"{self.environment.agent}s, and this scenario has {agents}: train it anew"
+                f"{self.label} was trained on {facts.scenario} for {facts.agents} {self.environment.agent}s, and this "
+                f"scenario has {agents}: train it anew"
             )
-        self._context = context
-        self._stack = FeatureStack(self.features, context, drops, agents)
         hidden = self.actors[0].shape.hidden
-        self._hidden = torch.zeros((drops, agents, hidden), dtype=torch.float64)
-        self.projected = torch.zeros(drops, dtype=torch.int64)
+        self._hidden = torch.zeros((len(context.drops), agents, hidden), dtype=torch.float64)
 
     def decide(self, observation: Any) -> Any:
         """Returns the decision of all drops."""
@@ -68,7 +56,7 @@ class GraphPolicies:
         self._hidden = torch.cat([hidden for _, hidden in found])
         numbers = mean.clamp(-1.0, 1.0).to(device=features.device, dtype=torch.float32)
         decision, infeasible = self.actions.decide(numbers, observation, self._context)
-        self.projected = self.projected + infeasible.cpu()
+        self.projected = self.projected + infeasible
         return decision
 
     def _act(self, seen: Tensor, graph: Tensor, drop: int) -> tuple[Tensor, Tensor]:

@@ -84,8 +84,8 @@ class GraphActor(nn.Module):
 class AttentionCritic(nn.Module):
     """Computes the value of what all agents observe.
 
-    With e_j = tanh(W o_j + b), each agent attends to all: a_i = sum_j softmax_j(q(e_i) k(e_j) / sqrt(hidden)) v(e_j); the
-    value is a network of one layer on the mean of e_i + a_i. Without attention, on all e_j one after the other.
+    With e_j = tanh(W o_j + b), each agent attends to all: a_i = sum_j softmax_j(q(e_i) k(e_j) / sqrt(hidden)) v(e_j).
+    The value is a network of one layer on the mean of e_i + a_i. Without attention, on all e_j one after the other.
 
     Args:
         shape: of the networks.
