@@ -1,4 +1,4 @@
-"""Lets a trained team decide: each agent from its features, messages of the agents in range, and its memory."""
+"""Computes decisions of a trained team: each agent from its features, messages of the agents in range, and its memory."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class GraphPolicies(Policy):
         return decision
 
     def _act(self, seen: Tensor, graph: Tensor, drop: int) -> tuple[Tensor, Tensor]:
-        """Computes means and memories of one drop, ``[1, V, ...]``."""
+        """Computes means and memories of one drop, ``[1, agents, ...]``."""
         hidden, means, memories = self._hidden[drop : drop + 1], [], []
         for agent, actor in enumerate(self.actors):
             mean, memory = actor(seen, graph, agent, hidden[:, agent])

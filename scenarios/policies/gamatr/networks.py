@@ -1,7 +1,7 @@
 """Defines the policy of an agent, a graph recurrent network over observations, and the critic, with attention.
 
-B sequences, V agents, T steps. An observation is the features of all agents ``[B, V, numbers]``, and the graph
-``[B, V, V]``: whether agent i has agent j in range. An agent is given its own features and those of the agents in its
+B sequences, T steps. An observation is the features of all agents ``[B, agents, numbers]``, and the graph
+``[B, agents, agents]``: whether agent i has agent j in range. An agent is given its own features and those of the agents in its
 range, no more.
 """
 
@@ -54,8 +54,8 @@ class GraphActor(nn.Module):
         """Computes one step.
 
         Args:
-            seen: ``[B, V, numbers]``.
-            graph: ``[B, V, V]``, 1 or 0.
+            seen: ``[B, agents, numbers]``.
+            graph: ``[B, agents, agents]``, 1 or 0.
             agent: its number.
             hidden: its memory, ``[B, hidden]``.
 
@@ -73,7 +73,7 @@ class GraphActor(nn.Module):
         return self.mean(hidden), hidden
 
     def means(self, seen: Tensor, graph: Tensor, agent: int, hidden: Tensor) -> Tensor:
-        """Computes the means of a sequence, ``[B, T, actions]``, from ``[B, T, V, numbers]`` and ``[B, T, V, V]``."""
+        """Computes the means of a sequence, ``[B, T, actions]``, from ``[B, T, agents, numbers]`` and ``[B, T, agents, agents]``."""
         found = []
         for step in range(seen.shape[1]):
             mean, hidden = self(seen[:, step], graph[:, step], agent, hidden)
@@ -100,7 +100,7 @@ class AttentionCritic(nn.Module):
         self.value = nn.Sequential(nn.Linear(inputs, size), nn.Tanh(), nn.Linear(size, 1))
 
     def forward(self, seen: Tensor) -> Tensor:
-        """Computes values ``[...]`` of observations ``[..., V, numbers]``."""
+        """Computes values ``[...]`` of observations ``[..., agents, numbers]``."""
         embedded = torch.tanh(self.embed(seen))
         if self.attend is None:
             found: Tensor = self.value(embedded.flatten(-2))[..., 0]
@@ -129,12 +129,12 @@ class Team:
             self.critic = AttentionCritic(shape)
 
     def start(self, count: int) -> Tensor:
-        """Returns the memories of all agents at the start of an episode, ``[B, V, hidden]``."""
+        """Returns the memories of all agents at the start of an episode, ``[B, agents, hidden]``."""
         kind = self.actors[0].mean.weight
         return kind.new_zeros((count, self.shape.agents, self.shape.hidden))
 
     def act(self, seen: Tensor, graph: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Computes means and deviations of all agents' actions ``[B, V, actions]`` and their new memories."""
+        """Computes means and deviations of all agents' actions ``[B, agents, actions]`` and their new memories."""
         means, memories = [], []
         for agent, actor in enumerate(self.actors):
             mean, memory = actor(seen, graph, agent, hidden[:, agent])

@@ -1,6 +1,6 @@
 """Collects episodes of a batch of environments, and computes advantages.
 
-B environments, T steps of an episode, V agents.
+B environments, T steps of an episode.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from .trust_region import log_probability
 class Experience:
     """Holds episodes; all tensors are float32 ``[B, T, ...]`` but where said."""
 
-    seen: Tensor  # [B, T, V, numbers]
-    graph: Tensor  # [B, T, V, V]
-    hidden: Tensor  # [B, T, V, hidden], memory before each step
-    action: Tensor  # [B, T, V, actions]
-    log_probability: Tensor  # [B, T, V]
-    live: Tensor  # [B, T, V], 1 where the agent could act
+    seen: Tensor  # [B, T, agents, numbers]
+    graph: Tensor  # [B, T, agents, agents]
+    hidden: Tensor  # [B, T, agents, hidden], memory before each step
+    action: Tensor  # [B, T, agents, actions]
+    log_probability: Tensor  # [B, T, agents]
+    live: Tensor  # [B, T, agents], 1 where the agent could act
     reward: Tensor  # [B, T]
     value: Tensor  # [B, T + 1], of the critic; the last one of the end, 0 where it terminated
     going: Tensor  # [B, T], 1 where the episode had not ended before the step
@@ -76,7 +76,7 @@ def _step(episodes: Episodes, action: Tensor, going: Tensor):  # type: ignore[no
 
 
 def split(features: Tensor, numbers: int) -> tuple[Tensor, Tensor]:
-    """Splits features ``[..., V, numbers + V]`` into those of agents and the graph, which is the last of them."""
+    """Splits features ``[..., agents, numbers + agents]`` into those of agents and the graph, which is the last of them."""
     return features[..., :numbers], features[..., numbers:]
 
 

@@ -77,7 +77,7 @@ def train_team(
     method: Method,
     rounds: int,
     tell: Callable[[Progress], None],
-    envs: int = 16,
+    envs: int = 32,
     keep: Callable[[Team, Task, int], None] | None = None,
 ) -> tuple[Team, Task]:
     """Trains a team on drops that no run has.
@@ -141,8 +141,21 @@ def train_method(
     out: Path,
     tell: Callable[[str], None],
     force: bool,
+    envs: int = 32,
+    watch: Callable[[Progress], None] | None = None,
 ) -> Any:
     """Trains a team by a method's name, and writes its file after every round; see :func:`train_team`.
+
+    Args:
+        name: of the method.
+        scenario: without variants.
+        rounds: how many; None: 100.
+        updates: must be None, as a round has one update.
+        out: file of the team.
+        tell: told of each round, in words.
+        force: overwrite a file that is there.
+        envs: environments side by side.
+        watch: told of each round in place of ``tell``.
 
     Raises:
         ScenarioError: ``updates`` is given, which no method has, or the file is in the way.
@@ -160,7 +173,8 @@ def train_method(
         origin = {"method": name, "rounds": done, "scenario_hash": scenario_hash(scenario), "seed": scenario.seed}
         write_team(out, team, trained_for(task, _Sizes(team.shape.agents, team.shape.actions)), origin)
 
-    train_team(scenario, method, count, partial(_tell, tell, count), keep=keep)
+    told = partial(_tell, tell, count) if watch is None else watch
+    train_team(scenario, method, count, told, envs, keep)
     return TrainingSummary(name, count, count, out)
 
 

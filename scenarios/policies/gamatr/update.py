@@ -29,7 +29,9 @@ class Update:
     clip: float | None = None
     """Take steps of Adam on the clipped surrogate instead of a trust region (HAPPO), an ablation."""
     epochs: int = 5
-    critic_rate: float = 1e-3
+    critic_epochs: int = 20
+    """Steps on all experience at once; HATRPO has 5 epochs of many small steps."""
+    critic_rate: float = 5e-3
     actor_rate: float = 3e-4
     piece: int = 25
     """Steps of a piece of an episode."""
@@ -37,14 +39,14 @@ class Update:
 
 @dataclass(frozen=True)
 class Pieces:
-    """Holds pieces of episodes, ``[rows, piece, ...]``, and the memories at their starts ``[rows, V, hidden]``."""
+    """Holds pieces of episodes, ``[rows, piece, ...]``, and the memories at their starts ``[rows, agents, hidden]``."""
 
     seen: Tensor
     graph: Tensor
     start: Tensor
     action: Tensor
     log_probability: Tensor
-    weight: Tensor  # [rows, piece, V], 1 where an agent acted and the episode went on
+    weight: Tensor  # [rows, piece, agents], 1 where an agent acted and the episode went on
 
     @classmethod
     def of(cls, experience: Experience, steps: int) -> Pieces:
@@ -143,9 +145,9 @@ def _ratio(actor: GraphActor, agent: int, pieces: Pieces) -> Tensor:
 def _update_critic(
     team: Team, experience: Experience, returns: Tensor, settings: Update, optimiser: torch.optim.Optimizer
 ) -> None:
-    """Fits the critic to the returns, by steps on all of them at once."""
+    """Trains the critic on the returns, by steps on all of them at once."""
     going = experience.going
-    for _ in range(settings.epochs):
+    for _ in range(settings.critic_epochs):
         error = (team.critic(experience.seen) - returns).square() * going
         optimiser.zero_grad()
         (error.sum() / going.sum()).backward()

@@ -45,7 +45,7 @@ def test_the_family_names_all_methods() -> None:
 
 
 def played(team: Any, *drops: int) -> torch.Tensor:
-    """The velocities that a team decides on in three intervals, ``[3, B, V, 3]``."""
+    """The velocities that a team decides on in three intervals, ``[3, B, agents, 3]``."""
     problem = families.find("uav").build(scenario(), Drops(1, drops), torch.device("cpu"), torch.float32)
     team.reset(problem.context, 1)
     state, found = problem.start(), []
