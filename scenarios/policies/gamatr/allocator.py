@@ -1,4 +1,4 @@
-"""Computes decisions of a trained team: each agent from its features, messages of the agents in range, and its memory."""
+"""Computes decisions of a trained team: by features, messages of the agents in range, and the memory of each agent."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Defines the policy of an agent, a graph recurrent network over observations, and the critic, with attention.
 
 B sequences, T steps. An observation is the features of all agents ``[B, agents, numbers]``, and the graph
-``[B, agents, agents]``: whether agent i has agent j in range. An agent is given its own features and those of the agents in its
-range, no more.
+``[B, agents, agents]``: whether agent i has agent j in range. An agent is given its own features and those of the agents
+in its range, no more.
 """
 
 from __future__ import annotations
@@ -73,7 +73,14 @@ class GraphActor(nn.Module):
         return self.mean(hidden), hidden
 
     def means(self, seen: Tensor, graph: Tensor, agent: int, hidden: Tensor) -> Tensor:
-        """Computes the means of a sequence, ``[B, T, actions]``, from ``[B, T, agents, numbers]`` and ``[B, T, agents, agents]``."""
+        """Computes the means of a sequence, ``[B, T, actions]``.
+
+        Args:
+            seen: ``[B, T, agents, numbers]``.
+            graph: ``[B, T, agents, agents]``.
+            agent: its number.
+            hidden: its memory before the first step, ``[B, hidden]``.
+        """
         found = []
         for step in range(seen.shape[1]):
             mean, hidden = self(seen[:, step], graph[:, step], agent, hidden)

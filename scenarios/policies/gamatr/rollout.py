@@ -76,7 +76,7 @@ def _step(episodes: Episodes, action: Tensor, going: Tensor):  # type: ignore[no
 
 
 def split(features: Tensor, numbers: int) -> tuple[Tensor, Tensor]:
-    """Splits features ``[..., agents, numbers + agents]`` into those of agents and the graph, which is the last of them."""
+    """Splits ``[..., agents, numbers + agents]`` into features of agents and the graph, which is the last of them."""
     return features[..., :numbers], features[..., numbers:]
 
 
