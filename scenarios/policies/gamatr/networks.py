@@ -1,7 +1,7 @@
 """Defines the policy of an agent, a graph recurrent network over observations, and the critic, with attention.
 
 B sequences, T steps. An observation is the features of all agents ``[B, agents, numbers]``, and the graph
-``[B, agents, agents]``: whether agent i has agent j in range. An agent is given its own features and those of the agents
+``[B, agents, agents]``: whether agent i has agent j in range. An agent is given its own features and those of agents
 in its range, no more.
 """
 
