@@ -51,7 +51,7 @@ class Transformer(nn.Module):
     def __init__(self, length: int, kpis: int, classes: int) -> None:
         super().__init__()
         layer = nn.TransformerEncoderLayer(kpis, HEADS, batch_first=True)
-        self.encoder = nn.TransformerEncoder(layer, LAYERS)
+        self.encoder = nn.TransformerEncoder(layer, LAYERS, enable_nested_tensor=False)
         self.hidden = nn.Linear(length * kpis, HIDDEN_TRANSFORMER)
         self.dropout = nn.Dropout(DROPOUT)
         self.classes = nn.Linear(HIDDEN_TRANSFORMER, classes)
