@@ -1,8 +1,8 @@
-"""Trains the network by Q-learning on samples: Adam 0.01, discount 0.99, batch 128, hard target copy (arXiv 2312.07896).
+"""Trains the network by Q-learning on samples (arXiv 2312.07896): Adam 0.01, discount 0.99, batch 128.
 
 The loss is the mean squared error (ours) between the value of the action taken and ``r + 0.99 max Q'``, where the
 maximum is over the actions that are possible in the next state, by the target network, and the target is cut to
-[0, 100].
+[0, 100]. The target network is a copy that is made anew every 128 updates.
 """
 
 from __future__ import annotations

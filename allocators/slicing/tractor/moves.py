@@ -1,8 +1,8 @@
 """Defines TRACTOR's decision process: the state, the seven moves of an RBG, and which moves are possible.
 
-A state is five whole numbers: UEs of mMTC, URLLC and eMBB, RBGs of mMTC and URLLC; eMBB has the other RBGs. An action is
-0, keep the quotas, or one of the six ordered pairs (giver, taker) of services: one RBG moves. A giver that is down to
-its least cannot give. The order of the six pairs is ours.
+A state is five whole numbers: UEs of mMTC, URLLC and eMBB, RBGs of mMTC and URLLC; eMBB has the other RBGs. An action
+is 0, keep the quotas, or one of the six ordered pairs (giver, taker) of services: one RBG moves. A giver that is down
+to its least cannot give. The order of the six pairs is ours.
 
 Source: arXiv 2312.07896 and its authors' code. Ours is what a context of another shape means: several slices of one
 service count as one, of which the one with most RBGs gives and the one with fewest takes; a service without a slice

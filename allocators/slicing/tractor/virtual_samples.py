@@ -2,8 +2,8 @@
 
 The reward of such a pair is what the slices would score with the RBGs that they have after the action: of each service
 the mean score of all its reports with so many RBGs or, where there is none, a straight line through the means at the
-numbers that there are, cut to 0 and 1. Ours: the line is fitted by least squares with equal weights; with reports at one
-number alone the line is level, with none the score is 0; UEs weigh alike in the reward, as in the score.
+numbers that there are, cut to 0 and 1. Ours: the line is fitted by least squares with equal weights; with reports at
+one number alone the line is level, with none the score is 0; UEs weigh alike in the reward, as in the score.
 """
 
 from __future__ import annotations

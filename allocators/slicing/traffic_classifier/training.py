@@ -51,7 +51,7 @@ class Classifier:
     network: Cnn | Transformer  # in float64
 
     def probabilities(self, windows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Computes the probability of each class, ``[N, 4]``, of windows ``[N, length, KPIs]`` as they were reported."""
+        """Computes the probability of each class, ``[N, 4]``, of windows ``[N, length, KPIs]`` in the units of logs."""
         inputs = torch.from_numpy(self.scaling(windows)).double()
         with torch.no_grad():  # in float64: rounded, a row does not depend on how many there are
             parts = [self.network(part).softmax(1) for part in inputs.split(512)]

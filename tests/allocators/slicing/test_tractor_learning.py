@@ -104,10 +104,13 @@ class TestVirtualSamples:
                     if (1, 2, 3, mmtc, urllc, action) in have or (action and rbg[giver] == 1):
                         continue
                     rbg[giver], rbg[taker] = rbg[giver] - bool(action), rbg[taker] + bool(action)
-                    expected[mmtc, urllc, action] = sum(
-                        users * self.mean_or_line(scores, service, rbg[service])
-                        for service, users in enumerate([1, 2, 3])
-                    ) / 6
+                    expected[mmtc, urllc, action] = (
+                        sum(
+                            users * self.mean_or_line(scores, service, rbg[service])
+                            for service, users in enumerate([1, 2, 3])
+                        )
+                        / 6
+                    )
         keys = [(*state[3:], action) for state, action in zip(made.state.tolist(), made.action.tolist(), strict=True)]
         assert dict(zip(keys, made.reward.tolist(), strict=True)) == pytest.approx(expected)
 
@@ -123,7 +126,9 @@ class TestVirtualSamples:
         return float(np.clip(slope * rbg + level, 0, 1))
 
     def test_few_reports_make_a_level_line_and_none_zero(self) -> None:
-        one = SliceScores(torch.tensor([[2, 0, 0]]), torch.tensor([[4, 5, 8]]), torch.tensor([[0.7, math.nan, math.nan]]))
+        one = SliceScores(
+            torch.tensor([[2, 0, 0]]), torch.tensor([[4, 5, 8]]), torch.tensor([[0.7, math.nan, math.nan]])
+        )
         table = score_by_rbg(one)
         assert table[0].tolist() == pytest.approx([0.7] * 18) and table[1].tolist() == [0.0] * 18
 
@@ -180,7 +185,9 @@ class TestTable:
         samples, scores = some_samples(count=40)
         every = join([samples, virtual_samples(samples, scores, 1)])
         table = {}
-        rows = zip(every.state.tolist(), every.action.tolist(), every.reward.tolist(), every.after.tolist(), strict=True)
+        rows = zip(
+            every.state.tolist(), every.action.tolist(), every.reward.tolist(), every.after.tolist(), strict=True
+        )
         rows = list(rows)
         for _ in range(3):
             for state, action, reward, after in rows:

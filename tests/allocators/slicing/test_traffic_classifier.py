@@ -1,4 +1,4 @@
-"""The traffic classifier: logs of any header, windows, scaling, whole trials held out, files, and a controller below."""
+"""The traffic classifier: logs of any header, windows, scaling, whole trials held out, files, a controller below."""
 
 from __future__ import annotations
 
@@ -77,7 +77,10 @@ class TestLogs:
             ("", "is no CSV file with a header"),
             (f"{PUBLISHED},dl_mcs\n", "the KPI dl_mcs twice"),
             (PUBLISHED + "\n" + "1," * 24 + "x\n", "ul_turbo_iters holds text"),
-            (PUBLISHED + "\n" + "1," * 24 + "1\n" + "1,,,nan" + ",1" * 21 + "\n", "dl_mcs is missing .* 1 of 2 .* row 3"),
+            (
+                PUBLISHED + "\n" + "1," * 24 + "1\n" + "1,,,nan" + ",1" * 21 + "\n",
+                "dl_mcs is missing .* 1 of 2 .* row 3",
+            ),
         ],
     )
     def test_bad_logs_get_a_sentence(self, tmp_path: Path, text: str, message: str) -> None:
@@ -110,7 +113,11 @@ class TestWindows:
 
     def test_scaling_is_min_max_of_the_training(self) -> None:
         scaling = Scaling.of(np.array([[0.0, 5.0], [10.0, 5.0]]))
-        assert scaling(np.array([[5.0, 5.0], [20.0, 9.0], [-1.0, 0.0]])).tolist() == [[0.5, 0.0], [1.0, 0.0], [0.0, 0.0]]
+        assert scaling(np.array([[5.0, 5.0], [20.0, 9.0], [-1.0, 0.0]])).tolist() == [
+            [0.5, 0.0],
+            [1.0, 0.0],
+            [0.0, 0.0],
+        ]
 
     def test_logs_are_cut_into_windows_that_do_not_overlap(self, tmp_path: Path) -> None:
         logs = training_logs(logs_in(tmp_path, 60))
@@ -160,7 +167,7 @@ def test_a_training_repeats_and_its_file_comes_back(tmp_path: Path) -> None:
 
 
 def test_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="there is no classifier .*; make one with: fairwave train-classifier"):
+    with pytest.raises(ValueError, match=r"there is no classifier .*; make one with: fairwave train-classifier"):
         read_model(tmp_path / "m.npz")
     (tmp_path / "m.npz").write_bytes(b"no zip")
     with pytest.raises(ValueError, match="is no classifier of KPI reports"):
