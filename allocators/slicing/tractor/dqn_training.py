@@ -61,17 +61,17 @@ def train_network(
 
 
 def targets(reward: Tensor, best: Tensor) -> Tensor:
-    """Computes what values are to become, ``[N]``: ``r + 0.99 max Q'`` cut to [0, 100].
+    """Computes what values are to become, ``[samples]``: ``r + 0.99 max Q'`` cut to [0, 100].
 
     Args:
-        reward: ``[N]``.
-        best: ``[N]`` greatest value of a possible action in the next state, by the target network.
+        reward: ``[samples]``.
+        best: ``[samples]`` greatest value of a possible action in the next state, by the target network.
     """
     return (reward + DISCOUNT * best).clamp(0.0, GREATEST)
 
 
 def greatest_possible(values: Tensor, possible: Tensor) -> Tensor:
-    """Computes the greatest value of a possible action, ``[N]``; both ``[N, 7]``."""
+    """Computes the greatest value of a possible action, ``[samples]``; both ``[samples, 7]``."""
     return values.masked_fill(~possible, -torch.inf).amax(1)
 
 
@@ -83,7 +83,7 @@ class _NextStates:
         self._inputs, self._possible = inputs(states, torch.float32), possible_from(states, least)
 
     def values(self, network: QNetwork) -> Tensor:
-        """Returns the greatest value of a possible action in each sample's next state, ``[N]``."""
+        """Returns the greatest value of a possible action in each sample's next state, ``[samples]``."""
         with torch.no_grad():
             return greatest_possible(network.of_inputs(self._inputs), self._possible)[self._place]
 

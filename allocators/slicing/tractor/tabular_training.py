@@ -50,7 +50,7 @@ def update_table(
     Args:
         table: ``[rows, 7]``.
         samples: row, action, reward and next row of each sample.
-        possible: ``[N, 7]`` actions that are possible in the next state.
+        possible: ``[samples, 7]`` actions that are possible in the next state.
         passes: through all samples.
     """
     row, action, reward, after = samples

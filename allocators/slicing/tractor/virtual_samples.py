@@ -44,10 +44,10 @@ def virtual_samples(samples: Samples, scores: SliceScores, least: int) -> Sample
 
 
 def all_states(users: Tensor, least: int) -> Tensor:
-    """Lists the states with some numbers of UEs and every quota that keeps the least, int64 ``[N, 5]``.
+    """Lists the states with some numbers of UEs and every quota that keeps the least, int64 ``[samples, 5]``.
 
     Args:
-        users: int64 ``[M, 3]``.
+        users: int64 ``[mixes, 3]``.
         least: RBGs that every slice keeps.
     """
     quotas = [
@@ -79,7 +79,7 @@ def _filled(mean: Tensor, number: Tensor) -> Tensor:
 
 
 def _pair(state: Tensor, action: Tensor) -> Tensor:
-    """Returns one number for each pair of state and action, int64 ``[N]``."""
+    """Returns one number for each pair of state and action, int64 ``[samples]``."""
     number = action.clone()
     for column in state.unbind(1):
         number = number * 32 + column

@@ -18,7 +18,7 @@ FILTERS, ACROSS, HIDDEN_CNN, HIDDEN_TRANSFORMER, LAYERS, HEADS, DROPOUT = 20, 4,
 
 
 class Cnn(nn.Module):
-    """Computes scores of classes, ``[N, classes]``, of windows ``[N, length, KPIs]``.
+    """Computes scores of classes, ``[windows, classes]``, of windows ``[windows, length, KPIs]``.
 
     Args:
         length: reports of a window.
@@ -40,7 +40,7 @@ class Cnn(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Computes scores of classes, ``[N, classes]``, of windows ``[N, length, KPIs]``.
+    """Computes scores of classes, ``[windows, classes]``, of windows ``[windows, length, KPIs]``.
 
     Args:
         length: reports of a window.
