@@ -132,9 +132,9 @@ class Family:
         environment: what learners need to know of it: agents, features, actions, rewards. None: it has no environment.
         commands: makes a typer application, mounted as ``fairwave <name>``.
         own_commands: commands that stand beside those of fairwave, as ``fairwave <command>``: name -> the function.
-        trainers: ways of training of its own, by the name that ``fairwave train --method`` takes. Each is called with the
-            scenario, the rounds and the updates of a round (None: as it chooses), the file, what is told how far it is,
-            and whether to overwrite any file; it returns a :class:`scenarios.running.training.TrainingSummary`.
+        trainers: ways of training of its own, by the name that ``fairwave train --method`` takes. Each is called with
+            scenario, rounds, updates of a round (None: as it chooses), file, what is told of progress, and whether to
+            overwrite any file; it returns a :class:`scenarios.running.training.TrainingSummary`.
         renamed: keys and values of its scenario files that once had another name; the old ones are refused.
         moved_options: options that ``fairwave report`` once had for its runs -> the command to take instead.
     """

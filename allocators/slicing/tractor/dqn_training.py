@@ -1,8 +1,8 @@
-"""Trains the network by Q-learning on samples: Adam 0.01, discount 0.99, batch 128, hard target copy (arXiv 2312.07896).
+"""Trains the network by Q-learning on samples (arXiv 2312.07896): Adam 0.01, discount 0.99, batch 128.
 
 The loss is the mean squared error (ours) between the value of the action taken and ``r + 0.99 max Q'``, where the
 maximum is over the actions that are possible in the next state, by the target network, and the target is cut to
-[0, 100].
+[0, 100]. The target network is a copy that is made anew every 128 updates.
 """
 
 from __future__ import annotations
@@ -61,17 +61,17 @@ def train_network(
 
 
 def targets(reward: Tensor, best: Tensor) -> Tensor:
-    """Computes what values are to become, ``[N]``: ``r + 0.99 max Q'`` cut to [0, 100].
+    """Computes what values are to become, ``[samples]``: ``r + 0.99 max Q'`` cut to [0, 100].
 
     Args:
-        reward: ``[N]``.
-        best: ``[N]`` greatest value of a possible action in the next state, by the target network.
+        reward: ``[samples]``.
+        best: ``[samples]`` greatest value of a possible action in the next state, by the target network.
     """
     return (reward + DISCOUNT * best).clamp(0.0, GREATEST)
 
 
 def greatest_possible(values: Tensor, possible: Tensor) -> Tensor:
-    """Computes the greatest value of a possible action, ``[N]``; both ``[N, 7]``."""
+    """Computes the greatest value of a possible action, ``[samples]``; both ``[samples, 7]``."""
     return values.masked_fill(~possible, -torch.inf).amax(1)
 
 
@@ -83,7 +83,7 @@ class _NextStates:
         self._inputs, self._possible = inputs(states, torch.float32), possible_from(states, least)
 
     def values(self, network: QNetwork) -> Tensor:
-        """Returns the greatest value of a possible action in each sample's next state, ``[N]``."""
+        """Returns the greatest value of a possible action in each sample's next state, ``[samples]``."""
         with torch.no_grad():
             return greatest_possible(network.of_inputs(self._inputs), self._possible)[self._place]
 

@@ -1,8 +1,8 @@
 """Defines TRACTOR's decision process: the state, the seven moves of an RBG, and which moves are possible.
 
-A state is five whole numbers: UEs of mMTC, URLLC and eMBB, RBGs of mMTC and URLLC; eMBB has the other RBGs. An action is
-0, keep the quotas, or one of the six ordered pairs (giver, taker) of services: one RBG moves. A giver that is down to
-its least cannot give. The order of the six pairs is ours.
+A state is five whole numbers: UEs of mMTC, URLLC and eMBB, RBGs of mMTC and URLLC; eMBB has the other RBGs. An action
+is 0, keep the quotas, or one of the six ordered pairs (giver, taker) of services: one RBG moves. A giver that is down
+to its least cannot give. The order of the six pairs is ours.
 
 Source: arXiv 2312.07896 and its authors' code. Ours is what a context of another shape means: several slices of one
 service count as one, of which the one with most RBGs gives and the one with fewest takes; a service without a slice
@@ -88,10 +88,10 @@ class Moves:
 
 
 def possible_from(states: Tensor, least: int) -> Tensor:
-    """Returns the actions that are possible in states of 17 RBGs, bool ``[N, 7]``.
+    """Returns the actions that are possible in states of 17 RBGs, bool ``[samples, 7]``.
 
     Args:
-        states: int64 ``[N, 5]``.
+        states: int64 ``[samples, 5]``.
         least: RBGs that every slice keeps.
     """
     able = rbg_of(states) > least
@@ -102,13 +102,13 @@ def possible_from(states: Tensor, least: int) -> Tensor:
 
 
 def rbg_of(states: Tensor) -> Tensor:
-    """Returns the RBGs of mMTC, URLLC and eMBB in states of 17 RBGs, int64 ``[N, 3]``."""
+    """Returns the RBGs of mMTC, URLLC and eMBB in states of 17 RBGs, int64 ``[samples, 3]``."""
     own = states[:, 3:]
     return torch.cat([own, RBGS - own.sum(1, keepdim=True)], 1)
 
 
 def next_states(states: Tensor, actions: Tensor) -> Tensor:
-    """Returns the states after actions, int64 ``[N, 5]``; the UEs stay."""
+    """Returns the states after actions, int64 ``[samples, 5]``; the UEs stay."""
     change = torch.zeros(ACTIONS, STATE, dtype=torch.int64)
     for action, (giver, taker) in enumerate(PAIRS, 1):
         for service, step in ((giver, -1), (taker, 1)):
@@ -118,10 +118,10 @@ def next_states(states: Tensor, actions: Tensor) -> Tensor:
 
 
 def actions_between(before: Tensor, after: Tensor) -> Tensor:
-    """Returns the action that leads from quotas to quotas, int64 ``[N]``; -1 where none does.
+    """Returns the action that leads from quotas to quotas, int64 ``[samples]``; -1 where none does.
 
     Args:
-        before: int64 ``[N, 3]`` RBGs of mMTC, URLLC and eMBB.
+        before: int64 ``[samples, 3]`` RBGs of mMTC, URLLC and eMBB.
         after: likewise.
     """
     step = after - before

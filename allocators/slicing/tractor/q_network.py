@@ -30,11 +30,11 @@ class QNetwork:
         return self.w1, self.b1, self.w2, self.b2
 
     def values(self, states: Tensor) -> Tensor:
-        """Computes the value of each action, ``[N, 7]``, in states int64 ``[N, 5]``."""
+        """Computes the value of each action, ``[samples, 7]``, in states int64 ``[samples, 5]``."""
         return self.of_inputs(inputs(states, self.w1.dtype))
 
     def of_inputs(self, numbers: Tensor) -> Tensor:
-        """Computes the values, ``[N, 7]``, of scaled states ``[N, 5]``."""
+        """Computes the values, ``[samples, 7]``, of scaled states ``[samples, 5]``."""
         hidden = torch.relu(numbers @ self.w1.T + self.b1)
         return hidden @ self.w2.T + self.b2
 

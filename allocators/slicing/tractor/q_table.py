@@ -27,12 +27,12 @@ class QTable:
         return cls(torch.zeros(rows, ACTIONS, dtype=torch.float64))
 
     def values(self, states: Tensor) -> Tensor:
-        """Looks up the value of each action, ``[N, 7]``, in states int64 ``[N, 5]``."""
+        """Looks up the value of each action, ``[samples, 7]``, in states int64 ``[samples, 5]``."""
         return self.table[row_of(states)]
 
 
 def row_of(states: Tensor) -> Tensor:
-    """Returns the row of states int64 ``[N, 5]``; 17 RBGs of one slice count as 16."""
+    """Returns the row of states int64 ``[samples, 5]``; 17 RBGs of one slice count as 16."""
     row = torch.zeros(len(states), dtype=torch.int64, device=states.device)
     for size, column in zip(SHAPE, states.unbind(1), strict=False):
         row = row * size + column.clamp(max=size - 1)

@@ -15,10 +15,10 @@ from .moves import MOST_UES, actions_between
 class Samples:
     """Holds transitions: in a state an action was taken, and the next report had this reward."""
 
-    state: Tensor  # [N, 5] int64
-    action: Tensor  # [N] int64
-    reward: Tensor  # [N] float64, mean score over the UEs of the cell at the next report
-    after: Tensor  # [N, 5] int64, the next state
+    state: Tensor  # [samples, 5] int64
+    action: Tensor  # [samples] int64
+    reward: Tensor  # [samples] float64, mean score over the UEs of the cell at the next report
+    after: Tensor  # [samples, 5] int64, the next state
 
     def __len__(self) -> int:
         return len(self.action)
@@ -28,9 +28,9 @@ class Samples:
 class SliceScores:
     """Holds what each service scored with how many RBGs, one row a report and cell."""
 
-    users: Tensor  # [N, 3] int64
-    rbg: Tensor  # [N, 3] int64, in force until the report
-    score: Tensor  # [N, 3] float64, mean over the UEs of the service; NaN without UEs
+    users: Tensor  # [samples, 3] int64
+    rbg: Tensor  # [samples, 3] int64, in force until the report
+    score: Tensor  # [samples, 3] float64, mean over the UEs of the service; NaN without UEs
 
 
 def join(parts: Sequence[Samples]) -> Samples:
@@ -50,8 +50,8 @@ def samples_of(users: Tensor, rbg: Tensor, score: Tensor) -> tuple[Samples, Slic
 
     Args:
         users: ``[3]`` UEs of mMTC, URLLC and eMBB.
-        rbg: ``[W, 3]`` quotas in force until each report.
-        score: ``[W, 3]`` mean score of the UEs of each service at each report; NaN without UEs.
+        rbg: ``[reports, 3]`` quotas in force until each report.
+        score: ``[reports, 3]`` mean score of the UEs of each service at each report; NaN without UEs.
     """
     users, rbg = users.to(torch.int64), rbg.to(torch.int64)
     scores = SliceScores(users.expand(len(rbg), 3), rbg, score.to(torch.float64))
@@ -63,6 +63,6 @@ def samples_of(users: Tensor, rbg: Tensor, score: Tensor) -> tuple[Samples, Slic
 
 
 def mean_over_users(score: Tensor, users: Tensor) -> Tensor:
-    """Computes the mean score over UEs, ``[N]``, from that of each service; both ``[N, 3]``."""
+    """Computes the mean score over UEs, ``[samples]``, from that of each service; both ``[samples, 3]``."""
     total = torch.where(users > 0, score * users, 0.0)
     return (total[:, 0] + total[:, 1] + total[:, 2]) / users.sum(1).clamp(min=1)

@@ -1,7 +1,7 @@
 """Trains the table by Q-learning on samples: step 0.1, 2000 passes, discount 0.99 (arXiv 2312.07896).
 
-A pass goes through all samples in their order: ``Q += 0.1 (r + 0.99 max Q' - Q)``, where the maximum is over the actions
-that are possible in the next state, and the target is cut to [0, 100] as that of the network.
+A pass goes through all samples in their order: ``Q += 0.1 (r + 0.99 max Q' - Q)``, where the maximum is over the
+actions that are possible in the next state, and the target is cut to [0, 100] as that of the network.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def update_table(
     Args:
         table: ``[rows, 7]``.
         samples: row, action, reward and next row of each sample.
-        possible: ``[N, 7]`` actions that are possible in the next state.
+        possible: ``[samples, 7]`` actions that are possible in the next state.
         passes: through all samples.
     """
     row, action, reward, after = samples

@@ -2,8 +2,8 @@
 
 The reward of such a pair is what the slices would score with the RBGs that they have after the action: of each service
 the mean score of all its reports with so many RBGs or, where there is none, a straight line through the means at the
-numbers that there are, cut to 0 and 1. Ours: the line is fitted by least squares with equal weights; with reports at one
-number alone the line is level, with none the score is 0; UEs weigh alike in the reward, as in the score.
+numbers that there are, cut to 0 and 1. Ours: the line is fitted by least squares with equal weights; with reports at
+one number alone the line is level, with none the score is 0; UEs weigh alike in the reward, as in the score.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def virtual_samples(samples: Samples, scores: SliceScores, least: int) -> Sample
 
 
 def all_states(users: Tensor, least: int) -> Tensor:
-    """Lists the states with some numbers of UEs and every quota that keeps the least, int64 ``[N, 5]``.
+    """Lists the states with some numbers of UEs and every quota that keeps the least, int64 ``[samples, 5]``.
 
     Args:
-        users: int64 ``[M, 3]``.
+        users: int64 ``[mixes, 3]``.
         least: RBGs that every slice keeps.
     """
     quotas = [
@@ -79,7 +79,7 @@ def _filled(mean: Tensor, number: Tensor) -> Tensor:
 
 
 def _pair(state: Tensor, action: Tensor) -> Tensor:
-    """Returns one number for each pair of state and action, int64 ``[N]``."""
+    """Returns one number for each pair of state and action, int64 ``[samples]``."""
     number = action.clone()
     for column in state.unbind(1):
         number = number * 32 + column

@@ -1,9 +1,9 @@
 """Computes the KPIs of UEs from the reports of fairwave's own slots.
 
 Of the 17 published KPIs four are there with the same definition: bytes that wait, the rate served, PRBs requested and
-PRBs granted. The other thirteen are not: MCS, number of samples and packets of the downlink and the CQI of the published
-scale are not part of a slice controller's reports, and of the uplink there is nothing. For a classifier that asks for
-them a KPI without a value stands at the middle between its least and greatest value in the training (ours).
+PRBs granted. The other thirteen are not: MCS, number of samples and packets of the downlink and the CQI of the
+published scale are not part of a slice controller's reports, and of the uplink there is nothing. For a classifier that
+asks for them a KPI without a value stands at the middle between its least and greatest value in the training (ours).
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,21 +51,21 @@ def read_log(path: Path, kpis: Sequence[str] = KPIS) -> NDArray[np.float64]:
     if not path.is_file():
         raise LogError(f"there is no log {path}")
     try:
-        table = pd.read_csv(path, low_memory=False)
+        table = pd.read_csv(path, low_memory=False, header=None, dtype=str)  # with a header, pandas renames a column
     except (ValueError, OSError, EOFError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise LogError(f"{path} is no CSV file with a header: {str(error).splitlines()[0]}") from None
-    columns: dict[str, str] = {}
-    for column in table.columns:
-        name = kpi_name(str(column))
+    header = ["" if isinstance(name, float) else str(name).strip() for name in table.iloc[0]]
+    columns: dict[str, int] = {}
+    for place, column in enumerate(header):
+        name = kpi_name(column)
         if name in columns:
-            raise LogError(f"{path} has the KPI {name} twice, in the columns '{columns[name]}' and '{column}'")
+            raise LogError(f"{path} has the KPI {name} twice, in the columns {columns[name] + 1} and {place + 1}")
         if name in kpis:
-            columns[name] = str(column)
+            columns[name] = place
     if missing := [name for name in kpis if name not in columns]:
-        raise LogError(
-            f"{path} lacks {_listed(missing)}; its columns are {_listed([str(c) for c in table.columns if str(c).strip()])}"
-        )
-    return np.stack([_numbers(table[columns[name]].to_numpy(), name, path) for name in kpis], axis=1)
+        raise LogError(f"{path} lacks {_listed(missing)}; its columns are {_listed([name for name in header if name])}")
+    values = table.iloc[1:]
+    return np.stack([_numbers(values[columns[name]].to_numpy(), name, path) for name in kpis], axis=1)
 
 
 def kpi_name(column: str) -> str:
@@ -73,7 +74,7 @@ def kpi_name(column: str) -> str:
     return "_".join(_WORDS.get(word, word) for word in re.split(r"[\s_]+", bare.strip()) if word)
 
 
-def _numbers(values: NDArray[np.generic], name: str, path: Path) -> NDArray[np.float64]:
+def _numbers(values: NDArray[Any], name: str, path: Path) -> NDArray[np.float64]:
     try:
         numbers = values.astype(np.float64)
     except (ValueError, TypeError):
@@ -81,8 +82,8 @@ def _numbers(values: NDArray[np.generic], name: str, path: Path) -> NDArray[np.f
     bad = np.flatnonzero(~np.isfinite(numbers))
     if len(bad):
         raise LogError(
-            f"{path}: {name} is missing or not finite in {len(bad)} of {len(numbers)} reports, first in row {bad[0] + 2}; "
-            "remove these reports, or the log"
+            f"{path}: {name} is missing or not finite in {len(bad)} of {len(numbers)} reports, first in row "
+            f"{bad[0] + 2}; remove these reports, or the log"
         )
     return numbers
 

@@ -1,4 +1,4 @@
-"""Writes and reads files of trained classifiers: plain arrays of NumPy (``.npz``), without pickle, and what made them."""
+"""Writes and reads files of trained classifiers: plain arrays of NumPy (``.npz``), without pickle, with provenance."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ FILTERS, ACROSS, HIDDEN_CNN, HIDDEN_TRANSFORMER, LAYERS, HEADS, DROPOUT = 20, 4,
 
 
 class Cnn(nn.Module):
-    """Computes scores of classes, ``[N, classes]``, of windows ``[N, length, KPIs]``.
+    """Computes scores of classes, ``[windows, classes]``, of windows ``[windows, length, KPIs]``.
 
     Args:
         length: reports of a window.
@@ -40,7 +40,7 @@ class Cnn(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Computes scores of classes, ``[N, classes]``, of windows ``[N, length, KPIs]``.
+    """Computes scores of classes, ``[windows, classes]``, of windows ``[windows, length, KPIs]``.
 
     Args:
         length: reports of a window.
@@ -51,7 +51,7 @@ class Transformer(nn.Module):
     def __init__(self, length: int, kpis: int, classes: int) -> None:
         super().__init__()
         layer = nn.TransformerEncoderLayer(kpis, HEADS, batch_first=True)
-        self.encoder = nn.TransformerEncoder(layer, LAYERS)
+        self.encoder = nn.TransformerEncoder(layer, LAYERS, enable_nested_tensor=False)
         self.hidden = nn.Linear(length * kpis, HIDDEN_TRANSFORMER)
         self.dropout = nn.Dropout(DROPOUT)
         self.classes = nn.Linear(HIDDEN_TRANSFORMER, classes)

@@ -51,7 +51,7 @@ class Classifier:
     network: Cnn | Transformer  # in float64
 
     def probabilities(self, windows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Computes the probability of each class, ``[N, 4]``, of windows ``[N, length, KPIs]`` as they were reported."""
+        """Computes the probability of each class, ``[windows, 4]``, of windows in the units of logs."""
         inputs = torch.from_numpy(self.scaling(windows)).double()
         with torch.no_grad():  # in float64: rounded, a row does not depend on how many there are
             parts = [self.network(part).softmax(1) for part in inputs.split(512)]
@@ -98,8 +98,8 @@ def train_classifier(
     """Trains a classifier.
 
     Args:
-        windows: ``[N, length, KPIs]`` as they were reported.
-        label: ``[N]`` places in :data:`.training_logs.CLASSES`.
+        windows: ``[windows, length, KPIs]`` as they were reported.
+        label: ``[windows]`` places in :data:`.training_logs.CLASSES`.
         settings: network and training.
 
     Raises:

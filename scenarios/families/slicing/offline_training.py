@@ -1,13 +1,12 @@
-"""Trains TRACTOR's controller in rounds: collect trials, train on all of them, deploy, collect again (arXiv 2312.07896).
+"""Trains TRACTOR's controller in rounds (arXiv 2312.07896): collect trials, train, deploy, collect again.
 
-The first round collects trials of the expert and of the random policy, each later one trials of the policy that the round
-before has trained. Samples of all rounds are kept, the pairs that are missing get virtual ones, and the training begins
-anew in each round (ours). Trials are runs of the scenario and all its variants, on drops that no run has.
+The first round collects trials of the expert and of the random policy, each later one trials of the policy that the
+round before has trained. Samples of all rounds are kept, the pairs that are missing get virtual ones, and the training
+begins anew in each round (ours). Trials are runs of the scenario and all its variants, on drops that no run has.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,9 +105,8 @@ def train_offline(
             found, scored = _trials(scenario, policies, ids)
             samples, scores, first = [*samples, found], [*scores, scored], first + len(ids)
             values, counts = _learned(join(samples), join_scores(scores), scenario, training)
-            tell(
-                f"round {number + 1} of {training.rounds}: {counts['samples']} samples, {counts['virtual']} virtual ones"
-            )
+            told = f"{counts['samples']} samples, {counts['virtual']} virtual ones"
+            tell(f"round {number + 1} of {training.rounds}: {told}")
             origin = {**_origin(scenario, training), **counts}
             write_values(partial, values, origin)
             policies = {f"tractor_{training.method}": {"policy": str(partial)}}
@@ -194,7 +192,7 @@ def _origin(scenario: SlicingScenario, training: OfflineTraining) -> dict[str, A
 
 def _is_policy(path: Path) -> bool:
     try:
-        json.dumps(made_from(path))
+        made_from(path)
     except ValueError:
         return False
     return True
