@@ -6,6 +6,7 @@
 | ``commands`` | the application, ``list``, ``check``, ``schema`` |
 | ``simulate`` | ``run``, ``validate``, ``train`` |
 | ``campaign`` | ``sweep``, ``figure``, ``table`` |
+| ``export`` | ``export``, ``experience`` |
 | ``read`` | ``report``, ``bound`` |
 | ``bench`` | ``bench`` |
 | ``calibrate`` | ``calibrate`` |

@@ -10,6 +10,7 @@ from ..errors import ScenarioError, did_you_mean
 from .bench import bench
 from .calibrate import calibrate
 from .campaign import figure, sweep, table
+from .export import experience, export
 from .family_commands import FamilyCommands
 from .guard import guarded
 from .options import Json, print_json
@@ -33,6 +34,8 @@ app.command()(guarded(run))
 app.command()(guarded(sweep))
 app.command()(guarded(figure))
 app.command()(guarded(table))
+app.command()(guarded(export))
+app.command()(guarded(experience))
 
 
 @app.command(name="list")
