@@ -7,7 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Allocators, Drops, Force, Json, RunFolder, Scenario, Seed, Sets, load_scenario, names_in, print_json
+from .options import (
+    Allocators,
+    Drops,
+    Force,
+    Json,
+    RunFolder,
+    Scenario,
+    Seed,
+    Sets,
+    load_scenario,
+    names_in,
+    print_json,
+)
 from .stdio import stdout_to_stderr
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,18 +86,23 @@ def _of_allocator(task: Task, entrant: Entrant, advance: Advance) -> Iterator[di
     size, _ = memory.fit(scenario, task.family, device, memory.available_bytes(device))
     for batch in batches(range(scenario.drops), size):
         scene = task.draw(tuple(training_drop(scenario.seed + number, 0) for number in batch))
+        tell = partial(_counting, advance, len(batch), entrant.label)
+        span = loop.Span(task.intervals, seed=scenario.seed)
         with one_thread(task.device):
             windows = loop.run(
-                ExperienceProblem(task, scene),
-                entrant.make(task.family),
-                loop.Span(task.intervals, seed=scenario.seed),
-                entrant.label,
-                lambda done, drops=len(batch): advance(done * drops, entrant.label),
+                ExperienceProblem(task, scene), entrant.make(task.family), span, entrant.label, progress=tell
             )
-        arrays = {name: windows.arrays[name] for name in windows.arrays}
-        shape = arrays["reward"].shape
-        labels = {"allocator": np.full(shape, entrant.label), "episode": np.repeat(np.array(batch)[:, None], shape[1], 1)}
-        yield {**arrays, **labels, "step": np.broadcast_to(np.arange(shape[1]), shape)}
+        shape = windows.arrays["reward"].shape
+        yield {
+            **windows.arrays,
+            "allocator": np.full(shape, entrant.label),
+            "episode": np.broadcast_to(np.array(batch)[:, None], shape),
+            "step": np.broadcast_to(np.arange(shape[1]), shape),
+        }
+
+
+def _counting(advance: Advance, drops: int, label: str, intervals: int) -> None:
+    advance(intervals * drops, label)
 
 
 def _require_invertible(task: Task) -> None:

@@ -149,7 +149,7 @@ class Experience:
         return [f"{name}{agent}{f'.{place}' if place else ''}" for agent in before for place in own or [""]]
 
     def to_torch(self, by_agent: bool = False) -> dict[str, Any]:
-        """Returns :meth:`rows` as tensors, without the texts: what ``torch.utils.data.StackDataset(**tensors)`` takes."""
+        """Returns the numbers of :meth:`rows` as tensors; ``torch.utils.data.StackDataset(**tensors)`` takes them."""
         import torch
 
         return {name: torch.from_numpy(values.copy()) for name, values in self._numbers(by_agent).items()}

@@ -57,8 +57,8 @@ def require_place(path: str | Path, force: bool = False) -> Path:
 
 def _npz(experience: Experience, by_agent: bool) -> bytes:
     buffer = io.BytesIO()
-    arrays: dict[str, Any] = experience.rows(by_agent)
-    np.savez_compressed(buffer, **arrays, **{FACTS: np.array(_facts(experience))})
+    arrays: dict[str, Any] = {**experience.rows(by_agent), FACTS: np.array(_facts(experience))}
+    np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Makes flat tables of a run: metrics of each drop, and the windows of each shard, a table for each set of dimensions."""
+"""Makes flat tables of a run: metrics of each drop, and arrays of each shard, a table for each set of dimensions."""
 
 from __future__ import annotations
 

@@ -72,7 +72,9 @@ def _prioritise(
 
 def _holds(decision: SchedulingDecision, context: SchedulingContext) -> Tensor:
     """Finds the UEs that hold any PRB of a decision, bool ``[B, U]``."""
-    holders = decision.user if decision.partners is None else torch.cat((decision.user[..., None], decision.partners), -1)
+    holders = (
+        decision.user if decision.partners is None else torch.cat((decision.user[..., None], decision.partners), -1)
+    )
     held = holders.flatten(1) + 1
     count = held.new_zeros((len(held), context.users + 1)).scatter_(1, held, 1)
     return count[:, 1:] > 0
