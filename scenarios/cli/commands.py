@@ -14,6 +14,7 @@ from .export import experience, export
 from .family_commands import FamilyCommands
 from .guard import guarded
 from .options import Json, print_json
+from .provenance import cite, diff
 from .read import bound, report
 from .simulate import run, validate
 from .stdio import stdout_to_stderr
@@ -35,6 +36,8 @@ app.command()(guarded(sweep))
 app.command()(guarded(figure))
 app.command()(guarded(table))
 app.command()(guarded(export))
+app.command()(guarded(cite))
+app.command()(guarded(diff))
 app.command()(guarded(experience))
 
 
