@@ -7,6 +7,7 @@
 | ``simulate`` | ``run``, ``validate``, ``train`` |
 | ``campaign`` | ``sweep``, ``figure``, ``table`` |
 | ``export`` | ``export``, ``experience`` |
+| ``inspect`` | ``inspect`` |
 | ``provenance`` | ``cite``, ``diff`` |
 | ``read`` | ``report``, ``bound`` |
 | ``bench`` | ``bench`` |

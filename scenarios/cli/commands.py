@@ -13,6 +13,7 @@ from .campaign import figure, sweep, table
 from .export import experience, export
 from .family_commands import FamilyCommands
 from .guard import guarded
+from .inspect import inspect
 from .options import Json, print_json
 from .provenance import cite, diff
 from .read import bound, report
@@ -36,6 +37,7 @@ app.command()(guarded(sweep))
 app.command()(guarded(figure))
 app.command()(guarded(table))
 app.command()(guarded(export))
+app.command()(guarded(inspect))
 app.command()(guarded(cite))
 app.command()(guarded(diff))
 app.command()(guarded(experience))
