@@ -26,11 +26,23 @@ if TYPE_CHECKING:
     from .config.loading import load
     from .errors import ScenarioError
     from .exports.collect import collect
+    from .exports.experience_file import save_experience
     from .exports.table_files import export_run
     from .results.result import Result
     from .running.run import run
 
-__all__ = ["Result", "ScenarioError", "Sweep", "collect", "export_run", "load", "load_sweep", "run", "sweep"]
+__all__ = [
+    "Result",
+    "ScenarioError",
+    "Sweep",
+    "collect",
+    "export_run",
+    "load",
+    "load_sweep",
+    "run",
+    "save_experience",
+    "sweep",
+]
 
 _HOMES = {
     "load": "config.loading",
@@ -39,6 +51,7 @@ _HOMES = {
     "load_sweep": "campaigns.load_sweep",
     "collect": "exports.collect",
     "export_run": "exports.table_files",
+    "save_experience": "exports.experience_file",
     "Result": "results.result",
     "Sweep": "campaigns.load_sweep",
     "ScenarioError": "errors",

@@ -17,6 +17,7 @@ from phy.random import Drops
 
 from ..core.allocator_memory import AllocatorMemory, recall, remember
 from ..core.contracts import Allocator, ArraySpec, Outcome
+from ..engine import slot_series
 from ..engine.engine import Engine
 from ..engine.outcome import OutcomeBuilder, add_reports, array_specs_of
 from ..engine.state import CellState, SlotOutcome
@@ -49,6 +50,7 @@ class _Tally:
     active_prbs: Tensor
     repairs: Tensor
     delays: DelayReport | None = field(default=None)
+    series: Tensor | None = field(default=None)
 
 
 class SlicingProblem:
@@ -130,7 +132,7 @@ class SlicingProblem:
         self._now = remember(self.scheduler)
         tally.repairs = tally.repairs + mended
         more = {"repairs": tally.repairs, "rbg": rbg, "slice_prbs": self.slices.prbs(shares.owner)}
-        slots = SlotOutcome(tally.counters, tally.active_prbs, tally.delays)
+        slots = SlotOutcome(tally.counters, tally.active_prbs, tally.delays, tally.series)
         outcome = self.outcomes.outcome(cells, slots, self.slots, more)
         return SlicingState(cells, rbg, tally.counters, state.interval + 1, self._now), outcome
 
@@ -159,5 +161,6 @@ class SlicingProblem:
                 tally.active_prbs = tally.active_prbs + slot.active_prbs
                 tally.repairs = tally.repairs + repairs
             tally.delays = add_reports(tally.delays, slot.delays)
+            tally.series = slot_series.joined(tally.series, slot.series)
         assert tally is not None
         return cells, tally

@@ -61,13 +61,13 @@ def experience(
     A row has observation, action, reward, next observation and whether the episode ended, as in an environment.
     """
     from ..exports.collect import collect
-    from ..exports.experience_file import require_place
+    from ..exports.experience_file import require_place, save_experience
 
     settled = load_scenario(scenario, set_, {"seed": seed, "drops": drops, "allocators": names_in(allocators)})
     require_place(out, force)
     with stdout_to_stderr(as_json):
         found = collect(settled, features=names_in(features), actions=actions, reward=reward)
-        path = found.save(out, by_agent, force)
+        path = save_experience(found, out, by_agent, force)
     rows = [_summary(str(label), table) for label, table in found.returns.groupby("allocator", sort=False)]
     if as_json:
         print_json({"file": str(path), "facts": found.facts.as_plain(), "allocators": rows})

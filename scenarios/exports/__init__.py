@@ -1,4 +1,4 @@
-"""Hands results and experience to other programs.
+"""Writes results and experience for other programs.
 
 | module | answers |
 |---|---|

@@ -6,7 +6,6 @@ import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -165,12 +164,6 @@ class Experience:
         except ModuleNotFoundError:
             raise ScenarioError("to_tf_dataset() needs TensorFlow: pip install 'fairwave[tensorflow]'") from None
         return tensorflow.data.Dataset.from_tensor_slices(self._numbers(by_agent))
-
-    def save(self, path: str | Path, by_agent: bool = False, force: bool = False) -> Path:
-        """Writes a file by its suffix, see :func:`.experience_file.save_experience`."""
-        from .experience_file import save_experience
-
-        return save_experience(self, path, by_agent, force)
 
     def _numbers(self, by_agent: bool) -> dict[str, np.ndarray]:
         return {name: values for name, values in self.rows(by_agent).items() if values.dtype.kind != "U"}

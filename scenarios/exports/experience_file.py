@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .experience import Experience
 
 FACTS = "facts"
-"""Name, in a NumPy archive, of a text in JSON that says what the rows mean; in Parquet it is metadata of the table."""
+"""Names, in a NumPy archive, a text in JSON that says what the rows mean; in Parquet it is metadata of the table."""
 
 
 def save_experience(experience: Experience, path: str | Path, by_agent: bool = False, force: bool = False) -> Path:

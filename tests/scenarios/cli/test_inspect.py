@@ -56,3 +56,55 @@ def test_without_a_user_it_is_the_map(run: Any) -> None:
 def test_bad_input_is_one_sentence(run: Any, words: list[str], message: str) -> None:
     done = inspect(run, *words)
     assert done.exit_code == 2 and message in " ".join(done.stderr.split())
+
+
+def test_recorded_slots_add_up_to_the_windows_and_change_nothing(run: Any, tmp_path: Path) -> None:
+    plain = scenarios.run(
+        SMALL, run.allocators, out=tmp_path / "plain", plots=False, progress=False, **{"harq.max_attempts": 2}
+    )
+    assert plain.per_drop["value"].equals(run.per_drop["value"])
+    for allocator in run.allocators:
+        stored = run.to_xarray(allocator)
+        assert stored["recorded_user"].to_numpy().tolist() == [2, 5]
+        slots = stored.sizes["slot"] // stored.sizes["window"]
+        windows = stored.isel({"user": [2, 5]})
+
+        def by_window(values: Any, stored: Any = stored, slots: int = slots) -> np.ndarray[Any, Any]:
+            found = values.transpose("drop", "slot", "recorded_user").to_numpy()
+            return found.reshape(len(found), stored.sizes["window"], slots, 2).sum(2)
+
+        sent = stored["slot_attempts"].notnull()
+        for series, array in (
+            (stored["slot_served_bits"], "served_bits"),
+            (stored["slot_prbs"], "granted_prbs"),
+            ((stored["slot_attempts"] == 1), "first_tx"),
+            ((stored["slot_attempts"] == 1) & (stored["slot_decoded"] == 0), "first_nack"),
+        ):
+            assert np.array_equal(by_window(series.astype(float)), windows[array].transpose("drop", "window", "user"))
+        assert int(sent.sum()) > 0 and bool((stored["slot_mcs"].notnull() == sent).all())
+        assert float(stored["slot_cqi"].min()) >= 0 and float(stored["slot_cqi"].max()) <= 15
+        assert bool((stored["slot_cell"] == 0).all()) and bool((stored["slot_rank"].fillna(1) == 1).all())
+        assert float(stored["slot_time_s"][-1]) == pytest.approx(float(stored["time_s"][-1]))
+
+
+def test_recorded_slots_are_the_same_in_torch(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAIRWAVE_COMPILE", "0")
+    given = {"record_slots_of": [2, 5], "harq.max_attempts": 2}
+    torch_run = scenarios.run(SMALL, ["equal"], out=tmp_path / "torch", plots=False, progress=False, **given)
+    assert (run.meta["backend"], torch_run.meta["backend"]) == ("numba", "torch")
+    for name in (
+        "slot_sinr_db",
+        "slot_cqi",
+        "slot_mcs",
+        "slot_attempts",
+        "slot_decoded",
+        "slot_queue_bits",
+        "slot_cell",
+    ):
+        one, other = (each.to_xarray("equal")[name].to_numpy() for each in (run, torch_run))
+        assert np.allclose(one, other, rtol=1e-4, equal_nan=True), name
+
+
+def test_users_that_are_not_there_are_refused() -> None:
+    with pytest.raises(scenarios.ScenarioError, match="record_slots_of has 99, and the users are 0 to"):
+        scenarios.load(SMALL, record_slots_of=[99])

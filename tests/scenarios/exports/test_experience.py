@@ -25,6 +25,7 @@ from scenarios.cli.main import app
 from scenarios.envs.choice import environment_of
 from scenarios.envs.task import id_of
 from scenarios.errors import ScenarioError
+from scenarios.exports.experience_file import save_experience
 from scenarios.exports.experience_problem import same_decision
 
 SHORT = [family for family in WITH_ENVIRONMENT if not takes_long(family)]
@@ -125,7 +126,7 @@ def test_the_command_writes_what_python_returns(tmp_path: Path) -> None:
 def test_parquet_holds_lists_of_numbers(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
     found = collect("slicing", "equal", drops=1)
-    table = parquet.read_table(found.save(tmp_path / "e.parquet"))
+    table = parquet.read_table(save_experience(found, tmp_path / "e.parquet"))
     assert np.array_equal(np.stack(table.to_pandas()["observation"]), found.rows()["observation"])
     assert json.loads(table.schema.metadata[b"fairwave_facts"])["family"] == "slicing"
 
@@ -154,8 +155,11 @@ def test_bad_input_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         collect("slicing", "equal", actions=replace(mapping, nearest=None))
     found = collect("slicing", "equal", drops=1)
     with pytest.raises(ScenarioError, match=r"the suffix tells the format; did you mean '\.npz'"):
-        found.save(tmp_path / "e.npy")
-    for package, call in (("pyarrow", lambda: found.save(tmp_path / "e.parquet")), ("tensorflow", found.to_tf_dataset)):
+        save_experience(found, tmp_path / "e.npy")
+    for package, call in (
+        ("pyarrow", lambda: save_experience(found, tmp_path / "e.parquet")),
+        ("tensorflow", found.to_tf_dataset),
+    ):
         monkeypatch.setitem(sys.modules, package, None)
         monkeypatch.setitem(sys.modules, f"{package}.parquet", None)
         with pytest.raises(ScenarioError, match="pip install 'fairwave"):
