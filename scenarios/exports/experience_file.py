@@ -40,7 +40,7 @@ def save_experience(experience: Experience, path: str | Path, by_agent: bool = F
 
 
 def require_place(path: str | Path, force: bool = False) -> Path:
-    """Checks, before anything is collected, that an experience can be written there.
+    """Checks that an experience can be written there, before anything is collected.
 
     Raises:
         ScenarioError: another suffix, a file that is there, or no pyarrow.

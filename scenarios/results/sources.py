@@ -28,6 +28,8 @@ _ARXIV = re.compile(r"arXiv:? ?(\d{2})(\d{2}\.\d{4,5})")
 _STANDARD = re.compile(r"\bT[RS] \d\d\.\d{3}\b")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _TITLE = re.compile(r'"(\S+(?: \S+){2,}?),?"')
+_BEFORE = re.compile(r'^[^",]*\b(?:of|example) (?=[A-Z])')
+"""Words before the authors: ``the protocol of Zeng, ...``."""
 _SPECIAL = re.compile(r"([&%#_$])")
 
 
@@ -57,7 +59,7 @@ def sources_of(scenario: ScenarioBase, family: str) -> tuple[list[Source], list[
     allocators = [Source(spec.label, _of_allocator(spec.name, family)) for spec in scenario.allocators]
     models: dict[str, Source] = {}
     for part in _parts(scenario):
-        if texts := _published(type(part)):
+        if texts := published(type(part)):
             models.setdefault(type(part).__name__, Source(type(part).__name__, texts))
         for name, below in _named_allocators(part):
             models.setdefault(name, Source(name, below))
@@ -114,7 +116,7 @@ def _of_allocator(name: str, family: str) -> tuple[str, ...]:
     if file_of(name) is not None:
         return ()
     try:
-        return _published(load(import_string(name, family)))
+        return published(load(import_string(name, family)))
     except ValueError:  # a plug-in that is no longer installed
         return ()
 
@@ -149,13 +151,13 @@ def _field_names(part: Any) -> list[str]:
     return [field.name for field in dataclasses.fields(part)] if dataclasses.is_dataclass(part) else []
 
 
-def _published(thing: Any) -> tuple[str, ...]:
+def published(thing: Any) -> tuple[str, ...]:
     """Reads the publications that a docstring names, each up to its year or number."""
     module = sys.modules.get(getattr(thing, "__module__", ""))
     for text in (inspect.getdoc(thing), inspect.getdoc(module)):
         if found := _PARAGRAPH.search(text or ""):
             pieces = " ".join(found[1].split()).split("; ")
-            return tuple(cut for piece in pieces if (cut := _cut(piece)))
+            return tuple(cut for piece in pieces if (cut := _cut(_BEFORE.sub("", piece))))
     return ()
 
 

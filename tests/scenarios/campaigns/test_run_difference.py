@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 import scenarios
 from scenarios.campaigns.run_difference import run_difference
 from scenarios.cli.main import app
-from scenarios.results.sources import bibtex, keys_of
+from scenarios.results.sources import bibtex, keys_of, published
 
 
 def command(*words: str) -> Result:
@@ -88,6 +88,22 @@ def test_a_run_is_cited_with_what_it_used(runs: dict[str, Any]) -> None:
     keys = re.findall(r"^@\w+\{(\w+),$", text, re.MULTILINE)
     assert keys == list(told["bibtex"]) and keys[0] == "fairwave" and text.count("{") == text.count("}")
     assert "@software{fairwave" in text and "comparing radio resource allocators" in text
+
+
+class Cited:
+    """Decides nothing.
+
+    Source: the protocol of Zeng, Xu, "A title of some words", A Journal 18(4), 2019. Ours: the rest; TRACTOR, arXiv
+    2312.07896. It has a remark; a common baseline.
+    """
+
+
+def test_sources_are_read_without_remarks() -> None:
+    assert published(Cited) == (
+        'Zeng, Xu, "A title of some words", A Journal 18(4), 2019',
+        "TRACTOR, arXiv 2312.07896",
+    )
+    assert published(dict) == ()
 
 
 def test_a_source_becomes_an_entry() -> None:
