@@ -100,6 +100,9 @@ class Actions:
         description: what an action means.
         choices: whether an agent chooses one of several, or sets numbers.
         mask: (observation, context) -> which choices are open to each agent, bool ``[B, agents, choices]``; none: all.
+        nearest: (decision, observation, context) -> the actions whose decision comes nearest to one that is allowed,
+            so that what any allocator decides can be shown to learners. None: decisions cannot be told as actions.
+        compared: names of the parts of a decision in which two are the same or not; empty: all.
     """
 
     decide: Callable[[Tensor, Any, Any], tuple[Any, Tensor]]
@@ -107,6 +110,8 @@ class Actions:
     description: str
     choices: bool = False
     mask: Callable[[Any, Any], Tensor] | None = None
+    nearest: Callable[[Any, Any, Any], Tensor] | None = None
+    compared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

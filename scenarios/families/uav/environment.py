@@ -107,6 +107,12 @@ def _fly(actions: Tensor, seen: UavObservation, context: UavContext) -> tuple[Ua
     return UavDecision(velocity), (level > 1.0 + _ROUNDING).sum(1)
 
 
+def _velocity_of(decision: UavDecision, seen: UavObservation, context: UavContext) -> Tensor:
+    """Returns the velocity over the greatest speed and climb."""
+    greatest = decision.velocity_mps.new_tensor((context.speed_mps, context.speed_mps, max(context.climb_mps, 1e-3)))
+    return (decision.velocity_mps / greatest).clamp(-1.0, 1.0).to(torch.float32)
+
+
 _DIRECTIONS = ((0, 0, 0), (1, 0, 0), (0, 1, 0), (-1, 0, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))
 
 
@@ -127,6 +133,14 @@ def _head_for(actions: Tensor, seen: UavObservation, context: UavContext) -> tup
     table = torch.tensor(_DIRECTIONS, dtype=context.dtype, device=actions.device)
     velocity = table[actions] * table.new_tensor(greatest)
     return UavDecision(torch.where(able, velocity, 0.0)), (~able).flatten(1).sum(1)
+
+
+def _direction_of(decision: UavDecision, seen: UavObservation, context: UavContext) -> Tensor:
+    """Returns the open direction whose velocity is nearest."""
+    wanted = _velocity_of(decision, seen, context)[:, :, None]
+    table = wanted.new_tensor(_DIRECTIONS)
+    far = (wanted - table).square().sum(-1).masked_fill(~_open_directions(seen, context), torch.inf)
+    return far.argmin(-1)
 
 
 def _coverage(outcome: Outcome, scene: Scene) -> Tensor:
@@ -163,7 +177,10 @@ ENVIRONMENT = Environment(
     features=FEATURES,
     actions={
         "velocity": Actions(
-            _fly, lambda seen, context: 3, "velocity along x, y and z, over the greatest speed and climb"
+            _fly,
+            lambda seen, context: 3,
+            "velocity along x, y and z, over the greatest speed and climb",
+            nearest=_velocity_of,
         ),
         "direction": Actions(
             _head_for,
@@ -171,6 +188,7 @@ ENVIRONMENT = Environment(
             "0: stay; 1 to 6: fly at the greatest speed along x, y, -x, -y, up, down",
             choices=True,
             mask=_open_directions,
+            nearest=_direction_of,
         ),
     },
     reward="log_rate",
