@@ -5,7 +5,7 @@ B drops, N nodes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -35,6 +35,7 @@ class RoundResults:
     parent: Tensor  # [B, N] int64, NO_WAY for dead nodes
     sums: Tensor  # [3, B, N] bits delivered, bits made, packets delivered
     totals: Tensor  # [3, B] nodes that live on, heads, energy spent
+    died: int  # nodes of all fields that died in the round
 
 
 class RoundLoop:
@@ -80,7 +81,8 @@ class RoundLoop:
         )
         after = _results(*seen.alive.shape, gains=gain_j is not None)
         numbers = self._numbers._replace(gain_j=gain_j or 0.0)
-        return after if round_numba.play(start, routes, numbers, _arrays(after)) else None
+        died = round_numba.play(start, routes, numbers, _arrays(after))
+        return None if died < 0 else replace(after, died=died)
 
 
 def _results(drops: int, nodes: int, gains: bool) -> RoundResults:
@@ -94,6 +96,7 @@ def _results(drops: int, nodes: int, gains: bool) -> RoundResults:
         torch.empty(shape, dtype=torch.int64),
         torch.empty((3, *shape), dtype=kind),
         torch.empty((3, drops), dtype=kind),
+        0,
     )
 
 

@@ -173,7 +173,7 @@ class WsnProblem:
         if found is None:
             require_wsn(decision, state.observation, self.context)  # raises, and says what is wrong
             raise AssertionError("the two forms of the check of routes differ")
-        spread = self._spread(state, found.alive, found.energy_j)
+        spread = self._spread(state, found.alive, found.energy_j) if found.died else state.spread_j2
         after = self._observed(state.round + 1, found.energy_j, found.alive, spread)
         return after, self._outcome_of_loops(decision, found, spread)
 
@@ -291,6 +291,13 @@ class WsnProblem:
         return alive & (squared_distance_m2(self.position_m, event[:, None]) <= sensing.event_radius_m**2)
 
     def _sink(self, round_: int) -> Tensor:
+        return self._sink_at_start if self.parts.sink.orbit_radius_m == 0.0 else self._sink_in(round_)
+
+    @cached_property
+    def _sink_at_start(self) -> Tensor:
+        return self._sink_in(0)
+
+    def _sink_in(self, round_: int) -> Tensor:
         one = torch.tensor(self.parts.sink.place_m(round_), dtype=torch.float64, device=self.parts.device)
         return one.expand(self.shape[0], 2)
 

@@ -88,15 +88,19 @@ class Scratch(NamedTuple):
 
 
 @Loop
-def play(start: RoundStart, routes: Routes, numbers: RoundConstants, after: RoundArrays) -> bool:
-    """Computes a round of all fields; returns whether the routes are allowed.
+def play(start: RoundStart, routes: Routes, numbers: RoundConstants, after: RoundArrays) -> int:
+    """Computes a round of all fields.
 
     Args:
         start: of the round.
         routes: of the packets.
         numbers: constants.
         after: written; of no use if the routes are not allowed.
+
+    Returns:
+        The number of nodes that died in the round; -1 where the routes are not allowed, see :mod:`mac.wsn.feasible`.
     """
+    died = 0
     drops, nodes = start.alive.shape
     one = Scratch(
         np.empty(nodes, np.int64),
@@ -110,14 +114,15 @@ def play(start: RoundStart, routes: Routes, numbers: RoundConstants, after: Roun
     for b in range(drops):
         living = _children_first(start.alive[b], routes.parent[b], routes.head[b], one)
         if living < 0:
-            return False
+            return -1
         _load(living, start.sensed[b], routes.parent[b], routes.head[b], one)
         _ask(b, start, routes, numbers, one, after.ledger_j[b])
         _pay(b, start, one, after)
         _recharge(b, start, numbers, one, after)
         _deliver(living, start.sensed[b], routes.parent[b], one, after.packets[b])
         _note(b, start, routes, numbers.payload_bits, after)
-    return True
+        died += living - int(after.live[b])
+    return died
 
 
 @inlined

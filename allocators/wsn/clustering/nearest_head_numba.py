@@ -1,7 +1,7 @@
 """Finds the nearest head of each node in compiled loops; the torch form is in :mod:`.nearest_head`.
 
-One head after the other is compared with all nodes of a block, in vector instructions: a node and head take 0.2 ns.
-As in torch, distances are compared in float32, and the lower number is taken of equal ones, so that both find the same head.
+One head after the other is compared with all nodes of a block, in vector instructions: a node and head take 0.2 ns. As
+in torch, distances are compared in float32, and the lower number is taken of equal ones: both find the same head.
 
 B drops, N nodes, H heads.
 """

@@ -92,6 +92,12 @@ FEATURES = {
 }
 
 
+def _usual_features(seen: UavObservation, context: UavContext) -> Tensor:
+    from .features_numba import usual_features  # numba takes long to import
+
+    return usual_features(seen, context, _POOR_BPS)
+
+
 def _fly(actions: Tensor, seen: UavObservation, context: UavContext) -> tuple[UavDecision, Tensor]:
     """Sets velocities as shares of the greatest; horizontal ones that are too fast keep their direction."""
     parts = actions.to(context.dtype)
@@ -172,4 +178,5 @@ ENVIRONMENT = Environment(
     metrics=("satisfaction",),
     usual=("position", "velocity", "battery", "users", "centre", "poor", "nearest"),
     live=lambda seen, context: seen.active,
+    compiled=_usual_features,
 )
