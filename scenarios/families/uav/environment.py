@@ -98,6 +98,12 @@ FEATURES = {
 }
 
 
+def _usual_features(seen: UavObservation, context: UavContext) -> Tensor:
+    from .features_numba import usual_features  # numba takes long to import
+
+    return usual_features(seen, context, _POOR_BPS)
+
+
 def _fly(actions: Tensor, seen: UavObservation, context: UavContext) -> tuple[UavDecision, Tensor]:
     """Sets velocities as shares of the greatest; horizontal ones that are too fast keep their direction."""
     parts = actions.to(context.dtype)
@@ -205,4 +211,5 @@ ENVIRONMENT = Environment(
     usual=("position", "velocity", "battery", "users", "centre", "poor", "nearest"),
     graph="in_range",
     live=lambda seen, context: seen.active,
+    compiled=_usual_features,
 )

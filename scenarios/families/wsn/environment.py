@@ -48,6 +48,12 @@ FEATURES = {
 }
 
 
+def _all_features(seen: WsnObservation, context: WsnContext) -> Tensor:
+    from .features_numba import usual_features  # numba takes long to import
+
+    return usual_features(seen, context)
+
+
 def _open_roles(seen: WsnObservation, context: WsnContext) -> Tensor:
     """Finds the nodes that may be heads, bool ``[B, N, 2]``."""
     return torch.stack((torch.ones_like(seen.alive), seen.alive), -1)
@@ -106,4 +112,5 @@ ENVIRONMENT = Environment(
         "own_packet": Reward(_own_packet, "1", "of each node: 1 if its packet was delivered"),
     },
     live=lambda seen, context: seen.alive,
+    compiled=_all_features,
 )
