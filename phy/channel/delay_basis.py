@@ -96,5 +96,9 @@ def grid_index(delay: Tensor, basis: DelayBasis) -> Tensor:
         delay: delays in s ``[...]``.
         basis: of the carrier.
     """
-    last = len(basis.delay_s) - 1
-    return (delay * (last / _LONGEST_S)).round().long().clamp_(max=last)
+    return grid_steps(delay, basis).round().long().clamp_(max=len(basis.delay_s) - 1)
+
+
+def grid_steps(delay: Tensor, basis: DelayBasis) -> Tensor:
+    """Computes delays in steps of a basis's grid, not rounded, ``[...]``; arguments as for :func:`grid_index`."""
+    return delay * ((len(basis.delay_s) - 1) / _LONGEST_S)
