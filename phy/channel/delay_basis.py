@@ -27,6 +27,10 @@ class DelayBasis:
     coordinates: Tensor  # [Dg, D] complex128, of exp(-j 2 pi f_k tau_g)
     error: float  # share of the mean energy outside of the basis
 
+    def to(self, device: torch.device) -> DelayBasis:
+        """Moves the basis to another device."""
+        return DelayBasis(self.vectors.to(device), self.delay_s.to(device), self.coordinates.to(device), self.error)
+
 
 def karhunen_loeve_basis(frequency_hz: Tensor, delay_spreads_s: Tensor, max_error: float) -> DelayBasis:
     """Computes the basis outside of which responses of exponential delay profiles have the least energy.

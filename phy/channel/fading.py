@@ -244,7 +244,7 @@ def draw_fading(drops: Drops, request: FadingRequest) -> Fading:
     links, directions, users = request.links, request.settings.directions, request.power.shape[1]
     turn = 2 * math.pi * (uniform(drops.keys("fading/turn"), (users, 1)) + torch.arange(directions) / directions)
     doppler = links.speed_mps[:, None] * (links.carrier_hz / SPEED_OF_LIGHT_MPS) * torch.cos(turn)
-    if request.power.device.type == "cpu" and uses_numba():
+    if draws_in_loops(request):
         from .ray_amplitudes_numba import draw_rays
 
         rays = draw_rays(drops, request, turn)
@@ -262,6 +262,11 @@ def _draw_rays(drops: Drops, request: FadingRequest, turn: Tensor) -> Tensor:
         drawn = _rays(drops, request, turn, block).to(request.dtype.to_complex())
         rays.append(_as_real(drawn if dominant is None else _of_cells(drawn, dominant.cell[:, block])))
     return torch.cat(rays, 1)
+
+
+def draws_in_loops(request: FadingRequest) -> bool:
+    """Returns whether rays are drawn in compiled loops, which write into given memory."""
+    return request.power.device.type == "cpu" and uses_numba()
 
 
 def memory_for_rays(drops: int, request: FadingRequest) -> Tensor:

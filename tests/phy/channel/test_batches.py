@@ -10,7 +10,7 @@ import torch
 from backend_cases import torch_alone
 
 from phy.antenna.element import SectorAntennaSettings
-from phy.channel.channel import ChannelPlan, build_channel, drops_at_once
+from phy.channel.channel import ChannelPlan, build_channel, draw_channel_on, drops_at_once
 from phy.channel.fading import FadingSettings
 from phy.random import Drops
 from phy.topology.sites import TopologySettings, build_topology
@@ -86,3 +86,15 @@ def test_antennas_with_a_mechanical_tilt_are_drawn_one_by_one() -> None:
     together = build_channel(Drops(3, (4, 6)), TILTED, CPU, torch.float32)
     alone = build_channel(Drops(3, (6,)), TILTED, CPU, torch.float32)
     assert torch.equal(together.mean_snr[1], alone.mean_snr[0])
+
+
+def test_networks_drawn_side_by_side_by_torch_are_the_same_within_rounding() -> None:
+    """As a GPU draws them."""
+    drops = Drops(3, (4, 6))
+    with torch_alone():
+        alone = build_channel(drops, PLANS["sectors, indoors"], CPU, torch.float64)
+        together = draw_channel_on(CPU, drops, PLANS["sectors, indoors"], torch.float64)
+    assert torch.equal(together.serving, alone.serving)
+    assert torch.allclose(together.mean_snr, alone.mean_snr, rtol=1e-9, atol=0.0)
+    rays, others = together.fading.rays, alone.fading.rays  # type: ignore[attr-defined]
+    assert (rays - others).norm() < 1e-9 * others.norm()
