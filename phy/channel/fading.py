@@ -35,7 +35,7 @@ from ..numerics.threads import share_out
 from ..random import Drops, uniform
 from ..settings import STRICT
 from ..units import SPEED_OF_LIGHT_MPS
-from .delay_basis import DelayBasis, carried_energy, grid_index, steering_matrix
+from .delay_basis import DelayBasis, carried_energy, grid_index, grid_steps, steering_matrix
 
 _USERS_AT_ONCE = 32  # UEs whose rays are drawn at once, to bound the memory of drawing them
 _ON_PRBS = 10_000_000  # amplitudes of a drop's rays on PRBs, at most: in float32 40 MB
@@ -244,14 +244,23 @@ def draw_fading(drops: Drops, request: FadingRequest) -> Fading:
     links, directions, users = request.links, request.settings.directions, request.power.shape[1]
     turn = 2 * math.pi * (uniform(drops.keys("fading/turn"), (users, 1)) + torch.arange(directions) / directions)
     doppler = links.speed_mps[:, None] * (links.carrier_hz / SPEED_OF_LIGHT_MPS) * torch.cos(turn)
-    if draws_in_loops(request):
-        from .ray_amplitudes_numba import draw_rays
-
-        rays = draw_rays(drops, request, turn)
-    else:
-        rays = _draw_rays(drops, request, turn)
+    rays = _draw_rays_in_loops(drops, request, turn) if draws_in_loops(request) else _draw_rays(drops, request, turn)
     turn_rad, to_prbs = None if request.direct else turn, steering_matrix(request.basis).to(request.dtype)
     return Fading(rays, doppler, to_prbs, request.basis.error, turn_rad=turn_rad, dominant=request.dominant)
+
+
+def _draw_rays_in_loops(drops: Drops, request: FadingRequest, turn: Tensor) -> Tensor:
+    """Draws amplitudes in the layout of :class:`Fading` in compiled loops."""
+    from .ray_amplitudes_numba import draw_rays
+
+    links, power = request.links, request.power
+    out = memory_for_rays(len(power), request) if request.out is None else request.out
+    every = torch.arange(power.shape[2]).expand_as(power)
+    cell = every if request.dominant is None else request.dominant.cell
+    keys, delay = (drops.keys("fading/phase"), drops.keys("fading/los_phase")), grid_steps(links.delay_s, request.basis)
+    given = (*keys, links.share, delay, links.k_factor_db, power, links.azimuth_rad, turn, cell)
+    draw_rays(given, request.basis, request.direct, out)
+    return out
 
 
 def _draw_rays(drops: Drops, request: FadingRequest, turn: Tensor) -> Tensor:

@@ -15,10 +15,8 @@ from torch import Tensor
 
 from ..numerics.jit import Loop, inlined
 from ..numerics.threads import share_out
-from ..random import Drops
 from ..random_numba import rounded, turned, unit
-from .delay_basis import DelayBasis, carried_energy, grid_steps
-from .fading import FadingRequest, memory_for_rays
+from .delay_basis import DelayBasis, carried_energy
 
 Array = np.ndarray
 
@@ -61,36 +59,23 @@ class _Work(NamedTuple):
     functions: int  # D
 
 
-def draw_rays(drops: Drops, request: FadingRequest, turn: Tensor) -> Tensor:
-    """Draws the rays of :func:`phy.channel.fading.draw_fading`, ``[B, U, 2Ra, J * 2D]``.
+def draw_rays(given: tuple[Tensor, ...], basis: DelayBasis, direct: bool, out: Tensor) -> None:
+    """Draws the rays of drops.
 
     Args:
-        drops: the batch.
-        request: links, basis and powers.
-        turn: angles of the directions ``[B, U, Ra]``.
+        given: fields of :class:`Links`, keys as int64.
+        basis: of the carrier.
+        direct: add the direct ray.
+        out: ``[B, U, 2Ra, J * 2D]``, written.
     """
-    batch, users, cells = request.power.shape
-    every = torch.arange(cells).expand(batch, users, -1)
-    cell = every if request.dominant is None else request.dominant.cell
-    links, basis = _links(drops, request, turn, cell), _basis(request.basis, request.dtype)
-    out = memory_for_rays(batch, request) if request.out is None else request.out
-    written = out.numpy()
+    phase, line, *others = (tensor.contiguous().numpy() for tensor in given)
+    links, written = Links(phase.view(np.uint64), line.view(np.uint64), *others), out.numpy()
+    coordinates = _basis(basis, out.dtype)
 
     def some(part: range) -> None:
-        ray_amplitudes(part.start, part.stop, links, basis, request.direct, written)
+        ray_amplitudes(part.start, part.stop, links, coordinates, direct, written)
 
-    share_out(some, batch, out[0].numel())
-    return out
-
-
-def _links(drops: Drops, request: FadingRequest, turn: Tensor, cell: Tensor) -> Links:
-    links = request.links
-    given = (
-        *(drops.keys("fading/phase"), drops.keys("fading/los_phase"), links.share),
-        *(grid_steps(links.delay_s, request.basis), links.k_factor_db, request.power, links.azimuth_rad, turn, cell),
-    )
-    phase, line, *others = (tensor.contiguous().numpy() for tensor in given)
-    return Links(phase.view(np.uint64), line.view(np.uint64), *others)
+    share_out(some, len(out), out[0].numel())
 
 
 def _basis(basis: DelayBasis, dtype: torch.dtype) -> Basis:

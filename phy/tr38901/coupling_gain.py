@@ -112,9 +112,10 @@ def sum_rays(plan: LargeScalePlan, draws: ClusterDraws | None, states: StateLink
     """
     power = states.power
     if draws is not None and in_compiled_loops(plan, power.device):
-        from .coupling_gain_numba import sum_rays_compiled
+        from .coupling_gain_numba import sum_rays_in_loops
 
-        return sum_rays_compiled(plan, draws, states)
+        ends = (states.median_zenith_deg, states.zenith_offset_deg, states.azimuth_rad, states.zenith_rad, states.line)
+        return RayPower(*sum_rays_in_loops(plan, (power, states.values, *ends, draws.normal, draws.uniform)))
     shape, sectors, most = power.shape[1:], plan.topology.sectors, max(plan.most_clusters, 1)
     new = power.new_zeros
     out = RayPower(new((*shape, sectors, most)), new((*shape, sectors)), new((*shape, most)))

@@ -21,7 +21,6 @@ from ..numerics.log_ndtr import FARTHEST, STEPS, taylor_table
 from ..numerics.threads import share_out
 from ..random_numba import rounded as whole
 from . import cluster_angles
-from .coupling_gain import ClusterDraws, RayPower, StateLinks
 from .large_scale_plan import LargeScalePlan
 from .lsp_tables import NAMES, RAYS
 
@@ -117,24 +116,18 @@ class _Directions(NamedTuple):
     gain: Array  # [Se, E] float32
 
 
-def sum_rays_compiled(plan: LargeScalePlan, draws: ClusterDraws, states: StateLinks) -> RayPower:
-    """Computes what :func:`phy.tr38901.coupling_gain.sum_rays` does, within its rounding."""
-    shape, sectors, most = states.power.shape[1:], plan.topology.sectors, plan.most_clusters
-    new = states.power.new_zeros
-    out = RayPower(new((*shape, sectors, most)), new((*shape, sectors)), new((*shape, most)))
-    given = (
-        *(states.power, states.values, states.median_zenith_deg, states.zenith_offset_deg),
-        *(states.azimuth_rad, states.zenith_rad, states.line, draws.normal, draws.uniform),
-    )
+def sum_rays_in_loops(plan: LargeScalePlan, given: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
+    """Computes the tensors of :class:`Power` from those of :class:`Links`."""
     links = Links(*map(_array, given))
-    written = Power(*map(_array, (out.scattered, out.direct, out.delay_s)))
-    of_states, antenna = _states(plan, len(states.power)), _antenna(plan)
+    shape, sectors, most = links.power.shape[1:], plan.topology.sectors, plan.most_clusters
+    out = tuple(torch.zeros((*shape, *more), dtype=torch.float64) for more in ((sectors, most), (sectors,), (most,)))
+    written, states, antenna = Power(*map(_array, out)), _states(plan, len(links.power)), _antenna(plan)
 
     def some(drops: range) -> None:
-        ray_power(drops.start, drops.stop, links, of_states, antenna, taylor_table(), written)
+        ray_power(drops.start, drops.stop, links, states, antenna, taylor_table(), written)
 
-    share_out(some, shape[0], out.scattered[0].numel() * RAYS)
-    return out
+    share_out(some, shape[0], out[0][0].numel() * RAYS)
+    return out[0], out[1], out[2]
 
 
 def _array(tensor: Tensor) -> Array:

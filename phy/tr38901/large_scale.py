@@ -33,6 +33,7 @@ from .settings import PropagationSettings
 from .spatial_correlation import PlaneWaves, draw_amplitudes, draw_waves
 
 _VECTOR = 16  # float64 numbers that torch computes at once, at most
+_OF_USERS = ("indoor", "depth_m", "extra_loss_db", "environment")  # fields of a model that powers are computed from
 
 NO_DIRECT_PATH_DB = -100.0
 """K-factor of a link without a direct path; free space, which has nothing else, has the opposite."""
@@ -282,18 +283,10 @@ def _evaluate(model: LargeScaleModel, user_m: Tensor, unwrapped_m: Tensor) -> La
 
 
 def _with_full_vectors(model: LargeScaleModel) -> LargeScaleModel:
-    """Fills up the UEs of a model, so that the numbers of a drop are the same in any batch.
-
-    Of powers and of angles, torch computes the last numbers of an array one by one and all others on vectors, which
-    round otherwise; with whole vectors for each drop there are no last numbers.
+    """Fills up the UEs of a model: torch computes the last numbers of an array one by one, which rounds otherwise than
+    its vectors do, and with whole vectors for each drop there are no last numbers in any batch.
     """
-    return replace(
-        model,
-        indoor=_fill(model.indoor),
-        depth_m=_fill(model.depth_m),
-        extra_loss_db=_fill(model.extra_loss_db),
-        environment=_fill(model.environment),
-    )
+    return replace(model, **{name: _fill(getattr(model, name)) for name in _OF_USERS})
 
 
 def _fill(of_users: Tensor) -> Tensor:
