@@ -33,7 +33,6 @@ from .settings import PropagationSettings
 from .spatial_correlation import PlaneWaves, draw_amplitudes, draw_waves
 
 _VECTOR = 16  # float64 numbers that torch computes at once, at most
-_OF_USERS = ("indoor", "depth_m", "extra_loss_db", "environment")  # fields of a model that powers are computed from
 
 NO_DIRECT_PATH_DB = -100.0
 """K-factor of a link without a direct path; free space, which has nothing else, has the opposite."""
@@ -286,7 +285,9 @@ def _with_full_vectors(model: LargeScaleModel) -> LargeScaleModel:
     """Fills up the UEs of a model: torch computes the last numbers of an array one by one, which rounds otherwise than
     its vectors do, and with whole vectors for each drop there are no last numbers in any batch.
     """
-    return replace(model, **{name: _fill(getattr(model, name)) for name in _OF_USERS})
+    indoor, depth_m = _fill(model.indoor), _fill(model.depth_m)
+    loss_db, environment = _fill(model.extra_loss_db), _fill(model.environment)
+    return replace(model, indoor=indoor, depth_m=depth_m, extra_loss_db=loss_db, environment=environment)
 
 
 def _fill(of_users: Tensor) -> Tensor:
