@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ class Windows:
     array_specs: Mapping[str, ArraySpec]
     timing: Mapping[str, float]
     intervals: int = 0  # that were run, the warm-up included
+    counts: Mapping[str, np.ndarray] = field(default_factory=dict)  # of the allocator, of its decisions: [B] by name
 
     def dims(self, name: str) -> tuple[str, ...]:
         """Returns the labels of an array's dimensions."""
@@ -97,11 +98,13 @@ class Recorder:
         for _ in range(intervals):
             self.add(still)
 
-    def windows(self, timing: Mapping[str, float], intervals: int = 0) -> Windows:
+    def windows(
+        self, timing: Mapping[str, float], intervals: int = 0, counts: Mapping[str, np.ndarray] | None = None
+    ) -> Windows:
         """Returns all complete windows."""
         arrays = {name: self._joined(name, parts) for name, parts in self._windows.items()}
         arrays.update({name: _host(total) for name, total in self._totals.items()})
-        return Windows(arrays, self.array_specs, timing, intervals)
+        return Windows(arrays, self.array_specs, timing, intervals, counts or {})
 
     def _joined(self, name: str, parts: list[np.ndarray]) -> np.ndarray:
         """Joins windows, or slots: those of a last window that is not whole are left out."""

@@ -17,7 +17,7 @@ import torch
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from torch import Tensor
 
-from ..errors import ScenarioError
+from ..errors import ScenarioError, shown
 from ..families.environment import FeatureStack, Scene
 from .drop_pool import DropPool
 from .task import Sizes, Task, View, one_thread
@@ -85,6 +85,16 @@ class EpisodesState:
     over: tuple[bool, ...]  # whether each has to begin anew
 
 
+def require_count(given: Any) -> None:
+    """Refuses a number of environments that cannot be.
+
+    Raises:
+        ScenarioError: it is no whole number, or below 1.
+    """
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+        raise ScenarioError(f"num_envs must be a whole number of 1 or more, given {shown(given)}")
+
+
 class Episodes:
     """Runs environments side by side.
 
@@ -95,6 +105,7 @@ class Episodes:
     """
 
     def __init__(self, task: Task, count: int, draw_ahead: bool = True) -> None:
+        require_count(count)
         self.task, self.count, self._draws_ahead = task, count, draw_ahead
         self.sizes: Sizes = task.sizes()
         self.state = EpisodesState((), (None,) * count, (0,) * count, (True,) * count)
