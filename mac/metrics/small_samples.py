@@ -32,11 +32,16 @@ def tied(values: ArrayLike) -> tuple[int, int, float] | None:
     known = _known(values)
     if known.size < 2:
         return None
-    distinct, counts = np.unique(known, return_counts=True)
-    most = int(counts.max())
+    common, most = most_frequent(known)
     if most < 2 or 2 * most < known.size:
         return None
-    return known.size - most, known.size, float(distinct[counts.argmax()])
+    return known.size - most, known.size, common
+
+
+def most_frequent(known: Array) -> tuple[float, int]:
+    """Finds the value that most drops have, the least of several, and how many have it."""
+    distinct, counts = np.unique(known, return_counts=True)
+    return float(distinct[counts.argmax()]), int(counts.max())
 
 
 def is_skewed(values: ArrayLike) -> bool:

@@ -15,12 +15,15 @@ from .options import (
     Drops,
     Force,
     Json,
+    MaxDrops,
     PerBatch,
     Seed,
     Sets,
+    Until,
     Workers,
     names_in,
     print_json,
+    until_in,
 )
 from .stdio import kept_in, stdout_to_stderr
 
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from ..campaigns.load_sweep import Sweep
     from ..campaigns.sweep import PlannedSweep
 
-_FAILED = 1  # exit status where points failed and the others are kept
+_FAILED = 1  # exit status where points failed and the others are kept, or are not as precise as --until asks for
 
 Folder = Annotated[Path, typer.Argument(help="The folder of a sweep.")]
 Metrics = Annotated[str | None, typer.Option(help="Comma-separated metrics; left out, the first of the headline.")]
@@ -57,11 +60,13 @@ def sweep(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say which points would run, with memory and time; write nothing.")
     ] = False,
+    until: Until = None,
+    max_drops: MaxDrops = None,
     as_json: Json = False,
 ) -> None:
     """Run a scenario at many points: every combination of the values of some settings."""
     from ..campaigns.definition import define, varied
-    from ..campaigns.sweep import execute_sweep, plan_sweep
+    from ..campaigns.sweep import execute_sweep, plan_sweep, with_until
     from ..running.options import RunOptions
 
     options = {"seed": seed, "drops": drops, "drops_per_batch": drops_per_batch, "device": device,
@@ -69,7 +74,9 @@ def sweep(
     given = {key: value for key, value in options.items() if value is not None}
     with stdout_to_stderr(as_json):
         definition = define(scenario, varied(vary or []), "grid", set_ or [], **given)
+        goal = until_in(until, max_drops, definition.base)
         planned = plan_sweep(definition, out, resume, workers)
+        planned = planned if goal is None else with_until(planned, goal)
         if not dry_run:
             command = shlex.join(["fairwave", *sys.argv[1:]])
             done = execute_sweep(planned, RunOptions(command=command, workers=workers))
@@ -78,7 +85,7 @@ def sweep(
         return
     with kept_in(planned.folder):
         _show_sweep(done, planned, as_json)
-    if not done.complete:
+    if not done.complete or done.not_reached:
         raise typer.Exit(_FAILED)
 
 
@@ -173,7 +180,7 @@ def _show_sweep(done: Sweep, planned: PlannedSweep, as_json: bool) -> None:
     idle = unmoved(done) if done.done else []
     if as_json:
         print_json({"sweep": str(done.folder), "points": len(done.stored), "done": len(done.done), "failed": failed,
-                    "networks": done.record["networks"], "unmoved": idle})  # fmt: skip
+                    "networks": done.record["networks"], "unmoved": idle, "not_reached": done.not_reached})  # fmt: skip
     else:
         typer.echo(f"{done.name}: {counted(len(done.stored), 'point')}, {len(done.done)} done")
         for network in planned.networks:
@@ -183,6 +190,8 @@ def _show_sweep(done: Sweep, planned: PlannedSweep, as_json: bool) -> None:
                    f"fairwave table {folder}, fairwave report {folder}")  # fmt: skip
     for key in idle:
         warn(f"'{key}' changed no metric: the results are the same at all of its values")
+    for label, sentences in done.not_reached.items():
+        warn(f"{label}: {'; '.join(sentences)}")
     for label, message in failed.items():
         print_error(f"{label} failed: {message}")
     if failed:

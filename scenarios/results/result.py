@@ -18,7 +18,7 @@ from mac.metrics.intervals import ALL, paired, paired_variants, summarise
 from mac.metrics.registry import metric_named, metric_table
 
 from .. import families
-from ..config.loading import resolved, scenario_hash
+from ..config.loading import drop_hash, resolved, scenario_hash
 from ..errors import ScenarioError, did_you_mean
 from ..families.schema import plugged_metrics
 from .account import account_of
@@ -26,6 +26,7 @@ from .as_json import tables_as_json
 from .caveats import interval_sentences
 from .dataset import join
 from .drift import Drifts, drift_records, find_drifts
+from .precision import precision_sentences
 from .run_folder import explain_no_shards, scenario_of
 from .shards import RunKey, Shard, read_shard, whole_shards
 from .timing import decision_times
@@ -91,8 +92,8 @@ class Result:
     @cached_property
     def shards(self) -> dict[RunKey, list[Shard]]:
         """Finds the whole shards of every allocator and variant."""
-        key = scenario_hash(self.settings)
-        return {run_key: whole_shards(self.run_dir, run_key, key, self.read) for run_key in self.run_keys}
+        hashes = (drop_hash(self.settings), scenario_hash(self.settings))
+        return {run_key: whole_shards(self.run_dir, run_key, hashes, self.read) for run_key in self.run_keys}
 
     def read(self, path: Path) -> xr.Dataset:
         """Reads the windows in a shard; keeps them in memory while all of them are small."""
@@ -268,8 +269,9 @@ class Result:
         return account_of(self.settings)
 
     def notes(self) -> list[tuple[str, str]]:
-        """Returns the family's remarks on this run, as (what, sentence)."""
-        return self.family.notes(self) if self.family.notes else []
+        """Returns the precision that was asked for, and the family's remarks on this run, as (what, sentence)."""
+        until = precision_sentences(self.meta["until"]) if "until" in self.meta else []
+        return [("asked for", text) for text in until] + (self.family.notes(self) if self.family.notes else [])
 
     def to_json(self) -> dict[str, Any]:
         """Returns the run as plain values: folder, scenario, metrics, differences, times; NaN becomes None.
@@ -283,6 +285,7 @@ class Result:
             "notes": interval_sentences(self, self._shown(None)),
             "time": [asdict(one) for one in decision_times(self)],
             "not_stationary": drift_records(self.drifts),
+            **({"until": self.meta["until"]} if "until" in self.meta else {}),
             **({} if self.complete else {"complete": False}),
         }
 
