@@ -1,4 +1,4 @@
-"""Checks where Student's interval of a few drops does not hold, and computes what does.
+"""Checks where the interval of a few drops does not hold, and computes what does.
 
 Student's t assumes values that are about normal. It fails for values that are mostly equal (*tied*: zeros of a rare
 event, differences of 0) and for very skewed ones. ``docs/reference/intervals.md`` has the coverage of each case.
@@ -66,7 +66,7 @@ def skewness(values: Array) -> float:
 
 
 def remark(values: ArrayLike) -> str:
-    """Writes why Student's interval of these values does not hold; nothing where it does.
+    """Writes why the interval of these values does not hold; nothing where it does.
 
     ``3 of 8 drops differ from 0`` where at least half are equal, ``skewed`` where the skewness is beyond chance. Where
     all are equal to another value than 0, there is nothing to say: nothing varies.

@@ -92,7 +92,7 @@ class Reached:
         half: half of the interval, infinite where the values do not vary enough to tell.
         drops: that have a value.
         needed: drops that would do, as far as can be told.
-        remark: why Student's interval does not hold, as :func:`mac.metrics.small_samples.remark`.
+        remark: why the interval does not hold, as :func:`mac.metrics.small_samples.remark`.
     """
 
     goal: Goal

@@ -332,7 +332,7 @@ class Result:
 def plus_minus(row: Mapping[Any, Any]) -> str:
     """Writes ``0.812 ± 0.015`` from a row's mean and interval; only the mean where there is no interval.
 
-    ``0.012 [0, 0.031]`` where the interval is cut at the metric's limits, and a ``*`` where it does not hold.
+    ``0.912 [0.85, 0.94]`` where the mean is not in the middle, and a ``*`` where the interval does not hold.
     """
     mean, low, high = row["mean"], row["ci95_low"], row["ci95_high"]
     if not np.isfinite(mean):
@@ -341,14 +341,14 @@ def plus_minus(row: Mapping[Any, Any]) -> str:
     text, mark = f"{mean:.{digits}f}", "*" if row["remark"] else ""
     if not np.isfinite(high - low):
         return text + mark
-    if is_cut(mean, low, high):
+    if is_lopsided(mean, low, high):
         return f"{text} [{low:.{digits}f}, {high:.{digits}f}]{mark}"
     return f"{text} ± {(high - low) / 2:.{digits}f}{mark}"
 
 
-def is_cut(mean: float, low: float, high: float) -> bool:
-    """Checks whether an interval was cut at a limit of the metric: its mean is not in the middle."""
-    return abs((high - mean) - (mean - low)) > 1e-6 * (high - low)
+def is_lopsided(mean: float, low: float, high: float) -> bool:
+    """Checks whether an interval needs both of its ends to be told: one is 10 % farther from the mean than half of it."""
+    return abs((high - mean) - (mean - low)) > 0.1 * (high - low)
 
 
 def _meta(path: Path) -> dict[str, Any]:

@@ -15,8 +15,17 @@ from run_helpers import Toy, run
 from scenarios import Result, load
 from scenarios.errors import ScenarioError
 from scenarios.results.precision import goals_of, precision_sentences
+from scenarios.running import until as until_module
 
-GOAL = "Greedy - Even: rate_mean +-0.003"
+pytestmark = pytest.mark.usefixtures("short")
+GOAL = "Greedy - Even: rate_mean +-0.01"
+
+
+@pytest.fixture
+def short(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes drops short and the pilot small."""
+    toy |= {"duration_s": 1.0}
+    monkeypatch.setattr(until_module, "PILOT", 10)
 
 
 def test_goals_are_read_and_wrong_ones_refused(toy: Toy) -> None:
@@ -32,19 +41,19 @@ def test_goals_are_read_and_wrong_ones_refused(toy: Toy) -> None:
         ("rate_mean +-x", "'x' is no number"),
         ("Evn: rate_mean +-1", "unknown allocator 'Evn'; did you mean 'Even'"),
         ("Even - Even: rate_mean +-1", "of two allocators"),
-        ("satisfaction +-0.1", "no metric 'satisfaction'"),
+        ("satisfaction +-0.1", "no metric 'satisfaction'"),  # after the pilot
     ):
         with pytest.raises(ScenarioError, match=match):
             run(toy, until=text, out="out")
-    with pytest.raises(ScenarioError, match="--max-drops 20 is below 32"):
-        run(toy, until=GOAL, max_drops=20)
+    with pytest.raises(ScenarioError, match="--max-drops 9 is below 10"):
+        run(toy, until=GOAL, max_drops=9)
 
 
 def test_drops_are_added_until_the_interval_is_reached(toy: Toy) -> None:
     result = run(toy, until=GOAL, out="out")
     (goal,) = result.meta["until"]["goals"]
-    assert goal["met"] and goal["half"] <= 0.003 and goal["drops"] == result.settings.drops > 32 and result.complete
-    assert goal["ci95_high"] - goal["ci95_low"] == pytest.approx(0.006)
+    assert goal["met"] and goal["half"] <= 0.01 and goal["drops"] == result.settings.drops > 10 and result.complete
+    assert goal["ci95_high"] - goal["ci95_low"] == pytest.approx(0.02)
     assert precision_sentences(result.meta["until"])[0].startswith(f"{GOAL}: reached with {goal['drops']} drops, ")
     at_once = run(toy, drops=result.settings.drops, out="at_once")
     pd.testing.assert_frame_equal(Result("out").per_drop, at_once.per_drop, check_exact=True)
@@ -54,14 +63,14 @@ def test_drops_are_added_until_the_interval_is_reached(toy: Toy) -> None:
 
 
 def test_what_cannot_be_reached_is_told(toy: Toy) -> None:
-    result = run(toy, until="Even: rate_mean +-1e-6", max_drops=40)
+    result = run(toy, until="Even: rate_mean +-1e-6", max_drops=12)
     (goal,) = result.meta["until"]["goals"]
-    assert not goal["met"] and goal["drops"] == 40 and goal["needed_drops"] > 1000
-    assert "NOT reached with 40 drops (--max-drops 40), only +-" in result.notes()[0][1]
-    again = run(toy, until="Even: rate_mean +-1e-6", max_drops=41, resume=True)
-    assert again.run_dir == result.run_dir and again.settings.drops == 41
-    idle = run(toy, until="Even: repairs +-1", on_infeasible="repair", max_drops=33)
-    assert "NOT reached: 33 drops (--max-drops 33) do not tell the spread" in idle.notes()[0][1]
+    assert not goal["met"] and goal["drops"] == 12 and goal["needed_drops"] > 1000
+    assert "NOT reached with 12 drops (--max-drops 12), only +-" in result.notes()[0][1]
+    again = run(toy, until="Even: rate_mean +-1e-6", max_drops=13, resume=True)
+    assert again.run_dir == result.run_dir and again.settings.drops == 13
+    idle = run(toy, until="Even: served_share +-1", users=1, max_drops=10)
+    assert "NOT reached: 10 drops (--max-drops 10) do not tell the spread" in idle.notes()[0][1]
 
 
 def test_a_run_can_go_on_to_more_drops_and_not_to_fewer(toy: Toy) -> None:
@@ -77,9 +86,10 @@ import os, signal, sys
 sys.path[:0] = {path!r}
 from scenarios import families, load
 from scenarios.results.result import Result
-from scenarios.running import run as module
+from scenarios.running import run as module, until
 
 families.FAMILIES["toy"] = "toy_family:FAMILY"
+until.PILOT = 10
 written, write = [], module.write_shard
 
 def write_or_die(*args):
@@ -93,12 +103,12 @@ module.run({toy!r}, until={goal!r}, out="killed", plots=False)
 
 
 def test_a_killed_run_goes_on_to_the_same_result(toy: Toy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """It is killed in the second stage, when some shards of it are written."""
-    given: dict[str, Any] = {**toy, "drops_per_batch": 20}
+    """It is killed in the second stage, when one shard of it is written."""
+    given: dict[str, Any] = {**toy, "drops_per_batch": 6}
     script = _KILLED.format(path=sys.path, toy=given, goal=GOAL, after=5)
     killed = subprocess.run([sys.executable, "-c", script], capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert load("killed/scenario.yaml").drops > 32 and not Result("killed").complete
+    assert load("killed/scenario.yaml").drops > 10 and not Result("killed").complete
     resumed = run(given, until=GOAL, out="killed", resume=True)
     whole = run(given, until=GOAL, out="whole")
     pd.testing.assert_frame_equal(resumed.per_drop, whole.per_drop, check_exact=True)
