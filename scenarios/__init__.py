@@ -22,18 +22,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .campaigns.load_sweep import Sweep, load_sweep
     from .campaigns.sweep import sweep
+    from .campaigns.tuning import tune
     from .config.loading import load
     from .errors import ScenarioError
     from .results.result import Result
     from .running.run import run
 
-__all__ = ["Result", "ScenarioError", "Sweep", "load", "load_sweep", "run", "sweep"]
+__all__ = ["Result", "ScenarioError", "Sweep", "load", "load_sweep", "run", "sweep", "tune"]
 
 _HOMES = {
     "load": "config.loading",
     "run": "running.run",
     "sweep": "campaigns.sweep",
     "load_sweep": "campaigns.load_sweep",
+    "tune": "campaigns.tuning",
     "Result": "results.result",
     "Sweep": "campaigns.load_sweep",
     "ScenarioError": "errors",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -30,6 +31,7 @@ from .stdio import kept_in, stdout_to_stderr
 if TYPE_CHECKING:
     from ..campaigns.load_sweep import Sweep
     from ..campaigns.sweep import PlannedSweep
+    from ..running.options import RunOptions
 
 _FAILED = 1  # exit status where points failed and the others are kept, or are not as precise as --until asks for
 
@@ -40,7 +42,7 @@ Variant = Annotated[str | None, typer.Option(help="A variant; left out, the mean
 
 def sweep(
     scenario: Annotated[
-        str, typer.Argument(help="A preset's name, a scenario file, or a file with grid, zip or list.")
+        str, typer.Argument(help="A preset's name, a scenario file, or a file with grid, zip, list or tune.")
     ],
     vary: Annotated[
         list[str] | None,
@@ -67,18 +69,23 @@ def sweep(
     """Run a scenario at many points: every combination of the values of some settings."""
     from ..campaigns.definition import define, varied
     from ..campaigns.sweep import execute_sweep, plan_sweep, with_until
+    from ..campaigns.tuning_space import asks_for_tuning
     from ..running.options import RunOptions
 
     options = {"seed": seed, "drops": drops, "drops_per_batch": drops_per_batch, "device": device,
                "allocators": names_in(allocators)}  # fmt: skip
     given = {key: value for key, value in options.items() if value is not None}
+    command = shlex.join(["fairwave", *sys.argv[1:]])
+    if asks_for_tuning(scenario):
+        refused = {"--vary": vary, "--until": until, "--dry-run": dry_run}
+        _tune(scenario, set_ or [], given, RunOptions(out, resume, command=command, workers=workers), refused, as_json)
+        return
     with stdout_to_stderr(as_json):
         definition = define(scenario, varied(vary or []), "grid", set_ or [], **given)
         goal = until_in(until, max_drops, definition.base)
         planned = plan_sweep(definition, out, resume, workers)
         planned = planned if goal is None else with_until(planned, goal)
         if not dry_run:
-            command = shlex.join(["fairwave", *sys.argv[1:]])
             done = execute_sweep(planned, RunOptions(command=command, workers=workers))
     if dry_run:
         _show_plan(planned, as_json)
@@ -87,6 +94,38 @@ def sweep(
         _show_sweep(done, planned, as_json)
     if not done.complete or done.not_reached:
         raise typer.Exit(_FAILED)
+
+
+def _tune(
+    scenario: str,
+    settings: list[str],
+    given: dict[str, Any],
+    options: RunOptions,
+    refused: dict[str, Any],
+    as_json: bool,
+) -> None:
+    """Tunes what the section ``tune`` of a file says."""
+    from ..campaigns.sweep_folder import choose
+    from ..campaigns.tuning import BEST, TRIALS, execute_tuning, tuning_sentences
+    from ..campaigns.tuning_space import define_tuning
+    from ..errors import ScenarioError
+
+    if wrong := [name for name, value in refused.items() if value]:
+        raise ScenarioError(f"{scenario} has a section 'tune', with which {wrong[0]} does not go")
+    with stdout_to_stderr(as_json):
+        tuning = define_tuning(scenario, settings, **given)
+        folder = choose(tuning.definition, options.out, options.resume)
+        found = execute_tuning(tuning, folder, options)
+    sentences = tuning_sentences(found, tuning.settings.metric)
+    with kept_in(folder):
+        if as_json:
+            rows = found.validation[found.validation["metric"] == tuning.settings.metric]
+            print_json({"sweep": str(folder), "best": found.best, "trials": json.loads(found.trials.to_json(orient="records")),
+                        "validation": json.loads(rows.to_json(orient="records"))})  # fmt: skip
+            return
+        for sentence in sentences:
+            typer.echo(sentence)
+        typer.echo(f"\nResults: {folder} ({TRIALS}, {BEST}, validation.csv, points/)")
 
 
 def figure(
