@@ -34,7 +34,9 @@ def population(result: Result) -> tuple[list[str], Array]:
     """Reads the metrics of all UEs, ``[2, metrics, drops]``, of the run's first two allocators and first variant."""
     table = pd.read_csv(result.run_dir / "metrics.csv", dtype={"variant": object})
     table = table[~table["metric"].str.contains("/")]
-    table = table[table["variant"].isna()] if result.variants == [None] else table[table["variant"] == result.variants[0]]
+    table = (
+        table[table["variant"].isna()] if result.variants == [None] else table[table["variant"] == result.variants[0]]
+    )
     both = [
         table[table["allocator"] == label].pivot(index="metric", columns="drop", values="value")
         for label in result.allocators[:2]

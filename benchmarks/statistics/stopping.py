@@ -3,8 +3,8 @@
 python -m benchmarks.statistics.stopping runs/slicing runs/uav
 
 Values are drawn from textbook shapes, and with replacement from the drops of runs. The wanted interval is such that
-``--size`` drops would do if the spread were known. Three rules are compared: that of :mod:`mac.metrics.precision`, Stein's
-with a pilot of 8 drops, and adding 8 drops at a time until Student's interval is narrow enough.
+``--size`` drops would do if the spread were known. Three rules are compared: that of :mod:`mac.metrics.precision`,
+Stein's with a pilot of 8 drops, and adding 8 drops at a time until Student's interval is narrow enough.
 """
 
 from __future__ import annotations

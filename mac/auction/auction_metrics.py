@@ -56,8 +56,10 @@ def utilisation(dataset: xr.Dataset) -> Array:
 METRICS = (
     Metric("auction_efficiency", "1", "sum of utilities over the number of requests", "higher", efficiency,
            ("score", "requests")),
-    Metric("auction_revenue", "money", "money paid in the run", None, revenue, ("revenue", "feasible_bids"), limits=NOT_NEGATIVE),
-    Metric("auction_served", "1", "share of the requests that were served", "higher", served, ("served", "requests"), limits=SHARE),
+    Metric("auction_revenue", "money", "money paid in the run", None, revenue,
+           ("revenue", "feasible_bids"), limits=NOT_NEGATIVE),
+    Metric("auction_served", "1", "share of the requests that were served", "higher", served,
+           ("served", "requests"), limits=SHARE),
     Metric("jain_requesters", "1", "Jain's index of the utilities of all requests", "higher", jain_requesters,
            ("score", "requests"), limits=SHARE),
     Metric("jain_winners", "1", "Jain's index of the utilities of served requests", None, jain_winners,

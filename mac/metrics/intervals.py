@@ -62,11 +62,11 @@ class MeanInterval:
 def mean_interval(values: ArrayLike, limits: tuple[float, float] = ANY) -> MeanInterval:
     """Computes the mean of one value per drop and its 95 % interval.
 
-    Without limits Student's: ``mean -+ half``, ``half = t(0.975, n-1) s / sqrt(n)``. Between two limits it is Student's on
-    the scale of ``logit(u)``, ``u = (mean - low) / (high - low)``, with the standard error that a small error of the mean
-    has there (delta method), and so ``logit(u) -+ half / ((high - low) u (1 - u))``. Above a lower limit alone it is that
-    of the logarithm, ``low + (mean - low) exp(-+x)``, ``x = half / (mean - low)``; above ``x = 1``, where few drops tell
-    little, the upper end goes on along the tangent, ``low + (mean - low) e x`` (ours).
+    Without limits Student's: ``mean -+ half``, ``half = t(0.975, n-1) s / sqrt(n)``. Between two limits it is Student's
+    on the scale of ``logit(u)``, ``u = (mean - low) / (high - low)``, with the standard error that a small error of the
+    mean has there (delta method), and so ``logit(u) -+ half / ((high - low) u (1 - u))``. Above a lower limit alone it
+    is that of the logarithm, ``low + (mean - low) exp(-+x)``, ``x = half / (mean - low)``; above ``x = 1``, where few
+    drops tell little, the upper end goes on along the tangent, ``low + (mean - low) e x`` (ours).
 
     NaN is not counted. The ends are NaN for a single drop, which says nothing about spread, and where a value is
     infinite; without any value the mean is NaN, too.
@@ -135,13 +135,13 @@ def paired(table: pd.DataFrame, headline: Collection[str] = ()) -> pd.DataFrame:
         headline: metrics that are tested; the others have intervals only.
 
     Returns:
-        Rows ``variant, metric, a, b, mean_difference, ci95_low, ci95_high, drops, p, p_flips, p_holm,
-        needed_drops, remark``, ``a`` before ``b`` in order of appearance. A drop in which either value is NaN is left out; ``drops`` counts
-        those that remain. Intervals are cut to the possible differences. ``p`` is that of Student's paired test, or of
-        flipped signs where there is a ``remark``; ``p_flips`` is that of flipped signs wherever there are 12 drops or fewer,
-        so that all flips are tried; ``p_holm`` is corrected for the headline metrics of the same two
-        allocators and variant. ``needed_drops`` is the estimate of :func:`mac.metrics.small_samples.required_drops`
-        where there are two or three drops.
+        Rows ``variant, metric, a, b, mean_difference, ci95_low, ci95_high, drops, p, p_flips, p_holm, needed_drops,
+        remark``, ``a`` before ``b`` in order of appearance. A drop in which either value is NaN is left out; ``drops``
+        counts those that remain. Intervals are Student's, cut to the possible differences. ``p`` is that of Student's
+        paired test, or of flipped signs where there is a ``remark``; ``p_flips`` is that of flipped signs wherever
+        there are 12 drops or fewer, so that all flips are tried; ``p_holm`` is corrected for the headline metrics of
+        the same two allocators and variant. ``needed_drops`` is the estimate of
+        :func:`mac.metrics.small_samples.required_drops` where there are two or three drops.
     """
     import pandas as pd
 

@@ -3,8 +3,8 @@
 Drops that are added until an interval looks narrow enough stop where the spread looks small, so that the interval
 covers less than it claims. Stein's two-stage procedure (Ann. Math. Statist. 16(3), 1945) avoids this: the spread of a
 pilot of ``n0`` drops alone, with the quantile of ``n0 - 1`` degrees of freedom, says how many drops are needed, and for
-normal values the interval ``mean -+ half`` covers at least 95 %. Ours beyond Stein: all drops must be narrow enough, too,
-and values must vary. Both add drops only, by the spread alone, of which a normal mean is independent.
+normal values the interval ``mean -+ half`` covers at least 95 %. Ours beyond Stein: all drops must be narrow enough,
+too, and values must vary. Both add drops only, by the spread alone, of which a normal mean is independent.
 """
 
 from __future__ import annotations

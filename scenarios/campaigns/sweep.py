@@ -78,7 +78,11 @@ class PlannedSweep:
             "points": len(self.points),
             "done": len(self.points) - len(missing),
             "drops": max(drops) if len(drops) == 1 else sorted(drops),
-            **({"until": [goal.text for goal in self.until.goals], "max_drops": self.until.max_drops} if self.until else {}),
+            **(
+                {"until": [goal.text for goal in self.until.goals], "max_drops": self.until.max_drops}
+                if self.until
+                else {}
+            ),
             "allocators": [spec.label for spec in self.definition.base.allocators],
             "memory_bytes": max((point.plan.bytes for point in missing), default=0),
             "seconds": round(sum(point.plan.seconds for point in missing), 1),

@@ -18,11 +18,13 @@ import numpy as np
 import pandas as pd
 
 from mac.metrics.intervals import ALL, paired, with_all
+from mac.metrics.registry import metric_named
 
 from ..config import yaml12
 from ..config.loading import Source, scenario_hash
 from ..errors import ScenarioError, did_you_mean, is_user_error, message_of
 from ..files import write_atomically
+from ..results.caveats import LEVEL
 from ..results.result import Result
 from ..results.run_folder import probe
 from ..running.entrants import entrants_of
@@ -31,7 +33,7 @@ from ..running.options import RunOptions
 from ..running.progress import progress_bar
 from ..running.run import checked_plan, execute
 from .load_sweep import Sweep, load_sweep
-from .points import Point
+from .points import Point, value_text
 from .sweep_folder import StoredPoint, choose, open_folder, record_of, stored
 from .sweep_result import write_tables
 from .tuning_space import Between, Tuning, define_tuning
@@ -98,7 +100,9 @@ def tune(
         ScenarioError: the scenario, the space or the folder cannot be used, no trial has a value, or Optuna is missing.
     """
     tuning = define_tuning(scenario, **overrides)
-    return execute_tuning(tuning, choose(tuning.definition, out, resume), RunOptions(progress=progress, workers=workers))
+    return execute_tuning(
+        tuning, choose(tuning.definition, out, resume), RunOptions(progress=progress, workers=workers)
+    )
 
 
 def execute_tuning(tuning: Tuning, folder: Path, options: RunOptions) -> TuneResult:
@@ -177,7 +181,9 @@ def _value(result: Result, tuning: Tuning) -> float:
     known = dict.fromkeys(rows["metric"])
     if name not in known:
         raise ScenarioError(f"'tune.metric': this run has no metric '{name}'{did_you_mean(name, known)}")
-    rows = rows[(rows["metric"] == name) & (rows["variant"].isna() if result.variants == [None] else rows["variant"] == ALL)]
+    rows = rows[
+        (rows["metric"] == name) & (rows["variant"].isna() if result.variants == [None] else rows["variant"] == ALL)
+    ]
     return float(rows["mean"].iloc[0])
 
 
@@ -255,10 +261,18 @@ def _saying_what_is_kept(folder: Path) -> Iterator[None]:
 def tuning_sentences(found: TuneResult, metric: str) -> Sequence[str]:
     """Writes the best settings, and what the validation on fresh drops says of them."""
     row = found.validation[found.validation["metric"] == metric].iloc[0]
-    best = ", ".join(f"{key}={value}" for key, value in found.best.items())
+    best = ", ".join(f"{key}={value_text(value)}" for key, value in found.best.items())
     done = found.trials[found.trials["state"] == "done"]
     return [
         f"best of {len(done)} trials: {best}",
         f"on {row['drops']} fresh drops, tuned less default: {metric} {row['mean_difference']:+.4g}, 95 % interval "
-        f"[{row['ci95_low']:+.4g}, {row['ci95_high']:+.4g}], p = {row['p']:.2g}",
+        f"[{row['ci95_low']:+.4g}, {row['ci95_high']:+.4g}]: {_verdict(row, metric)} (p = {row['p']:.2g})",
     ]
+
+
+def _verdict(row: Any, metric: str) -> str:
+    """Says which of best and default is better, if that is beyond chance."""
+    if not row["p"] <= LEVEL:
+        return "no difference to tell"
+    tuned = (row["mean_difference"] > 0) == (metric_named(metric).better != "lower")
+    return f"the {TUNED if tuned else DEFAULT} one is better"

@@ -134,7 +134,7 @@ def define_tuning(source: Source, settings: Sequence[str] = (), **options: Any) 
         metric_named(tune.metric)
     except ValueError as error:
         raise ScenarioError(f"{origin}: 'tune.metric': {error}") from None
-    space = space_of("list", [{key: None for key in tune.space}], f"{origin}: 'tune.space'")
+    space = space_of("list", [dict.fromkeys(tune.space)], f"{origin}: 'tune.space'")
     if "drops" in tune.space or "seed" in tune.space:
         raise ScenarioError(f"{origin}: 'tune.space': drops and seed are no parameters; trials share them")
     seed = base.seed + 1 if tune.validation.seed is None else tune.validation.seed
@@ -167,7 +167,9 @@ def _settings(given: Any, origin: str) -> TuneSettings:
 def _explained(error: ValidationError) -> str:
     """Writes the first thing that is wrong in a sentence."""
     first = min(error.errors(), key=lambda one: "list[" in str(one["loc"]))  # of a range before that of a list
-    path = ".".join(str(part) for part in first["loc"] if part not in ("Between", "list[JsonValue]") and "list[" not in str(part))
+    path = ".".join(
+        str(part) for part in first["loc"] if part not in ("Between", "list[JsonValue]") and "list[" not in str(part)
+    )
     known = {"extra_forbidden": "there is no such key", "missing": "it is missing"}
     what = known.get(first["type"], first["msg"].removeprefix("Value error, "))
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
@@ -188,7 +190,9 @@ def _label(tune: TuneSettings, base: ScenarioBase, origin: str) -> str:
     if len(numbers) == 1 and numbers[0].isdigit() and int(numbers[0]) < len(labels):
         return labels[int(numbers[0])]
     if len(labels) > 1:
-        raise ScenarioError(f"{origin}: 'tune.allocator' must say which allocator is tuned, one of: {', '.join(labels)}")
+        raise ScenarioError(
+            f"{origin}: 'tune.allocator' must say which allocator is tuned, one of: {', '.join(labels)}"
+        )
     return labels[0]
 
 

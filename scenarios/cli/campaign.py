@@ -120,8 +120,8 @@ def _tune(
     with kept_in(folder):
         if as_json:
             rows = found.validation[found.validation["metric"] == tuning.settings.metric]
-            print_json({"sweep": str(folder), "best": found.best, "trials": json.loads(found.trials.to_json(orient="records")),
-                        "validation": json.loads(rows.to_json(orient="records"))})  # fmt: skip
+            trials, validation = (json.loads(table.to_json(orient="records")) for table in (found.trials, rows))
+            print_json({"sweep": str(folder), "best": found.best, "trials": trials, "validation": validation})
             return
         for sentence in sentences:
             typer.echo(sentence)

@@ -13,8 +13,8 @@ Until = Annotated[
     typer.Option(
         "--until",
         metavar="GOAL",
-        help="Add drops until an interval is reached: `satisfaction +-0.01`, `equal: satisfaction +-0.01`, or of a paired "
-        "difference `max_weight - equal: satisfaction +-0.01`. Repeatable.",
+        help="Add drops until an interval is reached: `satisfaction +-0.01`, `equal: satisfaction +-0.01`, or of a "
+        "paired difference `max_weight - equal: satisfaction +-0.01`. Repeatable.",
     ),
 ]
 MaxDrops = Annotated[
@@ -60,7 +60,9 @@ def until_in(texts: list[str] | None, max_drops: int | None, scenario: Any) -> A
     if texts:
         return until_of(texts, MOST_DROPS if max_drops is None else max_drops, scenario)
     if max_drops is not None:
-        raise ScenarioError("--max-drops is the ceiling of --until, which is not given; --drops says how many there are")
+        raise ScenarioError(
+            "--max-drops is the ceiling of --until, which is not given; --drops says how many there are"
+        )
     return None
 
 

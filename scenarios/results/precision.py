@@ -1,4 +1,4 @@
-"""Defines the precision that a run is asked for, ``max_weight - equal: satisfaction +-0.01``, and says what is reached."""
+"""Defines the precision that a run is asked for, ``a - b: satisfaction +-0.01``, and says what is reached."""
 
 from __future__ import annotations
 

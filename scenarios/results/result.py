@@ -347,7 +347,7 @@ def plus_minus(row: Mapping[Any, Any]) -> str:
 
 
 def is_lopsided(mean: float, low: float, high: float) -> bool:
-    """Checks whether an interval needs both of its ends to be told: one is 10 % farther from the mean than half of it."""
+    """Checks whether an interval needs both of its ends to be told: one is a tenth farther from the mean than half."""
     return abs((high - mean) - (mean - low)) > 0.1 * (high - low)
 
 

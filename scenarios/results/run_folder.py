@@ -150,8 +150,8 @@ def _named(scenario: ScenarioBase, folder: Path, resume: bool, made: Mapping[Run
             f"{folder} holds the run of another scenario, which --resume would mix up: {differences(there, scenario)}"
         )
     if there.drops > scenario.drops:
-        raise ScenarioError(f"{folder} holds a run of {there.drops} drops, and {scenario.drops} are asked for: with --resume "
-                            "they can become more, not fewer; name another folder")  # fmt: skip
+        raise ScenarioError(f"{folder} holds a run of {there.drops} drops, and {scenario.drops} are asked for: with "
+                            "--resume they can become more, not fewer; name another folder")  # fmt: skip
     if mixed := foreign(folder, made):
         raise ScenarioError(mixed)
     return folder

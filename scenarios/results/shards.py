@@ -107,7 +107,7 @@ def whole_shards(run: Path, run_key: RunKey, hashes: Collection[str], read: Read
     Args:
         run: the run's folder.
         run_key: variant and allocator of the shards.
-        hashes: :func:`drop_hash` of the scenario that they must be of, and its ``scenario_hash``, which older ones have.
+        hashes: :func:`drop_hash` of the scenario that they must be of, and ``scenario_hash``, which older ones have.
         read: what reads them instead of :func:`read_shard`.
     """
     found: list[Shard] = []
@@ -159,9 +159,7 @@ def _is_whole(path: Path, run_key: RunKey, drops: range, hashes: Collection[str]
         return False
     says = {name: dataset.attrs.get(name) for name in ("variant", "allocator")}
     expected = {"variant": run_key.variant or "", "allocator": run_key.allocator}
-    return (
-        says == expected and is_of(dataset.attrs, hashes) and dataset["drop"].to_numpy().tolist() == list(drops)
-    )
+    return says == expected and is_of(dataset.attrs, hashes) and dataset["drop"].to_numpy().tolist() == list(drops)
 
 
 def _bits(values: np.ndarray[Any, Any]) -> bytes:

@@ -61,8 +61,8 @@ def run(
         workers: processes that batches of drops are shared out among; 1: none but this one. No result depends on it,
             with one exception: of an allocator given as an object each batch gets a fresh copy, whereas in one process
             the object itself decides on all batches. One whose ``reset`` leaves something standing may tell the two.
-        until: intervals that are asked for, such as ``"satisfaction +-0.01"`` or ``"a - b: satisfaction +-0.01"``: drops
-            are added until all are reached (:mod:`mac.metrics.precision`); ``result.meta["until"]`` says what is.
+        until: intervals that are asked for, such as ``"satisfaction +-0.01"`` or ``"a - b: satisfaction +-0.01"``:
+            drops are added until all are reached (:mod:`mac.metrics.precision`); ``result.meta["until"]`` says what is.
         max_drops: the ceiling of ``until``.
         overrides: settings that replace the scenario's: ``run("mine.yaml", drops=2, seed=1)``.
 
@@ -93,7 +93,9 @@ def execute_until(
         with contents_kept(entrants):
             made = provenances(checked_plan(scenario, entrants, options.workers), entrants)
         if unknown := next((each.unknown for each in made.values() if each.unknown), ""):
-            raise ScenarioError(f"--until goes on with a run, which cannot be: {unknown}; give the allocator by its name")
+            raise ScenarioError(
+                f"--until goes on with a run, which cannot be: {unknown}; give the allocator by its name"
+            )
 
     def stage(staged: ScenarioBase, options: RunOptions) -> Result:
         return execute(staged, entrants_of(staged, things), options)

@@ -29,7 +29,7 @@ def test_all_drops_decide_where_they_vary_more_than_the_pilot() -> None:
 
 
 def test_values_that_hardly_vary_tell_nothing() -> None:
-    for values in ([1.0] * 40, [0.0] * 33 + [1.0] * 7, [math.inf] + list(range(39)), [math.nan] * 40):
+    for values in ([1.0] * 40, [0.0] * 33 + [1.0] * 7, [math.inf, *range(39)], [math.nan] * 40):
         found = precision(values, 10, 0.5)
         assert found.half == math.inf and found.drops == 80, values
     assert 0.1 < precision([0.0] * 32 + [1.0] * 8, 32, 0.5).half < 0.5  # the pilot sees no spread, all drops do
