@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .campaigns.load_sweep import Sweep, load_sweep
     from .campaigns.sweep import sweep
+    from .campaigns.tuning import tune
     from .config.loading import load
     from .errors import ScenarioError
     from .exports.collect import collect
@@ -42,6 +43,7 @@ __all__ = [
     "run",
     "save_experience",
     "sweep",
+    "tune",
 ]
 
 _HOMES = {
@@ -52,6 +54,7 @@ _HOMES = {
     "collect": "exports.collect",
     "export_run": "exports.table_files",
     "save_experience": "exports.experience_file",
+    "tune": "campaigns.tuning",
     "Result": "results.result",
     "Sweep": "campaigns.load_sweep",
     "ScenarioError": "errors",

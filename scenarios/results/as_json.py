@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..run_result import RunResult
 
 _SUMMARY = ("variant", "allocator", "metric", "unit", "mean", "drops", "remark")
-_DIFFERENCE = ("metric", "a", "b", "mean_difference", "drops", "p", "p_holm", "needed_drops", "remark")
+_DIFFERENCE = ("metric", "a", "b", "mean_difference", "drops", "p", "p_flips", "p_holm", "needed_drops", "remark")
 
 
 def tables_as_json(result: RunResult) -> dict[str, list[dict[str, Any]]]:
