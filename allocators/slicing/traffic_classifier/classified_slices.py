@@ -21,8 +21,6 @@ from .model_file import read_model
 from .training import Classifier
 from .training_logs import CLASSES
 
-_SUMS = ("backlog_bits", "arrived_bits", "served_bits", "requested_prbs", "granted_prbs")
-
 
 @dataclass(config=PARAMETERS)
 class ClassifiedSlices:
@@ -99,6 +97,10 @@ def classified_observation(observation: SlicingObservation, reports: Tensor, sli
     return replace(
         observation,
         users=users,
+        backlog_bits=sums(column["backlog_bits"]),
+        arrived_bits=sums(column["arrived_bits"]),
+        served_bits=sums(column["served_bits"]),
+        requested_prbs=sums(column["requested_prbs"]),
+        granted_prbs=sums(column["granted_prbs"]),
         bits_per_prb=sums(column["bits_per_prb"]) / users.clamp(min=1.0),
-        **{name: sums(column[name]) for name in _SUMS},
     )

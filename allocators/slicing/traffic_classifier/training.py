@@ -60,7 +60,8 @@ class Classifier:
 
     def labels(self, windows: NDArray[np.float64]) -> NDArray[np.int64]:
         """Returns the most probable class of each window, as places in :data:`.training_logs.CLASSES`."""
-        return self.probabilities(windows).astype(np.float32).argmax(1)
+        found: NDArray[np.int64] = self.probabilities(windows).astype(np.float32).argmax(1)
+        return found
 
 
 def labelled_windows(
