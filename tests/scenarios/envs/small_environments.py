@@ -21,6 +21,10 @@ _OVERRIDES: dict[str, dict[str, Any]] = {
         "duration_s": 0.002, "warmup_s": 0, "window_s": 0.001, "comp.interval_s": 0.001, "carrier.prbs": 4,
         "users.0.count": 0, "users.1.count": 1,
     },
+    "personalized": {
+        "duration_s": 0.03, "warmup_s": 0, "personalized.interval_s": 0.01, "carrier.prbs": 10, "users.0.count": 2,
+        "users.1.count": 1,
+    },
 }  # fmt: skip
 
 WITH_ENVIRONMENT = sorted(family.name for family in families.every() if family.environment is not None)
