@@ -127,9 +127,9 @@ def _named_allocators(part: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
     for field in names:
         name = getattr(part, field)
         if f"{field}_params" in names and isinstance(name, str):
-            for family in families_of(name)[:1]:
-                if texts := _of_allocator(name, family):
-                    yield name, texts
+            known = (_of_allocator(name, family) for family in families_of(name))
+            if texts := next((texts for texts in known if texts), None):
+                yield name, texts
 
 
 def _parts(value: Any) -> Iterator[Any]:

@@ -171,17 +171,11 @@ def train_method(
 
     def keep(team: Team, task: Task, done: int) -> None:
         origin = {"method": name, "rounds": done, "scenario_hash": scenario_hash(scenario), "seed": scenario.seed}
-        write_team(out, team, trained_for(task, _Sizes(team.shape.agents, team.shape.actions)), origin)
+        write_team(out, team, trained_for(task, task.sizes()), origin)
 
     told = partial(_tell, tell, count) if watch is None else watch
     train_team(scenario, method, count, told, envs, keep)
     return TrainingSummary(name, count, count, out)
-
-
-@dataclass(frozen=True)
-class _Sizes:
-    agents: int
-    actions: int
 
 
 def _tell(tell: Callable[[str], None], rounds: int, done: Progress) -> None:
