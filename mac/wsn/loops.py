@@ -79,14 +79,15 @@ class RoundLoop:
             _array(decision.head),
             _NONE if decision.fuses_own is None else _array(decision.fuses_own),
         )
-        after = _results(*seen.alive.shape, gains=gain_j is not None)
+        after = _results(seen.alive, gains=gain_j is not None)
         numbers = self._numbers._replace(gain_j=gain_j or 0.0)
         died = round_numba.play(start, routes, numbers, _arrays(after))
         return None if died < 0 else replace(after, died=died)
 
 
-def _results(drops: int, nodes: int, gains: bool) -> RoundResults:
-    kind, shape = torch.float64, (drops, nodes)
+def _results(alive: Tensor, gains: bool) -> RoundResults:
+    kind, shape = torch.float64, alive.shape
+    drops, nodes = shape
     return RoundResults(
         torch.empty((drops, len(CAUSES), nodes), dtype=kind),
         torch.empty(shape, dtype=kind) if gains else None,

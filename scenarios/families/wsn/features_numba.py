@@ -53,16 +53,17 @@ def describe(nodes: Nodes, width_m: float, height_m: float, found: Array) -> Non
     """
     energy_j, initial_j, alive, sensed = nodes.energy_j, nodes.initial_j, nodes.alive, nodes.sensed
     place, sink = nodes.position_m, nodes.sink_m
+    along_x, along_y, longest = 2.0 / width_m, 2.0 / height_m, 1.0 / max(width_m, height_m)
     for b in range(len(alive)):
         total, live = 0.0, 0
         for n in range(alive.shape[1]):
             total += energy_j[b, n]
             live += alive[b, n]
-        mean = max(total / max(live, 1), _LEAST_J)
+        over_mean = 1.0 / max(total / max(live, 1), _LEAST_J)
         for n in range(alive.shape[1]):
             x, y = place[b, n, 0], place[b, n, 1]
             found[b, n, 0] = energy_j[b, n] / max(initial_j[b, n], _LEAST_J)
-            found[b, n, 1] = min(energy_j[b, n] / mean, _MOST)
+            found[b, n, 1] = min(energy_j[b, n] * over_mean, _MOST)
             found[b, n, 2], found[b, n, 3] = alive[b, n], sensed[b, n]
-            found[b, n, 4], found[b, n, 5] = 2.0 * x / width_m - 1.0, 2.0 * y / height_m - 1.0
-            found[b, n, 6] = math.sqrt((x - sink[b, 0]) ** 2 + (y - sink[b, 1]) ** 2) / max(width_m, height_m)
+            found[b, n, 4], found[b, n, 5] = x * along_x - 1.0, y * along_y - 1.0
+            found[b, n, 6] = math.sqrt((x - sink[b, 0]) ** 2 + (y - sink[b, 1]) ** 2) * longest
