@@ -44,7 +44,7 @@ from .matrices import Matrices, MimoChannel, MimoPlan, draw_mimo, stack_mimo
 
 Attachment = Literal["strongest", "cell_area"]
 
-_LINKS_AT_ONCE = 16_000  # links to sites whose state is computed together
+_LINKS_AT_ONCE = 8_000  # links to sites whose state is computed together
 _LINKS_ON_DEVICE = 100_000
 
 

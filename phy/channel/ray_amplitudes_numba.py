@@ -84,7 +84,7 @@ def _basis(basis: DelayBasis, dtype: torch.dtype) -> Basis:
     return Basis(filled.to(dtype).contiguous().numpy(), carried_energy(basis).numpy(), functions)
 
 
-@Loop
+@Loop.fused
 def ray_amplitudes(first: int, stop: int, links: Links, basis: Basis, direct: bool, out: Array) -> None:
     """Computes the rays of drops ``first`` to ``stop``.
 

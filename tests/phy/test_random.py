@@ -18,6 +18,12 @@ def test_the_same_number_however_it_is_drawn() -> None:
     assert torch.equal(whole.flatten(1)[:, 10:], uniform(batch, (14,), start=10))
 
 
+@pytest.mark.parametrize(("seed", "drop"), [(0, 0), (7, 2**32 - 1), (2**40 + 3, 5)])
+def test_keys_are_those_of_numpy(seed: int, drop: int) -> None:
+    state = np.random.SeedSequence([seed, drop, *b"air"]).generate_state(1, np.uint64)[0]
+    assert stream_key(seed, drop, "air") == int(state.astype(np.int64))
+
+
 def test_rows_of_a_large_draw_alone() -> None:
     key, some = Drops(3, (7,)).keys("air"), torch.tensor([5, 0, 2, 5])
     assert torch.equal(uniform(rows(key, some, 12), (3, 4)), uniform(key, (6, 3, 4))[0, some])
