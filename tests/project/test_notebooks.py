@@ -54,13 +54,16 @@ SMALL = {
     "01_quickstart": {
         "drops=4, duration_s=3.0": "drops=2, duration_s=1.0",
         "run(scenario)": "run(scenario, plots=False)",
-        "allocators, plots=False": "allocators, plots=False, duration_s=2",
+        "allocators, plots=False": "allocators, plots=False, duration_s=1.5, warmup_s=0.5",
     },
     "02_slicing_by_learning": {
         "steps, envs, drops = 9216, 32, 16": "steps, envs, drops = 48, 2, 2",
-        "drops=drops, plots=False": "drops=drops, plots=False, duration_s=1",
+        "drops=drops, plots=False": "drops=drops, plots=False, duration_s=0.5, warmup_s=0",
     },
-    "03_write_an_allocator": {"users, drops, duration_s = 12, 8, 1.0": "users, drops, duration_s = 6, 3, 0.3"},
+    "03_write_an_allocator": {
+        "users, drops, duration_s = 12, 8, 1.0": "users, drops, duration_s = 6, 3, 0.3",
+        '"warmup_s": 0.2': '"warmup_s": 0.1',
+    },
     "04_your_own_environment": {
         "steps, envs, length = 76_800, 64, 60": "steps, envs, length = 12, 2, 6",
         "duration_s: 60": "duration_s: 6",

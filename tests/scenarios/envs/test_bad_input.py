@@ -109,7 +109,6 @@ def test_resets() -> None:
         (lambda: env.reset(options={"reset_mask": np.ones(2, bool)}), "for autoreset_mode 'Disabled'"),
         (lambda: env.reset(seed=1.5), "a seed is a whole number, or a list of one for each environment, given 1.5"),
         (lambda: env.reset(options={"state": other.state}), "is of the scenario uav-hotspot, not of the wsn-field of"),
-        (lambda: PettingZooEnv("wsn", **small("wsn")).reset(options={"stat": 1}), "has no option 'stat'; did you mean"),
         (lambda: GymnasiumVectorEnv("wsn", 0), "num_envs must be a whole number"),
         (lambda: wsn(render_mode="human"), "cannot be rendered, given render_mode 'human'"),
         (lambda: GymnasiumVectorEnv("wsn", 2, "Never", **small("wsn")), "autoreset_mode must be one of NextStep"),
