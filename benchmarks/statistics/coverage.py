@@ -68,7 +68,7 @@ def method_row(name: str, values: Array, picked: Array) -> list[str]:
     kept = np.array([not remark(sample) for sample in samples])
     ends = {method: computed(samples, limits) for method, computed in METHODS.items()}
     usual = np.median(ends["Student"][1] - ends["Student"][0])
-    cells = [f"{coverage(found, truth):.3f} ({np.median(found[1] - found[0]) / usual:.2f})" for found in ends.values()]
+    cells = [f"{coverage(found, truth):.3f} ({np.nanmedian(found[1] - found[0]) / usual:.2f})" for found in ends.values()]
     plain = coverage((ends["scaled"][0][kept], ends["scaled"][1][kept]), truth) if kept.any() else np.nan
     return [f"{truth:.3g}", f"{stats.skew(values):.1f}", *cells, f"{kept.mean():.2f}", f"{plain:.3f}"]
 
@@ -117,8 +117,10 @@ def show_methods(results: Sequence[Result], drops: int, trials: int) -> None:
         for name in [name for name in names if name in headline(result)]:
             one, both = values[0, names.index(name)], values[:, names.index(name)]
             if np.ptp(one) > 1e-9 * np.abs(one).max():
-                rare = f" (share of drops above 0: {share_coverage(one, picked):.3f})" if tied(one) else ""
-                print(f"| {result.run_dir.name} | `{name}`{rare} | {' | '.join(method_row(name, one, picked))} |")
+                print(f"| {result.run_dir.name} | `{name}` | {' | '.join(method_row(name, one, picked))} |")
+                if tied(one):
+                    print(f"| {result.run_dir.name} | `{name}`, share of drops above 0 | | | "
+                          f"{share_coverage(one, picked):.3f} |{' |' * (len(METHODS) + 1)}")  # fmt: skip
             show_difference(result, name, both[0] - both[1], picked)
 
 
