@@ -236,7 +236,7 @@ class Episodes:
         state, outcome = problem.step(cohort.state, decision)
         observation, interval = problem.observe(state), cohort.interval + 1
         view = task.view(cohort.stack, observation)
-        reward = _reward(task.reward.compute(outcome, scene), view.live)
+        reward = reward_of(task.reward.compute(outcome, scene), view.live)
         terminated = ~view.live.any(1)
         truncated = torch.full_like(terminated, interval >= task.intervals) & ~terminated
         step = Step(view, reward, terminated, truncated, projected)
@@ -253,8 +253,12 @@ class Episodes:
         return joined
 
 
-def _reward(values: Any, live: Tensor) -> Tensor:
+def reward_of(values: Any, live: Tensor) -> Tensor:
     """Returns a reward in float64.
+
+    Args:
+        values: of a reward's function.
+        live: agents that can still act, ``[B, agents]``.
 
     Raises:
         ScenarioError: it is no tensor of one number a drop or a drop and agent.

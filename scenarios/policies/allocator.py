@@ -15,7 +15,6 @@ from phy.random import Drops
 from .. import families
 from ..envs.choice import environment_of, find_actions, find_features
 from ..envs.training_drops import training_drop
-from ..families.environment import FeatureStack
 from .keras_file import read_keras
 from .network import Network, TrainedFor
 from .onnx_file import read_onnx
@@ -59,9 +58,9 @@ class Policy:
 
     def reset(self, context: Any, seed: int) -> None:
         """Starts on the drops of a context; the seed changes nothing."""
-        drops, agents = len(context.drops), self.environment.agents(context)
+        drops = len(context.drops)
         self._context = context
-        self._stack = FeatureStack(self.features, context, drops, agents)
+        self._stack = self.environment.stack(self.features, context, drops)
         device = getattr(context, "device", torch.device("cpu"))
         self.network.to(device)
         self.projected = torch.zeros(drops, dtype=torch.int64, device=device)

@@ -30,10 +30,14 @@ def is_beyond_chance(row: Mapping[Any, Any]) -> bool:
 
 
 def p_text(row: Mapping[Any, Any], tests: int) -> str:
-    """Writes the p-values of a row, ``p = 0.012; p = 0.096 after Holm over 8 metrics``; empty where there is none."""
+    """Writes the p-values of a row, ``p = 0.012, with signs flipped p = 0.016; p = 0.096 after Holm over 8 metrics``.
+
+    Empty where there is none.
+    """
     if math.isnan(row["p"]):
         return ""
-    by = ", signs flipped" if row["remark"] else ""
+    flips = "" if math.isnan(row["p_flips"]) else f", with signs flipped {_p(row['p_flips'])}"
+    by = ", signs flipped" if row["remark"] else flips
     corrected = f"; {_p(row['p_holm'])} after Holm over {tests} metrics" if tests > 1 else ""
     return f"{_p(row['p'])}{by}{corrected}"
 
@@ -58,7 +62,7 @@ def tests_of(table: pd.DataFrame, row: Mapping[Any, Any]) -> int:
 
 
 def interval_sentences(result: RunResult, variant: str | None) -> list[str]:
-    """Writes a sentence for each headline metric that has values whose Student interval does not hold.
+    """Writes a sentence for each headline metric that has values whose interval does not hold.
 
     Args:
         result: the run.
@@ -90,7 +94,7 @@ def _of_metric(metric: str, shown: pd.DataFrame, values: pd.DataFrame) -> str:
         one = values[(values["metric"] == metric) & (values["allocator"] == row["allocator"])]
         labels.setdefault(f"{row['remark']}{_share(one['value'])}", []).append(str(row["allocator"]))
     parts = "; ".join(f"{', '.join(names)}: {what}" for what, names in labels.items())
-    return f"* {metric}: {parts}. Student's interval does not hold."
+    return f"* {metric}: {parts}. The interval does not hold."
 
 
 def _share(values: pd.Series) -> str:

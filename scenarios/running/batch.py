@@ -17,7 +17,7 @@ from mac.core.stacked_allocators import StackedAllocators
 from phy.numerics.jit import CompilerError
 from phy.random import Drops
 
-from ..config.loading import scenario_hash
+from ..config.loading import drop_hash, scenario_hash
 from ..errors import ScenarioError
 from ..families import LazyImport
 from ..results.dataset import dataset
@@ -155,6 +155,7 @@ def _named(
         "allocator": entrant.label,
         "seed": part.scenario.seed,
         "scenario_hash": scenario_hash(plan.scenario),
+        "drop_hash": drop_hash(plan.scenario),
         "made_from": made_from(),
     }
     return whole.assign_attrs({**names, **wall})

@@ -25,6 +25,10 @@ _OVERRIDES: dict[str, dict[str, Any]] = {
         "users.0.count": 0, "users.1.count": 1, "topology.sites": 1, "topology.sectors": 3, "blockage": [],
         "mimo.base": {"columns": 2, "ports": 2}, "mimo.heard_cells": 3, "comp.cluster_size": 2,
     },
+    "personalized": {
+        "duration_s": 0.03, "warmup_s": 0, "personalized.interval_s": 0.01, "carrier.prbs": 10, "users.0.count": 2,
+        "users.1.count": 1,
+    },
 }  # fmt: skip
 
 WITH_ENVIRONMENT = sorted(family.name for family in families.every() if family.environment is not None)
