@@ -95,7 +95,7 @@ print(report)
 # ## What a mistake looks like
 #
 # A decision is never trusted. UEs are counted from 0; a scheduler that counts them from 1 gives PRBs to a UE that is not
-# there, and the run ends with a sentence that says who, what, where and when.
+# there, and the run ends with a sentence that names allocator, mistake, drop and time.
 
 # %%
 import torch
@@ -169,7 +169,7 @@ for metric in ("rate_mean", "rate_p5"):
 
 # %% [markdown]
 # Every step takes from the mean and gives to the worst twentieth. The gain gets smaller from step to step, the price does
-# not. The distribution over all UEs shows who pays:
+# not. The distribution over all UEs shows which of them pay:
 
 # %%
 result.plot("rate_cdf")

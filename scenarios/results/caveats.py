@@ -81,10 +81,10 @@ def interval_sentences(result: RunResult, variant: str | None) -> list[str]:
 def count_sentences(result: RunResult) -> list[str]:
     """Writes a sentence for each allocator that counts something of its decisions."""
     rows = result.per_drop[result.per_drop["metric"].str.startswith(_COUNTS)]
-    sums = rows.groupby(["allocator", "metric"], sort=False)["value"].sum()
+    sums = rows.groupby(["allocator", "metric"], sort=False)["value"].sum().reset_index()
     told: dict[str, list[str]] = {}
-    for (label, metric), count in sums.items():
-        told.setdefault(str(label), []).append(f"{str(metric).removeprefix(_COUNTS)} {count:.0f}")
+    for row in sums.to_dict("records"):
+        told.setdefault(str(row["allocator"]), []).append(f"{row['metric'].removeprefix(_COUNTS)} {row['value']:.0f}")
     return [f"counted by {label} over all drops: {', '.join(counts)}" for label, counts in told.items()]
 
 

@@ -189,10 +189,10 @@ class Result:
     def counts(self) -> dict[str, dict[str, int]]:
         """Adds up over all drops what allocators counted of their decisions: label -> name -> count."""
         rows = self.per_drop[self.per_drop["metric"].str.startswith("counts/")]
-        sums = rows.groupby(["allocator", "metric"], sort=False)["value"].sum()
+        sums = rows.groupby(["allocator", "metric"], sort=False)["value"].sum().reset_index()
         found: dict[str, dict[str, int]] = {}
-        for (label, metric), count in sums.items():
-            found.setdefault(str(label), {})[str(metric).removeprefix("counts/")] = int(count)
+        for row in sums.to_dict("records"):
+            found.setdefault(str(row["allocator"]), {})[row["metric"].removeprefix("counts/")] = int(row["value"])
         return found
 
     @property

@@ -14,10 +14,6 @@ _OVERRIDES: dict[str, dict[str, Any]] = {
         "duration_s": 0.004, "warmup_s": 0, "window_s": 0.001, "topology.sites": 1, "carrier.prbs": 6,
         "users.0.count": 2,
     },
-    "personalized": {
-        "duration_s": 0.02, "warmup_s": 0.01, "window_s": 0.01, "personalized.interval_s": 0.01, "carrier.prbs": 10,
-        "users.0.count": 2, "users.1.count": 1,
-    },
     "wsn": {"duration_s": 6, "field.nodes": 8, "battery.initial_j": 0.003},
     "uav": {"duration_s": 5, "users.0.count": 6, "users.1.count": 2},
     "comp": {
