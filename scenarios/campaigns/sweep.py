@@ -25,6 +25,7 @@ from ..running.options import RunOptions
 from ..running.plan_provenance import provenances
 from ..running.progress import progress_bar, status
 from ..running.run import checked_plan, execute
+from ..running.until import MOST_DROPS, Until, require_folder, run_until, until_of
 from .claimed_points import POLL_S, PointClaims
 from .definition import Definition, checked_scenarios, define, raise_problems
 from .load_sweep import Sweep, load_sweep
@@ -62,6 +63,7 @@ class PlannedSweep:
     definition: Definition
     points: Sequence[PlannedPoint]
     networks: Sequence[SharedNetwork]
+    until: Until | None = None
     store: Store | None = None  # that the folder is a copy of
 
     @property
@@ -71,8 +73,11 @@ class PlannedSweep:
 
     @property
     def missing(self) -> list[PlannedPoint]:
-        """Lists the points whose run is not complete."""
-        return [point for point in self.points if not point.stored.is_done]
+        """Lists the points whose run is not complete, or was not asked for the precision of this sweep."""
+        return [point for point in self.points if not point.stored.is_done or not self._is_precise(point)]
+
+    def _is_precise(self, point: PlannedPoint) -> bool:
+        return self.until is None or self.until.is_in(point.stored.meta, point.scenario)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the plan as plain values; time and memory are those of the points that are missing."""
@@ -86,6 +91,11 @@ class PlannedSweep:
             "points": len(self.points),
             "done": len(self.points) - len(missing),
             "drops": max(drops) if len(drops) == 1 else sorted(drops),
+            **(
+                {"until": [goal.text for goal in self.until.goals], "max_drops": self.until.max_drops}
+                if self.until
+                else {}
+            ),
             "allocators": [spec.label for spec in self.definition.base.allocators],
             "memory_bytes": max((point.plan.bytes for point in missing), default=0),
             "seconds": round(sum(point.plan.seconds for point in missing), 1),
@@ -102,6 +112,25 @@ def run_point(point: PlannedPoint, things: Sequence[object | None], options: Run
     return execute(point.scenario, entrants_of(point.scenario, things), options)
 
 
+def run_point_until(until: Until, run_one: RunPoint = run_point) -> RunPoint:
+    """Makes what runs a point in stages, until the intervals that are asked for are reached.
+
+    Args:
+        until: when to stop.
+        run_one: what runs a stage.
+    """
+
+    def run(point: PlannedPoint, things: Sequence[object | None], options: RunOptions) -> object:
+        def stage(scenario: ScenarioBase, staged: RunOptions) -> object:
+            return run_one(replace(point, scenario=scenario), things, staged)
+
+        advance = options.advance or (lambda count, what: None)
+        # How many drops there will be is not known, so a point counts when it is done.
+        return run_until(point.scenario, until, replace(options, advance=lambda count, what: advance(0, what)), stage)
+
+    return run
+
+
 def sweep(
     scenario: Source,
     /,
@@ -114,6 +143,8 @@ def sweep(
     progress: bool = True,
     workers: int | None = None,
     executor: str | ExecutorOptions = "local",
+    until: str | Sequence[str] = (),
+    max_drops: int = MOST_DROPS,
     **overrides: Any,
 ) -> Sweep:
     """Runs a scenario at many points: ``sweep("mine.yaml", {"users.embb.count": [1, 3, 5]})``.
@@ -128,6 +159,8 @@ def sweep(
         progress: show a bar over all points.
         workers: processes that share the batches of all points.
         executor: as for :func:`scenarios.run`.
+        until: as for :func:`scenarios.run`, of each point.
+        max_drops: as for :func:`scenarios.run`.
         overrides: settings of all points.
 
     Raises:
@@ -137,10 +170,12 @@ def sweep(
     things: list[object | None] = []
     if allocators is not None:
         overrides["allocators"], things = as_settings(allocators)
-    where = executor_options(executor)
-    with open_remote(where, workers) as remote:
+    definition = define(scenario, vary, how, **overrides)
+    with open_remote(executor_options(executor), workers) as remote:
         site = site_of(remote, workers)
-        planned = plan_sweep(define(scenario, vary, how, **overrides), out, resume, site, things)
+        planned = plan_sweep(definition, out, resume, site, things)
+        if until:
+            planned = with_until(planned, until_of(until, max_drops, definition.base))
         done = execute_sweep(planned, RunOptions(progress=progress, workers=site.workers, remote=remote), things)
     for label, message in done.failed.items():
         warnings.warn(f"{label} failed: {message}", stacklevel=2)
@@ -182,7 +217,19 @@ def plan_sweep(
                 problems.append(f"{one.point.origin}: {error}")
         raise_problems(problems, len(points))
         networks = shared_networks(points, scenarios)
-    return PlannedSweep(folder, definition, planned, networks, store)
+    return PlannedSweep(folder, definition, planned, networks, store=store)
+
+
+def with_until(planned: PlannedSweep, until: Until) -> PlannedSweep:
+    """Asks every point of a sweep for a precision.
+
+    Raises:
+        ScenarioError: the drops themselves vary.
+    """
+    if "drops" in planned.definition.space.keys:
+        raise ScenarioError("--until chooses the drops of each point, so 'drops' cannot vary")
+    require_folder(planned.store)
+    return replace(planned, until=until)
 
 
 def execute_sweep(
@@ -207,6 +254,7 @@ def execute_sweep(
     record["networks"] = planned.to_json()["networks"]
     record["command"] = options.command
     missing, failed = planned.missing, dict[str, str]()
+    run_one = run_one if planned.until is None else run_point_until(planned.until, run_one)
     _write_record(planned, record)
     total = sum(point.drop_intervals for point in missing)
     bar = nullcontext(options.advance) if options.advance else progress_bar(total, options.progress)

@@ -3,6 +3,7 @@
 | module | contains |
 |---|---|
 | ``run`` | a whole run |
+| ``until`` | more drops until intervals are reached |
 | ``options`` | how it is carried out |
 | ``prepared_run`` | a run that is planned, and what its batches come to |
 | ``plan`` | variants, batches, device |

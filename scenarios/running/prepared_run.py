@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config.loading import scenario_hash
+from ..config.loading import drop_hash, scenario_hash
 from ..results.claims import Claims, local_claims
 from ..results.provenance import Provenance
 from ..results.read_files import required_modules
@@ -85,11 +85,11 @@ class PreparedRun:
 
     def _todo(self, part: VariantPlan) -> list[Batch]:
         plan, missing_by_batch = self.plan, dict[tuple[int, ...], list[Entrant]]()
-        key = scenario_hash(plan.scenario)
+        hashes = (drop_hash(plan.scenario), scenario_hash(plan.scenario))
         for entrant in self.entrants:
             run_key = RunKey(part.variant, entrant.label)
             self._known[run_key] = self._names(run_key)
-            shards = whole_shards(self.folder, run_key, key)
+            shards = whole_shards(self.folder, run_key, hashes)
             missing = set(range(plan.scenario.drops)) - {drop for shard in shards for drop in shard.drops}
             for drops in batches(missing, part.drops_per_batch):
                 missing_by_batch.setdefault(drops, []).append(entrant)

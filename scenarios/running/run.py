@@ -12,6 +12,7 @@ from mac.core.allocator_guard import default_settings
 
 from .. import families
 from ..config.loading import Source, load
+from ..errors import ScenarioError
 from ..results.read_files import watching_files
 from ..results.result import Result
 from .batch import Batch, run_batch, threads
@@ -25,8 +26,10 @@ from .executors.site import Site
 from .interrupts import Interrupts, interrupts
 from .options import RunOptions
 from .plan import Plan, make_plan
+from .plan_provenance import provenances
 from .prepared_run import PreparedRun, prepared
 from .progress import Advance, progress_bar
+from .until import MOST_DROPS, Until, run_until, until_of
 from .worker_pickling import pickled_batches
 from .write_outputs import finish
 
@@ -47,6 +50,8 @@ def run(
     plots: bool = True,
     workers: int | None = None,
     executor: str | ExecutorOptions = "local",
+    until: str | Sequence[str] = (),
+    max_drops: int = MOST_DROPS,
     **overrides: Any,
 ) -> Result:
     """Compares allocators on a scenario.
@@ -65,6 +70,9 @@ def run(
             Left out, 1; on other machines all their processors.
         executor: ``local``, ``ray``, ``dask`` or ``slurm``, or where to find it as
             :class:`scenarios.ExecutorOptions`; no result depends on it.
+        until: intervals that are asked for, such as ``"satisfaction +-0.01"`` or ``"a - b: satisfaction +-0.01"``:
+            drops are added until all are reached (:mod:`mac.metrics.precision`); ``result.meta["until"]`` says what is.
+        max_drops: the ceiling of ``until``.
         overrides: settings that replace the scenario's: ``run("mine.yaml", drops=2, seed=1)``.
 
     Raises:
@@ -76,7 +84,32 @@ def run(
         overrides["allocators"], things = as_settings(allocators)
     settled = load(scenario, **overrides)
     options = RunOptions(out, resume, progress, plots, workers, executor=executor_options(executor))
+    if until:
+        return execute_until(settled, until_of(until, max_drops, settled), options, things)
     return execute(settled, entrants_of(settled, things), options)
+
+
+def execute_until(
+    scenario: ScenarioBase, until: Until, options: RunOptions, things: Sequence[object | None] = ()
+) -> Result:
+    """Runs drops in stages until the intervals that are asked for are reached (:func:`.until.run_until`).
+
+    Raises:
+        ScenarioError: as of :func:`run`; or an allocator is an object with which no run can go on.
+    """
+    entrants = entrants_of(scenario, things)
+    if any(thing is not None for thing in things):
+        with contents_kept(entrants):
+            made = provenances(checked_plan(scenario, entrants), entrants)
+        if unknown := next((each.unknown for each in made.values() if each.unknown), ""):
+            raise ScenarioError(
+                f"--until goes on with a run, which cannot be: {unknown}; give the allocator by its name"
+            )
+
+    def stage(staged: ScenarioBase, options: RunOptions) -> Result:
+        return execute(staged, entrants_of(staged, things), options)
+
+    return run_until(scenario, until, options, stage)
 
 
 def execute(scenario: ScenarioBase, entrants: Sequence[Entrant], options: RunOptions) -> Result:
