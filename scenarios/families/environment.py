@@ -102,6 +102,9 @@ class Actions:
         description: what an action means.
         choices: whether an agent chooses one of several, or sets numbers.
         mask: (observation, context) -> which choices are open to each agent, bool ``[B, agents, choices]``; none: all.
+        nearest: (decision, observation, context) -> the actions whose decision comes nearest to one that is allowed,
+            so that what any allocator decides can be shown to learners. None: decisions cannot be told as actions.
+        compared: names of the parts of a decision in which two are the same or not; empty: all.
     """
 
     decide: Callable[[Tensor, Any, Any], tuple[Any, Tensor]]
@@ -109,6 +112,8 @@ class Actions:
     description: str
     choices: bool = False
     mask: Callable[[Any, Any], Tensor] | None = None
+    nearest: Callable[[Any, Any, Any], Tensor] | None = None
+    compared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,8 @@ class Environment:
         metrics: metrics that mean something over a single interval; each is a reward of its own name, too.
         reward: name of the usual reward.
         usual: names of the features that an environment takes where a user names none; empty: all.
+        graph: name of the feature that tells which other agents are in range, ``[B, agents, agents]`` of 0 and 1; None:
+            there is none.
         live: (observation, context) -> agents that can still act, bool ``[B, agents]``; an episode whose agents have
             all ended is over. None: all agents live until the time ends.
         compiled: (observation, context) -> the usual features at once, float32 ``[B, agents, numbers]``, in a compiled
@@ -140,6 +147,7 @@ class Environment:
     rewards: Mapping[str, Reward] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
     usual: tuple[str, ...] = ()
+    graph: str | None = None
     live: Callable[[Any, Any], Tensor] | None = None
     compiled: Callable[[Any, Any], Tensor] | None = None
 

@@ -81,6 +81,10 @@ class Policy:
         self.projected = self.projected + beyond + infeasible
         return decision
 
+    def decision_counts(self) -> dict[str, Tensor]:
+        """Returns how many actions were projected since ``reset``, of each drop."""
+        return {"projected": self.projected}
+
     def try_on(self, scenario: Any) -> None:
         """Decides once on a drop of a scenario that no run has, so that what does not fit is found before a run.
 
@@ -161,6 +165,8 @@ class Policy:
         facts = self.network.trained_for
         before = ", ".join(f"{name} {count}" for name, count in facts.features.items()) if facts else ""
         trained = f"; it was trained on {before}" if before else ""
+        if missing := [name for name in (facts.features if facts else ()) if name not in self._stack.widths]:
+            trained += f": missing {', '.join(missing)}"
         return f"here are {agents} {self.environment.agent}s with {width} numbers each ({listed}){trained}"
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from phy.numerics.jit import Loop
-from phy.random_numba import draw_uniform
+from phy.random_numba import unit
 
 Array = np.ndarray
 
@@ -38,5 +38,5 @@ def elect(now: Election, chosen: Array) -> None:
         row = b if rows > 1 else 0
         for n in range(nodes):
             column = n if columns > 1 else 0
-            drawn = draw_uniform(keys[b], now.counter + n) < threshold[row, column]
+            drawn = unit(np.uint64(keys[b]), now.counter + n) < threshold[row, column]
             chosen[b, n] = alive[b, n] & (last[b, n] < before[row, column]) & drawn

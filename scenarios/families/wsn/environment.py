@@ -65,6 +65,11 @@ def _volunteer(actions: Tensor, seen: WsnObservation, context: WsnContext) -> tu
     return join_nearest(chosen & seen.alive, seen, context), (chosen & ~seen.alive).sum(1)
 
 
+def _roles_of(decision: WsnDecision, seen: WsnObservation, context: WsnContext) -> Tensor:
+    """Returns 1 for the live nodes that are heads."""
+    return (decision.head & seen.alive).long()
+
+
 def _nodes_alive(outcome: Outcome, scene: Scene) -> Tensor:
     alive = outcome.extras["alive"]
     assert isinstance(alive, Tensor)
@@ -96,6 +101,7 @@ ENVIRONMENT = Environment(
             "1: be a cluster head in this round; the others send to the nearest head",
             choices=True,
             mask=_open_roles,
+            nearest=_roles_of,
         )
     },
     reward="delivered",
