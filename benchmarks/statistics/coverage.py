@@ -68,7 +68,9 @@ def method_row(name: str, values: Array, picked: Array) -> list[str]:
     kept = np.array([not remark(sample) for sample in samples])
     ends = {method: computed(samples, limits) for method, computed in METHODS.items()}
     usual = np.median(ends["Student"][1] - ends["Student"][0])
-    cells = [f"{coverage(found, truth):.3f} ({np.nanmedian(found[1] - found[0]) / usual:.2f})" for found in ends.values()]
+    cells = [
+        f"{coverage(found, truth):.3f} ({np.nanmedian(found[1] - found[0]) / usual:.2f})" for found in ends.values()
+    ]
     plain = coverage((ends["scaled"][0][kept], ends["scaled"][1][kept]), truth) if kept.any() else np.nan
     return [f"{truth:.3g}", f"{stats.skew(values):.1f}", *cells, f"{kept.mean():.2f}", f"{plain:.3f}"]
 
