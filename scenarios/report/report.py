@@ -23,7 +23,7 @@ from ..errors import ScenarioError
 from ..files import write_atomically
 from ..plots.figures import applicable_plots, plots_of
 from ..plots.style import picture
-from ..results.caveats import interval_sentences, is_beyond_chance, needed_text, p_text, tests_of
+from ..results.caveats import count_sentences, interval_sentences, is_beyond_chance, needed_text, p_text, tests_of
 from ..results.drift import drift_sentence
 from ..results.result import Result, is_lopsided
 from ..results.run_folder import require_ours
@@ -231,7 +231,7 @@ def _content(result: RunResult) -> dict[str, Any]:
         "opening": headline_sentence(result, main),
         "words": [metric_named(name) for name in headline],
         "drift": drift_sentence(result.drifts) if isinstance(result, Result) else None,
-        "caveats": interval_sentences(result, main),
+        "caveats": [*interval_sentences(result, main), *count_sentences(result)],
         "headline": comparison(result, headline, main),
         "first": first,
         "by_variant": _by_variant(result, first),

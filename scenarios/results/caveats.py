@@ -1,4 +1,4 @@
-"""Writes what limits the intervals and verdicts of a run: tied and skewed values, few drops, many metrics."""
+"""Writes what limits intervals and verdicts of a run: tied and skewed values, few drops, what allocators count."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05
 """Of a difference beyond chance, after Holm's correction over the headline metrics."""
+_COUNTS = "counts/"
 
 
 def is_beyond_chance(row: Mapping[Any, Any]) -> bool:
@@ -78,6 +79,16 @@ def interval_sentences(result: RunResult, variant: str | None) -> list[str]:
     values = with_all(result.per_drop)
     values = values[values["variant"].isna() if variant is None else values["variant"] == variant]
     return [_of_metric(metric, shown, values) for metric in result.headline if (shown["metric"] == metric).any()]
+
+
+def count_sentences(result: RunResult) -> list[str]:
+    """Writes a sentence for each allocator that counts something of its decisions."""
+    rows = result.per_drop[result.per_drop["metric"].str.startswith(_COUNTS)]
+    sums = rows.groupby(["allocator", "metric"], sort=False)["value"].sum().reset_index()
+    told: dict[str, list[str]] = {}
+    for row in sums.to_dict("records"):
+        told.setdefault(str(row["allocator"]), []).append(f"{row['metric'].removeprefix(_COUNTS)} {row['value']:.0f}")
+    return [f"counted by {label} over all drops: {', '.join(counts)}" for label, counts in told.items()]
 
 
 def _of_metric(metric: str, shown: pd.DataFrame, values: pd.DataFrame) -> str:

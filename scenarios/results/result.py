@@ -23,7 +23,7 @@ from ..errors import ScenarioError, did_you_mean
 from ..families.schema import plugged_metrics
 from .account import account_of
 from .as_json import tables_as_json
-from .caveats import interval_sentences
+from .caveats import count_sentences, interval_sentences
 from .dataset import join
 from .drift import Drifts, drift_records, find_drifts
 from .precision import precision_sentences
@@ -186,6 +186,16 @@ class Result:
         return {str(label): int(count) for label, count in rows.groupby("allocator", sort=False)["value"].sum().items()}
 
     @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Adds up over all drops what allocators counted of their decisions: label -> name -> count."""
+        rows = self.per_drop[self.per_drop["metric"].str.startswith("counts/")]
+        sums = rows.groupby(["allocator", "metric"], sort=False)["value"].sum().reset_index()
+        found: dict[str, dict[str, int]] = {}
+        for row in sums.to_dict("records"):
+            found.setdefault(str(row["allocator"]), {})[row["metric"].removeprefix("counts/")] = int(row["value"])
+        return found
+
+    @property
     def headline(self) -> list[str]:
         """Lists the metrics to show first, if they apply: the scenario's, its family's, then the general ones."""
         there = set(self.metrics["metric"])
@@ -282,7 +292,7 @@ class Result:
             "run_dir": str(self.run_dir),
             "scenario": self.settings.name,
             **tables_as_json(self),
-            "notes": interval_sentences(self, self._shown(None)),
+            "notes": [*interval_sentences(self, self._shown(None)), *count_sentences(self)],
             "time": [asdict(one) for one in decision_times(self)],
             "not_stationary": drift_records(self.drifts),
             **({"until": self.meta["until"]} if "until" in self.meta else {}),

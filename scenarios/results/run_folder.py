@@ -251,12 +251,15 @@ def probe(folder: Path) -> None:
 
 def differences(a: ScenarioBase, b: ScenarioBase) -> str:
     """Reports what two scenarios differ in: ``seed is 1 there and 2 here``, at most five of them."""
-    there, here = dict(_leaves(resolved(a))), dict(_leaves(resolved(b)))
-    changed = [
-        key for key in {**there, **here} if there.get(key) != here.get(key) and key.split(".")[0] not in UNHASHED
-    ]
-    texts = [f"{key} is {shown(there.get(key))} there and {shown(here.get(key))} here" for key in changed[:5]]
+    changed = [one for one in changed_settings(a, b) if one[0].split(".")[0] not in UNHASHED]
+    texts = [f"{key} is {shown(there)} there and {shown(here)} here" for key, there, here in changed[:5]]
     return "; ".join(texts) + (f"; and {len(changed) - 5} more" if len(changed) > 5 else "")
+
+
+def changed_settings(a: ScenarioBase, b: ScenarioBase) -> list[tuple[str, Any, Any]]:
+    """Lists the settings that two scenarios differ in, as (dotted key, value in a, value in b); None: not there."""
+    there, here = dict(_leaves(resolved(a))), dict(_leaves(resolved(b)))
+    return [(key, there.get(key), here.get(key)) for key in {**there, **here} if there.get(key) != here.get(key)]
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
