@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from phy.power_consumption import PowerSettings
-from phy.random import Drops
 
 from ..core.allocator_memory import AllocatorMemory, recall, remember
 from ..core.contracts import Allocator, ArraySpec, Extra, Outcome
+from ..engine import slot_series
 from ..engine.engine import Engine
+from ..engine.engine_problem import EngineProblem
 from ..engine.grant import with_helpers
 from ..engine.outcome import OutcomeBuilder, add_reports, array_specs_of
 from ..engine.radio.comp import Comp, cluster_report
@@ -73,9 +74,10 @@ class _Tally:
     repairs: Tensor
     other_bits: Tensor
     delays: DelayReport | None = field(default=None)
+    series: Tensor | None = field(default=None)
 
 
-class CompProblem:
+class CompProblem(EngineProblem):
     """Runs a batch of drops with one market an interval.
 
     Args:
@@ -124,16 +126,6 @@ class CompProblem:
         """Returns the extras of the outcome."""
         sliced = {} if self.slices is None else SLICE_SPECS
         return {**array_specs_of(self.engine), **ARRAY_SPECS, **sliced}
-
-    @property
-    def drops(self) -> Drops:
-        """Returns the drops of the batch."""
-        return self.engine.parts.drops
-
-    @property
-    def backend(self) -> str:
-        """Returns the name of the form in which slots are computed."""
-        return self.engine.backend.name
 
     @property
     def context(self) -> CompContext:
@@ -191,7 +183,7 @@ class CompProblem:
         self._now = remember(self.scheduler)
         trade = Trade(seen, decision, prbs, self._equilibrium)
         more = {**trade_extras(trade), **self._of_radio(state, seen, tally), **self._of_slices(state, sold, shares)}
-        slots = SlotOutcome(tally.counters, tally.active_prbs, tally.delays)
+        slots = SlotOutcome(tally.counters, tally.active_prbs, tally.delays, tally.series)
         outcome = self.outcomes.outcome(cells, slots, self.slots, more)
         own = tally.counters[_SERVED] - tally.other_bits
         own_prbs = tally.counters[_GRANTED] - tally.counters[self._other]
@@ -278,10 +270,11 @@ class CompProblem:
         share = counters[self._other] / counters[_GRANTED].clamp(min=1.0)
         other = counters[_SERVED] * share
         if tally is None:
-            return _Tally(counters, slot.active_prbs, repairs, other, slot.delays)
+            return _Tally(counters, slot.active_prbs, repairs, other, slot.delays, slot.series)
         tally.counters = tally.counters + counters
         tally.active_prbs = tally.active_prbs + slot.active_prbs
         tally.repairs = tally.repairs + repairs
         tally.other_bits = tally.other_bits + other
         tally.delays = add_reports(tally.delays, slot.delays)
+        tally.series = slot_series.joined(tally.series, slot.series)
         return tally

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from phy.power_consumption import PowerSettings
-from phy.random import Drops
 
 from ..core.allocator_memory import AllocatorMemory, recall, remember
 from ..core.contracts import Allocator, ArraySpec, Outcome
+from ..engine import slot_series
 from ..engine.engine import Engine
+from ..engine.engine_problem import EngineProblem
 from ..engine.outcome import OutcomeBuilder, add_reports, array_specs_of
 from ..engine.state import CellState, SlotOutcome
 from ..scheduling.decision_check import DecisionCheck
@@ -49,9 +50,10 @@ class _Tally:
     active_prbs: Tensor
     repairs: Tensor
     delays: DelayReport | None = field(default=None)
+    series: Tensor | None = field(default=None)
 
 
-class SlicingProblem:
+class SlicingProblem(EngineProblem):
     """Runs a batch of drops with one decision a report.
 
     Args:
@@ -95,16 +97,6 @@ class SlicingProblem:
         }
 
     @property
-    def drops(self) -> Drops:
-        """Drops of the batch."""
-        return self.engine.parts.drops
-
-    @property
-    def backend(self) -> str:
-        """Returns the name of the form in which slots are computed: numba, torch or torch.compile."""
-        return self.engine.backend.name
-
-    @property
     def context(self) -> SlicingContext:
         """Returns the context with which allocators are reset."""
         return self.slices.context
@@ -130,7 +122,7 @@ class SlicingProblem:
         self._now = remember(self.scheduler)
         tally.repairs = tally.repairs + mended
         more = {"repairs": tally.repairs, "rbg": rbg, "slice_prbs": self.slices.prbs(shares.owner)}
-        slots = SlotOutcome(tally.counters, tally.active_prbs, tally.delays)
+        slots = SlotOutcome(tally.counters, tally.active_prbs, tally.delays, tally.series)
         outcome = self.outcomes.outcome(cells, slots, self.slots, more)
         return SlicingState(cells, rbg, tally.counters, state.interval + 1, self._now), outcome
 
@@ -159,5 +151,6 @@ class SlicingProblem:
                 tally.active_prbs = tally.active_prbs + slot.active_prbs
                 tally.repairs = tally.repairs + repairs
             tally.delays = add_reports(tally.delays, slot.delays)
+            tally.series = slot_series.joined(tally.series, slot.series)
         assert tally is not None
         return cells, tally

@@ -55,10 +55,10 @@ def _measure(case: BenchCase) -> dict[str, Any]:
     if options.compiled is False:
         os.environ[SWITCH] = "0"
     began = time.perf_counter()
-    problem, allocator = prepare(workload, case)
+    problem, allocator = prepare(workload, case, options.distinct or _DISTINCT)
     setup_s = time.perf_counter() - began
     wait_for_others(case, "ready")  # windows of about a length take about as many steps while the others are at it, too
-    steps = max(10, int(_WINDOW_S * 10 / _window_seconds(problem, allocator, 10, device)))
+    steps = max(10, int((options.window_s or _WINDOW_S) * 10 / _window_seconds(problem, allocator, 10, device)))
     wait_for_others(case, "set")
     rate = steps * case.drops / _window_seconds(problem, allocator, steps, device)
     compiled, peak_bytes = is_compiled(problem), peak_memory(device)  # before counting and copying, which take some too

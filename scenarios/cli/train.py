@@ -140,7 +140,7 @@ def _train_network(
     if as_json:
         print_json({**done.__dict__, "policy": str(out), "comparison": result.to_json()})
     else:
-        show_result(result)
+        show_result(result, done.algorithm)
 
 
 def _compared(settled: Any, label: str, policy: Path) -> Any:

@@ -43,6 +43,7 @@ FAMILIES: dict[str, str] = {
     "comp": "scenarios.families.comp.family:FAMILY",
     "auction": "scenarios.families.auction.family:FAMILY",
     "market": "scenarios.families.market.family:FAMILY",
+    "personalized": "scenarios.families.personalized.family:FAMILY",
     "scheduling": "scenarios.families.scheduling.family:FAMILY",
     "slicing": "scenarios.families.slicing.family:FAMILY",
     "uav": "scenarios.families.uav.family:FAMILY",
@@ -53,7 +54,10 @@ FAMILIES: dict[str, str] = {
 Installed packages may add families by entry points in the group ``fairwave.families``.
 """
 
-FILE_KINDS = {kind: f"scenarios.policies.allocator:{kind}_policy" for kind in ("torch", "onnx", "keras")}
+FILE_KINDS = {
+    **{kind: f"scenarios.policies.allocator:{kind}_policy" for kind in ("torch", "onnx", "keras")},
+    "gamatr": "scenarios.policies.gamatr.allocator:gamatr_policy",
+}
 """Kinds of files that hold a trained network -> what makes an allocator of it; ``torch:policy.pt`` is a name."""
 
 _BUILT_IN = dict(FAMILIES)

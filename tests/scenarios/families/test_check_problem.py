@@ -39,7 +39,16 @@ DATA = {
     "slicing-tractor-loaded": "tractor/raw/embb*.csv",
     "auction-google2011": "google2011/part-00000-of-00500.csv.gz",
 }
-INTERVALS = {"scheduling": 60, "slicing": 4, "uav": 8, "wsn": 6, "market": 3, "comp": 3, "auction": 3}
+INTERVALS = {
+    "scheduling": 60,
+    "slicing": 4,
+    "uav": 8,
+    "wsn": 6,
+    "market": 3,
+    "comp": 3,
+    "auction": 3,
+    "personalized": 2,
+}
 """Steps of a check: they reach over a block of slots."""
 
 
