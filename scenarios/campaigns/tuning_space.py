@@ -167,9 +167,10 @@ def _settings(given: Any, origin: str) -> TuneSettings:
 def _explained(error: ValidationError) -> str:
     """Writes the first thing that is wrong in a sentence."""
     first = min(error.errors(), key=lambda one: "list[" in str(one["loc"]))  # of a range before that of a list
-    path = ".".join(
-        str(part) for part in first["loc"] if part not in ("Between", "list[JsonValue]") and "list[" not in str(part)
-    )
+    inner = [str(part) for part in first["loc"] if "[" not in str(part) and part not in ("Between", "int", "float")]
+    path = ".".join(inner)
+    if first["type"] in ("model_type", "model_attributes_type"):
+        return f"'tune.{path}': must be {{low: ..., high: ...}} or a list of values, given {shown(first['input'])}"
     known = {"extra_forbidden": "there is no such key", "missing": "it is missing"}
     what = known.get(first["type"], first["msg"].removeprefix("Value error, "))
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:

@@ -311,7 +311,7 @@ def _paired_difference(row: dict[Any, Any], tests: int) -> PairedDifference:
         b=str(row["b"]),
         difference=signed,
         drops=int(row["drops"]),
-        tests=p_text(row, tests),
+        tests=p_text(row, tests, both=True),
         verdict=_verdict(row),
         significant=is_beyond_chance(row),
         allocator=str(row.get("allocator", "")),

@@ -29,14 +29,17 @@ def is_beyond_chance(row: Mapping[Any, Any]) -> bool:
     return not row["remark"] and bool(row["ci95_low"] > 0 or row["ci95_high"] < 0)
 
 
-def p_text(row: Mapping[Any, Any], tests: int) -> str:
-    """Writes the p-values of a row, ``p = 0.012, with signs flipped p = 0.016; p = 0.096 after Holm over 8 metrics``.
+def p_text(row: Mapping[Any, Any], tests: int, both: bool = False) -> str:
+    """Writes the p-values of a row, ``p = 0.012; p = 0.096 after Holm over 8 metrics``; empty where there is none.
 
-    Empty where there is none.
+    Args:
+        row: of the paired table.
+        tests: that the correction is for.
+        both: tell the p-value of flipped signs beside Student's, where there are both.
     """
     if math.isnan(row["p"]):
         return ""
-    flips = "" if math.isnan(row["p_flips"]) else f", with signs flipped {_p(row['p_flips'])}"
+    flips = "" if math.isnan(row["p_flips"]) or not both else f", with signs flipped {_p(row['p_flips'])}"
     by = ", signs flipped" if row["remark"] else flips
     corrected = f"; {_p(row['p_holm'])} after Holm over {tests} metrics" if tests > 1 else ""
     return f"{_p(row['p'])}{by}{corrected}"

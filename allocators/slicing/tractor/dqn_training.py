@@ -7,8 +7,6 @@ maximum is over the actions that are possible in the next state, by the target n
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -26,9 +24,7 @@ GREATEST = 100.0
 _BLOCK = 1024  # batches that are drawn at once
 
 
-def train_network(
-    samples: Samples, least: int, seed: int, updates: int = UPDATES, tell: Callable[[int], None] | None = None
-) -> QNetwork:
+def train_network(samples: Samples, least: int, seed: int, updates: int = UPDATES) -> QNetwork:
     """Trains a network from the first weights on.
 
     Args:
@@ -36,7 +32,6 @@ def train_network(
         least: RBGs that every slice keeps.
         seed: of the first weights and the batches.
         updates: steps of Adam.
-        tell: told the number of updates, now and then.
     """
     network = first_network(seed)
     weights = [weight.requires_grad_() for weight in network.weights]
@@ -55,8 +50,6 @@ def train_network(
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        if tell and (update + 1) % 10_000 == 0:
-            tell(update + 1)
     return QNetwork(*(weight.detach() for weight in weights))
 
 

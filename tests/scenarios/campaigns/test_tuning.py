@@ -38,6 +38,8 @@ TUNE: dict[str, Any] = {
         ({"trials": 0}, "'tune.trials': .*greater than or equal to 1, given 0"),
         ({"space": {POWER: {"low": 2, "high": 1}}}, f"'tune.space.{POWER}': 'low' must be below 'high', given 2 and 1"),
         ({"space": {POWER: {"low": 0, "high": 1, "log": True}}}, "'log' needs a 'low' above 0"),
+        ({"space": {POWER: 3}}, f"'tune.space.{POWER}': must be .* or a list of values, given 3"),
+        ({"space": {POWER: {"low": 1}}}, f"'tune.space.{POWER}.high': it is missing"),
         ({"space": {POWER: [1.0]}}, "must have two values or more"),
         ({"space": {POWER: [1.0, "no"]}}, "tune.space.*power=no.*power"),
         ({"space": {"users": {"low": 1, "high": 1000}}, "allocator": "Even"}, "users=1000.*users"),

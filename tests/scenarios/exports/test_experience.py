@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from small_environments import WITH_ENVIRONMENT, small, takes_long
+from small_environments import WITH_ENVIRONMENT, small
 from small_policies import SMALL as TINY
 from typer.testing import CliRunner
 
@@ -28,15 +28,13 @@ from scenarios.errors import ScenarioError
 from scenarios.exports.experience_file import save_experience
 from scenarios.exports.experience_problem import same_decision
 
-SHORT = [family for family in WITH_ENVIRONMENT if not takes_long(family)]
-
 
 def collect(family: str, allocators: Any, **options: Any) -> Any:
     scenario = environment_of(families.find(family)).scenario
     return scenarios.collect(scenario, allocators, progress=False, **{**small(family)["overrides"], **options})
 
 
-@pytest.mark.parametrize("family", SHORT)
+@pytest.mark.parametrize("family", WITH_ENVIRONMENT)
 def test_replaying_the_actions_gives_the_experience(family: str) -> None:
     """By the environment itself: the same seed and the recorded actions lead to the same rows, bit for bit."""
     environment = environment_of(families.find(family))
