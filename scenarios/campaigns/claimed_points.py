@@ -44,10 +44,11 @@ class PointClaims:
     Args:
         folder: of the sweep.
         store: where it is kept, if that is not this machine.
+        is_done: tells whether a point need not run any more.
     """
 
-    def __init__(self, folder: Path, store: Store | None) -> None:
-        self.store = store
+    def __init__(self, folder: Path, store: Store | None, is_done: Callable[[CheckedPoint], bool]) -> None:
+        self.store, self.is_done = store, is_done
         self.claims = local_claims(folder) if store is None else Claims(store.files, store.root)
 
     def claimed(self, points: Sequence[P], skip: Callable[[CheckedPoint], None]) -> Iterator[P | None]:
@@ -63,13 +64,13 @@ class PointClaims:
             for point in pending:
                 if not self.claims.take(point.stored.hash[:16]):
                     held.append(point)
-                elif self._is_done(point.stored):
+                elif self._is_done(point):
                     skip(point)
                 else:
                     yield point
             pending = []
             for point in held:
-                skip(point) if self._is_done(point.stored) else pending.append(point)
+                skip(point) if self._is_done(point) else pending.append(point)
             until = time.monotonic() + POLL_S
             while pending and time.monotonic() < until:
                 yield None
@@ -86,7 +87,7 @@ class PointClaims:
         """Removes the claims of all coordinators, once all points are done."""
         self.claims.clear()
 
-    def _is_done(self, point: StoredPoint) -> bool:
+    def _is_done(self, point: CheckedPoint) -> bool:
         if self.store is not None:
-            self.store.pull(point.folder.relative_to(self.store.folder).as_posix(), without=_SHARDS)
-        return point.is_done
+            self.store.pull(point.stored.folder.relative_to(self.store.folder).as_posix(), without=_SHARDS)
+        return self.is_done(point)

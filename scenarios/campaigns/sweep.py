@@ -26,7 +26,7 @@ from ..running.plan_provenance import provenances
 from ..running.progress import progress_bar, status
 from ..running.run import checked_plan, execute
 from ..running.until import MOST_DROPS, Until, require_folder, run_until, until_of
-from .claimed_points import POLL_S, PointClaims
+from .claimed_points import POLL_S, CheckedPoint, PointClaims
 from .definition import Definition, checked_scenarios, define, raise_problems
 from .load_sweep import Sweep, load_sweep
 from .point_pool import PointPool
@@ -74,10 +74,12 @@ class PlannedSweep:
     @property
     def missing(self) -> list[PlannedPoint]:
         """Lists the points whose run is not complete, or was not asked for the precision of this sweep."""
-        return [point for point in self.points if not point.stored.is_done or not self._is_precise(point)]
+        return [point for point in self.points if not self.is_done(point)]
 
-    def _is_precise(self, point: PlannedPoint) -> bool:
-        return self.until is None or self.until.is_in(point.stored.meta, point.scenario)
+    def is_done(self, point: CheckedPoint) -> bool:
+        """Checks whether the run of a point is complete, and has been asked for the precision of this sweep."""
+        precise = self.until is None or self.until.is_in(point.stored.meta, point.scenario)
+        return point.stored.is_done and precise
 
     def to_json(self) -> dict[str, Any]:
         """Returns the plan as plain values; time and memory are those of the points that are missing."""
@@ -258,7 +260,7 @@ def execute_sweep(
     _write_record(planned, record)
     total = sum(point.drop_intervals for point in missing)
     bar = nullcontext(options.advance) if options.advance else progress_bar(total, options.progress)
-    claims = PointClaims(planned.folder, planned.store)
+    claims = PointClaims(planned.folder, planned.store, planned.is_done)
     with bar as advance, interrupts() as ctrl_c, claims.held(), _kept_in(planned.place):
         options = replace(options, advance=advance, store=planned.store)
         if run_one is run_point and (options.remote is not None or (options.workers or 1) > 1):
