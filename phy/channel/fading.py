@@ -43,7 +43,10 @@ _ON_PRBS = 10_000_000  # amplitudes of a drop's rays on PRBs, at most: in float3
 
 @settings(frozen=True, config=STRICT)
 class FadingSettings:
-    """Holds how small-scale fading is drawn and represented."""
+    """Holds how small-scale fading is drawn and represented.
+
+    Source: 3GPP TR 38.901, clauses 7.5 and 7.6.
+    """
 
     model: Literal["rays", "none"] = "rays"
     """Clustered rays after TR 38.901, or none: every PRB has the large-scale gain at all times."""
