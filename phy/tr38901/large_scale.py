@@ -32,7 +32,7 @@ from .penetration import car_loss_db, check_car_validity, penetration_loss_db
 from .settings import PropagationSettings
 from .spatial_correlation import PlaneWaves, draw_amplitudes, draw_waves
 
-_VECTOR = 16  # float64 numbers that torch computes at once, at most
+_VECTOR = 16  # float64 numbers that torch computes at once, at most; the last ones of an array round otherwise
 
 NO_DIRECT_PATH_DB = -100.0
 """K-factor of a link without a direct path; free space, which has nothing else, has the opposite."""
@@ -282,9 +282,7 @@ def _evaluate(model: LargeScaleModel, user_m: Tensor, unwrapped_m: Tensor) -> La
 
 
 def _with_full_vectors(model: LargeScaleModel) -> LargeScaleModel:
-    """Fills up the UEs of a model: torch computes the last numbers of an array one by one, which rounds otherwise than
-    its vectors do, and with whole vectors for each drop there are no last numbers in any batch.
-    """
+    """Fills up the UEs of a model, so that its drops have whole vectors, which round the same in any batch."""
     indoor, depth_m = _fill(model.indoor), _fill(model.depth_m)
     loss_db, environment = _fill(model.extra_loss_db), _fill(model.environment)
     return replace(model, indoor=indoor, depth_m=depth_m, extra_loss_db=loss_db, environment=environment)
@@ -297,7 +295,7 @@ def _fill(of_users: Tensor) -> Tensor:
 
 
 def _of_states(model: LargeScaleModel, geometry: Geometry) -> Tensor:
-    """Draws the parameters of links in each state, ``[S, B, U, Si, 7]``; that of UEs indoors where there are some."""
+    """Draws the parameters of links in each state, ``[states, B, U, Si, 7]``, of UEs indoors where there are some."""
     states = 3 if model.plan.propagation.indoor_share > 0.0 else 2
     return torch.stack([_parameters(model, geometry, column) for column in range(states)])
 
