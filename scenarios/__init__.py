@@ -30,9 +30,11 @@ if TYPE_CHECKING:
     from .exports.experience_file import save_experience
     from .exports.table_files import export_run
     from .results.result import Result
+    from .running.executors.options import ExecutorOptions
     from .running.run import run
 
 __all__ = [
+    "ExecutorOptions",
     "Result",
     "ScenarioError",
     "Sweep",
@@ -56,6 +58,7 @@ _HOMES = {
     "save_experience": "exports.experience_file",
     "tune": "campaigns.tuning",
     "Result": "results.result",
+    "ExecutorOptions": "running.executors.options",
     "Sweep": "campaigns.load_sweep",
     "ScenarioError": "errors",
 }

@@ -5,6 +5,8 @@
 | ``points`` | what varies, expanded into points |
 | ``definition`` | sweep files and the option ``--vary`` |
 | ``sweep`` | all points checked, then run |
+| ``point_pool`` | the batches of all points through one executor |
+| ``claimed_points`` | points shared by several coordinators |
 | ``shared_network`` | whether the drawn network stays the same along a key |
 | ``sweep_folder`` | the folder of a sweep |
 | ``sweep_result`` | a sweep, read from its folder |

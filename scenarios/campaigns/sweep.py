@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,15 +15,21 @@ from ..errors import ScenarioError, is_user_error, message_of
 from ..results.provenance import foreign
 from ..results.read_files import watching_files
 from ..results.run_folder import probe
+from ..results.store import Store, open_store, urls_in_errors
 from ..running.entrants import Given, as_settings, contents_kept, entrants_of
+from ..running.executors.opening import executor_options, open_remote, site_of
+from ..running.executors.options import ExecutorOptions
+from ..running.executors.site import Site
 from ..running.interrupts import interrupts
 from ..running.options import RunOptions
 from ..running.plan_provenance import provenances
 from ..running.progress import progress_bar, status
 from ..running.run import checked_plan, execute
-from ..running.until import MOST_DROPS, Until, run_until, until_of
+from ..running.until import MOST_DROPS, Until, require_folder, run_until, until_of
+from .claimed_points import POLL_S, CheckedPoint, PointClaims
 from .definition import Definition, checked_scenarios, define, raise_problems
 from .load_sweep import Sweep, load_sweep
+from .point_pool import PointPool
 from .shared_network import SharedNetwork, shared_networks
 from .sweep_folder import StoredPoint, choose, open_folder, record_of, stored
 from .sweep_result import write_tables
@@ -57,14 +64,22 @@ class PlannedSweep:
     points: Sequence[PlannedPoint]
     networks: Sequence[SharedNetwork]
     until: Until | None = None
+    store: Store | None = None  # that the folder is a copy of
+
+    @property
+    def place(self) -> str:
+        """Names where the sweep is: its folder, or its URL."""
+        return str(self.folder) if self.store is None else self.store.url
 
     @property
     def missing(self) -> list[PlannedPoint]:
         """Lists the points whose run is not complete, or was not asked for the precision of this sweep."""
-        return [point for point in self.points if not point.stored.is_done or not self._is_precise(point)]
+        return [point for point in self.points if not self.is_done(point)]
 
-    def _is_precise(self, point: PlannedPoint) -> bool:
-        return self.until is None or self.until.is_in(point.stored.meta, point.scenario)
+    def is_done(self, point: CheckedPoint) -> bool:
+        """Checks whether the run of a point is complete, and has been asked for the precision of this sweep."""
+        precise = self.until is None or self.until.is_in(point.stored.meta, point.scenario)
+        return point.stored.is_done and precise
 
     def to_json(self) -> dict[str, Any]:
         """Returns the plan as plain values; time and memory are those of the points that are missing."""
@@ -72,7 +87,7 @@ class PlannedSweep:
         drops = {point.scenario.drops for point in self.points}
         return {
             "scenario": self.definition.base.name,
-            "folder": str(self.folder),
+            "folder": self.place,
             "how": space.how,
             "values": {key: list(values) for key, values in space.values.items()},
             "points": len(self.points),
@@ -128,7 +143,8 @@ def sweep(
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
-    workers: int = 1,
+    workers: int | None = None,
+    executor: str | ExecutorOptions = "local",
     until: str | Sequence[str] = (),
     max_drops: int = MOST_DROPS,
     **overrides: Any,
@@ -140,10 +156,11 @@ def sweep(
         vary: dotted keys with their values; for ``how="list"`` a list of points, each a mapping.
         how: the values combine: ``grid`` every combination, ``zip`` the first values, the second ones, ..., ``list``.
         allocators: as for :func:`scenarios.run`, the same at all points.
-        out: the folder; left out, a new one below ``sweeps/``.
+        out: the folder, a path or a URL that fsspec knows; left out, a new one below ``sweeps/``.
         resume: go on with a sweep of this scenario: points that are done are kept, whatever else varies now.
         progress: show a bar over all points.
-        workers: processes that share the batches of each point.
+        workers: processes that share the batches of all points.
+        executor: as for :func:`scenarios.run`.
         until: as for :func:`scenarios.run`, of each point.
         max_drops: as for :func:`scenarios.run`.
         overrides: settings of all points.
@@ -156,10 +173,12 @@ def sweep(
     if allocators is not None:
         overrides["allocators"], things = as_settings(allocators)
     definition = define(scenario, vary, how, **overrides)
-    planned = plan_sweep(definition, out, resume, workers, things)
-    if until:
-        planned = with_until(planned, until_of(until, max_drops, definition.base))
-    done = execute_sweep(planned, RunOptions(progress=progress, workers=workers), things)
+    with open_remote(executor_options(executor), workers) as remote:
+        site = site_of(remote, workers)
+        planned = plan_sweep(definition, out, resume, site, things)
+        if until:
+            planned = with_until(planned, until_of(until, max_drops, definition.base))
+        done = execute_sweep(planned, RunOptions(progress=progress, workers=site.workers, remote=remote), things)
     for label, message in done.failed.items():
         warnings.warn(f"{label} failed: {message}", stacklevel=2)
     return done
@@ -169,7 +188,7 @@ def plan_sweep(
     definition: Definition,
     out: str | Path | None = None,
     resume: bool = False,
-    workers: int = 1,
+    on: int | Site = 1,
     things: Sequence[object | None] = (),
 ) -> PlannedSweep:
     """Checks every point, plans its run and finds its folder; nothing is written.
@@ -178,7 +197,7 @@ def plan_sweep(
         definition: what varies.
         out: as for :func:`sweep`.
         resume: as for :func:`sweep`.
-        workers: as for :func:`sweep`.
+        on: workers that share the batches of all points; a number is one of processes of this machine.
         things: objects that stand for allocators, as of :func:`scenarios.running.entrants.as_settings`.
 
     Raises:
@@ -188,16 +207,19 @@ def plan_sweep(
     with status() as say:
         say(f"checking {len(points)} points")
         scenarios = checked_scenarios(definition, points)
-        folder = choose(definition, out, resume)
+        store = open_store(out)
+        with urls_in_errors(store):
+            folder = choose(definition, out if store is None else store.folder, resume)
+        runs = 1 if on == 1 or on == Site() else len(points)
         planned, problems = [], list[str]()
         for one, scenario in zip(stored(folder, points, scenarios), scenarios, strict=True):
             try:
-                planned.append(PlannedPoint(one, scenario, _checked(one, scenario, workers, things)))
+                planned.append(PlannedPoint(one, scenario, _checked(one, scenario, (on, runs), things)))
             except (ScenarioError, ValueError) as error:
                 problems.append(f"{one.point.origin}: {error}")
         raise_problems(problems, len(points))
         networks = shared_networks(points, scenarios)
-    return PlannedSweep(folder, definition, planned, networks)
+    return PlannedSweep(folder, definition, planned, networks, store=store)
 
 
 def with_until(planned: PlannedSweep, until: Until) -> PlannedSweep:
@@ -208,6 +230,7 @@ def with_until(planned: PlannedSweep, until: Until) -> PlannedSweep:
     """
     if "drops" in planned.definition.space.keys:
         raise ScenarioError("--until chooses the drops of each point, so 'drops' cannot vary")
+    require_folder(planned.store)
     return replace(planned, until=until)
 
 
@@ -234,19 +257,66 @@ def execute_sweep(
     record["command"] = options.command
     missing, failed = planned.missing, dict[str, str]()
     run_one = run_one if planned.until is None else run_point_until(planned.until, run_one)
-    open_folder(planned.folder, record)
+    _write_record(planned, record)
     total = sum(point.drop_intervals for point in missing)
     bar = nullcontext(options.advance) if options.advance else progress_bar(total, options.progress)
-    with bar as advance, interrupts():
-        for place, point in enumerate(missing, 1):
-            told = _Counted(advance, f"point {place} of {len(missing)}: ")
-            if error := _failure(planned.folder, point, things, _of_point(point, options, told), run_one):
-                failed[point.stored.point.label] = error
-            told.finish(point.drop_intervals)
-    open_folder(planned.folder, {**record, "failed": failed})
+    claims = PointClaims(planned.folder, planned.store, planned.is_done)
+    with bar as advance, interrupts() as ctrl_c, claims.held(), _kept_in(planned.place):
+        options = replace(options, advance=advance, store=planned.store)
+        if run_one is run_point and (options.remote is not None or (options.workers or 1) > 1):
+            pool = PointPool(planned.folder, things, options, len(missing))
+            workers = min(options.workers or 1, sum(part.batches for point in missing for part in point.plan.parts))
+            pool.run(claims.claimed(missing, pool.count_done), workers, ctrl_c)
+            failed |= pool.failed
+        else:
+            failed |= _one_by_one(planned, claims, things, options, run_one)
+    _write_record(planned, {**record, "failed": failed})
     done = load_sweep(planned.folder)
+    done.place = planned.place
     write_tables(done)
+    if planned.store is not None:
+        planned.store.push_files(planned.folder)
+    if done.complete:
+        claims.clear()
     return done
+
+
+def _write_record(planned: PlannedSweep, record: dict[str, Any]) -> None:
+    open_folder(planned.folder, record)
+    if planned.store is not None:
+        planned.store.push_files(planned.folder)
+
+
+@contextmanager
+def _kept_in(place: str) -> Iterator[None]:
+    """Adds to Ctrl-C where what is done is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"what is done is kept in {place}, and --resume goes on from it") from None
+
+
+def _one_by_one(
+    planned: PlannedSweep,
+    claims: PointClaims,
+    things: Sequence[object | None],
+    options: RunOptions,
+    run_one: RunPoint,
+) -> dict[str, str]:
+    """Runs the points that no other coordinator has, one after the other; says which failed, and why."""
+    assert options.advance is not None
+    advance, failed, total = options.advance, dict[str, str](), len(planned.missing)
+    place = 0
+    for point in claims.claimed(planned.missing, lambda point: advance(point.drop_intervals, "")):
+        if point is None:
+            time.sleep(POLL_S)
+            continue
+        place += 1
+        told = _Counted(advance, f"point {place} of {total}: ")
+        if error := _failure(planned.folder, point, things, _of_point(point, options, told), run_one):
+            failed[point.stored.point.label] = error
+        told.finish(point.drop_intervals)
+    return failed
 
 
 class _Counted:
@@ -266,7 +336,8 @@ class _Counted:
 
 
 def _of_point(point: PlannedPoint, options: RunOptions, advance: Advance) -> RunOptions:
-    return RunOptions(point.stored.folder, True, False, False, options.workers, options.command, advance)
+    return replace(options, out=point.stored.folder, resume=True, progress=False, plots=False, claimed=True,
+                   advance=advance)  # fmt: skip
 
 
 def _failure(
@@ -275,19 +346,19 @@ def _failure(
     """Runs a point; says why it failed, if it did. What would fail every other point, too, stops the sweep."""
     try:
         run_one(point, things, options)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"what is done is kept in {folder}, and --resume goes on from it") from None
     except Exception as error:  # a plug-in may raise anything at all, and the other points are not to be lost
         probe(folder)
         return message_of(error) if is_user_error(error) else f"{type(error).__name__}: {error}"
     return ""
 
 
-def _checked(one: StoredPoint, scenario: ScenarioBase, workers: int, things: Sequence[object | None]) -> Plan:
+def _checked(
+    one: StoredPoint, scenario: ScenarioBase, on: tuple[int | Site, int], things: Sequence[object | None]
+) -> Plan:
     """Plans the run of a point, and refuses a folder in which other code has run it."""
     entrants = entrants_of(scenario, things)
     with contents_kept(entrants), watching_files(anew=True):
-        plan = checked_plan(scenario, entrants, workers)
+        plan = checked_plan(scenario, entrants, *on)
         if one.folder.exists() and (mixed := foreign(one.folder, provenances(plan, entrants))):
             raise ScenarioError(mixed)
     return plan

@@ -16,6 +16,7 @@ from ..config.loading import scenario_hash
 from ..errors import ScenarioError
 from ..families.schema import ScenarioBase
 from ..files import clean_up, write_atomically
+from ..results.claims import FOLDER as CLAIMS
 from ..results.run_folder import is_marked as is_run
 from ..results.run_folder import probe
 from .definition import Definition
@@ -127,7 +128,7 @@ def is_sweep(folder: Path) -> bool:
 def _named(definition: Definition, folder: Path, resume: bool) -> Path:
     if folder.exists() and not folder.is_dir():
         raise ScenarioError(f"--out {folder} is a file; name a folder")
-    if not folder.exists() or all(path.name == MARKER for path in folder.iterdir()):
+    if not folder.exists() or all(path.name in (MARKER, CLAIMS) for path in folder.iterdir()):
         return folder
     if not is_sweep(folder):
         what = "a run; name another folder" if is_run(folder) else "no sweep of fairwave's; name one that is new"

@@ -18,6 +18,7 @@ from ..errors import ScenarioError, did_you_mean
 from ..files import write_atomically
 from ..results.precision import precision_sentences
 from ..results.result import DROP_COLUMNS, Result
+from ..results.store import store_to_read
 from .points import value_text
 from .sweep_folder import METRICS, TABLE, StoredPoint, points_in, read_record
 
@@ -29,6 +30,7 @@ class SweepResult:
 
     Attributes:
         folder: that everything is read from.
+        place: the folder, or the URL that it is a copy of.
         keys: dotted keys that vary.
         values: of each key, in the order in which they were given.
         how: these combine to points: ``grid``, ``zip`` or ``list``.
@@ -36,7 +38,9 @@ class SweepResult:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        self.store = store_to_read(folder)
+        self.folder = Path(folder) if self.store is None else self.store.folder
+        self.place = str(folder) if self.store is None else self.store.url
         self.record = read_record(self.folder)
         self.name: str = self.record["name"]
         self.how: str = self.record["how"]
@@ -93,6 +97,8 @@ class SweepResult:
             told = ", ".join(f"{key}={value_text(value)}" for key, value in settings.items())
             raise ScenarioError(f"{len(found)} points of {self.folder} have {told or 'no settings'}; give all of "
                                 f"{', '.join(self.keys)}")  # fmt: skip
+        if self.store is not None:
+            self.store.pull(found[0].folder.relative_to(self.store.folder).as_posix())
         return Result(found[0].folder)
 
     @cached_property
@@ -188,7 +194,7 @@ class SweepResult:
     def __repr__(self) -> str:
         varied = ", ".join(f"{key}: {len(set(map(value_text, values)))} values" for key, values in self.values.items())
         state = "" if self.complete else f", {len(self.stored) - len(self.done)} of them not done"
-        return f"Sweep of '{self.name}': {len(self.stored)} points ({self.how} of {varied}){state}, in {self.folder}"
+        return f"Sweep of '{self.name}': {len(self.stored)} points ({self.how} of {varied}){state}, in {self.place}"
 
 
 def write_tables(sweep: SweepResult) -> None:

@@ -118,7 +118,7 @@ def execute_tuning(tuning: Tuning, folder: Path, options: RunOptions) -> TuneRes
         KeyboardInterrupt: with a sentence on what is kept.
     """
     optuna = _optuna()
-    plan = checked_plan(tuning.scenario(None), entrants_of(tuning.scenario(None)), options.workers)
+    plan = checked_plan(tuning.scenario(None), entrants_of(tuning.scenario(None)), options.workers or 1)
     each = sum(part.clock.intervals for part in plan.parts)
     runs = tuning.settings.trials * tuning.definition.base.drops + 2 * tuning.settings.validation.drops
     bar = nullcontext(options.advance) if options.advance else progress_bar(each * runs, options.progress)

@@ -12,16 +12,22 @@ import typer
 
 from .options import (
     Allocators,
+    DaskAddress,
     Device,
     Drops,
+    Executor,
     Force,
     Json,
     MaxDrops,
+    NumGpus,
     PerBatch,
+    RayAddress,
     Seed,
     Sets,
+    Slurm,
     Until,
     Workers,
+    executor_of,
     names_in,
     print_json,
     until_in,
@@ -35,7 +41,7 @@ if TYPE_CHECKING:
 
 _FAILED = 1  # exit status where points failed and the others are kept, or are not as precise as --until asks for
 
-Folder = Annotated[Path, typer.Argument(help="The folder of a sweep.")]
+Folder = Annotated[Path, typer.Argument(help="The folder of a sweep, or its URL.")]
 Metrics = Annotated[str | None, typer.Option(help="Comma-separated metrics; left out, the first of the headline.")]
 Variant = Annotated[str | None, typer.Option(help="A variant; left out, the mean over variants.")]
 
@@ -54,8 +60,13 @@ def sweep(
     drops: Drops = None,
     drops_per_batch: PerBatch = None,
     device: Device = None,
-    workers: Workers = 1,
-    out: Annotated[Path | None, typer.Option(help="The folder; left out, a new one below sweeps/.")] = None,
+    workers: Workers = None,
+    executor: Executor = "local",
+    ray_address: RayAddress = None,
+    dask_address: DaskAddress = None,
+    num_gpus: NumGpus = 0.0,
+    slurm: Slurm = None,
+    out: Annotated[Path | None, typer.Option(help="The folder, or a URL; left out, a new one below sweeps/.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a sweep of this scenario; only points that are new run.")
     ] = False,
@@ -70,27 +81,31 @@ def sweep(
     from ..campaigns.definition import define, varied
     from ..campaigns.sweep import execute_sweep, plan_sweep, with_until
     from ..campaigns.tuning_space import asks_for_tuning
+    from ..running.executors.opening import open_remote, site_of
     from ..running.options import RunOptions
 
     options = {"seed": seed, "drops": drops, "drops_per_batch": drops_per_batch, "device": device,
                "allocators": names_in(allocators)}  # fmt: skip
     given = {key: value for key, value in options.items() if value is not None}
+    where = executor_of(executor, ray_address, dask_address, num_gpus, slurm)
     command = shlex.join(["fairwave", *sys.argv[1:]])
     if asks_for_tuning(scenario):
-        refused = {"--vary": vary, "--until": until, "--dry-run": dry_run}
+        refused = {"--vary": vary, "--until": until, "--dry-run": dry_run, "--executor": executor != "local"}
         _tune(scenario, set_ or [], given, RunOptions(out, resume, command=command, workers=workers), refused, as_json)
         return
     with stdout_to_stderr(as_json):
         definition = define(scenario, varied(vary or []), "grid", set_ or [], **given)
         goal = until_in(until, max_drops, definition.base)
-        planned = plan_sweep(definition, out, resume, workers)
-        planned = planned if goal is None else with_until(planned, goal)
-        if not dry_run:
-            done = execute_sweep(planned, RunOptions(command=command, workers=workers))
+        with open_remote(where, workers) as remote:
+            site = site_of(remote, workers)
+            planned = plan_sweep(definition, out, resume, site)
+            planned = planned if goal is None else with_until(planned, goal)
+            if not dry_run:
+                done = execute_sweep(planned, RunOptions(command=command, workers=site.workers, remote=remote))
     if dry_run:
         _show_plan(planned, as_json)
         return
-    with kept_in(planned.folder):
+    with kept_in(planned.place):
         _show_sweep(done, planned, as_json)
     if not done.complete or done.not_reached:
         raise typer.Exit(_FAILED)
@@ -117,7 +132,7 @@ def _tune(
         folder = choose(tuning.definition, options.out, options.resume)
         found = execute_tuning(tuning, folder, options)
     sentences = tuning_sentences(found, tuning.settings.metric)
-    with kept_in(folder):
+    with kept_in(str(folder)):
         if as_json:
             rows = found.validation[found.validation["metric"] == tuning.settings.metric]
             trials, validation = (json.loads(table.to_json(orient="records")) for table in (found.trials, rows))
@@ -159,12 +174,14 @@ def figure(
     from ..campaigns.figure_file import save_figure
     from ..campaigns.load_sweep import load_sweep
     from ..campaigns.table import form_of, table_text, write_table
+    from ..results.store import local_copy, url_of
 
+    kept, folder = Path() if url_of(folder) else folder, local_copy(folder)
     found = load_sweep(folder)
     form = form_of(table) if table is not None else ""
     drawn = draw(found, x, y, by=by, columns=columns, at=_at(at or []), variant=variant, kind=kind,
                  interval=interval, width=width)  # fmt: skip
-    paths = {"figure": save_figure(drawn, out or folder / "figures" / f"{drawn.get_label()}.pdf", force)}
+    paths = {"figure": save_figure(drawn, out or kept / "figures" / f"{drawn.get_label()}.pdf", force)}
     if table is not None:
         paths["table"] = write_table(table_text(folder, [y] if y else [], form, variant), table, force)
     told = {what: str(path) for what, path in paths.items()}
@@ -172,7 +189,7 @@ def figure(
 
 
 def table(
-    folder: Annotated[Path, typer.Argument(help="A run folder, or the folder of a sweep.")],
+    folder: Annotated[Path, typer.Argument(help="A run folder or the folder of a sweep, or its URL.")],
     metrics: Annotated[
         str | None, typer.Option(help="Comma-separated metrics; left out, those of the headline.")
     ] = None,
@@ -183,7 +200,9 @@ def table(
 ) -> None:
     """Make a table for a paper: means with intervals, the best in bold, what is not told apart from it marked."""
     from ..campaigns.table import table_text, write_table
+    from ..results.store import local_copy
 
+    folder = local_copy(folder)
     text = table_text(folder, names_in(metrics) or [], format_, variant)
     if out is None:
         typer.echo(text, nl=False)
@@ -218,14 +237,14 @@ def _show_sweep(done: Sweep, planned: PlannedSweep, as_json: bool) -> None:
     failed = done.failed
     idle = unmoved(done) if done.done else []
     if as_json:
-        print_json({"sweep": str(done.folder), "points": len(done.stored), "done": len(done.done), "failed": failed,
+        print_json({"sweep": planned.place, "points": len(done.stored), "done": len(done.done), "failed": failed,
                     "networks": done.record["networks"], "unmoved": idle, "not_reached": done.not_reached})  # fmt: skip
     else:
         typer.echo(f"{done.name}: {counted(len(done.stored), 'point')}, {len(done.done)} done")
         for network in planned.networks:
             typer.echo(network.sentence())
-        folder = shlex.quote(str(done.folder))
-        typer.echo(f"\nResults: {done.folder} (metrics.csv, points/). Next: fairwave figure {folder}, "
+        folder = shlex.quote(planned.place)
+        typer.echo(f"\nResults: {planned.place} (metrics.csv, points/). Next: fairwave figure {folder}, "
                    f"fairwave table {folder}, fairwave report {folder}")  # fmt: skip
     for key in idle:
         warn(f"'{key}' changed no metric: the results are the same at all of its values")

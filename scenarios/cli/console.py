@@ -77,7 +77,7 @@ def show_result(result: Result, of: str | None = None) -> None:
         console.print(_escaped(sentence))
     if drift := drift_sentence(result.drifts):
         console.print(f"[yellow]{_escaped(drift)}[/yellow]")
-    folder = _escaped(str(result.run_dir))
+    folder = _escaped(result.place)
     console.print(f"\nResults: {folder} (metrics.csv, plots/, shards/). A page of it: fairwave report {folder}")
 
 

@@ -16,8 +16,11 @@ _REPORT_OPTIONS = ("--out", "--force", "--json")
 
 def report(
     context: typer.Context,
-    run_dir: Annotated[Path, typer.Argument(help="A run folder, or the folder of a sweep.")],
-    out: Annotated[Path | None, typer.Option(help="The page; left out, report.html in the run folder.")] = None,
+    run_dir: Annotated[Path, typer.Argument(help="A run folder or the folder of a sweep, or its URL.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The page; left out, report.html in the run folder, of a URL in the current one."),
+    ] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -25,9 +28,12 @@ def report(
     from ..campaigns.sweep_folder import is_sweep
     from ..report.report import write_report
     from ..results.result import Result
+    from ..results.store import local_copy, url_of
     from ..running.write_outputs import unfinished
     from .console import warn
 
+    if url_of(run_dir):
+        out, run_dir = out or Path("report.html"), local_copy(run_dir)
     if is_sweep(run_dir):
         _report_sweep(context.args, run_dir, out, force, as_json)
         return

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .options import (
     Allocators,
+    DaskAddress,
     Device,
     Drops,
+    Executor,
     Json,
     MaxDrops,
+    NumGpus,
     Out,
     PerBatch,
+    RayAddress,
     Scenario,
     Seed,
     Sets,
+    Slurm,
     Until,
     Workers,
+    executor_of,
     load_scenario,
     names_in,
     print_json,
@@ -28,6 +34,8 @@ from .options import (
 )
 from .stdio import kept_in, stdout_to_stderr
 
+if TYPE_CHECKING:
+    from ..running.executors.options import ExecutorOptions
 NOT_REACHED = 1
 """Exit status of a run whose results are there, but not as precise as ``--until`` asks for."""
 
@@ -40,7 +48,12 @@ def run(
     drops: Drops = None,
     drops_per_batch: PerBatch = None,
     device: Device = None,
-    workers: Workers = 1,
+    workers: Workers = None,
+    executor: Executor = "local",
+    ray_address: RayAddress = None,
+    dask_address: DaskAddress = None,
+    num_gpus: NumGpus = 0.0,
+    slurm: Slurm = None,
     out: Out = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was cut off.")] = False,
     dry_run: Annotated[
@@ -55,8 +68,9 @@ def run(
                "allocators": names_in(allocators)}  # fmt: skip
     settled = load_scenario(scenario, set_, options)
     goal = until_in(until, max_drops, settled)
+    where = executor_of(executor, ray_address, dask_address, num_gpus, slurm)
     if dry_run:
-        _dry_run(settled, goal, workers, as_json)
+        _dry_run(settled, goal, where, workers, as_json)
         return
     from ..running.entrants import entrants_of
     from ..running.options import RunOptions
@@ -65,12 +79,12 @@ def run(
 
     command = shlex.join(["fairwave", *sys.argv[1:]])
     with stdout_to_stderr(as_json):
-        options_of_run = RunOptions(out, resume, command=command, workers=workers)
+        options_of_run = RunOptions(out, resume, command=command, workers=workers, executor=where)
         if goal is None:
             result = execute(settled, entrants_of(settled), options_of_run)
         else:
             result = execute_until(settled, goal, options_of_run)
-    with kept_in(result.run_dir):
+    with kept_in(result.place):
         print_json(result.to_json()) if as_json else show_result(result)
     if goal is not None and not all(one["met"] for one in result.meta["until"]["goals"]):
         raise typer.Exit(NOT_REACHED)
@@ -109,8 +123,9 @@ def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> No
     typer.echo(f"{scenario} is valid: {_variants(len(settled.variants))}; allocators {labels}")
 
 
-def _dry_run(settled: Any, goal: Any, workers: int, as_json: bool) -> None:
+def _dry_run(settled: Any, goal: Any, where: ExecutorOptions, workers: int | None, as_json: bool) -> None:
     from ..running.entrants import entrants_of
+    from ..running.executors.opening import open_remote, site_of
     from ..running.run import checked_plan
     from ..running.until import with_drops
     from .console import print_remark, show_plan
@@ -118,8 +133,8 @@ def _dry_run(settled: Any, goal: Any, workers: int, as_json: bool) -> None:
     if goal is not None:
         print_remark(f"--until begins with the drops planned here, and adds up to {goal.max_drops}")
         settled = with_drops(settled, goal.pilot(settled))
-    with stdout_to_stderr(as_json):
-        plan = checked_plan(settled, entrants_of(settled), workers)
+    with stdout_to_stderr(as_json), open_remote(where, workers) as remote:
+        plan = checked_plan(settled, entrants_of(settled), site_of(remote, workers))
     print_json(plan.to_json()) if as_json else show_plan(plan)
 
 

@@ -9,7 +9,6 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from pathlib import Path
 from typing import TextIO
 
 from ..errors import ScenarioError, message_of
@@ -128,7 +127,7 @@ def stdout_to_stderr(wanted: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def kept_in(folder: Path) -> Iterator[None]:
+def kept_in(folder: str) -> Iterator[None]:
     """Reports where the results of a run are when printing them fails."""
     try:
         yield

@@ -5,6 +5,8 @@
 | ``result`` | a run, read from its folder |
 | ``dataset`` | labelled arrays |
 | ``run_folder`` | the folder that a run may write to |
+| ``claims`` | what each of several coordinators computes |
+| ``store`` | folders at a URL |
 | ``shards`` | one file for one variant, allocator and range of drops |
 | ``account`` | what results are counted with |
 | ``as_json`` | tables as plain values |

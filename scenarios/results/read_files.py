@@ -131,6 +131,11 @@ def require_modules(modules: Iterable[str]) -> None:
     file_watch().roots.update(modules)
 
 
+def required_modules() -> frozenset[str]:
+    """Returns the modules that the run needs, to be told to other processes that compute a part of it."""
+    return frozenset(file_watch().roots)
+
+
 def made_from() -> str:
     """Returns as JSON the user's files that the run was made from here: path (relative to this folder) -> digest."""
     here, files = Path.cwd(), file_watch().files()

@@ -29,6 +29,7 @@ from .drift import Drifts, drift_records, find_drifts
 from .precision import precision_sentences
 from .run_folder import explain_no_shards, scenario_of
 from .shards import RunKey, Shard, read_shard, whole_shards
+from .store import local_copy, url_of
 from .timing import decision_times
 
 if TYPE_CHECKING:
@@ -59,10 +60,12 @@ class Result:
         settings: what ran, as loaded.
         family: the kind of problem that it was.
         meta: versions, device, wall times; empty while the run is unfinished.
+        place: the folder, or the URL that it is a copy of.
     """
 
     def __init__(self, run_dir: str | Path) -> None:
-        self.run_dir = Path(run_dir)
+        self.run_dir = local_copy(run_dir)
+        self.place = str(url_of(run_dir) or self.run_dir)
         self.settings = scenario_of(self.run_dir)
         self.family = families.find(self.settings.family)
         meta = self.run_dir / "meta.json"
@@ -289,7 +292,7 @@ class Result:
         One that is not complete says so too.
         """
         return {
-            "run_dir": str(self.run_dir),
+            "run_dir": self.place,
             "scenario": self.settings.name,
             **tables_as_json(self),
             "notes": [*interval_sentences(self, self._shown(None)), *count_sentences(self)],

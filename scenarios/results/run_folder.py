@@ -14,6 +14,7 @@ from ..config.loading import UNHASHED, drop_hash, load, resolved, scenario_hash
 from ..errors import ScenarioError, shown
 from ..families.schema import ScenarioBase
 from ..files import clean_up, write_atomically
+from .claims import FOLDER as CLAIMS
 from .provenance import Provenance, foreign
 from .shards import RunKey, attributes_of, is_of
 
@@ -159,7 +160,7 @@ def _named(scenario: ScenarioBase, folder: Path, resume: bool, made: Mapping[Run
 
 def _is_free(folder: Path) -> bool:
     """Returns whether there is nothing in a folder, or nothing but what a run that was killed at once has left."""
-    return not folder.exists() or all(path.name == MARKER for path in folder.iterdir())
+    return not folder.exists() or all(path.name in (MARKER, CLAIMS) for path in folder.iterdir())
 
 
 def _require_free(folder: Path) -> None:

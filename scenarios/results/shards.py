@@ -113,14 +113,19 @@ def whole_shards(run: Path, run_key: RunKey, hashes: Collection[str], read: Read
     found: list[Shard] = []
     seen: set[int] = set()
     for path in sorted(run_key.folder(run).glob("drops-*.nc")):
-        named = _NAME.fullmatch(path.name)
-        if named is None:
+        drops = drops_of(path.name)
+        if not drops:
             continue
-        drops = range(int(named[1]), int(named[2]) + 1)
         if seen.isdisjoint(drops) and _is_whole(path, run_key, drops, hashes, read or read_shard):
             found.append(Shard(path, tuple(drops)))
             seen.update(drops)
     return found
+
+
+def drops_of(name: str) -> range:
+    """Returns the drops that the name of a shard's file tells; none where it is no such name."""
+    named = _NAME.fullmatch(name)
+    return range(int(named[1]), int(named[2]) + 1) if named else range(0)
 
 
 def is_of(attributes: Mapping[str, Any], hashes: Collection[str]) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..results.store import Store
+from .executors.executor import Executor
+from .executors.options import ExecutorOptions
 from .progress import Advance
 
 
@@ -16,6 +19,10 @@ class RunOptions:
     resume: bool = False
     progress: bool = True
     plots: bool = True
-    workers: int = 1
+    workers: int | None = None  # left out: 1 here, all processors of other machines
     command: str | None = None  # as typed, for the run's meta.json
     advance: Advance | None = None  # told of progress in place of a bar of the run's own
+    executor: ExecutorOptions = field(default_factory=ExecutorOptions)
+    remote: Executor | None = None  # an open one
+    store: Store | None = None  # that ``out`` is a copy of
+    claimed: bool = False  # the whole run is this coordinator's already

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .. import families
 from ..config.loading import scenario_hash, variants
 from ..errors import ScenarioError, shown
 from . import memory
+from .executors.site import Site
 from .worker_pool import require_not_too_many
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class Plan:
     family: Family
     device: str
     parts: tuple[VariantPlan, ...]
-    workers: int  # processes, no more than there are batches; 1: none but this one
+    workers: int  # batches at the same time, no more than there are; 1: none but this one
+    device_name: str | None = None  # of the workers, where these are not of this machine
 
     @property
     def bytes(self) -> int:
@@ -90,27 +92,47 @@ class Plan:
         return _ceil(self.scenario.drops, part.drops_per_batch) * _ceil(len(self.scenario.allocators), part.copies)
 
 
-def make_plan(scenario: ScenarioBase, workers: int = 1) -> Plan:
+def make_plan(scenario: ScenarioBase, on: int | Site = 1, runs: int = 1) -> Plan:
     """Chooses device, batches and times of a scenario.
 
     Args:
         scenario: what will run.
-        workers: processes that batches are shared out among, as evenly as drops and allocators can be.
+        on: the workers that batches are shared out among, as evenly as drops and allocators can be; a number is one of
+            processes of this machine.
+        runs: that share the workers.
 
     Raises:
         ScenarioError: there is no such device, the scenario does not fit into memory, or so many workers cannot be.
     """
-    family, device = families.find(scenario.family), device_of(scenario)
-    _require_workers(workers, device)
+    site = on if isinstance(on, Site) else Site(on)
+    family, device = families.find(scenario.family), _far_device(scenario, site) or device_of(scenario)
+    if site.free_bytes is None:
+        _require_workers(site.workers, device)
     named = variants(scenario)
-    workers = min(workers, len(named) * scenario.drops * len(scenario.allocators))
-    free = memory.available_bytes(device)
+    workers = min(site.workers, runs * len(named) * scenario.drops * len(scenario.allocators))
+    each_workers = _ceil(workers if runs == 1 else 2 * workers, runs * len(named))
     parts = []
     for name, each in named.items():
-        drops, copies = memory.fit(each, family, device, free, workers)
-        drops, entrants = _cut(each, drops, _ceil(workers, len(named)))
+        drops, copies = _fit(each, family, device, replace(site, workers=workers))
+        drops, entrants = _cut(each, drops, each_workers)
         parts.append(_variant_plan(name, each, family, (drops, entrants, min(copies, entrants))))
-    return Plan(scenario, family, device, tuple(parts), min(workers, sum(part.batches for part in parts)))
+    most = workers if runs > 1 else min(workers, sum(part.batches for part in parts))
+    return Plan(scenario, family, device, tuple(parts), most, site.device_name)
+
+
+def _far_device(scenario: ScenarioBase, site: Site) -> str | None:
+    """Returns the device of far workers, which must be the one that the scenario asks for."""
+    if site.device is not None and scenario.device not in ("auto", site.device):
+        what = "take no GPU; give --num-gpus 1" if site.device == "cpu" else "take GPUs; leave --num-gpus out"
+        raise ScenarioError(f"device '{scenario.device}' was asked for, but batches on other machines {what}")
+    return site.device
+
+
+def _fit(scenario: ScenarioBase, family: Family, device: str, site: Site) -> tuple[int, int]:
+    """Chooses drops and allocators side by side: by the memory of one far worker, or by this machine's for all."""
+    if site.free_bytes is not None:
+        return memory.fit(scenario, family, device, site.free_bytes)
+    return memory.fit(scenario, family, device, memory.available_bytes(device), site.workers)
 
 
 def device_of(scenario: ScenarioBase) -> str:

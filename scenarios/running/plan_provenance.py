@@ -35,7 +35,7 @@ def provenances(plan: Plan, entrants: Sequence[Entrant]) -> dict[RunKey, Provena
     Raises:
         ScenarioError: the environment does not say whether to compile.
     """
-    device, backend = device_name(plan.device), _backend_of(plan)
+    device, backend = plan.device_name or device_name(plan.device), _backend_of(plan)
     common = code_digest() + source_digest(plan.family.schema)
     require_modules([plan.family.schema.__module__])
     contents = {entrant.label: _content_of(entrant, plan) for entrant in entrants}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -12,26 +11,32 @@ from typing import TYPE_CHECKING, Any
 from mac.core.allocator_guard import default_settings
 
 from .. import families
-from ..config.loading import Source, drop_hash, load, scenario_hash
+from ..config.loading import Source, load
 from ..errors import ScenarioError
-from ..results.provenance import Provenance
 from ..results.read_files import watching_files
 from ..results.result import Result
-from ..results.run_folder import choose, open_folder
-from ..results.shards import RunKey, batches, whole_shards, write_shard
-from .batch import Batch, Piece, run_batch, threads
+from .batch import Batch, run_batch, threads
 from .entrants import Entrant, Given, as_settings, check, contents_kept, entrants_of
+from .executors.dispatch import Job, computed
+from .executors.executor import Executor
+from .executors.local import local_processes
+from .executors.opening import executor_options, open_remote, site_of
+from .executors.options import ExecutorOptions
+from .executors.site import Site
 from .interrupts import Interrupts, interrupts
 from .options import RunOptions
-from .plan import Plan, VariantPlan, make_plan
+from .plan import Plan, make_plan
 from .plan_provenance import provenances
+from .prepared_run import PreparedRun, prepared
 from .progress import Advance, progress_bar
 from .until import MOST_DROPS, Until, run_until, until_of
-from .worker_dispatch import run_in_workers
+from .worker_pickling import pickled_batches
 from .write_outputs import finish
 
 if TYPE_CHECKING:
     from ..families.schema import ScenarioBase
+
+_POLL_S = 1.0  # between two looks whether another coordinator has stored what it computes
 
 
 def run(
@@ -43,7 +48,8 @@ def run(
     resume: bool = False,
     progress: bool = True,
     plots: bool = True,
-    workers: int = 1,
+    workers: int | None = None,
+    executor: str | ExecutorOptions = "local",
     until: str | Sequence[str] = (),
     max_drops: int = MOST_DROPS,
     **overrides: Any,
@@ -54,13 +60,16 @@ def run(
         scenario: name of a preset, path of a YAML file, a mapping, or what :func:`scenarios.load` returned.
         allocators: names, ``{name, params}``, objects or classes with ``reset`` and ``decide``; a single one, or a
             mapping from labels to these; left out, the scenario's own.
-        out: the run folder; left out, a new one below ``runs/``.
+        out: the run folder, a path or a URL that fsspec knows; left out, a new one below ``runs/``.
         resume: go on in a folder that holds part of this very run.
         progress: show a bar, in a notebook or a terminal.
         plots: draw the plots into the run folder.
         workers: processes that batches of drops are shared out among; 1: none but this one. No result depends on it,
             with one exception: of an allocator given as an object each batch gets a fresh copy, whereas in one process
             the object itself decides on all batches. One whose ``reset`` leaves something standing may tell the two.
+            Left out, 1; on other machines all their processors.
+        executor: ``local``, ``ray``, ``dask`` or ``slurm``, or where to find it as
+            :class:`scenarios.ExecutorOptions`; no result depends on it.
         until: intervals that are asked for, such as ``"satisfaction +-0.01"`` or ``"a - b: satisfaction +-0.01"``:
             drops are added until all are reached (:mod:`mac.metrics.precision`); ``result.meta["until"]`` says what is.
         max_drops: the ceiling of ``until``.
@@ -74,7 +83,7 @@ def run(
     if allocators is not None:
         overrides["allocators"], things = as_settings(allocators)
     settled = load(scenario, **overrides)
-    options = RunOptions(out, resume, progress, plots, workers)
+    options = RunOptions(out, resume, progress, plots, workers, executor=executor_options(executor))
     if until:
         return execute_until(settled, until_of(until, max_drops, settled), options, things)
     return execute(settled, entrants_of(settled, things), options)
@@ -91,7 +100,7 @@ def execute_until(
     entrants = entrants_of(scenario, things)
     if any(thing is not None for thing in things):
         with contents_kept(entrants):
-            made = provenances(checked_plan(scenario, entrants, options.workers), entrants)
+            made = provenances(checked_plan(scenario, entrants), entrants)
         if unknown := next((each.unknown for each in made.values() if each.unknown), ""):
             raise ScenarioError(
                 f"--until goes on with a run, which cannot be: {unknown}; give the allocator by its name"
@@ -106,19 +115,22 @@ def execute_until(
 def execute(scenario: ScenarioBase, entrants: Sequence[Entrant], options: RunOptions) -> Result:
     """Checks everything, then runs what is missing, then writes the tables and plots."""
     began = time.perf_counter()
-    with _saying_what_is_kept() as folders, interrupts() as ctrl_c, contents_kept(entrants), default_settings():
+    with (
+        _saying_what_is_kept() as runs,
+        interrupts() as ctrl_c,
+        contents_kept(entrants),
+        default_settings(),
+        open_remote(options.executor, options.workers, options.remote) as remote,
+    ):
         with watching_files(anew=True):
-            plan = checked_plan(scenario, entrants, options.workers)
-        made = provenances(plan, entrants)
-        folder = choose(scenario, options.out, options.resume, made)
-        folders.append(folder)
-        todo = [batch for part in plan.parts for batch in _todo(folder, plan, part, entrants)]
-        with threads(plan.device):
-            _simulate(folder, plan, todo, made, ctrl_c, options)
-            return finish(Result(folder), plan, options, time.perf_counter() - began)
+            plan = checked_plan(scenario, entrants, site_of(remote, options.workers))
+        with prepared(plan, entrants, options) as run, threads(plan.device if remote is None else "cpu"):
+            runs.append(run)
+            _simulate(run, remote, ctrl_c, options)
+            return complete(run, options, began)
 
 
-def checked_plan(scenario: ScenarioBase, entrants: Sequence[Entrant], workers: int = 1) -> Plan:
+def checked_plan(scenario: ScenarioBase, entrants: Sequence[Entrant], on: int | Site = 1, runs: int = 1) -> Plan:
     """Checks allocators, and what each variant names outside of itself, and plans the run; nothing is written.
 
     Raises:
@@ -126,54 +138,78 @@ def checked_plan(scenario: ScenarioBase, entrants: Sequence[Entrant], workers: i
     """
     family = families.find(scenario.family)
     check(entrants, family)
-    plan = make_plan(scenario, workers)
+    plan = make_plan(scenario, on, runs)
     for part in plan.parts:
         family.check(part.scenario)
     return plan
 
 
-@contextmanager
-def _saying_what_is_kept() -> Iterator[list[Path]]:
-    """Adds a sentence on the whole shards in the run folder to Ctrl-C, if the folder is chosen and there are any."""
-    folders: list[Path] = []
+def complete(run: PreparedRun, options: RunOptions, began: float) -> Result:
+    """Writes the tables and plots of a run that has computed its last batch, and ends its claims."""
+    result = Result(run.folder)
+    result.place = run.place
     try:
-        yield folders
+        finish(result, run.plan, options, time.perf_counter() - began)
+    finally:
+        if run.store is not None:
+            run.store.push(run.folder)
+    if run.claims is not None:
+        run.claims.clear()
+    return result
+
+
+@contextmanager
+def _saying_what_is_kept() -> Iterator[list[PreparedRun]]:
+    """Adds a sentence on the whole shards in the run folder to Ctrl-C, if the folder is chosen and there are any."""
+    runs: list[PreparedRun] = []
+    try:
+        yield runs
     except KeyboardInterrupt as stop:
-        kept = [folder for folder in folders if any(folder.glob("shards/*/*/drops-*.nc"))]
+        kept = [run.place for run in runs if any(run.folder.glob("shards/*/*/drops-*.nc"))]
         if stop.args or not kept:
             raise
         raise KeyboardInterrupt(f"whole shards are kept in {kept[0]}, and --resume goes on from them") from None
 
 
-def _simulate(
-    folder: Path,
-    plan: Plan,
-    todo: Sequence[Batch],
-    made: Mapping[RunKey, Provenance],
-    ctrl_c: Interrupts,
-    options: RunOptions,
-) -> None:
-    """Runs what is missing, and writes each shard as soon as it is there."""
+def _simulate(run: PreparedRun, remote: Executor | None, ctrl_c: Interrupts, options: RunOptions) -> None:
+    """Runs what is missing, and waits for what other coordinators compute of it."""
+    todo = run.todo()
     ctrl_c.check()
     total = sum(batch.drop_intervals for batch in todo)
-    bar = nullcontext(options.advance) if options.advance else progress_bar(total, options.progress)
-    with bar as advance, _results(plan, todo, _stopping(advance, ctrl_c)) as pieces:
-        first = list(itertools.islice(pieces, 1))
-        open_folder(folder, plan.scenario)  # not before: a run that fails at once leaves nothing behind
-        for run_key, windows in itertools.chain(first, pieces):
-            with ctrl_c.shield():
-                write_shard(folder, run_key, windows.assign_attrs(made[run_key].attributes()))
+    with nullcontext(options.advance) if options.advance else progress_bar(total, options.progress) as advance:
+        while todo:
+            _compute(run, todo, remote, ctrl_c, _stopping(advance, ctrl_c))
+            if not run.refused:
+                break
+            advance(0, "waiting for another coordinator")
+            time.sleep(_POLL_S)
+            todo = run.todo()
     ctrl_c.check()
 
 
-@contextmanager
-def _results(plan: Plan, todo: Sequence[Batch], advance: Advance) -> Iterator[Iterator[Piece]]:
-    """Runs the batches: one after the other here, or several at the same time in workers."""
-    if min(plan.workers, len(todo)) > 1:
-        with run_in_workers(plan, todo, advance) as pieces:
-            yield pieces
-    else:
-        yield (piece for batch in todo for piece in run_batch(plan, batch, advance))
+def _compute(
+    run: PreparedRun, todo: Sequence[Batch], remote: Executor | None, ctrl_c: Interrupts, advance: Advance
+) -> None:
+    """Computes the batches that no other coordinator has, and writes each shard as soon as it is there."""
+    workers = min(run.plan.workers, len(todo))
+    if remote is None and workers == 1:
+        for batch in run.claimed(todo):
+            for piece in run_batch(run.plan, batch, advance):
+                with ctrl_c.shield():
+                    run.write([piece])
+        return
+    with nullcontext(remote) if remote is not None else local_processes(workers) as executor:
+        pickled_batches(run.plan, todo[:1])  # refuses what cannot be sent before anything is claimed
+        for _, result in computed(executor, _jobs(run, todo), lambda count: advance(count, f"{workers} workers")):
+            with ctrl_c.shield():
+                run.write(result.pieces)
+            if result.error is not None:
+                raise result.error
+
+
+def _jobs(run: PreparedRun, todo: Sequence[Batch]) -> Iterator[Job[PreparedRun]]:
+    for batch in run.claimed(todo):
+        yield Job(run, batch, pickled_batches(run.plan, [batch], run.modules)[0])
 
 
 def _stopping(advance: Advance, ctrl_c: Interrupts) -> Advance:
@@ -184,19 +220,3 @@ def _stopping(advance: Advance, ctrl_c: Interrupts) -> Advance:
         advance(count, what)
 
     return checked
-
-
-def _todo(folder: Path, plan: Plan, part: VariantPlan, entrants: Sequence[Entrant]) -> list[Batch]:
-    """Finds what is still missing of a variant, in the plan's batches."""
-    hashes = (drop_hash(plan.scenario), scenario_hash(plan.scenario))
-    missing_by_batch: dict[tuple[int, ...], list[Entrant]] = {}
-    for entrant in entrants:
-        shards = whole_shards(folder, RunKey(part.variant, entrant.label), hashes)
-        missing = set(range(plan.scenario.drops)) - {drop for shard in shards for drop in shard.drops}
-        for drops in batches(missing, part.drops_per_batch):
-            missing_by_batch.setdefault(drops, []).append(entrant)
-    return [
-        Batch(part, drops, tuple(missing[first : first + part.entrants]))
-        for drops, missing in missing_by_batch.items()
-        for first in range(0, len(missing), part.entrants)
-    ]

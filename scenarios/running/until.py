@@ -19,6 +19,7 @@ from ..files import write_atomically
 from ..results.precision import Goal, Reached, goals_of, reached
 from ..results.result import Result
 from ..results.run_folder import is_marked, resumable, scenario_of
+from ..results.store import url_of
 
 if TYPE_CHECKING:
     from ..families.schema import ScenarioBase
@@ -73,6 +74,16 @@ def until_of(texts: Sequence[str] | str, max_drops: int, scenario: ScenarioBase)
     return until
 
 
+def require_folder(store: object | None) -> None:
+    """Refuses a run or sweep in stages that is to be kept in a store elsewhere.
+
+    Raises:
+        ScenarioError: there is such a store.
+    """
+    if store is not None:
+        raise ScenarioError("--until goes on with a folder of this machine, so --out cannot be a URL; name a folder")
+
+
 def run_until(scenario: ScenarioBase, until: Until, options: RunOptions, stage: Stage) -> Result:
     """Runs drops in stages, and writes into meta.json what is reached.
 
@@ -85,6 +96,7 @@ def run_until(scenario: ScenarioBase, until: Until, options: RunOptions, stage: 
     Raises:
         ScenarioError: as of a run; or the run does not have a metric.
     """
+    require_folder(url_of(options.out))
     pilot = until.pilot(scenario)
     folder = _folder(with_drops(scenario, pilot), options)
     options = replace(options, out=folder)

@@ -13,7 +13,6 @@ import numpy as np
 
 from mac.core.allocator_guard import default_settings
 
-from ..results.read_files import watching_files
 from .batch import Piece, run_batch, threads
 from .worker_pickling import unpickled_batch
 from .worker_warnings import RecordedWarning, recorded
@@ -28,16 +27,16 @@ class BatchResult:
     error: Exception | None
 
 
-def run_pickled_batch(pickle_of_batch: bytes, counts: Path, number: int) -> BatchResult:
+def run_pickled_batch(pickle_of_batch: bytes, counts: Path | None = None, number: int = 0) -> BatchResult:
     """Runs a batch.
 
     Args:
         pickle_of_batch: the batch, from :func:`scenarios.running.worker_pickling.pickled_batches`.
-        counts: file of int64, one a batch, for the drop-intervals that are done.
+        counts: file of int64, one a batch, for the drop-intervals that are done; None: they are not counted.
         number: of the batch.
     """
     pieces: list[Piece] = []
-    count = np.memmap(counts, np.int64, "r+")
+    count = np.zeros(number + 1, np.int64) if counts is None else np.memmap(counts, np.int64, "r+")
 
     def advance(done: int, _: str) -> None:
         count[number] += done
@@ -45,8 +44,7 @@ def run_pickled_batch(pickle_of_batch: bytes, counts: Path, number: int) -> Batc
     error = None
     with recorded() as told:
         try:
-            with watching_files():
-                plan, batch = unpickled_batch(pickle_of_batch)
+            plan, batch = unpickled_batch(pickle_of_batch)
             with default_settings(), threads(plan.device):
                 pieces.extend(run_batch(plan, batch, advance))  # those before an error stay
         except Exception as failure:

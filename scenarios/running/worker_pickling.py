@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pickle
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mac.core.plugin_traceback import describe_error
 
+from ..config.loading import scenario_hash
 from ..errors import ScenarioError
+from ..results.read_files import require_modules, watching_files
 from .batch import Batch
 
 if TYPE_CHECKING:
@@ -27,10 +29,16 @@ class _PickledBatch:
     part: VariantPlan
     drops: tuple[int, ...]
     entrants: Mapping[str, bytes]
+    modules: frozenset[str]  # of the user's, that the run names
 
 
-def pickled_batches(plan: Plan, todo: Sequence[Batch]) -> list[bytes]:
+def pickled_batches(plan: Plan, todo: Sequence[Batch], modules: Iterable[str] = ()) -> list[bytes]:
     """Pickles each batch as a worker gets it.
+
+    Args:
+        plan: of the whole run.
+        todo: batches of it.
+        modules: of the user's, that the run names.
 
     Raises:
         ScenarioError: naming an allocator or a family that cannot be pickled.
@@ -39,11 +47,15 @@ def pickled_batches(plan: Plan, todo: Sequence[Batch]) -> list[bytes]:
     pickled = {label: _pickled(entrant, f"allocator '{label}'") for label, entrant in entrants.items()}
     return [
         _pickled(
-            _PickledBatch(plan, batch.part, batch.drops, {one.label: pickled[one.label] for one in batch.entrants}),
+            _PickledBatch(plan, batch.part, batch.drops, _of(batch, pickled), frozenset(modules)),
             f"the family '{plan.family.name}'",
         )
         for batch in todo
     ]
+
+
+def _of(batch: Batch, pickled: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {one.label: pickled[one.label] for one in batch.entrants}
 
 
 def unpickled_batch(pickle_of_batch: bytes) -> tuple[Plan, Batch]:
@@ -52,14 +64,19 @@ def unpickled_batch(pickle_of_batch: bytes) -> tuple[Plan, Batch]:
     Raises:
         ScenarioError: naming an allocator whose class cannot be imported here.
     """
-    sent: _PickledBatch = pickle.loads(pickle_of_batch)
-    with warnings.catch_warnings():
+    with watching_files():
+        sent: _PickledBatch = pickle.loads(pickle_of_batch)
+    another = _LAST_RUN[:] != [scenario_hash(sent.plan.scenario)]
+    _LAST_RUN[:] = [scenario_hash(sent.plan.scenario)]
+    with watching_files(anew=another), warnings.catch_warnings():
+        require_modules(sent.modules)
         warnings.simplefilter("ignore")  # what importing and making an allocator warns of, the run itself has shown
         entrants = tuple(_arrived(label, pickled, sent.plan.family) for label, pickled in sent.entrants.items())
     return sent.plan, Batch(sent.part, sent.drops, entrants)
 
 
 _MET: set[bytes] = set()  # allocators that this worker has made before
+_LAST_RUN: list[str] = []  # hash of the scenario that this worker has computed last
 
 
 def _arrived(label: str, pickled: bytes, family: Family) -> Entrant:

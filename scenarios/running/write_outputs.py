@@ -84,7 +84,7 @@ def _meta(result: Result, plan: Plan, command: str | None, wall_s: float) -> dic
         "complete": result.complete,
         "not_stationary": drift_records(result.drifts),
         "drops_per_batch": plan.parts[0].drops_per_batch,
-        "device": device_name(plan.device),
+        "device": plan.device_name or device_name(plan.device),
         "backend": backend_name(plan.device),
         "dtype": plan.scenario.dtype,
         "workers": plan.workers,

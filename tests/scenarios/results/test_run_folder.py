@@ -183,7 +183,7 @@ def test_a_shard_in_the_place_of_another_one_is_not_believed(toy: Toy) -> None:
 
 
 def test_a_shard_that_is_lost_while_the_run_goes_on_is_told(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    from scenarios.running import run as running
+    from scenarios.running import prepared_run as running
 
     def write_and_lose(folder: Path, run_key: RunKey, windows: xr.Dataset) -> Path:
         path = write_shard(folder, run_key, windows)
@@ -222,7 +222,7 @@ def test_a_folder_that_fairwave_has_not_made_is_left_alone(toy: Toy, resume: boo
 def test_a_folder_that_is_filled_while_the_first_batch_runs_is_left_alone(
     toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scenarios.running import run as running
+    from scenarios.running import prepared_run as running
 
     def meanwhile(*arguments: Any) -> Any:
         Path("out").mkdir()

@@ -86,7 +86,7 @@ import os, signal, sys
 sys.path[:0] = {path!r}
 from scenarios import families, load
 from scenarios.results.result import Result
-from scenarios.running import run as module, until
+from scenarios.running import prepared_run as module, run, until
 
 families.FAMILIES["toy"] = "toy_family:FAMILY"
 until.PILOT = 10
@@ -96,9 +96,10 @@ def write_or_die(*args):
     written.append(write(*args))
     if len(written) == {after}:
         os.kill(os.getpid(), signal.SIGKILL)
+    return written[-1]
 
 module.write_shard = write_or_die
-module.run({toy!r}, until={goal!r}, out="killed", plots=False)
+run.run({toy!r}, until={goal!r}, out="killed", plots=False)
 """
 
 

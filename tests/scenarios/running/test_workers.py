@@ -11,7 +11,6 @@ import threading
 import time
 import types
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +31,10 @@ from scenarios.results.shards import read_shard
 from scenarios.running import memory
 from scenarios.running.batch import Batch
 from scenarios.running.entrants import as_settings, entrants_of
+from scenarios.running.executors.dispatch import Job, computed
+from scenarios.running.executors.local import local_processes
 from scenarios.running.plan import make_plan
-from scenarios.running.worker import BatchResult, run_pickled_batch
-from scenarios.running.worker_dispatch import _collected
+from scenarios.running.worker import run_pickled_batch
 from scenarios.running.worker_pickling import pickled_batches
 
 
@@ -126,7 +126,7 @@ def test_a_dry_run_says_so(toy: Toy) -> None:
     assert "2, each a process of its own" in shown and "in all" in shown and "on these workers" in shown
 
 
-@pytest.mark.parametrize("workers", [0, -1, "two", 1.5, True, None])
+@pytest.mark.parametrize("workers", [0, -1, "two", 1.5, True])
 def test_a_number_of_workers_that_cannot_be_is_refused(toy: Toy, workers: object) -> None:
     assert "workers must be a whole number of 1 or more, given" in refused(toy, out="out", workers=workers)
     assert not Path("out").exists()
@@ -235,26 +235,23 @@ def test_what_a_batch_raises_comes_out_the_same_and_what_is_whole_stays(toy: Toy
 def test_a_worker_that_dies_is_one_sentence(toy: Toy) -> None:
     Path("plug_dies.py").write_text(PLUG, "utf-8")
     text = refused(toy, ["toy_family:Even", "plug_dies:Dies"], out="out", workers=2)
-    assert text.startswith("a worker process died: it was killed, or") and "take fewer workers or fewer drops" in text
+    assert text.startswith("a worker died 3 times on the same batch (a process of this machine): it was killed, or")
+    assert "take fewer workers or fewer drops" in text
     assert not Path("out").exists() and not workers_left()
 
 
 def test_workers_count_what_they_have_done_and_the_bar_follows(toy: Toy) -> None:
-    batch = a_batch(toy, {"even": toy_family.Even()})
-    np.memmap("counts", np.int64, "w+", shape=(3,))
-    assert run_pickled_batch(batch, Path("counts"), 1).error is None
-    counts = np.memmap("counts", np.int64, "r+")
-    assert counts.tolist() == [0, 2 * 5, 0], "two drops, five intervals"
-    ends, seen = Future[BatchResult](), list[int]()
-
-    def advance(count: int) -> None:
-        seen.append(count)
-        counts[2] += 7
-        if len(seen) == 3:
-            ends.set_result(BatchResult([], [], None))
-
-    assert list(_collected({ends}, counts, advance)) == []
-    assert seen == [10, 7, 7, 7]
+    settings, things = as_settings(["toy_family:Slow"])
+    settled = load(toy, allocators=settings, drops_per_batch=2)
+    plan = make_plan(settled, 2)
+    batch = Batch(plan.parts[0], (0, 1), tuple(entrants_of(settled, things)))
+    jobs = iter([Job(None, batch, pickled) for pickled in pickled_batches(plan, [batch] * 3)])
+    seen: list[int] = []
+    with local_processes(2) as executor:
+        ended = [result.error for _, result in computed(executor, jobs, seen.append)]
+    assert ended == [None] * 3
+    assert sum(seen) == 3 * 2 * 5, "two drops, five intervals"
+    assert min(count for count in seen if count) < 2 * 5, "counted before a batch ends"
 
 
 START = """
