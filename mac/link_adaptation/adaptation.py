@@ -10,9 +10,10 @@ B drops, U UEs, K PRBs, I MCS indices.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
@@ -32,7 +33,11 @@ class LinkSettings:
     report_delay_slots: int = Field(default=4, ge=1, le=64)
     """Slots from a measurement to its first use by the scheduler."""
     report_period_slots: int = Field(default=1, ge=1, le=1000)
-    """Slots from one measurement to the next."""
+    """Slots from one measurement of a UE to its next (TS 38.214 clause 5.2.1.4 allows 4, 5, 8, 10, 16, 20, 40, 80, 160
+    and 320)."""
+    report_offset_slots: Literal["staggered"] | Annotated[int, Field(ge=0)] | tuple[int, ...] = 0
+    """Slot of the period in which UEs measure: one for all, a list of which UEs take entries in turn, or staggered: u
+    modulo the period for UE u."""
     subband_prbs: int = Field(default=1, ge=1, le=275)
     """PRBs that share one CQI."""
     bler_target: float = Field(default=0.1, gt=0, lt=1)
@@ -41,6 +46,18 @@ class LinkSettings:
     """Step down of the outer loop at a failure; a success steps up target / (1 - target) times it. 0 turns it off."""
     outer_loop_limit_db: float = Field(default=15.0, ge=0, le=40)
     """Greatest offset of the outer loop, either way."""
+
+    @model_validator(mode="after")
+    def _offsets_lie_in_the_period(self) -> LinkSettings:
+        given, period = self.report_offset_slots, self.report_period_slots
+        offsets = given if isinstance(given, tuple) else () if given == "staggered" else (given,)
+        if given == () or any(not 0 <= offset < period for offset in offsets):
+            shown = list(given) if isinstance(given, tuple) else given
+            raise ValueError(
+                f"report_offset_slots is {shown}, but report_period_slots is {period}; give offsets from 0 to "
+                f"{period - 1}, or staggered, or a longer period"
+            )
+        return self
 
 
 @dataclass(frozen=True)

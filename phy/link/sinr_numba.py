@@ -69,7 +69,7 @@ def sinr_and_reports(
         part[:] = 0.0
         for n in range(count):
             c = links.cell[b, u, n]
-            _power((u - start) * count + n, response, power)
+            link_power((u - start) * count + n, response, power)
             if c == serving:
                 own[:] = power
             else:
@@ -83,7 +83,7 @@ def sinr_and_reports(
             part[k] = own[k] / (part[k] + one)
         for k in range(prbs):
             gamma[prb[k]] = part[k]
-        out.mean_bits[b, u] = _reported(gamma, bits_of_sinr, out.bits[b, u])
+        out.mean_bits[b, u] = reported(gamma, bits_of_sinr, out.bits[b, u])
 
 
 def _touches(
@@ -107,7 +107,7 @@ def in_order(prbs: int, folded: bool) -> Array:
 
 
 @inlined
-def _power(row: int, response: Array, power: Array) -> None:
+def link_power(row: int, response: Array, power: Array) -> None:
     """Computes the power of a link on each PRB, in that order.
 
     Indices of slices start at 0: only then does the compiler use vectors.
@@ -131,13 +131,19 @@ def _power(row: int, response: Array, power: Array) -> None:
 
 
 @inlined
-def _reported(sinr: Array, bits_of_sinr: Array, bits: Array) -> Any:
-    total = 0.0
+def reported(sinr: Array, bits_of_sinr: Array, bits: Array) -> Any:
+    """Computes the bits that a UE reports for each PRB, and returns their mean."""
+    one = other = third = fourth = 0.0  # four sums at a time; sums of bits are exact, so their order does not matter
     for k in range(len(sinr)):
         bits[k] = bits_of_sinr[grid_index(sinr[k])]
-    for k in range(len(sinr)):
-        total += bits[k]
-    return total / len(sinr)
+    for k in range(0, len(sinr) - 3, 4):
+        one += bits[k]
+        other += bits[k + 1]
+        third += bits[k + 2]
+        fourth += bits[k + 3]
+    for k in range(len(sinr) - len(sinr) % 4, len(sinr)):
+        one += bits[k]
+    return ((one + other) + (third + fourth)) / len(sinr)
 
 
 def sinr(drops: range, response: Response, links: CellLinks, bits_of_sinr: Array, out: SinrAndReports) -> None:
