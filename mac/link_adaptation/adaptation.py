@@ -10,10 +10,10 @@ B drops, U UEs, K PRBs, I MCS indices.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
@@ -22,6 +22,16 @@ from phy.link.effective_sinr import Kind
 from phy.link.mcs import CqiTable
 from phy.numerics import log_grid
 from phy.settings import STRICT
+
+
+def _offset(given: Any) -> Any:
+    """Refuses what is no offset of reports, in one sentence."""
+    for one in given if isinstance(given, (list, tuple)) and given else (given,):
+        if given != "staggered" and (isinstance(one, bool) or not isinstance(one, int)):
+            raise ValueError(
+                f"must be a slot of the period, 0 for its first, or a list of slots, or staggered, given {given!r}"
+            )
+    return tuple(given) if isinstance(given, list) else given
 
 
 @settings(frozen=True, config=STRICT)
@@ -35,7 +45,7 @@ class LinkSettings:
     report_period_slots: int = Field(default=1, ge=1, le=1000)
     """Slots from one measurement of a UE to its next (TS 38.214 clause 5.2.1.4 allows 4, 5, 8, 10, 16, 20, 40, 80, 160
     and 320)."""
-    report_offset_slots: Literal["staggered"] | Annotated[int, Field(ge=0)] | tuple[int, ...] = 0
+    report_offset_slots: Annotated[Literal["staggered"] | int | tuple[int, ...], BeforeValidator(_offset)] = 0
     """Slot of the period in which UEs measure: one for all, a list of which UEs take entries in turn, or staggered: u
     modulo the period for UE u."""
     subband_prbs: int = Field(default=1, ge=1, le=275)
@@ -51,7 +61,7 @@ class LinkSettings:
     def _offsets_lie_in_the_period(self) -> LinkSettings:
         given, period = self.report_offset_slots, self.report_period_slots
         offsets = given if isinstance(given, tuple) else () if given == "staggered" else (given,)
-        if given == () or any(not 0 <= offset < period for offset in offsets):
+        if any(not 0 <= offset < period for offset in offsets):
             shown = list(given) if isinstance(given, tuple) else given
             raise ValueError(
                 f"report_offset_slots is {shown}, but report_period_slots is {period}; give offsets from 0 to "

@@ -10,7 +10,17 @@ import numpy as np
 from phy.link.sinr_numba import reported
 from phy.numerics.jit import Loop, compiled
 
-from .numba_kernels import NextState, Queues, Reported, Rules, Sending, Tables, decode_of_drop, need_of_drop, send_of_drop
+from .numba_kernels import (
+    NextState,
+    Queues,
+    Reported,
+    Rules,
+    Sending,
+    Tables,
+    decode_of_drop,
+    need_of_drop,
+    send_of_drop,
+)
 
 Array = np.ndarray
 
@@ -74,9 +84,7 @@ def slot_at_full_load(
 
 
 @compiled
-def _report(
-    b: int, sinr: Array, bits_of_sinr: Array, due: Array, old: Reported, report: Reported
-) -> None:
+def _report(b: int, sinr: Array, bits_of_sinr: Array, due: Array, old: Reported, report: Reported) -> None:
     """Computes the reports of the UEs that are due; the others keep theirs."""
     for u in range(len(due)):
         if due[u]:
