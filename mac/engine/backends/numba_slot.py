@@ -110,8 +110,9 @@ class CompiledSlot:
 
     def need(self, state: CellState) -> Tensor:
         """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
-        if (known_need := self._arrays.need(state)) is not None:
-            return known_need
+        made = self._arrays.need(state)
+        if made is not None:
+            return made
         need, queue, prbs = np.empty(self._parts.shape), state.harq, self._parts.prbs
         known = state.waiting_bytes, state.reports[0].mean_bits, queue.usable, queue.retransmits, queue.current
         slots.need(prbs, *(tensor.contiguous().numpy() for tensor in known), need)

@@ -51,12 +51,12 @@ class SlotArrays:
                 and state.sent_bytes is made.sent_bytes
                 and state.outer_loop_db is made.outer_loop_db
             ):
-                known = after.waiting, after.sent, self._endless_bytes, after.outer_loop_db, arrived
-                return Queues(*known, after.blocks, after.process, after.usable, after.retransmits)
+                before = after.waiting, after.sent, self._endless_bytes, after.outer_loop_db, arrived
+                return Queues(*before, after.blocks, after.process, after.usable, after.retransmits)
+        waiting, sent, offset = (one.numpy() for one in (state.waiting_bytes, state.sent_bytes, state.outer_loop_db))
         queue = state.harq
-        known = state.waiting_bytes.numpy(), state.sent_bytes.numpy(), self._endless_bytes
         flags = queue.process.numpy(), queue.usable.numpy(), queue.retransmits.numpy()
-        return Queues(*known, state.outer_loop_db.numpy(), arrived, queue.blocks.numpy(), *flags)
+        return Queues(waiting, sent, self._endless_bytes, offset, arrived, queue.blocks.numpy(), *flags)
 
     def sending(self) -> Sending:
         """Returns arrays for what each UE transmits, of which only ``active_prbs`` outlasts the slot."""

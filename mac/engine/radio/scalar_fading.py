@@ -71,11 +71,9 @@ class ScalarFading:
 
     Args:
         parts: of the engine.
-        late: whether responses are computed when they are first read.
     """
 
-    def __init__(self, parts: EngineParts, late: bool = False) -> None:
-        self._late = late
+    def __init__(self, parts: EngineParts) -> None:
         fading = parts.channel.fading
         self.basis: PrbBasis = basis_of(fading.to_prbs)
         self.dominant = fading.dominant
@@ -83,9 +81,13 @@ class ScalarFading:
         self.slots_at_once = slots_at_once(users * width, parts.block_slots)
         self._buffers, self._slot_s = FadingBuffers(fading), parts.carrier.slot_s
 
-    def respond(self, first_slot: int) -> ScalarResponses | LateResponses:
+    def respond(self, first_slot: int) -> ScalarResponses:
         """Computes the responses of links from a slot on."""
-        evaluate = partial(self._buffers.coordinates, first_slot, self.slots_at_once, self._slot_s)
-        if self._late:
-            return LateResponses(first_slot, evaluate, self.basis, self.dominant)
-        return ScalarResponses(first_slot, evaluate(), self.basis, self.dominant)
+        return ScalarResponses(first_slot, self._evaluate(first_slot), self.basis, self.dominant)
+
+    def respond_late(self, first_slot: int) -> LateResponses:
+        """Returns the responses of links from a slot on, which are computed when they are first read."""
+        return LateResponses(first_slot, partial(self._evaluate, first_slot), self.basis, self.dominant)
+
+    def _evaluate(self, first_slot: int) -> Tensor:
+        return self._buffers.coordinates(first_slot, self.slots_at_once, self._slot_s)

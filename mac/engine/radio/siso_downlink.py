@@ -31,12 +31,12 @@ class SisoDownlink(RadioBase):
     def __init__(self, parts: EngineParts) -> None:
         super().__init__(parts)
         compiled = (parts.backend or backend_name(parts.device.type)) == "numba"
-        self.fading = ScalarFading(parts, late=compiled and parts.keeps_full_buffers)
+        self.fading, self._late = ScalarFading(parts), compiled and parts.keeps_full_buffers
         self.slots_at_once = self.fading.slots_at_once
 
     def respond(self, first_slot: int) -> SlotBlockResponse[Any]:
         """Computes the responses of links from a slot on."""
-        return self.fading.respond(first_slot)
+        return self.fading.respond_late(first_slot) if self._late else self.fading.respond(first_slot)
 
     def first_report(self, moment: SlotInputs[Response]) -> Report:
         """Computes the report of the first slot, with every cell at full load."""
