@@ -22,6 +22,8 @@ _BLOCK_BYTES = 1 << 20  # working set of one block of UEs: what the second-level
 _SLOTS = 200
 _PRECISION = 1e-14  # of weights that are computed in float64
 _NUMBERS = 25_000_000  # SINRs of a drop that are held, at most: in float32 100 MB
+GROUP = 10
+"""Slots whose SINRs of a UE stand one after the other: written at once, and near each other until they are read."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class FullLoad:
 
         Args:
             first_slot: the first of them.
-            out: ``[T, B, U, K]``, written.
+            out: ``[T / GROUP, B, U, GROUP, K]``, written.
         """
         points, users = len(self.samples.point), self.fading.slot_shape[1]
         time_s = (first_slot + self.samples.point).to(torch.float64) * self.slot_s
@@ -100,9 +102,9 @@ def _samples(fading: Fading, basis: PrbBasis, slot_s: float) -> TimeSamples:
     """Chooses points in time for powers, which change at up to twice the Doppler shift."""
     assert fading.max_doppler_hz is not None
     _, users, _ = fading.slot_shape
-    slots = min(_SLOTS, max(1, _NUMBERS // (users * fading.to_prbs.shape[1] // 2)))
+    groups = min(_SLOTS, _NUMBERS // (users * fading.to_prbs.shape[1] // 2)) // GROUP
     precision = max(torch.finfo(fading.rays.dtype).eps, _PRECISION)
-    return time_samples(2 * fading.max_doppler_hz, slots, slot_s, precision)
+    return time_samples(2 * fading.max_doppler_hz, max(1, groups) * GROUP, slot_s, precision)
 
 
 def _links(fading: Fading, serving: Tensor, cells: int) -> FullLoadLinks:

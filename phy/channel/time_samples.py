@@ -1,8 +1,8 @@
 """Chooses points in time from which a response of limited Doppler shift follows at all other times.
 
 A sum of rays of at most F Hz, over T points in time, lies in a space of little more than ``2 F`` times their span
-dimensions (Slepian and Pollak, 1961). So T rows follow linearly from R of them, ``h(t) = sum_r w_r(t) h(t_r)``, with
-weights that do not depend on the rays. The R points are those that a QR decomposition with pivots takes of the T
+dimensions (Slepian and Pollak, 1961). So T rows follow linearly from Tp of them, ``h(t) = sum_p w_p(t) h(t_p)``, with
+weights that do not depend on the rays. The Tp points are those that a QR decomposition with pivots takes of the T
 (interpolative decomposition: Cheng, Gimbutas, Martinsson and Rokhlin, 2005); at these the weights are 0 and 1.
 """
 
@@ -21,10 +21,10 @@ _LEAST_SHIFTS, _SHIFTS_PER_TURN = 64, 8
 
 @dataclass(frozen=True)
 class TimeSamples:
-    """Holds R of T points in time, and how all T follow from them."""
+    """Holds Tp of T points in time, and how all T follow from them."""
 
-    point: Tensor  # [R] int64, of the T, ascending
-    weight: Tensor  # [T, R] float64
+    point: Tensor  # [Tp] int64, of the T, ascending
+    weight: Tensor  # [T, Tp] float64
     error: float  # greatest error at any of the T for a ray of unit amplitude and any shift
 
 
@@ -58,7 +58,7 @@ def time_samples(max_shift_hz: float, points: int, spacing_s: float, max_error: 
 
 
 def _weights(upper: np.ndarray, order: np.ndarray, count: int) -> np.ndarray:
-    """Computes the weights of the first points of the order, ``[count, T]``."""
+    """Computes the weights of the first points of the order, ``[Tp, T]``."""
     rest = solve_triangular(upper[:count, :count], upper[:count, count:])
     weight = np.empty((count, len(order)))
     weight[:, order] = np.concatenate((np.eye(count), rest), 1)

@@ -1,6 +1,6 @@
 """Computes the SINR of UEs at full load from signal and interference at a few points in time.
 
-The torch form of the SINR is :mod:`phy.link.sinr`. R points in time, J links of a UE, K PRBs, T slots. Signals are
+The torch form of the SINR is :mod:`phy.link.sinr`. Tp points in time, J links of a UE, K PRBs, T slots. Signals are
 amplitudes and interference is a power, both of which are sums of rays over time and so follow from a few points
 (:mod:`phy.channel.time_samples`).
 """
@@ -33,10 +33,10 @@ def signal_and_interference(b: int, start: int, response: Array, links: FullLoad
     Args:
         b: the drop.
         start: its first UE here.
-        response: links of the UEs, as in :func:`phy.link.sinr_numba.sinr_and_reports`, J rows a point in time, R
-            points a UE.
+        response: links of the UEs, as in :func:`phy.link.sinr_numba.sinr_and_reports`, J rows a point in time,
+            Tp points a UE.
         links: of all drops.
-        out: ``[UEs, R, 3K]``, written: real and imaginary part of the own cell's amplitude, power of the others.
+        out: ``[users, Tp, 3K]``, written: real and imaginary part of the own cell's amplitude, power of the others.
     """
     count, prbs = links.cell.shape[2], out.shape[2] // 3
     power = np.empty(prbs, response.dtype)
@@ -63,22 +63,23 @@ def sinr_of_slots(b: int, start: int, received: Array, folded: bool, rest: Array
     Args:
         b: the drop.
         start: its first UE here.
-        received: ``[UEs, T, 3K]`` as :func:`signal_and_interference` returns it, in each slot.
+        received: ``[users, T, 3K]`` as :func:`signal_and_interference` returns it, in each slot.
         folded: whether PRBs stand in the order of :func:`phy.link.sinr_numba.in_order`, each side from the outside in.
         rest: ``[B, U]`` see :class:`FullLoadLinks`.
-        out: ``[T, B, U, K]``, written.
+        out: ``[groups, B, U, slots of a group, K]``, written.
     """
-    prbs = out.shape[3]
+    slots, prbs = out.shape[3:]
     high, gamma = prbs - prbs // 2 if folded else prbs, np.empty(prbs, received.dtype)
     one, none = gamma.dtype.type(1.0), gamma.dtype.type(0.0)
     above = gamma[high:]
     for i in range(received.shape[0]):
         noise = rest[b, start + i] + one
         for t in range(received.shape[1]):
-            re, im, others = received[i, t, :prbs], received[i, t, prbs : 2 * prbs], received[i, t, 2 * prbs :]
-            to = out[t, b, start + i]
+            re, im, others = received[i, t], received[i, t, prbs:], received[i, t, 2 * prbs :]
+            to = out[t // slots, b, start + i, t % slots]
             for k in range(prbs):
-                gamma[k] = (re[k] * re[k] + im[k] * im[k]) / (max(others[k], none) + noise)
+                other = others[k] if others[k] > none else none
+                gamma[k] = (re[k] * re[k] + im[k] * im[k]) / (other + noise)
             for k in range(high):
                 to[k] = gamma[k]
             for k in range(len(above)):

@@ -133,17 +133,14 @@ def link_power(row: int, response: Array, power: Array) -> None:
 @inlined
 def reported(sinr: Array, bits_of_sinr: Array, bits: Array) -> Any:
     """Computes the bits that a UE reports for each PRB, and returns their mean."""
-    one = other = third = fourth = 0.0  # four sums at a time; sums of bits are exact, so their order does not matter
+    index, total = np.empty(len(sinr), np.int32), 0.0
+    for k in range(len(sinr)):  # apart from the look-up, so that it is computed in vectors
+        index[k] = grid_index(sinr[k])
     for k in range(len(sinr)):
-        bits[k] = bits_of_sinr[grid_index(sinr[k])]
-    for k in range(0, len(sinr) - 3, 4):
-        one += bits[k]
-        other += bits[k + 1]
-        third += bits[k + 2]
-        fourth += bits[k + 3]
-    for k in range(len(sinr) - len(sinr) % 4, len(sinr)):
-        one += bits[k]
-    return ((one + other) + (third + fourth)) / len(sinr)
+        bits[k] = bits_of_sinr[np.uint32(index[k])]  # an unsigned index counts from no end
+    for k in range(len(sinr)):
+        total += bits[k]
+    return total / len(sinr)
 
 
 def sinr(drops: range, response: Response, links: CellLinks, bits_of_sinr: Array, out: SinrAndReports) -> None:

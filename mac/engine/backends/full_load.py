@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from phy.channel.full_load import FullLoad
+from phy.channel.full_load import GROUP, FullLoad
 
 from ..state import EngineParts
 
@@ -20,8 +20,10 @@ class FullLoadWindow:
 
     def __init__(self, parts: EngineParts, full_load: FullLoad) -> None:
         self._full_load, self._first_slot = full_load, -1
-        self._sinr = torch.empty((full_load.slots, *parts.shape, parts.prbs), dtype=parts.dtype)
-        self._slots = list(self._sinr.numpy())
+        batch, users = parts.shape
+        groups = full_load.slots // GROUP
+        self._sinr = torch.empty((groups, batch, users, GROUP, parts.prbs), dtype=parts.dtype)
+        self._groups = list(self._sinr.numpy())
         self.prbs = full_load.links.busy * np.float64(parts.prbs)
         """PRBs that each cell uses at full load, ``[B, C]``."""
 
@@ -34,11 +36,17 @@ class FullLoadWindow:
         full_load = FullLoad.of(channel.fading, channel.serving, parts.cells, parts.carrier.slot_s)
         return None if full_load is None else cls(parts, full_load)
 
-    def sinr(self, slot: int) -> np.ndarray:
-        """Returns the SINR of each UE on each PRB in a slot, ``[B, U, K]``; to be read before the next call."""
+    def forget(self) -> None:
+        """Forgets what is held, so that a run that begins takes as long as any other."""
+        self._first_slot = -1
+
+    def sinr(self, slot: int) -> tuple[np.ndarray, int]:
+        """Returns the SINR of each UE on each PRB in some slots, ``[B, U, GROUP, K]``, and which of these is the slot.
+
+        It is to be read before the next call.
+        """
         place = slot % self._full_load.slots
         if slot - place != self._first_slot:
             self._first_slot = slot - place
             self._full_load.sinr(self._first_slot, self._sinr)
-        array: np.ndarray = self._slots[place]
-        return array
+        return self._groups[place // GROUP], place % GROUP

@@ -35,6 +35,7 @@ def slot_at_full_load(
     draws: Array,
     time: float,
     sinr: Array,
+    place: int,
     full_prbs: Array,
     bits_of_sinr: Array,
     queues: Queues,
@@ -58,7 +59,8 @@ def slot_at_full_load(
         need: ``[B, U]`` as observed, to be counted.
         draws: ``[B, U]`` that decide on decoding.
         time: number of the slot.
-        sinr: ``[B, U, K]`` at full load.
+        sinr: ``[B, U, slots, K]`` at full load.
+        place: of the slot among these slots.
         full_prbs: ``[B, C]`` PRBs that each cell uses at full load.
         bits_of_sinr: reported, on the log grid.
         queues: before the slot.
@@ -77,18 +79,21 @@ def slot_at_full_load(
         full[b] = np.all(sending.active_prbs[b] == full_prbs[b])
         if full[b]:
             if len(due):
-                _report(b, sinr, bits_of_sinr, due, old, report)
-            decode_of_drop(b, user, sinr, draws, need, time, queues, sending, tables, rules, after)
+                _report(b, sinr, place, bits_of_sinr, due, old, report)
+            decode_of_drop(b, user, sinr, place, draws, need, time, queues, sending, tables, rules, after)
             known = after.waiting, next_mean_bits, after.usable, after.retransmits, after.current
             need_of_drop(b, user.shape[2], *known, after.need)
 
 
 @compiled
-def _report(b: int, sinr: Array, bits_of_sinr: Array, due: Array, old: Reported, report: Reported) -> None:
+def _report(b: int, sinr: Array, place: int, bits_of_sinr: Array, due: Array, old: Reported, report: Reported) -> None:
     """Computes the reports of the UEs that are due; the others keep theirs."""
+    bits, mean_bits, old_bits, old_mean_bits = report.bits[b], report.mean_bits[b], old.bits[b], old.mean_bits[b]
     for u in range(len(due)):
+        to, kept = bits[u], old_bits[u]
         if due[u]:
-            report.mean_bits[b, u] = reported(sinr[b, u], bits_of_sinr, report.bits[b, u])
+            mean_bits[u] = reported(sinr[b, u, place], bits_of_sinr, to)
         else:
-            report.bits[b, u] = old.bits[b, u]
-            report.mean_bits[b, u] = old.mean_bits[b, u]
+            for k in range(len(to)):
+                to[k] = kept[k]
+            mean_bits[u] = old_mean_bits[u]

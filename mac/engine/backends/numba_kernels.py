@@ -192,6 +192,7 @@ def decode(
     stop: int,
     user: Array,
     sinr: Array,
+    place: int,
     draws: Array,
     need: Array,
     time: float,
@@ -201,9 +202,12 @@ def decode(
     rules: Rules,
     out: NextState,
 ) -> None:
-    """Computes which blocks of some drops are decoded from the SINR ``[B, U, K]`` of a slot, and the state after it."""
+    """Computes which blocks of some drops are decoded from the SINR, and the state after the slot.
+
+    ``sinr`` holds several slots, ``[B, U, slots, K]``, of which this one is at ``place``.
+    """
     for b in range(start, stop):
-        decode_of_drop(b, user, sinr, draws, need, time, queues, sending, tables, rules, out)
+        decode_of_drop(b, user, sinr, place, draws, need, time, queues, sending, tables, rules, out)
 
 
 @compiled
@@ -211,6 +215,7 @@ def decode_of_drop(
     b: int,
     user: Array,
     sinr: Array,
+    place: int,
     draws: Array,
     need: Array,
     time: float,
@@ -224,7 +229,7 @@ def decode_of_drop(
     users = sinr.shape[1]
     effective = np.empty(users, sinr.dtype)
     verdict = Verdict(np.empty(users), np.empty(users), np.empty(users, np.bool_), np.empty(users, np.bool_))
-    _map(b, user, sinr, sending, tables, effective)
+    _map(b, user, sinr, place, sending, tables, effective)
     _judge(b, user.shape[2], draws, effective, queues, sending, tables, rules, verdict)
     _write_blocks(b, time + rules.round_trip_slots, queues, sending, verdict, out)
     _count(b, need, queues, sending, verdict, rules, out)
@@ -244,7 +249,7 @@ class Verdict(NamedTuple):
 
 
 @compiled
-def _map(b: int, user: Array, sinr: Array, sending: Sending, tables: Tables, effective: Array) -> None:
+def _map(b: int, user: Array, sinr: Array, place: int, sending: Sending, tables: Tables, effective: Array) -> None:
     """Computes the effective SINR of each UE's block."""
     _, cells, prbs = user.shape
     mcs, granted, forward, backward = sending.mcs[b], sending.prbs[b], tables.forward, tables.backward
@@ -255,7 +260,7 @@ def _map(b: int, user: Array, sinr: Array, sending: Sending, tables: Tables, eff
         for k in range(prbs):
             u = user[b, c, k]
             if u >= 0:
-                effective[u] += forward[mcs[u], grid_index(own[u, k])]
+                effective[u] += forward[mcs[u], grid_index(own[u, place, k])]
     for u in range(len(effective)):
         mean = effective[u] / max(granted[u], one)
         odds = mean / max(one - mean, least) / scale
@@ -299,10 +304,10 @@ def _write_blocks(b: int, ready: float, queues: Queues, sending: Sending, verdic
     """Writes every block into its process."""
     before, after, process = queues.blocks[b], out.blocks[b], queues.process[b]
     coded, mcs, payload = sending.coded_prbs[b], sending.mcs[b], sending.payload[b]
+    to, kept = after.reshape(-1), before.reshape(-1)
+    for i in range(len(to)):
+        to[i] = kept[i]
     for u in range(len(before)):
-        for p in range(before.shape[1]):
-            for i in range(6):
-                after[u, p, i] = before[u, p, i]
         if payload[u] > 0.0:
             row = after[u, process[u]]
             row[BYTES] = 0.0 if verdict.decoded[u] or verdict.given_up[u] else payload[u]

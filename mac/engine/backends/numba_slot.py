@@ -99,6 +99,8 @@ class CompiledSlot:
 
     def first_report(self, moment: SlotInputs[Response]) -> Report:
         """Computes the report of the first slot, with every cell at full load."""
+        if self._full_load is not None:
+            self._full_load.forget()
         heard, (batch, _) = self._arrays.heard(), self._parts.shape
         activity = np.ones((batch, self._parts.cells, self._parts.prbs), self._kind)
         share_out(
@@ -121,22 +123,22 @@ class CompiledSlot:
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: SlotInputs[Response]) -> SlotResult:
         """Transmits what was decided; threads share the drops, each of which one thread computes from start to end."""
         slot = self._slot(state, user, need_prbs, moment)
-        sinr = None if self._full_load is None else self._full_load.sinr(moment.slot)
+        full_load = None if self._full_load is None else self._full_load.sinr(moment.slot)
 
         def some(drops: range) -> None:
-            if sinr is None:
+            if full_load is None:
                 slots.send(drops.start, drops.stop, slot.user, slot.bits, slot.queues, self._tables, slot.sending)
                 self._general(drops, moment, slot)
                 return
-            self._at_full_load(drops, slot, sinr)
+            self._at_full_load(drops, slot, *full_load)
             for b in drops:
                 if not slot.full[b]:
                     self._general(range(b, b + 1), moment, slot)
 
         share_out(some, len(user), self._cell[0].size * self._parts.prbs)
-        report = self._report(slot, state.reports[-1], moment, sinr) if moment.measured else None
+        report = self._report(slot, state.reports[-1], moment, full_load) if moment.measured else None
         coming = state.reports[min(1, len(state.reports) - 1)].mean_bits
-        known = sinr is not None and len(state.reports) > 1 and bool(slot.full.all())
+        known = full_load is not None and len(state.reports) > 1 and bool(slot.full.all())
         return self._arrays.result(slot.after, slot.sending.active_prbs, report, coming if known else None)
 
     def _slot(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: SlotInputs[Response]) -> _Slot:
@@ -160,11 +162,20 @@ class CompiledSlot:
             full=np.zeros(len(user), np.bool_),
         )
 
-    def _at_full_load(self, drops: range, slot: _Slot, sinr: np.ndarray) -> None:
+    def _at_full_load(self, drops: range, slot: _Slot, sinr: np.ndarray, place: int) -> None:
         """Computes what some drops transmit, and the rest of the slot of those in which no PRB is idle."""
         assert self._full_load is not None
-        given = slot.user, slot.bits, slot.need, slot.draws, slot.time, sinr, self._full_load.prbs, self._bits_of_sinr
-        about = slot.queues, self._tables, self._rules, slot.due, slot.old, slot.next_mean_bits
+        given = slot.user, slot.bits, slot.need, slot.draws, slot.time, sinr, place
+        about = (
+            self._full_load.prbs,
+            self._bits_of_sinr,
+            slot.queues,
+            self._tables,
+            self._rules,
+            slot.due,
+            slot.old,
+            slot.next_mean_bits,
+        )
         written = slot.sending, slot.after, slots.Reported(slot.heard.bits, slot.heard.mean_bits), slot.full
         slot_at_full_load(drops.start, drops.stop, *given, *about, *written)
 
@@ -175,7 +186,7 @@ class CompiledSlot:
             report = slots.Reported(slot.heard.bits, slot.heard.mean_bits)
             slots.keep_reports(drops.start, drops.stop, slot.due, slot.old, report)
         about = slot.queues, slot.sending, self._tables, self._rules
-        known = slot.user, slot.heard.sinr, slot.draws, slot.need, slot.time
+        known = slot.user, slot.heard.sinr[:, :, None], 0, slot.draws, slot.need, slot.time
         slots.decode(drops.start, drops.stop, *known, *about, slot.after)
 
     def _hear(self, drops: range, moment: SlotInputs[Response], activity: np.ndarray, heard: SinrAndReports) -> None:
@@ -193,14 +204,15 @@ class CompiledSlot:
         return array
 
     def _report(
-        self, slot: _Slot, old: Report, moment: SlotInputs[Response], at_full_load: np.ndarray | None
+        self, slot: _Slot, old: Report, moment: SlotInputs[Response], full_load: tuple[np.ndarray, int] | None
     ) -> Report:
         """Returns the report of a slot."""
         if self._parts.tables.adaptation.subband_prbs == 1:
             return _bits_of(slot.heard)
         sinr = slot.heard.sinr
-        if at_full_load is not None:
-            sinr[slot.full] = at_full_load[slot.full]
+        if full_load is not None:
+            several, place = full_load
+            sinr[slot.full] = several[slot.full, :, place]
         return self._radio.report(torch.from_numpy(sinr)).since(old, moment.due)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mac.carrier import CarrierSettings
 from phy.channel.channel import Channel
-from phy.channel.full_load import FullLoad
+from phy.channel.full_load import GROUP, FullLoad
 from phy.link.dominant_interferers import dominant_links
 from phy.link.response import Response, basis_of
 from phy.link.sinr import sinr
@@ -37,9 +37,10 @@ def slow(drops: Drops, prbs: int, dtype: torch.dtype = torch.float64, directly: 
 def at_once(made: Channel, prbs: int) -> Tensor:
     full_load = FullLoad.of(made.fading, made.serving, made.mean_snr.shape[2], SLOT_S)
     assert full_load is not None
-    out = torch.full((full_load.slots, *made.serving.shape, prbs), torch.nan, dtype=made.mean_snr.dtype)
+    shape = (full_load.slots // GROUP, *made.serving.shape, GROUP, prbs)
+    out = torch.full(shape, torch.nan, dtype=made.mean_snr.dtype)
     full_load.sinr(0, out)
-    return out
+    return out.permute(0, 3, 1, 2, 4).flatten(0, 1)
 
 
 def by_itself(made: Channel, prbs: int, slot: int) -> Tensor:
