@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from phy.power_consumption import PowerSettings
-from phy.random import Drops
 
 from ..core.allocator_memory import AllocatorMemory, recall, remember
 from ..core.contracts import Allocator, ArraySpec, Extra, Outcome
 from ..engine.engine import Engine
+from ..engine.engine_problem import EngineProblem
 from ..engine.grant import with_helpers
 from ..engine.outcome import OutcomeBuilder, add_reports, array_specs_of
 from ..engine.radio.comp import Comp, cluster_report
@@ -75,7 +75,7 @@ class _Tally:
     delays: DelayReport | None = field(default=None)
 
 
-class CompProblem:
+class CompProblem(EngineProblem):
     """Runs a batch of drops with one market an interval.
 
     Args:
@@ -124,16 +124,6 @@ class CompProblem:
         """Returns the extras of the outcome."""
         sliced = {} if self.slices is None else SLICE_SPECS
         return {**array_specs_of(self.engine), **ARRAY_SPECS, **sliced}
-
-    @property
-    def drops(self) -> Drops:
-        """Returns the drops of the batch."""
-        return self.engine.parts.drops
-
-    @property
-    def backend(self) -> str:
-        """Returns the name of the form in which slots are computed."""
-        return self.engine.backend.name
 
     @property
     def context(self) -> CompContext:

@@ -11,5 +11,6 @@
 | ``outcome`` | slots added up into the outcome of an interval |
 | ``metrics`` | metrics of what it records: use of PRBs, handovers, uplink |
 | ``cell_change``, ``serving_schedule`` | what a handover does to the state, and when |
+| ``engine_problem`` | what problems of all families on a carrier have in common |
 | ``uplink_power`` | transmit power of UEs, slot by slot |
 """

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from phy.power_consumption import PowerSettings
-from phy.random import Drops
 
 from ..core.contracts import ArraySpec, Outcome
 from ..engine.engine import Engine
+from ..engine.engine_problem import EngineProblem
 from ..engine.outcome import OutcomeBuilder, array_specs_of
 from ..engine.state import CellState
 from .decision_check import DecisionCheck
@@ -28,7 +28,7 @@ class SchedulingState:
     breaches: Tensor  # [B] int64, forbidden PRBs of the block's decisions
 
 
-class SchedulingProblem:
+class SchedulingProblem(EngineProblem):
     """Runs a batch of drops with one decision a slot.
 
     Args:
@@ -51,16 +51,6 @@ class SchedulingProblem:
     def array_specs(self) -> Mapping[str, ArraySpec]:
         """Returns the extras of the outcome."""
         return array_specs_of(self.engine)
-
-    @property
-    def drops(self) -> Drops:
-        """Drops of the batch."""
-        return self.engine.parts.drops
-
-    @property
-    def backend(self) -> str:
-        """Returns the name of the form in which slots are computed: numba, torch or torch.compile."""
-        return self.engine.backend.name
 
     @property
     def context(self) -> SchedulingContext:

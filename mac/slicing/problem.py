@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from phy.power_consumption import PowerSettings
-from phy.random import Drops
 
 from ..core.allocator_memory import AllocatorMemory, recall, remember
 from ..core.contracts import Allocator, ArraySpec, Outcome
 from ..engine.engine import Engine
+from ..engine.engine_problem import EngineProblem
 from ..engine.outcome import OutcomeBuilder, add_reports, array_specs_of
 from ..engine.state import CellState, SlotOutcome
 from ..scheduling.decision_check import DecisionCheck
@@ -51,7 +51,7 @@ class _Tally:
     delays: DelayReport | None = field(default=None)
 
 
-class SlicingProblem:
+class SlicingProblem(EngineProblem):
     """Runs a batch of drops with one decision a report.
 
     Args:
@@ -93,16 +93,6 @@ class SlicingProblem:
             "rbg": ArraySpec(("cell", "slice"), "RBG", "last", "quota in force"),
             "slice_prbs": ArraySpec(("cell", "slice"), "PRB", "last", "quota in force"),
         }
-
-    @property
-    def drops(self) -> Drops:
-        """Drops of the batch."""
-        return self.engine.parts.drops
-
-    @property
-    def backend(self) -> str:
-        """Returns the name of the form in which slots are computed: numba, torch or torch.compile."""
-        return self.engine.backend.name
 
     @property
     def context(self) -> SlicingContext:

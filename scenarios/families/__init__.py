@@ -43,6 +43,7 @@ FAMILIES: dict[str, str] = {
     "comp": "scenarios.families.comp.family:FAMILY",
     "auction": "scenarios.families.auction.family:FAMILY",
     "market": "scenarios.families.market.family:FAMILY",
+    "personalized": "scenarios.families.personalized.family:FAMILY",
     "scheduling": "scenarios.families.scheduling.family:FAMILY",
     "slicing": "scenarios.families.slicing.family:FAMILY",
     "uav": "scenarios.families.uav.family:FAMILY",

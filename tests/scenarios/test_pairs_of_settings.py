@@ -47,6 +47,9 @@ BASES: dict[str, dict[str, Any]] = {
                 "auction": {"requests": 4, "resources": 2}},
     "market": {"name": "pairs", "family": "market", "duration_s": 0.3, "drops": 1, "allocators": ["competitive"],
                "market": {"ues": 3, "base_stations": 2, "links": 2}},
+    "personalized": {**CELLULAR, "family": "personalized", "allocators": ["max_min"],
+                     "personalized": {"interval_s": 0.003},
+                     "users": [{**CELLULAR["users"][0], "zone": {"adequate_bps": 1e5, "desired_bps": 1e6}}]},
     "comp": {**CELLULAR, "family": "comp", "allocators": ["equal_share"], "topology": {"sites": 7, "sectors": 1},
              "mimo": {"base": {"columns": 2, "ports": 2}, "ue": {"ports": 1}}, "comp": {"interval_s": 0.003}},
 }  # fmt: skip
@@ -66,6 +69,7 @@ NEVER["uav"] = {  # which need a value for each hour or user, and a place within
     "uavs.start_m=[[1, 1, 1]]",
     "uavs.start_height_m=1",
 }
+NEVER["personalized"] = {"uplink.delta_mcs=True", "on_infeasible=repair"}
 NEVER |= {"auction": {"on_infeasible=repair"}, "market": {"on_infeasible=repair"}}
 NEVER["comp"] = {  # which needs panels that send one layer to UEs of one port
     "antenna.kind=omni",
@@ -108,7 +112,7 @@ def fitting(folder: Path, family: str) -> dict[str, Any]:
 
 
 def grid(folder: Path, family: str) -> Grid:
-    """All choices of a family; what slicing shares with scheduling is tried there."""
+    """All choices of a family; what two of them share with scheduling is tried there."""
     base, fits, found = BASES[family], fitting(folder, family), families.find(family)
     if family == "auction":
         requests = folder / "requests.csv"
@@ -125,7 +129,7 @@ def grid(folder: Path, family: str) -> Grid:
 
     axes = Choices(json_schema(family), base, HELD, fits).axes()
     own = None
-    if family == "slicing":
+    if family in ("slicing", "personalized"):
         shared = Choices(json_schema("scheduling"), BASES["scheduling"], HELD, fits).axes()
         own = {str(axis) for axis in axes} - {str(axis) for axis in shared}
     return Grid(base, axes, check, own, BESIDE)

@@ -85,6 +85,15 @@ SHORT: dict[str, dict[str, Any]] = {
     "auction-google2011": {"drops": 1, "allocators": ["mohaf", "greedy", "optimal"]},
     "auction-synthetic": {"drops": 2, "duration_s": 2},
     "market-random": {"drops": 1, "duration_s": 0.3},
+    "personalized-cell": {
+        "drops": 1,
+        "duration_s": 0.2,
+        "warmup_s": 0,
+        "personalized.interval_s": 0.1,
+        "carrier.prbs": 12,
+        "users.video.count": 3,
+        "users.game.count": 2,
+    },
     "wsn-field": {"drops": 1, "duration_s": 100, "battery.initial_j": 0.03},
     "wsn-ablation": {"drops": 1, "duration_s": 100, "battery.initial_j": 0.03},
     "wsn-heterogeneous": {"drops": 1, "duration_s": 100, "battery.initial_j": 0.03},
@@ -97,7 +106,7 @@ SHORT: dict[str, dict[str, Any]] = {
 """What is cut short of each preset so that the test is quick; everything else is the preset's own."""
 
 
-KEPT_VARIANTS = ("0_1_2", "3_2_3", "as_published", "as-published", "corrected", "everything", "no-slices")
+KEPT_VARIANTS = ("0_1_2", "3_2_3", "as_published", "as-published", "corrected", "everything", "no-slices", "predicted")
 
 
 def metrics(preset: str, seed: int) -> dict[str, float | None]:

@@ -34,7 +34,16 @@ SMALL: dict[str, dict[str, Any]] = {
     "wsn-large": {"field.nodes": 200},
 }
 DATA = {"slicing-tractor": "tractor/raw/embb*.csv", "auction-google2011": "google2011/part-00000-of-00500.csv.gz"}
-INTERVALS = {"scheduling": 60, "slicing": 4, "uav": 8, "wsn": 6, "market": 3, "comp": 3, "auction": 3}
+INTERVALS = {
+    "scheduling": 60,
+    "slicing": 4,
+    "uav": 8,
+    "wsn": 6,
+    "market": 3,
+    "comp": 3,
+    "auction": 3,
+    "personalized": 2,
+}
 """Steps of a check: they reach over a block of slots."""
 
 
