@@ -16,7 +16,8 @@ import torch
 
 from mac.core.loop import Span, run
 from mac.core.recorder import Recorder
-from mac.engine.backends import numba_kernels, numba_slot
+from mac.engine.backends import numba_slot
+from phy.channel.full_load import FullLoad
 from scenarios.bench.case import BenchCase, BenchOptions
 from scenarios.bench.measure import prepare
 from scenarios.families.scheduling.workloads import WORKLOADS
@@ -35,14 +36,12 @@ def main() -> None:
         WORKLOADS[given.workload], BenchCase(given.workload, given.drops, given.mode, BenchOptions())
     )
     run(problem, allocator, Span(intervals=100, window=100))  # loops are compiled on the way
-    engine, clocks = problem.engine, defaultdict[str, float](float)
+    clocks = defaultdict[str, float](float)
     for part, owner, name in (
-        ("fading of the slots to come", engine.radio, "respond"),
-        ("products with the basis", numba_slot.torch, "mm"),
-        ("SINR and reports", engine.backend, "_hear"),
-        ("from PRBs to blocks", numba_kernels, "send"),
-        ("decoding, HARQ, queues, counters", engine.backend, "_decode"),
+        ("SINR of the slots to come", FullLoad, "sinr"),
+        ("slot in one loop", numba_slot, "slot_at_full_load"),
         ("allocator", allocator, "decide"),
+        ("check of the decision", problem.check, "enforce"),
         ("outcome of the slot", problem.outcomes, "outcome"),
         ("record", Recorder, "add"),
     ):
@@ -50,7 +49,6 @@ def main() -> None:
     began = perf_counter()
     run(problem, allocator, Span(intervals=given.slots, window=given.slots))
     whole = perf_counter() - began
-    clocks["SINR and reports"] -= clocks["products with the basis"]
     clocks["calls in between"] = whole - sum(clocks.values())
     print(f"{given.workload}, {given.drops} side by side, {given.mode}: {1e6 * whole / given.slots:.0f} us a slot\n")
     print("| part | us a slot | share |\n|---|---|---|")

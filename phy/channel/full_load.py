@@ -19,11 +19,7 @@ from .fading import Fading, SmallScale
 from .time_samples import TimeSamples, time_samples
 
 _BLOCK_BYTES = 1 << 20  # working set of one block of UEs: what the second-level cache holds
-_SLOTS = 200
 _PRECISION = 1e-14  # of weights that are computed in float64
-_NUMBERS = 25_000_000  # SINRs of a drop that are held, at most: in float32 100 MB
-GROUP = 10
-"""Slots whose SINRs of a UE stand one after the other: written at once, and near each other until they are read."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +38,14 @@ class FullLoad:
         return len(self.samples.weight)
 
     @classmethod
-    def of(cls, fading: SmallScale, serving: Tensor, cells: int, slot_s: float) -> FullLoad | None:
+    def of(cls, fading: SmallScale, serving: Tensor, cells: int, slots: int, slot_s: float) -> FullLoad | None:
         """Returns the SINR at full load of UEs that keep their cells.
 
         Args:
             fading: of all links.
             serving: ``[B, U]`` int64.
             cells: C.
+            slots: T.
             slot_s: length of a slot.
 
         Returns:
@@ -57,7 +54,7 @@ class FullLoad:
         if not isinstance(fading, Fading) or fading.max_doppler_hz is None:
             return None
         basis = basis_of(fading.to_prbs)
-        samples = _samples(fading, basis, slot_s)
+        samples = _samples(fading, slots, slot_s)
         if 2 * len(samples.point) > len(samples.weight):
             return None
         return cls(fading, basis, _links(fading, serving, cells), samples, slot_s)
@@ -67,7 +64,7 @@ class FullLoad:
 
         Args:
             first_slot: the first of them.
-            out: ``[T / GROUP, B, U, GROUP, K]``, written.
+            out: ``[groups, B, U, slots of a group, K]``, T slots in all, written.
         """
         points, users = len(self.samples.point), self.fading.slot_shape[1]
         time_s = (first_slot + self.samples.point).to(torch.float64) * self.slot_s
@@ -98,13 +95,11 @@ class FullLoad:
         sinr_of_slots(b, users.start, of_slots.numpy(), folded, self.links.rest, out.numpy())
 
 
-def _samples(fading: Fading, basis: PrbBasis, slot_s: float) -> TimeSamples:
+def _samples(fading: Fading, slots: int, slot_s: float) -> TimeSamples:
     """Chooses points in time for powers, which change at up to twice the Doppler shift."""
     assert fading.max_doppler_hz is not None
-    _, users, _ = fading.slot_shape
-    groups = min(_SLOTS, _NUMBERS // (users * fading.to_prbs.shape[1] // 2)) // GROUP
     precision = max(torch.finfo(fading.rays.dtype).eps, _PRECISION)
-    return time_samples(2 * fading.max_doppler_hz, max(1, groups) * GROUP, slot_s, precision)
+    return time_samples(2 * fading.max_doppler_hz, slots, slot_s, precision)
 
 
 def _links(fading: Fading, serving: Tensor, cells: int) -> FullLoadLinks:

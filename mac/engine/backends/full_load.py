@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from phy.channel.full_load import GROUP, FullLoad
+from phy.channel.full_load import FullLoad
 
+from ..radio.fading_buffers import GROUP, window_slots
 from ..state import EngineParts
 
 
@@ -33,7 +34,8 @@ class FullLoadWindow:
         if not parts.keeps_full_buffers:
             return None
         channel = parts.channel
-        full_load = FullLoad.of(channel.fading, channel.serving, parts.cells, parts.carrier.slot_s)
+        slots = window_slots(parts.shape[1] * parts.prbs)
+        full_load = FullLoad.of(channel.fading, channel.serving, parts.cells, slots, parts.carrier.slot_s)
         return None if full_load is None else cls(parts, full_load)
 
     def forget(self) -> None:

@@ -8,7 +8,7 @@ import math
 import torch
 
 from mac.carrier import CarrierSettings
-from mac.engine.radio.fading_buffers import BLOCKS, slots_at_once
+from mac.engine.radio.fading_buffers import BLOCKS, slots_at_once, window_slots
 from mac.handover.a3 import COUNTERS
 from mac.handover.serving_plan import period_slots
 from mac.traffic import TraceReplay
@@ -44,6 +44,8 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     draws: float = links * 16 * (MOST_CLUSTERS * (basis + rays) + 2 * rays * basis)
     reports = users * prbs * (scenario.link.report_delay_slots + 12) * item
     queues = users * (3 * 1024 + 8 * LONGEST_BLOCK) * 8
+    if all(group.traffic.model == "full_buffer" for group in scenario.users):  # the SINR of slots to come
+        channel += users * prbs * window_slots(users * prbs) * item
     if scenario.moves:  # two states, put together, and the making of the next one
         channel += 3 * links * 2 * basis * 2 * rays * item
     if scenario.channel.provider == "sionna":

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mac.carrier import CarrierSettings
 from phy.channel.channel import Channel
-from phy.channel.full_load import GROUP, FullLoad
+from phy.channel.full_load import FullLoad
 from phy.link.dominant_interferers import dominant_links
 from phy.link.response import Response, basis_of
 from phy.link.sinr import sinr
@@ -35,9 +35,9 @@ def slow(drops: Drops, prbs: int, dtype: torch.dtype = torch.float64, directly: 
 
 
 def at_once(made: Channel, prbs: int) -> Tensor:
-    full_load = FullLoad.of(made.fading, made.serving, made.mean_snr.shape[2], SLOT_S)
+    full_load = FullLoad.of(made.fading, made.serving, made.mean_snr.shape[2], 200, SLOT_S)
     assert full_load is not None
-    shape = (full_load.slots // GROUP, *made.serving.shape, GROUP, prbs)
+    shape = (full_load.slots // 10, *made.serving.shape, 10, prbs)
     out = torch.full(shape, torch.nan, dtype=made.mean_snr.dtype)
     full_load.sinr(0, out)
     return out.permute(0, 3, 1, 2, 4).flatten(0, 1)
@@ -94,4 +94,4 @@ def test_quick_rays_are_left_to_the_slots_themselves() -> None:
     made = channel(Drops(1, (0,)), CarrierSettings(prbs=4), per_cell=1)
     quick = replace(made.fading, max_doppler_hz=500.0)  # type: ignore[type-var]
     unknown = replace(made.fading, max_doppler_hz=None)  # type: ignore[type-var]
-    assert [FullLoad.of(fading, made.serving, 7, SLOT_S) for fading in (quick, unknown)] == [None, None]
+    assert [FullLoad.of(fading, made.serving, 7, 200, SLOT_S) for fading in (quick, unknown)] == [None, None]
