@@ -44,8 +44,6 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     draws: float = links * 16 * (MOST_CLUSTERS * (basis + rays) + 2 * rays * basis)
     reports = users * prbs * (scenario.link.report_delay_slots + 12) * item
     queues = users * (3 * 1024 + 8 * LONGEST_BLOCK) * 8
-    if all(group.traffic.model == "full_buffer" for group in scenario.users):  # the SINR of slots to come
-        channel += users * prbs * window_slots(users * prbs) * item
     if scenario.moves:  # two states, put together, and the making of the next one
         channel += 3 * links * 2 * basis * 2 * rays * item
     if scenario.channel.provider == "sionna":
@@ -72,7 +70,11 @@ def _channel_bytes(scenario: CellularScenario, shape: Shape, item: int) -> float
     carried = numbers_per_ray(rays, links, size, 2 * prbs)
     slots = slots_at_once(links * carried, shape.block_slots)
     made = 2 * 2 * prbs if carried == size else 0  # the product with the folded basis, and what is opened of it
-    return float(links * (carried * (rays + BLOCKS * slots) + made) * item)
+    to_come = links * (carried * BLOCKS * slots + made)
+    if all(group.traffic.model == "full_buffer" for group in scenario.users):  # SINRs at full load, in their place
+        sinrs = scenario.users_per_cell * scenario.cells * prbs
+        to_come = max(to_come, sinrs * window_slots(sinrs))
+    return float((links * carried * rays + to_come) * item)
 
 
 def _serving_plan_bytes(scenario: CellularScenario, shape: Shape) -> int:
