@@ -249,6 +249,10 @@ class SlotBackend(Protocol):
     @property
     def name(self) -> BackendName: ...
 
+    @property
+    def window_slots(self) -> int:
+        """Returns how many slots are prepared at once, apart from blocks."""
+
     def first_report(self, moment: SlotInputs[Any]) -> Report:
         """Computes the report of the first slot, with every cell at full load."""
 

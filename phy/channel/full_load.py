@@ -73,14 +73,15 @@ class FullLoad:
         rows = _users_at_once(self.fading, self.basis, weight)
 
         def some(drops: range) -> None:
+            memory = weight.new_empty((min(rows, users), self.slots, 3 * out.shape[-1]))
             for b in drops:
                 for start in range(0, users, rows):
-                    self._users(b, slice(start, min(start + rows, users)), phasors, weight, out)
+                    self._users(b, slice(start, min(start + rows, users)), phasors, weight, memory, out)
 
         share_out(some, len(phasors), points * self.fading.rays[0].numel())
 
-    def _users(self, b: int, users: slice, phasors: Tensor, weight: Tensor, out: Tensor) -> None:
-        """Computes the SINR of some UEs of a drop."""
+    def _users(self, b: int, users: slice, phasors: Tensor, weight: Tensor, memory: Tensor, out: Tensor) -> None:
+        """Computes the SINR of some UEs of a drop; ``memory`` ``[users, T, 3K]`` is written anew."""
         basis, prbs = self.basis, out.shape[-1]
         coordinates = torch.bmm(phasors[b, users], self.fading.rays[b, users])
         count, points, _ = coordinates.shape
@@ -90,7 +91,7 @@ class FullLoad:
             response = torch.mm(coordinates.view(-1, len(basis.matrix)), basis.matrix)  # type: ignore[attr-defined]
         received = response.new_empty((count, points, 3 * prbs))
         signal_and_interference(b, users.start, response.numpy(), self.links, received.numpy())
-        of_slots = torch.bmm(weight.expand(count, -1, -1), received)
+        of_slots = torch.bmm(weight.expand(count, -1, -1), received, out=memory[:count])
         folded = isinstance(basis, SymmetricBasis)
         sinr_of_slots(b, users.start, of_slots.numpy(), folded, self.links.rest, out.numpy())
 

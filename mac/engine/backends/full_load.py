@@ -20,7 +20,7 @@ class FullLoadWindow:
     """
 
     def __init__(self, parts: EngineParts, full_load: FullLoad) -> None:
-        self._full_load, self._first_slot = full_load, -1
+        self._full_load, self._first_slot, self.slots = full_load, -1, full_load.slots
         batch, users = parts.shape
         groups = full_load.slots // GROUP
         self._sinr = torch.empty((groups, batch, users, GROUP, parts.prbs), dtype=parts.dtype)
@@ -38,8 +38,8 @@ class FullLoadWindow:
         full_load = FullLoad.of(channel.fading, channel.serving, parts.cells, slots, parts.carrier.slot_s)
         return None if full_load is None else cls(parts, full_load)
 
-    def forget(self) -> None:
-        """Forgets what is held, so that a run that begins takes as long as any other."""
+    def clear(self) -> None:
+        """Removes what is held, so that a run that begins takes as long as any other."""
         self._first_slot = -1
 
     def sinr(self, slot: int) -> tuple[np.ndarray, int]:

@@ -27,7 +27,7 @@ from .full_load import FullLoadWindow
 from .numba_full_load import slot_at_full_load
 from .slot_arrays import SlotArrays
 
-_NOBODY = np.empty(0, np.bool_)
+_NONE = np.empty(0, np.bool_)
 
 
 class _Slot(NamedTuple):
@@ -89,6 +89,7 @@ class CompiledSlot:
         )
         batch, users = parts.shape
         self._full_load = FullLoadWindow.of(parts)
+        self.window_slots = 1 if self._full_load is None else self._full_load.slots
         self._all_users = np.ones(users, np.bool_)
         self._faded = radio.fading.dominant
         all_cells = torch.arange(parts.cells).expand(batch, users, -1)
@@ -99,16 +100,27 @@ class CompiledSlot:
 
     def first_report(self, moment: SlotInputs[Response]) -> Report:
         """Computes the report of the first slot, with every cell at full load."""
-        if self._full_load is not None:
-            self._full_load.forget()
         heard, (batch, _) = self._arrays.heard(), self._parts.shape
         activity = np.ones((batch, self._parts.cells, self._parts.prbs), self._kind)
-        share_out(
-            lambda drops: self._hear(drops, moment, activity, heard), batch, self._cell[0].size * self._parts.prbs
-        )
-        if self._parts.tables.adaptation.subband_prbs > 1:
-            return self._radio.report(torch.from_numpy(heard.sinr))
-        return _bits_of(heard)
+        known = self._known_at_start(moment.slot, heard.sinr)
+
+        def some(drops: range) -> None:
+            for b in drops:
+                if not known[b]:
+                    self._hear(range(b, b + 1), moment, activity, heard)
+
+        share_out(some, batch, self._cell[0].size * self._parts.prbs)
+        return self._radio.report(torch.from_numpy(heard.sinr))
+
+    def _known_at_start(self, slot: int, sinr: np.ndarray) -> np.ndarray:
+        """Writes the SINR where it is known, of drops in which each cell serves a UE; returns these, bool ``[B]``."""
+        if self._full_load is None:
+            return np.zeros(len(sinr), np.bool_)
+        self._full_load.clear()
+        several, place = self._full_load.sinr(slot)
+        every: np.ndarray = (self._full_load.prbs > 0).all(1)
+        sinr[every] = several[every, :, place]
+        return every
 
     def need(self, state: CellState) -> Tensor:
         """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
@@ -145,7 +157,7 @@ class CompiledSlot:
         """Collects what a slot's loops read and write."""
         arrays, old = self._arrays, state.reports[-1]
         queues = arrays.queues(state)
-        due = moment.due.numpy() if moment.due is not None else self._all_users if moment.measured else _NOBODY
+        due = moment.due.numpy() if moment.due is not None else self._all_users if moment.measured else _NONE
         return _Slot(
             user=user.contiguous().numpy(),
             bits=state.reports[0].bits.numpy(),

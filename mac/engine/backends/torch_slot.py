@@ -43,6 +43,7 @@ class TorchSlot:
     """
 
     name: BackendName = "torch"
+    window_slots = 1
 
     def __init__(self, parts: EngineParts, radio: Radio[Any]) -> None:
         self._parts, self._radio = parts, radio
