@@ -7,7 +7,7 @@ amplitudes and interference is a power, both of which are sums of rays over time
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -84,6 +84,22 @@ def sinr_of_slots(b: int, start: int, received: Array, folded: bool, rest: Array
                 to[k] = gamma[k]
             for k in range(len(above)):
                 to[prbs - 1 - k] = above[k]
+
+
+def _touches_response(b: int, start: int, response: Array, links: FullLoadLinks, out: Array) -> list[Any]:
+    """Returns what :func:`signal_and_interference` reads and writes."""
+    own = slice(start, start + len(out))
+    return [(response, links.cell[b, own], links.serving[b, own], links.busy[b]), out]
+
+
+def _touches_received(b: int, start: int, received: Array, _: bool, rest: Array, out: Array) -> list[Any]:
+    """Returns what :func:`sinr_of_slots` reads and writes."""
+    own = slice(start, start + len(received))
+    return [(received, rest[b, own]), out[:, b, own]]
+
+
+signal_and_interference.touches = _touches_response
+sinr_of_slots.touches = _touches_received
 
 
 @inlined

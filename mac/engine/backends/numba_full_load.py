@@ -5,6 +5,8 @@ Then the SINR of the slot is known beforehand (:mod:`phy.channel.full_load`).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from phy.link.sinr_numba import reported
@@ -83,6 +85,15 @@ def slot_at_full_load(
             decode_of_drop(b, user, sinr, place, draws, need, time, queues, sending, tables, rules, after)
             known = after.waiting, next_mean_bits, after.usable, after.retransmits, after.current
             need_of_drop(b, user.shape[2], *known, after.need)
+
+
+def _touches(*given: Any) -> list[Any]:
+    """Returns what :func:`slot_at_full_load` reads and writes: one slot of the SINR."""
+    (first, sinr, place, rest) = given[:7], given[7], given[8], given[9:]
+    return [*first, sinr[:, :, place], *rest]
+
+
+slot_at_full_load.touches = _touches
 
 
 @compiled

@@ -118,7 +118,7 @@ class CompiledSlot:
             return np.zeros(len(sinr), np.bool_)
         self._full_load.clear()
         several, place = self._full_load.sinr(slot)
-        every: np.ndarray = (self._full_load.prbs > 0).all(1)
+        every = np.asarray((self._full_load.prbs > 0).all(1))
         sinr[every] = several[every, :, place]
         return every
 
