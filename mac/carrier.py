@@ -53,7 +53,10 @@ def slots_of_interval(interval_s: float, slot_s: float, key: str) -> int:
 
 @settings(frozen=True, config=STRICT)
 class CarrierSettings:
-    """Describes one NR carrier (TS 38.211), the same in all cells."""
+    """Describes one NR carrier (TS 38.211), the same in all cells.
+
+    Source: 3GPP TS 38.211.
+    """
 
     direction: Literal["downlink", "uplink"] = "downlink"
     """Direction of the data: sent by the cells, or by the UEs with power control, as the section `uplink` says."""

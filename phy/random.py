@@ -14,6 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .numerics.jit import uses_numba
+
+_WORTH_A_LOOP = 1 << 12  # numbers of a drop
+
 _GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer
 _MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
 _MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
@@ -42,8 +46,10 @@ def stream_key(seed: int, drop: int, stream: str) -> int:
     """Computes the key of (seed, drop, stream) as a signed 64-bit integer; ``stream`` is any name, unlike names are
     independent.
     """
-    entropy = [seed, drop, *stream.encode()]
-    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0].astype(np.int64))
+    entropy: list[int] | np.ndarray = [seed, drop, *stream.encode()]
+    if max(seed, drop) < 1 << 32:  # a word each, which saves NumPy most of its time
+        entropy = np.array(entropy, dtype=np.uint32)
+    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64).view(np.int64)[0])
 
 
 def uniform(keys: Tensor, shape: tuple[int, ...], start: int = 0) -> Tensor:
@@ -54,8 +60,36 @@ def uniform(keys: Tensor, shape: tuple[int, ...], start: int = 0) -> Tensor:
         shape: shape of each drop's draw.
         start: counter of the first number, so that ``uniform(k, (8,))[:, 3:]`` equals ``uniform(k, (5,), start=3)``.
     """
-    counter = torch.arange(start, start + math.prod(shape), dtype=torch.int64, device=keys.device)
+    count = math.prod(shape)
+    if count >= _WORTH_A_LOOP and keys.device.type == "cpu" and uses_numba():
+        from .random_numba import fill_uniform
+
+        out = torch.empty((len(keys), count), dtype=torch.float64)
+        fill_uniform(keys.contiguous().numpy().view(np.uint64), start, out.numpy())
+        return out.view(len(keys), *shape)
+    counter = torch.arange(start, start + count, dtype=torch.int64, device=keys.device)
     return _unit(keys[:, None] + (counter + 1) * _GOLDEN).reshape(len(keys), *shape)
+
+
+def phasors(keys: Tensor, rows: int, fields: int, dtype: torch.dtype, level: float = 1.0) -> Tensor:
+    """Draws phasors of random phase: rows of their cosines, then as many rows of their sines: ``[B, 2 * rows,
+    fields]``.
+
+    Args:
+        keys: int64 ``[B]``.
+        rows: number of rows.
+        fields: phasors of a row.
+        dtype: of the result, which is computed in float64.
+        level: amplitude.
+    """
+    if rows * fields >= _WORTH_A_LOOP and keys.device.type == "cpu" and uses_numba():  # whatever the batch
+        from .random_numba import fill_phasors
+
+        out = torch.empty((len(keys), 2 * rows, fields), dtype=dtype)
+        fill_phasors(keys.contiguous().numpy().view(np.uint64), level, out.numpy())
+        return out
+    phase = 2.0 * math.pi * uniform(keys, (rows, fields))
+    return (level * torch.cat((torch.cos(phase), torch.sin(phase)), 1)).to(dtype)
 
 
 def normal(keys: Tensor, shape: tuple[int, ...], start: int = 0) -> Tensor:

@@ -19,7 +19,8 @@ class PrbTradingPost(TradingPost):
 
     A trading post takes the seller's bid for its whole supply, here the reserve price of a PRB times their number.
 
-    Source: Feldman, Lai, Zhang, IEEE TPDS 20(8), 2009.
+    Source: Feldman, Lai, Zhang, "The proportional-share allocation market for computational resources", IEEE TPDS
+    20(8), 2009.
     """
 
     def decide(self, observation: CompObservation) -> MarketDecision:  # type: ignore[override]

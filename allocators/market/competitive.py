@@ -18,7 +18,8 @@ class Competitive:
     No UE takes into account that it moves prices. The solver is accelerated proportional response (ours), which knows
     all weights; the rounds that it reports are its iterations.
 
-    Source: Eisenberg, Gale, 1959; Shmyrev, 2009.
+    Source: Eisenberg, Gale, "Consensus of subjective probabilities: the pari-mutuel method", Annals of Mathematical
+    Statistics 30(1), 1959; Shmyrev, 2009.
     """
 
     rounds: int = Field(default=2000, ge=1, le=1_000_000)

@@ -28,7 +28,9 @@ def proportional_response(market: Market, rounds: int = 20_000, tolerance: float
 class ProportionalResponse:
     """Divides the budgets of UEs in proportion to the utility that each base station gave them in the last round.
 
-    Source: Wu, Zhang, STOC 2007; Birnbaum, Devanur, Xiao, EC 2011 (rate); Gao, Kroer, NeurIPS 2020 (quasi-linear).
+    Source: Wu, Zhang, "Proportional response dynamics leads to market equilibrium", STOC 2007; Birnbaum, Devanur, Xiao,
+    "Distributed algorithms via gradient descent for Fisher markets", EC 2011 (rate); Gao, Kroer, "First-order methods
+    for large-scale market equilibrium computation", NeurIPS 2020 (quasi-linear).
     """
 
     rounds: int = Field(default=200, ge=1, le=1_000_000)

@@ -105,7 +105,8 @@ class Offers:
 class Tatonnement:
     """Posts prices that rise where demand exceeds supply and fall where it does not, in proportion to the ratio.
 
-    Source: Walras' process in the multiplicative form of Cole, Fleischer, STOC 2008. Averaging what is sold is ours.
+    Source: Walras' process in the multiplicative form of Cole, Fleischer, "Fast-converging tatonnement algorithms for
+    one-time and ongoing market problems", STOC 2008. Averaging what is sold is ours.
     """
 
     rounds: int = Field(default=200, ge=1, le=1_000_000)

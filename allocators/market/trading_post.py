@@ -98,7 +98,8 @@ class TradingPost:
     With equal budgets envy-freeness is at least 2 sqrt(2) - 2 = 0.828, and Nash welfare at least half of the market
     equilibrium's (Branzei, Gkatzelis, Mehta, 2017).
 
-    Source: Feldman, Lai, Zhang, IEEE TPDS 20(8), 2009. The damping is ours.
+    Source: Feldman, Lai, Zhang, "The proportional-share allocation market for computational resources", IEEE TPDS
+    20(8), 2009. The damping is ours.
     """
 
     rounds: int = Field(default=500, ge=1, le=100_000)

@@ -25,7 +25,8 @@ class EarliestDeadline:
     within [0, 8192]: in float32 the second term then resolves 1/1000 for urgent UEs and 1e-7 for those without a
     budget. A block that waits for its repetition is older than what its queue shows and goes first of all.
 
-    Source: Liu and Layland, Scheduling algorithms for multiprogramming in a hard-real-time environment, 1973.
+    Source: Liu and Layland, "Scheduling algorithms for multiprogramming in a hard-real-time environment", Journal of
+    the ACM 20(1), 1973.
     """
 
     time_constant_s: float = Field(default=0.1, gt=0, le=3600)

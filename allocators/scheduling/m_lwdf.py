@@ -24,7 +24,7 @@ class ModifiedLargestWeightedDelayFirst:
     the proportional fair metric; a UE with a budget comes before them when its oldest byte has used up 1 / -ln(delta)
     of it (a third at delta = 0.05).
 
-    Source: Andrews et al., Providing quality of service over a shared wireless link, IEEE Communications Magazine
+    Source: Andrews et al., "Providing quality of service over a shared wireless link", IEEE Communications Magazine
     39(2), 2001.
     """
 

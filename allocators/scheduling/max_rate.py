@@ -19,7 +19,8 @@ class MaxRate:
     CQIs are few, so several UEs often have the greatest rate. Among these a random order decides that is drawn anew in
     every slot (:class:`~allocators.scheduling.slice_groups.TieBreaker`), so that they get equally much in the long run.
 
-    Source: Knopp and Humblet, Information capacity and power control in single-cell multiuser communications, 1995.
+    Source: Knopp and Humblet, "Information capacity and power control in single-cell multiuser communications", ICC
+    1995.
     """
 
     passes: int = Field(default=3, ge=1, le=16)

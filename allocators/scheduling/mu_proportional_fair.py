@@ -25,9 +25,9 @@ class MultiUserProportionalFair:
     ``max_similarity`` does not join, and where no UE raises the sum, the PRB is closed. Where PRBs have one UE
     (``mimo.users_per_prb`` is 1), the decision is that of ``proportional_fair``.
 
-    Source: Yoo and Goldsmith, On the optimality of multiantenna broadcast scheduling using zero-forcing beamforming,
-    IEEE JSAC 24(3), 2006 (semi-orthogonal users); Dimic and Sidiropoulos, On downlink beamforming with greedy user
-    selection, IEEE Trans. Signal Processing 53(10), 2005 (greedy by sum rate).
+    Source: Yoo and Goldsmith, "On the optimality of multiantenna broadcast scheduling using zero-forcing beamforming",
+    IEEE JSAC 24(3), 2006 (semi-orthogonal users); Dimic and Sidiropoulos, "On downlink beamforming with greedy user
+    selection", IEEE Trans. Signal Processing 53(10), 2005 (greedy by sum rate).
     """
 
     time_constant_s: float = Field(default=0.1, gt=0, le=3600)

@@ -19,8 +19,9 @@ class ProportionalFair:
     This maximises the sum of the logarithms of the average rates. With equal traffic all UEs get the same air time,
     each on the PRBs and in the slots in which its own channel is good.
 
-    Source: Kelly, 1997; Tse and Viswanath, 2005, section 6.7.1. The average's start is described at
-    :class:`~allocators.scheduling.served_average.ServedAverage`.
+    Source: Kelly, "Charging and rate control for elastic traffic", European Trans. Telecommunications 8(1), 1997; Tse
+    and Viswanath, "Fundamentals of wireless communication", Cambridge University Press, 2005, section 6.7.1. The
+    average's start is described at :class:`~allocators.scheduling.served_average.ServedAverage`.
     """
 
     time_constant_s: float = Field(default=0.1, gt=0, le=3600)

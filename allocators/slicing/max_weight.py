@@ -19,8 +19,9 @@ class MaxWeight:
     by which the backlog that counts for the next RBG is lower. Once no backlog is left, RBGs go to the slice with the
     fewest, so that they are there for what arrives later.
 
-    Source: Tassiulas and Ephremides, 1992 (max-weight serves the greatest queue times rate); serving in whole RBGs
-    by what an interval will drain is ours.
+    Source: Tassiulas and Ephremides, "Stability properties of constrained queueing systems and scheduling policies for
+    maximum throughput in multihop radio networks", IEEE Trans. Automatic Control 37(12), 1992 (max-weight serves the
+    greatest queue times rate); serving in whole RBGs by what an interval will drain is ours.
     """
 
     def reset(self, context: SlicingContext, seed: int) -> None:

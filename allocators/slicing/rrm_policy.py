@@ -58,6 +58,8 @@ class RrmPolicy:
     of its own by less than one; the maximum is rounded down, but not below the minimum in whole RBGs. No slice falls
     below the carrier's ``min_rbg``, whatever its maximum.
 
+    Source: 3GPP TS 28.541, clause 4.3.36.
+
     The standard leaves open what is shared, by what demand, and how much is needed where PRBs are lost: these are ours.
     """
 

@@ -25,7 +25,8 @@ class Deec:
     of 1/p rounds are rounded up to whole rounds (ours): p changes from round to round, and where a part of a round
     counted, so would the rounds at which past epochs began.
 
-    Source: Qing, Zhu, Wang, Computer Communications 29, 2006.
+    Source: Qing, Zhu, Wang, "Design of a distributed energy-efficient clustering algorithm for heterogeneous wireless
+    sensor networks", Computer Communications 29, 2006.
     """
 
     p: float = Field(default=0.05, gt=0, le=1)

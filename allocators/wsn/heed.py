@@ -28,7 +28,8 @@ class Heed:
     has heard of no head in the end is one itself. Cost is AMRP, the mean of the squared distances to the neighbours
     within the radius (of all nodes at the start: ours). Heads send to the sink.
 
-    Source: Younis, Fahmy, IEEE Trans. Mobile Computing 3(4), 2004.
+    Source: Younis, Fahmy, "HEED: A hybrid, energy-efficient, distributed clustering approach for ad hoc sensor
+    networks", IEEE Trans. Mobile Computing 3(4), 2004.
     """
 
     c_prob: float = Field(default=0.05, gt=0, le=1)

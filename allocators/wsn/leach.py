@@ -21,7 +21,8 @@ class Leach:
     The others join the nearest head. Heads fuse and send to the sink. In a round without any head all nodes send to the
     sink (ours).
 
-    Source: Heinzelman, Chandrakasan, Balakrishnan, HICSS 2000.
+    Source: Heinzelman, Chandrakasan, Balakrishnan, "Energy-efficient communication protocol for wireless microsensor
+    networks", HICSS 2000.
     """
 
     p: float = Field(default=0.05, gt=0, le=1)

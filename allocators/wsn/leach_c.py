@@ -24,7 +24,8 @@ class LeachC:
     The paper anneals; here each head, first drawn at random, moves to the best node of its cluster ``turns`` times
     (ours: better sums in less time, see the tests).
 
-    Source: Heinzelman, Chandrakasan, Balakrishnan, IEEE Trans. Wireless Communications 1(4), 2002, section III-C.
+    Source: Heinzelman, Chandrakasan, Balakrishnan, "An application-specific protocol architecture for wireless
+    microsensor networks", IEEE Trans. Wireless Communications 1(4), 2002, section III-C.
     """
 
     p: float = Field(default=0.05, gt=0, le=1)

@@ -20,7 +20,8 @@ class Pegasis:
 
     A node pays aggregation for the packet that it receives and fuses with its own; the ends of the chain fuse nothing.
 
-    Source: Lindsey, Raghavendra, IEEE Aerospace Conference 2002.
+    Source: Lindsey, Raghavendra, "PEGASIS: Power-efficient gathering in sensor information systems", IEEE Aerospace
+    Conference 2002.
     """
 
     fuse_own: bool = False

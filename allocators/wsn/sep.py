@@ -21,7 +21,8 @@ class Sep:
 
     which is p_nrm = p / (1 + a m) for normal and p_adv = p (1 + a) / (1 + a m) for advanced nodes.
 
-    Source: Smaragdakis, Matta, Bestavros, SANPA 2004.
+    Source: Smaragdakis, Matta, Bestavros, "SEP: A stable election protocol for clustered heterogeneous wireless sensor
+    networks", SANPA 2004.
     """
 
     p: float = Field(default=0.05, gt=0, le=1)

@@ -1,12 +1,10 @@
 """Measures how often the intervals of a few drops hold the truth, and how often equal allocators are told apart.
 
-fairwave run slicing-quickstart --drops 200 --set duration_s=2 --set queue_bytes=400e3
-    --allocators equal,tractor_expert --out runs/population
-python -m benchmarks.statistics.coverage runs/population --drops 8
+python -m benchmarks.statistics.coverage runs/slicing runs/uav --drops 8
 
-The drops of the run are the population, their mean is the truth. Samples of ``--drops`` drops are drawn from it with
-replacement. For the false findings, the two allocators change places in each drop at random: then neither is better,
-and the metrics of a drop keep their correlation.
+The drops of a run are a population, their mean is the truth. Samples of ``--drops`` drops are drawn from it with
+replacement. For the false findings, the two allocators of the first run change places in each drop at random: then
+neither is better, and the metrics of a drop keep their correlation.
 """
 
 from __future__ import annotations
@@ -14,42 +12,67 @@ from __future__ import annotations
 import argparse
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from scipy import stats
 
-from mac.metrics.intervals import mean_interval
 from mac.metrics.multiple_tests import holm
+from mac.metrics.registry import limits_of
 from mac.metrics.small_samples import event_share_interval, remark, sign_flip_p, student_p, tied
 from scenarios import Result
 
+from .interval_methods import METHODS, student
+
 Array = np.ndarray
+_ROUNDING = 1e-12
+GENERAL = ("satisfaction", "rate_mean", "rate_p5", "jain_rate", "delay_p95", "loss_ratio")
 
 
 def population(result: Result) -> tuple[list[str], Array]:
-    """Reads the metrics of all UEs, ``[2, metrics, drops]``, of the run's first two allocators."""
-    table = result.per_drop[~result.per_drop["metric"].str.contains("/")]
+    """Reads the metrics of all UEs, ``[2, metrics, drops]``, of the run's first two allocators and first variant."""
+    table = pd.read_csv(result.run_dir / "metrics.csv", dtype={"variant": object})
+    table = table[~table["metric"].str.contains("/")]
+    table = (
+        table[table["variant"].isna()] if result.variants == [None] else table[table["variant"] == result.variants[0]]
+    )
     both = [
         table[table["allocator"] == label].pivot(index="metric", columns="drop", values="value")
         for label in result.allocators[:2]
     ]
-    names = [name for name in dict.fromkeys(table["metric"]) if np.isfinite(both[0].loc[name]).all()]
+    names = [name for name in dict.fromkeys(table["metric"]) if all(np.isfinite(part.loc[name]).all() for part in both)]
     return names, np.stack([part.loc[names].to_numpy(dtype=np.float64) for part in both])
 
 
-def coverage(values: Array, picked: Array) -> tuple[float, float, float]:
-    """Computes the share of samples whose interval holds the mean, that of those without a remark, and their share.
+def headline(result: Result) -> set[str]:
+    """Lists the headline metrics as :attr:`.Result.headline`, without computing all metrics of many drops anew."""
+    return {*result.settings.headline, *result.family.headline, *GENERAL}
+
+
+def coverage(ends: tuple[Array, Array], truth: float) -> float:
+    """Computes the share of intervals that hold the truth."""
+    low, high = ends
+    return float(np.mean((low - _ROUNDING <= truth) & (truth <= high + _ROUNDING)))
+
+
+def method_row(name: str, values: Array, picked: Array) -> list[str]:
+    """Computes coverage and median width, over that of Student's interval, of each method for a metric.
 
     Args:
-        values: of a metric, or differences, ``[drops of the population]``.
+        name: of the metric.
+        values: of it, ``[drops of the population]``.
         picked: samples of drops, ``[trials, drops]``.
     """
-    truth, inside, kept = float(values.mean()), [], []
-    for sample in values[picked]:
-        found = mean_interval(sample)
-        inside.append(found.low - 1e-12 <= truth <= found.high + 1e-12)
-        kept.append(not remark(sample))
-    held, plain = np.array(inside), np.array(kept)
-    return float(held.mean()), float(held[plain].mean()) if plain.any() else np.nan, float(plain.mean())
+    samples, limits, truth = values[picked], limits_of(name), float(values.mean())
+    kept = np.array([not remark(sample) for sample in samples])
+    ends = {method: computed(samples, limits) for method, computed in METHODS.items()}
+    usual = np.median(ends["Student"][1] - ends["Student"][0])
+    cells = [
+        f"{coverage(found, truth):.3f} ({np.nanmedian(found[1] - found[0]) / usual:.2f})" for found in ends.values()
+    ]
+    plain = coverage((ends["scaled"][0][kept], ends["scaled"][1][kept]), truth) if kept.any() else np.nan
+    return [f"{truth:.3g}", f"{stats.skew(values):.1f}", *cells, f"{kept.mean():.2f}", f"{plain:.3f}"]
 
 
 def share_coverage(values: Array, picked: Array) -> float:
@@ -61,7 +84,7 @@ def share_coverage(values: Array, picked: Array) -> float:
 
 
 def false_findings(difference: Array, headline: Sequence[int], picked: Array, signs: Array) -> dict[str, float]:
-    """Computes how often any metric of two equal allocators is told apart, by four rules.
+    """Computes how often any metric of two equal allocators is told apart, by six rules.
 
     Args:
         difference: of all metrics, ``[metrics, drops of the population]``.
@@ -69,42 +92,76 @@ def false_findings(difference: Array, headline: Sequence[int], picked: Array, si
         picked: samples of drops, ``[trials, drops]``.
         signs: which allocator is which, -1 or 1, ``[trials, drops]``.
     """
-    found = {"all metrics, intervals": 0, "headline, intervals": 0, "headline, tests": 0, "headline, tests and Holm": 0}
+    rules = ("all metrics, intervals", "headline, intervals", "headline, tests", "headline, tests and Holm",
+             "headline, flipped signs", "headline, flipped signs and Holm")  # fmt: skip
+    found = dict.fromkeys(rules, 0)
     for drops, sign in zip(picked, signs, strict=True):
         sample = difference[:, drops] * sign
         by_interval = [student_p(row) <= 0.05 for row in sample]
-        p = [sign_flip_p(row) if remark(row) else student_p(row) for row in sample[list(headline)]]
+        flips = [sign_flip_p(row) for row in sample[list(headline)]]
+        p = [flip if remark(row) else student_p(row) for row, flip in zip(sample[list(headline)], flips, strict=True)]
         found["all metrics, intervals"] += any(by_interval)
         found["headline, intervals"] += any(by_interval[place] for place in headline)
         found["headline, tests"] += any(value <= 0.05 for value in p)
         found["headline, tests and Holm"] += any(value <= 0.05 for value in holm(p))
+        found["headline, flipped signs"] += any(value <= 0.05 for value in flips)
+        found["headline, flipped signs and Holm"] += any(value <= 0.05 for value in holm(flips))
     return {rule: count / len(picked) for rule, count in found.items()}
+
+
+def show_methods(results: Sequence[Result], drops: int, trials: int) -> None:
+    """Prints a row for each headline metric of the runs that varies."""
+    print(f"| run | metric | mean | skewness | {' | '.join(METHODS)} | no remark | its coverage |")
+    print(f"| --- | --- |{' --: |' * (len(METHODS) + 4)}")
+    for result in results:
+        names, values = population(result)
+        picked = np.random.default_rng(1).integers(values.shape[2], size=(trials, drops))
+        for name in [name for name in names if name in headline(result)]:
+            one, both = values[0, names.index(name)], values[:, names.index(name)]
+            if np.ptp(one) > 1e-9 * np.abs(one).max():
+                print(f"| {result.run_dir.name} | `{name}` | {' | '.join(method_row(name, one, picked))} |")
+                if tied(one):
+                    print(f"| {result.run_dir.name} | `{name}`, share of drops above 0 | | | "
+                          f"{share_coverage(one, picked):.3f} |{' |' * (len(METHODS) + 1)}")  # fmt: skip
+            show_difference(result, name, both[0] - both[1], picked)
+
+
+def show_difference(result: Result, name: str, values: Array, picked: Array) -> None:
+    """Prints the coverage of Student's interval of the paired difference."""
+    if np.ptp(values) == 0:
+        return
+    samples, limits, truth = values[picked], limits_of(name), float(values.mean())
+    ends = student(samples, (limits[0] - limits[1], limits[1] - limits[0]))
+    kept = np.array([not remark(sample) for sample in samples])
+    plain = coverage((ends[0][kept], ends[1][kept]), truth) if kept.any() else np.nan
+    empty = " |" * (len(METHODS) - 1)
+    print(f"| {result.run_dir.name} | `{name}`, paired | {truth:.2g} | {stats.skew(values):.1f} | "
+          f"{coverage(ends, truth):.3f} |{empty} {kept.mean():.2f} | {plain:.3f} |")  # fmt: skip
+
+
+def show_false_findings(result: Result, drops: int, trials: int) -> None:
+    """Prints how often equal allocators are told apart."""
+    names, values = population(result)
+    rng = np.random.default_rng(1)
+    picked = rng.integers(values.shape[2], size=(trials, drops))
+    first = [place for place, name in enumerate(names) if name in headline(result)]
+    signs = rng.choice([-1.0, 1.0], size=picked.shape)
+    print(f"\n| rule ({len(names)} metrics, {len(first)} in the headline) | any false finding |")
+    print("| --- | --: |")
+    for rule, share in false_findings(values[0] - values[1], first, picked, signs).items():
+        print(f"| {rule} | {share:.3f} |")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", help="folder of a run with two allocators and many drops")
+    parser.add_argument("runs", nargs="+", type=Path, help="folders of runs with two allocators and many drops")
     parser.add_argument("--drops", type=int, default=8, help="of a sample")
     parser.add_argument("--trials", type=int, default=2000, help="samples")
     given = parser.parse_args()
-    result = Result(given.run)
-    names, values = population(result)
-    rng = np.random.default_rng(1)
-    picked = rng.integers(values.shape[2], size=(given.trials, given.drops))
-    print(f"{values.shape[2]} drops, samples of {given.drops}, {given.trials} of them\n")
-    print("| metric | interval of the mean | without remark | in | paired difference | without remark | in |")
-    print("| --- | --: | --: | --: | --: | --: | --: |")
-    for name in [name for name in names if name in result.headline]:
-        one, two = values[:, names.index(name)]
-        cells = [f"{share:.3f}" for array in (one, one - two) for share in coverage(array, picked)]
-        rare = f" (share of drops above 0: {share_coverage(one, picked):.3f})" if tied(one) else ""
-        print(f"| `{name}`{rare} | {' | '.join(cells).replace('nan', '-')} |")
-    headline = [place for place, name in enumerate(names) if name in result.headline]
-    signs = rng.choice([-1.0, 1.0], size=picked.shape)
-    print(f"\n| rule ({len(names)} metrics, {len(headline)} in the headline) | any false finding |")
-    print("| --- | --: |")
-    for rule, share in false_findings(values[0] - values[1], headline, picked, signs).items():
-        print(f"| {rule} | {share:.3f} |")
+    results = [Result(run) for run in given.runs]
+    print(f"Samples of {given.drops} drops, {given.trials} of them; in brackets the median width over Student's\n")
+    show_methods(results, given.drops, given.trials)
+    show_false_findings(results[0], given.drops, given.trials // 2)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..metrics.fairness import jain
-from ..metrics.metric import Metric
+from ..metrics.metric import NOT_NEGATIVE, SHARE, Metric
 from ..metrics.windows import Array, add, divide, read, total
 
 if TYPE_CHECKING:
@@ -56,15 +56,17 @@ def utilisation(dataset: xr.Dataset) -> Array:
 METRICS = (
     Metric("auction_efficiency", "1", "sum of utilities over the number of requests", "higher", efficiency,
            ("score", "requests")),
-    Metric("auction_revenue", "money", "money paid in the run", None, revenue, ("revenue", "feasible_bids")),
-    Metric("auction_served", "1", "share of the requests that were served", "higher", served, ("served", "requests")),
+    Metric("auction_revenue", "money", "money paid in the run", None, revenue,
+           ("revenue", "feasible_bids"), limits=NOT_NEGATIVE),
+    Metric("auction_served", "1", "share of the requests that were served", "higher", served,
+           ("served", "requests"), limits=SHARE),
     Metric("jain_requesters", "1", "Jain's index of the utilities of all requests", "higher", jain_requesters,
-           ("score", "requests")),
+           ("score", "requests"), limits=SHARE),
     Metric("jain_winners", "1", "Jain's index of the utilities of served requests", None, jain_winners,
-           ("score", "served", "requests")),
+           ("score", "served", "requests"), limits=SHARE),
     Metric("feasible_bids", "1", "pairs of request and resource that are allowed", None, feasible_bids,
-           ("feasible_bids",)),
+           ("feasible_bids",), limits=NOT_NEGATIVE),
     Metric("auction_utilisation", "1", "demand served over capacity, mean over resources and rounds", None, utilisation,
-           ("utilisation", "rounds")),
+           ("utilisation", "rounds"), limits=SHARE),
 )  # fmt: skip
 """Metrics of auctions, as the family registers them."""

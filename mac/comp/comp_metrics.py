@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..metrics.metric import Metric
+from ..metrics.metric import NOT_NEGATIVE, SHARE, Metric
 from ..metrics.windows import (
     MBIT,
     Array,
@@ -70,16 +70,17 @@ def rounding_loss(dataset: xr.Dataset) -> Array:
 
 METRICS = (
     Metric("outage_rate", "Mbit/s", "rate while the serving link is broken", "higher", outage_rate,
-           ("outage_bits", "outage_s")),
+           ("outage_bits", "outage_s"), limits=NOT_NEGATIVE),
     Metric("own_rate", "Mbit/s", "rate while the serving link holds", "higher", own_rate,
-           ("outage_bits", "outage_s", "served_bits")),
+           ("outage_bits", "outage_s", "served_bits"), limits=NOT_NEGATIVE),
     Metric("bought_rate", "Mbit/s", "delivered by other cells, over the time of outage", None, bought_rate,
-           ("other_cell_bits", "outage_s")),
+           ("other_cell_bits", "outage_s"), limits=NOT_NEGATIVE),
     Metric("below_minimum_share", "1", "windows below the promised rate with data waiting", "lower",
-           below_minimum_share, ("outage_s", "served_bits", "backlog_bits", "sla_rate_bps")),
-    Metric("outage_share", "1", "time in which the serving link is broken", None, outage_share, ("outage_s",)),
+           below_minimum_share, ("outage_s", "served_bits", "backlog_bits", "sla_rate_bps"), limits=SHARE),
+    Metric("outage_share", "1", "time in which the serving link is broken", None, outage_share,
+           ("outage_s",), limits=SHARE),
     Metric("total_pf_ratio", "1", "geometric mean of total rates over that of proportional fairness", "higher",
-           total_pf_ratio, ("total_shortfall", "markets")),
+           total_pf_ratio, ("total_shortfall", "markets"), limits=SHARE),
     Metric("rounding_loss", "1", "part of the rate bought in shares that whole PRBs lose", "lower", rounding_loss,
            ("bought", "bought_whole")),
     SLICE_SATISFACTION,

@@ -17,6 +17,7 @@ from phy.power_consumption import PowerSettings
 
 from ..core.allocator_memory import AllocatorMemory, recall, remember
 from ..core.contracts import Allocator, ArraySpec, Extra, Outcome
+from ..engine import slot_series
 from ..engine.engine import Engine
 from ..engine.engine_problem import EngineProblem
 from ..engine.grant import with_helpers
@@ -73,6 +74,7 @@ class _Tally:
     repairs: Tensor
     other_bits: Tensor
     delays: DelayReport | None = field(default=None)
+    series: Tensor | None = field(default=None)
 
 
 class CompProblem(EngineProblem):
@@ -181,7 +183,7 @@ class CompProblem(EngineProblem):
         self._now = remember(self.scheduler)
         trade = Trade(seen, decision, prbs, self._equilibrium)
         more = {**trade_extras(trade), **self._of_radio(state, seen, tally), **self._of_slices(state, sold, shares)}
-        slots = SlotOutcome(tally.counters, tally.active_prbs, tally.delays)
+        slots = SlotOutcome(tally.counters, tally.active_prbs, tally.delays, tally.series)
         outcome = self.outcomes.outcome(cells, slots, self.slots, more)
         own = tally.counters[_SERVED] - tally.other_bits
         own_prbs = tally.counters[_GRANTED] - tally.counters[self._other]
@@ -268,10 +270,11 @@ class CompProblem(EngineProblem):
         share = counters[self._other] / counters[_GRANTED].clamp(min=1.0)
         other = counters[_SERVED] * share
         if tally is None:
-            return _Tally(counters, slot.active_prbs, repairs, other, slot.delays)
+            return _Tally(counters, slot.active_prbs, repairs, other, slot.delays, slot.series)
         tally.counters = tally.counters + counters
         tally.active_prbs = tally.active_prbs + slot.active_prbs
         tally.repairs = tally.repairs + repairs
         tally.other_bits = tally.other_bits + other
         tally.delays = add_reports(tally.delays, slot.delays)
+        tally.series = slot_series.joined(tally.series, slot.series)
         return tally

@@ -5,6 +5,7 @@
 | ``contracts`` | ``Problem``, ``Allocator``, ``Outcome``, descriptions of its arrays, the errors |
 | ``loop`` | observe, decide, step, record |
 | ``feasible`` | checks that all families share: shapes, types, first breach |
+| ``decision_counts`` | what an allocator counts of its own decisions |
 | ``recorder`` | outcomes of intervals added up into windows |
 | ``allocator_guard`` | copies and checks around an allocator that is not trusted |
 | ``allocator_memory`` | what an allocator remembers, taken and put back |

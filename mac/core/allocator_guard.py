@@ -66,6 +66,11 @@ class AllocatorGuard:
             return self._call(lambda: self.allocator.decide(observation))
         return self._call(partial(self._decide, observation))
 
+    def decision_counts(self) -> Any:
+        """Returns what the allocator counts of its decisions; nothing where it does not count."""
+        counting = getattr(self.allocator, "decision_counts", None)
+        return self._call(counting) if callable(counting) else {}
+
     def _reset(self, seed: int) -> None:
         with SettingsGuard("reset()"), AttributeHints({"context": self._shown}):
             self.allocator.reset(self._shown, seed)

@@ -21,7 +21,7 @@ DecIn = TypeVar("DecIn", contravariant=True)
 ObsIn = TypeVar("ObsIn", contravariant=True)
 DecOut = TypeVar("DecOut", covariant=True)
 
-Combine = Literal["sum", "last", "total"]
+Combine = Literal["sum", "last", "total", "series"]
 Extra = Tensor | Callable[[], Tensor]
 """A value, or for ``last`` a function that computes it when a window ends and that is called before the next step."""
 
@@ -31,7 +31,8 @@ class ArraySpec:
     """Describes one array of an :class:`Outcome`: its labels, its unit, how the intervals of a window are combined.
 
     ``dims`` are the labels of its dimensions after the drop, for example ``("user",)`` or ``("cell",)``.
-    ``sum`` adds up the intervals of a window, ``last`` keeps the newest, ``total`` adds up the whole run.
+    ``sum`` adds up the intervals of a window, ``last`` keeps the newest, ``total`` adds up the whole run,
+    ``series`` keeps every slot: its values are ``[B, slots, ...]``, and the intervals stand one after the other.
     """
 
     dims: tuple[str, ...]

@@ -11,6 +11,7 @@ from phy.numerics.jit import CompilerError, run_clock_s
 
 from .allocator_guard import AllocatorGuard
 from .contracts import Allocator, AllocatorError, InfeasibleDecision, Problem
+from .decision_counts import Tally
 from .plugin_traceback import allocator_of, describe_error, error_text, plug_in_line
 from .recorder import Recorder, Windows
 
@@ -54,11 +55,15 @@ def run(
     """
     clock, recorder = _Clock(), Recorder(problem.array_specs, span.window)
     guarded = AllocatorGuard(allocator)
+    tally = Tally(guarded, len(problem.drops))
     with _AttributeErrors(name, "reset()", problem):
         guarded.reset(problem.context, span.seed)
     with _AttributeErrors(name, None, problem):
         state = problem.start()
     for interval in range(-span.warmup, span.intervals):
+        if interval == 0:
+            with _AttributeErrors(name, "decision_counts()", problem, interval):
+                tally.begin()
         with clock("observe"):
             observation = problem.observe(state)
         with clock("decide"), _AttributeErrors(name, "decide()", problem, interval):
@@ -70,7 +75,9 @@ def run(
         if outcome.over and interval >= 0:
             recorder.rest(outcome, span.intervals - interval - 1)
             break
-    return recorder.windows(clock.seconds, clock.decisions)
+    with _AttributeErrors(name, "decision_counts()", problem):
+        counts = tally.counted()
+    return recorder.windows(clock.seconds, clock.decisions, counts)
 
 
 @dataclass

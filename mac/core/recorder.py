@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .contracts import CORE_ARRAY_SPECS, ArraySpec, Extra, Outcome, SlotTotals
+from .contracts import CORE_ARRAY_SPECS, ArraySpec, Combine, Extra, Outcome, SlotTotals
+
+_TIME: Mapping[Combine, tuple[str, ...]] = {
+    "sum": ("window",),
+    "last": ("window",),
+    "total": (),
+    "series": ("slot",),
+}
+"""Labels of time by how the intervals are combined."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +28,12 @@ class Windows:
     array_specs: Mapping[str, ArraySpec]
     timing: Mapping[str, float]
     intervals: int = 0  # that were run, the warm-up included
+    counts: Mapping[str, np.ndarray] = field(default_factory=dict)  # of the allocator, of its decisions: [B] by name
 
     def dims(self, name: str) -> tuple[str, ...]:
         """Returns the labels of an array's dimensions."""
         spec = self.array_specs[name]
-        time = () if spec.combine == "total" else ("window",)
-        return ("drop", *time, *spec.dims)
+        return ("drop", *_TIME[spec.combine], *spec.dims)
 
 
 class Recorder:
@@ -51,6 +59,9 @@ class Recorder:
             self._add_rows(rows)
         for name, spec in self.array_specs.items():
             if rows is not None and name in rows.names:
+                continue
+            if spec.combine == "series":
+                self._windows[name].append(_host(values[name]))
                 continue
             if spec.combine == "last":
                 if ends:
@@ -87,11 +98,20 @@ class Recorder:
         for _ in range(intervals):
             self.add(still)
 
-    def windows(self, timing: Mapping[str, float], intervals: int = 0) -> Windows:
+    def windows(
+        self, timing: Mapping[str, float], intervals: int = 0, counts: Mapping[str, np.ndarray] | None = None
+    ) -> Windows:
         """Returns all complete windows."""
-        arrays = {name: np.stack(parts, axis=1) for name, parts in self._windows.items()}
+        arrays = {name: self._joined(name, parts) for name, parts in self._windows.items()}
         arrays.update({name: _host(total) for name, total in self._totals.items()})
-        return Windows(arrays, self.array_specs, timing, intervals)
+        return Windows(arrays, self.array_specs, timing, intervals, counts or {})
+
+    def _joined(self, name: str, parts: list[np.ndarray]) -> np.ndarray:
+        """Joins windows, or slots: those of a last window that is not whole are left out."""
+        if self.array_specs[name].combine != "series":
+            return np.stack(parts, axis=1)
+        whole = self._intervals // self.window * self.window
+        return np.concatenate(parts[:whole], axis=1)
 
     @staticmethod
     def _accumulate(into: dict[str, Tensor], name: str, value: Extra) -> None:

@@ -17,6 +17,7 @@ from phy.numerics.jit import run_clock_s
 from phy.random import Drops
 
 from .contracts import Allocator
+from .decision_counts import counts_of
 from .plugin_traceback import note_allocator
 
 
@@ -55,6 +56,16 @@ class StackedAllocators:
             self.seconds[name] += run_clock_s() - start
             decisions.append(self._call(name, self.require, decision, view, self._contexts[name]))
         return concatenate(decisions)
+
+    def decision_counts(self) -> dict[str, Tensor]:
+        """Returns what the allocators count, each on its own rows; 0 on the rows of those that do not."""
+        found: dict[str, Tensor] = {}
+        share = {name: rows.stop - rows.start for name, rows in self._rows.items()}
+        for label, allocator in self.allocators.items():
+            for name, count in self._call(label, counts_of, allocator, share[label]).items():
+                whole = found.setdefault(name, count.new_zeros(sum(share.values())))
+                whole[self._rows[label]] = count
+        return found
 
     @staticmethod
     def _call(name: str, function: Callable[..., Any], *arguments: Any) -> Any:

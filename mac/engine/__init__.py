@@ -8,6 +8,7 @@
 | ``coordination`` | settings of cells that coordinate, and their clusters |
 | ``radio`` | what is received: single antennas, SU-MIMO, MU-MIMO, CoMP, uplink |
 | ``backends`` | a slot in torch's operations, as compiled loops, or as a compiled graph |
+| ``slot_series`` | numbers of every slot of chosen UEs |
 | ``outcome`` | slots added up into the outcome of an interval |
 | ``metrics`` | metrics of what it records: use of PRBs, handovers, uplink |
 | ``cell_change``, ``serving_schedule`` | what a handover does to the state, and when |

@@ -26,6 +26,7 @@ from .cell_change import hand_over, with_handovers
 from .radio.choice import radio_of
 from .radio.radio import Radio
 from .serving_schedule import ServingSchedule, roster
+from .slot_series import SlotSeries
 from .state import (
     COUNTERS,
     CellState,
@@ -53,6 +54,7 @@ class Engine:
         self.shape, self.cells, self.prbs = parts.shape, parts.cells, parts.prbs
         self.dtype, self.device = parts.dtype, parts.device
         self.users_per_prb = self.radio.users_per_prb
+        self._series = SlotSeries.of(parts)
         self._plan = parts.serving_plan and ServingSchedule(parts.serving_plan, self.cells, self.device)
         self._first = self._first_cells()
         self.roster = self._first.roster
@@ -125,6 +127,7 @@ class Engine:
         moment = self._moment(state.slot, state.block, state.attached.serving)
         carried = self.backend.carry_out(state, self.radio.holders(decision), need_prbs, moment)
         counters = carried.counters
+        series = None if self._series is None else self._series.read(state, carried)
         if self._plan:
             counters = with_handovers(counters, state.slot, self._plan, self.radio.several_cells)
         state = state.later(
@@ -137,7 +140,7 @@ class Engine:
             served_bits=carried.served_bits,
         )
         state, delays = self._advance(state)
-        return state, SlotOutcome(counters, carried.active_prbs, delays)
+        return state, SlotOutcome(counters, carried.active_prbs, delays, series)
 
     def backlog_bits(self, state: CellState) -> Tensor:
         """Computes the bits that wait for a first transmission or a repetition, ``[B, U]``."""

@@ -12,7 +12,7 @@ from phy.power_consumption import PowerSettings, energy_j
 from ..core.contracts import ArraySpec, Extra, Outcome, SlotTotals
 from ..handover import a3
 from ..traffic.queue_delay import BIN_EDGES_S, DelayReport
-from . import uplink_power
+from . import slot_series, uplink_power
 from .engine import Engine
 from .state import COUNTERS, CellState, SlotOutcome
 
@@ -41,8 +41,9 @@ def array_specs_of(engine: Engine) -> Mapping[str, ArraySpec]:
     more = (
         ({} if parts.serving_plan is None else a3.ARRAY_SPECS),
         ({} if parts.uplink is None else uplink_power.ARRAY_SPECS),
+        (slot_series.ARRAY_SPECS if parts.recorded_users else {}),
     )
-    return {**ARRAY_SPECS, **more[0], **more[1]}
+    return {**ARRAY_SPECS, **more[0], **more[1], **more[2]}
 
 
 class OutcomeBuilder:
@@ -77,6 +78,8 @@ class OutcomeBuilder:
             "used_prbs": slot.active_prbs,
             "delay_packets": report.bins,
         }
+        if slot.series is not None:
+            extras |= slot_series.extras(slot.series)
         return Outcome(
             served_bits=counters[_SERVED],
             demand_bits=counters[_DEMAND],

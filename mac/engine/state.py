@@ -66,6 +66,7 @@ class EngineParts:
     serving_plan: ServingPlan | None = None  # None where every UE keeps its cell
     uplink: UplinkPlan | None = None  # None on a downlink
     coordination: CoordinationSettings | None = None  # None where every cell sends to its own UEs alone
+    recorded_users: tuple[int, ...] = ()  # UEs of which every slot is recorded
     backend: BackendName | None = None  # form in which slots are computed; None: the quickest one that is allowed
 
     @property
@@ -270,3 +271,4 @@ class SlotOutcome:
     counters: Tensor  # [len(COUNTERS), B, U] float64
     active_prbs: Tensor  # [B, C] float64, PRBs that carried data
     delays: DelayReport | None  # of a whole block, at its last slot
+    series: Tensor | None = None  # [n, B, slots, Ur] of the recorded UEs, see slot_series; None without any

@@ -42,7 +42,10 @@ class MeasurementSettings:
 
 @dataclass(frozen=True, config=STRICT)
 class HandoverSettings:
-    """Sets when UEs change their cell, and how long it takes."""
+    """Sets when UEs change their cell, and how long it takes.
+
+    Source: 3GPP TS 38.331, clause 5.5.4 (event A3).
+    """
 
     offset_db: float = Field(default=2.0, ge=-15.0, le=15.0, multiple_of=0.5)
     """a3-Offset, Off: how much stronger than the serving cell another one must be."""

@@ -36,7 +36,10 @@ def _offset(given: Any) -> Any:
 
 @settings(frozen=True, config=STRICT)
 class LinkSettings:
-    """Sets channel reports and the adaptation to them."""
+    """Sets channel reports and the adaptation to them.
+
+    Source: 3GPP TS 38.214, clauses 5.1 and 5.2.
+    """
 
     effective_sinr: Kind = "miesm"
     """Mapping of unequal SINRs onto one: by mutual information, or exponential."""

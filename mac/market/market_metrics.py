@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..metrics.metric import Metric
+from ..metrics.metric import NOT_NEGATIVE, SHARE, Metric
 from ..metrics.windows import Array, add, divide, read, total
 
 if TYPE_CHECKING:
@@ -64,18 +64,18 @@ def settled(dataset: xr.Dataset) -> Array:
 
 METRICS = (
     Metric("nash_ratio", "1", "geometric mean of utilities over that of the market equilibrium", "higher", nash_ratio,
-           ("equilibrium_shortfall", "markets")),
+           ("equilibrium_shortfall", "markets"), limits=NOT_NEGATIVE),
     Metric("welfare_ratio", "1", "sum of bought rates over its maximum", "higher", welfare_ratio,
-           ("bought", "linear_bound")),
+           ("bought", "linear_bound"), limits=SHARE),
     Metric("envy_freeness", "1", "least ratio of a UE's own purchase to that of another UE, in its own eyes", "higher",
-           envy, ("envy_freeness", "markets")),
-    Metric("revenue", "money", "paid in an interval", None, revenue, ("paid", "markets")),
-    Metric("budget_spent", "1", "money paid over budgets", None, budget_spent, ("paid", "budget")),
+           envy, ("envy_freeness", "markets"), limits=NOT_NEGATIVE),
+    Metric("revenue", "money", "paid in an interval", None, revenue, ("paid", "markets"), limits=NOT_NEGATIVE),
+    Metric("budget_spent", "1", "money paid over budgets", None, budget_spent, ("paid", "budget"), limits=NOT_NEGATIVE),
     Metric("market_rounds", "rounds", "exchanges of messages until agreement", "lower", rounds,
-           ("rounds", "markets")),
+           ("rounds", "markets"), limits=NOT_NEGATIVE),
     Metric("market_messages", "messages", "between UEs and base stations until agreement", "lower", messages,
-           ("messages", "markets")),
+           ("messages", "markets"), limits=NOT_NEGATIVE),
     Metric("settled_share", "1", "intervals in which the mechanism settled", "higher", settled,
-           ("settled", "markets")),
+           ("settled", "markets"), limits=SHARE),
 )  # fmt: skip
 """Metrics of markets, as the family registers them."""

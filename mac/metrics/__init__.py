@@ -10,6 +10,7 @@
 | ``delay`` | delays of packets, their quantiles, losses, BLER | - |
 | ``stationarity`` | growth of the backlog, its test | - |
 | ``small_samples`` | tied and skewed values, exact p-values, drops that a difference needs | Clopper and Pearson 1934 |
+| ``precision`` | drops that an interval of a wanted width needs | Stein 1945 |
 | ``multiple_tests`` | correction for the number of tests | Holm 1979 |
 | ``intervals`` | means over drops, 95 % intervals, paired differences | - |
 """

@@ -1,7 +1,8 @@
 """Computes means over drops with 95 % intervals, and differences between allocators or variants drop by drop.
 
-Drops are independent networks, so Student's t applies to their values. Two allocators run on the same drops, so they
-are compared by the interval of their *paired* difference, which the spread over drops does not widen.
+Drops are independent networks, so Student's t applies to their values; of a metric that has limits, on a scale without
+limits (:func:`mean_interval`). Two allocators run on the same drops, so they are compared by the interval of their
+*paired* difference, which the spread over drops does not widen.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from .metric import ANY
 from .multiple_tests import holm
 from .registry import limits_of
-from .small_samples import remark, required_drops, sign_flip_p, student_p
+from .small_samples import EXACT_DROPS, remark, required_drops, sign_flip_p, student_p
 from .windows import Array as Floats
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ _DIFFERENCE_COLUMNS = [
     "ci95_high",
     "drops",
     "p",
+    "p_flips",
     "p_holm",
     "needed_drops",
     "remark",
@@ -56,11 +59,21 @@ class MeanInterval:
     high: float = np.nan
 
 
-def mean_interval(values: ArrayLike) -> MeanInterval:
-    """Computes the mean of one value per drop and its 95 % Student-t interval, ``mean -+ t(0.975, n-1) s / sqrt(n)``.
+def mean_interval(values: ArrayLike, limits: tuple[float, float] = ANY) -> MeanInterval:
+    """Computes the mean of one value per drop and its 95 % interval.
+
+    Without limits Student's: ``mean -+ half``, ``half = t(0.975, n-1) s / sqrt(n)``. Between two limits it is Student's
+    on the scale of ``logit(u)``, ``u = (mean - low) / (high - low)``, with the standard error that a small error of the
+    mean has there (delta method), and so ``logit(u) -+ half / ((high - low) u (1 - u))``. Above a lower limit alone it
+    is that of the logarithm, ``low + (mean - low) exp(-+x)``, ``x = half / (mean - low)``; above ``x = 1``, where few
+    drops tell little, the upper end goes on along the tangent, ``low + (mean - low) e x`` (ours).
 
     NaN is not counted. The ends are NaN for a single drop, which says nothing about spread, and where a value is
     infinite; without any value the mean is NaN, too.
+
+    Args:
+        values: one per drop.
+        limits: least and greatest possible value.
     """
     known = np.asarray(values, dtype=np.float64).ravel()
     known = known[~np.isnan(known)]
@@ -72,7 +85,21 @@ def mean_interval(values: ArrayLike) -> MeanInterval:
         return MeanInterval(mean)
     quantile = float(special.stdtrit(known.size - 1, 0.5 + CONFIDENCE / 2))
     half = quantile * float(known.std(ddof=1)) / float(np.sqrt(known.size))
-    return MeanInterval(mean, mean - half, mean + half)
+    return _cut(MeanInterval(mean, *_ends(mean, half, limits)), limits)
+
+
+def _ends(mean: float, half: float, limits: tuple[float, float]) -> tuple[float, float]:
+    """Computes the ends of an interval on the scale on which a metric has no limits."""
+    low, high = limits
+    if not (low < mean < high and half > 0) or low == -np.inf:
+        return mean - half, mean + half
+    if high == np.inf:
+        x = half / (mean - low)
+        return low + (mean - low) * float(np.exp(-x)), low + (mean - low) * float(np.exp(x) if x <= 1 else np.e * x)
+    u = (mean - low) / (high - low)
+    x = half / ((high - low) * u * (1 - u))
+    ends = special.expit(special.logit(u) + np.array([-x, x]))
+    return low + (high - low) * float(ends[0]), low + (high - low) * float(ends[1])
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
@@ -83,8 +110,8 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Rows ``variant, allocator, metric, unit, mean, ci95_low, ci95_high, drops, remark``, in the order of first
-        appearance; ``drops`` counts the values that are not NaN. Intervals are cut to the metric's limits. ``remark``
-        says why Student's interval does not hold (:func:`mac.metrics.small_samples.remark`), and is empty where it
+        appearance; ``drops`` counts the values that are not NaN. Intervals stay within the metric's limits. ``remark``
+        says why an interval does not hold (:func:`mac.metrics.small_samples.remark`), and is empty where it
         does. Where the scenario has variants, rows of the variant ``"all"`` follow: mean over drops of the per-drop
         mean over variants (see :func:`with_all`).
     """
@@ -93,7 +120,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for variant, part in _variants(with_all(table)):
         for (metric, allocator), group in part.groupby(["metric", "allocator"], sort=False):
-            found = _cut(mean_interval(group["value"]), limits_of(str(metric)))
+            found = mean_interval(group["value"], limits_of(str(metric)))
             unit, drops = group["unit"].iloc[0], int(group["value"].notna().sum())
             why = remark(group["value"])
             rows.append((variant, allocator, metric, unit, found.mean, found.low, found.high, drops, why))
@@ -108,12 +135,13 @@ def paired(table: pd.DataFrame, headline: Collection[str] = ()) -> pd.DataFrame:
         headline: metrics that are tested; the others have intervals only.
 
     Returns:
-        Rows ``variant, metric, a, b, mean_difference, ci95_low, ci95_high, drops, p, p_holm, needed_drops, remark``,
-        ``a`` before ``b`` in order of appearance. A drop in which either value is NaN is left out; ``drops`` counts
-        those that remain. Intervals are cut to the possible differences. ``p`` is that of Student's paired test, or of
-        flipped signs where there is a ``remark``; ``p_holm`` is corrected for the headline metrics of the same two
-        allocators and variant. ``needed_drops`` is the estimate of :func:`mac.metrics.small_samples.required_drops`
-        where there are two or three drops.
+        Rows ``variant, metric, a, b, mean_difference, ci95_low, ci95_high, drops, p, p_flips, p_holm, needed_drops,
+        remark``, ``a`` before ``b`` in order of appearance. A drop in which either value is NaN is left out; ``drops``
+        counts those that remain. Intervals are Student's, cut to the possible differences. ``p`` is that of Student's
+        paired test, or of flipped signs where there is a ``remark``; ``p_flips`` is that of flipped signs wherever
+        there are 12 drops or fewer, so that all flips are tried; ``p_holm`` is corrected for the headline metrics of
+        the same two allocators and variant. ``needed_drops`` is the estimate of
+        :func:`mac.metrics.small_samples.required_drops` where there are two or three drops.
     """
     import pandas as pd
 
@@ -177,9 +205,10 @@ def _difference(values: Floats, metric: str, tested: bool) -> _Row:
     low, high = limits_of(metric)
     found = _cut(mean_interval(values), (low - high, high - low))
     drops, why = int((~np.isnan(values)).sum()), remark(values)
-    p = np.nan if not tested else sign_flip_p(values) if why else student_p(values)
+    flips = sign_flip_p(values) if tested and (why or drops <= EXACT_DROPS) else np.nan
+    p = np.nan if not tested else flips if why else student_p(values)
     needed = required_drops(values) if tested and 2 <= drops <= FEW_DROPS else None
-    return found.mean, found.low, found.high, drops, p, np.nan, needed, why
+    return found.mean, found.low, found.high, drops, p, flips, np.nan, needed, why
 
 
 def _corrected(table: pd.DataFrame, column: str) -> pd.DataFrame:

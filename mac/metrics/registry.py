@@ -85,6 +85,8 @@ _DELAY = (
            ("first_tx", "first_nack")),
     Metric("repairs", "1", "breaches of the allocator's decisions that were mended, where on_infeasible is repair",
            "lower", throughput.repairs, ("repairs", "mends")),
+    Metric("counts", "1", "what the allocator counted of its decisions, by name, such as projected actions of a policy",
+           None, throughput.counts, ("counts", "count")),
 )  # fmt: skip
 
 _SHARES = (

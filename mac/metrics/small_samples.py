@@ -1,4 +1,4 @@
-"""Checks where Student's interval of a few drops does not hold, and computes what does.
+"""Checks where the interval of a few drops does not hold, and computes what does.
 
 Student's t assumes values that are about normal. It fails for values that are mostly equal (*tied*: zeros of a rare
 event, differences of 0) and for very skewed ones. ``docs/reference/intervals.md`` has the coverage of each case.
@@ -32,11 +32,16 @@ def tied(values: ArrayLike) -> tuple[int, int, float] | None:
     known = _known(values)
     if known.size < 2:
         return None
-    distinct, counts = np.unique(known, return_counts=True)
-    most = int(counts.max())
+    common, most = most_frequent(known)
     if most < 2 or 2 * most < known.size:
         return None
-    return known.size - most, known.size, float(distinct[counts.argmax()])
+    return known.size - most, known.size, common
+
+
+def most_frequent(known: Array) -> tuple[float, int]:
+    """Finds the value that most drops have, the least of several, and how many have it."""
+    distinct, counts = np.unique(known, return_counts=True)
+    return float(distinct[counts.argmax()]), int(counts.max())
 
 
 def is_skewed(values: ArrayLike) -> bool:
@@ -61,7 +66,7 @@ def skewness(values: Array) -> float:
 
 
 def remark(values: ArrayLike) -> str:
-    """Writes why Student's interval of these values does not hold; nothing where it does.
+    """Writes why the interval of these values does not hold; nothing where it does.
 
     ``3 of 8 drops differ from 0`` where at least half are equal, ``skewed`` where the skewness is beyond chance. Where
     all are equal to another value than 0, there is nothing to say: nothing varies.

@@ -1,4 +1,4 @@
-"""Computes rates, energy per bit, and the number of repaired decisions."""
+"""Computes rates, energy per bit, and the numbers of repaired decisions and of what allocators count themselves."""
 
 from __future__ import annotations
 
@@ -48,3 +48,9 @@ def energy_per_bit(dataset: xr.Dataset) -> Array:
 def repairs(dataset: xr.Dataset) -> Array:
     """Counts the breaches of decisions that were repaired in the recorded windows, ``[B]``."""
     return add(read(dataset, "repairs", ("drop", "window")))
+
+
+def counts(dataset: xr.Dataset) -> Values:
+    """Returns what the allocator counted of its decisions in the recorded intervals, ``[B]`` by the name of a count."""
+    found = read(dataset, "counts", ("count", "drop"))
+    return {str(name): found[number] for number, name in enumerate(dataset["count"].to_numpy())}

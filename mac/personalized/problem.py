@@ -16,6 +16,7 @@ from torch import Tensor
 from phy.power_consumption import PowerSettings
 
 from ..core.contracts import ArraySpec, Outcome
+from ..engine import slot_series
 from ..engine.engine import Engine
 from ..engine.engine_problem import EngineProblem
 from ..engine.outcome import OutcomeBuilder, add_reports, array_specs_of
@@ -174,7 +175,7 @@ class PersonalizedProblem(EngineProblem):
 
     def _slots(self, cells: CellState, prbs: Tensor) -> tuple[CellState, SlotOutcome]:
         """Runs the slots of an interval; the result sums over them."""
-        counters, active, delays = None, None, None
+        counters, active, delays, series = None, None, None, None
         ends, attached = line_ends(prbs, cells.attached.serving, self.engine.cells), cells.attached
         for _ in range(self.slots):
             if cells.attached is not attached:
@@ -185,8 +186,9 @@ class PersonalizedProblem(EngineProblem):
             counters = slot.counters if counters is None else counters + slot.counters
             active = slot.active_prbs if active is None else active + slot.active_prbs
             delays = add_reports(delays, slot.delays)
+            series = slot_series.joined(series, slot.series)
         assert counters is not None and active is not None
-        return cells, SlotOutcome(counters, active, delays)
+        return cells, SlotOutcome(counters, active, delays, series)
 
     def _in_need(self, holders: Tensor, needs: Tensor) -> Tensor:
         """Takes PRBs from UEs that need none, ``[B, C, K]``."""

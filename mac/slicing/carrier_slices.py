@@ -78,18 +78,20 @@ class CarrierSlices:
         rate = cells.reports[0].mean_bits.to(torch.float64)
         group = cells.attached.serving * self.count + self.engine.slice_id
         members = self._by_slice(self._one, group)
-        sums = {
-            name: self._by_slice(totals[COUNTERS.index(name)], group)
-            for name in ("served_bits", "requested_prbs", "granted_prbs")
+        of_ues = {
+            "backlog_bits": self.engine.backlog_bits(cells),
+            "arrived_bits": totals[COUNTERS.index("demand_bits")],
         }
+        of_ues |= {name: totals[COUNTERS.index(name)] for name in ("served_bits", "requested_prbs", "granted_prbs")}
+        own_slice = self.engine.slice_id.expand_as(rate)
+        reports = torch.stack([cells.attached.serving.double(), own_slice.double(), *of_ues.values(), rate], -1)
         return SlicingObservation(
             interval=interval,
             users=members,
             rbg=rbg,
-            backlog_bits=self._by_slice(self.engine.backlog_bits(cells), group),
-            arrived_bits=self._by_slice(totals[COUNTERS.index("demand_bits")], group),
             bits_per_prb=self._by_slice(rate, group) / members.clamp(min=1),
-            **sums,
+            ue_reports=reports,
+            **{name: self._by_slice(values, group) for name, values in of_ues.items()},
         )
 
     def owner(self, rbg: Tensor) -> Tensor:

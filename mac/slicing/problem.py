@@ -16,6 +16,7 @@ from phy.power_consumption import PowerSettings
 
 from ..core.allocator_memory import AllocatorMemory, recall, remember
 from ..core.contracts import Allocator, ArraySpec, Outcome
+from ..engine import slot_series
 from ..engine.engine import Engine
 from ..engine.engine_problem import EngineProblem
 from ..engine.outcome import OutcomeBuilder, add_reports, array_specs_of
@@ -49,6 +50,7 @@ class _Tally:
     active_prbs: Tensor
     repairs: Tensor
     delays: DelayReport | None = field(default=None)
+    series: Tensor | None = field(default=None)
 
 
 class SlicingProblem(EngineProblem):
@@ -120,7 +122,7 @@ class SlicingProblem(EngineProblem):
         self._now = remember(self.scheduler)
         tally.repairs = tally.repairs + mended
         more = {"repairs": tally.repairs, "rbg": rbg, "slice_prbs": self.slices.prbs(shares.owner)}
-        slots = SlotOutcome(tally.counters, tally.active_prbs, tally.delays)
+        slots = SlotOutcome(tally.counters, tally.active_prbs, tally.delays, tally.series)
         outcome = self.outcomes.outcome(cells, slots, self.slots, more)
         return SlicingState(cells, rbg, tally.counters, state.interval + 1, self._now), outcome
 
@@ -149,5 +151,6 @@ class SlicingProblem(EngineProblem):
                 tally.active_prbs = tally.active_prbs + slot.active_prbs
                 tally.repairs = tally.repairs + repairs
             tally.delays = add_reports(tally.delays, slot.delays)
+            tally.series = slot_series.joined(tally.series, slot.series)
         assert tally is not None
         return cells, tally

@@ -66,6 +66,12 @@ class SlicingContext:
         )
 
 
+UE_REPORTS = (
+    "cell", "slice", "backlog_bits", "arrived_bits", "served_bits", "requested_prbs", "granted_prbs", "bits_per_prb",
+)  # fmt: skip
+"""Columns of :attr:`SlicingObservation.ue_reports`; those of the slices are their sums, of the last one the mean."""
+
+
 @dataclass(frozen=True)
 class SlicingObservation:
     """Holds the reports of the last interval, per cell and slice. Before the first interval all sums are zero."""
@@ -79,6 +85,7 @@ class SlicingObservation:
     requested_prbs: Tensor  # [B, C, S] sum over the interval's slots
     granted_prbs: Tensor  # [B, C, S] sum over the interval's slots
     bits_per_prb: Tensor  # [B, C, S] mean reported rate of the slice's UEs per PRB and slot; 0 without UEs
+    ue_reports: Tensor | None = None  # [B, U, 8] float64, what each UE reported, by UE_REPORTS; None: not told
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ class FtpModel3:
     """Makes files at Poisson times for UEs that stay in the network: 3GPP FTP model 3 (TR 36.872 A.2.1.3).
 
     A file arrives whole, as one packet, so that its delay is the time until its last byte is delivered.
+
+    Source: 3GPP TR 36.872, clause A.2.1.3.
     """
 
     full_buffer: ClassVar[bool] = False

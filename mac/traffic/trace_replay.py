@@ -27,6 +27,8 @@ class TraceReplay:
     """Replays packet traces in the TRACTOR format: each UE plays a random trace of those given.
 
     The rules of the format are those of :func:`mac.traffic.trace.load_trace`.
+
+    Source: TRACTOR, arXiv 2312.07896.
     """
 
     full_buffer: ClassVar[bool] = False

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..metrics.metric import Metric
+from ..metrics.metric import NOT_NEGATIVE, SHARE, Metric
 from ..metrics.throughput import rate_per_user
 from ..metrics.windows import MBIT, Array, Values, add, divide, duration_s, each_group, mean_of_users, read, total
 
@@ -96,22 +96,25 @@ def _std(values: Array) -> Array:
 
 METRICS = (
     Metric("rate_std", "Mbit/s", "standard deviation over users of their mean rate", "lower", rate_std,
-           ("served_bits", "window_s", "covered")),
+           ("served_bits", "window_s", "covered"), limits=NOT_NEGATIVE),
     Metric("coverage", "1", "share of the intervals in which a user had the SINR of coverage", "higher", coverage,
-           ("covered", "interval_s")),
+           ("covered", "interval_s"), limits=SHARE),
     Metric("time_to_first_service", "s", "time to the first data of a user, mean over users", "lower",
-           time_to_first_service, ("first_service_s", "warmup_s")),
-    Metric("never_served", "1", "share of the users that never got data", "lower", never_served, ("first_service_s",)),
-    Metric("flight_energy", "kJ", "energy of propulsion of all UAVs", "lower", flight_energy, ("flight_j",)),
-    Metric("radio_energy", "kJ", "energy of the transmitters of all UAVs", "lower", radio_energy, ("radio_j",)),
+           time_to_first_service, ("first_service_s", "warmup_s"), limits=NOT_NEGATIVE),
+    Metric("never_served", "1", "share of the users that never got data", "lower", never_served,
+           ("first_service_s",), limits=SHARE),
+    Metric("flight_energy", "kJ", "energy of propulsion of all UAVs", "lower", flight_energy,
+           ("flight_j",), limits=NOT_NEGATIVE),
+    Metric("radio_energy", "kJ", "energy of the transmitters of all UAVs", "lower", radio_energy,
+           ("radio_j",), limits=NOT_NEGATIVE),
     Metric("bits_per_joule", "kbit/J", "bits delivered over energy spent", "higher", bits_per_joule,
-           ("flight_j", "energy_j", "served_bits")),
+           ("flight_j", "energy_j", "served_bits"), limits=NOT_NEGATIVE),
     Metric("collisions", "1", "pairs of UAVs that came too near, summed over intervals", "lower", collisions,
-           ("collisions",)),
+           ("collisions",), limits=NOT_NEGATIVE),
     Metric("fence_holds", "1", "UAVs that the fence or a no-fly zone held, summed over intervals", None, held,
-           ("held",)),
+           ("held",), limits=NOT_NEGATIVE),
     Metric("empty_batteries", "1", "UAVs that were out of service at the end", "lower", empty_batteries,
-           ("battery_j",)),
+           ("battery_j",), limits=NOT_NEGATIVE),
     Metric("site_noise_rise", "dB", "noise and interference of UAVs over noise at base stations", "lower",
            site_noise_rise, ("site_rise_db", "interval_s")),
     Metric("reference_reward", "1", "reward of the reference environment, summed over intervals", "higher",

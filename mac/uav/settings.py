@@ -76,7 +76,11 @@ class UavFleet:
 
 @dataclass(frozen=True, config=STRICT)
 class RotorSettings:
-    """Sets the power of a rotary wing (Zeng, Xu, Zhang, IEEE Trans. Wireless Commun. 18(4), 2019, Table I)."""
+    """Sets the power of a rotary wing.
+
+    Source: Zeng, Xu, Zhang, "Energy minimization for wireless communication with rotary-wing UAV", IEEE Trans. Wireless
+    Commun. 18(4), 2019, Table I.
+    """
 
     blade_w: float = Field(default=79.86, ge=0, le=1e6)
     """Blade profile power in hover, P0."""

@@ -20,6 +20,9 @@ from .types import Control
 CAUSES = ("transmit", "receive", "aggregate", "listen", "control", "sense", "idle")
 """Rows of the ledger. They add up to what the batteries lost."""
 
+EMPTY = 1e-12
+"""Share of the initial charge below which a battery is empty: what is left of a subtraction of equals."""
+
 
 @dataclass(frozen=True)
 class RoundTraffic:

@@ -19,14 +19,8 @@ def require_wsn(decision: object, observation: WsnObservation, context: WsnConte
     Raises:
         InfeasibleDecision: it does not; it names the drop where a value is at fault.
     """
-    if not isinstance(decision, WsnDecision):
-        raise InfeasibleDecision(f"decide() must return a WsnDecision, not {type(decision).__name__}")
-    shape = (len(context.drops), context.nodes)
-    parent = require_tensor(decision.parent, "WsnDecision.parent", shape, torch.int64, context.device)
-    head = require_tensor(decision.head, "WsnDecision.head", shape, torch.bool, context.device)
-    if decision.fuses_own is not None:
-        require_tensor(decision.fuses_own, "WsnDecision.fuses_own", shape, torch.bool, context.device)
-    alive = observation.alive
+    decision = require_form(decision, context)
+    parent, head, alive = decision.parent, decision.head, observation.alive
     raise_where(head & ~alive, context.drops, lambda at: f"node {at[1]} is a head, and it is dead")
     raise_where(
         alive & ((parent < SINK) | (parent >= context.nodes)),
@@ -46,6 +40,22 @@ def require_wsn(decision: object, observation: WsnObservation, context: WsnConte
     )
     if context.control_bits and decision.control is not None:
         _require_control(decision.control, alive, context)
+    return decision
+
+
+def require_form(decision: object, context: WsnContext) -> WsnDecision:
+    """Returns the decision if it is one and its tensors have the right shapes, dtypes and device.
+
+    Raises:
+        InfeasibleDecision: it is not.
+    """
+    if not isinstance(decision, WsnDecision):
+        raise InfeasibleDecision(f"decide() must return a WsnDecision, not {type(decision).__name__}")
+    shape = (len(context.drops), context.nodes)
+    require_tensor(decision.parent, "WsnDecision.parent", shape, torch.int64, context.device)
+    require_tensor(decision.head, "WsnDecision.head", shape, torch.bool, context.device)
+    if decision.fuses_own is not None:
+        require_tensor(decision.fuses_own, "WsnDecision.fuses_own", shape, torch.bool, context.device)
     return decision
 
 

@@ -12,23 +12,27 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from phy.numerics.jit import backend_name
 from phy.random import Drops, uniform
 from phy.sensors.packet_error import SensorLinkSettings, packet_success
 from phy.sensors.radio_energy import SensorRadioSettings
 
-from ..core.contracts import ArraySpec, Outcome
-from .energy_ledger import CAUSES, Payment, RoundTraffic, control_j, drain_batteries, round_costs
-from .feasible import require_wsn
+from ..core.contracts import ArraySpec, Outcome, SlotTotals
+from .energy_ledger import CAUSES, EMPTY, Payment, RoundTraffic, control_j, drain_batteries, round_costs
+from .feasible import require_form, require_wsn
 from .node_geometry import squared_distance_m2, squared_hop_m2
 from .routing import is_delivered, packet_loads, parent_column
 from .settings import AccountSettings, BatterySettings, FailureSettings, SensingSettings, SinkSettings
 from .types import NO_WAY, WsnContext, WsnDecision, WsnObservation
 
-_EMPTY = 1e-12  # of the initial charge: what is left of a subtraction of equals
+if TYPE_CHECKING:
+    from .loops import RoundLoop, RoundResults
 
 ARRAY_SPECS: Mapping[str, ArraySpec] = {
     "life_rounds": ArraySpec(("user",), "1", "total", "rounds that a node began alive"),
@@ -88,10 +92,18 @@ class _Results:
 
 
 class WsnProblem:
-    """Runs a batch of sensor fields, with one decision a round."""
+    """Runs a batch of sensor fields, with one decision a round.
+
+    Attributes:
+        backend: form in which rounds are computed: numba, torch. Rounds with control messages or packet errors are
+            always computed by torch.
+    """
 
     def __init__(self, parts: WsnParts) -> None:
         self.parts = parts
+        self.backend = backend_name("cpu") if parts.device.type == "cpu" else "torch"
+        if parts.account.control_bits or parts.link.model != "none":
+            self.backend = "torch"
         self.drops = parts.drops
         self.position_m = parts.position_m.to(parts.device)
         batch, nodes = self.position_m.shape[:2]
@@ -139,6 +151,8 @@ class WsnProblem:
         Raises:
             InfeasibleDecision: a dead head, or a route that does not end at the sink.
         """
+        if self.backend == "numba":
+            return self._step_in_loops(state, decision)
         decision = require_wsn(decision, state.observation, self.context)
         round_ = self._traffic(state, decision)
         payment = drain_batteries(state.energy_j, *self._costs(state, round_, decision))
@@ -146,11 +160,51 @@ class WsnProblem:
         delivered = is_delivered(round_.up, passes) & state.sensed
         gained = self._harvest(state, payment.left_j)
         energy = payment.left_j + gained
-        alive = state.alive & (energy > _EMPTY * self.initial_j) & (state.round + 1 < self._break_round)
+        alive = state.alive & (energy > EMPTY * self.initial_j) & (state.round + 1 < self._break_round)
         results = _Results(payment, gained, energy, alive, delivered, self._spread(state, alive, energy))
         return self._observed(state.round + 1, energy, alive, results.spread_j2), self._outcome(
             state, decision, results
         )
+
+    def _step_in_loops(self, state: WsnState, decision: WsnDecision) -> tuple[WsnState, Outcome]:
+        decision = require_form(decision, self.context)
+        breaks = None if self.parts.failures.mean_life_rounds is None else self._break_round <= state.round + 1
+        found = self._loop(state.observation, decision, breaks, self._gain_j(state.round))
+        if found is None:
+            require_wsn(decision, state.observation, self.context)  # raises, and says what is wrong
+            raise AssertionError("the two forms of the check of routes differ")
+        spread = self._spread(state, found.alive, found.energy_j) if found.died else state.spread_j2
+        after = self._observed(state.round + 1, found.energy_j, found.alive, spread)
+        return after, self._outcome_of_loops(decision, found, spread)
+
+    @cached_property
+    def _loop(self) -> RoundLoop:
+        from .loops import RoundLoop  # numba takes long to import
+
+        return RoundLoop(self.position_m, self.initial_j, self.parts.radio, self.parts.account)
+
+    @cached_property
+    def _zeros(self) -> Tensor:
+        return torch.zeros(self.shape, dtype=torch.float64)
+
+    def _outcome_of_loops(self, decision: WsnDecision, found: RoundResults, spread: Tensor) -> Outcome:
+        served, demand, packets = found.sums
+        live, heads, spent = found.totals
+        zero = {"delay_s"} if found.gained_j is not None else {"delay_s", "harvested_j"}
+        extras = {
+            "life_rounds": found.lived,
+            "ledger_j": found.ledger_j,
+            "harvested_j": self._zeros if found.gained_j is None else found.gained_j,
+            "left_j": found.energy_j,
+            "alive": live,
+            "heads": heads,
+            "parent": found.parent,
+            "head": decision.head,
+            "spread_at_first_death_j2": spread,
+        }
+        totals = SlotTotals(("served_bits", "demand_bits", "packets"), found.sums, frozenset(zero))
+        over = not bool(live.any())
+        return Outcome(served, demand, packets, self._zeros, spent, extras, totals, over)
 
     def _traffic(self, state: WsnState, decision: WsnDecision) -> RoundTraffic:
         up = parent_column(decision.parent) * state.alive
@@ -178,14 +232,20 @@ class WsnProblem:
 
     def _harvest(self, state: WsnState, left: Tensor) -> Tensor:
         """Computes the energy that live nodes harvest, up to their charge at the start, ``[B, N]`` in J."""
+        gain = self._gain_j(state.round)
+        if gain is None:
+            return torch.zeros_like(left)
+        return torch.minimum(gain * (state.alive & (left > 0)).to(left.dtype), (self.initial_j - left).clamp(min=0.0))
+
+    def _gain_j(self, round_: int) -> float | None:
+        """Computes the energy that a live node gains in a round; None without harvesting."""
         battery = self.parts.battery
         if battery.harvest_j == 0.0:
-            return torch.zeros_like(left)
-        mean = battery.harvest_j
-        if battery.harvest_period_rounds:
-            angle = 2.0 * math.pi * state.round / battery.harvest_period_rounds
-            mean *= math.pi * max(0.0, math.sin(angle))
-        return torch.minimum(mean * (state.alive & (left > 0)).to(left.dtype), (self.initial_j - left).clamp(min=0.0))
+            return None
+        if not battery.harvest_period_rounds:
+            return battery.harvest_j
+        angle = 2.0 * math.pi * round_ / battery.harvest_period_rounds
+        return battery.harvest_j * math.pi * max(0.0, math.sin(angle))
 
     def _spread(self, state: WsnState, alive: Tensor, energy: Tensor) -> Tensor:
         first = (state.alive & ~alive).any(1) & state.spread_j2.isnan()
@@ -231,6 +291,13 @@ class WsnProblem:
         return alive & (squared_distance_m2(self.position_m, event[:, None]) <= sensing.event_radius_m**2)
 
     def _sink(self, round_: int) -> Tensor:
+        return self._sink_at_start if self.parts.sink.orbit_radius_m == 0.0 else self._sink_in(round_)
+
+    @cached_property
+    def _sink_at_start(self) -> Tensor:
+        return self._sink_in(0)
+
+    def _sink_in(self, round_: int) -> Tensor:
         one = torch.tensor(self.parts.sink.place_m(round_), dtype=torch.float64, device=self.parts.device)
         return one.expand(self.shape[0], 2)
 

@@ -15,7 +15,11 @@ EnvironmentName = Literal["free_space", "suburban", "urban", "dense_urban", "hig
 
 @dataclass(frozen=True, config=STRICT)
 class AirToGroundSettings:
-    """Sets path loss and fading between a UAV and a ground user."""
+    """Sets path loss and fading between a UAV and a ground user.
+
+    Source: Al-Hourani, Kandeepan, Lardner, "Optimal LAP altitude for maximum coverage", IEEE Wireless Commun. Lett.
+    3(6), 2014.
+    """
 
     environment: EnvironmentName = "urban"
     """Parameters of the line of sight and of the excess losses; in free space line of sight is certain."""

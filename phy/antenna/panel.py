@@ -32,7 +32,10 @@ _TINY = 1e-12  # keeps the angle between two polarization frames defined at the 
 
 @dataclass(frozen=True, config=STRICT)
 class PanelSettings(PanelGeometry):
-    """Holds a panel of antennas, of a base station or a UE."""
+    """Holds a panel of antennas, of a base station or a UE.
+
+    Source: 3GPP TR 38.901, clause 7.3.
+    """
 
     polarizations: Literal[1, 2] = 1
     """Elements at each place; two of them are perpendicular."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -18,6 +19,7 @@ from ..random import Drops
 from ..settings import STRICT
 from ..topology.sites import Topology, displacement
 from ..topology.users import place_per_cell, place_uniform
+from ..tr38901.coupling_gain import in_compiled_loops
 from ..tr38901.large_scale import (
     LargeScale,
     LargeScaleModel,
@@ -28,10 +30,22 @@ from ..tr38901.large_scale import (
     place_on_floors,
 )
 from .delay_basis import DelayBasis, karhunen_loeve_basis
-from .fading import Fading, FadingLinks, FadingRequest, FadingSettings, SmallScale, draw_fading
+from .fading import (
+    Fading,
+    FadingLinks,
+    FadingRequest,
+    FadingSettings,
+    SmallScale,
+    draw_fading,
+    draws_in_loops,
+    memory_for_rays,
+)
 from .matrices import Matrices, MimoChannel, MimoPlan, draw_mimo, stack_mimo
 
 Attachment = Literal["strongest", "cell_area"]
+
+_LINKS_AT_ONCE = 8_000  # links to sites whose state is computed together
+_LINKS_ON_DEVICE = 100_000
 
 
 @settings(frozen=True, config=STRICT)
@@ -67,6 +81,15 @@ class ChannelPlan:
     def users(self) -> int:
         """Returns the number of UEs of a drop."""
         return self.users_per_cell * self.topology.cells
+
+    def to(self, device: torch.device) -> ChannelPlan:
+        """Moves the plan to another device."""
+        return replace(
+            self,
+            topology=self.topology.to(device),
+            speed_mps=self.speed_mps.to(device),
+            frequency_hz=self.frequency_hz.to(device),
+        )
 
     @property
     def large_scale(self) -> LargeScalePlan:
@@ -107,11 +130,64 @@ class Channel:
 
 
 def build_channel(drops: Drops, plan: ChannelPlan, device: torch.device, dtype: torch.dtype) -> Channel:
-    """Draws the channel of each drop on the CPU in float64, then moves it: the drops are the same on every device."""
-    basis = frequency_basis(plan)
-    cpu = torch.device("cpu")
-    parts = [_build_drop(drop, plan, basis, dtype).to(cpu, dtype) for drop in drops.single()]
-    return (stack_channels(parts) if len(parts) > 1 else parts[0]).to(device, dtype)
+    """Draws the channel of each drop on the CPU in float64, then moves it: the drops are the same on every device.
+
+    Drops are drawn side by side, some at once; a drop is the same in any batch, bit for bit.
+    """
+    return _draw(drops, plan, frequency_basis(plan), dtype, drops_at_once(plan)).to(device, dtype)
+
+
+def draw_channel_on(device: torch.device, drops: Drops, plan: ChannelPlan, dtype: torch.dtype) -> Channel:
+    """Draws the same networks on a device, in float64 by torch's operations; without panels.
+
+    Numbers are those of :func:`build_channel` up to rounding: 1e-4 of the gain where rays are summed, which float32
+    does, and 1e-9 elsewhere.
+    """
+    basis, step = frequency_basis(plan).to(device), max(1, _LINKS_ON_DEVICE // (plan.users * plan.topology.sites))
+    with torch.device(device):
+        return _draw(drops, plan.to(device), basis, dtype, step)
+
+
+def _draw(drops: Drops, plan: ChannelPlan, basis: DelayBasis, dtype: torch.dtype, step: int) -> Channel:
+    """Draws drops, ``step`` of them side by side."""
+    rays: Tensor | None = None  # of all drops, to be written part by part
+    parts = []
+    for first in range(0, len(drops), step):
+        some = Drops(drops.seed, drops.ids[first : first + step])
+        drawn = _draw_links(some, plan, basis, dtype)
+        if rays is None and step > 1 and draws_in_loops(drawn.request):
+            rays = memory_for_rays(len(drops), drawn.request)
+        own = None if rays is None else rays[first : first + step]
+        channel = _draw_small_scale(some, plan, drawn, own)
+        parts.append(channel.to(channel.mean_snr.device, dtype))
+    return _joined(parts, rays)
+
+
+def drops_at_once(plan: ChannelPlan) -> int:
+    """Returns how many drops are drawn side by side: so many that calls cost little, and that caches still hold them.
+
+    One where it takes torch's own operations, which round the last numbers of an array otherwise, and of panels.
+    """
+    large_scale = plan.large_scale
+    if plan.mimo is not None or plan.fading.model == "none" or not in_compiled_loops(large_scale, torch.device("cpu")):
+        return 1
+    return max(1, _LINKS_AT_ONCE // (plan.users * plan.topology.sites))
+
+
+def _joined(parts: Sequence[Channel], rays: Tensor | None) -> Channel:
+    """Joins channels of consecutive drops; ``rays`` holds those of all of them, or is None."""
+    if len(parts) == 1:
+        return parts[0]
+    if rays is None:
+        return stack_channels(parts)
+    channel = stack_channels([replace(part, fading=_without_rays(part)) for part in parts])
+    return replace(channel, fading=replace(_without_rays(channel), rays=rays))
+
+
+def _without_rays(channel: Channel) -> Fading:
+    fading = channel.fading
+    assert isinstance(fading, Fading)
+    return replace(fading, rays=fading.rays[:0])
 
 
 def stack_channels(parts: Sequence[Channel]) -> Channel:
@@ -167,8 +243,13 @@ def request_fading(
         position: of the UEs in m, ``[B, U, 3]``.
         dtype: of the rays.
     """
-    snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
+    snr = mean_snr(plan, scale.gain_db)
     return FadingRequest(links_of(plan, scale, position), basis, plan.fading, snr, dtype)
+
+
+def mean_snr(plan: ChannelPlan, gain_db: Tensor) -> Tensor:
+    """Computes the mean SNR of a PRB of every link, linear ``[B, U, C]``, from the coupling gains."""
+    return plan.snr_at_unit_gain * torch.exp(gain_db * (math.log(10.0) / 10.0))
 
 
 def draw_plan_fading(drop: Drops, plan: ChannelPlan, request: FadingRequest) -> Fading:
@@ -190,17 +271,35 @@ def _dominant(plan: ChannelPlan, snr: Tensor, serving: Tensor) -> DominantLinks 
     return None if count is None or count >= plan.topology.cells - 1 else dominant_links(snr, serving, count)
 
 
-def _build_drop(drop: Drops, plan: ChannelPlan, basis: DelayBasis, dtype: torch.dtype) -> Channel:
-    position, home = place_users(drop, plan)
-    model: LargeScaleModel = draw_large_scale_model(drop, plan.large_scale)
+@dataclass(frozen=True)
+class _DrawnLinks:
+    """Holds the large-scale state of some drops, and what their rays are drawn from."""
+
+    model: LargeScaleModel
+    scale: LargeScale
+    position: Tensor  # [B, U, 3]
+    serving: Tensor  # [B, U]
+    request: FadingRequest
+
+
+def _draw_links(drops: Drops, plan: ChannelPlan, basis: DelayBasis, dtype: torch.dtype) -> _DrawnLinks:
+    position, home = place_users(drops, plan)
+    model = draw_large_scale_model(drops, plan.large_scale)
     scale = model.at(position)
-    snr = plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0)
     serving = home if plan.attachment == "cell_area" else scale.gain_db.argmax(-1)
-    request = replace(request_fading(plan, basis, scale, position, dtype), dominant=_dominant(plan, snr, serving))
-    fading = draw_plan_fading(drop, plan, request)
-    matrices = plan.mimo_plan
-    mimo = None if matrices is None else draw_mimo(drop, matrices, model, scale, position, serving, dtype)
-    return Channel(snr, serving, position, fading, mimo)
+    request = request_fading(plan, basis, scale, position, dtype)
+    return _DrawnLinks(
+        model, scale, position, serving, replace(request, dominant=_dominant(plan, request.power, serving))
+    )
+
+
+def _draw_small_scale(drops: Drops, plan: ChannelPlan, drawn: _DrawnLinks, rays: Tensor | None) -> Channel:
+    """Draws the rays of some drops, into ``rays`` where these are given, and of one drop the matrices."""
+    fading = draw_plan_fading(drops, plan, replace(drawn.request, out=rays))
+    mimo, matrices, dtype = None, plan.mimo_plan, drawn.request.dtype
+    if matrices is not None:
+        mimo = draw_mimo(drops, matrices, drawn.model, drawn.scale, drawn.position, drawn.serving, dtype)
+    return Channel(drawn.request.power, drawn.serving, drawn.position, fading, mimo)
 
 
 def links_of(plan: ChannelPlan, scale: LargeScale, position: Tensor) -> FadingLinks:

@@ -27,6 +27,10 @@ class DelayBasis:
     coordinates: Tensor  # [Dg, D] complex128, of exp(-j 2 pi f_k tau_g)
     error: float  # share of the mean energy outside of the basis
 
+    def to(self, device: torch.device) -> DelayBasis:
+        """Moves the basis to another device."""
+        return DelayBasis(self.vectors.to(device), self.delay_s.to(device), self.coordinates.to(device), self.error)
+
 
 def karhunen_loeve_basis(frequency_hz: Tensor, delay_spreads_s: Tensor, max_error: float) -> DelayBasis:
     """Computes the basis outside of which responses of exponential delay profiles have the least energy.
@@ -96,5 +100,9 @@ def grid_index(delay: Tensor, basis: DelayBasis) -> Tensor:
         delay: delays in s ``[...]``.
         basis: of the carrier.
     """
-    last = len(basis.delay_s) - 1
-    return (delay * (last / _LONGEST_S)).round().long().clamp_(max=last)
+    return grid_steps(delay, basis).round().long().clamp_(max=len(basis.delay_s) - 1)
+
+
+def grid_steps(delay: Tensor, basis: DelayBasis) -> Tensor:
+    """Computes delays in steps of a basis's grid, not rounded, ``[...]``; arguments as for :func:`grid_index`."""
+    return delay * ((len(basis.delay_s) - 1) / _LONGEST_S)

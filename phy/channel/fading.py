@@ -23,17 +23,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, Self
 
+import numpy as np
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
 from ..link.dominant_interferers import DominantLinks, stack_dominant_links
+from ..numerics.jit import uses_numba
 from ..numerics.threads import share_out
 from ..random import Drops, uniform
 from ..settings import STRICT
 from ..units import SPEED_OF_LIGHT_MPS
-from .delay_basis import DelayBasis, carried_energy, grid_index, steering_matrix
+from .delay_basis import DelayBasis, carried_energy, grid_index, grid_steps, steering_matrix
 
 _USERS_AT_ONCE = 32  # UEs whose rays are drawn at once, to bound the memory of drawing them
 _ON_PRBS = 10_000_000  # amplitudes of a drop's rays on PRBs, at most: in float32 40 MB
@@ -41,7 +43,10 @@ _ON_PRBS = 10_000_000  # amplitudes of a drop's rays on PRBs, at most: in float3
 
 @settings(frozen=True, config=STRICT)
 class FadingSettings:
-    """Holds how small-scale fading is drawn and represented."""
+    """Holds how small-scale fading is drawn and represented.
+
+    Source: 3GPP TR 38.901, clauses 7.5 and 7.6.
+    """
 
     model: Literal["rays", "none"] = "rays"
     """Clustered rays after TR 38.901, or none: every PRB has the large-scale gain at all times."""
@@ -231,36 +236,75 @@ class FadingRequest:
     dtype: torch.dtype  # of the rays, which are computed in float64
     direct: bool = True  # direct rays are among them; else directions are given, see :func:`direct_rays`
     dominant: DominantLinks | None = None  # links whose rays are kept; None for all
+    out: Tensor | None = None  # memory for the rays in compiled loops, of their shape; without it they make their own
 
 
 def draw_fading(drops: Drops, request: FadingRequest) -> Fading:
     """Draws the rays of one drop (``B = 1``) or more.
 
-    The rays of all links are drawn, whichever are kept. Streams: "fading/turn", "fading/phase", "fading/los_phase".
+    The rays of a link are the same, whichever links are kept. Streams: "fading/turn", "fading/phase",
+    "fading/los_phase".
 
     Args:
         drops: the batch.
         request: links, basis and powers.
     """
-    links, dominant, directions = request.links, request.dominant, request.settings.directions
-    users = request.power.shape[1]
+    links, directions, users = request.links, request.settings.directions, request.power.shape[1]
     turn = 2 * math.pi * (uniform(drops.keys("fading/turn"), (users, 1)) + torch.arange(directions) / directions)
     shift_hz = links.speed_mps * (links.carrier_hz / SPEED_OF_LIGHT_MPS)
     doppler = shift_hz[:, None] * torch.cos(turn)
-    rays = []
-    for first in range(0, users, _USERS_AT_ONCE):
+    rays = _draw_rays_in_loops(drops, request, turn) if draws_in_loops(request) else _draw_rays(drops, request, turn)
+    turn_rad, to_prbs = None if request.direct else turn, steering_matrix(request.basis).to(request.dtype)
+    return Fading(
+        rays,
+        doppler,
+        to_prbs,
+        request.basis.error,
+        turn_rad=turn_rad,
+        dominant=request.dominant,
+        max_doppler_hz=float(shift_hz.abs().max()),
+    )
+
+
+def _draw_rays_in_loops(drops: Drops, request: FadingRequest, turn: Tensor) -> Tensor:
+    """Draws amplitudes in the layout of :class:`Fading` in compiled loops."""
+    from .ray_amplitudes_numba import draw_rays
+
+    links, power = request.links, request.power
+    out = memory_for_rays(len(power), request) if request.out is None else request.out
+    every = torch.arange(power.shape[2]).expand_as(power)
+    cell = every if request.dominant is None else request.dominant.cell
+    keys, delay = (drops.keys("fading/phase"), drops.keys("fading/los_phase")), grid_steps(links.delay_s, request.basis)
+    given = (*keys, links.share, delay, links.k_factor_db, power, links.azimuth_rad, turn, cell)
+    draw_rays(given, request.basis, request.direct, out)
+    return out
+
+
+def _draw_rays(drops: Drops, request: FadingRequest, turn: Tensor) -> Tensor:
+    """Draws amplitudes in the layout of :class:`Fading`, some UEs after the other, by torch's operations."""
+    dominant, rays = request.dominant, []
+    for first in range(0, request.power.shape[1], _USERS_AT_ONCE):
         block = slice(first, first + _USERS_AT_ONCE)
         drawn = _rays(drops, request, turn, block).to(request.dtype.to_complex())
         rays.append(_as_real(drawn if dominant is None else _of_cells(drawn, dominant.cell[:, block])))
-    return Fading(
-        torch.cat(rays, 1),
-        doppler,
-        steering_matrix(request.basis).to(request.dtype),
-        request.basis.error,
-        turn_rad=None if request.direct else turn,
-        dominant=dominant,
-        max_doppler_hz=float(shift_hz.abs().max()),
-    )
+    return torch.cat(rays, 1)
+
+
+def draws_in_loops(request: FadingRequest) -> bool:
+    """Returns whether rays are drawn in compiled loops, which write into given memory."""
+    return request.power.device.type == "cpu" and uses_numba()
+
+
+def memory_for_rays(drops: int, request: FadingRequest) -> Tensor:
+    """Allocates memory for the rays of so many drops that are drawn part by part, ``[B, U, 2Ra, J * 2D]``.
+
+    By NumPy, which asks the system for large pages: new memory of small ones takes as long as the rays themselves.
+    """
+    users, cells = request.power.shape[1:]
+    kept = cells if request.dominant is None else request.dominant.cell.shape[-1]
+    width = kept * 2 * request.basis.coordinates.shape[1]
+    kind = torch.empty(0, dtype=request.dtype).numpy().dtype
+    return torch.from_numpy(np.empty((drops, users, 2 * request.settings.directions, width), kind))
 
 
 def direct_rays(drops: Drops, links: FadingLinks, power: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ from ..random import Drops
 from ..topology.sites import displacement
 from ..tr38901.large_scale import LargeScale, draw_large_scale_model
 from ..units import SPEED_OF_LIGHT_MPS
-from .channel import Channel, ChannelPlan, draw_plan_fading, frequency_basis, place_users, request_fading
+from .channel import Channel, ChannelPlan, draw_plan_fading, frequency_basis, mean_snr, place_users, request_fading
 from .delay_basis import DelayBasis
 from .fading import Fading, direct_rays
 
@@ -290,7 +290,7 @@ def initial_state(moving_drop: MovingDrop) -> tuple[Tensor, Tensor, Tensor]:
     """Computes mean SNR ``[1, U, C]``, serving cells ``[1, U]`` and positions ``[1, U, 3]`` at the start."""
     scale, place = moving_drop.state(0)
     serving = moving_drop.home if moving_drop.plan.attachment == "cell_area" else scale.gain_db.argmax(-1)
-    return moving_drop.plan.snr_at_unit_gain * 10.0 ** (scale.gain_db / 10.0), serving, place
+    return mean_snr(moving_drop.plan, scale.gain_db), serving, place
 
 
 def _trajectory(drop: Drops, plan: ChannelPlan, motion: MotionPlan, start: Tensor) -> Trajectory:

@@ -29,7 +29,10 @@ _FIRST_LEGS = 4
 
 @dataclass(frozen=True, config=STRICT)
 class RandomWaypoint(SpeedRange):
-    """Moves UEs by random waypoint with pauses, in its steady state from the start."""
+    """Moves UEs by random waypoint with pauses, in its steady state from the start.
+
+    Source: Le Boudec, Vojnovic, "Perfect simulation and stationarity of a class of mobility models", INFOCOM 2005.
+    """
 
     model: Literal["waypoint"] = "waypoint"
     """Name of the mobility model."""

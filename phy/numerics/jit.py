@@ -1,8 +1,8 @@
 """Compiles plain loops for the CPU: machine code does quickly to hundreds of UEs what takes torch many calls.
 
-A compiled function takes arrays and writes into arrays. Nothing is contracted or reordered, so that its numbers are
-those of the same loops in Python, in every batch and on every thread. Each has a form in torch with the same decisions,
-which serves other devices, and a CPU where nothing is to be compiled.
+A compiled function takes arrays and writes into arrays. Nothing is reordered, and nothing contracted
+unless a loop says so, so that its numbers are those of the same loops in Python, in every batch and on every thread.
+Each has a form in torch with the same decisions, which serves other devices, and a CPU where nothing is to be compiled.
 
 The form is chosen before a run (:func:`backend_name`) and never changed in it: a compiler that fails is an error.
 
@@ -102,21 +102,27 @@ class CompileTime:
     compiler: ClassVar[Any] = None
 
 
-def compiled(function: F) -> F:
+def compiled(function: F, fused: bool = False) -> F:
     """Returns the function in machine code, which is made at its first call and kept on disk for later processes.
+
+    Args:
+        function: of arrays and numbers.
+        fused: let a product and the sum that takes it be rounded once, where the processor can: quicker, but other
+            processors round otherwise.
 
     Raises:
         CompilerError: numba cannot be imported.
     """
     numba = _numba()
+    options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"} if fused else False}
     try:
-        made: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        made: Any = numba.njit(cache=True, **options)(function)
         # Numba compiles anew where the function's own file has changed. Here what comes from other files counts, too,
         # and the version is compared before anything is unpickled, which fails where a type has another name today.
         kept = made._cache._cache_file
         kept._version = f"{kept._version} {kept._source_stamp} {borrowed(function.__globals__)}"
     except (RuntimeError, AttributeError, OSError):  # no folder to keep it in, or no telling when it is out of date
-        made = numba.njit(nogil=True, error_model="numpy")(function)
+        made = numba.njit(**options)(function)
     return cast(F, made)
 
 
@@ -143,10 +149,15 @@ class Loop:
 
     watchers: ClassVar[list[Callable[[str, Sequence[Any]], None]]] = []
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.machine_code = compiled(function)
+    def __init__(self, function: Callable[..., Any], fused: bool = False) -> None:
+        self.machine_code = compiled(function, fused)
         self.touches: Callable[..., Sequence[Any]] = lambda *arguments: arguments
         self.__doc__, self.__name__ = function.__doc__, function.__name__
+
+    @classmethod
+    def fused(cls, function: Callable[..., Any]) -> Loop:
+        """Returns a loop whose products and sums may be rounded once, see :func:`compiled`."""
+        return cls(function, fused=True)
 
     def __call__(self, *arguments: Any) -> Any:
         """Calls the function.

@@ -9,7 +9,7 @@ unbounded grid, and a sector's area is the third of it within 60 degrees of the 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import torch
@@ -82,6 +82,16 @@ class Topology:
     isd_m: float
     sectors: int
     hall: bool = False  # UEs are in a hall, not in hexagons
+
+    def to(self, device: torch.device) -> Topology:
+        """Moves the network to another device."""
+        return replace(
+            self,
+            site_m=self.site_m.to(device),
+            cell_site=self.cell_site.to(device),
+            azimuth_rad=self.azimuth_rad.to(device),
+            shift_m=self.shift_m.to(device),
+        )
 
     @property
     def omnidirectional(self) -> bool:

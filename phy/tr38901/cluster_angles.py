@@ -145,7 +145,7 @@ def _mean_gains(
     pairing: Tensor,
     median_zenith: Tensor,
 ) -> Tensor:
-    offset, paired = ray_offsets().to(_SINGLE), _pairings()[pairing]
+    offset, paired = ray_offsets().to(_SINGLE), pairings()[pairing]
     ray_azimuth = azimuth.to(_SINGLE)[..., None] + state.cluster_spread_deg[0] * offset
     ray_zenith = zenith.to(_SINGLE)[..., None] + (0.375 * median_zenith).to(_SINGLE)[:, None, None] * paired
     ray_zenith = (torch.remainder(ray_zenith + 180.0, 360.0) - 180.0).abs()
@@ -154,18 +154,28 @@ def _mean_gains(
     return torch.exp(gain * (math.log(10.0) / 10.0)).mean(-1).double()
 
 
-@functools.cache
 def ray_offsets() -> Tensor:
-    """Returns the offsets of a cluster's rays for a spread of one degree, Table 7.5-3, ``[20]``."""
-    half = torch.tensor(_OFFSETS, dtype=torch.float64)
+    """Returns the offsets of a cluster's rays for a spread of one degree, Table 7.5-3, ``[20]``, on torch's device."""
+    return _ray_offsets().to(torch.get_default_device())
+
+
+def pairings() -> Tensor:
+    """Returns the zenith offsets in the order in which they pair with azimuth offsets, ``[couplings, 20]`` (step 8), on
+    torch's device.
+    """
+    return _pairings().to(torch.get_default_device())
+
+
+@functools.cache
+def _ray_offsets() -> Tensor:
+    half = torch.tensor(_OFFSETS, dtype=torch.float64, device="cpu")
     return torch.stack((half, -half), 1).flatten()
 
 
 @functools.cache
 def _pairings() -> Tensor:
-    """Returns the zenith offsets in the order in which they pair with azimuth offsets, ``[couplings, 20]`` (step 8)."""
-    order = uniform(torch.tensor([20], dtype=torch.int64), (_COUPLINGS, RAYS))[0].argsort(-1)
-    return ray_offsets().to(_SINGLE)[order]
+    order = uniform(torch.tensor([20], dtype=torch.int64, device="cpu"), (_COUPLINGS, RAYS))[0].argsort(-1)
+    return _ray_offsets().to(_SINGLE)[order]
 
 
 def pairing_index(draw: Tensor) -> Tensor:
@@ -177,7 +187,7 @@ def paired_offsets(draw: Tensor) -> Tensor:
     """Returns the offsets of a cluster's rays in the random order that a uniform number ``[...]`` stands for,
     ``[..., 20]``.
     """
-    return _pairings()[pairing_index(draw)]
+    return pairings()[pairing_index(draw)]
 
 
 def _los_azimuth_scaling(k_db: Tensor, laplacian: bool) -> Tensor:

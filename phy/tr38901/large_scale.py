@@ -13,7 +13,7 @@ The power of a link is the sum over its rays, each with the antenna's gain in it
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ from ..antenna.element import SectorAntennaSettings
 from ..random import Drops, uniform
 from ..topology.sites import Topology, displacement
 from . import cluster_angles
-from .coupling_gain import ClusterDraws, sum_rays
+from .coupling_gain import ClusterDraws, state_links, sum_rays
 from .indoor import draw_indoor, indoor_distance_m, indoor_height_m
 from .large_scale_plan import Geometry, LargeScalePlan
 from .los import LOS_DECORRELATION_M, los_probability, soft_los
@@ -31,6 +31,8 @@ from .pathloss import Edition, Link, PathLossModel, environment_height_m, path_l
 from .penetration import car_loss_db, check_car_validity, penetration_loss_db
 from .settings import PropagationSettings
 from .spatial_correlation import PlaneWaves, draw_amplitudes, draw_waves
+
+_VECTOR = 16  # float64 numbers that torch computes at once, at most; the last ones of an array round otherwise
 
 NO_DIRECT_PATH_DB = -100.0
 """K-factor of a link without a direct path; free space, which has nothing else, has the opposite."""
@@ -139,7 +141,7 @@ def draw_large_scale_model(drops: Drops, plan: LargeScalePlan) -> LargeScaleMode
         parameters=draw_amplitudes(drops.keys("parameters"), waves, sites * len(NAMES)).view(batch, -1, sites, 7),
         common=draw_amplitudes(drops.keys("shadowing/common"), waves, 1),
         line=draw_amplitudes(drops.keys("los"), waves, sites),
-        cluster=draw_amplitudes(drops.keys("clusters"), waves, sites * most * cluster_angles.DRAWS).float(),
+        cluster=draw_amplitudes(drops.keys("clusters"), waves, sites * most * cluster_angles.DRAWS, torch.float32),
         indoor=indoor_state.indoor,
         depth_m=indoor_state.depth_m,
         extra_loss_db=indoor_state.loss_db,
@@ -219,10 +221,10 @@ def site_links(model: LargeScaleModel, user_m: Tensor, unwrapped_m: Tensor | Non
         unwrapped_m: as in :meth:`LargeScaleModel.at`.
     """
     geometry = _geometry(model, user_m, user_m if unwrapped_m is None else unwrapped_m)
-    values = tuple(_parameters(model, geometry, column) for column in range(3))
+    values = _of_states(model, geometry)
     power = torch.stack(_power(model, geometry, values))
     column = power.argmax(0)
-    own = torch.stack(values).take_along_dim(column[None, ..., None], 0)[0]
+    own = values.take_along_dim(column[None, ..., None], 0)[0]
     walls = torch.pow(10.0, -model.extra_loss_db / 10.0)
     return SiteLinks(geometry, column, own, power.sum(0) * walls[..., None], _cluster_draws(model, geometry))
 
@@ -248,24 +250,29 @@ def delay_spread_log10(
 
 
 def _evaluate(model: LargeScaleModel, user_m: Tensor, unwrapped_m: Tensor) -> LargeScale:
-    plan = model.plan
-    geometry = _geometry(model, user_m, unwrapped_m)
-    values = tuple(_parameters(model, geometry, column) for column in range(3))
-    power = _power(model, geometry, values)
-    los = ~model.indoor[..., None] & (geometry.clear >= 0.5)
-    column = torch.where(los, 0, torch.where(model.indoor[..., None], 2, 1))[..., None]
-    own = torch.where(column == 0, values[0], torch.where(column == 1, values[1], values[2]))
-    found = sum_rays(plan, geometry, _cluster_draws(model, geometry) if plan.most_clusters else None, values, power)
-    scattered, direct = found.scattered.sum(-1).flatten(2), found.direct.flatten(2)
-    total = (scattered + direct) * torch.pow(10.0, -model.extra_loss_db / 10.0)[..., None]
+    plan, users = model.plan, user_m.shape[1]
+    full = _with_full_vectors(model)
+    geometry = _geometry(full, _fill(user_m), _fill(unwrapped_m))
+    values = _of_states(full, geometry)
+    los = ~full.indoor[..., None] & (geometry.clear >= 0.5)
+    column = torch.where(los, 0, torch.where(full.indoor[..., None], 2, 1))[..., None]
+    own = values[-1]
+    for number in range(len(values) - 1):
+        own = torch.where(column == number, values[number], own)
     spreads = torch.pow(10.0, own[..., 2:])
+    walls = torch.pow(10.0, -full.extra_loss_db / 10.0)[:, :users, None]
+    draws = _cluster_draws(full, geometry) if plan.most_clusters else None
+    states = state_links(plan, geometry, values, torch.stack(_power(full, geometry, values)))
+    found = sum_rays(plan, draws and draws.of_users(users), states.of_users(users))
+    scattered, direct = found.scattered.sum(-1).flatten(2), found.direct.flatten(2)
+    own, spreads, los = own[:, :users], spreads[:, :users], los[:, :users]
     return LargeScale(
-        gain_db=10.0 * torch.log10(total.clamp_min(1e-40)),
+        gain_db=10.0 * torch.log10(((scattered + direct) * walls).clamp_min(1e-40)),
         los=los,
         indoor=model.indoor,
         k_factor_db=torch.where(los, own[..., 1], NO_DIRECT_PATH_DB),
         delay_spread_s=spreads[..., 0],
-        distance_m=geometry.path.norm(dim=-1),
+        distance_m=geometry.path[:, :users].norm(dim=-1),
         spreads_deg=spreads[..., 1:],
         shadowing_db=own[..., 0],
         cell_k_db=_ratio_db(direct, scattered),
@@ -274,7 +281,26 @@ def _evaluate(model: LargeScaleModel, user_m: Tensor, unwrapped_m: Tensor) -> La
     )
 
 
-def _power(model: LargeScaleModel, geometry: Geometry, values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def _with_full_vectors(model: LargeScaleModel) -> LargeScaleModel:
+    """Fills up the UEs of a model, so that its drops have whole vectors, which round the same in any batch."""
+    indoor, depth_m = _fill(model.indoor), _fill(model.depth_m)
+    loss_db, environment = _fill(model.extra_loss_db), _fill(model.environment)
+    return replace(model, indoor=indoor, depth_m=depth_m, extra_loss_db=loss_db, environment=environment)
+
+
+def _fill(of_users: Tensor) -> Tensor:
+    """Repeats the last UE of ``[B, U, ...]`` until there are whole vectors of UEs."""
+    missing = -of_users.shape[1] % _VECTOR
+    return torch.cat((of_users, of_users[:, -1:].expand(-1, missing, *of_users.shape[2:])), 1) if missing else of_users
+
+
+def _of_states(model: LargeScaleModel, geometry: Geometry) -> Tensor:
+    """Draws the parameters of links in each state, ``[S, B, U, Si, 7]``; that of UEs indoors where there are some."""
+    states = 3 if model.plan.propagation.indoor_share > 0.0 else 2
+    return torch.stack([_parameters(model, geometry, column) for column in range(states)])
+
+
+def _power(model: LargeScaleModel, geometry: Geometry, values: Tensor) -> list[Tensor]:
     """Computes the power of each state between isotropic antennas, without walls, ``[B, U, Si]``; 0 of other states."""
     settings, clear = model.plan.propagation, geometry.clear
     losses = path_losses_db(settings.model, geometry.link, settings.parameters, settings.large_cells)
@@ -285,7 +311,7 @@ def _power(model: LargeScaleModel, geometry: Geometry, values: tuple[Tensor, ...
         (1.0 - within) * (1.0 - clear) * blocked,
         within * (clear * open_air + (1.0 - clear) * blocked),
     )
-    return tuple(p * torch.pow(10.0, v[..., 0] / 10.0) for p, v in zip(carried, values, strict=True))
+    return [p * torch.pow(10.0, v[..., 0] / 10.0) for p, v in zip(carried, values, strict=False)]
 
 
 def _shares(scattered: Tensor) -> Tensor:

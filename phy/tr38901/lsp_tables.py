@@ -256,16 +256,20 @@ def sigma_db(model: PathLossModel, link: Link, column: Tensor, edition: Edition 
     return sigma
 
 
-@functools.lru_cache(maxsize=64)
 def cross_correlation_root(state: PropagationState) -> Tensor:
-    """Computes the symmetric square root of the cross-correlations ``[7, 7]``: independent normal processes times it
-    are correlated.
+    """Computes the symmetric square root of the cross-correlations ``[7, 7]``, on torch's device: independent normal
+    processes times it are correlated.
 
     TR 38.901 clause 7.5, step 4.
     """
-    matrix = torch.eye(len(NAMES), dtype=torch.float64)
-    row, column = torch.triu_indices(len(NAMES), len(NAMES), offset=1).unbind()
-    values = torch.tensor(state.correlation, dtype=torch.float64)
+    return _cross_correlation_root(state).to(torch.get_default_device())
+
+
+@functools.lru_cache(maxsize=64)
+def _cross_correlation_root(state: PropagationState) -> Tensor:
+    matrix = torch.eye(len(NAMES), dtype=torch.float64, device="cpu")
+    row, column = torch.triu_indices(len(NAMES), len(NAMES), offset=1, device="cpu").unbind()
+    values = torch.tensor(state.correlation, dtype=torch.float64, device="cpu")
     matrix[row, column] = values
     matrix[column, row] = values
     eigenvalues, vectors = torch.linalg.eigh(matrix)

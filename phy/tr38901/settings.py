@@ -18,7 +18,10 @@ _HIGHEST_FLOOR = 8  # 3 (8 - 1) + 1.5 m is the greatest height of the terrestria
 
 @dataclass(frozen=True, config=STRICT)
 class PropagationSettings:
-    """Holds the large-scale propagation between base stations and UEs."""
+    """Holds the large-scale propagation between base stations and UEs.
+
+    Source: 3GPP TR 38.901, clauses 7.2 to 7.4.
+    """
 
     model: PathLossModel = "uma"
     """Scenario of TR 38.901 (urban macro, urban micro street canyon, rural macro, indoor office), or free space."""

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..random import uniform
+from ..random import phasors, uniform
 
 WAVES = 256
 SHORTEST_WAVE_M = 5.0
@@ -96,12 +96,11 @@ def draw_waves(keys: Tensor, decorrelation_m: Sequence[float], waves: int = WAVE
     return PlaneWaves(number, exact, highest, middle)
 
 
-def draw_amplitudes(keys: Tensor, waves: PlaneWaves, fields: int) -> Tensor:
-    """Draws amplitudes of the cosines and sines of independent processes, of unit power a wave: float64
-    ``[B, 2 * waves, count]``.
+def draw_amplitudes(keys: Tensor, waves: PlaneWaves, fields: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    """Draws amplitudes of the cosines and sines of independent processes, of unit power a wave: ``[B, 2 * waves,
+    fields]``, computed in float64.
     """
-    phase = 2.0 * math.pi * uniform(keys, (waves.exact.shape[1], fields))
-    return math.sqrt(2.0) * torch.cat((torch.cos(phase), torch.sin(phase)), 1)
+    return phasors(keys, waves.exact.shape[1], fields, dtype, math.sqrt(2.0))
 
 
 def correlated_normal(keys: Tensor, xy: Tensor, decorrelation_m: float) -> Tensor:

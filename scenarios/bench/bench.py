@@ -122,13 +122,13 @@ def _cases(name: str, mode: str, options: BenchOptions) -> Iterator[BenchCase]:
     seen: set[int] = set()
     for drops in (options.drops,) if options.drops is not None else batches:
         case = BenchCase(name, drops, mode, options)
-        case = replace(case, drops=_that_fit(case))
+        case = replace(case, drops=that_fit(case))
         if case.drops not in seen:
             yield case
         seen.add(case.drops)
 
 
-def _that_fit(case: BenchCase) -> int:
+def that_fit(case: BenchCase) -> int:
     """Returns how many drops of a batch memory has room for; says so where they are fewer."""
     from .. import families
     from ..config.loading import load

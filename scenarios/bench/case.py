@@ -29,6 +29,10 @@ class BenchOptions:
     """Threads on a CPU; left out, what OMP_NUM_THREADS says, or one, as in a run."""
     workers: int = 1
     """Processes that measure the same at the same time, each a batch of its own; their rates are added up."""
+    window_s: float | None = None
+    """Length of a timed window, about; left out, that of the command."""
+    distinct: int | None = None
+    """Drops of a batch that are drawn; larger batches repeat them, which takes the loop just as long."""
 
 
 @dataclass(frozen=True)

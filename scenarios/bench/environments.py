@@ -56,7 +56,7 @@ def measure_environment(case: BenchCase) -> dict[str, Any]:
     actions = [env.action_space.sample() for _ in range(_ACTIONS)]
     env.reset(seed=0)
     once = _seconds(lambda: env.step(actions[0]))
-    steps = max(1, min(_MOST_EVER, env.task.intervals - 1, int(_WINDOW_S / once)))
+    steps = max(1, min(_MOST_EVER, env.task.intervals - 1, int((case.options.window_s or _WINDOW_S) / once)))
     loop = _Loop(env, actions, steps)
     waits, own, bare = [], [], []
     for _ in range(_WINDOWS):

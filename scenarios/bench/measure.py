@@ -55,12 +55,12 @@ def _measure(case: BenchCase) -> dict[str, Any]:
     if options.compiled is False:
         os.environ[SWITCH] = "0"
     began = time.perf_counter()
-    problem, allocator = prepare(workload, case)
+    problem, allocator = prepare(workload, case, options.distinct or _DISTINCT)
     setup_s = time.perf_counter() - began
     wait_for_others(case, "ready")  # windows of about a length take about as many steps while the others are at it, too
-    steps = 10
+    steps, window_s = 10, options.window_s or _WINDOW_S
     for _ in range(2):  # what is prepared for many steps makes the first few take longer
-        steps = max(10, int(_WINDOW_S * steps / _window_seconds(problem, allocator, steps, device)))
+        steps = max(10, int(window_s * steps / _window_seconds(problem, allocator, steps, device)))
     unit = stretch(problem)[0]  # all that is prepared at once has its share in a window
     steps = unit * max(1, round(steps / unit))
     wait_for_others(case, "set")

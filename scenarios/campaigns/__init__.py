@@ -13,5 +13,7 @@
 | ``rounding`` | numbers with as many digits as their interval allows |
 | ``table`` | tables for a paper |
 | ``load_sweep`` | a sweep for Python code: results, figures, tables |
+| ``tuning_space`` | the section ``tune`` of a file |
+| ``tuning`` | trials, the best one, and its validation on fresh drops |
 | ``page`` | the HTML page of a sweep |
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from ..results.result import is_cut
+from ..results.result import is_lopsided
 
 _ALONE = 3  # significant digits of a mean without an interval
 _MOST = 6  # digits of a mean that count: those of float32, in which runs are computed
@@ -23,7 +23,7 @@ def decimals(half: float) -> int:
 def rounded(mean: float, low: float, high: float, plus_minus: str = "±") -> tuple[str, str]:
     """Writes a mean, and its interval: ``("0.913", " ± 0.056")``.
 
-    The interval is ``" [0.95, 1.00]"`` where it is cut at a limit of the metric, and empty where there is none.
+    The interval is ``" [0.95, 1.00]"`` where the mean is not in the middle, and empty where there is none.
 
     Args:
         mean: over drops.
@@ -39,7 +39,7 @@ def rounded(mean: float, low: float, high: float, plus_minus: str = "±") -> tup
     if half < 10.0**-_MOST * abs(mean) or half == 0:  # nothing varies, but for rounding
         return fixed(mean, _alone(mean)), f" {plus_minus} 0"
     places = decimals(half)
-    if is_cut(mean, low, high):
+    if is_lopsided(mean, low, high):
         return fixed(mean, places), f" [{fixed(low, places)}, {fixed(high, places)}]"
     return fixed(mean, places), f" {plus_minus} {fixed(half, places)}"
 

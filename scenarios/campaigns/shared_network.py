@@ -86,6 +86,11 @@ def shared_networks(points: Sequence[Point], scenarios: Sequence[ScenarioBase]) 
     return found
 
 
+def network_of_both(one: ScenarioBase, other: ScenarioBase) -> SharedNetwork:
+    """Compares the networks of two scenarios of the same drops."""
+    return _compared("the two scenarios", ("the first", "the second"), _drawn(one), _drawn(other))
+
+
 def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> int:
     return sum(one[key] != other[key] for key in one)
 

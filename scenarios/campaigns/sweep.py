@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from ..running.options import RunOptions
 from ..running.plan_provenance import provenances
 from ..running.progress import progress_bar, status
 from ..running.run import checked_plan, execute
+from ..running.until import MOST_DROPS, Until, run_until, until_of
 from .definition import Definition, checked_scenarios, define, raise_problems
 from .load_sweep import Sweep, load_sweep
 from .shared_network import SharedNetwork, shared_networks
@@ -55,11 +56,15 @@ class PlannedSweep:
     definition: Definition
     points: Sequence[PlannedPoint]
     networks: Sequence[SharedNetwork]
+    until: Until | None = None
 
     @property
     def missing(self) -> list[PlannedPoint]:
-        """Lists the points whose run is not complete."""
-        return [point for point in self.points if not point.stored.is_done]
+        """Lists the points whose run is not complete, or was not asked for the precision of this sweep."""
+        return [point for point in self.points if not point.stored.is_done or not self._is_precise(point)]
+
+    def _is_precise(self, point: PlannedPoint) -> bool:
+        return self.until is None or self.until.is_in(point.stored.meta, point.scenario)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the plan as plain values; time and memory are those of the points that are missing."""
@@ -73,6 +78,11 @@ class PlannedSweep:
             "points": len(self.points),
             "done": len(self.points) - len(missing),
             "drops": max(drops) if len(drops) == 1 else sorted(drops),
+            **(
+                {"until": [goal.text for goal in self.until.goals], "max_drops": self.until.max_drops}
+                if self.until
+                else {}
+            ),
             "allocators": [spec.label for spec in self.definition.base.allocators],
             "memory_bytes": max((point.plan.bytes for point in missing), default=0),
             "seconds": round(sum(point.plan.seconds for point in missing), 1),
@@ -89,6 +99,25 @@ def run_point(point: PlannedPoint, things: Sequence[object | None], options: Run
     return execute(point.scenario, entrants_of(point.scenario, things), options)
 
 
+def run_point_until(until: Until, run_one: RunPoint = run_point) -> RunPoint:
+    """Makes what runs a point in stages, until the intervals that are asked for are reached.
+
+    Args:
+        until: when to stop.
+        run_one: what runs a stage.
+    """
+
+    def run(point: PlannedPoint, things: Sequence[object | None], options: RunOptions) -> object:
+        def stage(scenario: ScenarioBase, staged: RunOptions) -> object:
+            return run_one(replace(point, scenario=scenario), things, staged)
+
+        advance = options.advance or (lambda count, what: None)
+        # How many drops there will be is not known, so a point counts when it is done.
+        return run_until(point.scenario, until, replace(options, advance=lambda count, what: advance(0, what)), stage)
+
+    return run
+
+
 def sweep(
     scenario: Source,
     /,
@@ -100,6 +129,8 @@ def sweep(
     resume: bool = False,
     progress: bool = True,
     workers: int = 1,
+    until: str | Sequence[str] = (),
+    max_drops: int = MOST_DROPS,
     **overrides: Any,
 ) -> Sweep:
     """Runs a scenario at many points: ``sweep("mine.yaml", {"users.embb.count": [1, 3, 5]})``.
@@ -113,6 +144,8 @@ def sweep(
         resume: go on with a sweep of this scenario: points that are done are kept, whatever else varies now.
         progress: show a bar over all points.
         workers: processes that share the batches of each point.
+        until: as for :func:`scenarios.run`, of each point.
+        max_drops: as for :func:`scenarios.run`.
         overrides: settings of all points.
 
     Raises:
@@ -122,7 +155,10 @@ def sweep(
     things: list[object | None] = []
     if allocators is not None:
         overrides["allocators"], things = as_settings(allocators)
-    planned = plan_sweep(define(scenario, vary, how, **overrides), out, resume, workers, things)
+    definition = define(scenario, vary, how, **overrides)
+    planned = plan_sweep(definition, out, resume, workers, things)
+    if until:
+        planned = with_until(planned, until_of(until, max_drops, definition.base))
     done = execute_sweep(planned, RunOptions(progress=progress, workers=workers), things)
     for label, message in done.failed.items():
         warnings.warn(f"{label} failed: {message}", stacklevel=2)
@@ -164,6 +200,17 @@ def plan_sweep(
     return PlannedSweep(folder, definition, planned, networks)
 
 
+def with_until(planned: PlannedSweep, until: Until) -> PlannedSweep:
+    """Asks every point of a sweep for a precision.
+
+    Raises:
+        ScenarioError: the drops themselves vary.
+    """
+    if "drops" in planned.definition.space.keys:
+        raise ScenarioError("--until chooses the drops of each point, so 'drops' cannot vary")
+    return replace(planned, until=until)
+
+
 def execute_sweep(
     planned: PlannedSweep,
     options: RunOptions,
@@ -186,6 +233,7 @@ def execute_sweep(
     record["networks"] = planned.to_json()["networks"]
     record["command"] = options.command
     missing, failed = planned.missing, dict[str, str]()
+    run_one = run_one if planned.until is None else run_point_until(planned.until, run_one)
     open_folder(planned.folder, record)
     total = sum(point.drop_intervals for point in missing)
     bar = nullcontext(options.advance) if options.advance else progress_bar(total, options.progress)

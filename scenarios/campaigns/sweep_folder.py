@@ -39,9 +39,15 @@ class StoredPoint:
     @property
     def is_done(self) -> bool:
         """Checks whether the run in the folder is complete, and that of this very scenario."""
-        meta = _json(self.folder / "meta.json")
+        meta = self.meta
         there = all((self.folder / name).is_file() for name in ("metrics.csv", "summary.csv"))
-        return there and bool(meta.get("complete")) and meta.get("hash") == self.hash
+        began = (meta.get("until") or {}).get("scenario_hash")  # --until has added drops
+        return there and bool(meta.get("complete")) and self.hash in (meta.get("hash"), began)
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """Reads the meta.json of the run; empty where it is not finished."""
+        return _json(self.folder / "meta.json")
 
 
 def choose(definition: Definition, out: str | Path | None, resume: bool) -> Path:

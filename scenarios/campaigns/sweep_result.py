@@ -16,6 +16,7 @@ from mac.metrics.registry import metric_named
 from .. import families
 from ..errors import ScenarioError, did_you_mean
 from ..files import write_atomically
+from ..results.precision import precision_sentences
 from ..results.result import DROP_COLUMNS, Result
 from .points import value_text
 from .sweep_folder import METRICS, TABLE, StoredPoint, points_in, read_record
@@ -54,6 +55,16 @@ class SweepResult:
     def complete(self) -> bool:
         """Checks whether every point has run."""
         return len(self.done) == len(self.stored)
+
+    @property
+    def not_reached(self) -> dict[str, list[str]]:
+        """Lists points whose runs did not reach what ``--until`` asked for: label -> a sentence for each goal."""
+        found = {}
+        for one in self.done:
+            until = one.meta.get("until") or {"goals": []}
+            if missed := [goal for goal in until["goals"] if not goal["met"]]:
+                found[one.point.label] = precision_sentences({**until, "goals": missed})
+        return found
 
     @property
     def points(self) -> pd.DataFrame:

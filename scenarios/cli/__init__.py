@@ -6,6 +6,9 @@
 | ``commands`` | the application, ``list``, ``check``, ``schema`` |
 | ``simulate`` | ``run``, ``validate``, ``train`` |
 | ``campaign`` | ``sweep``, ``figure``, ``table`` |
+| ``export`` | ``export``, ``experience`` |
+| ``inspect`` | ``inspect`` |
+| ``provenance`` | ``cite``, ``diff`` |
 | ``read`` | ``report``, ``bound`` |
 | ``bench`` | ``bench`` |
 | ``calibrate`` | ``calibrate`` |

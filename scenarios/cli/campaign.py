@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -15,20 +16,24 @@ from .options import (
     Drops,
     Force,
     Json,
+    MaxDrops,
     PerBatch,
     Seed,
     Sets,
+    Until,
     Workers,
     names_in,
     print_json,
+    until_in,
 )
 from .stdio import kept_in, stdout_to_stderr
 
 if TYPE_CHECKING:
     from ..campaigns.load_sweep import Sweep
     from ..campaigns.sweep import PlannedSweep
+    from ..running.options import RunOptions
 
-_FAILED = 1  # exit status where points failed and the others are kept
+_FAILED = 1  # exit status where points failed and the others are kept, or are not as precise as --until asks for
 
 Folder = Annotated[Path, typer.Argument(help="The folder of a sweep.")]
 Metrics = Annotated[str | None, typer.Option(help="Comma-separated metrics; left out, the first of the headline.")]
@@ -37,7 +42,7 @@ Variant = Annotated[str | None, typer.Option(help="A variant; left out, the mean
 
 def sweep(
     scenario: Annotated[
-        str, typer.Argument(help="A preset's name, a scenario file, or a file with grid, zip or list.")
+        str, typer.Argument(help="A preset's name, a scenario file, or a file with grid, zip, list or tune.")
     ],
     vary: Annotated[
         list[str] | None,
@@ -57,29 +62,70 @@ def sweep(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say which points would run, with memory and time; write nothing.")
     ] = False,
+    until: Until = None,
+    max_drops: MaxDrops = None,
     as_json: Json = False,
 ) -> None:
     """Run a scenario at many points: every combination of the values of some settings."""
     from ..campaigns.definition import define, varied
-    from ..campaigns.sweep import execute_sweep, plan_sweep
+    from ..campaigns.sweep import execute_sweep, plan_sweep, with_until
+    from ..campaigns.tuning_space import asks_for_tuning
     from ..running.options import RunOptions
 
     options = {"seed": seed, "drops": drops, "drops_per_batch": drops_per_batch, "device": device,
                "allocators": names_in(allocators)}  # fmt: skip
     given = {key: value for key, value in options.items() if value is not None}
+    command = shlex.join(["fairwave", *sys.argv[1:]])
+    if asks_for_tuning(scenario):
+        refused = {"--vary": vary, "--until": until, "--dry-run": dry_run}
+        _tune(scenario, set_ or [], given, RunOptions(out, resume, command=command, workers=workers), refused, as_json)
+        return
     with stdout_to_stderr(as_json):
         definition = define(scenario, varied(vary or []), "grid", set_ or [], **given)
+        goal = until_in(until, max_drops, definition.base)
         planned = plan_sweep(definition, out, resume, workers)
+        planned = planned if goal is None else with_until(planned, goal)
         if not dry_run:
-            command = shlex.join(["fairwave", *sys.argv[1:]])
             done = execute_sweep(planned, RunOptions(command=command, workers=workers))
     if dry_run:
         _show_plan(planned, as_json)
         return
     with kept_in(planned.folder):
         _show_sweep(done, planned, as_json)
-    if not done.complete:
+    if not done.complete or done.not_reached:
         raise typer.Exit(_FAILED)
+
+
+def _tune(
+    scenario: str,
+    settings: list[str],
+    given: dict[str, Any],
+    options: RunOptions,
+    refused: dict[str, Any],
+    as_json: bool,
+) -> None:
+    """Tunes what the section ``tune`` of a file says."""
+    from ..campaigns.sweep_folder import choose
+    from ..campaigns.tuning import BEST, TRIALS, execute_tuning, tuning_sentences
+    from ..campaigns.tuning_space import define_tuning
+    from ..errors import ScenarioError
+
+    if wrong := [name for name, value in refused.items() if value]:
+        raise ScenarioError(f"{scenario} has a section 'tune', with which {wrong[0]} does not go")
+    with stdout_to_stderr(as_json):
+        tuning = define_tuning(scenario, settings, **given)
+        folder = choose(tuning.definition, options.out, options.resume)
+        found = execute_tuning(tuning, folder, options)
+    sentences = tuning_sentences(found, tuning.settings.metric)
+    with kept_in(folder):
+        if as_json:
+            rows = found.validation[found.validation["metric"] == tuning.settings.metric]
+            trials, validation = (json.loads(table.to_json(orient="records")) for table in (found.trials, rows))
+            print_json({"sweep": str(folder), "best": found.best, "trials": trials, "validation": validation})
+            return
+        for sentence in sentences:
+            typer.echo(sentence)
+        typer.echo(f"\nResults: {folder} ({TRIALS}, {BEST}, validation.csv, points/)")
 
 
 def figure(
@@ -173,7 +219,7 @@ def _show_sweep(done: Sweep, planned: PlannedSweep, as_json: bool) -> None:
     idle = unmoved(done) if done.done else []
     if as_json:
         print_json({"sweep": str(done.folder), "points": len(done.stored), "done": len(done.done), "failed": failed,
-                    "networks": done.record["networks"], "unmoved": idle})  # fmt: skip
+                    "networks": done.record["networks"], "unmoved": idle, "not_reached": done.not_reached})  # fmt: skip
     else:
         typer.echo(f"{done.name}: {counted(len(done.stored), 'point')}, {len(done.done)} done")
         for network in planned.networks:
@@ -183,6 +229,8 @@ def _show_sweep(done: Sweep, planned: PlannedSweep, as_json: bool) -> None:
                    f"fairwave table {folder}, fairwave report {folder}")  # fmt: skip
     for key in idle:
         warn(f"'{key}' changed no metric: the results are the same at all of its values")
+    for label, sentences in done.not_reached.items():
+        warn(f"{label}: {'; '.join(sentences)}")
     for label, message in failed.items():
         print_error(f"{label} failed: {message}")
     if failed:

@@ -10,9 +10,12 @@ from ..errors import ScenarioError, did_you_mean
 from .bench import bench
 from .calibrate import calibrate
 from .campaign import figure, sweep, table
+from .export import experience, export
 from .family_commands import FamilyCommands
 from .guard import guarded
+from .inspect import inspect
 from .options import Json, print_json
+from .provenance import cite, diff
 from .read import bound, report
 from .simulate import run, validate
 from .stdio import stdout_to_stderr
@@ -33,6 +36,11 @@ app.command()(guarded(run))
 app.command()(guarded(sweep))
 app.command()(guarded(figure))
 app.command()(guarded(table))
+app.command()(guarded(export))
+app.command()(guarded(inspect))
+app.command()(guarded(cite))
+app.command()(guarded(diff))
+app.command()(guarded(experience))
 
 
 @app.command(name="list")

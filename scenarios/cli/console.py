@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..errors import ScenarioError
-from ..results.caveats import interval_sentences, is_beyond_chance, needed_text, p_text, tests_of
+from ..results.caveats import count_sentences, interval_sentences, is_beyond_chance, needed_text, p_text, tests_of
 from ..results.drift import drift_sentence
 from ..results.timing import decision_time_sentences, decision_times
 from ..running.memory import human_bytes
@@ -48,8 +48,13 @@ def print_remark(message: str) -> None:
     _stderr().print(_escaped(message))
 
 
-def show_result(result: Result) -> None:
-    """Prints the comparison, what tells the allocators apart, and where the results are."""
+def show_result(result: Result, of: str | None = None) -> None:
+    """Prints the comparison, what tells the allocators apart, and where the results are.
+
+    Args:
+        result: of a run.
+        of: label of the allocator to compare with each other one; None: the best.
+    """
     console = stdout()
     scenario = result.settings
     many = f", mean over {counted(len(scenario.variants), 'variant')}" if scenario.variants else ""
@@ -61,14 +66,14 @@ def show_result(result: Result) -> None:
     ]
     headings = [str(heading).replace(" [", "\n[") for heading in ("allocator", *frame.columns)]
     _print_wrapped(console, title, headings, rows)
-    for sentence in interval_sentences(result, "all" if scenario.variants else None):
+    for sentence in (*interval_sentences(result, "all" if scenario.variants else None), *count_sentences(result)):
         console.print(_escaped(sentence))
     for what, how_much in (*result.account(), *result.notes()):
         console.print(_escaped(f"{what}: {how_much}"))
     if scenario.variants:
         _by_variant(result, console)
         _variant_differences(result, console)
-    for sentence in (*paired_sentences(result), *decision_time_sentences(decision_times(result))):
+    for sentence in (*paired_sentences(result, of), *decision_time_sentences(decision_times(result))):
         console.print(_escaped(sentence))
     if drift := drift_sentence(result.drifts):
         console.print(f"[yellow]{_escaped(drift)}[/yellow]")
@@ -95,8 +100,13 @@ def show_bound(found: BoundReport) -> None:
     print_remark(found.meaning)
 
 
-def paired_sentences(result: Result) -> list[str]:
-    """Writes what the paired intervals say of the first headline metric: the best allocator against each other one."""
+def paired_sentences(result: Result, of: str | None = None) -> list[str]:
+    """Writes what the paired intervals say of the first headline metric: one allocator against each other one.
+
+    Args:
+        result: of a run.
+        of: label of the one; None: the best.
+    """
     from mac.metrics.registry import metric_named
 
     if not result.headline or len(result.allocators) < 2:
@@ -108,8 +118,8 @@ def paired_sentences(result: Result) -> list[str]:
     if len(known) < 2:
         return []
     lower = metric_named(metric).better == "lower"
-    best = min(known, key=lambda label: known[label] if lower else -known[label])
-    return [_sentence(result, metric, best, label, variant) for label in known if label != best]
+    one = of if of in known else min(known, key=lambda label: known[label] if lower else -known[label])
+    return [_sentence(result, metric, one, label, variant) for label in known if label != one]
 
 
 def show_plan(plan: Plan) -> None:

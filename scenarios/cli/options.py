@@ -8,6 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
+Until = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--until",
+        metavar="GOAL",
+        help="Add drops until an interval is reached: `satisfaction +-0.01`, `equal: satisfaction +-0.01`, or of a "
+        "paired difference `max_weight - equal: satisfaction +-0.01`. Repeatable.",
+    ),
+]
+MaxDrops = Annotated[
+    int | None, typer.Option("--max-drops", metavar="N", help="The most drops of --until; left out, 1000.")
+]
 Scenario = Annotated[str, typer.Argument(help="A preset's name (see: fairwave list scenarios) or a YAML file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")]
 Sets = Annotated[
@@ -38,6 +50,20 @@ Force = Annotated[
 def names_in(text: str | None) -> list[str] | None:
     """Splits a list at its commas; None where nothing is given."""
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def until_in(texts: list[str] | None, max_drops: int | None, scenario: Any) -> Any:
+    """Checks the options ``--until`` and ``--max-drops``; None where they are not given."""
+    from ..errors import ScenarioError
+    from ..running.until import MOST_DROPS, until_of
+
+    if texts:
+        return until_of(texts, MOST_DROPS if max_drops is None else max_drops, scenario)
+    if max_drops is not None:
+        raise ScenarioError(
+            "--max-drops is the ceiling of --until, which is not given; --drops says how many there are"
+        )
+    return None
 
 
 def load_scenario(scenario: str, settings: list[str] | None, options: dict[str, Any]) -> Any:

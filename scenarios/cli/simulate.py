@@ -13,17 +13,23 @@ from .options import (
     Device,
     Drops,
     Json,
+    MaxDrops,
     Out,
     PerBatch,
     Scenario,
     Seed,
     Sets,
+    Until,
     Workers,
     load_scenario,
     names_in,
     print_json,
+    until_in,
 )
 from .stdio import kept_in, stdout_to_stderr
+
+NOT_REACHED = 1
+"""Exit status of a run whose results are there, but not as precise as ``--until`` asks for."""
 
 
 def run(
@@ -40,26 +46,34 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would run, with memory and time; write nothing.")
     ] = False,
+    until: Until = None,
+    max_drops: MaxDrops = None,
     as_json: Json = False,
 ) -> None:
     """Compare allocators on a scenario; leave a table, plots and a folder of results."""
     options = {"seed": seed, "drops": drops, "drops_per_batch": drops_per_batch, "device": device,
                "allocators": names_in(allocators)}  # fmt: skip
     settled = load_scenario(scenario, set_, options)
+    goal = until_in(until, max_drops, settled)
     if dry_run:
-        _dry_run(settled, workers, as_json)
+        _dry_run(settled, goal, workers, as_json)
         return
     from ..running.entrants import entrants_of
     from ..running.options import RunOptions
-    from ..running.run import execute
+    from ..running.run import execute, execute_until
     from .console import show_result
 
     command = shlex.join(["fairwave", *sys.argv[1:]])
     with stdout_to_stderr(as_json):
         options_of_run = RunOptions(out, resume, command=command, workers=workers)
-        result = execute(settled, entrants_of(settled), options_of_run)
+        if goal is None:
+            result = execute(settled, entrants_of(settled), options_of_run)
+        else:
+            result = execute_until(settled, goal, options_of_run)
     with kept_in(result.run_dir):
         print_json(result.to_json()) if as_json else show_result(result)
+    if goal is not None and not all(one["met"] for one in result.meta["until"]["goals"]):
+        raise typer.Exit(NOT_REACHED)
 
 
 def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> None:
@@ -95,11 +109,15 @@ def validate(scenario: Scenario, set_: Sets = None, as_json: Json = False) -> No
     typer.echo(f"{scenario} is valid: {_variants(len(settled.variants))}; allocators {labels}")
 
 
-def _dry_run(settled: Any, workers: int, as_json: bool) -> None:
+def _dry_run(settled: Any, goal: Any, workers: int, as_json: bool) -> None:
     from ..running.entrants import entrants_of
     from ..running.run import checked_plan
-    from .console import show_plan
+    from ..running.until import with_drops
+    from .console import print_remark, show_plan
 
+    if goal is not None:
+        print_remark(f"--until begins with the drops planned here, and adds up to {goal.max_drops}")
+        settled = with_drops(settled, goal.pilot(settled))
     with stdout_to_stderr(as_json):
         plan = checked_plan(settled, entrants_of(settled), workers)
     print_json(plan.to_json()) if as_json else show_plan(plan)

@@ -1,4 +1,4 @@
-"""Defines the command ``train``: of a network by reinforcement learning, or of an allocator that learns by itself."""
+"""Defines the command ``train``: of a network, by a method of a family, or of an allocator that learns by itself."""
 
 from __future__ import annotations
 
@@ -24,14 +24,20 @@ Resume = Annotated[bool, typer.Option("--resume", help="With --algorithm: go on 
 Episodes = Annotated[
     int | None, typer.Option(min=1, help="Without --algorithm: runs of the scenario, each on fresh drops [10].")
 ]
+Method = Annotated[str | None, typer.Option(help="A way of training of the scenario's family, such as dqn or tabular.")]
+Rounds = Annotated[int | None, typer.Option(min=1, help="With --method: rounds of collecting and training.")]
+Updates = Annotated[int | None, typer.Option(min=1, help="With --method: updates, or passes of a table, in a round.")]
 
 
 def train(
     scenario: Scenario,
     out: Annotated[Path, typer.Option(help="File of what is learned.")],
     algorithm: Algorithm = None,
+    method: Method = None,
     allocators: Allocators = None,
     episodes: Episodes = None,
+    rounds: Rounds = None,
+    updates: Updates = None,
     steps: Steps = None,
     envs: Envs = None,
     features: Features = None,
@@ -48,11 +54,19 @@ def train(
     """Train on drops that no run sees, and write what is learned.
 
     With --algorithm: a network, then compared with the scenario's allocators, or those of --allocators, on the drops
-    of a run. Without it: the one allocator that --allocators names, if it learns by itself.
+    of a run. With --method: a policy, by a way of training that the scenario's family has. Without either: the one
+    allocator that --allocators names, if it learns by itself.
     """
     settled = load_scenario(scenario, set_, {"seed": seed, "drops": drops, "allocators": names_in(allocators)})
     of_networks = {"--steps": steps, "--envs": envs, "--features": features, "--actions": actions, "--reward": reward,
                    "--logs": logs, "--resume": resume or None}  # fmt: skip
+    of_methods = {"--rounds": rounds, "--updates": updates}
+    if method is not None:
+        _require_alone({"--algorithm": algorithm, "--episodes": episodes, "--allocators": allocators, **of_networks})
+        _train_by_method(settled, (method, rounds, updates), out, force, as_json)
+        return
+    if given := [name for name, value in of_methods.items() if value is not None]:
+        raise ScenarioError(f"{given[0]} goes with --method, a way of training of the scenario's family")
     _require_one_kind(algorithm, {"--episodes": episodes}, of_networks)
     if algorithm is None:
         _train_allocator(settled, episodes or 10, out, force, as_json)
@@ -67,6 +81,30 @@ def _require_one_kind(algorithm: str | None, of_allocators: dict[str, Any], of_n
     if given := [name for name, value in wrong.items() if value is not None]:
         kind = "goes with" if algorithm is None else "does not go with"
         raise ScenarioError(f"{given[0]} {kind} --algorithm (ppo, dqn or sac), which trains a network")
+
+
+def _require_alone(others: dict[str, Any]) -> None:
+    if given := [name for name, value in others.items() if value is not None]:
+        raise ScenarioError(f"{given[0]} does not go with --method; give one of the two")
+
+
+def _train_by_method(
+    settled: Any, how: tuple[str, int | None, int | None], out: Path, force: bool, as_json: bool
+) -> None:
+    from .. import families
+    from .console import counted
+
+    method, rounds, updates = how
+    known = families.find(settled.family).trainers
+    if method not in known:
+        names = f"one of: {', '.join(known)}" if known else "it has none"
+        raise ScenarioError(f"--method {method} is no way of training of the family '{settled.family}'; {names}")
+    with stdout_to_stderr(as_json):
+        done = known[method](settled, rounds, updates, out, lambda text: print(text, file=sys.stderr), force)
+    if as_json:
+        print_json({**done.__dict__, "checkpoint": str(done.checkpoint)})
+    else:
+        print(f"{done.allocator}: {counted(done.episodes, 'round')}; use it by its parameter policy: {done.checkpoint}")
 
 
 def _train_allocator(settled: Any, episodes: int, out: Path, force: bool, as_json: bool) -> None:
@@ -102,7 +140,7 @@ def _train_network(
     if as_json:
         print_json({**done.__dict__, "policy": str(out), "comparison": result.to_json()})
     else:
-        show_result(result)
+        show_result(result, done.algorithm)
 
 
 def _compared(settled: Any, label: str, policy: Path) -> Any:

@@ -107,7 +107,18 @@ def resolved(scenario: ScenarioBase) -> dict[str, Any]:
 
 def scenario_hash(scenario: ScenarioBase) -> str:
     """Computes sixteen hex digits that name the results: equal for scenarios that give the same ones."""
-    data = {key: value for key, value in resolved(scenario).items() if key not in UNHASHED}
+    return _hash({key: value for key, value in resolved(scenario).items() if key not in UNHASHED})
+
+
+def drop_hash(scenario: ScenarioBase) -> str:
+    """Computes sixteen hex digits that name the results of a drop: equal for scenarios that differ in ``drops`` alone.
+
+    Drop 17 is the same drop however many there are, so a run can go on to more of them.
+    """
+    return _hash({key: value for key, value in resolved(scenario).items() if key not in (*UNHASHED, "drops")})
+
+
+def _hash(data: Mapping[str, Any]) -> str:
     text = json.dumps(data, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

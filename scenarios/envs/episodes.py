@@ -17,7 +17,7 @@ import torch
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from torch import Tensor
 
-from ..errors import ScenarioError
+from ..errors import ScenarioError, shown
 from ..families.environment import FeatureStack, Scene
 from .drop_pool import DropPool
 from .task import Sizes, Task, View, one_thread
@@ -85,6 +85,16 @@ class EpisodesState:
     over: tuple[bool, ...]  # whether each has to begin anew
 
 
+def require_count(given: Any) -> None:
+    """Refuses a number of environments that cannot be.
+
+    Raises:
+        ScenarioError: it is no whole number, or below 1.
+    """
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+        raise ScenarioError(f"num_envs must be a whole number of 1 or more, given {shown(given)}")
+
+
 class Episodes:
     """Runs environments side by side.
 
@@ -95,6 +105,7 @@ class Episodes:
     """
 
     def __init__(self, task: Task, count: int, draw_ahead: bool = True) -> None:
+        require_count(count)
         self.task, self.count, self._draws_ahead = task, count, draw_ahead
         self.sizes: Sizes = task.sizes()
         self.state = EpisodesState((), (None,) * count, (0,) * count, (True,) * count)
@@ -225,7 +236,7 @@ class Episodes:
         state, outcome = problem.step(cohort.state, decision)
         observation, interval = problem.observe(state), cohort.interval + 1
         view = task.view(cohort.stack, observation)
-        reward = _reward(task.reward.compute(outcome, scene), view.live)
+        reward = reward_of(task.reward.compute(outcome, scene), view.live)
         terminated = ~view.live.any(1)
         truncated = torch.full_like(terminated, interval >= task.intervals) & ~terminated
         step = Step(view, reward, terminated, truncated, projected)
@@ -242,8 +253,12 @@ class Episodes:
         return joined
 
 
-def _reward(values: Any, live: Tensor) -> Tensor:
+def reward_of(values: Any, live: Tensor) -> Tensor:
     """Returns a reward in float64.
+
+    Args:
+        values: of a reward's function.
+        live: agents that can still act, ``[B, agents]``.
 
     Raises:
         ScenarioError: it is no tensor of one number a drop or a drop and agent.

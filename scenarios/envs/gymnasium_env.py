@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ScenarioError
 from .episodes import Episodes, EpisodesState
-from .reset_options import put_back, require_known
+from .reset_options import put_back, require_known, require_no_rendering
 from .spaces import action_space, array_of, flat_features, info_of, observation_box, read_actions
 from .task import Options, Task
 
@@ -35,6 +35,7 @@ class GymnasiumEnv(gymnasium.Env[np.ndarray, Any]):
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - declared so by Gymnasium
 
     def __init__(self, family: str, render_mode: None = None, **options: Any) -> None:
+        require_no_rendering(render_mode)
         self.render_mode = render_mode
         asked = Options.of(options)
         self.task = Task.of(family, asked)

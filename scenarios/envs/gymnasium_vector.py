@@ -13,9 +13,9 @@ from gymnasium.vector.utils import batch_space
 from torch import Tensor
 
 from ..errors import ScenarioError, shown
-from .episodes import Episodes, EpisodesState, Step
+from .episodes import Episodes, EpisodesState, Step, require_count
 from .gymnasium_env import Info
-from .reset_options import put_back, require_known
+from .reset_options import put_back, require_known, require_no_rendering
 from .spaces import action_space, array_of, flat_features, info_of, observation_box, read_actions
 from .task import Options, Task
 
@@ -45,8 +45,8 @@ class GymnasiumVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         render_mode: None = None,
         **options: Any,
     ) -> None:
-        if isinstance(num_envs, bool) or not isinstance(num_envs, int) or num_envs < 1:
-            raise ScenarioError(f"num_envs must be a whole number of 1 or more, given {shown(num_envs)}")
+        require_count(num_envs)
+        require_no_rendering(render_mode)
         self.mode, self.render_mode, self.num_envs = _mode(autoreset_mode), render_mode, num_envs
         self.metadata = {"render_modes": [], "autoreset_mode": self.mode}
         asked = Options.of(options)
@@ -171,6 +171,8 @@ class GymnasiumVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             return [None] * self.num_envs
         if isinstance(seed, int):
             return [seed + env for env in range(self.num_envs)]
+        if not isinstance(seed, Sequence):
+            raise ScenarioError(f"a seed is a whole number, or a list of one for each environment, given {shown(seed)}")
         if len(seed) != self.num_envs:
             raise ScenarioError(f"{len(seed)} seeds are given for {self.num_envs} environments")
         return list(seed)

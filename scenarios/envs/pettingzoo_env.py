@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..errors import did_you_mean
 from .episodes import Episodes, EpisodesState, Step
-from .reset_options import put_back
+from .reset_options import put_back, require_no_rendering
 from .spaces import action_space, array_of, flat_features, observation_box, read_actions
 from .task import Options, Task
 
@@ -37,6 +37,7 @@ class PettingZooEnv(ParallelEnv[str, Any, Any]):
     """
 
     def __init__(self, family: str, render_mode: None = None, **options: Any) -> None:
+        require_no_rendering(render_mode)
         self.render_mode = render_mode
         asked = Options.of(options)
         self.task = Task.of(family, asked)
@@ -77,9 +78,9 @@ class PettingZooEnv(ParallelEnv[str, Any, Any]):
         """Begins an episode: with a seed its first one, without the next one; or goes back to ``options["state"]``.
 
         Raises:
-            ScenarioError: a seed that cannot be.
+            ScenarioError: a seed or a state that cannot be.
         """
-        if not put_back(self.episodes, options):
+        if not put_back(self.episodes, options):  # other options are not refused: PettingZoo's checker gives one
             self.episodes.begin((0,), (seed,))
         step = self.episodes.last()
         over = bool(step.over[0])

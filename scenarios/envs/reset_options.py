@@ -1,11 +1,11 @@
-"""Reads the options of a reset."""
+"""Reads the options of a reset, and refuses to render."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import ScenarioError, did_you_mean
+from ..errors import ScenarioError, did_you_mean, shown
 from .episodes import Episodes, EpisodesState
 
 
@@ -20,6 +20,18 @@ def require_known(options: Mapping[str, Any] | None, known: tuple[str, ...]) -> 
             raise ScenarioError(f"reset() has no option '{name}'{did_you_mean(name, known)}")
 
 
+def require_no_rendering(render_mode: Any) -> None:
+    """Refuses a render mode: there is none.
+
+    Raises:
+        ScenarioError: one is given.
+    """
+    if render_mode is not None:
+        raise ScenarioError(
+            f"an environment cannot be rendered, given render_mode {shown(render_mode)}: leave it out, and plot a run"
+        )
+
+
 def put_back(episodes: Episodes, options: Mapping[str, Any] | None) -> bool:
     """Puts ``options["state"]`` back where it is given; returns whether it was.
 
@@ -31,5 +43,10 @@ def put_back(episodes: Episodes, options: Mapping[str, Any] | None) -> bool:
         return False
     if not isinstance(state, EpisodesState) or len(state.seeds) != episodes.count or not state.cohorts:
         raise ScenarioError("options['state'] must be the state of an environment of this kind that was reset")
+    own, other = episodes.task.scenario, state.cohorts[0].scene.scenario
+    if other != own:
+        raise ScenarioError(
+            f"options['state'] is of the scenario {other.name}, not of the {own.name} of this environment"
+        )
     episodes.put(state)
     return True

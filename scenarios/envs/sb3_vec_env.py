@@ -10,7 +10,7 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
-from .episodes import Episodes, Step
+from .episodes import Episodes, Step, require_count
 from .spaces import action_space, array_of, flat_features, info_of, observation_box, read_actions
 from .task import Options, Task
 
@@ -33,6 +33,7 @@ class Sb3VecEnv(VecEnv):
     """
 
     def __init__(self, family: str, num_envs: int = 1, **options: Any) -> None:
+        require_count(num_envs)
         asked = Options.of(options)
         self.task = Task.of(family, asked)
         self.episodes = Episodes(self.task, num_envs, asked.draw_ahead)

@@ -149,8 +149,7 @@ class Task:
 
     def stack(self, scene: Scene) -> FeatureStack:
         """Returns what computes the features of an episode."""
-        context = scene.context
-        return FeatureStack(self.features, context, len(scene.problem.drops), self.environment.agents(context))
+        return self.environment.stack(self.features, scene.context, len(scene.problem.drops))
 
     def view(self, stack: FeatureStack, observation: Any) -> View:
         """Computes what agents are given.

@@ -10,7 +10,7 @@ from torch import Tensor
 from torchrl.data import Binary, Bounded, Categorical, Composite, Unbounded
 from torchrl.envs import EnvBase
 
-from .episodes import Episodes, Step
+from .episodes import Episodes, Step, require_count
 from .spaces import read_actions
 from .task import Options, Task
 
@@ -33,6 +33,7 @@ class TorchRLEnv(EnvBase):
     """
 
     def __init__(self, family: str, num_envs: int = 1, **options: Any) -> None:
+        require_count(num_envs)
         asked = Options.of(options)
         task = Task.of(family, asked)
         super().__init__(device=task.device, batch_size=torch.Size([num_envs]))

@@ -54,7 +54,10 @@ FAMILIES: dict[str, str] = {
 Installed packages may add families by entry points in the group ``fairwave.families``.
 """
 
-FILE_KINDS = {kind: f"scenarios.policies.allocator:{kind}_policy" for kind in ("torch", "onnx", "keras")}
+FILE_KINDS = {
+    **{kind: f"scenarios.policies.allocator:{kind}_policy" for kind in ("torch", "onnx", "keras")},
+    "gamatr": "scenarios.policies.gamatr.allocator:gamatr_policy",
+}
 """Kinds of files that hold a trained network -> what makes an allocator of it; ``torch:policy.pt`` is a name."""
 
 _BUILT_IN = dict(FAMILIES)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from phy.numerics.jit import uses_numba
+
 if TYPE_CHECKING:
     from mac.core.contracts import Outcome, Problem
 
@@ -100,6 +102,9 @@ class Actions:
         description: what an action means.
         choices: whether an agent chooses one of several, or sets numbers.
         mask: (observation, context) -> which choices are open to each agent, bool ``[B, agents, choices]``; none: all.
+        nearest: (decision, observation, context) -> the actions whose decision comes nearest to one that is allowed,
+            so that what any allocator decides can be shown to learners. None: decisions cannot be told as actions.
+        compared: names of the parts of a decision in which two are the same or not; empty: all.
     """
 
     decide: Callable[[Tensor, Any, Any], tuple[Any, Tensor]]
@@ -107,6 +112,8 @@ class Actions:
     description: str
     choices: bool = False
     mask: Callable[[Any, Any], Tensor] | None = None
+    nearest: Callable[[Any, Any, Any], Tensor] | None = None
+    compared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,8 +130,12 @@ class Environment:
         metrics: metrics that mean something over a single interval; each is a reward of its own name, too.
         reward: name of the usual reward.
         usual: names of the features that an environment takes where a user names none; empty: all.
+        graph: name of the feature that tells which other agents are in range, ``[B, agents, agents]`` of 0 and 1; None:
+            there is none.
         live: (observation, context) -> agents that can still act, bool ``[B, agents]``; an episode whose agents have
             all ended is over. None: all agents live until the time ends.
+        compiled: (observation, context) -> the usual features at once, float32 ``[B, agents, numbers]``, in a compiled
+            loop on a CPU; None: they are computed one by one.
     """
 
     scenario: str
@@ -136,7 +147,22 @@ class Environment:
     rewards: Mapping[str, Reward] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
     usual: tuple[str, ...] = ()
+    graph: str | None = None
     live: Callable[[Any, Any], Tensor] | None = None
+    compiled: Callable[[Any, Any], Tensor] | None = None
+
+    def stack(self, features: Mapping[str, Feature], context: Any, drops: int) -> FeatureStack:
+        """Returns what computes features, in a compiled loop where they are the usual ones and the loop can be used.
+
+        Args:
+            features: in this order.
+            context: of the run.
+            drops: B.
+        """
+        usual = [(name, self.features[name]) for name in self.usual or self.features]
+        on_cpu = getattr(context, "device", torch.device("cpu")).type == "cpu"
+        compiled = self.compiled if on_cpu and uses_numba() and list(features.items()) == usual else None
+        return FeatureStack(features, context, drops, self.agents(context), compiled)
 
 
 def by_agent(values: Tensor, drops: int, agents: int, name: str) -> Tensor:
@@ -173,9 +199,18 @@ class FeatureStack:
         context: of the run.
         drops: B.
         agents: how many there are.
+        compiled: computes all of them at once, see :class:`Environment`.
     """
 
-    def __init__(self, features: Mapping[str, Feature], context: Any, drops: int, agents: int) -> None:
+    def __init__(
+        self,
+        features: Mapping[str, Feature],
+        context: Any,
+        drops: int,
+        agents: int,
+        compiled: Callable[[Any, Any], Tensor] | None = None,
+    ) -> None:
+        self._compiled = compiled
         self.features, self.context, self.drops, self.agents = features, context, drops, agents
         self._constant: dict[str, Tensor] = {}
         self.widths: dict[str, int] = {}
@@ -187,9 +222,11 @@ class FeatureStack:
         Raises:
             ValueError: a feature is of another shape.
         """
+        if self._compiled is not None and self.widths:
+            return self._compiled(observation, self.context)
         found = {name: self._numbers(name, one, observation) for name, one in self.features.items()}
         self.widths = {name: values.shape[-1] for name, values in found.items()}
-        return torch.cat(list(found.values()), -1)
+        return self._compiled(observation, self.context) if self._compiled else torch.cat(list(found.values()), -1)
 
     def _numbers(self, name: str, feature: Feature, observation: Any) -> Tensor:
         if name in self._constant:

@@ -131,6 +131,10 @@ class Family:
         scaling_workloads: what ``fairwave bench --scaling`` measures, smallest first.
         environment: what learners need to know of it: agents, features, actions, rewards. None: it has no environment.
         commands: makes a typer application, mounted as ``fairwave <name>``.
+        own_commands: commands that stand beside those of fairwave, as ``fairwave <command>``: name -> the function.
+        trainers: ways of training of its own, by the name that ``fairwave train --method`` takes. Each is called with
+            scenario, rounds, updates of a round (None: as it chooses), file, what is told of progress, and whether to
+            overwrite any file; it returns a :class:`scenarios.running.training.TrainingSummary`.
         renamed: keys and values of its scenario files that once had another name; the old ones are refused.
         moved_options: options that ``fairwave report`` once had for its runs -> the command to take instead.
     """
@@ -161,6 +165,8 @@ class Family:
     scaling_workloads: Mapping[str, ScalingWorkload] = field(default_factory=dict)
     environment: Environment | LazyImport | None = None
     commands: Callable[[], Any] | None = None
+    own_commands: Mapping[str, LazyImport] = field(default_factory=dict)
+    trainers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     renamed: Renamed = field(default_factory=Renamed)
     moved_options: Mapping[str, str] = field(default_factory=dict)
 

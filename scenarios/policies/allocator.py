@@ -15,7 +15,6 @@ from phy.random import Drops
 from .. import families
 from ..envs.choice import environment_of, find_actions, find_features
 from ..envs.training_drops import training_drop
-from ..families.environment import FeatureStack
 from .keras_file import read_keras
 from .network import Network, TrainedFor
 from .onnx_file import read_onnx
@@ -59,9 +58,9 @@ class Policy:
 
     def reset(self, context: Any, seed: int) -> None:
         """Starts on the drops of a context; the seed changes nothing."""
-        drops, agents = len(context.drops), self.environment.agents(context)
+        drops = len(context.drops)
         self._context = context
-        self._stack = FeatureStack(self.features, context, drops, agents)
+        self._stack = self.environment.stack(self.features, context, drops)
         device = getattr(context, "device", torch.device("cpu"))
         self.network.to(device)
         self.projected = torch.zeros(drops, dtype=torch.int64, device=device)
@@ -81,6 +80,10 @@ class Policy:
             decision, infeasible = self.actions.decide(actions, observation, self._context)
         self.projected = self.projected + beyond + infeasible
         return decision
+
+    def decision_counts(self) -> dict[str, Tensor]:
+        """Returns how many actions were projected since ``reset``, of each drop."""
+        return {"projected": self.projected}
 
     def try_on(self, scenario: Any) -> None:
         """Decides once on a drop of a scenario that no run has, so that what does not fit is found before a run.
@@ -162,6 +165,8 @@ class Policy:
         facts = self.network.trained_for
         before = ", ".join(f"{name} {count}" for name, count in facts.features.items()) if facts else ""
         trained = f"; it was trained on {before}" if before else ""
+        if missing := [name for name in (facts.features if facts else ()) if name not in self._stack.widths]:
+            trained += f": missing {', '.join(missing)}"
         return f"here are {agents} {self.environment.agent}s with {width} numbers each ({listed}){trained}"
 
 

@@ -32,6 +32,7 @@ _UPDATES = 20  # of PPO, at least, in a short training (ours)
 _BATCH = 64  # steps of a gradient of PPO, as of its authors
 _BUFFER = 100_000  # steps that DQN and SAC keep (ours)
 _SEEDS = 1 << 31
+_SETTINGS = "settings.json"
 
 
 @dataclass(frozen=True)
@@ -89,28 +90,48 @@ def train_policy(
         ScenarioError: an option does not fit, or files are in the way.
     """
     began = time.perf_counter()
-    folder = out.with_name(f"{out.name}.training")
-    _require_room(out, folder, resume, force)
+    _require_room(out, resume, force)
+    _require_logs(training.logs)
+    folder = _folder(out)
     training = _settled(scenario, training)
     env = _environment(scenario, training)
     try:
         learner = _learner(scenario, training, env, folder, resume)
         if (left := training.steps - learner.num_timesteps) > 0:
-            learner.learn(left, callback=_Checkpoints(folder, training.steps, tell), reset_num_timesteps=False)
+            settings = None if resume else _comparable(scenario, training)
+            callback = _Checkpoints(folder, settings, training.steps, tell)
+            learner.learn(left, callback=callback, reset_num_timesteps=False)
         save_policy(out, env, learner)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"what is learned so far is in {folder}; --resume goes on") from None
+        there = f"what is learned so far is in {folder}; --resume goes on" if _has_checkpoint(folder) else ""
+        raise KeyboardInterrupt(there or "nothing is learned so far") from None
     finally:
         env.close()
     return Trained(training.algorithm, learner.num_timesteps, time.perf_counter() - began, out)
 
 
-def _require_room(out: Path, folder: Path, resume: bool, force: bool) -> None:
-    if not out.parent.is_dir():
-        raise ScenarioError(f"there is no folder {out.parent} for the policy; make it, or choose another --out")
+def _folder(out: Path) -> Path:
+    return out.with_name(f"{out.name}.training")
+
+
+def _has_checkpoint(folder: Path) -> bool:
+    return (folder / "checkpoint.zip").is_file()
+
+
+def _require_logs(logs: Path | None) -> None:
+    if logs is not None and not importlib.util.find_spec("tensorboard"):
+        raise ScenarioError("--logs needs TensorBoard: pip install tensorboard")
+    if logs is not None and logs.is_file():
+        raise ScenarioError(f"--logs {logs} is a file; name a folder")
+
+
+def _require_room(out: Path, resume: bool, force: bool) -> None:
     if out.is_dir():
         raise ScenarioError(f"{out} is a folder; name a file, such as {out / 'policy.pt'}")
-    if resume and not (folder / "checkpoint.zip").is_file():
+    if not out.parent.is_dir():
+        raise ScenarioError(f"there is no folder {out.parent} for the policy; make it, or choose another --out")
+    folder = _folder(out)
+    if resume and not _has_checkpoint(folder):
         raise ScenarioError(f"there is no checkpoint in {folder} to go on from; leave --resume out")
     if not resume and not force and (out.exists() or folder.exists()):
         there = out if out.exists() else folder
@@ -151,22 +172,16 @@ def _environment(scenario: ScenarioBase, training: Training) -> Any:
 
 def _learner(scenario: ScenarioBase, training: Training, env: Any, folder: Path, resume: bool) -> Any:
     """Makes a learner, or reads that of the checkpoint."""
-    settings = _comparable(scenario, training)
-    kind, file = ALGORITHMS[training.algorithm], folder / "settings.json"
+    kind = ALGORITHMS[training.algorithm]
     if resume:
-        _require_same(json.loads(file.read_text("utf-8")), settings, folder)
+        before = json.loads((folder / _SETTINGS).read_text("utf-8"))
+        _require_same(before, _comparable(scenario, training), folder)
         learner = kind.load(folder / "checkpoint.zip", env=env, device="cpu")
         if training.algorithm != "ppo":  # the replay buffer begins empty
             learner.learning_starts += learner.num_timesteps
         env.seed((scenario.seed + learner.num_timesteps) % _SEEDS)
         return learner
-    folder.mkdir(exist_ok=True)
-    (folder / "checkpoint.zip").unlink(missing_ok=True)
-    file.write_text(json.dumps(settings, indent=2), "utf-8")
-    logs = str(training.logs) if training.logs and importlib.util.find_spec("tensorboard") else None
-    if training.logs and not logs:
-        raise ScenarioError("--logs needs TensorBoard: pip install tensorboard")
-    options = _options(training)
+    logs, options = str(training.logs) if training.logs else None, _options(training)
     return kind("MlpPolicy", env, seed=scenario.seed % _SEEDS, device="cpu", tensorboard_log=logs, **options)
 
 
@@ -191,11 +206,14 @@ def _require_same(before: dict[str, Any], now: dict[str, Any], folder: Path) -> 
 
 
 class _Checkpoints(BaseCallback):
-    """Writes a checkpoint, whole or not at all, at each twentieth of the training, and before the first."""
+    """Writes a checkpoint, whole or not at all, at each twentieth of the training and at its end.
 
-    def __init__(self, folder: Path, steps: int, tell: Callable[[str], None]) -> None:
+    The folder is made for the first one, so that a training that fails at once leaves nothing behind.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any] | None, steps: int, tell: Callable[[str], None]) -> None:
         super().__init__()
-        self.folder, self.steps, self.tell = folder, steps, tell
+        self.folder, self.settings, self.steps, self.tell = folder, settings, steps, tell
         self._began, self._first, self._written = time.perf_counter(), 0, 0
 
     def _on_training_start(self) -> None:
@@ -211,8 +229,16 @@ class _Checkpoints(BaseCallback):
     def _on_training_end(self) -> None:
         self._write()
 
+    def _make_folder(self) -> None:
+        if self.settings is not None:
+            self.folder.mkdir(exist_ok=True)
+            (self.folder / "checkpoint.zip").unlink(missing_ok=True)
+            (self.folder / _SETTINGS).write_text(json.dumps(self.settings, indent=2), "utf-8")
+            self.settings = None
+
     def _write(self) -> None:
         self._written = self.num_timesteps
+        self._make_folder()
         partial = self.folder / ".checkpoint.zip"
         self.model.save(partial)
         os.replace(partial, self.folder / "checkpoint.zip")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..envs.task import Task
+from ..envs.task import Sizes, Task
 from ..errors import ScenarioError
 from .network import TrainedFor
 from .policy_file import Mlp, write_policy
@@ -21,15 +21,35 @@ def save_policy(path: str | Path, env: Any, network: Any) -> None:
         network: a :class:`.policy_file.Mlp`, or a learner of Stable-Baselines3: PPO, DQN or SAC.
 
     Raises:
-        ScenarioError: a feature or the mapping of actions has no name by which a run could find it.
-        ValueError: a learner's policy is no chain of linear layers.
+        ScenarioError: a feature or the mapping of actions has no name by which a run could find it, the network's sizes
+            are not those of the environment, or there is no folder for the file.
+        ValueError: it is neither, or a learner's policy is no chain of linear layers.
     """
     inner = getattr(env, "unwrapped", env)
+    if not isinstance(network, Mlp) and not hasattr(network, "policy"):
+        raise ValueError(f"a network must be an Mlp or a learner of Stable-Baselines3, given {type(network).__name__}")
     found = network if isinstance(network, Mlp) else network_of(network)
+    _require_sizes(found, inner.episodes.sizes)
+    if not Path(path).parent.is_dir():
+        raise ScenarioError(f"there is no folder {Path(path).parent} for the policy; make it, or choose another path")
     write_policy(Path(path), found, trained_for(inner.task, inner.episodes.sizes))
 
 
-def trained_for(task: Task, sizes: Any) -> TrainedFor:
+def _require_sizes(network: Mlp, sizes: Sizes) -> None:
+    """Refuses a network that takes or gives other numbers than the environment has."""
+    agents, fits = (
+        sizes.agents,
+        [(sizes.numbers, sizes.actions), (sizes.agents * sizes.numbers, sizes.agents * sizes.actions)],
+    )
+    if (network.sizes[0], network.sizes[-1]) not in fits:
+        each, whole = (f"{one} to {other} numbers" for one, other in fits)
+        raise ScenarioError(
+            f"the network maps {network.sizes[0]} to {network.sizes[-1]} numbers; {agents} agents need {whole}, "
+            f"or {each} where it acts for each"
+        )
+
+
+def trained_for(task: Task, sizes: Sizes) -> TrainedFor:
     """Describes a task as a policy file holds it.
 
     Raises:

@@ -23,9 +23,9 @@ from ..errors import ScenarioError
 from ..files import write_atomically
 from ..plots.figures import applicable_plots, plots_of
 from ..plots.style import picture
-from ..results.caveats import interval_sentences, is_beyond_chance, needed_text, p_text, tests_of
+from ..results.caveats import count_sentences, interval_sentences, is_beyond_chance, needed_text, p_text, tests_of
 from ..results.drift import drift_sentence
-from ..results.result import Result, is_cut
+from ..results.result import Result, is_lopsided
 from ..results.run_folder import require_ours
 from ..run_result import RunResult
 from ..running.write_outputs import unfinished
@@ -191,9 +191,9 @@ def number(mean: float, half: float = math.nan, digits: int | None = None) -> st
 
 
 def with_interval(mean: float, low: float, high: float, digits: int | None = None) -> str:
-    """Writes ``0.631 ± 0.018``, or ``0.012 [0.000, 0.031]`` where the interval is cut at a limit of the metric."""
+    """Writes ``0.631 ± 0.018``, or ``0.912 [0.850, 0.940]`` where the mean is not in its middle."""
     half = (high - low) / 2
-    if not (math.isfinite(mean) and math.isfinite(half) and is_cut(mean, low, high)):
+    if not (math.isfinite(mean) and math.isfinite(half) and is_lopsided(mean, low, high)):
         return number(mean, half, digits)
     digits = decimals([mean], [half]) if digits is None else digits
     return f"{number(mean, digits=digits)} [{number(low, digits=digits)}, {number(high, digits=digits)}]"
@@ -231,7 +231,7 @@ def _content(result: RunResult) -> dict[str, Any]:
         "opening": headline_sentence(result, main),
         "words": [metric_named(name) for name in headline],
         "drift": drift_sentence(result.drifts) if isinstance(result, Result) else None,
-        "caveats": interval_sentences(result, main),
+        "caveats": [*interval_sentences(result, main), *count_sentences(result)],
         "headline": comparison(result, headline, main),
         "first": first,
         "by_variant": _by_variant(result, first),
@@ -311,7 +311,7 @@ def _paired_difference(row: dict[Any, Any], tests: int) -> PairedDifference:
         b=str(row["b"]),
         difference=signed,
         drops=int(row["drops"]),
-        tests=p_text(row, tests),
+        tests=p_text(row, tests, both=True),
         verdict=_verdict(row),
         significant=is_beyond_chance(row),
         allocator=str(row.get("allocator", "")),

@@ -8,6 +8,7 @@
 | ``shards`` | one file for one variant, allocator and range of drops |
 | ``account`` | what results are counted with |
 | ``as_json`` | tables as plain values |
+| ``precision`` | intervals that were asked for, and what is reached |
 | ``bounds`` | what no allocator can exceed |
 | ``timing`` | how long deciding takes |
 | ``provenance`` | code and device that made a shard |

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..run_result import RunResult
 
 _SUMMARY = ("variant", "allocator", "metric", "unit", "mean", "drops", "remark")
-_DIFFERENCE = ("metric", "a", "b", "mean_difference", "drops", "p", "p_holm", "needed_drops", "remark")
+_DIFFERENCE = ("metric", "a", "b", "mean_difference", "drops", "p", "p_flips", "p_holm", "needed_drops", "remark")
 
 
 def tables_as_json(result: RunResult) -> dict[str, list[dict[str, Any]]]:
@@ -28,6 +28,11 @@ def tables_as_json(result: RunResult) -> dict[str, list[dict[str, Any]]]:
     return tables
 
 
+def plain_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Returns the rows of a table as plain values; NaN becomes None."""
+    return [{str(name): _plain(value) for name, value in row.items()} for row in table.to_dict("records")]
+
+
 def _records(table: pd.DataFrame, keys: tuple[str, ...]) -> list[dict[str, Any]]:
     return [
         {**{key: _plain(row[key]) for key in keys}, "ci95": [_plain(row["ci95_low"]), _plain(row["ci95_high"])]}
@@ -40,4 +45,4 @@ def _plain(value: Any) -> Any:
         return None
     if isinstance(value, float | np.floating):
         return float(value) if np.isfinite(value) else None
-    return value
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,4 +1,4 @@
-"""Writes what limits the intervals and verdicts of a run: tied and skewed values, few drops, many metrics."""
+"""Writes what limits intervals and verdicts of a run: tied and skewed values, few drops, what allocators count."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05
 """Of a difference beyond chance, after Holm's correction over the headline metrics."""
+_COUNTS = "counts/"
 
 
 def is_beyond_chance(row: Mapping[Any, Any]) -> bool:
@@ -28,11 +29,18 @@ def is_beyond_chance(row: Mapping[Any, Any]) -> bool:
     return not row["remark"] and bool(row["ci95_low"] > 0 or row["ci95_high"] < 0)
 
 
-def p_text(row: Mapping[Any, Any], tests: int) -> str:
-    """Writes the p-values of a row, ``p = 0.012; p = 0.096 after Holm over 8 metrics``; empty where there is none."""
+def p_text(row: Mapping[Any, Any], tests: int, both: bool = False) -> str:
+    """Writes the p-values of a row, ``p = 0.012; p = 0.096 after Holm over 8 metrics``; empty where there is none.
+
+    Args:
+        row: of the paired table.
+        tests: that the correction is for.
+        both: tell the p-value of flipped signs beside Student's, where there are both.
+    """
     if math.isnan(row["p"]):
         return ""
-    by = ", signs flipped" if row["remark"] else ""
+    flips = "" if math.isnan(row["p_flips"]) or not both else f", with signs flipped {_p(row['p_flips'])}"
+    by = ", signs flipped" if row["remark"] else flips
     corrected = f"; {_p(row['p_holm'])} after Holm over {tests} metrics" if tests > 1 else ""
     return f"{_p(row['p'])}{by}{corrected}"
 
@@ -57,7 +65,7 @@ def tests_of(table: pd.DataFrame, row: Mapping[Any, Any]) -> int:
 
 
 def interval_sentences(result: RunResult, variant: str | None) -> list[str]:
-    """Writes a sentence for each headline metric that has values whose Student interval does not hold.
+    """Writes a sentence for each headline metric that has values whose interval does not hold.
 
     Args:
         result: the run.
@@ -73,13 +81,23 @@ def interval_sentences(result: RunResult, variant: str | None) -> list[str]:
     return [_of_metric(metric, shown, values) for metric in result.headline if (shown["metric"] == metric).any()]
 
 
+def count_sentences(result: RunResult) -> list[str]:
+    """Writes a sentence for each allocator that counts something of its decisions."""
+    rows = result.per_drop[result.per_drop["metric"].str.startswith(_COUNTS)]
+    sums = rows.groupby(["allocator", "metric"], sort=False)["value"].sum().reset_index()
+    told: dict[str, list[str]] = {}
+    for row in sums.to_dict("records"):
+        told.setdefault(str(row["allocator"]), []).append(f"{row['metric'].removeprefix(_COUNTS)} {row['value']:.0f}")
+    return [f"counted by {label} over all drops: {', '.join(counts)}" for label, counts in told.items()]
+
+
 def _of_metric(metric: str, shown: pd.DataFrame, values: pd.DataFrame) -> str:
     labels: dict[str, list[str]] = {}
     for row in shown[shown["metric"] == metric].to_dict("records"):
         one = values[(values["metric"] == metric) & (values["allocator"] == row["allocator"])]
         labels.setdefault(f"{row['remark']}{_share(one['value'])}", []).append(str(row["allocator"]))
     parts = "; ".join(f"{', '.join(names)}: {what}" for what, names in labels.items())
-    return f"* {metric}: {parts}. Student's interval does not hold."
+    return f"* {metric}: {parts}. The interval does not hold."
 
 
 def _share(values: pd.Series) -> str:

@@ -34,7 +34,16 @@ def dataset(windows: Windows, labels: Labels, clock: Clock, drops: Drops) -> xr.
         "window": ("window", place),
         "time_s": ("window", (place + 1) * window_s, ends),
     }
+    slots = {array.shape[1] for name, array in windows.arrays.items() if windows.array_specs[name].combine == "series"}
+    for count in slots:
+        time_s = (np.arange(count) + 1) * (place.size * window_s / count)
+        about = {"units": "s", "description": "end of the slot, counted from the end of the warm-up"}
+        own["slot_time_s"] = ("slot", time_s, about)
     named = {"interval_s": clock.interval_s, "window_s": window_s, "decisions": windows.intervals, **labels.attributes}
+    if windows.counts:
+        own["count"] = ("count", np.array(list(windows.counts), dtype=str))
+        words = {"units": "1", "description": "what the allocator counted of its decisions"}
+        variables["counts"] = (("drop", "count"), np.stack(list(windows.counts.values()), axis=1), words)
     return xr.Dataset(variables, {**own, **labels.coordinates}, named)
 
 

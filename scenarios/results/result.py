@@ -18,14 +18,15 @@ from mac.metrics.intervals import ALL, paired, paired_variants, summarise
 from mac.metrics.registry import metric_named, metric_table
 
 from .. import families
-from ..config.loading import resolved, scenario_hash
+from ..config.loading import drop_hash, resolved, scenario_hash
 from ..errors import ScenarioError, did_you_mean
 from ..families.schema import plugged_metrics
 from .account import account_of
 from .as_json import tables_as_json
-from .caveats import interval_sentences
+from .caveats import count_sentences, interval_sentences
 from .dataset import join
 from .drift import Drifts, drift_records, find_drifts
+from .precision import precision_sentences
 from .run_folder import explain_no_shards, scenario_of
 from .shards import RunKey, Shard, read_shard, whole_shards
 from .timing import decision_times
@@ -91,8 +92,8 @@ class Result:
     @cached_property
     def shards(self) -> dict[RunKey, list[Shard]]:
         """Finds the whole shards of every allocator and variant."""
-        key = scenario_hash(self.settings)
-        return {run_key: whole_shards(self.run_dir, run_key, key, self.read) for run_key in self.run_keys}
+        hashes = (drop_hash(self.settings), scenario_hash(self.settings))
+        return {run_key: whole_shards(self.run_dir, run_key, hashes, self.read) for run_key in self.run_keys}
 
     def read(self, path: Path) -> xr.Dataset:
         """Reads the windows in a shard; keeps them in memory while all of them are small."""
@@ -185,6 +186,16 @@ class Result:
         return {str(label): int(count) for label, count in rows.groupby("allocator", sort=False)["value"].sum().items()}
 
     @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Adds up over all drops what allocators counted of their decisions: label -> name -> count."""
+        rows = self.per_drop[self.per_drop["metric"].str.startswith("counts/")]
+        sums = rows.groupby(["allocator", "metric"], sort=False)["value"].sum().reset_index()
+        found: dict[str, dict[str, int]] = {}
+        for row in sums.to_dict("records"):
+            found.setdefault(str(row["allocator"]), {})[row["metric"].removeprefix("counts/")] = int(row["value"])
+        return found
+
+    @property
     def headline(self) -> list[str]:
         """Lists the metrics to show first, if they apply: the scenario's, its family's, then the general ones."""
         there = set(self.metrics["metric"])
@@ -268,8 +279,9 @@ class Result:
         return account_of(self.settings)
 
     def notes(self) -> list[tuple[str, str]]:
-        """Returns the family's remarks on this run, as (what, sentence)."""
-        return self.family.notes(self) if self.family.notes else []
+        """Returns the precision that was asked for, and the family's remarks on this run, as (what, sentence)."""
+        until = precision_sentences(self.meta["until"]) if "until" in self.meta else []
+        return [("asked for", text) for text in until] + (self.family.notes(self) if self.family.notes else [])
 
     def to_json(self) -> dict[str, Any]:
         """Returns the run as plain values: folder, scenario, metrics, differences, times; NaN becomes None.
@@ -280,9 +292,10 @@ class Result:
             "run_dir": str(self.run_dir),
             "scenario": self.settings.name,
             **tables_as_json(self),
-            "notes": interval_sentences(self, self._shown(None)),
+            "notes": [*interval_sentences(self, self._shown(None)), *count_sentences(self)],
             "time": [asdict(one) for one in decision_times(self)],
             "not_stationary": drift_records(self.drifts),
+            **({"until": self.meta["until"]} if "until" in self.meta else {}),
             **({} if self.complete else {"complete": False}),
         }
 
@@ -329,7 +342,7 @@ class Result:
 def plus_minus(row: Mapping[Any, Any]) -> str:
     """Writes ``0.812 ± 0.015`` from a row's mean and interval; only the mean where there is no interval.
 
-    ``0.012 [0, 0.031]`` where the interval is cut at the metric's limits, and a ``*`` where it does not hold.
+    ``0.912 [0.85, 0.94]`` where the mean is not in the middle, and a ``*`` where the interval does not hold.
     """
     mean, low, high = row["mean"], row["ci95_low"], row["ci95_high"]
     if not np.isfinite(mean):
@@ -338,14 +351,14 @@ def plus_minus(row: Mapping[Any, Any]) -> str:
     text, mark = f"{mean:.{digits}f}", "*" if row["remark"] else ""
     if not np.isfinite(high - low):
         return text + mark
-    if is_cut(mean, low, high):
+    if is_lopsided(mean, low, high):
         return f"{text} [{low:.{digits}f}, {high:.{digits}f}]{mark}"
     return f"{text} ± {(high - low) / 2:.{digits}f}{mark}"
 
 
-def is_cut(mean: float, low: float, high: float) -> bool:
-    """Checks whether an interval was cut at a limit of the metric: its mean is not in the middle."""
-    return abs((high - mean) - (mean - low)) > 1e-6 * (high - low)
+def is_lopsided(mean: float, low: float, high: float) -> bool:
+    """Checks whether an interval needs both of its ends to be told: one is a tenth farther from the mean than half."""
+    return abs((high - mean) - (mean - low)) > 0.1 * (high - low)
 
 
 def _meta(path: Path) -> dict[str, Any]:

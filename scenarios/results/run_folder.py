@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..config import yaml12
-from ..config.loading import UNHASHED, load, resolved, scenario_hash
+from ..config.loading import UNHASHED, drop_hash, load, resolved, scenario_hash
 from ..errors import ScenarioError, shown
 from ..families.schema import ScenarioBase
 from ..files import clean_up, write_atomically
 from .provenance import Provenance, foreign
-from .shards import RunKey, attributes_of
+from .shards import RunKey, attributes_of, is_of
 
 RUNS = Path("runs")
 SCENARIO_FILE = "scenario.yaml"
@@ -125,9 +125,9 @@ def explain_no_shards(folder: Path, scenario: ScenarioBase, of: str = "") -> str
         scenario: what its scenario file says now.
         of: the allocator of the shards in words, as " of 'equal'".
     """
-    known = {str(found.get("scenario_hash")) for path in folder.glob("shards/*/*/drops-*.nc")
-             if (found := attributes_of(path)) is not None}  # fmt: skip
-    if known and scenario_hash(scenario) not in known:
+    found = [attributes for path in folder.glob("shards/*/*/drops-*.nc") if (attributes := attributes_of(path))]
+    known = {str(attributes.get("scenario_hash")) for attributes in found}
+    if known and not any(is_of(attributes, (drop_hash(scenario), scenario_hash(scenario))) for attributes in found):
         return (
             f"{folder / SCENARIO_FILE} is not the scenario that the shards beside it were made with (hash "
             f"{scenario_hash(scenario)}, theirs {', '.join(sorted(known))}): it was edited, or another version of "
@@ -145,10 +145,13 @@ def _named(scenario: ScenarioBase, folder: Path, resume: bool, made: Mapping[Run
         raise ScenarioError(f"{folder} is not empty; name another folder, or give --resume to go on with the run in it")
     _require_free(folder)
     there = scenario_of(folder)
-    if scenario_hash(there) != scenario_hash(scenario):
+    if drop_hash(there) != drop_hash(scenario):
         raise ScenarioError(
             f"{folder} holds the run of another scenario, which --resume would mix up: {differences(there, scenario)}"
         )
+    if there.drops > scenario.drops:
+        raise ScenarioError(f"{folder} holds a run of {there.drops} drops, and {scenario.drops} are asked for: with "
+                            "--resume they can become more, not fewer; name another folder")  # fmt: skip
     if mixed := foreign(folder, made):
         raise ScenarioError(mixed)
     return folder
@@ -179,24 +182,53 @@ def _require_free(folder: Path) -> None:
 
 
 def _default(scenario: ScenarioBase, resume: bool, made: Mapping[RunKey, Provenance]) -> Path:
-    base = f"{scenario.name}-{scenario_hash(scenario)[:8]}"
-    name = re.compile(rf"{re.escape(base)}(-\d+)?")
-    taken = [path for path in RUNS.glob(f"{base}*") if name.fullmatch(path.name)]
+    taken = _taken(scenario)
     if resume:
         same = [path for path in taken if is_marked(path) and _is_of(path, scenario) and foreign(path, made) is None]
         if same:
-            return max(same, key=lambda path: (path / SCENARIO_FILE).stat().st_mtime)
+            return _latest(same)
         for unknown in dict.fromkeys(
             provenance.unknown for provenance in made.values() if provenance.unknown and taken
         ):
             warnings.warn(f"no run is gone on with, a new folder is begun: {unknown}", stacklevel=2)
+    return _new(scenario, taken)
+
+
+def resumable(scenario: ScenarioBase, resume: bool) -> Path:
+    """Finds the folder below ``runs/`` of a run that began with these drops and may have gone on to more of them.
+
+    Args:
+        scenario: with the drops that the run begins with.
+        resume: go on in it; otherwise, and where there is none, a new one is named.
+    """
+    taken = _taken(scenario)
+    same = [path for path in taken if resume and is_marked(path) and _is_of(path, scenario, drop_hash)]
+    return _latest(same) if same else _new(scenario, taken)
+
+
+def _base(scenario: ScenarioBase) -> str:
+    return f"{scenario.name}-{scenario_hash(scenario)[:8]}"
+
+
+def _taken(scenario: ScenarioBase) -> list[Path]:
+    """Lists the folders below ``runs/`` that have the name of a scenario and its hash."""
+    name = re.compile(rf"{re.escape(_base(scenario))}(-\d+)?")
+    return [path for path in RUNS.glob(f"{_base(scenario)}*") if name.fullmatch(path.name)]
+
+
+def _new(scenario: ScenarioBase, taken: Sequence[Path]) -> Path:
+    base = _base(scenario)
     numbered = (RUNS / (base if n == 1 else f"{base}-{n}") for n in range(1, len(taken) + 2))
     return next(path for path in numbered if path not in taken)
 
 
-def _is_of(folder: Path, scenario: ScenarioBase) -> bool:
+def _latest(folders: Sequence[Path]) -> Path:
+    return max(folders, key=lambda path: (path / SCENARIO_FILE).stat().st_mtime)
+
+
+def _is_of(folder: Path, scenario: ScenarioBase, digest: Callable[[ScenarioBase], str] = scenario_hash) -> bool:
     try:
-        return scenario_hash(scenario_of(folder)) == scenario_hash(scenario)
+        return digest(scenario_of(folder)) == digest(scenario)
     except ScenarioError:
         return False
 
@@ -219,12 +251,15 @@ def probe(folder: Path) -> None:
 
 def differences(a: ScenarioBase, b: ScenarioBase) -> str:
     """Reports what two scenarios differ in: ``seed is 1 there and 2 here``, at most five of them."""
-    there, here = dict(_leaves(resolved(a))), dict(_leaves(resolved(b)))
-    changed = [
-        key for key in {**there, **here} if there.get(key) != here.get(key) and key.split(".")[0] not in UNHASHED
-    ]
-    texts = [f"{key} is {shown(there.get(key))} there and {shown(here.get(key))} here" for key in changed[:5]]
+    changed = [one for one in changed_settings(a, b) if one[0].split(".")[0] not in UNHASHED]
+    texts = [f"{key} is {shown(there)} there and {shown(here)} here" for key, there, here in changed[:5]]
     return "; ".join(texts) + (f"; and {len(changed) - 5} more" if len(changed) > 5 else "")
+
+
+def changed_settings(a: ScenarioBase, b: ScenarioBase) -> list[tuple[str, Any, Any]]:
+    """Lists the settings that two scenarios differ in, as (dotted key, value in a, value in b); None: not there."""
+    there, here = dict(_leaves(resolved(a))), dict(_leaves(resolved(b)))
+    return [(key, there.get(key), here.get(key)) for key in {**there, **here} if there.get(key) != here.get(key)]
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

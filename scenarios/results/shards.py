@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,13 +101,13 @@ def attributes_of(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def whole_shards(run: Path, run_key: RunKey, scenario_hash: str, read: Reader | None = None) -> list[Shard]:
+def whole_shards(run: Path, run_key: RunKey, hashes: Collection[str], read: Reader | None = None) -> list[Shard]:
     """Finds the shards of an allocator and variant that can be trusted, by first drop, each drop in one of them only.
 
     Args:
         run: the run's folder.
         run_key: variant and allocator of the shards.
-        scenario_hash: of the scenario that they must be of.
+        hashes: :func:`drop_hash` of the scenario that they must be of, and ``scenario_hash``, which older ones have.
         read: what reads them instead of :func:`read_shard`.
     """
     found: list[Shard] = []
@@ -117,10 +117,15 @@ def whole_shards(run: Path, run_key: RunKey, scenario_hash: str, read: Reader | 
         if named is None:
             continue
         drops = range(int(named[1]), int(named[2]) + 1)
-        if seen.isdisjoint(drops) and _is_of(path, run_key, drops, scenario_hash, read or read_shard):
+        if seen.isdisjoint(drops) and _is_whole(path, run_key, drops, hashes, read or read_shard):
             found.append(Shard(path, tuple(drops)))
             seen.update(drops)
     return found
+
+
+def is_of(attributes: Mapping[str, Any], hashes: Collection[str]) -> bool:
+    """Checks whether a shard with these attributes is of a scenario, as for :func:`whole_shards`."""
+    return any(attributes.get(name) in hashes for name in ("drop_hash", "scenario_hash"))
 
 
 def batches(drops: Iterable[int], size: int) -> Iterator[tuple[int, ...]]:
@@ -146,15 +151,15 @@ def digest(dataset: xr.Dataset) -> str:
     return total.hexdigest()
 
 
-def _is_of(path: Path, run_key: RunKey, drops: range, scenario_hash: str, read: Reader) -> bool:
+def _is_whole(path: Path, run_key: RunKey, drops: range, hashes: Collection[str], read: Reader) -> bool:
     """Returns whether a file is the whole shard that its place says: of this allocator, these drops, this scenario."""
     try:
         dataset = read(path)
     except ScenarioError:
         return False
-    says = {name: dataset.attrs.get(name) for name in ("variant", "allocator", "scenario_hash")}
-    expected = {"variant": run_key.variant or "", "allocator": run_key.allocator, "scenario_hash": scenario_hash}
-    return says == expected and dataset["drop"].to_numpy().tolist() == list(drops)
+    says = {name: dataset.attrs.get(name) for name in ("variant", "allocator")}
+    expected = {"variant": run_key.variant or "", "allocator": run_key.allocator}
+    return says == expected and is_of(dataset.attrs, hashes) and dataset["drop"].to_numpy().tolist() == list(drops)
 
 
 def _bits(values: np.ndarray[Any, Any]) -> bytes:

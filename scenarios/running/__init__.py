@@ -3,6 +3,7 @@
 | module | contains |
 |---|---|
 | ``run`` | a whole run |
+| ``until`` | more drops until intervals are reached |
 | ``options`` | how it is carried out |
 | ``plan`` | variants, batches, device |
 | ``plan_provenance`` | what would compute each part of a plan |

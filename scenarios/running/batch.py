@@ -17,7 +17,7 @@ from mac.core.stacked_allocators import StackedAllocators
 from phy.numerics.jit import CompilerError
 from phy.random import Drops
 
-from ..config.loading import scenario_hash
+from ..config.loading import drop_hash, scenario_hash
 from ..errors import ScenarioError
 from ..families import LazyImport
 from ..results.dataset import dataset
@@ -115,9 +115,18 @@ def _side_by_side(
     count, drops = len(entrants), len(problem.drops) // len(entrants)
     for number, entrant in enumerate(entrants):
         own = whole.isel({"drop": slice(number * drops, (number + 1) * drops)}).assign_attrs(wall_shared_by=count)
+        own = _own_counts(own, held[entrant.label])
         shared = {name: seconds / count for name, seconds in windows.timing.items()}
         timing = {**shared, "setup": setup_s, "decide": side.seconds[entrant.label]}
         yield RunKey(part.variant, entrant.label), _named(own, plan, part, entrant, timing)
+
+
+def _own_counts(whole: xr.Dataset, allocator: AllocatorGuard) -> xr.Dataset:
+    """Keeps the counts that this allocator has, out of those of all."""
+    if "count" not in whole.dims:
+        return whole
+    names = list(allocator.decision_counts())
+    return whole.sel(count=names) if names else whole.drop_dims("count")
 
 
 def _problem(plan: Plan, part: VariantPlan, ids: tuple[int, ...]) -> Any:
@@ -146,6 +155,7 @@ def _named(
         "allocator": entrant.label,
         "seed": part.scenario.seed,
         "scenario_hash": scenario_hash(plan.scenario),
+        "drop_hash": drop_hash(plan.scenario),
         "made_from": made_from(),
     }
     return whole.assign_attrs({**names, **wall})

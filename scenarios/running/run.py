@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from mac.core.allocator_guard import default_settings
 
 from .. import families
-from ..config.loading import Source, load, scenario_hash
+from ..config.loading import Source, drop_hash, load, scenario_hash
+from ..errors import ScenarioError
 from ..results.provenance import Provenance
 from ..results.read_files import watching_files
 from ..results.result import Result
@@ -25,6 +26,7 @@ from .options import RunOptions
 from .plan import Plan, VariantPlan, make_plan
 from .plan_provenance import provenances
 from .progress import Advance, progress_bar
+from .until import MOST_DROPS, Until, run_until, until_of
 from .worker_dispatch import run_in_workers
 from .write_outputs import finish
 
@@ -42,6 +44,8 @@ def run(
     progress: bool = True,
     plots: bool = True,
     workers: int = 1,
+    until: str | Sequence[str] = (),
+    max_drops: int = MOST_DROPS,
     **overrides: Any,
 ) -> Result:
     """Compares allocators on a scenario.
@@ -57,6 +61,9 @@ def run(
         workers: processes that batches of drops are shared out among; 1: none but this one. No result depends on it,
             with one exception: of an allocator given as an object each batch gets a fresh copy, whereas in one process
             the object itself decides on all batches. One whose ``reset`` leaves something standing may tell the two.
+        until: intervals that are asked for, such as ``"satisfaction +-0.01"`` or ``"a - b: satisfaction +-0.01"``:
+            drops are added until all are reached (:mod:`mac.metrics.precision`); ``result.meta["until"]`` says what is.
+        max_drops: the ceiling of ``until``.
         overrides: settings that replace the scenario's: ``run("mine.yaml", drops=2, seed=1)``.
 
     Raises:
@@ -67,7 +74,33 @@ def run(
     if allocators is not None:
         overrides["allocators"], things = as_settings(allocators)
     settled = load(scenario, **overrides)
-    return execute(settled, entrants_of(settled, things), RunOptions(out, resume, progress, plots, workers))
+    options = RunOptions(out, resume, progress, plots, workers)
+    if until:
+        return execute_until(settled, until_of(until, max_drops, settled), options, things)
+    return execute(settled, entrants_of(settled, things), options)
+
+
+def execute_until(
+    scenario: ScenarioBase, until: Until, options: RunOptions, things: Sequence[object | None] = ()
+) -> Result:
+    """Runs drops in stages until the intervals that are asked for are reached (:func:`.until.run_until`).
+
+    Raises:
+        ScenarioError: as of :func:`run`; or an allocator is an object with which no run can go on.
+    """
+    entrants = entrants_of(scenario, things)
+    if any(thing is not None for thing in things):
+        with contents_kept(entrants):
+            made = provenances(checked_plan(scenario, entrants, options.workers), entrants)
+        if unknown := next((each.unknown for each in made.values() if each.unknown), ""):
+            raise ScenarioError(
+                f"--until goes on with a run, which cannot be: {unknown}; give the allocator by its name"
+            )
+
+    def stage(staged: ScenarioBase, options: RunOptions) -> Result:
+        return execute(staged, entrants_of(staged, things), options)
+
+    return run_until(scenario, until, options, stage)
 
 
 def execute(scenario: ScenarioBase, entrants: Sequence[Entrant], options: RunOptions) -> Result:
@@ -155,10 +188,10 @@ def _stopping(advance: Advance, ctrl_c: Interrupts) -> Advance:
 
 def _todo(folder: Path, plan: Plan, part: VariantPlan, entrants: Sequence[Entrant]) -> list[Batch]:
     """Finds what is still missing of a variant, in the plan's batches."""
-    key = scenario_hash(plan.scenario)
+    hashes = (drop_hash(plan.scenario), scenario_hash(plan.scenario))
     missing_by_batch: dict[tuple[int, ...], list[Entrant]] = {}
     for entrant in entrants:
-        shards = whole_shards(folder, RunKey(part.variant, entrant.label), key)
+        shards = whole_shards(folder, RunKey(part.variant, entrant.label), hashes)
         missing = set(range(plan.scenario.drops)) - {drop for shard in shards for drop in shard.drops}
         for drops in batches(missing, part.drops_per_batch):
             missing_by_batch.setdefault(drops, []).append(entrant)

@@ -23,7 +23,7 @@ from .plan import make_plan
 if TYPE_CHECKING:
     from ..families.schema import ScenarioBase
 
-_FIRST_DROP = 1_000_000
+FIRST_DROP = 1_000_000
 """Drops from here on are for training: a scenario has none of these numbers."""
 
 
@@ -66,10 +66,7 @@ def train(
         raise ScenarioError(f"one allocator is trained at a time, given {names}; name one with --allocators")
     if scenario.variants:
         raise ScenarioError(f"{scenario.name} has variants; train on one of them, as a scenario of its own")
-    if out.is_dir():
-        raise ScenarioError(f"{out} is a folder; name a file, such as {out / 'checkpoint.npz'}")
-    if not out.parent.is_dir():
-        raise ScenarioError(f"there is no folder {out.parent} for the checkpoint; make it, or choose another --out")
+    require_room(out)
     family, plan = families.find(scenario.family), make_plan(scenario)
     allocator = _learner(scenario, family)
     _require_checkpoint(allocator, out, force)
@@ -77,7 +74,7 @@ def train(
     batch, clock = part.drops_per_batch, part.clock
     dtype = torch.float64 if scenario.dtype == "float64" else torch.float32
     for episode in range(episodes):
-        first = _FIRST_DROP + episode * scenario.drops
+        first = FIRST_DROP + episode * scenario.drops
         for begin in range(first, first + scenario.drops, batch):
             ids = tuple(range(begin, min(begin + batch, first + scenario.drops)))
             problem = family.build(part.scenario, Drops(scenario.seed, ids), torch.device(plan.device), dtype)
@@ -85,8 +82,20 @@ def train(
             loop.run(problem, allocator, span, scenario.allocators[0].label)
         if progress:
             progress(episode + 1)
-    _write(allocator, out)
+    write_checkpoint(allocator.save, out)
     return TrainingSummary(scenario.allocators[0].label, episodes, scenario.drops, out)
+
+
+def require_room(out: Path) -> None:
+    """Refuses a checkpoint's file that is a folder, or lies in a folder that is not there.
+
+    Raises:
+        ScenarioError: it cannot be written.
+    """
+    if out.is_dir():
+        raise ScenarioError(f"{out} is a folder; name a file, such as {out / 'checkpoint.npz'}")
+    if not out.parent.is_dir():
+        raise ScenarioError(f"there is no folder {out.parent} for the checkpoint; make it, or choose another --out")
 
 
 def _learner(scenario: ScenarioBase, family: families.Family) -> LearningAllocator[Any, Any]:
@@ -116,10 +125,19 @@ def _require_checkpoint(allocator: LearningAllocator[Any, Any], out: Path, force
     )
 
 
-def _write(allocator: LearningAllocator[Any, Any], out: Path) -> None:
+def write_checkpoint(save: Callable[[Path], None], out: Path) -> None:
+    """Writes a checkpoint, whole or not at all.
+
+    Args:
+        save: writes the file at a path.
+        out: the checkpoint's file, which is overwritten.
+
+    Raises:
+        ScenarioError: it cannot be written.
+    """
     partial = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        allocator.save(partial)
+        save(partial)
         os.replace(partial, out)
     except OSError as error:
         raise ScenarioError(f"the checkpoint {out} cannot be written: {error.strerror}; choose another --out") from None

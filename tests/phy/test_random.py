@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from backend_cases import torch_alone
 from scipy import stats
 
-from phy.random import Drops, normal, rows, stream_key, uniform
+from phy.random import Drops, normal, phasors, rows, stream_key, uniform
 
 
 def test_the_same_number_however_it_is_drawn() -> None:
@@ -17,9 +18,24 @@ def test_the_same_number_however_it_is_drawn() -> None:
     assert torch.equal(whole.flatten(1)[:, 10:], uniform(batch, (14,), start=10))
 
 
+@pytest.mark.parametrize(("seed", "drop"), [(0, 0), (7, 2**32 - 1), (2**40 + 3, 5)])
+def test_keys_are_those_of_numpy(seed: int, drop: int) -> None:
+    state = np.random.SeedSequence([seed, drop, *b"air"]).generate_state(1, np.uint64)[0]
+    assert stream_key(seed, drop, "air") == int(state.astype(np.int64))
+
+
 def test_rows_of_a_large_draw_alone() -> None:
     key, some = Drops(3, (7,)).keys("air"), torch.tensor([5, 0, 2, 5])
     assert torch.equal(uniform(rows(key, some, 12), (3, 4)), uniform(key, (6, 3, 4))[0, some])
+
+
+def test_large_draws_in_compiled_loops_are_those_of_torch() -> None:
+    keys = Drops(3, (0, 7)).keys("air")
+    drawn = uniform(keys, (70, 100), start=5), phasors(keys, 70, 100, torch.float64, 3.0)
+    with torch_alone():
+        expected = uniform(keys, (70, 100), start=5), phasors(keys, 70, 100, torch.float64, 3.0)
+    assert torch.equal(drawn[0], expected[0])
+    assert (drawn[1] - expected[1]).abs().max() < 3e-15
 
 
 @pytest.mark.parametrize("bins", [4, 64, 1000])

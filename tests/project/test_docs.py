@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from run_markdown import PAGES, ROOT, Block, blocks, clean_imports, run_command, run_page
+from run_markdown import PAGES, ROOT, Block, blocks, clean_imports, needed, run_command, run_page
 
 GENERATED = {"reference/command-line.md", "reference/scenario-schema.md"}
 """Pages that exist only in the site: ``docs/hooks/generated_pages.py`` makes them."""
@@ -35,6 +35,8 @@ def _as_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.stem)
 def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in needed(page):
+        pytest.importorskip(name, reason=f"{page.name} needs {name}, which is not installed")
     traces = tmp_path / "data" / "tractor" / "raw"  # stand-ins, so that commands on TRACTOR can be planned
     traces.mkdir(parents=True)
     for name in ("mmtc", "urll", "embb"):

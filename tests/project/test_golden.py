@@ -8,7 +8,11 @@ from golden_runs import SEEDS, SHORT, metrics, stored
 from mac.traffic.trace_paths import resolve
 from scenarios.cli.catalogue import scenarios
 
-DATA = {"slicing-tractor": "tractor/raw/embb*.csv", "auction-google2011": "google2011/part-00000-of-00500.csv.gz"}
+DATA = {
+    "slicing-tractor": "tractor/raw/embb*.csv",
+    "slicing-tractor-loaded": "tractor/raw/embb*.csv",
+    "auction-google2011": "google2011/part-00000-of-00500.csv.gz",
+}
 """What must be there of the presets that read data."""
 
 

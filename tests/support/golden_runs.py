@@ -24,6 +24,13 @@ SHORT: dict[str, dict[str, Any]] = {
         "warmup_s": 0.25,
         "slicing.held_reports": 1,
     },
+    "slicing-tractor-loaded": {
+        "drops": 1,
+        "duration_s": 0.25,
+        "warmup_s": 0.25,
+        "slicing.held_reports": 1,
+        "allocators": ["tractor_expert", "tractor_random"],
+    },
     "scheduling-macro": {"drops": 1, "duration_s": 0.1, "warmup_s": 0, "window_s": 0.05},
     "mobility-macro": {
         "drops": 1,

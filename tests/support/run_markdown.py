@@ -3,9 +3,12 @@
 A comment right above a fenced block, which a rendered page does not show, says how the test treats it:
 
 - ``<!-- test: file mine.py -->``: the block is a file that the reader saves under this name
-- ``<!-- test: add --drops 1 -->``: these arguments are added to each ``fairwave run`` and ``sweep``, for a quick test
+- ``<!-- test: add --drops 1 -->``: these arguments are added to each ``run``, ``sweep`` and ``experience``, for a
+  quick test
 - ``<!-- test: parse -->``: commands are checked against the command line, and not run
 - ``<!-- test: fails -->``: each command must end with exit status 2
+
+and ``<!-- test: needs tensorflow -->`` on a line of its own that the page needs this module.
 
 Without a comment ``python`` blocks are executed in order, in one namespace a page, and ``bash`` and ``console`` blocks
 run their ``fairwave`` commands; in a ``console`` block the other lines must be found in what the command prints.
@@ -72,6 +75,11 @@ def blocks(page: Path) -> list[Block]:
     ]
 
 
+def needed(page: Path) -> list[str]:
+    """Modules without which a page cannot run."""
+    return re.findall(r"^<!-- test: needs (\w+) -->$", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+
 def run_page(page: Path) -> dict[str, Any]:
     """Do everything that a page says, in the current folder; its Python namespace."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
@@ -98,7 +106,7 @@ def run_command(block: Block, command: str) -> str:
     if block.how == "parse":
         _parse(arguments)
         return ""
-    if block.how.startswith("add ") and arguments[0] in ("run", "sweep"):
+    if block.how.startswith("add ") and arguments[0] in ("run", "sweep", "experience"):
         arguments += shlex.split(block.how.removeprefix("add "))
     from scenarios.cli.main import app
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mac.wsn import WsnContext, WsnObservation
+from phy.numerics.jit import uses_numba
 from phy.random import uniform
 
 _WHOLE = 1e-9  # of a round: closer to a whole number is that number
@@ -55,10 +56,22 @@ class HeadRotation:
         epoch = self._rounds(1.0 / probability)
         began = (now / epoch + _WHOLE).floor() * epoch
         threshold = probability / (1.0 - probability * (now - began)).clamp(min=1e-12)
-        draw = uniform(self._keys, (self._nodes,), start=now * self._nodes)
-        chosen = observation.alive & (self._last < (began - _WHOLE).ceil()) & (draw < threshold)
+        chosen = self._draw(observation, (began - _WHOLE).ceil(), threshold)
         self._last = self._last.masked_fill(chosen, now)
         return chosen
+
+    def _draw(self, observation: WsnObservation, before: Tensor, threshold: Tensor) -> Tensor:
+        """Draws heads among the live nodes that were head last before a round, with a probability each."""
+        counter = observation.round * self._nodes
+        if self._last.device.type == "cpu" and uses_numba():
+            from .head_rotation_numba import Election, elect  # numba takes long to import
+
+            chosen = torch.empty_like(observation.alive, memory_format=torch.contiguous_format)
+            arrays = (one.contiguous().numpy() for one in (observation.alive, self._last, before, threshold))
+            elect(Election(self._keys.numpy(), counter, *arrays), chosen.numpy())
+            return chosen
+        draw = uniform(self._keys, (self._nodes,), start=counter)
+        return observation.alive & (self._last < before) & (draw < threshold)
 
     def _rounds(self, exact: Tensor) -> Tensor:
         """Computes the length of an epoch in rounds, from 1/p; what is whole but for rounding is whole."""

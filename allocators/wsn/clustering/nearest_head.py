@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mac.wsn import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservation
 from mac.wsn.node_geometry import padded_indices, squared_distance_m2, squared_distance_to_m2
+from phy.numerics.jit import uses_numba
 
 _NUMBER = (1 << 29) - 1  # bits of a float64 that a float32 leaves free
 _NOWHERE_M = 1e18  # farther than any node, and finite when squared
@@ -34,6 +35,13 @@ def find_nearest_head(position_m: Tensor, chosen: Tensor) -> NearestHead:
         position_m: ``[B, N, 2]``.
         chosen: bool ``[B, N]``.
     """
+    if chosen.device.type == "cpu" and position_m.dtype == torch.float64 and uses_numba():
+        from .nearest_head_numba import find  # numba takes long to import
+
+        head = torch.empty(chosen.shape, dtype=torch.int64)
+        distance_m2 = torch.empty(chosen.shape, dtype=torch.float64)
+        find(position_m.contiguous().numpy(), chosen.contiguous().numpy(), head.numpy(), distance_m2.numpy())
+        return NearestHead(head, distance_m2)
     heads = padded_indices(chosen)
     nodes = chosen.shape[1]
     known = heads.clamp(max=nodes - 1)

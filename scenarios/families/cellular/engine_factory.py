@@ -65,6 +65,7 @@ def engine(
             serving_plan=serving_plan,
             uplink=uplink.uplink_plan(scenario, channel, serving_plan, shape),
             coordination=coordination,
+            recorded_users=scenario.record_slots_of,
         )
     )
 

@@ -30,6 +30,7 @@ from .users import UserGroup
 _FULLEST, _MORE = 2, 6  # users of the fullest cell at any time, about: so many times the mean, and some
 _TABLE_BYTES = 60_000_000  # link tables and the library code that a first run loads
 _FIELDS = 18  # arrays of the results per user and window, about
+_SLOT_FIELDS = 10  # per recorded user and slot
 _PACKET_BYTES = 24  # slot, user and size of a packet
 _PACKET_SETUP_BYTES = 120  # what making and sorting the packets of a drop takes for each of them, at most
 
@@ -52,6 +53,7 @@ def estimate_bytes(scenario: CellularScenario, drops: int, shape: Shape) -> int:
     arrivals = sum(_packets(group, seconds) for group in scenario.users) * scenario.cells
     windows = shape.clock.intervals // shape.clock.window
     results = users * (2 * _FIELDS * windows + len(BIN_EDGES_S)) * 8
+    results += 2 * _SLOT_FIELDS * len(scenario.record_slots_of) * shape.total_slots * 8
     if scenario.handover is not None:
         results += _serving_plan_bytes(scenario, shape)
     setup = _TABLE_BYTES + draws + _PACKET_SETUP_BYTES * arrivals

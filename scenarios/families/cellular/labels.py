@@ -58,6 +58,8 @@ def labels(scenario: CellularScenario, engine: Engine, services: Sequence[Servic
     coordinates["serving"] = (("drop", "user"), engine.parts.channel.serving.cpu().numpy())
     coordinates.update(geometry_coordinates(scenario, engine, shape))
     coordinates["delay_edge_s"] = (("delay_bin",), np.array(BIN_EDGES_S))
+    if scenario.record_slots_of:
+        coordinates["recorded_user"] = (("recorded_user",), np.array(scenario.record_slots_of))
     attributes = {
         "slot_s": scenario.carrier.slot_s,
         "slots_per_window": shape.window_slots,

@@ -105,6 +105,15 @@ class CellularScenario(CellularSections):
         return self
 
     @model_validator(mode="after")
+    def _recorded_users_are_there(self) -> CellularScenario:
+        users = self.users_per_cell * self.cells
+        given = self.record_slots_of
+        if given and (max(given) >= users or len(set(given)) < len(given)):
+            what = f"has {max(given)}" if max(given) >= users else "names a user twice"
+            raise ValueError(f"record_slots_of {what}, and the users are 0 to {users - 1}, each once")
+        return self
+
+    @model_validator(mode="after")
     def _provider_can(self) -> CellularScenario:
         if self.channel.provider == "sionna":
             require_sionna_support(self.propagation, self.antenna, self.fading, rays_only=self.on_the_way)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -67,6 +67,8 @@ class CellularSections(ScenarioBase):
     """Cell of each UE: the one in whose area it was placed, or the one that it receives best on average."""
     users: tuple[UserGroup, ...] = Field(min_length=1)
     """Groups of users."""
+    record_slots_of: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(), max_length=1000)
+    """Numbers of the users of which every slot is recorded: SINR, CQI, MCS, rank, attempts, queue, PRBs, cell."""
 
     @property
     def cells(self) -> int:

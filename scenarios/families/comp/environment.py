@@ -64,6 +64,12 @@ def _bid(actions: Tensor, seen: CompObservation, context: CompContext) -> tuple[
     return MarketDecision(quantity, spend, prices, one, one > 0), beyond
 
 
+def _bids_of(decision: MarketDecision, seen: CompObservation, context: CompContext) -> Tensor:
+    """Returns the part of the budget that is paid on each link, from -1 (nothing) to 1 (all)."""
+    budget = seen.market.budgets[..., None]
+    return (2.0 * decision.spend / budget.clamp(min=_TINY) - 1.0).clamp(-1.0, 1.0).to(torch.float32)
+
+
 def _outage_rate(outcome: Outcome, scene: Scene) -> Tensor:
     bits, time_s = (value_of(outcome.extras[name]) for name in ("outage_bits", "outage_s"))
     return bits.sum(1) / (_MBIT * time_s.sum(1).clamp(min=scene.interval_s))
@@ -79,6 +85,8 @@ ENVIRONMENT = Environment(
             _bid,
             lambda seen, context: seen.weights.shape[-1],
             "a bid at each heard cell: (1 + action) / 2 of the budget, scaled down where they exceed it together",
+            nearest=_bids_of,
+            compared=("quantity", "spend"),
         )
     },
     reward="outage_rate",

@@ -58,6 +58,11 @@ def _ask(
     return PersonalizedDecision(asked * scale.gather(1, seen.serving)), (total > context.prbs).sum(1)
 
 
+def _asked(decision: PersonalizedDecision, seen: PersonalizedObservation, context: PersonalizedContext) -> Tensor:
+    """Returns the share of the carrier that each UE gets, from -1 (none) to 1 (all)."""
+    return (2.0 * decision.prbs / context.prbs - 1.0).to(torch.float32)[..., None]
+
+
 def _reported(outcome: Outcome, scene: Scene) -> Tensor:
     reported = outcome.extras["reported"]
     assert isinstance(reported, Tensor)
@@ -71,7 +76,10 @@ ENVIRONMENT = Environment(
     features=FEATURES,
     actions={
         "prbs": Actions(
-            _ask, lambda seen, context: 1, "PRBs that the UE asks for, from none to the whole carrier; too many are cut"
+            _ask,
+            lambda seen, context: 1,
+            "PRBs that the UE asks for, from none to the whole carrier; too many are cut",
+            nearest=_asked,
         ),
     },
     reward="personal_satisfaction",

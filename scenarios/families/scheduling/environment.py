@@ -70,6 +70,26 @@ def _prioritise(
     return assign(seen.rate_bits, seen, saturated=context.saturated, weight=weight), _none(actions)
 
 
+def _holds(decision: SchedulingDecision, context: SchedulingContext) -> Tensor:
+    """Finds the UEs that hold any PRB of a decision, bool ``[B, U]``."""
+    holders = (
+        decision.user if decision.partners is None else torch.cat((decision.user[..., None], decision.partners), -1)
+    )
+    held = holders.flatten(1) + 1
+    count = held.new_zeros((len(held), context.users + 1)).scatter_(1, held, 1)
+    return count[:, 1:] > 0
+
+
+def _priority_of(decision: SchedulingDecision, seen: SchedulingObservation, context: SchedulingContext) -> Tensor:
+    """Returns 1 for the UEs that hold PRBs, -1 for the others."""
+    return (2.0 * _holds(decision, context).float() - 1.0)[..., None]
+
+
+def _level_of(decision: SchedulingDecision, seen: SchedulingObservation, context: SchedulingContext) -> Tensor:
+    """Returns the first level above 0 for the UEs that hold PRBs, 0 for the others."""
+    return _holds(decision, context).long()
+
+
 def _has_something(seen: SchedulingObservation, context: SchedulingContext) -> Tensor:
     """Opens all levels to UEs that have something to send, and the first to all, bool ``[B, U, levels]``."""
     wants = (seen.need_prbs > 0)[..., None].repeat(1, 1, _LEVELS)
@@ -97,6 +117,7 @@ ENVIRONMENT = Environment(
             _prioritise,
             lambda seen, context: 1,
             "a priority; a PRB goes to the UE of its cell with the greatest rate times 100^priority that needs it",
+            nearest=_priority_of,
         ),
         "level": Actions(
             _order,
@@ -104,6 +125,7 @@ ENVIRONMENT = Environment(
             "0: no PRBs; 1 to 3: a PRB goes to the UE with the greatest rate times 10^level that needs it",
             choices=True,
             mask=_has_something,
+            nearest=_level_of,
         ),
     },
     reward="log_rate",

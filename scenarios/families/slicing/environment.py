@@ -65,6 +65,11 @@ def _weigh(actions: Tensor, seen: SlicingObservation, context: SlicingContext) -
     return SlicingDecision(rbg), torch.zeros(len(actions), dtype=torch.int64, device=actions.device)
 
 
+def _weights_of(decision: SlicingDecision, seen: SlicingObservation, context: SlicingContext) -> Tensor:
+    """Returns the share of the RBGs that each slice gets, from -1 (none) to 1 (all)."""
+    return (2.0 * decision.rbg / context.rbgs - 1.0).to(torch.float32)
+
+
 def _pairs(context: SlicingContext) -> tuple[Tensor, Tensor]:
     """Lists the slice that gives and the one that takes in each move, int64 ``[moves]``; the first two are the same."""
     slices = range(len(context.slices))
@@ -90,6 +95,14 @@ def _move(actions: Tensor, seen: SlicingObservation, context: SlicingContext) ->
     return SlicingDecision(rbg), (~able).flatten(1).sum(1)
 
 
+def _move_of(decision: SlicingDecision, seen: SlicingObservation, context: SlicingContext) -> Tensor:
+    """Returns the move from the slice that loses most to the one that gains most; none where nothing changes."""
+    change = decision.rbg - seen.rbg
+    giver, taker = _pairs(context)
+    lost, gained = change.argmin(-1)[..., None], change.argmax(-1)[..., None]
+    return ((giver == lost) & (taker == gained)).long().argmax(-1)
+
+
 ENVIRONMENT = Environment(
     scenario="slicing-quickstart",
     agent="cell",
@@ -100,6 +113,7 @@ ENVIRONMENT = Environment(
             _weigh,
             lambda seen, context: len(context.slices),
             "a weight of each slice; RBGs are shared out in proportion to 1 + weight",
+            nearest=_weights_of,
         ),
         "moves": Actions(
             _move,
@@ -107,6 +121,7 @@ ENVIRONMENT = Environment(
             "0: keep the quotas; otherwise move an RBG from one slice to another",
             choices=True,
             mask=_open_moves,
+            nearest=_move_of,
         ),
     },
     reward="satisfaction",

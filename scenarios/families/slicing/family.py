@@ -14,6 +14,13 @@ FAMILY = replace(
     metrics=(METRICS, LazyImport("mac.slicing.slice_metrics:METRICS")),
     headline=("satisfaction", "tractor_score", *HEADLINE),
     environment=LazyImport("scenarios.families.slicing.environment:ENVIRONMENT"),
+    own_commands={
+        "classify": LazyImport("scenarios.families.slicing.commands:classify"),
+        "train-classifier": LazyImport("scenarios.families.slicing.commands:train_classifier"),
+    },
+    trainers={
+        name: LazyImport(f"scenarios.families.slicing.offline_training:train_{name}") for name in ("dqn", "tabular")
+    },
     plots={
         **PLOTS,
         "quotas": RunPlot(

@@ -15,6 +15,7 @@ from ..rate_rewards import RATES
 _MBIT = 1e6
 _POOR_BPS = 1e4  # added to a rate before users are weighed by its inverse, so that rate 0 is not all that counts (ours)
 _ROUNDING = 1e-5
+_DEVIATION = 0.5  # weight of the standard deviation of users' rates (ours)
 
 
 def _position(seen: UavObservation, context: UavContext) -> Tensor:
@@ -70,6 +71,10 @@ def _nearest(seen: UavObservation, context: UavContext) -> Tensor:
     return torch.stack(parts, -1)
 
 
+def _in_range(seen: UavObservation, context: UavContext) -> Tensor:
+    return seen.neighbour.to(context.dtype)
+
+
 def _user_position(seen: UavObservation, context: UavContext) -> Tensor:
     places = [2.0 * seen.user_m[..., axis] / context.area_m[axis] - 1.0 for axis in (0, 1)]
     return torch.stack(places, -1).flatten(1)[:, None].expand(-1, context.uavs, -1)
@@ -87,9 +92,16 @@ FEATURES = {
     "centre": Feature(_centre, "1", "way to the mean position of these users, over the area"),
     "poor": Feature(_poor, "1", "way to the mean position of all users, weighted by 1 / (mean rate + 10 kbit/s)"),
     "nearest": Feature(_nearest, "1", "way to the nearest other UAV in range, over the area; 0 without any"),
+    "in_range": Feature(_in_range, "1", "whether each other UAV is in range, 1 or 0"),
     "user_position": Feature(_user_position, "1", "x and y of every user, from -1 to 1 over the area"),
     "user_rate": Feature(_user_rate, "Mbit/s", "mean rate of every user"),
 }
+
+
+def _usual_features(seen: UavObservation, context: UavContext) -> Tensor:
+    from .features_numba import usual_features  # numba takes long to import
+
+    return usual_features(seen, context, _POOR_BPS)
 
 
 def _fly(actions: Tensor, seen: UavObservation, context: UavContext) -> tuple[UavDecision, Tensor]:
@@ -99,6 +111,12 @@ def _fly(actions: Tensor, seen: UavObservation, context: UavContext) -> tuple[Ua
     plane = parts[..., :2] * (context.speed_mps / level.clamp(min=1.0))[..., None]
     velocity = torch.cat((plane, parts[..., 2:] * context.climb_mps), -1)
     return UavDecision(velocity), (level > 1.0 + _ROUNDING).sum(1)
+
+
+def _velocity_of(decision: UavDecision, seen: UavObservation, context: UavContext) -> Tensor:
+    """Returns the velocity over the greatest speed and climb."""
+    greatest = decision.velocity_mps.new_tensor((context.speed_mps, context.speed_mps, max(context.climb_mps, 1e-3)))
+    return (decision.velocity_mps / greatest).clamp(-1.0, 1.0).to(torch.float32)
 
 
 _DIRECTIONS = ((0, 0, 0), (1, 0, 0), (0, 1, 0), (-1, 0, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))
@@ -123,10 +141,23 @@ def _head_for(actions: Tensor, seen: UavObservation, context: UavContext) -> tup
     return UavDecision(torch.where(able, velocity, 0.0)), (~able).flatten(1).sum(1)
 
 
+def _direction_of(decision: UavDecision, seen: UavObservation, context: UavContext) -> Tensor:
+    """Returns the open direction whose velocity is nearest."""
+    wanted = _velocity_of(decision, seen, context)[:, :, None]
+    table = wanted.new_tensor(_DIRECTIONS)
+    far = (wanted - table).square().sum(-1).masked_fill(~_open_directions(seen, context), torch.inf)
+    return far.argmin(-1)
+
+
 def _coverage(outcome: Outcome, scene: Scene) -> Tensor:
     covered = outcome.extras["covered"]
     assert isinstance(covered, Tensor)
     return covered.to(torch.float64).mean(1)
+
+
+def _rate_less_deviation(outcome: Outcome, scene: Scene) -> Tensor:
+    rate = outcome.served_bits / (scene.interval_s * _MBIT)
+    return rate.mean(1) - _DEVIATION * rate.std(1, correction=0)
 
 
 def _efficiency(outcome: Outcome, scene: Scene) -> Tensor:
@@ -152,7 +183,10 @@ ENVIRONMENT = Environment(
     features=FEATURES,
     actions={
         "velocity": Actions(
-            _fly, lambda seen, context: 3, "velocity along x, y and z, over the greatest speed and climb"
+            _fly,
+            lambda seen, context: 3,
+            "velocity along x, y and z, over the greatest speed and climb",
+            nearest=_velocity_of,
         ),
         "direction": Actions(
             _head_for,
@@ -160,16 +194,22 @@ ENVIRONMENT = Environment(
             "0: stay; 1 to 6: fly at the greatest speed along x, y, -x, -y, up, down",
             choices=True,
             mask=_open_directions,
+            nearest=_direction_of,
         ),
     },
     reward="log_rate",
     rewards={
         **RATES,
+        "rate_less_deviation": Reward(
+            _rate_less_deviation, "Mbit/s", "mean rate of a user less half the standard deviation over users"
+        ),
         "coverage": Reward(_coverage, "1", "share of the users that are covered"),
         "efficiency": Reward(_efficiency, "kbit/J", "bits served over energy spent"),
         "reference": Reward(_reference, "1", "of each UAV: that of the reference environment, where it is recorded"),
     },
     metrics=("satisfaction",),
     usual=("position", "velocity", "battery", "users", "centre", "poor", "nearest"),
+    graph="in_range",
     live=lambda seen, context: seen.active,
+    compiled=_usual_features,
 )

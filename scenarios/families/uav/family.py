@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..family import Family, LazyImport, RunPlot
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ...run_result import RunResult
 
 _SCENARIO = "scenarios.families.uav.scenario"
+_TEAMS = ("gamatr", "gamatr_no_attention", "gamatr_no_graph", "gamatr_no_deviation", "gamatr_clip", "hatrpo")
 
 
 def _has_flights(result: RunResult, dataset: xr.Dataset) -> bool:
@@ -45,6 +47,7 @@ FAMILY = replace(
         ),
     },
     workloads=WORKLOADS,
+    trainers={name: partial(LazyImport("scenarios.policies.gamatr.training:train_method"), name) for name in _TEAMS},
     environment=LazyImport("scenarios.families.uav.environment:ENVIRONMENT"),
     commands=LazyImport("scenarios.families.uav.commands:make_app"),
 )

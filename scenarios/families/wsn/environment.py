@@ -48,6 +48,12 @@ FEATURES = {
 }
 
 
+def _all_features(seen: WsnObservation, context: WsnContext) -> Tensor:
+    from .features_numba import usual_features  # numba takes long to import
+
+    return usual_features(seen, context)
+
+
 def _open_roles(seen: WsnObservation, context: WsnContext) -> Tensor:
     """Finds the nodes that may be heads, bool ``[B, N, 2]``."""
     return torch.stack((torch.ones_like(seen.alive), seen.alive), -1)
@@ -57,6 +63,11 @@ def _volunteer(actions: Tensor, seen: WsnObservation, context: WsnContext) -> tu
     """Makes volunteers heads, and sends each other node to the nearest head; without any, all nodes to the sink."""
     chosen = actions == 1
     return join_nearest(chosen & seen.alive, seen, context), (chosen & ~seen.alive).sum(1)
+
+
+def _roles_of(decision: WsnDecision, seen: WsnObservation, context: WsnContext) -> Tensor:
+    """Returns 1 for the live nodes that are heads."""
+    return (decision.head & seen.alive).long()
 
 
 def _nodes_alive(outcome: Outcome, scene: Scene) -> Tensor:
@@ -90,6 +101,7 @@ ENVIRONMENT = Environment(
             "1: be a cluster head in this round; the others send to the nearest head",
             choices=True,
             mask=_open_roles,
+            nearest=_roles_of,
         )
     },
     reward="delivered",
@@ -100,4 +112,5 @@ ENVIRONMENT = Environment(
         "own_packet": Reward(_own_packet, "1", "of each node: 1 if its packet was delivered"),
     },
     live=lambda seen, context: seen.alive,
+    compiled=_all_features,
 )

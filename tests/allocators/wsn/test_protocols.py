@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import networkx as nx
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from allocators.registry import resolve
+from allocators.wsn.clustering.head_rotation import HeadRotation
 from allocators.wsn.clustering.medoids import medoids
 from allocators.wsn.clustering.nearest_head import find_nearest_head
 from allocators.wsn.pegasis import greedy_chain
@@ -172,6 +174,30 @@ def test_the_nearest_head_is_that_of_plain_loops() -> None:
         best = min(apart, key=apart.__getitem__, default=-1)
         assert int(found.head[drop, node]) == best
         assert float(found.distance_m2[drop, node]) == pytest.approx(apart[best] ** 2 if apart else math.inf)
+
+
+@pytest.mark.parametrize(("nodes", "share"), [(7, 0.5), (1100, 0.02), (1100, 0.6)])
+def test_compiled_loops_and_torch_find_the_same_heads(
+    nodes: int, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a grid, where many distances are equal, in more than one block of nodes, and in a drop without a head."""
+    number = torch.arange(nodes)
+    place = torch.stack((number % 32, number // 32), -1).to(torch.float64).expand(2, -1, -1)
+    chosen = uniform(torch.tensor([3, 4]), (nodes,)) < torch.tensor([[share], [0.0]])
+    seen, drops = SimpleNamespace(alive=~chosen, round=2), Drops(1, (0, 1))
+    context = SimpleNamespace(drops=drops, device=torch.device("cpu"), nodes=nodes, initial_j=place[..., 0] + 1.0)
+    probability = uniform(torch.tensor([5, 6]), (nodes,)) * 0.9 + 0.1
+    forms = []
+    for loops in (True, False):
+        monkeypatch.setattr("allocators.wsn.clustering.nearest_head.uses_numba", lambda loops=loops: loops)
+        monkeypatch.setattr("allocators.wsn.clustering.head_rotation.uses_numba", lambda loops=loops: loops)
+        found = find_nearest_head(place, chosen)
+        rotation = HeadRotation(context, "test", "exact")
+        forms.append(
+            (found.head, found.distance_m2, rotation.elect(seen, probability), rotation.elect(seen, probability))
+        )
+    assert all(map(torch.equal, *forms))
+    assert forms[0][2].any() and not forms[0][3].any()
 
 
 def test_mte_takes_the_shortest_ways() -> None:

@@ -55,9 +55,11 @@ def any_tree(drops: Drops, nodes: int) -> WsnDecision:
 
 
 @pytest.mark.parametrize(("fuse_own", "some"), [(True, False), (False, False), (True, True), (False, True)])
-def test_a_round_is_that_of_plain_loops(fuse_own: bool, some: bool) -> None:
+@pytest.mark.parametrize("form", ["numba", "torch"])
+def test_a_round_is_that_of_plain_loops(form: Any, fuse_own: bool, some: bool) -> None:
     account = replace(ACCOUNT, fuse_own=fuse_own)
     field = problem(account=account)
+    field.backend = form
     decision = any_tree(field.drops, 15)
     if some:  # every other node pays for its own packet
         decision = replace(decision, fuses_own=(torch.arange(15) % 2 == 0).expand(3, 15))
@@ -109,6 +111,23 @@ def test_a_drop_alone_is_the_drop_in_a_batch(name: str) -> None:
         assert np.array_equal(values, together[key][1:2], equal_nan=True), key
 
 
+def test_compiled_loops_and_torch_run_the_same_rounds() -> None:
+    """To the last death, with harvesting, nodes that break, a sink that moves and nodes that have nothing to send."""
+    forms = []
+    for form in ("numba", "torch"):
+        field = problem(
+            battery=BatterySettings(initial_j=0.01, spread=0.5, harvest_j=1e-6, harvest_period_rounds=7),
+            failures=FailureSettings(mean_life_rounds=60),
+            sensing=SensingSettings(model="random", probability=0.6),
+            sink=SinkSettings(orbit_radius_m=30.0),
+        )
+        field.backend = form  # type: ignore[assignment]
+        forms.append(run(field, resolve("leach", "wsn"), Span(intervals=80, window=20)).arrays)
+    for key, values in forms[0].items():
+        assert values == pytest.approx(forms[1][key], rel=1e-9, abs=1e-15, nan_ok=True), key
+    assert forms[0]["alive"][:, -1].max() < 15
+
+
 def test_control_messages_cost_both_ends() -> None:
     """One head, two members in reach, one node beyond it that sends to the sink."""
     place = torch.tensor([[[0.0, 0.0], [3.0, 4.0], [0.0, 10.0], [90.0, 90.0]]], dtype=torch.float64)
@@ -143,8 +162,10 @@ def test_control_messages_cost_both_ends() -> None:
         ([0, -1, -1], [False] * 3, "node 0 goes round in a circle"),
     ],
 )
-def test_forbidden_decisions(parent: list[int], head: list[bool], message: str) -> None:
+@pytest.mark.parametrize("form", ["numba", "torch"])
+def test_forbidden_decisions(form: Any, parent: list[int], head: list[bool], message: str) -> None:
     field = problem((7,), nodes=3, battery=BatterySettings())
+    field.backend = form
     state = field.start()
     alive = torch.tensor([[True, True, False]])
     state = replace(state, alive=alive, observation=replace(state.observation, alive=alive))

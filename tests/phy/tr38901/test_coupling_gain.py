@@ -69,16 +69,16 @@ def test_gains_equal_the_loop(model: PathLossModel, column: int, k_db: float | N
         )
         for c, (azimuth, zenith) in enumerate(aimed):
             assert (float(found[0][r, c]), float(found[1][r, c])) == pytest.approx((azimuth, zenith), abs=1e-4)
-            paired = cluster_angles._pairings()[pick[r, c]].tolist()
+            paired = cluster_angles.pairings()[pick[r, c]].tolist()
             for s, towards in enumerate(boresight):
                 expected = mean_gain(state, azimuth, zenith, paired, 2.4, towards, (8, 0.8, 99.0))
                 assert float(gain[r, s, c]) == pytest.approx(expected, rel=2e-3, abs=1e-9)
 
 
 def test_pairings_are_permutations() -> None:
-    table = cluster_angles._pairings().sort(-1).values
+    table = cluster_angles.pairings().sort(-1).values
     assert torch.allclose(table, cluster_angles.ray_offsets().float().sort().values.expand_as(table))
-    assert len({tuple(row) for row in cluster_angles._pairings().tolist()}) == 64
+    assert len({tuple(row) for row in cluster_angles.pairings().tolist()}) == 64
     assert cluster_angles.ray_offsets().square().mean().sqrt().item() == pytest.approx(1.0, abs=1e-3)
 
 

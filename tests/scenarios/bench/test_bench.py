@@ -81,7 +81,7 @@ def test_both_modes_are_measured_where_there_are_two(monkeypatch: pytest.MonkeyP
         return {"workload": case.workload, "mode": case.mode, "drops": case.drops, **rate}
 
     pretend(monkeypatch, measured)
-    monkeypatch.setattr(bench, "_that_fit", lambda case: case.drops)
+    monkeypatch.setattr(bench, "that_fit", lambda case: case.drops)
     modes = [(row["workload"], row["mode"]) for row in bench.bench(["W1", "wsn-100"], BenchOptions(drops=1))]
     assert modes == [("W1", "exact"), ("W1", "fast"), ("wsn-100", "exact")]
     assert [row["mode"] for row in bench.bench(["W1"], BenchOptions(drops=1, mode="fast"))] == ["fast"]

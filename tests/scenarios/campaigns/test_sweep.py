@@ -16,6 +16,7 @@ import toy_family
 from scenarios import Result, ScenarioError, Sweep, load_sweep, run, sweep
 from scenarios.campaigns import sweep as sweep_module
 from scenarios.campaigns.sweep_result import unmoved
+from scenarios.running import until
 
 TOY: dict[str, Any] = {
     "name": "toy",
@@ -181,3 +182,19 @@ def test_a_killed_sweep_goes_on(here: Path, monkeypatch: pytest.MonkeyPatch) -> 
     alone = run({**TOY, "users": 8}, out="alone", plots=False).per_drop
     there = whole.per_drop.query("users == 8")[alone.columns].reset_index(drop=True)
     pd.testing.assert_frame_equal(there, alone, check_exact=True)
+
+
+def test_each_point_has_the_drops_that_a_precision_needs(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(until, "PILOT", 10)
+    given, goal = {**TOY, "duration_s": 1.0}, "Even: rate_mean +-1e-6"
+    with pytest.raises(ScenarioError, match="'drops' cannot vary"):
+        sweep(given, {"drops": [2, 4]}, until=goal, out="out")
+    found = sweep(given, {"users": [2, 8]}, until=goal, max_drops=14, out="out")
+    drops = [Result(one.folder).settings.drops for one in found.stored]
+    assert found.complete and drops == [14, 14] and list(found.not_reached) == ["users=2", "users=8"]
+    assert "NOT reached with 14 drops (--max-drops 14), only +-" in found.not_reached["users=2"][0]
+    numbers = computed(monkeypatch)
+    sweep(given, {"users": [2, 8]}, until=goal, max_drops=14, out="out", resume=True)
+    assert numbers == []
+    sweep(given, {"users": [2, 8]}, until=goal, max_drops=15, out="out", resume=True)
+    assert numbers == [1, 2] and load_sweep("out").per_drop["drop"].max() == 14

@@ -6,8 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from scenarios import families, load
-from scenarios.envs.choice import environment_of
+from scenarios import families
 
 _OVERRIDES: dict[str, dict[str, Any]] = {
     "slicing": {"duration_s": 0.02, "warmup_s": 0.01, "window_s": 0.01, "slicing.interval_s": 0.01, "carrier.prbs": 10},
@@ -19,7 +18,12 @@ _OVERRIDES: dict[str, dict[str, Any]] = {
     "uav": {"duration_s": 5, "users.0.count": 6, "users.1.count": 2},
     "comp": {
         "duration_s": 0.002, "warmup_s": 0, "window_s": 0.001, "comp.interval_s": 0.001, "carrier.prbs": 4,
-        "users.0.count": 0, "users.1.count": 1,
+        "users.0.count": 0, "users.1.count": 1, "topology.sites": 1, "topology.sectors": 3, "blockage": [],
+        "mimo.base": {"columns": 2, "ports": 2}, "mimo.heard_cells": 3, "comp.cluster_size": 2,
+    },
+    "personalized": {
+        "duration_s": 0.03, "warmup_s": 0, "personalized.interval_s": 0.01, "carrier.prbs": 10, "users.0.count": 2,
+        "users.1.count": 1,
     },
 }  # fmt: skip
 
@@ -31,11 +35,6 @@ def small(family: str, **options: Any) -> dict[str, Any]:
     """Options of a small environment; one that stands not above has its usual scenario."""
     overrides = {**_OVERRIDES.get(family, {}), **options.pop("overrides", {})}
     return {"overrides": overrides, "draw_ahead": False, **options}
-
-
-def takes_long(family: str) -> bool:
-    """Whether the usual scenario has panels, whose slots are not compiled."""
-    return getattr(load(environment_of(families.find(family)).scenario), "mimo", None) is not None
 
 
 def own_feature(seen: Any, context: Any) -> Tensor:

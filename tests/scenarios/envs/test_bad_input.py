@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -16,6 +17,8 @@ from scenarios.envs.gymnasium_env import GymnasiumEnv
 from scenarios.envs.gymnasium_vector import GymnasiumVectorEnv
 from scenarios.envs.pettingzoo_env import PettingZooEnv
 from scenarios.errors import ScenarioError
+from scenarios.policies.policy_file import Mlp
+from scenarios.policies.saving import save_policy
 
 
 def wsn(**options: Any) -> GymnasiumEnv:
@@ -95,7 +98,8 @@ def test_a_step_before_the_reset_and_after_the_end(make: Callable[[], Any]) -> N
 
 
 def test_resets() -> None:
-    env = GymnasiumVectorEnv("wsn", 2, **small("wsn"))
+    env, other = GymnasiumVectorEnv("wsn", 2, **small("wsn")), GymnasiumVectorEnv("uav", 2, **small("uav"))
+    other.reset(seed=0)
     for call, says in (
         (lambda: env.reset(seed=-1), "greater or equal to zero"),
         (lambda: env.reset(seed=2**40), "whole number from 0"),
@@ -103,7 +107,10 @@ def test_resets() -> None:
         (lambda: env.reset(options={"stat": 1}), "reset\\(\\) has no option 'stat'; did you mean 'state'"),
         (lambda: env.reset(options={"state": 1}), "must be the state of an environment"),
         (lambda: env.reset(options={"reset_mask": np.ones(2, bool)}), "for autoreset_mode 'Disabled'"),
+        (lambda: env.reset(seed=1.5), "a seed is a whole number, or a list of one for each environment, given 1.5"),
+        (lambda: env.reset(options={"state": other.state}), "is of the scenario uav-hotspot, not of the wsn-field of"),
         (lambda: GymnasiumVectorEnv("wsn", 0), "num_envs must be a whole number"),
+        (lambda: wsn(render_mode="human"), "cannot be rendered, given render_mode 'human'"),
         (lambda: GymnasiumVectorEnv("wsn", 2, "Never", **small("wsn")), "autoreset_mode must be one of NextStep"),
     ):
         with pytest.raises((ScenarioError, ValueError, gymnasium.error.Error), match=says):
@@ -126,3 +133,26 @@ def test_a_reward_of_another_shape() -> None:
     env.reset(seed=0)
     with pytest.raises(ScenarioError, match=r"the reward has the shape \[3\]; it must be a tensor \[1\]"):
         env.step(np.zeros(8, np.int64))
+
+
+def test_a_wrapper_for_another_autoreset_mode_says_so() -> None:
+    """Gymnasium's own wrapper reads the mode that the metadata tell."""
+    from gymnasium.wrappers.vector import NormalizeObservation
+
+    with pytest.raises(ValueError, match=r"autoreset_mode to be .*got AutoresetMode\.SAME_STEP"):
+        NormalizeObservation(GymnasiumVectorEnv("wsn", 2, "SameStep", **small("wsn")))
+
+
+def test_what_cannot_be_saved(tmp_path: Path) -> None:
+    env = wsn(features=["energy", "alive"])
+    for network, path, says in (
+        (Mlp([3, 4]), tmp_path / "policy.pt", "maps 3 to 4 numbers; 8 agents need 16 to 16 numbers, or 2 to 2 numbers"),
+        (Mlp([2, 2]), tmp_path / "none" / "policy.pt", "there is no folder"),
+        (
+            torch.nn.Linear(2, 2),
+            tmp_path / "policy.pt",
+            "must be an Mlp or a learner of Stable-Baselines3, given Linear",
+        ),
+    ):
+        with pytest.raises((ScenarioError, ValueError), match=says):
+            save_policy(path, env, network)

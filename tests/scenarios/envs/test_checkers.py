@@ -1,7 +1,4 @@
-"""The checkers of the interfaces themselves, on small environments of all families.
-
-Families whose slots are not compiled take seconds a step: two interfaces are enough for them.
-"""
+"""The checkers of the interfaces themselves, on small environments of all families."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ import torch
 from gymnasium.utils.env_checker import check_env
 from pettingzoo.test import parallel_api_test
 from pettingzoo.test.seed_test import parallel_seed_test
-from small_environments import WITH_ENVIRONMENT, small, takes_long
+from small_environments import WITH_ENVIRONMENT, small
 
 import scenarios.envs
 from scenarios import families
@@ -25,7 +22,6 @@ from scenarios.envs.pettingzoo_env import PettingZooEnv
 
 ACTIONS = {name: list(environment_of(families.find(name)).actions) for name in WITH_ENVIRONMENT}
 first_actions = pytest.mark.parametrize(("family", "actions"), [(name, names[0]) for name, names in ACTIONS.items()])
-QUICK = [name for name in WITH_ENVIRONMENT if not takes_long(name)]
 last_actions = pytest.mark.parametrize(("family", "actions"), [(name, names[-1]) for name, names in ACTIONS.items()])
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -60,7 +56,7 @@ def test_pettingzoo(family: str, actions: str) -> None:
     parallel_seed_test(lambda: PettingZooEnv(family, **options), 2)
 
 
-@pytest.mark.parametrize(("family", "actions"), [(name, ACTIONS[name][-1]) for name in QUICK])
+@last_actions
 def test_torchrl(family: str, actions: str) -> None:
     pytest.importorskip("torchrl", reason="the extra rl is not installed")
     from torchrl.envs.utils import check_env_specs
@@ -75,7 +71,7 @@ def test_torchrl(family: str, actions: str) -> None:
     assert seen[env.group, "reward"].shape == (2, env.task.intervals, env.episodes.sizes.agents, 1)
 
 
-@pytest.mark.parametrize(("family", "actions"), [(name, ACTIONS[name][0]) for name in QUICK])
+@first_actions
 def test_stable_baselines3(family: str, actions: str) -> None:
     pytest.importorskip("stable_baselines3", reason="the extra rl is not installed")
     from stable_baselines3.common.env_checker import check_env as check

@@ -11,6 +11,7 @@ from scenarios import families
 from scenarios.envs.choice import environment_of, rewards_of
 from scenarios.envs.gymnasium_env import GymnasiumEnv
 from scenarios.envs.gymnasium_vector import GymnasiumVectorEnv
+from scenarios.families.environment import FeatureStack
 
 
 @pytest.mark.parametrize("family", WITH_ENVIRONMENT)
@@ -33,6 +34,18 @@ def test_all_features_and_extreme_actions(family: str) -> None:
         for value in (0, most) if environment.actions[name].choices else (-1.0, 1.0):
             seen = env.step(np.full(shape, value, env.action_space.dtype))[0]
             assert np.isfinite(seen).all()
+
+
+@pytest.mark.parametrize("family", [name for name in WITH_ENVIRONMENT if environment_of(families.find(name)).compiled])
+def test_features_of_a_compiled_loop_are_those_computed_one_by_one(family: str) -> None:
+    env = GymnasiumVectorEnv(family, 3, **small(family))
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    for _ in range(4):
+        seen = env.step(env.action_space.sample())[0]
+        cohort = env.state.cohorts[0]
+        stack = FeatureStack(env.task.features, cohort.scene.context, 3, env.episodes.sizes.agents)
+        assert seen == pytest.approx(stack(cohort.observation).flatten(1).numpy(), rel=1e-5, abs=1e-6)
 
 
 def test_the_rewards_of_a_family() -> None:

@@ -25,6 +25,7 @@ CPU = torch.device("cpu")
 SMALL: dict[str, dict[str, Any]] = {
     "slicing-quickstart": {"slicing.interval_s": 0.02, "duration_s": 0.2, "warmup_s": 0, "window_s": 0.02},
     "slicing-tractor": {"slicing.interval_s": 0.05, "window_s": 0.05},
+    "slicing-tractor-loaded": {"slicing.interval_s": 0.05, "window_s": 0.05},
     "scheduling-macro": {"topology.sectors": 1, "topology.sites": 7, "carrier.prbs": 6},
     "uplink-macro": {"topology.sectors": 1, "topology.sites": 7, "carrier.prbs": 6},
     "mobility-macro": {"topology.sites": 7},
@@ -33,7 +34,11 @@ SMALL: dict[str, dict[str, Any]] = {
     "city-evening": {"comp.interval_s": 0.02, "slicing.interval_s": 0.04, "duration_s": 0.08, "window_s": 0.04},
     "wsn-large": {"field.nodes": 200},
 }
-DATA = {"slicing-tractor": "tractor/raw/embb*.csv", "auction-google2011": "google2011/part-00000-of-00500.csv.gz"}
+DATA = {
+    "slicing-tractor": "tractor/raw/embb*.csv",
+    "slicing-tractor-loaded": "tractor/raw/embb*.csv",
+    "auction-google2011": "google2011/part-00000-of-00500.csv.gz",
+}
 INTERVALS = {
     "scheduling": 60,
     "slicing": 4,

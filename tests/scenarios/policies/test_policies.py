@@ -156,7 +156,7 @@ def test_keras_decides_as_its_network(tmp_path: Path) -> None:
 
 
 def _wrong_input(path: Path) -> tuple[str, dict[str, Any]]:
-    return policy(path), {"features": ["share_held", "backlog", "served"]}
+    return policy(path), {"features": ["share_held", "served", "arrived"]}
 
 
 def _wrong_output(path: Path) -> tuple[str, dict[str, Any]]:
@@ -201,7 +201,10 @@ def _damaged(path: Path) -> tuple[str, dict[str, Any]]:
 @pytest.mark.parametrize(
     ("write", "message"),
     [
-        (_wrong_input, "takes 6 numbers, and here are 1 cells with 9 numbers each .*served 3.*trained on share_held 3"),
+        (
+            _wrong_input,
+            "takes 6 numbers, and here are 1 cells with 9 numbers each .*served 3.*trained on .*: missing backlog",
+        ),
         (_wrong_output, r"gives \[1, 3\] of 1 rows; 1 cells with 7 scores of choices each need \[1, 7\]"),
         (_other_family, "was trained for the family 'uav' .on uav-hotspot., and this is one of 'slicing'"),
         (_other_shape, "was trained on slicing-quickstart for 2 cells with 3 actions each, and this scenario has 1"),

@@ -97,9 +97,15 @@ def test_the_network_of_a_learner_says_what_the_learner_does(kind: type, space: 
         (["slicing-quickstart", "--algorithm", "ppo", "--episodes", "5"], "--episodes does not go with --algorithm"),
         (["slicing-quickstart", "--algorithm", "ppo", "--resume"], "there is no checkpoint in"),
         (["slicing-quickstart", "--algorithm", "ppo", "--features", "backlogs"], "did you mean 'backlog'"),
+        (["uav-hotspot", "--algorithm", "ppo", "--reward", "reference"], "set its key reward to reference"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path: Path, arguments: list[str], message: str) -> None:
     told = train(*arguments, "--out", str(tmp_path / "policy.pt"))
     assert told.exit_code == 2 and message in " ".join(told.stderr.split())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_no_policy() -> None:
+    told = train("slicing-quickstart", "--algorithm", "ppo", "--out", ".")
+    assert told.exit_code == 2 and "is a folder; name a file, such as policy.pt" in " ".join(told.stderr.split())

@@ -109,7 +109,7 @@ def test_damaged_shards_are_not_trusted(toy: Toy) -> None:
     altered.to_netcdf(second, engine="netcdf4")
     (folder / ".999999-drops-00000-00003.nc.tmp").write_bytes(b"half")
     (folder / "drops-00004-00009.nc").write_bytes(good)
-    assert whole_shards(Path("out"), RunKey(None, "Even"), result.to_xarray("Greedy").attrs["scenario_hash"]) == []
+    assert whole_shards(Path("out"), RunKey(None, "Even"), [result.to_xarray("Greedy").attrs["drop_hash"]]) == []
     assert not Result("out").complete
     resumed = run(toy, out="out", resume=True)
     assert resumed.complete

@@ -101,7 +101,8 @@ def test_json_is_exactly_as_promised(toy: Toy) -> None:
     assert list(document) == ["run_dir", "scenario", "metrics", "paired", "notes", "time", "not_stationary"]
     ours = ["variant", "allocator", "metric", "unit", "mean", "drops", "remark", "ci95"]
     assert all(list(row) == ours for row in document["metrics"])
-    pairs = ["variant", "metric", "a", "b", "mean_difference", "drops", "p", "p_holm", "needed_drops", "remark", "ci95"]
+    pairs = ["variant", "metric", "a", "b", "mean_difference", "drops", "p", "p_flips", "p_holm",
+             "needed_drops", "remark", "ci95"]  # fmt: skip
     assert all(list(row) == pairs for row in document["paired"])
     assert {row["variant"] for row in document["metrics"]} == {None}
     assert all(row["ci95"] == [None, None] for row in document["metrics"]), "one drop has no interval"
