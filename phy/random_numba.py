@@ -77,9 +77,9 @@ def fill_phasors(keys: Array, level: float, out: Array) -> None:
     """Writes phasors of random phase: rows of cosines, then as many rows of sines.
 
     Args:
-        keys: uint64 ``[B]``, of the phases ``[R, F]``.
+        keys: uint64 ``[B]``, of the phases ``[rows, size]``.
         level: amplitude.
-        out: ``[B, 2R, F]``.
+        out: ``[B, 2 rows, size]``.
     """
     rows, size = out.shape[1] // 2, out.shape[2]
     turn, real, imag = np.empty(size), np.empty(size), np.empty(size)

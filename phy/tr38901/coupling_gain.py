@@ -35,10 +35,10 @@ class StateLinks:
     azimuth_rad: Tensor  # [B, U, Si] of departure along the direct line
     zenith_rad: Tensor  # [B, U, Si]
     line: Tensor  # [B, U, Si, Se] linear gain of each sector's antenna along it
-    values: Tensor  # [S, B, U, Si, 7] parameters, in the order of NAMES
-    power: Tensor  # [S, B, U, Si] between isotropic antennas; 0 where a link is not in the state
-    median_zenith_deg: Tensor  # [S, B, U, Si] 10 ** mean of log10 ZSD; none where no rays are summed
-    zenith_offset_deg: Tensor  # [S, B, U, Si]
+    values: Tensor  # [states, B, U, Si, 7] parameters, in the order of NAMES
+    power: Tensor  # [states, B, U, Si] between isotropic antennas; 0 where a link is not in the state
+    median_zenith_deg: Tensor  # [states, B, U, Si] 10 ** mean of log10 ZSD; none where no rays are summed
+    zenith_offset_deg: Tensor  # [states, B, U, Si]
 
     def of_users(self, users: int) -> StateLinks:
         """Selects the links of the first UEs."""
@@ -88,8 +88,8 @@ def in_compiled_loops(plan: LargeScalePlan, device: torch.device) -> bool:
 
 
 def state_links(plan: LargeScalePlan, geometry: Geometry, values: Tensor, power: Tensor) -> StateLinks:
-    """Collects the links in each state, ``[S, B, U, Si, 7]`` and ``[S, B, U, Si]``, and computes where their rays
-    depart.
+    """Collects the links in each state, ``[states, B, U, Si, 7]`` and ``[states, B, U, Si]``, and computes where their
+    rays depart.
     """
     model, clear = plan.propagation.model, geometry.clear
     shares = (torch.ones_like(clear), torch.zeros_like(clear), clear)[: len(power)]

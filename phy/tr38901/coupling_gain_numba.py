@@ -41,10 +41,10 @@ _RAYS = RAYS
 class Links(NamedTuple):
     """Describes the links of B drops, in S states."""
 
-    power: Array  # [S, B, U, Si] what each state carries; 0 where a link is not in it
-    values: Array  # [S, B, U, Si, 7] parameters
-    median_zenith_deg: Array  # [S, B, U, Si]; none where the gain is that of the direct line
-    zenith_offset_deg: Array  # [S, B, U, Si]
+    power: Array  # [states, B, U, Si] what each state carries; 0 where a link is not in it
+    values: Array  # [states, B, U, Si, 7] parameters
+    median_zenith_deg: Array  # [states, B, U, Si]; none where the gain is that of the direct line
+    zenith_offset_deg: Array  # [states, B, U, Si]
     azimuth_rad: Array  # [B, U, Si]
     zenith_rad: Array  # [B, U, Si]
     line: Array  # [B, U, Si, Se] gain along the direct line
@@ -55,16 +55,16 @@ class Links(NamedTuple):
 class States(NamedTuple):
     """Holds the parameters of S states."""
 
-    clusters: Array  # [S] int64
-    delay_scaling: Array  # [S]
-    shadowing_db: Array  # [S] of a cluster
-    in_line: Array  # [S] bool, there is a direct ray
-    laplacian: Array  # [S] bool
-    azimuth_scaling: Array  # [S]
-    zenith_scaling: Array  # [S]
-    spread_deg: Array  # [S] float32, azimuth of departure within a cluster
-    scattered: Array  # [S] share that the polarization of the antenna receives
-    direct: Array  # [S]
+    clusters: Array  # [states] int64
+    delay_scaling: Array  # [states]
+    shadowing_db: Array  # [states] of a cluster
+    in_line: Array  # [states] bool, there is a direct ray
+    laplacian: Array  # [states] bool
+    azimuth_scaling: Array  # [states]
+    zenith_scaling: Array  # [states]
+    spread_deg: Array  # [states] float32, azimuth of departure within a cluster
+    scattered: Array  # [states] share that the polarization of the antenna receives
+    direct: Array  # [states]
 
 
 class Antenna(NamedTuple):
@@ -102,18 +102,18 @@ class _Clusters(NamedTuple):
 class _Directions(NamedTuple):
     """Holds the clusters of all links of a UE in all their states, E of them."""
 
-    site: Array  # [E] int64
-    rank: Array  # [E] int64
-    level: Array  # [E] power between isotropic antennas
-    azimuth_deg: Array  # [Se, E] float32, from the boresight, less than half a turn
-    spread_deg: Array  # [E] float32
-    zenith_deg: Array  # [E] float32, less than half a turn either way
-    zenith_spread_deg: Array  # [E] float32
-    pairing: Array  # [E] uint64, where the cluster's zenith offsets begin
-    ray_zenith_deg: Array  # [E] float32, of one ray
-    vertical: Array  # [E] float32, gain of an element in elevation
-    column: Array  # [E] float32, gain of the column
-    gain: Array  # [Se, E] float32
+    site: Array  # [rays] int64
+    rank: Array  # [rays] int64
+    level: Array  # [rays] power between isotropic antennas
+    azimuth_deg: Array  # [Se, rays] float32, from the boresight, less than half a turn
+    spread_deg: Array  # [rays] float32
+    zenith_deg: Array  # [rays] float32, less than half a turn either way
+    zenith_spread_deg: Array  # [rays] float32
+    pairing: Array  # [rays] uint64, where the cluster's zenith offsets begin
+    ray_zenith_deg: Array  # [rays] float32, of one ray
+    vertical: Array  # [rays] float32, gain of an element in elevation
+    column: Array  # [rays] float32, gain of the column
+    gain: Array  # [Se, rays] float32
 
 
 def sum_rays_in_loops(plan: LargeScalePlan, given: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:

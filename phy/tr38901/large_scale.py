@@ -295,7 +295,7 @@ def _fill(of_users: Tensor) -> Tensor:
 
 
 def _of_states(model: LargeScaleModel, geometry: Geometry) -> Tensor:
-    """Draws the parameters of links in each state, ``[S, B, U, Si, 7]``; that of UEs indoors where there are some."""
+    """Draws the parameters of links in each state, ``[states, B, U, Si, 7]``, of UEs indoors where there are some."""
     states = 3 if model.plan.propagation.indoor_share > 0.0 else 2
     return torch.stack([_parameters(model, geometry, column) for column in range(states)])
 

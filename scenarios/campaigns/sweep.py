@@ -201,7 +201,7 @@ def plan_sweep(
 
 
 def with_until(planned: PlannedSweep, until: Until) -> PlannedSweep:
-    """Asks every point of a sweep for a precision.
+    """Returns a sweep of which every point must have a precision.
 
     Raises:
         ScenarioError: the drops themselves vary.

@@ -1,4 +1,4 @@
-"""Tunes an allocator: tries points of a space, and validates the best one against the default on fresh drops.
+"""Finds parameters of an allocator by trials, and validates the best ones against the default on fresh drops.
 
 What is tried comes from Optuna with a fixed seed, so that the same trials follow when a tuning goes on: those that have
 run are found by the hash of their scenario, each of which is a point of a sweep. The mean of the best of many trials is
@@ -86,7 +86,7 @@ def tune(
     workers: int = 1,
     **overrides: Any,
 ) -> TuneResult:
-    """Tunes what the section ``tune`` of a file says, into the folder of a sweep.
+    """Runs the search that the section ``tune`` of a file describes, in the folder of a sweep.
 
     Args:
         scenario: as for :func:`scenarios.run`, with the section ``tune``.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Floats = np.ndarray[Any, np.dtype[np.float64]]
 
-_GOAL = re.compile(r"(?:(?P<who>.+?)\s*:\s+)?(?P<metric>\S+?)\s*(?:\+-|\+/-|±)\s*(?P<half>\S+)")
+_GOAL = re.compile(r"(?:(?P<allocators>.+?)\s*:\s+)?(?P<metric>\S+?)\s*(?:\+-|\+/-|±)\s*(?P<half>\S+)")
 _FORM = "write it as 'satisfaction +-0.01', 'equal: satisfaction +-0.01' or 'max_weight - equal: satisfaction +-0.01'"
 
 
@@ -47,8 +47,8 @@ class Goal:
     @property
     def text(self) -> str:
         """Writes the goal as it is asked for."""
-        who = f"{self.a} - {self.b}: " if self.b else f"{self.a}: " if self.a else ""
-        return f"{who}{self.metric} +-{self.half:g}"
+        names = f"{self.a} - {self.b}: " if self.b else f"{self.a}: " if self.a else ""
+        return f"{names}{self.metric} +-{self.half:g}"
 
 
 def goals_of(texts: Sequence[str] | str, scenario: ScenarioBase) -> tuple[Goal, ...]:
@@ -65,7 +65,7 @@ def _goal(text: str, labels: Sequence[str]) -> Goal:
     found = _GOAL.fullmatch(text.strip()) if isinstance(text, str) else None
     if found is None:
         raise ScenarioError(f"--until {shown(text)}: {_FORM}")
-    a, minus, b = (found["who"] or "").partition(" - ")
+    a, minus, b = (found["allocators"] or "").partition(" - ")
     for label in filter(None, (a.strip(), b.strip())):
         if label not in labels:
             raise ScenarioError(f"--until {shown(text)}: unknown allocator '{label}'{did_you_mean(label, labels)}")

@@ -77,7 +77,7 @@ def run_until(scenario: ScenarioBase, until: Until, options: RunOptions, stage: 
     """Runs drops in stages, and writes into meta.json what is reached.
 
     Args:
-        scenario: whose drops are the pilot's, at least.
+        scenario: its drops are those of the pilot, at least.
         until: when to stop.
         options: of the whole run.
         stage: runs a stage.

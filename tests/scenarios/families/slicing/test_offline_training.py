@@ -29,7 +29,7 @@ def test_two_rounds_leave_a_policy_that_a_run_takes(tmp_path: Path, monkeypatch:
     seen: list[tuple[tuple[str, ...], tuple[int, ...]]] = []
     true = offline_training._trial
     monkeypatch.setattr(
-        offline_training, "_trial", lambda part, who, ids: seen.append((tuple(who), ids)) or true(part, who, ids)
+        offline_training, "_trial", lambda part, names, ids: seen.append((tuple(names), ids)) or true(part, names, ids)
     )
     out = tmp_path / "table.npz"
     status, text = train(*SHORT, "--method", "tabular", "--rounds", "2", "--updates", "3", "--out", str(out))
