@@ -52,6 +52,9 @@ def assign_prbs(
             while count < places and roster[b, c, count] < users:
                 left[count] = int(np.ceil(min(need[b, roster[b, c, count]], float(prbs))))
                 count += 1
+            if saturated and not limited and len(owned) == 0 and metric.shape[2] == prbs:
+                _best(metric[b], weight[b], roster[b, c, :count], left, holder)
+                continue
             if limited:
                 room[:] = most[b, c]
             for turn in range(2 if len(lent) else 1):
@@ -117,6 +120,23 @@ def _rank(user: int, members: Array, need: Array, slice_id: Array, pointer: int)
             size += 1
             rank += 1 if (other if other >= pointer else other + users) < place else 0
     return rank, max(size, 1)
+
+
+@compiled
+def _best(metric: Array, weight: Array, members: Array, left: Array, holder: Array) -> None:
+    """Finds the member with the greatest metric on each PRB, of those that need any; all in one pass over members."""
+    best, place = np.empty(len(holder), metric.dtype), np.empty(len(holder), np.int32)
+    best[:] = -np.inf
+    place[:] = -1
+    for m in range(len(members)):
+        if left[m] > 0:
+            row, factor = metric[members[m]], weight[members[m]]
+            for k in range(len(best)):
+                value = row[k] * factor
+                place[k] = m if value > best[k] else place[k]
+                best[k] = value if value > best[k] else best[k]
+    for k in range(len(holder)):
+        holder[k] = members[place[k]] if place[k] >= 0 else -1
 
 
 @compiled

@@ -19,6 +19,7 @@ from phy.random import uniform
 
 from ..handover import a3
 from ..link_adaptation import harq
+from ..link_adaptation.report_slots import ReportSlots
 from ..traffic.queue_delay import DelayLedger, DelayReport
 from .backends import choice
 from .cell_change import hand_over, with_handovers
@@ -62,7 +63,8 @@ class Engine:
         users = parts.users
         self.slice_id = users.slice_id.to(self.device).expand(self.shape).contiguous()
         self.endless_bytes = parts.endless_bytes()
-        self.saturated = bool(users.full_buffer.all()) and not self._plan and not self.radio.limits_need
+        self.saturated = parts.keeps_full_buffers and not self.radio.limits_need
+        self._report_slots = ReportSlots(parts.link, self.shape[1], self.device)
         budget = users.delay_budget_s.to(self.device).expand(self.shape)
         self.delay_budget_s = budget.to(self.dtype)
         self._budget_slots = (budget / parts.carrier.slot_s + 1e-9).clamp(max=2.0**40).floor().long()
@@ -167,7 +169,8 @@ class Engine:
             draws=block.draws[step],
             response=block.response.at(slot),
             serving=serving,
-            measured=slot % self.parts.link.report_period_slots == 0,
+            measured=self._report_slots.measured(slot),
+            due=self._report_slots.due(slot),
         )
 
     def _report_in_use(self, state: CellState) -> Report:

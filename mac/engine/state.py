@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
@@ -94,9 +94,14 @@ class EngineParts:
         """Returns the type of powers, SINRs and reports."""
         return self.channel.mean_snr.dtype
 
+    @property
+    def keeps_full_buffers(self) -> bool:
+        """Returns whether every UE always has data, and keeps its cell."""
+        return self.serving_plan is None and bool(self.users.full_buffer.all())
+
     def endless_bytes(self) -> Tensor:
         """Returns what always waits in the queue of each UE, float64 ``[B, U]``: 0 but for full-buffer UEs."""
-        return self.users.full_buffer.to(self.device).expand(self.shape) * _ALWAYS_BYTES
+        return self.users.full_buffer.to(self.device, torch.float64).expand(self.shape) * _ALWAYS_BYTES
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,21 @@ class Report:
 
     bits: Tensor  # [B, U, K]
     mean_bits: Tensor  # [B, U] over the carrier
+
+    def since(self, old: Self, due: Tensor | None) -> Self:
+        """Returns this report of the UEs that are due, and an older one of the others.
+
+        Args:
+            old: of the same radio.
+            due: ``[U]`` bool; None for all.
+        """
+        if due is None:
+            return self
+        kept = {}
+        for name in (one.name for one in fields(self)):
+            new: Tensor = getattr(self, name)
+            kept[name] = torch.where(due.view(-1, *[1] * (new.dim() - 2)), new, getattr(old, name))
+        return replace(self, **kept)
 
 
 @dataclass(frozen=True)
@@ -178,7 +198,8 @@ class SlotInputs(Generic[R_co]):
     draws: Tensor  # [B, U]
     response: R_co  # of the radio's own type
     serving: Tensor  # [B, U] int64
-    measured: bool  # whether UEs report in this slot
+    measured: bool  # whether any UE reports in this slot
+    due: Tensor | None = None  # [U] bool, UEs that report; None where all or none do
 
 
 @dataclass(frozen=True)
@@ -228,6 +249,10 @@ class SlotBackend(Protocol):
 
     @property
     def name(self) -> BackendName: ...
+
+    @property
+    def window_slots(self) -> int:
+        """Returns how many slots are prepared at once, apart from blocks."""
 
     def first_report(self, moment: SlotInputs[Any]) -> Report:
         """Computes the report of the first slot, with every cell at full load."""

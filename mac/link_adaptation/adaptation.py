@@ -10,9 +10,10 @@ B drops, U UEs, K PRBs, I MCS indices.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
@@ -21,6 +22,16 @@ from phy.link.effective_sinr import Kind
 from phy.link.mcs import CqiTable
 from phy.numerics import log_grid
 from phy.settings import STRICT
+
+
+def _offset(given: Any) -> Any:
+    """Refuses what is no offset of reports, in one sentence."""
+    for one in given if isinstance(given, (list, tuple)) and given else (given,):
+        if given != "staggered" and (isinstance(one, bool) or not isinstance(one, int)):
+            raise ValueError(
+                f"must be a slot of the period, 0 for its first, or a list of slots, or staggered, given {given!r}"
+            )
+    return tuple(given) if isinstance(given, list) else given
 
 
 @settings(frozen=True, config=STRICT)
@@ -35,7 +46,11 @@ class LinkSettings:
     report_delay_slots: int = Field(default=4, ge=1, le=64)
     """Slots from a measurement to its first use by the scheduler."""
     report_period_slots: int = Field(default=1, ge=1, le=1000)
-    """Slots from one measurement to the next."""
+    """Slots from one measurement of a UE to its next (TS 38.214 clause 5.2.1.4 allows 4, 5, 8, 10, 16, 20, 40, 80, 160
+    and 320)."""
+    report_offset_slots: Annotated[Literal["staggered"] | int | tuple[int, ...], BeforeValidator(_offset)] = 0
+    """Slot of the period in which UEs measure: one for all, a list of which UEs take entries in turn, or staggered: u
+    modulo the period for UE u."""
     subband_prbs: int = Field(default=1, ge=1, le=275)
     """PRBs that share one CQI."""
     bler_target: float = Field(default=0.1, gt=0, lt=1)
@@ -44,6 +59,18 @@ class LinkSettings:
     """Step down of the outer loop at a failure; a success steps up target / (1 - target) times it. 0 turns it off."""
     outer_loop_limit_db: float = Field(default=15.0, ge=0, le=40)
     """Greatest offset of the outer loop, either way."""
+
+    @model_validator(mode="after")
+    def _offsets_lie_in_the_period(self) -> LinkSettings:
+        given, period = self.report_offset_slots, self.report_period_slots
+        offsets = given if isinstance(given, tuple) else () if given == "staggered" else (given,)
+        if any(not 0 <= offset < period for offset in offsets):
+            shown = list(given) if isinstance(given, tuple) else given
+            raise ValueError(
+                f"report_offset_slots is {shown}, but report_period_slots is {period}; give offsets from 0 to "
+                f"{period - 1}, or staggered, or a longer period"
+            )
+        return self
 
 
 @dataclass(frozen=True)

@@ -323,4 +323,4 @@ def flat_fading(snr: Tensor, prbs: int) -> Fading:
     to_prbs = torch.zeros((2, 2 * prbs), dtype=torch.float64)
     to_prbs[0, :prbs] = to_prbs[1, prbs:] = 1.0
     still = torch.zeros((*snr.shape[:2], 1), dtype=torch.float64)
-    return Fading(rays.flatten(3), still, to_prbs, 0.0, turn_rad=still)
+    return Fading(rays.flatten(3), still, to_prbs, 0.0, turn_rad=still, max_doppler_hz=0.0)

@@ -135,6 +135,7 @@ class Fading:
     error: float
     turn_rad: Tensor | None = field(default=None, kw_only=True)  # [B, U, Ra] directions, where they are asked for
     dominant: DominantLinks | None = field(default=None, kw_only=True)  # links with rays; None where all have some
+    max_doppler_hz: float | None = field(default=None, kw_only=True)  # of any drop; None where rays change with time
 
     @property
     def slot_shape(self) -> tuple[int, int, int]:
@@ -158,9 +159,7 @@ class Fading:
         """
         batch, users, width = self.slot_shape
         time = torch.arange(first_slot, first_slot + slots, dtype=torch.float64, device=self.rays.device) * slot_s
-        turns = self.doppler_hz[:, :, None, :] * time[:, None]
-        phase = 2 * math.pi * (turns - turns.floor())
-        phasors = torch.cat((phase.cos(), phase.sin()), -1).to(self.rays.dtype)
+        phasors = self.phasors(time)
         # One product a UE, of one shape in every batch; written slot by slot, as it will be read.
         if out is None:
             out = self.rays.new_empty((slots, batch, users, width)).permute(1, 2, 0, 3)
@@ -175,6 +174,12 @@ class Fading:
         else:
             some(range(batch))
         return made
+
+    def phasors(self, time_s: Tensor) -> Tensor:
+        """Computes what each ray's amplitudes are multiplied with at some times ``[T]``, ``[B, U, T, 2Ra]``."""
+        turns = self.doppler_hz[:, :, None, :] * time_s[:, None]
+        phase = 2 * math.pi * (turns - turns.floor())
+        return torch.cat((phase.cos(), phase.sin()), -1).to(self.rays.dtype)
 
     def on_prbs(self) -> Self:
         """Returns the same fading with responses on PRBs as coordinates, ``D = K``: no product in a slot, but more
@@ -246,10 +251,19 @@ def draw_fading(drops: Drops, request: FadingRequest) -> Fading:
     """
     links, directions, users = request.links, request.settings.directions, request.power.shape[1]
     turn = 2 * math.pi * (uniform(drops.keys("fading/turn"), (users, 1)) + torch.arange(directions) / directions)
-    doppler = links.speed_mps[:, None] * (links.carrier_hz / SPEED_OF_LIGHT_MPS) * torch.cos(turn)
+    shift_hz = links.speed_mps * (links.carrier_hz / SPEED_OF_LIGHT_MPS)
+    doppler = shift_hz[:, None] * torch.cos(turn)
     rays = _draw_rays_in_loops(drops, request, turn) if draws_in_loops(request) else _draw_rays(drops, request, turn)
     turn_rad, to_prbs = None if request.direct else turn, steering_matrix(request.basis).to(request.dtype)
-    return Fading(rays, doppler, to_prbs, request.basis.error, turn_rad=turn_rad, dominant=request.dominant)
+    return Fading(
+        rays,
+        doppler,
+        to_prbs,
+        request.basis.error,
+        turn_rad=turn_rad,
+        dominant=request.dominant,
+        max_doppler_hz=float(shift_hz.abs().max()),
+    )
 
 
 def _draw_rays_in_loops(drops: Drops, request: FadingRequest, turn: Tensor) -> Tensor:

@@ -4,6 +4,7 @@
 |---|---|---|
 | ``response`` | responses of links on PRBs from coordinates in a basis | ours |
 | ``sinr``, ``sinr_numba`` | SINR of every UE on every PRB, in torch and as compiled loops | - |
+| ``full_load_numba`` | SINR of many slots at full load, from a few points in time | ours |
 | ``uplink_sinr``, ``uplink_mimo`` | SINR at base stations with a single antenna, and with panels | - |
 | ``power_control`` | transmit power of UEs | TS 38.213 7.1.1 |
 | ``dominant_interferers`` | which links fade and which are heard at their mean | ours |

@@ -69,7 +69,7 @@ def sinr_and_reports(
         part[:] = 0.0
         for n in range(count):
             c = links.cell[b, u, n]
-            _power((u - start) * count + n, response, power)
+            link_power((u - start) * count + n, response, power)
             if c == serving:
                 own[:] = power
             else:
@@ -83,7 +83,7 @@ def sinr_and_reports(
             part[k] = own[k] / (part[k] + one)
         for k in range(prbs):
             gamma[prb[k]] = part[k]
-        out.mean_bits[b, u] = _reported(gamma, bits_of_sinr, out.bits[b, u])
+        out.mean_bits[b, u] = reported(gamma, bits_of_sinr, out.bits[b, u])
 
 
 def _touches(
@@ -107,7 +107,7 @@ def in_order(prbs: int, folded: bool) -> Array:
 
 
 @inlined
-def _power(row: int, response: Array, power: Array) -> None:
+def link_power(row: int, response: Array, power: Array) -> None:
     """Computes the power of a link on each PRB, in that order.
 
     Indices of slices start at 0: only then does the compiler use vectors.
@@ -131,10 +131,13 @@ def _power(row: int, response: Array, power: Array) -> None:
 
 
 @inlined
-def _reported(sinr: Array, bits_of_sinr: Array, bits: Array) -> Any:
-    total = 0.0
+def reported(sinr: Array, bits_of_sinr: Array, bits: Array) -> Any:
+    """Computes the bits that a UE reports for each PRB, and returns their mean."""
+    index, total = np.empty(len(sinr), np.int32), 0.0
+    for k in range(len(sinr)):  # apart from the look-up, so that it is computed in vectors
+        index[k] = grid_index(sinr[k])
     for k in range(len(sinr)):
-        bits[k] = bits_of_sinr[grid_index(sinr[k])]
+        bits[k] = bits_of_sinr[np.uint32(index[k])]  # an unsigned index counts from no end
     for k in range(len(sinr)):
         total += bits[k]
     return total / len(sinr)

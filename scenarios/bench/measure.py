@@ -25,7 +25,7 @@ from ..config.loading import load
 from ..families.workload import RepeatableWorkload, Workload
 from .case import BenchCase, as_scenario, workload_of
 from .isolated_process import wait_for_others
-from .operation_counts import Counts, count
+from .operation_counts import Counts, count, stretch
 
 _WINDOWS = 5  # timed; the median counts
 _WINDOW_S = 0.6  # length of each, about
@@ -58,7 +58,11 @@ def _measure(case: BenchCase) -> dict[str, Any]:
     problem, allocator = prepare(workload, case, options.distinct or _DISTINCT)
     setup_s = time.perf_counter() - began
     wait_for_others(case, "ready")  # windows of about a length take about as many steps while the others are at it, too
-    steps = max(10, int((options.window_s or _WINDOW_S) * 10 / _window_seconds(problem, allocator, 10, device)))
+    steps, window_s = 10, options.window_s or _WINDOW_S
+    for _ in range(2):  # what is prepared for many steps makes the first few take longer
+        steps = max(10, int(window_s * steps / _window_seconds(problem, allocator, steps, device)))
+    unit = stretch(problem)[0]  # all that is prepared at once has its share in a window
+    steps = unit * max(1, round(steps / unit))
     wait_for_others(case, "set")
     rate = steps * case.drops / _window_seconds(problem, allocator, steps, device)
     compiled, peak_bytes = is_compiled(problem), peak_memory(device)  # before counting and copying, which take some too

@@ -185,7 +185,8 @@ def stretch(problem: Any) -> tuple[int, int]:
         return _ROUNDS, _ROUNDS
     engine = problem.engine
     slots = round(interval_s / engine.parts.carrier.slot_s)  # of an interval
-    total = math.lcm(engine.parts.block_slots, engine.parts.link.report_period_slots, slots)
+    period, window = engine.parts.link.report_period_slots, engine.backend.window_slots
+    total = math.lcm(engine.parts.block_slots, period, window, slots)
     return total // slots, total
 
 

@@ -17,7 +17,7 @@ from .case import BenchCase, BenchOptions, as_scenario, scaling_workloads
 from .isolated_process import measure_alone
 
 BATCHES = (1, 8, 64, 512)
-_STEPS = 10  # of a window; of slots, those whose fading is prepared at once
+_STEPS = 200  # of a window; of slots, those whose SINR at full load is prepared at once
 _WINDOWS = 5  # timed at most; the median counts
 _ENOUGH_S = 3.0  # of windows
 _DISTINCT = 2  # drops that are drawn; larger batches repeat them

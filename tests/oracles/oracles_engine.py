@@ -198,12 +198,20 @@ class LoopEngine:
             if plan is not None:
                 self.transmit(number, plan, held[number], books)
         self.active = [sum(row) for row in activity]
-        measured = self.slot % self.parts.link.report_period_slots == 0
-        self.reports = [*self.reports[1:], report if measured else self.reports[-1]]
+        due = [self.slot % self.parts.link.report_period_slots == self.offset(n) for n in range(len(self.users))]
+        newest = [new if now else old for new, old, now in zip(report, self.reports[-1], due, strict=True)]
+        self.reports = [*self.reports[1:], newest]
         self.deliver()
         self.slot += 1
         self.arrive()
         return books
+
+    def offset(self, number: int) -> int:
+        """Slot of the period in which a user reports."""
+        given = self.parts.link.report_offset_slots
+        if given == "staggered":
+            return number % self.parts.link.report_period_slots
+        return given[number % len(given)] if isinstance(given, tuple) else given
 
     def plan(self, number: int, prbs: list[int]) -> tuple[Process, Block] | None:
         """Process and block that a user sends on the PRBs it was given, if anything."""

@@ -3,7 +3,8 @@
 | module | form |
 |---|---|
 | ``torch_slot`` | torch's operations: every radio, every device; the definition |
-| ``numba_slot``, ``numba_kernels`` | loops in machine code: the downlink with single antennas on a CPU |
+| ``numba_slot``, ``numba_kernels``, ``slot_arrays`` | loops in machine code: downlinks with single antennas on a CPU |
+| ``full_load``, ``numba_full_load`` | the same in one loop where buffers are always full |
 | ``torch_compile`` | torch's operations as one compiled graph: the downlink with single antennas on a GPU |
 | ``choice`` | which of them an engine uses |
 """

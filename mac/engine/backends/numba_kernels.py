@@ -76,8 +76,15 @@ class NextState(NamedTuple):
     usable: Array
     retransmits: Array
     current: Array  # [B, U, 6]
-    served: Array
     counters: Array  # [8, B, U]
+    need: Array  # of the slot to come, if nothing arrives
+
+
+class Reported(NamedTuple):
+    """Holds bits that a PRB would carry."""
+
+    bits: Array  # [B, U, K]
+    mean_bits: Array  # over the carrier
 
 
 class Rules(NamedTuple):
@@ -95,44 +102,68 @@ def need(
     prbs: int, waiting: Array, mean_bits: Array, usable: Array, retransmits: Array, current: Array, out: Array
 ) -> None:
     """Computes PRBs that empty each UE's queue or repeat its lost block, as :meth:`mac.engine.engine.Engine.need`."""
-    least = mean_bits.dtype.type(LEAST_BITS)
     for b in range(out.shape[0]):
-        for u in range(out.shape[1]):
-            mean = mean_bits[b, u]
-            if retransmits[b, u]:
-                out[b, u] = current[b, u, PRBS]
-            elif usable[b, u] and mean > 0.0:
-                out[b, u] = min(np.ceil(waiting[b, u] * 8.0 / max(mean, least)), float(prbs))
-            else:
-                out[b, u] = 0.0
+        need_of_drop(b, prbs, waiting, mean_bits, usable, retransmits, current, out)
+
+
+@compiled
+def need_of_drop(
+    b: int, prbs: int, waiting: Array, mean_bits: Array, usable: Array, retransmits: Array, current: Array, out: Array
+) -> None:
+    """Computes the need of the UEs of a drop; see :func:`need`."""
+    least = mean_bits.dtype.type(LEAST_BITS)
+    for u in range(out.shape[1]):
+        mean = mean_bits[b, u]
+        if retransmits[b, u]:
+            out[b, u] = current[b, u, PRBS]
+        elif usable[b, u] and mean > 0.0:
+            out[b, u] = min(np.ceil(waiting[b, u] * 8.0 / max(mean, least)), float(prbs))
+        else:
+            out[b, u] = 0.0
+
+
+@Loop
+def keep_reports(start: int, stop: int, due: Array, old: Reported, report: Reported) -> None:
+    """Copies the older report of the UEs of some drops that are not due."""
+    for b in range(start, stop):
+        for u in range(len(due)):
+            if not due[u]:
+                report.bits[b, u] = old.bits[b, u]
+                report.mean_bits[b, u] = old.mean_bits[b, u]
 
 
 @Loop
 def send(start: int, stop: int, user: Array, bits: Array, queues: Queues, tables: Tables, out: Sending) -> None:
     """Computes what some drops transmit from each PRB's holder ``[B, C, K]`` and the reported bits ``[B, U, K]``."""
+    for b in range(start, stop):
+        send_of_drop(b, user, bits, queues, tables, out)
+
+
+@compiled
+def send_of_drop(b: int, user: Array, bits: Array, queues: Queues, tables: Tables, out: Sending) -> None:
+    """Computes what a drop transmits; see :func:`send`."""
     _, cells, prbs = user.shape
     rate = np.empty(bits.shape[1], bits.dtype)
     one = bits.dtype.type(1.0)
-    for b in range(start, stop):
-        granted, reported = out.prbs[b], bits[b]
-        rate[:] = bits.dtype.type(0.0)
-        granted[:] = bits.dtype.type(0.0)
-        for c in range(cells):
-            for k in range(prbs):
-                u = user[b, c, k]
-                if u >= 0:
-                    granted[u] += one
-                    rate[u] += reported[u, k]
-        _format(b, prbs, rate, queues, tables, out)
-        payload, activity, active = out.payload[b], out.activity[b], out.active_prbs[b]
-        active[:] = 0.0
-        for c in range(cells):
-            for k in range(prbs):
-                u = user[b, c, k]
-                on = u >= 0 and payload[u] > 0.0
-                activity[c, k] = on
-                if on:
-                    active[c] += 1.0
+    granted, reported = out.prbs[b], bits[b]
+    rate[:] = bits.dtype.type(0.0)
+    granted[:] = bits.dtype.type(0.0)
+    for c in range(cells):
+        for k in range(prbs):
+            u = user[b, c, k]
+            if u >= 0:
+                granted[u] += one
+                rate[u] += reported[u, k]
+    _format(b, prbs, rate, queues, tables, out)
+    payload, activity, active = out.payload[b], out.activity[b], out.active_prbs[b]
+    active[:] = 0.0
+    for c in range(cells):
+        for k in range(prbs):
+            u = user[b, c, k]
+            on = u >= 0 and payload[u] > 0.0
+            activity[c, k] = on
+            if on:
+                active[c] += 1.0
 
 
 @compiled
@@ -161,6 +192,7 @@ def decode(
     stop: int,
     user: Array,
     sinr: Array,
+    place: int,
     draws: Array,
     need: Array,
     time: float,
@@ -170,16 +202,38 @@ def decode(
     rules: Rules,
     out: NextState,
 ) -> None:
-    """Computes which blocks of some drops are decoded from the SINR ``[B, U, K]`` of a slot, and the state after it."""
+    """Computes which blocks of some drops are decoded from the SINR, and the state after the slot.
+
+    ``sinr`` holds several slots, ``[B, U, slots, K]``, of which this one is at ``place``.
+    """
+    for b in range(start, stop):
+        decode_of_drop(b, user, sinr, place, draws, need, time, queues, sending, tables, rules, out)
+
+
+@compiled
+def decode_of_drop(
+    b: int,
+    user: Array,
+    sinr: Array,
+    place: int,
+    draws: Array,
+    need: Array,
+    time: float,
+    queues: Queues,
+    sending: Sending,
+    tables: Tables,
+    rules: Rules,
+    out: NextState,
+) -> None:
+    """Computes which blocks of a drop are decoded, and the state after the slot; see :func:`decode`."""
     users = sinr.shape[1]
     effective = np.empty(users, sinr.dtype)
     verdict = Verdict(np.empty(users), np.empty(users), np.empty(users, np.bool_), np.empty(users, np.bool_))
-    for b in range(start, stop):
-        _map(b, user, sinr, sending, tables, effective)
-        _judge(b, user.shape[2], draws, effective, queues, sending, tables, rules, verdict)
-        _write_blocks(b, time + rules.round_trip_slots, queues, sending, verdict, out)
-        _count(b, need, queues, sending, verdict, rules, out)
-        _choose_process(b, time + 1.0, out)
+    _map(b, user, sinr, place, sending, tables, effective)
+    _judge(b, user.shape[2], draws, effective, queues, sending, tables, rules, verdict)
+    _write_blocks(b, time + rules.round_trip_slots, queues, sending, verdict, out)
+    _count(b, need, queues, sending, verdict, rules, out)
+    _choose_process(b, time + 1.0, out)
 
 
 class Verdict(NamedTuple):
@@ -195,7 +249,7 @@ class Verdict(NamedTuple):
 
 
 @compiled
-def _map(b: int, user: Array, sinr: Array, sending: Sending, tables: Tables, effective: Array) -> None:
+def _map(b: int, user: Array, sinr: Array, place: int, sending: Sending, tables: Tables, effective: Array) -> None:
     """Computes the effective SINR of each UE's block."""
     _, cells, prbs = user.shape
     mcs, granted, forward, backward = sending.mcs[b], sending.prbs[b], tables.forward, tables.backward
@@ -206,7 +260,7 @@ def _map(b: int, user: Array, sinr: Array, sending: Sending, tables: Tables, eff
         for k in range(prbs):
             u = user[b, c, k]
             if u >= 0:
-                effective[u] += forward[mcs[u], grid_index(own[u, k])]
+                effective[u] += forward[mcs[u], grid_index(own[u, place, k])]
     for u in range(len(effective)):
         mean = effective[u] / max(granted[u], one)
         odds = mean / max(one - mean, least) / scale
@@ -250,10 +304,10 @@ def _write_blocks(b: int, ready: float, queues: Queues, sending: Sending, verdic
     """Writes every block into its process."""
     before, after, process = queues.blocks[b], out.blocks[b], queues.process[b]
     coded, mcs, payload = sending.coded_prbs[b], sending.mcs[b], sending.payload[b]
+    to, kept = after.reshape(-1), before.reshape(-1)
+    for i in range(len(to)):
+        to[i] = kept[i]
     for u in range(len(before)):
-        for p in range(before.shape[1]):
-            for i in range(6):
-                after[u, p, i] = before[u, p, i]
         if payload[u] > 0.0:
             row = after[u, process[u]]
             row[BYTES] = 0.0 if verdict.decoded[u] or verdict.given_up[u] else payload[u]
@@ -276,7 +330,7 @@ def _count(
         failed, new = first and not decoded, payload[u] if first else 0.0
         served, rest = payload[u] * 8.0 if decoded else 0.0, waiting_before[u] - new
         waiting_after[u] = max(rest, endless[u])
-        out.sent[b, u], out.served[b, u] = sent[u] + new, served
+        out.sent[b, u] = sent[u] + new
         counters[SERVED, b, u] = served
         counters[DEMAND, b, u] = (arrived[0, b, u] + (waiting_after[u] - rest)) * 8.0
         counters[DROPPED, b, u] = arrived[1, b, u] * 8.0

@@ -8,7 +8,7 @@ arrays that fit a cache, instead of two hundred calls.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,11 +19,33 @@ from phy.link.sinr_numba import CellLinks, SinrAndReports, sinr
 from phy.numerics.jit import BackendName
 from phy.numerics.threads import share_out
 
-from ...link_adaptation.harq import HarqState
 from ..radio.radio import Radio
 from ..radio.siso_downlink import SisoDownlink
-from ..state import COUNTERS, CellState, EngineParts, Report, SlotInputs, SlotResult
+from ..state import CellState, EngineParts, Report, SlotInputs, SlotResult
 from . import numba_kernels as slots
+from .full_load import FullLoadWindow
+from .numba_full_load import slot_at_full_load
+from .slot_arrays import SlotArrays
+
+_NONE = np.empty(0, np.bool_)
+
+
+class _Slot(NamedTuple):
+    """Holds the arrays of a slot, by :mod:`mac.engine.backends.numba_kernels`."""
+
+    user: np.ndarray  # [B, C, K]
+    bits: np.ndarray  # [B, U, K] of the report in use
+    need: np.ndarray  # [B, U]
+    draws: np.ndarray  # [B, U]
+    time: float
+    queues: slots.Queues
+    due: np.ndarray  # [U] bool, UEs that report; no rows where none does
+    old: slots.Reported
+    next_mean_bits: np.ndarray  # [B, U]
+    sending: slots.Sending
+    heard: SinrAndReports
+    after: slots.NextState
+    full: np.ndarray  # [B] bool, whether the drop is at full load
 
 
 class CompiledSlot:
@@ -42,7 +64,7 @@ class CompiledSlot:
     def __init__(self, parts: EngineParts, radio: Radio[Any]) -> None:
         if not isinstance(radio, SisoDownlink):
             raise ValueError(f"loops compute a downlink with single antennas, not {type(radio).__name__}; use torch")
-        self._parts, self._radio, self._endless_bytes = parts, radio, parts.endless_bytes()
+        self._parts, self._radio, self._arrays = parts, radio, SlotArrays(parts)
         tables, adaptation = parts.tables, parts.tables.adaptation
         self._tables = slots.Tables(
             sinr_db_of_bits=adaptation.sinr_db_of_bits.numpy(),
@@ -66,6 +88,9 @@ class CompiledSlot:
             limit_db=parts.link.outer_loop_limit_db,
         )
         batch, users = parts.shape
+        self._full_load = FullLoadWindow.of(parts)
+        self.window_slots = 1 if self._full_load is None else self._full_load.slots
+        self._all_users = np.ones(users, np.bool_)
         self._faded = radio.fading.dominant
         all_cells = torch.arange(parts.cells).expand(batch, users, -1)
         self._cell = (all_cells if self._faded is None else self._faded.cell).contiguous().numpy()
@@ -75,15 +100,33 @@ class CompiledSlot:
 
     def first_report(self, moment: SlotInputs[Response]) -> Report:
         """Computes the report of the first slot, with every cell at full load."""
-        heard, (batch, _) = self._heard(), self._parts.shape
+        heard, (batch, _) = self._arrays.heard(), self._parts.shape
         activity = np.ones((batch, self._parts.cells, self._parts.prbs), self._kind)
-        share_out(
-            lambda drops: self._hear(drops, moment, activity, heard), batch, self._cell[0].size * self._parts.prbs
-        )
-        return self._report(heard)
+        known = self._known_at_start(moment.slot, heard.sinr)
+
+        def some(drops: range) -> None:
+            for b in drops:
+                if not known[b]:
+                    self._hear(range(b, b + 1), moment, activity, heard)
+
+        share_out(some, batch, self._cell[0].size * self._parts.prbs)
+        return self._radio.report(torch.from_numpy(heard.sinr))
+
+    def _known_at_start(self, slot: int, sinr: np.ndarray) -> np.ndarray:
+        """Writes the SINR where it is known, of drops in which each cell serves a UE; returns these, bool ``[B]``."""
+        if self._full_load is None:
+            return np.zeros(len(sinr), np.bool_)
+        self._full_load.clear()
+        several, place = self._full_load.sinr(slot)
+        every = np.asarray((self._full_load.prbs > 0).all(1))
+        sinr[every] = several[every, :, place]
+        return every
 
     def need(self, state: CellState) -> Tensor:
         """Computes the PRBs that would empty each UE's queue or repeat the lost block, ``[B, U]``."""
+        made = self._arrays.need(state)
+        if made is not None:
+            return made
         need, queue, prbs = np.empty(self._parts.shape), state.harq, self._parts.prbs
         known = state.waiting_bytes, state.reports[0].mean_bits, queue.usable, queue.retransmits, queue.current
         slots.need(prbs, *(tensor.contiguous().numpy() for tensor in known), need)
@@ -91,27 +134,72 @@ class CompiledSlot:
 
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: SlotInputs[Response]) -> SlotResult:
         """Transmits what was decided; threads share the drops, each of which one thread computes from start to end."""
-        queues, heard = _queues(state, self._endless_bytes), self._heard()
-        inputs = user.contiguous().numpy(), state.reports[0].bits.numpy(), need_prbs.numpy()
-        sending, after = self._sending(), self._after(queues)
+        slot = self._slot(state, user, need_prbs, moment)
+        full_load = None if self._full_load is None else self._full_load.sinr(moment.slot)
 
         def some(drops: range) -> None:
-            slots.send(drops.start, drops.stop, *inputs[:2], queues, self._tables, sending)
-            self._hear(drops, moment, sending.activity, heard)
-            self._decode(drops, moment, inputs, (queues, sending, heard), after)
+            if full_load is None:
+                slots.send(drops.start, drops.stop, slot.user, slot.bits, slot.queues, self._tables, slot.sending)
+                self._general(drops, moment, slot)
+                return
+            self._at_full_load(drops, slot, *full_load)
+            for b in drops:
+                if not slot.full[b]:
+                    self._general(range(b, b + 1), moment, slot)
 
         share_out(some, len(user), self._cell[0].size * self._parts.prbs)
-        waiting, sent, outer_loop_db, *queue, served, counters = map(torch.from_numpy, after)
-        return SlotResult(
-            waiting_bytes=waiting,
-            sent_bytes=sent,
-            harq=HarqState(*queue),
-            outer_loop_db=outer_loop_db,
-            served_bits=served,
-            report=self._report(heard) if moment.measured else None,
-            counters=counters,
-            active_prbs=torch.from_numpy(sending.active_prbs),
+        report = self._report(slot, state.reports[-1], moment, full_load) if moment.measured else None
+        coming = state.reports[min(1, len(state.reports) - 1)].mean_bits
+        known = full_load is not None and len(state.reports) > 1 and bool(slot.full.all())
+        return self._arrays.result(slot.after, slot.sending.active_prbs, report, coming if known else None)
+
+    def _slot(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: SlotInputs[Response]) -> _Slot:
+        """Collects what a slot's loops read and write."""
+        arrays, old = self._arrays, state.reports[-1]
+        queues = arrays.queues(state)
+        due = moment.due.numpy() if moment.due is not None else self._all_users if moment.measured else _NONE
+        return _Slot(
+            user=user.contiguous().numpy(),
+            bits=state.reports[0].bits.numpy(),
+            need=need_prbs.numpy(),
+            draws=moment.draws.numpy(),
+            time=float(moment.slot),
+            queues=queues,
+            due=due,
+            old=slots.Reported(old.bits.numpy(), old.mean_bits.numpy()),
+            next_mean_bits=state.reports[min(1, len(state.reports) - 1)].mean_bits.numpy(),
+            sending=arrays.sending(),
+            heard=arrays.heard(),
+            after=arrays.after(queues),
+            full=np.zeros(len(user), np.bool_),
         )
+
+    def _at_full_load(self, drops: range, slot: _Slot, sinr: np.ndarray, place: int) -> None:
+        """Computes what some drops transmit, and the rest of the slot of those in which no PRB is idle."""
+        assert self._full_load is not None
+        given = slot.user, slot.bits, slot.need, slot.draws, slot.time, sinr, place
+        about = (
+            self._full_load.prbs,
+            self._bits_of_sinr,
+            slot.queues,
+            self._tables,
+            self._rules,
+            slot.due,
+            slot.old,
+            slot.next_mean_bits,
+        )
+        written = slot.sending, slot.after, slots.Reported(slot.heard.bits, slot.heard.mean_bits), slot.full
+        slot_at_full_load(drops.start, drops.stop, *given, *about, *written)
+
+    def _general(self, drops: range, moment: SlotInputs[Response], slot: _Slot) -> None:
+        """Computes what follows from what some drops transmit."""
+        self._hear(drops, moment, slot.sending.activity, slot.heard)
+        if moment.due is not None:
+            report = slots.Reported(slot.heard.bits, slot.heard.mean_bits)
+            slots.keep_reports(drops.start, drops.stop, slot.due, slot.old, report)
+        about = slot.queues, slot.sending, self._tables, self._rules
+        known = slot.user, slot.heard.sinr[:, :, None], 0, slot.draws, slot.need, slot.time
+        slots.decode(drops.start, drops.stop, *known, *about, slot.after)
 
     def _hear(self, drops: range, moment: SlotInputs[Response], activity: np.ndarray, heard: SinrAndReports) -> None:
         """Computes SINR and reports of some drops."""
@@ -127,67 +215,18 @@ class CompiledSlot:
         array: np.ndarray = self._rest_of_all.numpy()
         return array
 
-    def _decode(
-        self,
-        drops: range,
-        moment: SlotInputs[Response],
-        inputs: tuple[np.ndarray, np.ndarray, np.ndarray],
-        so_far: tuple[slots.Queues, slots.Sending, SinrAndReports],
-        after: slots.NextState,
-    ) -> None:
-        (user, _, need), (queues, sending, heard) = inputs, so_far
-        draws, time, sinr = moment.draws.numpy(), float(moment.slot), heard.sinr
-        about = queues, sending, self._tables, self._rules
-        slots.decode(drops.start, drops.stop, user, sinr, draws, need, time, *about, after)
-
-    def _report(self, heard: SinrAndReports) -> Report:
-        if self._parts.tables.adaptation.subband_prbs > 1:
-            return self._radio.report(torch.from_numpy(heard.sinr))
-        return Report(torch.from_numpy(heard.bits), torch.from_numpy(heard.mean_bits))
-
-    def _heard(self) -> SinrAndReports:
-        shape, kind = (*self._parts.shape, self._parts.prbs), self._kind
-        return SinrAndReports(np.empty(shape, kind), np.empty(shape, kind), np.empty(shape[:2], kind))
-
-    def _sending(self) -> slots.Sending:
-        shape, kind = self._parts.shape, self._kind
-        per_prb = shape[0], self._parts.cells, self._parts.prbs
-        return slots.Sending(
-            prbs=np.empty(shape, kind),
-            coded_prbs=np.empty(shape),
-            mcs=np.empty(shape, np.int64),
-            payload=np.empty(shape),
-            activity=np.empty(per_prb, kind),
-            active_prbs=np.empty(per_prb[:2]),
-        )
-
-    def _after(self, queues: slots.Queues) -> slots.NextState:
-        shape = self._parts.shape
-        return slots.NextState(
-            waiting=np.empty(shape),
-            sent=np.empty(shape),
-            outer_loop_db=np.empty(shape, self._kind),
-            blocks=np.empty_like(queues.blocks),
-            process=np.empty(shape, np.int64),
-            usable=np.empty(shape, np.bool_),
-            retransmits=np.empty(shape, np.bool_),
-            current=np.empty((*shape, 6)),
-            served=np.empty(shape),
-            counters=np.empty((len(COUNTERS), *shape)),
-        )
+    def _report(
+        self, slot: _Slot, old: Report, moment: SlotInputs[Response], full_load: tuple[np.ndarray, int] | None
+    ) -> Report:
+        """Returns the report of a slot."""
+        if self._parts.tables.adaptation.subband_prbs == 1:
+            return _bits_of(slot.heard)
+        sinr = slot.heard.sinr
+        if full_load is not None:
+            several, place = full_load
+            sinr[slot.full] = several[slot.full, :, place]
+        return self._radio.report(torch.from_numpy(sinr)).since(old, moment.due)
 
 
-def _queues(state: CellState, endless_bytes: Tensor) -> slots.Queues:
-    queue = state.harq
-    tensors = (
-        state.waiting_bytes,
-        state.sent_bytes,
-        endless_bytes,
-        state.outer_loop_db,
-        state.arrived,
-        queue.blocks,
-        queue.process,
-        queue.usable,
-        queue.retransmits,
-    )
-    return slots.Queues(*(tensor.numpy() for tensor in tensors))
+def _bits_of(heard: SinrAndReports) -> Report:
+    return Report(torch.from_numpy(heard.bits), torch.from_numpy(heard.mean_bits))

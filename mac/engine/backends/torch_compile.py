@@ -29,6 +29,7 @@ class TracedSlot:
     """
 
     name: BackendName = "torch.compile"
+    window_slots = 1
 
     def __init__(self, parts: EngineParts, radio: Radio[Any], compiler: str | Callable[..., Any] = "inductor") -> None:
         self._slot = TorchSlot(parts, radio)

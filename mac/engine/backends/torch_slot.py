@@ -43,6 +43,7 @@ class TorchSlot:
     """
 
     name: BackendName = "torch"
+    window_slots = 1
 
     def __init__(self, parts: EngineParts, radio: Radio[Any]) -> None:
         self._parts, self._radio = parts, radio
@@ -96,7 +97,7 @@ class TorchSlot:
             harq=harq.update(state.harq, attempt, moment.time, self._parts.harq),
             outer_loop_db=outer_loop(state.outer_loop_db, first, failed, self._parts.link),
             served_bits=served,
-            report=received.report,
+            report=received.report and received.report.since(state.reports[-1], moment.due),
             counters=counters if received.counters is None else torch.cat((counters, received.counters)),
             active_prbs=received.activity.sum(-1, dtype=torch.float64),
         )

@@ -13,8 +13,12 @@ from phy.channel.fading import SmallScale
 BLOCKS = 2
 """Blocks in memory at a time: the one in use, and the next one while it is made."""
 
+GROUP = 10
+"""Slots of a window that follow each other in memory for a UE: written at once, and near until they are read."""
+
 _SLOTS = 25
-_NUMBERS = 25_000_000  # of a drop's links in these slots, at most: in float32 100 MB
+_WINDOW_SLOTS = 200
+_NUMBERS = 25_000_000  # of a drop in these slots, at most: in float32 100 MB
 
 
 class FadingBuffers:
@@ -55,3 +59,12 @@ def slots_at_once(numbers: int, block_slots: int) -> int:
     """
     most = min(_SLOTS, max(1, _NUMBERS // max(1, numbers)))
     return max(n for n in range(1, most + 1) if block_slots % n == 0)
+
+
+def window_slots(numbers: int) -> int:
+    """Computes the slots whose SINR at full load is computed at once, whole groups.
+
+    Args:
+        numbers: SINRs of a drop in a slot.
+    """
+    return max(1, min(_WINDOW_SLOTS, _NUMBERS // max(1, numbers)) // GROUP) * GROUP

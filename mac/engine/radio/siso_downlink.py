@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from phy.link.response import Response
 from phy.link.sinr import sinr
+from phy.numerics.jit import backend_name
 
 from ..grant import Transmission
-from ..state import EngineParts, Report, SlotInputs
+from ..state import EngineParts, Report, SlotBlockResponse, SlotInputs
 from .radio import Reception
 from .radio_base import RadioBase
-from .scalar_fading import ScalarFading, ScalarResponses
+from .scalar_fading import ScalarFading
 
 
 class SisoDownlink(RadioBase):
@@ -27,12 +30,13 @@ class SisoDownlink(RadioBase):
 
     def __init__(self, parts: EngineParts) -> None:
         super().__init__(parts)
-        self.fading = ScalarFading(parts)
+        compiled = (parts.backend or backend_name(parts.device.type)) == "numba"
+        self.fading, self._late = ScalarFading(parts), compiled and parts.keeps_full_buffers
         self.slots_at_once = self.fading.slots_at_once
 
-    def respond(self, first_slot: int) -> ScalarResponses:
+    def respond(self, first_slot: int) -> SlotBlockResponse[Any]:
         """Computes the responses of links from a slot on."""
-        return self.fading.respond(first_slot)
+        return self.fading.respond_late(first_slot) if self._late else self.fading.respond(first_slot)
 
     def first_report(self, moment: SlotInputs[Response]) -> Report:
         """Computes the report of the first slot, with every cell at full load."""

@@ -8,7 +8,7 @@ import math
 import torch
 
 from mac.carrier import CarrierSettings
-from mac.engine.radio.fading_buffers import BLOCKS, slots_at_once
+from mac.engine.radio.fading_buffers import BLOCKS, slots_at_once, window_slots
 from mac.handover.a3 import COUNTERS
 from mac.handover.serving_plan import period_slots
 from mac.traffic import TraceReplay
@@ -72,7 +72,11 @@ def _channel_bytes(scenario: CellularScenario, shape: Shape, item: int) -> float
     carried = numbers_per_ray(rays, links, size, 2 * prbs)
     slots = slots_at_once(links * carried, shape.block_slots)
     made = 2 * 2 * prbs if carried == size else 0  # the product with the folded basis, and what is opened of it
-    return float(links * (carried * (rays + BLOCKS * slots) + made) * item)
+    to_come = links * (carried * BLOCKS * slots + made)
+    if all(group.traffic.model == "full_buffer" for group in scenario.users):  # SINRs at full load, in their place
+        sinrs = scenario.users_per_cell * scenario.cells * prbs
+        to_come = max(to_come, sinrs * window_slots(sinrs))
+    return float((links * carried * rays + to_come) * item)
 
 
 def _serving_plan_bytes(scenario: CellularScenario, shape: Shape) -> int:

@@ -17,6 +17,7 @@ class DownlinkSize:
     batches: tuple[int, ...]
     users_per_cell: int = 10
     dominant_interferers: int | None = None
+    report_period_slots: int = 1
     window_s: float = 1.0
     allocator: str = "proportional_fair"
     rate: str = "slots_per_s"
@@ -68,6 +69,7 @@ class DownlinkSize:
 
     def scenario(self, allocator: str, drops: int) -> dict[str, Any]:
         """Returns the scenario as a mapping."""
+        period = self.report_period_slots
         return {
             "name": "bench",
             "family": "scheduling",
@@ -77,17 +79,29 @@ class DownlinkSize:
             "allocators": [allocator],
             "topology": {"layout": "hexagonal", "sites": self.sites, "sectors": self.sectors, "wrap_around": True},
             "carrier": {"prbs": self.prbs},
+            **({} if period == 1 else {"link": _in_turn(period)}),
             "attachment": "cell_area",
             "users": [{"name": "ue", "count": self.users_per_cell, "traffic": {"model": "full_buffer"}}],
         }
 
 
-WORKLOADS: dict[str, DownlinkSize] = {
+def _in_turn(period: int) -> dict[str, Any]:
+    """Returns the settings with which each UE reports once in so many slots, as many UEs in one as in the next."""
+    return {"report_period_slots": period, "report_offset_slots": "staggered"}
+
+
+_EVERY_SLOT: dict[str, DownlinkSize] = {
     "W1": DownlinkSize(sites=7, sectors=1, prbs=50, batches=(1, 8, 32), dominant_interferers=3),
     "W2": DownlinkSize(sites=7, sectors=3, prbs=100, batches=(1, 4, 8), dominant_interferers=3),
     "W3": DownlinkSize(sites=19, sectors=3, prbs=100, batches=(1, 2), dominant_interferers=3),
 }
-"""7 cells x 10 UE on 50 PRB, 21 x 10 on 100 and 57 x 10 on 100, slots of 1 ms."""
+"""7 cells x 10 UE on 50 PRB, 21 x 10 on 100 and 57 x 10 on 100, slots of 1 ms; every UE reports in every slot."""
+
+WORKLOADS: dict[str, DownlinkSize] = {
+    **_EVERY_SLOT,
+    **{f"{name}r": replace(size, report_period_slots=5) for name, size in _EVERY_SLOT.items()},
+}
+"""These, and the same with reports every five slots, UEs in turn (TS 38.214 clause 5.2.1.4 allows 4 to 320)."""
 
 SCALES: dict[str, DownlinkSize] = {
     f"{sites * sectors * users}": DownlinkSize(

@@ -192,8 +192,8 @@ def test_hear_in_machine_code_is_hear_in_python(folded: bool, kind: type[np.floa
     given = 1, first, users, response, sinr_numba.in_order(prbs, folded), links, table
     sinr_numba.sinr_and_reports(*given, outs[0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(vars(sinr_numba), "_reported", reported)
-        patch.setitem(vars(sinr_numba), "_power", sinr_numba._power.py_func)
+        patch.setitem(vars(sinr_numba), "reported", reported)
+        patch.setitem(vars(sinr_numba), "link_power", sinr_numba.link_power.py_func)
         in_python(sinr_numba.sinr_and_reports)(*given, outs[1])
     for fast, slow in zip(*outs, strict=True):
         assert np.array_equal(fast, slow, equal_nan=True)

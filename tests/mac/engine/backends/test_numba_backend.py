@@ -26,6 +26,7 @@ from mac.scheduling.observe import observe
 from phy.numerics import threads
 from phy.random import Drops
 
+FULL: list[Scenario] = [{"name": "busy", "count": 3, "traffic": {"model": "full_buffer"}}]
 ONE_CELL: Scenario = {"layout": "single", "wrap_around": False}
 CARS = {"model": "linear", "min_speed_kmh": 300, "max_speed_kmh": 300}
 SCHEDULERS = ("round_robin", "proportional_fair", "max_rate", "water_filling", "earliest_deadline", "m_lwdf")
@@ -61,6 +62,19 @@ CASES: dict[str, Scenario] = {
     "two interferers fade": city(fading={"dominant_interferers": 2}),
     "no interferer fades": city(fading={"dominant_interferers": 0}),
     "nineteen interferers fade": city(topology={"sectors": 3}, fading={"dominant_interferers": 19}),
+    "full buffers": city(users=FULL, link={"report_delay_slots": 1}),
+    "full buffers of 21 cells, reports in turn": city(
+        users=FULL,
+        topology={"sectors": 3},
+        carrier={"prbs": 26},
+        link={"report_period_slots": 5, "report_offset_slots": "staggered"},
+    ),
+    "full buffers, subbands, reports of two groups": city(
+        users=FULL, link={"subband_prbs": 4, "report_period_slots": 3, "report_offset_slots": [2, 0]}
+    ),
+    "full buffers, two interferers fade": city(users=FULL, fading={"dominant_interferers": 2}),
+    "full buffers and idle PRBs": city(users=FULL, harq={"processes": 2, "round_trip_slots": 5}),
+    "reports in turn": city(link={"report_period_slots": 4, "report_offset_slots": "staggered"}),
     "moving users": moving(),
     "handovers": moving(
         handover={"time_to_trigger_ms": 40, "hysteresis_db": 0.5, "offset_db": 0.5},
