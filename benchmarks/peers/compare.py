@@ -27,7 +27,11 @@ from benchmarks.peers.base import Fairwave, Reading, Simulator, Size
 from scenarios.errors import ScenarioError, did_you_mean
 from scenarios.families.scheduling.workloads import WORKLOADS, DownlinkSize
 
-DOWNLINKS = {name: workload for name, workload in WORKLOADS.items() if isinstance(workload, DownlinkSize)}
+DOWNLINKS = {
+    name: workload
+    for name, workload in WORKLOADS.items()
+    if isinstance(workload, DownlinkSize) and not name.endswith("r")  # peers have no period of reports to set
+}
 SIZES = {name: Size(name, its.sites, its.sectors, its.prbs, its.users_per_cell) for name, its in DOWNLINKS.items()}
 OURS: list[Simulator] = [
     Fairwave(

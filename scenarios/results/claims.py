@@ -46,7 +46,7 @@ class Claims:
         self._seen: dict[str, tuple[bytes, float]] = {}  # last sign of life of others, and when it was new here
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._made_folder = False
+        self._made: list[Path] = []  # folders that were not there before, the innermost first
 
     @property
     def count(self) -> int:
@@ -82,8 +82,7 @@ class Claims:
         for path in (*self._mine.values(), self._own):
             self._remove(path)
         self._mine.clear()
-        made = [Path(self.root).parent] if self._made_folder else []
-        for folder in (Path(self.root, "owners"), Path(self.root), *made) if _is_local(self.files) else ():
+        for folder in (Path(self.root, "owners"), Path(self.root), *self._made) if _is_local(self.files) else ():
             with suppress(OSError):  # not empty: others are at work
                 folder.rmdir()
 
@@ -101,8 +100,8 @@ class Claims:
         """Shows the first sign of life, and keeps showing it."""
         if self._thread is not None:
             return
-        local = Path(self.root).parent
-        self._made_folder = _is_local(self.files) and not local.exists()
+        if _is_local(self.files):
+            self._made = [folder for folder in Path(self.root).parents if not folder.exists()]
         try:
             self.files.makedirs(f"{self.root}/owners", exist_ok=True)
             self._beat(0)

@@ -66,6 +66,19 @@ class PreparedRun:
             for some in batches(drops, len(batch.drops)):
                 yield Batch(batch.part, some, batch.entrants)
 
+    def open(self) -> None:
+        """Makes the folder, at the first call; what killed writers left in it is removed.
+
+        Raises:
+            ScenarioError: the folder or store cannot be written.
+        """
+        if self._opened:
+            return
+        open_folder(self.folder, self.plan.scenario)
+        self._opened = True
+        if self.store is not None:
+            self.store.push(self.folder)
+
     def write(self, pieces: Sequence[Piece]) -> None:
         """Writes the windows that a batch came to, each as a shard of its own.
 
@@ -73,11 +86,7 @@ class PreparedRun:
             ScenarioError: the folder or store cannot be written or is full.
         """
         for run_key, windows in pieces:
-            if not self._opened:
-                open_folder(self.folder, self.plan.scenario)  # not before: a run that fails at once leaves nothing
-                self._opened = True
-                if self.store is not None:
-                    self.store.push(self.folder)
+            self.open()  # not before: a run that fails at once leaves nothing
             path = write_shard(self.folder, run_key, windows.assign_attrs(self.made[run_key].attributes()))
             self._known.setdefault(run_key, set()).add(path.name)
             if self.store is not None:

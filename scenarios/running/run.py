@@ -184,6 +184,7 @@ def _simulate(run: PreparedRun, remote: Executor | None, ctrl_c: Interrupts, opt
             advance(0, "waiting for another coordinator")
             time.sleep(_POLL_S)
             todo = run.todo()
+    run.open()
     ctrl_c.check()
 
 

@@ -73,7 +73,7 @@ def test_the_folders_say_what_they_hold() -> None:
     [
         ("propotional_fair", "scheduling", "did you mean 'proportional_fair'"),
         ("Max-Rate", "scheduling", "did you mean 'max_rate'"),
-        ("zzz", "slicing", "one of: demand_proportional, equal"),
+        ("zzz", "slicing", "one of: classified_slices, demand_proportional"),
         ("equal", "scheduling", "it is of the family slicing"),
         ("any", "weather", "the family 'weather' has no allocators"),
     ],

@@ -86,6 +86,8 @@ NEVER["comp"] = {  # which needs panels that send one layer to UEs of one port
     "on_infeasible=repair",
     "uplink.delta_mcs=True",
 }
+for _name in ("scheduling", "slicing", "personalized", "comp"):  # which need a longer period
+    NEVER[_name] = NEVER[_name] | {"link.report_offset_slots=1", "link.report_offset_slots=[1]"}
 """Choices that the schema shares with what is no scenario, where they are always refused."""
 IN_THE_AREA = {"west_m": -500, "east_m": 500, "south_m": -500, "north_m": 500}
 

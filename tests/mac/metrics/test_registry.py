@@ -16,6 +16,7 @@ from mac.comp import comp_metrics
 from mac.engine.metrics import cellular_metrics
 from mac.market import market_metrics
 from mac.metrics.registry import METRICS, available_metrics, metric_named, metric_table
+from mac.personalized import personalized_metrics
 from mac.uav import flight_metrics
 from mac.wsn import lifetime_metrics
 
@@ -26,12 +27,12 @@ def test_rows_of_a_slicing_run() -> None:
     assert list(table.columns) == ["drop", "metric", "unit", "value"]
     assert not table.duplicated(["drop", "metric"]).any()
     assert set(table["drop"]) == {5, 6, 7}  # the names of the drops, not their places
-    families = (lifetime_metrics, flight_metrics, market_metrics, auction_metrics, comp_metrics)
+    families = (lifetime_metrics, flight_metrics, market_metrics, auction_metrics, comp_metrics, personalized_metrics)
     others = (
         *(metric for metric in cellular_metrics.METRICS if metric.name != "prb_utilisation"),
         *(metric for family in families for metric in family.METRICS),
     )  # there are none here
-    elsewhere = {metric.name for metric in others}
+    elsewhere = {"counts", *(metric.name for metric in others)}
     assert {name.partition("/")[0] for name in table["metric"]} == set(METRICS) - elsewhere
     assert {"satisfaction/phones", "delay_p99/robots", "tractor_score/meters"} <= set(table["metric"])
     rows = table[table["metric"] == "satisfaction/meters"].sort_values("drop")

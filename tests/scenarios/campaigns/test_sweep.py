@@ -197,4 +197,4 @@ def test_each_point_has_the_drops_that_a_precision_needs(here: Path, monkeypatch
     sweep(given, {"users": [2, 8]}, until=goal, max_drops=14, out="out", resume=True)
     assert numbers == []
     sweep(given, {"users": [2, 8]}, until=goal, max_drops=15, out="out", resume=True)
-    assert numbers == [1, 2] and load_sweep("out").per_drop["drop"].max() == 14
+    assert sorted(set(numbers)) == [1, 2] and load_sweep("out").per_drop["drop"].max() == 14

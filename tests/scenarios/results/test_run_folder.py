@@ -222,10 +222,10 @@ def test_a_folder_that_fairwave_has_not_made_is_left_alone(toy: Toy, resume: boo
 def test_a_folder_that_is_filled_while_the_first_batch_runs_is_left_alone(
     toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scenarios.running import prepared_run as running
+    from scenarios.running import run as running
 
     def meanwhile(*arguments: Any) -> Any:
-        Path("out").mkdir()
+        Path("out").mkdir(exist_ok=True)
         Path("out/scenario.yaml").write_text("mine")
         return run_batch(*arguments)
 

@@ -42,7 +42,7 @@ def same_as_here(toy: Toy, where: ExecutorOptions, kill: Callable[[], None]) -> 
 
 
 def test_ray_loses_a_node(toy: Toy) -> None:
-    pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+    pytest.importorskip("ray.cluster_utils", reason="the extra 'ray' is not installed")
     from ray.cluster_utils import Cluster
 
     small = {"object_store_memory": 80_000_000}
