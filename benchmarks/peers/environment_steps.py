@@ -2,7 +2,7 @@
 
 python -m benchmarks.peers.environment_steps [--seconds 1] [--rounds 3]
 
-A step is another thing in each of them: the table tells what a learner waits for, not which code is better. Random
+A step is another thing in each of them: the table tells how long a learner waits, not which code is faster. Random
 actions, drawn beforehand; one thread; environments take turns, round after round, and the median of the rounds counts.
 Peers are optional: `pip install -c constraints.txt '.[peers]'`; one that is not installed is named, and the rest runs.
 """
