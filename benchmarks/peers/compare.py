@@ -52,7 +52,7 @@ OURS: list[Simulator] = [
     ),
 ]
 PEERS: list[Simulator] = [*isaac_net.PEERS, *sionna_sys.PEERS, *mobile_env.PEERS]
-_ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 @dataclass
@@ -164,7 +164,7 @@ def table(contenders: Sequence[Simulator], workloads: Sequence[str], results: Re
                 for workload in workloads
             ]
         lines.append([one.name, *cells[1:], one.models, one.lacks])
-    return _markdown(lines)
+    return markdown(lines)
 
 
 def rates(figures: Figures) -> str:
@@ -173,7 +173,7 @@ def rates(figures: Figures) -> str:
     if pair is None:
         return figures.error
     best = figures.best()
-    return _number(pair[0]) if best == min(figures.readings) else f"{_number(pair[0])} / {_number(pair[1])} ({best})"
+    return number(pair[0]) if best == min(figures.readings) else f"{number(pair[0])} / {number(pair[1])} ({best})"
 
 
 def ratio(ours: Figures, theirs: Figures) -> str:
@@ -181,15 +181,15 @@ def ratio(ours: Figures, theirs: Figures) -> str:
     mine, other = ours.pair(), theirs.pair()
     if mine is None or other is None:
         return ""
-    return " / ".join(_number(a / b) for a, b in zip(mine, other, strict=True))
+    return " / ".join(number(a / b) for a, b in zip(mine, other, strict=True))
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Three digits."""
     return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
 
 
-def _markdown(lines: Sequence[Sequence[str]]) -> str:
+def markdown(lines: Sequence[Sequence[str]]) -> str:
     wide = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     rows = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, wide, strict=True)) + " |" for line in lines
@@ -253,7 +253,7 @@ def main(given: Sequence[str] | None = None) -> int:
     except ScenarioError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     contenders = [*OURS, *(one for one in PEERS if asked.only is None or one.name in asked.only)]
     ready = [one for one in contenders if one.version() is not None]
     results = sitting(

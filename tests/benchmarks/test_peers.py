@@ -96,7 +96,7 @@ def test_a_peer_that_is_not_installed_is_named_and_the_rest_runs(
 
     monkeypatch.setattr(peers, "PEERS", [peer(base, "absent", "no-such-simulator"), peer(base, "present")])
     monkeypatch.setattr(peers, "alone", alone)
-    for name in peers._ONE_THREAD:
+    for name in peers.ONE_THREAD:
         monkeypatch.setenv(name, "2")
     assert peers.main(["W3", "--rounds", "1", "--seconds", "0.5", *form]) == 0
     ours = [(one.name, "W3") for one in peers.OURS for _ in one.tried("W3")]
@@ -222,9 +222,13 @@ def test_peers_are_optional_and_stay_in_benchmarks(peers: ModuleType) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = {re.split(r"[<>=\[]", one)[0] for one in project["dependencies"]}
     extra = {re.split(r"[<>=\[]", one)[0] for one in project["optional-dependencies"]["peers"]}
-    assert {one.distribution for one in peers.PEERS} - needed == extra and not extra & needed
+    environments = importlib.import_module("benchmarks.peers.environment_steps").ENVIRONMENTS
+    used = {one.distribution for one in (*peers.PEERS, *environments)} - {"fairwave"}
+    assert used - needed == extra and not extra & needed
     rooms = [path for room in ("phy", "mac", "allocators", "scenarios") for path in (ROOT / room).rglob("*.py")]
-    assert [path for path in rooms if re.search(r"\b(mobile_env|isaac_net)\b", path.read_text(encoding="utf-8"))] == []
+    assert [
+        path for path in rooms if re.search(r"\b(mobile_env|isaac_net|vmas)\b", path.read_text(encoding="utf-8"))
+    ] == []
 
 
 def test_places_are_uniform_over_a_ring(base: ModuleType) -> None:
