@@ -23,7 +23,7 @@ if [ "${1:-}" = --gather ]; then
 fi
 
 if [ -d "$WHEELS" ] && [ ! -d "$PACKAGES" ]; then
-  "$PYTHON" -m pip install --quiet --no-index --no-deps --find-links "$WHEELS" --target "$PACKAGES" "$WHEELS"/*.whl
+  "$PYTHON" -m pip install --quiet --no-index --no-deps --target "$PACKAGES" "$WHEELS"/*.whl
 fi
 export PYTHONPATH="$PWD:$PWD/$PACKAGES${PYTHONPATH:+:$PYTHONPATH}"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic.dataclasses import dataclass
@@ -42,8 +42,27 @@ class GreedyMoves:
         return SlicingDecision(self._moves.after(observation, action))
 
 
+class _TrainedMoves:
+    """Decides as the trained values of a file say; a class below names the method of their training."""
+
+    policy: str
+    _method: ClassVar[Method]
+
+    def reset(self, context: SlicingContext, seed: int) -> None:
+        """Reads the policy.
+
+        Raises:
+            ValueError: the file cannot be read or is no such policy, or the slices' least RBGs do not fit.
+        """
+        self._decide = GreedyMoves(_read(self.policy, self._method), context)
+
+    def decide(self, observation: SlicingObservation) -> SlicingDecision:
+        """Moves an RBG or none."""
+        return self._decide(observation)
+
+
 @dataclass(config=PARAMETERS)
-class TractorDqn:
+class TractorDqn(_TrainedMoves):
     """Moves one RBG at a report or none, as the values of TRACTOR's trained network say.
 
     Source: the learned policy of TRACTOR, arXiv 2312.07896, trained on our channel.
@@ -52,21 +71,11 @@ class TractorDqn:
     policy: str = DEFAULT
     """File of `fairwave train slicing-tractor --method dqn`, or `default` for the one that comes with fairwave."""
 
-    def reset(self, context: SlicingContext, seed: int) -> None:
-        """Reads the policy.
-
-        Raises:
-            ValueError: the file cannot be read or is no such policy, or the slices' least RBGs do not fit.
-        """
-        self._decide = GreedyMoves(_read(self.policy, "dqn"), context)
-
-    def decide(self, observation: SlicingObservation) -> SlicingDecision:
-        """Moves an RBG or none."""
-        return self._decide(observation)
+    _method: ClassVar[Method] = "dqn"
 
 
 @dataclass(config=PARAMETERS)
-class TractorTabular:
+class TractorTabular(_TrainedMoves):
     """Moves one RBG at a report or none, as TRACTOR's learned table says; states that it lacks keep the quotas.
 
     Source: the tabular policy of TRACTOR, arXiv 2312.07896, trained on our channel.
@@ -75,17 +84,7 @@ class TractorTabular:
     policy: str = DEFAULT
     """File of `fairwave train slicing-tractor --method tabular`, or `default` for the one that comes with fairwave."""
 
-    def reset(self, context: SlicingContext, seed: int) -> None:
-        """Reads the policy.
-
-        Raises:
-            ValueError: the file cannot be read or is no such policy, or the slices' least RBGs do not fit.
-        """
-        self._decide = GreedyMoves(_read(self.policy, "tabular"), context)
-
-    def decide(self, observation: SlicingObservation) -> SlicingDecision:
-        """Moves an RBG or none."""
-        return self._decide(observation)
+    _method: ClassVar[Method] = "tabular"
 
 
 def _read(policy: str, method: Method) -> QNetwork | QTable:

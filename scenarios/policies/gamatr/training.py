@@ -125,7 +125,7 @@ def _task(scenario: ScenarioBase, method: Method) -> Task:
     task = Task.of(scenario.family, Options(scenario=scenario))
     graph, numbers = task.environment.graph, [one for one in task.environment.actions.values() if not one.choices]
     if graph is None or not numbers:
-        raise ScenarioError(f"the family '{scenario.family}' has no graph of agents that set numbers; take uav")
+        raise ScenarioError(f"the family '{scenario.family}' has no graph of agents that set numbers")
     features = [name for name in task.features if name != graph] + [graph]
     reward = "rate_less_deviation" if method.deviation else "rate"
     named = {name: task.environment.features[name] for name in features}
