@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..config.loading import drop_hash, scenario_hash
 from ..results.claims import Claims, local_claims
 from ..results.provenance import Provenance
-from ..results.read_files import required_modules
+from ..results.read_files import not_watching, required_modules
 from ..results.run_folder import choose, open_folder
 from ..results.shards import RunKey, batches, drops_of, whole_shards, write_shard
 from ..results.store import Store, open_store, urls_in_errors
@@ -85,12 +85,13 @@ class PreparedRun:
         Raises:
             ScenarioError: the folder or store cannot be written or is full.
         """
-        for run_key, windows in pieces:
-            self.open()  # not before: a run that fails at once leaves nothing
-            path = write_shard(self.folder, run_key, windows.assign_attrs(self.made[run_key].attributes()))
-            self._known.setdefault(run_key, set()).add(path.name)
-            if self.store is not None:
-                self.store.push(path)
+        with not_watching():
+            for run_key, windows in pieces:
+                self.open()  # not before: a run that fails at once leaves nothing
+                path = write_shard(self.folder, run_key, windows.assign_attrs(self.made[run_key].attributes()))
+                self._known.setdefault(run_key, set()).add(path.name)
+                if self.store is not None:
+                    self.store.push(path)
 
     def _todo(self, part: VariantPlan) -> list[Batch]:
         plan, missing_by_batch = self.plan, dict[tuple[int, ...], list[Entrant]]()
