@@ -63,8 +63,9 @@ def unfolded(dataset: xr.Dataset, values: Mapping[str, Sequence[Any]], settings:
         ScenarioError: a key is named like a dimension or array of the windows.
     """
     if both := sorted(set(values) & {*map(str, dataset.variables), *map(str, dataset.dims)}):
-        raise ScenarioError(f"the windows of this sweep have an array '{both[0]}' as well as the key; read them point by "
-                            "point, by result(...)")  # fmt: skip
+        raise ScenarioError(
+            f"the windows of this sweep have an array '{both[0]}' as well as the key; read them by result(...)"
+        )
     index = pd.MultiIndex.from_arrays(list(settings.values()), names=list(settings))
     coords = xr.Coordinates.from_pandas_multiindex(index, "point")
     wide = dataset.drop_vars("point").assign_coords(coords).unstack("point").reindex(dict(values))
