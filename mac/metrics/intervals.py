@@ -18,8 +18,8 @@ from scipy import special
 
 from .metric import ANY
 from .multiple_tests import holm
-from .registry import limits_of
-from .small_samples import EXACT_DROPS, remark, required_drops, sign_flip_p, student_p
+from .registry import is_of_events, limits_of
+from .small_samples import EXACT_DROPS, mean_remark, remark, required_drops, sign_flip_p, student_p
 from .windows import Array as Floats
 
 if TYPE_CHECKING:
@@ -111,18 +111,19 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Rows ``variant, allocator, metric, unit, mean, ci95_low, ci95_high, drops, remark``, in the order of first
         appearance; ``drops`` counts the values that are not NaN. Intervals stay within the metric's limits. ``remark``
-        says why an interval does not hold (:func:`mac.metrics.small_samples.remark`), and is empty where it
-        does. Where the scenario has variants, rows of the variant ``"all"`` follow: mean over drops of the per-drop
-        mean over variants (see :func:`with_all`).
+        says why an interval does not hold, or why there is none (:func:`mac.metrics.small_samples.mean_remark`), and is
+        empty where it holds. Where the scenario has variants, rows of the variant ``"all"`` follow: mean over drops of
+        the per-drop mean over variants (see :func:`with_all`).
     """
     import pandas as pd
 
     rows = []
     for variant, part in _variants(with_all(table)):
         for (metric, allocator), group in part.groupby(["metric", "allocator"], sort=False):
+            why, untold = mean_remark(group["value"], is_of_events(str(metric)))
             found = mean_interval(group["value"], limits_of(str(metric)))
+            found = MeanInterval(found.mean) if untold else found
             unit, drops = group["unit"].iloc[0], int(group["value"].notna().sum())
-            why = remark(group["value"])
             rows.append((variant, allocator, metric, unit, found.mean, found.low, found.high, drops, why))
     return _with_object_variant(pd.DataFrame(rows, columns=SUMMARY_COLUMNS))
 

@@ -147,7 +147,7 @@ def checked_plan(scenario: ScenarioBase, entrants: Sequence[Entrant], on: int | 
 def complete(run: PreparedRun, options: RunOptions, began: float) -> Result:
     """Writes the tables and plots of a run that has computed its last batch, and ends its claims."""
     result = Result(run.folder)
-    result.place = run.place
+    result.place, result.drop_metrics = run.place, run.drop_metrics
     try:
         finish(result, run.plan, options, time.perf_counter() - began)
     finally:
@@ -203,7 +203,7 @@ def _compute(
         pickled_batches(run.plan, todo[:1])  # refuses what cannot be sent before anything is claimed
         for _, result in computed(executor, _jobs(run, todo), lambda count: advance(count, f"{workers} workers")):
             with ctrl_c.shield():
-                run.write(result.pieces)
+                run.write(result.pieces, result.metrics)
             if result.error is not None:
                 raise result.error
 
