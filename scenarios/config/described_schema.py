@@ -1,7 +1,7 @@
 """Makes JSON schemas of settings in which the text below a field is its description.
 
-Pydantic does the same with ``use_attribute_docstrings``, but reads the sources when a class is made, which takes a third
-of a second of every command, and few commands need a description.
+Pydantic does the same with ``use_attribute_docstrings``, but reads the sources when a class is made, which takes a
+third of a second of every command, and few commands need a description.
 """
 
 from __future__ import annotations
