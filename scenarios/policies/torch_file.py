@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from .network import Network, TrainedFor, require_file
 from .policy_file import is_policy, policy_of
 
+_OTHER_KINDS = {".onnx": "onnx", ".keras": "keras"}
+
 
 def read_torch(path: Path, module: str | None = None) -> Network:
     """Reads a network, which then computes in float64.
@@ -30,6 +32,8 @@ def read_torch(path: Path, module: str | None = None) -> Network:
         ValueError: the file is missing, a pickle of code, damaged, or does not fit the module.
     """
     require_file(path)
+    if (kind := _OTHER_KINDS.get(path.suffix)) is not None:
+        raise ValueError(f"{path} is no file of PyTorch by its name: write {kind}:{path}")
     network, trained_for = _read(path, module)
     network = network.double().eval()
 
