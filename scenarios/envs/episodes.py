@@ -106,6 +106,7 @@ class Episodes:
 
     def __init__(self, task: Task, count: int, draw_ahead: bool = True) -> None:
         require_count(count)
+        task.require_memory(count)
         self.task, self.count, self._draws_ahead = task, count, draw_ahead
         self.sizes: Sizes = task.sizes()
         self.state = EpisodesState((), (None,) * count, (0,) * count, (True,) * count)
@@ -195,7 +196,13 @@ class Episodes:
             raise ResetNeeded(f"{which} {'has ended its episode' if began else 'has not begun'}: call reset() first")
 
     def last(self) -> Step:
-        """Returns the last step of every environment: of those that have just begun, one without a reward."""
+        """Returns the last step of every environment: of those that have just begun, one without a reward.
+
+        Raises:
+            ResetNeeded: none has begun.
+        """
+        if not self.state.cohorts:
+            self.require_begun()
         steps = [cohort.step for cohort in self.state.cohorts]
         if len(steps) == 1 and self.state.cohorts[0].envs == tuple(range(self.count)):
             return steps[0]

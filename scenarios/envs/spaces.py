@@ -10,6 +10,7 @@ from gymnasium.error import InvalidAction
 from gymnasium.spaces import Box, Discrete, MultiDiscrete, Space
 from torch import Tensor
 
+from ..errors import shown
 from .episodes import Episodes, Step
 from .task import Sizes, Task
 
@@ -57,10 +58,12 @@ def read_actions(given: Any, episodes: Episodes) -> Tensor:
 
 def _tensor(given: Any) -> Tensor:
     try:
-        array = np.asarray(given)
-        return torch.from_numpy(np.array(array)) if array.dtype.kind in "biuf" else torch.as_tensor(array)
-    except (TypeError, ValueError):
-        raise InvalidAction(f"actions must be numbers in an array or a tensor, not {type(given).__name__}") from None
+        array = np.array(given)
+    except ValueError:  # rows of different lengths
+        array = np.array(None)
+    if array.dtype.kind not in "biuf":
+        raise InvalidAction(f"actions must be real numbers in an array or a tensor, given {shown(given)}")
+    return torch.from_numpy(array)
 
 
 def _choices(values: Tensor, sizes: Sizes) -> Tensor:
@@ -79,7 +82,7 @@ def _numbers(values: Tensor) -> Tensor:
     if not bool(numbers.abs().amax() <= 1.0):  # NaN is no number from -1 to 1
         bad = ~(numbers.abs() <= 1.0)
         raise InvalidAction(
-            f"an action is {float(numbers[bad][0]):g}: use -1 to 1; gymnasium.wrappers.ClipAction, or its form for "
+            f"an action is {float(numbers[bad][0]):.8g}: use -1 to 1; gymnasium.wrappers.ClipAction, or its form for "
             "vectors, clips what a policy says"
         )
     return numbers

@@ -15,7 +15,7 @@ from phy.random import Drops
 
 from .. import families
 from ..config.loading import load, variant
-from ..errors import ScenarioError, did_you_mean
+from ..errors import ScenarioError, did_you_mean, shown
 from ..families.environment import Actions, Environment, Feature, FeatureStack, Reward, Scene
 from ..running import memory
 from ..running.plan import device_of
@@ -54,12 +54,15 @@ class Options:
         """Reads keyword arguments.
 
         Raises:
-            ScenarioError: there is no such option; the nearest is named.
+            ScenarioError: there is no such option, and the nearest is named; or the overrides are no mapping.
         """
         known = [one.name for one in fields(cls)]
         for name in given:
             if name not in known:
                 raise ScenarioError(f"an environment has no option '{name}'{did_you_mean(name, known)}")
+        overrides = given.get("overrides")
+        if overrides is not None and not isinstance(overrides, Mapping):
+            raise ScenarioError(f"overrides must be a mapping such as {{'duration_s': 10}}, given {shown(overrides)}")
         return cls(**given)
 
 
@@ -141,7 +144,7 @@ class Task:
         Raises:
             ScenarioError: there is too little memory for so many.
         """
-        self._require_memory(len(numbers))
+        self.require_memory(len(numbers))
         dtype = torch.float64 if self.scenario.dtype == "float64" else torch.float32
         with torch.no_grad(), one_thread(self.device):
             problem = self.family.build(self.scenario, Drops(self.scenario.seed, numbers), self.device, dtype)
@@ -178,7 +181,12 @@ class Task:
             _require_finite(self.features, seen, scene)
             return Sizes(view.features.shape[1], view.features.shape[2], self.actions.size(seen, scene.context))
 
-    def _require_memory(self, drops: int) -> None:
+    def require_memory(self, drops: int) -> None:
+        """Refuses more drops than memory has room for.
+
+        Raises:
+            ScenarioError: what they need, and what is free.
+        """
         need, free = self.family.estimate_bytes(self.scenario, drops), memory.available_bytes(self.device.type)
         if need > memory.SHARE * free:
             raise ScenarioError(

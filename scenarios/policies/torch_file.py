@@ -16,6 +16,8 @@ from ..config.loading import PRESETS
 from .network import Network, TrainedFor, require_file
 from .policy_file import is_policy, policy_of
 
+_OTHER_KINDS = {".onnx": "onnx", ".keras": "keras"}
+
 
 def read_torch(path: Path, module: str | None = None) -> Network:
     """Reads a network, which then computes in float64.
@@ -32,6 +34,8 @@ def read_torch(path: Path, module: str | None = None) -> Network:
     """
     path = _with_presets(path)
     require_file(path)
+    if (kind := _OTHER_KINDS.get(path.suffix)) is not None:
+        raise ValueError(f"{path} is no file of PyTorch by its name: write {kind}:{path}")
     network, trained_for = _read(path, module)
     network = network.double().eval()
 
