@@ -47,7 +47,7 @@ def read_torch(path: Path, module: str | None = None) -> Network:
 
 
 def _with_presets(path: Path) -> Path:
-    """Returns the file of a path; that of a preset, where there is none and a policy comes with a preset of this name."""
+    """Returns the file of a path or, where there is none and the path is the name of a preset, its policy."""
     if path.exists() or path.name != str(path):
         return path
     return next((found for found in PRESETS.rglob("*.pt") if found.stem == path.name), path)

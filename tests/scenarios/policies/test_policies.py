@@ -122,7 +122,7 @@ def test_a_policy_comes_with_a_preset(tmp_path: Path, monkeypatch: pytest.Monkey
     learned = ["tractor_expert", "torch:slicing-quickstart"]
     assert scenarios.run(small, learned, out="run", plots=False).allocators == ["tractor_expert", "slicing-quickstart"]
     Path("slicing-quickstart").write_text("a file of one's own comes first")
-    with pytest.raises(ScenarioError, match="is no file of torch.save"):
+    with pytest.raises(ScenarioError, match=r"is no file of torch\.save"):
         scenarios.run(small, learned[1:], out="own", plots=False)
 
 
