@@ -32,9 +32,10 @@ class Step:
 
     view: View
     reward: Tensor  # [B] or [B, agents] float64
+    projected: Tensor  # [B] int64, actions that were projected to what is feasible
     terminated: Tensor  # [B] bool
     truncated: Tensor  # [B] bool
-    projected: Tensor  # [B] int64, actions that were projected to what is feasible
+    ends: bool  # whether any episode has ended
 
     @property
     def over(self) -> Tensor:
@@ -53,26 +54,47 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Seats:
+    """Holds which environments the drops of a cohort belong to."""
+
+    envs: tuple[int, ...]  # environment of each drop, or that it has left
+    count: int  # environments of all cohorts
+    device: torch.device
+
+    @cached_property
+    def every(self) -> bool:
+        """Returns whether the drops are those of all environments, in their order."""
+        return self.envs == tuple(range(self.count))
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """Lists the drops that count, int64."""
+        return torch.tensor([row for row, env in enumerate(self.envs) if env != _LEFT], device=self.device)
+
+    @cached_property
+    def places(self) -> Tensor:
+        """Lists the environments of the drops that count, int64."""
+        return torch.tensor([env for env in self.envs if env != _LEFT], device=self.device)
+
+    def without(self, left: set[int]) -> Seats | None:
+        """Returns the seats after some environments have left; None where no drop counts any more."""
+        stay = tuple(_LEFT if env in left else env for env in self.envs)
+        if stay == self.envs:
+            return self
+        return replace(self, envs=stay) if any(env != _LEFT for env in stay) else None
+
+
+@dataclass(frozen=True)
 class Cohort:
     """Holds drops whose episodes began together."""
 
     scene: Scene
     stack: FeatureStack  # computes the features
+    seats: Seats
     state: Any
     observation: Any
     interval: int
-    envs: tuple[int, ...]  # environment of each drop, or that it has left
     step: Step  # that led here
-
-    @cached_property
-    def rows(self) -> Tensor:
-        """Lists the drops that count, int64."""
-        return torch.tensor([row for row, env in enumerate(self.envs) if env != _LEFT], device=self.scene.device)
-
-    @cached_property
-    def places(self) -> Tensor:
-        """Lists the environments of the drops that count, int64."""
-        return torch.tensor([env for env in self.envs if env != _LEFT], device=self.scene.device)
 
 
 @dataclass(frozen=True)
@@ -143,8 +165,9 @@ class Episodes:
         fresh = self._cohort(envs, self.pool.take(_drops(envs, kept, number)))
         if self._draws_ahead and len(envs) == self.count:
             self.pool.draw_ahead(_drops(envs, kept, [one + 1 for one in number]))
-        stay = [_without(cohort, set(envs)) for cohort in self.state.cohorts]
-        cohorts = (*(cohort for cohort in stay if cohort is not None), fresh)
+        left = set(envs)
+        stay = [(cohort, cohort.seats.without(left)) for cohort in self.state.cohorts]
+        cohorts = (*(replace(cohort, seats=seats) for cohort, seats in stay if seats is not None), fresh)
         self.state = EpisodesState(cohorts, tuple(kept), tuple(number), tuple(over))
 
     def step(self, actions: Tensor, waiting: Sequence[int] = ()) -> Step:
@@ -162,12 +185,13 @@ class Episodes:
         idle = set(waiting)
         with torch.no_grad(), one_thread(self.task.device):
             cohorts = tuple(
-                cohort if idle and idle.issuperset(cohort.envs) else self._advanced(cohort, actions)
+                cohort if idle and idle.issuperset(cohort.seats.envs) else self._advanced(cohort, actions)
                 for cohort in self.state.cohorts
             )
-            self.state = replace(self.state, cohorts=cohorts)
+            before = self.state
+            self.state = EpisodesState(cohorts, before.seeds, before.episodes, before.over)
             step = self.last()
-            if bool(step.over.any()):
+            if step.ends:
                 self.state = replace(self.state, over=tuple(step.over.tolist()))
             return step
 
@@ -188,7 +212,7 @@ class Episodes:
             ResetNeeded: which one needs a reset.
         """
         self._require_open()
-        if any(self.state.over):
+        if True in self.state.over:
             env = self.state.over.index(True)
             began = self.state.seeds[env] is not None
             which = f"environment {env}" if self.count > 1 else "the environment"
@@ -196,18 +220,21 @@ class Episodes:
 
     def last(self) -> Step:
         """Returns the last step of every environment: of those that have just begun, one without a reward."""
-        steps = [cohort.step for cohort in self.state.cohorts]
-        if len(steps) == 1 and self.state.cohorts[0].envs == tuple(range(self.count)):
-            return steps[0]
+        cohorts = self.state.cohorts
+        if len(cohorts) == 1 and cohorts[0].seats.every:
+            return cohorts[0].step
+        steps = [cohort.step for cohort in cohorts]
         mask = None if steps[0].view.mask is None else self._joined(lambda step: _tensor(step.view.mask))
         view = View(self._joined(lambda step: step.view.features), self._joined(lambda step: step.view.live), mask)
         shared = all(step.reward.dim() == 1 for step in steps)
+        terminated, truncated = self._joined(lambda step: step.terminated), self._joined(lambda step: step.truncated)
         return Step(
             view,
             self._joined(lambda step: step.reward if shared else step.agent_reward),
-            self._joined(lambda step: step.terminated),
-            self._joined(lambda step: step.truncated),
             self._joined(lambda step: step.projected),
+            terminated,
+            truncated,
+            bool((terminated | truncated).any()),
         )
 
     def _require_open(self) -> None:
@@ -222,25 +249,23 @@ class Episodes:
             view = self.task.view(stack, observation)
         count, device = len(envs), view.features.device
         none = torch.zeros(count, dtype=torch.bool, device=device)
-        step = Step(view, torch.zeros(count, dtype=torch.float64, device=device), none, none, none.long())
-        return Cohort(scene, stack, state, observation, 0, tuple(envs), step)
+        step = Step(view, torch.zeros(count, dtype=torch.float64, device=device), none.long(), none, none, False)
+        return Cohort(scene, stack, Seats(tuple(envs), self.count, device), state, observation, 0, step)
 
     def _advanced(self, cohort: Cohort, actions: Tensor) -> Cohort:
         """Steps all drops of a cohort; those that have been left act by zeros."""
-        task, scene, problem = self.task, cohort.scene, cohort.scene.problem
-        if cohort.envs != tuple(range(self.count)):
-            own = actions.new_zeros((len(cohort.envs), *actions.shape[1:]))
-            own[cohort.rows] = actions[cohort.places]
+        task, scene, problem, seats = self.task, cohort.scene, cohort.scene.problem, cohort.seats
+        if not seats.every:
+            own = actions.new_zeros((len(seats.envs), *actions.shape[1:]))
+            own[seats.rows] = actions[seats.places]
             actions = own
         decision, projected = task.actions.decide(actions, cohort.observation, scene.context)
         state, outcome = problem.step(cohort.state, decision)
         observation, interval = problem.observe(state), cohort.interval + 1
         view = task.view(cohort.stack, observation)
         reward = reward_of(task.reward.compute(outcome, scene), view.live)
-        terminated = ~view.live.any(1)
-        truncated = torch.full_like(terminated, interval >= task.intervals) & ~terminated
-        step = Step(view, reward, terminated, truncated, projected)
-        return replace(cohort, state=state, observation=observation, interval=interval, step=step)
+        step = Step(view, reward, projected, *ends_of(view.live, interval >= task.intervals))
+        return Cohort(scene, cohort.stack, seats, state, observation, interval, step)
 
     def _joined(self, of: Callable[[Step], Tensor]) -> Tensor:
         """Brings what each cohort has into the order of the environments, ``[B, ...]``."""
@@ -248,7 +273,7 @@ class Episodes:
         for cohort in self.state.cohorts:
             values = of(cohort.step)
             joined = values.new_zeros((self.count, *values.shape[1:])) if joined is None else joined
-            joined[cohort.places] = values[cohort.rows]
+            joined[cohort.seats.places] = values[cohort.seats.rows]
         assert joined is not None
         return joined
 
@@ -272,6 +297,25 @@ def reward_of(values: Any, live: Tensor) -> Tensor:
     )
 
 
+def ends_of(live: Tensor, late: bool) -> tuple[Tensor, Tensor, bool]:
+    """Finds the episodes that have ended.
+
+    Args:
+        live: agents that can still act, ``[B, agents]``.
+        late: whether the time is over.
+
+    Returns:
+        Those without any live agent, terminated, bool ``[B]``; those whose time is over, truncated, bool ``[B]``; and
+        whether there is any of them.
+    """
+    on_cpu = live.device.type == "cpu"
+    goes_on = torch.from_numpy(live.numpy().any(1)) if on_cpu else live.any(1)  # NumPy takes a third of the time
+    if not late and bool(goes_on.all()):
+        none = torch.zeros_like(goes_on)
+        return none, none, False
+    return ~goes_on, goes_on if late else torch.zeros_like(goes_on), True
+
+
 def _drops(envs: Sequence[int], seeds: Sequence[int | None], episodes: Sequence[int]) -> tuple[int, ...]:
     """Numbers the drops of environments."""
     return tuple(training_drop(_seed(seeds[env]), episodes[env]) for env in envs)
@@ -285,11 +329,3 @@ def _seed(seed: int | None) -> int:
 def _tensor(mask: Tensor | None) -> Tensor:
     assert mask is not None
     return mask
-
-
-def _without(cohort: Cohort, envs: set[int]) -> Cohort | None:
-    """Returns a cohort that some environments have left; None where no drop counts any more."""
-    stay = tuple(_LEFT if env in envs else env for env in cohort.envs)
-    if stay == cohort.envs:
-        return cohort
-    return replace(cohort, envs=stay) if any(env != _LEFT for env in stay) else None

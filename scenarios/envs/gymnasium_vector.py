@@ -101,7 +101,7 @@ class GymnasiumVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         if waiting:
             self.episodes.begin(waiting, [None] * len(waiting))
         step = self.episodes.last() if len(waiting) == self.num_envs else self.episodes.step(values, waiting)
-        if self.mode is AutoresetMode.SAME_STEP and bool(step.over.any()):
+        if self.mode is AutoresetMode.SAME_STEP and step.ends:
             return self._begun_anew(step)
         return self._stepped(step, flat_features(step), self._info(step))
 
@@ -112,6 +112,8 @@ class GymnasiumVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     def _ended(self) -> list[int]:
         """Lists the environments that were begun and have ended."""
         state = self.episodes.state
+        if True not in state.over:
+            return []
         return [env for env, over in enumerate(state.over) if over and state.seeds[env] is not None]
 
     def _begun_anew(self, step: Step) -> Stepped:

@@ -68,7 +68,7 @@ def _choices(values: Tensor, sizes: Sizes) -> Tensor:
     if values.is_floating_point() and not bool((whole == values).all()):
         raise InvalidAction("actions are choices here, whole numbers, and one of them has a fraction")
     least, most = whole.aminmax()
-    if bool(least < 0) or bool(most >= sizes.actions):
+    if least.item() < 0 or most.item() >= sizes.actions:
         bad = (whole < 0) | (whole >= sizes.actions)
         raise InvalidAction(f"an action is {int(whole[bad][0])}: choose from 0 to {sizes.actions - 1}")
     return whole
@@ -76,7 +76,8 @@ def _choices(values: Tensor, sizes: Sizes) -> Tensor:
 
 def _numbers(values: Tensor) -> Tensor:
     numbers = values.to(torch.float32)
-    if not bool(numbers.abs().amax() <= 1.0):  # NaN is no number from -1 to 1
+    least, most = numbers.aminmax()
+    if not (least.item() >= -1.0 and most.item() <= 1.0):  # NaN is no number from -1 to 1
         bad = ~(numbers.abs() <= 1.0)
         raise InvalidAction(
             f"an action is {float(numbers[bad][0]):g}: use -1 to 1; gymnasium.wrappers.ClipAction, or its form for "
