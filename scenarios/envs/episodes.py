@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from torch import Tensor
@@ -309,7 +310,7 @@ def ends_of(live: Tensor, late: bool) -> tuple[Tensor, Tensor, bool]:
         whether there is any of them.
     """
     on_cpu = live.device.type == "cpu"
-    goes_on = torch.from_numpy(live.numpy().any(1)) if on_cpu else live.any(1)  # NumPy takes a third of the time
+    goes_on = torch.from_numpy(np.logical_or.reduce(live.numpy(), 1)) if on_cpu else live.any(1)  # NumPy is faster
     if not late and bool(goes_on.all()):
         none = torch.zeros_like(goes_on)
         return none, none, False

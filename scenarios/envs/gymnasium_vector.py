@@ -52,6 +52,7 @@ class GymnasiumVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         asked = Options.of(options)
         self.task, self.tensors = Task.of(family, asked), asked.tensors
         self.episodes = Episodes(self.task, num_envs, asked.draw_ahead)
+        self._everyone = np.ones(num_envs, dtype=np.bool_)
         sizes = self.episodes.sizes
         self.single_observation_space = observation_box(sizes.agents * sizes.numbers)
         self.single_action_space = action_space(self.task, sizes, sizes.agents)
@@ -139,13 +140,13 @@ class GymnasiumVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     def _info(self, step: Step, there: np.ndarray | None = None) -> Info:
         """Collects infos as Gymnasium has them: an array, and beside it which have the key; 0 elsewhere."""
         every = there is None
-        there = np.ones(self.num_envs, dtype=np.bool_) if there is None else there
+        there = self._everyone if there is None else there
         found: Info = {}
         for name, values in info_of(step, self.episodes).items():
             given = self._given(values)
             if not every:
                 given[~there] = 0
-            found.update({name: given, f"_{name}": there.copy()})
+            found[name], found[f"_{name}"] = given, there.copy()
         return found
 
     def _masked(self, options: Mapping[str, Any] | None) -> list[int]:

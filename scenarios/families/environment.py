@@ -161,9 +161,9 @@ class Environment:
         """
         usual = [(name, self.features[name]) for name in self.usual or self.features]
         on_cpu = getattr(context, "device", torch.device("cpu")).type == "cpu"
-        fits = self.compiled is not None and on_cpu and uses_numba() and list(features.items()) == usual
-        compiled = self.compiled(context) if fits else None
-        return FeatureStack(features, context, drops, self.agents(context), compiled)
+        compiled = self.compiled if on_cpu and uses_numba() and list(features.items()) == usual else None
+        at_once = None if compiled is None else compiled(context)
+        return FeatureStack(features, context, drops, self.agents(context), at_once)
 
 
 def by_agent(values: Tensor, drops: int, agents: int, name: str) -> Tensor:

@@ -79,18 +79,18 @@ class UsualFeatures:
         Args:
             seen: at the start of the interval.
         """
-        tensors = (
-            seen.position_m,
-            seen.velocity_mps,
-            seen.battery_j,
-            seen.neighbour,
-            seen.snr,
-            seen.user_m,
-            seen.mean_rate_bps,
+        fleet = Fleet(
+            seen.position_m.contiguous().numpy(),
+            seen.velocity_mps.contiguous().numpy(),
+            seen.battery_j.contiguous().numpy(),
+            seen.neighbour.contiguous().numpy(),
+            seen.snr.contiguous().numpy(),
+            seen.user_m.contiguous().numpy(),
+            seen.mean_rate_bps.contiguous().numpy(),
         )
-        found = torch.empty((*seen.battery_j.shape, NUMBERS), dtype=torch.float32)
-        describe(Fleet(*(one.contiguous().numpy() for one in tensors)), self._scales, found.numpy())
-        return found
+        found = np.empty((*fleet.battery_j.shape, NUMBERS), np.float32)
+        describe(fleet, self._scales, found)
+        return torch.from_numpy(found)
 
 
 @Loop

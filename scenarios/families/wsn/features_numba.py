@@ -48,10 +48,10 @@ class UsualFeatures:
         Args:
             seen: at the start of the round.
         """
-        states = (one.contiguous().numpy() for one in (seen.energy_j, seen.alive, seen.sensed))
-        found = torch.empty((*seen.alive.shape, 7), dtype=torch.float32)
-        describe(Nodes(*states, self._per_j, self._place, self._distance(seen)), found.numpy())
-        return found
+        energy, alive, sensed = (one.contiguous().numpy() for one in (seen.energy_j, seen.alive, seen.sensed))
+        found = np.empty((*alive.shape, 7), np.float32)
+        describe(Nodes(energy, alive, sensed, self._per_j, self._place, self._distance(seen)), found)
+        return torch.from_numpy(found)
 
     def _distance(self, seen: WsnObservation) -> Array:
         """Returns the distances to the sink; a sink that stands still is the same tensor in every round."""
