@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def _array(given: Any) -> np.ndarray:
 
 def _choices(values: np.ndarray, sizes: Sizes) -> np.ndarray:
     """Returns a copy of choices, int64, which the caller's later writes do not reach."""
-    with np.errstate(invalid="ignore"):  # NaN is refused below
+    with np.errstate(invalid="ignore") if values.dtype.kind == "f" else nullcontext():  # NaN is refused below
         whole = values.astype(np.int64)
     if values.dtype.kind == "f" and (whole != values).any():
         raise InvalidAction("actions are choices here, whole numbers, and one of them has a fraction")
@@ -81,8 +82,11 @@ def _choices(values: np.ndarray, sizes: Sizes) -> np.ndarray:
 
 def _numbers(values: np.ndarray) -> np.ndarray:
     """Returns a copy of numbers, float32, which the caller's later writes do not reach."""
-    with np.errstate(over="ignore"):  # what becomes infinite is refused below
-        numbers = values.astype(np.float32)
+    if values.dtype == np.float32:
+        numbers = values.copy()
+    else:
+        with np.errstate(over="ignore"):  # what becomes infinite is refused below
+            numbers = values.astype(np.float32)
     if not np.abs(numbers).max() <= 1.0:  # NaN is no number from -1 to 1
         bad = ~(np.abs(numbers) <= 1.0)
         raise InvalidAction(
@@ -94,7 +98,7 @@ def _numbers(values: np.ndarray) -> np.ndarray:
 
 def array_of(values: Tensor) -> np.ndarray:
     """Returns a copy of a tensor as an array, so that writing into it changes no state."""
-    copy: np.ndarray = values.numpy().copy() if values.device.type == "cpu" else values.cpu().numpy()
+    copy: np.ndarray = values.numpy(force=True).copy()
     return copy
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -58,9 +59,11 @@ def _compiled_features(context: WsnContext) -> Callable[[WsnObservation], Tensor
 
 def _open_roles(seen: WsnObservation, context: WsnContext) -> Tensor:
     """Finds the nodes that may be heads, bool ``[B, N, 2]``."""
-    able = torch.ones((*seen.alive.shape, 2), dtype=torch.bool, device=seen.alive.device)
-    able[..., 1] = seen.alive
-    return able
+    if seen.alive.device.type != "cpu":
+        return torch.stack((torch.ones_like(seen.alive), seen.alive), -1)
+    able = np.ones((*seen.alive.shape, 2), np.bool_)
+    able[..., 1] = seen.alive.numpy()
+    return torch.from_numpy(able)
 
 
 def _volunteer(actions: Tensor, seen: WsnObservation, context: WsnContext) -> tuple[WsnDecision, Tensor]:
