@@ -8,7 +8,7 @@ is stepped with its cohort, and counts no more. N environments have the same epi
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -25,11 +25,15 @@ from .task import Sizes, Task, View, one_thread
 from .training_drops import training_drop
 
 _LEFT = -1
+_GIVEN_AWAY = torch.empty(0)
 
 
 @dataclass(frozen=True)
 class Step:
-    """Holds what an interval led to."""
+    """Holds what an interval led to.
+
+    The features are the caller's own: no state can reach them. All else belongs to states, and is to be copied.
+    """
 
     view: View
     reward: Tensor  # [B] or [B, agents] float64
@@ -100,7 +104,7 @@ class Cohort:
     state: Any
     observation: Any
     interval: int
-    step: Step  # that led here
+    step: Step  # that led here, without features
 
 
 @dataclass(frozen=True)
@@ -190,13 +194,15 @@ class Episodes:
         self.require_begun()
         idle = set(waiting)
         with torch.no_grad(), one_thread(self.task.device):
-            cohorts = tuple(
-                cohort if idle and idle.issuperset(cohort.seats.envs) else self._advanced(cohort, actions)
+            moved = [
+                (cohort, self._present(cohort))
+                if idle and idle.issuperset(cohort.seats.envs)
+                else self._advanced(cohort, actions)
                 for cohort in self.state.cohorts
-            )
-            before = self.state
+            ]
+            cohorts, before = tuple(cohort for cohort, _ in moved), self.state
             self.state = EpisodesState(cohorts, before.seeds, before.episodes, before.over)
-            step = self.last()
+            step = self._together([step for _, step in moved])
             if step.ends:
                 self.state = replace(self.state, over=tuple(step.over.tolist()))
             return step
@@ -225,19 +231,35 @@ class Episodes:
             raise ResetNeeded(f"{which} {'has ended its episode' if began else 'has not begun'}: call reset() first")
 
     def last(self) -> Step:
-        """Returns the last step of every environment: of those that have just begun, one without a reward."""
-        cohorts = self.state.cohorts
-        if len(cohorts) == 1 and cohorts[0].seats.every:
-            return cohorts[0].step
-        steps = [cohort.step for cohort in cohorts]
-        mask = None if steps[0].view.mask is None else self._joined(lambda step: _tensor(step.view.mask))
-        view = View(self._joined(lambda step: step.view.features), self._joined(lambda step: step.view.live), mask)
+        """Returns the last step of every environment: of those that have just begun, one without a reward.
+
+        The features are computed anew from the observations.
+        """
+        with torch.no_grad(), one_thread(self.task.device):
+            return self._together([self._present(cohort) for cohort in self.state.cohorts])
+
+    def mask(self) -> Tensor | None:
+        """Returns which choices are open, bool ``[B, agents, choices]``, to be copied; None: see :class:`View`."""
+        steps = [cohort.step for cohort in self.state.cohorts]
+        return None if steps[0].view.mask is None else self._joined([_tensor(step.view.mask) for step in steps])
+
+    def _present(self, cohort: Cohort) -> Step:
+        """Returns the step that led to where a cohort is, with features."""
+        return replace(cohort.step, view=self.task.view(cohort.stack, cohort.observation))
+
+    def _together(self, steps: Sequence[Step]) -> Step:
+        """Makes one step of those of all cohorts."""
+        if len(steps) == 1 and self.state.cohorts[0].seats.every:
+            return steps[0]
+        views = [step.view for step in steps]
+        mask = None if views[0].mask is None else self._joined([_tensor(view.mask) for view in views])
         shared = all(step.reward.dim() == 1 for step in steps)
-        terminated, truncated = self._joined(lambda step: step.terminated), self._joined(lambda step: step.truncated)
+        terminated = self._joined([step.terminated for step in steps])
+        truncated = self._joined([step.truncated for step in steps])
         return Step(
-            view,
-            self._joined(lambda step: step.reward if shared else step.agent_reward),
-            self._joined(lambda step: step.projected),
+            View(self._joined([view.features for view in views]), self._joined([view.live for view in views]), mask),
+            self._joined([step.reward if shared else step.agent_reward for step in steps]),
+            self._joined([step.projected for step in steps]),
             terminated,
             truncated,
             bool((terminated | truncated).any()),
@@ -255,10 +277,11 @@ class Episodes:
             view = self.task.view(stack, observation)
         count, device = len(envs), view.features.device
         none = torch.zeros(count, dtype=torch.bool, device=device)
-        step = Step(view, torch.zeros(count, dtype=torch.float64, device=device), none.long(), none, none, False)
+        nothing = torch.zeros(count, dtype=torch.float64, device=device)
+        step = Step(_without_features(view), nothing, none.long(), none, none, False)
         return Cohort(scene, stack, Seats(tuple(envs), self.count, device), state, observation, 0, step)
 
-    def _advanced(self, cohort: Cohort, actions: Tensor) -> Cohort:
+    def _advanced(self, cohort: Cohort, actions: Tensor) -> tuple[Cohort, Step]:
         """Steps all drops of a cohort; those that have been left act by zeros."""
         task, scene, problem, seats = self.task, cohort.scene, cohort.scene.problem, cohort.seats
         if not seats.every:
@@ -272,18 +295,20 @@ class Episodes:
         reward = reward_of(task.reward.compute(outcome, scene), view.live)
         late = interval >= task.intervals
         ends = ends_of(view.live, late) if late or not _all_go_on(view.live) else (seats.none, seats.none, False)
-        step = Step(view, reward, projected, *ends)
-        return Cohort(scene, cohort.stack, seats, state, observation, interval, step)
+        kept = Step(_without_features(view), reward, projected, *ends)
+        after = Cohort(scene, cohort.stack, seats, state, observation, interval, kept)
+        return after, Step(view, reward, projected, *ends)
 
-    def _joined(self, of: Callable[[Step], Tensor]) -> Tensor:
+    def _joined(self, parts: Sequence[Tensor]) -> Tensor:
         """Brings what each cohort has into the order of the environments, ``[B, ...]``."""
-        joined: Tensor | None = None
-        for cohort in self.state.cohorts:
-            values = of(cohort.step)
-            joined = values.new_zeros((self.count, *values.shape[1:])) if joined is None else joined
+        joined = parts[0].new_zeros((self.count, *parts[0].shape[1:]))
+        for cohort, values in zip(self.state.cohorts, parts, strict=True):
             joined[cohort.seats.places] = values[cohort.seats.rows]
-        assert joined is not None
         return joined
+
+
+def _without_features(view: View) -> View:
+    return View(_GIVEN_AWAY, view.live, view.mask)
 
 
 def reward_of(values: Any, live: Tensor) -> Tensor:

@@ -102,6 +102,12 @@ def array_of(values: Tensor) -> np.ndarray:
     return copy
 
 
+def own_array(values: Tensor) -> np.ndarray:
+    """Returns a tensor that belongs to the caller as an array, without a copy."""
+    array: np.ndarray = values.numpy(force=True)
+    return array
+
+
 def flat_features(step: Step) -> Tensor:
     """Returns the features of all agents in one row, ``[B, agents * numbers]``."""
     return step.view.features.flatten(1)
