@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -190,8 +190,9 @@ class Task:
         need, free = self.family.estimate_bytes(self.scenario, drops), memory.available_bytes(self.device.type)
         if need > memory.SHARE * free:
             raise ScenarioError(
-                f"{drops} drops of {self.scenario.name} need about {memory.human_bytes(need)}, but "
-                f"{memory.human_bytes(free)} are free; take fewer environments, or a smaller scenario"
+                f"{drops} drops of {self.scenario.name} need about {memory.human_bytes(need)}, but a process may take "
+                f"{memory.SHARE:.0%} of the {memory.human_bytes(free)} that are free; take fewer environments, or a "
+                "smaller scenario"
             )
 
 
@@ -200,13 +201,16 @@ def id_of(family: str) -> str:
     return f"fairwave/{family.capitalize()}-v0"
 
 
-@contextmanager
-def one_thread(device: torch.device) -> Iterator[None]:
+def one_thread(device: torch.device) -> AbstractContextManager[None]:
     """Keeps torch to one thread on a CPU within a block, as in a run, unless OMP_NUM_THREADS says otherwise."""
     threads = torch.get_num_threads()
     if device.type != "cpu" or threads == 1 or os.environ.get("OMP_NUM_THREADS"):
-        yield
-        return
+        return nullcontext()
+    return _one_of(threads)
+
+
+@contextmanager
+def _one_of(threads: int) -> Iterator[None]:
     torch.set_num_threads(1)
     try:
         yield

@@ -100,7 +100,7 @@ class TorchRLEnv(EnvBase):
         super().close(**arguments)
 
     def _seen(self, step: Step) -> dict[str, Any]:
-        values: dict[str, Tensor] = {"observation": step.view.features.clone()}
+        values: dict[str, Tensor] = {"observation": step.view.features}
         if step.view.mask is not None:
             values["action_mask"] = step.view.mask.clone()
         group = TensorDict(values, batch_size=tuple(step.view.live.shape), device=self.task.device)
