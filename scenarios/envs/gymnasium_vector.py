@@ -52,7 +52,7 @@ class GymnasiumVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         asked = Options.of(options)
         self.task, self.tensors = Task.of(family, asked), asked.tensors
         self.episodes = Episodes(self.task, num_envs, asked.draw_ahead)
-        self._everyone = np.ones(num_envs, dtype=np.bool_)
+        self._all_there = np.ones(num_envs, dtype=np.bool_)
         sizes = self.episodes.sizes
         self.single_observation_space = observation_box(sizes.agents * sizes.numbers)
         self.single_action_space = action_space(self.task, sizes, sizes.agents)
@@ -143,7 +143,7 @@ class GymnasiumVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     def _info(self, step: Step, there: np.ndarray | None = None) -> Info:
         """Collects infos as Gymnasium has them: an array, and beside it which have the key; 0 elsewhere."""
         every = there is None
-        there = self._everyone if there is None else there
+        there = self._all_there if there is None else there
         found: Info = {}
         for name, values in info_of(step, self.episodes).items():
             given = self._given(values)

@@ -54,7 +54,7 @@ FEATURES = {
 def _compiled_features(context: WsnContext) -> Callable[[WsnObservation], Tensor]:
     from .features_numba import UsualFeatures  # numba takes long to import
 
-    return UsualFeatures(context)
+    return UsualFeatures(context, FEATURES)
 
 
 def _open_roles(seen: WsnObservation, context: WsnContext) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 from mac.wsn import WsnContext, WsnObservation
 from phy.numerics.jit import Loop
 
-from .environment import FEATURES
+from ..environment import Feature
 
 Array = np.ndarray
 _LEAST_J = 1e-30
@@ -34,12 +35,13 @@ class UsualFeatures:
 
     Args:
         context: of the run.
+        features: by name, as they are computed one by one.
     """
 
-    def __init__(self, context: WsnContext) -> None:
-        self._context = context
+    def __init__(self, context: WsnContext, features: Mapping[str, Feature]) -> None:
+        self._context, self._features = context, features
         self._per_j = (1.0 / context.initial_j.clamp(min=_LEAST_J)).contiguous().numpy()
-        self._place = FEATURES["position"].compute(None, context).float().contiguous().numpy()
+        self._place = features["position"].compute(None, context).float().contiguous().numpy()
         self._sink: tuple[Tensor | None, Array] = None, np.empty((0, 0), np.float32)
 
     def __call__(self, seen: WsnObservation) -> Tensor:
@@ -57,7 +59,7 @@ class UsualFeatures:
         """Returns the distances to the sink; a sink that stands still is the same tensor in every round."""
         sink, distance = self._sink
         if sink is not seen.sink_m:
-            distance = FEATURES["sink"].compute(seen, self._context).float().contiguous().numpy()
+            distance = self._features["sink"].compute(seen, self._context).float().contiguous().numpy()
             self._sink = seen.sink_m, distance
         return distance
 
