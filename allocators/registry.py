@@ -22,7 +22,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from pathlib import Path
 from typing import Any
 
 from .construction import BadAllocator, load, make
