@@ -15,13 +15,13 @@ from mac.metrics.registry import metric_named
 
 from .. import families
 from ..errors import ScenarioError, did_you_mean
+from ..exports.sweep_windows import evenly_chunked, reader, run_windows, stacked_points, unfolded
 from ..files import write_atomically
 from ..results.precision import precision_sentences
 from ..results.result import DROP_COLUMNS, Result
 from ..results.store import store_to_read
 from .points import value_text
 from .sweep_folder import METRICS, TABLE, StoredPoint, points_in, read_record
-from .sweep_windows import evenly_chunked, reader, run_windows, stacked_points, unfolded
 
 POINT = "point"
 
