@@ -52,7 +52,7 @@ def stacked_points(points: Mapping[int, xr.Dataset], numbers: Sequence[int]) -> 
 
 
 def unfolded(dataset: xr.Dataset, values: Mapping[str, Sequence[Any]], settings: Mapping[str, Any]) -> xr.Dataset:
-    """Unfolds the dimension ``point`` into one for each key of a grid.
+    """Replaces the dimension ``point`` by one for each key of a grid.
 
     Args:
         dataset: of all points.

@@ -157,7 +157,7 @@ def reached(goal: Goal, per_drop: pd.DataFrame, pilot: int) -> Iterator[Reached]
 
 
 def _rows_of(goal: Goal, per_drop: pd.DataFrame) -> pd.DataFrame:
-    """Picks the metric of a goal, in its variant or as the mean over variants."""
+    """Selects the metric of a goal, in its variant or as the mean over variants."""
     here = per_drop if not goal.variant else per_drop[per_drop["variant"] == goal.variant]
     table = here[here["metric"] == goal.metric]
     lacking = sorted({goal.a, goal.b} - {"", *table["allocator"]})
