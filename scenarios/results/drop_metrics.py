@@ -71,5 +71,5 @@ def metrics_before_writing(windows: xr.Dataset, scenario: ScenarioBase, family: 
 
 
 def _as_read(windows: xr.Dataset) -> xr.Dataset:
-    """Copies arrays into the order in memory that a file's have: sums round by the order in which they run through it."""
+    """Returns arrays in memory as a file's are: sums round by the order in which they run through it."""
     return windows.map(lambda array: array.copy(data=np.asarray(array.to_numpy(), order="C")), keep_attrs=True)
