@@ -19,6 +19,7 @@ from scenarios.bench import bench, measure, scaling
 from scenarios.cli.main import app
 
 measure._WINDOW_S, measure._WARMUP_SLOTS, measure._COPY_BYTES = 1e-3, 1, {"cpu": 1 << 20}
+scaling._STEPS = 10
 
 alone, made = scaling.measure_alone, []
 
