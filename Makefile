@@ -57,9 +57,9 @@ sionna-agrees: $(STAMP)
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n $(JOBS) --dist worksteal tests/sionna
 
 # Two busy OpenMP threads a process slow small torch operations down: one thread, several processes. Tests of a file that
-# share what took long to make stay in one process (worksteal). Many tests start fairwave anew: its bytecode is kept for them.
+# share what took long to make stay in one process (worksteal).
 unit: $(STAMP)
-	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest -q -n $(JOBS) --dist worksteal
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n $(JOBS) --dist worksteal
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

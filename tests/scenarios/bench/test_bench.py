@@ -185,7 +185,8 @@ def test_scales_of_several_families_have_modes_and_tables_of_their_own(
     assert list(pipe) == [
         "family", "users", "drops", "mode", "us_per_user_second", "seconds_per_s", "memory_bytes", "skipped",
     ]  # fmt: skip
-    assert pipe["us_per_user_second"] == pytest.approx(1e6 / pipe["seconds_per_s"] / 40, abs=1e-3)
+    rate = pipe["seconds_per_s"]  # to two digits, the cost to three: less than these tolerances together
+    assert pipe["us_per_user_second"] == pytest.approx(1e6 / rate / 40, rel=0.01 / rate, abs=1e-3)
     assert {row["family"] for row in scaling.scaling(BenchOptions(drops=2, mode="fast"))} == {"scheduling"}
     told = CliRunner().invoke(app, ["bench", "--scaling", "--drops", "2", "--mode", "exact"])
     assert told.exit_code == 0, told.output

@@ -40,7 +40,9 @@ def refused(*arguments: object) -> str:
 
 
 def files(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    """All files below a folder, but for bytecode, which Python keeps unless told otherwise."""
+    found = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__"]
+    return {str(path.relative_to(folder)) for path in found}
 
 
 @pytest.fixture
