@@ -132,7 +132,9 @@ def test_every_metric_is_shown_however_narrow_the_terminal(
 ) -> None:
     from rich.console import Console
 
-    monkeypatch.setattr("scenarios.cli.console.stdout", lambda: Console(width=width, highlight=False, soft_wrap=True))
+    monkeypatch.setattr(
+        "scenarios.cli.comparison.stdout", lambda: Console(width=width, highlight=False, soft_wrap=True)
+    )
     result = fairwave("run", pipe, "--out", "out")
     names = {row["metric"] for row in json.loads(fairwave("run", pipe, "--out", "out", "--resume", "--json").stdout)[
         "metrics"]}  # fmt: skip
