@@ -32,7 +32,8 @@ class ClassifiedSlices:
     of a class that no slice serves likewise. Until a UE has sent as many reports as a window has, it counts in its own
     slice.
 
-    Source: the classifier of TRACTOR, arXiv 2312.07896; that it stands before any controller is ours.
+    Source: Groen et al., "From classification to optimization: Slicing and resource management with TRACTOR", arXiv
+    2312.07896 (its classifier); that it stands before any controller is ours.
     """
 
     model: str | None = DEFAULT

@@ -88,7 +88,7 @@ def test_dry_run_says_what_would_happen_and_writes_nothing(pipe: str, tmp_path: 
 
 def test_list() -> None:
     everything = document("list")
-    assert list(everything) == ["allocators", "scenarios", "calibrations", "metrics", "traffic"]
+    assert list(everything) == ["allocators", "scenarios", "calibrations", "metrics", "traffic", "commands"]
     assert {"slicing-quickstart", "slicing-tractor", "scheduling-macro"} <= {s["name"] for s in everything["scenarios"]}
     assert {"equal", "tractor_expert", "proportional_fair"} <= {a["name"] for a in everything["allocators"]}
     assert all(row["description"] for rows in everything.values() for row in rows)
