@@ -363,40 +363,6 @@ def test_usage_errors_have_status_2() -> None:
         assert result.stdout == ""
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"]])
-def test_help_needs_nothing_heavy(arguments: list[str]) -> None:
-    code = f"""
-import sys
-from scenarios.cli.main import main
-sys.argv = ["fairwave", *{arguments!r}]
-try:
-    main()
-except SystemExit as end:
-    assert not end.code
-heavy = {{"torch", "sionna", "pandas", "xarray", "scipy", "matplotlib", "numpy"}} & set(sys.modules)
-assert not heavy, heavy
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Usage" in done.stdout
-
-
-def test_list_does_not_wait_for_torch() -> None:
-    code = """
-import sys
-from scenarios.cli.main import main
-sys.argv = ["fairwave", "list", "--json"]
-try:
-    main()
-except SystemExit as end:
-    assert not end.code
-heavy = {"torch", "pandas", "xarray", "matplotlib"} & set(sys.modules)
-assert not heavy, heavy
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 def test_batches_cut_to_the_memory_are_said_aloud_on_stderr(pipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scenarios.running.memory.available_bytes", lambda device: int(3000 / 0.8))
     for form in ((), ("--json",)):
