@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .contracts import InfeasibleDecision
+from .contracts import InfeasibleDecision, Outcome, RunsIntervals
 from .plugin_traceback import is_own, note_allocator, note_hint
 
 _LEAST = sys.float_info.min
@@ -40,6 +40,7 @@ class AllocatorGuard:
     def __init__(self, allocator: Any, name: str | None = None) -> None:
         self.allocator, self.name = allocator, name
         self._trusted = is_own(allocator)
+        self._runs_intervals = self._trusted and isinstance(allocator, RunsIntervals)
         self._given: Any = None  # the context of the run
         self._shown: Any = None  # its copy
 
@@ -65,6 +66,13 @@ class AllocatorGuard:
         if self._trusted:
             return self._call(lambda: self.allocator.decide(observation))
         return self._call(partial(self._decide, observation))
+
+    def run_intervals(self, problem: Any, state: Any, most: int, /) -> tuple[Any, Outcome] | None:
+        """Runs intervals at once where the allocator does so and is fairwave's own; see :class:`RunsIntervals`."""
+        if not self._runs_intervals:
+            return None
+        run_intervals = self.allocator.run_intervals
+        return self._call(lambda: run_intervals(problem, state, most))  # type: ignore[no-any-return]
 
     def decision_counts(self) -> Any:
         """Returns what the allocator counts of its decisions; nothing where it does not count."""

@@ -33,6 +33,12 @@ class Span:
     seed: int = 0
     """Given to the allocator's ``reset``."""
 
+    def until_stop(self, interval: int) -> int:
+        """Counts the intervals from one on to the end of its window, of the warm-up or of the run."""
+        if interval < 0:
+            return -interval
+        return min(self.window - interval % self.window, self.intervals - interval)
+
 
 def run(
     problem: Problem[State, Obs, Dec],
@@ -60,21 +66,28 @@ def run(
         guarded.reset(problem.context, span.seed)
     with _AttributeErrors(name, None, problem):
         state = problem.start()
-    for interval in range(-span.warmup, span.intervals):
+    interval = -span.warmup
+    while interval < span.intervals:
         if interval == 0:
             with _AttributeErrors(name, "decision_counts()", problem, interval):
                 tally.begin()
-        with clock("observe"):
-            observation = problem.observe(state)
-        with clock("decide"), _AttributeErrors(name, "decide()", problem, interval):
-            decision: Dec = guarded.decide(observation)
-        with clock("step"), _AttributeErrors(name, None, problem, interval):
-            state, outcome = problem.step(state, decision)
+        with clock("step"), _AttributeErrors(name, "run_intervals()", problem, interval):
+            several = guarded.run_intervals(problem, state, span.until_stop(interval))
+        if several is not None:
+            state, outcome = several
+        else:
+            with clock("observe"):
+                observation = problem.observe(state)
+            with clock("decide"), _AttributeErrors(name, "decide()", problem, interval):
+                decision: Dec = guarded.decide(observation)
+            with clock("step"), _AttributeErrors(name, None, problem, interval):
+                state, outcome = problem.step(state, decision)
         if interval >= 0 and recorder.add(outcome) and progress:
             progress(span.window)
         if outcome.over and interval >= 0:
             recorder.rest(outcome, span.intervals - interval - 1)
             break
+        interval += outcome.intervals
     with _AttributeErrors(name, "decision_counts()", problem):
         counts = tally.counted()
     return recorder.windows(clock.seconds, clock.decisions, counts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,6 +22,9 @@ from ..traffic.packets import Arrivals
 from ..traffic.queue_delay import DelayLedger, DelayReport
 from .coordination import CoordinationSettings
 from .uplink_power import UplinkPlan
+
+if TYPE_CHECKING:
+    from .backends.slots_in_place import SlotsInPlace
 
 COUNTERS = (
     "served_bits",
@@ -263,12 +266,18 @@ class SlotBackend(Protocol):
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: SlotInputs[Any]) -> SlotResult:
         """Transmits what was decided."""
 
+    def in_place(
+        self, state: CellState, slots: int, moment: Callable[[int], SlotInputs[Any]]
+    ) -> SlotsInPlace | None:
+        """Returns slots to come, at most ``slots``, that can be computed in place; None where there are none."""
+
 
 @dataclass(frozen=True)
 class SlotOutcome:
-    """Holds the results of one slot."""
+    """Holds the results of one slot, or the sums of several."""
 
     counters: Tensor  # [len(COUNTERS), B, U] float64
     active_prbs: Tensor  # [B, C] float64, PRBs that carried data
     delays: DelayReport | None  # of a whole block, at its last slot
     series: Tensor | None = None  # [n, B, slots, Ur] of the recorded UEs, see slot_series; None without any
+    each_active_prbs: Tensor | None = None  # [T, B, C] of each of several slots

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -17,6 +18,9 @@ from ..engine.state import CellState
 from .decision_check import DecisionCheck
 from .observe import context_of, observe
 from .types import SchedulingContext, SchedulingDecision, SchedulingObservation
+
+if TYPE_CHECKING:
+    from ..engine.backends.slots_in_place import SlotsInPlace
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,21 @@ class SchedulingProblem(EngineProblem):
         cells, slot = self.engine.step(state.cells, settled, state.observation.need_prbs)
         breaches = self.check.judge(state.breaches, repairs, cells.slot)
         return self._observed(cells, breaches), self.outcomes.outcome(cells, slot, 1, {"repairs": repairs})
+
+    def in_place(self, state: SchedulingState, most: int) -> SlotsInPlace | None:
+        """Returns slots to come, at most ``most``, that can be computed in place; None where there are none."""
+        return None if self.repair else self.engine.in_place(state.cells, most)
+
+    def after(self, state: SchedulingState, done: SlotsInPlace) -> tuple[SchedulingState, Outcome]:
+        """Returns the state after slots that were computed in place, and their outcome.
+
+        Args:
+            state: before them.
+            done: all of them computed.
+        """
+        cells, slot = self.engine.after(state.cells, done)
+        outcome = self.outcomes.outcome(cells, slot, done.slots, {"repairs": self.check.none})
+        return self._observed(cells, state.breaches), outcome
 
     def _observed(self, cells: CellState, breaches: Tensor) -> SchedulingState:
         return SchedulingState(cells, observe(self.engine, cells), breaches)

@@ -24,7 +24,8 @@ class FullLoadWindow:
         batch, users = parts.shape
         groups = full_load.slots // GROUP
         self._sinr = torch.empty((groups, batch, users, GROUP, parts.prbs), dtype=parts.dtype)
-        self._groups = list(self._sinr.numpy())
+        self._all: np.ndarray = self._sinr.numpy()
+        self._groups = list(self._all)
         self.prbs = full_load.links.busy * np.float64(parts.prbs)
         """PRBs that each cell uses at full load, ``[B, C]``."""
 
@@ -47,8 +48,16 @@ class FullLoadWindow:
 
         It is to be read before the next call.
         """
+        _, place = self.window(slot)
+        return self._groups[place // GROUP], place % GROUP
+
+    def window(self, slot: int) -> tuple[np.ndarray, int]:
+        """Returns the SINR in all slots of a window, ``[groups, B, U, GROUP, K]``, and which of these is the slot.
+
+        It is to be read before the next call.
+        """
         place = slot % self._full_load.slots
         if slot - place != self._first_slot:
             self._first_slot = slot - place
             self._full_load.sinr(self._first_slot, self._sinr)
-        return self._groups[place // GROUP], place % GROUP
+        return self._all, place
