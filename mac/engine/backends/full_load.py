@@ -23,8 +23,9 @@ class FullLoadWindow:
         self._full_load, self._first_slot, self.slots = full_load, -1, full_load.slots
         batch, users = parts.shape
         groups = full_load.slots // GROUP
-        self._sinr = torch.empty((groups, batch, users, GROUP, parts.prbs), dtype=parts.dtype)
-        self._all: np.ndarray = self._sinr.numpy()
+        kind = torch.empty(0, dtype=parts.dtype).numpy().dtype
+        self._all = np.empty((groups, batch, users, GROUP, parts.prbs), kind)  # NumPy asks the system for large pages
+        self._sinr = torch.from_numpy(self._all)
         self._groups = list(self._all)
         self.prbs = full_load.links.busy * np.float64(parts.prbs)
         """PRBs that each cell uses at full load, ``[B, C]``."""
