@@ -4,7 +4,7 @@ product of rate and weight, as :func:`allocators.scheduling.assign.assign` decid
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class Weights(NamedTuple):
 
 
 @Loop
-def run_in_place(
+def run_slots(
     begin: int,
     first: int,
     resumes: bool,
@@ -75,6 +75,26 @@ def run_in_place(
                 receive(b, i, known, own)
             finish(b, i, known, own)
     return stop, 0
+
+
+@Loop
+def decide(roster: Array, weight: Array, own: InPlace) -> None:
+    """Decides a slot of all drops, to see how long it takes: holders are written, and nothing else."""
+    left = np.empty(roster.shape[2], np.int64)
+    for b in range(len(roster)):
+        _decide(b, roster, weight, left, own)
+
+
+def _touches(*given: Any) -> list[Any]:
+    """Returns what :func:`run_slots` reads and writes: of the window and the draws, its own slots."""
+    (first, known, own) = given[:7], given[7], given[8]
+    slots, of_group = len(own.active_prbs), known.sinr.shape[3]
+    sinr = [known.sinr[place // of_group, :, :, place % of_group] for place in range(known.place, known.place + slots)]
+    draws = known.draws[known.step : known.step + slots]
+    return [*first, sinr, known._replace(sinr=None, draws=draws, tables=None), own._replace(queues=None)]
+
+
+run_slots.touches = _touches
 
 
 @compiled

@@ -43,6 +43,6 @@ class ProportionalFair:
         weight = self._average.weight(observation).to(observation.rate_bits.dtype)
         return assign(observation.rate_bits, observation, self.passes, self._saturated, weight)
 
-    def run_intervals(self, problem: Any, state: Any, most: int) -> tuple[Any, Outcome] | None:
+    def run_intervals(self, problem: Any, state: Any, most: int) -> tuple[Any, Outcome, float] | None:
         """Runs several slots at once where buffers are always full; see :func:`.in_place.run_in_place`."""
         return run_in_place(problem, state, most, self._average)

@@ -42,8 +42,9 @@ class ServedAverage:
         """Returns averages and weights that a loop over slots counts on in place, as
         :class:`allocators.scheduling.in_place_numba.Weights` holds them.
         """
-        is_new = self._bits is None
-        weight = self.weight(observation) if is_new else torch.empty_like(self._bits)
+        is_new, weight = self._bits is None, torch.empty_like(observation.mean_rate_bits)
+        if is_new:
+            weight = self.weight(observation)
         assert self._bits is not None
         return self._bits.numpy(), weight.numpy(), self._share, _LEAST_BITS, is_new
 

@@ -40,7 +40,8 @@ class AllocatorGuard:
     def __init__(self, allocator: Any, name: str | None = None) -> None:
         self.allocator, self.name = allocator, name
         self._trusted = is_own(allocator)
-        self._runs_intervals = self._trusted and isinstance(allocator, RunsIntervals)
+        self.runs_intervals = self._trusted and isinstance(allocator, RunsIntervals)
+        """Whether it may run several intervals at once, which no plug-in may."""
         self._given: Any = None  # the context of the run
         self._shown: Any = None  # its copy
 
@@ -67,12 +68,12 @@ class AllocatorGuard:
             return self._call(lambda: self.allocator.decide(observation))
         return self._call(partial(self._decide, observation))
 
-    def run_intervals(self, problem: Any, state: Any, most: int, /) -> tuple[Any, Outcome] | None:
-        """Runs intervals at once where the allocator does so and is fairwave's own; see :class:`RunsIntervals`."""
-        if not self._runs_intervals:
-            return None
-        run_intervals = self.allocator.run_intervals
-        return self._call(lambda: run_intervals(problem, state, most))  # type: ignore[no-any-return]
+    def run_intervals(self, problem: Any, state: Any, most: int, /) -> tuple[Any, Outcome, float] | None:
+        """Runs intervals at once, where :attr:`runs_intervals`; see :class:`mac.core.contracts.RunsIntervals`."""
+        found: tuple[Any, Outcome, float] | None = self._call(
+            lambda: self.allocator.run_intervals(problem, state, most)
+        )
+        return found
 
     def decision_counts(self) -> Any:
         """Returns what the allocator counts of its decisions; nothing where it does not count."""

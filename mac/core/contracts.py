@@ -67,7 +67,9 @@ class Outcome:
     totals: SlotTotals | None = None  # more arrays, and a quicker way to some; leave it out unless intervals are slots
     over: bool = False  # nothing can happen any more in any drop: every interval to come would be all zeros
     intervals: int = 1
-    each: Mapping[str, Tensor] = field(default_factory=dict)  # [T, B, ...] in each of several intervals: sums that depend
+    each: Mapping[str, Tensor] = field(
+        default_factory=dict
+    )  # [T, B, ...] in each of several intervals: sums that depend
     # on their order by rounding
 
 
@@ -112,8 +114,11 @@ class RunsIntervals(Protocol):
     Only allocators of fairwave's own are asked, for a plug-in must not see the state of a problem.
     """
 
-    def run_intervals(self, problem: Any, state: Any, most: int, /) -> tuple[Any, Outcome] | None:
-        """Returns the state after at most ``most`` intervals, and their outcome; None where it runs none at once."""
+    def run_intervals(self, problem: Any, state: Any, most: int, /) -> tuple[Any, Outcome, float] | None:
+        """Returns the state after at most ``most`` intervals, their outcome, and the seconds that deciding took.
+
+        None where it runs none at once.
+        """
         ...
 
 

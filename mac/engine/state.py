@@ -266,9 +266,7 @@ class SlotBackend(Protocol):
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: SlotInputs[Any]) -> SlotResult:
         """Transmits what was decided."""
 
-    def in_place(
-        self, state: CellState, slots: int, moment: Callable[[int], SlotInputs[Any]]
-    ) -> SlotsInPlace | None:
+    def in_place(self, state: CellState, slots: int, moment: Callable[[int], SlotInputs[Any]]) -> SlotsInPlace | None:
         """Returns slots to come, at most ``slots``, that can be computed in place; None where there are none."""
 
 

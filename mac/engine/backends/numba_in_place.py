@@ -15,7 +15,17 @@ import numpy as np
 from phy.link.sinr_numba import reported
 from phy.numerics.jit import compiled
 
-from .numba_kernels import NextState, Queues, Reported, Rules, Sending, Tables, decode_of_drop, need_of_drop, send_of_drop
+from .numba_kernels import (
+    NextState,
+    Queues,
+    Reported,
+    Rules,
+    Sending,
+    Tables,
+    decode_of_drop,
+    need_of_drop,
+    send_of_drop,
+)
 
 Array = np.ndarray
 
@@ -53,11 +63,8 @@ class InPlace(NamedTuple):
 def transmit(b: int, known: KnownSlots, own: InPlace) -> bool:
     """Computes what a drop transmits; returns whether it is at full load."""
     send_of_drop(b, own.user, own.report.bits, own.queues, known.tables, own.sending)
-    active, full = own.sending.active_prbs[b], known.full_prbs[b]
-    for c in range(len(full)):
-        if active[c] != full[c]:
-            return False
-    return True
+    full: bool = np.all(own.sending.active_prbs[b] == known.full_prbs[b])
+    return full
 
 
 @compiled

@@ -159,7 +159,9 @@ class CompiledSlot:
         known = full_load is not None and len(state.reports) > 1 and bool(slot.full.all())
         return self._arrays.result(slot.after, slot.sending.active_prbs, report, coming if known else None)
 
-    def in_place(self, state: CellState, slots: int, moment: Callable[[int], SlotInputs[Response]]) -> SlotsInPlace | None:
+    def in_place(
+        self, state: CellState, slots: int, moment: Callable[[int], SlotInputs[Response]]
+    ) -> SlotsInPlace | None:
         """Returns slots to come that can be computed in place: those of a window at full load, with a CQI a PRB."""
         if self._full_load is None or self._parts.tables.adaptation.subband_prbs != 1:
             return None

@@ -82,12 +82,11 @@ class SlotsInPlace:
         found = [Report(*map(torch.from_numpy, self.own.report))]
         for slot in range(known.first_slot + self.slots - known.delay + 1, known.first_slot + self.slots):
             due, number = _due(known, slot)
+            new = Reported(pending.bits[number], pending.mean_bits[number])
             if due.all():
-                found.append(Report(torch.from_numpy(pending.bits[number]), torch.from_numpy(pending.mean_bits[number])))
-            elif due.any():
-                found.append(_changed(found[-1], due, pending.bits[number], pending.mean_bits[number]))
+                found.append(Report(*map(torch.from_numpy, new)))
             else:
-                found.append(found[-1])
+                found.append(_changed(found[-1], due, new) if due.any() else found[-1])
         return found
 
 
@@ -163,11 +162,11 @@ def _copied_reports(state: CellState, due: np.ndarray) -> tuple[Reported, Report
     return report, pending
 
 
-def _changed(report: Report, due: np.ndarray, bits: np.ndarray, mean_bits: np.ndarray) -> Report:
+def _changed(report: Report, due: np.ndarray, new: Reported) -> Report:
     """Returns a report with the rows of the UEs that are due."""
-    new = Report(report.bits.clone(), report.mean_bits.clone())
-    new.bits.numpy()[:, due], new.mean_bits.numpy()[:, due] = bits[:, due], mean_bits[:, due]
-    return new
+    after = Report(report.bits.clone(), report.mean_bits.clone())
+    after.bits.numpy()[:, due], after.mean_bits.numpy()[:, due] = new.bits[:, due], new.mean_bits[:, due]
+    return after
 
 
 def _due(known: KnownSlots, slot: int) -> tuple[np.ndarray, int]:
