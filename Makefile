@@ -57,9 +57,9 @@ sionna-agrees: $(STAMP)
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n $(JOBS) --dist worksteal tests/sionna
 
 # Two busy OpenMP threads a process slow small torch operations down: one thread, several processes. Tests of a file that
-# share what took long to make stay in one process (worksteal).
+# share what took long to make stay in one process (worksteal). Bytecode is kept, as a test may start many processes.
 unit: $(STAMP)
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n $(JOBS) --dist worksteal
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n $(JOBS) --dist worksteal
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

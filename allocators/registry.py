@@ -199,6 +199,9 @@ def _unknown(name: str, family: str, known: Iterable[str]) -> str:
     if not known:
         return f"the family '{family}' has no allocators of that or any name: use module:Class"
     hint = _near(name, known)
+    if Path(name).is_file():
+        kinds = " or ".join(f"'{kind}:{name}'" for kind in _FILE_KINDS)
+        return f"there is no {family} allocator '{name}', but a file: that of a trained network is named {kinds}"
     if elsewhere := families_of(name):
         hint = f", it is of the family {elsewhere[0]};"
     return f"there is no {family} allocator '{name}'{hint} one of: {', '.join(sorted(known))}, or module:Class"

@@ -106,5 +106,5 @@ def _shared(values: Values, dataset: xr.Dataset) -> Values:
     """Removes groups of one UE, whose index is always 1."""
     if "group" not in dataset.coords:
         return values
-    names = dataset["group"].to_numpy().astype(str).tolist()
+    names = dataset.variables["group"].values.astype(str).tolist()
     return {name: value for name, value in values.items() if name == "" or names.count(name) > 1}

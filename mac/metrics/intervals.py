@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from .metric import ANY
@@ -119,10 +119,12 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
 
     rows = []
     for variant, part in _variants(with_all(table)):
-        for (metric, allocator), group in part.groupby(["metric", "allocator"], sort=False):
-            found = mean_interval(group["value"], limits_of(str(metric)))
-            unit, drops = group["unit"].iloc[0], int(group["value"].notna().sum())
-            why = remark(group["value"])
+        names = part[["allocator", "metric", "unit"]].to_numpy(dtype=object)
+        values = part["value"].to_numpy(dtype=np.float64)
+        for group in _rows_of_groups(part, ["metric", "allocator"]):
+            allocator, metric, unit = names[group[0]]
+            found, why = mean_interval(values[group], limits_of(str(metric))), remark(values[group])
+            drops = int((~np.isnan(values[group])).sum())
             rows.append((variant, allocator, metric, unit, found.mean, found.low, found.high, drops, why))
     return _with_object_variant(pd.DataFrame(rows, columns=SUMMARY_COLUMNS))
 
@@ -191,13 +193,32 @@ def _differences(
         pairs: of its values.
         headline: metrics that are tested.
     """
-    for metric, group in part.groupby("metric", sort=False):
-        wide = group.pivot(index="drop", columns=column, values="value")
+    for metric, wide in _by_drop(part, column).items():
         for a, b in pairs:
-            if a in wide.columns and b in wide.columns:
+            if a in wide and b in wide:
                 with np.errstate(invalid="ignore"):  # infinity less infinity is NaN: no difference known
-                    difference = wide[a].to_numpy(dtype=np.float64) - wide[b].to_numpy(dtype=np.float64)
-                yield str(metric), a, b, *_difference(difference, str(metric), metric in headline)
+                    difference = wide[a] - wide[b]
+                yield metric, a, b, *_difference(difference, metric, metric in headline)
+
+
+def _by_drop(part: pd.DataFrame, column: str) -> dict[str, dict[str, Floats]]:
+    """Lists a number for every drop of ``part`` by metric and value of ``column``; NaN where a drop has none."""
+    drops, drop = np.unique(part["drop"].to_numpy(), return_inverse=True)
+    values = part["value"].to_numpy(dtype=np.float64)
+    names = part[["metric", column]].to_numpy(dtype=object)
+    found: dict[str, dict[str, Floats]] = {}
+    for group in _rows_of_groups(part, ["metric", column]):
+        metric, name = names[group[0]]
+        wide = found.setdefault(str(metric), {}).setdefault(name, np.full(len(drops), np.nan))
+        wide[drop[group]] = values[group]
+    return found
+
+
+def _rows_of_groups(table: pd.DataFrame, columns: list[str]) -> list[NDArray[np.intp]]:
+    """Finds the rows of each group of equal ``columns``; groups and rows in order of appearance."""
+    group = table.groupby(columns, sort=False).ngroup().to_numpy()
+    order = np.argsort(group, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(group[order])) + 1) if len(group) else []
 
 
 def _difference(values: Floats, metric: str, tested: bool) -> _Row:
@@ -239,13 +260,16 @@ def with_all(table: pd.DataFrame) -> pd.DataFrame:
 
     if table["variant"].isna().all():
         return table
-    parts = [table]
-    for metric, group in table.groupby("metric", sort=False):
-        count = group["variant"].nunique()
-        keys = group.groupby(["allocator", "drop"], sort=False)["value"]
-        mean = keys.mean().where(keys.count() == count).reset_index()
-        parts.append(mean.assign(variant=ALL, metric=metric, unit=group["unit"].iloc[0]))
-    return pd.concat(parts, ignore_index=True)
+    by_metric = table.groupby("metric", sort=False)
+    count, unit = by_metric["variant"].nunique(), by_metric["unit"].first()
+    keys = table.groupby(["metric", "allocator", "drop"], sort=False)["value"]
+    mean = keys.agg(["mean", "count"]).reset_index()
+    mean = mean.iloc[np.argsort(mean.groupby("metric", sort=False).ngroup().to_numpy(), kind="stable")]
+    known = mean["count"].to_numpy() == mean["metric"].map(count).to_numpy()
+    means = mean[["allocator", "drop", "metric"]].assign(
+        value=mean["mean"].where(known), variant=ALL, unit=mean["metric"].map(unit)
+    )
+    return pd.concat([table, means], ignore_index=True)
 
 
 def _variants(table: pd.DataFrame) -> Iterator[tuple[str | None, pd.DataFrame]]:

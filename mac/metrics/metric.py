@@ -34,5 +34,5 @@ class Metric:
 
     def fits(self, dataset: xr.Dataset) -> bool:
         """Returns whether this metric can be computed from ``dataset``."""
-        known = {*map(str, dataset.variables), *map(str, dataset.attrs)}
-        return known.issuperset(self.needs) and self.applies(dataset)
+        variables, attributes = dataset.variables, dataset.attrs
+        return all(name in variables or name in attributes for name in self.needs) and self.applies(dataset)

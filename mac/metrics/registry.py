@@ -196,7 +196,8 @@ def metric_named(name: str) -> Metric:
 
 def limits_of(name: str) -> tuple[float, float]:
     """Returns the least and the greatest possible value of the metric of a table's row; of unknown ones, any."""
-    found = (METRICS | PLUGGED).get(name.partition("/")[0])
+    base = name.partition("/")[0]
+    found = PLUGGED.get(base) or METRICS.get(base)
     return ANY if found is None else found.limits
 
 
@@ -215,14 +216,14 @@ def metric_table(dataset: xr.Dataset, names: Iterable[str] | None = None, more: 
 
     chosen = available_metrics() if names is None else tuple(metric_named(name) for name in names)
     chosen += tuple(metric_named(name) for name in more)
-    rows = [row for metric in chosen if metric.fits(dataset) for row in _rows(metric, dataset)]
+    drops = dataset["drop"].to_numpy().tolist() if "drop" in dataset.coords else list(range(dataset.sizes["drop"]))
+    rows = [row for metric in chosen if metric.fits(dataset) for row in _rows(metric, dataset, drops)]
     return pd.DataFrame(rows, columns=["drop", "metric", "unit", "value"])
 
 
-def _rows(metric: Metric, dataset: xr.Dataset) -> list[tuple[int, str, str, float]]:
+def _rows(metric: Metric, dataset: xr.Dataset, drops: list[int]) -> list[tuple[int, str, str, float]]:
     computed = metric.compute(dataset)
     groups = computed if isinstance(computed, dict) else {"": computed}
-    drops = dataset["drop"].to_numpy().tolist() if "drop" in dataset.coords else list(range(dataset.sizes["drop"]))
     named = {f"{metric.name}/{group}" if group else metric.name: values for group, values in groups.items()}
     return [
         (drop, name, metric.unit, float(value))

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special, stats
+from scipy import special
 
 from .windows import Array
 
@@ -19,6 +19,7 @@ EXACT_DROPS = 12
 FLIPS = 1999
 _SKEWED = 2.58  # standard errors of the skewness of normal values: 1 % of normal samples are beyond
 _POWER = 0.8
+_SAME_SUM = 1e-13  # of the sum of sizes: what rounding changes in a sum of flipped values
 _ROUNDING = 1e-9  # relative spread below which values differ by rounding only
 
 
@@ -80,8 +81,9 @@ def remark(values: ArrayLike) -> str:
 
 def event_share_interval(events: int, drops: int) -> tuple[float, float]:
     """Computes the exact 95 % interval of the share of drops in which an event occurs (Clopper and Pearson, 1934)."""
-    low, high = stats.binomtest(events, drops).proportion_ci(0.95, method="exact")
-    return float(low), float(high)
+    low = float(special.betaincinv(events, drops - events + 1, 0.025)) if events else 0.0
+    high = float(special.betaincinv(events + 1, drops - events, 0.975)) if events < drops else 1.0
+    return low, high
 
 
 def student_p(differences: ArrayLike) -> float:
@@ -107,11 +109,21 @@ def sign_flip_p(differences: ArrayLike) -> float:
     if not known.any():
         return 1.0
     moved = known[known != 0]  # zeros have no sign
-    flips = 2**EXACT_DROPS if moved.size <= EXACT_DROPS else FLIPS
-    if moved.size == 1:
-        return 1.0
+    return _exact_flip_p(moved) if moved.size <= EXACT_DROPS else _drawn_flip_p(moved)
+
+
+def _exact_flip_p(moved: Array) -> float:
+    """Computes the share of all sign flips whose sum is at least as far from 0 as the observed one."""
+    signs = 1 - 2 * (np.arange(2**moved.size)[:, None] >> np.arange(moved.size) & 1)
+    sums = np.abs(signs @ moved)
+    return float(np.mean(sums >= sums[0] - _SAME_SUM * np.abs(moved).sum()))
+
+
+def _drawn_flip_p(moved: Array) -> float:
+    from scipy import stats  # here, as it takes a second
+
     drawn = np.random.Generator(np.random.Philox(key=moved.size))
-    found = stats.permutation_test((moved,), np.mean, permutation_type="samples", n_resamples=flips, rng=drawn)
+    found = stats.permutation_test((moved,), np.mean, permutation_type="samples", n_resamples=FLIPS, rng=drawn)
     return float(found.pvalue)
 
 
@@ -137,7 +149,7 @@ def required_drops(differences: ArrayLike) -> int | None:
 def _power(effect: float, drops: int) -> float:
     """Computes the probability that a two-sided t-test at 5 % finds an effect, in standard deviations."""
     quantile = float(special.stdtrit(drops - 1, 0.975))
-    return float(stats.nct.sf(quantile, drops - 1, min(effect, 50.0) * math.sqrt(drops)))
+    return 1 - float(special.nctdtr(drops - 1, min(effect, 50.0) * math.sqrt(drops), quantile))
 
 
 def _known(values: ArrayLike) -> Array:

@@ -30,7 +30,9 @@ def read(dataset: xr.Dataset, name: str, dims: tuple[str, ...] = WINDOWED) -> Ar
     Raises:
         KeyError: it is missing.
     """
-    return np.ascontiguousarray(dataset.variables[name].transpose(*dims).to_numpy(), dtype=np.float64)
+    variable = dataset.variables[name]
+    ordered = variable if variable.dims == dims else variable.transpose(*dims)
+    return np.ascontiguousarray(ordered.values, dtype=np.float64)
 
 
 def total(dataset: xr.Dataset, name: str) -> Array:
@@ -43,7 +45,8 @@ def add(values: Array, axis: int = -1) -> Array:
 
     NumPy picks the order of additions by the layout in memory, so the axis is made the innermost one first.
     """
-    return np.asarray(np.ascontiguousarray(np.moveaxis(values, axis, -1)).sum(axis=-1), dtype=np.float64)
+    innermost = values if axis in (-1, values.ndim - 1) else np.moveaxis(values, axis, -1)
+    return np.asarray(np.ascontiguousarray(innermost).sum(axis=-1), dtype=np.float64)
 
 
 def duration_s(dataset: xr.Dataset) -> float:
@@ -56,7 +59,7 @@ def group_masks(dataset: xr.Dataset) -> dict[str, Mask]:
     every_user = {"": np.ones(dataset.sizes["user"], dtype=np.bool_)}
     if "group" not in dataset.coords:
         return every_user
-    return with_named_masks(every_user, dataset["group"].to_numpy().astype(str))
+    return with_named_masks(every_user, dataset.variables["group"].values.astype(str))
 
 
 def with_named_masks(masks: dict[str, Mask], names: NDArray[np.str_]) -> dict[str, Mask]:
@@ -119,7 +122,7 @@ def saturated(dataset: xr.Dataset) -> Mask:
     """Finds the full-buffer UEs, ``[U]``, which always have data; their ``demand_bits`` are those taken to be sent."""
     if "full_buffer" not in dataset.coords:
         return np.zeros(dataset.sizes["user"], dtype=np.bool_)
-    return np.asarray(dataset["full_buffer"].to_numpy(), dtype=np.bool_)
+    return np.asarray(dataset.variables["full_buffer"].values, dtype=np.bool_)
 
 
 def asked_bits(dataset: xr.Dataset) -> Array:

@@ -155,7 +155,7 @@ def _draw(drops: Drops, plan: ChannelPlan, basis: DelayBasis, dtype: torch.dtype
     for first in range(0, len(drops), step):
         some = Drops(drops.seed, drops.ids[first : first + step])
         drawn = _draw_links(some, plan, basis, dtype)
-        if rays is None and step > 1 and draws_in_loops(drawn.request):
+        if rays is None and len(drops) > 1 and _has_drawn_rays(plan) and draws_in_loops(drawn.request):
             rays = memory_for_rays(len(drops), drawn.request)
         own = None if rays is None else rays[first : first + step]
         channel = _draw_small_scale(some, plan, drawn, own)
@@ -169,9 +169,14 @@ def drops_at_once(plan: ChannelPlan) -> int:
     One where it takes torch's own operations, which round the last numbers of an array otherwise, and of panels.
     """
     large_scale = plan.large_scale
-    if plan.mimo is not None or plan.fading.model == "none" or not in_compiled_loops(large_scale, torch.device("cpu")):
+    if not _has_drawn_rays(plan) or not in_compiled_loops(large_scale, torch.device("cpu")):
         return 1
     return max(1, _LINKS_AT_ONCE // (plan.users * plan.topology.sites))
+
+
+def _has_drawn_rays(plan: ChannelPlan) -> bool:
+    """Returns whether links have rays: not where the plan has no fading, or panels, which have matrices."""
+    return plan.fading.model != "none" and plan.mimo is None
 
 
 def _joined(parts: Sequence[Channel], rays: Tensor | None) -> Channel:
@@ -212,7 +217,7 @@ def frequency_basis(plan: ChannelPlan) -> DelayBasis:
 
     It is that of links without line of sight, whose delays are the longest.
     """
-    if plan.fading.model == "none" or plan.mimo is not None:
+    if not _has_drawn_rays(plan):
         flat = torch.ones((len(plan.frequency_hz), 1), dtype=torch.complex128)
         return DelayBasis(flat, torch.zeros(1, dtype=torch.float64), torch.ones((1, 1), dtype=torch.complex128), 0.0)
     quantile = torch.linspace(0.05, 0.95, 10, dtype=torch.float64)
@@ -260,7 +265,7 @@ def draw_plan_fading(drop: Drops, plan: ChannelPlan, request: FadingRequest) -> 
         plan: of the channel.
         request: from :func:`request_fading`.
     """
-    if plan.fading.model == "none" or plan.mimo is not None:
+    if not _has_drawn_rays(plan):
         return flat_fading(request.power, len(plan.frequency_hz)).to(request.power.device, request.dtype)
     return draw_fading(drop, request)
 

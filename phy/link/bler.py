@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -82,6 +82,7 @@ class Thresholds:
         return ten.numpy(), one.numpy()
 
 
+@cache
 def load_thresholds() -> Thresholds:
     """Loads the measured thresholds of code blocks."""
     return Thresholds.of_file(load_arrays("bler"))
@@ -132,6 +133,7 @@ class BlerTable:
         return BlerTable(self.mcs, self.code_block_bits.to(device), self.bler.to(device, dtype))
 
 
+@cache
 def load_bler(mcs_table_index: int) -> BlerTable:
     """Loads the BLER of MCS table 1, 2 or 3 on the log grid, float64 ``[I, 69, loggrid.SIZE]``.
 

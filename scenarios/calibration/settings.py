@@ -15,6 +15,7 @@ from phy.topology.sites import TopologySettings
 from phy.tr38901.pathloss import require_base_height
 from phy.tr38901.settings import PropagationSettings
 
+from ..config.described_schema import described_schema
 from ..config.loading import CALIBRATIONS, layers_of_file, setting
 from ..config.merging import merge
 from ..config.validation_messages import Layer, explain
@@ -180,7 +181,7 @@ def _validated(layers: Sequence[Layer]) -> Calibration:
     try:
         return Calibration.model_validate_json(json.dumps(_following(data), default=str), strict=True)
     except ValidationError as error:
-        raise explain(error, data, layers, Calibration.model_json_schema(), RENAMED) from None
+        raise explain(error, data, layers, described_schema(Calibration), RENAMED) from None
 
 
 def _following(data: Mapping[str, Any]) -> Any:

@@ -21,11 +21,11 @@ from ..running.executors.opening import executor_options, open_remote, site_of
 from ..running.executors.options import ExecutorOptions
 from ..running.executors.site import Site
 from ..running.interrupts import interrupts
-from ..running.options import RunOptions
+from ..running.options import MOST_DROPS, RunOptions
 from ..running.plan_provenance import provenances
 from ..running.progress import progress_bar, status
 from ..running.run import checked_plan, execute
-from ..running.until import MOST_DROPS, Until, require_folder, run_until, until_of
+from ..running.until import Until, require_folder, run_until, until_of
 from .claimed_points import POLL_S, CheckedPoint, PointClaims
 from .definition import Definition, checked_scenarios, define, raise_problems
 from .load_sweep import Sweep, load_sweep

@@ -101,9 +101,10 @@ def names_in(text: str | None) -> list[str] | None:
 
 def until_in(texts: list[str] | None, max_drops: int | None, scenario: Any) -> Any:
     """Checks the options ``--until`` and ``--max-drops``; None where they are not given."""
-    from ..running.until import MOST_DROPS, until_of
-
     if texts:
+        from ..running.options import MOST_DROPS
+        from ..running.until import until_of  # here, as most runs have no use of it
+
         return until_of(texts, MOST_DROPS if max_drops is None else max_drops, scenario)
     if max_drops is not None:
         raise ScenarioError(

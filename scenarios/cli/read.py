@@ -59,7 +59,7 @@ def bound(
     from ..results.bounds import bound as bound_of
     from ..results.bounds import bound_of_run, is_run
     from ..results.result import Result
-    from .console import show_bound
+    from .comparison import show_bound
 
     if not is_run(scenario):
         found = bound_of(load_scenario(scenario, set_, {"seed": seed, "drops": drops}))

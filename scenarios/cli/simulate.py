@@ -75,7 +75,6 @@ def run(
     from ..running.entrants import entrants_of
     from ..running.options import RunOptions
     from ..running.run import execute, execute_until
-    from .console import show_result
 
     command = shlex.join(["fairwave", *sys.argv[1:]])
     with stdout_to_stderr(as_json):
@@ -84,6 +83,8 @@ def run(
             result = execute(settled, entrants_of(settled), options_of_run)
         else:
             result = execute_until(settled, goal, options_of_run)
+    from .comparison import show_result  # here, so that the first slot does not wait for it
+
     with kept_in(result.place):
         print_json(result.to_json()) if as_json else show_result(result)
     if goal is not None and not all(one["met"] for one in result.meta["until"]["goals"]):

@@ -131,7 +131,7 @@ def _train_network(
         from ..policies.learning import Training, train_policy
     except ModuleNotFoundError as error:
         raise ScenarioError(f"--algorithm needs the module '{error.name}': pip install 'fairwave[rl]'") from None
-    from .console import show_result
+    from .comparison import show_result
 
     with stdout_to_stderr(as_json):
         done = train_policy(settled, Training(**options), out, lambda text: print(text, file=sys.stderr), *resume_force)

@@ -16,6 +16,7 @@ from .. import families
 from ..errors import ScenarioError, did_you_mean, is_unicode, shown
 from ..families.schema import ScenarioBase, folder_name
 from . import yaml12
+from .described_schema import described_schema
 from .merging import expand, merge
 from .validation_messages import Layer, explain, origin_of_message, tag_at
 
@@ -139,7 +140,7 @@ def json_schema(family: str) -> dict[str, Any]:
     Raises:
         ScenarioError: there is no such family.
     """
-    schema = families.find(family).schema.model_json_schema()
+    schema = described_schema(families.find(family).schema)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     extends = {"type": "string", "description": "A preset's name or a file, relative to this one, whose settings hold."}
     schema["properties"] = {"extends": extends, **schema["properties"]}
@@ -234,7 +235,7 @@ def _validated(data: Mapping[str, Any], layers: Sequence[Layer], family: familie
         scenario = family.schema.model_validate_json(text, strict=True, context={"folders": folders})
         family.clock(scenario)
     except ValidationError as error:
-        raise explain(error, data, layers, _schema(family.schema), family.renamed) from None
+        raise explain(error, data, layers, described_schema(family.schema), family.renamed) from None
     except ScenarioError as error:
         raise ScenarioError(f"{origin_of_message(str(error), data, layers)}: {error}") from None
     return scenario

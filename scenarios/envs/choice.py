@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+import torch
+
+from mac.core.plugin_traceback import describe_error
 from mac.metrics.registry import metric_named
 
 from ..errors import ScenarioError, did_you_mean, shown
@@ -55,7 +58,10 @@ def find_reward(environment: Environment, name: Named | Reward | None) -> Reward
         ScenarioError: there is none of that name; the nearest is named.
     """
     found = _found(environment.reward if name is None else name, rewards_of(environment), "reward")
-    return found if isinstance(found, Reward) else Reward(found, "", "")
+    if isinstance(found, Reward):
+        return found
+    label = name if isinstance(name, str) else getattr(name, "__name__", "of your own")
+    return Reward(partial(_own, found, f"the reward '{label}'"), "", "")
 
 
 def find_features(environment: Environment, names: Sequence[Named | Feature] | None) -> dict[str, Feature]:
@@ -79,7 +85,8 @@ def find_features(environment: Environment, names: Sequence[Named | Feature] | N
         label = name if isinstance(name, str) else getattr(name, "__name__", f"feature {len(chosen)}")
         if label in chosen:
             raise ScenarioError(f"features: '{label}' stands twice")
-        chosen[label] = found if isinstance(found, Feature) else Feature(found, "", "")
+        own = partial(_own, found, f"the feature '{label}'")
+        chosen[label] = found if isinstance(found, Feature) else Feature(own, "", "")
     return chosen
 
 
@@ -96,6 +103,23 @@ def find_actions(environment: Environment, name: str | Actions | None) -> Action
     found = _found(next(iter(environment.actions)) if name is None else name, environment.actions, "mapping of actions")
     if not isinstance(found, Actions):
         raise ScenarioError(f"actions: {shown(name)} is no scenarios.families.environment.Actions")
+    return found
+
+
+def _own(function: Callable[[Any, Any], Any], what: str, seen: Any, more: Any) -> Any:
+    """Calls a user's own feature or reward.
+
+    Raises:
+        ScenarioError: it raises an error of its own, which is the cause, or returns NaN or infinite numbers.
+    """
+    try:
+        found = function(seen, more)
+    except ScenarioError:
+        raise
+    except Exception as error:  # a user's function may raise anything
+        raise ScenarioError(f"{what} raised {describe_error(error)}") from error
+    if isinstance(found, torch.Tensor) and not bool(torch.isfinite(found).all()):
+        raise ScenarioError(f"{what} is not finite (NaN or infinite): does it divide by what can be 0?")
     return found
 
 

@@ -8,11 +8,12 @@ is stepped with its cohort, and counts no more. N environments have the same epi
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from torch import Tensor
@@ -24,17 +25,22 @@ from .task import Sizes, Task, View, one_thread
 from .training_drops import training_drop
 
 _LEFT = -1
+_GIVEN_AWAY = torch.empty(0)
 
 
 @dataclass(frozen=True)
 class Step:
-    """Holds what an interval led to."""
+    """Holds what an interval led to.
+
+    The features are the caller's own: no state can reach them. All else belongs to states, and is to be copied.
+    """
 
     view: View
     reward: Tensor  # [B] or [B, agents] float64
+    projected: Tensor  # [B] int64, actions that were projected to what is feasible
     terminated: Tensor  # [B] bool
     truncated: Tensor  # [B] bool
-    projected: Tensor  # [B] int64, actions that were projected to what is feasible
+    ends: bool  # whether any episode has ended
 
     @property
     def over(self) -> Tensor:
@@ -53,26 +59,52 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Seats:
+    """Holds which environments the drops of a cohort belong to."""
+
+    envs: tuple[int, ...]  # environment of each drop, or that it has left
+    count: int  # environments of all cohorts
+    device: torch.device
+
+    @cached_property
+    def every(self) -> bool:
+        """Returns whether the drops are those of all environments, in their order."""
+        return self.envs == tuple(range(self.count))
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """Lists the drops that count, int64."""
+        return torch.tensor([row for row, env in enumerate(self.envs) if env != _LEFT], device=self.device)
+
+    @cached_property
+    def places(self) -> Tensor:
+        """Lists the environments of the drops that count, int64."""
+        return torch.tensor([env for env in self.envs if env != _LEFT], device=self.device)
+
+    @cached_property
+    def none(self) -> Tensor:
+        """Returns false for each drop."""
+        return torch.zeros(len(self.envs), dtype=torch.bool, device=self.device)
+
+    def without(self, left: set[int]) -> Seats | None:
+        """Returns the seats after some environments have left; None where no drop counts any more."""
+        stay = tuple(_LEFT if env in left else env for env in self.envs)
+        if stay == self.envs:
+            return self
+        return replace(self, envs=stay) if any(env != _LEFT for env in stay) else None
+
+
+@dataclass(frozen=True)
 class Cohort:
     """Holds drops whose episodes began together."""
 
     scene: Scene
     stack: FeatureStack  # computes the features
+    seats: Seats
     state: Any
     observation: Any
     interval: int
-    envs: tuple[int, ...]  # environment of each drop, or that it has left
-    step: Step  # that led here
-
-    @cached_property
-    def rows(self) -> Tensor:
-        """Lists the drops that count, int64."""
-        return torch.tensor([row for row, env in enumerate(self.envs) if env != _LEFT], device=self.scene.device)
-
-    @cached_property
-    def places(self) -> Tensor:
-        """Lists the environments of the drops that count, int64."""
-        return torch.tensor([env for env in self.envs if env != _LEFT], device=self.scene.device)
+    step: Step  # that led here, without features
 
 
 @dataclass(frozen=True)
@@ -106,6 +138,7 @@ class Episodes:
 
     def __init__(self, task: Task, count: int, draw_ahead: bool = True) -> None:
         require_count(count)
+        task.require_memory(count)
         self.task, self.count, self._draws_ahead = task, count, draw_ahead
         self.sizes: Sizes = task.sizes()
         self.state = EpisodesState((), (None,) * count, (0,) * count, (True,) * count)
@@ -143,8 +176,9 @@ class Episodes:
         fresh = self._cohort(envs, self.pool.take(_drops(envs, kept, number)))
         if self._draws_ahead and len(envs) == self.count:
             self.pool.draw_ahead(_drops(envs, kept, [one + 1 for one in number]))
-        stay = [_without(cohort, set(envs)) for cohort in self.state.cohorts]
-        cohorts = (*(cohort for cohort in stay if cohort is not None), fresh)
+        left = set(envs)
+        stay = [(cohort, cohort.seats.without(left)) for cohort in self.state.cohorts]
+        cohorts = (*(replace(cohort, seats=seats) for cohort, seats in stay if seats is not None), fresh)
         self.state = EpisodesState(cohorts, tuple(kept), tuple(number), tuple(over))
 
     def step(self, actions: Tensor, waiting: Sequence[int] = ()) -> Step:
@@ -161,13 +195,16 @@ class Episodes:
         self.require_begun()
         idle = set(waiting)
         with torch.no_grad(), one_thread(self.task.device):
-            cohorts = tuple(
-                cohort if idle and idle.issuperset(cohort.envs) else self._advanced(cohort, actions)
+            moved = [
+                (cohort, self._present(cohort))
+                if idle and idle.issuperset(cohort.seats.envs)
+                else self._advanced(cohort, actions)
                 for cohort in self.state.cohorts
-            )
-            self.state = replace(self.state, cohorts=cohorts)
-            step = self.last()
-            if bool(step.over.any()):
+            ]
+            cohorts, before = tuple(cohort for cohort, _ in moved), self.state
+            self.state = EpisodesState(cohorts, before.seeds, before.episodes, before.over)
+            step = self._together([step for _, step in moved])
+            if step.ends:
                 self.state = replace(self.state, over=tuple(step.over.tolist()))
             return step
 
@@ -188,26 +225,50 @@ class Episodes:
             ResetNeeded: which one needs a reset.
         """
         self._require_open()
-        if any(self.state.over):
+        if True in self.state.over:
             env = self.state.over.index(True)
             began = self.state.seeds[env] is not None
             which = f"environment {env}" if self.count > 1 else "the environment"
             raise ResetNeeded(f"{which} {'has ended its episode' if began else 'has not begun'}: call reset() first")
 
     def last(self) -> Step:
-        """Returns the last step of every environment: of those that have just begun, one without a reward."""
+        """Returns the last step of every environment: of those that have just begun, one without a reward.
+
+        The features are computed anew from the observations.
+
+        Raises:
+            ResetNeeded: none has begun.
+        """
+        if not self.state.cohorts:
+            self.require_begun()
+        with torch.no_grad(), one_thread(self.task.device):
+            return self._together([self._present(cohort) for cohort in self.state.cohorts])
+
+    def mask(self) -> Tensor | None:
+        """Returns which choices are open, bool ``[B, agents, choices]``, to be copied; None: see :class:`View`."""
         steps = [cohort.step for cohort in self.state.cohorts]
-        if len(steps) == 1 and self.state.cohorts[0].envs == tuple(range(self.count)):
+        return None if steps[0].view.mask is None else self._joined([_tensor(step.view.mask) for step in steps])
+
+    def _present(self, cohort: Cohort) -> Step:
+        """Returns the step that led to where a cohort is, with features."""
+        return replace(cohort.step, view=self.task.view(cohort.stack, cohort.observation))
+
+    def _together(self, steps: Sequence[Step]) -> Step:
+        """Makes one step of those of all cohorts."""
+        if len(steps) == 1 and self.state.cohorts[0].seats.every:
             return steps[0]
-        mask = None if steps[0].view.mask is None else self._joined(lambda step: _tensor(step.view.mask))
-        view = View(self._joined(lambda step: step.view.features), self._joined(lambda step: step.view.live), mask)
+        views = [step.view for step in steps]
+        mask = None if views[0].mask is None else self._joined([_tensor(view.mask) for view in views])
         shared = all(step.reward.dim() == 1 for step in steps)
+        terminated = self._joined([step.terminated for step in steps])
+        truncated = self._joined([step.truncated for step in steps])
         return Step(
-            view,
-            self._joined(lambda step: step.reward if shared else step.agent_reward),
-            self._joined(lambda step: step.terminated),
-            self._joined(lambda step: step.truncated),
-            self._joined(lambda step: step.projected),
+            View(self._joined([view.features for view in views]), self._joined([view.live for view in views]), mask),
+            self._joined([step.reward if shared else step.agent_reward for step in steps]),
+            self._joined([step.projected for step in steps]),
+            terminated,
+            truncated,
+            bool((terminated | truncated).any()),
         )
 
     def _require_open(self) -> None:
@@ -222,35 +283,38 @@ class Episodes:
             view = self.task.view(stack, observation)
         count, device = len(envs), view.features.device
         none = torch.zeros(count, dtype=torch.bool, device=device)
-        step = Step(view, torch.zeros(count, dtype=torch.float64, device=device), none, none, none.long())
-        return Cohort(scene, stack, state, observation, 0, tuple(envs), step)
+        nothing = torch.zeros(count, dtype=torch.float64, device=device)
+        step = Step(_without_features(view), nothing, none.long(), none, none, False)
+        return Cohort(scene, stack, Seats(tuple(envs), self.count, device), state, observation, 0, step)
 
-    def _advanced(self, cohort: Cohort, actions: Tensor) -> Cohort:
+    def _advanced(self, cohort: Cohort, actions: Tensor) -> tuple[Cohort, Step]:
         """Steps all drops of a cohort; those that have been left act by zeros."""
-        task, scene, problem = self.task, cohort.scene, cohort.scene.problem
-        if cohort.envs != tuple(range(self.count)):
-            own = actions.new_zeros((len(cohort.envs), *actions.shape[1:]))
-            own[cohort.rows] = actions[cohort.places]
+        task, scene, problem, seats = self.task, cohort.scene, cohort.scene.problem, cohort.seats
+        if not seats.every:
+            own = actions.new_zeros((len(seats.envs), *actions.shape[1:]))
+            own[seats.rows] = actions[seats.places]
             actions = own
         decision, projected = task.actions.decide(actions, cohort.observation, scene.context)
         state, outcome = problem.step(cohort.state, decision)
         observation, interval = problem.observe(state), cohort.interval + 1
         view = task.view(cohort.stack, observation)
         reward = reward_of(task.reward.compute(outcome, scene), view.live)
-        terminated = ~view.live.any(1)
-        truncated = torch.full_like(terminated, interval >= task.intervals) & ~terminated
-        step = Step(view, reward, terminated, truncated, projected)
-        return replace(cohort, state=state, observation=observation, interval=interval, step=step)
+        late = interval >= task.intervals
+        ends = ends_of(view.live, late) if late or not _all_go_on(view.live) else (seats.none, seats.none, False)
+        kept = Step(_without_features(view), reward, projected, *ends)
+        after = Cohort(scene, cohort.stack, seats, state, observation, interval, kept)
+        return after, Step(view, reward, projected, *ends)
 
-    def _joined(self, of: Callable[[Step], Tensor]) -> Tensor:
+    def _joined(self, parts: Sequence[Tensor]) -> Tensor:
         """Brings what each cohort has into the order of the environments, ``[B, ...]``."""
-        joined: Tensor | None = None
-        for cohort in self.state.cohorts:
-            values = of(cohort.step)
-            joined = values.new_zeros((self.count, *values.shape[1:])) if joined is None else joined
-            joined[cohort.places] = values[cohort.rows]
-        assert joined is not None
+        joined = parts[0].new_zeros((self.count, *parts[0].shape[1:]))
+        for cohort, values in zip(self.state.cohorts, parts, strict=True):
+            joined[cohort.seats.places] = values[cohort.seats.rows]
         return joined
+
+
+def _without_features(view: View) -> View:
+    return View(_GIVEN_AWAY, view.live, view.mask)
 
 
 def reward_of(values: Any, live: Tensor) -> Tensor:
@@ -272,6 +336,29 @@ def reward_of(values: Any, live: Tensor) -> Tensor:
     )
 
 
+def ends_of(live: Tensor, late: bool) -> tuple[Tensor, Tensor, bool]:
+    """Finds the episodes that have ended.
+
+    Args:
+        live: agents that can still act, ``[B, agents]``.
+        late: whether the time is over.
+
+    Returns:
+        Those without any live agent, terminated, bool ``[B]``; those whose time is over, truncated, bool ``[B]``; and
+        whether there is any of them.
+    """
+    goes_on = live.any(1)
+    truncated = goes_on if late else torch.zeros_like(goes_on)
+    return ~goes_on, truncated, late or not bool(goes_on.all())
+
+
+def _all_go_on(live: Tensor) -> bool:
+    """Returns whether each drop has a live agent; on a CPU by NumPy, which takes a third of the time."""
+    if live.device.type == "cpu":
+        return bool(np.logical_or.reduce(live.numpy(), 1).all())
+    return bool(live.any(1).all())
+
+
 def _drops(envs: Sequence[int], seeds: Sequence[int | None], episodes: Sequence[int]) -> tuple[int, ...]:
     """Numbers the drops of environments."""
     return tuple(training_drop(_seed(seeds[env]), episodes[env]) for env in envs)
@@ -285,11 +372,3 @@ def _seed(seed: int | None) -> int:
 def _tensor(mask: Tensor | None) -> Tensor:
     assert mask is not None
     return mask
-
-
-def _without(cohort: Cohort, envs: set[int]) -> Cohort | None:
-    """Returns a cohort that some environments have left; None where no drop counts any more."""
-    stay = tuple(_LEFT if env in envs else env for env in cohort.envs)
-    if stay == cohort.envs:
-        return cohort
-    return replace(cohort, envs=stay) if any(env != _LEFT for env in stay) else None

@@ -9,9 +9,9 @@ import gymnasium
 import numpy as np
 
 from ..errors import ScenarioError
-from .episodes import Episodes, EpisodesState
+from .episodes import Episodes, EpisodesState, Step
 from .reset_options import put_back, require_known, require_no_rendering
-from .spaces import action_space, array_of, flat_features, info_of, observation_box, read_actions
+from .spaces import action_space, array_of, flat_features, info_of, observation_box, own_array, read_actions
 from .task import Options, Task
 
 Info = dict[str, Any]
@@ -67,7 +67,7 @@ class GymnasiumEnv(gymnasium.Env[np.ndarray, Any]):
         if not put_back(self.episodes, options):
             self.episodes.begin((0,), (seed,))
         step = self.episodes.last()
-        return array_of(flat_features(step))[0], self._info()
+        return own_array(flat_features(step))[0], self._info(step)
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, Info]:
         """Runs an interval.
@@ -79,11 +79,11 @@ class GymnasiumEnv(gymnasium.Env[np.ndarray, Any]):
         self.episodes.require_begun()
         step = self.episodes.step(read_actions(action, self.episodes))
         ends = bool(step.terminated[0]), bool(step.truncated[0])
-        return array_of(flat_features(step))[0], float(step.network_reward[0]), *ends, self._info()
+        return own_array(flat_features(step))[0], float(step.network_reward[0]), *ends, self._info(step)
 
     def action_masks(self) -> np.ndarray:
         """Returns which choices are open, agent after agent, as MaskablePPO of sb3-contrib asks for them."""
-        mask = self.episodes.last().view.mask
+        mask = self.episodes.mask()
         if mask is None:
             raise ScenarioError("these actions are numbers, or every choice is open: there is no mask")
         return array_of(mask).ravel()
@@ -92,6 +92,6 @@ class GymnasiumEnv(gymnasium.Env[np.ndarray, Any]):
         """Stops drawing networks."""
         self.episodes.close()
 
-    def _info(self) -> Info:
-        found = {name: array_of(values)[0] for name, values in info_of(self.episodes.last(), self.episodes).items()}
+    def _info(self, step: Step) -> Info:
+        found = {name: array_of(values)[0] for name, values in info_of(step, self.episodes).items()}
         return {**found, "projected": int(found["projected"])}

@@ -16,7 +16,7 @@ from ..errors import ScenarioError, shown
 from .episodes import Episodes, EpisodesState, Step, require_count
 from .gymnasium_env import Info
 from .reset_options import put_back, require_known, require_no_rendering
-from .spaces import action_space, array_of, flat_features, info_of, observation_box, read_actions
+from .spaces import action_space, array_of, flat_features, info_of, observation_box, own_array, read_actions
 from .task import Options, Task
 
 Reset = tuple[Any, Info]
@@ -52,6 +52,7 @@ class GymnasiumVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         asked = Options.of(options)
         self.task, self.tensors = Task.of(family, asked), asked.tensors
         self.episodes = Episodes(self.task, num_envs, asked.draw_ahead)
+        self._all_there = np.ones(num_envs, dtype=np.bool_)
         sizes = self.episodes.sizes
         self.single_observation_space = observation_box(sizes.agents * sizes.numbers)
         self.single_action_space = action_space(self.task, sizes, sizes.agents)
@@ -85,7 +86,7 @@ class GymnasiumVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             seeds = self._seeds(seed)
             self.episodes.begin(envs, [seeds[env] for env in envs])
         step = self.episodes.last()
-        return self._given(flat_features(step)), self._info(step)
+        return self._features(step), self._info(step)
 
     def step(self, actions: Any) -> Stepped:
         """Runs an interval in all environments; those that have ended begin anew as the autoreset mode says.
@@ -101,9 +102,9 @@ class GymnasiumVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         if waiting:
             self.episodes.begin(waiting, [None] * len(waiting))
         step = self.episodes.last() if len(waiting) == self.num_envs else self.episodes.step(values, waiting)
-        if self.mode is AutoresetMode.SAME_STEP and bool(step.over.any()):
+        if self.mode is AutoresetMode.SAME_STEP and step.ends:
             return self._begun_anew(step)
-        return self._stepped(step, flat_features(step), self._info(step))
+        return self._stepped(step, self._features(step), self._info(step))
 
     def close_extras(self, **_: Any) -> None:
         """Stops drawing networks."""
@@ -112,6 +113,8 @@ class GymnasiumVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     def _ended(self) -> list[int]:
         """Lists the environments that were begun and have ended."""
         state = self.episodes.state
+        if True not in state.over:
+            return []
         return [env for env, over in enumerate(state.over) if over and state.seeds[env] is not None]
 
     def _begun_anew(self, step: Step) -> Stepped:
@@ -119,17 +122,20 @@ class GymnasiumVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         over = array_of(step.over)
         envs = np.flatnonzero(over).tolist()
         self.episodes.begin(envs, [None] * len(envs))
-        now, last = self.episodes.last(), self._given(flat_features(step))
+        now, last = self.episodes.last(), self._features(step)
         final = np.full(self.num_envs, None, dtype=object)
         for env in envs:
             final[env] = last[env]
         ended = {"final_obs": final, "_final_obs": over, "final_info": self._info(step, over), "_final_info": over}
-        return self._stepped(step, flat_features(now), {**self._info(now), **ended})
+        return self._stepped(step, self._features(now), {**self._info(now), **ended})
 
-    def _stepped(self, step: Step, features: Tensor, info: Info) -> Stepped:
+    def _stepped(self, step: Step, features: Any, info: Info) -> Stepped:
         given = self._given
         ends = given(step.terminated), given(step.truncated)
-        return given(features), given(step.network_reward), *ends, info
+        return features, given(step.network_reward), *ends, info
+
+    def _features(self, step: Step) -> Any:
+        return flat_features(step) if self.tensors else own_array(flat_features(step))
 
     def _given(self, values: Tensor) -> Any:
         return values.clone() if self.tensors else array_of(values)
@@ -137,13 +143,13 @@ class GymnasiumVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     def _info(self, step: Step, there: np.ndarray | None = None) -> Info:
         """Collects infos as Gymnasium has them: an array, and beside it which have the key; 0 elsewhere."""
         every = there is None
-        there = np.ones(self.num_envs, dtype=np.bool_) if there is None else there
+        there = self._all_there if there is None else there
         found: Info = {}
         for name, values in info_of(step, self.episodes).items():
             given = self._given(values)
             if not every:
                 given[~there] = 0
-            found.update({name: given, f"_{name}": there.copy()})
+            found[name], found[f"_{name}"] = given, there.copy()
         return found
 
     def _masked(self, options: Mapping[str, Any] | None) -> list[int]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..errors import did_you_mean
 from .episodes import Episodes, EpisodesState, Step
 from .reset_options import put_back, require_no_rendering
-from .spaces import action_space, array_of, flat_features, observation_box, read_actions
+from .spaces import action_space, array_of, flat_features, observation_box, own_array, read_actions
 from .task import Options, Task
 
 ByAgent = dict[str, Any]
@@ -71,7 +71,7 @@ class PettingZooEnv(ParallelEnv[str, Any, Any]):
 
     def state(self) -> np.ndarray:
         """Returns the features of all agents in one row."""
-        row: np.ndarray = array_of(flat_features(self.episodes.last()))[0]
+        row: np.ndarray = own_array(flat_features(self.episodes.last()))[0]
         return row
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[ByAgent, ByAgent]:
@@ -139,7 +139,7 @@ class PettingZooEnv(ParallelEnv[str, Any, Any]):
         return torch.as_tensor(np.stack([row.reshape(size) for row in rows])).flatten()[None]
 
     def _observed(self, agents: list[str], step: Step) -> ByAgent:
-        features = dict(zip(self.possible_agents, array_of(step.view.features[0]), strict=True))
+        features = dict(zip(self.possible_agents, own_array(step.view.features[0]), strict=True))
         if step.view.mask is None:
             return {agent: features[agent] for agent in agents}
         masks = dict(zip(self.possible_agents, array_of(step.view.mask[0].to(torch.int8)), strict=True))

@@ -13,8 +13,10 @@ def require_known(options: Mapping[str, Any] | None, known: tuple[str, ...]) -> 
     """Refuses options that an interface does not have.
 
     Raises:
-        ScenarioError: which one; the nearest is named.
+        ScenarioError: which one, and the nearest is named; or the options are no mapping.
     """
+    if options is not None and not isinstance(options, Mapping):
+        raise ScenarioError(f"the options of reset() must be a mapping, given {shown(options)}")
     for name in options or {}:
         if name not in known:
             raise ScenarioError(f"reset() has no option '{name}'{did_you_mean(name, known)}")
@@ -45,8 +47,9 @@ def put_back(episodes: Episodes, options: Mapping[str, Any] | None) -> bool:
         raise ScenarioError("options['state'] must be the state of an environment of this kind that was reset")
     own, other = episodes.task.scenario, state.cohorts[0].scene.scenario
     if other != own:
-        raise ScenarioError(
-            f"options['state'] is of the scenario {other.name}, not of the {own.name} of this environment"
-        )
+        which = f"the scenario {other.name}" if other.name != own.name else f"other settings of {own.name}"
+        raise ScenarioError(f"options['state'] is of {which}, not of the {own.name} of this environment")
+    if list(state.cohorts[0].stack.features) != list(episodes.task.features):
+        raise ScenarioError("options['state'] is of an environment with other features than this one")
     episodes.put(state)
     return True

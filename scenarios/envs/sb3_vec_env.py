@@ -11,7 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
 from .episodes import Episodes, Step, require_count
-from .spaces import action_space, array_of, flat_features, info_of, observation_box, read_actions
+from .spaces import action_space, array_of, flat_features, info_of, observation_box, own_array, read_actions
 from .task import Options, Task
 
 Which = None | int | Iterable[int]
@@ -50,7 +50,7 @@ class Sb3VecEnv(VecEnv):
         self._reset_options()
         step = self.episodes.last()
         self.reset_infos = self._infos(step)
-        return array_of(flat_features(step))
+        return own_array(flat_features(step))
 
     def step_async(self, actions: Any) -> None:
         """Takes the actions of the step that ``step_wait`` runs.
@@ -66,7 +66,7 @@ class Sb3VecEnv(VecEnv):
         """Runs an interval in all environments."""
         assert self._waiting is not None, "call step_async() first"
         step, self._waiting = self.episodes.step(self._waiting), None
-        over, features, infos = array_of(step.over), array_of(flat_features(step)), self._infos(step)
+        over, features, infos = array_of(step.over), own_array(flat_features(step)), self._infos(step)
         for env, late in enumerate(step.truncated.tolist()):
             infos[env]["TimeLimit.truncated"] = late
         if over.any():
@@ -77,7 +77,7 @@ class Sb3VecEnv(VecEnv):
             begun = self.episodes.last()
             for env in ended:
                 self.reset_infos[env] = self._infos(begun)[env]
-            features = array_of(flat_features(begun))
+            features = own_array(flat_features(begun))
         return features, array_of(step.network_reward).astype(np.float32), over, infos
 
     def close(self) -> None:
@@ -114,7 +114,7 @@ class Sb3VecEnv(VecEnv):
         Raises:
             AttributeError: actions are numbers, or every choice is open.
         """
-        mask = self.episodes.last().view.mask
+        mask = self.episodes.mask()
         if mask is None:
             raise AttributeError("these actions are numbers, or every choice is open: there is no mask")
         return array_of(mask.flatten(1))

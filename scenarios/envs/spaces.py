@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from gymnasium.error import InvalidAction
 from gymnasium.spaces import Box, Discrete, MultiDiscrete, Space
 from torch import Tensor
 
+from ..errors import shown
 from .episodes import Episodes, Step
 from .task import Sizes, Task
 
@@ -43,43 +45,53 @@ def read_actions(given: Any, episodes: Episodes) -> Tensor:
         InvalidAction: another shape, no numbers, or out of the space.
     """
     sizes, task, count = episodes.sizes, episodes.task, episodes.count
-    values = given.detach() if isinstance(given, Tensor) else _tensor(given)
+    values = _array(given)
     width = sizes.agents * (1 if task.actions.choices else sizes.actions)
-    if values.numel() != count * width or (values.dim() > 0 and count > 1 and values.shape[0] != count):
+    if values.size != count * width or (values.ndim > 0 and count > 1 and values.shape[0] != count):
         raise InvalidAction(
             f"actions have the shape {list(values.shape)}; {count} environments with {width} numbers each need "
             f"[{count}, {width}]"
         )
     if task.actions.choices:
-        return _choices(values, sizes).view(count, sizes.agents).to(task.device)
-    return _numbers(values).view(count, sizes.agents, sizes.actions).to(task.device)
+        read = torch.from_numpy(_choices(values, sizes).reshape(count, sizes.agents))
+    else:
+        read = torch.from_numpy(_numbers(values).reshape(count, sizes.agents, sizes.actions))
+    return read if task.device.type == "cpu" else read.to(task.device)
 
 
-def _tensor(given: Any) -> Tensor:
+def _array(given: Any) -> np.ndarray:
     try:
-        array = np.asarray(given)
-        return torch.from_numpy(np.array(array)) if array.dtype.kind in "biuf" else torch.as_tensor(array)
-    except (TypeError, ValueError):
-        raise InvalidAction(f"actions must be numbers in an array or a tensor, not {type(given).__name__}") from None
+        array = given.detach().cpu().numpy() if isinstance(given, Tensor) else np.asarray(given)
+    except (TypeError, ValueError):  # rows of different lengths, for example
+        array = np.empty(0, object)
+    if array.dtype.kind not in "biuf":
+        raise InvalidAction(f"actions must be real numbers in an array or a tensor, given {shown(given)}")
+    return array
 
 
-def _choices(values: Tensor, sizes: Sizes) -> Tensor:
-    whole = values.to(torch.int64)
-    if values.is_floating_point() and not bool((whole == values).all()):
+def _choices(values: np.ndarray, sizes: Sizes) -> np.ndarray:
+    """Returns a copy of choices, int64, which the caller's later writes do not reach."""
+    with np.errstate(invalid="ignore") if values.dtype.kind == "f" else nullcontext():  # NaN is refused below
+        whole = values.astype(np.int64)
+    if values.dtype.kind == "f" and (whole != values).any():
         raise InvalidAction("actions are choices here, whole numbers, and one of them has a fraction")
-    least, most = whole.aminmax()
-    if bool(least < 0) or bool(most >= sizes.actions):
+    if whole.min() < 0 or whole.max() >= sizes.actions:
         bad = (whole < 0) | (whole >= sizes.actions)
         raise InvalidAction(f"an action is {int(whole[bad][0])}: choose from 0 to {sizes.actions - 1}")
     return whole
 
 
-def _numbers(values: Tensor) -> Tensor:
-    numbers = values.to(torch.float32)
-    if not bool(numbers.abs().amax() <= 1.0):  # NaN is no number from -1 to 1
-        bad = ~(numbers.abs() <= 1.0)
+def _numbers(values: np.ndarray) -> np.ndarray:
+    """Returns a copy of numbers, float32, which the caller's later writes do not reach."""
+    if values.dtype == np.float32:
+        numbers = values.copy()
+    else:
+        with np.errstate(over="ignore"):  # what becomes infinite is refused below
+            numbers = values.astype(np.float32)
+    if not np.abs(numbers).max() <= 1.0:  # NaN is no number from -1 to 1
+        bad = ~(np.abs(numbers) <= 1.0)
         raise InvalidAction(
-            f"an action is {float(numbers[bad][0]):g}: use -1 to 1; gymnasium.wrappers.ClipAction, or its form for "
+            f"an action is {float(numbers[bad][0]):.8g}: use -1 to 1; gymnasium.wrappers.ClipAction, or its form for "
             "vectors, clips what a policy says"
         )
     return numbers
@@ -87,7 +99,14 @@ def _numbers(values: Tensor) -> Tensor:
 
 def array_of(values: Tensor) -> np.ndarray:
     """Returns a copy of a tensor as an array, so that writing into it changes no state."""
-    return np.array(values.cpu().numpy())
+    copy: np.ndarray = values.numpy(force=True).copy()
+    return copy
+
+
+def own_array(values: Tensor) -> np.ndarray:
+    """Returns a tensor that belongs to the caller as an array, without a copy."""
+    array: np.ndarray = values.numpy(force=True)
+    return array
 
 
 def flat_features(step: Step) -> Tensor:

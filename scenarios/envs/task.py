@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from phy.random import Drops
 
 from .. import families
 from ..config.loading import load, variant
-from ..errors import ScenarioError, did_you_mean
+from ..errors import ScenarioError, did_you_mean, shown
 from ..families.environment import Actions, Environment, Feature, FeatureStack, Reward, Scene
 from ..running import memory
 from ..running.plan import device_of
@@ -54,12 +54,15 @@ class Options:
         """Reads keyword arguments.
 
         Raises:
-            ScenarioError: there is no such option; the nearest is named.
+            ScenarioError: there is no such option, and the nearest is named; or the overrides are no mapping.
         """
         known = [one.name for one in fields(cls)]
         for name in given:
             if name not in known:
                 raise ScenarioError(f"an environment has no option '{name}'{did_you_mean(name, known)}")
+        overrides = given.get("overrides")
+        if overrides is not None and not isinstance(overrides, Mapping):
+            raise ScenarioError(f"overrides must be a mapping such as {{'duration_s': 10}}, given {shown(overrides)}")
         return cls(**given)
 
 
@@ -141,7 +144,7 @@ class Task:
         Raises:
             ScenarioError: there is too little memory for so many.
         """
-        self._require_memory(len(numbers))
+        self.require_memory(len(numbers))
         dtype = torch.float64 if self.scenario.dtype == "float64" else torch.float32
         with torch.no_grad(), one_thread(self.device):
             problem = self.family.build(self.scenario, Drops(self.scenario.seed, numbers), self.device, dtype)
@@ -178,12 +181,18 @@ class Task:
             _require_finite(self.features, seen, scene)
             return Sizes(view.features.shape[1], view.features.shape[2], self.actions.size(seen, scene.context))
 
-    def _require_memory(self, drops: int) -> None:
+    def require_memory(self, drops: int) -> None:
+        """Refuses more drops than memory has room for.
+
+        Raises:
+            ScenarioError: what they need, and what is free.
+        """
         need, free = self.family.estimate_bytes(self.scenario, drops), memory.available_bytes(self.device.type)
         if need > memory.SHARE * free:
             raise ScenarioError(
-                f"{drops} drops of {self.scenario.name} need about {memory.human_bytes(need)}, but "
-                f"{memory.human_bytes(free)} are free; take fewer environments, or a smaller scenario"
+                f"{drops} drops of {self.scenario.name} need about {memory.human_bytes(need)}, but a process may take "
+                f"{memory.SHARE:.0%} of the {memory.human_bytes(free)} that are free; take fewer environments, or a "
+                "smaller scenario"
             )
 
 
@@ -192,13 +201,16 @@ def id_of(family: str) -> str:
     return f"fairwave/{family.capitalize()}-v0"
 
 
-@contextmanager
-def one_thread(device: torch.device) -> Iterator[None]:
+def one_thread(device: torch.device) -> AbstractContextManager[None]:
     """Keeps torch to one thread on a CPU within a block, as in a run, unless OMP_NUM_THREADS says otherwise."""
     threads = torch.get_num_threads()
     if device.type != "cpu" or threads == 1 or os.environ.get("OMP_NUM_THREADS"):
-        yield
-        return
+        return nullcontext()
+    return _one_of(threads)
+
+
+@contextmanager
+def _one_of(threads: int) -> Iterator[None]:
     torch.set_num_threads(1)
     try:
         yield

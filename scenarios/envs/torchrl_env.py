@@ -13,6 +13,7 @@ from torchrl.envs import EnvBase
 from .episodes import Episodes, Step, require_count
 from .spaces import read_actions
 from .task import Options, Task
+from .training_drops import require_seed
 
 
 class TorchRLEnv(EnvBase):
@@ -89,6 +90,8 @@ class TorchRLEnv(EnvBase):
         return self._tensordict({**seen, **self._ends(step)})
 
     def _set_seed(self, seed: int | None) -> None:
+        if seed is not None:
+            require_seed(seed)
         self._first_seed = seed
 
     def close(self, **arguments: Any) -> None:
@@ -97,7 +100,7 @@ class TorchRLEnv(EnvBase):
         super().close(**arguments)
 
     def _seen(self, step: Step) -> dict[str, Any]:
-        values: dict[str, Tensor] = {"observation": step.view.features.clone()}
+        values: dict[str, Tensor] = {"observation": step.view.features}
         if step.view.mask is not None:
             values["action_mask"] = step.view.mask.clone()
         group = TensorDict(values, batch_size=tuple(step.view.live.shape), device=self.task.device)

@@ -8,7 +8,9 @@ stream's name in its place, that is below 2^8.
 
 from __future__ import annotations
 
-from ..errors import ScenarioError
+from typing import Any
+
+from ..errors import ScenarioError, shown
 
 FIRST = 1 << 62
 _EPISODES = 1 << 28
@@ -26,6 +28,15 @@ def training_drop(seed: int, episode: int) -> int:
     Raises:
         ScenarioError: the seed is out of range.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MOST_SEED:
-        raise ScenarioError(f"the seed of an environment is a whole number from 0 to {MOST_SEED}, given {seed!r}")
+    require_seed(seed)
     return FIRST + seed * _EPISODES + episode % _EPISODES
+
+
+def require_seed(seed: Any) -> None:
+    """Refuses a seed that cannot be.
+
+    Raises:
+        ScenarioError: it is no whole number, or out of range.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MOST_SEED:
+        raise ScenarioError(f"the seed of an environment is a whole number from 0 to {MOST_SEED}, given {shown(seed)}")

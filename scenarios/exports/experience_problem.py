@@ -17,7 +17,7 @@ from torch import Tensor
 from mac.core.contracts import ArraySpec, Outcome
 from phy.random import Drops
 
-from ..envs.episodes import Step, reward_of
+from ..envs.episodes import Step, ends_of, reward_of
 from ..envs.task import Task, View
 from ..families import LazyImport
 from ..families.environment import Scene
@@ -121,16 +121,15 @@ class ExperienceProblem:
         return Moment(state, observation, self.task.view(self._stack, observation), interval)
 
     def _recorded(self, before: Moment, after: Moment, reward: Tensor) -> dict[str, Tensor]:
-        terminated = ~after.view.live.any(1)
-        truncated = torch.full_like(terminated, after.interval >= self.task.intervals) & ~terminated
-        step = Step(after.view, reward, terminated, truncated, terminated.long())
+        ends = ends_of(after.view.live, after.interval >= self.task.intervals)
+        step = Step(after.view, reward, torch.zeros_like(ends[0], dtype=torch.int64), *ends)
         found = {
             "observation": before.view.features,
             "next_observation": after.view.features,
             "reward": step.network_reward,
             "agent_reward": step.agent_reward,
-            "terminated": terminated,
-            "truncated": truncated,
+            "terminated": step.terminated,
+            "truncated": step.truncated,
             "live": before.view.live,
             "next_live": after.view.live,
             "counts": before.view.live.any(1).to(torch.int64),

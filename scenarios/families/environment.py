@@ -134,8 +134,8 @@ class Environment:
             there is none.
         live: (observation, context) -> agents that can still act, bool ``[B, agents]``; an episode whose agents have
             all ended is over. None: all agents live until the time ends.
-        compiled: (observation, context) -> the usual features at once, float32 ``[B, agents, numbers]``, in a compiled
-            loop on a CPU; None: they are computed one by one.
+        compiled: context -> a function of the observation that computes the usual features at once, in new memory of
+            float32 ``[B, agents, numbers]``, by a compiled loop on a CPU; None: they are computed one by one.
     """
 
     scenario: str
@@ -149,7 +149,7 @@ class Environment:
     usual: tuple[str, ...] = ()
     graph: str | None = None
     live: Callable[[Any, Any], Tensor] | None = None
-    compiled: Callable[[Any, Any], Tensor] | None = None
+    compiled: Callable[[Any], Callable[[Any], Tensor]] | None = None
 
     def stack(self, features: Mapping[str, Feature], context: Any, drops: int) -> FeatureStack:
         """Returns what computes features, in a compiled loop where they are the usual ones and the loop can be used.
@@ -162,7 +162,8 @@ class Environment:
         usual = [(name, self.features[name]) for name in self.usual or self.features]
         on_cpu = getattr(context, "device", torch.device("cpu")).type == "cpu"
         compiled = self.compiled if on_cpu and uses_numba() and list(features.items()) == usual else None
-        return FeatureStack(features, context, drops, self.agents(context), compiled)
+        at_once = None if compiled is None else compiled(context)
+        return FeatureStack(features, context, drops, self.agents(context), at_once)
 
 
 def by_agent(values: Tensor, drops: int, agents: int, name: str) -> Tensor:
@@ -199,7 +200,7 @@ class FeatureStack:
         context: of the run.
         drops: B.
         agents: how many there are.
-        compiled: computes all of them at once, see :class:`Environment`.
+        compiled: computes all of them at once from an observation.
     """
 
     def __init__(
@@ -208,7 +209,7 @@ class FeatureStack:
         context: Any,
         drops: int,
         agents: int,
-        compiled: Callable[[Any, Any], Tensor] | None = None,
+        compiled: Callable[[Any], Tensor] | None = None,
     ) -> None:
         self._compiled = compiled
         self.features, self.context, self.drops, self.agents = features, context, drops, agents
@@ -223,10 +224,10 @@ class FeatureStack:
             ValueError: a feature is of another shape.
         """
         if self._compiled is not None and self.widths:
-            return self._compiled(observation, self.context)
+            return self._compiled(observation)
         found = {name: self._numbers(name, one, observation) for name, one in self.features.items()}
         self.widths = {name: values.shape[-1] for name, values in found.items()}
-        return self._compiled(observation, self.context) if self._compiled else torch.cat(list(found.values()), -1)
+        return self._compiled(observation) if self._compiled else torch.cat(list(found.values()), -1)
 
     def _numbers(self, name: str, feature: Feature, observation: Any) -> Tensor:
         if name in self._constant:

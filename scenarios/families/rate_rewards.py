@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mac.core.contracts import Extra, Outcome
+from phy.numerics.jit import uses_numba
 
 from .environment import Reward, Scene
 
@@ -19,7 +21,14 @@ def rate_mbps(outcome: Outcome, scene: Scene) -> Tensor:
 
 def log_rate(outcome: Outcome, scene: Scene) -> Tensor:
     """Computes the mean of log(1 + rate in Mbit/s) over UEs, ``[B]``: proportional fairness, finite at rate 0."""
-    return torch.log1p(outcome.served_bits / (scene.interval_s * _MBIT)).mean(1)
+    bits, bits_per_mbps = outcome.served_bits, scene.interval_s * _MBIT
+    if bits.device.type != "cpu" or not uses_numba():
+        return torch.log1p(bits / bits_per_mbps).mean(1)
+    from .rate_rewards_numba import mean_log_rate  # numba takes long to import
+
+    found = np.empty(len(bits))
+    mean_log_rate(bits.contiguous().numpy(), 1.0 / bits_per_mbps, found)
+    return torch.from_numpy(found)
 
 
 def backlog(outcome: Outcome, scene: Scene) -> Tensor:

@@ -20,7 +20,7 @@ _LONGEST_NAME = 80
 class Model(BaseModel):
     """Describes a part of a scenario file: no unknown keys, frozen, finite, each field described by the text below."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class AllocatorSpec(Model):

@@ -217,6 +217,7 @@ def save_plots(result: RunResult, folder: Path) -> list[Path]:
         for kind in ("png", "svg"):
             path = folder / f"{name}.{kind}"
             write_atomically(path, picture(figure, kind))
+            figure.set_layout_engine("none")  # what the first file has set stays
             paths.append(path)
     return paths
 

@@ -109,7 +109,7 @@ class Policy:
             raise ValueError(f"{self.label} takes {inputs} numbers, and {self._offered(numbers)}")
         try:
             found = self.network.compute(numbers.reshape(drops * agents if each else drops, -1))
-        except (RuntimeError, ValueError, TypeError) as error:
+        except Exception as error:  # a module of a user's own may raise anything
             text = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ValueError(f"{self.label} cannot compute; {self._offered(numbers)}: {text}") from None
         return self._checked(found, (drops, agents, size), each)

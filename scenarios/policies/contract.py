@@ -29,7 +29,7 @@ def check_policy(name: str, family: str | None = None, scenario: str | None = No
         scenario: preset or file; None: the one of its training, or the usual one of the family.
 
     Raises:
-        ValueError: the policy cannot be read, or the scenario cannot be found.
+        ValueError: the policy cannot be read, or the scenario cannot be found or is of another family.
     """
     policy: Policy = resolve(name, family or "")
     facts = policy.network.trained_for
@@ -40,6 +40,11 @@ def check_policy(name: str, family: str | None = None, scenario: str | None = No
         if scenario is not None:
             raise
         raise ScenarioError(f"{error}; say by --scenario on which scenario the policy is to be checked") from None
+    if settled.family != policy.family:
+        raise ScenarioError(
+            f"{name} is a policy for the family '{policy.family}', and the scenario '{settled.name}' is of "
+            f"'{settled.family}'"
+        )
     policy.try_on(settled)
     case = Case(settled.name, partial(_play, settled, policy))
     return check_allocator(name, policy.family, (case,))

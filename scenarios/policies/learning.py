@@ -189,7 +189,9 @@ def _options(training: Training) -> dict[str, Any]:
     if training.algorithm != "ppo":
         return {"buffer_size": min(_BUFFER, max(training.steps, 1000))}
     per_env = max(2, min(_ROLLOUT, training.steps // _UPDATES) // training.envs)
-    return {"n_steps": per_env, "batch_size": min(_BATCH, per_env * training.envs)}
+    rollout = per_env * training.envs  # in equal parts; in one where it has no part of a useful size
+    parts = [size for size in range(_BATCH // 4, _BATCH + 1) if rollout % size == 0]
+    return {"n_steps": per_env, "batch_size": max(parts, default=rollout)}
 
 
 def _comparable(scenario: ScenarioBase, training: Training) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def read_onnx(path: Path) -> Network:
         path: of the file.
 
     Raises:
-        ValueError: the file is missing, damaged, of several inputs, or onnxruntime is not installed.
+        ValueError: the file is missing, damaged, of several inputs or a fixed batch, or onnxruntime is not installed.
     """
     require_file(path)
     try:
@@ -35,6 +35,8 @@ def read_onnx(path: Path) -> Network:
     if len(inputs) != 1:
         raise ValueError(f"{path} has {len(inputs)} inputs, and a policy has one: the features [rows, numbers]")
     name, shape = inputs[0].name, inputs[0].shape
+    if shape and isinstance(shape[0], int):
+        raise ValueError(f"{path} takes {shape[0]} rows at once, and a run any number: export it with a dynamic batch")
 
     def compute(numbers: Tensor) -> Tensor:
         try:

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from ..envs.task import Sizes, Task
-from ..errors import ScenarioError
+from ..errors import ScenarioError, shown
 from .network import TrainedFor
 from .policy_file import Mlp, write_policy
 from .sb3_networks import network_of
+
+_NORMALISING = ("VecNormalize", "NormalizeObservation")  # wrappers of Stable-Baselines3 and Gymnasium
 
 
 def save_policy(path: str | Path, env: Any, network: Any) -> None:
@@ -21,11 +23,15 @@ def save_policy(path: str | Path, env: Any, network: Any) -> None:
         network: a :class:`.policy_file.Mlp`, or a learner of Stable-Baselines3: PPO, DQN or SAC.
 
     Raises:
-        ScenarioError: a feature or the mapping of actions has no name by which a run could find it, the network's sizes
-            are not those of the environment, or there is no folder for the file.
+        ScenarioError: it is no environment of fairwave, or within a wrapper that normalises observations; a feature
+            or the mapping of actions has no name by which a run could find it; the network's sizes are not those
+            of the environment, or there is no folder for the file.
         ValueError: it is neither, or a learner's policy is no chain of linear layers.
     """
     inner = getattr(env, "unwrapped", env)
+    if not isinstance(getattr(inner, "task", None), Task):
+        raise ScenarioError(f"env must be an environment of fairwave, given {shown(env)}")
+    _require_same_observations(env)
     if not isinstance(network, Mlp) and not hasattr(network, "policy"):
         raise ValueError(f"a network must be an Mlp or a learner of Stable-Baselines3, given {type(network).__name__}")
     found = network if isinstance(network, Mlp) else network_of(network)
@@ -33,6 +39,18 @@ def save_policy(path: str | Path, env: Any, network: Any) -> None:
     if not Path(path).parent.is_dir():
         raise ScenarioError(f"there is no folder {Path(path).parent} for the policy; make it, or choose another path")
     write_policy(Path(path), found, trained_for(inner.task, inner.episodes.sizes))
+
+
+def _require_same_observations(env: Any) -> None:
+    """Refuses wrappers between environment and network that normalise observations, which a run would not do."""
+    while env is not None:
+        name = type(env).__name__
+        if name in _NORMALISING and getattr(env, "norm_obs", True):
+            raise ScenarioError(
+                f"the network learned from observations that {name} normalised, and a policy file does not hold that: "
+                "train without it, or put the normalisation into the network and write TorchScript"
+            )
+        env = vars(env).get("venv", vars(env).get("env"))
 
 
 def _require_sizes(network: Mlp, sizes: Sizes) -> None:

@@ -12,8 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..config.loading import PRESETS
 from .network import Network, TrainedFor, require_file
 from .policy_file import is_policy, policy_of
+
+_OTHER_KINDS = {".onnx": "onnx", ".keras": "keras"}
 
 
 def read_torch(path: Path, module: str | None = None) -> Network:
@@ -23,13 +26,16 @@ def read_torch(path: Path, module: str | None = None) -> Network:
     drop has the same output in every batch.
 
     Args:
-        path: of the file.
+        path: of the file, or the name of a preset that has a policy.
         module: ``module:Class`` of a ``torch.nn.Module`` that is made without arguments, for a state_dict.
 
     Raises:
         ValueError: the file is missing, a pickle of code, damaged, or does not fit the module.
     """
+    path = _with_presets(path)
     require_file(path)
+    if (kind := _OTHER_KINDS.get(path.suffix)) is not None:
+        raise ValueError(f"{path} is no file of PyTorch by its name: write {kind}:{path}")
     network, trained_for = _read(path, module)
     network = network.double().eval()
 
@@ -38,6 +44,13 @@ def read_torch(path: Path, module: str | None = None) -> Network:
         return found.float() if isinstance(found, Tensor) else found
 
     return Network(compute, _inputs(network), trained_for, network.to)
+
+
+def _with_presets(path: Path) -> Path:
+    """Returns the file of a path or, where there is none and the path is the name of a preset, its policy."""
+    if path.exists() or path.name != str(path):
+        return path
+    return next((found for found in PRESETS.rglob("*.pt") if found.stem == path.name), path)
 
 
 def _read(path: Path, module: str | None) -> tuple[nn.Module, TrainedFor | None]:
@@ -83,7 +96,7 @@ def _content(path: Path) -> Any:
             f"{path} is a pickle of more than tensors, which could run any code when it is read, so it is refused; "
             "write torch.save(network.state_dict(), FILE) and set the parameter module, or write TorchScript"
         ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError):
+    except (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, OSError):  # of any bytes at all
         raise ValueError(f"{path} is no file of torch.save or TorchScript, or a damaged one") from None
 
 

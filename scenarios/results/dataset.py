@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from mac.core.recorder import Windows
     from phy.random import Drops
 
@@ -24,6 +25,8 @@ def dataset(windows: Windows, labels: Labels, clock: Clock, drops: Drops) -> xr.
         clock: of the scenario.
         drops: of the batch.
     """
+    import xarray as xr  # here, so that the first slot does not wait for it
+
     place = np.arange(clock.intervals // clock.window)
     window_s = clock.window * clock.interval_s
     texts = {name: {"units": spec.unit, "description": spec.description} for name, spec in windows.array_specs.items()}
@@ -49,6 +52,8 @@ def dataset(windows: Windows, labels: Labels, clock: Clock, drops: Drops) -> xr.
 
 def join(parts: list[xr.Dataset]) -> xr.Dataset:
     """Joins shards of one allocator and variant to one dataset, ordered by drop."""
+    import xarray as xr
+
     if len(parts) == 1:
         return parts[0]
     joined = xr.concat(

@@ -124,13 +124,15 @@ def code_digest() -> str:
 
 def versions() -> dict[str, str]:
     """Returns the versions of Python and of the packages that a result depends on."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # sionna may be there under its other name
-            found[package] = "not installed"
-    return found
+    return {"python": platform.python_version(), **{package: _version_of(package) for package in PACKAGES}}
+
+
+@functools.cache
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # sionna may be there under its other name
+        return "not installed"
 
 
 def device_name(device: str) -> str:

@@ -52,7 +52,8 @@ class Entrant:
         try:
             return resolve(self.spec.name, family.allocator_family, dict(self.spec.params))
         except Exception as error:  # a plug-in's module may raise anything at all when it is imported
-            raise ScenarioError(f"allocator '{self.spec.name}': {_reason(error)}{plug_in_line(error)}") from error
+            reason = _reason(error).removeprefix(f"{self.spec.name}: ")
+            raise ScenarioError(f"allocator '{self.spec.name}': {reason}{plug_in_line(error)}") from error
 
     def content(self, family: Family) -> str:
         """Computes the digest of what decides: of an object its class and state, of a name the file that defines it.

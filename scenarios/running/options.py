@@ -10,6 +10,9 @@ from .executors.executor import Executor
 from .executors.options import ExecutorOptions
 from .progress import Advance
 
+MOST_DROPS = 1000
+"""Drops of ``--until``, at most, where no ceiling is given."""
+
 
 @dataclass(frozen=True)
 class RunOptions:

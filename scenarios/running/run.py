@@ -14,7 +14,6 @@ from .. import families
 from ..config.loading import Source, load
 from ..errors import ScenarioError
 from ..results.read_files import watching_files
-from ..results.result import Result
 from .batch import Batch, run_batch, threads
 from .entrants import Entrant, Given, as_settings, check, contents_kept, entrants_of
 from .executors.dispatch import Job, computed
@@ -24,17 +23,17 @@ from .executors.opening import executor_options, open_remote, site_of
 from .executors.options import ExecutorOptions
 from .executors.site import Site
 from .interrupts import Interrupts, interrupts
-from .options import RunOptions
+from .options import MOST_DROPS, RunOptions
 from .plan import Plan, make_plan
 from .plan_provenance import provenances
 from .prepared_run import PreparedRun, prepared
 from .progress import Advance, progress_bar
-from .until import MOST_DROPS, Until, run_until, until_of
 from .worker_pickling import pickled_batches
-from .write_outputs import finish
 
 if TYPE_CHECKING:
     from ..families.schema import ScenarioBase
+    from ..results.result import Result
+    from .until import Until
 
 _POLL_S = 1.0  # between two looks whether another coordinator has stored what it computes
 
@@ -85,6 +84,8 @@ def run(
     settled = load(scenario, **overrides)
     options = RunOptions(out, resume, progress, plots, workers, executor=executor_options(executor))
     if until:
+        from .until import until_of
+
         return execute_until(settled, until_of(until, max_drops, settled), options, things)
     return execute(settled, entrants_of(settled, things), options)
 
@@ -97,6 +98,8 @@ def execute_until(
     Raises:
         ScenarioError: as of :func:`run`; or an allocator is an object with which no run can go on.
     """
+    from .until import run_until
+
     entrants = entrants_of(scenario, things)
     if any(thing is not None for thing in things):
         with contents_kept(entrants):
@@ -146,6 +149,9 @@ def checked_plan(scenario: ScenarioBase, entrants: Sequence[Entrant], on: int | 
 
 def complete(run: PreparedRun, options: RunOptions, began: float) -> Result:
     """Writes the tables and plots of a run that has computed its last batch, and ends its claims."""
+    from ..results.result import Result  # here, so that the first slot does not wait for pandas and xarray
+    from .write_outputs import finish
+
     result = Result(run.folder)
     result.place = run.place
     try:

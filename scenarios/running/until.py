@@ -20,13 +20,11 @@ from ..results.precision import Goal, Reached, goals_of, reached
 from ..results.result import Result
 from ..results.run_folder import is_marked, resumable, scenario_of
 from ..results.store import url_of
+from .options import MOST_DROPS
 
 if TYPE_CHECKING:
     from ..families.schema import ScenarioBase
     from .options import RunOptions
-
-MOST_DROPS = 1000
-"""Drops, at most, where no ceiling is given."""
 
 Stage = Callable[["ScenarioBase", "RunOptions"], object]
 """Runs what is missing of a scenario into the folder of the options."""

@@ -50,7 +50,7 @@ BASES: dict[str, dict[str, Any]] = {
     "personalized": {**CELLULAR, "family": "personalized", "allocators": ["max_min"],
                      "personalized": {"interval_s": 0.003},
                      "users": [{**CELLULAR["users"][0], "zone": {"adequate_bps": 1e5, "desired_bps": 1e6}}]},
-    "comp": {**CELLULAR, "family": "comp", "allocators": ["equal_share"], "topology": {"sites": 7, "sectors": 1},
+    "comp": {**CELLULAR, "family": "comp", "allocators": ["equal_share"], "topology": {"sites": 1, "sectors": 3},
              "mimo": {"base": {"columns": 2, "ports": 2}, "ue": {"ports": 1}}, "comp": {"interval_s": 0.003}},
 }  # fmt: skip
 HELD = frozenset(("family", "name", "description", "variants", "allocators", "device", "drops_per_batch", "window_s"))
@@ -131,7 +131,7 @@ def grid(folder: Path, family: str) -> Grid:
 
     axes = Choices(json_schema(family), base, HELD, fits).axes()
     own = None
-    if family in ("slicing", "personalized"):
+    if family in ("slicing", "personalized", "comp"):
         shared = Choices(json_schema("scheduling"), BASES["scheduling"], HELD, fits).axes()
         own = {str(axis) for axis in axes} - {str(axis) for axis in shared}
     return Grid(base, axes, check, own, BESIDE)

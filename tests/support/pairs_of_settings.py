@@ -11,6 +11,7 @@ import copy
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from scenarios.errors import ScenarioError
@@ -34,8 +35,13 @@ class Axis:
     default: int = 0  # number of the value that is taken where nothing is asked
     under: tuple[Place, int] | None = None  # axis, and the number of its value, beside which this one is there
 
-    def __str__(self) -> str:
+    @cached_property
+    def name(self) -> str:
+        """Its dotted key."""
         return ".".join(map(str, self.place))
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True)
@@ -177,6 +183,12 @@ class Grid:
 
     def __post_init__(self) -> None:
         number = {axis.place: i for i, axis in enumerate(self.axes)}
+        self._beside = {
+            (axis.name, v): self.beside[axis.name, value]
+            for axis in self.axes
+            for v, value in enumerate(axis.values)
+            if isinstance(value, (str, int)) and (axis.name, value) in self.beside
+        }
         self.above = [None if a.under is None else (number[a.under[0]], a.under[1]) for a in self.axes]
 
     def rows(self) -> list[Row]:
@@ -198,7 +210,7 @@ class Grid:
             [(i, v) for v, value in enumerate(axis.values) if value is not LEFT_OUT] for i, axis in enumerate(self.axes)
         ]
         for one, other in itertools.combinations(choices, 2):
-            if self.own is None or not self.own.isdisjoint({str(self.axes[one[0][0]]), str(self.axes[other[0][0]])}):
+            if self.own is None or not self.own.isdisjoint({self.axes[one[0][0]].name, self.axes[other[0][0]].name}):
                 for pair in itertools.product(one, other):
                     if self.closed(dict(pair)) is not None:
                         yield frozenset(pair)
@@ -242,10 +254,8 @@ class Grid:
             value = axis.values[number]
             if value is not LEFT_OUT:
                 _put(data, axis.place, value)
-            for (name, needing), more in self.beside.items():
-                if name == str(axis) and needing == value:
-                    for key, number_beside in more.items():
-                        _put(data, tuple(key.split(".")), number_beside)
+            for key, beside in self._beside.get((axis.name, number), {}).items():
+                _put(data, tuple(key.split(".")), beside)
         return data
 
     def said(self, chosen: Mapping[int, int]) -> str | None:

@@ -36,7 +36,7 @@ def auction(
     """Auction resources to bidders that each want one of them: winners, payments, welfare."""
     from allocators.auction import solve_auction
 
-    from ...cli.number_table import read_numbers
+    from ..number_table import read_numbers
 
     equal = units is not None or mechanism == "uniform"
     table = read_numbers(values, missing=0.0 if equal else None)

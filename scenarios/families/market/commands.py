@@ -47,7 +47,7 @@ def market(
     from allocators.market import solve_market
     from allocators.market.solver import ROUNDS
 
-    from ...cli.number_table import numbers, read_numbers
+    from ..number_table import numbers, read_numbers
 
     solution = solve_market(
         read_numbers(weights),

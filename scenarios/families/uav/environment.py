@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -98,10 +100,10 @@ FEATURES = {
 }
 
 
-def _usual_features(seen: UavObservation, context: UavContext) -> Tensor:
-    from .features_numba import usual_features  # numba takes long to import
+def _compiled_features(context: UavContext) -> Callable[[UavObservation], Tensor]:
+    from .features_numba import UsualFeatures  # numba takes long to import
 
-    return usual_features(seen, context, _POOR_BPS)
+    return UsualFeatures(context, _POOR_BPS)
 
 
 def _fly(actions: Tensor, seen: UavObservation, context: UavContext) -> tuple[UavDecision, Tensor]:
@@ -211,5 +213,5 @@ ENVIRONMENT = Environment(
     usual=("position", "velocity", "battery", "users", "centre", "poor", "nearest"),
     graph="in_range",
     live=lambda seen, context: seen.active,
-    compiled=_usual_features,
+    compiled=_compiled_features,
 )

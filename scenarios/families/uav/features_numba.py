@@ -35,7 +35,8 @@ class Fleet(NamedTuple):
 class Scales(NamedTuple):
     """Holds what features are divided by."""
 
-    area_m: tuple[float, float]
+    width_m: float
+    length_m: float
     low_m: float
     climb_m: float  # from the least to the greatest height, at least 1
     speed_mps: float
@@ -44,36 +45,52 @@ class Scales(NamedTuple):
     poor_bps: float  # added to a rate before its inverse is taken
 
 
-def usual_features(seen: UavObservation, context: UavContext, poor_bps: float) -> Tensor:
-    """Computes the usual features of all UAVs, float32 ``[B, V, 14]``.
+class Strongest(NamedTuple):
+    """Describes the UAVs that users of a drop receive strongest."""
+
+    best: Array  # [U] SNR
+    uav: Array  # [U] int64, the first of equal ones; V without any
+    tied: Array  # [U] int64, 1 where another one is as strong
+
+
+class UsualFeatures:
+    """Computes the usual features of all UAVs.
 
     Args:
-        seen: at the start of the interval.
         context: of the run.
         poor_bps: added to a rate before users are weighted by its inverse.
     """
-    tensors = (
-        seen.position_m,
-        seen.velocity_mps,
-        seen.battery_j,
-        seen.neighbour,
-        seen.snr,
-        seen.user_m,
-        seen.mean_rate_bps,
-    )
-    low, high = context.height_m
-    scales = Scales(
-        context.area_m,
-        low,
-        max(high - low, 1.0),
-        context.speed_mps,
-        max(context.climb_mps, 1e-3),
-        context.battery_j,
-        poor_bps,
-    )
-    found = torch.empty((*seen.battery_j.shape, NUMBERS), dtype=torch.float32)
-    describe(Fleet(*(one.contiguous().numpy() for one in tensors)), scales, found.numpy())
-    return found
+
+    def __init__(self, context: UavContext, poor_bps: float) -> None:
+        low, high = context.height_m
+        self._scales = Scales(
+            *context.area_m,
+            low,
+            max(high - low, 1.0),
+            context.speed_mps,
+            max(context.climb_mps, 1e-3),
+            context.battery_j,
+            poor_bps,
+        )
+
+    def __call__(self, seen: UavObservation) -> Tensor:
+        """Computes the features of an interval, float32 ``[B, V, 14]``.
+
+        Args:
+            seen: at the start of the interval.
+        """
+        fleet = Fleet(
+            seen.position_m.contiguous().numpy(),
+            seen.velocity_mps.contiguous().numpy(),
+            seen.battery_j.contiguous().numpy(),
+            seen.neighbour.contiguous().numpy(),
+            seen.snr.contiguous().numpy(),
+            seen.user_m.contiguous().numpy(),
+            seen.mean_rate_bps.contiguous().numpy(),
+        )
+        found = np.empty((*fleet.battery_j.shape, NUMBERS), np.float32)
+        describe(fleet, self._scales, found)
+        return torch.from_numpy(found)
 
 
 @Loop
@@ -85,63 +102,84 @@ def describe(fleet: Fleet, scales: Scales, found: Array) -> None:
         scales: what is divided by.
         found: written, float32 ``[B, V, 14]``.
     """
-    drops, uavs = fleet.battery_j.shape
-    poor, strongest = np.empty(3), np.empty((uavs, 3))
+    drops, uavs, users = fleet.snr.shape
+    weight, total = np.empty(users), np.empty((uavs + 1, 3))
+    strongest = Strongest(np.empty(users, fleet.snr.dtype), np.empty(users, np.int64), np.empty(users, np.int64))
     for b in range(drops):
-        _weigh_poor(fleet.user_m[b], fleet.mean_rate_bps[b], scales.poor_bps, poor)
-        _weigh_strongest(fleet.snr[b], fleet.user_m[b], strongest)
-        users = fleet.user_m.shape[1]
+        poor_x, poor_y = _poor_centre(b, fleet, scales, weight)
+        _find_strongest(b, fleet, strongest)
+        _sum_by_strongest(b, fleet, strongest, total)
         for v in range(uavs):
-            place, speed = fleet.position_m[b, v], fleet.velocity_mps[b, v]
-            for a in range(2):
-                at, area = float(place[a]), scales.area_m[a]
-                found[b, v, a] = 2.0 * (at / area) - 1.0
-                found[b, v, 3 + a] = speed[a] / scales.speed_mps
-                centre = (strongest[v, 1 + a] / max(strongest[v, 0], 1e-30) - at) / area
-                found[b, v, 8 + a] = centre if strongest[v, 0] > 0.0 else 0.0
-                found[b, v, 10 + a] = (poor[1 + a] / poor[0] - at) / area
-            found[b, v, 2] = 2.0 * ((float(place[2]) - scales.low_m) / scales.climb_m) - 1.0
-            found[b, v, 5] = speed[2] / scales.climb_mps
+            x, y, count = float(fleet.position_m[b, v, 0]), float(fleet.position_m[b, v, 1]), total[v, 0]
+            found[b, v, 0] = 2.0 * (x / scales.width_m) - 1.0
+            found[b, v, 1] = 2.0 * (y / scales.length_m) - 1.0
+            found[b, v, 2] = 2.0 * ((float(fleet.position_m[b, v, 2]) - scales.low_m) / scales.climb_m) - 1.0
+            found[b, v, 3] = fleet.velocity_mps[b, v, 0] / scales.speed_mps
+            found[b, v, 4] = fleet.velocity_mps[b, v, 1] / scales.speed_mps
+            found[b, v, 5] = fleet.velocity_mps[b, v, 2] / scales.climb_mps
             found[b, v, 6] = fleet.battery_j[b, v] / scales.battery_j
-            found[b, v, 7] = strongest[v, 0] / users
-            _nearest(v, fleet.position_m[b], fleet.neighbour[b], scales, found[b, v])
+            found[b, v, 7] = count / users
+            found[b, v, 8] = (total[v, 1] / count - x) / scales.width_m if count > 0.0 else 0.0
+            found[b, v, 9] = (total[v, 2] / count - y) / scales.length_m if count > 0.0 else 0.0
+            found[b, v, 10] = (poor_x - x) / scales.width_m
+            found[b, v, 11] = (poor_y - y) / scales.length_m
+            _write_nearest(b, v, fleet, scales, found)
 
 
 @inlined
-def _weigh_poor(user_m: Array, rate_bps: Array, poor_bps: float, total: Array) -> None:
-    """Sums the weights of users of low rates, and their weighted positions."""
+def _poor_centre(b: int, fleet: Fleet, scales: Scales, weight: Array) -> tuple[float, float]:
+    """Returns the mean position of users, weighted by the inverse of their rates."""
+    for u in range(len(weight)):
+        weight[u] = 1.0 / (float(fleet.mean_rate_bps[b, u]) + scales.poor_bps)
+    whole, x, y = 0.0, 0.0, 0.0
+    for u in range(len(weight)):
+        whole += weight[u]
+        x += weight[u] * fleet.user_m[b, u, 0]
+        y += weight[u] * fleet.user_m[b, u, 1]
+    return x / whole, y / whole
+
+
+@inlined
+def _find_strongest(b: int, fleet: Fleet, strongest: Strongest) -> None:
+    """Finds the UAV that each user receives strongest, the first of equal ones."""
+    best, uav, tied = strongest
+    uavs = fleet.snr.shape[1]
+    best[:], uav[:], tied[:] = 0.0, uavs, 0
+    for v in range(uavs):
+        for u in range(len(uav)):
+            snr = fleet.snr[b, v, u]
+            above, same = snr > best[u], snr == best[u]
+            tied[u] = 0 if above else tied[u] | same
+            best[u] = snr if above else best[u]
+            uav[u] = v if above else uav[u]
+
+
+@inlined
+def _sum_by_strongest(b: int, fleet: Fleet, strongest: Strongest, total: Array) -> None:
+    """Counts the users that receive each UAV strongest, and sums their positions; with ties a user counts for each."""
     total[:] = 0.0
-    for u in range(len(rate_bps)):
-        weight = 1.0 / (float(rate_bps[u]) + poor_bps)
-        total[0] += weight
-        total[1] += weight * user_m[u, 0]
-        total[2] += weight * user_m[u, 1]
+    for u in range(len(strongest.uav)):
+        x, y, first = float(fleet.user_m[b, u, 0]), float(fleet.user_m[b, u, 1]), strongest.uav[u]
+        total[first, 0] += 1.0
+        total[first, 1] += x
+        total[first, 2] += y
+        if strongest.tied[u]:
+            for v in range(first + 1, len(total) - 1):
+                if fleet.snr[b, v, u] == strongest.best[u]:
+                    total[v, 0] += 1.0
+                    total[v, 1] += x
+                    total[v, 2] += y
 
 
 @inlined
-def _weigh_strongest(snr: Array, user_m: Array, total: Array) -> None:
-    """Counts the users that receive each UAV strongest, and sums their positions."""
-    total[:] = 0.0
-    uavs = snr.shape[0]
-    for u in range(snr.shape[1]):
-        best = snr[0, u]
-        for v in range(1, uavs):
-            best = max(best, snr[v, u])
-        for v in range(uavs):
-            if best > 0.0 and snr[v, u] == best:
-                total[v, 0] += 1.0
-                total[v, 1] += user_m[u, 0]
-                total[v, 2] += user_m[u, 1]
-
-
-@inlined
-def _nearest(v: int, place: Array, neighbour: Array, scales: Scales, found: Array) -> None:
+def _write_nearest(b: int, v: int, fleet: Fleet, scales: Scales, found: Array) -> None:
     """Writes the way to the nearest UAV in range; the first of equal ones."""
     least = np.inf
-    found[12], found[13] = 0.0, 0.0
-    for other in range(len(place)):
-        if neighbour[v, other]:
-            x, y = place[other, 0] - place[v, 0], place[other, 1] - place[v, 1]
+    found[b, v, 12], found[b, v, 13] = 0.0, 0.0
+    for other in range(fleet.neighbour.shape[2]):
+        if fleet.neighbour[b, v, other]:
+            x = fleet.position_m[b, other, 0] - fleet.position_m[b, v, 0]
+            y = fleet.position_m[b, other, 1] - fleet.position_m[b, v, 1]
             if x * x + y * y < least:
                 least = float(x * x + y * y)
-                found[12], found[13] = x / scales.area_m[0], y / scales.area_m[1]
+                found[b, v, 12], found[b, v, 13] = x / scales.width_m, y / scales.length_m

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -48,15 +51,19 @@ FEATURES = {
 }
 
 
-def _all_features(seen: WsnObservation, context: WsnContext) -> Tensor:
-    from .features_numba import usual_features  # numba takes long to import
+def _compiled_features(context: WsnContext) -> Callable[[WsnObservation], Tensor]:
+    from .features_numba import UsualFeatures  # numba takes long to import
 
-    return usual_features(seen, context)
+    return UsualFeatures(context, FEATURES)
 
 
 def _open_roles(seen: WsnObservation, context: WsnContext) -> Tensor:
     """Finds the nodes that may be heads, bool ``[B, N, 2]``."""
-    return torch.stack((torch.ones_like(seen.alive), seen.alive), -1)
+    if seen.alive.device.type != "cpu":
+        return torch.stack((torch.ones_like(seen.alive), seen.alive), -1)
+    able = np.ones((*seen.alive.shape, 2), np.bool_)
+    able[..., 1] = seen.alive.numpy()
+    return torch.from_numpy(able)
 
 
 def _volunteer(actions: Tensor, seen: WsnObservation, context: WsnContext) -> tuple[WsnDecision, Tensor]:
@@ -112,5 +119,5 @@ ENVIRONMENT = Environment(
         "own_packet": Reward(_own_packet, "1", "of each node: 1 if its packet was delivered"),
     },
     live=lambda seen, context: seen.alive,
-    compiled=_all_features,
+    compiled=_compiled_features,
 )

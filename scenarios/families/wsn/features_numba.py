@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,8 @@ from torch import Tensor
 
 from mac.wsn import WsnContext, WsnObservation
 from phy.numerics.jit import Loop
+
+from ..environment import Feature
 
 Array = np.ndarray
 _LEAST_J = 1e-30
@@ -21,39 +23,56 @@ class Nodes(NamedTuple):
     """Describes the nodes at the start of a round."""
 
     energy_j: Array  # [B, N] float64
-    initial_j: Array  # [B, N] float64
     alive: Array  # [B, N] bool
     sensed: Array  # [B, N] bool
-    position_m: Array  # [B, N, 2] float64
-    sink_m: Array  # [B, 2] float64
+    per_j: Array  # [B, N] float64, 1 over the charge at the start
+    place: Array  # [B, N, 2] float32, position from -1 to 1
+    sink: Array  # [B, N] float32, distance to the sink over the longer side
 
 
-def usual_features(seen: WsnObservation, context: WsnContext) -> Tensor:
-    """Computes all features of all nodes, float32 ``[B, N, 7]``.
+class UsualFeatures:
+    """Computes all features of all nodes; what stays the same over rounds is computed once.
 
     Args:
-        seen: at the start of the round.
         context: of the run.
+        features: by name, as they are computed one by one.
     """
-    tensors = seen.energy_j, context.initial_j, seen.alive, seen.sensed, context.position_m, seen.sink_m
-    found = torch.empty((*seen.alive.shape, 7), dtype=torch.float32)
-    describe(Nodes(*(one.contiguous().numpy() for one in tensors)), *context.extent_m, found.numpy())
-    return found
+
+    def __init__(self, context: WsnContext, features: Mapping[str, Feature]) -> None:
+        self._context, self._features = context, features
+        self._per_j = (1.0 / context.initial_j.clamp(min=_LEAST_J)).contiguous().numpy()
+        self._place = features["position"].compute(None, context).float().contiguous().numpy()
+        self._sink: tuple[Tensor | None, Array] = None, np.empty((0, 0), np.float32)
+
+    def __call__(self, seen: WsnObservation) -> Tensor:
+        """Computes the features of a round, float32 ``[B, N, 7]``.
+
+        Args:
+            seen: at the start of the round.
+        """
+        energy, alive, sensed = (one.contiguous().numpy() for one in (seen.energy_j, seen.alive, seen.sensed))
+        found = np.empty((*alive.shape, 7), np.float32)
+        describe(Nodes(energy, alive, sensed, self._per_j, self._place, self._distance(seen)), found)
+        return torch.from_numpy(found)
+
+    def _distance(self, seen: WsnObservation) -> Array:
+        """Returns the distances to the sink; a sink that stands still is the same tensor in every round."""
+        sink, distance = self._sink
+        if sink is not seen.sink_m:
+            distance = self._features["sink"].compute(seen, self._context).float().contiguous().numpy()
+            self._sink = seen.sink_m, distance
+        return distance
 
 
 @Loop
-def describe(nodes: Nodes, width_m: float, height_m: float, found: Array) -> None:
+def describe(nodes: Nodes, found: Array) -> None:
     """Writes energy, energy_beside, alive, sensed, position (x and y) and sink of each node.
 
     Args:
         nodes: at the start of the round.
-        width_m: extent of the field in x.
-        height_m: extent of the field in y.
         found: written, float32 ``[B, N, 7]``.
     """
-    energy_j, initial_j, alive, sensed = nodes.energy_j, nodes.initial_j, nodes.alive, nodes.sensed
-    place, sink = nodes.position_m, nodes.sink_m
-    along_x, along_y, longest = 2.0 / width_m, 2.0 / height_m, 1.0 / max(width_m, height_m)
+    energy_j, alive, sensed, per_j, place, sink = nodes
     for b in range(len(alive)):
         total, live = 0.0, 0
         for n in range(alive.shape[1]):
@@ -61,9 +80,8 @@ def describe(nodes: Nodes, width_m: float, height_m: float, found: Array) -> Non
             live += alive[b, n]
         over_mean = 1.0 / max(total / max(live, 1), _LEAST_J)
         for n in range(alive.shape[1]):
-            x, y = place[b, n, 0], place[b, n, 1]
-            found[b, n, 0] = energy_j[b, n] / max(initial_j[b, n], _LEAST_J)
+            found[b, n, 0] = energy_j[b, n] * per_j[b, n]
             found[b, n, 1] = min(energy_j[b, n] * over_mean, _MOST)
             found[b, n, 2], found[b, n, 3] = alive[b, n], sensed[b, n]
-            found[b, n, 4], found[b, n, 5] = x * along_x - 1.0, y * along_y - 1.0
-            found[b, n, 6] = math.sqrt((x - sink[b, 0]) ** 2 + (y - sink[b, 1]) ** 2) * longest
+            found[b, n, 4], found[b, n, 5] = place[b, n, 0], place[b, n, 1]
+            found[b, n, 6] = sink[b, n]

@@ -151,7 +151,7 @@ def test_scaling_leaves_out_what_does_not_fit(monkeypatch: pytest.MonkeyPatch) -
     found = {"us_per_user_slot": 2.0, "slots_per_s": 100.0, "memory_bytes": 10**8}
     monkeypatch.setattr(scaling, "measure_alone", lambda *_: dict(found))
     monkeypatch.setattr(memory, "available_bytes", lambda _: int(8e9))
-    rows = scaling.scaling(BenchOptions(mode="exact"))
+    rows = json.loads(CliRunner().invoke(app, ["bench", "--scaling", "--mode", "exact", "--json"]).stdout)
     fits = {(row["users"], row["drops"]) for row in rows if row["skipped"] is None}
     assert len(rows) == 16 and fits == {(70, 1), (70, 8), (70, 64), (70, 512), (210, 1), (210, 8), (210, 64),
                                         (570, 1), (570, 8), (2052, 1)}  # fmt: skip
@@ -159,8 +159,6 @@ def test_scaling_leaves_out_what_does_not_fit(monkeypatch: pytest.MonkeyPatch) -
     told = CliRunner().invoke(app, ["bench", "--scaling", "--mode", "exact"])
     assert told.exit_code == 0 and "2.00  100 MB" in told.stdout and "8 drops" in told.stdout
     assert "2052 users x 512 drops (exact) left out: needs about" in told.stderr
-    document = json.loads(CliRunner().invoke(app, ["bench", "--scaling", "--mode", "exact", "--json"]).stdout)
-    assert document == rows
 
 
 def test_scales_of_several_families_have_modes_and_tables_of_their_own(
@@ -174,6 +172,7 @@ def test_scales_of_several_families_have_modes_and_tables_of_their_own(
         return {"us_per_user_slot": 2.0, "slots_per_s": 100.0, "memory_bytes": 10**8}
 
     monkeypatch.setitem(families.FAMILIES, "toy", "toy_package:FAMILY")
+    monkeypatch.setattr(scaling, "_STEPS", 10)
     monkeypatch.setattr(scaling, "measure_alone", measured)
     monkeypatch.setattr(memory, "available_bytes", lambda _: int(8e9))
     rows = scaling.scaling(BenchOptions(drops=2))
@@ -186,7 +185,8 @@ def test_scales_of_several_families_have_modes_and_tables_of_their_own(
     assert list(pipe) == [
         "family", "users", "drops", "mode", "us_per_user_second", "seconds_per_s", "memory_bytes", "skipped",
     ]  # fmt: skip
-    assert pipe["us_per_user_second"] == pytest.approx(1e6 / pipe["seconds_per_s"] / 40, abs=1e-3)
+    rate = pipe["seconds_per_s"]  # to two digits, the cost to three: less than these tolerances together
+    assert pipe["us_per_user_second"] == pytest.approx(1e6 / rate / 40, rel=0.01 / rate, abs=1e-3)
     assert {row["family"] for row in scaling.scaling(BenchOptions(drops=2, mode="fast"))} == {"scheduling"}
     told = CliRunner().invoke(app, ["bench", "--scaling", "--drops", "2", "--mode", "exact"])
     assert told.exit_code == 0, told.output

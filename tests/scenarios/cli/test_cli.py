@@ -40,7 +40,9 @@ def refused(*arguments: object) -> str:
 
 
 def files(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    """All files below a folder, but for bytecode, which Python keeps unless told otherwise."""
+    found = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__"]
+    return {str(path.relative_to(folder)) for path in found}
 
 
 @pytest.fixture
@@ -132,7 +134,9 @@ def test_every_metric_is_shown_however_narrow_the_terminal(
 ) -> None:
     from rich.console import Console
 
-    monkeypatch.setattr("scenarios.cli.console.stdout", lambda: Console(width=width, highlight=False, soft_wrap=True))
+    monkeypatch.setattr(
+        "scenarios.cli.comparison.stdout", lambda: Console(width=width, highlight=False, soft_wrap=True)
+    )
     result = fairwave("run", pipe, "--out", "out")
     names = {row["metric"] for row in json.loads(fairwave("run", pipe, "--out", "out", "--resume", "--json").stdout)[
         "metrics"]}  # fmt: skip
@@ -254,28 +258,33 @@ class Chatty(Even):
 """
 
 
-def test_what_a_plug_in_prints_stays_out_of_the_document(pipe: str, tmp_path: Path) -> None:
+def test_what_a_plug_in_prints_stays_out_of_the_document(
+    pipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path("chatty.py").write_text(CHATTER)
     code = f"""
-import sys
+import sys, types
+sys.modules["scenarios.plots.figures"] = types.SimpleNamespace(save_plots=lambda *_: [])
 sys.path.insert(0, {str(Path(__file__).parents[2] / "support")!r})
 from scenarios import families
 families.FAMILIES["toy"] = "toy_family:FAMILY"
 from scenarios.cli.main import main
 main()
 """
+    arguments = ["run", pipe, "--out", "out", "--allocators", "chatty:Chatty", "--json"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert json.loads(done.stdout), done.stderr
+    for text in ("at import", "from Python", "from C"):
+        assert text in done.stderr
+    monkeypatch.syspath_prepend(tmp_path)
     for arguments in (
-        ["run", pipe, "--out", "out", "--allocators", "chatty:Chatty"],
         ["run", pipe, "--dry-run", "--allocators", "chatty:Chatty"],
         ["validate", pipe, "--set", "allocators=['chatty:Chatty']"],
         ["check", "chatty:Chatty", "--family", "slicing"],
     ):
-        command = [sys.executable, "-c", code, *arguments, "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert json.loads(done.stdout), done.stderr
-        assert "at import" in done.stderr
-        if "--out" in arguments:
-            assert "from Python" in done.stderr and "from C" in done.stderr
+        monkeypatch.delitem(sys.modules, "chatty", raising=False)
+        told = fairwave(*arguments, "--json")
+        assert json.loads(told.stdout) and "at import" in told.stderr
 
 
 @pytest.mark.parametrize("where", ["import", "__init__", "reset", "decide"])

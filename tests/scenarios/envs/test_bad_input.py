@@ -31,7 +31,7 @@ def test_features_and_rewards_of_a_users_own() -> None:
     assert env.observation_space.shape == (8 * 3,)
     env.reset(seed=0)
     assert env.step(np.zeros(8, np.int64))[1] == 7.0
-    assert wsn(reward=own_reward).task.reward.compute is own_reward
+    assert wsn(reward=own_reward).task.reward.compute.args[0] is own_reward
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,8 @@ def test_a_family_without_an_environment_says_so() -> None:
         (np.zeros(7, np.int64), r"actions have the shape \[7\]; 1 environments with 8 numbers each"),
         (np.full(8, 2), "an action is 2: choose from 0 to 1"),
         (np.full(8, 0.5), "whole numbers"),
-        ("head", "actions must be numbers"),
+        ("head", "actions must be real numbers in an array or a tensor, given 'head'"),
+        (np.zeros(8, complex), "actions must be real numbers"),
     ],
 )
 def test_actions_out_of_the_space(action: Any, says: str) -> None:
@@ -80,8 +81,8 @@ def test_actions_out_of_the_space(action: Any, says: str) -> None:
 def test_numbers_out_of_the_space() -> None:
     env = GymnasiumVectorEnv("uav", 2, **small("uav"))
     env.reset(seed=0)
-    for value in (1.5, np.nan):
-        with pytest.raises(gymnasium.error.InvalidAction, match=r"use -1 to 1; .*ClipAction"):
+    for value, shown in ((1.5, "1.5"), (np.nan, "nan"), (1.0000001, "1.0000001")):
+        with pytest.raises(gymnasium.error.InvalidAction, match=rf"an action is {shown}: use -1 to 1; .*ClipAction"):
             env.step(np.full((2, 12), value))
 
 
@@ -100,6 +101,8 @@ def test_a_step_before_the_reset_and_after_the_end(make: Callable[[], Any]) -> N
 def test_resets() -> None:
     env, other = GymnasiumVectorEnv("wsn", 2, **small("wsn")), GymnasiumVectorEnv("uav", 2, **small("uav"))
     other.reset(seed=0)
+    poor = GymnasiumVectorEnv("wsn", 2, **small("wsn"), features=["energy"])
+    poor.reset(seed=0)
     for call, says in (
         (lambda: env.reset(seed=-1), "greater or equal to zero"),
         (lambda: env.reset(seed=2**40), "whole number from 0"),
@@ -109,6 +112,10 @@ def test_resets() -> None:
         (lambda: env.reset(options={"reset_mask": np.ones(2, bool)}), "for autoreset_mode 'Disabled'"),
         (lambda: env.reset(seed=1.5), "a seed is a whole number, or a list of one for each environment, given 1.5"),
         (lambda: env.reset(options={"state": other.state}), "is of the scenario uav-hotspot, not of the wsn-field of"),
+        (lambda: env.reset(options={"state": poor.state}), "of an environment with other features than this one"),
+        (lambda: env.reset(options=5), r"the options of reset\(\) must be a mapping, given 5"),
+        (lambda: GymnasiumVectorEnv("wsn", 10**9), "1000000000 drops of .* need about"),
+        (lambda: GymnasiumEnv("wsn", overrides=["drops"]), "overrides must be a mapping such as"),
         (lambda: GymnasiumVectorEnv("wsn", 0), "num_envs must be a whole number"),
         (lambda: wsn(render_mode="human"), "cannot be rendered, given render_mode 'human'"),
         (lambda: GymnasiumVectorEnv("wsn", 2, "Never", **small("wsn")), "autoreset_mode must be one of NextStep"),
@@ -128,11 +135,16 @@ def test_agents_without_an_action() -> None:
         env.step({"uav_9": np.zeros(3, np.float32)})
 
 
-def test_a_reward_of_another_shape() -> None:
-    env = wsn(reward=lambda outcome, scene: torch.zeros(3))
-    env.reset(seed=0)
-    with pytest.raises(ScenarioError, match=r"the reward has the shape \[3\]; it must be a tensor \[1\]"):
-        env.step(np.zeros(8, np.int64))
+def test_a_reward_that_cannot_be() -> None:
+    for reward, says in (
+        (torch.zeros(3), r"the reward has the shape \[3\]; it must be a tensor \[1\]"),
+        (torch.full((1,), torch.nan), "the reward '<lambda>' is not finite"),
+        (None, "the reward '<lambda>' raised AttributeError: .*dim"),
+    ):
+        env = wsn(reward=lambda outcome, scene, reward=reward: reward[: reward.dim() + 2])
+        env.reset(seed=0)
+        with pytest.raises(ScenarioError, match=says):
+            env.step(np.zeros(8, np.int64))
 
 
 def test_a_wrapper_for_another_autoreset_mode_says_so() -> None:
@@ -156,3 +168,7 @@ def test_what_cannot_be_saved(tmp_path: Path) -> None:
     ):
         with pytest.raises((ScenarioError, ValueError), match=says):
             save_policy(path, env, network)
+    with pytest.raises(ScenarioError, match="env must be an environment of fairwave, given 5"):
+        save_policy(tmp_path / "policy.pt", 5, Mlp([2, 2]))
+    with pytest.raises(ScenarioError, match="observations that NormalizeObservation normalised"):
+        save_policy(tmp_path / "policy.pt", gymnasium.wrappers.NormalizeObservation(env), Mlp([2, 2]))

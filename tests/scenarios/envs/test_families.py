@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -46,6 +48,19 @@ def test_features_of_a_compiled_loop_are_those_computed_one_by_one(family: str) 
         cohort = env.state.cohorts[0]
         stack = FeatureStack(env.task.features, cohort.scene.context, 3, env.episodes.sizes.agents)
         assert seen == pytest.approx(stack(cohort.observation).flatten(1).numpy(), rel=1e-5, abs=1e-6)
+
+
+def test_the_mean_logarithm_of_rates_in_a_compiled_loop() -> None:
+    """UEs whose logarithms are taken together; rates from 0 to 1e30 Mbit/s."""
+    from scenarios.families.rate_rewards_numba import mean_log_rate
+
+    draw = np.random.default_rng(0)
+    for users in (1, 7, 8, 9, 20):
+        bits, found = 10.0 ** draw.uniform(-3.0, 36.0, (3, users)), np.empty(3)
+        bits[0, 0] = 0.0
+        mean_log_rate(bits, 1e-6, found)
+        expected = [sum(math.log1p(one * 1e-6) for one in row) / users for row in bits.tolist()]
+        assert found == pytest.approx(expected, rel=1e-12, abs=1e-15)
 
 
 def test_the_rewards_of_a_family() -> None:

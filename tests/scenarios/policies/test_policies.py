@@ -116,6 +116,16 @@ def test_check_takes_a_policy(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("onnxruntime"), reason="needs the extra onnx")
+def test_a_policy_comes_with_a_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = scenarios.load("slicing-quickstart", drops=1, duration_s=0.5, warmup_s=0)
+    learned = ["tractor_expert", "torch:slicing-quickstart"]
+    assert scenarios.run(small, learned, out="run", plots=False).allocators == ["tractor_expert", "slicing-quickstart"]
+    Path("slicing-quickstart").write_text("a file of one's own comes first")
+    with pytest.raises(ScenarioError, match=r"is no file of torch\.save"):
+        scenarios.run(small, learned[1:], out="own", plots=False)
+
+
 def test_onnx_decides_as_its_network(tmp_path: Path) -> None:
     from onnx import TensorProto, checker, helper, numpy_helper, save
 

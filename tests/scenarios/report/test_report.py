@@ -190,7 +190,10 @@ def test_figures_show_themselves_in_a_notebook_without_pyplot(single: FakeResult
     assert done.stdout.strip() == "False"
 
 
-def test_the_report_lies_in_the_run_folder_or_where_told(single: FakeResult, tmp_path: Path) -> None:
+def test_the_report_lies_in_the_run_folder_or_where_told(
+    single: FakeResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "applicable_plots", lambda result: {})
     assert report.write_report(single) == single.run_dir / "report.html"
     assert report.write_report(single, tmp_path / "other.html").read_text().startswith("<!doctype html>")
     assert [path.name for path in tmp_path.iterdir()] == ["other.html"]
@@ -285,7 +288,10 @@ def test_a_row_has_as_many_decimals_as_its_median_interval_deserves() -> None:
     assert report.decimals([math.inf], [math.nan]) == 0
 
 
-def test_the_page_opens_with_the_best_allocator(single: FakeResult, mixes: FakeResult) -> None:
+def test_the_page_opens_with_the_best_allocator(
+    single: FakeResult, mixes: FakeResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "applicable_plots", lambda result: {})
     sentence = report.headline_sentence(single, None)
     row = single.metrics[single.metrics["metric"] == "tractor_score"].set_index("allocator")
     best = row["mean"].idxmax()

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from mac.metrics.stationarity import BacklogTrend
 from scenarios import Result, load, run
-from scenarios.cli import console
+from scenarios.cli import comparison
 from scenarios.report import report
 from scenarios.results.drift import drift_sentence
 from scenarios.results.shards import RunKey
@@ -34,8 +34,8 @@ def test_an_overloaded_cell_is_named_everywhere(overloaded: Result, monkeypatch:
     sentence = drift_sentence(overloaded.drifts)
     assert sentence is not None and "not stationary: delay and loss measure the run's length for equal (" in sentence
     printed = Console(width=1000, record=True, soft_wrap=True)
-    monkeypatch.setattr(console, "stdout", lambda: printed)
-    console.show_result(overloaded)
+    monkeypatch.setattr(comparison, "stdout", lambda: printed)
+    comparison.show_result(overloaded)
     assert sentence in printed.export_text()
     assert "length for equal (" in report.render(overloaded)
 

@@ -12,7 +12,7 @@ import torch
 import scenarios
 from mac.core.contracts import AllocatorError
 from mac.slicing import SlicingContext, SlicingDecision, SlicingObservation
-from scenarios.cli.console import show_result
+from scenarios.cli.comparison import show_result
 
 SMALL = {
     "extends": "slicing-quickstart", "name": "small", "drops": 2, "duration_s": 0.03, "warmup_s": 0.02,

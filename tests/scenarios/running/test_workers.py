@@ -31,6 +31,7 @@ from scenarios.results.shards import read_shard
 from scenarios.running import memory
 from scenarios.running.batch import Batch
 from scenarios.running.entrants import as_settings, entrants_of
+from scenarios.running.executors import dispatch
 from scenarios.running.executors.dispatch import Job, computed
 from scenarios.running.executors.local import local_processes
 from scenarios.running.plan import make_plan
@@ -232,10 +233,11 @@ def test_what_a_batch_raises_comes_out_the_same_and_what_is_whole_stays(toy: Toy
     assert not workers_left()
 
 
-def test_a_worker_that_dies_is_one_sentence(toy: Toy) -> None:
+def test_a_worker_that_dies_is_one_sentence(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "TRIES", 2)
     Path("plug_dies.py").write_text(PLUG, "utf-8")
     text = refused(toy, ["toy_family:Even", "plug_dies:Dies"], out="out", workers=2)
-    assert text.startswith("a worker died 3 times on the same batch (a process of this machine): it was killed, or")
+    assert text.startswith("a worker died 2 times on the same batch (a process of this machine): it was killed, or")
     assert "take fewer workers or fewer drops" in text
     assert not Path("out").exists() and not workers_left()
 

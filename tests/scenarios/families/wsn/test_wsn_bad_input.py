@@ -23,7 +23,7 @@ from mac.wsn import NO_WAY, SINK, Control, WsnContext, WsnDecision, WsnObservati
 from phy.random import Drops
 from phy.sensors.deployment import read_positions
 from scenarios import families, load
-from scenarios.cli.console import show_result
+from scenarios.cli.comparison import show_result
 from scenarios.cli.main import app
 from scenarios.errors import ScenarioError
 from scenarios.families.wsn import rounds
