@@ -63,8 +63,7 @@ class InPlace(NamedTuple):
 def transmit(b: int, known: KnownSlots, own: InPlace) -> bool:
     """Computes what a drop transmits; returns whether it is at full load."""
     send_of_drop(b, own.user, own.report.bits, own.queues, known.tables, own.sending)
-    full: bool = np.all(own.sending.active_prbs[b] == known.full_prbs[b])
-    return full
+    return bool(np.all(own.sending.active_prbs[b] == known.full_prbs[b]))
 
 
 @compiled
