@@ -30,7 +30,9 @@ class Mohaf:
     1 + 0.01 (0 - 0.8), times 0.8 + 0.4 U, at most the budget. On the common metric clusters really run, and the price
     is what the resource asks (its cost times the factor that follows utilisation) times 0.8 + 0.4 U.
 
-    Source: arXiv 2508.14830. With one request for each resource a greedy matching is worth at least half of the best.
+    Source: Agrawal et al., "MOHAF: A multi-objective hierarchical auction framework for scalable and fair resource
+    allocation in IoT ecosystems", arXiv 2508.14830. With one request for each resource a greedy matching is worth at
+    least half of the best.
     """
 
     clusters: int = Field(default=5, ge=0, le=1000)

@@ -100,8 +100,8 @@ class VcgNearest:
     VCG payments for bundles may be so low that losers would have paid more; these are not. The best packing is found by
     HiGHS for up to 40 UEs in outage.
 
-    Source: Day, Raghavan, Management Science 53(9), 2007; Day, Cramton, Operations Research 60(3), 2012. Bids and lots
-    are ours.
+    Source: Day, Raghavan, Management Science 53(9), 2007; Day, Cramton, "Quadratic core-selecting payment rules for
+    combinatorial auctions", Operations Research 60(3), 2012. Bids and lots are ours.
     """
 
     lots: int = Field(default=2, ge=1, le=20)

@@ -126,7 +126,8 @@ class UniformPrice:
 
     A UE that wants several PRBs may gain by lower bids for the later ones (demand reduction), which is not modelled.
 
-    Source: Ausubel, Cramton, Pycia, Rostek, Weretka, Review of Economic Studies 81(4), 2014. The bids are ours.
+    Source: Ausubel, Cramton, Pycia, Rostek, Weretka, "Demand reduction and inefficiency in multi-unit auctions", Review
+    of Economic Studies 81(4), 2014. The bids are ours.
     """
 
     def reset(self, context: CompContext, seed: int) -> None:

@@ -36,7 +36,7 @@ def run_in_place(
     """
     if type(problem) is not SchedulingProblem:
         return None
-    slots = problem.in_place(state, most)
+    slots: Any = problem.in_place(state, most)
     if slots is None:
         return None
     from .in_place_numba import FORBIDDEN, Weights, decide, run_slots

@@ -27,7 +27,8 @@ class MultiUserProportionalFair:
 
     Source: Yoo and Goldsmith, "On the optimality of multiantenna broadcast scheduling using zero-forcing beamforming",
     IEEE JSAC 24(3), 2006 (semi-orthogonal users); Dimic and Sidiropoulos, "On downlink beamforming with greedy user
-    selection", IEEE Trans. Signal Processing 53(10), 2005 (greedy by sum rate).
+    selection: Performance analysis and a simple new algorithm", IEEE Trans. Signal Processing 53(10), 2005 (greedy by
+    sum rate).
     """
 
     time_constant_s: float = Field(default=0.1, gt=0, le=3600)

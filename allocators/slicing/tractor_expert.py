@@ -19,7 +19,8 @@ class TractorExpert:
     On a carrier with another number of RBGs, or where a service is absent, they are scaled in proportion and rounded
     by largest remainder; slices of one service share its part alike.
 
-    Source: baseline "expert" of TRACTOR, arXiv 2312.07896. Scaling and sharing are ours.
+    Source: Groen et al., "From classification to optimization: Slicing and resource management with TRACTOR", arXiv
+    2312.07896 (baseline "expert"). Scaling and sharing are ours.
     """
 
     mmtc: float = Field(default=3, gt=0)

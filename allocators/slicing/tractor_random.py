@@ -20,8 +20,9 @@ class TractorRandom:
     actions in which it gives are masked. Cells draw independently of each other. The draw depends on the run's seed,
     the drop, the allocator's seed, the report and the cell, on nothing else.
 
-    Source: baseline "random" of TRACTOR, arXiv 2312.07896; that the masked actions are not drawn at all, instead of
-    being drawn and ignored, is ours.
+    Source: Groen et al., "From classification to optimization: Slicing and resource management with TRACTOR", arXiv
+    2312.07896 (baseline "random"); that the masked actions are not drawn at all, instead of being drawn and
+    ignored, is ours.
     """
 
     def reset(self, context: SlicingContext, seed: int) -> None:

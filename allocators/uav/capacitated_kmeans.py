@@ -26,8 +26,9 @@ class CapacitatedKMeans:
     of squared distances is least (``scipy.optimize.linear_sum_assignment``), and centres move to the means. Powers,
     association and shares follow the rules of the scenario.
 
-    Source: Bradley, Bennett, Demiriz, "Constrained k-means clustering", Microsoft Research MSR-TR-2000-65, with an
-    upper bound in place of the lower one. Ours: the capacity where none is given, and that plans are repeated.
+    Source: Bradley, Bennett, Demiriz, "Constrained k-means clustering", Microsoft Research, 2000
+    (MSR-TR-2000-65), with an upper bound in place of the lower one. Ours: the capacity where none is given, and that
+    plans are repeated.
     """
 
     capacity: int | None = Field(default=None, ge=1)

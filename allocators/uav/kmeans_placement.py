@@ -21,8 +21,9 @@ class KMeansPlacement:
     The clusters of least inertia of several starts are kept: those before, and ``starts`` drawn by k-means++. UAVs are
     matched to centres by the least sum of distances. Powers, association and shares follow the rules of the scenario.
 
-    Source: a common baseline; Lloyd's iteration with the seeds of Arthur and Vassilvitskii, SODA 2007. Ours: plans are
-    repeated as users move, a UAV without cluster goes to a point of the even grid.
+    Source: a common baseline; Lloyd's iteration with the seeds of Arthur and Vassilvitskii, "k-means++: The advantages
+    of careful seeding", SODA 2007. Ours: plans are repeated as users move, a UAV without cluster goes to a point of the
+    even grid.
     """
 
     plan_s: float = Field(default=10.0, gt=0, le=1e6)

@@ -22,7 +22,7 @@ class KMeans:
     Clusters are made anew when a tenth of the nodes has died since they were made (ours). The centres
     that k-means starts from are drawn at random.
 
-    Source: a common baseline; for example Park et al., Int. J. Distributed Sensor Networks, 2013.
+    Source: a common baseline.
     """
 
     p: float = Field(default=0.05, gt=0, le=1)

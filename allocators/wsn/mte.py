@@ -20,7 +20,9 @@ class MinimumTransmissionEnergy:
 
     Routes are found anew in drops where a node has died or the sink has moved.
 
-    Source: as a baseline of Heinzelman, Chandrakasan, Balakrishnan, HICSS 2000, section 3; Shepard, SIGCOMM 1996.
+    Source: as a baseline of Heinzelman, Chandrakasan, Balakrishnan, "Energy-efficient communication protocol for
+    wireless microsensor networks", HICSS 2000, section 3; Shepard, "A channel access scheme for large dense packet
+    radio networks", SIGCOMM 1996.
     """
 
     def reset(self, context: WsnContext, seed: int) -> None:

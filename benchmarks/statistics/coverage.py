@@ -19,8 +19,8 @@ import pandas as pd
 from scipy import stats
 
 from mac.metrics.multiple_tests import holm
-from mac.metrics.registry import limits_of
-from mac.metrics.small_samples import event_share_interval, remark, sign_flip_p, student_p, tied
+from mac.metrics.registry import is_of_events, limits_of
+from mac.metrics.small_samples import event_share_interval, mean_remark, remark, sign_flip_p, student_p, tied
 from scenarios import Result
 
 from .interval_methods import METHODS, student
@@ -65,14 +65,20 @@ def method_row(name: str, values: Array, picked: Array) -> list[str]:
         picked: samples of drops, ``[trials, drops]``.
     """
     samples, limits, truth = values[picked], limits_of(name), float(values.mean())
-    kept = np.array([not remark(sample) for sample in samples])
+    remarks = [mean_remark(sample, is_of_events(name)) for sample in samples]
     ends = {method: computed(samples, limits) for method, computed in METHODS.items()}
     usual = np.median(ends["Student"][1] - ends["Student"][0])
     cells = [
         f"{coverage(found, truth):.3f} ({np.nanmedian(found[1] - found[0]) / usual:.2f})" for found in ends.values()
     ]
-    plain = coverage((ends["scaled"][0][kept], ends["scaled"][1][kept]), truth) if kept.any() else np.nan
-    return [f"{truth:.3g}", f"{stats.skew(values):.1f}", *cells, f"{kept.mean():.2f}", f"{plain:.3f}"]
+    told = np.array([not untold for _, untold in remarks])
+    plain = np.array([not text for text, _ in remarks])
+    shares = [f"{kept.mean():.2f} ({_of_kept(ends['scaled'], kept, truth):.3f})" for kept in (told, plain)]
+    return [f"{truth:.3g}", f"{stats.skew(values):.1f}", *cells, *shares]
+
+
+def _of_kept(ends: tuple[Array, Array], kept: Array, truth: float) -> float:
+    return coverage((ends[0][kept], ends[1][kept]), truth) if kept.any() else np.nan
 
 
 def share_coverage(values: Array, picked: Array) -> float:
@@ -111,7 +117,7 @@ def false_findings(difference: Array, headline: Sequence[int], picked: Array, si
 
 def show_methods(results: Sequence[Result], drops: int, trials: int) -> None:
     """Prints a row for each headline metric of the runs that varies."""
-    print(f"| run | metric | mean | skewness | {' | '.join(METHODS)} | no remark | its coverage |")
+    print(f"| run | metric | mean | skewness | {' | '.join(METHODS)} | told | no remark |")
     print(f"| --- | --- |{' --: |' * (len(METHODS) + 4)}")
     for result in results:
         names, values = population(result)
@@ -133,10 +139,9 @@ def show_difference(result: Result, name: str, values: Array, picked: Array) -> 
     samples, limits, truth = values[picked], limits_of(name), float(values.mean())
     ends = student(samples, (limits[0] - limits[1], limits[1] - limits[0]))
     kept = np.array([not remark(sample) for sample in samples])
-    plain = coverage((ends[0][kept], ends[1][kept]), truth) if kept.any() else np.nan
-    empty = " |" * (len(METHODS) - 1)
+    empty = " |" * len(METHODS)
     print(f"| {result.run_dir.name} | `{name}`, paired | {truth:.2g} | {stats.skew(values):.1f} | "
-          f"{coverage(ends, truth):.3f} |{empty} {kept.mean():.2f} | {plain:.3f} |")  # fmt: skip
+          f"{coverage(ends, truth):.3f} |{empty} {kept.mean():.2f} ({_of_kept(ends, kept, truth):.3f}) |")  # fmt: skip
 
 
 def show_false_findings(result: Result, drops: int, trials: int) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -33,15 +33,13 @@ from .state import (
     EngineParts,
     Report,
     ServingCells,
+    SeveralSlots,
     SlotBlock,
     SlotDecision,
     SlotInputs,
     SlotObservation,
     SlotOutcome,
 )
-
-if TYPE_CHECKING:
-    from .backends.slots_in_place import SlotsInPlace
 
 
 class Engine:
@@ -145,7 +143,7 @@ class Engine:
         state, delays = self._advance(state)
         return state, SlotOutcome(counters, carried.active_prbs, delays, series)
 
-    def in_place(self, state: CellState, most: int) -> SlotsInPlace | None:
+    def in_place(self, state: CellState, most: int) -> SeveralSlots | None:
         """Returns slots to come of a state, at most ``most``, that can be computed in place; None where there are none.
 
         They end where something is prepared anew for the slots to come.
@@ -156,7 +154,7 @@ class Engine:
         slots = min(most, self.parts.block_slots - step, self.radio.slots_at_once - step % self.radio.slots_at_once)
         return self.backend.in_place(state, slots, lambda slot: self._moment(slot, block, state.attached.serving))
 
-    def after(self, state: CellState, done: SlotsInPlace) -> tuple[CellState, SlotOutcome]:
+    def after(self, state: CellState, done: SeveralSlots) -> tuple[CellState, SlotOutcome]:
         """Returns the state after slots that were computed in place, and the sums of their outcomes.
 
         Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,9 +22,6 @@ from ..traffic.packets import Arrivals
 from ..traffic.queue_delay import DelayLedger, DelayReport
 from .coordination import CoordinationSettings
 from .uplink_power import UplinkPlan
-
-if TYPE_CHECKING:
-    from .backends.slots_in_place import SlotsInPlace
 
 COUNTERS = (
     "served_bits",
@@ -247,6 +244,17 @@ class SlotObservation:
     similarity: Callable[[], Tensor] | None = None  # computes the squared correlation of UEs' directions, [B, U, U]
 
 
+class SeveralSlots(Protocol):
+    """Describes slots that are computed at once."""
+
+    @property
+    def slots(self) -> int:
+        """Returns how many."""
+
+    def result(self) -> tuple[SlotResult, tuple[Report, ...]]:
+        """Returns the state after the slots, with counters and PRBs in use of all of them, and the reports."""
+
+
 class SlotBackend(Protocol):
     """Computes slots in one form."""
 
@@ -266,7 +274,7 @@ class SlotBackend(Protocol):
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: SlotInputs[Any]) -> SlotResult:
         """Transmits what was decided."""
 
-    def in_place(self, state: CellState, slots: int, moment: Callable[[int], SlotInputs[Any]]) -> SlotsInPlace | None:
+    def in_place(self, state: CellState, slots: int, moment: Callable[[int], SlotInputs[Any]]) -> SeveralSlots | None:
         """Returns slots to come, at most ``slots``, that can be computed in place; None where there are none."""
 
 

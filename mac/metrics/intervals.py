@@ -18,8 +18,8 @@ from scipy import special
 
 from .metric import ANY
 from .multiple_tests import holm
-from .registry import limits_of
-from .small_samples import EXACT_DROPS, remark, required_drops, sign_flip_p, student_p
+from .registry import is_of_events, limits_of
+from .small_samples import EXACT_DROPS, mean_remark, remark, required_drops, sign_flip_p, student_p
 from .windows import Array as Floats
 
 if TYPE_CHECKING:
@@ -111,9 +111,9 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Rows ``variant, allocator, metric, unit, mean, ci95_low, ci95_high, drops, remark``, in the order of first
         appearance; ``drops`` counts the values that are not NaN. Intervals stay within the metric's limits. ``remark``
-        says why an interval does not hold (:func:`mac.metrics.small_samples.remark`), and is empty where it
-        does. Where the scenario has variants, rows of the variant ``"all"`` follow: mean over drops of the per-drop
-        mean over variants (see :func:`with_all`).
+        says why an interval does not hold, or why there is none (:func:`mac.metrics.small_samples.mean_remark`), and is
+        empty where it holds. Where the scenario has variants, rows of the variant ``"all"`` follow: mean over drops of
+        the per-drop mean over variants (see :func:`with_all`).
     """
     import pandas as pd
 
@@ -123,7 +123,9 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
         values = part["value"].to_numpy(dtype=np.float64)
         for group in _rows_of_groups(part, ["metric", "allocator"]):
             allocator, metric, unit = names[group[0]]
-            found, why = mean_interval(values[group], limits_of(str(metric))), remark(values[group])
+            why, untold = mean_remark(values[group], is_of_events(str(metric)))
+            found = mean_interval(values[group], limits_of(str(metric)))
+            found = MeanInterval(found.mean) if untold else found
             drops = int((~np.isnan(values[group])).sum())
             rows.append((variant, allocator, metric, unit, found.mean, found.low, found.high, drops, why))
     return _with_object_variant(pd.DataFrame(rows, columns=SUMMARY_COLUMNS))

@@ -201,6 +201,12 @@ def limits_of(name: str) -> tuple[float, float]:
     return ANY if found is None else found.limits
 
 
+def is_of_events(name: str) -> bool:
+    """Checks whether a metric of a table's row measures something undesired that may not occur: losses, failures."""
+    found = (METRICS | PLUGGED).get(name.partition("/")[0])
+    return found is not None and found.better == "lower" and found.limits[0] == 0
+
+
 def metric_table(dataset: xr.Dataset, names: Iterable[str] | None = None, more: Iterable[str] = ()) -> pd.DataFrame:
     """Tabulates the metrics of every drop in rows ``drop, metric, unit, value``; those that do not apply are left out.
 

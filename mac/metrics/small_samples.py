@@ -19,6 +19,7 @@ EXACT_DROPS = 12
 FLIPS = 1999
 _SKEWED = 2.58  # standard errors of the skewness of normal values: 1 % of normal samples are beyond
 _POWER = 0.8
+_RARE = 4  # a quarter of the values are 0
 _SAME_SUM = 1e-13  # of the sum of sizes: what rounding changes in a sum of flipped values
 _ROUNDING = 1e-9  # relative spread below which values differ by rounding only
 
@@ -77,6 +78,27 @@ def remark(values: ArrayLike) -> str:
         differ, drops, common = found
         return f"{differ} of {drops} drops differ from {common:.4g}" if differ or common == 0 else ""
     return "skewed" if is_skewed(values) else ""
+
+
+def mean_remark(values: ArrayLike, of_events: bool) -> tuple[str, bool]:
+    """Writes why the interval of a mean does not hold, and whether none can be told.
+
+    None can be told where values are tied, nor of events that a quarter of the drops or more do not have: a few drops
+    then often miss what the mean depends on, such as a drop that has most of the losses.
+
+    Args:
+        values: one per drop.
+        of_events: whether 0 says that something undesired did not occur (:func:`mac.metrics.registry.is_of_events`).
+
+    Returns:
+        As :func:`remark`, and a truth value; ``("", False)`` where the interval holds.
+    """
+    known = _known(values)
+    zeros = int((known == 0).sum())
+    text = remark(known)
+    if of_events and text in ("", "skewed") and 1 < known.size <= _RARE * zeros:
+        return f"{known.size - zeros} of {known.size} drops differ from 0", True
+    return text, text not in ("", "skewed")
 
 
 def event_share_interval(events: int, drops: int) -> tuple[float, float]:

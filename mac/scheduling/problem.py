@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -14,13 +13,10 @@ from ..core.contracts import ArraySpec, Outcome
 from ..engine.engine import Engine
 from ..engine.engine_problem import EngineProblem
 from ..engine.outcome import OutcomeBuilder, array_specs_of
-from ..engine.state import CellState
+from ..engine.state import CellState, SeveralSlots
 from .decision_check import DecisionCheck
 from .observe import context_of, observe
 from .types import SchedulingContext, SchedulingDecision, SchedulingObservation
-
-if TYPE_CHECKING:
-    from ..engine.backends.slots_in_place import SlotsInPlace
 
 
 @dataclass(frozen=True)
@@ -80,11 +76,11 @@ class SchedulingProblem(EngineProblem):
         breaches = self.check.judge(state.breaches, repairs, cells.slot)
         return self._observed(cells, breaches), self.outcomes.outcome(cells, slot, 1, {"repairs": repairs})
 
-    def in_place(self, state: SchedulingState, most: int) -> SlotsInPlace | None:
+    def in_place(self, state: SchedulingState, most: int) -> SeveralSlots | None:
         """Returns slots to come, at most ``most``, that can be computed in place; None where there are none."""
         return None if self.repair else self.engine.in_place(state.cells, most)
 
-    def after(self, state: SchedulingState, done: SlotsInPlace) -> tuple[SchedulingState, Outcome]:
+    def after(self, state: SchedulingState, done: SeveralSlots) -> tuple[SchedulingState, Outcome]:
         """Returns the state after slots that were computed in place, and their outcome.
 
         Args:

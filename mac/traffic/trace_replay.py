@@ -28,7 +28,8 @@ class TraceReplay:
 
     The rules of the format are those of :func:`mac.traffic.trace.load_trace`.
 
-    Source: TRACTOR, arXiv 2312.07896.
+    Source: Groen et al., "From classification to optimization: Slicing and resource management with TRACTOR", arXiv
+    2312.07896.
     """
 
     full_buffer: ClassVar[bool] = False

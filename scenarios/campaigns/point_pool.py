@@ -104,7 +104,7 @@ class PointPool:
     def _store(self, opened: _OpenPoint, result: BatchResult) -> None:
         opened.left -= 1
         try:
-            opened.run.write(result.pieces)
+            opened.run.write(result.pieces, result.metrics)
             if result.error is not None:
                 raise result.error
             if not opened.left and not opened.error:

@@ -25,7 +25,7 @@ from ..running.options import MOST_DROPS, RunOptions
 from ..running.plan_provenance import provenances
 from ..running.progress import progress_bar, status
 from ..running.run import checked_plan, execute
-from ..running.until import Until, require_folder, run_until, until_of
+from ..running.until import Until, run_until, until_of
 from .claimed_points import POLL_S, CheckedPoint, PointClaims
 from .definition import Definition, checked_scenarios, define, raise_problems
 from .load_sweep import Sweep, load_sweep
@@ -230,7 +230,6 @@ def with_until(planned: PlannedSweep, until: Until) -> PlannedSweep:
     """
     if "drops" in planned.definition.space.keys:
         raise ScenarioError("--until chooses the drops of each point, so 'drops' cannot vary")
-    require_folder(planned.store)
     return replace(planned, until=until)
 
 

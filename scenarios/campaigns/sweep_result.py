@@ -15,6 +15,7 @@ from mac.metrics.registry import metric_named
 
 from .. import families
 from ..errors import ScenarioError, did_you_mean
+from ..exports.sweep_windows import evenly_chunked, reader, run_windows, stacked_points, unfolded
 from ..files import write_atomically
 from ..results.precision import precision_sentences
 from ..results.result import DROP_COLUMNS, Result
@@ -159,12 +160,39 @@ class SweepResult:
         names = [str(name) for name in self.metrics["variant"].dropna().unique()]
         return [ALL, *(name for name in names if name != ALL)] if names else [None]
 
-    def to_xarray(self) -> xr.Dataset:
-        """Reads the metrics of every drop as one Dataset, a variable per metric.
+    def to_xarray(self, windows: bool = False, chunks: Any = None) -> xr.Dataset:
+        """Reads the metrics of every drop as one Dataset, a variable per metric; or the windows of all points.
 
         Dimensions are the keys of a grid (of a zip or a list: ``point``, with the keys as coordinates on it), then
-        ``variant`` where there are variants, ``allocator`` and ``drop``; NaN where a point is not done.
+        ``variant`` where there are variants, ``allocator`` and ``drop``; windows have their own behind these. NaN where
+        a point is not done, or has fewer drops, users or windows than another one.
+
+        Args:
+            windows: the labelled arrays of the runs, as of :meth:`.Result.to_xarray`, in the place of metrics.
+            chunks: as of :func:`xarray.open_dataset`, for arrays of dask: windows are read from the files when they are
+                needed, a piece of a shard at a time, so they can be larger than memory; ``{}`` is a shard at a time.
+
+        Raises:
+            ScenarioError: no point is done, or dask is missing.
         """
+        read = reader(chunks)
+        if not windows:
+            found = self._metrics_of_drops()
+            return found if chunks is None else found.chunk(chunks)
+        self._require_done()
+        parts = {one.point.number: run_windows(self.result(**one.point.settings), read) for one in self.done}
+        dataset = stacked_points(parts, [one.point.number for one in self.stored])
+        dataset = self._with_keys(dataset if chunks is None else evenly_chunked(dataset, chunks))
+        return dataset.assign_attrs(scenario=self.name, family=self.record["family"])
+
+    def _with_keys(self, dataset: xr.Dataset) -> xr.Dataset:
+        """Replaces points by the keys of a grid; those of a zip or a list become coordinates on them."""
+        settings = {key: [_plain(one.point.settings[key]) for one in self.stored] for key in self.keys}
+        if self.how != "grid":
+            return dataset.assign_coords({key: (POINT, column) for key, column in settings.items()})
+        return unfolded(dataset, {key: [_plain(value) for value in self.values[key]] for key in self.keys}, settings)
+
+    def _metrics_of_drops(self) -> xr.Dataset:
         table = with_all_of_points(self.per_drop).assign(variant=lambda frame: frame["variant"].fillna(""))
         dims = self.keys if self.how == "grid" else [POINT]
         index = [*dims, *(["variant"] if self.variants != [None] else []), "allocator", "drop"]
@@ -186,10 +214,13 @@ class SweepResult:
 
     def _joined(self, name: str, numbers: Sequence[str]) -> pd.DataFrame:
         """Joins a table of the runs of all points that are done."""
-        if not self.done:
-            raise ScenarioError(f"no point of {self.folder} is done yet; go on with --resume")
+        self._require_done()
         tables = [_with_settings(_table_of(one.folder / name, numbers), one, self.keys) for one in self.done]
         return pd.concat(tables, ignore_index=True)
+
+    def _require_done(self) -> None:
+        if not self.done:
+            raise ScenarioError(f"no point of {self.folder} is done yet; go on with --resume")
 
     def __repr__(self) -> str:
         varied = ", ".join(f"{key}: {len(set(map(value_text, values)))} values" for key, values in self.values.items())

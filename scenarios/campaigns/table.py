@@ -204,9 +204,8 @@ def _note(table: pd.DataFrame) -> str:
         tests = int(table["p_holm"].notna().sum())
         corrected = f", Holm over {tests} comparisons" if tests > 1 else ""
         text += f" Bold: best. ≈: not told apart from the best (paired test at 5 %{corrected})."
-    return text + (
-        " *: the interval does not hold, values are tied or skewed." if (table["remark"] != "").any() else ""
-    )
+    marked = " *: values are skewed, so that the interval does not hold, or tied, so that none can be told."
+    return text + (marked if (table["remark"] != "").any() else "")
 
 
 def _markdown(layout: _Layout, note: str) -> str:

@@ -34,7 +34,7 @@ from ..running.progress import progress_bar
 from ..running.run import checked_plan, execute
 from .load_sweep import Sweep, load_sweep
 from .points import Point, value_text
-from .sweep_folder import StoredPoint, choose, open_folder, record_of, stored
+from .sweep_folder import StoredPoint, choose, is_sweep, open_folder, record_of, stored
 from .sweep_result import write_tables
 from .tuning_space import Between, Tuning, define_tuning
 
@@ -142,6 +142,8 @@ def _tried(tuning: Tuning, folder: Path, optuna: ModuleType, options: RunOptions
     study = optuna.create_study(direction="maximize" if tuning.maximises else "minimize", sampler=sampler)
     distributions = {key: _distribution(optuna, given) for key, given in tuning.settings.space.items()}
     trials = Trials()
+    if not is_sweep(folder):
+        open_folder(folder, _record(tuning, trials))  # a first trial that is killed can be gone on with
     for number in range(1, tuning.settings.trials + 1):
         trial = study.ask(distributions)
         value = _run_trial(tuning, folder, Point(number, dict(trial.params)), trials, options)

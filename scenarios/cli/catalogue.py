@@ -1,4 +1,4 @@
-"""Lists what there is to choose from: allocators, scenarios, calibrations, metrics, traffic models."""
+"""Lists what there is to choose from: allocators, scenarios, calibrations, metrics, traffic models, commands."""
 
 from __future__ import annotations
 
@@ -156,10 +156,31 @@ def _models(path: Path) -> Rows:
     return rows
 
 
+def commands() -> Rows:
+    """Lists the commands of families: those beside fairwave's own, and ``fairwave FAMILY``."""
+    import typer
+
+    rows = []
+    for family in families.every(families.record):
+        texts = {name: inspect.getdoc(thing.load()) for name, thing in family.own_commands.items()}
+        if family.commands is not None:
+            made = typer.main.get_command(family.commands())
+            below = getattr(made, "commands", None)  # of a group
+            texts |= {family.name: made.help} if below is None else {
+                f"{family.name} {name}": command.help for name, command in below.items()
+            }  # fmt: skip
+        rows += [
+            {"name": f"fairwave {name}", "family": family.name, "description": (text or "").partition("\n")[0]}
+            for name, text in texts.items()
+        ]
+    return sorted(rows, key=lambda row: str(row["name"]))
+
+
 TOPICS: dict[str, Callable[[], Rows]] = {
     "allocators": allocators,
     "scenarios": scenarios,
     "calibrations": calibrations,
     "metrics": metrics,
     "traffic": traffic,
+    "commands": commands,
 }

@@ -49,8 +49,8 @@ def list_(
     topic: Annotated[
         str | None,
         typer.Argument(
-            help="allocators, scenarios, calibrations, metrics, traffic, or, of environments, features, actions or "
-            "rewards; left out, an overview."
+            help="allocators, scenarios, calibrations, metrics, traffic, commands (of families), or, of environments, "
+            "features, actions or rewards; left out, an overview."
         ),
     ] = None,
     name: Annotated[

@@ -19,6 +19,7 @@ from . import yaml12
 from .described_schema import described_schema
 from .merging import expand, merge
 from .validation_messages import Layer, explain, origin_of_message, tag_at
+from .variant_paths import with_absolute_paths
 
 PRESETS = Path(__file__).parents[1] / "presets"
 CALIBRATIONS = Path(__file__).parents[1] / "calibration" / "presets"
@@ -65,19 +66,22 @@ def from_layers(layers: Sequence[Layer]) -> ScenarioBase:
     """Merges layers, finds the family, validates the scenario and each of its variants."""
     family = _family(layers)
     scenario = _validated(_following(_merged(layers, family), family), layers, family)
-    for name in scenario.variants:
-        holders = [layer.origin for layer in layers if isinstance(layer.data, Mapping) and "variants" in layer.data]
-        variant(scenario, name, holders[-1])
-    return scenario
+    if not scenario.variants:
+        return scenario
+    found = {
+        name: with_absolute_paths(change, resolved(variant(scenario, name, _holder(name, layers))))
+        for name, change in scenario.variants.items()
+    }
+    return scenario.model_copy(update={"variants": found})
 
 
-def variant(scenario: ScenarioBase, name: str | None, origin: str | None = None) -> ScenarioBase:
+def variant(scenario: ScenarioBase, name: str | None, holder: Layer | None = None) -> ScenarioBase:
     """Returns the scenario as its variant ``name`` has it; the scenario itself where ``name`` is None.
 
     Args:
         scenario: that has the variant.
         name: of the variant.
-        origin: where the variant is written, for messages.
+        holder: where the variant is written, for messages and relative file names.
 
     Raises:
         ScenarioError: there is no such variant, or its overrides do not fit.
@@ -87,12 +91,21 @@ def variant(scenario: ScenarioBase, name: str | None, origin: str | None = None)
     if name not in scenario.variants:
         raise ScenarioError(f"{scenario.name}: unknown variant {shown(name)}{did_you_mean(name, scenario.variants)}")
     base = Layer(scenario.name, {**resolved(scenario), "variants": {}})
-    over = Layer(f"{origin or scenario.name}, variant '{name}'", scenario.variants[name])
+    holder = holder or base
+    over = Layer(f"{holder.origin}, variant '{name}'", scenario.variants[name], holder.folder)
     for key in RUN_WIDE:
         if any(str(dotted).partition(".")[0] == key for dotted in over.data):
             raise ScenarioError(f"{over.origin}: a variant cannot change '{key}', which holds for the whole run")
     family = families.find(scenario.family)
     return _validated(_merged([base, over], family), [base, over], family)
+
+
+def _holder(name: str, layers: Sequence[Layer]) -> Layer:
+    """Finds the uppermost layer that says what a variant changes, or which variants there are."""
+    named = [(layer, layer.data["variants"]) for layer in layers
+             if isinstance(layer.data, Mapping) and "variants" in layer.data]  # fmt: skip
+    writing = [layer for layer, held in named if isinstance(held, Mapping) and name in held]
+    return (writing or [layer for layer, _ in named])[-1]
 
 
 def variants(scenario: ScenarioBase) -> dict[str | None, ScenarioBase]:

@@ -8,4 +8,5 @@
 | ``experience_problem`` | how is that recorded in the loop of a run |
 | ``collect`` | of which allocators, on which drops |
 | ``experience_file`` | how is it written and read |
+| ``sweep_windows`` | what are the windows of all points of a sweep, as one Dataset |
 """

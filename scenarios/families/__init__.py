@@ -69,9 +69,8 @@ def find(name: object) -> Family:
     Raises:
         ScenarioError: there is no such family; the message names the nearest.
     """
-    _make_built_in_known()
     family = record(name)
-    make_known(family)
+    make_all_known(family)
     return family
 
 
@@ -96,6 +95,12 @@ def _make_built_in_known() -> None:
     """Registers the metrics of all built-in families: a scenario of one may name those of another."""
     for where in _BUILT_IN.values():
         make_known(LazyImport(where).load())
+
+
+def make_all_known(family: Family) -> None:
+    """Registers what all families of fairwave and this one have, in an order that is the same in every process."""
+    _make_built_in_known()
+    make_known(family)
 
 
 def make_known(family: Family) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mac.metrics.intervals import with_all
-from mac.metrics.small_samples import event_share_interval, tied
+from mac.metrics.registry import is_of_events
+from mac.metrics.small_samples import event_share_interval, mean_remark
 
 if TYPE_CHECKING:
     from ..run_result import RunResult
@@ -95,17 +96,19 @@ def _of_metric(metric: str, shown: pd.DataFrame, values: pd.DataFrame) -> str:
     labels: dict[str, list[str]] = {}
     for row in shown[shown["metric"] == metric].to_dict("records"):
         one = values[(values["metric"] == metric) & (values["allocator"] == row["allocator"])]
-        labels.setdefault(f"{row['remark']}{_share(one['value'])}", []).append(str(row["allocator"]))
+        none = ", no interval can be told" if math.isnan(row["ci95_low"]) else ""
+        labels.setdefault(f"{row['remark']}{_share(metric, one['value'])}{none}", []).append(str(row["allocator"]))
     parts = "; ".join(f"{', '.join(names)}: {what}" for what, names in labels.items())
-    return f"* {metric}: {parts}. The interval does not hold."
+    told = shown.loc[shown["metric"] == metric, "ci95_low"].notna().any()
+    return f"* {metric}: {parts}.{' The interval does not hold.' if told else ''}"
 
 
-def _share(values: pd.Series) -> str:
-    """Writes the share of drops in which a value differs from the common one, if this is 0: the event is rare."""
-    found = tied(values)
-    if found is None or found[2] != 0:
+def _share(metric: str, values: pd.Series) -> str:
+    """Writes the share of drops in which a value differs from 0, where many do not: the event is rare."""
+    known = values.dropna()
+    if mean_remark(known, is_of_events(metric))[0] != f"{(known != 0).sum()} of {known.size} drops differ from 0":
         return ""
-    low, high = event_share_interval(found[0], found[1])
+    low, high = event_share_interval(int((known != 0).sum()), known.size)
     return f" (95 % interval of this share: {low:.2g} to {high:.2g})"
 
 

@@ -1,11 +1,11 @@
-"""Defines the precision that a run is asked for, ``a - b: satisfaction +-0.01``, and says what is reached."""
+"""Defines the precision that a run is asked for, ``a - b: satisfaction +-0.01 in calm``, and says what is reached."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     Floats = np.ndarray[Any, np.dtype[np.float64]]
 
-_GOAL = re.compile(r"(?:(?P<allocators>.+?)\s*:\s+)?(?P<metric>\S+?)\s*(?:\+-|\+/-|±)\s*(?P<half>\S+)")
+_GOAL = re.compile(
+    r"(?:(?P<allocators>.+?)\s*:\s+)?(?P<metric>\S+?)\s*(?:\+-|\+/-|±)\s*(?P<half>\S+)(?:\s+in\s+(?P<variant>\S+))?"
+)
 _FORM = "write it as 'satisfaction +-0.01', 'equal: satisfaction +-0.01' or 'max_weight - equal: satisfaction +-0.01'"
 
 
@@ -37,31 +39,33 @@ class Goal:
         half: half of the 95 % interval, in the unit of the metric.
         a: label of an allocator; empty: of every one.
         b: of a paired difference ``a - b`` the other one.
+        variant: name of a variant; empty: the mean over variants where there are some.
     """
 
     metric: str
     half: float
     a: str = ""
     b: str = ""
+    variant: str = ""
 
     @property
     def text(self) -> str:
         """Writes the goal as it is asked for."""
         names = f"{self.a} - {self.b}: " if self.b else f"{self.a}: " if self.a else ""
-        return f"{names}{self.metric} +-{self.half:g}"
+        return f"{names}{self.metric} +-{self.half:g}{f' in {self.variant}' if self.variant else ''}"
 
 
 def goals_of(texts: Sequence[str] | str, scenario: ScenarioBase) -> tuple[Goal, ...]:
-    """Parses goals, and checks the names of allocators and metrics.
+    """Parses goals, and checks the names of allocators, variants and metrics.
 
     Raises:
         ScenarioError: a text that is none, or a name that the scenario does not have.
     """
     given = [texts] if isinstance(texts, str) else list(texts)
-    return tuple(_goal(text, [spec.label for spec in scenario.allocators]) for text in given)
+    return tuple(_goal(text, [spec.label for spec in scenario.allocators], list(scenario.variants)) for text in given)
 
 
-def _goal(text: str, labels: Sequence[str]) -> Goal:
+def _goal(text: str, labels: Sequence[str], variants: Sequence[str]) -> Goal:
     found = _GOAL.fullmatch(text.strip()) if isinstance(text, str) else None
     if found is None:
         raise ScenarioError(f"--until {shown(text)}: {_FORM}")
@@ -69,6 +73,9 @@ def _goal(text: str, labels: Sequence[str]) -> Goal:
     for label in filter(None, (a.strip(), b.strip())):
         if label not in labels:
             raise ScenarioError(f"--until {shown(text)}: unknown allocator '{label}'{did_you_mean(label, labels)}")
+    if (variant := found["variant"] or "") and variant not in variants:
+        known = did_you_mean(variant, variants) or "; this scenario has none"
+        raise ScenarioError(f"--until {shown(text)}: unknown variant '{variant}'{known}")
     if minus and (not b.strip() or a.strip() == b.strip()):
         raise ScenarioError(f"--until {shown(text)}: a difference is that of two allocators; {_FORM}")
     try:
@@ -79,7 +86,7 @@ def _goal(text: str, labels: Sequence[str]) -> Goal:
         raise ScenarioError(f"--until {shown(text)}: {what}") from None
     if not (0 < half < math.inf):
         raise ScenarioError(f"--until {shown(text)}: half of the interval must be above 0, given {found['half']}")
-    return Goal(found["metric"], half, a.strip(), b.strip())
+    return Goal(found["metric"], half, a.strip(), b.strip(), variant)
 
 
 @dataclass(frozen=True)
@@ -130,20 +137,14 @@ def reached(goal: Goal, per_drop: pd.DataFrame, pilot: int) -> Iterator[Reached]
     """Computes what the drops of a run reach of a goal, for each allocator that it is about.
 
     Args:
-        goal: of a metric's mean, over variants where there are some.
+        goal: of a metric's mean.
         per_drop: as :attr:`.Result.per_drop`.
         pilot: the first so many drops are the pilot of :func:`mac.metrics.precision.precision`.
 
     Raises:
         ScenarioError: the run does not have the metric.
     """
-    table = per_drop[per_drop["metric"] == goal.metric]
-    if table.empty:
-        known = dict.fromkeys(per_drop["metric"])
-        raise ScenarioError(f"--until '{goal.text}': this run has no metric '{goal.metric}'"
-                            f"{did_you_mean(goal.metric, known)}")  # fmt: skip
-    table = with_all(table)
-    table = table[table["variant"] == ALL] if table["variant"].notna().any() else table
+    table = _rows_of(goal, per_drop)
     wide = table.pivot(index="drop", columns="allocator", values="value").sort_index()
     for label in [goal.a] if goal.a else list(dict.fromkeys(table["allocator"])):
         with np.errstate(invalid="ignore"):
@@ -151,8 +152,23 @@ def reached(goal: Goal, per_drop: pd.DataFrame, pilot: int) -> Iterator[Reached]
         found = precision(values, pilot, goal.half)
         known = values[~np.isnan(values)]
         mean = float(known.mean()) if known.size else math.nan
-        named = Goal(goal.metric, goal.half, label, goal.b)
+        named = replace(goal, a=label)
         yield Reached(named, mean, found.half, known.size, found.drops, remark(known))
+
+
+def _rows_of(goal: Goal, per_drop: pd.DataFrame) -> pd.DataFrame:
+    """Selects the metric of a goal, in its variant or as the mean over variants."""
+    here = per_drop if not goal.variant else per_drop[per_drop["variant"] == goal.variant]
+    table = here[here["metric"] == goal.metric]
+    lacking = sorted({goal.a, goal.b} - {"", *table["allocator"]})
+    if table.empty or lacking:
+        of = "" if table.empty else f" of {' and '.join(lacking)}"
+        raise ScenarioError(f"--until '{goal.text}': this run has no metric '{goal.metric}'{of}"
+                            f"{did_you_mean(goal.metric, dict.fromkeys(here['metric']))}")  # fmt: skip
+    if table["variant"].isna().all() or goal.variant:
+        return table
+    every = with_all(table)
+    return every[every["variant"] == ALL]
 
 
 def precision_sentences(record: Mapping[str, Any]) -> list[str]:

@@ -126,6 +126,17 @@ def watching_files(anew: bool = False) -> Iterator[None]:
         watch.depth -= 1
 
 
+@contextlib.contextmanager
+def not_watching() -> Iterator[None]:
+    """Records nothing of what the block opens: files of the run itself, written while a batch is under way."""
+    watch = file_watch()
+    depth, watch.depth = watch.depth, 0
+    try:
+        yield
+    finally:
+        watch.depth = depth
+
+
 def require_modules(modules: Iterable[str]) -> None:
     """Records that the run needs these modules, imported before or not."""
     file_watch().roots.update(modules)

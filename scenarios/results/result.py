@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from mac.metrics.intervals import ALL, paired, paired_variants, summarise
-from mac.metrics.registry import metric_named, metric_table
+from mac.metrics.registry import metric_named
 
 from .. import families
 from ..config.loading import drop_hash, resolved, scenario_hash
@@ -26,6 +26,7 @@ from .as_json import tables_as_json
 from .caveats import count_sentences, interval_sentences
 from .dataset import join
 from .drift import Drifts, drift_records, find_drifts
+from .drop_metrics import DropMetrics, drop_table
 from .precision import precision_sentences
 from .run_folder import explain_no_shards, scenario_of
 from .shards import RunKey, Shard, read_shard, whole_shards
@@ -61,6 +62,7 @@ class Result:
         family: the kind of problem that it was.
         meta: versions, device, wall times; empty while the run is unfinished.
         place: the folder, or the URL that it is a copy of.
+        drop_metrics: metrics that workers have computed with a shard.
     """
 
     def __init__(self, run_dir: str | Path) -> None:
@@ -71,6 +73,7 @@ class Result:
         meta = self.run_dir / "meta.json"
         self.meta: dict[str, Any] = _meta(meta) if meta.is_file() else {}
         self._kept: dict[Path, xr.Dataset] = {}
+        self.drop_metrics: dict[Path, DropMetrics] = {}
 
     @property
     def scenario(self) -> dict[str, Any]:
@@ -209,7 +212,7 @@ class Result:
         ]
 
     def table(self, variant: str | None = None) -> pd.DataFrame:
-        """Makes a table of allocators by headline metrics, each ``mean ± half the interval``, ``*``: it does not hold.
+        """Makes a table of allocators by headline metrics, each ``mean ± half the interval``, ``*``: see remarks.
 
         Raises:
             ScenarioError: there is no such variant.
@@ -331,15 +334,16 @@ class Result:
         return join([self.read(shard.path) for shard in shards])
 
     def _cell_metrics(self, run_key: RunKey) -> pd.DataFrame:
-        # One drop at a time: a sum over an axis may round differently with the number of drops beside it.
-        shards = [self.read(shard.path) for shard in self.shards[run_key]]
-        more = plugged_metrics(self.settings)
-        each = [shard.isel({"drop": [i]}) for shard in shards for i in range(shard.sizes["drop"])]
-        tables = [metric_table(drop, more=more) for drop in each]
-        table = pd.concat(tables, ignore_index=True)
+        table = pd.concat([self._drop_table(shard.path) for shard in self.shards[run_key]], ignore_index=True)
         first = {metric: i for i, metric in enumerate(dict.fromkeys(table["metric"]))}
         order = np.lexsort((table["drop"].to_numpy(), table["metric"].map(first).to_numpy()))
         return table.iloc[order].assign(variant=run_key.variant, allocator=run_key.allocator)
+
+    def _drop_table(self, path: Path) -> pd.DataFrame:
+        known = self.drop_metrics.get(path)
+        if known is not None and known.is_of_all:
+            return known.table
+        return drop_table(self.read(path), plugged_metrics(self.settings))
 
 
 def plus_minus(row: Mapping[Any, Any]) -> str:

@@ -88,6 +88,20 @@ def read_shard(path: Path) -> xr.Dataset:
     return dataset
 
 
+def open_shard(path: Path, chunks: Any) -> xr.Dataset:
+    """Opens the windows in a shard as dask arrays, which are read when they are needed; no digest is checked then.
+
+    Args:
+        path: of a whole shard.
+        chunks: as of :func:`xarray.open_dataset`.
+    """
+    import xarray as xr
+
+    dataset = xr.open_dataset(path, engine="netcdf4", decode_times=False, chunks=chunks)
+    dataset.attrs.pop("digest", None)
+    return dataset
+
+
 def attributes_of(path: Path) -> dict[str, Any] | None:
     """Reads the attributes of a shard, without its arrays; None where the file cannot be opened."""
     import xarray as xr

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.loading import drop_hash, scenario_hash
 from ..results.claims import Claims, local_claims
+from ..results.drop_metrics import DropMetrics
 from ..results.provenance import Provenance
-from ..results.read_files import required_modules
+from ..results.read_files import not_watching, required_modules
 from ..results.run_folder import choose, open_folder
 from ..results.shards import RunKey, batches, drops_of, whole_shards, write_shard
 from ..results.store import Store, open_store, urls_in_errors
@@ -32,6 +34,7 @@ class PreparedRun:
         claims: claims on its batches; None where the whole run is claimed.
         store: where its folder is kept, if that is not this machine.
         modules: of the user's, that the run names.
+        drop_metrics: metrics of the drops in a shard that were computed with it.
         refused: whether another coordinator has computed, or is computing, some of what was to be done.
     """
 
@@ -43,6 +46,7 @@ class PreparedRun:
     store: Store | None
     modules: frozenset[str]
     refused: bool = False
+    drop_metrics: dict[Path, DropMetrics] = field(default_factory=dict)
     _known: dict[RunKey, set[str]] = field(default_factory=dict)
     _opened: bool = False
 
@@ -79,18 +83,25 @@ class PreparedRun:
         if self.store is not None:
             self.store.push(self.folder)
 
-    def write(self, pieces: Sequence[Piece]) -> None:
+    def write(self, pieces: Sequence[Piece], metrics: Sequence[DropMetrics | None] = ()) -> None:
         """Writes the windows that a batch came to, each as a shard of its own.
+
+        Args:
+            pieces: the windows.
+            metrics: of each piece, as far as they are known.
 
         Raises:
             ScenarioError: the folder or store cannot be written or is full.
         """
-        for run_key, windows in pieces:
-            self.open()  # not before: a run that fails at once leaves nothing
-            path = write_shard(self.folder, run_key, windows.assign_attrs(self.made[run_key].attributes()))
-            self._known.setdefault(run_key, set()).add(path.name)
-            if self.store is not None:
-                self.store.push(path)
+        with not_watching():
+            for (run_key, windows), known in zip_longest(pieces, metrics):
+                self.open()  # not before: a run that fails at once leaves nothing
+                path = write_shard(self.folder, run_key, windows.assign_attrs(self.made[run_key].attributes()))
+                self._known.setdefault(run_key, set()).add(path.name)
+                if known is not None:
+                    self.drop_metrics[path] = known
+                if self.store is not None:
+                    self.store.push(path)
 
     def _todo(self, part: VariantPlan) -> list[Batch]:
         plan, missing_by_batch = self.plan, dict[tuple[int, ...], list[Entrant]]()

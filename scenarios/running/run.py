@@ -153,7 +153,7 @@ def complete(run: PreparedRun, options: RunOptions, began: float) -> Result:
     from .write_outputs import finish
 
     result = Result(run.folder)
-    result.place = run.place
+    result.place, result.drop_metrics = run.place, run.drop_metrics
     try:
         finish(result, run.plan, options, time.perf_counter() - began)
     finally:
@@ -209,7 +209,7 @@ def _compute(
         pickled_batches(run.plan, todo[:1])  # refuses what cannot be sent before anything is claimed
         for _, result in computed(executor, _jobs(run, todo), lambda count: advance(count, f"{workers} workers")):
             with ctrl_c.shield():
-                run.write(result.pieces)
+                run.write(result.pieces, result.metrics)
             if result.error is not None:
                 raise result.error
 

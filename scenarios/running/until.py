@@ -19,7 +19,7 @@ from ..files import write_atomically
 from ..results.precision import Goal, Reached, goals_of, reached
 from ..results.result import Result
 from ..results.run_folder import is_marked, resumable, scenario_of
-from ..results.store import url_of
+from ..results.store import Store, open_store
 from .options import MOST_DROPS
 
 if TYPE_CHECKING:
@@ -72,16 +72,6 @@ def until_of(texts: Sequence[str] | str, max_drops: int, scenario: ScenarioBase)
     return until
 
 
-def require_folder(store: object | None) -> None:
-    """Refuses a run or sweep in stages that is to be kept in a store elsewhere.
-
-    Raises:
-        ScenarioError: there is such a store.
-    """
-    if store is not None:
-        raise ScenarioError("--until goes on with a folder of this machine, so --out cannot be a URL; name a folder")
-
-
 def run_until(scenario: ScenarioBase, until: Until, options: RunOptions, stage: Stage) -> Result:
     """Runs drops in stages, and writes into meta.json what is reached.
 
@@ -94,14 +84,13 @@ def run_until(scenario: ScenarioBase, until: Until, options: RunOptions, stage: 
     Raises:
         ScenarioError: as of a run; or the run does not have a metric.
     """
-    require_folder(url_of(options.out))
     pilot = until.pilot(scenario)
-    folder = _folder(with_drops(scenario, pilot), options)
-    options = replace(options, out=folder)
+    options = _in_folder(with_drops(scenario, pilot), options)
+    folder = Path(str(options.out))
     drops = max(pilot, _drops_in(folder, scenario) if options.resume else 0)
     while True:
         stage(with_drops(scenario, drops), replace(options, plots=False))
-        result = Result(folder)
+        result = _result(folder, options.store)
         found = [one for goal in until.goals for one in reached(goal, result.per_drop, pilot)]
         if drops >= until.max_drops or all(one.met for one in found):
             break
@@ -115,9 +104,18 @@ def with_drops(scenario: ScenarioBase, drops: int) -> ScenarioBase:
     return scenario.model_copy(update={"drops": drops})
 
 
-def _folder(scenario: ScenarioBase, options: RunOptions) -> Path:
-    """Finds the folder of the whole run before the first stage: named as that of the pilot."""
-    return Path(options.out) if options.out is not None else resumable(scenario, options.resume)
+def _in_folder(scenario: ScenarioBase, options: RunOptions) -> RunOptions:
+    """Finds the folder of the whole run before the first stage: named as that of the pilot, or the copy of a URL."""
+    if options.out is None:
+        return replace(options, out=resumable(scenario, options.resume))
+    store = options.store or open_store(options.out)
+    return replace(options, out=options.out if store is None or options.store else store.folder, store=store)
+
+
+def _result(folder: Path, store: Store | None) -> Result:
+    result = Result(folder)
+    result.place = str(folder) if store is None else store.url_of(folder)
+    return result
 
 
 def _drops_in(folder: Path, scenario: ScenarioBase) -> int:
@@ -129,11 +127,13 @@ def _drops_in(folder: Path, scenario: ScenarioBase) -> int:
 
 
 def _finished(result: Result, asked: Mapping[str, Any], found: Sequence[Reached], options: RunOptions) -> Result:
-    """Writes what is reached into meta.json, and draws the plots."""
+    """Writes what is reached into meta.json, and draws the plots; a store gets both."""
     result.meta["until"] = {**asked, "goals": [one.to_json() for one in found]}
     write_atomically(result.run_dir / "meta.json", json.dumps(result.meta, indent=2) + "\n")
     if options.plots:
         from ..plots.figures import save_plots
 
         save_plots(result, result.run_dir / "plots")
+    if options.store is not None:
+        options.store.push(result.run_dir)
     return result

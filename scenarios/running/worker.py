@@ -13,6 +13,7 @@ import numpy as np
 
 from mac.core.allocator_guard import default_settings
 
+from ..results.drop_metrics import DropMetrics, metrics_before_writing
 from .batch import Piece, run_batch, threads
 from .worker_pickling import unpickled_batch
 from .worker_warnings import RecordedWarning, recorded
@@ -20,11 +21,19 @@ from .worker_warnings import RecordedWarning, recorded
 
 @dataclass(frozen=True)
 class BatchResult:
-    """Holds what a batch came to: all its pieces, or those before an error."""
+    """Holds what a batch came to: all its pieces, or those before an error.
+
+    Attributes:
+        pieces: windows.
+        warnings: that it caused.
+        error: that it ended with.
+        metrics: of each piece, as far as they are computed there.
+    """
 
     pieces: Sequence[Piece]
     warnings: Sequence[RecordedWarning]
     error: Exception | None
+    metrics: Sequence[DropMetrics | None] = ()
 
 
 def run_pickled_batch(pickle_of_batch: bytes, counts: Path | None = None, number: int = 0) -> BatchResult:
@@ -41,16 +50,17 @@ def run_pickled_batch(pickle_of_batch: bytes, counts: Path | None = None, number
     def advance(done: int, _: str) -> None:
         count[number] += done
 
-    error = None
+    error, metrics = None, list[DropMetrics | None]()
     with recorded() as told:
         try:
             plan, batch = unpickled_batch(pickle_of_batch)
             with default_settings(), threads(plan.device):
                 pieces.extend(run_batch(plan, batch, advance))  # those before an error stay
+                metrics += [metrics_before_writing(windows, plan.scenario, plan.family) for _, windows in pieces]
         except Exception as failure:
             error = _portable(failure)
     sys.stdout.flush()  # what plug-ins print: a worker is killed in the end
-    return BatchResult(pieces, told, error)
+    return BatchResult(pieces, told, error, metrics)
 
 
 def _portable(error: Exception) -> Exception:

@@ -26,8 +26,6 @@ from mac.slicing import SlicingDecision
 from scenarios.cli.main import app
 
 EVERY = [(name, family) for family in registry.families() for name in registry.available(family)]
-
-
 FEW = {"rounds": 40, "steps": 3}
 """Of methods that go on until they have settled: in some cases they have by then, in others not, and each is a case."""
 
@@ -345,9 +343,8 @@ class TestFamily:
     def test_of_an_entry_point_without_one_is_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
         points = [EntryPoint("nofam", "nowhere:Mine", registry.GROUP)]
         monkeypatch.setattr(registry, "entry_points", lambda group: points if group == registry.GROUP else [])
-        with pytest.raises(
-            ValueError, match=r"entry point 'nofam' .* does not say its family: name it 'FAMILY\.nofam'"
-        ):
+        says = r"entry point 'nofam' .* does not say its family: name it 'FAMILY\.nofam'"
+        with pytest.raises(ValueError, match=says):
             check_allocator("nofam")
 
     def test_without_a_check_is_refused(self) -> None:

@@ -28,3 +28,14 @@ def test_the_file_of_a_rival_is_the_mean_of_its_policy(method: str, tmp_path: Pa
     expected = rival.policy(seen)[..., : rival.sizes.actions].tanh().reshape(6, -1)
     found = read_torch(tmp_path / "rival.pt", None).compute(seen.reshape(6, -1))
     assert found.detach().numpy() == pytest.approx(expected.detach().numpy(), abs=1e-5)
+
+
+def test_rivals_with_a_stochastic_policy_draw_their_actions() -> None:
+    pytest.importorskip("torchrl", reason="the extra rl is not installed")
+    from benchmarks.studies.multi_uav.rivals import Rival, stochastic_policy
+
+    rival = Rival(load("uav-hotspot", **SMALL), 2, outputs=2)
+    data = rival.collect(stochastic_policy(rival), seed=1)
+    rival.env.close()
+    apart = data[rival.group, "action"] - data[rival.group, "loc"].tanh()
+    assert 0.2 < float(apart.std()) < 1.0, "a normal number of deviation 1 before the tanh"

@@ -7,12 +7,16 @@ maximum is over the actions that are possible in the next state, by the target n
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from phy.random import stream_key, uniform
 
-from .moves import possible_from
+from .moves import ACTIONS, possible_from
 from .q_network import QNetwork, first_network, inputs
 from .samples import Samples
 
@@ -20,7 +24,9 @@ PUBLISHED_UPDATES = 1_000_000
 UPDATES = 50_000
 """Default: a twentieth of what is published, so that a training takes minutes (ours)."""
 RATE, DISCOUNT, BATCH, COPY_EVERY = 0.01, 0.99, 128, 128
+BETAS, EPSILON = (0.9, 0.999), 1e-8  # of Adam
 GREATEST = 100.0
+_Floats = NDArray[np.float32]
 _BLOCK = 1024  # batches that are drawn at once
 
 
@@ -33,24 +39,77 @@ def train_network(samples: Samples, least: int, seed: int, updates: int = UPDATE
         seed: of the first weights and the batches.
         updates: steps of Adam.
     """
-    network = first_network(seed)
-    weights = [weight.requires_grad_() for weight in network.weights]
-    optimiser = torch.optim.Adam(weights, lr=RATE)
+    training = NetworkTraining(first_network(seed))
     after = _NextStates(samples, least)
-    numbers, action, reward = inputs(samples.state, torch.float32), samples.action[:, None], samples.reward.float()
-    target = torch.zeros(0)
+    numbers, action = inputs(samples.state, torch.float32).numpy(), samples.action.numpy()
+    reward, target = samples.reward.float(), np.zeros(0, np.float32)
     for update in range(updates):
         if update % COPY_EVERY == 0:
-            target = targets(reward, after.values(network))
+            target = targets(reward, after.values(training.network)).numpy()
         if update % _BLOCK == 0:
-            drawn = _batches(seed, update // _BLOCK, len(samples))
+            drawn = _batches(seed, update // _BLOCK, len(samples)).numpy()
         chosen = drawn[update % _BLOCK]
-        value = network.of_inputs(numbers[chosen]).gather(1, action[chosen])[:, 0]
-        loss = torch.nn.functional.mse_loss(value, target[chosen])
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    return QNetwork(*(weight.detach() for weight in weights))
+        training.update(numbers[chosen], action[chosen], target[chosen])
+    return training.network
+
+
+class NetworkTraining:
+    """Updates the weights of a network by Adam, all in one vector.
+
+    The gradient is written out: the network is so small that automatic differentiation takes most of an update.
+
+    Args:
+        network: first weights, which are copied.
+    """
+
+    def __init__(self, network: QNetwork) -> None:
+        shapes = [tuple(weight.shape) for weight in network.weights]
+        self._vector = np.concatenate([weight.numpy().ravel() for weight in network.weights])
+        self._slope, self._first, self._second = (np.zeros_like(self._vector) for _ in range(3))  # and two moments
+        self._weights, self._slopes = _views(self._vector, shapes), _views(self._slope, shapes)
+        self._updates = 0
+
+    @property
+    def network(self) -> QNetwork:
+        """Returns a copy of the network as it is now."""
+        return QNetwork(*(torch.from_numpy(weight.copy()) for weight in self._weights))
+
+    def update(self, numbers: _Floats, action: NDArray[np.int64], target: _Floats) -> None:
+        """Makes one step of Adam on a batch.
+
+        Args:
+            numbers: scaled states ``[samples, 5]``.
+            action: ``[samples]`` that was taken.
+            target: ``[samples]`` what its value is to become.
+        """
+        self._updates += 1
+        self._differentiate(numbers, action, target)
+        self._first += (1.0 - BETAS[0]) * (self._slope - self._first)
+        self._second += (1.0 - BETAS[1]) * (self._slope * self._slope - self._second)
+        spread = np.sqrt(self._second) / math.sqrt(1.0 - BETAS[1] ** self._updates) + EPSILON
+        self._vector -= RATE / (1.0 - BETAS[0] ** self._updates) * self._first / spread
+
+    def _differentiate(self, numbers: _Floats, action: NDArray[np.int64], target: _Floats) -> None:
+        """Computes the slope of the mean squared error of a batch by each weight."""
+        w1, b1, w2, b2 = self._weights
+        rows = np.arange(len(action))
+        hidden = np.maximum(numbers @ w1.T + b1, 0.0)
+        error = (hidden @ w2.T + b2)[rows, action] - target
+        by_value = np.zeros((len(action), ACTIONS), np.float32)
+        by_value[rows, action] = 2.0 / len(action) * error
+        by_hidden = (by_value @ w2) * (hidden > 0.0)
+        for slope, found in zip(
+            self._slopes,
+            (by_hidden.T @ numbers, by_hidden.sum(0), by_value.T @ hidden, by_value.sum(0)),
+            strict=True,
+        ):
+            slope[...] = found
+
+
+def _views(vector: _Floats, shapes: list[tuple[int, ...]]) -> list[_Floats]:
+    """Returns parts of a vector in some shapes, one after the other."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
+    return [part.reshape(shape) for part, shape in zip(np.split(vector, ends), shapes, strict=True)]
 
 
 def targets(reward: Tensor, best: Tensor) -> Tensor:

@@ -65,7 +65,8 @@ class _TrainedMoves:
 class TractorDqn(_TrainedMoves):
     """Moves one RBG at a report or none, as the values of TRACTOR's trained network say.
 
-    Source: the learned policy of TRACTOR, arXiv 2312.07896, trained on our channel.
+    Source: Groen et al., "From classification to optimization: Slicing and resource management with TRACTOR", arXiv
+    2312.07896 (its learned policy), trained on our channel.
     """
 
     policy: str = DEFAULT
@@ -78,7 +79,8 @@ class TractorDqn(_TrainedMoves):
 class TractorTabular(_TrainedMoves):
     """Moves one RBG at a report or none, as TRACTOR's learned table says; states that it lacks keep the quotas.
 
-    Source: the tabular policy of TRACTOR, arXiv 2312.07896, trained on our channel.
+    Source: Groen et al., "From classification to optimization: Slicing and resource management with TRACTOR", arXiv
+    2312.07896 (its tabular policy), trained on our channel.
     """
 
     policy: str = DEFAULT

@@ -17,9 +17,11 @@ from phy.settings import PARAMETERS
 
 from ...registry import resolve
 from .air_kpis import kpi_row
-from .model_file import read_model
+from .model_file import default_model, read_model
 from .training import Classifier
 from .training_logs import CLASSES
+
+DEFAULT = "default"
 
 
 @dataclass(config=PARAMETERS)
@@ -28,13 +30,14 @@ class ClassifiedSlices:
 
     UEs stay in their slices; only what the controller is told changes. A UE of the class "null" counts in no slice, one
     of a class that no slice serves likewise. Until a UE has sent as many reports as a window has, it counts in its own
-    slice. Without a model all classes are the true ones.
+    slice.
 
-    Source: the classifier of TRACTOR, arXiv 2312.07896; that it stands before any controller is ours.
+    Source: Groen et al., "From classification to optimization: Slicing and resource management with TRACTOR", arXiv
+    2312.07896 (its classifier); that it stands before any controller is ours.
     """
 
-    model: str | None = None
-    """File of `fairwave train-classifier`; null: the true classes."""
+    model: str | None = DEFAULT
+    """File of `fairwave train-classifier`; `default`: the one that comes with fairwave; null: the true classes."""
     controller: str = "demand_proportional"
     """The slice controller that decides."""
     params: dict[str, JsonValue] = Field(default_factory=dict)
@@ -47,7 +50,7 @@ class ClassifiedSlices:
             ValueError: the file cannot be read, or there is no such controller.
         """
         self._context = context
-        self._classifier: Classifier | None = None if self.model is None else read_model(Path(self.model))
+        self._classifier = _classifier(self.model)
         self._controller: Any = resolve(self.controller, "slicing", self.params)
         self._controller.reset(context, seed)
         self._window: list[Tensor] = []
@@ -74,6 +77,12 @@ class ClassifiedSlices:
         windows = torch.stack(self._window, 2).flatten(0, 1).cpu().numpy()
         found = torch.from_numpy(classifier.labels(windows)).to(reports.device)
         return self._slice_of_class[found].view(reports.shape[:2])
+
+
+def _classifier(model: str | None) -> Classifier | None:
+    if model is None:
+        return None
+    return default_model() if model == DEFAULT else read_model(Path(model))
 
 
 def classified_observation(observation: SlicingObservation, reports: Tensor, slices: Tensor) -> SlicingObservation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import json
 import zipfile
 from collections.abc import Mapping
@@ -58,6 +59,12 @@ def read_model(path: Path) -> Classifier:
     if scaling.least.shape != (len(settings.kpis),) or not np.isfinite(scaling.least).all():
         raise ValueError(f"{path} is a damaged classifier; train it anew with: {COMMAND}")
     return Classifier(settings, scaling, network.double().eval())
+
+
+def default_model() -> Classifier:
+    """Reads the classifier that comes with fairwave: four KPIs that runs have too, windows of 4 reports."""
+    with importlib.resources.as_file(importlib.resources.files(__package__) / "default.npz") as path:
+        return read_model(path)
 
 
 def made_from(path: Path) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from .training_logs import CLASSES, TrainingLog
 from .windows import Scaling, require_length, windows_of
 
 RATE, BATCH = 1e-3, 128
+AT_ONCE: dict[NetworkName, int] = {"cnn": BATCH, "transformer": 16}
+"""Windows of a batch that are computed at once: a transformer's layers are so wide that more leave the cache."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Classifier:
         """Computes the probability of each class, ``[windows, 4]``, of windows in the units of logs."""
         inputs = torch.from_numpy(self.scaling(windows)).double()
         with torch.no_grad():  # in float64: rounded, a row does not depend on how many there are
-            parts = [self.network(part).softmax(1) for part in inputs.split(512)]
+            parts = [self.network(part).softmax(1) for part in inputs.split(64)]
         found: NDArray[np.float64] = torch.cat(parts).numpy() if parts else np.zeros((0, len(CLASSES)))
         return found
 
@@ -115,12 +117,14 @@ def train_classifier(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         network = make_network(settings.network, settings.length, windows.shape[-1], len(CLASSES))
-        optimiser = torch.optim.Adam(network.parameters(), lr=RATE)
-        loss = nn.CrossEntropyLoss(weight=_weights(target))
+        optimiser = torch.optim.Adam(network.parameters(), lr=RATE, fused=True)
+        weights = _weights(target)
+        loss = nn.CrossEntropyLoss(weights, reduction="sum")
         for _ in range(settings.epochs):
             for batch in torch.randperm(len(target)).split(BATCH):
                 optimiser.zero_grad()
-                loss(network(inputs[batch]), target[batch]).backward()
+                for part in batch.split(AT_ONCE[settings.network]):
+                    (loss(network(inputs[part]), target[part]) / weights[target[batch]].sum()).backward()
                 optimiser.step()
     return Classifier(settings, scaling, network.double().eval())
 

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from scenarios import run
+from scenarios.policies.gamatr.training import METHODS
 
 from .train import SCENARIO
 
@@ -73,21 +74,25 @@ def _interval(values: Any) -> str:
 
 
 def draw(folder: Path) -> None:
-    """Draws mean returns over steps, the mean of ten rounds, with 95 % intervals over seeds."""
-    figure = Figure(figsize=(9, 5), layout="constrained")
-    axes = figure.subplots()
+    """Draws mean returns over steps, the mean of ten rounds, with 95 % intervals over seeds, by reward."""
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    panels = figure.subplots(1, 2)
     for place, method in enumerate(policies_of(folder)):
+        own = METHODS.get(method)
+        axes = panels[0 if own is None or own.deviation else 1]
         curves = [_curve(path) for path in sorted(folder.glob(f"{method}-*.csv"))]
         if not curves:
             continue
         steps, smooth = curves[0][0], np.stack([_smooth(one[1]) for one in curves])
         mean = smooth.mean(0)
-        line = axes.plot(steps, mean, label=method, color=f"C{place}", ls=("-", "--")[place > 5])[0]
+        line = axes.plot(steps, mean, label=method, color=f"C{place}", ls=("-", "--")[own is None])[0]
         if len(curves) > 1:
             half = stats.sem(smooth) * stats.t.ppf(0.975, len(curves) - 1)
             axes.fill_between(steps, mean - half, mean + half, color=line.get_color(), alpha=0.12, lw=0)
-    axes.set(xlabel="steps of all environments", ylabel="mean return of an episode", xlim=(0, None))
-    axes.legend(ncols=3, frameon=False, loc="lower right", fontsize=9)
+    for axes, title in zip(panels, ("mean rate less half the deviation", "mean rate"), strict=True):
+        axes.set(xlabel="steps of all environments", ylabel="mean return of an episode", xlim=(0, None))
+        axes.set_title(f"Reward: {title}", loc="left", fontsize=10)
+        axes.legend(ncols=2, frameon=False, loc="lower right", fontsize=8)
     figure.savefig(folder / "curves.png", dpi=120)
 
 

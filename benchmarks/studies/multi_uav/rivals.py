@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tensordict.nn import TensorDictModule, TensorDictSequential
+from tensordict.nn import InteractionType, TensorDictModule, TensorDictSequential
 from tensordict.nn.distributions import NormalParamExtractor
 from torch import nn
 from torchrl.data import LazyTensorStorage, ReplayBuffer
@@ -26,7 +26,8 @@ Tell = Callable[[int, float], None]
 """Told the steps of all environments so far and the mean return of an episode."""
 
 _HIDDEN, _DISCOUNT, _SMOOTHING = 64, 0.99, 0.95
-_EPOCHS, _BATCH, _RATE = 10, 400, 3e-4
+_EPOCHS, _BATCH, _RATE, _CRITIC_RATE = 10, 400, 3e-4, 5e-3
+_REWARD_SCALE = 0.1  # of the critics of IPPO and MAPPO, whose loss is slow to reach returns far above 1
 _NOISE, _BUFFER, _UPDATES, _DDPG_BATCH = 0.2, 100_000, 100, 256
 
 
@@ -82,29 +83,40 @@ def _linear_layers(policy: MultiAgentMLP) -> list[tuple[torch.Tensor, torch.Tens
     return found
 
 
-def train_ppo(scenario: Any, rounds: int, envs: int, centralized: bool, tell: Tell) -> Rival:
-    """Trains IPPO, or MAPPO where the critic is given what all agents observe."""
-    torch.manual_seed(scenario.seed)
-    rival = Rival(scenario, envs, outputs=2)
+def stochastic_policy(rival: Rival) -> ProbabilisticActor:
+    """Makes the policy of IPPO and MAPPO, which draws its actions also where TorchRL takes the mean by default."""
     group = rival.group
     module = TensorDictModule(
         nn.Sequential(rival.policy, NormalParamExtractor()),
         [(group, "observation")],
         [(group, "loc"), (group, "scale")],
     )
-    actor = ProbabilisticActor(
+    return ProbabilisticActor(
         module, in_keys=[(group, "loc"), (group, "scale")], out_keys=[(group, "action")], distribution_class=TanhNormal,
-        return_log_prob=True,
+        return_log_prob=True, default_interaction_type=InteractionType.RANDOM,
     )  # fmt: skip
+
+
+def train_ppo(scenario: Any, rounds: int, envs: int, centralized: bool, tell: Tell) -> Rival:
+    """Trains IPPO, or MAPPO where the critic is given what all agents observe."""
+    torch.manual_seed(scenario.seed)
+    rival = Rival(scenario, envs, outputs=2)
+    group = rival.group
+    actor = stochastic_policy(rival)
     critic = TensorDictModule(rival.critic(centralized, rival.sizes.numbers), [(group, "observation")],
                               [(group, "state_value")])  # fmt: skip
     loss = ClipPPOLoss(actor, critic, entropy_coeff=0.0, normalize_advantage=True)
     loss.set_keys(reward=(group, "reward"), action=(group, "action"), value=(group, "state_value"),
                   done=(group, "done"), terminated=(group, "terminated"))  # fmt: skip
     loss.make_value_estimator(ValueEstimators.GAE, gamma=_DISCOUNT, lmbda=_SMOOTHING)
-    optimiser = torch.optim.Adam(loss.parameters(), lr=_RATE)
+    optimiser = torch.optim.Adam([
+        {"params": [*loss.actor_network_params.flatten_keys().values()], "lr": _RATE},
+        {"params": [*loss.critic_network_params.flatten_keys().values()], "lr": _CRITIC_RATE},
+    ])  # fmt: skip
     for number in range(rounds):
-        data = _with_ends(rival.collect(actor, scenario.seed * 1009 + number), group)
+        data = rival.collect(actor, scenario.seed * 1009 + number)
+        mean_return, data = rival.mean_return(data), _with_ends(data, group)
+        data["next", group, "reward"] = data["next", group, "reward"] * _REWARD_SCALE
         with torch.no_grad():
             loss.value_estimator(
                 data, params=loss.critic_network_params, target_params=loss.target_critic_network_params
@@ -118,7 +130,7 @@ def train_ppo(scenario: Any, rounds: int, envs: int, centralized: bool, tell: Te
                 total.backward()
                 nn.utils.clip_grad_norm_(loss.parameters(), 1.0)
                 optimiser.step()
-        tell((number + 1) * envs * rival.steps, rival.mean_return(data))
+        tell((number + 1) * envs * rival.steps, mean_return)
     return rival
 
 
@@ -156,7 +168,8 @@ def train_maddpg(scenario: Any, rounds: int, envs: int, tell: Tell) -> Rival:
     explore = TensorDictModule(noisy, [(group, "observation")], [(group, "action")])
 
     for number in range(rounds):
-        data = _with_ends(rival.collect(explore, scenario.seed * 1009 + number), group)
+        data = rival.collect(explore, scenario.seed * 1009 + number)
+        mean_return, data = rival.mean_return(data), _with_ends(data, group)
         buffer.extend(data.reshape(-1))
         for _ in range(_UPDATES):
             batch = buffer.sample()
@@ -165,5 +178,5 @@ def train_maddpg(scenario: Any, rounds: int, envs: int, tell: Tell) -> Rival:
                 loss(batch)[name].backward()
                 optimiser.step()
             target.step()
-        tell((number + 1) * envs * rival.steps, rival.mean_return(data))
+        tell((number + 1) * envs * rival.steps, mean_return)
     return rival

@@ -17,25 +17,28 @@ if TYPE_CHECKING:
     from allocators.slicing.traffic_classifier.training import ClassifierSettings
     from allocators.slicing.traffic_classifier.training_logs import TrainingLog
 
-MODEL = Path("classifier.npz")
+MODEL, DEFAULT = Path("classifier.npz"), "default"
 
 
 def classify(
     file: Annotated[Path, typer.Argument(help="A log of KPI reports of one UE: CSV, also .gz.")],
-    model: Annotated[Path, typer.Option(help="File of `fairwave train-classifier`.")] = MODEL,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="File of `fairwave train-classifier`; left out, the one that comes with fairwave."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Label the traffic of a UE: a class for each window of its log, and one for all of it."""
     from allocators.slicing.traffic_classifier.kpi_log import REPORT_S, read_log
-    from allocators.slicing.traffic_classifier.model_file import read_model
+    from allocators.slicing.traffic_classifier.model_file import default_model, read_model
     from allocators.slicing.traffic_classifier.training_logs import CLASSES
     from allocators.slicing.traffic_classifier.windows import windows_of
 
-    classifier = read_model(model)
+    classifier = default_model() if model is None else read_model(model)
     length = classifier.settings.length
     reports = read_log(file, classifier.settings.kpis)
     if len(reports) < length:
-        raise ScenarioError(f"{file} has {len(reports)} reports, too few for the window of {length} that {model} takes")
+        raise ScenarioError(f"{file} has {len(reports)} reports, too few for the window of {length} of the classifier")
     found = classifier.probabilities(windows_of(reports, length, length))
     window_s = length * REPORT_S
     rows = [
@@ -44,7 +47,7 @@ def classify(
     ]
     whole = {"label": CLASSES[found.mean(0).argmax()], **_shares(found.mean(0))}
     if as_json:
-        print_json({"file": str(file), "model": str(model), "window": length, "windows": rows, "all": whole})
+        print_json({"file": str(file), "model": str(model or DEFAULT), "window": length, "windows": rows, "all": whole})
         return
     from ...cli.console import show_rows
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import process_time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,11 +103,14 @@ def train_offline(
     try:
         for number in range(training.rounds):
             ids = tuple(range(first, first + len(policies) * scenario.drops))
+            began = process_time()
             found, scored = _trials(scenario, policies, ids)
+            collected = process_time()
             samples, scores, first = [*samples, found], [*scores, scored], first + len(ids)
             values, counts = _learned(join(samples), join_scores(scores), scenario, training)
             told = f"{counts['samples']} samples, {counts['virtual']} virtual ones"
-            tell(f"round {number + 1} of {training.rounds}: {told}")
+            spent = f"{collected - began:.0f} s to collect, {process_time() - collected:.0f} s to train"
+            tell(f"round {number + 1} of {training.rounds}: {told}; {spent}")
             origin = {**_origin(scenario, training), **counts}
             write_values(partial, values, origin)
             policies = {f"tractor_{training.method}": {"policy": str(partial)}}

@@ -172,6 +172,21 @@ class TestNetwork:
         best = dqn_training.greatest_possible(trained.values(every.after), possible_from(every.after, 1))
         assert copied[1] == pytest.approx(best.tolist(), abs=1e-5)
 
+    def test_updates_are_those_of_automatic_differentiation_and_adam(self) -> None:
+        luck = np.random.default_rng(1)
+        training, network = dqn_training.NetworkTraining(first_network(2)), first_network(2)
+        optimiser = torch.optim.Adam([weight.requires_grad_() for weight in network.weights], lr=0.01)
+        for _ in range(20):
+            numbers, action = luck.random((9, 5), dtype=np.float32), luck.integers(7, size=9)
+            target = luck.random(9, dtype=np.float32)
+            training.update(numbers, action, target)
+            value = network.of_inputs(torch.from_numpy(numbers))[range(9), torch.from_numpy(action)]
+            optimiser.zero_grad()
+            torch.nn.functional.mse_loss(value, torch.from_numpy(target)).backward()
+            optimiser.step()
+        for found, expected in zip(training.network.weights, network.weights, strict=True):
+            assert torch.allclose(found, expected.detach(), atol=1e-4)
+
     def test_a_training_repeats_and_learns_the_reward_of_the_next_report(self) -> None:
         state = torch.tensor([[1, 1, 1, 6, 6]]).expand(7, 5).contiguous()
         one = Samples(state, torch.arange(7), torch.arange(7).double() / 7, state)

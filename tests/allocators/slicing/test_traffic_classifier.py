@@ -17,7 +17,7 @@ from allocators.slicing.traffic_classifier.air_kpis import AIR_KPIS, kpi_row
 from allocators.slicing.traffic_classifier.classified_slices import classified_observation
 from allocators.slicing.traffic_classifier.evaluation import held_out_trials, random_split
 from allocators.slicing.traffic_classifier.kpi_log import KPIS, LogError, kpi_name, read_log
-from allocators.slicing.traffic_classifier.model_file import made_from, read_model, write_model
+from allocators.slicing.traffic_classifier.model_file import default_model, made_from, read_model, write_model
 from allocators.slicing.traffic_classifier.networks import Cnn, Transformer
 from allocators.slicing.traffic_classifier.training import ClassifierSettings, labelled_windows, train_classifier
 from allocators.slicing.traffic_classifier.training_logs import CLASSES, class_and_trial, training_logs
@@ -198,6 +198,8 @@ class TestCommands:
         short = log(tmp_path / "trial1_embb.csv", rows(0, 3))
         status, text = self.run("classify", str(short), "--model", str(tmp_path / "none.npz"))
         assert status == 2 and "there is no classifier" in text
+        status, text = self.run("classify", str(short))  # by the classifier that comes with fairwave
+        assert status == 2 and "has 3 reports, too few for the window of 4" in " ".join(text.split())
         status, text = self.run("train-classifier", str(tmp_path), "--out", str(tmp_path / "m.npz"))
         assert status == 2 and "training needs two or more" in text
         status, text = self.run("train-classifier", str(tmp_path), "--out", str(short))
@@ -251,6 +253,25 @@ class TestController:
         for interval in range(6):
             rbg = made.decide(self.seen(interval, [100.0], [0])).rbg[0, 0].tolist()
             assert rbg == ([15, 1, 1] if interval < 4 else [1, 1, 15])
+
+
+def test_a_classifier_comes_with_fairwave() -> None:
+    """It sees the KPIs that runs have, and a controller that is told its classes differs from one told the slices."""
+    settings = default_model().settings
+    assert settings.kpis == AIR_KPIS and settings.length == 4
+    told = [resolve("classified_slices", "slicing", params) for params in ({}, {"model": None})]
+    reports = torch.zeros(1, 3, 8, dtype=torch.float64)
+    reports[0, :, 1], reports[0, :, 5] = torch.arange(3), torch.tensor([400.0, 400.0, 400.0])
+    zero, rbg = torch.zeros(1, 1, 3, dtype=torch.float64), torch.tensor([[[6, 6, 5]]])
+    asked = torch.full_like(zero, 400.0)
+    for interval in range(6):
+        seen = SlicingObservation(interval, zero + 1, rbg, zero, zero, zero, asked, zero, zero, reports)
+        found = []
+        for one in told:
+            if interval == 0:
+                one.reset(TestController.CONTEXT, 0)
+            found.append(one.decide(seen).rbg.tolist())
+        assert (found[0] == found[1]) is (interval < 4)
 
 
 def test_published_logs_are_read() -> None:

@@ -16,6 +16,7 @@ from mac.metrics.multiple_tests import holm
 from mac.metrics.small_samples import (
     event_share_interval,
     is_skewed,
+    mean_remark,
     remark,
     required_drops,
     sign_flip_p,
@@ -57,6 +58,17 @@ def test_remarks() -> None:
     assert remark([0.0] * 4) == "0 of 4 drops differ from 0" and remark([1.0] * 4) == ""
     assert remark([1, 2, 3, 4, 5, 6, 7, 100]) == "skewed" and remark([1, 2, 3, 4, 5, 6, 7, 8]) == ""
     assert remark([1.0]) == remark([]) == ""
+
+
+def test_no_interval_is_told_of_rare_events() -> None:
+    few = [0.0, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    assert mean_remark(few, of_events=True) == ("6 of 8 drops differ from 0", True)
+    assert mean_remark(few, of_events=False) == mean_remark([0.05, *few[1:]], of_events=True) == ("", False)
+    assert mean_remark([1.0] * 4 + few[4:], of_events=True) == ("4 of 8 drops differ from 1", True)
+    assert mean_remark([1, 2, 3, 4, 5, 6, 7, 100], of_events=True) == ("skewed", False)
+    assert mean_remark([0.0], of_events=True) == mean_remark([0.7] * 3, of_events=True) == ("", False)
+    told = {name: summarise(table({"p": few}, name))["ci95_low"].iloc[0] for name in ("loss_ratio", "rate_p5")}
+    assert math.isnan(told["loss_ratio"]) and math.isfinite(told["rate_p5"])
 
 
 def test_skewness_is_scipys() -> None:
@@ -140,10 +152,9 @@ def table(values: dict[str, list[float]], metric: str) -> pd.DataFrame:
 
 
 def test_intervals_stay_within_the_limits_of_the_metric() -> None:
-    found = summarise(table({"p": [0.0, 0.0, 0.9], "q": [0.2, 0.3, 0.4]}, "loss_ratio"))
+    found = summarise(table({"p": [0.01, 0.02, 0.9], "q": [0.2, 0.3, 0.4]}, "loss_ratio"))
     assert 0.0 < found["ci95_low"].iloc[0] < 0.3 < found["ci95_high"].iloc[0] < 1.0
-    assert found["remark"].tolist() == ["1 of 3 drops differ from 0", ""]
-    unknown = summarise(table({"p": [0.0, 0.0, 0.9]}, "x"))
+    unknown = summarise(table({"p": [0.01, 0.02, 0.9]}, "x"))
     assert unknown["ci95_low"].iloc[0] < 0.0
     difference = paired(table({"p": [0.0, 1.0], "q": [1.0, 0.0]}, "loss_ratio")).iloc[0]
     assert (difference["ci95_low"], difference["ci95_high"]) == (-1.0, 1.0)

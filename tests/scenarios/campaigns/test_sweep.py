@@ -65,6 +65,28 @@ def test_results_open_as_one_dataset_and_as_tables(made: Sweep) -> None:
         made.metric("rate_maen")
 
 
+@pytest.mark.parametrize("chunks", [None, {}])
+def test_windows_of_all_points_open_as_one_dataset(made: Sweep, chunks: dict[str, int] | None) -> None:
+    if chunks is not None:
+        pytest.importorskip("dask", reason="the extra 'dask' is not installed")
+    dataset = made.to_xarray(windows=True, chunks=chunks)
+    first = {"users": 3, "pipe.rate_bps": 2, "allocator": 2, "drop": 3}
+    assert {name: dataset.sizes[name] for name in first} == first and dataset.sizes["user"] == 40
+    bits = dataset["served_bits"]
+    assert bits.dims[:2] == ("users", "pipe.rate_bps") and (bits.chunks is None) == (chunks is None)
+    for users in (2, 40):
+        own = made.result(users=users, **{"pipe.rate_bps": 2e6}).to_xarray("Greedy")["served_bits"]
+        chosen = bits.sel({"users": users, "pipe.rate_bps": 2e6, "allocator": "Greedy"})
+        np.testing.assert_array_equal(chosen.isel(user=slice(users)).transpose(*own.dims), own)
+        assert chosen.isel(user=slice(users, None)).isnull().all()
+
+
+def test_chunks_without_dask_are_refused_with_what_to_do(made: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ScenarioError, match=r"pip install 'fairwave\[dask\]'"):
+        made.to_xarray(chunks={})
+
+
 def test_what_is_drawn_stays_the_same_where_it_does_not_depend_on_the_key(made: Sweep) -> None:
     said = {key: one["sentence"] for key, one in made.record["networks"].items()}
     assert "users (2 against 40): for the users that both have the same demand_bits" in said["users"]

@@ -329,6 +329,26 @@ def test_traces_beside_the_scenario_file(tmp_path: Path) -> None:
     assert resolved(load(path))["users"][2]["traffic"]["files"] == [str(tmp_path / "traces/*.csv")]
 
 
+def test_files_that_a_variant_names_lie_beside_the_scenario_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    (here / "traces").mkdir(parents=True)
+    elsewhere.mkdir()
+    (here / "traces" / "a.csv").touch()
+    traffic = {"model": "trace_replay", "files": ["traces/*.csv"]}
+    changes = {"users": {"embb": {"traffic": traffic}}}
+    named = {"dotted": {"users.embb.traffic": traffic}, "nested": changes, "other": {"users.embb.count": 2}}
+    data = {"extends": "slicing-quickstart", "variants": named}
+    path = write(here / "mine.yaml", data)
+    monkeypatch.chdir(elsewhere)
+    scenario = load(path, variants=["dotted", "nested", "other"])
+    again = load(yaml12.parse(yaml12.dump(resolved(scenario)), "dump"))
+    for name in ("dotted", "nested"):
+        assert resolved(variants(again)[name])["users"][2]["traffic"]["files"] == [str(here / "traces/*.csv")]
+    assert scenario.variants["other"] == {"users": {"embb": {"count": 2}}}
+
+
 def test_the_hash_is_that_of_what_decides_the_results(toy: Toy) -> None:
     base = scenario_hash(load(toy))
     for same in ({"drops_per_batch": 3}, {"device": "cpu"}, {"description": "x"}, {"drops": 6}, {"duration_s": 5}):

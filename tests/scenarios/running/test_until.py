@@ -41,6 +41,7 @@ def test_goals_are_read_and_wrong_ones_refused(toy: Toy) -> None:
         ("rate_mean +-x", "'x' is no number"),
         ("Evn: rate_mean +-1", "unknown allocator 'Evn'; did you mean 'Even'"),
         ("Even - Even: rate_mean +-1", "of two allocators"),
+        ("rate_mean +-1 in few", "unknown variant 'few'; this scenario has none"),
         ("satisfaction +-0.1", "no metric 'satisfaction'"),  # after the pilot
     ):
         with pytest.raises(ScenarioError, match=match):
@@ -60,6 +61,32 @@ def test_drops_are_added_until_the_interval_is_reached(toy: Toy) -> None:
     assert at_once.meta["hash"] == result.meta["hash"]
     looser = run(toy, until="Even: rate_mean +-1", out="out", resume=True)
     assert looser.settings.drops == result.settings.drops and looser.meta["until"]["goals"][0]["met"]
+
+
+def test_a_goal_can_be_about_one_variant(toy: Toy) -> None:
+    toy["variants"] = {"few": {"users": 2}, "many": {"users": 8}}
+    goal, mean = "Even: rate_mean +-0.05 in many", "Even: rate_mean +-0.05"
+    result = run(toy, ["toy_family:Even"], until=[goal, mean], out="out", max_drops=10)
+    rows = result.per_drop
+    rows = rows[(rows["metric"] == "rate_mean") & (rows["allocator"] == "Even")]
+    told = {one["goal"]: one["mean"] for one in result.meta["until"]["goals"]}
+    assert told == {
+        goal: pytest.approx(rows.loc[rows["variant"] == "many", "value"].mean()),
+        mean: pytest.approx(rows["value"].mean()),
+    }
+    with pytest.raises(ScenarioError, match="unknown variant 'mny'; did you mean 'many'"):
+        run(toy, until="rate_mean +-1 in mny", out="other")
+
+
+def test_drops_are_added_in_a_store(toy: Toy) -> None:
+    """Allocators one after the other: the folder is uploaded while the batch of the pilot is under way."""
+    goal, place = "Even: rate_mean +-1e-6", "memory://until/run"
+    far = run(toy, until=goal, max_drops=12, out=place)
+    again = run(toy, until="Even: rate_mean +-1", max_drops=12, out=place, resume=True)
+    assert far.place == again.place == place and again.settings.drops == 12
+    kept = Result(place)
+    assert kept.meta["until"]["goals"][0]["met"] and not far.meta["until"]["goals"][0]["met"]
+    pd.testing.assert_frame_equal(kept.per_drop, run(toy, drops=12, out="here").per_drop, check_exact=True)
 
 
 def test_what_cannot_be_reached_is_told(toy: Toy) -> None:

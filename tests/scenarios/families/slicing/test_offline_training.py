@@ -17,7 +17,7 @@ from scenarios.cli.main import app
 from scenarios.config.loading import scenario_hash
 from scenarios.families.slicing import offline_training
 
-SHORT = ("slicing-quickstart", "--drops", "1", "--set", "duration_s=0.75", "--set", "warmup_s=0")
+SHORT = {"drops": 1, "duration_s": 0.2, "warmup_s": 0, "slicing.interval_s": 0.05}
 
 
 def train(*words: str) -> tuple[int, str]:
@@ -32,7 +32,9 @@ def test_two_rounds_leave_a_policy_that_a_run_takes(tmp_path: Path, monkeypatch:
         offline_training, "_trial", lambda part, names, ids: seen.append((tuple(names), ids)) or true(part, names, ids)
     )
     out = tmp_path / "table.npz"
-    status, text = train(*SHORT, "--method", "tabular", "--rounds", "2", "--updates", "3", "--out", str(out))
+    short = [word for key, value in SHORT.items() for word in ("--set", f"{key}={value}")]
+    words = ("--method", "tabular", "--rounds", "2", "--updates", "3", "--out", str(out))
+    status, text = train("slicing-quickstart", *short, *words)
     assert status == 0, text
     first = 1_000_000  # no drop of a run has such a number, and no two trials share one
     assert seen == [
@@ -40,14 +42,14 @@ def test_two_rounds_leave_a_policy_that_a_run_takes(tmp_path: Path, monkeypatch:
         (("tractor_tabular",), (first + 2,)),
     ]
     facts = made_from(out)
-    trained = load("slicing-quickstart", drops=1, duration_s=0.75, warmup_s=0)
+    trained = load("slicing-quickstart", **SHORT)
     assert facts["scenario_hash"] == scenario_hash(trained) and facts["rounds"] == 2 and facts["passes"] == 3
     assert facts["seed"] == 1 and facts["first_drop"] == first and "torch" in facts["versions"]
     assert facts["samples"] > 0 < facts["virtual"] and list(tmp_path.iterdir()) == [out]
 
 
 def test_samples_hold_the_score_as_reward_and_the_quotas_as_state() -> None:
-    scenario = load("slicing-quickstart", drops=1, duration_s=1.0, warmup_s=0)
+    scenario = load("slicing-quickstart", **SHORT)
     trial = offline_training._trial(scenario, {"tractor_random": {}}, (7,))
     ((samples, scores),) = offline_training.trial_samples(trial, scenario)
     score, rbg = score_per_report(trial)[0], trial["rbg"][0, :, 0].to_numpy()
