@@ -8,7 +8,8 @@
 - ``mu_proportional_fair``: proportional fair, with further UEs on a PRB where a precoder can separate them.
 - ``m_lwdf``: proportional fair weighted with the age of the oldest byte over its delay budget.
 
-Each turns what it sees into a metric; ``assign`` turns the metric into a decision.
+Each turns what it sees into a metric; ``assign`` turns the metric into a decision. Where buffers are always full,
+``in_place`` decides many slots of ``proportional_fair`` in one loop with the engine.
 """
 
 from __future__ import annotations

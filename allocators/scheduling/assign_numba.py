@@ -41,19 +41,16 @@ def assign_prbs(
         user: ``[B, C, K]``, written; -1 for none.
     """
     drops, cells, prbs = user.shape
-    users, places = metric.shape[1], roster.shape[2]
+    places = roster.shape[2]
     left, won, room = np.empty(places, np.int64), np.empty(places, np.int64), np.empty(most.shape[2], np.int64)
     limited = len(most) > 0
     for b in range(drops):
         for c in range(cells):
             holder = user[b, c]
             holder[:] = -1
-            count = 0
-            while count < places and roster[b, c, count] < users:
-                left[count] = int(np.ceil(min(need[b, roster[b, c, count]], float(prbs))))
-                count += 1
+            count = members_in_need(roster[b, c], need[b], prbs, left)
             if saturated and not limited and len(owned) == 0 and metric.shape[2] == prbs:
-                _best(metric[b], weight[b], roster[b, c, :count], left, holder)
+                best_members(metric[b], weight[b], roster[b, c, :count], left, holder)
                 continue
             if limited:
                 room[:] = most[b, c]
@@ -123,7 +120,17 @@ def _rank(user: int, members: Array, need: Array, slice_id: Array, pointer: int)
 
 
 @compiled
-def _best(metric: Array, weight: Array, members: Array, left: Array, holder: Array) -> None:
+def members_in_need(roster: Array, need: Array, prbs: int, left: Array) -> int:
+    """Returns how many users a cell has, and writes the PRBs that each one wants."""
+    count = 0
+    while count < len(roster) and roster[count] < len(need):
+        left[count] = int(np.ceil(min(need[roster[count]], float(prbs))))
+        count += 1
+    return count
+
+
+@compiled
+def best_members(metric: Array, weight: Array, members: Array, left: Array, holder: Array) -> None:
     """Finds the member with the greatest metric on each PRB, of those that need any; all in one pass over members."""
     best, place = np.empty(len(holder), metric.dtype), np.empty(len(holder), np.int32)
     best[:] = -np.inf

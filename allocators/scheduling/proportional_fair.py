@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from mac.core.contracts import Outcome
 from mac.scheduling import SchedulingContext, SchedulingDecision, SchedulingObservation
 from phy.settings import PARAMETERS
 
 from .assign import assign
+from .in_place import run_in_place
 from .served_average import ServedAverage
 
 
@@ -38,3 +42,7 @@ class ProportionalFair:
         """Gives each PRB to the UE with the greatest rate over average."""
         weight = self._average.weight(observation).to(observation.rate_bits.dtype)
         return assign(observation.rate_bits, observation, self.passes, self._saturated, weight)
+
+    def run_intervals(self, problem: Any, state: Any, most: int) -> tuple[Any, Outcome, float] | None:
+        """Runs several slots at once where buffers are always full; see :func:`.in_place.run_in_place`."""
+        return run_in_place(problem, state, most, self._average)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,6 +37,16 @@ class ServedAverage:
         kept = self._bits * (1.0 - self._share)
         self._bits = (kept + observation.served_bits * self._share).to(kept.dtype).clamp_(min=_LEAST_BITS)
         return torch.reciprocal(self._bits)
+
+    def in_place(self, observation: SchedulingObservation) -> tuple[np.ndarray, np.ndarray, float, float, bool]:
+        """Returns averages and weights that a loop over slots counts on in place, as
+        :class:`allocators.scheduling.in_place_numba.Weights` holds them.
+        """
+        is_new, weight = self._bits is None, torch.empty_like(observation.mean_rate_bits)
+        if is_new:
+            weight = self.weight(observation)
+        assert self._bits is not None
+        return self._bits.numpy(), weight.numpy(), self._share, _LEAST_BITS, is_new
 
     def _followed(self, bits: Tensor, served: Tensor) -> Tensor:
         """Counts the slot in a compiled loop, and returns one over the average."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from phy.numerics.jit import Loop
+from phy.numerics.jit import Loop, compiled
 
 Array = np.ndarray
 
@@ -20,9 +20,15 @@ def follow(served: Array, share: float, least_bits: float, bits: Array, weight: 
         bits: ``[B, U]`` averages before, and after.
         weight: ``[B, U]``, written; one over the average.
     """
+    for b in range(bits.shape[0]):
+        follow_drop(served[b], share, least_bits, bits[b], weight[b])
+
+
+@compiled
+def follow_drop(served: Array, share: float, least_bits: float, bits: Array, weight: Array) -> None:
+    """Counts a slot in the averages of a drop, ``[U]``; see :func:`follow`."""
     kind = bits.dtype.type
     kept, least, one = kind(1.0 - share), kind(least_bits), kind(1.0)
-    for b in range(bits.shape[0]):
-        for u in range(bits.shape[1]):
-            bits[b, u] = max(kind(np.float64(bits[b, u] * kept) + served[b, u] * share), least)
-            weight[b, u] = one / bits[b, u]
+    for u in range(len(bits)):
+        bits[u] = max(kind(np.float64(bits[u] * kept) + served[u] * share), least)
+        weight[u] = one / bits[u]

@@ -14,9 +14,11 @@ from typing import Any
 
 import torch
 
+from allocators.scheduling import in_place_numba
 from mac.core.loop import Span, run
 from mac.core.recorder import Recorder
 from mac.engine.backends import numba_slot
+from mac.scheduling.problem import SchedulingProblem
 from phy.channel.full_load import FullLoad
 from scenarios.bench.case import BenchCase, BenchOptions
 from scenarios.bench.measure import prepare
@@ -39,10 +41,10 @@ def main() -> None:
     whole, clocks = _seconds(problem, allocator, given.slots), defaultdict[str, float](float)
     for part, owner, name in (
         ("SINR of the slots to come", FullLoad, "sinr"),
-        ("slot in one loop", numba_slot, "slot_at_full_load"),
-        ("allocator", allocator, "decide"),
-        ("check of the decision", problem.check, "enforce"),
-        ("outcome of the slot", problem.outcomes, "outcome"),
+        ("slots in one loop, decisions among them", in_place_numba, "run_slots"),
+        ("a decision once more, to time it", in_place_numba, "decide"),
+        ("memory of the slots", numba_slot, "memory_in_place"),
+        ("state after them", SchedulingProblem, "after"),
         ("record", Recorder, "add"),
     ):
         _clocked(clocks, part, owner, name)

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .contracts import InfeasibleDecision
+from .contracts import InfeasibleDecision, Outcome, RunsIntervals
 from .plugin_traceback import is_own, note_allocator, note_hint
 
 _LEAST = sys.float_info.min
@@ -40,6 +40,8 @@ class AllocatorGuard:
     def __init__(self, allocator: Any, name: str | None = None) -> None:
         self.allocator, self.name = allocator, name
         self._trusted = is_own(allocator)
+        self.runs_intervals = self._trusted and isinstance(allocator, RunsIntervals)
+        """Whether it may run several intervals at once, which no plug-in may."""
         self._given: Any = None  # the context of the run
         self._shown: Any = None  # its copy
 
@@ -65,6 +67,13 @@ class AllocatorGuard:
         if self._trusted:
             return self._call(lambda: self.allocator.decide(observation))
         return self._call(partial(self._decide, observation))
+
+    def run_intervals(self, problem: Any, state: Any, most: int, /) -> tuple[Any, Outcome, float] | None:
+        """Runs intervals at once, where :attr:`runs_intervals`; see :class:`mac.core.contracts.RunsIntervals`."""
+        found: tuple[Any, Outcome, float] | None = self._call(
+            lambda: self.allocator.run_intervals(problem, state, most)
+        )
+        return found
 
     def decision_counts(self) -> Any:
         """Returns what the allocator counts of its decisions; nothing where it does not count."""

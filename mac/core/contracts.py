@@ -56,7 +56,7 @@ class SlotTotals:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Holds the results of one interval, as sums over the interval."""
+    """Holds the results of one interval, as sums over the interval; or of several intervals, within one window."""
 
     served_bits: Tensor  # [B, U] bits delivered without error
     demand_bits: Tensor  # [B, U] bits that arrived
@@ -66,6 +66,11 @@ class Outcome:
     extras: Mapping[str, Extra] = field(default_factory=dict)  # described by Problem.array_specs
     totals: SlotTotals | None = None  # more arrays, and a quicker way to some; leave it out unless intervals are slots
     over: bool = False  # nothing can happen any more in any drop: every interval to come would be all zeros
+    intervals: int = 1
+    each: Mapping[str, Tensor] = field(
+        default_factory=dict
+    )  # [T, B, ...] in each of several intervals: sums that depend
+    # on their order by rounding
 
 
 class Allocator(Protocol[ObsIn, DecOut]):
@@ -99,6 +104,21 @@ class HasEngine(Protocol):
     @property
     def engine(self) -> Any:
         """Returns the engine."""
+        ...
+
+
+@runtime_checkable
+class RunsIntervals(Protocol):
+    """Runs several intervals of a problem that it knows at once, as :mod:`mac.core.loop` would run one after the other.
+
+    Only allocators of fairwave's own are asked, for a plug-in must not see the state of a problem.
+    """
+
+    def run_intervals(self, problem: Any, state: Any, most: int, /) -> tuple[Any, Outcome, float] | None:
+        """Returns the state after at most ``most`` intervals, their outcome, and the seconds that deciding took.
+
+        None where it runs none at once.
+        """
         ...
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from phy.numerics.jit import CompilerError, run_clock_s
 
 from .allocator_guard import AllocatorGuard
-from .contracts import Allocator, AllocatorError, InfeasibleDecision, Problem
+from .contracts import Allocator, AllocatorError, InfeasibleDecision, Outcome, Problem
 from .decision_counts import Tally
 from .plugin_traceback import allocator_of, describe_error, error_text, plug_in_line
 from .recorder import Recorder, Windows
@@ -32,6 +32,12 @@ class Span:
     """Intervals of a window."""
     seed: int = 0
     """Given to the allocator's ``reset``."""
+
+    def until_stop(self, interval: int) -> int:
+        """Counts the intervals from one on to the end of its window, of the warm-up or of the run."""
+        if interval < 0:
+            return -interval
+        return min(self.window - interval % self.window, self.intervals - interval)
 
 
 def run(
@@ -60,24 +66,46 @@ def run(
         guarded.reset(problem.context, span.seed)
     with _AttributeErrors(name, None, problem):
         state = problem.start()
-    for interval in range(-span.warmup, span.intervals):
+    interval = -span.warmup
+    while interval < span.intervals:
         if interval == 0:
             with _AttributeErrors(name, "decision_counts()", problem, interval):
                 tally.begin()
-        with clock("observe"):
-            observation = problem.observe(state)
-        with clock("decide"), _AttributeErrors(name, "decide()", problem, interval):
-            decision: Dec = guarded.decide(observation)
-        with clock("step"), _AttributeErrors(name, None, problem, interval):
-            state, outcome = problem.step(state, decision)
+        with _AttributeErrors(name, None, problem, interval):
+            several = _several(problem, guarded, state, span.until_stop(interval), clock)
+        if several is not None:
+            state, outcome = several
+        else:
+            with clock("observe"):
+                observation = problem.observe(state)
+            with clock("decide"), _AttributeErrors(name, "decide()", problem, interval):
+                decision: Dec = guarded.decide(observation)
+            with clock("step"), _AttributeErrors(name, None, problem, interval):
+                state, outcome = problem.step(state, decision)
         if interval >= 0 and recorder.add(outcome) and progress:
             progress(span.window)
         if outcome.over and interval >= 0:
             recorder.rest(outcome, span.intervals - interval - 1)
             break
+        interval += outcome.intervals
     with _AttributeErrors(name, "decision_counts()", problem):
         counts = tally.counted()
     return recorder.windows(clock.seconds, clock.decisions, counts)
+
+
+def _several(
+    problem: Any, allocator: AllocatorGuard, state: Any, most: int, clock: _Clock
+) -> tuple[Any, Outcome] | None:
+    """Runs several intervals at once where the allocator does; returns the state after them and their outcome."""
+    if not allocator.runs_intervals:
+        return None
+    with clock("step"):
+        found = allocator.run_intervals(problem, state, most)
+    if found is None:
+        return None
+    state, outcome, decide_s = found
+    clock.divide(decide_s, outcome.intervals)
+    return state, outcome
 
 
 @dataclass
@@ -88,17 +116,26 @@ class _Clock:
     decisions: int = 0
     _phase: str = ""
     _start: float = 0.0
+    _last_s: float = 0.0
 
     def __call__(self, phase: str) -> _Clock:
         self._phase = phase
         return self
+
+    def divide(self, decide_s: float, decisions: int) -> None:
+        """Counts a part of the last step's time as that of so many decisions."""
+        decide_s = min(decide_s, self._last_s)
+        self.seconds["step"] -= decide_s
+        self.seconds["decide"] += decide_s
+        self.decisions += decisions
 
     def __enter__(self) -> None:
         self._start = run_clock_s()
 
     def __exit__(self, *error: object) -> None:
         if error[0] is None:
-            self.seconds[self._phase] += run_clock_s() - self._start
+            self._last_s = run_clock_s() - self._start
+            self.seconds[self._phase] += self._last_s
             self.decisions += self._phase == "decide"
 
 

@@ -51,9 +51,9 @@ class Recorder:
         }
 
     def add(self, outcome: Outcome) -> bool:
-        """Adds one interval; returns whether it was the last of a window."""
+        """Adds one interval, or several of one window; returns whether it was the last of a window."""
         values, rows = _values(outcome), outcome.totals
-        self._intervals += 1
+        self._intervals += outcome.intervals
         ends = self._intervals % self.window == 0
         if rows is not None:
             self._add_rows(rows)
@@ -68,7 +68,9 @@ class Recorder:
                     self._windows[name].append(_host(values[name]))
                 continue
             into = self._sums if spec.combine == "sum" else self._totals
-            if rows is None or name not in rows.zero or name not in into:
+            if name in outcome.each:
+                self._accumulate_each(into, name, outcome.each[name])
+            elif rows is None or name not in rows.zero or name not in into:
                 self._accumulate(into, name, values[name])
         if ends:
             self._close()
@@ -97,6 +99,12 @@ class Recorder:
         still = Outcome(served, demand, packets, delay, energy, {**outcome.extras, **nothing})
         for _ in range(intervals):
             self.add(still)
+
+    @staticmethod
+    def _accumulate_each(into: dict[str, Tensor], name: str, values: Tensor) -> None:
+        """Adds the values of several intervals ``[T, ...]``, one after the other."""
+        before = (into[name][None],) if name in into else ()
+        into[name] = torch.cat((*before, values)).cumsum(0)[-1].clone()
 
     def windows(
         self, timing: Mapping[str, float], intervals: int = 0, counts: Mapping[str, np.ndarray] | None = None

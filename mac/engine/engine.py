@@ -33,6 +33,7 @@ from .state import (
     EngineParts,
     Report,
     ServingCells,
+    SeveralSlots,
     SlotBlock,
     SlotDecision,
     SlotInputs,
@@ -141,6 +142,38 @@ class Engine:
         )
         state, delays = self._advance(state)
         return state, SlotOutcome(counters, carried.active_prbs, delays, series)
+
+    def in_place(self, state: CellState, most: int) -> SeveralSlots | None:
+        """Returns slots to come of a state, at most ``most``, that can be computed in place; None where there are none.
+
+        They end where something is prepared anew for the slots to come.
+        """
+        if self._series is not None or self.parts.arrivals is not None:
+            return None
+        block, step = state.block, state.slot - state.block.first_slot
+        slots = min(most, self.parts.block_slots - step, self.radio.slots_at_once - step % self.radio.slots_at_once)
+        return self.backend.in_place(state, slots, lambda slot: self._moment(slot, block, state.attached.serving))
+
+    def after(self, state: CellState, done: SeveralSlots) -> tuple[CellState, SlotOutcome]:
+        """Returns the state after slots that were computed in place, and the sums of their outcomes.
+
+        Args:
+            state: before them.
+            done: all of them computed.
+        """
+        carried, reports = done.result()
+        state = state.later(
+            slot=state.slot + done.slots,
+            waiting_bytes=carried.waiting_bytes,
+            sent_bytes=carried.sent_bytes,
+            harq=carried.harq,
+            outer_loop_db=carried.outer_loop_db,
+            reports=reports,
+            served_bits=carried.served_bits,
+        )
+        state, _ = self._advance(state)
+        each = carried.active_prbs
+        return state, SlotOutcome(carried.counters, each.sum(0), None, each_active_prbs=each)
 
     def backlog_bits(self, state: CellState) -> Tensor:
         """Computes the bits that wait for a first transmission or a repetition, ``[B, U]``."""

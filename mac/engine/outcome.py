@@ -65,7 +65,7 @@ class OutcomeBuilder:
         Args:
             state: the cells after the last of them.
             slot: summed over the slots, with the delays of the blocks that ended within them.
-            slots: how many there were.
+            slots: how many there were; where each is an interval of its own, the outcome is of as many intervals.
             more: extras of the family.
         """
         engine, counters = self.engine, slot.counters
@@ -80,6 +80,7 @@ class OutcomeBuilder:
         }
         if slot.series is not None:
             extras |= slot_series.extras(slot.series)
+        each = None if slot.each_active_prbs is None else self._energy_j(slot.each_active_prbs, 1)
         return Outcome(
             served_bits=counters[_SERVED],
             demand_bits=counters[_DEMAND],
@@ -88,10 +89,12 @@ class OutcomeBuilder:
             energy_j=self._energy_j(slot.active_prbs, slots),
             extras=extras,
             totals=SlotTotals(engine.counters, counters, _OF_DELAYS if slot.delays is None else _NONE),
+            each={} if each is None else {"energy_j": each},
+            intervals=1 if each is None else slots,
         )
 
     def _energy_j(self, active_prbs: Tensor, slots: int) -> Tensor:
-        """Computes the energy of all cells, float64 ``[B]``."""
+        """Computes the energy of all cells, float64 ``[..., B]``, from the PRBs in use ``[..., B, C]``."""
         carrier = self.engine.parts.carrier
         if self.power.sleeps:
             share, duration_s = active_prbs / (carrier.prbs * slots), slots * carrier.slot_s

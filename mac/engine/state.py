@@ -244,6 +244,17 @@ class SlotObservation:
     similarity: Callable[[], Tensor] | None = None  # computes the squared correlation of UEs' directions, [B, U, U]
 
 
+class SeveralSlots(Protocol):
+    """Describes slots that are computed at once."""
+
+    @property
+    def slots(self) -> int:
+        """Returns how many."""
+
+    def result(self) -> tuple[SlotResult, tuple[Report, ...]]:
+        """Returns the state after the slots, with counters and PRBs in use of all of them, and the reports."""
+
+
 class SlotBackend(Protocol):
     """Computes slots in one form."""
 
@@ -263,12 +274,16 @@ class SlotBackend(Protocol):
     def carry_out(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: SlotInputs[Any]) -> SlotResult:
         """Transmits what was decided."""
 
+    def in_place(self, state: CellState, slots: int, moment: Callable[[int], SlotInputs[Any]]) -> SeveralSlots | None:
+        """Returns slots to come, at most ``slots``, that can be computed in place; None where there are none."""
+
 
 @dataclass(frozen=True)
 class SlotOutcome:
-    """Holds the results of one slot."""
+    """Holds the results of one slot, or the sums of several."""
 
     counters: Tensor  # [len(COUNTERS), B, U] float64
     active_prbs: Tensor  # [B, C] float64, PRBs that carried data
     delays: DelayReport | None  # of a whole block, at its last slot
     series: Tensor | None = None  # [n, B, slots, Ur] of the recorded UEs, see slot_series; None without any
+    each_active_prbs: Tensor | None = None  # [T, B, C] of each of several slots

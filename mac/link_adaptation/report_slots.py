@@ -20,6 +20,8 @@ class ReportSlots:
     def __init__(self, settings: LinkSettings, users: int, device: torch.device) -> None:
         period, offset = settings.report_period_slots, report_offsets(settings, users).to(device)
         due = offset == torch.arange(period, device=device)[:, None]
+        self.table = due
+        """UEs that measure in each slot of the period, bool ``[period, U]``."""
         self._any = due.any(1).tolist()
         self._due = None if bool((offset == offset[0]).all()) else due.unbind()
 

@@ -13,7 +13,7 @@ from ..core.contracts import ArraySpec, Outcome
 from ..engine.engine import Engine
 from ..engine.engine_problem import EngineProblem
 from ..engine.outcome import OutcomeBuilder, array_specs_of
-from ..engine.state import CellState
+from ..engine.state import CellState, SeveralSlots
 from .decision_check import DecisionCheck
 from .observe import context_of, observe
 from .types import SchedulingContext, SchedulingDecision, SchedulingObservation
@@ -75,6 +75,21 @@ class SchedulingProblem(EngineProblem):
         cells, slot = self.engine.step(state.cells, settled, state.observation.need_prbs)
         breaches = self.check.judge(state.breaches, repairs, cells.slot)
         return self._observed(cells, breaches), self.outcomes.outcome(cells, slot, 1, {"repairs": repairs})
+
+    def in_place(self, state: SchedulingState, most: int) -> SeveralSlots | None:
+        """Returns slots to come, at most ``most``, that can be computed in place; None where there are none."""
+        return None if self.repair else self.engine.in_place(state.cells, most)
+
+    def after(self, state: SchedulingState, done: SeveralSlots) -> tuple[SchedulingState, Outcome]:
+        """Returns the state after slots that were computed in place, and their outcome.
+
+        Args:
+            state: before them.
+            done: all of them computed.
+        """
+        cells, slot = self.engine.after(state.cells, done)
+        outcome = self.outcomes.outcome(cells, slot, done.slots, {"repairs": self.check.none})
+        return self._observed(cells, state.breaches), outcome
 
     def _observed(self, cells: CellState, breaches: Tensor) -> SchedulingState:
         return SchedulingState(cells, observe(self.engine, cells), breaches)

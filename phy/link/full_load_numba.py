@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..numerics.jit import Loop, inlined
-from .sinr_numba import link_power
+from ..numerics.jit import Loop, compiled, inlined
 
 Array = np.ndarray
 
@@ -38,22 +37,79 @@ def signal_and_interference(b: int, start: int, response: Array, links: FullLoad
         links: of all drops.
         out: ``[users, Tp, 3K]``, written: real and imaginary part of the own cell's amplitude, power of the others.
     """
-    count, prbs = links.cell.shape[2], out.shape[2] // 3
-    power = np.empty(prbs, response.dtype)
+    # Two loops, as the compiler uses vectors only where there is no choice within.
+    if response.shape[1] > out.shape[2] // 3:
+        _of_amplitudes(b, start, response, links, out)
+    else:
+        _of_folded_amplitudes(b, start, response, links, out)
+
+
+@compiled
+def _of_amplitudes(b: int, start: int, response: Array, links: FullLoadLinks, out: Array) -> None:
+    """Computes :func:`signal_and_interference` of real and imaginary parts on each PRB."""
+    points, prbs, rows = out.shape[1], out.shape[2] // 3, np.empty(links.cell.shape[2], np.int64)
     for i in range(out.shape[0]):
-        u = start + i
-        serving = links.serving[b, u]
-        for r in range(out.shape[1]):
-            re, im, others = out[i, r, :prbs], out[i, r, prbs : 2 * prbs], out[i, r, 2 * prbs :]
+        own, count = _rows(b, start + i, links, rows)
+        for r in range(points):
+            first, received, others = (i * points + r) * len(rows), out[i, r], out[i, r, 2 * prbs :]
+            signal = response[first + own]
+            for k in range(2 * prbs):
+                received[k] = signal[k]
             others[:] = 0.0
             for n in range(count):
-                row, c = (i * out.shape[1] + r) * count + n, links.cell[b, u, n]
-                if c == serving:
-                    link_amplitude(row, response, re, im)
-                elif links.busy[b, c]:
-                    link_power(row, response, power)
-                    for k in range(prbs):
-                        others[k] += power[k]
+                _add_power(response[first + rows[n]], others)
+
+
+@compiled
+def _of_folded_amplitudes(b: int, start: int, response: Array, links: FullLoadLinks, out: Array) -> None:
+    """Computes :func:`signal_and_interference` of two rows a link, in the order of the response."""
+    points, prbs, rows = out.shape[1], out.shape[2] // 3, np.empty(links.cell.shape[2], np.int64)
+    for i in range(out.shape[0]):
+        own, count = _rows(b, start + i, links, rows)
+        for r in range(points):
+            first, received, others = (i * points + r) * len(rows), out[i, r], out[i, r, 2 * prbs :]
+            row = 2 * (first + own)
+            _unfold(response[row], response[row + 1], received[:prbs], received[prbs : 2 * prbs])
+            others[:] = 0.0
+            for n in range(count):
+                row = 2 * (first + rows[n])
+                _add_folded_power(response[row], response[row + 1], others)
+
+
+@compiled
+def _rows(b: int, u: int, links: FullLoadLinks, rows: Array) -> tuple[int, int]:
+    """Returns which of a UE's links leads to its own cell, and how many to other busy cells, which it writes."""
+    serving, own, count = links.serving[b, u], 0, 0
+    for n in range(len(rows)):
+        c = links.cell[b, u, n]
+        if c == serving:
+            own = n
+        elif links.busy[b, c]:
+            rows[count] = n
+            count += 1
+    return own, count
+
+
+@inlined
+def _add_power(amplitude: Array, power: Array) -> None:
+    """Adds the power of a link on each PRB, from real and imaginary parts."""
+    re, im = amplitude[: len(power)], amplitude[len(power) :]
+    for k in range(len(power)):
+        power[k] += re[k] * re[k] + im[k] * im[k]
+
+
+@inlined
+def _add_folded_power(re: Array, im: Array, power: Array) -> None:
+    """Adds the power of a link on each PRB in the order of :func:`phy.link.sinr_numba.in_order`."""
+    low, high = len(power) // 2, len(power) - len(power) // 2
+    re_odd, im_odd, above = re[high:], im[high:], power[high:]
+    for k in range(low):
+        real, imag = re[k] - im_odd[k], im[k] + re_odd[k]
+        power[k] += real * real + imag * imag
+        real, imag = re[k] + im_odd[k], im[k] - re_odd[k]
+        above[k] += real * real + imag * imag
+    for k in range(low, high):
+        power[k] += re[k] * re[k] + im[k] * im[k]
 
 
 @Loop
@@ -103,13 +159,9 @@ sinr_of_slots.touches = _touches_received
 
 
 @inlined
-def link_amplitude(row: int, response: Array, real: Array, imag: Array) -> None:
-    """Computes real and imaginary part of a link on each PRB, in the order of its powers."""
-    prbs = len(real)
-    if response.shape[1] > prbs:
-        real[:], imag[:] = response[row, :prbs], response[row, prbs:]
-        return
-    low, high, re, im = prbs // 2, prbs - prbs // 2, response[2 * row], response[2 * row + 1]
+def _unfold(re: Array, im: Array, real: Array, imag: Array) -> None:
+    """Computes real and imaginary part of a link on each PRB in the order of :func:`phy.link.sinr_numba.in_order`."""
+    low, high = len(real) // 2, len(real) - len(real) // 2
     re_odd, im_odd, re_above, im_above = re[high:], im[high:], real[high:], imag[high:]
     for k in range(low):
         real[k], imag[k] = re[k] - im_odd[k], im[k] + re_odd[k]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from allocators.registry import resolve
 from mac.core.loop import Span, run
@@ -138,3 +139,16 @@ def both(
         np.testing.assert_allclose(values, slow[name], rtol=1e-6, err_msg=name)
     assert fast["served_bits"].sum() > 0
     return fast
+
+
+def tensors(record: Any, name: str = "") -> dict[str, Tensor]:
+    """All tensors that a record holds, those of the block apart, which both engines prepare alike."""
+    if isinstance(record, Tensor):
+        return {name: record}
+    if isinstance(record, tuple):
+        parts = {f"{name}.{i}": value for i, value in enumerate(record)}
+    elif is_dataclass(record):
+        parts = {f"{name}.{one.name}": getattr(record, one.name) for one in fields(record) if one.name != "block"}
+    else:
+        parts = {f"{name}.{one}": value for one, value in vars(record).items()} if hasattr(record, "__dict__") else {}
+    return {path: value for key, part in parts.items() for path, value in tensors(part, key).items()}

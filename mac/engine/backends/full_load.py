@@ -23,8 +23,10 @@ class FullLoadWindow:
         self._full_load, self._first_slot, self.slots = full_load, -1, full_load.slots
         batch, users = parts.shape
         groups = full_load.slots // GROUP
-        self._sinr = torch.empty((groups, batch, users, GROUP, parts.prbs), dtype=parts.dtype)
-        self._groups = list(self._sinr.numpy())
+        kind = torch.empty(0, dtype=parts.dtype).numpy().dtype
+        self._all = np.empty((groups, batch, users, GROUP, parts.prbs), kind)  # NumPy asks the system for large pages
+        self._sinr = torch.from_numpy(self._all)
+        self._groups = list(self._all)
         self.prbs = full_load.links.busy * np.float64(parts.prbs)
         """PRBs that each cell uses at full load, ``[B, C]``."""
 
@@ -47,8 +49,16 @@ class FullLoadWindow:
 
         It is to be read before the next call.
         """
+        _, place = self.window(slot)
+        return self._groups[place // GROUP], place % GROUP
+
+    def window(self, slot: int) -> tuple[np.ndarray, int]:
+        """Returns the SINR in all slots of a window, ``[groups, B, U, GROUP, K]``, and which of these is the slot.
+
+        It is to be read before the next call.
+        """
         place = slot % self._full_load.slots
         if slot - place != self._first_slot:
             self._first_slot = slot - place
             self._full_load.sinr(self._first_slot, self._sinr)
-        return self._groups[place // GROUP], place % GROUP
+        return self._all, place

@@ -20,6 +20,7 @@ from .numba_kernels import (
     Sending,
     Tables,
     decode_of_drop,
+    keep_blocks,
     need_of_drop,
     send_of_drop,
 )
@@ -82,6 +83,7 @@ def slot_at_full_load(
         if full[b]:
             if len(due):
                 _report(b, sinr, place, bits_of_sinr, due, old, report)
+            keep_blocks(b, queues, after)
             decode_of_drop(b, user, sinr, place, draws, need, time, queues, sending, tables, rules, after)
             known = after.waiting, next_mean_bits, after.usable, after.retransmits, after.current
             need_of_drop(b, user.shape[2], *known, after.need)

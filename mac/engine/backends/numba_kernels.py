@@ -207,7 +207,16 @@ def decode(
     ``sinr`` holds several slots, ``[B, U, slots, K]``, of which this one is at ``place``.
     """
     for b in range(start, stop):
+        keep_blocks(b, queues, out)
         decode_of_drop(b, user, sinr, place, draws, need, time, queues, sending, tables, rules, out)
+
+
+@compiled
+def keep_blocks(b: int, queues: Queues, out: NextState) -> None:
+    """Copies the blocks in flight of a drop, which :func:`decode_of_drop` changes where a UE transmits."""
+    to, kept = out.blocks[b].reshape(-1), queues.blocks[b].reshape(-1)
+    for i in range(len(to)):
+        to[i] = kept[i]
 
 
 @compiled
@@ -225,7 +234,10 @@ def decode_of_drop(
     rules: Rules,
     out: NextState,
 ) -> None:
-    """Computes which blocks of a drop are decoded, and the state after the slot; see :func:`decode`."""
+    """Computes which blocks of a drop are decoded, and the state after the slot; see :func:`decode`.
+
+    ``out`` holds the blocks of before (:func:`keep_blocks`); its arrays may be those of ``queues``.
+    """
     users = sinr.shape[1]
     effective = np.empty(users, sinr.dtype)
     verdict = Verdict(np.empty(users), np.empty(users), np.empty(users, np.bool_), np.empty(users, np.bool_))
@@ -302,12 +314,9 @@ def _judge(
 @compiled
 def _write_blocks(b: int, ready: float, queues: Queues, sending: Sending, verdict: Verdict, out: NextState) -> None:
     """Writes every block into its process."""
-    before, after, process = queues.blocks[b], out.blocks[b], queues.process[b]
+    after, process = out.blocks[b], queues.process[b]
     coded, mcs, payload = sending.coded_prbs[b], sending.mcs[b], sending.payload[b]
-    to, kept = after.reshape(-1), before.reshape(-1)
-    for i in range(len(to)):
-        to[i] = kept[i]
-    for u in range(len(before)):
+    for u in range(len(after)):
         if payload[u] > 0.0:
             row = after[u, process[u]]
             row[BYTES] = 0.0 if verdict.decoded[u] or verdict.given_up[u] else payload[u]

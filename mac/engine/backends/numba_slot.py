@@ -8,6 +8,7 @@ arrays that fit a cache, instead of two hundred calls.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,13 +20,16 @@ from phy.link.sinr_numba import CellLinks, SinrAndReports, sinr
 from phy.numerics.jit import BackendName
 from phy.numerics.threads import share_out
 
+from ...link_adaptation.report_slots import ReportSlots
 from ..radio.radio import Radio
 from ..radio.siso_downlink import SisoDownlink
 from ..state import CellState, EngineParts, Report, SlotInputs, SlotResult
 from . import numba_kernels as slots
 from .full_load import FullLoadWindow
 from .numba_full_load import slot_at_full_load
+from .numba_in_place import KnownSlots
 from .slot_arrays import SlotArrays
+from .slots_in_place import SlotsInPlace, memory_in_place
 
 _NONE = np.empty(0, np.bool_)
 
@@ -91,6 +95,8 @@ class CompiledSlot:
         self._full_load = FullLoadWindow.of(parts)
         self.window_slots = 1 if self._full_load is None else self._full_load.slots
         self._all_users = np.ones(users, np.bool_)
+        self._due = ReportSlots(parts.link, users, parts.device).table.numpy()
+        self._endless_bytes = parts.endless_bytes().numpy()
         self._faded = radio.fading.dominant
         all_cells = torch.arange(parts.cells).expand(batch, users, -1)
         self._cell = (all_cells if self._faded is None else self._faded.cell).contiguous().numpy()
@@ -152,6 +158,32 @@ class CompiledSlot:
         coming = state.reports[min(1, len(state.reports) - 1)].mean_bits
         known = full_load is not None and len(state.reports) > 1 and bool(slot.full.all())
         return self._arrays.result(slot.after, slot.sending.active_prbs, report, coming if known else None)
+
+    def in_place(
+        self, state: CellState, slots: int, moment: Callable[[int], SlotInputs[Response]]
+    ) -> SlotsInPlace | None:
+        """Returns slots to come that can be computed in place: those of a window at full load, with a CQI a PRB."""
+        if self._full_load is None or self._parts.tables.adaptation.subband_prbs != 1:
+            return None
+        sinr, place = self._full_load.window(state.slot)
+        slots = min(slots, self._full_load.slots - place)
+        known = KnownSlots(
+            first_slot=state.slot,
+            sinr=sinr,
+            place=place,
+            full_prbs=self._full_load.prbs,
+            draws=state.block.draws.numpy(),
+            step=state.slot - state.block.first_slot,
+            due=self._due,
+            delay=len(state.reports),
+            bits_of_sinr=self._bits_of_sinr,
+            tables=self._tables,
+            rules=self._rules,
+        )
+        own = memory_in_place(state, self._endless_bytes, self._due, slots, self._parts.cells)
+        own.after.need[:] = self.need(state).numpy()
+        serving, roster = state.attached.serving.contiguous().numpy(), state.attached.roster.contiguous().numpy()
+        return SlotsInPlace(known, own, slots, serving, roster, moment, self._hear)
 
     def _slot(self, state: CellState, user: Tensor, need_prbs: Tensor, moment: SlotInputs[Response]) -> _Slot:
         """Collects what a slot's loops read and write."""

@@ -11,6 +11,7 @@ from phy.link.sinr_numba import SinrAndReports
 from ...link_adaptation.harq import HarqState
 from ..state import COUNTERS, CellState, EngineParts, Report, SlotResult
 from .numba_kernels import SERVED, NextState, Queues, Sending
+from .slots_in_place import sending_memory
 
 
 class SlotArrays:
@@ -28,14 +29,7 @@ class SlotArrays:
         self._per_prb = *self._shape, parts.prbs
         self._per_cell = self._shape[0], parts.cells
         shape = self._shape
-        self._sending = Sending(
-            prbs=np.empty(shape, self._kind),
-            coded_prbs=np.empty(shape),
-            mcs=np.empty(shape, np.int64),
-            payload=np.empty(shape),
-            activity=np.empty((*self._per_cell, parts.prbs), self._kind),
-            active_prbs=np.empty(self._per_cell),
-        )
+        self._sending = sending_memory(shape, self._per_cell, parts.prbs, self._kind)
         self._sinr = np.empty(self._per_prb, self._kind)
         self._last: tuple[SlotResult, NextState] | None = None
         self._need: tuple[Tensor, Tensor] | None = None

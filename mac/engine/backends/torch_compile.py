@@ -62,6 +62,9 @@ class TracedSlot:
             raise CompilerError.of("torch.compile", error) from error
         return carried
 
+    def in_place(self, state: CellState, slots: int, moment: Callable[[int], SlotInputs[Any]]) -> None:
+        """Returns None: each slot is computed by itself."""
+
 
 def _of_its_own(method: Callable[..., Any]) -> Callable[..., Any]:
     """Returns the method with code of its own, as torch compiles one code for a limited number of shapes."""

@@ -7,6 +7,7 @@ exception is the power in :func:`phy.link.bler.transport_bler`, in float64.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,6 +102,9 @@ class TorchSlot:
             counters=counters if received.counters is None else torch.cat((counters, received.counters)),
             active_prbs=received.activity.sum(-1, dtype=torch.float64),
         )
+
+    def in_place(self, state: CellState, slots: int, moment: Callable[[int], SlotInputs[Any]]) -> None:
+        """Returns None: each slot is computed by itself."""
 
     def _grant(self, user: Tensor) -> Grant:
         """Computes the holder of each PRB, and the PRBs of each UE."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from backend_cases import POISSON, Scenario, arrays, both, city, problem, same, torch_alone
+from backend_cases import POISSON, Scenario, arrays, both, city, problem, same, tensors, torch_alone
 from engine_cases import packets, rotate
 from engine_factory import engine
 from hypothesis import given, settings
@@ -205,19 +205,6 @@ def scattered(observation: SchedulingObservation, seed: int) -> SchedulingDecisi
     place = torch.randint(0, most, (batch, cells, observation.rate_bits.shape[-1]), generator=luck)
     user = observation.roster.gather(2, place)
     return SchedulingDecision(torch.where(user < observation.serving.shape[1], user, -1))
-
-
-def tensors(record: Any, name: str = "") -> dict[str, Tensor]:
-    """All tensors that a record holds, those of the block apart, which both engines prepare alike."""
-    if isinstance(record, Tensor):
-        return {name: record}
-    if isinstance(record, tuple):
-        parts = {f"{name}.{i}": value for i, value in enumerate(record)}
-    elif is_dataclass(record):
-        parts = {f"{name}.{one.name}": getattr(record, one.name) for one in fields(record) if one.name != "block"}
-    else:
-        parts = {f"{name}.{one}": value for one, value in vars(record).items()} if hasattr(record, "__dict__") else {}
-    return {path: value for key, part in parts.items() for path, value in tensors(part, key).items()}
 
 
 @pytest.mark.parametrize("name", ["21 cells", "one cell", "subbands", "nineteen interferers fade", "moving users"])
