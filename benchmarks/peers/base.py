@@ -88,12 +88,14 @@ class Simulator:
     """As pip knows it."""
     models: str
     lacks: str
+    reports: str = "all users in every slot; in W1r, W2r and W3r every five slots, in turn"
+    """When users report their channel."""
     batches: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Networks side by side that are tried, by workload, one first; left out: one at a time is all it can do."""
 
     def tried(self, workload: str) -> tuple[int, ...]:
-        """Returns the batches to measure."""
-        return self.batches.get(workload, (1,))
+        """Returns the batches to measure; those of W1r are those of W1."""
+        return self.batches.get(workload.removesuffix("r"), (1,))
 
     def version(self) -> str | None:
         """Returns the installed version, None where there is none."""

@@ -1,10 +1,10 @@
 """Compares fairwave with other simulators in one sitting: slots a second, ratios, and what each models.
 
-python -m benchmarks.peers.compare [W1 W2 W3] [--only NAME] [--seconds 3] [--rounds 3] [--json]
+python -m benchmarks.peers.compare [W1 W2 W3 W1r W2r W3r] [--only NAME] [--seconds 3] [--rounds 3] [--json]
 
 Peers are optional: `pip install -c constraints.txt '.[peers]'`; one that is not installed is named, and the rest runs.
 Each measurement has a process and one thread of its own; contenders take turns, round after round, so that a machine
-that slows down does so for all; the median of the rounds counts. See PEERS.md.
+that slows down does so for all; the median of the rounds counts. See benchmarks/peers/README.md.
 """
 
 from __future__ import annotations
@@ -27,11 +27,9 @@ from benchmarks.peers.base import Fairwave, Reading, Simulator, Size
 from scenarios.errors import ScenarioError, did_you_mean
 from scenarios.families.scheduling.workloads import WORKLOADS, DownlinkSize
 
-DOWNLINKS = {
-    name: workload
-    for name, workload in WORKLOADS.items()
-    if isinstance(workload, DownlinkSize) and not name.endswith("r")  # peers have no period of reports to set
-}
+DOWNLINKS = {name: workload for name, workload in WORKLOADS.items() if isinstance(workload, DownlinkSize)}
+USUAL = tuple(name for name in DOWNLINKS if not name.endswith("r"))
+"""What is measured where nothing is named. W1r is W1 with reports every five slots: peers report as they always do."""
 SIZES = {name: Size(name, its.sites, its.sectors, its.prbs, its.users_per_cell) for name, its in DOWNLINKS.items()}
 OURS: list[Simulator] = [
     Fairwave(
@@ -150,7 +148,7 @@ def table(contenders: Sequence[Simulator], workloads: Sequence[str], results: Re
     present = [one for one in contenders if isinstance(one, Fairwave)]
     head = ["simulator", "version", *(f"{workload}, slots/s" for workload in workloads)]
     head += [f"{own.name} / it, {workload}" for own in present for workload in workloads]
-    lines = [[*head, "what it models", "what it lacks"]]
+    lines = [[*head, "reports of the channel", "what it models", "what it lacks"]]
     for one in contenders:
         version = one.version()
         if version is None:
@@ -163,7 +161,7 @@ def table(contenders: Sequence[Simulator], workloads: Sequence[str], results: Re
                 for own in present
                 for workload in workloads
             ]
-        lines.append([one.name, *cells[1:], one.models, one.lacks])
+        lines.append([one.name, *cells[1:], one.reports, one.models, one.lacks])
     return markdown(lines)
 
 
@@ -201,7 +199,8 @@ def as_json(contenders: Sequence[Simulator], workloads: Sequence[str], results: 
     """Collects every reading for JSON."""
     rows = []
     for one in contenders:
-        about = {"name": one.name, "version": one.version(), "models": one.models, "lacks": one.lacks}
+        about = {"name": one.name, "version": one.version(), "reports": one.reports,
+                 "models": one.models, "lacks": one.lacks}  # fmt: skip
         if about["version"] is None:
             rows.append({**about, "error": f"not installed: pip install {one.distribution}"})
             continue
@@ -226,13 +225,18 @@ def _readings(figures: Figures) -> list[Mapping[str, Any]]:
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line; raises :class:`ScenarioError` where something does not exist."""
     parser = argparse.ArgumentParser(description="fairwave beside other simulators, in one sitting")
-    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help="of W1, W2, W3; all where none is named")
+    parser.add_argument(
+        "workloads",
+        nargs="*",
+        metavar="WORKLOAD",
+        help="of W1, W2, W3, W1r, W2r, W3r; the first three where none is named",
+    )
     parser.add_argument("--only", action="append", metavar="NAME", help="fairwave and this peer; may be repeated")
     parser.add_argument("--seconds", type=float, default=3.0, help="that a peer is timed for in a round, about")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each simulator; the median counts")
     parser.add_argument("--json", action="store_true", help="every reading, instead of the table")
     asked = parser.parse_args(given)
-    asked.workloads = asked.workloads or list(SIZES)
+    asked.workloads = asked.workloads or list(USUAL)
     for what, names, known in (
         ("workload", asked.workloads, SIZES),
         ("peer", asked.only or (), [one.name for one in (*OURS, *PEERS)]),

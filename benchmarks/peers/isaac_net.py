@@ -14,6 +14,8 @@ BYTES, MESSAGES = 2e4, 3
 """Of each message, and messages a step that keep a user's queue full: more than its share of a cell can carry."""
 BATCHES = {"W1": (1, 8), "W2": (1, 4), "W3": (1, 2)}
 
+_REPORTS = "all users every five slots"
+
 
 def settings(size: Size, rbg_prbs: int | None) -> dict[str, Any]:
     """Builds its ``NRConfig``: 15 kHz, a downlink carrier of its own, urban macro, UEs at 3 km/h."""
@@ -96,6 +98,7 @@ PEERS = [
         distribution="isaac-net",
         models=_models("per group of 4 PRB (W1) or 8 (W2, W3), its default"),
         lacks=f"{_LACKS}, decisions per PRB",
+        reports=_REPORTS,
         prepare=lambda size, batch: prepare(size, batch, None),
         batches=BATCHES,
     ),
@@ -104,6 +107,7 @@ PEERS = [
         distribution="isaac-net",
         models=_models("per PRB"),
         lacks=_LACKS,
+        reports=_REPORTS,
         prepare=lambda size, batch: prepare(size, batch, 1),
         batches=BATCHES,
     ),

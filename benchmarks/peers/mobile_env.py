@@ -59,6 +59,7 @@ PEERS = [
         distribution="mobile-env",
         models="path loss; a cell's band in equal parts, which is proportional fair where nothing fades; utilities, "
         "observation and reward of an agent (a step counts as a slot)",
+        reports="none",
         lacks="slots, PRBs, interference, fading, transport blocks and their errors, HARQ, queues",
         prepare=prepare,
     )

@@ -207,6 +207,7 @@ PEERS = [
         distribution="sionna-no-rt",
         models=f"{_MODELS}; SINR of the scheduled UEs",
         lacks=_LACKS,
+        reports="all users in every slot, their SINR at full load, without a delay",
         prepare=lambda size, batch: prepare(size, batch, sinr_of_scheduled),
         batches={"W1": (1, 8), "W2": (1, 4)},
     ),
@@ -215,6 +216,7 @@ PEERS = [
         distribution="sionna-no-rt",
         models=f"{_MODELS}; SINR of all users of a cell, as its shapes have it",
         lacks=_LACKS,
+        reports="all users in every slot, their SINR at full load, without a delay",
         prepare=lambda size, batch: prepare(size, batch, sinr_of_all),
     ),
 ]

@@ -207,7 +207,9 @@ def test_fairwave_is_measured_by_its_own_bench(
 
 def test_sizes_are_those_of_the_bench(peers: ModuleType) -> None:
     sizes = {name: (size.cells, size.users, size.prbs) for name, size in peers.SIZES.items()}
-    assert sizes == {"W1": (7, 70, 50), "W2": (21, 210, 100), "W3": (57, 570, 100)}
+    usual = {"W1": (7, 70, 50), "W2": (21, 210, 100), "W3": (57, 570, 100)}
+    assert sizes == {**usual, **{f"{name}r": size for name, size in usual.items()}} and tuple(usual) == peers.USUAL
+    assert peers.OURS[0].tried("W1r") == peers.OURS[0].tried("W1")
 
 
 def test_simulators_says_what_it_models(peers: ModuleType) -> None:
