@@ -19,7 +19,6 @@ from phy.random import stream_key, uniform
 from .kpi_log import LogError
 from .training import ClassifierSettings, labelled_windows, train_classifier
 from .training_logs import CLASSES, TrainingLog
-from .windows import windows_of
 
 PUBLISHED = {24: 0.886, 32: 0.860, 40: 0.876, 48: 0.893}
 """Accuracy of the authors' stored confusion matrices by window, of their own split."""
@@ -96,13 +95,7 @@ def random_split(logs: Sequence[TrainingLog], settings: ClassifierSettings, over
         settings: of the classifier.
         overlap: windows in the place of one: they begin so many times as often as windows that do not overlap.
     """
-    stride = max(1, settings.length // overlap)
-    parts = []
-    for log in logs:
-        if len(log.kpis) >= settings.length:
-            cut = windows_of(log.kpis, settings.length, stride)[: overlap * settings.most_windows]
-            parts.append((cut, np.full(len(cut), log.label)))
-    windows, label = (np.concatenate([part[side] for part in parts]) for side in (0, 1))
+    windows, label, _ = labelled_windows(logs, settings.length, settings.most_windows, overlap)
     key = torch.tensor([stream_key(settings.seed, 0, "traffic_classifier/split")])
     order = uniform(key, (len(label),))[0].argsort().numpy()
     cut_at = int(0.8 * len(order))

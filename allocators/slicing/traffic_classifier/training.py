@@ -67,14 +67,15 @@ class Classifier:
 
 
 def labelled_windows(
-    logs: Sequence[TrainingLog], length: int, most: int
+    logs: Sequence[TrainingLog], length: int, most: int, overlap: int = 1
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Cuts logs into windows that do not overlap: windows, their classes, and the place of the log of each.
+    """Cuts logs into windows: windows, their classes, and the place of the log of each.
 
     Args:
         logs: those shorter than a window are left out.
         length: reports of a window.
         most: windows of a log, spread over it evenly.
+        overlap: windows in the place of one: they begin so many times as often as windows that do not overlap.
 
     Raises:
         LogError: no log is as long as a window.
@@ -85,8 +86,8 @@ def labelled_windows(
     for number, log in enumerate(logs):
         if len(log.kpis) < length:
             continue
-        cut = windows_of(log.kpis, length, length)
-        chosen = cut[np.linspace(0, len(cut) - 1, min(most, len(cut))).round().astype(int)]
+        cut = windows_of(log.kpis, length, max(1, length // overlap))
+        chosen = cut[np.linspace(0, len(cut) - 1, min(overlap * most, len(cut))).round().astype(int)]
         parts.append(chosen)
         label += [log.label] * len(chosen)
         place += [number] * len(chosen)

@@ -1,7 +1,7 @@
 """Reports a study: ``python -m benchmarks.studies.multi_uav.report teams [--drops 32]``.
 
 Prints a Markdown table of all methods and of allocators that follow rules, on drops that no training had: the mean over
-seeds, with a 95 % interval over seeds, of each metric's mean over drops; and the paired differences of GA-MATR to each,
+seeds, with a 95 % interval over seeds (of rules, over drops), of each metric's mean over drops; and the paired differences of GA-MATR to each,
 first averaged over seeds and then paired by drops. Draws ``curves.png`` in the folder.
 """
 
@@ -22,7 +22,8 @@ from scenarios.policies.gamatr.training import METHODS
 
 from .train import SCENARIO
 
-RULES = ("static_grid", "random_walk", "kmeans_placement", "lloyd_pf", "greedy_demand", "alternating")
+RULES = ("static_grid", "circle_packing", "random_walk", "circular_sweep", "kmeans_placement", "capacitated_kmeans",
+         "smallest_circle", "greedy_demand", "fly_hover_fly", "lloyd_pf", "alternating")  # fmt: skip
 SHOWN = ("reward", "rate_mean", "rate_std", "jain_rate", "rate_p5", "coverage")
 
 
@@ -65,7 +66,7 @@ def table_of(rows: pd.DataFrame) -> str:
 
 def _mean(own: pd.DataFrame) -> str:
     by_seed = own.groupby("seed")["value"].mean().to_numpy()
-    return f"{by_seed[0]:.3f}" if len(by_seed) == 1 else _interval(by_seed)
+    return _interval(own["value"].to_numpy() if len(by_seed) == 1 else by_seed)
 
 
 def _interval(values: Any) -> str:

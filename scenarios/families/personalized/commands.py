@@ -48,7 +48,7 @@ def fit(
     shape, about = result.scenario["personalized"]["shape"], _origin(result)
     try:
         errors = held_out_error(past, shape, len(groups), steps, seed)
-        predictor = train(past, shape, groups, steps, seed, {**about, **errors})
+        predictor = train(past, shape, groups, steps, seed, {**about, **errors, "steps": steps, "fit_seed": seed})
     except ValueError as error:
         raise ScenarioError(f"{run}: {error}") from None
     predictor.save(out)
@@ -63,6 +63,8 @@ def fit(
 
 def _origin(result: RunResult) -> dict[str, Any]:
     """Returns what a predictor was trained on."""
+    from ...results.provenance import versions
+
     scenario = result.scenario
     return {
         "scenario": scenario["name"],
@@ -70,6 +72,7 @@ def _origin(result: RunResult) -> dict[str, Any]:
         "seed": scenario["seed"],
         "drops": scenario["drops"],
         "allocators": result.allocators,
+        "versions": versions(),
     }
 
 

@@ -76,6 +76,9 @@ def train_classifier(
     random_split: Annotated[
         bool, typer.Option("--random-split", help="With --evaluate: a random split of windows, too, which leaks.")
     ] = False,
+    overlap: Annotated[
+        int, typer.Option(min=1, help="Of --random-split: windows begin so many times as often, and share reports.")
+    ] = 1,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -85,10 +88,12 @@ def train_classifier(
     settings = _settings(network, window, kpis, (epochs, most_windows, seed))
     if random_split and not evaluate:
         raise ScenarioError("--random-split goes with --evaluate")
+    if overlap > 1 and not random_split:
+        raise ScenarioError("--overlap goes with --random-split")
     _require_place(out, force)
     logs = training_logs(folder, settings.kpis)
     with stdout_to_stderr(as_json):
-        reports = _evaluations(logs, settings, random_split) if evaluate else []
+        reports = _evaluations(logs, settings, overlap if random_split else 0) if evaluate else []
         _write(logs, settings, out)
     if as_json:
         print_json({"model": str(out), "logs": len(logs), "evaluations": [_as_plain(one) for one in reports]})
@@ -137,11 +142,12 @@ def _require_place(out: Path, force: bool) -> None:
         ) from None
 
 
-def _evaluations(logs: list[TrainingLog], settings: ClassifierSettings, leaking: bool) -> list[Evaluation]:
+def _evaluations(logs: list[TrainingLog], settings: ClassifierSettings, overlap: int) -> list[Evaluation]:
+    """Evaluates on trials held out and, where windows may overlap at least once, on a random split."""
     from allocators.slicing.traffic_classifier.evaluation import held_out_trials, random_split
 
     found = [held_out_trials(logs, settings, lambda text: print(text, file=sys.stderr))]
-    return [*found, random_split(logs, settings)] if leaking else found
+    return [*found, random_split(logs, settings, overlap)] if overlap else found
 
 
 def _write(logs: list[TrainingLog], settings: ClassifierSettings, out: Path) -> None:

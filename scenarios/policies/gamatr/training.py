@@ -27,6 +27,7 @@ from ...config.loading import scenario_hash
 from ...envs.episodes import Episodes
 from ...envs.task import Options, Task
 from ...errors import ScenarioError
+from ...results.provenance import versions
 from ..saving import trained_for
 from .networks import Shape, Team
 from .policy_file import write_team
@@ -170,7 +171,8 @@ def train_method(
     count, method = rounds or ROUNDS, METHODS[name]
 
     def keep(team: Team, task: Task, done: int) -> None:
-        origin = {"method": name, "rounds": done, "scenario_hash": scenario_hash(scenario), "seed": scenario.seed}
+        origin = {"method": name, "rounds": done, "scenario_hash": scenario_hash(scenario), "seed": scenario.seed,
+                  "versions": versions()}  # fmt: skip
         write_team(out, team, trained_for(task, task.sizes()), origin)
 
     told = partial(_tell, tell, count) if watch is None else watch
