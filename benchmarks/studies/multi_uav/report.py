@@ -1,8 +1,8 @@
 """Reports a study: ``python -m benchmarks.studies.multi_uav.report teams [--drops 32]``.
 
 Prints a Markdown table of all methods and of allocators that follow rules, on drops that no training had: the mean over
-seeds, with a 95 % interval over seeds (of rules, over drops), of each metric's mean over drops; and the paired differences of GA-MATR to each,
-first averaged over seeds and then paired by drops. Draws ``curves.png`` in the folder.
+drops and seeds of each metric, with a 95 % interval over seeds, of rules over drops; and the paired differences of
+GA-MATR to each, first averaged over seeds and then paired by drops. Draws ``curves.png`` in the folder.
 """
 
 from __future__ import annotations
