@@ -88,7 +88,7 @@ class Simulator:
     """As pip knows it."""
     models: str
     lacks: str
-    reports: str = "all users in every slot; in W1r, W2r and W3r every five slots, in turn"
+    reports: str = "all users in every slot"
     """When users report their channel."""
     batches: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Networks side by side that are tried, by workload, one first; left out: one at a time is all it can do."""
@@ -125,6 +125,7 @@ class Peer(Simulator):
 class Fairwave(Simulator):
     """Measures fairwave by ``fairwave bench``, whose windows have their own length."""
 
+    reports: str = "all users in every slot; in W1r, W2r and W3r every five slots, in turn"
     mode: str = "exact"
     """Of ``fairwave bench``."""
 

@@ -46,6 +46,7 @@ def report(context: SlicingContext = TRACTOR, **given: Any) -> SlicingObservatio
     zero = torch.zeros(shape, dtype=torch.float64)
     fields: dict[str, Any] = {field.name: zero for field in dataclasses.fields(SlicingObservation)}
     fields |= {"interval": 0, "bits_per_prb": zero + 300, "rbg": apportion(zero, context.rbgs, context.min_rbg)}
+    fields["ue_reports"] = None  # of UEs nothing is told
     for name, value in given.items():
         fields[name] = value if isinstance(value, int) else torch.as_tensor(value).expand(shape)
     return SlicingObservation(**fields)
