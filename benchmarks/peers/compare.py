@@ -244,10 +244,15 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
         for name in names:
             if name not in known:
                 raise ScenarioError(f"unknown {what} '{name}'{did_you_mean(name, known)}")
+    require_positive(asked)
+    return asked
+
+
+def require_positive(asked: argparse.Namespace) -> None:
+    """Refuses ``--seconds`` and ``--rounds`` that are not positive; raises :class:`ScenarioError`."""
     for option in ("seconds", "rounds"):
         if not getattr(asked, option) > 0:
             raise ScenarioError(f"--{option} must be more than 0, given {getattr(asked, option):g}")
-    return asked
 
 
 def main(given: Sequence[str] | None = None) -> int:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.peers.base import Session, Simulator
-from benchmarks.peers.compare import ONE_THREAD, markdown, number
+from benchmarks.peers.compare import ONE_THREAD, markdown, number, require_positive
 from scenarios.errors import ScenarioError
 
 _ACTIONS = 8  # different ones, taken in turn
@@ -163,9 +163,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=1.0, help="that each is timed for in a round, about")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each; the median counts")
     asked = parser.parse_args(given)
-    for option in ("seconds", "rounds"):
-        if not getattr(asked, option) > 0:
-            raise ScenarioError(f"--{option} must be more than 0, given {getattr(asked, option):g}")
+    require_positive(asked)
     return asked
 
 

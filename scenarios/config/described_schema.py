@@ -50,7 +50,7 @@ def field_texts(kind: type) -> dict[str, str]:
 def _own_texts(kind: type) -> dict[str, str]:
     try:
         (body,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
-    except (OSError, TypeError):  # a class that was made without a source file
+    except (OSError, TypeError, SyntaxError):  # no source file, or none that stands alone
         return {}
     assert isinstance(body, ast.ClassDef)
     found = {}
