@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,8 +28,7 @@ _LEFT = -1
 _GIVEN_AWAY = torch.empty(0)
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """Holds what an interval led to.
 
     The features are the caller's own: no state can reach them. All else belongs to states, and is to be copied.
@@ -251,7 +250,7 @@ class Episodes:
 
     def _present(self, cohort: Cohort) -> Step:
         """Returns the step that led to where a cohort is, with features."""
-        return replace(cohort.step, view=self.task.view(cohort.stack, cohort.observation))
+        return cohort.step._replace(view=self.task.view(cohort.stack, cohort.observation))
 
     def _together(self, steps: Sequence[Step]) -> Step:
         """Makes one step of those of all cohorts."""
@@ -301,9 +300,9 @@ class Episodes:
         reward = reward_of(task.reward.compute(outcome, scene), view.live)
         late = interval >= task.intervals
         ends = ends_of(view.live, late) if late or not _all_go_on(view.live) else (seats.none, seats.none, False)
-        kept = Step(_without_features(view), reward, projected, *ends)
-        after = Cohort(scene, cohort.stack, seats, state, observation, interval, kept)
-        return after, Step(view, reward, projected, *ends)
+        step = Step(view, reward, projected, *ends)
+        kept = step._replace(view=_without_features(view))
+        return Cohort(scene, cohort.stack, seats, state, observation, interval, kept), step
 
     def _joined(self, parts: Sequence[Tensor]) -> Tensor:
         """Brings what each cohort has into the order of the environments, ``[B, ...]``."""
@@ -314,7 +313,7 @@ class Episodes:
 
 
 def _without_features(view: View) -> View:
-    return View(_GIVEN_AWAY, view.live, view.mask)
+    return view._replace(features=_GIVEN_AWAY)
 
 
 def reward_of(values: Any, live: Tensor) -> Tensor:
@@ -354,9 +353,10 @@ def ends_of(live: Tensor, late: bool) -> tuple[Tensor, Tensor, bool]:
 
 def _all_go_on(live: Tensor) -> bool:
     """Returns whether each drop has a live agent; on a CPU by NumPy, which takes a third of the time."""
-    if live.device.type == "cpu":
-        return bool(np.logical_or.reduce(live.numpy(), 1).all())
-    return bool(live.any(1).all())
+    if live.device.type != "cpu":
+        return bool(live.any(1).all())
+    alive = live.numpy()
+    return bool(np.logical_and.reduce(alive, None) or np.logical_or.reduce(alive, 1).all())
 
 
 def _drops(envs: Sequence[int], seeds: Sequence[int | None], episodes: Sequence[int]) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
@@ -10,7 +11,7 @@ import numpy as np
 
 from ..errors import ScenarioError
 from .episodes import Episodes, EpisodesState, Step
-from .reset_options import put_back, require_known, require_no_rendering
+from .reset_options import put_back, refuse_to_render, require_known, require_no_rendering, with_state
 from .spaces import action_space, array_of, flat_features, info_of, observation_box, own_array, read_actions
 from .task import Options, Task
 
@@ -46,7 +47,7 @@ class GymnasiumEnv(gymnasium.Env[np.ndarray, Any]):
 
     @property
     def state(self) -> EpisodesState:
-        """Returns where the episode is, a value for ``reset(options={"state": state})``."""
+        """Returns where the episode is, a value for ``reset(state=state)``."""
         return self.episodes.state
 
     def clone(self) -> GymnasiumEnv:
@@ -56,13 +57,21 @@ class GymnasiumEnv(gymnasium.Env[np.ndarray, Any]):
         other._np_random = copy.deepcopy(self._np_random)
         return other
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, Info]:
-        """Begins an episode: with a seed its first one, without the next one; or goes back to ``options["state"]``.
+    def reset(
+        self, *, seed: int | None = None, options: Mapping[str, Any] | None = None, state: EpisodesState | None = None
+    ) -> tuple[np.ndarray, Info]:
+        """Begins an episode: with a seed its first one, without the next one; or goes back to a state.
+
+        Args:
+            seed: of the episodes from here on.
+            options: ``{"state": state}``, for wrappers, which hand on nothing else.
+            state: to go back to, as :attr:`state` gave it.
 
         Raises:
             ScenarioError: a seed or an option that cannot be.
         """
         super().reset(seed=seed)
+        options = with_state(options, state)
         require_known(options, ("state",))
         if not put_back(self.episodes, options):
             self.episodes.begin((0,), (seed,))
@@ -87,6 +96,10 @@ class GymnasiumEnv(gymnasium.Env[np.ndarray, Any]):
         if mask is None:
             raise ScenarioError("these actions are numbers, or every choice is open: there is no mask")
         return array_of(mask).ravel()
+
+    def render(self) -> None:
+        """Refuses: nothing can be rendered."""
+        refuse_to_render()
 
     def close(self) -> None:
         """Stops drawing networks."""

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..errors import ScenarioError, shown
 from .episodes import Episodes, EpisodesState, Step, require_count
 from .gymnasium_env import Info
-from .reset_options import put_back, require_known, require_no_rendering
+from .reset_options import put_back, refuse_to_render, require_known, require_no_rendering, with_state
 from .spaces import action_space, array_of, flat_features, info_of, observation_box, own_array, read_actions
 from .task import Options, Task
 
@@ -61,7 +61,7 @@ class GymnasiumVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
 
     @property
     def state(self) -> EpisodesState:
-        """Returns where all episodes are, a value for ``reset(options={"state": state})``."""
+        """Returns where all episodes are, a value for ``reset(state=state)``."""
         return self.episodes.state
 
     def clone(self) -> GymnasiumVectorEnv:
@@ -71,15 +71,25 @@ class GymnasiumVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         other._np_random = copy.deepcopy(self._np_random)
         return other
 
-    def reset(self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None) -> Reset:
-        """Begins an episode in every environment, or in those of ``options["reset_mask"]``.
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: Mapping[str, Any] | None = None,
+        state: EpisodesState | None = None,
+    ) -> Reset:
+        """Begins an episode in every environment, or in those of ``options["reset_mask"]``; or goes back to a state.
 
-        An integer seed gives environment i the seed ``seed + i``; without a seed each begins its next episode.
+        Args:
+            seed: an integer gives environment i the seed ``seed + i``; without a seed each begins its next episode.
+            options: ``reset_mask``, or ``state``, for wrappers, which hand on nothing else.
+            state: to go back to, as :attr:`state` gave it.
 
         Raises:
             ScenarioError: a seed, mask or option that cannot be.
         """
         super().reset(seed=seed if isinstance(seed, int) else None)
+        options = with_state(options, state)
         require_known(options, ("state", "reset_mask"))
         if not put_back(self.episodes, options):
             envs = self._masked(options)
@@ -105,6 +115,10 @@ class GymnasiumVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         if self.mode is AutoresetMode.SAME_STEP and step.ends:
             return self._begun_anew(step)
         return self._stepped(step, self._features(step), self._info(step))
+
+    def render(self) -> None:
+        """Refuses: nothing can be rendered."""
+        refuse_to_render()
 
     def close_extras(self, **_: Any) -> None:
         """Stops drawing networks."""

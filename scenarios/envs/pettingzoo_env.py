@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from ..errors import did_you_mean
 from .episodes import Episodes, EpisodesState, Step
-from .reset_options import put_back, require_no_rendering
+from .reset_options import put_back, refuse_to_render, require_no_rendering, with_state
 from .spaces import action_space, array_of, flat_features, observation_box, own_array, read_actions
 from .task import Options, Task
 
@@ -60,7 +61,7 @@ class PettingZooEnv(ParallelEnv[str, Any, Any]):
 
     @property
     def episode_state(self) -> EpisodesState:
-        """Returns where the episode is, a value for ``reset(options={"state": state})``."""
+        """Returns where the episode is, a value for ``reset(state=state)``."""
         return self.episodes.state
 
     def clone(self) -> PettingZooEnv:
@@ -74,18 +75,30 @@ class PettingZooEnv(ParallelEnv[str, Any, Any]):
         row: np.ndarray = own_array(flat_features(self.episodes.last()))[0]
         return row
 
-    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[ByAgent, ByAgent]:
-        """Begins an episode: with a seed its first one, without the next one; or goes back to ``options["state"]``.
+    def reset(
+        self, seed: int | None = None, options: Mapping[str, Any] | None = None, state: EpisodesState | None = None
+    ) -> tuple[ByAgent, ByAgent]:
+        """Begins an episode: with a seed its first one, without the next one; or goes back to a state.
+
+        Args:
+            seed: of the episodes from here on.
+            options: ``{"state": state}``, for wrappers, which hand on nothing else.
+            state: to go back to, as :attr:`episode_state` gave it.
 
         Raises:
             ScenarioError: a seed or a state that cannot be.
         """
-        if not put_back(self.episodes, options):  # other options are not refused: PettingZoo's checker gives one
+        # Options that are not known are ignored here: PettingZoo's checker gives one.
+        if not put_back(self.episodes, with_state(options, state)):
             self.episodes.begin((0,), (seed,))
         step = self.episodes.last()
         over = bool(step.over[0])
         self.agents = [] if over else self._chosen(self.possible_agents, step.view.live[0])
         return self._observed(self.agents, step), self._infos(self.agents, step)
+
+    def render(self) -> None:
+        """Refuses: nothing can be rendered."""
+        refuse_to_render()
 
     def step(self, actions: ByAgent) -> tuple[ByAgent, ByAgent, ByAgent, ByAgent, ByAgent]:
         """Runs an interval.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from ..errors import ScenarioError, did_you_mean, shown
 from .episodes import Episodes, EpisodesState
@@ -34,6 +34,20 @@ def require_no_rendering(render_mode: Any) -> None:
         )
 
 
+def refuse_to_render() -> NoReturn:
+    """Refuses to render.
+
+    Raises:
+        ScenarioError: always.
+    """
+    raise ScenarioError("an environment cannot be rendered: plot a run, for example by fairwave run SCENARIO")
+
+
+def with_state(options: Mapping[str, Any] | None, state: EpisodesState | None) -> Mapping[str, Any] | None:
+    """Returns the options of a reset with a state that was given beside them."""
+    return options if state is None or not isinstance(options or {}, Mapping) else {**(options or {}), "state": state}
+
+
 def put_back(episodes: Episodes, options: Mapping[str, Any] | None) -> bool:
     """Puts ``options["state"]`` back where it is given; returns whether it was.
 
@@ -44,12 +58,12 @@ def put_back(episodes: Episodes, options: Mapping[str, Any] | None) -> bool:
     if state is None:
         return False
     if not isinstance(state, EpisodesState) or len(state.seeds) != episodes.count or not state.cohorts:
-        raise ScenarioError("options['state'] must be the state of an environment of this kind that was reset")
+        raise ScenarioError("the state given to reset() must be that of an environment of this kind that was reset")
     own, other = episodes.task.scenario, state.cohorts[0].scene.scenario
     if other != own:
         which = f"the scenario {other.name}" if other.name != own.name else f"other settings of {own.name}"
-        raise ScenarioError(f"options['state'] is of {which}, not of the {own.name} of this environment")
+        raise ScenarioError(f"the state given to reset() is of {which}, not of the {own.name} of this environment")
     if list(state.cohorts[0].stack.features) != list(episodes.task.features):
-        raise ScenarioError("options['state'] is of an environment with other features than this one")
+        raise ScenarioError("the state given to reset() is of an environment with other features than this one")
     episodes.put(state)
     return True

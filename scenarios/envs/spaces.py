@@ -88,7 +88,7 @@ def _numbers(values: np.ndarray) -> np.ndarray:
     else:
         with np.errstate(over="ignore"):  # what becomes infinite is refused below
             numbers = values.astype(np.float32)
-    if not np.abs(numbers).max() <= 1.0:  # NaN is no number from -1 to 1
+    if not np.maximum.reduce(np.abs(numbers), axis=None) <= 1.0:  # NaN is no number from -1 to 1
         bad = ~(np.abs(numbers) <= 1.0)
         raise InvalidAction(
             f"an action is {float(numbers[bad][0]):.8g}: use -1 to 1; gymnasium.wrappers.ClipAction, or its form for "
@@ -99,13 +99,12 @@ def _numbers(values: np.ndarray) -> np.ndarray:
 
 def array_of(values: Tensor) -> np.ndarray:
     """Returns a copy of a tensor as an array, so that writing into it changes no state."""
-    copy: np.ndarray = values.numpy(force=True).copy()
-    return copy
+    return own_array(values).copy()
 
 
 def own_array(values: Tensor) -> np.ndarray:
     """Returns a tensor that belongs to the caller as an array, without a copy."""
-    array: np.ndarray = values.numpy(force=True)
+    array: np.ndarray = values.numpy() if values.device.type == "cpu" else values.numpy(force=True)
     return array
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -66,8 +66,7 @@ class Options:
         return cls(**given)
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """Holds what agents are given at the start of an interval."""
 
     features: Tensor  # [B, agents, numbers] float32

@@ -104,7 +104,7 @@ def test_a_state_is_a_value() -> None:
     env.step(actions[0])
     kept, branch = env.state, env.clone()
     first = [env.step(action)[:2] for action in actions]
-    seen, _ = env.reset(options={"state": kept})
+    seen, _ = env.reset(state=kept)
     seen[:] = 0.0  # an observation is a copy
     again = [env.step(action)[:2] for action in actions]
     cloned = [branch.step(action)[:2] for action in actions]
