@@ -56,7 +56,7 @@ def _drawn(drops: Drops, stream: str, shape: tuple[int, ...], interval: int) -> 
 
 @functools.lru_cache(1 << 10)
 def _keys(drops: Drops, stream: str) -> Tensor:
-    """Derives the keys of a stream."""
+    """Computes the keys of a stream."""
     return drops.keys(stream)
 
 
