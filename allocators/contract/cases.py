@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -41,13 +42,22 @@ class CaseRandom:
 
     def __init__(self, drops: Drops, case: str) -> None:
         self._drops, self._case = drops, case
-        self._keys: dict[str, Tensor] = {}
 
     def __call__(self, stream: str, *shape: int, interval: int = 0) -> Tensor:
         """Draws numbers in (0, 1), float64 ``[B, *shape]``."""
-        if stream not in self._keys:
-            self._keys[stream] = self._drops.keys(f"check/{self._case}/{stream}")
-        return uniform(self._keys[stream], shape, interval * math.prod(shape))
+        return _drawn(self._drops, f"check/{self._case}/{stream}", shape, interval).clone()
+
+
+@functools.lru_cache(1 << 13)
+def _drawn(drops: Drops, stream: str, shape: tuple[int, ...], interval: int) -> Tensor:
+    """Draws what a case asks for each time that it is played, which is several times in a check."""
+    return uniform(_keys(drops, stream), shape, interval * math.prod(shape))
+
+
+@functools.lru_cache(1 << 10)
+def _keys(drops: Drops, stream: str) -> Tensor:
+    """Computes the keys of a stream."""
+    return drops.keys(stream)
 
 
 def tensors(record: object) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ third of a second of every command, and few commands need a description.
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import textwrap
 from itertools import pairwise
@@ -17,8 +18,12 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 
+@functools.cache
 def described_schema(kind: type[BaseModel]) -> dict[str, Any]:
-    """Makes the JSON schema of a model, with the descriptions of its fields and of all classes below it."""
+    """Makes the JSON schema of a model, with the descriptions of its fields and of all classes below it.
+
+    It is made once for a model, and must be copied before anything is written into it.
+    """
     return kind.model_json_schema(schema_generator=_Described)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import json
@@ -153,7 +154,7 @@ def json_schema(family: str) -> dict[str, Any]:
     Raises:
         ScenarioError: there is no such family.
     """
-    schema = described_schema(families.find(family).schema)
+    schema = copy.deepcopy(described_schema(families.find(family).schema))
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     extends = {"type": "string", "description": "A preset's name or a file, relative to this one, whose settings hold."}
     schema["properties"] = {"extends": extends, **schema["properties"]}

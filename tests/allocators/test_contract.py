@@ -26,7 +26,7 @@ from mac.slicing import SlicingDecision
 from scenarios.cli.main import app
 
 EVERY = [(name, family) for family in registry.families() for name in registry.available(family)]
-FEW = {"rounds": 40, "steps": 3}
+FEW = {"rounds": 12, "steps": 3}
 """Of methods that go on until they have settled: in some cases they have by then, in others not, and each is a case."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import tokenize
@@ -54,23 +55,33 @@ def resolved(node: ast.ImportFrom, path: Path) -> str:
     return ".".join((*package[: len(package) - node.level + 1], *([node.module] if node.module else [])))
 
 
+@functools.cache
+def imports(path: Path) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """All imports of a file, at its head, within a function, or for types alone."""
+    tree = ast.walk(ast.parse(path.read_text("utf-8")))
+    return tuple(node for node in tree if isinstance(node, ast.Import | ast.ImportFrom))
+
+
 def imported(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and full name of every module that a file imports, at its head, within a function, or for types alone."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    """Line and full name of every module that a file imports."""
+    for node in imports(path):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = resolved(node, path)
             for alias in node.names:
                 full = f"{base}.{alias.name}"
                 yield node.lineno, full if full in MODULES else base
 
 
-GRAPH = nx.DiGraph()
-for _path in FILES:
-    GRAPH.add_edges_from((module(_path), name) for _, name in imported(_path) if name in MODULES)
-GRAPH.remove_edges_from(nx.selfloop_edges(GRAPH))
-by_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@functools.cache
+def graph() -> nx.DiGraph:
+    """Which module imports which other one."""
+    found = nx.DiGraph()
+    for path in FILES:
+        found.add_edges_from((module(path), name) for _, name in imported(path) if name in MODULES)
+    found.remove_edges_from(nx.selfloop_edges(found))
+    return found
 
 
 def tracked() -> list[Path]:
@@ -92,37 +103,45 @@ def test_no_folder_has_more_entries_than_an_eye_takes_in() -> None:
     assert crowded == {}
 
 
-@by_file
-def test_imports_point_one_way_between_rooms(path: Path) -> None:
-    own = ROOMS.index(path.relative_to(ROOT).parts[0])
-    for line, name in imported(path):
-        top = name.partition(".")[0]
-        assert top not in ROOMS or ROOMS.index(top) <= own, f"line {line}: {name} lies in a later room"
-        assert top not in EXTRAS, f"line {line}: {name} is an extra; import it where it is used"
+def test_imports_point_one_way_between_rooms() -> None:
+    wrong = []
+    for path in FILES:
+        file = path.relative_to(ROOT)
+        for line, name in imported(path):
+            top = name.partition(".")[0]
+            if top in ROOMS and ROOMS.index(top) > ROOMS.index(file.parts[0]):
+                wrong.append(f"{file}, line {line}: {name} lies in a later room")
+            if top in EXTRAS:
+                wrong.append(f"{file}, line {line}: {name} is an extra; import it where it is used")
+    assert wrong == []
 
 
-@by_file
-def test_imports_are_relative_within_a_room_and_absolute_across(path: Path) -> None:
-    own = path.relative_to(ROOT).parts[0]
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            top = resolved(node, path).partition(".")[0]
-            assert not node.level or top == own, f"line {node.lineno} leaves the room by dots"
-            assert node.level or top != own, f"line {node.lineno}: {node.module} is of this room; use dots"
+def test_imports_are_relative_within_a_room_and_absolute_across() -> None:
+    wrong = []
+    for path in FILES:
+        file = path.relative_to(ROOT)
+        for node in imports(path):
+            if isinstance(node, ast.ImportFrom):
+                own = resolved(node, path).partition(".")[0] == file.parts[0]
+                if node.level and not own:
+                    wrong.append(f"{file}, line {node.lineno} leaves the room by dots")
+                if own and not node.level:
+                    wrong.append(f"{file}, line {node.lineno}: {node.module} is of this room; use dots")
+    assert wrong == []
 
 
 def test_every_import_is_seen() -> None:
     """Those at the head of a file, within a function, and for types alone, relative and absolute."""
-    assert len(FILES) > 300 and GRAPH.number_of_edges() > 1000
-    assert GRAPH.has_edge("mac.scheduling.problem", "mac.engine.engine")
-    assert GRAPH.has_edge("mac.scheduling.feasible", "mac.scheduling.feasible_numba")  # within a function
-    assert GRAPH.has_edge("scenarios.families.family", "scenarios.families.schema")  # for types alone
-    assert GRAPH.has_edge("scenarios.families.family", "phy.random")
+    assert len(FILES) > 300 and graph().number_of_edges() > 1000
+    assert graph().has_edge("mac.scheduling.problem", "mac.engine.engine")
+    assert graph().has_edge("mac.scheduling.feasible", "mac.scheduling.feasible_numba")  # within a function
+    assert graph().has_edge("scenarios.families.family", "scenarios.families.schema")  # for types alone
+    assert graph().has_edge("scenarios.families.family", "phy.random")
 
 
 def test_no_import_is_a_circle() -> None:
     """Imports within functions and for types alone count, too."""
-    circles = [sorted(part) for part in nx.strongly_connected_components(GRAPH) if len(part) > 1]
+    circles = [sorted(part) for part in nx.strongly_connected_components(graph()) if len(part) > 1]
     assert circles == []
 
 
@@ -134,7 +153,7 @@ def package_of(name: str) -> str:
 
 def test_sub_packages_import_one_way() -> None:
     between = nx.DiGraph()
-    for one, other in GRAPH.edges:
+    for one, other in graph().edges:
         if package_of(one) != package_of(other):
             between.add_edge(package_of(one), package_of(other))
     circles = [sorted(part) for part in nx.strongly_connected_components(between) if len(part) > 1]
@@ -243,12 +262,13 @@ def is_value(node: ast.ClassDef | ast.FunctionDef) -> bool:
     return bool(names & {"property", "cached_property"})
 
 
-@by_file
-def test_docstrings_begin_with_a_verb(path: Path) -> None:
-    name = path.relative_to(ROOT).as_posix()
-    found = docstrings(ast.parse(path.read_text("utf-8")))
-    wrong = {name: text.partition("\n")[0] for name, text in found if not begins_with_a_verb(text)}
-    assert COMMANDS.fullmatch(name) or wrong == {}
+def test_docstrings_begin_with_a_verb() -> None:
+    wrong = {}
+    for path in FILES:
+        file = path.relative_to(ROOT).as_posix()
+        found = () if COMMANDS.fullmatch(file) else docstrings(ast.parse(path.read_text("utf-8")))
+        wrong |= {f"{file}: {name}": text.partition("\n")[0] for name, text in found if not begins_with_a_verb(text)}
+    assert wrong == {}
 
 
 def test_a_plural_noun_is_no_verb() -> None:

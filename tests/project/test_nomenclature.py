@@ -12,8 +12,6 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "nomenclature.md"
 ROOMS = ("phy", "mac", "allocators", "scenarios")
@@ -41,8 +39,9 @@ LETTERS = table()
 
 
 def prose(source: str) -> Iterator[tuple[int, str]]:
-    """Line and text of every comment and docstring."""
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+    """Line and text of every docstring, and of every comment where one may hold a shape."""
+    commented = re.search(r"#.*\[", source)  # most files have no shape in a comment, and need not be taken apart
+    for token in tokenize.generate_tokens(io.StringIO(source if commented else "").readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string
     for node in ast.walk(ast.parse(source)):
@@ -94,9 +93,8 @@ def test_shapes_are_found() -> None:
     assert allowed("S", "tests/oracles/oracles_sinr.py") and not allowed("Z", "tests/oracles/oracles_sinr.py")
 
 
-@pytest.mark.parametrize("path", [*FILES, *TESTS], ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_letters_have_one_meaning(path: Path) -> None:
-    assert wrong(path) == {}
+def test_letters_have_one_meaning() -> None:
+    assert {path.relative_to(ROOT).as_posix(): found for path in (*FILES, *TESTS) if (found := wrong(path))} == {}
 
 
 def test_names_of_quantities_are_those_of_the_code() -> None:

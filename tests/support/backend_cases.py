@@ -28,7 +28,7 @@ CITY: Scenario = {
     "family": "scheduling",
     "seed": 5,
     "drops": 2,
-    "duration_s": 0.05,
+    "duration_s": 0.03,
     "window_s": 0.01,
     "allocators": ["proportional_fair"],
     "carrier": {"prbs": 9},

@@ -30,6 +30,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "uplink-macro": {"topology.sectors": 1, "topology.sites": 7, "carrier.prbs": 6},
     "mobility-macro": {"topology.sites": 7},
     "scheduling-urllc": {"topology.sectors": 1},
+    "scheduling-rural": {"topology.sectors": 1, "carrier.bandwidth_hz": 5e6},
     "comp-corner": {"comp.interval_s": 0.02, "duration_s": 0.06, "window_s": 0.02},
     "city-evening": {"comp.interval_s": 0.02, "slicing.interval_s": 0.04, "duration_s": 0.08, "window_s": 0.04},
     "wsn-large": {"field.nodes": 200},

@@ -237,15 +237,28 @@ print(content_digest(Mine()))
 """
 
 
-def test_a_script_counts_by_the_code_that_its_class_needs_in_any_process() -> None:
-    def digest(source: str, gain: int, seed: str) -> str:
-        command, environment = [sys.executable, "-c", source, str(gain)], {**os.environ, "PYTHONHASHSEED": seed}
-        return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+IN_TURN = """
+import os, sys
+import scenarios.results.content_digest  # once for all
+for source, gain in zip(sys.argv[1::2], sys.argv[2::2]):
+    if not os.fork():
+        sys.argv = ["-c", gain]
+        exec(source, sys.modules["__main__"].__dict__)
+        sys.stdout.flush()
+        os._exit(0)
+    os.wait()
+"""
+"""Runs scripts as they are with ``python -c``, each in a process of its own."""
 
-    first = digest(SCRIPT, 1, "1")
-    assert digest(SCRIPT + "\nprint('', end='')  # a plot, say", 1, "2") == first
-    assert digest(SCRIPT, 2, "1") != first
-    assert digest(SCRIPT.replace("x * GAIN", "x + GAIN"), 1, "1") != first
+
+def test_a_script_counts_by_the_code_that_its_class_needs_in_any_process() -> None:
+    def digests(seed: str, *scripts: str) -> list[str]:
+        command, environment = [sys.executable, "-c", IN_TURN, *scripts], {**os.environ, "PYTHONHASHSEED": seed}
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.split()
+
+    first, gain, code = digests("1", SCRIPT, "1", SCRIPT, "2", SCRIPT.replace("x * GAIN", "x + GAIN"), "1")
+    assert digests("2", SCRIPT + "\nprint('', end='')  # a plot, say", "1") == [first]
+    assert first not in (gain, code)
 
 
 def test_an_object_with_another_state_is_run_anew_and_the_same_one_goes_on(toy: Toy) -> None:

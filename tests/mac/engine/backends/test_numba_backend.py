@@ -268,8 +268,8 @@ class Collector:
 
 def test_what_an_allocator_keeps_stays_as_it_was() -> None:
     keeper = Collector()
-    both(city(carrier={"prbs": 5}), allocator=keeper)
-    arrays(city(carrier={"prbs": 5}), allocator=keeper)
+    both(city(carrier={"prbs": 5}, duration_s=0.05), allocator=keeper)
+    arrays(city(carrier={"prbs": 5}, duration_s=0.05), allocator=keeper)
     assert len(keeper.kept) >= 500
     assert all(torch.equal(value, before) for value, before in keeper.kept)
 

@@ -34,8 +34,8 @@ def drive(ids: tuple[int, ...], slots: int) -> tuple[Engine, CellState, torch.Te
 
 
 def test_users_of_a_new_cell_begin_with_new_reports_and_share_again() -> None:
-    _, state, total, moves = drive((0, 2), 300)
+    _, state, total, moves = drive((0, 2), 200)
     assert moves > 0 and torch.isfinite(total).all() and float(total[0].sum()) > 0
-    _, alone, one, _ = drive((2,), 300)
+    _, alone, one, _ = drive((2,), 200)
     assert torch.equal(one[:, 0], total[:, 1])
     assert torch.equal(alone.reports[0].bits[0], state.reports[0].bits[1])

@@ -38,7 +38,7 @@ def test_users_hear_their_own_cell_first_and_begin_with_new_reports(precoding: s
     tested = engine(precoding=precoding)
     state, total, moves = tested.start(), torch.zeros(len(tested.counters), *tested.shape, dtype=torch.float64), 0
     returned = torch.zeros(tested.shape, dtype=torch.float64)
-    for _ in range(300):
+    for _ in range(200):
         before, held = state.attached.serving, state.block.response.first_slot
         around = state.block.response.cells
         assert torch.equal(around.heard[..., 0], before)
