@@ -8,10 +8,11 @@ and Dask are started on this machine, Slurm's jobs are processes of it (submitit
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +33,7 @@ from scenarios.running.worker import run_pickled_batch
 from scenarios.running.worker_pickling import pickled_batches
 from scenarios.running.write_outputs import PARTS
 
-_POINTS, _CORES = 10_000, 1_000
+_POINTS, _CORES, _CORE_S = 10_000, 1_000, 60  # of a sweep; core seconds of a point
 _PROBES, _ROUNDS = 6, 6  # points and batches that are measured
 _SETTINGS = {"drops": 8, "duration_s": 0.25, "warmup_s": 0.0, "window_s": 0.25}
 
@@ -106,7 +107,7 @@ def _point(spent: Spent, point: PlannedPoint, points: int) -> bytes:
     run, todo = spent.on("open", open_run, points)
     (batch,) = spent.on("pickle", lambda: pickled_batches(point.plan, todo, run.modules), points)
     result = run_pickled_batch(batch)
-    spent.on("write shards", lambda: run.write(result.pieces), points)
+    spent.on("write shards", lambda: run.write(result.pieces, result.metrics), points)
     spent.on("tables", lambda: complete(run, options, 0.0), points)
     return bytes(batch)
 
@@ -137,7 +138,7 @@ def _round(executor: Executor, batch: bytes) -> float:
 
 
 def main() -> None:
-    """Prints both tables."""
+    """Prints both tables, and what follows from them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("executors", nargs="*", default=["local", "ray", "dask", "slurm"])
     names = parser.parse_args().executors
@@ -150,16 +151,27 @@ def main() -> None:
         print("| coordinator, a point of 8 drops, 4 allocators, one batch | ms |\n|---|--:|")
         for what, seconds in spent.seconds.items():
             print(f"| {what} | {1e3 * seconds:.1f} |")
-        own = sum(spent.seconds.values())
-        print(f"| in all | {1e3 * own:.1f} |\n")
-        print("| executor | coordinator's ms a batch | round trip, ms | points/s | core seconds of a point below which "
-              f"{_CORES:,} cores wait | {_POINTS:,} points, min |\n|---|--:|--:|--:|--:|--:|")  # fmt: skip
+        print(f"| in all | {1e3 * sum(spent.seconds.values()):.1f} |\n")
+        print("| executor | coordinator's ms a batch | round trip, ms |\n|---|--:|--:|")
+        told = []
         for name in names:
             mine, trip = overhead(name, batch)
-            each = own + mine
-            print(f"| {name} | {1e3 * mine:.1f} | {1e3 * trip:.0f} | {1 / each:.1f} | {_CORES * each:.0f} | "
-                  f"{_POINTS * each / 60:.0f} |", flush=True)  # fmt: skip
+            print(f"| {name} | {1e3 * mine:.1f} | {1e3 * trip:.0f} |", flush=True)
+            told.append(f"\n{name}: {_arithmetic({**spent.seconds, f'executor {name}': mine})}")
+        print("".join(told))
         os.chdir("/")
+
+
+def _arithmetic(seconds: Mapping[str, float]) -> str:
+    """Says what many cores would do with a sweep of points of one batch, and what they would wait for."""
+    each, most = sum(seconds.values()), max(seconds, key=lambda what: seconds[what])
+    least = _POINTS * _CORE_S / _CORES
+    return (
+        f"a coordinator ends {1 / each:.1f} points a second, {_POINTS:,} points in {_POINTS * each / 60:.0f} min; "
+        f"{_CORES:,} cores wait for it if a point computes for less than {_CORES * each:.0f} core seconds; most of its "
+        f"time is for: {most} ({seconds[most] / each:.0%}). Points of {_CORE_S} core seconds take {_CORES:,} cores "
+        f"{least / 60:.0f} min; {math.ceil(_POINTS * each / least)} coordinators keep up with that."
+    )
 
 
 if __name__ == "__main__":

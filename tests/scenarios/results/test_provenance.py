@@ -276,7 +276,8 @@ def test_an_object_that_cannot_be_compared_is_not_resumed(toy: Toy) -> None:
 
 def test_whose_a_file_is(tmp_path: Path) -> None:
     cached = str(tmp_path / "__pycache__" / "a.pyc")
-    for theirs in (json.__file__, np.__file__, run.func.__code__.co_filename, "/proc/self/stat", cached):
+    utc = "/usr/share/zoneinfo/UTC"
+    for theirs in (json.__file__, np.__file__, run.func.__code__.co_filename, "/proc/self/stat", cached, utc):
         assert not is_user_file(theirs)
     for mine in (__file__, toy_family.__file__, str(tmp_path / "data.csv")):
         assert is_user_file(mine)
