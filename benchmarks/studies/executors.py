@@ -1,7 +1,7 @@
 """Measures what the coordinator of a sweep spends per batch and per point: ``python -m benchmarks.studies.executors
 [local ray dask slurm]``; from it, by arithmetic, what 1,000 cores do with a sweep of 10,000 points.
 
-Times of the coordinator are those of its processor; the round trip of a batch is wall time, without its computing. Ray
+Times of the coordinator are those of its processor; how much longer a batch takes than here is wall time. Ray
 and Dask are started on this machine, Slurm's jobs are processes of it (submitit's local executor).
 """
 
@@ -31,7 +31,6 @@ from scenarios.running.prepared_run import PreparedRun, prepared
 from scenarios.running.run import complete
 from scenarios.running.worker import run_pickled_batch
 from scenarios.running.worker_pickling import pickled_batches
-from scenarios.running.write_outputs import PARTS
 
 _POINTS, _CORES, _CORE_S = 10_000, 1_000, 60  # of a sweep; core seconds of a point
 _PROBES, _ROUNDS = 6, 6  # points and batches that are measured
@@ -113,28 +112,31 @@ def _point(spent: Spent, point: PlannedPoint, points: int) -> bytes:
 
 
 def overhead(name: str, batch: bytes) -> tuple[float, float]:
-    """Measures seconds of the coordinator's processor, and of the wall clock, that a batch takes in an executor.
+    """Measures what a batch takes in an executor: seconds of the coordinator's processor, and of the wall clock.
 
-    Batches are submitted one after the other; what a batch says that it took itself is subtracted from the latter.
+    Batches are submitted one after the other; what one takes in this process is subtracted from the latter.
     """
+    began = time.perf_counter()
+    for _ in range(_ROUNDS):
+        run_pickled_batch(batch)
+    here = time.perf_counter() - began
     with opened(name) as executor:
-        _round(executor, batch)  # imports
-        wall, spent, computing = time.perf_counter(), time.process_time(), 0.0
+        _compute(executor, batch, 0 if name == "slurm" else 4)  # each worker imports
+        wall, spent = time.perf_counter(), time.process_time()
         for _ in range(_ROUNDS):
-            computing += _round(executor, batch)
+            _compute(executor, batch, 1)
         wall, spent = time.perf_counter() - wall, time.process_time() - spent
-    return spent / _ROUNDS, (wall - computing) / _ROUNDS
+    return spent / _ROUNDS, (wall - here) / _ROUNDS
 
 
-def _round(executor: Executor, batch: bytes) -> float:
-    """Computes a batch, and returns the seconds that its loop took."""
-    ticket = executor.submit(batch)
-    while not executor.ended([ticket], 0.05):
-        continue
-    result = executor.result(ticket)
-    if result.error is not None:
-        raise result.error
-    return sum(float(windows.attrs[f"wall_{part}_s"]) for _, windows in result.pieces for part in PARTS)
+def _compute(executor: Executor, batch: bytes, count: int) -> None:
+    """Computes a batch so many times at once."""
+    tickets = {executor.submit(batch) for _ in range(count)}
+    while tickets:
+        for ticket in executor.ended(tickets, 0.05):
+            tickets.discard(ticket)
+            if (error := executor.result(ticket).error) is not None:
+                raise error
 
 
 def main() -> None:
@@ -152,7 +154,7 @@ def main() -> None:
         for what, seconds in spent.seconds.items():
             print(f"| {what} | {1e3 * seconds:.1f} |")
         print(f"| in all | {1e3 * sum(spent.seconds.values()):.1f} |\n")
-        print("| executor | coordinator's ms a batch | round trip, ms |\n|---|--:|--:|")
+        print("| executor | coordinator's ms a batch | ms that it takes longer than here |\n|---|--:|--:|")
         told = []
         for name in names:
             mine, trip = overhead(name, batch)
