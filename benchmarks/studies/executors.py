@@ -1,17 +1,18 @@
 """Measures what the coordinator of a sweep spends per batch and per point: ``python -m benchmarks.studies.executors
 [local ray dask slurm]``; from it, by arithmetic, what 1,000 cores do with a sweep of 10,000 points.
 
-Times of the coordinator are those of its processor; the round trip of a batch is wall time, without its computing. Ray
+Times of the coordinator are those of its processor; how much longer a batch takes than here is wall time. Ray
 and Dask are started on this machine, Slurm's jobs are processes of it (submitit's local executor).
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,9 +31,8 @@ from scenarios.running.prepared_run import PreparedRun, prepared
 from scenarios.running.run import complete
 from scenarios.running.worker import run_pickled_batch
 from scenarios.running.worker_pickling import pickled_batches
-from scenarios.running.write_outputs import PARTS
 
-_POINTS, _CORES = 10_000, 1_000
+_POINTS, _CORES, _CORE_S = 10_000, 1_000, 60  # of a sweep; core seconds of a point
 _PROBES, _ROUNDS = 6, 6  # points and batches that are measured
 _SETTINGS = {"drops": 8, "duration_s": 0.25, "warmup_s": 0.0, "window_s": 0.25}
 
@@ -106,38 +106,41 @@ def _point(spent: Spent, point: PlannedPoint, points: int) -> bytes:
     run, todo = spent.on("open", open_run, points)
     (batch,) = spent.on("pickle", lambda: pickled_batches(point.plan, todo, run.modules), points)
     result = run_pickled_batch(batch)
-    spent.on("write shards", lambda: run.write(result.pieces), points)
+    spent.on("write shards", lambda: run.write(result.pieces, result.metrics), points)
     spent.on("tables", lambda: complete(run, options, 0.0), points)
     return bytes(batch)
 
 
 def overhead(name: str, batch: bytes) -> tuple[float, float]:
-    """Measures seconds of the coordinator's processor, and of the wall clock, that a batch takes in an executor.
+    """Measures what a batch takes in an executor: seconds of the coordinator's processor, and of the wall clock.
 
-    Batches are submitted one after the other; what a batch says that it took itself is subtracted from the latter.
+    Batches are submitted one after the other; what one takes in this process is subtracted from the latter.
     """
+    began = time.perf_counter()
+    for _ in range(_ROUNDS):
+        run_pickled_batch(batch)
+    here = time.perf_counter() - began
     with opened(name) as executor:
-        _round(executor, batch)  # imports
-        wall, spent, computing = time.perf_counter(), time.process_time(), 0.0
+        _compute(executor, batch, 0 if name == "slurm" else 4)  # each worker imports
+        wall, spent = time.perf_counter(), time.process_time()
         for _ in range(_ROUNDS):
-            computing += _round(executor, batch)
+            _compute(executor, batch, 1)
         wall, spent = time.perf_counter() - wall, time.process_time() - spent
-    return spent / _ROUNDS, (wall - computing) / _ROUNDS
+    return spent / _ROUNDS, (wall - here) / _ROUNDS
 
 
-def _round(executor: Executor, batch: bytes) -> float:
-    """Computes a batch, and returns the seconds that its loop took."""
-    ticket = executor.submit(batch)
-    while not executor.ended([ticket], 0.05):
-        continue
-    result = executor.result(ticket)
-    if result.error is not None:
-        raise result.error
-    return sum(float(windows.attrs[f"wall_{part}_s"]) for _, windows in result.pieces for part in PARTS)
+def _compute(executor: Executor, batch: bytes, count: int) -> None:
+    """Computes a batch so many times at once."""
+    tickets = {executor.submit(batch) for _ in range(count)}
+    while tickets:
+        for ticket in executor.ended(tickets, 0.05):
+            tickets.discard(ticket)
+            if (error := executor.result(ticket).error) is not None:
+                raise error
 
 
 def main() -> None:
-    """Prints both tables."""
+    """Prints both tables, and what follows from them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("executors", nargs="*", default=["local", "ray", "dask", "slurm"])
     names = parser.parse_args().executors
@@ -150,16 +153,27 @@ def main() -> None:
         print("| coordinator, a point of 8 drops, 4 allocators, one batch | ms |\n|---|--:|")
         for what, seconds in spent.seconds.items():
             print(f"| {what} | {1e3 * seconds:.1f} |")
-        own = sum(spent.seconds.values())
-        print(f"| in all | {1e3 * own:.1f} |\n")
-        print("| executor | coordinator's ms a batch | round trip, ms | points/s | core seconds of a point below which "
-              f"{_CORES:,} cores wait | {_POINTS:,} points, min |\n|---|--:|--:|--:|--:|--:|")  # fmt: skip
+        print(f"| in all | {1e3 * sum(spent.seconds.values()):.1f} |\n")
+        print("| executor | coordinator's ms a batch | ms that it takes longer than here |\n|---|--:|--:|")
+        told = []
         for name in names:
             mine, trip = overhead(name, batch)
-            each = own + mine
-            print(f"| {name} | {1e3 * mine:.1f} | {1e3 * trip:.0f} | {1 / each:.1f} | {_CORES * each:.0f} | "
-                  f"{_POINTS * each / 60:.0f} |", flush=True)  # fmt: skip
+            print(f"| {name} | {1e3 * mine:.1f} | {1e3 * trip:.0f} |", flush=True)
+            told.append(f"\n{name}: {_arithmetic({**spent.seconds, f'executor {name}': mine})}")
+        print("".join(told))
         os.chdir("/")
+
+
+def _arithmetic(seconds: Mapping[str, float]) -> str:
+    """Says what many cores would do with a sweep of points of one batch, and what they would wait for."""
+    each, most = sum(seconds.values()), max(seconds, key=lambda what: seconds[what])
+    least = _POINTS * _CORE_S / _CORES
+    return (
+        f"a coordinator ends {1 / each:.1f} points a second, {_POINTS:,} points in {_POINTS * each / 60:.0f} min; "
+        f"{_CORES:,} cores wait for it if a point computes for less than {_CORES * each:.0f} core seconds; most of its "
+        f"time is for: {most} ({seconds[most] / each:.0%}). Points of {_CORE_S} core seconds take {_CORES:,} cores "
+        f"{least / 60:.0f} min; {math.ceil(_POINTS * each / least)} coordinators keep up with that."
+    )
 
 
 if __name__ == "__main__":

@@ -126,6 +126,7 @@ def _not_of_user() -> tuple[str, ...]:
     named = ("stdlib", "platstdlib", "purelib", "platlib", "include", "scripts")
     python = [*map(sysconfig.get_path, named), *site.getsitepackages(), site.getusersitepackages()]
     python += [os.path.join(prefix, sub) for prefix in {sys.prefix, sys.base_prefix} for sub in ("lib", "bin", "share")]
+    python += (sysconfig.get_config_var("TZPATH") or "").split(os.pathsep)  # time zones, which pandas reads
     caches = [os.environ.get("XDG_CACHE_HOME", ""), os.environ.get("TORCHINDUCTOR_CACHE_DIR", "")]
     caches += [os.path.expanduser(place) for place in ("~/.cache", "~/.config", "~/.triton", "~/.nv")]
     rooms = [*map(str, _OWN), *(os.path.join(__file__, "../..", room.name) for room in _OWN)]  # and by way of a link

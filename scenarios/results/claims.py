@@ -132,6 +132,8 @@ class Claims:
             self._beat(0)
             return self._create(path)
         except OSError as error:
+            with suppress(OSError):  # an empty claim, for whose owner the next coordinator would wait
+                self._remove(path)
             raise ScenarioError(f"cannot write {path}: {error.strerror or error}") from None
         return True
 

@@ -22,6 +22,7 @@ from typing import Any
 from mac.core.plugin_traceback import is_user_file
 
 ROOMS = ("phy", "mac", "allocators", "scenarios")
+_SCRIPTS = ("__main__", "__mp_main__")  # the latter in a process that multiprocessing has spawned
 _IMPORTERS = ("import_module", "__import__")
 
 
@@ -156,7 +157,7 @@ def made_from() -> str:
 
 def _import_of(module: ModuleType, spec: object) -> _Import | None:
     """Describes a module as it is now; None if it is not the user's. Scripts and notebooks have code of their own."""
-    if module.__name__ == "__main__":
+    if module.__name__ in _SCRIPTS:
         return _Import(spec, "", None, frozenset(_named_in(module)))
     file = vars(module).get("__file__")
     if not isinstance(file, str):

@@ -191,4 +191,6 @@ def local_copy(place: str | Path) -> Path:
     if store is None:
         return Path(place)
     store.pull()
+    if not store.folder.is_dir():
+        raise ScenarioError(f"there is nothing at {store.url}; give the URL that a run or sweep has printed")
     return store.folder

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+import os
+import socket
+import warnings
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import ray
@@ -18,7 +21,9 @@ from .node import capacity, opened, origin, remote_work
 from .options import ExecutorOptions
 from .site import Site
 
-_ASK_S = 60.0  # for the machines to say what they are
+_CONNECT_S = 5.0
+_SETTINGS = bytes(3) + b"\x04" + bytes(5)  # an empty frame of HTTP/2: its length, type, flags, stream
+_ASK_S = 120.0  # for the machines to say what they are
 
 
 class _Ray:
@@ -52,9 +57,8 @@ class _Ray:
         """
         try:
             return opened(ray.get(ticket))
-        except ray.exceptions.RayTaskError as error:
-            raise ScenarioError(f"a machine of the Ray cluster cannot compute a batch: {error.cause!r}") from None
         except ray.exceptions.RayError as error:
+            _require_lost(error)
             raise LostBatchError(f"Ray: {type(error).__name__}") from None
 
     def progress(self) -> int:
@@ -77,6 +81,7 @@ def ray_executor(options: ExecutorOptions, workers: int | None) -> Iterator[_Ray
     address = options.address or "auto"
     if "auto" not in address:
         require_reachable("ray", address)
+        _require_ray(address)
     try:
         ray.init(address, logging_level=logging.ERROR, log_to_driver=False, configure_logging=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -90,22 +95,58 @@ def ray_executor(options: ExecutorOptions, workers: int | None) -> Iterator[_Ray
         ray.shutdown()
 
 
+def _require_ray(address: str) -> None:
+    """Refuses an address at which something else listens, for which Ray would wait some minutes.
+
+    Ray speaks gRPC, that is HTTP/2, whose server answers the preface of a client by settings (RFC 9113, 3.4).
+    """
+    if os.environ.get("RAY_USE_TLS", "0") != "0":
+        return
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S) as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _SETTINGS)
+        if connection.recv(9)[3:4] == _SETTINGS[3:4]:
+            return
+    raise ScenarioError(
+        f"--ray-address {address}: what answers there is no Ray cluster; give the address that 'ray start' printed, "
+        "not that of its dashboard"
+    )
+
+
 def _site(workers: int | None, num_gpus: float) -> Site:
-    """Reads what every machine says of itself."""
-    nodes = [node for node in ray.nodes() if node["Alive"]]
-    if num_gpus:
-        nodes = [node for node in nodes if node["Resources"].get("GPU", 0) >= num_gpus]
+    """Reads what every machine with room for a batch says of itself."""
+    rooms = [(node["NodeID"], _room(node["Resources"], num_gpus)) for node in ray.nodes() if node["Alive"]]
+    rooms = [(node, room) for node, room in rooms if room]
     ask: Any = ray.remote(max_retries=0, num_cpus=0, num_gpus=num_gpus)(remote_work())
-    asked = [
-        ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
-            b"", origin()
-        )
-        for node in nodes
-    ]
+    asked = [ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(b"", origin())
+             for node, _ in rooms]  # fmt: skip
+    known = ray.wait(asked, num_returns=len(asked), timeout=_ASK_S)[0] if asked else []
+    told = [(answer, room) for task, (_, room) in zip(asked, rooms, strict=True)
+            if task in known and (answer := _answer(task)) is not None]  # fmt: skip
+    if asked and not told:
+        raise ScenarioError(f"no machine of the Ray cluster answers within {_ASK_S:.0f} s, of {len(asked)} that it has")
+    if len(told) < len(asked):
+        warnings.warn(f"{len(asked) - len(told)} of {len(asked)} machines of the Ray cluster do not answer, and are "
+                      "taken for gone", stacklevel=2)  # fmt: skip
+    return cluster_site([answer for answer, _ in told], [room for _, room in told], workers, num_gpus)
+
+
+def _room(resources: Mapping[str, float], num_gpus: float) -> int:
+    """Counts the batches that a machine computes at the same time."""
+    return int(resources.get("GPU", 0) / num_gpus if num_gpus else resources.get("CPU", 0))
+
+
+def _answer(task: Ticket) -> dict[str, Any] | None:
+    """Reads what a machine says of itself; None of one that is gone, which Ray may notice half a minute later."""
     try:
-        told = [capacity(answer) for answer in ray.get(asked, timeout=_ASK_S)]
+        return capacity(ray.get(task))
     except ray.exceptions.RayError as error:
-        raise ScenarioError(f"the machines of the Ray cluster do not answer ({type(error).__name__})") from None
-    slots = [int(node["Resources"].get("GPU", 0) / num_gpus if num_gpus else node["Resources"].get("CPU", 0))
-             for node in nodes]  # fmt: skip
-    return cluster_site(told, slots, workers, num_gpus)
+        _require_lost(error)
+        return None
+
+
+def _require_lost(error: Exception) -> None:
+    """Refuses what a task raised by itself, which it would raise again; what is left is of a machine that is gone."""
+    cause = getattr(error, "cause", None)
+    if isinstance(error, ray.exceptions.RayTaskError) and not isinstance(cause, ray.exceptions.RayError):
+        raise ScenarioError(f"a machine of the Ray cluster cannot compute a batch: {cause!r}") from None

@@ -13,9 +13,11 @@ from typing import Any
 import fsspec
 import pytest
 import toy_family
+from fsspec.implementations.local import LocalFileOpener
 from run_helpers import Toy, files, refused, run
 
 from scenarios import Result, load_sweep, sweep
+from scenarios.errors import ScenarioError
 from scenarios.results import claims as module
 from scenarios.results.claims import Claims
 from scenarios.results.store import url_of
@@ -29,6 +31,20 @@ def of_another_machine(files: Any, claims: Claims) -> None:
     claims._thread.join()
     path = f"{claims.root}/owners/{claims.owner}"
     files.pipe_file(path, json.dumps({**json.loads(files.cat_file(path)), "machine": "far"}).encode())
+
+
+def test_a_full_disk_leaves_no_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    claims = Claims(*fsspec.url_to_fs(str(tmp_path)))
+    assert claims.take("a")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(ScenarioError, match=r"b\.0: No space left on device"):
+        patch.setattr(LocalFileOpener, "write", full)
+        claims.take("b")
+    claims.release()
+    assert files(tmp_path) == set()
 
 
 @pytest.mark.parametrize("place", ["memory://claims", "file://{}"])
@@ -132,6 +148,8 @@ def test_a_sweep_in_a_store(toy: Toy) -> None:
 
 def test_a_store_that_cannot_be_used_is_one_sentence(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     assert refused(toy, out="nosuch://x/y") == "--out nosuch://x/y: Protocol not known: nosuch"
+    with pytest.raises(ScenarioError, match="there is nothing at memory://runs/none; give the URL"):
+        Result("memory://runs/none")
     memory = type(fsspec.filesystem("memory"))
 
     def forbidden(*_: object, **__: object) -> None:

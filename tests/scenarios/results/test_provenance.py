@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from run_helpers import Toy, refused, run
 
 from mac.core.plugin_traceback import is_user_file
 from scenarios import load
+from scenarios.results import read_files
 from scenarios.results.content_digest import UnknownContentError, content_digest
 from scenarios.results.provenance import named_digest
 from scenarios.results.shards import read_shard
@@ -225,6 +227,7 @@ def test_a_circle_has_a_digest() -> None:
 
 SCRIPT = """
 import sys
+from scenarios.results import read_files
 from scenarios.results.content_digest import content_digest
 GAIN = int(sys.argv[1])
 def helper(x):
@@ -287,9 +290,18 @@ def test_an_object_that_cannot_be_compared_is_not_resumed(toy: Toy) -> None:
         assert run(toy, {"mine": Hidden(threading.Lock())}, resume=True).run_dir.name == f"{first.name}-2"
 
 
+@pytest.mark.parametrize("name", ["__main__", "__mp_main__"])
+def test_a_script_is_no_file_that_a_run_was_made_from(name: str) -> None:
+    script = types.ModuleType(name)
+    script.__file__ = __file__
+    found = read_files._import_of(script, None)
+    assert found is not None and found.digest is None
+
+
 def test_whose_a_file_is(tmp_path: Path) -> None:
     cached = str(tmp_path / "__pycache__" / "a.pyc")
-    for theirs in (json.__file__, np.__file__, run.func.__code__.co_filename, "/proc/self/stat", cached):
+    utc = "/usr/share/zoneinfo/UTC"
+    for theirs in (json.__file__, np.__file__, run.func.__code__.co_filename, "/proc/self/stat", cached, utc):
         assert not is_user_file(theirs)
     for mine in (__file__, toy_family.__file__, str(tmp_path / "data.csv")):
         assert is_user_file(mine)

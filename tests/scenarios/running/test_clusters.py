@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import toy_family
 from run_helpers import Toy, refused, run
 
 from scenarios import sweep
+from scenarios.errors import ScenarioError
 from scenarios.running.executors.options import ExecutorOptions
 
 ALLOCATORS = {"mine": toy_family.Greedy(3.0), "slow": "toy_family:Slow"}
@@ -46,16 +48,36 @@ def test_ray_loses_a_node(toy: Toy) -> None:
     from ray.cluster_utils import Cluster
 
     small = {"object_store_memory": 80_000_000}
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **small})
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, **small})
     try:
-        first, _ = (cluster.add_node(num_cpus=1, **small) for _ in range(2))
-        lose = lambda: cluster.remove_node(first, allow_graceful=False)  # noqa: E731
+        other = cluster.add_node(num_cpus=1, **small)
+        lose = lambda: cluster.remove_node(other, allow_graceful=False)  # noqa: E731
         same_as_here(toy, ExecutorOptions("ray", cluster.address), lose)
         assert "no machine of the cluster has room for a batch that takes 1 GPUs" in refused(
             toy, out="gpu", executor=ExecutorOptions("ray", cluster.address, num_gpus=1)
         )
     finally:
         cluster.shutdown()
+
+
+def test_what_answers_at_an_address_must_be_ray() -> None:
+    pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+    from scenarios.running.executors.ray_cluster import ray_executor
+
+    def answer(server: socket.socket) -> None:
+        with server.accept()[0]:  # of the check that something is there
+            pass
+        with server.accept()[0] as connection:
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer, args=(server,))
+        thread.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        said = f"--ray-address {address}: what answers there is no Ray cluster"
+        with pytest.raises(ScenarioError, match=said), ray_executor(ExecutorOptions("ray", address), None):
+            pass
+        thread.join()
 
 
 def test_dask_loses_a_worker(toy: Toy) -> None:
