@@ -99,14 +99,15 @@ def table_text(
     return _latex(layout, _note(table)) if form == "latex" else _markdown(layout, _note(table))
 
 
-def form_of(path: Path) -> str:
-    """Finds the format of a table by the suffix of its file.
+def form_of(path: Path, force: bool = False) -> str:
+    """Finds the format of a table by the suffix of its file, before anything is written.
 
     Raises:
-        ScenarioError: another suffix than ``.tex``, ``.md`` and ``.csv``.
+        ScenarioError: another suffix than ``.tex``, ``.md`` and ``.csv``, or a file of another program.
     """
     if path.suffix not in _SUFFIXES:
         raise ScenarioError(f"{path}: the suffix tells the format of a table{did_you_mean(path.suffix, _SUFFIXES)}")
+    require_ours(path, force)
     return _SUFFIXES[path.suffix]
 
 

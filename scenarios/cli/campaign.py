@@ -183,7 +183,7 @@ def figure(
 
     kept, folder = Path() if url_of(folder) else folder, local_copy(folder)
     found = load_sweep(folder)
-    form = form_of(table) if table is not None else ""
+    form = form_of(table, force) if table is not None else ""
     labels = _labels(label or [])
     drawn = draw(found, x, y, by=by, columns=columns, at=_at(at or []), variant=variant, kind=kind,
                  interval=interval, width=width, labels=labels)  # fmt: skip
