@@ -25,6 +25,9 @@ class FirstPrice:
 
     In the published run its utilities were no utilities of pairs but numbers drawn from 0.3 to 0.8, so that its
     efficiency follows from the quarter that is served: 0.25 times 0.55. As published they are drawn here, too.
+
+    Source: Agrawal et al., "MOHAF: A multi-objective hierarchical auction framework for scalable and fair resource
+    allocation in IoT ecosystems", arXiv 2508.14830, which compares with it.
     """
 
     def reset(self, context: AuctionContext, seed: int) -> None:

@@ -24,6 +24,9 @@ class Greedy:
     In the published run every served request counted 0.74, so that its efficiency is 0.25 times 0.74. With one request
     for each resource it is worth at least half of the best matching, and no more than half is guaranteed: utilities
     [[1, .99], [.99, 0]] give 1 where 1.98 is possible.
+
+    Source: Agrawal et al., "MOHAF: A multi-objective hierarchical auction framework for scalable and fair resource
+    allocation in IoT ecosystems", arXiv 2508.14830, which compares with it.
     """
 
     by: Literal["price", "utility"] = "price"

@@ -19,6 +19,9 @@ class Vickrey:
 
     Where no other request wants the resource, it pays its own price. One price per resource is no VCG payment: requests
     want one of many resources (``fairwave auction --mechanism vcg`` computes those).
+
+    Source: Agrawal et al., "MOHAF: A multi-objective hierarchical auction framework for scalable and fair resource
+    allocation in IoT ecosystems", arXiv 2508.14830, which compares with it.
     """
 
     def reset(self, context: AuctionContext, seed: int) -> None:

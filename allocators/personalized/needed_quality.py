@@ -13,7 +13,9 @@ class NeededQuality:
     """Gives every UE the least PRBs for the target satisfaction, by the zone that is told: the left end of the front.
 
     Where a cell has too few PRBs, those that need least come first, which satisfies most UEs; the others get nothing
-    (ours). After the idea of arXiv 2307.03867.
+    (ours).
+
+    Source: arXiv 2307.03867 (abstract) for the idea.
     """
 
     def reset(self, context: PersonalizedContext, seed: int) -> None:

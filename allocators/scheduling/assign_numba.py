@@ -53,7 +53,8 @@ def assign_prbs(
                 best_members(metric[b], weight[b], roster[b, c, :count], left, holder)
                 continue
             if limited:
-                room[:] = most[b, c]
+                for s in range(len(room)):
+                    room[s] = most[b, c, s]
             for turn in range(2 if len(lent) else 1):
                 mask = lent if turn else owned
                 for _ in range(passes if limited or not saturated else 1):

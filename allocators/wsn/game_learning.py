@@ -52,7 +52,7 @@ class GameLearning:
     4. *Intermediary*: of all heads the one with most charge receives from the others and sends to the sink, in a
        single hop.
 
-    Source of the idea: arXiv 2508.12707 (abstract); the payoffs, states, rewards and tie-breaks are ours.
+    Source: arXiv 2508.12707 (abstract) for the idea; the payoffs, states, rewards and tie-breaks are ours.
     """
 
     p: float = Field(default=0.1, gt=0, le=1)

@@ -71,7 +71,8 @@ def sinr_and_reports(
             c = links.cell[b, u, n]
             link_power((u - start) * count + n, response, power)
             if c == serving:
-                own[:] = power
+                for k in range(prbs):  # compiles in half of the time of a slice, which can raise an error
+                    own[k] = power[k]
             else:
                 share = links.activity[b, c]
                 for k in range(prbs):

@@ -48,7 +48,7 @@ def axes_of(
         ScenarioError: a name that the sweep does not have, or one on two axes.
     """
     chosen = Axes(x or sweep.keys[0], y or _first_metric(sweep), by, columns, dict(at or {}))
-    known = [*sweep.keys, ALLOCATOR, VARIANT]
+    known = [*sweep.keys, ALLOCATOR, *([] if sweep.variants == [None] else [VARIANT])]
     named = [("x", chosen.x), ("by", by), ("columns", columns), *(("at", key) for key in chosen.at)]
     for option, name in named:
         if name is not None and name not in known:
@@ -83,6 +83,18 @@ def select(sweep: SweepResult, axes: Axes, variant: str | None = None) -> pd.Dat
         table = found
     _require_one_each(table, axes, sweep.keys)
     return table
+
+
+def require_labels(labels: Mapping[str, str], known: Sequence[str]) -> Mapping[str, str]:
+    """Returns texts that stand for names, once it is checked that each of these names is known.
+
+    Raises:
+        ScenarioError: one is not.
+    """
+    for name in labels:
+        if name not in known:
+            raise ScenarioError(f"label: nothing here is named '{name}'{did_you_mean(name, known)}")
+    return labels
 
 
 def values_of(sweep: SweepResult, table: pd.DataFrame, name: str) -> list[Any]:

@@ -7,7 +7,7 @@ In every row of points the best mean of a metric is compared with each other one
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from ..results.result import DROP_COLUMNS, Result
 from ..results.run_folder import require_ours
 from .points import value_text
 from .rounding import rounded
+from .selection import require_labels
 from .sweep_folder import is_sweep
 from .sweep_result import POINT, SweepResult
 
@@ -68,11 +69,24 @@ def make_table(source: SweepResult | Result, metrics: Sequence[str] = (), varian
     return found.assign(p_holm=corrected, tied=tied).drop(columns=["p", "compared"])
 
 
-def table_text(folder: str | Path, metrics: Sequence[str], form: str, variant: str | None = None) -> str:
+def table_text(
+    folder: str | Path,
+    metrics: Sequence[str],
+    form: str,
+    variant: str | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> str:
     """Writes a table of the run or sweep in a folder as LaTeX (package booktabs), Markdown or CSV.
 
+    Args:
+        folder: of the run or sweep.
+        metrics: as of :func:`make_table`.
+        form: ``latex``, ``markdown`` or ``csv``.
+        variant: as of :func:`make_table`.
+        labels: name of a key, metric or allocator -> the text that stands for it, but in CSV.
+
     Raises:
-        ScenarioError: there is no such format, metric or variant, or nothing in the folder.
+        ScenarioError: there is no such format, metric, variant or name, or nothing in the folder.
     """
     if form not in FORMATS:
         raise ScenarioError(f"--format is {shown(form)}{did_you_mean(form, FORMATS)}")
@@ -81,18 +95,19 @@ def table_text(folder: str | Path, metrics: Sequence[str], form: str, variant: s
     keys = source.keys if isinstance(source, SweepResult) else []
     if form == "csv":
         return table.drop(columns="remark").to_csv(index=False)
-    layout = _layout(table, keys)
+    layout = _layout(table, keys, labels or {})
     return _latex(layout, _note(table)) if form == "latex" else _markdown(layout, _note(table))
 
 
-def form_of(path: Path) -> str:
-    """Finds the format of a table by the suffix of its file.
+def form_of(path: Path, force: bool = False) -> str:
+    """Finds the format of a table by the suffix of its file, before anything is written.
 
     Raises:
-        ScenarioError: another suffix than ``.tex``, ``.md`` and ``.csv``.
+        ScenarioError: another suffix than ``.tex``, ``.md`` and ``.csv``, or a file of another program.
     """
     if path.suffix not in _SUFFIXES:
         raise ScenarioError(f"{path}: the suffix tells the format of a table{did_you_mean(path.suffix, _SUFFIXES)}")
+    require_ours(path, force)
     return _SUFFIXES[path.suffix]
 
 
@@ -169,8 +184,9 @@ def _p(differences: pd.DataFrame, metric: str, best: str | None, other: str) -> 
     return float(pair["p"].iloc[0]) if len(pair) and best != other else math.nan
 
 
-def _layout(table: pd.DataFrame, keys: list[str]) -> _Layout:
+def _layout(table: pd.DataFrame, keys: list[str], labels: Mapping[str, str]) -> _Layout:
     """Arranges a table: of one metric allocators side by side, of several the metrics."""
+    words = require_labels(labels, [*keys, *table["metric"].unique(), *table["allocator"].unique(), "allocator"])
     metrics = list(dict.fromkeys(table["metric"]))
     alone = len(metrics) == 1 and bool(keys)
     names, across = (keys, "allocator") if alone else ([*keys, "allocator"], "metric")
@@ -178,10 +194,11 @@ def _layout(table: pd.DataFrame, keys: list[str]) -> _Layout:
     rows = []
     for _, part in table.groupby(names, sort=False, dropna=False):
         cells = {row[across]: _cell(row) for row in part.to_dict("records")}
-        labels = [value_text(part[name].iloc[0]) for name in names]
-        rows.append((labels, [cells.get(column) for column in columns]))
-    headings = columns if alone else [_heading(metric) for metric in metrics]
-    return _Layout(names, headings, rows, _heading(metrics[0]) if alone else "")
+        texts = [value_text(part[name].iloc[0]) for name in names]
+        rows.append(([words.get(text, text) for text in texts], [cells.get(column) for column in columns]))
+    headings = [words.get(name, name) for name in columns] if alone else [_heading(each, words) for each in metrics]
+    return _Layout([words.get(name, name) for name in names], headings, rows,
+                   _heading(metrics[0], words) if alone else "")  # fmt: skip
 
 
 def _cell(row: dict[Any, Any]) -> _Cell:
@@ -189,10 +206,10 @@ def _cell(row: dict[Any, Any]) -> _Cell:
     return _Cell(mean, f"{interval}{'*' if row['remark'] else ''}", bool(row["best"]), bool(row["tied"]))
 
 
-def _heading(metric: str) -> str:
+def _heading(metric: str, words: Mapping[str, str]) -> str:
     found = metric_named(metric)
     arrow = {"higher": " ↑", "lower": " ↓"}.get(found.better or "", "")
-    return f"{metric}{'' if found.unit == '1' else f' [{found.unit}]'}{arrow}"
+    return f"{words.get(metric, metric)}{'' if found.unit == '1' else f' [{found.unit}]'}{arrow}"
 
 
 def _note(table: pd.DataFrame) -> str:

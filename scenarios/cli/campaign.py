@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import ScenarioError
 from .options import (
     Allocators,
     DaskAddress,
@@ -44,6 +45,10 @@ _FAILED = 1  # exit status where points failed and the others are kept, or are n
 Folder = Annotated[Path, typer.Argument(help="The folder of a sweep, or its URL.")]
 Metrics = Annotated[str | None, typer.Option(help="Comma-separated metrics; left out, the first of the headline.")]
 Variant = Annotated[str | None, typer.Option(help="A variant; left out, the mean over variants.")]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option("--label", metavar="NAME=TEXT", help="Write TEXT for a key, metric or allocator. Repeatable."),
+]
 
 
 def sweep(
@@ -123,7 +128,6 @@ def _tune(
     from ..campaigns.sweep_folder import choose
     from ..campaigns.tuning import BEST, TRIALS, execute_tuning, tuning_sentences
     from ..campaigns.tuning_space import define_tuning
-    from ..errors import ScenarioError
 
     if wrong := [name for name, value in refused.items() if value]:
         raise ScenarioError(f"{scenario} has a section 'tune', with which {wrong[0]} does not go")
@@ -160,6 +164,7 @@ def figure(
     width: Annotated[
         str | None, typer.Option(help="one or two columns of a paper (3.5 or 7.16 inch), or inches; two for panels.")
     ] = None,
+    label: Labels = None,
     out: Annotated[
         Path | None, typer.Option(help="PDF, SVG, PNG or PGF; left out, a PDF in the sweep's folder.")
     ] = None,
@@ -178,12 +183,14 @@ def figure(
 
     kept, folder = Path() if url_of(folder) else folder, local_copy(folder)
     found = load_sweep(folder)
-    form = form_of(table) if table is not None else ""
+    form = form_of(table, force) if table is not None else ""
+    labels = _labels(label or [])
     drawn = draw(found, x, y, by=by, columns=columns, at=_at(at or []), variant=variant, kind=kind,
-                 interval=interval, width=width)  # fmt: skip
+                 interval=interval, width=width, labels=labels)  # fmt: skip
+    text = table_text(folder, [y] if y else [], form, variant, labels) if table is not None else ""
     paths = {"figure": save_figure(drawn, out or kept / "figures" / f"{drawn.get_label()}.pdf", force)}
     if table is not None:
-        paths["table"] = write_table(table_text(folder, [y] if y else [], form, variant), table, force)
+        paths["table"] = write_table(text, table, force)
     told = {what: str(path) for what, path in paths.items()}
     print_json(told) if as_json else typer.echo("\n".join(told.values()))
 
@@ -195,6 +202,7 @@ def table(
     ] = None,
     format_: Annotated[str, typer.Option("--format", help="latex, markdown or csv.")] = "markdown",
     variant: Variant = None,
+    label: Labels = None,
     out: Annotated[Path | None, typer.Option(help="A file; left out, the table is printed.")] = None,
     force: Force = False,
 ) -> None:
@@ -203,7 +211,7 @@ def table(
     from ..results.store import local_copy
 
     folder = local_copy(folder)
-    text = table_text(folder, names_in(metrics) or [], format_, variant)
+    text = table_text(folder, names_in(metrics) or [], format_, variant, _labels(label or []))
     if out is None:
         typer.echo(text, nl=False)
     else:
@@ -215,8 +223,16 @@ def _at(texts: list[str]) -> dict[str, Any]:
 
     found: dict[str, Any] = {}
     for text in texts:
-        found |= setting(text)
+        found |= setting(text, "--at")
     return found
+
+
+def _labels(texts: list[str]) -> dict[str, str]:
+    pairs = {text: text.partition("=") for text in texts}
+    for text, (name, _, label) in pairs.items():
+        if not name.strip() or not label.strip():
+            raise ScenarioError(f"--label {text}: write it as NAME=TEXT, for example --label max_weight='Max weight'")
+    return {name.strip(): label.strip() for name, _, label in pairs.values()}
 
 
 def _show_plan(planned: PlannedSweep, as_json: bool) -> None:

@@ -376,9 +376,9 @@ def _path(name: str, folder: Path, where: str, presets: Path) -> Path:
     raise ScenarioError(f"{where}there is no preset or file '{name}'{did_you_mean(name, known)}")
 
 
-def setting(text: str) -> dict[str, Any]:
-    """Parses ``--set key=value``."""
+def setting(text: str, option: str = "--set") -> dict[str, Any]:
+    """Parses ``--set key=value``, or another option that is written so."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise ScenarioError(f"--set {text}: write it as dotted.key=value, for example --set duration_s=2")
-    return {key.strip(): yaml12.parse(value, f"--set {text}")}
+        raise ScenarioError(f"{option} {text}: write it as dotted.key=value, for example {option} duration_s=2")
+    return {key.strip(): yaml12.parse(value, f"{option} {text}")}

@@ -9,12 +9,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mac.metrics.satisfaction import has_targets
+from mac.metrics.windows import Array
 
 from ..errors import ScenarioError
 from .style import WIDTH_IN, Plot, headline
-from .user_windows import BLUE, GREEN, ORANGE, RED, UserWindows, draw_cell, draw_promise, draw_rate_lines, legend_above
+from .user_windows import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    RED,
+    UserWindows,
+    draw_cell,
+    draw_promise,
+    draw_rate_lines,
+    legend_above,
+    place_of_cells,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -180,27 +193,50 @@ _PANELS = [
 ]
 
 
-def _slot_panel(name: str, label: str, scale: float = 1.0) -> _Panel:
-    """Makes a panel of a number of every slot; slots without one are left out."""
+def _slot_panel(name: str, draw: Callable[[Axes, Array, Array], None]) -> _Panel:
+    """Makes a panel of a number of every slot, NaN in slots without one, from its times and values."""
 
-    def draw(axes: Axes, shown: UserWindows) -> None:
+    def draw_slots(axes: Axes, shown: UserWindows) -> None:
         dataset = shown.dataset
         place = dataset[_RECORDED].to_numpy().tolist().index(shown.user)
         time = dataset["slot_time_s"].to_numpy()
-        values = dataset[name].transpose("drop", "slot", _RECORDED).to_numpy()[shown.drop, :, place] * scale
+        values = dataset[name].transpose("drop", "slot", _RECORDED).to_numpy()[shown.drop, :, place]
         inside = (time > shown.edges[0]) & (time <= shown.edges[-1])
-        axes.plot(time[inside], values[inside], ".", ms=3, color=BLUE)
+        draw(axes, time[inside], values[inside])
+
+    return _Panel((name,), draw_slots)
+
+
+def _dots(label: str, scale: float = 1.0) -> Callable[[Axes, Array, Array], None]:
+    def draw(axes: Axes, time: Array, values: Array) -> None:
+        axes.plot(time, values * scale, ".", ms=3, color=BLUE)
         axes.set_ylabel(label)
 
-    return _Panel((name,), draw)
+    return draw
+
+
+def _whole(label: str) -> Callable[[Axes, Array, Array], None]:
+    """Draws whole numbers, on an axis without any others."""
+
+    def draw(axes: Axes, time: Array, values: Array) -> None:
+        _dots(label)(axes, time, values)
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
+        if (known := values[np.isfinite(values)]).size:
+            axes.set_ylim(known.min() - 0.6, known.max() + 0.6)
+
+    return draw
+
+
+def _slot_cell(axes: Axes, time: Array, values: Array) -> None:
+    axes.plot(time, place_of_cells(axes, values), ".", ms=3, color=BLUE)
 
 
 _SLOTS = [
-    _slot_panel("slot_sinr_db", "SINR of\na slot [dB]"),
-    _slot_panel("slot_cqi", "CQI"),
-    _slot_panel("slot_mcs", "MCS"),
-    _slot_panel("slot_rank", "rank"),
-    _slot_panel("slot_attempts", "attempt\n(HARQ)"),
-    _slot_panel("slot_queue_bits", "queue\n[kbit]", 1e-3),
-    _slot_panel("slot_cell", "serving\ncell"),
+    _slot_panel("slot_sinr_db", _dots("SINR of\na slot [dB]")),
+    _slot_panel("slot_cqi", _whole("CQI")),
+    _slot_panel("slot_mcs", _whole("MCS")),
+    _slot_panel("slot_rank", _whole("rank")),
+    _slot_panel("slot_attempts", _whole("attempt\n(HARQ)")),
+    _slot_panel("slot_queue_bits", _dots("queue\n[kbit]", 1e-3)),
+    _slot_panel("slot_cell", _slot_cell),
 ]

@@ -65,10 +65,17 @@ class UserWindows:
 
 
 def draw_cell(axes: Axes, shown: UserWindows) -> None:
-    """Draws the number of the serving cell."""
-    cell = shown.of("serving_cell")
-    axes.stairs(cell, shown.edges, baseline=None, color=BLUE, lw=2.5)
-    axes.set(ylabel="serving\ncell", yticks=np.unique(cell).astype(int), ylim=(cell.min() - 0.6, cell.max() + 0.6))
+    """Draws the serving cell."""
+    axes.stairs(place_of_cells(axes, shown.of("serving_cell")), shown.edges, baseline=None, color=BLUE, lw=2.5)
+
+
+def place_of_cells(axes: Axes, cell: Array) -> Array:
+    """Gives each cell that serves a UE a tick of its own, evenly spaced, and returns the places; NaN stays."""
+    numbers = np.unique(cell[np.isfinite(cell)])
+    axes.set_yticks(range(len(numbers)), [f"{number:.0f}" for number in numbers])
+    axes.set(ylabel="serving\ncell", ylim=(-0.6, max(len(numbers), 1) - 0.4))
+    places = np.searchsorted(numbers, cell).astype(np.float64)
+    return np.where(np.isfinite(cell), places, np.nan)
 
 
 def draw_promise(axes: Axes, shown: UserWindows) -> None:

@@ -55,6 +55,33 @@ def test_bands_bars_and_other_axes(made: Sweep) -> None:
     np.testing.assert_allclose(heights, expected)
     other = made.plot(RATE, "rate_mean", by="users", at={"allocator": "Even"})
     assert [text.get_text() for text in other.legends[0].get_texts()] == ["2", "4", "40"]
+    assert other.legends[0].get_title().get_text() == "users"
+
+
+def test_texts_stand_for_names(made: Sweep, here: Path) -> None:
+    words = {"users": "UEs of a cell", "Even": "Equal shares", "rate_mean": "Mean rate"}
+    figure = made.plot("users", "rate_mean", at={RATE: 1e6}, labels=words)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Equal shares", "Greedy"]
+    assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("UEs of a cell", "Mean rate [Mbit/s]")
+    table = table_text(made.folder, ["rate_mean"], "markdown", labels=words)
+    assert "Mean rate [Mbit/s] ↑" in table and f"| UEs of a cell | {RATE} | Equal shares | Greedy |" in table
+    with pytest.raises(ScenarioError, match="nothing here is named 'Evn'; did you mean 'Even'"):
+        table_text(made.folder, [], "latex", labels={"Evn": "a"})
+
+
+def test_allocators_on_the_axis_are_not_joined(made: Sweep) -> None:
+    words = {"Greedy": "greedy with a long name"}
+    figure = made.plot("allocator", "rate_mean", by="users", at={RATE: 1e6}, width=1.5, labels=words)
+    assert {bars[0].get_linestyle() for bars in figure.axes[0].containers} == {"None"}
+    assert {text.get_rotation() for text in figure.axes[0].get_xticklabels()} == {25.0}  # there is no room beside
+
+
+def test_curves_stand_aside_without_leaving_their_place(made: Sweep) -> None:
+    figure = made.plot("users", "rate_mean", by="allocator", at={RATE: 1e6})
+    axes = figure.axes[0]
+    drawn = [bars[0].get_transform().transform((4.0, 1.0))[0] for bars in axes.containers]
+    middle, following = axes.transData.transform([(4.0, 1.0), (2.0, 1.0)])[:, 0]
+    assert drawn[0] < middle < drawn[1] and drawn[1] - drawn[0] < abs(following - middle)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +91,8 @@ def test_bands_bars_and_other_axes(made: Sweep) -> None:
         ({"y": "satisfaction"}, "have no metric 'satisfaction'"),
         ({}, f"'{RATE}' has 2 values and is on no axis: give --columns {RATE}"),
         ({"by": "users"}, "'users' is on two axes"),
+        ({"by": "variant", "at": {RATE: 1e6}}, "by: 'variant' does not vary"),
+        ({"at": {RATE: 1e6}, "labels": {"user": "UEs"}}, "nothing here is named 'user'; did you mean 'users'"),
         ({"at": {RATE: 3e6}}, f"no point has {RATE} 3000000.0; one of: 1e6, 2e6"),
         ({"kind": "pie"}, "kind is 'pie'"),
         ({"width": "three", "columns": RATE}, "width must be one, two or 1 to 40 inches"),

@@ -39,6 +39,15 @@ def test_a_user_is_drawn_from_its_windows(run: Any, tmp_path: Path) -> None:
     assert done.exit_code == 0 and "<svg" in (tmp_path / "user.svg").read_text()
 
 
+def test_whole_numbers_have_whole_ticks(run: Any) -> None:
+    figure = plot_user(run, UserChoice(drop=0, user=2))
+    labels = {axes.get_ylabel().replace("\n", " "): axes for axes in figure.axes}
+    for name in ("CQI", "MCS", "rank", "attempt (HARQ)"):
+        low, high = labels[name].get_ylim()
+        ticks = [tick for tick in labels[name].get_yticks() if low <= tick <= high]
+        assert ticks and all(tick == round(tick) for tick in ticks), name
+
+
 def test_without_a_user_it_is_the_map(run: Any) -> None:
     done = inspect(run, "--drop", "1")
     assert done.exit_code == 0 and (run.run_dir / "plots" / "drop-1.png").is_file(), done.output
