@@ -98,7 +98,7 @@ class GymnasiumEnv(gymnasium.Env[np.ndarray, Any]):
         return array_of(mask).ravel()
 
     def render(self) -> None:
-        """Refuses: nothing can be rendered."""
+        """Refuses to render: nothing can be shown."""
         refuse_to_render()
 
     def close(self) -> None:
