@@ -10,9 +10,10 @@ import torch
 
 from phy.channel.channel import build_channel
 from phy.random import Drops
-from scenarios.bench.case import BenchCase, BenchOptions, as_scenario, workloads
+from scenarios.bench.case import BenchCase, BenchOptions, as_scenario
 from scenarios.config.loading import load
 from scenarios.families.cellular.engine_factory import channel_plan
+from scenarios.families.scheduling.workloads import WORKLOADS
 
 _REPEATS = 3
 
@@ -20,10 +21,12 @@ _REPEATS = 3
 def main() -> None:
     """Prints milliseconds per network, the median of three batches after one that compiles."""
     parser = argparse.ArgumentParser(description="time of drawing networks")
-    parser.add_argument("workload", nargs="+")
+    parser.add_argument("workload", nargs="+", choices=WORKLOADS)
     parser.add_argument("--drops", type=int, default=8)
     parser.add_argument("--mode", choices=("exact", "fast"), default="exact")
     asked = parser.parse_args()
+    if asked.drops < 1:
+        parser.error(f"--drops must be 1 or more, given {asked.drops}")
     torch.set_num_threads(1)
     for name in asked.workload:
         print(
@@ -34,7 +37,7 @@ def main() -> None:
 def milliseconds(name: str, mode: str, drops: int) -> float:
     """Measures one workload."""
     case = BenchCase(name, drops, mode, BenchOptions())
-    plan = channel_plan(load(as_scenario(workloads()[name], case)))
+    plan = channel_plan(load(as_scenario(WORKLOADS[name], case)))
     every, seconds = Drops(1, tuple(range(drops))), []
     for _ in range(_REPEATS + 1):
         began = time.perf_counter()

@@ -33,6 +33,9 @@ def main() -> None:
     parser.add_argument("--mode", default="exact", choices=("exact", "fast"))
     parser.add_argument("--slots", type=int, default=500)
     given = parser.parse_args()
+    for option in ("drops", "slots"):
+        if getattr(given, option) < 1:
+            parser.error(f"--{option} must be 1 or more, given {getattr(given, option)}")
     torch.set_num_threads(1)
     problem, allocator = prepare(
         WORKLOADS[given.workload], BenchCase(given.workload, given.drops, given.mode, BenchOptions())
