@@ -98,7 +98,7 @@ class GymnasiumEnv(gymnasium.Env[np.ndarray, Any]):
         return array_of(mask).ravel()
 
     def render(self) -> None:
-        """Refuses: nothing can be rendered."""
+        """Refuses what is asked for, as nothing can be rendered."""
         refuse_to_render()
 
     def close(self) -> None:

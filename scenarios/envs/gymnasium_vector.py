@@ -117,7 +117,7 @@ class GymnasiumVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         return self._stepped(step, self._features(step), self._info(step))
 
     def render(self) -> None:
-        """Refuses: nothing can be rendered."""
+        """Refuses what is asked for, as nothing can be rendered."""
         refuse_to_render()
 
     def close_extras(self, **_: Any) -> None:

@@ -97,7 +97,7 @@ class PettingZooEnv(ParallelEnv[str, Any, Any]):
         return self._observed(self.agents, step), self._infos(self.agents, step)
 
     def render(self) -> None:
-        """Refuses: nothing can be rendered."""
+        """Refuses what is asked for, as nothing can be rendered."""
         refuse_to_render()
 
     def step(self, actions: ByAgent) -> tuple[ByAgent, ByAgent, ByAgent, ByAgent, ByAgent]:

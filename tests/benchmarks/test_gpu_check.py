@@ -91,3 +91,19 @@ def test_a_check_without_a_test_that_ran_fails(check: ModuleType) -> None:
     assert failed("cpu", tests="a.py", passed=7, failed=1) and failed("cpu", outcome="failed")
     assert not failed("cpu", tests="a.py", passed=0, failed=0) and not failed("cuda", tests="a.py", passed=8, failed=0)
     assert not failed("cuda", workload="W1", note="left out for want of time")
+
+
+def test_a_network_that_memory_has_no_room_for_ends_no_other(
+    check: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drawn(name: str, drops: int, *_: object) -> dict[str, int]:
+        if drops > 2:
+            raise RuntimeError("CUDA out of\nmemory")
+        return {"networks_per_s": 1}
+
+    drawing = importlib.import_module("benchmarks.gpu.drawing")
+    monkeypatch.setattr(drawing, "_drawn", drawn)
+    monkeypatch.setattr(check.Options, "tiny", False)
+    rows = list(drawing.rows(check.Options("cpu", time.time() + 60.0)))
+    assert rows[0] == {"workload": "W1", "drops": 512, "note": "CUDA out of memory"}
+    assert rows[-1] == {"workload": "W3", "drops": 2, "networks_per_s": 1}
