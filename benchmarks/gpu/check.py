@@ -7,22 +7,32 @@ count. What was left out is said in the table.
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
+import importlib.util
 import json
+import os
 import platform
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .options import Options, Row
-from .table import markdown
+from .table import TITLE, markdown
 
-BUDGET_S = 8 * 60.0
+MOST_MINUTES = 8.0
+_MINUTES = 7.5  # of all parts: the rest is for installing packages and starting
 _GRACE_S = 3.0  # that a part has to end by itself
+_NEEDED = ("torch", "pydantic", "yaml", "psutil", "numpy", "xarray", "gymnasium", "pytest")
+
+
+class CannotCheck(Exception):
+    """Reports what is wrong with the command line or the machine."""
 
 
 @dataclass(frozen=True)
@@ -45,36 +55,84 @@ PARTS = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the check; returns 1 where a test of parity failed."""
+    """Runs the check; returns 2 where it cannot begin, 1 where a test or a whole part failed, or no test could run."""
+    end = time.time()
     asked = _parser().parse_args(arguments)
     if asked.part is not None:
         _write_rows(PARTS[asked.part], Options(asked.device, asked.until), Path(asked.out))
         return 0
-    report = check(asked.device, asked.minutes * 60.0, asked.here)
-    out = Path(asked.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n")
-    out.with_suffix(".md").write_text(markdown(report))
+    try:
+        end += 60.0 * _minutes(asked.minutes)
+        _require_machine(asked.device)
+        files = [_own_file(Path(f"{asked.out}.{kind}")) for kind in ("json", "md")]
+    except CannotCheck as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    report: dict[str, Any] = {"about": _about(asked.device), "parts": []}
+    for part in check(asked.device, end, asked.here):
+        report["parts"].append(part)
+        for file, text in zip(files, (json.dumps(report, indent=1) + "\n", markdown(report)), strict=True):
+            file.write_text(text)  # after each part, as the machine may be gone before the next ends
     print(markdown(report))
-    print(f"written to {out.with_suffix('.json')} and {out.with_suffix('.md')}")
-    return int(any(row.get("failed") for part in report["parts"] for row in part["rows"]))
+    print(f"written to {files[0]} and {files[1]}")
+    return int(any(_failed(part, asked.device) for part in report["parts"]))
 
 
-def check(device: str, budget_s: float, here: bool) -> dict[str, Any]:
-    """Runs all parts.
+def check(device: str, end: float, here: bool) -> Iterator[dict[str, Any]]:
+    """Runs all parts, and yields what each measured.
 
     Args:
         device: cuda, or cpu for the dry form.
-        budget_s: seconds of all parts together; what a part leaves goes to those after it.
+        end: of all parts, in seconds of ``time.time()``; what a part leaves goes to those after it.
         here: run them in this process, which nothing stops.
     """
-    end, left, parts = time.time() + budget_s, sum(part.share for part in PARTS), []
+    left = sum(part.share for part in PARTS)
     for part in PARTS:
         share_s = max(0.0, end - time.time()) * part.share / left
         left -= part.share
         print(f"{part.name}: up to {share_s:.0f} s", file=sys.stderr, flush=True)
-        parts.append(_run(part, Options(device, time.time() + share_s), here))
-    return {"about": _about(device), "parts": parts}
+        yield _run(part, Options(device, time.time() + share_s), here)
+
+
+def _minutes(given: float) -> float:
+    if not 0.0 < given <= MOST_MINUTES:
+        raise CannotCheck(f"--minutes must be more than 0 and {MOST_MINUTES:g} at most, given {given:g}")
+    return given
+
+
+def _require_machine(device: str) -> None:
+    """Refuses a machine without the packages, or without the GPU."""
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise CannotCheck(
+            f"{', '.join(missing)} cannot be imported by {sys.executable}; run benchmarks/gpu/check.sh --gather where "
+            "there is a network and carry build/gpu-wheels along (without torch), or take another Python (PYTHON=...)"
+        )
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise CannotCheck("torch finds no GPU here; take --device cpu for the dry form")
+
+
+def _own_file(file: Path) -> Path:
+    """Makes the folder of a file; refuses one that cannot be written, or is there and no earlier report."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(file.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        earlier = file.read_text(errors="replace") if file.exists() else ""
+    except OSError as error:
+        raise CannotCheck(f"{file} cannot be written: {error.strerror}; give another --out") from None
+    if earlier and not earlier.startswith((TITLE, '{\n "about": {')):
+        raise CannotCheck(f"{file} is there and no earlier report; give another --out")
+    return file
+
+
+def _failed(part: dict[str, Any], device: str) -> bool:
+    """Returns whether a part has no rows, a test of it failed, or none of a file could run on the GPU."""
+    return part["outcome"] == "failed" or any(
+        row.get("failed") or (device == "cuda" and "tests" in row and not row.get("passed")) for row in part["rows"]
+    )
 
 
 def _run(part: Part, options: Options, here: bool) -> dict[str, Any]:
@@ -113,7 +171,9 @@ def _try_apart(part: Part, options: Options, out: Path) -> str | None:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=options.left_s + _GRACE_S, check=False)
     except subprocess.TimeoutExpired:
         return "stopped at the end of its share"
-    return None if ended.returncode == 0 else " ".join(ended.stderr.split())[-400:]
+    if ended.returncode == 0:
+        return None
+    return " ".join(ended.stderr.split())[-400:] or f"ended with status {ended.returncode}"
 
 
 def _write_rows(part: Part, options: Options, out: Path) -> None:
@@ -140,7 +200,7 @@ def _about(device: str) -> dict[str, Any]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks/gpu/check.sh", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: the dry form, tiny sizes")
-    parser.add_argument("--minutes", type=float, default=BUDGET_S / 60.0, help="budget of all parts, 8 at most")
+    parser.add_argument("--minutes", type=float, default=_MINUTES, help="of all parts together, 8 at most")
     parser.add_argument("--out", default="build/gpu-check", help="files to write, without .json and .md")
     parser.add_argument("--here", action="store_true", help="run the parts in one process, which nothing stops")
     parser.add_argument("--part", type=int, help=argparse.SUPPRESS)

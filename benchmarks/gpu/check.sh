@@ -23,7 +23,9 @@ if [ "${1:-}" = --gather ]; then
 fi
 
 if [ -d "$WHEELS" ] && [ ! -d "$PACKAGES" ]; then
-  "$PYTHON" -m pip install --quiet --no-index --no-deps --target "$PACKAGES" "$WHEELS"/*.whl
+  rm -rf "$PACKAGES.part" # of an installation that was cut off
+  "$PYTHON" -m pip install --quiet --no-index --no-deps --target "$PACKAGES.part" "$WHEELS"/*.whl
+  mv "$PACKAGES.part" "$PACKAGES"
 fi
 export PYTHONPATH="$PWD:$PWD/$PACKAGES${PYTHONPATH:+:$PYTHONPATH}"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"

@@ -30,13 +30,17 @@ def rows(options: Options) -> Iterator[Row]:
     sizes = {"W1": (2,)} if options.tiny else SIZES
     cases = [(name, drops) for name in sizes for drops in sizes[name]]
     for (name, drops), there_is_time in while_time_lasts(cases, options):
-        if there_is_time:
-            yield _row(name, drops, device, bandwidth)
-        else:
-            yield {"workload": name, "drops": drops, "note": "left out for want of time"}
+        named: Row = {"workload": name, "drops": drops}
+        if not there_is_time:
+            yield {**named, "note": "left out for want of time"}
+            continue
+        try:
+            yield {**named, **_drawn(name, drops, device, bandwidth)}
+        except (MemoryError, RuntimeError) as error:  # of one size, which must not end the others
+            yield {**named, "note": " ".join(str(error).split())[:200]}
 
 
-def _row(name: str, drops: int, device: torch.device, bandwidth: float) -> Row:
+def _drawn(name: str, drops: int, device: torch.device, bandwidth: float) -> Row:
     plan = _plan(name)
     few, many = Drops(1, tuple(range(_COMPARED))), Drops(1, tuple(range(drops)))
     expected, cpu_s = _timed(lambda: build_channel(few, plan, torch.device("cpu"), torch.float32), device)
@@ -44,8 +48,6 @@ def _row(name: str, drops: int, device: torch.device, bandwidth: float) -> Row:
     drawn, seconds = _timed(lambda: draw_channel_on(device, many, plan, torch.float32), device)
     size = _rays(drawn).numel() * _rays(drawn).element_size()
     return {
-        "workload": name,
-        "drops": drops,
         "networks_per_s": round(drops / seconds, 2),
         "on_a_cpu_per_s": round(_COMPARED / cpu_s, 2),
         "ray_bytes": size,

@@ -6,14 +6,13 @@ from typing import Any
 
 from .options import Row
 
+TITLE = "# fairwave on a GPU"
+
 
 def markdown(report: dict[str, Any]) -> str:
     """Builds the page of a report: about the machine, then the parts in their order."""
     about = [f"- {name}: {value}" for name, value in report["about"].items()]
-    return (
-        "\n".join(["# fairwave on a GPU", "", *about, *(line for part in report["parts"] for line in _part(part))])
-        + "\n"
-    )
+    return "\n".join([TITLE, "", *about, *(line for part in report["parts"] for line in _part(part))]) + "\n"
 
 
 def _part(part: dict[str, Any]) -> list[str]:

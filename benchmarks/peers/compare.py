@@ -44,7 +44,7 @@ OURS: list[Simulator] = [
         name="fairwave-fast",
         distribution="fairwave",
         models="the same with the strongest interferers of each user faded and the others at their mean power",
-        lacks="fading of weak interferers (SINR quantiles within 0.1 dB)",
+        lacks="fading of weak interferers (SINR quantiles within 0.05 dB)",
         batches={name: its.batches for name, its in DOWNLINKS.items()},
         mode="fast",
     ),

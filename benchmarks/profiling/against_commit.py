@@ -78,14 +78,24 @@ def checked_out(commit: str) -> Iterator[Path]:
 
 
 def _git(*arguments: str) -> None:
-    done = subprocess.run(["git", *arguments], cwd=HERE, capture_output=True, text=True)
+    try:
+        done = subprocess.run(["git", *arguments], cwd=HERE, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise CannotMeasure("git is not installed, which checks the commit out") from None
     if done.returncode:
         raise CannotMeasure(f"git {' '.join(arguments)}: {done.stderr.strip() or 'failed'}")
 
 
 def command_line(tree: Path) -> list[str]:
-    """Returns what starts the command ``fairwave`` of a tree, from the entry point in its pyproject.toml."""
-    entry = tomllib.loads((tree / "pyproject.toml").read_text())["project"]["scripts"]["fairwave"]
+    """Returns what starts the command ``fairwave`` of a tree, from the entry point in its pyproject.toml.
+
+    Raises:
+        CannotMeasure: the tree is of before there was that command.
+    """
+    try:
+        entry = tomllib.loads((tree / "pyproject.toml").read_text())["project"]["scripts"]["fairwave"]
+    except (FileNotFoundError, KeyError):
+        raise CannotMeasure(f"the tree in {tree} has no command fairwave; take a later commit") from None
     module, function = entry.split(":")
     return [sys.executable, "-c", f"from {module} import {function}; {function}()"]
 

@@ -25,6 +25,9 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--rows", type=int, default=20)
     given = parser.parse_args()
+    for option in ("drops", "rows"):
+        if getattr(given, option) < 1:
+            parser.error(f"--{option} must be 1 or more, given {getattr(given, option)}")
     workload = WORKLOADS[given.workload]
     use_threads(None)
     problem, allocator = prepare(

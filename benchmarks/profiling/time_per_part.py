@@ -2,7 +2,8 @@
 fast]``.
 
 Runs the loop of a workload of ``fairwave bench`` with a clock around its parts, on one thread, and prints each part's
-processor time a slot as a Markdown table. The whole slot is timed before, without these clocks.
+processor time a slot as a Markdown table. The whole slot is timed before, without these clocks: in place, and slot by
+slot, as under an allocator that runs no slots in place.
 """
 
 from __future__ import annotations
@@ -33,12 +34,18 @@ def main() -> None:
     parser.add_argument("--mode", default="exact", choices=("exact", "fast"))
     parser.add_argument("--slots", type=int, default=500)
     given = parser.parse_args()
+    for option in ("drops", "slots"):
+        if getattr(given, option) < 1:
+            parser.error(f"--{option} must be 1 or more, given {getattr(given, option)}")
     torch.set_num_threads(1)
     problem, allocator = prepare(
         WORKLOADS[given.workload], BenchCase(given.workload, given.drops, given.mode, BenchOptions())
     )
     run(problem, allocator, Span(intervals=100, window=100))  # loops are compiled on the way
     whole, clocks = _seconds(problem, allocator, given.slots), defaultdict[str, float](float)
+    allocator.run_intervals = lambda *_: None
+    alone = _seconds(problem, allocator, given.slots)
+    del allocator.run_intervals
     for part, owner, name in (
         ("SINR of the slots to come", FullLoad, "sinr"),
         ("slots in one loop, decisions among them", in_place_numba, "run_slots"),
@@ -50,7 +57,8 @@ def main() -> None:
         _clocked(clocks, part, owner, name)
     _seconds(problem, allocator, given.slots)
     clocks["calls in between"] = whole - sum(clocks.values())
-    print(f"{given.workload}, {given.drops} side by side, {given.mode}: {1e6 * whole / given.slots:.0f} us a slot\n")
+    print(f"{given.workload}, {given.drops} side by side, {given.mode}: {1e6 * whole / given.slots:.0f} us a slot,")
+    print(f"{1e6 * alone / given.slots:.0f} us slot by slot\n")
     print("| part | us a slot | share |\n|---|---|---|")
     for part, seconds in clocks.items():
         print(f"| {part} | {1e6 * seconds / given.slots:.0f} | {100 * seconds / whole:.0f} % |")

@@ -28,8 +28,9 @@ def _offset(given: Any) -> Any:
     """Refuses what is no offset of reports, in one sentence."""
     for one in given if isinstance(given, (list, tuple)) and given else (given,):
         if given != "staggered" and (isinstance(one, bool) or not isinstance(one, int)):
+            shown = "nothing" if given is None else repr(given)
             raise ValueError(
-                f"must be a slot of the period, 0 for its first, or a list of slots, or staggered, given {given!r}"
+                f"must be a slot of the period, 0 for its first, or a list of slots, or staggered, given {shown}"
             )
     return tuple(given) if isinstance(given, list) else given
 
@@ -66,9 +67,10 @@ class LinkSettings:
         offsets = given if isinstance(given, tuple) else () if given == "staggered" else (given,)
         if any(not 0 <= offset < period for offset in offsets):
             shown = list(given) if isinstance(given, tuple) else given
+            allowed = "0" if period == 1 else f"offsets from 0 to {period - 1}"
             raise ValueError(
-                f"report_offset_slots is {shown}, but report_period_slots is {period}; give offsets from 0 to "
-                f"{period - 1}, or staggered, or a longer period"
+                f"report_offset_slots is {shown}, but report_period_slots is {period}; give {allowed}, or staggered, "
+                "or a longer period"
             )
         return self
 

@@ -60,3 +60,11 @@ def test_an_unknown_commit_is_refused_in_a_sentence(against: ModuleType, capsys:
         pytest.skip("this tree is not a git repository")
     assert against.main(["no-such-commit", "W1"]) == 2
     assert capsys.readouterr().err.startswith("error: git worktree add")
+
+
+def test_a_tree_of_before_the_command_is_refused(against: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(against.CannotMeasure, match="has no command fairwave; take a later commit"):
+        against.command_line(tmp_path)
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "fairwave"\n')
+    with pytest.raises(against.CannotMeasure, match="has no command fairwave; take a later commit"):
+        against.command_line(tmp_path)

@@ -42,12 +42,13 @@ def test_a_ue_measures_in_its_slot_of_the_period(
 @pytest.mark.parametrize(
     ("offset", "period", "said"),
     [
-        (1, 1, "report_offset_slots is 1, but report_period_slots is 1; give offsets from 0 to 0"),
+        (1, 1, "report_offset_slots is 1, but report_period_slots is 1; give 0, or staggered, or a longer"),
         (-1, 4, "report_offset_slots is -1, but report_period_slots is 4; give offsets from 0 to 3"),
         ((0, 9), 5, r"report_offset_slots is \[0, 9\], but report_period_slots is 5"),
         ((), 5, r"must be a slot of the period, 0 for its first, or a list of slots, or staggered, given \(\)"),
         ("seldom", 5, "or staggered, given 'seldom'"),
         (True, 5, "or staggered, given True"),
+        (None, 5, "or staggered, given nothing"),
     ],
 )
 def test_offsets_outside_of_the_period_are_refused(offset: object, period: int, said: str) -> None:
