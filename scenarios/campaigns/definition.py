@@ -58,7 +58,7 @@ def define(
         options: settings of all points, by name.
 
     Raises:
-        ScenarioError: the scenario cannot be read, or nothing or too much varies.
+        ScenarioError: the scenario cannot be read, nothing or too much varies, or what varies is set, too.
     """
     found = layers_of(source)
     named = [(layer.origin, key, layer.data[key]) for layer in found if isinstance(layer.data, Mapping)
@@ -66,7 +66,9 @@ def define(
     layers = [_without_space(layer) for layer in found]
     layers += [Layer(f"--set {text}", setting(text), Path.cwd()) for text in settings]
     layers += [Layer(f"--{key.replace('_', '-')}", {key: value}, Path.cwd()) for key, value in options.items()]
-    return Definition(layers, from_layers(layers), _space(named, vary, how, layers[0].origin))
+    space = _space(named, vary, how, layers[0].origin)
+    _require_free(space, [key for text in settings for key in setting(text)] + list(options))
+    return Definition(layers, from_layers(layers), space)
 
 
 def varied(texts: Sequence[str]) -> dict[str, list[Any]]:
@@ -126,6 +128,13 @@ def _without_space(layer: Layer) -> Layer:
     if not isinstance(layer.data, Mapping):
         return layer
     return replace(layer, data={key: value for key, value in layer.data.items() if key not in HOWS})
+
+
+def _require_free(space: Space, fixed: Sequence[str]) -> None:
+    """Refuses to fix what varies: each point would overrule it."""
+    if both := next((key for key in fixed if key in space.values), None):
+        raise ScenarioError(f"'{both}' varies and is set to one value, too; leave one of them out, or give its values "
+                            f"by --vary {both}=value,value,...")  # fmt: skip
 
 
 def _space(named: Sequence[tuple[str, str, Any]], vary: Any, how: str, origin: str) -> Space:

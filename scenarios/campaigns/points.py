@@ -153,8 +153,8 @@ def _columns(given: Any, where: str) -> dict[str, list[Any]]:
 
 def _require_variable(key: str, where: str) -> None:
     """Refuses a key that no sweep varies."""
-    top, dot, _ = key.partition(".")
-    if (why := _FIXED.get(top)) is not None and not (top == "allocators" and dot):
+    top, _, rest = key.partition(".")
+    if (why := _FIXED.get(top)) is not None and not (top == "allocators" and ".params" in rest):
         raise ScenarioError(f"{where}: '{key}' cannot vary: {why}")
 
 

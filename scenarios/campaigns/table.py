@@ -60,7 +60,8 @@ def make_table(source: SweepResult | Result, metrics: Sequence[str] = (), varian
     known = list(dict.fromkeys(table["metric"]))
     for name in chosen:
         if name not in known:
-            raise ScenarioError(f"this has no metric '{name}'{did_you_mean(name, known)}")
+            alike = [one for one in known if ("/" in one) == ("/" in name)]
+            raise ScenarioError(f"the table: {source.place} has no metric '{name}'{did_you_mean(name, alike)}")
     table = table[table["metric"].isin(chosen)]
     parts = [_point(part, keys, chosen, variant) for _, part in table.groupby(POINT, sort=False)]
     found = pd.concat(parts, ignore_index=True)
@@ -97,6 +98,19 @@ def table_text(
         return table.drop(columns="remark").to_csv(index=False)
     layout = _layout(table, keys, labels or {})
     return _latex(layout, _note(table)) if form == "latex" else _markdown(layout, _note(table))
+
+
+def form_asked(form: str | None, path: Path | None) -> str:
+    """Finds the format of a table: that which is asked for, or by the suffix of its file, or Markdown.
+
+    Raises:
+        ScenarioError: the suffix is that of another format.
+    """
+    by_suffix = _SUFFIXES.get(path.suffix) if path is not None else None
+    if form in FORMATS and by_suffix not in (None, form):
+        raise ScenarioError(f"{path}: the suffix is that of {by_suffix}, and --format is {form}; leave --format out, "
+                            "or name another file")  # fmt: skip
+    return form or by_suffix or "markdown"
 
 
 def form_of(path: Path, force: bool = False) -> str:
@@ -151,7 +165,8 @@ def _point(table: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str], var
     summary, differences = (_of(each, shown_one) for each in (summarise(values), paired(values, metrics)))
     if summary.empty:
         known = [str(name) for name in values["variant"].dropna().unique()]
-        raise ScenarioError(f"unknown variant {shown(variant)}{did_you_mean(str(variant), known)}")
+        hint = did_you_mean(str(variant), known) or "; there are no variants"
+        raise ScenarioError(f"unknown variant {shown(variant)}{hint}")
     rows = []
     for metric in metrics:
         part = summary[summary["metric"] == metric]

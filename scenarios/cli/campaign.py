@@ -105,13 +105,14 @@ def sweep(
             site = site_of(remote, workers)
             planned = plan_sweep(definition, out, resume, site)
             planned = planned if goal is None else with_until(planned, goal)
+            before = len(planned.points) - len(planned.missing)
             if not dry_run:
                 done = execute_sweep(planned, RunOptions(command=command, workers=site.workers, remote=remote))
     if dry_run:
         _show_plan(planned, as_json)
         return
     with kept_in(planned.place):
-        _show_sweep(done, planned, as_json)
+        _show_sweep(done, planned, before, as_json)
     if not done.complete or done.not_reached:
         raise typer.Exit(_FAILED)
 
@@ -180,6 +181,7 @@ def figure(
     from ..campaigns.load_sweep import load_sweep
     from ..campaigns.table import form_of, table_text, write_table
     from ..results.store import local_copy, url_of
+    from .console import warn_unfinished
 
     kept, folder = Path() if url_of(folder) else folder, local_copy(folder)
     found = load_sweep(folder)
@@ -191,6 +193,7 @@ def figure(
     paths = {"figure": save_figure(drawn, out or kept / "figures" / f"{drawn.get_label()}.pdf", force)}
     if table is not None:
         paths["table"] = write_table(text, table, force)
+    warn_unfinished(found)
     told = {what: str(path) for what, path in paths.items()}
     print_json(told) if as_json else typer.echo("\n".join(told.values()))
 
@@ -200,18 +203,25 @@ def table(
     metrics: Annotated[
         str | None, typer.Option(help="Comma-separated metrics; left out, those of the headline.")
     ] = None,
-    format_: Annotated[str, typer.Option("--format", help="latex, markdown or csv.")] = "markdown",
+    format_: Annotated[
+        str | None, typer.Option("--format", help="latex, markdown or csv; left out, as the suffix of --out says.")
+    ] = None,
     variant: Variant = None,
     label: Labels = None,
     out: Annotated[Path | None, typer.Option(help="A file; left out, the table is printed.")] = None,
     force: Force = False,
 ) -> None:
     """Make a table for a paper: means with intervals, the best in bold, what is not told apart from it marked."""
-    from ..campaigns.table import table_text, write_table
+    from ..campaigns.load_sweep import load_sweep
+    from ..campaigns.sweep_folder import is_sweep
+    from ..campaigns.table import form_asked, table_text, write_table
     from ..results.store import local_copy
+    from .console import warn_unfinished
 
-    folder = local_copy(folder)
-    text = table_text(folder, names_in(metrics) or [], format_, variant, _labels(label or []))
+    folder, form = local_copy(folder), form_asked(format_, out)
+    text = table_text(folder, names_in(metrics) or [], form, variant, _labels(label or []))
+    if is_sweep(folder):
+        warn_unfinished(load_sweep(folder))
     if out is None:
         typer.echo(text, nl=False)
     else:
@@ -245,7 +255,7 @@ def _show_plan(planned: PlannedSweep, as_json: bool) -> None:
     show_sweep_plan(data)
 
 
-def _show_sweep(done: Sweep, planned: PlannedSweep, as_json: bool) -> None:
+def _show_sweep(done: Sweep, planned: PlannedSweep, before: int, as_json: bool) -> None:
     """Prints how many points there are, which failed, and what stays the same along each key."""
     from ..campaigns.sweep_result import unmoved
     from .console import counted, print_error, print_remark, warn
@@ -256,7 +266,8 @@ def _show_sweep(done: Sweep, planned: PlannedSweep, as_json: bool) -> None:
         print_json({"sweep": planned.place, "points": len(done.stored), "done": len(done.done), "failed": failed,
                     "networks": done.record["networks"], "unmoved": idle, "not_reached": done.not_reached})  # fmt: skip
     else:
-        typer.echo(f"{done.name}: {counted(len(done.stored), 'point')}, {len(done.done)} done")
+        kept = f" ({before} of them before)" if before else ""
+        typer.echo(f"{done.name}: {counted(len(done.stored), 'point')}, {len(done.done)} done{kept}")
         for network in planned.networks:
             typer.echo(network.sentence())
         folder = shlex.quote(planned.place)
@@ -269,4 +280,4 @@ def _show_sweep(done: Sweep, planned: PlannedSweep, as_json: bool) -> None:
     for label, message in failed.items():
         print_error(f"{label} failed: {message}")
     if failed:
-        print_remark(f"{counted(len(failed), 'point')} failed, the others are kept; --resume tries them again")
+        print_remark(f"{counted(len(failed), 'point')} failed, the others are kept; --resume runs what failed again")

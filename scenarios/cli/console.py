@@ -11,6 +11,7 @@ from rich.table import Table
 from ..running.memory import human_bytes
 
 if TYPE_CHECKING:
+    from ..campaigns.sweep_result import SweepResult
     from ..running.plan import Plan
 
 
@@ -32,6 +33,14 @@ def print_error(message: str) -> None:
 def warn(message: str) -> None:
     """Prints one warning on stderr, in one line."""
     _stderr().print(f"[yellow]warning:[/yellow] {escaped(' '.join(message.split()))}")
+
+
+def warn_unfinished(sweep: SweepResult) -> None:
+    """Warns where points of a sweep are missing in what is made of it."""
+    if not sweep.complete:
+        failed = f", {len(sweep.failed)} of them failed" if sweep.failed else ""
+        left = len(sweep.stored) - len(sweep.done)
+        warn(f"{sweep.place} is unfinished: {left} of {len(sweep.stored)} points are missing{failed}")
 
 
 def print_remark(message: str) -> None:
@@ -69,7 +78,7 @@ def show_sweep_plan(data: Mapping[str, Any]) -> None:
         *varied,
         ("points", f"{data['points']} ({data['how']}); {data['done']} done before"),
         ("allocators", ", ".join(data["allocators"])),
-        ("drops", f"{data['drops']} at each point"),
+        ("drops", _drops_of(data["drops"])),
         ("folder", data["folder"]),
         ("memory", f"about {human_bytes(data['memory_bytes'])}"),
         ("time", f"about {human_time(data['seconds'])} on one CPU thread"),
@@ -77,6 +86,10 @@ def show_sweep_plan(data: Mapping[str, Any]) -> None:
     console.print(table_of("Dry run: nothing is simulated or written", ("", "plan"), rows, right=()))
     for network in data["networks"].values():
         console.print(escaped(network["sentence"]))
+
+
+def _drops_of(drops: int | Sequence[int]) -> str:
+    return f"{drops} at each point" if isinstance(drops, int) else f"{', '.join(map(str, drops))}, by point"
 
 
 def show_rows(title: str, rows: Sequence[dict[str, Any]]) -> None:

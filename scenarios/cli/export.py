@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..errors import ScenarioError
 from .options import (
     Allocators,
     Drops,
@@ -25,18 +26,27 @@ from .stdio import stdout_to_stderr
 
 def export(
     run_dir: RunFolder,
-    out: Annotated[Path, typer.Option(help="A folder that is new or empty.")],
-    format_: Annotated[str, typer.Option("--format", help="parquet, csv or npz.")] = "parquet",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder that is new or empty; left out, tables in the run folder, of a URL in the current one."
+        ),
+    ] = None,
+    format_: Annotated[str | None, typer.Option("--format", help="parquet, csv or npz; left out, parquet.")] = None,
+    parquet: Annotated[bool, typer.Option("--parquet", help="The same as --format parquet.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write the tables of a run for other programs: metrics of each drop, windows, users; units in `columns`."""
     from ..exports.table_files import export_run
     from ..results.result import Result
+    from ..results.store import url_of
     from ..running.write_outputs import unfinished
     from .console import warn
 
+    if parquet and format_ not in (None, "parquet"):
+        raise ScenarioError(f"--parquet and --format {format_} are two formats; give one of them")
     result = Result(run_dir)
-    paths = export_run(result, out, format_)
+    paths = export_run(result, out or (Path() if url_of(run_dir) else run_dir) / "tables", format_ or "parquet")
     if missing := unfinished(result):
         warn(f"{run_dir} is unfinished; missing or damaged: {'; '.join(missing)}")
     print_json({"tables": [str(path) for path in paths]}) if as_json else typer.echo("\n".join(map(str, paths)))

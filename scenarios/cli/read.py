@@ -74,13 +74,12 @@ def _report_sweep(arguments: list[str], folder: Path, out: Path | None, force: b
     """Writes the page of a sweep."""
     from ..campaigns.load_sweep import load_sweep
     from ..campaigns.page import write_page
-    from .console import warn
+    from .console import warn_unfinished
 
     _refuse(arguments, {})
     sweep = load_sweep(folder)
     page = write_page(sweep, out, force)
-    if not sweep.complete:
-        warn(f"{folder} is unfinished: {len(sweep.stored) - len(sweep.done)} of {len(sweep.stored)} points are missing")
+    warn_unfinished(sweep)
     print_json({"sweep": str(folder), "report": str(page)}) if as_json else typer.echo(str(page))
 
 

@@ -80,6 +80,7 @@ def test_bad_input_is_told_with_point_and_key() -> None:
     assert "'device' cannot vary: it changes no result" in refused(TOY, {"device": ["cpu", "auto"]})
     assert "'name' cannot vary" in refused(TOY, {"name": ["a", "b"]})
     assert "allocators.0.params.NAME" in refused(TOY, {"allocators": [["toy_family:Even"]]})
+    assert "'allocators.0' cannot vary" in refused(TOY, {"allocators.0": ["toy_family:Even", "toy_family:Greedy"]})
     assert "'users' has 2 twice" in refused(TOY, {"users": [2, 4, 2]})
     assert "'users' must be a list of values" in refused(TOY, {"users": 2})
     assert "equally many: users has 2, seed has 1" in refused(TOY, {"users": [2, 4], "seed": [1]}, "zip")

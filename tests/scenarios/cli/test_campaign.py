@@ -41,13 +41,15 @@ def test_from_a_question_to_a_figure_and_a_table(pipe: str, monkeypatch: pytest.
     assert not Path("load").exists()
     done = fairwave("sweep", pipe, *vary)
     assert done.exit_code == 0 and "4 points, 4 done" in done.stdout and "pipe.rate_bps" in done.stdout
-    again = json.loads(fairwave("sweep", pipe, *vary, "--resume", "--json").stdout)
-    assert (again["points"], again["done"], again["failed"]) == (4, 4, {})
+    assert "4 points, 4 done (4 of them before)" in fairwave("sweep", pipe, *vary, "--resume").stdout
     drawn = fairwave("figure", "load", "--y", "rate_mean", "--at", "pipe.rate_bps=1e6", "--table", "rate.tex")
     assert drawn.stdout.split() == ["load/figures/rate_mean-users.pdf", "rate.tex"]
     assert Path("load/figures/rate_mean-users.pdf").stat().st_size > 5000
     assert r"\begin{tabular}" in Path("rate.tex").read_text()
     assert fairwave("table", "load", "--metrics", "rate_mean,jain_rate", "--format", "csv").stdout.count("\n") == 17
+    fairwave("table", "load", "--out", "rate.csv")
+    assert Path("rate.csv").read_text().startswith("users,")  # the suffix chooses the format
+    assert "suffix is that of latex" in refused("table", "load", "--format", "csv", "--out", "rate.tex")
     run = next(Path("load/points").iterdir())
     assert "| Even |" in fairwave("table", run).stdout
     monkeypatch.setattr(page, "_plotly", lambda: "")
@@ -59,6 +61,7 @@ def test_a_point_that_fails_shows_in_the_exit_status(pipe: str) -> None:
     result = fairwave(*arguments)
     assert result.exit_code == 1 and "2 points, 1 done" in result.stdout
     assert "duration_s=4 failed" in result.stderr and "the others are kept" in result.stderr
+    assert "1 of 2 points are missing, 1 of them failed" in fairwave("table", "out").stderr
     document = json.loads(fairwave(*arguments, "--resume", "--json").stdout)
     assert document["done"] == 1 and list(document["failed"]) == ["duration_s=4"]
 
@@ -67,6 +70,7 @@ def test_bad_input(pipe: str) -> None:
     assert "nothing varies" in refused("sweep", pipe)
     assert "unknown key 'usrs'; did you mean 'users'" in refused("sweep", pipe, "--vary", "usrs=1,2")
     assert "point 2 (users=x): 'users' must be an integer" in refused("sweep", pipe, "--vary", "users=1,x")
+    assert "'users' varies and is set" in refused("sweep", pipe, "--vary", "users=1,2", "--set", "users=3")
     assert "1,000,000 points" in refused(
         "sweep", pipe, *(part for key in range(6) for part in ("--vary", f"key{key}=0,1,2,3,4,5,6,7,8,9"))
     )

@@ -25,6 +25,13 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return scenarios.run({**SMALL, "variants": variants}, ["equal", "max_weight"], out=out, **options)
 
 
+def test_the_tables_go_into_the_run_folder(result: Any) -> None:
+    both = CliRunner().invoke(app, ["export", str(result.run_dir), "--parquet", "--format", "csv"])
+    assert both.exit_code == 2 and "two formats" in both.stderr
+    done = CliRunner().invoke(app, ["export", str(result.run_dir), "--format", "npz"])
+    assert done.exit_code == 0 and (result.run_dir / "tables" / "metrics.npz").is_file(), done.output
+
+
 def test_csv_holds_the_windows_of_all_shards(result: Any, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["export", str(result.run_dir), "--out", str(tmp_path / "t"), "--format", "csv"])
     assert done.exit_code == 0, done.output
