@@ -83,12 +83,18 @@ def select(batch: Any, rows: slice) -> Any:
 
 
 def concatenate(parts: list[Any]) -> Any:
-    """Joins dataclasses of tensors along the batch."""
+    """Joins dataclasses of tensors along the batch; a measure that only some have is NaN on the rows of the others."""
     names = [field.name for field in fields(parts[0])]
-    joined = {name: [getattr(part, name) for part in parts] for name in names}
-    return replace(
-        parts[0], **{name: None if values[0] is None else torch.cat(values) for name, values in joined.items()}
-    )
+    rows = [len(getattr(part, names[0])) for part in parts]
+    return replace(parts[0], **{name: _joined([getattr(part, name) for part in parts], rows) for name in names})
+
+
+def _joined(values: list[Tensor | None], rows: list[int]) -> Tensor | None:
+    like = next((value for value in values if value is not None), None)
+    if like is None:
+        return None
+    return torch.cat([like.new_full((count, *like.shape[1:]), torch.nan) if value is None else value
+                      for value, count in zip(values, rows, strict=True)])  # fmt: skip
 
 
 def _select(value: Any, rows: slice) -> Any:

@@ -81,10 +81,15 @@ class PlannedSweep:
         precise = self.until is None or self.until.is_in(point.stored.meta, point.scenario)
         return point.stored.is_done and precise
 
+    def _first_drops(self, point: PlannedPoint) -> int:
+        """Counts the drops of a point; with ``--until`` those that it begins with."""
+        return point.scenario.drops if self.until is None else self.until.pilot(point.scenario)
+
     def to_json(self) -> dict[str, Any]:
         """Returns the plan as plain values; time and memory are those of the points that are missing."""
         missing, space = self.missing, self.definition.space
-        drops = {point.scenario.drops for point in self.points}
+        drops = {self._first_drops(point) for point in self.points}
+        seconds = sum(point.plan.seconds * self._first_drops(point) / point.scenario.drops for point in missing)
         return {
             "scenario": self.definition.base.name,
             "folder": self.place,
@@ -100,7 +105,7 @@ class PlannedSweep:
             ),
             "allocators": [spec.label for spec in self.definition.base.allocators],
             "memory_bytes": max((point.plan.bytes for point in missing), default=0),
-            "seconds": round(sum(point.plan.seconds for point in missing), 1),
+            "seconds": round(seconds, 1),
             "networks": {one.key: {"same": one.same, "sentence": one.sentence()} for one in self.networks},
         }
 

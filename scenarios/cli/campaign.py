@@ -246,9 +246,11 @@ def _labels(texts: list[str]) -> dict[str, str]:
 
 
 def _show_plan(planned: PlannedSweep, as_json: bool) -> None:
-    from .console import show_sweep_plan
+    from .console import print_remark, show_sweep_plan
 
     data = planned.to_json()
+    if planned.until is not None:
+        print_remark(f"--until begins with the drops planned here, and adds up to {planned.until.max_drops}")
     if as_json:
         print_json(data)
         return

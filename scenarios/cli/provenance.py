@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,7 +65,8 @@ def _show(found: RunDifference, metrics: list[str]) -> None:
     else:
         title = "second less first, paired over the same drops" if found.shared else "means, not paired"
         table = found.metrics[found.metrics["metric"].isin(metrics)]
-        show_rows(f"metrics: {title} (95 % intervals)", [_cells(row, found.shared) for row in table.to_dict("records")])
+        rows = [_cells(row, found.shared) for row in table.to_dict("records")]
+        show_rows(f"metrics: {title} (95 % intervals; *: none can be told)", rows)
     print_remark(found.network)
 
 
@@ -74,10 +76,15 @@ def _cells(row: dict[Any, Any], shared: bool) -> dict[str, Any]:
     for run in ("first", "second"):
         cells[run] = f"{row[f'mean_{run}']:.4g}"
         if not shared:
-            cells[run] += f" [{row[f'ci95_low_{run}']:.4g}, {row[f'ci95_high_{run}']:.4g}]"
+            cells[run] += _interval(row[f"ci95_low_{run}"], row[f"ci95_high_{run}"])
     if shared:
-        interval = f"[{row['difference_low']:+.4g}, {row['difference_high']:+.4g}]"
         corrected = row["p_holm"]
-        cells["difference"] = f"{row['mean_difference']:+.4g} {interval}"
+        interval = _interval(row["difference_low"], row["difference_high"], "+")
+        cells["difference"] = f"{row['mean_difference']:+.4g}{interval}"
         cells["p, Holm"] = "" if corrected != corrected else f"{corrected:.2g}"
     return cells
+
+
+def _interval(low: float, high: float, sign: str = "") -> str:
+    """Writes an interval; an asterisk where none can be told."""
+    return f" [{low:{sign}.4g}, {high:{sign}.4g}]" if math.isfinite(high - low) else "*"

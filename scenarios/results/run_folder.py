@@ -88,7 +88,10 @@ def scenario_of(folder: Path) -> ScenarioBase:
         ScenarioError: this is no run folder.
     """
     if not (folder / SCENARIO_FILE).is_file():
-        raise ScenarioError(f"{folder} is no run folder: there is no {SCENARIO_FILE} in it")
+        if not folder.exists():
+            raise ScenarioError(f"{folder} is no run folder: it does not exist")
+        hint = f"; the runs of a sweep are in {folder / 'points'}" if (folder / "points").is_dir() else ""
+        raise ScenarioError(f"{folder} is no run folder: there is no {SCENARIO_FILE} in it{hint}")
     return load(folder / SCENARIO_FILE)
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mac.core.contracts import InfeasibleDecision
+from mac.core.stacked_allocators import concatenate
 from mac.market import Market, MarketContext, MarketDecision, MarketObservation
 from mac.market.feasible import require_market_decision
 from phy.random import Drops
@@ -33,6 +34,14 @@ def changed(field: str, at: tuple[int, ...], value: float) -> MarketDecision:
 
 def test_a_good_decision_passes() -> None:
     assert require_market_decision(GOOD, OBSERVATION, CONTEXT) is GOOD
+
+
+def test_a_radius_that_one_mechanism_tells_is_joined_with_none_of_another() -> None:
+    told = replace(GOOD, radius=torch.tensor([0.5]))
+    for parts, where in (([GOOD, told], 1), ([told, GOOD], 0)):
+        radius = concatenate(parts).radius
+        assert radius[where] == 0.5 and radius[1 - where].isnan()
+    assert concatenate([GOOD, GOOD]).radius is None
 
 
 @pytest.mark.parametrize(

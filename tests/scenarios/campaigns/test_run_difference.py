@@ -61,6 +61,7 @@ def test_other_networks_are_not_paired(runs: dict[str, Any]) -> None:
     assert not found.shared and "positions" in found.network and "mean_difference" not in found.metrics
     told = json.loads(command("diff", str(runs["one"].run_dir), str(runs["seed"].run_dir), "--json").stdout)
     assert told["settings"] == [{"what": "seed", "first": SMALL.get("seed", 1), "second": 77}]
+    assert "nan" not in command("diff", str(runs["one"].run_dir), str(runs["seed"].run_dir)).stdout
     assert told["shared_drops"] is False and {"mean_first", "ci95_low_second"} <= set(told["metrics"][0])
 
 

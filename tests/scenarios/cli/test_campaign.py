@@ -38,6 +38,8 @@ def test_from_a_question_to_a_figure_and_a_table(pipe: str, monkeypatch: pytest.
     told = json.loads(plan.stdout)
     assert told["points"] == 4 and told["done"] == 0 and told["drops"] == 2 and told["memory_bytes"] > 0
     assert "4 (grid); 0 done before" in fairwave("sweep", pipe, *vary, "--dry-run").stdout
+    precise = fairwave("sweep", pipe, *vary, "--dry-run", "--until", "rate_mean +-1e5", "--max-drops", "40")
+    assert "32 at each point" in precise.stdout and "adds up to 40" in precise.stderr
     assert not Path("load").exists()
     done = fairwave("sweep", pipe, *vary)
     assert done.exit_code == 0 and "4 points, 4 done" in done.stdout and "pipe.rate_bps" in done.stdout
