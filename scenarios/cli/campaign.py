@@ -179,21 +179,27 @@ def figure(
     from ..campaigns.figure import draw
     from ..campaigns.figure_file import save_figure
     from ..campaigns.load_sweep import load_sweep
+    from ..campaigns.selection import axes_of, select
     from ..campaigns.table import form_of, table_text, write_table
     from ..results.store import local_copy, url_of
-    from .console import warn_unfinished
+    from .console import print_remark, warn_unfinished
 
     kept, folder = Path() if url_of(folder) else folder, local_copy(folder)
     found = load_sweep(folder)
     form = form_of(table, force) if table is not None else ""
-    labels = _labels(label or [])
-    drawn = draw(found, x, y, by=by, columns=columns, at=_at(at or []), variant=variant, kind=kind,
+    labels, fixed = _labels(label or []), _at(at or [])
+    drawn = draw(found, x, y, by=by, columns=columns, at=fixed, variant=variant, kind=kind,
                  interval=interval, width=width, labels=labels)  # fmt: skip
+    means = select(found, axes_of(found, x, y, by, columns, fixed), variant)
     text = table_text(folder, [y] if y else [], form, variant, labels) if table is not None else ""
     paths = {"figure": save_figure(drawn, out or kept / "figures" / f"{drawn.get_label()}.pdf", force)}
     if table is not None:
         paths["table"] = write_table(text, table, force)
     warn_unfinished(found)
+    if untold := int((means["mean"].notna() & means["ci95_low"].isna()).sum()):
+        print_remark(
+            f"{untold} of {len(means)} means have no interval: values are tied, events are rare, or there is one drop"
+        )
     told = {what: str(path) for what, path in paths.items()}
     print_json(told) if as_json else typer.echo("\n".join(told.values()))
 

@@ -59,11 +59,13 @@ def test_from_a_question_to_a_figure_and_a_table(pipe: str, monkeypatch: pytest.
 
 
 def test_a_point_that_fails_shows_in_the_exit_status(pipe: str) -> None:
-    arguments = ("sweep", pipe, "--allocators", "toy_family:TooMuch", "--vary", "duration_s=1,4", "--out", "out")
+    arguments = ("sweep", pipe, "--allocators", "toy_family:TooMuch", "--vary", "duration_s=1,4", "--drops", "1",
+                 "--out", "out")  # fmt: skip
     result = fairwave(*arguments)
     assert result.exit_code == 1 and "2 points, 1 done" in result.stdout
     assert "duration_s=4 failed" in result.stderr and "the others are kept" in result.stderr
     assert "1 of 2 points are missing, 1 of them failed" in fairwave("table", "out").stderr
+    assert "1 of 1 means have no interval" in fairwave("figure", "out", "--y", "rate_mean", "--out", "one.png").stderr
     document = json.loads(fairwave(*arguments, "--resume", "--json").stdout)
     assert document["done"] == 1 and list(document["failed"]) == ["duration_s=4"]
 
