@@ -65,8 +65,8 @@ def _show(found: RunDifference, metrics: list[str]) -> None:
     else:
         title = "second less first, paired over the same drops" if found.shared else "means, not paired"
         table = found.metrics[found.metrics["metric"].isin(metrics)]
-        rows = [_cells(row, found.shared) for row in table.to_dict("records")]
-        show_rows(f"metrics: {title} (95 % intervals; *: none can be told)", rows)
+        lines = [_cells(row, found.shared) for row in table.to_dict("records")]
+        show_rows(f"metrics: {title} (95 % intervals; *: none can be told)", lines)
     print_remark(found.network)
 
 
