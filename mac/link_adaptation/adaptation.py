@@ -114,7 +114,8 @@ class LinkAdaptation:
         members[-1] = size - short
         mean = padded.sum(-1) / members
         level = torch.bucketize(mean * (1 + 1e-6), self.levels, right=True) - 1
-        return self.levels[level].repeat_interleave(size, -1)[..., :prbs]
+        # Where the last subband is short, the cut has gaps in memory, for which each loop would be compiled once more.
+        return self.levels[level].repeat_interleave(size, -1)[..., :prbs].contiguous()
 
 
 def link_adaptation(

@@ -140,7 +140,7 @@ def _named(definition: Definition, folder: Path, resume: bool) -> Path:
     if (known := _json(folder / RECORD).get("hash")) not in (None, definition.hash):
         raise ScenarioError(
             f"{folder} holds a sweep of another scenario (hash {known}, this one {definition.hash}): with --resume "
-            "what varies may change, but not what all points share; name another folder"
+            "what varies may change, but not what all points share, such as drops; name another folder"
         )
     return folder
 
