@@ -9,6 +9,13 @@ from typing import Any
 import pytest
 import torch
 
+LONG = ("test_pairs_of_settings.py", "test_installed_family.py")
+"""Files with tests of up to half a minute. They come first, so that no core waits for the last of them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONG)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
