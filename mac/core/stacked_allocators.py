@@ -83,7 +83,10 @@ def select(batch: Any, rows: slice) -> Any:
 
 
 def concatenate(parts: list[Any]) -> Any:
-    """Joins dataclasses of tensors along the batch; a measure that only some have is NaN on the rows of the others."""
+    """Joins decisions along the batch; a measure that only some mechanisms tell is NaN on the rows of the others.
+
+    Where None stands for a decision, as for no limit, the family's check has put the values in its place.
+    """
     names = [field.name for field in fields(parts[0])]
     rows = [len(getattr(part, names[0])) for part in parts]
     return replace(parts[0], **{name: _joined([getattr(part, name) for part in parts], rows) for name in names})
